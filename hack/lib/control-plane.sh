@@ -1,0 +1,116 @@
+# etcd, the API server, the controllers and the scheduler. Sourced by hack/cluster.
+# shellcheck shell=bash
+
+# program NAME: KUBEBUILDER_ASSETS wins, as in envtest; then the cache; then PATH.
+program() {
+  local dir
+  for dir in "${KUBEBUILDER_ASSETS:-}" "$KUBERNETES_CACHE/bin"; do
+    if [ -n "$dir" ] && [ -x "$dir/$1" ]; then
+      echo "$dir/$1"
+      return
+    fi
+  done
+  command -v "$1" || die "no program '$1': run hack/deps cluster and hack/cluster build"
+}
+
+# In a kube-apiserver test binary set, as of envtest, there may be no controllers.
+has_controllers() {
+  [ "$CONTROLLERS" = yes ] || return 1
+  [ -z "${KUBEBUILDER_ASSETS:-}" ] || [ -x "$KUBEBUILDER_ASSETS/kube-controller-manager" ] ||
+    [ -x "$KUBERNETES_CACHE/bin/kube-controller-manager" ]
+}
+
+control_plane_programs() {
+  [ -n "${KUBEBUILDER_ASSETS:-}" ] || echo kube-apiserver
+  [ -n "${KUBEBUILDER_ASSETS:-}" ] || [ "$CONTROLLERS" = no ] || echo kube-controller-manager
+}
+
+define_etcd() {
+  component_define etcd "$(program etcd)" --name default --data-dir "$STATE/etcd" \
+    --listen-client-urls "http://$LOCAL_IP:2379" --advertise-client-urls "http://$LOCAL_IP:2379" \
+    --listen-peer-urls "http://$LOCAL_IP:2380" --initial-advertise-peer-urls "http://$LOCAL_IP:2380" \
+    --initial-cluster "default=http://$LOCAL_IP:2380" --unsafe-no-fsync --logger zap --log-level warn
+}
+
+audit_policy() {
+  cat >"$STATE/audit-policy.yaml" <<'YAML'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+YAML
+}
+
+define_apiserver() {
+  local flags=(
+    --etcd-servers="http://$LOCAL_IP:2379"
+    --bind-address="$API_IP" --secure-port=6443
+    --service-cluster-ip-range="$SERVICE_CIDR"
+    --tls-cert-file="$STATE/pki/apiserver.crt" --tls-private-key-file="$STATE/pki/apiserver.key"
+    --client-ca-file="$STATE/pki/ca.crt" --token-auth-file="$STATE/pki/tokens.csv"
+    --service-account-key-file="$STATE/pki/sa.pub"
+    --service-account-signing-key-file="$STATE/pki/sa.key"
+    --service-account-issuer=https://kubernetes.default.svc
+    --authorization-mode=Node,RBAC --allow-privileged=true
+    --kubelet-client-certificate="$STATE/pki/admin.crt" --kubelet-client-key="$STATE/pki/admin.key"
+    --kubelet-preferred-address-types=InternalIP
+  )
+  if [ "$MODE" = full ]; then
+    flags+=(--advertise-address="$API_IP" --enable-admission-plugins=NodeRestriction)
+  else
+    # Endpoints may not name a loopback address, and nobody here reads them.
+    flags+=(--advertise-address="10.99.$INDEX.2" --endpoint-reconciler-type=none)
+  fi
+  # Without the controllers no namespace gets its ServiceAccount: do not wait for it.
+  has_controllers || flags+=(--disable-admission-plugins=ServiceAccount)
+  if [ -n "$AUDIT_LOG" ]; then
+    audit_policy
+    flags+=(--audit-policy-file="$STATE/audit-policy.yaml" --audit-log-path="$AUDIT_LOG")
+  fi
+  component_define kube-apiserver "$(program kube-apiserver)" "${flags[@]}"
+}
+
+define_controllers() {
+  component_define kube-controller-manager "$(program kube-controller-manager)" \
+    --kubeconfig="$STATE/pki/controllers.kubeconfig" --leader-elect=false \
+    --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
+    --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/ca.crt" \
+    --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
+    --node-monitor-period=1s
+}
+
+define_scheduler() {
+  component_define kube-scheduler "$(program kube-scheduler)" \
+    --kubeconfig="$STATE/pki/scheduler.kubeconfig" --leader-elect=false \
+    --bind-address="$LOCAL_IP" --secure-port=10259 --port=0 --cert-dir="$STATE/pki"
+}
+
+kubectl_admin() { kubectl --kubeconfig "$STATE/kubeconfig" "$@"; }
+
+api_ready() {
+  component_check kube-apiserver || exit 1
+  [ "$(curl -s -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" \
+    --key "$STATE/pki/admin.key" "https://$API_IP:6443/readyz")" = ok ]
+}
+
+# Controllers are at work when they made the default namespace's ServiceAccount.
+controllers_ready() {
+  curl -sf -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
+    "https://$API_IP:6443/api/v1/namespaces/default/serviceaccounts/default"
+}
+
+start_api() {
+  define_etcd
+  define_apiserver
+  component_start etcd
+  component_start kube-apiserver
+  wait_for 90 api_ready || die "the API server did not become ready: see $STATE/logs/kube-apiserver.log"
+}
+
+start_controllers() {
+  define_controllers
+  component_start kube-controller-manager
+  wait_for 30 controllers_ready ||
+    die "the controllers do not work: see $STATE/logs/kube-controller-manager.log"
+}

@@ -1,0 +1,71 @@
+/*
+ * The custom resource Istio (istio.banzaicloud.io/v1beta1), parsed.
+ *
+ * Where a field is absent in the resource it has its default here; what has no
+ * default is NULL. Every pointer is owned by the struct.
+ */
+#ifndef API_ISTIO_H
+#define API_ISTIO_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define API_GROUP "istio.banzaicloud.io"
+#define API_VERSION "v1beta1"
+#define API_GROUP_VERSION API_GROUP "/" API_VERSION
+
+/* What every component of Istio can be told. */
+struct component_spec {
+    bool enabled;
+    char *image; /* NULL: imageHub/<the component's image>:imageTag */
+    int replica_count;
+    int min_replicas, max_replicas; /* equal: there is no autoscaler */
+    json_t *resources;              /* NULL: the component's own default, as the chart's */
+    json_t *node_selector;          /* NULL: none */
+    json_t *affinity;               /* NULL: the architectures that Istio is built for */
+    json_t *tolerations;            /* NULL: none */
+};
+
+struct istio_spec {
+    char *version;           /* "1.0.5" */
+    char *image_hub;         /* "docker.io/istio" */
+    char *image_tag;         /* NULL: the version */
+    char *image_pull_policy; /* "IfNotPresent" */
+    json_t *image_pull_secrets; /* names; NULL: none */
+
+    bool mtls;
+    bool control_plane_security_enabled;
+    char *include_ip_ranges; /* "*" */
+    char *exclude_ip_ranges; /* "" */
+    json_t *auto_injection_namespaces; /* a sequence of names; never NULL */
+
+    bool default_pod_disruption_budget; /* budgets for the components with more than one replica, or gateways */
+    bool remove_crds;
+    bool pause;
+    json_t *overlays; /* NULL: none */
+
+    struct {
+        bool enabled;
+        char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
+        double sampling;      /* percent of requests, 1.0 */
+    } tracing;
+
+    struct {
+        char *image; /* NULL: imageHub/proxyv2:imageTag */
+        json_t *resources;
+        bool privileged;
+        bool enable_core_dump;
+        char *log_level; /* NULL: the proxy's own */
+        int concurrency; /* worker threads; 0: one a core */
+    } proxy;
+    struct {
+        char *image; /* NULL: imageHub/proxy_init:imageTag */
+    } proxy_init;
+
+    struct component_spec citadel, galley, pilot, policy, telemetry, sidecar_injector;
+    struct {
+        struct component_spec ingress, egress;
+    } gateways;
+};
+
+#endif

@@ -1,0 +1,112 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int reserve(struct buf *b, size_t more)
+{
+    size_t need = b->len + more + 1;
+
+    if (need < b->len || (b->limit && b->len + more > b->limit))
+        return -1;
+    if (need > b->cap) {
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap < need)
+            cap *= 2;
+        b->data = mem_resize(b->data, cap, 1);
+        b->cap = cap;
+    }
+    return 0;
+}
+
+int buf_add(struct buf *b, const void *data, size_t len)
+{
+    if (reserve(b, len) < 0)
+        return -1;
+    if (len)
+        memcpy(b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+    return 0;
+}
+
+int buf_add_str(struct buf *b, const char *s)
+{
+    return buf_add(b, s, strlen(s));
+}
+
+int buf_add_char(struct buf *b, char c)
+{
+    return buf_add(b, &c, 1);
+}
+
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+    va_list measure;
+    int len;
+
+    va_copy(measure, ap);
+    len = vsnprintf(NULL, 0, fmt, measure);
+    va_end(measure);
+    if (len < 0 || reserve(b, (size_t)len) < 0)
+        return -1;
+    vsnprintf(b->data + b->len, (size_t)len + 1, fmt, ap);
+    b->len += (size_t)len;
+    return 0;
+}
+
+int buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    int r;
+
+    va_start(ap, fmt);
+    r = buf_vprintf(b, fmt, ap);
+    va_end(ap);
+    return r;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+    if (len >= b->len) {
+        buf_reset(b);
+        return;
+    }
+    memmove(b->data, b->data + len, b->len - len + 1);
+    b->len -= len;
+}
+
+void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+char *buf_take(struct buf *b)
+{
+    char *text = b->data ? b->data : mem_dup("", 1);
+
+    b->data = NULL;
+    b->len = b->cap = 0;
+    return text;
+}
+
+const char *buf_str(const struct buf *b)
+{
+    return b->data ? b->data : "";
+}
+
+void buf_release(struct buf *b)
+{
+    free(b->data);
+    b->data = NULL;
+    b->len = b->cap = 0;
+}
+
+void buf_release_secret(struct buf *b)
+{
+    mem_free_secret(b->data, b->cap);
+    b->data = NULL;
+    b->len = b->cap = 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * A hash map from strings to pointers, in the order of insertion.
+ *
+ * The map owns copies of its keys, and its values where it was given a
+ * destructor. Removing while iterating is allowed; adding is not.
+ */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+
+struct map;
+
+/* `destroy` may be NULL: then values belong to somebody else. */
+struct map *map_new(void (*destroy)(void *));
+void map_free(struct map *m);
+DEFINE_CLEANUP(struct map *, map_free)
+#define _cleanup_map_ _cleanup_(map_free_p)
+
+void *map_get(const struct map *m, const char *key);
+bool map_has(const struct map *m, const char *key);
+/* Replaces, and destroys, the value that was there. */
+void map_put(struct map *m, const char *key, void *value);
+/* True if it was there; its value is destroyed. */
+bool map_remove(struct map *m, const char *key);
+/* The value, no longer in the map and not destroyed; NULL if it was not there. */
+void *map_take(struct map *m, const char *key);
+void map_clear(struct map *m);
+size_t map_len(const struct map *m);
+
+/* for (size_t i = 0; map_next(m, &i, &key, &value);) */
+bool map_next(const struct map *m, size_t *position, const char **ret_key, void **ret_value);
+
+#endif

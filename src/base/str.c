@@ -1,0 +1,131 @@
+#include "base/str.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+char *str_dup(const char *s)
+{
+    return s ? mem_dup(s, strlen(s) + 1) : NULL;
+}
+
+char *str_dup_n(const char *s, size_t len)
+{
+    char *copy = mem_new0(len + 1, 1);
+
+    memcpy(copy, s, len);
+    return copy;
+}
+
+char *str_printf(const char *fmt, ...)
+{
+    struct buf b = BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    return buf_take(&b);
+}
+
+void str_replace(char **owned, const char *s)
+{
+    char *copy = str_dup(s);
+
+    free(*owned);
+    *owned = copy;
+}
+
+bool str_eq(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *s, const char *suffix)
+{
+    size_t len = strlen(s), tail = strlen(suffix);
+
+    return len >= tail && memcmp(s + len - tail, suffix, tail) == 0;
+}
+
+bool str_to_int64(const char *s, int64_t *ret)
+{
+    char *end;
+    long long n;
+
+    if (*s != '-' && (*s < '0' || *s > '9'))
+        return false;
+    errno = 0;
+    n = strtoll(s, &end, 10);
+    if (errno || end == s || *end)
+        return false;
+    *ret = n;
+    return true;
+}
+
+char **str_split(const char *s, char separator)
+{
+    size_t parts = 1, i = 0;
+    char **v;
+
+    for (const char *p = s; *p; p++)
+        parts += *p == separator;
+    v = NEW_ARRAY(char *, parts + 1);
+    for (const char *end; (end = strchr(s, separator)); s = end + 1)
+        v[i++] = str_dup_n(s, (size_t)(end - s));
+    v[i] = str_dup(s);
+    return v;
+}
+
+void strv_free(char **v)
+{
+    if (!v)
+        return;
+    for (char **p = v; *p; p++)
+        free(*p);
+    free(v);
+}
+
+size_t strv_len(char *const *v)
+{
+    size_t n = 0;
+
+    while (v && v[n])
+        n++;
+    return n;
+}
+
+uint64_t str_hash(const void *data, size_t len)
+{
+    const unsigned char *p = data;
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+void str_sha256_hex(const void *data, size_t len, char ret[65])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+
+    if (!EVP_Digest(data, len, digest, &size, EVP_sha256(), NULL) || size != 32)
+        abort();
+    for (unsigned int i = 0; i < size; i++) {
+        ret[2 * i] = digits[digest[i] >> 4];
+        ret[2 * i + 1] = digits[digest[i] & 15];
+    }
+    ret[64] = '\0';
+}

@@ -1,0 +1,37 @@
+/* Small helpers over C strings. Functions that return char * give ownership away. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+char *str_dup(const char *s);              /* NULL stays NULL */
+char *str_dup_n(const char *s, size_t len); /* NUL-terminated copy of the first len bytes */
+char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Replaces an owned string by a copy of `s` (which may be NULL). */
+void str_replace(char **owned, const char *s);
+
+/* NULL equals only NULL. */
+bool str_eq(const char *a, const char *b);
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+static inline const char *str_or(const char *s, const char *otherwise)
+{
+    return s ? s : otherwise;
+}
+
+/* A whole decimal number and nothing else, within the type's range: true and *ret written. */
+bool str_to_int64(const char *s, int64_t *ret);
+
+/* A NULL-terminated, owned vector of owned strings; empty parts are kept. */
+char **str_split(const char *s, char separator);
+void strv_free(char **v);
+size_t strv_len(char *const *v);
+
+/* FNV-1a, 64 bit: for tables and "has it changed", not against an adversary. */
+uint64_t str_hash(const void *data, size_t len);
+/* Lower-case hexadecimal SHA-256, 64 characters and the NUL. */
+void str_sha256_hex(const void *data, size_t len, char ret[65]);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Reading documents. A document is jansson's json_t: counted references, where
+ * a function says nothing else the result is borrowed from its argument.
+ */
+#ifndef JSON_DOC_H
+#define JSON_DOC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+DEFINE_CLEANUP(json_t *, json_decref)
+#define _cleanup_json_ _cleanup_(json_decref_p)
+
+/*
+ * Parses one JSON value. Refused with ERR_INVALID: broken text, a duplicate key,
+ * deeper than DOC_DEPTH_MAX; with ERR_LIMIT: more than `max_bytes`.
+ */
+#define DOC_DEPTH_MAX 128
+int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, struct err *e);
+
+/* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. */
+char *doc_text(const json_t *value);
+/* The same, indented, for people. */
+char *doc_text_pretty(const json_t *value);
+/* str_hash() of doc_text(). */
+uint64_t doc_hash(const json_t *value);
+
+/*
+ * Walks down maps by keys: doc_at(object, "metadata", "labels"). NULL where a
+ * key is missing or something on the way is no map. The typed forms are NULL (or
+ * `otherwise`) also where the value has another type.
+ */
+json_t *doc_at_(const json_t *root, const char *const *keys);
+const char *doc_string_(const json_t *root, const char *const *keys);
+#define DOC_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define doc_at(root, ...) doc_at_((root), DOC_KEYS(__VA_ARGS__))
+#define doc_string(root, ...) doc_string_((root), DOC_KEYS(__VA_ARGS__))
+int64_t doc_int(const json_t *value, int64_t otherwise);   /* of the value itself */
+bool doc_bool(const json_t *value, bool otherwise);
+
+/* Like doc_at(), and makes the maps that are missing on the way. Borrowed from root. */
+json_t *doc_make_(json_t *root, const char *const *keys);
+#define doc_make(root, ...) doc_make_((root), DOC_KEYS(__VA_ARGS__))
+
+/* A deep copy, owned by the caller. */
+json_t *doc_copy(const json_t *value);
+
+/* The element of a sequence of maps whose field `key` is the string `value`, or NULL. */
+json_t *doc_find(const json_t *seq, const char *key, const char *value);
+
+#endif

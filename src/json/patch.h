@@ -1,0 +1,20 @@
+/*
+ * JSON Patch (RFC 6902) and JSON Pointer (RFC 6901).
+ */
+#ifndef JSON_PATCH_H
+#define JSON_PATCH_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+/*
+ * Checks the form of a patch (a sequence of operations) without a target:
+ * ERR_INVALID names the operation by its position ("[2].path: ...").
+ */
+int patch_check(const json_t *operations, struct err *e);
+
+/* All operations or none: `ret` is a new document, owned by the caller; `target` is left alone. */
+int patch_apply(const json_t *target, const json_t *operations, json_t **ret, struct err *e);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * One API server with its client, discovery, watches, cache and apply queue.
+ *
+ * The owner gives a table of kinds and is told when something changed; it reads the
+ * cache and puts actions. A watch of a custom kind starts when its definition is
+ * established and served. What goes wrong here stays here: back-off, caps and errors
+ * belong to a cluster.
+ */
+#ifndef KUBE_CLUSTER_H
+#define KUBE_CLUSTER_H
+
+#include <event2/event.h>
+
+#include "kube/cache.h"
+#include "kube/client.h"
+#include "kube/queue.h"
+
+struct kube_cluster;
+
+/* The answers of a kind's row and the server's discovery, put together. */
+struct kube_server {
+    int major, minor;  /* of Kubernetes */
+    char *git_version; /* "v1.20.2" */
+    const struct kube_kind_table *kinds;
+    const char **versions; /* for each row of the table: what we speak with this server; NULL: not served (yet) */
+};
+
+/* The version to speak for a kind, or NULL. */
+const char *kube_server_version(const struct kube_server *s, const struct kube_kind *kind);
+
+struct kube_cluster_events {
+    /* The cache, the server's kinds or the state of the watches changed. Many changes in one turn may be told once. */
+    void (*changed)(void *context);
+    kube_action_done_fn action_done;
+    void *context;
+};
+
+struct kube_cluster_options {
+    const char *owner_label;     /* key; watches of KUBE_WATCH_OURS select by its presence */
+    const char *namespace;       /* of KUBE_WATCH_NAMESPACE */
+    struct kube_client_options client;
+    struct kube_queue_options queue;
+    msec_t watch_silence;        /* a watch without a line for so long is opened again; 0: 90 s beyond its time */
+    int page_size;               /* of lists; 0: 500 */
+};
+
+enum kube_cluster_phase {
+    KUBE_CLUSTER_CONNECTING, /* no answer yet */
+    KUBE_CLUSTER_SYNCING,    /* lists are under way */
+    KUBE_CLUSTER_SYNCED,     /* every watch that can run has listed once */
+};
+
+struct kube_cluster_stats {
+    uint64_t watch_restarts, lists, watch_events;
+    size_t watches_open, watches_wanted;
+};
+
+int kube_cluster_new(struct event_base *loop, const struct kube_config *config, const struct kube_kind_table *kinds,
+                     const struct kube_cluster_options *options, const struct kube_cluster_events *events,
+                     struct kube_cluster **ret, struct err *e);
+/* Not from inside one of its callbacks. */
+void kube_cluster_free(struct kube_cluster *c);
+void kube_cluster_start(struct kube_cluster *c);
+
+enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c);
+/* What keeps it from the next phase or what went wrong last; "" where nothing did. */
+const char *kube_cluster_error(const struct kube_cluster *c);
+/* Monotonic; 0: never. */
+msec_t kube_cluster_last_contact(const struct kube_cluster *c);
+
+/* NULL while connecting. */
+const struct kube_server *kube_cluster_server(const struct kube_cluster *c);
+struct kube_cache *kube_cluster_cache(struct kube_cluster *c);
+struct kube_queue *kube_cluster_queue(struct kube_cluster *c);
+struct kube_client *kube_cluster_client(struct kube_cluster *c);
+const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c);
+
+/*
+ * Reads one object and puts it into the cache (or takes it out where it is gone): for objects that the label watch
+ * cannot see, when a create found them there already. `changed` follows.
+ */
+void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
+
+/* A watch that is only there while it is asked for. The row must have KUBE_WATCH_NONE or be on already. */
+void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
+                        const char *label_selector, bool on);
+
+#endif

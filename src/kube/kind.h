@@ -1,0 +1,76 @@
+/*
+ * Kinds of objects: one row each.
+ *
+ * From a row come the paths of requests, the watch, the RBAC rule, the rules of
+ * the three-way merge, the order of writes and pruning. This room defines what a
+ * row says; the table itself belongs to whoever knows which kinds are managed.
+ */
+#ifndef KUBE_KIND_H
+#define KUBE_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Which objects of a kind are watched. */
+enum kube_watch_scope {
+    KUBE_WATCH_NONE,      /* written, never watched */
+    KUBE_WATCH_OURS,      /* those that carry the owner label: the kind is ours alone where it does */
+    KUBE_WATCH_ALL,       /* all of them in the cluster */
+    KUBE_WATCH_NAMESPACE, /* all of them in the operator's namespace */
+};
+
+#define KUBE_VERSIONS_MAX 4
+
+/* A version that an API group may serve, and the releases of Kubernetes (minor of 1.x) that serve it. */
+struct kube_version {
+    const char *name;  /* "v1beta1" */
+    int since, until;  /* minor versions, inclusive; until 0: still served */
+};
+
+struct kube_kind {
+    const char *kind;   /* "Deployment" */
+    const char *plural; /* "deployments" */
+    const char *group;  /* "apps"; "" is the core group */
+    struct kube_version versions[KUBE_VERSIONS_MAX]; /* that we can speak, the best first; ends with a NULL name */
+    bool namespaced;
+    enum kube_watch_scope watch;
+    bool pruned;     /* what carries our mark and is wanted no longer is deleted */
+    bool custom;     /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
+                        there only once its definition is established */
+    /*
+     * Order of writes. An object waits until every wanted object of the kinds with a lower stage of the same
+     * dependency is in place; see the planner. Removal goes the other way round.
+     */
+    int stage;
+    /* Paths that others own once the object exists, as in struct merge_rules; ends with NULL; may be NULL. */
+    const char *const *foreign;
+    /* Only these parts of an object are kept in the cache; ends with NULL; NULL keeps all of it. */
+    const char *const *keep;
+};
+
+/* A table of kinds is closed by a row without a kind's name. */
+struct kube_kind_table {
+    const struct kube_kind *rows;
+    size_t len;
+};
+
+/* The row of a kind by its name and group, or NULL. `api_version` is "apps/v1" or "v1"; its version is not looked at. */
+const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind);
+
+/* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
+const char *kube_kind_version_for(const struct kube_kind *kind, int minor);
+
+/* "apps/v1", "v1" into `ret`. */
+void kube_api_version(const struct kube_kind *kind, const char *version, char ret[128]);
+
+/* The keys by which sequences of Kubernetes' own types are merged (its API reference: "patch merge key"). */
+struct merge_key;
+extern const struct merge_key kube_merge_keys[];
+
+/* Quantities ("2048Mi" is "2Gi", "1000m" is "1") at paths where Kubernetes has quantities; for struct merge_rules. */
+bool kube_quantity_equal(const char *a, const char *b);
+
+#endif

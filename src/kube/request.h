@@ -1,0 +1,59 @@
+/*
+ * Requests to a Kubernetes API server, built without I/O.
+ */
+#ifndef KUBE_REQUEST_H
+#define KUBE_REQUEST_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "kube/kind.h"
+
+enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE };
+
+struct kube_request {
+    enum kube_method method;
+    char *path;               /* with its query; owned */
+    char *body;               /* owned; NULL for none */
+    size_t body_len;
+    const char *content_type; /* a literal; NULL for application/json */
+    msec_t timeout;           /* for the whole answer; 0: the client's default. Watches: silence, not length */
+    bool secret;              /* the body or the answer holds a secret: memory is cleared */
+};
+
+const char *kube_method_name(enum kube_method method);
+
+/* `ns` NULL: cluster scope, or all namespaces of a namespaced kind. `version` is the API version to speak. */
+struct kube_request kube_request_get(const struct kube_kind *kind, const char *version, const char *ns,
+                                     const char *name);
+/* `label_selector`, `field_selector` and `continue_token` may be NULL. */
+struct kube_request kube_request_list(const struct kube_kind *kind, const char *version, const char *ns,
+                                      const char *label_selector, const char *field_selector, int limit,
+                                      const char *continue_token);
+/* With bookmarks. `timeout_seconds` is how long the server is asked to keep it open. */
+struct kube_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *label_selector, const char *field_selector,
+                                       const char *resource_version, int timeout_seconds);
+/* `body` is copied. */
+struct kube_request kube_request_create(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *body);
+struct kube_request kube_request_update(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *name, const char *body);
+struct kube_request kube_request_update_status(const struct kube_kind *kind, const char *version, const char *ns,
+                                               const char *name, const char *body);
+/* A JSON merge patch (RFC 7386). `subresource` may be NULL. */
+struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const char *version, const char *ns,
+                                             const char *name, const char *subresource, const char *body);
+/* In the background; only if the object still has this uid (NULL: whatever it has). */
+struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *name, const char *uid);
+/* Any other path ("/version", "/apis"). */
+struct kube_request kube_request_raw(enum kube_method method, const char *path, const char *body);
+
+void kube_request_release(struct kube_request *r);
+
+/* Appends `text` percent-encoded (RFC 3986 unreserved characters stay). */
+void kube_add_escaped(struct buf *b, const char *text);
+
+#endif
