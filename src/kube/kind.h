@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "json/merge.h"
 
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {
@@ -67,7 +68,6 @@ const char *kube_kind_version_for(const struct kube_kind *kind, int minor);
 void kube_api_version(const struct kube_kind *kind, const char *version, char ret[128]);
 
 /* The keys by which sequences of Kubernetes' own types are merged (its API reference: "patch merge key"). */
-struct merge_key;
 extern const struct merge_key kube_merge_keys[];
 
 /* Quantities ("2048Mi" is "2Gi", "1000m" is "1") at paths where Kubernetes has quantities; for struct merge_rules. */

@@ -1,0 +1,198 @@
+#include "kube/request.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+const char *kube_method_name(enum kube_method method)
+{
+    static const char *const names[] = {
+        [KUBE_GET] = "GET", [KUBE_POST] = "POST", [KUBE_PUT] = "PUT", [KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE",
+    };
+
+    return names[method];
+}
+
+void kube_add_escaped(struct buf *b, const char *text)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+    for (; *text; text++)
+        if (strchr(unreserved, *text))
+            buf_add_char(b, *text);
+        else
+            buf_printf(b, "%%%02X", (unsigned char)*text);
+}
+
+static void add_segment(struct buf *b, const char *text)
+{
+    buf_add_char(b, '/');
+    kube_add_escaped(b, text);
+}
+
+/* An empty name would turn "delete this one" into "delete all of them": that is never sent. */
+static void add_path(struct buf *b, const struct kube_kind *kind, const char *version, const char *ns)
+{
+    buf_add_str(b, *kind->group ? "/apis" : "/api");
+    if (*kind->group)
+        add_segment(b, kind->group);
+    add_segment(b, version);
+    if (ns) {
+        assert(*ns);
+        buf_add_str(b, "/namespaces");
+        add_segment(b, ns);
+    }
+    add_segment(b, kind->plural);
+}
+
+static void add_name(struct buf *b, const char *name)
+{
+    assert(name && *name);
+    add_segment(b, name);
+}
+
+/* The first parameter follows '?', each other one '&'. */
+static void add_query_key(struct buf *b, const char *key)
+{
+    buf_add_char(b, strchr(buf_str(b), '?') ? '&' : '?');
+    buf_add_str(b, key);
+    buf_add_char(b, '=');
+}
+
+static void add_query(struct buf *b, const char *key, const char *value)
+{
+    if (!value || !*value)
+        return;
+    add_query_key(b, key);
+    kube_add_escaped(b, value);
+}
+
+static void add_query_int(struct buf *b, const char *key, int value)
+{
+    if (value <= 0)
+        return;
+    add_query_key(b, key);
+    buf_printf(b, "%d", value);
+}
+
+static struct kube_request request_new(enum kube_method method, const struct kube_kind *kind, struct buf *path,
+                                       const char *body)
+{
+    return (struct kube_request){
+        .method = method,
+        .path = buf_take(path),
+        .body = str_dup(body),
+        .body_len = body ? strlen(body) : 0,
+        .secret = kind && str_eq(kind->group, "") && str_eq(kind->plural, "secrets"),
+    };
+}
+
+static struct kube_request request_for_one(enum kube_method method, const struct kube_kind *kind, const char *version,
+                                           const char *ns, const char *name, const char *subresource, const char *body)
+{
+    struct buf path = BUF_INIT;
+
+    add_path(&path, kind, version, ns);
+    add_name(&path, name);
+    if (subresource)
+        add_segment(&path, subresource);
+    return request_new(method, kind, &path, body);
+}
+
+struct kube_request kube_request_get(const struct kube_kind *kind, const char *version, const char *ns,
+                                     const char *name)
+{
+    return request_for_one(KUBE_GET, kind, version, ns, name, NULL, NULL);
+}
+
+struct kube_request kube_request_list(const struct kube_kind *kind, const char *version, const char *ns,
+                                      const char *label_selector, const char *field_selector, int limit,
+                                      const char *continue_token)
+{
+    struct buf path = BUF_INIT;
+
+    add_path(&path, kind, version, ns);
+    add_query_int(&path, "limit", limit);
+    add_query(&path, "continue", continue_token);
+    add_query(&path, "labelSelector", label_selector);
+    add_query(&path, "fieldSelector", field_selector);
+    return request_new(KUBE_GET, kind, &path, NULL);
+}
+
+struct kube_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *label_selector, const char *field_selector,
+                                       const char *resource_version, int timeout_seconds)
+{
+    struct buf path = BUF_INIT;
+
+    add_path(&path, kind, version, ns);
+    add_query(&path, "watch", "true");
+    add_query(&path, "allowWatchBookmarks", "true");
+    add_query(&path, "resourceVersion", resource_version);
+    add_query_int(&path, "timeoutSeconds", timeout_seconds);
+    add_query(&path, "labelSelector", label_selector);
+    add_query(&path, "fieldSelector", field_selector);
+    return request_new(KUBE_GET, kind, &path, NULL);
+}
+
+struct kube_request kube_request_create(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *body)
+{
+    struct buf path = BUF_INIT;
+
+    add_path(&path, kind, version, ns);
+    return request_new(KUBE_POST, kind, &path, body);
+}
+
+struct kube_request kube_request_update(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *name, const char *body)
+{
+    return request_for_one(KUBE_PUT, kind, version, ns, name, NULL, body);
+}
+
+struct kube_request kube_request_update_status(const struct kube_kind *kind, const char *version, const char *ns,
+                                               const char *name, const char *body)
+{
+    return request_for_one(KUBE_PUT, kind, version, ns, name, "status", body);
+}
+
+struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const char *version, const char *ns,
+                                             const char *name, const char *subresource, const char *body)
+{
+    struct kube_request r = request_for_one(KUBE_PATCH, kind, version, ns, name, subresource, body);
+
+    r.content_type = "application/merge-patch+json";
+    return r;
+}
+
+struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *name, const char *uid)
+{
+    _cleanup_json_ json_t *options =
+        OBJECT(S("apiVersion", "v1"), S("kind", "DeleteOptions"), S("propagationPolicy", "Background"),
+               OPT(uid, MAP("preconditions", S("uid", uid))));
+    _cleanup_free_ char *body = doc_text(options);
+
+    return request_for_one(KUBE_DELETE, kind, version, ns, name, NULL, body);
+}
+
+struct kube_request kube_request_raw(enum kube_method method, const char *path, const char *body)
+{
+    struct buf b = BUF_INIT;
+
+    buf_add_str(&b, path);
+    return request_new(method, NULL, &b, body);
+}
+
+void kube_request_release(struct kube_request *r)
+{
+    if (r->secret)
+        mem_free_secret(r->body, r->body_len);
+    else
+        free(r->body);
+    free(r->path);
+    *r = (struct kube_request){0};
+}
