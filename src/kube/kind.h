@@ -42,10 +42,12 @@ struct kube_kind {
     bool custom;     /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
                         there only once its definition is established */
     /*
-     * Order of writes. An object waits until every wanted object of the kinds with a lower stage of the same
-     * dependency is in place; see the planner. Removal goes the other way round.
+     * Names of the kinds that must be in place before an object of this kind is created or changed; ends with NULL;
+     * NULL waits for nothing. A custom kind waits for its own definition besides (`custom`).
      */
-    int stage;
+    const char *const *after;
+    /* Order of removal: an object goes once nothing with a lower number is left. */
+    int removal;
     /* Paths that others own once the object exists, as in struct merge_rules; ends with NULL; may be NULL. */
     const char *const *foreign;
     /* Only these parts of an object are kept in the cache; ends with NULL; NULL keeps all of it. */

@@ -2,6 +2,9 @@
  * What Istio is made of: from a parsed resource to the Kubernetes objects it asks for.
  *
  * Pure: the same spec and environment give the same objects, in the same order.
+ *
+ * Releases that are built alike form a line. A line is a table of components and of
+ * parts that several of them share; src/mesh holds one folder for each.
  */
 #ifndef MESH_MESH_H
 #define MESH_MESH_H
@@ -12,22 +15,48 @@
 #include "api/istio.h"
 #include "kube/kind.h"
 
-/* A version of Istio: what differs between releases is data in its row. */
+struct mesh_env;
+struct mesh_objects;
+
+/* Adds objects to `out`. */
+typedef void (*mesh_part_fn)(const struct mesh_env *env, struct mesh_objects *out);
+
+/* A component of Istio: what can be switched, and what the status has a line for. */
+struct mesh_component {
+    const char *name;       /* "pilot", as the field of the resource is called: "gateways.ingress" */
+    const char *deployment; /* "istio-pilot" */
+    const struct component_spec *(*spec)(const struct istio_spec *);
+    /* Adds the component's objects; not called while it is disabled. */
+    mesh_part_fn render;
+};
+
+struct mesh_line {
+    const char *name;                        /* "1.0" */
+    const struct mesh_component *components; /* ends with a NULL name */
+    /*
+     * What belongs to no component or to several; each part finds out itself whether it is wanted. Rendered before
+     * the components, which look at the ConfigMaps among them. Ends with NULL.
+     */
+    const mesh_part_fn *shared;
+};
+
+/* A version of Istio: what differs between the releases of a line is data in its row. */
 struct mesh_release {
-    const char *version;         /* "1.0.5" */
-    const char *line;            /* "1.0" */
-    const char *default_tag;     /* of its images */
-    const char *chart_version;   /* the `chart` label is "<subchart>-<this>" in the Helm chart */
+    const char *version; /* "1.0.5" */
+    const struct mesh_line *line;
+    const char *default_tag;            /* of its images */
     int kubernetes_min, kubernetes_max; /* minor versions of Kubernetes 1.x it can run on, inclusive */
 };
 
-/* Ends with a NULL version. */
+/* The newest of a line first; ends with a NULL version. */
 extern const struct mesh_release mesh_releases[];
 /* NULL where there is none. */
 const struct mesh_release *mesh_release_find(const char *version);
 
-/* Every kind of object that a mesh is made of. */
+/* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;
+/* The rows of mesh_kinds; an array of versions has as many elements. */
+#define MESH_KINDS_MAX 32
 
 /* What the objects depend on besides the resource. */
 struct mesh_env {
@@ -39,12 +68,17 @@ struct mesh_env {
 };
 
 /* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
-void mesh_versions_for(int minor, const char **ret_versions);
+void mesh_versions_for(int minor, const char *ret_versions[MESH_KINDS_MAX]);
 
 /* One object as the resource asks for it. */
 struct mesh_object {
     const struct kube_kind *kind;
     json_t *object; /* owned */
+    /*
+     * Paths in this object that others own once it exists, besides those of its kind: the replicas of a Deployment
+     * under an autoscaler. Ends with NULL; may be NULL; static.
+     */
+    const char *const *foreign;
 };
 
 struct mesh_objects {
@@ -53,22 +87,11 @@ struct mesh_objects {
 };
 
 /*
- * All objects of the mesh, without marks of ownership, in the order of their stages. CustomResourceDefinitions
- * come first, the namespaces' injection labels are not among them (see the operator's planner).
+ * All objects of the mesh, without marks of ownership, in the order of mesh_kinds and of their names. Left out are
+ * objects of kinds that the server does not have. The namespaces' injection labels are not among them (see the
+ * operator's planner).
  */
 void mesh_render(const struct mesh_env *env, struct mesh_objects *ret);
 void mesh_objects_release(struct mesh_objects *objects);
-
-/* A component of Istio, for status and documentation. */
-struct mesh_component {
-    const char *name;        /* "pilot", as the field of the resource is called: "gateways.ingress" */
-    const char *deployment;  /* "istio-pilot" */
-    const struct component_spec *(*spec)(const struct istio_spec *);
-    /* Adds the component's objects. */
-    void (*render)(const struct mesh_env *env, struct mesh_objects *out);
-};
-
-/* Ends with a NULL name. */
-extern const struct mesh_component mesh_components[];
 
 #endif

@@ -1,0 +1,188 @@
+#include "mesh/common/objects.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/doc.h"
+
+static size_t kind_row(const char *kind)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        if (str_eq(mesh_kinds.rows[i].kind, kind))
+            return i;
+    }
+    abort(); /* a kind that nobody watches: a bug of ours that every render would show */
+}
+
+const char *mesh_version(const struct mesh_env *env, const char *kind)
+{
+    return env->versions[kind_row(kind)];
+}
+
+static void add(
+    const struct mesh_env *env,
+    struct mesh_objects *out,
+    const char *name,
+    json_t *object,
+    const char *const *foreign)
+{
+    const struct kube_kind *kind = &mesh_kinds.rows[kind_row(name)];
+    const char *version = mesh_version(env, name);
+
+    if (version) {
+        ARRAY_RESERVE_ONE(out->items, out->len, out->cap);
+        out->items[out->len++] = (struct mesh_object){
+            .kind = kind,
+            .object = OBJECT(
+                F("apiVersion", "%s%s%s", kind->group, *kind->group ? "/" : "", version),
+                S("kind", name),
+                ROWS(json_incref(object))),
+            .foreign = foreign,
+        };
+    }
+    json_decref(object);
+}
+
+void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object)
+{
+    add(env, out, kind, object, NULL);
+}
+
+json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name)
+{
+    _cleanup_buf_ struct buf image = BUF_INIT;
+
+    if (override)
+        return json_string(override);
+    buf_printf(
+        &image,
+        "%s/%s:%s",
+        env->spec->image_hub,
+        name,
+        str_or(env->spec->image_tag, env->release->default_tag));
+    return json_string(buf_str(&image));
+}
+
+json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labels)
+{
+    return OBJECT(S("name", name), S("namespace", env->ns), V("labels", labels));
+}
+
+json_t *mesh_cluster_metadata(const char *name, json_t *labels)
+{
+    return OBJECT(S("name", name), V("labels", labels));
+}
+
+static json_t *pull_secrets(const json_t *names)
+{
+    json_t *secrets = ARRAY();
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+        json_array_append_new(secrets, OBJECT(S("name", json_string_value(name))));
+    return secrets;
+}
+
+void mesh_service_account(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *labels)
+{
+    const json_t *secrets = env->spec->image_pull_secrets;
+
+    mesh_add(
+        env,
+        out,
+        "ServiceAccount",
+        OBJECT(
+            V("metadata", mesh_metadata(env, name, labels)),
+            OPT(json_array_size(secrets) > 0, V("imagePullSecrets", pull_secrets(secrets)))));
+}
+
+json_t *mesh_rule(const char *group, const char *const *resources, const char *const *verbs)
+{
+    return OBJECT(
+        STRINGS("apiGroups", group),
+        V("resources", json_build_strings(resources)),
+        V("verbs", json_build_strings(verbs)));
+}
+
+void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, struct cluster_role what)
+{
+    _cleanup_free_ char *role = str_printf("%s-%s", what.role, env->ns);
+    _cleanup_free_ char *binding = str_printf("%s-%s", what.binding, env->ns);
+
+    mesh_add(
+        env,
+        out,
+        "ClusterRole",
+        OBJECT(V("metadata", mesh_cluster_metadata(role, json_incref(what.labels))), V("rules", what.rules)));
+    mesh_add(
+        env,
+        out,
+        "ClusterRoleBinding",
+        OBJECT(
+            V("metadata", mesh_cluster_metadata(binding, what.labels)),
+            MAP("roleRef",
+                S("apiGroup", "rbac.authorization.k8s.io"),
+                S("kind", "ClusterRole"),
+                S("name", role)),
+            SEQ("subjects",
+                ITEM(S("kind", "ServiceAccount"), S("name", what.service_account), S("namespace", env->ns)))));
+}
+
+void mesh_service(const struct mesh_env *env, struct mesh_objects *out, struct service what)
+{
+    mesh_add(
+        env,
+        out,
+        "Service",
+        OBJECT(
+            V("metadata", mesh_metadata(env, what.name, what.labels)),
+            MAP("spec",
+                S("type", what.type),
+                V("selector", what.selector),
+                V("ports", what.ports))));
+}
+
+json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory)
+{
+    return wanted ? doc_copy(wanted) : OBJECT(MAP("requests", S("cpu", cpu), S("memory", memory)));
+}
+
+json_t *mesh_env_field(const char *name, const char *field_path)
+{
+    return OBJECT(S("name", name), MAP("valueFrom", MAP("fieldRef", S("fieldPath", field_path))));
+}
+
+json_t *mesh_env_value(const char *name, const char *value)
+{
+    return OBJECT(S("name", name), S("value", value));
+}
+
+json_t *mesh_port(int container_port)
+{
+    return OBJECT(N("containerPort", container_port));
+}
+
+json_t *mesh_mount(const char *volume, const char *path)
+{
+    return OBJECT(S("name", volume), S("mountPath", path));
+}
+
+json_t *mesh_mount_read_only(const char *volume, const char *path)
+{
+    return OBJECT(S("name", volume), S("mountPath", path), B("readOnly", true));
+}
+
+json_t *mesh_volume_config(const char *volume, const char *config_map)
+{
+    return OBJECT(S("name", volume), MAP("configMap", S("name", config_map)));
+}
+
+json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional)
+{
+    return OBJECT(
+        S("name", volume),
+        MAP("secret", S("secretName", secret), OPT(optional, B("optional", true))));
+}

@@ -1,0 +1,88 @@
+/*
+ * What the components of every line are built with.
+ *
+ * Functions that return json_t * give ownership away, and take over every json_t *
+ * that they are given (struct deployment holds such, too).
+ */
+#ifndef MESH_COMMON_OBJECTS_H
+#define MESH_COMMON_OBJECTS_H
+
+#include "json/build.h"
+#include "mesh/mesh.h"
+
+/* The version to speak for a kind of mesh_kinds; NULL where the server has none. */
+const char *mesh_version(const struct mesh_env *env, const char *kind);
+
+/*
+ * Adds an object, given without its apiVersion and kind; dropped where the server does not have the kind, which
+ * must be in mesh_kinds.
+ */
+void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object);
+
+/* "docker.io/istio/pilot:1.0.5", or `override` where it is not NULL. */
+json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name);
+
+/* metadata of an object in the namespace of the control plane, and of a cluster-scoped one; `labels` may be NULL. */
+json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labels);
+json_t *mesh_cluster_metadata(const char *name, json_t *labels);
+
+/* ServiceAccount with the pull secrets of the resource. */
+void mesh_service_account(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *labels);
+
+/* A ClusterRole and the ClusterRoleBinding that gives it to a ServiceAccount of the control plane. */
+struct cluster_role {
+    const char *role, *binding; /* names without the namespace that is put behind them: "istio-pilot" */
+    const char *service_account;
+    json_t *labels; /* of both */
+    json_t *rules;
+};
+void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, struct cluster_role what);
+/* A rule of a ClusterRole: one API group, its resources and the verbs, each NULL-terminated. */
+json_t *mesh_rule(const char *group, const char *const *resources, const char *const *verbs);
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+struct service {
+    const char *name;
+    const char *type; /* NULL: the server's default, ClusterIP */
+    json_t *labels;
+    json_t *selector;
+    json_t *ports;
+};
+void mesh_service(const struct mesh_env *env, struct mesh_objects *out, struct service what);
+
+/*
+ * A Deployment of a component, and what follows from the component's replicas: its HorizontalPodAutoscaler and its
+ * PodDisruptionBudget, under the same name.
+ */
+struct deployment {
+    const char *name;
+    const struct component_spec *component;
+    json_t *labels;     /* of the Deployment itself */
+    json_t *pod_labels; /* also its selector, which nobody can change later */
+    const char *service_account;
+    json_t *containers;
+    json_t *volumes;   /* NULL: none */
+    json_t *strategy;  /* NULL: the server's default */
+    bool always_budget; /* a budget (where the resource asks for budgets) even for a single replica */
+    /*
+     * Name of a ConfigMap, rendered before, whose content the process reads only once: a digest of it goes into the
+     * Pods' annotations, so that they are replaced when it changes. NULL: none.
+     */
+    const char *restart_on;
+};
+void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what);
+
+/* `wanted`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
+json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory);
+
+/* The parts of containers and Pods that come again and again; each is one item of a sequence. */
+json_t *mesh_env_field(const char *name, const char *field_path);
+json_t *mesh_env_value(const char *name, const char *value);
+json_t *mesh_port(int container_port);
+json_t *mesh_mount(const char *volume, const char *path);
+json_t *mesh_mount_read_only(const char *volume, const char *path);
+json_t *mesh_volume_config(const char *volume, const char *config_map);
+/* Where `optional`, the Pod starts without the Secret, too. */
+json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional);
+
+#endif
