@@ -32,11 +32,16 @@ step() {
   printf '  %-44s %s\n' "$text" "$(since "$start")"
 }
 
-# wait_for SECONDS COMMAND...: polls quietly until the command succeeds.
+# wait_for SECONDS COMMAND...: polls quietly until the command succeeds. A command
+# that returns 2 says that it never will.
 wait_for() {
-  local end=$(($(now_ms) + $1 * 1000))
+  local end=$(($(now_ms) + $1 * 1000)) result
   shift
-  until "$@" >/dev/null 2>&1; do
+  while :; do
+    result=0
+    "$@" >/dev/null 2>&1 || result=$?
+    [ $result != 0 ] || return 0
+    [ $result != 2 ] || return 1
     [ "$(now_ms)" -lt "$end" ] || return 1
     sleep 0.1
   done

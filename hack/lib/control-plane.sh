@@ -43,6 +43,7 @@ YAML
 }
 
 define_apiserver() {
+  # shellcheck disable=SC2054  # the commas belong to the values
   local flags=(
     --etcd-servers="http://$LOCAL_IP:2379"
     --bind-address="$API_IP" --secure-port=6443
@@ -74,7 +75,7 @@ define_apiserver() {
 define_controllers() {
   component_define kube-controller-manager "$(program kube-controller-manager)" \
     --kubeconfig="$STATE/pki/controllers.kubeconfig" --leader-elect=false \
-    --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
+    --use-service-account-credentials=true --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
     --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/ca.crt" \
     --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
     --node-monitor-period=1s
@@ -89,7 +90,7 @@ define_scheduler() {
 kubectl_admin() { kubectl --kubeconfig "$STATE/kubeconfig" "$@"; }
 
 api_ready() {
-  component_check kube-apiserver || exit 1
+  component_alive kube-apiserver || return 2
   [ "$(curl -s -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" \
     --key "$STATE/pki/admin.key" "https://$API_IP:6443/readyz")" = ok ]
 }
@@ -105,12 +106,12 @@ start_api() {
   define_apiserver
   component_start etcd
   component_start kube-apiserver
-  wait_for 90 api_ready || die "the API server did not become ready: see $STATE/logs/kube-apiserver.log"
+  wait_for 90 api_ready || give_up kube-apiserver "the API server did not become ready"
 }
 
 start_controllers() {
   define_controllers
   component_start kube-controller-manager
   wait_for 30 controllers_ready ||
-    die "the controllers do not work: see $STATE/logs/kube-controller-manager.log"
+    give_up kube-controller-manager "the controllers do not work"
 }

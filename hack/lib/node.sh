@@ -1,1 +1,294 @@
+# The node of one cluster: its namespaces, containerd, kubelet, kube-proxy. Sourced
+# by hack/cluster. Everything of a cluster with a node, control plane included, runs
+# in one network and one mount namespace; a sleeping process, the holder, keeps them.
 # shellcheck shell=bash
+# shellcheck disable=SC2153  # variables of use_cluster and addresses
+
+# More than most machines have: Istio's pods ask for 2.5 cores in sum.
+NODE_CPUS=${ISTIO_OPERATOR_NODE_CPUS:-8}
+
+# Folders that containerd and kubelet take for their own wherever they run. Each
+# node sees its own in their place, and they go with the namespace.
+NODE_FOLDERS="/var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /run/containerd"
+
+in_node() {
+  local holder
+  holder=$(component_pid holder) || return 1
+  nsenter -t "$holder" -m -n -- "$@"
+}
+
+node_namespaces() {
+  modprobe -qa veth overlay nf_conntrack 2>/dev/null || true
+  ip netns add "$NETNS" || die "cannot make a network namespace: is this a container without CAP_SYS_ADMIN?"
+  component_define holder nsenter --net="/run/netns/$NETNS" \
+    unshare --mount --propagation private sleep infinity
+  component_start holder
+  # nsenter and unshare become sleep, in the new namespaces, a moment later.
+  wait_for 5 holder_ready || die "cannot make a mount namespace: see $STATE/logs/holder.log"
+  stat -Lc %i "/proc/$(component_pid holder)/ns/mnt" >"$STATE/run/mount-namespace"
+  node_network
+  node_mounts
+}
+
+holder_ready() {
+  local pid
+  pid=$(component_pid holder) &&
+    [ "$(readlink "/proc/$pid/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ] &&
+    [ "$(cat "/proc/$pid/comm")" = sleep ]
+}
+
+# The host reaches the API server, the pods and the Services through one link.
+node_network() {
+  ip link add "$HOST_LINK" type veth peer name host netns "$NETNS"
+  ip addr add "$HOST_IP/30" dev "$HOST_LINK"
+  ip link set "$HOST_LINK" up
+  ip -n "$NETNS" link set lo up
+  ip -n "$NETNS" addr add "$API_IP/30" dev host
+  ip -n "$NETNS" link set host up
+  # kube-proxy and the kubelet want a default route to find the node's address.
+  ip -n "$NETNS" route add default via "$HOST_IP"
+  ip route add "$POD_CIDR" via "$API_IP"
+  ip route add "$SERVICE_CIDR" via "$API_IP"
+}
+
+node_mounts() {
+  local folder own created=""
+  for folder in $NODE_FOLDERS; do
+    own=$STATE/node$folder
+    mkdir -p "$own"
+    if [ ! -d "$folder" ]; then
+      mkdir -p "$folder"
+      created+="$folder "
+    fi
+    in_node mount --bind "$own" "$folder"
+  done
+  # Removed by down, if empty: the machine stays as it was.
+  printf '%s' "$created" >"$STATE/run/created-folders"
+  # Pods' network namespaces are mounted here; as a tmpfs they go with the node.
+  in_node mount -t tmpfs tmpfs /run/netns
+  # The kubelet makes the machine's settings its own taste. Let it find that taste.
+  node_fake /proc/sys/vm/overcommit_memory 1
+  node_fake /proc/sys/vm/panic_on_oom 0
+  node_fake /proc/sys/kernel/panic 10
+  node_fake /proc/sys/kernel/panic_on_oops 1
+  node_fake /proc/sys/kernel/keys/root_maxkeys 1000000
+  node_fake /proc/sys/kernel/keys/root_maxbytes 25000000
+  node_cpus
+  # Volumes with mount propagation need a shared root: shared in here only.
+  in_node mount --make-rshared /
+}
+
+# node_fake FILE TEXT: inside the node the file reads as TEXT.
+node_fake() {
+  local own=$STATE/node$1
+  mkdir -p "${own%/*}"
+  echo "$2" >"$own"
+  in_node mount --bind "$own" "$1"
+}
+
+# The kubelet counts cores in /sys and has no flag for it. Quotas and shares work
+# as ever; the pods only have more to ask for than there is.
+node_cpus() {
+  local cpus=$STATE/node/cpus i
+  for ((i = 0; i < NODE_CPUS; i++)); do
+    mkdir -p "$cpus/cpu$i/topology"
+    echo "$i" >"$cpus/cpu$i/topology/core_id"
+    echo 0 >"$cpus/cpu$i/topology/physical_package_id"
+    echo 1 >"$cpus/cpu$i/online"
+  done
+  echo "0-$((NODE_CPUS - 1))" | tee "$cpus/online" "$cpus/possible" >"$cpus/present"
+  mkdir -p "$STATE/node/empty"
+  in_node mount --bind "$cpus" /sys/devices/system/cpu
+  # With no NUMA nodes to be seen, the list of CPUs is what counts.
+  [ ! -d /sys/devices/system/node ] ||
+    in_node mount --bind "$STATE/node/empty" /sys/devices/system/node
+}
+
+containerd_socket() { echo "$STATE/run/containerd.sock"; }
+
+containerd_config() {
+  mkdir -p "$STATE/cni"
+  # ptp, not bridge: every packet between pods is routed, so Services work between
+  # pods of one node without the kernel's br_netfilter.
+  cat >"$STATE/cni/10-pods.conflist" <<JSON
+{"cniVersion": "0.4.0", "name": "istio-op-$NAME", "plugins": [
+  {"type": "ptp", "ipMasq": false, "mtu": 1500,
+   "ipam": {"type": "host-local", "ranges": [[{"subnet": "$POD_CIDR"}]],
+            "routes": [{"dst": "0.0.0.0/0"}]}},
+  {"type": "portmap", "capabilities": {"portMappings": true}}]}
+JSON
+  # Lowering a process's OOM score needs a capability that containers often lack;
+  # with restrict_oom_score_adj containerd does not try.
+  cat >"$STATE/containerd.toml" <<TOML
+version = 2
+root = "$STATE/node/containerd"
+state = "/run/containerd/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "$(containerd_socket)"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "$PAUSE_IMAGE"
+  restrict_oom_score_adj = true
+  stream_server_address = "127.0.0.1"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$STATE/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "${ISTIO_OPERATOR_SNAPSHOTTER:-overlayfs}"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+TOML
+}
+
+start_containerd() {
+  containerd_config
+  component_define containerd "$(program containerd)" --config "$STATE/containerd.toml" --log-level info
+  component_start containerd
+}
+
+containerd_ready() {
+  component_alive containerd || return 2
+  ctr -a "$(containerd_socket)" --timeout 2s version
+}
+
+kubelet_config() {
+  # Status is computed every second but written only when it changes.
+  cat >"$STATE/kubelet.yaml" <<YAML
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: $API_IP
+healthzBindAddress: 127.0.0.1
+authentication:
+  anonymous: {enabled: false}
+  webhook: {enabled: true}
+  x509: {clientCAFile: $STATE/pki/ca.crt}
+authorization: {mode: Webhook}
+tlsCertFile: $STATE/pki/kubelet.crt
+tlsPrivateKeyFile: $STATE/pki/kubelet.key
+cgroupDriver: cgroupfs
+cgroupRoot: /istio-op-$NAME
+failSwapOn: false
+oomScoreAdj: 0
+nodeStatusUpdateFrequency: 1s
+nodeStatusReportFrequency: 5m
+# The disk of a developer's machine is often fuller than a node's may be.
+evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+maxPods: 200
+# There is no DNS server in here: a pod finds the API server by its address.
+clusterDomain: cluster.local
+resolvConf: /dev/null
+syncFrequency: 10s
+fileCheckFrequency: 0s
+YAML
+}
+
+define_node() {
+  kubelet_config
+  component_define kubelet "$(program kubelet)" --config "$STATE/kubelet.yaml" \
+    --kubeconfig "$STATE/pki/kubelet.kubeconfig" --hostname-override "$NAME" --node-ip "$API_IP" \
+    --container-runtime remote --container-runtime-endpoint "unix://$(containerd_socket)" \
+    --runtime-cgroups / --register-node=true
+  cat >"$STATE/kube-proxy.yaml" <<YAML
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+clientConnection: {kubeconfig: $STATE/pki/proxy.kubeconfig}
+mode: iptables
+hostnameOverride: $NAME
+bindAddress: $API_IP
+clusterCIDR: $POD_CIDR
+healthzBindAddress: 127.0.0.1:10256
+metricsBindAddress: 127.0.0.1:10249
+oomScoreAdj: 0
+# Conntrack's limits are the machine's, not the namespace's: leave them.
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+iptables: {minSyncPeriod: 0s, syncPeriod: 30s}
+YAML
+  component_define kube-proxy "$(program kube-proxy)" --config "$STATE/kube-proxy.yaml"
+}
+
+start_node() {
+  define_node
+  node_cgroups
+  wait_for 30 containerd_ready || give_up containerd "containerd did not start"
+  images_load_pause
+  component_start kubelet
+  component_start kube-proxy
+  wait_for 60 node_ready || give_up kubelet "the node did not become Ready"
+}
+
+node_ready() {
+  component_alive kubelet || return 2
+  component_alive kube-proxy || return 2
+  curl -sf -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
+    "https://$API_IP:6443/api/v1/nodes/$NAME" |
+    jq -e '(.status.conditions[] | select(.type == "Ready").status == "True")
+           and (.spec.taints // [] | length == 0)'
+}
+
+# Every pod's group lies below one of the cluster's own, in every hierarchy: two
+# kubelets with the same root would remove each other's.
+node_cgroups() {
+  local dir
+  for dir in $(cgroup_roots); do
+    mkdir -p "$dir/istio-op-$NAME" 2>/dev/null || true
+  done
+}
+
+cgroup_roots() {
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    echo /sys/fs/cgroup
+  else
+    find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d
+  fi
+}
+
+# node_processes: whatever lives in the node's mount namespace (kubelet, containerd,
+# shims) or below its cgroups (containers).
+node_processes() {
+  local dir inode pid
+  for dir in $(cgroup_roots); do
+    [ ! -d "$dir/istio-op-$NAME" ] ||
+      find "$dir/istio-op-$NAME" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+  done
+  # Without a holder the number may belong to another namespace by now.
+  component_alive holder || return 0
+  inode=$(cat "$STATE/run/mount-namespace" 2>/dev/null) || return 0
+  for pid in /proc/[0-9]*; do
+    [ "$(stat -Lc %i "$pid/ns/mnt" 2>/dev/null)" != "$inode" ] || echo "${pid#/proc/}"
+  done
+}
+
+node_destroy() {
+  local pids round holder folder
+  component_stop containerd TERM
+  holder=$(component_pid holder) || holder=""
+  for round in 1 2 3 4 5 6 7 8 9 10; do
+    mapfile -t pids < <(node_processes | sort -u | grep -vx "${holder:-none}" || true)
+    [ ${#pids[@]} -gt 0 ] || break
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+    sleep 0.0$round
+  done
+  component_stop holder KILL
+  ip link del "$HOST_LINK" 2>/dev/null || true
+  ip netns del "$NETNS" 2>/dev/null || true
+  cgroups_remove
+  for folder in $NODE_FOLDERS; do
+    grep -qsw "$folder" "$STATE/run/created-folders" || continue
+    rmdir "$folder" 2>/dev/null || true
+  done
+}
+
+cgroups_remove() {
+  local dir round
+  for round in 1 2 3 4 5; do
+    for dir in $(cgroup_roots); do
+      [ ! -d "$dir/istio-op-$NAME" ] ||
+        find "$dir/istio-op-$NAME" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+    compgen -G "/sys/fs/cgroup/*/istio-op-$NAME" >/dev/null || [ -d "/sys/fs/cgroup/istio-op-$NAME" ] || return 0
+    sleep 0.1
+  done
+  warn "cgroups of '$NAME' are still in use: /sys/fs/cgroup/*/istio-op-$NAME"
+}

@@ -150,10 +150,10 @@ component_names() {
   done
 }
 
-# component_check NAME: dies with the end of its log if it is not alive.
-component_check() {
-  component_alive "$1" && return 0
-  warn "$1 of cluster '$NAME' ended; its last words ($STATE/logs/$1.log):"
-  tail -n 5 "$STATE/logs/$1.log" >&2
-  return 1
+# give_up NAME TEXT: dies with the last words of a component that did not do its part.
+give_up() {
+  component_alive "$1" || warn "$1 of cluster '$NAME' ended"
+  warn "the last lines of $STATE/logs/$1.log:"
+  tail -n 5 "$STATE/logs/$1.log" | cut -c1-300 >&2
+  die "$2"
 }
