@@ -75,7 +75,7 @@ define_apiserver() {
 define_controllers() {
   component_define kube-controller-manager "$(program kube-controller-manager)" \
     --kubeconfig="$STATE/pki/controllers.kubeconfig" --leader-elect=false \
-    --use-service-account-credentials=true --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
+    --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
     --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/ca.crt" \
     --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
     --node-monitor-period=1s

@@ -44,15 +44,8 @@ network_link() {
   other=$(sed -n 's/^INDEX=//p' "$STATE_ROOT/$peer/settings" 2>/dev/null) || other=""
   ip -n "$NETNS" link show "peer${other:-none}" >/dev/null 2>&1 ||
     die "cluster '$NAME' has no link to '$peer'"
-  if [ "$state" = off ]; then
-    ip -n "$NETNS" link set "peer$other" down
-    # Without the route packets would take the way over the host: not a partition.
-    ip -n "$NETNS" route replace unreachable "10.100.$other.0/24"
-    ip -n "$NETNS" route replace unreachable "10.99.$other.2/32"
-  else
-    ip -n "$NETNS" link set "peer$other" up
-    ip -n "$NETNS" route del unreachable "10.100.$other.0/24" 2>/dev/null || true
-    ip -n "$NETNS" route del unreachable "10.99.$other.2/32" 2>/dev/null || true
+  ip -n "$NETNS" link set "peer$other" "$([ "$state" = on ] && echo up || echo down)"
+  if [ "$state" = on ]; then
     join_routes "$NETNS" "$INDEX" "$other"
   fi
 }

@@ -45,8 +45,8 @@ node_network() {
   ip -n "$NETNS" link set lo up
   ip -n "$NETNS" addr add "$API_IP/30" dev host
   ip -n "$NETNS" link set host up
-  # kube-proxy and the kubelet want a default route to find the node's address.
-  ip -n "$NETNS" route add default via "$HOST_IP"
+  # No default route: nothing in a cluster has business outside, and whoever tries
+  # (the kubelet looks for a cloud) hears so at once instead of waiting.
   ip route add "$POD_CIDR" via "$API_IP"
   ip route add "$SERVICE_CIDR" via "$API_IP"
 }
@@ -104,7 +104,8 @@ node_cpus() {
     in_node mount --bind "$STATE/node/empty" /sys/devices/system/node
 }
 
-containerd_socket() { echo "$STATE/run/containerd.sock"; }
+# As the host sees it; in the node it is where cAdvisor looks for it.
+containerd_socket() { echo "$STATE/node/run/containerd/containerd.sock"; }
 
 containerd_config() {
   mkdir -p "$STATE/cni"
@@ -125,7 +126,7 @@ root = "$STATE/node/containerd"
 state = "/run/containerd/state"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
-  address = "$(containerd_socket)"
+  address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "$PAUSE_IMAGE"
   restrict_oom_score_adj = true
@@ -186,9 +187,10 @@ YAML
 
 define_node() {
   kubelet_config
-  component_define kubelet "$(program kubelet)" --config "$STATE/kubelet.yaml" \
+  # It would ask a cloud, found or not, for registry credentials.
+  component_define kubelet env AWS_EC2_METADATA_DISABLED=true "$(program kubelet)" --config "$STATE/kubelet.yaml" \
     --kubeconfig "$STATE/pki/kubelet.kubeconfig" --hostname-override "$NAME" --node-ip "$API_IP" \
-    --container-runtime remote --container-runtime-endpoint "unix://$(containerd_socket)" \
+    --container-runtime remote --container-runtime-endpoint unix:///run/containerd/containerd.sock \
     --runtime-cgroups / --register-node=true
   cat >"$STATE/kube-proxy.yaml" <<YAML
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -208,13 +210,16 @@ YAML
   component_define kube-proxy "$(program kube-proxy)" --config "$STATE/kube-proxy.yaml"
 }
 
-start_node() {
+start_kubelet() {
   define_node
   node_cgroups
+  component_start kubelet
+}
+
+start_node() {
+  component_start kube-proxy
   wait_for 30 containerd_ready || give_up containerd "containerd did not start"
   images_load_pause
-  component_start kubelet
-  component_start kube-proxy
   wait_for 60 node_ready || give_up kubelet "the node did not become Ready"
 }
 

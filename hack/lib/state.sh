@@ -14,7 +14,7 @@ use_cluster() {
     die "bad name '$NAME': 1 to 20 lower-case letters, digits and dashes are allowed"
   STATE=$STATE_ROOT/$NAME
   # A unix socket's path holds 107 bytes.
-  [ ${#STATE} -le 70 ] || die "the state folder's path is too long: $STATE; set ISTIO_OPERATOR_STATE to a shorter one"
+  [ ${#STATE} -le 64 ] || die "the state folder's path is too long: $STATE; set ISTIO_OPERATOR_STATE to a shorter one"
   INDEX="" MODE=""
   # shellcheck source=/dev/null
   [ ! -e "$STATE/settings" ] || . "$STATE/settings"
