@@ -27,20 +27,20 @@ enum kube_watch_scope {
 
 /* A version that an API group may serve, and the releases of Kubernetes (minor of 1.x) that serve it. */
 struct kube_version {
-    const char *name;  /* "v1beta1" */
-    int since, until;  /* minor versions, inclusive; until 0: still served */
+    const char *name; /* "v1beta1" */
+    int since, until; /* minor versions, inclusive; until 0: still served */
 };
 
 struct kube_kind {
-    const char *kind;   /* "Deployment" */
-    const char *plural; /* "deployments" */
-    const char *group;  /* "apps"; "" is the core group */
+    const char *kind;                                /* "Deployment" */
+    const char *plural;                              /* "deployments" */
+    const char *group;                               /* "apps"; "" is the core group */
     struct kube_version versions[KUBE_VERSIONS_MAX]; /* that we can speak, the best first; ends with a NULL name */
     bool namespaced;
     enum kube_watch_scope watch;
-    bool pruned;     /* what carries our mark and is wanted no longer is deleted */
-    bool custom;     /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
-                        there only once its definition is established */
+    bool pruned; /* what carries our mark and is wanted no longer is deleted */
+    bool custom; /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
+                    there only once its definition is established */
     /*
      * Names of the kinds that must be in place before an object of this kind is created or changed; ends with NULL;
      * NULL waits for nothing. A custom kind waits for its own definition besides (`custom`).
@@ -48,9 +48,15 @@ struct kube_kind {
     const char *const *after;
     /* Order of removal: an object goes once nothing with a lower number is left. */
     int removal;
-    /* Paths that others own once the object exists, as in struct merge_rules; ends with NULL; may be NULL. */
+    /* Paths that others own, with all below them, once the object exists; as in struct merge_rules; ends with NULL;
+       may be NULL. */
     const char *const *foreign;
-    /* Only these parts of an object are kept in the cache; ends with NULL; NULL keeps all of it. */
+    /*
+     * Only these parts of an object are kept in the cache besides its identity (apiVersion, kind, and in metadata
+     * name, namespace, uid, resourceVersion, generation and deletionTimestamp): paths as in `foreign`
+     * ("status.containerStatuses[].state.waiting"). Ends with NULL; NULL keeps all of it. What is kept in parts can be
+     * patched, but not updated as a whole.
+     */
     const char *const *keep;
 };
 
@@ -72,7 +78,14 @@ void kube_api_version(const struct kube_kind *kind, const char *version, char re
 /* The keys by which sequences of Kubernetes' own types are merged (its API reference: "patch merge key"). */
 extern const struct merge_key kube_merge_keys[];
 
-/* Quantities ("2048Mi" is "2Gi", "1000m" is "1") at paths where Kubernetes has quantities; for struct merge_rules. */
+/* Whether two texts are the same quantity ("2048Mi" is "2Gi", "1000m" is "1"): exact, without rounding. */
 bool kube_quantity_equal(const char *a, const char *b);
+
+/*
+ * How objects of a kind are merged, from its row: Kubernetes' own kinds by kube_merge_keys, with empty values the same
+ * as absent ones and quantities compared by value; custom kinds literally. Refers to the row.
+ */
+struct merge_rules;
+void kube_merge_rules(const struct kube_kind *kind, struct merge_rules *ret);
 
 #endif

@@ -1,0 +1,182 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "kube/kind.h"
+#include "json/doc.h"
+#include "json/merge.h"
+
+static const char *const service_foreign[] = {"spec.clusterIP", "spec.ports[].nodePort", NULL};
+
+static const struct kube_kind rows[] = {
+    {.kind = "Service",
+     .plural = "services",
+     .group = "",
+     .versions = {{"v1", 0, 0}},
+     .namespaced = true,
+     .foreign = service_foreign},
+    {.kind = "HorizontalPodAutoscaler",
+     .plural = "horizontalpodautoscalers",
+     .group = "autoscaling",
+     .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
+     .namespaced = true},
+    {.kind = "Service",
+     .plural = "services",
+     .group = "serving.example.com",
+     .versions = {{"v1", 0, 0}},
+     .custom = true},
+};
+static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
+
+static void kinds_are_found_by_name_and_group(void **state)
+{
+    (void)state;
+    assert_ptr_equal(kube_kind_find(&table, "v1", "Service"), &rows[0]);
+    assert_ptr_equal(kube_kind_find(&table, "serving.example.com/v1beta9", "Service"), &rows[2]);
+    assert_ptr_equal(kube_kind_find(&table, "autoscaling/v2", "HorizontalPodAutoscaler"), &rows[1]);
+    assert_null(kube_kind_find(&table, "apps/v1", "Service"));
+    assert_null(kube_kind_find(&table, "serving/v1", "Service"));
+    assert_null(kube_kind_find(&table, "v1", "Services"));
+}
+
+static void the_best_version_of_a_release_is_chosen(void **state)
+{
+    (void)state;
+    assert_string_equal(kube_kind_version_for(&rows[1], 20), "v2beta2");
+    assert_string_equal(kube_kind_version_for(&rows[1], 10), "v2beta1");
+    assert_string_equal(kube_kind_version_for(&rows[1], 23), "v2");
+    assert_string_equal(kube_kind_version_for(&rows[1], 30), "v2");
+    assert_null(kube_kind_version_for(&rows[1], 7));
+}
+
+static void api_versions_read_as_in_documents(void **state)
+{
+    char text[128];
+
+    (void)state;
+    kube_api_version(&rows[0], "v1", text);
+    assert_string_equal(text, "v1");
+    kube_api_version(&rows[1], "v2beta1", text);
+    assert_string_equal(text, "autoscaling/v2beta1");
+}
+
+static void quantities_are_compared_by_value(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool equal;
+    } cases[] = {
+        {"2048Mi", "2Gi", true},
+        {"1000m", "1", true},
+        {"1", "1.0", true},
+        {"0.5", "500m", true},
+        {".5", "500m", true},
+        {"5.", "5", true},
+        {"0", "0Ki", true},
+        {"-0", "0", true},
+        {"1e3", "1k", true},
+        {"1E3", "1k", true},
+        {"1E", "1e18", true},
+        {"12e-3", "12m", true},
+        {"1e+2", "100", true},
+        {"1000000n", "1m", true},
+        {"1000u", "1m", true},
+        {"+1", "1", true},
+        {"1.5Gi", "1536Mi", true},
+        {"1T", "1000G", true},
+        {"1Pi", "1024Ti", true},
+        {"1Ei", "1152921504606846976", true},
+        {"0.1", "100m", true},
+        {"123456789012345678901234567890", "123456789012345678901234567890000m", true},
+        {"-1", "-1000m", true},
+        {"1Ei", "1152921504606846977", false},
+        {"1G", "1Gi", false},
+        {"-1", "1", false},
+        {"100m", "101m", false},
+        {"1M", "1m", false},
+        {"1", "1 ", false},
+        {"1", "", false},
+        {"", "", true},
+        {"abc", "abc", true},
+        {"abc", "abd", false},
+        {"1e", "1", false},
+        {"1e999999999999", "1", false},
+        {"1..0", "1", false},
+        {"1KI", "1Ki", false},
+        {"0x10", "16", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (kube_quantity_equal(cases[i].a, cases[i].b) != cases[i].equal ||
+            kube_quantity_equal(cases[i].b, cases[i].a) != cases[i].equal)
+            fail_msg("\"%s\" and \"%s\" must %s", cases[i].a, cases[i].b, cases[i].equal ? "be equal" : "differ");
+    }
+}
+
+static bool same(const struct merge_rules *rules, const char *path, json_t *a, json_t *b)
+{
+    bool result = rules->same(path, a, b);
+
+    json_decref(a);
+    json_decref(b);
+    return result;
+}
+
+static void quantities_count_only_where_quantities_are(void **state)
+{
+    struct merge_rules rules;
+    const char *limits = "spec.template.spec.containers[discovery].resources.limits.cpu";
+
+    (void)state;
+    kube_merge_rules(&rows[0], &rules);
+    assert_true(same(&rules, limits, json_string("1000m"), json_string("1")));
+    assert_true(same(&rules, limits, json_integer(1), json_string("1")));
+    assert_true(same(&rules, limits, json_real(0.5), json_string("500m")));
+    assert_true(
+        same(&rules, "spec.containers[a].resources.requests.example.com/gpu", json_integer(2), json_string("2")));
+    assert_true(same(&rules, "spec.volumes[a].emptyDir.sizeLimit", json_string("1Gi"), json_string("1024Mi")));
+    assert_false(same(&rules, limits, json_string("2"), json_string("1")));
+    assert_false(same(&rules, limits, json_true(), json_string("1")));
+    assert_false(same(&rules, "metadata.annotations.size", json_string("1000m"), json_string("1")));
+    assert_false(same(&rules, "spec.maxResources.limits.cpu", json_string("1000m"), json_string("1")));
+}
+
+static void rules_follow_from_the_row(void **state)
+{
+    struct merge_rules rules;
+
+    (void)state;
+    kube_merge_rules(&rows[0], &rules);
+    assert_true(rules.empty_is_absent);
+    assert_true(rules.foreign(rules.context, "spec.clusterIP"));
+    assert_true(rules.foreign(rules.context, "spec.ports[].nodePort"));
+    assert_false(rules.foreign(rules.context, "spec.ports[].port"));
+    assert_false(rules.foreign(rules.context, "spec.clusterIPs"));
+    assert_false(rules.foreign(rules.context, "spec"));
+
+    kube_merge_rules(&rows[2], &rules);
+    assert_false(rules.empty_is_absent);
+    assert_null(rules.same);
+    assert_null(rules.foreign);
+    assert_string_equal(rules.keys[0].field, "ownerReferences");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds_are_found_by_name_and_group),
+        cmocka_unit_test(the_best_version_of_a_release_is_chosen),
+        cmocka_unit_test(api_versions_read_as_in_documents),
+        cmocka_unit_test(quantities_are_compared_by_value),
+        cmocka_unit_test(quantities_count_only_where_quantities_are),
+        cmocka_unit_test(rules_follow_from_the_row),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
