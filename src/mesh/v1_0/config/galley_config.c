@@ -1,0 +1,97 @@
+#include "base/buf.h"
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+/* Whose creation and change Galley checks. */
+struct rule {
+    const char *group, *version;
+    const char *resources[32]; /* ends with NULL */
+};
+
+/* What Pilot reads. */
+static const struct rule pilot_rules[] = {
+    {"config.istio.io", "v1alpha2", {"httpapispecs", "httpapispecbindings", "quotaspecs", "quotaspecbindings"}},
+    {"rbac.istio.io", "*", {"*"}},
+    {"authentication.istio.io", "*", {"*"}},
+    {"networking.istio.io", "*", {"destinationrules", "envoyfilters", "gateways", "serviceentries", "virtualservices"}},
+    {NULL},
+};
+
+/* What Mixer reads. */
+static const struct rule mixer_rules[] = {
+    {"config.istio.io",
+     "v1alpha2",
+     {
+         "rules",           "attributemanifests",
+         "circonuses",      "deniers",
+         "fluentds",        "kubernetesenvs",
+         "listcheckers",    "memquotas",
+         "noops",           "opas",
+         "prometheuses",    "rbacs",
+         "servicecontrols", "solarwindses",
+         "stackdrivers",    "statsds",
+         "stdios",          "apikeys",
+         "authorizations",  "checknothings",
+         "listentries",     "logentries",
+         "metrics",         "quotas",
+         "reportnothings",  "servicecontrolreports",
+         "tracespans",
+     }},
+    {NULL},
+};
+
+static json_t *rules(const struct rule *table)
+{
+    json_t *seq = ARRAY();
+
+    for (const struct rule *r = table; r->group; r++)
+        json_array_append_new(
+            seq,
+            OBJECT(
+                STRINGS("operations", "CREATE", "UPDATE"),
+                STRINGS("apiGroups", r->group),
+                STRINGS("apiVersions", r->version),
+                V("resources", json_build_strings(r->resources))));
+    return seq;
+}
+
+static json_t *webhook(const struct mesh_env *env, const char *name, const char *path, const struct rule *table)
+{
+    return OBJECT(
+        S("name", name),
+        MAP("clientConfig",
+            MAP("service", S("name", "istio-galley"), S("namespace", env->ns), S("path", path)),
+            S("caBundle", "")),
+        V("rules", rules(table)),
+        S("failurePolicy", "Fail"));
+}
+
+/* Galley knows no other version than v1beta1: it reads this, fills in its certificate and registers it by itself. */
+static json_t *validating_webhooks(const struct mesh_env *env)
+{
+    return OBJECT(
+        S("apiVersion", "admissionregistration.k8s.io/v1beta1"),
+        S("kind", "ValidatingWebhookConfiguration"),
+        V("metadata", mesh_metadata(env, "istio-galley", OBJECT(S("app", "istio-galley")))),
+        SEQ("webhooks",
+            ITEM_V(webhook(env, "pilot.validation.istio.io", "/admitpilot", pilot_rules)),
+            ITEM_V(webhook(env, "mixer.validation.istio.io", "/admitmixer", mixer_rules))));
+}
+
+void v1_0_galley_config(const struct mesh_env *env, struct mesh_objects *out)
+{
+    _cleanup_json_ json_t *webhooks = validating_webhooks(env);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    json_t *labels = OBJECT(S("app", "istio-galley"), S("istio", "mixer"));
+
+    yaml_print_ordered(webhooks, &text);
+    mesh_add(
+        env,
+        out,
+        "ConfigMap",
+        OBJECT(
+            V("metadata", mesh_metadata(env, "istio-galley-configuration", labels)),
+            MAP("data", S("validatingwebhookconfiguration.yaml", buf_str(&text)))));
+}

@@ -1,0 +1,106 @@
+/*
+ * The template from which the injector makes sidecars: injection.yaml.tmpl, made part of the program.
+ *
+ * It is a template twice. The injector executes Go's template language, delimited by [[ and ]], for every Pod.
+ * Before that the operator fills in what the resource says, once:
+ *
+ *   {{name}}                  the value, as JSON: it is YAML, too, and a string is also one of Go's
+ *   {{if name}} ... {{end}}   lines that are there where the value is true; not nested; each stands on its own line
+ */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+/* Of the generated file. */
+extern const char v1_0_injection_template[];
+
+/* JSON in which Go's templates find no [[, whatever a resource says. */
+static void add_literal(const json_t *value, struct buf *out)
+{
+    _cleanup_free_ char *text = doc_text(value);
+    bool in_string = false;
+
+    for (const char *c = text; *c; c++) {
+        if (*c == '[') {
+            buf_add_str(out, in_string ? "\\u005b" : "[ ");
+            continue;
+        }
+        if (*c == '"')
+            in_string = !in_string;
+        buf_add_char(out, *c);
+        if (*c == '\\')
+            buf_add_char(out, *++c);
+    }
+}
+
+static const json_t *value_of(const json_t *values, const char *name)
+{
+    const json_t *value = json_object_get(values, name);
+
+    if (!value)
+        abort(); /* the template names something that values() below does not have */
+    return value;
+}
+
+static void fill_in(const char *text, const json_t *values, struct buf *out)
+{
+    bool left_out = false;
+    const char *open, *close;
+
+    for (; (open = strstr(text, "{{")) && (close = strstr(open, "}}")); text = close) {
+        _cleanup_free_ char *name = str_dup_n(open + 2, (size_t)(close - open - 2));
+        bool condition = str_starts(name, "if ");
+
+        if (!left_out)
+            buf_add(out, text, (size_t)(open - text));
+        close += 2;
+        if (condition || str_eq(name, "end")) {
+            left_out = condition && !json_is_true(value_of(values, name + 3));
+            close += *close == '\n';
+        } else if (!left_out) {
+            add_literal(value_of(values, name), out);
+        }
+    }
+    buf_add_str(out, text);
+}
+
+static json_t *values(const struct mesh_env *env)
+{
+    const struct istio_spec *spec = env->spec;
+    json_t *resources = spec->proxy.resources;
+
+    return OBJECT(
+        V("initImage", mesh_image(env, spec->proxy_init.image, "proxy_init")),
+        V("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
+        S("imagePullPolicy", spec->image_pull_policy),
+        S("includeIPRanges", spec->include_ip_ranges),
+        S("excludeIPRanges", spec->exclude_ip_ranges),
+        V("resources", resources ? doc_copy(resources) : OBJECT(MAP("requests", S("cpu", "10m")))),
+        B("logLevelSet", spec->proxy.log_level),
+        S("logLevel", str_or(spec->proxy.log_level, "")),
+        B("coreDump", spec->proxy.enable_core_dump),
+        B("readOnlyRoot", !spec->proxy.enable_core_dump),
+        B("privileged", spec->proxy.privileged));
+}
+
+void v1_0_injection_config(const struct mesh_env *env, struct mesh_objects *out)
+{
+    _cleanup_buf_ struct buf template = BUF_INIT, text = BUF_INIT;
+    _cleanup_json_ json_t *filled = values(env), *config = NULL;
+    json_t *labels = OBJECT(S("app", "istio"), S("istio", "sidecar-injector"));
+
+    fill_in(v1_0_injection_template, filled, &template);
+    config = OBJECT(S("policy", "enabled"), S("template", buf_str(&template)));
+    yaml_print_ordered(config, &text);
+    mesh_add(
+        env,
+        out,
+        "ConfigMap",
+        OBJECT(
+            V("metadata", mesh_metadata(env, "istio-sidecar-injector", labels)),
+            MAP("data", S("config", buf_str(&text)))));
+}

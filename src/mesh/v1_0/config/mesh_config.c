@@ -1,0 +1,74 @@
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+/* Where Mixer listens: with Mutual TLS, or in the clear. */
+static int mixer_port(const struct istio_spec *spec)
+{
+    return spec->control_plane_security_enabled ? 15004 : 9091;
+}
+
+static json_t *zipkin_address(const struct mesh_env *env)
+{
+    _cleanup_free_ char *otherwise = str_printf("zipkin.%s:9411", env->ns);
+
+    return json_string(str_or(env->spec->tracing.zipkin_address, otherwise));
+}
+
+/* What the proxies are started with. */
+static json_t *proxy_config(const struct mesh_env *env)
+{
+    const struct istio_spec *spec = env->spec;
+    bool secure = spec->control_plane_security_enabled;
+
+    return OBJECT(
+        S("configPath", "/etc/istio/proxy"),
+        S("binaryPath", "/usr/local/bin/envoy"),
+        S("serviceCluster", "istio-proxy"),
+        S("connectTimeout", "10s"),
+        S("drainDuration", "45s"),
+        S("parentShutdownDuration", "1m0s"),
+        N("proxyAdminPort", 15000),
+        N("concurrency", spec->proxy.concurrency),
+        V("zipkinAddress", zipkin_address(env)),
+        S("controlPlaneAuthPolicy", secure ? "MUTUAL_TLS" : "NONE"),
+        F("discoveryAddress", "istio-pilot.%s:%d", env->ns, secure ? 15005 : 15007));
+}
+
+static json_t *mesh_config(const struct mesh_env *env)
+{
+    const struct istio_spec *spec = env->spec;
+    int port = mixer_port(spec);
+
+    return OBJECT(
+        /* Proxies would deny every request if they were to ask a policy service that is not there. */
+        B("disablePolicyChecks", !spec->policy.enabled),
+        OPT(spec->policy.enabled, F("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
+        OPT(spec->telemetry.enabled, F("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
+        B("policyCheckFailOpen", false),
+        B("enableTracing", spec->tracing.enabled),
+        S("accessLogFile", "/dev/stdout"),
+        /* Empty: certificates come from mounted Secrets. */
+        S("sdsUdsPath", ""),
+        S("sdsRefreshDelay", "15s"),
+        V("defaultConfig", proxy_config(env)));
+}
+
+void v1_0_mesh_config(const struct mesh_env *env, struct mesh_objects *out)
+{
+    _cleanup_json_ json_t *config = mesh_config(env);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    yaml_print_ordered(config, &text);
+    mesh_add(
+        env,
+        out,
+        "ConfigMap",
+        OBJECT(
+            V("metadata", mesh_metadata(env, "istio", OBJECT(S("app", "istio")))),
+            MAP("data", S("mesh", buf_str(&text)))));
+}

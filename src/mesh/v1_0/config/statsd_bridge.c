@@ -1,0 +1,18 @@
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+
+/* Mixer's Deployments mount it; no metric is mapped to another name. */
+void v1_0_statsd_bridge(const struct mesh_env *env, struct mesh_objects *out)
+{
+    json_t *labels;
+
+    if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
+        return;
+    labels = OBJECT(S("app", "istio-statsd-prom-bridge"), S("istio", "mixer"));
+    mesh_add(
+        env,
+        out,
+        "ConfigMap",
+        OBJECT(
+            V("metadata", mesh_metadata(env, "istio-statsd-prom-bridge", labels)), MAP("data", S("mapping.conf", ""))));
+}

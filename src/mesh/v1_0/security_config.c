@@ -1,0 +1,34 @@
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+
+static void add_destination_rule(
+    const struct mesh_env *env, const char *name, const char *host, const char *tls_mode, struct mesh_objects *out)
+{
+    mesh_add(
+        env,
+        out,
+        "DestinationRule",
+        OBJECT(
+            V("metadata", mesh_metadata(env, name, OBJECT(S("app", "istio-security")))),
+            MAP("spec", S("host", host), MAP("trafficPolicy", MAP("tls", S("mode", tls_mode))))));
+}
+
+void v1_0_security_config(const struct mesh_env *env, struct mesh_objects *out)
+{
+    bool mtls = env->spec->mtls;
+
+    if (!env->spec->citadel.enabled)
+        return;
+    mesh_add(
+        env,
+        out,
+        "MeshPolicy",
+        OBJECT(
+            V("metadata", mesh_cluster_metadata("default", OBJECT(S("app", "istio-security")))),
+            MAP("spec", SEQ("peers", ITEM(MAP("mtls", OPT(!mtls, S("mode", "PERMISSIVE"))))))));
+    if (mtls) {
+        add_destination_rule(env, "default", "*.local", "ISTIO_MUTUAL", out);
+        /* The API server has no sidecar. */
+        add_destination_rule(env, "api-server", "kubernetes.default.svc.cluster.local", "DISABLE", out);
+    }
+}

@@ -1,0 +1,39 @@
+#include "base/str.h"
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+
+/*
+ * clientConfig.caBundle is left to the injector, which fills in the certificate that Citadel issued to it.
+ *
+ * v1 asks for two fields that v1beta1 has defaults for, and has another default for the time limit and for what
+ * rules match; they are set so that both versions ask the injector in the same way.
+ */
+void v1_0_injector_webhook(const struct mesh_env *env, struct mesh_objects *out)
+{
+    static const char kind[] = "MutatingWebhookConfiguration";
+    bool v1 = str_eq(mesh_version(env, kind), "v1");
+    json_t *labels = OBJECT(S("app", "istio-sidecar-injector"));
+    json_t *webhook = OBJECT(
+        S("name", "sidecar-injector.istio.io"),
+        MAP("clientConfig",
+            MAP("service", S("name", "istio-sidecar-injector"), S("namespace", env->ns), S("path", "/inject"))),
+        SEQ("rules",
+            ITEM(
+                STRINGS("operations", "CREATE"),
+                STRINGS("apiGroups", ""),
+                STRINGS("apiVersions", "v1"),
+                STRINGS("resources", "pods"))),
+        S("failurePolicy", "Fail"),
+        MAP("namespaceSelector", MAP("matchLabels", S("istio-injection", "enabled"))),
+        OPT(v1, S("sideEffects", "None")),
+        OPT(v1, STRINGS("admissionReviewVersions", "v1beta1")),
+        OPT(v1, S("matchPolicy", "Exact")),
+        OPT(v1, N("timeoutSeconds", 30)));
+
+    mesh_add(
+        env,
+        out,
+        kind,
+        OBJECT(
+            V("metadata", mesh_cluster_metadata("istio-sidecar-injector", labels)), SEQ("webhooks", ITEM_V(webhook))));
+}
