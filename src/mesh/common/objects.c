@@ -1,7 +1,5 @@
 #include "mesh/common/objects.h"
 
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,24 +19,19 @@ const char *mesh_version(const struct mesh_env *env, const char *kind)
     return env->versions[kind_row(kind)];
 }
 
-static void add(
-    const struct mesh_env *env,
-    struct mesh_objects *out,
-    const char *name,
-    json_t *object,
-    const char *const *foreign)
+void mesh_add_foreign(
+    const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *object, const char *const *foreign)
 {
     const struct kube_kind *kind = &mesh_kinds.rows[kind_row(name)];
     const char *version = mesh_version(env, name);
+    char api_version[128];
 
     if (version) {
+        kube_api_version(kind, version, api_version);
         ARRAY_RESERVE_ONE(out->items, out->len, out->cap);
         out->items[out->len++] = (struct mesh_object){
             .kind = kind,
-            .object = OBJECT(
-                F("apiVersion", "%s%s%s", kind->group, *kind->group ? "/" : "", version),
-                S("kind", name),
-                ROWS(json_incref(object))),
+            .object = OBJECT(S("apiVersion", api_version), S("kind", name), ROWS(json_incref(object))),
             .foreign = foreign,
         };
     }
@@ -47,7 +40,7 @@ static void add(
 
 void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object)
 {
-    add(env, out, kind, object, NULL);
+    mesh_add_foreign(env, out, kind, object, NULL);
 }
 
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name)
@@ -56,12 +49,7 @@ json_t *mesh_image(const struct mesh_env *env, const char *override, const char 
 
     if (override)
         return json_string(override);
-    buf_printf(
-        &image,
-        "%s/%s:%s",
-        env->spec->image_hub,
-        name,
-        str_or(env->spec->image_tag, env->release->default_tag));
+    buf_printf(&image, "%s/%s:%s", env->spec->image_hub, name, str_or(env->spec->image_tag, env->release->default_tag));
     return json_string(buf_str(&image));
 }
 
@@ -81,7 +69,7 @@ static json_t *pull_secrets(const json_t *names)
     const json_t *name;
     size_t i;
 
-    json_array_foreach(names, i, name)
+    json_array_foreach (names, i, name)
         json_array_append_new(secrets, OBJECT(S("name", json_string_value(name))));
     return secrets;
 }
@@ -123,10 +111,7 @@ void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, str
         "ClusterRoleBinding",
         OBJECT(
             V("metadata", mesh_cluster_metadata(binding, what.labels)),
-            MAP("roleRef",
-                S("apiGroup", "rbac.authorization.k8s.io"),
-                S("kind", "ClusterRole"),
-                S("name", role)),
+            MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", role)),
             SEQ("subjects",
                 ITEM(S("kind", "ServiceAccount"), S("name", what.service_account), S("namespace", env->ns)))));
 }
@@ -139,10 +124,7 @@ void mesh_service(const struct mesh_env *env, struct mesh_objects *out, struct s
         "Service",
         OBJECT(
             V("metadata", mesh_metadata(env, what.name, what.labels)),
-            MAP("spec",
-                S("type", what.type),
-                V("selector", what.selector),
-                V("ports", what.ports))));
+            MAP("spec", S("type", what.type), V("selector", what.selector), V("ports", what.ports))));
 }
 
 json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory)
@@ -165,6 +147,12 @@ json_t *mesh_port(int container_port)
     return OBJECT(N("containerPort", container_port));
 }
 
+json_t *mesh_service_port(const char *name, int port)
+{
+    /* The target is the server's default; said, so that it comes back when somebody changes it. */
+    return OBJECT(S("name", name), N("port", port), N("targetPort", port));
+}
+
 json_t *mesh_mount(const char *volume, const char *path)
 {
     return OBJECT(S("name", volume), S("mountPath", path));
@@ -182,7 +170,5 @@ json_t *mesh_volume_config(const char *volume, const char *config_map)
 
 json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional)
 {
-    return OBJECT(
-        S("name", volume),
-        MAP("secret", S("secretName", secret), OPT(optional, B("optional", true))));
+    return OBJECT(S("name", volume), MAP("secret", S("secretName", secret), OPT(optional, B("optional", true))));
 }

@@ -7,8 +7,8 @@
 #ifndef MESH_COMMON_OBJECTS_H
 #define MESH_COMMON_OBJECTS_H
 
-#include "json/build.h"
 #include "mesh/mesh.h"
+#include "json/build.h"
 
 /* The version to speak for a kind of mesh_kinds; NULL where the server has none. */
 const char *mesh_version(const struct mesh_env *env, const char *kind);
@@ -18,6 +18,10 @@ const char *mesh_version(const struct mesh_env *env, const char *kind);
  * must be in mesh_kinds.
  */
 void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object);
+
+/* The same with fields of this one object that others own, see mesh_object.foreign. */
+void mesh_add_foreign(
+    const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object, const char *const *foreign);
 
 /* "docker.io/istio/pilot:1.0.5", or `override` where it is not NULL. */
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name);
@@ -61,8 +65,8 @@ struct deployment {
     json_t *pod_labels; /* also its selector, which nobody can change later */
     const char *service_account;
     json_t *containers;
-    json_t *volumes;   /* NULL: none */
-    json_t *strategy;  /* NULL: the server's default */
+    json_t *volumes;    /* NULL: none */
+    json_t *strategy;   /* NULL: the server's default */
     bool always_budget; /* a budget (where the resource asks for budgets) even for a single replica */
     /*
      * Name of a ConfigMap, rendered before, whose content the process reads only once: a digest of it goes into the
@@ -79,6 +83,8 @@ json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory
 json_t *mesh_env_field(const char *name, const char *field_path);
 json_t *mesh_env_value(const char *name, const char *value);
 json_t *mesh_port(int container_port);
+/* A port of a Service, which leads to the same port of the Pods; `name` may be NULL. */
+json_t *mesh_service_port(const char *name, int port);
 json_t *mesh_mount(const char *volume, const char *path);
 json_t *mesh_mount_read_only(const char *volume, const char *path);
 json_t *mesh_volume_config(const char *volume, const char *config_map);

@@ -1,0 +1,164 @@
+#include "mesh/common/objects.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/doc.h"
+
+/* Percent of the requested CPU that an autoscaler aims at. */
+#define TARGET_CPU 80
+
+static const char *const replicas_are_foreign[] = {"spec.replicas", NULL};
+
+static bool autoscaled(const struct component_spec *c)
+{
+    return c->max_replicas > c->min_replicas;
+}
+
+/* Where an autoscaler takes over, the number of the first moment has to lie in its range. */
+static int replicas(const struct component_spec *c)
+{
+    if (autoscaled(c) && c->replica_count < c->min_replicas)
+        return c->min_replicas;
+    if (autoscaled(c) && c->replica_count > c->max_replicas)
+        return c->max_replicas;
+    return c->replica_count;
+}
+
+static int replicas_at_least(const struct component_spec *c)
+{
+    return autoscaled(c) ? c->min_replicas : c->replica_count;
+}
+
+static json_t *prefer_arch(const char *arch)
+{
+    return OBJECT(
+        N("weight", 2),
+        MAP("preference",
+            SEQ("matchExpressions",
+                ITEM(S("key", "beta.kubernetes.io/arch"), S("operator", "In"), STRINGS("values", arch)))));
+}
+
+/* The architectures that Istio's images are built for. */
+static json_t *default_affinity(void)
+{
+    return OBJECT(
+        MAP("nodeAffinity",
+            MAP("requiredDuringSchedulingIgnoredDuringExecution",
+                SEQ("nodeSelectorTerms",
+                    ITEM(
+                        SEQ("matchExpressions",
+                            ITEM(
+                                S("key", "beta.kubernetes.io/arch"),
+                                S("operator", "In"),
+                                STRINGS("values", "amd64", "ppc64le", "s390x")))))),
+            SEQ("preferredDuringSchedulingIgnoredDuringExecution",
+                ITEM_V(prefer_arch("amd64")),
+                ITEM_V(prefer_arch("ppc64le")),
+                ITEM_V(prefer_arch("s390x")))));
+}
+
+static json_t *copy_or_absent(const json_t *value)
+{
+    return value ? doc_copy(value) : NULL;
+}
+
+/* The digest of a ConfigMap's content among the objects rendered so far; NULL where it is not there. */
+static json_t *config_digest(const struct mesh_objects *objects, const char *name)
+{
+    for (size_t i = 0; i < objects->len; i++) {
+        const json_t *object = objects->items[i].object;
+        _cleanup_free_ char *text = NULL;
+        char digest[65];
+
+        if (!str_eq(objects->items[i].kind->kind, "ConfigMap") || !str_eq(doc_string(object, "metadata", "name"), name))
+            continue;
+        text = doc_text(doc_at(object, "data"));
+        str_sha256_hex(text, strlen(text), digest);
+        return json_string(digest);
+    }
+    return NULL;
+}
+
+static json_t *pod_template(const struct mesh_objects *out, const struct deployment *what)
+{
+    const struct component_spec *c = what->component;
+
+    return OBJECT(
+        MAP("metadata",
+            V("labels", json_incref(what->pod_labels)),
+            MAP("annotations",
+                S("sidecar.istio.io/inject", "false"),
+                S("scheduler.alpha.kubernetes.io/critical-pod", ""),
+                OPT(what->restart_on, V("checksum/config-volume", config_digest(out, what->restart_on))))),
+        MAP("spec",
+            S("serviceAccountName", what->service_account),
+            V("containers", what->containers),
+            V("volumes", what->volumes),
+            V("nodeSelector", copy_or_absent(c->node_selector)),
+            V("affinity", c->affinity ? doc_copy(c->affinity) : default_affinity()),
+            V("tolerations", copy_or_absent(c->tolerations))));
+}
+
+/* The target of a metric has had two shapes; v2beta2 and v2 share theirs. */
+static json_t *cpu_target(const char *version)
+{
+    if (str_eq(version, "v2beta1"))
+        return OBJECT(S("name", "cpu"), N("targetAverageUtilization", TARGET_CPU));
+    return OBJECT(S("name", "cpu"), MAP("target", S("type", "Utilization"), N("averageUtilization", TARGET_CPU)));
+}
+
+static void add_autoscaler(
+    const struct mesh_env *env, struct mesh_objects *out, const char *name, const struct component_spec *component)
+{
+    mesh_add(
+        env,
+        out,
+        "HorizontalPodAutoscaler",
+        OBJECT(
+            V("metadata", mesh_metadata(env, name, NULL)),
+            MAP("spec",
+                MAP("scaleTargetRef", S("apiVersion", "apps/v1"), S("kind", "Deployment"), S("name", name)),
+                N("minReplicas", component->min_replicas),
+                N("maxReplicas", component->max_replicas),
+                SEQ("metrics",
+                    ITEM(
+                        S("type", "Resource"),
+                        V("resource", cpu_target(mesh_version(env, "HorizontalPodAutoscaler"))))))));
+}
+
+/* Takes over `pod_labels`. */
+static void add_budget(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *pod_labels)
+{
+    mesh_add(
+        env,
+        out,
+        "PodDisruptionBudget",
+        OBJECT(
+            V("metadata", mesh_metadata(env, name, NULL)),
+            MAP("spec", N("minAvailable", 1), MAP("selector", V("matchLabels", pod_labels)))));
+}
+
+void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what)
+{
+    const struct component_spec *c = what.component;
+
+    mesh_add_foreign(
+        env,
+        out,
+        "Deployment",
+        OBJECT(
+            V("metadata", mesh_metadata(env, what.name, what.labels)),
+            MAP("spec",
+                N("replicas", replicas(c)),
+                MAP("selector", V("matchLabels", json_incref(what.pod_labels))),
+                V("strategy", what.strategy),
+                V("template", pod_template(out, &what)))),
+        autoscaled(c) ? replicas_are_foreign : NULL);
+    if (autoscaled(c))
+        add_autoscaler(env, out, what.name, c);
+    if (env->spec->default_pod_disruption_budget && (what.always_budget || replicas_at_least(c) > 1))
+        add_budget(env, out, what.name, json_incref(what.pod_labels));
+    json_decref(what.pod_labels);
+}

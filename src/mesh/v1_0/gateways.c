@@ -1,0 +1,189 @@
+/* The gateways: proxies where traffic enters and leaves the mesh. */
+#include "base/str.h"
+#include "mesh/v1_0/proxy.h"
+#include "mesh/v1_0/v1_0.h"
+
+struct gateway_port {
+    const char *name;
+    int port;
+    int node_port; /* 0: the server chooses */
+};
+
+struct gateway {
+    const char *name; /* "istio-ingressgateway" */
+    const char *role; /* "ingressgateway": the value of label istio */
+    const char *service_type;
+    const struct gateway_port *ports; /* of the Service and of the container; ends with a NULL name */
+};
+
+static const struct gateway ingress = {
+    .name = "istio-ingressgateway",
+    .role = "ingressgateway",
+    .service_type = "LoadBalancer",
+    .ports =
+        (const struct gateway_port[]){
+            {"http2", 80, 31380},
+            {"https", 443, 31390},
+            {"tcp", 31400, 31400},
+            {"tcp-pilot-grpc-tls", 15011},
+            {"tcp-citadel-grpc-tls", 8060},
+            {"tcp-dns-tls", 853},
+            {"http2-prometheus", 15030},
+            {"http2-grafana", 15031},
+            {NULL},
+        },
+};
+
+static const struct gateway egress = {
+    .name = "istio-egressgateway",
+    .role = "egressgateway",
+    .service_type = "ClusterIP",
+    .ports = (const struct gateway_port[]){{"http2", 80}, {"https", 443}, {NULL}},
+};
+
+static json_t *rules(void)
+{
+    return ARRAY(ITEM_V(mesh_rule(
+        "extensions",
+        WORDS("thirdpartyresources", "virtualservices", "destinationrules", "gateways"),
+        WORDS("get", "watch", "list", "update"))));
+}
+
+static json_t *service_ports(const struct gateway *gateway)
+{
+    json_t *ports = ARRAY();
+
+    for (const struct gateway_port *p = gateway->ports; p->name; p++) {
+        json_t *port = mesh_service_port(p->name, p->port);
+
+        if (p->node_port)
+            json_object_set_new(port, "nodePort", json_integer(p->node_port));
+        json_array_append_new(ports, port);
+    }
+    return ports;
+}
+
+static json_t *container_ports(const struct gateway *gateway)
+{
+    json_t *ports = ARRAY();
+
+    for (const struct gateway_port *p = gateway->ports; p->name; p++)
+        json_array_append_new(ports, mesh_port(p->port));
+    json_array_append_new(ports, v1_0_statistics_port());
+    return ports;
+}
+
+static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
+{
+    const struct istio_spec *spec = env->spec;
+
+    return ARRAY(
+        ITEM_S("proxy"),
+        ITEM_S("router"),
+        ITEM_S("-v"),
+        ITEM_S("2"),
+        ITEM_S("--discoveryRefreshDelay"),
+        ITEM_S("1s"),
+        ITEM_S("--drainDuration"),
+        ITEM_S("45s"),
+        ITEM_S("--parentShutdownDuration"),
+        ITEM_S("1m0s"),
+        ITEM_S("--connectTimeout"),
+        ITEM_S("10s"),
+        ITEM_S("--serviceCluster"),
+        ITEM_S(gateway->name),
+        OPT(spec->tracing.enabled, ITEM_S("--zipkinAddress")),
+        OPT(spec->tracing.enabled, ITEM_S(v1_0_zipkin_address(env))),
+        ITEM_S("--proxyAdminPort"),
+        ITEM_S("15000"),
+        ITEM_S("--controlPlaneAuthPolicy"),
+        ITEM_S(v1_0_auth_policy(env)),
+        ITEM_S("--discoveryAddress"),
+        ITEM_S(spec->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
+}
+
+/* Secrets that users make, for TLS at the gateway: volumes and mounts of the same name. */
+static json_t *user_certs_volume(const struct gateway *gateway, const char *what)
+{
+    return OBJECT(
+        F("name", "%s-%s", gateway->role, what),
+        MAP("secret", F("secretName", "%s-%s", gateway->name, what), B("optional", true)));
+}
+
+static json_t *user_certs_mount(const struct gateway *gateway, const char *what)
+{
+    return OBJECT(
+        F("name", "%s-%s", gateway->role, what),
+        F("mountPath", "/etc/istio/%s-%s", gateway->role, what),
+        B("readOnly", true));
+}
+
+static json_t *labels(const struct gateway *gateway)
+{
+    return OBJECT(S("app", gateway->name), S("istio", gateway->role));
+}
+
+static void
+add(const struct mesh_env *env, struct mesh_objects *out, const struct component_spec *component,
+    const struct gateway *gateway)
+{
+    _cleanup_free_ char *account = str_printf("%s-service-account", gateway->name);
+
+    mesh_service_account(env, out, account, OBJECT(S("app", gateway->role)));
+    mesh_cluster_role(
+        env,
+        out,
+        (struct cluster_role){
+            .role = gateway->name,
+            .binding = gateway->name,
+            .service_account = account,
+            .labels = OBJECT(S("app", "gateways")),
+            .rules = rules(),
+        });
+    mesh_service(
+        env,
+        out,
+        (struct service){
+            .name = gateway->name,
+            .type = gateway->service_type,
+            .labels = labels(gateway),
+            .selector = labels(gateway),
+            .ports = service_ports(gateway),
+        });
+    mesh_deployment(
+        env,
+        out,
+        (struct deployment){
+            .name = gateway->name,
+            .component = component,
+            .labels = labels(gateway),
+            .pod_labels = labels(gateway),
+            .service_account = account,
+            .containers = ARRAY(ITEM_V(v1_0_proxy(
+                env,
+                (struct proxy){
+                    .image = component->image,
+                    .args = args(env, gateway),
+                    .ports = container_ports(gateway),
+                    .env = ARRAY(ITEM_V(mesh_env_field("ISTIO_META_POD_NAME", "metadata.name"))),
+                    .resources = mesh_resources(component->resources, "10m", NULL),
+                    .mounts = ARRAY(
+                        ITEM_V(user_certs_mount(gateway, "certs")), ITEM_V(user_certs_mount(gateway, "ca-certs"))),
+                }))),
+            .volumes = ARRAY(
+                ITEM_V(v1_0_certs_volume(account)),
+                ITEM_V(user_certs_volume(gateway, "certs")),
+                ITEM_V(user_certs_volume(gateway, "ca-certs"))),
+            .always_budget = true,
+        });
+}
+
+void v1_0_ingress_gateway(const struct mesh_env *env, struct mesh_objects *out)
+{
+    add(env, out, &env->spec->gateways.ingress, &ingress);
+}
+
+void v1_0_egress_gateway(const struct mesh_env *env, struct mesh_objects *out)
+{
+    add(env, out, &env->spec->gateways.egress, &egress);
+}

@@ -1,0 +1,39 @@
+#include "mesh/v1_0/v1_0.h"
+
+#define SPEC_OF(name, field)                                                                                           \
+    static const struct component_spec *name(const struct istio_spec *spec)                                            \
+    {                                                                                                                  \
+        return &spec->field;                                                                                           \
+    }
+SPEC_OF(citadel, citadel)
+SPEC_OF(galley, galley)
+SPEC_OF(pilot, pilot)
+SPEC_OF(policy, policy)
+SPEC_OF(telemetry, telemetry)
+SPEC_OF(sidecar_injector, sidecar_injector)
+SPEC_OF(ingress, gateways.ingress)
+SPEC_OF(egress, gateways.egress)
+
+static const struct mesh_component components[] = {
+    {"citadel", "istio-citadel", citadel, v1_0_citadel},
+    {"galley", "istio-galley", galley, v1_0_galley},
+    {"pilot", "istio-pilot", pilot, v1_0_pilot},
+    {"policy", "istio-policy", policy, v1_0_policy},
+    {"telemetry", "istio-telemetry", telemetry, v1_0_telemetry},
+    {"sidecarInjector", "istio-sidecar-injector", sidecar_injector, v1_0_sidecar_injector},
+    {"gateways.ingress", "istio-ingressgateway", ingress, v1_0_ingress_gateway},
+    {"gateways.egress", "istio-egressgateway", egress, v1_0_egress_gateway},
+    {NULL},
+};
+
+static const mesh_part_fn shared[] = {
+    v1_0_crds,
+    v1_0_mesh_config,
+    v1_0_mixer_identity,
+    v1_0_statsd_bridge,
+    v1_0_mixer_config,
+    v1_0_security_config,
+    NULL,
+};
+
+const struct mesh_line v1_0_line = {"1.0", components, shared};

@@ -1,0 +1,64 @@
+#include "mesh/v1_0/proxy.h"
+
+#include "base/str.h"
+
+const char *v1_0_auth_policy(const struct mesh_env *env)
+{
+    return env->spec->control_plane_security_enabled ? "MUTUAL_TLS" : "NONE";
+}
+
+const char *v1_0_zipkin_address(const struct mesh_env *env)
+{
+    return str_or(env->spec->tracing.zipkin_address, "zipkin:9411");
+}
+
+json_t *v1_0_proxy(const struct mesh_env *env, struct proxy what)
+{
+    const char *log_level = env->spec->proxy.log_level;
+
+    return OBJECT(
+        S("name", "istio-proxy"),
+        V("image", mesh_image(env, str_or(what.image, env->spec->proxy.image), "proxyv2")),
+        S("imagePullPolicy", env->spec->image_pull_policy),
+        SEQ("args", ROWS(what.args), OPT(log_level, ITEM_S("--proxyLogLevel")), OPT(log_level, ITEM_S(log_level))),
+        V("ports", what.ports),
+        SEQ("env",
+            ITEM_V(mesh_env_field("POD_NAME", "metadata.name")),
+            ITEM_V(mesh_env_field("POD_NAMESPACE", "metadata.namespace")),
+            ITEM_V(mesh_env_field("INSTANCE_IP", "status.podIP")),
+            ROWS(what.env)),
+        V("resources", what.resources),
+        SEQ("volumeMounts", ITEM_V(mesh_mount_read_only("istio-certs", "/etc/certs")), ROWS(what.mounts)));
+}
+
+json_t *v1_0_component_proxy(
+    const struct mesh_env *env, const char *service, const char *template, json_t *ports, json_t *mounts)
+{
+    return v1_0_proxy(
+        env,
+        (struct proxy){
+            .args = ARRAY(
+                ITEM_S("proxy"),
+                ITEM_S("--serviceCluster"),
+                ITEM_S(service),
+                ITEM_S("--templateFile"),
+                ITEM_F("/etc/istio/proxy/%s", template),
+                ITEM_S("--controlPlaneAuthPolicy"),
+                ITEM_S(v1_0_auth_policy(env))),
+            .ports = ports,
+            .resources = mesh_resources(env->spec->proxy.resources, "10m", NULL),
+            .mounts = mounts,
+        });
+}
+
+json_t *v1_0_statistics_port(void)
+{
+    return OBJECT(S("name", "http-envoy-prom"), N("containerPort", 15090));
+}
+
+json_t *v1_0_certs_volume(const char *service_account)
+{
+    _cleanup_free_ char *secret = str_printf("istio.%s", service_account);
+
+    return mesh_volume_secret("istio-certs", secret, true);
+}

@@ -1,0 +1,105 @@
+/* The injector: puts the proxy into Pods when they are created. */
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
+
+#define ACCOUNT "istio-sidecar-injector-service-account"
+
+static json_t *labels(void)
+{
+    return OBJECT(S("app", "istio-sidecar-injector"));
+}
+
+static json_t *rules(void)
+{
+    return ARRAY(
+        ITEM_V(mesh_rule("*", WORDS("configmaps"), WORDS("get", "list", "watch"))),
+        ITEM_V(mesh_rule(
+            "admissionregistration.k8s.io",
+            WORDS("mutatingwebhookconfigurations"),
+            WORDS("get", "list", "watch", "patch"))));
+}
+
+static json_t *probe(void)
+{
+    return OBJECT(
+        MAP("exec",
+            STRINGS("command", "/usr/local/bin/sidecar-injector", "probe", "--probe-path=/health", "--interval=4s")),
+        N("initialDelaySeconds", 4),
+        N("periodSeconds", 4));
+}
+
+static json_t *container(const struct mesh_env *env)
+{
+    const struct component_spec *injector = &env->spec->sidecar_injector;
+
+    return OBJECT(
+        S("name", "sidecar-injector-webhook"),
+        V("image", mesh_image(env, injector->image, "sidecar_injector")),
+        S("imagePullPolicy", env->spec->image_pull_policy),
+        STRINGS(
+            "args",
+            "--caCertFile=/etc/istio/certs/root-cert.pem",
+            "--tlsCertFile=/etc/istio/certs/cert-chain.pem",
+            "--tlsKeyFile=/etc/istio/certs/key.pem",
+            "--injectConfig=/etc/istio/inject/config",
+            "--meshConfig=/etc/istio/config/mesh",
+            "--healthCheckInterval=2s",
+            "--healthCheckFile=/health"),
+        V("livenessProbe", probe()),
+        V("readinessProbe", probe()),
+        V("resources", mesh_resources(injector->resources, "10m", NULL)),
+        SEQ("volumeMounts",
+            ITEM_V(mesh_mount_read_only("config-volume", "/etc/istio/config")),
+            ITEM_V(mesh_mount_read_only("certs", "/etc/istio/certs")),
+            ITEM_V(mesh_mount_read_only("inject-config", "/etc/istio/inject"))));
+}
+
+static json_t *volumes(void)
+{
+    return ARRAY(
+        ITEM_V(mesh_volume_config("config-volume", "istio")),
+        ITEM_V(mesh_volume_secret("certs", "istio." ACCOUNT, false)),
+        ITEM(
+            S("name", "inject-config"),
+            MAP("configMap",
+                S("name", "istio-sidecar-injector"),
+                SEQ("items", ITEM(S("key", "config"), S("path", "config"))))));
+}
+
+void v1_0_sidecar_injector(const struct mesh_env *env, struct mesh_objects *out)
+{
+    v1_0_injection_config(env, out);
+    mesh_service_account(env, out, ACCOUNT, labels());
+    mesh_cluster_role(
+        env,
+        out,
+        (struct cluster_role){
+            .role = "istio-sidecar-injector",
+            .binding = "istio-sidecar-injector-admin-role-binding",
+            .service_account = ACCOUNT,
+            .labels = labels(),
+            .rules = rules(),
+        });
+    mesh_service(
+        env,
+        out,
+        (struct service){
+            .name = "istio-sidecar-injector",
+            .labels = OBJECT(S("istio", "sidecar-injector")),
+            .selector = OBJECT(S("istio", "sidecar-injector")),
+            .ports = ARRAY(ITEM_V(mesh_service_port(NULL, 443))),
+        });
+    mesh_deployment(
+        env,
+        out,
+        (struct deployment){
+            .name = "istio-sidecar-injector",
+            .component = &env->spec->sidecar_injector,
+            .labels = OBJECT(S("app", "sidecarInjectorWebhook"), S("istio", "sidecar-injector")),
+            .pod_labels = OBJECT(S("istio", "sidecar-injector")),
+            .service_account = ACCOUNT,
+            .containers = ARRAY(ITEM_V(container(env))),
+            .volumes = volumes(),
+        });
+    v1_0_injector_webhook(env, out);
+}
