@@ -78,7 +78,7 @@ define_controllers() {
     --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
     --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/ca.crt" \
     --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
-    --node-monitor-period=1s
+    --node-monitor-period=1s --kube-api-qps=100 --kube-api-burst=200
 }
 
 define_scheduler() {

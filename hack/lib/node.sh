@@ -47,6 +47,10 @@ node_network() {
   ip -n "$NETNS" link set host up
   # No default route: nothing in a cluster has business outside, and whoever tries
   # (the kubelet looks for a cloud) hears so at once instead of waiting.
+  # The API server calls webhooks by Service: a socket wants a route before kube-proxy's
+  # rules give the packet another address. Only for what starts on the node.
+  ip -n "$NETNS" route add "$SERVICE_CIDR" dev host src "$API_IP" table 100
+  ip -n "$NETNS" rule add iif lo to "$SERVICE_CIDR" lookup 100
   ip route add "$POD_CIDR" via "$API_IP"
   ip route add "$SERVICE_CIDR" via "$API_IP"
 }
@@ -177,11 +181,14 @@ evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 maxPods: 200
-# There is no DNS server in here: a pod finds the API server by its address.
+# No DNS server runs: the address stands for one, else every pod gets a warning. A pod
+# finds the API server by its address.
+clusterDNS: [${SERVICE_API%.*}.10]
 clusterDomain: cluster.local
 resolvConf: /dev/null
-syncFrequency: 10s
-fileCheckFrequency: 0s
+# The defaults (5 a second) make many pods at once wait for their secrets.
+kubeAPIQPS: 100
+kubeAPIBurst: 200
 YAML
 }
 
