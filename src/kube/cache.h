@@ -8,6 +8,9 @@
  * event of an older version, which then changes nothing. Resource versions are
  * compared as numbers where both are numbers (the API conventions call them opaque; the
  * servers we support use etcd's revision, and where one is no number the later arrival wins).
+ *
+ * Deletions are remembered for a while (a bounded number a kind), so that what arrives late does not bring an
+ * object back.
  */
 #ifndef KUBE_CACHE_H
 #define KUBE_CACHE_H
@@ -16,17 +19,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "kube/kind.h"
 
 struct kube_cache;
 
 struct kube_object {
     const struct kube_kind *kind;
-    char *ns;   /* NULL: cluster-scoped */
+    char *ns; /* NULL: cluster-scoped */
     char *name;
     char *uid;
     char *resource_version;
-    char *owner; /* the value of the owner label; NULL where it is absent */
+    char *owner;   /* the value of the owner label; NULL where it is absent */
     bool deleting; /* has a deletionTimestamp */
     char *text;
     size_t text_len;
@@ -43,6 +47,8 @@ json_t *kube_object_parse(const struct kube_object *o);
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */
 struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label);
 void kube_cache_free(struct kube_cache *c);
+DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
+#define _cleanup_kube_cache_ _cleanup_(kube_cache_free_p)
 
 /* NULL where it is not there. `ns` NULL for cluster-scoped kinds. Valid until the cache changes. */
 struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,
@@ -50,23 +56,42 @@ struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube
 /* for (size_t i = 0; (o = kube_cache_next(c, kind, &i));) in the order of arrival */
 struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position);
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind);
+/* Of the objects' texts. */
 size_t kube_cache_bytes(const struct kube_cache *c);
 
-/* True if something changed (a version at least as new was not there yet). `object` stays the caller's. */
-bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
 /*
- * True if it was there. `resource_version` is that of the deletion, which an older event must not undo;
- * NULL where it is not known.
+ * An event of the watch, or the answer to a write. True if something changed: a version at least as new was not there
+ * yet, and the watch has not told yet that it is gone. `object` stays the caller's. What has no name, or no namespace
+ * where its kind needs one, is no object and is ignored.
+ */
+bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
+/* The answer to a read: the object may be one that the watch does not select, and older than what the watch told. */
+bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
+/* The watch has told everything up to this version: an answer that is older brings no object that is not there. */
+void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version);
+/*
+ * True if it was there and is gone now. `resource_version` is that of the deletion, which an older event must not
+ * undo and which does not touch a newer object of that name; NULL where it is not known: then the object with the
+ * uid that is there now never comes back.
  */
 bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const char *ns, const char *name,
                        const char *resource_version);
+/* Forgets every object of a kind and what was deleted. True if there was any. */
+bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind);
 
 /*
- * A list that replaces what is there: begin, put every object of it, end. What was not put, and is not newer than
- * the list, is removed by end. `ret_changed` says whether anything changed.
+ * A list that replaces what is there: begin, replace_put every object of it, end. Meanwhile the cache may be read
+ * and changed as ever. What was not in the list, and is not newer than the list, is removed by end. `ret_changed`
+ * says whether anything changed since begin through the list. With `rewound` the server's history was set back (a
+ * restored etcd): then the list counts as it is, however new the objects seem that are there. A begin without its
+ * end is ended by the next begin.
  */
-void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind);
+void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, bool rewound);
+bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
 void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                             bool *ret_changed);
+
+/* True where both are numbers and `a` is the lower one; either may be NULL. */
+bool kube_version_older(const char *a, const char *b);
 
 #endif

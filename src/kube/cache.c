@@ -1,0 +1,405 @@
+#include "kube/cache.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "json/doc.h"
+
+/* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */
+#define GRAVES_MAX 512
+
+struct entry {
+    struct kube_object o;
+    unsigned listed; /* the list (kind_store.list) that had it */
+};
+
+/* A deletion. Its uid is set where its version is not known: then it is final for that uid. */
+struct grave {
+    char *resource_version;
+    char *uid;
+};
+
+struct kind_store {
+    struct map *entries; /* "namespace/name" -> struct entry */
+    struct map *graves;  /* the same keys -> struct grave */
+    char *seen;          /* the version up to which the watch has told everything; NULL: none */
+    unsigned list;       /* counts lists; 0 before the first */
+    bool rewound, list_changed;
+};
+
+struct kube_cache {
+    const struct kube_kind_table *kinds;
+    const char *owner_label;
+    struct kind_store *stores; /* one a row */
+    size_t bytes;
+};
+
+static void entry_clear(struct entry *en)
+{
+    free(en->o.ns);
+    free(en->o.name);
+    free(en->o.uid);
+    free(en->o.resource_version);
+    free(en->o.owner);
+    mem_free_secret(en->o.text, en->o.text_len);
+}
+
+static void entry_free(void *p)
+{
+    entry_clear(p);
+    free(p);
+}
+
+static void grave_free(void *p)
+{
+    struct grave *g = p;
+
+    free(g->resource_version);
+    free(g->uid);
+    free(g);
+}
+
+bool kube_version_older(const char *a, const char *b)
+{
+    int64_t x, y;
+
+    return a && b && str_to_int64(a, &x) && str_to_int64(b, &y) && x < y;
+}
+
+/* Whether `b` brings nothing new to who has `a`. */
+static bool version_reached(const char *a, const char *b)
+{
+    return str_eq(a, b) ? a != NULL : kube_version_older(b, a);
+}
+
+json_t *kube_object_parse(const struct kube_object *o)
+{
+    json_t *value;
+
+    /* Our own text: it can only be broken by a bug. */
+    if (doc_parse(o->text, o->text_len, o->text_len, &value, NULL) < 0)
+        abort();
+    return value;
+}
+
+struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label)
+{
+    struct kube_cache *c = NEW(struct kube_cache);
+
+    c->kinds = kinds;
+    c->owner_label = owner_label;
+    c->stores = NEW_ARRAY(struct kind_store, kinds->len);
+    for (size_t i = 0; i < kinds->len; i++) {
+        c->stores[i].entries = map_new(entry_free);
+        c->stores[i].graves = map_new(grave_free);
+    }
+    return c;
+}
+
+void kube_cache_free(struct kube_cache *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        map_free(c->stores[i].entries);
+        map_free(c->stores[i].graves);
+        free(c->stores[i].seen);
+    }
+    free(c->stores);
+    free(c);
+}
+
+static struct kind_store *store_of(const struct kube_cache *c, const struct kube_kind *kind)
+{
+    return &c->stores[kind - c->kinds->rows];
+}
+
+static char *key_of(const char *ns, const char *name)
+{
+    return str_printf("%s/%s", str_or(ns, ""), name);
+}
+
+struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,
+                                   const char *name)
+{
+    _cleanup_free_ char *key = key_of(ns, name);
+
+    return map_get(store_of(c, kind)->entries, key);
+}
+
+struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position)
+{
+    void *value;
+
+    return map_next(store_of(c, kind)->entries, position, NULL, &value) ? value : NULL;
+}
+
+size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind)
+{
+    return map_len(store_of(c, kind)->entries);
+}
+
+size_t kube_cache_bytes(const struct kube_cache *c)
+{
+    return c->bytes;
+}
+
+/* Copies what `path` names from one map to another: "metadata.labels", "status.containerStatuses[].state". */
+static void keep_path(json_t *to, const json_t *from, const char *path)
+{
+    size_t len = strcspn(path, ".[");
+    const char *rest = path + len;
+    _cleanup_free_ char *key = str_dup_n(path, len);
+    json_t *value = json_object_get(from, key), *copy = json_object_get(to, key), *item;
+    size_t i;
+
+    if (!value)
+        return;
+    if (!*rest || str_eq(rest, "[]")) {
+        json_object_set_new(to, key, doc_copy(value));
+    } else if (str_starts(rest, "[].") && json_is_array(value)) {
+        if (!copy)
+            json_object_set_new(to, key, copy = json_array());
+        json_array_foreach (value, i, item) {
+            if (i == json_array_size(copy))
+                json_array_append_new(copy, json_object());
+            keep_path(json_array_get(copy, i), item, rest + 3);
+        }
+    } else if (*rest == '.' && json_is_object(value)) {
+        if (!copy)
+            json_object_set_new(to, key, copy = json_object());
+        keep_path(copy, value, rest + 1);
+    }
+}
+
+/* The document as it is kept; owned by the caller, its values shared with `object`. */
+static json_t *reduce(const struct kube_kind *kind, const json_t *object)
+{
+    static const char *const identity[] = {
+        "apiVersion",          "kind",
+        "metadata.name",       "metadata.namespace",
+        "metadata.uid",        "metadata.resourceVersion",
+        "metadata.generation", "metadata.deletionTimestamp",
+    };
+    json_t *kept, *metadata;
+
+    if (kind->keep) {
+        kept = json_object();
+        for (size_t i = 0; i < ARRAY_LEN(identity); i++)
+            keep_path(kept, object, identity[i]);
+        for (const char *const *path = kind->keep; *path; path++)
+            keep_path(kept, object, *path);
+        return kept;
+    }
+    kept = json_copy((json_t *)object);
+    metadata = json_copy(json_object_get(object, "metadata"));
+    json_object_del(metadata, "managedFields");
+    json_object_set_new(kept, "metadata", metadata);
+    return kept;
+}
+
+static void fill(struct kube_cache *c, struct entry *en, const struct kube_kind *kind, const json_t *object)
+{
+    _cleanup_json_ json_t *kept = reduce(kind, object);
+    const json_t *metadata = json_object_get(object, "metadata");
+
+    en->o = (struct kube_object){
+        .kind = kind,
+        .ns = kind->namespaced ? str_dup(doc_string(metadata, "namespace")) : NULL,
+        .name = str_dup(doc_string(metadata, "name")),
+        .uid = str_dup(doc_string(metadata, "uid")),
+        .resource_version = str_dup(doc_string(metadata, "resourceVersion")),
+        .owner = str_dup(doc_string(metadata, "labels", c->owner_label)),
+        .deleting = json_is_string(json_object_get(metadata, "deletionTimestamp")),
+        .text = doc_text(kept),
+    };
+    en->o.text_len = strlen(en->o.text);
+    c->bytes += en->o.text_len;
+}
+
+static bool is_buried(const struct kind_store *store, const char *key, const char *uid, const char *version)
+{
+    const struct grave *g = map_get(store->graves, key);
+
+    if (!g)
+        return false;
+    /* An object that only left the watch's selection is seen again with the version of that very event. */
+    return (g->uid && str_eq(g->uid, uid)) || kube_version_older(version, g->resource_version);
+}
+
+static void bury(struct kind_store *store, const char *key, const char *version, const char *uid)
+{
+    struct grave *g = map_get(store->graves, key);
+    const char *oldest;
+
+    if (g && kube_version_older(version, g->resource_version))
+        return;
+    map_remove(store->graves, key);
+    if (map_len(store->graves) >= GRAVES_MAX && map_next(store->graves, &(size_t){0}, &oldest, NULL))
+        map_remove(store->graves, oldest);
+    g = NEW(struct grave);
+    g->resource_version = str_dup(version);
+    g->uid = str_dup(uid);
+    map_put(store->graves, key, g);
+}
+
+/* The key of a proper object of the kind, or NULL. Owned by the caller. */
+static char *object_key(const struct kube_kind *kind, const json_t *object)
+{
+    const char *name = doc_string(object, "metadata", "name");
+    const char *ns = kind->namespaced ? doc_string(object, "metadata", "namespace") : NULL;
+
+    return name && (ns || !kind->namespaced) ? key_of(ns, name) : NULL;
+}
+
+enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };
+
+/* Whether something newer than this version is known, be it that the object is gone. */
+static bool is_stale(const struct kind_store *store, const struct entry *en, const char *key, const json_t *object,
+                     enum source source)
+{
+    const char *version = doc_string(object, "metadata", "resourceVersion");
+
+    if (source == FROM_REWOUND_LIST)
+        return en && version && str_eq(en->o.resource_version, version);
+    if (en)
+        return version_reached(en->o.resource_version, version);
+    if (source == FROM_WATCH_OR_WRITE && version_reached(store->seen, version))
+        return true;
+    return is_buried(store, key, doc_string(object, "metadata", "uid"), version);
+}
+
+static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
+                enum source source)
+{
+    struct kind_store *store = store_of(c, kind);
+    struct entry *en = map_get(store->entries, key);
+
+    if (is_stale(store, en, key, object, source))
+        return false;
+    if (en) {
+        c->bytes -= en->o.text_len;
+        entry_clear(en);
+    } else {
+        en = NEW(struct entry);
+        map_put(store->entries, key, en);
+    }
+    fill(c, en, kind, object);
+    map_remove(store->graves, key);
+    return true;
+}
+
+bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
+{
+    _cleanup_free_ char *key = object_key(kind, object);
+
+    return key && put(c, kind, key, object, FROM_WATCH_OR_WRITE);
+}
+
+bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
+{
+    _cleanup_free_ char *key = object_key(kind, object);
+
+    return key && put(c, kind, key, object, FROM_READ);
+}
+
+void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version)
+{
+    struct kind_store *store = store_of(c, kind);
+
+    if (!kube_version_older(resource_version, store->seen))
+        str_replace(&store->seen, resource_version);
+}
+
+static void drop(struct kube_cache *c, struct kind_store *store, const char *key)
+{
+    struct entry *en = map_take(store->entries, key);
+
+    c->bytes -= en->o.text_len;
+    entry_free(en);
+}
+
+bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const char *ns, const char *name,
+                       const char *resource_version)
+{
+    struct kind_store *store = store_of(c, kind);
+    _cleanup_free_ char *key = key_of(ns, name);
+    struct entry *en = map_get(store->entries, key);
+
+    if (en && kube_version_older(resource_version, en->o.resource_version))
+        return false;
+    if (resource_version)
+        bury(store, key, resource_version, NULL);
+    else if (en)
+        bury(store, key, en->o.resource_version, en->o.uid);
+    if (en)
+        drop(c, store, key);
+    return en != NULL;
+}
+
+bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
+{
+    struct kind_store *store = store_of(c, kind);
+    bool any = map_len(store->entries) > 0;
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(c, kind, &i));)
+        c->bytes -= o->text_len;
+    map_clear(store->entries);
+    map_clear(store->graves);
+    str_replace(&store->seen, NULL);
+    return any;
+}
+
+void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, bool rewound)
+{
+    struct kind_store *store = store_of(c, kind);
+
+    store->list++;
+    store->list_changed = false;
+    /* A list that is begun again still has to undo what the history set back. */
+    store->rewound = store->rewound || rewound;
+    if (rewound) {
+        map_clear(store->graves);
+        str_replace(&store->seen, NULL);
+    }
+}
+
+bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
+{
+    struct kind_store *store = store_of(c, kind);
+    _cleanup_free_ char *key = object_key(kind, object);
+    struct entry *en;
+    bool changed;
+
+    if (!key)
+        return false;
+    changed = put(c, kind, key, object, store->rewound ? FROM_REWOUND_LIST : FROM_LIST);
+    if ((en = map_get(store->entries, key)))
+        en->listed = store->list;
+    store->list_changed = store->list_changed || changed;
+    return changed;
+}
+
+void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
+                            bool *ret_changed)
+{
+    struct kind_store *store = store_of(c, kind);
+    const char *key;
+    void *value;
+
+    for (size_t i = 0; map_next(store->entries, &i, &key, &value);) {
+        const struct entry *en = value;
+        if (en->listed == store->list ||
+            (!store->rewound && kube_version_older(list_resource_version, en->o.resource_version)))
+            continue;
+        bury(store, key, list_resource_version, NULL);
+        drop(c, store, key);
+        store->list_changed = true;
+    }
+    store->rewound = false;
+    kube_cache_seen(c, kind, list_resource_version);
+    *ret_changed = store->list_changed;
+}
