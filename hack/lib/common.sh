@@ -49,5 +49,5 @@ wait_for() {
 
 require_root() {
   [ "$(id -u)" = 0 ] ||
-    die "this needs root (network namespaces, mounts, packages): run it with sudo"
+    die "this needs root (processes, network namespaces, mounts, packages): run it with sudo"
 }

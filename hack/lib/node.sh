@@ -19,7 +19,7 @@ in_node() {
 
 node_namespaces() {
   modprobe -qa veth overlay nf_conntrack 2>/dev/null || true
-  ip netns add "$NETNS" || die "cannot make a network namespace: is this a container without CAP_SYS_ADMIN?"
+  ip netns add "$NETNS" || die "cannot make network namespace $NETNS: either it is left from a lost state folder (ip netns del $NETNS), or this container lacks CAP_SYS_ADMIN"
   component_define holder nsenter --net="/run/netns/$NETNS" \
     unshare --mount --propagation private sleep infinity
   component_start holder
@@ -256,20 +256,22 @@ cgroup_roots() {
   fi
 }
 
-# node_processes: whatever lives in the node's mount namespace (kubelet, containerd,
-# shims) or below its cgroups (containers).
+# node_processes: whatever lives in the node's namespaces (kubelet, containerd, shims)
+# or below its cgroups (containers).
 node_processes() {
-  local dir inode pid
+  local dir mount net
   for dir in $(cgroup_roots); do
     [ ! -d "$dir/istio-op-$NAME" ] ||
       find "$dir/istio-op-$NAME" -name cgroup.procs -exec cat {} + 2>/dev/null || true
   done
-  # Without a holder the number may belong to another namespace by now.
-  component_alive holder || return 0
-  inode=$(cat "$STATE/run/mount-namespace" 2>/dev/null) || return 0
-  for pid in /proc/[0-9]*; do
-    [ "$(stat -Lc %i "$pid/ns/mnt" 2>/dev/null)" != "$inode" ] || echo "${pid#/proc/}"
-  done
+  # The network namespace has a name and cannot be another's by now; with it the
+  # number of the mount namespace tells our processes from a person's shell in there.
+  net=$(stat -Lc %i "/run/netns/$NETNS" 2>/dev/null) || return 0
+  mount=$(cat "$STATE/run/mount-namespace" 2>/dev/null) || return 0
+  stat -Lc "%n %i" /proc/[0-9]*/ns/{mnt,net} 2>/dev/null |
+    awk -F "[/ ]" -v mount="$mount" -v net="$net" '
+      $5 == "mnt" && $6 == mount { ours[$3] = 1 }
+      $5 == "net" && $6 == net && ours[$3] { print $3 }'
 }
 
 node_destroy() {

@@ -5,7 +5,7 @@
 # The parts use each other's variables, which a look at one file cannot see.
 # shellcheck disable=SC2034
 STATE_ROOT=${ISTIO_OPERATOR_STATE:-/var/tmp/istio-operator-clusters}
-INDEX_LOCK=/run/istio-operator-cluster.lock
+LOCKS=/run/lock/istio-operator
 
 # use_cluster NAME: sets the variables that everything else reads.
 use_cluster() {
@@ -52,9 +52,9 @@ index_taken() {
 new_cluster() {
   local lock i
   MODE=$1
-  mkdir -p "$STATE_ROOT"
+  mkdir -p "$STATE_ROOT" "$LOCKS"
   chmod 755 "$STATE_ROOT"
-  exec {lock}>"$INDEX_LOCK"
+  exec {lock}>"$LOCKS/index"
   flock "$lock"
   for ((i = 1; i < 250; i++)); do
     index_taken "$i" || break
@@ -68,9 +68,9 @@ new_cluster() {
 }
 
 cluster_lock() {
-  mkdir -p "$STATE_ROOT"
-  exec {CLUSTER_LOCK}>"$STATE_ROOT/.$NAME.lock"
-  flock -w 600 "$CLUSTER_LOCK" || die "another hack/cluster works on '$NAME' since 10 minutes"
+  mkdir -p "$LOCKS"
+  exec {CLUSTER_LOCK}>"$LOCKS/cluster-$NAME"
+  flock -w 600 "$CLUSTER_LOCK" || die "another hack/cluster has been at work on '$NAME' for 10 minutes"
 }
 
 cluster_unlock() { exec {CLUSTER_LOCK}>&-; }
