@@ -3,6 +3,8 @@
  *
  * Where a field is absent in the resource it has its default here; what has no
  * default is NULL. Every pointer is owned by the struct.
+ *
+ * The fields, their limits and defaults are the tables in istio.c.
  */
 #ifndef API_ISTIO_H
 #define API_ISTIO_H
@@ -10,15 +12,15 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define API_GROUP "istio.banzaicloud.io"
-#define API_VERSION "v1beta1"
-#define API_GROUP_VERSION API_GROUP "/" API_VERSION
+#include "api/problem.h"
+#include "api/resource.h"
 
 /* What every component of Istio can be told. */
 struct component_spec {
     bool enabled;
     char *image; /* NULL: imageHub/<the component's image>:imageTag */
-    int replica_count;
+    /* 1 <= min_replicas <= replica_count <= max_replicas */
+    int replica_count;              /* without an autoscaler the number of pods, with one the number to begin with */
     int min_replicas, max_replicas; /* equal: there is no autoscaler */
     json_t *resources;              /* NULL: the component's own default, as the chart's */
     json_t *node_selector;          /* NULL: none */
@@ -27,22 +29,22 @@ struct component_spec {
 };
 
 struct istio_spec {
-    char *version;           /* "1.0.5" */
-    char *image_hub;         /* "docker.io/istio" */
-    char *image_tag;         /* NULL: the version */
-    char *image_pull_policy; /* "IfNotPresent" */
-    json_t *image_pull_secrets; /* names; NULL: none */
+    char *version;              /* "1.0.5" */
+    char *image_hub;            /* "docker.io/istio" */
+    char *image_tag;            /* NULL: the version */
+    char *image_pull_policy;    /* "IfNotPresent" */
+    json_t *image_pull_secrets; /* a sequence of names; NULL: none */
 
     bool mtls;
     bool control_plane_security_enabled;
-    char *include_ip_ranges; /* "*" */
-    char *exclude_ip_ranges; /* "" */
+    char *include_ip_ranges;           /* "*" */
+    char *exclude_ip_ranges;           /* "" */
     json_t *auto_injection_namespaces; /* a sequence of names; never NULL */
 
     bool default_pod_disruption_budget; /* budgets for the components with more than one replica, or gateways */
     bool remove_crds;
     bool pause;
-    json_t *overlays; /* NULL: none */
+    json_t *overlays; /* a sequence of {kind, name, namespace?, patches}; NULL: none */
 
     struct {
         bool enabled;
@@ -67,5 +69,20 @@ struct istio_spec {
         struct component_spec ingress, egress;
     } gateways;
 };
+
+extern const struct api_resource api_resource_istio;
+extern const struct api_rule istio_rules[];
+
+/* See api_parse(). On success `ret` owns its pointers until istio_spec_release(). */
+int istio_parse(const json_t *resource, const struct api_context *context, struct istio_spec *ret,
+                struct problems *problems);
+void istio_spec_release(struct istio_spec *spec);
+
+/* The components with their paths in the resource. */
+struct istio_component {
+    const char *path; /* "spec.gateways.ingress" */
+    size_t offset;    /* of its component_spec in istio_spec */
+};
+extern const struct istio_component istio_components[]; /* ends with a NULL path */
 
 #endif

@@ -1,0 +1,397 @@
+#include "api/field.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "json/doc.h"
+
+#define NEAR_MAX 64 /* names longer than this are not compared for likeness */
+
+struct parse {
+    struct problems *problems;
+    struct buf path;
+};
+
+static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base);
+static void parse_field(struct parse *p, const struct field *field, const json_t *value, void *base);
+
+void field_words(const struct field *field, struct buf *out)
+{
+    switch (field->type) {
+    case FIELD_FLAG:
+        buf_add_str(out, "true or false");
+        return;
+    case FIELD_INTEGER:
+        buf_printf(out, "a whole number from %.0f to %.0f", field->least, field->most);
+        return;
+    case FIELD_NUMBER:
+        buf_printf(out, "a number from %g to %g", field->least, field->most);
+        return;
+    case FIELD_TEXT:
+        buf_add_str(out, field->format->words);
+        return;
+    case FIELD_CHOICE:
+        buf_add_str(out, "one of ");
+        for (const char *const *choice = field->choices; *choice; choice++)
+            buf_printf(out, "%s%s", choice == field->choices ? "" : ", ", *choice);
+        return;
+    case FIELD_QUANTITY:
+        buf_add_str(out, format_quantity.words);
+        return;
+    case FIELD_TIME:
+        buf_add_str(out, "a time such as 2006-01-02T15:04:05Z");
+        return;
+    case FIELD_ANY:
+        buf_add_str(out, "anything");
+        return;
+    case FIELD_GROUP:
+    case FIELD_DOCUMENT:
+    case FIELD_MAP:
+        buf_add_str(out, "an object");
+        return;
+    case FIELD_LIST:
+        buf_add_str(out, "a list");
+    }
+}
+
+/* "must be ..., but is ..."; `why` may add a reason. */
+static void complain(struct parse *p, const struct field *field, const json_t *value, const char *why)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    buf_add_str(&text, "must be ");
+    field_words(field, &text);
+    buf_add_str(&text, ", but is ");
+    problems_describe(value, &text);
+    if (*why)
+        buf_printf(&text, ": %s", why);
+    else if ((field->type == FIELD_TEXT || field->type == FIELD_CHOICE) &&
+             (json_is_boolean(value) || json_is_number(value)))
+        buf_add_str(&text, ": write it in quotes");
+    problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "%s", buf_str(&text));
+}
+
+static bool is_whole(const json_t *value)
+{
+    return json_is_integer(value) || (json_is_real(value) && trunc(json_real_value(value)) == json_real_value(value));
+}
+
+static bool is_within(const struct field *field, const json_t *value)
+{
+    double number = json_number_value(value);
+
+    return number >= field->least && number <= field->most;
+}
+
+static bool is_choice(const struct field *field, const char *text)
+{
+    for (const char *const *choice = field->choices; *choice; choice++)
+        if (str_eq(*choice, text))
+            return true;
+    return false;
+}
+
+/* A string without a NUL inside, which C would cut. */
+static bool is_text(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+static bool is_quantity(const json_t *value, struct buf *why)
+{
+    if (json_is_integer(value))
+        return json_integer_value(value) >= 0;
+    if (json_is_real(value))
+        return buf_add_str(why, "write it in quotes"), false;
+    return is_text(value) && format_matches(&format_quantity, json_string_value(value), why);
+}
+
+static bool is_valid_scalar(const struct field *field, const json_t *value, struct buf *why)
+{
+    msec_t instant;
+
+    switch (field->type) {
+    case FIELD_FLAG:
+        return json_is_boolean(value);
+    case FIELD_INTEGER:
+        return is_whole(value) && is_within(field, value);
+    case FIELD_NUMBER:
+        return json_is_number(value) && is_within(field, value);
+    case FIELD_TEXT:
+        return is_text(value) && format_matches(field->format, json_string_value(value), why);
+    case FIELD_CHOICE:
+        return is_text(value) && is_choice(field, json_string_value(value));
+    case FIELD_QUANTITY:
+        return is_quantity(value, why);
+    case FIELD_TIME:
+        return is_text(value) && clock_parse_rfc3339(json_string_value(value), &instant);
+    default:
+        return true;
+    }
+}
+
+static void check_unique(struct parse *p, const json_t *list)
+{
+    _cleanup_map_ struct map *seen = map_new(NULL);
+    json_t *item;
+    size_t i;
+
+    json_array_foreach (list, i, item) {
+        _cleanup_free_ char *text = doc_text(item);
+        size_t mark = p->path.len;
+        doc_path_index(&p->path, i);
+        if (map_has(seen, text))
+            problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path),
+                         "must be in the list once, but %s is there before", text);
+        buf_truncate(&p->path, mark);
+        map_put(seen, text, (void *)list);
+    }
+}
+
+static void check_list(struct parse *p, const struct field *field, const json_t *list)
+{
+    size_t len = json_array_size(list), i;
+    json_t *item;
+
+    if ((double)len < field->least || (double)len > field->most) {
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "must have from %.0f to %.0f entries, but has %zu",
+                     field->least, field->most, len);
+        return;
+    }
+    json_array_foreach (list, i, item) {
+        size_t mark = p->path.len;
+        doc_path_index(&p->path, i);
+        parse_field(p, field->items, item, NULL);
+        buf_truncate(&p->path, mark);
+    }
+    if (field->unique)
+        check_unique(p, list);
+}
+
+static void check_map(struct parse *p, const struct field *field, const json_t *map)
+{
+    size_t len = json_object_size(map);
+    const char *key;
+    json_t *value;
+
+    if ((double)len > field->most) {
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "must have at most %.0f entries, but has %zu",
+                     field->most, len);
+        return;
+    }
+    json_object_foreach ((json_t *)map, key, value) {
+        _cleanup_buf_ struct buf why = BUF_INIT;
+        size_t mark = p->path.len;
+        doc_path_key(&p->path, key);
+        if (!format_matches(field->format, key, &why))
+            problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "the key must be %s", field->format->words);
+        parse_field(p, field->items, value, NULL);
+        buf_truncate(&p->path, mark);
+    }
+}
+
+/* What is wrong with a value that is there. */
+static void check(struct parse *p, const struct field *field, const json_t *value)
+{
+    _cleanup_buf_ struct buf why = BUF_INIT;
+
+    if (field->type == FIELD_LIST && json_is_array(value))
+        check_list(p, field, value);
+    else if (field->type == FIELD_MAP && json_is_object(value))
+        check_map(p, field, value);
+    else if ((field->type == FIELD_GROUP || field->type == FIELD_DOCUMENT) && json_is_object(value))
+        parse_table(p, field->table, value, NULL);
+    else if (field->type >= FIELD_GROUP || !is_valid_scalar(field, value, &why))
+        complain(p, field, value, buf_str(&why));
+}
+
+/* Puts a valid value, or zero for NULL, into the member. */
+static void store(const struct field *field, const json_t *value, void *base)
+{
+    void *member = (char *)base + field->offset;
+
+    switch (field->type) {
+    case FIELD_FLAG:
+        *(bool *)member = doc_bool(value, false);
+        return;
+    case FIELD_INTEGER:
+        *(int *)member = (int)json_number_value(value);
+        return;
+    case FIELD_NUMBER:
+        *(double *)member = json_number_value(value);
+        return;
+    case FIELD_TEXT:
+    case FIELD_CHOICE:
+        *(char **)member = str_dup(json_string_value(value));
+        return;
+    case FIELD_DOCUMENT:
+    case FIELD_LIST:
+    case FIELD_MAP:
+        *(json_t **)member = value ? doc_copy(value) : NULL;
+        return;
+    default: /* the others have no member of their own */
+        return;
+    }
+}
+
+json_t *field_default(const struct field *field)
+{
+    struct err e;
+    json_t *value = NULL;
+
+    if (!field->otherwise)
+        return NULL;
+    if (field->type == FIELD_TEXT || field->type == FIELD_CHOICE)
+        return json_string(field->otherwise);
+    if (doc_parse(field->otherwise, strlen(field->otherwise), SIZE_MAX, &value, &e) < 0)
+        abort(); /* defaults are constants of ours */
+    return value;
+}
+
+/* A null is as good as an absent field, as it is for the API server. */
+static const json_t *present(const json_t *value)
+{
+    return json_is_null(value) ? NULL : value;
+}
+
+static void parse_field(struct parse *p, const struct field *field, const json_t *value, void *base)
+{
+    size_t errors = p->problems->errors;
+    _cleanup_json_ json_t *otherwise = NULL;
+
+    value = field->type == FIELD_ANY ? value : present(value);
+    if (field->type == FIELD_GROUP && base && (!value || json_is_object(value))) {
+        parse_table(p, field->table, value, (char *)base + field->offset);
+        return;
+    }
+    if (value)
+        check(p, field, value);
+    else if (field->required)
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "is required");
+    if (!base)
+        return;
+    if (field->type == FIELD_GROUP) { /* it is no object: its fields have their defaults */
+        parse_table(p, field->table, NULL, (char *)base + field->offset);
+        return;
+    }
+    otherwise = field_default(field);
+    store(field, value && p->problems->errors == errors ? value : otherwise, base);
+}
+
+static const struct field *find_row(const struct field_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->len; i++)
+        if (str_eq(table->rows[i].name, name))
+            return &table->rows[i];
+    return NULL;
+}
+
+/* How many letters to add, drop or change to get from a to b (Levenshtein), without regard to case. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NEAR_MAX + 1], len = strlen(b);
+
+    for (size_t j = 0; j <= len; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= len; j++) {
+            size_t change = diagonal + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
+            size_t add_or_drop = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < add_or_drop ? change : add_or_drop;
+        }
+    }
+    return row[len];
+}
+
+/* The field that was probably meant: at most one letter in three differs. */
+static const char *nearest(const struct field_table *table, const char *name)
+{
+    const char *best = NULL;
+    size_t least = strlen(name) / 3 + 1;
+
+    if (strlen(name) > NEAR_MAX)
+        return NULL;
+    for (size_t i = 0; i < table->len; i++) {
+        size_t d = distance(name, table->rows[i].name);
+        if (d < least) {
+            best = table->rows[i].name;
+            least = d;
+        }
+    }
+    return best;
+}
+
+static void warn_unknown(struct parse *p, const struct field_table *table, const json_t *object)
+{
+    const char *name, *meant;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, name, value) {
+        size_t mark;
+        if (find_row(table, name))
+            continue;
+        mark = p->path.len;
+        doc_path_key(&p->path, name);
+        meant = nearest(table, name);
+        problems_add(p->problems, PROBLEM_WARNING, buf_str(&p->path), "is no known field and is ignored%s%s%s",
+                     meant ? "; did you mean " : "", str_or(meant, ""), meant ? "?" : "");
+        buf_truncate(&p->path, mark);
+    }
+}
+
+static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base)
+{
+    for (size_t i = 0; i < table->len; i++) {
+        const struct field *field = &table->rows[i];
+        size_t mark = p->path.len;
+        doc_path_key(&p->path, field->name);
+        parse_field(p, field, json_object_get(object, field->name), base);
+        buf_truncate(&p->path, mark);
+    }
+    if (!table->open)
+        warn_unknown(p, table, object);
+}
+
+void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
+                 struct problems *problems)
+{
+    struct parse p = {.problems = problems};
+
+    buf_add_str(&p.path, path);
+    parse_table(&p, table, object, base);
+    buf_release(&p.path);
+}
+
+void field_release(const struct field_table *table, void *base)
+{
+    for (size_t i = 0; i < table->len; i++) {
+        const struct field *field = &table->rows[i];
+        void *member = (char *)base + field->offset;
+        switch (field->type) {
+        case FIELD_TEXT:
+        case FIELD_CHOICE:
+            free(*(char **)member);
+            *(char **)member = NULL;
+            break;
+        case FIELD_DOCUMENT:
+        case FIELD_LIST:
+        case FIELD_MAP:
+            json_decref(*(json_t **)member);
+            *(json_t **)member = NULL;
+            break;
+        case FIELD_GROUP:
+            field_release(field->table, member);
+            break;
+        default:
+            break;
+        }
+    }
+}

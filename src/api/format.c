@@ -1,0 +1,227 @@
+#include "api/format.h"
+
+#include <arpa/inet.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/problem.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define LABEL "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+#define LABEL_WORD "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+#define RANGE "[0-9A-Fa-f.:]+/[0-9]+"
+#define RANGES "(" RANGE "(," RANGE ")*)?"
+
+static bool check_ranges(const char *value, struct buf *why);
+static bool check_ranges_or_all(const char *value, struct buf *why);
+static bool check_label_key(const char *value, struct buf *why);
+
+const struct field_format format_text = {
+    .noun = "text",
+    .words = "text of at most 32768 characters",
+    .max_length = 32768,
+};
+
+const struct field_format format_dns_label = {
+    .noun = "DNS label",
+    .words = "a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit)",
+    .pattern = "^" LABEL "$",
+    .max_length = 63,
+};
+
+const struct field_format format_dns_subdomain = {
+    .noun = "DNS name",
+    .words = "a DNS name (at most 253 of a-z, 0-9, - and ., each part beginning and ending with a letter or digit)",
+    .pattern = "^" LABEL "([.]" LABEL ")*$",
+    .max_length = 253,
+};
+
+const struct field_format format_object_name = {
+    .noun = "name of an object",
+    .words = "the name of an object (at most 253 characters, without / and %)",
+    .pattern = "^[^/%]+$",
+    .max_length = 253,
+};
+
+const struct field_format format_kind = {
+    .noun = "kind",
+    .words = "a kind such as Deployment (at most 63 letters and digits, beginning with a letter)",
+    .pattern = "^[A-Za-z][A-Za-z0-9]*$",
+    .max_length = 63,
+};
+
+const struct field_format format_label_key = {
+    .noun = "label",
+    .words = "the name of a label such as disktype or kubernetes.io/os",
+    .pattern = "^(" LABEL "([.]" LABEL ")*/)?" LABEL_WORD "$",
+    .max_length = 317,
+    .check = check_label_key,
+};
+
+const struct field_format format_label_value = {
+    .noun = "value of a label",
+    .words =
+        "the value of a label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit)",
+    .pattern = "^(" LABEL_WORD ")?$",
+    .max_length = 63,
+};
+
+const struct field_format format_quantity = {
+    .noun = "quantity",
+    .words = "a quantity such as 2, \"500m\" or \"128Mi\", not below zero",
+    .pattern = "^[+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$",
+    .max_length = 64,
+};
+
+const struct field_format format_version = {
+    .noun = "version",
+    .words = "a version of Istio such as 1.0.5",
+    .pattern = "^[0-9]+[.][0-9]+[.][0-9]+(-[0-9A-Za-z.]+)?$",
+    .max_length = 32,
+};
+
+const struct field_format format_image = {
+    .noun = "image",
+    .words = "an image such as docker.io/istio/pilot:1.0.5, with a tag or a digest where needed",
+    .pattern = "^[A-Za-z0-9][-A-Za-z0-9._:/@]*[A-Za-z0-9_]$",
+    .max_length = 512,
+};
+
+const struct field_format format_image_hub = {
+    .noun = "image repository",
+    .words = "a registry with a path such as docker.io/istio, without a / at its end",
+    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9._:/]*[A-Za-z0-9_])?$",
+    .max_length = 384,
+};
+
+const struct field_format format_image_tag = {
+    .noun = "image tag",
+    .words = "the tag of an image (at most 128 letters, digits, _, . and -, not beginning with . or -)",
+    .pattern = "^[A-Za-z0-9_][-A-Za-z0-9_.]*$",
+    .max_length = 128,
+};
+
+const struct field_format format_host_port = {
+    .noun = "host:port",
+    .words = "a host and a port such as zipkin.tracing:9411",
+    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:[1-9][0-9]{0,4}$",
+    .max_length = 259,
+};
+
+const struct field_format format_json_pointer = {
+    .noun = "JSON pointer",
+    .words = "a JSON pointer such as /spec/template/spec/containers/0/image",
+    .pattern = "^(/([^~]|~[01])*)*$",
+    .max_length = 1024,
+};
+
+const struct field_format format_ranges = {
+    .noun = "IP ranges",
+    .words = "IPv4 or IPv6 ranges, separated by commas (\"10.0.0.0/8,fd00::/8\")",
+    .pattern = "^" RANGES "$",
+    .max_length = 16384,
+    .check = check_ranges,
+};
+
+const struct field_format format_ranges_or_all = {
+    .noun = "\"*\" or IP ranges",
+    .words = "\"*\", or IPv4 or IPv6 ranges, separated by commas (\"10.0.0.0/8,fd00::/8\")",
+    .pattern = "^([*]|" RANGES ")$",
+    .max_length = 16384,
+    .check = check_ranges_or_all,
+};
+
+/* One range; false with the reason. */
+static bool check_range(const char *range, struct buf *why)
+{
+    _cleanup_free_ char *address = NULL;
+    const char *slash = strchr(range, '/');
+    unsigned char bytes[sizeof(struct in6_addr)];
+    int64_t prefix, longest;
+
+    problems_quote(range, why);
+    if (!*range)
+        return buf_add_str(why, " is empty: a comma too many"), false;
+    if (strpbrk(range, " \t"))
+        return buf_add_str(why, " has a blank"), false;
+    if (str_eq(range, "*"))
+        return buf_add_str(why, " is only allowed alone"), false;
+    address = str_dup_n(range, slash ? (size_t)(slash - range) : strlen(range));
+    longest = inet_pton(AF_INET, address, bytes) == 1 ? 32 : inet_pton(AF_INET6, address, bytes) == 1 ? 128 : -1;
+    if (longest < 0)
+        return buf_add_str(why, " has no IP address before the /"), false;
+    if (!slash)
+        return buf_printf(why, " has no prefix length (/%d is this one address)", (int)longest), false;
+    if (strspn(slash + 1, "0123456789") != strlen(slash + 1) || !str_to_int64(slash + 1, &prefix) || prefix > longest)
+        return buf_printf(why, " has no prefix length from 0 to %d behind the /", (int)longest), false;
+    return true;
+}
+
+static bool check_ranges(const char *value, struct buf *why)
+{
+    char **ranges;
+    bool valid = true;
+
+    if (!*value)
+        return true;
+    ranges = str_split(value, ',');
+    for (char **range = ranges; *range && valid; range++) {
+        buf_reset(why);
+        valid = check_range(*range, why);
+    }
+    if (valid)
+        buf_reset(why);
+    strv_free(ranges);
+    return valid;
+}
+
+static bool check_ranges_or_all(const char *value, struct buf *why)
+{
+    return str_eq(value, "*") || check_ranges(value, why);
+}
+
+/* Prefix and name have limits of their own. */
+static bool check_label_key(const char *value, struct buf *why)
+{
+    const char *slash = strchr(value, '/');
+    const char *name = slash ? slash + 1 : value;
+
+    if (strlen(name) <= 63 && (!slash || slash - value <= 253))
+        return true;
+    buf_add_str(why, "its prefix has at most 253 and its name at most 63 characters");
+    return false;
+}
+
+static bool matches_pattern(const char *pattern, const char *value)
+{
+    regex_t regex;
+    bool matches;
+
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        abort(); /* patterns are constants of ours */
+    matches = regexec(&regex, value, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return matches;
+}
+
+static size_t count_characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+bool format_matches(const struct field_format *format, const char *value, struct buf *why)
+{
+    if (count_characters(value) > (size_t)format->max_length) {
+        buf_printf(why, "it is longer than %d characters", format->max_length);
+        return false;
+    }
+    if (format->check && !format->check(value, why))
+        return false;
+    return !format->pattern || matches_pattern(format->pattern, value);
+}

@@ -1,0 +1,194 @@
+/* What must hold in an Istio resource beyond single fields. */
+#include <string.h>
+
+#include "api/istio.h"
+#include "base/str.h"
+#include "json/doc.h"
+#include "json/patch.h"
+
+static const struct api_release *find_release(const struct api_context *context, const char *version)
+{
+    for (size_t i = 0; i < context->release_count; i++)
+        if (str_eq(context->releases[i].version, version))
+            return &context->releases[i];
+    return NULL;
+}
+
+static void check_version(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+    _cleanup_buf_ struct buf known = BUF_INIT;
+
+    if (!c->context->release_count || find_release(c->context, spec->version))
+        return;
+    for (size_t i = 0; i < c->context->release_count; i++)
+        buf_printf(&known, "%s%s", i ? ", " : "", c->context->releases[i].version);
+    problems_add(c->problems, PROBLEM_ERROR, "spec.version", "must be one of %s, but is %s", buf_str(&known),
+                 spec->version);
+}
+
+static void check_kubernetes(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+    const struct api_release *release = find_release(c->context, spec->version);
+    int minor = c->context->kubernetes_minor;
+
+    if (!release || !minor || (minor >= release->kubernetes_min && minor <= release->kubernetes_max))
+        return;
+    problems_add(c->problems, PROBLEM_ERROR, "spec.version",
+                 "must be a version that runs on this cluster's Kubernetes 1.%d, but %s runs on 1.%d to 1.%d", minor,
+                 spec->version, release->kubernetes_min, release->kubernetes_max);
+}
+
+/* Why a namespace must not be injected; NULL where it may. */
+static const char *reserved_because(const char *ns, const char *own)
+{
+    if (str_eq(ns, own))
+        return "the control plane's own namespace";
+    if (str_eq(ns, "kube-system") || str_eq(ns, "kube-public") || str_eq(ns, "kube-node-lease"))
+        return "a namespace of Kubernetes itself";
+    return NULL;
+}
+
+static void check_namespaces(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+    json_t *name;
+    size_t i;
+
+    json_array_foreach (spec->auto_injection_namespaces, i, name) {
+        _cleanup_buf_ struct buf path = BUF_INIT;
+        const char *because = reserved_because(json_string_value(name), c->ns);
+        if (!because)
+            continue;
+        buf_add_str(&path, "spec.autoInjectionNamespaces");
+        doc_path_index(&path, i);
+        problems_add(c->problems, PROBLEM_ERROR, buf_str(&path), "must not be %s, %s", json_string_value(name),
+                     because);
+    }
+}
+
+/* Contradictions only between values that were understood. */
+static void check_replicas_of(const struct api_check *c, const char *path, const struct component_spec *component)
+{
+    _cleanup_free_ char *count = str_printf("%s.replicaCount", path);
+    _cleanup_free_ char *least = str_printf("%s.minReplicas", path);
+    _cleanup_free_ char *most = str_printf("%s.maxReplicas", path);
+
+    if (problems_error_at(c->problems, count) || problems_error_at(c->problems, least) ||
+        problems_error_at(c->problems, most))
+        return;
+    if (component->min_replicas > component->max_replicas)
+        problems_add(c->problems, PROBLEM_ERROR, least, "must not be above maxReplicas, which is %d, but is %d",
+                     component->max_replicas, component->min_replicas);
+    else if (component->replica_count < component->min_replicas || component->replica_count > component->max_replicas)
+        problems_add(c->problems, PROBLEM_ERROR, count,
+                     "must be from minReplicas, which is %d, to maxReplicas, which is %d, but is %d",
+                     component->min_replicas, component->max_replicas, component->replica_count);
+}
+
+static void check_replicas(const struct api_check *c)
+{
+    for (const struct istio_component *component = istio_components; component->path; component++)
+        check_replicas_of(c, component->path,
+                          (const struct component_spec *)((const char *)c->spec + component->offset));
+}
+
+/* What makes an object this object: an overlay that changed it would make another one. */
+static bool is_identity(const char *pointer)
+{
+    static const char *const identity[] = {"",          "/apiVersion",    "/kind",
+                                           "/metadata", "/metadata/name", "/metadata/namespace"};
+
+    for (size_t i = 0; i < ARRAY_LEN(identity); i++)
+        if (str_eq(pointer, identity[i]))
+            return true;
+    return false;
+}
+
+static void check_patch(const struct api_check *c, const char *path, const json_t *patch)
+{
+    const char *op = doc_string(patch, "op");
+
+    if (!str_eq(op, "test") && is_identity(doc_string(patch, "path")))
+        problems_add(c->problems, PROBLEM_ERROR, path,
+                     "must not change apiVersion, kind, metadata.name, metadata.namespace or the whole object");
+    else if (str_eq(op, "move") && is_identity(doc_string(patch, "from")))
+        problems_add(c->problems, PROBLEM_ERROR, path,
+                     "must not move apiVersion, kind, metadata.name, metadata.namespace or the whole object away");
+}
+
+static void check_overlay(const struct api_check *c, const char *path, const json_t *overlay)
+{
+    const json_t *patches = doc_at(overlay, "patches"), *patch;
+    struct err e;
+    size_t i;
+
+    if (patch_check(patches, &e) < 0) {
+        problems_add(c->problems, PROBLEM_ERROR, path, "must be a JSON patch (RFC 6902), but is none: %s", e.text);
+        return;
+    }
+    json_array_foreach (patches, i, patch) {
+        _cleanup_free_ char *operation = str_printf("%s[%zu].path", path, i);
+        check_patch(c, operation, patch);
+    }
+}
+
+/* Overlays with mistakes in their fields have no value in the spec. */
+static void check_overlays(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+    json_t *overlay;
+    size_t i;
+
+    json_array_foreach (spec->overlays, i, overlay) {
+        _cleanup_free_ char *path = str_printf("spec.overlays[%zu].patches", i);
+        check_overlay(c, path, overlay);
+    }
+}
+
+static void check_citadel(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (spec->citadel.enabled || (!spec->mtls && !spec->control_plane_security_enabled))
+        return;
+    problems_add(c->problems, PROBLEM_WARNING, "spec.citadel.enabled",
+                 "is false, but %s needs certificates: somebody else has to make the Secrets istio.<service account>",
+                 spec->mtls ? "mtls" : "controlPlaneSecurityEnabled");
+}
+
+static void check_injector(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (spec->sidecar_injector.enabled || !json_array_size(spec->auto_injection_namespaces))
+        return;
+    problems_add(c->problems, PROBLEM_WARNING, "spec.sidecarInjector.enabled",
+                 "is false, so that pods in autoInjectionNamespaces get no sidecar");
+}
+
+static void check_pilot(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (spec->pilot.enabled ||
+        (!spec->gateways.ingress.enabled && !spec->gateways.egress.enabled && !spec->sidecar_injector.enabled))
+        return;
+    problems_add(c->problems, PROBLEM_WARNING, "spec.pilot.enabled",
+                 "is false, so that gateways and sidecars get no configuration");
+}
+
+const struct api_rule istio_rules[] = {
+    {"`version` is one that this operator knows.", check_version},
+    {"That version runs on the cluster's Kubernetes.", check_kubernetes},
+    {"`autoInjectionNamespaces` has neither the control plane's own namespace nor kube-system, kube-public or "
+     "kube-node-lease.",
+     check_namespaces},
+    {"`minReplicas` is at most `maxReplicas`, and `replicaCount` lies between them.", check_replicas},
+    {"`overlays` are JSON patches that leave apiVersion, kind, name and namespace alone.", check_overlays},
+    {"A warning: `mtls` and `controlPlaneSecurityEnabled` need certificates, which Citadel makes.", check_citadel},
+    {"A warning: `autoInjectionNamespaces` has no effect without the sidecar injector.", check_injector},
+    {"A warning: gateways and sidecars get no configuration without Pilot.", check_pilot},
+    {NULL, NULL},
+};

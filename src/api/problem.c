@@ -1,0 +1,126 @@
+#include "api/problem.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "json/doc.h"
+
+#define QUOTE_MAX 64
+
+/* For people's terminals and for programs that read lines. */
+static char *printable(const char *text, size_t len)
+{
+    char *copy = str_dup_n(text, len);
+
+    for (char *c = copy; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    return copy;
+}
+
+/* The first bytes of a text, at most `max`, without the half of a character at the end. */
+static size_t cut(const char *text, size_t max)
+{
+    size_t len = strnlen(text, max + 1);
+
+    if (len <= max)
+        return len;
+    for (len = max; len && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+        ;
+    return len;
+}
+
+void problems_add(struct problems *p, enum problem_severity severity, const char *path, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT;
+    va_list ap;
+
+    p->errors += severity == PROBLEM_ERROR;
+    if (p->len == PROBLEMS_MAX) {
+        p->left_out++;
+        return;
+    }
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    ARRAY_RESERVE_ONE(p->items, p->len, p->cap);
+    p->items[p->len++] = (struct problem){severity, printable(path, cut(path, PROBLEM_PATH_MAX)), buf_take(&text)};
+}
+
+void problems_release(struct problems *p)
+{
+    for (size_t i = 0; i < p->len; i++) {
+        free(p->items[i].path);
+        free(p->items[i].text);
+    }
+    free(p->items);
+    *p = (struct problems)PROBLEMS_INIT;
+}
+
+bool problems_error_at(const struct problems *p, const char *path)
+{
+    size_t len = strlen(path);
+
+    for (size_t i = 0; i < p->len; i++) {
+        const struct problem *found = &p->items[i];
+        if (found->severity == PROBLEM_ERROR && str_starts(found->path, path) &&
+            !isalnum((unsigned char)found->path[len]))
+            return true;
+    }
+    return false;
+}
+
+void problems_text(const struct problems *p, enum problem_severity severity, const char *separator, struct buf *out)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < p->len; i++) {
+        if (p->items[i].severity != severity)
+            continue;
+        buf_printf(out, "%s%s: %s", before, p->items[i].path, p->items[i].text);
+        before = separator;
+    }
+    if (p->left_out && *before)
+        buf_printf(out, "%sand %zu more", before, p->left_out);
+}
+
+int problems_err(const struct problems *p, struct err *e)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (!p->errors)
+        return 0;
+    problems_text(p, PROBLEM_ERROR, "; ", &text);
+    return err_set(e, ERR_INVALID, "%s", buf_str(&text));
+}
+
+void problems_quote(const char *text, struct buf *out)
+{
+    size_t len = cut(text, QUOTE_MAX);
+    _cleanup_free_ char *shown = printable(text, len);
+
+    buf_printf(out, text[len] ? "\"%s...\"" : "\"%s\"", shown);
+}
+
+void problems_describe(const json_t *value, struct buf *out)
+{
+    _cleanup_free_ char *text = NULL;
+
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        buf_add_str(out, "the string ");
+        problems_quote(json_string_value(value), out);
+        return;
+    case JSON_OBJECT:
+        buf_add_str(out, "an object");
+        return;
+    case JSON_ARRAY:
+        buf_add_str(out, "a list");
+        return;
+    default:
+        text = doc_text(value);
+        buf_add_str(out, text);
+    }
+}

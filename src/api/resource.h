@@ -1,0 +1,87 @@
+/*
+ * Our custom resources: one row each, and what is made from the row.
+ *
+ * A resource is its names, a table of fields for its spec and one for its status, and
+ * the rules that go beyond single fields. Parsing, the CustomResourceDefinition
+ * (api/crd.h) and the reference page follow from it.
+ *
+ * Pure: the same resource in the same context gives the same answer, so that the
+ * controller, the admission webhook and `validate` agree.
+ */
+#ifndef API_RESOURCE_H
+#define API_RESOURCE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "api/field.h"
+#include "api/problem.h"
+#include "base/buf.h"
+
+#define API_GROUP "istio.banzaicloud.io"
+#define API_VERSION "v1beta1"
+#define API_GROUP_VERSION API_GROUP "/" API_VERSION
+
+/* A version of Istio that can be installed. */
+struct api_release {
+    const char *version;                /* "1.0.5" */
+    int kubernetes_min, kubernetes_max; /* minor versions of Kubernetes 1.x, inclusive */
+};
+
+/* What a resource is judged by, besides itself. Zero is "nothing known": then nothing is refused because of it. */
+struct api_context {
+    const struct api_release *releases; /* borrowed */
+    size_t release_count;
+    int kubernetes_minor; /* of the cluster the mesh runs in */
+    const char *ns;       /* where the resource will live if its metadata does not say so */
+};
+
+/* What a rule looks at. */
+struct api_check {
+    const void *spec; /* parsed: fields that were wrong have their defaults */
+    const char *ns;   /* NULL: not known */
+    const struct api_context *context;
+    struct problems *problems; /* those found before, and where to add */
+};
+
+struct api_rule {
+    const char *doc; /* for the reference page, a whole sentence */
+    void (*check)(const struct api_check *c);
+};
+
+/* A column of `kubectl get`. */
+struct api_column {
+    const char *name, *path, *type, *doc;
+    int priority; /* above 0: only with -o wide */
+};
+
+struct api_resource {
+    const char *kind, *list_kind, *plural, *singular;
+    const char *doc;       /* one line */
+    const char *intro;     /* the reference page's first paragraph */
+    const char *finalizer; /* that the operator puts on it */
+    const struct field_table *spec, *status;
+    /* Fills members whose default follows from other fields; NULL: there are none. */
+    void (*complete)(void *spec);
+    const struct api_rule *rules;     /* in order; ends with a NULL check */
+    const struct api_column *columns; /* ends with a NULL name */
+};
+
+/* All of them; ends with NULL. */
+extern const struct api_resource *const api_resources[];
+/* By kind; NULL where there is none. */
+const struct api_resource *api_resource_find(const char *kind);
+
+/*
+ * Reads a whole custom resource (apiVersion, kind, metadata, spec) into `ret_spec`, a struct of the resource's
+ * type. All mistakes go to `problems`, errors and warnings. 0 where there are only warnings; below zero where
+ * there are errors: then `ret_spec` was not filled. `context` may be NULL.
+ * The typed forms are in the resources' own headers (istio_parse).
+ */
+int api_parse(const struct api_resource *r, const json_t *resource, const struct api_context *context, void *ret_spec,
+              size_t spec_size, struct problems *problems);
+
+/* docs/reference/<singular>.md */
+void api_reference_markdown(const struct api_resource *r, struct buf *out);
+
+#endif

@@ -1,0 +1,146 @@
+#include "api/field.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+/* clang-format off: documents are written row by row, as in json/build.h */
+
+static json_t *integer_or_real(const struct field *field, double value)
+{
+    return field->type == FIELD_NUMBER ? json_real(value) : json_integer((json_int_t)value);
+}
+
+/* The doc, and behind it the default that is not in the schema. */
+static struct row description(const struct field *field, enum schema_form form)
+{
+    if (!field->doc)
+        return ABSENT;
+    if (field->implied)
+        return F("description", "%s Default: %s.", field->doc, field->implied);
+    if (field->otherwise && (field->floating || form == SCHEMA_V1BETA1))
+        return F("description", "%s Default: %s.", field->doc, *field->otherwise ? field->otherwise : "empty");
+    return S("description", field->doc);
+}
+
+static struct row stored_default(const struct field *field, enum schema_form form)
+{
+    return OPT(form == SCHEMA_V1 && !field->floating, V("default", field_default(field)));
+}
+
+static json_t *required_names(const struct field_table *table)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < table->len; i++)
+        if (table->rows[i].required)
+            json_array_append_new(names, json_string(table->rows[i].name));
+    if (json_array_size(names))
+        return names;
+    json_decref(names);
+    return NULL;
+}
+
+static json_t *schema_of(const struct field *field, enum schema_form form);
+
+static json_t *properties(const struct field_table *table, enum schema_form form)
+{
+    json_t *map = json_object();
+
+    for (size_t i = 0; i < table->len; i++)
+        json_object_set_new(map, table->rows[i].name, schema_of(&table->rows[i], form));
+    return map;
+}
+
+static struct row extension(const char *key, json_t *value, enum schema_form form)
+{
+    if (form == SCHEMA_V1)
+        return V(key, value);
+    json_decref(value);
+    return ABSENT;
+}
+
+static json_t *object_schema(const struct field_table *table, struct row doc, enum schema_form form)
+{
+    return OBJECT(
+        doc,
+        S("type", "object"),
+        OPT(table->len > 0, V("properties", properties(table, form))),
+        V("required", required_names(table)),
+        OPT(table->open, extension("x-kubernetes-preserve-unknown-fields", json_true(), form)));
+}
+
+json_t *field_schema(const struct field_table *table, const char *doc, enum schema_form form)
+{
+    return object_schema(table, S("description", doc), form);
+}
+
+/* Kubernetes' own IntOrString: `2` and `"500m"`. */
+static json_t *quantity_schema(const struct field *field, enum schema_form form)
+{
+    return OBJECT(
+        description(field, form),
+        SEQ("anyOf", ITEM(S("type", "integer")), ITEM(S("type", "string"))),
+        S("pattern", format_quantity.pattern),
+        extension("x-kubernetes-int-or-string", json_true(), form));
+}
+
+static json_t *list_schema(const struct field *field, enum schema_form form)
+{
+    return OBJECT(
+        description(field, form),
+        S("type", "array"),
+        V("items", schema_of(field->items, form)),
+        OPT(field->least > 0, N("minItems", (json_int_t)field->least)),
+        N("maxItems", (json_int_t)field->most),
+        OPT(field->unique, extension("x-kubernetes-list-type", json_string("set"), form)),
+        stored_default(field, form));
+}
+
+static json_t *schema_of(const struct field *field, enum schema_form form)
+{
+    switch (field->type) {
+    case FIELD_FLAG:
+        return OBJECT(description(field, form), S("type", "boolean"), stored_default(field, form));
+    case FIELD_INTEGER:
+    case FIELD_NUMBER:
+        return OBJECT(
+            description(field, form),
+            S("type", field->type == FIELD_NUMBER ? "number" : "integer"),
+            V("minimum", integer_or_real(field, field->least)),
+            V("maximum", integer_or_real(field, field->most)),
+            stored_default(field, form));
+    case FIELD_TEXT:
+        return OBJECT(
+            description(field, form),
+            S("type", "string"),
+            N("maxLength", field->format->max_length),
+            S("pattern", field->format->pattern),
+            stored_default(field, form));
+    case FIELD_CHOICE:
+        return OBJECT(
+            description(field, form),
+            S("type", "string"),
+            V("enum", json_build_strings(field->choices)),
+            stored_default(field, form));
+    case FIELD_QUANTITY:
+        return quantity_schema(field, form);
+    case FIELD_TIME:
+        return OBJECT(description(field, form), S("type", "string"), S("format", "date-time"));
+    case FIELD_ANY:
+        return OBJECT(
+            description(field, form),
+            extension("nullable", json_true(), form),
+            extension("x-kubernetes-preserve-unknown-fields", json_true(), form));
+    case FIELD_GROUP:
+    case FIELD_DOCUMENT:
+        return object_schema(field->table, description(field, form), form);
+    case FIELD_LIST:
+        return list_schema(field, form);
+    case FIELD_MAP:
+        return OBJECT(
+            description(field, form),
+            S("type", "object"),
+            V("additionalProperties", schema_of(field->items, form)),
+            stored_default(field, form));
+    }
+    abort();
+}

@@ -1,0 +1,91 @@
+#include "api/status.h"
+
+#include "api/rows.h"
+
+#define GENERATION_MAX 9007199254740991 /* whole numbers that JSON carries exactly */
+#define PODS_MAX 2147483647
+
+/* The lists of names with their meanings, for the documentation. */
+#define STATUS_NAME(name, doc) name,
+#define STATUS_MEANING(name, doc) " " name ": " doc "."
+#define CONDITION_LINE(name, doc) "\n- `" name "`: " doc
+
+static const struct field condition_rows[] = {
+    {"type", TEXT(format_text), .required = true, .doc = "What the condition is about, such as Ready."},
+    {"status", CHOICE("True", "False", "Unknown"), .required = true, .doc = "Whether it holds."},
+    {"reason", TEXT(format_text), .doc = "Why, in one word for programs."},
+    {"message", TEXT(format_text), .doc = "Why, in a sentence for people."},
+    {"lastTransitionTime", TIME, .doc = "When `status` changed last."},
+    {"observedGeneration", INTEGER(0, GENERATION_MAX), .doc = "The metadata.generation that this is about."},
+};
+
+static const struct field_table condition_table = {
+    .name = "Condition",
+    .doc = "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE),
+    FIELD_ROWS(condition_rows),
+};
+
+static const struct field component_rows[] = {
+    {"name", TEXT(format_text), .required = true, .doc = "The component, as its field in the spec is called."},
+    {"status", TEXT(format_text), .doc = "Where it stands, in one word."},
+    {"ready", TEXT(format_text), .doc = "How many pods are ready, of how many there should be."},
+    {"message", TEXT(format_text), .doc = "What is missing, and why."},
+};
+
+static const struct field_table component_table = {
+    .name = "Component status",
+    .doc = "One line per component.",
+    FIELD_ROWS(component_rows),
+};
+
+static const struct field sidecars_rows[] = {
+    {"current", INTEGER(0, PODS_MAX), .doc = "Pods with today's proxy and configuration."},
+    {"outdated", INTEGER(0, PODS_MAX), .doc = "Pods that were injected before, and change when they are restarted."},
+};
+
+static const struct field_table sidecars_table = {
+    .name = "Sidecars",
+    .doc = "Pods with an injected proxy.",
+    FIELD_ROWS(sidecars_rows),
+};
+
+static const struct field drift_rows[] = {
+    {"object", TEXT(format_text), .required = true, .doc = "Kind, namespace and name."},
+    {"action", TEXT(format_text), .doc = "What the operator would do."},
+    {"reason", TEXT(format_text), .doc = "Why."},
+};
+
+static const struct field_table drift_table = {
+    .name = "Drift",
+    .doc = "An object that differs from what the resource asks for, and is left alone.",
+    FIELD_ROWS(drift_rows),
+};
+
+static const struct field condition = {NULL, DOCUMENT(condition_table)};
+static const struct field component = {NULL, DOCUMENT(component_table)};
+static const struct field drift = {NULL, DOCUMENT(drift_table)};
+
+static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
+
+static const struct field status_rows[] = {
+    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = statuses,
+     .doc = "Where the mesh stands." API_STATUSES(STATUS_MEANING)},
+    {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),
+     .doc = "What is wrong, where and what is allowed; empty if nothing is."},
+    {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),
+     .doc = "The metadata.generation that this is about."},
+    {STATUS_FIELD_APPLIED_GENERATION, INTEGER(0, GENERATION_MAX),
+     .doc = "The metadata.generation that was in place as a whole once."},
+    {STATUS_FIELD_VERSION, TEXT(format_text), .doc = "The version of Istio that is installed."},
+    {STATUS_FIELD_CONDITIONS, LIST(condition, 0, 100), .doc = "The same for programs."},
+    {STATUS_FIELD_COMPONENTS, LIST(component, 0, 100), .doc = "One line per component."},
+    {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
+    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone because they ask for it."},
+    {STATUS_FIELD_DRIFT, LIST(drift, 0, 1000), .doc = "What the operator would change, while it is paused."},
+};
+
+const struct field_table istio_status_table = {
+    .name = "status",
+    .doc = "Written by the operator.",
+    FIELD_ROWS(status_rows),
+};

@@ -1,0 +1,52 @@
+/*
+ * The status of our resources, by name: for those who write it, and for its schema.
+ *
+ * `Status` and `ErrorMessage` have these spellings because users of earlier operators
+ * look for them.
+ */
+#ifndef API_STATUS_H
+#define API_STATUS_H
+
+#include "api/field.h"
+
+/* The values of status.Status. */
+#define STATUS_CREATED "Created"
+#define STATUS_RECONCILING "Reconciling"
+#define STATUS_AVAILABLE "Available"
+#define STATUS_RECONCILE_FAILED "ReconcileFailed"
+
+#define API_STATUSES(X)                                                                                                \
+    X(STATUS_CREATED, "the resource was seen and taken up")                                                            \
+    X(STATUS_RECONCILING, "something differs from what the resource asks for, or is still rolling out")                \
+    X(STATUS_AVAILABLE, "everything is in place, and every Deployment is rolled out and available")                    \
+    X(STATUS_RECONCILE_FAILED, "it cannot go on without a person; ErrorMessage says why")
+
+/* The types of the conditions that every resource has; their `status` is "True", "False" or "Unknown". */
+#define CONDITION_READY "Ready"
+#define CONDITION_RECONCILING "Reconciling"
+#define CONDITION_STALLED "Stalled"
+
+#define API_CONDITIONS(X)                                                                                              \
+    X(CONDITION_READY, "the mesh is what the resource asks for")                                                       \
+    X(CONDITION_RECONCILING, "the operator is changing something, or waits for what it changed")                       \
+    X(CONDITION_STALLED, "the operator cannot go on without a person")
+
+/* The fields. */
+#define STATUS_FIELD_STATUS "Status"
+#define STATUS_FIELD_ERROR_MESSAGE "ErrorMessage"
+#define STATUS_FIELD_OBSERVED_GENERATION "observedGeneration"
+#define STATUS_FIELD_APPLIED_GENERATION "appliedGeneration"
+#define STATUS_FIELD_VERSION "version"
+#define STATUS_FIELD_CONDITIONS "conditions"
+#define STATUS_FIELD_COMPONENTS "components"
+#define STATUS_FIELD_IGNORED "ignored"
+#define STATUS_FIELD_SIDECARS "sidecars"
+#define STATUS_FIELD_DRIFT "drift"
+
+/*
+ * The table of status.*, for the schema and the reference page. The API server drops what has no row here: a test
+ * should run field_parse() without a base over whatever status is written.
+ */
+extern const struct field_table istio_status_table;
+
+#endif
