@@ -204,23 +204,29 @@ static bool same_quantity(const char *path, const json_t *wanted, const json_t *
 /* The path itself, or one below it. */
 static bool is_foreign(const void *context, const char *path)
 {
-    const struct kube_kind *kind = context;
+    const struct kube_merge *merge = context;
 
-    for (const char *const *f = kind->foreign; f && *f; f++) {
-        size_t len = strlen(*f);
-        if (strncmp(path, *f, len) == 0 && (!path[len] || path[len] == '.' || path[len] == '['))
-            return true;
+    for (size_t i = 0; i < ARRAY_LEN(merge->foreign); i++) {
+        for (const char *const *f = merge->foreign[i]; f && *f; f++) {
+            size_t len = strlen(*f);
+            if (strncmp(path, *f, len) == 0 && (!path[len] || path[len] == '.' || path[len] == '['))
+                return true;
+        }
     }
     return false;
 }
 
-void kube_merge_rules(const struct kube_kind *kind, struct merge_rules *ret)
+void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret)
 {
-    *ret = (struct merge_rules){
-        .keys = kind->custom ? custom_merge_keys : kube_merge_keys,
-        .empty_is_absent = !kind->custom,
-        .same = kind->custom ? NULL : same_quantity,
-        .foreign = kind->foreign ? is_foreign : NULL,
-        .context = kind,
+    *ret = (struct kube_merge){
+        .rules =
+            {
+                .keys = kind->custom ? custom_merge_keys : kube_merge_keys,
+                .empty_is_absent = !kind->custom,
+                .same = kind->custom ? NULL : same_quantity,
+                .foreign = is_foreign,
+                .context = ret,
+            },
+        .foreign = {kind->foreign, foreign},
     };
 }

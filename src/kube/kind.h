@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "json/merge.h"
+#include "json/merge.h"
 
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {
@@ -83,9 +84,13 @@ bool kube_quantity_equal(const char *a, const char *b);
 
 /*
  * How objects of a kind are merged, from its row: Kubernetes' own kinds by kube_merge_keys, with empty values the same
- * as absent ones and quantities compared by value; custom kinds literally. Refers to the row.
+ * as absent ones and quantities compared by value; custom kinds literally. `foreign` are paths that others own in this
+ * one object, besides those of its kind (may be NULL). `ret` refers to itself and to the arguments: it must not move.
  */
-struct merge_rules;
-void kube_merge_rules(const struct kube_kind *kind, struct merge_rules *ret);
+struct kube_merge {
+    struct merge_rules rules;
+    const char *const *foreign[2]; /* of the kind, of the object */
+};
+void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret);
 
 #endif

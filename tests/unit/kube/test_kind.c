@@ -130,40 +130,40 @@ static bool same(const struct merge_rules *rules, const char *path, json_t *a, j
 
 static void quantities_count_only_where_quantities_are(void **state)
 {
-    struct merge_rules rules;
+    struct kube_merge merge;
     const char *limits = "spec.template.spec.containers[discovery].resources.limits.cpu";
 
     (void)state;
-    kube_merge_rules(&rows[0], &rules);
-    assert_true(same(&rules, limits, json_string("1000m"), json_string("1")));
-    assert_true(same(&rules, limits, json_integer(1), json_string("1")));
-    assert_true(same(&rules, limits, json_real(0.5), json_string("500m")));
+    kube_merge_init(&rows[0], NULL, &merge);
+    assert_true(same(&merge.rules, limits, json_string("1000m"), json_string("1")));
+    assert_true(same(&merge.rules, limits, json_integer(1), json_string("1")));
+    assert_true(same(&merge.rules, limits, json_real(0.5), json_string("500m")));
     assert_true(
-        same(&rules, "spec.containers[a].resources.requests.example.com/gpu", json_integer(2), json_string("2")));
-    assert_true(same(&rules, "spec.volumes[a].emptyDir.sizeLimit", json_string("1Gi"), json_string("1024Mi")));
-    assert_false(same(&rules, limits, json_string("2"), json_string("1")));
-    assert_false(same(&rules, limits, json_true(), json_string("1")));
-    assert_false(same(&rules, "metadata.annotations.size", json_string("1000m"), json_string("1")));
-    assert_false(same(&rules, "spec.maxResources.limits.cpu", json_string("1000m"), json_string("1")));
+        same(&merge.rules, "spec.containers[a].resources.requests.example.com/gpu", json_integer(2), json_string("2")));
+    assert_true(same(&merge.rules, "spec.volumes[a].emptyDir.sizeLimit", json_string("1Gi"), json_string("1024Mi")));
+    assert_false(same(&merge.rules, limits, json_string("2"), json_string("1")));
+    assert_false(same(&merge.rules, limits, json_true(), json_string("1")));
+    assert_false(same(&merge.rules, "metadata.annotations.size", json_string("1000m"), json_string("1")));
+    assert_false(same(&merge.rules, "spec.maxResources.limits.cpu", json_string("1000m"), json_string("1")));
 }
 
 static void rules_follow_from_the_row(void **state)
 {
-    struct merge_rules rules;
+    struct kube_merge merge;
 
     (void)state;
-    kube_merge_rules(&rows[0], &rules);
-    assert_true(rules.empty_is_absent);
-    assert_true(rules.foreign(rules.context, "spec.clusterIP"));
-    assert_true(rules.foreign(rules.context, "spec.ports[].nodePort"));
-    assert_false(rules.foreign(rules.context, "spec.ports[].port"));
-    assert_false(rules.foreign(rules.context, "spec.clusterIPs"));
-    assert_false(rules.foreign(rules.context, "spec"));
+    kube_merge_init(&rows[0], NULL, &merge);
+    assert_true(merge.rules.empty_is_absent);
+    assert_true(merge.rules.foreign(merge.rules.context, "spec.clusterIP"));
+    assert_true(merge.rules.foreign(merge.rules.context, "spec.ports[].nodePort"));
+    assert_false(merge.rules.foreign(merge.rules.context, "spec.ports[].port"));
+    assert_false(merge.rules.foreign(merge.rules.context, "spec.clusterIPs"));
+    assert_false(merge.rules.foreign(merge.rules.context, "spec"));
 
-    kube_merge_rules(&rows[2], &rules);
-    assert_false(rules.empty_is_absent);
-    assert_null(rules.same);
-    assert_null(rules.foreign);
+    kube_merge_init(&rows[2], NULL, &merge);
+    assert_false(merge.rules.empty_is_absent);
+    assert_null(merge.rules.same);
+    assert_false(merge.rules.foreign(merge.rules.context, "spec"));
     assert_string_equal(rules.keys[0].field, "ownerReferences");
 }
 
