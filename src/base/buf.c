@@ -40,6 +40,16 @@ int buf_add_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+int buf_add_spaces(struct buf *b, size_t count)
+{
+    if (reserve(b, count) < 0)
+        return -1;
+    memset(b->data + b->len, ' ', count);
+    b->len += count;
+    b->data[b->len] = '\0';
+    return 0;
+}
+
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
     va_list measure;
@@ -64,6 +74,14 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     r = buf_vprintf(b, fmt, ap);
     va_end(ap);
     return r;
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+    if (len >= b->len)
+        return;
+    b->len = len;
+    b->data[len] = '\0';
 }
 
 void buf_consume(struct buf *b, size_t len)

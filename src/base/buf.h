@@ -20,8 +20,14 @@ struct buf {
     size_t limit; /* bytes; 0 is "no limit", for text that we make ourselves */
 };
 
-#define BUF_INIT {0}
-#define BUF_INIT_LIMIT(max) {.limit = (max)}
+#define BUF_INIT                                                                                                       \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+#define BUF_INIT_LIMIT(max)                                                                                            \
+    {                                                                                                                  \
+        .limit = (max)                                                                                                 \
+    }
 
 /* 0, or -1 where the limit forbids it. */
 int buf_add(struct buf *b, const void *data, size_t len);
@@ -30,6 +36,11 @@ int buf_add_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
+/* `count` spaces. */
+int buf_add_spaces(struct buf *b, size_t count);
+
+/* Drops all but the first `len` bytes; nothing happens where there are no more. */
+void buf_truncate(struct buf *b, size_t len);
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);
 /* Empties it and keeps the memory. */

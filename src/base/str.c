@@ -105,6 +105,28 @@ size_t strv_len(char *const *v)
     return n;
 }
 
+size_t str_utf8_next(const char *s, size_t len, uint32_t *ret_rune)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = (const unsigned char *)s;
+    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    uint32_t rune;
+
+    if (!size || size > len)
+        return 0;
+    rune = size == 1 ? p[0] : p[0] & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        rune = rune << 6 | (p[i] & 0x3f);
+    }
+    if (rune < least[size] || rune > 0x10ffff || (rune >= 0xd800 && rune <= 0xdfff))
+        return 0;
+    if (ret_rune)
+        *ret_rune = rune;
+    return size;
+}
+
 uint64_t str_hash(const void *data, size_t len)
 {
     const unsigned char *p = data;

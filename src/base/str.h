@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-char *str_dup(const char *s);              /* NULL stays NULL */
+char *str_dup(const char *s);               /* NULL stays NULL */
 char *str_dup_n(const char *s, size_t len); /* NUL-terminated copy of the first len bytes */
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Replaces an owned string by a copy of `s` (which may be NULL). */
@@ -28,6 +28,12 @@ bool str_to_int64(const char *s, int64_t *ret);
 char **str_split(const char *s, char separator);
 void strv_free(char **v);
 size_t strv_len(char *const *v);
+
+/*
+ * The length of the UTF-8 sequence at the start of `s` (`len` > 0 bytes) and its code point (which may be NULL);
+ * 0 where there is none: a stray or missing byte, an overlong form, a surrogate.
+ */
+size_t str_utf8_next(const char *s, size_t len, uint32_t *ret_rune);
 
 /* FNV-1a, 64 bit: for tables and "has it changed", not against an adversary. */
 uint64_t str_hash(const void *data, size_t len);

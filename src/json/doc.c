@@ -1,5 +1,7 @@
 #include "json/doc.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -47,9 +49,43 @@ int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, stru
     return 0;
 }
 
+int doc_real_digits(double value)
+{
+    char text[64];
+    int digits = 15;
+
+    for (; digits < 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return digits;
+}
+
+/* The digits that the most demanding real in the value needs: jansson takes one number for all. */
+static int most_digits(const json_t *value)
+{
+    int most = 15, digits;
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (json_is_real(value))
+        return doc_real_digits(json_real_value(value));
+    json_array_foreach (value, i, item) {
+        digits = most_digits(item);
+        most = digits > most ? digits : most;
+    }
+    json_object_foreach ((json_t *)value, key, item) {
+        digits = most_digits(item);
+        most = digits > most ? digits : most;
+    }
+    return most;
+}
+
 static char *dump(const json_t *value, size_t flags)
 {
-    char *text = json_dumps(value, flags | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(most_digits(value)) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
     if (!text)
         abort();
@@ -121,12 +157,76 @@ json_t *doc_copy(const json_t *value)
     return copy;
 }
 
+bool doc_equal(const json_t *a, const json_t *b)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (!a || !b)
+        return a == b;
+    if (json_is_number(a) && json_is_number(b) && json_typeof(a) != json_typeof(b))
+        return json_number_value(a) == json_number_value(b);
+    if (json_is_object(a) && json_is_object(b)) {
+        if (json_object_size(a) != json_object_size(b))
+            return false;
+        json_object_foreach ((json_t *)a, key, item)
+            if (!doc_equal(item, json_object_get(b, key)))
+                return false;
+        return true;
+    }
+    if (json_is_array(a) && json_is_array(b)) {
+        if (json_array_size(a) != json_array_size(b))
+            return false;
+        json_array_foreach (a, i, item)
+            if (!doc_equal(item, json_array_get(b, i)))
+                return false;
+        return true;
+    }
+    return json_equal(a, b);
+}
+
+size_t doc_weight(const json_t *value, int *ret_depth)
+{
+    size_t weight = 1, i;
+    int depth = 0, below = 0;
+    const char *key;
+    json_t *item;
+
+    json_array_foreach (value, i, item) {
+        weight += doc_weight(item, &below);
+        depth = below > depth ? below : depth;
+    }
+    json_object_foreach ((json_t *)value, key, item) {
+        weight += strlen(key) + doc_weight(item, &below);
+        depth = below > depth ? below : depth;
+    }
+    if (json_is_string(value))
+        weight += json_string_length(value);
+    if (ret_depth)
+        *ret_depth = depth + 1;
+    return weight;
+}
+
+void doc_path_key(struct buf *path, const char *key)
+{
+    if (!*key || strpbrk(key, ".[]\""))
+        buf_printf(path, "[\"%s\"]", key);
+    else
+        buf_printf(path, "%s%s", path->len ? "." : "", key);
+}
+
+void doc_path_index(struct buf *path, size_t index)
+{
+    buf_printf(path, "[%zu]", index);
+}
+
 json_t *doc_find(const json_t *seq, const char *key, const char *value)
 {
     json_t *item;
     size_t i;
 
-    json_array_foreach(seq, i, item)
+    json_array_foreach (seq, i, item)
         if (str_eq(doc_string(item, key), value))
             return item;
     return NULL;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -40,15 +41,35 @@ const char *doc_string_(const json_t *root, const char *const *keys);
 #define DOC_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define doc_at(root, ...) doc_at_((root), DOC_KEYS(__VA_ARGS__))
 #define doc_string(root, ...) doc_string_((root), DOC_KEYS(__VA_ARGS__))
-int64_t doc_int(const json_t *value, int64_t otherwise);   /* of the value itself */
+int64_t doc_int(const json_t *value, int64_t otherwise); /* of the value itself */
 bool doc_bool(const json_t *value, bool otherwise);
 
 /* Like doc_at(), and makes the maps that are missing on the way. Borrowed from root. */
 json_t *doc_make_(json_t *root, const char *const *keys);
 #define doc_make(root, ...) doc_make_((root), DOC_KEYS(__VA_ARGS__))
 
+/* The fewest significant digits, 15 to 17, that keep a real: 0.1 is not 0.10000000000000001. */
+int doc_real_digits(double value);
+
 /* A deep copy, owned by the caller. */
 json_t *doc_copy(const json_t *value);
+
+/* Equal as JSON means it: 1 and 1.0 are the same number, and the order of keys does not count. NULL equals only NULL.
+ */
+bool doc_equal(const json_t *a, const json_t *b);
+
+/*
+ * About the bytes of a value's text (at least one for each value in it): for limits on what input from outside may
+ * make us copy. `ret_depth` may be NULL; a scalar's depth is 1.
+ */
+size_t doc_weight(const json_t *value, int *ret_depth);
+
+/*
+ * Paths for messages: spec.ports[2].port, metadata.labels["istio.io/rev"]. They add one step to a path; to go back
+ * up, buf_truncate() it.
+ */
+void doc_path_key(struct buf *path, const char *key);
+void doc_path_index(struct buf *path, size_t index);
 
 /* The element of a sequence of maps whose field `key` is the string `value`, or NULL. */
 json_t *doc_find(const json_t *seq, const char *key, const char *value);

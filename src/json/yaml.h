@@ -1,9 +1,13 @@
 /*
- * YAML in and out, as Kubernetes uses it: the JSON schema of YAML 1.2 with the
- * booleans that Kubernetes' own parser takes (true/false, also yes/no/on/off in
- * YAML 1.1 fashion when unquoted). Anchors and aliases are accepted within a limit
- * on the size of what they expand to; tags other than the core ones, merge keys
- * beyond maps, and duplicate keys are refused with file, line and column.
+ * YAML in and out, as Kubernetes uses it.
+ *
+ * Unquoted scalars mean what they mean to kubectl (YAML 1.1 as Go's parser reads it): yes/no/on/off/y/n are
+ * booleans as true/false are, 0420 and 0o420 are octal, 1_000 is a thousand, dates and 12:30 are text. Where that
+ * would surprise, the text is refused: numbers that need more than 64 bits, infinities, and keys that are no text
+ * (`on: x`; whole decimal numbers pass). Anchors, aliases and merge keys (<<, of maps and sequences of maps) are
+ * accepted; what aliases expand to is at most `max_bytes` more. Tags other than the core ones, duplicate keys and
+ * documents nested deeper than DOC_DEPTH_MAX are refused with file, line and column: "mesh.yaml:3:5: ...".
+ * Sources: YAML 1.1 and 1.2; compared with kubectl's reading of random scalars and texts.
  */
 #ifndef JSON_YAML_H
 #define JSON_YAML_H
@@ -16,8 +20,8 @@
 
 /*
  * One document with the place of each of its values, for messages.
- *   places   a map from a field's path ("spec.proxy.image", "spec.ports[2].port")
- *            to its line, counted from 1
+ *   places   a map from a field's path ("spec.proxy.image", "spec.ports[2].port",
+ *            see doc_path_key()) to its line, counted from 1; "" is the document
  */
 struct yaml_document {
     json_t *value;  /* owned */
