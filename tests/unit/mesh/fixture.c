@@ -1,0 +1,160 @@
+#include "fixture.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+static struct component_spec component(int min, int max)
+{
+    return (struct component_spec){.enabled = true, .replica_count = 1, .min_replicas = min, .max_replicas = max};
+}
+
+void fixture_init(struct fixture *f)
+{
+    static char version[] = "1.0.5", hub[] = "docker.io/istio", policy[] = "IfNotPresent", all[] = "*", none[] = "";
+
+    *f = (struct fixture){
+        .spec =
+            {
+                .version = version,
+                .image_hub = hub,
+                .image_pull_policy = policy,
+                .include_ip_ranges = all,
+                .exclude_ip_ranges = none,
+                .auto_injection_namespaces = json_array(),
+                .tracing = {.enabled = true, .sampling = 1.0},
+                .proxy = {.privileged = true},
+                .citadel = component(1, 1),
+                .galley = component(1, 1),
+                .pilot = component(1, 5),
+                .policy = component(1, 5),
+                .telemetry = component(1, 5),
+                .sidecar_injector = component(1, 1),
+                .gateways = {.ingress = component(1, 5), .egress = component(1, 5)},
+            },
+    };
+    f->env = (struct mesh_env){
+        .spec = &f->spec,
+        .release = mesh_release_find(version),
+        .ns = "istio-system",
+        .versions = f->versions,
+    };
+    assert_non_null(f->env.release);
+}
+
+void fixture_render(struct fixture *f, int minor)
+{
+    mesh_objects_release(&f->objects);
+    mesh_versions_for(minor, f->versions);
+    mesh_render(&f->env, &f->objects);
+}
+
+void fixture_release(struct fixture *f)
+{
+    mesh_objects_release(&f->objects);
+    json_decref(f->spec.auto_injection_namespaces);
+}
+
+const struct mesh_object *fixture_find(const struct fixture *f, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < f->objects.len; i++) {
+        const struct mesh_object *o = &f->objects.items[i];
+
+        if (str_eq(o->kind->kind, kind) && str_eq(doc_string(o->object, "metadata", "name"), name))
+            return o;
+    }
+    return NULL;
+}
+
+const json_t *fixture_object(const struct fixture *f, const char *kind, const char *name)
+{
+    const struct mesh_object *o = fixture_find(f, kind, name);
+
+    if (!o)
+        fail_msg("there is no %s/%s", kind, name);
+    return o->object;
+}
+
+const json_t *fixture_container(const struct fixture *f, const char *deployment, const char *container)
+{
+    const json_t *object = fixture_object(f, "Deployment", deployment);
+    const json_t *found = doc_find(doc_at(object, "spec", "template", "spec", "containers"), "name", container);
+
+    if (!found)
+        fail_msg("Deployment %s has no container %s", deployment, container);
+    return found;
+}
+
+char *object_key(const json_t *object)
+{
+    return str_printf("%s/%s", doc_string(object, "kind"), doc_string(object, "metadata", "name"));
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *sorted_lines(const struct buf *text)
+{
+    char **lines = str_split(buf_str(text), '\n');
+    size_t count = strv_len(lines);
+    struct buf sorted = BUF_INIT;
+
+    qsort(lines, count, sizeof(*lines), compare_lines);
+    for (size_t i = 0; i < count; i++) {
+        if (*lines[i])
+            buf_printf(&sorted, "%s\n", lines[i]);
+    }
+    strv_free(lines);
+    return buf_take(&sorted);
+}
+
+/* Lines for the objects of `a` that `b` lacks, or (with `changed`) has otherwise. */
+static void add_lines(struct buf *out, const struct fixture *a, const struct fixture *b, char missing, bool changed)
+{
+    for (size_t i = 0; i < a->objects.len; i++) {
+        const json_t *object = a->objects.items[i].object;
+        _cleanup_free_ char *key = object_key(object);
+        const struct mesh_object *other = fixture_find(b, doc_string(object, "kind"), strchr(key, '/') + 1);
+
+        if (!other)
+            buf_printf(out, "%c %s\n", missing, key);
+        else if (changed && !json_equal((json_t *)object, other->object))
+            buf_printf(out, "~ %s\n", key);
+    }
+}
+
+char *fixture_compare(const struct fixture *before, const struct fixture *after)
+{
+    _cleanup_buf_ struct buf lines = BUF_INIT;
+
+    add_lines(&lines, before, after, '-', true);
+    add_lines(&lines, after, before, '+', false);
+    return sorted_lines(&lines);
+}
+
+bool has_string(const json_t *seq, const char *text)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach (seq, i, item) {
+        if (str_eq(json_string_value(item), text))
+            return true;
+    }
+    return false;
+}
+
+bool is_subset(const json_t *part, const json_t *whole)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)part, key, value) {
+        if (!json_equal(value, json_object_get(whole, key)))
+            return false;
+    }
+    return true;
+}

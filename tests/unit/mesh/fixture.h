@@ -1,0 +1,47 @@
+/* A mesh to look at: a resource with the chart's defaults, and the objects that it asks for. */
+#ifndef TESTS_MESH_FIXTURE_H
+#define TESTS_MESH_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "mesh/mesh.h"
+#include "json/doc.h"
+
+struct fixture {
+    struct istio_spec spec; /* to be changed between fixture_init() and fixture_render() */
+    const char *versions[MESH_KINDS_MAX];
+    struct mesh_env env;
+    struct mesh_objects objects;
+};
+
+void fixture_init(struct fixture *f);
+/* As Kubernetes 1.`minor` is asked for it; may be repeated. */
+void fixture_render(struct fixture *f, int minor);
+void fixture_release(struct fixture *f);
+#define _cleanup_fixture_ _cleanup_(fixture_release)
+
+/* NULL where there is none. Borrowed. */
+const struct mesh_object *fixture_find(const struct fixture *f, const char *kind, const char *name);
+/* Of one that must be there. */
+const json_t *fixture_object(const struct fixture *f, const char *kind, const char *name);
+/* The container of this name in a Deployment. */
+const json_t *fixture_container(const struct fixture *f, const char *deployment, const char *container);
+
+/* "Kind/name". Owned by the caller. */
+char *object_key(const json_t *object);
+
+/*
+ * What differs between two meshes, as sorted lines "- Kind/name" (only in the first), "+ Kind/name" (only in the
+ * second) and "~ Kind/name". Owned by the caller.
+ */
+char *fixture_compare(const struct fixture *before, const struct fixture *after);
+
+/* Whether a sequence of strings holds `text`. */
+bool has_string(const json_t *seq, const char *text);
+/* Whether every field of `part` is in `whole` with the same value. */
+bool is_subset(const json_t *part, const json_t *whole);
+
+#endif

@@ -1,0 +1,144 @@
+/* The table of managed kinds and that of releases. */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static const struct kube_kind *kind_named(const char *name)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        if (str_eq(mesh_kinds.rows[i].kind, name))
+            return &mesh_kinds.rows[i];
+    }
+    fail_msg("there is no kind %s", name);
+    return NULL;
+}
+
+static void test_a_kind_waits_only_for_kinds_before_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+
+        for (const char *const *after = kind->after; after && *after; after++)
+            assert_true(kind_named(*after) < kind); /* so nothing ever waits in a circle */
+    }
+}
+
+static void test_every_supported_kubernetes_serves_every_kind(void **state)
+{
+    const char *versions[MESH_KINDS_MAX];
+
+    (void)state;
+    for (const struct mesh_release *r = mesh_releases; r->version; r++) {
+        for (int minor = r->kubernetes_min; minor <= r->kubernetes_max; minor++) {
+            mesh_versions_for(minor, versions);
+            for (size_t i = 0; i < mesh_kinds.len; i++) {
+                if (!versions[i])
+                    fail_msg("Kubernetes 1.%d serves no %s that we speak", minor, mesh_kinds.rows[i].kind);
+            }
+        }
+    }
+}
+
+static void test_the_version_follows_the_server(void **state)
+{
+    static const struct {
+        const char *kind;
+        int minor;
+        const char *version;
+    } rows[] = {
+        {"CustomResourceDefinition", 15, "v1beta1"},
+        {"CustomResourceDefinition", 16, "v1"},
+        {"CustomResourceDefinition", 22, "v1"},
+        {"MutatingWebhookConfiguration", 15, "v1beta1"},
+        {"MutatingWebhookConfiguration", 16, "v1"},
+        {"HorizontalPodAutoscaler", 11, "v2beta1"},
+        {"HorizontalPodAutoscaler", 12, "v2beta2"},
+        {"HorizontalPodAutoscaler", 22, "v2beta2"},
+        {"HorizontalPodAutoscaler", 23, "v2"},
+        {"PodDisruptionBudget", 20, "v1beta1"},
+        {"PodDisruptionBudget", 21, "v1"},
+        {"ClusterRole", 10, "v1"},
+        {"Deployment", 10, "v1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_string_equal(kube_kind_version_for(kind_named(rows[i].kind), rows[i].minor), rows[i].version);
+}
+
+static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
+{
+    static const char *const not_ours[] = {
+        "Namespace",
+        "ValidatingWebhookConfiguration",
+        "Pod",
+        "Secret",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(not_ours); i++) {
+        assert_false(kind_named(not_ours[i])->pruned);
+        assert_non_null(kind_named(not_ours[i])->keep);
+    }
+    /* the users' resources would go with their definitions */
+    assert_false(kind_named("CustomResourceDefinition")->pruned);
+    assert_false(kind_named("Istio")->pruned);
+}
+
+static void test_no_secret_data_is_kept(void **state)
+{
+    (void)state;
+    for (const char *const *path = kind_named("Secret")->keep; *path; path++)
+        assert_false(str_starts(*path, "data") || str_starts(*path, "stringData"));
+}
+
+static void test_webhooks_are_removed_before_what_answers_them(void **state)
+{
+    (void)state;
+    assert_true(kind_named("MutatingWebhookConfiguration")->removal < kind_named("Deployment")->removal);
+    assert_true(kind_named("ValidatingWebhookConfiguration")->removal < kind_named("Deployment")->removal);
+    assert_true(kind_named("Deployment")->removal < kind_named("ServiceAccount")->removal);
+}
+
+static void test_releases_are_found_by_version(void **state)
+{
+    (void)state;
+    for (const struct mesh_release *r = mesh_releases; r->version; r++) {
+        assert_ptr_equal(mesh_release_find(r->version), r);
+        assert_string_equal(r->line->name, "1.0");
+    }
+    assert_non_null(mesh_release_find("1.0.5"));
+    assert_null(mesh_release_find("1.0.4"));
+    assert_null(mesh_release_find(NULL));
+}
+
+static void test_components_are_named_as_their_fields(void **state)
+{
+    _cleanup_fixture_ struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_render(&f, 20);
+    for (const struct mesh_component *c = f.env.release->line->components; c->name; c++) {
+        fixture_object(&f, "Deployment", c->deployment);
+        assert_true(c->spec(&f.spec)->enabled);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_kind_waits_only_for_kinds_before_it),
+        cmocka_unit_test(test_every_supported_kubernetes_serves_every_kind),
+        cmocka_unit_test(test_the_version_follows_the_server),
+        cmocka_unit_test(test_what_is_not_ours_is_neither_pruned_nor_kept_whole),
+        cmocka_unit_test(test_no_secret_data_is_kept),
+        cmocka_unit_test(test_webhooks_are_removed_before_what_answers_them),
+        cmocka_unit_test(test_releases_are_found_by_version),
+        cmocka_unit_test(test_components_are_named_as_their_fields),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
