@@ -81,8 +81,13 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
  */
 void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
 
-/* A watch that is only there while it is asked for. The row must have KUBE_WATCH_NONE or be on already. */
+/*
+ * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE. Switched off, its
+ * objects leave the cache. `ns` NULL is every namespace; selectors may be NULL.
+ */
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
-                        const char *label_selector, bool on);
+                        const char *label_selector, const char *field_selector, bool on);
+/* Whether such a watch is on and its list has arrived. */
+bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind);
 
 #endif

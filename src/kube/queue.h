@@ -55,6 +55,8 @@ void kube_queue_free(struct kube_queue *q);
 
 /* Takes over the action (and releases it where it is ignored). True if it will be sent. */
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
+/* Whether a put for this object would wait or be ignored: one is under way, waits, or is held back after a failure. */
+bool kube_queue_has(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
 /* Drops what waits; what is under way goes on. */
 void kube_queue_drop_waiting(struct kube_queue *q);
 /* The credentials or the address changed: forget all back-off. */
