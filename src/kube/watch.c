@@ -1,0 +1,537 @@
+#include "kube/watch.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "kube/backoff.h"
+#include "kube/cache.h"
+#include "json/doc.h"
+
+#define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
+/* Pages were already bounded by whoever received them. */
+#define PAGE_MAX ((size_t)1 << 30)
+
+/* How long the server is asked to keep a watch open, spread so that the watches of a cluster do not move in step. */
+#define SECONDS_LEAST 300
+#define SECONDS_SPREAD 300
+/* Servers from 1.19 on send a bookmark every minute, older ones only near the end of the watch, or none. */
+#define HEARTBEAT_SILENCE SECONDS(150)
+#define SILENCE_BEYOND SECONDS(90)
+/* A watch that ends sooner and brought nothing has failed. */
+#define WATCH_LEAST SECONDS(1)
+
+enum state {
+    RESTING, /* not started, or stopped */
+    NOT_SERVED,
+    LIST_DUE,
+    LISTING, /* under way, or its page is being read */
+    WATCH_DUE,
+    WATCHING,
+};
+
+struct kube_watch {
+    struct kube_watch_options options;
+    char *api_version, *kind;
+    enum state state;
+    msec_t due;        /* LIST_DUE, WATCH_DUE */
+    bool call, cancel; /* a call is under way; it is to be dropped */
+    bool expected, listed, forget;
+    char *version; /* resource version up to which everything was seen */
+
+    /* the list */
+    json_t *page;
+    size_t item, item_cost;
+    char *token; /* of the next page */
+    char *list_version;
+    bool begin;
+
+    /* the stream */
+    struct buf input;
+    size_t read, scanned; /* offsets into input: what was parsed, what holds no end of a line */
+    bool over;            /* the call has ended as `outcome` says; what it brought is still read */
+    enum err_class outcome;
+    msec_t retry_after;
+    msec_t opened, heard;
+    int seconds;
+    bool heartbeat, brought;
+    json_t *event;
+
+    unsigned failures, relists; /* in a row */
+    char *error;
+};
+
+struct kube_watch *kube_watch_new(const struct kube_watch_options *options)
+{
+    struct kube_watch *w = NEW(struct kube_watch);
+
+    w->options = *options;
+    if (!w->options.line_max)
+        w->options.line_max = LINE_MAX_DEFAULT;
+    if (!w->options.backoff_first)
+        w->options.backoff_first = 200;
+    if (!w->options.backoff_most)
+        w->options.backoff_most = SECONDS(30);
+    return w;
+}
+
+/* Memory for input is held only while there is some. */
+static void drop_input(struct kube_watch *w)
+{
+    buf_release_secret(&w->input);
+    w->read = w->scanned = 0;
+    w->over = false;
+}
+
+static void drop_list(struct kube_watch *w)
+{
+    json_decref(w->page);
+    w->page = NULL;
+    str_replace(&w->token, NULL);
+    str_replace(&w->list_version, NULL);
+    w->begin = false;
+}
+
+void kube_watch_free(struct kube_watch *w)
+{
+    if (!w)
+        return;
+    drop_input(w);
+    drop_list(w);
+    json_decref(w->event);
+    free(w->api_version);
+    free(w->kind);
+    free(w->version);
+    free(w->error);
+    free(w);
+}
+
+static void halt(struct kube_watch *w, enum state state)
+{
+    w->cancel = w->cancel || w->call;
+    w->call = false;
+    w->state = state;
+    drop_input(w);
+    drop_list(w);
+}
+
+void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version, const char *kind)
+{
+    halt(w, LIST_DUE);
+    str_replace(&w->api_version, api_version);
+    str_replace(&w->kind, kind);
+    str_replace(&w->version, NULL);
+    str_replace(&w->error, NULL);
+    w->due = now;
+    w->failures = w->relists = 0;
+    w->listed = w->forget = w->heartbeat = false;
+}
+
+void kube_watch_stop(struct kube_watch *w)
+{
+    halt(w, RESTING);
+    str_replace(&w->error, NULL);
+    w->listed = w->forget = false;
+}
+
+void kube_watch_expect(struct kube_watch *w, bool served)
+{
+    w->expected = served;
+}
+
+void kube_watch_retry(struct kube_watch *w, msec_t now)
+{
+    if ((w->state == LIST_DUE || w->state == WATCH_DUE) && w->due > now)
+        w->due = now;
+}
+
+static void set_error(struct kube_watch *w, const char *text)
+{
+    str_replace(&w->error, text);
+}
+
+/* Tries again later: the same page, or the watch from where it was. */
+static void later(struct kube_watch *w, msec_t now, uint32_t random, msec_t retry_after)
+{
+    msec_t delay = kube_backoff(w->options.backoff_first, w->options.backoff_most, ++w->failures, random);
+
+    w->cancel = w->cancel || w->call;
+    w->call = false;
+    w->state = w->state == LISTING ? LIST_DUE : WATCH_DUE;
+    w->due = now + (delay > retry_after ? delay : retry_after);
+    drop_input(w);
+}
+
+/* Lists anew: at once, or later and later where that does not lead to a watch that brings something. */
+static void relist(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    msec_t delay = w->relists ? kube_backoff(w->options.backoff_first, w->options.backoff_most, w->relists, random) : 0;
+
+    w->relists++;
+    halt(w, LIST_DUE);
+    w->due = now + delay;
+}
+
+/* What the server sent makes no sense. */
+static void garbage(struct kube_watch *w, msec_t now, uint32_t random, const struct err *e)
+{
+    set_error(w, e->text);
+    later(w, now, random, 0);
+    drop_list(w);
+    w->state = LIST_DUE;
+}
+
+static bool has_events_of_list(const struct kube_watch *w)
+{
+    return w->page != NULL;
+}
+
+static bool has_line(const struct kube_watch *w)
+{
+    return w->input.len > w->scanned;
+}
+
+bool kube_watch_has_more(const struct kube_watch *w)
+{
+    return w->forget || has_events_of_list(w) || has_line(w) || w->over;
+}
+
+size_t kube_watch_backlog(const struct kube_watch *w)
+{
+    return w->input.len - w->read;
+}
+
+static msec_t silence(const struct kube_watch *w)
+{
+    if (w->options.silence)
+        return w->options.silence;
+    return w->heartbeat ? HEARTBEAT_SILENCE : SECONDS(w->seconds) + SILENCE_BEYOND;
+}
+
+enum kube_step kube_watch_step(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    if (w->state == WATCHING && !w->over && now - w->heard >= silence(w)) {
+        set_error(w, "the watch fell silent");
+        later(w, now, random, 0);
+    }
+    if (w->cancel) {
+        w->cancel = false;
+        return KUBE_STEP_CANCEL;
+    }
+    if (kube_watch_has_more(w) || now < w->due)
+        return KUBE_STEP_WAIT;
+    if (w->state == LIST_DUE) {
+        w->state = LISTING;
+        w->call = true;
+        return KUBE_STEP_LIST;
+    }
+    if (w->state == WATCH_DUE) {
+        w->state = WATCHING;
+        w->call = true;
+        w->brought = false;
+        w->opened = w->heard = now;
+        w->seconds = SECONDS_LEAST + (int)(random % SECONDS_SPREAD);
+        return KUBE_STEP_OPEN;
+    }
+    return KUBE_STEP_WAIT;
+}
+
+msec_t kube_watch_due(const struct kube_watch *w)
+{
+    if (w->cancel)
+        return 0;
+    if (w->state == LIST_DUE || w->state == WATCH_DUE)
+        return w->due;
+    return w->state == WATCHING && !w->over ? w->heard + silence(w) : MSEC_NEVER;
+}
+
+const char *kube_watch_continue(const struct kube_watch *w)
+{
+    return w->token;
+}
+
+const char *kube_watch_version(const struct kube_watch *w)
+{
+    return w->version;
+}
+
+int kube_watch_seconds(const struct kube_watch *w)
+{
+    return w->seconds;
+}
+
+static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *page = NULL;
+    const json_t *items;
+
+    if (doc_parse(body, len, PAGE_MAX, &page, e) < 0)
+        return err_wrap(e, "list");
+    items = doc_at(page, "items");
+    if (!json_is_object(page) || (items && !json_is_array(items) && !json_is_null(items)))
+        return err_set(e, ERR_INVALID, "list: the answer is no list");
+    if (!doc_string(page, "metadata", "resourceVersion"))
+        return err_set(e, ERR_INVALID, "list: the answer has no metadata.resourceVersion");
+    *ret = TAKE_PTR(page);
+    return 0;
+}
+
+void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const char *body, size_t len)
+{
+    const char *token;
+    size_t items;
+    struct err e;
+
+    if (w->state != LISTING || !w->call)
+        return;
+    w->call = false;
+    if (read_page(body, len, &w->page, &e) < 0) {
+        garbage(w, now, random, &e);
+        return;
+    }
+    w->begin = !w->token;
+    token = doc_string(w->page, "metadata", "continue");
+    str_replace(&w->token, token && *token ? token : NULL);
+    str_replace(&w->list_version, doc_string(w->page, "metadata", "resourceVersion"));
+    items = json_array_size(json_object_get(w->page, "items"));
+    w->item = 0;
+    w->item_cost = items ? len / items : 0;
+    w->failures = 0;
+    set_error(w, NULL);
+}
+
+void kube_watch_feed(struct kube_watch *w, msec_t now, const char *data, size_t len)
+{
+    if (w->state != WATCHING || !w->call || !len)
+        return;
+    w->heard = now;
+    if (w->read && w->read >= w->input.len / 2) {
+        buf_consume(&w->input, w->read);
+        w->scanned -= w->read;
+        w->read = 0;
+    }
+    buf_add(&w->input, data, len);
+}
+
+static void over(struct kube_watch *w, enum err_class outcome, msec_t retry_after)
+{
+    w->call = false;
+    w->over = true;
+    w->outcome = outcome;
+    w->retry_after = retry_after;
+}
+
+/* A call has ended and all of it was read. */
+static void settle(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    enum err_class outcome = w->outcome;
+    msec_t retry_after = w->retry_after;
+
+    drop_input(w);
+    if (outcome == ERR_GONE) {
+        relist(w, now, random);
+    } else if (outcome == ERR_NOT_FOUND && w->options.custom && !w->expected) {
+        halt(w, NOT_SERVED);
+        w->listed = false;
+        w->forget = true;
+    } else if (outcome == ERR_NONE && (w->brought || now - w->opened >= WATCH_LEAST)) {
+        w->failures = w->relists = 0;
+        w->state = WATCH_DUE;
+        w->due = now;
+        set_error(w, NULL);
+    } else {
+        later(w, now, random, retry_after);
+        /* What the server does not understand, it will not understand the next time either. */
+        if (outcome == ERR_NOT_FOUND || outcome == ERR_INVALID) {
+            drop_list(w);
+            w->state = LIST_DUE;
+        }
+    }
+}
+
+void kube_watch_ended(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    if (w->state != WATCHING || !w->call)
+        return;
+    over(w, ERR_NONE, 0);
+    if (!has_line(w))
+        settle(w, now, random);
+}
+
+void kube_watch_failed(struct kube_watch *w, msec_t now, uint32_t random, const struct err *e, msec_t retry_after)
+{
+    if (!w->call)
+        return;
+    set_error(w, e->text);
+    over(w, e->class, retry_after);
+    if (!has_line(w))
+        settle(w, now, random);
+}
+
+static bool next_of_list(struct kube_watch *w, msec_t now, size_t *budget, struct kube_event *ret)
+{
+    json_t *item = json_array_get(json_object_get(w->page, "items"), w->item);
+
+    if (w->begin) {
+        w->begin = false;
+        *ret =
+            (struct kube_event){.type = KUBE_EVENT_BEGIN, .rewound = kube_version_older(w->list_version, w->version)};
+        return true;
+    }
+    if (item) {
+        w->item++;
+        *budget -= *budget < w->item_cost ? *budget : w->item_cost;
+        if (json_is_object(item) && !json_object_get(item, "kind")) {
+            json_object_set_new(item, "apiVersion", json_string(w->api_version));
+            json_object_set_new(item, "kind", json_string(w->kind));
+        }
+        *ret = (struct kube_event){.type = KUBE_EVENT_LISTED, .object = item};
+        return true;
+    }
+    json_decref(w->page);
+    w->page = NULL;
+    w->due = now;
+    if (w->token) {
+        w->state = LIST_DUE;
+        return false;
+    }
+    str_replace(&w->version, w->list_version);
+    w->listed = true;
+    w->state = WATCH_DUE;
+    *ret = (struct kube_event){.type = KUBE_EVENT_END, .resource_version = w->version};
+    return true;
+}
+
+/* The stream told of an error in an event of its own: 410, or something else that ends it. */
+static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const json_t *status)
+{
+    int64_t code = doc_int(doc_at(status, "code"), 0);
+    msec_t retry_after = SECONDS(doc_int(doc_at(status, "details", "retryAfterSeconds"), 0));
+    struct err e;
+
+    if (code == 410 || str_eq(doc_string(status, "reason"), "Expired") ||
+        str_eq(doc_string(status, "reason"), "Gone")) {
+        relist(w, now, random);
+        return;
+    }
+    err_set(&e, ERR_UNAVAILABLE, "the watch was ended by the server: %s",
+            str_or(doc_string(status, "message"), "no reason given"));
+    set_error(w, e.text);
+    later(w, now, random,
+          retry_after < 0 || retry_after > w->options.backoff_most ? w->options.backoff_most : retry_after);
+}
+
+/* One line of the stream, already parsed. True where it is an event to pass on. */
+static bool read_event(struct kube_watch *w, msec_t now, uint32_t random, struct kube_event *ret)
+{
+    const json_t *object = json_object_get(w->event, "object");
+    const char *type = doc_string(w->event, "type"), *version = doc_string(object, "metadata", "resourceVersion");
+    struct err e;
+
+    if (str_eq(type, "ERROR")) {
+        read_error(w, now, random, object);
+        return false;
+    }
+    if (!type || !version) {
+        err_set(&e, ERR_INVALID, "watch: an event without %s", type ? "object.metadata.resourceVersion" : "type");
+        garbage(w, now, random, &e);
+        return false;
+    }
+    if (str_eq(type, "BOOKMARK")) {
+        if (kube_version_older(version, w->version)) {
+            /* The server is behind us: its history may have been set back, and it will not tell. */
+            relist(w, now, random);
+            return false;
+        }
+        w->heartbeat = w->heartbeat || now < w->opened + SECONDS(w->seconds - 10);
+        *ret = (struct kube_event){.type = KUBE_EVENT_SEEN};
+    } else if (str_eq(type, "ADDED") || str_eq(type, "MODIFIED")) {
+        *ret = (struct kube_event){.type = KUBE_EVENT_PUT, .object = object};
+    } else if (str_eq(type, "DELETED")) {
+        *ret = (struct kube_event){.type = KUBE_EVENT_REMOVE, .object = object};
+    } else {
+        return false;
+    }
+    w->brought = true;
+    w->failures = w->relists = 0;
+    set_error(w, NULL);
+    ret->resource_version = version;
+    if (!kube_version_older(version, w->version))
+        str_replace(&w->version, version);
+    return true;
+}
+
+/* A whole line into w->event. False where there is none (yet). */
+static bool take_line(struct kube_watch *w, msec_t now, uint32_t random, size_t *budget)
+{
+    const char *line = w->input.data + w->read;
+    const char *end = memchr(w->input.data + w->scanned, '\n', w->input.len - w->scanned);
+    size_t len = (end ? (size_t)(end - w->input.data) : w->input.len) - w->read;
+    struct err e;
+    int r;
+
+    if (len > w->options.line_max) {
+        err_set(&e, ERR_LIMIT, "watch: an event of more than %zu bytes", w->options.line_max);
+        garbage(w, now, random, &e);
+        return false;
+    }
+    w->scanned = end ? (size_t)(end - w->input.data) + 1 : w->input.len;
+    if (!end)
+        return false;
+    if (!len) {
+        w->read = w->scanned;
+        return false;
+    }
+    *budget -= *budget < len ? *budget : len;
+    json_decref(w->event);
+    w->event = NULL;
+    r = doc_parse(line, len, w->options.line_max, &w->event, &e);
+    w->read = w->scanned;
+    if (w->read == w->input.len && !w->over)
+        drop_input(w);
+    if (r < 0) {
+        err_wrap(&e, "watch");
+        garbage(w, now, random, &e);
+    }
+    return r == 0;
+}
+
+bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *budget, struct kube_event *ret)
+{
+    if (w->forget) {
+        w->forget = false;
+        str_replace(&w->version, NULL);
+        *ret = (struct kube_event){.type = KUBE_EVENT_FORGET};
+        return true;
+    }
+    if (has_events_of_list(w))
+        return *budget && next_of_list(w, now, budget, ret);
+    while (has_line(w) && *budget)
+        if (take_line(w, now, random, budget) && read_event(w, now, random, ret))
+            return true;
+    if (w->over && !has_line(w))
+        settle(w, now, random);
+    if (w->forget)
+        return kube_watch_next(w, now, random, budget, ret);
+    return false;
+}
+
+bool kube_watch_listed(const struct kube_watch *w)
+{
+    return w->listed;
+}
+
+bool kube_watch_is_open(const struct kube_watch *w)
+{
+    return w->state == WATCHING;
+}
+
+bool kube_watch_is_served(const struct kube_watch *w)
+{
+    return w->state != NOT_SERVED;
+}
+
+const char *kube_watch_error(const struct kube_watch *w)
+{
+    return str_or(w->error, "");
+}
