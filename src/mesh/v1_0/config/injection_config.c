@@ -71,7 +71,6 @@ static void fill_in(const char *text, const json_t *values, struct buf *out)
 static json_t *values(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
-    json_t *resources = spec->proxy.resources;
 
     return OBJECT(
         V("initImage", mesh_image(env, spec->proxy_init.image, "proxy_init")),
@@ -79,7 +78,7 @@ static json_t *values(const struct mesh_env *env)
         S("imagePullPolicy", spec->image_pull_policy),
         S("includeIPRanges", spec->include_ip_ranges),
         S("excludeIPRanges", spec->exclude_ip_ranges),
-        V("resources", resources ? doc_copy(resources) : OBJECT(MAP("requests", S("cpu", "10m")))),
+        V("resources", mesh_resources(spec->proxy.resources, "10m", NULL)),
         B("logLevelSet", spec->proxy.log_level),
         S("logLevel", str_or(spec->proxy.log_level, "")),
         B("coreDump", spec->proxy.enable_core_dump),

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "mesh/common/objects.h"
+#include "mesh/v1_0/proxy.h"
 #include "mesh/v1_0/v1_0.h"
 #include "json/doc.h"
 #include "json/yaml.h"
@@ -35,7 +36,7 @@ static json_t *proxy_config(const struct mesh_env *env)
         N("proxyAdminPort", 15000),
         N("concurrency", spec->proxy.concurrency),
         V("zipkinAddress", zipkin_address(env)),
-        S("controlPlaneAuthPolicy", secure ? "MUTUAL_TLS" : "NONE"),
+        S("controlPlaneAuthPolicy", v1_0_auth_policy(env)),
         F("discoveryAddress", "istio-pilot.%s:%d", env->ns, secure ? 15005 : 15007));
 }
 
