@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mem.h"
+
 char *str_dup(const char *s);               /* NULL stays NULL */
 char *str_dup_n(const char *s, size_t len); /* NUL-terminated copy of the first len bytes */
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -27,6 +29,8 @@ bool str_to_int64(const char *s, int64_t *ret);
 /* A NULL-terminated, owned vector of owned strings; empty parts are kept. */
 char **str_split(const char *s, char separator);
 void strv_free(char **v);
+DEFINE_CLEANUP(char **, strv_free)
+#define _cleanup_strv_ _cleanup_(strv_free_p)
 size_t strv_len(char *const *v);
 
 /*

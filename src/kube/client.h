@@ -20,6 +20,9 @@
 #include "kube/config.h"
 #include "kube/request.h"
 
+DEFINE_CLEANUP(struct event_base *, event_base_free)
+#define _cleanup_event_base_ _cleanup_(event_base_free_p)
+
 struct kube_client;
 struct kube_call;
 

@@ -44,11 +44,12 @@ struct kube_kind {
                     there only once its definition is established */
     /*
      * Names of the kinds that must be in place before an object of this kind is created or changed; ends with NULL;
-     * NULL waits for nothing. A custom kind waits for its own definition besides (`custom`).
+     * NULL waits for nothing. A custom kind waits for its own definition besides (`custom`). Removal goes the other way
+     * round: an object goes once nothing is left that comes after it.
      */
     const char *const *after;
-    /* Order of removal: an object goes once nothing with a lower number is left. */
-    int removal;
+    /* What we do with it: verbs of RBAC, "update/status" for a subresource; ends with NULL. */
+    const char *const *verbs;
     /* Paths that others own, with all below them, once the object exists; as in struct merge_rules; ends with NULL;
        may be NULL. */
     const char *const *foreign;

@@ -9,18 +9,15 @@
  */
 #define VERSION(name) .versions = {{name, 0, 0}}
 
-/* Webhooks go first, so that the API server never asks one that is not there. */
-enum { REMOVE_WEBHOOKS, REMOVE_WORKLOADS, REMOVE_REST };
-
-#define OURS .watch = KUBE_WATCH_OURS, .pruned = true
+#define VERBS(...) .verbs = NAMES(__VA_ARGS__)
+#define OURS .watch = KUBE_WATCH_OURS, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
 #define RBAC .group = "rbac.authorization.k8s.io", .versions = {{"v1", 8, 0}, {"v1beta1", 6, 21}}
 #define WEBHOOKS                                                                                                       \
     .group = "admissionregistration.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 9, 21}},                          \
-    .foreign = NAMES("webhooks[].clientConfig.caBundle"), .removal = REMOVE_WEBHOOKS
+    .foreign = NAMES("webhooks[].clientConfig.caBundle")
 #define ISTIO(name, names, api_group, version)                                                                         \
     {                                                                                                                  \
-        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, OURS, .custom = true, \
-        .removal = REMOVE_REST                                                                                         \
+        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, OURS, .custom = true  \
     }
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
@@ -36,67 +33,47 @@ static const struct kube_kind rows[] = {
      .group = "",
      VERSION("v1"),
      .watch = KUBE_WATCH_ALL,
-     .keep = NAMES(IDENTITY),
-     .removal = REMOVE_REST},
+     VERBS("get", "list", "watch", "patch"),
+     .keep = NAMES(IDENTITY)},
     /* Not pruned: the users' own resources hang on the definitions. */
     {.kind = "CustomResourceDefinition",
      .plural = "customresourcedefinitions",
      .group = "apiextensions.k8s.io",
      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
      .watch = KUBE_WATCH_OURS,
-     .removal = REMOVE_REST},
-    {.kind = "ServiceAccount",
-     .plural = "serviceaccounts",
-     .group = "",
-     VERSION("v1"),
-     .namespaced = true,
-     OURS,
-     .removal = REMOVE_REST},
-    {.kind = "ClusterRole", .plural = "clusterroles", RBAC, OURS, .removal = REMOVE_REST},
-    {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, OURS, .removal = REMOVE_REST},
-    {.kind = "ConfigMap",
-     .plural = "configmaps",
-     .group = "",
-     VERSION("v1"),
-     .namespaced = true,
-     OURS,
-     .removal = REMOVE_REST},
-    {.kind = "Service",
-     .plural = "services",
-     .group = "",
-     VERSION("v1"),
-     .namespaced = true,
-     OURS,
-     .removal = REMOVE_REST},
+     VERBS("get", "list", "watch", "create", "update", "delete")},
+    {.kind = "ServiceAccount", .plural = "serviceaccounts", .group = "", VERSION("v1"), .namespaced = true, OURS},
+    {.kind = "ClusterRole", .plural = "clusterroles", RBAC, OURS},
+    {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, OURS},
+    {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, OURS},
+    {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, OURS},
     {.kind = "Deployment",
      .plural = "deployments",
      .group = "apps",
      .versions = {{"v1", 9, 0}},
      .namespaced = true,
      OURS,
-     .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap"),
-     .removal = REMOVE_WORKLOADS},
+     .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap")},
     {.kind = "HorizontalPodAutoscaler",
      .plural = "horizontalpodautoscalers",
      .group = "autoscaling",
      .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
      .namespaced = true,
-     OURS,
-     .removal = REMOVE_WORKLOADS},
+     OURS},
     {.kind = "PodDisruptionBudget",
      .plural = "poddisruptionbudgets",
      .group = "policy",
      .versions = {{"v1", 21, 0}, {"v1beta1", 5, 24}},
      .namespaced = true,
-     OURS,
-     .removal = REMOVE_WORKLOADS},
+     OURS},
     {.kind = "MeshPolicy",
      .plural = "meshpolicies",
      .group = "authentication.istio.io",
      VERSION("v1alpha1"),
      OURS,
      .custom = true,
-     .removal = REMOVE_REST},
+     /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
+     .after = NAMES("DestinationRule")},
     ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
     ISTIO("Gateway", "gateways", "networking.istio.io", "v1alpha3"),
     MIXER("attributemanifest", "attributemanifests"),
@@ -117,6 +94,7 @@ static const struct kube_kind rows[] = {
      .plural = "validatingwebhookconfigurations",
      WEBHOOKS,
      .watch = KUBE_WATCH_NONE,
+     VERBS("list", "watch", "delete"),
      .keep = NAMES(IDENTITY)},
     /* Looked at while a Deployment is not available, to say why. */
     {.kind = "Pod",
@@ -125,10 +103,10 @@ static const struct kube_kind rows[] = {
      VERSION("v1"),
      .namespaced = true,
      .watch = KUBE_WATCH_NONE,
+     VERBS("list", "watch"),
      .keep = NAMES(
          IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "status.phase", "status.reason",
-         "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses"),
-     .removal = REMOVE_REST},
+         "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses")},
     /* Citadel's key-and-cert Secrets go with the mesh; what they hold is never kept. */
     {.kind = "Secret",
      .plural = "secrets",
@@ -136,23 +114,23 @@ static const struct kube_kind rows[] = {
      VERSION("v1"),
      .namespaced = true,
      .watch = KUBE_WATCH_NONE,
-     .keep = NAMES(IDENTITY, "type"),
-     .removal = REMOVE_REST},
+     VERBS("list", "watch", "delete"),
+     .keep = NAMES(IDENTITY, "type")},
     {.kind = "Istio",
      .plural = "istios",
      .group = API_GROUP,
      VERSION(API_VERSION),
      .namespaced = true,
      .watch = KUBE_WATCH_ALL,
-     .custom = true,
-     .removal = REMOVE_REST},
+     VERBS("get", "list", "watch", "patch", "update/status", "update/finalizers"),
+     .custom = true},
 };
 
 _Static_assert(ARRAY_LEN(rows) <= MESH_KINDS_MAX, "MESH_KINDS_MAX is too small");
 
 const struct kube_kind_table mesh_kinds = {rows, ARRAY_LEN(rows)};
 
-void mesh_versions_for(int minor, const char *ret_versions[MESH_KINDS_MAX])
+void mesh_versions_for(int minor, const char **ret_versions)
 {
     for (size_t i = 0; i < mesh_kinds.len; i++)
         ret_versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], minor);

@@ -55,7 +55,7 @@ const struct mesh_release *mesh_release_find(const char *version);
 
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;
-/* The rows of mesh_kinds; an array of versions has as many elements. */
+/* The rows of mesh_kinds; an array of versions has an element for each. */
 #define MESH_KINDS_MAX 32
 
 /* What the objects depend on besides the resource. */
@@ -68,7 +68,7 @@ struct mesh_env {
 };
 
 /* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
-void mesh_versions_for(int minor, const char *ret_versions[MESH_KINDS_MAX]);
+void mesh_versions_for(int minor, const char **ret_versions);
 
 /* One object as the resource asks for it. */
 struct mesh_object {

@@ -1,0 +1,49 @@
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/input.h"
+#include "json/doc.h"
+#include "operator/manifests.h"
+
+#define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
+
+
+static int run_manifests(const struct invocation *inv, struct err *e)
+{
+    struct manifest_options options = {
+        .ns = invocation_value(inv, "namespace"),
+        .image = invocation_value(inv, "image"),
+    };
+    _cleanup_json_ json_t *documents = manifests_all(&options);
+
+    (void)e;
+    output_print(documents, OUTPUT_YAML);
+    return 0;
+}
+
+static int run_crds(const struct invocation *inv, struct err *e)
+{
+    _cleanup_json_ json_t *documents = manifests_crds();
+
+    (void)inv, (void)e;
+    output_print(documents, OUTPUT_YAML);
+    return 0;
+}
+
+const struct command command_manifests = {
+    .name = "manifests",
+    .summary = "print what installs the operator itself: definitions, rights, StatefulSet, Service",
+    .text = "istio-operator manifests --image IMG | kubectl apply -f -",
+    .options =
+        (const struct option_row[]){
+            {"image", 0, "IMAGE", DEFAULT_IMAGE, "the operator's image"},
+            OPTION_NAMESPACE("namespace to run in"),
+            {NULL},
+        },
+    .run = run_manifests,
+};
+
+const struct command command_crds = {
+    .name = "crds",
+    .summary = "print the CustomResourceDefinitions of the operator's own resources",
+    .run = run_crds,
+};

@@ -1,0 +1,90 @@
+#include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "operator/controller.h"
+#include "operator/server.h"
+
+/* Credentials live in this process's memory: it leaves no core behind, and nobody traces it. */
+static void forbid_core_dumps(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *loop)
+{
+    (void)what;
+    log_info("stopping", "signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+    event_base_loopbreak(loop);
+}
+
+static int configure_log(const struct invocation *inv, struct err *e)
+{
+    enum log_format format;
+    enum log_level level;
+
+    if (!log_parse_format(invocation_value(inv, "log-format"), &format))
+        return err_set(e, ERR_USAGE, "--log-format: allowed are text and json");
+    if (!log_parse_level(invocation_value(inv, "log-level"), &level))
+        return err_set(e, ERR_USAGE, "--log-level: allowed are debug, info, warning and error");
+    log_configure(level, format);
+    return 0;
+}
+
+static int run(const struct invocation *inv, struct err *e)
+{
+    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_kube_config_ struct kube_config *config = NULL;
+    _cleanup_controller_ struct controller *controller = NULL;
+    _cleanup_server_ struct server *server = NULL;
+    struct controller_options options = {.ns = invocation_value(inv, "namespace")};
+    struct event *interrupt, *terminate;
+    char port[16];
+
+    if (configure_log(inv, e) < 0 ||
+        kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+        return -1;
+    forbid_core_dumps();
+    signal(SIGPIPE, SIG_IGN);
+    if (controller_new(loop, config, &options, &controller, e) < 0 ||
+        server_new(loop, invocation_value(inv, "metrics-addr"), controller, &server, e) < 0)
+        return -1;
+    interrupt = evsignal_new(loop, SIGINT, on_signal, loop);
+    terminate = evsignal_new(loop, SIGTERM, on_signal, loop);
+    evsignal_add(interrupt, NULL);
+    evsignal_add(terminate, NULL);
+
+    snprintf(port, sizeof(port), "%d", server_port(server));
+    log_info("istio-operator starts", "version", VERSION_TEXT, "server", config->server, "as", config->source, "port",
+             port, NULL);
+    controller_start(controller);
+    event_base_dispatch(loop);
+
+    event_free(interrupt);
+    event_free(terminate);
+    return 0;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "run the controller",
+    .text = "It watches Istio resources in every namespace, installs what they ask for and keeps it so, until it\n"
+            "gets SIGINT or SIGTERM. It serves /healthz, /readyz and /metrics.",
+    .options =
+        (const struct option_row[]){
+            OPTION_KUBECONFIG,
+            OPTION_CONTEXT,
+            {"namespace", 'n', "NAMESPACE", NULL, "the operator's own namespace; otherwise its Pod's or context's"},
+            {"metrics-addr", 0, "ADDRESS", ":8080", "HOST:PORT to serve on; port 0 takes a free one"},
+            {"log-format", 0, "FORMAT", "text", "text or json"},
+            {"log-level", 0, "LEVEL", "info", "debug, info, warning or error"},
+            {NULL},
+        },
+    .run = run,
+};

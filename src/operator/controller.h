@@ -1,0 +1,44 @@
+/*
+ * The controller of one cluster's mesh: observe, plan, act.
+ *
+ * It owns the cluster, plans whenever the cluster says that something changed, and
+ * puts the plan's actions into the queue. What it keeps between two plans serves
+ * speed (the memo) and people (failures to tell about): nothing that a decision needs.
+ */
+#ifndef OPERATOR_CONTROLLER_H
+#define OPERATOR_CONTROLLER_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "kube/cluster.h"
+#include "operator/plan.h"
+
+struct controller;
+
+struct controller_options {
+    const char *ns; /* the operator's own; may be NULL: the configuration's */
+};
+
+struct controller_stats {
+    uint64_t plans;
+    uint64_t plan_usec;
+    uint64_t written[PLAN_NOTED + 1]; /* by meaning */
+    uint64_t failed;                  /* writes that were not taken */
+    size_t managed, drift;            /* of the last plan */
+    msec_t lag, lag_most;             /* of the event loop */
+};
+
+int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
+                   struct controller **ret, struct err *e);
+void controller_free(struct controller *c);
+DEFINE_CLEANUP(struct controller *, controller_free)
+#define _cleanup_controller_ _cleanup_(controller_free_p)
+void controller_start(struct controller *c);
+
+/* Every watch has listed: the controller acts. */
+bool controller_is_ready(const struct controller *c);
+struct kube_cluster *controller_cluster(struct controller *c);
+const struct controller_stats *controller_stats(const struct controller *c);
+
+#endif

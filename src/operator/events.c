@@ -1,0 +1,194 @@
+#include "operator/events.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+
+#define GATHER_MS 300
+#define SINGLE_MOST 4      /* more notes of one reason than this become one Event */
+#define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
+#define WARNING_AGAIN SECONDS(600)
+
+/* Notes of one reason, waiting for the moment to be over. */
+struct gathered {
+    char *reason;
+    bool warning;
+    size_t count;
+    char *messages[SINGLE_MOST];
+};
+
+struct subject {
+    char *api_version, *kind, *ns, *name, *uid;
+};
+
+struct events {
+    struct kube_client *client;
+    struct event *timer;
+    struct subject subject;
+    struct map *gathered; /* reason -> struct gathered */
+    struct map *warned;   /* text -> msec_t *, monotonic: when it was told */
+    unsigned sequence;
+};
+
+static void gathered_free(void *p)
+{
+    struct gathered *g = p;
+
+    free(g->reason);
+    for (size_t i = 0; i < SINGLE_MOST; i++)
+        free(g->messages[i]);
+    free(g);
+}
+
+static void subject_release(struct subject *s)
+{
+    free(s->api_version);
+    free(s->kind);
+    free(s->ns);
+    free(s->name);
+    free(s->uid);
+}
+
+static void sent(void *context, const struct kube_response *response, const struct err *e)
+{
+    (void)context, (void)response, (void)e; /* an Event that is not taken is not worth a second try */
+}
+
+static void send_event(struct events *events, const struct gathered *g, const char *message)
+{
+    static const struct kube_kind kind = {.kind = "Event", .plural = "events", .group = "", .namespaced = true};
+    const struct subject *about = &events->subject;
+    _cleanup_free_ char *short_message = str_dup_n(message, strnlen(message, TEXT_MAX_BYTES));
+    _cleanup_free_ char *text = NULL;
+    _cleanup_json_ json_t *event = NULL;
+    struct kube_request request;
+    char now[32];
+
+    clock_rfc3339(clock_now_wall(), now);
+    event = OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Event"),
+        MAP("metadata",
+            F("name", "%s.%" PRIx64 ".%x", about->name, clock_now_wall(), events->sequence++),
+            S("namespace", about->ns)),
+        MAP("involvedObject",
+            S("apiVersion", about->api_version),
+            S("kind", about->kind),
+            S("namespace", about->ns),
+            S("name", about->name),
+            S("uid", about->uid)),
+        S("type", g->warning ? "Warning" : "Normal"),
+        S("reason", g->reason),
+        S("message", short_message),
+        S("firstTimestamp", now),
+        S("lastTimestamp", now),
+        N("count", 1),
+        MAP("source",
+            S("component", FIELD_MANAGER)));
+    text = doc_text(event);
+    request = kube_request_create(&kind, "v1", about->ns, text);
+    kube_client_send(events->client, &request, NULL, sent, NULL);
+}
+
+static void flush(evutil_socket_t fd, short what, void *context)
+{
+    struct events *events = context;
+    void *value;
+
+    (void)fd, (void)what;
+    for (size_t i = 0; map_next(events->gathered, &i, NULL, &value);) {
+        const struct gathered *g = value;
+        if (g->count > SINGLE_MOST) {
+            _cleanup_free_ char *message = str_printf("%zu objects, among them %s", g->count, g->messages[0]);
+            send_event(events, g, message);
+            continue;
+        }
+        for (size_t k = 0; k < g->count; k++)
+            send_event(events, g, g->messages[k]);
+    }
+    map_clear(events->gathered);
+}
+
+struct events *events_new(struct event_base *loop, struct kube_client *client)
+{
+    struct events *events = NEW(struct events);
+
+    events->client = client;
+    events->timer = evtimer_new(loop, flush, events);
+    events->gathered = map_new(gathered_free);
+    events->warned = map_new(free);
+    return events;
+}
+
+void events_free(struct events *events)
+{
+    if (!events)
+        return;
+    event_free(events->timer);
+    map_free(events->gathered);
+    map_free(events->warned);
+    subject_release(&events->subject);
+    free(events);
+}
+
+static void set_subject(struct events *events, const struct event_subject *subject)
+{
+    struct subject *s = &events->subject;
+
+    if (str_eq(s->uid, subject->uid))
+        return;
+    if (map_len(events->gathered))
+        flush(-1, 0, events);
+    str_replace(&s->api_version, subject->api_version);
+    str_replace(&s->kind, subject->kind);
+    str_replace(&s->ns, subject->ns);
+    str_replace(&s->name, subject->name);
+    str_replace(&s->uid, subject->uid);
+}
+
+static bool told_lately(struct events *events, const char *text)
+{
+    msec_t now = clock_now_monotonic(), *when;
+    const char *key;
+    void *value;
+
+    for (size_t i = 0; map_next(events->warned, &i, &key, &value);)
+        if (now - *(msec_t *)value > WARNING_AGAIN)
+            map_remove(events->warned, key);
+    if (map_has(events->warned, text))
+        return true;
+    when = NEW(msec_t);
+    *when = now;
+    map_put(events->warned, text, when);
+    return false;
+}
+
+void events_note(struct events *events, const struct event_subject *subject, const char *reason, bool warning,
+                 const char *object, const char *text)
+{
+    static const struct timeval delay = {.tv_usec = GATHER_MS * 1000};
+    _cleanup_free_ char *message = str_printf("%s: %s", object, text);
+    struct gathered *g;
+
+    if (warning && told_lately(events, message))
+        return;
+    set_subject(events, subject);
+    g = map_get(events->gathered, reason);
+    if (!g) {
+        g = NEW(struct gathered);
+        g->reason = str_dup(reason);
+        g->warning = warning;
+        map_put(events->gathered, reason, g);
+    }
+    if (g->count < SINGLE_MOST)
+        g->messages[g->count] = TAKE_PTR(message);
+    g->count++;
+    if (!evtimer_pending(events->timer, NULL))
+        evtimer_add(events->timer, &delay);
+}

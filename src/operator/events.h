@@ -1,0 +1,34 @@
+/*
+ * Kubernetes Events on a resource: what was created, changed, healed, refused.
+ *
+ * Notes of one moment are gathered: a few become an Event each, many of one meaning
+ * become one Event with their number. The same refusal is told again only after
+ * a while. Events are told once and not repeated when the server does not take them.
+ */
+#ifndef OPERATOR_EVENTS_H
+#define OPERATOR_EVENTS_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "kube/client.h"
+#include "kube/queue.h"
+
+struct events;
+
+struct events *events_new(struct event_base *loop, struct kube_client *client);
+void events_free(struct events *events);
+
+/* Whom the Events are about; strings are copied. */
+struct event_subject {
+    const char *api_version, *kind, *ns, *name, *uid;
+};
+
+/*
+ * `reason` is one word ("Healed"), `object` the object's key, `text` why. A `warning` is told as such and not
+ * repeated while its text stays the same.
+ */
+void events_note(struct events *events, const struct event_subject *subject, const char *reason, bool warning,
+                 const char *object, const char *text);
+
+#endif

@@ -1,0 +1,168 @@
+#include "operator/manifests.h"
+
+#include "api/crd.h"
+#include "json/build.h"
+#include "operator/rights.h"
+
+#define NAME "istio-operator-controller-manager"
+#define ROLE "istio-operator-manager"
+#define PORT 8080
+#define NOBODY 65534
+
+static json_t *labels(void)
+{
+    return OBJECT(
+        S("app", "istio-operator"),
+        S("control-plane", "controller-manager"));
+}
+
+static json_t *namespace(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Namespace"),
+        MAP("metadata",
+            S("name", o->ns)));
+}
+
+static json_t *service_account(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "ServiceAccount"),
+        MAP("metadata",
+            S("name", NAME),
+            S("namespace", o->ns),
+            V("labels", labels())));
+}
+
+static json_t *cluster_role(void)
+{
+    return OBJECT(
+        S("apiVersion", "rbac.authorization.k8s.io/v1"),
+        S("kind", "ClusterRole"),
+        MAP("metadata",
+            S("name", ROLE),
+            V("labels", labels())),
+        V("rules", rights_rules()));
+}
+
+static json_t *cluster_role_binding(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "rbac.authorization.k8s.io/v1"),
+        S("kind", "ClusterRoleBinding"),
+        MAP("metadata",
+            S("name", ROLE),
+            V("labels", labels())),
+        MAP("roleRef",
+            S("apiGroup", "rbac.authorization.k8s.io"),
+            S("kind", "ClusterRole"),
+            S("name", ROLE)),
+        SEQ("subjects",
+            ITEM(
+                S("kind", "ServiceAccount"),
+                S("name", NAME),
+                S("namespace", o->ns))));
+}
+
+static json_t *service(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Service"),
+        MAP("metadata",
+            S("name", NAME),
+            S("namespace", o->ns),
+            V("labels", labels())),
+        MAP("spec",
+            V("selector", labels()),
+            SEQ("ports",
+                ITEM(
+                    S("name", "http-metrics"),
+                    N("port", PORT),
+                    S("targetPort", "metrics")))));
+}
+
+static json_t *probe(const char *path)
+{
+    return OBJECT(
+        MAP("httpGet",
+            S("path", path),
+            S("port", "metrics")),
+        N("periodSeconds", 5));
+}
+
+static json_t *manager(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("name", "manager"),
+        S("image", o->image),
+        STRINGS("args", "run", "--metrics-addr", ":8080"),
+        SEQ("ports",
+            ITEM(
+                S("name", "metrics"),
+                N("containerPort", PORT))),
+        V("livenessProbe", probe("/healthz")),
+        V("readinessProbe", probe("/readyz")),
+        MAP("resources",
+            MAP("requests",
+                S("cpu", "10m"),
+                S("memory", "16Mi")),
+            MAP("limits",
+                S("memory", "128Mi"))),
+        MAP("securityContext",
+            B("allowPrivilegeEscalation", false),
+            B("readOnlyRootFilesystem", true),
+            MAP("capabilities",
+                STRINGS("drop", "ALL"))));
+}
+
+static json_t *stateful_set(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "apps/v1"),
+        S("kind", "StatefulSet"),
+        MAP("metadata",
+            S("name", NAME),
+            S("namespace", o->ns),
+            V("labels", labels())),
+        MAP("spec",
+            N("replicas", 1),
+            S("serviceName", NAME),
+            MAP("selector",
+                V("matchLabels", labels())),
+            MAP("template",
+                MAP("metadata",
+                    V("labels", labels()),
+                    MAP("annotations",
+                        S("sidecar.istio.io/inject", "false"))),
+                MAP("spec",
+                    S("serviceAccountName", NAME),
+                    N("terminationGracePeriodSeconds", 10),
+                    MAP("securityContext",
+                        B("runAsNonRoot", true),
+                        N("runAsUser", NOBODY),
+                        N("runAsGroup", NOBODY),
+                        MAP("seccompProfile",
+                            S("type", "RuntimeDefault"))),
+                    SEQ("containers",
+                        ITEM_V(manager(o)))))));
+}
+
+json_t *manifests_crds(void)
+{
+    return ARRAY(ITEM_V(api_crd(&api_resource_istio, "v1")));
+}
+
+json_t *manifests_all(const struct manifest_options *o)
+{
+    return ARRAY(
+        ROWS(manifests_crds()),
+        ITEM_V(namespace(o)),
+        ITEM_V(service_account(o)),
+        ITEM_V(cluster_role()),
+        ITEM_V(cluster_role_binding(o)),
+        ITEM_V(service(o)),
+        ITEM_V(stateful_set(o)));
+}

@@ -1,0 +1,15 @@
+/*
+ * Metrics of a controller in Prometheus' text format. One table makes the output and
+ * the documentation of it.
+ */
+#ifndef OPERATOR_METRICS_H
+#define OPERATOR_METRICS_H
+
+#include "base/buf.h"
+#include "operator/controller.h"
+
+void metrics_print(struct controller *c, struct buf *out);
+/* The table of metrics in Markdown. */
+void metrics_document(struct buf *out);
+
+#endif

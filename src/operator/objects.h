@@ -1,0 +1,21 @@
+/*
+ * Wanted objects against observed ones: the part of the planner that creates,
+ * changes and removes. Pure.
+ */
+#ifndef OPERATOR_OBJECTS_H
+#define OPERATOR_OBJECTS_H
+
+#include "operator/plan.h"
+
+struct objects_input {
+    const struct plan_input *plan;
+    const struct wanted_set *wanted; /* NULL: nothing is wanted, all that is ours goes */
+    const char *owner_uid;
+    bool settled;     /* all of this spec was in place before: what is missing was deleted by somebody */
+    bool remove_crds; /* CustomResourceDefinitions go as well where nothing is wanted */
+};
+
+/* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still there. */
+size_t objects_plan(const struct objects_input *in, struct plan *plan);
+
+#endif

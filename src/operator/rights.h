@@ -1,0 +1,14 @@
+/*
+ * The rights that the operator needs, made from the tables: what it does with each kind,
+ * and the rights that it hands on, because Kubernetes lets nobody grant what they do not have
+ * ("Privilege escalation prevention" in the RBAC documentation). Pure.
+ */
+#ifndef OPERATOR_RIGHTS_H
+#define OPERATOR_RIGHTS_H
+
+#include <jansson.h>
+
+/* Rules of a ClusterRole, in a stable order; owned by the caller. */
+json_t *rights_rules(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* What the resource's status says (its fields and words: api/status.h). Pure. */
+#ifndef OPERATOR_STATUS_H
+#define OPERATOR_STATUS_H
+
+#include "operator/rollout.h"
+
+/* Everything that the status is made from. */
+struct status_facts {
+    msec_t now;
+    const json_t *resource;          /* as observed, with its status so far */
+    const char *version;             /* of Istio; NULL where the resource is not valid */
+    const struct rollouts *rollouts; /* NULL where the resource is not valid */
+    size_t drift, ignored, leftovers;
+    bool paused, deleting;
+    const struct plan *withheld;     /* what is not done because the resource is paused; may be NULL */
+    const struct err *refused;       /* why the resource cannot be reconciled at all; NULL where it can */
+    const struct plan_failure *failures;
+    size_t failure_count;
+    const char *notice;              /* something to say though all is well; may be NULL or "" */
+};
+
+/* The whole status; owned by the caller. */
+json_t *status_build(const struct status_facts *facts);
+
+#endif

@@ -1,0 +1,129 @@
+#include "operator/wanted.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+
+char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return ns ? str_printf("%s/%s/%s", kind->kind, ns, name) : str_printf("%s/%s", kind->kind, name);
+}
+
+void wanted_versions(const struct kube_server *server, const char **ret_versions)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+        ret_versions[i] = kind->custom ? kind->versions[0].name : kube_server_version(server, kind);
+    }
+}
+
+#define PROBLEMS_SEPARATOR "; "
+
+/* The releases that this operator knows, as the validation wants them. */
+static struct api_release *known_releases(size_t *ret_count)
+{
+    struct api_release *known;
+    size_t n = 0;
+
+    while (mesh_releases[n].version)
+        n++;
+    known = NEW_ARRAY(struct api_release, n);
+    for (size_t i = 0; i < n; i++)
+        known[i] = (struct api_release){mesh_releases[i].version, mesh_releases[i].kubernetes_min,
+                                        mesh_releases[i].kubernetes_max};
+    *ret_count = n;
+    return known;
+}
+
+static int parse(const json_t *resource, int minor, struct istio_spec *ret, struct buf *ret_warnings, struct err *e)
+{
+    size_t release_count;
+    _cleanup_free_ struct api_release *releases = known_releases(&release_count);
+    const struct api_context context = {
+        .releases = releases, .release_count = release_count, .kubernetes_minor = minor};
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (istio_parse(resource, &context, ret, &problems) < 0) {
+        problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &text);
+        return err_set(e, ERR_INVALID, "%s", buf_str(&text));
+    }
+    if (ret_warnings)
+        problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, ret_warnings);
+    return 0;
+}
+
+static void add(struct wanted_set *set, const struct mesh_object *object)
+{
+    struct wanted *w;
+
+    ARRAY_RESERVE_ONE(set->items, set->len, set->cap);
+    w = &set->items[set->len++];
+    *w = (struct wanted){
+        .kind = object->kind,
+        .foreign = object->foreign,
+        .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
+        .name = str_dup(doc_string(object->object, "metadata", "name")),
+        .text = doc_text(object->object),
+    };
+    w->hash = str_hash(w->text, strlen(w->text)) | 1;
+}
+
+int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
+                 struct buf *ret_warnings, struct err *e)
+{
+    _cleanup_wanted_ struct wanted_set *set = NEW(struct wanted_set);
+    struct mesh_objects objects = {0};
+    struct mark_owner owner = {
+        .api_version = API_GROUP_VERSION,
+        .kind = "Istio",
+        .ns = doc_string(resource, "metadata", "namespace"),
+        .name = doc_string(resource, "metadata", "name"),
+        .uid = doc_string(resource, "metadata", "uid"),
+    };
+    struct mesh_env env = {.spec = &set->spec, .ns = owner.ns, .versions = versions};
+
+    if (parse(resource, minor, &set->spec, ret_warnings, e) < 0)
+        return -1;
+    env.release = set->release = mesh_release_find(set->spec.version);
+
+    mesh_render(&env, &objects);
+    for (size_t i = 0; i < objects.len; i++) {
+        if (owner.uid) /* a file that was never in a cluster has none */
+            mark_wanted(objects.items[i].object, objects.items[i].kind, &owner);
+        add(set, &objects.items[i]);
+    }
+    mesh_objects_release(&objects);
+
+    set->index = map_new(NULL);
+    for (size_t i = 0; i < set->len; i++) {
+        _cleanup_free_ char *key = object_key(set->items[i].kind, set->items[i].ns, set->items[i].name);
+        map_put(set->index, key, &set->items[i]);
+    }
+    *ret = TAKE_PTR(set);
+    return 0;
+}
+
+void wanted_free(struct wanted_set *set)
+{
+    if (!set)
+        return;
+    istio_spec_release(&set->spec);
+    for (size_t i = 0; i < set->len; i++) {
+        free(set->items[i].ns);
+        free(set->items[i].name);
+        free(set->items[i].text);
+    }
+    free(set->items);
+    map_free(set->index);
+    free(set);
+}
+
+bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    _cleanup_free_ char *key = object_key(kind, ns, name);
+
+    return map_has(set->index, key);
+}

@@ -1,0 +1,57 @@
+/*
+ * What a resource asks for, ready to be compared: every object of the mesh with
+ * our marks on it, as text.
+ *
+ * Pure. A set depends on the resource, on the versions that the server speaks and
+ * on nothing else, so it is kept for as long as those stay the same.
+ */
+#ifndef OPERATOR_WANTED_H
+#define OPERATOR_WANTED_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "api/istio.h"
+#include "base/map.h"
+#include "kube/cluster.h"
+#include "mesh/mesh.h"
+
+/* One object as the resource asks for it. All strings are owned. */
+struct wanted {
+    const struct kube_kind *kind;
+    char *ns; /* NULL: cluster-scoped */
+    char *name;
+    char *text;    /* compact JSON with our marks */
+    uint64_t hash; /* of the text; never 0 */
+    const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
+};
+
+struct wanted_set {
+    struct istio_spec spec;
+    const struct mesh_release *release;
+    struct wanted *items;
+    size_t len, cap;
+    struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */
+};
+
+/*
+ * From the custom resource. ERR_INVALID lists every problem with its field. `minor` is that of Kubernetes 1.x. Warnings of the validation are appended to `ret_warnings` (may be NULL).
+ */
+int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
+                 struct buf *ret_warnings, struct err *e);
+void wanted_free(struct wanted_set *set);
+DEFINE_CLEANUP(struct wanted_set *, wanted_free)
+#define _cleanup_wanted_ _cleanup_(wanted_free_p)
+
+bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name);
+
+/* "Kind/namespace/name", the key of an object in maps and the name of it for people. Owned by the caller. */
+char *object_key(const struct kube_kind *kind, const char *ns, const char *name);
+
+/*
+ * The versions to render with: what the server serves, and for kinds that come with a definition of ours the
+ * version of that definition, served already or not. `ret_versions` has a place for each row of mesh_kinds.
+ */
+void wanted_versions(const struct kube_server *server, const char **ret_versions);
+
+#endif
