@@ -55,13 +55,14 @@ enum kube_config_trust { KUBE_CONFIG_LOCAL, KUBE_CONFIG_FOREIGN };
  */
 int kube_config_load(const char *path, const char *context, struct kube_config **ret, struct err *e);
 /* One document in memory; `name` is its name for messages. */
-int kube_config_parse(const char *name, const char *text, size_t len, const char *context,
-                      enum kube_config_trust trust, struct kube_config **ret, struct err *e);
+int kube_config_parse(const char *name, const char *text, size_t len, const char *context, enum kube_config_trust trust,
+                      struct kube_config **ret, struct err *e);
 /* Inside a Pod. ERR_NOT_FOUND where this process does not run in one. */
 int kube_config_in_cluster(struct kube_config **ret, struct err *e);
 /* A named kubeconfig if `path` is given, else KUBECONFIG, else in-cluster, else ~/.kube/config. */
 int kube_config_default(const char *path, const char *context, struct kube_config **ret, struct err *e);
 
+struct kube_config *kube_config_copy(const struct kube_config *c);
 void kube_config_free(struct kube_config *c);
 DEFINE_CLEANUP(struct kube_config *, kube_config_free)
 #define _cleanup_kube_config_ _cleanup_(kube_config_free_p)

@@ -1,0 +1,492 @@
+#include "kube/client.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "kube/client_impl.h"
+#include "kube/config_secret.h"
+
+enum { MAX_BODY = 64 * 1024 * 1024 };
+static const msec_t DEFAULT_TIMEOUT = SECONDS(30), DEFAULT_CONNECT_TIMEOUT = SECONDS(10);
+
+static void start(struct kube_call *call);
+
+static struct kube_call_list *list_of(struct kube_call *call)
+{
+    switch (call->state) {
+    case CALL_WAITING:
+        return &call->client->waiting;
+    case CALL_RUNNING:
+        return &call->client->running;
+    case CALL_ENDED:
+        return &call->client->ended;
+    default:
+        return NULL;
+    }
+}
+
+static void move(struct kube_call *call, __typeof__(((struct kube_call *)0)->state) state)
+{
+    if (list_of(call))
+        TAILQ_REMOVE(list_of(call), call, link);
+    call->state = state;
+    if (list_of(call))
+        TAILQ_INSERT_TAIL(list_of(call), call, link);
+}
+
+static void set_fed(struct kube_call *call, bool fed)
+{
+    if (call->fed == fed)
+        return;
+    call->fed = fed;
+    if (fed)
+        TAILQ_INSERT_TAIL(&call->client->fed, call, fed_link);
+    else
+        TAILQ_REMOVE(&call->client->fed, call, fed_link);
+}
+
+static void drop_body(struct kube_call *call)
+{
+    if (call->request.secret)
+        buf_release_secret(&call->body);
+    else
+        buf_release(&call->body);
+}
+
+static void stop(struct kube_call *call)
+{
+    kube_transport_stop(call);
+    set_fed(call, false);
+    if (call->deadline)
+        event_del(call->deadline);
+}
+
+static void call_free(struct kube_call *call)
+{
+    stop(call);
+    move(call, CALL_OVER);
+    if (call->deadline)
+        event_free(call->deadline);
+    drop_body(call);
+    kube_credentials_unref(call->credentials);
+    kube_request_release(&call->request);
+    free(call->content_type);
+    free(call->failure);
+    free(call);
+}
+
+/* The call is over with `e`; its owner hears of it from the loop. */
+static void end(struct kube_call *call, const struct err *e)
+{
+    stop(call);
+    free(call->failure);
+    call->failure = mem_dup(e, sizeof(*e));
+    move(call, CALL_ENDED);
+    event_active(call->client->deferred, EV_TIMEOUT, 0);
+}
+
+static msec_t call_timeout(const struct kube_call *call)
+{
+    return call->request.timeout ? call->request.timeout : call->client->options.timeout;
+}
+
+static void arm(struct kube_call *call, msec_t ms)
+{
+    event_add(call->deadline, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+}
+
+/* Data moves only last_heard, not the timer: what is left of the time is looked at when the timer runs out. */
+static void on_deadline(evutil_socket_t fd, short what, void *context)
+{
+    struct kube_call *call = context;
+    msec_t timeout = call_timeout(call), left = call->last_heard + timeout - clock_now_monotonic();
+    char name[256];
+    struct err e;
+
+    (void)fd;
+    (void)what;
+    if (left > 0) {
+        arm(call, left);
+        return;
+    }
+    kube_call_name(call, name, sizeof(name));
+    err_set(&e, ERR_TIMEOUT, "%s from %s within %.1f s (%s)", call->data ? "nothing heard" : "no whole answer",
+            call->client->config->server, (double)timeout / 1000, name);
+    end(call, &e);
+}
+
+static void start_transfer(struct kube_call *call)
+{
+    struct err e;
+
+    if (kube_transport_start(call, &e) < 0) {
+        end(call, &e);
+        return;
+    }
+    move(call, CALL_RUNNING);
+    call->last_heard = clock_now_monotonic();
+    arm(call, call_timeout(call));
+}
+
+static void start(struct kube_call *call)
+{
+    struct err e;
+    int r;
+
+    kube_credentials_unref(TAKE_PTR(call->credentials));
+    r = kube_auth_get(call->client->auth, &call->credentials, &e);
+    if (r < 0)
+        end(call, &e);
+    else if (r == 0)
+        move(call, CALL_WAITING);
+    else
+        start_transfer(call);
+}
+
+static void on_credentials(void *context)
+{
+    struct kube_client *c = context;
+    struct kube_call_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+    struct kube_call *call;
+
+    TAILQ_CONCAT(&waiting, &c->waiting, link);
+    while ((call = TAILQ_FIRST(&waiting))) {
+        TAILQ_REMOVE(&waiting, call, link);
+        call->state = CALL_OVER; /* in no list, until start() puts it into one */
+        start(call);
+    }
+}
+
+static int status_of(const struct kube_call *call)
+{
+    long status = 0;
+
+    if (call->easy)
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+int kube_call_receive(struct kube_call *call, const char *data, size_t len)
+{
+    struct kube_client *c = call->client;
+    int status = status_of(call);
+
+    c->stats.bytes_received += len;
+    call->body.limit = c->options.max_body;
+    if (buf_add(&call->body, data, len) < 0) {
+        char name[256];
+        kube_call_name(call, name, sizeof(name));
+        call->failure = NEW(struct err);
+        return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
+                       c->options.max_body, name);
+    }
+    if (!call->data)
+        return 0;
+    call->last_heard = clock_now_monotonic();
+    if (status >= 200 && status < 300)
+        set_fed(call, true);
+    return 0;
+}
+
+/* False if the call is gone. */
+static bool hand_out(struct kube_call *call)
+{
+    struct kube_client *c = call->client;
+    struct buf part = call->body;
+    int r;
+
+    if (!call->fed)
+        return true;
+    set_fed(call, false);
+    call->body = (struct buf)BUF_INIT;
+    call->in_callback = true;
+    r = call->data(call->context, part.data, part.len);
+    call->in_callback = false;
+    if (call->request.secret)
+        buf_release_secret(&part);
+    else
+        buf_release(&part);
+    if (c->freed)
+        return false;
+    if (call->cancelled) {
+        call_free(call);
+        return false;
+    }
+    if (r < 0) {
+        struct err e;
+        err_set(&e, ERR_CANCELLED, "ended by its reader");
+        end(call, &e);
+        return false;
+    }
+    return true;
+}
+
+static void count_latency(struct kube_client_stats *stats, int64_t usec)
+{
+    static const int bounds[] = {5, 10, 25, 50, 100, 250, 1000};
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(bounds) && usec > INT64_C(1000) * bounds[i])
+        i++;
+    stats->latency_buckets[i]++;
+    stats->latency_count++;
+    stats->latency_usec_sum += (uint64_t)usec;
+}
+
+/* Tells the owner; the call is gone afterwards. */
+static void finish(struct kube_call *call, const struct kube_response *response, const struct err *e)
+{
+    struct kube_client *c = call->client;
+
+    if (e)
+        c->stats.errors++;
+    if (!call->data)
+        count_latency(&c->stats, clock_now_usec() - call->sent);
+    stop(call);
+    move(call, CALL_OVER);
+    call->in_callback = true;
+    call->done(call->context, response, e);
+    call_free(call);
+}
+
+static bool try_again(struct kube_call *call, int status)
+{
+    if (status != 401 || call->retried || !kube_auth_rejected(call->client->auth, call->credentials))
+        return false;
+    call->retried = true;
+    stop(call);
+    drop_body(call);
+    start(call);
+    return true;
+}
+
+static void transfer_over(struct kube_call *call, CURLcode code)
+{
+    struct kube_response r = {.status = status_of(call)};
+    struct err e;
+
+    if (!hand_out(call))
+        return;
+    if (call->failure) {
+        finish(call, NULL, call->failure);
+        return;
+    }
+    if (code != CURLE_OK) {
+        kube_error_of_transfer(call, code, &e);
+        finish(call, NULL, &e);
+        return;
+    }
+    if (try_again(call, r.status))
+        return;
+    r.body = buf_str(&call->body);
+    r.body_len = call->body.len;
+    if (r.status < 300) {
+        finish(call, &r, NULL);
+        return;
+    }
+    kube_error_of_answer(call, &r, &e);
+    finish(call, &r, &e);
+}
+
+/* What ends while these are told waits for the loop's next turn, so that a turn ends. */
+static void tell_ended(struct kube_client *c)
+{
+    struct kube_call *call;
+    size_t count = 0;
+
+    TAILQ_FOREACH(call, &c->ended, link)
+    count++;
+    while (count-- && !c->freed && (call = TAILQ_FIRST(&c->ended)))
+        finish(call, NULL, call->failure);
+}
+
+static void destroy(struct kube_client *c)
+{
+    struct kube_call_list *lists[] = {&c->waiting, &c->running, &c->ended};
+    struct kube_call *call;
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        while ((call = TAILQ_FIRST(lists[i])))
+            call_free(call);
+    kube_transport_release(c);
+    kube_auth_free(c->auth);
+    if (c->deferred)
+        event_free(c->deferred);
+    kube_config_free(c->config);
+    free(c);
+}
+
+void kube_client_dispatch(struct kube_client *c)
+{
+    struct kube_call *call;
+    CURLcode code;
+
+    c->dispatching = true;
+    while (!c->freed && (call = TAILQ_FIRST(&c->fed)))
+        hand_out(call);
+    while (!c->freed && (call = kube_transport_next_done(c, &code)))
+        transfer_over(call, code);
+    c->dispatching = false;
+    if (c->freed)
+        destroy(c);
+}
+
+static void on_deferred(evutil_socket_t fd, short what, void *context)
+{
+    struct kube_client *c = context;
+
+    (void)fd;
+    (void)what;
+    c->dispatching = true;
+    tell_ended(c);
+    c->dispatching = false;
+    if (c->freed)
+        destroy(c);
+}
+
+/* Files with certificates and keys are read once, here. */
+static int read_files(struct kube_config *config, struct err *e)
+{
+    if (!config->ca_pem && config->ca_file && kube_pem_read(config->ca_file, &config->ca_pem, e) < 0)
+        return err_wrap(e, "certificate-authority of %s", config->source);
+    if (!config->client_cert_pem && config->client_cert_file &&
+        kube_pem_read(config->client_cert_file, &config->client_cert_pem, e) < 0)
+        return err_wrap(e, "client-certificate of %s", config->source);
+    if (!config->client_key_pem && config->client_key_file &&
+        kube_pem_read(config->client_key_file, &config->client_key_pem, e) < 0)
+        return err_wrap(e, "client-key of %s", config->source);
+    if (config->ca_pem && kube_pem_check_certs(config->ca_pem, e) < 0)
+        return err_wrap(e, "certificate-authority of %s", config->source);
+    if (config->client_cert_pem && kube_pem_check_pair(config->client_cert_pem, config->client_key_pem, e) < 0)
+        return err_wrap(e, "client-certificate of %s", config->source);
+    return 0;
+}
+
+static int client_init(struct kube_client *c, struct err *e)
+{
+    if (read_files(c->config, e) < 0)
+        return -1;
+    c->deferred = event_new(c->loop, -1, 0, on_deferred, c);
+    if (!c->deferred)
+        return err_set(e, ERR_INTERNAL, "libevent takes no more events");
+    if (kube_auth_new(c->loop, c->config, on_credentials, c, &c->auth, e) < 0)
+        return -1;
+    return kube_transport_init(c, e);
+}
+
+int kube_client_new(struct event_base *loop, const struct kube_config *config,
+                    const struct kube_client_options *options, struct kube_client **ret, struct err *e)
+{
+    struct kube_client *c = NEW(struct kube_client);
+
+    c->loop = loop;
+    c->config = kube_config_copy(config);
+    if (options)
+        c->options = *options;
+    if (!c->options.max_body)
+        c->options.max_body = MAX_BODY;
+    if (!c->options.timeout)
+        c->options.timeout = DEFAULT_TIMEOUT;
+    if (!c->options.connect_timeout)
+        c->options.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+    TAILQ_INIT(&c->waiting);
+    TAILQ_INIT(&c->running);
+    TAILQ_INIT(&c->ended);
+    TAILQ_INIT(&c->fed);
+    if (client_init(c, e) < 0) {
+        destroy(c);
+        return -1;
+    }
+    *ret = c;
+    return 0;
+}
+
+void kube_client_free(struct kube_client *c)
+{
+    if (!c)
+        return;
+    c->freed = true;
+    if (!c->dispatching)
+        destroy(c);
+}
+
+struct kube_call *kube_client_send(struct kube_client *c, struct kube_request *request, kube_data_fn data,
+                                   kube_done_fn done, void *context)
+{
+    struct kube_call *call = NEW(struct kube_call);
+
+    call->client = c;
+    call->request = *request;
+    *request = (struct kube_request){0};
+    call->data = data;
+    call->done = done;
+    call->context = context;
+    call->state = CALL_OVER;
+    call->deadline = evtimer_new(c->loop, on_deadline, call);
+    call->sent = clock_now_usec();
+    c->stats.requests++;
+    start(call);
+    return call;
+}
+
+void kube_call_cancel(struct kube_call *call)
+{
+    if (!call)
+        return;
+    if (call->in_callback)
+        call->cancelled = true;
+    else
+        call_free(call);
+}
+
+const struct kube_client_stats *kube_client_stats(const struct kube_client *c)
+{
+    return &c->stats;
+}
+
+struct wait {
+    struct event_base *loop;
+    bool over;
+    struct buf *body;
+    int status;
+    struct err *e;
+    int r;
+};
+
+static void wait_done(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct wait *w = context;
+
+    w->over = true;
+    if (response) {
+        w->status = response->status;
+        buf_add(w->body, response->body, response->body_len);
+    }
+    if (e) {
+        w->r = -1;
+        if (w->e)
+            *w->e = *e;
+    }
+}
+
+int kube_client_wait(struct kube_client *c, struct kube_request *request, struct buf *ret_body, int *ret_status,
+                     struct err *e)
+{
+    struct buf body = BUF_INIT;
+    struct wait w = {.body = &body, .e = e};
+    struct kube_call *call = kube_client_send(c, request, NULL, wait_done, &w);
+
+    while (!w.over)
+        if (event_base_loop(c->loop, EVLOOP_ONCE) < 0 || event_base_got_exit(c->loop) || event_base_got_break(c->loop))
+            break;
+    if (!w.over) {
+        kube_call_cancel(call);
+        w.r = err_set(e, ERR_CANCELLED, "interrupted");
+    }
+    if (ret_status)
+        *ret_status = w.status;
+    if (ret_body)
+        buf_add(ret_body, body.data, body.len);
+    buf_release_secret(&body);
+    return w.r;
+}

@@ -1,0 +1,336 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/str.h"
+#include "kube/client_impl.h"
+
+/*
+ * A peer that is gone without a word is noticed by the kernel, for all streams of a connection at once: unanswered
+ * data after USER_TIMEOUT, an idle connection after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL.
+ */
+enum { USER_TIMEOUT_MS = 20000, KEEP_IDLE_S = 20, KEEP_INTERVAL_S = 5, KEEP_COUNT = 3 };
+
+/* libcurl's own limit of streams is 100; the server's (250 of a kube-apiserver) is the one that counts. */
+enum { STREAMS_MAX = 1000 };
+
+/* Only a server without HTTP/2 needs more than one: one a watch and one a request under way. */
+enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
+
+/* Every open transfer holds a receive buffer: small, because most of them are watches that say nothing. */
+enum { RECEIVE_BUFFER = 16384, UPLOAD_BUFFER = 16384 };
+
+static void act(struct kube_client *c, curl_socket_t fd, int flags)
+{
+    int running;
+
+    curl_multi_socket_action(c->multi, fd, flags, &running);
+    kube_client_dispatch(c);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *context)
+{
+    act(context, fd, (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    act(context, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* libcurl says what it waits for on a socket. The event of a socket is kept with libcurl, as the socket's own. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
+{
+    struct kube_client *c = context;
+    struct event *event = socket_context;
+    short flags = EV_PERSIST;
+
+    (void)easy;
+    if (event)
+        event_free(event);
+    if (what == CURL_POLL_REMOVE) {
+        curl_multi_assign(c->multi, fd, NULL);
+        return 0;
+    }
+    flags |= what & CURL_POLL_IN ? EV_READ : 0;
+    flags |= what & CURL_POLL_OUT ? EV_WRITE : 0;
+    event = event_new(c->loop, fd, flags, on_socket, c);
+    event_add(event, NULL);
+    curl_multi_assign(c->multi, fd, event);
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long ms, void *context)
+{
+    struct kube_client *c = context;
+
+    (void)multi;
+    if (ms < 0)
+        return event_del(c->timer);
+    return event_add(c->timer, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
+}
+
+static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    struct kube_client *c = context;
+    const struct {
+        int level, name, value;
+    } options[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+    };
+
+    (void)purpose;
+    c->stats.connections++;
+    /* Without these options the connection works as well, and a dead peer is noticed by time-outs. */
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    /* A child process (an exec plugin) must not hold it. */
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
+}
+
+static size_t receive(char *data, size_t size, size_t count, void *context)
+{
+    return kube_call_receive(context, data, size * count) < 0 ? 0 : size * count;
+}
+
+static bool is_loopback(const char *host)
+{
+    return str_eq(host, "localhost") || str_starts(host, "127.") || str_eq(host, "[::1]");
+}
+
+/*
+ * Where the name in the certificate is not the server's address, the URL carries the name (it is what libcurl asks for
+ * and checks), and the connection is directed to the address. The server still reads its own address as its name.
+ */
+static int set_server_name(struct kube_client *c, CURLU *url, const char *host, const char *port, struct err *e)
+{
+    const char *name = c->config->tls_server_name;
+    _cleanup_free_ char *bracketed = strchr(name, ':') && *name != '[' ? str_printf("[%s]", name) : str_dup(name);
+    _cleanup_free_ char *connect_to = str_printf("%s:%s:%s:%s", bracketed, port, host, port);
+
+    if (curl_url_set(url, CURLUPART_HOST, bracketed, 0) != CURLUE_OK)
+        return err_set(e, ERR_INVALID, "tls-server-name \"%s\" is no host name", name);
+    c->connect_to = curl_slist_append(NULL, connect_to);
+    c->host_header = str_printf("Host: %s:%s", host, port);
+    return 0;
+}
+
+static int use_url(struct kube_client *c, CURLU *url, char **host, char **port, char **text, struct err *e)
+{
+    if (curl_url_set(url, CURLUPART_URL, c->config->server, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, host, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_PORT, port, CURLU_DEFAULT_PORT) != CURLUE_OK)
+        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", c->config->server);
+    if (c->config->tls_server_name && set_server_name(c, url, *host, *port, e) < 0)
+        return -1;
+    if (curl_url_get(url, CURLUPART_URL, text, 0) != CURLUE_OK)
+        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", c->config->server);
+    c->direct = is_loopback(*host);
+    c->base_url = str_dup(*text);
+    /* The parser ends a URL without a path in a slash; requests begin with one. */
+    for (size_t len = strlen(c->base_url); len && c->base_url[len - 1] == '/'; len--)
+        c->base_url[len - 1] = '\0';
+    return 0;
+}
+
+static int set_url(struct kube_client *c, struct err *e)
+{
+    char *host = NULL, *port = NULL, *text = NULL;
+    CURLU *url = curl_url();
+    int r = use_url(c, url, &host, &port, &text, e);
+
+    curl_free(host);
+    curl_free(port);
+    curl_free(text);
+    curl_url_cleanup(url);
+    return r;
+}
+
+int kube_transport_init(struct kube_client *c, struct err *e)
+{
+    static bool ready;
+
+    if (!ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    ready = true;
+    if (set_url(c, e) < 0)
+        return -1;
+    if (c->config->impersonate_user)
+        c->impersonate_header = str_printf("Impersonate-User: %s", c->config->impersonate_user);
+    c->timer = evtimer_new(c->loop, on_timer, c);
+    c->multi = curl_multi_init();
+    if (!c->timer || !c->multi)
+        return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(c->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_MAX);
+    curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS_MAX);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
+    return 0;
+}
+
+void kube_transport_release(struct kube_client *c)
+{
+    while (c->pool_len)
+        curl_easy_cleanup(c->pool[--c->pool_len]);
+    if (c->multi)
+        curl_multi_cleanup(c->multi);
+    if (c->timer)
+        event_free(c->timer);
+    curl_slist_free_all(c->connect_to);
+    free(c->base_url);
+    free(c->host_header);
+    free(c->impersonate_header);
+}
+
+static void set_blob(CURL *easy, CURLoption option, const char *text)
+{
+    struct curl_blob blob = {.data = (char *)text, .len = text ? strlen(text) : 0, .flags = CURL_BLOB_NOCOPY};
+
+    /* Not copied: the client and the call's credentials outlive the transfer. */
+    if (text)
+        curl_easy_setopt(easy, option, &blob);
+}
+
+static void set_tls(struct kube_call *call)
+{
+    const struct kube_config *config = call->client->config;
+    CURL *easy = call->easy;
+
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (config->ca_pem) { /* these authorities, and none of the system's beside them */
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem);
+    }
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, call->credentials->cert_pem);
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, call->credentials->key_pem);
+    if (config->insecure_skip_tls_verify) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static void set_connection(struct kube_call *call)
+{
+    struct kube_client *c = call->client;
+    CURL *easy = call->easy;
+
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
+    if (c->config->proxy_url)
+        curl_easy_setopt(easy, CURLOPT_PROXY, c->config->proxy_url);
+    else if (c->direct)
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+}
+
+static void set_headers(struct kube_call *call)
+{
+    struct kube_client *c = call->client;
+    const char *texts[CALL_HEADERS_MAX] = {
+        "Accept: application/json", "Expect:", /* libcurl would ask before it sends a large body, and wait */
+        call->content_type,         c->host_header, c->impersonate_header, call->credentials->authorization,
+    };
+    struct curl_slist **link = NULL;
+
+    for (size_t i = 0; i < CALL_HEADERS_MAX; i++) {
+        call->headers[i] = (struct curl_slist){.data = (char *)texts[i]};
+        if (!texts[i])
+            continue;
+        if (link)
+            *link = &call->headers[i];
+        link = &call->headers[i].next;
+    }
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void set_request(struct kube_call *call)
+{
+    const struct kube_request *r = &call->request;
+    _cleanup_free_ char *url = str_printf("%s%s", call->client->base_url, r->path);
+
+    curl_easy_setopt(call->easy, CURLOPT_URL, url);
+    curl_easy_setopt(call->easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(call->easy, CURLOPT_USERAGENT, KUBE_USER_AGENT);
+    if (r->body || r->method == KUBE_POST) {
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, str_or(r->body, ""));
+    }
+    if (r->method != KUBE_GET && r->method != KUBE_POST)
+        curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(r->method));
+    set_headers(call);
+    curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->curl_error);
+    curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
+}
+
+int kube_transport_start(struct kube_call *call, struct err *e)
+{
+    struct kube_client *c = call->client;
+
+    call->easy = c->pool_len ? c->pool[--c->pool_len] : curl_easy_init();
+    if (!call->easy)
+        return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    if (call->request.body && !call->content_type)
+        call->content_type = str_printf("Content-Type: %s", str_or(call->request.content_type, "application/json"));
+    call->curl_error[0] = '\0';
+    set_connection(call);
+    set_tls(call);
+    set_request(call);
+    if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
+        return err_set(e, ERR_INTERNAL, "libcurl takes no more transfers");
+    return 0;
+}
+
+void kube_transport_stop(struct kube_call *call)
+{
+    struct kube_client *c = call->client;
+
+    if (!call->easy)
+        return;
+    curl_multi_remove_handle(c->multi, call->easy);
+    if (c->pool_len < EASY_POOL_MAX) {
+        curl_easy_reset(call->easy);
+        c->pool[c->pool_len++] = call->easy;
+    } else {
+        curl_easy_cleanup(call->easy);
+    }
+    call->easy = NULL;
+}
+
+struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(c->multi, &left))) {
+        struct kube_call *call;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        *ret_code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        return call;
+    }
+    return NULL;
+}

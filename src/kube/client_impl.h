@@ -1,0 +1,112 @@
+/*
+ * What the parts of the client share. Nobody else includes this.
+ *
+ *   client.c         the life of a call; the only place that calls the owner back
+ *   client_curl.c    libcurl's multi interface on libevent's loop, options of a transfer
+ *   client_auth.c    credentials, and when they are read or made again
+ *   client_error.c   answers and failures into errors
+ *
+ * Nothing of the owner's runs while libcurl is on the stack: what arrives is kept until
+ * libcurl has returned, and kube_client_dispatch() hands it out. So an owner may send,
+ * cancel and free from any callback.
+ */
+#ifndef KUBE_CLIENT_IMPL_H
+#define KUBE_CLIENT_IMPL_H
+
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#include "kube/client.h"
+
+/* As whom a call goes. Counted: a call keeps those it was sent with. */
+struct kube_credentials {
+    unsigned refs;
+    char *authorization; /* "Authorization: ..."; secret; NULL: none */
+    char *cert_pem, *key_pem;
+};
+
+void kube_credentials_unref(struct kube_credentials *c);
+
+struct kube_auth;
+
+/* `ready` runs from the loop when credentials that somebody waits for are there, or will not come. */
+int kube_auth_new(struct event_base *loop, const struct kube_config *config, void (*ready)(void *context),
+                  void *context, struct kube_auth **ret, struct err *e);
+void kube_auth_free(struct kube_auth *a);
+/* 1: *ret holds a reference. 0: they are being made, `ready` will run. -1: there are none. */
+int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err *e);
+/* The server did not know `used`: whether there are others, or will be, to try it again with. */
+bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used);
+
+enum { CALL_HEADERS_MAX = 6, EASY_POOL_MAX = 8 };
+
+struct kube_call {
+    TAILQ_ENTRY(kube_call) link;     /* in client->waiting, running or ended */
+    TAILQ_ENTRY(kube_call) fed_link; /* in client->fed, while `fed` */
+    struct kube_client *client;
+    struct kube_request request;
+    kube_data_fn data;
+    kube_done_fn done;
+    void *context;
+    enum { CALL_WAITING, CALL_RUNNING, CALL_ENDED, CALL_OVER } state;
+    bool fed;         /* has data that its owner has not seen */
+    bool in_callback; /* its owner is on the stack */
+    bool cancelled;   /* by its owner, from inside its callback */
+    bool retried;     /* with other credentials */
+    CURL *easy;       /* while running */
+    struct kube_credentials *credentials;
+    struct curl_slist headers[CALL_HEADERS_MAX]; /* linked where they lie */
+    char *content_type;
+    struct buf body;
+    struct err *failure; /* known before or beside what libcurl says; may be NULL */
+    struct event *deadline;
+    int64_t sent;      /* clock_now_usec() */
+    msec_t last_heard; /* monotonic */
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+TAILQ_HEAD(kube_call_list, kube_call);
+
+struct kube_client {
+    struct event_base *loop;
+    struct kube_config *config;
+    struct kube_client_options options;
+    struct kube_client_stats stats;
+    struct kube_auth *auth;
+    struct kube_call_list waiting, running, ended, fed;
+    struct event *deferred; /* made active when `ended` got a call */
+    bool dispatching;
+    bool freed; /* from inside a callback: the memory goes when that returns */
+
+    CURLM *multi;
+    struct event *timer;
+    char *base_url;    /* what comes before a request's path */
+    char *host_header; /* where the URL's host is tls-server-name; else NULL */
+    struct curl_slist *connect_to;
+    char *impersonate_header;
+    bool direct; /* never through a proxy of the environment */
+    CURL *pool[EASY_POOL_MAX];
+    size_t pool_len;
+};
+
+/* Calls the owner for all that came. The client may be gone afterwards. */
+void kube_client_dispatch(struct kube_client *c);
+/* Part of an answer. Below zero: too much; the call has its failure. */
+int kube_call_receive(struct kube_call *call, const char *data, size_t len);
+
+int kube_transport_init(struct kube_client *c, struct err *e);
+void kube_transport_release(struct kube_client *c);
+int kube_transport_start(struct kube_call *call, struct err *e);
+/* Whether it had started or not. */
+void kube_transport_stop(struct kube_call *call);
+/* A call whose transfer is over and how it ended; NULL: none. */
+struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code);
+
+/* The answer's error; returns -1. `r` has status 300 or more. */
+int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, struct err *e);
+/* The error of a transfer without a whole answer; returns -1. */
+int kube_error_of_transfer(const struct kube_call *call, CURLcode code, struct err *e);
+/* "GET /api/v1/pods": without the query. */
+void kube_call_name(const struct kube_call *call, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Certificates, keys and tokens: read from files, and looked at early, so that a
+ * mistake is told where it was made and not as a failed handshake or request.
+ */
+#ifndef KUBE_CONFIG_SECRET_H
+#define KUBE_CONFIG_SECRET_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define KUBE_PEM_MAX_BYTES (1024 * 1024)
+#define KUBE_TOKEN_MAX_BYTES (64 * 1024)
+
+/* The text of a file with certificates, a key or a token, at most `max` bytes; owned by the caller, NUL-terminated. */
+int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *e);
+/* The same for PEM. */
+int kube_pem_read(const char *path, char **ret, struct err *e);
+
+/* At least one certificate, all of them whole. */
+int kube_pem_check_certs(const char *pem, struct err *e);
+/* A certificate and the private key that belongs to it; `key` may be NULL, which is an error. */
+int kube_pem_check_pair(const char *cert, const char *key, struct err *e);
+
+/* Not empty, and nothing in it that would end a header's line. */
+int kube_token_check(const char *token, struct err *e);
+/* A token's file without the white space around it; checked. The result is owned by the caller. */
+int kube_token_read(const char *path, char **ret, struct err *e);
+
+#endif
