@@ -13,20 +13,10 @@
 
 #include "kube/cache.h"
 #include "kube/client.h"
+#include "kube/discovery.h"
 #include "kube/queue.h"
 
 struct kube_cluster;
-
-/* The answers of a kind's row and the server's discovery, put together. */
-struct kube_server {
-    int major, minor;  /* of Kubernetes */
-    char *git_version; /* "v1.20.2" */
-    const struct kube_kind_table *kinds;
-    const char **versions; /* for each row of the table: what we speak with this server; NULL: not served (yet) */
-};
-
-/* The version to speak for a kind, or NULL. */
-const char *kube_server_version(const struct kube_server *s, const struct kube_kind *kind);
 
 struct kube_cluster_events {
     /* The cache, the server's kinds or the state of the watches changed. Many changes in one turn may be told once. */
