@@ -84,8 +84,10 @@ standin_build() {
 
 # standin_config FOLDER IMAGE ENTRYPOINT
 standin_config() {
-  jq -n --arg entry "$3" --arg layer "sha256:$(sha256sum "$1/layer.tar" | cut -d' ' -f1)" '{
-    architecture: "amd64", os: "linux", created: "1970-01-01T00:00:00Z",
+  local layer
+  layer=sha256:$(sha256sum "$1/layer.tar" | cut -d' ' -f1)
+  jq -n --arg arch "$(dpkg --print-architecture)" --arg entry "$3" --arg layer "$layer" '{
+    architecture: $arch, os: "linux", created: "1970-01-01T00:00:00Z",
     config: {Entrypoint: ($entry | split(" ")), Env: ["PATH=/usr/local/bin"],
              Labels: {"istio-operator/stand-in": "true"}},
     rootfs: {type: "layers", diff_ids: [$layer]}}' >"$1/$2.json"

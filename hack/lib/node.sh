@@ -19,7 +19,8 @@ in_node() {
 
 node_namespaces() {
   modprobe -qa veth overlay nf_conntrack 2>/dev/null || true
-  ip netns add "$NETNS" || die "cannot make network namespace $NETNS: either it is left from a lost state folder (ip netns del $NETNS), or this container lacks CAP_SYS_ADMIN"
+  ip netns add "$NETNS" ||
+    die "cannot make network namespace $NETNS: either it is left from a lost state folder (ip netns del $NETNS), or this container lacks CAP_SYS_ADMIN"
   component_define holder nsenter --net="/run/netns/$NETNS" \
     unshare --mount --propagation private sleep infinity
   component_start holder
@@ -128,7 +129,10 @@ JSON
 version = 2
 root = "$STATE/node/containerd"
 state = "/run/containerd/state"
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
 [grpc]
   address = "/run/containerd/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
