@@ -5,7 +5,7 @@
 
 KUBERNETES_VERSION=1.20.2
 KUBERNETES_PROGRAMS="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy"
-KUBERNETES_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/istio-operator/kubernetes-$KUBERNETES_VERSION
+KUBERNETES_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/istio-operator/kubernetes-$KUBERNETES_VERSION
 KUBERNETES_CACHE=${ISTIO_OPERATOR_KUBERNETES_CACHE:-$KUBERNETES_CACHE}
 KUBERNETES_GO=/usr/lib/go-1.19/bin/go
 
