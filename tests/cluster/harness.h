@@ -1,0 +1,85 @@
+/*
+ * A real cluster under test, and the operator as a process of its own.
+ *
+ * TEST_KUBECONFIG names the cluster, TEST_OPERATOR the program, TEST_OUTPUT a folder for logs. Everything here
+ * fails the running test where it cannot do what it says.
+ */
+#ifndef TESTS_CLUSTER_HARNESS_H
+#define TESTS_CLUSTER_HARNESS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "kube/client.h"
+#include "mesh/mesh.h"
+
+#define NS "istio-system"
+#define MESH "istio"
+
+struct harness {
+    struct event_base *loop;
+    struct kube_client *client;
+    pid_t operator_pid; /* 0: not running */
+    int operator_port;
+    char *log_path;
+};
+
+extern struct harness h;
+
+/* Connects, installs the definitions and the namespace. For cmocka's group set-up and tear-down. */
+int harness_setup(void **state);
+int harness_teardown(void **state);
+
+/* The operator as a process; its log goes to TEST_OUTPUT. */
+void operator_start(void);
+void operator_start_without_waiting(void);
+void operator_kill(int signal_number);
+/* Its answer to GET `path`, owned by the caller; NULL where it does not answer 200. */
+char *operator_get(const char *path);
+/* One value of its /metrics. */
+double operator_metric(const char *name);
+/* Its resident memory in kB. */
+long operator_memory_kb(void);
+
+const struct kube_kind *kind_of(const char *api_version, const char *kind);
+#define DEPLOYMENT kind_of("apps/v1", "Deployment")
+#define ISTIO kind_of("istio.banzaicloud.io/v1beta1", "Istio")
+#define NAMESPACE kind_of("v1", "Namespace")
+
+/* NULL where it is not there. Owned by the caller. */
+json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name);
+bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name);
+/* All of a kind with the label selector (may be NULL): a sequence, owned by the caller. */
+json_t *cluster_list(const struct kube_kind *kind, const char *label_selector);
+void cluster_create(const struct kube_kind *kind, const json_t *object);
+/* A JSON merge patch given as text. */
+void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
+/* Whether the server takes the patch. */
+bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
+void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name);
+void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name);
+/* The version in which this server is spoken to. */
+const char *cluster_version(const struct kube_kind *kind);
+
+/* Creates the sample resource with this spec (JSON text). */
+void mesh_create(const char *spec);
+void mesh_delete_and_wait(void);
+/* A string of the mesh's status; "" where there is none. Owned by the caller. */
+char *mesh_status(const char *field);
+/* Waits until status.Status has this value for the newest generation. */
+void mesh_wait_status(const char *word, msec_t timeout);
+/* Waits until the operator has nothing to write. */
+void mesh_wait_settled(msec_t timeout);
+/* Every object of the cluster that carries the mesh's mark. A sequence of {kind row index, ns, name} as json. */
+json_t *mesh_objects_in_cluster(void);
+
+/* Repeats until `holds` is true; fails the test with `what` after `timeout`. */
+void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what);
+void pause_ms(int ms);
+/* The exit code of a command line of the test's environment. */
+int run_shell(const char *command);
+bool server_answers(void *context);
+
+#endif

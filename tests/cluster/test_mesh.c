@@ -1,0 +1,520 @@
+/* What must hold of a mesh on a real cluster: installed, kept so, others left alone, ended well. */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "harness.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+
+#define SAMPLE                                                                                                         \
+    "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                          \
+    " \"autoInjectionNamespaces\": [\"default\"], \"controlPlaneSecurityEnabled\": false}"
+#define TO_BE_AVAILABLE SECONDS(180)
+#define TO_HEAL SECONDS(20)
+
+/* An object of the mesh that was there when the list was made. */
+struct target {
+    const struct kube_kind *kind;
+    const char *ns, *name, *uid;
+};
+
+static struct target target_of(const json_t *item)
+{
+    return (struct target){
+        .kind = &mesh_kinds.rows[doc_int(doc_at(item, "row"), -1)],
+        .ns = doc_string(item, "ns"),
+        .name = doc_string(item, "name"),
+        .uid = doc_string(item, "uid"),
+    };
+}
+
+static void fail_object(const struct target *t, const char *what)
+{
+    fail_msg("%s %s/%s: %s; see %s", t->kind->kind, str_or(t->ns, ""), t->name, what, h.log_path);
+}
+
+static void installs_until_available(void **state)
+{
+    _cleanup_json_ json_t *objects = NULL, *crds = NULL;
+    _cleanup_free_ char *version = NULL;
+
+    (void)state;
+    operator_start();
+    mesh_create(SAMPLE);
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    objects = mesh_objects_in_cluster();
+    crds = cluster_list(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), MARK_OWNER);
+    version = mesh_status("version");
+    assert_int_equal(json_array_size(crds), 50);
+    assert_int_equal(json_array_size(objects), operator_metric("managed_objects"));
+    assert_string_equal(version, "1.0.5");
+}
+
+static bool deployment_runs(const char *name)
+{
+    _cleanup_json_ json_t *d = cluster_get(DEPLOYMENT, NS, name);
+
+    return doc_int(doc_at(d, "status", "availableReplicas"), 0) >= 1;
+}
+
+static void available_means_that_every_deployment_runs(void **state)
+{
+    static const char *const names[] = {
+        "istio-citadel",   "istio-galley",           "istio-pilot",          "istio-policy",
+        "istio-telemetry", "istio-sidecar-injector", "istio-ingressgateway", "istio-egressgateway"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (!deployment_runs(names[i]))
+            fail_msg("status is Available, but Deployment %s is not", names[i]);
+}
+
+static bool is_back(void *context)
+{
+    const struct target *t = context;
+    _cleanup_json_ json_t *object = cluster_get(t->kind, t->ns, t->name);
+
+    return object && !str_eq(doc_string(object, "metadata", "uid"), t->uid) &&
+           !doc_at(object, "metadata", "deletionTimestamp");
+}
+
+static void every_deleted_object_comes_back(void **state)
+{
+    _cleanup_json_ json_t *objects = mesh_objects_in_cluster();
+    json_t *item;
+    size_t i;
+
+    (void)state;
+    assert_true(json_array_size(objects) > 100);
+    json_array_foreach(objects, i, item) {
+        struct target t = target_of(item);
+        _cleanup_free_ char *what = str_printf("%s %s is back after it was deleted", t.kind->kind, t.name);
+        if (!cluster_has(t.kind, t.ns, t.name))
+            continue; /* went with a definition that was deleted before it */
+        cluster_delete(t.kind, t.ns, t.name);
+        wait_until(is_back, &t, TO_HEAL, what);
+    }
+    mesh_wait_settled(SECONDS(60));
+    json_array_foreach(objects, i, item) {
+        struct target t = target_of(item);
+        if (!cluster_has(t.kind, t.ns, t.name))
+            fail_object(&t, "is not there in the end");
+    }
+}
+
+/* A leaf of ours and a patch that changes it. */
+struct change {
+    json_t *patch;
+    const struct target *target;
+    json_t *path; /* keys from the root to the leaf */
+    json_t *original;
+    bool found;
+};
+
+static json_t *at_path(json_t *object, const json_t *path)
+{
+    json_t *key;
+    size_t i;
+
+    json_array_foreach((json_t *)path, i, key)
+        object = json_object_get(object, json_string_value(key));
+    return object;
+}
+
+static json_t *changed_value(const json_t *value)
+{
+    if (json_is_string(value))
+        return json_sprintf("%sx", json_string_value(value));
+    if (json_is_integer(value))
+        return json_integer(json_integer_value(value) + 1);
+    if (json_is_boolean(value))
+        return json_boolean(!json_boolean_value(value));
+    if (json_is_array(value) && json_array_size(value))
+        return json_array();
+    return NULL;
+}
+
+/* Tries leaf after leaf of what is ours until the server takes a change of one: some are immutable or checked. */
+static void try_changes(struct change *c, const json_t *ours, const json_t *live)
+{
+    const char *key;
+    json_t *mine;
+
+    json_object_foreach((json_t *)ours, key, mine) {
+        json_t *value = json_object_get(live, key), *other;
+        if (c->found)
+            return;
+        json_array_append_new(c->path, json_string(key));
+        if (json_is_object(value) && json_is_object(mine)) {
+            try_changes(c, mine, value);
+        } else if (value && (other = changed_value(value))) {
+            _cleanup_free_ char *text = NULL;
+            _cleanup_json_ json_t *patch = json_incref(other);
+            for (size_t i = json_array_size(c->path); i-- > 0;) {
+                json_t *outer = json_object();
+                json_object_set_new(outer, json_string_value(json_array_get(c->path, i)), patch);
+                patch = outer;
+            }
+            text = doc_text(patch);
+            if (cluster_try_patch(c->target->kind, c->target->ns, c->target->name, text)) {
+                c->found = true;
+                c->original = json_incref(value);
+                json_decref(other);
+                return;
+            }
+            json_decref(other);
+        }
+        if (!c->found)
+            json_array_remove(c->path, json_array_size(c->path) - 1);
+    }
+}
+
+static bool is_restored(void *context)
+{
+    const struct change *c = context;
+    _cleanup_json_ json_t *object = cluster_get(c->target->kind, c->target->ns, c->target->name);
+
+    return object && json_equal(at_path(object, c->path), c->original);
+}
+
+/* What is ours of an object, without its identity. */
+static json_t *ours_of(const json_t *object)
+{
+    _cleanup_json_ json_t *applied = mark_applied(object);
+    json_t *ours = doc_copy(doc_at(applied, "fields")), *metadata = json_object_get(ours, "metadata");
+
+    json_object_del(ours, "kind");
+    json_object_del(ours, "apiVersion");
+    json_object_del(metadata, "name");
+    json_object_del(metadata, "namespace");
+    json_object_del(metadata, "ownerReferences");
+    return ours;
+}
+
+static void every_changed_field_is_restored(void **state)
+{
+    _cleanup_json_ json_t *objects = mesh_objects_in_cluster();
+    json_t *item;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(objects, i, item) {
+        struct target t = target_of(item);
+        _cleanup_json_ json_t *object = cluster_get(t.kind, t.ns, t.name), *ours = NULL, *path = json_array();
+        _cleanup_free_ char *what = NULL, *where = NULL;
+        struct change c = {.target = &t, .path = path};
+        if (!object)
+            fail_object(&t, "is not there");
+        ours = ours_of(object);
+        /* The body first; labels are the last resort. */
+        {
+            _cleanup_json_ json_t *metadata = json_incref(json_object_get(ours, "metadata"));
+            json_object_del(ours, "metadata");
+            try_changes(&c, ours, object);
+            if (!c.found) {
+                json_array_append_new(path, json_string("metadata"));
+                try_changes(&c, metadata, json_object_get(object, "metadata"));
+            }
+        }
+        if (!c.found)
+            fail_object(&t, "no field of it could be changed");
+        where = doc_text(path);
+        what = str_printf("%s %s: %s is restored", t.kind->kind, t.name, where);
+        wait_until(is_restored, &c, TO_HEAL, what);
+        json_decref(c.original);
+    }
+    mesh_wait_settled(SECONDS(60));
+}
+
+static json_t *get_now(const struct kube_kind *kind, const char *ns, const char *name)
+{
+    json_t *object = cluster_get(kind, ns, name);
+
+    if (!object)
+        fail_msg("%s %s is not there", kind->kind, name);
+    return object;
+}
+
+static bool image_is_healed(void *context)
+{
+    _cleanup_json_ json_t *d = get_now(DEPLOYMENT, NS, "istio-pilot");
+    const json_t *discovery = doc_find(doc_at(d, "spec", "template", "spec", "containers"), "name", "discovery");
+
+    return str_eq(doc_string(discovery, "image"), context);
+}
+
+static void what_others_own_survives(void **state)
+{
+    const struct kube_kind *service = kind_of("v1", "Service");
+    const struct kube_kind *webhook = kind_of("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration");
+    _cleanup_json_ json_t *before = get_now(service, NS, "istio-ingressgateway"), *after = NULL, *pilot = NULL,
+                          *hook = NULL, *caller = get_now(DEPLOYMENT, NS, "istio-pilot");
+    const json_t *container = doc_find(doc_at(caller, "spec", "template", "spec", "containers"), "name", "discovery");
+    const char *image = doc_string(container, "image");
+
+    (void)state;
+    cluster_patch(service, NS, "istio-ingressgateway",
+                  "{\"metadata\": {\"labels\": {\"team\": \"edge\"}, \"annotations\": {\"cloud.example/lb\": \"a\"}}}");
+    hook = get_now(webhook, NULL, "istio-sidecar-injector");
+    json_object_set_new(doc_at(json_array_get(doc_at(hook, "webhooks"), 0), "clientConfig"), "caBundle",
+                        json_string("Q0E="));
+    {
+        _cleanup_json_ json_t *patch = OBJECT(V("webhooks", json_incref(doc_at(hook, "webhooks"))));
+        _cleanup_free_ char *text = doc_text(patch);
+        cluster_patch(webhook, NULL, "istio-sidecar-injector", text);
+    }
+    /* Pilot has an autoscaler, which scales it; at the same time somebody breaks a field of ours. */
+    {
+        _cleanup_json_ json_t *broken = get_now(DEPLOYMENT, NS, "istio-pilot"), *patch = NULL;
+        _cleanup_free_ char *text = NULL;
+        json_object_set_new(doc_find(doc_at(broken, "spec", "template", "spec", "containers"), "name", "discovery"),
+                            "image", json_string("example.com/other:1"));
+        patch = OBJECT(
+            MAP("spec",
+                N("replicas", 2),
+                MAP("template",
+                    MAP("spec",
+                        V("containers",
+                          json_incref(doc_at(broken, "spec", "template", "spec", "containers")))))));
+        text = doc_text(patch);
+        cluster_patch(DEPLOYMENT, NS, "istio-pilot", text);
+    }
+    /* And of the Service and the webhook. */
+    cluster_patch(service, NS, "istio-ingressgateway", "{\"metadata\": {\"labels\": {\"app\": \"other\"}}}");
+    cluster_patch(webhook, NULL, "istio-sidecar-injector", "{\"metadata\": {\"labels\": {\"app\": \"other\"}}}");
+    wait_until(image_is_healed, (void *)image, TO_HEAL, "Pilot's image is restored");
+    mesh_wait_settled(SECONDS(30));
+
+    after = get_now(service, NS, "istio-ingressgateway");
+    assert_string_equal(doc_string(after, "metadata", "labels", "team"), "edge");
+    assert_string_equal(doc_string(after, "metadata", "annotations", "cloud.example/lb"), "a");
+    assert_string_equal(doc_string(after, "spec", "clusterIP"), doc_string(before, "spec", "clusterIP"));
+    assert_true(json_equal(doc_at(after, "spec", "ports"), doc_at(before, "spec", "ports")));
+    assert_string_not_equal(doc_string(after, "metadata", "labels", "app"), "other");
+    pilot = get_now(DEPLOYMENT, NS, "istio-pilot");
+    assert_int_equal(doc_int(doc_at(pilot, "spec", "replicas"), 0), 2);
+    json_decref(TAKE_PTR(hook));
+    hook = get_now(webhook, NULL, "istio-sidecar-injector");
+    assert_string_equal(doc_string(json_array_get(doc_at(hook, "webhooks"), 0), "clientConfig", "caBundle"), "Q0E=");
+    assert_string_not_equal(doc_string(hook, "metadata", "labels", "app"), "other");
+    cluster_patch(DEPLOYMENT, NS, "istio-pilot", "{\"spec\": {\"replicas\": 1}}");
+}
+
+struct label_wish {
+    const char *ns, *injection, *managed;
+};
+
+static bool labels_are(void *context)
+{
+    const struct label_wish *wish = context;
+    _cleanup_json_ json_t *ns = cluster_get(NAMESPACE, NULL, wish->ns);
+
+    return str_eq(doc_string(ns, "metadata", "labels", LABEL_INJECTION), wish->injection) &&
+           str_eq(doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED), wish->managed);
+}
+
+static void make_namespace(const char *name, const char *injection)
+{
+    _cleanup_json_ json_t *ns = OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Namespace"),
+        MAP("metadata",
+            S("name", name),
+            MAP("labels",
+                S(LABEL_INJECTION, injection))));
+
+    cluster_create(NAMESPACE, ns);
+}
+
+static void expect_labels(const char *ns, const char *injection, const char *managed)
+{
+    struct label_wish wish = {ns, injection, managed};
+    _cleanup_free_ char *what = str_printf("namespace %s: injection %s, managed %s", ns, str_or(injection, "absent"),
+                                           str_or(managed, "absent"));
+
+    wait_until(labels_are, &wish, SECONDS(10), what);
+}
+
+static void namespaces_are_labelled_by_the_list(void **state)
+{
+    (void)state;
+    expect_labels("default", "enabled", "enabled");
+    make_namespace("listed-theirs", "enabled");
+    make_namespace("listed-disabled", "disabled");
+    cluster_patch(ISTIO, NS, MESH,
+                  "{\"spec\": {\"autoInjectionNamespaces\": [\"listed-later\", \"listed-theirs\", "
+                  "\"listed-disabled\"]}}");
+    expect_labels("default", NULL, NULL);
+    make_namespace("listed-later", NULL);
+    expect_labels("listed-later", "enabled", "enabled");
+    cluster_patch(NAMESPACE, NULL, "listed-later", "{\"metadata\": {\"labels\": {\"istio-injection\": null}}}");
+    expect_labels("listed-later", "enabled", "enabled");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"autoInjectionNamespaces\": []}}");
+    expect_labels("listed-later", NULL, NULL);
+    /* What their owners said stays, listed or not. */
+    expect_labels("listed-theirs", "enabled", NULL);
+    expect_labels("listed-disabled", "disabled", NULL);
+    cluster_delete(NAMESPACE, NULL, "listed-theirs");
+    cluster_delete(NAMESPACE, NULL, "listed-disabled");
+    cluster_delete(NAMESPACE, NULL, "listed-later");
+}
+
+static void invalid_resource_names_its_field_and_changes_nothing(void **state)
+{
+    const double before = operator_metric("managed_objects");
+    _cleanup_json_ json_t *pilot = get_now(DEPLOYMENT, NS, "istio-pilot"), *after = NULL;
+    _cleanup_free_ char *message = NULL;
+
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"10.0.0.0/99\", \"mtls\": true}}");
+    mesh_wait_status("ReconcileFailed", SECONDS(10));
+    message = mesh_status("ErrorMessage");
+    if (!strstr(message, "spec.includeIPRanges"))
+        fail_msg("the message does not name the field: %s", message);
+    after = get_now(DEPLOYMENT, NS, "istio-pilot");
+    assert_true(json_equal(doc_at(pilot, "spec"), doc_at(after, "spec")));
+    assert_false(cluster_has(kind_of("networking.istio.io/v1alpha3", "DestinationRule"), NS, "default"));
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"*\", \"mtls\": false}}");
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    assert_true(operator_metric("managed_objects") == before);
+}
+
+static void second_resource_is_refused(void **state)
+{
+    _cleanup_json_ json_t *second = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata",
+            S("name", "another"),
+            S("namespace", "default")),
+        MAP("spec"));
+    msec_t until = clock_now_monotonic() + SECONDS(10);
+    bool refused = false;
+
+    (void)state;
+    cluster_create(ISTIO, second);
+    while (!refused && clock_now_monotonic() < until) {
+        _cleanup_json_ json_t *live = get_now(ISTIO, "default", "another");
+        refused = str_eq(doc_string(live, "status", "Status"), "ReconcileFailed") &&
+                  strstr(doc_string(live, "status", "ErrorMessage"), NS "/" MESH);
+        pause_ms(20);
+    }
+    assert_true(refused);
+    cluster_delete(ISTIO, "default", "another");
+    mesh_wait_settled(SECONDS(10));
+}
+
+static void restart_of_the_api_server_is_survived(void **state)
+{
+    const char *command = getenv("TEST_RESTART_API_SERVER");
+    struct target t = {.kind = kind_of("v1", "Service"), .ns = NS, .name = "istio-pilot"};
+    _cleanup_json_ json_t *service = NULL;
+
+    (void)state;
+    if (!command)
+        skip();
+    assert_int_equal(run_shell(command), 0);
+    wait_until(server_answers, NULL, SECONDS(60), "the API server answers again");
+    service = get_now(t.kind, NS, t.name);
+    t.uid = doc_string(service, "metadata", "uid");
+    cluster_delete(t.kind, NS, t.name);
+    wait_until(is_back, &t, SECONDS(60), "Service istio-pilot is back after a restart of the API server");
+    mesh_wait_settled(SECONDS(60));
+}
+
+static bool nothing_is_left(void *context)
+{
+    _cleanup_json_ json_t *objects = mesh_objects_in_cluster();
+    json_t *item;
+    size_t i, left = 0;
+
+    (void)context;
+    json_array_foreach(objects, i, item)
+        left += !str_eq(target_of(item).kind->kind, "CustomResourceDefinition");
+    return left == 0;
+}
+
+static void deletion_leaves_only_definitions(void **state)
+{
+    _cleanup_json_ json_t *crds = NULL;
+
+    (void)state;
+    mesh_delete_and_wait();
+    wait_until(nothing_is_left, NULL, SECONDS(10), "no object of the mesh is left");
+    crds = cluster_list(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), MARK_OWNER);
+    assert_int_equal(json_array_size(crds), 50);
+    expect_labels("default", NULL, NULL);
+}
+
+#define KILLS 12
+#define SEED 20181217u
+
+/* At moments from 0 to 300 ms after the install began; the same ones in every run. */
+static void kills_during_an_install_end_available(void **state)
+{
+    unsigned seed = SEED;
+
+    (void)state;
+    operator_kill(SIGTERM);
+    mesh_create(SAMPLE);
+    for (int i = 0; i < KILLS; i++) {
+        operator_start_without_waiting();
+        pause_ms((int)(rand_r(&seed) % 300));
+        operator_kill(SIGKILL);
+    }
+    operator_start();
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    mesh_wait_settled(SECONDS(10));
+    mesh_delete_and_wait();
+    wait_until(nothing_is_left, NULL, SECONDS(10), "no object of the mesh is left");
+}
+
+static void memory_does_not_grow_with_changes(void **state)
+{
+    long before;
+
+    (void)state;
+    mesh_create(SAMPLE);
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    for (int i = 0; i < 10; i++) {
+        cluster_patch(ISTIO, NS, MESH, i % 2 ? "{\"spec\": {\"mtls\": false}}" : "{\"spec\": {\"mtls\": true}}");
+        mesh_wait_status("Available", SECONDS(60));
+    }
+    before = operator_memory_kb();
+    for (int i = 0; i < 40; i++) {
+        cluster_patch(ISTIO, NS, MESH, i % 2 ? "{\"spec\": {\"mtls\": false}}" : "{\"spec\": {\"mtls\": true}}");
+        mesh_wait_status("Available", SECONDS(60));
+    }
+    if (operator_memory_kb() > before + 1024)
+        fail_msg("resident memory grew from %ld kB to %ld kB over 40 switches", before, operator_memory_kb());
+    mesh_delete_and_wait();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(installs_until_available),
+        cmocka_unit_test(available_means_that_every_deployment_runs),
+        cmocka_unit_test(every_deleted_object_comes_back),
+        cmocka_unit_test(every_changed_field_is_restored),
+        cmocka_unit_test(what_others_own_survives),
+        cmocka_unit_test(namespaces_are_labelled_by_the_list),
+        cmocka_unit_test(invalid_resource_names_its_field_and_changes_nothing),
+        cmocka_unit_test(second_resource_is_refused),
+        cmocka_unit_test(restart_of_the_api_server_is_survived),
+        cmocka_unit_test(deletion_leaves_only_definitions),
+        cmocka_unit_test(kills_during_an_install_end_available),
+        cmocka_unit_test(memory_does_not_grow_with_changes),
+    };
+
+    return cmocka_run_group_tests_name("cluster mesh", tests, harness_setup, harness_teardown);
+}
