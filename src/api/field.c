@@ -1,16 +1,15 @@
 #include "api/field.h"
 
-#include <limits.h>
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "json/doc.h"
 
-#define NEAR_MAX 64 /* names longer than this are not compared for likeness */
+#define NEAR_MAX 64 /* names longer than this are not compared for likeness; ours are shorter */
 
 struct parse {
     struct problems *problems;
@@ -291,27 +290,36 @@ static const struct field *find_row(const struct field_table *table, const char 
     return NULL;
 }
 
-/* How many letters to add, drop or change to get from a to b (Levenshtein), without regard to case. */
-static size_t distance(const char *a, const char *b)
+static bool same_letter(char a, char b)
 {
-    size_t row[NEAR_MAX + 1], len = strlen(b);
-
-    for (size_t j = 0; j <= len; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= len; j++) {
-            size_t change = diagonal + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
-            size_t add_or_drop = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < add_or_drop ? change : add_or_drop;
-        }
-    }
-    return row[len];
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* The field that was probably meant: at most one letter in three differs. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters to add, drop, change or swap with their neighbour to get from a to b, without regard to case. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t d[NEAR_MAX + 1][NEAR_MAX + 1], a_len = strlen(a), b_len = strlen(b);
+
+    for (size_t i = 0; i <= a_len; i++)
+        for (size_t j = 0; j <= b_len; j++) {
+            if (!i || !j) {
+                d[i][j] = i + j;
+                continue;
+            }
+            d[i][j] = d[i - 1][j - 1] + !same_letter(a[i - 1], b[j - 1]);
+            d[i][j] = smaller(d[i][j], smaller(d[i - 1][j], d[i][j - 1]) + 1);
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+                d[i][j] = smaller(d[i][j], d[i - 2][j - 2] + 1);
+        }
+    return d[a_len][b_len];
+}
+
+/* The field that was probably meant: at most one slip in three letters. */
 static const char *nearest(const struct field_table *table, const char *name)
 {
     const char *best = NULL;

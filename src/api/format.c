@@ -11,6 +11,10 @@
 
 #define LABEL "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define LABEL_WORD "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
+#define LABEL_KEY_MAX (253 + 1 + 63)
+#define LABEL_KEY "(" LABEL "([.]" LABEL ")*/)?" LABEL_WORD
+#define IMAGE_PATH "[A-Za-z0-9][-A-Za-z0-9._]*(:[0-9]+)?(/[-A-Za-z0-9._]+)*"
+#define PORT "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 #define RANGE "[0-9A-Fa-f.:]+/[0-9]+"
 #define RANGES "(" RANGE "(," RANGE ")*)?"
 
@@ -55,8 +59,8 @@ const struct field_format format_kind = {
 const struct field_format format_label_key = {
     .noun = "label",
     .words = "the name of a label such as disktype or kubernetes.io/os",
-    .pattern = "^(" LABEL "([.]" LABEL ")*/)?" LABEL_WORD "$",
-    .max_length = 317,
+    .pattern = "^" LABEL_KEY "$",
+    .max_length = LABEL_KEY_MAX,
     .check = check_label_key,
 };
 
@@ -66,6 +70,14 @@ const struct field_format format_label_value = {
         "the value of a label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit)",
     .pattern = "^(" LABEL_WORD ")?$",
     .max_length = 63,
+};
+
+const struct field_format format_resource_name = {
+    .noun = "name of a resource",
+    .words = "the name of a resource such as cpu, memory or nvidia.com/gpu",
+    .pattern = "^" LABEL_KEY "$",
+    .max_length = LABEL_KEY_MAX,
+    .check = check_label_key,
 };
 
 const struct field_format format_quantity = {
@@ -85,14 +97,14 @@ const struct field_format format_version = {
 const struct field_format format_image = {
     .noun = "image",
     .words = "an image such as docker.io/istio/pilot:1.0.5, with a tag or a digest where needed",
-    .pattern = "^[A-Za-z0-9][-A-Za-z0-9._:/@]*[A-Za-z0-9_]$",
+    .pattern = "^" IMAGE_PATH "(:[A-Za-z0-9_][-A-Za-z0-9_.]*)?(@[a-z0-9]+:[0-9a-f]+)?$",
     .max_length = 512,
 };
 
 const struct field_format format_image_hub = {
     .noun = "image repository",
     .words = "a registry with a path such as docker.io/istio, without a / at its end",
-    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9._:/]*[A-Za-z0-9_])?$",
+    .pattern = "^" IMAGE_PATH "$",
     .max_length = 384,
 };
 
@@ -106,7 +118,7 @@ const struct field_format format_image_tag = {
 const struct field_format format_host_port = {
     .noun = "host:port",
     .words = "a host and a port such as zipkin.tracing:9411",
-    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:[1-9][0-9]{0,4}$",
+    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:" PORT "$",
     .max_length = 259,
 };
 

@@ -34,6 +34,7 @@ extern const struct field_format format_object_name;   /* names of any object, R
 extern const struct field_format format_kind;
 extern const struct field_format format_label_key;
 extern const struct field_format format_label_value;
+extern const struct field_format format_resource_name; /* cpu, nvidia.com/gpu */
 extern const struct field_format format_quantity;
 extern const struct field_format format_version;
 extern const struct field_format format_image;

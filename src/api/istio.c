@@ -12,9 +12,9 @@ static const struct field quantity = {NULL, QUANTITY};
 static const struct field label_value = {NULL, TEXT(format_label_value)};
 
 static const struct field resources_rows[] = {
-    {"requests", MAP(format_label_key, quantity, 16),
+    {"requests", MAP(format_resource_name, quantity, 16),
      .doc = "What a pod is promised: cpu, memory, ephemeral-storage or an extended resource."},
-    {"limits", MAP(format_label_key, quantity, 16), .doc = "What a pod may use at most."},
+    {"limits", MAP(format_resource_name, quantity, 16), .doc = "What a pod may use at most."},
 };
 
 static const struct field_table resources_table = {
@@ -250,7 +250,8 @@ static const struct field spec_rows[] = {
 
 static const struct field_table spec_table = {
     .name = "spec",
-    .doc = "Every field may be left out.",
+    .doc = "Every field may be left out. Most defaults are stored with the resource by the API server; those marked\n"
+           "\"not stored\" may be others in a later release of the operator, and hold for the resource from then on.",
     FIELD_ROWS(spec_rows),
 };
 

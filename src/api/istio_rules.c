@@ -109,12 +109,13 @@ static bool is_identity(const char *pointer)
 static void check_patch(const struct api_check *c, const char *path, const json_t *patch)
 {
     const char *op = doc_string(patch, "op");
+    _cleanup_free_ char *to = str_printf("%s.path", path), *from = str_printf("%s.from", path);
 
     if (!str_eq(op, "test") && is_identity(doc_string(patch, "path")))
-        problems_add(c->problems, PROBLEM_ERROR, path,
+        problems_add(c->problems, PROBLEM_ERROR, to,
                      "must not change apiVersion, kind, metadata.name, metadata.namespace or the whole object");
     else if (str_eq(op, "move") && is_identity(doc_string(patch, "from")))
-        problems_add(c->problems, PROBLEM_ERROR, path,
+        problems_add(c->problems, PROBLEM_ERROR, from,
                      "must not move apiVersion, kind, metadata.name, metadata.namespace or the whole object away");
 }
 
@@ -129,7 +130,7 @@ static void check_overlay(const struct api_check *c, const char *path, const jso
         return;
     }
     json_array_foreach (patches, i, patch) {
-        _cleanup_free_ char *operation = str_printf("%s[%zu].path", path, i);
+        _cleanup_free_ char *operation = str_printf("%s[%zu]", path, i);
         check_patch(c, operation, patch);
     }
 }

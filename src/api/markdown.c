@@ -85,6 +85,8 @@ static void add_type(const struct field *field, struct sections *s, struct buf *
     case FIELD_LIST:
         buf_add_str(out, "list of ");
         add_type(field->items, s, out);
+        if (field->items->type == FIELD_TEXT)
+            buf_add_char(out, 's');
         return;
     case FIELD_MAP:
         buf_printf(out, "map from %s to ", field->format->noun);
@@ -97,7 +99,7 @@ static void add_default(const struct field *field, struct buf *out)
     if (field->implied)
         add_cell(field->implied, out);
     else if (field->otherwise)
-        buf_printf(out, "`%s`", *field->otherwise ? field->otherwise : "\"\"");
+        buf_printf(out, "`%s`%s", *field->otherwise ? field->otherwise : "\"\"", field->floating ? ", not stored" : "");
     else if (field->required)
         buf_add_str(out, "required");
 }

@@ -1,0 +1,444 @@
+/* The resource Istio: what its fields become, and what is said of mistakes. */
+#include "api/istio.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "support.h"
+#include "json/doc.h"
+
+static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.1.17", 11, 21}};
+
+static const struct api_context context = {
+    .releases = releases,
+    .release_count = ARRAY_LEN(releases),
+    .kubernetes_minor = 20,
+};
+
+static json_t *resource_with(const char *spec)
+{
+    _cleanup_free_ char *text = str_printf("apiVersion: istio.banzaicloud.io/v1beta1\n"
+                                           "kind: Istio\n"
+                                           "metadata: {name: istio, namespace: istio-system}\n"
+                                           "spec: %s\n",
+                                           spec);
+
+    return from_yaml(text);
+}
+
+static int parse(const char *spec, const struct api_context *c, struct istio_spec *ret, struct problems *problems)
+{
+    _cleanup_json_ json_t *resource = resource_with(spec);
+
+    return istio_parse(resource, c, ret, problems);
+}
+
+static void assert_replicas(const struct component_spec *c, int least, int count, int most)
+{
+    assert_int_equal(c->min_replicas, least);
+    assert_int_equal(c->replica_count, count);
+    assert_int_equal(c->max_replicas, most);
+}
+
+/* Those of the Helm chart. */
+static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    assert_int_equal(parse("{}", &context, &s, &p), 0);
+    assert_int_equal(p.len, 0);
+    assert_string_equal(s.version, "1.0.5");
+    assert_string_equal(s.image_hub, "docker.io/istio");
+    assert_null(s.image_tag);
+    assert_string_equal(s.image_pull_policy, "IfNotPresent");
+    assert_null(s.image_pull_secrets);
+    assert_false(s.mtls);
+    assert_false(s.control_plane_security_enabled);
+    assert_string_equal(s.include_ip_ranges, "*");
+    assert_string_equal(s.exclude_ip_ranges, "");
+    assert_int_equal(json_array_size(s.auto_injection_namespaces), 0);
+    assert_non_null(s.auto_injection_namespaces);
+    assert_false(s.default_pod_disruption_budget);
+    assert_false(s.remove_crds);
+    assert_false(s.pause);
+    assert_null(s.overlays);
+    assert_true(s.tracing.enabled);
+    assert_null(s.tracing.zipkin_address);
+    assert_true(s.tracing.sampling == 1);
+    assert_null(s.proxy.image);
+    assert_null(s.proxy.resources);
+    assert_false(s.proxy.privileged);
+    assert_false(s.proxy.enable_core_dump);
+    assert_null(s.proxy.log_level);
+    assert_int_equal(s.proxy.concurrency, 0);
+    assert_null(s.proxy_init.image);
+    assert_replicas(&s.citadel, 1, 1, 1);
+    assert_replicas(&s.galley, 1, 1, 1);
+    assert_replicas(&s.sidecar_injector, 1, 1, 1);
+    assert_replicas(&s.pilot, 1, 1, 5);
+    assert_replicas(&s.policy, 1, 1, 5);
+    assert_replicas(&s.telemetry, 1, 1, 5);
+    assert_replicas(&s.gateways.ingress, 1, 1, 5);
+    assert_replicas(&s.gateways.egress, 1, 1, 5);
+    for (const struct istio_component *c = istio_components; c->path; c++) {
+        const struct component_spec *component = (const struct component_spec *)((char *)&s + c->offset);
+        assert_true(component->enabled);
+        assert_null(component->image);
+        assert_null(component->resources);
+        assert_null(component->node_selector);
+        assert_null(component->affinity);
+        assert_null(component->tolerations);
+    }
+    istio_spec_release(&s);
+}
+
+static void a_resource_without_a_spec_is_an_empty_one(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    assert_int_equal(parse("null", NULL, &s, &p), 0);
+    assert_string_equal(s.version, "1.0.5");
+    istio_spec_release(&s);
+}
+
+static void every_field_arrives(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    assert_int_equal(
+        parse("\n"
+              "  version: 1.0.6\n"
+              "  imageHub: registry.example.com/istio\n"
+              "  imageTag: mine\n"
+              "  imagePullPolicy: Always\n"
+              "  imagePullSecrets: [one, two]\n"
+              "  mtls: true\n"
+              "  controlPlaneSecurityEnabled: true\n"
+              "  includeIPRanges: 10.0.0.0/8\n"
+              "  excludeIPRanges: 10.1.0.0/16\n"
+              "  autoInjectionNamespaces: [default, shop]\n"
+              "  defaultPodDisruptionBudget: {enabled: true}\n"
+              "  removeCRDs: true\n"
+              "  pause: true\n"
+              "  overlays: [{kind: Service, name: istio-pilot, patches: [{op: remove, path: /spec/x}]}]\n"
+              "  tracing: {enabled: false, zipkinAddress: \"zipkin:1\", sampling: 12.5}\n"
+              "  proxy: {image: a/proxy, resources: {requests: {cpu: 10m}}, privileged: true, enableCoreDump: true,\n"
+              "          logLevel: debug, concurrency: 2}\n"
+              "  proxyInit: {image: a/init}\n"
+              "  pilot: {enabled: false, image: a/pilot, replicaCount: 3, minReplicas: 2, maxReplicas: 4,\n"
+              "          resources: {limits: {memory: 1Gi}}, nodeSelector: {disk: ssd},\n"
+              "          affinity: {podAffinity: {any: thing}}, tolerations: [{operator: Exists}]}\n"
+              "  citadel: {image: a/citadel}\n"
+              "  galley: {image: a/galley}\n"
+              "  policy: {image: a/policy}\n"
+              "  telemetry: {image: a/telemetry}\n"
+              "  sidecarInjector: {image: a/injector}\n"
+              "  gateways: {ingress: {image: a/ingress}, egress: {image: a/egress}}",
+              &context, &s, &p),
+        0);
+    assert_string_equal(s.version, "1.0.6");
+    assert_string_equal(s.image_hub, "registry.example.com/istio");
+    assert_string_equal(s.image_tag, "mine");
+    assert_string_equal(s.image_pull_policy, "Always");
+    assert_int_equal(json_array_size(s.image_pull_secrets), 2);
+    assert_true(s.mtls);
+    assert_true(s.control_plane_security_enabled);
+    assert_string_equal(s.include_ip_ranges, "10.0.0.0/8");
+    assert_string_equal(s.exclude_ip_ranges, "10.1.0.0/16");
+    assert_string_equal(json_string_value(json_array_get(s.auto_injection_namespaces, 1)), "shop");
+    assert_true(s.default_pod_disruption_budget);
+    assert_true(s.remove_crds);
+    assert_true(s.pause);
+    assert_string_equal(doc_string(json_array_get(s.overlays, 0), "name"), "istio-pilot");
+    assert_false(s.tracing.enabled);
+    assert_string_equal(s.tracing.zipkin_address, "zipkin:1");
+    assert_true(s.tracing.sampling == 12.5);
+    assert_string_equal(s.proxy.image, "a/proxy");
+    assert_string_equal(doc_string(s.proxy.resources, "requests", "cpu"), "10m");
+    assert_true(s.proxy.privileged);
+    assert_true(s.proxy.enable_core_dump);
+    assert_string_equal(s.proxy.log_level, "debug");
+    assert_int_equal(s.proxy.concurrency, 2);
+    assert_string_equal(s.proxy_init.image, "a/init");
+    assert_false(s.pilot.enabled);
+    assert_replicas(&s.pilot, 2, 3, 4);
+    assert_string_equal(doc_string(s.pilot.resources, "limits", "memory"), "1Gi");
+    assert_string_equal(doc_string(s.pilot.node_selector, "disk"), "ssd");
+    assert_string_equal(doc_string(s.pilot.affinity, "podAffinity", "any"), "thing");
+    assert_string_equal(doc_string(json_array_get(s.pilot.tolerations, 0), "operator"), "Exists");
+    assert_string_equal(s.pilot.image, "a/pilot");
+    assert_string_equal(s.citadel.image, "a/citadel");
+    assert_string_equal(s.galley.image, "a/galley");
+    assert_string_equal(s.policy.image, "a/policy");
+    assert_string_equal(s.telemetry.image, "a/telemetry");
+    assert_string_equal(s.sidecar_injector.image, "a/injector");
+    assert_string_equal(s.gateways.ingress.image, "a/ingress");
+    assert_string_equal(s.gateways.egress.image, "a/egress");
+    istio_spec_release(&s);
+}
+
+/* min, count and max of a component without (citadel) and with (pilot) an autoscaler by default. */
+static void replicas_follow_from_what_is_given(void **state)
+{
+    static const struct {
+        const char *given;
+        int citadel[3], pilot[3];
+    } cases[] = {
+        {"{}", {1, 1, 1}, {1, 1, 5}},
+        {"{replicaCount: 2}", {2, 2, 2}, {1, 2, 5}},
+        {"{minReplicas: 3}", {3, 3, 3}, {3, 3, 5}},
+        {"{maxReplicas: 4}", {1, 1, 4}, {1, 1, 4}},
+        {"{minReplicas: 3, maxReplicas: 3}", {3, 3, 3}, {3, 3, 3}},
+        {"{replicaCount: 2, maxReplicas: 4}", {2, 2, 4}, {1, 2, 4}},
+        {"{replicaCount: 2, minReplicas: 1}", {1, 2, 2}, {1, 2, 5}},
+        {"{replicaCount: 3, minReplicas: 2, maxReplicas: 9}", {2, 3, 9}, {2, 3, 9}},
+        {"{replicaCount: 1000, minReplicas: 1, maxReplicas: 1000}", {1, 1000, 1000}, {1, 1000, 1000}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *spec = str_printf("{citadel: %s, pilot: %s}", cases[i].given, cases[i].given);
+        _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+        struct istio_spec s;
+        if (parse(spec, &context, &s, &p) < 0)
+            assert_problems(cases[i].given, &p, PROBLEM_ERROR, "");
+        assert_replicas(&s.citadel, cases[i].citadel[0], cases[i].citadel[1], cases[i].citadel[2]);
+        assert_replicas(&s.pilot, cases[i].pilot[0], cases[i].pilot[1], cases[i].pilot[2]);
+        istio_spec_release(&s);
+    }
+}
+
+static const struct {
+    const char *name, *spec, *errors, *warnings;
+} cases[] = {
+    {"an unknown version", "{version: 1.0.4}", "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 1.0.4", ""},
+    {"a version that is none", "{version: latest}",
+     "spec.version: must be a version of Istio such as 1.0.5, but is the string \"latest\"", ""},
+    {"mtls in quotes", "{mtls: \"true\"}", "spec.mtls: must be true or false, but is the string \"true\"", ""},
+    {"ranges that are none", "{includeIPRanges: \"10.0.0.0/8,10.1.0.0\", excludeIPRanges: \"*\"}",
+     "spec.includeIPRanges: must be \"*\", or IPv4 or IPv6 ranges, separated by commas (\"10.0.0.0/8,fd00::/8\"), but "
+     "is the string \"10.0.0.0/8,10.1.0.0\": \"10.1.0.0\" has no prefix length (/32 is this one address)\n"
+     "spec.excludeIPRanges: must be IPv4 or IPv6 ranges, separated by commas (\"10.0.0.0/8,fd00::/8\"), but is the "
+     "string \"*\": \"*\" is only allowed alone",
+     ""},
+    {"namespaces that must stay without sidecars",
+     "{autoInjectionNamespaces: [default, istio-system, kube-system, kube-public, kube-node-lease]}",
+     "spec.autoInjectionNamespaces[1]: must not be istio-system, the control plane's own namespace\n"
+     "spec.autoInjectionNamespaces[2]: must not be kube-system, a namespace of Kubernetes itself\n"
+     "spec.autoInjectionNamespaces[3]: must not be kube-public, a namespace of Kubernetes itself\n"
+     "spec.autoInjectionNamespaces[4]: must not be kube-node-lease, a namespace of Kubernetes itself",
+     ""},
+    {"a namespace twice, and one that is none", "{autoInjectionNamespaces: [a, a, A]}",
+     "spec.autoInjectionNamespaces[2]: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a "
+     "letter or digit), but is the string \"A\"\n"
+     "spec.autoInjectionNamespaces[1]: must be in the list once, but \"a\" is there before",
+     ""},
+    {"min above max", "{pilot: {minReplicas: 6}, gateways: {ingress: {minReplicas: 3, maxReplicas: 2}}}",
+     "spec.pilot.minReplicas: must not be above maxReplicas, which is 5, but is 6\n"
+     "spec.gateways.ingress.minReplicas: must not be above maxReplicas, which is 2, but is 3",
+     ""},
+    {"a count outside min and max",
+     "{pilot: {replicaCount: 7}, citadel: {replicaCount: 1, minReplicas: 2}, galley: {replicaCount: 3, minReplicas: 2, "
+     "maxReplicas: 2}}",
+     "spec.citadel.replicaCount: must be from minReplicas, which is 2, to maxReplicas, which is 2, but is 1\n"
+     "spec.galley.replicaCount: must be from minReplicas, which is 2, to maxReplicas, which is 2, but is 3\n"
+     "spec.pilot.replicaCount: must be from minReplicas, which is 1, to maxReplicas, which is 5, but is 7",
+     ""},
+    {"a count of nothing", "{sidecarInjector: {replicaCount: 0}}",
+     "spec.sidecarInjector.replicaCount: must be a whole number from 1 to 1000, but is 0", ""},
+    {"a wrong max leads to no complaint about min", "{pilot: {minReplicas: 6, maxReplicas: many}}",
+     "spec.pilot.maxReplicas: must be a whole number from 1 to 1000, but is the string \"many\"", ""},
+    {"an overlay without what it needs", "{overlays: [{kind: Service, patches: []}]}",
+     "spec.overlays[0].name: is required\n"
+     "spec.overlays[0].patches: must have from 1 to 100 entries, but has 0",
+     ""},
+    {"an overlay with an operation that is none",
+     "{overlays: [{kind: Service, name: x, patches: [{op: set, path: spec}]}]}",
+     "spec.overlays[0].patches[0].op: must be one of add, remove, replace, move, copy, test, but is the string "
+     "\"set\"\n"
+     "spec.overlays[0].patches[0].path: must be a JSON pointer such as /spec/template/spec/containers/0/image, but is "
+     "the string \"spec\"",
+     ""},
+    {"an overlay that makes another object",
+     "{overlays: [{kind: Service, name: x, patches: [{op: test, path: /kind, value: Service}, "
+     "{op: replace, path: /metadata/name, value: y}, {op: replace, path: \"\", value: {}}, "
+     "{op: move, from: /metadata/namespace, path: /spec/x}, {op: add, path: /metadata/labels/x, value: y}]}]}",
+     "spec.overlays[0].patches[1].path: must not change apiVersion, kind, metadata.name, metadata.namespace or the "
+     "whole object\n"
+     "spec.overlays[0].patches[2].path: must not change apiVersion, kind, metadata.name, metadata.namespace or the "
+     "whole object\n"
+     "spec.overlays[0].patches[3].from: must not move apiVersion, kind, metadata.name, metadata.namespace or the "
+     "whole object away",
+     ""},
+    {"resources", "{pilot: {resources: {requests: {cpu: 1.5, memory: lots}, limit: {}}}}",
+     "spec.pilot.resources.requests.cpu: must be a quantity such as 2, \"500m\" or \"128Mi\", not below zero, but is "
+     "1.5: write it in quotes\n"
+     "spec.pilot.resources.requests.memory: must be a quantity such as 2, \"500m\" or \"128Mi\", not below zero, but "
+     "is the string \"lots\"",
+     "spec.pilot.resources.limit: is no known field and is ignored; did you mean limits?"},
+    {"a sampling beyond all requests", "{tracing: {sampling: 101}}",
+     "spec.tracing.sampling: must be a number from 0 to 100, but is 101", ""},
+    {"a spec that is no object", "[]", "spec: must be an object, but is a list", ""},
+    {"slips of the keyboard", "{mtsl: true, controlplanesecurityenabled: true, pilot: {replicas: 2}, somethingElse: 1}",
+     "",
+     "spec.pilot.replicas: is no known field and is ignored\n"
+     "spec.mtsl: is no known field and is ignored; did you mean mtls?\n"
+     "spec.controlplanesecurityenabled: is no known field and is ignored; did you mean controlPlaneSecurityEnabled?\n"
+     "spec.somethingElse: is no known field and is ignored"},
+    {"nobody to make certificates", "{mtls: true, citadel: {enabled: false}}", "",
+     "spec.citadel.enabled: is false, but mtls needs certificates: somebody else has to make the Secrets "
+     "istio.<service account>"},
+    {"nobody to inject, nobody to configure",
+     "{autoInjectionNamespaces: [default], sidecarInjector: {enabled: false}, pilot: {enabled: false}}", "",
+     "spec.sidecarInjector.enabled: is false, so that pods in autoInjectionNamespaces get no sidecar\n"
+     "spec.pilot.enabled: is false, so that gateways and sidecars get no configuration"},
+    {"several at once", "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
+     "spec.mtls: must be true or false, but is 1\n"
+     "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 2.0.0\n"
+     "spec.autoInjectionNamespaces[0]: must not be kube-system, a namespace of Kubernetes itself\n"
+     "spec.pilot.minReplicas: must not be above maxReplicas, which is 5, but is 9",
+     ""},
+};
+
+static void mistakes_are_all_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+        struct istio_spec s;
+        int r = parse(cases[i].spec, &context, &s, &p);
+        assert_problems(cases[i].name, &p, PROBLEM_ERROR, cases[i].errors);
+        assert_problems(cases[i].name, &p, PROBLEM_WARNING, cases[i].warnings);
+        assert_int_equal(r, *cases[i].errors ? -1 : 0);
+        if (r == 0)
+            istio_spec_release(&s);
+    }
+}
+
+static void the_version_must_run_on_this_kubernetes(void **state)
+{
+    static const struct {
+        int minor;
+        const char *errors;
+    } servers[] = {
+        {0, ""},
+        {11, ""},
+        {21, ""},
+        {10, "spec.version: must be a version that runs on this cluster's Kubernetes 1.10, but 1.1.17 runs on 1.11 to "
+             "1.21"},
+        {22, "spec.version: must be a version that runs on this cluster's Kubernetes 1.22, but 1.1.17 runs on 1.11 to "
+             "1.21"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
+        _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+        struct api_context c = context;
+        struct istio_spec s;
+        c.kubernetes_minor = servers[i].minor;
+        if (parse("{version: 1.1.17}", &c, &s, &p) == 0)
+            istio_spec_release(&s);
+        assert_problems("server", &p, PROBLEM_ERROR, servers[i].errors);
+    }
+}
+
+static void without_a_context_only_the_resource_itself_is_judged(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    assert_int_equal(parse("{version: 9.9.9}", NULL, &s, &p), 0);
+    istio_spec_release(&s);
+}
+
+static void the_namespace_may_come_from_the_command_line(void **state)
+{
+    _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
+    _cleanup_problems_ struct problems here = PROBLEMS_INIT, elsewhere = PROBLEMS_INIT;
+    struct api_context c = context;
+    struct istio_spec s;
+
+    (void)state;
+    json_object_del(json_object_get(resource, "metadata"), "namespace");
+    c.ns = "mesh";
+    assert_int_equal(istio_parse(resource, &c, &s, &here), -1);
+    assert_problems("here", &here, PROBLEM_ERROR,
+                    "spec.autoInjectionNamespaces[0]: must not be mesh, the control plane's own namespace");
+    c.ns = NULL;
+    assert_int_equal(istio_parse(resource, &c, &s, &elsewhere), 0);
+    istio_spec_release(&s);
+}
+
+static void other_documents_are_refused(void **state)
+{
+    static const struct {
+        const char *document, *errors;
+    } others[] = {
+        {"[]", "resource: must be an object of kind Istio"},
+        {"{}", "apiVersion: must be istio.banzaicloud.io/v1beta1, but is missing\nkind: must be Istio, but is missing"},
+        {"{apiVersion: v1, kind: ConfigMap}",
+         "apiVersion: must be istio.banzaicloud.io/v1beta1, but is the string \"v1\"\n"
+         "kind: must be Istio, but is the string \"ConfigMap\""},
+        {"{apiVersion: istio.banzaicloud.io/v1beta1, kind: Istio}", "metadata: is required"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        _cleanup_json_ json_t *document = from_yaml(others[i].document);
+        _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+        struct istio_spec s;
+        assert_int_equal(istio_parse(document, &context, &s, &p), -1);
+        assert_problems(others[i].document, &p, PROBLEM_ERROR, others[i].errors);
+    }
+}
+
+static void fields_beside_the_spec_are_warned_about(void **state)
+{
+    _cleanup_json_ json_t *resource = resource_with("{}");
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    json_object_set_new(resource, "mtls", json_true());
+    assert_int_equal(istio_parse(resource, &context, &s, &p), 0);
+    assert_problems("beside", &p, PROBLEM_WARNING, "mtls: is no known field and is ignored");
+    istio_spec_release(&s);
+}
+
+static void a_refused_resource_writes_nothing(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s, before;
+
+    (void)state;
+    memset(&s, 0x5a, sizeof(s));
+    before = s;
+    assert_int_equal(parse("{mtls: 1, imageHub: a, autoInjectionNamespaces: [b]}", &context, &s, &p), -1);
+    assert_memory_equal(&s, &before, sizeof(s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_resource_has_the_defaults_of_the_chart),
+        cmocka_unit_test(a_resource_without_a_spec_is_an_empty_one),
+        cmocka_unit_test(every_field_arrives),
+        cmocka_unit_test(replicas_follow_from_what_is_given),
+        cmocka_unit_test(mistakes_are_all_told),
+        cmocka_unit_test(the_version_must_run_on_this_kubernetes),
+        cmocka_unit_test(without_a_context_only_the_resource_itself_is_judged),
+        cmocka_unit_test(the_namespace_may_come_from_the_command_line),
+        cmocka_unit_test(other_documents_are_refused),
+        cmocka_unit_test(fields_beside_the_spec_are_warned_about),
+        cmocka_unit_test(a_refused_resource_writes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
