@@ -66,6 +66,8 @@ static const struct kube_kind rows[] = {
      .versions = {{"v1", 21, 0}, {"v1beta1", 5, 24}},
      .namespaced = true,
      OURS},
+    ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
+    ISTIO("Gateway", "gateways", "networking.istio.io", "v1alpha3"),
     {.kind = "MeshPolicy",
      .plural = "meshpolicies",
      .group = "authentication.istio.io",
@@ -74,8 +76,6 @@ static const struct kube_kind rows[] = {
      .custom = true,
      /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
      .after = NAMES("DestinationRule")},
-    ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
-    ISTIO("Gateway", "gateways", "networking.istio.io", "v1alpha3"),
     MIXER("attributemanifest", "attributemanifests"),
     MIXER("kubernetes", "kuberneteses"),
     MIXER("kubernetesenv", "kubernetesenvs"),

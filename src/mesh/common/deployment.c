@@ -16,21 +16,6 @@ static bool autoscaled(const struct component_spec *c)
     return c->max_replicas > c->min_replicas;
 }
 
-/* Where an autoscaler takes over, the number of the first moment has to lie in its range. */
-static int replicas(const struct component_spec *c)
-{
-    if (autoscaled(c) && c->replica_count < c->min_replicas)
-        return c->min_replicas;
-    if (autoscaled(c) && c->replica_count > c->max_replicas)
-        return c->max_replicas;
-    return c->replica_count;
-}
-
-static int replicas_at_least(const struct component_spec *c)
-{
-    return autoscaled(c) ? c->min_replicas : c->replica_count;
-}
-
 static json_t *prefer_arch(const char *arch)
 {
     return OBJECT(
@@ -151,14 +136,14 @@ void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struc
         OBJECT(
             V("metadata", mesh_metadata(env, what.name, what.labels)),
             MAP("spec",
-                N("replicas", replicas(c)),
+                N("replicas", c->replica_count),
                 MAP("selector", V("matchLabels", json_incref(what.pod_labels))),
                 V("strategy", what.strategy),
                 V("template", pod_template(out, &what)))),
         autoscaled(c) ? replicas_are_foreign : NULL);
     if (autoscaled(c))
         add_autoscaler(env, out, what.name, c);
-    if (env->spec->default_pod_disruption_budget && (what.always_budget || replicas_at_least(c) > 1))
+    if (env->spec->default_pod_disruption_budget && (what.always_budget || c->min_replicas > 1))
         add_budget(env, out, what.name, json_incref(what.pod_labels));
     json_decref(what.pod_labels);
 }
