@@ -1,19 +1,27 @@
 /*
  * Three-way merge: what we applied last, what we want now, what is live.
  *
- * The result is the live document with our changes in it and nothing else of it
- * touched: a field that we want is set, a field that we applied before and want no
- * longer is removed, every other field stays. Applying a merge to its own result
- * finds no difference.
+ * The result is the live document with our changes in it and nothing else of it touched: a field that we want is
+ * set, a field that we applied before and want no longer is removed, every other field stays. Applying a merge to
+ * its own result finds no difference.
  *
- * What we applied last is kept as a *skeleton*: the wanted document with every
- * scalar replaced by 1, except the fields by which elements of sequences are told
- * apart. It says which fields were ours without repeating their values, so no
- * secret ends in an annotation.
+ * What we applied last is kept as a *skeleton*: the wanted document with every scalar, and every sequence of
+ * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields
+ * were ours without repeating their values, so no secret ends in an annotation.
  *
- * Sequences of maps are merged element by element where the rules name a key for
- * them (containers by name), by position where both have the same length, and are
- * replaced whole otherwise. Sequences of scalars are replaced whole.
+ * Maps are merged field by field. When we let go of a whole map (no field of it is wanted any more), all of it is
+ * removed, with what the server put into it: what remains of a `secret:` volume source would be invalid. Maps whose
+ * keys are free (labels; rules->open) keep the entries of others instead.
+ *
+ * Sequences of maps are merged
+ *   - element by element where the rules name a key for them that every wanted and live element has as a distinct
+ *     string or integer (containers by name): elements of others stay, ours come in the wanted order, new ones
+ *     behind the one they follow in what is wanted;
+ *   - else by position where both have the same length, so that fields defaulted by the server stay;
+ *   - else they are replaced whole, as sequences of scalars are.
+ *
+ * A field of somebody else (rules->foreign) keeps its live value or its absence, also where the map around it is
+ * new; only a whole new element of a sequence comes with all that we want in it.
  */
 #ifndef JSON_MERGE_H
 #define JSON_MERGE_H
@@ -32,9 +40,14 @@ struct merge_key {
 
 struct merge_rules {
     const struct merge_key *keys; /* ends with {NULL, NULL}; may be NULL */
-    /* Whether a wanted "", 0, false, null, {} or [] equals an absent live field (servers omit empty values). */
+    const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
+    /*
+     * Whether a wanted "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
+     * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its
+     * price: where absent means something else than empty, a removed empty field is not put back.
+     */
     bool empty_is_absent;
-    /* Whether two different scalars mean the same at `path` ("2048Mi" and "2Gi"). May be NULL. */
+    /* Whether two different scalars mean the same ("2048Mi" and "2Gi"); `path` as in foreign(). May be NULL. */
     bool (*same)(const char *path, const json_t *wanted, const json_t *live);
     /*
      * Whether the field belongs to somebody else, so that the live value, or its absence, stays once the
@@ -45,9 +58,10 @@ struct merge_rules {
     const void *context;
 };
 
-/* One field that differs. */
+/* One field that differs. `before` and `after` may hold secrets; paths do not. */
 struct merge_change {
-    char *path; /* "spec.template.spec.containers[discovery].image"; owned */
+    char *path;       /* "spec.template.spec.containers[discovery].image", see doc_path_key(); owned */
+    const char *name; /* its last part, "image" or "containers[discovery]"; within `path` */
     enum { MERGE_ADD, MERGE_CHANGE, MERGE_REMOVE } type;
     json_t *before; /* owned; NULL for MERGE_ADD */
     json_t *after;  /* owned; NULL for MERGE_REMOVE */
@@ -59,7 +73,10 @@ struct merge {
     size_t change_count, change_cap;
 };
 
-/* `last` (a skeleton) may be NULL. The arguments are left alone; the result shares nothing with them. */
+/*
+ * `last` (a skeleton) may be NULL, and so may `live`: then all of `wanted` is the result. The arguments are left alone;
+ * the result shares nothing with them.
+ */
 void merge_three_way(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules,
                      struct merge *ret);
 void merge_release(struct merge *m);
@@ -67,7 +84,7 @@ void merge_release(struct merge *m);
 /* The skeleton of a wanted document; owned by the caller. */
 json_t *merge_skeleton(const json_t *wanted, const struct merge_rules *rules);
 
-/* "image differs, replicas removed (+3 more)" for a log line: at most `most` fields by their last names. */
+/* "image differs, replicas removed (+3 more)" for a log line: at most `most` fields by their names. */
 void merge_summary(const struct merge *m, size_t most, struct buf *out);
 
 #endif
