@@ -4,39 +4,45 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "json/build.h"
+#include "json/yaml.h"
 
-static struct component_spec component(int min, int max)
+static json_t *resource(const char *spec)
 {
-    return (struct component_spec){.enabled = true, .replica_count = 1, .min_replicas = min, .max_replicas = max};
+    struct yaml_documents docs;
+    struct err e;
+    json_t *value;
+
+    if (yaml_parse("spec", spec, strlen(spec), SIZE_MAX, &docs, &e) < 0)
+        fail_msg("%s", e.text);
+    assert_int_equal(docs.len, 1);
+    value = OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
+                   MAP("metadata", S("name", "istio"), S("namespace", "istio-system")),
+                   V("spec", json_incref(docs.items[0].value)));
+    yaml_documents_release(&docs);
+    return value;
 }
 
 void fixture_init(struct fixture *f)
 {
-    static char version[] = "1.0.5", hub[] = "docker.io/istio", policy[] = "IfNotPresent", all[] = "*", none[] = "";
+    fixture_init_spec(f, "{}");
+}
 
-    *f = (struct fixture){
-        .spec =
-            {
-                .version = version,
-                .image_hub = hub,
-                .image_pull_policy = policy,
-                .include_ip_ranges = all,
-                .exclude_ip_ranges = none,
-                .auto_injection_namespaces = json_array(),
-                .tracing = {.enabled = true, .sampling = 1.0},
-                .proxy = {.privileged = true},
-                .citadel = component(1, 1),
-                .galley = component(1, 1),
-                .pilot = component(1, 5),
-                .policy = component(1, 5),
-                .telemetry = component(1, 5),
-                .sidecar_injector = component(1, 1),
-                .gateways = {.ingress = component(1, 5), .egress = component(1, 5)},
-            },
-    };
+void fixture_init_spec(struct fixture *f, const char *spec)
+{
+    _cleanup_json_ json_t *istio = resource(spec);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct err e = {0};
+
+    *f = (struct fixture){0};
+    if (istio_parse(istio, NULL, &f->parsed, &problems) < 0) {
+        problems_err(&problems, &e);
+        fail_msg("%s", e.text);
+    }
+    f->spec = f->parsed;
     f->env = (struct mesh_env){
         .spec = &f->spec,
-        .release = mesh_release_find(version),
+        .release = mesh_release_find(f->spec.version),
         .ns = "istio-system",
         .versions = f->versions,
     };
@@ -53,7 +59,7 @@ void fixture_render(struct fixture *f, int minor)
 void fixture_release(struct fixture *f)
 {
     mesh_objects_release(&f->objects);
-    json_decref(f->spec.auto_injection_namespaces);
+    istio_spec_release(&f->parsed);
 }
 
 const struct mesh_object *fixture_find(const struct fixture *f, const char *kind, const char *name)

@@ -1,4 +1,4 @@
-/* A mesh to look at: a resource with the chart's defaults, and the objects that it asks for. */
+/* A mesh to look at: a resource and the objects that it asks for. */
 #ifndef TESTS_MESH_FIXTURE_H
 #define TESTS_MESH_FIXTURE_H
 
@@ -11,13 +11,16 @@
 #include "json/doc.h"
 
 struct fixture {
-    struct istio_spec spec; /* to be changed between fixture_init() and fixture_render() */
+    struct istio_spec spec; /* to be changed between fixture_init() and fixture_render(); owns nothing */
+    struct istio_spec parsed;
     const char *versions[MESH_KINDS_MAX];
     struct mesh_env env;
     struct mesh_objects objects;
 };
 
 void fixture_init(struct fixture *f);
+/* `spec` is that of the resource, in YAML. */
+void fixture_init_spec(struct fixture *f, const char *spec);
 /* As Kubernetes 1.`minor` is asked for it; may be repeated. */
 void fixture_render(struct fixture *f, int minor);
 void fixture_release(struct fixture *f);

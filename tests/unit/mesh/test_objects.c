@@ -6,63 +6,20 @@
 #include "base/map.h"
 #include "base/str.h"
 
-static void by_default(struct istio_spec *spec)
-{
-    (void)spec;
-}
+#define WITHOUT_MIXER "policy: {enabled: false}\ntelemetry: {enabled: false}\n"
+#define ONLY_PILOT                                                                                                     \
+    WITHOUT_MIXER "citadel: {enabled: false}\ngalley: {enabled: false}\nsidecarInjector: {enabled: false}\n"           \
+                  "gateways: {ingress: {enabled: false}, egress: {enabled: false}}\n"
 
-static void secured(struct istio_spec *spec)
-{
-    spec->mtls = spec->control_plane_security_enabled = true;
-}
-
-static void fixed_replicas(struct istio_spec *spec)
-{
-    spec->pilot.max_replicas = spec->gateways.ingress.max_replicas = 1;
-    spec->pilot.replica_count = 3;
-}
-
-static void budgets(struct istio_spec *spec)
-{
-    spec->default_pod_disruption_budget = true;
-    spec->galley.replica_count = 2;
-}
-
-static void scaled_everywhere(struct istio_spec *spec)
-{
-    spec->citadel.max_replicas = spec->galley.max_replicas = spec->sidecar_injector.max_replicas = 3;
-}
-
-static void without_mixer(struct istio_spec *spec)
-{
-    spec->policy.enabled = spec->telemetry.enabled = false;
-}
-
-static void only_pilot(struct istio_spec *spec)
-{
-    without_mixer(spec);
-    spec->citadel.enabled = spec->galley.enabled = spec->sidecar_injector.enabled = false;
-    spec->gateways.ingress.enabled = spec->gateways.egress.enabled = false;
-}
-
-static void nothing(struct istio_spec *spec)
-{
-    only_pilot(spec);
-    spec->pilot.enabled = false;
-}
-
-static const struct {
-    const char *name;
-    void (*change)(struct istio_spec *);
-} variants[] = {
-    {"default", by_default},
-    {"secured", secured},
-    {"fixed replicas", fixed_replicas},
-    {"budgets", budgets},
-    {"scaled everywhere", scaled_everywhere},
-    {"without Mixer", without_mixer},
-    {"only Pilot", only_pilot},
-    {"nothing", nothing},
+static const char *const variants[] = {
+    "{}",
+    "mtls: true\ncontrolPlaneSecurityEnabled: true",
+    "pilot: {replicaCount: 3, minReplicas: 3, maxReplicas: 3}",
+    "defaultPodDisruptionBudget: {enabled: true}\ngalley: {replicaCount: 2}",
+    "citadel: {maxReplicas: 3}\ngalley: {maxReplicas: 3}\nsidecarInjector: {maxReplicas: 3}",
+    WITHOUT_MIXER,
+    ONLY_PILOT,
+    ONLY_PILOT "pilot: {enabled: false}",
 };
 
 /* Runs a check on every variant, as every supported Kubernetes is asked for it. */
@@ -71,11 +28,9 @@ static void on_every_mesh(void (*check)(const struct fixture *f, int minor))
     for (size_t i = 0; i < ARRAY_LEN(variants); i++) {
         _cleanup_fixture_ struct fixture f;
 
-        fixture_init(&f);
-        variants[i].change(&f.spec);
+        fixture_init_spec(&f, variants[i]);
         for (int minor = f.env.release->kubernetes_min; minor <= f.env.release->kubernetes_max; minor++) {
             fixture_render(&f, minor);
-            print_message("  %s, Kubernetes 1.%d: %zu objects\n", variants[i].name, minor, f.objects.len);
             check(&f, minor);
         }
     }
