@@ -6,6 +6,9 @@
 
 #include "base/clock.h"
 
+/* A server's Retry-After counts up to here: its word is not to put us to sleep for good. */
+#define KUBE_RETRY_AFTER_MOST SECONDS(300)
+
 /*
  * The delay after `failures` failures in a row (1 or more): `first`, then doubling up to `most`, less a jitter of up to
  * a fifth from `random` (0..UINT32_MAX). Pure.

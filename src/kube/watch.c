@@ -18,6 +18,9 @@
 /* Servers from 1.19 on send a bookmark every minute, older ones only near the end of the watch, or none. */
 #define HEARTBEAT_SILENCE SECONDS(150)
 #define SILENCE_BEYOND SECONDS(90)
+/* A server that starts up answers 404 for custom kinds that it has not loaded yet; objects are not forgotten for that.
+ */
+#define ABSENCE_LEAST SECONDS(30)
 /* A watch that ends sooner and brought nothing has failed. */
 #define WATCH_LEAST SECONDS(1)
 
@@ -58,6 +61,7 @@ struct kube_watch {
     json_t *event;
 
     unsigned failures, relists; /* in a row */
+    msec_t absent;              /* since when the answer is 404; 0: it is not */
     char *error;
 };
 
@@ -124,6 +128,7 @@ void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version,
     str_replace(&w->error, NULL);
     w->due = now;
     w->failures = w->relists = 0;
+    w->absent = 0;
     w->listed = w->forget = w->heartbeat = false;
 }
 
@@ -158,6 +163,8 @@ static void later(struct kube_watch *w, msec_t now, uint32_t random, msec_t retr
     w->cancel = w->cancel || w->call;
     w->call = false;
     w->state = w->state == LISTING ? LIST_DUE : WATCH_DUE;
+    if (retry_after > KUBE_RETRY_AFTER_MOST)
+        retry_after = KUBE_RETRY_AFTER_MOST;
     w->due = now + (delay > retry_after ? delay : retry_after);
     drop_input(w);
 }
@@ -297,6 +304,7 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
     w->item = 0;
     w->item_cost = items ? len / items : 0;
     w->failures = 0;
+    w->absent = 0;
     set_error(w, NULL);
 }
 
@@ -321,6 +329,16 @@ static void over(struct kube_watch *w, enum err_class outcome, msec_t retry_afte
     w->retry_after = retry_after;
 }
 
+/* Whether a 404 is to be believed: at once where nothing was ever seen, else when it lasts. */
+static bool is_not_served(struct kube_watch *w, msec_t now)
+{
+    if (!w->options.custom || w->expected)
+        return false;
+    if (!w->absent)
+        w->absent = now;
+    return !w->listed || now - w->absent >= ABSENCE_LEAST;
+}
+
 /* A call has ended and all of it was read. */
 static void settle(struct kube_watch *w, msec_t now, uint32_t random)
 {
@@ -330,7 +348,7 @@ static void settle(struct kube_watch *w, msec_t now, uint32_t random)
     drop_input(w);
     if (outcome == ERR_GONE) {
         relist(w, now, random);
-    } else if (outcome == ERR_NOT_FOUND && w->options.custom && !w->expected) {
+    } else if (outcome == ERR_NOT_FOUND && is_not_served(w, now)) {
         halt(w, NOT_SERVED);
         w->listed = false;
         w->forget = true;
@@ -406,7 +424,7 @@ static bool next_of_list(struct kube_watch *w, msec_t now, size_t *budget, struc
 static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const json_t *status)
 {
     int64_t code = doc_int(doc_at(status, "code"), 0);
-    msec_t retry_after = SECONDS(doc_int(doc_at(status, "details", "retryAfterSeconds"), 0));
+    int64_t retry_after = doc_int(doc_at(status, "details", "retryAfterSeconds"), 0);
     struct err e;
 
     if (code == 410 || str_eq(doc_string(status, "reason"), "Expired") ||
@@ -417,8 +435,7 @@ static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const 
     err_set(&e, ERR_UNAVAILABLE, "the watch was ended by the server: %s",
             str_or(doc_string(status, "message"), "no reason given"));
     set_error(w, e.text);
-    later(w, now, random,
-          retry_after < 0 || retry_after > w->options.backoff_most ? w->options.backoff_most : retry_after);
+    later(w, now, random, retry_after > 0 && retry_after < 3600 ? SECONDS(retry_after) : 0);
 }
 
 /* One line of the stream, already parsed. True where it is an event to pass on. */

@@ -13,7 +13,8 @@
  * At most one call is under way. Lists are consistent reads (no resourceVersion is asked for): a plan that was made
  * from a server's stale cache could undo what a newer plan did, and the pages of such a read are bounded. A watch
  * goes on from the last version seen; 410 leads back to the list; silence has an end; what fails is tried again
- * later and later. A kind that is not served (404, where the row says custom) rests until it is started again.
+ * later and later. A kind that is not served (404, where the row says custom; where it was served before, for half a
+ * minute) rests until it is started again.
  *
  * Sources: "Kubernetes API Concepts" (efficient detection of changes, chunks, bookmarks, 410 Gone).
  */

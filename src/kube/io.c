@@ -1,0 +1,118 @@
+#include "kube/io.h"
+
+#include <event2/util.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+
+struct real_io {
+    struct kube_io io;
+    struct event_base *loop;
+    struct kube_client *client;
+};
+
+struct kube_timer {
+    struct event *event;
+    void (*run)(void *context);
+    void *context;
+};
+
+static struct real_io *real(struct kube_io *io)
+{
+    return (struct real_io *)((char *)io - offsetof(struct real_io, io));
+}
+
+static msec_t now(struct kube_io *io)
+{
+    (void)io;
+    return clock_now_monotonic();
+}
+
+static uint32_t random_number(struct kube_io *io)
+{
+    uint32_t n;
+
+    (void)io;
+    evutil_secure_rng_get_bytes(&n, sizeof(n));
+    return n;
+}
+
+static struct kube_call *send_request(struct kube_io *io, struct kube_request *request, kube_data_fn data,
+                                      kube_done_fn done, void *context)
+{
+    return kube_client_send(real(io)->client, request, data, done, context);
+}
+
+static void cancel(struct kube_io *io, struct kube_call *call)
+{
+    (void)io;
+    kube_call_cancel(call);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct kube_timer *timer = context;
+
+    (void)fd;
+    (void)what;
+    timer->run(timer->context);
+}
+
+static struct kube_timer *timer_new(struct kube_io *io, void (*run)(void *context), void *context)
+{
+    struct kube_timer *timer = NEW(struct kube_timer);
+
+    *timer = (struct kube_timer){.run = run, .context = context};
+    timer->event = evtimer_new(real(io)->loop, on_timer, timer);
+    if (!timer->event)
+        abort();
+    return timer;
+}
+
+/*
+ * Never event_active(): an event that makes itself active again would run before the loop reads from any socket. A
+ * timer of zero waits for that.
+ */
+static void timer_set(struct kube_io *io, struct kube_timer *timer, msec_t at)
+{
+    msec_t left = at - now(io);
+
+    if (at == MSEC_NEVER) {
+        event_del(timer->event);
+        return;
+    }
+    if (left < 0)
+        left = 0;
+    event_add(timer->event, &(struct timeval){.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000});
+}
+
+static void timer_free(struct kube_io *io, struct kube_timer *timer)
+{
+    (void)io;
+    if (!timer)
+        return;
+    event_free(timer->event);
+    free(timer);
+}
+
+struct kube_io *kube_io_new(struct event_base *loop, struct kube_client *client)
+{
+    struct real_io *r = NEW(struct real_io);
+
+    *r = (struct real_io){.io = {.now = now,
+                                 .random = random_number,
+                                 .send = send_request,
+                                 .cancel = cancel,
+                                 .timer_new = timer_new,
+                                 .timer_set = timer_set,
+                                 .timer_free = timer_free},
+                          .loop = loop,
+                          .client = client};
+    return &r->io;
+}
+
+void kube_io_free(struct kube_io *io)
+{
+    if (io)
+        free(real(io));
+}

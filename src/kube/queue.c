@@ -1,0 +1,174 @@
+#include "kube/queue.h"
+
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/str.h"
+#include "json/doc.h"
+
+#define ANSWER_MAX ((size_t)64 * 1024 * 1024)
+
+struct flight {
+    TAILQ_ENTRY(flight) link;
+    struct kube_queue *queue;
+    const struct kube_action *action; /* the schedule's */
+    struct kube_call *call;
+};
+
+struct kube_queue {
+    struct kube_io *io;
+    struct kube_schedule *schedule;
+    struct kube_timer *timer;
+    TAILQ_HEAD(, flight) flights;
+    kube_action_done_fn done;
+    kube_queue_wake_fn wake;
+    void *context;
+};
+
+static struct kube_request request_of(const struct kube_action *a)
+{
+    struct kube_request r = {0};
+
+    switch (a->verb) {
+    case KUBE_CREATE:
+        r = kube_request_create(a->kind, a->version, a->ns, a->body);
+        break;
+    case KUBE_UPDATE:
+        r = kube_request_update(a->kind, a->version, a->ns, a->name, a->body);
+        break;
+    case KUBE_UPDATE_STATUS:
+        r = kube_request_update_status(a->kind, a->version, a->ns, a->name, a->body);
+        break;
+    case KUBE_MERGE_PATCH:
+        r = kube_request_merge_patch(a->kind, a->version, a->ns, a->name, NULL, a->body);
+        break;
+    case KUBE_REMOVE:
+        r = kube_request_delete(a->kind, a->version, a->ns, a->name, a->uid);
+        break;
+    }
+    r.secret = r.secret || (str_eq(a->kind->kind, "Secret") && !*a->kind->group);
+    return r;
+}
+
+/* The object in an answer. A removal answers with the object as it was, or with a Status, when it is gone. */
+static json_t *answered_object(const struct kube_action *a, const struct kube_response *response)
+{
+    json_t *object;
+
+    if (!response || doc_parse(response->body, response->body_len, ANSWER_MAX, &object, NULL) < 0)
+        return NULL;
+    if (!doc_string(object, "metadata", "name") || !str_eq(doc_string(object, "kind"), a->kind->kind) ||
+        (a->verb == KUBE_REMOVE && !doc_string(object, "metadata", "deletionTimestamp"))) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static void pump(struct kube_queue *q);
+
+static void on_answer(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct flight *f = context;
+    struct kube_queue *q = f->queue;
+    struct kube_action action;
+    _cleanup_json_ json_t *object = NULL;
+
+    if (e && f->action->verb == KUBE_REMOVE && e->class == ERR_NOT_FOUND)
+        e = NULL;
+    else if (!e)
+        object = answered_object(f->action, response);
+    action = kube_schedule_finish(q->schedule, q->io->now(q->io), q->io->random(q->io), f->action,
+                                  e ? e->class : ERR_NONE, response ? response->retry_after : 0);
+    TAILQ_REMOVE(&q->flights, f, link);
+    free(f);
+    q->done(q->context, &action, object, e);
+    kube_action_release(&action);
+    pump(q);
+}
+
+static void pump(struct kube_queue *q)
+{
+    const struct kube_action *action;
+
+    while ((action = kube_schedule_next(q->schedule, q->io->now(q->io)))) {
+        struct kube_request request = request_of(action);
+        struct flight *f = NEW(struct flight);
+        *f = (struct flight){.queue = q, .action = action};
+        TAILQ_INSERT_TAIL(&q->flights, f, link);
+        f->call = q->io->send(q->io, &request, NULL, on_answer, f);
+    }
+    q->io->timer_set(q->io, q->timer, kube_schedule_due(q->schedule));
+}
+
+static void on_timer(void *context)
+{
+    struct kube_queue *q = context;
+
+    if (kube_schedule_wake(q->schedule, q->io->now(q->io)))
+        q->wake(q->context);
+    pump(q);
+}
+
+struct kube_queue *kube_queue_new(struct kube_io *io, const struct kube_queue_options *options,
+                                  kube_action_done_fn done, kube_queue_wake_fn wake, void *context)
+{
+    struct kube_queue *q = NEW(struct kube_queue);
+
+    *q = (struct kube_queue){.io = io, .done = done, .wake = wake, .context = context};
+    q->schedule = kube_schedule_new(options);
+    q->timer = io->timer_new(io, on_timer, q);
+    TAILQ_INIT(&q->flights);
+    return q;
+}
+
+void kube_queue_free(struct kube_queue *q)
+{
+    struct flight *f;
+
+    if (!q)
+        return;
+    while ((f = TAILQ_FIRST(&q->flights))) {
+        TAILQ_REMOVE(&q->flights, f, link);
+        q->io->cancel(q->io, f->call);
+        free(f);
+    }
+    q->io->timer_free(q->io, q->timer);
+    kube_schedule_free(q->schedule);
+    free(q);
+}
+
+bool kube_queue_put(struct kube_queue *q, struct kube_action *action)
+{
+    bool taken = kube_schedule_put(q->schedule, q->io->now(q->io), action);
+
+    pump(q);
+    return taken;
+}
+
+void kube_queue_hold(struct kube_queue *q, bool held)
+{
+    kube_schedule_hold(q->schedule, held);
+    pump(q);
+}
+
+void kube_queue_drop_waiting(struct kube_queue *q)
+{
+    kube_schedule_drop_waiting(q->schedule);
+}
+
+void kube_queue_reset_backoff(struct kube_queue *q)
+{
+    kube_schedule_reset_backoff(q->schedule);
+    pump(q);
+}
+
+size_t kube_queue_in_flight(const struct kube_queue *q)
+{
+    return kube_schedule_in_flight(q->schedule);
+}
+
+size_t kube_queue_waiting(const struct kube_queue *q)
+{
+    return kube_schedule_waiting(q->schedule);
+}

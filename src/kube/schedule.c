@@ -1,0 +1,293 @@
+#include "kube/schedule.h"
+
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "kube/backoff.h"
+
+enum lane { LANE_OBJECT, LANE_STATUS, LANES };
+
+struct item {
+    struct kube_action *running, *waiting[LANES];
+    struct item *next; /* in the line */
+    bool in_line;
+    bool told; /* the owner was woken after the hold */
+    unsigned failures;
+    msec_t held_until;
+};
+
+struct kube_schedule {
+    struct kube_queue_options options;
+    struct map *items; /* by object */
+    struct item *line, **line_end;
+    size_t running, waiting;
+    msec_t paused_until;
+    bool held, woken;
+};
+
+void kube_action_release(struct kube_action *a)
+{
+    free(a->version);
+    free(a->ns);
+    free(a->name);
+    free(a->uid);
+    mem_free_secret(a->body, a->body ? strlen(a->body) : 0);
+    free(a->reason);
+    *a = (struct kube_action){0};
+}
+
+static void action_free(struct kube_action *a)
+{
+    if (!a)
+        return;
+    kube_action_release(a);
+    free(a);
+}
+
+static void item_free(void *p)
+{
+    struct item *item = p;
+
+    action_free(item->running);
+    for (int lane = 0; lane < LANES; lane++)
+        action_free(item->waiting[lane]);
+    free(item);
+}
+
+struct kube_schedule *kube_schedule_new(const struct kube_queue_options *options)
+{
+    struct kube_schedule *s = NEW(struct kube_schedule);
+
+    s->options = *options;
+    if (!s->options.in_flight_max)
+        s->options.in_flight_max = 64;
+    if (!s->options.backoff_first)
+        s->options.backoff_first = 500;
+    if (!s->options.backoff_most)
+        s->options.backoff_most = SECONDS(60);
+    s->items = map_new(item_free);
+    s->line_end = &s->line;
+    return s;
+}
+
+void kube_schedule_free(struct kube_schedule *s)
+{
+    if (!s)
+        return;
+    map_free(s->items);
+    free(s);
+}
+
+static char *key_of(const struct kube_action *a)
+{
+    return str_printf("%s/%s/%s/%s", a->kind->group, a->kind->plural, str_or(a->ns, ""), a->name);
+}
+
+static struct item *item_of(struct kube_schedule *s, const struct kube_action *a)
+{
+    _cleanup_free_ char *key = key_of(a);
+    struct item *item = map_get(s->items, key);
+
+    if (!item) {
+        item = NEW(struct item);
+        map_put(s->items, key, item);
+    }
+    return item;
+}
+
+static bool has_waiting(const struct item *item)
+{
+    return item->waiting[LANE_OBJECT] || item->waiting[LANE_STATUS];
+}
+
+static void line_up(struct kube_schedule *s, struct item *item)
+{
+    if (item->in_line || item->running || !has_waiting(item))
+        return;
+    item->in_line = true;
+    item->next = NULL;
+    *s->line_end = item;
+    s->line_end = &item->next;
+}
+
+static void drop_waiting(struct kube_schedule *s, struct item *item)
+{
+    for (int lane = 0; lane < LANES; lane++) {
+        if (!item->waiting[lane])
+            continue;
+        action_free(item->waiting[lane]);
+        item->waiting[lane] = NULL;
+        s->waiting--;
+    }
+}
+
+bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action)
+{
+    struct item *item = item_of(s, action);
+    enum lane lane = action->verb == KUBE_UPDATE_STATUS ? LANE_STATUS : LANE_OBJECT;
+
+    if (now < item->held_until) {
+        kube_action_release(action);
+        return false;
+    }
+    if (item->waiting[lane])
+        action_free(item->waiting[lane]);
+    else
+        s->waiting++;
+    item->waiting[lane] = mem_dup(action, sizeof(*action));
+    *action = (struct kube_action){0};
+    line_up(s, item);
+    return true;
+}
+
+/* The first of the line that has something to send. */
+static struct item *first_in_line(struct kube_schedule *s)
+{
+    while (s->line) {
+        struct item *item = s->line;
+        s->line = item->next;
+        if (!s->line)
+            s->line_end = &s->line;
+        item->in_line = false;
+        if (has_waiting(item) && !item->running)
+            return item;
+    }
+    return NULL;
+}
+
+const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now)
+{
+    struct item *item;
+    enum lane lane;
+
+    if (s->held || now < s->paused_until || s->running >= (size_t)s->options.in_flight_max)
+        return NULL;
+    item = first_in_line(s);
+    if (!item)
+        return NULL;
+    lane = item->waiting[LANE_OBJECT] ? LANE_OBJECT : LANE_STATUS;
+    item->running = TAKE_PTR(item->waiting[lane]);
+    s->waiting--;
+    s->running++;
+    return item->running;
+}
+
+static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, enum err_class outcome,
+                      msec_t retry_after)
+{
+    msec_t first = s->options.backoff_first, delay;
+
+    /* These say that we have not seen the newest version yet, which is on its way: no reason to wait for long. */
+    if (outcome == ERR_CONFLICT || outcome == ERR_ALREADY_EXISTS)
+        first = (first + 9) / 10;
+    delay = kube_backoff(first, s->options.backoff_most, ++item->failures, random);
+    if (retry_after > KUBE_RETRY_AFTER_MOST)
+        retry_after = KUBE_RETRY_AFTER_MOST;
+    if (retry_after > delay)
+        delay = retry_after;
+    item->held_until = now + delay;
+    item->told = false;
+    if (outcome == ERR_THROTTLED && item->held_until > s->paused_until)
+        s->paused_until = item->held_until;
+    drop_waiting(s, item);
+}
+
+struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
+                                        const struct kube_action *action, enum err_class outcome, msec_t retry_after)
+{
+    _cleanup_free_ char *key = key_of(action);
+    struct item *item = map_get(s->items, key);
+    _cleanup_free_ struct kube_action *finished = TAKE_PTR(item->running);
+
+    s->running--;
+    if (outcome != ERR_NONE) {
+        hold_back(s, item, now, random, outcome, retry_after);
+    } else {
+        item->failures = 0;
+        item->held_until = 0;
+        line_up(s, item);
+    }
+    return *finished;
+}
+
+msec_t kube_schedule_due(const struct kube_schedule *s)
+{
+    msec_t due = MSEC_NEVER;
+    void *value;
+
+    if (s->woken)
+        return 0;
+    for (size_t i = 0; map_next(s->items, &i, NULL, &value);) {
+        const struct item *item = value;
+        if (item->failures && !item->told && item->held_until < due)
+            due = item->held_until;
+    }
+    if (s->waiting && !s->held && s->paused_until && s->paused_until < due)
+        due = s->paused_until;
+    return due;
+}
+
+/* Nothing is to be known of it any more. Back-off is forgotten when nobody has tried again for long. */
+static bool is_idle(const struct kube_schedule *s, const struct item *item, msec_t now)
+{
+    return !item->running && !item->in_line && !has_waiting(item) &&
+           (!item->failures || now > item->held_until + 2 * s->options.backoff_most);
+}
+
+bool kube_schedule_wake(struct kube_schedule *s, msec_t now)
+{
+    bool wake = s->woken;
+    const char *key;
+    void *value;
+
+    s->woken = false;
+    if (now >= s->paused_until)
+        s->paused_until = 0;
+    for (size_t i = 0; map_next(s->items, &i, &key, &value);) {
+        struct item *item = value;
+        if (item->failures && !item->told && item->held_until <= now) {
+            item->told = true;
+            wake = true;
+        }
+        if (is_idle(s, item, now))
+            map_remove(s->items, key);
+    }
+    return wake;
+}
+
+void kube_schedule_hold(struct kube_schedule *s, bool held)
+{
+    s->held = held;
+}
+
+void kube_schedule_drop_waiting(struct kube_schedule *s)
+{
+    void *value;
+
+    for (size_t i = 0; map_next(s->items, &i, NULL, &value);)
+        drop_waiting(s, value);
+}
+
+void kube_schedule_reset_backoff(struct kube_schedule *s)
+{
+    void *value;
+
+    for (size_t i = 0; map_next(s->items, &i, NULL, &value);) {
+        struct item *item = value;
+        s->woken = s->woken || item->held_until;
+        item->failures = 0;
+        item->held_until = 0;
+    }
+    s->paused_until = 0;
+}
+
+size_t kube_schedule_in_flight(const struct kube_schedule *s)
+{
+    return s->running;
+}
+
+size_t kube_schedule_waiting(const struct kube_schedule *s)
+{
+    return s->waiting;
+}

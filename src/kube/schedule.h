@@ -1,0 +1,75 @@
+/*
+ * The rules of the apply queue, without I/O and without a clock: which action is sent
+ * next, which waits, which is ignored.
+ *
+ * At most one action an object is under way. Behind it may wait one write and one write
+ * of its status; the later put of either takes the place of the earlier. Objects are
+ * served in the order in which they were put.
+ */
+#ifndef KUBE_SCHEDULE_H
+#define KUBE_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "kube/kind.h"
+
+enum kube_verb { KUBE_CREATE, KUBE_UPDATE, KUBE_UPDATE_STATUS, KUBE_MERGE_PATCH, KUBE_REMOVE };
+
+/* One create, update or delete with its reason. All strings are owned. */
+struct kube_action {
+    enum kube_verb verb;
+    const struct kube_kind *kind;
+    char *version; /* API version to speak */
+    char *ns, *name;
+    char *uid;    /* KUBE_REMOVE: only this one; may be NULL */
+    char *body;   /* JSON text; NULL for KUBE_REMOVE */
+    char *reason; /* for people: "deleted by someone else" */
+    int tag;      /* the owner's own mark; the queue does not look at it */
+};
+
+void kube_action_release(struct kube_action *a);
+
+struct kube_queue_options {
+    int in_flight_max;    /* 0: 64 */
+    msec_t backoff_first; /* 0: 500 ms */
+    msec_t backoff_most;  /* 0: 60 s */
+};
+
+struct kube_schedule;
+
+struct kube_schedule *kube_schedule_new(const struct kube_queue_options *options);
+void kube_schedule_free(struct kube_schedule *s);
+DEFINE_CLEANUP(struct kube_schedule *, kube_schedule_free)
+#define _cleanup_kube_schedule_ _cleanup_(kube_schedule_free_p)
+
+/* Takes over the action's strings. False where its object is held back: then they are released. */
+bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action);
+
+/* The action to send now; it stays the schedule's and valid until kube_schedule_finish(). NULL: none. */
+const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now);
+/*
+ * An action that was sent is over: ERR_NONE, or why it failed. `retry_after` as the server said; 0: it said nothing.
+ * After a failure the object is held back and what waits for it is dropped; ERR_THROTTLED pauses everything. The
+ * action's strings are the caller's now.
+ */
+struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
+                                        const struct kube_action *action, enum err_class outcome, msec_t retry_after);
+
+/* When something changes without an input: an object may be tried again, or the pause is over. MSEC_NEVER: nothing. */
+msec_t kube_schedule_due(const struct kube_schedule *s);
+/* True where since the last call objects became free that were held back: plan. */
+bool kube_schedule_wake(struct kube_schedule *s, msec_t now);
+
+/* While held nothing is sent; puts wait. */
+void kube_schedule_hold(struct kube_schedule *s, bool held);
+void kube_schedule_drop_waiting(struct kube_schedule *s);
+void kube_schedule_reset_backoff(struct kube_schedule *s);
+size_t kube_schedule_in_flight(const struct kube_schedule *s);
+size_t kube_schedule_waiting(const struct kube_schedule *s);
+
+#endif
