@@ -20,8 +20,8 @@ enum { STREAMS_MAX = 1000 };
 /* Only a server without HTTP/2 needs more than one: one a watch and one a request under way. */
 enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
 
-/* Every open transfer holds a receive buffer: small, because most of them are watches that say nothing. */
-enum { RECEIVE_BUFFER = 16384, UPLOAD_BUFFER = 16384 };
+/* Every open transfer holds a receive buffer: large for lists only. Watches and writes are many, and short-spoken. */
+enum { LIST_BUFFER = 16384, OTHER_BUFFER = 4096, UPLOAD_BUFFER = 16384 };
 
 static void act(struct kube_client *c, curl_socket_t fd, int flags)
 {
@@ -183,8 +183,6 @@ int kube_transport_init(struct kube_client *c, struct err *e)
 
 void kube_transport_release(struct kube_client *c)
 {
-    while (c->pool_len)
-        curl_easy_cleanup(c->pool[--c->pool_len]);
     if (c->multi)
         curl_multi_cleanup(c->multi);
     if (c->timer)
@@ -226,6 +224,7 @@ static void set_tls(struct kube_call *call)
 static void set_connection(struct kube_call *call)
 {
     struct kube_client *c = call->client;
+    bool is_list = call->request.method == KUBE_GET && !call->data;
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -235,7 +234,7 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, is_list ? (long)LIST_BUFFER : (long)OTHER_BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
     if (c->config->proxy_url)
@@ -289,7 +288,11 @@ int kube_transport_start(struct kube_call *call, struct err *e)
 {
     struct kube_client *c = call->client;
 
-    call->easy = c->pool_len ? c->pool[--c->pool_len] : curl_easy_init();
+    /*
+     * Always a new one. libcurl 7.88 keeps the receive buffer of some handles over curl_easy_reset(), then refuses
+     * CURLOPT_BUFFERSIZE and believes that it has its default: it writes beyond a smaller buffer's end.
+     */
+    call->easy = curl_easy_init();
     if (!call->easy)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
     if (call->request.body && !call->content_type)
@@ -305,17 +308,10 @@ int kube_transport_start(struct kube_call *call, struct err *e)
 
 void kube_transport_stop(struct kube_call *call)
 {
-    struct kube_client *c = call->client;
-
     if (!call->easy)
         return;
-    curl_multi_remove_handle(c->multi, call->easy);
-    if (c->pool_len < EASY_POOL_MAX) {
-        curl_easy_reset(call->easy);
-        c->pool[c->pool_len++] = call->easy;
-    } else {
-        curl_easy_cleanup(call->easy);
-    }
+    curl_multi_remove_handle(call->client->multi, call->easy);
+    curl_easy_cleanup(call->easy);
     call->easy = NULL;
 }
 

@@ -38,7 +38,7 @@ int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err
 /* The server did not know `used`: whether there are others, or will be, to try it again with. */
 bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used);
 
-enum { CALL_HEADERS_MAX = 6, EASY_POOL_MAX = 8 };
+enum { CALL_HEADERS_MAX = 6 };
 
 struct kube_call {
     TAILQ_ENTRY(kube_call) link;     /* in client->waiting, running or ended */
@@ -85,8 +85,6 @@ struct kube_client {
     struct curl_slist *connect_to;
     char *impersonate_header;
     bool direct; /* never through a proxy of the environment */
-    CURL *pool[EASY_POOL_MAX];
-    size_t pool_len;
 };
 
 /* Calls the owner for all that came. The client may be gone afterwards. */
