@@ -23,18 +23,13 @@ static char *template_of(const struct fixture *f)
     return template;
 }
 
-static char *rendered(void (*change)(struct istio_spec *))
+static char *rendered(const char *spec)
 {
     _cleanup_fixture_ struct fixture f;
-    char *template;
 
-    fixture_init(&f);
-    f.spec.proxy.privileged = false;
-    change(&f.spec);
+    fixture_init_spec(&f, spec);
     fixture_render(&f, 20);
-    template = template_of(&f);
-    json_decref(f.spec.proxy.resources);
-    return template;
+    return template_of(&f);
 }
 
 static int count(const char *text, const char *part)
@@ -46,106 +41,54 @@ static int count(const char *text, const char *part)
     return n;
 }
 
-static void nothing(struct istio_spec *spec)
-{
-    (void)spec;
-}
-
-static void privileged(struct istio_spec *spec)
-{
-    spec->proxy.privileged = true;
-}
-
-static void core_dump(struct istio_spec *spec)
-{
-    spec->proxy.enable_core_dump = true;
-}
-
-static void log_level(struct istio_spec *spec)
-{
-    static char level[] = "debug";
-
-    spec->proxy.log_level = level;
-}
-
-static void images(struct istio_spec *spec)
-{
-    static char proxy[] = "registry.example:5000/proxy@sha256:00", init[] = "registry.example/init:1",
-                always[] = "Always";
-
-    spec->proxy.image = proxy;
-    spec->proxy_init.image = init;
-    spec->image_pull_policy = always;
-}
-
-static void hub_and_tag(struct istio_spec *spec)
-{
-    static char hub[] = "registry.example/istio", tag[] = "1.0.5-own";
-
-    spec->image_hub = hub;
-    spec->image_tag = tag;
-}
-
-static void ranges(struct istio_spec *spec)
-{
-    static char include[] = "10.0.0.0/8,172.16.0.0/12", exclude[] = "10.1.0.0/16";
-
-    spec->include_ip_ranges = include;
-    spec->exclude_ip_ranges = exclude;
-}
-
-static void resources(struct istio_spec *spec)
-{
-    spec->proxy.resources = json_pack("{s:{s:s}}", "limits", "memory", "1Gi");
-}
-
-/* Texts that would end a string, begin a directive or begin a placeholder, were they put in as they are. */
-static void hostile(struct istio_spec *spec)
-{
-    static char text[] = "a\"]] [[ end ]] {{if coreDump}} {{proxyImage}}\nb: c\\";
-
-    spec->proxy.image = spec->proxy_init.image = spec->image_pull_policy = spec->proxy.log_level = text;
-    spec->include_ip_ranges = spec->exclude_ip_ranges = text;
-    spec->proxy.resources = json_pack("{s:[[s]]}", "x", "[[ end ]]");
-}
+#define PLAIN "{}"
+#define PRIVILEGED "{proxy: {privileged: true}}"
+#define CORE_DUMP "{proxy: {enableCoreDump: true}}"
+#define LOG_LEVEL "{proxy: {logLevel: debug}}"
+#define IMAGES                                                                                                         \
+    "{proxy: {image: 'registry.example:5000/proxy@sha256:" SHA "'},"                                                   \
+    " proxyInit: {image: 'registry.example/init:1'}, imagePullPolicy: Always}"
+#define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HUB_AND_TAG "{imageHub: registry.example/istio, imageTag: 1.0.5-own}"
+#define RANGES "{includeIPRanges: '10.0.0.0/8,172.16.0.0/12', excludeIPRanges: 10.1.0.0/16}"
+#define RESOURCES "{proxy: {resources: {limits: {memory: 1Gi}}}}"
 
 static const struct {
-    void (*change)(struct istio_spec *);
-    const char *text;
+    const char *spec, *text;
     int times;
 } cases[] = {
-    {nothing, "image: \"docker.io/istio/proxy_init:1.0.5\"\n", 1},
-    {nothing, "`sidecar.istio.io/proxyImage` \"docker.io/istio/proxyv2:1.0.5\" ", 1},
-    {nothing, "imagePullPolicy: \"IfNotPresent\"\n", 2},
-    {nothing, "`traffic.sidecar.istio.io/includeOutboundIPRanges` \"*\" ", 1},
-    {nothing, "`traffic.sidecar.istio.io/excludeOutboundIPRanges` \"\" ", 1},
-    {nothing, " {\"requests\":{\"cpu\":\"10m\"}}\n", 1},
-    {nothing, "    readOnlyRootFilesystem: true\n", 1},
-    {nothing, "privileged: true\n", 1},
-    {nothing, "enable-core-dump", 0},
-    {nothing, "--proxyLogLevel", 0},
-    {privileged, "privileged: true\n", 2},
-    {privileged, "    readOnlyRootFilesystem: true\n", 1},
-    {core_dump, "- name: enable-core-dump\n  image: \"docker.io/istio/proxy_init:1.0.5\"\n", 1},
-    {core_dump, "privileged: true\n", 2},
-    {core_dump, "readOnlyRootFilesystem", 0},
-    {log_level, "  - --proxyLogLevel\n  - \"debug\"\n", 1},
-    {images, "image: \"registry.example/init:1\"\n", 1},
-    {images, "`sidecar.istio.io/proxyImage` \"registry.example:5000/proxy@sha256:00\" ", 1},
-    {images, "imagePullPolicy: \"Always\"\n", 2},
-    {hub_and_tag, "image: \"registry.example/istio/proxy_init:1.0.5-own\"\n", 1},
-    {hub_and_tag, "`sidecar.istio.io/proxyImage` \"registry.example/istio/proxyv2:1.0.5-own\" ", 1},
-    {ranges, "`traffic.sidecar.istio.io/includeOutboundIPRanges` \"10.0.0.0/8,172.16.0.0/12\" ", 1},
-    {ranges, "`traffic.sidecar.istio.io/excludeOutboundIPRanges` \"10.1.0.0/16\" ", 1},
-    {resources, " {\"limits\":{\"memory\":\"1Gi\"}}\n", 1},
-    {resources, "10m", 0},
+    {PLAIN, "image: \"docker.io/istio/proxy_init:1.0.5\"\n", 1},
+    {PLAIN, "`sidecar.istio.io/proxyImage` \"docker.io/istio/proxyv2:1.0.5\" ", 1},
+    {PLAIN, "imagePullPolicy: \"IfNotPresent\"\n", 2},
+    {PLAIN, "`traffic.sidecar.istio.io/includeOutboundIPRanges` \"*\" ", 1},
+    {PLAIN, "`traffic.sidecar.istio.io/excludeOutboundIPRanges` \"\" ", 1},
+    {PLAIN, " {\"requests\":{\"cpu\":\"10m\"}}\n", 1},
+    {PLAIN, "    readOnlyRootFilesystem: true\n", 1},
+    {PLAIN, "privileged: true\n", 1},
+    {PLAIN, "enable-core-dump", 0},
+    {PLAIN, "--proxyLogLevel", 0},
+    {PRIVILEGED, "privileged: true\n", 2},
+    {PRIVILEGED, "    readOnlyRootFilesystem: true\n", 1},
+    {CORE_DUMP, "- name: enable-core-dump\n  image: \"docker.io/istio/proxy_init:1.0.5\"\n", 1},
+    {CORE_DUMP, "privileged: true\n", 2},
+    {CORE_DUMP, "readOnlyRootFilesystem", 0},
+    {LOG_LEVEL, "  - --proxyLogLevel\n  - \"debug\"\n", 1},
+    {IMAGES, "image: \"registry.example/init:1\"\n", 1},
+    {IMAGES, "`sidecar.istio.io/proxyImage` \"registry.example:5000/proxy@sha256:" SHA "\" ", 1},
+    {IMAGES, "imagePullPolicy: \"Always\"\n", 2},
+    {HUB_AND_TAG, "image: \"registry.example/istio/proxy_init:1.0.5-own\"\n", 1},
+    {HUB_AND_TAG, "`sidecar.istio.io/proxyImage` \"registry.example/istio/proxyv2:1.0.5-own\" ", 1},
+    {RANGES, "`traffic.sidecar.istio.io/includeOutboundIPRanges` \"10.0.0.0/8,172.16.0.0/12\" ", 1},
+    {RANGES, "`traffic.sidecar.istio.io/excludeOutboundIPRanges` \"10.1.0.0/16\" ", 1},
+    {RESOURCES, " {\"limits\":{\"memory\":\"1Gi\"}}\n", 1},
+    {RESOURCES, "10m", 0},
 };
 
 static void test_template_follows_the_resource(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_free_ char *template = rendered(cases[i].change);
+        _cleanup_free_ char *template = rendered(cases[i].spec);
         int times = count(template, cases[i].text);
 
         if (times != cases[i].times)
@@ -178,11 +121,11 @@ static void check_directives(const char *template)
 
 static void test_directives_are_balanced(void **state)
 {
-    static void (*const changes[])(struct istio_spec *) = {nothing, privileged, core_dump, log_level, images, ranges};
+    static const char *const specs[] = {PLAIN, PRIVILEGED, CORE_DUMP, LOG_LEVEL, IMAGES, RANGES, RESOURCES};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
-        _cleanup_free_ char *template = rendered(changes[i]);
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        _cleanup_free_ char *template = rendered(specs[i]);
 
         check_directives(template);
     }
@@ -203,9 +146,24 @@ static char *without_directives(const char *template)
     return buf_take(&text);
 }
 
+/* Texts that would end a string, begin a directive or a placeholder, were they put in as they are. */
+static char *rendered_with(char *text)
+{
+    _cleanup_fixture_ struct fixture f;
+    _cleanup_json_ json_t *resources = json_pack("{s:[[s]]}", "x", "[[ end ]]");
+
+    fixture_init(&f);
+    f.spec.proxy.image = f.spec.proxy_init.image = f.spec.image_pull_policy = f.spec.proxy.log_level = text;
+    f.spec.include_ip_ranges = f.spec.exclude_ip_ranges = text;
+    f.spec.proxy.resources = resources;
+    fixture_render(&f, 20);
+    return template_of(&f);
+}
+
 static void test_values_cannot_leave_their_place(void **state)
 {
-    _cleanup_free_ char *plain = rendered(log_level), *template = rendered(hostile), *text = NULL;
+    static char hostile[] = "a\"]] [[ end ]] {{if coreDump}} {{proxyImage}}\nb: c\\";
+    _cleanup_free_ char *plain = rendered(LOG_LEVEL), *template = rendered_with(hostile), *text = NULL;
     struct yaml_documents docs;
     struct err e = {0};
 
@@ -223,8 +181,7 @@ static void test_values_cannot_leave_their_place(void **state)
     _cleanup_free_ char *head = without_directives(text);
     if (yaml_parse("head", head, strlen(head), 1 << 20, &docs, &e) < 0)
         fail_msg("%s", e.text);
-    assert_string_equal(doc_string(json_array_get(doc_at(docs.items[0].value, "initContainers"), 0), "image"),
-                        "a\"]] [[ end ]] {{if coreDump}} {{proxyImage}}\nb: c\\");
+    assert_string_equal(doc_string(json_array_get(doc_at(docs.items[0].value, "initContainers"), 0), "image"), hostile);
     yaml_documents_release(&docs);
 }
 

@@ -23,90 +23,43 @@ static json_t *read_document(const struct fixture *f, const char *config_map, co
     return value;
 }
 
-static void nothing(struct istio_spec *spec)
-{
-    (void)spec;
-}
-
-static void mtls(struct istio_spec *spec)
-{
-    spec->mtls = true;
-}
-
-static void secured_control_plane(struct istio_spec *spec)
-{
-    spec->control_plane_security_enabled = true;
-}
-
-static void without_tracing(struct istio_spec *spec)
-{
-    spec->tracing.enabled = false;
-}
-
-static void own_tracing(struct istio_spec *spec)
-{
-    static char address[] = "collector.tracing:9411";
-
-    spec->tracing.zipkin_address = address;
-}
-
-/* A text that YAML would read as a number: it must arrive as the text that it is. */
-static void tracing_like_a_number(struct istio_spec *spec)
-{
-    static char address[] = "0x10";
-
-    spec->tracing.zipkin_address = address;
-}
-
-static void without_policy(struct istio_spec *spec)
-{
-    spec->policy.enabled = false;
-}
-
-static void without_telemetry(struct istio_spec *spec)
-{
-    spec->telemetry.enabled = false;
-}
-
-static void two_workers(struct istio_spec *spec)
-{
-    spec->proxy.concurrency = 2;
-}
-
 /* What the mesh configuration says at a path; NULL: nothing. */
 static const struct {
-    void (*change)(struct istio_spec *);
+    const char *spec;
     const char *map, *key; /* map NULL: at the top */
     const char *expected;  /* JSON */
 } mesh_cases[] = {
-    {nothing, NULL, "disablePolicyChecks", "false"},
-    {nothing, NULL, "policyCheckFailOpen", "false"},
-    {nothing, NULL, "enableTracing", "true"},
-    {nothing, NULL, "accessLogFile", "\"/dev/stdout\""},
-    {nothing, NULL, "sdsUdsPath", "\"\""},
-    {nothing, NULL, "sdsRefreshDelay", "\"15s\""},
-    {nothing, NULL, "mixerCheckServer", "\"istio-policy.istio-system.svc.cluster.local:9091\""},
-    {nothing, NULL, "mixerReportServer", "\"istio-telemetry.istio-system.svc.cluster.local:9091\""},
-    {nothing, "defaultConfig", "controlPlaneAuthPolicy", "\"NONE\""},
-    {nothing, "defaultConfig", "discoveryAddress", "\"istio-pilot.istio-system:15007\""},
-    {nothing, "defaultConfig", "zipkinAddress", "\"zipkin.istio-system:9411\""},
-    {nothing, "defaultConfig", "concurrency", "0"},
-    {nothing, "defaultConfig", "proxyAdminPort", "15000"},
-    {nothing, "defaultConfig", "parentShutdownDuration", "\"1m0s\""},
-    {mtls, "defaultConfig", "controlPlaneAuthPolicy", "\"NONE\""},
-    {secured_control_plane, NULL, "mixerCheckServer", "\"istio-policy.istio-system.svc.cluster.local:15004\""},
-    {secured_control_plane, NULL, "mixerReportServer", "\"istio-telemetry.istio-system.svc.cluster.local:15004\""},
-    {secured_control_plane, "defaultConfig", "controlPlaneAuthPolicy", "\"MUTUAL_TLS\""},
-    {secured_control_plane, "defaultConfig", "discoveryAddress", "\"istio-pilot.istio-system:15005\""},
-    {without_tracing, NULL, "enableTracing", "false"},
-    {own_tracing, "defaultConfig", "zipkinAddress", "\"collector.tracing:9411\""},
-    {tracing_like_a_number, "defaultConfig", "zipkinAddress", "\"0x10\""},
-    {without_policy, NULL, "disablePolicyChecks", "true"},
-    {without_policy, NULL, "mixerCheckServer", NULL},
-    {without_policy, NULL, "mixerReportServer", "\"istio-telemetry.istio-system.svc.cluster.local:9091\""},
-    {without_telemetry, NULL, "disablePolicyChecks", "false"},
-    {without_telemetry, NULL, "mixerReportServer", NULL},
-    {two_workers, "defaultConfig", "concurrency", "2"},
+    {"{}", NULL, "disablePolicyChecks", "false"},
+    {"{}", NULL, "policyCheckFailOpen", "false"},
+    {"{}", NULL, "enableTracing", "true"},
+    {"{}", NULL, "accessLogFile", "\"/dev/stdout\""},
+    {"{}", NULL, "sdsUdsPath", "\"\""},
+    {"{}", NULL, "sdsRefreshDelay", "\"15s\""},
+    {"{}", NULL, "mixerCheckServer", "\"istio-policy.istio-system.svc.cluster.local:9091\""},
+    {"{}", NULL, "mixerReportServer", "\"istio-telemetry.istio-system.svc.cluster.local:9091\""},
+    {"{}", "defaultConfig", "controlPlaneAuthPolicy", "\"NONE\""},
+    {"{}", "defaultConfig", "discoveryAddress", "\"istio-pilot.istio-system:15007\""},
+    {"{}", "defaultConfig", "zipkinAddress", "\"zipkin.istio-system:9411\""},
+    {"{}", "defaultConfig", "concurrency", "0"},
+    {"{}", "defaultConfig", "proxyAdminPort", "15000"},
+    {"{}", "defaultConfig", "parentShutdownDuration", "\"1m0s\""},
+    {"{mtls: true}", "defaultConfig", "controlPlaneAuthPolicy", "\"NONE\""},
+    {"{controlPlaneSecurityEnabled: true}", NULL, "mixerCheckServer",
+     "\"istio-policy.istio-system.svc.cluster.local:15004\""},
+    {"{controlPlaneSecurityEnabled: true}", NULL, "mixerReportServer",
+     "\"istio-telemetry.istio-system.svc.cluster.local:15004\""},
+    {"{controlPlaneSecurityEnabled: true}", "defaultConfig", "controlPlaneAuthPolicy", "\"MUTUAL_TLS\""},
+    {"{controlPlaneSecurityEnabled: true}", "defaultConfig", "discoveryAddress", "\"istio-pilot.istio-system:15005\""},
+    {"{tracing: {enabled: false}}", NULL, "enableTracing", "false"},
+    {"{tracing: {zipkinAddress: collector.tracing:9411}}", "defaultConfig", "zipkinAddress",
+     "\"collector.tracing:9411\""},
+    {"{policy: {enabled: false}}", NULL, "disablePolicyChecks", "true"},
+    {"{policy: {enabled: false}}", NULL, "mixerCheckServer", NULL},
+    {"{policy: {enabled: false}}", NULL, "mixerReportServer",
+     "\"istio-telemetry.istio-system.svc.cluster.local:9091\""},
+    {"{telemetry: {enabled: false}}", NULL, "disablePolicyChecks", "false"},
+    {"{telemetry: {enabled: false}}", NULL, "mixerReportServer", NULL},
+    {"{proxy: {concurrency: 2}}", "defaultConfig", "concurrency", "2"},
 };
 
 static void test_mesh_configuration_follows_the_resource(void **state)
@@ -117,8 +70,7 @@ static void test_mesh_configuration_follows_the_resource(void **state)
         _cleanup_json_ json_t *config = NULL;
         const json_t *value;
 
-        fixture_init(&f);
-        mesh_cases[i].change(&f.spec);
+        fixture_init_spec(&f, mesh_cases[i].spec);
         fixture_render(&f, 20);
         config = read_document(&f, "istio", "mesh");
         value = mesh_cases[i].map ? doc_at(config, mesh_cases[i].map, mesh_cases[i].key)
@@ -127,6 +79,21 @@ static void test_mesh_configuration_follows_the_resource(void **state)
         if (!str_eq(text, mesh_cases[i].expected))
             fail_msg("case %zu, %s: %s", i, mesh_cases[i].key, str_or(text, "absent"));
     }
+}
+
+/* A text that YAML would read as a number must arrive as the text that it is. */
+static void test_texts_stay_texts(void **state)
+{
+    static char address[] = "0x10";
+    _cleanup_fixture_ struct fixture f;
+    _cleanup_json_ json_t *config = NULL;
+
+    (void)state;
+    fixture_init(&f);
+    f.spec.tracing.zipkin_address = address;
+    fixture_render(&f, 20);
+    config = read_document(&f, "istio", "mesh");
+    assert_true(str_eq(doc_string(config, "defaultConfig", "zipkinAddress"), address));
 }
 
 static void test_galley_gets_a_whole_object(void **state)
@@ -184,36 +151,29 @@ static void test_galley_checks_only_what_is_defined(void **state)
 static void test_config_maps_come_with_their_readers(void **state)
 {
     static const struct {
-        const char *config_map;
-        bool with_all, without_mixer, without_galley, without_injector;
+        const char *spec, *config_map;
+        bool there;
     } cases[] = {
-        {"istio", true, true, true, true},
-        {"istio-statsd-prom-bridge", true, false, true, true},
-        {"istio-galley-configuration", true, true, false, true},
-        {"istio-sidecar-injector", true, true, true, false},
+        {"{}", "istio", true},
+        {"{}", "istio-statsd-prom-bridge", true},
+        {"{}", "istio-galley-configuration", true},
+        {"{}", "istio-sidecar-injector", true},
+        {"{policy: {enabled: false}}", "istio-statsd-prom-bridge", true},
+        {"{telemetry: {enabled: false}}", "istio-statsd-prom-bridge", true},
+        {"{policy: {enabled: false}, telemetry: {enabled: false}}", "istio-statsd-prom-bridge", false},
+        {"{policy: {enabled: false}, telemetry: {enabled: false}}", "istio", true},
+        {"{galley: {enabled: false}}", "istio-galley-configuration", false},
+        {"{sidecarInjector: {enabled: false}}", "istio-sidecar-injector", false},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_fixture_ struct fixture f;
 
-        fixture_init(&f);
+        fixture_init_spec(&f, cases[i].spec);
         fixture_render(&f, 20);
-        assert_int_equal(fixture_find(&f, "ConfigMap", cases[i].config_map) != NULL, cases[i].with_all);
-
-        f.spec.policy.enabled = f.spec.telemetry.enabled = false;
-        fixture_render(&f, 20);
-        assert_int_equal(fixture_find(&f, "ConfigMap", cases[i].config_map) != NULL, cases[i].without_mixer);
-        f.spec.policy.enabled = true;
-
-        f.spec.galley.enabled = false;
-        fixture_render(&f, 20);
-        assert_int_equal(fixture_find(&f, "ConfigMap", cases[i].config_map) != NULL, cases[i].without_galley);
-
-        f.spec.sidecar_injector.enabled = false;
-        f.spec.galley.enabled = true;
-        fixture_render(&f, 20);
-        assert_int_equal(fixture_find(&f, "ConfigMap", cases[i].config_map) != NULL, cases[i].without_injector);
+        if (cases[i].there != (fixture_find(&f, "ConfigMap", cases[i].config_map) != NULL))
+            fail_msg("%s with %s", cases[i].config_map, cases[i].spec);
     }
 }
 
@@ -221,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mesh_configuration_follows_the_resource),
+        cmocka_unit_test(test_texts_stay_texts),
         cmocka_unit_test(test_galley_gets_a_whole_object),
         cmocka_unit_test(test_galley_checks_only_what_is_defined),
         cmocka_unit_test(test_config_maps_come_with_their_readers),

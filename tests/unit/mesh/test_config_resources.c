@@ -152,22 +152,27 @@ static void test_resources_come_back_from_a_server_as_they_were_sent(void **stat
 static void test_mixers_resources_come_with_mixer(void **state)
 {
     static const struct {
-        bool policy, telemetry, config;
-    } cases[] = {{true, true, true}, {true, false, true}, {false, true, true}, {false, false, false}};
+        const char *spec;
+        bool policy, telemetry;
+    } cases[] = {
+        {"{}", true, true},
+        {"{telemetry: {enabled: false}}", true, false},
+        {"{policy: {enabled: false}}", false, true},
+        {"{policy: {enabled: false}, telemetry: {enabled: false}}", false, false},
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_fixture_ struct fixture f;
+        bool config = cases[i].policy || cases[i].telemetry;
 
-        fixture_init(&f);
-        f.spec.policy.enabled = cases[i].policy;
-        f.spec.telemetry.enabled = cases[i].telemetry;
+        fixture_init_spec(&f, cases[i].spec);
         fixture_render(&f, 20);
         assert_int_equal(fixture_find(&f, "DestinationRule", "istio-policy") != NULL, cases[i].policy);
         assert_int_equal(fixture_find(&f, "DestinationRule", "istio-telemetry") != NULL, cases[i].telemetry);
-        assert_int_equal(fixture_find(&f, "rule", "promhttp") != NULL, cases[i].config);
-        assert_int_equal(fixture_find(&f, "prometheus", "handler") != NULL, cases[i].config);
-        assert_int_equal(fixture_find(&f, "attributemanifest", "istioproxy") != NULL, cases[i].config);
+        assert_int_equal(fixture_find(&f, "rule", "promhttp") != NULL, config);
+        assert_int_equal(fixture_find(&f, "prometheus", "handler") != NULL, config);
+        assert_int_equal(fixture_find(&f, "attributemanifest", "istioproxy") != NULL, config);
     }
 }
 
