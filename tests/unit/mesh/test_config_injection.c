@@ -117,6 +117,8 @@ static void check_directives(const char *template)
     assert_true(directives > 20);
     assert_int_equal(count(template, "[["), count(template, "]]"));
     assert_null(strstr(template, "{{"));
+    /* lines that are left out leave nothing behind */
+    assert_null(strstr(template, "\n\n"));
 }
 
 static void test_directives_are_balanced(void **state)
