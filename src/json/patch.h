@@ -14,7 +14,11 @@
  */
 int patch_check(const json_t *operations, struct err *e);
 
-/* All operations or none: `ret` is a new document, owned by the caller; `target` is left alone. */
+/*
+ * patch_check(), then all operations or none. ERR_INVALID names the operation and the part of its path that does
+ * not exist, or the test that failed, and no value; ERR_LIMIT: copies add up to too much. `ret` is a new document,
+ * owned by the caller; `target` is left alone, and shares nothing with it.
+ */
 int patch_apply(const json_t *target, const json_t *operations, json_t **ret, struct err *e);
 
 #endif
