@@ -146,6 +146,11 @@ bool kube_queue_put(struct kube_queue *q, struct kube_action *action)
     return taken;
 }
 
+bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return kube_schedule_busy(q->schedule, q->io->now(q->io), kind, ns, name);
+}
+
 void kube_queue_hold(struct kube_queue *q, bool held)
 {
     kube_schedule_hold(q->schedule, held);

@@ -37,6 +37,8 @@ void kube_queue_free(struct kube_queue *q);
 
 /* Takes over the action (and releases it where it is ignored). True if it will be sent. */
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
+/* Whether an action for this object is under way or waits, or the object is held back after a failure. */
+bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
 /* While held nothing is sent; puts wait. */
 void kube_queue_hold(struct kube_queue *q, bool held);
 /* Drops what waits; what is under way goes on. */

@@ -79,14 +79,14 @@ void kube_schedule_free(struct kube_schedule *s)
     free(s);
 }
 
-static char *key_of(const struct kube_action *a)
+static char *key_of(const struct kube_kind *kind, const char *ns, const char *name)
 {
-    return str_printf("%s/%s/%s/%s", a->kind->group, a->kind->plural, str_or(a->ns, ""), a->name);
+    return str_printf("%s/%s/%s/%s", kind->group, kind->plural, str_or(ns, ""), name);
 }
 
 static struct item *item_of(struct kube_schedule *s, const struct kube_action *a)
 {
-    _cleanup_free_ char *key = key_of(a);
+    _cleanup_free_ char *key = key_of(a->kind, a->ns, a->name);
     struct item *item = map_get(s->items, key);
 
     if (!item) {
@@ -120,6 +120,15 @@ static void drop_waiting(struct kube_schedule *s, struct item *item)
         item->waiting[lane] = NULL;
         s->waiting--;
     }
+}
+
+bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct kube_kind *kind, const char *ns,
+                        const char *name)
+{
+    _cleanup_free_ char *key = key_of(kind, ns, name);
+    const struct item *item = map_get(s->items, key);
+
+    return item && (item->running || has_waiting(item) || now < item->held_until);
 }
 
 bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action)
@@ -196,7 +205,7 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, ui
 struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
                                         const struct kube_action *action, enum err_class outcome, msec_t retry_after)
 {
-    _cleanup_free_ char *key = key_of(action);
+    _cleanup_free_ char *key = key_of(action->kind, action->ns, action->name);
     struct item *item = map_get(s->items, key);
     _cleanup_free_ struct kube_action *finished = TAKE_PTR(item->running);
 

@@ -50,6 +50,10 @@ DEFINE_CLEANUP(struct kube_schedule *, kube_schedule_free)
 /* Takes over the action's strings. False where its object is held back: then they are released. */
 bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action);
 
+/* Whether an action for this object is under way or waits, or the object is held back. */
+bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct kube_kind *kind, const char *ns,
+                        const char *name);
+
 /* The action to send now; it stays the schedule's and valid until kube_schedule_finish(). NULL: none. */
 const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now);
 /*

@@ -74,7 +74,7 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
 {
     const struct controller *c = context;
 
-    return kube_queue_has(kube_cluster_queue(c->cluster), kind, ns, name);
+    return kube_queue_busy(kube_cluster_queue(c->cluster), kind, ns, name);
 }
 
 /* A shallow array over the failures, for one plan. */

@@ -152,7 +152,11 @@ static json_t *stateful_set(const struct manifest_options *o)
 
 json_t *manifests_crds(void)
 {
-    return ARRAY(ITEM_V(api_crd(&api_resource_istio, "v1")));
+    json_t *definitions = json_array();
+
+    for (const struct api_resource *const *r = api_resources; *r; r++)
+        json_array_append_new(definitions, api_crd(*r, "v1"));
+    return definitions;
 }
 
 json_t *manifests_all(const struct manifest_options *o)

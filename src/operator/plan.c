@@ -150,6 +150,11 @@ static void remember_wanted(struct mesh_plan *m)
         memo->warnings = buf_take(&warnings);
 }
 
+static bool busy(const struct mesh_plan *m, const struct kube_object *o)
+{
+    return m->in->busy && m->in->busy(m->in->busy_context, o->kind, o->ns, o->name);
+}
+
 static struct kube_action on_resource(const struct mesh_plan *m, enum kube_verb verb, json_t *body, const char *reason)
 {
     struct kube_action action = {
@@ -180,9 +185,12 @@ static bool has_finalizer(const json_t *resource)
 
 static void plan_finalizer(struct mesh_plan *m, bool present)
 {
-    json_t *finalizers = json_array(), *item;
+    json_t *finalizers, *item;
     size_t i;
 
+    if (busy(m, m->object))
+        return;
+    finalizers = json_array();
     json_array_foreach(doc_at(m->resource, "metadata", "finalizers"), i, item)
         if (!str_eq(json_string_value(item), FINALIZER))
             json_array_append(finalizers, item);
@@ -209,7 +217,7 @@ static void plan_status(struct mesh_plan *m)
     m->facts.now = m->in->now;
     m->facts.resource = m->resource;
     status = status_build(&m->facts);
-    if (before && json_equal(before, status))
+    if ((before && json_equal(before, status)) || busy(m, m->object))
         return;
     new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
     if (m->plan->len > 0 && !new_word)
@@ -279,7 +287,7 @@ static size_t plan_removal_of(struct mesh_plan *m, const char *api_version, cons
         if (name && !str_eq(o->name, name))
             continue;
         left++;
-        if (o->deleting || (m->in->busy && m->in->busy(m->in->busy_context, kind, o->ns, o->name)))
+        if (o->deleting || busy(m, o))
             continue;
         plan_add(m->plan, (struct kube_action){
                               .verb = KUBE_REMOVE,
