@@ -122,6 +122,18 @@ static enum need examine(const struct wanted *w, struct kube_object *o)
     return need;
 }
 
+/* Our note on the object changes with everything else: to name it says nothing, but where it is all there is. */
+static void summarize(const struct merge *m, struct buf *reason)
+{
+    struct merge shown = {.changes = NEW_ARRAY(struct merge_change, m->change_count)};
+
+    for (size_t i = 0; i < m->change_count; i++)
+        if (!strstr(m->changes[i].path, MARK_APPLIED))
+            shown.changes[shown.change_count++] = m->changes[i];
+    merge_summary(shown.change_count ? &shown : m, REASON_FIELDS, reason);
+    free(shown.changes);
+}
+
 /* Who made the difference, by what we noted on the object when we wrote it last. */
 static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
 {
@@ -135,7 +147,7 @@ static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
         meaning = PLAN_HEALED;
         buf_add_str(reason, "changed by someone else: ");
     }
-    merge_summary(&c->merge, REASON_FIELDS, reason);
+    summarize(&c->merge, reason);
     return meaning;
 }
 
