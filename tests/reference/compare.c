@@ -1,0 +1,465 @@
+/*
+ * Our objects beside those that Istio's Helm chart gives for the same settings.
+ *
+ *   REFERENCE_DIR=... compare DIFFERENCES DOCUMENT
+ *
+ * REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects) and embedded.json (those that the
+ * chart's Jobs apply), and CRDS_CASE/objects.json. DIFFERENCES lists the differences that are meant, DOCUMENT
+ * explains each of them. Prints what differs otherwise, what is listed in vain and what is not explained, and then
+ * ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
+ */
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/istio.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "mesh/mesh.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+#define FILE_MAX (16 * 1024 * 1024)
+#define CRDS_CASE "1.0.5-crds-raw"
+/* The oldest Kubernetes: there the versions that we speak are nearest to those of the chart. */
+#define KUBERNETES_MINOR 11
+
+static const struct {
+    const char *name; /* of the folder */
+    const char *spec; /* of the resource, in YAML */
+} cases[] = {
+    {"1.0.5-default", "version: 1.0.5"},
+    {"1.0.5-mtls", "{version: 1.0.5, mtls: true}"},
+    {"1.0.5-cps", "{version: 1.0.5, controlPlaneSecurityEnabled: true}"},
+    {"1.0.6-default", "version: 1.0.6"},
+};
+
+/* A difference that is meant. */
+struct meant {
+    char *object, *path; /* patterns of fnmatch() */
+    char *section;       /* of the document that explains it */
+    size_t uses;
+};
+
+struct meant_list {
+    struct meant *items;
+    size_t len, cap;
+};
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "compare: %s: %s\n", what, why);
+    exit(2);
+}
+
+static char *read_file(const char *path)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT_LIMIT(FILE_MAX);
+    FILE *f = fopen(path, "re");
+    char chunk[65536];
+    size_t n;
+
+    if (!f)
+        die(path, "cannot be opened");
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
+        if (buf_add(&text, chunk, n) < 0)
+            die(path, "is too large");
+    }
+    fclose(f);
+    return buf_take(&text);
+}
+
+static json_t *read_json(const char *folder, const char *sub, const char *name)
+{
+    _cleanup_free_ char *path = str_printf("%s/%s/%s", folder, sub, name);
+    _cleanup_free_ char *text = read_file(path);
+    struct err e;
+    json_t *value;
+
+    if (doc_parse(text, strlen(text), FILE_MAX, &value, &e) < 0)
+        die(path, e.text);
+    return value;
+}
+
+/* Fields of what the API server fills in the same way on both sides, and of what a YAML text says. */
+
+static json_t *parse_yaml(const char *text)
+{
+    struct yaml_documents docs;
+    struct err e;
+    json_t *value = NULL;
+
+    if (yaml_parse("text", text, strlen(text), FILE_MAX, &docs, &e) < 0)
+        return NULL;
+    if (docs.len == 1 && !json_is_string(docs.items[0].value))
+        value = json_incref(docs.items[0].value);
+    yaml_documents_release(&docs);
+    return value;
+}
+
+static void set_default(json_t *map, const char *key, json_t *value)
+{
+    if (!json_object_get(map, key))
+        json_object_set(map, key, value);
+    json_decref(value);
+}
+
+static void normalise_deployment(json_t *object)
+{
+    json_t *spec = json_object_get(object, "spec");
+
+    set_default(spec, "selector", OBJECT(V("matchLabels", doc_copy(doc_at(spec, "template", "metadata", "labels")))));
+}
+
+static void normalise_service(json_t *object)
+{
+    json_t *port;
+    size_t i;
+
+    set_default(json_object_get(object, "spec"), "type", json_string("ClusterIP"));
+    json_array_foreach (doc_at(object, "spec", "ports"), i, port)
+        set_default(port, "targetPort", json_incref(json_object_get(port, "port")));
+}
+
+static void normalise_definition(json_t *object)
+{
+    json_t *names = doc_at(object, "spec", "names");
+    _cleanup_free_ char *list = str_printf("%sList", doc_string(names, "kind"));
+
+    set_default(names, "listKind", json_string(list));
+}
+
+static void normalise_config_map(json_t *object)
+{
+    json_t *data = json_object_get(object, "data"), *value;
+    const char *key;
+    void *next;
+
+    json_object_foreach_safe(data, next, key, value)
+    {
+        json_t *parsed = parse_yaml(json_string_value(value));
+
+        if (parsed) /* text that is no YAML map is compared as it is */
+            json_object_set_new(data, key, parsed);
+    }
+}
+
+/* Defaults that are the same wherever the field appears. */
+static const struct {
+    const char *field, *value;
+} defaults[] = {{"protocol", "TCP"}, {"apiVersion", "v1"}, {"caBundle", ""}};
+
+/* Takes away null, and in all but whole objects the fields that say their default. */
+static void drop_defaults(json_t *value, bool whole_object)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    void *next;
+
+    json_array_foreach (value, i, item)
+        drop_defaults(item, false);
+    json_object_foreach_safe(value, next, key, item)
+    {
+        bool drop = json_is_null(item);
+
+        for (size_t d = 0; d < ARRAY_LEN(defaults) && !whole_object; d++)
+            drop |= str_eq(key, defaults[d].field) && str_eq(json_string_value(item), defaults[d].value);
+        if (drop)
+            json_object_del(value, key);
+        else
+            drop_defaults(item, false);
+    }
+}
+
+static void normalise(json_t *object)
+{
+    const char *kind = doc_string(object, "kind");
+
+    if (str_eq(kind, "Deployment"))
+        normalise_deployment(object);
+    else if (str_eq(kind, "Service"))
+        normalise_service(object);
+    else if (str_eq(kind, "CustomResourceDefinition"))
+        normalise_definition(object);
+    else if (str_eq(kind, "ConfigMap"))
+        normalise_config_map(object);
+    drop_defaults(object, true);
+}
+
+/* Objects by "Kind/name". */
+static void add_objects(struct map *objects, const json_t *list)
+{
+    json_t *object;
+    size_t i;
+
+    json_array_foreach ((json_t *)list, i, object) {
+        _cleanup_free_ char *key =
+            str_printf("%s/%s", doc_string(object, "kind"), doc_string(object, "metadata", "name"));
+
+        normalise(object);
+        map_put(objects, key, json_incref(object));
+    }
+}
+
+static void free_json(void *value)
+{
+    json_decref(value);
+}
+
+static struct map *reference_objects(const char *folder, const char *name)
+{
+    struct map *objects = map_new(free_json);
+    _cleanup_json_ json_t *list = read_json(folder, name, "objects.json");
+    _cleanup_json_ json_t *embedded = read_json(folder, name, "embedded.json");
+    _cleanup_json_ json_t *definitions = read_json(folder, CRDS_CASE, "objects.json");
+    const json_t *config_map;
+    size_t i;
+
+    add_objects(objects, list);
+    add_objects(objects, definitions);
+    json_array_foreach (embedded, i, config_map)
+        add_objects(objects, json_object_get(config_map, "objects"));
+    return objects;
+}
+
+static struct map *our_objects(const char *spec_text)
+{
+    _cleanup_json_ json_t *spec = parse_yaml(spec_text), *list = json_array();
+    _cleanup_json_ json_t *resource =
+        OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
+               MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", json_incref(spec)));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const char *versions[MESH_KINDS_MAX];
+    struct istio_spec parsed;
+    struct mesh_objects rendered;
+    struct map *objects = map_new(free_json);
+
+    if (istio_parse(resource, NULL, &parsed, &problems) < 0)
+        die(spec_text, "is no valid resource");
+    mesh_versions_for(KUBERNETES_MINOR, versions);
+    mesh_render(
+        &(struct mesh_env){
+            .spec = &parsed,
+            .release = mesh_release_find(parsed.version),
+            .ns = "istio-system",
+            .versions = versions,
+        },
+        &rendered);
+    for (size_t i = 0; i < rendered.len; i++)
+        json_array_append(list, rendered.items[i].object);
+    add_objects(objects, list);
+    mesh_objects_release(&rendered);
+    istio_spec_release(&parsed);
+    return objects;
+}
+
+struct comparison {
+    const char *name; /* of the case */
+    const char *object;
+    struct meant_list *meant;
+    size_t differences;
+};
+
+static void report(struct comparison *c, const char *path, const json_t *theirs, const json_t *ours)
+{
+    bool meant = false;
+
+    for (size_t i = 0; i < c->meant->len; i++) {
+        struct meant *m = &c->meant->items[i];
+
+        if (fnmatch(m->object, c->object, 0) == 0 && fnmatch(m->path, path, 0) == 0) {
+            m->uses++;
+            meant = true;
+        }
+    }
+    if (meant)
+        return;
+    _cleanup_free_ char *before = theirs ? doc_text(theirs) : str_dup("(absent)");
+    _cleanup_free_ char *after = ours ? doc_text(ours) : str_dup("(absent)");
+    printf("%s: %s %s\n    chart: %s\n    ours:  %s\n", c->name, c->object, path, before, after);
+    c->differences++;
+}
+
+/* What an element of a sequence is called: its name or port, or its position. */
+static char *element_name(const json_t *element, size_t position)
+{
+    const char *name = doc_string(element, "name");
+    int64_t port = doc_int(json_object_get(element, "containerPort"), 0);
+
+    if (name)
+        return str_dup(name);
+    return port ? str_printf("%d", (int)port) : str_printf("#%zu", position);
+}
+
+/* Sequences of maps whose elements have names are compared without regard to their order. */
+static json_t *by_name(const json_t *value)
+{
+    json_t *named = json_object(), *element;
+    size_t i;
+
+    json_array_foreach ((json_t *)value, i, element) {
+        _cleanup_free_ char *name = element_name(element, i);
+        _cleanup_free_ char *key = str_printf("[%s]", name);
+        json_object_set(named, key, element);
+    }
+    return named;
+}
+
+static bool is_sequence_of_maps(const json_t *value)
+{
+    return json_is_array(value) && json_array_size(value) > 0 && json_is_object(json_array_get(value, 0));
+}
+
+static void compare(struct comparison *c, const char *path, const json_t *theirs, const json_t *ours);
+
+static void compare_maps(struct comparison *c, const char *path, const json_t *theirs, const json_t *ours)
+{
+    _cleanup_json_ json_t *keys = json_object();
+    const char *key;
+    json_t *unused;
+
+    json_object_update(keys, (json_t *)theirs);
+    json_object_update(keys, (json_t *)ours);
+    json_object_foreach (keys, key, unused) {
+        _cleanup_free_ char *at = str_printf("%s%s%s", path, *path && *key != '[' ? "." : "", key);
+        compare(c, at, json_object_get(theirs, key), json_object_get(ours, key));
+    }
+}
+
+static void compare(struct comparison *c, const char *path, const json_t *theirs, const json_t *ours)
+{
+    if (theirs && ours && json_equal((json_t *)theirs, (json_t *)ours))
+        return;
+    if (json_is_object(theirs) && json_is_object(ours)) {
+        compare_maps(c, path, theirs, ours);
+    } else if (is_sequence_of_maps(theirs) && is_sequence_of_maps(ours)) {
+        _cleanup_json_ json_t *a = by_name(theirs), *b = by_name(ours);
+        compare_maps(c, path, a, b);
+    } else {
+        report(c, path, theirs, ours);
+    }
+}
+
+static size_t compare_case(const char *folder, const char *name, const char *spec, struct meant_list *meant)
+{
+    _cleanup_map_ struct map *theirs = reference_objects(folder, name), *ours = our_objects(spec);
+    struct comparison c = {.name = name, .meant = meant};
+    const char *key;
+    void *object;
+
+    for (size_t i = 0; map_next(theirs, &i, &key, &object);) {
+        c.object = key;
+        if (map_has(ours, key))
+            compare(&c, "", object, map_get(ours, key));
+        else
+            report(&c, "(object)", object, NULL);
+    }
+    for (size_t i = 0; map_next(ours, &i, &key, &object);) {
+        c.object = key;
+        if (!map_has(theirs, key))
+            report(&c, "(object)", NULL, object);
+    }
+    return c.differences;
+}
+
+/* Lines "SECTION OBJECT PATH"; # begins a comment. */
+static struct meant_list read_meant(const char *path)
+{
+    _cleanup_free_ char *text = read_file(path);
+    char **lines = str_split(text, '\n');
+    struct meant_list list = {0};
+
+    for (char **line = lines; *line; line++) {
+        char **words;
+
+        if (!**line || **line == '#')
+            continue;
+        words = str_split(*line, ' ');
+        if (strv_len(words) != 3)
+            die(path, *line);
+        ARRAY_RESERVE_ONE(list.items, list.len, list.cap);
+        list.items[list.len++] =
+            (struct meant){.section = str_dup(words[0]), .object = str_dup(words[1]), .path = str_dup(words[2])};
+        strv_free(words);
+    }
+    strv_free(lines);
+    return list;
+}
+
+static void meant_release(struct meant_list *list)
+{
+    for (size_t i = 0; i < list->len; i++) {
+        free(list->items[i].object);
+        free(list->items[i].path);
+        free(list->items[i].section);
+    }
+    free(list->items);
+}
+
+/* Whether a line is a heading that a link ends in as #section: in lower case, without punctuation, "-" for a space. */
+static bool is_heading_of(const char *line, const char *section)
+{
+    if (!str_starts(line, "### "))
+        return false;
+    for (line += strlen("### "); *line; line++) {
+        if (!isalnum(*line) && *line != ' ' && *line != '-')
+            continue;
+        if (*section++ != (*line == ' ' ? '-' : tolower(*line)))
+            return false;
+    }
+    return !*section;
+}
+
+static bool is_explained(char *const *document, const char *section)
+{
+    for (; *document; document++) {
+        if (is_heading_of(*document, section))
+            return true;
+    }
+    return false;
+}
+
+/* Every entry has to be needed and explained. */
+static size_t check_meant(const struct meant_list *list, const char *document_path)
+{
+    _cleanup_free_ char *text = read_file(document_path);
+    char **document = str_split(text, '\n');
+    size_t faults = 0;
+
+    for (size_t i = 0; i < list->len; i++) {
+        const struct meant *m = &list->items[i];
+        bool explained = is_explained(document, m->section);
+
+        if (!m->uses)
+            printf("listed, but there is no such difference: %s %s %s\n", m->section, m->object, m->path);
+        if (!explained)
+            printf("listed, but not explained in %s: %s\n", document_path, m->section);
+        faults += !m->uses || !explained;
+    }
+    strv_free(document);
+    return faults;
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = getenv("REFERENCE_DIR");
+    __attribute__((cleanup(meant_release))) struct meant_list meant = {0};
+    size_t faults = 0;
+
+    if (argc != 3)
+        die("usage", "REFERENCE_DIR=... compare DIFFERENCES DOCUMENT");
+    if (!folder || !*folder) {
+        printf("no folder with the chart's objects was given: set REFERENCE_DIR\n");
+        return 77;
+    }
+    meant = read_meant(argv[1]);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        faults += compare_case(folder, cases[i].name, cases[i].spec, &meant);
+    faults += check_meant(&meant, argv[2]);
+    printf("%zu cases compared, %zu faults\n", ARRAY_LEN(cases), faults);
+    return faults ? 1 : 0;
+}
