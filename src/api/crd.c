@@ -3,7 +3,8 @@
 #include "base/str.h"
 #include "json/build.h"
 
-/* clang-format off: documents are written row by row, as in json/build.h */
+/* Documents are written row by row, as in json/build.h. */
+/* clang-format off */
 
 /* In v1beta1 the path has another spelling. */
 static json_t *columns(const struct api_resource *r, const char *path_key)

@@ -2,7 +2,8 @@
 #include "json/build.h"
 #include "json/doc.h"
 
-/* clang-format off: documents are written row by row, as in json/build.h */
+/* Documents are written row by row, as in json/build.h. */
+/* clang-format off */
 
 static json_t *integer_or_real(const struct field *field, double value)
 {
@@ -95,6 +96,17 @@ static json_t *list_schema(const struct field *field, enum schema_form form)
         stored_default(field, form));
 }
 
+/*
+ * API servers of Kubernetes before 1.23 that were built with Go 1.18 or later (Debian's package is) take "" for null
+ * when they validate, and refuse it unless the field may be null. Our parser takes null for absent in any case.
+ */
+static struct row nullable_if_empty(const struct field_format *format, enum schema_form form)
+{
+    _cleanup_buf_ struct buf why = BUF_INIT;
+
+    return OPT(format_matches(format, "", &why), extension("nullable", json_true(), form));
+}
+
 static json_t *schema_of(const struct field *field, enum schema_form form)
 {
     switch (field->type) {
@@ -114,6 +126,7 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
             S("type", "string"),
             N("maxLength", field->format->max_length),
             S("pattern", field->format->pattern),
+            nullable_if_empty(field->format, form),
             stored_default(field, form));
     case FIELD_CHOICE:
         return OBJECT(

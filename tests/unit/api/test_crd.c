@@ -222,6 +222,19 @@ static void replicas_images_and_version_have_no_stored_default(void **state)
     assert_string_equal(doc_string(spec, "includeIPRanges", "default"), "*");
 }
 
+/* Some builds of old API servers take "" for null. */
+static void what_may_be_empty_may_be_null(void **state)
+{
+    _cleanup_json_ json_t *crd = api_crd(&api_resource_istio, "v1");
+    const json_t *spec = doc_at(json_array_get(doc_at(crd, "spec", "versions"), 0), "schema", "openAPIV3Schema",
+                                "properties", "spec", "properties");
+
+    (void)state;
+    assert_true(json_is_true(doc_at(spec, "excludeIPRanges", "nullable")));
+    assert_true(json_is_true(doc_at(spec, "pilot", "properties", "nodeSelector", "additionalProperties", "nullable")));
+    assert_null(doc_at(spec, "imageHub", "nullable"));
+}
+
 static void kubectl_shows_the_columns_in_both_forms(void **state)
 {
     static const char *const names[] = {"Status", "Version", "Ready", "Error", "Age"};
@@ -258,6 +271,7 @@ int main(void)
         cmocka_unit_test(there_is_no_third_form),
         cmocka_unit_test(the_definition_is_small),
         cmocka_unit_test(replicas_images_and_version_have_no_stored_default),
+        cmocka_unit_test(what_may_be_empty_may_be_null),
         cmocka_unit_test(kubectl_shows_the_columns_in_both_forms),
         cmocka_unit_test(resources_are_found_by_kind),
     };

@@ -265,6 +265,9 @@ static const struct {
      "spec.overlays[0].patches[0].path: must be a JSON pointer such as /spec/template/spec/containers/0/image, but is "
      "the string \"spec\"",
      ""},
+    {"an overlay whose operations lack something",
+     "{overlays: [{kind: Service, name: x, patches: [{op: remove, path: /a}, {op: add, path: /b}]}]}",
+     "spec.overlays[0].patches[1].value: must be as in a JSON patch (RFC 6902): missing", ""},
     {"an overlay that makes another object",
      "{overlays: [{kind: Service, name: x, patches: [{op: test, path: /kind, value: Service}, "
      "{op: replace, path: /metadata/name, value: y}, {op: replace, path: \"\", value: {}}, "
