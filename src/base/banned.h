@@ -19,9 +19,9 @@
 #pragma GCC poison atoi atol atoll                      /* str_to_int64() */
 #pragma GCC poison strtok                               /* str_split() */
 #pragma GCC poison gmtime localtime ctime asctime       /* clock_rfc3339() */
-#undef alloca /* a macro in glibc */
+#undef alloca                                           /* a macro in glibc */
 #pragma GCC poison alloca
 #pragma GCC poison tmpnam tempnam mktemp
-#pragma GCC poison system popen                         /* a child process with an argument vector */
+#pragma GCC poison system popen /* a child process with an argument vector */
 
 #endif

@@ -1,14 +1,16 @@
 #include "base/buf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 static int reserve(struct buf *b, size_t more)
 {
-    size_t need = b->len + more + 1;
+    size_t need;
 
-    if (need < b->len || (b->limit && b->len + more > b->limit))
+    if (more > SIZE_MAX / 4 || (b->limit && (b->len > b->limit || more > b->limit - b->len)))
         return -1;
+    need = b->len + more + 1;
     if (need > b->cap) {
         size_t cap = b->cap ? b->cap : 64;
         while (cap < need)

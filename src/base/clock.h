@@ -13,7 +13,7 @@
 
 typedef int64_t msec_t;
 #define MSEC_NEVER INT64_MAX
-#define SECONDS(n) ((msec_t)(n) * 1000)
+#define SECONDS(n) ((msec_t)(n)*1000)
 
 msec_t clock_now_monotonic(void);
 msec_t clock_now_wall(void);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/str.h"
 
 static const struct {
     const char *name;
@@ -16,12 +16,18 @@ static const struct {
 #undef X
 };
 
-static void mark_cut(char *text, size_t size, int wanted)
+/* After `wanted` bytes were to be written into `text`: marks the cut, never within a character. */
+static void finish(char *text, size_t size, int wanted)
 {
     static const char mark[] = "...";
+    size_t end = size - sizeof(mark);
 
-    if (wanted >= 0 && (size_t)wanted >= size)
-        memcpy(text + size - sizeof(mark), mark, sizeof(mark));
+    if (wanted >= 0 && (size_t)wanted >= size) {
+        while (end && ((unsigned char)text[end] & 0xc0) == 0x80)
+            end--;
+        memcpy(text + end, mark, sizeof(mark));
+    }
+    str_clean_utf8(text);
 }
 
 int err_set(struct err *e, enum err_class class, const char *fmt, ...)
@@ -32,7 +38,7 @@ int err_set(struct err *e, enum err_class class, const char *fmt, ...)
         return -1;
     e->class = class;
     va_start(ap, fmt);
-    mark_cut(e->text, sizeof(e->text), vsnprintf(e->text, sizeof(e->text), fmt, ap));
+    finish(e->text, sizeof(e->text), vsnprintf(e->text, sizeof(e->text), fmt, ap));
     va_end(ap);
     return -1;
 }
@@ -48,7 +54,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
     vsnprintf(context, sizeof(context), fmt, ap);
     va_end(ap);
     memcpy(inner, e->text, sizeof(inner));
-    mark_cut(e->text, sizeof(e->text), snprintf(e->text, sizeof(e->text), "%s: %s", context, inner));
+    finish(e->text, sizeof(e->text), snprintf(e->text, sizeof(e->text), "%s: %s", context, inner));
     return -1;
 }
 

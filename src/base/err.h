@@ -6,8 +6,9 @@
  * context on their way up (err_wrap) and are logged once, at the top. Library
  * code does not log.
  *
- * The text is bounded; what does not fit is cut and ends in "...". It never
- * holds a secret: whoever builds it names the place of a value, not the value,
+ * The text is bounded; what does not fit is cut and ends in "...". It is valid
+ * UTF-8, whatever went into it ('?' stands for what is not), so that it can stand
+ * in JSON. It never holds a secret: whoever builds it names the place of a value, not the value,
  * wherever the value may be one.
  */
 #ifndef BASE_ERR_H
@@ -23,22 +24,22 @@
  */
 #define ERR_CLASSES(X)                                                                                                 \
     X(NONE, "None", false, 0)                                                                                          \
-    X(INVALID, "Invalid", false, 2)           /* input that only its author can mend */                               \
-    X(USAGE, "Usage", false, 2)               /* a command line */                                                    \
+    X(INVALID, "Invalid", false, 2) /* input that only its author can mend */                                          \
+    X(USAGE, "Usage", false, 2)     /* a command line */                                                               \
     X(NOT_FOUND, "NotFound", false, 3)                                                                                 \
     X(ALREADY_EXISTS, "AlreadyExists", true, 4)                                                                        \
-    X(CONFLICT, "Conflict", true, 4)          /* the object changed since it was read */                              \
-    X(GONE, "Gone", true, 4)                  /* a resource version too old to go on from */                          \
-    X(UNAUTHORIZED, "Unauthorized", true, 5)  /* credentials may rotate */                                            \
-    X(FORBIDDEN, "Forbidden", true, 5)        /* rights may be granted */                                             \
+    X(CONFLICT, "Conflict", true, 4)         /* the object changed since it was read */                                \
+    X(GONE, "Gone", true, 4)                 /* a resource version too old to go on from */                            \
+    X(UNAUTHORIZED, "Unauthorized", true, 5) /* credentials may rotate */                                              \
+    X(FORBIDDEN, "Forbidden", true, 5)       /* rights may be granted */                                               \
     X(THROTTLED, "Throttled", true, 6)                                                                                 \
-    X(UNAVAILABLE, "Unavailable", true, 6)    /* network, 5xx */                                                      \
+    X(UNAVAILABLE, "Unavailable", true, 6) /* network, 5xx */                                                          \
     X(TIMEOUT, "Timeout", true, 6)                                                                                     \
     X(CANCELLED, "Cancelled", true, 6)                                                                                 \
-    X(UNSUPPORTED, "Unsupported", false, 7)   /* this Kubernetes cannot do it */                                      \
-    X(LIMIT, "LimitExceeded", false, 8)       /* larger than we are willing to read */                                \
-    X(IO, "IO", true, 9)                      /* files and processes of this machine */                               \
-    X(INTERNAL, "Internal", false, 70)        /* a bug of ours */
+    X(UNSUPPORTED, "Unsupported", false, 7) /* this Kubernetes cannot do it */                                         \
+    X(LIMIT, "LimitExceeded", false, 8)     /* larger than we are willing to read */                                   \
+    X(IO, "IO", true, 9)                    /* files and processes of this machine */                                  \
+    X(INTERNAL, "Internal", false, 70)      /* a bug of ours */
 
 enum err_class {
 #define X(id, name, retry, exit_code) ERR_##id,

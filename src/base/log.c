@@ -1,13 +1,14 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/str.h"
 
-#define LINE_MAX_BYTES 8192
+#define TEXT_MAX_BYTES 4096
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 static enum log_level least_level = LOG_INFO;
@@ -38,31 +39,54 @@ bool log_parse_level(const char *name, enum log_level *ret)
     return false;
 }
 
+/* The text of one character, escaped as JSON has it. */
+static void add_escaped(struct buf *line, const char *s, size_t size, const char *escape)
+{
+    unsigned char c = (unsigned char)*s;
+
+    if (!size)
+        buf_add_str(line, "\\ufffd");
+    else if (strchr(escape, c))
+        buf_printf(line, "\\%c", c);
+    else if (c == '\n')
+        buf_add_str(line, "\\n");
+    else if (c < 0x20 || c == 0x7f)
+        buf_printf(line, "\\u%04x", c);
+    else
+        buf_add(line, s, size);
+}
+
+static void add_text(struct buf *line, const char *s, const char *escape)
+{
+    size_t len = strlen(s);
+
+    for (size_t i = 0, size; i < len; i += size ? size : 1) {
+        size = str_utf8_next(s + i, len - i, NULL);
+        if (i + size > TEXT_MAX_BYTES) {
+            buf_add_str(line, "...");
+            return;
+        }
+        add_escaped(line, s + i, size, escape);
+    }
+}
+
 static void add_quoted(struct buf *line, const char *s)
 {
     buf_add_char(line, '"');
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            buf_printf(line, "\\%c", c);
-        else if (c == '\n')
-            buf_add_str(line, "\\n");
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(line, "\\u%04x", c);
-        else
-            buf_add_char(line, (char)c);
-    }
+    add_text(line, s, "\"\\");
     buf_add_char(line, '"');
 }
 
 static bool is_plain(const char *s)
 {
-    if (!*s)
-        return false;
-    for (; *s; s++)
-        if ((unsigned char)*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' || *s == 0x7f)
+    size_t len = strlen(s);
+
+    for (size_t i = 0, size; i < len; i += size) {
+        size = str_utf8_next(s + i, len - i, NULL);
+        if (!size || (unsigned char)s[i] <= ' ' || s[i] == '"' || s[i] == '=' || s[i] == '\\' || s[i] == 0x7f)
             return false;
-    return true;
+    }
+    return len > 0 && len <= TEXT_MAX_BYTES;
 }
 
 static void add_pair(struct buf *line, const char *key, const char *value)
@@ -83,7 +107,7 @@ static void add_pair(struct buf *line, const char *key, const char *value)
 
 void log_event(enum log_level level, const char *message, ...)
 {
-    _cleanup_buf_ struct buf line = BUF_INIT_LIMIT(LINE_MAX_BYTES);
+    _cleanup_buf_ struct buf line = BUF_INIT;
     char time_text[32];
     const char *key, *value;
     va_list ap;
@@ -95,7 +119,8 @@ void log_event(enum log_level level, const char *message, ...)
         buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time_text, level_names[level]);
         add_quoted(&line, message);
     } else {
-        buf_printf(&line, "%.23sZ %-7s %s", time_text, level_names[level], message);
+        buf_printf(&line, "%.23sZ %-7s ", time_text, level_names[level]);
+        add_text(&line, message, "");
     }
     va_start(ap, message);
     while ((key = va_arg(ap, const char *)) && (value = va_arg(ap, const char *)))

@@ -3,6 +3,9 @@
  *
  *   log_info("object created", "kind", "Service", "name", name, NULL);
  *
+ * Every line is whole and on one line: control characters are escaped, bytes that are no UTF-8 are replaced, and
+ * texts longer than 4 KiB are cut and end in "...".
+ *
  * Keys and values are strings in pairs up to a NULL; a NULL value ends the list,
  * so pass str_or(value, ""). Only the top of the program logs: controllers and
  * commands. Secrets are never arguments.

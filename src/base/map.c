@@ -14,7 +14,7 @@ struct entry {
 struct map {
     struct entry *entries; /* in the order of insertion, with gaps */
     size_t used, cap, live;
-    uint32_t *slots; /* index into entries + 1; 0 is free */
+    uint32_t *slots;   /* index into entries + 1; 0 is free */
     size_t slot_count; /* a power of two, at least twice `used` */
     void (*destroy)(void *);
 };

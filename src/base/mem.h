@@ -21,7 +21,7 @@ void mem_free_secret(void *p, size_t len);
 #define NEW_ARRAY(type, count) ((type *)mem_new0((count), sizeof(type)))
 
 /* Grows `items` (with its `cap`) so that one more element fits behind `len`. */
-#define ARRAY_RESERVE_ONE(items, len, cap)                                                                            \
+#define ARRAY_RESERVE_ONE(items, len, cap)                                                                             \
     do {                                                                                                               \
         if ((len) == (cap)) {                                                                                          \
             (cap) = (cap) ? 2 * (cap) : 8;                                                                             \

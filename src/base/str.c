@@ -127,6 +127,17 @@ size_t str_utf8_next(const char *s, size_t len, uint32_t *ret_rune)
     return size;
 }
 
+void str_clean_utf8(char *s)
+{
+    for (size_t len = strlen(s), size; len; s += size, len -= size) {
+        size = str_utf8_next(s, len, NULL);
+        if (!size) {
+            *s = '?';
+            size = 1;
+        }
+    }
+}
+
 uint64_t str_hash(const void *data, size_t len)
 {
     const unsigned char *p = data;

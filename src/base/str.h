@@ -39,6 +39,9 @@ size_t strv_len(char *const *v);
  */
 size_t str_utf8_next(const char *s, size_t len, uint32_t *ret_rune);
 
+/* Replaces each byte that is no part of a UTF-8 sequence by '?': for text that others can put anything into. */
+void str_clean_utf8(char *s);
+
 /* FNV-1a, 64 bit: for tables and "has it changed", not against an adversary. */
 uint64_t str_hash(const void *data, size_t len);
 /* Lower-case hexadecimal SHA-256, 64 characters and the NUL. */

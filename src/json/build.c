@@ -5,12 +5,21 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* Building fails only for text that is no UTF-8, or without memory: both are bugs of ours. */
+/*
+ * Building fails only for text that is no UTF-8, for ROWS() of the wrong kind of container, or without memory: all
+ * are bugs of ours, and a document with a field silently missing would be worse than none.
+ */
 static json_t *must(json_t *value)
 {
     if (!value)
         abort();
     return value;
+}
+
+static void must_do(int result)
+{
+    if (result < 0)
+        abort();
 }
 
 struct row row_value(const char *key, json_t *value)
@@ -45,9 +54,9 @@ json_t *json_build_map(const struct row *rows)
 
     for (const struct row *r = rows; r->type != ROW_END; r++) {
         if (r->type == ROW_VALUE) {
-            json_object_set_new(map, r->key, r->value);
+            must_do(json_object_set_new(map, r->key, r->value));
         } else if (r->type == ROW_SPLICE) {
-            json_object_update(map, r->value);
+            must_do(json_object_update(map, r->value));
             json_decref(r->value);
         }
     }
@@ -60,9 +69,9 @@ json_t *json_build_seq(const struct row *rows)
 
     for (const struct row *r = rows; r->type != ROW_END; r++) {
         if (r->type == ROW_VALUE) {
-            json_array_append_new(seq, r->value);
+            must_do(json_array_append_new(seq, r->value));
         } else if (r->type == ROW_SPLICE) {
-            json_array_extend(seq, r->value);
+            must_do(json_array_extend(seq, r->value));
             json_decref(r->value);
         }
     }
@@ -74,6 +83,6 @@ json_t *json_build_strings(const char *const *values)
     json_t *seq = must(json_array());
 
     for (; *values; values++)
-        json_array_append_new(seq, must(json_string(*values)));
+        must_do(json_array_append_new(seq, must(json_string(*values))));
     return seq;
 }

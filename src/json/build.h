@@ -26,7 +26,8 @@
  * says the empty string. MAP("emptyDir") is `emptyDir: {}`, SEQ("args") is `args: []`.
  * OPT(condition, row) leaves the row out where the condition does not hold, and
  * does not evaluate it. ROWS(document) splices the fields of a map (or the items
- * of a sequence) in place.
+ * of a sequence) in place. Of two rows with the same key the later counts. Text has to be UTF-8, or the program
+ * ends: text from outside comes through a parser that sees to it.
  *
  * Ownership: every value passed in is taken over; the result belongs to the caller.
  */
@@ -52,7 +53,7 @@ struct row row_string(const char *key, const char *value);
 struct row row_format(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct row row_splice(json_t *container);
 
-#define ROW_LIST(...) ((const struct row[]){__VA_ARGS__ __VA_OPT__(, ) {ROW_END, NULL, NULL}})
+#define ROW_LIST(...) ((const struct row[]){__VA_ARGS__ __VA_OPT__(, ){ROW_END, NULL, NULL}})
 
 /* Whole documents. */
 #define OBJECT(...) json_build_map(ROW_LIST(__VA_ARGS__))

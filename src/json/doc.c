@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-/* Parsing by hand-rolled depth check first: jansson's own limit is a build constant of the library. */
+/* Before the parser runs: jansson's own limit on depth is a constant of the library's build. */
 static int check_depth(const char *text, size_t len, struct err *e)
 {
     int depth = 0;
@@ -227,7 +227,7 @@ json_t *doc_find(const json_t *seq, const char *key, const char *value)
     size_t i;
 
     json_array_foreach (seq, i, item)
-        if (str_eq(doc_string(item, key), value))
+        if (value && str_eq(doc_string(item, key), value))
             return item;
     return NULL;
 }

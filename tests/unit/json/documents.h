@@ -2,13 +2,7 @@
 #ifndef TESTS_UNIT_JSON_DOCUMENTS_H
 #define TESTS_UNIT_JSON_DOCUMENTS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
+#include "../base/testing.h"
 
 #include "base/str.h"
 #include "json/doc.h"
@@ -43,13 +37,6 @@ static inline void assert_doc(const json_t *actual, const char *expected)
     _cleanup_json_ json_t *value = doc(expected);
 
     assert_doc_equal(actual, value);
-}
-
-/* A small generator with a seed, so that every failure can be played again. */
-static inline unsigned next_random(uint64_t *state, unsigned below)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(*state >> 33) % below;
 }
 
 #endif
