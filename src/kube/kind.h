@@ -14,7 +14,6 @@
 
 #include "base/err.h"
 #include "json/merge.h"
-#include "json/merge.h"
 
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {
@@ -68,7 +67,7 @@ struct kube_kind_table {
     size_t len;
 };
 
-/* The row of a kind by its name and group, or NULL. `api_version` is "apps/v1" or "v1"; its version is not looked at. */
+/* The row of a kind by its name and group, or NULL. Of `api_version` ("apps/v1", "v1") the version is not looked at. */
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind);
 
 /* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
