@@ -227,8 +227,8 @@ static void mutual_tls_tells_clients_first_and_servers_last(void **state)
     assert_true(world_converge(w) >= 0);
     world_put_mesh(w, "{\"mtls\": false}");
     expect_plan(w, "update MeshPolicy/default: mode added\n");
-    expect_plan(w, "remove DestinationRule/istio-system/default: no longer wanted\n"
-                   "remove DestinationRule/istio-system/api-server: no longer wanted\n");
+    expect_plan(w, "remove DestinationRule/istio-system/api-server: no longer wanted\n"
+                   "remove DestinationRule/istio-system/default: no longer wanted\n");
 }
 
 static void paused_mesh_is_only_looked_at(void **state)

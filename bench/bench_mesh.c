@@ -1,0 +1,266 @@
+/*
+ * How fast and how small: one mesh on a real API server, beside what the same objects cost raw.
+ *
+ * Run by `make bench`, which brings up a control plane without a node. Every figure is measured anew in each run.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../tests/cluster/harness.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/wanted.h"
+
+#define RUNS 5
+#define PARALLEL 64
+#define DELETIONS 60
+#define SETTLE_SECONDS 5
+
+static double ms_since(int64_t usec)
+{
+    return (double)(clock_now_usec() - usec) / 1000;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), by_value);
+    return values[count / 2];
+}
+
+static void print_figure(const char *what, double *values, size_t count, const char *unit)
+{
+    double middle = median(values, count);
+
+    printf("%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
+    fflush(stdout);
+}
+
+/* The objects of the sample's mesh, as they would be sent. */
+static struct wanted_set *sample_objects(void)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata",
+            S("name", MESH),
+            S("namespace", NS)),
+        MAP("spec"));
+    struct wanted_set *set;
+    struct err e;
+
+    mesh_versions_for(20, versions);
+    if (wanted_build(resource, 20, versions, &set, NULL, &e) < 0)
+        fail_msg("%s", e.text);
+    return set;
+}
+
+/* 64 POSTs at a time until the server has taken all; what is not served yet is sent again. */
+struct flood {
+    const struct wanted_set *set;
+    size_t next, under_way, left;
+    size_t *again, again_count;
+};
+
+struct post {
+    struct flood *flood;
+    size_t item;
+};
+
+static void pour(struct flood *f);
+
+static void on_posted(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct post *post = context;
+    struct flood *f = post->flood;
+
+    (void)response;
+    f->under_way--;
+    if (e && e->class == ERR_NOT_FOUND)
+        f->again[f->again_count++] = post->item;
+    else if (e)
+        fail_msg("POST %s: %s", f->set->items[post->item].name, e->text);
+    else
+        f->left--;
+    free(post);
+    pour(f);
+}
+
+static void pour(struct flood *f)
+{
+    while (f->under_way < PARALLEL && (f->next < f->set->len || f->again_count)) {
+        struct post *post = NEW(struct post);
+        const struct wanted *w;
+        struct kube_request request;
+        *post = (struct post){f, f->next < f->set->len ? f->next++ : f->again[--f->again_count]};
+        w = &f->set->items[post->item];
+        request = kube_request_create(w->kind, cluster_version(w->kind), w->ns, w->text);
+        f->under_way++;
+        kube_client_send(h.client, &request, NULL, on_posted, post);
+    }
+    if (f->left == 0)
+        event_base_loopbreak(h.loop);
+}
+
+static double time_raw_posts(const struct wanted_set *set)
+{
+    struct flood f = {.set = set, .left = set->len, .again = NEW_ARRAY(size_t, set->len)};
+    int64_t began = clock_now_usec();
+
+    pour(&f);
+    event_base_dispatch(h.loop);
+    free(f.again);
+    return ms_since(began);
+}
+
+static bool definitions_are_gone(void *context)
+{
+    const struct kube_kind *crd = kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+    _cleanup_json_ json_t *items = cluster_list(crd, NULL);
+
+    (void)context;
+    return json_array_size(items) == 1; /* that of our own resource */
+}
+
+static void remove_all(const struct wanted_set *set)
+{
+    for (size_t i = set->len; i-- > 0;)
+        if (!set->items[i].kind->custom)
+            cluster_delete_if_there(set->items[i].kind, set->items[i].ns, set->items[i].name);
+    wait_until(definitions_are_gone, NULL, SECONDS(60), "the definitions are gone");
+    pause_ms(1500);
+}
+
+static void write_objects(const struct wanted_set *set, const char *path, bool definitions)
+{
+    FILE *f = fopen(path, "we");
+
+    assert_non_null(f);
+    for (size_t i = 0; i < set->len; i++)
+        if (definitions == str_eq(set->items[i].kind->kind, "CustomResourceDefinition"))
+            fprintf(f, "%s\n", set->items[i].text);
+    fclose(f);
+}
+
+static double time_kubectl(const struct wanted_set *set)
+{
+    _cleanup_free_ char *definitions = str_printf("%s/bench-crds.json", getenv("TEST_OUTPUT"));
+    _cleanup_free_ char *rest = str_printf("%s/bench-rest.json", getenv("TEST_OUTPUT"));
+    _cleanup_free_ char *command = str_printf(
+        "export KUBECONFIG=%s; kubectl apply -f %s >/dev/null && kubectl wait --for=condition=Established crd --all "
+        ">/dev/null && kubectl apply -f %s >/dev/null",
+        getenv("TEST_KUBECONFIG"), definitions, rest);
+    int64_t began;
+
+    write_objects(set, definitions, true);
+    write_objects(set, rest, false);
+    began = clock_now_usec();
+    assert_int_equal(run_shell(command), 0);
+    return ms_since(began);
+}
+
+static bool everything_is_written(void *context)
+{
+    (void)context;
+    return operator_metric("managed_objects") > 100 && operator_metric("drift_objects") == 0;
+}
+
+static double time_install(void)
+{
+    int64_t began = clock_now_usec();
+    double taken;
+
+    mesh_create("{}");
+    wait_until(everything_is_written, NULL, SECONDS(60), "the mesh is written");
+    taken = ms_since(began);
+    return taken;
+}
+
+static double time_heal(const char *name)
+{
+    const struct kube_kind *service = kind_of("v1", "Service");
+    int64_t began;
+
+    cluster_delete(service, NS, name);
+    began = clock_now_usec();
+    while (!cluster_has(service, NS, name))
+        ;
+    return ms_since(began);
+}
+
+static double time_start(void)
+{
+    int64_t began = clock_now_usec();
+
+    operator_start();
+    return ms_since(began);
+}
+
+static void figures(void **state)
+{
+    static const char *const services[] = {"istio-pilot", "istio-galley", "istio-citadel", "istio-policy"};
+    double raw[RUNS], kubectl[1], install[RUNS], heal[DELETIONS], start[RUNS], memory[1];
+    struct wanted_set *set = sample_objects();
+
+    (void)state;
+    printf("%zu objects, %d cores\n", set->len, (int)sysconf(_SC_NPROCESSORS_ONLN));
+    for (int i = 0; i < RUNS; i++) {
+        raw[i] = time_raw_posts(set);
+        remove_all(set);
+    }
+    print_figure("64 parallel raw POSTs of the objects", raw, RUNS, "ms");
+    kubectl[0] = time_kubectl(set);
+    print_figure("kubectl apply of them", kubectl, 1, "ms");
+    remove_all(set);
+
+    for (int i = 0; i < RUNS; i++) {
+        operator_start();
+        install[i] = time_install();
+        if (i < RUNS - 1) {
+            mesh_delete_and_wait();
+            operator_kill(SIGTERM);
+            remove_all(set);
+        }
+    }
+    print_figure("from creating the resource to the last object written", install, RUNS, "ms");
+    printf("%-56s %8.2f\n", "  as a multiple of the raw POSTs (goal: at most 1.5)",
+           median(install, RUNS) / median(raw, RUNS));
+
+    pause_ms(SETTLE_SECONDS * 1000);
+    memory[0] = (double)operator_memory_kb() / 1024;
+    print_figure("resident memory, settled (goal: under 12)", memory, 1, "MB");
+    for (int i = 0; i < DELETIONS; i++)
+        heal[i] = time_heal(services[i % (int)ARRAY_LEN(services)]);
+    print_figure("from a deletion to the object being back (goal: 20)", heal, DELETIONS, "ms");
+    for (int i = 0; i < RUNS; i++) {
+        operator_kill(SIGTERM);
+        start[i] = time_start();
+    }
+    print_figure("from start to all watches synced (goal: 300)", start, RUNS, "ms");
+    mesh_delete_and_wait();
+    operator_kill(SIGTERM);
+    remove_all(set);
+    wanted_free(set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(figures)};
+
+    return cmocka_run_group_tests_name("bench", tests, harness_setup, harness_teardown);
+}
