@@ -3,106 +3,6 @@
 #include "api/rows.h"
 #include "api/status.h"
 
-/* Kubernetes sets no limit to replicas; this one catches slips of the keyboard. */
-#define REPLICAS_MAX 1000
-
-/* What Kubernetes' own types look like, as far as a slip in them would break a Deployment. */
-
-static const struct field quantity = {NULL, QUANTITY};
-static const struct field label_value = {NULL, TEXT(format_label_value)};
-
-static const struct field resources_rows[] = {
-    {"requests", MAP(format_resource_name, quantity, 16),
-     .doc = "What a pod is promised: cpu, memory, ephemeral-storage or an extended resource."},
-    {"limits", MAP(format_resource_name, quantity, 16), .doc = "What a pod may use at most."},
-};
-
-static const struct field_table resources_table = {
-    .name = "Resources",
-    .doc = "Compute resources of a container, as in a Pod. They replace the default as a whole.",
-    FIELD_ROWS(resources_rows),
-};
-
-static const struct field_table open_table = {
-    .name = "Kubernetes object",
-    .doc = "Passed on as it is; Kubernetes' API reference describes it.",
-    .open = true,
-};
-
-static const struct field affinity_rows[] = {
-    {"nodeAffinity", DOCUMENT(open_table), .doc = "On which nodes."},
-    {"podAffinity", DOCUMENT(open_table), .doc = "Near which pods."},
-    {"podAntiAffinity", DOCUMENT(open_table), .doc = "Away from which pods."},
-};
-
-static const struct field_table affinity_table = {
-    .name = "Affinity",
-    .doc = "Where pods are placed, as in a Pod. It replaces the default as a whole.",
-    FIELD_ROWS(affinity_rows),
-};
-
-static const struct field toleration_rows[] = {
-    {"key", TEXT(format_label_key), .implied = "every taint, with operator Exists", .doc = "The taint's key."},
-    {"operator", CHOICE("Equal", "Exists"), .implied = "Equal", .doc = "Whether the value counts."},
-    {"value", TEXT(format_label_value), .doc = "The taint's value."},
-    {"effect", CHOICE("NoSchedule", "PreferNoSchedule", "NoExecute"), .implied = "every effect",
-     .doc = "The taint's effect."},
-    {"tolerationSeconds", INTEGER(0, 2147483647), .implied = "for ever", .doc = "How long NoExecute is tolerated."},
-};
-
-static const struct field_table toleration_table = {
-    .name = "Toleration",
-    .doc = "A taint of nodes that pods put up with, as in a Pod.",
-    FIELD_ROWS(toleration_rows),
-};
-
-static const struct field toleration = {NULL, DOCUMENT(toleration_table)};
-
-/* Components. They differ in whether they autoscale by default, as the chart's do. */
-
-#define OWNER struct component_spec
-
-/* clang-format off */
-#define COMPONENT_ROWS(least_default, most_default)                                                                    \
-    {"enabled", FLAG_AT(enabled), .otherwise = "true", .floating = true,                                               \
-     .doc = "Whether it is installed. Where it is switched off, its objects are removed."},                            \
-    {"image", TEXT_AT(image, format_image), .implied = "its own image from imageHub, with imageTag",                   \
-     .doc = "The image of its container."},                                                                            \
-    {"replicaCount", INTEGER_AT(replica_count, 1, REPLICAS_MAX), .implied = "minReplicas",                             \
-     .doc = "How many pods; with an autoscaler, how many to begin with."},                                             \
-    {"minReplicas", INTEGER_AT(min_replicas, 1, REPLICAS_MAX), least_default, .floating = true,                        \
-     .doc = "Fewest pods. Below maxReplicas there is an autoscaler; equal to it there is none."},                      \
-    {"maxReplicas", INTEGER_AT(max_replicas, 1, REPLICAS_MAX), most_default, .floating = true,                         \
-     .doc = "Most pods."},                                                                                             \
-    {"resources", DOCUMENT_AT(resources, resources_table), .implied = "as in Istio's Helm chart",                      \
-     .doc = "Compute resources of its container."},                                                                    \
-    {"nodeSelector", MAP_AT(node_selector, format_label_key, label_value, 64), .implied = "any node",                  \
-     .doc = "Labels that a node must have."},                                                                          \
-    {"affinity", DOCUMENT_AT(affinity, affinity_table), .implied = "the architectures that Istio is built for",        \
-     .doc = "Where its pods are placed."},                                                                             \
-    {"tolerations", LIST_AT(tolerations, toleration, 0, 64), .implied = "none",                                        \
-     .doc = "Taints that it tolerates."},
-/* clang-format on */
-
-static const struct field fixed_rows[] = {
-    COMPONENT_ROWS(.implied = "replicaCount, or 1", .implied = "the larger of replicaCount and minReplicas")};
-static const struct field autoscaled_rows[] = {COMPONENT_ROWS(.otherwise = "1", .otherwise = "5")};
-
-static const struct field_table fixed_table = {
-    .name = "Component",
-    .doc = "A component whose number of pods is fixed unless minReplicas and maxReplicas say otherwise.\n"
-           "There is no zero: a component that others depend on is switched off with `enabled`, which also removes\n"
-           "the webhooks and Services that would lead to nobody.",
-    FIELD_ROWS(fixed_rows),
-};
-
-static const struct field_table autoscaled_table = {
-    .name = "Autoscaled component",
-    .doc = "A component with an autoscaler unless minReplicas and maxReplicas are equal.",
-    FIELD_ROWS(autoscaled_rows),
-};
-
-#undef OWNER
 #define OWNER struct istio_spec
 
 static const struct field tracing_rows[] = {
@@ -122,7 +22,7 @@ static const struct field_table tracing_table = {
 static const struct field proxy_rows[] = {
     {"image", TEXT_AT(proxy.image, format_image), .implied = "proxyv2 from imageHub, with imageTag",
      .doc = "The image of sidecars, gateways and the proxies beside Istio's own components."},
-    {"resources", DOCUMENT_AT(proxy.resources, resources_table), .implied = "as in Istio's Helm chart",
+    {"resources", DOCUMENT_AT(proxy.resources, container_resources_table), .implied = "as in Istio's Helm chart",
      .doc = "Compute resources of a sidecar."},
     {"privileged", FLAG_AT(proxy.privileged), .otherwise = "false", .doc = "Runs sidecars privileged."},
     {"enableCoreDump", FLAG_AT(proxy.enable_core_dump), .otherwise = "false",
@@ -151,8 +51,10 @@ static const struct field_table proxy_init_table = {
 };
 
 static const struct field gateways_rows[] = {
-    {"ingress", STRUCT_AT(gateways.ingress, autoscaled_table), .doc = "The gateway for traffic into the mesh."},
-    {"egress", STRUCT_AT(gateways.egress, autoscaled_table), .doc = "The gateway for traffic out of the mesh."},
+    {"ingress", STRUCT_AT(gateways.ingress, component_autoscaled_table),
+     .doc = "The gateway for traffic into the mesh."},
+    {"egress", STRUCT_AT(gateways.egress, component_autoscaled_table),
+     .doc = "The gateway for traffic out of the mesh."},
 };
 
 static const struct field_table gateways_table = {
@@ -239,12 +141,12 @@ static const struct field spec_rows[] = {
     {"proxy", GROUP(proxy_table), .doc = "The sidecars."},
     {"proxyInit", GROUP(proxy_init_table), .doc = "The init container of injected pods."},
 
-    {"citadel", STRUCT_AT(citadel, fixed_table), .doc = "Signs the certificates of workloads."},
-    {"galley", STRUCT_AT(galley, fixed_table), .doc = "Validates Istio's configuration."},
-    {"pilot", STRUCT_AT(pilot, autoscaled_table), .doc = "Configures the proxies."},
-    {"policy", STRUCT_AT(policy, autoscaled_table), .doc = "Mixer, as it decides on requests."},
-    {"telemetry", STRUCT_AT(telemetry, autoscaled_table), .doc = "Mixer, as it collects metrics and logs."},
-    {"sidecarInjector", STRUCT_AT(sidecar_injector, fixed_table), .doc = "Puts the sidecar into new pods."},
+    {"citadel", STRUCT_AT(citadel, component_fixed_table), .doc = "Signs the certificates of workloads."},
+    {"galley", STRUCT_AT(galley, component_fixed_table), .doc = "Validates Istio's configuration."},
+    {"pilot", STRUCT_AT(pilot, component_autoscaled_table), .doc = "Configures the proxies."},
+    {"policy", STRUCT_AT(policy, component_autoscaled_table), .doc = "Mixer, as it decides on requests."},
+    {"telemetry", STRUCT_AT(telemetry, component_autoscaled_table), .doc = "Mixer, as it collects metrics and logs."},
+    {"sidecarInjector", STRUCT_AT(sidecar_injector, component_fixed_table), .doc = "Puts the sidecar into new pods."},
     {"gateways", GROUP(gateways_table), .doc = "The gateways."},
 };
 
@@ -267,26 +169,10 @@ const struct istio_component istio_components[] = {
     {NULL},
 };
 
-static int larger(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-/* Zero is "not given": no field for replicas allows it. */
-static void complete_replicas(struct component_spec *c)
-{
-    if (!c->min_replicas)
-        c->min_replicas = larger(c->replica_count, 1);
-    if (!c->max_replicas)
-        c->max_replicas = larger(c->replica_count, c->min_replicas);
-    if (!c->replica_count)
-        c->replica_count = c->min_replicas;
-}
-
 static void complete(void *spec)
 {
     for (const struct istio_component *component = istio_components; component->path; component++)
-        complete_replicas((struct component_spec *)((char *)spec + component->offset));
+        component_complete((struct component_spec *)((char *)spec + component->offset));
 }
 
 static const struct api_column columns[] = {

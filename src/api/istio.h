@@ -12,21 +12,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "api/component.h"
 #include "api/problem.h"
 #include "api/resource.h"
-
-/* What every component of Istio can be told. */
-struct component_spec {
-    bool enabled;
-    char *image; /* NULL: imageHub/<the component's image>:imageTag */
-    /* 1 <= min_replicas <= replica_count <= max_replicas */
-    int replica_count;              /* without an autoscaler the number of pods, with one the number to begin with */
-    int min_replicas, max_replicas; /* equal: there is no autoscaler */
-    json_t *resources;              /* NULL: the component's own default, as the chart's */
-    json_t *node_selector;          /* NULL: none */
-    json_t *affinity;               /* NULL: the architectures that Istio is built for */
-    json_t *tolerations;            /* NULL: none */
-};
 
 struct istio_spec {
     char *version;              /* "1.0.5" */

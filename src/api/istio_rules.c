@@ -68,30 +68,11 @@ static void check_namespaces(const struct api_check *c)
     }
 }
 
-/* Contradictions only between values that were understood. */
-static void check_replicas_of(const struct api_check *c, const char *path, const struct component_spec *component)
-{
-    _cleanup_free_ char *count = str_printf("%s.replicaCount", path);
-    _cleanup_free_ char *least = str_printf("%s.minReplicas", path);
-    _cleanup_free_ char *most = str_printf("%s.maxReplicas", path);
-
-    if (problems_error_at(c->problems, count) || problems_error_at(c->problems, least) ||
-        problems_error_at(c->problems, most))
-        return;
-    if (component->min_replicas > component->max_replicas)
-        problems_add(c->problems, PROBLEM_ERROR, least, "must not be above maxReplicas, which is %d, but is %d",
-                     component->max_replicas, component->min_replicas);
-    else if (component->replica_count < component->min_replicas || component->replica_count > component->max_replicas)
-        problems_add(c->problems, PROBLEM_ERROR, count,
-                     "must be from minReplicas, which is %d, to maxReplicas, which is %d, but is %d",
-                     component->min_replicas, component->max_replicas, component->replica_count);
-}
-
 static void check_replicas(const struct api_check *c)
 {
     for (const struct istio_component *component = istio_components; component->path; component++)
-        check_replicas_of(c, component->path,
-                          (const struct component_spec *)((const char *)c->spec + component->offset));
+        component_check((const struct component_spec *)((const char *)c->spec + component->offset), component->path,
+                        c->problems);
 }
 
 /* What makes an object this object: an overlay that changed it would make another one. */
