@@ -301,8 +301,10 @@ static int read_seq(struct reader *r, json_t **ret)
     }
     r->depth--;
     define_anchor(r, anchor, seq);
+    if (advance(r) < 0)
+        return -1;
     *ret = TAKE_PTR(seq);
-    return advance(r);
+    return 0;
 }
 
 /* Fields that a merge key (<<) brings in do not replace those that an earlier one brought. */
@@ -422,8 +424,10 @@ static int read_map(struct reader *r, json_t **ret)
     r->depth--;
     json_object_update_missing(map, inherited);
     define_anchor(r, anchor, map);
+    if (advance(r) < 0)
+        return -1;
     *ret = TAKE_PTR(map);
-    return advance(r);
+    return 0;
 }
 
 /* The node that starts at the current event; the event behind it is current afterwards. */

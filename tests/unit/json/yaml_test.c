@@ -377,6 +377,10 @@ static void refusals_name_the_place(void **state)
         {"a: &x {b: 1}\n<<: *x\n<<: *x\n", "test.yaml:3:1: field \"<<\" is given twice"},
         {"a: secret\nb: [secret\n",
          "test.yaml:3:1: broken YAML: did not find expected ',' or ']' while parsing a flow sequence"},
+        {"a: 1\n- [b] c\n", "test.yaml:2:1: broken YAML: did not find expected key while parsing a block mapping"},
+        /* behind a collection that was read whole */
+        {"[[secret] secret]\n",
+         "test.yaml:1:11: broken YAML: did not find expected ',' or ']' while parsing a flow sequence"},
         {"\ta: secret\n",
          "test.yaml:1:1: broken YAML: found character that cannot start any token while scanning for the next token"},
         {"a: *x\n", "test.yaml:1:4: alias of an anchor that is not (yet) defined"},
