@@ -7,6 +7,9 @@
  *
  * Every callback runs from the event loop, never from inside kube_client_send().
  * A call is over when `done` ran, or when it was cancelled: then `done` does not run.
+ *
+ * A server that is named by its address, as it is inside a cluster, costs no thread. A name
+ * is looked up by libcurl in a thread of its own, for as long as that takes.
  */
 #ifndef KUBE_CLIENT_H
 #define KUBE_CLIENT_H
@@ -48,7 +51,10 @@ struct kube_client_stats {
     uint64_t latency_buckets[8]; /* <= 5, 10, 25, 50, 100, 250, 1000 ms, and more; not cumulative */
 };
 
-/* Copies `config`. Fails where certificates or keys cannot be read. */
+/*
+ * Copies `config`. Fails where certificates or keys cannot be read. From the first one on the process ignores
+ * SIGPIPE, unless it has a handler of its own.
+ */
 int kube_client_new(struct event_base *loop, const struct kube_config *config,
                     const struct kube_client_options *options, struct kube_client **ret, struct err *e);
 /* Cancels what is under way. Safe from inside a callback of this client. */
@@ -57,7 +63,7 @@ DEFINE_CLEANUP(struct kube_client *, kube_client_free)
 #define _cleanup_kube_client_ _cleanup_(kube_client_free_p)
 
 /*
- * The answer, or `e` where there was none (network, time-out, limit) or where its status is 400 or more:
+ * The answer, or `e` where there was none (network, time-out, limit) or where its status is 300 or more:
  * then `e` is made from the Status object in the body, with the class that fits, and `response` is there, too.
  */
 typedef void (*kube_done_fn)(void *context, const struct kube_response *response, const struct err *e);

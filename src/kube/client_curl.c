@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -155,14 +156,26 @@ static int set_url(struct kube_client *c, struct err *e)
     return r;
 }
 
-int kube_transport_init(struct kube_client *c, struct err *e)
+/* Once a process. */
+static int start_libcurl(struct err *e)
 {
     static bool ready;
+    struct sigaction pipe;
 
-    if (!ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (ready)
+        return 0;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    /* OpenSSL writes with write(): a peer that closed its end must be an error, not the end of the process. */
+    if (sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
     ready = true;
-    if (set_url(c, e) < 0)
+    return 0;
+}
+
+int kube_transport_init(struct kube_client *c, struct err *e)
+{
+    if (start_libcurl(e) < 0 || set_url(c, e) < 0)
         return -1;
     if (c->config->impersonate_user)
         c->impersonate_header = str_printf("Impersonate-User: %s", c->config->impersonate_user);
@@ -230,7 +243,8 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* Whether a connection multiplexes is known from its TLS handshake. Without TLS one would wait for an answer. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, str_starts(c->base_url, "https:") ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);

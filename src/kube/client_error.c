@@ -118,7 +118,6 @@ static enum err_class class_of_code(CURLcode code)
     case CURLE_SSL_CERTPROBLEM:
         return ERR_UNAUTHORIZED;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return ERR_INVALID;
     default: /* the network, a proxy, the server's certificate: all of them may be mended over there */
         return ERR_UNAVAILABLE;

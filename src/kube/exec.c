@@ -188,7 +188,7 @@ static void finish(struct kube_exec_run *run, int status)
         r = err_set(&e, ERR_IO, "ended by signal %d", WTERMSIG(status));
     else if (r == 0 && WEXITSTATUS(status))
         r = err_set(&e, ERR_IO, "ended with exit code %d", WEXITSTATUS(status));
-    if (r == 0 && kube_exec_parse(run->api_version, run->text.data, run->text.len, &credential, &e) < 0)
+    if (r == 0 && kube_exec_parse(run->api_version, buf_str(&run->text), run->text.len, &credential, &e) < 0)
         r = err_wrap(&e, "its output is no ExecCredential");
     if (r < 0)
         err_wrap(&e, "exec plugin %s", run->command);
