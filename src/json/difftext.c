@@ -79,7 +79,7 @@ static void compare_middle(const struct lines *a, size_t a_end, const struct lin
 
     for (size_t r = too_large ? 0 : rows; r-- > 0;)
         for (size_t c = columns; c-- > 0;)
-            COMMON(r, c) = same(a, from + r, b, from + c) ? (uint16_t)(COMMON(r + 1, c + 1) + 1)
+            COMMON(r, c) = same(a, from + r, b, from + c)        ? (uint16_t)(COMMON(r + 1, c + 1) + 1)
                            : COMMON(r + 1, c) > COMMON(r, c + 1) ? COMMON(r + 1, c)
                                                                  : COMMON(r, c + 1);
     while (i < rows || k < columns) {
