@@ -5,6 +5,16 @@
  * cache and puts actions. A watch of a custom kind starts when its definition is
  * established and served. What goes wrong here stays here: back-off, caps and errors
  * belong to a cluster.
+ *
+ * The answers to actions go into the cache before action_done runs. While the server
+ * cannot be reached one request after another asks for /version, nothing else is sent,
+ * and what is put waits; then watches go on from where they were.
+ *
+ * Custom kinds: a definition in the cache that is established makes its kind served, and so does
+ * the server's discovery. Where neither does, the kinds that users write (KUBE_WATCH_ALL, KUBE_WATCH_NAMESPACE) are
+ * asked for every now and then (1 s, later 30 s); those that only we write (KUBE_WATCH_OURS) wait for their
+ * definition to come into the cache. A write to a kind that is just established may still be answered by NotFound: it
+ * is tried again like any failure.
  */
 #ifndef KUBE_CLUSTER_H
 #define KUBE_CLUSTER_H
@@ -26,18 +36,18 @@ struct kube_cluster_events {
 };
 
 struct kube_cluster_options {
-    const char *owner_label;     /* key; watches of KUBE_WATCH_OURS select by its presence */
-    const char *namespace;       /* of KUBE_WATCH_NAMESPACE */
+    const char *owner_label; /* key; watches of KUBE_WATCH_OURS select by its presence */
+    const char *namespace;   /* of KUBE_WATCH_NAMESPACE */
     struct kube_client_options client;
     struct kube_queue_options queue;
-    msec_t watch_silence;        /* a watch without a line for so long is opened again; 0: 90 s beyond its time */
-    int page_size;               /* of lists; 0: 500 */
+    msec_t watch_silence; /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
+    int page_size;        /* of lists; 0: 500 */
 };
 
 enum kube_cluster_phase {
     KUBE_CLUSTER_CONNECTING, /* no answer yet */
     KUBE_CLUSTER_SYNCING,    /* lists are under way */
-    KUBE_CLUSTER_SYNCED,     /* every watch that can run has listed once */
+    KUBE_CLUSTER_SYNCED,     /* every watch that could run has listed once; it stays so */
 };
 
 struct kube_cluster_stats {
@@ -48,8 +58,14 @@ struct kube_cluster_stats {
 int kube_cluster_new(struct event_base *loop, const struct kube_config *config, const struct kube_kind_table *kinds,
                      const struct kube_cluster_options *options, const struct kube_cluster_events *events,
                      struct kube_cluster **ret, struct err *e);
+/* The same on any io (a simulation's), which is borrowed; there is no kube_cluster_client(). */
+struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_kind_table *kinds,
+                                         const struct kube_cluster_options *options,
+                                         const struct kube_cluster_events *events);
 /* Not from inside one of its callbacks. */
 void kube_cluster_free(struct kube_cluster *c);
+DEFINE_CLEANUP(struct kube_cluster *, kube_cluster_free)
+#define _cleanup_kube_cluster_ _cleanup_(kube_cluster_free_p)
 void kube_cluster_start(struct kube_cluster *c);
 
 enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c);
@@ -67,17 +83,22 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
 
 /*
  * Reads one object and puts it into the cache (or takes it out where it is gone): for objects that the label watch
- * cannot see, when a create found them there already. `changed` follows.
+ * cannot see, when a create found them there already. `changed` follows. The cluster does it by itself after a write
+ * that failed because the cache was behind: AlreadyExists, Conflict, and NotFound of an update.
  */
 void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
 
 /*
- * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE. Switched off, its
- * objects leave the cache. `ns` NULL is every namespace; selectors may be NULL.
+ * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE (for others nothing
+ * happens). Switched off, its objects leave the cache. `ns` NULL is every namespace; selectors may be NULL. One a kind:
+ * switched on with other arguments, it begins anew with them.
  */
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
                         const char *label_selector, const char *field_selector, bool on);
-/* Whether such a watch is on and its list has arrived. */
+/*
+ * Whether a kind's watch (such a one, or any other) is on and its list has arrived, so that what is not in the cache is
+ * not there, as far as the watch selects.
+ */
 bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind);
 
 #endif

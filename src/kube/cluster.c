@@ -1,0 +1,211 @@
+#include "kube/cluster.h"
+
+#include "base/str.h"
+#include "kube/cluster_impl.h"
+
+void kube_cluster_soon(struct kube_cluster *c)
+{
+    if (c->started)
+        c->io->timer_set(c->io, c->timer, c->io->now(c->io));
+}
+
+void kube_cluster_heard(struct kube_cluster *c)
+{
+    c->last_contact = c->io->now(c->io);
+}
+
+bool kube_is_unreachable(const struct kube_response *response, const struct err *e)
+{
+    return (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT) && (!response || response->status < 400);
+}
+
+/* What keeps it from the next phase, or else what went wrong last. Owned by the caller; NULL: nothing. */
+static char *describe_error(const struct kube_cluster *c)
+{
+    const struct kube_slot *missing = NULL;
+
+    if (c->error)
+        return str_dup(c->error);
+    for (size_t i = 0; c->known && i < c->kinds->len; i++) {
+        const struct kube_slot *slot = &c->slots[i];
+        const char *error = kube_watch_error(slot->watch);
+        if (*error)
+            return str_printf("%s: %s", slot->kind->kind, error);
+        if (!missing && slot->on && c->server.versions[i] && !kube_watch_listed(slot->watch))
+            missing = slot;
+    }
+    if (c->phase == KUBE_CLUSTER_SYNCING && missing)
+        return str_printf("waiting for the list of %s", missing->kind->kind);
+    return NULL;
+}
+
+static bool is_synced(const struct kube_cluster *c)
+{
+    for (size_t i = 0; i < c->kinds->len; i++)
+        if (c->slots[i].on && c->server.versions[i] && !kube_watch_listed(c->slots[i].watch))
+            return false;
+    return true;
+}
+
+static void update_phase(struct kube_cluster *c)
+{
+    enum kube_cluster_phase phase = c->phase;
+    char *error;
+
+    if (phase == KUBE_CLUSTER_CONNECTING && c->known)
+        phase = KUBE_CLUSTER_SYNCING;
+    if (phase == KUBE_CLUSTER_SYNCING && is_synced(c))
+        phase = KUBE_CLUSTER_SYNCED;
+    c->changed = c->changed || phase != c->phase;
+    c->phase = phase;
+
+    error = describe_error(c);
+    if (str_eq(error, c->told_error)) {
+        free(error);
+        return;
+    }
+    free(c->told_error);
+    c->told_error = error;
+    c->changed = true;
+}
+
+static void turn(void *context)
+{
+    struct kube_cluster *c = context;
+    msec_t due, other;
+
+    kube_slots_read(c);
+    kube_discovery_step(c);
+    kube_slots_step(c);
+    update_phase(c);
+    due = kube_slots_due(c);
+    other = kube_discovery_step_due(c);
+    c->io->timer_set(c->io, c->timer, due < other ? due : other);
+    if (c->changed) {
+        c->changed = false;
+        c->events.changed(c->events.context);
+    }
+}
+
+static void on_wake(void *context)
+{
+    struct kube_cluster *c = context;
+
+    c->changed = true;
+    kube_cluster_soon(c);
+}
+
+struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_kind_table *kinds,
+                                         const struct kube_cluster_options *options,
+                                         const struct kube_cluster_events *events)
+{
+    struct kube_cluster *c = NEW(struct kube_cluster);
+
+    c->io = io;
+    c->kinds = kinds;
+    c->options = *options;
+    c->options.owner_label = str_dup(options->owner_label);
+    c->options.namespace = str_dup(options->namespace);
+    if (!c->options.page_size)
+        c->options.page_size = 500;
+    c->events = *events;
+    c->cache = kube_cache_new(kinds, c->options.owner_label);
+    c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
+    c->timer = io->timer_new(io, turn, c);
+    c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
+    c->discovery_due = MSEC_NEVER;
+    LIST_INIT(&c->questions);
+    LIST_INIT(&c->fetches);
+    kube_slots_init(c);
+    return c;
+}
+
+int kube_cluster_new(struct event_base *loop, const struct kube_config *config, const struct kube_kind_table *kinds,
+                     const struct kube_cluster_options *options, const struct kube_cluster_events *events,
+                     struct kube_cluster **ret, struct err *e)
+{
+    struct kube_client *client;
+    struct kube_io *io;
+
+    if (kube_client_new(loop, config, &options->client, &client, e) < 0)
+        return -1;
+    io = kube_io_new(loop, client);
+    *ret = kube_cluster_new_on(io, kinds, options, events);
+    (*ret)->own_io = io;
+    (*ret)->client = client;
+    return 0;
+}
+
+void kube_cluster_free(struct kube_cluster *c)
+{
+    if (!c)
+        return;
+    kube_fetches_release(c);
+    kube_discovery_release(c);
+    kube_slots_release(c);
+    kube_queue_free(c->queue);
+    kube_cache_free(c->cache);
+    c->io->timer_free(c->io, c->timer);
+    kube_client_free(c->client);
+    kube_io_free(c->own_io);
+    free(c->server.git_version);
+    free(c->server.versions);
+    free((char *)c->options.owner_label);
+    free((char *)c->options.namespace);
+    free(c->error);
+    free(c->told_error);
+    free(c);
+}
+
+void kube_cluster_start(struct kube_cluster *c)
+{
+    c->started = true;
+    c->discover_all = true;
+    c->discovery_due = c->io->now(c->io);
+    kube_cluster_soon(c);
+}
+
+enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c)
+{
+    return c->phase;
+}
+
+const char *kube_cluster_error(const struct kube_cluster *c)
+{
+    return str_or(c->told_error, "");
+}
+
+msec_t kube_cluster_last_contact(const struct kube_cluster *c)
+{
+    return c->last_contact;
+}
+
+const struct kube_server *kube_cluster_server(const struct kube_cluster *c)
+{
+    return c->known ? &c->server : NULL;
+}
+
+struct kube_cache *kube_cluster_cache(struct kube_cluster *c)
+{
+    return c->cache;
+}
+
+struct kube_queue *kube_cluster_queue(struct kube_cluster *c)
+{
+    return c->queue;
+}
+
+struct kube_client *kube_cluster_client(struct kube_cluster *c)
+{
+    return c->client;
+}
+
+const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c)
+{
+    return &c->stats;
+}
+
+bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind)
+{
+    return kube_watch_listed(c->slots[kind - c->kinds->rows].watch);
+}

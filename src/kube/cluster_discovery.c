@@ -1,0 +1,253 @@
+#include "base/str.h"
+#include "kube/backoff.h"
+#include "kube/cluster_impl.h"
+#include "json/doc.h"
+
+#define VERSION_MAX ((size_t)64 * 1024)
+static const msec_t RETRY_FIRST = 100, RETRY_MOST = SECONDS(5);
+static const msec_t POLL_FIRST = SECONDS(1), POLL_MOST = SECONDS(30);
+static const msec_t DISCOVERY_TIMEOUT = SECONDS(10);
+
+/* A discovery document that is under way. */
+struct kube_question {
+    LIST_ENTRY(kube_question) link;
+    struct kube_cluster *cluster;
+    char *path;
+    struct kube_call *call;
+};
+
+static void question_free(struct kube_question *q)
+{
+    LIST_REMOVE(q, link);
+    free(q->path);
+    free(q);
+}
+
+static void drop_discovery(struct kube_cluster *c)
+{
+    struct kube_question *q;
+
+    while ((q = LIST_FIRST(&c->questions))) {
+        c->io->cancel(c->io, q->call);
+        question_free(q);
+    }
+    kube_discovery_free(c->discovery);
+    c->discovery = NULL;
+}
+
+void kube_discovery_release(struct kube_cluster *c)
+{
+    drop_discovery(c);
+    if (c->probe)
+        c->io->cancel(c->io, c->probe);
+}
+
+void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version)
+{
+    struct kube_slot *slot = kube_slot_of(c, kind);
+    const char **spoken = &c->server.versions[slot - c->slots];
+
+    if (str_eq(*spoken, version) && kube_watch_is_served(slot->watch))
+        return;
+    /* The table's text: a definition's goes with it. */
+    *spoken = NULL;
+    for (size_t v = 0; version && v < KUBE_VERSIONS_MAX && kind->versions[v].name; v++)
+        if (str_eq(kind->versions[v].name, version))
+            *spoken = kind->versions[v].name;
+    c->changed = true;
+    if (*spoken)
+        kube_slot_restart(slot);
+}
+
+/* Kinds that users write and that are not there yet are looked for again, but less and less often. */
+static void poll_for_missing(struct kube_cluster *c)
+{
+    bool missing = false;
+
+    for (size_t i = 0; i < c->kinds->len; i++)
+        missing = missing || (kube_slot_is_of_users(&c->slots[i]) && !c->server.versions[i]);
+    if (missing)
+        c->discovery_due = c->io->now(c->io) + kube_backoff(POLL_FIRST, POLL_MOST, ++c->polls, c->io->random(c->io));
+    else
+        c->polls = 0;
+}
+
+static void learn(struct kube_cluster *c)
+{
+    const struct kube_discovery *d = c->discovery;
+    const char *git_version = kube_discovery_server(d, &c->server.major, &c->server.minor);
+
+    if (git_version)
+        str_replace(&c->server.git_version, git_version);
+    c->changed = c->changed || !c->known;
+    c->known = true;
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        const struct kube_kind *kind = &c->kinds->rows[i];
+        const char *version = kube_discovery_version(d, kind);
+        if (!c->discovery_of_all && !kind->custom)
+            continue;
+        /* Discovery is behind the definition by a moment. */
+        version = version ? version : c->slots[i].definition;
+        if (!version && c->server.versions[i] && kube_cache_clear(c->cache, kind))
+            c->changed = true;
+        kube_serve(c, kind, version);
+        if (!version)
+            kube_slot_restart(&c->slots[i]);
+    }
+    c->discovery_failures = 0;
+    str_replace(&c->error, NULL);
+    drop_discovery(c);
+    poll_for_missing(c);
+}
+
+static void fail_discovery(struct kube_cluster *c, const struct kube_response *response, const struct err *e)
+{
+    msec_t retry_after = response ? response->retry_after : 0,
+           delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->discovery_failures, c->io->random(c->io));
+
+    if (retry_after > KUBE_RETRY_AFTER_MOST)
+        retry_after = KUBE_RETRY_AFTER_MOST;
+    c->discover_all = c->discovery_of_all;
+    drop_discovery(c);
+    c->discovery_due = c->io->now(c->io) + (delay > retry_after ? delay : retry_after);
+    str_replace(&c->error, e->text);
+}
+
+static void on_document(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct kube_question *q = context;
+    struct kube_cluster *c = q->cluster;
+    _cleanup_free_ char *path = str_dup(q->path);
+    struct err broken;
+
+    question_free(q);
+    kube_cluster_soon(c);
+    if (e && e->class == ERR_NOT_FOUND) {
+        kube_discovery_absent(c->discovery, path);
+    } else if (e) {
+        fail_discovery(c, response, e);
+        return;
+    } else if (kube_discovery_answer(c->discovery, path, response->body, response->body_len, &broken) < 0) {
+        fail_discovery(c, response, &broken);
+        return;
+    }
+    if (response)
+        kube_cluster_heard(c);
+    if (kube_discovery_done(c->discovery))
+        learn(c);
+}
+
+static struct kube_request get(const char *path)
+{
+    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
+
+    request.timeout = DISCOVERY_TIMEOUT;
+    return request;
+}
+
+static void begin_discovery(struct kube_cluster *c)
+{
+    _cleanup_free_ bool *wanted = NEW_ARRAY(bool, c->kinds->len + 1);
+
+    for (size_t i = 0; i < c->kinds->len; i++)
+        wanted[i] = c->kinds->rows[i].custom;
+    c->discovery_due = MSEC_NEVER;
+    c->discovery_of_all = c->discover_all;
+    c->discover_all = false;
+    c->discovery = kube_discovery_new(c->kinds, c->discovery_of_all ? NULL : wanted);
+}
+
+static void ask(struct kube_cluster *c)
+{
+    const char *path;
+
+    while (c->discovery && (path = kube_discovery_next(c->discovery))) {
+        struct kube_question *q = NEW(struct kube_question);
+        struct kube_request request = get(path);
+        *q = (struct kube_question){.cluster = c, .path = str_dup(path)};
+        LIST_INSERT_HEAD(&c->questions, q, link);
+        q->call = c->io->send(c->io, &request, NULL, on_document, q);
+    }
+}
+
+void kube_discover_again(struct kube_cluster *c)
+{
+    /* One that is under way may have been answered before what made us ask. */
+    if (c->discovery && !c->discovery_of_all)
+        drop_discovery(c);
+    c->polls = 0;
+    if (c->discovery_due == MSEC_NEVER || c->discovery_due > c->io->now(c->io) + POLL_FIRST)
+        c->discovery_due = c->io->now(c->io) + POLL_FIRST;
+    kube_cluster_soon(c);
+}
+
+void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
+{
+    if (c->lost || !c->known)
+        return;
+    c->lost = true;
+    c->probe_failures = 0;
+    /* At once: most often one connection ended and the next one stands. */
+    c->probe_due = c->io->now(c->io);
+    str_replace(&c->error, e->text);
+    kube_queue_hold(c->queue, true);
+    kube_cluster_soon(c);
+}
+
+static void found_again(struct kube_cluster *c, const json_t *version)
+{
+    c->lost = false;
+    str_replace(&c->error, NULL);
+    kube_slots_retry(c);
+    kube_queue_hold(c->queue, false);
+    if (c->probe_failures)
+        kube_queue_reset_backoff(c->queue);
+    /* Another server, or a newer one. */
+    if (!str_eq(doc_string(version, "gitVersion"), c->server.git_version)) {
+        c->discover_all = true;
+        c->discovery_due = c->io->now(c->io);
+    }
+}
+
+static void on_probe(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct kube_cluster *c = context;
+    _cleanup_json_ json_t *version = NULL;
+    struct err broken;
+
+    c->probe = NULL;
+    if (!e && doc_parse(response->body, response->body_len, VERSION_MAX, &version, &broken) < 0)
+        e = &broken;
+    if (e) {
+        c->probe_due =
+            c->io->now(c->io) + kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
+        str_replace(&c->error, e->text);
+    } else {
+        kube_cluster_heard(c);
+        found_again(c, version);
+    }
+    kube_cluster_soon(c);
+}
+
+void kube_discovery_step(struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io);
+
+    if (c->lost) {
+        if (!c->probe && now >= c->probe_due) {
+            struct kube_request request = get("/version");
+            c->probe = c->io->send(c->io, &request, NULL, on_probe, c);
+        }
+        return;
+    }
+    if (!c->discovery && now >= c->discovery_due)
+        begin_discovery(c);
+    ask(c);
+}
+
+msec_t kube_discovery_step_due(const struct kube_cluster *c)
+{
+    if (c->lost)
+        return c->probe ? MSEC_NEVER : c->probe_due;
+    return c->discovery ? MSEC_NEVER : c->discovery_due;
+}

@@ -1,0 +1,156 @@
+#include "base/str.h"
+#include "kube/cluster_impl.h"
+#include "json/doc.h"
+
+#define OBJECT_MAX ((size_t)64 * 1024 * 1024)
+
+/* An object that is read. */
+struct kube_fetch {
+    LIST_ENTRY(kube_fetch) link;
+    struct kube_cluster *cluster;
+    const struct kube_kind *kind;
+    char *ns, *name;
+    char *uid;      /* of the object in the cache when it was sent; NULL: there was none */
+    unsigned lists; /* of its kind when it was sent */
+    struct kube_call *call;
+};
+
+static void fetch_free(struct kube_fetch *f)
+{
+    LIST_REMOVE(f, link);
+    free(f->ns);
+    free(f->name);
+    free(f->uid);
+    free(f);
+}
+
+void kube_fetches_release(struct kube_cluster *c)
+{
+    struct kube_fetch *f;
+
+    while ((f = LIST_FIRST(&c->fetches))) {
+        c->io->cancel(c->io, f->call);
+        fetch_free(f);
+    }
+}
+
+/* An object is gone for good if it is still the one of that uid. */
+static void remove_known(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name,
+                         const char *uid)
+{
+    const struct kube_object *o = kube_cache_get(c->cache, kind, ns, name);
+
+    if (o && uid && str_eq(o->uid, uid) && kube_cache_remove(c->cache, kind, ns, name, NULL))
+        kube_slot_noticed(kube_slot_of(c, kind), name, NULL);
+}
+
+static void read_answer(struct kube_fetch *f, const struct kube_response *response)
+{
+    struct kube_cluster *c = f->cluster;
+    _cleanup_json_ json_t *object = NULL;
+
+    /* What cannot be read leaves the cache as it is. */
+    if (doc_parse(response->body, response->body_len, OBJECT_MAX, &object, NULL) < 0)
+        return;
+    if (str_eq(doc_string(object, "metadata", "name"), f->name) && kube_cache_put_read(c->cache, f->kind, object))
+        kube_slot_noticed(kube_slot_of(c, f->kind), f->name, object);
+}
+
+static void on_object(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct kube_fetch *f = context;
+    struct kube_cluster *c = f->cluster;
+    const struct kube_slot *slot = kube_slot_of(c, f->kind);
+    struct kube_fetch done = *f;
+
+    f->ns = f->name = f->uid = NULL;
+    fetch_free(f);
+    if (!e)
+        kube_cluster_heard(c);
+    if (!e && done.lists != slot->lists)
+        /* A list came in between, and with it maybe the deletion of what was read. */
+        kube_cluster_fetch(c, done.kind, done.ns, done.name);
+    else if (!e)
+        read_answer(&done, response);
+    else if (e->class == ERR_NOT_FOUND)
+        remove_known(c, done.kind, done.ns, done.name, done.uid);
+    else if (kube_is_unreachable(response, e))
+        kube_cluster_lost(c, e);
+    free(done.ns);
+    free(done.name);
+    free(done.uid);
+    kube_cluster_soon(c);
+}
+
+static bool is_under_way(const struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    const struct kube_fetch *f;
+
+    LIST_FOREACH(f, &c->fetches, link)
+    if (f->kind == kind && str_eq(f->ns, ns) && str_eq(f->name, name))
+        return true;
+    return false;
+}
+
+void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    const char *version = c->known ? kube_server_version(&c->server, kind) : NULL;
+    const struct kube_object *o = kube_cache_get(c->cache, kind, ns, name);
+    struct kube_request request;
+    struct kube_fetch *f;
+
+    if (!version || is_under_way(c, kind, ns, name))
+        return;
+    f = NEW(struct kube_fetch);
+    *f = (struct kube_fetch){.cluster = c,
+                             .kind = kind,
+                             .ns = str_dup(ns),
+                             .name = str_dup(name),
+                             .uid = str_dup(o ? o->uid : NULL),
+                             .lists = kube_slot_of(c, kind)->lists};
+    LIST_INSERT_HEAD(&c->fetches, f, link);
+    request = kube_request_get(kind, version, ns, name);
+    request.secret = str_eq(kind->kind, "Secret");
+    f->call = c->io->send(c->io, &request, NULL, on_object, f);
+}
+
+/* Whether the watch will tell what becomes of the object. */
+static bool is_followed(struct kube_cluster *c, const struct kube_action *action)
+{
+    const struct kube_slot *slot = kube_slot_of(c, action->kind);
+
+    return slot->on && (!slot->ns || str_eq(slot->ns, action->ns));
+}
+
+static void read_success(struct kube_cluster *c, const struct kube_action *action, const json_t *object)
+{
+    if (action->verb == KUBE_REMOVE && !object)
+        remove_known(c, action->kind, action->ns, action->name, action->uid);
+    else if (object && is_followed(c, action) && kube_cache_put(c->cache, action->kind, object))
+        kube_slot_noticed(kube_slot_of(c, action->kind), action->name, object);
+}
+
+/* The failure says that the cache is behind the server. */
+static bool is_behind(const struct kube_action *action, const struct err *e)
+{
+    return e->class == ERR_ALREADY_EXISTS || e->class == ERR_CONFLICT ||
+           (e->class == ERR_NOT_FOUND && action->verb != KUBE_CREATE);
+}
+
+void kube_cluster_action_done(void *context, const struct kube_action *action, const json_t *object,
+                              const struct err *e)
+{
+    struct kube_cluster *c = context;
+
+    if (!e) {
+        kube_cluster_heard(c);
+        read_success(c, action, object);
+    } else if (is_behind(action, e) && is_followed(c, action)) {
+        kube_cluster_fetch(c, action->kind, action->ns, action->name);
+    } else if (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT) {
+        /* Perhaps only this request: a look at the server tells. */
+        kube_cluster_lost(c, e);
+    }
+    c->events.action_done(c->events.context, action, object, e);
+    kube_cluster_soon(c);
+}

@@ -1,0 +1,112 @@
+/*
+ * What the parts of the cluster share. Nobody else includes this.
+ *
+ *   cluster.c            the turn of a cluster: what is told to the owner, and when to look again
+ *   cluster_watch.c      watches: their calls, and their events into the cache
+ *   cluster_discovery.c  what is served; whether the server can be reached
+ *   cluster_fetch.c      single objects that are read, and the answers to actions
+ *
+ * Callbacks of calls only tell their state machine what came, and ask for a turn; everything that follows happens in
+ * the turn, so that nothing of the owner's runs below a callback of ours but from there, and once.
+ */
+#ifndef KUBE_CLUSTER_IMPL_H
+#define KUBE_CLUSTER_IMPL_H
+
+#include <sys/queue.h>
+
+#include "kube/cluster.h"
+#include "kube/watch.h"
+
+/* A row's watch. */
+struct kube_slot {
+    struct kube_cluster *cluster;
+    const struct kube_kind *kind;
+    bool on;                    /* somebody wants it */
+    char *ns, *labels, *fields; /* what is watched; NULL: all */
+    struct kube_watch *watch;
+    struct kube_call *call;
+    bool opened;      /* once, since the start */
+    unsigned lists;   /* begun */
+    char *definition; /* the version that a definition in the cache serves; NULL: there is none */
+};
+
+struct kube_question;
+struct kube_fetch;
+
+struct kube_cluster {
+    struct kube_io *io;
+    struct kube_io *own_io;     /* NULL: borrowed */
+    struct kube_client *client; /* NULL: none */
+    const struct kube_kind_table *kinds;
+    struct kube_cluster_options options;
+    struct kube_cluster_events events;
+    struct kube_cache *cache;
+    struct kube_queue *queue;
+    struct kube_timer *timer;
+    struct kube_cluster_stats stats;
+    struct kube_slot *slots; /* one a row */
+    size_t first_slot;       /* of the next turn, so that no kind starves another */
+    enum kube_cluster_phase phase;
+    bool started, changed;
+    char *error;      /* of the connection and of discovery; NULL: none */
+    char *told_error; /* what kube_cluster_error() says */
+    msec_t last_contact;
+
+    struct kube_server server;
+    bool known; /* `server` is filled */
+    struct kube_discovery *discovery;
+    bool discovery_of_all;
+    LIST_HEAD(, kube_question) questions;
+    unsigned discovery_failures, polls;
+    msec_t discovery_due; /* MSEC_NEVER: not */
+    bool discover_all;    /* the next one */
+
+    bool lost; /* the server could not be reached */
+    msec_t probe_due;
+    unsigned probe_failures;
+    struct kube_call *probe;
+
+    LIST_HEAD(, kube_fetch) fetches;
+};
+
+static inline struct kube_slot *kube_slot_of(struct kube_cluster *c, const struct kube_kind *kind)
+{
+    return &c->slots[kind - c->kinds->rows];
+}
+
+/* cluster.c: a turn, soon. */
+void kube_cluster_soon(struct kube_cluster *c);
+/* An answer, or part of one, came. */
+void kube_cluster_heard(struct kube_cluster *c);
+/* Whether there was no answer at all: the connection is at fault. */
+bool kube_is_unreachable(const struct kube_response *response, const struct err *e);
+
+/* cluster_watch.c */
+void kube_slots_init(struct kube_cluster *c);
+void kube_slots_release(struct kube_cluster *c);
+void kube_slots_read(struct kube_cluster *c);
+void kube_slots_step(struct kube_cluster *c);
+msec_t kube_slots_due(const struct kube_cluster *c);
+void kube_slots_retry(struct kube_cluster *c);
+/* Users make objects of this kind, and others may install its definition. */
+bool kube_slot_is_of_users(const struct kube_slot *slot);
+/* What is spoken for the kind has changed, or it is served again. */
+void kube_slot_restart(struct kube_slot *slot);
+/* An object of the kind came, or is gone (`object` NULL): definitions say what is served. */
+void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *object);
+
+/* cluster_discovery.c */
+void kube_discovery_step(struct kube_cluster *c);
+msec_t kube_discovery_step_due(const struct kube_cluster *c);
+void kube_discovery_release(struct kube_cluster *c);
+/* Looks again at what custom kinds are served. */
+void kube_discover_again(struct kube_cluster *c);
+void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
+void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
+
+/* cluster_fetch.c */
+void kube_fetches_release(struct kube_cluster *c);
+void kube_cluster_action_done(void *context, const struct kube_action *action, const json_t *object,
+                              const struct err *e);
+
+#endif
