@@ -18,12 +18,15 @@ static const msec_t TIME_LIMIT = SECONDS(60);
 /* Between its output's end and its exit a child is asked for in growing pauses: nobody else's SIGCHLD is touched. */
 static const msec_t REAP_FIRST = 1, REAP_MOST = 100;
 
+/* What a shell, env, and a C library that learns of a failed exec() too late end with. */
+enum { NOT_FOUND_CODE = 127 };
+
 extern char **environ;
 
 struct kube_exec_run {
     kube_exec_done_fn done;
     void *context;
-    char *api_version, *command;
+    char *api_version, *command, *install_hint;
     pid_t pid; /* 0: gone */
     int output;
     struct event *readable, *limit, *reap;
@@ -122,6 +125,7 @@ static void run_free(struct kube_exec_run *run)
     buf_release_secret(&run->text);
     free(run->api_version);
     free(run->command);
+    free(run->install_hint);
     free(run);
 }
 
@@ -177,21 +181,35 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     explicit_bzero(chunk, sizeof(chunk));
 }
 
+/* `what` is the plugin, or something else that it needs. */
+static int not_installed(const struct kube_exec_run *run, const char *what, struct err *e)
+{
+    return err_set(e, ERR_IO, "exec plugin %s%s is not installed%s%s", run->command, what,
+                   run->install_hint ? ": " : "", str_or(run->install_hint, ""));
+}
+
+static int read_result(struct kube_exec_run *run, int status, struct kube_exec_credential *ret, struct err *e)
+{
+    *e = run->failure;
+    if (!e->class && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND_CODE && !run->text.len)
+        return not_installed(run, " (or a program that it runs)", e);
+    if (!e->class && WIFSIGNALED(status))
+        err_set(e, ERR_IO, "ended by signal %d", WTERMSIG(status));
+    else if (!e->class && WEXITSTATUS(status))
+        err_set(e, ERR_IO, "ended with exit code %d", WEXITSTATUS(status));
+    else if (!e->class && kube_exec_parse(run->api_version, buf_str(&run->text), run->text.len, ret, e) < 0)
+        err_wrap(e, "its output is no ExecCredential");
+    return e->class ? err_wrap(e, "exec plugin %s", run->command) : 0;
+}
+
 static void finish(struct kube_exec_run *run, int status)
 {
     struct kube_exec_credential credential;
-    struct err e = run->failure;
-    int r = e.class ? -1 : 0;
+    struct err e;
+    int r;
 
     run->pid = 0;
-    if (r == 0 && WIFSIGNALED(status))
-        r = err_set(&e, ERR_IO, "ended by signal %d", WTERMSIG(status));
-    else if (r == 0 && WEXITSTATUS(status))
-        r = err_set(&e, ERR_IO, "ended with exit code %d", WEXITSTATUS(status));
-    if (r == 0 && kube_exec_parse(run->api_version, buf_str(&run->text), run->text.len, &credential, &e) < 0)
-        r = err_wrap(&e, "its output is no ExecCredential");
-    if (r < 0)
-        err_wrap(&e, "exec plugin %s", run->command);
+    r = read_result(run, status, &credential, &e);
     run->done(run->context, r < 0 ? NULL : &credential, r < 0 ? &e : NULL);
     run_free(run);
 }
@@ -267,15 +285,6 @@ static int spawn(const struct kube_config *config, char **environment, int outpu
     return r;
 }
 
-static int spawn_error(const struct kube_exec *exec, int errnum, struct err *e)
-{
-    if (errnum == ENOENT && exec->install_hint)
-        return err_set(e, ERR_IO, "exec plugin %s is not installed: %s", exec->command, exec->install_hint);
-    if (errnum == ENOENT)
-        return err_set(e, ERR_IO, "exec plugin %s is not installed", exec->command);
-    return err_errno(e, errnum, "cannot run exec plugin %s", exec->command);
-}
-
 static int spawn_with_pipe(const struct kube_config *config, struct kube_exec_run *run, struct err *e)
 {
     char **environment;
@@ -290,7 +299,7 @@ static int spawn_with_pipe(const struct kube_config *config, struct kube_exec_ru
     run->output = ends[0];
     if (r) {
         run->pid = 0;
-        return spawn_error(config->exec, r, e);
+        return r == ENOENT ? not_installed(run, "", e) : err_errno(e, r, "cannot run exec plugin %s", run->command);
     }
     fcntl(run->output, F_SETFL, O_NONBLOCK);
     return 0;
@@ -308,6 +317,7 @@ int kube_exec_start(struct event_base *loop, const struct kube_config *config, k
     run->text.limit = KUBE_EXEC_MAX_BYTES;
     run->api_version = str_dup(config->exec->api_version);
     run->command = str_dup(config->exec->command);
+    run->install_hint = str_dup(config->exec->install_hint);
     if (spawn_with_pipe(config, run, e) < 0) {
         run_free(run);
         return -1;

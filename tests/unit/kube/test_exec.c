@@ -115,16 +115,14 @@ static void on_done(void *context, struct kube_exec_credential *credential, cons
         o->e = *e;
 }
 
-/* Runs a script of the shell as the plugin. */
-static struct outcome run(const char *script)
+static struct outcome run_exec(struct kube_exec *exec)
 {
-    char *args[] = {(char *)"-c", (char *)script, NULL}, *env[] = {(char *)"GREETING=hello", NULL};
-    struct kube_exec exec = {.api_version = (char *)V1, .command = (char *)"sh", .args = args, .env = env};
-    struct kube_config config = {.server = (char *)"https://s", .exec = &exec};
+    struct kube_config config = {.server = (char *)"https://s", .exec = exec};
     struct event_base *loop = event_base_new();
     struct kube_exec_run *r;
     struct outcome o = {0};
 
+    exec->api_version = (char *)V1;
     if (kube_exec_start(loop, &config, on_done, &o, &r, &o.e) == 0)
         while (!o.over)
             event_base_loop(loop, EVLOOP_ONCE);
@@ -132,6 +130,14 @@ static struct outcome run(const char *script)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nobody is left behind */
     assert_int_equal(errno, ECHILD);
     return o;
+}
+
+/* Runs a script of the shell as the plugin. */
+static struct outcome run(const char *script)
+{
+    char *args[] = {(char *)"-c", (char *)script, NULL}, *env[] = {(char *)"GREETING=hello", NULL};
+
+    return run_exec(&(struct kube_exec){.command = (char *)"sh", .args = args, .env = env});
 }
 
 static void test_runs(void **state)
@@ -174,19 +180,16 @@ static void test_failures(void **state)
 
 static void test_not_installed(void **state)
 {
-    struct kube_exec exec = {.api_version = (char *)V1, .command = (char *)"no-such-plugin"};
-    struct kube_config config = {.server = (char *)"https://s", .exec = &exec};
-    struct event_base *loop = event_base_new();
-    struct kube_exec_run *r;
-    struct err e;
+    struct outcome o = run_exec(&(struct kube_exec){.command = (char *)"no-such-plugin"});
 
     (void)state;
-    assert_int_equal(kube_exec_start(loop, &config, on_done, NULL, &r, &e), -1);
-    assert_string_equal(e.text, "exec plugin no-such-plugin is not installed");
-    exec.install_hint = (char *)"see https://example.org";
-    assert_int_equal(kube_exec_start(loop, &config, on_done, NULL, &r, &e), -1);
-    assert_string_equal(e.text, "exec plugin no-such-plugin is not installed: see https://example.org");
-    event_base_free(loop);
+    assert_true(str_starts(o.e.text, "exec plugin no-such-plugin"));
+    assert_true(str_ends(o.e.text, " is not installed"));
+    o = run_exec(
+        &(struct kube_exec){.command = (char *)"no-such-plugin", .install_hint = (char *)"see https://example.org"});
+    assert_true(str_ends(o.e.text, " is not installed: see https://example.org"));
+    o = run("exit 127");
+    assert_string_equal(o.e.text, "exec plugin sh (or a program that it runs) is not installed");
 }
 
 /* A plugin that hangs, with children of its own, is gone when nobody waits for it any more. */
