@@ -1,9 +1,9 @@
-# Small helpers that every part of hack/cluster uses. Sourced, never run.
+# Small helpers of the scripts in hack/. Sourced, never run.
 # shellcheck shell=bash
 
 say() { printf '%s\n' "$*"; }
 
-warn() { printf 'hack/cluster: %s\n' "$*" >&2; }
+warn() { printf 'hack/%s: %s\n' "${0##*/}" "$*" >&2; }
 
 die() {
   warn "$*"

@@ -1,5 +1,5 @@
 # Images: the sandbox, Istio's or their stand-ins, and archives. Sourced by
-# hack/cluster. Archives are put together with tar, so no image builder is needed.
+# hack/cluster. Archives are put together by image.sh, so no image builder is needed.
 # shellcheck shell=bash
 # shellcheck disable=SC2153
 
@@ -28,15 +28,14 @@ ctr_node() { ctr -a "$(containerd_socket)" -n k8s.io "$@"; }
 # sources.
 standin_archive() {
   local digest dir=${KUBERNETES_CACHE%/*} archive lock
-  digest=$(cat "$HACK_DIR"/standin/*.[ch] "$HACK_DIR/lib/images.sh" | sha256sum | cut -c1-16)
+  digest=$(cat "$HACK_DIR"/standin/*.[ch] "$HACK_DIR"/lib/image{,s}.sh | sha256sum | cut -c1-16)
   archive=$dir/images-$1-$digest.tar
   mkdir -p "$dir"
   exec {lock}>"$dir/images.lock"
   flock "$lock"
   if [ ! -e "$archive" ]; then
     rm -f "$dir/images-$1"-*.tar
-    standin_build "$1" "$archive.new"
-    mv "$archive.new" "$archive"
+    standin_build "$1" "$archive"
   fi
   exec {lock}>&-
   echo "$archive"
@@ -65,37 +64,27 @@ standin_build() {
   for entry in $(standin_images | cut -d' ' -f2) /usr/local/bin/envoy; do
     ln "$dir/root/pause" "$dir/root$entry"
   done
-  tar -C "$dir/root" --owner=0 --group=0 --numeric-owner --mtime=@0 --sort=name -cf "$dir/image/layer.tar" .
+  image_layer "$dir/root" "$dir/image"
   if [ "$kind" = pause ]; then
     standin_config "$dir/image" pause /pause
-    standin_manifest pause "$PAUSE_IMAGE"
+    image_manifest pause "$PAUSE_IMAGE"
   else
     while read -r image entry; do
       standin_config "$dir/image" "$image" "$entry"
       for tag in $ISTIO_TAGS; do
-        standin_manifest "$image" "$ISTIO_HUB/$image:$tag"
+        image_manifest "$image" "$ISTIO_HUB/$image:$tag"
       done
     done < <(standin_images)
   fi >"$dir/manifests"
-  jq -s . "$dir/manifests" >"$dir/image/manifest.json"
-  tar -C "$dir/image" -cf "$file" .
+  image_archive "$dir/image" "$file" <"$dir/manifests"
   rm -rf "$dir"
 }
 
 # standin_config FOLDER IMAGE ENTRYPOINT
 standin_config() {
-  local layer
-  layer=sha256:$(sha256sum "$1/layer.tar" | cut -d' ' -f1)
-  jq -n --arg arch "$(dpkg --print-architecture)" --arg entry "$3" --arg layer "$layer" '{
-    architecture: $arch, os: "linux", created: "1970-01-01T00:00:00Z",
-    config: {Entrypoint: ($entry | split(" ")), Env: ["PATH=/usr/local/bin"],
-             Labels: {"istio-operator/stand-in": "true"}},
-    rootfs: {type: "layers", diff_ids: [$layer]}}' >"$1/$2.json"
-}
-
-standin_manifest() {
-  jq -n --arg config "$1.json" --arg tag "$2" \
-    '{Config: $config, RepoTags: [$tag], Layers: ["layer.tar"]}'
+  image_config "$1" "$2" "$(jq -n --arg entry "$3" '{
+    Entrypoint: ($entry | split(" ")), Env: ["PATH=/usr/local/bin"],
+    Labels: {"istio-operator/stand-in": "true"}}')"
 }
 
 images_load_pause() { images_import "$(standin_archive pause)"; }
