@@ -1,0 +1,73 @@
+# `make help` prints what is behind each ## below.
+
+BUILD := build
+PROGRAM := $(BUILD)/istio-operator
+PREFIX ?= /usr/local
+
+.DEFAULT_GOAL := all
+.NOTPARALLEL:
+.PHONY: all build deps test sanitize valgrind bench demo demo-down run deploy undeploy \
+	docker-build docker-push install manifests lint clean help need-image
+
+all: build ## build the program and run its unit tests (this is plain `make`)
+	hack/test unit
+
+build: deps ## build only
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) --prefix=$(PREFIX)
+	ninja -C $(BUILD)
+
+deps:
+	@hack/deps build test
+
+test: ## everything: unit tests, with sanitizers too, and tests against a real cluster
+	@hack/test
+
+sanitize: ## unit tests with the address and undefined behaviour sanitizers
+	@hack/test sanitize
+
+valgrind: ## unit tests under valgrind
+	@hack/test valgrind
+
+bench: build ## measure speed and memory on a local control plane
+	bench/run
+
+demo: ## local cluster, operator and mesh; or into KUBECONFIG's cluster, with IMG=name:tag
+	@hack/demo up $(IMG)
+
+demo-down: ## remove what `make demo` made
+	@hack/demo down
+
+run: build ## run the operator here, against KUBECONFIG's cluster
+	$(PROGRAM) crds | kubectl apply -f -
+	$(PROGRAM) run --namespace istio-system
+
+deploy: need-image build ## install the operator's IMG=name:tag into KUBECONFIG's cluster
+	hack/deploy $(IMG)
+
+undeploy: build ## remove the operator from KUBECONFIG's cluster
+	hack/deploy --remove
+
+docker-build: need-image build ## make the image IMG=name:tag, by docker, podman, buildah or none
+	hack/image $(IMG)
+
+docker-push: need-image build ## make it and push it
+	hack/image --push $(IMG)
+
+need-image:
+	@[ -n "$(IMG)" ] || { echo "name the image: make $(MAKECMDGOALS) IMG=name:tag" >&2; exit 2; }
+
+install: build ## install the program below PREFIX (/usr/local); DESTDIR is respected
+	meson configure $(BUILD) --prefix=$(PREFIX)
+	meson install -C $(BUILD)
+
+manifests: build ## refresh config/ and docs/reference/ from the program
+	hack/manifests $(PROGRAM)
+
+lint: ## check style and scripts: clang-format, shellcheck, rooms
+	@hack/lint
+
+clean: ## remove what was built here (Kubernetes stays in its cache)
+	rm -rf $(BUILD) $(BUILD)-asan
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
