@@ -17,6 +17,12 @@ void *mem_dup(const void *p, size_t len) __attribute__((returns_nonnull));
 /* Overwrites memory that held a secret, in a way the compiler keeps, then frees it. */
 void mem_free_secret(void *p, size_t len);
 
+/*
+ * Gives back what is not in use: free heap, and the pages of code that ran once and may not run again (those that do
+ * are mapped again from the page cache, at a page fault each). For when work has settled; takes about a millisecond.
+ */
+void mem_give_back(void);
+
 #define NEW(type) ((type *)mem_new0(1, sizeof(type)))
 #define NEW_ARRAY(type, count) ((type *)mem_new0((count), sizeof(type)))
 
