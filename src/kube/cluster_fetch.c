@@ -152,5 +152,7 @@ void kube_cluster_action_done(void *context, const struct kube_action *action, c
         kube_cluster_lost(c, e);
     }
     c->events.action_done(c->events.context, action, object, e);
+    /* The watch may have told of this write before its answer came; that it is no longer under way is news, too. */
+    c->changed = true;
     kube_cluster_soon(c);
 }

@@ -216,12 +216,16 @@ static bool is_foreign(const void *context, const char *path)
     return false;
 }
 
+/* Anybody may have entries of their own in these. */
+static const char *const open_maps[] = {"labels", "annotations", NULL};
+
 void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret)
 {
     *ret = (struct kube_merge){
         .rules =
             {
                 .keys = kind->custom ? custom_merge_keys : kube_merge_keys,
+                .open = open_maps,
                 .empty_is_absent = !kind->custom,
                 .same = kind->custom ? NULL : same_quantity,
                 .foreign = is_foreign,

@@ -187,7 +187,7 @@ static void on_success(struct controller *c, const struct kube_action *action, c
     note(c, plan_meaning_reason(meaning), false, key, action->reason);
 }
 
-/* What was observed was not what is there: it is read, and the next plan knows better. */
+/* What was observed was not what is there: the cluster reads it, and the next plan knows better. */
 static bool is_misjudged(const struct err *e)
 {
     return e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || e->class == ERR_NOT_FOUND;
@@ -197,12 +197,8 @@ static void on_failure(struct controller *c, const struct kube_action *action, c
 {
     struct plan_failure *failure;
 
-    if (e->class == ERR_CANCELLED)
+    if (e->class == ERR_CANCELLED || is_misjudged(e))
         return;
-    if (is_misjudged(e)) {
-        kube_cluster_fetch(c->cluster, action->kind, action->ns, action->name);
-        return;
-    }
     c->stats.failed++;
     failure = NEW(struct plan_failure);
     *failure = (struct plan_failure){.class = e->class, .object = str_dup(key), .text = str_dup(e->text)};

@@ -1,5 +1,7 @@
 #include "operator/status.h"
 
+#include <inttypes.h>
+
 #include "api/status.h"
 #include "base/str.h"
 #include "json/build.h"
@@ -108,8 +110,7 @@ static json_t *components(const struct rollouts *rollouts)
         json_array_append_new(lines, OBJECT(
             S("name", r->name),
             S("status", state),
-            OPT(r->wanted, N("ready", r->ready)),
-            OPT(r->wanted, N("desired", r->desired)),
+            OPT(r->wanted, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
             S("message", r->message)));
     }
     return lines;
