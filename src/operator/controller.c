@@ -6,7 +6,7 @@
 #include "operator/events.h"
 #include "operator/marks.h"
 
-#define LAG_EVERY_MS 1000
+#define TICK_MS 1000
 
 struct controller {
     struct event_base *loop;
@@ -18,8 +18,9 @@ struct controller {
     char *watched_ns;
     char *status_word;    /* told last */
     enum kube_cluster_phase phase;
-    struct event *lag_timer;
-    msec_t lag_due;
+    struct event *tick_timer;
+    msec_t tick_due;
+    bool worked; /* since memory was given back last */
     struct controller_stats stats;
 };
 
@@ -114,6 +115,7 @@ static void plan_now(struct controller *c)
         plan.actions[i] = (struct kube_action){0};
         kube_queue_put(kube_cluster_queue(c->cluster), &action);
     }
+    c->worked = true;
     c->stats.plans++;
     c->stats.managed = plan.managed;
     c->stats.drift = plan.drift;
@@ -219,23 +221,32 @@ static void on_action_done(void *context, const struct kube_action *action, cons
         on_success(c, action, key, object);
 }
 
-static void arm_lag_timer(struct controller *c)
+static void arm_tick_timer(struct controller *c)
 {
-    static const struct timeval every = {.tv_sec = LAG_EVERY_MS / 1000};
+    static const struct timeval every = {.tv_sec = TICK_MS / 1000};
 
-    c->lag_due = clock_now_monotonic() + LAG_EVERY_MS;
-    evtimer_add(c->lag_timer, &every);
+    c->tick_due = clock_now_monotonic() + TICK_MS;
+    evtimer_add(c->tick_timer, &every);
 }
 
-static void on_lag_timer(evutil_socket_t fd, short what, void *context)
+static bool is_calm(struct controller *c)
+{
+    return controller_is_ready(c) && kube_queue_in_flight(kube_cluster_queue(c->cluster)) == 0 && c->stats.drift == 0;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
 {
     struct controller *c = context;
 
     (void)fd, (void)what;
-    c->stats.lag = clock_now_monotonic() - c->lag_due;
+    c->stats.lag = clock_now_monotonic() - c->tick_due;
     if (c->stats.lag > c->stats.lag_most)
         c->stats.lag_most = c->stats.lag;
-    arm_lag_timer(c);
+    if (c->worked && is_calm(c)) {
+        c->worked = false;
+        mem_give_back();
+    }
+    arm_tick_timer(c);
 }
 
 int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
@@ -254,7 +265,7 @@ int controller_new(struct event_base *loop, const struct kube_config *config, co
     c->memo = plan_memo_new();
     c->events = events_new(loop, kube_cluster_client(c->cluster));
     c->failures = map_new(failure_free);
-    c->lag_timer = evtimer_new(loop, on_lag_timer, c);
+    c->tick_timer = evtimer_new(loop, on_tick, c);
     *ret = TAKE_PTR(c);
     return 0;
 }
@@ -269,14 +280,14 @@ void controller_free(struct controller *c)
     map_free(c->failures);
     free(c->watched_ns);
     free(c->status_word);
-    if (c->lag_timer)
-        event_free(c->lag_timer);
+    if (c->tick_timer)
+        event_free(c->tick_timer);
     free(c);
 }
 
 void controller_start(struct controller *c)
 {
-    arm_lag_timer(c);
+    arm_tick_timer(c);
     kube_cluster_start(c->cluster);
 }
 
