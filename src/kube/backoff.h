@@ -5,14 +5,19 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-
-/* A server's Retry-After counts up to here: its word is not to put us to sleep for good. */
-#define KUBE_RETRY_AFTER_MOST SECONDS(300)
+#include "base/err.h"
 
 /*
  * The delay after `failures` failures in a row (1 or more): `first`, then doubling up to `most`, less a jitter of up to
  * a fifth from `random` (0..UINT32_MAX). Pure.
  */
 msec_t kube_backoff(msec_t first, msec_t most, unsigned failures, uint32_t random);
+
+/*
+ * A delay lengthened to what the server asked for (its Retry-After; 0: nothing) when it throttles us, but not to more
+ * than five minutes: its word is not to put us to sleep for good. A 503's Retry-After is a guess ("server is
+ * starting": 10 s, for what takes one) and does not count.
+ */
+msec_t kube_backoff_asked(msec_t delay, enum err_class failure, msec_t retry_after);
 
 #endif

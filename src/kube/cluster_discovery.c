@@ -4,7 +4,7 @@
 #include "json/doc.h"
 
 #define VERSION_MAX ((size_t)64 * 1024)
-static const msec_t RETRY_FIRST = 100, RETRY_MOST = SECONDS(5);
+static const msec_t RETRY_FIRST = 100, RETRY_MOST = SECONDS(3);
 static const msec_t POLL_FIRST = SECONDS(1), POLL_MOST = SECONDS(30);
 static const msec_t DISCOVERY_TIMEOUT = SECONDS(10);
 
@@ -105,11 +105,9 @@ static void fail_discovery(struct kube_cluster *c, const struct kube_response *r
     msec_t retry_after = response ? response->retry_after : 0,
            delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->discovery_failures, c->io->random(c->io));
 
-    if (retry_after > KUBE_RETRY_AFTER_MOST)
-        retry_after = KUBE_RETRY_AFTER_MOST;
     c->discover_all = c->discovery_of_all;
     drop_discovery(c);
-    c->discovery_due = c->io->now(c->io) + (delay > retry_after ? delay : retry_after);
+    c->discovery_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, retry_after);
     str_replace(&c->error, e->text);
 }
 

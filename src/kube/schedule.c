@@ -191,11 +191,7 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, ui
     if (outcome == ERR_CONFLICT || outcome == ERR_ALREADY_EXISTS)
         first = (first + 9) / 10;
     delay = kube_backoff(first, s->options.backoff_most, ++item->failures, random);
-    if (retry_after > KUBE_RETRY_AFTER_MOST)
-        retry_after = KUBE_RETRY_AFTER_MOST;
-    if (retry_after > delay)
-        delay = retry_after;
-    item->held_until = now + delay;
+    item->held_until = now + kube_backoff_asked(delay, outcome, retry_after);
     item->told = false;
     if (outcome == ERR_THROTTLED && item->held_until > s->paused_until)
         s->paused_until = item->held_until;

@@ -156,16 +156,14 @@ static void set_error(struct kube_watch *w, const char *text)
 }
 
 /* Tries again later: the same page, or the watch from where it was. */
-static void later(struct kube_watch *w, msec_t now, uint32_t random, msec_t retry_after)
+static void later(struct kube_watch *w, msec_t now, uint32_t random, enum err_class failure, msec_t retry_after)
 {
     msec_t delay = kube_backoff(w->options.backoff_first, w->options.backoff_most, ++w->failures, random);
 
     w->cancel = w->cancel || w->call;
     w->call = false;
     w->state = w->state == LISTING ? LIST_DUE : WATCH_DUE;
-    if (retry_after > KUBE_RETRY_AFTER_MOST)
-        retry_after = KUBE_RETRY_AFTER_MOST;
-    w->due = now + (delay > retry_after ? delay : retry_after);
+    w->due = now + kube_backoff_asked(delay, failure, retry_after);
     drop_input(w);
 }
 
@@ -183,7 +181,7 @@ static void relist(struct kube_watch *w, msec_t now, uint32_t random)
 static void garbage(struct kube_watch *w, msec_t now, uint32_t random, const struct err *e)
 {
     set_error(w, e->text);
-    later(w, now, random, 0);
+    later(w, now, random, ERR_UNAVAILABLE, 0);
     drop_list(w);
     w->state = LIST_DUE;
 }
@@ -215,11 +213,24 @@ static msec_t silence(const struct kube_watch *w)
     return w->heartbeat ? HEARTBEAT_SILENCE : SECONDS(w->seconds) + SILENCE_BEYOND;
 }
 
+/*
+ * An open watch need not say anything for long, and the transport does not tell that it is open: one that has not
+ * failed for a while works.
+ */
+static bool is_unproven(const struct kube_watch *w)
+{
+    return w->state == WATCHING && !w->over && (w->failures || w->error);
+}
+
 enum kube_step kube_watch_step(struct kube_watch *w, msec_t now, uint32_t random)
 {
+    if (is_unproven(w) && now - w->opened >= WATCH_LEAST) {
+        w->failures = 0;
+        set_error(w, NULL);
+    }
     if (w->state == WATCHING && !w->over && now - w->heard >= silence(w)) {
         set_error(w, "the watch fell silent");
-        later(w, now, random, 0);
+        later(w, now, random, ERR_UNAVAILABLE, 0);
     }
     if (w->cancel) {
         w->cancel = false;
@@ -249,6 +260,8 @@ msec_t kube_watch_due(const struct kube_watch *w)
         return 0;
     if (w->state == LIST_DUE || w->state == WATCH_DUE)
         return w->due;
+    if (is_unproven(w))
+        return w->opened + WATCH_LEAST;
     return w->state == WATCHING && !w->over ? w->heard + silence(w) : MSEC_NEVER;
 }
 
@@ -358,7 +371,7 @@ static void settle(struct kube_watch *w, msec_t now, uint32_t random)
         w->due = now;
         set_error(w, NULL);
     } else {
-        later(w, now, random, retry_after);
+        later(w, now, random, outcome, retry_after);
         /* What the server does not understand, it will not understand the next time either. */
         if (outcome == ERR_NOT_FOUND || outcome == ERR_INVALID) {
             drop_list(w);
@@ -435,7 +448,8 @@ static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const 
     err_set(&e, ERR_UNAVAILABLE, "the watch was ended by the server: %s",
             str_or(doc_string(status, "message"), "no reason given"));
     set_error(w, e.text);
-    later(w, now, random, retry_after > 0 && retry_after < 3600 ? SECONDS(retry_after) : 0);
+    later(w, now, random, code == 429 ? ERR_THROTTLED : ERR_UNAVAILABLE,
+          retry_after > 0 && retry_after < 3600 ? SECONDS(retry_after) : 0);
 }
 
 /* One line of the stream, already parsed. True where it is an event to pass on. */

@@ -553,6 +553,32 @@ static void what_comes_too_late_is_not_heard(void **state)
     finish(&b);
 }
 
+static void an_open_watch_proves_itself_without_a_word(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_watching(&b);
+    fail_call(&b, ERR_UNAVAILABLE, 0);
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, OPEN);
+    assert_string_equal(kube_watch_error(b.w), "it did not work");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, WAIT);
+    assert_string_equal(kube_watch_error(b.w), "");
+    assert_true(kube_watch_due(b.w) > b.now + SECONDS(100));
+    finish(&b);
+}
+
+static void only_throttling_makes_the_servers_word_count(void **state)
+{
+    (void)state;
+    assert_int_equal(kube_backoff_asked(200, ERR_THROTTLED, 7000), 7000);
+    assert_int_equal(kube_backoff_asked(200, ERR_THROTTLED, 0), 200);
+    assert_int_equal(kube_backoff_asked(200, ERR_THROTTLED, INT64_MAX), 300000);
+    assert_int_equal(kube_backoff_asked(200, ERR_UNAVAILABLE, 10000), 200);
+}
+
 static void delays_double_up_to_a_most(void **state)
 {
     (void)state;
@@ -589,6 +615,8 @@ int main(void)
         cmocka_unit_test(lines_may_be_cut_anywhere),
         cmocka_unit_test(a_budget_bounds_what_is_parsed_at_once),
         cmocka_unit_test(what_comes_too_late_is_not_heard),
+        cmocka_unit_test(an_open_watch_proves_itself_without_a_word),
+        cmocka_unit_test(only_throttling_makes_the_servers_word_count),
         cmocka_unit_test(delays_double_up_to_a_most),
     };
 
