@@ -38,7 +38,7 @@ node_processes() {
 }
 
 node_destroy() {
-  local pids round holder folder
+  local pids round holder
   component_stop containerd TERM
   holder=$(component_pid holder) || holder=""
   for round in 1 2 3 4 5 6 7 8 9 10; do
@@ -51,10 +51,6 @@ node_destroy() {
   ip link del "$HOST_LINK" 2>/dev/null || true
   ip netns del "$NETNS" 2>/dev/null || true
   cgroups_remove
-  for folder in $NODE_FOLDERS; do
-    grep -qsw "$folder" "$STATE/run/created-folders" || continue
-    rmdir "$folder" 2>/dev/null || true
-  done
 }
 
 cgroups_remove() {

@@ -57,18 +57,14 @@ node_network() {
 }
 
 node_mounts() {
-  local folder own created=""
+  local folder own
   for folder in $NODE_FOLDERS; do
     own=$STATE/node$folder
-    mkdir -p "$own"
-    if [ ! -d "$folder" ]; then
-      mkdir -p "$folder"
-      created+="$folder "
-    fi
+    # What is made here stays, empty: to remove a folder on the machine would take away
+    # what other nodes have mounted on it in their namespaces.
+    mkdir -p "$own" "$folder"
     in_node mount --bind "$own" "$folder"
   done
-  # Removed by down, if empty: the machine stays as it was.
-  printf '%s' "$created" >"$STATE/run/created-folders"
   # Pods' network namespaces are mounted here; as a tmpfs they go with the node.
   in_node mount -t tmpfs tmpfs /run/netns
   # The kubelet makes the machine's settings its own taste. Let it find that taste.

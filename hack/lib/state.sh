@@ -84,13 +84,16 @@ cluster_names() {
 
 # start_time PID: when the kernel started it, in ticks; empty if there is none.
 # With it a process id that came round again is never taken for ours.
+# A process that is dead counts as gone once its last thread is: until then it may
+# hold its sockets.
 start_time() {
-  local stat
+  local stat threads
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  threads=$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
   # The name, in brackets, may hold spaces: count from behind it.
   # shellcheck disable=SC2086
   set -- ${stat##*) }
-  [ "$1" = Z ] || echo "${20}"
+  { [ "$1" = Z ] && [ "$threads" -le 1 ]; } || echo "${20}"
 }
 
 # component_pid NAME: its process id if it is alive and still the one we started.
