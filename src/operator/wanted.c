@@ -19,8 +19,6 @@ void wanted_versions(const struct kube_server *server, const char **ret_versions
     }
 }
 
-#define PROBLEMS_SEPARATOR "; "
-
 /* The releases that this operator knows, as the validation wants them. */
 static struct api_release *known_releases(size_t *ret_count)
 {
@@ -37,16 +35,22 @@ static struct api_release *known_releases(size_t *ret_count)
     return known;
 }
 
-static int parse(const json_t *resource, int minor, struct istio_spec *ret, struct buf *ret_warnings, struct err *e)
+int wanted_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems)
 {
     size_t release_count;
     _cleanup_free_ struct api_release *releases = known_releases(&release_count);
     const struct api_context context = {
-        .releases = releases, .release_count = release_count, .kubernetes_minor = minor};
+        .releases = releases, .release_count = release_count, .kubernetes_minor = minor, .ns = ns};
+
+    return istio_parse(resource, &context, ret, problems);
+}
+
+static int parse(const json_t *resource, int minor, struct istio_spec *ret, struct buf *ret_warnings, struct err *e)
+{
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf text = BUF_INIT;
 
-    if (istio_parse(resource, &context, ret, &problems) < 0) {
+    if (wanted_check(resource, minor, NULL, ret, &problems) < 0) {
         problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &text);
         return err_set(e, ERR_INVALID, "%s", buf_str(&text));
     }

@@ -34,6 +34,16 @@ struct wanted_set {
     struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */
 };
 
+/* Joins problems where they stand in one line. */
+#define PROBLEMS_SEPARATOR "; "
+
+/*
+ * The rules for a resource, the same for everybody who judges one: the controller, the admission webhook, `validate`.
+ * As istio_parse(), with the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not
+ * known; `ns` is where the resource will live if its metadata does not say so, and may be NULL.
+ */
+int wanted_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems);
+
 /*
  * From the custom resource. ERR_INVALID lists every problem with its field. `minor` is that of Kubernetes 1.x. Warnings of the validation are appended to `ret_warnings` (may be NULL).
  */
