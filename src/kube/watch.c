@@ -363,6 +363,7 @@ static void settle(struct kube_watch *w, msec_t now, uint32_t random)
         relist(w, now, random);
     } else if (outcome == ERR_NOT_FOUND && is_not_served(w, now)) {
         halt(w, NOT_SERVED);
+        set_error(w, NULL);
         w->listed = false;
         w->forget = true;
     } else if (outcome == ERR_NONE && (w->brought || now - w->opened >= WATCH_LEAST)) {

@@ -215,6 +215,7 @@ static void what_was_deleted_does_not_come_back(void **state)
 static void an_object_that_lost_its_label_can_be_read_again(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    bool changed;
 
     (void)state;
     put(c, "a", "u1", "5");
@@ -222,6 +223,11 @@ static void an_object_that_lost_its_label_can_be_read_again(void **state)
     kube_cache_seen(c, config_map, "8");
     assert_true(put_read(c, "a", "u1", "8"));
     assert_string_equal(version_of(c, "a"), "8");
+    /* The same where a list is the first to miss it. */
+    kube_cache_replace_begin(c, config_map, false);
+    kube_cache_replace_end(c, config_map, "12", &changed);
+    assert_true(changed);
+    assert_true(put_read(c, "a", "u1", "8"));
 }
 
 static void a_late_answer_brings_nothing_back_that_the_watch_passed(void **state)

@@ -347,6 +347,7 @@ static void a_custom_kind_that_is_not_served_rests(void **state)
     expect_step(&b, LIST);
     fail_call(&b, ERR_NOT_FOUND, 0);
     assert_false(kube_watch_is_served(b.w));
+    assert_string_equal(kube_watch_error(b.w), ""); /* that is no error */
     expect_log(&b, "F");
     b.now += SECONDS(100000);
     expect_step(&b, WAIT);

@@ -1,0 +1,56 @@
+/*
+ * An API server in memory, with its clients' network and clock: a kube_io on simulated time. One seed gives one course
+ * of events. It serves discovery, lists in pages, watches with resume and 410, and create, update and delete with
+ * their conflicts; custom kinds once their definition is there and established.
+ */
+#ifndef TEST_KUBE_SIM_H
+#define TEST_KUBE_SIM_H
+
+#include <jansson.h>
+
+#include "kube/io.h"
+#include "kube/kind.h"
+
+struct sim;
+
+/* Chances in a thousand, of each request (or of each event of a watch). */
+struct sim_faults {
+    unsigned lost_request; /* it never arrives */
+    unsigned lost_answer;  /* it was carried out */
+    unsigned refused;      /* 429, 500, 503 */
+    unsigned cut;          /* a watch ends in the middle of a line */
+    unsigned expired;      /* a watch, or the next page of a list, is told 410 */
+    unsigned repeated;     /* an event comes twice */
+    msec_t delay_most;     /* of an answer */
+};
+
+/* `label` is the one that label selectors ask for. */
+struct sim *sim_new(const struct kube_kind_table *kinds, const char *label, uint64_t seed);
+void sim_free(struct sim *s);
+struct kube_io *sim_io(struct sim *s);
+msec_t sim_now(const struct sim *s);
+uint32_t sim_random(struct sim *s);
+void sim_faults(struct sim *s, const struct sim_faults *faults); /* NULL: none */
+/* Every connection ends, and none is to be had until it is up again. The watches' past is forgotten. */
+void sim_set_down(struct sim *s, bool down);
+void sim_run(struct sim *s, msec_t for_so_long);
+
+/* What somebody else does. `object` needs kind, metadata.name, and namespace; it is taken over. */
+void sim_apply(struct sim *s, const struct kube_kind *kind, json_t *object);
+void sim_delete(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);
+/* The object as the server has it, borrowed; NULL: it is not there. */
+const json_t *sim_get(const struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);
+/* for (size_t i = 0; (object = sim_next(s, kind, &i));) */
+const json_t *sim_next(const struct sim *s, const struct kube_kind *kind, size_t *position);
+/* The history is set back to an empty server with low versions: a restored etcd. */
+void sim_rewind(struct sim *s);
+
+/* Requests that arrived since the last call, by what they were. */
+struct sim_counts {
+    unsigned discovery, version, lists, watches, reads, writes;
+    unsigned in_vain; /* while it was down */
+};
+struct sim_counts sim_take_counts(struct sim *s);
+unsigned sim_open_watches(const struct sim *s);
+
+#endif
