@@ -153,6 +153,8 @@ static void try_changes(struct change *c, const json_t *ours, const json_t *live
         json_t *value = json_object_get(live, key), *other;
         if (c->found)
             return;
+        if (str_eq(key, "replicas")) /* an autoscaler's, where there is one; see what_others_own_survives() */
+            continue;
         json_array_append_new(c->path, json_string(key));
         if (json_is_object(value) && json_is_object(mine)) {
             try_changes(c, mine, value);
