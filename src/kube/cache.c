@@ -200,22 +200,30 @@ static json_t *reduce(const struct kube_kind *kind, const json_t *object)
     return kept;
 }
 
-static void fill(struct kube_cache *c, struct entry *en, const struct kube_kind *kind, const json_t *object)
+/* What is kept of an object, owned by the caller; NULL: nothing. */
+static char *text_of(const struct kube_kind *kind, const json_t *object)
 {
-    _cleanup_json_ json_t *kept = reduce(kind, object);
+    _cleanup_json_ json_t *kept = kind->brief ? NULL : reduce(kind, object);
+
+    return kind->brief ? kind->brief(object) : doc_text(kept);
+}
+
+/* Takes over `text`. */
+static void fill(struct kube_cache *c, struct entry *en, const struct kube_kind *kind, const json_t *object, char *text)
+{
     const json_t *metadata = json_object_get(object, "metadata");
 
     en->o = (struct kube_object){
         .kind = kind,
         .ns = kind->namespaced ? str_dup(doc_string(metadata, "namespace")) : NULL,
         .name = str_dup(doc_string(metadata, "name")),
-        .uid = str_dup(doc_string(metadata, "uid")),
+        .uid = kind->brief ? NULL : str_dup(doc_string(metadata, "uid")),
         .resource_version = str_dup(doc_string(metadata, "resourceVersion")),
         .owner = str_dup(doc_string(metadata, "labels", c->owner_label)),
         .deleting = json_is_string(json_object_get(metadata, "deletionTimestamp")),
-        .text = doc_text(kept),
+        .text = text,
+        .text_len = strlen(text),
     };
-    en->o.text_len = strlen(en->o.text);
     c->bytes += en->o.text_len;
 }
 
@@ -271,14 +279,31 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
     return is_buried(store, key, doc_string(object, "metadata", "uid"), version);
 }
 
+static void drop(struct kube_cache *c, struct kind_store *store, const char *key)
+{
+    struct entry *en = map_take(store->entries, key);
+
+    c->bytes -= en->o.text_len;
+    entry_free(en);
+}
+
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
                 enum source source)
 {
     struct kind_store *store = store_of(c, kind);
     struct entry *en = map_get(store->entries, key);
+    bool same;
+    char *text;
 
     if (is_stale(store, en, key, object, source))
         return false;
+    text = text_of(kind, object);
+    if (!text) {
+        if (en)
+            drop(c, store, key);
+        return en != NULL;
+    }
+    same = kind->brief && en && str_eq(en->o.text, text);
     if (en) {
         c->bytes -= en->o.text_len;
         entry_clear(en);
@@ -286,9 +311,9 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
         en = NEW(struct entry);
         map_put(store->entries, key, en);
     }
-    fill(c, en, kind, object);
+    fill(c, en, kind, object, text);
     map_remove(store->graves, key);
-    return true;
+    return !same;
 }
 
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
@@ -311,14 +336,6 @@ void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const c
 
     if (!kube_version_older(resource_version, store->seen))
         str_replace(&store->seen, resource_version);
-}
-
-static void drop(struct kube_cache *c, struct kind_store *store, const char *key)
-{
-    struct entry *en = map_take(store->entries, key);
-
-    c->bytes -= en->o.text_len;
-    entry_free(en);
 }
 
 bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const char *ns, const char *name,

@@ -28,11 +28,11 @@ struct kube_object {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *uid;
+    char *uid; /* NULL in brief */
     char *resource_version;
     char *owner;   /* the value of the owner label; NULL where it is absent */
     bool deleting; /* has a deletionTimestamp */
-    char *text;
+    char *text;    /* the document, or what its kind keeps in brief (kube_kind.brief) */
     size_t text_len;
     /*
      * The planner's memo: the hash of the wanted object that was compared with this version and found in
@@ -41,7 +41,7 @@ struct kube_object {
     uint64_t in_place;
 };
 
-/* Parsed; owned by the caller. */
+/* Parsed; owned by the caller. Not of one that is kept in brief. */
 json_t *kube_object_parse(const struct kube_object *o);
 
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */

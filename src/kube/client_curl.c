@@ -261,8 +261,12 @@ static void set_headers(struct kube_call *call)
 {
     struct kube_client *c = call->client;
     const char *texts[CALL_HEADERS_MAX] = {
-        "Accept: application/json", "Expect:", /* libcurl would ask before it sends a large body, and wait */
-        call->content_type,         c->host_header, c->impersonate_header, call->credentials->authorization,
+        str_or(call->request.accept, "Accept: application/json"),
+        "Expect:", /* libcurl would ask before it sends a large body, and wait */
+        call->content_type,
+        c->host_header,
+        c->impersonate_header,
+        call->credentials->authorization,
     };
     struct curl_slist **link = NULL;
 

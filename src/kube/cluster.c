@@ -78,7 +78,12 @@ static void turn(void *context)
     kube_discovery_step(c);
     kube_slots_step(c);
     update_phase(c);
+    if (c->count_due <= c->io->now(c->io)) {
+        c->count_due = MSEC_NEVER;
+        c->changed = true;
+    }
     due = kube_slots_due(c);
+    due = c->count_due < due ? c->count_due : due;
     other = kube_discovery_step_due(c);
     c->io->timer_set(c->io, c->timer, due < other ? due : other);
     if (c->changed) {
@@ -113,7 +118,7 @@ struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_k
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery_due = MSEC_NEVER;
+    c->discovery_due = c->count_due = MSEC_NEVER;
     LIST_INIT(&c->questions);
     LIST_INIT(&c->fetches);
     kube_slots_init(c);
@@ -198,6 +203,11 @@ struct kube_queue *kube_cluster_queue(struct kube_cluster *c)
 struct kube_client *kube_cluster_client(struct kube_cluster *c)
 {
     return c->client;
+}
+
+struct kube_io *kube_cluster_io(struct kube_cluster *c)
+{
+    return c->io;
 }
 
 const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c)

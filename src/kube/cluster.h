@@ -29,7 +29,10 @@
 struct kube_cluster;
 
 struct kube_cluster_events {
-    /* The cache, the server's kinds or the state of the watches changed. Many changes in one turn may be told once. */
+    /*
+     * The cache, the server's kinds or the state of the watches changed. Many changes in one turn may be told once;
+     * those of objects that are kept in brief are told once a second.
+     */
     void (*changed)(void *context);
     kube_action_done_fn action_done;
     void *context;
@@ -79,6 +82,8 @@ const struct kube_server *kube_cluster_server(const struct kube_cluster *c);
 struct kube_cache *kube_cluster_cache(struct kube_cluster *c);
 struct kube_queue *kube_cluster_queue(struct kube_cluster *c);
 struct kube_client *kube_cluster_client(struct kube_cluster *c);
+/* What it runs on: for those who run beside it. */
+struct kube_io *kube_cluster_io(struct kube_cluster *c);
 const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c);
 
 /*

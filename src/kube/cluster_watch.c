@@ -9,6 +9,9 @@
 /* How much longer than the watch was asked for the transport waits. The watch itself notices silence sooner. */
 #define TRANSPORT_SILENCE SECONDS(120)
 
+/* Counts of many objects may change at every moment; whoever reads them wants a number now and then. */
+#define COUNT_DELAY SECONDS(1)
+
 static bool is_definition_kind(const struct kube_kind *kind)
 {
     return str_eq(kind->kind, "CustomResourceDefinition") && str_eq(kind->group, "apiextensions.k8s.io");
@@ -118,6 +121,11 @@ void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *o
 {
     struct kube_cluster *c = slot->cluster;
 
+    if (slot->kind->brief) {
+        if (c->count_due == MSEC_NEVER)
+            c->count_due = c->io->now(c->io) + COUNT_DELAY;
+        return;
+    }
     c->changed = true;
     for (size_t i = 0; is_definition_kind(slot->kind) && i < c->kinds->len; i++)
         if (is_name_of_definition(name, c->slots[i].kind))

@@ -14,10 +14,18 @@ const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, cons
 
     for (size_t i = 0; i < table->len; i++) {
         const struct kube_kind *row = &table->rows[i];
-        if (str_eq(row->kind, kind) && strlen(row->group) == group_len &&
+        if (!row->view && str_eq(row->kind, kind) && strlen(row->group) == group_len &&
             memcmp(row->group, api_version, group_len) == 0)
             return row;
     }
+    return NULL;
+}
+
+const struct kube_kind *kube_kind_view(const struct kube_kind_table *table, const char *view)
+{
+    for (size_t i = 0; i < table->len; i++)
+        if (str_eq(table->rows[i].view, view))
+            return &table->rows[i];
     return NULL;
 }
 

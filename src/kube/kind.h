@@ -59,6 +59,19 @@ struct kube_kind {
      * patched, but not updated as a whole.
      */
     const char *const *keep;
+    /*
+     * A row with this name is another look at a kind that has a row already, with a watch and a place in the cache of
+     * its own: kube_kind_view() finds it, kube_kind_find() does not. Such a row is only read.
+     */
+    const char *view;
+    /* Lists and watches ask for metadata alone, which servers before Kubernetes 1.15 do not know: they send it all. */
+    bool metadata_only;
+    /*
+     * For objects that are only counted: what is kept of one instead of its document (it cannot be parsed, and has no
+     * uid); owned by the caller. NULL: the object does not count and is not in the cache. An event that leaves it as
+     * it is changes nothing. May be NULL.
+     */
+    char *(*brief)(const json_t *object);
 };
 
 /* A table of kinds is closed by a row without a kind's name. */
@@ -69,6 +82,8 @@ struct kube_kind_table {
 
 /* The row of a kind by its name and group, or NULL. Of `api_version` ("apps/v1", "v1") the version is not looked at. */
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind);
+/* The row of a view, or NULL. */
+const struct kube_kind *kube_kind_view(const struct kube_kind_table *table, const char *view);
 
 /* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor);

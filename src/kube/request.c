@@ -108,6 +108,16 @@ struct kube_request kube_request_get(const struct kube_kind *kind, const char *v
     return request_for_one(KUBE_GET, kind, version, ns, name, NULL, NULL);
 }
 
+/* What cannot give metadata alone gives the whole. */
+#define METADATA_OF(kind) "Accept: application/json;as=" kind ";g=meta.k8s.io;v=v1,application/json"
+
+static struct kube_request metadata_request(const struct kube_kind *kind, struct kube_request request,
+                                            const char *accept)
+{
+    request.accept = kind->metadata_only ? accept : NULL;
+    return request;
+}
+
 struct kube_request kube_request_list(const struct kube_kind *kind, const char *version, const char *ns,
                                       const char *label_selector, const char *field_selector, int limit,
                                       const char *continue_token)
@@ -119,7 +129,7 @@ struct kube_request kube_request_list(const struct kube_kind *kind, const char *
     add_query(&path, "continue", continue_token);
     add_query(&path, "labelSelector", label_selector);
     add_query(&path, "fieldSelector", field_selector);
-    return request_new(KUBE_GET, kind, &path, NULL);
+    return metadata_request(kind, request_new(KUBE_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadataList"));
 }
 
 struct kube_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
@@ -135,7 +145,7 @@ struct kube_request kube_request_watch(const struct kube_kind *kind, const char 
     add_query_int(&path, "timeoutSeconds", timeout_seconds);
     add_query(&path, "labelSelector", label_selector);
     add_query(&path, "fieldSelector", field_selector);
-    return request_new(KUBE_GET, kind, &path, NULL);
+    return metadata_request(kind, request_new(KUBE_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadata"));
 }
 
 struct kube_request kube_request_create(const struct kube_kind *kind, const char *version, const char *ns,

@@ -18,6 +18,7 @@ struct kube_request {
     char *body;               /* owned; NULL for none */
     size_t body_len;
     const char *content_type; /* a literal; NULL for application/json */
+    const char *accept;       /* the header, a literal; NULL for application/json */
     msec_t timeout;           /* for the whole answer; 0: the client's default. Watches: silence, not length */
     bool secret;              /* the body or the answer holds a secret: memory is cleared */
 };

@@ -589,7 +589,7 @@ static bool read_target(const struct sim *s, const char *path, struct target *re
         plural = at + 2;
     for (size_t i = 0; plural < len && i < s->kinds->len; i++) {
         const struct kube_kind *kind = &s->kinds->rows[i];
-        if (!str_eq(kind->plural, parts[plural]) || !str_eq(kind->group, at == 4 ? parts[2] : ""))
+        if (kind->view || !str_eq(kind->plural, parts[plural]) || !str_eq(kind->group, at == 4 ? parts[2] : ""))
             continue;
         found = true;
         *ret = (struct target){.kind = kind,

@@ -16,13 +16,26 @@
 static const char *const pod_keep[] = {"metadata.labels", "status.phase", "status.containerStatuses[].state.waiting",
                                        NULL};
 
+/* Pods that say nothing do not count. */
+static char *phase_of(const json_t *object)
+{
+    return str_dup(doc_string(object, "status", "phase"));
+}
+
 static const struct kube_kind rows[] = {
     {.kind = "ConfigMap", .plural = "configmaps", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true},
     {.kind = "ClusterRole", .plural = "clusterroles", .group = "rbac.authorization.k8s.io", .versions = {{"v1", 8, 0}}},
     {.kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true, .keep = pod_keep},
+    {.kind = "Pod",
+     .plural = "pods",
+     .group = "",
+     .versions = {{"v1", 0, 0}},
+     .namespaced = true,
+     .view = "phases",
+     .brief = phase_of},
 };
 static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
-static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2];
+static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2], *const phases = &rows[3];
 
 static json_t *map_object(const char *name, const char *uid, const char *version)
 {
@@ -508,6 +521,58 @@ static void every_interleaving_ends_with_the_newest(void **state)
         run_interleaving(seed);
 }
 
+static json_t *pod_in_phase(const char *name, const char *version, const char *phase)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Pod"),
+        MAP("metadata", S("name", name), S("namespace", "shop"), S("uid", name), S("resourceVersion", version)),
+        MAP("status", S("phase", phase)));
+}
+
+/* Whether the cache says that something changed. */
+static bool put_phase(struct kube_cache *c, const char *name, const char *version, const char *phase)
+{
+    _cleanup_json_ json_t *object = pod_in_phase(name, version, phase);
+
+    return kube_cache_put(c, phases, object);
+}
+
+static void what_is_kept_in_brief_is_only_counted(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    _cleanup_json_ json_t *gone = pod_in_phase("b", "5", NULL);
+    const struct kube_object *o;
+    bool changed;
+
+    (void)state;
+    assert_true(put_phase(c, "a", "1", "Pending"));
+    assert_false(put_phase(c, "b", "2", NULL));
+    o = kube_cache_get(c, phases, "shop", "a");
+    assert_string_equal(o->text, "Pending");
+    assert_int_equal(kube_cache_bytes(c), strlen("Pending"));
+    assert_null(o->uid);
+    assert_int_equal(kube_cache_count(c, phases), 1);
+    assert_int_equal(kube_cache_count(c, pod), 0);
+
+    /* A newer version with the same brief is no news, but an older one stays old. */
+    assert_false(put_phase(c, "a", "4", "Pending"));
+    assert_false(put_phase(c, "a", "3", "Running"));
+    assert_true(put_phase(c, "a", "5", "Running"));
+    assert_int_equal(kube_cache_bytes(c), strlen("Running"));
+    /* It counts no longer. */
+    assert_true(put_phase(c, "a", "6", NULL));
+    assert_int_equal(kube_cache_count(c, phases), 0);
+    assert_int_equal(kube_cache_bytes(c), 0);
+
+    assert_true(put_phase(c, "a", "7", "Running"));
+    kube_cache_replace_begin(c, phases, false);
+    assert_false(kube_cache_replace_put(c, phases, gone));
+    kube_cache_replace_end(c, phases, "8", &changed);
+    assert_true(changed);
+    assert_int_equal(kube_cache_count(c, phases), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +580,7 @@ int main(void)
         cmocka_unit_test(owner_and_deletion_are_told),
         cmocka_unit_test(only_what_is_asked_for_is_kept),
         cmocka_unit_test(what_is_no_object_is_ignored),
+        cmocka_unit_test(what_is_kept_in_brief_is_only_counted),
         cmocka_unit_test(the_newest_version_wins),
         cmocka_unit_test(objects_come_in_the_order_of_arrival),
         cmocka_unit_test(what_was_deleted_does_not_come_back),

@@ -14,7 +14,12 @@
 #define OWNER "example.com/owner"
 #define SPACE "istio-system"
 
-enum { DEFINITIONS, MAPS, GATEWAYS, MESHES, PODS, KINDS };
+enum { DEFINITIONS, MAPS, GATEWAYS, MESHES, PODS, COUNTED, KINDS };
+
+static char *name_of(const json_t *object)
+{
+    return str_dup(doc_string(object, "metadata", "name"));
+}
 
 static const struct kube_kind rows[KINDS] = {
     [DEFINITIONS] = {.kind = "CustomResourceDefinition",
@@ -48,6 +53,14 @@ static const struct kube_kind rows[KINDS] = {
               .versions = {{"v1", 0, 0}},
               .namespaced = true,
               .watch = KUBE_WATCH_NONE},
+    [COUNTED] = {.kind = "Pod",
+                 .plural = "pods",
+                 .group = "",
+                 .versions = {{"v1", 0, 0}},
+                 .namespaced = true,
+                 .watch = KUBE_WATCH_NONE,
+                 .view = "counted",
+                 .brief = name_of},
 };
 static const struct kube_kind_table table = {rows, KINDS};
 
@@ -494,6 +507,35 @@ static void a_watch_can_be_asked_for(void **state)
     finish(&b);
 }
 
+/* Both looks at the kind are apart, and counts are told once a second. */
+static void what_is_only_counted_is_told_now_and_then(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    kube_cluster_watch(b.cluster, &rows[PODS], "elsewhere", NULL, NULL, true);
+    kube_cluster_watch(b.cluster, &rows[COUNTED], NULL, NULL, NULL, true);
+    sim_run(b.sim, 50);
+    assert_true(kube_cluster_watch_synced(b.cluster, &rows[COUNTED]));
+    b.changes = 0;
+    for (int i = 0; i < 90; i++) {
+        _cleanup_free_ char *name = str_printf("p%d", i);
+        sim_apply(b.sim, &rows[PODS], object("v1", "Pod", name, false));
+        sim_run(b.sim, 20);
+    }
+    assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &rows[COUNTED]), 90);
+    assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &rows[PODS]), 0);
+    assert_int_equal(b.changes, 1);
+    sim_run(b.sim, 1000);
+    assert_int_equal(b.changes, 2);
+    sim_delete(b.sim, &rows[PODS], SPACE, "p7");
+    sim_run(b.sim, 2000);
+    assert_int_equal(b.changes, 3);
+    assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &rows[COUNTED]), 89);
+    finish(&b);
+}
+
 static void a_history_that_was_set_back_is_followed(void **state)
 {
     struct bench b;
@@ -640,6 +682,7 @@ int main(void)
         cmocka_unit_test(answers_to_actions_are_seen_before_the_watch_tells),
         cmocka_unit_test(what_a_failed_write_tells_of_is_read),
         cmocka_unit_test(a_watch_can_be_asked_for),
+        cmocka_unit_test(what_is_only_counted_is_told_now_and_then),
         cmocka_unit_test(a_history_that_was_set_back_is_followed),
         cmocka_unit_test(freeing_in_the_middle_leaves_nothing),
         cmocka_unit_test(under_faults_it_converges_and_is_quiet),

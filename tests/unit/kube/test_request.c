@@ -104,6 +104,27 @@ static void test_delete(void **state)
                             "\"preconditions\":{\"uid\":\"1-2\\\"3\"},\"propagationPolicy\":\"Background\"}"});
 }
 
+static void metadata_alone_is_asked_for_where_the_kind_says_so(void **state)
+{
+    struct kube_kind kind = services;
+    struct kube_request list, watch;
+
+    (void)state;
+    list = kube_request_list(&kind, "v1", NULL, NULL, NULL, 0, NULL);
+    assert_null(list.accept);
+    kube_request_release(&list);
+    kind.metadata_only = true;
+    list = kube_request_list(&kind, "v1", NULL, NULL, NULL, 0, NULL);
+    watch = kube_request_watch(&kind, "v1", NULL, NULL, NULL, "1", 60);
+    /* A server that does not know it sends the whole. */
+    assert_string_equal(list.accept,
+                        "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json");
+    assert_string_equal(watch.accept,
+                        "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
+    kube_request_release(&list);
+    kube_request_release(&watch);
+}
+
 static void test_raw(void **state)
 {
     (void)state;
@@ -140,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads),  cmocka_unit_test(test_watches), cmocka_unit_test(test_writes),
+        cmocka_unit_test(metadata_alone_is_asked_for_where_the_kind_says_so),
         cmocka_unit_test(test_delete), cmocka_unit_test(test_raw),     cmocka_unit_test(test_escaping),
     };
 
