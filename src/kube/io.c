@@ -28,6 +28,12 @@ static msec_t now(struct kube_io *io)
     return clock_now_monotonic();
 }
 
+static msec_t wall(struct kube_io *io)
+{
+    (void)io;
+    return clock_now_wall();
+}
+
 static uint32_t random_number(struct kube_io *io)
 {
     uint32_t n;
@@ -100,6 +106,7 @@ struct kube_io *kube_io_new(struct event_base *loop, struct kube_client *client)
     struct real_io *r = NEW(struct real_io);
 
     *r = (struct real_io){.io = {.now = now,
+                                 .wall = wall,
                                  .random = random_number,
                                  .send = send_request,
                                  .cancel = cancel,

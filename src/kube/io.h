@@ -15,7 +15,8 @@ struct kube_io;
 struct kube_timer;
 
 struct kube_io {
-    msec_t (*now)(struct kube_io *io); /* monotonic */
+    msec_t (*now)(struct kube_io *io);  /* monotonic */
+    msec_t (*wall)(struct kube_io *io); /* since 1970, for people and stamps; it may jump */
     uint32_t (*random)(struct kube_io *io);
     /* As kube_client_send() and kube_call_cancel(). */
     struct kube_call *(*send)(struct kube_io *io, struct kube_request *request, kube_data_fn data, kube_done_fn done,

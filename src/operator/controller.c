@@ -6,10 +6,10 @@
 #include "operator/events.h"
 #include "operator/marks.h"
 
-#define TICK_MS 1000
+#define TICK SECONDS(1)
 
 struct controller {
-    struct event_base *loop;
+    struct kube_io *io;
     struct kube_cluster *cluster;
     struct plan_memo *memo;
     struct events *events;
@@ -18,9 +18,10 @@ struct controller {
     char *watched_ns;
     char *status_word;    /* told last */
     enum kube_cluster_phase phase;
-    struct event *tick_timer;
+    struct kube_timer *tick_timer;
     msec_t tick_due;
     bool worked; /* since memory was given back last */
+    bool keeps_memory;
     struct controller_stats stats;
 };
 
@@ -94,7 +95,7 @@ static struct plan_failure *list_failures(const struct controller *c, size_t *re
 static void plan_now(struct controller *c)
 {
     struct plan_input input = {
-        .now = clock_now_wall(),
+        .now = c->io->wall(c->io),
         .server = kube_cluster_server(c->cluster),
         .observed = kube_cluster_cache(c->cluster),
         .synced = synced_watches(c),
@@ -223,10 +224,8 @@ static void on_action_done(void *context, const struct kube_action *action, cons
 
 static void arm_tick_timer(struct controller *c)
 {
-    static const struct timeval every = {.tv_sec = TICK_MS / 1000};
-
-    c->tick_due = clock_now_monotonic() + TICK_MS;
-    evtimer_add(c->tick_timer, &every);
+    c->tick_due = c->io->now(c->io) + TICK;
+    c->io->timer_set(c->io, c->tick_timer, c->tick_due);
 }
 
 static bool is_calm(struct controller *c)
@@ -234,40 +233,63 @@ static bool is_calm(struct controller *c)
     return controller_is_ready(c) && kube_queue_in_flight(kube_cluster_queue(c->cluster)) == 0 && c->stats.drift == 0;
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *context)
+static void on_tick(void *context)
 {
     struct controller *c = context;
 
-    (void)fd, (void)what;
-    c->stats.lag = clock_now_monotonic() - c->tick_due;
+    c->stats.lag = c->io->now(c->io) - c->tick_due;
     if (c->stats.lag > c->stats.lag_most)
         c->stats.lag_most = c->stats.lag;
-    if (c->worked && is_calm(c)) {
+    if (c->worked && !c->keeps_memory && is_calm(c)) {
         c->worked = false;
         mem_give_back();
     }
     arm_tick_timer(c);
 }
 
+static struct kube_cluster_events events_for(struct controller *c)
+{
+    return (struct kube_cluster_events){.changed = on_changed, .action_done = on_action_done, .context = c};
+}
+
+/* What runs beside the cluster. */
+static struct controller *fill(struct controller *c, const struct controller_options *options)
+{
+    c->io = kube_cluster_io(c->cluster);
+    c->memo = plan_memo_new();
+    c->events = events_new(c->io);
+    c->failures = map_new(failure_free);
+    c->tick_timer = c->io->timer_new(c->io, on_tick, c);
+    c->keeps_memory = options->keeps_memory;
+    return c;
+}
+
 int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
                    struct controller **ret, struct err *e)
 {
-    _cleanup_controller_ struct controller *c = NEW(struct controller);
-    struct kube_cluster_options cluster_options = {
+    struct controller *c = NEW(struct controller);
+    const struct kube_cluster_options cluster_options = {
         .owner_label = MARK_OWNER,
         .namespace = options->ns ? options->ns : config->namespace,
     };
-    struct kube_cluster_events events = {.changed = on_changed, .action_done = on_action_done, .context = c};
+    const struct kube_cluster_events events = events_for(c);
 
-    c->loop = loop;
-    if (kube_cluster_new(loop, config, &mesh_kinds, &cluster_options, &events, &c->cluster, e) < 0)
+    if (kube_cluster_new(loop, config, &mesh_kinds, &cluster_options, &events, &c->cluster, e) < 0) {
+        free(c);
         return -1;
-    c->memo = plan_memo_new();
-    c->events = events_new(loop, kube_cluster_client(c->cluster));
-    c->failures = map_new(failure_free);
-    c->tick_timer = evtimer_new(loop, on_tick, c);
-    *ret = TAKE_PTR(c);
+    }
+    *ret = fill(c, options);
     return 0;
+}
+
+struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options)
+{
+    struct controller *c = NEW(struct controller);
+    const struct kube_cluster_options cluster_options = {.owner_label = MARK_OWNER, .namespace = options->ns};
+    const struct kube_cluster_events events = events_for(c);
+
+    c->cluster = kube_cluster_new_on(io, &mesh_kinds, &cluster_options, &events);
+    return fill(c, options);
 }
 
 void controller_free(struct controller *c)
@@ -275,13 +297,12 @@ void controller_free(struct controller *c)
     if (!c)
         return;
     events_free(c->events);
+    c->io->timer_free(c->io, c->tick_timer);
     kube_cluster_free(c->cluster);
     plan_memo_free(c->memo);
     map_free(c->failures);
     free(c->watched_ns);
     free(c->status_word);
-    if (c->tick_timer)
-        event_free(c->tick_timer);
     free(c);
 }
 

@@ -17,7 +17,8 @@
 struct controller;
 
 struct controller_options {
-    const char *ns; /* the operator's own; may be NULL: the configuration's */
+    const char *ns;    /* the operator's own; may be NULL: the configuration's */
+    bool keeps_memory; /* memory that is not in use is not given back: there is more in the process */
 };
 
 struct controller_stats {
@@ -31,6 +32,8 @@ struct controller_stats {
 
 int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
                    struct controller **ret, struct err *e);
+/* The same on any io (a simulation's), which is borrowed. `options->ns` is needed. */
+struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options);
 void controller_free(struct controller *c);
 DEFINE_CLEANUP(struct controller *, controller_free)
 #define _cleanup_controller_ _cleanup_(controller_free_p)

@@ -3,14 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "operator/marks.h"
 
-#define GATHER_MS 300
+static const msec_t GATHER = 300;
 #define SINGLE_MOST 4      /* more notes of one reason than this become one Event */
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
 #define WARNING_AGAIN SECONDS(600)
@@ -28,8 +27,9 @@ struct subject {
 };
 
 struct events {
-    struct kube_client *client;
-    struct event *timer;
+    struct kube_io *io;
+    struct kube_timer *timer;
+    bool gathering; /* the timer runs */
     struct subject subject;
     struct map *gathered; /* reason -> struct gathered */
     struct map *warned;   /* text -> msec_t *, monotonic: when it was told */
@@ -67,15 +67,16 @@ static void send_event(struct events *events, const struct gathered *g, const ch
     _cleanup_free_ char *short_message = str_dup_n(message, strnlen(message, TEXT_MAX_BYTES));
     _cleanup_free_ char *text = NULL;
     _cleanup_json_ json_t *event = NULL;
+    msec_t wall = events->io->wall(events->io);
     struct kube_request request;
     char now[32];
 
-    clock_rfc3339(clock_now_wall(), now);
+    clock_rfc3339(wall, now);
     event = OBJECT(
         S("apiVersion", "v1"),
         S("kind", "Event"),
         MAP("metadata",
-            F("name", "%s.%" PRIx64 ".%x", about->name, clock_now_wall(), events->sequence++),
+            F("name", "%s.%" PRIx64 ".%x", about->name, wall, events->sequence++),
             S("namespace", about->ns)),
         MAP("involvedObject",
             S("apiVersion", about->api_version),
@@ -93,15 +94,15 @@ static void send_event(struct events *events, const struct gathered *g, const ch
             S("component", FIELD_MANAGER)));
     text = doc_text(event);
     request = kube_request_create(&kind, "v1", about->ns, text);
-    kube_client_send(events->client, &request, NULL, sent, NULL);
+    events->io->send(events->io, &request, NULL, sent, NULL);
 }
 
-static void flush(evutil_socket_t fd, short what, void *context)
+static void flush(void *context)
 {
     struct events *events = context;
     void *value;
 
-    (void)fd, (void)what;
+    events->gathering = false;
     for (size_t i = 0; map_next(events->gathered, &i, NULL, &value);) {
         const struct gathered *g = value;
         if (g->count > SINGLE_MOST) {
@@ -115,12 +116,12 @@ static void flush(evutil_socket_t fd, short what, void *context)
     map_clear(events->gathered);
 }
 
-struct events *events_new(struct event_base *loop, struct kube_client *client)
+struct events *events_new(struct kube_io *io)
 {
     struct events *events = NEW(struct events);
 
-    events->client = client;
-    events->timer = evtimer_new(loop, flush, events);
+    events->io = io;
+    events->timer = io->timer_new(io, flush, events);
     events->gathered = map_new(gathered_free);
     events->warned = map_new(free);
     return events;
@@ -130,7 +131,7 @@ void events_free(struct events *events)
 {
     if (!events)
         return;
-    event_free(events->timer);
+    events->io->timer_free(events->io, events->timer);
     map_free(events->gathered);
     map_free(events->warned);
     subject_release(&events->subject);
@@ -144,7 +145,7 @@ static void set_subject(struct events *events, const struct event_subject *subje
     if (str_eq(s->uid, subject->uid))
         return;
     if (map_len(events->gathered))
-        flush(-1, 0, events);
+        flush(events);
     str_replace(&s->api_version, subject->api_version);
     str_replace(&s->kind, subject->kind);
     str_replace(&s->ns, subject->ns);
@@ -154,7 +155,7 @@ static void set_subject(struct events *events, const struct event_subject *subje
 
 static bool told_lately(struct events *events, const char *text)
 {
-    msec_t now = clock_now_monotonic(), *when;
+    msec_t now = events->io->now(events->io), *when;
     const char *key;
     void *value;
 
@@ -172,7 +173,6 @@ static bool told_lately(struct events *events, const char *text)
 void events_note(struct events *events, const struct event_subject *subject, const char *reason, bool warning,
                  const char *object, const char *text)
 {
-    static const struct timeval delay = {.tv_usec = GATHER_MS * 1000};
     _cleanup_free_ char *message = str_printf("%s: %s", object, text);
     struct gathered *g;
 
@@ -189,6 +189,8 @@ void events_note(struct events *events, const struct event_subject *subject, con
     if (g->count < SINGLE_MOST)
         g->messages[g->count] = TAKE_PTR(message);
     g->count++;
-    if (!evtimer_pending(events->timer, NULL))
-        evtimer_add(events->timer, &delay);
+    if (events->gathering)
+        return;
+    events->gathering = true;
+    events->io->timer_set(events->io, events->timer, events->io->now(events->io) + GATHER);
 }

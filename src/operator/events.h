@@ -8,15 +8,14 @@
 #ifndef OPERATOR_EVENTS_H
 #define OPERATOR_EVENTS_H
 
-#include <event2/event.h>
 #include <stdbool.h>
 
-#include "kube/client.h"
-#include "kube/queue.h"
+#include "kube/io.h"
 
 struct events;
 
-struct events *events_new(struct event_base *loop, struct kube_client *client);
+/* Borrows `io`. What is under way when it is freed goes its way. */
+struct events *events_new(struct kube_io *io);
 void events_free(struct events *events);
 
 /* Whom the Events are about; strings are copied. */
