@@ -240,7 +240,7 @@ static bool operator_is_ready(void *context)
     return answer != NULL;
 }
 
-static pid_t spawn(char *const *arguments, int error_fd)
+static pid_t spawn(const char *const *arguments, int error_fd)
 {
     pid_t pid = fork();
 
@@ -248,7 +248,7 @@ static pid_t spawn(char *const *arguments, int error_fd)
     if (pid == 0) {
         if (error_fd >= 0)
             dup2(error_fd, STDERR_FILENO);
-        execvp(arguments[0], arguments);
+        execvp(arguments[0], (char *const *)arguments);
         _exit(127);
     }
     return pid;
@@ -257,7 +257,7 @@ static pid_t spawn(char *const *arguments, int error_fd)
 int run_shell(const char *command)
 {
     int status;
-    pid_t pid = spawn((char *[]){"/bin/sh", "-c", (char *)command, NULL}, -1);
+    pid_t pid = spawn((const char *[]){"/bin/sh", "-c", command, NULL}, -1);
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -282,9 +282,8 @@ void operator_start_without_waiting(void)
     log_fd = open(h.log_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
     assert_true(log_fd >= 0);
     h.operator_port = 0;
-    h.operator_pid = spawn((char *[]){(char *)env("TEST_OPERATOR"), "run", "--kubeconfig",
-                                      (char *)env("TEST_KUBECONFIG"), "--namespace", NS, "--metrics-addr",
-                                      "127.0.0.1:0", NULL},
+    h.operator_pid = spawn((const char *[]){env("TEST_OPERATOR"), "run", "--kubeconfig", env("TEST_KUBECONFIG"),
+                                            "--namespace", NS, "--metrics-addr", "127.0.0.1:0", NULL},
                            log_fd);
     close(log_fd);
 }

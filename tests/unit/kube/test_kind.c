@@ -164,7 +164,7 @@ static void rules_follow_from_the_row(void **state)
     assert_false(merge.rules.empty_is_absent);
     assert_null(merge.rules.same);
     assert_false(merge.rules.foreign(merge.rules.context, "spec"));
-    assert_string_equal(rules.keys[0].field, "ownerReferences");
+    assert_string_equal(merge.rules.keys[0].field, "ownerReferences");
 }
 
 int main(void)
