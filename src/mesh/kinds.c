@@ -107,6 +107,17 @@ static const struct kube_kind rows[] = {
      .keep = NAMES(
          IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "status.phase", "status.reason",
          "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses")},
+    /* How many sidecars are of an older configuration; those of all namespaces, while it is asked for. */
+    {.kind = "Pod",
+     .view = MESH_VIEW_SIDECARS,
+     .plural = "pods",
+     .group = "",
+     VERSION("v1"),
+     .namespaced = true,
+     .watch = KUBE_WATCH_NONE,
+     VERBS("list", "watch"),
+     .metadata_only = true,
+     .brief = mesh_sidecar_version_of_pod},
     /* Citadel's key-and-cert Secrets go with the mesh; what they hold is never kept. */
     {.kind = "Secret",
      .plural = "secrets",

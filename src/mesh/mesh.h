@@ -54,6 +54,8 @@ extern const struct mesh_release mesh_releases[];
 const struct mesh_release *mesh_release_find(const char *version);
 
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
+/* The view (kube_kind_view()) of Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept. */
+#define MESH_VIEW_SIDECARS "sidecars"
 extern const struct kube_kind_table mesh_kinds;
 /* The rows of mesh_kinds; an array of versions has an element for each. */
 #define MESH_KINDS_MAX 32
@@ -95,3 +97,13 @@ void mesh_render(const struct mesh_env *env, struct mesh_objects *ret);
 void mesh_objects_release(struct mesh_objects *objects);
 
 #endif
+/* The ConfigMap from which the injector makes sidecars. */
+#define MESH_INJECTION_CONFIG "istio-sidecar-injector"
+/*
+ * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
+ * all that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod chose
+ * by annotations is left to it. Owned by the caller; NULL: the Pod has none or is going, this is no such ConfigMap.
+ */
+char *mesh_sidecar_version_of_pod(const json_t *pod);
+char *mesh_sidecar_version_of_config(const json_t *config_map);
+

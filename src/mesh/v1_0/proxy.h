@@ -6,6 +6,8 @@
 
 /* How the control plane's proxies identify themselves to each other: "MUTUAL_TLS" or "NONE". */
 const char *v1_0_auth_policy(const struct mesh_env *env);
+/* What sidecars are started with: defaultConfig of the mesh configuration. */
+json_t *v1_0_proxy_config(const struct mesh_env *env);
 /* The address of the collector of traces. */
 const char *v1_0_zipkin_address(const struct mesh_env *env);
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "mesh/common/objects.h"
+#include "mesh/v1_0/proxy.h"
 #include "mesh/v1_0/v1_0.h"
 #include "json/doc.h"
 #include "json/yaml.h"
@@ -68,11 +69,26 @@ static void fill_in(const char *text, const json_t *values, struct buf *out)
     buf_add_str(out, text);
 }
 
+/*
+ * A digest of the part of ConfigMap istio that goes into every sidecar. In a comment of the template, it makes the
+ * injector's version of the template one of the whole sidecar: a Pod of an older version is one to be renewed.
+ */
+static json_t *proxy_config_digest(const struct mesh_env *env)
+{
+    _cleanup_json_ json_t *config = v1_0_proxy_config(env);
+    _cleanup_free_ char *text = doc_text(config);
+    char digest[65];
+
+    str_sha256_hex(text, strlen(text), digest);
+    return json_string(digest);
+}
+
 static json_t *values(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
 
     return OBJECT(
+        V("proxyConfig", proxy_config_digest(env)),
         V("initImage", mesh_image(env, spec->proxy_init.image, "proxy_init")),
         V("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
         S("imagePullPolicy", spec->image_pull_policy),
@@ -100,6 +116,6 @@ void v1_0_injection_config(const struct mesh_env *env, struct mesh_objects *out)
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, "istio-sidecar-injector", labels)),
+            V("metadata", mesh_metadata(env, MESH_INJECTION_CONFIG, labels)),
             MAP("data", S("config", buf_str(&text)))));
 }

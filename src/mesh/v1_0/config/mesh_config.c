@@ -20,8 +20,7 @@ static json_t *zipkin_address(const struct mesh_env *env)
     return json_string(str_or(env->spec->tracing.zipkin_address, otherwise));
 }
 
-/* What the proxies are started with. */
-static json_t *proxy_config(const struct mesh_env *env)
+json_t *v1_0_proxy_config(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
     bool secure = spec->control_plane_security_enabled;
@@ -56,7 +55,7 @@ static json_t *mesh_config(const struct mesh_env *env)
         /* Empty: certificates come from mounted Secrets. */
         S("sdsUdsPath", ""),
         S("sdsRefreshDelay", "15s"),
-        V("defaultConfig", proxy_config(env)));
+        V("defaultConfig", v1_0_proxy_config(env)));
 }
 
 void v1_0_mesh_config(const struct mesh_env *env, struct mesh_objects *out)
