@@ -123,6 +123,12 @@ static json_t *labels(const struct gateway *gateway)
     return OBJECT(S("app", gateway->name), S("istio", gateway->role));
 }
 
+/* A new Pod is ready before an old one goes, whatever the Deployment was made with. */
+static json_t *strategy(void)
+{
+    return OBJECT(S("type", "RollingUpdate"), MAP("rollingUpdate", N("maxSurge", 1), N("maxUnavailable", 0)));
+}
+
 static void
 add(const struct mesh_env *env, struct mesh_objects *out, const struct component_spec *component,
     const struct gateway *gateway)
@@ -174,6 +180,7 @@ add(const struct mesh_env *env, struct mesh_objects *out, const struct component
                 ITEM_V(v1_0_certs_volume(account)),
                 ITEM_V(user_certs_volume(gateway, "certs")),
                 ITEM_V(user_certs_volume(gateway, "ca-certs"))),
+            .strategy = strategy(),
             .always_budget = true,
         });
 }

@@ -87,6 +87,7 @@ static const struct {
         "{}",
         "controlPlaneSecurityEnabled: true",
         "~ ConfigMap/istio\n"
+        "~ ConfigMap/istio-sidecar-injector\n"
         "~ Deployment/istio-egressgateway\n"
         "~ Deployment/istio-ingressgateway\n"
         "~ Deployment/istio-pilot\n"
