@@ -50,6 +50,18 @@ static const struct field_table proxy_init_table = {
     FIELD_ROWS(proxy_init_rows),
 };
 
+static const struct field sidecars_rows[] = {
+    {"count", FLAG_AT(sidecars.count), .otherwise = "false",
+     .doc = "Counts in the status how many pods have a sidecar that is up to date, and how many an "
+            "outdated one; the operator then watches the metadata of all pods."},
+};
+
+static const struct field_table sidecars_table = {
+    .name = "Sidecar report",
+    .doc = "What the status tells about sidecars.",
+    FIELD_ROWS(sidecars_rows),
+};
+
 static const struct field gateways_rows[] = {
     {"ingress", STRUCT_AT(gateways.ingress, component_autoscaled_table),
      .doc = "The gateway for traffic into the mesh."},
@@ -139,6 +151,7 @@ static const struct field spec_rows[] = {
 
     {"tracing", GROUP(tracing_table), .doc = "Distributed tracing."},
     {"proxy", GROUP(proxy_table), .doc = "The sidecars."},
+    {"sidecars", GROUP(sidecars_table), .doc = "What the status tells about the sidecars."},
     {"proxyInit", GROUP(proxy_init_table), .doc = "The init container of injected pods."},
 
     {"citadel", STRUCT_AT(citadel, component_fixed_table), .doc = "Signs the certificates of workloads."},

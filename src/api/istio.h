@@ -35,6 +35,10 @@ struct istio_spec {
     json_t *overlays; /* a sequence of {kind, name, namespace?, patches}; NULL: none */
 
     struct {
+        bool count; /* how many are of an older configuration, in the status */
+    } sidecars;
+
+    struct {
         bool enabled;
         char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
         double sampling;      /* percent of requests, 1.0 */

@@ -21,7 +21,8 @@ static const struct field condition_rows[] = {
 
 static const struct field_table condition_table = {
     .name = "Condition",
-    .doc = "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE),
+    .doc = "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE)
+        CONDITION_LINE(CONDITION_SIDECARS_CURRENT, "no pod has an outdated sidecar; while `sidecars.count` is set"),
     FIELD_ROWS(condition_rows),
 };
 
@@ -39,13 +40,14 @@ static const struct field_table component_table = {
 };
 
 static const struct field sidecars_rows[] = {
-    {"current", INTEGER(0, PODS_MAX), .doc = "Pods with today's proxy and configuration."},
-    {"outdated", INTEGER(0, PODS_MAX), .doc = "Pods that were injected before, and change when they are restarted."},
+    {"current", INTEGER(0, PODS_MAX), .doc = "Pods whose sidecar is what the injector would make now."},
+    {"outdated", INTEGER(0, PODS_MAX),
+     .doc = "Pods whose sidecar is of an older image or configuration, until they are restarted."},
 };
 
 static const struct field_table sidecars_table = {
     .name = "Sidecars",
-    .doc = "Pods with an injected proxy.",
+    .doc = "Pods with an injected sidecar, while `spec.sidecars.count` asks for it. Pods without one do not count.",
     FIELD_ROWS(sidecars_rows),
 };
 

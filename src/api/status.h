@@ -31,6 +31,9 @@
     X(CONDITION_RECONCILING, "the operator is changing something, or waits for what it changed")                       \
     X(CONDITION_STALLED, "the operator cannot go on without a person")
 
+/* While spec.sidecars.count asks for it. */
+#define CONDITION_SIDECARS_CURRENT "SidecarsCurrent"
+
 /* The fields. */
 #define STATUS_FIELD_STATUS "Status"
 #define STATUS_FIELD_ERROR_MESSAGE "ErrorMessage"
