@@ -37,20 +37,27 @@ static void failure_free(void *p)
 /* The watches that a plan can ask for. */
 static const struct {
     unsigned bit;
-    const char *api_version, *kind, *field_selector;
+    const char *api_version, *kind, *view, *field_selector;
     bool in_mesh_namespace;
 } on_demand[] = {
-    {PLAN_WATCH_PODS, "v1", "Pod", NULL, true},
-    {PLAN_WATCH_VALIDATING, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, false},
-    {PLAN_WATCH_SECRETS, "v1", "Secret", "type=istio.io/key-and-cert", false},
+    {PLAN_WATCH_PODS, "v1", "Pod", NULL, NULL, true},
+    {PLAN_WATCH_VALIDATING, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, NULL, false},
+    {PLAN_WATCH_SECRETS, "v1", "Secret", NULL, "type=istio.io/key-and-cert", false},
+    {PLAN_WATCH_SIDECARS, NULL, NULL, MESH_VIEW_SIDECARS, "status.phase!=Succeeded,status.phase!=Failed", false},
 };
+
+static const struct kube_kind *on_demand_kind(size_t i)
+{
+    return on_demand[i].view ? kube_kind_view(&mesh_kinds, on_demand[i].view)
+                             : kube_kind_find(&mesh_kinds, on_demand[i].api_version, on_demand[i].kind);
+}
 
 static void switch_watches(struct controller *c, const struct plan *plan)
 {
     if (!str_eq(c->watched_ns, plan->ns))
         str_replace(&c->watched_ns, plan->ns);
     for (size_t i = 0; i < ARRAY_LEN(on_demand); i++) {
-        const struct kube_kind *kind = kube_kind_find(&mesh_kinds, on_demand[i].api_version, on_demand[i].kind);
+        const struct kube_kind *kind = on_demand_kind(i);
         bool on = plan->watch & on_demand[i].bit;
         if (on == !!(c->watching & on_demand[i].bit))
             continue;
@@ -66,8 +73,7 @@ static unsigned synced_watches(const struct controller *c)
 
     for (size_t i = 0; i < ARRAY_LEN(on_demand); i++)
         if ((c->watching & on_demand[i].bit) &&
-            kube_cluster_watch_synced(
-                c->cluster, kube_kind_find(&mesh_kinds, on_demand[i].api_version, on_demand[i].kind)))
+            kube_cluster_watch_synced(c->cluster, on_demand_kind(i)))
             synced |= on_demand[i].bit;
     return synced;
 }

@@ -9,6 +9,7 @@
 #include "operator/injection.h"
 #include "operator/marks.h"
 #include "operator/objects.h"
+#include "operator/sidecars.h"
 #include "operator/status.h"
 
 /* What the resource asked for when it was looked at last, for as long as that stays the same. */
@@ -259,6 +260,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     plan_writes(m, wanted, writes);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
     rollouts_read(m->in, m->object->ns, wanted, &rollouts);
+    struct sidecars sidecars = {0};
     if (!rollouts.all_available)
         m->plan->watch |= PLAN_WATCH_PODS;
 
@@ -267,6 +269,15 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     m->facts.version = wanted->spec.version;
     m->facts.rollouts = &rollouts;
     m->facts.drift = writes->drift;
+    if (wanted->spec.sidecars.count) {
+        m->plan->watch |= PLAN_WATCH_SIDECARS;
+        m->facts.sidecars_asked = true;
+        if (m->in->synced & PLAN_WATCH_SIDECARS) {
+            sidecars_count(m->in->observed, wanted, &sidecars);
+            m->facts.sidecars = &sidecars;
+        }
+    }
+
     m->facts.ignored = writes->ignored;
     m->facts.paused = wanted->spec.pause;
     m->facts.withheld = &withheld;
@@ -277,6 +288,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
 }
 
 /* Removes what is named by us but not made by us: it follows from the mesh all the same. */
+    sidecars_release(&sidecars);
 static size_t plan_removal_of(struct mesh_plan *m, const char *api_version, const char *kind_name, const char *name)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);

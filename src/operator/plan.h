@@ -45,6 +45,7 @@ struct plan_input {
 enum {
     PLAN_WATCH_PODS = 1,       /* of the control plane's namespace: why a Deployment is not available */
     PLAN_WATCH_VALIDATING = 2, /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
+    PLAN_WATCH_SIDECARS = 8,   /* Pods of all namespaces, in brief: which sidecars are outdated */
     PLAN_WATCH_SECRETS = 4,    /* key-and-cert Secrets, without their data: they go with the mesh */
 };
 

@@ -145,6 +145,28 @@ static json_t *applied_generation(const struct status_facts *f)
     return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
 }
 
+static json_t *sidecars(const struct status_facts *f)
+{
+    if (!f->sidecars_asked)
+        return NULL;
+    if (!f->sidecars)
+        return json_incref(doc_at(f->resource, "status", STATUS_FIELD_SIDECARS));
+    return OBJECT(N("current", (json_int_t)f->sidecars->current), N("outdated", (json_int_t)f->sidecars->outdated));
+}
+
+static json_t *sidecars_condition(const struct status_facts *f)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (!f->sidecars_asked)
+        return NULL;
+    if (!f->sidecars)
+        return json_incref(
+            doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_SIDECARS_CURRENT));
+    text = sidecars_text(f->sidecars);
+    return condition(f, CONDITION_SIDECARS_CURRENT, f->sidecars->outdated == 0, sidecars_reason(f->sidecars), text);
+}
+
 json_t *status_build(const struct status_facts *f)
 {
     struct verdict v = judge(f);
@@ -156,11 +178,13 @@ json_t *status_build(const struct status_facts *f)
         S(STATUS_FIELD_VERSION, f->version),
         OPT(f->ignored, N(STATUS_FIELD_IGNORED, (json_int_t)f->ignored)),
         V(STATUS_FIELD_DRIFT, drift_list(f)),
+        V(STATUS_FIELD_SIDECARS, sidecars(f)),
         OPT(f->rollouts, V(STATUS_FIELD_COMPONENTS, components(f->rollouts))),
         SEQ(STATUS_FIELD_CONDITIONS,
             ITEM_V(condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
             ITEM_V(condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
-            ITEM_V(condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : ""))));
+            ITEM_V(condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : "")),
+            ITEM_V(sidecars_condition(f))));
 
     free(v.text);
     return status;

@@ -3,6 +3,7 @@
 #define OPERATOR_STATUS_H
 
 #include "operator/rollout.h"
+#include "operator/sidecars.h"
 
 /* Everything that the status is made from. */
 struct status_facts {
@@ -10,6 +11,8 @@ struct status_facts {
     const json_t *resource;          /* as observed, with its status so far */
     const char *version;             /* of Istio; NULL where the resource is not valid */
     const struct rollouts *rollouts; /* NULL where the resource is not valid */
+    bool sidecars_asked;             /* for their number */
+    const struct sidecars *sidecars; /* NULL where they are not counted yet: what was said before stays */
     size_t drift, ignored, leftovers;
     bool paused, deleting;
     const struct plan *withheld;     /* what is not done because the resource is paused; may be NULL */
