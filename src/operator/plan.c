@@ -255,20 +255,15 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
 {
     struct plan withheld = {0}, *writes = wanted->spec.pause ? &withheld : m->plan;
     _cleanup_buf_ struct buf notice = BUF_INIT;
+    struct sidecars sidecars = {0};
     struct rollouts rollouts;
 
     plan_writes(m, wanted, writes);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
     rollouts_read(m->in, m->object->ns, wanted, &rollouts);
-    struct sidecars sidecars = {0};
     if (!rollouts.all_available)
         m->plan->watch |= PLAN_WATCH_PODS;
 
-    m->plan->drift = writes->drift;
-    m->plan->managed = writes->managed;
-    m->facts.version = wanted->spec.version;
-    m->facts.rollouts = &rollouts;
-    m->facts.drift = writes->drift;
     if (wanted->spec.sidecars.count) {
         m->plan->watch |= PLAN_WATCH_SIDECARS;
         m->facts.sidecars_asked = true;
@@ -278,17 +273,22 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
         }
     }
 
+    m->plan->drift = writes->drift;
+    m->plan->managed = writes->managed;
+    m->facts.version = wanted->spec.version;
+    m->facts.rollouts = &rollouts;
+    m->facts.drift = writes->drift;
     m->facts.ignored = writes->ignored;
     m->facts.paused = wanted->spec.pause;
     m->facts.withheld = &withheld;
     m->facts.notice = buf_str(&notice);
     plan_status(m);
+    sidecars_release(&sidecars);
     rollouts_release(&rollouts);
     plan_release(&withheld);
 }
 
 /* Removes what is named by us but not made by us: it follows from the mesh all the same. */
-    sidecars_release(&sidecars);
 static size_t plan_removal_of(struct mesh_plan *m, const char *api_version, const char *kind_name, const char *name)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);
