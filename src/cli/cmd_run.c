@@ -44,16 +44,23 @@ static int run(const struct invocation *inv, struct err *e)
     _cleanup_controller_ struct controller *controller = NULL;
     _cleanup_server_ struct server *server = NULL;
     struct controller_options options = {.ns = invocation_value(inv, "namespace")};
+    struct server_options served = {
+        .address = invocation_value(inv, "metrics-addr"),
+        .webhook_address = invocation_value(inv, "webhook-addr"),
+        .webhook_url = invocation_value(inv, "webhook-url"),
+        .secure_metrics = invocation_has(inv, "secure-metrics"),
+    };
     struct event *interrupt, *terminate;
-    char port[16];
+    char port[16], webhook_port[16];
 
     if (configure_log(inv, e) < 0 ||
         kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
         return -1;
     forbid_core_dumps();
     signal(SIGPIPE, SIG_IGN);
+    served.ns = str_or(options.ns, config->namespace);
     if (controller_new(loop, config, &options, &controller, e) < 0 ||
-        server_new(loop, invocation_value(inv, "metrics-addr"), controller, &server, e) < 0)
+        server_new(loop, &served, controller, &server, e) < 0)
         return -1;
     interrupt = evsignal_new(loop, SIGINT, on_signal, loop);
     terminate = evsignal_new(loop, SIGTERM, on_signal, loop);
@@ -61,8 +68,9 @@ static int run(const struct invocation *inv, struct err *e)
     evsignal_add(terminate, NULL);
 
     snprintf(port, sizeof(port), "%d", server_port(server));
+    snprintf(webhook_port, sizeof(webhook_port), "%d", server_webhook_port(server));
     log_info("istio-operator starts", "version", VERSION_TEXT, "server", config->server, "as", config->source, "port",
-             port, NULL);
+             port, "webhook_port", webhook_port, NULL);
     controller_start(controller);
     event_base_dispatch(loop);
 
@@ -75,13 +83,17 @@ const struct command command_run = {
     .name = "run",
     .summary = "run the controller",
     .text = "It watches Istio resources in every namespace, installs what they ask for and keeps it so, until it\n"
-            "gets SIGINT or SIGTERM. It serves /healthz, /readyz and /metrics.",
+            "gets SIGINT or SIGTERM. It serves /healthz, /readyz and /metrics, and with --webhook-addr an\n"
+            "admission webhook.",
     .options =
         (const struct option_row[]){
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             {"namespace", 'n', "NAMESPACE", NULL, "the operator's own namespace; otherwise its Pod's or context's"},
             {"metrics-addr", 0, "ADDRESS", ":8080", "HOST:PORT to serve on; port 0 takes a free one"},
+            {"webhook-addr", 0, "ADDRESS", "", "HOST:PORT for the admission webhook, with TLS; empty: none"},
+            {"webhook-url", 0, "URL", NULL, "https://HOST:PORT/validate for the API server to call, not the Service"},
+            {"secure-metrics", 0, NULL, NULL, "serve /metrics with TLS, to those who may get it"},
             {"log-format", 0, "FORMAT", "text", "text or json"},
             {"log-level", 0, "LEVEL", "info", "debug, info, warning or error"},
             {NULL},

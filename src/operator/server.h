@@ -1,29 +1,43 @@
 /*
- * The operator's own HTTP server: /healthz, /readyz and /metrics.
+ * What the operator serves over HTTP.
  *
- *   /healthz  200 for as long as the event loop turns
- *   /readyz   200 once every watch has listed, else 503 with what is waited for
- *   /metrics  Prometheus' text format
+ * Plain, for the kubelet, without secrets:
+ *   /healthz   200 for as long as the event loop turns
+ *   /readyz    200 once every watch has listed, else 503 with what is waited for
+ *   /metrics   Prometheus' text format; not here with `secure_metrics`
  *
- * Fed by the network: headers, bodies and idle connections have limits.
+ * With TLS, where `webhook_address` says so (certificate: operator/webhook_setup.h):
+ *   /validate  the admission webhook
+ *   /metrics   with `secure_metrics`, for those whom the API server knows and lets get /metrics (operator/access.h)
+ *
+ * Fed by the network: see operator/http_server.h for the limits.
  */
 #ifndef OPERATOR_SERVER_H
 #define OPERATOR_SERVER_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 
 #include "operator/controller.h"
 
 struct server;
 
-/* `address` is "host:port", ":port" or "[v6]:port"; port 0 takes a free one. */
-int server_new(struct event_base *loop, const char *address, struct controller *controller, struct server **ret,
-               struct err *e);
+struct server_options {
+    const char *address;         /* as in http_server_options */
+    const char *webhook_address; /* NULL or "": nothing is served with TLS */
+    const char *webhook_url;     /* that the API server calls; NULL: the operator's Service */
+    const char *ns;              /* the operator's own */
+    bool secure_metrics;
+};
+
+int server_new(struct event_base *loop, const struct server_options *options, struct controller *controller,
+               struct server **ret, struct err *e);
 void server_free(struct server *s);
 DEFINE_CLEANUP(struct server *, server_free)
 #define _cleanup_server_ _cleanup_(server_free_p)
 
-/* The port that it listens on. */
+/* The port that it listens on, and that with TLS; 0: none. */
 int server_port(const struct server *s);
+int server_webhook_port(const struct server *s);
 
 #endif

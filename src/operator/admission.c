@@ -1,0 +1,180 @@
+#include "operator/admission.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "operator/wanted.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+/* Kubernetes cuts warnings: "a single warning message should not exceed 256 characters", 4096 bytes in all. */
+#define WARNINGS_MAX 16
+#define WARNING_MAX_BYTES 256
+
+/* What is said about one request. */
+struct decision {
+    int code; /* HTTP; 200 allows */
+    const char *reason;
+    struct buf message;
+    json_t *warnings; /* a sequence of strings; NULL: none */
+};
+
+static void deny(struct decision *d, int code, const char *reason)
+{
+    d->code = code;
+    d->reason = reason;
+}
+
+/* Signs between values, as far as they are not within strings. */
+static bool has_too_many_values(const char *text, size_t len)
+{
+    size_t count = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"')
+            in_string = !in_string;
+        else if (in_string && text[i] == '\\')
+            i++;
+        else if (!in_string && memchr(",[{", text[i], 3))
+            count++;
+    }
+    return count > ADMISSION_VALUES_MAX;
+}
+
+static int parse(const char *text, size_t len, json_t **ret, struct err *e)
+{
+    _cleanup_json_ json_t *review = NULL;
+    const char *version;
+
+    if (len <= ADMISSION_MAX_BYTES && has_too_many_values(text, len))
+        return err_set(e, ERR_LIMIT, "more than %d values", ADMISSION_VALUES_MAX);
+    if (doc_parse(text, len, ADMISSION_MAX_BYTES, &review, e) < 0)
+        return -1;
+    version = doc_string(review, "apiVersion");
+    if (!str_eq(doc_string(review, "kind"), "AdmissionReview") ||
+        (!str_eq(version, "admission.k8s.io/v1") && !str_eq(version, "admission.k8s.io/v1beta1")))
+        return err_set(e, ERR_INVALID, "it must be an AdmissionReview of admission.k8s.io/v1 or v1beta1");
+    if (!json_is_object(doc_at(review, "request")))
+        return err_set(e, ERR_INVALID, "request: must be an object");
+    *ret = TAKE_PTR(review);
+    return 0;
+}
+
+/* The mesh that is there already, if it is not the resource itself. */
+static const struct kube_object *find_other(const struct kube_cache *observed, const char *ns, const char *name)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_object *o;
+
+    for (size_t i = 0; observed && (o = kube_cache_next(observed, kind, &i));)
+        if (!o->deleting && (!str_eq(o->ns, ns) || !str_eq(o->name, name)))
+            return o;
+    return NULL;
+}
+
+/* Texts that were cut may end in the middle of a letter, which JSON does not take. */
+static json_t *clean_text(const char *text)
+{
+    _cleanup_free_ char *clean = str_dup(text);
+
+    str_clean_utf8(clean);
+    return json_string(clean);
+}
+
+static void add_warnings(struct decision *d, const struct problems *problems)
+{
+    d->warnings = json_array();
+    for (size_t i = 0; i < problems->len && json_array_size(d->warnings) < WARNINGS_MAX; i++) {
+        const struct problem *p = &problems->items[i];
+        _cleanup_free_ char *text = NULL;
+        if (p->severity != PROBLEM_WARNING)
+            continue;
+        text = str_printf("%s: %s", p->path, p->text);
+        if (strlen(text) > WARNING_MAX_BYTES)
+            text[WARNING_MAX_BYTES] = '\0';
+        json_array_append_new(d->warnings, clean_text(text));
+    }
+}
+
+static void judge_spec(struct decision *d, const json_t *object, const char *ns, int minor)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct istio_spec spec;
+
+    if (wanted_check(object, minor, ns, &spec, &problems) == 0) {
+        istio_spec_release(&spec);
+        add_warnings(d, &problems);
+        return;
+    }
+    problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &d->message);
+    deny(d, 422, "Invalid");
+}
+
+static void judge_creation(struct decision *d, const json_t *request, const struct admission_context *context)
+{
+    const char *ns = doc_string(request, "namespace"), *name = doc_string(request, "name");
+    const json_t *object = doc_at(request, "object");
+    const struct kube_object *other;
+
+    /* Before 1.14 a creation's name is only in the object. */
+    other = find_other(context->observed, str_or(ns, doc_string(object, "metadata", "namespace")),
+                       name && *name ? name : doc_string(object, "metadata", "name"));
+    if (!other) {
+        judge_spec(d, object, ns, context->kubernetes_minor);
+        return;
+    }
+    buf_printf(&d->message,
+               "a cluster has one mesh, and it is there already: Istio %s/%s. Change that one, or delete it first",
+               other->ns, other->name);
+    deny(d, 403, "Forbidden");
+}
+
+static void judge(struct decision *d, const json_t *request, const struct admission_context *context)
+{
+    const char *operation = doc_string(request, "operation"), *sub = doc_string(request, "subResource");
+    const json_t *object = doc_at(request, "object"), *former = doc_at(request, "oldObject");
+
+    if (!doc_string(request, "uid")) {
+        buf_add_str(&d->message, "request.uid: missing");
+        deny(d, 400, "BadRequest");
+        return;
+    }
+    if ((sub && *sub) || !str_eq(doc_string(request, "kind", "kind"), "Istio"))
+        return;
+    if (str_eq(operation, "CREATE"))
+        judge_creation(d, request, context);
+    else if (str_eq(operation, "UPDATE") && !doc_string(object, "metadata", "deletionTimestamp") &&
+             !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")))
+        judge_spec(d, object, doc_string(request, "namespace"), context->kubernetes_minor);
+}
+
+/* Warnings are of v1 alone: whoever asks in v1beta1 may refuse a field that it does not know. */
+static json_t *make_answer(const json_t *review, const struct decision *d)
+{
+    bool v1 = str_eq(doc_string(review, "apiVersion"), "admission.k8s.io/v1");
+    bool allowed = d->code == 200;
+
+    return OBJECT(S("apiVersion", doc_string(review, "apiVersion")), S("kind", "AdmissionReview"),
+                  MAP("response", S("uid", str_or(doc_string(review, "request", "uid"), "")), B("allowed", allowed),
+                      OPT(v1 && json_array_size(d->warnings) > 0, V("warnings", json_incref(d->warnings))),
+                      OPT(!allowed, MAP("status", S("status", "Failure"), N("code", d->code), S("reason", d->reason),
+                                        V("message", clean_text(buf_str(&d->message)))))));
+}
+
+int admission_review(const char *text, size_t len, const struct admission_context *context,
+                     struct admission_verdict *ret, struct err *e)
+{
+    _cleanup_json_ json_t *review = NULL, *answer = NULL;
+    struct decision d = {.code = 200};
+
+    if (parse(text, len, &review, e) < 0)
+        return -1;
+    judge(&d, doc_at(review, "request"), context);
+    answer = make_answer(review, &d);
+    ret->review = doc_text(answer);
+    ret->allowed = d.code == 200;
+    buf_release(&d.message);
+    json_decref(d.warnings);
+    return 0;
+}
