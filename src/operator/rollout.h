@@ -4,7 +4,8 @@
  *
  * A Deployment is available when its controller has seen the newest spec, every replica is
  * of that spec and available, and none of an older one is left (the conditions
- * that `kubectl rollout status` waits for).
+ * that `kubectl rollout status` waits for). Where it is past its progress deadline the message says so, and it
+ * counts as under way all the same: its controller goes on, and so may the reason go away.
  */
 #ifndef OPERATOR_ROLLOUT_H
 #define OPERATOR_ROLLOUT_H
