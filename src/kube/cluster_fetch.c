@@ -130,11 +130,15 @@ static void read_success(struct kube_cluster *c, const struct kube_action *actio
         kube_slot_noticed(kube_slot_of(c, action->kind), action->name, object);
 }
 
-/* The failure says that the cache is behind the server. */
+/*
+ * The failure says that the cache is behind the server, or may say so: a Service that asks for node ports is refused
+ * as invalid ("already allocated") before the server looks whether it is there.
+ */
 static bool is_behind(const struct kube_action *action, const struct err *e)
 {
     return e->class == ERR_ALREADY_EXISTS || e->class == ERR_CONFLICT ||
-           (e->class == ERR_NOT_FOUND && action->verb != KUBE_CREATE);
+           (e->class == ERR_NOT_FOUND && action->verb != KUBE_CREATE) ||
+           (e->class == ERR_INVALID && action->verb == KUBE_CREATE);
 }
 
 void kube_cluster_action_done(void *context, const struct kube_action *action, const json_t *object,

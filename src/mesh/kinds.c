@@ -133,7 +133,7 @@ static const struct kube_kind rows[] = {
      VERSION(API_VERSION),
      .namespaced = true,
      .watch = KUBE_WATCH_ALL,
-     VERBS("get", "list", "watch", "patch", "update/status", "update/finalizers"),
+     VERBS("get", "list", "watch", "patch", "update/status"),
      .custom = true},
 };
 

@@ -17,8 +17,7 @@ static json_t *owner_reference(const struct mark_owner *owner)
         S("kind", owner->kind),
         S("name", owner->name),
         S("uid", owner->uid),
-        B("controller", true),
-        B("blockOwnerDeletion", true));
+        B("controller", true));
 }
 
 void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "api/crd.h"
+#include "base/base64.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
@@ -130,6 +131,25 @@ void cluster_create(const struct kube_kind *kind, const json_t *object)
                                               text)));
 }
 
+void cluster_create_when_served(const struct kube_kind *kind, const json_t *object)
+{
+    _cleanup_free_ char *text = doc_text(object);
+    msec_t until = clock_now_monotonic() + SECONDS(20);
+    enum err_class class;
+
+    do {
+        json_t *answer = call(
+            kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text), &class,
+            NULL);
+        if (answer) {
+            json_decref(answer);
+            return;
+        }
+        pause_ms(20);
+    } while (class == ERR_NOT_FOUND && clock_now_monotonic() < until);
+    fail_msg("%s %s could not be created", kind->kind, doc_string(object, "metadata", "name"));
+}
+
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch)
 {
     json_decref(must_call(kube_request_merge_patch(kind, cluster_version(kind), ns, name, NULL, patch)));
@@ -168,6 +188,92 @@ static void install_definitions(void)
             cluster_create(crd, definition);
 }
 
+/* Of what installs the operator, the objects of its account and rights. */
+static void install_rights(void)
+{
+    static const char *const kinds[] = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"};
+    const struct manifest_options options = {.ns = NS, .image = "none"};
+    _cleanup_json_ json_t *manifests = manifests_all(&options);
+    json_t *object;
+    size_t i;
+
+    json_array_foreach(manifests, i, object) {
+        const struct kube_kind *kind;
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            if (!str_eq(doc_string(object, "kind"), kinds[k]))
+                continue;
+            kind = kind_of(doc_string(object, "apiVersion"), kinds[k]);
+            cluster_delete_if_there(kind, doc_string(object, "metadata", "namespace"),
+                                    doc_string(object, "metadata", "name"));
+            cluster_create(kind, object);
+        }
+    }
+}
+
+/* The name of the Secret with the account's token, once the controllers have made it. */
+static bool token_is_made(void *context)
+{
+    _cleanup_json_ json_t *account = cluster_get(kind_of("v1", "ServiceAccount"), NS, OPERATOR_ACCOUNT);
+    const json_t *first = json_array_get(doc_at(account, "secrets"), 0);
+
+    str_replace(context, doc_string(first, "name"));
+    return first != NULL;
+}
+
+static char *account_token(void)
+{
+    _cleanup_free_ char *name = NULL, *token = NULL;
+    _cleanup_json_ json_t *secret = NULL;
+    const char *encoded;
+    size_t len;
+
+    wait_until(token_is_made, &name, SECONDS(20), "the operator's ServiceAccount has a token");
+    secret = cluster_get(kind_of("v1", "Secret"), NS, name);
+    encoded = doc_string(secret, "data", "token");
+    assert_non_null(encoded);
+    assert_true(base64_decode(encoded, strlen(encoded), &token, &len));
+    return TAKE_PTR(token);
+}
+
+/* A kubeconfig for the operator's own account: nothing here runs with an administrator's rights but the test. */
+static void write_operator_kubeconfig(const struct kube_config *config)
+{
+    _cleanup_free_ char *token = account_token(), *text = NULL, *ca = NULL;
+    _cleanup_json_ json_t *kubeconfig = NULL;
+    FILE *f;
+
+    ca = config->ca_pem ? base64_encode(config->ca_pem, strlen(config->ca_pem)) : NULL;
+    kubeconfig = OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Config"),
+        S("current-context", "operator"),
+        SEQ("contexts",
+            ITEM(
+                S("name", "operator"),
+                MAP("context",
+                    S("cluster", "test"),
+                    S("user", "operator"),
+                    S("namespace", NS)))),
+        SEQ("clusters",
+            ITEM(
+                S("name", "test"),
+                MAP("cluster",
+                    S("server", config->server),
+                    S("certificate-authority-data", ca),
+                    S("certificate-authority", ca ? NULL : config->ca_file)))),
+        SEQ("users",
+            ITEM(
+                S("name", "operator"),
+                MAP("user",
+                    S("token", token)))));
+    text = doc_text(kubeconfig);
+    h.operator_kubeconfig = str_printf("%s/operator-%d.kubeconfig", env("TEST_OUTPUT"), (int)getpid());
+    f = fopen(h.operator_kubeconfig, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
 static bool resource_is_served(void *context)
 {
     enum err_class class;
@@ -190,7 +296,6 @@ int harness_setup(void **state)
         print_error("%s\n", e.text);
         return -1;
     }
-    kube_config_free(config);
     install_definitions();
     wait_until(resource_is_served, NULL, SECONDS(20), "the Istio resource is served");
     if (!cluster_has(NAMESPACE, NULL, NS)) {
@@ -198,6 +303,9 @@ int harness_setup(void **state)
             OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", NS)));
         cluster_create(NAMESPACE, ns);
     }
+    install_rights();
+    write_operator_kubeconfig(config);
+    kube_config_free(config);
     return 0;
 }
 
@@ -208,6 +316,8 @@ int harness_teardown(void **state)
         operator_kill(SIGTERM);
     kube_client_free(h.client);
     event_base_free(h.loop);
+    unlink(h.operator_kubeconfig);
+    free(h.operator_kubeconfig);
     free(h.log_path);
     return 0;
 }
@@ -282,7 +392,7 @@ void operator_start_without_waiting(void)
     log_fd = open(h.log_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
     assert_true(log_fd >= 0);
     h.operator_port = 0;
-    h.operator_pid = spawn((const char *[]){env("TEST_OPERATOR"), "run", "--kubeconfig", env("TEST_KUBECONFIG"),
+    h.operator_pid = spawn((const char *[]){env("TEST_OPERATOR"), "run", "--kubeconfig", h.operator_kubeconfig,
                                             "--namespace", NS, "--metrics-addr", "127.0.0.1:0", NULL},
                            log_fd);
     close(log_fd);

@@ -17,6 +17,7 @@
 
 #define NS "istio-system"
 #define MESH "istio"
+#define OPERATOR_ACCOUNT "istio-operator-controller-manager"
 
 struct harness {
     struct event_base *loop;
@@ -24,6 +25,7 @@ struct harness {
     pid_t operator_pid; /* 0: not running */
     int operator_port;
     char *log_path;
+    char *operator_kubeconfig; /* of its own ServiceAccount, with the rights that `manifests` prints */
 };
 
 extern struct harness h;
@@ -54,6 +56,8 @@ bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name)
 /* All of a kind with the label selector (may be NULL): a sequence, owned by the caller. */
 json_t *cluster_list(const struct kube_kind *kind, const char *label_selector);
 void cluster_create(const struct kube_kind *kind, const json_t *object);
+/* The same for a custom kind whose definition may not be served yet. */
+void cluster_create_when_served(const struct kube_kind *kind, const json_t *object);
 /* A JSON merge patch given as text. */
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
 /* Whether the server takes the patch. */

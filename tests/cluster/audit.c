@@ -1,0 +1,49 @@
+#include "audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "harness.h"
+#include "json/doc.h"
+
+#define USER "system:serviceaccount:" NS ":" OPERATOR_ACCOUNT
+
+bool audit_is_on(void)
+{
+    return getenv("TEST_AUDIT_LOG") != NULL;
+}
+
+long audit_position(void)
+{
+    FILE *f = fopen(getenv("TEST_AUDIT_LOG"), "re");
+    long position;
+
+    if (!f)
+        return 0;
+    fseek(f, 0, SEEK_END);
+    position = ftell(f);
+    fclose(f);
+    return position;
+}
+
+void audit_read(long position, void (*each)(void *context, const json_t *entry), void *context)
+{
+    FILE *f = fopen(getenv("TEST_AUDIT_LOG"), "re");
+    char *line = NULL;
+    size_t cap = 0;
+
+    if (!f)
+        return;
+    fseek(f, position, SEEK_SET);
+    for (ssize_t len; (len = getline(&line, &cap, f)) > 0;) {
+        _cleanup_json_ json_t *entry = NULL;
+        if (line[len - 1] != '\n' || doc_parse(line, (size_t)len, SIZE_MAX, &entry, NULL) < 0)
+            continue; /* a line that is being written */
+        if (str_eq(doc_string(entry, "user", "username"), USER) &&
+            !str_eq(doc_string(entry, "stage"), "RequestReceived"))
+            each(context, entry);
+    }
+    free(line);
+    fclose(f);
+}

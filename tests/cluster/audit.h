@@ -1,0 +1,20 @@
+/*
+ * What the API server wrote down of the operator's requests (its audit log, one JSON document a line).
+ */
+#ifndef TESTS_CLUSTER_AUDIT_H
+#define TESTS_CLUSTER_AUDIT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Whether there is a log: TEST_AUDIT_LOG names it. */
+bool audit_is_on(void);
+/* Its length now, to read from later. */
+long audit_position(void);
+/*
+ * Calls `each` for every request of the operator's account behind `position` that was answered, or begins to be (watches):
+ * {"verb", "objectRef": {"apiGroup", "resource", "subresource", "namespace", "name"}, "responseStatus": {"code"}}.
+ */
+void audit_read(long position, void (*each)(void *context, const json_t *entry), void *context);
+
+#endif
