@@ -21,8 +21,12 @@ enum { STREAMS_MAX = 1000 };
 /* Only a server without HTTP/2 needs more than one: one a watch and one a request under way. */
 enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
 
-/* Every open transfer holds a receive buffer: large for lists only. Watches and writes are many, and short-spoken. */
-enum { LIST_BUFFER = 16384, OTHER_BUFFER = 4096, UPLOAD_BUFFER = 16384 };
+/*
+ * What a transfer reads at once has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is longer
+ * than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other streams,
+ * until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
+ */
+enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
 
 static void act(struct kube_client *c, curl_socket_t fd, int flags)
 {
@@ -237,7 +241,6 @@ static void set_tls(struct kube_call *call)
 static void set_connection(struct kube_call *call)
 {
     struct kube_client *c = call->client;
-    bool is_list = call->request.method == KUBE_GET && !call->data;
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -248,7 +251,7 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, is_list ? (long)LIST_BUFFER : (long)OTHER_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
     if (c->config->proxy_url)
