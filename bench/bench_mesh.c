@@ -61,12 +61,12 @@ static struct wanted_set *sample_objects(void)
             S("name", MESH),
             S("namespace", NS)),
         MAP("spec"));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct wanted_set *set;
-    struct err e;
 
     mesh_versions_for(20, versions);
-    if (wanted_build(resource, 20, versions, &set, NULL, &e) < 0)
-        fail_msg("%s", e.text);
+    if (wanted_build(resource, 20, versions, &set, &problems) < 0)
+        fail_msg("%s", problems.items[0].text);
     return set;
 }
 

@@ -100,14 +100,12 @@ static void check_patch(const struct api_check *c, const char *path, const json_
                      "must not move apiVersion, kind, metadata.name, metadata.namespace or the whole object away");
 }
 
-/* patch_check() names the place inside the patch first: "[2].value: missing". */
 static void add_patch_problem(const struct api_check *c, const char *path, const char *text)
 {
-    const char *colon = *text == '[' ? strstr(text, ": ") : NULL;
-    _cleanup_free_ char *inside = str_dup_n(text, colon ? (size_t)(colon - text) : 0);
-    _cleanup_free_ char *at = str_printf("%s%s", path, inside);
+    const char *rest;
+    _cleanup_free_ char *at = problems_place(path, text, &rest);
 
-    problems_add(c->problems, PROBLEM_ERROR, at, "must be as in a JSON patch (RFC 6902): %s", colon ? colon + 2 : text);
+    problems_add(c->problems, PROBLEM_ERROR, at, "must be as in a JSON patch (RFC 6902): %s", rest);
 }
 
 static void check_overlay(const struct api_check *c, const char *path, const json_t *overlay)

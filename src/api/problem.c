@@ -49,6 +49,14 @@ void problems_add(struct problems *p, enum problem_severity severity, const char
     p->items[p->len++] = (struct problem){severity, printable(path, cut(path, PROBLEM_PATH_MAX)), buf_take(&text)};
 }
 
+char *problems_place(const char *path, const char *text, const char **ret_rest)
+{
+    const char *colon = *text == '[' ? strstr(text, ": ") : NULL;
+
+    *ret_rest = colon ? colon + 2 : text;
+    return str_printf("%s%.*s", path, colon ? (int)(colon - text) : 0, text);
+}
+
 void problems_release(struct problems *p)
 {
     for (size_t i = 0; i < p->len; i++) {

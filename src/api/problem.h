@@ -47,6 +47,12 @@ void problems_add(struct problems *p, enum problem_severity severity, const char
 void problems_release(struct problems *p);
 #define _cleanup_problems_ _cleanup_(problems_release)
 
+/*
+ * The place of a mistake whose text begins with a place below `path`, as patch_check() says it: of "[2].value:
+ * missing" the path with "[2].value" behind it, and "missing" in `ret_rest` (within `text`). Owned by the caller.
+ */
+char *problems_place(const char *path, const char *text, const char **ret_rest);
+
 /* Whether an error was found at this path or below it. */
 bool problems_error_at(const struct problems *p, const char *path);
 

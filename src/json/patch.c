@@ -323,3 +323,18 @@ int patch_apply(const json_t *target, const json_t *operations, json_t **ret, st
     *ret = p.document;
     return 0;
 }
+
+void patch_merge(json_t *target, const json_t *patch)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)patch, key, value) {
+        if (json_is_null(value))
+            json_object_del(target, key);
+        else if (json_is_object(value))
+            patch_merge(doc_make(target, key), value);
+        else
+            json_object_set_new(target, key, doc_copy(value));
+    }
+}

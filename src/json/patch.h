@@ -1,5 +1,5 @@
 /*
- * JSON Patch (RFC 6902) and JSON Pointer (RFC 6901).
+ * JSON Patch (RFC 6902) and JSON Pointer (RFC 6901), and JSON Merge Patch (RFC 7386).
  */
 #ifndef JSON_PATCH_H
 #define JSON_PATCH_H
@@ -20,5 +20,8 @@ int patch_check(const json_t *operations, struct err *e);
  * owned by the caller; `target` is left alone, and shares nothing with it.
  */
 int patch_apply(const json_t *target, const json_t *operations, json_t **ret, struct err *e);
+
+/* Changes `target`, a map, by a merge patch: maps field by field, null removes, everything else replaces. */
+void patch_merge(json_t *target, const json_t *patch);
 
 #endif

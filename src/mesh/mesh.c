@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "base/str.h"
 #include "json/doc.h"
+
+#define DIGEST_ANNOTATION "checksum/config-volume"
 
 static int compare(const void *a, const void *b)
 {
@@ -25,6 +28,35 @@ void mesh_render(const struct mesh_env *env, struct mesh_objects *ret)
             c->render(env, ret);
     }
     qsort(ret->items, ret->len, sizeof(*ret->items), compare);
+    mesh_digest_configs(ret);
+}
+
+/* The digest of a ConfigMap's content; NULL where it is not there. */
+static json_t *config_digest(const struct mesh_objects *objects, const char *name)
+{
+    for (size_t i = 0; i < objects->len; i++) {
+        const json_t *object = objects->items[i].object;
+        _cleanup_free_ char *text = NULL;
+        char digest[65];
+
+        if (!str_eq(objects->items[i].kind->kind, "ConfigMap") || !str_eq(doc_string(object, "metadata", "name"), name))
+            continue;
+        text = doc_text(doc_at(object, "data"));
+        str_sha256_hex(text, strlen(text), digest);
+        return json_string(digest);
+    }
+    return NULL;
+}
+
+void mesh_digest_configs(struct mesh_objects *objects)
+{
+    for (size_t i = 0; i < objects->len; i++) {
+        const struct mesh_object *object = &objects->items[i];
+        json_t *digest = object->restart_on ? config_digest(objects, object->restart_on) : NULL;
+        if (digest)
+            json_object_set_new(doc_make(object->object, "spec", "template", "metadata", "annotations"),
+                                DIGEST_ANNOTATION, digest);
+    }
 }
 
 void mesh_objects_release(struct mesh_objects *objects)

@@ -34,8 +34,7 @@ struct mesh_line {
     const char *name;                        /* "1.0" */
     const struct mesh_component *components; /* ends with a NULL name */
     /*
-     * What belongs to no component or to several; each part finds out itself whether it is wanted. Rendered before
-     * the components, which look at the ConfigMaps among them. Ends with NULL.
+     * What belongs to no component or to several; each part finds out itself whether it is wanted. Ends with NULL.
      */
     const mesh_part_fn *shared;
 };
@@ -54,9 +53,9 @@ extern const struct mesh_release mesh_releases[];
 const struct mesh_release *mesh_release_find(const char *version);
 
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
+extern const struct kube_kind_table mesh_kinds;
 /* The view (kube_kind_view()) of Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept. */
 #define MESH_VIEW_SIDECARS "sidecars"
-extern const struct kube_kind_table mesh_kinds;
 /* The rows of mesh_kinds; an array of versions has an element for each. */
 #define MESH_KINDS_MAX 32
 
@@ -81,6 +80,11 @@ struct mesh_object {
      * under an autoscaler. Ends with NULL; may be NULL; static.
      */
     const char *const *foreign;
+    /*
+     * Of a Deployment whose Pods read a ConfigMap only once: its name. A digest of its content is among the Pods'
+     * annotations, so that they are replaced when it changes. NULL: none; static.
+     */
+    const char *restart_on;
 };
 
 struct mesh_objects {
@@ -94,9 +98,10 @@ struct mesh_objects {
  * operator's planner).
  */
 void mesh_render(const struct mesh_env *env, struct mesh_objects *ret);
+/* Puts the digests of ConfigMaps where mesh_object.restart_on asks for them: again after ConfigMaps were changed. */
+void mesh_digest_configs(struct mesh_objects *objects);
 void mesh_objects_release(struct mesh_objects *objects);
 
-#endif
 /* The ConfigMap from which the injector makes sidecars. */
 #define MESH_INJECTION_CONFIG "istio-sidecar-injector"
 /*
@@ -107,3 +112,4 @@ void mesh_objects_release(struct mesh_objects *objects);
 char *mesh_sidecar_version_of_pod(const json_t *pod);
 char *mesh_sidecar_version_of_config(const json_t *config_map);
 
+#endif

@@ -137,6 +137,7 @@ static void remember_wanted(struct mesh_plan *m)
 {
     struct plan_memo *memo = m->memo;
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf warnings = BUF_INIT;
     uint64_t hash;
 
@@ -147,8 +148,12 @@ static void remember_wanted(struct mesh_plan *m)
     memo_clear(memo);
     memo->hash = hash;
     memo->uid = str_dup(m->object->uid);
-    if (wanted_build(m->resource, m->in->server->minor, versions, &memo->wanted, &warnings, &memo->refusal) == 0)
-        memo->warnings = buf_take(&warnings);
+    if (wanted_build(m->resource, m->in->server->minor, versions, &memo->wanted, &problems) < 0) {
+        problems_err(&problems, &memo->refusal);
+        return;
+    }
+    problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
+    memo->warnings = buf_take(&warnings);
 }
 
 static bool busy(const struct mesh_plan *m, const struct kube_object *o)

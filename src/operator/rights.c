@@ -51,8 +51,8 @@ static void add_granted_rule(struct gathered *g, const json_t *rule)
 static void add_granted(struct gathered *g)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct wanted_set *wanted;
-    struct err e;
 
     for (const struct mesh_release *release = mesh_releases; release->version; release++) {
         _cleanup_json_ json_t *resource = OBJECT(
@@ -61,7 +61,7 @@ static void add_granted(struct gathered *g)
             MAP("metadata", S("name", "istio"), S("namespace", "istio-system")),
             MAP("spec", S("version", release->version)));
         mesh_versions_for(release->kubernetes_max, versions);
-        if (wanted_build(resource, release->kubernetes_max, versions, &wanted, NULL, &e) < 0)
+        if (wanted_build(resource, release->kubernetes_max, versions, &wanted, &problems) < 0)
             abort(); /* the default resource is valid */
         for (size_t i = 0; i < wanted->len; i++) {
             json_t *role, *rule;

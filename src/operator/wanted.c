@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
 #include "operator/marks.h"
+#include "operator/overlay.h"
+#include "json/doc.h"
 
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
 {
@@ -45,20 +46,6 @@ int wanted_check(const json_t *resource, int minor, const char *ns, struct istio
     return istio_parse(resource, &context, ret, problems);
 }
 
-static int parse(const json_t *resource, int minor, struct istio_spec *ret, struct buf *ret_warnings, struct err *e)
-{
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_buf_ struct buf text = BUF_INIT;
-
-    if (wanted_check(resource, minor, NULL, ret, &problems) < 0) {
-        problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &text);
-        return err_set(e, ERR_INVALID, "%s", buf_str(&text));
-    }
-    if (ret_warnings)
-        problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, ret_warnings);
-    return 0;
-}
-
 static void add(struct wanted_set *set, const struct mesh_object *object)
 {
     struct wanted *w;
@@ -76,7 +63,7 @@ static void add(struct wanted_set *set, const struct mesh_object *object)
 }
 
 int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
-                 struct buf *ret_warnings, struct err *e)
+                 struct problems *problems)
 {
     _cleanup_wanted_ struct wanted_set *set = NEW(struct wanted_set);
     struct mesh_objects objects = {0};
@@ -89,17 +76,20 @@ int wanted_build(const json_t *resource, int minor, const char *const *versions,
     };
     struct mesh_env env = {.spec = &set->spec, .ns = owner.ns, .versions = versions};
 
-    if (parse(resource, minor, &set->spec, ret_warnings, e) < 0)
+    if (wanted_check(resource, minor, NULL, &set->spec, problems) < 0)
         return -1;
     env.release = set->release = mesh_release_find(set->spec.version);
 
     mesh_render(&env, &objects);
-    for (size_t i = 0; i < objects.len; i++) {
+    overlays_apply(set->spec.overlays, owner.ns, &objects, problems);
+    for (size_t i = 0; i < objects.len && !problems->errors; i++) {
         if (owner.uid) /* a file that was never in a cluster has none */
             mark_wanted(objects.items[i].object, objects.items[i].kind, &owner);
         add(set, &objects.items[i]);
     }
     mesh_objects_release(&objects);
+    if (problems->errors)
+        return -1;
 
     set->index = map_new(NULL);
     for (size_t i = 0; i < set->len; i++) {

@@ -21,8 +21,8 @@ struct wanted {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *text;    /* compact JSON with our marks */
-    uint64_t hash; /* of the text; never 0 */
+    char *text;                 /* compact JSON with our marks */
+    uint64_t hash;              /* of the text; never 0 */
     const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
 };
 
@@ -45,10 +45,11 @@ struct wanted_set {
 int wanted_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems);
 
 /*
- * From the custom resource. ERR_INVALID lists every problem with its field. `minor` is that of Kubernetes 1.x. Warnings of the validation are appended to `ret_warnings` (may be NULL).
+ * From the custom resource, with its overlays applied. What is wrong with it goes to `problems` as in wanted_check(),
+ * and what is wrong with its overlays; below zero where there are errors. `minor` is that of Kubernetes 1.x.
  */
 int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
-                 struct buf *ret_warnings, struct err *e);
+                 struct problems *problems);
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
 #define _cleanup_wanted_ _cleanup_(wanted_free_p)

@@ -49,24 +49,7 @@ static json_t *copy_or_absent(const json_t *value)
     return value ? doc_copy(value) : NULL;
 }
 
-/* The digest of a ConfigMap's content among the objects rendered so far; NULL where it is not there. */
-static json_t *config_digest(const struct mesh_objects *objects, const char *name)
-{
-    for (size_t i = 0; i < objects->len; i++) {
-        const json_t *object = objects->items[i].object;
-        _cleanup_free_ char *text = NULL;
-        char digest[65];
-
-        if (!str_eq(objects->items[i].kind->kind, "ConfigMap") || !str_eq(doc_string(object, "metadata", "name"), name))
-            continue;
-        text = doc_text(doc_at(object, "data"));
-        str_sha256_hex(text, strlen(text), digest);
-        return json_string(digest);
-    }
-    return NULL;
-}
-
-static json_t *pod_template(const struct mesh_objects *out, const struct deployment *what)
+static json_t *pod_template(const struct deployment *what)
 {
     const struct component_spec *c = what->component;
 
@@ -75,8 +58,7 @@ static json_t *pod_template(const struct mesh_objects *out, const struct deploym
             V("labels", json_incref(what->pod_labels)),
             MAP("annotations",
                 S("sidecar.istio.io/inject", "false"),
-                S("scheduler.alpha.kubernetes.io/critical-pod", ""),
-                OPT(what->restart_on, V("checksum/config-volume", config_digest(out, what->restart_on))))),
+                S("scheduler.alpha.kubernetes.io/critical-pod", ""))),
         MAP("spec",
             S("serviceAccountName", what->service_account),
             V("containers", what->containers),
@@ -128,8 +110,9 @@ static void add_budget(const struct mesh_env *env, struct mesh_objects *out, con
 void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what)
 {
     const struct component_spec *c = what.component;
+    struct mesh_object *deployment;
 
-    mesh_add_foreign(
+    deployment = mesh_add(
         env,
         out,
         "Deployment",
@@ -139,8 +122,11 @@ void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struc
                 N("replicas", c->replica_count),
                 MAP("selector", V("matchLabels", json_incref(what.pod_labels))),
                 V("strategy", what.strategy),
-                V("template", pod_template(out, &what)))),
-        autoscaled(c) ? replicas_are_foreign : NULL);
+                V("template", pod_template(&what)))));
+    if (deployment) {
+        deployment->foreign = autoscaled(c) ? replicas_are_foreign : NULL;
+        deployment->restart_on = what.restart_on;
+    }
     if (autoscaled(c))
         add_autoscaler(env, out, what.name, c);
     if (env->spec->default_pod_disruption_budget && (what.always_budget || c->min_replicas > 1))

@@ -19,28 +19,24 @@ const char *mesh_version(const struct mesh_env *env, const char *kind)
     return env->versions[kind_row(kind)];
 }
 
-void mesh_add_foreign(
-    const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *object, const char *const *foreign)
+struct mesh_object *mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *object)
 {
     const struct kube_kind *kind = &mesh_kinds.rows[kind_row(name)];
     const char *version = mesh_version(env, name);
+    struct mesh_object *added = NULL;
     char api_version[128];
 
     if (version) {
         kube_api_version(kind, version, api_version);
         ARRAY_RESERVE_ONE(out->items, out->len, out->cap);
-        out->items[out->len++] = (struct mesh_object){
+        added = &out->items[out->len++];
+        *added = (struct mesh_object){
             .kind = kind,
             .object = OBJECT(S("apiVersion", api_version), S("kind", name), ROWS(json_incref(object))),
-            .foreign = foreign,
         };
     }
     json_decref(object);
-}
-
-void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object)
-{
-    mesh_add_foreign(env, out, kind, object, NULL);
+    return added;
 }
 
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name)

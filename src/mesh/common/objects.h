@@ -15,13 +15,9 @@ const char *mesh_version(const struct mesh_env *env, const char *kind);
 
 /*
  * Adds an object, given without its apiVersion and kind; dropped where the server does not have the kind, which
- * must be in mesh_kinds.
+ * must be in mesh_kinds. Returns it, until the next one is added; NULL where it was dropped.
  */
-void mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object);
-
-/* The same with fields of this one object that others own, see mesh_object.foreign. */
-void mesh_add_foreign(
-    const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object, const char *const *foreign);
+struct mesh_object *mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object);
 
 /* "docker.io/istio/pilot:1.0.5", or `override` where it is not NULL. */
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name);
@@ -68,11 +64,7 @@ struct deployment {
     json_t *volumes;    /* NULL: none */
     json_t *strategy;   /* NULL: the server's default */
     bool always_budget; /* a budget (where the resource asks for budgets) even for a single replica */
-    /*
-     * Name of a ConfigMap, rendered before, whose content the process reads only once: a digest of it goes into the
-     * Pods' annotations, so that they are replaced when it changes. NULL: none.
-     */
-    const char *restart_on;
+    const char *restart_on; /* see mesh_object.restart_on */
 };
 void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what);
 

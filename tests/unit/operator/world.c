@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "json/patch.h"
 
 #define MINOR 20
 #define ROUNDS_MAX 30
@@ -120,21 +121,6 @@ struct plan world_plan(struct world *w)
     return plan;
 }
 
-static void merge_patch(json_t *target, const json_t *patch)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)patch, key, value) {
-        if (json_is_null(value))
-            json_object_del(target, key);
-        else if (json_is_object(value))
-            merge_patch(doc_make(target, key), value);
-        else
-            json_object_set_new(target, key, doc_copy(value));
-    }
-}
-
 static void act(struct world *w, const struct kube_action *a)
 {
     json_t *body = NULL, *live;
@@ -158,7 +144,7 @@ static void act(struct world *w, const struct kube_action *a)
         live = kube_object_parse(o);
         json_object_set_new(live, "apiVersion", json_string(*a->kind->group ? API_GROUP_VERSION : "v1"));
         json_object_set_new(live, "kind", json_string(a->kind->kind));
-        merge_patch(live, body);
+        patch_merge(live, body);
         json_decref(body);
         if (o->deleting && !json_array_size(doc_at(live, "metadata", "finalizers"))) {
             kube_cache_remove(w->cache, a->kind, a->ns, a->name, NULL);
