@@ -1,123 +1,171 @@
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "json/difftext.h"
-#include "json/doc.h"
+#include "cli/terminal.h"
 #include "operator/marks.h"
 #include "operator/preview.h"
+#include "json/difftext.h"
+#include "json/doc.h"
 
 #define TIMEOUT SECONDS(30)
 #define CONTEXT_LINES 3
 
-/* What the server keeps for itself says nothing about a change. */
-static json_t *comparable(json_t *object)
-{
-    json_t *metadata = json_object_get(object, "metadata");
-    static const char *const dropped[] = {"resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"};
+/* What we say of each kind of change, and at the end of all of them. */
+static const struct {
+    const char *word;
+    enum shade shade;
+} verbs[] = {
+    [KUBE_CREATE] = {"create", SHADE_GOOD},
+    [KUBE_UPDATE] = {"change", SHADE_BUSY},
+    [KUBE_MERGE_PATCH] = {"label", SHADE_BUSY},
+    [KUBE_REMOVE] = {"remove", SHADE_BAD},
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
-        json_object_del(metadata, dropped[i]);
-    json_object_del(json_object_get(metadata, "annotations"), MARK_APPLIED);
+/* What the server keeps for itself, and notes of those who apply, say nothing about a change. */
+static void drop_noise(json_t *object)
+{
+    static const char *const of_server[] = {"resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"};
+    static const char *const notes[] = {MARK_APPLIED, "kubectl.kubernetes.io/last-applied-configuration"};
+    json_t *metadata = doc_at(object, "metadata"), *annotations = doc_at(metadata, "annotations");
+
+    for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
+        json_object_del(metadata, of_server[i]);
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++)
+        json_object_del(annotations, notes[i]);
+    if (annotations && json_object_size(annotations) == 0)
+        json_object_del(metadata, "annotations");
     json_object_del(object, "status");
-    return object;
 }
 
-static void print_colored(const char *text)
+static void add_yaml(json_t *object, struct buf *out)
 {
-    bool color = isatty(STDOUT_FILENO);
+    if (!object)
+        return;
+    drop_noise(object);
+    yaml_print(object, out);
+}
 
+static void add_lines(const char *text, bool color, struct buf *out)
+{
     while (*text) {
         size_t len = strcspn(text, "\n");
-        const char *shade = *text == '+' ? "\033[32m" : *text == '-' ? "\033[31m" : *text == '@' ? "\033[36m" : NULL;
-        if (color && shade)
-            printf("%s%.*s\033[0m\n", shade, (int)len, text);
-        else
-            printf("%.*s\n", (int)len, text);
+        _cleanup_free_ char *line = str_dup_n(text, len);
+        terminal_add(out, color,
+                     *text == '+'   ? SHADE_GOOD
+                     : *text == '-' ? SHADE_BAD
+                     : *text == '@' ? SHADE_PLACE
+                                    : SHADE_NONE,
+                     line);
+        buf_add_char(out, '\n');
         text += len + (text[len] == '\n');
     }
 }
 
-static void print_yaml_difference(const struct preview *p, const struct kube_action *action)
+static bool restarts_pods(const struct kube_action *action, const json_t *before, const json_t *after)
 {
-    _cleanup_json_ json_t *before = preview_before(p, action), *after = preview_after(action);
-    _cleanup_buf_ struct buf old = BUF_INIT, new = BUF_INIT, text = BUF_INIT;
-
-    if (before) {
-        /* Items of a list do not repeat what the list says. */
-        json_object_set(before, "apiVersion", json_object_get(after, "apiVersion"));
-        json_object_set(before, "kind", json_object_get(after, "kind"));
-        yaml_print(comparable(before), &old);
-    }
-    if (after)
-        yaml_print(comparable(after), &new);
-    difftext(buf_str(&old), buf_str(&new), CONTEXT_LINES, &text);
-    print_colored(buf_str(&text));
+    return action->verb == KUBE_UPDATE && str_eq(action->kind->kind, "Deployment") &&
+           !doc_equal(doc_at(before, "spec", "template"), doc_at(after, "spec", "template"));
 }
 
-static void print_patch(const struct kube_action *action)
+static void print_action(const struct preview *p, const struct kube_action *action, bool whole, bool color)
 {
-    _cleanup_json_ json_t *patch = preview_after(action);
-    _cleanup_buf_ struct buf text = BUF_INIT;
-
-    json_object_del(json_object_get(patch, "metadata"), "resourceVersion");
-    yaml_print(patch, &text);
-    print_colored(buf_str(&text));
-}
-
-static void print_action(const struct preview *p, const struct kube_action *action, bool whole)
-{
-    static const char *const words[] = {
-        [KUBE_CREATE] = "create", [KUBE_UPDATE] = "change", [KUBE_MERGE_PATCH] = "label", [KUBE_REMOVE] = "remove"};
+    _cleanup_json_ json_t *before = preview_before(p, action), *after = preview_after(p, action);
+    _cleanup_buf_ struct buf old = BUF_INIT, new = BUF_INIT, hunks = BUF_INIT, out = BUF_INIT;
     _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+    _cleanup_free_ char *reason =
+        str_printf("  # %s%s", action->reason, restarts_pods(action, before, after) ? "; its Pods are replaced" : "");
 
-    printf("%s %s  # %s\n", words[action->verb], key, action->reason);
-    if (action->verb == KUBE_UPDATE || (action->verb == KUBE_CREATE && whole))
-        print_yaml_difference(p, action);
-    else if (action->verb == KUBE_MERGE_PATCH)
-        print_patch(action);
+    terminal_add(&out, color, verbs[action->verb].shade, verbs[action->verb].word);
+    buf_add_char(&out, ' ');
+    terminal_add(&out, color, SHADE_STRONG, key);
+    terminal_add(&out, color, SHADE_FAINT, reason);
+    buf_add_char(&out, '\n');
+    if (whole || (before && after)) {
+        add_yaml(before, &old);
+        add_yaml(after, &new);
+        difftext(buf_str(&old), buf_str(&new), CONTEXT_LINES, &hunks);
+        add_lines(buf_str(&hunks), color, &out);
+    }
+    fputs(buf_str(&out), stdout);
+}
+
+/* "2 to create, 1 to change", or nothing. */
+static size_t print_plan(const struct preview *p, bool whole)
+{
+    bool color = terminal_has_color(stdout);
+    size_t counts[ARRAY_LEN(verbs)] = {0}, all = 0;
+
+    for (size_t i = 0; i < p->plan.len; i++) {
+        const struct kube_action *action = &p->plan.actions[i];
+        if (action->tag == PLAN_NOTED)
+            continue;
+        print_action(p, action, whole, color);
+        counts[action->verb]++;
+        all++;
+    }
+    for (size_t verb = 0, shown = 0; verb < ARRAY_LEN(verbs); verb++)
+        if (counts[verb])
+            printf("%s%zu to %s", shown++ ? ", " : "# ", counts[verb], verbs[verb].word);
+    if (all)
+        putchar('\n');
+    return all;
+}
+
+/* The preview of the resource in a file; where it is refused, what is wrong was told and `ret_code` says so. */
+static int make_preview(struct event_base *loop, const struct invocation *inv, const struct input *in,
+                        struct preview *ret, int *ret_code, struct err *e)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_kube_config_ struct kube_config *config = NULL;
+    int r = 0;
+
+    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+        return -1;
+    input_check(in, 0, &problems);
+    if (problems.errors)
+        input_judge(in, 0, 0, NULL, &problems);
+    else
+        r = preview_make(loop, config, in->resources[0]->value, TIMEOUT, ret, &problems, e);
+    *ret_code = input_report(in, 0, &problems, stderr);
+    if (problems.errors || r == 0)
+        return 0;
+    return e->class == ERR_INVALID ? err_wrap(e, "%s", in->name) : -1;
 }
 
 static int run(const struct invocation *inv, struct err *e)
 {
     _cleanup_event_base_ struct event_base *loop = event_base_new();
-    _cleanup_kube_config_ struct kube_config *config = NULL;
-    _cleanup_json_ json_t *resource = NULL;
-    const char *file = invocation_value(inv, "file");
+    _cleanup_input_ struct input in = {0};
     struct preview preview = {0};
-    size_t count = 0;
+    int code;
 
-    signal(SIGPIPE, SIG_IGN);
-    if (input_read_resource(file, "Istio", invocation_value(inv, "namespace"), &resource, e) < 0 ||
-        kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+    if (input_read_one(invocation_value(inv, "file"), invocation_value(inv, "namespace"), &in, e) < 0 ||
+        make_preview(loop, inv, &in, &preview, &code, e) < 0)
         return -1;
-    if (preview_make(loop, config, resource, TIMEOUT, &preview, e) < 0)
-        return err_wrap(e, "%s", file);
-    for (size_t i = 0; i < preview.plan.len; i++) {
-        if (preview.plan.actions[i].tag == PLAN_NOTED)
-            continue;
-        print_action(&preview, &preview.plan.actions[i], invocation_has(inv, "whole"));
-        count++;
-    }
+    if (code == 0 && print_plan(&preview, invocation_has(inv, "whole")) > 0)
+        code = 1;
+    if (code == 1 && doc_bool(doc_at(in.resources[0]->value, "spec", "pause"), false))
+        fputs("spec.pause is true: the operator does none of this until it is false\n", stderr);
     preview_release(&preview);
-    return count ? 1 : 0;
+    return code;
 }
 
 const struct command command_diff = {
     .name = "diff",
     .summary = "print what the operator would change in a live cluster for a resource",
-    .text = "Nothing is sent. Exit code 0: nothing would change; 1: something would; above: an error.",
+    .text = "Nothing is sent. Objects that would be created or removed are named; of those that would be changed\n"
+            "the lines are shown that differ. Exit code 0: nothing would change; 1: something would; above: an\n"
+            "error.",
     .options =
         (const struct option_row[]){
             OPTION_FILE,
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             OPTION_NAMESPACE("namespace of a resource that names none"),
-            {"whole", 0, NULL, NULL, "print also the whole of objects that would be created"},
+            {"whole", 0, NULL, NULL, "print also the whole of objects that would be created or removed"},
             {NULL},
         },
     .run = run,

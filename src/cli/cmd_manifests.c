@@ -1,11 +1,10 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "json/doc.h"
 #include "operator/manifests.h"
+#include "json/doc.h"
 
 #define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
-
 
 static int run_manifests(const struct invocation *inv, struct err *e)
 {
@@ -16,7 +15,7 @@ static int run_manifests(const struct invocation *inv, struct err *e)
     _cleanup_json_ json_t *documents = manifests_all(&options);
 
     (void)e;
-    output_print(documents, OUTPUT_YAML);
+    output_print(documents, "yaml");
     return 0;
 }
 
@@ -25,17 +24,17 @@ static int run_crds(const struct invocation *inv, struct err *e)
     _cleanup_json_ json_t *documents = manifests_crds();
 
     (void)inv, (void)e;
-    output_print(documents, OUTPUT_YAML);
+    output_print(documents, "yaml");
     return 0;
 }
 
 const struct command command_manifests = {
     .name = "manifests",
     .summary = "print what installs the operator itself: definitions, rights, StatefulSet, Service",
-    .text = "istio-operator manifests --image IMG | kubectl apply -f -",
+    .text = "For instance: istio-operator manifests --image IMG | kubectl apply -f -",
     .options =
         (const struct option_row[]){
-            {"image", 0, "IMAGE", DEFAULT_IMAGE, "the operator's image"},
+            {"image", 0, "IMAGE", DEFAULT_IMAGE, "the operator's image", .format = &format_image},
             OPTION_NAMESPACE("namespace to run in"),
             {NULL},
         },

@@ -5,59 +5,48 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "json/doc.h"
-#include "operator/wanted.h"
 
-/* "1.20", "v1.20.2" or "20" */
-static int parse_minor(const char *text, int *ret, struct err *e)
+static int add_objects(const struct wanted_set *wanted, json_t *documents, struct err *e)
 {
-    const char *p = text + (text[0] == 'v');
-    _cleanup_strv_ char **parts = str_split(p, '.');
-    int64_t minor;
-
-    if (strv_len(parts) < 2 || !str_eq(parts[0], "1") || !str_to_int64(parts[1], &minor) || minor < 0 || minor > 1000)
-        return err_set(e, ERR_USAGE, "--kube-version \"%s\": allowed is a version such as 1.20 or v1.20.2", text);
-    *ret = (int)minor;
-    return 0;
-}
-
-static int run(const struct invocation *inv, struct err *e)
-{
-    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_json_ json_t *resource = NULL, *documents = json_array();
-    _cleanup_wanted_ struct wanted_set *wanted = NULL;
-    _cleanup_buf_ struct buf warnings = BUF_INIT;
-    const char *file = invocation_value(inv, "file");
-    enum output_format format;
-    int minor = 0;
-
-    if (output_parse_format(invocation_value(inv, "output"), &format, e) < 0 ||
-        parse_minor(invocation_value(inv, "kube-version"), &minor, e) < 0 ||
-        input_read_resource(file, "Istio", invocation_value(inv, "namespace"), &resource, e) < 0)
-        return -1;
-    mesh_versions_for(minor, versions);
-    if (wanted_build(resource, minor, versions, &wanted, &warnings, e) < 0)
-        return err_wrap(e, "%s", file);
-    if (warnings.len)
-        fprintf(stderr, "warning: %s: %s\n", file, buf_str(&warnings));
     for (size_t i = 0; i < wanted->len; i++) {
         json_t *object;
         if (doc_parse(wanted->items[i].text, strlen(wanted->items[i].text), SIZE_MAX, &object, e) < 0)
             return -1;
         json_array_append_new(documents, object);
     }
-    output_print(documents, format);
+    return 0;
+}
+
+static int run(const struct invocation *inv, struct err *e)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_wanted_ struct wanted_set *wanted = NULL;
+    _cleanup_json_ json_t *documents = json_array();
+    _cleanup_input_ struct input in = {0};
+    int minor, code;
+
+    if (input_parse_kube_version(invocation_value(inv, "kube-version"), &minor, e) < 0 ||
+        input_read_one(invocation_value(inv, "file"), invocation_value(inv, "namespace"), &in, e) < 0)
+        return -1;
+    input_judge(&in, 0, minor, &wanted, &problems);
+    code = input_report(&in, 0, &problems, stderr);
+    if (!wanted)
+        return code;
+    if (add_objects(wanted, documents, e) < 0)
+        return -1;
+    output_print(documents, invocation_value(inv, "output"));
     return 0;
 }
 
 const struct command command_render = {
     .name = "render",
     .summary = "print every object that a resource asks for, without a cluster",
-    .text = "The objects are those that the operator would apply, in the order of rendering. They carry no mark\n"
-            "of ownership, because a file that was never in a cluster has no uid.",
+    .text = "The objects are those that the operator would apply, in the order of rendering, with the resource's\n"
+            "overlays. They carry no mark of ownership, because a file that was never in a cluster has no uid.",
     .options =
         (const struct option_row[]){
             OPTION_FILE,
-            {"output", 'o', "FORMAT", "yaml", "yaml (documents) or json (one array)"},
+            {"output", 'o', "FORMAT", "yaml", "documents or one array", CHOICES("yaml", "json")},
             {"kube-version", 0, "VERSION", "1.20", "the Kubernetes to render for"},
             OPTION_NAMESPACE("namespace of a resource that names none"),
             {NULL},

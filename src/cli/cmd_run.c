@@ -24,17 +24,15 @@ static void on_signal(evutil_socket_t signal_number, short what, void *loop)
     event_base_loopbreak(loop);
 }
 
-static int configure_log(const struct invocation *inv, struct err *e)
+static void configure_log(const struct invocation *inv)
 {
     enum log_format format;
     enum log_level level;
 
-    if (!log_parse_format(invocation_value(inv, "log-format"), &format))
-        return err_set(e, ERR_USAGE, "--log-format: allowed are text and json");
-    if (!log_parse_level(invocation_value(inv, "log-level"), &level))
-        return err_set(e, ERR_USAGE, "--log-level: allowed are debug, info, warning and error");
+    if (!log_parse_format(invocation_value(inv, "log-format"), &format) ||
+        !log_parse_level(invocation_value(inv, "log-level"), &level))
+        abort(); /* the table of options lets nothing else in */
     log_configure(level, format);
-    return 0;
 }
 
 static int run(const struct invocation *inv, struct err *e)
@@ -53,8 +51,8 @@ static int run(const struct invocation *inv, struct err *e)
     struct event *interrupt, *terminate;
     char port[16], webhook_port[16];
 
-    if (configure_log(inv, e) < 0 ||
-        kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+    configure_log(inv);
+    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
         return -1;
     forbid_core_dumps();
     signal(SIGPIPE, SIG_IGN);
@@ -89,13 +87,15 @@ const struct command command_run = {
         (const struct option_row[]){
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
-            {"namespace", 'n', "NAMESPACE", NULL, "the operator's own namespace; otherwise its Pod's or context's"},
+            {"namespace", 'n', "NAMESPACE", NULL, "the operator's own namespace; otherwise its Pod's or context's",
+             .format = &format_dns_label},
             {"metrics-addr", 0, "ADDRESS", ":8080", "HOST:PORT to serve on; port 0 takes a free one"},
-            {"webhook-addr", 0, "ADDRESS", "", "HOST:PORT for the admission webhook, with TLS; empty: none"},
+            {"webhook-addr", 0, "ADDRESS", NULL, "HOST:PORT for the admission webhook, with TLS; otherwise none"},
             {"webhook-url", 0, "URL", NULL, "https://HOST:PORT/validate for the API server to call, not the Service"},
             {"secure-metrics", 0, NULL, NULL, "serve /metrics with TLS, to those who may get it"},
-            {"log-format", 0, "FORMAT", "text", "text or json"},
-            {"log-level", 0, "LEVEL", "info", "debug, info, warning or error"},
+            {"log-format", 0, "FORMAT", "text", "how lines are written", CHOICES("text", "json")},
+            {"log-level", 0, "LEVEL", "info", "the least that is written",
+             CHOICES("debug", "info", "warning", "error")},
             {NULL},
         },
     .run = run,

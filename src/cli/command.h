@@ -6,16 +6,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "api/format.h"
+#include "base/buf.h"
 #include "base/err.h"
 
-/* An option of a command. Options are long ones: --name VALUE or --name=VALUE; `letter` adds a short form. */
+/* An option of a command. Options are long ones: --name VALUE or --name=VALUE; `letter` adds -l VALUE and -lVALUE. */
 struct option_row {
     const char *name;
     char letter;          /* 0: none */
     const char *argument; /* its name in the help; NULL: a switch */
     const char *standard; /* the value where it is not given; NULL: none */
     const char *help;
+    const char *const *choices;        /* the values that are allowed, ends with NULL; NULL: others decide */
+    const struct field_format *format; /* what the value must look like; may be NULL */
 };
 
 #define OPTIONS_MAX 16
@@ -25,30 +30,55 @@ struct invocation {
     const char *values[OPTIONS_MAX]; /* by the row's place; switches: "" where given, NULL where not */
     char *const *arguments;          /* what is no option */
     size_t argument_count;
+    bool help; /* --help was asked for; then nothing else was looked at */
 };
 
 struct command {
     const char *name;
     const char *arguments; /* "FILE..." for the help; NULL: it takes none */
     const char *summary;
-    const char *text; /* further paragraphs for --help */
+    const char *text;                 /* further paragraphs for --help */
     const struct option_row *options; /* ends with a NULL name */
     /* The exit code, or -1 with the error filled. */
     int (*run)(const struct invocation *inv, struct err *e);
 };
 
+/* All of them, in the order of the help; ends with NULL. */
+extern const struct command *const commands[];
+const struct command *command_find(const char *name);
+
+/*
+ * Reads a command line without the program's and the command's name; what is no option is moved to the front of
+ * `argv`. ERR_USAGE names the option and what is allowed.
+ */
+int invocation_parse(const struct command *command, int argc, char **argv, struct invocation *ret, struct err *e);
 /* The value of an option by its name. */
 const char *invocation_value(const struct invocation *inv, const char *name);
 bool invocation_has(const struct invocation *inv, const char *name);
 
-extern const struct command command_run, command_render, command_diff, command_manifests, command_crds,
-    command_version;
+/* For people at a terminal: all commands, and one of them. */
+void help_print_program(FILE *out);
+void help_print_command(const struct command *command);
+/* The same as a page in Markdown, with the exit codes. */
+void help_document(struct buf *out);
 
 /* Options that several commands have. */
 #define OPTION_KUBECONFIG                                                                                              \
-    {"kubeconfig", 0, "FILE", NULL, "kubeconfig to use; otherwise KUBECONFIG, the Pod's account, or ~/.kube/config"}
-#define OPTION_CONTEXT {"context", 0, "NAME", NULL, "context of the kubeconfig; otherwise its current one"}
-#define OPTION_FILE {"file", 'f', "FILE", NULL, "the Istio resource; - is standard input"}
-#define OPTION_NAMESPACE(help) {"namespace", 'n', "NAMESPACE", "istio-system", help}
+    {                                                                                                                  \
+        "kubeconfig", 0, "FILE", NULL, "kubeconfig to use; otherwise KUBECONFIG, the Pod's account, or ~/.kube/config" \
+    }
+#define OPTION_CONTEXT                                                                                                 \
+    {                                                                                                                  \
+        "context", 0, "NAME", NULL, "context of the kubeconfig; otherwise its current one"                             \
+    }
+#define OPTION_FILE                                                                                                    \
+    {                                                                                                                  \
+        "file", 'f', "FILE", NULL, "the Istio resource; - is standard input"                                           \
+    }
+#define OPTION_NAMESPACE(help)                                                                                         \
+    {                                                                                                                  \
+        "namespace", 'n', "NAMESPACE", "istio-system", help, .format = &format_dns_label                               \
+    }
+#define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 #endif

@@ -1,23 +1,52 @@
-/* Reading resources from files and printing documents, for commands. */
+/* Reading resources from files, judging them, and printing documents, for commands. */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
+#include "api/problem.h"
 #include "base/err.h"
+#include "operator/wanted.h"
 #include "json/yaml.h"
 
 #define INPUT_MAX_BYTES (4 * 1024 * 1024)
 
-/*
- * The one resource of our kind `kind` in a file; "-" is standard input. Errors name the file. Where the
- * resource has no namespace it gets `ns`. Owned by the caller.
- */
-int input_read_resource(const char *file, const char *kind, const char *ns, json_t **ret, struct err *e);
+/* The Istio resources in a file; what else is in it is left aside. */
+struct input {
+    const char *name; /* of the file, for messages; borrowed */
+    struct yaml_documents docs;
+    const struct yaml_document **resources; /* at least one */
+    size_t count;
+};
 
-enum output_format { OUTPUT_YAML, OUTPUT_JSON };
-int output_parse_format(const char *name, enum output_format *ret, struct err *e);
-/* YAML documents, or one JSON array, on standard output. */
-void output_print(const json_t *documents, enum output_format format);
+/*
+ * `file` NULL is an error that asks for one, "-" standard input. A resource without a namespace gets `ns`. A file
+ * with a single document is meant to be an Istio resource whatever it says: judging it tells what is wrong.
+ */
+int input_read(const char *file, const char *ns, struct input *ret, struct err *e);
+/* The same; more than one resource is an error. */
+int input_read_one(const char *file, const char *ns, struct input *ret, struct err *e);
+void input_release(struct input *in);
+#define _cleanup_input_ _cleanup_(input_release)
+
+/* What only a file can have wrong: a cluster lets no resource in without a name. */
+void input_check(const struct input *in, size_t i, struct problems *problems);
+/*
+ * All that is wrong with a resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its overlays
+ * are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.
+ */
+int input_judge(const struct input *in, size_t i, int minor, struct wanted_set **ret, struct problems *problems);
+
+/* The line of a field in the file, or of what is nearest to it; 0: not known. */
+int input_line(const struct input *in, size_t i, const char *path);
+/* "FILE:LINE: spec.field: what is wrong", a line each; returns the exit code for them. */
+int input_report(const struct input *in, size_t i, const struct problems *problems, FILE *out);
+
+/* "1.20" or "v1.20.2", of an option --kube-version. */
+int input_parse_kube_version(const char *text, int *ret_minor, struct err *e);
+
+/* YAML documents or, where `format` is "json", one JSON array, on standard output. */
+void output_print(const json_t *documents, const char *format);
 
 #endif

@@ -14,6 +14,9 @@ static const msec_t GATHER = 300;
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
 #define WARNING_AGAIN SECONDS(600)
 
+const struct kube_kind events_kind = {
+    .kind = "Event", .plural = "events", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true};
+
 /* Notes of one reason, waiting for the moment to be over. */
 struct gathered {
     char *reason;
@@ -62,7 +65,6 @@ static void sent(void *context, const struct kube_response *response, const stru
 
 static void send_event(struct events *events, const struct gathered *g, const char *message)
 {
-    static const struct kube_kind kind = {.kind = "Event", .plural = "events", .group = "", .namespaced = true};
     const struct subject *about = &events->subject;
     _cleanup_free_ char *short_message = str_dup_n(message, strnlen(message, TEXT_MAX_BYTES));
     _cleanup_free_ char *text = NULL;
@@ -93,7 +95,7 @@ static void send_event(struct events *events, const struct gathered *g, const ch
         MAP("source",
             S("component", FIELD_MANAGER)));
     text = doc_text(event);
-    request = kube_request_create(&kind, "v1", about->ns, text);
+    request = kube_request_create(&events_kind, "v1", about->ns, text);
     events->io->send(events->io, &request, NULL, sent, NULL);
 }
 

@@ -14,6 +14,9 @@
 
 struct events;
 
+/* Events themselves, for requests: nobody watches them. */
+extern const struct kube_kind events_kind;
+
 /* Borrows `io`. What is under way when it is freed goes its way. */
 struct events *events_new(struct kube_io *io);
 void events_free(struct events *events);

@@ -17,15 +17,16 @@ struct preview {
 
 /*
  * Connects, reads what is there (also objects that carry no mark of ours but have the names of wanted ones), and
- * plans as if `resource` were in the cluster. Runs `loop` until that is done, at most `timeout`.
+ * plans as if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`.
+ * What is wrong with the resource goes to `problems`, too, by its fields, and its warnings.
  */
 int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
-                 struct preview *ret, struct err *e);
+                 struct preview *ret, struct problems *problems, struct err *e);
 void preview_release(struct preview *p);
 
 /* The object that an action is about as it is now; owned by the caller; NULL where there is none. */
 json_t *preview_before(const struct preview *p, const struct kube_action *action);
 /* And as it would be. */
-json_t *preview_after(const struct kube_action *action);
+json_t *preview_after(const struct preview *p, const struct kube_action *action);
 
 #endif

@@ -19,7 +19,7 @@ static void the_committed_page_is_what_the_table_prints(void **state)
         _cleanup_buf_ struct buf printed = BUF_INIT;
         api_reference_markdown(*r, &printed);
         if (!str_eq(committed, buf_str(&printed)))
-            fail_msg("%s is out of date; refresh it: build/istio-operator crds --markdown > %s", path, path);
+            fail_msg("%s is out of date; refresh it: run make manifests", path);
     }
 }
 

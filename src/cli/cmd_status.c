@@ -1,0 +1,123 @@
+#include <stdio.h>
+
+#include "api/resource.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/input.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "kube/client.h"
+#include "mesh/mesh.h"
+#include "operator/events.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+#define ANSWER_MAX_BYTES ((size_t)64 << 20)
+
+static int get(struct kube_client *client, struct kube_request request, json_t **ret, struct err *e)
+{
+    _cleanup_buf_ struct buf body = BUF_INIT;
+    int status;
+
+    if (kube_client_wait(client, &request, &body, &status, e) < 0)
+        return -1;
+    return doc_parse(buf_str(&body), body.len, ANSWER_MAX_BYTES, ret, e);
+}
+
+static int get_resources(struct kube_client *client, const char *ns, json_t **ret, struct err *e)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    struct err why;
+
+    if (get(client, kube_request_list(kind, API_VERSION, ns, NULL, NULL, 0, NULL), ret, &why) == 0)
+        return 0;
+    if (why.class == ERR_NOT_FOUND)
+        return err_set(e, ERR_NOT_FOUND, "this cluster does not know the kind Istio: the operator is not installed");
+    *e = why;
+    return -1;
+}
+
+/* Rights to read Events are not worth to say nothing about the mesh: NULL where they could not be read. */
+static json_t *get_events(struct kube_client *client, const json_t *resource)
+{
+    _cleanup_free_ char *selector =
+        str_printf("involvedObject.uid=%s", str_or(doc_string(resource, "metadata", "uid"), ""));
+    _cleanup_json_ json_t *list = NULL;
+
+    if (get(client,
+            kube_request_list(&events_kind, "v1", doc_string(resource, "metadata", "namespace"), NULL, selector, 0,
+                              NULL),
+            &list, NULL) < 0)
+        return NULL;
+    return json_incref(doc_at(list, "items"));
+}
+
+static int make_reports(struct kube_client *client, const char *ns, json_t *reports, struct err *e)
+{
+    _cleanup_json_ json_t *version = NULL, *list = NULL;
+    json_t *resource;
+    size_t i;
+
+    if (get(client, kube_request_raw(KUBE_GET, "/version", NULL), &version, e) < 0 ||
+        get_resources(client, ns, &list, e) < 0)
+        return -1;
+    json_array_foreach (doc_at(list, "items"), i, resource) {
+        _cleanup_json_ json_t *events = get_events(client, resource);
+        json_array_append_new(reports, report_make(resource, events, doc_string(version, "gitVersion")));
+    }
+    if (json_array_size(reports))
+        return 0;
+    return err_set(e, ERR_NOT_FOUND, "there is no Istio resource in %s%s", ns ? "namespace " : "any namespace",
+                   str_or(ns, ""));
+}
+
+/* Whether all of them are available. */
+static bool print_reports(const json_t *reports, bool json)
+{
+    bool available = true;
+    json_t *report;
+    size_t i;
+
+    if (json)
+        output_print(reports, "json");
+    json_array_foreach (reports, i, report) {
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        available &= report_is_available(report);
+        if (json)
+            continue;
+        report_print(report, clock_now_wall(), terminal_has_color(stdout), &text);
+        printf("%s%s", i ? "\n" : "", buf_str(&text));
+    }
+    return available;
+}
+
+static int run(const struct invocation *inv, struct err *e)
+{
+    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_kube_config_ struct kube_config *config = NULL;
+    _cleanup_kube_client_ struct kube_client *client = NULL;
+    _cleanup_json_ json_t *reports = json_array();
+
+    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0 ||
+        kube_client_new(loop, config, NULL, &client, e) < 0 ||
+        make_reports(client, invocation_value(inv, "namespace"), reports, e) < 0)
+        return -1;
+    return print_reports(reports, str_eq(invocation_value(inv, "output"), "json")) ? 0 : 1;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "print how the mesh of a live cluster is",
+    .text = "Exit code 0: it is Available; 1: it is not, or not yet; 3: there is no mesh; otherwise an error.\n"
+            "NO_COLOR switches colours off. -o json prints one array with an object for each Istio resource.",
+    .options =
+        (const struct option_row[]){
+            {"namespace", 'n', "NAMESPACE", NULL, "only the resource in this namespace; otherwise in any",
+             .format = &format_dns_label},
+            {"output", 'o', "FORMAT", "text", "for people or one array for programs", CHOICES("text", "json")},
+            OPTION_KUBECONFIG,
+            OPTION_CONTEXT,
+            {NULL},
+        },
+    .run = run,
+};

@@ -1,0 +1,22 @@
+/* What `status` says about a mesh: one document for programs, and the text of it for people. Pure. */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+/*
+ * From the resource as it is in the cluster, the items of the list of its Events (NULL: they could not be read) and
+ * the version of Kubernetes. Owned by the caller.
+ */
+json_t *report_make(const json_t *resource, const json_t *events, const char *kubernetes);
+
+/* Whether the mesh is what the resource asks for, the resource as it is now. */
+bool report_is_available(const json_t *report);
+
+void report_print(const json_t *report, msec_t now, bool color, struct buf *out);
+
+#endif

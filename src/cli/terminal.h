@@ -1,0 +1,21 @@
+/* Text for a terminal: in colour where it is one, and without what could control it. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+
+enum shade { SHADE_NONE, SHADE_GOOD, SHADE_BAD, SHADE_BUSY, SHADE_PLACE, SHADE_STRONG, SHADE_FAINT };
+
+/* Whether to use colours: `out` is a terminal, TERM is not "dumb", and NO_COLOR (no-color.org) is not set. */
+bool terminal_has_color(FILE *out);
+
+/*
+ * Appends `text`, in a shade where `color`. Control characters come out as "?": what a cluster says does not steer a
+ * terminal.
+ */
+void terminal_add(struct buf *out, bool color, enum shade shade, const char *text);
+
+#endif
