@@ -34,7 +34,7 @@ static const struct class_row classes[] = {
     {504, NULL, ERR_TIMEOUT},
 };
 
-static enum err_class class_of(int status, const char *reason)
+enum err_class kube_answer_class(int status, const char *reason)
 {
     for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
         const struct class_row *row = &classes[i];
@@ -107,7 +107,7 @@ int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, 
         r->retry_after = retry_after(call, status);
     explain(call, r, status, &text);
     kube_call_name(call, name, sizeof(name));
-    return err_set(e, class_of(r->status, doc_string(status, "reason")), "%s (%s)", buf_str(&text), name);
+    return err_set(e, kube_answer_class(r->status, doc_string(status, "reason")), "%s (%s)", buf_str(&text), name);
 }
 
 static enum err_class class_of_code(CURLcode code)
