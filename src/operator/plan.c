@@ -256,6 +256,42 @@ static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, st
         injection_plan(m->in, wanted->spec.auto_injection_namespaces, plan);
 }
 
+/* Removes (in `plan`) what is named by us but not made by us: it follows from the mesh all the same. */
+static size_t plan_removal_of(const struct mesh_plan *m, const char *api_version, const char *kind_name,
+                              const char *name, struct plan *plan)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);
+    const struct kube_object *o;
+    size_t left = 0;
+
+    for (size_t i = 0; (o = kube_cache_next(m->in->observed, kind, &i));) {
+        if (name && !str_eq(o->name, name))
+            continue;
+        left++;
+        if (o->deleting || busy(m, o))
+            continue;
+        plan_add(plan, (struct kube_action){
+                           .verb = KUBE_REMOVE,
+                           .kind = kind,
+                           .version = str_dup(kube_server_version(m->in->server, kind)),
+                           .ns = str_dup(o->ns),
+                           .name = str_dup(o->name),
+                           .uid = str_dup(o->uid),
+                           .reason = str_dup("made by a part of Istio that is being removed"),
+                           .tag = PLAN_REMOVED,
+                       });
+    }
+    return left;
+}
+
+/* Galley registered it for itself. Without a Galley to ask it would refuse every change of Istio's configuration. */
+static size_t plan_galleys_webhook(struct mesh_plan *m, struct plan *plan)
+{
+    m->plan->watch |= PLAN_WATCH_VALIDATING;
+    return plan_removal_of(m, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-galley",
+                           plan);
+}
+
 static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
 {
     struct plan withheld = {0}, *writes = wanted->spec.pause ? &withheld : m->plan;
@@ -264,6 +300,8 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     struct rollouts rollouts;
 
     plan_writes(m, wanted, writes);
+    if (!wanted->spec.galley.enabled)
+        writes->drift += plan_galleys_webhook(m, writes);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
     rollouts_read(m->in, m->object->ns, wanted, &rollouts);
     if (!rollouts.all_available)
@@ -293,33 +331,6 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     plan_release(&withheld);
 }
 
-/* Removes what is named by us but not made by us: it follows from the mesh all the same. */
-static size_t plan_removal_of(struct mesh_plan *m, const char *api_version, const char *kind_name, const char *name)
-{
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);
-    const struct kube_object *o;
-    size_t left = 0;
-
-    for (size_t i = 0; (o = kube_cache_next(m->in->observed, kind, &i));) {
-        if (name && !str_eq(o->name, name))
-            continue;
-        left++;
-        if (o->deleting || busy(m, o))
-            continue;
-        plan_add(m->plan, (struct kube_action){
-                              .verb = KUBE_REMOVE,
-                              .kind = kind,
-                              .version = str_dup(kube_server_version(m->in->server, kind)),
-                              .ns = str_dup(o->ns),
-                              .name = str_dup(o->name),
-                              .uid = str_dup(o->uid),
-                              .reason = str_dup("made by Istio for the mesh that is being removed"),
-                              .tag = PLAN_REMOVED,
-                          });
-    }
-    return left;
-}
-
 static void plan_deletion(struct mesh_plan *m)
 {
     struct objects_input objects = {
@@ -331,12 +342,12 @@ static void plan_deletion(struct mesh_plan *m)
     size_t left;
 
     m->plan->watch |= needed;
-    left = plan_removal_of(m, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-galley");
+    left = plan_galleys_webhook(m, m->plan);
     left += injection_plan(m->in, NULL, m->plan);
     left += objects_plan(&objects, m->plan);
     /* Citadel makes these Secrets anew for as long as it runs: they go when its Deployment is gone. */
     if (left == 0)
-        left += plan_removal_of(m, "v1", "Secret", NULL);
+        left += plan_removal_of(m, "v1", "Secret", NULL, m->plan);
 
     m->facts.deleting = true;
     m->facts.leftovers = left;

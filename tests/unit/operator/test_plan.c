@@ -185,6 +185,27 @@ static void disabled_component_goes_in_order(void **state)
     assert_int_equal(world_count(w, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 50);
 }
 
+/* Galley registered it for itself; nobody would answer it. */
+static void without_galley_its_webhook_goes(void **state)
+{
+    struct world *w = *state;
+
+    world_put(w, OBJECT(
+        S("apiVersion", "admissionregistration.k8s.io/v1"),
+        S("kind", "ValidatingWebhookConfiguration"),
+        MAP("metadata", S("name", "istio-galley"))));
+    world_put(w, OBJECT(
+        S("apiVersion", "admissionregistration.k8s.io/v1"),
+        S("kind", "ValidatingWebhookConfiguration"),
+        MAP("metadata", S("name", "theirs"))));
+    expect_plan(w, "");
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"galley\": {\"enabled\": false}}");
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
+    assert_true(world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "theirs"));
+    expect_status(w, "Status", "Available");
+}
+
 static void foreign_objects_are_never_pruned(void **state)
 {
     struct world *w = *state;
@@ -386,6 +407,7 @@ int main(void)
         INSTALLED(ignored_object_is_left_alone),
         INSTALLED(replicas_under_an_autoscaler_are_its_own),
         INSTALLED(disabled_component_goes_in_order),
+        INSTALLED(without_galley_its_webhook_goes),
         INSTALLED(foreign_objects_are_never_pruned),
         INSTALLED(mutual_tls_tells_clients_first_and_servers_last),
         INSTALLED(paused_mesh_is_only_looked_at),
