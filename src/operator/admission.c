@@ -97,13 +97,31 @@ static void add_warnings(struct decision *d, const struct problems *problems)
     }
 }
 
-static void judge_spec(struct decision *d, const json_t *object, const char *ns, int minor)
+/* All the objects are made where that is possible: overlays have to fit on them. */
+static int check_spec(const json_t *object, const char *ns, const struct admission_context *context,
+                      struct problems *problems)
 {
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct wanted_set *wanted;
     struct istio_spec spec;
 
-    if (wanted_check(object, minor, ns, &spec, &problems) == 0) {
-        istio_spec_release(&spec);
+    if (context->versions && doc_string(object, "metadata", "namespace")) {
+        if (wanted_build(object, context->kubernetes_minor, context->versions, &wanted, problems) < 0)
+            return -1;
+        wanted_free(wanted);
+        return 0;
+    }
+    if (wanted_check(object, context->kubernetes_minor, ns, &spec, problems) < 0)
+        return -1;
+    istio_spec_release(&spec);
+    return 0;
+}
+
+static void judge_spec(struct decision *d, const json_t *object, const char *ns,
+                       const struct admission_context *context)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+
+    if (check_spec(object, ns, context, &problems) == 0) {
         add_warnings(d, &problems);
         return;
     }
@@ -121,7 +139,7 @@ static void judge_creation(struct decision *d, const json_t *request, const stru
     other = find_other(context->observed, str_or(ns, doc_string(object, "metadata", "namespace")),
                        name && *name ? name : doc_string(object, "metadata", "name"));
     if (!other) {
-        judge_spec(d, object, ns, context->kubernetes_minor);
+        judge_spec(d, object, ns, context);
         return;
     }
     buf_printf(&d->message,
@@ -146,7 +164,7 @@ static void judge(struct decision *d, const json_t *request, const struct admiss
         judge_creation(d, request, context);
     else if (str_eq(operation, "UPDATE") && !doc_string(object, "metadata", "deletionTimestamp") &&
              !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")))
-        judge_spec(d, object, doc_string(request, "namespace"), context->kubernetes_minor);
+        judge_spec(d, object, doc_string(request, "namespace"), context);
 }
 
 /* Warnings are of v1 alone: whoever asks in v1beta1 may refuse a field that it does not know. */

@@ -3,10 +3,11 @@
 #include "api/crd.h"
 #include "json/build.h"
 #include "operator/rights.h"
+#include "operator/webhook.h"
 
-#define NAME "istio-operator-controller-manager"
 #define ROLE "istio-operator-manager"
-#define PORT 8080
+#define HEALTH_PORT 8080
+#define TLS_PORT 9443
 #define NOBODY 65534
 
 static json_t *labels(void)
@@ -31,7 +32,7 @@ static json_t *service_account(const struct manifest_options *o)
         S("apiVersion", "v1"),
         S("kind", "ServiceAccount"),
         MAP("metadata",
-            S("name", NAME),
+            S("name", OPERATOR_NAME),
             S("namespace", o->ns),
             V("labels", labels())));
 }
@@ -62,7 +63,7 @@ static json_t *cluster_role_binding(const struct manifest_options *o)
         SEQ("subjects",
             ITEM(
                 S("kind", "ServiceAccount"),
-                S("name", NAME),
+                S("name", OPERATOR_NAME),
                 S("namespace", o->ns))));
 }
 
@@ -72,16 +73,20 @@ static json_t *service(const struct manifest_options *o)
         S("apiVersion", "v1"),
         S("kind", "Service"),
         MAP("metadata",
-            S("name", NAME),
+            S("name", OPERATOR_NAME),
             S("namespace", o->ns),
             V("labels", labels())),
         MAP("spec",
             V("selector", labels()),
             SEQ("ports",
                 ITEM(
-                    S("name", "http-metrics"),
-                    N("port", PORT),
-                    S("targetPort", "metrics")))));
+                    S("name", "https-webhook"),
+                    N("port", 443),
+                    S("targetPort", "https")),
+                ITEM(
+                    S("name", "https-metrics"),
+                    N("port", 8443),
+                    S("targetPort", "https")))));
 }
 
 static json_t *probe(const char *path)
@@ -89,7 +94,7 @@ static json_t *probe(const char *path)
     return OBJECT(
         MAP("httpGet",
             S("path", path),
-            S("port", "metrics")),
+            S("port", "health")),
         N("periodSeconds", 5));
 }
 
@@ -98,11 +103,14 @@ static json_t *manager(const struct manifest_options *o)
     return OBJECT(
         S("name", "manager"),
         S("image", o->image),
-        STRINGS("args", "run", "--metrics-addr", ":8080"),
+        STRINGS("args", "run", "--metrics-addr", ":8080", "--webhook-addr", ":9443", "--secure-metrics"),
         SEQ("ports",
             ITEM(
-                S("name", "metrics"),
-                N("containerPort", PORT))),
+                S("name", "health"),
+                N("containerPort", HEALTH_PORT)),
+            ITEM(
+                S("name", "https"),
+                N("containerPort", TLS_PORT))),
         V("livenessProbe", probe("/healthz")),
         V("readinessProbe", probe("/readyz")),
         MAP("resources",
@@ -124,12 +132,12 @@ static json_t *stateful_set(const struct manifest_options *o)
         S("apiVersion", "apps/v1"),
         S("kind", "StatefulSet"),
         MAP("metadata",
-            S("name", NAME),
+            S("name", OPERATOR_NAME),
             S("namespace", o->ns),
             V("labels", labels())),
         MAP("spec",
             N("replicas", 1),
-            S("serviceName", NAME),
+            S("serviceName", OPERATOR_NAME),
             MAP("selector",
                 V("matchLabels", labels())),
             MAP("template",
@@ -138,7 +146,7 @@ static json_t *stateful_set(const struct manifest_options *o)
                     MAP("annotations",
                         S("sidecar.istio.io/inject", "false"))),
                 MAP("spec",
-                    S("serviceAccountName", NAME),
+                    S("serviceAccountName", OPERATOR_NAME),
                     N("terminationGracePeriodSeconds", 10),
                     MAP("securityContext",
                         B("runAsNonRoot", true),
@@ -168,5 +176,6 @@ json_t *manifests_all(const struct manifest_options *o)
         ITEM_V(cluster_role()),
         ITEM_V(cluster_role_binding(o)),
         ITEM_V(service(o)),
+        ITEM_V(webhook_configuration("v1", o->ns, NULL, NULL)),
         ITEM_V(stateful_set(o)));
 }

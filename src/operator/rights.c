@@ -123,14 +123,51 @@ static json_t *make_rules(const struct gathered *g)
     return rules;
 }
 
+/*
+ * What the operator does itself: with each kind, and for its Events, its webhook's certificate and those who read its
+ * metrics. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and Galley's rights
+ * have it, and without it the watch would bring the same a moment later.
+ */
+static void add_own(struct gathered *g)
+{
+    static const struct {
+        const char *group, *resource, *verbs[5];
+    } own[] = {
+        {"", "events", {"create"}},
+        {"", "secrets", {"list", "watch", "create", "update"}},
+        {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
+        {"authentication.k8s.io", "tokenreviews", {"create"}},
+        {"authorization.k8s.io", "subjectaccessreviews", {"create"}},
+    };
+
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        add_kind(g, &mesh_kinds.rows[i]);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        for (const char *const *verb = own[i].verbs; *verb; verb++)
+            add_verb(g, own[i].group, own[i].resource, *verb);
+}
+
+json_t *rights_own(void)
+{
+    struct gathered g = {.rules = map_new(release_verbs)};
+    json_t *rights = json_array(), *yes;
+    const char *resource, *verb;
+    void *verbs;
+
+    add_own(&g);
+    for (size_t i = 0; map_next(g.rules, &i, &resource, &verbs);)
+        json_object_foreach (verbs, verb, yes)
+            json_array_append_new(rights, json_sprintf("%s %s", resource, verb));
+    map_free(g.rules);
+    return rights;
+}
+
 json_t *rights_rules(void)
 {
     struct gathered g = {.rules = map_new(release_verbs)};
     json_t *rules;
 
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        add_kind(&g, &mesh_kinds.rows[i]);
-    add_verb(&g, "", "events", "create");
+    add_own(&g);
     add_granted(&g);
     rules = make_rules(&g);
     map_free(g.rules);

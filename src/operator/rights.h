@@ -11,4 +11,7 @@
 /* Rules of a ClusterRole, in a stable order; owned by the caller. */
 json_t *rights_rules(void);
 
+/* Of them, what the operator itself makes use of: "group/resource verb" each; owned by the caller. */
+json_t *rights_own(void);
+
 #endif

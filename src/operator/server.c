@@ -98,13 +98,17 @@ static void on_validate(struct server *s, struct http_exchange *exchange, const 
 {
     struct kube_cluster *cluster = controller_cluster(s->controller);
     const struct kube_server *server = kube_cluster_server(cluster);
+    const char *versions[MESH_KINDS_MAX];
     const struct admission_context context = {
+        .versions = server ? versions : NULL,
         .kubernetes_minor = server ? server->minor : 0,
         .observed = controller_is_ready(s->controller) ? kube_cluster_cache(cluster) : NULL,
     };
     struct admission_verdict verdict;
     struct err e;
 
+    if (server)
+        wanted_versions(server, versions);
     if (admission_review(request->body, request->body_len, &context, &verdict, &e) < 0) {
         http_answer_text(exchange, e.class == ERR_LIMIT ? 413 : 400, e.text);
         return;

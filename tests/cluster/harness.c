@@ -384,6 +384,9 @@ bool server_answers(void *context)
 
 void operator_start_without_waiting(void)
 {
+    const char *arguments[17] = {env("TEST_OPERATOR"), "run", "--kubeconfig", h.operator_kubeconfig,
+                                 "--namespace", NS, "--metrics-addr", "127.0.0.1:0"};
+    size_t given = 8;
     static int count;
     int log_fd;
 
@@ -392,9 +395,9 @@ void operator_start_without_waiting(void)
     log_fd = open(h.log_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
     assert_true(log_fd >= 0);
     h.operator_port = 0;
-    h.operator_pid = spawn((const char *[]){env("TEST_OPERATOR"), "run", "--kubeconfig", h.operator_kubeconfig,
-                                            "--namespace", NS, "--metrics-addr", "127.0.0.1:0", NULL},
-                           log_fd);
+    for (const char *const *more = h.operator_arguments; more && *more; more++)
+        arguments[given++] = *more;
+    h.operator_pid = spawn(arguments, log_fd);
     close(log_fd);
 }
 
