@@ -24,19 +24,26 @@ static const struct {
     [KUBE_REMOVE] = {"remove", SHADE_BAD},
 };
 
+static void drop_fields(json_t *map, const char *const *keys)
+{
+    for (; *keys; keys++)
+        json_object_del(map, *keys);
+}
+
 /* What the server keeps for itself, and notes of those who apply, say nothing about a change. */
 static void drop_noise(json_t *object)
 {
-    static const char *const of_server[] = {"resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"};
-    static const char *const notes[] = {MARK_APPLIED, "kubectl.kubernetes.io/last-applied-configuration"};
-    json_t *metadata = doc_at(object, "metadata"), *annotations = doc_at(metadata, "annotations");
+    static const char *const of_server[] = {"resourceVersion", "uid",      "creationTimestamp",
+                                            "generation",      "selfLink", NULL};
+    static const char *const notes[] = {MARK_APPLIED, "kubectl.kubernetes.io/last-applied-configuration", NULL};
+    static const char *const maps[] = {"annotations", "labels"};
+    json_t *metadata = doc_at(object, "metadata");
 
-    for (size_t i = 0; i < ARRAY_LEN(of_server); i++)
-        json_object_del(metadata, of_server[i]);
-    for (size_t i = 0; i < ARRAY_LEN(notes); i++)
-        json_object_del(annotations, notes[i]);
-    if (annotations && json_object_size(annotations) == 0)
-        json_object_del(metadata, "annotations");
+    drop_fields(metadata, of_server);
+    drop_fields(doc_at(metadata, "annotations"), notes);
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+        if (json_object_size(doc_at(metadata, maps[i])) == 0)
+            json_object_del(metadata, maps[i]);
     json_object_del(object, "status");
 }
 
@@ -118,17 +125,18 @@ static size_t print_plan(const struct preview *p, bool whole)
 static int make_preview(struct event_base *loop, const struct invocation *inv, const struct input *in,
                         struct preview *ret, int *ret_code, struct err *e)
 {
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_problems_ struct problems before = PROBLEMS_INIT, problems = PROBLEMS_INIT;
     _cleanup_kube_config_ struct kube_config *config = NULL;
-    int r = 0;
+    int r;
 
+    /* What is wrong whatever the cluster says is told without one. */
+    if (input_judge(in, 0, 0, NULL, &before) < 0) {
+        *ret_code = input_report(in, 0, &before, stderr);
+        return 0;
+    }
     if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
         return -1;
-    input_check(in, 0, &problems);
-    if (problems.errors)
-        input_judge(in, 0, 0, NULL, &problems);
-    else
-        r = preview_make(loop, config, in->resources[0]->value, TIMEOUT, ret, &problems, e);
+    r = preview_make(loop, config, in->resources[0]->value, TIMEOUT, ret, &problems, e);
     *ret_code = input_report(in, 0, &problems, stderr);
     if (problems.errors || r == 0)
         return 0;

@@ -107,10 +107,9 @@ static void check_name(const json_t *metadata, const char *key, const struct fie
     problems_add(problems, PROBLEM_ERROR, path, "must be %s, but %s", format->words, buf_str(&found));
 }
 
-void input_check(const struct input *in, size_t i, struct problems *problems)
+/* What only a file can have wrong: a cluster lets no resource in without a name. */
+static void check_metadata(const json_t *metadata, struct problems *problems)
 {
-    const json_t *metadata = doc_at(in->resources[i]->value, "metadata");
-
     if (!json_is_object(metadata)) /* is told with the other fields */
         return;
     check_name(metadata, "name", &format_dns_subdomain, problems);
@@ -123,7 +122,7 @@ int input_judge(const struct input *in, size_t i, int minor, struct wanted_set *
     const json_t *resource = in->resources[i]->value;
     struct istio_spec spec;
 
-    input_check(in, i, problems);
+    check_metadata(doc_at(resource, "metadata"), problems);
     if (ret && !problems->errors) {
         mesh_versions_for(minor, versions);
         return wanted_build(resource, minor, versions, ret, problems);

@@ -30,8 +30,6 @@ int input_read_one(const char *file, const char *ns, struct input *ret, struct e
 void input_release(struct input *in);
 #define _cleanup_input_ _cleanup_(input_release)
 
-/* What only a file can have wrong: a cluster lets no resource in without a name. */
-void input_check(const struct input *in, size_t i, struct problems *problems);
 /*
  * All that is wrong with a resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its overlays
  * are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.

@@ -1,4 +1,6 @@
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "cli/command.h"
@@ -70,11 +72,19 @@ static int dispatch(int argc, char **argv)
     return command ? run(command, argc - 2, argv + 2) : unknown_command(argv[1]);
 }
 
+/* One that has seen enough (head) is no failure. */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 int main(int argc, char **argv)
 {
     int r = dispatch(argc, argv);
 
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
         return r;
     perror("istio-operator: standard output");
     return err_class_exit_code(ERR_IO);

@@ -36,7 +36,7 @@ static bool is_choice(const struct option_row *o, const char *value)
     return false;
 }
 
-static int check_choice(const struct command *command, const struct option_row *o, const char *value, struct err *e)
+static int check_choice(const struct option_row *o, const char *value, struct err *e)
 {
     _cleanup_buf_ struct buf allowed = BUF_INIT;
 
@@ -44,20 +44,19 @@ static int check_choice(const struct command *command, const struct option_row *
         return 0;
     for (const char *const *choice = o->choices; *choice; choice++)
         buf_printf(&allowed, "%s%s", choice == o->choices ? "" : choice[1] ? ", " : " and ", *choice);
-    return err_set(e, ERR_USAGE, "%s: --%s \"%s\": allowed are %s", command->name, o->name, value, buf_str(&allowed));
+    return err_set(e, ERR_USAGE, "--%s \"%s\": allowed are %s", o->name, value, buf_str(&allowed));
 }
 
-static int check_value(const struct command *command, const struct option_row *o, const char *value, struct err *e)
+static int check_value(const struct option_row *o, const char *value, struct err *e)
 {
     _cleanup_buf_ struct buf why = BUF_INIT;
 
     if (!value || !*value)
-        return err_set(e, ERR_USAGE, "%s: --%s needs a value: %s", command->name, o->name, o->help);
+        return err_set(e, ERR_USAGE, "--%s needs a value: %s", o->name, o->help);
     if (o->choices)
-        return check_choice(command, o, value, e);
+        return check_choice(o, value, e);
     if (o->format && !format_matches(o->format, value, &why))
-        return err_set(e, ERR_USAGE, "%s: --%s must be %s, but is \"%s\"", command->name, o->name, o->format->words,
-                       value);
+        return err_set(e, ERR_USAGE, "--%s must be %s, but is \"%s\"", o->name, o->format->words, value);
     return 0;
 }
 
@@ -69,13 +68,12 @@ static int parse_option(struct invocation *inv, int argc, char **argv, int *i, s
     const struct option_row *o = find_option(command, argv[*i], &value);
 
     if (!o)
-        return err_set(e, ERR_USAGE, "%s: no option %s; see istio-operator %s --help", command->name, argv[*i],
-                       command->name);
+        return err_set(e, ERR_USAGE, "no option %s; see istio-operator %s --help", argv[*i], command->name);
     if (!o->argument && value)
-        return err_set(e, ERR_USAGE, "%s: --%s takes no value", command->name, o->name);
+        return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
     if (o->argument && !value)
         value = ++*i < argc ? argv[*i] : NULL;
-    if (o->argument && check_value(command, o, value, e) < 0)
+    if (o->argument && check_value(o, value, e) < 0)
         return -1;
     inv->values[o - command->options] = o->argument ? value : "";
     return 0;
@@ -103,8 +101,8 @@ int invocation_parse(const struct command *command, int argc, char **argv, struc
     }
     ret->argument_count = kept;
     if (kept && !command->arguments)
-        return err_set(e, ERR_USAGE, "%s takes no argument such as \"%s\"; see istio-operator %s --help", command->name,
-                       argv[0], command->name);
+        return err_set(e, ERR_USAGE, "takes no argument such as \"%s\"; see istio-operator %s --help", argv[0],
+                       command->name);
     return 0;
 }
 

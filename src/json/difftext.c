@@ -121,7 +121,9 @@ static void print_hunk(const struct edits *e, size_t from, size_t to, struct buf
         before += e->items[i].sign != '+';
         after += e->items[i].sign != '-';
     }
-    buf_printf(out, "@@ -%zu,%zu +%zu,%zu @@\n", e->items[from].before, before, e->items[from].after, after);
+    /* Of no lines at all, the number is that of the line before. */
+    buf_printf(out, "@@ -%zu,%zu +%zu,%zu @@\n", e->items[from].before - !before, before, e->items[from].after - !after,
+               after);
     for (size_t i = from; i < to; i++) {
         buf_add_char(out, e->items[i].sign);
         buf_add(out, e->items[i].text, e->items[i].len);

@@ -162,6 +162,27 @@ static void depth_is_bounded(void **state)
     assert_non_null(strstr(e.text, "path: the document would be nested deeper than 128"));
 }
 
+/* RFC 7386 */
+static void merge_patches_change_field_by_field(void **state)
+{
+    static const struct {
+        const char *target, *patch, *result;
+    } merges[] = {
+        {"{'a': 1}", "{}", "{'a': 1}"},
+        {"{'a': 1, 'b': {'c': 2, 'd': 3}}", "{'b': {'c': null, 'e': 4}}", "{'a': 1, 'b': {'d': 3, 'e': 4}}"},
+        {"{'a': [1, 2]}", "{'a': [null]}", "{'a': [null]}"},
+        {"{'a': 'x'}", "{'a': {'b': null, 'c': 1}}", "{'a': {'c': 1}}"},
+        {"{}", "{'a': {'b': {'c': null}}, 'd': null}", "{'a': {'b': {}}}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(merges); i++) {
+        _cleanup_json_ json_t *target = doc(merges[i].target), *patch = doc(merges[i].patch);
+        patch_merge(target, patch);
+        assert_doc(target, merges[i].result);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -169,6 +190,7 @@ int main(void)
         cmocka_unit_test(nothing_is_shared),
         cmocka_unit_test(copies_are_bounded),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(merge_patches_change_field_by_field),
     };
 
     return cmocka_run_group_tests_name("json patch", tests, NULL, NULL);

@@ -1,0 +1,169 @@
+/* What `status` prints, from resources as a cluster has them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "cli/report.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+#define NOW "2018-12-17T12:00:00Z"
+
+#define RESOURCE(generation, spec, status)                                                                             \
+    "metadata: {name: istio, namespace: istio-system, uid: u, generation: " #generation "}\n" spec "status:\n" status
+#define AVAILABLE "  Status: Available\n  ErrorMessage: ''\n  observedGeneration: 2\n  version: 1.0.5\n"
+
+static json_t *from_yaml(const char *text)
+{
+    struct yaml_documents docs = {0};
+    json_t *value;
+    struct err e;
+
+    if (yaml_parse("test", text, strlen(text), SIZE_MAX, &docs, &e) < 0)
+        fail_msg("%s", e.text);
+    value = json_incref(docs.items[0].value);
+    yaml_documents_release(&docs);
+    return value;
+}
+
+static json_t *make(const char *resource, const char *events)
+{
+    _cleanup_json_ json_t *r = from_yaml(resource), *e = events ? from_yaml(events) : NULL;
+
+    return report_make(r, e, "v1.20.2");
+}
+
+static void expect(const char *resource, const char *events, bool color, const char *text)
+{
+    _cleanup_json_ json_t *report = make(resource, events);
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    msec_t now;
+
+    assert_true(clock_parse_rfc3339(NOW, &now));
+    report_print(report, now, color, &out);
+    assert_string_equal(buf_str(&out), text);
+}
+
+static void everything_is_told_in_columns(void **state)
+{
+    (void)state;
+    expect(
+        RESOURCE(2, "",
+                 AVAILABLE
+                 "  sidecars: {current: 12, outdated: 3}\n"
+                 "  ignored: 1\n"
+                 "  components:\n"
+                 "  - {name: pilot, status: Available, ready: 1/1}\n"
+                 "  - {name: galley, status: Reconciling, ready: 0/1, message: not there yet}\n"
+                 "  - {name: citadel, status: Disabled}\n"
+                 "  conditions:\n"
+                 "  - {type: Ready, status: 'True', reason: Available, lastTransitionTime: '2018-12-17T11:30:00Z'}\n"),
+        "- {lastTimestamp: '2018-12-17T11:59:55Z', type: Normal, reason: Healed, message: 'Service x: again'}\n"
+        "- {lastTimestamp: '2018-12-13T12:00:00Z', type: Warning, reason: ReconcileFailed, message: refused}\n",
+        false,
+        "Istio istio-system/istio: Available\n"
+        "  Version     1.0.5\n"
+        "  Kubernetes  v1.20.2\n"
+        "  Sidecars    12 current, 3 outdated\n"
+        "  Ignored     1 left alone by annotation\n"
+        "\n"
+        "Components\n"
+        "  pilot    Available    1/1\n"
+        "  galley   Reconciling  0/1  not there yet\n"
+        "  citadel  Disabled\n"
+        "\n"
+        "Conditions\n"
+        "  Ready  True  30m  Available\n"
+        "\n"
+        "Events\n"
+        "  4d  Warning  ReconcileFailed  refused\n"
+        "  5s  Normal   Healed           Service x: again\n");
+}
+
+static void a_paused_mesh_shows_what_differs(void **state)
+{
+    (void)state;
+    expect(RESOURCE(2, "spec: {pause: true}\n",
+                    "  Status: Reconciling\n  observedGeneration: 2\n  ErrorMessage: 1 objects differ\n"
+                    "  drift: [{object: Service/istio-system/istio-pilot, action: create, reason: not there yet}]\n"),
+           NULL, false,
+           "Istio istio-system/istio: Reconciling\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Message     1 objects differ\n"
+           "  Note        the resource is paused: the operator writes nothing\n"
+           "\n"
+           "Would be changed, but the resource is paused\n"
+           "  create  Service/istio-system/istio-pilot  not there yet\n");
+}
+
+static void colors_follow_the_status_and_control_characters_do_not_pass(void **state)
+{
+    (void)state;
+    expect(RESOURCE(2, "", "  Status: ReconcileFailed\n  observedGeneration: 2\n  ErrorMessage: \"a\\eb\\nc\"\n"), NULL,
+           true,
+           "\033[1mIstio istio-system/istio: \033[0m\033[31mReconcileFailed\033[0m\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Message     a?b?c\n");
+}
+
+static void available_means_the_resource_as_it_is_now(void **state)
+{
+    static const struct {
+        const char *resource;
+        bool available;
+        const char *note;
+    } cases[] = {
+        {RESOURCE(2, "", AVAILABLE), true, NULL},
+        {RESOURCE(3, "", AVAILABLE), false, "the operator has not seen the last change of the resource yet"},
+        {"metadata: {name: istio, namespace: istio-system, generation: 1}\n", false,
+         "the operator has not seen the resource yet"},
+        {"metadata: {name: istio, namespace: n, generation: 2, deletionTimestamp: '2018-12-17T11:30:00Z'}\n"
+         "status:\n" AVAILABLE,
+         false, "the resource is being deleted"},
+        {RESOURCE(2, "", "  Status: Reconciling\n  observedGeneration: 2\n"), false, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *report = make(cases[i].resource, NULL);
+        _cleanup_buf_ struct buf out = BUF_INIT;
+        report_print(report, 0, false, &out);
+        assert_int_equal(report_is_available(report), cases[i].available);
+        assert_int_equal(strstr(buf_str(&out), "Note") != NULL, cases[i].note != NULL);
+        if (cases[i].note)
+            assert_non_null(strstr(buf_str(&out), cases[i].note));
+    }
+}
+
+static void the_last_events_are_told(void **state)
+{
+    _cleanup_buf_ struct buf events = BUF_INIT;
+    _cleanup_json_ json_t *report = NULL, *unreadable = make(RESOURCE(2, "", AVAILABLE), NULL);
+
+    (void)state;
+    for (int i = 30; i-- > 10;) /* not in the order of time */
+        buf_printf(&events, "- {lastTimestamp: '2018-12-17T11:59:%dZ', reason: R%d}\n", i, i);
+    report = make(RESOURCE(2, "", AVAILABLE), buf_str(&events));
+    assert_int_equal(json_array_size(doc_at(report, "events")), 10);
+    assert_string_equal(doc_string(json_array_get(doc_at(report, "events"), 0), "reason"), "R20");
+    assert_string_equal(doc_string(json_array_get(doc_at(report, "events"), 9), "reason"), "R29");
+    assert_null(doc_at(unreadable, "events"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_is_told_in_columns),
+        cmocka_unit_test(a_paused_mesh_shows_what_differs),
+        cmocka_unit_test(colors_follow_the_status_and_control_characters_do_not_pass),
+        cmocka_unit_test(available_means_the_resource_as_it_is_now),
+        cmocka_unit_test(the_last_events_are_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
