@@ -7,6 +7,7 @@
 #include "operator/marks.h"
 
 #define ENABLED "enabled"
+#define LEFT_ALONE "left alone, for somebody labelled them istio-injection=disabled: "
 
 static const struct kube_kind *namespaces(void)
 {
@@ -102,14 +103,13 @@ size_t injection_plan(const struct plan_input *in, const json_t *names, struct p
 
 void injection_notice(const struct plan_input *in, const json_t *names, struct buf *out)
 {
+    size_t i, count = 0;
     json_t *item;
-    size_t i;
 
     json_array_foreach(names, i, item) {
         const struct kube_object *o = kube_cache_get(in->observed, namespaces(), NULL, json_string_value(item));
         _cleanup_json_ json_t *ns = o ? kube_object_parse(o) : NULL;
         if (ns && labels_of(ns) == DISABLED)
-            buf_printf(out, "%s%s", out->len ? ", " : "left alone, for somebody labelled them istio-injection=disabled: ",
-                       o->name);
+            buf_printf(out, "%s%s", count++ ? ", " : out->len ? "; " LEFT_ALONE : LEFT_ALONE, o->name);
     }
 }

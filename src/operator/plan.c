@@ -302,6 +302,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     plan_writes(m, wanted, writes);
     if (!wanted->spec.galley.enabled)
         writes->drift += plan_galleys_webhook(m, writes);
+    buf_add_str(&notice, m->memo->warnings);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
     rollouts_read(m->in, m->object->ns, wanted, &rollouts);
     if (!rollouts.all_available)
