@@ -21,6 +21,9 @@
 #define DRAIN SECONDS(1)
 #define ACCEPT_AGAIN SECONDS(1)
 #define BACKLOG 128
+/* So many connections at once, or so large a body, leave a heap behind that is worth giving back. */
+#define BURST_CONNECTIONS 32
+#define BURST_BODY (256 * 1024)
 /* Deferred: nothing of ours runs from inside a call into libevent, so no connection goes while somebody holds it. */
 #define IO_OPTIONS (BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
 
@@ -58,6 +61,7 @@ struct http_server {
     SSL_CTX *tls; /* NULL: no certificate yet */
     TAILQ_HEAD(, connection) connections;
     size_t connection_count, bodies;
+    bool burst; /* since the last connection went */
 };
 
 static void release_body(struct connection *c)
@@ -81,6 +85,10 @@ static void connection_free(struct connection *c)
     /* libcurl uses the same thread's queue of errors. */
     if (s->options.tls)
         ERR_clear_error();
+    if (s->connection_count == 0 && s->burst) {
+        s->burst = false;
+        mem_give_back();
+    }
 }
 
 static void enter(struct connection *c, enum state state)
@@ -171,6 +179,7 @@ static bool admit_body(struct connection *c)
     }
     c->reserved = c->head.body_len;
     s->bodies += c->reserved;
+    s->burst = s->burst || c->reserved >= BURST_BODY;
     bufferevent_setwatermark(c->io, EV_READ, 0, c->head.len + c->head.body_len);
     if (c->head.expects_continue)
         evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -292,6 +301,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     c->deadline = evtimer_new(s->loop, on_deadline, c);
     TAILQ_INSERT_TAIL(&s->connections, c, link);
     s->connection_count++;
+    s->burst = s->burst || s->connection_count >= BURST_CONNECTIONS;
     bufferevent_setcb(io, on_read, on_written, on_event, c);
     bufferevent_setwatermark(io, EV_READ, 0, HTTP_HEAD_MAX_BYTES);
     bufferevent_enable(io, EV_READ | EV_WRITE);

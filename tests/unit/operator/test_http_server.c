@@ -48,7 +48,7 @@ static void handle(void *context, struct http_exchange *exchange, const struct h
     http_answer(exchange, 200, "text/plain", buf_str(&text), text.len);
 }
 
-static void start(struct fixture *f, bool tls, size_t connections_max)
+static void start_with(struct fixture *f, bool tls, size_t connections_max, msec_t patience)
 {
     const struct http_server_options options = {
         .address = "127.0.0.1:0",
@@ -56,8 +56,8 @@ static void start(struct fixture *f, bool tls, size_t connections_max)
         .connections_max = connections_max,
         .body_max = 1000,
         .bodies_max = 1500,
-        .patience = PATIENCE_MS,
-        .idle = PATIENCE_MS,
+        .patience = patience,
+        .idle = patience,
         .handle = handle,
         .context = f,
     };
@@ -66,6 +66,17 @@ static void start(struct fixture *f, bool tls, size_t connections_max)
     *f = (struct fixture){.loop = event_base_new()};
     if (http_server_new(f->loop, &options, &f->server, &e) < 0)
         fail_msg("%s", e.text);
+}
+
+static void start(struct fixture *f, size_t connections_max)
+{
+    start_with(f, false, connections_max, PATIENCE_MS);
+}
+
+/* Handshakes may take their time, under valgrind say. */
+static void start_tls(struct fixture *f)
+{
+    start_with(f, true, 0, LONG_MS);
 }
 
 static void stop(struct fixture *f)
@@ -140,7 +151,7 @@ static void test_requests_of_a_connection_are_answered_in_turn(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, "GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"
             "HEAD /c HTTP/1.1\r\n" HOST "\r\nGET /d HTTP/1.1\r\n" HOST "\r\n");
@@ -161,7 +172,7 @@ static void test_a_body_may_come_in_pieces(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, "POST /b HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n");
     assert_true(take(&f, fd, "HTTP/1.1 100 Continue\r\n\r\n", &answer));
@@ -194,7 +205,7 @@ static void test_what_is_refused_is_told_and_closed(void **state)
     buf_add_str(&head, "GET / HTTP/1.1\r\n" HOST);
     while (head.len < 2 * HTTP_HEAD_MAX_BYTES)
         buf_add_str(&head, "X-Filler: 0123456789\r\n");
-    start(&f, false, 0);
+    start(&f, 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *answer = converse(&f, cases[i].request ? cases[i].request : buf_str(&head));
         if (!strstr(answer, cases[i].status))
@@ -213,7 +224,7 @@ static void test_all_bodies_together_have_a_limit(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, request);
     turn(&f);
@@ -253,7 +264,7 @@ static void test_dripping_bytes_win_no_time(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     assert_in_range(drip(&f, "GET / HTTP/1.1\r\nX-Slow: "), PATIENCE_MS / 2, 5 * PATIENCE_MS);
     assert_in_range(drip(&f, "POST / HTTP/1.1\r\n" HOST "Content-Length: 999\r\n\r\n"), PATIENCE_MS / 2,
                     5 * PATIENCE_MS);
@@ -267,7 +278,7 @@ static void test_a_client_that_does_not_read_is_dropped(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, "GET /large HTTP/1.1\r\n" HOST "\r\n");
     while ((f.handled == 0 || http_server_connections(f.server)) && clock_now_monotonic() < until)
@@ -285,7 +296,7 @@ static void test_silence_is_closed(void **state)
     int fd, kept;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     kept = dial(&f);
     put(kept, "GET / HTTP/1.1\r\n" HOST "\r\n");
@@ -308,7 +319,7 @@ static void test_idle_connections_keep_nobody_out(void **state)
     int fds[MANY];
 
     (void)state;
-    start(&f, false, MOST);
+    start(&f, MOST);
     for (size_t i = 0; i < MANY; i++) {
         fds[i] = dial(&f);
         assert_in_range(http_server_connections(f.server), 0, MOST);
@@ -328,7 +339,7 @@ static void test_a_full_server_closes_newcomers(void **state)
     int fd, newcomer;
 
     (void)state;
-    start(&f, false, 1);
+    start(&f, 1);
     fd = dial(&f);
     put(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
     while (!f.kept)
@@ -349,7 +360,7 @@ static void test_an_answer_to_nobody(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
     while (!f.kept)
@@ -367,7 +378,7 @@ static void test_an_answer_after_the_server_is_gone(void **state)
     int fd;
 
     (void)state;
-    start(&f, false, 0);
+    start(&f, 0);
     fd = dial(&f);
     put(fd, "GET /later HTTP/1.1\r\n" HOST "\r\n");
     while (!f.kept)
@@ -466,7 +477,7 @@ static void test_tls_is_of_today(void **state)
     struct certificate c;
 
     (void)state;
-    start(&f, true, 0);
+    start_tls(&f);
     c = certify(&f);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *answer = converse_tls(&f, cases[i].version, c.ca);
@@ -485,7 +496,7 @@ static void test_a_new_certificate_needs_no_restart(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, true, 0);
+    start_tls(&f);
     first = certify(&f);
     before = converse_tls(&f, TLS1_3_VERSION, first.ca);
     second = certify(&f);
@@ -507,7 +518,7 @@ static void test_a_bad_certificate_changes_nothing(void **state)
     struct err e;
 
     (void)state;
-    start(&f, true, 0);
+    start_tls(&f);
     c = certify(&f);
     assert_int_equal(http_server_certify(f.server, c.cert, "nonsense", &e), -1);
     assert_null(strstr(e.text, "nonsense"));
@@ -530,7 +541,7 @@ static void test_nonsense_on_a_tls_port_is_closed(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, true, 0);
+    start_with(&f, true, 0, PATIENCE_MS);
     c = certify(&f);
     for (size_t i = 0; i < ARRAY_LEN(nonsense); i++) {
         _cleanup_free_ char *answer = converse(&f, nonsense[i]);
@@ -549,7 +560,7 @@ static void test_without_a_certificate_nobody_is_served(void **state)
     int fd;
 
     (void)state;
-    start(&f, true, 0);
+    start_tls(&f);
     fd = dial(&f);
     assert_true(take(&f, fd, NULL, &nothing));
     assert_int_equal(nothing.len, 0);
