@@ -1,0 +1,22 @@
+/*
+ * The cluster's own controllers: what goes on in a cluster without the operator and without people.
+ *
+ * Definitions are established and served, Deployments roll out, autoscalers scale,
+ * garbage is collected, namespaces end; Istio's components register webhooks and issue
+ * certificates while they run. Each does a little at a time, whenever something changed.
+ */
+#ifndef TESTS_SIMULATION_CONTROLLERS_H
+#define TESTS_SIMULATION_CONTROLLERS_H
+
+#include "sched.h"
+#include "server.h"
+
+struct controllers;
+
+/* `eager`: nothing is left to chance any more, and autoscalers rest. Borrowed, read at every step. */
+struct controllers *controllers_new(struct sched *sched, struct server *server, struct rng *rng, const bool *eager);
+void controllers_free(struct controllers *c);
+/* Something changed in the server. */
+void controllers_poke(struct controllers *c);
+
+#endif

@@ -1,0 +1,303 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "server_impl.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+/* Sets what is absent; takes over `value`. */
+static void fill(json_t *map, const char *key, json_t *value)
+{
+    if (json_is_object(map) && !json_object_get(map, key))
+        json_object_set_new(map, key, value);
+    else
+        json_decref(value);
+}
+
+static void fill_text(json_t *map, const char *key, const char *value)
+{
+    fill(map, key, json_string(value));
+}
+
+/* --- Pods and what makes them --- */
+
+static void probe(json_t *p)
+{
+    if (!p)
+        return;
+    fill(p, "failureThreshold", json_integer(3));
+    fill(p, "periodSeconds", json_integer(10));
+    fill(p, "successThreshold", json_integer(1));
+    fill(p, "timeoutSeconds", json_integer(1));
+    if (doc_at(p, "httpGet"))
+        fill_text(doc_at(p, "httpGet"), "scheme", "HTTP");
+}
+
+/* Quantities are kept in their shortest form. */
+static void shorten_quantities(json_t *quantities)
+{
+    const char *memory = doc_string(quantities, "memory");
+    int64_t n;
+
+    if (!memory || !str_ends(memory, "Mi"))
+        return;
+    {
+        _cleanup_free_ char *number = str_dup_n(memory, strlen(memory) - 2);
+        if (str_to_int64(number, &n) && n % 1024 == 0)
+            json_object_set_new(quantities, "memory", json_sprintf("%" PRId64 "Gi", n / 1024));
+    }
+}
+
+static void container(json_t *c)
+{
+    json_t *item;
+    size_t i;
+
+    fill_text(c, "imagePullPolicy", "IfNotPresent");
+    fill_text(c, "terminationMessagePath", "/dev/termination-log");
+    fill_text(c, "terminationMessagePolicy", "File");
+    fill(c, "resources", json_object());
+    probe(doc_at(c, "livenessProbe"));
+    probe(doc_at(c, "readinessProbe"));
+    shorten_quantities(doc_at(c, "resources", "requests"));
+    shorten_quantities(doc_at(c, "resources", "limits"));
+    json_array_foreach (doc_at(c, "ports"), i, item)
+        fill_text(item, "protocol", "TCP");
+    json_array_foreach (doc_at(c, "env"), i, item) {
+        if (doc_at(item, "valueFrom", "fieldRef"))
+            fill_text(doc_at(item, "valueFrom", "fieldRef"), "apiVersion", "v1");
+        /* Empty strings are omitted. */
+        if (str_eq(doc_string(item, "value"), ""))
+            json_object_del(item, "value");
+    }
+}
+
+static void pod(json_t *spec)
+{
+    json_t *item;
+    size_t i;
+
+    fill_text(spec, "restartPolicy", "Always");
+    fill_text(spec, "dnsPolicy", "ClusterFirst");
+    fill_text(spec, "schedulerName", "default-scheduler");
+    fill(spec, "securityContext", json_object());
+    fill(spec, "terminationGracePeriodSeconds", json_integer(30));
+    if (doc_string(spec, "serviceAccountName"))
+        json_object_set(spec, "serviceAccount", json_object_get(spec, "serviceAccountName"));
+    json_array_foreach (doc_at(spec, "containers"), i, item)
+        container(item);
+    json_array_foreach (doc_at(spec, "volumes"), i, item) {
+        fill(doc_at(item, "configMap"), "defaultMode", json_integer(420));
+        fill(doc_at(item, "secret"), "defaultMode", json_integer(420));
+    }
+}
+
+static void deployment(struct server *s, json_t *o)
+{
+    json_t *spec = doc_make(o, "spec");
+
+    (void)s;
+    fill(spec, "replicas", json_integer(1));
+    fill(spec, "progressDeadlineSeconds", json_integer(600));
+    fill(spec, "revisionHistoryLimit", json_integer(10));
+    fill(spec, "strategy", json_object());
+    fill_text(doc_at(spec, "strategy"), "type", "RollingUpdate");
+    if (str_eq(doc_string(spec, "strategy", "type"), "RollingUpdate")) {
+        fill(doc_at(spec, "strategy"), "rollingUpdate", json_object());
+        fill_text(doc_at(spec, "strategy", "rollingUpdate"), "maxSurge", "25%");
+        fill_text(doc_at(spec, "strategy", "rollingUpdate"), "maxUnavailable", "25%");
+    }
+    fill(doc_make(spec, "template", "metadata"), "creationTimestamp", json_null());
+    pod(doc_make(spec, "template", "spec"));
+}
+
+/* --- others --- */
+
+static bool takes_node_ports(const char *type)
+{
+    return str_eq(type, "LoadBalancer") || str_eq(type, "NodePort");
+}
+
+static void service(struct server *s, json_t *o)
+{
+    json_t *spec = doc_make(o, "spec"), *port;
+    size_t i;
+
+    fill_text(spec, "type", "ClusterIP");
+    fill_text(spec, "sessionAffinity", "None");
+    fill(spec, "clusterIP", json_sprintf("10.96.%d.%d", (int)rng_below(s->rng, 256), (int)rng_below(s->rng, 256)));
+    if (takes_node_ports(doc_string(spec, "type")))
+        fill_text(spec, "externalTrafficPolicy", "Cluster");
+    json_array_foreach (doc_at(spec, "ports"), i, port) {
+        fill_text(port, "protocol", "TCP");
+        fill(port, "targetPort", json_incref(json_object_get(port, "port")));
+        if (takes_node_ports(doc_string(spec, "type")))
+            fill(port, "nodePort", json_integer(30000 + (json_int_t)rng_below(s->rng, 2768)));
+    }
+}
+
+static void webhooks(struct server *s, json_t *o)
+{
+    json_t *webhook, *rule;
+    size_t i, k;
+
+    json_array_foreach (doc_at(o, "webhooks"), i, webhook) {
+        fill_text(webhook, "failurePolicy", "Ignore");
+        fill(webhook, "namespaceSelector", json_object());
+        if (s->minor >= 15) {
+            fill(webhook, "objectSelector", json_object());
+            fill_text(webhook, "matchPolicy", "Exact");
+            fill_text(webhook, "reinvocationPolicy", "Never");
+        }
+        if (s->minor >= 13) {
+            fill_text(webhook, "sideEffects", "Unknown");
+            fill(webhook, "timeoutSeconds", json_integer(30));
+            fill(webhook, "admissionReviewVersions", ARRAY(ITEM_S("v1beta1")));
+            fill(doc_at(webhook, "clientConfig", "service"), "port", json_integer(443));
+        }
+        json_array_foreach (doc_at(webhook, "rules"), k, rule)
+            if (s->minor >= 14)
+                fill_text(rule, "scope", "*");
+    }
+}
+
+static void definition(struct server *s, json_t *o)
+{
+    json_t *spec = doc_make(o, "spec");
+    const char *kind = doc_string(spec, "names", "kind");
+    _cleanup_free_ char *list_kind = str_printf("%sList", str_or(kind, ""));
+
+    fill_text(doc_make(spec, "names"), "listKind", list_kind);
+    if (s->minor >= 13) {
+        fill(spec, "conversion", json_object());
+        fill_text(doc_at(spec, "conversion"), "strategy", "None");
+    }
+    if (doc_string(spec, "version") && s->minor >= 11)
+        fill(spec, "versions",
+             ARRAY(ITEM(S("name", doc_string(spec, "version")), B("served", true), B("storage", true))));
+}
+
+static void role_binding(struct server *s, json_t *o)
+{
+    json_t *subject;
+    size_t i;
+
+    (void)s;
+    json_array_foreach (doc_at(o, "subjects"), i, subject)
+        if (!str_eq(doc_string(subject, "kind"), "ServiceAccount"))
+            fill_text(subject, "apiGroup", "rbac.authorization.k8s.io");
+    fill_text(doc_make(o, "roleRef"), "apiGroup", "rbac.authorization.k8s.io");
+}
+
+static void autoscaler(struct server *s, json_t *o)
+{
+    (void)s;
+    fill(doc_make(o, "spec"), "minReplicas", json_integer(1));
+}
+
+static void namespace(struct server *s, json_t *o)
+{
+    (void)s;
+    if (!doc_at(o, "metadata", "deletionTimestamp"))
+        fill(doc_make(o, "spec"), "finalizers", ARRAY(ITEM_S("kubernetes")));
+}
+
+/* --- custom kinds, by their schema --- */
+
+static void by_schema(const json_t *schema, json_t *value);
+
+static void map_by_schema(const json_t *schema, json_t *map)
+{
+    json_t *properties = json_object_get(schema, "properties"), *row, *value;
+    bool open = doc_bool(doc_at(schema, "x-kubernetes-preserve-unknown-fields"), false) ||
+                doc_at(schema, "additionalProperties");
+    const char *key;
+    void *next;
+
+    json_object_foreach_safe(map, next, key, value) if (!open && properties && !json_object_get(properties, key))
+        json_object_del(map, key);
+    json_object_foreach (properties, key, row) {
+        if (!json_object_get(map, key) && json_object_get(row, "default"))
+            json_object_set_new(map, key, doc_copy(json_object_get(row, "default")));
+        by_schema(row, json_object_get(map, key));
+    }
+}
+
+static void by_schema(const json_t *schema, json_t *value)
+{
+    json_t *item;
+    size_t i;
+
+    if (json_is_object(value))
+        map_by_schema(schema, value);
+    json_array_foreach (value, i, item)
+        by_schema(json_object_get(schema, "items"), item);
+}
+
+static void custom(const struct collection *kind, json_t *o)
+{
+    json_t *rows = json_object_get(kind->schema, "properties"), *row;
+    const char *key;
+
+    /* The metadata has no schema of its own. */
+    json_object_foreach (rows, key, row)
+        if (!str_eq(key, "metadata"))
+            by_schema(row, json_object_get(o, key));
+}
+
+static const struct {
+    const char *plural;
+    bool generations;
+    void (*apply)(struct server *s, json_t *o);
+} rows[] = {
+    {"deployments", true, deployment},
+    {"services", false, service},
+    {"customresourcedefinitions", true, definition},
+    {"mutatingwebhookconfigurations", true, webhooks},
+    {"validatingwebhookconfigurations", true, webhooks},
+    {"clusterrolebindings", false, role_binding},
+    {"horizontalpodautoscalers", false, autoscaler},
+    {"poddisruptionbudgets", true, NULL},
+    {"namespaces", false, namespace},
+};
+
+bool defaults_counts_generations(const struct collection *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].plural, kind->plural))
+            return rows[i].generations;
+    return kind->custom;
+}
+
+void defaults_apply(struct server *s, const struct collection *kind, json_t *object)
+{
+    if (kind->custom)
+        custom(kind, object);
+    for (size_t i = 0; !kind->custom && i < ARRAY_LEN(rows); i++)
+        if (str_eq(rows[i].plural, kind->plural) && rows[i].apply)
+            rows[i].apply(s, object);
+}
+
+/* Fields that stay as they were created. */
+static const struct {
+    const char *plural, *field[3];
+} immutable[] = {
+    {"deployments", {"spec", "selector"}},
+    {"services", {"spec", "clusterIP"}},
+    {"clusterrolebindings", {"roleRef"}},
+};
+
+const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after)
+{
+    for (size_t i = 0; before && i < ARRAY_LEN(immutable); i++)
+        if (str_eq(immutable[i].plural, kind->plural) &&
+            !json_equal(doc_at_(before, immutable[i].field), doc_at_(after, immutable[i].field)))
+            return "field is immutable";
+    if (str_eq(kind->plural, "deployments") &&
+        !json_array_size(doc_at(after, "spec", "template", "spec", "containers")))
+        return "spec.template.spec.containers: Required value";
+    if (str_eq(kind->plural, "services") && !json_array_size(doc_at(after, "spec", "ports")))
+        return "spec.ports: Required value";
+    return NULL;
+}

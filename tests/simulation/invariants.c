@@ -1,0 +1,317 @@
+#include "invariants.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/status.h"
+#include "base/str.h"
+#include "mesh/mesh.h"
+#include "operator/marks.h"
+#include "operator/plan.h"
+#include "people.h"
+#include "server_impl.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+void invariants_init(struct invariants *v, struct server *server)
+{
+    *v = (struct invariants){.server = server, .wanted = map_new(NULL)};
+}
+
+void invariants_release(struct invariants *v)
+{
+    map_free(v->wanted);
+    buf_release(&v->failure);
+}
+
+static void fail(struct invariants *v, const char *what, const struct collection *kind, const json_t *o)
+{
+    if (v->failure.len)
+        return;
+    buf_printf(&v->failure, "%s: %s %s/%s", what, kind->kind, str_or(doc_string(o, "metadata", "namespace"), ""),
+               str_or(doc_string(o, "metadata", "name"), "?"));
+}
+
+/* --- what the server serves, as the planner wants to be told --- */
+
+static struct kube_server described(struct server *s)
+{
+    struct kube_server d = {.major = 1,
+                            .minor = server_minor(s),
+                            .kinds = &mesh_kinds,
+                            .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
+
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *row = &mesh_kinds.rows[i];
+        const struct collection *kind = server_find(s, row->group, row->plural);
+        for (size_t k = 0; kind && !d.versions[i] && k < KUBE_VERSIONS_MAX && row->versions[k].name; k++)
+            for (char **version = kind->versions; *version; version++)
+                if (str_eq(*version, row->versions[k].name))
+                    d.versions[i] = row->versions[k].name;
+    }
+    return d;
+}
+
+static struct wanted_set *wanted_of(struct server *s, const json_t *resource)
+{
+    struct kube_server d = described(s);
+    _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct wanted_set *set;
+
+    wanted_versions(&d, versions);
+    return wanted_build(resource, d.minor, versions, &set, &problems) < 0 ? NULL : set;
+}
+
+/* --- every write --- */
+
+static bool is_mesh(const struct collection *kind)
+{
+    return str_eq(kind->group, API_GROUP) && str_eq(kind->plural, "istios");
+}
+
+static bool has_mark(const json_t *o)
+{
+    return doc_string(o, "metadata", "labels", MARK_OWNER) != NULL;
+}
+
+/* A copy without what the operator may change. */
+static json_t *without(const json_t *object, const char *const *labels, const char *field)
+{
+    json_t *copy = doc_copy(object), *metadata = doc_make(copy, "metadata");
+
+    json_object_del(copy, "status");
+    json_object_del(metadata, "resourceVersion");
+    if (field)
+        json_object_del(metadata, field);
+    for (; labels && *labels; labels++)
+        json_object_del(doc_make(metadata, "labels"), *labels);
+    return copy;
+}
+
+static bool same_without(const json_t *before, const json_t *after, const char *const *labels, const char *field)
+{
+    _cleanup_json_ json_t *a = without(before, labels, field), *b = without(after, labels, field);
+
+    return json_equal(a, b);
+}
+
+static char *key_in(const struct collection *kind, const json_t *o)
+{
+    return str_printf("%s/%s/%s/%s", kind->group, kind->plural, str_or(doc_string(o, "metadata", "namespace"), ""),
+                      doc_string(o, "metadata", "name"));
+}
+
+static void remember_wanted(struct invariants *v, const struct collection *kind, const json_t *resource)
+{
+    _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], resource);
+    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, shown);
+
+    for (size_t i = 0; set && i < set->len; i++) {
+        const struct wanted *w = &set->items[i];
+        _cleanup_free_ char *key =
+            str_printf("%s/%s/%s/%s", w->kind->group, w->kind->plural, str_or(w->ns, ""), w->name);
+        map_put(v->wanted, key, v);
+    }
+}
+
+/* What follows from the mesh without being made by us goes with it. */
+static bool goes_with_the_mesh(const struct collection *kind, const json_t *o)
+{
+    return (str_eq(kind->plural, "validatingwebhookconfigurations") &&
+            str_eq(doc_string(o, "metadata", "name"), "istio-galley")) ||
+           (str_eq(kind->plural, "secrets") && str_eq(doc_string(o, "type"), "istio.io/key-and-cert"));
+}
+
+static void check_operator(struct invariants *v, const struct collection *kind, const json_t *before,
+                           const json_t *after)
+{
+    static const char *const injection[] = {LABEL_INJECTION, LABEL_INJECTION_MANAGED, NULL};
+    _cleanup_free_ char *key = key_in(kind, before ? before : after);
+
+    if (str_eq(kind->plural, "events"))
+        return;
+    if (is_mesh(kind)) {
+        if (before && after && !same_without(before, after, NULL, "finalizers"))
+            fail(v, "the operator changed more than finalizers and status of a resource", kind, before);
+        if (!after && !doc_at(before, "metadata", "deletionTimestamp"))
+            fail(v, "the operator deleted a resource", kind, before);
+    } else if (str_eq(kind->plural, "namespaces")) {
+        if (!after || !before || !same_without(before, after, injection, NULL))
+            fail(v, "the operator changed more than the injection labels of a namespace", kind, before);
+    } else if (after && !has_mark(after)) {
+        fail(v, "the operator wrote an object without its mark", kind, after);
+    } else if (before && !has_mark(before) && after && !map_has(v->wanted, key)) {
+        fail(v, "the operator changed what is not its own", kind, before);
+    } else if (before && !has_mark(before) && !after && !goes_with_the_mesh(kind, before)) {
+        fail(v, "the operator deleted what is not its own", kind, before);
+    }
+}
+
+void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
+                        const json_t *after)
+{
+    struct invariants *v = context;
+
+    v->changes++;
+    if (who == WHO_OPERATOR)
+        check_operator(v, kind, before, after);
+    else if (is_mesh(kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
+        remember_wanted(v, kind, after);
+}
+
+/* --- what it says --- */
+
+static int64_t of_status(const json_t *deployment, const char *field)
+{
+    return doc_int(doc_at(deployment, "status", field), 0);
+}
+
+/* Judged apart from the operator's own rules. */
+static bool is_available(const json_t *deployment)
+{
+    int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1);
+
+    return of_status(deployment, "observedGeneration") == doc_int(doc_at(deployment, "metadata", "generation"), 0) &&
+           of_status(deployment, "updatedReplicas") == replicas &&
+           of_status(deployment, "availableReplicas") == replicas;
+}
+
+static void check_available(struct invariants *v, struct controller *controller, const json_t *resource)
+{
+    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, resource);
+
+    for (size_t i = 0; set && i < set->len; i++) {
+        const struct wanted *w = &set->items[i];
+        const struct kube_object *o = NULL;
+        _cleanup_json_ json_t *deployment = NULL;
+        if (!str_eq(w->kind->kind, "Deployment"))
+            continue;
+        o = kube_cache_get(kube_cluster_cache(controller_cluster(controller)), w->kind, w->ns, w->name);
+        deployment = o ? kube_object_parse(o) : NULL;
+        if (!is_available(deployment) && !v->failure.len)
+            buf_printf(&v->failure,
+                       "the status says Available, but Deployment %s is not: generation %" PRId64 ", status %s",
+                       w->name, doc_int(doc_at(deployment, "metadata", "generation"), 0),
+                       deployment ? "is behind or short of replicas" : "unknown, for it is not there");
+    }
+}
+
+void invariants_sent(struct invariants *v, struct controller *controller, const struct kube_request *request)
+{
+    _cleanup_json_ json_t *resource = NULL;
+
+    if (request->method != KUBE_PUT || !strstr(request->path, "/istios/") || !strstr(request->path, "/status"))
+        return;
+    if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
+        return;
+    if (str_eq(doc_string(resource, "status", STATUS_FIELD_STATUS), STATUS_AVAILABLE))
+        check_available(v, controller, resource);
+}
+
+/* --- the end --- */
+
+/* Whether the operator's watch of this row would show the object. */
+static bool is_watched(const struct kube_kind *row, const json_t *o)
+{
+    if (row->watch == KUBE_WATCH_OURS)
+        return has_mark(o);
+    if (str_eq(row->kind, "Secret"))
+        return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
+    return true;
+}
+
+/* The server's own state as a cache. */
+static struct kube_cache *observed(struct server *s, const struct kube_server *d)
+{
+    struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *row = &mesh_kinds.rows[i];
+        struct collection *kind = d->versions[i] ? server_find(s, row->group, row->plural) : NULL;
+        void *o;
+        for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
+            _cleanup_json_ json_t *shown = server_present(kind, d->versions[i], o);
+            if (is_watched(row, shown))
+                kube_cache_put(cache, row, shown);
+        }
+    }
+    return cache;
+}
+
+static void tell_actions(const struct plan *plan, struct buf *why)
+{
+    for (size_t i = 0; i < plan->len && i < 5; i++) {
+        const struct kube_action *a = &plan->actions[i];
+        buf_printf(why, "%s%s %s/%s (%s)", i ? ", " : "", a->verb == KUBE_REMOVE ? "remove" : "write", a->kind->kind,
+                   a->name, a->reason);
+    }
+    if (plan->len > 5)
+        buf_printf(why, " and %zu more", plan->len - 5);
+}
+
+/* What must be so where there is a mesh. */
+static void check_mesh(struct invariants *v, const json_t *mesh, const struct plan *plan, struct buf *why)
+{
+    const char *word = doc_string(mesh, "status", STATUS_FIELD_STATUS);
+    struct collection *kind = server_find(v->server, API_GROUP, "istios");
+    _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], mesh);
+    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, shown);
+
+    if (doc_at(mesh, "metadata", "deletionTimestamp"))
+        buf_add_str(why, "the resource is deleted and is still there");
+    else if (!set && !str_eq(word, STATUS_RECONCILE_FAILED))
+        buf_printf(why, "the resource cannot be followed, and its status is %s", str_or(word, "empty"));
+    else if (set && !set->spec.pause && plan->drift)
+        buf_printf(why, "%zu objects are not in place, and nothing is done about it", plan->drift);
+    else if (set && !set->spec.pause && !str_eq(word, STATUS_AVAILABLE))
+        buf_printf(why, "everything is in place, and the status is %s: %s", str_or(word, "empty"),
+                   str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
+}
+
+/* Where there is none, nothing of one is left but definitions. */
+static void check_no_mesh(const struct kube_cache *cache, struct buf *why)
+{
+    const struct kube_object *o;
+
+    for (size_t i = 0; i < mesh_kinds.len && !why->len; i++) {
+        const struct kube_kind *row = &mesh_kinds.rows[i];
+        if (str_eq(row->kind, "CustomResourceDefinition") || row->view)
+            continue;
+        for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)
+            if (o->owner || str_eq(row->kind, "Secret") ||
+                (str_eq(row->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley")))
+                buf_printf(why, "there is no mesh, but %s %s of one", row->kind, o->name);
+    }
+}
+
+static bool is_the_mesh(const json_t *mesh, struct server *s)
+{
+    /* Another one may have been there before. */
+    const json_t *second = server_get(server_find(s, API_GROUP, "istios"), "default", "second");
+
+    return !second || strcmp(str_or(doc_string(mesh, "metadata", "creationTimestamp"), ""),
+                             str_or(doc_string(second, "metadata", "creationTimestamp"), "")) < 0;
+}
+
+bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
+{
+    const struct collection *kind = server_find(v->server, API_GROUP, "istios");
+    const json_t *mesh = server_get(kind, MESH_NS, MESH_NAME);
+    struct kube_server d = described(v->server);
+    _cleanup_free_ const char **versions = d.versions;
+    _cleanup_kube_cache_ struct kube_cache *cache = observed(v->server, &d);
+    struct plan_input input = {.now = SERVER_EPOCH, .server = &d, .observed = cache, .synced = ~0u};
+    struct plan_memo *memo = plan_memo_new();
+    struct plan plan;
+
+    plan_make(&input, memo, &plan);
+    tell_actions(&plan, why);
+    if (!plan.len && mesh && is_the_mesh(mesh, v->server))
+        check_mesh(v, mesh, &plan, why);
+    else if (!plan.len && !(kind && map_len(kind->objects)) && !forced)
+        check_no_mesh(cache, why);
+    plan_release(&plan);
+    plan_memo_free(memo);
+    return why->len == 0;
+}

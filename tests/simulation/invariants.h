@@ -1,0 +1,33 @@
+/*
+ * What must hold, whatever happens.
+ */
+#ifndef TESTS_SIMULATION_INVARIANTS_H
+#define TESTS_SIMULATION_INVARIANTS_H
+
+#include "base/buf.h"
+#include "operator/controller.h"
+#include "server.h"
+
+/* Watches over every write while the cluster lives. The first break of an invariant is told in `failure`. */
+struct invariants {
+    struct server *server;
+    struct map *wanted; /* object keys that any spec ever asked for */
+    struct buf failure;
+    uint64_t changes;
+};
+
+void invariants_init(struct invariants *v, struct server *server);
+void invariants_release(struct invariants *v);
+/* As server_observer_fn: what is not ours is not changed, but by adoption of what has the name of a wanted object. */
+void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
+                        const json_t *after);
+/* A request of this operator: it does not say Available while it knows better. */
+void invariants_sent(struct invariants *v, struct controller *controller, const struct kube_request *request);
+
+/*
+ * Whether a plan over the server's own state has nothing to do; otherwise `why` says what. `forced`: people have taken
+ * off finalizers or marks, so that leftovers of a mesh are to be expected.
+ */
+bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
+
+#endif

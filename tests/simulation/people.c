@@ -1,0 +1,525 @@
+#include "people.h"
+
+#include <string.h>
+
+#include "api/crd.h"
+#include "api/istio.h"
+#include "base/str.h"
+#include "mesh/mesh.h"
+#include "operator/marks.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+/* A thing that somebody has in hand. */
+struct pick {
+    struct collection *kind;
+    json_t *object; /* owned; a copy, or NULL: there was none */
+};
+
+static bool is_ours(const json_t *o)
+{
+    return doc_string(o, "metadata", "labels", MARK_OWNER) != NULL;
+}
+
+static bool is_definition(const struct collection *kind)
+{
+    return str_eq(kind->plural, "customresourcedefinitions");
+}
+
+static struct pick pick(struct people *p, bool (*accept)(const struct collection *kind, const json_t *o))
+{
+    struct collection *kind;
+    struct pick chosen = {0};
+    uint64_t seen = 0;
+    void *o;
+
+    for (size_t i = 0; (kind = server_next_kind(p->server, &i));) {
+        for (size_t k = 0; map_next(kind->objects, &k, NULL, &o);)
+            if (accept(kind, o) && rng_below(p->rng, ++seen) == 0)
+                chosen = (struct pick){.kind = kind, .object = o};
+    }
+    chosen.object = chosen.object ? doc_copy(chosen.object) : NULL;
+    return chosen;
+}
+
+static bool any_of_ours(const struct collection *kind, const json_t *o)
+{
+    return is_ours(o) && !is_definition(kind);
+}
+
+static bool definition_of_ours(const struct collection *kind, const json_t *o)
+{
+    return is_ours(o) && is_definition(kind);
+}
+
+static bool any_deployment(const struct collection *kind, const json_t *o)
+{
+    (void)o;
+    return str_eq(kind->plural, "deployments");
+}
+
+static bool any_namespace(const struct collection *kind, const json_t *o)
+{
+    (void)o;
+    return str_eq(kind->plural, "namespaces");
+}
+
+static bool any_foreign(const struct collection *kind, const json_t *o)
+{
+    return !is_ours(o) && str_starts(str_or(doc_string(o, "metadata", "name"), ""), "foreign-") &&
+           !str_eq(kind->plural, "namespaces");
+}
+
+static const char *ns_of(const struct pick *x)
+{
+    return doc_string(x->object, "metadata", "namespace");
+}
+
+static const char *name_of(const struct pick *x)
+{
+    return doc_string(x->object, "metadata", "name");
+}
+
+static void put(struct people *p, const struct pick *x)
+{
+    _cleanup_outcome_ struct outcome o =
+        server_update(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL, x->object);
+}
+
+static void remove_one(struct people *p, const struct pick *x)
+{
+    _cleanup_outcome_ struct outcome o = server_delete(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL);
+}
+
+static void create(struct people *p, struct collection *kind, const char *ns, json_t *object)
+{
+    _cleanup_outcome_ struct outcome o = {0};
+
+    if (kind)
+        o = server_create(p->server, WHO_HUMAN, kind, ns, object);
+    json_decref(object);
+}
+
+/* --- objects of the mesh --- */
+
+static void delete_ours(struct people *p)
+{
+    struct pick x = pick(p, any_of_ours);
+
+    if (x.object)
+        remove_one(p, &x);
+    json_decref(x.object);
+}
+
+static json_t *altered(const json_t *value)
+{
+    if (json_is_string(value))
+        return json_sprintf("%sx", json_string_value(value));
+    if (json_is_integer(value))
+        return json_integer(json_integer_value(value) + 1);
+    if (json_is_boolean(value))
+        return json_boolean(!json_boolean_value(value));
+    return json_null();
+}
+
+/* Down a random way, and there something is changed or taken away. */
+static void edit_somewhere(struct people *p, json_t *value)
+{
+    size_t size = json_is_array(value) ? json_array_size(value) : json_object_size(value);
+    size_t chosen = rng_below(p->rng, size);
+    json_t *child;
+    void *at;
+
+    if (!size)
+        return;
+    if (json_is_array(value)) {
+        child = json_array_get(value, chosen);
+        if (rng_chance(p->rng, 50))
+            json_array_remove(value, chosen);
+        else if (json_is_object(child) || json_is_array(child))
+            edit_somewhere(p, child);
+        else
+            json_array_set_new(value, chosen, altered(child));
+        return;
+    }
+    at = json_object_iter(value);
+    while (chosen--)
+        at = json_object_iter_next(value, at);
+    child = json_object_iter_value(at);
+    if (rng_chance(p->rng, 50))
+        json_object_del(value, json_object_iter_key(at));
+    else if (json_is_object(child) || json_is_array(child))
+        edit_somewhere(p, child);
+    else
+        json_object_iter_set_new(value, at, altered(child));
+}
+
+static void edit_ours(struct people *p)
+{
+    static const char *const parts[] = {"spec", "data", "rules", "webhooks", "subjects"};
+    struct pick x = pick(p, any_of_ours);
+    json_t *part = json_object_get(x.object, parts[rng_below(p->rng, ARRAY_LEN(parts))]);
+
+    if (!part)
+        part = json_object_get(x.object, "spec");
+    if (part) {
+        edit_somewhere(p, part);
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+static void label_ours(struct people *p)
+{
+    struct pick x = pick(p, any_of_ours);
+
+    if (x.object) {
+        json_t *labels = doc_make(x.object, "metadata", "labels");
+        json_object_set_new(labels, "team", json_sprintf("t%d", (int)rng_below(p->rng, 5)));
+        json_object_set_new(doc_make(x.object, "metadata", "annotations"), "note", json_string("by hand"));
+        if (rng_chance(p->rng, 300))
+            json_object_set_new(labels, "app", json_string("somebody-elses"));
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+static void unmark(struct people *p)
+{
+    struct pick x = pick(p, any_of_ours);
+
+    if (x.object) {
+        json_t *annotations = doc_make(x.object, "metadata", "annotations");
+        switch (rng_below(p->rng, 4)) {
+        case 0:
+            json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
+            p->forced = true;
+            break;
+        case 1:
+            json_object_set_new(doc_make(x.object, "metadata", "labels"), MARK_OWNER, json_string("somebody-else"));
+            p->forced = true;
+            break;
+        case 2:
+            json_object_del(annotations, MARK_APPLIED);
+            break;
+        default:
+            json_object_set_new(annotations, MARK_APPLIED, json_string("{\"hash\": 7"));
+        }
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+static void ignore(struct people *p)
+{
+    struct pick x = pick(p, any_of_ours);
+
+    if (x.object) {
+        json_t *annotations = doc_make(x.object, "metadata", "annotations");
+        if (json_object_get(annotations, MARK_IGNORE))
+            json_object_del(annotations, MARK_IGNORE);
+        else
+            json_object_set_new(annotations, MARK_IGNORE, json_string("true"));
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+static void replace(struct people *p)
+{
+    struct pick x = pick(p, any_of_ours);
+    _cleanup_free_ char *ns = str_dup(ns_of(&x)), *name = str_dup(name_of(&x));
+
+    if (x.object) {
+        remove_one(p, &x);
+        json_object_set_new(x.object, "metadata", OBJECT(S("name", name)));
+        create(p, x.kind, ns, json_incref(x.object));
+        p->forced = true;
+    }
+    json_decref(x.object);
+}
+
+static void crash(struct people *p)
+{
+    struct pick x = pick(p, any_deployment);
+
+    if (x.object) {
+        _cleanup_outcome_ struct outcome o = {0};
+        json_object_set_new(doc_make(x.object, "status"), "availableReplicas", json_integer(0));
+        o = server_update(p->server, WHO_CLUSTER, x.kind, ns_of(&x), name_of(&x), "status", x.object);
+    }
+    json_decref(x.object);
+}
+
+/* --- what is none of ours --- */
+
+static void create_foreign(struct people *p)
+{
+    static const struct {
+        const char *group, *plural, *ns;
+    } places[] = {
+        {"", "configmaps", MESH_NS},
+        {"", "configmaps", "default"},
+        {"", "serviceaccounts", MESH_NS},
+        {"rbac.authorization.k8s.io", "clusterroles", NULL},
+        {"config.istio.io", "rules", MESH_NS},
+        {"networking.istio.io", "gateways", "default"},
+        {"networking.istio.io", "destinationrules", MESH_NS},
+    };
+    size_t i = rng_below(p->rng, ARRAY_LEN(places));
+
+    create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
+           OBJECT(MAP("metadata", F("name", "foreign-%d", (int)rng_below(p->rng, 20)),
+                      OPT(rng_chance(p->rng, 300), MAP("labels", S("app", "istio-pilot"))))));
+}
+
+static void foreign(struct people *p)
+{
+    struct pick x = pick(p, any_foreign);
+
+    if (!x.object || rng_chance(p->rng, 500)) {
+        create_foreign(p);
+    } else if (rng_chance(p->rng, 500)) {
+        remove_one(p, &x);
+    } else {
+        json_object_set_new(doc_make(x.object, "metadata", "labels"), "edited", json_string("yes"));
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+/* --- the resource --- */
+
+static struct collection *meshes(struct people *p)
+{
+    return server_find(p->server, API_GROUP, "istios");
+}
+
+static struct pick the_mesh(struct people *p)
+{
+    struct collection *kind = meshes(p);
+    const json_t *o = server_get(kind, MESH_NS, MESH_NAME);
+
+    return (struct pick){.kind = kind, .object = o ? doc_copy(o) : NULL};
+}
+
+/* One change of a spec, as a merge patch. */
+static const char *const patches[] = {
+    "{\"mtls\": true}",
+    "{\"mtls\": false}",
+    "{\"controlPlaneSecurityEnabled\": true}",
+    "{\"controlPlaneSecurityEnabled\": false}",
+    "{\"policy\": {\"enabled\": false}, \"telemetry\": {\"enabled\": false}}",
+    "{\"policy\": {\"enabled\": true}, \"telemetry\": {\"enabled\": true}}",
+    "{\"gateways\": {\"egress\": {\"enabled\": false}}}",
+    "{\"gateways\": {\"egress\": {\"enabled\": true}, \"ingress\": {\"enabled\": false}}}",
+    "{\"gateways\": {\"ingress\": {\"enabled\": true}}}",
+    "{\"galley\": {\"enabled\": false}}",
+    "{\"galley\": {\"enabled\": true}}",
+    "{\"sidecarInjector\": {\"enabled\": false}}",
+    "{\"sidecarInjector\": {\"enabled\": true}}",
+    "{\"pilot\": {\"replicaCount\": 2, \"minReplicas\": 2, \"maxReplicas\": 2}}",
+    "{\"pilot\": {\"replicaCount\": null, \"minReplicas\": 1, \"maxReplicas\": 3}}",
+    "{\"pilot\": null}",
+    "{\"autoInjectionNamespaces\": []}",
+    "{\"autoInjectionNamespaces\": [\"default\"]}",
+    "{\"autoInjectionNamespaces\": [\"default\", \"team\", \"missing\"]}",
+    "{\"version\": \"1.0.6\"}",
+    "{\"version\": \"1.0.5\"}",
+    "{\"version\": \"9.9.9\"}",
+    "{\"version\": null}",
+    "{\"pause\": true}",
+    "{\"pause\": false}",
+    "{\"removeCRDs\": true}",
+    "{\"removeCRDs\": false}",
+    "{\"defaultPodDisruptionBudget\": {\"enabled\": true}}",
+    "{\"defaultPodDisruptionBudget\": {\"enabled\": false}}",
+    "{\"imageHub\": \"registry.example.com/istio\"}",
+    "{\"sidecars\": {\"count\": true}}",
+    "{\"overlays\": [{\"kind\": \"Deployment\", \"name\": \"istio-pilot\", \"patches\": [{\"op\": \"add\", "
+    "\"path\": \"/metadata/labels/overlaid\", \"value\": \"yes\"}]}]}",
+    "{\"overlays\": null}",
+};
+
+static void change_spec(struct people *p, json_t *mesh)
+{
+    const char *text = patches[rng_below(p->rng, ARRAY_LEN(patches))];
+    _cleanup_json_ json_t *patch = NULL;
+
+    if (doc_parse(text, strlen(text), SIZE_MAX, &patch, NULL) < 0)
+        abort();
+    server_merge_patch(doc_make(mesh, "spec"), patch);
+    /* Who pauses a mesh, or asks for what there is not, seldom does so for long. */
+    if (rng_chance(p->rng, 300)) {
+        json_object_del(json_object_get(mesh, "spec"), "pause");
+        json_object_del(json_object_get(mesh, "spec"), "version");
+    }
+}
+
+static void change_mesh(struct people *p)
+{
+    struct pick x = the_mesh(p);
+
+    if (x.object) {
+        change_spec(p, x.object);
+        put(p, &x);
+    }
+    json_decref(x.object);
+}
+
+void people_delete_mesh(struct people *p)
+{
+    struct pick x = the_mesh(p);
+
+    if (x.object)
+        remove_one(p, &x);
+    json_decref(x.object);
+}
+
+static void delete_mesh(struct people *p)
+{
+    people_delete_mesh(p);
+}
+
+void people_create_mesh(struct people *p)
+{
+    json_t *o = OBJECT(MAP("metadata", S("name", MESH_NAME)), MAP("spec"));
+
+    for (int n = (int)rng_below(p->rng, 4); n > 0; n--)
+        change_spec(p, o);
+    create(p, meshes(p), MESH_NS, o);
+}
+
+static void create_mesh(struct people *p)
+{
+    if (!server_get(meshes(p), MESH_NS, MESH_NAME))
+        people_create_mesh(p);
+}
+
+static void second_mesh(struct people *p)
+{
+    struct pick x = {.kind = meshes(p)};
+
+    x.object = x.kind ? json_deep_copy(server_get(x.kind, "default", "second")) : NULL;
+    if (x.object)
+        remove_one(p, &x);
+    else
+        create(p, x.kind, "default", OBJECT(MAP("metadata", S("name", "second")), MAP("spec")));
+    json_decref(x.object);
+}
+
+static void force_mesh(struct people *p)
+{
+    struct pick x = the_mesh(p);
+
+    if (x.object) {
+        json_object_del(json_object_get(x.object, "metadata"), "finalizers");
+        put(p, &x);
+        p->forced = true;
+    }
+    json_decref(x.object);
+}
+
+/* --- definitions and namespaces --- */
+
+static struct collection *definitions(struct people *p)
+{
+    return server_find(p->server, "apiextensions.k8s.io", "customresourcedefinitions");
+}
+
+static void delete_definition(struct people *p)
+{
+    struct pick x = pick(p, definition_of_ours);
+
+    if (x.object)
+        remove_one(p, &x);
+    json_decref(x.object);
+}
+
+static void delete_own_definition(struct people *p)
+{
+    const json_t *o = server_get(definitions(p), NULL, "istios." API_GROUP);
+    struct pick x = {.kind = definitions(p), .object = o ? doc_copy(o) : NULL};
+
+    if (x.object)
+        remove_one(p, &x);
+    json_decref(x.object);
+}
+
+static void create_own_definition(struct people *p)
+{
+    json_t *crd = api_crd(&api_resource_istio, server_minor(p->server) >= 16 ? "v1" : "v1beta1");
+
+    create(p, definitions(p), NULL, crd);
+}
+
+static void delete_namespace(struct people *p)
+{
+    _cleanup_outcome_ struct outcome o =
+        server_delete(p->server, WHO_HUMAN, server_find(p->server, "", "namespaces"), NULL, MESH_NS, NULL);
+}
+
+static void create_namespace(struct people *p)
+{
+    static const char *const names[] = {MESH_NS, "default", "team"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        create(p, server_find(p->server, "", "namespaces"), NULL, OBJECT(MAP("metadata", S("name", names[i]))));
+}
+
+static void label_namespace(struct people *p)
+{
+    struct pick x = pick(p, any_namespace);
+    json_t *labels = x.object ? doc_make(x.object, "metadata", "labels") : NULL;
+
+    switch (rng_below(p->rng, 4)) {
+    case 0:
+        json_object_set_new(labels, LABEL_INJECTION, json_string("disabled"));
+        break;
+    case 1:
+        json_object_set_new(labels, LABEL_INJECTION, json_string("enabled"));
+        break;
+    case 2:
+        json_object_del(labels, LABEL_INJECTION);
+        break;
+    default:
+        json_object_del(labels, LABEL_INJECTION_MANAGED);
+    }
+    if (x.object)
+        put(p, &x);
+    json_decref(x.object);
+}
+
+static const struct {
+    const char *name;
+    unsigned weight;
+    void (*act)(struct people *);
+} deeds[] = {
+#define X(name, weight, text) {#name, weight, name},
+    DEEDS(X)
+#undef X
+};
+
+void people_act(struct people *p)
+{
+    uint64_t sum = 0, at;
+
+    for (size_t i = 0; i < DEED_COUNT; i++)
+        sum += p->enabled >> i & 1 ? deeds[i].weight : 0;
+    at = rng_below(p->rng, sum);
+    for (size_t i = 0; i < DEED_COUNT; i++) {
+        uint64_t weight = p->enabled >> i & 1 ? deeds[i].weight : 0;
+        if (at < weight) {
+            p->did = deeds[i].name;
+            deeds[i].act(p);
+            return;
+        }
+        at -= weight;
+    }
+}
+
+void people_prepare(struct people *p)
+{
+    create_namespace(p);
+    create_own_definition(p);
+}

@@ -1,0 +1,51 @@
+/* What the parts of the simulated server share. Nobody else includes this. */
+#ifndef TESTS_SIMULATION_SERVER_IMPL_H
+#define TESTS_SIMULATION_SERVER_IMPL_H
+
+#include "server.h"
+
+struct page;
+
+struct server {
+    int minor;
+    struct rng *rng;
+    const struct sched *sched;
+    int64_t version, compacted;
+    bool cold;
+    struct collection **kinds; /* also those that are gone: streams hold on to them */
+    size_t kind_count, kind_cap;
+    server_observer_fn observer;
+    void *observer_context;
+    struct page *pages; /* rests of lists, by token */
+    size_t page_count, page_cap;
+};
+
+/* A request's path and query, taken apart. */
+struct target {
+    struct collection *kind; /* NULL: none that is served */
+    char *version;           /* the one that was asked for */
+    char *ns, *name, *subresource;
+    struct map *query; /* key -> char * */
+};
+/* False: such a path is no object's. */
+bool target_parse(struct server *s, const char *path, struct target *ret);
+void target_release(struct target *t);
+const char *target_query(const struct target *t, const char *key);
+/* Whether a list or a watch asks for this object. */
+bool target_selects(const struct target *t, const json_t *object);
+
+/* A copy with the apiVersion asked for and the kind; owned by the caller. */
+json_t *server_present(const struct collection *kind, const char *version, const json_t *object);
+/* As above, or its metadata alone. */
+json_t *server_present_as(const struct collection *kind, const char *version, const json_t *object, const char *accept);
+
+/* server.c */
+void pages_free(struct server *s);
+
+/* defaults.c: fills in what is left out. */
+void defaults_apply(struct server *s, const struct collection *kind, json_t *object);
+/* A reason why `after` must not follow `before`, or NULL. */
+const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after);
+bool defaults_counts_generations(const struct collection *kind);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * One seed: a cluster, its people, one operator or two, and everything that goes wrong,
+ * on simulated time. Then peace, in which the invariants must come to hold.
+ *
+ *   chaos   people act, faults happen, the server goes away and comes back, operators are killed and started
+ *   peace   nothing of that; the cluster's controllers finish what they do; the operators converge
+ *   quiet   an hour without one write
+ *   restart a new operator finds nothing to do, and needs as much memory as the old one
+ */
+#ifndef TESTS_SIMULATION_WORLD_H
+#define TESTS_SIMULATION_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct world_report {
+    uint64_t steps, requests, writes, faults, deeds, kills;
+    uint64_t changes;       /* of objects in the server */
+    int64_t simulated;      /* ms */
+    int64_t converged;      /* ms from the end of the faults */
+    uint64_t minute_most;   /* requests of one operator in one minute */
+    int64_t operator_bytes; /* memory of the operator at the end; 0 where it is not counted */
+    bool with_mesh;         /* there is a mesh at the end */
+    struct buf failure;     /* empty: every invariant held */
+};
+
+/* Runs a seed from its beginning to its end. With `trace` it tells on standard output what happens. */
+void world_run(uint64_t seed, bool trace, struct world_report *ret);
+void world_report_release(struct world_report *r);
+
+#endif
