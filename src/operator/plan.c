@@ -322,6 +322,9 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     m->facts.version = wanted->spec.version;
     m->facts.rollouts = &rollouts;
     m->facts.drift = writes->drift;
+    /* A write that failed without an answer may have taken place: what is in place did not fail. */
+    if (!writes->drift)
+        m->facts.failure_count = 0;
     m->facts.ignored = writes->ignored;
     m->facts.paused = wanted->spec.pause;
     m->facts.withheld = &withheld;
