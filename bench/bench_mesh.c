@@ -50,26 +50,6 @@ static void print_figure(const char *what, double *values, size_t count, const c
     fflush(stdout);
 }
 
-/* The objects of the sample's mesh, as they would be sent. */
-static struct wanted_set *sample_objects(void)
-{
-    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata",
-            S("name", MESH),
-            S("namespace", NS)),
-        MAP("spec"));
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct wanted_set *set;
-
-    mesh_versions_for(20, versions);
-    if (wanted_build(resource, 20, versions, &set, &problems) < 0)
-        fail_msg("%s", problems.items[0].text);
-    return set;
-}
-
 /* 64 POSTs at a time until the server has taken all; what is not served yet is sent again. */
 struct flood {
     const struct wanted_set *set;
@@ -215,7 +195,7 @@ static void figures(void **state)
 {
     static const char *const services[] = {"istio-pilot", "istio-galley", "istio-citadel", "istio-policy"};
     double raw[RUNS], kubectl[1], install[RUNS], heal[DELETIONS], start[RUNS], memory[1];
-    struct wanted_set *set = sample_objects();
+    struct wanted_set *set = mesh_default_objects();
 
     (void)state;
     printf("%zu objects, %d cores\n", set->len, (int)sysconf(_SC_NPROCESSORS_ONLN));

@@ -469,23 +469,41 @@ long operator_memory_kb(void)
     return kb;
 }
 
+/* The mesh's resource with a spec, which is taken over. */
+static json_t *mesh_resource(json_t *spec)
+{
+    return OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata",
+            S("name", MESH),
+            S("namespace", NS)),
+        V("spec", spec));
+}
+
 void mesh_create(const char *spec)
 {
+    _cleanup_json_ json_t *resource = NULL;
     json_t *parsed;
     struct err e;
 
     if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
         fail_msg("%s", e.text);
-    {
-        _cleanup_json_ json_t *resource = OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "Istio"),
-            MAP("metadata",
-                S("name", MESH),
-                S("namespace", NS)),
-            V("spec", parsed));
-        cluster_create(ISTIO, resource);
-    }
+    resource = mesh_resource(parsed);
+    cluster_create(ISTIO, resource);
+}
+
+struct wanted_set *mesh_default_objects(void)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = mesh_resource(json_object());
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct wanted_set *set;
+
+    mesh_versions_for(SERVER_MINOR, versions);
+    if (wanted_build(resource, SERVER_MINOR, versions, &set, &problems) < 0)
+        fail_msg("%s: %s", problems.items[0].path, problems.items[0].text);
+    return set;
 }
 
 static bool mesh_is_gone(void *context)

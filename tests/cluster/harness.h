@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
+#include "operator/wanted.h"
 
 #define NS "istio-system"
 #define MESH "istio"
@@ -70,6 +71,8 @@ const char *cluster_version(const struct kube_kind *kind);
 
 /* Creates the sample resource with this spec (JSON text). */
 void mesh_create(const char *spec);
+/* What a resource that says nothing asks for, without marks; for wanted_free(). */
+struct wanted_set *mesh_default_objects(void);
 void mesh_delete_and_wait(void);
 /* A string of the mesh's status; "" where there is none. Owned by the caller. */
 char *mesh_status(const char *field);

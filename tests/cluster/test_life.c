@@ -24,24 +24,6 @@ static const struct kube_kind *crd_kind(void)
     return kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
 }
 
-static struct wanted_set *sample_objects(void)
-{
-    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata",
-            S("name", MESH),
-            S("namespace", NS)),
-        MAP("spec"));
-    struct wanted_set *set;
-
-    mesh_versions_for(20, versions);
-    assert_int_equal(wanted_build(resource, 20, versions, &set, &problems), 0);
-    return set;
-}
-
 /* Requests of the operator while nothing happens. */
 struct at_rest {
     size_t watches;
@@ -181,7 +163,7 @@ static void release_document(void *document)
  */
 static void mesh_that_is_there_is_taken_over(void **state)
 {
-    struct wanted_set *set = sample_objects();
+    struct wanted_set *set = mesh_default_objects();
     _cleanup_map_ struct map *before = map_new(release_document); /* object_key() -> the object */
 
     (void)state;
