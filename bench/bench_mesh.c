@@ -46,7 +46,8 @@ static void print_figure(const char *what, double *values, size_t count, const c
 {
     double middle = median(values, count);
 
-    printf("%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
+    printf(
+        "%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
     fflush(stdout);
 }
 
@@ -144,7 +145,9 @@ static double time_kubectl(const struct wanted_set *set)
     _cleanup_free_ char *command = str_printf(
         "export KUBECONFIG=%s; kubectl apply -f %s >/dev/null && kubectl wait --for=condition=Established crd --all "
         ">/dev/null && kubectl apply -f %s >/dev/null",
-        getenv("TEST_KUBECONFIG"), definitions, rest);
+        getenv("TEST_KUBECONFIG"),
+        definitions,
+        rest);
     int64_t began;
 
     write_objects(set, definitions, true);
@@ -218,8 +221,10 @@ static void figures(void **state)
         }
     }
     print_figure("from creating the resource to the last object written", install, RUNS, "ms");
-    printf("%-56s %8.2f\n", "  as a multiple of the raw POSTs (goal: at most 1.5)",
-           median(install, RUNS) / median(raw, RUNS));
+    printf(
+        "%-56s %8.2f\n",
+        "  as a multiple of the raw POSTs (goal: at most 1.5)",
+        median(install, RUNS) / median(raw, RUNS));
 
     pause_ms(SETTLE_SECONDS * 1000);
     memory[0] = (double)operator_memory_kb() / 1024;

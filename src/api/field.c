@@ -140,7 +140,7 @@ static void check_unique(struct parse *p, const json_t *list)
     json_t *item;
     size_t i;
 
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item) {
         _cleanup_free_ char *text = doc_text(item);
         size_t mark = p->path.len;
         doc_path_index(&p->path, i);
@@ -162,7 +162,7 @@ static void check_list(struct parse *p, const struct field *field, const json_t 
                      field->least, field->most, len);
         return;
     }
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item) {
         size_t mark = p->path.len;
         doc_path_index(&p->path, i);
         parse_field(p, field->items, item, NULL);
@@ -183,7 +183,7 @@ static void check_map(struct parse *p, const struct field *field, const json_t *
                      field->most, len);
         return;
     }
-    json_object_foreach ((json_t *)map, key, value) {
+    json_object_foreach((json_t *)map, key, value) {
         _cleanup_buf_ struct buf why = BUF_INIT;
         size_t mark = p->path.len;
         doc_path_key(&p->path, key);
@@ -342,7 +342,7 @@ static void warn_unknown(struct parse *p, const struct field_table *table, const
     const char *name, *meant;
     json_t *value;
 
-    json_object_foreach ((json_t *)object, name, value) {
+    json_object_foreach((json_t *)object, name, value) {
         size_t mark;
         if (find_row(table, name))
             continue;

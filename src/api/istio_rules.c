@@ -56,7 +56,7 @@ static void check_namespaces(const struct api_check *c)
     json_t *name;
     size_t i;
 
-    json_array_foreach (spec->auto_injection_namespaces, i, name) {
+    json_array_foreach(spec->auto_injection_namespaces, i, name) {
         _cleanup_buf_ struct buf path = BUF_INIT;
         const char *because = reserved_because(json_string_value(name), c->ns);
         if (!because)
@@ -118,7 +118,7 @@ static void check_overlay(const struct api_check *c, const char *path, const jso
         add_patch_problem(c, path, e.text);
         return;
     }
-    json_array_foreach (patches, i, patch) {
+    json_array_foreach(patches, i, patch) {
         _cleanup_free_ char *operation = str_printf("%s[%zu]", path, i);
         check_patch(c, operation, patch);
     }
@@ -131,7 +131,7 @@ static void check_overlays(const struct api_check *c)
     json_t *overlay;
     size_t i;
 
-    json_array_foreach (spec->overlays, i, overlay) {
+    json_array_foreach(spec->overlays, i, overlay) {
         _cleanup_free_ char *path = str_printf("spec.overlays[%zu].patches", i);
         check_overlay(c, path, overlay);
     }

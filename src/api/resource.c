@@ -94,8 +94,7 @@ static void add_columns(const struct api_resource *r, struct buf *out)
 void api_reference_markdown(const struct api_resource *r, struct buf *out)
 {
     buf_printf(out, "# %s\n\n", r->kind);
-    buf_printf(out,
-               "<!-- Printed by `istio-operator docs %s`; change the table of fields, not this page. -->\n\n",
+    buf_printf(out, "<!-- Printed by `istio-operator docs %s`; change the table of fields, not this page. -->\n\n",
                r->singular);
     buf_printf(out, "%s\n\n```yaml\napiVersion: %s\nkind: %s\n```\n\n", r->intro, API_GROUP_VERSION, r->kind);
     field_markdown(r->spec, "spec", 2, out);

@@ -5,10 +5,10 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/terminal.h"
-#include "operator/marks.h"
-#include "operator/preview.h"
 #include "json/difftext.h"
 #include "json/doc.h"
+#include "operator/marks.h"
+#include "operator/preview.h"
 
 #define TIMEOUT SECONDS(30)
 #define CONTEXT_LINES 3

@@ -1,8 +1,8 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "operator/manifests.h"
 #include "json/doc.h"
+#include "operator/manifests.h"
 
 #define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
 

@@ -6,11 +6,11 @@
 #include "cli/input.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
+#include "json/build.h"
+#include "json/doc.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
 #include "operator/events.h"
-#include "json/build.h"
-#include "json/doc.h"
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
@@ -61,7 +61,7 @@ static int make_reports(struct kube_client *client, const char *ns, json_t *repo
     if (get(client, kube_request_raw(KUBE_GET, "/version", NULL), &version, e) < 0 ||
         get_resources(client, ns, &list, e) < 0)
         return -1;
-    json_array_foreach (doc_at(list, "items"), i, resource) {
+    json_array_foreach(doc_at(list, "items"), i, resource) {
         _cleanup_json_ json_t *events = get_events(client, resource);
         json_array_append_new(reports, report_make(resource, events, doc_string(version, "gitVersion")));
     }
@@ -80,7 +80,7 @@ static bool print_reports(const json_t *reports, bool json)
 
     if (json)
         output_print(reports, "json");
-    json_array_foreach (reports, i, report) {
+    json_array_foreach(reports, i, report) {
         _cleanup_buf_ struct buf text = BUF_INIT;
         available &= report_is_available(report);
         if (json)

@@ -173,7 +173,7 @@ void output_print(const json_t *documents, const char *format)
         puts(text);
         return;
     }
-    json_array_foreach (documents, i, document) {
+    json_array_foreach(documents, i, document) {
         _cleanup_buf_ struct buf text = BUF_INIT;
         yaml_print(document, &text);
         printf("---\n%s", buf_str(&text));

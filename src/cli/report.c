@@ -32,7 +32,7 @@ static json_t *last_events(const json_t *events)
     size_t count = json_array_size(events), i;
     json_t **sorted = NEW_ARRAY(json_t *, count), *event, *last = json_array();
 
-    json_array_foreach (events, i, event)
+    json_array_foreach(events, i, event)
         sorted[i] = event;
     qsort(sorted, count, sizeof(*sorted), by_time);
     for (i = count > EVENTS_SHOWN ? count - EVENTS_SHOWN : 0; i < count; i++)
@@ -146,7 +146,7 @@ static void measure(const struct section *s, const json_t *list, msec_t now, siz
     json_t *item;
     size_t i;
 
-    json_array_foreach (list, i, item)
+    json_array_foreach(list, i, item)
         for (size_t c = 0; c < COLUMNS_MAX && s->columns[c]; c++) {
             _cleanup_buf_ struct buf cell = BUF_INIT;
             add_cell(s, item, s->columns[c], now, &cell);
@@ -185,7 +185,7 @@ static void add_section(const struct section *s, const json_t *report, msec_t no
     terminal_add(out, color, SHADE_STRONG, s->title);
     buf_add_char(out, '\n');
     measure(s, list, now, widths);
-    json_array_foreach (list, i, item)
+    json_array_foreach(list, i, item)
         add_row(s, item, now, widths, color, out);
 }
 

@@ -72,11 +72,11 @@ static int most_digits(const json_t *value)
 
     if (json_is_real(value))
         return doc_real_digits(json_real_value(value));
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item) {
         digits = most_digits(item);
         most = digits > most ? digits : most;
     }
-    json_object_foreach ((json_t *)value, key, item) {
+    json_object_foreach((json_t *)value, key, item) {
         digits = most_digits(item);
         most = digits > most ? digits : most;
     }
@@ -170,7 +170,7 @@ bool doc_equal(const json_t *a, const json_t *b)
     if (json_is_object(a) && json_is_object(b)) {
         if (json_object_size(a) != json_object_size(b))
             return false;
-        json_object_foreach ((json_t *)a, key, item)
+        json_object_foreach((json_t *)a, key, item)
             if (!doc_equal(item, json_object_get(b, key)))
                 return false;
         return true;
@@ -178,7 +178,7 @@ bool doc_equal(const json_t *a, const json_t *b)
     if (json_is_array(a) && json_is_array(b)) {
         if (json_array_size(a) != json_array_size(b))
             return false;
-        json_array_foreach (a, i, item)
+        json_array_foreach(a, i, item)
             if (!doc_equal(item, json_array_get(b, i)))
                 return false;
         return true;
@@ -193,11 +193,11 @@ size_t doc_weight(const json_t *value, int *ret_depth)
     const char *key;
     json_t *item;
 
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item) {
         weight += doc_weight(item, &below);
         depth = below > depth ? below : depth;
     }
-    json_object_foreach ((json_t *)value, key, item) {
+    json_object_foreach((json_t *)value, key, item) {
         weight += strlen(key) + doc_weight(item, &below);
         depth = below > depth ? below : depth;
     }
@@ -226,7 +226,7 @@ json_t *doc_find(const json_t *seq, const char *key, const char *value)
     json_t *item;
     size_t i;
 
-    json_array_foreach (seq, i, item)
+    json_array_foreach(seq, i, item)
         if (value && str_eq(doc_string(item, key), value))
             return item;
     return NULL;

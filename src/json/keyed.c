@@ -37,7 +37,7 @@ struct keyed keyed_new(const json_t *seq, const char *key)
     json_t *element;
     size_t i;
 
-    json_array_foreach (seq, i, element) {
+    json_array_foreach(seq, i, element) {
         _cleanup_free_ char *name = NULL;
 
         if (!keyed_has(element, key)) {

@@ -143,7 +143,7 @@ static json_t *select_fields(struct merger *m, const json_t *map, bool foreign)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)map, key, value) {
+    json_object_foreach((json_t *)map, key, value) {
         struct place back = enter_field(m, key);
         bool theirs = is_foreign(m);
         json_t *part = NULL;
@@ -218,7 +218,7 @@ static size_t keep_live(struct merger *m, const struct keyed_sides *s, struct sl
     size_t count = 0, i;
     json_t *element;
 
-    json_array_foreach (s->live.seq, i, element) {
+    json_array_foreach(s->live.seq, i, element) {
         size_t wanted = keyed_find(&s->wanted, element);
         if (wanted == KEYED_NOWHERE && keyed_find(&s->last, element) != KEYED_NOWHERE) {
             struct place back = enter_keyed(m, element, s->live.key);
@@ -239,7 +239,7 @@ static bool restore_order(const struct keyed_sides *s, struct slot *slots, size_
     json_t *element;
     size_t i;
 
-    json_array_foreach (s->wanted.seq, i, element) {
+    json_array_foreach(s->wanted.seq, i, element) {
         size_t live = keyed_find(&s->live, element);
         if (live == KEYED_NOWHERE)
             continue;
@@ -257,7 +257,7 @@ static size_t insert_new(const struct keyed_sides *s, struct slot *slots, size_t
     json_t *element;
     size_t i;
 
-    json_array_foreach (s->wanted.seq, i, element) {
+    json_array_foreach(s->wanted.seq, i, element) {
         size_t at = 0;
         if (keyed_find(&s->live, element) != KEYED_NOWHERE)
             continue;
@@ -313,7 +313,7 @@ static bool all_maps(const json_t *seq)
     json_t *element;
     size_t i;
 
-    json_array_foreach (seq, i, element)
+    json_array_foreach(seq, i, element)
         if (!json_is_object(element))
             return false;
     return json_array_size(seq) > 0;
@@ -326,7 +326,7 @@ static json_t *merge_by_position(struct merger *m, const json_t *last, const jso
     json_t *result = json_array(), *element;
     size_t i;
 
-    json_array_foreach (wanted, i, element) {
+    json_array_foreach(wanted, i, element) {
         struct place back = enter_index(m, i);
         json_array_append_new(
             result, merge_map(m, last_fits ? json_array_get(last, i) : NULL, element, json_array_get(live, i)));
@@ -467,12 +467,12 @@ static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wan
     json_t *result = json_object(), *value, *merged;
     const char *key;
 
-    json_object_foreach ((json_t *)live, key, value) {
+    json_object_foreach((json_t *)live, key, value) {
         merged = merge_field(m, key, json_object_get(last, key), json_object_get(wanted, key), value);
         if (merged)
             json_object_set_new(result, key, merged);
     }
-    json_object_foreach ((json_t *)wanted, key, value) {
+    json_object_foreach((json_t *)wanted, key, value) {
         if (json_object_get(live, key))
             continue;
         merged = merge_field(m, key, json_object_get(last, key), value, NULL);
@@ -515,7 +515,7 @@ static json_t *skeleton_map(const json_t *map, const struct merge_rules *rules)
     json_t *result = json_object(), *value;
     const char *key;
 
-    json_object_foreach ((json_t *)map, key, value)
+    json_object_foreach((json_t *)map, key, value)
         json_object_set_new(result, key, skeleton(value, key, rules));
     return result;
 }
@@ -541,7 +541,7 @@ static json_t *skeleton(const json_t *value, const char *field, const struct mer
     if (!json_is_array(value) || (json_array_size(value) && !all_maps(value)))
         return json_integer(1);
     result = json_array();
-    json_array_foreach (value, i, element)
+    json_array_foreach(value, i, element)
         json_array_append_new(result, skeleton_element(element, field, rules));
     return result;
 }

@@ -108,7 +108,7 @@ int patch_check(const json_t *operations, struct err *e)
     if (json_array_size(operations) > OPERATIONS_MAX)
         return err_set(e, ERR_LIMIT, "a patch of %zu operations, at most %d are allowed", json_array_size(operations),
                        OPERATIONS_MAX);
-    json_array_foreach (operations, p.position, operation)
+    json_array_foreach(operations, p.position, operation)
         if (check_operation(&p, operation, &op) < 0)
             return -1;
     return 0;
@@ -314,7 +314,7 @@ int patch_apply(const json_t *target, const json_t *operations, json_t **ret, st
     if (patch_check(operations, e) < 0)
         return -1;
     p.document = doc_copy(target);
-    json_array_foreach (operations, p.position, operation) {
+    json_array_foreach(operations, p.position, operation) {
         if (apply_operation(&p, operation) < 0) {
             json_decref(p.document);
             return -1;
@@ -329,7 +329,7 @@ void patch_merge(json_t *target, const json_t *patch)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)patch, key, value) {
+    json_object_foreach((json_t *)patch, key, value) {
         if (json_is_null(value))
             json_object_del(target, key);
         else if (json_is_object(value))

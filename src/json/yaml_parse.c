@@ -317,12 +317,12 @@ static int inherit(struct reader *r, yaml_mark_t at, json_t *inherited, const js
         json_object_update_missing(inherited, (json_t *)from);
         return 0;
     }
-    json_array_foreach (from, i, item)
+    json_array_foreach(from, i, item)
         if (!json_is_object(item))
             break;
     if (!json_is_array(from) || i < json_array_size(from))
         return fail(r, at, "only maps can be merged with \"<<\"");
-    json_array_foreach (from, i, item)
+    json_array_foreach(from, i, item)
         json_object_update_missing(inherited, item);
     return 0;
 }

@@ -240,7 +240,7 @@ static void print_map(struct printer *p, const json_t *map, size_t indent)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)map, key, value)
+    json_object_foreach((json_t *)map, key, value)
         keys[count++] = key;
     if (p->sorted)
         qsort(keys, count, sizeof(*keys), compare_keys);
@@ -256,7 +256,7 @@ static void print_seq(struct printer *p, const json_t *seq, size_t indent)
     json_t *item;
     size_t i;
 
-    json_array_foreach (seq, i, item) {
+    json_array_foreach(seq, i, item) {
         if (i)
             buf_add_spaces(p->out, indent);
         buf_add_str(p->out, "- ");

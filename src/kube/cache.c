@@ -162,7 +162,7 @@ static void keep_path(json_t *to, const json_t *from, const char *path)
     } else if (str_starts(rest, "[].") && json_is_array(value)) {
         if (!copy)
             json_object_set_new(to, key, copy = json_array());
-        json_array_foreach (value, i, item) {
+        json_array_foreach(value, i, item) {
             if (i == json_array_size(copy))
                 json_array_append_new(copy, json_object());
             keep_path(json_array_get(copy, i), item, rest + 3);

@@ -38,8 +38,8 @@ struct kube_response {
 };
 
 struct kube_client_options {
-    size_t max_body;  /* bytes of an answer; 0: 64 MiB */
-    msec_t timeout;   /* of a whole request; 0: 30 s */
+    size_t max_body;        /* bytes of an answer; 0: 64 MiB */
+    msec_t timeout;         /* of a whole request; 0: 30 s */
     msec_t connect_timeout; /* 0: 10 s */
 };
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "kube/client_impl.h"
 #include "json/doc.h"
+#include "kube/client_impl.h"
 
 /* A Status object is small; what is larger is no explanation for a person. */
 enum { STATUS_MAX_BYTES = 1024 * 1024, EXCERPT_MAX = 120 };

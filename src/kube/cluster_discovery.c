@@ -1,7 +1,7 @@
 #include "base/str.h"
+#include "json/doc.h"
 #include "kube/backoff.h"
 #include "kube/cluster_impl.h"
-#include "json/doc.h"
 
 #define VERSION_MAX ((size_t)64 * 1024)
 static const msec_t RETRY_FIRST = 100, RETRY_MOST = SECONDS(3);

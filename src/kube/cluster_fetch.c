@@ -1,6 +1,6 @@
 #include "base/str.h"
-#include "kube/cluster_impl.h"
 #include "json/doc.h"
+#include "kube/cluster_impl.h"
 
 #define OBJECT_MAX ((size_t)64 * 1024 * 1024)
 

@@ -1,6 +1,6 @@
 #include "base/str.h"
-#include "kube/cluster_impl.h"
 #include "json/doc.h"
+#include "kube/cluster_impl.h"
 
 /* Bytes that are parsed in one turn, so that the loop stays quick while much arrives. */
 #define TURN_BUDGET ((size_t)256 * 1024)

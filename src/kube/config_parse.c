@@ -4,10 +4,10 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "kube/config_impl.h"
-#include "kube/config_secret.h"
 #include "json/doc.h"
 #include "json/yaml.h"
+#include "kube/config_impl.h"
+#include "kube/config_secret.h"
 
 /* A map of a file, and the path to it, for messages. */
 struct place {
@@ -161,7 +161,7 @@ static int add_names(const struct kube_config_file *file, const char *list, stru
 
     if (get(&root, list, JSON_ARRAY, "a list", &entries, e) < 0)
         return -1;
-    json_array_foreach (entries, i, entry) {
+    json_array_foreach(entries, i, entry) {
         if (entry_place(file, list, i, entry, &place, &name, e) < 0)
             return -1;
         buf_printf(names, "%s%s", names->len ? ", " : "", str_or(name, "\"\""));
@@ -185,7 +185,7 @@ static int find_in_file(const struct kube_config_file *file, const char *list, c
 
     if (get(&root, list, JSON_ARRAY, "a list", &entries, e) < 0)
         return -1;
-    json_array_foreach (entries, i, entry) {
+    json_array_foreach(entries, i, entry) {
         if (entry_place(file, list, i, entry, &place, &name, e) < 0)
             return -1;
         if (!str_eq(name, wanted))
@@ -317,7 +317,7 @@ static int read_strings(const struct place *p, const char *field, char ***ret, s
     if (get(p, field, JSON_ARRAY, "a list", &list, e) < 0)
         return -1;
     *ret = NEW_ARRAY(char *, json_array_size(list) + 1);
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item) {
         if (!json_is_string(item))
             return place_error(p, field, e, "element %zu must be a string, and is %s", i, type_name(item));
         (*ret)[i] = str_dup(json_string_value(item));
@@ -333,7 +333,7 @@ static int read_env(const struct place *p, char ***ret, struct err *e)
     if (get(p, "env", JSON_ARRAY, "a list", &list, e) < 0)
         return -1;
     *ret = NEW_ARRAY(char *, json_array_size(list) + 1);
-    json_array_foreach (list, i, item) {
+    json_array_foreach(list, i, item) {
         const char *name = doc_string(item, "name"), *value = doc_string(item, "value");
         if (!name || !*name || strchr(name, '='))
             return place_error(p, "env", e, "element %zu must have a name without \"=\"", i);

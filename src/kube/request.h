@@ -14,8 +14,8 @@ enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE };
 
 struct kube_request {
     enum kube_method method;
-    char *path;               /* with its query; owned */
-    char *body;               /* owned; NULL for none */
+    char *path; /* with its query; owned */
+    char *body; /* owned; NULL for none */
     size_t body_len;
     const char *content_type; /* a literal; NULL for application/json */
     const char *accept;       /* the header, a literal; NULL for application/json */

@@ -4,9 +4,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "json/doc.h"
 #include "kube/backoff.h"
 #include "kube/cache.h"
-#include "json/doc.h"
 
 #define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
 /* Pages were already bounded by whoever received them. */

@@ -54,8 +54,8 @@ void mesh_digest_configs(struct mesh_objects *objects)
         const struct mesh_object *object = &objects->items[i];
         json_t *digest = object->restart_on ? config_digest(objects, object->restart_on) : NULL;
         if (digest)
-            json_object_set_new(doc_make(object->object, "spec", "template", "metadata", "annotations"),
-                                DIGEST_ANNOTATION, digest);
+            json_object_set_new(
+                doc_make(object->object, "spec", "template", "metadata", "annotations"), DIGEST_ANNOTATION, digest);
     }
 }
 

@@ -115,8 +115,8 @@ static void ask(struct question *q, const char *path, json_t *review, kube_done_
 }
 
 /* The status of the review's answer; NULL, and the question is answered, where there is none. */
-static json_t *read_review(struct question *q, const struct kube_response *response, const struct err *e,
-                           json_t **ret_review)
+static json_t *
+read_review(struct question *q, const struct kube_response *response, const struct err *e, json_t **ret_review)
 {
     q->call = NULL;
     if (e || doc_parse(response->body, response->body_len, ANSWER_MAX_BYTES, ret_review, NULL) < 0) {
@@ -148,11 +148,17 @@ static void on_token_review(void *context, const struct kube_response *response,
         answer(q, 401);
         return;
     }
-    ask(q, "/apis/authorization.k8s.io/v1/subjectaccessreviews",
-        OBJECT(S("apiVersion", "authorization.k8s.io/v1"), S("kind", "SubjectAccessReview"),
-               MAP("spec", S("user", doc_string(user, "username")), S("uid", doc_string(user, "uid")),
-                   V("groups", json_incref(doc_at(user, "groups"))), V("extra", json_incref(doc_at(user, "extra"))),
-                   MAP("nonResourceAttributes", S("path", q->path), S("verb", "get")))),
+    ask(q,
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        OBJECT(
+            S("apiVersion", "authorization.k8s.io/v1"),
+            S("kind", "SubjectAccessReview"),
+            MAP("spec",
+                S("user", doc_string(user, "username")),
+                S("uid", doc_string(user, "uid")),
+                V("groups", json_incref(doc_at(user, "groups"))),
+                V("extra", json_incref(doc_at(user, "extra"))),
+                MAP("nonResourceAttributes", S("path", q->path), S("verb", "get")))),
         on_access_review);
 }
 
@@ -178,8 +184,8 @@ static const struct kept *find_kept(const struct access *a, const char *key)
     return NULL;
 }
 
-static void review_token(struct access *a, const char *token, const char *key, const char *path, access_done_fn done,
-                         void *context)
+static void
+review_token(struct access *a, const char *token, const char *key, const char *path, access_done_fn done, void *context)
 {
     struct question *q = NEW(struct question);
 
@@ -187,13 +193,14 @@ static void review_token(struct access *a, const char *token, const char *key, c
     memcpy(q->key, key, sizeof(q->key));
     LIST_INSERT_HEAD(&a->questions, q, link);
     a->under_way++;
-    ask(q, "/apis/authentication.k8s.io/v1/tokenreviews",
+    ask(q,
+        "/apis/authentication.k8s.io/v1/tokenreviews",
         OBJECT(S("apiVersion", "authentication.k8s.io/v1"), S("kind", "TokenReview"), MAP("spec", S("token", token))),
         on_token_review);
 }
 
-void access_check(struct access *a, struct http_span authorization, const char *path, access_done_fn done,
-                  void *context)
+void access_check(
+    struct access *a, struct http_span authorization, const char *path, access_done_fn done, void *context)
 {
     const size_t skip = sizeof(scheme) - 1;
     const struct kept *kept;

@@ -27,7 +27,7 @@ void access_free(struct access *a);
 typedef void (*access_done_fn)(void *context, int status, const char *why);
 
 /* May whoever sends this Authorization header get `path`? `done` runs once, now or later. */
-void access_check(struct access *a, struct http_span authorization, const char *path, access_done_fn done,
-                  void *context);
+void access_check(
+    struct access *a, struct http_span authorization, const char *path, access_done_fn done, void *context);
 
 #endif

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "operator/wanted.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/wanted.h"
 
 /* Kubernetes cuts warnings: "a single warning message should not exceed 256 characters", 4096 bytes in all. */
 #define WARNINGS_MAX 16
@@ -98,8 +98,8 @@ static void add_warnings(struct decision *d, const struct problems *problems)
 }
 
 /* All the objects are made where that is possible: overlays have to fit on them. */
-static int check_spec(const json_t *object, const char *ns, const struct admission_context *context,
-                      struct problems *problems)
+static int
+check_spec(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
     struct wanted_set *wanted;
     struct istio_spec spec;
@@ -116,8 +116,8 @@ static int check_spec(const json_t *object, const char *ns, const struct admissi
     return 0;
 }
 
-static void judge_spec(struct decision *d, const json_t *object, const char *ns,
-                       const struct admission_context *context)
+static void
+judge_spec(struct decision *d, const json_t *object, const char *ns, const struct admission_context *context)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
 
@@ -136,15 +136,19 @@ static void judge_creation(struct decision *d, const json_t *request, const stru
     const struct kube_object *other;
 
     /* Before 1.14 a creation's name is only in the object. */
-    other = find_other(context->observed, str_or(ns, doc_string(object, "metadata", "namespace")),
-                       name && *name ? name : doc_string(object, "metadata", "name"));
+    other = find_other(
+        context->observed,
+        str_or(ns, doc_string(object, "metadata", "namespace")),
+        name && *name ? name : doc_string(object, "metadata", "name"));
     if (!other) {
         judge_spec(d, object, ns, context);
         return;
     }
-    buf_printf(&d->message,
-               "a cluster has one mesh, and it is there already: Istio %s/%s. Change that one, or delete it first",
-               other->ns, other->name);
+    buf_printf(
+        &d->message,
+        "a cluster has one mesh, and it is there already: Istio %s/%s. Change that one, or delete it first",
+        other->ns,
+        other->name);
     deny(d, 403, "Forbidden");
 }
 
@@ -162,8 +166,9 @@ static void judge(struct decision *d, const json_t *request, const struct admiss
         return;
     if (str_eq(operation, "CREATE"))
         judge_creation(d, request, context);
-    else if (str_eq(operation, "UPDATE") && !doc_string(object, "metadata", "deletionTimestamp") &&
-             !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")))
+    else if (
+        str_eq(operation, "UPDATE") && !doc_string(object, "metadata", "deletionTimestamp") &&
+        !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")))
         judge_spec(d, object, doc_string(request, "namespace"), context);
 }
 
@@ -173,15 +178,23 @@ static json_t *make_answer(const json_t *review, const struct decision *d)
     bool v1 = str_eq(doc_string(review, "apiVersion"), "admission.k8s.io/v1");
     bool allowed = d->code == 200;
 
-    return OBJECT(S("apiVersion", doc_string(review, "apiVersion")), S("kind", "AdmissionReview"),
-                  MAP("response", S("uid", str_or(doc_string(review, "request", "uid"), "")), B("allowed", allowed),
-                      OPT(v1 && json_array_size(d->warnings) > 0, V("warnings", json_incref(d->warnings))),
-                      OPT(!allowed, MAP("status", S("status", "Failure"), N("code", d->code), S("reason", d->reason),
-                                        V("message", clean_text(buf_str(&d->message)))))));
+    return OBJECT(
+        S("apiVersion", doc_string(review, "apiVersion")),
+        S("kind", "AdmissionReview"),
+        MAP("response",
+            S("uid", str_or(doc_string(review, "request", "uid"), "")),
+            B("allowed", allowed),
+            OPT(v1 && json_array_size(d->warnings) > 0, V("warnings", json_incref(d->warnings))),
+            OPT(!allowed,
+                MAP("status",
+                    S("status", "Failure"),
+                    N("code", d->code),
+                    S("reason", d->reason),
+                    V("message", clean_text(buf_str(&d->message)))))));
 }
 
-int admission_review(const char *text, size_t len, const struct admission_context *context,
-                     struct admission_verdict *ret, struct err *e)
+int admission_review(
+    const char *text, size_t len, const struct admission_context *context, struct admission_verdict *ret, struct err *e)
 {
     _cleanup_json_ json_t *review = NULL, *answer = NULL;
     struct decision d = {.code = 200};

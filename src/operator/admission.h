@@ -34,7 +34,8 @@ struct admission_verdict {
  * ERR_INVALID where the text is no AdmissionReview (HTTP 400), ERR_LIMIT where it is too much (413). A review without a
  * uid gets an answer, and is denied.
  */
-int admission_review(const char *text, size_t len, const struct admission_context *context,
-                     struct admission_verdict *ret, struct err *e);
+int admission_review(
+    const char *text, size_t len, const struct admission_context *context, struct admission_verdict *ret,
+    struct err *e);
 
 #endif

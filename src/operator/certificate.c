@@ -57,8 +57,8 @@ static bool add_extension(X509 *cert, X509 *issuer, int id, const char *value)
 /* The authority has a name of its own each time: a bundle of several of one name would have to be tried through. */
 static bool set_name(X509 *cert, const char *name)
 {
-    return X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
-                                      -1, 0) == 1;
+    return X509_NAME_add_entry_by_txt(
+               X509_get_subject_name(cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1;
 }
 
 static bool set_serial(X509 *cert, uint64_t *ret)
@@ -176,8 +176,8 @@ static char *join_bundle(const char *ca, const char *former_ca, msec_t now)
     return buf_take(&bundle);
 }
 
-int certificate_make(const char *const *names, msec_t now, msec_t life, const char *former_ca, struct certificate *ret,
-                     struct err *e)
+int certificate_make(
+    const char *const *names, msec_t now, msec_t life, const char *former_ca, struct certificate *ret, struct err *e)
 {
     _cleanup_pkey_ EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
     _cleanup_x509_ X509 *ca = ca_key ? make_authority(ca_key, now, life) : NULL, *cert = NULL;
@@ -243,8 +243,8 @@ static bool is_signed(X509 *cert, const char *ca, msec_t now)
     return X509_verify_cert(context) == 1;
 }
 
-int certificate_read(const char *cert_pem, const char *key_pem, const char *ca_pem, struct certificate *ret,
-                     struct err *e)
+int certificate_read(
+    const char *cert_pem, const char *key_pem, const char *ca_pem, struct certificate *ret, struct err *e)
 {
     _cleanup_x509_ X509 *cert = NULL;
     _cleanup_pkey_ EVP_PKEY *key = NULL;
@@ -262,11 +262,12 @@ int certificate_read(const char *cert_pem, const char *key_pem, const char *ca_p
     if (!is_signed(cert, ca_pem, not_before))
         return fail(e, ERR_INVALID, "tls.crt is not signed by ca.crt");
     ERR_clear_error();
-    *ret = (struct certificate){.cert = str_dup(cert_pem),
-                                .key = str_dup(key_pem),
-                                .ca = str_dup(ca_pem),
-                                .not_before = not_before,
-                                .not_after = time_of(X509_get0_notAfter(cert))};
+    *ret = (struct certificate){
+        .cert = str_dup(cert_pem),
+        .key = str_dup(key_pem),
+        .ca = str_dup(ca_pem),
+        .not_before = not_before,
+        .not_after = time_of(X509_get0_notAfter(cert))};
     return 0;
 }
 

@@ -29,8 +29,8 @@ struct certificate {
  * For these names: DNS names and IP addresses, ending with NULL. Of `former_ca` (a bundle; may be NULL; may be
  * nonsense) the two newest authorities that are still valid stay in the bundle.
  */
-int certificate_make(const char *const *names, msec_t now, msec_t life, const char *former_ca, struct certificate *ret,
-                     struct err *e);
+int certificate_make(
+    const char *const *names, msec_t now, msec_t life, const char *former_ca, struct certificate *ret, struct err *e);
 
 /*
  * From text that others can write: what is no certificate, or does not fit together, is ERR_INVALID with the reason.

@@ -16,7 +16,7 @@ struct controller {
     struct map *failures; /* object_key() -> struct plan_failure */
     unsigned watching;    /* PLAN_WATCH_* that are on */
     char *watched_ns;
-    char *status_word;    /* told last */
+    char *status_word; /* told last */
     enum kube_cluster_phase phase;
     struct kube_timer *tick_timer;
     msec_t tick_due;
@@ -62,8 +62,13 @@ static void switch_watches(struct controller *c, const struct plan *plan)
         if (on == !!(c->watching & on_demand[i].bit))
             continue;
         c->watching ^= on_demand[i].bit;
-        kube_cluster_watch(c->cluster, kind, on_demand[i].in_mesh_namespace ? c->watched_ns : NULL, NULL,
-                           on_demand[i].field_selector, on);
+        kube_cluster_watch(
+            c->cluster,
+            kind,
+            on_demand[i].in_mesh_namespace ? c->watched_ns : NULL,
+            NULL,
+            on_demand[i].field_selector,
+            on);
     }
 }
 
@@ -72,8 +77,7 @@ static unsigned synced_watches(const struct controller *c)
     unsigned synced = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(on_demand); i++)
-        if ((c->watching & on_demand[i].bit) &&
-            kube_cluster_watch_synced(c->cluster, on_demand_kind(i)))
+        if ((c->watching & on_demand[i].bit) && kube_cluster_watch_synced(c->cluster, on_demand_kind(i)))
             synced |= on_demand[i].bit;
     return synced;
 }
@@ -138,8 +142,11 @@ static void tell_phase(struct controller *c)
     if (phase == c->phase)
         return;
     c->phase = phase;
-    log_info(names[phase], "kubernetes",
-             kube_cluster_server(c->cluster) ? kube_cluster_server(c->cluster)->git_version : "unknown", NULL);
+    log_info(
+        names[phase],
+        "kubernetes",
+        kube_cluster_server(c->cluster) ? kube_cluster_server(c->cluster)->git_version : "unknown",
+        NULL);
 }
 
 static void on_changed(void *context)
@@ -159,9 +166,13 @@ static void note(struct controller *c, const char *reason, bool warning, const c
 
     if (!mesh)
         return;
-    events_note(c->events,
-                &(struct event_subject){API_GROUP_VERSION, kind->kind, mesh->ns, mesh->name, mesh->uid}, reason,
-                warning, object, text);
+    events_note(
+        c->events,
+        &(struct event_subject){API_GROUP_VERSION, kind->kind, mesh->ns, mesh->name, mesh->uid},
+        reason,
+        warning,
+        object,
+        text);
 }
 
 /* The words of the status that a person wants to be told of. */
@@ -270,8 +281,9 @@ static struct controller *fill(struct controller *c, const struct controller_opt
     return c;
 }
 
-int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
-                   struct controller **ret, struct err *e)
+int controller_new(
+    struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
+    struct controller **ret, struct err *e)
 {
     struct controller *c = NEW(struct controller);
     const struct kube_cluster_options cluster_options = {

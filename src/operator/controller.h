@@ -30,8 +30,9 @@ struct controller_stats {
     msec_t lag, lag_most;             /* of the event loop */
 };
 
-int controller_new(struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
-                   struct controller **ret, struct err *e);
+int controller_new(
+    struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
+    struct controller **ret, struct err *e);
 /* The same on any io (a simulation's), which is borrowed. `options->ns` is needed. */
 struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options);
 void controller_free(struct controller *c);

@@ -10,7 +10,7 @@
 #include "operator/marks.h"
 
 static const msec_t GATHER = 300;
-#define SINGLE_MOST 4      /* more notes of one reason than this become one Event */
+#define SINGLE_MOST 4       /* more notes of one reason than this become one Event */
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
 #define WARNING_AGAIN SECONDS(600)
 
@@ -92,8 +92,7 @@ static void send_event(struct events *events, const struct gathered *g, const ch
         S("firstTimestamp", now),
         S("lastTimestamp", now),
         N("count", 1),
-        MAP("source",
-            S("component", FIELD_MANAGER)));
+        MAP("source", S("component", FIELD_MANAGER)));
     text = doc_text(event);
     request = kube_request_create(&events_kind, "v1", about->ns, text);
     events->io->send(events->io, &request, NULL, sent, NULL);
@@ -172,8 +171,9 @@ static bool told_lately(struct events *events, const char *text)
     return false;
 }
 
-void events_note(struct events *events, const struct event_subject *subject, const char *reason, bool warning,
-                 const char *object, const char *text)
+void events_note(
+    struct events *events, const struct event_subject *subject, const char *reason, bool warning, const char *object,
+    const char *text)
 {
     _cleanup_free_ char *message = str_printf("%s: %s", object, text);
     struct gathered *g;

@@ -30,7 +30,8 @@ struct event_subject {
  * `reason` is one word ("Healed"), `object` the object's key, `text` why. A `warning` is told as such and not
  * repeated while its text stays the same.
  */
-void events_note(struct events *events, const struct event_subject *subject, const char *reason, bool warning,
-                 const char *object, const char *text);
+void events_note(
+    struct events *events, const struct event_subject *subject, const char *reason, bool warning, const char *object,
+    const char *text);
 
 #endif

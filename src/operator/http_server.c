@@ -112,11 +112,16 @@ static void write_answer(struct connection *c, int status, const char *type, con
 {
     struct evbuffer *out = bufferevent_get_output(c->io);
 
-    evbuffer_add_printf(out,
-                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                        "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
-                        status, http_reason(status), type, len, status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
-                        c->last ? "Connection: close\r\n" : "");
+    evbuffer_add_printf(
+        out,
+        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+        "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+        status,
+        http_reason(status),
+        type,
+        len,
+        status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
+        c->last ? "Connection: close\r\n" : "");
     if (!c->omit_body)
         evbuffer_add(out, body, len);
     bufferevent_enable(c->io, EV_READ);
@@ -148,11 +153,12 @@ static void handle(struct connection *c)
 
     /* Its parts have moved while the body came. */
     http_head_parse(text, c->head.len, &c->head, &status);
-    request = (struct http_request){.method = c->head.method,
-                                    .path = c->head.path,
-                                    .authorization = c->head.authorization,
-                                    .body = text + c->head.len,
-                                    .body_len = c->head.body_len};
+    request = (struct http_request){
+        .method = c->head.method,
+        .path = c->head.path,
+        .authorization = c->head.authorization,
+        .body = text + c->head.len,
+        .body_len = c->head.body_len};
     c->omit_body = http_span_is(c->head.method, "HEAD");
     exchange->connection = c;
     c->exchange = exchange;
@@ -281,8 +287,8 @@ static struct bufferevent *open_io(struct http_server *s, evutil_socket_t fd)
     return io;
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int len,
-                      void *context)
+static void
+on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int len, void *context)
 {
     struct http_server *s = context;
     struct bufferevent *io = NULL;
@@ -351,8 +357,8 @@ static int parse_address(const char *address, struct sockaddr_storage *ret, int 
     int64_t port;
 
     if (!colon || !str_to_int64(colon + 1, &port) || port < 0 || port > UINT16_MAX)
-        return err_set(e, ERR_USAGE, "address \"%s\": allowed is HOST:PORT or :PORT with a port of 0 to 65535",
-                       address);
+        return err_set(
+            e, ERR_USAGE, "address \"%s\": allowed is HOST:PORT or :PORT with a port of 0 to 65535", address);
     host = colon == address ? str_dup("0.0.0.0") : str_dup_n(address, (size_t)(colon - address));
     *ret_len = sizeof(*ret);
     if (evutil_parse_sockaddr_port(host, (struct sockaddr *)ret, ret_len) < 0)
@@ -364,8 +370,8 @@ static int parse_address(const char *address, struct sockaddr_storage *ret, int 
     return 0;
 }
 
-int http_server_new(struct event_base *loop, const struct http_server_options *options, struct http_server **ret,
-                    struct err *e)
+int http_server_new(
+    struct event_base *loop, const struct http_server_options *options, struct http_server **ret, struct err *e)
 {
     _cleanup_http_server_ struct http_server *s = NEW(struct http_server);
     struct sockaddr_storage address = {0};
@@ -385,9 +391,14 @@ int http_server_new(struct event_base *loop, const struct http_server_options *o
     TAILQ_INIT(&s->connections);
     if (parse_address(options->address, &address, &len, e) < 0)
         return -1;
-    s->listener =
-        evconnlistener_new_bind(loop, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-                                BACKLOG, (struct sockaddr *)&address, len);
+    s->listener = evconnlistener_new_bind(
+        loop,
+        on_accept,
+        s,
+        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+        BACKLOG,
+        (struct sockaddr *)&address,
+        len);
     if (!s->listener)
         return err_errno(e, errno, "cannot listen on %s", options->address);
     evconnlistener_set_error_cb(s->listener, on_accept_error);
@@ -419,8 +430,9 @@ int http_server_port(const struct http_server *s)
 
     if (getsockname(evconnlistener_get_fd(s->listener), (struct sockaddr *)&address, &len) < 0)
         return -1;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(
+        address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                      : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 size_t http_server_connections(const struct http_server *s)
@@ -451,8 +463,8 @@ int http_server_certify(struct http_server *s, const char *cert_pem, const char 
     if (!tls)
         abort();
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
-    SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(
+        tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     /* Of 1.2 only what has forward secrecy and authenticated encryption; of 1.3 there is nothing else. */
     SSL_CTX_set_cipher_list(tls, "ECDHE+AESGCM:ECDHE+CHACHA20");
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);

@@ -48,8 +48,8 @@ struct http_server_options {
     void *context;
 };
 
-int http_server_new(struct event_base *loop, const struct http_server_options *options, struct http_server **ret,
-                    struct err *e);
+int http_server_new(
+    struct event_base *loop, const struct http_server_options *options, struct http_server **ret, struct err *e);
 /* Closes every connection. Exchanges may be answered later, to nobody. */
 void http_server_free(struct http_server *s);
 DEFINE_CLEANUP(struct http_server *, http_server_free)

@@ -51,24 +51,23 @@ static json_t *wanted_labels(enum labels labels, bool listed)
     return NULL;
 }
 
-static void plan_labels(const struct plan_input *in, const struct kube_object *o, json_t *labels, bool listed,
-                        struct plan *plan)
+static void
+plan_labels(const struct plan_input *in, const struct kube_object *o, json_t *labels, bool listed, struct plan *plan)
 {
-    _cleanup_json_ json_t *body = OBJECT(
-        MAP("metadata",
-            S("resourceVersion", o->resource_version),
-            V("labels", labels)));
+    _cleanup_json_ json_t *body =
+        OBJECT(MAP("metadata", S("resourceVersion", o->resource_version), V("labels", labels)));
 
-    plan_add(plan, (struct kube_action){
-                       .verb = KUBE_MERGE_PATCH,
-                       .kind = o->kind,
-                       .version = str_dup(kube_server_version(in->server, o->kind)),
-                       .name = str_dup(o->name),
-                       .body = doc_text(body),
-                       .reason = str_dup(listed ? "listed for sidecar injection"
-                                                : "no longer listed for sidecar injection"),
-                       .tag = PLAN_CHANGED,
-                   });
+    plan_add(
+        plan,
+        (struct kube_action){
+            .verb = KUBE_MERGE_PATCH,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(in->server, o->kind)),
+            .name = str_dup(o->name),
+            .body = doc_text(body),
+            .reason = str_dup(listed ? "listed for sidecar injection" : "no longer listed for sidecar injection"),
+            .tag = PLAN_CHANGED,
+        });
 }
 
 static bool busy(const struct plan_input *in, const struct kube_object *o)

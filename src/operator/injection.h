@@ -13,7 +13,8 @@
 /* `names` is a sequence of namespaces' names; NULL: none. Returns how many namespaces still need a change. */
 size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan);
 
-/* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none. */
+/* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none.
+ */
 void injection_notice(const struct plan_input *in, const json_t *names, struct buf *out);
 
 #endif

@@ -12,18 +12,12 @@
 
 static json_t *labels(void)
 {
-    return OBJECT(
-        S("app", "istio-operator"),
-        S("control-plane", "controller-manager"));
+    return OBJECT(S("app", "istio-operator"), S("control-plane", "controller-manager"));
 }
 
 static json_t *namespace(const struct manifest_options *o)
 {
-    return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Namespace"),
-        MAP("metadata",
-            S("name", o->ns)));
+    return OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", o->ns)));
 }
 
 static json_t *service_account(const struct manifest_options *o)
@@ -31,10 +25,7 @@ static json_t *service_account(const struct manifest_options *o)
     return OBJECT(
         S("apiVersion", "v1"),
         S("kind", "ServiceAccount"),
-        MAP("metadata",
-            S("name", OPERATOR_NAME),
-            S("namespace", o->ns),
-            V("labels", labels())));
+        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())));
 }
 
 static json_t *cluster_role(void)
@@ -42,9 +33,7 @@ static json_t *cluster_role(void)
     return OBJECT(
         S("apiVersion", "rbac.authorization.k8s.io/v1"),
         S("kind", "ClusterRole"),
-        MAP("metadata",
-            S("name", ROLE),
-            V("labels", labels())),
+        MAP("metadata", S("name", ROLE), V("labels", labels())),
         V("rules", rights_rules()));
 }
 
@@ -53,18 +42,9 @@ static json_t *cluster_role_binding(const struct manifest_options *o)
     return OBJECT(
         S("apiVersion", "rbac.authorization.k8s.io/v1"),
         S("kind", "ClusterRoleBinding"),
-        MAP("metadata",
-            S("name", ROLE),
-            V("labels", labels())),
-        MAP("roleRef",
-            S("apiGroup", "rbac.authorization.k8s.io"),
-            S("kind", "ClusterRole"),
-            S("name", ROLE)),
-        SEQ("subjects",
-            ITEM(
-                S("kind", "ServiceAccount"),
-                S("name", OPERATOR_NAME),
-                S("namespace", o->ns))));
+        MAP("metadata", S("name", ROLE), V("labels", labels())),
+        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", ROLE)),
+        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", OPERATOR_NAME), S("namespace", o->ns))));
 }
 
 static json_t *service(const struct manifest_options *o)
@@ -72,30 +52,17 @@ static json_t *service(const struct manifest_options *o)
     return OBJECT(
         S("apiVersion", "v1"),
         S("kind", "Service"),
-        MAP("metadata",
-            S("name", OPERATOR_NAME),
-            S("namespace", o->ns),
-            V("labels", labels())),
+        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
         MAP("spec",
             V("selector", labels()),
             SEQ("ports",
-                ITEM(
-                    S("name", "https-webhook"),
-                    N("port", 443),
-                    S("targetPort", "https")),
-                ITEM(
-                    S("name", "https-metrics"),
-                    N("port", 8443),
-                    S("targetPort", "https")))));
+                ITEM(S("name", "https-webhook"), N("port", 443), S("targetPort", "https")),
+                ITEM(S("name", "https-metrics"), N("port", 8443), S("targetPort", "https")))));
 }
 
 static json_t *probe(const char *path)
 {
-    return OBJECT(
-        MAP("httpGet",
-            S("path", path),
-            S("port", "health")),
-        N("periodSeconds", 5));
+    return OBJECT(MAP("httpGet", S("path", path), S("port", "health")), N("periodSeconds", 5));
 }
 
 static json_t *manager(const struct manifest_options *o)
@@ -105,25 +72,15 @@ static json_t *manager(const struct manifest_options *o)
         S("image", o->image),
         STRINGS("args", "run", "--metrics-addr", ":8080", "--webhook-addr", ":9443", "--secure-metrics"),
         SEQ("ports",
-            ITEM(
-                S("name", "health"),
-                N("containerPort", HEALTH_PORT)),
-            ITEM(
-                S("name", "https"),
-                N("containerPort", TLS_PORT))),
+            ITEM(S("name", "health"), N("containerPort", HEALTH_PORT)),
+            ITEM(S("name", "https"), N("containerPort", TLS_PORT))),
         V("livenessProbe", probe("/healthz")),
         V("readinessProbe", probe("/readyz")),
-        MAP("resources",
-            MAP("requests",
-                S("cpu", "10m"),
-                S("memory", "16Mi")),
-            MAP("limits",
-                S("memory", "128Mi"))),
+        MAP("resources", MAP("requests", S("cpu", "10m"), S("memory", "16Mi")), MAP("limits", S("memory", "128Mi"))),
         MAP("securityContext",
             B("allowPrivilegeEscalation", false),
             B("readOnlyRootFilesystem", true),
-            MAP("capabilities",
-                STRINGS("drop", "ALL"))));
+            MAP("capabilities", STRINGS("drop", "ALL"))));
 }
 
 static json_t *stateful_set(const struct manifest_options *o)
@@ -131,20 +88,13 @@ static json_t *stateful_set(const struct manifest_options *o)
     return OBJECT(
         S("apiVersion", "apps/v1"),
         S("kind", "StatefulSet"),
-        MAP("metadata",
-            S("name", OPERATOR_NAME),
-            S("namespace", o->ns),
-            V("labels", labels())),
+        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
         MAP("spec",
             N("replicas", 1),
             S("serviceName", OPERATOR_NAME),
-            MAP("selector",
-                V("matchLabels", labels())),
+            MAP("selector", V("matchLabels", labels())),
             MAP("template",
-                MAP("metadata",
-                    V("labels", labels()),
-                    MAP("annotations",
-                        S("sidecar.istio.io/inject", "false"))),
+                MAP("metadata", V("labels", labels()), MAP("annotations", S("sidecar.istio.io/inject", "false"))),
                 MAP("spec",
                     S("serviceAccountName", OPERATOR_NAME),
                     N("terminationGracePeriodSeconds", 10),
@@ -152,10 +102,8 @@ static json_t *stateful_set(const struct manifest_options *o)
                         B("runAsNonRoot", true),
                         N("runAsUser", NOBODY),
                         N("runAsGroup", NOBODY),
-                        MAP("seccompProfile",
-                            S("type", "RuntimeDefault"))),
-                    SEQ("containers",
-                        ITEM_V(manager(o)))))));
+                        MAP("seccompProfile", S("type", "RuntimeDefault"))),
+                    SEQ("containers", ITEM_V(manager(o)))))));
 }
 
 json_t *manifests_crds(void)

@@ -13,7 +13,8 @@ struct manifest_options {
 
 /* The CustomResourceDefinitions of our resources; an array, owned by the caller. */
 json_t *manifests_crds(void);
-/* Those, and the operator's Namespace, ServiceAccount, rights, Service, webhook and StatefulSet, in the order to apply them. */
+/* Those, and the operator's Namespace, ServiceAccount, rights, Service, webhook and StatefulSet, in the order to apply
+ * them. */
 json_t *manifests_all(const struct manifest_options *options);
 
 #endif

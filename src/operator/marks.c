@@ -30,9 +30,7 @@ void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark
     if (kind->namespaced && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
         json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_V(owner_reference(owner))));
     kube_merge_init(kind, NULL, &how);
-    applied = OBJECT(
-        F("hash", "%016" PRIx64, doc_hash(object)),
-        V("fields", merge_skeleton(object, &how.rules)));
+    applied = OBJECT(F("hash", "%016" PRIx64, doc_hash(object)), V("fields", merge_skeleton(object, &how.rules)));
     text = doc_text(applied);
     json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
 }

@@ -16,41 +16,53 @@ struct sources {
 
 /* type, name, help, value of `s` */
 #define METRICS(X)                                                                                                     \
-    X("counter", "plans_total", "Plans made", s->controller->plans)                                                   \
-    X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                 \
-    X("counter", "writes_failed_total", "Writes that the API server did not take", s->controller->failed)             \
-    X("gauge", "managed_objects", "Objects that the mesh consists of", s->controller->managed)                        \
-    X("gauge", "drift_objects", "Objects that are not as the resource asks", s->controller->drift)                    \
-    X("gauge", "loop_lag_seconds", "How late the event loop's timer last was", (double)s->controller->lag / 1e3)      \
-    X("gauge", "loop_lag_max_seconds", "How late it ever was", (double)s->controller->lag_most / 1e3)                 \
-    X("counter", "watch_restarts_total", "Watches opened again", s->cluster->watch_restarts)                          \
-    X("counter", "watch_events_total", "Events that watches brought", s->cluster->watch_events)                       \
-    X("counter", "lists_total", "Lists read", s->cluster->lists)                                                      \
-    X("gauge", "watches_open", "Watches that are open", s->cluster->watches_open)                                     \
-    X("counter", "api_requests_total", "Requests to the API server", s->client->requests)                             \
-    X("counter", "api_errors_total", "Requests that failed", s->client->errors)                                       \
-    X("counter", "api_connections_total", "Connections made", s->client->connections)                                 \
-    X("counter", "api_received_bytes_total", "Bytes received from the API server", s->client->bytes_received)         \
-    X("gauge", "queue_in_flight", "Writes under way", kube_queue_in_flight(s->queue))                                 \
-    X("gauge", "queue_waiting", "Writes that wait for their turn", kube_queue_waiting(s->queue))                      \
-    X("gauge", "cache_bytes", "Bytes of observed objects", kube_cache_bytes(s->cache))                                \
+    X("counter", "plans_total", "Plans made", s->controller->plans)                                                    \
+    X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                  \
+    X("counter", "writes_failed_total", "Writes that the API server did not take", s->controller->failed)              \
+    X("gauge", "managed_objects", "Objects that the mesh consists of", s->controller->managed)                         \
+    X("gauge", "drift_objects", "Objects that are not as the resource asks", s->controller->drift)                     \
+    X("gauge", "loop_lag_seconds", "How late the event loop's timer last was", (double)s->controller->lag / 1e3)       \
+    X("gauge", "loop_lag_max_seconds", "How late it ever was", (double)s->controller->lag_most / 1e3)                  \
+    X("counter", "watch_restarts_total", "Watches opened again", s->cluster->watch_restarts)                           \
+    X("counter", "watch_events_total", "Events that watches brought", s->cluster->watch_events)                        \
+    X("counter", "lists_total", "Lists read", s->cluster->lists)                                                       \
+    X("gauge", "watches_open", "Watches that are open", s->cluster->watches_open)                                      \
+    X("counter", "api_requests_total", "Requests to the API server", s->client->requests)                              \
+    X("counter", "api_errors_total", "Requests that failed", s->client->errors)                                        \
+    X("counter", "api_connections_total", "Connections made", s->client->connections)                                  \
+    X("counter", "api_received_bytes_total", "Bytes received from the API server", s->client->bytes_received)          \
+    X("gauge", "queue_in_flight", "Writes under way", kube_queue_in_flight(s->queue))                                  \
+    X("gauge", "queue_waiting", "Writes that wait for their turn", kube_queue_waiting(s->queue))                       \
+    X("gauge", "cache_bytes", "Bytes of observed objects", kube_cache_bytes(s->cache))                                 \
     X("gauge", "heap_bytes", "Bytes of the heap in use", s->heap.uordblks)
 
 #define PREFIX "istio_operator_"
 
 static void print_one(struct buf *out, const char *type, const char *name, const char *help, double value)
 {
-    buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n" PREFIX "%s %.15g\n", name, help, name, type, name,
-               value);
+    buf_printf(
+        out,
+        "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n" PREFIX "%s %.15g\n",
+        name,
+        help,
+        name,
+        type,
+        name,
+        value);
 }
 
 static void print_writes(const struct controller_stats *stats, struct buf *out)
 {
-    buf_add_str(out, "# HELP " PREFIX "writes_total Writes that were taken, by what they meant\n"
-                     "# TYPE " PREFIX "writes_total counter\n");
+    buf_add_str(
+        out,
+        "# HELP " PREFIX "writes_total Writes that were taken, by what they meant\n"
+        "# TYPE " PREFIX "writes_total counter\n");
     for (enum plan_meaning m = 0; m <= PLAN_NOTED; m++)
-        buf_printf(out, PREFIX "writes_total{meaning=\"%s\"} %llu\n", plan_meaning_word(m),
-                   (unsigned long long)stats->written[m]);
+        buf_printf(
+            out,
+            PREFIX "writes_total{meaning=\"%s\"} %llu\n",
+            plan_meaning_word(m),
+            (unsigned long long)stats->written[m]);
 }
 
 static void print_latency(const struct kube_client_stats *stats, struct buf *out)
@@ -58,28 +70,35 @@ static void print_latency(const struct kube_client_stats *stats, struct buf *out
     static const char *const bounds[] = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1", "+Inf"};
     uint64_t cumulative = 0;
 
-    buf_add_str(out, "# HELP " PREFIX "api_latency_seconds Time from a request to its answer, watches aside\n"
-                     "# TYPE " PREFIX "api_latency_seconds histogram\n");
+    buf_add_str(
+        out,
+        "# HELP " PREFIX "api_latency_seconds Time from a request to its answer, watches aside\n"
+        "# TYPE " PREFIX "api_latency_seconds histogram\n");
     for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
         cumulative += stats->latency_buckets[i];
-        buf_printf(out, PREFIX "api_latency_seconds_bucket{le=\"%s\"} %llu\n", bounds[i],
-                   (unsigned long long)cumulative);
+        buf_printf(
+            out, PREFIX "api_latency_seconds_bucket{le=\"%s\"} %llu\n", bounds[i], (unsigned long long)cumulative);
     }
-    buf_printf(out, PREFIX "api_latency_seconds_sum %.6f\n" PREFIX "api_latency_seconds_count %llu\n",
-               (double)stats->latency_usec_sum / 1e6, (unsigned long long)stats->latency_count);
+    buf_printf(
+        out,
+        PREFIX "api_latency_seconds_sum %.6f\n" PREFIX "api_latency_seconds_count %llu\n",
+        (double)stats->latency_usec_sum / 1e6,
+        (unsigned long long)stats->latency_count);
 }
 
 void metrics_print(struct controller *c, struct buf *out)
 {
     struct kube_cluster *cluster = controller_cluster(c);
-    const struct sources sources = {
-        .controller = controller_stats(c),
-        .cluster = kube_cluster_stats(cluster),
-        .client = kube_client_stats(kube_cluster_client(cluster)),
-        .queue = kube_cluster_queue(cluster),
-        .cache = kube_cluster_cache(cluster),
-        .heap = mallinfo2(),
-    }, *s = &sources;
+    const struct sources sources =
+                             {
+                                 .controller = controller_stats(c),
+                                 .cluster = kube_cluster_stats(cluster),
+                                 .client = kube_client_stats(kube_cluster_client(cluster)),
+                                 .queue = kube_cluster_queue(cluster),
+                                 .cache = kube_cluster_cache(cluster),
+                                 .heap = mallinfo2(),
+                             },
+                         *s = &sources;
 
 #define X(type, name, help, value) print_one(out, type, name, help, (double)(value));
     METRICS(X)
@@ -94,6 +113,8 @@ void metrics_document(struct buf *out)
 #define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name "` | " type " | " help " |\n");
     METRICS(X)
 #undef X
-    buf_add_str(out, "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
-                     "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n");
+    buf_add_str(
+        out,
+        "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
+        "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n");
 }

@@ -151,8 +151,8 @@ static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
     return meaning;
 }
 
-static struct kube_action action_for(const struct pass *p, enum kube_verb verb, const struct kube_kind *kind,
-                                     const char *ns, const char *name)
+static struct kube_action
+action_for(const struct pass *p, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name)
 {
     return (struct kube_action){
         .verb = verb,
@@ -258,8 +258,7 @@ static void write_all(const struct pass *p, const enum need *needs)
 
     for (size_t i = 0; wanted && i < wanted->len; i++) {
         const struct wanted *w = &wanted->items[i];
-        if ((needs[i] != MISSING && needs[i] != DIFFERS) || busy(p, w->kind, w->ns, w->name) ||
-            !may_write(p, w->kind))
+        if ((needs[i] != MISSING && needs[i] != DIFFERS) || busy(p, w->kind, w->ns, w->name) || !may_write(p, w->kind))
             continue;
         if (needs[i] == MISSING)
             plan_create(p, w);

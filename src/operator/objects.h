@@ -15,7 +15,8 @@ struct objects_input {
     bool remove_crds; /* CustomResourceDefinitions go as well where nothing is wanted */
 };
 
-/* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still there. */
+/* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still
+ * there. */
 size_t objects_plan(const struct objects_input *in, struct plan *plan);
 
 #endif

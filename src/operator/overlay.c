@@ -27,8 +27,8 @@ static bool is_named(const struct mesh_object *object, const char *kind, const c
 }
 
 /* Objects are sorted by kind. */
-static const struct kube_kind *kind_with_objects(const struct mesh_objects *objects, const char *kind,
-                                                 struct buf *ret_known)
+static const struct kube_kind *
+kind_with_objects(const struct mesh_objects *objects, const char *kind, struct buf *ret_known)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const struct kube_kind *k = objects->items[i].kind;
@@ -52,8 +52,8 @@ static void list_names(const struct mesh_objects *objects, const struct kube_kin
         buf_printf(out, " and %zu more", count - NAMES_LISTED);
 }
 
-__attribute__((format(printf, 4, 5))) static void refuse(const struct overlay *o, struct problems *problems,
-                                                         const char *field, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void
+refuse(const struct overlay *o, struct problems *problems, const char *field, const char *fmt, ...)
 {
     _cleanup_free_ char *path = str_printf("%s.%s", o->path, field);
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -65,8 +65,8 @@ __attribute__((format(printf, 4, 5))) static void refuse(const struct overlay *o
     problems_add(problems, PROBLEM_ERROR, path, "%s", buf_str(&text));
 }
 
-static void find_target(struct overlay *o, const char *own_ns, const struct mesh_objects *objects,
-                        struct problems *problems)
+static void
+find_target(struct overlay *o, const char *own_ns, const struct mesh_objects *objects, struct problems *problems)
 {
     const char *kind_name = doc_string(o->value, "kind"), *name = doc_string(o->value, "name");
     const char *given_ns = doc_string(o->value, "namespace"), *ns = str_or(given_ns, own_ns);
@@ -74,8 +74,13 @@ static void find_target(struct overlay *o, const char *own_ns, const struct mesh
     const struct kube_kind *kind = kind_with_objects(objects, kind_name, &known);
 
     if (!kind) {
-        refuse(o, problems, "kind", "must be a kind that this mesh has objects of (%s), but is %s", buf_str(&known),
-               kind_name);
+        refuse(
+            o,
+            problems,
+            "kind",
+            "must be a kind that this mesh has objects of (%s), but is %s",
+            buf_str(&known),
+            kind_name);
         return;
     }
     if (given_ns && !kind->namespaced) {
@@ -104,7 +109,7 @@ static bool is_text_map(const json_t *map)
 
     if (!map)
         return true;
-    json_object_foreach ((json_t *)map, key, value)
+    json_object_foreach((json_t *)map, key, value)
         if (!json_is_string(value))
             return false;
     return json_is_object(map);
@@ -136,8 +141,14 @@ static void apply(const struct overlay *o, struct problems *problems)
         const char *rest;
         _cleanup_free_ char *patches = str_printf("%s.patches", o->path);
         _cleanup_free_ char *place = problems_place(patches, e.text, &rest);
-        problems_add(problems, PROBLEM_ERROR, place, "%s in %s %s", rest, target->kind->kind,
-                     doc_string(target->object, "metadata", "name"));
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            place,
+            "%s in %s %s",
+            rest,
+            target->kind->kind,
+            doc_string(target->object, "metadata", "name"));
         return;
     }
     if (!check_result(o, result, problems))
@@ -146,14 +157,14 @@ static void apply(const struct overlay *o, struct problems *problems)
     target->object = TAKE_PTR(result);
 }
 
-static struct overlay *find_targets(const json_t *values, const char *ns, const struct mesh_objects *objects,
-                                    struct problems *problems)
+static struct overlay *
+find_targets(const json_t *values, const char *ns, const struct mesh_objects *objects, struct problems *problems)
 {
     struct overlay *overlays = NEW_ARRAY(struct overlay, json_array_size(values));
     json_t *value;
     size_t i;
 
-    json_array_foreach (values, i, value) {
+    json_array_foreach(values, i, value) {
         overlays[i] = (struct overlay){.value = value, .path = str_printf("spec.overlays[%zu]", i)};
         find_target(&overlays[i], ns, objects, problems);
     }

@@ -15,7 +15,7 @@
 /* What the resource asked for when it was looked at last, for as long as that stays the same. */
 struct plan_memo {
     char *uid;
-    uint64_t hash; /* of everything that the wanted set depends on */
+    uint64_t hash;             /* of everything that the wanted set depends on */
     struct wanted_set *wanted; /* NULL: refused */
     struct err refusal;
     char *warnings;
@@ -93,12 +93,13 @@ static const struct kube_kind *istio_kind(void)
 /* The oldest resource is the mesh of the cluster; of two of the same second the first by name. */
 static int older(const json_t *a, const json_t *b)
 {
-    int order = strcmp(str_or(doc_string(a, "metadata", "creationTimestamp"), ""),
-                       str_or(doc_string(b, "metadata", "creationTimestamp"), ""));
+    int order = strcmp(
+        str_or(doc_string(a, "metadata", "creationTimestamp"), ""),
+        str_or(doc_string(b, "metadata", "creationTimestamp"), ""));
 
     if (order == 0)
-        order = strcmp(str_or(doc_string(a, "metadata", "namespace"), ""),
-                       str_or(doc_string(b, "metadata", "namespace"), ""));
+        order = strcmp(
+            str_or(doc_string(a, "metadata", "namespace"), ""), str_or(doc_string(b, "metadata", "namespace"), ""));
     if (order == 0)
         order = strcmp(str_or(doc_string(a, "metadata", "name"), ""), str_or(doc_string(b, "metadata", "name"), ""));
     return order;
@@ -125,8 +126,13 @@ static uint64_t dependencies_hash(const json_t *resource, int minor, const char 
     _cleanup_buf_ struct buf text = BUF_INIT;
     _cleanup_free_ char *spec = json_is_object(doc_at(resource, "spec")) ? doc_text(doc_at(resource, "spec")) : NULL;
 
-    buf_printf(&text, "%d %s %s %s", minor, doc_string(resource, "metadata", "namespace"),
-               doc_string(resource, "metadata", "name"), str_or(spec, ""));
+    buf_printf(
+        &text,
+        "%d %s %s %s",
+        minor,
+        doc_string(resource, "metadata", "namespace"),
+        doc_string(resource, "metadata", "name"),
+        str_or(spec, ""));
     for (size_t i = 0; i < mesh_kinds.len; i++)
         buf_printf(&text, " %s", str_or(versions[i], "-"));
     return str_hash(buf_str(&text), text.len);
@@ -202,12 +208,13 @@ static void plan_finalizer(struct mesh_plan *m, bool present)
             json_array_append(finalizers, item);
     if (present)
         json_array_append_new(finalizers, json_string(FINALIZER));
-    plan_add(m->plan, on_resource(m, KUBE_MERGE_PATCH,
-                                  OBJECT(
-                                      MAP("metadata",
-                                          S("resourceVersion", m->object->resource_version),
-                                          V("finalizers", finalizers))),
-                                  present ? "finalizer added before anything is made" : "everything is removed"));
+    plan_add(
+        m->plan,
+        on_resource(
+            m,
+            KUBE_MERGE_PATCH,
+            OBJECT(MAP("metadata", S("resourceVersion", m->object->resource_version), V("finalizers", finalizers))),
+            present ? "finalizer added before anything is made" : "everything is removed"));
 }
 
 /*
@@ -257,8 +264,8 @@ static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, st
 }
 
 /* Removes (in `plan`) what is named by us but not made by us: it follows from the mesh all the same. */
-static size_t plan_removal_of(const struct mesh_plan *m, const char *api_version, const char *kind_name,
-                              const char *name, struct plan *plan)
+static size_t plan_removal_of(
+    const struct mesh_plan *m, const char *api_version, const char *kind_name, const char *name, struct plan *plan)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);
     const struct kube_object *o;
@@ -270,16 +277,18 @@ static size_t plan_removal_of(const struct mesh_plan *m, const char *api_version
         left++;
         if (o->deleting || busy(m, o))
             continue;
-        plan_add(plan, (struct kube_action){
-                           .verb = KUBE_REMOVE,
-                           .kind = kind,
-                           .version = str_dup(kube_server_version(m->in->server, kind)),
-                           .ns = str_dup(o->ns),
-                           .name = str_dup(o->name),
-                           .uid = str_dup(o->uid),
-                           .reason = str_dup("made by a part of Istio that is being removed"),
-                           .tag = PLAN_REMOVED,
-                       });
+        plan_add(
+            plan,
+            (struct kube_action){
+                .verb = KUBE_REMOVE,
+                .kind = kind,
+                .version = str_dup(kube_server_version(m->in->server, kind)),
+                .ns = str_dup(o->ns),
+                .name = str_dup(o->name),
+                .uid = str_dup(o->uid),
+                .reason = str_dup("made by a part of Istio that is being removed"),
+                .tag = PLAN_REMOVED,
+            });
     }
     return left;
 }
@@ -288,8 +297,8 @@ static size_t plan_removal_of(const struct mesh_plan *m, const char *api_version
 static size_t plan_galleys_webhook(struct mesh_plan *m, struct plan *plan)
 {
     m->plan->watch |= PLAN_WATCH_VALIDATING;
-    return plan_removal_of(m, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-galley",
-                           plan);
+    return plan_removal_of(
+        m, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-galley", plan);
 }
 
 static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
@@ -400,8 +409,12 @@ static void plan_second(struct mesh_plan *m, const struct kube_object *mesh)
             plan_finalizer(m, false);
         return;
     }
-    err_set(&why, ERR_INVALID, "there is one mesh in a cluster, and it is described by Istio %s/%s already", mesh->ns,
-            mesh->name);
+    err_set(
+        &why,
+        ERR_INVALID,
+        "there is one mesh in a cluster, and it is described by Istio %s/%s already",
+        mesh->ns,
+        mesh->name);
     refuse(m, &why);
 }
 

@@ -34,7 +34,8 @@ struct plan_input {
     size_t failure_count;
     /* PLAN_WATCH_*: those whose list has arrived. */
     unsigned synced;
-    /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL. */
+    /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL.
+     */
     bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
     const void *busy_context;
     /* To be shown and not sent: everything at once, whatever has to wait for something else. */

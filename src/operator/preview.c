@@ -4,10 +4,10 @@
 
 #include "api/status.h"
 #include "base/str.h"
-#include "operator/marks.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "json/patch.h"
+#include "operator/marks.h"
 
 /* Stands for what the API server gives to a new resource. */
 #define UID_TO_COME "uid-of-the-new-resource"
@@ -30,8 +30,12 @@ static int wait_until_synced(struct event_base *loop, struct kube_cluster *clust
         if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
             return err_set(e, ERR_UNAVAILABLE, "%s", kube_cluster_error(cluster));
         if (clock_now_monotonic() > until)
-            return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
-                           kube_cluster_error(cluster));
+            return err_set(
+                e,
+                ERR_TIMEOUT,
+                "not in step with the cluster after %lld s: %s",
+                (long long)timeout / 1000,
+                kube_cluster_error(cluster));
         event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
         event_base_dispatch(loop);
     }
@@ -93,9 +97,11 @@ static json_t *as_if_created(const json_t *resource)
  */
 static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resource)
 {
-    const struct kube_object *o =
-        kube_cache_get(kube_cluster_cache(cluster), istio_kind(), doc_string(resource, "metadata", "namespace"),
-                       doc_string(resource, "metadata", "name"));
+    const struct kube_object *o = kube_cache_get(
+        kube_cluster_cache(cluster),
+        istio_kind(),
+        doc_string(resource, "metadata", "namespace"),
+        doc_string(resource, "metadata", "name"));
     _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
     json_t *result = live ? doc_copy(live) : as_if_created(resource);
 
@@ -104,8 +110,10 @@ static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resourc
     json_object_del(doc_at(result, "metadata"), "resourceVersion");
     json_object_set_new(doc_at(result, "metadata"), "finalizers", ARRAY(ITEM_S(FINALIZER)));
     if (live && asks_the_same(kube_cluster_server(cluster), live, result))
-        json_object_set(doc_make(result, "status"), STATUS_FIELD_APPLIED_GENERATION,
-                        doc_at(live, "status", STATUS_FIELD_APPLIED_GENERATION));
+        json_object_set(
+            doc_make(result, "status"),
+            STATUS_FIELD_APPLIED_GENERATION,
+            doc_at(live, "status", STATUS_FIELD_APPLIED_GENERATION));
     return result;
 }
 
@@ -144,8 +152,8 @@ static void on_read(void *context, const struct kube_response *response, const s
     err_wrap(&all->why, "%s %s", w->kind->kind, w->name);
 }
 
-static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct wanted_set *wanted,
-                         struct err *e)
+static int
+read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct wanted_set *wanted, struct err *e)
 {
     _cleanup_free_ struct reading_one *ones = NEW_ARRAY(struct reading_one, wanted->len);
     struct reading all = {.cluster = cluster};
@@ -169,8 +177,9 @@ static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, 
     return all.failed ? -1 : 0;
 }
 
-static int read_wanted(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
-                       struct problems *problems, struct err *e)
+static int read_wanted(
+    struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, struct problems *problems,
+    struct err *e)
 {
     _cleanup_wanted_ struct wanted_set *wanted = build(kube_cluster_server(cluster), resource, problems);
 
@@ -194,8 +203,9 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
     return 0;
 }
 
-static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, struct plan *ret,
-                        struct problems *problems, struct err *e)
+static int plan_preview(
+    struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, struct plan *ret,
+    struct problems *problems, struct err *e)
 {
     struct kube_cache *observed = kube_cluster_cache(cluster);
     _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
@@ -219,8 +229,9 @@ static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, c
     return -1;
 }
 
-int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
-                 struct preview *ret, struct problems *problems, struct err *e)
+int preview_make(
+    struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
+    struct preview *ret, struct problems *problems, struct err *e)
 {
     static const struct kube_cluster_events events = {.changed = on_changed, .action_done = on_action_done};
     const struct kube_cluster_options options = {.owner_label = MARK_OWNER, .namespace = config->namespace};

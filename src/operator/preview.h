@@ -20,8 +20,9 @@ struct preview {
  * plans as if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`.
  * What is wrong with the resource goes to `problems`, too, by its fields, and its warnings.
  */
-int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
-                 struct preview *ret, struct problems *problems, struct err *e);
+int preview_make(
+    struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
+    struct preview *ret, struct problems *problems, struct err *e);
 void preview_release(struct preview *p);
 
 /* The object that an action is about as it is now; owned by the caller; NULL where there is none. */

@@ -156,7 +156,7 @@ json_t *rights_own(void)
 
     add_own(&g);
     for (size_t i = 0; map_next(g.rules, &i, &resource, &verbs);)
-        json_object_foreach (verbs, verb, yes)
+        json_object_foreach(verbs, verb, yes)
             json_array_append_new(rights, json_sprintf("%s %s", resource, verb));
     map_free(g.rules);
     return rights;

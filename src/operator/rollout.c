@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "mesh/mesh.h"
 #include "json/doc.h"
+#include "mesh/mesh.h"
 
 /* Whether `labels` has every pair of `selector` (a map of strings). */
 static bool selects(const json_t *selector, const json_t *labels)
@@ -13,7 +13,7 @@ static bool selects(const json_t *selector, const json_t *labels)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)selector, key, value)
+    json_object_foreach((json_t *)selector, key, value)
         if (!json_equal(value, json_object_get(labels, key)))
             return false;
     return json_object_size(selector) > 0;
@@ -24,8 +24,10 @@ static char *describe_end(const json_t *terminated)
 {
     if (!terminated)
         return str_dup("");
-    return str_printf("%s (exit code %" PRId64 ")", str_or(doc_string(terminated, "reason"), "ended"),
-                      doc_int(doc_at(terminated, "exitCode"), 0));
+    return str_printf(
+        "%s (exit code %" PRId64 ")",
+        str_or(doc_string(terminated, "reason"), "ended"),
+        doc_int(doc_at(terminated, "exitCode"), 0));
 }
 
 /* The kubelet's own text counts the seconds of the back-off: how the container ended last says more, and stays. */
@@ -72,7 +74,7 @@ static char *container_reason(const json_t *pod, const char *statuses, char *(*d
     json_t *status;
     size_t i;
 
-    json_array_foreach (doc_at(pod, "status", statuses), i, status) {
+    json_array_foreach(doc_at(pod, "status", statuses), i, status) {
         _cleanup_free_ char *text = describe(status);
         if (text)
             return str_printf("container %s: %s", str_or(doc_string(status, "name"), "?"), text);
@@ -86,8 +88,10 @@ static char *unscheduled_reason(const json_t *pod)
 
     if (!str_eq(doc_string(scheduled, "status"), "False"))
         return NULL;
-    return str_printf("%s: %s", str_or(doc_string(scheduled, "reason"), "not scheduled"),
-                      str_or(doc_string(scheduled, "message"), ""));
+    return str_printf(
+        "%s: %s",
+        str_or(doc_string(scheduled, "reason"), "not scheduled"),
+        str_or(doc_string(scheduled, "message"), ""));
 }
 
 /* Evicted, for instance. */
@@ -107,8 +111,10 @@ static char *pod_reason(const json_t *pod)
         const char *statuses;
         char *(*describe)(const json_t *status);
     } questions[] = {
-        {"initContainerStatuses", describe_waiting}, {"initContainerStatuses", describe_terminated},
-        {"containerStatuses", describe_waiting},     {"containerStatuses", describe_terminated},
+        {"initContainerStatuses", describe_waiting},
+        {"initContainerStatuses", describe_terminated},
+        {"containerStatuses", describe_waiting},
+        {"containerStatuses", describe_terminated},
         {"containerStatuses", describe_unready},
     };
     char *reason = failed_reason(pod);
@@ -156,8 +162,8 @@ static char *reason_from_conditions(const json_t *deployment)
 
     if (!str_eq(doc_string(failure, "status"), "True"))
         return NULL;
-    return str_printf("%s: %s", str_or(doc_string(failure, "reason"), "ReplicaFailure"),
-                      str_or(doc_string(failure, "message"), ""));
+    return str_printf(
+        "%s: %s", str_or(doc_string(failure, "reason"), "ReplicaFailure"), str_or(doc_string(failure, "message"), ""));
 }
 
 static int64_t status_int(const json_t *deployment, const char *field)
@@ -180,8 +186,12 @@ static char *describe_progress(const json_t *deployment, int64_t desired)
     int64_t updated = status_int(deployment, "updatedReplicas"), all = status_int(deployment, "replicas");
     _cleanup_free_ char *old = all > updated ? str_printf(", %" PRId64 " old ones left", all - updated) : str_dup("");
 
-    return str_printf("%" PRId64 " of %" PRId64 " replicas updated, %" PRId64 " available%s", updated, desired,
-                      status_int(deployment, "availableReplicas"), old);
+    return str_printf(
+        "%" PRId64 " of %" PRId64 " replicas updated, %" PRId64 " available%s",
+        updated,
+        desired,
+        status_int(deployment, "availableReplicas"),
+        old);
 }
 
 static char *describe_missing(const struct plan_input *in, const json_t *deployment, int64_t desired)
@@ -192,9 +202,13 @@ static char *describe_missing(const struct plan_input *in, const json_t *deploym
 
     if (!reason)
         reason = reason_from_pods(in, deployment);
-    return str_printf("Deployment %s%s: %s%s%s", name,
-                      is_past_deadline(deployment) ? " exceeded its progress deadline" : "", progress,
-                      reason ? "; " : "", str_or(reason, ""));
+    return str_printf(
+        "Deployment %s%s: %s%s%s",
+        name,
+        is_past_deadline(deployment) ? " exceeded its progress deadline" : "",
+        progress,
+        reason ? "; " : "",
+        str_or(reason, ""));
 }
 
 static void read_deployment(const struct plan_input *in, const json_t *deployment, struct rollout *r)
@@ -210,12 +224,13 @@ static void read_deployment(const struct plan_input *in, const json_t *deploymen
     if (r->available)
         return;
     r->message = seen ? describe_missing(in, deployment, r->desired)
-                      : str_printf("Deployment %s: its controller has not seen the newest spec yet",
-                                   doc_string(deployment, "metadata", "name"));
+                      : str_printf(
+                            "Deployment %s: its controller has not seen the newest spec yet",
+                            doc_string(deployment, "metadata", "name"));
 }
 
-static void read_component(const struct plan_input *in, const char *ns, const struct mesh_component *component,
-                           struct rollout *r)
+static void
+read_component(const struct plan_input *in, const char *ns, const struct mesh_component *component, struct rollout *r)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
     const struct kube_object *o = kube_cache_get(in->observed, kind, ns, component->deployment);

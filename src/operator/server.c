@@ -147,8 +147,8 @@ static void answer_not_found(const struct route *routes, struct http_exchange *e
     http_answer_text(exchange, 404, buf_str(&text));
 }
 
-static void dispatch(const struct route *routes, struct server *s, struct http_exchange *exchange,
-                     const struct http_request *request)
+static void dispatch(
+    const struct route *routes, struct server *s, struct http_exchange *exchange, const struct http_request *request)
 {
     for (const struct route *r = routes; r->path; r++) {
         if (!http_span_is(request->path, r->path))
@@ -196,8 +196,9 @@ static int start_secure(struct server *s, struct event_base *loop, const struct 
     return 0;
 }
 
-int server_new(struct event_base *loop, const struct server_options *options, struct controller *controller,
-               struct server **ret, struct err *e)
+int server_new(
+    struct event_base *loop, const struct server_options *options, struct controller *controller, struct server **ret,
+    struct err *e)
 {
     _cleanup_server_ struct server *s = NEW(struct server);
     const struct http_server_options plain = {.address = options->address, .handle = on_plain, .context = s};

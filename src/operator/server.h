@@ -30,8 +30,9 @@ struct server_options {
     bool secure_metrics;
 };
 
-int server_new(struct event_base *loop, const struct server_options *options, struct controller *controller,
-               struct server **ret, struct err *e);
+int server_new(
+    struct event_base *loop, const struct server_options *options, struct controller *controller, struct server **ret,
+    struct err *e);
 void server_free(struct server *s);
 DEFINE_CLEANUP(struct server *, server_free)
 #define _cleanup_server_ _cleanup_(server_free_p)

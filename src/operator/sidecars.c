@@ -95,9 +95,14 @@ char *sidecars_text(const struct sidecars *s)
     if (!s->outdated)
         return str_dup("");
     if (!s->injected)
-        return str_printf("%zu pods have a sidecar, and the sidecar injector is switched off: restarted, they have "
-                          "none; in namespaces %s",
-                          all, s->outdated_in);
-    return str_printf("%zu of %zu pods have an outdated sidecar until they are restarted, in namespaces %s",
-                      s->outdated, all, s->outdated_in);
+        return str_printf(
+            "%zu pods have a sidecar, and the sidecar injector is switched off: restarted, they have "
+            "none; in namespaces %s",
+            all,
+            s->outdated_in);
+    return str_printf(
+        "%zu of %zu pods have an outdated sidecar until they are restarted, in namespaces %s",
+        s->outdated,
+        all,
+        s->outdated_in);
 }

@@ -60,8 +60,10 @@ static struct verdict judge(const struct status_facts *f)
 
     if (f->deleting) {
         failure = f->failure_count ? &f->failures[0] : NULL;
-        return verdict(STATUS_RECONCILING, "Removing",
-                       failure ? failure_text(failure) : str_printf("removing: %zu objects left", f->leftovers));
+        return verdict(
+            STATUS_RECONCILING,
+            "Removing",
+            failure ? failure_text(failure) : str_printf("removing: %zu objects left", f->leftovers));
     }
     if (f->refused)
         return verdict(STATUS_RECONCILE_FAILED, err_class_name(f->refused->class), str_dup(f->refused->text));
@@ -70,8 +72,10 @@ static struct verdict judge(const struct status_facts *f)
     if ((failure = first_failure(f, true)))
         return verdict(STATUS_RECONCILE_FAILED, "WriteRefused", failure_text(failure));
     if (f->paused && f->drift)
-        return verdict(STATUS_RECONCILING, "Paused",
-                       str_printf("paused by spec.pause: %zu objects differ and are left so", f->drift));
+        return verdict(
+            STATUS_RECONCILING,
+            "Paused",
+            str_printf("paused by spec.pause: %zu objects differ and are left so", f->drift));
     if ((failure = first_failure(f, false)))
         return verdict(STATUS_RECONCILING, err_class_name(failure->class), failure_text(failure));
     if (f->drift)
@@ -82,8 +86,8 @@ static struct verdict judge(const struct status_facts *f)
 }
 
 /* Keeps the time of the last change where the condition's status stays. */
-static json_t *condition(const struct status_facts *f, const char *type, bool holds, const char *reason,
-                         const char *text)
+static json_t *
+condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text)
 {
     const char *status = holds ? "True" : "False";
     const json_t *before = doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", type);
@@ -107,11 +111,13 @@ static json_t *components(const struct rollouts *rollouts)
     for (size_t i = 0; i < rollouts->len; i++) {
         const struct rollout *r = &rollouts->items[i];
         const char *state = !r->wanted ? "Disabled" : r->available ? "Available" : "Reconciling";
-        json_array_append_new(lines, OBJECT(
-            S("name", r->name),
-            S("status", state),
-            OPT(r->wanted, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
-            S("message", r->message)));
+        json_array_append_new(
+            lines,
+            OBJECT(
+                S("name", r->name),
+                S("status", state),
+                OPT(r->wanted, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
+                S("message", r->message)));
     }
     return lines;
 }
@@ -129,10 +135,8 @@ static json_t *drift_list(const struct status_facts *f)
     for (size_t i = 0; i < f->withheld->len && i < DRIFT_LISTED; i++) {
         const struct kube_action *action = &f->withheld->actions[i];
         _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
-        json_array_append_new(list, OBJECT(
-            S("object", key),
-            S("action", words[action->verb]),
-            S("reason", action->reason)));
+        json_array_append_new(
+            list, OBJECT(S("object", key), S("action", words[action->verb]), S("reason", action->reason)));
     }
     return list;
 }

@@ -15,11 +15,11 @@ struct status_facts {
     const struct sidecars *sidecars; /* NULL where they are not counted yet: what was said before stays */
     size_t drift, ignored, leftovers;
     bool paused, deleting;
-    const struct plan *withheld;     /* what is not done because the resource is paused; may be NULL */
-    const struct err *refused;       /* why the resource cannot be reconciled at all; NULL where it can */
+    const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
+    const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
     const struct plan_failure *failures;
     size_t failure_count;
-    const char *notice;              /* something to say though all is well; may be NULL or "" */
+    const char *notice; /* something to say though all is well; may be NULL or "" */
 };
 
 /* The whole status; owned by the caller. */

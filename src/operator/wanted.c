@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/doc.h"
 #include "operator/marks.h"
 #include "operator/overlay.h"
-#include "json/doc.h"
 
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
 {
@@ -30,8 +30,8 @@ static struct api_release *known_releases(size_t *ret_count)
         n++;
     known = NEW_ARRAY(struct api_release, n);
     for (size_t i = 0; i < n; i++)
-        known[i] = (struct api_release){mesh_releases[i].version, mesh_releases[i].kubernetes_min,
-                                        mesh_releases[i].kubernetes_max};
+        known[i] = (struct api_release){
+            mesh_releases[i].version, mesh_releases[i].kubernetes_min, mesh_releases[i].kubernetes_max};
     *ret_count = n;
     return known;
 }
@@ -62,8 +62,8 @@ static void add(struct wanted_set *set, const struct mesh_object *object)
     w->hash = str_hash(w->text, strlen(w->text)) | 1;
 }
 
-int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
-                 struct problems *problems)
+int wanted_build(
+    const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret, struct problems *problems)
 {
     _cleanup_wanted_ struct wanted_set *set = NEW(struct wanted_set);
     struct mesh_objects objects = {0};

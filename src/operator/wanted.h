@@ -48,8 +48,8 @@ int wanted_check(const json_t *resource, int minor, const char *ns, struct istio
  * From the custom resource, with its overlays applied. What is wrong with it goes to `problems` as in wanted_check(),
  * and what is wrong with its overlays; below zero where there are errors. `minor` is that of Kubernetes 1.x.
  */
-int wanted_build(const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret,
-                 struct problems *problems);
+int wanted_build(
+    const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret, struct problems *problems);
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
 #define _cleanup_wanted_ _cleanup_(wanted_free_p)

@@ -33,22 +33,32 @@ static json_t *client_config(const char *ns, const char *url, const char *ca)
 {
     _cleanup_free_ char *bundle = ca ? base64_encode(ca, strlen(ca)) : NULL;
 
-    return OBJECT(S("url", url),
-                  OPT(!url, MAP("service", S("name", OPERATOR_NAME), S("namespace", ns), S("path", WEBHOOK_PATH))),
-                  S("caBundle", bundle));
+    return OBJECT(
+        S("url", url),
+        OPT(!url, MAP("service", S("name", OPERATOR_NAME), S("namespace", ns), S("path", WEBHOOK_PATH))),
+        S("caBundle", bundle));
 }
 
 json_t *webhook_configuration(const char *version, const char *ns, const char *url, const char *ca)
 {
     return OBJECT(
-        F("apiVersion", "admissionregistration.k8s.io/%s", version), S("kind", "ValidatingWebhookConfiguration"),
+        F("apiVersion", "admissionregistration.k8s.io/%s", version),
+        S("kind", "ValidatingWebhookConfiguration"),
         MAP("metadata", S("name", WEBHOOK_CONFIGURATION), V("labels", labels())),
         SEQ("webhooks",
-            ITEM(S("name", WEBHOOK_NAME), V("clientConfig", client_config(ns, url, ca)),
-                 SEQ("rules", ITEM(STRINGS("apiGroups", API_GROUP), STRINGS("apiVersions", API_VERSION),
-                                   STRINGS("operations", "CREATE", "UPDATE"), STRINGS("resources", "istios"))),
-                 S("failurePolicy", "Ignore"), S("sideEffects", "None"), N("timeoutSeconds", 5),
-                 STRINGS("admissionReviewVersions", "v1", "v1beta1"))));
+            ITEM(
+                S("name", WEBHOOK_NAME),
+                V("clientConfig", client_config(ns, url, ca)),
+                SEQ("rules",
+                    ITEM(
+                        STRINGS("apiGroups", API_GROUP),
+                        STRINGS("apiVersions", API_VERSION),
+                        STRINGS("operations", "CREATE", "UPDATE"),
+                        STRINGS("resources", "istios"))),
+                S("failurePolicy", "Ignore"),
+                S("sideEffects", "None"),
+                N("timeoutSeconds", 5),
+                STRINGS("admissionReviewVersions", "v1", "v1beta1"))));
 }
 
 json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
@@ -59,7 +69,7 @@ json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
     bool differs = false;
     size_t i;
 
-    json_array_foreach (webhooks, i, webhook) {
+    json_array_foreach(webhooks, i, webhook) {
         if (!str_eq(doc_string(webhook, "name"), WEBHOOK_NAME))
             continue;
         if (url && !str_eq(doc_string(webhook, "clientConfig", "url"), url)) {
@@ -74,8 +84,9 @@ json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
     }
     if (!differs)
         return NULL;
-    return OBJECT(MAP("metadata", S("resourceVersion", doc_string(live, "metadata", "resourceVersion"))),
-                  V("webhooks", TAKE_PTR(webhooks)));
+    return OBJECT(
+        MAP("metadata", S("resourceVersion", doc_string(live, "metadata", "resourceVersion"))),
+        V("webhooks", TAKE_PTR(webhooks)));
 }
 
 static void set_data(json_t *data, const char *key, const char *text)
@@ -88,11 +99,12 @@ static void set_data(json_t *data, const char *key, const char *text)
 
 json_t *webhook_secret(const json_t *live, const char *ns, const struct certificate *certificate)
 {
-    json_t *secret = live
-                         ? doc_copy(live)
-                         : OBJECT(S("apiVersion", "v1"), S("kind", "Secret"),
-                                  MAP("metadata", S("name", WEBHOOK_SECRET), S("namespace", ns), V("labels", labels())),
-                                  S("type", "kubernetes.io/tls"));
+    json_t *secret = live ? doc_copy(live)
+                          : OBJECT(
+                                S("apiVersion", "v1"),
+                                S("kind", "Secret"),
+                                MAP("metadata", S("name", WEBHOOK_SECRET), S("namespace", ns), V("labels", labels())),
+                                S("type", "kubernetes.io/tls"));
     json_t *data = doc_make(secret, "data");
 
     set_data(data, "tls.crt", certificate->cert);
@@ -147,8 +159,10 @@ static char *host_of(const char *url)
     len = strcspn(host, ":/?#@");
     /* A name goes into a certificate, where a comma would begin another one. */
     if (len == 0 || host[len] == '@' ||
-        strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                     "0123456789.-") < len)
+        strspn(
+            host,
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+            "0123456789.-") < len)
         return NULL;
     return str_dup_n(host, len);
 }

@@ -2,10 +2,10 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "json/doc.h"
 #include "kube/cluster.h"
 #include "operator/marks.h"
 #include "operator/webhook.h"
-#include "json/doc.h"
 
 /* Timers are not trusted with weeks: a machine may sleep. */
 #define LOOK_AGAIN_MOST (SECONDS(1) * 60 * 60)
@@ -33,8 +33,9 @@ static void tell(struct webhook_setup *w, const char *trouble)
         log_warning("the webhook's certificate is not in order", "error", trouble, NULL);
 }
 
-static void put(struct webhook_setup *w, enum kube_verb verb, const struct kube_kind *kind, const char *name,
-                json_t *body, const char *reason)
+static void
+put(struct webhook_setup *w, enum kube_verb verb, const struct kube_kind *kind, const char *name, json_t *body,
+    const char *reason)
 {
     struct kube_action action = {
         .verb = verb,
@@ -76,8 +77,12 @@ static void renew(struct webhook_setup *w, const json_t *secret, msec_t now, con
         tell(w, e.text);
         return;
     }
-    put(w, secret ? KUBE_UPDATE : KUBE_CREATE, WEBHOOK_KIND_SECRET, WEBHOOK_SECRET,
-        webhook_secret(secret, w->ns, &made), reason);
+    put(w,
+        secret ? KUBE_UPDATE : KUBE_CREATE,
+        WEBHOOK_KIND_SECRET,
+        WEBHOOK_SECRET,
+        webhook_secret(secret, w->ns, &made),
+        reason);
 }
 
 /* Whether the Secret is in order: then the certificate is filled. */
@@ -108,9 +113,12 @@ static bool keep_configuration(struct webhook_setup *w, const char *ca)
     if (!observe(w, WEBHOOK_KIND_CONFIGURATION, WEBHOOK_CONFIGURATION, &live))
         return false;
     if (!live && w->url)
-        put(w, KUBE_CREATE, WEBHOOK_KIND_CONFIGURATION, WEBHOOK_CONFIGURATION,
-            webhook_configuration(kube_server_version(kube_cluster_server(w->cluster), WEBHOOK_KIND_CONFIGURATION),
-                                  w->ns, w->url, ca),
+        put(w,
+            KUBE_CREATE,
+            WEBHOOK_KIND_CONFIGURATION,
+            WEBHOOK_CONFIGURATION,
+            webhook_configuration(
+                kube_server_version(kube_cluster_server(w->cluster), WEBHOOK_KIND_CONFIGURATION), w->ns, w->url, ca),
             "it was not there");
     if (!live)
         return true;
@@ -194,8 +202,8 @@ static void watch(struct webhook_setup *w, const struct kube_kind *kind, const c
     kube_cluster_watch(w->cluster, kind, kind->namespaced ? w->ns : NULL, NULL, selector, true);
 }
 
-struct webhook_setup *webhook_setup_new(struct event_base *loop, struct kube_client *client,
-                                        const struct webhook_setup_options *options)
+struct webhook_setup *
+webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options)
 {
     struct webhook_setup *w = NEW(struct webhook_setup);
     struct kube_cluster_options cluster_options = {.owner_label = MARK_OWNER, .namespace = options->ns};

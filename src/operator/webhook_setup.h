@@ -24,8 +24,8 @@ struct webhook_setup_options {
 };
 
 /* Client and server are borrowed. */
-struct webhook_setup *webhook_setup_new(struct event_base *loop, struct kube_client *client,
-                                        const struct webhook_setup_options *options);
+struct webhook_setup *
+webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options);
 void webhook_setup_free(struct webhook_setup *w);
 
 #endif

@@ -12,7 +12,8 @@ bool audit_is_on(void);
 /* Its length now, to read from later. */
 long audit_position(void);
 /*
- * Calls `each` for every request of the operator's account behind `position` that was answered, or begins to be (watches):
+ * Calls `each` for every request of the operator's account behind `position` that was answered, or begins to be
+ * (watches):
  * {"verb", "objectRef": {"apiGroup", "resource", "subresource", "namespace", "name"}, "responseStatus": {"code"}}.
  */
 void audit_read(long position, void (*each)(void *context, const json_t *entry), void *context);

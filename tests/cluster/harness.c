@@ -115,8 +115,8 @@ bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name)
 json_t *cluster_list(const struct kube_kind *kind, const char *label_selector)
 {
     enum err_class class;
-    json_t *answer = call(kube_request_list(kind, cluster_version(kind), NULL, label_selector, NULL, 0, NULL), &class,
-                          NULL);
+    json_t *answer =
+        call(kube_request_list(kind, cluster_version(kind), NULL, label_selector, NULL, 0, NULL), &class, NULL);
     json_t *items = answer ? json_incref(doc_at(answer, "items")) : json_array();
 
     json_decref(answer);
@@ -127,8 +127,8 @@ void cluster_create(const struct kube_kind *kind, const json_t *object)
 {
     _cleanup_free_ char *text = doc_text(object);
 
-    json_decref(must_call(kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"),
-                                              text)));
+    json_decref(
+        must_call(kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text)));
 }
 
 void cluster_create_when_served(const struct kube_kind *kind, const json_t *object)
@@ -139,7 +139,8 @@ void cluster_create_when_served(const struct kube_kind *kind, const json_t *obje
 
     do {
         json_t *answer = call(
-            kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text), &class,
+            kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text),
+            &class,
             NULL);
         if (answer) {
             json_decref(answer);
@@ -203,8 +204,8 @@ static void install_rights(void)
             if (!str_eq(doc_string(object, "kind"), kinds[k]))
                 continue;
             kind = kind_of(doc_string(object, "apiVersion"), kinds[k]);
-            cluster_delete_if_there(kind, doc_string(object, "metadata", "namespace"),
-                                    doc_string(object, "metadata", "name"));
+            cluster_delete_if_there(
+                kind, doc_string(object, "metadata", "namespace"), doc_string(object, "metadata", "name"));
             cluster_create(kind, object);
         }
     }
@@ -250,10 +251,7 @@ static void write_operator_kubeconfig(const struct kube_config *config)
         SEQ("contexts",
             ITEM(
                 S("name", "operator"),
-                MAP("context",
-                    S("cluster", "test"),
-                    S("user", "operator"),
-                    S("namespace", NS)))),
+                MAP("context", S("cluster", "test"), S("user", "operator"), S("namespace", NS)))),
         SEQ("clusters",
             ITEM(
                 S("name", "test"),
@@ -261,11 +259,7 @@ static void write_operator_kubeconfig(const struct kube_config *config)
                     S("server", config->server),
                     S("certificate-authority-data", ca),
                     S("certificate-authority", ca ? NULL : config->ca_file)))),
-        SEQ("users",
-            ITEM(
-                S("name", "operator"),
-                MAP("user",
-                    S("token", token)))));
+        SEQ("users", ITEM(S("name", "operator"), MAP("user", S("token", token)))));
     text = doc_text(kubeconfig);
     h.operator_kubeconfig = str_printf("%s/operator-%d.kubeconfig", env("TEST_OUTPUT"), (int)getpid());
     f = fopen(h.operator_kubeconfig, "we");
@@ -277,7 +271,8 @@ static void write_operator_kubeconfig(const struct kube_config *config)
 static bool resource_is_served(void *context)
 {
     enum err_class class;
-    _cleanup_json_ json_t *answer = call(kube_request_list(ISTIO, API_VERSION, NULL, NULL, NULL, 1, NULL), &class, NULL);
+    _cleanup_json_ json_t *answer =
+        call(kube_request_list(ISTIO, API_VERSION, NULL, NULL, NULL, 1, NULL), &class, NULL);
 
     (void)context;
     return answer != NULL;
@@ -384,8 +379,15 @@ bool server_answers(void *context)
 
 void operator_start_without_waiting(void)
 {
-    const char *arguments[17] = {env("TEST_OPERATOR"), "run", "--kubeconfig", h.operator_kubeconfig,
-                                 "--namespace", NS, "--metrics-addr", "127.0.0.1:0"};
+    const char *arguments[17] = {
+        env("TEST_OPERATOR"),
+        "run",
+        "--kubeconfig",
+        h.operator_kubeconfig,
+        "--namespace",
+        NS,
+        "--metrics-addr",
+        "127.0.0.1:0"};
     size_t given = 8;
     static int count;
     int log_fd;
@@ -436,8 +438,8 @@ char *operator_get(const char *path)
     char *answer = NULL;
     struct err e;
 
-    assert_int_equal(kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e),
-                     0);
+    assert_int_equal(
+        kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e), 0);
     kube_client_send(client, &request, NULL, take_answer, &answer);
     event_base_dispatch(h.loop);
     kube_client_free(client);
@@ -475,9 +477,7 @@ static json_t *mesh_resource(json_t *spec)
     return OBJECT(
         S("apiVersion", API_GROUP_VERSION),
         S("kind", "Istio"),
-        MAP("metadata",
-            S("name", MESH),
-            S("namespace", NS)),
+        MAP("metadata", S("name", MESH), S("namespace", NS)),
         V("spec", spec));
 }
 
@@ -571,11 +571,13 @@ json_t *mesh_objects_in_cluster(void)
             continue;
         items = cluster_list(kind, MARK_OWNER);
         json_array_foreach(items, i, item)
-            json_array_append_new(objects, OBJECT(
-                N("row", (json_int_t)row),
-                S("ns", doc_string(item, "metadata", "namespace")),
-                S("name", doc_string(item, "metadata", "name")),
-                S("uid", doc_string(item, "metadata", "uid"))));
+            json_array_append_new(
+                objects,
+                OBJECT(
+                    N("row", (json_int_t)row),
+                    S("ns", doc_string(item, "metadata", "namespace")),
+                    S("name", doc_string(item, "metadata", "name")),
+                    S("uid", doc_string(item, "metadata", "uid"))));
     }
     return objects;
 }

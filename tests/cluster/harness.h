@@ -24,7 +24,8 @@ struct harness {
     struct event_base *loop;
     struct kube_client *client;
     pid_t operator_pid; /* 0: not running */
-    const char *const *operator_arguments; /* further ones for its next start, at most 8, ending with NULL; may be NULL */
+    const char *const
+        *operator_arguments; /* further ones for its next start, at most 8, ending with NULL; may be NULL */
     int operator_port;
     char *log_path;
     char *operator_kubeconfig; /* of its own ServiceAccount, with the rights that `manifests` prints */

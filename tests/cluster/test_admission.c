@@ -14,9 +14,9 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "harness.h"
-#include "operator/webhook.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/webhook.h"
 
 #define SECRET kind_of("v1", "Secret")
 #define CONFIGURATION kind_of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")
@@ -82,8 +82,8 @@ static int tear_down(void **state)
 
 static void start_with_webhook(void)
 {
-    const char *arguments[] = {"--webhook-addr", webhook.address,    "--webhook-url",
-                               webhook.url,      "--secure-metrics", NULL};
+    const char *arguments[] = {
+        "--webhook-addr", webhook.address, "--webhook-url", webhook.url, "--secure-metrics", NULL};
 
     h.operator_arguments = arguments;
     operator_start();
@@ -107,8 +107,11 @@ static json_t *resource(const char *name, const char *spec)
 
     if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
         fail_msg("%s", e.text);
-    return OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-                  MAP("metadata", S("name", name), S("namespace", NS)), V("spec", parsed));
+    return OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata", S("name", name), S("namespace", NS)),
+        V("spec", parsed));
 }
 
 /* Why the server does not take a resource, as kubectl would print it; NULL: it would. Nothing is stored. */
@@ -157,8 +160,10 @@ static void what_is_wrong_is_refused_and_said(void **state)
     start_with_webhook();
     wait_for_webhook();
     refuses(MESH, BAD_RANGE, "denied the request: spec.includeIPRanges: must be");
-    refuses(MESH, "{\"autoInjectionNamespaces\":[\"default\",\"kube-system\"]}",
-            "spec.autoInjectionNamespaces[1]: must not be kube-system");
+    refuses(
+        MESH,
+        "{\"autoInjectionNamespaces\":[\"default\",\"kube-system\"]}",
+        "spec.autoInjectionNamespaces[1]: must not be kube-system");
     refuses(MESH, "{\"autoInjectionNamespaces\":[\"" NS "\"]}", "the control plane's own namespace");
     refuses(MESH, "{\"pilot\":{\"minReplicas\":3,\"maxReplicas\":2}}", "spec.pilot.minReplicas: must not be above");
     refuses(MESH, "{\"version\":\"1.9.9\"}", "spec.version: must be one of");
@@ -298,7 +303,8 @@ static void the_installed_configuration_gets_the_bundle(void **state)
 static char *reader_token(void)
 {
     struct kube_request request = kube_request_raw(
-        KUBE_POST, "/api/v1/namespaces/" NS "/serviceaccounts/" READER "/token",
+        KUBE_POST,
+        "/api/v1/namespaces/" NS "/serviceaccounts/" READER "/token",
         "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenRequest\",\"spec\":{\"expirationSeconds\":600}}");
     _cleanup_buf_ struct buf body = BUF_INIT;
     _cleanup_json_ json_t *answer = NULL;
@@ -343,13 +349,16 @@ static bool anonymous_is_refused(void *context)
 static void let_reader_read(void)
 {
     _cleanup_json_ json_t *role = OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"), S("kind", "ClusterRole"), MAP("metadata", S("name", READER)),
+        S("apiVersion", "rbac.authorization.k8s.io/v1"),
+        S("kind", "ClusterRole"),
+        MAP("metadata", S("name", READER)),
         SEQ("rules", ITEM(STRINGS("nonResourceURLs", "/metrics"), STRINGS("verbs", "get"))));
-    _cleanup_json_ json_t *binding =
-        OBJECT(S("apiVersion", "rbac.authorization.k8s.io/v1"), S("kind", "ClusterRoleBinding"),
-               MAP("metadata", S("name", READER)),
-               MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", READER)),
-               SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", READER), S("namespace", NS))));
+    _cleanup_json_ json_t *binding = OBJECT(
+        S("apiVersion", "rbac.authorization.k8s.io/v1"),
+        S("kind", "ClusterRoleBinding"),
+        MAP("metadata", S("name", READER)),
+        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", READER)),
+        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", READER), S("namespace", NS))));
 
     cluster_create(kind_of("rbac.authorization.k8s.io/v1", "ClusterRole"), role);
     cluster_create(kind_of("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"), binding);
@@ -362,8 +371,8 @@ static bool reader_may_read(void *context)
 
 static void metrics_are_for_those_who_may_read_them(void **state)
 {
-    _cleanup_json_ json_t *account = OBJECT(S("apiVersion", "v1"), S("kind", "ServiceAccount"),
-                                            MAP("metadata", S("name", READER), S("namespace", NS)));
+    _cleanup_json_ json_t *account = OBJECT(
+        S("apiVersion", "v1"), S("kind", "ServiceAccount"), MAP("metadata", S("name", READER), S("namespace", NS)));
     _cleanup_free_ char *token = NULL, *text = NULL, *plain = NULL;
 
     (void)state;

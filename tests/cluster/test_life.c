@@ -87,8 +87,8 @@ static void paused_mesh_reports_and_is_left(void **state)
 static bool galley_webhook_is_gone(void *context)
 {
     (void)context;
-    return !cluster_has(kind_of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"), NULL,
-                        "istio-galley");
+    return !cluster_has(
+        kind_of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"), NULL, "istio-galley");
 }
 
 static json_t *validating_webhook(const char *name)
@@ -96,8 +96,7 @@ static json_t *validating_webhook(const char *name)
     return OBJECT(
         S("apiVersion", "admissionregistration.k8s.io/v1"),
         S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata",
-            S("name", name)));
+        MAP("metadata", S("name", name)));
 }
 
 static json_t *secret(const char *name, const char *type)
@@ -106,9 +105,7 @@ static json_t *secret(const char *name, const char *type)
         S("apiVersion", "v1"),
         S("kind", "Secret"),
         S("type", type),
-        MAP("metadata",
-            S("name", name),
-            S("namespace", "default")));
+        MAP("metadata", S("name", name), S("namespace", "default")));
 }
 
 static void removal_takes_what_istio_made_and_nothing_else(void **state)
@@ -218,8 +215,8 @@ static json_t *inventory(void)
             continue;
         items = cluster_list(kind, NULL);
         json_array_foreach(items, i, item) {
-            _cleanup_free_ char *key = object_key(kind, doc_string(item, "metadata", "namespace"),
-                                                  doc_string(item, "metadata", "name"));
+            _cleanup_free_ char *key =
+                object_key(kind, doc_string(item, "metadata", "namespace"), doc_string(item, "metadata", "name"));
             json_object_set_new(all, key, json_true());
         }
     }

@@ -16,7 +16,7 @@
 #include "operator/marks.h"
 
 #define SAMPLE                                                                                                         \
-    "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                          \
+    "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                         \
     " \"autoInjectionNamespaces\": [\"default\"], \"controlPlaneSecurityEnabled\": false}"
 #define TO_BE_AVAILABLE SECONDS(180)
 #define TO_HEAL SECONDS(20)
@@ -69,8 +69,14 @@ static bool deployment_runs(const char *name)
 static void available_means_that_every_deployment_runs(void **state)
 {
     static const char *const names[] = {
-        "istio-citadel",   "istio-galley",           "istio-pilot",          "istio-policy",
-        "istio-telemetry", "istio-sidecar-injector", "istio-ingressgateway", "istio-egressgateway"};
+        "istio-citadel",
+        "istio-galley",
+        "istio-pilot",
+        "istio-policy",
+        "istio-telemetry",
+        "istio-sidecar-injector",
+        "istio-ingressgateway",
+        "istio-egressgateway"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -264,11 +270,14 @@ static void what_others_own_survives(void **state)
     const char *image = doc_string(container, "image");
 
     (void)state;
-    cluster_patch(service, NS, "istio-ingressgateway",
-                  "{\"metadata\": {\"labels\": {\"team\": \"edge\"}, \"annotations\": {\"cloud.example/lb\": \"a\"}}}");
+    cluster_patch(
+        service,
+        NS,
+        "istio-ingressgateway",
+        "{\"metadata\": {\"labels\": {\"team\": \"edge\"}, \"annotations\": {\"cloud.example/lb\": \"a\"}}}");
     hook = get_now(webhook, NULL, "istio-sidecar-injector");
-    json_object_set_new(doc_at(json_array_get(doc_at(hook, "webhooks"), 0), "clientConfig"), "caBundle",
-                        json_string("Q0E="));
+    json_object_set_new(
+        doc_at(json_array_get(doc_at(hook, "webhooks"), 0), "clientConfig"), "caBundle", json_string("Q0E="));
     {
         _cleanup_json_ json_t *patch = OBJECT(V("webhooks", json_incref(doc_at(hook, "webhooks"))));
         _cleanup_free_ char *text = doc_text(patch);
@@ -278,15 +287,15 @@ static void what_others_own_survives(void **state)
     {
         _cleanup_json_ json_t *broken = get_now(DEPLOYMENT, NS, "istio-pilot"), *patch = NULL;
         _cleanup_free_ char *text = NULL;
-        json_object_set_new(doc_find(doc_at(broken, "spec", "template", "spec", "containers"), "name", "discovery"),
-                            "image", json_string("example.com/other:1"));
-        patch = OBJECT(
-            MAP("spec",
-                N("replicas", 2),
-                MAP("template",
-                    MAP("spec",
-                        V("containers",
-                          json_incref(doc_at(broken, "spec", "template", "spec", "containers")))))));
+        json_object_set_new(
+            doc_find(doc_at(broken, "spec", "template", "spec", "containers"), "name", "discovery"),
+            "image",
+            json_string("example.com/other:1"));
+        patch = OBJECT(MAP(
+            "spec",
+            N("replicas", 2),
+            MAP("template",
+                MAP("spec", V("containers", json_incref(doc_at(broken, "spec", "template", "spec", "containers")))))));
         text = doc_text(patch);
         cluster_patch(DEPLOYMENT, NS, "istio-pilot", text);
     }
@@ -331,10 +340,7 @@ static void make_namespace(const char *name, const char *injection)
     _cleanup_json_ json_t *ns = OBJECT(
         S("apiVersion", "v1"),
         S("kind", "Namespace"),
-        MAP("metadata",
-            S("name", name),
-            MAP("labels",
-                S(LABEL_INJECTION, injection))));
+        MAP("metadata", S("name", name), MAP("labels", S(LABEL_INJECTION, injection))));
 
     cluster_create(NAMESPACE, ns);
 }
@@ -342,8 +348,8 @@ static void make_namespace(const char *name, const char *injection)
 static void expect_labels(const char *ns, const char *injection, const char *managed)
 {
     struct label_wish wish = {ns, injection, managed};
-    _cleanup_free_ char *what = str_printf("namespace %s: injection %s, managed %s", ns, str_or(injection, "absent"),
-                                           str_or(managed, "absent"));
+    _cleanup_free_ char *what = str_printf(
+        "namespace %s: injection %s, managed %s", ns, str_or(injection, "absent"), str_or(managed, "absent"));
 
     wait_until(labels_are, &wish, SECONDS(10), what);
 }
@@ -354,9 +360,12 @@ static void namespaces_are_labelled_by_the_list(void **state)
     expect_labels("default", "enabled", "enabled");
     make_namespace("listed-theirs", "enabled");
     make_namespace("listed-disabled", "disabled");
-    cluster_patch(ISTIO, NS, MESH,
-                  "{\"spec\": {\"autoInjectionNamespaces\": [\"listed-later\", \"listed-theirs\", "
-                  "\"listed-disabled\"]}}");
+    cluster_patch(
+        ISTIO,
+        NS,
+        MESH,
+        "{\"spec\": {\"autoInjectionNamespaces\": [\"listed-later\", \"listed-theirs\", "
+        "\"listed-disabled\"]}}");
     expect_labels("default", NULL, NULL);
     make_namespace("listed-later", NULL);
     expect_labels("listed-later", "enabled", "enabled");
@@ -397,9 +406,7 @@ static void second_resource_is_refused(void **state)
     _cleanup_json_ json_t *second = OBJECT(
         S("apiVersion", API_GROUP_VERSION),
         S("kind", "Istio"),
-        MAP("metadata",
-            S("name", "another"),
-            S("namespace", "default")),
+        MAP("metadata", S("name", "another"), S("namespace", "default")),
         MAP("spec"));
     msec_t until = clock_now_monotonic() + SECONDS(10);
     bool refused = false;

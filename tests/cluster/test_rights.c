@@ -31,8 +31,13 @@ static void note_request(void *context, const json_t *entry)
 
     if (!object)
         return;
-    right = str_printf("%s/%s%s%s %s", str_or(doc_string(object, "apiGroup"), ""), doc_string(object, "resource"),
-                       sub ? "/" : "", str_or(sub, ""), doc_string(entry, "verb"));
+    right = str_printf(
+        "%s/%s%s%s %s",
+        str_or(doc_string(object, "apiGroup"), ""),
+        doc_string(object, "resource"),
+        sub ? "/" : "",
+        str_or(sub, ""),
+        doc_string(entry, "verb"));
     if (doc_int(doc_at(entry, "responseStatus", "code"), 0) == 403)
         buf_printf(&used->refused, " %s", right);
     map_put(used->rights, right, used);

@@ -41,8 +41,8 @@ static void shot_free(void *p)
 /* Of what the resourceVersion counts, everything but the status and the notes of controllers. */
 static struct shot *take_shot(const json_t *object)
 {
-    static const char *const not_ours[] = {"resourceVersion", "managedFields", "generation", "uid", "creationTimestamp",
-                                           "selfLink"};
+    static const char *const not_ours[] = {
+        "resourceVersion", "managedFields", "generation", "uid", "creationTimestamp", "selfLink"};
     _cleanup_json_ json_t *copy = doc_copy(object);
     json_t *metadata = json_object_get(copy, "metadata");
     const json_t *template = doc_at(object, "spec", "template");
@@ -170,11 +170,15 @@ static const struct {
     const char *name, *there, *back; /* merge patches of the spec */
     const char *changes;
 } switches[] = {
-    {"mutual TLS", "{\"mtls\": true}", "{\"mtls\": null}",
+    {"mutual TLS",
+     "{\"mtls\": true}",
+     "{\"mtls\": null}",
      "+ DestinationRule/api-server\n"
      "+ DestinationRule/default\n"
      "~ MeshPolicy/default\n"},
-    {"control plane security", "{\"controlPlaneSecurityEnabled\": true}", "{\"controlPlaneSecurityEnabled\": null}",
+    {"control plane security",
+     "{\"controlPlaneSecurityEnabled\": true}",
+     "{\"controlPlaneSecurityEnabled\": null}",
      "* Deployment/istio-egressgateway\n"
      "* Deployment/istio-ingressgateway\n"
      "* Deployment/istio-pilot\n"
@@ -184,54 +188,81 @@ static const struct {
      "~ ConfigMap/istio-sidecar-injector\n"
      "~ DestinationRule/istio-policy\n"
      "~ DestinationRule/istio-telemetry\n"},
-    {"ranges", "{\"includeIPRanges\": \"10.0.0.0/8\", \"excludeIPRanges\": \"10.1.0.0/16\"}",
-     "{\"includeIPRanges\": null, \"excludeIPRanges\": null}", "~ ConfigMap/istio-sidecar-injector\n"},
-    {"replicas", "{\"citadel\": {\"replicaCount\": 2}}", "{\"citadel\": {\"replicaCount\": null}}",
+    {"ranges",
+     "{\"includeIPRanges\": \"10.0.0.0/8\", \"excludeIPRanges\": \"10.1.0.0/16\"}",
+     "{\"includeIPRanges\": null, \"excludeIPRanges\": null}",
+     "~ ConfigMap/istio-sidecar-injector\n"},
+    {"replicas",
+     "{\"citadel\": {\"replicaCount\": 2}}",
+     "{\"citadel\": {\"replicaCount\": null}}",
      "~ Deployment/istio-citadel\n"},
-    {"no autoscaler", "{\"policy\": {\"minReplicas\": 1, \"maxReplicas\": 1}}", "{\"policy\": null}",
+    {"no autoscaler",
+     "{\"policy\": {\"minReplicas\": 1, \"maxReplicas\": 1}}",
+     "{\"policy\": null}",
      "- HorizontalPodAutoscaler/istio-policy\n"},
-    {"an autoscaler", "{\"galley\": {\"minReplicas\": 1, \"maxReplicas\": 3}}", "{\"galley\": null}",
+    {"an autoscaler",
+     "{\"galley\": {\"minReplicas\": 1, \"maxReplicas\": 3}}",
+     "{\"galley\": null}",
      "+ HorizontalPodAutoscaler/istio-galley\n"},
-    {"the autoscaler's limits", "{\"telemetry\": {\"maxReplicas\": 7}}", "{\"telemetry\": null}",
+    {"the autoscaler's limits",
+     "{\"telemetry\": {\"maxReplicas\": 7}}",
+     "{\"telemetry\": null}",
      "~ HorizontalPodAutoscaler/istio-telemetry\n"},
-    {"disruption budgets", "{\"defaultPodDisruptionBudget\": {\"enabled\": true}, \"citadel\": {\"replicaCount\": 2}}",
+    {"disruption budgets",
+     "{\"defaultPodDisruptionBudget\": {\"enabled\": true}, \"citadel\": {\"replicaCount\": 2}}",
      "{\"defaultPodDisruptionBudget\": null, \"citadel\": null}",
      "+ PodDisruptionBudget/istio-citadel\n"
      "+ PodDisruptionBudget/istio-egressgateway\n"
      "+ PodDisruptionBudget/istio-ingressgateway\n"
      "~ Deployment/istio-citadel\n"},
-    {"resources", "{\"galley\": {\"resources\": {\"requests\": {\"cpu\": \"20m\"}}}}", "{\"galley\": null}",
+    {"resources",
+     "{\"galley\": {\"resources\": {\"requests\": {\"cpu\": \"20m\"}}}}",
+     "{\"galley\": null}",
      "* Deployment/istio-galley\n"},
-    {"placement", "{\"citadel\": {\"nodeSelector\": {\"kubernetes.io/os\": \"linux\"}}}", "{\"citadel\": null}",
+    {"placement",
+     "{\"citadel\": {\"nodeSelector\": {\"kubernetes.io/os\": \"linux\"}}}",
+     "{\"citadel\": null}",
      "* Deployment/istio-citadel\n"},
-    {"an image", "{\"policy\": {\"image\": \"docker.io/istio/mixer:1.0.6\"}}", "{\"policy\": null}",
+    {"an image",
+     "{\"policy\": {\"image\": \"docker.io/istio/mixer:1.0.6\"}}",
+     "{\"policy\": null}",
      "* Deployment/istio-policy\n"},
-    {"sidecars' image", "{\"proxyInit\": {\"image\": \"docker.io/istio/proxy_init:1.0.6\"}}", "{\"proxyInit\": null}",
+    {"sidecars' image",
+     "{\"proxyInit\": {\"image\": \"docker.io/istio/proxy_init:1.0.6\"}}",
+     "{\"proxyInit\": null}",
      "~ ConfigMap/istio-sidecar-injector\n"},
     {"all images", "{\"imageTag\": \"1.0.6\"}", "{\"imageTag\": null}", ALL_ROLL},
     /* Galley mounts its own; Pilot reads the mesh configuration when it starts. */
-    {"Galley", "{\"galley\": {\"enabled\": false}}", "{\"galley\": null}",
+    {"Galley",
+     "{\"galley\": {\"enabled\": false}}",
+     "{\"galley\": null}",
      "- ClusterRole/istio-galley-istio-system\n"
      "- ClusterRoleBinding/istio-galley-admin-role-binding-istio-system\n"
      "- ConfigMap/istio-galley-configuration\n"
      "- Deployment/istio-galley\n"
      "- Service/istio-galley\n"
      "- ServiceAccount/istio-galley-service-account\n"},
-    {"policy", "{\"policy\": {\"enabled\": false}}", "{\"policy\": null}",
+    {"policy",
+     "{\"policy\": {\"enabled\": false}}",
+     "{\"policy\": null}",
      "* Deployment/istio-pilot\n"
      "- Deployment/istio-policy\n"
      "- DestinationRule/istio-policy\n"
      "- HorizontalPodAutoscaler/istio-policy\n"
      "- Service/istio-policy\n"
      "~ ConfigMap/istio\n"},
-    {"the egress gateway", "{\"gateways\": {\"egress\": {\"enabled\": false}}}", "{\"gateways\": null}",
+    {"the egress gateway",
+     "{\"gateways\": {\"egress\": {\"enabled\": false}}}",
+     "{\"gateways\": null}",
      "- ClusterRole/istio-egressgateway-istio-system\n"
      "- ClusterRoleBinding/istio-egressgateway-istio-system\n"
      "- Deployment/istio-egressgateway\n"
      "- HorizontalPodAutoscaler/istio-egressgateway\n"
      "- Service/istio-egressgateway\n"
      "- ServiceAccount/istio-egressgateway-service-account\n"},
-    {"the injector", "{\"sidecarInjector\": {\"enabled\": false}}", "{\"sidecarInjector\": null}",
+    {"the injector",
+     "{\"sidecarInjector\": {\"enabled\": false}}",
+     "{\"sidecarInjector\": null}",
      "- ClusterRole/istio-sidecar-injector-istio-system\n"
      "- ClusterRoleBinding/istio-sidecar-injector-admin-role-binding-istio-system\n"
      "- ConfigMap/istio-sidecar-injector\n"
@@ -289,8 +320,8 @@ static void only_what_a_switch_is_about_changes(void **state)
             for (size_t k = 0; map_next(before, &k, &key, &value);) {
                 const struct shot *was = value, *is = map_get(back, key);
                 if (str_eq(was->uid, is->uid) && !str_eq(was->content, is->content))
-                    fail_msg("%s: %s is not as before: %s, it was %s", switches[i].name, key, is->content,
-                             was->content);
+                    fail_msg(
+                        "%s: %s is not as before: %s, it was %s", switches[i].name, key, is->content, was->content);
             }
             assert_int_equal(map_len(before), map_len(back));
         }
@@ -349,8 +380,11 @@ static void expect_images(const char *version)
     json_array_foreach(deployments, i, d)
         json_array_foreach(doc_at(d, "spec", "template", "spec", "containers"), k, container)
             if (!str_ends(doc_string(container, "image"), tag))
-                fail_msg("%s runs %s and not %s", doc_string(d, "metadata", "name"), doc_string(container, "image"),
-                         version);
+                fail_msg(
+                    "%s runs %s and not %s",
+                    doc_string(d, "metadata", "name"),
+                    doc_string(container, "image"),
+                    version);
 }
 
 static void switch_version(const char *version, const char *changes)
@@ -405,16 +439,11 @@ static void make_pod(const char *name, const char *version)
         MAP("metadata",
             S("name", name),
             S("namespace", SHOP),
-            MAP("annotations",
-                OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))),
+            MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))),
         MAP("spec",
-            MAP("nodeSelector",
-                S("example.com/no-such-node", "yes")),
+            MAP("nodeSelector", S("example.com/no-such-node", "yes")),
             N("terminationGracePeriodSeconds", 0),
-            SEQ("containers",
-                ITEM(
-                    S("name", "app"),
-                    S("image", "example.com/app:1")))));
+            SEQ("containers", ITEM(S("name", "app"), S("image", "example.com/app:1")))));
 
     cluster_create(kind_of("v1", "Pod"), pod);
 }
@@ -565,8 +594,8 @@ static void mutual_tls_fifty_times(void **state)
 static void control_plane_security_twenty_times(void **state)
 {
     (void)state;
-    switching_often_ends_in_the_right_state("{\"controlPlaneSecurityEnabled\": true}",
-                                            "{\"controlPlaneSecurityEnabled\": false}", 4, 20);
+    switching_often_ends_in_the_right_state(
+        "{\"controlPlaneSecurityEnabled\": true}", "{\"controlPlaneSecurityEnabled\": false}", 4, 20);
 }
 
 static int setup(void **state)

@@ -65,7 +65,7 @@ static json_t *pull_secrets(const json_t *names)
     const json_t *name;
     size_t i;
 
-    json_array_foreach (names, i, name)
+    json_array_foreach(names, i, name)
         json_array_append_new(secrets, OBJECT(S("name", json_string_value(name))));
     return secrets;
 }

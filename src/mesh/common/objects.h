@@ -7,8 +7,8 @@
 #ifndef MESH_COMMON_OBJECTS_H
 #define MESH_COMMON_OBJECTS_H
 
-#include "mesh/mesh.h"
 #include "json/build.h"
+#include "mesh/mesh.h"
 
 /* The version to speak for a kind of mesh_kinds; NULL where the server has none. */
 const char *mesh_version(const struct mesh_env *env, const char *kind);
@@ -61,9 +61,9 @@ struct deployment {
     json_t *pod_labels; /* also its selector, which nobody can change later */
     const char *service_account;
     json_t *containers;
-    json_t *volumes;    /* NULL: none */
-    json_t *strategy;   /* NULL: the server's default */
-    bool always_budget; /* a budget (where the resource asks for budgets) even for a single replica */
+    json_t *volumes;        /* NULL: none */
+    json_t *strategy;       /* NULL: the server's default */
+    bool always_budget;     /* a budget (where the resource asks for budgets) even for a single replica */
     const char *restart_on; /* see mesh_object.restart_on */
 };
 void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "mesh/mesh.h"
 #include "json/doc.h"
 #include "json/yaml.h"
+#include "mesh/mesh.h"
 
 #define STATUS_ANNOTATION "sidecar.istio.io/status"
 #define STATUS_MAX ((size_t)64 * 1024)

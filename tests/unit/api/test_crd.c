@@ -7,8 +7,8 @@
 #include "api/istio.h"
 #include "api/status.h"
 #include "base/str.h"
-#include "support.h"
 #include "json/doc.h"
+#include "support.h"
 
 #define CRD_MAX (200 * 1000)
 
@@ -127,7 +127,7 @@ static void check_structural(const json_t *schema, const char *path)
         fail_msg("%s has properties and additionalProperties", path);
     if (str_eq(doc_string(schema, "type"), "array") && !doc_at(schema, "items"))
         fail_msg("%s has no items", path);
-    json_object_foreach (doc_at(schema, "properties"), name, value) {
+    json_object_foreach(doc_at(schema, "properties"), name, value) {
         _cleanup_free_ char *at = str_printf("%s.%s", path, name);
         check_structural(value, at);
     }
@@ -144,12 +144,12 @@ static void check_conservative(const json_t *schema, const char *path)
     json_t *value;
     size_t i;
 
-    json_object_foreach ((json_t *)schema, key, value) {
+    json_object_foreach((json_t *)schema, key, value) {
         if (str_starts(key, "x-kubernetes") || str_eq(key, "nullable"))
             fail_msg("%s has %s", path, key);
         check_conservative(value, key);
     }
-    json_array_foreach (schema, i, value)
+    json_array_foreach(schema, i, value)
         check_conservative(value, path);
 }
 

@@ -3,8 +3,8 @@
 
 #include "api/rows.h"
 #include "base/str.h"
-#include "support.h"
 #include "json/doc.h"
+#include "support.h"
 
 struct engine {
     int cylinders;

@@ -4,8 +4,8 @@
 
 #include "api/istio.h"
 #include "base/str.h"
-#include "support.h"
 #include "json/doc.h"
+#include "support.h"
 
 #define SAMPLES "config/samples"
 #define FIRST_SAMPLE SAMPLES "/istio_v1beta1_istio.yaml"

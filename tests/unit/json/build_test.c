@@ -72,7 +72,7 @@ static void order_is_kept(void **state)
     size_t i = 0;
 
     (void)state;
-    json_object_foreach (built, key, value)
+    json_object_foreach(built, key, value)
         assert_string_equal(key, keys[i++]);
     assert_int_equal(i, 3);
 }

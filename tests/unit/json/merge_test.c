@@ -354,14 +354,14 @@ static json_t *random_variant(uint64_t *seed, const json_t *value, const char *f
         return random_value(seed, field, depth);
     if (json_is_object(value)) {
         copy = random_map(seed, next_random(seed, 2) ? 0 : depth);
-        json_object_foreach ((json_t *)value, key, item)
+        json_object_foreach((json_t *)value, key, item)
             if (next_random(seed, 8))
                 json_object_set_new(copy, key, random_variant(seed, item, key, depth - 1));
         return copy;
     }
     if (json_is_array(value)) {
         copy = next_random(seed, 4) ? json_array() : random_seq(seed, field, depth);
-        json_array_foreach (value, i, item)
+        json_array_foreach(value, i, item)
             if (next_random(seed, 8))
                 json_array_insert_new(copy, next_random(seed, 4) ? json_array_size(copy) : 0,
                                       random_variant(seed, item, "", depth - 1));
@@ -402,7 +402,7 @@ static void assert_survives(const json_t *last, const json_t *wanted, const json
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)live, key, value) {
+    json_object_foreach((json_t *)live, key, value) {
         const json_t *w = json_object_get(wanted, key), *l = json_object_get(last, key),
                      *kept = json_object_get(result, key);
 
@@ -436,7 +436,7 @@ static void assert_granted(const json_t *wanted, const json_t *result, const str
     if (r->empty_is_absent && is_nothing(wanted) && (!result || is_nothing(result)))
         return;
     if (json_is_object(wanted)) {
-        json_object_foreach ((json_t *)wanted, key, value) {
+        json_object_foreach((json_t *)wanted, key, value) {
             const json_t *got = json_object_get(result, key);
             /* a map may be left out where all of it is somebody else's */
             if (!(r->foreign && (str_eq(key, "f") || (!got && json_is_object(value)))))
@@ -446,7 +446,7 @@ static void assert_granted(const json_t *wanted, const json_t *result, const str
         law(json_is_array(result) && json_array_size(result) >= json_array_size(wanted));
         /* elements of others stand among ours only where all have keys */
         bool keyed = json_array_size(result) > json_array_size(wanted);
-        json_array_foreach (wanted, i, value) {
+        json_array_foreach(wanted, i, value) {
             const char *name = doc_string(value, "name");
             if (!keyed)
                 assert_granted(value, json_array_get(result, i), r);
@@ -464,9 +464,9 @@ static void empty_out(json_t *value)
     json_t *item;
     size_t i;
 
-    json_object_foreach (value, key, item)
+    json_object_foreach(value, key, item)
         empty_out(item);
-    json_array_foreach (value, i, item)
+    json_array_foreach(value, i, item)
         empty_out(item);
     json_object_clear(value);
     json_array_clear(value);

@@ -503,7 +503,7 @@ static void answer_list(struct sim *s, struct kube_call *call, const struct targ
     }
     taken = json_array_get(s->snapshots, (size_t)snapshot);
     limit = strtoul(query_value(t->query, "limit=", text), NULL, 10);
-    json_array_foreach (json_object_get(taken, "items"), i, item)
+    json_array_foreach(json_object_get(taken, "items"), i, item)
         if (i >= offset && i < offset + limit)
             json_array_append(items, item);
     if (offset + limit < json_array_size(json_object_get(taken, "items")))

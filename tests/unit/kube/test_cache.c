@@ -7,9 +7,9 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "kube/cache.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "kube/cache.h"
 
 #define OWNER "example.com/owner"
 
@@ -35,7 +35,8 @@ static const struct kube_kind rows[] = {
      .brief = phase_of},
 };
 static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
-static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2], *const phases = &rows[3];
+static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2],
+                                     *const phases = &rows[3];
 
 static json_t *map_object(const char *name, const char *uid, const char *version)
 {
@@ -524,8 +525,7 @@ static void every_interleaving_ends_with_the_newest(void **state)
 static json_t *pod_in_phase(const char *name, const char *version, const char *phase)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
+        S("apiVersion", "v1"), S("kind", "Pod"),
         MAP("metadata", S("name", name), S("namespace", "shop"), S("uid", name), S("resourceVersion", version)),
         MAP("status", S("phase", phase)));
 }

@@ -6,10 +6,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "kube/cluster.h"
-#include "sim.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "kube/cluster.h"
+#include "sim.h"
 
 #define OWNER "example.com/owner"
 #define SPACE "istio-system"

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "kube/discovery.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "kube/discovery.h"
 
 static const struct kube_kind rows[] = {
     {.kind = "Service", .plural = "services", .group = "", .versions = {{"v1", 0, 0}}},

@@ -12,8 +12,8 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "certs.h"
-#include "kube/exec.h"
 #include "json/doc.h"
+#include "kube/exec.h"
 
 #define V1 "client.authentication.k8s.io/v1"
 #define HEAD "{\"apiVersion\":\"" V1 "\",\"kind\":\"ExecCredential\","

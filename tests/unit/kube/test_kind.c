@@ -7,9 +7,9 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "kube/kind.h"
 #include "json/doc.h"
 #include "json/merge.h"
+#include "kube/kind.h"
 
 static const char *const service_foreign[] = {"spec.clusterIP", "spec.ports[].nodePort", NULL};
 

@@ -160,9 +160,10 @@ static void test_escaping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),  cmocka_unit_test(test_watches), cmocka_unit_test(test_writes),
-        cmocka_unit_test(metadata_alone_is_asked_for_where_the_kind_says_so),
-        cmocka_unit_test(test_delete), cmocka_unit_test(test_raw),     cmocka_unit_test(test_escaping),
+        cmocka_unit_test(test_reads),    cmocka_unit_test(test_watches),
+        cmocka_unit_test(test_writes),   cmocka_unit_test(metadata_alone_is_asked_for_where_the_kind_says_so),
+        cmocka_unit_test(test_delete),   cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_escaping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "json/doc.h"
 #include "kube/backoff.h"
 #include "kube/watch.h"
-#include "json/doc.h"
 
 /* A watch with what its driver knows, and its events written down as "B L:a@1 E@5 P:b@6 ..." */
 struct bench {

@@ -146,7 +146,7 @@ bool has_string(const json_t *seq, const char *text)
     const json_t *item;
     size_t i;
 
-    json_array_foreach (seq, i, item) {
+    json_array_foreach(seq, i, item) {
         if (str_eq(json_string_value(item), text))
             return true;
     }
@@ -158,7 +158,7 @@ bool is_subset(const json_t *part, const json_t *whole)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)part, key, value) {
+    json_object_foreach((json_t *)part, key, value) {
         if (!json_equal(value, json_object_get(whole, key)))
             return false;
     }

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "mesh/mesh.h"
 #include "json/doc.h"
+#include "mesh/mesh.h"
 
 struct fixture {
     struct istio_spec spec; /* to be changed between fixture_init() and fixture_render(); owns nothing */

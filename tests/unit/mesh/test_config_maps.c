@@ -112,7 +112,7 @@ static void test_galley_gets_a_whole_object(void **state)
     assert_string_equal(doc_string(config, "kind"), "ValidatingWebhookConfiguration");
     assert_string_equal(doc_string(config, "metadata", "name"), "istio-galley");
     assert_int_equal(json_array_size(doc_at(config, "webhooks")), 2);
-    json_array_foreach (doc_at(config, "webhooks"), i, webhook) {
+    json_array_foreach(doc_at(config, "webhooks"), i, webhook) {
         const char *service = doc_string(webhook, "clientConfig", "service", "name");
 
         fixture_object(&f, "Service", service);
@@ -133,11 +133,11 @@ static void test_galley_checks_only_what_is_defined(void **state)
     fixture_init(&f);
     fixture_render(&f, 20);
     config = read_document(&f, "istio-galley-configuration", "validatingwebhookconfiguration.yaml");
-    json_array_foreach (doc_at(config, "webhooks"), i, webhook) {
-        json_array_foreach (doc_at(webhook, "rules"), j, rule) {
+    json_array_foreach(doc_at(config, "webhooks"), i, webhook) {
+        json_array_foreach(doc_at(webhook, "rules"), j, rule) {
             const char *group = json_string_value(json_array_get(doc_at(rule, "apiGroups"), 0));
 
-            json_array_foreach (doc_at(rule, "resources"), k, resource) {
+            json_array_foreach(doc_at(rule, "resources"), k, resource) {
                 const char *plural = json_string_value(resource);
                 _cleanup_free_ char *name = str_printf("%s.%s", plural, group);
 

@@ -31,10 +31,10 @@ static void test_rules_refer_to_what_is_there(void **state)
         const json_t *action, *instance;
         size_t i, j;
 
-        json_array_foreach (doc_at(rule->object, "spec", "actions"), i, action) {
+        json_array_foreach(doc_at(rule->object, "spec", "actions"), i, action) {
             assert_true(resolves(&f, doc_string(action, "handler")));
             assert_true(json_array_size(doc_at(action, "instances")) > 0);
-            json_array_foreach (doc_at(action, "instances"), j, instance)
+            json_array_foreach(doc_at(action, "instances"), j, instance)
                 assert_true(resolves(&f, json_string_value(instance)));
         }
         rules++;
@@ -52,7 +52,7 @@ static void test_prometheus_has_a_label_for_each_dimension(void **state)
     fixture_init(&f);
     f.env.ns = "mesh";
     fixture_render(&f, 20);
-    json_array_foreach (doc_at(fixture_object(&f, "prometheus", "handler"), "spec", "metrics"), i, metric) {
+    json_array_foreach(doc_at(fixture_object(&f, "prometheus", "handler"), "spec", "metrics"), i, metric) {
         const char *instance = doc_string(metric, "instance_name");
         bool distribution = str_eq(doc_string(metric, "kind"), "DISTRIBUTION");
         _cleanup_free_ char *name = str_dup_n(instance, (size_t)(strchr(instance, '.') - instance));
@@ -61,7 +61,7 @@ static void test_prometheus_has_a_label_for_each_dimension(void **state)
         assert_true(str_ends(instance, ".metric.mesh"));
         dimensions = doc_at(fixture_object(&f, "metric", name), "spec", "dimensions");
         assert_int_equal(json_array_size(labels), json_object_size(dimensions));
-        json_array_foreach (labels, j, label)
+        json_array_foreach(labels, j, label)
             assert_non_null(json_object_get(dimensions, json_string_value(label)));
         assert_int_equal(doc_at(metric, "buckets") != NULL, distribution);
     }
@@ -98,7 +98,7 @@ static void check_expressions(const struct fixture *f, const char *kind, const c
         const char *name;
         json_t *expression;
 
-        json_object_foreach ((json_t *)doc_at(o->object, "spec", field), name, expression)
+        json_object_foreach((json_t *)doc_at(o->object, "spec", field), name, expression)
             check_attributes(f, json_string_value(expression));
         objects++;
     }
@@ -130,9 +130,9 @@ static void check_survives_a_server(const json_t *value)
     assert_false(json_is_null(value));
     if (json_is_real(value))
         assert_false(json_real_value(value) == (double)(int64_t)json_real_value(value));
-    json_array_foreach (value, i, item)
+    json_array_foreach(value, i, item)
         check_survives_a_server(item);
-    json_object_foreach ((json_t *)value, key, item)
+    json_object_foreach((json_t *)value, key, item)
         check_survives_a_server(item);
 }
 

@@ -196,7 +196,7 @@ static void check_mounts_of(const json_t *pod, const json_t *container)
     const json_t *mount;
     size_t i;
 
-    json_array_foreach (doc_at(container, "volumeMounts"), i, mount)
+    json_array_foreach(doc_at(container, "volumeMounts"), i, mount)
         assert_non_null(doc_find(json_object_get(pod, "volumes"), "name", doc_string(mount, "name")));
 }
 
@@ -208,13 +208,13 @@ static void check_volumes(const struct fixture *f, int minor)
         const json_t *volume, *container;
         size_t i;
 
-        json_array_foreach (json_object_get(pod_of(d), "volumes"), i, volume) {
+        json_array_foreach(json_object_get(pod_of(d), "volumes"), i, volume) {
             const char *config = doc_string(volume, "configMap", "name");
 
             if (config)
                 fixture_object(f, "ConfigMap", config);
         }
-        json_array_foreach (json_object_get(pod_of(d), "containers"), i, container)
+        json_array_foreach(json_object_get(pod_of(d), "containers"), i, container)
             check_mounts_of(pod_of(d), container);
     }
 }

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "operator/access.h"
-#include "operator/http_server.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/access.h"
+#include "operator/http_server.h"
 
 struct fixture {
     struct event_base *loop;
@@ -42,9 +42,15 @@ static void play_token_review(struct fixture *f, struct http_exchange *exchange,
     if (!str_eq(token, "reader") && !str_eq(token, "stranger"))
         answer_json(exchange, OBJECT(MAP("status", S("error", "who is that?"))));
     else
-        answer_json(exchange, OBJECT(MAP("status", B("authenticated", true),
-                                         MAP("user", S("username", token), SEQ("groups", ITEM_S("people")),
-                                             MAP("extra", SEQ("scopes", ITEM_S("a")))))));
+        answer_json(
+            exchange,
+            OBJECT(
+                MAP("status",
+                    B("authenticated", true),
+                    MAP("user",
+                        S("username", token),
+                        SEQ("groups", ITEM_S("people")),
+                        MAP("extra", SEQ("scopes", ITEM_S("a")))))));
 }
 
 static void play_access_review(struct fixture *f, struct http_exchange *exchange, const json_t *review)
@@ -54,9 +60,11 @@ static void play_access_review(struct fixture *f, struct http_exchange *exchange
     f->asked_about = doc_text(doc_at(review, "spec"));
     answer_json(
         exchange,
-        OBJECT(MAP("status",
-                   B("allowed", str_eq(doc_string(review, "spec", "user"), "reader") &&
-                                    str_eq(doc_string(review, "spec", "nonResourceAttributes", "path"), "/metrics")))));
+        OBJECT(
+            MAP("status",
+                B("allowed",
+                  str_eq(doc_string(review, "spec", "user"), "reader") &&
+                      str_eq(doc_string(review, "spec", "nonResourceAttributes", "path"), "/metrics")))));
 }
 
 static void play_api_server(void *context, struct http_exchange *exchange, const struct http_request *request)
@@ -122,8 +130,8 @@ static int ask(struct fixture *f, const char *authorization, const char *path)
 {
     int before = f->answers;
 
-    access_check(f->access, (struct http_span){authorization, authorization ? strlen(authorization) : 0}, path,
-                 on_answer, f);
+    access_check(
+        f->access, (struct http_span){authorization, authorization ? strlen(authorization) : 0}, path, on_answer, f);
     while (f->answers == before)
         event_base_loop(f->loop, EVLOOP_ONCE);
     assert_int_equal(f->answers, before + 1);
@@ -167,9 +175,11 @@ static void test_the_whole_user_is_asked_about(void **state)
     (void)state;
     start(&f);
     assert_int_equal(ask(&f, "Bearer reader", "/metrics"), 200);
-    assert_string_equal(f.asked_about, "{\"extra\":{\"scopes\":[\"a\"]},\"groups\":[\"people\"],"
-                                       "\"nonResourceAttributes\":{\"path\":\"/metrics\",\"verb\":\"get\"},"
-                                       "\"user\":\"reader\"}");
+    assert_string_equal(
+        f.asked_about,
+        "{\"extra\":{\"scopes\":[\"a\"]},\"groups\":[\"people\"],"
+        "\"nonResourceAttributes\":{\"path\":\"/metrics\",\"verb\":\"get\"},"
+        "\"user\":\"reader\"}");
     stop(&f);
 }
 

@@ -8,10 +8,10 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "json/doc.h"
 #include "operator/admission.h"
 #include "operator/marks.h"
 #include "operator/wanted.h"
-#include "json/doc.h"
 
 #define ISTIO(metadata, spec)                                                                                          \
     "{\"apiVersion\":\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":{\"name\":\"istio\","            \
@@ -61,9 +61,11 @@ static void test_decisions(void **state)
         {"the sample", CREATE("{\"mtls\":true,\"autoInjectionNamespaces\":[\"default\"]}"), NULL},
         {"nothing said", CREATE("{}"), NULL},
         {"no CIDR", CREATE(BAD), "spec.includeIPRanges: must be"},
-        {"own namespace", CREATE("{\"autoInjectionNamespaces\":[\"istio-system\"]}"),
+        {"own namespace",
+         CREATE("{\"autoInjectionNamespaces\":[\"istio-system\"]}"),
          "spec.autoInjectionNamespaces[0]: must not be istio-system, the control plane's own namespace"},
-        {"kube-system", CREATE("{\"autoInjectionNamespaces\":[\"a\",\"kube-system\"]}"),
+        {"kube-system",
+         CREATE("{\"autoInjectionNamespaces\":[\"a\",\"kube-system\"]}"),
          "spec.autoInjectionNamespaces[1]: must not be kube-system"},
         {"min above max", CREATE("{\"pilot\":{\"minReplicas\":3,\"maxReplicas\":2}}"), "spec.pilot.minReplicas"},
         {"unknown version", CREATE("{\"version\":\"9.9.9\"}"), "spec.version: must be one of 1.0.6, 1.0.5"},
@@ -76,17 +78,20 @@ static void test_decisions(void **state)
         {"an update of something bad", UPDATE("", "{}", BAD), NULL},
         {"a bad spec that stays", UPDATE(",\"labels\":{\"a\":\"b\"}", BAD, BAD), NULL},
         {"being deleted", UPDATE(",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"", BAD, "{}"), NULL},
-        {"the status", REVIEW("v1", "\"operation\":\"UPDATE\",\"subResource\":\"status\",\"object\":" ISTIO("", BAD)),
+        {"the status",
+         REVIEW("v1", "\"operation\":\"UPDATE\",\"subResource\":\"status\",\"object\":" ISTIO("", BAD)),
          NULL},
         {"deletion", REVIEW("v1", "\"operation\":\"DELETE\",\"object\":null,\"oldObject\":" ISTIO("", BAD)), NULL},
-        {"the older review", REVIEW("v1beta1", "\"operation\":\"CREATE\",\"object\":" ISTIO("", BAD)),
+        {"the older review",
+         REVIEW("v1beta1", "\"operation\":\"CREATE\",\"object\":" ISTIO("", BAD)),
          "spec.includeIPRanges"},
         {"no object", REVIEW("v1", "\"operation\":\"CREATE\""), "must be"},
         {"another kind",
          "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
          "\"kind\":{\"kind\":\"Pod\"},\"operation\":\"CREATE\"}}",
          NULL},
-        {"no uid", "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{}}",
+        {"no uid",
+         "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{}}",
          "request.uid: missing"},
         {"a request of nonsense",
          "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
@@ -124,10 +129,13 @@ static void test_an_overlay_has_to_fit(void **state)
     mesh_versions_for(20, versions);
     says = refusal(review, &known);
     sample = refusal(CREATE("{}"), &known);
-    nameless = refusal(REVIEW("v1", "\"operation\":\"CREATE\",\"object\":{\"apiVersion\":"
-                                    "\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":"
-                                    "{\"uid\":\"u\",\"namespace\":\"mesh\"}}"),
-                       &known);
+    nameless = refusal(
+        REVIEW(
+            "v1",
+            "\"operation\":\"CREATE\",\"object\":{\"apiVersion\":"
+            "\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":"
+            "{\"uid\":\"u\",\"namespace\":\"mesh\"}}"),
+        &known);
     assert_non_null(strstr(says, "spec.overlays[0]"));
     assert_string_equal(sample, "");
     assert_string_equal(nameless, "");
@@ -137,10 +145,11 @@ static void test_an_overlay_has_to_fit(void **state)
 
 static void test_the_namespace_of_the_request_counts(void **state)
 {
-    static const char review[] =
-        REVIEW("v1", "\"operation\":\"CREATE\",\"object\":{\"apiVersion\":\"istio.banzaicloud.io/v1beta1\","
-                     "\"kind\":\"Istio\",\"metadata\":{\"name\":\"istio\"},"
-                     "\"spec\":{\"autoInjectionNamespaces\":[\"istio-system\"]}}");
+    static const char review[] = REVIEW(
+        "v1",
+        "\"operation\":\"CREATE\",\"object\":{\"apiVersion\":\"istio.banzaicloud.io/v1beta1\","
+        "\"kind\":\"Istio\",\"metadata\":{\"name\":\"istio\"},"
+        "\"spec\":{\"autoInjectionNamespaces\":[\"istio-system\"]}}");
     _cleanup_free_ char *says = refusal(review, &nothing_observed);
 
     (void)state;
@@ -204,8 +213,9 @@ static void test_a_creation_that_was_sent_twice_meets_itself(void **state)
 static void test_the_answer_is_what_was_asked_in(void **state)
 {
     _cleanup_json_ json_t *v1 = ask(CREATE(BAD), &nothing_observed),
-                          *v1beta1 = ask(REVIEW("v1beta1", "\"operation\":\"CREATE\",\"object\":" ISTIO("", BAD)),
-                                         &nothing_observed);
+                          *v1beta1 =
+                              ask(REVIEW("v1beta1", "\"operation\":\"CREATE\",\"object\":" ISTIO("", BAD)),
+                                  &nothing_observed);
 
     (void)state;
     assert_string_equal(doc_string(v1, "apiVersion"), "admission.k8s.io/v1");
@@ -238,10 +248,11 @@ static void test_many_long_warnings_are_cut(void **state)
     size_t i;
 
     (void)state;
-    buf_add_str(&text,
-                "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
-                "\"kind\":{\"kind\":\"Istio\"},\"operation\":\"CREATE\",\"object\":{\"apiVersion\":"
-                "\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":{\"name\":\"a\"},\"spec\":{");
+    buf_add_str(
+        &text,
+        "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
+        "\"kind\":{\"kind\":\"Istio\"},\"operation\":\"CREATE\",\"object\":{\"apiVersion\":"
+        "\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":{\"name\":\"a\"},\"spec\":{");
     for (int n = 0; n < 500; n++) {
         buf_printf(&text, "%s\"k%d", n ? "," : "", n);
         for (int k = 0; k < 300; k++)
@@ -251,7 +262,7 @@ static void test_many_long_warnings_are_cut(void **state)
     buf_add_str(&text, "}}}}");
     answer = ask(buf_str(&text), &nothing_observed);
     assert_in_range(json_array_size(doc_at(answer, "response", "warnings")), 1, 16);
-    json_array_foreach (doc_at(answer, "response", "warnings"), i, warning)
+    json_array_foreach(doc_at(answer, "response", "warnings"), i, warning)
         assert_in_range(json_string_length(warning), 1, 256);
 }
 

@@ -8,9 +8,9 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "operator/webhook.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/webhook.h"
 
 #define DAY (SECONDS(1) * 60 * 60 * 24)
 #define NOW (DAY * 20000)
@@ -116,7 +116,9 @@ static void test_what_is_no_certificate_is_refused(void **state)
         {half, a.key, a.ca, "tls.crt is no certificate"},
         {a.key, a.cert, a.ca, "tls.crt is no certificate"},
         {a.cert, "", a.ca, "tls.key is no private key"},
-        {a.cert, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", a.ca,
+        {a.cert,
+         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+         a.ca,
          "tls.key is no private key"},
         {a.cert, b.key, a.ca, "tls.key is not the key of tls.crt"},
         {a.cert, a.key, b.ca, "tls.crt is not signed by ca.crt"},
@@ -155,9 +157,11 @@ static void test_a_secret_holds_it(void **state)
 static void test_a_secret_of_others_keeps_what_is_theirs(void **state)
 {
     _cleanup_certificate_ struct certificate made = make(NOW, NULL);
-    _cleanup_json_ json_t *live = OBJECT(S("kind", "Secret"), S("type", "Opaque"),
-                                         MAP("metadata", S("name", "x"), S("resourceVersion", "7")),
-                                         MAP("data", S("other", "AAAA"), S("tls.crt", "%%%"))),
+    _cleanup_json_ json_t *live = OBJECT(
+                              S("kind", "Secret"),
+                              S("type", "Opaque"),
+                              MAP("metadata", S("name", "x"), S("resourceVersion", "7")),
+                              MAP("data", S("other", "AAAA"), S("tls.crt", "%%%"))),
                           *secret = webhook_secret(live, "ns", &made);
     _cleanup_certificate_ struct certificate read = {0};
     struct err e;

@@ -123,8 +123,10 @@ static void test_a_head_has_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_good_head_is_read),      cmocka_unit_test(test_an_old_client_is_served_once),
-        cmocka_unit_test(test_an_unfinished_head_waits), cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_a_good_head_is_read),
+        cmocka_unit_test(test_an_old_client_is_served_once),
+        cmocka_unit_test(test_an_unfinished_head_waits),
+        cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_a_head_has_a_limit),
     };
 

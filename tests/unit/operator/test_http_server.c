@@ -42,8 +42,8 @@ static void handle(void *context, struct http_exchange *exchange, const struct h
     if (http_span_is(request->path, "/large"))
         while (text.len < 32 * 1024 * 1024)
             buf_add_str(&text, "0123456789012345678901234567890123456789012345678901234567890123456789");
-    buf_printf(&text, "%.*s %.*s ", (int)request->method.len, request->method.at, (int)request->path.len,
-               request->path.at);
+    buf_printf(
+        &text, "%.*s %.*s ", (int)request->method.len, request->method.at, (int)request->path.len, request->path.at);
     buf_add(&text, request->body, request->body_len);
     http_answer(exchange, 200, "text/plain", buf_str(&text), text.len);
 }
@@ -95,9 +95,10 @@ static void turn(struct fixture *f)
 
 static int dial(struct fixture *f)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)http_server_port(f->server))};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)http_server_port(f->server))};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     assert_true(fd >= 0);
@@ -153,8 +154,9 @@ static void test_requests_of_a_connection_are_answered_in_turn(void **state)
     (void)state;
     start(&f, 0);
     fd = dial(&f);
-    put(fd, "GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"
-            "HEAD /c HTTP/1.1\r\n" HOST "\r\nGET /d HTTP/1.1\r\n" HOST "\r\n");
+    put(fd,
+        "GET /a HTTP/1.1\r\n" HOST "\r\nPOST /b HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"
+        "HEAD /c HTTP/1.1\r\n" HOST "\r\nGET /d HTTP/1.1\r\n" HOST "\r\n");
     assert_true(take(&f, fd, "GET /d ", &answer));
     assert_non_null(strstr(buf_str(&answer), "GET /a HTTP/1.1 200 OK"));
     assert_non_null(strstr(buf_str(&answer), "POST /b hello"));
@@ -266,8 +268,8 @@ static void test_dripping_bytes_win_no_time(void **state)
     (void)state;
     start(&f, 0);
     assert_in_range(drip(&f, "GET / HTTP/1.1\r\nX-Slow: "), PATIENCE_MS / 2, 5 * PATIENCE_MS);
-    assert_in_range(drip(&f, "POST / HTTP/1.1\r\n" HOST "Content-Length: 999\r\n\r\n"), PATIENCE_MS / 2,
-                    5 * PATIENCE_MS);
+    assert_in_range(
+        drip(&f, "POST / HTTP/1.1\r\n" HOST "Content-Length: 999\r\n\r\n"), PATIENCE_MS / 2, 5 * PATIENCE_MS);
     stop(&f);
 }
 

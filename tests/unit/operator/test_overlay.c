@@ -8,10 +8,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "operator/wanted.h"
-#include "world.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/wanted.h"
+#include "world.h"
 
 #define OVERLAY(kind, name, patches) "{\"kind\": \"" kind "\", \"name\": \"" name "\", \"patches\": [" patches "]}"
 #define ADD(path, value) "{\"op\": \"add\", \"path\": \"" path "\", \"value\": " value "}"
@@ -21,10 +21,11 @@
 static struct wanted_set *build(const char *overlays, struct buf *refusal)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_free_ char *text = str_printf("{\"apiVersion\": \"" API_GROUP_VERSION "\", \"kind\": \"Istio\","
-                                           " \"metadata\": {\"name\": \"istio\", \"namespace\": \"" NS "\","
-                                           " \"uid\": \"u\"}, \"spec\": {\"overlays\": [%s]}}",
-                                           overlays);
+    _cleanup_free_ char *text = str_printf(
+        "{\"apiVersion\": \"" API_GROUP_VERSION "\", \"kind\": \"Istio\","
+        " \"metadata\": {\"name\": \"istio\", \"namespace\": \"" NS "\","
+        " \"uid\": \"u\"}, \"spec\": {\"overlays\": [%s]}}",
+        overlays);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *resource = NULL;
     struct wanted_set *wanted = NULL;
@@ -63,9 +64,10 @@ static void overlays_change_what_they_name_and_nothing_else(void **state)
          "[]"},
         /* Several on one object, in their order. */
         {OVERLAY("Service", "istio-pilot", ADD("/spec/type", "\"NodePort\"")) "," OVERLAY(
-             "Service", "istio-pilot",
-             "{\"op\": \"test\", \"path\": \"/spec/type\", \"value\": \"NodePort\"}," ADD("/spec/type",
-                                                                                          "\"LoadBalancer\"")),
+             "Service",
+             "istio-pilot",
+             "{\"op\": \"test\", \"path\": \"/spec/type\", \"value\": \"NodePort\"}," ADD(
+                 "/spec/type", "\"LoadBalancer\"")),
          "Service/" NS "/istio-pilot",
          {"spec", "type"},
          "\"LoadBalancer\""},
@@ -109,7 +111,8 @@ static void what_does_not_apply_is_named(void **state)
         {OVERLAY("Deployment", "istio-pilot", ADD("/spec/nothing/here", "1")),
          "spec.overlays[0].patches[0].path: \"/spec/nothing\" does not exist in Deployment istio-pilot"},
         {OVERLAY("Service", "istio-pilot", ADD("/spec/type", "\"NodePort\"")) "," OVERLAY(
-             "Service", "istio-ingressgateway",
+             "Service",
+             "istio-ingressgateway",
              ADD("/spec/type",
                  "\"NodePort\"") ","
                                  "{\"op\": \"test\", \"path\": \"/spec/type\", \"value\": \"ClusterIP\"}"),

@@ -113,8 +113,12 @@ static void order_is_kept(void **state)
             for (const char *const *name = plan.actions[i].kind->after; name && *name; name++)
                 for (size_t k = 0; k < plan.len; k++)
                     if (str_eq(plan.actions[k].kind->kind, *name) && plan.actions[k].verb == KUBE_CREATE)
-                        fail_msg("%s %s is sent beside %s %s, which it needs", plan.actions[i].kind->kind,
-                                 plan.actions[i].name, *name, plan.actions[k].name);
+                        fail_msg(
+                            "%s %s is sent beside %s %s, which it needs",
+                            plan.actions[i].kind->kind,
+                            plan.actions[i].name,
+                            *name,
+                            plan.actions[k].name);
         world_act(w, &plan);
         plan_release(&plan);
     }
@@ -191,18 +195,23 @@ static void without_galley_its_webhook_goes(void **state)
 {
     struct world *w = *state;
 
-    world_put(w, OBJECT(
-        S("apiVersion", "admissionregistration.k8s.io/v1"),
-        S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", S("name", "istio-galley"))));
-    world_put(w, OBJECT(
-        S("apiVersion", "admissionregistration.k8s.io/v1"),
-        S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", S("name", "theirs"))));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "admissionregistration.k8s.io/v1"),
+            S("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", S("name", "istio-galley"))));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "admissionregistration.k8s.io/v1"),
+            S("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", S("name", "theirs"))));
     expect_plan(w, "");
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"galley\": {\"enabled\": false}}");
     assert_true(world_converge(w) > 0);
-    assert_false(world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
+    assert_false(
+        world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
     assert_true(world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "theirs"));
     expect_status(w, "Status", "Available");
 }
@@ -211,14 +220,12 @@ static void foreign_objects_are_never_pruned(void **state)
 {
     struct world *w = *state;
 
-    world_put(w, OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "ConfigMap"),
-        MAP("metadata",
-            S("name", "theirs"),
-            S("namespace", NS),
-            MAP("labels",
-                S(MARK_OWNER, "another-uid")))));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata", S("name", "theirs"), S("namespace", NS), MAP("labels", S(MARK_OWNER, "another-uid")))));
     expect_plan(w, "");
 }
 
@@ -243,14 +250,18 @@ static void mutual_tls_tells_clients_first_and_servers_last(void **state)
     struct world *w = *state;
 
     world_put_mesh(w, "{\"mtls\": true}");
-    expect_plan(w, "create DestinationRule/istio-system/api-server: not there yet\n"
-                   "create DestinationRule/istio-system/default: not there yet\n");
+    expect_plan(
+        w,
+        "create DestinationRule/istio-system/api-server: not there yet\n"
+        "create DestinationRule/istio-system/default: not there yet\n");
     expect_plan(w, "update MeshPolicy/default: mode removed\n");
     assert_true(world_converge(w) >= 0);
     world_put_mesh(w, "{\"mtls\": false}");
     expect_plan(w, "update MeshPolicy/default: mode added\n");
-    expect_plan(w, "remove DestinationRule/istio-system/api-server: no longer wanted\n"
-                   "remove DestinationRule/istio-system/default: no longer wanted\n");
+    expect_plan(
+        w,
+        "remove DestinationRule/istio-system/api-server: no longer wanted\n"
+        "remove DestinationRule/istio-system/default: no longer wanted\n");
 }
 
 static void paused_mesh_is_only_looked_at(void **state)
@@ -264,8 +275,8 @@ static void paused_mesh_is_only_looked_at(void **state)
     expect_plan(w, "");
     assert_true(world_converge(w) >= 0);
     mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    assert_string_equal(doc_string(json_array_get(doc_at(mesh, "status", "drift"), 0), "object"),
-                        "Service/istio-system/istio-pilot");
+    assert_string_equal(
+        doc_string(json_array_get(doc_at(mesh, "status", "drift"), 0), "object"), "Service/istio-system/istio-pilot");
     world_put_mesh(w, SPEC);
     assert_true(world_converge(w) > 0);
     assert_true(world_has(w, "v1", "Service", NS, "istio-pilot"));
@@ -316,8 +327,10 @@ static void labels_follow_the_list(void **state)
     world_put_namespace(w, "closed", OBJECT(S(LABEL_INJECTION, "disabled")));
     world_put_namespace(w, "later", NULL);
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"theirs\", \"closed\", \"later\"]}");
-    expect_plan(w, "patch Namespace/default: no longer listed for sidecar injection\n"
-                   "patch Namespace/later: listed for sidecar injection\n");
+    expect_plan(
+        w,
+        "patch Namespace/default: no longer listed for sidecar injection\n"
+        "patch Namespace/later: listed for sidecar injection\n");
     assert_true(world_converge(w) >= 0);
     expect_plan(w, "");
 }
@@ -329,10 +342,12 @@ static void deletion_takes_webhooks_first_and_definitions_never(void **state)
     _cleanup_free_ char *first = NULL;
     struct plan plan;
 
-    world_put(w, OBJECT(
-        S("apiVersion", "admissionregistration.k8s.io/v1"),
-        S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", S("name", "istio-galley"))));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "admissionregistration.k8s.io/v1"),
+            S("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", S("name", "istio-galley"))));
     json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
     world_put(w, mesh);
     plan = world_plan(w);
@@ -355,15 +370,17 @@ static void second_resource_is_refused(void **state)
     struct world *w = *state;
     _cleanup_json_ json_t *second = NULL;
 
-    world_put(w, OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata",
-            S("name", "another"),
-            S("namespace", "default"),
-            S("creationTimestamp", "2019-01-01T00:00:00Z"),
-            N("generation", 1)),
-        MAP("spec", B("mtls", true))));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", API_GROUP_VERSION),
+            S("kind", "Istio"),
+            MAP("metadata",
+                S("name", "another"),
+                S("namespace", "default"),
+                S("creationTimestamp", "2019-01-01T00:00:00Z"),
+                N("generation", 1)),
+            MAP("spec", B("mtls", true))));
     expect_plan(w, "");
     second = world_get(w, API_GROUP_VERSION, "Istio", "default", "another");
     assert_string_equal(doc_string(second, "status", "Status"), "ReconcileFailed");
@@ -391,7 +408,8 @@ static void memo_changes_no_decision(void **state)
     }
 }
 
-/* An install, then a thousand plans, one in ten of which has something to heal: all memory but the cache's comes back. */
+/* An install, then a thousand plans, one in ten of which has something to heal: all memory but the cache's comes back.
+ */
 static void a_thousand_plans_leave_nothing(void **state)
 {
     struct world *w = *state;

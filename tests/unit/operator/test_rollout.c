@@ -49,43 +49,54 @@ static const struct {
 
     /* As `kubectl rollout status`: all of the newest spec, available, and none of an older one. */
     {SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 2, 'availableReplicas': 2", {0}, NULL},
-    {"'observedGeneration': 2, 'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 2", {0},
+    {"'observedGeneration': 2, 'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 2",
+     {0},
      "Deployment istio-pilot: its controller has not seen the newest spec yet"},
-    {SEEN "'replicas': 2, 'availableReplicas': 2", {0},
+    {SEEN "'replicas': 2, 'availableReplicas': 2",
+     {0},
      "Deployment istio-pilot: 0 of 2 replicas updated, 2 available, 2 old ones left"},
-    {SEEN "'replicas': 3, 'updatedReplicas': 2, 'availableReplicas': 3", {0},
+    {SEEN "'replicas': 3, 'updatedReplicas': 2, 'availableReplicas': 3",
+     {0},
      "Deployment istio-pilot: 2 of 2 replicas updated, 3 available, 1 old ones left"},
-    {SEEN "'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 1", {0},
+    {SEEN "'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 1",
+     {0},
      "Deployment istio-pilot: 2 of 2 replicas updated, 1 available"},
     /* Scaled down by its autoscaler, it has more than it needs for a moment. */
     {SEEN "'replicas': 3, 'updatedReplicas': 3, 'availableReplicas': 3", {0}, NULL},
 
-    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'False', 'reason': 'ProgressDeadlineExceeded'}]", {0},
+    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'False', 'reason': 'ProgressDeadlineExceeded'}]",
+     {0},
      "Deployment istio-pilot exceeded its progress deadline: 1 of 2 replicas updated, 1 available, 1 old ones left"},
-    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'True', 'reason': 'ReplicaSetUpdated'}]", {0},
+    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'True', 'reason': 'ReplicaSetUpdated'}]",
+     {0},
      STUCK_TEXT},
     /* Without a Pod nobody but the ReplicaSet can say why. */
     {STUCK ", 'conditions': [{'type': 'ReplicaFailure', 'status': 'True', 'reason': 'FailedCreate',"
            " 'message': 'exceeded quota: cpu'}]",
-     {0}, STUCK_TEXT "; FailedCreate: exceeded quota: cpu"},
+     {0},
+     STUCK_TEXT "; FailedCreate: exceeded quota: cpu"},
 
     /* Why a container waits. */
-    {STUCK, {"'containerStatuses': [" WAITING("ImagePullBackOff", ", 'message': 'Back-off pulling image x:1'") "]"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("ImagePullBackOff", ", 'message': 'Back-off pulling image x:1'") "]"},
      STUCK_TEXT "; container discovery: ImagePullBackOff: Back-off pulling image x:1"},
-    {STUCK, {"'containerStatuses': [" WAITING("CreateContainerConfigError", ", 'message': 'secret a not found'") "]"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("CreateContainerConfigError", ", 'message': 'secret a not found'") "]"},
      STUCK_TEXT "; container discovery: CreateContainerConfigError: secret a not found"},
     {STUCK,
      {"'containerStatuses': [{'name': 'discovery', 'state': {'waiting': {'reason': 'CrashLoopBackOff',"
       " 'message': 'back-off 20s restarting'}},"
       " 'lastState': {'terminated': {'reason': 'OOMKilled', 'exitCode': 137}}}]"},
      STUCK_TEXT "; container discovery: CrashLoopBackOff, last ended with OOMKilled (exit code 137)"},
-    {STUCK, {"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]"},
      STUCK_TEXT "; container discovery: CrashLoopBackOff"},
     {STUCK,
      {"'containerStatuses': [{'name': 'discovery',"
       " 'state': {'terminated': {'reason': 'Error', 'exitCode': 1}}}]"},
      STUCK_TEXT "; container discovery: ended with Error (exit code 1)"},
-    {STUCK, {"'containerStatuses': [{'name': 'discovery', 'ready': false, 'state': {'running': {}}}]"},
+    {STUCK,
+     {"'containerStatuses': [{'name': 'discovery', 'ready': false, 'state': {'running': {}}}]"},
      STUCK_TEXT "; container discovery: runs, but is not ready"},
     /* An init container goes first, and what only starts says nothing. */
     {STUCK,
@@ -103,14 +114,16 @@ static const struct {
      {"'conditions': [{'type': 'PodScheduled', 'status': 'False', 'reason': 'Unschedulable',"
       " 'message': '0/3 nodes are available'}]"},
      STUCK_TEXT "; Unschedulable: 0/3 nodes are available"},
-    {STUCK, {"'phase': 'Failed', 'reason': 'Evicted', 'message': 'low on memory'"},
+    {STUCK,
+     {"'phase': 'Failed', 'reason': 'Evicted', 'message': 'low on memory'"},
      STUCK_TEXT "; Evicted: low on memory"},
     /* The newest that says something. */
     {STUCK,
      {"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]",
       "'containerStatuses': [" WAITING("CreateContainerConfigError", "") "]"},
      STUCK_TEXT "; container discovery: CreateContainerConfigError"},
-    {STUCK, {"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]", "'phase': 'Running'"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]", "'phase': 'Running'"},
      STUCK_TEXT "; container discovery: ImagePullBackOff"},
 };
 
@@ -125,8 +138,8 @@ static const struct mesh_release release = {.version = "1.0.5", .line = &line};
 
 static void put(struct world *w, const char *format, const char *status, int number)
 {
-    _cleanup_free_ char *text = strstr(format, "%d") ? str_printf(POD, number, number, status)
-                                                     : str_printf(DEPLOYMENT, status);
+    _cleanup_free_ char *text =
+        strstr(format, "%d") ? str_printf(POD, number, number, status) : str_printf(DEPLOYMENT, status);
 
     world_put(w, document(text));
 }
@@ -156,8 +169,11 @@ static void a_deployment_is_available_or_the_message_says_why(void **state)
         read_all(&w, true, &r);
         if (!str_eq(r.items[0].message, cases[i].message) || r.items[0].available != !cases[i].message ||
             r.all_available != !cases[i].message)
-            fail_msg("case %zu: \"%s\", not \"%s\"", i, str_or(r.items[0].message, "available"),
-                     str_or(cases[i].message, "available"));
+            fail_msg(
+                "case %zu: \"%s\", not \"%s\"",
+                i,
+                str_or(r.items[0].message, "available"),
+                str_or(cases[i].message, "available"));
         rollouts_release(&r);
         world_release(&w);
     }

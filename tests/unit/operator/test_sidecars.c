@@ -25,7 +25,8 @@ static void a_pod_tells_its_version(void **state)
     } cases[] = {
         {"{\"version\":\"" HASH_OF_HELLO "\",\"initContainers\":[\"istio-init\"],\"containers\":[\"istio-proxy\"],"
          "\"volumes\":[\"istio-envoy\",\"istio-certs\"],\"imagePullSecrets\":null}",
-         false, "2cf24dba5fb0a30e"},
+         false,
+         "2cf24dba5fb0a30e"},
         {NULL, false, NULL},
         /* On its way out it counts no longer. */
         {"{\"version\":\"" HASH_OF_HELLO "\"}", true, NULL},
@@ -43,8 +44,7 @@ static void a_pod_tells_its_version(void **state)
             S("kind", "Pod"),
             MAP("metadata",
                 OPT(cases[i].deleting, S("deletionTimestamp", "2019-01-01T00:00:00Z")),
-                MAP("annotations",
-                    S("sidecar.istio.io/status", cases[i].status))));
+                MAP("annotations", S("sidecar.istio.io/status", cases[i].status))));
         _cleanup_free_ char *version = mesh_sidecar_version_of_pod(pod);
         if (!str_eq(version, cases[i].version))
             fail_msg("case %zu: %s", i, str_or(version, "none"));
@@ -91,8 +91,7 @@ static void put_pod(struct world *w, const char *ns, const char *version)
             F("name", "p%d", ++count),
             S("namespace", ns),
             F("resourceVersion", "%d", ++w->clock),
-            MAP("annotations",
-                OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
+            MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
 
     kube_cache_put(w->cache, kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS), pod);
 }
@@ -146,8 +145,13 @@ static void outdated_sidecars_are_counted_where_it_is_asked_for(void **state)
     put_pod(&w, "shop", "other");
     put_pod(&w, "default", "other");
     put_pod(&w, "shop", "third");
-    expect(&w, 2, 3, "False", "Outdated",
-           "3 of 5 pods have an outdated sidecar until they are restarted, in namespaces shop (2), default (1)");
+    expect(
+        &w,
+        2,
+        3,
+        "False",
+        "Outdated",
+        "3 of 5 pods have an outdated sidecar until they are restarted, in namespaces shop (2), default (1)");
 
     world_put_mesh(&w, "{}");
     expect(&w, -1, -1, "absent", "", "");
@@ -204,9 +208,14 @@ static void without_an_injector_a_restart_takes_the_sidecar_away(void **state)
     put_mesh(&w, ", \"sidecarInjector\": {\"enabled\": false}");
     expect(&w, 0, 0, "True", "UpToDate", "");
     put_pod(&w, "shop", "some");
-    expect(&w, 0, 1, "False", "InjectorDisabled",
-           "1 pods have a sidecar, and the sidecar injector is switched off: restarted, they have none; in namespaces "
-           "shop (1)");
+    expect(
+        &w,
+        0,
+        1,
+        "False",
+        "InjectorDisabled",
+        "1 pods have a sidecar, and the sidecar injector is switched off: restarted, they have none; in namespaces "
+        "shop (1)");
     world_release(&w);
 }
 
@@ -220,8 +229,13 @@ static void before_the_pods_are_listed_the_last_word_stays(void **state)
     world_init(&w);
     put_mesh(&w, "");
     put_pod(&w, "shop", "other");
-    expect(&w, 0, 1, "False", "Outdated",
-           "1 of 1 pods have an outdated sidecar until they are restarted, in namespaces shop (1)");
+    expect(
+        &w,
+        0,
+        1,
+        "False",
+        "Outdated",
+        "1 of 1 pods have an outdated sidecar until they are restarted, in namespaces shop (1)");
     before = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
     /* The operator started anew. */
     w.synced = 0;
@@ -246,9 +260,14 @@ static void many_namespaces_are_not_all_named(void **state)
         put_pod(&w, ns, "other");
     }
     put_pod(&w, "ns7", "other");
-    expect(&w, 0, 9, "False", "Outdated",
-           "9 of 9 pods have an outdated sidecar until they are restarted, in namespaces ns7 (2), ns0 (1), ns1 (1), "
-           "ns2 (1), ns3 (1) and 3 more");
+    expect(
+        &w,
+        0,
+        9,
+        "False",
+        "Outdated",
+        "9 of 9 pods have an outdated sidecar until they are restarted, in namespaces ns7 (2), ns0 (1), ns1 (1), "
+        "ns2 (1), ns3 (1) and 3 more");
     world_release(&w);
 }
 

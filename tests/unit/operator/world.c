@@ -55,12 +55,9 @@ void world_put(struct world *w, json_t *object)
 
 void world_put_namespace(struct world *w, const char *name, json_t *labels)
 {
-    world_put(w, OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Namespace"),
-        MAP("metadata",
-            S("name", name),
-            V("labels", labels))));
+    world_put(
+        w,
+        OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", name), V("labels", labels))));
 }
 
 void world_put_mesh(struct world *w, const char *spec)
@@ -72,13 +69,10 @@ void world_put_mesh(struct world *w, const char *spec)
         mesh = OBJECT(
             S("apiVersion", API_GROUP_VERSION),
             S("kind", "Istio"),
-            MAP("metadata",
-                S("name", "istio"),
-                S("namespace", NS),
-                S("creationTimestamp", "2018-12-17T00:00:00Z")));
+            MAP("metadata", S("name", "istio"), S("namespace", NS), S("creationTimestamp", "2018-12-17T00:00:00Z")));
     json_object_set_new(mesh, "spec", parsed);
-    json_object_set_new(doc_make(mesh, "metadata"), "generation",
-                        json_integer(doc_int(doc_at(mesh, "metadata", "generation"), 0) + 1));
+    json_object_set_new(
+        doc_make(mesh, "metadata"), "generation", json_integer(doc_int(doc_at(mesh, "metadata", "generation"), 0) + 1));
     world_put(w, mesh);
 }
 
@@ -189,12 +183,15 @@ void world_roll_out(struct world *w)
         json_array_append_new(deployments, kube_object_parse(o));
     json_array_foreach(deployments, i, d) {
         json_int_t replicas = doc_int(doc_at(d, "spec", "replicas"), 1);
-        json_object_set_new(d, "status", OBJECT(
-            N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
-            N("replicas", replicas),
-            N("updatedReplicas", replicas),
-            N("readyReplicas", replicas),
-            N("availableReplicas", replicas)));
+        json_object_set_new(
+            d,
+            "status",
+            OBJECT(
+                N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
+                N("replicas", replicas),
+                N("updatedReplicas", replicas),
+                N("readyReplicas", replicas),
+                N("availableReplicas", replicas)));
         world_put(w, json_incref(d));
     }
     json_decref(deployments);

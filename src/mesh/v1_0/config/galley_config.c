@@ -1,8 +1,8 @@
 #include "base/buf.h"
-#include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
 #include "json/doc.h"
 #include "json/yaml.h"
+#include "mesh/common/objects.h"
+#include "mesh/v1_0/v1_0.h"
 
 /* Whose creation and change Galley checks. */
 struct rule {

@@ -10,11 +10,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "json/doc.h"
+#include "json/yaml.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1_0/proxy.h"
 #include "mesh/v1_0/v1_0.h"
-#include "json/doc.h"
-#include "json/yaml.h"
 
 /* Of the generated file. */
 extern const char v1_0_injection_template[];

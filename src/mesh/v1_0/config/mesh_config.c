@@ -1,11 +1,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "json/doc.h"
+#include "json/yaml.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1_0/proxy.h"
 #include "mesh/v1_0/v1_0.h"
-#include "json/doc.h"
-#include "json/yaml.h"
 
 /* Where Mixer listens: with Mutual TLS, or in the clear. */
 static int mixer_port(const struct istio_spec *spec)
