@@ -33,7 +33,7 @@ static const struct kube_kind rows[] = {
      .group = "",
      VERSION("v1"),
      .watch = KUBE_WATCH_ALL,
-     VERBS("get", "list", "watch", "patch"),
+     VERBS("list", "watch", "patch"),
      .keep = NAMES(IDENTITY)},
     /* Not pruned: the users' own resources hang on the definitions. */
     {.kind = "CustomResourceDefinition",

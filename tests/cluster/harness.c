@@ -471,32 +471,31 @@ long operator_memory_kb(void)
     return kb;
 }
 
-/* The mesh's resource with a spec, which is taken over. */
-static json_t *mesh_resource(json_t *spec)
+static json_t *mesh_resource(const char *spec)
 {
-    return OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", MESH), S("namespace", NS)),
-        V("spec", spec));
-}
-
-void mesh_create(const char *spec)
-{
-    _cleanup_json_ json_t *resource = NULL;
     json_t *parsed;
     struct err e;
 
     if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
         fail_msg("%s", e.text);
-    resource = mesh_resource(parsed);
+    return OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata", S("name", MESH), S("namespace", NS)),
+        V("spec", parsed));
+}
+
+void mesh_create(const char *spec)
+{
+    _cleanup_json_ json_t *resource = mesh_resource(spec);
+
     cluster_create(ISTIO, resource);
 }
 
-struct wanted_set *mesh_default_objects(void)
+struct wanted_set *mesh_objects_of(const char *spec)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_json_ json_t *resource = mesh_resource(json_object());
+    _cleanup_json_ json_t *resource = mesh_resource(spec);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct wanted_set *set;
 

@@ -45,6 +45,8 @@ void operator_kill(int signal_number);
 char *operator_get(const char *path);
 /* One value of its /metrics. */
 double operator_metric(const char *name);
+/* Bytes by which its heap_bytes may differ between two moments of rest: answers under way, longer versions. */
+#define HEAP_SLACK (128 * 1024)
 /* Its resident memory in kB. */
 long operator_memory_kb(void);
 
@@ -72,8 +74,8 @@ const char *cluster_version(const struct kube_kind *kind);
 
 /* Creates the sample resource with this spec (JSON text). */
 void mesh_create(const char *spec);
-/* What a resource that says nothing asks for, without marks; for wanted_free(). */
-struct wanted_set *mesh_default_objects(void);
+/* What a resource with this spec (JSON text) asks for, without marks; for wanted_free(). */
+struct wanted_set *mesh_objects_of(const char *spec);
 void mesh_delete_and_wait(void);
 /* A string of the mesh's status; "" where there is none. Owned by the caller. */
 char *mesh_status(const char *field);

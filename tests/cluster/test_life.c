@@ -149,6 +149,8 @@ static void definitions_go_where_that_is_asked_for(void **state)
     wait_until(definitions_are_gone, NULL, SECONDS(30), "the definitions are gone");
 }
 
+#define WITH_BUDGETS "{\"defaultPodDisruptionBudget\": {\"enabled\": true}}"
+
 static void release_document(void *document)
 {
     json_decref(document);
@@ -160,7 +162,7 @@ static void release_document(void *document)
  */
 static void mesh_that_is_there_is_taken_over(void **state)
 {
-    struct wanted_set *set = mesh_default_objects();
+    struct wanted_set *set = mesh_objects_of(WITH_BUDGETS);
     _cleanup_map_ struct map *before = map_new(release_document); /* object_key() -> the object */
 
     (void)state;
@@ -179,7 +181,7 @@ static void mesh_that_is_there_is_taken_over(void **state)
             map_put(before, name, cluster_get(w->kind, w->ns, w->name));
         }
     }
-    mesh_create("{}");
+    mesh_create(WITH_BUDGETS);
     mesh_wait_settled(SECONDS(90));
     for (size_t i = 0; i < set->len; i++) {
         const struct wanted *w = &set->items[i];

@@ -545,27 +545,15 @@ static void switch_often(const char *on, const char *off, int times)
     }
 }
 
-/*
- * The operator gives memory back, that of code included, when work has settled. Asking it for a metric brings some of
- * it in again: so it is made to plan once more, and is then left alone.
- */
-static long memory_at_rest(void)
-{
-    cluster_patch(ISTIO, NS, MESH, "{\"metadata\": {\"annotations\": {\"example.com/note\": \"1\"}}}");
-    cluster_patch(ISTIO, NS, MESH, "{\"metadata\": {\"annotations\": null}}");
-    pause_ms(3000);
-    return operator_memory_kb();
-}
-
 static void switching_often_ends_in_the_right_state(const char *on, const char *off, int warm_up, int times)
 {
     _cleanup_map_ struct map *before = NULL, *after = NULL;
     double failed = operator_metric("writes_failed_total");
-    long memory, memory_after;
+    double memory, memory_after;
 
     switch_often(on, off, warm_up);
     wait_calm();
-    memory = memory_at_rest();
+    memory = operator_metric("heap_bytes");
     before = take_shots();
     switch_often(on, off, times);
     wait_calm();
@@ -579,9 +567,9 @@ static void switching_often_ends_in_the_right_state(const char *on, const char *
         assert_string_equal(message, "");
     }
     assert_true(operator_metric("writes_failed_total") == failed);
-    memory_after = memory_at_rest();
-    if (memory_after > memory + 1024)
-        fail_msg("resident memory grew from %ld kB to %ld kB over %d switches", memory, memory_after, times);
+    memory_after = operator_metric("heap_bytes");
+    if (memory_after > memory + HEAP_SLACK)
+        fail_msg("memory in use grew from %.0f to %.0f bytes over %d switches", memory, memory_after, times);
 }
 
 static void mutual_tls_fifty_times(void **state)

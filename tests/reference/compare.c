@@ -17,10 +17,10 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "mesh/mesh.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "json/yaml.h"
+#include "mesh/mesh.h"
 
 #define FILE_MAX (16 * 1024 * 1024)
 #define CRDS_CASE "1.0.5-crds-raw"
@@ -120,7 +120,7 @@ static void normalise_service(json_t *object)
     size_t i;
 
     set_default(json_object_get(object, "spec"), "type", json_string("ClusterIP"));
-    json_array_foreach (doc_at(object, "spec", "ports"), i, port)
+    json_array_foreach(doc_at(object, "spec", "ports"), i, port)
         set_default(port, "targetPort", json_incref(json_object_get(port, "port")));
 }
 
@@ -160,7 +160,7 @@ static void drop_defaults(json_t *value, bool whole_object)
     size_t i;
     void *next;
 
-    json_array_foreach (value, i, item)
+    json_array_foreach(value, i, item)
         drop_defaults(item, false);
     json_object_foreach_safe(value, next, key, item)
     {
@@ -196,7 +196,7 @@ static void add_objects(struct map *objects, const json_t *list)
     json_t *object;
     size_t i;
 
-    json_array_foreach ((json_t *)list, i, object) {
+    json_array_foreach((json_t *)list, i, object) {
         _cleanup_free_ char *key =
             str_printf("%s/%s", doc_string(object, "kind"), doc_string(object, "metadata", "name"));
 
@@ -221,7 +221,7 @@ static struct map *reference_objects(const char *folder, const char *name)
 
     add_objects(objects, list);
     add_objects(objects, definitions);
-    json_array_foreach (embedded, i, config_map)
+    json_array_foreach(embedded, i, config_map)
         add_objects(objects, json_object_get(config_map, "objects"));
     return objects;
 }
@@ -301,7 +301,7 @@ static json_t *by_name(const json_t *value)
     json_t *named = json_object(), *element;
     size_t i;
 
-    json_array_foreach ((json_t *)value, i, element) {
+    json_array_foreach((json_t *)value, i, element) {
         _cleanup_free_ char *name = element_name(element, i);
         _cleanup_free_ char *key = str_printf("[%s]", name);
         json_object_set(named, key, element);
@@ -324,7 +324,7 @@ static void compare_maps(struct comparison *c, const char *path, const json_t *t
 
     json_object_update(keys, (json_t *)theirs);
     json_object_update(keys, (json_t *)ours);
-    json_object_foreach (keys, key, unused) {
+    json_object_foreach(keys, key, unused) {
         _cleanup_free_ char *at = str_printf("%s%s%s", path, *path && *key != '[' ? "." : "", key);
         compare(c, at, json_object_get(theirs, key), json_object_get(ours, key));
     }
