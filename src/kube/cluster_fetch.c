@@ -44,6 +44,18 @@ static void remove_known(struct kube_cluster *c, const struct kube_kind *kind, c
         kube_slot_noticed(kube_slot_of(c, kind), name, NULL);
 }
 
+/*
+ * An object was not found. Where its kind is custom that may be said of the kind, by a server that starts up: its list,
+ * which waits for an absence to last, tells.
+ */
+static void on_absence(struct kube_cluster *c, const struct kube_fetch *f)
+{
+    if (f->kind->custom && kube_slot_of(c, f->kind)->on)
+        kube_watch_doubt(kube_slot_of(c, f->kind)->watch, c->io->now(c->io), c->io->random(c->io));
+    else
+        remove_known(c, f->kind, f->ns, f->name, f->uid);
+}
+
 static void read_answer(struct kube_fetch *f, const struct kube_response *response)
 {
     struct kube_cluster *c = f->cluster;
@@ -73,7 +85,7 @@ static void on_object(void *context, const struct kube_response *response, const
     else if (!e)
         read_answer(&done, response);
     else if (e->class == ERR_NOT_FOUND)
-        remove_known(c, done.kind, done.ns, done.name, done.uid);
+        on_absence(c, &done);
     else if (kube_is_unreachable(response, e))
         kube_cluster_lost(c, e);
     free(done.ns);

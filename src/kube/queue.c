@@ -74,7 +74,8 @@ static void on_answer(void *context, const struct kube_response *response, const
     struct kube_action action;
     _cleanup_json_ json_t *object = NULL;
 
-    if (e && f->action->verb == KUBE_REMOVE && e->class == ERR_NOT_FOUND)
+    /* Of a custom kind it may be said that the kind is not there, in a server that starts up. */
+    if (e && f->action->verb == KUBE_REMOVE && e->class == ERR_NOT_FOUND && !f->action->kind->custom)
         e = NULL;
     else if (!e)
         object = answered_object(f->action, response);

@@ -177,6 +177,12 @@ static void relist(struct kube_watch *w, msec_t now, uint32_t random)
     w->due = now + delay;
 }
 
+void kube_watch_doubt(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    if (w->state == WATCH_DUE || w->state == WATCHING)
+        relist(w, now, random);
+}
+
 /* What the server sent makes no sense. */
 static void garbage(struct kube_watch *w, msec_t now, uint32_t random, const struct err *e)
 {
