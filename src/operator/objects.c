@@ -231,6 +231,8 @@ static void plan_remove(struct pass *p, struct kube_object *o)
         return;
     action = action_for(p, KUBE_REMOVE, o->kind, o->ns, o->name);
     action.uid = str_dup(o->uid);
+    /* Somebody may have taken our mark off since, and then it is not ours to remove. */
+    action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
     action.reason = str_dup(p->in->wanted ? "no longer wanted" : "the mesh is being removed");
     plan_add(p->plan, action);
