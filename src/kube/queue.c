@@ -43,7 +43,7 @@ static struct kube_request request_of(const struct kube_action *a)
         r = kube_request_merge_patch(a->kind, a->version, a->ns, a->name, NULL, a->body);
         break;
     case KUBE_REMOVE:
-        r = kube_request_delete(a->kind, a->version, a->ns, a->name, a->uid);
+        r = kube_request_delete(a->kind, a->version, a->ns, a->name, a->uid, a->resource_version);
         break;
     }
     r.secret = r.secret || (str_eq(a->kind->kind, "Secret") && !*a->kind->group);

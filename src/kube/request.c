@@ -179,11 +179,11 @@ struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const
 }
 
 struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *name, const char *uid)
+                                        const char *name, const char *uid, const char *resource_version)
 {
-    _cleanup_json_ json_t *options =
-        OBJECT(S("apiVersion", "v1"), S("kind", "DeleteOptions"), S("propagationPolicy", "Background"),
-               OPT(uid, MAP("preconditions", S("uid", uid))));
+    _cleanup_json_ json_t *options = OBJECT(
+        S("apiVersion", "v1"), S("kind", "DeleteOptions"), S("propagationPolicy", "Background"),
+        OPT(uid || resource_version, MAP("preconditions", S("uid", uid), S("resourceVersion", resource_version))));
     _cleanup_free_ char *body = doc_text(options);
 
     return request_for_one(KUBE_DELETE, kind, version, ns, name, NULL, body);

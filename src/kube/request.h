@@ -46,9 +46,12 @@ struct kube_request kube_request_update_status(const struct kube_kind *kind, con
 /* A JSON merge patch (RFC 7386). `subresource` may be NULL. */
 struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const char *version, const char *ns,
                                              const char *name, const char *subresource, const char *body);
-/* In the background; only if the object still has this uid (NULL: whatever it has). */
+/*
+ * In the background; only if the object still has this uid, and this resource version (NULL: whatever it has). Servers
+ * before Kubernetes 1.14 do not look at the version.
+ */
 struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *name, const char *uid);
+                                        const char *name, const char *uid, const char *resource_version);
 /* Any other path ("/version", "/apis"). */
 struct kube_request kube_request_raw(enum kube_method method, const char *path, const char *body);
 

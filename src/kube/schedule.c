@@ -32,6 +32,7 @@ void kube_action_release(struct kube_action *a)
     free(a->ns);
     free(a->name);
     free(a->uid);
+    free(a->resource_version);
     mem_free_secret(a->body, a->body ? strlen(a->body) : 0);
     free(a->reason);
     *a = (struct kube_action){0};

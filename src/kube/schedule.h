@@ -26,10 +26,11 @@ struct kube_action {
     const struct kube_kind *kind;
     char *version; /* API version to speak */
     char *ns, *name;
-    char *uid;    /* KUBE_REMOVE: only this one; may be NULL */
-    char *body;   /* JSON text; NULL for KUBE_REMOVE */
-    char *reason; /* for people: "deleted by someone else" */
-    int tag;      /* the owner's own mark; the queue does not look at it */
+    char *uid;              /* KUBE_REMOVE: only this one; may be NULL */
+    char *resource_version; /* KUBE_REMOVE: only as it was then; may be NULL */
+    char *body;             /* JSON text; NULL for KUBE_REMOVE */
+    char *reason;           /* for people: "deleted by someone else" */
+    int tag;                /* the owner's own mark; the queue does not look at it */
 };
 
 void kube_action_release(struct kube_action *a);

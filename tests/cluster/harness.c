@@ -167,14 +167,14 @@ bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char 
 
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name)
 {
-    json_decref(must_call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL)));
+    json_decref(must_call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL, NULL)));
 }
 
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name)
 {
     enum err_class class;
 
-    json_decref(call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL), &class, NULL));
+    json_decref(call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL, NULL), &class, NULL));
 }
 
 static void install_definitions(void)

@@ -174,7 +174,7 @@ static void test_requests(void **state)
     check_sent(&f, kube_request_merge_patch(&pods, "v1", "default", "a", NULL, "{}"),
                "PATCH /api/v1/namespaces/default/pods/a HTTP/1.1\r\n",
                "\r\nContent-Type: application/merge-patch+json\r\n", "\r\n\r\n{}");
-    check_sent(&f, kube_request_delete(&pods, "v1", "default", "a", NULL),
+    check_sent(&f, kube_request_delete(&pods, "v1", "default", "a", NULL, NULL),
                "DELETE /api/v1/namespaces/default/pods/a HTTP/1.1\r\n", "\r\nContent-Type: application/json\r\n",
                "\"propagationPolicy\":\"Background\"}");
     assert_int_equal(kube_client_stats(f.client)->requests, 5);

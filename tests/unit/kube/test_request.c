@@ -91,17 +91,22 @@ static void test_writes(void **state)
                             "application/merge-patch+json"});
 }
 
-/* Dependents go in the background, and an object that was made anew under the same name is left alone. */
+/* Dependents go in the background; an object that was made anew, or changed meanwhile, is left alone. */
 static void test_delete(void **state)
 {
     (void)state;
-    check(kube_request_delete(&services, "v1", "default", "web", NULL),
+    check(kube_request_delete(&services, "v1", "default", "web", NULL, NULL),
           (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
                             "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"propagationPolicy\":\"Background\"}"});
-    check(kube_request_delete(&services, "v1", "default", "web", "1-2\"3"),
+    check(kube_request_delete(&services, "v1", "default", "web", "1-2\"3", NULL),
           (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
                             "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
                             "\"preconditions\":{\"uid\":\"1-2\\\"3\"},\"propagationPolicy\":\"Background\"}"});
+    check(kube_request_delete(&services, "v1", "default", "web", "1", "7"),
+          (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
+                            "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+                            "\"preconditions\":{\"resourceVersion\":\"7\",\"uid\":\"1\"},"
+                            "\"propagationPolicy\":\"Background\"}"});
 }
 
 static void metadata_alone_is_asked_for_where_the_kind_says_so(void **state)
