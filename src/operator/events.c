@@ -9,7 +9,7 @@
 #include "json/doc.h"
 #include "operator/marks.h"
 
-static const msec_t GATHER = 300;
+static const msec_t GATHER = 1500;
 #define SINGLE_MOST 4       /* more notes of one reason than this become one Event */
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
 #define WARNING_AGAIN SECONDS(600)
