@@ -3,6 +3,7 @@
  * was used. Runs last.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -67,9 +68,67 @@ static void nothing_was_refused_and_every_right_was_used(void **state)
     buf_release(&used.refused);
 }
 
+static bool has_resource(const json_t *rule, const char *resource)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(doc_at(rule, "resources"), i, item)
+        if (str_eq(json_string_value(item), resource))
+            return true;
+    return false;
+}
+
+/* The operator's role without the rule that has this resource. */
+static void take_away(const char *resource)
+{
+    const struct kube_kind *kind = kind_of("rbac.authorization.k8s.io/v1", "ClusterRole");
+    _cleanup_json_ json_t *role = cluster_get(kind, NULL, "istio-operator-manager"), *patch = NULL;
+    _cleanup_free_ char *text = NULL;
+    json_t *rules = doc_at(role, "rules");
+    size_t before = json_array_size(rules);
+
+    for (size_t i = before; i-- > 0;)
+        if (has_resource(json_array_get(rules, i), resource))
+            json_array_remove(rules, i);
+    assert_true(json_array_size(rules) < before);
+    patch = OBJECT(V("rules", json_incref(rules)));
+    text = doc_text(patch);
+    cluster_patch(kind, NULL, "istio-operator-manager", text);
+}
+
+static bool something_is_refused(void *context)
+{
+    struct used used = {.rights = map_new(NULL)};
+    bool refused;
+
+    audit_read(*(long *)context, note_request, &used);
+    refused = used.refused.len > 0;
+    map_free(used.rights);
+    buf_release(&used.refused);
+    return refused;
+}
+
+static void one_rule_less_is_noticed(void **state)
+{
+    long position;
+
+    (void)state;
+    if (!audit_is_on())
+        skip();
+    take_away("horizontalpodautoscalers");
+    position = audit_position();
+    operator_start_without_waiting();
+    wait_until(something_is_refused, &position, SECONDS(20), "a request is refused");
+    operator_kill(SIGKILL);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_was_refused_and_every_right_was_used)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_was_refused_and_every_right_was_used),
+        cmocka_unit_test(one_rule_less_is_noticed),
+    };
 
-    return cmocka_run_group_tests_name("cluster rights", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cluster rights", tests, harness_setup, harness_teardown);
 }
