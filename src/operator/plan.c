@@ -219,12 +219,13 @@ static void plan_finalizer(struct mesh_plan *m, bool present)
 
 /*
  * A status that only counts down is written when nothing else is left to write, so that an install does not spend
- * its requests on it; a status that says something new is written at once.
+ * its requests on it, and when all that it counts has been read; a status that says something new is written at once.
  */
 static void plan_status(struct mesh_plan *m)
 {
     const json_t *before = doc_at(m->resource, "status");
     _cleanup_json_ json_t *status = NULL, *resource = NULL;
+    bool unread = m->plan->watch & ~m->in->synced & PLAN_WATCH_VALIDATING; /* what is counted among the drift */
     bool new_word;
 
     m->facts.now = m->in->now;
@@ -233,7 +234,7 @@ static void plan_status(struct mesh_plan *m)
     if ((before && json_equal(before, status)) || busy(m, m->object))
         return;
     new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
-    if (m->plan->len > 0 && !new_word)
+    if ((m->plan->len > 0 || unread) && !new_word)
         return;
     resource = doc_copy(m->resource);
     json_object_set(resource, "status", status);
