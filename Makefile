@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind bench demo demo-down run deploy undeploy \
+.PHONY: all build deps test sanitize valgrind simulate mutants bench demo demo-down run deploy undeploy \
 	docker-build docker-push install manifests lint clean help need-image
 
 all: build ## build the program and run its unit tests (this is plain `make`)
@@ -27,6 +27,12 @@ sanitize: ## unit tests with the address and undefined behaviour sanitizers
 
 valgrind: ## unit tests under valgrind
 	@hack/test valgrind
+
+simulate: build ## clusters and their faults on simulated time: SEEDS=1000, FROM=1, JOBS=processors
+	@$(BUILD)/tests/simulation/simulate --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM)) $(if $(JOBS),--jobs $(JOBS))
+
+mutants: build ## prove that the simulation finds deliberate faults
+	@tests/simulation/mutants $(BUILD)
 
 bench: build ## measure speed and memory on a local control plane
 	bench/run

@@ -122,7 +122,7 @@ static void end_definition(struct controllers *c, struct collection *definitions
     json_t *object;
     size_t i;
 
-    json_array_foreach (objects, i, object)
+    json_array_foreach(objects, i, object)
         if (!is_deleting(object))
             remove_object(c, kind, object);
     if (kind && map_len(kind->objects))
@@ -140,7 +140,7 @@ static void definitions(struct controllers *c)
     json_t *o;
     size_t i;
 
-    json_array_foreach (list, i, o) {
+    json_array_foreach(list, i, o) {
         bool served = kind_of(c, doc_string(o, "spec", "group"), doc_string(o, "spec", "names", "plural"));
         if (is_deleting(o)) {
             if (now(c, 300))
@@ -236,7 +236,7 @@ static void deployments(struct controllers *c)
     json_t *o;
     size_t i;
 
-    json_array_foreach (list, i, o) {
+    json_array_foreach(list, i, o) {
         if (is_deleting(o))
             continue;
         roll_out(c, kind, o);
@@ -263,7 +263,7 @@ static void autoscalers(struct controllers *c)
     json_t *o;
     size_t i;
 
-    json_array_foreach (list, i, o)
+    json_array_foreach(list, i, o)
         if (!*c->eager && rng_chance(c->rng, 10))
             scale(c, kind_of(c, "apps", "deployments"), o);
 }
@@ -301,7 +301,7 @@ static void garbage(struct controllers *c)
         _cleanup_json_ json_t *list = objects_of(kind);
         json_t *o;
         size_t k;
-        json_array_foreach (list, k, o)
+        json_array_foreach(list, k, o)
             if (is_garbage(o, uids) && !is_deleting(o) && now(c, 300))
                 remove_object(c, kind, o);
     }
@@ -317,7 +317,7 @@ static size_t empty_namespace(struct controllers *c, const char *ns)
         _cleanup_json_ json_t *list = kind->namespaced ? objects_of(kind) : NULL;
         json_t *o;
         size_t k;
-        json_array_foreach (list, k, o) {
+        json_array_foreach(list, k, o) {
             if (!str_eq(ns_of(o), ns))
                 continue;
             left++;
@@ -335,7 +335,7 @@ static void namespaces(struct controllers *c)
     json_t *o;
     size_t i;
 
-    json_array_foreach (list, i, o) {
+    json_array_foreach(list, i, o) {
         _cleanup_json_ json_t *ended = NULL;
         if (!is_deleting(o) || empty_namespace(c, name_of(o)) || !now(c, 500))
             continue;
@@ -380,7 +380,7 @@ static void citadel(struct controllers *c)
 
     if (!is_available(c, "istio-citadel"))
         return;
-    json_array_foreach (accounts, i, o) {
+    json_array_foreach(accounts, i, o) {
         _cleanup_free_ char *name = str_printf("istio.%s", name_of(o));
         if (!server_get(secrets, ns_of(o), name) && !is_deleting(o) && now(c, 500))
             create(c, secrets, ns_of(o), OBJECT(MAP("metadata", S("name", name)), S("type", "istio.io/key-and-cert")));
@@ -394,7 +394,7 @@ static void tokens(struct controllers *c)
     json_t *o;
     size_t i;
 
-    json_array_foreach (list, i, o) {
+    json_array_foreach(list, i, o) {
         _cleanup_json_ json_t *with = NULL;
         if (doc_at(o, "secrets") || is_deleting(o) || !now(c, 500))
             continue;

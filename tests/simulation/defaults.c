@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "server_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "server_impl.h"
 
 /* Sets what is absent; takes over `value`. */
 static void fill(json_t *map, const char *key, json_t *value)
@@ -62,9 +62,9 @@ static void container(json_t *c)
     probe(doc_at(c, "readinessProbe"));
     shorten_quantities(doc_at(c, "resources", "requests"));
     shorten_quantities(doc_at(c, "resources", "limits"));
-    json_array_foreach (doc_at(c, "ports"), i, item)
+    json_array_foreach(doc_at(c, "ports"), i, item)
         fill_text(item, "protocol", "TCP");
-    json_array_foreach (doc_at(c, "env"), i, item) {
+    json_array_foreach(doc_at(c, "env"), i, item) {
         if (doc_at(item, "valueFrom", "fieldRef"))
             fill_text(doc_at(item, "valueFrom", "fieldRef"), "apiVersion", "v1");
         /* Empty strings are omitted. */
@@ -85,9 +85,9 @@ static void pod(json_t *spec)
     fill(spec, "terminationGracePeriodSeconds", json_integer(30));
     if (doc_string(spec, "serviceAccountName"))
         json_object_set(spec, "serviceAccount", json_object_get(spec, "serviceAccountName"));
-    json_array_foreach (doc_at(spec, "containers"), i, item)
+    json_array_foreach(doc_at(spec, "containers"), i, item)
         container(item);
-    json_array_foreach (doc_at(spec, "volumes"), i, item) {
+    json_array_foreach(doc_at(spec, "volumes"), i, item) {
         fill(doc_at(item, "configMap"), "defaultMode", json_integer(420));
         fill(doc_at(item, "secret"), "defaultMode", json_integer(420));
     }
@@ -129,7 +129,7 @@ static void service(struct server *s, json_t *o)
     fill(spec, "clusterIP", json_sprintf("10.96.%d.%d", (int)rng_below(s->rng, 256), (int)rng_below(s->rng, 256)));
     if (takes_node_ports(doc_string(spec, "type")))
         fill_text(spec, "externalTrafficPolicy", "Cluster");
-    json_array_foreach (doc_at(spec, "ports"), i, port) {
+    json_array_foreach(doc_at(spec, "ports"), i, port) {
         fill_text(port, "protocol", "TCP");
         fill(port, "targetPort", json_incref(json_object_get(port, "port")));
         if (takes_node_ports(doc_string(spec, "type")))
@@ -142,7 +142,7 @@ static void webhooks(struct server *s, json_t *o)
     json_t *webhook, *rule;
     size_t i, k;
 
-    json_array_foreach (doc_at(o, "webhooks"), i, webhook) {
+    json_array_foreach(doc_at(o, "webhooks"), i, webhook) {
         fill_text(webhook, "failurePolicy", "Ignore");
         fill(webhook, "namespaceSelector", json_object());
         if (s->minor >= 15) {
@@ -156,7 +156,7 @@ static void webhooks(struct server *s, json_t *o)
             fill(webhook, "admissionReviewVersions", ARRAY(ITEM_S("v1beta1")));
             fill(doc_at(webhook, "clientConfig", "service"), "port", json_integer(443));
         }
-        json_array_foreach (doc_at(webhook, "rules"), k, rule)
+        json_array_foreach(doc_at(webhook, "rules"), k, rule)
             if (s->minor >= 14)
                 fill_text(rule, "scope", "*");
     }
@@ -184,7 +184,7 @@ static void role_binding(struct server *s, json_t *o)
     size_t i;
 
     (void)s;
-    json_array_foreach (doc_at(o, "subjects"), i, subject)
+    json_array_foreach(doc_at(o, "subjects"), i, subject)
         if (!str_eq(doc_string(subject, "kind"), "ServiceAccount"))
             fill_text(subject, "apiGroup", "rbac.authorization.k8s.io");
     fill_text(doc_make(o, "roleRef"), "apiGroup", "rbac.authorization.k8s.io");
@@ -217,7 +217,7 @@ static void map_by_schema(const json_t *schema, json_t *map)
 
     json_object_foreach_safe(map, next, key, value) if (!open && properties && !json_object_get(properties, key))
         json_object_del(map, key);
-    json_object_foreach (properties, key, row) {
+    json_object_foreach(properties, key, row) {
         if (!json_object_get(map, key) && json_object_get(row, "default"))
             json_object_set_new(map, key, doc_copy(json_object_get(row, "default")));
         by_schema(row, json_object_get(map, key));
@@ -231,7 +231,7 @@ static void by_schema(const json_t *schema, json_t *value)
 
     if (json_is_object(value))
         map_by_schema(schema, value);
-    json_array_foreach (value, i, item)
+    json_array_foreach(value, i, item)
         by_schema(json_object_get(schema, "items"), item);
 }
 
@@ -241,7 +241,7 @@ static void custom(const struct collection *kind, json_t *o)
     const char *key;
 
     /* The metadata has no schema of its own. */
-    json_object_foreach (rows, key, row)
+    json_object_foreach(rows, key, row)
         if (!str_eq(key, "metadata"))
             by_schema(row, json_object_get(o, key));
 }

@@ -5,22 +5,25 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
 #include "mesh/mesh.h"
 #include "operator/marks.h"
 #include "operator/plan.h"
 #include "people.h"
 #include "server_impl.h"
-#include "json/build.h"
-#include "json/doc.h"
 
 void invariants_init(struct invariants *v, struct server *server)
 {
-    *v = (struct invariants){.server = server, .wanted = map_new(NULL)};
+    *v = (struct invariants){
+        .server = server, .wanted = map_new(NULL), .meshes = map_new(NULL), .written = map_new(NULL)};
 }
 
 void invariants_release(struct invariants *v)
 {
     map_free(v->wanted);
+    map_free(v->meshes);
+    map_free(v->written);
     buf_release(&v->failure);
 }
 
@@ -70,9 +73,15 @@ static bool is_mesh(const struct collection *kind)
     return str_eq(kind->group, API_GROUP) && str_eq(kind->plural, "istios");
 }
 
-static bool has_mark(const json_t *o)
+static const char *mark_of(const json_t *o)
 {
-    return doc_string(o, "metadata", "labels", MARK_OWNER) != NULL;
+    return doc_string(o, "metadata", "labels", MARK_OWNER);
+}
+
+/* A mark that names no resource there ever was is somebody else's. */
+static bool has_mark(const struct invariants *v, const json_t *o)
+{
+    return map_has(v->meshes, str_or(mark_of(o), ""));
 }
 
 /* A copy without what the operator may change. */
@@ -100,6 +109,12 @@ static char *key_in(const struct collection *kind, const json_t *o)
 {
     return str_printf("%s/%s/%s/%s", kind->group, kind->plural, str_or(doc_string(o, "metadata", "namespace"), ""),
                       doc_string(o, "metadata", "name"));
+}
+
+static void remember_mesh(struct invariants *v, const json_t *resource)
+{
+    map_put(v->meshes, doc_string(resource, "metadata", "uid"), v);
+    v->elsewhere = v->elsewhere || !str_eq(doc_string(resource, "metadata", "namespace"), MESH_NS);
 }
 
 static void remember_wanted(struct invariants *v, const struct collection *kind, const json_t *resource)
@@ -139,13 +154,38 @@ static void check_operator(struct invariants *v, const struct collection *kind, 
     } else if (str_eq(kind->plural, "namespaces")) {
         if (!after || !before || !same_without(before, after, injection, NULL))
             fail(v, "the operator changed more than the injection labels of a namespace", kind, before);
-    } else if (after && !has_mark(after)) {
+    } else if (after && !has_mark(v, after)) {
         fail(v, "the operator wrote an object without its mark", kind, after);
-    } else if (before && !has_mark(before) && after && !map_has(v->wanted, key)) {
+    } else if (before && !has_mark(v, before) && after && !map_has(v->wanted, key)) {
         fail(v, "the operator changed what is not its own", kind, before);
-    } else if (before && !has_mark(before) && !after && !goes_with_the_mesh(kind, before)) {
+    } else if (before && !has_mark(v, before) && !after && !goes_with_the_mesh(kind, before)) {
         fail(v, "the operator deleted what is not its own", kind, before);
     }
+}
+
+/* What a mesh has before it has an object of a kind, the first time. */
+static const struct {
+    const char *kind;
+    const char *needs_group, *needs_plural, *ns, *name;
+} order[] = {
+    {"Deployment", "", "configmaps", MESH_NS, "istio"},
+    {"MutatingWebhookConfiguration", "", "services", MESH_NS, "istio-sidecar-injector"},
+    {"MutatingWebhookConfiguration", "apps", "deployments", MESH_NS, "istio-sidecar-injector"},
+};
+
+/* The order of a first installation; what heals later has no order to keep. */
+static void check_order(struct invariants *v, const struct collection *kind, const json_t *o)
+{
+    _cleanup_free_ char *written = str_printf("%s %s/%s", mark_of(o), kind->plural, doc_string(o, "metadata", "name"));
+
+    for (size_t i = 0; i < ARRAY_LEN(order) && !map_has(v->written, written); i++) {
+        _cleanup_free_ char *needed = str_printf("%s %s/%s", mark_of(o), order[i].needs_plural, order[i].name);
+        const struct collection *needs = server_find(v->server, order[i].needs_group, order[i].needs_plural);
+        if (str_eq(order[i].kind, kind->kind) && !map_has(v->written, needed) && !v->elsewhere &&
+            !server_get(needs, order[i].ns, order[i].name))
+            fail(v, "the operator wrote an object before those that it needs", kind, o);
+    }
+    map_put(v->written, written, v);
 }
 
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
@@ -154,6 +194,10 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
     struct invariants *v = context;
 
     v->changes++;
+    if (is_mesh(kind) && after)
+        remember_mesh(v, after);
+    else if (after && has_mark(v, after))
+        check_order(v, kind, after);
     if (who == WHO_OPERATOR)
         check_operator(v, kind, before, after);
     else if (is_mesh(kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
@@ -215,7 +259,7 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 static bool is_watched(const struct kube_kind *row, const json_t *o)
 {
     if (row->watch == KUBE_WATCH_OURS)
-        return has_mark(o);
+        return mark_of(o) != NULL;
     if (str_eq(row->kind, "Secret"))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
     return true;
@@ -269,8 +313,19 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
                    str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
 }
 
+/* A namespace that the mesh switched injection on for. */
+static bool is_left_labelled(const struct kube_object *o)
+{
+    _cleanup_json_ json_t *ns = NULL;
+
+    if (!str_eq(o->kind->kind, "Namespace"))
+        return false;
+    ns = kube_object_parse(o);
+    return doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED) != NULL;
+}
+
 /* Where there is none, nothing of one is left but definitions. */
-static void check_no_mesh(const struct kube_cache *cache, struct buf *why)
+static void check_no_mesh(const struct invariants *v, const struct kube_cache *cache, struct buf *why)
 {
     const struct kube_object *o;
 
@@ -279,7 +334,7 @@ static void check_no_mesh(const struct kube_cache *cache, struct buf *why)
         if (str_eq(row->kind, "CustomResourceDefinition") || row->view)
             continue;
         for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)
-            if (o->owner || str_eq(row->kind, "Secret") ||
+            if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || str_eq(row->kind, "Secret") ||
                 (str_eq(row->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley")))
                 buf_printf(why, "there is no mesh, but %s %s of one", row->kind, o->name);
     }
@@ -310,7 +365,7 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
     if (!plan.len && mesh && is_the_mesh(mesh, v->server))
         check_mesh(v, mesh, &plan, why);
     else if (!plan.len && !(kind && map_len(kind->objects)) && !forced)
-        check_no_mesh(cache, why);
+        check_no_mesh(v, cache, why);
     plan_release(&plan);
     plan_memo_free(memo);
     return why->len == 0;

@@ -11,7 +11,10 @@
 /* Watches over every write while the cluster lives. The first break of an invariant is told in `failure`. */
 struct invariants {
     struct server *server;
-    struct map *wanted; /* object keys that any spec ever asked for */
+    struct map *wanted;  /* object keys that any spec ever asked for */
+    struct map *meshes;  /* uids of resources there ever were */
+    struct map *written; /* "uid plural/name": the object was written for this resource */
+    bool elsewhere;      /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
     uint64_t changes;
 };
@@ -26,7 +29,7 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 
 /*
  * Whether a plan over the server's own state has nothing to do; otherwise `why` says what. `forced`: people have taken
- * off finalizers or marks, so that leftovers of a mesh are to be expected.
+ * off finalizers, so that leftovers of a mesh are to be expected.
  */
 bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
 

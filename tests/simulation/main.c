@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "memory.h"
-#include "world.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "memory.h"
+#include "world.h"
 
 #define JOBS_MAX 64
 #define FAILURES_SHOWN 10

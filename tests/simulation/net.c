@@ -329,7 +329,7 @@ void net_poke(struct net *n)
 {
     struct kube_call *call;
 
-    LIST_FOREACH (call, &n->calls, link)
+    LIST_FOREACH(call, &n->calls, link)
         if (call->stream)
             schedule_delivery(call);
 }
@@ -492,7 +492,7 @@ void net_break(struct net *n)
 {
     struct kube_call *call;
 
-    LIST_FOREACH (call, &n->calls, link) {
+    LIST_FOREACH(call, &n->calls, link) {
         if (call->packet) {
             if (rng_chance(n->o.rng, 500))
                 packet_free(call->packet);

@@ -5,10 +5,10 @@
 #include "api/crd.h"
 #include "api/istio.h"
 #include "base/str.h"
-#include "mesh/mesh.h"
-#include "operator/marks.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "mesh/mesh.h"
+#include "operator/marks.h"
 
 /* A thing that somebody has in hand. */
 struct pick {
@@ -193,11 +193,9 @@ static void unmark(struct people *p)
         switch (rng_below(p->rng, 4)) {
         case 0:
             json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
-            p->forced = true;
             break;
         case 1:
             json_object_set_new(doc_make(x.object, "metadata", "labels"), MARK_OWNER, json_string("somebody-else"));
-            p->forced = true;
             break;
         case 2:
             json_object_del(annotations, MARK_APPLIED);
@@ -208,6 +206,21 @@ static void unmark(struct people *p)
         put(p, &x);
     }
     json_decref(x.object);
+}
+
+/* What is theirs from now on is to outlive the mesh. */
+static void take_over(struct people *p)
+{
+    for (int n = (int)rng_between(p->rng, 1, 20); n > 0; n--) {
+        struct pick x = pick(p, any_of_ours);
+        if (x.object) {
+            json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
+            json_object_del(doc_make(x.object, "metadata"), "ownerReferences");
+            put(p, &x);
+        }
+        json_decref(x.object);
+    }
+    people_delete_mesh(p);
 }
 
 static void ignore(struct people *p)
@@ -234,7 +247,6 @@ static void replace(struct people *p)
         remove_one(p, &x);
         json_object_set_new(x.object, "metadata", OBJECT(S("name", name)));
         create(p, x.kind, ns, json_incref(x.object));
-        p->forced = true;
     }
     json_decref(x.object);
 }

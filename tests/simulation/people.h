@@ -16,6 +16,7 @@
     X(edit_ours, 30, "a field of an object of the mesh is changed or removed")                                         \
     X(label_ours, 10, "labels and annotations of others are put on an object of the mesh")                             \
     X(unmark, 10, "our label or annotation is taken off, or broken")                                                   \
+    X(take_over, 3, "our label is taken off some objects, and the resource is deleted")                                \
     X(ignore, 4, "an object is marked to be left alone, or no longer")                                                 \
     X(replace, 10, "an object of the mesh is deleted and made again without our marks")                                \
     X(foreign, 15, "objects that are none of ours are made, changed, deleted")                                         \
@@ -43,7 +44,7 @@ struct people {
     struct server *server;
     struct rng *rng;
     uint64_t enabled; /* a bit for each deed */
-    bool forced;      /* finalizers were taken off by force, or marks: leftovers are nobody's fault */
+    bool forced;      /* finalizers were taken off by force: leftovers are nobody's fault */
     const char *did;  /* last */
 };
 

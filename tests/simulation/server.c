@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "server_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "server_impl.h"
 
 #define BODY_MAX ((size_t)8 * 1024 * 1024)
 #define PAGES_MAX 64
@@ -291,6 +291,8 @@ static struct answer list(struct server *s, const struct target *t, const char *
     }
     if (!limit_text || !str_to_int64(limit_text, &limit) || limit <= 0)
         limit = INT64_MAX;
+    else if (limit > s->page_most)
+        limit = s->page_most;
     for (size_t i = 0; i < json_array_size(items) && (int64_t)i < limit; i++)
         json_array_append_new(shown, present_in_list(t, json_array_get(items, i), accept));
     if (json_array_size(items) > json_array_size(shown))
@@ -382,7 +384,7 @@ void server_merge_patch(json_t *target, const json_t *patch)
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)patch, key, value) {
+    json_object_foreach((json_t *)patch, key, value) {
         if (json_is_null(value))
             json_object_del(target, key);
         else if (json_is_object(value)) {

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "server_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "server_impl.h"
 
 /* Since when servers send bookmarks (1.16 by default), and since when every minute (1.19). */
 #define BOOKMARKS_SINCE 16
