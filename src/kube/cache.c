@@ -26,6 +26,7 @@ struct kind_store {
     struct map *graves;  /* the same keys -> struct grave */
     char *seen;          /* the version up to which the watch has told everything; NULL: none */
     unsigned list;       /* counts lists; 0 before the first */
+    uint64_t changes;
     bool rewound, list_changed;
 };
 
@@ -139,6 +140,11 @@ struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kub
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind)
 {
     return map_len(store_of(c, kind)->entries);
+}
+
+uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind)
+{
+    return store_of(c, kind)->changes;
 }
 
 size_t kube_cache_bytes(const struct kube_cache *c)
@@ -283,6 +289,7 @@ static void drop(struct kube_cache *c, struct kind_store *store, const char *key
 {
     struct entry *en = map_take(store->entries, key);
 
+    store->changes++;
     c->bytes -= en->o.text_len;
     entry_free(en);
 }
@@ -313,6 +320,7 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
     }
     fill(c, en, kind, object, text);
     map_remove(store->graves, key);
+    store->changes += !same;
     return !same;
 }
 
@@ -364,6 +372,7 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
 
     for (size_t i = 0; (o = kube_cache_next(c, kind, &i));)
         c->bytes -= o->text_len;
+    store->changes += any;
     map_clear(store->entries);
     map_clear(store->graves);
     str_replace(&store->seen, NULL);

@@ -56,6 +56,8 @@ struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube
 /* for (size_t i = 0; (o = kube_cache_next(c, kind, &i));) in the order of arrival */
 struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position);
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind);
+/* Grows whenever an object of the kind comes, changes or goes: who remembers it knows whether to look again. */
+uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind);
 /* Of the objects' texts. */
 size_t kube_cache_bytes(const struct kube_cache *c);
 

@@ -64,6 +64,10 @@ static void update_phase(struct kube_cluster *c)
         free(error);
         return;
     }
+    if (!error)
+        c->error_since = MSEC_NEVER;
+    else if (!c->told_error)
+        c->error_since = c->io->now(c->io);
     free(c->told_error);
     c->told_error = error;
     c->changed = true;
@@ -118,7 +122,7 @@ struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_k
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery_due = c->count_due = MSEC_NEVER;
+    c->discovery_due = c->count_due = c->error_since = MSEC_NEVER;
     LIST_INIT(&c->questions);
     LIST_INIT(&c->fetches);
     kube_slots_init(c);
@@ -178,6 +182,11 @@ enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c)
 const char *kube_cluster_error(const struct kube_cluster *c)
 {
     return str_or(c->told_error, "");
+}
+
+msec_t kube_cluster_error_since(const struct kube_cluster *c)
+{
+    return c->error_since;
 }
 
 msec_t kube_cluster_last_contact(const struct kube_cluster *c)

@@ -43,6 +43,11 @@ struct kube_cluster_options {
     const char *namespace;   /* of KUBE_WATCH_NAMESPACE */
     struct kube_client_options client;
     struct kube_queue_options queue;
+    /*
+     * Where nothing was heard for so long the server is asked for /version, and counts as lost where it does not
+     * answer: a server that hangs leaves its connections open. 0: only watches notice silence.
+     */
+    msec_t probe_after;
     msec_t watch_silence; /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
     int page_size;        /* of lists; 0: 500 */
 };
@@ -74,6 +79,9 @@ void kube_cluster_start(struct kube_cluster *c);
 enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c);
 /* What keeps it from the next phase or what went wrong last; "" where nothing did. */
 const char *kube_cluster_error(const struct kube_cluster *c);
+/* Monotonic: since when kube_cluster_error() has something to say, whatever it said meanwhile; MSEC_NEVER: it has not.
+ */
+msec_t kube_cluster_error_since(const struct kube_cluster *c);
 /* Monotonic; 0: never. */
 msec_t kube_cluster_last_contact(const struct kube_cluster *c);
 

@@ -212,32 +212,49 @@ static void on_probe(void *context, const struct kube_response *response, const 
     struct kube_cluster *c = context;
     _cleanup_json_ json_t *version = NULL;
     struct err broken;
+    msec_t delay;
 
     c->probe = NULL;
     if (!e && doc_parse(response->body, response->body_len, VERSION_MAX, &version, &broken) < 0)
         e = &broken;
     if (e) {
-        c->probe_due =
-            c->io->now(c->io) + kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
+        kube_cluster_lost(c, e);
+        delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
+        c->probe_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, response ? response->retry_after : 0);
         str_replace(&c->error, e->text);
     } else {
         kube_cluster_heard(c);
-        found_again(c, version);
+        if (c->lost)
+            found_again(c, version);
     }
     kube_cluster_soon(c);
+}
+
+/* When to ask for a sign of life. */
+static msec_t probe_due(const struct kube_cluster *c)
+{
+    if (c->probe)
+        return MSEC_NEVER;
+    if (c->lost)
+        return c->probe_due;
+    return c->known && c->options.probe_after ? c->last_contact + c->options.probe_after : MSEC_NEVER;
+}
+
+static void probe(struct kube_cluster *c)
+{
+    struct kube_request request = get("/version");
+
+    c->probe = c->io->send(c->io, &request, NULL, on_probe, c);
 }
 
 void kube_discovery_step(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
-    if (c->lost) {
-        if (!c->probe && now >= c->probe_due) {
-            struct kube_request request = get("/version");
-            c->probe = c->io->send(c->io, &request, NULL, on_probe, c);
-        }
+    if (now >= probe_due(c))
+        probe(c);
+    if (c->lost)
         return;
-    }
     if (!c->discovery && now >= c->discovery_due)
         begin_discovery(c);
     ask(c);
@@ -245,7 +262,7 @@ void kube_discovery_step(struct kube_cluster *c)
 
 msec_t kube_discovery_step_due(const struct kube_cluster *c)
 {
-    if (c->lost)
-        return c->probe ? MSEC_NEVER : c->probe_due;
-    return c->discovery ? MSEC_NEVER : c->discovery_due;
+    msec_t look = c->lost || c->discovery ? MSEC_NEVER : c->discovery_due, sign = probe_due(c);
+
+    return look < sign ? look : sign;
 }

@@ -51,6 +51,7 @@ struct kube_cluster {
     msec_t count_due; /* when a change of objects that are kept in brief is told; MSEC_NEVER: there is none */
     char *error;      /* of the connection and of discovery; NULL: none */
     char *told_error; /* what kube_cluster_error() says */
+    msec_t error_since;
     msec_t last_contact;
 
     struct kube_server server;

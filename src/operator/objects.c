@@ -100,14 +100,20 @@ static void comparison_release(struct comparison *c)
     merge_release(&c->merge);
 }
 
-static enum need examine(const struct wanted *w, struct kube_object *o)
+/* What is kept in parts cannot be compared: it is enough that it is there. */
+static bool counts_as_it_is(const struct pass *p, const struct kube_object *o)
+{
+    return o->kind->keep || (p->in->keeps_theirs && !o->owner);
+}
+
+static enum need examine(const struct pass *p, const struct wanted *w, struct kube_object *o)
 {
     struct comparison c;
     enum need need;
 
     if (!o)
         return MISSING;
-    if (o->in_place == w->hash)
+    if (o->in_place == w->hash || counts_as_it_is(p, o))
         return IN_PLACE;
     compare(w, o, &c);
     if (is_ignored(c.live))
@@ -189,13 +195,20 @@ static void plan_change(const struct pass *p, const struct wanted *w, const stru
 
 static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 {
-    return str_eq(kind->kind, "CustomResourceDefinition") && !(p->in->remove_crds && !p->in->wanted);
+    return str_eq(kind->kind, "CustomResourceDefinition") && !(p->in->remove_crds && !p->in->wanted[0]);
+}
+
+static bool is_wanted(const struct pass *p, const struct kube_object *o)
+{
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
+        if (wanted_has(p->in->wanted[k], o->kind, o->ns, o->name))
+            return true;
+    return false;
 }
 
 static bool must_go(const struct pass *p, const struct kube_object *o)
 {
-    return str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) &&
-           !(p->in->wanted && wanted_has(p->in->wanted, o->kind, o->ns, o->name));
+    return str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o);
 }
 
 /* Calls `each` for every observed object that is ours and no longer wanted. */
@@ -234,20 +247,37 @@ static void plan_remove(struct pass *p, struct kube_object *o)
     /* Somebody may have taken our mark off since, and then it is not ours to remove. */
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
-    action.reason = str_dup(p->in->wanted ? "no longer wanted" : "the mesh is being removed");
+    action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : "the mesh is being removed");
     plan_add(p->plan, action);
 }
 
-/* Finds out what every wanted object needs; the places of `needs` are those of the wanted set. */
+/* for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) */
+static const struct wanted *next_wanted(const struct objects_input *in, size_t *set, size_t *i)
+{
+    for (; *set < OBJECTS_SETS_MAX && in->wanted[*set]; ++*set, *i = 0)
+        if (*i < in->wanted[*set]->len)
+            return &in->wanted[*set]->items[(*i)++];
+    return NULL;
+}
+
+static size_t count_wanted(const struct objects_input *in)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && in->wanted[k]; k++)
+        count += in->wanted[k]->len;
+    return count;
+}
+
+/* Finds out what every wanted object needs; the places of `needs` are those of the wanted objects. */
 static void examine_all(struct pass *p, enum need *needs)
 {
-    const struct wanted_set *wanted = p->in->wanted;
+    const struct wanted *w;
 
-    for (size_t i = 0; wanted && i < wanted->len; i++) {
-        const struct wanted *w = &wanted->items[i];
-        needs[i] = examine(w, observed(p, w));
-        p->plan->ignored += needs[i] == IGNORED;
-        if (needs[i] == MISSING || needs[i] == DIFFERS) {
+    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+        *needs = examine(p, w, observed(p, w));
+        p->plan->ignored += *needs == IGNORED;
+        if (*needs == MISSING || *needs == DIFFERS) {
             p->plan->drift++;
             p->unwritten[row_of(w->kind)] = true;
         }
@@ -256,13 +286,12 @@ static void examine_all(struct pass *p, enum need *needs)
 
 static void write_all(const struct pass *p, const enum need *needs)
 {
-    const struct wanted_set *wanted = p->in->wanted;
+    const struct wanted *w;
 
-    for (size_t i = 0; wanted && i < wanted->len; i++) {
-        const struct wanted *w = &wanted->items[i];
-        if ((needs[i] != MISSING && needs[i] != DIFFERS) || busy(p, w->kind, w->ns, w->name) || !may_write(p, w->kind))
+    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+        if ((*needs != MISSING && *needs != DIFFERS) || busy(p, w->kind, w->ns, w->name) || !may_write(p, w->kind))
             continue;
-        if (needs[i] == MISSING)
+        if (*needs == MISSING)
             plan_create(p, w);
         else
             plan_change(p, w, observed(p, w));
@@ -271,16 +300,16 @@ static void write_all(const struct pass *p, const enum need *needs)
 
 size_t objects_plan(const struct objects_input *in, struct plan *plan)
 {
+    size_t wanted = count_wanted(in), leftovers;
     _cleanup_free_ bool *unwritten = NEW_ARRAY(bool, mesh_kinds.len);
     _cleanup_free_ bool *leftover = NEW_ARRAY(bool, mesh_kinds.len);
-    _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, in->wanted ? in->wanted->len : 0);
+    _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, wanted);
     struct pass pass = {.in = in, .plan = plan, .unwritten = unwritten, .leftover = leftover};
-    size_t leftovers;
 
     examine_all(&pass, needs);
     leftovers = for_unwanted(&pass, mark_leftover);
     plan->drift += leftovers;
-    plan->managed += in->wanted ? in->wanted->len : 0;
+    plan->managed += wanted;
     write_all(&pass, needs);
     for_unwanted(&pass, plan_remove);
     return leftovers;

@@ -7,12 +7,16 @@
 
 #include "operator/plan.h"
 
+enum { OBJECTS_SETS_MAX = 2 };
+
 struct objects_input {
     const struct plan_input *plan;
-    const struct wanted_set *wanted; /* NULL: nothing is wanted, all that is ours goes */
+    /* What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. */
+    const struct wanted_set *wanted[OBJECTS_SETS_MAX];
     const char *owner_uid;
-    bool settled;     /* all of this spec was in place before: what is missing was deleted by somebody */
-    bool remove_crds; /* CustomResourceDefinitions go as well where nothing is wanted */
+    bool settled;      /* all of this spec was in place before: what is missing was deleted by somebody */
+    bool remove_crds;  /* CustomResourceDefinitions go as well where nothing is wanted */
+    bool keeps_theirs; /* what is there without a mark of ours is in place as it is: it is never taken over */
 };
 
 /* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still

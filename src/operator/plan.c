@@ -253,7 +253,7 @@ static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, st
 {
     const struct objects_input objects = {
         .plan = m->in,
-        .wanted = wanted,
+        .wanted = {wanted},
         .owner_uid = m->object->uid,
         .settled = is_settled(m->resource),
     };

@@ -246,7 +246,7 @@ read_component(const struct plan_input *in, const char *ns, const struct mesh_co
 
 void rollouts_read(const struct plan_input *in, const char *ns, const struct wanted_set *wanted, struct rollouts *ret)
 {
-    const struct mesh_component *component = wanted->release->line->components;
+    const struct mesh_component *component = wanted->components;
 
     *ret = (struct rollouts){.all_available = true};
     for (; component->name; component++) {

@@ -4,7 +4,6 @@
 
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/marks.h"
 #include "operator/overlay.h"
 
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
@@ -62,10 +61,33 @@ static void add(struct wanted_set *set, const struct mesh_object *object)
     w->hash = str_hash(w->text, strlen(w->text)) | 1;
 }
 
+static void make_index(struct wanted_set *set)
+{
+    set->index = map_new(NULL);
+    for (size_t i = 0; i < set->len; i++) {
+        _cleanup_free_ char *key = object_key(set->items[i].kind, set->items[i].ns, set->items[i].name);
+        map_put(set->index, key, &set->items[i]);
+    }
+}
+
+struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_owner *owner)
+{
+    struct wanted_set *set = NEW(struct wanted_set);
+
+    for (size_t i = 0; i < objects->len; i++) {
+        if (owner)
+            mark_wanted(objects->items[i].object, objects->items[i].kind, owner);
+        add(set, &objects->items[i]);
+    }
+    mesh_objects_release(objects);
+    make_index(set);
+    return set;
+}
+
 int wanted_build(
     const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret, struct problems *problems)
 {
-    _cleanup_wanted_ struct wanted_set *set = NEW(struct wanted_set);
+    struct istio_spec spec;
     struct mesh_objects objects = {0};
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
@@ -74,29 +96,23 @@ int wanted_build(
         .name = doc_string(resource, "metadata", "name"),
         .uid = doc_string(resource, "metadata", "uid"),
     };
-    struct mesh_env env = {.spec = &set->spec, .ns = owner.ns, .versions = versions};
+    struct mesh_env env = {.spec = &spec, .ns = owner.ns, .versions = versions};
 
-    if (wanted_check(resource, minor, NULL, &set->spec, problems) < 0)
+    if (wanted_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
-    env.release = set->release = mesh_release_find(set->spec.version);
-
+    env.release = mesh_release_find(spec.version);
     mesh_render(&env, &objects);
-    overlays_apply(set->spec.overlays, owner.ns, &objects, problems);
-    for (size_t i = 0; i < objects.len && !problems->errors; i++) {
-        if (owner.uid) /* a file that was never in a cluster has none */
-            mark_wanted(objects.items[i].object, objects.items[i].kind, &owner);
-        add(set, &objects.items[i]);
-    }
-    mesh_objects_release(&objects);
-    if (problems->errors)
+    overlays_apply(spec.overlays, owner.ns, &objects, problems);
+    if (problems->errors) {
+        mesh_objects_release(&objects);
+        istio_spec_release(&spec);
         return -1;
-
-    set->index = map_new(NULL);
-    for (size_t i = 0; i < set->len; i++) {
-        _cleanup_free_ char *key = object_key(set->items[i].kind, set->items[i].ns, set->items[i].name);
-        map_put(set->index, key, &set->items[i]);
     }
-    *ret = TAKE_PTR(set);
+    /* A file that was never in a cluster has no uid. */
+    *ret = wanted_from(&objects, owner.uid ? &owner : NULL);
+    (*ret)->spec = spec;
+    (*ret)->release = env.release;
+    (*ret)->components = env.release->line->components;
     return 0;
 }
 
@@ -108,7 +124,7 @@ void wanted_free(struct wanted_set *set)
     for (size_t i = 0; i < set->len; i++) {
         free(set->items[i].ns);
         free(set->items[i].name);
-        free(set->items[i].text);
+        mem_free_secret(set->items[i].text, strlen(set->items[i].text));
     }
     free(set->items);
     map_free(set->index);

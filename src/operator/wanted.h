@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "kube/cluster.h"
 #include "mesh/mesh.h"
+#include "operator/marks.h"
 
 /* One object as the resource asks for it. All strings are owned. */
 struct wanted {
@@ -26,9 +27,11 @@ struct wanted {
     const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
 };
 
+/* Of a mesh, of its part in a remote cluster, or of any other objects: then without what they were made from. */
 struct wanted_set {
     struct istio_spec spec;
     const struct mesh_release *release;
+    const struct mesh_component *components; /* of which the objects are, enabled or not; ends with a NULL name */
     struct wanted *items;
     size_t len, cap;
     struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */
@@ -50,6 +53,10 @@ int wanted_check(const json_t *resource, int minor, const char *ns, struct istio
  */
 int wanted_build(
     const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret, struct problems *problems);
+/*
+ * A set of these objects with the marks of `owner` on them (NULL: none). Releases what is in `objects`.
+ */
+struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_owner *owner);
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
 #define _cleanup_wanted_ _cleanup_(wanted_free_p)

@@ -133,8 +133,6 @@ static const struct component_spec *spec_of_pilot(const struct istio_spec *spec)
 }
 
 static const struct mesh_component pilot[] = {{"pilot", "istio-pilot", spec_of_pilot, NULL}, {NULL}};
-static const struct mesh_line line = {.name = "1.0", .components = pilot};
-static const struct mesh_release release = {.version = "1.0.5", .line = &line};
 
 static void put(struct world *w, const char *format, const char *status, int number)
 {
@@ -146,7 +144,7 @@ static void put(struct world *w, const char *format, const char *status, int num
 
 static void read_all(struct world *w, bool enabled, struct rollouts *ret)
 {
-    struct wanted_set wanted = {.release = &release};
+    struct wanted_set wanted = {.components = pilot};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
     wanted.spec.pilot.enabled = enabled;
