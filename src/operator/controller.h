@@ -2,8 +2,8 @@
  * The controller of one cluster's mesh: observe, plan, act.
  *
  * It owns the cluster, plans whenever the cluster says that something changed, and
- * puts the plan's actions into the queue. What it keeps between two plans serves
- * speed (the memo) and people (failures to tell about): nothing that a decision needs.
+ * has the actor send the plan's actions. What it keeps between two plans serves speed
+ * (the memo): nothing that a decision needs.
  */
 #ifndef OPERATOR_CONTROLLER_H
 #define OPERATOR_CONTROLLER_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "kube/cluster.h"
-#include "operator/plan.h"
+#include "operator/actor.h"
 
 struct controller;
 
@@ -22,12 +22,8 @@ struct controller_options {
 };
 
 struct controller_stats {
-    uint64_t plans;
     uint64_t plan_usec;
-    uint64_t written[PLAN_NOTED + 1]; /* by meaning */
-    uint64_t failed;                  /* writes that were not taken */
-    size_t managed, drift;            /* of the last plan */
-    msec_t lag, lag_most;             /* of the event loop */
+    msec_t lag, lag_most; /* of the event loop */
 };
 
 int controller_new(
@@ -44,5 +40,6 @@ void controller_start(struct controller *c);
 bool controller_is_ready(const struct controller *c);
 struct kube_cluster *controller_cluster(struct controller *c);
 const struct controller_stats *controller_stats(const struct controller *c);
+const struct actor_stats *controller_actor_stats(const struct controller *c);
 
 #endif

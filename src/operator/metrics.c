@@ -7,6 +7,7 @@
 /* Everything that a metric is read from. */
 struct sources {
     const struct controller_stats *controller;
+    const struct actor_stats *actor;
     const struct kube_cluster_stats *cluster;
     const struct kube_client_stats *client;
     const struct kube_queue *queue;
@@ -16,11 +17,11 @@ struct sources {
 
 /* type, name, help, value of `s` */
 #define METRICS(X)                                                                                                     \
-    X("counter", "plans_total", "Plans made", s->controller->plans)                                                    \
+    X("counter", "plans_total", "Plans made", s->actor->plans)                                                         \
     X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                  \
-    X("counter", "writes_failed_total", "Writes that the API server did not take", s->controller->failed)              \
-    X("gauge", "managed_objects", "Objects that the mesh consists of", s->controller->managed)                         \
-    X("gauge", "drift_objects", "Objects that are not as the resource asks", s->controller->drift)                     \
+    X("counter", "writes_failed_total", "Writes that the API server did not take", s->actor->failed)                   \
+    X("gauge", "managed_objects", "Objects that the mesh consists of", s->actor->managed)                              \
+    X("gauge", "drift_objects", "Objects that are not as the resource asks", s->actor->drift)                          \
     X("gauge", "loop_lag_seconds", "How late the event loop's timer last was", (double)s->controller->lag / 1e3)       \
     X("gauge", "loop_lag_max_seconds", "How late it ever was", (double)s->controller->lag_most / 1e3)                  \
     X("counter", "watch_restarts_total", "Watches opened again", s->cluster->watch_restarts)                           \
@@ -51,7 +52,7 @@ static void print_one(struct buf *out, const char *type, const char *name, const
         value);
 }
 
-static void print_writes(const struct controller_stats *stats, struct buf *out)
+static void print_writes(const struct actor_stats *stats, struct buf *out)
 {
     buf_add_str(
         out,
@@ -92,6 +93,7 @@ void metrics_print(struct controller *c, struct buf *out)
     const struct sources sources =
                              {
                                  .controller = controller_stats(c),
+                                 .actor = controller_actor_stats(c),
                                  .cluster = kube_cluster_stats(cluster),
                                  .client = kube_client_stats(kube_cluster_client(cluster)),
                                  .queue = kube_cluster_queue(cluster),
@@ -103,7 +105,7 @@ void metrics_print(struct controller *c, struct buf *out)
 #define X(type, name, help, value) print_one(out, type, name, help, (double)(value));
     METRICS(X)
 #undef X
-    print_writes(s->controller, out);
+    print_writes(s->actor, out);
     print_latency(s->client, out);
 }
 

@@ -79,7 +79,8 @@ static struct verdict judge(const struct status_facts *f)
     if ((failure = first_failure(f, false)))
         return verdict(STATUS_RECONCILING, err_class_name(failure->class), failure_text(failure));
     if (f->drift)
-        return verdict(STATUS_RECONCILING, "Applying", str_printf("%zu object%s to write", f->drift, f->drift == 1 ? "" : "s"));
+        return verdict(
+            STATUS_RECONCILING, "Applying", str_printf("%zu object%s to write", f->drift, f->drift == 1 ? "" : "s"));
     if ((unavailable = first_unavailable(f->rollouts)))
         return verdict(STATUS_RECONCILING, "RollingOut", str_dup(unavailable));
     return verdict(STATUS_AVAILABLE, f->paused ? "Paused" : "Available", str_dup(str_or(f->notice, "")));
