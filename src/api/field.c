@@ -23,6 +23,7 @@ void field_words(const struct field *field, struct buf *out)
 {
     switch (field->type) {
     case FIELD_FLAG:
+    case FIELD_MAYBE:
         buf_add_str(out, "true or false");
         return;
     case FIELD_INTEGER:
@@ -116,6 +117,7 @@ static bool is_valid_scalar(const struct field *field, const json_t *value, stru
 
     switch (field->type) {
     case FIELD_FLAG:
+    case FIELD_MAYBE:
         return json_is_boolean(value);
     case FIELD_INTEGER:
         return is_whole(value) && is_within(field, value);
@@ -217,6 +219,9 @@ static void store(const struct field *field, const json_t *value, void *base)
     switch (field->type) {
     case FIELD_FLAG:
         *(bool *)member = doc_bool(value, false);
+        return;
+    case FIELD_MAYBE:
+        *(enum maybe *)member = !value ? MAYBE_UNSET : json_is_true(value) ? MAYBE_YES : MAYBE_NO;
         return;
     case FIELD_INTEGER:
         *(int *)member = (int)json_number_value(value);
@@ -378,28 +383,69 @@ void field_parse(const struct field_table *table, const json_t *object, void *ba
     buf_release(&p.path);
 }
 
+static void release_member(const struct field *field, void *base)
+{
+    void *member = (char *)base + field->offset;
+
+    switch (field->type) {
+    case FIELD_TEXT:
+    case FIELD_CHOICE:
+        free(*(char **)member);
+        *(char **)member = NULL;
+        return;
+    case FIELD_DOCUMENT:
+    case FIELD_LIST:
+    case FIELD_MAP:
+        json_decref(*(json_t **)member);
+        *(json_t **)member = NULL;
+        return;
+    case FIELD_GROUP:
+        field_release(field->table, member);
+        return;
+    default: /* the others own nothing */
+        return;
+    }
+}
+
 void field_release(const struct field_table *table, void *base)
 {
-    for (size_t i = 0; i < table->len; i++) {
-        const struct field *field = &table->rows[i];
-        void *member = (char *)base + field->offset;
-        switch (field->type) {
-        case FIELD_TEXT:
-        case FIELD_CHOICE:
-            free(*(char **)member);
-            *(char **)member = NULL;
-            break;
-        case FIELD_DOCUMENT:
-        case FIELD_LIST:
-        case FIELD_MAP:
-            json_decref(*(json_t **)member);
-            *(json_t **)member = NULL;
-            break;
-        case FIELD_GROUP:
-            field_release(field->table, member);
-            break;
-        default:
-            break;
-        }
+    for (size_t i = 0; i < table->len; i++)
+        release_member(&table->rows[i], base);
+}
+
+void field_copy(const struct field *field, const void *from, void *to)
+{
+    const void *source = (const char *)from + field->offset;
+    void *member = (char *)to + field->offset;
+
+    release_member(field, to);
+    switch (field->type) {
+    case FIELD_FLAG:
+        *(bool *)member = *(const bool *)source;
+        return;
+    case FIELD_MAYBE:
+        *(enum maybe *)member = *(const enum maybe *)source;
+        return;
+    case FIELD_INTEGER:
+        *(int *)member = *(const int *)source;
+        return;
+    case FIELD_NUMBER:
+        *(double *)member = *(const double *)source;
+        return;
+    case FIELD_TEXT:
+    case FIELD_CHOICE:
+        *(char **)member = str_dup(*(char *const *)source);
+        return;
+    case FIELD_DOCUMENT:
+    case FIELD_LIST:
+    case FIELD_MAP:
+        *(json_t **)member = *(json_t *const *)source ? doc_copy(*(json_t *const *)source) : NULL;
+        return;
+    case FIELD_GROUP:
+        for (size_t i = 0; i < field->table->len; i++)
+            field_copy(&field->table->rows[i], source, member);
+        return;
+    default: /* the others have no member of their own */
+        return;
     }
 }

@@ -33,6 +33,7 @@
 
 enum field_type {
     FIELD_FLAG,     /* bool */
+    FIELD_MAYBE,    /* enum maybe: a flag whose absence means something of its own */
     FIELD_INTEGER,  /* int */
     FIELD_NUMBER,   /* double */
     FIELD_TEXT,     /* char *, owned */
@@ -45,6 +46,8 @@ enum field_type {
     FIELD_LIST,     /* json_t *, owned: a sequence */
     FIELD_MAP,      /* json_t *, owned: an object with any keys */
 };
+
+enum maybe { MAYBE_UNSET, MAYBE_NO, MAYBE_YES };
 
 struct field {
     const char *name;
@@ -90,6 +93,12 @@ void field_parse(const struct field_table *table, const json_t *object, void *ba
                  struct problems *problems);
 /* Frees what the members own. A zeroed struct is fine. */
 void field_release(const struct field_table *table, void *base);
+
+/*
+ * Copies the member of a row from one struct to another of the same type, or of one that begins with it. What the
+ * member owned before is freed.
+ */
+void field_copy(const struct field *field, const void *from, void *to);
 
 /* The default as JSON, owned by the caller; NULL where there is none. */
 json_t *field_default(const struct field *field);

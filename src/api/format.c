@@ -35,6 +35,14 @@ const struct field_format format_dns_label = {
     .max_length = 63,
 };
 
+const struct field_format format_service_name = {
+    .noun = "name of a Service",
+    .words = "the name of a Service (at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "
+             "digit)",
+    .pattern = "^[a-z]([-a-z0-9]*[a-z0-9])?$",
+    .max_length = 63,
+};
+
 const struct field_format format_dns_subdomain = {
     .noun = "DNS name",
     .words = "a DNS name (at most 253 of a-z, 0-9, - and ., each part beginning and ending with a letter or digit)",
@@ -70,6 +78,13 @@ const struct field_format format_label_value = {
         "the value of a label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit)",
     .pattern = "^(" LABEL_WORD ")?$",
     .max_length = 63,
+};
+
+const struct field_format format_label_selector = {
+    .noun = "label selector",
+    .words = "a label selector such as app=jaeger or \"app in (a, b),version!=v1,!old\"",
+    .pattern = "^[-A-Za-z0-9_./!=(), \t\r\n]+$",
+    .max_length = 1024,
 };
 
 const struct field_format format_resource_name = {

@@ -29,12 +29,14 @@ struct field_format {
 
 extern const struct field_format format_text;          /* any text, for messages in a status */
 extern const struct field_format format_dns_label;     /* names of Namespaces */
+extern const struct field_format format_service_name;  /* names of Services */
 extern const struct field_format format_dns_subdomain; /* names of Secrets */
 extern const struct field_format format_object_name;   /* names of any object, RBAC's too */
 extern const struct field_format format_kind;
 extern const struct field_format format_label_key;
 extern const struct field_format format_label_value;
-extern const struct field_format format_resource_name; /* cpu, nvidia.com/gpu */
+extern const struct field_format format_label_selector; /* app=jaeger,version notin (v1, v2) */
+extern const struct field_format format_resource_name;  /* cpu, nvidia.com/gpu */
 extern const struct field_format format_quantity;
 extern const struct field_format format_version;
 extern const struct field_format format_image;

@@ -1,7 +1,7 @@
 /* What must hold in an Istio resource beyond single fields. */
 #include <string.h>
 
-#include "api/istio.h"
+#include "api/istio_parts.h"
 #include "base/str.h"
 #include "json/doc.h"
 #include "json/patch.h"
@@ -50,7 +50,7 @@ static const char *reserved_because(const char *ns, const char *own)
     return NULL;
 }
 
-static void check_namespaces(const struct api_check *c)
+void istio_check_namespaces(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     json_t *name;
@@ -68,11 +68,22 @@ static void check_namespaces(const struct api_check *c)
     }
 }
 
+void istio_components_complete(const struct istio_component *components, void *spec)
+{
+    for (; components->path; components++)
+        component_complete((struct component_spec *)((char *)spec + components->offset));
+}
+
+void istio_components_check(const struct istio_component *components, const struct api_check *c)
+{
+    for (; components->path; components++)
+        component_check((const struct component_spec *)((const char *)c->spec + components->offset), components->path,
+                        c->problems);
+}
+
 static void check_replicas(const struct api_check *c)
 {
-    for (const struct istio_component *component = istio_components; component->path; component++)
-        component_check((const struct component_spec *)((const char *)c->spec + component->offset), component->path,
-                        c->problems);
+    istio_components_check(istio_components, c);
 }
 
 /* What makes an object this object: an overlay that changed it would make another one. */
@@ -125,7 +136,7 @@ static void check_overlay(const struct api_check *c, const char *path, const jso
 }
 
 /* Overlays with mistakes in their fields have no value in the spec. */
-static void check_overlays(const struct api_check *c)
+void istio_check_overlays(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     json_t *overlay;
@@ -148,7 +159,7 @@ static void check_citadel(const struct api_check *c)
                  spec->mtls ? "mtls" : "controlPlaneSecurityEnabled");
 }
 
-static void check_injector(const struct api_check *c)
+void istio_check_injector(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
 
@@ -172,13 +183,11 @@ static void check_pilot(const struct api_check *c)
 const struct api_rule istio_rules[] = {
     {"`version` is one that this operator knows.", check_version},
     {"That version runs on the cluster's Kubernetes.", check_kubernetes},
-    {"`autoInjectionNamespaces` has neither the control plane's own namespace nor kube-system, kube-public or "
-     "kube-node-lease.",
-     check_namespaces},
-    {"`minReplicas` is at most `maxReplicas`, and `replicaCount` lies between them.", check_replicas},
-    {"`overlays` are JSON patches that leave apiVersion, kind, name and namespace alone.", check_overlays},
+    ISTIO_NAMESPACES_RULE,
+    ISTIO_REPLICAS_RULE(check_replicas),
+    ISTIO_OVERLAYS_RULE,
     {"A warning: `mtls` and `controlPlaneSecurityEnabled` need certificates, which Citadel makes.", check_citadel},
-    {"A warning: `autoInjectionNamespaces` has no effect without the sidecar injector.", check_injector},
+    ISTIO_INJECTOR_RULE,
     {"A warning: gateways and sidecars get no configuration without Pilot.", check_pilot},
     {NULL, NULL},
 };

@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-#include "api/istio.h"
+#include "api/remote_istio.h"
 #include "api/rows.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "json/doc.h"
 
-const struct api_resource *const api_resources[] = {&api_resource_istio, NULL};
+const struct api_resource *const api_resources[] = {&api_resource_istio, &api_resource_remote_istio, NULL};
 
 const struct api_resource *api_resource_find(const char *kind)
 {

@@ -19,10 +19,19 @@ static const struct field condition_rows[] = {
     {"observedGeneration", INTEGER(0, GENERATION_MAX), .doc = "The metadata.generation that this is about."},
 };
 
+#define CONDITIONS_DOC "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE)
+
 static const struct field_table condition_table = {
     .name = "Condition",
-    .doc = "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE)
-        CONDITION_LINE(CONDITION_SIDECARS_CURRENT, "no pod has an outdated sidecar; while `sidecars.count` is set"),
+    .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_SIDECARS_CURRENT,
+                                         "no pod has an outdated sidecar; while `sidecars.count` is set"),
+    FIELD_ROWS(condition_rows),
+};
+
+static const struct field_table remote_condition_table = {
+    .name = "Condition",
+    .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_CONNECTED,
+                                         "the remote cluster's API server answers, and lets the operator in"),
     FIELD_ROWS(condition_rows),
 };
 
@@ -63,31 +72,69 @@ static const struct field_table drift_table = {
     FIELD_ROWS(drift_rows),
 };
 
+static const struct field service_rows[] = {
+    {"name", TEXT(format_text), .required = true, .doc = "The Service, as in `enabledServices`."},
+    {"addresses", INTEGER(0, PODS_MAX),
+     .doc = "How many addresses of central pods its Endpoints in the remote cluster have, as far as they are right."},
+};
+
+static const struct field_table service_table = {
+    .name = "Service status",
+    .doc = "One line per enabled service.",
+    FIELD_ROWS(service_rows),
+};
+
 static const struct field condition = {NULL, DOCUMENT(condition_table)};
+static const struct field remote_condition = {NULL, DOCUMENT(remote_condition_table)};
+static const struct field service = {NULL, DOCUMENT(service_table)};
 static const struct field component = {NULL, DOCUMENT(component_table)};
 static const struct field drift = {NULL, DOCUMENT(drift_table)};
 
 static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
 
+/* clang-format off */
+#define STATUS_ROWS(what, condition_)                                                                                  \
+    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = statuses,                                                   \
+     .doc = "Where the " what " stands." API_STATUSES(STATUS_MEANING)},                                                \
+    {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),                                                                    \
+     .doc = "What is wrong, where and what is allowed; empty if nothing is."},                                         \
+    {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),                                                     \
+     .doc = "The metadata.generation that this is about."},                                                            \
+    {STATUS_FIELD_APPLIED_GENERATION, INTEGER(0, GENERATION_MAX),                                                      \
+     .doc = "The metadata.generation that was in place as a whole once."},                                             \
+    {STATUS_FIELD_VERSION, TEXT(format_text), .doc = "The version of Istio that is installed."},                       \
+    {STATUS_FIELD_CONDITIONS, LIST(condition_, 0, 100), .doc = "The same for programs."},                              \
+    {STATUS_FIELD_COMPONENTS, LIST(component, 0, 100), .doc = "One line per component."}
+#define STATUS_ROWS_LEFT_ALONE                                                                                         \
+    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone because they ask for it."},   \
+    {STATUS_FIELD_DRIFT, LIST(drift, 0, 1000), .doc = "What the operator would change, while it is paused."}
+/* clang-format on */
+
 static const struct field status_rows[] = {
-    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = statuses,
-     .doc = "Where the mesh stands." API_STATUSES(STATUS_MEANING)},
-    {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),
-     .doc = "What is wrong, where and what is allowed; empty if nothing is."},
-    {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),
-     .doc = "The metadata.generation that this is about."},
-    {STATUS_FIELD_APPLIED_GENERATION, INTEGER(0, GENERATION_MAX),
-     .doc = "The metadata.generation that was in place as a whole once."},
-    {STATUS_FIELD_VERSION, TEXT(format_text), .doc = "The version of Istio that is installed."},
-    {STATUS_FIELD_CONDITIONS, LIST(condition, 0, 100), .doc = "The same for programs."},
-    {STATUS_FIELD_COMPONENTS, LIST(component, 0, 100), .doc = "One line per component."},
+    STATUS_ROWS("mesh", condition),
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
-    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone because they ask for it."},
-    {STATUS_FIELD_DRIFT, LIST(drift, 0, 1000), .doc = "What the operator would change, while it is paused."},
+    STATUS_ROWS_LEFT_ALONE,
 };
 
 const struct field_table istio_status_table = {
     .name = "status",
     .doc = "Written by the operator.",
     FIELD_ROWS(status_rows),
+};
+
+static const struct field remote_status_rows[] = {
+    STATUS_ROWS("remote cluster", remote_condition),
+    {STATUS_FIELD_KUBERNETES_VERSION, TEXT(format_text), .doc = "The version of the remote cluster's Kubernetes."},
+    {STATUS_FIELD_LAST_CONTACT, TIME,
+     .doc = "When the remote cluster's API server answered last, as of the last time this status was written."},
+    {STATUS_FIELD_ENDPOINTS_SYNCED, INTEGER(0, PODS_MAX),
+     .doc = "How many addresses of central pods the remote cluster's Endpoints have, as far as they are right."},
+    {STATUS_FIELD_SERVICES, LIST(service, 0, 100), .doc = "The same by service."},
+    STATUS_ROWS_LEFT_ALONE,
+};
+
+const struct field_table remote_istio_status_table = {
+    .name = "status",
+    .doc = "Written by the operator.",
+    FIELD_ROWS(remote_status_rows),
 };

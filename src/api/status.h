@@ -34,6 +34,9 @@
 /* While spec.sidecars.count asks for it. */
 #define CONDITION_SIDECARS_CURRENT "SidecarsCurrent"
 
+/* Of a RemoteIstio. */
+#define CONDITION_CONNECTED "Connected"
+
 /* The fields. */
 #define STATUS_FIELD_STATUS "Status"
 #define STATUS_FIELD_ERROR_MESSAGE "ErrorMessage"
@@ -45,11 +48,16 @@
 #define STATUS_FIELD_IGNORED "ignored"
 #define STATUS_FIELD_SIDECARS "sidecars"
 #define STATUS_FIELD_DRIFT "drift"
+/* Of a RemoteIstio. */
+#define STATUS_FIELD_LAST_CONTACT "lastContact"
+#define STATUS_FIELD_KUBERNETES_VERSION "kubernetesVersion"
+#define STATUS_FIELD_ENDPOINTS_SYNCED "endpointsSynced"
+#define STATUS_FIELD_SERVICES "services"
 
 /*
- * The table of status.*, for the schema and the reference page. The API server drops what has no row here: a test
+ * The tables of status.*, for the schema and the reference page. The API server drops what has no row here: a test
  * should run field_parse() without a base over whatever status is written.
  */
-extern const struct field_table istio_status_table;
+extern const struct field_table istio_status_table, remote_istio_status_table;
 
 #endif
