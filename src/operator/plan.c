@@ -9,6 +9,7 @@
 #include "operator/injection.h"
 #include "operator/marks.h"
 #include "operator/objects.h"
+#include "operator/resource_writes.h"
 #include "operator/sidecars.h"
 #include "operator/status.h"
 
@@ -28,6 +29,7 @@ struct mesh_plan {
     struct plan *plan;
     const struct kube_object *object;
     json_t *resource;
+    struct planned_resource own;
     struct status_facts facts;
 };
 
@@ -167,55 +169,8 @@ static bool busy(const struct mesh_plan *m, const struct kube_object *o)
     return m->in->busy && m->in->busy(m->in->busy_context, o->kind, o->ns, o->name);
 }
 
-static struct kube_action on_resource(const struct mesh_plan *m, enum kube_verb verb, json_t *body, const char *reason)
-{
-    struct kube_action action = {
-        .verb = verb,
-        .kind = m->object->kind,
-        .version = str_dup(kube_server_version(m->in->server, m->object->kind)),
-        .ns = str_dup(m->object->ns),
-        .name = str_dup(m->object->name),
-        .body = doc_text(body),
-        .reason = str_dup(reason),
-        .tag = PLAN_NOTED,
-    };
-
-    json_decref(body);
-    return action;
-}
-
-static bool has_finalizer(const json_t *resource)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(doc_at(resource, "metadata", "finalizers"), i, item)
-        if (str_eq(json_string_value(item), FINALIZER))
-            return true;
-    return false;
-}
-
-static void plan_finalizer(struct mesh_plan *m, bool present)
-{
-    json_t *finalizers, *item;
-    size_t i;
-
-    if (busy(m, m->object))
-        return;
-    finalizers = json_array();
-    json_array_foreach(doc_at(m->resource, "metadata", "finalizers"), i, item)
-        if (!str_eq(json_string_value(item), FINALIZER))
-            json_array_append(finalizers, item);
-    if (present)
-        json_array_append_new(finalizers, json_string(FINALIZER));
-    plan_add(
-        m->plan,
-        on_resource(
-            m,
-            KUBE_MERGE_PATCH,
-            OBJECT(MAP("metadata", S("resourceVersion", m->object->resource_version), V("finalizers", finalizers))),
-            present ? "finalizer added before anything is made" : "everything is removed"));
-}
+#define FINALIZER_ADDED "finalizer added before anything is made"
+#define FINALIZER_REMOVED "everything is removed"
 
 /*
  * A status that only counts down is written when nothing else is left to write, so that an install does not spend
@@ -223,29 +178,11 @@ static void plan_finalizer(struct mesh_plan *m, bool present)
  */
 static void plan_status(struct mesh_plan *m)
 {
-    const json_t *before = doc_at(m->resource, "status");
-    _cleanup_json_ json_t *status = NULL, *resource = NULL;
     bool unread = m->plan->watch & ~m->in->synced & PLAN_WATCH_VALIDATING; /* what is counted among the drift */
-    bool new_word;
 
     m->facts.now = m->in->now;
     m->facts.resource = m->resource;
-    status = status_build(&m->facts);
-    if ((before && json_equal(before, status)) || busy(m, m->object))
-        return;
-    new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
-    if ((m->plan->len > 0 || unread) && !new_word)
-        return;
-    resource = doc_copy(m->resource);
-    json_object_set(resource, "status", status);
-    plan_add(m->plan, on_resource(m, KUBE_UPDATE_STATUS, TAKE_PTR(resource), "status"));
-}
-
-static bool is_settled(const json_t *resource)
-{
-    const json_t *applied = doc_at(resource, "status", STATUS_FIELD_APPLIED_GENERATION);
-
-    return applied && json_equal(applied, doc_at(resource, "metadata", "generation"));
+    resource_plan_status(&m->own, status_build(&m->facts), m->plan->len > 0 || unread);
 }
 
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
@@ -255,7 +192,7 @@ static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, st
         .plan = m->in,
         .wanted = {wanted},
         .owner_uid = m->object->uid,
-        .settled = is_settled(m->resource),
+        .settled = resource_is_settled(&m->own),
     };
 
     objects_plan(&objects, plan);
@@ -366,7 +303,7 @@ static void plan_deletion(struct mesh_plan *m)
     m->facts.deleting = true;
     m->facts.leftovers = left;
     if (left == 0 && (m->in->synced & needed) == needed) {
-        plan_finalizer(m, false);
+        resource_plan_finalizer(&m->own, false, FINALIZER_REMOVED);
         return;
     }
     plan_status(m);
@@ -384,7 +321,7 @@ static void plan_resource(struct mesh_plan *m)
     m->facts.failures = m->in->failures;
     m->facts.failure_count = m->in->failure_count;
     if (m->object->deleting) {
-        if (has_finalizer(m->resource))
+        if (resource_has_finalizer(&m->own))
             plan_deletion(m);
         return;
     }
@@ -393,8 +330,8 @@ static void plan_resource(struct mesh_plan *m)
         refuse(m, &m->memo->refusal);
         return;
     }
-    if (!has_finalizer(m->resource)) {
-        plan_finalizer(m, true);
+    if (!resource_has_finalizer(&m->own)) {
+        resource_plan_finalizer(&m->own, true, FINALIZER_ADDED);
         return;
     }
     plan_mesh(m, m->memo->wanted);
@@ -406,8 +343,8 @@ static void plan_second(struct mesh_plan *m, const struct kube_object *mesh)
     struct err why;
 
     if (m->object->deleting) {
-        if (has_finalizer(m->resource))
-            plan_finalizer(m, false);
+        if (resource_has_finalizer(&m->own))
+            resource_plan_finalizer(&m->own, false, FINALIZER_REMOVED);
         return;
     }
     err_set(
@@ -426,7 +363,14 @@ void plan_make(const struct plan_input *in, struct plan_memo *memo, struct plan 
     *ret = (struct plan){0};
     for (size_t i = 0; (o = kube_cache_next(in->observed, istio_kind(), &i));) {
         _cleanup_json_ json_t *resource = kube_object_parse(o);
-        struct mesh_plan m = {.in = in, .memo = memo, .plan = ret, .object = o, .resource = resource};
+        struct mesh_plan m = {
+            .in = in,
+            .memo = memo,
+            .plan = ret,
+            .object = o,
+            .resource = resource,
+            .own = {in, ret, o, resource, FINALIZER},
+        };
         if (o == mesh)
             plan_resource(&m);
         else
