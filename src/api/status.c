@@ -91,11 +91,12 @@ static const struct field component = {NULL, DOCUMENT(component_table)};
 static const struct field drift = {NULL, DOCUMENT(drift_table)};
 
 static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
+static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) NULL};
 
 /* clang-format off */
-#define STATUS_ROWS(what, condition_)                                                                                  \
-    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = statuses,                                                   \
-     .doc = "Where the " what " stands." API_STATUSES(STATUS_MEANING)},                                                \
+#define STATUS_ROWS(what, condition_, choices_, meanings_)                                                             \
+    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = choices_,                                                   \
+     .doc = "Where the " what " stands." meanings_},                                                                   \
     {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),                                                                    \
      .doc = "What is wrong, where and what is allowed; empty if nothing is."},                                         \
     {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),                                                     \
@@ -111,7 +112,7 @@ static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
 /* clang-format on */
 
 static const struct field status_rows[] = {
-    STATUS_ROWS("mesh", condition),
+    STATUS_ROWS("mesh", condition, statuses, API_STATUSES(STATUS_MEANING)),
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
     STATUS_ROWS_LEFT_ALONE,
 };
@@ -123,7 +124,7 @@ const struct field_table istio_status_table = {
 };
 
 static const struct field remote_status_rows[] = {
-    STATUS_ROWS("remote cluster", remote_condition),
+    STATUS_ROWS("remote cluster", remote_condition, remote_statuses, API_REMOTE_STATUSES(STATUS_MEANING)),
     {STATUS_FIELD_KUBERNETES_VERSION, TEXT(format_text), .doc = "The version of the remote cluster's Kubernetes."},
     {STATUS_FIELD_LAST_CONTACT, TIME,
      .doc = "When the remote cluster's API server answered last, as of the last time this status was written."},

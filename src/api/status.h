@@ -14,12 +14,19 @@
 #define STATUS_RECONCILING "Reconciling"
 #define STATUS_AVAILABLE "Available"
 #define STATUS_RECONCILE_FAILED "ReconcileFailed"
+/* Of a RemoteIstio, besides. */
+#define STATUS_UNREACHABLE "Unreachable"
 
 #define API_STATUSES(X)                                                                                                \
     X(STATUS_CREATED, "the resource was seen and taken up")                                                            \
     X(STATUS_RECONCILING, "something differs from what the resource asks for, or is still rolling out")                \
     X(STATUS_AVAILABLE, "everything is in place, and every Deployment is rolled out and available")                    \
     X(STATUS_RECONCILE_FAILED, "it cannot go on without a person; ErrorMessage says why")
+
+#define API_REMOTE_STATUSES(X)                                                                                         \
+    API_STATUSES(X)                                                                                                    \
+    X(STATUS_UNREACHABLE, "the remote cluster's API server does not answer as it should; what runs there goes on, "    \
+                          "and the operator tries again")
 
 /* The types of the conditions that every resource has; their `status` is "True", "False" or "Unknown". */
 #define CONDITION_READY "Ready"

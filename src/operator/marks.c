@@ -26,8 +26,9 @@ void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark
     _cleanup_json_ json_t *applied = NULL;
     _cleanup_free_ char *text = NULL;
 
-    json_object_set_new(doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(owner->uid));
-    if (kind->namespaced && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
+    json_object_set_new(
+        doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(str_or(owner->label, owner->uid)));
+    if (kind->namespaced && owner->uid && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
         json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_V(owner_reference(owner))));
     kube_merge_init(kind, NULL, &how);
     applied = OBJECT(F("hash", "%016" PRIx64, doc_hash(object)), V("fields", merge_skeleton(object, &how.rules)));

@@ -26,6 +26,11 @@
 /* Who an object follows from. */
 struct mark_owner {
     const char *api_version, *kind, *ns, *name, *uid;
+    /*
+     * The value of the label, where it is not the uid: in a remote cluster the label names the RemoteIstio in the
+     * central one, which Kubernetes cannot refer to, and the reference the resource that stands for it there.
+     */
+    const char *label;
 };
 
 /*

@@ -52,23 +52,33 @@ static const char *first_unavailable(const struct rollouts *rollouts)
     return NULL;
 }
 
+static char *removal_text(const struct status_facts *f)
+{
+    const char *held_by = f->unreachable ? f->unreachable : f->waits_for;
+
+    if (held_by)
+        return str_printf("removing: %s", held_by);
+    if (f->failure_count)
+        return failure_text(&f->failures[0]);
+    return str_printf("removing: %zu object%s left", f->leftovers, f->leftovers == 1 ? "" : "s");
+}
+
 /* The first rule that applies decides. */
 static struct verdict judge(const struct status_facts *f)
 {
     const struct plan_failure *failure;
     const char *unavailable;
 
-    if (f->deleting) {
-        failure = f->failure_count ? &f->failures[0] : NULL;
-        return verdict(
-            STATUS_RECONCILING,
-            "Removing",
-            failure ? failure_text(failure) : str_printf("removing: %zu objects left", f->leftovers));
-    }
+    if (f->deleting)
+        return verdict(STATUS_RECONCILING, "Removing", removal_text(f));
     if (f->refused)
         return verdict(STATUS_RECONCILE_FAILED, err_class_name(f->refused->class), str_dup(f->refused->text));
     if (!doc_string(f->resource, "status", STATUS_FIELD_STATUS))
         return verdict(STATUS_CREATED, "Created", str_dup(""));
+    if (f->unreachable)
+        return verdict(STATUS_UNREACHABLE, "Unreachable", str_dup(f->unreachable));
+    if (f->waits_for)
+        return verdict(STATUS_RECONCILING, "Waiting", str_dup(f->waits_for));
     if ((failure = first_failure(f, true)))
         return verdict(STATUS_RECONCILE_FAILED, "WriteRefused", failure_text(failure));
     if (f->paused && f->drift)
@@ -86,9 +96,8 @@ static struct verdict judge(const struct status_facts *f)
     return verdict(STATUS_AVAILABLE, f->paused ? "Paused" : "Available", str_dup(str_or(f->notice, "")));
 }
 
-/* Keeps the time of the last change where the condition's status stays. */
-static json_t *
-condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text)
+json_t *
+status_condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text)
 {
     const char *status = holds ? "True" : "False";
     const json_t *before = doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", type);
@@ -169,7 +178,8 @@ static json_t *sidecars_condition(const struct status_facts *f)
         return json_incref(
             doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_SIDECARS_CURRENT));
     text = sidecars_text(f->sidecars);
-    return condition(f, CONDITION_SIDECARS_CURRENT, f->sidecars->outdated == 0, sidecars_reason(f->sidecars), text);
+    return status_condition(
+        f, CONDITION_SIDECARS_CURRENT, f->sidecars->outdated == 0, sidecars_reason(f->sidecars), text);
 }
 
 json_t *status_build(const struct status_facts *f)
@@ -186,9 +196,9 @@ json_t *status_build(const struct status_facts *f)
         V(STATUS_FIELD_SIDECARS, sidecars(f)),
         OPT(f->rollouts, V(STATUS_FIELD_COMPONENTS, components(f->rollouts))),
         SEQ(STATUS_FIELD_CONDITIONS,
-            ITEM_V(condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
-            ITEM_V(condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
-            ITEM_V(condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : "")),
+            ITEM_V(status_condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
+            ITEM_V(status_condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
+            ITEM_V(status_condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : "")),
             ITEM_V(sidecars_condition(f))));
 
     free(v.text);

@@ -17,6 +17,8 @@ struct status_facts {
     bool paused, deleting;
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
+    const char *unreachable;     /* why its cluster is not to be had; NULL where it is */
+    const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
     const struct plan_failure *failures;
     size_t failure_count;
     const char *notice; /* something to say though all is well; may be NULL or "" */
@@ -24,5 +26,8 @@ struct status_facts {
 
 /* The whole status; owned by the caller. */
 json_t *status_build(const struct status_facts *facts);
+/* A condition of it, which keeps the time of its last change while it holds or does not. Owned by the caller. */
+json_t *
+status_condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text);
 
 #endif
