@@ -28,7 +28,7 @@ static char *describe_error(const struct kube_cluster *c)
         return str_dup(c->error);
     for (size_t i = 0; c->known && i < c->kinds->len; i++) {
         const struct kube_slot *slot = &c->slots[i];
-        const char *error = kube_watch_error(slot->watch);
+        const char *error = slot->watch ? kube_watch_error(slot->watch) : "";
         if (*error)
             return str_printf("%s: %s", slot->kind->kind, error);
         if (!missing && slot->on && c->server.versions[i] && !kube_watch_listed(slot->watch))
@@ -226,5 +226,7 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
 
 bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind)
 {
-    return kube_watch_listed(c->slots[kind - c->kinds->rows].watch);
+    const struct kube_watch *watch = c->slots[kind - c->kinds->rows].watch;
+
+    return watch && kube_watch_listed(watch);
 }

@@ -41,6 +41,7 @@ struct kube_cluster_events {
 struct kube_cluster_options {
     const char *owner_label; /* key; watches of KUBE_WATCH_OURS select by its presence */
     const char *namespace;   /* of KUBE_WATCH_NAMESPACE */
+    unsigned roles;          /* the rows it has: those that share a bit with it (kube_kind.roles); 0: all */
     struct kube_client_options client;
     struct kube_queue_options queue;
     /*
@@ -102,9 +103,9 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
 void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
 
 /*
- * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE (for others nothing
- * happens). Switched off, its objects leave the cache. `ns` NULL is every namespace; selectors may be NULL. One a kind:
- * switched on with other arguments, it begins anew with them.
+ * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE and be one of the
+ * cluster's (for others nothing happens). Switched off, its objects leave the cache. `ns` NULL is every namespace;
+ * selectors may be NULL. One a kind: switched on with other arguments, it begins anew with them.
  */
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
                         const char *label_selector, const char *field_selector, bool on);

@@ -84,7 +84,7 @@ static void learn(struct kube_cluster *c)
     for (size_t i = 0; i < c->kinds->len; i++) {
         const struct kube_kind *kind = &c->kinds->rows[i];
         const char *version = kube_discovery_version(d, kind);
-        if (!c->discovery_of_all && !kind->custom)
+        if (!kube_cluster_has(c, kind) || (!c->discovery_of_all && !kind->custom))
             continue;
         /* Discovery is behind the definition by a moment. */
         version = version ? version : c->slots[i].definition;
@@ -147,12 +147,14 @@ static void begin_discovery(struct kube_cluster *c)
 {
     _cleanup_free_ bool *wanted = NEW_ARRAY(bool, c->kinds->len + 1);
 
-    for (size_t i = 0; i < c->kinds->len; i++)
-        wanted[i] = c->kinds->rows[i].custom;
     c->discovery_due = MSEC_NEVER;
     c->discovery_of_all = c->discover_all;
     c->discover_all = false;
-    c->discovery = kube_discovery_new(c->kinds, c->discovery_of_all ? NULL : wanted);
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        const struct kube_kind *kind = &c->kinds->rows[i];
+        wanted[i] = kube_cluster_has(c, kind) && (c->discovery_of_all || kind->custom);
+    }
+    c->discovery = kube_discovery_new(c->kinds, wanted, c->discovery_of_all);
 }
 
 static void ask(struct kube_cluster *c)

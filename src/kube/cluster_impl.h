@@ -23,7 +23,7 @@ struct kube_slot {
     const struct kube_kind *kind;
     bool on;                    /* somebody wants it */
     char *ns, *labels, *fields; /* what is watched; NULL: all */
-    struct kube_watch *watch;
+    struct kube_watch *watch;   /* NULL: the row is not one of this cluster's; then it is never on nor served */
     struct kube_call *call;
     bool opened;      /* once, since the start */
     unsigned lists;   /* begun */
@@ -74,6 +74,11 @@ struct kube_cluster {
 static inline struct kube_slot *kube_slot_of(struct kube_cluster *c, const struct kube_kind *kind)
 {
     return &c->slots[kind - c->kinds->rows];
+}
+
+static inline bool kube_cluster_has(const struct kube_cluster *c, const struct kube_kind *kind)
+{
+    return !c->options.roles || (kind->roles & c->options.roles);
 }
 
 /* cluster.c: a turn, soon. */

@@ -28,7 +28,10 @@ void kube_slots_init(struct kube_cluster *c)
     for (size_t i = 0; i < c->kinds->len; i++) {
         const struct kube_kind *kind = &c->kinds->rows[i];
         struct kube_slot *slot = &c->slots[i];
-        *slot = (struct kube_slot){.cluster = c, .kind = kind, .on = kind->watch != KUBE_WATCH_NONE};
+        *slot = (struct kube_slot){.cluster = c, .kind = kind};
+        if (!kube_cluster_has(c, kind))
+            continue;
+        slot->on = kind->watch != KUBE_WATCH_NONE;
         slot->ns = kind->watch == KUBE_WATCH_NAMESPACE ? str_dup(c->options.namespace) : NULL;
         slot->labels = kind->watch == KUBE_WATCH_OURS ? str_dup(c->options.owner_label) : NULL;
         slot->watch =
@@ -81,7 +84,7 @@ void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, co
     struct kube_slot *slot = kube_slot_of(c, kind);
     bool same = str_eq(slot->ns, ns) && str_eq(slot->labels, label_selector) && str_eq(slot->fields, field_selector);
 
-    if (kind->watch != KUBE_WATCH_NONE || (slot->on == on && (!on || same)))
+    if (!slot->watch || kind->watch != KUBE_WATCH_NONE || (slot->on == on && (!on || same)))
         return;
     c->stats.watches_wanted += (size_t)on - (size_t)slot->on;
     slot->on = on;
@@ -95,9 +98,10 @@ void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, co
 }
 
 /* A definition names its kinds' group and plural, and so does its own name. */
-static bool is_name_of_definition(const char *name, const struct kube_kind *kind)
+static bool is_name_of_definition(const char *name, const struct kube_slot *slot)
 {
-    _cleanup_free_ char *expected = kind->custom ? str_printf("%s.%s", kind->plural, kind->group) : NULL;
+    const struct kube_kind *kind = slot->kind;
+    _cleanup_free_ char *expected = slot->watch && kind->custom ? str_printf("%s.%s", kind->plural, kind->group) : NULL;
 
     return str_eq(name, expected);
 }
@@ -128,7 +132,7 @@ void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *o
     }
     c->changed = true;
     for (size_t i = 0; is_definition_kind(slot->kind) && i < c->kinds->len; i++)
-        if (is_name_of_definition(name, c->slots[i].kind))
+        if (is_name_of_definition(name, &c->slots[i]))
             read_definition(&c->slots[i], object);
 }
 
@@ -220,7 +224,7 @@ void kube_slots_read(struct kube_cluster *c)
 
     for (size_t i = 0; i < c->kinds->len && budget; i++) {
         struct kube_slot *slot = &c->slots[(first + i) % c->kinds->len];
-        if (!kube_watch_has_more(slot->watch))
+        if (!slot->watch || !kube_watch_has_more(slot->watch))
             continue;
         read_events(slot, &budget);
         c->first_slot = (first + i + 1) % c->kinds->len;
@@ -330,6 +334,8 @@ void kube_slots_step(struct kube_cluster *c)
 {
     c->stats.watches_open = 0;
     for (size_t i = 0; i < c->kinds->len; i++) {
+        if (!c->slots[i].watch)
+            continue;
         step(&c->slots[i]);
         c->stats.watches_open += kube_watch_is_open(c->slots[i].watch);
     }
@@ -341,6 +347,8 @@ msec_t kube_slots_due(const struct kube_cluster *c)
 
     for (size_t i = 0; i < c->kinds->len; i++) {
         const struct kube_watch *watch = c->slots[i].watch;
+        if (!watch)
+            continue;
         if (kube_watch_has_more(watch))
             return 0;
         if (!c->lost && kube_watch_due(watch) < due)
@@ -352,5 +360,6 @@ msec_t kube_slots_due(const struct kube_cluster *c)
 void kube_slots_retry(struct kube_cluster *c)
 {
     for (size_t i = 0; i < c->kinds->len; i++)
-        kube_watch_retry(c->slots[i].watch, c->io->now(c->io));
+        if (c->slots[i].watch)
+            kube_watch_retry(c->slots[i].watch, c->io->now(c->io));
 }

@@ -52,19 +52,19 @@ static void ask_for_resources(struct kube_discovery *d, const struct kube_kind *
     ask(d, str_printf("%s/%s", *row->group ? "/apis" : "/api", api_version), RESOURCES, row->group, version);
 }
 
-struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted)
+struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted, bool server)
 {
     struct kube_discovery *d = NEW(struct kube_discovery);
 
     d->kinds = kinds;
     d->wanted = NEW_ARRAY(bool, kinds->len + 1);
     d->served = mem_new0(kinds->len + 1, sizeof(*d->served));
-    if (!wanted)
+    if (server)
         ask(d, str_dup("/version"), SERVER_VERSION, NULL, NULL);
     ask(d, str_dup("/apis"), GROUPS, NULL, NULL);
     for (size_t i = 0; i < kinds->len; i++) {
         const struct kube_kind *row = &kinds->rows[i];
-        d->wanted[i] = !wanted || wanted[i];
+        d->wanted[i] = wanted[i];
         /* The core group is in no list of groups. */
         for (size_t v = 0; d->wanted[i] && !*row->group && v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
             ask_for_resources(d, row, row->versions[v].name);

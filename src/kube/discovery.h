@@ -31,8 +31,8 @@ const char *kube_server_version(const struct kube_server *s, const struct kube_k
 
 struct kube_discovery;
 
-/* `wanted`: for each row whether it is looked for (copied); NULL: every row, and the server's own version besides. */
-struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted);
+/* `wanted`: for each row whether it is looked for (copied). `server`: the server's own version, too. */
+struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted, bool server);
 void kube_discovery_free(struct kube_discovery *d);
 DEFINE_CLEANUP(struct kube_discovery *, kube_discovery_free)
 #define _cleanup_kube_discovery_ _cleanup_(kube_discovery_free_p)

@@ -37,6 +37,11 @@ struct kube_kind {
     const char *group;                               /* "apps"; "" is the core group */
     struct kube_version versions[KUBE_VERSIONS_MAX]; /* that we can speak, the best first; ends with a NULL name */
     bool namespaced;
+    /*
+     * Bits that the owner of the table gives a meaning: a cluster has (discovers, watches, caches) only the rows that
+     * share a bit with its kube_cluster_options.roles.
+     */
+    unsigned roles;
     enum kube_watch_scope watch;
     bool pruned; /* what carries our mark and is wanted no longer is deleted */
     bool custom; /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
@@ -61,7 +66,8 @@ struct kube_kind {
     const char *const *keep;
     /*
      * A row with this name is another look at a kind that has a row already, with a watch and a place in the cache of
-     * its own: kube_kind_view() finds it, kube_kind_find() does not. Such a row is only read.
+     * its own: kube_kind_view() finds it, kube_kind_find() does not. Such a row is read, patched and removed from;
+     * objects are created and updated through the kind's own row.
      */
     const char *view;
     /* Lists and watches ask for metadata alone, which servers before Kubernetes 1.15 do not know: they send it all. */

@@ -10,6 +10,9 @@
 #define VERSION(name) .versions = {{name, 0, 0}}
 
 #define VERBS(...) .verbs = NAMES(__VA_ARGS__)
+#define BOTH .roles = MESH_CENTRAL | MESH_REMOTE
+#define CENTRAL .roles = MESH_CENTRAL
+#define REMOTE .roles = MESH_REMOTE
 #define OURS .watch = KUBE_WATCH_OURS, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
 #define RBAC .group = "rbac.authorization.k8s.io", .versions = {{"v1", 8, 0}, {"v1beta1", 6, 21}}
 #define WEBHOOKS                                                                                                       \
@@ -17,7 +20,8 @@
     .foreign = NAMES("webhooks[].clientConfig.caBundle")
 #define ISTIO(name, names, api_group, version)                                                                         \
     {                                                                                                                  \
-        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, OURS, .custom = true  \
+        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, CENTRAL, OURS,        \
+        .custom = true                                                                                                 \
     }
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
@@ -32,6 +36,7 @@ static const struct kube_kind rows[] = {
      .plural = "namespaces",
      .group = "",
      VERSION("v1"),
+     BOTH,
      .watch = KUBE_WATCH_ALL,
      VERBS("list", "watch", "patch"),
      .keep = NAMES(IDENTITY)},
@@ -40,31 +45,46 @@ static const struct kube_kind rows[] = {
      .plural = "customresourcedefinitions",
      .group = "apiextensions.k8s.io",
      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
+     BOTH,
      .watch = KUBE_WATCH_OURS,
      VERBS("get", "list", "watch", "create", "update", "delete")},
-    {.kind = "ServiceAccount", .plural = "serviceaccounts", .group = "", VERSION("v1"), .namespaced = true, OURS},
-    {.kind = "ClusterRole", .plural = "clusterroles", RBAC, OURS},
-    {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, OURS},
-    {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, OURS},
-    {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, OURS},
+    {.kind = "ServiceAccount", .plural = "serviceaccounts", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
+    {.kind = "ClusterRole", .plural = "clusterroles", RBAC, BOTH, OURS},
+    {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, BOTH, OURS},
+    {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
+    /* Citadel's signing certificate. In the central cluster Citadel makes its own, or the users do. */
+    {.kind = "Secret", .plural = "secrets", .group = "", VERSION("v1"), .namespaced = true, REMOTE, OURS},
+    {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
+    /* After Services: Kubernetes removes Endpoints that have no Service. */
+    {.kind = "Endpoints",
+     .plural = "endpoints",
+     .group = "",
+     VERSION("v1"),
+     .namespaced = true,
+     REMOTE,
+     OURS,
+     .after = NAMES("Service")},
     {.kind = "Deployment",
      .plural = "deployments",
      .group = "apps",
      .versions = {{"v1", 9, 0}},
      .namespaced = true,
+     BOTH,
      OURS,
-     .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap")},
+     .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret")},
     {.kind = "HorizontalPodAutoscaler",
      .plural = "horizontalpodautoscalers",
      .group = "autoscaling",
      .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
      .namespaced = true,
+     BOTH,
      OURS},
     {.kind = "PodDisruptionBudget",
      .plural = "poddisruptionbudgets",
      .group = "policy",
      .versions = {{"v1", 21, 0}, {"v1beta1", 5, 24}},
      .namespaced = true,
+     BOTH,
      OURS},
     ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
     ISTIO("Gateway", "gateways", "networking.istio.io", "v1alpha3"),
@@ -72,6 +92,7 @@ static const struct kube_kind rows[] = {
      .plural = "meshpolicies",
      .group = "authentication.istio.io",
      VERSION("v1alpha1"),
+     CENTRAL,
      OURS,
      .custom = true,
      /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
@@ -87,26 +108,30 @@ static const struct kube_kind rows[] = {
     {.kind = "MutatingWebhookConfiguration",
      .plural = "mutatingwebhookconfigurations",
      WEBHOOKS,
+     BOTH,
      OURS,
      .after = NAMES("Service", "Deployment")},
     /* Galley registers it for itself; it is here to be removed with the mesh. */
     {.kind = "ValidatingWebhookConfiguration",
      .plural = "validatingwebhookconfigurations",
      WEBHOOKS,
+     CENTRAL,
      .watch = KUBE_WATCH_NONE,
      VERBS("list", "watch", "delete"),
      .keep = NAMES(IDENTITY)},
-    /* Looked at while a Deployment is not available, to say why. */
+    /* Why a Deployment is not available; the addresses of the services that remote clusters use. */
     {.kind = "Pod",
      .plural = "pods",
      .group = "",
      VERSION("v1"),
      .namespaced = true,
+     BOTH,
      .watch = KUBE_WATCH_NONE,
      VERBS("list", "watch"),
      .keep = NAMES(
          IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "status.phase", "status.reason",
-         "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses")},
+         "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses",
+         "status.podIP", "status.podIPs")},
     /* How many sidecars are of an older configuration; those of all namespaces, while it is asked for. */
     {.kind = "Pod",
      .view = MESH_VIEW_SIDECARS,
@@ -114,24 +139,47 @@ static const struct kube_kind rows[] = {
      .group = "",
      VERSION("v1"),
      .namespaced = true,
+     CENTRAL,
      .watch = KUBE_WATCH_NONE,
      VERBS("list", "watch"),
      .metadata_only = true,
      .brief = mesh_sidecar_version_of_pod},
     /* Citadel's key-and-cert Secrets go with the mesh; what they hold is never kept. */
     {.kind = "Secret",
+     .view = MESH_VIEW_KEY_AND_CERT,
      .plural = "secrets",
      .group = "",
      VERSION("v1"),
      .namespaced = true,
+     BOTH,
      .watch = KUBE_WATCH_NONE,
      VERBS("list", "watch", "delete"),
      .keep = NAMES(IDENTITY, "type")},
+    /* How remote clusters are reached, and the certificate by which the mesh trusts; with what they hold. */
+    {.kind = "Secret",
+     .view = MESH_VIEW_CREDENTIALS,
+     .plural = "secrets",
+     .group = "",
+     VERSION("v1"),
+     .namespaced = true,
+     CENTRAL,
+     .watch = KUBE_WATCH_NONE,
+     VERBS("list", "watch", "patch")},
     {.kind = "Istio",
      .plural = "istios",
      .group = API_GROUP,
      VERSION(API_VERSION),
      .namespaced = true,
+     BOTH,
+     .watch = KUBE_WATCH_ALL,
+     VERBS("get", "list", "watch", "patch", "update/status"),
+     .custom = true},
+    {.kind = "RemoteIstio",
+     .plural = "remoteistios",
+     .group = API_GROUP,
+     VERSION(API_VERSION),
+     .namespaced = true,
+     CENTRAL,
      .watch = KUBE_WATCH_ALL,
      VERBS("get", "list", "watch", "patch", "update/status"),
      .custom = true},

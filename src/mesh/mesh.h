@@ -54,8 +54,15 @@ const struct mesh_release *mesh_release_find(const char *version);
 
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;
-/* The view (kube_kind_view()) of Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept. */
+/* What a cluster is to the mesh; the bits of kube_kind.roles in mesh_kinds. */
+enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
+/*
+ * The views (kube_kind_view()): Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept;
+ * Citadel's Secrets, without what they hold; the Secrets of the mesh's namespace, with what they hold.
+ */
 #define MESH_VIEW_SIDECARS "sidecars"
+#define MESH_VIEW_KEY_AND_CERT "key-and-cert"
+#define MESH_VIEW_CREDENTIALS "credentials"
 /* The rows of mesh_kinds; an array of versions has an element for each. */
 #define MESH_KINDS_MAX 32
 

@@ -135,6 +135,7 @@ int controller_new(
     const struct kube_cluster_options cluster_options = {
         .owner_label = MARK_OWNER,
         .namespace = options->ns ? options->ns : config->namespace,
+        .roles = MESH_CENTRAL,
     };
     const struct kube_cluster_events events = events_for(c);
 
@@ -149,7 +150,8 @@ int controller_new(
 struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options)
 {
     struct controller *c = NEW(struct controller);
-    const struct kube_cluster_options cluster_options = {.owner_label = MARK_OWNER, .namespace = options->ns};
+    const struct kube_cluster_options cluster_options = {
+        .owner_label = MARK_OWNER, .namespace = options->ns, .roles = MESH_CENTRAL};
     const struct kube_cluster_events events = events_for(c);
 
     c->cluster = kube_cluster_new_on(io, &mesh_kinds, &cluster_options, &events);

@@ -9,7 +9,7 @@ static const struct {
 } rows[] = {
     {PLAN_WATCH_PODS, "v1", "Pod", NULL, NULL, true},
     {PLAN_WATCH_VALIDATING, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, NULL, false},
-    {PLAN_WATCH_SECRETS, "v1", "Secret", NULL, "type=istio.io/key-and-cert", false},
+    {PLAN_WATCH_SECRETS, NULL, NULL, MESH_VIEW_KEY_AND_CERT, "type=istio.io/key-and-cert", false},
     {PLAN_WATCH_SIDECARS, NULL, NULL, MESH_VIEW_SIDECARS, "status.phase!=Succeeded,status.phase!=Failed", false},
 };
 

@@ -202,10 +202,9 @@ static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, st
 }
 
 /* Removes (in `plan`) what is named by us but not made by us: it follows from the mesh all the same. */
-static size_t plan_removal_of(
-    const struct mesh_plan *m, const char *api_version, const char *kind_name, const char *name, struct plan *plan)
+static size_t
+plan_removal_of(const struct mesh_plan *m, const struct kube_kind *kind, const char *name, struct plan *plan)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, api_version, kind_name);
     const struct kube_object *o;
     size_t left = 0;
 
@@ -234,9 +233,11 @@ static size_t plan_removal_of(
 /* Galley registered it for itself. Without a Galley to ask it would refuse every change of Istio's configuration. */
 static size_t plan_galleys_webhook(struct mesh_plan *m, struct plan *plan)
 {
+    const struct kube_kind *kind =
+        kube_kind_find(&mesh_kinds, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration");
+
     m->plan->watch |= PLAN_WATCH_VALIDATING;
-    return plan_removal_of(
-        m, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-galley", plan);
+    return plan_removal_of(m, kind, "istio-galley", plan);
 }
 
 static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
@@ -298,7 +299,7 @@ static void plan_deletion(struct mesh_plan *m)
     left += objects_plan(&objects, m->plan);
     /* Citadel makes these Secrets anew for as long as it runs: they go when its Deployment is gone. */
     if (left == 0)
-        left += plan_removal_of(m, "v1", "Secret", NULL, m->plan);
+        left += plan_removal_of(m, kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT), NULL, m->plan);
 
     m->facts.deleting = true;
     m->facts.leftovers = left;

@@ -234,7 +234,8 @@ int preview_make(
     struct preview *ret, struct problems *problems, struct err *e)
 {
     static const struct kube_cluster_events events = {.changed = on_changed, .action_done = on_action_done};
-    const struct kube_cluster_options options = {.owner_label = MARK_OWNER, .namespace = config->namespace};
+    const struct kube_cluster_options options = {
+        .owner_label = MARK_OWNER, .namespace = config->namespace, .roles = MESH_CENTRAL};
     _cleanup_kube_cluster_ struct kube_cluster *cluster = NULL;
 
     if (kube_cluster_new(loop, config, &mesh_kinds, &options, &events, &cluster, e) < 0)

@@ -141,7 +141,8 @@ static void add_own(struct gathered *g)
     };
 
     for (size_t i = 0; i < mesh_kinds.len; i++)
-        add_kind(g, &mesh_kinds.rows[i]);
+        if (mesh_kinds.rows[i].roles & MESH_CENTRAL)
+            add_kind(g, &mesh_kinds.rows[i]);
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         for (const char *const *verb = own[i].verbs; *verb; verb++)
             add_verb(g, own[i].group, own[i].resource, *verb);

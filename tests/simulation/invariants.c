@@ -260,7 +260,7 @@ static bool is_watched(const struct kube_kind *row, const json_t *o)
 {
     if (row->watch == KUBE_WATCH_OURS)
         return mark_of(o) != NULL;
-    if (str_eq(row->kind, "Secret"))
+    if (str_eq(row->view, MESH_VIEW_KEY_AND_CERT))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
     return true;
 }
@@ -272,7 +272,8 @@ static struct kube_cache *observed(struct server *s, const struct kube_server *d
 
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *row = &mesh_kinds.rows[i];
-        struct collection *kind = d->versions[i] ? server_find(s, row->group, row->plural) : NULL;
+        bool served = d->versions[i] && (row->roles & MESH_CENTRAL);
+        struct collection *kind = served ? server_find(s, row->group, row->plural) : NULL;
         void *o;
         for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
             _cleanup_json_ json_t *shown = server_present(kind, d->versions[i], o);
@@ -331,10 +332,11 @@ static void check_no_mesh(const struct invariants *v, const struct kube_cache *c
 
     for (size_t i = 0; i < mesh_kinds.len && !why->len; i++) {
         const struct kube_kind *row = &mesh_kinds.rows[i];
-        if (str_eq(row->kind, "CustomResourceDefinition") || row->view)
+        bool citadels = str_eq(row->view, MESH_VIEW_KEY_AND_CERT);
+        if (str_eq(row->kind, "CustomResourceDefinition") || (row->view && !citadels))
             continue;
         for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)
-            if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || str_eq(row->kind, "Secret") ||
+            if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || citadels ||
                 (str_eq(row->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley")))
                 buf_printf(why, "there is no mesh, but %s %s of one", row->kind, o->name);
     }

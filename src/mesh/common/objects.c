@@ -8,7 +8,7 @@
 static size_t kind_row(const char *kind)
 {
     for (size_t i = 0; i < mesh_kinds.len; i++) {
-        if (str_eq(mesh_kinds.rows[i].kind, kind))
+        if (!mesh_kinds.rows[i].view && str_eq(mesh_kinds.rows[i].kind, kind))
             return i;
     }
     abort(); /* a kind that nobody watches: a bug of ours that every render would show */

@@ -14,6 +14,9 @@
 #define OWNER "example.com/owner"
 #define SPACE "istio-system"
 
+/* Roles of clusters. */
+enum { FIRST = 1, SECOND = 2 };
+
 enum { DEFINITIONS, MAPS, GATEWAYS, MESHES, PODS, COUNTED, KINDS };
 
 static char *name_of(const json_t *object)
@@ -26,18 +29,21 @@ static const struct kube_kind rows[KINDS] = {
                      .plural = "customresourcedefinitions",
                      .group = "apiextensions.k8s.io",
                      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
+                     .roles = FIRST | SECOND,
                      .watch = KUBE_WATCH_OURS},
     [MAPS] = {.kind = "ConfigMap",
               .plural = "configmaps",
               .group = "",
               .versions = {{"v1", 0, 0}},
               .namespaced = true,
+              .roles = FIRST | SECOND,
               .watch = KUBE_WATCH_OURS},
     [GATEWAYS] = {.kind = "Gateway",
                   .plural = "gateways",
                   .group = "networking.istio.io",
                   .versions = {{"v1alpha3", 0, 0}},
                   .namespaced = true,
+                  .roles = FIRST,
                   .watch = KUBE_WATCH_OURS,
                   .custom = true},
     [MESHES] = {.kind = "Mesh",
@@ -45,6 +51,7 @@ static const struct kube_kind rows[KINDS] = {
                 .group = "example.com",
                 .versions = {{"v1", 0, 0}},
                 .namespaced = true,
+                .roles = FIRST,
                 .watch = KUBE_WATCH_ALL,
                 .custom = true},
     [PODS] = {.kind = "Pod",
@@ -52,6 +59,7 @@ static const struct kube_kind rows[KINDS] = {
               .group = "",
               .versions = {{"v1", 0, 0}},
               .namespaced = true,
+              .roles = FIRST,
               .watch = KUBE_WATCH_NONE},
     [COUNTED] = {.kind = "Pod",
                  .plural = "pods",
@@ -155,13 +163,19 @@ static void on_action(void *context, const struct kube_action *action, const jso
     b->actions_failed += e != NULL;
 }
 
+static void begin_cluster_of(struct bench *b, unsigned roles)
+{
+    const struct kube_cluster_options options = {
+        .owner_label = OWNER, .namespace = SPACE, .page_size = 4, .roles = roles};
+
+    b->cluster =
+        kube_cluster_new_on(sim_io(b->sim), &table, &options, &(struct kube_cluster_events){on_changed, on_action, b});
+    kube_cluster_start(b->cluster);
+}
+
 static void begin_cluster(struct bench *b)
 {
-    b->cluster =
-        kube_cluster_new_on(sim_io(b->sim), &table,
-                            &(struct kube_cluster_options){.owner_label = OWNER, .namespace = SPACE, .page_size = 4},
-                            &(struct kube_cluster_events){on_changed, on_action, b});
-    kube_cluster_start(b->cluster);
+    begin_cluster_of(b, 0);
 }
 
 static void begin(struct bench *b, uint64_t seed)
@@ -242,6 +256,48 @@ static void it_learns_what_is_served_and_what_is_there(void **state)
     assert_false(kube_cluster_watch_synced(b.cluster, &rows[GATEWAYS]));
     assert_int_equal(sim_open_watches(b.sim), 2);
     assert_true(kube_cluster_last_contact(b.cluster) > 0);
+    finish(&b);
+}
+
+static void rows_of_other_roles_are_not_there(void **state)
+{
+    struct bench b = {.sim = sim_new(&table, OWNER, 1)};
+
+    (void)state;
+    sim_apply(b.sim, &rows[DEFINITIONS], definition(GATEWAYS, true));
+    sim_apply(b.sim, &rows[DEFINITIONS], definition(MESHES, false));
+    sim_apply(b.sim, &rows[MAPS], config_map("c0", true));
+    sim_apply(b.sim, &rows[GATEWAYS], object("networking.istio.io/v1alpha3", "Gateway", "g", true));
+    sim_apply(b.sim, &rows[PODS], object("v1", "Pod", "p", false));
+    begin_cluster_of(&b, SECOND);
+    sim_run(b.sim, 500);
+    assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
+    assert_int_equal(kube_cluster_stats(b.cluster)->watches_wanted, 2);
+    assert_int_equal(sim_open_watches(b.sim), 2);
+    assert_non_null(cached(&b, MAPS, "c0"));
+    sim_take_counts(b.sim);
+
+    /* Whatever is asked of them, and whatever their definitions say. */
+    kube_cluster_watch(b.cluster, &rows[PODS], NULL, NULL, NULL, true);
+    kube_cluster_fetch(b.cluster, &rows[GATEWAYS], SPACE, "g");
+    sim_delete(b.sim, &rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
+    sim_apply(b.sim, &rows[DEFINITIONS], definition(GATEWAYS, true));
+    sim_run(b.sim, SECONDS(120));
+    for (int row = GATEWAYS; row < KINDS; row++) {
+        assert_null(served(&b, row));
+        assert_false(kube_cluster_watch_synced(b.cluster, &rows[row]));
+        assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &rows[row]), 0);
+    }
+    assert_int_equal(sim_open_watches(b.sim), 2);
+    assert_int_equal(sim_take_counts(b.sim).discovery, 0);
+
+    /* The connection is lost and comes back: nothing of them either. */
+    sim_set_down(b.sim, true);
+    sim_run(b.sim, SECONDS(10));
+    sim_set_down(b.sim, false);
+    sim_run(b.sim, SECONDS(60));
+    assert_int_equal(sim_open_watches(b.sim), 2);
+    assert_true(agrees(&b, MAPS));
     finish(&b);
 }
 
@@ -671,6 +727,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_what_is_served_and_what_is_there),
+        cmocka_unit_test(rows_of_other_roles_are_not_there),
         cmocka_unit_test(changes_are_followed_and_told_together),
         cmocka_unit_test(when_settled_only_watches_are_opened_again),
         cmocka_unit_test(a_custom_kind_is_watched_once_its_definition_is_established),

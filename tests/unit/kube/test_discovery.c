@@ -29,6 +29,7 @@ static const struct kube_kind rows[] = {
     {.kind = "rule", .plural = "rules", .group = "config.istio.io", .versions = {{"v1alpha2", 0, 0}}, .custom = true},
 };
 static const struct kube_kind_table table = {rows, sizeof(rows) / sizeof(*rows)};
+static const bool every_row[] = {true, true, true, true, true, true};
 
 struct page {
     const char *path, *body;
@@ -81,7 +82,7 @@ static int run(struct kube_discovery *d, const struct page *pages)
 
 static void the_best_version_that_both_speak_is_chosen(void **state)
 {
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, NULL);
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, every_row, true);
     int major = 0, minor = 0;
 
     (void)state;
@@ -98,7 +99,7 @@ static void the_best_version_that_both_speak_is_chosen(void **state)
 
 static void custom_kinds_without_definition_are_not_served(void **state)
 {
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, NULL);
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, every_row, true);
 
     (void)state;
     run(d, server_1_20);
@@ -109,7 +110,7 @@ static void custom_kinds_without_definition_are_not_served(void **state)
 static void some_kinds_can_be_looked_for_alone(void **state)
 {
     const bool wanted[6] = {[4] = true};
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, wanted);
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, wanted, false);
     int major, minor;
 
     (void)state;
@@ -125,7 +126,7 @@ static void a_group_that_goes_meanwhile_is_not_served(void **state)
         {"/apis", "{\"groups\":[{\"name\":\"networking.istio.io\",\"versions\":[{\"version\":\"v1alpha3\"}]}]}"},
         {NULL, NULL},
     };
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, NULL);
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, every_row, true);
 
     (void)state;
     run(d, pages);
@@ -150,7 +151,7 @@ static void answers_without_sense_are_errors(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
-        _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, NULL);
+        _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, every_row, true);
         struct err e;
         assert_int_equal(kube_discovery_answer(d, pages[i].path, pages[i].body, strlen(pages[i].body), &e), -1);
         assert_non_null(strstr(e.text, pages[i].path));
@@ -165,7 +166,7 @@ static void odd_groups_and_resources_do_no_harm(void **state)
         {"/api/v1", "{\"resources\":[null,[],{\"name\":\"services\"},{\"name\":\"configmaps\",\"kind\":7}]}"},
         {NULL, NULL},
     };
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, NULL);
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, every_row, true);
 
     (void)state;
     run(d, pages);

@@ -75,24 +75,65 @@ static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
         "Namespace",
         "ValidatingWebhookConfiguration",
         "Pod",
-        "Secret",
     };
+    const struct kube_kind *citadels = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(not_ours); i++) {
         assert_false(kind_named(not_ours[i])->pruned);
         assert_non_null(kind_named(not_ours[i])->keep);
     }
+    assert_false(citadels->pruned);
+    assert_false(kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS)->pruned);
     /* the users' resources would go with their definitions */
     assert_false(kind_named("CustomResourceDefinition")->pruned);
     assert_false(kind_named("Istio")->pruned);
+    assert_false(kind_named("RemoteIstio")->pruned);
 }
 
-static void test_no_secret_data_is_kept(void **state)
+static void test_what_citadels_secrets_hold_is_not_kept(void **state)
 {
     (void)state;
-    for (const char *const *path = kind_named("Secret")->keep; *path; path++)
+    for (const char *const *path = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT)->keep; *path; path++)
         assert_false(str_starts(*path, "data") || str_starts(*path, "stringData"));
+}
+
+static void test_a_remote_cluster_has_only_what_it_is_made_of(void **state)
+{
+    static const char *const remote[] = {
+        "Namespace",
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "Secret",
+        "Service",
+        "Endpoints",
+        "Deployment",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
+        "MutatingWebhookConfiguration",
+        "Pod",
+        MESH_VIEW_KEY_AND_CERT,
+        "Istio",
+    };
+    size_t found = 0;
+
+    (void)state;
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+        assert_int_not_equal(kind->roles & (MESH_CENTRAL | MESH_REMOTE), 0);
+        if (!(kind->roles & MESH_REMOTE))
+            continue;
+        assert_string_equal(kind->view ? kind->view : kind->kind, remote[found]);
+        found++;
+    }
+    assert_int_equal(found, ARRAY_LEN(remote));
+    /* The central cluster's Secrets are the users' and Citadel's: none is made or changed as a whole. */
+    assert_int_equal(kind_named("Secret")->roles, MESH_REMOTE);
+    assert_int_equal(kind_named("Endpoints")->roles, MESH_REMOTE);
+    assert_int_equal(kind_named("RemoteIstio")->roles, MESH_CENTRAL);
 }
 
 static bool comes_after(const char *kind, const char *other)
@@ -110,6 +151,8 @@ static void test_webhooks_are_removed_before_what_answers_them(void **state)
     assert_true(comes_after("MutatingWebhookConfiguration", "Deployment"));
     assert_true(comes_after("MutatingWebhookConfiguration", "Service"));
     assert_true(comes_after("Deployment", "ServiceAccount"));
+    assert_true(comes_after("Deployment", "Secret"));
+    assert_true(comes_after("Endpoints", "Service"));
     assert_true(comes_after("MeshPolicy", "DestinationRule"));
 }
 
@@ -145,7 +188,8 @@ int main(void)
         cmocka_unit_test(test_every_supported_kubernetes_serves_every_kind),
         cmocka_unit_test(test_the_version_follows_the_server),
         cmocka_unit_test(test_what_is_not_ours_is_neither_pruned_nor_kept_whole),
-        cmocka_unit_test(test_no_secret_data_is_kept),
+        cmocka_unit_test(test_what_citadels_secrets_hold_is_not_kept),
+        cmocka_unit_test(test_a_remote_cluster_has_only_what_it_is_made_of),
         cmocka_unit_test(test_webhooks_are_removed_before_what_answers_them),
         cmocka_unit_test(test_releases_are_found_by_version),
         cmocka_unit_test(test_components_are_named_as_their_fields),
