@@ -8,6 +8,7 @@
 #include "api/problem.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/selector.h"
 
 #define LABEL "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define LABEL_WORD "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
@@ -21,6 +22,7 @@
 static bool check_ranges(const char *value, struct buf *why);
 static bool check_ranges_or_all(const char *value, struct buf *why);
 static bool check_label_key(const char *value, struct buf *why);
+static bool check_label_selector(const char *value, struct buf *why);
 
 const struct field_format format_text = {
     .noun = "text",
@@ -84,7 +86,8 @@ const struct field_format format_label_selector = {
     .noun = "label selector",
     .words = "a label selector such as app=jaeger or \"app in (a, b),version!=v1,!old\"",
     .pattern = "^[-A-Za-z0-9_./!=(), \t\r\n]+$",
-    .max_length = 1024,
+    .max_length = SELECTOR_MAX_BYTES,
+    .check = check_label_selector,
 };
 
 const struct field_format format_resource_name = {
@@ -219,6 +222,19 @@ static bool check_label_key(const char *value, struct buf *why)
         return true;
     buf_add_str(why, "its prefix has at most 253 and its name at most 63 characters");
     return false;
+}
+
+/* One that matches everything is a slip rather than a wish. */
+static bool check_label_selector(const char *value, struct buf *why)
+{
+    _cleanup_selector_ struct selector *selector = NULL;
+    struct err e;
+
+    if (selector_parse(value, &selector, &e) < 0)
+        return buf_add_str(why, e.text), false;
+    if (selector_is_empty(selector))
+        return buf_add_str(why, "it is empty, and would select every pod"), false;
+    return true;
 }
 
 static bool matches_pattern(const char *pattern, const char *value)

@@ -1,0 +1,36 @@
+/*
+ * Label selectors as text, as `kubectl get -l` and the API take them ("Labels and Selectors" in the Kubernetes
+ * documentation): requirements joined by commas, all of which must hold.
+ *
+ *   app=jaeger   app==jaeger     the label is there and has this value
+ *   app!=jaeger                  it has another value, or is not there
+ *   app in (a, b)                it is there and has one of these values
+ *   app notin (a, b)             it has none of these values, or is not there
+ *   app   !app                   it is there, it is not there
+ *
+ * A text without requirements matches everything. Pure.
+ */
+#ifndef KUBE_SELECTOR_H
+#define KUBE_SELECTOR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define SELECTOR_MAX_BYTES 1024
+
+struct selector;
+
+/* ERR_INVALID says where in the text and what is wrong; ERR_LIMIT: longer than SELECTOR_MAX_BYTES. */
+int selector_parse(const char *text, struct selector **ret, struct err *e);
+/* `labels` is a map of strings, as in metadata.labels; NULL: there are none. */
+bool selector_matches(const struct selector *selector, const json_t *labels);
+bool selector_is_empty(const struct selector *selector);
+void selector_free(struct selector *selector);
+DEFINE_CLEANUP(struct selector *, selector_free)
+#define _cleanup_selector_ _cleanup_(selector_free_p)
+
+#endif
