@@ -22,6 +22,7 @@ struct reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the one to be read next */
     const char *name;
+    bool secret;           /* messages must quote nothing */
     struct map *anchors;   /* name -> json_t; of this document */
     size_t expansion_left; /* bytes that aliases may still copy */
     json_t *places;        /* borrowed; of this document */
@@ -41,6 +42,12 @@ __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, yaml_mar
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     return err_set(r->e, ERR_INVALID, "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1, text);
+}
+
+/* A part of the text, for a message. */
+static const char *shown(const struct reader *r, const char *part)
+{
+    return r->secret ? "(not shown)" : part;
 }
 
 /* Goes on to the next event. libyaml's words for a problem quote nothing of the text, which may hold secrets. */
@@ -210,7 +217,8 @@ static int read_tagged(struct reader *r, const char *tag, json_t **ret)
         return 0;
     }
     if (!is_one_of(tag, (const char *const[]){TAG "int", TAG "float", TAG "bool", TAG "null", NULL}))
-        return fail(r, r->event.start_mark, "tag %s is not supported; the core tags are (!!str, !!int, ...)", tag);
+        return fail(r, r->event.start_mark, "tag %s is not supported; the core tags are (!!str, !!int, ...)",
+                    shown(r, tag));
     if (read_plain(r, text, &value) < 0)
         return -1;
     if (str_eq(tag, TAG "float") && json_is_integer(value)) {
@@ -270,7 +278,7 @@ static int enter(struct reader *r, const yaml_char_t *anchor, const yaml_char_t 
     _cleanup_free_ char *name = NULL;
 
     if (tag && *tag && !str_eq((const char *)tag, core_tag) && !str_eq((const char *)tag, "!"))
-        return fail(r, r->event.start_mark, "tag %s is not supported here", (const char *)tag);
+        return fail(r, r->event.start_mark, "tag %s is not supported here", shown(r, (const char *)tag));
     if (r->depth == DOC_DEPTH_MAX)
         return fail(r, r->event.start_mark, "nested deeper than %d", DOC_DEPTH_MAX);
     name = str_dup((const char *)anchor);
@@ -375,10 +383,9 @@ static bool is_merge_key(const yaml_event_t *event)
 static int fail_duplicate(struct reader *r, yaml_mark_t at, const char *key)
 {
     json_int_t line = json_integer_value(json_object_get(r->places, buf_str(&r->path)));
+    _cleanup_free_ char *first = line ? str_printf(", first in line %" JSON_INTEGER_FORMAT, line) : str_dup("");
 
-    if (line)
-        return fail(r, at, "field \"%.100s\" is given twice, first in line %" JSON_INTEGER_FORMAT, key, line);
-    return fail(r, at, "field \"%.100s\" is given twice", key);
+    return fail(r, at, "field \"%.100s\" is given twice%s", shown(r, key), first);
 }
 
 /* One field of a map, or what its merge key brings in. */
@@ -503,10 +510,11 @@ static int read_stream(struct reader *r, struct yaml_documents *docs)
     }
 }
 
-int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
-               struct err *e)
+static int parse_text(const char *name, bool secret, const char *text, size_t len, size_t max_bytes,
+                      struct yaml_documents *ret, struct err *e)
 {
-    struct reader r = {.name = str_eq(name, "-") ? "standard input" : name, .expansion_left = max_bytes, .e = e};
+    struct reader r = {
+        .name = str_eq(name, "-") ? "standard input" : name, .secret = secret, .expansion_left = max_bytes, .e = e};
     struct yaml_documents docs = {0};
     int result;
 
@@ -524,6 +532,18 @@ int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes,
     else
         *ret = docs;
     return result;
+}
+
+int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
+               struct err *e)
+{
+    return parse_text(name, false, text, len, max_bytes, ret, e);
+}
+
+int yaml_parse_secret(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
+                      struct err *e)
+{
+    return parse_text(name, true, text, len, max_bytes, ret, e);
 }
 
 void yaml_documents_release(struct yaml_documents *docs)

@@ -41,8 +41,8 @@ struct kube_config {
 
 /*
  * What a kubeconfig may contain. One that comes from a Secret is input from outside:
- * exec plugins, auth providers, paths to files, insecure-skip-tls-verify and proxies
- * are refused with the reason.
+ * exec plugins, auth providers, paths to files, insecure-skip-tls-verify, plain http and
+ * proxies are refused with the reason.
  */
 enum kube_config_trust { KUBE_CONFIG_LOCAL, KUBE_CONFIG_FOREIGN };
 
@@ -54,7 +54,10 @@ enum kube_config_trust { KUBE_CONFIG_LOCAL, KUBE_CONFIG_FOREIGN };
  * name or a field wins; relative paths in a file are relative to it. `context` NULL: the current one.
  */
 int kube_config_load(const char *path, const char *context, struct kube_config **ret, struct err *e);
-/* One document in memory; `name` is its name for messages. */
+/*
+ * One document in memory; `name` is its name for messages. They tell fields and the names of contexts, clusters and
+ * users, and quote nothing else.
+ */
 int kube_config_parse(const char *name, const char *text, size_t len, const char *context, enum kube_config_trust trust,
                       struct kube_config **ret, struct err *e);
 /* Inside a Pod. ERR_NOT_FOUND where this process does not run in one. */

@@ -1,6 +1,7 @@
 #include <curl/curl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/base64.h"
 #include "base/str.h"
@@ -250,7 +251,7 @@ static const char *url_problem(const char *text, const char *const *schemes, boo
     return problem;
 }
 
-static int read_server(const struct place *p, struct kube_config *c, struct err *e)
+static int read_server(const struct place *p, enum kube_config_trust trust, struct kube_config *c, struct err *e)
 {
     static const char *const schemes[] = {"https", "http", NULL};
     const char *problem;
@@ -262,6 +263,9 @@ static int read_server(const struct place *p, struct kube_config *c, struct err 
     problem = url_problem(c->server, schemes, false);
     if (problem)
         return place_error(p, "server", e, "%s", problem);
+    if (trust == KUBE_CONFIG_FOREIGN && strncasecmp(c->server, "https://", strlen("https://")) != 0)
+        return place_error(p, "server", e,
+                           "http:// is refused here, anybody could read along and answer as the server");
     for (size_t len = strlen(c->server); c->server[len - 1] == '/'; len--)
         c->server[len - 1] = '\0';
     return 0;
@@ -302,7 +306,7 @@ static int read_ca(const struct place *p, enum kube_config_trust trust, struct k
 
 static int read_cluster(const struct place *p, enum kube_config_trust trust, struct kube_config *c, struct err *e)
 {
-    if (read_server(p, c, e) < 0 || read_ca(p, trust, c, e) < 0 || read_proxy(p, trust, c, e) < 0)
+    if (read_server(p, trust, c, e) < 0 || read_ca(p, trust, c, e) < 0 || read_proxy(p, trust, c, e) < 0)
         return -1;
     return copy_string(p, "tls-server-name", &c->tls_server_name, e);
 }
@@ -449,7 +453,7 @@ int kube_config_file_parse(const char *name, const char *dir, const char *text, 
     struct yaml_documents docs;
     int r = 0;
 
-    if (yaml_parse(name, text, len, KUBE_CONFIG_MAX_BYTES, &docs, e) < 0)
+    if (yaml_parse_secret(name, text, len, KUBE_CONFIG_MAX_BYTES, &docs, e) < 0)
         return -1;
     if (docs.len > 1)
         r = err_set(e, ERR_INVALID, "%s: a kubeconfig is one document, here are %zu", name, docs.len);

@@ -186,6 +186,15 @@ static void test_foreign(void **state)
          "f: clusters[1].cluster.insecure-skip-tls-verify: true is refused here, anybody could answer as the server"},
         {CONFIG(SERVER ", proxy-url: 'http://p:1'", ""), NULL,
          "f: clusters[1].cluster.proxy-url: proxies are refused here, they would see who connects to where"},
+        {CONFIG(SERVER, "client-key: /etc/key"), NULL,
+         "f: users[0].user.client-key: paths to files are refused here, they would be read on the operator's machine"},
+        {CONFIG("server: 'http://10.0.0.1:8080'", ""), NULL,
+         "f: clusters[1].cluster.server: http:// is refused here, anybody could read along and answer as the server"},
+        {CONFIG("server: 'HTTP://10.0.0.1:8080'", ""), NULL,
+         "f: clusters[1].cluster.server: http:// is refused here, anybody could read along and answer as the server"},
+        {CONFIG(SERVER, "auth-provider: {name: gcp, config: {cmd-path: /bin/sh}}"), NULL,
+         "f: users[0].user.auth-provider: auth providers are not supported, Kubernetes itself removed them; use exec "
+         "or a token"},
         {CONFIG(SERVER, EXEC("")), NULL,
          "f: users[0].user.exec: plugins are refused here, they would be run on the operator's machine"},
     };
@@ -199,6 +208,62 @@ static void test_foreign(void **state)
     assert_int_equal(kube_config_parse("f", good, strlen(good), NULL, KUBE_CONFIG_FOREIGN, &config, &e), 0);
     assert_string_equal(config->token, "t");
     kube_config_free(config);
+}
+
+/* Whatever stands where it should not may be a secret. */
+static void test_messages_quote_no_secret(void **state)
+{
+    static const char *const texts[] = {
+        "S3CRET",
+        "S3CRET: [",
+        "{a: b, S3CRET}: c",
+        "token: !S3CRET a",
+        "token: !S3CRET {a: b}",
+        "S3CRET: a\nS3CRET: b",
+        "- S3CRET",
+        "a: *S3CRET",
+        "kind: S3CRET",
+        "apiVersion: S3CRET",
+        CONFIG("server: 'https://me:S3CRET@x'", ""),
+        CONFIG("server: 'ftp://S3CRET'", ""),
+        CONFIG(SERVER ", proxy-url: 'http://me:S3CRET@p:1'", ""),
+        CONFIG(SERVER ", certificate-authority-data: S3CRET!", ""),
+        CONFIG(SERVER ", certificate-authority: /S3CRET", ""),
+        CONFIG(SERVER, "client-key-data: S3CRET!"),
+        CONFIG(SERVER, "client-certificate-data: @CERT@, client-key-data: S3CRETxx"),
+        CONFIG(SERVER, "token: \"S3CRET\\n\""),
+        CONFIG(SERVER, "token: [S3CRET]"),
+        CONFIG(SERVER, "tokenFile: /S3CRET"),
+        CONFIG(SERVER, "password: {S3CRET: a}"),
+        CONFIG(SERVER, "as: \"S3CRET\\n\""),
+        CONFIG(SERVER, EXEC(", env: [{name: A, value: S3CRET}]")),
+        CONFIG(SERVER, "auth-provider: {name: S3CRET, config: {access-token: S3CRET}}"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        _cleanup_free_ char *text = fill(texts[i]);
+        struct kube_config *config;
+        struct err e;
+        if (kube_config_parse("f", text, strlen(text), NULL, KUBE_CONFIG_FOREIGN, &config, &e) == 0)
+            fail_msg("accepted: %s", texts[i]);
+        if (strstr(e.text, "S3CRET"))
+            fail_msg("%s\nfor: %s", e.text, texts[i]);
+    }
+}
+
+static void test_too_large(void **state)
+{
+    _cleanup_free_ char *text = mem_new0(1, KUBE_CONFIG_MAX_BYTES + 1);
+    struct kube_config *config;
+    struct err e;
+
+    (void)state;
+    memset(text, '#', KUBE_CONFIG_MAX_BYTES + 1);
+    assert_int_equal(kube_config_parse("f", text, KUBE_CONFIG_MAX_BYTES + 1, NULL, KUBE_CONFIG_FOREIGN, &config, &e),
+                     -1);
+    assert_int_equal(e.class, ERR_LIMIT);
+    assert_string_equal(e.text, "f: 1048577 bytes, at most 1048576 are read");
 }
 
 /* --- what is read --- */
@@ -426,9 +491,17 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_foreign), cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_contexts),    cmocka_unit_test(test_exec),    cmocka_unit_test(test_files_are_merged),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_pod),     cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_messages_quote_no_secret),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_contexts),
+        cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_files_are_merged),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_pod),
+        cmocka_unit_test(test_tokens),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
