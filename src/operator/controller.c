@@ -13,6 +13,8 @@ struct controller {
     struct events *events;
     struct actor *actor;
     struct on_demand watches;
+    struct federation *federation;
+    struct remote_connector connector;
     enum kube_cluster_phase phase;
     struct kube_timer *tick_timer;
     msec_t tick_due;
@@ -41,13 +43,20 @@ static void plan_now(struct controller *c)
         .synced = on_demand_synced(&c->watches, c->cluster),
     };
     int64_t began = clock_now_usec();
+    const struct istio_spec *mesh;
+    unsigned watch_more;
+    uint64_t mesh_hash;
+    const char *ns;
     struct plan plan;
 
     actor_brief(c->actor, &input);
     plan_make(&input, c->memo, &plan);
-    on_demand_switch(&c->watches, c->cluster, plan.watch, plan.ns);
+    watch_more = federation_watch(c->federation, plan.ns, &ns);
+    on_demand_switch(&c->watches, c->cluster, plan.watch | watch_more, ns);
     set_subject(c);
     actor_send(c->actor, &plan);
+    mesh = plan_memo_mesh(c->memo, &mesh_hash);
+    federation_observe(c->federation, ns, mesh, mesh_hash, on_demand_synced(&c->watches, c->cluster));
     c->worked = true;
     plan_release(&plan);
     c->stats.plan_usec += (uint64_t)(clock_now_usec() - began);
@@ -81,7 +90,8 @@ static void on_action_done(void *context, const struct kube_action *action, cons
 {
     struct controller *c = context;
 
-    actor_done(c->actor, action, object, e);
+    if (!federation_action_done(c->federation, action, object, e))
+        actor_done(c->actor, action, object, e);
 }
 
 static void arm_tick_timer(struct controller *c)
@@ -93,7 +103,7 @@ static void arm_tick_timer(struct controller *c)
 static bool is_calm(struct controller *c)
 {
     return controller_is_ready(c) && kube_queue_in_flight(kube_cluster_queue(c->cluster)) == 0 &&
-           actor_stats(c->actor)->drift == 0;
+           actor_stats(c->actor)->drift == 0 && federation_is_calm(c->federation);
 }
 
 static void on_tick(void *context)
@@ -115,9 +125,19 @@ static struct kube_cluster_events events_for(struct controller *c)
     return (struct kube_cluster_events){.changed = on_changed, .action_done = on_action_done, .context = c};
 }
 
-/* What runs beside the cluster. */
-static struct controller *fill(struct controller *c, const struct controller_options *options)
+static int connect_remote(
+    void *context, const struct kube_config *config, const struct kube_cluster_options *options,
+    const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
 {
+    return kube_cluster_new(context, config, &mesh_kinds, options, events, ret, e);
+}
+
+/* What runs beside the cluster. */
+static struct controller *
+fill(struct controller *c, const struct controller_options *options, const struct remote_connector *connector)
+{
+    c->connector = *connector;
+    c->federation = federation_new(c->cluster, &c->connector);
     c->io = kube_cluster_io(c->cluster);
     c->memo = plan_memo_new();
     c->events = events_new(c->io);
@@ -143,11 +163,12 @@ int controller_new(
         free(c);
         return -1;
     }
-    *ret = fill(c, options);
+    *ret = fill(c, options, &(struct remote_connector){connect_remote, loop});
     return 0;
 }
 
-struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options)
+struct controller *controller_new_on(
+    struct kube_io *io, const struct controller_options *options, const struct remote_connector *connector)
 {
     struct controller *c = NEW(struct controller);
     const struct kube_cluster_options cluster_options = {
@@ -155,13 +176,14 @@ struct controller *controller_new_on(struct kube_io *io, const struct controller
     const struct kube_cluster_events events = events_for(c);
 
     c->cluster = kube_cluster_new_on(io, &mesh_kinds, &cluster_options, &events);
-    return fill(c, options);
+    return fill(c, options, connector);
 }
 
 void controller_free(struct controller *c)
 {
     if (!c)
         return;
+    federation_free(c->federation);
     actor_free(c->actor);
     events_free(c->events);
     c->io->timer_free(c->io, c->tick_timer);
@@ -194,4 +216,9 @@ const struct controller_stats *controller_stats(const struct controller *c)
 const struct actor_stats *controller_actor_stats(const struct controller *c)
 {
     return actor_stats(c->actor);
+}
+
+const struct federation *controller_federation(const struct controller *c)
+{
+    return c->federation;
 }

@@ -1,5 +1,6 @@
 /*
- * The controller of one cluster's mesh: observe, plan, act.
+ * The controller of the mesh in the central cluster: observe, plan, act; around it the federation, which does the
+ * same for each remote cluster.
  *
  * It owns the cluster, plans whenever the cluster says that something changed, and
  * has the actor send the plan's actions. What it keeps between two plans serves speed
@@ -12,7 +13,7 @@
 #include <stdint.h>
 
 #include "kube/cluster.h"
-#include "operator/actor.h"
+#include "operator/federation.h"
 
 struct controller;
 
@@ -29,8 +30,12 @@ struct controller_stats {
 int controller_new(
     struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
     struct controller **ret, struct err *e);
-/* The same on any io (a simulation's), which is borrowed. `options->ns` is needed. */
-struct controller *controller_new_on(struct kube_io *io, const struct controller_options *options);
+/*
+ * The same on any io (a simulation's), which is borrowed, and with its own way to remote clusters. `options->ns` is
+ * needed.
+ */
+struct controller *controller_new_on(
+    struct kube_io *io, const struct controller_options *options, const struct remote_connector *connector);
 void controller_free(struct controller *c);
 DEFINE_CLEANUP(struct controller *, controller_free)
 #define _cleanup_controller_ _cleanup_(controller_free_p)
@@ -41,5 +46,6 @@ bool controller_is_ready(const struct controller *c);
 struct kube_cluster *controller_cluster(struct controller *c);
 const struct controller_stats *controller_stats(const struct controller *c);
 const struct actor_stats *controller_actor_stats(const struct controller *c);
+const struct federation *controller_federation(const struct controller *c);
 
 #endif

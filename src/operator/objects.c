@@ -24,6 +24,11 @@ static size_t row_of(const struct kube_kind *kind)
     return (size_t)(kind - mesh_kinds.rows);
 }
 
+static bool is_crd(const struct kube_kind *kind)
+{
+    return str_eq(kind->kind, "CustomResourceDefinition");
+}
+
 static struct kube_object *observed(const struct pass *p, const struct wanted *w)
 {
     return kube_cache_get(p->in->plan->observed, w->kind, w->ns, w->name);
@@ -103,7 +108,7 @@ static void comparison_release(struct comparison *c)
 /* What is kept in parts cannot be compared: it is enough that it is there. */
 static bool counts_as_it_is(const struct pass *p, const struct kube_object *o)
 {
-    return o->kind->keep || (p->in->keeps_theirs && !o->owner);
+    return o->kind->keep || (p->in->keeps_crds && is_crd(o->kind) && !o->owner);
 }
 
 static enum need examine(const struct pass *p, const struct wanted *w, struct kube_object *o)
@@ -195,7 +200,7 @@ static void plan_change(const struct pass *p, const struct wanted *w, const stru
 
 static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 {
-    return str_eq(kind->kind, "CustomResourceDefinition") && !(p->in->remove_crds && !p->in->wanted[0]);
+    return is_crd(kind) && !(p->in->remove_crds && !p->in->wanted[0]);
 }
 
 static bool is_wanted(const struct pass *p, const struct kube_object *o)
@@ -208,7 +213,7 @@ static bool is_wanted(const struct pass *p, const struct kube_object *o)
 
 static bool must_go(const struct pass *p, const struct kube_object *o)
 {
-    return str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o);
+    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o);
 }
 
 /* Calls `each` for every observed object that is ours and no longer wanted. */
@@ -219,7 +224,7 @@ static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct ku
 
     for (size_t row = 0; row < mesh_kinds.len; row++) {
         const struct kube_kind *kind = &mesh_kinds.rows[row];
-        if (!kind->pruned && !str_eq(kind->kind, "CustomResourceDefinition"))
+        if (!kind->pruned && !is_crd(kind))
             continue;
         for (size_t i = 0; (o = kube_cache_next(p->in->plan->observed, kind, &i));) {
             if (!must_go(p, o))

@@ -13,10 +13,10 @@ struct objects_input {
     const struct plan_input *plan;
     /* What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. */
     const struct wanted_set *wanted[OBJECTS_SETS_MAX];
-    const char *owner_uid;
-    bool settled;      /* all of this spec was in place before: what is missing was deleted by somebody */
-    bool remove_crds;  /* CustomResourceDefinitions go as well where nothing is wanted */
-    bool keeps_theirs; /* what is there without a mark of ours is in place as it is: it is never taken over */
+    const char *owner_uid; /* what carries it and is not wanted goes; NULL: nothing goes */
+    bool settled;          /* all of this spec was in place before: what is missing was deleted by somebody */
+    bool remove_crds;      /* CustomResourceDefinitions go as well where nothing is wanted */
+    bool keeps_crds;       /* those that are there without a mark of ours are in place as they are */
 };
 
 /* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still

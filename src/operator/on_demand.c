@@ -2,6 +2,10 @@
 
 #include "operator/plan.h"
 
+/* What others' programs keep in Secrets, and much of it. */
+#define NOT_MADE_BY_PROGRAMS                                                                                           \
+    "type!=istio.io/key-and-cert,type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
+
 static const struct {
     unsigned bit;
     const char *api_version, *kind, *view, *field_selector;
@@ -10,6 +14,7 @@ static const struct {
     {PLAN_WATCH_PODS, "v1", "Pod", NULL, NULL, true},
     {PLAN_WATCH_VALIDATING, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, NULL, false},
     {PLAN_WATCH_SECRETS, NULL, NULL, MESH_VIEW_KEY_AND_CERT, "type=istio.io/key-and-cert", false},
+    {PLAN_WATCH_CREDENTIALS, NULL, NULL, MESH_VIEW_CREDENTIALS, NOT_MADE_BY_PROGRAMS, true},
     {PLAN_WATCH_SIDECARS, NULL, NULL, MESH_VIEW_SIDECARS, "status.phase!=Succeeded,status.phase!=Failed", false},
 };
 

@@ -72,6 +72,12 @@ void plan_memo_free(struct plan_memo *memo)
     free(memo);
 }
 
+const struct istio_spec *plan_memo_mesh(const struct plan_memo *memo, uint64_t *ret_hash)
+{
+    *ret_hash = memo->hash;
+    return memo->wanted ? &memo->wanted->spec : NULL;
+}
+
 void plan_add(struct plan *plan, struct kube_action action)
 {
     ARRAY_RESERVE_ONE(plan->actions, plan->len, plan->cap);
@@ -107,6 +113,14 @@ static int older(const json_t *a, const json_t *b)
     return order;
 }
 
+/*
+ * One that an operator elsewhere put here, because this cluster is a part of its mesh, is nothing that we act on.
+ */
+static bool is_of_others(const json_t *resource)
+{
+    return doc_string(resource, "metadata", "annotations", MESH_REMOTE_OF);
+}
+
 static const struct kube_object *find_mesh(const struct plan_input *in)
 {
     const struct kube_object *o, *oldest = NULL;
@@ -114,7 +128,7 @@ static const struct kube_object *find_mesh(const struct plan_input *in)
 
     for (size_t i = 0; (o = kube_cache_next(in->observed, istio_kind(), &i));) {
         _cleanup_json_ json_t *resource = kube_object_parse(o);
-        if (oldest && older(oldest_resource, resource) <= 0)
+        if (is_of_others(resource) || (oldest && older(oldest_resource, resource) <= 0))
             continue;
         oldest = o;
         json_decref(oldest_resource);
@@ -252,7 +266,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
         writes->drift += plan_galleys_webhook(m, writes);
     buf_add_str(&notice, m->memo->warnings);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
-    rollouts_read(m->in, m->object->ns, wanted, &rollouts);
+    rollouts_read(m->in, m->object->ns, wanted->release->line->components, &wanted->spec, &rollouts);
     if (!rollouts.all_available)
         m->plan->watch |= PLAN_WATCH_PODS;
 
@@ -374,7 +388,7 @@ void plan_make(const struct plan_input *in, struct plan_memo *memo, struct plan 
         };
         if (o == mesh)
             plan_resource(&m);
-        else
+        else if (!is_of_others(resource))
             plan_second(&m, mesh);
     }
     if (!mesh)

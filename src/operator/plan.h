@@ -18,6 +18,8 @@
 struct plan_memo;
 struct plan_memo *plan_memo_new(void);
 void plan_memo_free(struct plan_memo *memo);
+/* The mesh as it was planned last, and a hash that changes with it; NULL: there is none, or it is not valid. */
+const struct istio_spec *plan_memo_mesh(const struct plan_memo *memo, uint64_t *ret_hash);
 
 /* A write that failed and was not followed by one that did not. */
 struct plan_failure {
@@ -44,10 +46,11 @@ struct plan_input {
 
 /* Watches that are only there while a plan asks for them. */
 enum {
-    PLAN_WATCH_PODS = 1,       /* of the control plane's namespace: why a Deployment is not available */
-    PLAN_WATCH_VALIDATING = 2, /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
-    PLAN_WATCH_SIDECARS = 8,   /* Pods of all namespaces, in brief: which sidecars are outdated */
-    PLAN_WATCH_SECRETS = 4,    /* key-and-cert Secrets, without their data: they go with the mesh */
+    PLAN_WATCH_PODS = 1,         /* of the control plane's namespace: why a Deployment is not available */
+    PLAN_WATCH_VALIDATING = 2,   /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
+    PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, in brief: which sidecars are outdated */
+    PLAN_WATCH_SECRETS = 4,      /* key-and-cert Secrets, without their data: they go with the mesh */
+    PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
 };
 
 /* What an action means to people: the reason of its Event. */

@@ -244,13 +244,13 @@ read_component(const struct plan_input *in, const char *ns, const struct mesh_co
     read_deployment(in, deployment, r);
 }
 
-void rollouts_read(const struct plan_input *in, const char *ns, const struct wanted_set *wanted, struct rollouts *ret)
+void rollouts_read(
+    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    struct rollouts *ret)
 {
-    const struct mesh_component *component = wanted->components;
-
     *ret = (struct rollouts){.all_available = true};
-    for (; component->name; component++) {
-        struct rollout r = {.name = component->name, .wanted = component->spec(&wanted->spec)->enabled};
+    for (const struct mesh_component *component = components; component->name; component++) {
+        struct rollout r = {.name = component->name, .wanted = component->spec(spec)->enabled};
         if (r.wanted)
             read_component(in, ns, component, &r);
         ret->all_available &= r.available || !r.wanted;

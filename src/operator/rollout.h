@@ -26,8 +26,10 @@ struct rollouts {
     bool all_available;
 };
 
-/* One line a component of the mesh in namespace `ns`. */
-void rollouts_read(const struct plan_input *in, const char *ns, const struct wanted_set *wanted, struct rollouts *ret);
+/* One line a component in namespace `ns`; `spec` says which are enabled. */
+void rollouts_read(
+    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    struct rollouts *ret);
 void rollouts_release(struct rollouts *r);
 
 #endif

@@ -112,7 +112,6 @@ int wanted_build(
     *ret = wanted_from(&objects, owner.uid ? &owner : NULL);
     (*ret)->spec = spec;
     (*ret)->release = env.release;
-    (*ret)->components = env.release->line->components;
     return 0;
 }
 

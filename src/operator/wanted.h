@@ -31,7 +31,6 @@ struct wanted {
 struct wanted_set {
     struct istio_spec spec;
     const struct mesh_release *release;
-    const struct mesh_component *components; /* of which the objects are, enabled or not; ends with a NULL name */
     struct wanted *items;
     size_t len, cap;
     struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */

@@ -144,11 +144,10 @@ static void put(struct world *w, const char *format, const char *status, int num
 
 static void read_all(struct world *w, bool enabled, struct rollouts *ret)
 {
-    struct wanted_set wanted = {.components = pilot};
+    struct istio_spec spec = {.pilot.enabled = enabled};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
-    wanted.spec.pilot.enabled = enabled;
-    rollouts_read(&input, NS, &wanted, ret);
+    rollouts_read(&input, NS, pilot, &spec, ret);
     assert_int_equal(ret->len, 1);
 }
 

@@ -1,0 +1,135 @@
+#include "base/str.h"
+#include "json/doc.h"
+#include "operator/injection.h"
+#include "operator/objects.h"
+#include "operator/remote_impl.h"
+
+/* How to go on without the remote cluster. */
+#define LET_GO "; the annotation " REMOTE_ABANDON ": \"true\" leaves it as it is"
+
+static bool busy(const struct plan_input *in, const struct kube_object *o)
+{
+    return in->busy && in->busy(in->busy_context, o->kind, o->ns, o->name);
+}
+
+static void plan_remove(struct remote *r, const struct kube_object *o, const char *reason)
+{
+    const struct plan_input *in = r->in->away;
+
+    if (o->deleting || busy(in, o))
+        return;
+    plan_add(
+        &r->plan->away,
+        (struct kube_action){
+            .verb = KUBE_REMOVE,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(in->server, o->kind)),
+            .ns = str_dup(o->ns),
+            .name = str_dup(o->name),
+            .uid = str_dup(o->uid),
+            .reason = str_dup(reason),
+            .tag = PLAN_REMOVED,
+        });
+}
+
+/* What Citadel made there, once Citadel is gone. */
+static size_t remove_certificates(struct remote *r)
+{
+    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT);
+    const struct kube_object *o;
+    size_t left = 0;
+
+    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, kind, &i)); left++)
+        plan_remove(r, o, "made by a part of Istio that is being removed");
+    return left;
+}
+
+/* All that carries this mark; with definitions, or without. */
+static size_t remove_marked(struct remote *r, const char *owner, bool definitions)
+{
+    const struct objects_input objects = {.plan = r->in->away, .owner_uid = owner, .remove_crds = definitions};
+
+    return objects_plan(&objects, &r->plan->away);
+}
+
+/* How much is left in the remote cluster. What comes last waits for all that is before it. */
+static size_t plan_removal(struct remote *r)
+{
+    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    /* Without REMOTE_CONFIG its mark is lost, and ours is what there is. */
+    const char *owner = r->config ? r->config->owner : remote_uid(r);
+    size_t left;
+
+    r->plan->away.watch |= PLAN_WATCH_SECRETS;
+    left = injection_plan(r->in->away, NULL, &r->plan->away);
+    left += remove_marked(r, owner, false);
+    if (left == 0)
+        left += remove_certificates(r);
+    if (left == 0 && !(r->in->away->synced & PLAN_WATCH_SECRETS))
+        return 1;
+    if (left == 0 && r->config) {
+        plan_remove(r, r->config, "the remote cluster leaves the mesh");
+        return 1;
+    }
+    /* Its objects would go with the definition. */
+    if (left == 0 && kube_cache_count(r->in->away->observed, istio) == 0)
+        left += remove_marked(r, remote_uid(r), true);
+    return left;
+}
+
+static bool is_abandoned(const struct remote *r)
+{
+    return str_eq(doc_string(r->resource, "metadata", "annotations", REMOTE_ABANDON), "true");
+}
+
+/* Why the remote cluster cannot be cleaned now, owned by the caller; NULL: it can. */
+static char *held_by(struct remote *r)
+{
+    const struct remote_contact *contact = &r->in->contact;
+    const char *unreachable = remote_unreachable(r);
+
+    if (!r->secret)
+        return str_printf(
+            "waiting for the Secret %s/%s with the remote cluster's kubeconfig, which is gone" LET_GO,
+            r->own.object->ns,
+            r->own.object->name);
+    if (contact->refused)
+        return str_printf("%s" LET_GO, contact->refused);
+    if (unreachable)
+        return str_printf("waiting for the remote cluster: %s" LET_GO, unreachable);
+    return r->in->away ? NULL : str_dup("waiting for an answer of the remote cluster" LET_GO);
+}
+
+/* The end: only now may Pilot stop reading the cluster, and the resource go. */
+static void let_go(struct remote *r, const char *reason)
+{
+    if (remote_plan_pilot_label(r, false))
+        resource_plan_finalizer(&r->own, false, reason);
+}
+
+void remote_leave(struct remote *r)
+{
+    _cleanup_free_ char *held = NULL;
+
+    if (!resource_has_finalizer(&r->own))
+        return;
+    r->facts.deleting = true;
+    if (is_abandoned(r)) {
+        r->plan->abandoned = "the remote cluster is left as it is: what was made there stays there";
+        let_go(r, r->plan->abandoned);
+        return;
+    }
+    r->plan->connect = r->secret;
+    held = held_by(r);
+    r->facts.waits_for = held;
+    if (r->in->away && !held) {
+        /* A cluster that was never joined, or has another master by now, has nothing of ours. */
+        r->facts.leftovers = r->config && !remote_is_ours(r) ? 0 : plan_removal(r);
+        r->plan->away.drift = r->facts.leftovers;
+        if (r->facts.leftovers == 0) {
+            let_go(r, "everything is removed from the remote cluster");
+            return;
+        }
+    }
+    remote_plan_status(r);
+}
