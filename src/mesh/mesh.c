@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "json/doc.h"
 
@@ -16,33 +17,48 @@ static int compare(const void *a, const void *b)
     return strcmp(doc_string(x->object, "metadata", "name"), doc_string(y->object, "metadata", "name"));
 }
 
+void mesh_sort(struct mesh_objects *objects)
+{
+    qsort(objects->items, objects->len, sizeof(*objects->items), compare);
+}
+
+static const struct mesh_parts *parts_of(const struct mesh_env *env)
+{
+    return env->remote ? &env->release->line->remote : &env->release->line->central;
+}
+
+const struct mesh_component *mesh_components(const struct mesh_env *env)
+{
+    return parts_of(env)->components;
+}
+
 void mesh_render(const struct mesh_env *env, struct mesh_objects *ret)
 {
-    const struct mesh_line *line = env->release->line;
-
     *ret = (struct mesh_objects){0};
-    for (const mesh_part_fn *part = line->shared; *part; part++)
+    for (const mesh_part_fn *part = parts_of(env)->shared; *part; part++)
         (*part)(env, ret);
-    for (const struct mesh_component *c = line->components; c->name; c++) {
+    for (const struct mesh_component *c = mesh_components(env); c->name; c++) {
         if (c->spec(env->spec)->enabled)
             c->render(env, ret);
     }
-    qsort(ret->items, ret->len, sizeof(*ret->items), compare);
+    mesh_sort(ret);
     mesh_digest_configs(ret);
 }
 
-/* The digest of a ConfigMap's content; NULL where it is not there. */
-static json_t *config_digest(const struct mesh_objects *objects, const char *name)
+/* The digest of the content of "Kind/name"; NULL where it is not there. */
+static json_t *content_digest(const struct mesh_objects *objects, const char *what)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const json_t *object = objects->items[i].object;
-        _cleanup_free_ char *text = NULL;
-        char digest[65];
+        _cleanup_free_ char *key =
+            str_printf("%s/%s", objects->items[i].kind->kind, doc_string(object, "metadata", "name"));
+        char digest[65], *text;
 
-        if (!str_eq(objects->items[i].kind->kind, "ConfigMap") || !str_eq(doc_string(object, "metadata", "name"), name))
+        if (!str_eq(key, what))
             continue;
         text = doc_text(doc_at(object, "data"));
         str_sha256_hex(text, strlen(text), digest);
+        mem_free_secret(text, strlen(text));
         return json_string(digest);
     }
     return NULL;
@@ -52,7 +68,7 @@ void mesh_digest_configs(struct mesh_objects *objects)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const struct mesh_object *object = &objects->items[i];
-        json_t *digest = object->restart_on ? config_digest(objects, object->restart_on) : NULL;
+        json_t *digest = object->restart_on ? content_digest(objects, object->restart_on) : NULL;
         if (digest)
             json_object_set_new(
                 doc_make(object->object, "spec", "template", "metadata", "annotations"), DIGEST_ANNOTATION, digest);

@@ -30,13 +30,18 @@ struct mesh_component {
     mesh_part_fn render;
 };
 
-struct mesh_line {
-    const char *name;                        /* "1.0" */
+/* What one cluster has of it. */
+struct mesh_parts {
     const struct mesh_component *components; /* ends with a NULL name */
     /*
      * What belongs to no component or to several; each part finds out itself whether it is wanted. Ends with NULL.
      */
     const mesh_part_fn *shared;
+};
+
+struct mesh_line {
+    const char *name; /* "1.0" */
+    struct mesh_parts central, remote;
 };
 
 /* A version of Istio: what differs between the releases of a line is data in its row. */
@@ -66,14 +71,28 @@ enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
 /* The rows of mesh_kinds; an array of versions has an element for each. */
 #define MESH_KINDS_MAX 32
 
+/* What only a remote cluster has. */
+struct mesh_remote {
+    /*
+     * The certificate by which Citadel signs, of the same root as the central cluster's: the `data` of Secret cacerts,
+     * in base64 ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem. Borrowed. A secret.
+     */
+    const json_t *signing;
+};
+
 /* What the objects depend on besides the resource. */
 struct mesh_env {
+    /* Of a remote cluster, policy and telemetry are enabled where its proxies have them in the central one. */
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *ns; /* the namespace of the control plane: the resource's */
     /* The version to speak for each row of mesh_kinds; NULL: this server has none (yet). */
     const char *const *versions;
+    const struct mesh_remote *remote; /* NULL: the central cluster */
 };
+
+/* The components that the cluster has, enabled or not; ends with a NULL name. */
+const struct mesh_component *mesh_components(const struct mesh_env *env);
 
 /* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
 void mesh_versions_for(int minor, const char **ret_versions);
@@ -88,8 +107,8 @@ struct mesh_object {
      */
     const char *const *foreign;
     /*
-     * Of a Deployment whose Pods read a ConfigMap only once: its name. A digest of its content is among the Pods'
-     * annotations, so that they are replaced when it changes. NULL: none; static.
+     * Of a Deployment whose Pods read a ConfigMap or a Secret only once: what they read, "ConfigMap/istio". A digest of
+     * its content is among the Pods' annotations, so that they are replaced when it changes. NULL: none; static.
      */
     const char *restart_on;
 };
@@ -100,14 +119,37 @@ struct mesh_objects {
 };
 
 /*
- * All objects of the mesh, without marks of ownership, in the order of mesh_kinds and of their names. Left out are
- * objects of kinds that the server does not have. The namespaces' injection labels are not among them (see the
- * operator's planner).
+ * All objects of the mesh in the cluster, without marks of ownership, in the order of mesh_kinds and of their names.
+ * Left out are objects of kinds that the server does not have. The namespaces' injection labels are not among them (see
+ * the operator's planner).
  */
 void mesh_render(const struct mesh_env *env, struct mesh_objects *ret);
-/* Puts the digests of ConfigMaps where mesh_object.restart_on asks for them: again after ConfigMaps were changed. */
+/* Puts digests where mesh_object.restart_on asks for them: again after what they are of was changed. */
 void mesh_digest_configs(struct mesh_objects *objects);
+/* The order of mesh_kinds and of names. */
+void mesh_sort(struct mesh_objects *objects);
 void mesh_objects_release(struct mesh_objects *objects);
+
+/* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
+#define MESH_REMOTE_OF "istio.banzaicloud.io/remote-of"
+/* The name of that resource. */
+#define MESH_REMOTE_OWNER "istio-config"
+
+/*
+ * What comes before everything else in a remote cluster: the namespace, the definition of Istio, and the resource
+ * MESH_REMOTE_OWNER with `central_id`, whatever tells the central clusters apart, in its annotation. Its spec is empty.
+ */
+void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct mesh_objects *ret);
+
+/* A service of the central cluster, as a remote one has it. */
+struct mesh_remote_service {
+    const char *name;
+    const char *const *addresses; /* of Pods: unique, in the order of strcmp(), which is the API server's, too */
+    size_t address_count;
+};
+/* A Service and Endpoints for each. */
+void mesh_render_remote_services(
+    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct mesh_objects *ret);
 
 /* The ConfigMap from which the injector makes sidecars. */
 #define MESH_INJECTION_CONFIG "istio-sidecar-injector"

@@ -266,7 +266,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
         writes->drift += plan_galleys_webhook(m, writes);
     buf_add_str(&notice, m->memo->warnings);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
-    rollouts_read(m->in, m->object->ns, wanted->release->line->components, &wanted->spec, &rollouts);
+    rollouts_read(m->in, m->object->ns, wanted->release->line->central.components, &wanted->spec, &rollouts);
     if (!rollouts.all_available)
         m->plan->watch |= PLAN_WATCH_PODS;
 

@@ -15,7 +15,7 @@ struct remote_memo {
     struct err refusal; /* why there is no spec */
     char *warnings;
     /*
-     * Namespace, definition and REMOTE_CONFIG; Istio's parts; the central cluster's services. NULL: not made yet.
+     * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not made yet.
      */
     struct wanted_set *foundation, *parts, *services;
     const struct mesh_component *components; /* of the parts */
@@ -29,7 +29,7 @@ struct remote {
     json_t *resource;
     struct planned_resource own;
     const struct kube_object *secret; /* with the kubeconfig; NULL: it is not there */
-    const struct kube_object *config; /* REMOTE_CONFIG; NULL: it is not there, or we are not in step */
+    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or we are not in step */
     struct status_facts facts;
 };
 
@@ -43,7 +43,8 @@ static inline const char *remote_uid(const struct remote *r)
 void remote_read_spec(struct remote *r);
 /* Needs `away`. */
 void remote_want_foundation(struct remote *r);
-/* Needs `away`, REMOTE_CONFIG, a mesh and its signing certificate. Below zero: refused, as remote_memo.refusal says. */
+/* Needs `away`, MESH_REMOTE_OWNER, a mesh and its signing certificate. Below zero: refused, as remote_memo.refusal
+ * says. */
 int remote_want_parts(struct remote *r);
 
 /* remote_plan.c */

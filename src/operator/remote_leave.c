@@ -56,7 +56,7 @@ static size_t remove_marked(struct remote *r, const char *owner, bool definition
 static size_t plan_removal(struct remote *r)
 {
     const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
-    /* Without REMOTE_CONFIG its mark is lost, and ours is what there is. */
+    /* Without MESH_REMOTE_OWNER its mark is lost, and ours is what there is. */
     const char *owner = r->config ? r->config->owner : remote_uid(r);
     size_t left;
 

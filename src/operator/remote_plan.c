@@ -126,7 +126,7 @@ static int check_free(const struct remote *r, struct err *e)
     return 0;
 }
 
-/* Namespace, definition and REMOTE_CONFIG; true once they are there as wanted. */
+/* Namespace, definition and MESH_REMOTE_OWNER; true once they are there as wanted. */
 static bool plan_foundation(struct remote *r, struct plan *plan)
 {
     size_t drift = plan->drift;
@@ -141,7 +141,7 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
     return plan->drift == drift;
 }
 
-/* All that belongs to REMOTE_CONFIG; true once it is there as wanted. */
+/* All that belongs to MESH_REMOTE_OWNER; true once it is there as wanted. */
 static bool plan_parts(struct remote *r, struct plan *plan)
 {
     const struct remote_memo *memo = r->memo;
@@ -216,7 +216,7 @@ static void plan_joined(struct remote *r)
     plan_release(&withheld);
 }
 
-/* The foundation alone: what belongs to REMOTE_CONFIG cannot be described before that is there. */
+/* The foundation alone: what belongs to MESH_REMOTE_OWNER cannot be described before that is there. */
 static void plan_joining(struct remote *r)
 {
     const struct istio_spec *spec = &r->memo->spec.mesh;
@@ -295,7 +295,7 @@ static void plan_member(struct remote *r)
 
 static const struct kube_object *find_config(const struct remote_input *in)
 {
-    return in->away ? kube_cache_get(in->away->observed, istio_kind(), in->resource->ns, REMOTE_CONFIG) : NULL;
+    return in->away ? kube_cache_get(in->away->observed, istio_kind(), in->resource->ns, MESH_REMOTE_OWNER) : NULL;
 }
 
 void remote_plan_make(const struct remote_input *in, struct remote_memo *memo, struct remote_plan *ret)

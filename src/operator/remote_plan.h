@@ -15,8 +15,6 @@
 #include "operator/central.h"
 #include "operator/plan.h"
 
-/* The resource that stands for the RemoteIstio in its cluster and owns what is made there. */
-#define REMOTE_CONFIG "istio-config"
 /* Annotation of a person on a RemoteIstio that is being deleted: leave the remote cluster as it is. */
 #define REMOTE_ABANDON "istio.banzaicloud.io/abandon"
 /* Label of a Secret with a kubeconfig: Pilot of Istio 1.0 reads the cluster's services with it ("Multicluster" in

@@ -81,14 +81,14 @@ static void add_common(const struct remote *r, const char *const *versions, stru
         buf_printf(text, " %s", str_or(versions[i], "-"));
 }
 
-/* The foundation belongs to nothing in its cluster; the rest belongs to REMOTE_CONFIG. */
+/* The foundation belongs to nothing in its cluster; the rest belongs to MESH_REMOTE_OWNER. */
 static struct mark_owner owner_of(const struct remote *r)
 {
     return (struct mark_owner){
         .api_version = API_GROUP_VERSION,
         .kind = "Istio",
         .ns = r->in->resource->ns,
-        .name = REMOTE_CONFIG,
+        .name = MESH_REMOTE_OWNER,
         .uid = r->config ? r->config->uid : NULL,
         .label = remote_uid(r),
     };

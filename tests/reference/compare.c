@@ -3,10 +3,11 @@
  *
  *   REFERENCE_DIR=... compare DIFFERENCES DOCUMENT
  *
- * REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects) and embedded.json (those that the
- * chart's Jobs apply), and CRDS_CASE/objects.json. DIFFERENCES lists the differences that are meant, DOCUMENT
- * explains each of them. Prints what differs otherwise, what is listed in vain and what is not explained, and then
- * ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
+ * REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects) and, but for those of remote
+ * clusters, embedded.json (those that the chart's Jobs apply), and CRDS_CASE/objects.json. The parts of a remote
+ * cluster are also held against those of an earlier operator. DIFFERENCES lists the differences that are meant,
+ * DOCUMENT explains each of them. Prints what differs otherwise, what is listed in vain and what is not explained, and
+ * then ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
  */
 #include <ctype.h>
 #include <fnmatch.h>
@@ -30,17 +31,20 @@
 static const struct {
     const char *name; /* of the folder */
     const char *spec; /* of the resource, in YAML */
+    bool remote;      /* what a remote cluster has */
 } cases[] = {
     {"1.0.5-default", "version: 1.0.5"},
     {"1.0.5-mtls", "{version: 1.0.5, mtls: true}"},
     {"1.0.5-cps", "{version: 1.0.5, controlPlaneSecurityEnabled: true}"},
     {"1.0.6-default", "version: 1.0.6"},
+    {"1.0.5-remote", "version: 1.0.5", true},
+    {"operator-0.0.4-remote", "version: 1.0.5", true},
 };
 
 /* A difference that is meant. */
 struct meant {
-    char *object, *path; /* patterns of fnmatch() */
-    char *section;       /* of the document that explains it */
+    char *cases, *object, *path; /* patterns of fnmatch() */
+    char *section;               /* of the document that explains it */
     size_t uses;
 };
 
@@ -210,24 +214,28 @@ static void free_json(void *value)
     json_decref(value);
 }
 
-static struct map *reference_objects(const char *folder, const char *name)
+static struct map *reference_objects(const char *folder, const char *name, bool remote)
 {
     struct map *objects = map_new(free_json);
-    _cleanup_json_ json_t *list = read_json(folder, name, "objects.json");
-    _cleanup_json_ json_t *embedded = read_json(folder, name, "embedded.json");
-    _cleanup_json_ json_t *definitions = read_json(folder, CRDS_CASE, "objects.json");
+    _cleanup_json_ json_t *list = read_json(folder, name, "objects.json"), *embedded = NULL, *definitions = NULL;
     const json_t *config_map;
     size_t i;
 
     add_objects(objects, list);
+    if (remote)
+        return objects;
+    embedded = read_json(folder, name, "embedded.json");
+    definitions = read_json(folder, CRDS_CASE, "objects.json");
     add_objects(objects, definitions);
     json_array_foreach(embedded, i, config_map)
         add_objects(objects, json_object_get(config_map, "objects"));
     return objects;
 }
 
-static struct map *our_objects(const char *spec_text)
+static struct map *our_objects(const char *spec_text, bool in_remote)
 {
+    _cleanup_json_ json_t *signing = json_object();
+    const struct mesh_remote remote = {.signing = signing};
     _cleanup_json_ json_t *spec = parse_yaml(spec_text), *list = json_array();
     _cleanup_json_ json_t *resource =
         OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
@@ -247,6 +255,7 @@ static struct map *our_objects(const char *spec_text)
             .release = mesh_release_find(parsed.version),
             .ns = "istio-system",
             .versions = versions,
+            .remote = in_remote ? &remote : NULL,
         },
         &rendered);
     for (size_t i = 0; i < rendered.len; i++)
@@ -271,7 +280,8 @@ static void report(struct comparison *c, const char *path, const json_t *theirs,
     for (size_t i = 0; i < c->meant->len; i++) {
         struct meant *m = &c->meant->items[i];
 
-        if (fnmatch(m->object, c->object, 0) == 0 && fnmatch(m->path, path, 0) == 0) {
+        if (fnmatch(m->cases, c->name, 0) == 0 && fnmatch(m->object, c->object, 0) == 0 &&
+            fnmatch(m->path, path, 0) == 0) {
             m->uses++;
             meant = true;
         }
@@ -344,9 +354,10 @@ static void compare(struct comparison *c, const char *path, const json_t *theirs
     }
 }
 
-static size_t compare_case(const char *folder, const char *name, const char *spec, struct meant_list *meant)
+static size_t compare_case(const char *folder, const char *name, const char *spec, bool remote,
+                           struct meant_list *meant)
 {
-    _cleanup_map_ struct map *theirs = reference_objects(folder, name), *ours = our_objects(spec);
+    _cleanup_map_ struct map *theirs = reference_objects(folder, name, remote), *ours = our_objects(spec, remote);
     struct comparison c = {.name = name, .meant = meant};
     const char *key;
     void *object;
@@ -366,24 +377,29 @@ static size_t compare_case(const char *folder, const char *name, const char *spe
     return c.differences;
 }
 
-/* Lines "SECTION OBJECT PATH"; # begins a comment. */
+/* Lines "SECTION OBJECT PATH"; "in CASES" before those that are only of these cases; # begins a comment. */
 static struct meant_list read_meant(const char *path)
 {
     _cleanup_free_ char *text = read_file(path);
     char **lines = str_split(text, '\n');
     struct meant_list list = {0};
+    const char *in = "*";
 
     for (char **line = lines; *line; line++) {
         char **words;
 
         if (!**line || **line == '#')
             continue;
+        if (str_starts(*line, "in ")) {
+            in = *line + strlen("in ");
+            continue;
+        }
         words = str_split(*line, ' ');
         if (strv_len(words) != 3)
             die(path, *line);
         ARRAY_RESERVE_ONE(list.items, list.len, list.cap);
-        list.items[list.len++] =
-            (struct meant){.section = str_dup(words[0]), .object = str_dup(words[1]), .path = str_dup(words[2])};
+        list.items[list.len++] = (struct meant){
+            .cases = str_dup(in), .section = str_dup(words[0]), .object = str_dup(words[1]), .path = str_dup(words[2])};
         strv_free(words);
     }
     strv_free(lines);
@@ -393,6 +409,7 @@ static struct meant_list read_meant(const char *path)
 static void meant_release(struct meant_list *list)
 {
     for (size_t i = 0; i < list->len; i++) {
+        free(list->items[i].cases);
         free(list->items[i].object);
         free(list->items[i].path);
         free(list->items[i].section);
@@ -458,7 +475,7 @@ int main(int argc, char **argv)
     }
     meant = read_meant(argv[1]);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        faults += compare_case(folder, cases[i].name, cases[i].spec, &meant);
+        faults += compare_case(folder, cases[i].name, cases[i].spec, cases[i].remote, &meant);
     faults += check_meant(&meant, argv[2]);
     printf("%zu cases compared, %zu faults\n", ARRAY_LEN(cases), faults);
     return faults ? 1 : 0;

@@ -99,14 +99,22 @@ static void on_sent(void *context, const struct kube_request *request)
     invariants_sent(&o->world->invariants, o->controller, request);
 }
 
+static int connect_nowhere(void *context, const struct kube_config *config, const struct kube_cluster_options *options,
+                           const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
+{
+    (void)context, (void)config, (void)options, (void)events, (void)ret;
+    return err_set(e, ERR_UNAVAILABLE, "this world has no remote clusters");
+}
+
 static void start(struct operator* o)
 {
+    static const struct remote_connector connector = {connect_nowhere, NULL};
     static const struct controller_options options = {.ns = MESH_NS, .keeps_memory = true};
 
     if (o->controller || !o->wanted)
         return;
     say(o->world, "operator %td starts", o - o->world->operators);
-    o->controller = controller_new_on(net_io(o->net), &options);
+    o->controller = controller_new_on(net_io(o->net), &options, &connector);
     controller_start(o->controller);
 }
 

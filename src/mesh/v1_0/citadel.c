@@ -1,8 +1,12 @@
 /* Citadel: issues the keys and certificates of every ServiceAccount. */
+#include "json/doc.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1_0/v1_0.h"
 
 #define ACCOUNT "istio-citadel-service-account"
+/* The Secret, which is known to Istio's documentation under this name, and where Citadel finds it. */
+#define SIGNING "cacerts"
+#define SIGNING_PATH "/etc/" SIGNING
 
 static json_t *labels(void)
 {
@@ -15,6 +19,34 @@ static json_t *rules(void)
         ITEM_V(mesh_rule("", WORDS("secrets"), WORDS("create", "get", "watch", "list", "update", "delete"))),
         ITEM_V(mesh_rule("", WORDS("serviceaccounts"), WORDS("get", "watch", "list"))),
         ITEM_V(mesh_rule("", WORDS("services"), WORDS("get", "watch", "list"))));
+}
+
+/*
+ * In the central cluster Citadel is its own authority, and keeps its certificate in Secret istio-ca-secret. In a
+ * remote one it is given a certificate, so that both clusters trust one root.
+ */
+static json_t *authority(const struct mesh_env *env)
+{
+    if (!env->remote)
+        return ARRAY(ITEM_S("--self-signed-ca=true"));
+    return ARRAY(
+        ITEM_S("--self-signed-ca=false"),
+        ITEM_S("--signing-cert=" SIGNING_PATH "/ca-cert.pem"),
+        ITEM_S("--signing-key=" SIGNING_PATH "/ca-key.pem"),
+        ITEM_S("--root-cert=" SIGNING_PATH "/root-cert.pem"),
+        ITEM_S("--cert-chain=" SIGNING_PATH "/cert-chain.pem"));
+}
+
+static void add_signing_certificate(const struct mesh_env *env, struct mesh_objects *out)
+{
+    mesh_add(
+        env,
+        out,
+        "Secret",
+        OBJECT(
+            V("metadata", mesh_metadata(env, SIGNING, labels())),
+            S("type", "Opaque"),
+            V("data", doc_copy(env->remote->signing))));
 }
 
 static json_t *container(const struct mesh_env *env)
@@ -34,12 +66,15 @@ static json_t *container(const struct mesh_env *env)
                 "--custom-dns-names=istio-pilot-service-account.%1$s:istio-pilot.%1$s,"
                 "istio-ingressgateway-service-account.%1$s:istio-ingressgateway.%1$s",
                 env->ns),
-            ITEM_S("--self-signed-ca=true")),
-        V("resources", mesh_resources(citadel->resources, "10m", NULL)));
+            ROWS(authority(env))),
+        V("resources", mesh_resources(citadel->resources, "10m", NULL)),
+        OPT(env->remote, SEQ("volumeMounts", ITEM_V(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
 }
 
 void v1_0_citadel(const struct mesh_env *env, struct mesh_objects *out)
 {
+    if (env->remote)
+        add_signing_certificate(env, out);
     mesh_service_account(env, out, ACCOUNT, labels());
     mesh_cluster_role(
         env,
@@ -71,5 +106,7 @@ void v1_0_citadel(const struct mesh_env *env, struct mesh_objects *out)
             .pod_labels = OBJECT(S("istio", "citadel")),
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_V(container(env))),
+            .volumes = env->remote ? ARRAY(ITEM_V(mesh_volume_secret(SIGNING, SIGNING, false))) : NULL,
+            .restart_on = env->remote ? "Secret/" SIGNING : NULL,
         });
 }

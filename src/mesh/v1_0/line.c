@@ -14,7 +14,7 @@ SPEC_OF(sidecar_injector, sidecar_injector)
 SPEC_OF(ingress, gateways.ingress)
 SPEC_OF(egress, gateways.egress)
 
-static const struct mesh_component components[] = {
+static const struct mesh_component central[] = {
     {"citadel", "istio-citadel", citadel, v1_0_citadel},
     {"galley", "istio-galley", galley, v1_0_galley},
     {"pilot", "istio-pilot", pilot, v1_0_pilot},
@@ -26,7 +26,7 @@ static const struct mesh_component components[] = {
     {NULL},
 };
 
-static const mesh_part_fn shared[] = {
+static const mesh_part_fn central_shared[] = {
     v1_0_crds,
     v1_0_mesh_config,
     v1_0_mixer_identity,
@@ -36,4 +36,17 @@ static const mesh_part_fn shared[] = {
     NULL,
 };
 
-const struct mesh_line v1_0_line = {"1.0", components, shared};
+/* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
+static const struct mesh_component remote[] = {
+    {"citadel", "istio-citadel", citadel, v1_0_citadel},
+    {"sidecarInjector", "istio-sidecar-injector", sidecar_injector, v1_0_sidecar_injector},
+    {NULL},
+};
+
+static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
+
+const struct mesh_line v1_0_line = {
+    .name = "1.0",
+    .central = {central, central_shared},
+    .remote = {remote, remote_shared},
+};

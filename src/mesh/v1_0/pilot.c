@@ -101,7 +101,7 @@ void v1_0_pilot(const struct mesh_env *env, struct mesh_objects *out)
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_V(discovery(env)), ITEM_V(proxy(env))),
             .volumes = ARRAY(ITEM_V(mesh_volume_config("config-volume", "istio")), ITEM_V(v1_0_certs_volume(ACCOUNT))),
-            .restart_on = "istio",
+            .restart_on = "ConfigMap/istio",
         });
     v1_0_ingress_gateway_config(env, out);
 }

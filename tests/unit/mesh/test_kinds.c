@@ -175,7 +175,7 @@ static void test_components_are_named_as_their_fields(void **state)
     (void)state;
     fixture_init(&f);
     fixture_render(&f, 20);
-    for (const struct mesh_component *c = f.env.release->line->components; c->name; c++) {
+    for (const struct mesh_component *c = mesh_components(&f.env); c->name; c++) {
         fixture_object(&f, "Deployment", c->deployment);
         assert_true(c->spec(&f.spec)->enabled);
     }

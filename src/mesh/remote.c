@@ -1,0 +1,65 @@
+/* What a remote cluster has that follows from no component: what it hangs on, and the way to the central cluster. */
+#include "api/crd.h"
+#include "mesh/common/objects.h"
+
+void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct mesh_objects *ret)
+{
+    static const char definition[] = "CustomResourceDefinition";
+
+    *ret = (struct mesh_objects){0};
+    mesh_add(env, ret, "Namespace", OBJECT(V("metadata", mesh_cluster_metadata(env->ns, NULL))));
+    if (mesh_version(env, definition))
+        mesh_add(env, ret, definition, api_crd(&api_resource_istio, mesh_version(env, definition)));
+    mesh_add(
+        env,
+        ret,
+        "Istio",
+        OBJECT(
+            MAP("metadata",
+                S("name", MESH_REMOTE_OWNER),
+                S("namespace", env->ns),
+                MAP("annotations", S(MESH_REMOTE_OF, central_id))),
+            MAP("spec")));
+}
+
+/*
+ * Whoever looks up the Service's name gets the Pods' addresses and connects to the ports that they listen on, so a port
+ * says nothing, and nobody here knows which ports a service of the user's has.
+ *
+ * The Service therefore has none, which Kubernetes allows of headless ones. With ports it would have instances in the
+ * registry of Pilot, which reads the remote cluster: the same Pods that it knows from the central one, once more.
+ *
+ * The Endpoints have one: servers of the cluster's DNS that walk through ports (CoreDNS, in its early releases) find no
+ * address where there is none, and with one each address is found once.
+ */
+#define ANY_PORT 65000
+
+static json_t *subsets(const struct mesh_remote_service *service)
+{
+    json_t *addresses = ARRAY();
+
+    for (size_t i = 0; i < service->address_count; i++)
+        json_array_append_new(addresses, OBJECT(S("ip", service->addresses[i])));
+    return ARRAY(ITEM(V("addresses", addresses), SEQ("ports", ITEM(N("port", ANY_PORT), S("protocol", "TCP")))));
+}
+
+void mesh_render_remote_services(
+    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct mesh_objects *ret)
+{
+    *ret = (struct mesh_objects){0};
+    for (size_t i = 0; i < count; i++) {
+        const struct mesh_remote_service *s = &services[i];
+        mesh_add(
+            env,
+            ret,
+            "Service",
+            OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", S("clusterIP", "None"))));
+        /* A subset without an address is refused. */
+        mesh_add(
+            env,
+            ret,
+            "Endpoints",
+            OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), OPT(s->address_count, V("subsets", subsets(s)))));
+    }
+    mesh_sort(ret);
+}
