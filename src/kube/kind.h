@@ -44,6 +44,11 @@ struct kube_kind {
     unsigned roles;
     enum kube_watch_scope watch;
     bool pruned; /* what carries our mark and is wanted no longer is deleted */
+    /*
+     * Controllers of Kubernetes make objects of this kind, too, and copy labels to them from an object of ours: the
+     * label alone makes none of them ours.
+     */
+    bool copies_labels;
     bool custom; /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
                     there only once its definition is established */
     /*

@@ -55,7 +55,10 @@ static const struct kube_kind rows[] = {
     /* Citadel's signing certificate. In the central cluster Citadel makes its own, or the users do. */
     {.kind = "Secret", .plural = "secrets", .group = "", VERSION("v1"), .namespaced = true, REMOTE, OURS},
     {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
-    /* After Services: Kubernetes removes Endpoints that have no Service. */
+    /*
+     * After Services: Kubernetes removes Endpoints that have no Service. Those of Services with a selector are made by
+     * its endpoints controller, with the Service's labels.
+     */
     {.kind = "Endpoints",
      .plural = "endpoints",
      .group = "",
@@ -63,6 +66,7 @@ static const struct kube_kind rows[] = {
      .namespaced = true,
      REMOTE,
      OURS,
+     .copies_labels = true,
      .after = NAMES("Service")},
     {.kind = "Deployment",
      .plural = "deployments",

@@ -211,9 +211,17 @@ static bool is_wanted(const struct pass *p, const struct kube_object *o)
     return false;
 }
 
+static bool has_our_note(const struct kube_object *o)
+{
+    _cleanup_json_ json_t *object = kube_object_parse(o), *applied = mark_applied(object);
+
+    return applied;
+}
+
 static bool must_go(const struct pass *p, const struct kube_object *o)
 {
-    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o);
+    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o) &&
+           (!o->kind->copies_labels || has_our_note(o));
 }
 
 /* Calls `each` for every observed object that is ours and no longer wanted. */

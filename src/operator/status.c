@@ -154,7 +154,7 @@ static json_t *drift_list(const struct status_facts *f)
 /* The generation whose every object was in place once: what is missing of it later was deleted by somebody. */
 static json_t *applied_generation(const struct status_facts *f)
 {
-    if (!f->refused && !f->deleting && f->drift == 0)
+    if (!f->refused && !f->unreachable && !f->waits_for && !f->deleting && f->drift == 0)
         return json_incref(doc_at(f->resource, "metadata", "generation"));
     return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
 }
