@@ -144,7 +144,8 @@ void mesh_render_foundation(const struct mesh_env *env, const char *central_id, 
 /* A service of the central cluster, as a remote one has it. */
 struct mesh_remote_service {
     const char *name;
-    const char *const *addresses; /* of Pods: unique, in the order of strcmp(), which is the API server's, too */
+    /* Of Pods: unique, in the order of strcmp(), as API servers that sort addresses sort them, too. */
+    const char *const *addresses;
     size_t address_count;
 };
 /* A Service and Endpoints for each. */

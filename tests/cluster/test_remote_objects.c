@@ -1,0 +1,132 @@
+/* What a remote cluster is given, held against a real API server: it takes all of it, and keeps it as it is sent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "harness.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "json/merge.h"
+
+#define MINOR 20
+
+static const char *versions[MESH_KINDS_MAX];
+
+static void render(bool services, size_t address_count, struct mesh_objects *ret)
+{
+    static const char *const addresses[] = {"10.1.0.10", "10.1.0.9", "10.2.0.1"};
+    const struct mesh_remote_service service = {"istio-pilot", addresses, address_count};
+    _cleanup_json_ json_t *signing =
+        OBJECT(S("ca-cert.pem", "Y2VydA=="), S("ca-key.pem", "a2V5"), S("cert-chain.pem", ""), S("root-cert.pem", ""));
+    _cleanup_json_ json_t *resource = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata", S("name", MESH), S("namespace", NS)),
+        MAP("spec"));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct istio_spec spec;
+    const struct mesh_remote remote = {.signing = signing};
+    struct mesh_env env = {.spec = &spec, .ns = NS, .versions = versions, .remote = &remote};
+
+    assert_int_equal(istio_parse(resource, NULL, &spec, &problems), 0);
+    env.release = mesh_release_find(spec.version);
+    mesh_versions_for(MINOR, versions);
+    if (services)
+        mesh_render_remote_services(&env, &service, 1, ret);
+    else
+        mesh_render(&env, ret);
+    istio_spec_release(&spec);
+}
+
+static const char *name_of(const struct mesh_object *o)
+{
+    return doc_string(o->object, "metadata", "name");
+}
+
+static const char *ns_of(const struct mesh_object *o)
+{
+    return doc_string(o->object, "metadata", "namespace");
+}
+
+static void create_all(const struct mesh_objects *objects)
+{
+    for (size_t i = 0; i < objects->len; i++)
+        cluster_create(objects->items[i].kind, objects->items[i].object);
+}
+
+static void delete_all(struct mesh_objects *objects)
+{
+    for (size_t i = objects->len; i-- > 0;)
+        cluster_delete(objects->items[i].kind, ns_of(&objects->items[i]), name_of(&objects->items[i]));
+    mesh_objects_release(objects);
+}
+
+/* A planner would find nothing to write. */
+static void check_in_place(const struct mesh_objects *objects)
+{
+    for (size_t i = 0; i < objects->len; i++) {
+        const struct mesh_object *o = &objects->items[i];
+        _cleanup_json_ json_t *live = cluster_get(o->kind, ns_of(o), name_of(o));
+        struct kube_merge how;
+        struct merge merge;
+
+        assert_non_null(live);
+        kube_merge_init(o->kind, o->foreign, &how);
+        merge_three_way(NULL, o->object, live, &how.rules, &merge);
+        if (merge.change_count)
+            fail_msg("%s/%s: %s differs", o->kind->kind, name_of(o), merge.changes[0].path);
+        merge_release(&merge);
+    }
+}
+
+static void the_mesh_is_kept_as_it_is_sent(void **state)
+{
+    struct mesh_objects objects;
+
+    (void)state;
+    render(false, 0, &objects);
+    create_all(&objects);
+    check_in_place(&objects);
+    delete_all(&objects);
+}
+
+static void services_are_kept_as_they_are_sent(void **state)
+{
+    struct mesh_objects objects;
+
+    (void)state;
+    for (size_t address_count = 0; address_count <= 3; address_count += 3) {
+        render(true, address_count, &objects);
+        create_all(&objects);
+        check_in_place(&objects);
+        delete_all(&objects);
+    }
+}
+
+static void the_last_address_goes(void **state)
+{
+    struct mesh_objects objects, empty;
+
+    (void)state;
+    render(true, 3, &objects);
+    create_all(&objects);
+    cluster_patch(kind_of("v1", "Endpoints"), NS, "istio-pilot", "{\"subsets\": null}");
+    render(true, 0, &empty);
+    check_in_place(&empty);
+    mesh_objects_release(&empty);
+    delete_all(&objects);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mesh_is_kept_as_it_is_sent),
+        cmocka_unit_test(services_are_kept_as_they_are_sent),
+        cmocka_unit_test(the_last_address_goes),
+    };
+
+    return cmocka_run_group_tests_name("cluster remote objects", tests, harness_setup, harness_teardown);
+}
