@@ -1,10 +1,34 @@
 #include "json/doc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
+
+/* Keys, certificates and kubeconfigs are longer, and most of what a document is made of is shorter. */
+#define CLEARED_LEAST 64
+
+/*
+ * Documents may hold secrets, and parts of them are in buffers of the parser's and in copies: what jansson frees is
+ * cleared. What it gives away (doc_text()) is the caller's to clear.
+ */
+static void free_cleared(void *p)
+{
+    size_t size = p ? malloc_usable_size(p) : 0;
+
+    if (size < CLEARED_LEAST)
+        free(p);
+    else
+        mem_free_secret(p, size);
+}
+
+__attribute__((constructor)) static void clear_what_is_freed(void)
+{
+    json_set_alloc_funcs(malloc, free_cleared);
+}
 
 /* Before the parser runs: jansson's own limit on depth is a constant of the library's build. */
 static int check_depth(const char *text, size_t len, struct err *e)
