@@ -14,6 +14,9 @@
 #define SELF_SIGNED "istio-ca-secret"
 #define PLUGGED_IN "cacerts"
 
+/* What was asked for and may be asked for no longer. */
+#define SELECTORS_MAX 4096
+
 struct central_pod {
     json_t *labels;
     char *address;
@@ -27,6 +30,11 @@ static const struct kube_kind *pods(void)
 static const struct kube_kind *namespaces(void)
 {
     return kube_kind_find(&mesh_kinds, "v1", "Namespace");
+}
+
+static const struct kube_kind *deployments(void)
+{
+    return kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
 }
 
 static const struct kube_kind *credentials(void)
@@ -117,16 +125,28 @@ static json_t *signing_from(const struct kube_object *o, bool plugged_in)
     return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
 }
 
+/* Whether the central Citadel is told to use what is plugged in; by itself it makes its own. */
+static bool is_plugged_in(const struct central *c, const struct kube_cache *observed)
+{
+    const struct kube_object *o = kube_cache_get(observed, deployments(), c->ns, "istio-citadel");
+    _cleanup_json_ json_t *citadel = o ? kube_object_parse(o) : NULL;
+    json_t *container, *argument;
+    size_t i, k;
+
+    json_array_foreach(doc_at(citadel, "spec", "template", "spec", "containers"), i, container)
+        json_array_foreach(doc_at(container, "args"), k, argument)
+            if (str_eq(json_string_value(argument), "--self-signed-ca=false"))
+                return true;
+    return false;
+}
+
 static json_t *read_signing(const struct central *c, const struct kube_cache *observed)
 {
-    const struct kube_object *o;
+    bool plugged_in = c->ns && is_plugged_in(c, observed);
+    const struct kube_object *o =
+        c->ns ? kube_cache_get(observed, credentials(), c->ns, plugged_in ? PLUGGED_IN : SELF_SIGNED) : NULL;
 
-    if (!c->ns)
-        return NULL;
-    if ((o = kube_cache_get(observed, credentials(), c->ns, PLUGGED_IN)))
-        return signing_from(o, true);
-    o = kube_cache_get(observed, credentials(), c->ns, SELF_SIGNED);
-    return o ? signing_from(o, false) : NULL;
+    return o ? signing_from(o, plugged_in) : NULL;
 }
 
 /* True where one of the kinds changed since the last time, which is noted. */
@@ -160,11 +180,14 @@ void central_update(
         str_replace(&c->ns, ns);
     if (moved || mesh_hash != c->mesh_hash || !mesh != !c->mesh)
         c->basis++;
+    if (map_len(c->found) > SELECTORS_MAX)
+        map_clear(c->found);
     c->mesh = mesh;
     c->mesh_hash = mesh_hash;
     if (has_changed(&c->read[0], observed, namespaces()))
         read_id(c, observed);
-    if (has_changed(&c->read[1], observed, credentials()) || moved) {
+    /* Both are looked at: neither change is to be seen again. */
+    if (has_changed(&c->read[1], observed, credentials()) | has_changed(&c->read[3], observed, deployments()) | moved) {
         json_t *signing = read_signing(c, observed);
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);

@@ -23,7 +23,8 @@ struct central {
     char *id;
     char *ns;                      /* of the mesh; NULL: there is none */
     const struct istio_spec *mesh; /* borrowed; NULL: there is none that could be joined */
-    json_t *signing;               /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
+    /* Of what the central Citadel signs with: Secret istio-ca-secret, or cacerts where it is told to use that. */
+    json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
     /*
      * Grows with every change of what a remote cluster may depend on: who remembers it knows whether to plan again.
      * `basis` leaves the Pods aside.
@@ -33,7 +34,7 @@ struct central {
     struct central_pod *pods;
     size_t pod_count;
     struct map *found;           /* selector -> struct addresses */
-    uint64_t read[3], mesh_hash; /* what was read when it was brought up to date */
+    uint64_t read[4], mesh_hash; /* what was read when it was brought up to date */
 };
 
 void central_init(struct central *c);

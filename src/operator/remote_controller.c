@@ -106,7 +106,7 @@ void remote_controller_free(struct remote_controller *c)
 
 /* --- the connection --- */
 
-static void tell_phase(struct remote_controller *c)
+static void tell_connection(struct remote_controller *c)
 {
     enum kube_cluster_phase phase = kube_cluster_phase(c->cluster);
     const char *error = kube_cluster_error(c->cluster);
@@ -120,19 +120,21 @@ static void tell_phase(struct remote_controller *c)
             kube_cluster_server(c->cluster)->git_version,
             NULL);
     c->phase = phase;
-    if (phase != KUBE_CLUSTER_SYNCING && *error && !str_eq(error, c->told_error))
+    /* What is said while lists are under way is no error. */
+    if (phase == KUBE_CLUSTER_SYNCING || str_eq(str_or(c->told_error, ""), error))
+        return;
+    if (*error)
         log_warning("the remote cluster is not reached", "cluster", c->name, "error", error, NULL);
-    else if (!*error && c->told_error && phase == KUBE_CLUSTER_SYNCED)
+    else
         log_info("the remote cluster is reached again", "cluster", c->name, NULL);
-    if (!str_eq(c->told_error, *error ? error : NULL))
-        str_replace(&c->told_error, *error ? error : NULL);
+    str_replace(&c->told_error, *error ? error : NULL);
 }
 
 static void on_changed(void *context)
 {
     struct remote_controller *c = context;
 
-    tell_phase(c);
+    tell_connection(c);
     be_due(c);
 }
 

@@ -255,13 +255,13 @@ static bool is_held_up(struct remote *r, struct err *why)
         err_set(why, ERR_INVALID, "%s", r->in->contact.refused);
         facts->refused = why;
     } else if (!r->in->away) {
-        facts->waits_for = *r->in->contact.error ? r->in->contact.error : "an answer of the remote cluster";
+        facts->waits_for = *r->in->contact.error ? r->in->contact.error : "waiting for an answer of the remote cluster";
     } else if (!central->mesh) {
-        facts->waits_for = "a mesh to join: there is no valid Istio resource in this cluster";
+        facts->waits_for = "waiting for a mesh to join: there is no valid Istio resource in this cluster";
     } else if (check_free(r, why) < 0) {
         facts->refused = why;
     } else if (!central->signing) {
-        facts->waits_for = "the certificate that Citadel signs with: Secret istio-ca-secret or cacerts";
+        facts->waits_for = "waiting for the certificate that the central Citadel signs with";
     }
     return facts->refused || facts->waits_for;
 }
