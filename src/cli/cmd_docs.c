@@ -62,6 +62,6 @@ static int run(const struct invocation *inv, struct err *e)
 const struct command command_docs = {
     .name = "docs",
     .arguments = "PAGE",
-    .summary = "print a page of the reference in Markdown: istio, metrics or commands",
+    .summary = "print a page of the reference in Markdown: istio, remoteistio, metrics or commands",
     .run = run,
 };

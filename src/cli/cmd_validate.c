@@ -6,22 +6,36 @@
 #include "json/build.h"
 #include "json/doc.h"
 
-/* A cluster has one mesh: the operator refuses the later resource. */
-static void check_single(size_t i, struct problems *problems)
+/* The first Istio before a resource; NULL where there is none. */
+static const json_t *find_mesh(const struct input *in, size_t before)
 {
-    if (i > 0)
+    for (size_t i = 0; i < before; i++)
+        if (!input_is_remote(in, i))
+            return in->resources[i]->value;
+    return NULL;
+}
+
+/* A cluster has one mesh: the operator refuses the later resource. */
+static void check_single(const struct input *in, size_t i, struct problems *problems)
+{
+    if (find_mesh(in, i))
         problems_add(problems, PROBLEM_ERROR, "kind", "must not be Istio twice: there is one mesh in a cluster");
 }
 
 static void judge(const struct input *in, size_t i, int minor, struct problems *problems)
 {
+    bool remote = input_is_remote(in, i), tried = minor && !remote;
     struct wanted_set *wanted = NULL;
 
-    check_single(i, problems);
-    input_judge(in, i, minor, minor ? &wanted : NULL, problems);
-    if (!minor && doc_at(in->resources[i]->value, "spec", "overlays"))
-        problems_add(problems, PROBLEM_WARNING, "spec.overlays",
-                     "were not tried on the objects that they name; --kube-version does that");
+    if (remote) {
+        input_judge_remote(in, i, doc_string(find_mesh(in, in->count), "metadata", "namespace"), problems);
+    } else {
+        check_single(in, i, problems);
+        input_judge(in, i, minor, minor ? &wanted : NULL, problems);
+    }
+    if (!tried && doc_at(in->resources[i]->value, "spec", "overlays"))
+        problems_add(problems, PROBLEM_WARNING, "spec.overlays", "were not tried on the objects that they name%s",
+                     remote ? "" : "; --kube-version does that");
     wanted_free(wanted);
 }
 
@@ -66,9 +80,10 @@ static int run(const struct invocation *inv, struct err *e)
 const struct command command_validate = {
     .name = "validate",
     .summary = "say all that is wrong with a resource, by file, line and field, without a cluster",
-    .text = "The rules are those of the operator and its admission webhook. A file may hold other documents beside\n"
-            "the resource. Warnings alone leave the exit code at 0; errors make it 2. Problems go to standard\n"
-            "output; -o json prints one array of {file, line, severity, field, message}.",
+    .text =
+        "The rules are those of the operator and its admission webhook, for Istio and RemoteIstio. A file may hold\n"
+        "other documents beside them. Warnings alone leave the exit code at 0; errors make it 2. Problems go to\n"
+        "standard output; -o json prints one array of {file, line, severity, field, message}.",
     .options =
         (const struct option_row[]){
             OPTION_FILE,

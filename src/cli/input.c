@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "json/doc.h"
+#include "operator/remote_check.h"
 
 static int read_file(const char *file, struct buf *ret, struct err *e)
 {
@@ -27,28 +28,31 @@ static int read_file(const char *file, struct buf *ret, struct err *e)
     return r;
 }
 
-static bool is_meant(const json_t *document)
+/* `only` NULL: any of our resources. */
+static bool is_meant(const json_t *document, const struct api_resource *only)
 {
-    const char *api_version = doc_string(document, "apiVersion");
+    const char *api_version = doc_string(document, "apiVersion"), *kind = doc_string(document, "kind");
 
-    if (!str_eq(doc_string(document, "kind"), api_resource_istio.kind))
+    if (only ? !str_eq(kind, only->kind) : !api_resource_find(kind))
         return false;
     return !api_version || str_starts(api_version, API_GROUP "/");
 }
 
-static int find_resources(struct input *in, struct err *e)
+static int find_resources(struct input *in, const struct api_resource *only, struct err *e)
 {
     in->resources = NEW_ARRAY(const struct yaml_document *, in->docs.len);
     for (size_t i = 0; i < in->docs.len; i++)
-        if (is_meant(in->docs.items[i].value) || in->docs.len == 1)
+        if (is_meant(in->docs.items[i].value, only) || in->docs.len == 1)
             in->resources[in->count++] = &in->docs.items[i];
     if (in->count)
         return 0;
-    return err_set(e, ERR_INVALID, "%s: %s document with apiVersion: %s and kind: %s", in->name,
-                   in->docs.len ? "no" : "empty; expected is a", API_GROUP_VERSION, api_resource_istio.kind);
+    return err_set(e, ERR_INVALID, "%s: %s document with apiVersion: %s and kind: %s%s", in->name,
+                   in->docs.len ? "no" : "empty; expected is a", API_GROUP_VERSION, api_resource_istio.kind,
+                   only ? "" : " or RemoteIstio");
 }
 
-int input_read(const char *file, const char *ns, struct input *ret, struct err *e)
+static int read_resources(const char *file, const char *ns, const struct api_resource *only, struct input *ret,
+                          struct err *e)
 {
     _cleanup_buf_ struct buf text = BUF_INIT_LIMIT(INPUT_MAX_BYTES);
     struct input in = {.name = str_eq(file, "-") ? "standard input" : file};
@@ -57,7 +61,7 @@ int input_read(const char *file, const char *ns, struct input *ret, struct err *
         return err_set(e, ERR_USAGE, "which resource? -f FILE names it; - is standard input");
     if (read_file(file, &text, e) < 0 || yaml_parse(file, buf_str(&text), text.len, INPUT_MAX_BYTES, &in.docs, e) < 0)
         return -1;
-    if (find_resources(&in, e) < 0) {
+    if (find_resources(&in, only, e) < 0) {
         input_release(&in);
         return -1;
     }
@@ -70,11 +74,16 @@ int input_read(const char *file, const char *ns, struct input *ret, struct err *
     return 0;
 }
 
+int input_read(const char *file, const char *ns, struct input *ret, struct err *e)
+{
+    return read_resources(file, ns, NULL, ret, e);
+}
+
 int input_read_one(const char *file, const char *ns, struct input *ret, struct err *e)
 {
     struct input in;
 
-    if (input_read(file, ns, &in, e) < 0)
+    if (read_resources(file, ns, &api_resource_istio, &in, e) < 0)
         return -1;
     if (in.count == 1) {
         *ret = in;
@@ -130,6 +139,23 @@ int input_judge(const struct input *in, size_t i, int minor, struct wanted_set *
     if (wanted_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
     istio_spec_release(&spec);
+    return problems->errors ? -1 : 0;
+}
+
+bool input_is_remote(const struct input *in, size_t i)
+{
+    return str_eq(doc_string(in->resources[i]->value, "kind"), api_resource_remote_istio.kind);
+}
+
+int input_judge_remote(const struct input *in, size_t i, const char *mesh_ns, struct problems *problems)
+{
+    const json_t *resource = in->resources[i]->value;
+    struct remote_istio_spec spec;
+
+    check_metadata(doc_at(resource, "metadata"), problems);
+    if (remote_check(resource, NULL, mesh_ns, &spec, problems) < 0)
+        return -1;
+    remote_istio_spec_release(&spec);
     return problems->errors ? -1 : 0;
 }
 

@@ -12,7 +12,7 @@
 
 #define INPUT_MAX_BYTES (4 * 1024 * 1024)
 
-/* The Istio resources in a file; what else is in it is left aside. */
+/* The resources of ours in a file; what else is in it is left aside. */
 struct input {
     const char *name; /* of the file, for messages; borrowed */
     struct yaml_documents docs;
@@ -22,17 +22,21 @@ struct input {
 
 /*
  * `file` NULL is an error that asks for one, "-" standard input. A resource without a namespace gets `ns`. A file
- * with a single document is meant to be an Istio resource whatever it says: judging it tells what is wrong.
+ * with a single document is meant to be a resource of ours whatever it says: judging it tells what is wrong.
  */
 int input_read(const char *file, const char *ns, struct input *ret, struct err *e);
-/* The same; more than one resource is an error. */
+/* The same for Istio resources alone; more than one of them is an error. */
 int input_read_one(const char *file, const char *ns, struct input *ret, struct err *e);
 void input_release(struct input *in);
 #define _cleanup_input_ _cleanup_(input_release)
 
+/* Whether it is a RemoteIstio. */
+bool input_is_remote(const struct input *in, size_t i);
+/* All that is wrong with a RemoteIstio that joins the mesh in `mesh_ns`, NULL where that is not known. */
+int input_judge_remote(const struct input *in, size_t i, const char *mesh_ns, struct problems *problems);
 /*
- * All that is wrong with a resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its overlays
- * are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.
+ * All that is wrong with an Istio resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its
+ * overlays are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.
  */
 int input_judge(const struct input *in, size_t i, int minor, struct wanted_set **ret, struct problems *problems);
 

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "operator/remote_check.h"
 #include "operator/wanted.h"
 
 /* Kubernetes cuts warnings: "a single warning message should not exceed 256 characters", 4096 bytes in all. */
@@ -61,8 +62,8 @@ static int parse(const char *text, size_t len, json_t **ret, struct err *e)
     return 0;
 }
 
-/* The mesh that is there already, if it is not the resource itself. */
-static const struct kube_object *find_other(const struct kube_cache *observed, const char *ns, const char *name)
+/* The mesh that is there already, if it is not the resource of this name itself. */
+static const struct kube_object *find_mesh(const struct kube_cache *observed, const char *ns, const char *name)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
     const struct kube_object *o;
@@ -99,7 +100,7 @@ static void add_warnings(struct decision *d, const struct problems *problems)
 
 /* All the objects are made where that is possible: overlays have to fit on them. */
 static int
-check_spec(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
+check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
     struct wanted_set *wanted;
     struct istio_spec spec;
@@ -116,32 +117,40 @@ check_spec(const json_t *object, const char *ns, const struct admission_context 
     return 0;
 }
 
-static void
-judge_spec(struct decision *d, const json_t *object, const char *ns, const struct admission_context *context)
+static int check_remote(const json_t *object, const char *ns, const char *mesh_ns, struct problems *problems)
 {
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct remote_istio_spec spec;
 
-    if (check_spec(object, ns, context, &problems) == 0) {
-        add_warnings(d, &problems);
+    if (remote_check(object, ns, mesh_ns, &spec, problems) < 0)
+        return -1;
+    remote_istio_spec_release(&spec);
+    return 0;
+}
+
+/* What the answer to a check says; below zero: there are errors. */
+static void conclude(struct decision *d, int checked, const struct problems *problems)
+{
+    if (checked == 0) {
+        add_warnings(d, problems);
         return;
     }
-    problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &d->message);
+    problems_text(problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &d->message);
     deny(d, 422, "Invalid");
 }
 
-static void judge_creation(struct decision *d, const json_t *request, const struct admission_context *context)
+static void judge_istio(
+    struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
 {
-    const char *ns = doc_string(request, "namespace"), *name = doc_string(request, "name");
+    const char *name = doc_string(request, "name");
     const json_t *object = doc_at(request, "object");
-    const struct kube_object *other;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const struct kube_object *other = NULL;
 
     /* Before 1.14 a creation's name is only in the object. */
-    other = find_other(
-        context->observed,
-        str_or(ns, doc_string(object, "metadata", "namespace")),
-        name && *name ? name : doc_string(object, "metadata", "name"));
+    if (is_new)
+        other = find_mesh(context->observed, ns, name && *name ? name : doc_string(object, "metadata", "name"));
     if (!other) {
-        judge_spec(d, object, ns, context);
+        conclude(d, check_istio(object, ns, context, &problems), &problems);
         return;
     }
     buf_printf(
@@ -152,24 +161,56 @@ static void judge_creation(struct decision *d, const json_t *request, const stru
     deny(d, 403, "Forbidden");
 }
 
+/* There may be many. One that is there stays where it is, so a mesh that moved is no reason to refuse its changes. */
+static void judge_remote(
+    struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
+{
+    const struct kube_object *mesh = is_new ? find_mesh(context->observed, NULL, NULL) : NULL;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+
+    conclude(d, check_remote(doc_at(request, "object"), ns, mesh ? mesh->ns : NULL, &problems), &problems);
+}
+
+/* Of our resources. */
+static const struct judge {
+    const char *kind;
+    void (*judge)(
+        struct decision *d, const json_t *request, const char *ns, bool is_new,
+        const struct admission_context *context);
+} judges[] = {{"Istio", judge_istio}, {"RemoteIstio", judge_remote}};
+
+static const struct judge *find_judge(const char *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(judges); i++)
+        if (str_eq(judges[i].kind, kind))
+            return &judges[i];
+    return NULL;
+}
+
+/* Whether the operation brings a spec that is to be judged. */
+static bool brings_spec(const json_t *request, bool is_new)
+{
+    const json_t *object = doc_at(request, "object"), *former = doc_at(request, "oldObject");
+
+    return is_new || (str_eq(doc_string(request, "operation"), "UPDATE") &&
+                      !doc_string(object, "metadata", "deletionTimestamp") &&
+                      !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")));
+}
+
 static void judge(struct decision *d, const json_t *request, const struct admission_context *context)
 {
-    const char *operation = doc_string(request, "operation"), *sub = doc_string(request, "subResource");
-    const json_t *object = doc_at(request, "object"), *former = doc_at(request, "oldObject");
+    const struct judge *judge = find_judge(doc_string(request, "kind", "kind"));
+    const char *sub = doc_string(request, "subResource"), *ns = doc_string(request, "namespace");
+    bool is_new = str_eq(doc_string(request, "operation"), "CREATE");
 
     if (!doc_string(request, "uid")) {
         buf_add_str(&d->message, "request.uid: missing");
         deny(d, 400, "BadRequest");
         return;
     }
-    if ((sub && *sub) || !str_eq(doc_string(request, "kind", "kind"), "Istio"))
+    if ((sub && *sub) || !judge || !brings_spec(request, is_new))
         return;
-    if (str_eq(operation, "CREATE"))
-        judge_creation(d, request, context);
-    else if (
-        str_eq(operation, "UPDATE") && !doc_string(object, "metadata", "deletionTimestamp") &&
-        !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")))
-        judge_spec(d, object, doc_string(request, "namespace"), context);
+    judge->judge(d, request, str_or(ns, doc_string(request, "object", "metadata", "namespace")), is_new, context);
 }
 
 /* Warnings are of v1 alone: whoever asks in v1beta1 may refuse a field that it does not know. */

@@ -39,6 +39,16 @@ static json_t *client_config(const char *ns, const char *url, const char *ca)
         S("caBundle", bundle));
 }
 
+/* Of our resources. */
+static json_t *plurals(void)
+{
+    json_t *names = json_array();
+
+    for (const struct api_resource *const *r = api_resources; *r; r++)
+        json_array_append_new(names, json_string((*r)->plural));
+    return names;
+}
+
 json_t *webhook_configuration(const char *version, const char *ns, const char *url, const char *ca)
 {
     return OBJECT(
@@ -54,7 +64,7 @@ json_t *webhook_configuration(const char *version, const char *ns, const char *u
                         STRINGS("apiGroups", API_GROUP),
                         STRINGS("apiVersions", API_VERSION),
                         STRINGS("operations", "CREATE", "UPDATE"),
-                        STRINGS("resources", "istios"))),
+                        V("resources", plurals()))),
                 S("failurePolicy", "Ignore"),
                 S("sideEffects", "None"),
                 N("timeoutSeconds", 5),

@@ -2,7 +2,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "api/istio.h"
+#include "api/remote_istio.h"
 #include "base/str.h"
 #include "json/doc.h"
 #include "support.h"
@@ -60,10 +60,12 @@ static void check_sample(const char *name)
     _cleanup_free_ char *path = str_printf(SAMPLES "/%s", name), *text = read_source(path);
     _cleanup_json_ json_t *resource = from_yaml(text);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec spec;
+    const struct api_resource *r = api_resource_find(doc_string(resource, "kind"));
+    struct remote_istio_spec spec; /* which holds any */
 
-    if (istio_parse(resource, &context, &spec, &p) == 0)
-        istio_spec_release(&spec);
+    assert_non_null(r);
+    if (api_parse(r, resource, &context, &spec, sizeof(spec), &p) == 0)
+        field_release(r->spec, &spec);
     assert_problems(path, &p, PROBLEM_ERROR, "");
     assert_problems(path, &p, PROBLEM_WARNING, "");
 }

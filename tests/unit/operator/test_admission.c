@@ -186,6 +186,57 @@ static void test_a_second_mesh_is_refused(void **state)
     assert_string_equal(update, "");
 }
 
+#define REMOTE(operation, ns, spec, old)                                                                               \
+    "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u1\","                \
+    "\"kind\":{\"group\":\"istio.banzaicloud.io\",\"version\":\"v1beta1\",\"kind\":\"RemoteIstio\"},"                  \
+    "\"namespace\":\"" ns "\",\"name\":\"west\",\"operation\":\"" operation                                            \
+    "\",\"object\":" REMOTE_ISTIO(ns, spec) ",\"oldObject\":" old "}}"
+#define REMOTE_ISTIO(ns, spec)                                                                                         \
+    "{\"apiVersion\":\"istio.banzaicloud.io/v1beta1\",\"kind\":\"RemoteIstio\",\"metadata\":{\"name\":\"west\","       \
+    "\"namespace\":\"" ns "\"},\"spec\":" spec "}"
+
+/* Clusters that join: the mesh at hand is Istio mesh/first. */
+static void test_remote_clusters(void **state)
+{
+    static const struct {
+        const char *name, *review;
+        const char *says; /* part of the refusal; NULL: allowed */
+    } cases[] = {
+        {"nothing said", REMOTE("CREATE", "mesh", "{}", "null"), NULL},
+        {"another namespace",
+         REMOTE("CREATE", "elsewhere", "{}", "null"),
+         "metadata.namespace: must be mesh, where the mesh is that it joins, but is elsewhere"},
+        {"a selector",
+         REMOTE("CREATE", "mesh", "{\"enabledServices\":[{\"name\":\"a\",\"labelSelector\":\"b in c\"}]}", "null"),
+         "spec.enabledServices[0].labelSelector: must be a label selector"},
+        {"own namespace",
+         REMOTE("CREATE", "mesh", "{\"autoInjectionNamespaces\":[\"mesh\"]}", "null"),
+         "the control plane's own namespace"},
+        {"an update to something bad",
+         REMOTE("UPDATE", "mesh", "{\"pause\":1}", REMOTE_ISTIO("mesh", "{}")),
+         "spec.pause: must be true or false"},
+        {"an update of something bad", REMOTE("UPDATE", "mesh", "{}", REMOTE_ISTIO("mesh", "{\"pause\":1}")), NULL},
+        {"a bad spec that stays",
+         REMOTE("UPDATE", "mesh", "{\"pause\":1}", REMOTE_ISTIO("mesh", "{\"pause\":1}")),
+         NULL},
+        {"an update after the mesh moved",
+         REMOTE("UPDATE", "elsewhere", "{\"pause\":true}", REMOTE_ISTIO("elsewhere", "{}")),
+         NULL},
+    };
+    _cleanup_kube_cache_ struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+    const struct admission_context context = {.kubernetes_minor = 20, .observed = cache};
+    _cleanup_free_ char *before = refusal(cases[1].review, &context);
+
+    (void)state;
+    assert_string_equal(before, ""); /* no mesh is known */
+    observe(cache, OTHER(""));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *says = refusal(cases[i].review, &context);
+        if (cases[i].says ? !strstr(says, cases[i].says) : *says)
+            fail_msg("%s: \"%s\"", cases[i].name, says);
+    }
+}
+
 static void test_a_mesh_that_goes_makes_room(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
@@ -328,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_an_overlay_has_to_fit),
         cmocka_unit_test(test_the_namespace_of_the_request_counts),
         cmocka_unit_test(test_a_second_mesh_is_refused),
+        cmocka_unit_test(test_remote_clusters),
         cmocka_unit_test(test_a_mesh_that_goes_makes_room),
         cmocka_unit_test(test_a_creation_that_was_sent_twice_meets_itself),
         cmocka_unit_test(test_the_answer_is_what_was_asked_in),

@@ -1,0 +1,20 @@
+/*
+ * The rules for a RemoteIstio, the same for everybody who judges one: the controller, the admission webhook,
+ * `validate`. Pure.
+ */
+#ifndef OPERATOR_REMOTE_CHECK_H
+#define OPERATOR_REMOTE_CHECK_H
+
+#include <jansson.h>
+
+#include "api/remote_istio.h"
+
+/*
+ * As remote_istio_parse(), and that it stands beside the mesh: in the namespace `mesh_ns`, NULL where no mesh is
+ * known. `ns` is where the resource will live if its metadata does not say so, and may be NULL.
+ */
+int remote_check(
+    const json_t *resource, const char *ns, const char *mesh_ns, struct remote_istio_spec *ret,
+    struct problems *problems);
+
+#endif
