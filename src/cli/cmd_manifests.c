@@ -12,7 +12,8 @@ static int run_manifests(const struct invocation *inv, struct err *e)
         .ns = invocation_value(inv, "namespace"),
         .image = invocation_value(inv, "image"),
     };
-    _cleanup_json_ json_t *documents = manifests_all(&options);
+    _cleanup_json_ json_t *documents =
+        invocation_has(inv, "remote") ? manifests_remote(&options) : manifests_all(&options);
 
     (void)e;
     output_print(documents, "yaml");
@@ -31,11 +32,15 @@ static int run_crds(const struct invocation *inv, struct err *e)
 const struct command command_manifests = {
     .name = "manifests",
     .summary = "print what installs the operator itself: definitions, rights, StatefulSet, Service",
-    .text = "For instance: istio-operator manifests --image IMG | kubectl apply -f -",
+    .text =
+        "For instance: istio-operator manifests --image IMG | kubectl apply -f -\n"
+        "With --remote, what a remote cluster needs before it joins: a ServiceAccount for the operator's kubeconfig,\n"
+        "with the rights that the operator, and Pilot with the same kubeconfig, need there.",
     .options =
         (const struct option_row[]){
             {"image", 0, "IMAGE", DEFAULT_IMAGE, "the operator's image", .format = &format_image},
-            OPTION_NAMESPACE("namespace to run in"),
+            OPTION_NAMESPACE("namespace to run in, or of the ServiceAccount"),
+            {"remote", 0, NULL, NULL, "print the rights in a remote cluster instead"},
             {NULL},
         },
     .run = run_manifests,

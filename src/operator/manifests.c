@@ -2,10 +2,12 @@
 
 #include "api/crd.h"
 #include "json/build.h"
+#include "mesh/mesh.h"
 #include "operator/rights.h"
 #include "operator/webhook.h"
 
 #define ROLE "istio-operator-manager"
+#define REMOTE_NAME "istio-operator-remote"
 #define HEALTH_PORT 8080
 #define TLS_PORT 9443
 #define NOBODY 65534
@@ -20,31 +22,31 @@ static json_t *namespace(const struct manifest_options *o)
     return OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", o->ns)));
 }
 
-static json_t *service_account(const struct manifest_options *o)
+static json_t *service_account(const struct manifest_options *o, const char *name)
 {
     return OBJECT(
         S("apiVersion", "v1"),
         S("kind", "ServiceAccount"),
-        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())));
+        MAP("metadata", S("name", name), S("namespace", o->ns), V("labels", labels())));
 }
 
-static json_t *cluster_role(void)
+static json_t *cluster_role(const char *name, unsigned role)
 {
     return OBJECT(
         S("apiVersion", "rbac.authorization.k8s.io/v1"),
         S("kind", "ClusterRole"),
-        MAP("metadata", S("name", ROLE), V("labels", labels())),
-        V("rules", rights_rules()));
+        MAP("metadata", S("name", name), V("labels", labels())),
+        V("rules", rights_rules(role)));
 }
 
-static json_t *cluster_role_binding(const struct manifest_options *o)
+static json_t *cluster_role_binding(const struct manifest_options *o, const char *name, const char *account)
 {
     return OBJECT(
         S("apiVersion", "rbac.authorization.k8s.io/v1"),
         S("kind", "ClusterRoleBinding"),
-        MAP("metadata", S("name", ROLE), V("labels", labels())),
-        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", ROLE)),
-        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", OPERATOR_NAME), S("namespace", o->ns))));
+        MAP("metadata", S("name", name), V("labels", labels())),
+        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", name)),
+        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", account), S("namespace", o->ns))));
 }
 
 static json_t *service(const struct manifest_options *o)
@@ -120,10 +122,19 @@ json_t *manifests_all(const struct manifest_options *o)
     return ARRAY(
         ROWS(manifests_crds()),
         ITEM_V(namespace(o)),
-        ITEM_V(service_account(o)),
-        ITEM_V(cluster_role()),
-        ITEM_V(cluster_role_binding(o)),
+        ITEM_V(service_account(o, OPERATOR_NAME)),
+        ITEM_V(cluster_role(ROLE, MESH_CENTRAL)),
+        ITEM_V(cluster_role_binding(o, ROLE, OPERATOR_NAME)),
         ITEM_V(service(o)),
         ITEM_V(webhook_configuration("v1", o->ns, NULL, NULL)),
         ITEM_V(stateful_set(o)));
+}
+
+json_t *manifests_remote(const struct manifest_options *o)
+{
+    return ARRAY(
+        ITEM_V(namespace(o)),
+        ITEM_V(service_account(o, REMOTE_NAME)),
+        ITEM_V(cluster_role(REMOTE_NAME, MESH_REMOTE)),
+        ITEM_V(cluster_role_binding(o, REMOTE_NAME, REMOTE_NAME)));
 }

@@ -17,4 +17,10 @@ json_t *manifests_crds(void);
  * them. */
 json_t *manifests_all(const struct manifest_options *options);
 
+/*
+ * What a remote cluster needs before it joins: a ServiceAccount whose kubeconfig the operator gets, and its rights;
+ * with the namespace to hold it. `image` is not used.
+ */
+json_t *manifests_remote(const struct manifest_options *options);
+
 #endif

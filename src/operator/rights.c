@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "api/remote_istio.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/wanted.h"
+#include "mesh/mesh.h"
+
+#define NS "istio-system"
 
 /* Rules are gathered by what they allow where, so that a right that two reasons ask for stands once. */
 struct gathered {
@@ -47,34 +50,62 @@ static void add_granted_rule(struct gathered *g, const json_t *rule)
                 add_verb(g, json_string_value(group), json_string_value(resource), json_string_value(verb));
 }
 
-/* The roles of every component, as the default resource asks for them, for every release. */
-static void add_granted(struct gathered *g)
+/* What a cluster gets of the default mesh. `ret` is to be released. */
+static void default_spec(unsigned role, const char *version, struct remote_istio_spec *ret)
 {
-    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct wanted_set *wanted;
+    _cleanup_json_ json_t *istio = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", api_resource_istio.kind),
+        MAP("metadata", S("name", "istio"), S("namespace", NS)),
+        MAP("spec", S("version", version)));
+    _cleanup_json_ json_t *remote = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", api_resource_remote_istio.kind),
+        MAP("metadata", S("name", "remote"), S("namespace", NS)));
+    struct istio_spec central;
+
+    if (istio_parse(istio, NULL, &central, &problems) < 0)
+        abort(); /* the default resource is valid */
+    if (role == MESH_CENTRAL) {
+        *ret = (struct remote_istio_spec){.mesh = central};
+        return;
+    }
+    if (remote_istio_parse(remote, NULL, ret, &problems) < 0)
+        abort(); /* and so is this */
+    remote_istio_follow(ret, remote, &central);
+    istio_spec_release(&central);
+}
+
+/* The roles of every component, as the default resource asks for them, for every release. */
+static void add_granted(struct gathered *g, unsigned role)
+{
+    _cleanup_json_ json_t *nothing = json_object();
+    const struct mesh_remote remote = {.signing = nothing};
+    const char *versions[MESH_KINDS_MAX];
 
     for (const struct mesh_release *release = mesh_releases; release->version; release++) {
-        _cleanup_json_ json_t *resource = OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "Istio"),
-            MAP("metadata", S("name", "istio"), S("namespace", "istio-system")),
-            MAP("spec", S("version", release->version)));
+        struct remote_istio_spec spec;
+        const struct mesh_env env = {
+            .spec = &spec.mesh,
+            .release = release,
+            .ns = NS,
+            .versions = versions,
+            .remote = role == MESH_REMOTE ? &remote : NULL,
+        };
+        struct mesh_objects objects = {0};
         mesh_versions_for(release->kubernetes_max, versions);
-        if (wanted_build(resource, release->kubernetes_max, versions, &wanted, &problems) < 0)
-            abort(); /* the default resource is valid */
-        for (size_t i = 0; i < wanted->len; i++) {
-            json_t *role, *rule;
+        default_spec(role, release->version, &spec);
+        mesh_render(&env, &objects);
+        for (size_t i = 0; i < objects.len; i++) {
+            json_t *rule;
             size_t k;
-            if (!str_eq(wanted->items[i].kind->kind, "ClusterRole"))
-                continue;
-            if (doc_parse(wanted->items[i].text, strlen(wanted->items[i].text), SIZE_MAX, &role, NULL) < 0)
-                abort(); /* our own text */
-            json_array_foreach(doc_at(role, "rules"), k, rule)
-                add_granted_rule(g, rule);
-            json_decref(role);
+            if (str_eq(objects.items[i].kind->kind, "ClusterRole"))
+                json_array_foreach(doc_at(objects.items[i].object, "rules"), k, rule)
+                    add_granted_rule(g, rule);
         }
-        wanted_free(wanted);
+        mesh_objects_release(&objects);
+        remote_istio_spec_release(&spec);
     }
 }
 
@@ -123,39 +154,70 @@ static json_t *make_rules(const struct gathered *g)
     return rules;
 }
 
+struct right {
+    const char *group, *resource, *verbs[7];
+};
+
 /*
- * What the operator does itself: with each kind, and for its Events, its webhook's certificate and those who read its
+ * Besides what the kinds' rows say: for the operator's Events, its webhook's certificate and those who read its
  * metrics. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and Galley's rights
  * have it, and without it the watch would bring the same a moment later.
  */
-static void add_own(struct gathered *g)
-{
-    static const struct {
-        const char *group, *resource, *verbs[5];
-    } own[] = {
-        {"", "events", {"create"}},
-        {"", "secrets", {"list", "watch", "create", "update"}},
-        {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
-        {"authentication.k8s.io", "tokenreviews", {"create"}},
-        {"authorization.k8s.io", "subjectaccessreviews", {"create"}},
-    };
+static const struct right central_rights[] = {
+    {"", "events", {"create"}},
+    {"", "secrets", {"list", "watch", "create", "update"}},
+    {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
+    {"authentication.k8s.io", "tokenreviews", {"create"}},
+    {"authorization.k8s.io", "subjectaccessreviews", {"create"}},
+    {NULL},
+};
 
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        if (mesh_kinds.rows[i].roles & MESH_CENTRAL)
-            add_kind(g, &mesh_kinds.rows[i]);
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        for (const char *const *verb = own[i].verbs; *verb; verb++)
-            add_verb(g, own[i].group, own[i].resource, *verb);
+/* The control plane's namespace, and the Istio resource that owns what is made in a remote cluster. */
+static const struct right remote_rights[] = {
+    {"", "namespaces", {"create"}},
+    {API_GROUP, "istios", {"get", "list", "watch", "create", "update", "delete"}},
+    {NULL},
+};
+
+/* Pilot in the central cluster has the same kubeconfig: what it reads (istio-reader of Istio's remote chart). */
+static const struct right pilot_rights[] = {
+    {"", "nodes", {"get", "list", "watch"}},
+    {"", "pods", {"get", "list", "watch"}},
+    {"", "services", {"get", "list", "watch"}},
+    {"", "endpoints", {"get", "list", "watch"}},
+    {NULL},
+};
+
+static void add_rights(struct gathered *g, const struct right *rights)
+{
+    for (; rights->resource; rights++)
+        for (const char *const *verb = rights->verbs; *verb; verb++)
+            add_verb(g, rights->group, rights->resource, *verb);
 }
 
-json_t *rights_own(void)
+/* In a remote cluster an Istio is an object like others, and not what somebody asks for: it gets no status. */
+static bool is_object_there(const struct kube_kind *kind, unsigned role)
+{
+    return role == MESH_REMOTE && str_eq(kind->kind, api_resource_istio.kind);
+}
+
+/* What the operator does itself. */
+static void add_own(struct gathered *g, unsigned role)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (mesh_kinds.rows[i].roles & role && !is_object_there(&mesh_kinds.rows[i], role))
+            add_kind(g, &mesh_kinds.rows[i]);
+    add_rights(g, role == MESH_CENTRAL ? central_rights : remote_rights);
+}
+
+json_t *rights_own(unsigned role)
 {
     struct gathered g = {.rules = map_new(release_verbs)};
     json_t *rights = json_array(), *yes;
     const char *resource, *verb;
     void *verbs;
 
-    add_own(&g);
+    add_own(&g, role);
     for (size_t i = 0; map_next(g.rules, &i, &resource, &verbs);)
         json_object_foreach(verbs, verb, yes)
             json_array_append_new(rights, json_sprintf("%s %s", resource, verb));
@@ -163,13 +225,15 @@ json_t *rights_own(void)
     return rights;
 }
 
-json_t *rights_rules(void)
+json_t *rights_rules(unsigned role)
 {
     struct gathered g = {.rules = map_new(release_verbs)};
     json_t *rules;
 
-    add_own(&g);
-    add_granted(&g);
+    add_own(&g, role);
+    add_granted(&g, role);
+    if (role == MESH_REMOTE)
+        add_rights(&g, pilot_rights);
     rules = make_rules(&g);
     map_free(g.rules);
     return rules;

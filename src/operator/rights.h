@@ -8,10 +8,14 @@
 
 #include <jansson.h>
 
-/* Rules of a ClusterRole, in a stable order; owned by the caller. */
-json_t *rights_rules(void);
+/*
+ * Rules of a ClusterRole, in a stable order; owned by the caller. `role` is what the cluster is to the mesh,
+ * MESH_CENTRAL or MESH_REMOTE (mesh/mesh.h). In a remote cluster Pilot reads with the operator's kubeconfig, so that
+ * the rules have what it reads, too.
+ */
+json_t *rights_rules(unsigned role);
 
 /* Of them, what the operator itself makes use of: "group/resource verb" each; owned by the caller. */
-json_t *rights_own(void);
+json_t *rights_own(unsigned role);
 
 #endif

@@ -16,6 +16,7 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "mesh/mesh.h"
 #include "operator/rights.h"
 
 struct used {
@@ -48,7 +49,7 @@ static void nothing_was_refused_and_every_right_was_used(void **state)
 {
     struct used used = {.rights = map_new(NULL)};
     _cleanup_buf_ struct buf unused = BUF_INIT;
-    _cleanup_json_ json_t *own = rights_own();
+    _cleanup_json_ json_t *own = rights_own(MESH_CENTRAL);
     json_t *right;
     size_t i;
 
