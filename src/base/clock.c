@@ -15,7 +15,7 @@ static int64_t usec(clockid_t id)
 
 msec_t clock_now_monotonic(void)
 {
-    return usec(CLOCK_MONOTONIC) / 1000;
+    return usec(CLOCK_BOOTTIME) / 1000;
 }
 
 msec_t clock_now_wall(void)
