@@ -85,6 +85,39 @@ static void end(struct kube_call *call, const struct err *e)
     event_active(call->client->deferred, EV_TIMEOUT, 0);
 }
 
+static void end_late_call(struct kube_call *call)
+{
+    char name[256];
+    struct err e;
+
+    kube_call_name(call, name, sizeof(name));
+    err_set(&e, ERR_CANCELLED, "no answer before its time was over (%s)", name);
+    end(call, &e);
+}
+
+/* Whether it must not be under way any more. */
+static bool is_late(const struct kube_call *call, msec_t now)
+{
+    return call->request.not_after && now >= call->request.not_after;
+}
+
+void kube_client_end_late(struct kube_client *c)
+{
+    msec_t now = clock_now_monotonic(), earliest = MSEC_NEVER;
+    struct kube_call *call, *next;
+
+    if (now < c->not_after)
+        return;
+    for (call = TAILQ_FIRST(&c->running); call; call = next) {
+        next = TAILQ_NEXT(call, link);
+        if (is_late(call, now))
+            end_late_call(call);
+        else if (call->request.not_after && call->request.not_after < earliest)
+            earliest = call->request.not_after;
+    }
+    c->not_after = earliest;
+}
+
 static msec_t call_timeout(const struct kube_call *call)
 {
     return call->request.timeout ? call->request.timeout : call->client->options.timeout;
@@ -99,12 +132,18 @@ static void arm(struct kube_call *call, msec_t ms)
 static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
     struct kube_call *call = context;
-    msec_t timeout = call_timeout(call), left = call->last_heard + timeout - clock_now_monotonic();
+    msec_t now = clock_now_monotonic(), timeout = call_timeout(call), left = call->last_heard + timeout - now;
     char name[256];
     struct err e;
 
     (void)fd;
     (void)what;
+    if (is_late(call, now)) {
+        end_late_call(call);
+        return;
+    }
+    if (call->request.not_after && call->request.not_after - now < left)
+        left = call->request.not_after - now;
     if (left > 0) {
         arm(call, left);
         return;
@@ -117,15 +156,22 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 
 static void start_transfer(struct kube_call *call)
 {
+    msec_t now = clock_now_monotonic(), most = call_timeout(call), not_after = call->request.not_after;
     struct err e;
 
+    if (is_late(call, now)) {
+        end_late_call(call);
+        return;
+    }
     if (kube_transport_start(call, &e) < 0) {
         end(call, &e);
         return;
     }
     move(call, CALL_RUNNING);
-    call->last_heard = clock_now_monotonic();
-    arm(call, call_timeout(call));
+    call->last_heard = now;
+    arm(call, not_after && not_after - now < most ? not_after - now : most);
+    if (not_after && not_after < call->client->not_after)
+        call->client->not_after = not_after;
 }
 
 static void start(struct kube_call *call)
@@ -389,6 +435,7 @@ int kube_client_new(struct event_base *loop, const struct kube_config *config,
         c->options.timeout = DEFAULT_TIMEOUT;
     if (!c->options.connect_timeout)
         c->options.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+    c->not_after = MSEC_NEVER;
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->running);
     TAILQ_INIT(&c->ended);

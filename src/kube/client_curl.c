@@ -32,6 +32,7 @@ static void act(struct kube_client *c, curl_socket_t fd, int flags)
 {
     int running;
 
+    kube_client_end_late(c);
     curl_multi_socket_action(c->multi, fd, flags, &running);
     kube_client_dispatch(c);
 }

@@ -76,7 +76,8 @@ struct kube_client {
     struct kube_call_list waiting, running, ended, fed;
     struct event *deferred; /* made active when `ended` got a call */
     bool dispatching;
-    bool freed; /* from inside a callback: the memory goes when that returns */
+    bool freed;       /* from inside a callback: the memory goes when that returns */
+    msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
     CURLM *multi;
     struct event *timer;
@@ -87,6 +88,11 @@ struct kube_client {
     bool direct; /* never through a proxy of the environment */
 };
 
+/*
+ * Ends the calls whose time is over (request->not_after). Before libcurl does anything: where the process was stopped,
+ * or was late, it would go on to send what it was given before.
+ */
+void kube_client_end_late(struct kube_client *c);
 /* Calls the owner for all that came. The client may be gone afterwards. */
 void kube_client_dispatch(struct kube_client *c);
 /* Part of an answer. Below zero: too much; the call has its failure. */

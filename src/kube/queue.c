@@ -18,6 +18,7 @@ struct flight {
 struct kube_queue {
     struct kube_io *io;
     struct kube_schedule *schedule;
+    struct kube_gate gate;
     struct kube_timer *timer;
     TAILQ_HEAD(, flight) flights;
     kube_action_done_fn done;
@@ -91,14 +92,18 @@ static void on_answer(void *context, const struct kube_response *response, const
 static void pump(struct kube_queue *q)
 {
     const struct kube_action *action;
+    msec_t not_after;
 
-    while ((action = kube_schedule_next(q->schedule, q->io->now(q->io)))) {
+    while (kube_gate_is_open(&q->gate, &not_after) && (action = kube_schedule_next(q->schedule, q->io->now(q->io)))) {
         struct kube_request request = request_of(action);
         struct flight *f = NEW(struct flight);
+        request.not_after = not_after;
         *f = (struct flight){.queue = q, .action = action};
         TAILQ_INSERT_TAIL(&q->flights, f, link);
         f->call = q->io->send(q->io, &request, NULL, on_answer, f);
     }
+    if (!kube_gate_is_open(&q->gate, &not_after))
+        kube_schedule_drop_waiting(q->schedule);
     q->io->timer_set(q->io, q->timer, kube_schedule_due(q->schedule));
 }
 
@@ -118,6 +123,7 @@ struct kube_queue *kube_queue_new(struct kube_io *io, const struct kube_queue_op
 
     *q = (struct kube_queue){.io = io, .done = done, .wake = wake, .context = context};
     q->schedule = kube_schedule_new(options);
+    q->gate = options->gate;
     q->timer = io->timer_new(io, on_timer, q);
     TAILQ_INIT(&q->flights);
     return q;
@@ -142,9 +148,10 @@ void kube_queue_free(struct kube_queue *q)
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action)
 {
     bool taken = kube_schedule_put(q->schedule, q->io->now(q->io), action);
+    msec_t not_after;
 
     pump(q);
-    return taken;
+    return taken && kube_gate_is_open(&q->gate, &not_after);
 }
 
 bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name)

@@ -8,6 +8,9 @@
  * conflict, and as long as the server says), what waits for it is dropped, puts for it are ignored
  * meanwhile, and the owner is woken to plan again. That keeps the decision what to send with the
  * planner and makes a crash equal a restart. 429 pauses the whole queue.
+ *
+ * Where its options have a gate, that is asked right before each write is sent. While it is closed nothing is sent, and
+ * what waits is dropped: whoever opens it plans anew.
  */
 #ifndef KUBE_QUEUE_H
 #define KUBE_QUEUE_H

@@ -20,7 +20,9 @@ struct kube_request {
     const char *content_type; /* a literal; NULL for application/json */
     const char *accept;       /* the header, a literal; NULL for application/json */
     msec_t timeout;           /* for the whole answer; 0: the client's default. Watches: silence, not length */
-    bool secret;              /* the body or the answer holds a secret: memory is cleared */
+    msec_t
+        not_after; /* monotonic: not begun then, and ended where it is under way, with ERR_CANCELLED; 0: no such time */
+    bool secret;   /* the body or the answer holds a secret: memory is cleared */
 };
 
 const char *kube_method_name(enum kube_method method);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "kube/gate.h"
 #include "kube/kind.h"
 
 enum kube_verb { KUBE_CREATE, KUBE_UPDATE, KUBE_UPDATE_STATUS, KUBE_MERGE_PATCH, KUBE_REMOVE };
@@ -36,9 +37,10 @@ struct kube_action {
 void kube_action_release(struct kube_action *a);
 
 struct kube_queue_options {
-    int in_flight_max;    /* 0: 64 */
-    msec_t backoff_first; /* 0: 500 ms */
-    msec_t backoff_most;  /* 0: 60 s */
+    int in_flight_max;     /* 0: 64 */
+    msec_t backoff_first;  /* 0: 500 ms */
+    msec_t backoff_most;   /* 0: 60 s */
+    struct kube_gate gate; /* asked by the queue before each write */
 };
 
 struct kube_schedule;

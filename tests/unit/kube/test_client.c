@@ -101,6 +101,15 @@ static void outcome_release(struct outcome *o)
     buf_release(&o->streamed);
 }
 
+static void send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after)
+{
+    struct kube_request r = kube_request_raw(KUBE_POST, path, "{}");
+
+    r.not_after = not_after;
+    o->fixture = f;
+    o->call = kube_client_send(f->client, &r, NULL, done, o);
+}
+
 static void send_get(struct fixture *f, struct outcome *o, const char *path, bool streamed, msec_t timeout)
 {
     struct kube_request r = kube_request_raw(KUBE_GET, path, NULL);
@@ -327,6 +336,51 @@ static void test_time_out(void **state)
     o = get(&f, "/slow");
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     assert_non_null(strstr(o.e.text, "no whole answer from http://127.0.0.1:"));
+    outcome_release(&o);
+    stop(&f);
+}
+
+/* The process was stopped between the two: libcurl has the request, and the socket has nothing of it. */
+static void test_late_request_is_not_sent(void **state)
+{
+    struct outcome o = {0};
+    struct fixture f;
+
+    (void)state;
+    start(&f, good, NULL);
+    send_before(&f, &o, "/late", clock_now_monotonic() + 20);
+    usleep(40000);
+    wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_CANCELLED);
+    turn(&f, 50);
+    assert_int_equal(f.server.requests, 0);
+    outcome_release(&o);
+    o = (struct outcome){0};
+    send_before(&f, &o, "/past", clock_now_monotonic() - 1);
+    wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_CANCELLED);
+    assert_int_equal(f.server.requests, 0);
+    outcome_release(&o);
+    o = (struct outcome){0};
+    send_before(&f, &o, "/in-time", clock_now_monotonic() + SECONDS(60));
+    wait_over(&f, &o);
+    assert_int_equal(o.status, 200);
+    outcome_release(&o);
+    stop(&f);
+}
+
+static void test_request_ends_at_its_time(void **state)
+{
+    static const struct server_answer answers[] = {{"/silent"}, {0}};
+    struct outcome o = {0};
+    struct fixture f;
+
+    (void)state;
+    start(&f, answers, NULL);
+    send_before(&f, &o, "/silent", clock_now_monotonic() + 300);
+    wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_CANCELLED);
+    assert_int_equal(f.server.requests, 1);
     outcome_release(&o);
     stop(&f);
 }
@@ -734,6 +788,8 @@ int main(void)
         cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_time_out),
+        cmocka_unit_test(test_late_request_is_not_sent),
+        cmocka_unit_test(test_request_ends_at_its_time),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_from_callbacks),
