@@ -60,6 +60,7 @@ struct sim {
     uint64_t seed;
     struct sim_faults faults;
     bool down;
+    int minor;                  /* of Kubernetes */
     int64_t version, forgotten; /* the newest; watches from before `forgotten` are told 410 */
     unsigned uids;
     struct map **stores; /* of each row: "ns/name" -> json_t */
@@ -91,6 +92,11 @@ static bool chance(struct sim *s, unsigned in_thousand)
 static msec_t io_now(struct kube_io *io)
 {
     return of(io)->now;
+}
+
+static msec_t io_wall(struct kube_io *io)
+{
+    return of(io)->now + SECONDS(1600000000);
 }
 
 static uint32_t io_random(struct kube_io *io)
@@ -187,6 +193,8 @@ static struct kube_call *io_send(struct kube_io *io, struct kube_request *reques
     *request = (struct kube_request){0};
     TAILQ_INSERT_TAIL(&s->calls, call, link);
     later(s, call, ARRIVE, 0, NULL, 0);
+    if (call->request.timeout && !data)
+        insert(s, &(struct event_due){.at = s->now + call->request.timeout, .type = TIME_OVER, .call = call});
     return call;
 }
 
@@ -195,6 +203,7 @@ struct sim *sim_new(const struct kube_kind_table *kinds, const char *label, uint
     struct sim *s = NEW(struct sim);
 
     s->io = (struct kube_io){.now = io_now,
+                             .wall = io_wall,
                              .random = io_random,
                              .send = io_send,
                              .cancel = io_cancel,
@@ -203,6 +212,7 @@ struct sim *sim_new(const struct kube_kind_table *kinds, const char *label, uint
                              .timer_free = io_timer_free};
     s->kinds = kinds;
     s->label = label;
+    s->minor = 20;
     s->seed = seed;
     s->now = SECONDS(1000);
     s->version = 1000;
@@ -608,7 +618,8 @@ static void serve(struct sim *s, struct kube_call *call)
 
     if (str_eq(path, "/version")) {
         s->counts.version++;
-        answer(s, call, 200, str_dup("{\"major\":\"1\",\"minor\":\"20\",\"gitVersion\":\"v1.20.2\"}"));
+        answer(s, call, 200,
+               str_printf("{\"major\":\"1\",\"minor\":\"%d\",\"gitVersion\":\"v1.%d.2\"}", s->minor, s->minor));
     } else if (!read_target(s, path, &t)) {
         answer_discovery(s, call, path);
     } else if (!is_served(s, t.kind)) {
@@ -691,6 +702,8 @@ static void happen(struct sim *s, struct event_due *first)
         finish(s, &d);
     else if (d.call->open)
         end_watch(s, d.call, NULL, 200);
+    else if (!d.call->data)
+        finish(s, &d);
     free(d.body);
 }
 
@@ -715,6 +728,11 @@ void sim_run(struct sim *s, msec_t for_so_long)
         }
     }
     s->now = until;
+}
+
+void sim_set_minor(struct sim *s, int minor)
+{
+    s->minor = minor;
 }
 
 void sim_set_down(struct sim *s, bool down)

@@ -31,6 +31,8 @@ struct kube_io *sim_io(struct sim *s);
 msec_t sim_now(const struct sim *s);
 uint32_t sim_random(struct sim *s);
 void sim_faults(struct sim *s, const struct sim_faults *faults); /* NULL: none */
+/* The server is a Kubernetes 1.`minor`; 20 unless told. */
+void sim_set_minor(struct sim *s, int minor);
 /* Every connection ends, and none is to be had until it is up again. The watches' past is forgotten. */
 void sim_set_down(struct sim *s, bool down);
 void sim_run(struct sim *s, msec_t for_so_long);
