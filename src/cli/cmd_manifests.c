@@ -1,3 +1,4 @@
+#include "base/str.h"
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/input.h"
@@ -12,10 +13,13 @@ static int run_manifests(const struct invocation *inv, struct err *e)
         .ns = invocation_value(inv, "namespace"),
         .image = invocation_value(inv, "image"),
     };
-    _cleanup_json_ json_t *documents =
-        invocation_has(inv, "remote") ? manifests_remote(&options) : manifests_all(&options);
+    _cleanup_json_ json_t *documents = NULL;
 
-    (void)e;
+    if (!str_to_int64(invocation_value(inv, "replicas"), &options.replicas) || options.replicas < 1 ||
+        options.replicas > MANIFEST_REPLICAS_MOST)
+        return err_set(e, ERR_USAGE, "--replicas \"%s\": allowed are whole numbers from 1 to %d",
+                       invocation_value(inv, "replicas"), MANIFEST_REPLICAS_MOST);
+    documents = invocation_has(inv, "remote") ? manifests_remote(&options) : manifests_all(&options);
     output_print(documents, "yaml");
     return 0;
 }
@@ -39,6 +43,7 @@ const struct command command_manifests = {
     .options =
         (const struct option_row[]){
             {"image", 0, "IMAGE", DEFAULT_IMAGE, "the operator's image", .format = &format_image},
+            {"replicas", 0, "N", "2", "how many operators; one of them acts, the others stand by"},
             OPTION_NAMESPACE("namespace to run in, or of the ServiceAccount"),
             {"remote", 0, NULL, NULL, "print the rights in a remote cluster instead"},
             {NULL},

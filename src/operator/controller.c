@@ -137,10 +137,11 @@ static struct controller *
 fill(struct controller *c, const struct controller_options *options, const struct remote_connector *connector)
 {
     c->connector = *connector;
-    c->federation = federation_new(c->cluster, &c->connector);
+    c->federation = federation_new(c->cluster, &c->connector, options->gate);
     c->io = kube_cluster_io(c->cluster);
     c->memo = plan_memo_new();
-    c->events = events_new(c->io);
+    c->stats.acting = !options->gate.may_send;
+    c->events = events_new(c->io, options->gate);
     c->actor = actor_new(c->cluster, c->events, NULL);
     c->tick_timer = c->io->timer_new(c->io, on_tick, c);
     c->keeps_memory = options->keeps_memory;
@@ -156,6 +157,7 @@ int controller_new(
         .owner_label = MARK_OWNER,
         .namespace = options->ns ? options->ns : config->namespace,
         .roles = MESH_CENTRAL,
+        .queue = {.gate = options->gate},
     };
     const struct kube_cluster_events events = events_for(c);
 
@@ -172,7 +174,11 @@ struct controller *controller_new_on(
 {
     struct controller *c = NEW(struct controller);
     const struct kube_cluster_options cluster_options = {
-        .owner_label = MARK_OWNER, .namespace = options->ns, .roles = MESH_CENTRAL};
+        .owner_label = MARK_OWNER,
+        .namespace = options->ns,
+        .roles = MESH_CENTRAL,
+        .queue = {.gate = options->gate},
+    };
     const struct kube_cluster_events events = events_for(c);
 
     c->cluster = kube_cluster_new_on(io, &mesh_kinds, &cluster_options, &events);
@@ -196,6 +202,16 @@ void controller_start(struct controller *c)
 {
     arm_tick_timer(c);
     kube_cluster_start(c->cluster);
+}
+
+void controller_set_acting(struct controller *c, bool acting)
+{
+    c->stats.acting = acting;
+    if (!acting)
+        kube_queue_drop_waiting(kube_cluster_queue(c->cluster));
+    else if (controller_is_ready(c))
+        plan_now(c);
+    federation_set_acting(c->federation, acting);
 }
 
 bool controller_is_ready(const struct controller *c)

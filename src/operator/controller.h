@@ -18,13 +18,15 @@
 struct controller;
 
 struct controller_options {
-    const char *ns;    /* the operator's own; may be NULL: the configuration's */
-    bool keeps_memory; /* memory that is not in use is not given back: there is more in the process */
+    const char *ns;        /* the operator's own; may be NULL: the configuration's */
+    struct kube_gate gate; /* of every write; one that is there: it does not act until it is told to */
+    bool keeps_memory;     /* memory that is not in use is not given back: there is more in the process */
 };
 
 struct controller_stats {
     uint64_t plan_usec;
     msec_t lag, lag_most; /* of the event loop */
+    bool acting;
 };
 
 int controller_new(
@@ -41,7 +43,12 @@ DEFINE_CLEANUP(struct controller *, controller_free)
 #define _cleanup_controller_ _cleanup_(controller_free_p)
 void controller_start(struct controller *c);
 
-/* Every watch has listed: the controller acts. */
+/*
+ * Tells it that the gate has opened, or has closed. While it is closed it plans all the same, and the queue drops what
+ * it puts: what plans ask to be watched stays warm, and the first plan that counts is as fast as any.
+ */
+void controller_set_acting(struct controller *c, bool acting);
+/* Every watch has listed: the controller plans. */
 bool controller_is_ready(const struct controller *c);
 struct kube_cluster *controller_cluster(struct controller *c);
 const struct controller_stats *controller_stats(const struct controller *c);

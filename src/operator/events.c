@@ -31,6 +31,7 @@ struct subject {
 
 struct events {
     struct kube_io *io;
+    struct kube_gate gate;
     struct kube_timer *timer;
     bool gathering; /* the timer runs */
     struct subject subject;
@@ -71,8 +72,11 @@ static void send_event(struct events *events, const struct gathered *g, const ch
     _cleanup_json_ json_t *event = NULL;
     msec_t wall = events->io->wall(events->io);
     struct kube_request request;
+    msec_t not_after;
     char now[32];
 
+    if (!kube_gate_is_open(&events->gate, &not_after))
+        return;
     clock_rfc3339(wall, now);
     event = OBJECT(
         S("apiVersion", "v1"),
@@ -95,6 +99,7 @@ static void send_event(struct events *events, const struct gathered *g, const ch
         MAP("source", S("component", FIELD_MANAGER)));
     text = doc_text(event);
     request = kube_request_create(&events_kind, "v1", about->ns, text);
+    request.not_after = not_after;
     events->io->send(events->io, &request, NULL, sent, NULL);
 }
 
@@ -117,11 +122,12 @@ static void flush(void *context)
     map_clear(events->gathered);
 }
 
-struct events *events_new(struct kube_io *io)
+struct events *events_new(struct kube_io *io, struct kube_gate gate)
 {
     struct events *events = NEW(struct events);
 
     events->io = io;
+    events->gate = gate;
     events->timer = io->timer_new(io, flush, events);
     events->gathered = map_new(gathered_free);
     events->warned = map_new(free);

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "kube/gate.h"
 #include "kube/io.h"
 
 struct events;
@@ -17,8 +18,8 @@ struct events;
 /* Events themselves, for requests: nobody watches them. */
 extern const struct kube_kind events_kind;
 
-/* Borrows `io`. What is under way when it is freed goes its way. */
-struct events *events_new(struct kube_io *io);
+/* Borrows `io`. While the gate is closed Events are dropped. What is under way when it is freed goes its way. */
+struct events *events_new(struct kube_io *io, struct kube_gate gate);
 void events_free(struct events *events);
 
 /* Whom the Events are about; strings are copied. */

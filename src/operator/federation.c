@@ -91,12 +91,13 @@ static void turn(void *context)
         soon(f);
 }
 
-struct federation *federation_new(struct kube_cluster *home, const struct remote_connector *connector)
+struct federation *
+federation_new(struct kube_cluster *home, const struct remote_connector *connector, struct kube_gate gate)
 {
     struct federation *f = NEW(struct federation);
 
     *f = (struct federation){
-        .around = {.home = home, .connector = connector, .due = be_due},
+        .around = {.home = home, .connector = connector, .gate = gate, .due = be_due},
         .io = kube_cluster_io(home),
         .seats = map_new(seat_free),
     };
@@ -184,6 +185,30 @@ bool federation_action_done(
     if (seat)
         remote_controller_done(seat->controller, action, object, e);
     return seat;
+}
+
+void federation_set_acting(struct federation *f, bool acting)
+{
+    void *value;
+
+    for (size_t i = 0; map_next(f->seats, &i, NULL, &value);) {
+        struct seat *seat = value;
+        if (acting)
+            be_due(seat);
+        else
+            remote_controller_drop_waiting(seat->controller);
+    }
+}
+
+size_t federation_in_flight(const struct federation *f)
+{
+    const struct remote_controller *c;
+    size_t count = 0;
+
+    for (size_t i = 0; (c = federation_next(f, &i));)
+        if (remote_controller_cluster(c))
+            count += kube_queue_in_flight(kube_cluster_queue(remote_controller_cluster(c)));
+    return count;
 }
 
 bool federation_is_calm(const struct federation *f)

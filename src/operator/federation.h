@@ -12,8 +12,9 @@
 
 struct federation;
 
-/* Borrows both. */
-struct federation *federation_new(struct kube_cluster *home, const struct remote_connector *connector);
+/* Borrows cluster and connector. `gate` is asked before each write in remote clusters. */
+struct federation *
+federation_new(struct kube_cluster *home, const struct remote_connector *connector, struct kube_gate gate);
 void federation_free(struct federation *f);
 
 /* PLAN_WATCH_* that it needs in the central cluster, in the namespace *ret_ns (borrowed; NULL: none is needed). */
@@ -27,6 +28,10 @@ void federation_observe(
 bool federation_action_done(
     struct federation *f, const struct kube_action *action, const json_t *object, const struct err *e);
 
+/* This operator has become the one that acts (then all is planned anew), or has ceased to be. */
+void federation_set_acting(struct federation *f, bool acting);
+/* Writes under way in remote clusters. */
+size_t federation_in_flight(const struct federation *f);
 /* Nothing to write, nothing under way. */
 bool federation_is_calm(const struct federation *f);
 /* for (size_t i = 0; (c = federation_next(f, &i));) */

@@ -72,7 +72,14 @@ static json_t *manager(const struct manifest_options *o)
     return OBJECT(
         S("name", "manager"),
         S("image", o->image),
-        STRINGS("args", "run", "--metrics-addr", ":8080", "--webhook-addr", ":9443", "--secure-metrics"),
+        SEQ("args",
+            ITEM_S("run"),
+            ITEM_S("--metrics-addr"),
+            ITEM_S(":8080"),
+            ITEM_S("--webhook-addr"),
+            ITEM_S(":9443"),
+            ITEM_S("--secure-metrics"),
+            OPT(o->replicas > 1, ITEM_S("--leader-elect"))),
         SEQ("ports",
             ITEM(S("name", "health"), N("containerPort", HEALTH_PORT)),
             ITEM(S("name", "https"), N("containerPort", TLS_PORT))),
@@ -85,6 +92,29 @@ static json_t *manager(const struct manifest_options *o)
             MAP("capabilities", STRINGS("drop", "ALL"))));
 }
 
+/* On another node than its siblings, where there is one. */
+static json_t *apart(void)
+{
+    return OBJECT(
+        MAP("podAntiAffinity",
+            SEQ("preferredDuringSchedulingIgnoredDuringExecution",
+                ITEM(
+                    N("weight", 100),
+                    MAP("podAffinityTerm",
+                        MAP("labelSelector", V("matchLabels", labels())),
+                        S("topologyKey", "kubernetes.io/hostname"))))));
+}
+
+/* In the version that every Kubernetes serves on which this Istio runs. */
+static json_t *disruption_budget(const struct manifest_options *o)
+{
+    return OBJECT(
+        S("apiVersion", "policy/v1beta1"),
+        S("kind", "PodDisruptionBudget"),
+        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
+        MAP("spec", N("maxUnavailable", 1), MAP("selector", V("matchLabels", labels()))));
+}
+
 static json_t *stateful_set(const struct manifest_options *o)
 {
     return OBJECT(
@@ -92,7 +122,7 @@ static json_t *stateful_set(const struct manifest_options *o)
         S("kind", "StatefulSet"),
         MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
         MAP("spec",
-            N("replicas", 1),
+            N("replicas", o->replicas),
             S("serviceName", OPERATOR_NAME),
             MAP("selector", V("matchLabels", labels())),
             MAP("template",
@@ -100,6 +130,7 @@ static json_t *stateful_set(const struct manifest_options *o)
                 MAP("spec",
                     S("serviceAccountName", OPERATOR_NAME),
                     N("terminationGracePeriodSeconds", 10),
+                    OPT(o->replicas > 1, V("affinity", apart())),
                     MAP("securityContext",
                         B("runAsNonRoot", true),
                         N("runAsUser", NOBODY),
@@ -127,6 +158,7 @@ json_t *manifests_all(const struct manifest_options *o)
         ITEM_V(cluster_role_binding(o, ROLE, OPERATOR_NAME)),
         ITEM_V(service(o)),
         ITEM_V(webhook_configuration("v1", o->ns, NULL, NULL)),
+        OPT(o->replicas > 1, ITEM_V(disruption_budget(o))),
         ITEM_V(stateful_set(o)));
 }
 

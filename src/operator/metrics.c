@@ -17,6 +17,7 @@ struct sources {
 
 /* type, name, help, value of `s` */
 #define METRICS(X)                                                                                                     \
+    X("gauge", "leader", "Whether this replica acts: 1; or stands by: 0", s->controller->acting)                       \
     X("counter", "plans_total", "Plans made", s->actor->plans)                                                         \
     X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                  \
     X("counter", "writes_failed_total", "Writes that the API server did not take", s->actor->failed)                   \

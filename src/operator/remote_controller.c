@@ -62,7 +62,7 @@ remote_controller_new(struct remote_surroundings *around, const struct kube_obje
         .name = str_dup(resource->name),
         .memo = remote_memo_new(),
     };
-    c->events = events_new(c->io);
+    c->events = events_new(c->io, around->gate);
     c->home = actor_new(around->home, c->events, NULL);
     c->timer = c->io->timer_new(c->io, be_due, c);
     return c;
@@ -155,7 +155,7 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
         .namespace = c->ns,
         .roles = MESH_REMOTE,
         .client = {.max_body = ANSWER_MAX, .timeout = ANSWER_TIMEOUT, .connect_timeout = CONNECT_TIMEOUT},
-        .queue = {.in_flight_max = IN_FLIGHT_MAX},
+        .queue = {.in_flight_max = IN_FLIGHT_MAX, .gate = c->around->gate},
         .probe_after = SILENCE_MOST,
     };
 
@@ -296,6 +296,12 @@ void remote_controller_plan(struct remote_controller *c, const struct kube_objec
     remote_plan_make(&input, c->memo, &plan);
     carry_out(c, &plan);
     remote_plan_release(&plan);
+}
+
+void remote_controller_drop_waiting(struct remote_controller *c)
+{
+    if (c->cluster)
+        kube_queue_drop_waiting(kube_cluster_queue(c->cluster));
 }
 
 void remote_controller_done(

@@ -27,6 +27,7 @@ struct remote_surroundings {
     struct central central;
     unsigned synced; /* PLAN_WATCH_* of the central cluster */
     const struct remote_connector *connector;
+    struct kube_gate gate; /* of all writes */
     /* Something happened: the controller with this `owner` is to be planned. */
     void (*due)(void *owner);
 };
@@ -38,6 +39,8 @@ void remote_controller_free(struct remote_controller *c);
 /* Whether it has to be planned because of what is observed in the central cluster. */
 bool remote_controller_is_behind(const struct remote_controller *c, const struct kube_object *resource);
 void remote_controller_plan(struct remote_controller *c, const struct kube_object *resource);
+/* This operator has become the one that acts, or ceased to be: what waited to be sent is decided anew. */
+void remote_controller_drop_waiting(struct remote_controller *c);
 /* What came of an action in the central cluster that was this controller's. */
 void remote_controller_done(
     struct remote_controller *c, const struct kube_action *action, const json_t *object, const struct err *e);

@@ -159,9 +159,9 @@ struct right {
 };
 
 /*
- * Besides what the kinds' rows say: for the operator's Events, its webhook's certificate and those who read its
- * metrics. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and Galley's rights
- * have it, and without it the watch would bring the same a moment later.
+ * Besides what the kinds' rows say: for the operator's Events, its webhook's certificate those who read its
+ * metrics, and its lease. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and
+ * Galley's rights have it, and without it the watch would bring the same a moment later.
  */
 static const struct right central_rights[] = {
     {"", "events", {"create"}},
@@ -169,6 +169,7 @@ static const struct right central_rights[] = {
     {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
     {"authentication.k8s.io", "tokenreviews", {"create"}},
     {"authorization.k8s.io", "subjectaccessreviews", {"create"}},
+    {"coordination.k8s.io", "leases", {"get", "list", "watch", "create", "update"}},
     {NULL},
 };
 

@@ -185,7 +185,7 @@ static int start_secure(struct server *s, struct event_base *loop, const struct 
         .context = s,
     };
     struct kube_client *client = kube_cluster_client(controller_cluster(s->controller));
-    struct webhook_setup_options setup = {.ns = options->ns, .url = options->webhook_url};
+    struct webhook_setup_options setup = {.ns = options->ns, .url = options->webhook_url, .gate = options->gate};
 
     if ((options->webhook_url && webhook_check_url(options->webhook_url, e) < 0) ||
         http_server_new(loop, &secure, &s->secure, e) < 0)
@@ -225,6 +225,17 @@ void server_free(struct server *s)
     http_server_free(s->secure);
     http_server_free(s->plain);
     free(s);
+}
+
+void server_may_write(struct server *s)
+{
+    if (s->setup)
+        webhook_setup_look(s->setup);
+}
+
+bool server_writes_under_way(const struct server *s)
+{
+    return s->setup && webhook_setup_writes(s->setup);
 }
 
 int server_port(const struct server *s)

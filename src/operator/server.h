@@ -28,6 +28,7 @@ struct server_options {
     const char *webhook_url;     /* that the API server calls; NULL: the operator's Service */
     const char *ns;              /* the operator's own */
     bool secure_metrics;
+    struct kube_gate gate; /* of writes for the webhook */
 };
 
 int server_new(
@@ -36,6 +37,10 @@ int server_new(
 void server_free(struct server *s);
 DEFINE_CLEANUP(struct server *, server_free)
 #define _cleanup_server_ _cleanup_(server_free_p)
+
+/* The gate has opened: looks whether there is something to write for the webhook. */
+void server_may_write(struct server *s);
+bool server_writes_under_way(const struct server *s);
 
 /* The port that it listens on, and that with TLS; 0: none. */
 int server_port(const struct server *s);

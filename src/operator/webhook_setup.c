@@ -15,6 +15,7 @@
 struct webhook_setup {
     struct kube_io *io;
     struct kube_cluster *cluster;
+    struct kube_gate gate;
     struct http_server *server;
     struct kube_timer *timer;
     char *ns, *url;
@@ -71,8 +72,11 @@ static void renew(struct webhook_setup *w, const json_t *secret, msec_t now, con
 {
     _cleanup_certificate_ struct certificate made = {0};
     _cleanup_free_ char *former = secret ? webhook_read_authorities(secret) : NULL;
+    msec_t not_after;
     struct err e;
 
+    if (!kube_gate_is_open(&w->gate, &not_after))
+        return;
     if (certificate_make((const char *const *)w->names, now, CERTIFICATE_LIFE, former, &made, &e) < 0) {
         tell(w, e.text);
         return;
@@ -206,10 +210,12 @@ struct webhook_setup *
 webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options)
 {
     struct webhook_setup *w = NEW(struct webhook_setup);
-    struct kube_cluster_options cluster_options = {.owner_label = MARK_OWNER, .namespace = options->ns};
+    struct kube_cluster_options cluster_options = {
+        .owner_label = MARK_OWNER, .namespace = options->ns, .queue = {.gate = options->gate}};
     struct kube_cluster_events events = {.changed = look, .action_done = on_action_done, .context = w};
 
     w->server = options->server;
+    w->gate = options->gate;
     w->ns = str_dup(options->ns);
     w->url = str_dup(options->url);
     w->names = webhook_names(options->ns, options->url);
@@ -221,6 +227,16 @@ webhook_setup_new(struct event_base *loop, struct kube_client *client, const str
     watch(w, WEBHOOK_KIND_CONFIGURATION, WEBHOOK_CONFIGURATION);
     kube_cluster_start(w->cluster);
     return w;
+}
+
+void webhook_setup_look(struct webhook_setup *w)
+{
+    look(w);
+}
+
+bool webhook_setup_writes(const struct webhook_setup *w)
+{
+    return kube_queue_in_flight(kube_cluster_queue(w->cluster)) > 0;
 }
 
 void webhook_setup_free(struct webhook_setup *w)

@@ -7,8 +7,6 @@
 #include "harness.h"
 #include "json/doc.h"
 
-#define USER "system:serviceaccount:" NS ":" OPERATOR_ACCOUNT
-
 bool audit_is_on(void)
 {
     return getenv("TEST_AUDIT_LOG") != NULL;
@@ -29,6 +27,12 @@ long audit_position(void)
 
 void audit_read(long position, void (*each)(void *context, const json_t *entry), void *context)
 {
+    audit_read_as(OPERATOR_ACCOUNT, position, each, context);
+}
+
+void audit_read_as(const char *account, long position, void (*each)(void *context, const json_t *entry), void *context)
+{
+    _cleanup_free_ char *user = str_printf("system:serviceaccount:" NS ":%s", account);
     FILE *f = fopen(getenv("TEST_AUDIT_LOG"), "re");
     char *line = NULL;
     size_t cap = 0;
@@ -40,7 +44,7 @@ void audit_read(long position, void (*each)(void *context, const json_t *entry),
         _cleanup_json_ json_t *entry = NULL;
         if (line[len - 1] != '\n' || doc_parse(line, (size_t)len, SIZE_MAX, &entry, NULL) < 0)
             continue; /* a line that is being written */
-        if (str_eq(doc_string(entry, "user", "username"), USER) &&
+        if (str_eq(doc_string(entry, "user", "username"), user) &&
             !str_eq(doc_string(entry, "stage"), "RequestReceived"))
             each(context, entry);
     }

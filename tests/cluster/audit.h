@@ -17,5 +17,7 @@ long audit_position(void);
  * {"verb", "objectRef": {"apiGroup", "resource", "subresource", "namespace", "name"}, "responseStatus": {"code"}}.
  */
 void audit_read(long position, void (*each)(void *context, const json_t *entry), void *context);
+/* The same of any account of the operator's namespace. */
+void audit_read_as(const char *account, long position, void (*each)(void *context, const json_t *entry), void *context);
 
 #endif

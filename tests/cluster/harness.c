@@ -24,6 +24,13 @@
 
 struct harness h;
 
+/* Of the operators that are not chosen. */
+static struct operator_process {
+    pid_t pid;
+    int port;
+    char *log_path, *kubeconfig;
+} others[2];
+
 static const char *env(const char *name)
 {
     const char *value = getenv(name);
@@ -212,24 +219,32 @@ static void install_rights(void)
 }
 
 /* The name of the Secret with the account's token, once the controllers have made it. */
+struct account_secret {
+    const char *account;
+    char *name;
+};
+
 static bool token_is_made(void *context)
 {
-    _cleanup_json_ json_t *account = cluster_get(kind_of("v1", "ServiceAccount"), NS, OPERATOR_ACCOUNT);
+    struct account_secret *secret = context;
+    _cleanup_json_ json_t *account = cluster_get(kind_of("v1", "ServiceAccount"), NS, secret->account);
     const json_t *first = json_array_get(doc_at(account, "secrets"), 0);
 
-    str_replace(context, doc_string(first, "name"));
+    str_replace(&secret->name, doc_string(first, "name"));
     return first != NULL;
 }
 
-static char *account_token(void)
+static char *account_token(const char *account)
 {
-    _cleanup_free_ char *name = NULL, *token = NULL;
+    struct account_secret named = {.account = account};
+    _cleanup_free_ char *token = NULL;
     _cleanup_json_ json_t *secret = NULL;
     const char *encoded;
     size_t len;
 
-    wait_until(token_is_made, &name, SECONDS(20), "the operator's ServiceAccount has a token");
-    secret = cluster_get(kind_of("v1", "Secret"), NS, name);
+    wait_until(token_is_made, &named, SECONDS(20), "the operator's ServiceAccount has a token");
+    secret = cluster_get(kind_of("v1", "Secret"), NS, named.name);
+    free(named.name);
     encoded = doc_string(secret, "data", "token");
     assert_non_null(encoded);
     assert_true(base64_decode(encoded, strlen(encoded), &token, &len));
@@ -237,9 +252,9 @@ static char *account_token(void)
 }
 
 /* A kubeconfig for the operator's own account: nothing here runs with an administrator's rights but the test. */
-static void write_operator_kubeconfig(const struct kube_config *config)
+static void write_operator_kubeconfig(const struct kube_config *config, const char *account)
 {
-    _cleanup_free_ char *token = account_token(), *text = NULL, *ca = NULL;
+    _cleanup_free_ char *token = account_token(account), *text = NULL, *ca = NULL;
     _cleanup_json_ json_t *kubeconfig = NULL;
     FILE *f;
 
@@ -261,7 +276,7 @@ static void write_operator_kubeconfig(const struct kube_config *config)
                     S("certificate-authority", ca ? NULL : config->ca_file)))),
         SEQ("users", ITEM(S("name", "operator"), MAP("user", S("token", token)))));
     text = doc_text(kubeconfig);
-    h.operator_kubeconfig = str_printf("%s/operator-%d.kubeconfig", env("TEST_OUTPUT"), (int)getpid());
+    h.operator_kubeconfig = str_printf("%s/operator-%d-%d.kubeconfig", env("TEST_OUTPUT"), (int)getpid(), h.chosen);
     f = fopen(h.operator_kubeconfig, "we");
     assert_non_null(f);
     fputs(text, f);
@@ -299,21 +314,75 @@ int harness_setup(void **state)
         cluster_create(NAMESPACE, ns);
     }
     install_rights();
-    write_operator_kubeconfig(config);
+    write_operator_kubeconfig(config, OPERATOR_ACCOUNT);
     kube_config_free(config);
     return 0;
+}
+
+/* With the same role as the first one. */
+static void install_second_account(void)
+{
+    const struct kube_kind *accounts = kind_of("v1", "ServiceAccount");
+    const struct kube_kind *bindings = kind_of("rbac.authorization.k8s.io/v1", "ClusterRoleBinding");
+    _cleanup_json_ json_t *account = OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "ServiceAccount"),
+        MAP("metadata", S("name", SECOND_ACCOUNT), S("namespace", NS)));
+    _cleanup_json_ json_t *binding = OBJECT(
+        S("apiVersion", "rbac.authorization.k8s.io/v1"),
+        S("kind", "ClusterRoleBinding"),
+        MAP("metadata", S("name", SECOND_ACCOUNT)),
+        MAP("roleRef",
+            S("apiGroup", "rbac.authorization.k8s.io"),
+            S("kind", "ClusterRole"),
+            S("name", "istio-operator-manager")),
+        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", SECOND_ACCOUNT), S("namespace", NS))));
+
+    cluster_delete_if_there(bindings, NULL, SECOND_ACCOUNT);
+    cluster_delete_if_there(accounts, NS, SECOND_ACCOUNT);
+    cluster_create(accounts, account);
+    cluster_create(bindings, binding);
+}
+
+void operator_choose(int which)
+{
+    struct operator_process *chosen = &others[which];
+    struct kube_config *config;
+    struct err e = {0};
+
+    if (which == h.chosen)
+        return;
+    others[h.chosen] = (struct operator_process){h.operator_pid, h.operator_port, h.log_path, h.operator_kubeconfig};
+    h.chosen = which;
+    h.operator_pid = chosen->pid;
+    h.operator_port = chosen->port;
+    h.log_path = chosen->log_path;
+    h.operator_kubeconfig = chosen->kubeconfig;
+    *chosen = (struct operator_process){0};
+    if (h.operator_kubeconfig)
+        return;
+    install_second_account();
+    if (kube_config_load(env("TEST_KUBECONFIG"), NULL, &config, &e) < 0)
+        fail_msg("%s", e.text);
+    write_operator_kubeconfig(config, SECOND_ACCOUNT);
+    kube_config_free(config);
 }
 
 int harness_teardown(void **state)
 {
     (void)state;
-    if (h.operator_pid)
-        operator_kill(SIGTERM);
+    for (int which = 0; which < 2; which++) {
+        if (which != h.chosen && !others[which].kubeconfig)
+            continue;
+        operator_choose(which);
+        if (h.operator_pid)
+            operator_kill(SIGTERM);
+        unlink(h.operator_kubeconfig);
+        free(h.operator_kubeconfig);
+        free(h.log_path);
+    }
     kube_client_free(h.client);
     event_base_free(h.loop);
-    unlink(h.operator_kubeconfig);
-    free(h.operator_kubeconfig);
-    free(h.log_path);
     return 0;
 }
 

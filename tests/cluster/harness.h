@@ -29,6 +29,7 @@ struct harness {
     int operator_port;
     char *log_path;
     char *operator_kubeconfig; /* of its own ServiceAccount, with the rights that `manifests` prints */
+    int chosen;
 };
 
 extern struct harness h;
@@ -36,6 +37,13 @@ extern struct harness h;
 /* Connects, installs the definitions and the namespace. For cmocka's group set-up and tear-down. */
 int harness_setup(void **state);
 int harness_teardown(void **state);
+
+/*
+ * Two operators side by side: all of operator_*() and h.operator_* are about the one that was chosen last, 0 at first.
+ * The second one has an account of its own, so that the audit log tells them apart.
+ */
+#define SECOND_ACCOUNT OPERATOR_ACCOUNT "-second"
+void operator_choose(int which);
 
 /* The operator as a process; its log goes to TEST_OUTPUT. */
 void operator_start(void);
