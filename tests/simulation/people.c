@@ -395,7 +395,9 @@ static void delete_mesh(struct people *p)
 
 void people_create_mesh(struct people *p)
 {
-    json_t *o = OBJECT(MAP("metadata", S("name", MESH_NAME)), MAP("spec"));
+    json_t *o =
+        OBJECT(MAP("metadata", S("name", MESH_NAME)),
+               MAP("spec", OPT(rng_chance(p->rng, 500), STRINGS("autoInjectionNamespaces", "default", "team"))));
 
     for (int n = (int)rng_below(p->rng, 4); n > 0; n--)
         change_spec(p, o);

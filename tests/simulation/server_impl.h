@@ -12,6 +12,7 @@ struct server {
     const struct sched *sched;
     int64_t version, compacted;
     bool cold;
+    bool gone_in_answer;       /* 410 is the answer to a watch, and no event in it */
     int64_t page_most;         /* items of a page, whatever is asked for: the API allows fewer than the limit */
     struct collection **kinds; /* also those that are gone: streams hold on to them */
     size_t kind_count, kind_cap;

@@ -84,6 +84,7 @@ struct server *server_new(int minor, struct rng *rng, const struct sched *sched)
     struct server *s = NEW(struct server);
 
     *s = (struct server){.minor = minor, .rng = rng, .sched = sched, .version = 100};
+    s->gone_in_answer = rng_chance(rng, 300);
     s->page_most = rng_chance(rng, 500) ? rng_between(rng, 3, 60) : 500;
     for (size_t i = 0; i < mesh_kinds.len; i++)
         add_builtin(s, &mesh_kinds.rows[i]);

@@ -54,11 +54,11 @@ struct stream *stream_open(struct server *s, const struct kube_request *request,
     }
     if (w->from < s->compacted) {
         *ret_refusal = server_refusal(410, "Expired", "too old resource version", 0);
-        if (rng_chance(s->rng, 300)) {
+        if (s->gone_in_answer) {
             stream_free(w);
             return NULL;
         }
-        /* Most often the watch opens and says so in its stream. */
+        /* Others open the watch and say so in its stream. */
         w->last_words = error_line(ret_refusal);
         free(ret_refusal->body);
     }
