@@ -39,6 +39,11 @@ struct kube_object {
      * place; 0: not compared. A new version starts with 0.
      */
     uint64_t in_place;
+    /*
+     * Another one: one more than the replicas of a Deployment that was found available and ready in full; 0: not looked
+     * at in this version, or found otherwise.
+     */
+    uint64_t available;
 };
 
 /* Parsed; owned by the caller. Not of one that is kept in brief. */

@@ -31,7 +31,7 @@ struct plan_failure {
 struct plan_input {
     msec_t now; /* wall */
     const struct kube_server *server;
-    struct kube_cache *observed; /* written to only in kube_object.in_place */
+    struct kube_cache *observed; /* written to only in the memos of kube_object */
     const struct plan_failure *failures;
     size_t failure_count;
     /* PLAN_WATCH_*: those whose list has arrived. */

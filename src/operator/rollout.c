@@ -233,15 +233,23 @@ static void
 read_component(const struct plan_input *in, const char *ns, const struct mesh_component *component, struct rollout *r)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
-    const struct kube_object *o = kube_cache_get(in->observed, kind, ns, component->deployment);
+    struct kube_object *o = kube_cache_get(in->observed, kind, ns, component->deployment);
     _cleanup_json_ json_t *deployment = NULL;
 
     if (!o) {
         r->message = str_printf("Deployment %s is not there yet", component->deployment);
         return;
     }
+    if (o->available) {
+        r->available = true;
+        r->ready = r->desired = (int64_t)o->available - 1;
+        return;
+    }
     deployment = kube_object_parse(o);
     read_deployment(in, deployment, r);
+    /* What Pods say may change with them, and is read again every time. */
+    if (r->available && r->ready == r->desired && r->desired >= 0)
+        o->available = (uint64_t)r->desired + 1;
 }
 
 void rollouts_read(

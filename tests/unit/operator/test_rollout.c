@@ -176,6 +176,32 @@ static void a_deployment_is_available_or_the_message_says_why(void **state)
     }
 }
 
+/* What was found of one version is not believed of the next. */
+static void a_deployment_is_looked_at_again_when_it_changes(void **state)
+{
+    static const char *const statuses[] = {
+        SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 2, 'availableReplicas': 2",
+        SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 1, 'availableReplicas': 1",
+    };
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    for (int i = 0; i < 4; i++) {
+        _cleanup_free_ char *text = str_printf(DEPLOYMENT, statuses[i % 2]);
+        world_put(&w, document(text));
+        for (int look = 0; look < 2; look++) {
+            struct rollouts r;
+            read_all(&w, true, &r);
+            assert_int_equal(r.items[0].available, i % 2 == 0);
+            assert_int_equal(r.items[0].desired, 2);
+            assert_int_equal(r.items[0].ready, 2 - i % 2);
+            rollouts_release(&r);
+        }
+    }
+    world_release(&w);
+}
+
 static void what_is_switched_off_is_not_waited_for(void **state)
 {
     struct rollouts r;
@@ -220,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deployment_is_available_or_the_message_says_why),
+        cmocka_unit_test(a_deployment_is_looked_at_again_when_it_changes),
         cmocka_unit_test(what_is_switched_off_is_not_waited_for),
         cmocka_unit_test(only_the_deployments_own_pods_count),
     };
