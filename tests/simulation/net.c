@@ -141,10 +141,25 @@ static void finish(struct kube_call *call)
     done(context, end.status ? &response : NULL, end.status && end.status < 300 ? NULL : &e);
 }
 
+/* A process that stands still hears of nothing until it goes on. */
+static bool is_stopped(const struct net *n)
+{
+    return sched_now(n->o.sched) < *n->o.stopped_until;
+}
+
+static struct job *later(const struct net *n, void (*run)(void *context), void *context)
+{
+    return sched_at(n->o.sched, *n->o.stopped_until, run, context);
+}
+
 static void on_end(void *context)
 {
     struct kube_call *call = context;
 
+    if (is_stopped(call->net)) {
+        call->job = later(call->net, on_end, call);
+        return;
+    }
     call->job = NULL;
     finish(call);
 }
@@ -234,6 +249,10 @@ static void on_delivery(void *context)
     const struct faults *f = n->o.faults;
     _cleanup_buf_ struct buf out = BUF_INIT;
 
+    if (is_stopped(n)) {
+        call->job = later(n, on_delivery, call);
+        return;
+    }
     call->job = NULL;
     if (!call->ends && !stream_read(call->stream, &call->lines))
         call->ends = true;
@@ -538,6 +557,10 @@ static void on_timer(void *context)
 {
     struct kube_timer *timer = context;
 
+    if (is_stopped(timer->net)) {
+        timer->job = later(timer->net, on_timer, timer);
+        return;
+    }
     timer->job = NULL;
     timer->run(timer->context);
 }

@@ -54,6 +54,7 @@ struct net_options {
     const struct faults *faults; /* read at every step */
     const bool *down;            /* the server cannot be reached */
     const msec_t *wall;          /* how far the operator's wall clock is from simulated time */
+    const msec_t *stopped_until; /* the operator's process stands still: what comes, comes then */
     /* Every request, when it is sent, and every answer, when it is there; may be NULL. */
     void (*trace)(void *context, const char *text);
     void (*sent)(void *context, const struct kube_request *request);

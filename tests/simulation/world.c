@@ -20,7 +20,7 @@
 #define QUIET_MINUTE_MOST 120
 /* The longest that anything waits: a watch of ten minutes that fell silent, behind it a back-off. */
 static const msec_t PEACE_MOST = SECONDS(20 * 60), PEACE_STEP = SECONDS(5), QUIET = SECONDS(3600);
-static const msec_t FRESH = SECONDS(300);
+static const msec_t FRESH = SECONDS(300), STOPPED_MOST = SECONDS(60);
 /* What memory of an operator that has lived may be more than that of a new one. */
 #define BYTES_MORE (512 * 1024)
 
@@ -29,7 +29,7 @@ struct operator
     struct world *world;
     struct net *net;
     struct controller *controller; /* NULL: it does not run */
-    msec_t wall;
+    msec_t wall, stopped_until;
     uint64_t minute_requests; /* at the beginning of this minute */
     bool wanted;              /* it takes part in this seed */
 };
@@ -114,6 +114,7 @@ static void start(struct operator* o)
     if (o->controller || !o->wanted)
         return;
     say(o->world, "operator %td starts", o - o->world->operators);
+    o->stopped_until = 0;
     o->controller = controller_new_on(net_io(o->net), &options, &connector);
     controller_start(o->controller);
 }
@@ -139,6 +140,7 @@ static void operator_init(struct world *w, struct operator* o, const char *name)
         .faults = &w->faults,
         .down = &w->down,
         .wall = &o->wall,
+        .stopped_until = &o->stopped_until,
         .trace = w->trace ? on_trace : NULL,
         .sent = on_sent,
         .context = o,
@@ -227,6 +229,15 @@ static void jump_clock(struct world *w)
     say(w, "a clock jumps");
 }
 
+/* As by SIGSTOP and SIGCONT, or by a machine that has no time for it. */
+static void stop_for_a_while(struct world *w)
+{
+    struct operator* o = & w->operators[rng_below(&w->chaos, OPERATORS)];
+
+    o->stopped_until = sched_now(w->sched) + rng_between(&w->chaos, 1, STOPPED_MOST);
+    say(w, "operator %td stands still until %.3f", o - w->operators, (double)o->stopped_until / 1000);
+}
+
 static void warm_up(struct world *w)
 {
     server_set_cold(w->server, false);
@@ -239,7 +250,8 @@ static const struct {
     unsigned permille;
     void (*act)(struct world *);
 } happenings[] = {
-    {30, break_connection}, {30, toggle_server}, {60, toggle_operator}, {20, compact}, {20, jump_clock}, {100, warm_up},
+    {30, break_connection}, {30, toggle_server},    {60, toggle_operator}, {20, compact},
+    {20, jump_clock},       {20, stop_for_a_while}, {100, warm_up},
 };
 
 static void on_happening(void *context)
