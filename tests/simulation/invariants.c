@@ -325,6 +325,20 @@ static bool is_left_labelled(const struct kube_object *o)
     return doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED) != NULL;
 }
 
+static bool is_there(const struct invariants *v, const char *deployment)
+{
+    return server_get(server_find(v->server, "apps", "deployments"), MESH_NS, deployment) != NULL;
+}
+
+/* What Istio's components made while they ran. Where somebody kept the component, it makes it again. */
+static bool is_left_by_istio(const struct invariants *v, const struct kube_object *o)
+{
+    if (str_eq(o->kind->kind, "Secret"))
+        return !is_there(v, "istio-citadel");
+    return str_eq(o->kind->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley") &&
+           !is_there(v, "istio-galley");
+}
+
 /* Where there is none, nothing of one is left but definitions. */
 static void check_no_mesh(const struct invariants *v, const struct kube_cache *cache, struct buf *why)
 {
@@ -336,8 +350,7 @@ static void check_no_mesh(const struct invariants *v, const struct kube_cache *c
         if (str_eq(row->kind, "CustomResourceDefinition") || (row->view && !citadels))
             continue;
         for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)
-            if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || citadels ||
-                (str_eq(row->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley")))
+            if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || is_left_by_istio(v, o))
                 buf_printf(why, "there is no mesh, but %s %s of one", row->kind, o->name);
     }
 }
