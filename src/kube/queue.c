@@ -165,6 +165,11 @@ void kube_queue_hold(struct kube_queue *q, bool held)
     pump(q);
 }
 
+bool kube_queue_is_stopped(const struct kube_queue *q)
+{
+    return kube_schedule_is_stopped(q->schedule, q->io->now(q->io));
+}
+
 void kube_queue_drop_waiting(struct kube_queue *q)
 {
     kube_schedule_drop_waiting(q->schedule);

@@ -45,6 +45,8 @@ bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
 bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
 /* While held nothing is sent; puts wait. */
 void kube_queue_hold(struct kube_queue *q, bool held);
+/* Nothing is sent for now: it is held, or the server asked for a pause. */
+bool kube_queue_is_stopped(const struct kube_queue *q);
 /* Drops what waits; what is under way goes on. */
 void kube_queue_drop_waiting(struct kube_queue *q);
 /* The credentials or the address changed, or the server is back: forget all back-off. */

@@ -171,7 +171,7 @@ const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now
     struct item *item;
     enum lane lane;
 
-    if (s->held || now < s->paused_until || s->running >= (size_t)s->options.in_flight_max)
+    if (kube_schedule_is_stopped(s, now) || s->running >= (size_t)s->options.in_flight_max)
         return NULL;
     item = first_in_line(s);
     if (!item)
@@ -265,6 +265,11 @@ bool kube_schedule_wake(struct kube_schedule *s, msec_t now)
 void kube_schedule_hold(struct kube_schedule *s, bool held)
 {
     s->held = held;
+}
+
+bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now)
+{
+    return s->held || now < s->paused_until;
 }
 
 void kube_schedule_drop_waiting(struct kube_schedule *s)

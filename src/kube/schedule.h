@@ -74,6 +74,8 @@ bool kube_schedule_wake(struct kube_schedule *s, msec_t now);
 
 /* While held nothing is sent; puts wait. */
 void kube_schedule_hold(struct kube_schedule *s, bool held);
+/* Held, or paused by the server: what waits, waits for long. */
+bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now);
 void kube_schedule_drop_waiting(struct kube_schedule *s);
 void kube_schedule_reset_backoff(struct kube_schedule *s);
 size_t kube_schedule_in_flight(const struct kube_schedule *s);

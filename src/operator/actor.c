@@ -68,8 +68,12 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
 
 void actor_brief(struct actor *a, struct plan_input *input)
 {
+    struct kube_queue *queue = kube_cluster_queue(a->cluster);
     void *value;
 
+    /* What could not be sent was decided by what was known then. It is decided anew, and not sent as it was. */
+    if (kube_queue_is_stopped(queue))
+        kube_queue_drop_waiting(queue);
     free(a->listed);
     a->listed = map_len(a->failures) ? NEW_ARRAY(struct plan_failure, map_len(a->failures)) : NULL;
     input->failure_count = 0;

@@ -239,6 +239,22 @@ static void what_waits_can_be_dropped(void **state)
     expect_next(s, 0, "b");
 }
 
+static void it_is_stopped_while_held_and_while_the_server_asked_for_a_pause(void **state)
+{
+    SCHEDULE(.in_flight_max = 1)
+
+    (void)state;
+    assert_false(kube_schedule_is_stopped(s, 0));
+    kube_schedule_hold(s, true);
+    assert_true(kube_schedule_is_stopped(s, 0));
+    kube_schedule_hold(s, false);
+    assert_false(kube_schedule_is_stopped(s, 0));
+    put(s, 0, "a");
+    finish(s, 0, expect_next(s, 0, "a"), ERR_THROTTLED);
+    assert_true(kube_schedule_is_stopped(s, 1));
+    assert_false(kube_schedule_is_stopped(s, SECONDS(120)));
+}
+
 /* Random puts and answers: never two under way for an object, never more than the cap, nothing is lost. */
 static void random_traffic_keeps_the_rules(void **state)
 {
@@ -300,6 +316,7 @@ int main(void)
         cmocka_unit_test(while_held_puts_wait),
         cmocka_unit_test(back_off_can_be_forgotten),
         cmocka_unit_test(what_waits_can_be_dropped),
+        cmocka_unit_test(it_is_stopped_while_held_and_while_the_server_asked_for_a_pause),
         cmocka_unit_test(random_traffic_keeps_the_rules),
     };
 
