@@ -1,6 +1,6 @@
 # Links between the nodes of several clusters, for meshes of more than one. Sourced
-# by hack/cluster. One veth pair for every two clusters: taking one down parts these
-# two and nothing else, and the host still reaches both.
+# by hack/cluster. One veth pair for every two clusters: cutting one parts these two
+# and nothing else, and the host still reaches both.
 # shellcheck shell=bash
 # shellcheck disable=SC2153
 
@@ -24,16 +24,26 @@ join_pair() {
   join_end "$peer_netns" "$other" "$INDEX"
 }
 
-# join_end NETNS MINE PEER: the peer's pods and API server are behind this link.
+# join_end NETNS MINE PEER
 join_end() {
   ip -n "$1" addr add "10.98.$2.$3" peer "10.98.$3.$2" dev "peer$3"
   ip -n "$1" link set "peer$3" up
-  join_routes "$@"
+  link_end on "$@"
 }
 
-join_routes() {
-  ip -n "$1" route replace "10.100.$3.0/24" via "10.98.$3.$2" dev "peer$3"
-  ip -n "$1" route replace "10.99.$3.2/32" via "10.98.$3.$2" dev "peer$3"
+# link_end on|off NETNS MINE PEER: the peer's pods and API server, behind the link or
+# nowhere. Packets into a black hole vanish: nobody hears that the link is cut, which is
+# harder for both sides than a device that is down.
+link_end() {
+  local prefix way
+  for prefix in "10.100.$4.0/24" "10.99.$4.2/32"; do
+    if [ "$1" = on ]; then
+      way=("$prefix" via "10.98.$4.$3" dev "peer$4")
+    else
+      way=(blackhole "$prefix")
+    fi
+    ip -n "$2" route replace "${way[@]}"
+  done
 }
 
 # network_link on|off PEER
@@ -44,8 +54,7 @@ network_link() {
   other=$(sed -n 's/^INDEX=//p' "$STATE_ROOT/$peer/settings" 2>/dev/null) || other=""
   ip -n "$NETNS" link show "peer${other:-none}" >/dev/null 2>&1 ||
     die "cluster '$NAME' has no link to '$peer'"
-  ip -n "$NETNS" link set "peer$other" "$([ "$state" = on ] && echo up || echo down)"
-  if [ "$state" = on ]; then
-    join_routes "$NETNS" "$INDEX" "$other"
-  fi
+  # Both ends: either cluster's word parts them, and either's joins them again.
+  link_end "$state" "$NETNS" "$INDEX" "$other"
+  link_end "$state" "istio-op-$peer" "$other" "$INDEX"
 }
