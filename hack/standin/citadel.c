@@ -1,7 +1,9 @@
 /*
  * What Citadel does that other pods wait for: a secret istio.<ServiceAccount> with
  * key, certificate chain and root for each ServiceAccount. Galley and the sidecar
- * injector do not start without theirs.
+ * injector do not start without theirs. It signs with an authority of its own making,
+ * kept in the secret istio-ca-secret, or with --self-signed-ca=false with the one in
+ * the files that it is given.
  */
 #include "api.h"
 #include "standin.h"
@@ -26,6 +28,8 @@ static const char *const key_namespace[] = {"metadata", "namespace", NULL};
 struct authority {
 	EVP_PKEY *key;
 	X509 *certificate;
+	char *root;  /* PEM: what the mesh trusts */
+	char *chain; /* PEM: what leads from the certificate to the root, or "" */
 };
 
 static char *pem_text(int (*write)(BIO *, const void *), const void *what)
@@ -126,8 +130,8 @@ static void issue(const struct authority *authority, const char *space, const ch
 	char names[1024], name[300];
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *certificate;
-	char *chain, *private, *root;
-	json_t *object;
+	char *chain, *private;
+	json_t *object, *data;
 	int status;
 
 	names_of(names, sizeof names, space, account);
@@ -135,19 +139,18 @@ static void issue(const struct authority *authority, const char *space, const ch
 	certificate = certify(key, authority, names);
 	chain = pem_text(write_certificate, certificate);
 	private = pem_text(write_key, key);
-	root = pem_text(write_certificate, authority->certificate);
 	object = secret(space, name, "istio.io/key-and-cert");
+	data = json_object_get(object, "stringData");
 	json_object_set_new(json_object_get(object, "metadata"), "annotations",
 			    json_pack("{s:s}", "istio.io/service-account.name", account));
-	json_object_set_new(json_object_get(object, "stringData"), "cert-chain.pem", json_string(chain));
-	json_object_set_new(json_object_get(object, "stringData"), "key.pem", json_string(private));
-	json_object_set_new(json_object_get(object, "stringData"), "root-cert.pem", json_string(root));
+	json_object_set_new(data, "cert-chain.pem", json_sprintf("%s%s", chain, authority->chain));
+	json_object_set_new(data, "key.pem", json_string(private));
+	json_object_set_new(data, "root-cert.pem", json_string(authority->root));
 	status = create(space, object);
 	say("secret %s/%s: %s", space, name, status == 201 ? "created" : "not created");
 	json_decref(object);
 	free(chain);
 	free(private);
-	free(root);
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 }
@@ -180,6 +183,13 @@ static int authority_load(struct authority *authority, const char *space)
 	}
 	json_decref(object);
 	return authority->certificate && authority->key ? 0 : status == 404 ? 1 : -1;
+}
+
+/* One that is signed by itself is the root, too. */
+static void authority_is_root(struct authority *authority)
+{
+	authority->root = pem_text(write_certificate, authority->certificate);
+	authority->chain = strdup("");
 }
 
 static int authority_make(struct authority *authority, const char *space)
@@ -236,24 +246,106 @@ static void issue_missing(const struct authority *authority)
 	json_decref(secrets);
 }
 
+/* The whole file that an argument names, or NULL. */
+static char *file_of(const char *argument)
+{
+	enum { MAX_FILE = 65536 };
+	const char *path = option(argument);
+	FILE *file = path ? fopen(path, "re") : NULL;
+	char *text = file ? calloc(1, MAX_FILE) : NULL;
+
+	if (text)
+		text[fread(text, 1, MAX_FILE - 1, file)] = '\0';
+	else
+		say("no file at --%s=%s", argument, path ? path : "");
+	if (file)
+		fclose(file);
+	return text;
+}
+
+/* A mesh trusts only what leads to its root: said here and not by every proxy later. */
+static int leads_to_root(const struct authority *authority)
+{
+	BIO *root_text = BIO_new_mem_buf(authority->root, -1), *chain_text = BIO_new_mem_buf(authority->chain, -1);
+	X509 *root = PEM_read_bio_X509(root_text, NULL, NULL, NULL), *between;
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	int good;
+
+	while ((between = PEM_read_bio_X509(chain_text, NULL, NULL, NULL)))
+		sk_X509_push(chain, between);
+	good = root && X509_STORE_add_cert(store, root) == 1 &&
+	       X509_STORE_CTX_init(context, store, authority->certificate, chain) == 1 && X509_verify_cert(context) == 1;
+	sk_X509_pop_free(chain, X509_free);
+	X509_STORE_CTX_free(context);
+	X509_STORE_free(store);
+	X509_free(root);
+	BIO_free(root_text);
+	BIO_free(chain_text);
+	return good;
+}
+
+static int authority_from_files(struct authority *authority)
+{
+	char *certificate = file_of("signing-cert"), *key = file_of("signing-key");
+	BIO *certificate_text = BIO_new_mem_buf(certificate ? certificate : "", -1);
+	BIO *key_text = BIO_new_mem_buf(key ? key : "", -1);
+
+	authority->root = file_of("root-cert");
+	authority->chain = file_of("cert-chain");
+	authority->certificate = PEM_read_bio_X509(certificate_text, NULL, NULL, NULL);
+	authority->key = PEM_read_bio_PrivateKey(key_text, NULL, NULL, NULL);
+	BIO_free(certificate_text);
+	BIO_free(key_text);
+	free(certificate);
+	free(key);
+	if (!authority->root || !authority->chain || !authority->certificate || !authority->key)
+		return -1;
+	if (X509_check_private_key(authority->certificate, authority->key) != 1) {
+		say("the signing key is not the signing certificate's");
+		return -1;
+	}
+	if (!leads_to_root(authority)) {
+		say("the signing certificate does not lead to the root certificate");
+		return -1;
+	}
+	return 0;
+}
+
+static void authority_from_secret(struct authority *authority, const char *space)
+{
+	int found;
+
+	while ((found = authority_load(authority, space)) != 0) {
+		if (found > 0 && authority_make(authority, space) == 0)
+			break;
+		say("the API server does not give secret %s/istio-ca-secret: trying again", space);
+		sleep(1);
+	}
+	authority_is_root(authority);
+}
+
 void citadel_run(void)
 {
 	static const char *const watches[] = {account_list, secret_list, NULL};
 	struct authority authority = {0};
+	const char *self_signed = option("self-signed-ca");
 	char space[256] = "istio-system";
 	FILE *file = fopen("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "re");
-	int found;
 
 	if (file) {
 		if (!fgets(space, sizeof space, file))
 			say("the pod's namespace is not known: %s is taken", space);
 		fclose(file);
 	}
-	while ((found = authority_load(&authority, space)) != 0) {
-		if (found > 0 && authority_make(&authority, space) == 0)
-			break;
-		say("the API server does not give secret %s/istio-ca-secret: trying again", space);
-		sleep(1);
+	/* Like the real one: without its authority it ends, and the kubelet tries again. */
+	if (self_signed && strcmp(self_signed, "false") == 0) {
+		if (authority_from_files(&authority) != 0)
+			return;
+		say("signing with the authority in %s", option("signing-cert"));
+	} else {
+		authority_from_secret(&authority, space);
 	}
 	for (;;) {
 		issue_missing(&authority);

@@ -45,6 +45,19 @@ static const struct role roles[] = {
 static const char reply[] = "HTTP/1.1 200 OK\r\n"
 	"Content-Type: text/plain\r\nContent-Length: 8\r\nConnection: close\r\n\r\nstandin\n";
 
+static char **arguments;
+
+const char *option(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (char **argument = arguments; *argument; argument++)
+		if (strncmp(*argument, "--", 2) == 0 && strncmp(*argument + 2, name, length) == 0 &&
+		    (*argument)[2 + length] == '=')
+			return *argument + 2 + length + 1;
+	return NULL;
+}
+
 void say(const char *format, ...)
 {
 	va_list args;
@@ -159,6 +172,7 @@ int main(int argc, char **argv)
 	const struct role *role = role_of(argv[0]);
 	sigset_t signals;
 
+	arguments = argv;
 	/* proxy_init's script is an init container: its work is done when it ends. */
 	if (!role) {
 		say("stand-in called as %s: nothing to do", argv[0]);

@@ -7,6 +7,9 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A listening TCP socket on every address, or -1 if the port cannot be had. */
 int listen_on(int port);
 
+/* VALUE of the program's argument --NAME=VALUE, or NULL if there is none. */
+const char *option(const char *name);
+
 /* Makes the istio.<ServiceAccount> secrets that other pods mount. Never returns. */
 void citadel_run(void);
 
