@@ -6,8 +6,9 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind simulate mutants bench demo demo-down run deploy undeploy \
-	docker-build docker-push install manifests lint clean help need-image
+.PHONY: all build deps test sanitize valgrind simulate mutants bench \
+	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
+	install manifests lint clean help need-image
 
 all: build ## build the program and run its unit tests (this is plain `make`)
 	hack/test unit
@@ -43,6 +44,12 @@ demo: ## local cluster, operator and mesh; or into KUBECONFIG's cluster, with IM
 demo-down: ## remove what `make demo` made
 	@hack/demo down
 
+demo-federation: ## two local clusters, one mesh: a remote cluster joins, follows, is cut off and comes back
+	@hack/demo-federation up
+
+demo-federation-down: ## remove what `make demo-federation` made
+	@hack/demo-federation down
+
 run: build ## run the operator here, against KUBECONFIG's cluster
 	$(PROGRAM) crds | kubectl apply -f -
 	$(PROGRAM) run --namespace istio-system
@@ -76,4 +83,4 @@ clean: ## remove what was built here (Kubernetes stays in its cache)
 	rm -rf $(BUILD) $(BUILD)-asan
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
