@@ -1,6 +1,8 @@
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
@@ -93,6 +95,14 @@ static void pod(json_t *spec)
     }
 }
 
+static void pod_alone(struct server *s, json_t *o)
+{
+    (void)s;
+    if (doc_at(o, "spec"))
+        pod(doc_at(o, "spec"));
+    fill_text(doc_make(o, "status"), "phase", "Pending");
+}
+
 static void deployment(struct server *s, json_t *o)
 {
     json_t *spec = doc_make(o, "spec");
@@ -127,6 +137,8 @@ static void service(struct server *s, json_t *o)
     fill_text(spec, "type", "ClusterIP");
     fill_text(spec, "sessionAffinity", "None");
     fill(spec, "clusterIP", json_sprintf("10.96.%d.%d", (int)rng_below(s->rng, 256), (int)rng_below(s->rng, 256)));
+    if (s->minor >= 20)
+        fill(spec, "clusterIPs", ARRAY(ITEM_S(doc_string(spec, "clusterIP"))));
     if (takes_node_ports(doc_string(spec, "type")))
         fill_text(spec, "externalTrafficPolicy", "Cluster");
     json_array_foreach(doc_at(spec, "ports"), i, port) {
@@ -135,6 +147,32 @@ static void service(struct server *s, json_t *o)
         if (takes_node_ports(doc_string(spec, "type")))
             fill(port, "nodePort", json_integer(30000 + (json_int_t)rng_below(s->rng, 2768)));
     }
+}
+
+static void endpoints(struct server *s, json_t *o)
+{
+    json_t *subset, *port;
+    size_t i, k;
+
+    (void)s;
+    json_array_foreach(doc_at(o, "subsets"), i, subset) {
+        json_array_foreach(doc_at(subset, "ports"), k, port)
+            fill_text(port, "protocol", "TCP");
+    }
+}
+
+static void secret(struct server *s, json_t *o)
+{
+    json_t *texts = json_object_get(o, "stringData"), *value;
+    const char *key;
+
+    (void)s;
+    fill_text(o, "type", "Opaque");
+    json_object_foreach(texts, key, value) {
+        _cleanup_free_ char *encoded = base64_encode(json_string_value(value), json_string_length(value));
+        json_object_set_new(doc_make(o, "data"), key, json_string(encoded));
+    }
+    json_object_del(o, "stringData");
 }
 
 static void webhooks(struct server *s, json_t *o)
@@ -201,6 +239,8 @@ static void namespace(struct server *s, json_t *o)
     (void)s;
     if (!doc_at(o, "metadata", "deletionTimestamp"))
         fill(doc_make(o, "spec"), "finalizers", ARRAY(ITEM_S("kubernetes")));
+    json_object_set_new(doc_make(o, "status"), "phase",
+                        json_string(doc_at(o, "metadata", "deletionTimestamp") ? "Terminating" : "Active"));
 }
 
 /* --- custom kinds, by their schema --- */
@@ -252,6 +292,9 @@ static const struct {
     void (*apply)(struct server *s, json_t *o);
 } rows[] = {
     {"deployments", true, deployment},
+    {"endpoints", false, endpoints},
+    {"pods", false, pod_alone},
+    {"secrets", false, secret},
     {"services", false, service},
     {"customresourcedefinitions", true, definition},
     {"mutatingwebhookconfigurations", true, webhooks},
@@ -286,7 +329,59 @@ static const struct {
     {"deployments", {"spec", "selector"}},
     {"services", {"spec", "clusterIP"}},
     {"clusterrolebindings", {"roleRef"}},
+    {"secrets", {"type"}},
 };
+
+/* A DNS subdomain (RFC 1123), but for RBAC, whose names are any that fit into a path. */
+bool defaults_may_be_named(const struct collection *kind, const char *name)
+{
+    size_t len = strlen(name);
+
+    if (str_eq(kind->group, "rbac.authorization.k8s.io"))
+        return !strpbrk(name, "/%");
+    return len > 0 && len <= 253 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len &&
+           !strchr("-.", name[0]) && !strchr("-.", name[len - 1]);
+}
+
+static bool is_address(const char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return text && (inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1);
+}
+
+static bool has_bad_data(const json_t *secret)
+{
+    const char *key;
+    json_t *value;
+    bool bad = false;
+
+    json_object_foreach(json_object_get(secret, "data"), key, value) {
+        _cleanup_free_ char *bytes = NULL;
+        size_t len;
+        bad = bad || !json_is_string(value) ||
+              !base64_decode(json_string_value(value), json_string_length(value), &bytes, &len);
+    }
+    return bad;
+}
+
+bool defaults_can_be_read(const struct collection *kind, const json_t *object)
+{
+    return !str_eq(kind->plural, "secrets") || !has_bad_data(object);
+}
+
+static bool has_bad_address(const json_t *endpoints)
+{
+    const json_t *subsets = doc_at(endpoints, "subsets");
+
+    for (size_t i = 0; i < json_array_size(subsets); i++) {
+        const json_t *addresses = doc_at(json_array_get(subsets, i), "addresses");
+        for (size_t k = 0; k < json_array_size(addresses); k++)
+            if (!is_address(doc_string(json_array_get(addresses, k), "ip")))
+                return true;
+    }
+    return false;
+}
 
 const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after)
 {
@@ -297,7 +392,10 @@ const char *defaults_refuse(const struct collection *kind, const json_t *before,
     if (str_eq(kind->plural, "deployments") &&
         !json_array_size(doc_at(after, "spec", "template", "spec", "containers")))
         return "spec.template.spec.containers: Required value";
-    if (str_eq(kind->plural, "services") && !json_array_size(doc_at(after, "spec", "ports")))
+    if (str_eq(kind->plural, "services") && !json_array_size(doc_at(after, "spec", "ports")) &&
+        !str_eq(doc_string(after, "spec", "clusterIP"), "None"))
         return "spec.ports: Required value";
+    if (str_eq(kind->plural, "endpoints") && has_bad_address(after))
+        return "subsets.addresses.ip: must be a valid IP address";
     return NULL;
 }

@@ -129,40 +129,13 @@ const char *target_query(const struct target *t, const char *key)
     return map_get(t->query, key);
 }
 
-static bool selects_label(const char *selector, const json_t *object)
-{
-    size_t len = strcspn(selector, "=");
-    _cleanup_free_ char *key = str_dup_n(selector, len);
-    const char *value = doc_string(object, "metadata", "labels", key);
-
-    return value && (!selector[len] || str_eq(value, selector + len + 1));
-}
-
-/* "type=x", "status.phase!=Running": fields of at most two names. */
-static bool selects_field(const char *term, const json_t *object)
-{
-    size_t len = strcspn(term, "!=");
-    bool not = term[len] == '!';
-    _cleanup_free_ char *path = str_dup_n(term, len);
-    _cleanup_strv_ char **names = str_split(path, '.');
-    const char *value = names[1] ? doc_string(object, names[0], names[1]) : doc_string(object, names[0]);
-
-    return str_eq(str_or(value, ""), term + len + (not ? 2 : 1)) != not ;
-}
-
 bool target_selects(const struct target *t, const json_t *object)
 {
     const char *labels = target_query(t, "labelSelector"), *fields = target_query(t, "fieldSelector");
-    _cleanup_strv_ char **terms = str_split(str_or(fields, ""), ',');
 
     if (t->ns && !str_eq(t->ns, doc_string(object, "metadata", "namespace")))
         return false;
-    if (labels && !selects_label(labels, object))
-        return false;
-    for (char **term = terms; *term; term++)
-        if (**term && !selects_field(*term, object))
-            return false;
-    return true;
+    return selector_labels(str_or(labels, ""), object) && selector_fields(str_or(fields, ""), object);
 }
 
 bool server_is_watch(const struct kube_request *request)
@@ -182,9 +155,14 @@ json_t *server_present(const struct collection *kind, const char *version, const
     return copy;
 }
 
+static bool is_metadata_alone(const char *accept)
+{
+    return accept && strstr(accept, "as=PartialObjectMetadata");
+}
+
 json_t *server_present_as(const struct collection *kind, const char *version, const json_t *object, const char *accept)
 {
-    if (!accept || !strstr(accept, "as=PartialObjectMetadata"))
+    if (!is_metadata_alone(accept))
         return server_present(kind, version, object);
     return OBJECT(S("kind", "PartialObjectMetadata"), S("apiVersion", "meta.k8s.io/v1"),
                   V("metadata", json_incref(json_object_get(object, "metadata"))));
@@ -225,14 +203,30 @@ static struct answer answer_of(const struct target *t, struct outcome *o, bool i
 
 /* --- lists --- */
 
+struct listed {
+    const char *key; /* "namespace/name", the order of lists */
+    json_t *object;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct listed *)a)->key, ((const struct listed *)b)->key);
+}
+
 static json_t *selected(const struct target *t)
 {
+    _cleanup_free_ struct listed *found = NEW_ARRAY(struct listed, map_len(t->kind->objects) + 1);
     json_t *items = json_array();
+    size_t count = 0;
+    const char *key;
     void *object;
 
-    for (size_t i = 0; map_next(t->kind->objects, &i, NULL, &object);)
+    for (size_t i = 0; map_next(t->kind->objects, &i, &key, &object);)
         if (target_selects(t, object))
-            json_array_append(items, object);
+            found[count++] = (struct listed){key, object};
+    qsort(found, count, sizeof(*found), by_key);
+    for (size_t i = 0; i < count; i++)
+        json_array_append(items, found[i].object);
     return items;
 }
 
@@ -270,7 +264,7 @@ static json_t *present_in_list(const struct target *t, const json_t *object, con
     json_t *item = server_present_as(t->kind, t->version, object, accept);
 
     /* Lists of built-in kinds do not repeat what the list says. */
-    if (!t->kind->custom && !accept) {
+    if (!t->kind->custom && !is_metadata_alone(accept)) {
         json_object_del(item, "apiVersion");
         json_object_del(item, "kind");
     }
@@ -297,8 +291,11 @@ static struct answer list(struct server *s, const struct target *t, const char *
         json_array_append_new(shown, present_in_list(t, json_array_get(items, i), accept));
     if (json_array_size(items) > json_array_size(shown))
         rest = keep_rest(s, items, json_array_size(shown), version);
-    return answer_with(200, OBJECT(F("kind", "%sList", t->kind->kind),
-                                   F("apiVersion", "%s%s%s", t->kind->group, *t->kind->group ? "/" : "", t->version),
+    return answer_with(200, OBJECT(OPT(is_metadata_alone(accept), S("kind", "PartialObjectMetadataList")),
+                                   OPT(is_metadata_alone(accept), S("apiVersion", "meta.k8s.io/v1")),
+                                   OPT(!is_metadata_alone(accept), F("kind", "%sList", t->kind->kind)),
+                                   OPT(!is_metadata_alone(accept), F("apiVersion", "%s%s%s", t->kind->group,
+                                                                     *t->kind->group ? "/" : "", t->version)),
                                    MAP("metadata", F("resourceVersion", "%" PRId64, version), S("continue", rest)),
                                    V("items", shown)));
 }
@@ -327,7 +324,8 @@ static json_t *group_document(const struct server *s, const char *group)
             if (!doc_find(versions, "version", *v))
                 json_array_append_new(versions, OBJECT(F("groupVersion", "%s/%s", group, *v), S("version", *v)));
     }
-    return OBJECT(S("name", group), V("versions", versions));
+    return OBJECT(S("name", group), V("versions", versions),
+                  V("preferredVersion", json_incref(json_array_get(versions, 0))));
 }
 
 static struct answer groups_document(const struct server *s)
@@ -355,7 +353,9 @@ static struct answer resources_document(const struct server *s, const char *grou
         json_decref(resources);
         return server_refusal(404, "NotFound", "the server could not find the requested resource", 0);
     }
-    return answer_with(200, OBJECT(S("kind", "APIResourceList"), S("apiVersion", "v1"), V("resources", resources)));
+    return answer_with(200, OBJECT(S("kind", "APIResourceList"), S("apiVersion", "v1"),
+                                   F("groupVersion", "%s%s%s", group, *group ? "/" : "", version),
+                                   V("resources", resources)));
 }
 
 /* True where the path is one of discovery. */
@@ -366,6 +366,8 @@ static bool discover(const struct server *s, const char *path, struct answer *re
 
     if (str_eq(path, "/version"))
         *ret = version_document(s);
+    else if (str_eq(path, "/api"))
+        *ret = answer_with(200, OBJECT(S("kind", "APIVersions"), SEQ("versions", ITEM_S("v1"))));
     else if (str_eq(path, "/apis"))
         *ret = groups_document(s);
     else if (len == 3 && str_eq(parts[1], "api"))
@@ -405,6 +407,20 @@ static struct outcome patch(struct server *s, enum who who, const struct target 
     return server_update(s, who, t->kind, t->ns, t->name, t->subresource, after);
 }
 
+/* What is wrong with an object for this path, or NULL. */
+static const char *misplaced(const struct target *t, const json_t *body)
+{
+    const char *kind = doc_string(body, "kind"), *ns = doc_string(body, "metadata", "namespace");
+
+    if (t->name && !str_eq(doc_string(body, "metadata", "name"), t->name))
+        return "the name of the object does not match the name on the URL";
+    if (kind && !str_eq(kind, t->kind->kind))
+        return "the kind of the object is not that of the URL";
+    if (ns && t->kind->namespaced && !str_eq(ns, t->ns))
+        return "the namespace of the provided object does not match the namespace sent on the request";
+    return NULL;
+}
+
 static struct answer write(struct server *s, const struct target *t, const struct kube_request *request, enum who who)
 {
     _cleanup_json_ json_t *body = NULL;
@@ -415,8 +431,12 @@ static struct answer write(struct server *s, const struct target *t, const struc
         return server_refusal(400, "BadRequest", e.text, 0);
     if (request->method != KUBE_DELETE && !json_is_object(body))
         return server_refusal(400, "BadRequest", "the body is no object", 0);
-    if (t->name && body && request->method == KUBE_PUT && !str_eq(doc_string(body, "metadata", "name"), t->name))
-        return server_refusal(400, "BadRequest", "the name of the object does not match the name on the URL", 0);
+    if (request->method != KUBE_DELETE && !defaults_can_be_read(t->kind, body))
+        return request->method == KUBE_PATCH
+                   ? server_refusal(422, "Invalid", "patch: the object has fields of wrong types", 0)
+                   : server_refusal(400, "BadRequest", "the object has fields of wrong types", 0);
+    if ((request->method == KUBE_POST || request->method == KUBE_PUT) && misplaced(t, body))
+        return server_refusal(400, "BadRequest", misplaced(t, body), 0);
     switch (request->method) {
     case KUBE_POST:
         o = server_create(s, who, t->kind, t->ns, body);

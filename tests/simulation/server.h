@@ -5,8 +5,10 @@
  *   store.c     objects, their versions and what may be written; attribution of every write
  *   defaults.c  what the server fills in and refuses, kind by kind
  *   stream.c    watches
+ *   selector.c  label and field selectors
  *
- * Built-in kinds are the rows of mesh_kinds that the simulated release serves, and Events.
+ * Built-in kinds are the rows of mesh_kinds that the simulated release serves, and those that federation, leases and
+ * Events need. The same cases are run against this server and a real one: tests/conformance.
  * Custom kinds are served when server_serve() says so; deciding that is up to the cluster's
  * controllers (controllers.h).
  *
@@ -50,6 +52,7 @@ struct collection {
 };
 
 struct server;
+struct shared;
 
 typedef void (*server_observer_fn)(void *context, enum who who, const struct collection *kind, const json_t *before,
                                    const json_t *after);
@@ -61,12 +64,18 @@ typedef void (*server_observer_fn)(void *context, enum who who, const struct col
 struct server *server_new(int minor, struct rng *rng, const struct sched *sched);
 void server_free(struct server *s);
 int server_minor(const struct server *s);
+/* No differences by chance: pages as long as asked for, and the ways of a 1.20 server. */
+void server_set_calm(struct server *s);
+/* Equal parts of objects are kept once, in `shared`, which is borrowed. */
+void server_share(struct server *s, struct shared *shared);
 /* Told of every write that changed something. */
 void server_observe(struct server *s, server_observer_fn observer, void *context);
 /* The highest version there is. */
 int64_t server_version(const struct server *s);
 /* Forgets what watches could go on from. */
 void server_compact(struct server *s);
+/* The same up to a version. */
+void server_forget(struct server *s, int64_t version);
 /* While cold, custom kinds are not served yet, as in a server that has just started. */
 void server_set_cold(struct server *s, bool cold);
 

@@ -18,7 +18,8 @@ struct server {
     size_t kind_count, kind_cap;
     server_observer_fn observer;
     void *observer_context;
-    struct page *pages; /* rests of lists, by token */
+    struct shared *shared; /* NULL: none */
+    struct page *pages;    /* rests of lists, by token */
     size_t page_count, page_cap;
 };
 
@@ -41,11 +42,18 @@ json_t *server_present(const struct collection *kind, const char *version, const
 /* As above, or its metadata alone. */
 json_t *server_present_as(const struct collection *kind, const char *version, const json_t *object, const char *accept);
 
+/* selector.c: whether a selector, which may be empty, takes in the object. */
+bool selector_labels(const char *selector, const json_t *object);
+bool selector_fields(const char *selector, const json_t *object);
+
 /* server.c */
 void pages_free(struct server *s);
 
 /* defaults.c: fills in what is left out. */
 void defaults_apply(struct server *s, const struct collection *kind, json_t *object);
+bool defaults_may_be_named(const struct collection *kind, const char *name);
+/* False: its fields are not of the types that the kind has. */
+bool defaults_can_be_read(const struct collection *kind, const json_t *object);
 /* A reason why `after` must not follow `before`, or NULL. */
 const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after);
 bool defaults_counts_generations(const struct collection *kind);

@@ -7,6 +7,7 @@
 #include "json/doc.h"
 #include "mesh/mesh.h"
 #include "server_impl.h"
+#include "shared.h"
 
 #define HISTORY_MAX 2000
 
@@ -63,6 +64,37 @@ static void add_version(struct collection *kind, const char *version)
     kind->versions[len + 1] = NULL;
 }
 
+/* Kinds besides those of a mesh. */
+static const struct kube_kind others[] = {
+    {.kind = "Event", .plural = "events", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true},
+    {.kind = "Endpoints", .plural = "endpoints", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true},
+    {.kind = "Lease",
+     .plural = "leases",
+     .group = "coordination.k8s.io",
+     .versions = {{"v1", 14, 0}},
+     .namespaced = true},
+};
+
+/* Kinds without a status of their own. */
+static bool is_without_status(const char *plural)
+{
+    static const char *const plurals[] = {"configmaps",
+                                          "secrets",
+                                          "serviceaccounts",
+                                          "endpoints",
+                                          "leases",
+                                          "events",
+                                          "clusterroles",
+                                          "clusterrolebindings",
+                                          "mutatingwebhookconfigurations",
+                                          "validatingwebhookconfigurations"};
+
+    for (size_t i = 0; i < ARRAY_LEN(plurals); i++)
+        if (str_eq(plurals[i], plural))
+            return true;
+    return false;
+}
+
 static void add_builtin(struct server *s, const struct kube_kind *row)
 {
     struct collection *kind;
@@ -71,7 +103,7 @@ static void add_builtin(struct server *s, const struct kube_kind *row)
         return;
     kind = add_kind(s, row->group, row->plural, row->kind);
     kind->namespaced = row->namespaced;
-    kind->has_status = true;
+    kind->has_status = !is_without_status(row->plural);
     for (size_t v = 0; v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
         if (row->versions[v].since <= s->minor && (!row->versions[v].until || s->minor <= row->versions[v].until))
             add_version(kind, row->versions[v].name);
@@ -79,16 +111,15 @@ static void add_builtin(struct server *s, const struct kube_kind *row)
 
 struct server *server_new(int minor, struct rng *rng, const struct sched *sched)
 {
-    static const struct kube_kind event = {
-        .kind = "Event", .plural = "events", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true};
     struct server *s = NEW(struct server);
 
-    *s = (struct server){.minor = minor, .rng = rng, .sched = sched, .version = 100};
+    *s = (struct server){.minor = minor, .rng = rng, .sched = sched, .version = 100, .compacted = 100};
     s->gone_in_answer = rng_chance(rng, 300);
     s->page_most = rng_chance(rng, 500) ? rng_between(rng, 3, 60) : 500;
     for (size_t i = 0; i < mesh_kinds.len; i++)
         add_builtin(s, &mesh_kinds.rows[i]);
-    add_builtin(s, &event);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        add_builtin(s, &others[i]);
     return s;
 }
 
@@ -170,11 +201,32 @@ void server_set_cold(struct server *s, bool cold)
     s->cold = cold;
 }
 
+void server_set_calm(struct server *s)
+{
+    s->gone_in_answer = false;
+    s->page_most = INT64_MAX;
+}
+
+void server_share(struct server *s, struct shared *shared)
+{
+    s->shared = shared;
+}
+
+void server_forget(struct server *s, int64_t version)
+{
+    s->compacted = version;
+    for (size_t i = 0; i < s->kind_count; i++) {
+        struct collection *kind = s->kinds[i];
+        size_t count = 0;
+        while (count < kind->change_count && kind->changes[count].version <= version)
+            count++;
+        forget_changes(kind, count);
+    }
+}
+
 void server_compact(struct server *s)
 {
-    s->compacted = s->version;
-    for (size_t i = 0; i < s->kind_count; i++)
-        forget_changes(s->kinds[i], s->kinds[i]->change_count);
+    server_forget(s, s->version);
 }
 
 static char *key_of(const char *ns, const char *name)
@@ -234,15 +286,17 @@ static void put(struct server *s, enum who who, struct collection *kind, const c
     json_t *before = json_incref(map_get(kind->objects, key));
 
     stamp(s, object);
+    if (s->shared)
+        shared_fold(s->shared, object);
     map_put(kind->objects, key, object);
     record(s, who, kind, before, object, false);
     json_decref(before);
 }
 
-/* The object as it was last, with the version of its end; owned by the caller. */
-static json_t *take(struct server *s, enum who who, struct collection *kind, const char *key)
+/* Removes an object, which was `last` (taken over) at its end; that, with its last version, is owned by the caller. */
+static json_t *take(struct server *s, enum who who, struct collection *kind, const char *key, json_t *last)
 {
-    json_t *before = map_take(kind->objects, key), *last = doc_copy(before);
+    json_t *before = map_take(kind->objects, key);
 
     stamp(s, last);
     record(s, who, kind, before, last, true);
@@ -308,8 +362,10 @@ struct outcome server_create(struct server *s, enum who who, struct collection *
 
     if (!name)
         return refused(422, "Invalid", "metadata.name: Required value");
+    if (!defaults_may_be_named(kind, name))
+        return refused(422, "Invalid", "metadata.name: Invalid value: \"%s\"", name);
     if (doc_string(object, "metadata", "resourceVersion"))
-        return refused(400, "BadRequest", "resourceVersion should not be set on objects to be created");
+        return refused(500, "InternalError", "resourceVersion should not be set on objects to be created");
     if (refuse_namespace(s, kind, ns, &ret))
         return ret;
     if (is_terminating(s, kind))
@@ -355,7 +411,15 @@ static void keep_identity(const json_t *before, json_t *after)
     }
 }
 
-/* Everything that a generation counts: all but metadata and, where it is apart, the status. */
+static bool same_annotations(const json_t *before, const json_t *after)
+{
+    const json_t *a = doc_at(before, "metadata", "annotations"), *b = doc_at(after, "metadata", "annotations");
+
+    return json_object_size(a) + json_object_size(b) == 0 || json_equal(a, b);
+}
+
+/* Everything that a generation counts: all but metadata and, where it is apart, the status; of Deployments their
+   annotations, too. */
 static bool same_desire(const struct collection *kind, const json_t *before, const json_t *after)
 {
     _cleanup_json_ json_t *a = json_copy((json_t *)before), *b = json_copy((json_t *)after);
@@ -366,7 +430,7 @@ static bool same_desire(const struct collection *kind, const json_t *before, con
         json_object_del(a, "status");
         json_object_del(b, "status");
     }
-    return json_equal(a, b);
+    return json_equal(a, b) && (!str_eq(kind->plural, "deployments") || same_annotations(before, after));
 }
 
 static bool same_but_version(const json_t *before, const json_t *after)
@@ -444,9 +508,9 @@ struct outcome server_update(struct server *s, enum who who, struct collection *
         json_decref(after);
         return (struct outcome){.status = 200, .object = json_incref((json_t *)before)};
     }
-    put(s, who, kind, key, after);
     if (is_over(after))
-        return (struct outcome){.status = 200, .object = take(s, who, kind, key), .removed = true};
+        return (struct outcome){.status = 200, .object = take(s, who, kind, key, after), .removed = true};
+    put(s, who, kind, key, after);
     return (struct outcome){.status = 200, .object = json_incref(after)};
 }
 
@@ -491,10 +555,8 @@ struct outcome server_delete(struct server *s, enum who who, struct collection *
     clock_rfc3339(SERVER_EPOCH + sched_now(s->sched), deleted);
     set_text(after, "deletionTimestamp", deleted);
     add_own_finalizer(kind, after);
-    if (is_over(after)) {
-        json_decref(after);
-        return (struct outcome){.status = 200, .object = take(s, who, kind, key), .removed = true};
-    }
+    if (is_over(after))
+        return (struct outcome){.status = 200, .object = take(s, who, kind, key, after), .removed = true};
     if (defaults_counts_generations(kind))
         json_object_set_new(json_object_get(after, "metadata"), "generation",
                             json_integer(doc_int(doc_at(before, "metadata", "generation"), 0) + 1));
