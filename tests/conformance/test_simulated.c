@@ -1,0 +1,40 @@
+/* The cases against the simulated server, through its HTTP/2 front. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../apiserver/apiserver.h"
+#include "conformance.h"
+
+static bool compact(void *context)
+{
+    server_compact(virtual_server(context));
+    return true;
+}
+
+int main(void)
+{
+    struct event_base *loop = event_base_new();
+    struct apiserver *server;
+    struct virtual *cluster;
+    struct kube_config *config;
+    char *text;
+    struct err e;
+    int failed;
+
+    if (apiserver_new(loop, 0, 20, &server, &e) < 0) {
+        fprintf(stderr, "%s\n", e.text);
+        return 1;
+    }
+    cluster = apiserver_add(server, "central");
+    text = apiserver_kubeconfig(server, "central");
+    if (kube_config_parse("kubeconfig", text, strlen(text), NULL, KUBE_CONFIG_FOREIGN, &config, &e) < 0) {
+        fprintf(stderr, "%s\n", e.text);
+        return 1;
+    }
+    failed = conformance_run("conformance of the simulated server", config, loop, compact, cluster);
+    kube_config_free(config);
+    free(text);
+    apiserver_free(server);
+    event_base_free(loop);
+    return failed;
+}
