@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind simulate mutants bench \
+.PHONY: all build deps test sanitize valgrind simulate mutants bench bench-federation \
 	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
 	install manifests lint clean help need-image
 
@@ -37,6 +37,9 @@ mutants: build ## prove that the simulation finds deliberate faults
 
 bench: build ## measure speed and memory on a local control plane
 	bench/run
+
+bench-federation: build ## measure one operator with 10, 100, 1000 virtual remote clusters
+	bench/run-federation
 
 demo: ## local cluster, operator and mesh; or into KUBECONFIG's cluster, with IMG=name:tag
 	@hack/demo up $(IMG)

@@ -18,6 +18,7 @@
 /* What may wait in a connection's output before no more is taken out of its exchanges. */
 #define OUTPUT_MAX ((size_t)256 * 1024)
 #define BACKLOG 1024
+#define RESETS_MOST UINT32_MAX
 
 struct connection {
     struct http2_server *server;
@@ -426,6 +427,8 @@ static void set_callbacks(struct http2_server *s)
     nghttp2_session_callbacks_set_on_stream_close_callback(s->callbacks, on_stream_close);
     nghttp2_option_new(&s->options);
     nghttp2_option_set_no_closed_streams(s->options, 1);
+    /* libcurl resets streams that are over; thousands of them a second are no attack here. */
+    nghttp2_option_set_stream_reset_rate_limit(s->options, RESETS_MOST, RESETS_MOST);
 }
 
 int http2_server_new(struct event_base *loop, int port, const char *cert, const char *key, http2_request_fn on_request,

@@ -1,0 +1,420 @@
+/*
+ * Federation at scale: one operator, a virtual central cluster and as many remote ones as asked for, all of them served
+ * by tests/apiserver. Run by `make bench-federation`; every figure is measured anew in each run.
+ *
+ *   bench_federation APISERVERS REMOTES...
+ *
+ * TEST_OPERATOR is the operator's program, TEST_OUTPUT a folder.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../tests/cluster/harness.h"
+#include "base/base64.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "json/yaml.h"
+
+#define PARALLEL 32
+#define RAW_REQUESTS 5000
+#define CHANGES 5
+#define AT_REST_SECONDS 60
+#define TO_JOIN SECONDS(600)
+#define TO_CHANGE SECONDS(60)
+#define OUTPUT_MAX ((size_t)8 * 1024 * 1024)
+
+static const struct kube_kind remote_istio = {
+    .kind = "RemoteIstio",
+    .plural = "remoteistios",
+    .group = API_GROUP,
+    .versions = {{API_VERSION}},
+    .namespaced = true,
+    .custom = true};
+static const struct kube_kind secret_kind = {
+    .kind = "Secret", .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true};
+static const struct kube_kind pod_kind = {
+    .kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1"}}, .namespaced = true};
+
+static const char *apiservers_program;
+static char **sizes;
+
+/* The process that serves the clusters. */
+static struct {
+    pid_t pid;
+    FILE *commands, *answers;
+    char *folder;
+} servers;
+
+static void servers_start(int64_t remotes)
+{
+    _cleanup_free_ char *count = str_printf("%" PRId64, remotes), *ready = NULL;
+    int in[2], out[2];
+
+    servers.folder = str_printf("%s/federation-%" PRId64, getenv("TEST_OUTPUT"), remotes);
+    ready = str_printf("%s/ready", servers.folder);
+    unlink(ready);
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(out), 0);
+    servers.pid = fork();
+    if (servers.pid == 0) {
+        dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        close(in[1]);
+        close(out[0]);
+        execl(
+            apiservers_program,
+            apiservers_program,
+            "--clusters",
+            count,
+            "--kubeconfigs",
+            servers.folder,
+            "--ready-file",
+            ready,
+            NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    servers.commands = fdopen(in[1], "w");
+    servers.answers = fdopen(out[0], "r");
+    for (int i = 0; access(ready, R_OK) != 0; i++) {
+        assert_int_equal(waitpid(servers.pid, NULL, WNOHANG), 0);
+        assert_true(i < 6000);
+        pause_ms(10);
+    }
+}
+
+static void servers_stop(void)
+{
+    fclose(servers.commands);
+    fclose(servers.answers);
+    waitpid(servers.pid, NULL, 0);
+    free(servers.folder);
+}
+
+/* Owned by the caller. */
+static char *ask(const char *command)
+{
+    char *line = NULL;
+    size_t size = 0;
+
+    fprintf(servers.commands, "%s\n", command);
+    fflush(servers.commands);
+    assert_true(getline(&line, &size, servers.answers) > 0);
+    return line;
+}
+
+/* The number behind a word of what `count` answers. */
+static int64_t counted(const char *word)
+{
+    _cleanup_free_ char *line = ask("count");
+    const char *at = strstr(line, word);
+
+    assert_non_null(at);
+    return strtol(at + strlen(word), NULL, 10);
+}
+
+static char *kubeconfig_path(const char *cluster)
+{
+    return str_printf("%s/%s.kubeconfig", servers.folder, cluster);
+}
+
+static void connect_to_central(void)
+{
+    struct kube_config *config;
+    struct err e;
+
+    h.operator_kubeconfig = kubeconfig_path("central");
+    h.loop = event_base_new();
+    if (kube_config_load(h.operator_kubeconfig, NULL, &config, &e) < 0 ||
+        kube_client_new(h.loop, config, NULL, &h.client, &e) < 0)
+        fail_msg("%s", e.text);
+    kube_config_free(config);
+}
+
+/* A file as a whole, owned by the caller. */
+static char *contents(const char *path)
+{
+    struct buf text = BUF_INIT_LIMIT(OUTPUT_MAX);
+    char piece[4096];
+    size_t len;
+    FILE *f = fopen(path, "re");
+
+    assert_non_null(f);
+    while ((len = fread(piece, 1, sizeof(piece), f)) > 0)
+        buf_add(&text, piece, len);
+    fclose(f);
+    return buf_take(&text);
+}
+
+/* All that the program prints as its definitions, whatever those are. */
+static void install_definitions(void)
+{
+    _cleanup_free_ char *path = str_printf("%s/crds.yaml", servers.folder), *text = NULL;
+    _cleanup_free_ char *command = str_printf("%s crds > %s", getenv("TEST_OPERATOR"), path);
+    _cleanup_json_ json_t *ns = OBJECT(MAP("metadata", S("name", NS)));
+    struct yaml_documents documents;
+    struct err e;
+
+    assert_int_equal(run_shell(command), 0);
+    text = contents(path);
+    if (yaml_parse(path, text, strlen(text), OUTPUT_MAX, &documents, &e) < 0)
+        fail_msg("%s", e.text);
+    for (size_t i = 0; i < documents.len; i++)
+        cluster_create(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), documents.items[i].value);
+    yaml_documents_release(&documents);
+    cluster_create(NAMESPACE, ns);
+    pause_ms(5000);
+}
+
+/* --- requests, many at a time --- */
+
+struct batch {
+    struct kube_request (*make)(size_t i);
+    size_t next, under_way, count;
+};
+
+static void pour(struct batch *b);
+
+static void on_answer(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct batch *b = context;
+
+    (void)response;
+    if (e)
+        fail_msg("%s", e->text);
+    b->under_way--;
+    pour(b);
+}
+
+static void pour(struct batch *b)
+{
+    while (b->under_way < PARALLEL && b->next < b->count) {
+        struct kube_request request = b->make(b->next++);
+        b->under_way++;
+        kube_client_send(h.client, &request, NULL, on_answer, b);
+    }
+    if (!b->under_way)
+        event_base_loopbreak(h.loop);
+}
+
+/* Seconds that they took. */
+static double send_all(struct kube_request (*make)(size_t i), size_t count)
+{
+    struct batch b = {.make = make, .count = count};
+    int64_t began = clock_now_usec();
+
+    pour(&b);
+    event_base_dispatch(h.loop);
+    return (double)(clock_now_usec() - began) / 1e6;
+}
+
+static struct kube_request read_namespace(size_t i)
+{
+    (void)i;
+    return kube_request_get(NAMESPACE, "v1", NULL, NS);
+}
+
+static struct kube_request create_secret(size_t i)
+{
+    _cleanup_free_ char *name = str_printf("remote-%04zu", i + 1), *path = kubeconfig_path(name);
+    _cleanup_free_ char *kubeconfig = contents(path), *data = base64_encode(kubeconfig, strlen(kubeconfig));
+    _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("data", S("kubeconfig", data)));
+    _cleanup_free_ char *text = doc_text(o);
+
+    return kube_request_create(&secret_kind, "v1", NS, text);
+}
+
+static struct kube_request create_remote(size_t i)
+{
+    _cleanup_json_ json_t *o = OBJECT(
+        F("apiVersion", "%s/%s", API_GROUP, API_VERSION),
+        S("kind", "RemoteIstio"),
+        MAP("metadata", F("name", "remote-%04zu", i + 1)),
+        MAP("spec"));
+    _cleanup_free_ char *text = doc_text(o);
+
+    return kube_request_create(&remote_istio, API_VERSION, NS, text);
+}
+
+/* --- the figures --- */
+
+static void figure(const char *what, double value, const char *unit)
+{
+    printf("  %-60s %10.2f %s\n", what, value, unit);
+    fflush(stdout);
+}
+
+static size_t available_remotes(void)
+{
+    _cleanup_json_ json_t *items = cluster_list(&remote_istio, NULL);
+    size_t count = 0;
+
+    for (size_t i = 0; i < json_array_size(items); i++)
+        count += str_eq(doc_string(json_array_get(items, i), "status", "Status"), "Available");
+    return count;
+}
+
+static double time_join(size_t remotes)
+{
+    int64_t began = clock_now_usec();
+    size_t joined;
+
+    send_all(create_remote, remotes);
+    while ((joined = available_remotes()) < remotes) {
+        if (clock_now_usec() - began > TO_JOIN * 1000)
+            fail_msg("%zu of %zu remotes are Available", joined, remotes);
+        pause_ms(200);
+    }
+    return (double)(clock_now_usec() - began) / 1e6;
+}
+
+static void create_pilot(const char *name)
+{
+    _cleanup_json_ json_t *o = OBJECT(
+        MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S("istio", "pilot"))),
+        MAP("spec", SEQ("containers", ITEM(S("name", "discovery"), S("image", "pilot")))));
+
+    cluster_create(&pod_kind, o);
+}
+
+/* From its being ready to the last remote's Endpoints, in seconds. */
+static double time_change(int number, size_t remotes)
+{
+    _cleanup_free_ char *name = str_printf("pilot-%d", number), *ip = str_printf("10.250.0.%d", number + 1);
+    _cleanup_free_ char *command = str_printf("endpoints " NS " istio-pilot %s", ip), *text = NULL;
+    _cleanup_json_ json_t *pod = NULL;
+    struct kube_request request;
+    int64_t began, last = 0;
+    size_t count = 0;
+    int status;
+    struct err e;
+
+    create_pilot(name);
+    pod = cluster_get(&pod_kind, NS, name);
+    json_object_set_new(
+        pod,
+        "status",
+        OBJECT(
+            S("phase", "Running"), S("podIP", ip), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
+    text = doc_text(pod);
+    pause_ms(2000);
+    request = kube_request_update_status(&pod_kind, "v1", NS, name, text);
+    began = clock_now_usec();
+    if (kube_client_wait(h.client, &request, NULL, &status, &e) < 0)
+        fail_msg("%s", e.text);
+    while (count < remotes) {
+        _cleanup_free_ char *answer = ask(command);
+        char *end;
+        if (clock_now_usec() - began > TO_CHANGE * 1000)
+            fail_msg("%zu of %zu remotes have the address", count, remotes);
+        count = strtoul(answer, &end, 10);
+        last = strtol(end, NULL, 10);
+        pause_ms(20);
+    }
+    return (double)(last - began) / 1e6;
+}
+
+/* Of the operator, in seconds of processor time. */
+static double processor_seconds(void)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/stat", (int)h.operator_pid), *text = contents(path);
+    _cleanup_strv_ char **words = str_split(strrchr(text, ')') + 2, ' ');
+
+    return (double)(strtol(words[11], NULL, 10) + strtol(words[12], NULL, 10)) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void measure_servers(size_t remotes)
+{
+    int64_t alone = counted("rss_kb");
+    double seconds = send_all(read_namespace, RAW_REQUESTS);
+
+    figure("server: memory of an idle virtual cluster", (double)alone / (double)(remotes + 1), "kB");
+    figure("server: reads a second, 32 at a time", RAW_REQUESTS / seconds, "/s");
+}
+
+static void measure_operator(size_t remotes)
+{
+    double changes[CHANGES], before;
+
+    figure("to join all", time_join(remotes), "s");
+    for (int i = 0; i < CHANGES; i++)
+        changes[i] = time_change(i, remotes);
+    qsort(changes, CHANGES, sizeof(*changes), by_value);
+    figure("one endpoint change everywhere, median (goal at 1000: 2)", changes[CHANGES / 2], "s");
+    figure("one endpoint change everywhere, longest", changes[CHANGES - 1], "s");
+    pause_ms(5000);
+    before = processor_seconds();
+    pause_ms(AT_REST_SECONDS * 1000);
+    figure(
+        "settled, of one core over 60 s (goal at 1000: 2)",
+        (processor_seconds() - before) * 100 / AT_REST_SECONDS,
+        "%");
+    figure("resident memory (goal at 1000: 300)", (double)operator_memory_kb() / 1024, "MB");
+    figure("loop lag, the most there ever was", operator_metric("loop_lag_max_seconds") * 1000, "ms");
+}
+
+static void measure(size_t remotes)
+{
+    printf("%zu remote clusters\n", remotes);
+    servers_start((int64_t)remotes);
+    connect_to_central();
+    install_definitions();
+    measure_servers(remotes);
+    operator_start();
+    mesh_create("{}");
+    mesh_wait_status("Available", SECONDS(120));
+    send_all(create_secret, remotes);
+    measure_operator(remotes);
+    figure("server: memory of a virtual cluster that joined", (double)counted("rss_kb") / (double)(remotes + 1), "kB");
+    figure("server: watches that are open", (double)counted("watches"), "");
+    operator_kill(SIGTERM);
+    kube_client_free(h.client);
+    event_base_free(h.loop);
+    free(h.operator_kubeconfig);
+    free(h.log_path);
+    h = (struct harness){0};
+    servers_stop();
+}
+
+static void figures(void **state)
+{
+    int64_t remotes;
+
+    (void)state;
+    for (char **size = sizes; *size; size++) {
+        assert_true(str_to_int64(*size, &remotes) && remotes > 0 && remotes < 10000);
+        measure((size_t)remotes);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(figures)};
+
+    if (argc < 3) {
+        fprintf(stderr, "usage: bench_federation APISERVERS REMOTES...\n");
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    apiservers_program = argv[1];
+    sizes = argv + 2;
+    return cmocka_run_group_tests_name("bench federation", tests, NULL, NULL);
+}
