@@ -60,8 +60,7 @@ int kube_pem_read(const char *path, char **ret, struct err *e)
     return kube_file_read(path, KUBE_PEM_MAX_BYTES, ret, NULL, e);
 }
 
-/* A key with a passphrase is no key: nobody is there to be asked. */
-static int no_passphrase(char *ret, int size, int writing, void *context)
+int kube_pem_no_passphrase(char *ret, int size, int writing, void *context)
 {
     (void)ret;
     (void)size;
@@ -78,7 +77,7 @@ static int read_certs(const char *pem, X509 **ret_first, struct err *e)
     unsigned long reason;
 
     ERR_clear_error();
-    while ((cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL))) {
+    while ((cert = PEM_read_bio_X509(in, NULL, kube_pem_no_passphrase, NULL))) {
         if (count++ == 0 && ret_first)
             *ret_first = cert;
         else
@@ -116,7 +115,7 @@ int kube_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e
     if (read_certs(cert_pem, &cert, e) < 0)
         return -1;
     in = BIO_new_mem_buf(key_pem, -1);
-    key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+    key = PEM_read_bio_PrivateKey(in, NULL, kube_pem_no_passphrase, NULL);
     BIO_free(in);
     if (!key)
         r = err_set(e, ERR_INVALID, "its key is no PEM private key (one with a passphrase cannot be used)");

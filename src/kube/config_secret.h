@@ -17,6 +17,12 @@ int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, st
 /* The same for PEM. */
 int kube_pem_read(const char *path, char **ret, struct err *e);
 
+/*
+ * A pem_password_cb for whatever reads PEM: a passphrase is not asked for. OpenSSL's own asks on the terminal, and waits,
+ * also for a certificate with such a header.
+ */
+int kube_pem_no_passphrase(char *ret, int size, int writing, void *context);
+
 /* At least one certificate, all of them whole. */
 int kube_pem_check_certs(const char *pem, struct err *e);
 /* A certificate and the private key that belongs to it; `key` may be NULL, which is an error. */

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "kube/config_secret.h"
 
 #define PEM_MAX_BYTES (64 * 1024)
 #define FORMER_MAX 2
@@ -147,7 +148,7 @@ static char *key_text(EVP_PKEY *key)
 /* The next certificate of a bundle, or NULL. */
 static X509 *next_cert(BIO *bundle)
 {
-    X509 *cert = PEM_read_bio_X509(bundle, NULL, NULL, NULL);
+    X509 *cert = PEM_read_bio_X509(bundle, NULL, kube_pem_no_passphrase, NULL);
 
     ERR_clear_error();
     return cert;
@@ -204,18 +205,11 @@ static X509 *parse_cert(const char *pem)
     return next_cert(in);
 }
 
-/* A password in the file would be asked for on a terminal: there is none. */
-static int no_password(char *text, int size, int writing, void *context)
-{
-    (void)text, (void)size, (void)writing, (void)context;
-    return -1;
-}
-
 static EVP_PKEY *parse_key(const char *pem)
 {
     _cleanup_bio_ BIO *in = BIO_new_mem_buf(pem, -1);
 
-    return PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
+    return PEM_read_bio_PrivateKey(in, NULL, kube_pem_no_passphrase, NULL);
 }
 
 static X509_STORE *parse_bundle(const char *pem)
