@@ -248,7 +248,7 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     /* Whether a connection multiplexes is known from its TLS handshake. Without TLS one would wait for an answer. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, str_starts(c->base_url, "https:") ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(c->base_url, "https:", 6) == 0 ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);

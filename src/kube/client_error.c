@@ -76,22 +76,31 @@ static msec_t retry_after(const struct kube_call *call, const json_t *status)
     return seconds < RETRY_AFTER_MOST / 1000 ? SECONDS(seconds) : RETRY_AFTER_MOST;
 }
 
+/* On one line, and nothing that a terminal would act on. */
+static void add_words(struct buf *b, const char *words)
+{
+    for (; *words; words++)
+        buf_add_char(b, iscntrl((unsigned char)*words) ? ' ' : *words);
+}
+
 /* The words of the server, or of ours where a Status could quote a secret. */
 static void explain(const struct kube_call *call, const struct kube_response *r, const json_t *status, struct buf *text)
 {
     const char *message = doc_string(status, "message"), *reason = doc_string(status, "reason");
 
     if (message && *message && !call->request.secret) {
-        buf_add_str(text, message);
+        add_words(text, message);
         return;
     }
     buf_printf(text, "HTTP %d", r->status);
-    if (reason && *reason)
-        buf_printf(text, " %s", reason);
-    else if (r->status < 400)
+    if (reason && *reason) {
+        buf_add_char(text, ' ');
+        add_words(text, reason);
+    } else if (r->status < 400) {
         buf_add_str(text, ": redirections are not followed");
-    else if (!status && !call->request.secret)
+    } else if (!status && !call->request.secret) {
         add_excerpt(text, r->body, r->body_len);
+    }
 }
 
 int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, struct err *e)

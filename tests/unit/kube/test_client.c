@@ -214,6 +214,7 @@ static const struct failure failures[] = {
     {STATUS(410, S("Gone", "old")), false, ERR_GONE, "old (GET /x)"},
     {STATUS(410, S("Expired", "older")), false, ERR_GONE, "older (GET /x)"},
     {STATUS(422, S("Invalid", "bad")), false, ERR_INVALID, "bad (GET /x)"},
+    {STATUS(422, S("Invalid", "two\\nlines\\u001b[31m")), false, ERR_INVALID, "two lines [31m (GET /x)"},
     {STATUS(504, S("Timeout", "slow")), false, ERR_TIMEOUT, "slow (GET /x)"},
     {STATUS(500, S("InternalError", "etcd")), false, ERR_UNAVAILABLE, "etcd (GET /x)"},
     {STATUS(429, "{\"kind\":\"Status\",\"message\":\"busy\",\"details\":{\"retryAfterSeconds\":7}}"), false,
