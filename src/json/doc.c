@@ -30,30 +30,49 @@ __attribute__((constructor)) static void clear_what_is_freed(void)
     json_set_alloc_funcs(malloc, free_cleared);
 }
 
-/* Before the parser runs: jansson's own limit on depth is a constant of the library's build. */
-static int check_depth(const char *text, size_t len, struct err *e)
+/* What a text would come to, without parsing it. */
+struct extent {
+    size_t values;
+    size_t too_deep; /* the first byte beyond DOC_DEPTH_MAX; `len` where there is none */
+};
+
+static struct extent measure(const char *text, size_t len)
 {
-    int depth = 0;
+    struct extent extent = {.values = 1, .too_deep = len};
     bool in_string = false;
+    int depth = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-            continue;
+        if (in_string && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string) {
+            extent.values += c == ',' || c == '[' || c == '{';
+            depth += c == '[' || c == '{';
+            depth -= c == ']' || c == '}';
+            if (depth > DOC_DEPTH_MAX && extent.too_deep == len)
+                extent.too_deep = i;
         }
-        if (c == '"')
-            in_string = true;
-        else if (c == '{' || c == '[')
-            depth++;
-        else if (c == '}' || c == ']')
-            depth--;
-        if (depth > DOC_DEPTH_MAX)
-            return err_set(e, ERR_INVALID, "JSON nested deeper than %d at byte %zu", DOC_DEPTH_MAX, i);
     }
+    return extent;
+}
+
+size_t doc_count_values(const char *text, size_t len)
+{
+    return measure(text, len).values;
+}
+
+/* Before the parser runs: jansson's own limit on depth is a constant of the library's build. */
+static int check_extent(const char *text, size_t len, struct err *e)
+{
+    struct extent extent = measure(text, len);
+
+    if (extent.too_deep < len)
+        return err_set(e, ERR_INVALID, "JSON nested deeper than %d at byte %zu", DOC_DEPTH_MAX, extent.too_deep);
+    if (extent.values > DOC_VALUES_MAX)
+        return err_set(e, ERR_LIMIT, "JSON of %zu values, at most %d are read", extent.values, DOC_VALUES_MAX);
     return 0;
 }
 
@@ -64,7 +83,7 @@ int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, stru
 
     if (len > max_bytes)
         return err_set(e, ERR_LIMIT, "JSON of %zu bytes, at most %zu are read", len, max_bytes);
-    if (check_depth(text, len, e) < 0)
+    if (check_extent(text, len, e) < 0)
         return -1;
     value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
     if (!value) /* jansson's text may quote the input, which may be a secret: only its place is passed on */

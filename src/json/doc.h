@@ -18,10 +18,14 @@ DEFINE_CLEANUP(json_t *, json_decref)
 #define _cleanup_json_ _cleanup_(json_decref_p)
 
 /*
- * Parses one JSON value. Refused with ERR_INVALID: broken text, a duplicate key,
- * deeper than DOC_DEPTH_MAX; with ERR_LIMIT: more than `max_bytes`.
+ * Parses one JSON value. Refused with ERR_INVALID: broken text, a duplicate key, deeper than DOC_DEPTH_MAX; with
+ * ERR_LIMIT: more than `max_bytes`, or than DOC_VALUES_MAX values (the largest page of a list that was seen has a
+ * tenth of that; a value takes up to some hundred times the bytes of its text).
  */
 #define DOC_DEPTH_MAX 128
+#define DOC_VALUES_MAX 1000000
+/* How many values a text can hold at most, whether it is JSON or not: the signs before them that are in no string. */
+size_t doc_count_values(const char *text, size_t len);
 int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, struct err *e);
 
 /* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. */

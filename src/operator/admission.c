@@ -26,29 +26,12 @@ static void deny(struct decision *d, int code, const char *reason)
     d->reason = reason;
 }
 
-/* Signs between values, as far as they are not within strings. */
-static bool has_too_many_values(const char *text, size_t len)
-{
-    size_t count = 0;
-    bool in_string = false;
-
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '"')
-            in_string = !in_string;
-        else if (in_string && text[i] == '\\')
-            i++;
-        else if (!in_string && memchr(",[{", text[i], 3))
-            count++;
-    }
-    return count > ADMISSION_VALUES_MAX;
-}
-
 static int parse(const char *text, size_t len, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *review = NULL;
     const char *version;
 
-    if (len <= ADMISSION_MAX_BYTES && has_too_many_values(text, len))
+    if (len <= ADMISSION_MAX_BYTES && doc_count_values(text, len) > ADMISSION_VALUES_MAX)
         return err_set(e, ERR_LIMIT, "more than %d values", ADMISSION_VALUES_MAX);
     if (doc_parse(text, len, ADMISSION_MAX_BYTES, &review, e) < 0)
         return -1;

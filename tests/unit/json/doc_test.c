@@ -75,6 +75,26 @@ static void limits_hold(void **state)
     assert_string_equal(e.text, "JSON nested deeper than 128 at byte 640");
 }
 
+static void a_list_of_a_million_elements_is_refused(void **state)
+{
+    _cleanup_json_ json_t *value = NULL;
+    _cleanup_buf_ struct buf list = BUF_INIT;
+    struct err e = {0};
+
+    (void)state;
+    buf_add_str(&list, "[\",[{\",0");
+    while (list.len < 2 * DOC_VALUES_MAX + 4)
+        buf_add_str(&list, ",0");
+    assert_int_equal(doc_count_values(list.data, list.len), DOC_VALUES_MAX + 1);
+    assert_int_equal(doc_parse(list.data, list.len, SIZE_MAX, &value, &e), -1);
+    assert_int_equal(e.class, ERR_LIMIT);
+    assert_string_equal(e.text, "JSON of 1000001 values, at most 1000000 are read");
+    buf_truncate(&list, list.len - 2);
+    buf_add_char(&list, ']');
+    assert_int_equal(doc_parse(list.data, list.len, SIZE_MAX, &value, &e), 0);
+    assert_int_equal(json_array_size(value), DOC_VALUES_MAX - 1);
+}
+
 static void equal_documents_have_equal_texts(void **state)
 {
     _cleanup_json_ json_t *a = doc("{'b': [1, 0.1, {'d': null, 'c': ''}], 'a': true}");
@@ -211,6 +231,7 @@ int main(void)
         cmocka_unit_test(parses_any_value),
         cmocka_unit_test(refuses_what_is_broken),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_list_of_a_million_elements_is_refused),
         cmocka_unit_test(equal_documents_have_equal_texts),
         cmocka_unit_test(reals_come_back),
         cmocka_unit_test(walks_down_maps),
