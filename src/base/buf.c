@@ -4,6 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Secrets are smaller; larger buffers hold lists, which are costly to copy (the kernel moves them, mostly). */
+#define COPIED_MAX ((size_t)64 * 1024)
+
+/* What moves may be a secret, in a buffer that will be released as one: no part of it stays behind. */
+static char *grow(char *data, size_t cap, size_t new_cap)
+{
+    char *moved;
+
+    if (cap > COPIED_MAX)
+        return mem_resize(data, new_cap, 1);
+    moved = mem_new0(new_cap, 1);
+    if (cap)
+        memcpy(moved, data, cap);
+    mem_free_secret(data, cap);
+    return moved;
+}
+
 static int reserve(struct buf *b, size_t more)
 {
     size_t need;
@@ -15,7 +32,7 @@ static int reserve(struct buf *b, size_t more)
         size_t cap = b->cap ? b->cap : 64;
         while (cap < need)
             cap *= 2;
-        b->data = mem_resize(b->data, cap, 1);
+        b->data = grow(b->data, b->cap, cap);
         b->cap = cap;
     }
     return 0;

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/credentials.h"
 #include "cli/input.h"
 #include "cli/terminal.h"
 #include "json/difftext.h"
@@ -134,7 +135,7 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
         *ret_code = input_report(in, 0, &before, stderr);
         return 0;
     }
-    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+    if (credentials_load(inv, &config, e) < 0)
         return -1;
     r = preview_make(loop, config, in->resources[0]->value, TIMEOUT, ret, &problems, e);
     *ret_code = input_report(in, 0, &problems, stderr);

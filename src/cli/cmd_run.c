@@ -1,22 +1,14 @@
 #include <malloc.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/credentials.h"
 #include "operator/controller.h"
 #include "operator/leadership.h"
 #include "operator/server.h"
-
-/* Credentials live in this process's memory: it leaves no core behind, and nobody traces it. */
-static void forbid_core_dumps(void)
-{
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
 
 struct running {
     struct event_base *loop;
@@ -99,9 +91,8 @@ static int run(const struct invocation *inv, struct err *e)
     configure_log(inv);
     if (read_lease_options(inv, &lease, e) < 0)
         return -1;
-    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0)
+    if (credentials_load(inv, &config, e) < 0)
         return -1;
-    forbid_core_dumps();
     signal(SIGPIPE, SIG_IGN);
     served.ns = lease.ns = str_or(options.ns, config->namespace);
     if (invocation_has(inv, "leader-elect")) {

@@ -3,6 +3,7 @@
 #include "api/resource.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/credentials.h"
 #include "cli/input.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
@@ -98,7 +99,7 @@ static int run(const struct invocation *inv, struct err *e)
     _cleanup_kube_client_ struct kube_client *client = NULL;
     _cleanup_json_ json_t *reports = json_array();
 
-    if (kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), &config, e) < 0 ||
+    if (credentials_load(inv, &config, e) < 0 ||
         kube_client_new(loop, config, NULL, &client, e) < 0 ||
         make_reports(client, invocation_value(inv, "namespace"), reports, e) < 0)
         return -1;
