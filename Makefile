@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind simulate mutants bench bench-federation \
+.PHONY: all build deps test sanitize valgrind fuzz simulate mutants bench bench-federation \
 	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
 	install manifests lint clean help need-image
 
@@ -28,6 +28,9 @@ sanitize: ## unit tests with the address and undefined behaviour sanitizers
 
 valgrind: ## unit tests under valgrind
 	@hack/test valgrind
+
+fuzz: ## hostile input, made up by libFuzzer: T=60 seconds a target, ONLY='json yaml', JOBS=1
+	@tests/fuzz/run $(or $(T),60) $(ONLY)
 
 simulate: build ## clusters and their faults on simulated time: SEEDS=1000, FROM=1, JOBS=processors
 	@$(BUILD)/tests/simulation/simulate --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM)) $(if $(JOBS),--jobs $(JOBS))
@@ -83,7 +86,7 @@ lint: ## check style and scripts: clang-format, shellcheck, rooms
 	@hack/lint
 
 clean: ## remove what was built here (Kubernetes stays in its cache)
-	rm -rf $(BUILD) $(BUILD)-asan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

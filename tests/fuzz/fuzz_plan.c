@@ -1,0 +1,78 @@
+/*
+ * Any objects in the cluster, a JSON list, below a good resource: planning them does not crash, a plan with a memo is
+ * the plan without one, and no plan touches an object that carries no mark of ours and is not wanted.
+ */
+#include "fuzz.h"
+
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+#include "operator/plan.h"
+
+#define MINOR 20
+#define OBJECTS_MAX 64
+#define NOW (SECONDS(1) * 1545000000)
+
+static void put_resource(struct kube_cache *cache)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    _cleanup_json_ json_t *resource =
+        OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
+               MAP("metadata", S("name", "istio"), S("namespace", "istio-system"), S("uid", "u"),
+                   S("resourceVersion", "1"), STRINGS("finalizers", FINALIZER)),
+               MAP("spec", S("version", "1.0.5")));
+
+    kube_cache_put(cache, kind, resource);
+}
+
+static void put_all(struct kube_cache *cache, const json_t *objects)
+{
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach(objects, i, object) {
+        const char *api_version = doc_string(object, "apiVersion"), *kind = doc_string(object, "kind");
+        const struct kube_kind *row = api_version && kind ? kube_kind_find(&mesh_kinds, api_version, kind) : NULL;
+        if (i < OBJECTS_MAX && row)
+            kube_cache_put(cache, row, object);
+    }
+}
+
+static void check(const struct plan *plan, const struct kube_cache *cache)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct kube_action *a = &plan->actions[i];
+        const struct kube_object *o = kube_cache_get(cache, a->kind, a->ns, a->name);
+        MUST(a->kind && a->name);
+        MUST(a->verb != KUBE_REMOVE || (o && o->owner));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input in = {(const char *)data, size};
+    _cleanup_json_ json_t *objects = fuzz_next_json(&in);
+    const char *versions[MESH_KINDS_MAX];
+    const struct kube_server server = {.major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = versions};
+    struct kube_cache *cache;
+    struct plan_memo *memo;
+    struct plan plan, again;
+
+    if (!json_is_array(objects))
+        return 0;
+    mesh_versions_for(MINOR, versions);
+    cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+    memo = plan_memo_new();
+    put_resource(cache);
+    put_all(cache, objects);
+    plan_make(&(struct plan_input){.now = NOW, .server = &server, .observed = cache, .synced = ~0U}, memo, &plan);
+    plan_make(&(struct plan_input){.now = NOW, .server = &server, .observed = cache, .synced = ~0U}, memo, &again);
+    check(&plan, cache);
+    MUST(plan.len == again.len && plan.drift == again.drift && plan.ignored == again.ignored);
+    plan_release(&plan);
+    plan_release(&again);
+    plan_memo_free(memo);
+    kube_cache_free(cache);
+    return 0;
+}
