@@ -2,6 +2,8 @@
  * A server's discovery documents in the order in which they are asked for, divided by form feeds: what is found is a
  * version that the kind's row names.
  */
+#include <string.h>
+
 #include "fuzz.h"
 
 #include "base/str.h"
@@ -27,10 +29,13 @@ static void definitions(const json_t *document)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {(const char *)data, size};
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&mesh_kinds, NULL);
+    bool wanted[MESH_KINDS_MAX];
+    _cleanup_kube_discovery_ struct kube_discovery *d = NULL;
     const char *path, *git_version;
     int major, minor;
 
+    memset(wanted, true, sizeof(wanted));
+    d = kube_discovery_new(&mesh_kinds, wanted, true);
     while (in.left && (path = kube_discovery_next(d))) {
         struct fuzz_input ahead = in;
         _cleanup_json_ json_t *document = fuzz_next_json(&ahead);
