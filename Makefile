@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind fuzz simulate mutants bench bench-federation \
+.PHONY: all build deps test sanitize valgrind fuzz simulate mutants faults soak bench bench-federation \
 	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
 	install manifests lint clean help need-image
 
@@ -37,6 +37,12 @@ simulate: build ## clusters and their faults on simulated time: SEEDS=1000, FROM
 
 mutants: build ## prove that the simulation finds deliberate faults
 	@tests/simulation/mutants $(BUILD)
+
+faults: ## real faults on a local control plane, and the table of what came of each: FAULT_ROUNDS=10
+	@FAULT_ROUNDS=$(or $(FAULT_ROUNDS),10) hack/test faults
+
+soak: build ## a long day on a local control plane, measured each second: MINUTES=60, SEED=1
+	@BUILD=$(BUILD) tests/soak/run $(or $(MINUTES),60) $(or $(SEED),1)
 
 bench: build ## measure speed and memory on a local control plane
 	bench/run

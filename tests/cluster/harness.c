@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,13 +164,17 @@ void cluster_patch(const struct kube_kind *kind, const char *ns, const char *nam
     json_decref(must_call(kube_request_merge_patch(kind, cluster_version(kind), ns, name, NULL, patch)));
 }
 
-bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch)
+bool cluster_try(struct kube_request request)
 {
     enum err_class class;
-    _cleanup_json_ json_t *answer =
-        call(kube_request_merge_patch(kind, cluster_version(kind), ns, name, NULL, patch), &class, NULL);
+    _cleanup_json_ json_t *answer = call(request, &class, NULL);
 
     return answer != NULL;
+}
+
+bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch)
+{
+    return cluster_try(kube_request_merge_patch(kind, cluster_version(kind), ns, name, NULL, patch));
 }
 
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name)
@@ -179,9 +184,7 @@ void cluster_delete(const struct kube_kind *kind, const char *ns, const char *na
 
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name)
 {
-    enum err_class class;
-
-    json_decref(call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL, NULL), &class, NULL));
+    cluster_try(kube_request_delete(kind, cluster_version(kind), ns, name, NULL, NULL));
 }
 
 static void install_definitions(void)
@@ -293,19 +296,37 @@ static bool resource_is_served(void *context)
     return answer != NULL;
 }
 
-int harness_setup(void **state)
+static int connect_to_cluster(const char *kubeconfig, struct kube_config **ret_config)
 {
-    struct kube_config *config;
     struct err e = {0};
 
-    (void)state;
-    signal(SIGPIPE, SIG_IGN);
     h.loop = event_base_new();
-    if (kube_config_load(env("TEST_KUBECONFIG"), NULL, &config, &e) < 0 ||
-        kube_client_new(h.loop, config, &(struct kube_client_options){0}, &h.client, &e) < 0) {
+    if (kube_config_load(kubeconfig, NULL, ret_config, &e) < 0 ||
+        kube_client_new(h.loop, *ret_config, &(struct kube_client_options){0}, &h.client, &e) < 0) {
         print_error("%s\n", e.text);
         return -1;
     }
+    return 0;
+}
+
+/* The parent's connection is left as it is: to close it would say goodbye in the parent's name. */
+void harness_reconnect(const char *kubeconfig)
+{
+    struct kube_config *config;
+
+    if (connect_to_cluster(kubeconfig ? kubeconfig : env("TEST_KUBECONFIG"), &config) < 0)
+        _exit(1);
+    kube_config_free(config);
+}
+
+int harness_setup(void **state)
+{
+    struct kube_config *config;
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    if (connect_to_cluster(env("TEST_KUBECONFIG"), &config) < 0)
+        return -1;
     install_definitions();
     wait_until(resource_is_served, NULL, SECONDS(20), "the Istio resource is served");
     if (!cluster_has(NAMESPACE, NULL, NS)) {
@@ -420,6 +441,7 @@ static pid_t spawn(const char *const *arguments, int error_fd)
 
     assert_true(pid >= 0);
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (error_fd >= 0)
             dup2(error_fd, STDERR_FILENO);
         execvp(arguments[0], (char *const *)arguments);
@@ -462,7 +484,7 @@ void operator_start_without_waiting(void)
     int log_fd;
 
     free(h.log_path);
-    h.log_path = str_printf("%s/operator-%d-%d.log", env("TEST_OUTPUT"), (int)getpid(), count++);
+    h.log_path = str_printf("%s/operator-%d-%d.log", str_or(h.log_folder, env("TEST_OUTPUT")), (int)getpid(), count++);
     log_fd = open(h.log_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
     assert_true(log_fd >= 0);
     h.operator_port = 0;
@@ -475,6 +497,11 @@ void operator_start_without_waiting(void)
 void operator_start(void)
 {
     operator_start_without_waiting();
+    operator_wait_ready();
+}
+
+void operator_wait_ready(void)
+{
     wait_until(port_is_known, NULL, SECONDS(10), "the operator says its port");
     wait_until(operator_is_ready, NULL, SECONDS(20), "the operator is in step with the cluster");
 }

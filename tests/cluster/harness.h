@@ -30,6 +30,7 @@ struct harness {
     char *log_path;
     char *operator_kubeconfig; /* of its own ServiceAccount, with the rights that `manifests` prints */
     int chosen;
+    const char *log_folder; /* of the operator's next start; NULL: TEST_OUTPUT */
 };
 
 extern struct harness h;
@@ -45,9 +46,17 @@ int harness_teardown(void **state);
 #define SECOND_ACCOUNT OPERATOR_ACCOUNT "-second"
 void operator_choose(int which);
 
+/*
+ * For a child process of the test: a connection of its own, to the cluster of a kubeconfig (NULL: the test's). Such a
+ * child calls nothing that fails a test.
+ */
+void harness_reconnect(const char *kubeconfig);
+
 /* The operator as a process; its log goes to TEST_OUTPUT. */
 void operator_start(void);
 void operator_start_without_waiting(void);
+/* What operator_start() waits for. */
+void operator_wait_ready(void);
 void operator_kill(int signal_number);
 /* Its answer to GET `path`, owned by the caller; NULL where it does not answer 200. */
 char *operator_get(const char *path);
@@ -75,6 +84,8 @@ void cluster_create_when_served(const struct kube_kind *kind, const json_t *obje
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
 /* Whether the server takes the patch. */
 bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
+/* Any request; whether the server takes it. */
+bool cluster_try(struct kube_request request);
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name);
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name);
 /* The version in which this server is spoken to. */

@@ -1,0 +1,148 @@
+#include "changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cluster/harness.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+
+static unsigned draw(unsigned *seed, unsigned below)
+{
+    return (unsigned)rand_r(seed) % below;
+}
+
+static const char *const switches[] = {
+    "{\"spec\": {\"mtls\": true}}",
+    "{\"spec\": {\"mtls\": false}}",
+    "{\"spec\": {\"controlPlaneSecurityEnabled\": true}}",
+    "{\"spec\": {\"controlPlaneSecurityEnabled\": false}}",
+    "{\"spec\": {\"autoInjectionNamespaces\": [\"default\", \"shop\"]}}",
+    "{\"spec\": {\"autoInjectionNamespaces\": [\"default\"]}}",
+    "{\"spec\": {\"includeIPRanges\": \"10.0.0.0/8\"}}",
+    "{\"spec\": {\"includeIPRanges\": \"*\"}}",
+    "{\"spec\": {\"includeIPRanges\": \"10.0.0.0/99\"}}", /* refused; stays so until the next one */
+    "{\"spec\": {\"defaultPodDisruptionBudget\": {\"enabled\": true}}}",
+    "{\"spec\": {\"defaultPodDisruptionBudget\": {\"enabled\": false}}}",
+};
+
+static void switch_something(unsigned *seed)
+{
+    cluster_try_patch(ISTIO, NS, MESH, switches[draw(seed, ARRAY_LEN(switches))]);
+}
+
+/* A row of mesh_kinds and one object of it, among those that carry our mark. */
+static json_t *draw_object(unsigned *seed, const struct kube_kind **ret_kind)
+{
+    for (int tries = 0; tries < 10; tries++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[draw(seed, (unsigned)mesh_kinds.len)];
+        _cleanup_json_ json_t *items = kind->watch == KUBE_WATCH_OURS ? cluster_list(kind, MARK_OWNER) : NULL;
+        if (!json_array_size(items))
+            continue;
+        *ret_kind = kind;
+        return json_incref(json_array_get(items, draw(seed, (unsigned)json_array_size(items))));
+    }
+    return NULL;
+}
+
+static void delete_something(unsigned *seed)
+{
+    const struct kube_kind *kind;
+    _cleanup_json_ json_t *object = draw_object(seed, &kind);
+
+    if (object)
+        cluster_delete_if_there(kind, doc_string(object, "metadata", "namespace"),
+                                doc_string(object, "metadata", "name"));
+}
+
+static void break_something(unsigned *seed)
+{
+    const struct kube_kind *kind;
+    _cleanup_json_ json_t *object = draw_object(seed, &kind);
+
+    if (object)
+        cluster_try_patch(kind, doc_string(object, "metadata", "namespace"), doc_string(object, "metadata", "name"),
+                          draw(seed, 2) ? "{\"metadata\": {\"labels\": {\"app\": \"theirs\"}}}"
+                                        : "{\"metadata\": {\"annotations\": {\"" MARK_APPLIED
+                                          "\": \"{\"}, \"labels\": {\"app\": null}}}");
+}
+
+static void create_mesh(void)
+{
+    _cleanup_json_ json_t *mesh = OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
+                                         MAP("metadata", S("name", MESH), S("namespace", NS)),
+                                         MAP("spec", SEQ("autoInjectionNamespaces", ITEM_S("default"))));
+    _cleanup_free_ char *text = doc_text(mesh);
+
+    cluster_try(kube_request_create(ISTIO, cluster_version(ISTIO), NS, text));
+}
+
+static bool mesh_answers(void)
+{
+    return cluster_try(kube_request_get(ISTIO, cluster_version(ISTIO), NS, MESH));
+}
+
+static void make_the_mesh_again(unsigned *seed)
+{
+    cluster_delete_if_there(ISTIO, NS, MESH);
+    for (int i = 0; i < 300 && mesh_answers(); i++)
+        pause_ms(100);
+    pause_ms((int)draw(seed, 1000));
+    create_mesh();
+}
+
+static void restart(const char *component)
+{
+    _cleanup_free_ char *command = str_printf("'%s' restart %s --name '%s' > /dev/null 2>&1",
+                                              getenv("TEST_CLUSTER_PROGRAM"), component, getenv("TEST_CLUSTER"));
+
+    run_shell(command);
+}
+
+static void restart_the_api_server(unsigned *seed)
+{
+    (void)seed;
+    restart("kube-apiserver");
+}
+
+static void restart_etcd(unsigned *seed)
+{
+    (void)seed;
+    restart("etcd");
+}
+
+/* Of a thousand changes so many are of this sort. */
+static const struct {
+    const char *what;
+    void (*make)(unsigned *seed);
+    unsigned share;
+} sorts[] = {
+    {"restart kube-apiserver", restart_the_api_server, 8},
+    {"restart etcd", restart_etcd, 4},
+    {"remove and install", make_the_mesh_again, 15},
+    {"switch", switch_something, 273},
+    {"delete", delete_something, 400},
+    {"break", break_something, 300},
+};
+
+void changes_make(unsigned seed, msec_t until, changes_note_fn note, void *context)
+{
+    while (clock_now_monotonic() < until) {
+        unsigned ticket = draw(&seed, 1000);
+        size_t i = 0;
+        while (ticket >= sorts[i].share)
+            ticket -= sorts[i++].share;
+        note(context, sorts[i].what);
+        sorts[i].make(&seed);
+        pause_ms((int)draw(&seed, 2000));
+    }
+    /* A valid mesh to end with. */
+    for (int i = 0; i < 120; i++, pause_ms(500)) {
+        if (!mesh_answers())
+            create_mesh();
+        else if (cluster_try_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"*\"}}"))
+            return;
+    }
+}
