@@ -653,6 +653,11 @@ void mesh_wait_settled(msec_t timeout)
     wait_until(is_settled, NULL, timeout, "the operator has nothing to write");
 }
 
+bool is_of_mesh(const struct kube_kind *kind)
+{
+    return kind->watch == KUBE_WATCH_OURS && (kind->roles & MESH_CENTRAL);
+}
+
 json_t *mesh_objects_in_cluster(void)
 {
     json_t *objects = json_array();
@@ -662,7 +667,7 @@ json_t *mesh_objects_in_cluster(void)
         _cleanup_json_ json_t *items = NULL;
         json_t *item;
         size_t i;
-        if (kind->watch != KUBE_WATCH_OURS)
+        if (!is_of_mesh(kind))
             continue;
         items = cluster_list(kind, MARK_OWNER);
         json_array_foreach(items, i, item)

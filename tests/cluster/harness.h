@@ -102,6 +102,8 @@ char *mesh_status(const char *field);
 void mesh_wait_status(const char *word, msec_t timeout);
 /* Waits until the operator has nothing to write. */
 void mesh_wait_settled(msec_t timeout);
+/* Whether the mesh has objects of this kind in the central cluster, which the tests run against. */
+bool is_of_mesh(const struct kube_kind *kind);
 /* Every object of the cluster that carries the mesh's mark. A sequence of {kind row index, ns, name} as json. */
 json_t *mesh_objects_in_cluster(void);
 

@@ -213,7 +213,7 @@ static json_t *inventory(void)
         _cleanup_json_ json_t *items = NULL;
         json_t *item;
         size_t i;
-        if (kind->watch != KUBE_WATCH_OURS || kind == crd_kind())
+        if (!is_of_mesh(kind) || kind == crd_kind())
             continue;
         items = cluster_list(kind, NULL);
         json_array_foreach(items, i, item) {

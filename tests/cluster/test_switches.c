@@ -66,7 +66,7 @@ static struct map *take_shots(void)
 
     for (size_t row = 0; row < mesh_kinds.len; row++) {
         const struct kube_kind *kind = &mesh_kinds.rows[row];
-        _cleanup_json_ json_t *items = kind->watch == KUBE_WATCH_OURS ? cluster_list(kind, MARK_OWNER) : NULL;
+        _cleanup_json_ json_t *items = is_of_mesh(kind) ? cluster_list(kind, MARK_OWNER) : NULL;
         json_t *item;
         size_t i;
         json_array_foreach(items, i, item) {

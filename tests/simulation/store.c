@@ -26,7 +26,8 @@ static void forget_changes(struct collection *kind, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         change_release(&kind->changes[i]);
-    memmove(kind->changes, kind->changes + count, (kind->change_count - count) * sizeof(*kind->changes));
+    if (kind->change_count > count)
+        memmove(kind->changes, kind->changes + count, (kind->change_count - count) * sizeof(*kind->changes));
     kind->change_count -= count;
     kind->dropped += count;
 }

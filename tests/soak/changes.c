@@ -38,7 +38,7 @@ static json_t *draw_object(unsigned *seed, const struct kube_kind **ret_kind)
 {
     for (int tries = 0; tries < 10; tries++) {
         const struct kube_kind *kind = &mesh_kinds.rows[draw(seed, (unsigned)mesh_kinds.len)];
-        _cleanup_json_ json_t *items = kind->watch == KUBE_WATCH_OURS ? cluster_list(kind, MARK_OWNER) : NULL;
+        _cleanup_json_ json_t *items = is_of_mesh(kind) ? cluster_list(kind, MARK_OWNER) : NULL;
         if (!json_array_size(items))
             continue;
         *ret_kind = kind;
