@@ -70,11 +70,6 @@ plan_labels(const struct plan_input *in, const struct kube_object *o, json_t *la
         });
 }
 
-static bool busy(const struct plan_input *in, const struct kube_object *o)
-{
-    return in->busy && in->busy(in->busy_context, o->kind, NULL, o->name);
-}
-
 size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan)
 {
     const struct kube_kind *kind = namespaces();
@@ -93,7 +88,7 @@ size_t injection_plan(const struct plan_input *in, const json_t *names, struct p
             continue;
         }
         count++;
-        if (!busy(in, o))
+        if (!plan_is_busy(in, o))
             plan_labels(in, o, TAKE_PTR(labels), is_listed(names, o->name), plan);
     }
     plan->drift += count;

@@ -249,11 +249,11 @@ static void mark_leftover(struct pass *p, struct kube_object *o)
     p->leftover[row_of(o->kind)] = true;
 }
 
-static void plan_remove(struct pass *p, struct kube_object *o)
+static void plan_prune(struct pass *p, struct kube_object *o)
 {
     struct kube_action action;
 
-    if (o->deleting || busy(p, o->kind, o->ns, o->name) || !may_remove(p, o->kind))
+    if (o->deleting || plan_is_busy(p->in->plan, o) || !may_remove(p, o->kind))
         return;
     action = action_for(p, KUBE_REMOVE, o->kind, o->ns, o->name);
     action.uid = str_dup(o->uid);
@@ -324,6 +324,6 @@ size_t objects_plan(const struct objects_input *in, struct plan *plan)
     plan->drift += leftovers;
     plan->managed += wanted;
     write_all(&pass, needs);
-    for_unwanted(&pass, plan_remove);
+    for_unwanted(&pass, plan_prune);
     return leftovers;
 }

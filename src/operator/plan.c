@@ -84,6 +84,29 @@ void plan_add(struct plan *plan, struct kube_action action)
     plan->actions[plan->len++] = action;
 }
 
+bool plan_is_busy(const struct plan_input *in, const struct kube_object *o)
+{
+    return in->busy && in->busy(in->busy_context, o->kind, o->ns, o->name);
+}
+
+void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason)
+{
+    if (o->deleting || plan_is_busy(in, o))
+        return;
+    plan_add(
+        plan,
+        (struct kube_action){
+            .verb = KUBE_REMOVE,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(in->server, o->kind)),
+            .ns = str_dup(o->ns),
+            .name = str_dup(o->name),
+            .uid = str_dup(o->uid),
+            .reason = str_dup(reason),
+            .tag = PLAN_REMOVED,
+        });
+}
+
 void plan_release(struct plan *plan)
 {
     for (size_t i = 0; i < plan->len; i++)
@@ -178,11 +201,6 @@ static void remember_wanted(struct mesh_plan *m)
     memo->warnings = buf_take(&warnings);
 }
 
-static bool busy(const struct mesh_plan *m, const struct kube_object *o)
-{
-    return m->in->busy && m->in->busy(m->in->busy_context, o->kind, o->ns, o->name);
-}
-
 #define FINALIZER_ADDED "finalizer added before anything is made"
 #define FINALIZER_REMOVED "everything is removed"
 
@@ -226,20 +244,7 @@ plan_removal_of(const struct mesh_plan *m, const struct kube_kind *kind, const c
         if (name && !str_eq(o->name, name))
             continue;
         left++;
-        if (o->deleting || busy(m, o))
-            continue;
-        plan_add(
-            plan,
-            (struct kube_action){
-                .verb = KUBE_REMOVE,
-                .kind = kind,
-                .version = str_dup(kube_server_version(m->in->server, kind)),
-                .ns = str_dup(o->ns),
-                .name = str_dup(o->name),
-                .uid = str_dup(o->uid),
-                .reason = str_dup("made by a part of Istio that is being removed"),
-                .tag = PLAN_REMOVED,
-            });
+        plan_remove(plan, m->in, o, PLAN_MADE_BY_A_PART);
     }
     return left;
 }

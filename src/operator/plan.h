@@ -53,6 +53,9 @@ enum {
     PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
 };
 
+/* The reason to remove what a part of Istio made for itself, and would make again while it runs. */
+#define PLAN_MADE_BY_A_PART "made by a part of Istio that is being removed"
+
 /* What an action means to people: the reason of its Event. */
 #define PLAN_MEANINGS(X)                                                                                               \
     X(CREATED, "Created", "created")                                                                                   \
@@ -82,6 +85,10 @@ void plan_make(const struct plan_input *input, struct plan_memo *memo, struct pl
 void plan_release(struct plan *plan);
 /* Adds an action; takes it over. */
 void plan_add(struct plan *plan, struct kube_action action);
+/* Whether a write of this observed object is under way or held back: see plan_input.busy. */
+bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
+/* Adds the removal of an observed object, unless it is going already or busy. */
+void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
 
 const char *plan_meaning_reason(enum plan_meaning meaning); /* "Healed" */
 const char *plan_meaning_word(enum plan_meaning meaning);   /* "healed" */

@@ -2,8 +2,8 @@
  * How to reach a remote cluster, from the Secret that holds its kubeconfig: input from outside, so what could reach
  * beyond that cluster is refused (KUBE_CONFIG_FOREIGN). Pure.
  */
-#ifndef OPERATOR_MESH_REMOTE_OWNER_H
-#define OPERATOR_MESH_REMOTE_OWNER_H
+#ifndef OPERATOR_REMOTE_CONFIG_H
+#define OPERATOR_REMOTE_CONFIG_H
 
 #include <jansson.h>
 

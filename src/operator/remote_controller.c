@@ -72,7 +72,8 @@ static void disconnect(struct remote_controller *c)
 {
     if (!c->cluster)
         return;
-    c->last_contact = kube_cluster_last_contact(c->cluster);
+    if (kube_cluster_last_contact(c->cluster))
+        c->last_contact = kube_cluster_last_contact(c->cluster);
     actor_free(TAKE_PTR(c->away));
     kube_cluster_free(TAKE_PTR(c->cluster));
     c->watches = (struct on_demand){0};
@@ -293,8 +294,8 @@ void remote_controller_plan(struct remote_controller *c, const struct kube_objec
         actor_brief(c->away, &away);
     }
     note_seen(c, resource);
-    remote_plan_make(&input, c->memo, &plan);
-    carry_out(c, &plan);
+    if (remote_plan_make(&input, c->memo, &plan))
+        carry_out(c, &plan);
     remote_plan_release(&plan);
 }
 

@@ -30,6 +30,7 @@ struct remote {
     struct planned_resource own;
     const struct kube_object *secret; /* with the kubeconfig; NULL: it is not there */
     const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or we are not in step */
+    bool serves;                      /* the services were planned */
     struct status_facts facts;
 };
 
@@ -46,12 +47,16 @@ void remote_want_foundation(struct remote *r);
 /* Needs `away`, MESH_REMOTE_OWNER, a mesh and its signing certificate. Below zero: refused, as remote_memo.refusal
  * says. */
 int remote_want_parts(struct remote *r);
+/* Needs `away` and MESH_REMOTE_OWNER. */
+void remote_want_services(struct remote *r);
 
 /* remote_plan.c */
 /* Has Pilot read the remote cluster, or not any more. True where that is so already. */
 bool remote_plan_pilot_label(struct remote *r, bool present);
 /* The cluster's answer is not to be had, in words for the status; NULL: it is. */
 const char *remote_unreachable(const struct remote *r);
+/* A cluster has one master: below zero where this one has another. */
+int remote_check_free(const struct remote *r, struct err *e);
 /* Whether this RemoteIstio, or one of the same central cluster that is gone, made what is there. */
 bool remote_is_ours(const struct remote *r);
 

@@ -7,31 +7,6 @@
 /* How to go on without the remote cluster. */
 #define LET_GO "; the annotation " REMOTE_ABANDON ": \"true\" leaves it as it is"
 
-static bool busy(const struct plan_input *in, const struct kube_object *o)
-{
-    return in->busy && in->busy(in->busy_context, o->kind, o->ns, o->name);
-}
-
-static void plan_remove(struct remote *r, const struct kube_object *o, const char *reason)
-{
-    const struct plan_input *in = r->in->away;
-
-    if (o->deleting || busy(in, o))
-        return;
-    plan_add(
-        &r->plan->away,
-        (struct kube_action){
-            .verb = KUBE_REMOVE,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .uid = str_dup(o->uid),
-            .reason = str_dup(reason),
-            .tag = PLAN_REMOVED,
-        });
-}
-
 /* What Citadel made there, once Citadel is gone. */
 static size_t remove_certificates(struct remote *r)
 {
@@ -40,7 +15,7 @@ static size_t remove_certificates(struct remote *r)
     size_t left = 0;
 
     for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, kind, &i)); left++)
-        plan_remove(r, o, "made by a part of Istio that is being removed");
+        plan_remove(&r->plan->away, r->in->away, o, PLAN_MADE_BY_A_PART);
     return left;
 }
 
@@ -68,13 +43,35 @@ static size_t plan_removal(struct remote *r)
     if (left == 0 && !(r->in->away->synced & PLAN_WATCH_SECRETS))
         return 1;
     if (left == 0 && r->config) {
-        plan_remove(r, r->config, "the remote cluster leaves the mesh");
+        plan_remove(&r->plan->away, r->in->away, r->config, "the remote cluster leaves the mesh");
         return 1;
     }
     /* Its objects would go with the definition. */
     if (left == 0 && kube_cache_count(r->in->away->observed, istio) == 0)
         left += remove_marked(r, remote_uid(r), true);
     return left;
+}
+
+static bool has_our_mark(const struct remote *r)
+{
+    const struct kube_object *o;
+
+    for (size_t row = 0; row < mesh_kinds.len; row++)
+        for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, &mesh_kinds.rows[row], &i));)
+            if (str_eq(o->owner, remote_uid(r)))
+                return true;
+    return false;
+}
+
+/*
+ * Whether there is anything to remove. A cluster that has another master, or was never joined because the kubeconfig
+ * came to lead to it later, has nothing of ours: neither its labels of namespaces nor the certificates in it.
+ */
+static bool was_joined(const struct remote *r)
+{
+    if (r->config)
+        return remote_is_ours(r);
+    return remote_check_free(r, NULL) == 0 && has_our_mark(r);
 }
 
 static bool is_abandoned(const struct remote *r)
@@ -123,8 +120,7 @@ void remote_leave(struct remote *r)
     held = held_by(r);
     r->facts.waits_for = held;
     if (r->in->away && !held) {
-        /* A cluster that was never joined, or has another master by now, has nothing of ours. */
-        r->facts.leftovers = r->config && !remote_is_ours(r) ? 0 : plan_removal(r);
+        r->facts.leftovers = was_joined(r) ? plan_removal(r) : 0;
         r->plan->away.drift = r->facts.leftovers;
         if (r->facts.leftovers == 0) {
             let_go(r, "everything is removed from the remote cluster");

@@ -66,12 +66,11 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     _cleanup_json_ json_t *secret = r->secret ? kube_object_parse(r->secret) : NULL;
     bool labelled = str_eq(doc_string(secret, "metadata", "labels", REMOTE_PILOT_LABEL), "true");
     bool ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
-    const struct plan_input *in = r->in->home;
 
     /* A label of somebody else's stays theirs. */
     if (!secret || (present ? labelled : !ours))
         return true;
-    if (!in->busy || !in->busy(in->busy_context, r->secret->kind, r->secret->ns, r->secret->name))
+    if (!plan_is_busy(r->in->home, r->secret))
         patch_secret(r, present);
     return false;
 }
@@ -95,8 +94,7 @@ bool remote_is_ours(const struct remote *r)
            (str_eq(r->config->owner, remote_uid(r)) || !resource_with(r, r->config->owner));
 }
 
-/* A cluster has one master: whether this one has another one. */
-static int check_free(const struct remote *r, struct err *e)
+int remote_check_free(const struct remote *r, struct err *e)
 {
     const struct kube_object *o;
 
@@ -195,7 +193,9 @@ static void plan_joined(struct remote *r)
     _cleanup_buf_ struct buf notice = BUF_INIT;
     struct rollouts rollouts;
 
+    remote_want_services(r);
     plan_objects(r, writes);
+    r->serves = true;
     take_notice(r, &notice);
     rollouts_read(r->in->away, r->own.object->ns, r->memo->components, spec, &rollouts);
     if (!rollouts.all_available)
@@ -230,6 +230,8 @@ static void plan_joining(struct remote *r)
     remote_plan_status(r);
 }
 
+#define NO_MESH "waiting for a mesh to join: there is no valid Istio resource in this cluster"
+
 /* Why nothing can be done now; false where it can. Fills the facts. */
 static bool is_held_up(struct remote *r, struct err *why)
 {
@@ -239,10 +241,8 @@ static bool is_held_up(struct remote *r, struct err *why)
     facts->unreachable = remote_unreachable(r);
     if (!r->memo->has_spec) {
         facts->refused = &r->memo->refusal;
-    } else if (central->ns && !str_eq(central->ns, r->own.object->ns)) {
-        err_set(
-            why, ERR_INVALID, "must be in namespace %s, where the mesh is: Pilot reads kubeconfigs there", central->ns);
-        facts->refused = why;
+    } else if (!central->mesh && !str_eq(central->ns, r->own.object->ns)) {
+        facts->waits_for = NO_MESH; /* and Secrets are read elsewhere */
     } else if (!r->secret) {
         err_set(
             why,
@@ -257,13 +257,31 @@ static bool is_held_up(struct remote *r, struct err *why)
     } else if (!r->in->away) {
         facts->waits_for = *r->in->contact.error ? r->in->contact.error : "waiting for an answer of the remote cluster";
     } else if (!central->mesh) {
-        facts->waits_for = "waiting for a mesh to join: there is no valid Istio resource in this cluster";
-    } else if (check_free(r, why) < 0) {
+        facts->waits_for = NO_MESH;
+    } else if (remote_check_free(r, why) < 0) {
         facts->refused = why;
     } else if (!central->signing) {
         facts->waits_for = "waiting for the certificate that the central Citadel signs with";
     }
     return facts->refused || facts->waits_for;
+}
+
+/*
+ * What holds up the rest, the mesh's own state or what was made of it, does not keep the services of a cluster that
+ * joined from following the central Pods. Nothing else is touched.
+ */
+static void plan_services_alone(struct remote *r)
+{
+    const struct remote_input *in = r->in;
+    struct objects_input objects = {.plan = in->away, .settled = resource_is_settled(&r->own)};
+
+    if (!in->away || !r->config || !remote_is_ours(r) || !str_eq(r->config->owner, remote_uid(r)) ||
+        !resource_has_finalizer(&r->own) || !str_eq(in->central->ns, r->own.object->ns) || r->memo->spec.mesh.pause)
+        return;
+    remote_want_services(r);
+    objects.wanted[0] = r->memo->services;
+    objects_plan(&objects, &r->plan->away);
+    r->serves = true;
 }
 
 static void plan_member(struct remote *r)
@@ -274,6 +292,8 @@ static void plan_member(struct remote *r)
     r->plan->connect = r->secret && r->memo->has_spec;
     r->facts.version = r->memo->has_spec ? r->memo->spec.mesh.version : NULL;
     if (is_held_up(r, &why)) {
+        if (!r->facts.refused)
+            plan_services_alone(r);
         remote_plan_status(r);
         return;
     }
@@ -287,6 +307,7 @@ static void plan_member(struct remote *r)
         plan_joining(r);
     } else if (remote_want_parts(r) < 0) {
         r->facts.refused = &r->memo->refusal;
+        plan_services_alone(r);
         remote_plan_status(r);
     } else {
         plan_joined(r);
@@ -298,7 +319,7 @@ static const struct kube_object *find_config(const struct remote_input *in)
     return in->away ? kube_cache_get(in->away->observed, istio_kind(), in->resource->ns, MESH_REMOTE_OWNER) : NULL;
 }
 
-void remote_plan_make(const struct remote_input *in, struct remote_memo *memo, struct remote_plan *ret)
+bool remote_plan_make(const struct remote_input *in, struct remote_memo *memo, struct remote_plan *ret)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(in->resource);
     struct remote r = {
@@ -317,12 +338,13 @@ void remote_plan_make(const struct remote_input *in, struct remote_memo *memo, s
         r.facts.failures = in->away->failures;
         r.facts.failure_count = in->away->failure_count;
     }
-    /* Pods that were not read yet are not gone. */
-    if ((in->home->synced & HOME_WATCHES) != HOME_WATCHES)
-        return;
+    /* Pods that were not read yet are not gone; without its id nothing says whose a remote cluster is. */
+    if ((in->home->synced & HOME_WATCHES) != HOME_WATCHES || !in->central->id)
+        return false;
     ret->away.ns = str_dup(in->resource->ns);
     if (in->resource->deleting)
         remote_leave(&r);
     else
         plan_member(&r);
+    return true;
 }

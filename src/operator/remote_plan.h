@@ -48,7 +48,11 @@ struct remote_plan {
     msec_t look_again;     /* after so long without an event; MSEC_NEVER */
 };
 
-void remote_plan_make(const struct remote_input *input, struct remote_memo *memo, struct remote_plan *ret);
+/*
+ * False: what it follows from in the central cluster has not been read yet. Then nothing is decided, and all stays as
+ * it is, the connection, too. `ret` is to be released in either case.
+ */
+bool remote_plan_make(const struct remote_input *input, struct remote_memo *memo, struct remote_plan *ret);
 void remote_plan_release(struct remote_plan *plan);
 
 #endif

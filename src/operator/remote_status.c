@@ -30,7 +30,7 @@ static void add_services(const struct remote *r, json_t *status)
     json_t *services, *service;
     size_t i, total = 0;
 
-    if (!r->in->away || !r->facts.rollouts) {
+    if (!r->serves) {
         json_object_set_new(status, STATUS_FIELD_ENDPOINTS_SYNCED, as_before(r, STATUS_FIELD_ENDPOINTS_SYNCED));
         json_object_set_new(status, STATUS_FIELD_SERVICES, as_before(r, STATUS_FIELD_SERVICES));
         return;

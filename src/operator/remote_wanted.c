@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "json/doc.h"
 #include "operator/overlay.h"
+#include "operator/remote_check.h"
 #include "operator/remote_impl.h"
 
 /* Nothing that was made before is good any more. */
@@ -62,7 +63,7 @@ void remote_read_spec(struct remote *r)
         return;
     forget_spec(memo);
     memo->spec_hash = hash;
-    if (remote_istio_parse(r->resource, NULL, &memo->spec, &problems) < 0) {
+    if (remote_check(r->resource, NULL, r->in->central->mesh ? r->in->central->ns : NULL, &memo->spec, &problems) < 0) {
         problems_err(&problems, &memo->refusal);
         return;
     }
@@ -183,9 +184,10 @@ static struct mesh_remote_service *list_services(const struct remote *r, size_t 
     return services;
 }
 
-static void want_services(struct remote *r, const char *const *versions)
+void remote_want_services(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
+    const char *versions[MESH_KINDS_MAX];
     const struct mark_owner owner = owner_of(r);
     const struct mesh_env env = {.spec = &memo->spec.mesh, .ns = owner.ns, .versions = versions};
     struct mesh_objects objects = {0};
@@ -194,6 +196,7 @@ static void want_services(struct remote *r, const char *const *versions)
     size_t count;
     uint64_t hash;
 
+    wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
     services = list_services(r, &count, &text);
     hash = hash_of(&text);
@@ -222,8 +225,5 @@ int remote_want_parts(struct remote *r)
         if (render_parts(r, versions) < 0)
             return -1;
     }
-    if (!memo->parts)
-        return -1;
-    want_services(r, versions);
-    return 0;
+    return memo->parts ? 0 : -1;
 }

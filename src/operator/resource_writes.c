@@ -5,13 +5,6 @@
 #include "json/build.h"
 #include "json/doc.h"
 
-static bool busy(const struct planned_resource *r)
-{
-    const struct kube_object *o = r->object;
-
-    return r->in->busy && r->in->busy(r->in->busy_context, o->kind, o->ns, o->name);
-}
-
 /* Takes over `body`. */
 static void write(const struct planned_resource *r, enum kube_verb verb, json_t *body, const char *reason)
 {
@@ -48,7 +41,7 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
     json_t *finalizers, *item;
     size_t i;
 
-    if (busy(r))
+    if (plan_is_busy(r->in, r->object))
         return;
     finalizers = json_array();
     json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
@@ -69,7 +62,7 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
 
-    if ((before && json_equal(before, status)) || busy(r) || (hold && !new_word))
+    if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
     resource = doc_copy(r->resource);
     json_object_set(resource, "status", status);

@@ -43,7 +43,11 @@ static const struct kube_kind *kind_of(const char *api_version, const char *kind
 
 void world_put(struct world *w, json_t *object)
 {
-    const struct kube_kind *kind = kind_of(doc_string(object, "apiVersion"), doc_string(object, "kind"));
+    world_put_as(w, kind_of(doc_string(object, "apiVersion"), doc_string(object, "kind")), object);
+}
+
+void world_put_as(struct world *w, const struct kube_kind *kind, json_t *object)
+{
     json_t *metadata = doc_make(object, "metadata");
 
     json_object_set_new(metadata, "resourceVersion", json_sprintf("%d", ++w->clock));
@@ -125,13 +129,13 @@ static void act(struct world *w, const struct kube_action *a)
     switch (a->verb) {
     case KUBE_CREATE:
         assert_null(o);
-        world_put(w, body);
+        world_put_as(w, a->kind, body);
         return;
     case KUBE_UPDATE:
     case KUBE_UPDATE_STATUS:
         assert_non_null(o);
         assert_string_equal(doc_string(body, "metadata", "resourceVersion"), o->resource_version);
-        world_put(w, body);
+        world_put_as(w, a->kind, body);
         return;
     case KUBE_MERGE_PATCH:
         assert_non_null(o);
@@ -145,7 +149,7 @@ static void act(struct world *w, const struct kube_action *a)
             json_decref(live);
             return;
         }
-        world_put(w, live);
+        world_put_as(w, a->kind, live);
         return;
     case KUBE_REMOVE:
         assert_true(kube_cache_remove(w->cache, a->kind, a->ns, a->name, NULL));

@@ -23,6 +23,8 @@ void world_release(struct world *w);
 
 /* Puts an object (taken over) with a new resource version, and a uid where it has none. */
 void world_put(struct world *w, json_t *object);
+/* The same as an object of a view. */
+void world_put_as(struct world *w, const struct kube_kind *kind, json_t *object);
 void world_put_namespace(struct world *w, const char *name, json_t *labels);
 /* The Istio resource istio-system/istio with this spec (JSON text); generation counts up where it changes. */
 void world_put_mesh(struct world *w, const char *spec);
