@@ -133,11 +133,49 @@ static enum err_class class_of_code(CURLcode code)
     }
 }
 
+/* Where libcurl counts: " after 10001 ms" goes, and the number in "stream 93 was" alone. */
+static const struct {
+    const char *before, *after, *instead;
+} counted[] = {{" after ", " ms", ""}, {" stream ", " was", " stream was"}};
+
+/* How much of the text is a number with its words, as `counted` has them; 0: nothing. */
+static size_t counted_at(const char *text, const char **ret_instead)
+{
+    for (size_t i = 0; i < ARRAY_LEN(counted); i++) {
+        size_t before = strlen(counted[i].before), digits;
+        if (!str_starts(text, counted[i].before))
+            continue;
+        digits = strspn(text + before, "0123456789");
+        if (!digits || !str_starts(text + before + digits, counted[i].after))
+            continue;
+        *ret_instead = counted[i].instead;
+        return before + digits + strlen(counted[i].after);
+    }
+    return 0;
+}
+
+/* The same trouble is told in the same words each time: they are compared, in statuses and logs. */
+static void add_uncounted(struct buf *out, const char *text)
+{
+    const char *instead;
+    size_t len;
+
+    while (*text) {
+        len = counted_at(text, &instead);
+        if (len)
+            buf_add_str(out, instead);
+        else
+            buf_add(out, text, len = 1);
+        text += len;
+    }
+}
+
 int kube_error_of_transfer(const struct kube_call *call, CURLcode code, struct err *e)
 {
+    _cleanup_buf_ struct buf text = BUF_INIT;
     char name[256];
 
     kube_call_name(call, name, sizeof(name));
-    return err_set(e, class_of_code(code), "%s: %s (%s)", call->client->config->server,
-                   *call->curl_error ? call->curl_error : curl_easy_strerror(code), name);
+    add_uncounted(&text, *call->curl_error ? call->curl_error : curl_easy_strerror(code));
+    return err_set(e, class_of_code(code), "%s: %s (%s)", call->client->config->server, buf_str(&text), name);
 }

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/str.h"
 #include "json/doc.h"
 #include "kube/backoff.h"
@@ -100,6 +102,16 @@ static void learn(struct kube_cluster *c)
     poll_for_missing(c);
 }
 
+/* Of the requests under way it is chance which one fails first, so which it was is no news. */
+static void note_error(struct kube_cluster *c, const struct err *e)
+{
+    const char *request = strrchr(e->text, '(');
+    size_t len = request ? (size_t)(request - e->text) : strlen(e->text);
+
+    if (!c->error || strncmp(c->error, e->text, len) != 0)
+        str_replace(&c->error, e->text);
+}
+
 static void fail_discovery(struct kube_cluster *c, const struct kube_response *response, const struct err *e)
 {
     msec_t retry_after = response ? response->retry_after : 0,
@@ -108,7 +120,7 @@ static void fail_discovery(struct kube_cluster *c, const struct kube_response *r
     c->discover_all = c->discovery_of_all;
     drop_discovery(c);
     c->discovery_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, retry_after);
-    str_replace(&c->error, e->text);
+    note_error(c, e);
 }
 
 static void on_document(void *context, const struct kube_response *response, const struct err *e)
