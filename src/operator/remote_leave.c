@@ -7,6 +7,8 @@
 /* How to go on without the remote cluster. */
 #define LET_GO "; the annotation " REMOTE_ABANDON ": \"true\" leaves it as it is"
 
+static const char leaves[] = "the remote cluster leaves the mesh";
+
 /* What Citadel made there, once Citadel is gone. */
 static size_t remove_certificates(struct remote *r)
 {
@@ -22,7 +24,8 @@ static size_t remove_certificates(struct remote *r)
 /* All that carries this mark; with definitions, or without. */
 static size_t remove_marked(struct remote *r, const char *owner, bool definitions)
 {
-    const struct objects_input objects = {.plan = r->in->away, .owner_uid = owner, .remove_crds = definitions};
+    const struct objects_input objects = {
+        .plan = r->in->away, .owner_uid = owner, .going = leaves, .remove_crds = definitions};
 
     return objects_plan(&objects, &r->plan->away);
 }
@@ -43,7 +46,7 @@ static size_t plan_removal(struct remote *r)
     if (left == 0 && !(r->in->away->synced & PLAN_WATCH_SECRETS))
         return 1;
     if (left == 0 && r->config) {
-        plan_remove(&r->plan->away, r->in->away, r->config, "the remote cluster leaves the mesh");
+        plan_remove(&r->plan->away, r->in->away, r->config, leaves);
         return 1;
     }
     /* Its objects would go with the definition. */
@@ -83,7 +86,6 @@ static bool is_abandoned(const struct remote *r)
 static char *held_by(struct remote *r)
 {
     const struct remote_contact *contact = &r->in->contact;
-    const char *unreachable = remote_unreachable(r);
 
     if (!r->secret)
         return str_printf(
@@ -92,8 +94,8 @@ static char *held_by(struct remote *r)
             r->own.object->name);
     if (contact->refused)
         return str_printf("%s" LET_GO, contact->refused);
-    if (unreachable)
-        return str_printf("waiting for the remote cluster: %s" LET_GO, unreachable);
+    if (r->facts.unreachable)
+        return str_printf("waiting for the remote cluster: %s" LET_GO, r->facts.unreachable);
     return r->in->away ? NULL : str_dup("waiting for an answer of the remote cluster" LET_GO);
 }
 
@@ -117,6 +119,7 @@ void remote_leave(struct remote *r)
         return;
     }
     r->plan->connect = r->secret;
+    r->facts.unreachable = remote_unreachable(r);
     held = held_by(r);
     r->facts.waits_for = held;
     if (r->in->away && !held) {

@@ -54,10 +54,8 @@ static const char *first_unavailable(const struct rollouts *rollouts)
 
 static char *removal_text(const struct status_facts *f)
 {
-    const char *held_by = f->unreachable ? f->unreachable : f->waits_for;
-
-    if (held_by)
-        return str_printf("removing: %s", held_by);
+    if (f->waits_for)
+        return str_printf("removing: %s", f->waits_for);
     if (f->failure_count)
         return failure_text(&f->failures[0]);
     return str_printf("removing: %zu object%s left", f->leftovers, f->leftovers == 1 ? "" : "s");
