@@ -119,7 +119,7 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
     log_info("status", "resource", key, "status", word, "message", text, NULL);
     if (str_eq(word, STATUS_AVAILABLE))
         actor_note(a, word, false, key, "everything is in place and every Deployment is available");
-    else if (str_eq(word, STATUS_RECONCILE_FAILED))
+    else if (str_eq(word, STATUS_RECONCILE_FAILED) || str_eq(word, STATUS_UNREACHABLE))
         actor_note(a, word, true, key, text);
 }
 

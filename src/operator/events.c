@@ -103,12 +103,12 @@ static void send_event(struct events *events, const struct gathered *g, const ch
     events->io->send(events->io, &request, NULL, sent, NULL);
 }
 
-static void flush(void *context)
+void events_flush(struct events *events)
 {
-    struct events *events = context;
     void *value;
 
     events->gathering = false;
+    events->io->timer_set(events->io, events->timer, MSEC_NEVER);
     for (size_t i = 0; map_next(events->gathered, &i, NULL, &value);) {
         const struct gathered *g = value;
         if (g->count > SINGLE_MOST) {
@@ -122,13 +122,18 @@ static void flush(void *context)
     map_clear(events->gathered);
 }
 
+static void on_timer(void *context)
+{
+    events_flush(context);
+}
+
 struct events *events_new(struct kube_io *io, struct kube_gate gate)
 {
     struct events *events = NEW(struct events);
 
     events->io = io;
     events->gate = gate;
-    events->timer = io->timer_new(io, flush, events);
+    events->timer = io->timer_new(io, on_timer, events);
     events->gathered = map_new(gathered_free);
     events->warned = map_new(free);
     return events;
@@ -152,7 +157,7 @@ static void set_subject(struct events *events, const struct event_subject *subje
     if (str_eq(s->uid, subject->uid))
         return;
     if (map_len(events->gathered))
-        flush(events);
+        events_flush(events);
     str_replace(&s->api_version, subject->api_version);
     str_replace(&s->kind, subject->kind);
     str_replace(&s->ns, subject->ns);
@@ -177,6 +182,14 @@ static bool told_lately(struct events *events, const char *text)
     return false;
 }
 
+static bool is_gathered(const struct gathered *g, const char *message)
+{
+    for (size_t i = 0; i < g->count && i < SINGLE_MOST; i++)
+        if (str_eq(g->messages[i], message))
+            return true;
+    return false;
+}
+
 void events_note(
     struct events *events, const struct event_subject *subject, const char *reason, bool warning, const char *object,
     const char *text)
@@ -194,6 +207,8 @@ void events_note(
         g->warning = warning;
         map_put(events->gathered, reason, g);
     }
+    if (is_gathered(g, message))
+        return;
     if (g->count < SINGLE_MOST)
         g->messages[g->count] = TAKE_PTR(message);
     g->count++;

@@ -143,8 +143,10 @@ static void drop_gone(struct federation *f)
 
     for (size_t i = 0; map_next(f->seats, &i, &key, &value);) {
         const struct seat *seat = value;
-        if (!kube_cache_get(observed(f), remote_kind(), seat->ns, seat->name))
-            map_remove(f->seats, key);
+        if (kube_cache_get(observed(f), remote_kind(), seat->ns, seat->name))
+            continue;
+        remote_controller_end(seat->controller);
+        map_remove(f->seats, key);
     }
 }
 

@@ -11,7 +11,10 @@
 /* A server that hangs is told of in the status within 30 s: this, the time for an answer, and some patience. */
 #define SILENCE_MOST SECONDS(10)
 #define ANSWER_TIMEOUT SECONDS(20)
-#define CONNECT_TIMEOUT SECONDS(10)
+/* Less than the probe for silence is given, so that a server that is away always fails in the same words. */
+#define CONNECT_TIMEOUT SECONDS(8)
+/* An error that keeps changing its words is told of once in so long. */
+#define TELL_AGAIN SECONDS(600)
 /* What a remote cluster may make us keep of one answer. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
@@ -35,11 +38,14 @@ struct remote_controller {
     msec_t last_contact; /* monotonic; of connections before this one */
     enum kube_cluster_phase phase;
     char *told_error;
+    msec_t told_at; /* monotonic */
     /* What was observed when it was planned last. */
     char *seen_resource, *seen_secret;
     uint64_t seen_central;
     unsigned seen_synced;
     bool home_failed; /* its last write in the central cluster */
+    bool connect;     /* as the last plan says */
+    bool abandoned;   /* told */
 };
 
 static void be_due(void *context)
@@ -72,6 +78,7 @@ static void disconnect(struct remote_controller *c)
 {
     if (!c->cluster)
         return;
+    log_info("the connection to the remote cluster ends", "cluster", c->name, NULL);
     if (kube_cluster_last_contact(c->cluster))
         c->last_contact = kube_cluster_last_contact(c->cluster);
     actor_free(TAKE_PTR(c->away));
@@ -87,6 +94,12 @@ static void forget_secret(struct remote_controller *c)
     str_replace(&c->secret_version, NULL);
     c->secret_hash = 0;
     c->refused = false;
+}
+
+void remote_controller_end(struct remote_controller *c)
+{
+    log_info("the RemoteIstio is gone", "cluster", c->name, NULL);
+    events_flush(c->events);
 }
 
 void remote_controller_free(struct remote_controller *c)
@@ -111,6 +124,7 @@ static void tell_connection(struct remote_controller *c)
 {
     enum kube_cluster_phase phase = kube_cluster_phase(c->cluster);
     const char *error = kube_cluster_error(c->cluster);
+    msec_t now = c->io->now(c->io);
 
     if (phase != c->phase && phase == KUBE_CLUSTER_SYNCED)
         log_info(
@@ -124,6 +138,9 @@ static void tell_connection(struct remote_controller *c)
     /* What is said while lists are under way is no error. */
     if (phase == KUBE_CLUSTER_SYNCING || str_eq(str_or(c->told_error, ""), error))
         return;
+    if (*error && c->told_error && now - c->told_at < TELL_AGAIN)
+        return;
+    c->told_at = now;
     if (*error)
         log_warning("the remote cluster is not reached", "cluster", c->name, "error", error, NULL);
     else
@@ -258,6 +275,14 @@ static struct plan_input input_of(const struct remote_controller *c, struct kube
     };
 }
 
+static void tell_abandoned(struct remote_controller *c, const char *text)
+{
+    if (!c->abandoned)
+        log_warning("abandoned", "cluster", c->name, "reason", text, NULL);
+    c->abandoned = true;
+    actor_note(c->home, "Abandoned", true, c->name, text);
+}
+
 static void carry_out(struct remote_controller *c, struct remote_plan *plan)
 {
     if (c->cluster) {
@@ -265,30 +290,28 @@ static void carry_out(struct remote_controller *c, struct remote_plan *plan)
         actor_send(c->away, &plan->away);
     }
     if (plan->abandoned)
-        actor_note(c->home, "Abandoned", true, c->name, plan->abandoned);
+        tell_abandoned(c, plan->abandoned);
     actor_send(c->home, &plan->home);
     c->io->timer_set(
         c->io, c->timer, plan->look_again == MSEC_NEVER ? MSEC_NEVER : c->io->now(c->io) + plan->look_again);
-    if (follow_secret(c, plan->connect))
+    c->connect = plan->connect;
+    if (follow_secret(c, c->connect))
         be_due(c);
 }
 
 void remote_controller_plan(struct remote_controller *c, const struct kube_object *resource)
 {
-    bool in_step = c->cluster && kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCED;
     struct plan_input home = input_of(c, c->around->home, c->around->synced), away;
-    struct remote_input input = {
-        .home = &home,
-        .away = in_step ? &away : NULL,
-        .central = &c->around->central,
-        .resource = resource,
-        .contact = contact(c),
-    };
+    struct remote_input input = {.home = &home, .central = &c->around->central, .resource = resource};
     struct remote_plan plan;
 
+    /* First: what the connection says that was made from another Secret is true no more. */
+    follow_secret(c, c->connect);
+    input.contact = contact(c);
     actor_set_subject(c->home, resource);
     actor_brief(c->home, &home);
-    if (in_step) {
+    if (c->cluster && kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCED) {
+        input.away = &away;
         away = input_of(c, c->cluster, on_demand_synced(&c->watches, c->cluster));
         actor_set_subject(c->away, resource);
         actor_brief(c->away, &away);

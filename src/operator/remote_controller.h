@@ -35,6 +35,8 @@ struct remote_surroundings {
 struct remote_controller *
 remote_controller_new(struct remote_surroundings *around, const struct kube_object *resource, void *owner);
 void remote_controller_free(struct remote_controller *c);
+/* Its resource is gone: what is still to be told of it is told. To be freed next. */
+void remote_controller_end(struct remote_controller *c);
 
 /* Whether it has to be planned because of what is observed in the central cluster. */
 bool remote_controller_is_behind(const struct remote_controller *c, const struct kube_object *resource);

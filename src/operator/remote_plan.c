@@ -56,7 +56,8 @@ static void patch_secret(struct remote *r, bool present)
             .ns = str_dup(o->ns),
             .name = str_dup(o->name),
             .body = doc_text(body),
-            .reason = str_dup(present ? "Pilot is to read the remote cluster" : "the remote cluster leaves the mesh"),
+            .reason =
+                str_dup(present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster"),
             .tag = PLAN_CHANGED,
         });
 }
@@ -252,6 +253,8 @@ static bool is_held_up(struct remote *r, struct err *why)
             r->own.object->name);
         facts->refused = why;
     } else if (r->in->contact.refused) {
+        /* Pilot would use it as it is. */
+        remote_plan_pilot_label(r, false);
         err_set(why, ERR_INVALID, "%s", r->in->contact.refused);
         facts->refused = why;
     } else if (!r->in->away) {

@@ -54,6 +54,7 @@ static void add_connected(const struct remote *r, json_t *status)
 
     if (!r->secret) {
         reason = "NoKubeconfig";
+        text = "there is no Secret of this name";
     } else if (contact->refused) {
         reason = "KubeconfigRefused";
         text = contact->refused;
