@@ -153,6 +153,8 @@ static bool is_misjudged(const struct err *e)
 
 static void on_failure(struct actor *a, const struct kube_action *action, const char *key, const struct err *e)
 {
+    const struct plan_failure *before = map_get(a->failures, key);
+    bool told = before && str_eq(before->text, e->text);
     struct plan_failure *failure;
 
     if (e->class == ERR_CANCELLED || is_misjudged(e))
@@ -161,6 +163,9 @@ static void on_failure(struct actor *a, const struct kube_action *action, const 
     failure = NEW(struct plan_failure);
     *failure = (struct plan_failure){.class = e->class, .object = str_dup(key), .text = str_dup(e->text)};
     map_put(a->failures, key, failure);
+    /* It is tried again and again, and told once. */
+    if (told)
+        return;
     log_warning(
         "write was not taken",
         "object",
