@@ -306,7 +306,8 @@ void remote_controller_plan(struct remote_controller *c, const struct kube_objec
     struct remote_plan plan;
 
     /* First: what the connection says that was made from another Secret is true no more. */
-    follow_secret(c, c->connect);
+    if (c->around->synced & PLAN_WATCH_CREDENTIALS)
+        follow_secret(c, c->connect);
     input.contact = contact(c);
     actor_set_subject(c->home, resource);
     actor_brief(c->home, &home);

@@ -208,6 +208,7 @@ static void expect_held(struct remote_world *w, const char *text)
 static void unreachable_it_waits(void **state)
 {
     struct remote_world *w = *state;
+    _cleanup_json_ json_t *connected = NULL;
 
     w->in_step = false;
     remote_world_delete_resource(w);
@@ -216,6 +217,9 @@ static void unreachable_it_waits(void **state)
     w->contact.error = "connection refused";
     w->contact.error_age = SECONDS(20);
     expect_held(w, "removing: waiting for the remote cluster: connection refused;");
+    connected = remote_world_condition(w, "Connected");
+    assert_string_equal(doc_string(connected, "status"), "False");
+    assert_string_equal(doc_string(connected, "reason"), "Unreachable");
     w->contact.error = "";
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
@@ -261,7 +265,7 @@ static void abandoned_it_is_left_as_it_is(void **state)
     assert_false(plan.connect);
     assert_int_equal(plan.away.len, 0);
     remote_plan_release(&plan);
-    expect_step(w, "patch Secret/istio-system/east: the remote cluster leaves the mesh\n");
+    expect_step(w, "patch Secret/istio-system/east: Pilot is not to read the remote cluster\n");
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
     assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), accounts);

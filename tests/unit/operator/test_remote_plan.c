@@ -480,6 +480,20 @@ static void the_label_for_pilot_comes_and_goes_with_the_cluster(void **state)
     assert_string_equal(pilot_label(w), "none");
 }
 
+/* Pilot would use it as it is. */
+static void pilot_is_given_no_kubeconfig_that_is_refused(void **state)
+{
+    struct remote_world *w = *state;
+
+    with_refused_kubeconfig(w);
+    expect_step(w, "patch Secret/istio-system/east: Pilot is not to read the remote cluster\n");
+    assert_string_equal(pilot_label(w), "none");
+    w->in_step = true;
+    w->contact.refused = NULL;
+    assert_true(remote_world_converge(w) > 0);
+    assert_string_equal(pilot_label(w), "ours");
+}
+
 static void a_label_for_pilot_that_somebody_else_set_stays_theirs(void **state)
 {
     struct remote_world *w = *state;
@@ -625,6 +639,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_busy_is_not_planned_again, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(drift_heals_as_in_the_central_cluster, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(the_label_for_pilot_comes_and_goes_with_the_cluster, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(pilot_is_given_no_kubeconfig_that_is_refused, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(a_label_for_pilot_that_somebody_else_set_stays_theirs, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pause_writes_nothing_and_lists_what_differs, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(a_pause_before_joining_makes_nothing, setup, teardown),
