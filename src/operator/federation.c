@@ -169,24 +169,24 @@ void federation_observe(
 }
 
 /* The Secrets of remote clusters have their names. */
-static struct seat *seat_of(const struct federation *f, const struct kube_action *action)
+static bool is_of_remotes(const struct kube_action *action)
 {
-    _cleanup_free_ char *key = NULL;
-
-    if (action->kind != remote_kind() && action->kind != kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS))
-        return NULL;
-    key = key_of(action->ns, action->name);
-    return map_get(f->seats, key);
+    return action->kind == remote_kind() || action->kind == kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
 }
 
 bool federation_action_done(
     struct federation *f, const struct kube_action *action, const json_t *object, const struct err *e)
 {
-    struct seat *seat = seat_of(f, action);
+    _cleanup_free_ char *key = NULL;
+    struct seat *seat;
 
-    if (seat)
+    if (!is_of_remotes(action))
+        return false;
+    key = key_of(action->ns, action->name);
+    /* It may be gone meanwhile. */
+    if ((seat = map_get(f->seats, key)))
         remote_controller_done(seat->controller, action, object, e);
-    return seat;
+    return true;
 }
 
 void federation_set_acting(struct federation *f, bool acting)

@@ -43,9 +43,9 @@ struct remote_controller {
     char *seen_resource, *seen_secret;
     uint64_t seen_central;
     unsigned seen_synced;
-    bool home_failed; /* its last write in the central cluster */
-    bool connect;     /* as the last plan says */
-    bool abandoned;   /* told */
+    bool connect;   /* as the last plan says */
+    bool abandoned; /* told */
+    bool seen_held; /* a write in the central cluster was under way or held back: not planned, and owed */
 };
 
 static void be_due(void *context)
@@ -246,6 +246,15 @@ static struct remote_contact contact(const struct remote_controller *c)
     return contact;
 }
 
+static bool is_held(const struct remote_controller *c)
+{
+    const struct kube_queue *queue = kube_cluster_queue(c->around->home);
+    const struct kube_kind *resource = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *secret = kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
+
+    return kube_queue_busy(queue, resource, c->ns, c->name) || kube_queue_busy(queue, secret, c->ns, c->name);
+}
+
 static void note_seen(struct remote_controller *c, const struct kube_object *resource)
 {
     const struct kube_object *secret = central_kubeconfig(kube_cluster_cache(c->around->home), c->ns, c->name);
@@ -254,14 +263,15 @@ static void note_seen(struct remote_controller *c, const struct kube_object *res
     str_replace(&c->seen_secret, secret ? secret->resource_version : NULL);
     c->seen_central = c->around->central.version;
     c->seen_synced = c->around->synced;
+    c->seen_held = is_held(c);
 }
 
 bool remote_controller_is_behind(const struct remote_controller *c, const struct kube_object *resource)
 {
     const struct kube_object *secret = central_kubeconfig(kube_cluster_cache(c->around->home), c->ns, c->name);
 
-    return c->home_failed || c->seen_central != c->around->central.version || c->seen_synced != c->around->synced ||
-           !str_eq(c->seen_resource, resource->resource_version) ||
+    return (c->seen_held && !is_held(c)) || c->seen_central != c->around->central.version ||
+           c->seen_synced != c->around->synced || !str_eq(c->seen_resource, resource->resource_version) ||
            !str_eq(c->seen_secret, secret ? secret->resource_version : NULL);
 }
 
@@ -332,7 +342,6 @@ void remote_controller_drop_waiting(struct remote_controller *c)
 void remote_controller_done(
     struct remote_controller *c, const struct kube_action *action, const json_t *object, const struct err *e)
 {
-    c->home_failed = e != NULL;
     actor_done(c->home, action, object, e);
     be_due(c);
 }

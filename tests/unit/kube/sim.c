@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
+#include "json/patch.h"
 
 /* A request's address, taken apart. */
 struct target {
@@ -521,6 +522,8 @@ static void answer_list(struct sim *s, struct kube_call *call, const struct targ
     answer_document(s, call,
                     OBJECT(MAP("metadata", S("resourceVersion", doc_string(taken, "version")), S("continue", next)),
                            V("items", items)));
+    if (!token && !next)
+        json_array_remove(s->snapshots, (size_t)snapshot);
 }
 
 static void answer_watch(struct sim *s, struct kube_call *call, struct target *t)
@@ -547,6 +550,23 @@ static void answer_watch(struct sim *s, struct kube_call *call, struct target *t
     }
 }
 
+/* A deleted object whose last finalizer is taken off is gone. */
+static void answer_patch(struct sim *s, struct kube_call *call, const struct target *t, const char *key,
+                         const json_t *live, const json_t *patch)
+{
+    json_t *merged = doc_copy(live);
+
+    patch_merge(merged, patch);
+    if (doc_string(merged, "metadata", "deletionTimestamp") &&
+        json_array_size(doc_at(merged, "metadata", "finalizers")) == 0) {
+        answer(s, call, 200, doc_text(merged));
+        json_decref(merged);
+        erase(s, t->kind, key);
+        return;
+    }
+    answer(s, call, 200, doc_text(store(s, t->kind, merged)));
+}
+
 static void answer_write(struct sim *s, struct kube_call *call, const struct target *t)
 {
     _cleanup_free_ char *key = t->name ? key_of(t->ns, t->name) : NULL;
@@ -569,6 +589,14 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
             answer(s, call, 409, NULL);
         else
             answer(s, call, 200, doc_text(store(s, t->kind, TAKE_PTR(body))));
+        break;
+    case KUBE_PATCH:
+        if (!live)
+            answer(s, call, 404, NULL);
+        else if (version && !str_eq(version, doc_string(live, "metadata", "resourceVersion")))
+            answer(s, call, 409, NULL);
+        else
+            answer_patch(s, call, t, key, live, body);
         break;
     case KUBE_DELETE:
         uid = doc_string(body, "preconditions", "uid");

@@ -1,7 +1,7 @@
 /*
  * An API server in memory, with its clients' network and clock: a kube_io on simulated time. One seed gives one course
- * of events. It serves discovery, lists in pages, watches with resume and 410, and create, update and delete with
- * their conflicts; custom kinds once their definition is there and established.
+ * of events. It serves discovery, lists in pages, watches with resume and 410, and create, update, merge patch and
+ * delete with their conflicts; custom kinds once their definition is there and established.
  */
 #ifndef TEST_KUBE_SIM_H
 #define TEST_KUBE_SIM_H
