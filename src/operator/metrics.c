@@ -1,6 +1,7 @@
 #include "operator/metrics.h"
 
 #include <malloc.h>
+#include <math.h>
 
 #include "base/str.h"
 
@@ -38,19 +39,48 @@ struct sources {
     X("gauge", "cache_bytes", "Bytes of observed objects", kube_cache_bytes(s->cache))                                 \
     X("gauge", "heap_bytes", "Bytes of the heap in use", s->heap.uordblks)
 
+/* What a metric of a remote cluster is read from; `actor` and `cluster` are NULL where it is not connected. */
+struct remote_sources {
+    const struct remote_controller *controller;
+    const struct actor_stats *actor;
+    const struct kube_cluster_stats *cluster;
+};
+
+/* As above, of each remote cluster; NAN: nothing is to be told. */
+#define REMOTE_METRICS(X)                                                                                              \
+    X("gauge",                                                                                                         \
+      "remote_connected",                                                                                              \
+      "Whether the operator is in step with the remote cluster: 1; or not: 0",                                         \
+      remote_controller_is_connected(s->controller))                                                                   \
+    X("gauge",                                                                                                         \
+      "remote_last_contact_age_seconds",                                                                               \
+      "How long ago the remote cluster answered; absent before it does",                                               \
+      seconds(remote_controller_contact_age(s->controller)))                                                           \
+    X("gauge",                                                                                                         \
+      "remote_drift_objects",                                                                                          \
+      "Objects in the remote cluster that are not as the resource asks",                                               \
+      s->actor ? s->actor->drift : 0)                                                                                  \
+    X("counter",                                                                                                       \
+      "remote_writes_total",                                                                                           \
+      "Writes that the remote cluster took, of this connection",                                                       \
+      s->actor ? writes(s->actor) : 0)                                                                                 \
+    X("gauge",                                                                                                         \
+      "remote_watches_open",                                                                                           \
+      "Watches of the remote cluster that are open",                                                                   \
+      s->cluster ? s->cluster->watches_open : 0)
+
 #define PREFIX "istio_operator_"
+#define REMOTE_LABELS "{namespace,remote}"
+
+static void print_head(struct buf *out, const char *type, const char *name, const char *help)
+{
+    buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
 
 static void print_one(struct buf *out, const char *type, const char *name, const char *help, double value)
 {
-    buf_printf(
-        out,
-        "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n" PREFIX "%s %.15g\n",
-        name,
-        help,
-        name,
-        type,
-        name,
-        value);
+    print_head(out, type, name, help);
+    buf_printf(out, PREFIX "%s %.15g\n", name, value);
 }
 
 static void print_writes(const struct actor_stats *stats, struct buf *out)
@@ -88,6 +118,57 @@ static void print_latency(const struct kube_client_stats *stats, struct buf *out
         (unsigned long long)stats->latency_count);
 }
 
+static double seconds(msec_t time)
+{
+    return time == MSEC_NEVER ? NAN : (double)time / 1e3;
+}
+
+static uint64_t writes(const struct actor_stats *stats)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(stats->written); i++)
+        all += stats->written[i];
+    return all;
+}
+
+static void print_remote(const struct remote_controller *c, const char *name, double value, struct buf *out)
+{
+    if (isnan(value))
+        return;
+    buf_printf(
+        out,
+        PREFIX "%s{namespace=\"%s\",remote=\"%s\"} %.15g\n",
+        name,
+        remote_controller_namespace(c),
+        remote_controller_name(c),
+        value);
+}
+
+static struct remote_sources remote_sources(const struct remote_controller *c)
+{
+    struct kube_cluster *cluster = remote_controller_cluster(c);
+
+    return (struct remote_sources){c, remote_controller_stats(c), cluster ? kube_cluster_stats(cluster) : NULL};
+}
+
+void metrics_print_remotes(const struct federation *f, struct buf *out)
+{
+    const struct remote_controller *c;
+    size_t first = 0;
+
+    if (!federation_next(f, &first))
+        return;
+#define X(type, name, help, value)                                                                                     \
+    print_head(out, type, name, help);                                                                                 \
+    for (size_t i = 0; (c = federation_next(f, &i));) {                                                                \
+        const struct remote_sources sources = remote_sources(c), *s = &sources;                                        \
+        print_remote(s->controller, name, (double)(value), out);                                                       \
+    }
+    REMOTE_METRICS(X)
+#undef X
+}
+
 void metrics_print(struct controller *c, struct buf *out)
 {
     struct kube_cluster *cluster = controller_cluster(c);
@@ -108,6 +189,7 @@ void metrics_print(struct controller *c, struct buf *out)
 #undef X
     print_writes(s->actor, out);
     print_latency(s->client, out);
+    metrics_print_remotes(controller_federation(c), out);
 }
 
 void metrics_document(struct buf *out)
@@ -120,4 +202,7 @@ void metrics_document(struct buf *out)
         out,
         "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
         "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n");
+#define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name REMOTE_LABELS "` | " type " | " help " |\n");
+    REMOTE_METRICS(X)
+#undef X
 }

@@ -9,6 +9,8 @@
 #include "operator/controller.h"
 
 void metrics_print(struct controller *c, struct buf *out);
+/* Those of the remote clusters alone. */
+void metrics_print_remotes(const struct federation *f, struct buf *out);
 /* The table of metrics in Markdown. */
 void metrics_document(struct buf *out);
 

@@ -221,12 +221,20 @@ static bool follow_secret(struct remote_controller *c, bool connect)
 
 /* --- planning --- */
 
-static msec_t last_contact(const struct remote_controller *c)
+msec_t remote_controller_contact_age(const struct remote_controller *c)
 {
     msec_t last = c->cluster ? kube_cluster_last_contact(c->cluster) : 0;
 
     last = last ? last : c->last_contact;
-    return last ? c->io->wall(c->io) - (c->io->now(c->io) - last) : 0;
+    return last ? c->io->now(c->io) - last : MSEC_NEVER;
+}
+
+/* Wall; 0: never. */
+static msec_t last_contact(const struct remote_controller *c)
+{
+    msec_t age = remote_controller_contact_age(c);
+
+    return age == MSEC_NEVER ? 0 : c->io->wall(c->io) - age;
 }
 
 static struct remote_contact contact(const struct remote_controller *c)
@@ -351,6 +359,16 @@ void remote_controller_done(
 const char *remote_controller_name(const struct remote_controller *c)
 {
     return c->name;
+}
+
+const char *remote_controller_namespace(const struct remote_controller *c)
+{
+    return c->ns;
+}
+
+bool remote_controller_is_connected(const struct remote_controller *c)
+{
+    return c->cluster && kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCED && !*kube_cluster_error(c->cluster);
 }
 
 bool remote_controller_is_calm(const struct remote_controller *c)

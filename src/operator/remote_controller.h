@@ -49,7 +49,11 @@ void remote_controller_done(
 
 /* For metrics. */
 const char *remote_controller_name(const struct remote_controller *c); /* of the resource */
-bool remote_controller_is_calm(const struct remote_controller *c);     /* nothing to write, nothing under way */
+const char *remote_controller_namespace(const struct remote_controller *c);
+bool remote_controller_is_connected(const struct remote_controller *c); /* in step with it, and nothing is wrong */
+/* How long ago the remote cluster answered last; MSEC_NEVER: it has not. */
+msec_t remote_controller_contact_age(const struct remote_controller *c);
+bool remote_controller_is_calm(const struct remote_controller *c); /* nothing to write, nothing under way */
 /* Of what is done in the remote cluster; NULL: not connected. */
 const struct actor_stats *remote_controller_stats(const struct remote_controller *c);
 struct kube_cluster *remote_controller_cluster(const struct remote_controller *c); /* NULL: not connected */

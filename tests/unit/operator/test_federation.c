@@ -19,6 +19,7 @@
 #include "json/doc.h"
 #include "operator/controller.h"
 #include "operator/marks.h"
+#include "operator/metrics.h"
 #include "sim.h"
 
 #define NS "istio-system"
@@ -377,6 +378,61 @@ static void a_standby_connects_and_writes_nothing_until_it_takes_over(void **sta
     finish(&b);
 }
 
+/* The value of a metric of a remote cluster, "" where there is none. Owned by the caller. */
+static char *metric(const struct bench *b, const char *name, const char *remote)
+{
+    _cleanup_free_ char *start =
+        str_printf("\nistio_operator_remote_%s{namespace=\"" NS "\",remote=\"%s\"} ", name, remote);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    const char *at;
+
+    metrics_print_remotes(controller_federation(b->controller), &text);
+    at = strstr(buf_str(&text), start);
+    return at ? str_dup_n(at + strlen(start), strcspn(at + strlen(start), "\n")) : str_dup("");
+}
+
+static void expect_metric(const struct bench *b, const char *name, const char *remote, const char *value)
+{
+    _cleanup_free_ char *text = metric(b, name, remote);
+
+    assert_string_equal(text, value);
+}
+
+static void metrics_tell_of_each_remote_cluster(void **state)
+{
+    struct bench b;
+    _cleanup_buf_ struct buf none = BUF_INIT;
+    _cleanup_free_ char *watches = NULL, *writes = NULL;
+
+    (void)state;
+    begin(&b, false);
+    metrics_print_remotes(controller_federation(b.controller), &none);
+    assert_int_equal(none.len, 0);
+    put_resource(&b, "west"); /* and no Secret */
+    join(&b, 0);
+    expect_metric(&b, "connected", "east", "1");
+    expect_metric(&b, "drift_objects", "east", "0");
+    watches = metric(&b, "watches_open", "east");
+    assert_int_equal(strtol(watches, NULL, 10), sim_open_watches(b.away[0]));
+    writes = metric(&b, "writes_total", "east");
+    assert_in_range(strtol(writes, NULL, 10), 20, 60);
+    expect_metric(&b, "connected", "west", "0");
+    expect_metric(&b, "last_contact_age_seconds", "west", "");
+    expect_metric(&b, "watches_open", "west", "0");
+
+    sim_set_down(b.away[0], true);
+    run(&b, SECONDS(30));
+    expect_metric(&b, "connected", "east", "0");
+    {
+        _cleanup_free_ char *age = metric(&b, "last_contact_age_seconds", "east");
+        assert_in_range(strtol(age, NULL, 10), 25, 60);
+    }
+    sim_delete(b.home, remote_kind(), NS, "east");
+    run(&b, SECONDS(1));
+    expect_metric(&b, "connected", "east", "");
+    finish(&b);
+}
+
 /* A write is under way when its cluster is disconnected, and when all ends. */
 static void ends_at_any_moment(void **state)
 {
@@ -469,6 +525,7 @@ int main(void)
         cmocka_unit_test(without_its_secret_the_connection_ends_and_nothing_is_deleted),
         cmocka_unit_test(only_those_concerned_plan),
         cmocka_unit_test(a_standby_connects_and_writes_nothing_until_it_takes_over),
+        cmocka_unit_test(metrics_tell_of_each_remote_cluster),
         cmocka_unit_test(ends_at_any_moment),
         cmocka_unit_test(a_resource_that_was_made_anew_takes_over),
         cmocka_unit_test(nothing_grows_by_joining_and_leaving),
