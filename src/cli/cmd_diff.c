@@ -130,6 +130,13 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     _cleanup_kube_config_ struct kube_config *config = NULL;
     int r;
 
+    if (input_is_remote(in, 0)) {
+        err_set(e, ERR_INVALID,
+                "%s: diff compares an Istio with its cluster; for a RemoteIstio set spec.pause: true, and its status "
+                "tells what would be changed (istio-operator status)",
+                in->name);
+        return -1;
+    }
     /* What is wrong whatever the cluster says is told without one. */
     if (input_judge(in, 0, 0, NULL, &before) < 0) {
         *ret_code = input_report(in, 0, &before, stderr);

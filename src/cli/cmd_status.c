@@ -1,6 +1,7 @@
 #include <stdio.h>
 
-#include "api/resource.h"
+#include "api/istio.h"
+#include "api/remote_istio.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/credentials.h"
@@ -25,15 +26,15 @@ static int get(struct kube_client *client, struct kube_request request, json_t *
     return doc_parse(buf_str(&body), body.len, ANSWER_MAX_BYTES, ret, e);
 }
 
-static int get_resources(struct kube_client *client, const char *ns, json_t **ret, struct err *e)
+static int get_resources(struct kube_client *client, const char *kind, const char *ns, json_t **ret, struct err *e)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *row = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, kind);
     struct err why;
 
-    if (get(client, kube_request_list(kind, API_VERSION, ns, NULL, NULL, 0, NULL), ret, &why) == 0)
+    if (get(client, kube_request_list(row, API_VERSION, ns, NULL, NULL, 0, NULL), ret, &why) == 0)
         return 0;
     if (why.class == ERR_NOT_FOUND)
-        return err_set(e, ERR_NOT_FOUND, "this cluster does not know the kind Istio: the operator is not installed");
+        return err_set(e, ERR_NOT_FOUND, "this cluster does not know the kind %s: the operator is not installed", kind);
     *e = why;
     return -1;
 }
@@ -53,19 +54,35 @@ static json_t *get_events(struct kube_client *client, const json_t *resource)
     return json_incref(doc_at(list, "items"));
 }
 
-static int make_reports(struct kube_client *client, const char *ns, json_t *reports, struct err *e)
+static void add_reports(struct kube_client *client, const char *kind, const json_t *list, const char *kubernetes,
+                        json_t *reports)
 {
-    _cleanup_json_ json_t *version = NULL, *list = NULL;
     json_t *resource;
     size_t i;
 
-    if (get(client, kube_request_raw(KUBE_GET, "/version", NULL), &version, e) < 0 ||
-        get_resources(client, ns, &list, e) < 0)
-        return -1;
     json_array_foreach(doc_at(list, "items"), i, resource) {
         _cleanup_json_ json_t *events = get_events(client, resource);
-        json_array_append_new(reports, report_make(resource, events, doc_string(version, "gitVersion")));
+        json_array_append_new(reports, report_make(kind, resource, events, kubernetes));
     }
+}
+
+static int make_reports(struct kube_client *client, const char *ns, json_t *reports, struct err *e)
+{
+    const char *mesh = api_resource_istio.kind, *remote = api_resource_remote_istio.kind, *kubernetes;
+    _cleanup_json_ json_t *version = NULL, *meshes = NULL, *remotes = NULL;
+    struct err why;
+
+    if (get(client, kube_request_raw(KUBE_GET, "/version", NULL), &version, e) < 0 ||
+        get_resources(client, mesh, ns, &meshes, e) < 0)
+        return -1;
+    /* An operator from before there were remote clusters has no such kind. */
+    if (get_resources(client, remote, ns, &remotes, &why) < 0 && why.class != ERR_NOT_FOUND) {
+        *e = why;
+        return -1;
+    }
+    kubernetes = doc_string(version, "gitVersion");
+    add_reports(client, mesh, meshes, kubernetes, reports);
+    add_reports(client, remote, remotes, kubernetes, reports);
     if (json_array_size(reports))
         return 0;
     return err_set(e, ERR_NOT_FOUND, "there is no Istio resource in %s%s", ns ? "namespace " : "any namespace",
@@ -108,9 +125,10 @@ static int run(const struct invocation *inv, struct err *e)
 
 const struct command command_status = {
     .name = "status",
-    .summary = "print how the mesh of a live cluster is",
-    .text = "Exit code 0: it is Available; 1: it is not, or not yet; 3: there is no mesh; otherwise an error.\n"
-            "NO_COLOR switches colours off. -o json prints one array with an object for each Istio resource.",
+    .summary = "print how the mesh of a live cluster is, and the remote clusters in it",
+    .text = "Exit code 0: all is Available; 1: something is not, or not yet; 3: there is no mesh; otherwise an\n"
+            "error. NO_COLOR switches colours off. -o json prints one array with an object for each Istio and\n"
+            "RemoteIstio resource.",
     .options =
         (const struct option_row[]){
             {"namespace", 'n', "NAMESPACE", NULL, "only the resource in this namespace; otherwise in any",

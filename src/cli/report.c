@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/remote_istio.h"
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/terminal.h"
@@ -46,25 +47,29 @@ static json_t *last_events(const json_t *events)
 /* What of the status is told as it is. */
 static void copy_status(const json_t *status, json_t *report)
 {
-    static const char *const fields[] = {STATUS_FIELD_VERSION,  STATUS_FIELD_COMPONENTS, STATUS_FIELD_DRIFT,
-                                         STATUS_FIELD_SIDECARS, STATUS_FIELD_IGNORED,    STATUS_FIELD_CONDITIONS};
+    static const char *const fields[] = {
+        STATUS_FIELD_VERSION,      STATUS_FIELD_COMPONENTS,       STATUS_FIELD_DRIFT,
+        STATUS_FIELD_SIDECARS,     STATUS_FIELD_IGNORED,          STATUS_FIELD_CONDITIONS,
+        STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (json_object_get(status, fields[i]))
             json_object_set_new(report, fields[i], doc_copy(json_object_get(status, fields[i])));
 }
 
-json_t *report_make(const json_t *resource, const json_t *events, const char *kubernetes)
+json_t *report_make(const char *kind, const json_t *resource, const json_t *events, const char *kubernetes)
 {
     const json_t *status = doc_at(resource, "status");
     int64_t wanted = doc_int(doc_at(resource, "metadata", "generation"), 0);
     int64_t seen = doc_int(doc_at(status, STATUS_FIELD_OBSERVED_GENERATION), 0);
+    bool is_remote = str_eq(kind, api_resource_remote_istio.kind);
     json_t *report = OBJECT(
-        S("namespace", doc_string(resource, "metadata", "namespace")),
+        S("kind", kind), S("namespace", doc_string(resource, "metadata", "namespace")),
         S("name", doc_string(resource, "metadata", "name")), S("status", doc_string(status, STATUS_FIELD_STATUS)),
         S("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), B("current", status && seen >= wanted),
         B("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
-        S("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")), S("kubernetes", kubernetes),
+        S("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")),
+        S("kubernetes", is_remote ? doc_string(status, STATUS_FIELD_KUBERNETES_VERSION) : kubernetes),
         OPT(events, V("events", last_events(events))));
 
     copy_status(status, report);
@@ -84,8 +89,10 @@ static enum shade shade_of(const char *word)
         const char *word;
         enum shade shade;
     } shades[] = {
-        {STATUS_AVAILABLE, SHADE_GOOD},       {STATUS_CREATED, SHADE_BUSY}, {STATUS_RECONCILING, SHADE_BUSY},
-        {STATUS_RECONCILE_FAILED, SHADE_BAD}, {"Warning", SHADE_BAD},       {"Disabled", SHADE_FAINT},
+        {STATUS_AVAILABLE, SHADE_GOOD},   {STATUS_CREATED, SHADE_BUSY},
+        {STATUS_RECONCILING, SHADE_BUSY}, {STATUS_RECONCILE_FAILED, SHADE_BAD},
+        {STATUS_UNREACHABLE, SHADE_BAD},  {"Warning", SHADE_BAD},
+        {"Disabled", SHADE_FAINT},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(shades); i++)
@@ -123,6 +130,7 @@ struct section {
 
 static const struct section sections[] = {
     {STATUS_FIELD_COMPONENTS, "Components", {"name", "status", "ready", "message"}},
+    {STATUS_FIELD_SERVICES, "Services, and how many central pods they lead to", {"name", "addresses"}},
     {STATUS_FIELD_DRIFT, "Would be changed, but the resource is paused", {"action", "object", "reason"}},
     {STATUS_FIELD_CONDITIONS,
      "Conditions",
@@ -137,6 +145,8 @@ static void add_cell(const struct section *s, const json_t *item, const char *co
 
     if (str_eq(column, s->time))
         add_age(text, now, out);
+    else if (json_is_integer(doc_at(item, column)))
+        buf_printf(out, "%" PRId64, doc_int(doc_at(item, column), 0));
     else
         buf_add_str(out, str_or(text, ""));
 }
@@ -217,6 +227,16 @@ static void add_ignored(const json_t *ignored, struct buf *out)
     add_fact("Ignored", text, out);
 }
 
+static void add_contact(const char *time, msec_t now, struct buf *out)
+{
+    _cleanup_buf_ struct buf age = BUF_INIT;
+
+    add_age(time, now, &age);
+    if (age.len)
+        buf_add_str(&age, " ago or less");
+    add_fact("Contact", buf_str(&age), out);
+}
+
 /* What the status does not say by itself. */
 static const char *remark(const json_t *report)
 {
@@ -234,14 +254,15 @@ static const char *remark(const json_t *report)
 void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
 {
     const char *status = str_or(doc_string(report, "status"), "no status");
-    _cleanup_free_ char *title =
-        str_printf("Istio %s/%s: ", doc_string(report, "namespace"), doc_string(report, "name"));
+    _cleanup_free_ char *title = str_printf("%s %s/%s: ", doc_string(report, "kind"), doc_string(report, "namespace"),
+                                            doc_string(report, "name"));
 
     terminal_add(out, color, SHADE_STRONG, title);
     terminal_add(out, color, shade_of(status), status);
     buf_add_char(out, '\n');
     add_fact("Version", doc_string(report, STATUS_FIELD_VERSION), out);
     add_fact("Kubernetes", doc_string(report, "kubernetes"), out);
+    add_contact(doc_string(report, STATUS_FIELD_LAST_CONTACT), now, out);
     add_fact("Message", doc_string(report, "message"), out);
     add_fact("Note", remark(report), out);
     add_sidecars(doc_at(report, STATUS_FIELD_SIDECARS), out);

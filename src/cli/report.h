@@ -1,4 +1,5 @@
-/* What `status` says about a mesh: one document for programs, and the text of it for people. Pure. */
+/* What `status` says about a mesh, or about a remote cluster in it: one document for programs, and the text of it for
+ * people. Pure. */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
@@ -9,10 +10,11 @@
 #include "base/clock.h"
 
 /*
- * From the resource as it is in the cluster, the items of the list of its Events (NULL: they could not be read) and
- * the version of Kubernetes. Owned by the caller.
+ * From the resource of this kind as it is in the cluster, the items of the list of its Events (NULL: they could not be
+ * read) and the version of Kubernetes where the resource is; a RemoteIstio tells that of its own cluster. Owned by the
+ * caller.
  */
-json_t *report_make(const json_t *resource, const json_t *events, const char *kubernetes);
+json_t *report_make(const char *kind, const json_t *resource, const json_t *events, const char *kubernetes);
 
 /* Whether the mesh is what the resource asks for, the resource as it is now. */
 bool report_is_available(const json_t *report);

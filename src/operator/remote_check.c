@@ -27,3 +27,17 @@ int remote_check(
     *ret = spec;
     return 0;
 }
+
+int remote_check_kubernetes(const struct mesh_release *release, int minor, struct err *e)
+{
+    if (minor >= release->kubernetes_min && minor <= release->kubernetes_max)
+        return 0;
+    return err_set(
+        e,
+        ERR_INVALID,
+        "Istio %s runs on Kubernetes 1.%d to 1.%d, and the remote cluster is 1.%d",
+        release->version,
+        release->kubernetes_min,
+        release->kubernetes_max,
+        minor);
+}

@@ -118,21 +118,6 @@ void remote_want_foundation(struct remote *r)
     memo->foundation = wanted_from(&objects, &owner);
 }
 
-/* What runs in the remote cluster is of the mesh's release, which may ask for another Kubernetes. */
-static int check_kubernetes(const struct mesh_release *release, int minor, struct err *e)
-{
-    if (minor >= release->kubernetes_min && minor <= release->kubernetes_max)
-        return 0;
-    return err_set(
-        e,
-        ERR_INVALID,
-        "Istio %s runs on Kubernetes 1.%d to 1.%d, and the remote cluster is 1.%d",
-        release->version,
-        release->kubernetes_min,
-        release->kubernetes_max,
-        minor);
-}
-
 static int render_parts(struct remote *r, const char *const *versions)
 {
     struct remote_memo *memo = r->memo;
@@ -148,7 +133,7 @@ static int render_parts(struct remote *r, const char *const *versions)
         .remote = &remote,
     };
 
-    if (check_kubernetes(env.release, r->in->away->server->minor, &memo->refusal) < 0)
+    if (remote_check_kubernetes(env.release, r->in->away->server->minor, &memo->refusal) < 0)
         return -1;
     mesh_render(&env, &objects);
     overlays_apply(memo->spec.mesh.overlays, owner.ns, &objects, &problems);

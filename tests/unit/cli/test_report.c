@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
+#include "base/str.h"
 #include "cli/report.h"
 #include "json/doc.h"
 #include "json/yaml.h"
@@ -35,7 +35,7 @@ static json_t *make(const char *resource, const char *events)
 {
     _cleanup_json_ json_t *r = from_yaml(resource), *e = events ? from_yaml(events) : NULL;
 
-    return report_make(r, e, "v1.20.2");
+    return report_make(str_eq(doc_string(r, "kind"), "RemoteIstio") ? "RemoteIstio" : "Istio", r, e, "v1.20.2");
 }
 
 static void expect(const char *resource, const char *events, bool color, const char *text)
@@ -111,6 +111,26 @@ static void colors_follow_the_status_and_control_characters_do_not_pass(void **s
            "  Message     a?b?c\n");
 }
 
+static void a_remote_cluster_tells_of_its_own_kubernetes_and_services(void **state)
+{
+    (void)state;
+    expect(
+        "kind: RemoteIstio\n" RESOURCE(
+            2, "",
+            "  Status: Unreachable\n  observedGeneration: 2\n  ErrorMessage: no answer\n  kubernetesVersion: v1.19.1\n"
+            "  lastContact: '2018-12-17T11:58:00Z'\n  endpointsSynced: 3\n"
+            "  services: [{name: istio-pilot, addresses: 2}, {name: zipkin, addresses: 1}]\n"),
+        NULL, false,
+        "RemoteIstio istio-system/istio: Unreachable\n"
+        "  Kubernetes  v1.19.1\n"
+        "  Contact     2m ago or less\n"
+        "  Message     no answer\n"
+        "\n"
+        "Services, and how many central pods they lead to\n"
+        "  istio-pilot  2\n"
+        "  zipkin       1\n");
+}
+
 static void available_means_the_resource_as_it_is_now(void **state)
 {
     static const struct {
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(everything_is_told_in_columns),
         cmocka_unit_test(a_paused_mesh_shows_what_differs),
         cmocka_unit_test(colors_follow_the_status_and_control_characters_do_not_pass),
+        cmocka_unit_test(a_remote_cluster_tells_of_its_own_kubernetes_and_services),
         cmocka_unit_test(available_means_the_resource_as_it_is_now),
         cmocka_unit_test(the_last_events_are_told),
     };
