@@ -144,7 +144,7 @@ static void check_operator(struct invariants *v, const struct collection *kind, 
     static const char *const injection[] = {LABEL_INJECTION, LABEL_INJECTION_MANAGED, NULL};
     _cleanup_free_ char *key = key_in(kind, before ? before : after);
 
-    if (str_eq(kind->plural, "events"))
+    if (str_eq(kind->plural, "events") || str_eq(kind->plural, "leases"))
         return;
     if (is_mesh(kind)) {
         if (before && after && !same_without(before, after, NULL, "finalizers"))

@@ -43,6 +43,7 @@ struct kube_call {
     void *context;
     msec_t timeout;
     struct packet *packet; /* until it has arrived */
+    struct job *late;      /* the time behind which nobody waits for it */
     struct job *job;       /* the end, or the next delivery of a stream */
     struct ending ending;
     /* a watch */
@@ -97,6 +98,7 @@ static void call_free(struct kube_call *call)
 
     LIST_REMOVE(call, link);
     sched_drop(n->o.sched, call->job);
+    sched_drop(n->o.sched, call->late);
     sched_drop(n->o.sched, call->bookmark);
     sched_drop(n->o.sched, call->close);
     if (call->packet)
@@ -180,6 +182,15 @@ static void end_without_answer(struct kube_call *call, msec_t at, enum err_class
 static void time_out(struct kube_call *call)
 {
     end_without_answer(call, sched_now(call->net->o.sched) + call->timeout, ERR_TIMEOUT, "Operation timed out");
+}
+
+/* The request's own time is over; what was sent may arrive all the same. */
+static void on_late(void *context)
+{
+    struct kube_call *call = context;
+
+    call->late = NULL;
+    end_without_answer(call, sched_now(call->net->o.sched), ERR_CANCELLED, "its time is over");
 }
 
 static void lose(struct kube_call *call)
@@ -459,6 +470,11 @@ static struct packet *post(struct kube_call *call, struct kube_request *request)
     return p;
 }
 
+bool net_is_write(const struct kube_request *request)
+{
+    return request->method != KUBE_GET && !strstr(request->path, "/events") && !strstr(request->path, "/leases");
+}
+
 static struct kube_call *send_request(struct kube_io *io, struct kube_request *request, kube_data_fn data,
                                       kube_done_fn done, void *context)
 {
@@ -469,9 +485,11 @@ static struct kube_call *send_request(struct kube_io *io, struct kube_request *r
     *call = (struct kube_call){.net = n, .data = data, .done = done, .context = context};
     call->timeout = request->timeout ? request->timeout : TIMEOUT;
     call->title = str_printf("%s %s", kube_method_name(request->method), request->path);
+    if (request->not_after)
+        call->late = sched_at(n->o.sched, request->not_after, on_late, call);
     LIST_INSERT_HEAD(&n->calls, call, link);
     n->requests++;
-    n->writes += request->method != KUBE_GET && !strstr(request->path, "/events");
+    n->writes += net_is_write(request);
     if (n->o.sent)
         n->o.sent(n->o.context, request);
     trace(n, "->", call, request->method == KUBE_GET ? "" : str_or(request->body, ""));

@@ -70,7 +70,9 @@ struct kube_io *net_io(struct net *n);
 void net_poke(struct net *n);
 /* The one connection breaks, and with it everything that is under way. */
 void net_break(struct net *n);
-/* Requests that were sent: all, and those that write the mesh (Events are left out). */
+/* Whether it writes the mesh: Events and the lease are left out. */
+bool net_is_write(const struct kube_request *request);
+/* Requests that were sent: all, and those that write the mesh. */
 uint64_t net_requests(const struct net *n);
 uint64_t net_writes(const struct net *n);
 uint64_t net_faults(const struct net *n); /* that happened */

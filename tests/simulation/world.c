@@ -8,11 +8,15 @@
 #include "controllers.h"
 #include "invariants.h"
 #include "json/doc.h"
+#include "kube/elector.h"
 #include "memory.h"
 #include "net.h"
 #include "people.h"
 
 #define OPERATORS 2
+/* In a namespace that nobody deletes: without it there is no leader, and the mesh's would never end. */
+#define LEASE_NS "default"
+#define LEASE_NAME "istio-operator"
 /* Jobs at one moment: more means that something goes round without waiting. */
 #define AT_ONCE_MOST 200000
 /* Requests of one operator in a minute: with faults, and when all is quiet. */
@@ -29,6 +33,9 @@ struct operator
     struct world *world;
     struct net *net;
     struct controller *controller; /* NULL: it does not run */
+    struct kube_elector *elector;  /* NULL: it acts without a lease */
+    char identity[32];
+    unsigned starts;
     msec_t wall, stopped_until;
     uint64_t minute_requests; /* at the beginning of this minute */
     bool wanted;              /* it takes part in this seed */
@@ -44,6 +51,8 @@ struct world {
     struct operator operators[OPERATORS];
     struct faults faults;
     bool eager, down, trace;
+    bool leases;              /* operators compete for one */
+    bool lease_deleted;       /* by somebody */
     msec_t chaos_until, calm; /* mean time between two things that happen */
     uint64_t requests_most;   /* in a minute, now */
     struct world_report *report;
@@ -92,10 +101,29 @@ static void on_trace(void *context, const char *text)
     say(o->world, "%.6000s", text);
 }
 
+static bool may_send(void *context, msec_t *ret_not_after)
+{
+    const struct operator* o = context;
+
+    return o->elector && kube_elector_may_send(o->elector, ret_not_after);
+}
+
+/* At this moment the server says who holds the lease. Where it was deleted, nobody can know. */
+static void check_holder(struct world *w, const struct operator* o)
+{
+    const json_t *lease = server_get(server_find(w->server, "coordination.k8s.io", "leases"), LEASE_NS, LEASE_NAME);
+    const char *holder = doc_string(lease, "spec", "holderIdentity");
+
+    if (!w->lease_deleted && !str_eq(holder, o->identity))
+        fail(w, "%s writes, and the lease is held by %s", o->identity, str_or(holder, "nobody"));
+}
+
 static void on_sent(void *context, const struct kube_request *request)
 {
     struct operator* o = context;
 
+    if (o->elector && net_is_write(request))
+        check_holder(o->world, o);
     invariants_sent(&o->world->invariants, o->controller, request);
 }
 
@@ -106,17 +134,42 @@ static int connect_nowhere(void *context, const struct kube_config *config, cons
     return err_set(e, ERR_UNAVAILABLE, "this world has no remote clusters");
 }
 
+static void on_elected(void *context)
+{
+    struct operator* o = context;
+
+    controller_set_acting(o->controller, kube_lease_leads(kube_elector_lease(o->elector)));
+}
+
+/* As cmd_run's defaults. */
+static void compete(struct operator* o)
+{
+    const struct kube_lease_options options = {.ns = LEASE_NS,
+                                               .name = LEASE_NAME,
+                                               .identity = o->identity,
+                                               .duration = SECONDS(15),
+                                               .renew_deadline = SECONDS(10),
+                                               .retry_period = SECONDS(2)};
+
+    snprintf(o->identity, sizeof(o->identity), "op%td-%u", o - o->world->operators, ++o->starts);
+    o->elector = kube_elector_new(net_io(o->net), &options, on_elected, o);
+}
+
 static void start(struct operator* o)
 {
     static const struct remote_connector connector = {connect_nowhere, NULL};
-    static const struct controller_options options = {.ns = MESH_NS, .keeps_memory = true};
+    struct controller_options options = {.ns = MESH_NS, .keeps_memory = true};
 
     if (o->controller || !o->wanted)
         return;
     say(o->world, "operator %td starts", o - o->world->operators);
     o->stopped_until = 0;
+    if (o->world->leases)
+        options.gate = (struct kube_gate){.may_send = may_send, .context = o};
     o->controller = controller_new_on(net_io(o->net), &options, &connector);
     controller_start(o->controller);
+    if (o->world->leases)
+        compete(o);
 }
 
 static void stop(struct operator* o)
@@ -124,6 +177,8 @@ static void stop(struct operator* o)
     if (!o->controller)
         return;
     say(o->world, "operator %td is killed", o - o->world->operators);
+    kube_elector_free(o->elector);
+    o->elector = NULL;
     controller_free(o->controller);
     o->controller = NULL;
     net_hang_up(o->net);
@@ -162,6 +217,7 @@ static void on_change(void *context, enum who who, const struct collection *kind
                 : "deleted",
         kind->kind, str_or(doc_string(o, "metadata", "namespace"), ""), doc_string(o, "metadata", "name"),
         str_or(doc_string(after, "metadata", "resourceVersion"), "gone"));
+    w->lease_deleted = w->lease_deleted || (!after && str_eq(kind->plural, "leases"));
     invariants_observe(&w->invariants, who, kind, before, after);
     controllers_poke(w->controllers);
     for (size_t i = 0; i < OPERATORS; i++)
@@ -310,7 +366,8 @@ static void chaos(struct world *w)
     w->calm = calms[rng_below(&w->chaos, ARRAY_LEN(calms))];
     w->chaos_until = w->calm * rng_between(&w->chaos, 20, 120);
     w->operators[0].wanted = true;
-    w->operators[1].wanted = rng_chance(&w->chaos, 200);
+    w->operators[1].wanted = rng_chance(&w->chaos, 300);
+    w->leases = server_minor(w->server) >= 14 && rng_chance(&w->chaos, w->operators[1].wanted ? 800 : 200);
     w->requests_most = MINUTE_MOST;
     people_prepare(&w->people);
     for (size_t i = 0; i < OPERATORS; i++)
@@ -374,7 +431,7 @@ static void make_peace(struct world *w)
     if (rng_chance(&w->chaos, 250))
         people_delete_mesh(&w->people);
     /* Without a lease one of two may finish a write for a mesh that the other has just removed. */
-    w->people.forced = w->people.forced || w->operators[1].wanted;
+    w->people.forced = w->people.forced || (w->operators[1].wanted && !w->leases);
     for (size_t i = 0; i < OPERATORS; i++)
         start(&w->operators[i]);
     controllers_poke(w->controllers);
