@@ -7,6 +7,10 @@
 #include "operator/resource_writes.h"
 #include "operator/status.h"
 
+/* Reasons of the condition Connected that a later plan looks at. */
+#define REASON_CONNECTED "Connected"
+#define REASON_UNREACHABLE "Unreachable"
+
 /* What is wanted, for as long as what it follows from stays the same. */
 struct remote_memo {
     uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not made yet */

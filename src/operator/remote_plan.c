@@ -1,5 +1,6 @@
 #include "operator/remote_plan.h"
 
+#include "api/status.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
@@ -287,6 +288,20 @@ static void plan_services_alone(struct remote *r)
     r->serves = true;
 }
 
+/*
+ * The connection is only just being made, as after a restart of this operator: what was said before stands until
+ * there is an answer or an error, or every restart would have each cluster say something else for a moment.
+ */
+static bool is_just_connecting(const struct remote *r)
+{
+    const json_t *connected =
+        doc_find(doc_at(r->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_CONNECTED);
+    const char *reason = doc_string(connected, "reason");
+
+    return !r->in->away && !r->facts.refused && !r->facts.unreachable &&
+           (str_eq(reason, REASON_CONNECTED) || str_eq(reason, REASON_UNREACHABLE));
+}
+
 static void plan_member(struct remote *r)
 {
     struct err why;
@@ -297,7 +312,8 @@ static void plan_member(struct remote *r)
     if (is_held_up(r, &why)) {
         if (!r->facts.refused)
             plan_services_alone(r);
-        remote_plan_status(r);
+        if (!is_just_connecting(r))
+            remote_plan_status(r);
         return;
     }
     if (!resource_has_finalizer(&r->own)) {

@@ -49,7 +49,7 @@ static void add_services(const struct remote *r, json_t *status)
 static void add_connected(const struct remote *r, json_t *status)
 {
     const struct remote_contact *contact = &r->in->contact;
-    const char *text = "", *reason = "Connected";
+    const char *text = "", *reason = REASON_CONNECTED;
     bool connected = r->in->away && !r->facts.unreachable && r->secret && !contact->refused;
 
     if (!r->secret) {
@@ -59,7 +59,7 @@ static void add_connected(const struct remote *r, json_t *status)
         reason = "KubeconfigRefused";
         text = contact->refused;
     } else if (!connected) {
-        reason = r->facts.unreachable ? "Unreachable" : "Connecting";
+        reason = r->facts.unreachable ? REASON_UNREACHABLE : "Connecting";
         text = contact->error;
     }
     json_array_append_new(

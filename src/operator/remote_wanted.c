@@ -95,8 +95,22 @@ static struct mark_owner owner_of(const struct remote *r)
     };
 }
 
+/*
+ * A definition that the cluster had before is not in our watch, and stays as it is: where its kind is served, nothing
+ * is asked for. One that is ours follows this program's.
+ */
+static bool has_definition_of_others(const struct remote *r, const struct kube_kind *definition)
+{
+    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+
+    return kube_server_version(r->in->away->server, istio) &&
+           !kube_cache_get(r->in->away->observed, definition, NULL, "istios." API_GROUP);
+}
+
 void remote_want_foundation(struct remote *r)
 {
+    const struct kube_kind *definition =
+        kube_kind_find(&mesh_kinds, "apiextensions.k8s.io/v1", "CustomResourceDefinition");
     struct remote_memo *memo = r->memo;
     const char *versions[MESH_KINDS_MAX];
     struct mark_owner owner = owner_of(r);
@@ -106,6 +120,8 @@ void remote_want_foundation(struct remote *r)
     uint64_t hash;
 
     wanted_versions(r->in->away->server, versions);
+    if (has_definition_of_others(r, definition))
+        versions[definition - mesh_kinds.rows] = NULL;
     owner.uid = NULL;
     add_common(r, versions, &text);
     buf_printf(&text, " %s", r->in->central->id);

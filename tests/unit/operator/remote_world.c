@@ -152,6 +152,16 @@ static struct plan_input input_of(const struct remote_world *w, const struct wor
     };
 }
 
+/* As discovery finds it: a definition is there, ours or another. */
+static void serve_istio(struct remote_world *w)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    bool served =
+        w->foreign_definition || world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition") > 0;
+
+    w->away.server.versions[kind - mesh_kinds.rows] = served ? kind->versions[0].name : NULL;
+}
+
 bool remote_world_plan(struct remote_world *w, struct remote_plan *ret)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
@@ -169,6 +179,7 @@ bool remote_world_plan(struct remote_world *w, struct remote_plan *ret)
     bool decided;
 
     assert_non_null(input.resource);
+    serve_istio(w);
     central_update(&w->central, w->home.cache, str_or(mesh_plan.ns, NS), mesh, hash);
     plan_release(&mesh_plan);
     decided = remote_plan_make(&input, w->memo, ret);

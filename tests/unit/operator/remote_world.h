@@ -16,9 +16,10 @@ struct remote_world {
     struct central central;
     struct remote_memo *memo;
     struct remote_contact contact;
-    bool in_step;    /* with the remote cluster */
-    unsigned synced; /* PLAN_WATCH_* of the central cluster */
-    bool all_busy;   /* writes of all objects are under way */
+    bool in_step;            /* with the remote cluster */
+    bool foreign_definition; /* somebody else's definition of Istio is in the remote cluster, where no watch shows it */
+    unsigned synced;         /* PLAN_WATCH_* of the central cluster */
+    bool all_busy;           /* writes of all objects are under way */
 };
 
 /* A mesh that is installed and has its certificate, and a remote cluster in step; nothing joins yet. */

@@ -297,6 +297,26 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
     expect_status(w, "Status", "Available");
 }
 
+/* An operator that was just started has no news of the cluster yet: it does not say so of each, for a moment. */
+static void what_was_said_stands_while_a_connection_is_being_made(void **state)
+{
+    struct remote_world *w = *state;
+
+    not_connected(w);
+    expect_step(w, "");
+    failing_for_a_moment(w);
+    expect_step(w, "");
+    expect_status(w, "Status", "Available");
+    failing_for_longer(w);
+    assert_true(remote_world_converge(w) > 0);
+    expect_status(w, "Status", "Unreachable");
+    /* The next start: an unreachable cluster stays one until it answers. */
+    not_connected(w);
+    w->contact.error = "";
+    expect_step(w, "");
+    expect_status(w, "Status", "Unreachable");
+}
+
 static void it_stands_in_the_namespace_of_the_mesh(void **state)
 {
     struct remote_world *w = *state;
@@ -367,10 +387,20 @@ static void finalizer_comes_first_and_the_foundation_before_the_rest(void **stat
     expect_step(
         w,
         "patch Secret/istio-system/east: Pilot is to read the remote cluster\n"
-        "create CustomResourceDefinition/istios.istio.banzaicloud.io: not there yet\n"
-        "create Istio/istio-system/istio-config: not there yet\n");
+        "create CustomResourceDefinition/istios.istio.banzaicloud.io: not there yet\n");
+    expect_step(w, "create Istio/istio-system/istio-config: not there yet\n");
     assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), 0);
     assert_int_equal(world_count(&w->away, "v1", "Service"), 0);
+}
+
+static void a_definition_that_was_there_before_is_not_asked_for(void **state)
+{
+    struct remote_world *w = *state;
+
+    w->foreign_definition = true;
+    remote_world_join(w, "{}");
+    expect_status(w, "Status", "Available");
+    assert_int_equal(world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 0);
 }
 
 /* In every round of joining, what is written comes after what it needs; namespaces are labelled last. */
@@ -630,6 +660,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(what_was_said_stands_while_a_connection_is_being_made, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(a_definition_that_was_there_before_is_not_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(it_stands_in_the_namespace_of_the_mesh, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_decided_before_the_central_cluster_was_read, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(without_the_central_clusters_id_nothing_is_decided, setup, teardown),
