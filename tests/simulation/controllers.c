@@ -202,6 +202,15 @@ static bool is_available(struct controllers *c, const char *name)
     return o && !is_deleting(o) && number(o, "status", "availableReplicas") > 0;
 }
 
+/* It stays what it was. */
+static json_t *pod_address(struct controllers *c, const json_t *pod)
+{
+    json_t *address = doc_at(pod, "status", "podIP");
+
+    return address ? json_incref(address)
+                   : json_sprintf("10.44.%d.%d", (int)rng_below(c->rng, 256), (int)rng_between(c->rng, 1, 254));
+}
+
 /* One Pod a Deployment, which says why where it does not run. */
 static void pod_of(struct controllers *c, struct collection *pods, const json_t *deployment)
 {
@@ -219,12 +228,12 @@ static void pod_of(struct controllers *c, struct collection *pods, const json_t 
         runs == str_eq(doc_string(pod, "status", "phase"), "Running"))
         return;
     o = doc_copy(pod);
-    json_object_set_new(
-        o, "status",
-        runs ? OBJECT(S("phase", "Running"))
-             : OBJECT(S("phase", "Pending"),
-                      SEQ("containerStatuses", ITEM(S("name", "discovery"),
-                                                    MAP("state", MAP("waiting", S("reason", "ImagePullBackOff")))))));
+    json_object_set_new(o, "status",
+                        OBJECT(S("phase", runs ? "Running" : "Pending"), V("podIP", pod_address(c, pod)),
+                               SEQ("conditions", ITEM(S("type", "Ready"), S("status", runs ? "True" : "False"))),
+                               OPT(!runs, SEQ("containerStatuses",
+                                              ITEM(S("name", "discovery"),
+                                                   MAP("state", MAP("waiting", S("reason", "ImagePullBackOff"))))))));
     update(c, pods, "status", o);
     json_decref(o);
 }
@@ -371,6 +380,18 @@ static void galley(struct controllers *c)
         create(c, kind, NULL, OBJECT(MAP("metadata", S("name", "istio-galley")), SEQ("webhooks")));
 }
 
+/* Without a certificate that it is given Citadel makes its own. */
+static void sign(struct controllers *c, struct collection *secrets)
+{
+    if (server_get(secrets, "istio-system", "cacerts") || server_get(secrets, "istio-system", "istio-ca-secret") ||
+        !now(c, 500))
+        return;
+    create(c, secrets, "istio-system",
+           OBJECT(MAP("metadata", S("name", "istio-ca-secret")), S("type", "istio.io/ca-root"),
+                  MAP("stringData", F("ca-cert.pem", "certificate %d", (int)rng_below(c->rng, 1000)),
+                      F("ca-key.pem", "key %d", (int)rng_below(c->rng, 1000)))));
+}
+
 static void citadel(struct controllers *c)
 {
     _cleanup_json_ json_t *accounts = objects_of(kind_of(c, "", "serviceaccounts"));
@@ -380,11 +401,85 @@ static void citadel(struct controllers *c)
 
     if (!is_available(c, "istio-citadel"))
         return;
+    sign(c, secrets);
     json_array_foreach(accounts, i, o) {
         _cleanup_free_ char *name = str_printf("istio.%s", name_of(o));
         if (!server_get(secrets, ns_of(o), name) && !is_deleting(o) && now(c, 500))
             create(c, secrets, ns_of(o), OBJECT(MAP("metadata", S("name", name)), S("type", "istio.io/key-and-cert")));
     }
+}
+
+/* --- Endpoints of Services --- */
+
+static bool is_selected(const json_t *selector, const json_t *pod)
+{
+    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)selector, key, value)
+        if (!json_equal(value, doc_at(pod, "metadata", "labels", key)))
+            return false;
+    return str_eq(doc_string(ready, "status"), "True");
+}
+
+static json_t *addresses_of(const json_t *service, const struct collection *pods)
+{
+    json_t *addresses = json_array();
+    void *pod;
+
+    for (size_t i = 0; pods && map_next(pods->objects, &i, NULL, &pod);)
+        if (str_eq(ns_of(pod), ns_of(service)) && is_selected(doc_at(service, "spec", "selector"), pod))
+            json_array_append_new(addresses, OBJECT(S("ip", doc_string(pod, "status", "podIP"))));
+    return addresses;
+}
+
+/* They have the Service's labels, whosever those are. */
+static void lead_to_pods(struct controllers *c, struct collection *kind, const json_t *service)
+{
+    const json_t *before = server_get(kind, ns_of(service), name_of(service));
+    json_t *labels = doc_at(service, "metadata", "labels"), *addresses;
+    _cleanup_json_ json_t *o = NULL, *subsets = NULL;
+
+    if (!json_object_size(doc_at(service, "spec", "selector")))
+        return;
+    addresses = addresses_of(service, kind_of(c, "", "pods"));
+    subsets = json_array_size(addresses) ? ARRAY(ITEM(V("addresses", json_incref(addresses)),
+                                                      SEQ("ports", ITEM(N("port", 80), S("protocol", "TCP")))))
+                                         : NULL;
+    json_decref(addresses);
+    if ((before && doc_equal(doc_at(before, "metadata", "labels"), labels) &&
+         doc_equal(doc_at(before, "subsets"), subsets)) ||
+        !now(c, 500))
+        return;
+    o = before ? doc_copy(before) : OBJECT(MAP("metadata", S("name", name_of(service))));
+    if (labels)
+        json_object_set(json_object_get(o, "metadata"), "labels", labels);
+    else
+        json_object_del(json_object_get(o, "metadata"), "labels");
+    if (subsets)
+        json_object_set(o, "subsets", subsets);
+    else
+        json_object_del(o, "subsets");
+    if (before)
+        update(c, kind, NULL, o);
+    else
+        create(c, kind, ns_of(service), json_incref(o));
+}
+
+static void endpoints(struct controllers *c)
+{
+    struct collection *services = kind_of(c, "", "services"), *kind = kind_of(c, "", "endpoints");
+    _cleanup_json_ json_t *list = objects_of(services), *there = objects_of(kind);
+    json_t *o;
+    size_t i;
+
+    json_array_foreach(list, i, o)
+        if (!is_deleting(o))
+            lead_to_pods(c, kind, o);
+    json_array_foreach(there, i, o)
+        if (!server_get(services, ns_of(o), name_of(o)) && now(c, 300))
+            remove_object(c, kind, o);
 }
 
 static void tokens(struct controllers *c)
@@ -406,8 +501,8 @@ static void tokens(struct controllers *c)
 
 static void turn(void *context)
 {
-    static void (*const all[])(struct controllers *) = {definitions, deployments, autoscalers, garbage, namespaces,
-                                                        injector,    galley,      citadel,     tokens};
+    static void (*const all[])(struct controllers *) = {definitions, deployments, autoscalers, garbage,   namespaces,
+                                                        injector,    galley,      citadel,     endpoints, tokens};
     struct controllers *c = context;
     int64_t before = server_version(c->server);
 

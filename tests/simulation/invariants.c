@@ -1,26 +1,31 @@
-#include "invariants.h"
-
 #include <inttypes.h>
 #include <string.h>
 
 #include "api/status.h"
 #include "base/str.h"
+#include "invariants_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
 #include "operator/marks.h"
-#include "operator/plan.h"
-#include "people.h"
+#include "operator/remote_plan.h"
 #include "server_impl.h"
 
-void invariants_init(struct invariants *v, struct server *server)
+void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)
 {
-    *v = (struct invariants){
-        .server = server, .wanted = map_new(NULL), .meshes = map_new(NULL), .written = map_new(NULL)};
+    *v = (struct invariants){.server = server,
+                             .central = central,
+                             .remotes = map_new(NULL),
+                             .ours = map_new(NULL),
+                             .wanted = map_new(NULL),
+                             .meshes = map_new(NULL),
+                             .written = map_new(NULL)};
 }
 
 void invariants_release(struct invariants *v)
 {
+    map_free(v->remotes);
+    map_free(v->ours);
     map_free(v->wanted);
     map_free(v->meshes);
     map_free(v->written);
@@ -37,7 +42,7 @@ static void fail(struct invariants *v, const char *what, const struct collection
 
 /* --- what the server serves, as the planner wants to be told --- */
 
-static struct kube_server described(struct server *s)
+struct kube_server invariants_describe(struct server *s)
 {
     struct kube_server d = {.major = 1,
                             .minor = server_minor(s),
@@ -57,7 +62,7 @@ static struct kube_server described(struct server *s)
 
 static struct wanted_set *wanted_of(struct server *s, const json_t *resource)
 {
-    struct kube_server d = described(s);
+    struct kube_server d = invariants_describe(s);
     _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct wanted_set *set;
@@ -68,12 +73,17 @@ static struct wanted_set *wanted_of(struct server *s, const json_t *resource)
 
 /* --- every write --- */
 
-static bool is_mesh(const struct collection *kind)
+static bool is_of(const struct collection *kind, const char *plural)
 {
-    return str_eq(kind->group, API_GROUP) && str_eq(kind->plural, "istios");
+    return str_eq(kind->group, API_GROUP) && str_eq(kind->plural, plural);
 }
 
-static const char *mark_of(const json_t *o)
+static bool is_mesh(const struct invariants *v, const struct collection *kind)
+{
+    return !v->central && is_of(kind, "istios");
+}
+
+const char *invariants_mark_of(const json_t *o)
 {
     return doc_string(o, "metadata", "labels", MARK_OWNER);
 }
@@ -81,7 +91,7 @@ static const char *mark_of(const json_t *o)
 /* A mark that names no resource there ever was is somebody else's. */
 static bool has_mark(const struct invariants *v, const json_t *o)
 {
-    return map_has(v->meshes, str_or(mark_of(o), ""));
+    return map_has(v->central ? v->central->remotes : v->meshes, str_or(invariants_mark_of(o), ""));
 }
 
 /* A copy without what the operator may change. */
@@ -138,29 +148,78 @@ static bool goes_with_the_mesh(const struct collection *kind, const json_t *o)
            (str_eq(kind->plural, "secrets") && str_eq(doc_string(o, "type"), "istio.io/key-and-cert"));
 }
 
+static void check_resource(struct invariants *v, const struct collection *kind, const json_t *before,
+                           const json_t *after)
+{
+    if (before && after && !same_without(before, after, NULL, "finalizers"))
+        fail(v, "the operator changed more than finalizers and status of a resource", kind, before);
+    if (!before || (!after && !doc_at(before, "metadata", "deletionTimestamp")))
+        fail(v, "the operator made or deleted a resource", kind, before ? before : after);
+}
+
+static void check_namespace(struct invariants *v, const struct collection *kind, const json_t *before,
+                            const json_t *after)
+{
+    static const char *const injection[] = {LABEL_INJECTION, LABEL_INJECTION_MANAGED, NULL};
+
+    if (v->central && !before && has_mark(v, after))
+        return; /* a remote cluster gets the mesh's namespace from us */
+    if (!after || !before || !same_without(before, after, injection, NULL))
+        fail(v, "the operator changed more than the injection labels of a namespace", kind, before ? before : after);
+}
+
+/* A Secret whose label for Pilot alone changed. */
+static bool is_pilot_label(const struct collection *kind, const json_t *before, const json_t *after)
+{
+    static const char *const labels[] = {REMOTE_PILOT_LABEL, NULL};
+    _cleanup_json_ json_t *a = NULL, *b = NULL;
+
+    if (!str_eq(kind->plural, "secrets") || !before || !after)
+        return false;
+    a = without(before, labels, "annotations");
+    b = without(after, labels, "annotations");
+    return json_equal(a, b);
+}
+
+/* An object that is not ours may be taken over where we need its name. */
+static bool may_adopt(const struct invariants *v, const struct collection *kind, const char *key, const char *name)
+{
+    static const char *const services[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};
+
+    if (!v->central)
+        return map_has(v->wanted, key);
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        if (str_eq(name, services[i]) && (str_eq(kind->plural, "services") || str_eq(kind->plural, "endpoints")))
+            return true;
+    /* Of definitions there are some that the cluster had before. */
+    return map_has(v->ours, key) || str_eq(kind->plural, "customresourcedefinitions");
+}
+
+static void check_object(struct invariants *v, const struct collection *kind, const json_t *before, const json_t *after)
+{
+    const json_t *o = before ? before : after;
+    _cleanup_free_ char *key = key_in(kind, o);
+
+    if (after && !has_mark(v, after))
+        fail(v, "the operator wrote an object without its mark", kind, after);
+    else if (before && !has_mark(v, before) && after &&
+             !may_adopt(v, kind, key, doc_string(before, "metadata", "name")))
+        fail(v, "the operator changed what is not its own", kind, before);
+    else if (before && !has_mark(v, before) && !after && !goes_with_the_mesh(kind, before))
+        fail(v, "the operator deleted what is not its own", kind, before);
+}
+
 static void check_operator(struct invariants *v, const struct collection *kind, const json_t *before,
                            const json_t *after)
 {
-    static const char *const injection[] = {LABEL_INJECTION, LABEL_INJECTION_MANAGED, NULL};
-    _cleanup_free_ char *key = key_in(kind, before ? before : after);
-
     if (str_eq(kind->plural, "events") || str_eq(kind->plural, "leases"))
         return;
-    if (is_mesh(kind)) {
-        if (before && after && !same_without(before, after, NULL, "finalizers"))
-            fail(v, "the operator changed more than finalizers and status of a resource", kind, before);
-        if (!after && !doc_at(before, "metadata", "deletionTimestamp"))
-            fail(v, "the operator deleted a resource", kind, before);
-    } else if (str_eq(kind->plural, "namespaces")) {
-        if (!after || !before || !same_without(before, after, injection, NULL))
-            fail(v, "the operator changed more than the injection labels of a namespace", kind, before);
-    } else if (after && !has_mark(v, after)) {
-        fail(v, "the operator wrote an object without its mark", kind, after);
-    } else if (before && !has_mark(v, before) && after && !map_has(v->wanted, key)) {
-        fail(v, "the operator changed what is not its own", kind, before);
-    } else if (before && !has_mark(v, before) && !after && !goes_with_the_mesh(kind, before)) {
-        fail(v, "the operator deleted what is not its own", kind, before);
-    }
+    if (is_mesh(v, kind) || is_of(kind, "remoteistios"))
+        check_resource(v, kind, before, after);
+    else if (str_eq(kind->plural, "namespaces"))
+        check_namespace(v, kind, before, after);
+    else if (v->central || !is_pilot_label(kind, before, after))
+        check_object(v, kind, before, after);
 }
 
 /* What a mesh has before it has an object of a kind, the first time. */
@@ -176,10 +235,12 @@ static const struct {
 /* The order of a first installation; what heals later has no order to keep. */
 static void check_order(struct invariants *v, const struct collection *kind, const json_t *o)
 {
-    _cleanup_free_ char *written = str_printf("%s %s/%s", mark_of(o), kind->plural, doc_string(o, "metadata", "name"));
+    _cleanup_free_ char *written =
+        str_printf("%s %s/%s", invariants_mark_of(o), kind->plural, doc_string(o, "metadata", "name"));
 
     for (size_t i = 0; i < ARRAY_LEN(order) && !map_has(v->written, written); i++) {
-        _cleanup_free_ char *needed = str_printf("%s %s/%s", mark_of(o), order[i].needs_plural, order[i].name);
+        _cleanup_free_ char *needed =
+            str_printf("%s %s/%s", invariants_mark_of(o), order[i].needs_plural, order[i].name);
         const struct collection *needs = server_find(v->server, order[i].needs_group, order[i].needs_plural);
         if (str_eq(order[i].kind, kind->kind) && !map_has(v->written, needed) && !v->elsewhere &&
             !server_get(needs, order[i].ns, order[i].name))
@@ -188,19 +249,30 @@ static void check_order(struct invariants *v, const struct collection *kind, con
     map_put(v->written, written, v);
 }
 
+static void remember_ours(struct invariants *v, const struct collection *kind, const json_t *o)
+{
+    _cleanup_free_ char *key = key_in(kind, o);
+
+    map_put(v->ours, key, v);
+}
+
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
                         const json_t *after)
 {
     struct invariants *v = context;
 
     v->changes++;
-    if (is_mesh(kind) && after)
+    if (is_mesh(v, kind) && after)
         remember_mesh(v, after);
-    else if (after && has_mark(v, after))
+    else if (is_of(kind, "remoteistios") && after)
+        map_put(v->remotes, doc_string(after, "metadata", "uid"), v);
+    else if (after && has_mark(v, after)) {
         check_order(v, kind, after);
+        remember_ours(v, kind, after);
+    }
     if (who == WHO_OPERATOR)
         check_operator(v, kind, before, after);
-    else if (is_mesh(kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
+    else if (is_mesh(v, kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
         remember_wanted(v, kind, after);
 }
 
@@ -212,7 +284,7 @@ static int64_t of_status(const json_t *deployment, const char *field)
 }
 
 /* Judged apart from the operator's own rules. */
-static bool is_available(const json_t *deployment)
+bool invariants_is_available(const json_t *deployment)
 {
     int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1);
 
@@ -233,7 +305,7 @@ static void check_available(struct invariants *v, struct controller *controller,
             continue;
         o = kube_cache_get(kube_cluster_cache(controller_cluster(controller)), w->kind, w->ns, w->name);
         deployment = o ? kube_object_parse(o) : NULL;
-        if (!is_available(deployment) && !v->failure.len)
+        if (!invariants_is_available(deployment) && !v->failure.len)
             buf_printf(&v->failure,
                        "the status says Available, but Deployment %s is not: generation %" PRId64 ", status %s",
                        w->name, doc_int(doc_at(deployment, "metadata", "generation"), 0),
@@ -256,35 +328,38 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 /* --- the end --- */
 
 /* Whether the operator's watch of this row would show the object. */
-static bool is_watched(const struct kube_kind *row, const json_t *o)
+static bool is_watched(const struct kube_kind *row, unsigned roles, const json_t *o)
 {
+    /* Those that a remote cluster had before are read once. */
+    if (roles == MESH_REMOTE && str_eq(row->kind, "CustomResourceDefinition"))
+        return true;
     if (row->watch == KUBE_WATCH_OURS)
-        return mark_of(o) != NULL;
+        return invariants_mark_of(o) != NULL;
     if (str_eq(row->view, MESH_VIEW_KEY_AND_CERT))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
     return true;
 }
 
 /* The server's own state as a cache. */
-static struct kube_cache *observed(struct server *s, const struct kube_server *d)
+struct kube_cache *invariants_observed(struct server *s, const struct kube_server *d, unsigned roles)
 {
     struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
 
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *row = &mesh_kinds.rows[i];
-        bool served = d->versions[i] && (row->roles & MESH_CENTRAL);
+        bool served = d->versions[i] && (row->roles & roles);
         struct collection *kind = served ? server_find(s, row->group, row->plural) : NULL;
         void *o;
         for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
             _cleanup_json_ json_t *shown = server_present(kind, d->versions[i], o);
-            if (is_watched(row, shown))
+            if (is_watched(row, roles, shown))
                 kube_cache_put(cache, row, shown);
         }
     }
     return cache;
 }
 
-static void tell_actions(const struct plan *plan, struct buf *why)
+void invariants_tell_actions(const struct plan *plan, struct buf *why)
 {
     for (size_t i = 0; i < plan->len && i < 5; i++) {
         const struct kube_action *a = &plan->actions[i];
@@ -368,15 +443,15 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
 {
     const struct collection *kind = server_find(v->server, API_GROUP, "istios");
     const json_t *mesh = server_get(kind, MESH_NS, MESH_NAME);
-    struct kube_server d = described(v->server);
+    struct kube_server d = invariants_describe(v->server);
     _cleanup_free_ const char **versions = d.versions;
-    _cleanup_kube_cache_ struct kube_cache *cache = observed(v->server, &d);
+    _cleanup_kube_cache_ struct kube_cache *cache = invariants_observed(v->server, &d, MESH_CENTRAL);
     struct plan_input input = {.now = SERVER_EPOCH, .server = &d, .observed = cache, .synced = ~0u};
     struct plan_memo *memo = plan_memo_new();
     struct plan plan;
 
     plan_make(&input, memo, &plan);
-    tell_actions(&plan, why);
+    invariants_tell_actions(&plan, why);
     if (!plan.len && mesh && is_the_mesh(mesh, v->server))
         check_mesh(v, mesh, &plan, why);
     else if (!plan.len && !(kind && map_len(kind->objects)) && !forced)

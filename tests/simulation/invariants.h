@@ -6,20 +6,24 @@
 
 #include "base/buf.h"
 #include "operator/controller.h"
+#include "people.h"
 #include "server.h"
 
-/* Watches over every write while the cluster lives. The first break of an invariant is told in `failure`. */
+/* Watches over every write in a cluster while it lives. The first break of an invariant is told in `failure`. */
 struct invariants {
     struct server *server;
-    struct map *wanted;  /* object keys that any spec ever asked for */
-    struct map *meshes;  /* uids of resources there ever were */
-    struct map *written; /* "uid plural/name": the object was written for this resource */
-    bool elsewhere;      /* a mesh was in another namespace: its order is not looked at */
+    const struct invariants *central; /* NULL: this is the central cluster; else that, and this one is remote */
+    struct map *remotes;              /* uids of RemoteIstios there ever were; their marks are in the remote clusters */
+    struct map *ours;                 /* object keys that ever had our mark */
+    struct map *wanted;               /* object keys that any spec ever asked for */
+    struct map *meshes;               /* uids of resources there ever were */
+    struct map *written;              /* "uid plural/name": the object was written for this resource */
+    bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
     uint64_t changes;
 };
 
-void invariants_init(struct invariants *v, struct server *server);
+void invariants_init(struct invariants *v, struct server *server, const struct invariants *central);
 void invariants_release(struct invariants *v);
 /* As server_observer_fn: what is not ours is not changed, but by adoption of what has the name of a wanted object. */
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
@@ -32,5 +36,23 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
  * off finalizers, so that leftovers of a mesh are to be expected.
  */
 bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
+
+/* --- invariants_remote.c: federation --- */
+
+struct invariants_remote {
+    struct invariants *invariants;
+    const struct people_remote *people;
+};
+
+/*
+ * A request of this operator at `now`: it does not say Available of a remote cluster while it knows better, or has
+ * not heard from there. It stood still until `stopped_until`.
+ */
+void invariants_remote_sent(struct invariants *central, struct controller *controller, msec_t now, msec_t stopped_until,
+                            const struct kube_request *request);
+/* As invariants_converged(), for all RemoteIstios and what is in their clusters; the n-th remote cluster is remotes[n -
+ * 1]. */
+bool invariants_remotes_converged(struct invariants *central, const struct invariants_remote *remotes, size_t count,
+                                  struct buf *why);
 
 #endif

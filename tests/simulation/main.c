@@ -41,7 +41,7 @@ struct totals {
     _Atomic int64_t next; /* seed */
     _Atomic int64_t done, failed;
     _Atomic uint64_t steps, requests, writes, faults, deeds, kills, changes, minute_most, simulated, converged_most,
-        operator_bytes_most, with_mesh;
+        operator_bytes_most, with_mesh, remotes;
     struct {
         _Atomic int64_t seed; /* -1: none */
     } jobs[JOBS_MAX];
@@ -64,6 +64,7 @@ static void add(struct totals *t, const struct world_report *r)
     t->changes += r->changes;
     t->simulated += (uint64_t)r->simulated;
     t->with_mesh += r->with_mesh;
+    t->remotes += r->remotes;
     raise_to(&t->minute_most, r->minute_most);
     raise_to(&t->converged_most, (uint64_t)r->converged);
     raise_to(&t->operator_bytes_most, (uint64_t)(r->operator_bytes > 0 ? r->operator_bytes : 0));
@@ -149,10 +150,10 @@ static void tell_totals(const struct totals *t, int64_t began)
            "%" PRIu64 " faults, %" PRIu64 " deeds of people, %" PRIu64 " kills; %" PRIu64 " requests, %" PRIu64
            " of them writes; %" PRIu64 " changes of objects\n"
            "at most: %.0f s to converge, %" PRIu64 " requests in a minute, %.1f MiB of an operator; "
-           "%" PRIu64 " seeds end with a mesh\n",
+           "%" PRIu64 " seeds end with a mesh, and with %" PRIu64 " RemoteIstios\n",
            (double)(clock_now_usec() - began) / 1e6, processor, processor > 0 ? (double)t->steps / processor : 0,
            t->faults, t->deeds, t->kills, t->requests, t->writes, t->changes, (double)t->converged_most / 1000,
-           t->minute_most, (double)t->operator_bytes_most / 1048576, t->with_mesh);
+           t->minute_most, (double)t->operator_bytes_most / 1048576, t->with_mesh, t->remotes);
 }
 
 /* A worker that ended otherwise than it should has a seed in hand. */

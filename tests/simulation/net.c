@@ -1,65 +1,20 @@
-#include "net.h"
-
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/str.h"
 #include "json/doc.h"
+#include "net_impl.h"
 
-static const msec_t TIMEOUT = SECONDS(30), BOOKMARK_EVERY = SECONDS(60);
+static const msec_t TIMEOUT = SECONDS(30);
+/* On the way to the server, and in the hands of a client that has no connection yet. */
+static const msec_t WAY_MOST = SECONDS(2), HELD_MOST = SECONDS(14);
 
 struct kube_timer {
     void (*run)(void *context);
     void *context;
     struct job *job;
     struct net *net;
-};
-
-/* How a call ends. */
-struct ending {
-    int status; /* 0: without an answer */
-    char *body;
-    enum err_class class; /* where there is no answer */
-    const char *text;
-};
-
-/* A request on its way; it arrives even where nobody waits for it any more. */
-struct packet {
-    LIST_ENTRY(packet) link;
-    struct net *net;
-    struct kube_request request;
-    struct kube_call *call; /* NULL: nobody waits */
-    struct job *job;
-};
-
-struct kube_call {
-    LIST_ENTRY(kube_call) link;
-    struct net *net;
-    char *title; /* "GET /version" */
-    kube_data_fn data;
-    kube_done_fn done;
-    void *context;
-    msec_t timeout;
-    struct packet *packet; /* until it has arrived */
-    struct job *late;      /* the time behind which nobody waits for it */
-    struct job *job;       /* the end, or the next delivery of a stream */
-    struct ending ending;
-    /* a watch */
-    struct stream *stream;
-    struct job *bookmark, *close;
-    struct buf lines; /* of the server, not delivered yet */
-    char *last_line;
-    bool silent, ends;
-};
-
-struct net {
-    struct kube_io io;
-    struct net_options o;
-    LIST_HEAD(, kube_call) calls;
-    LIST_HEAD(, packet) packets;
-    uint64_t requests, writes, faults;
 };
 
 static struct net *net_of(struct kube_io *io)
@@ -77,7 +32,7 @@ static void trace(const struct net *n, const char *what, const struct kube_call 
     n->o.trace(n->o.context, text);
 }
 
-static bool chance(struct net *n, unsigned permille)
+bool net_chance(struct net *n, unsigned permille)
 {
     bool happens = rng_chance(n->o.rng, permille);
 
@@ -85,7 +40,7 @@ static bool chance(struct net *n, unsigned permille)
     return happens;
 }
 
-static msec_t in(const struct net *n, msec_t least, msec_t most)
+msec_t net_in(const struct net *n, msec_t least, msec_t most)
 {
     return sched_now(n->o.sched) + rng_between(n->o.rng, least, most);
 }
@@ -117,7 +72,7 @@ static msec_t retry_after(const json_t *status)
 }
 
 /* Tells the owner; the call is gone before he hears of it. */
-static void finish(struct kube_call *call)
+void net_finish(struct kube_call *call)
 {
     struct ending end = call->ending;
     struct kube_response response = {.status = end.status, .body = str_or(end.body, "")};
@@ -144,12 +99,12 @@ static void finish(struct kube_call *call)
 }
 
 /* A process that stands still hears of nothing until it goes on. */
-static bool is_stopped(const struct net *n)
+bool net_is_stopped(const struct net *n)
 {
     return sched_now(n->o.sched) < *n->o.stopped_until;
 }
 
-static struct job *later(const struct net *n, void (*run)(void *context), void *context)
+struct job *net_later(const struct net *n, void (*run)(void *context), void *context)
 {
     return sched_at(n->o.sched, *n->o.stopped_until, run, context);
 }
@@ -158,15 +113,15 @@ static void on_end(void *context)
 {
     struct kube_call *call = context;
 
-    if (is_stopped(call->net)) {
-        call->job = later(call->net, on_end, call);
+    if (net_is_stopped(call->net)) {
+        call->job = net_later(call->net, on_end, call);
         return;
     }
     call->job = NULL;
-    finish(call);
+    net_finish(call);
 }
 
-static void end_at(struct kube_call *call, msec_t at, struct ending ending)
+void net_end_at(struct kube_call *call, msec_t at, struct ending ending)
 {
     free(call->ending.body);
     call->ending = ending;
@@ -176,192 +131,52 @@ static void end_at(struct kube_call *call, msec_t at, struct ending ending)
 
 static void end_without_answer(struct kube_call *call, msec_t at, enum err_class class, const char *text)
 {
-    end_at(call, at, (struct ending){.class = class, .text = text});
+    net_end_at(call, at, (struct ending){.class = class, .text = text});
 }
 
-static void time_out(struct kube_call *call)
+void net_time_out(struct kube_call *call)
 {
     end_without_answer(call, sched_now(call->net->o.sched) + call->timeout, ERR_TIMEOUT, "Operation timed out");
 }
 
-/* The request's own time is over; what was sent may arrive all the same. */
+static void packet_free(struct packet *p)
+{
+    LIST_REMOVE(p, link);
+    sched_drop(p->net->o.sched, p->job);
+    kube_request_release(&p->request);
+    free(p->sender);
+    free(p);
+}
+
+/* Nobody waits any more. What has left may arrive all the same. */
+static void drop_packet(struct kube_call *call)
+{
+    struct packet *p = call->packet;
+
+    call->packet = NULL;
+    if (p && (p->held || rng_chance(call->net->o.rng, 500)))
+        packet_free(p);
+    else if (p)
+        p->call = NULL;
+}
+
+/* The request's own time is over. */
 static void on_late(void *context)
 {
     struct kube_call *call = context;
 
+    if (net_is_stopped(call->net)) {
+        call->late = net_later(call->net, on_late, call);
+        return;
+    }
     call->late = NULL;
+    drop_packet(call);
     end_without_answer(call, sched_now(call->net->o.sched), ERR_CANCELLED, "its time is over");
 }
 
-static void lose(struct kube_call *call)
+void net_lose(struct kube_call *call)
 {
-    end_without_answer(call, in(call->net, 0, 50), ERR_UNAVAILABLE, "Connection reset by peer");
-}
-
-/* --- watches --- */
-
-/* Some bytes of the stream, in one piece or two. False: the call is gone. */
-static bool give(struct kube_call *call, const char *data, size_t len)
-{
-    struct net *n = call->net;
-    size_t first = len > 1 && rng_chance(n->o.rng, 100) ? (size_t)rng_between(n->o.rng, 1, (int64_t)len - 1) : len;
-
-    for (size_t from = 0, part; from < len; from += part) {
-        part = from ? len - from : first;
-        if (call->data(call->context, data + from, part) < 0) {
-            call->ending = (struct ending){.class = ERR_CANCELLED, .text = "ended by its reader"};
-            finish(call);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void add_disturbed(struct kube_call *call, const char *line, size_t len, struct buf *out)
-{
-    const struct faults *f = call->net->o.faults;
-    bool bookmark = strstr(line, "\"type\":\"BOOKMARK\"") && strstr(line, "\"type\":\"BOOKMARK\"") < line + len;
-
-    if (bookmark && chance(call->net, f->bookmark_lost))
-        return;
-    if (chance(call->net, f->watch_garbage))
-        buf_add_str(out, rng_chance(call->net->o.rng, 500) ? "{\"type\":\"ADDED\",\"obj\n" : "<html>\n");
-    if (chance(call->net, f->watch_error))
-        buf_add_str(out,
-                    rng_chance(call->net->o.rng, 700)
-                        ? "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Gone\"}}\n"
-                        : "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n");
-    buf_add(out, line, len);
-    if (chance(call->net, f->watch_doubled))
-        buf_add(out, line, len);
-    if (call->last_line && chance(call->net, f->watch_repeated))
-        buf_add_str(out, call->last_line);
-    if (!bookmark && (!call->last_line || rng_chance(call->net->o.rng, 300))) {
-        free(call->last_line);
-        call->last_line = str_dup_n(line, len);
-    }
-}
-
-static void disturb(struct kube_call *call, struct buf *out)
-{
-    for (size_t from = 0, len; from < call->lines.len; from += len) {
-        len = strcspn(call->lines.data + from, "\n") + 1;
-        add_disturbed(call, call->lines.data + from, len, out);
-    }
-    buf_reset(&call->lines);
-}
-
-static void schedule_delivery(struct kube_call *call);
-
-static void on_delivery(void *context)
-{
-    struct kube_call *call = context;
-    struct net *n = call->net;
-    const struct faults *f = n->o.faults;
-    _cleanup_buf_ struct buf out = BUF_INIT;
-
-    if (is_stopped(n)) {
-        call->job = later(n, on_delivery, call);
-        return;
-    }
-    call->job = NULL;
-    if (!call->ends && !stream_read(call->stream, &call->lines))
-        call->ends = true;
-    if (chance(n, f->watch_silent)) {
-        call->silent = true;
-        time_out(call);
-        return;
-    }
-    disturb(call, &out);
-    if (out.len && chance(n, f->watch_cut)) {
-        if (!give(call, out.data, (size_t)rng_between(n->o.rng, 0, (int64_t)out.len)))
-            return;
-        if (rng_chance(n->o.rng, 700))
-            lose(call);
-        else
-            end_at(call, in(n, 0, 50), (struct ending){.status = 200});
-        return;
-    }
-    if (out.len && !give(call, out.data, out.len))
-        return;
-    if (call->ends || chance(n, f->watch_closed))
-        end_at(call, in(n, 0, 20), (struct ending){.status = 200});
-    else
-        schedule_delivery(call);
-}
-
-static void schedule_delivery(struct kube_call *call)
-{
-    struct net *n = call->net;
-
-    if (call->job || call->silent || (!call->ends && !call->lines.len && !stream_has_more(call->stream)))
-        return;
-    call->job =
-        sched_at(n->o.sched, in(n, 1, chance(n, n->o.faults->watch_late) ? SECONDS(10) : 20), on_delivery, call);
-}
-
-static void on_bookmark(void *context)
-{
-    struct kube_call *call = context;
-    struct net *n = call->net;
-
-    /* Older servers send one near the end only, which makes no difference here but the number. */
-    stream_bookmark(call->stream, &call->lines);
-    schedule_delivery(call);
-    call->bookmark = sched_at(n->o.sched, sched_now(n->o.sched) + BOOKMARK_EVERY, on_bookmark, call);
-}
-
-static void on_close(void *context)
-{
-    struct kube_call *call = context;
-
-    call->close = NULL;
-    call->ends = true;
-    schedule_delivery(call);
-}
-
-static bool refuse_watch(struct net *n, struct answer *ret)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } refusals[] = {{410, "Expired"}, {429, "TooManyRequests"}, {503, "ServiceUnavailable"}};
-    size_t which;
-
-    if (!chance(n, n->o.faults->watch_refused))
-        return false;
-    which = rng_below(n->o.rng, ARRAY_LEN(refusals));
-    *ret = server_refusal(refusals[which].status, refusals[which].reason, "simulated", which ? 1 : 0);
-    return true;
-}
-
-static void open_watch(struct kube_call *call, const struct kube_request *request)
-{
-    struct net *n = call->net;
-    struct answer refusal;
-    int seconds;
-
-    if (!refuse_watch(n, &refusal))
-        call->stream = stream_open(n->o.server, request, &refusal);
-    if (!call->stream) {
-        end_at(call, in(n, 1, 20), (struct ending){.status = refusal.status, .body = refusal.body});
-        return;
-    }
-    seconds = stream_seconds(call->stream);
-    if (seconds)
-        call->close = sched_at(n->o.sched, sched_now(n->o.sched) + SECONDS(seconds), on_close, call);
-    call->bookmark =
-        sched_at(n->o.sched, sched_now(n->o.sched) + rng_between(n->o.rng, 1, BOOKMARK_EVERY), on_bookmark, call);
-    schedule_delivery(call);
-}
-
-void net_poke(struct net *n)
-{
-    struct kube_call *call;
-
-    LIST_FOREACH(call, &n->calls, link)
-        if (call->stream)
-            schedule_delivery(call);
+    end_without_answer(call, net_in(call->net, 0, 50), ERR_UNAVAILABLE, "Connection reset by peer");
 }
 
 /* --- requests --- */
@@ -372,13 +187,13 @@ static bool refuse(struct net *n, const struct kube_request *request, struct ans
     const struct faults *f = n->o.faults;
     int seconds = (int)rng_between(n->o.rng, 1, 10);
 
-    if (chance(n, f->throttled))
+    if (net_chance(n, f->throttled))
         *ret = server_refusal(429, "TooManyRequests", "too many requests", seconds);
-    else if (request->method != KUBE_GET && chance(n, f->conflict))
+    else if (request->method != KUBE_GET && net_chance(n, f->conflict))
         *ret = server_refusal(409, "Conflict", "simulated conflict", 0);
-    else if (chance(n, f->broken))
+    else if (net_chance(n, f->broken))
         *ret = server_refusal(500, "InternalError", "etcdserver: leader changed", 0);
-    else if (chance(n, f->unavailable))
+    else if (net_chance(n, f->unavailable))
         *ret = server_refusal(503, "ServiceUnavailable", "apiserver not ready", seconds);
     else
         return false;
@@ -389,49 +204,49 @@ static void deliver(struct kube_call *call, struct answer answer)
 {
     struct net *n = call->net;
     const struct faults *f = n->o.faults;
-    msec_t at = in(n, 1, chance(n, f->slow) ? SECONDS(20) : 20);
+    msec_t at = net_in(n, 1, net_chance(n, f->slow) ? SECONDS(20) : 20);
 
-    if (chance(n, f->too_late)) {
+    if (net_chance(n, f->too_late)) {
         free(answer.body);
         answer = server_refusal(504, "Timeout", "request did not complete within the allotted timeout", 0);
     }
-    if (chance(n, f->answer_cut))
+    if (net_chance(n, f->answer_cut))
         answer.body[rng_below(n->o.rng, strlen(answer.body) + 1)] = '\0';
-    if (chance(n, f->answer_garbage)) {
+    if (net_chance(n, f->answer_garbage)) {
         free(answer.body);
         answer.body = str_dup(rng_chance(n->o.rng, 500) ? "<html>502 bad gateway</html>" : "[1, {\"metadata\": 7}]");
     }
-    if (chance(n, f->answer_lost)) {
+    if (net_chance(n, f->answer_lost)) {
         free(answer.body);
-        lose(call);
-    } else if (chance(n, f->answer_silent)) {
+        net_lose(call);
+    } else if (net_chance(n, f->answer_silent)) {
         free(answer.body);
-        time_out(call);
+        net_time_out(call);
     } else {
-        end_at(call, at, (struct ending){.status = answer.status, .body = answer.body});
+        net_end_at(call, at, (struct ending){.status = answer.status, .body = answer.body});
     }
 }
 
-static struct answer carry_out(struct net *n, const struct kube_request *request)
+static struct answer carry_out(struct net *n, const struct packet *p)
 {
+    const struct kube_request *request = &p->request;
     struct answer answer;
 
     if (refuse(n, request, &answer))
         return answer;
+    if (n->o.arrived)
+        n->o.arrived(n->o.context, p->sender, request);
     answer = server_handle(n->o.server, request, WHO_OPERATOR);
-    if (chance(n, n->o.faults->doubled)) {
+    if (net_chance(n, n->o.faults->doubled)) {
         free(answer.body);
         answer = server_handle(n->o.server, request, WHO_OPERATOR);
     }
     return answer;
 }
 
-static void packet_free(struct packet *p)
+static bool is_unknown(const struct net *n)
 {
-    LIST_REMOVE(p, link);
-    sched_drop(p->net->o.sched, p->job);
-    kube_request_release(&p->request);
-    free(p);
+    return n->o.accepted && *n->o.accepted != n->o.token;
 }
 
 static void on_arrival(void *context)
@@ -446,11 +261,17 @@ static void on_arrival(void *context)
         call->packet = NULL;
     if (*n->o.down) {
         if (call)
-            end_without_answer(call, in(n, 0, 5), ERR_UNAVAILABLE, "Connection refused");
+            end_without_answer(call, net_in(n, 0, 5), ERR_UNAVAILABLE, "Connection refused");
+    } else if (is_unknown(n)) {
+        answer = server_refusal(401, "Unauthorized", "Unauthorized", 0);
+        if (call)
+            net_end_at(call, net_in(n, 1, 20), (struct ending){.status = answer.status, .body = answer.body});
+        else
+            free(answer.body);
     } else if (call && call->data) {
-        open_watch(call, &p->request);
+        net_open_watch(call, &p->request);
     } else if (!server_is_watch(&p->request)) {
-        answer = carry_out(n, &p->request);
+        answer = carry_out(n, p);
         if (call)
             deliver(call, answer);
         else
@@ -459,14 +280,46 @@ static void on_arrival(void *context)
     packet_free(p);
 }
 
+static void depart(struct packet *p)
+{
+    struct net *n = p->net;
+
+    p->job =
+        sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->request_slow) ? WAY_MOST : 20), on_arrival, p);
+}
+
+/* A client looks at the time before it sends; a call whose time is over ends by itself. */
+static void on_departure(void *context)
+{
+    struct packet *p = context;
+    struct net *n = p->net;
+    msec_t not_after = p->request.not_after;
+
+    if (net_is_stopped(n)) {
+        p->job = net_later(n, on_departure, p);
+        return;
+    }
+    p->job = NULL;
+    if (not_after && sched_now(n->o.sched) >= not_after)
+        return;
+    p->held = false;
+    depart(p);
+}
+
 static struct packet *post(struct kube_call *call, struct kube_request *request)
 {
     struct net *n = call->net;
     struct packet *p = NEW(struct packet);
 
     *p = (struct packet){.net = n, .request = *request, .call = call};
+    p->sender = n->o.sender ? str_dup(n->o.sender) : NULL;
     LIST_INSERT_HEAD(&n->packets, p, link);
-    p->job = sched_at(n->o.sched, in(n, 1, 20), on_arrival, p);
+    if (net_chance(n, n->o.faults->request_held)) {
+        p->held = true;
+        p->job = sched_at(n->o.sched, net_in(n, 1, HELD_MOST), on_departure, p);
+    } else {
+        depart(p);
+    }
     return p;
 }
 
@@ -493,11 +346,11 @@ static struct kube_call *send_request(struct kube_io *io, struct kube_request *r
     if (n->o.sent)
         n->o.sent(n->o.context, request);
     trace(n, "->", call, request->method == KUBE_GET ? "" : str_or(request->body, ""));
-    if (chance(n, f->request_lost)) {
-        lose(call);
+    if (net_chance(n, f->request_lost)) {
+        net_lose(call);
         kube_request_release(request);
-    } else if (chance(n, f->request_silent)) {
-        time_out(call);
+    } else if (net_chance(n, f->request_silent)) {
+        net_time_out(call);
         kube_request_release(request);
     } else {
         call->packet = post(call, request);
@@ -512,10 +365,7 @@ static void cancel(struct kube_io *io, struct kube_call *call)
     struct net *n = net_of(io);
 
     trace(n, "x-", call, "");
-    if (call->packet && rng_chance(n->o.rng, 500)) {
-        packet_free(call->packet);
-        call->packet = NULL;
-    }
+    drop_packet(call);
     call_free(call);
 }
 
@@ -530,19 +380,13 @@ void net_break(struct net *n)
     struct kube_call *call;
 
     LIST_FOREACH(call, &n->calls, link) {
-        if (call->packet) {
-            if (rng_chance(n->o.rng, 500))
-                packet_free(call->packet);
-            else
-                call->packet->call = NULL;
-            call->packet = NULL;
-        }
+        drop_packet(call);
         stream_free(call->stream);
         call->stream = NULL;
         sched_drop(n->o.sched, call->bookmark);
         sched_drop(n->o.sched, call->close);
         call->bookmark = call->close = NULL;
-        lose(call);
+        net_lose(call);
     }
 }
 
@@ -575,8 +419,8 @@ static void on_timer(void *context)
 {
     struct kube_timer *timer = context;
 
-    if (is_stopped(timer->net)) {
-        timer->job = later(timer->net, on_timer, timer);
+    if (net_is_stopped(timer->net)) {
+        timer->job = net_later(timer->net, on_timer, timer);
         return;
     }
     timer->job = NULL;

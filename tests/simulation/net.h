@@ -16,6 +16,8 @@
 #define FAULTS(X)                                                                                                      \
     X(request_lost, "the connection breaks before the request arrives")                                                \
     X(request_silent, "the request never arrives, and nobody says so: a time-out")                                     \
+    X(request_slow, "the request takes up to 2 s on its way")                                                          \
+    X(request_held, "the client has no connection for up to 14 s: the request leaves late, unless its time is over")   \
     X(answer_lost, "carried out, and the connection breaks before the answer")                                         \
     X(answer_silent, "carried out, and no answer: a time-out")                                                         \
     X(answer_cut, "the answer ends at any byte")                                                                       \
@@ -55,9 +57,15 @@ struct net_options {
     const bool *down;            /* the server cannot be reached */
     const msec_t *wall;          /* how far the operator's wall clock is from simulated time */
     const msec_t *stopped_until; /* the operator's process stands still: what comes, comes then */
+    const char *sender;          /* whose requests they are, as of when they are sent; NULL: nobody asks */
+    /* Credentials, and those that the server accepts now; NULL: any. Watches that are open stay so. */
+    unsigned token;
+    const unsigned *accepted;
     /* Every request, when it is sent, and every answer, when it is there; may be NULL. */
     void (*trace)(void *context, const char *text);
     void (*sent)(void *context, const struct kube_request *request);
+    /* The server carries it out now. */
+    void (*arrived)(void *context, const char *sender, const struct kube_request *request);
     void *context;
 };
 

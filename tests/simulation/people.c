@@ -1,20 +1,15 @@
-#include "people.h"
 
 #include <string.h>
 
 #include "api/crd.h"
 #include "api/istio.h"
+#include "api/remote_istio.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
 #include "operator/marks.h"
-
-/* A thing that somebody has in hand. */
-struct pick {
-    struct collection *kind;
-    json_t *object; /* owned; a copy, or NULL: there was none */
-};
+#include "people_impl.h"
 
 static bool is_ours(const json_t *o)
 {
@@ -26,7 +21,7 @@ static bool is_definition(const struct collection *kind)
     return str_eq(kind->plural, "customresourcedefinitions");
 }
 
-static struct pick pick(struct people *p, bool (*accept)(const struct collection *kind, const json_t *o))
+struct pick people_pick(struct people *p, bool (*accept)(const struct collection *kind, const json_t *o))
 {
     struct collection *kind;
     struct pick chosen = {0};
@@ -80,18 +75,24 @@ static const char *name_of(const struct pick *x)
     return doc_string(x->object, "metadata", "name");
 }
 
-static void put(struct people *p, const struct pick *x)
+void people_put(struct people *p, const struct pick *x)
 {
     _cleanup_outcome_ struct outcome o =
         server_update(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL, x->object);
 }
 
-static void remove_one(struct people *p, const struct pick *x)
+void people_put_status(struct people *p, const struct pick *x)
+{
+    _cleanup_outcome_ struct outcome o =
+        server_update(p->server, WHO_CLUSTER, x->kind, ns_of(x), name_of(x), "status", x->object);
+}
+
+void people_remove(struct people *p, const struct pick *x)
 {
     _cleanup_outcome_ struct outcome o = server_delete(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL);
 }
 
-static void create(struct people *p, struct collection *kind, const char *ns, json_t *object)
+void people_create(struct people *p, struct collection *kind, const char *ns, json_t *object)
 {
     _cleanup_outcome_ struct outcome o = {0};
 
@@ -104,10 +105,10 @@ static void create(struct people *p, struct collection *kind, const char *ns, js
 
 static void delete_ours(struct people *p)
 {
-    struct pick x = pick(p, any_of_ours);
+    struct pick x = people_pick(p, any_of_ours);
 
     if (x.object)
-        remove_one(p, &x);
+        people_remove(p, &x);
     json_decref(x.object);
 }
 
@@ -156,22 +157,22 @@ static void edit_somewhere(struct people *p, json_t *value)
 
 static void edit_ours(struct people *p)
 {
-    static const char *const parts[] = {"spec", "data", "rules", "webhooks", "subjects"};
-    struct pick x = pick(p, any_of_ours);
+    static const char *const parts[] = {"spec", "data", "rules", "webhooks", "subjects", "subsets"};
+    struct pick x = people_pick(p, any_of_ours);
     json_t *part = json_object_get(x.object, parts[rng_below(p->rng, ARRAY_LEN(parts))]);
 
     if (!part)
         part = json_object_get(x.object, "spec");
     if (part) {
         edit_somewhere(p, part);
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
 
 static void label_ours(struct people *p)
 {
-    struct pick x = pick(p, any_of_ours);
+    struct pick x = people_pick(p, any_of_ours);
 
     if (x.object) {
         json_t *labels = doc_make(x.object, "metadata", "labels");
@@ -179,14 +180,14 @@ static void label_ours(struct people *p)
         json_object_set_new(doc_make(x.object, "metadata", "annotations"), "note", json_string("by hand"));
         if (rng_chance(p->rng, 300))
             json_object_set_new(labels, "app", json_string("somebody-elses"));
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
 
 static void unmark(struct people *p)
 {
-    struct pick x = pick(p, any_of_ours);
+    struct pick x = people_pick(p, any_of_ours);
 
     if (x.object) {
         json_t *annotations = doc_make(x.object, "metadata", "annotations");
@@ -203,7 +204,7 @@ static void unmark(struct people *p)
         default:
             json_object_set_new(annotations, MARK_APPLIED, json_string("{\"hash\": 7"));
         }
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
@@ -212,11 +213,11 @@ static void unmark(struct people *p)
 static void take_over(struct people *p)
 {
     for (int n = (int)rng_between(p->rng, 1, 20); n > 0; n--) {
-        struct pick x = pick(p, any_of_ours);
+        struct pick x = people_pick(p, any_of_ours);
         if (x.object) {
             json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
             json_object_del(doc_make(x.object, "metadata"), "ownerReferences");
-            put(p, &x);
+            people_put(p, &x);
         }
         json_decref(x.object);
     }
@@ -225,7 +226,7 @@ static void take_over(struct people *p)
 
 static void ignore(struct people *p)
 {
-    struct pick x = pick(p, any_of_ours);
+    struct pick x = people_pick(p, any_of_ours);
 
     if (x.object) {
         json_t *annotations = doc_make(x.object, "metadata", "annotations");
@@ -233,32 +234,31 @@ static void ignore(struct people *p)
             json_object_del(annotations, MARK_IGNORE);
         else
             json_object_set_new(annotations, MARK_IGNORE, json_string("true"));
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
 
 static void replace(struct people *p)
 {
-    struct pick x = pick(p, any_of_ours);
+    struct pick x = people_pick(p, any_of_ours);
     _cleanup_free_ char *ns = str_dup(ns_of(&x)), *name = str_dup(name_of(&x));
 
     if (x.object) {
-        remove_one(p, &x);
+        people_remove(p, &x);
         json_object_set_new(x.object, "metadata", OBJECT(S("name", name)));
-        create(p, x.kind, ns, json_incref(x.object));
+        people_create(p, x.kind, ns, json_incref(x.object));
     }
     json_decref(x.object);
 }
 
 static void crash(struct people *p)
 {
-    struct pick x = pick(p, any_deployment);
+    struct pick x = people_pick(p, any_deployment);
 
     if (x.object) {
-        _cleanup_outcome_ struct outcome o = {0};
         json_object_set_new(doc_make(x.object, "status"), "availableReplicas", json_integer(0));
-        o = server_update(p->server, WHO_CLUSTER, x.kind, ns_of(&x), name_of(&x), "status", x.object);
+        people_put_status(p, &x);
     }
     json_decref(x.object);
 }
@@ -280,22 +280,22 @@ static void create_foreign(struct people *p)
     };
     size_t i = rng_below(p->rng, ARRAY_LEN(places));
 
-    create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
-           OBJECT(MAP("metadata", F("name", "foreign-%d", (int)rng_below(p->rng, 20)),
-                      OPT(rng_chance(p->rng, 300), MAP("labels", S("app", "istio-pilot"))))));
+    people_create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
+                  OBJECT(MAP("metadata", F("name", "foreign-%d", (int)rng_below(p->rng, 20)),
+                             OPT(rng_chance(p->rng, 300), MAP("labels", S("app", "istio-pilot"))))));
 }
 
 static void foreign(struct people *p)
 {
-    struct pick x = pick(p, any_foreign);
+    struct pick x = people_pick(p, any_foreign);
 
     if (!x.object || rng_chance(p->rng, 500)) {
         create_foreign(p);
     } else if (rng_chance(p->rng, 500)) {
-        remove_one(p, &x);
+        people_remove(p, &x);
     } else {
         json_object_set_new(doc_make(x.object, "metadata", "labels"), "edited", json_string("yes"));
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
@@ -353,14 +353,19 @@ static const char *const patches[] = {
     "{\"overlays\": null}",
 };
 
-static void change_spec(struct people *p, json_t *mesh)
+void people_patch_spec(struct people *p, json_t *resource, const char *const *from, size_t count)
 {
-    const char *text = patches[rng_below(p->rng, ARRAY_LEN(patches))];
+    const char *text = from[rng_below(p->rng, count)];
     _cleanup_json_ json_t *patch = NULL;
 
     if (doc_parse(text, strlen(text), SIZE_MAX, &patch, NULL) < 0)
         abort();
-    server_merge_patch(doc_make(mesh, "spec"), patch);
+    server_merge_patch(doc_make(resource, "spec"), patch);
+}
+
+static void change_spec(struct people *p, json_t *mesh)
+{
+    people_patch_spec(p, mesh, patches, ARRAY_LEN(patches));
     /* Who pauses a mesh, or asks for what there is not, seldom does so for long. */
     if (rng_chance(p->rng, 300)) {
         json_object_del(json_object_get(mesh, "spec"), "pause");
@@ -374,7 +379,7 @@ static void change_mesh(struct people *p)
 
     if (x.object) {
         change_spec(p, x.object);
-        put(p, &x);
+        people_put(p, &x);
     }
     json_decref(x.object);
 }
@@ -384,7 +389,7 @@ void people_delete_mesh(struct people *p)
     struct pick x = the_mesh(p);
 
     if (x.object)
-        remove_one(p, &x);
+        people_remove(p, &x);
     json_decref(x.object);
 }
 
@@ -401,7 +406,7 @@ void people_create_mesh(struct people *p)
 
     for (int n = (int)rng_below(p->rng, 4); n > 0; n--)
         change_spec(p, o);
-    create(p, meshes(p), MESH_NS, o);
+    people_create(p, meshes(p), MESH_NS, o);
 }
 
 static void create_mesh(struct people *p)
@@ -416,9 +421,9 @@ static void second_mesh(struct people *p)
 
     x.object = x.kind ? json_deep_copy(server_get(x.kind, "default", "second")) : NULL;
     if (x.object)
-        remove_one(p, &x);
+        people_remove(p, &x);
     else
-        create(p, x.kind, "default", OBJECT(MAP("metadata", S("name", "second")), MAP("spec")));
+        people_create(p, x.kind, "default", OBJECT(MAP("metadata", S("name", "second")), MAP("spec")));
     json_decref(x.object);
 }
 
@@ -428,7 +433,7 @@ static void force_mesh(struct people *p)
 
     if (x.object) {
         json_object_del(json_object_get(x.object, "metadata"), "finalizers");
-        put(p, &x);
+        people_put(p, &x);
         p->forced = true;
     }
     json_decref(x.object);
@@ -443,28 +448,40 @@ static struct collection *definitions(struct people *p)
 
 static void delete_definition(struct people *p)
 {
-    struct pick x = pick(p, definition_of_ours);
+    struct pick x = people_pick(p, definition_of_ours);
 
     if (x.object)
-        remove_one(p, &x);
+        people_remove(p, &x);
+    json_decref(x.object);
+}
+
+static void delete_named_definition(struct people *p, const char *name)
+{
+    const json_t *o = server_get(definitions(p), NULL, name);
+    struct pick x = {.kind = definitions(p), .object = o ? doc_copy(o) : NULL};
+
+    if (x.object)
+        people_remove(p, &x);
     json_decref(x.object);
 }
 
 static void delete_own_definition(struct people *p)
 {
-    const json_t *o = server_get(definitions(p), NULL, "istios." API_GROUP);
-    struct pick x = {.kind = definitions(p), .object = o ? doc_copy(o) : NULL};
+    delete_named_definition(p, "istios." API_GROUP);
+}
 
-    if (x.object)
-        remove_one(p, &x);
-    json_decref(x.object);
+static void delete_remote_definition(struct people *p)
+{
+    delete_named_definition(p, "remoteistios." API_GROUP);
 }
 
 static void create_own_definition(struct people *p)
 {
-    json_t *crd = api_crd(&api_resource_istio, server_minor(p->server) >= 16 ? "v1" : "v1beta1");
+    const char *version = server_minor(p->server) >= 16 ? "v1" : "v1beta1";
 
-    create(p, definitions(p), NULL, crd);
+    people_create(p, definitions(p), NULL, api_crd(&api_resource_istio, version));
+    if (p->remotes)
+        people_create(p, definitions(p), NULL, api_crd(&api_resource_remote_istio, version));
 }
 
 static void delete_namespace(struct people *p)
@@ -475,15 +492,15 @@ static void delete_namespace(struct people *p)
 
 static void create_namespace(struct people *p)
 {
-    static const char *const names[] = {MESH_NS, "default", "team"};
+    static const char *const names[] = {MESH_NS, "default", "team", "kube-system"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        create(p, server_find(p->server, "", "namespaces"), NULL, OBJECT(MAP("metadata", S("name", names[i]))));
+        people_create(p, server_find(p->server, "", "namespaces"), NULL, OBJECT(MAP("metadata", S("name", names[i]))));
 }
 
 static void label_namespace(struct people *p)
 {
-    struct pick x = pick(p, any_namespace);
+    struct pick x = people_pick(p, any_namespace);
     json_t *labels = x.object ? doc_make(x.object, "metadata", "labels") : NULL;
 
     switch (rng_below(p->rng, 4)) {
@@ -500,7 +517,7 @@ static void label_namespace(struct people *p)
         json_object_del(labels, LABEL_INJECTION_MANAGED);
     }
     if (x.object)
-        put(p, &x);
+        people_put(p, &x);
     json_decref(x.object);
 }
 
@@ -535,5 +552,7 @@ void people_act(struct people *p)
 void people_prepare(struct people *p)
 {
     create_namespace(p);
-    create_own_definition(p);
+    /* A remote cluster gets it from the operator. */
+    if (p->remotes)
+        create_own_definition(p);
 }

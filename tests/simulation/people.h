@@ -5,6 +5,7 @@
 #ifndef TESTS_SIMULATION_PEOPLE_H
 #define TESTS_SIMULATION_PEOPLE_H
 
+#include "kube/config.h"
 #include "server.h"
 
 #define MESH_NS "istio-system"
@@ -31,7 +32,19 @@
     X(delete_namespace, 1, "the mesh's namespace is deleted")                                                          \
     X(create_namespace, 20, "namespaces are made that are missing")                                                    \
     X(label_namespace, 10, "the injection labels of a namespace are changed")                                          \
-    X(crash, 15, "the Pods of a Deployment fail for a while")
+    X(crash, 15, "the Pods of a Deployment fail for a while")                                                          \
+    X(change_pod, 30, "a Pod becomes ready or not, is deleted, gets another address or a twin")                        \
+    X(remake_signing, 2, "Citadel's signing certificate is deleted, and made anew")                                    \
+    X(create_remote, 20, "a cluster is joined: its RemoteIstio, and mostly the Secret with its kubeconfig")            \
+    X(change_remote, 15, "a RemoteIstio's spec is changed, or paused")                                                 \
+    X(delete_remote, 5, "a RemoteIstio is deleted")                                                                    \
+    X(abandon_remote, 2, "a RemoteIstio is deleted, and its cluster is to be left as it is")                           \
+    X(force_remote, 1, "a RemoteIstio's finalizers are taken off by hand")                                             \
+    X(change_kubeconfig, 15, "a remote cluster's kubeconfig is put right, broken, deleted, or is one of nowhere")      \
+    X(move_kubeconfig, 2, "a remote cluster's kubeconfig becomes one of another cluster")                              \
+    X(change_token, 5, "a remote cluster takes other credentials from now on")                                         \
+    X(precede, 5, "a Service or Endpoints are there before us, under a name that a remote cluster needs")              \
+    X(delete_remote_definition, 1, "the definition of RemoteIstio resources is deleted")
 
 enum deed {
 #define X(name, weight, text) DEED_##name,
@@ -40,12 +53,47 @@ enum deed {
         DEED_COUNT
 };
 
+/* What can be done in every cluster. */
+#define PEOPLE_ANYWHERE                                                                                                \
+    (1ull << DEED_delete_ours | 1ull << DEED_edit_ours | 1ull << DEED_label_ours | 1ull << DEED_unmark |               \
+     1ull << DEED_ignore | 1ull << DEED_replace | 1ull << DEED_foreign | 1ull << DEED_delete_definition |              \
+     1ull << DEED_delete_own_definition | 1ull << DEED_create_own_definition | 1ull << DEED_delete_namespace |         \
+     1ull << DEED_create_namespace | 1ull << DEED_label_namespace | 1ull << DEED_crash | 1ull << DEED_precede)
+/* What needs a remote cluster. */
+#define PEOPLE_OF_REMOTES                                                                                              \
+    (1ull << DEED_create_remote | 1ull << DEED_change_remote | 1ull << DEED_delete_remote |                            \
+     1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_change_kubeconfig |                        \
+     1ull << DEED_move_kubeconfig | 1ull << DEED_change_token)
+/* What makes leftovers in remote clusters nobody's fault. */
+#define PEOPLE_EXCUSING (1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_move_kubeconfig)
+
+#define PEOPLE_REMOTES_MAX 2
+/* Of the n-th remote cluster, from 1 on, its RemoteIstio and its Secret. */
+#define PEOPLE_REMOTE_NAME "remote-%zu"
+#define PEOPLE_TOKENS 3
+
+/* What people know of a remote cluster. */
+struct people_remote {
+    unsigned token; /* that its server accepts now */
+    bool excused;   /* it may have leftovers */
+};
+
+/* What a kubeconfig says. */
+struct people_address {
+    size_t site; /* 0: the central cluster; above those there are: nowhere */
+    unsigned token;
+};
+/* False: of no cluster in any world. */
+bool people_read_address(const struct kube_config *config, struct people_address *ret);
+
 struct people {
     struct server *server;
     struct rng *rng;
-    uint64_t enabled; /* a bit for each deed */
-    bool forced;      /* finalizers were taken off by force: leftovers are nobody's fault */
-    const char *did;  /* last */
+    uint64_t enabled;              /* a bit for each deed */
+    bool forced;                   /* finalizers were taken off by force: leftovers are nobody's fault */
+    const char *did;               /* last */
+    struct people_remote *remotes; /* borrowed; NULL: they are not in the central cluster */
+    size_t remote_count;
 };
 
 /* One deed, by its weight among the enabled ones. */
@@ -54,5 +102,12 @@ void people_act(struct people *p);
 void people_prepare(struct people *p);
 void people_create_mesh(struct people *p);
 void people_delete_mesh(struct people *p);
+/* people_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
+void people_join(struct people *p);
+/* The kubeconfigs of remote clusters are put right, mostly; some are deleted. */
+void people_settle_remotes(struct people *p);
+/* Leftovers are nobody's fault any more. */
+void people_excuse(struct people *p);
+size_t people_count_remotes(struct people *p);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * One seed: a cluster, its people, one operator or two, and everything that goes wrong,
+ * One seed: a cluster and up to two remote ones, their people, one operator or two, and everything that goes wrong,
  * on simulated time. Then peace, in which the invariants must come to hold.
  *
  *   chaos   people act, faults happen, the server goes away and comes back, operators are killed and started
  *   peace   nothing of that; the cluster's controllers finish what they do; the operators converge
- *   quiet   an hour without one write
+ *   quiet   half an hour without one write
  *   restart a new operator finds nothing to do, and needs as much memory as the old one
  */
 #ifndef TESTS_SIMULATION_WORLD_H
@@ -23,6 +23,7 @@ struct world_report {
     uint64_t minute_most;   /* requests of one operator in one minute */
     int64_t operator_bytes; /* memory of the operator at the end; 0 where it is not counted */
     bool with_mesh;         /* there is a mesh at the end */
+    uint64_t remotes;       /* RemoteIstios at the end */
     struct buf failure;     /* empty: every invariant held */
 };
 

@@ -1,0 +1,19 @@
+/* What the parts of the invariants share. Nobody else includes this. */
+#ifndef TESTS_SIMULATION_INVARIANTS_IMPL_H
+#define TESTS_SIMULATION_INVARIANTS_IMPL_H
+
+#include "invariants.h"
+#include "operator/plan.h"
+
+/* What the server serves, as a planner wants to be told. `versions` is to be freed, and is valid as long as the rest.
+ */
+struct kube_server invariants_describe(struct server *s);
+/* The server's own state as the cache of an operator with these roles. */
+struct kube_cache *invariants_observed(struct server *s, const struct kube_server *d, unsigned roles);
+/* Judged apart from the operator's own rules; NULL: it is not there. */
+bool invariants_is_available(const json_t *deployment);
+/* Appends what a plan has to do. */
+void invariants_tell_actions(const struct plan *plan, struct buf *why);
+const char *invariants_mark_of(const json_t *o); /* NULL: it has none */
+
+#endif

@@ -1,0 +1,93 @@
+/* What the parts of a world share. Nobody else includes this. */
+#ifndef TESTS_SIMULATION_WORLD_IMPL_H
+#define TESTS_SIMULATION_WORLD_IMPL_H
+
+#include "controllers.h"
+#include "invariants.h"
+#include "kube/elector.h"
+#include "net.h"
+#include "people.h"
+#include "world.h"
+
+#define OPERATORS 2
+/* The first is the central cluster. */
+#define SITES_MAX (1 + PEOPLE_REMOTES_MAX)
+/* In a namespace that nobody deletes: without it there is no leader, and the mesh's would never end. */
+#define LEASE_NS "default"
+#define LEASE_NAME "istio-operator"
+/* As cmd_run's default. */
+#define LEASE_DURATION SECONDS(15)
+
+/* A cluster, with what goes wrong there. */
+struct site {
+    struct world *world;
+    char name[16];
+    struct server *server;
+    struct controllers *controllers;
+    struct people people;
+    struct invariants invariants;
+    struct faults faults;
+    bool down;
+};
+
+/* An operator's way to a cluster with the same credentials; one that is there stays until the end of the seed. */
+struct edge {
+    struct net *net;
+    uint64_t minute_requests; /* at the beginning of this minute */
+    char name[24];
+};
+
+struct operator
+{
+    struct world *world;
+    const char *name;
+    /* By cluster and credentials; the one behind the last cluster leads nowhere. */
+    struct edge edges[SITES_MAX + 1][PEOPLE_TOKENS];
+    struct controller *controller; /* NULL: it does not run */
+    struct kube_elector *elector;  /* NULL: it acts without a lease */
+    char identity[32];
+    unsigned starts;
+    msec_t wall, stopped_until;
+    bool wanted; /* it takes part in this seed */
+};
+
+struct world {
+    struct rng rng, chaos; /* of the edges, and of what happens */
+    struct sched *sched;
+    struct site sites[SITES_MAX];
+    size_t site_count;
+    struct people_remote remotes[PEOPLE_REMOTES_MAX];
+    struct operator operators[OPERATORS];
+    bool eager, trace;
+    bool leases;              /* operators compete for one */
+    msec_t disputed_until;    /* somebody deleted the lease: until then its holder does not have it alone */
+    msec_t chaos_until, calm; /* mean time between two things that happen */
+    uint64_t requests_most;   /* of an operator in a cluster in a minute, now */
+    struct world_report *report;
+};
+
+static inline struct site *world_central(struct world *w)
+{
+    return &w->sites[0];
+}
+
+void world_say(const struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void world_fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* operators.c */
+void operator_init(struct world *w, struct operator* o, const char *name);
+/* Stops it, and adds to the report what it did. */
+void operator_release(struct operator* o);
+/* Both do nothing where it is so already. */
+void operator_start(struct operator* o);
+void operator_stop(struct operator* o);
+/* In step with its clusters, and without a write whose answer, or the lack of one, is still to come. */
+bool operator_is_ready(const struct operator* o);
+uint64_t operator_writes(const struct operator* o);
+/* Something changed in the cluster; connections to it break. */
+void operator_poke(struct operator* o, const struct site *site);
+void operator_break(struct operator* o, const struct site *site);
+/* At the end of a minute. */
+void operator_count_minute(struct operator* o);
+
+#endif
