@@ -73,15 +73,56 @@ static json_t *v1beta1_spec(const struct api_resource *r)
         V("additionalPrinterColumns", columns(r, "JSONPath")));
 }
 
-json_t *api_crd(const struct api_resource *r, const char *crd_version)
+/* v1 asks for a schema. */
+static json_t *v1_bare_spec(const struct api_resource *r)
 {
-    bool v1 = str_eq(crd_version, "v1");
+    return OBJECT(
+        S("group", API_GROUP),
+        V("names", names(r)),
+        S("scope", "Namespaced"),
+        SEQ("versions",
+            ITEM(
+                S("name", API_VERSION),
+                B("served", true),
+                B("storage", true),
+                MAP("schema",
+                    MAP("openAPIV3Schema",
+                        S("type", "object"),
+                        B("x-kubernetes-preserve-unknown-fields", true))),
+                MAP("subresources", MAP("status")))));
+}
 
-    if (!v1 && !str_eq(crd_version, "v1beta1"))
+static json_t *v1beta1_bare_spec(const struct api_resource *r)
+{
+    return OBJECT(
+        S("group", API_GROUP),
+        V("names", names(r)),
+        S("scope", "Namespaced"),
+        S("version", API_VERSION),
+        MAP("subresources", MAP("status")));
+}
+
+static json_t *definition(
+    const struct api_resource *r, const char *crd_version, json_t *(*v1)(const struct api_resource *),
+    json_t *(*v1beta1)(const struct api_resource *))
+{
+    bool is_v1 = str_eq(crd_version, "v1");
+
+    if (!is_v1 && !str_eq(crd_version, "v1beta1"))
         return NULL;
     return OBJECT(
         F("apiVersion", "apiextensions.k8s.io/%s", crd_version),
         S("kind", "CustomResourceDefinition"),
         MAP("metadata", F("name", "%s.%s", r->plural, API_GROUP), MAP("labels", S("controller-tools.k8s.io", "1.0"))),
-        V("spec", v1 ? v1_spec(r) : v1beta1_spec(r)));
+        V("spec", is_v1 ? v1(r) : v1beta1(r)));
+}
+
+json_t *api_crd(const struct api_resource *r, const char *crd_version)
+{
+    return definition(r, crd_version, v1_spec, v1beta1_spec);
+}
+
+json_t *api_crd_bare(const struct api_resource *r, const char *crd_version)
+{
+    return definition(r, crd_version, v1_bare_spec, v1beta1_bare_spec);
 }

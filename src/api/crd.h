@@ -15,5 +15,10 @@
  * NULL for another version. Owned by the caller.
  */
 json_t *api_crd(const struct api_resource *r, const char *crd_version);
+/*
+ * The same without schema and columns: the server takes and keeps any fields. For a cluster where such a resource only
+ * has to exist.
+ */
+json_t *api_crd_bare(const struct api_resource *r, const char *crd_version);
 
 #endif

@@ -192,6 +192,22 @@ static void there_is_no_third_form(void **state)
     assert_null(api_crd(&api_resource_istio, "v2"));
 }
 
+static void a_bare_definition_takes_any_fields(void **state)
+{
+    _cleanup_json_ json_t *v1 = api_crd_bare(&api_resource_istio, "v1");
+    _cleanup_json_ json_t *v1beta1 = api_crd_bare(&api_resource_istio, "v1beta1");
+    const json_t *version = json_array_get(doc_at(v1, "spec", "versions"), 0);
+    const json_t *schema = doc_at(version, "schema", "openAPIV3Schema");
+
+    (void)state;
+    assert_true(json_is_true(doc_at(schema, "x-kubernetes-preserve-unknown-fields")));
+    assert_null(doc_at(schema, "properties"));
+    assert_non_null(doc_at(version, "subresources", "status"));
+    assert_string_equal(doc_string(v1beta1, "spec", "version"), API_VERSION);
+    assert_null(doc_at(v1beta1, "spec", "validation"));
+    assert_null(api_crd_bare(&api_resource_istio, "v2"));
+}
+
 static void the_definition_is_small(void **state)
 {
     static const char *const versions[] = {"v1", "v1beta1"};
@@ -269,6 +285,7 @@ int main(void)
         cmocka_unit_test(v1_is_structural_and_describes_every_field),
         cmocka_unit_test(v1beta1_has_only_what_old_servers_take),
         cmocka_unit_test(there_is_no_third_form),
+        cmocka_unit_test(a_bare_definition_takes_any_fields),
         cmocka_unit_test(the_definition_is_small),
         cmocka_unit_test(replicas_images_and_version_have_no_stored_default),
         cmocka_unit_test(what_may_be_empty_may_be_null),
