@@ -169,7 +169,7 @@ static int start_libcurl(struct err *e)
 
     if (ready)
         return 0;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (kube_transport_start_libcurl() != CURLE_OK)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
     /* OpenSSL writes with write(): a peer that closed its end must be an error, not the end of the process. */
     if (sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL)

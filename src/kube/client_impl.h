@@ -3,6 +3,7 @@
  *
  *   client.c         the life of a call; the only place that calls the owner back
  *   client_curl.c    libcurl's multi interface on libevent's loop, options of a transfer
+ *   client_memory.c  what libcurl's buffers lie in
  *   client_auth.c    credentials, and when they are read or made again
  *   client_error.c   answers and failures into errors
  *
@@ -98,6 +99,11 @@ void kube_client_dispatch(struct kube_client *c);
 /* Part of an answer. Below zero: too much; the call has its failure. */
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
+/*
+ * As curl_global_init(). libcurl's large buffers are mapped one by one: a watch's is 32 kB, of which it uses a page or
+ * none, and on the heap it would lie on pages that were used before and stay memory.
+ */
+CURLcode kube_transport_start_libcurl(void);
 int kube_transport_init(struct kube_client *c, struct err *e);
 void kube_transport_release(struct kube_client *c);
 int kube_transport_start(struct kube_call *call, struct err *e);
