@@ -6,6 +6,7 @@
  *
  * TEST_OPERATOR is the operator's program, TEST_OUTPUT a folder.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,11 +20,11 @@
 #include <cmocka.h>
 
 #include "../tests/cluster/harness.h"
-#include "base/base64.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "json/yaml.h"
+#include "shared.h"
 
 #define PARALLEL 32
 #define RAW_REQUESTS 5000
@@ -32,18 +33,6 @@
 #define TO_JOIN SECONDS(600)
 #define TO_CHANGE SECONDS(60)
 #define OUTPUT_MAX ((size_t)8 * 1024 * 1024)
-
-static const struct kube_kind remote_istio = {
-    .kind = "RemoteIstio",
-    .plural = "remoteistios",
-    .group = API_GROUP,
-    .versions = {{API_VERSION}},
-    .namespaced = true,
-    .custom = true};
-static const struct kube_kind secret_kind = {
-    .kind = "Secret", .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true};
-static const struct kube_kind pod_kind = {
-    .kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1"}}, .namespaced = true};
 
 static const char *apiservers_program;
 static char **sizes;
@@ -63,14 +52,12 @@ static void servers_start(int64_t remotes)
     servers.folder = str_printf("%s/federation-%" PRId64, getenv("TEST_OUTPUT"), remotes);
     ready = str_printf("%s/ready", servers.folder);
     unlink(ready);
-    assert_int_equal(pipe(in), 0);
-    assert_int_equal(pipe(out), 0);
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     servers.pid = fork();
     if (servers.pid == 0) {
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        close(out[0]);
         execl(
             apiservers_program,
             apiservers_program,
@@ -142,21 +129,6 @@ static void connect_to_central(void)
     kube_config_free(config);
 }
 
-/* A file as a whole, owned by the caller. */
-static char *contents(const char *path)
-{
-    struct buf text = BUF_INIT_LIMIT(OUTPUT_MAX);
-    char piece[4096];
-    size_t len;
-    FILE *f = fopen(path, "re");
-
-    assert_non_null(f);
-    while ((len = fread(piece, 1, sizeof(piece), f)) > 0)
-        buf_add(&text, piece, len);
-    fclose(f);
-    return buf_take(&text);
-}
-
 /* All that the program prints as its definitions, whatever those are. */
 static void install_definitions(void)
 {
@@ -167,7 +139,7 @@ static void install_definitions(void)
     struct err e;
 
     assert_int_equal(run_shell(command), 0);
-    text = contents(path);
+    text = bench_contents(path);
     if (yaml_parse(path, text, strlen(text), OUTPUT_MAX, &documents, &e) < 0)
         fail_msg("%s", e.text);
     for (size_t i = 0; i < documents.len; i++)
@@ -175,17 +147,6 @@ static void install_definitions(void)
     yaml_documents_release(&documents);
     cluster_create(NAMESPACE, ns);
     pause_ms(5000);
-}
-
-/* The central Citadel's, which does not run here: remote clusters are to sign with the same. */
-static void create_signing_certificate(void)
-{
-    _cleanup_json_ json_t *o = OBJECT(
-        MAP("metadata", S("name", "istio-ca-secret"), S("namespace", NS)),
-        S("type", "istio.io/ca-root"),
-        MAP("data", S("ca-cert.pem", "Y2VydGlmaWNhdGU="), S("ca-key.pem", "a2V5")));
-
-    cluster_create(&secret_kind, o);
 }
 
 /* --- requests, many at a time --- */
@@ -239,23 +200,16 @@ static struct kube_request read_namespace(size_t i)
 static struct kube_request create_secret(size_t i)
 {
     _cleanup_free_ char *name = str_printf("remote-%04zu", i + 1), *path = kubeconfig_path(name);
-    _cleanup_free_ char *kubeconfig = contents(path), *data = base64_encode(kubeconfig, strlen(kubeconfig));
-    _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("data", S("kubeconfig", data)));
-    _cleanup_free_ char *text = doc_text(o);
+    _cleanup_free_ char *kubeconfig = bench_contents(path);
 
-    return kube_request_create(&secret_kind, "v1", NS, text);
+    return bench_kubeconfig_request(name, kubeconfig);
 }
 
 static struct kube_request create_remote(size_t i)
 {
-    _cleanup_json_ json_t *o = OBJECT(
-        F("apiVersion", "%s/%s", API_GROUP, API_VERSION),
-        S("kind", "RemoteIstio"),
-        MAP("metadata", F("name", "remote-%04zu", i + 1)),
-        MAP("spec"));
-    _cleanup_free_ char *text = doc_text(o);
+    _cleanup_free_ char *name = str_printf("remote-%04zu", i + 1);
 
-    return kube_request_create(&remote_istio, API_VERSION, NS, text);
+    return bench_remote_request(name);
 }
 
 /* --- the figures --- */
@@ -268,7 +222,7 @@ static void figure(const char *what, double value, const char *unit)
 
 static size_t available_remotes(void)
 {
-    _cleanup_json_ json_t *items = cluster_list(&remote_istio, NULL);
+    _cleanup_json_ json_t *items = cluster_list(&bench_remote_istio, NULL);
     size_t count = 0;
 
     for (size_t i = 0; i < json_array_size(items); i++)
@@ -290,37 +244,18 @@ static double time_join(size_t remotes)
     return (double)(clock_now_usec() - began) / 1e6;
 }
 
-static void create_pilot(const char *name)
-{
-    _cleanup_json_ json_t *o = OBJECT(
-        MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S("istio", "pilot"))),
-        MAP("spec", SEQ("containers", ITEM(S("name", "discovery"), S("image", "pilot")))));
-
-    cluster_create(&pod_kind, o);
-}
-
 /* From its being ready to the last remote's Endpoints, in seconds. */
 static double time_change(int number, size_t remotes)
 {
     _cleanup_free_ char *name = str_printf("pilot-%d", number), *ip = str_printf("10.250.0.%d", number + 1);
-    _cleanup_free_ char *command = str_printf("endpoints " NS " istio-pilot %s", ip), *text = NULL;
-    _cleanup_json_ json_t *pod = NULL;
-    struct kube_request request;
+    _cleanup_free_ char *command = str_printf("endpoints " NS " istio-pilot %s", ip);
+    struct kube_request request = bench_create_pilot(name, ip);
     int64_t began, last = 0;
     size_t count = 0;
     int status;
     struct err e;
 
-    create_pilot(name);
-    pod = cluster_get(&pod_kind, NS, name);
-    json_object_set_new(
-        pod,
-        "status",
-        OBJECT(
-            S("phase", "Running"), S("podIP", ip), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
-    text = doc_text(pod);
     pause_ms(2000);
-    request = kube_request_update_status(&pod_kind, "v1", NS, name, text);
     began = clock_now_usec();
     if (kube_client_wait(h.client, &request, NULL, &status, &e) < 0)
         fail_msg("%s", e.text);
@@ -339,17 +274,10 @@ static double time_change(int number, size_t remotes)
 /* Of the operator, in seconds of processor time. */
 static double processor_seconds(void)
 {
-    _cleanup_free_ char *path = str_printf("/proc/%d/stat", (int)h.operator_pid), *text = contents(path);
+    _cleanup_free_ char *path = str_printf("/proc/%d/stat", (int)h.operator_pid), *text = bench_contents(path);
     _cleanup_strv_ char **words = str_split(strrchr(text, ')') + 2, ' ');
 
     return (double)(strtol(words[11], NULL, 10) + strtol(words[12], NULL, 10)) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
 }
 
 static void measure_servers(size_t remotes)
@@ -368,8 +296,7 @@ static void measure_operator(size_t remotes)
     figure("to join all", time_join(remotes), "s");
     for (int i = 0; i < CHANGES; i++)
         changes[i] = time_change(i, remotes);
-    qsort(changes, CHANGES, sizeof(*changes), by_value);
-    figure("one endpoint change everywhere, median (goal at 1000: 2)", changes[CHANGES / 2], "s");
+    figure("one endpoint change everywhere, median (goal at 1000: 2)", bench_median(changes, CHANGES), "s");
     figure("one endpoint change everywhere, longest", changes[CHANGES - 1], "s");
     pause_ms(5000);
     before = processor_seconds();
@@ -388,7 +315,7 @@ static void measure(size_t remotes)
     servers_start((int64_t)remotes);
     connect_to_central();
     install_definitions();
-    create_signing_certificate();
+    bench_create_signing_certificate();
     measure_servers(remotes);
     operator_start();
     mesh_create("{}");
@@ -417,6 +344,15 @@ static void figures(void **state)
     }
 }
 
+/* After a failure; the servers end with our end of their input. */
+static int clean_up(void **state)
+{
+    (void)state;
+    if (h.operator_pid)
+        kill(h.operator_pid, SIGKILL);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(figures)};
@@ -428,5 +364,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     apiservers_program = argv[1];
     sizes = argv + 2;
-    return cmocka_run_group_tests_name("bench federation", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("bench federation", tests, NULL, clean_up);
 }

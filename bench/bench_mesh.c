@@ -18,6 +18,7 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "operator/wanted.h"
+#include "shared.h"
 
 #define RUNS 5
 #define PARALLEL 64
@@ -27,28 +28,6 @@
 static double ms_since(int64_t usec)
 {
     return (double)(clock_now_usec() - usec) / 1000;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), by_value);
-    return values[count / 2];
-}
-
-static void print_figure(const char *what, double *values, size_t count, const char *unit)
-{
-    double middle = median(values, count);
-
-    printf(
-        "%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
-    fflush(stdout);
 }
 
 /* 64 POSTs at a time until the server has taken all; what is not served yet is sent again. */
@@ -206,9 +185,9 @@ static void figures(void **state)
         raw[i] = time_raw_posts(set);
         remove_all(set);
     }
-    print_figure("64 parallel raw POSTs of the objects", raw, RUNS, "ms");
+    bench_print("64 parallel raw POSTs of the objects", raw, RUNS, "ms");
     kubectl[0] = time_kubectl(set);
-    print_figure("kubectl apply of them", kubectl, 1, "ms");
+    bench_print("kubectl apply of them", kubectl, 1, "ms");
     remove_all(set);
 
     for (int i = 0; i < RUNS; i++) {
@@ -220,23 +199,23 @@ static void figures(void **state)
             remove_all(set);
         }
     }
-    print_figure("from creating the resource to the last object written", install, RUNS, "ms");
+    bench_print("from creating the resource to the last object written", install, RUNS, "ms");
     printf(
         "%-56s %8.2f\n",
         "  as a multiple of the raw POSTs (goal: at most 1.5)",
-        median(install, RUNS) / median(raw, RUNS));
+        bench_median(install, RUNS) / bench_median(raw, RUNS));
 
     pause_ms(SETTLE_SECONDS * 1000);
     memory[0] = (double)operator_memory_kb() / 1024;
-    print_figure("resident memory, settled (goal: under 12)", memory, 1, "MB");
+    bench_print("resident memory, settled (goal: under 12)", memory, 1, "MB");
     for (int i = 0; i < DELETIONS; i++)
         heal[i] = time_heal(services[i % (int)ARRAY_LEN(services)]);
-    print_figure("from a deletion to the object being back (goal: 20)", heal, DELETIONS, "ms");
+    bench_print("from a deletion to the object being back (goal: 20)", heal, DELETIONS, "ms");
     for (int i = 0; i < RUNS; i++) {
         operator_kill(SIGTERM);
         start[i] = time_start();
     }
-    print_figure("from start to all watches synced (goal: 300)", start, RUNS, "ms");
+    bench_print("from start to all watches synced (goal: 300)", start, RUNS, "ms");
     mesh_delete_and_wait();
     operator_kill(SIGTERM);
     remove_all(set);

@@ -1,0 +1,115 @@
+#include "shared.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../tests/cluster/harness.h"
+#include "base/base64.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+#define FILE_MAX ((size_t)8 * 1024 * 1024)
+
+const struct kube_kind bench_remote_istio = {
+    .kind = "RemoteIstio",
+    .plural = "remoteistios",
+    .group = API_GROUP,
+    .versions = {{API_VERSION}},
+    .namespaced = true,
+    .custom = true};
+const struct kube_kind bench_secret = {
+    .kind = "Secret", .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true};
+const struct kube_kind bench_pod = {
+    .kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1"}}, .namespaced = true};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), by_value);
+    return values[count / 2];
+}
+
+void bench_print(const char *what, double *values, size_t count, const char *unit)
+{
+    double middle = bench_median(values, count);
+
+    printf(
+        "%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
+    fflush(stdout);
+}
+
+char *bench_contents(const char *path)
+{
+    struct buf text = BUF_INIT_LIMIT(FILE_MAX);
+    char piece[4096];
+    size_t len;
+    FILE *f = fopen(path, "re");
+
+    assert_non_null(f);
+    while ((len = fread(piece, 1, sizeof(piece), f)) > 0)
+        buf_add(&text, piece, len);
+    fclose(f);
+    return buf_take(&text);
+}
+
+void bench_create_signing_certificate(void)
+{
+    _cleanup_json_ json_t *o = OBJECT(
+        MAP("metadata", S("name", "istio-ca-secret"), S("namespace", NS)),
+        S("type", "istio.io/ca-root"),
+        MAP("data", S("ca-cert.pem", "Y2VydGlmaWNhdGU="), S("ca-key.pem", "a2V5")));
+
+    cluster_create(&bench_secret, o);
+}
+
+struct kube_request bench_kubeconfig_request(const char *name, const char *kubeconfig)
+{
+    _cleanup_free_ char *data = base64_encode(kubeconfig, strlen(kubeconfig));
+    _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("data", S("kubeconfig", data)));
+    _cleanup_free_ char *text = doc_text(o);
+
+    return kube_request_create(&bench_secret, "v1", NS, text);
+}
+
+struct kube_request bench_remote_request(const char *name)
+{
+    _cleanup_json_ json_t *o = OBJECT(
+        F("apiVersion", "%s/%s", API_GROUP, API_VERSION),
+        S("kind", "RemoteIstio"),
+        MAP("metadata", S("name", name)),
+        MAP("spec"));
+    _cleanup_free_ char *text = doc_text(o);
+
+    return kube_request_create(&bench_remote_istio, API_VERSION, NS, text);
+}
+
+struct kube_request bench_create_pilot(const char *name, const char *ip)
+{
+    _cleanup_json_ json_t *o = OBJECT(
+        MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S("istio", "pilot"))),
+        MAP("spec", SEQ("containers", ITEM(S("name", "discovery"), S("image", "pilot")))));
+    _cleanup_json_ json_t *pod = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    cluster_create(&bench_pod, o);
+    pod = cluster_get(&bench_pod, NS, name);
+    json_object_set_new(
+        pod,
+        "status",
+        OBJECT(
+            S("phase", "Running"), S("podIP", ip), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
+    text = doc_text(pod);
+    return kube_request_update_status(&bench_pod, "v1", NS, name, text);
+}

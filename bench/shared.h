@@ -1,0 +1,26 @@
+/* What the benchmarks share: how figures are summed up, and what federation needs in the central cluster. */
+#ifndef BENCH_SHARED_H
+#define BENCH_SHARED_H
+
+#include <stddef.h>
+
+#include "kube/request.h"
+
+extern const struct kube_kind bench_remote_istio, bench_secret, bench_pod;
+
+/* Sorts the values. */
+double bench_median(double *values, size_t count);
+/* The median, and the least and the most. Sorts the values. */
+void bench_print(const char *what, double *values, size_t count, const char *unit);
+
+/* What the central Citadel signs with, which runs in none of the benchmarks: remote clusters are to sign with it. */
+void bench_create_signing_certificate(void);
+/* The kubeconfig of a remote cluster as the operator looks for it. */
+struct kube_request bench_kubeconfig_request(const char *name, const char *kubeconfig);
+struct kube_request bench_remote_request(const char *name);
+/* A Pod of Pilot's that nobody runs, and the request that makes it Ready at this address. */
+struct kube_request bench_create_pilot(const char *name, const char *ip);
+/* A file as a whole, owned by the caller. */
+char *bench_contents(const char *path);
+
+#endif
