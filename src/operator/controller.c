@@ -5,6 +5,11 @@
 #include "operator/on_demand.h"
 
 #define TICK SECONDS(1)
+/*
+ * A plan looks at every remote cluster, and each of them writes its status now and then: of so many remote clusters the
+ * central one is planned a millisecond after the last time at the soonest.
+ */
+enum { REMOTES_A_MSEC = 100 };
 
 struct controller {
     struct kube_io *io;
@@ -16,8 +21,8 @@ struct controller {
     struct federation *federation;
     struct remote_connector connector;
     enum kube_cluster_phase phase;
-    struct kube_timer *tick_timer;
-    msec_t tick_due;
+    struct kube_timer *tick_timer, *plan_timer;
+    msec_t tick_due, planned;
     bool worked; /* since memory was given back last */
     bool keeps_memory;
     struct controller_stats stats;
@@ -34,8 +39,9 @@ static void set_subject(struct controller *c)
         actor_set_subject(c->actor, mesh);
 }
 
-static void plan_now(struct controller *c)
+static void plan_now(void *context)
 {
+    struct controller *c = context;
     struct plan_input input = {
         .now = c->io->wall(c->io),
         .server = kube_cluster_server(c->cluster),
@@ -58,8 +64,20 @@ static void plan_now(struct controller *c)
     mesh = plan_memo_mesh(c->memo, &mesh_hash);
     federation_observe(c->federation, ns, mesh, mesh_hash, on_demand_synced(&c->watches, c->cluster));
     c->worked = true;
+    c->planned = c->io->now(c->io);
     plan_release(&plan);
     c->stats.plan_usec += (uint64_t)(clock_now_usec() - began);
+}
+
+/* At once, or a little after the last time. */
+static void plan_soon(struct controller *c)
+{
+    msec_t due = c->planned + (msec_t)(federation_count(c->federation) / REMOTES_A_MSEC);
+
+    if (due <= c->io->now(c->io))
+        plan_now(c);
+    else
+        c->io->timer_set(c->io, c->plan_timer, due);
 }
 
 static void tell_phase(struct controller *c)
@@ -83,7 +101,7 @@ static void on_changed(void *context)
 
     tell_phase(c);
     if (kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCED)
-        plan_now(c);
+        plan_soon(c);
 }
 
 static void on_action_done(void *context, const struct kube_action *action, const json_t *object, const struct err *e)
@@ -144,6 +162,7 @@ fill(struct controller *c, const struct controller_options *options, const struc
     c->events = events_new(c->io, options->gate);
     c->actor = actor_new(c->cluster, c->events, NULL);
     c->tick_timer = c->io->timer_new(c->io, on_tick, c);
+    c->plan_timer = c->io->timer_new(c->io, plan_now, c);
     c->keeps_memory = options->keeps_memory;
     return c;
 }
@@ -193,6 +212,7 @@ void controller_free(struct controller *c)
     actor_free(c->actor);
     events_free(c->events);
     c->io->timer_free(c->io, c->tick_timer);
+    c->io->timer_free(c->io, c->plan_timer);
     kube_cluster_free(c->cluster);
     plan_memo_free(c->memo);
     free(c);

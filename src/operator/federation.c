@@ -202,6 +202,11 @@ void federation_set_acting(struct federation *f, bool acting)
     }
 }
 
+size_t federation_count(const struct federation *f)
+{
+    return map_len(f->seats);
+}
+
 size_t federation_in_flight(const struct federation *f)
 {
     const struct remote_controller *c;

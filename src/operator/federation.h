@@ -30,6 +30,7 @@ bool federation_action_done(
 
 /* This operator has become the one that acts (then all is planned anew), or has ceased to be. */
 void federation_set_acting(struct federation *f, bool acting);
+size_t federation_count(const struct federation *f);
 /* Writes under way in remote clusters. */
 size_t federation_in_flight(const struct federation *f);
 /* Nothing to write, nothing under way. */

@@ -82,6 +82,9 @@ static const struct kube_object *resource_with(const struct remote *r, const cha
 {
     const struct kube_object *o;
 
+    /* Nearly always; there may be a thousand others. */
+    if (str_eq(remote_uid(r), uid))
+        return r->in->resource;
     for (size_t i = 0; (o = kube_cache_next(r->in->home->observed, r->in->resource->kind, &i));)
         if (str_eq(o->uid, uid))
             return o;
