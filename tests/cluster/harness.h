@@ -91,7 +91,20 @@ void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const
 /* The version in which this server is spoken to. */
 const char *cluster_version(const struct kube_kind *kind);
 
-/* Creates the sample resource with this spec (JSON text). */
+/*
+ * A spec under which no Service asks for node ports by number. kube-apiserver 1.20 does not free the ports of a Service
+ * whose DELETE lost its client halfway; only its repair does, six to nine minutes later. Tests that cut or kill
+ * in the middle of a removal would wait for that with the ports of Istio's own choice.
+ */
+#define SPEC_WITHOUT_FIXED_PORTS                                                                                       \
+    "{\"autoInjectionNamespaces\": [\"default\"], \"overlays\": [{\"kind\": \"Service\","                              \
+    " \"name\": \"istio-ingressgateway\", \"patches\": [{\"op\": \"remove\", \"path\": \"/spec/ports/0/nodePort\"},"   \
+    " {\"op\": \"remove\", \"path\": \"/spec/ports/1/nodePort\"},"                                                     \
+    " {\"op\": \"remove\", \"path\": \"/spec/ports/2/nodePort\"}]}]}"
+
+/* An Istio resource with this spec (JSON text), owned by the caller. */
+json_t *mesh_resource(const char *name, const char *spec);
+/* Creates the one that is named MESH. */
 void mesh_create(const char *spec);
 /* What a resource with this spec (JSON text) asks for, without marks; for wanted_free(). */
 struct wanted_set *mesh_objects_of(const char *spec);

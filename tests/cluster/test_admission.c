@@ -100,24 +100,10 @@ static void stop_and_clean(void)
     cluster_delete_if_there(SECRET, NS, WEBHOOK_SECRET);
 }
 
-static json_t *resource(const char *name, const char *spec)
-{
-    json_t *parsed;
-    struct err e;
-
-    if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
-        fail_msg("%s", e.text);
-    return OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", name), S("namespace", NS)),
-        V("spec", parsed));
-}
-
 /* Why the server does not take a resource, as kubectl would print it; NULL: it would. Nothing is stored. */
 static char *refusal(const char *name, const char *spec)
 {
-    _cleanup_json_ json_t *object = resource(name, spec);
+    _cleanup_json_ json_t *object = mesh_resource(name, spec);
     _cleanup_free_ char *text = doc_text(object), *path = NULL;
     _cleanup_buf_ struct buf body = BUF_INIT;
     struct kube_request request = kube_request_create(ISTIO, API_VERSION, NS, text);

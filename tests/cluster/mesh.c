@@ -1,0 +1,129 @@
+/* The mesh under test: its resource, its status, its objects. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/resource.h"
+#include "base/str.h"
+#include "harness_impl.h"
+#include "json/build.h"
+#include "json/doc.h"
+#include "operator/marks.h"
+
+json_t *mesh_resource(const char *name, const char *spec)
+{
+    json_t *parsed;
+    struct err e;
+
+    if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
+        fail_msg("%s", e.text);
+    return OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata", S("name", name), S("namespace", NS)),
+        V("spec", parsed));
+}
+
+void mesh_create(const char *spec)
+{
+    _cleanup_json_ json_t *resource = mesh_resource(MESH, spec);
+
+    cluster_create(ISTIO, resource);
+}
+
+struct wanted_set *mesh_objects_of(const char *spec)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = mesh_resource(MESH, spec);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct wanted_set *set;
+
+    mesh_versions_for(SERVER_MINOR, versions);
+    if (wanted_build(resource, SERVER_MINOR, versions, &set, &problems) < 0)
+        fail_msg("%s: %s", problems.items[0].path, problems.items[0].text);
+    return set;
+}
+
+static bool mesh_is_gone(void *context)
+{
+    (void)context;
+    return !cluster_has(ISTIO, NS, MESH);
+}
+
+void mesh_delete_and_wait(void)
+{
+    cluster_delete_if_there(ISTIO, NS, MESH);
+    wait_until(mesh_is_gone, NULL, SECONDS(60), "the deleted resource is gone");
+}
+
+char *mesh_status(const char *field)
+{
+    _cleanup_json_ json_t *resource = cluster_get(ISTIO, NS, MESH);
+
+    return str_dup(str_or(doc_string(resource, "status", field), ""));
+}
+
+static bool status_is(void *context)
+{
+    _cleanup_json_ json_t *resource = cluster_get(ISTIO, NS, MESH);
+
+    return str_eq(doc_string(resource, "status", "Status"), context) &&
+           json_equal(doc_at(resource, "status", "observedGeneration"), doc_at(resource, "metadata", "generation"));
+}
+
+void mesh_wait_status(const char *word, msec_t timeout)
+{
+    msec_t until = clock_now_monotonic() + timeout;
+
+    while (!status_is((void *)word)) {
+        if (clock_now_monotonic() > until) {
+            _cleanup_free_ char *is = mesh_status("Status"), *why = mesh_status("ErrorMessage");
+            fail_msg("status is \"%s\" (%s), not \"%s\"; see %s", is, why, word, h.log_path);
+        }
+        pause_ms(10);
+    }
+}
+
+static bool is_settled(void *context)
+{
+    (void)context;
+    return operator_metric("managed_objects") > 0 && operator_metric("drift_objects") == 0 &&
+           operator_metric("queue_in_flight") == 0;
+}
+
+void mesh_wait_settled(msec_t timeout)
+{
+    wait_until(is_settled, NULL, timeout, "the operator has nothing to write");
+}
+
+bool is_of_mesh(const struct kube_kind *kind)
+{
+    return kind->watch == KUBE_WATCH_OURS && (kind->roles & MESH_CENTRAL);
+}
+
+json_t *mesh_objects_in_cluster(void)
+{
+    json_t *objects = json_array();
+
+    for (size_t row = 0; row < mesh_kinds.len; row++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[row];
+        _cleanup_json_ json_t *items = NULL;
+        json_t *item;
+        size_t i;
+        if (!is_of_mesh(kind))
+            continue;
+        items = cluster_list(kind, MARK_OWNER);
+        json_array_foreach(items, i, item)
+            json_array_append_new(
+                objects,
+                OBJECT(
+                    N("row", (json_int_t)row),
+                    S("ns", doc_string(item, "metadata", "namespace")),
+                    S("name", doc_string(item, "metadata", "name")),
+                    S("uid", doc_string(item, "metadata", "uid"))));
+    }
+    return objects;
+}

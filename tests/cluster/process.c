@@ -1,0 +1,142 @@
+/* The operator as a process: its start and end, and what it says about itself. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "harness_impl.h"
+
+/* The operator says in its first line on which port it serves. */
+static bool port_is_known(void *context)
+{
+    char text[4096] = "";
+    int fd = open(h.log_path, O_RDONLY | O_CLOEXEC);
+    const char *at;
+    int64_t port;
+
+    (void)context;
+    if (fd < 0)
+        return false;
+    if (read(fd, text, sizeof(text) - 1) > 0 && (at = strstr(text, " port="))) {
+        _cleanup_free_ char *digits = str_dup_n(at + 6, strspn(at + 6, "0123456789"));
+        if (str_to_int64(digits, &port))
+            h.operator_port = (int)port;
+    }
+    close(fd);
+    return h.operator_port > 0;
+}
+
+static bool operator_is_ready(void *context)
+{
+    _cleanup_free_ char *answer = operator_get("/readyz");
+
+    (void)context;
+    return answer != NULL;
+}
+
+void operator_start_without_waiting(void)
+{
+    const char *arguments[17] = {
+        harness_env("TEST_OPERATOR"),
+        "run",
+        "--kubeconfig",
+        h.operator_kubeconfig,
+        "--namespace",
+        NS,
+        "--metrics-addr",
+        "127.0.0.1:0"};
+    size_t given = 8;
+    static int count;
+    int log_fd;
+
+    free(h.log_path);
+    h.log_path =
+        str_printf("%s/operator-%d-%d.log", str_or(h.log_folder, harness_env("TEST_OUTPUT")), (int)getpid(), count++);
+    log_fd = open(h.log_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+    assert_true(log_fd >= 0);
+    h.operator_port = 0;
+    for (const char *const *more = h.operator_arguments; more && *more; more++)
+        arguments[given++] = *more;
+    h.operator_pid = harness_spawn(arguments, log_fd);
+    close(log_fd);
+}
+
+void operator_start(void)
+{
+    operator_start_without_waiting();
+    operator_wait_ready();
+}
+
+void operator_wait_ready(void)
+{
+    wait_until(port_is_known, NULL, SECONDS(10), "the operator says its port");
+    wait_until(operator_is_ready, NULL, SECONDS(20), "the operator is in step with the cluster");
+}
+
+void operator_kill(int signal_number)
+{
+    int status;
+
+    assert_int_equal(kill(h.operator_pid, signal_number), 0);
+    assert_int_equal(waitpid(h.operator_pid, &status, 0), h.operator_pid);
+    h.operator_pid = 0;
+    if (signal_number == SIGTERM && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+        fail_msg("the operator did not end cleanly: status %d, see %s", status, h.log_path);
+}
+
+static void take_answer(void *context, const struct kube_response *response, const struct err *e)
+{
+    char **answer = context;
+
+    *answer = e ? NULL : str_dup_n(response->body, response->body_len);
+    event_base_loopbreak(h.loop);
+}
+
+char *operator_get(const char *path)
+{
+    _cleanup_free_ char *server = str_printf("http://127.0.0.1:%d", h.operator_port);
+    struct kube_config config = {.server = server, .namespace = (char *)NS};
+    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
+    struct kube_client *client;
+    char *answer = NULL;
+    struct err e;
+
+    assert_int_equal(
+        kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e), 0);
+    kube_client_send(client, &request, NULL, take_answer, &answer);
+    event_base_dispatch(h.loop);
+    kube_client_free(client);
+    return answer;
+}
+
+double operator_metric(const char *name)
+{
+    _cleanup_free_ char *text = operator_get("/metrics"), *line = str_printf("\nistio_operator_%s ", name);
+    const char *at = text ? strstr(text, line) : NULL;
+
+    if (!at)
+        fail_msg("no metric %s", name);
+    return strtod(at + strlen(line), NULL);
+}
+
+long operator_memory_kb(void)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/status", (int)h.operator_pid);
+    FILE *f = fopen(path, "re");
+    char line[256];
+    long kb = 0;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f))
+        if (str_starts(line, "VmRSS:"))
+            kb = strtol(line + 6, NULL, 10);
+    fclose(f);
+    return kb;
+}
