@@ -9,140 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "certs.h"
-#include "kube/client.h"
-#include "server.h"
-
-#define OK(body_len, body) "HTTP/1.1 200 OK\r\nContent-Length: " #body_len "\r\n\r\n" body
-#define STATUS(code, body) "HTTP/1.1 " #code " X\r\nConnection: close\r\n\r\n" body
-#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-static struct certs ours, others;
-
-/* A server, a client and their loop. */
-struct fixture {
-    struct event_base *loop;
-    struct server server;
-    struct kube_config config;
-    struct kube_client *client;
-};
-
-static void start_server(struct fixture *f, const struct server_answer *answers, const struct certs *certs)
-{
-    *f = (struct fixture){.loop = event_base_new()};
-    server_start(&f->server, f->loop, answers, certs ? certs->cert : NULL, certs ? certs->key : NULL);
-    f->config.server = str_printf("%s://127.0.0.1:%d", certs ? "https" : "http", f->server.port);
-    f->config.namespace = (char *)"default";
-    f->config.source = (char *)"test";
-}
-
-static void start_client(struct fixture *f, const struct kube_client_options *options)
-{
-    struct err e;
-
-    if (kube_client_new(f->loop, &f->config, options, &f->client, &e) < 0)
-        fail_msg("%s", e.text);
-}
-
-static void start(struct fixture *f, const struct server_answer *answers, const struct kube_client_options *options)
-{
-    start_server(f, answers, NULL);
-    start_client(f, options);
-}
-
-static void stop(struct fixture *f)
-{
-    kube_client_free(f->client);
-    server_stop(&f->server);
-    event_base_free(f->loop);
-    free(f->config.server);
-}
-
-/* What became of a call. */
-struct outcome {
-    struct fixture *fixture;
-    int over; /* how often `done` ran */
-    int status;
-    struct buf body, streamed;
-    msec_t retry_after;
-    struct err e;
-    int (*on_data)(struct outcome *o);
-    void (*on_done)(struct outcome *o);
-    struct kube_call *call, *other;
-};
-
-static void done(void *context, const struct kube_response *response, const struct err *e)
-{
-    struct outcome *o = context;
-
-    o->over++;
-    if (response) {
-        o->status = response->status;
-        o->retry_after = response->retry_after;
-        buf_add(&o->body, response->body, response->body_len);
-    }
-    if (e)
-        o->e = *e;
-    if (o->on_done)
-        o->on_done(o);
-}
-
-static int data(void *context, const char *bytes, size_t len)
-{
-    struct outcome *o = context;
-
-    buf_add(&o->streamed, bytes, len);
-    return o->on_data ? o->on_data(o) : 0;
-}
-
-static void outcome_release(struct outcome *o)
-{
-    buf_release(&o->body);
-    buf_release(&o->streamed);
-}
-
-static void send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after)
-{
-    struct kube_request r = kube_request_raw(KUBE_POST, path, "{}");
-
-    r.not_after = not_after;
-    o->fixture = f;
-    o->call = kube_client_send(f->client, &r, NULL, done, o);
-}
-
-static void send_get(struct fixture *f, struct outcome *o, const char *path, bool streamed, msec_t timeout)
-{
-    struct kube_request r = kube_request_raw(KUBE_GET, path, NULL);
-
-    r.timeout = timeout;
-    o->fixture = f;
-    o->call = kube_client_send(f->client, &r, streamed ? data : NULL, done, o);
-    assert_int_equal(o->over, 0);
-}
-
-static void turn(struct fixture *f, msec_t ms)
-{
-    struct timeval time = {.tv_usec = ms * 1000};
-
-    event_base_loopexit(f->loop, &time);
-    event_base_loop(f->loop, 0);
-}
-
-static void wait_over(struct fixture *f, const struct outcome *o)
-{
-    for (int i = 0; !o->over && i < 5000; i++)
-        turn(f, 1);
-    assert_int_equal(o->over, 1);
-}
-
-static struct outcome get(struct fixture *f, const char *path)
-{
-    struct outcome o = {0};
-
-    send_get(f, &o, path, false, 0);
-    wait_over(f, &o);
-    return o;
-}
+#include "client_fixture.h"
 
 /* --- requests and answers --- */
 
@@ -169,7 +36,7 @@ static void test_requests(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, good, NULL);
+    fixture_start(&f, good, NULL);
     check_sent(&f, kube_request_get(&pods, "v1", "default", "a"), "GET /api/v1/namespaces/default/pods/a HTTP/1.1\r\n",
                "\r\nAccept: application/json\r\n", "\r\n\r\n");
     assert_non_null(strstr(buf_str(&f.server.last), "\r\nUser-Agent: "));
@@ -191,7 +58,7 @@ static void test_requests(void **state)
     assert_int_equal(kube_client_stats(f.client)->latency_count, 5);
     assert_int_equal(kube_client_stats(f.client)->errors, 0);
     assert_int_equal(kube_client_stats(f.client)->bytes_received, 25);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 #define S(reason, message) "{\"kind\":\"Status\",\"reason\":\"" reason "\",\"message\":\"" message "\"}"
@@ -244,16 +111,16 @@ static void test_failures(void **state)
         struct outcome o = {0};
         struct fixture f;
 
-        start(&f, answers, NULL);
+        fixture_start(&f, answers, NULL);
         r.secret = failures[i].secret;
-        kube_client_send(f.client, &r, NULL, done, &o);
-        wait_over(&f, &o);
+        kube_client_send(f.client, &r, NULL, outcome_done, &o);
+        fixture_wait_over(&f, &o);
         assert_string_equal(o.e.text, failures[i].text);
         assert_int_equal(o.e.class, failures[i].class);
         assert_int_equal(o.retry_after, failures[i].retry_after);
         assert_int_equal(kube_client_stats(f.client)->errors, 1);
         outcome_release(&o);
-        stop(&f);
+        fixture_stop(&f);
     }
 }
 
@@ -267,16 +134,16 @@ static void test_limit(void **state)
     struct outcome o;
 
     (void)state;
-    start(&f, answers, &(struct kube_client_options){.max_body = 8});
-    o = get(&f, "/just");
+    fixture_start(&f, answers, &(struct kube_client_options){.max_body = 8});
+    o = fixture_get(&f, "/just");
     assert_string_equal(buf_str(&o.body), "12345678");
     outcome_release(&o);
-    o = get(&f, "/more");
+    o = fixture_get(&f, "/more");
     assert_int_equal(o.e.class, ERR_LIMIT);
     assert_string_equal(o.e.text, "answer of more than 8 bytes, which is the limit (GET /more)");
     assert_int_equal(o.body.len, 0);
     outcome_release(&o);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 static void test_broken_answers(void **state)
@@ -293,15 +160,15 @@ static void test_broken_answers(void **state)
     struct outcome o;
 
     (void)state;
-    start(&f, answers, NULL);
+    fixture_start(&f, answers, NULL);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        o = get(&f, paths[i]);
+        o = fixture_get(&f, paths[i]);
         assert_int_not_equal(o.e.class, ERR_NONE);
         assert_true(err_class_retries(o.e.class));
         assert_true(str_starts(o.e.text, f.config.server));
         outcome_release(&o);
     }
-    stop(&f);
+    fixture_stop(&f);
 }
 
 static void test_nobody_there(void **state)
@@ -310,9 +177,9 @@ static void test_nobody_there(void **state)
     struct outcome o;
 
     (void)state;
-    start(&f, good, NULL);
+    fixture_start(&f, good, NULL);
     server_stop(&f.server);
-    o = get(&f, "/x");
+    o = fixture_get(&f, "/x");
     assert_int_equal(o.e.class, ERR_UNAVAILABLE);
     assert_true(str_starts(o.e.text, f.config.server));
     /* In the same words each time: "... after 3 ms" would be another text the next time. */
@@ -332,16 +199,16 @@ static void test_time_out(void **state)
     struct outcome o;
 
     (void)state;
-    start(&f, answers, &(struct kube_client_options){.timeout = 60});
-    o = get(&f, "/silent");
+    fixture_start(&f, answers, &(struct kube_client_options){.timeout = 60});
+    o = fixture_get(&f, "/silent");
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     outcome_release(&o);
     /* Of a whole answer, however busily it dribbles. */
-    o = get(&f, "/slow");
+    o = fixture_get(&f, "/slow");
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     assert_non_null(strstr(o.e.text, "no whole answer from http://127.0.0.1:"));
     outcome_release(&o);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 /* The process was stopped between the two: libcurl has the request, and the socket has nothing of it. */
@@ -351,26 +218,26 @@ static void test_late_request_is_not_sent(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, good, NULL);
-    send_before(&f, &o, "/late", clock_now_monotonic() + 20);
+    fixture_start(&f, good, NULL);
+    fixture_send_before(&f, &o, "/late", clock_now_monotonic() + 20);
     usleep(40000);
-    wait_over(&f, &o);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.e.class, ERR_CANCELLED);
-    turn(&f, 50);
+    fixture_turn(&f, 50);
     assert_int_equal(f.server.requests, 0);
     outcome_release(&o);
     o = (struct outcome){0};
-    send_before(&f, &o, "/past", clock_now_monotonic() - 1);
-    wait_over(&f, &o);
+    fixture_send_before(&f, &o, "/past", clock_now_monotonic() - 1);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.e.class, ERR_CANCELLED);
     assert_int_equal(f.server.requests, 0);
     outcome_release(&o);
     o = (struct outcome){0};
-    send_before(&f, &o, "/in-time", clock_now_monotonic() + SECONDS(60));
-    wait_over(&f, &o);
+    fixture_send_before(&f, &o, "/in-time", clock_now_monotonic() + SECONDS(60));
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.status, 200);
     outcome_release(&o);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 static void test_request_ends_at_its_time(void **state)
@@ -380,13 +247,13 @@ static void test_request_ends_at_its_time(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, answers, NULL);
-    send_before(&f, &o, "/silent", clock_now_monotonic() + 300);
-    wait_over(&f, &o);
+    fixture_start(&f, answers, NULL);
+    fixture_send_before(&f, &o, "/silent", clock_now_monotonic() + 300);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.e.class, ERR_CANCELLED);
     assert_int_equal(f.server.requests, 1);
     outcome_release(&o);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 /* --- streams --- */
@@ -403,9 +270,9 @@ static void test_stream(void **state)
     struct outcome o = {0};
 
     (void)state;
-    start(&f, answers, NULL);
-    send_get(&f, &o, "/end", true, 0);
-    wait_over(&f, &o);
+    fixture_start(&f, answers, NULL);
+    fixture_send_get(&f, &o, "/end", true, 0);
+    fixture_wait_over(&f, &o);
     assert_string_equal(buf_str(&o.streamed), "{}");
     assert_int_equal(o.body.len, 0);
     assert_int_equal(o.status, 200);
@@ -414,8 +281,8 @@ static void test_stream(void **state)
 
     /* It may last: only silence ends it. Eight parts, each after 20 ms, then nothing. */
     o = (struct outcome){0};
-    send_get(&f, &o, "/watch", true, 100);
-    wait_over(&f, &o);
+    fixture_send_get(&f, &o, "/watch", true, 100);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.streamed.len, 24);
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     assert_non_null(strstr(o.e.text, "nothing heard from"));
@@ -423,15 +290,15 @@ static void test_stream(void **state)
 
     /* An error is no stream. */
     o = (struct outcome){0};
-    send_get(&f, &o, "/gone", true, 0);
-    wait_over(&f, &o);
+    fixture_send_get(&f, &o, "/gone", true, 0);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.streamed.len, 0);
     assert_int_equal(o.e.class, ERR_GONE);
     assert_int_equal(o.status, 410);
     outcome_release(&o);
     /* Streams are no latency. */
     assert_int_equal(kube_client_stats(f.client)->latency_count, 0);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 /* --- the end of a call, from wherever --- */
@@ -477,7 +344,7 @@ static void send_again(struct outcome *o)
 {
     if (o->over < 3) {
         struct kube_request r = kube_request_raw(KUBE_GET, "/again", NULL);
-        kube_client_send(o->fixture->client, &r, NULL, done, o);
+        kube_client_send(o->fixture->client, &r, NULL, outcome_done, o);
     }
 }
 
@@ -487,26 +354,26 @@ static void test_cancel(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, streams, NULL);
-    send_get(&f, &o, "/watch", true, 0);
-    turn(&f, 60);
+    fixture_start(&f, streams, NULL);
+    fixture_send_get(&f, &o, "/watch", true, 0);
+    fixture_turn(&f, 60);
     assert_int_equal(o.streamed.len, 3);
     assert_int_equal(o.over, 0);
     outcome_release(&o);
 
     o = (struct outcome){.on_data = refuse};
-    send_get(&f, &o, "/watch", true, 0);
-    wait_over(&f, &o);
+    fixture_send_get(&f, &o, "/watch", true, 0);
+    fixture_wait_over(&f, &o);
     assert_int_equal(o.streamed.len, 3);
     assert_int_equal(o.e.class, ERR_CANCELLED);
     outcome_release(&o);
 
     o = (struct outcome){.on_data = cancel_other};
-    send_get(&f, &never, "/never", false, 0);
+    fixture_send_get(&f, &never, "/never", false, 0);
     o.other = never.call;
-    send_get(&f, &o, "/watch", true, 0);
+    fixture_send_get(&f, &o, "/watch", true, 0);
     for (int i = 0; o.other && i < 1000; i++)
-        turn(&f, 1);
+        fixture_turn(&f, 1);
     assert_null(o.other);
     assert_int_equal(never.over, 0);
     kube_call_cancel(o.call);
@@ -514,12 +381,12 @@ static void test_cancel(void **state)
 
     /* Before anything was sent. */
     o = (struct outcome){0};
-    send_get(&f, &o, "/x", false, 0);
+    fixture_send_get(&f, &o, "/x", false, 0);
     kube_call_cancel(o.call);
     kube_call_cancel(NULL);
-    turn(&f, 20);
+    fixture_turn(&f, 20);
     assert_int_equal(o.over, 0);
-    stop(&f);
+    fixture_stop(&f);
 }
 
 static void test_from_callbacks(void **state)
@@ -528,259 +395,36 @@ static void test_from_callbacks(void **state)
     struct fixture f;
 
     (void)state;
-    start(&f, streams, NULL);
-    send_get(&f, &o, "/x", false, 0);
+    fixture_start(&f, streams, NULL);
+    fixture_send_get(&f, &o, "/x", false, 0);
     for (int i = 0; o.over < 3 && i < 1000; i++)
-        turn(&f, 1);
+        fixture_turn(&f, 1);
     assert_int_equal(o.over, 3);
     assert_string_equal(buf_str(&o.body), "hellohellohello");
     outcome_release(&o);
 
     o = (struct outcome){.on_done = cancel_done};
-    send_get(&f, &o, "/x", false, 0);
-    wait_over(&f, &o);
+    fixture_send_get(&f, &o, "/x", false, 0);
+    fixture_wait_over(&f, &o);
     outcome_release(&o);
 
     o = (struct outcome){.on_data = free_client};
-    send_get(&f, &other, "/never", false, 0);
-    send_get(&f, &o, "/watch", true, 0);
-    turn(&f, 60);
+    fixture_send_get(&f, &other, "/never", false, 0);
+    fixture_send_get(&f, &o, "/watch", true, 0);
+    fixture_turn(&f, 60);
     assert_null(f.client);
     assert_int_equal(o.over + other.over, 0);
     outcome_release(&o);
 
-    start_client(&f, NULL);
+    fixture_connect(&f, NULL);
     o = (struct outcome){.on_done = free_client_done};
-    send_get(&f, &other, "/never", false, 0);
-    send_get(&f, &o, "/x", false, 0);
-    wait_over(&f, &o);
+    fixture_send_get(&f, &other, "/never", false, 0);
+    fixture_send_get(&f, &o, "/x", false, 0);
+    fixture_wait_over(&f, &o);
     assert_null(f.client);
     assert_int_equal(other.over, 0);
     outcome_release(&o);
-    stop(&f);
-}
-
-/* --- credentials --- */
-
-static void write_token(const char *path, const char *token)
-{
-    FILE *f = fopen(path, "w");
-
-    fputs(token, f);
-    fclose(f);
-}
-
-static void test_token_file(void **state)
-{
-    static const struct server_answer answers[] = {{"/", "Bearer one", OK(3, "one")},
-                                                   {"/", "Bearer two", OK(3, "two")},
-                                                   {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"},
-                                                   {0}};
-    char path[] = "/tmp/kube-token-XXXXXX";
-    struct fixture f;
-    struct outcome o;
-
-    (void)state;
-    close(mkstemp(path));
-    write_token(path, "one\n");
-    start_server(&f, answers, NULL);
-    f.config.token_file = path;
-    start_client(&f, NULL);
-    o = get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "one");
-    outcome_release(&o);
-
-    /* A token that the server no longer knows is read again at once, and the request goes once more. */
-    write_token(path, "two\n");
-    f.server.answers = answers + 1;
-    o = get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "two");
-    assert_int_equal(o.e.class, ERR_NONE);
-    assert_int_equal(f.server.requests, 3);
-    outcome_release(&o);
-
-    /* Where the file has nothing newer, the answer stands. */
-    f.server.answers = answers + 2;
-    o = get(&f, "/");
-    assert_int_equal(o.e.class, ERR_UNAUTHORIZED);
-    assert_int_equal(f.server.requests, 4);
-    assert_null(strstr(o.e.text, "two"));
-    outcome_release(&o);
-
-    /* A file that is gone for a moment does not take the token away. */
-    f.server.answers = answers;
-    unlink(path);
-    o = get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "two");
-    outcome_release(&o);
-    stop(&f);
-}
-
-static void test_password_and_impersonation(void **state)
-{
-    static const struct server_answer answers[] = {{"/", "Basic bWU6aHVudGVyMg==", OK(5, "hello")}, {0}};
-    struct fixture f;
-    struct outcome o;
-
-    (void)state;
-    start_server(&f, answers, NULL);
-    f.config.username = (char *)"me";
-    f.config.password = (char *)"hunter2";
-    f.config.impersonate_user = (char *)"other";
-    start_client(&f, NULL);
-    o = get(&f, "/");
-    assert_int_equal(o.status, 200);
-    assert_non_null(strstr(buf_str(&f.server.last), "\r\nImpersonate-User: other\r\n"));
-    outcome_release(&o);
-    stop(&f);
-}
-
-static struct kube_exec shell(char *args[3], const char *script)
-{
-    args[0] = (char *)"-c";
-    args[1] = (char *)script;
-    args[2] = NULL;
-    return (struct kube_exec){
-        .api_version = (char *)"client.authentication.k8s.io/v1", .command = (char *)"sh", .args = args};
-}
-
-static void test_exec(void **state)
-{
-    static const struct server_answer answers[] = {
-        {"/", "Bearer fresh", OK(5, "hello")}, {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"}, {0}};
-    char *args[3];
-    struct kube_exec exec = shell(args, "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
-                                        "\"ExecCredential\",\"status\":{\"token\":\"fresh\"}}'");
-    struct outcome o[3] = {0}, failed;
-    struct fixture f;
-
-    (void)state;
-    start_server(&f, answers, NULL);
-    f.config.exec = &exec;
-    start_client(&f, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(o); i++)
-        send_get(&f, &o[i], "/", false, 0);
-    for (size_t i = 0; i < ARRAY_LEN(o); i++) {
-        wait_over(&f, &o[i]);
-        assert_string_equal(buf_str(&o[i].body), "hello");
-        outcome_release(&o[i]);
-    }
-    /* A server that rejects what was made a moment ago does not make us run the plugin in a circle. */
-    f.server.answers = answers + 1;
-    failed = get(&f, "/");
-    assert_int_equal(failed.e.class, ERR_UNAUTHORIZED);
-    assert_int_equal(f.server.requests, 4);
-    outcome_release(&failed);
-    kube_client_free(f.client);
-
-    exec = shell(args, "exit 3");
-    start_client(&f, NULL);
-    failed = get(&f, "/");
-    assert_string_equal(failed.e.text, "exec plugin sh: ended with exit code 3");
-    assert_int_equal(f.server.requests, 4);
-    outcome_release(&failed);
-    kube_client_free(f.client);
-
-    /* Freed while it runs, with a call that waits for it. */
-    exec = shell(args, "sleep 100");
-    start_client(&f, NULL);
-    failed = (struct outcome){0};
-    send_get(&f, &failed, "/", false, 0);
-    turn(&f, 10);
-    stop(&f);
-    assert_int_equal(failed.over, 0);
-}
-
-/* --- TLS --- */
-
-struct tls_case {
-    const char *name; /* tls-server-name */
-    bool other_ca, insecure, client_cert;
-    bool good;
-};
-
-static const struct tls_case tls_cases[] = {
-    {.good = true},
-    {.client_cert = true, .good = true},
-    {.name = "kube.example", .good = true},
-    {.name = "wrong.example"},
-    {.other_ca = true},
-    {.insecure = true, .good = true},
-};
-
-static void test_tls(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(tls_cases); i++) {
-        const struct tls_case *t = &tls_cases[i];
-        _cleanup_free_ char *host = NULL;
-        struct fixture f;
-        struct outcome o;
-
-        start_server(&f, good, &ours);
-        f.config.ca_pem = t->insecure ? NULL : t->other_ca ? others.cert : ours.cert;
-        f.config.insecure_skip_tls_verify = t->insecure;
-        f.config.tls_server_name = (char *)t->name;
-        f.config.client_cert_pem = t->client_cert ? others.cert : NULL;
-        f.config.client_key_pem = t->client_cert ? others.key : NULL;
-        start_client(&f, NULL);
-        o = get(&f, "/");
-        assert_int_equal(o.e.class, t->good ? ERR_NONE : ERR_UNAVAILABLE);
-        assert_int_equal(f.server.requests, t->good);
-        assert_int_equal(f.server.client_cert, t->client_cert);
-        /* The name is for the certificate alone. */
-        host = str_printf("\r\nHost: 127.0.0.1:%d\r\n", f.server.port);
-        if (t->good)
-            assert_non_null(strstr(buf_str(&f.server.last), host));
-        outcome_release(&o);
-        stop(&f);
-    }
-}
-
-static void test_bad_configuration(void **state)
-{
-    static const char *const texts[] = {
-        "certificate-authority of test: no PEM certificate in it (\"-----BEGIN CERTIFICATE-----\")",
-        "client-certificate of test: its key belongs to another certificate",
-    };
-    struct event_base *loop = event_base_new();
-    struct kube_config c[] = {
-        {.ca_pem = (char *)"x"},
-        {.client_cert_pem = ours.cert, .client_key_pem = others.key},
-        {.ca_file = (char *)"/nonexistent/ca.crt"},
-        {.token_file = (char *)"/nonexistent/token"},
-    };
-    struct kube_client *client = NULL;
-    struct err e;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(c); i++) {
-        c[i].server = (char *)"https://127.0.0.1:1";
-        c[i].source = (char *)"test";
-        assert_int_equal(kube_client_new(loop, &c[i], NULL, &client, &e), -1);
-        assert_null(client);
-        if (i < ARRAY_LEN(texts))
-            assert_string_equal(e.text, texts[i]);
-        else
-            assert_non_null(strstr(e.text, "/nonexistent/"));
-    }
-    event_base_free(loop);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    ours = certs_make("kube.example");
-    others = certs_make("other.example");
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certs_release(&ours);
-    certs_release(&others);
-    return 0;
+    fixture_stop(&f);
 }
 
 int main(void)
@@ -797,12 +441,7 @@ int main(void)
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_from_callbacks),
-        cmocka_unit_test(test_token_file),
-        cmocka_unit_test(test_password_and_impersonation),
-        cmocka_unit_test(test_exec),
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_bad_configuration),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

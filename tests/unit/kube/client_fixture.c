@@ -1,0 +1,114 @@
+#include "client_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+
+void fixture_serve(struct fixture *f, const struct server_answer *answers, const struct certs *certs)
+{
+    *f = (struct fixture){.loop = event_base_new()};
+    server_start(&f->server, f->loop, answers, certs ? certs->cert : NULL, certs ? certs->key : NULL);
+    f->config.server = str_printf("%s://127.0.0.1:%d", certs ? "https" : "http", f->server.port);
+    f->config.namespace = (char *)"default";
+    f->config.source = (char *)"test";
+}
+
+void fixture_connect(struct fixture *f, const struct kube_client_options *options)
+{
+    struct err e;
+
+    if (kube_client_new(f->loop, &f->config, options, &f->client, &e) < 0)
+        fail_msg("%s", e.text);
+}
+
+void fixture_start(struct fixture *f, const struct server_answer *answers, const struct kube_client_options *options)
+{
+    fixture_serve(f, answers, NULL);
+    fixture_connect(f, options);
+}
+
+void fixture_stop(struct fixture *f)
+{
+    kube_client_free(f->client);
+    server_stop(&f->server);
+    event_base_free(f->loop);
+    free(f->config.server);
+}
+
+void outcome_done(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct outcome *o = context;
+
+    o->over++;
+    if (response) {
+        o->status = response->status;
+        o->retry_after = response->retry_after;
+        buf_add(&o->body, response->body, response->body_len);
+    }
+    if (e)
+        o->e = *e;
+    if (o->on_done)
+        o->on_done(o);
+}
+
+static int data(void *context, const char *bytes, size_t len)
+{
+    struct outcome *o = context;
+
+    buf_add(&o->streamed, bytes, len);
+    return o->on_data ? o->on_data(o) : 0;
+}
+
+void outcome_release(struct outcome *o)
+{
+    buf_release(&o->body);
+    buf_release(&o->streamed);
+}
+
+void fixture_send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after)
+{
+    struct kube_request r = kube_request_raw(KUBE_POST, path, "{}");
+
+    r.not_after = not_after;
+    o->fixture = f;
+    o->call = kube_client_send(f->client, &r, NULL, outcome_done, o);
+}
+
+void fixture_send_get(struct fixture *f, struct outcome *o, const char *path, bool streamed, msec_t timeout)
+{
+    struct kube_request r = kube_request_raw(KUBE_GET, path, NULL);
+
+    r.timeout = timeout;
+    o->fixture = f;
+    o->call = kube_client_send(f->client, &r, streamed ? data : NULL, outcome_done, o);
+    assert_int_equal(o->over, 0);
+}
+
+void fixture_turn(struct fixture *f, msec_t ms)
+{
+    struct timeval time = {.tv_usec = ms * 1000};
+
+    event_base_loopexit(f->loop, &time);
+    event_base_loop(f->loop, 0);
+}
+
+void fixture_wait_over(struct fixture *f, const struct outcome *o)
+{
+    for (int i = 0; !o->over && i < 5000; i++)
+        fixture_turn(f, 1);
+    assert_int_equal(o->over, 1);
+}
+
+struct outcome fixture_get(struct fixture *f, const char *path)
+{
+    struct outcome o = {0};
+
+    fixture_send_get(f, &o, path, false, 0);
+    fixture_wait_over(f, &o);
+    return o;
+}

@@ -1,0 +1,252 @@
+/* Who the client says it is, and whom it believes: tokens, passwords, plugins, certificates. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "client_fixture.h"
+
+static struct certs ours, others;
+
+/* --- credentials --- */
+
+static void write_token(const char *path, const char *token)
+{
+    FILE *f = fopen(path, "w");
+
+    fputs(token, f);
+    fclose(f);
+}
+
+static void test_token_file(void **state)
+{
+    static const struct server_answer answers[] = {{"/", "Bearer one", OK(3, "one")},
+                                                   {"/", "Bearer two", OK(3, "two")},
+                                                   {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"},
+                                                   {0}};
+    char path[] = "/tmp/kube-token-XXXXXX";
+    struct fixture f;
+    struct outcome o;
+
+    (void)state;
+    close(mkstemp(path));
+    write_token(path, "one\n");
+    fixture_serve(&f, answers, NULL);
+    f.config.token_file = path;
+    fixture_connect(&f, NULL);
+    o = fixture_get(&f, "/");
+    assert_string_equal(buf_str(&o.body), "one");
+    outcome_release(&o);
+
+    /* A token that the server no longer knows is read again at once, and the request goes once more. */
+    write_token(path, "two\n");
+    f.server.answers = answers + 1;
+    o = fixture_get(&f, "/");
+    assert_string_equal(buf_str(&o.body), "two");
+    assert_int_equal(o.e.class, ERR_NONE);
+    assert_int_equal(f.server.requests, 3);
+    outcome_release(&o);
+
+    /* Where the file has nothing newer, the answer stands. */
+    f.server.answers = answers + 2;
+    o = fixture_get(&f, "/");
+    assert_int_equal(o.e.class, ERR_UNAUTHORIZED);
+    assert_int_equal(f.server.requests, 4);
+    assert_null(strstr(o.e.text, "two"));
+    outcome_release(&o);
+
+    /* A file that is gone for a moment does not take the token away. */
+    f.server.answers = answers;
+    unlink(path);
+    o = fixture_get(&f, "/");
+    assert_string_equal(buf_str(&o.body), "two");
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
+static void test_password_and_impersonation(void **state)
+{
+    static const struct server_answer answers[] = {{"/", "Basic bWU6aHVudGVyMg==", OK(5, "hello")}, {0}};
+    struct fixture f;
+    struct outcome o;
+
+    (void)state;
+    fixture_serve(&f, answers, NULL);
+    f.config.username = (char *)"me";
+    f.config.password = (char *)"hunter2";
+    f.config.impersonate_user = (char *)"other";
+    fixture_connect(&f, NULL);
+    o = fixture_get(&f, "/");
+    assert_int_equal(o.status, 200);
+    assert_non_null(strstr(buf_str(&f.server.last), "\r\nImpersonate-User: other\r\n"));
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
+static struct kube_exec shell(char *args[3], const char *script)
+{
+    args[0] = (char *)"-c";
+    args[1] = (char *)script;
+    args[2] = NULL;
+    return (struct kube_exec){
+        .api_version = (char *)"client.authentication.k8s.io/v1", .command = (char *)"sh", .args = args};
+}
+
+static void test_exec(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/", "Bearer fresh", OK(5, "hello")}, {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"}, {0}};
+    char *args[3];
+    struct kube_exec exec = shell(args, "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
+                                        "\"ExecCredential\",\"status\":{\"token\":\"fresh\"}}'");
+    struct outcome o[3] = {0}, failed;
+    struct fixture f;
+
+    (void)state;
+    fixture_serve(&f, answers, NULL);
+    f.config.exec = &exec;
+    fixture_connect(&f, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(o); i++)
+        fixture_send_get(&f, &o[i], "/", false, 0);
+    for (size_t i = 0; i < ARRAY_LEN(o); i++) {
+        fixture_wait_over(&f, &o[i]);
+        assert_string_equal(buf_str(&o[i].body), "hello");
+        outcome_release(&o[i]);
+    }
+    /* A server that rejects what was made a moment ago does not make us run the plugin in a circle. */
+    f.server.answers = answers + 1;
+    failed = fixture_get(&f, "/");
+    assert_int_equal(failed.e.class, ERR_UNAUTHORIZED);
+    assert_int_equal(f.server.requests, 4);
+    outcome_release(&failed);
+    kube_client_free(f.client);
+
+    exec = shell(args, "exit 3");
+    fixture_connect(&f, NULL);
+    failed = fixture_get(&f, "/");
+    assert_string_equal(failed.e.text, "exec plugin sh: ended with exit code 3");
+    assert_int_equal(f.server.requests, 4);
+    outcome_release(&failed);
+    kube_client_free(f.client);
+
+    /* Freed while it runs, with a call that waits for it. */
+    exec = shell(args, "sleep 100");
+    fixture_connect(&f, NULL);
+    failed = (struct outcome){0};
+    fixture_send_get(&f, &failed, "/", false, 0);
+    fixture_turn(&f, 10);
+    fixture_stop(&f);
+    assert_int_equal(failed.over, 0);
+}
+
+/* --- TLS --- */
+
+struct tls_case {
+    const char *name; /* tls-server-name */
+    bool other_ca, insecure, client_cert;
+    bool good;
+};
+
+static const struct tls_case tls_cases[] = {
+    {.good = true},
+    {.client_cert = true, .good = true},
+    {.name = "kube.example", .good = true},
+    {.name = "wrong.example"},
+    {.other_ca = true},
+    {.insecure = true, .good = true},
+};
+
+static void test_tls(void **state)
+{
+    static const struct server_answer good[] = {{"/", NULL, OK(5, "hello")}, {0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(tls_cases); i++) {
+        const struct tls_case *t = &tls_cases[i];
+        _cleanup_free_ char *host = NULL;
+        struct fixture f;
+        struct outcome o;
+
+        fixture_serve(&f, good, &ours);
+        f.config.ca_pem = t->insecure ? NULL : t->other_ca ? others.cert : ours.cert;
+        f.config.insecure_skip_tls_verify = t->insecure;
+        f.config.tls_server_name = (char *)t->name;
+        f.config.client_cert_pem = t->client_cert ? others.cert : NULL;
+        f.config.client_key_pem = t->client_cert ? others.key : NULL;
+        fixture_connect(&f, NULL);
+        o = fixture_get(&f, "/");
+        assert_int_equal(o.e.class, t->good ? ERR_NONE : ERR_UNAVAILABLE);
+        assert_int_equal(f.server.requests, t->good);
+        assert_int_equal(f.server.client_cert, t->client_cert);
+        /* The name is for the certificate alone. */
+        host = str_printf("\r\nHost: 127.0.0.1:%d\r\n", f.server.port);
+        if (t->good)
+            assert_non_null(strstr(buf_str(&f.server.last), host));
+        outcome_release(&o);
+        fixture_stop(&f);
+    }
+}
+
+static void test_bad_configuration(void **state)
+{
+    static const char *const texts[] = {
+        "certificate-authority of test: no PEM certificate in it (\"-----BEGIN CERTIFICATE-----\")",
+        "client-certificate of test: its key belongs to another certificate",
+    };
+    struct event_base *loop = event_base_new();
+    struct kube_config c[] = {
+        {.ca_pem = (char *)"x"},
+        {.client_cert_pem = ours.cert, .client_key_pem = others.key},
+        {.ca_file = (char *)"/nonexistent/ca.crt"},
+        {.token_file = (char *)"/nonexistent/token"},
+    };
+    struct kube_client *client = NULL;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(c); i++) {
+        c[i].server = (char *)"https://127.0.0.1:1";
+        c[i].source = (char *)"test";
+        assert_int_equal(kube_client_new(loop, &c[i], NULL, &client, &e), -1);
+        assert_null(client);
+        if (i < ARRAY_LEN(texts))
+            assert_string_equal(e.text, texts[i]);
+        else
+            assert_non_null(strstr(e.text, "/nonexistent/"));
+    }
+    event_base_free(loop);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    ours = certs_make("kube.example");
+    others = certs_make("other.example");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    certs_release(&ours);
+    certs_release(&others);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_token_file),
+        cmocka_unit_test(test_password_and_impersonation),
+        cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_bad_configuration),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
