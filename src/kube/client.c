@@ -47,6 +47,7 @@ static void set_fed(struct kube_call *call, bool fed)
 
 static void drop_body(struct kube_call *call)
 {
+    call->client->held -= call->body.len;
     if (call->request.secret)
         buf_release_secret(&call->body);
     else
@@ -212,20 +213,34 @@ static int status_of(const struct kube_call *call)
     return (int)status;
 }
 
-int kube_call_receive(struct kube_call *call, const char *data, size_t len)
+/* A server that sends much, or never ends, is held to what one answer may have, and all of them together. */
+static int keep(struct kube_call *call, const char *data, size_t len)
 {
     struct kube_client *c = call->client;
+    size_t together = c->options.max_bodies;
+    char name[256];
+
+    call->body.limit = c->options.max_body;
+    if ((!together || c->held + len <= together) && buf_add(&call->body, data, len) == 0) {
+        c->held += len;
+        return 0;
+    }
+    kube_call_name(call, name, sizeof(name));
+    call->failure = NEW(struct err);
+    if (together && c->held + len > together)
+        return err_set(call->failure, ERR_LIMIT,
+                       "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
+    return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
+                   c->options.max_body, name);
+}
+
+int kube_call_receive(struct kube_call *call, const char *data, size_t len)
+{
     int status = status_of(call);
 
-    c->stats.bytes_received += len;
-    call->body.limit = c->options.max_body;
-    if (buf_add(&call->body, data, len) < 0) {
-        char name[256];
-        kube_call_name(call, name, sizeof(name));
-        call->failure = NEW(struct err);
-        return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
-                       c->options.max_body, name);
-    }
+    call->client->stats.bytes_received += len;
+    if (keep(call, data, len) < 0)
+        return -1;
     if (!call->data)
         return 0;
     call->last_heard = clock_now_monotonic();
@@ -244,6 +259,7 @@ static bool hand_out(struct kube_call *call)
     if (!call->fed)
         return true;
     set_fed(call, false);
+    c->held -= part.len;
     call->body = (struct buf)BUF_INIT;
     call->in_callback = true;
     r = call->data(call->context, part.data, part.len);

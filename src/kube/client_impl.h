@@ -76,6 +76,7 @@ struct kube_client {
     struct kube_auth *auth;
     struct kube_call_list waiting, running, ended, fed;
     struct event *deferred; /* made active when `ended` got a call */
+    size_t held;            /* bytes of the calls' bodies */
     bool dispatching;
     bool freed;       /* from inside a callback: the memory goes when that returns */
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */

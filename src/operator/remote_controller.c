@@ -15,7 +15,7 @@
 #define CONNECT_TIMEOUT SECONDS(8)
 /* An error that keeps changing its words is told of once in so long. */
 #define TELL_AGAIN SECONDS(600)
-/* What a remote cluster may make us keep of one answer. */
+/* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
 
@@ -172,7 +172,11 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
         .owner_label = MARK_OWNER,
         .namespace = c->ns,
         .roles = MESH_REMOTE,
-        .client = {.max_body = ANSWER_MAX, .timeout = ANSWER_TIMEOUT, .connect_timeout = CONNECT_TIMEOUT},
+        .client =
+            {.max_body = ANSWER_MAX,
+             .max_bodies = ANSWER_MAX,
+             .timeout = ANSWER_TIMEOUT,
+             .connect_timeout = CONNECT_TIMEOUT},
         .queue = {.in_flight_max = IN_FLIGHT_MAX, .gate = c->around->gate},
         .probe_after = SILENCE_MOST,
     };

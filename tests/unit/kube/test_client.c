@@ -146,6 +146,34 @@ static void test_limit(void **state)
     fixture_stop(&f);
 }
 
+static void test_limit_of_all_together(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/stuck", NULL, OK(100, "12345")}, {"/fits", NULL, OK(3, "123")}, {"/more", NULL, OK(4, "1234")}, {0}};
+    struct outcome stuck = {0}, o;
+    struct fixture f;
+
+    (void)state;
+    fixture_start(&f, answers, &(struct kube_client_options){.max_bodies = 8});
+    fixture_send_get(&f, &stuck, "/stuck", false, 0);
+    fixture_turn(&f, 100);
+    for (int i = 0; i < 3; i++) {
+        o = fixture_get(&f, "/fits");
+        assert_string_equal(buf_str(&o.body), "123");
+        outcome_release(&o);
+    }
+    o = fixture_get(&f, "/more");
+    assert_int_equal(o.e.class, ERR_LIMIT);
+    assert_string_equal(o.e.text, "answers under way of more than 8 bytes together, which is the limit (GET /more)");
+    outcome_release(&o);
+    kube_call_cancel(stuck.call);
+    o = fixture_get(&f, "/more");
+    assert_string_equal(buf_str(&o.body), "1234");
+    outcome_release(&o);
+    outcome_release(&stuck);
+    fixture_stop(&f);
+}
+
 static void test_broken_answers(void **state)
 {
     static const struct server_answer answers[] = {
@@ -433,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_of_all_together),
         cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_time_out),
