@@ -5,7 +5,6 @@
 
 #include "../cluster/harness.h"
 #include "base/str.h"
-#include "json/build.h"
 #include "json/doc.h"
 #include "operator/marks.h"
 
@@ -13,6 +12,11 @@ static unsigned draw(unsigned *seed, unsigned below)
 {
     return (unsigned)rand_r(seed) % below;
 }
+
+/* All that a switch sets, as it is in the first spec. */
+static const char unswitched[] = "{\"spec\": {\"mtls\": null, \"controlPlaneSecurityEnabled\": null,"
+                                 " \"autoInjectionNamespaces\": [\"default\"], \"includeIPRanges\": null,"
+                                 " \"defaultPodDisruptionBudget\": null}}";
 
 static const char *const switches[] = {
     "{\"spec\": {\"mtls\": true}}",
@@ -71,9 +75,7 @@ static void break_something(unsigned *seed)
 
 static void create_mesh(void)
 {
-    _cleanup_json_ json_t *mesh = OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-                                         MAP("metadata", S("name", MESH), S("namespace", NS)),
-                                         MAP("spec", SEQ("autoInjectionNamespaces", ITEM_S("default"))));
+    _cleanup_json_ json_t *mesh = mesh_resource(MESH, SPEC_WITHOUT_FIXED_PORTS);
     _cleanup_free_ char *text = doc_text(mesh);
 
     cluster_try(kube_request_create(ISTIO, cluster_version(ISTIO), NS, text));
@@ -127,22 +129,72 @@ static const struct {
     {"break", break_something, 300},
 };
 
-void changes_make(unsigned seed, msec_t until, changes_note_fn note, void *context)
+static void change_something(unsigned *seed, changes_note_fn note, void *context)
 {
-    while (clock_now_monotonic() < until) {
-        unsigned ticket = draw(&seed, 1000);
-        size_t i = 0;
-        while (ticket >= sorts[i].share)
-            ticket -= sorts[i++].share;
-        note(context, sorts[i].what);
-        sorts[i].make(&seed);
-        pause_ms((int)draw(&seed, 2000));
-    }
-    /* A valid mesh to end with. */
+    unsigned ticket = draw(seed, 1000);
+    size_t i = 0;
+
+    while (ticket >= sorts[i].share)
+        ticket -= sorts[i++].share;
+    note(context, sorts[i].what);
+    sorts[i].make(seed);
+    pause_ms((int)draw(seed, 2000));
+}
+
+static bool put_back(void)
+{
     for (int i = 0; i < 120; i++, pause_ms(500)) {
+        if (cluster_try_patch(ISTIO, NS, MESH, unswitched))
+            return true;
         if (!mesh_answers())
             create_mesh();
-        else if (cluster_try_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"*\"}}"))
-            return;
     }
+    return false;
+}
+
+/* A server that is just being restarted says nothing, as one that has no mesh. */
+static bool mesh_is_available(void)
+{
+    _cleanup_json_ json_t *list = cluster_list(ISTIO, NULL);
+    const json_t *mesh = json_array_get(list, 0);
+
+    return str_eq(doc_string(mesh, "status", "Status"), "Available") &&
+           json_equal(doc_at(mesh, "status", "observedGeneration"), doc_at(mesh, "metadata", "generation"));
+}
+
+#define TO_COME_BACK SECONDS(180)
+
+/* With new connections: what the old ones keep of their busiest moment is no growth, and is not the same each time. */
+static bool come_to_rest(void)
+{
+    msec_t until;
+
+    restart("kube-apiserver");
+    until = clock_now_monotonic() + TO_COME_BACK;
+    if (!put_back())
+        return false;
+    while (!mesh_is_available()) {
+        if (clock_now_monotonic() > until)
+            return false;
+        pause_ms(200);
+    }
+    return true;
+}
+
+bool changes_make(unsigned seed, const struct changes_times *times, changes_note_fn note, void *context)
+{
+    msec_t next_rest = clock_now_monotonic() + times->rest_every;
+
+    while (clock_now_monotonic() < times->until) {
+        change_something(&seed, note, context);
+        if (clock_now_monotonic() < next_rest)
+            continue;
+        if (!come_to_rest())
+            return false;
+        note(context, CHANGES_REST);
+        pause_ms((int)times->rest_length);
+        note(context, CHANGES_GO_ON);
+        next_rest = clock_now_monotonic() + times->rest_every;
+    }
+    return come_to_rest();
 }

@@ -12,15 +12,15 @@
 /*
  * name, what it is, unit, slack
  *
- * Slack is by how much the median of the last quarter may exceed that of the first one; below zero: a counter, which
- * is not judged. Memory that is resident moves by what the allocator keeps back (src/operator/controller.c trims it
- * from time to time); the heap in use by answers under way and what the mesh consists of; a descriptor each may be open
- * for /metrics, for a request beside the watches, and for a connection that is being made.
+ * Slack is by how much the rests of the last third may exceed those of the first; below zero: a counter, which is not
+ * judged. The mesh is the same in all rests, so the heap differs by the lengths of versions and by answers that are
+ * just being read; resident memory by whole pages that hold one small block each; a descriptor may be open for a
+ * connection that is being made.
  */
 #define SERIES(X)                                                                                                      \
-    X(RESIDENT, "resident memory", "kB", 1024)                                                                         \
-    X(HEAP, "heap in use", "kB", 1024)                                                                                 \
-    X(DESCRIPTORS, "descriptors", "", 3)                                                                               \
+    X(RESIDENT, "resident memory", "kB", 512)                                                                          \
+    X(HEAP, "heap in use", "kB", 64)                                                                                   \
+    X(DESCRIPTORS, "descriptors", "", 1)                                                                               \
     X(WATCH_RESTARTS, "watch restarts", "", -1)                                                                        \
     X(WRITES, "writes", "", -1)
 
@@ -39,7 +39,8 @@ extern const struct series_row series_rows[SERIES_COUNT];
 
 /* One second. */
 struct sample {
-    double at; /* seconds since the start */
+    double at;     /* seconds since the start */
+    unsigned rest; /* the number of the rest it was taken in, from 1 on; 0: in none */
     double values[SERIES_COUNT];
 };
 
@@ -54,9 +55,14 @@ void record_release(struct record *r);
 /* The seconds that are not judged: five minutes, or a quarter of a day that is shorter than twenty. */
 double record_warm_up(double day);
 
+/* Rests that the judgement needs, and samples that a rest needs to count. */
+#define RESTS_LEAST 4
+#define REST_SAMPLES_LEAST 5
+
 /*
- * Judges what came after `warm_up` seconds: of each series the median of the last quarter against that of the first
- * one. A line for each goes to `report`. False where one grew, or where there are fewer than 40 samples to judge by.
+ * Judges the rests that began after `warm_up` seconds, each by the medians of its samples: of each series the median of
+ * the last third of the rests against that of the first third. What each rest came to goes to `report`. False where one
+ * grew, or where there are too few rests to judge by.
  */
 bool record_judge(const struct record *r, double warm_up, struct buf *report);
 

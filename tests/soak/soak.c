@@ -30,6 +30,9 @@
 #define MARKS_MOST 256
 #define WORD_MOST 32
 #define TO_CONVERGE SECONDS(120)
+#define REST_LENGTH SECONDS(25)
+/* The operator gives memory back when it has been idle for a while. */
+#define REST_BEGINS_AFTER 12.0
 
 struct day {
     struct record record;
@@ -39,6 +42,8 @@ struct day {
     struct map *counts; /* word -> the number of such changes, as a pointer */
     struct mark marks[MARKS_MOST];
     size_t marks_len, missed;
+    unsigned rests;
+    double rests_since; /* 0: it does not rest */
 };
 
 static int64_t number_of(const char *name, int64_t otherwise)
@@ -59,7 +64,7 @@ static void tell(void *context, const char *what)
         _exit(1);
 }
 
-static void start_changes(struct day *d, unsigned seed, msec_t until)
+static void start_changes(struct day *d, unsigned seed, const struct changes_times *times)
 {
     int fds[2];
 
@@ -69,8 +74,7 @@ static void start_changes(struct day *d, unsigned seed, msec_t until)
     if (d->changer == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         harness_reconnect(NULL);
-        changes_make(seed, until, tell, &fds[1]);
-        _exit(0);
+        _exit(changes_make(seed, times, tell, &fds[1]) ? 0 : 1);
     }
     close(fds[1]);
     d->changes_fd = fds[0];
@@ -83,6 +87,8 @@ static void take_changes(struct day *d, double at)
 
     while (read(d->changes_fd, word, sizeof(word)) == (ssize_t)sizeof(word)) {
         word[sizeof(word) - 1] = '\0';
+        d->rests_since = str_eq(word, CHANGES_REST) ? at : 0;
+        d->rests += str_eq(word, CHANGES_REST);
         map_put(d->counts, word, (char *)map_get(d->counts, word) + 1);
         if (str_starts(word, "restart ") && d->marks_len < MARKS_MOST)
             d->marks[d->marks_len++] = (struct mark){at, str_ends(word, "etcd") ? "etcd" : "kube-apiserver"};
@@ -118,7 +124,8 @@ static double value_of(const char *metrics, const char *name)
 static void take_sample(struct day *d, double at)
 {
     _cleanup_free_ char *metrics = operator_get("/metrics");
-    struct sample s = {.at = at};
+    bool at_rest = d->rests_since > 0 && at >= d->rests_since + REST_BEGINS_AFTER;
+    struct sample s = {.at = at, .rest = at_rest ? d->rests : 0};
 
     if (!metrics) {
         d->missed++;
@@ -163,11 +170,11 @@ static void write_samples(const struct record *r)
 {
     _cleanup_buf_ struct buf csv = BUF_INIT;
 
-    buf_add_str(&csv, "second");
+    buf_add_str(&csv, "second,rest");
     for (enum series s = 0; s < SERIES_COUNT; s++)
         buf_printf(&csv, ",%s", series_rows[s].what);
     for (size_t i = 0; i < r->len; i++) {
-        buf_printf(&csv, "\n%.0f", r->samples[i].at);
+        buf_printf(&csv, "\n%.0f,%u", r->samples[i].at, r->samples[i].rest);
         for (enum series s = 0; s < SERIES_COUNT; s++)
             buf_printf(&csv, ",%.0f", r->samples[i].values[s]);
     }
@@ -194,11 +201,17 @@ static bool report(const struct day *d, double warm_up)
     return good;
 }
 
+/* Twenty rests a day, and one every two minutes in long ones. */
+static msec_t rest_every(double seconds)
+{
+    return seconds < 40 * 60 ? (msec_t)(seconds * 1000 / 20) : SECONDS(120);
+}
+
 static void nothing_grows_over_a_long_day(void **state)
 {
     double seconds = 60.0 * (double)number_of("TEST_MINUTES", 60);
     struct day d = {.counts = map_new(NULL)};
-    msec_t until;
+    struct changes_times times = {.rest_every = rest_every(seconds), .rest_length = REST_LENGTH};
     int status;
     bool good;
 
@@ -206,12 +219,12 @@ static void nothing_grows_over_a_long_day(void **state)
     operator_start();
     kubelet_start(NULL);
     bystanders_make();
-    mesh_create("{\"autoInjectionNamespaces\": [\"default\"]}");
+    mesh_create(SPEC_WITHOUT_FIXED_PORTS);
     converge_wait(TO_CONVERGE);
     d.start = clock_now_monotonic();
-    until = d.start + (msec_t)(seconds * 1000);
-    start_changes(&d, (unsigned)number_of("TEST_SEED", 1), until);
-    live_through(&d, until);
+    times.until = d.start + (msec_t)(seconds * 1000);
+    start_changes(&d, (unsigned)number_of("TEST_SEED", 1), &times);
+    live_through(&d, times.until);
     good = report(&d, record_warm_up(seconds));
     assert_int_equal(waitpid(d.changer, &status, 0), d.changer);
     assert_int_equal(status, 0);
