@@ -30,8 +30,8 @@
 #define RAW_REQUESTS 5000
 #define CHANGES 5
 #define AT_REST_SECONDS 60
-#define TO_JOIN SECONDS(600)
-#define TO_CHANGE SECONDS(60)
+#define TO_JOIN SECONDS(1200)
+#define TO_CHANGE SECONDS(300)
 #define OUTPUT_MAX ((size_t)8 * 1024 * 1024)
 
 static const char *apiservers_program;

@@ -3,8 +3,8 @@
 #include "mesh/common/objects.h"
 
 /*
- * The definition has no schema: nobody describes a mesh there, and a thousand clusters' schemas of 58 kB each, as wanted
- * and as observed, are most of what the operator would hold of a cluster.
+ * The definition has no schema: nobody describes a mesh there, and a thousand clusters' schemas of 58 kB each, as
+ * wanted and as observed, are most of what the operator would hold of a cluster.
  */
 void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct mesh_objects *ret)
 {

@@ -18,6 +18,11 @@
 /* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
+/*
+ * Between the connections to two clusters. A thousand that connect at once, when the operator starts, keep each other
+ * from an answer in time, and then try again.
+ */
+enum { CONNECT_DISTANCE_MS = 20 };
 
 struct remote_controller {
     struct remote_surroundings *around;
@@ -30,6 +35,7 @@ struct remote_controller {
     struct kube_cluster *cluster; /* NULL: not connected */
     struct on_demand watches;
     struct kube_timer *timer; /* to look again */
+    msec_t turn;              /* when it may connect; 0: it does not wait for that */
     /* The Secret that the connection was made from, or could not be made from. */
     char *secret_version;
     uint64_t secret_hash; /* of its data; 0: none */
@@ -93,6 +99,7 @@ static void forget_secret(struct remote_controller *c)
     disconnect(c);
     str_replace(&c->secret_version, NULL);
     c->secret_hash = 0;
+    c->turn = 0;
     c->refused = false;
 }
 
@@ -199,6 +206,23 @@ static void connect_by(struct remote_controller *c, const json_t *secret)
     kube_cluster_start(c->cluster);
 }
 
+/* Whether it may connect now; the timer tells when it may. */
+static bool is_its_turn(struct remote_controller *c)
+{
+    msec_t now = c->io->now(c->io), *next = &c->around->next_turn;
+
+    if (!c->turn) {
+        c->turn = *next > now ? *next : now;
+        *next = c->turn + CONNECT_DISTANCE_MS;
+    }
+    if (c->turn > now) {
+        c->io->timer_set(c->io, c->timer, c->turn);
+        return false;
+    }
+    c->turn = 0;
+    return true;
+}
+
 /* Other credentials are used at once; other labels of their Secret change nothing. True where it is to be planned. */
 static bool follow_secret(struct remote_controller *c, bool connect)
 {
@@ -213,9 +237,11 @@ static bool follow_secret(struct remote_controller *c, bool connect)
     }
     if (str_eq(o->resource_version, c->secret_version))
         return false;
-    str_replace(&c->secret_version, o->resource_version);
     secret = kube_object_parse(o);
     hash = doc_at(secret, "data") ? doc_hash(doc_at(secret, "data")) | 1 : 1;
+    if (hash != c->secret_hash && !is_its_turn(c))
+        return false;
+    str_replace(&c->secret_version, o->resource_version);
     if (hash == c->secret_hash)
         return false;
     c->secret_hash = hash;

@@ -28,6 +28,7 @@ struct remote_surroundings {
     unsigned synced; /* PLAN_WATCH_* of the central cluster */
     const struct remote_connector *connector;
     struct kube_gate gate; /* of all writes */
+    msec_t next_turn;      /* when the next one may connect, monotonic */
     /* Something happened: the controller with this `owner` is to be planned. */
     void (*due)(void *owner);
 };
