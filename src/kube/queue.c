@@ -103,7 +103,7 @@ static void pump(struct kube_queue *q)
         f->call = q->io->send(q->io, &request, NULL, on_answer, f);
     }
     if (!kube_gate_is_open(&q->gate, &not_after))
-        kube_schedule_drop_waiting(q->schedule);
+        kube_schedule_drop_waiting(q->schedule, NULL);
     q->io->timer_set(q->io, q->timer, kube_schedule_due(q->schedule));
 }
 
@@ -170,9 +170,9 @@ bool kube_queue_is_stopped(const struct kube_queue *q)
     return kube_schedule_is_stopped(q->schedule, q->io->now(q->io));
 }
 
-void kube_queue_drop_waiting(struct kube_queue *q)
+void kube_queue_drop_waiting(struct kube_queue *q, const void *owner)
 {
-    kube_schedule_drop_waiting(q->schedule);
+    kube_schedule_drop_waiting(q->schedule, owner);
 }
 
 void kube_queue_reset_backoff(struct kube_queue *q)

@@ -47,8 +47,8 @@ bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, c
 void kube_queue_hold(struct kube_queue *q, bool held);
 /* Nothing is sent for now: it is held, or the server asked for a pause. */
 bool kube_queue_is_stopped(const struct kube_queue *q);
-/* Drops what waits; what is under way goes on. */
-void kube_queue_drop_waiting(struct kube_queue *q);
+/* Drops what waits of this owner (kube_action.owner; NULL: everybody); what is under way goes on. */
+void kube_queue_drop_waiting(struct kube_queue *q, const void *owner);
 /* The credentials or the address changed, or the server is back: forget all back-off. */
 void kube_queue_reset_backoff(struct kube_queue *q);
 size_t kube_queue_in_flight(const struct kube_queue *q);

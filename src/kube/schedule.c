@@ -112,10 +112,10 @@ static void line_up(struct kube_schedule *s, struct item *item)
     s->line_end = &item->next;
 }
 
-static void drop_waiting(struct kube_schedule *s, struct item *item)
+static void drop_waiting(struct kube_schedule *s, struct item *item, const void *owner)
 {
     for (int lane = 0; lane < LANES; lane++) {
-        if (!item->waiting[lane])
+        if (!item->waiting[lane] || (owner && item->waiting[lane]->owner != owner))
             continue;
         action_free(item->waiting[lane]);
         item->waiting[lane] = NULL;
@@ -196,7 +196,7 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, ui
     item->told = false;
     if (outcome == ERR_THROTTLED && item->held_until > s->paused_until)
         s->paused_until = item->held_until;
-    drop_waiting(s, item);
+    drop_waiting(s, item, NULL);
 }
 
 struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
@@ -272,12 +272,12 @@ bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now)
     return s->held || now < s->paused_until;
 }
 
-void kube_schedule_drop_waiting(struct kube_schedule *s)
+void kube_schedule_drop_waiting(struct kube_schedule *s, const void *owner)
 {
     void *value;
 
     for (size_t i = 0; map_next(s->items, &i, NULL, &value);)
-        drop_waiting(s, value);
+        drop_waiting(s, value, owner);
 }
 
 void kube_schedule_reset_backoff(struct kube_schedule *s)

@@ -32,6 +32,7 @@ struct kube_action {
     char *body;             /* JSON text; NULL for KUBE_REMOVE */
     char *reason;           /* for people: "deleted by someone else" */
     int tag;                /* the owner's own mark; the queue does not look at it */
+    const void *owner;      /* who decided it, where several share a queue; never followed */
 };
 
 void kube_action_release(struct kube_action *a);
@@ -76,7 +77,8 @@ bool kube_schedule_wake(struct kube_schedule *s, msec_t now);
 void kube_schedule_hold(struct kube_schedule *s, bool held);
 /* Held, or paused by the server: what waits, waits for long. */
 bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now);
-void kube_schedule_drop_waiting(struct kube_schedule *s);
+/* `owner` NULL: everybody's. */
+void kube_schedule_drop_waiting(struct kube_schedule *s, const void *owner);
 void kube_schedule_reset_backoff(struct kube_schedule *s);
 size_t kube_schedule_in_flight(const struct kube_schedule *s);
 size_t kube_schedule_waiting(const struct kube_schedule *s);

@@ -71,9 +71,12 @@ void actor_brief(struct actor *a, struct plan_input *input)
     struct kube_queue *queue = kube_cluster_queue(a->cluster);
     void *value;
 
-    /* What could not be sent was decided by what was known then. It is decided anew, and not sent as it was. */
+    /*
+     * What could not be sent was decided by what was known then. It is decided anew, and not sent as it was. What
+     * others have in the same queue is theirs to decide.
+     */
     if (kube_queue_is_stopped(queue))
-        kube_queue_drop_waiting(queue);
+        kube_queue_drop_waiting(queue, a);
     free(a->listed);
     a->listed = map_len(a->failures) ? NEW_ARRAY(struct plan_failure, map_len(a->failures)) : NULL;
     input->failure_count = 0;
@@ -91,6 +94,7 @@ void actor_send(struct actor *a, struct plan *plan)
     for (size_t i = 0; i < plan->len; i++) {
         struct kube_action action = plan->actions[i];
         plan->actions[i] = (struct kube_action){0};
+        action.owner = a;
         kube_queue_put(kube_cluster_queue(a->cluster), &action);
     }
     plan->len = 0;

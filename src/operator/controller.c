@@ -228,7 +228,7 @@ void controller_set_acting(struct controller *c, bool acting)
 {
     c->stats.acting = acting;
     if (!acting)
-        kube_queue_drop_waiting(kube_cluster_queue(c->cluster));
+        kube_queue_drop_waiting(kube_cluster_queue(c->cluster), NULL);
     else if (controller_is_ready(c))
         plan_now(c);
     federation_set_acting(c->federation, acting);

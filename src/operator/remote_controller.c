@@ -374,7 +374,7 @@ void remote_controller_plan(struct remote_controller *c, const struct kube_objec
 void remote_controller_drop_waiting(struct remote_controller *c)
 {
     if (c->cluster)
-        kube_queue_drop_waiting(kube_cluster_queue(c->cluster));
+        kube_queue_drop_waiting(kube_cluster_queue(c->cluster), NULL);
 }
 
 void remote_controller_done(

@@ -231,12 +231,41 @@ static void what_waits_can_be_dropped(void **state)
     put(s, 0, "b");
     a = expect_next(s, 0, "a");
     put(s, 0, "a");
-    kube_schedule_drop_waiting(s);
+    kube_schedule_drop_waiting(s, NULL);
     assert_int_equal(kube_schedule_waiting(s), 0);
     finish(s, 0, a, ERR_NONE);
     expect_next(s, 0, NULL);
     put(s, 0, "b");
     expect_next(s, 0, "b");
+}
+
+static bool put_for(struct kube_schedule *s, const void *owner, const char *name)
+{
+    struct kube_action a = {.verb = KUBE_CREATE,
+                            .kind = &rows[0],
+                            .version = str_dup("v1"),
+                            .ns = str_dup("ns"),
+                            .name = str_dup(name),
+                            .body = str_dup("{}"),
+                            .reason = str_dup("new"),
+                            .owner = owner};
+
+    return kube_schedule_put(s, 0, &a);
+}
+
+static void what_others_have_in_the_queue_is_not_dropped(void **state)
+{
+    SCHEDULE(.in_flight_max = 1)
+    int one, other;
+
+    (void)state;
+    kube_schedule_hold(s, true);
+    put_for(s, &one, "a");
+    put_for(s, &other, "b");
+    kube_schedule_drop_waiting(s, &one);
+    kube_schedule_hold(s, false);
+    expect_next(s, 0, "b");
+    assert_int_equal(kube_schedule_waiting(s), 0);
 }
 
 static void it_is_stopped_while_held_and_while_the_server_asked_for_a_pause(void **state)
@@ -316,6 +345,7 @@ int main(void)
         cmocka_unit_test(while_held_puts_wait),
         cmocka_unit_test(back_off_can_be_forgotten),
         cmocka_unit_test(what_waits_can_be_dropped),
+        cmocka_unit_test(what_others_have_in_the_queue_is_not_dropped),
         cmocka_unit_test(it_is_stopped_while_held_and_while_the_server_asked_for_a_pause),
         cmocka_unit_test(random_traffic_keeps_the_rules),
     };
