@@ -348,18 +348,19 @@ void force_remote(struct people *p)
     json_decref(x.object);
 }
 
-/* Before the operator, or in spite of it. */
+/* Before the operator, or in spite of it. A Service with an address of its own could never become what is wanted. */
 void precede(struct people *p)
 {
     static const char *const names[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};
     const char *name = names[rng_below(p->rng, ARRAY_LEN(names))];
     bool service = rng_chance(p->rng, 500);
 
-    people_create(p, server_find(p->server, "", service ? "services" : "endpoints"), MESH_NS,
-                  OBJECT(MAP("metadata", S("name", name)),
-                         OPT(service, MAP("spec", SEQ("ports", ITEM(S("name", "web"), N("port", 80))))),
-                         OPT(!service, SEQ("subsets", ITEM(SEQ("addresses", ITEM(S("ip", "10.1.1.1"))),
-                                                           SEQ("ports", ITEM(N("port", 80))))))));
+    people_create(
+        p, server_find(p->server, "", service ? "services" : "endpoints"), MESH_NS,
+        OBJECT(MAP("metadata", S("name", name)),
+               OPT(service, MAP("spec", S("clusterIP", "None"), SEQ("ports", ITEM(S("name", "web"), N("port", 80))))),
+               OPT(!service, SEQ("subsets", ITEM(SEQ("addresses", ITEM(S("ip", "10.1.1.1"))),
+                                                 SEQ("ports", ITEM(N("port", 80))))))));
 }
 
 size_t people_count_remotes(struct people *p)
