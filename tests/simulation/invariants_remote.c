@@ -96,6 +96,20 @@ struct judgement {
     struct buf *why;
 };
 
+/* Secrets are watched in one namespace: the mesh's, or where there is none that of the first RemoteIstio. */
+static void forget_other_secrets(struct kube_cache *cache, const char *ns)
+{
+    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(cache, kind, &i));) {
+        if (str_eq(o->ns, ns))
+            continue;
+        kube_cache_remove(cache, kind, o->ns, o->name, NULL);
+        i = 0;
+    }
+}
+
 static void judgement_init(struct judgement *j, const struct invariants_remote *remotes, size_t count,
                            struct invariants *v, struct buf *why)
 {
@@ -103,6 +117,7 @@ static void judgement_init(struct judgement *j, const struct invariants_remote *
     struct plan_input input = {.now = SERVER_EPOCH, .synced = ~0u};
     const struct istio_spec *mesh;
     const struct kube_object *first;
+    const char *ns;
     uint64_t hash;
     size_t i = 0;
 
@@ -114,8 +129,10 @@ static void judgement_init(struct judgement *j, const struct invariants_remote *
     plan_make(&input, j->memo, &j->plan);
     mesh = plan_memo_mesh(j->memo, &hash);
     first = kube_cache_next(j->cache, remote, &i);
+    ns = j->plan.ns ? j->plan.ns : first ? first->ns : NULL;
+    forget_other_secrets(j->cache, ns);
     central_init(&j->central);
-    central_update(&j->central, j->cache, j->plan.ns ? j->plan.ns : first ? first->ns : NULL, mesh, hash);
+    central_update(&j->central, j->cache, ns, mesh, hash);
 }
 
 static void judgement_release(struct judgement *j)
@@ -281,6 +298,12 @@ static void check_plan(const struct judgement *j, const struct kube_object *reso
     snprintf(version, sizeof(version), "v1.%d.0", server_minor(way->server));
     served.git_version = version;
     remote_plan_make(&input, memo, &plan);
+    /* Nobody connects for a resource that cannot be followed. */
+    if (!plan.connect) {
+        input.away = NULL;
+        remote_plan_release(&plan);
+        remote_plan_make(&input, memo, &plan);
+    }
     invariants_tell_actions(&plan.away, j->why);
     invariants_tell_actions(&plan.home, j->why);
     remote_plan_release(&plan);
