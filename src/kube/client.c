@@ -218,20 +218,21 @@ static int keep(struct kube_call *call, const char *data, size_t len)
 {
     struct kube_client *c = call->client;
     size_t together = c->options.max_bodies;
+    bool fits = !together || c->held + len <= together;
     char name[256];
 
     call->body.limit = c->options.max_body;
-    if ((!together || c->held + len <= together) && buf_add(&call->body, data, len) == 0) {
+    if (fits && buf_add(&call->body, data, len) == 0) {
         c->held += len;
         return 0;
     }
     kube_call_name(call, name, sizeof(name));
     call->failure = NEW(struct err);
-    if (together && c->held + len > together)
-        return err_set(call->failure, ERR_LIMIT,
-                       "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
-    return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
-                   c->options.max_body, name);
+    if (fits || call->body.len + len > c->options.max_body)
+        return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
+                       c->options.max_body, name);
+    return err_set(call->failure, ERR_LIMIT,
+                   "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
 }
 
 int kube_call_receive(struct kube_call *call, const char *data, size_t len)
