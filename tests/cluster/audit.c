@@ -14,7 +14,12 @@ bool audit_is_on(void)
 
 long audit_position(void)
 {
-    FILE *f = fopen(getenv("TEST_AUDIT_LOG"), "re");
+    return audit_position_of(getenv("TEST_AUDIT_LOG"));
+}
+
+long audit_position_of(const char *file)
+{
+    FILE *f = fopen(file, "re");
     long position;
 
     if (!f)
@@ -32,8 +37,15 @@ void audit_read(long position, void (*each)(void *context, const json_t *entry),
 
 void audit_read_as(const char *account, long position, void (*each)(void *context, const json_t *entry), void *context)
 {
+    audit_read_file(getenv("TEST_AUDIT_LOG"), account, position, each, context);
+}
+
+void audit_read_file(
+    const char *file, const char *account, long position, void (*each)(void *context, const json_t *entry),
+    void *context)
+{
     _cleanup_free_ char *user = str_printf("system:serviceaccount:" NS ":%s", account);
-    FILE *f = fopen(getenv("TEST_AUDIT_LOG"), "re");
+    FILE *f = fopen(file, "re");
     char *line = NULL;
     size_t cap = 0;
 

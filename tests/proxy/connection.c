@@ -187,10 +187,10 @@ static void answer_error(struct connection *c, const struct rule *r)
         r->retry_after ? str_printf("Retry-After: %lld\r\n", (long long)r->retry_after) : str_dup("");
     _cleanup_free_ char *headers =
         str_printf("%lld Fault\r\n%sContent-Type: application/json\r\n", (long long)r->code, retry);
-    _cleanup_free_ char *body = str_printf(
-        "{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"status\": \"Failure\", \"message\": \"a fault by rule\", "
-        "\"code\": %lld}",
-        (long long)r->code);
+    _cleanup_free_ char *body = str_printf("{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"status\": \"Failure\", "
+                                           "\"message\": \"a fault by rule: %lld\", "
+                                           "\"code\": %lld}",
+                                           (long long)r->code, (long long)r->code);
 
     answer_text(c, headers, body);
 }
