@@ -116,8 +116,7 @@ static int run(const struct invocation *inv, struct err *e)
     _cleanup_kube_client_ struct kube_client *client = NULL;
     _cleanup_json_ json_t *reports = json_array();
 
-    if (credentials_load(inv, &config, e) < 0 ||
-        kube_client_new(loop, config, NULL, &client, e) < 0 ||
+    if (credentials_load(inv, &config, e) < 0 || kube_client_new(loop, config, NULL, &client, e) < 0 ||
         make_reports(client, invocation_value(inv, "namespace"), reports, e) < 0)
         return -1;
     return print_reports(reports, str_eq(invocation_value(inv, "output"), "json")) ? 0 : 1;

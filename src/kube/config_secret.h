@@ -18,8 +18,8 @@ int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, st
 int kube_pem_read(const char *path, char **ret, struct err *e);
 
 /*
- * A pem_password_cb for whatever reads PEM: a passphrase is not asked for. OpenSSL's own asks on the terminal, and waits,
- * also for a certificate with such a header.
+ * A pem_password_cb for whatever reads PEM: a passphrase is not asked for. OpenSSL's own asks on the terminal, and
+ * waits, also for a certificate with such a header.
  */
 int kube_pem_no_passphrase(char *ret, int size, int writing, void *context);
 
