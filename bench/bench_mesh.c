@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/wanted.h"
+#include "operator/plan/wanted.h"
 #include "shared.h"
 
 #define RUNS 5

@@ -8,7 +8,7 @@
 #include "cli/terminal.h"
 #include "json/difftext.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 #include "operator/preview.h"
 
 #define TIMEOUT SECONDS(30)

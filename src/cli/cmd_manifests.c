@@ -3,7 +3,7 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "json/doc.h"
-#include "operator/manifests.h"
+#include "operator/install/manifests.h"
 
 #define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
 

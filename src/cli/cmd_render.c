@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "json/doc.h"
-#include "operator/remote_render.h"
+#include "operator/federation/remote_render.h"
 
 static int add_objects(const struct wanted_set *wanted, json_t *documents, struct err *e)
 {

@@ -8,7 +8,7 @@
 #include "cli/credentials.h"
 #include "operator/controller.h"
 #include "operator/leadership.h"
-#include "operator/server.h"
+#include "operator/serve/server.h"
 
 struct running {
     struct event_base *loop;

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/remote_check.h"
+#include "operator/federation/remote_check.h"
 
 static int read_file(const char *file, struct buf *ret, struct err *e)
 {

@@ -9,7 +9,7 @@
 #define OPERATOR_ACTOR_H
 
 #include "operator/events.h"
-#include "operator/plan.h"
+#include "operator/plan/plan.h"
 
 struct actor;
 

@@ -1,8 +1,8 @@
 #include "operator/controller.h"
 
 #include "base/log.h"
-#include "operator/marks.h"
 #include "operator/on_demand.h"
+#include "operator/plan/marks.h"
 
 #define TICK SECONDS(1)
 /*

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "kube/cluster.h"
-#include "operator/federation.h"
+#include "operator/federation/federation.h"
 
 struct controller;
 

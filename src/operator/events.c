@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 static const msec_t GATHER = 1500;
 #define SINGLE_MOST 4       /* more notes of one reason than this become one Event */

@@ -11,7 +11,7 @@
 #include "kube/gate.h"
 #include "kube/lease.h"
 #include "operator/controller.h"
-#include "operator/server.h"
+#include "operator/serve/server.h"
 
 #define LEASE_NAME "istio-operator"
 

@@ -1,6 +1,6 @@
 #include "operator/on_demand.h"
 
-#include "operator/plan.h"
+#include "operator/plan/plan.h"
 
 /* What others' programs keep in Secrets, and much of it. */
 #define NOT_MADE_BY_PROGRAMS                                                                                           \

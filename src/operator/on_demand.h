@@ -1,4 +1,4 @@
-/* The watches of a cluster that are only there while a plan asks for them (PLAN_WATCH_* in operator/plan.h). */
+/* The watches of a cluster that are only there while a plan asks for them (PLAN_WATCH_* in operator/plan/plan.h). */
 #ifndef OPERATOR_ON_DEMAND_H
 #define OPERATOR_ON_DEMAND_H
 

@@ -7,7 +7,7 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "json/patch.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 /* Stands for what the API server gives to a new resource. */
 #define UID_TO_COME "uid-of-the-new-resource"

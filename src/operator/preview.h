@@ -8,7 +8,7 @@
 #include <event2/event.h>
 
 #include "kube/cluster.h"
-#include "operator/plan.h"
+#include "operator/plan/plan.h"
 
 struct preview {
     struct kube_cluster *cluster; /* as observed; owned */

@@ -14,7 +14,7 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 static void must_answer_until(msec_t until)
 {

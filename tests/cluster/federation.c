@@ -15,7 +15,7 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "kubelet.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 struct remote remotes[REMOTES];
 

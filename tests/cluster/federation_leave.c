@@ -15,8 +15,8 @@
 #include "converge.h"
 #include "federation.h"
 #include "json/doc.h"
-#include "operator/marks.h"
-#include "operator/remote_plan.h"
+#include "operator/federation/remote_plan.h"
+#include "operator/plan/marks.h"
 
 static void check_clean(const struct remote *r)
 {

@@ -12,9 +12,9 @@
 #include "federation.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
-#include "operator/remote_plan.h"
-#include "operator/wanted.h"
+#include "operator/federation/remote_plan.h"
+#include "operator/plan/marks.h"
+#include "operator/plan/wanted.h"
 
 #define MINOR 20
 #define FIRST_SERVICE "istio-pilot"

@@ -12,8 +12,8 @@
 #include "federation.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/manifests.h"
-#include "operator/rights.h"
+#include "operator/install/manifests.h"
+#include "operator/install/rights.h"
 #include "rights_used.h"
 
 #define ONE "trial" /* a RemoteIstio that is refused */

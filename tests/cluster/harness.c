@@ -17,7 +17,7 @@
 #include "harness_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/manifests.h"
+#include "operator/install/manifests.h"
 
 struct harness h;
 

@@ -11,7 +11,7 @@
 #include "harness_impl.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 json_t *mesh_resource(const char *name, const char *spec)
 {

@@ -16,7 +16,7 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/webhook.h"
+#include "operator/serve/webhook.h"
 
 #define SECRET kind_of("v1", "Secret")
 #define CONFIGURATION kind_of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")

@@ -13,8 +13,8 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
-#include "operator/wanted.h"
+#include "operator/plan/marks.h"
+#include "operator/plan/wanted.h"
 
 #define TO_BE_AVAILABLE SECONDS(180)
 #define AT_REST_SECONDS 30

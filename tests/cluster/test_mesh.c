@@ -13,7 +13,7 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 #define SAMPLE                                                                                                         \
     "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                         \

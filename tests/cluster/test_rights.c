@@ -16,7 +16,7 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/rights.h"
+#include "operator/install/rights.h"
 #include "rights_used.h"
 
 static void nothing_was_refused_and_every_right_was_used(void **state)

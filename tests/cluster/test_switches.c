@@ -14,7 +14,7 @@
 #include "harness.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 #define ROLL_OUT SECONDS(180)
 #define INGRESS "istio-ingressgateway"

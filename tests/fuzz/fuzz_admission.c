@@ -10,9 +10,9 @@
 #include "json/doc.h"
 #include "kube/cache.h"
 #include "mesh/mesh.h"
-#include "operator/admission.h"
-#include "operator/http_head.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
+#include "operator/serve/admission.h"
+#include "operator/serve/http_head.h"
 
 /* A head is complete exactly from its last byte on; whether a request is refused does not depend on what follows. */
 static int parse_head(const char *text, size_t len, struct http_head *ret)

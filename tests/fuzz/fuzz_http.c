@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "operator/http_server.h"
+#include "operator/serve/http_server.h"
 
 #define BODY_MAX 512
 #define TURNS_MAX 5000

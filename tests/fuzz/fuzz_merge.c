@@ -8,7 +8,7 @@
 #include "json/merge.h"
 #include "kube/kind.h"
 #include "mesh/mesh.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 static void merge_again(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules)
 {

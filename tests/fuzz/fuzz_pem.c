@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "kube/config_secret.h"
-#include "operator/certificate.h"
+#include "operator/serve/certificate.h"
 
 #define NOW (SECONDS(1) * 1750000000)
 

@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/marks.h"
-#include "operator/plan.h"
+#include "operator/plan/marks.h"
+#include "operator/plan/plan.h"
 
 #define MINOR 20
 #define OBJECTS_MAX 64

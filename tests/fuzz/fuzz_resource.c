@@ -9,7 +9,7 @@
 #include "api/resource.h"
 #include "base/buf.h"
 #include "json/doc.h"
-#include "operator/wanted.h"
+#include "operator/plan/wanted.h"
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384

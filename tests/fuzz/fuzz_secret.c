@@ -6,9 +6,9 @@
 
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/certificate.h"
-#include "operator/remote_config.h"
-#include "operator/webhook.h"
+#include "operator/federation/remote_config.h"
+#include "operator/serve/certificate.h"
+#include "operator/serve/webhook.h"
 
 static void read_kubeconfig(const json_t *secret)
 {

@@ -13,7 +13,7 @@
 #include "kube/cache.h"
 #include "kube/watch.h"
 #include "mesh/mesh.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 #define LINE_MAX ((size_t)1 << 20)
 

@@ -7,8 +7,8 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/marks.h"
-#include "operator/remote_plan.h"
+#include "operator/federation/remote_plan.h"
+#include "operator/plan/marks.h"
 #include "server_impl.h"
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)

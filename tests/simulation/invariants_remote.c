@@ -8,9 +8,9 @@
 #include "invariants_impl.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/marks.h"
-#include "operator/remote_config.h"
-#include "operator/remote_plan.h"
+#include "operator/federation/remote_config.h"
+#include "operator/federation/remote_plan.h"
+#include "operator/plan/marks.h"
 #include "server_impl.h"
 
 /* A server that hangs is noticed within this time: silence, the time for an answer to a probe, some patience. */

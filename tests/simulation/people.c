@@ -8,7 +8,7 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 #include "people_impl.h"
 
 static bool is_ours(const json_t *o)

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/remote_plan.h"
+#include "operator/federation/remote_plan.h"
 #include "people_impl.h"
 
 #define SERVER_BEFORE "https://remote-"

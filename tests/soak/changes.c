@@ -6,7 +6,7 @@
 #include "../cluster/harness.h"
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/marks.h"
+#include "operator/plan/marks.h"
 
 static unsigned draw(unsigned *seed, unsigned below)
 {

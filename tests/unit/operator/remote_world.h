@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_OPERATOR_REMOTE_WORLD_H
 #define TESTS_UNIT_OPERATOR_REMOTE_WORLD_H
 
-#include "operator/remote_plan.h"
+#include "operator/federation/remote_plan.h"
 #include "world.h"
 
 #define REMOTE "east" /* the RemoteIstio, and its Secret */

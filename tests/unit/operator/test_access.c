@@ -11,8 +11,8 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/access.h"
-#include "operator/http_server.h"
+#include "operator/serve/access.h"
+#include "operator/serve/http_server.h"
 
 struct fixture {
     struct event_base *loop;

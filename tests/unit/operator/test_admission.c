@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/admission.h"
-#include "operator/marks.h"
-#include "operator/wanted.h"
+#include "operator/plan/marks.h"
+#include "operator/plan/wanted.h"
+#include "operator/serve/admission.h"
 
 #define ISTIO(metadata, spec)                                                                                          \
     "{\"apiVersion\":\"istio.banzaicloud.io/v1beta1\",\"kind\":\"Istio\",\"metadata\":{\"name\":\"istio\","            \

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/webhook.h"
+#include "operator/serve/webhook.h"
 
 #define DAY (SECONDS(1) * 60 * 60 * 24)
 #define NOW (DAY * 20000)

@@ -18,8 +18,8 @@
 #include "json/build.h"
 #include "json/doc.h"
 #include "operator/controller.h"
-#include "operator/marks.h"
-#include "operator/metrics.h"
+#include "operator/plan/marks.h"
+#include "operator/serve/metrics.h"
 #include "sim.h"
 
 #define NS "istio-system"

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "operator/http_head.h"
+#include "operator/serve/http_head.h"
 
 #define HOST "Host: x\r\n"
 

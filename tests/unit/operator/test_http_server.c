@@ -15,8 +15,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "operator/certificate.h"
-#include "operator/http_server.h"
+#include "operator/serve/certificate.h"
+#include "operator/serve/http_server.h"
 
 #define PATIENCE_MS 300
 #define LONG_MS 10000

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/manifests.h"
+#include "operator/install/manifests.h"
 
 static json_t *find(const char *kind)
 {

@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/wanted.h"
+#include "operator/plan/wanted.h"
 #include "world.h"
 
 #define OVERLAY(kind, name, patches) "{\"kind\": \"" kind "\", \"name\": \"" name "\", \"patches\": [" patches "]}"

@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/remote_config.h"
+#include "operator/federation/remote_config.h"
 
 #include "certs.h"
 

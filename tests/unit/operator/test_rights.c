@@ -10,9 +10,9 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/manifests.h"
-#include "operator/rights.h"
-#include "operator/wanted.h"
+#include "operator/install/manifests.h"
+#include "operator/install/rights.h"
+#include "operator/plan/wanted.h"
 
 static bool has(const json_t *seq, const char *text)
 {

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 #include "json/doc.h"
-#include "operator/rollout.h"
+#include "operator/plan/rollout.h"
 #include "world.h"
 
 /* JSON with ' for ". Owned by the caller. */

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
-#include "operator/sidecars.h"
+#include "operator/plan/sidecars.h"
 #include "world.h"
 
 #define COUNTING "{\"sidecars\": {\"count\": true}%s}"

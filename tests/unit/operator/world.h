@@ -4,8 +4,8 @@
 #ifndef TESTS_UNIT_OPERATOR_WORLD_H
 #define TESTS_UNIT_OPERATOR_WORLD_H
 
-#include "operator/marks.h"
-#include "operator/plan.h"
+#include "operator/plan/marks.h"
+#include "operator/plan/plan.h"
 
 #define NS "istio-system"
 

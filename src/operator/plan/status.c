@@ -1,0 +1,204 @@
+#include "operator/plan/status.h"
+
+#include <inttypes.h>
+
+#include "api/status.h"
+#include "base/str.h"
+#include "json/build.h"
+#include "json/doc.h"
+
+#define DRIFT_LISTED 50
+
+/* What the facts come to: the word, the conditions' reason, and the text for people. */
+struct verdict {
+    const char *word;
+    const char *reason;
+    char *text; /* owned; "" where all is well */
+    bool ready, reconciling, stalled;
+};
+
+static struct verdict verdict(const char *word, const char *reason, char *text)
+{
+    return (struct verdict){
+        .word = word,
+        .reason = reason,
+        .text = text,
+        .ready = str_eq(word, STATUS_AVAILABLE),
+        .reconciling = str_eq(word, STATUS_RECONCILING) || str_eq(word, STATUS_CREATED),
+        .stalled = str_eq(word, STATUS_RECONCILE_FAILED),
+    };
+}
+
+static const struct plan_failure *first_failure(const struct status_facts *f, bool lasting)
+{
+    for (size_t i = 0; i < f->failure_count; i++) {
+        enum err_class class = f->failures[i].class;
+        if (lasting == (class == ERR_FORBIDDEN || !err_class_retries(class)))
+            return &f->failures[i];
+    }
+    return NULL;
+}
+
+static char *failure_text(const struct plan_failure *failure)
+{
+    return str_printf("%s: %s", failure->object, failure->text);
+}
+
+static const char *first_unavailable(const struct rollouts *rollouts)
+{
+    for (size_t i = 0; i < rollouts->len; i++)
+        if (rollouts->items[i].wanted && !rollouts->items[i].available)
+            return rollouts->items[i].message;
+    return NULL;
+}
+
+static char *removal_text(const struct status_facts *f)
+{
+    if (f->waits_for)
+        return str_printf("removing: %s", f->waits_for);
+    if (f->failure_count)
+        return failure_text(&f->failures[0]);
+    return str_printf("removing: %zu object%s left", f->leftovers, f->leftovers == 1 ? "" : "s");
+}
+
+/* The first rule that applies decides. */
+static struct verdict judge(const struct status_facts *f)
+{
+    const struct plan_failure *failure;
+    const char *unavailable;
+
+    if (f->deleting)
+        return verdict(STATUS_RECONCILING, "Removing", removal_text(f));
+    if (f->refused)
+        return verdict(STATUS_RECONCILE_FAILED, err_class_name(f->refused->class), str_dup(f->refused->text));
+    if (!doc_string(f->resource, "status", STATUS_FIELD_STATUS))
+        return verdict(STATUS_CREATED, "Created", str_dup(""));
+    if (f->unreachable)
+        return verdict(STATUS_UNREACHABLE, "Unreachable", str_dup(f->unreachable));
+    if (f->waits_for)
+        return verdict(STATUS_RECONCILING, "Waiting", str_dup(f->waits_for));
+    if ((failure = first_failure(f, true)))
+        return verdict(STATUS_RECONCILE_FAILED, "WriteRefused", failure_text(failure));
+    if (f->paused && f->drift)
+        return verdict(
+            STATUS_RECONCILING,
+            "Paused",
+            str_printf("paused by spec.pause: %zu objects differ and are left so", f->drift));
+    if ((failure = first_failure(f, false)))
+        return verdict(STATUS_RECONCILING, err_class_name(failure->class), failure_text(failure));
+    if (f->drift)
+        return verdict(
+            STATUS_RECONCILING, "Applying", str_printf("%zu object%s to write", f->drift, f->drift == 1 ? "" : "s"));
+    if ((unavailable = first_unavailable(f->rollouts)))
+        return verdict(STATUS_RECONCILING, "RollingOut", str_dup(unavailable));
+    return verdict(STATUS_AVAILABLE, f->paused ? "Paused" : "Available", str_dup(str_or(f->notice, "")));
+}
+
+json_t *
+status_condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text)
+{
+    const char *status = holds ? "True" : "False";
+    const json_t *before = doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", type);
+    const char *since = str_eq(doc_string(before, "status"), status) ? doc_string(before, "lastTransitionTime") : NULL;
+    char now[32];
+
+    clock_rfc3339(f->now, now);
+    return OBJECT(
+        S("type", type),
+        S("status", status),
+        S("reason", reason),
+        S("message", text),
+        S("lastTransitionTime", str_or(since, now)),
+        V("observedGeneration", json_incref(doc_at(f->resource, "metadata", "generation"))));
+}
+
+static json_t *components(const struct rollouts *rollouts)
+{
+    json_t *lines = json_array();
+
+    for (size_t i = 0; i < rollouts->len; i++) {
+        const struct rollout *r = &rollouts->items[i];
+        const char *state = !r->wanted ? "Disabled" : r->available ? "Available" : "Reconciling";
+        json_array_append_new(
+            lines,
+            OBJECT(
+                S("name", r->name),
+                S("status", state),
+                OPT(r->wanted, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
+                S("message", r->message)));
+    }
+    return lines;
+}
+
+/* What would be done, were it not paused. */
+static json_t *drift_list(const struct status_facts *f)
+{
+    static const char *const words[] = {
+        [KUBE_CREATE] = "create", [KUBE_UPDATE] = "change", [KUBE_MERGE_PATCH] = "label", [KUBE_REMOVE] = "remove"};
+    json_t *list;
+
+    if (!f->withheld || !f->withheld->len)
+        return NULL;
+    list = json_array();
+    for (size_t i = 0; i < f->withheld->len && i < DRIFT_LISTED; i++) {
+        const struct kube_action *action = &f->withheld->actions[i];
+        _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+        json_array_append_new(
+            list, OBJECT(S("object", key), S("action", words[action->verb]), S("reason", action->reason)));
+    }
+    return list;
+}
+
+/* The generation whose every object was in place once: what is missing of it later was deleted by somebody. */
+static json_t *applied_generation(const struct status_facts *f)
+{
+    if (!f->refused && !f->unreachable && !f->waits_for && !f->deleting && f->drift == 0)
+        return json_incref(doc_at(f->resource, "metadata", "generation"));
+    return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
+}
+
+static json_t *sidecars(const struct status_facts *f)
+{
+    if (!f->sidecars_asked)
+        return NULL;
+    if (!f->sidecars)
+        return json_incref(doc_at(f->resource, "status", STATUS_FIELD_SIDECARS));
+    return OBJECT(N("current", (json_int_t)f->sidecars->current), N("outdated", (json_int_t)f->sidecars->outdated));
+}
+
+static json_t *sidecars_condition(const struct status_facts *f)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (!f->sidecars_asked)
+        return NULL;
+    if (!f->sidecars)
+        return json_incref(
+            doc_find(doc_at(f->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_SIDECARS_CURRENT));
+    text = sidecars_text(f->sidecars);
+    return status_condition(
+        f, CONDITION_SIDECARS_CURRENT, f->sidecars->outdated == 0, sidecars_reason(f->sidecars), text);
+}
+
+json_t *status_build(const struct status_facts *f)
+{
+    struct verdict v = judge(f);
+    json_t *status = OBJECT(
+        S(STATUS_FIELD_STATUS, v.word),
+        S(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),
+        V(STATUS_FIELD_OBSERVED_GENERATION, json_incref(doc_at(f->resource, "metadata", "generation"))),
+        V(STATUS_FIELD_APPLIED_GENERATION, applied_generation(f)),
+        S(STATUS_FIELD_VERSION, f->version),
+        OPT(f->ignored, N(STATUS_FIELD_IGNORED, (json_int_t)f->ignored)),
+        V(STATUS_FIELD_DRIFT, drift_list(f)),
+        V(STATUS_FIELD_SIDECARS, sidecars(f)),
+        OPT(f->rollouts, V(STATUS_FIELD_COMPONENTS, components(f->rollouts))),
+        SEQ(STATUS_FIELD_CONDITIONS,
+            ITEM_V(status_condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
+            ITEM_V(status_condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
+            ITEM_V(status_condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : "")),
+            ITEM_V(sidecars_condition(f))));
+
+    free(v.text);
+    return status;
+}

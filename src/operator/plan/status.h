@@ -1,0 +1,33 @@
+/* What the resource's status says (its fields and words: api/status.h). Pure. */
+#ifndef OPERATOR_PLAN_STATUS_H
+#define OPERATOR_PLAN_STATUS_H
+
+#include "operator/plan/rollout.h"
+#include "operator/plan/sidecars.h"
+
+/* Everything that the status is made from. */
+struct status_facts {
+    msec_t now;
+    const json_t *resource;          /* as observed, with its status so far */
+    const char *version;             /* of Istio; NULL where the resource is not valid */
+    const struct rollouts *rollouts; /* NULL where the resource is not valid */
+    bool sidecars_asked;             /* for their number */
+    const struct sidecars *sidecars; /* NULL where they are not counted yet: what was said before stays */
+    size_t drift, ignored, leftovers;
+    bool paused, deleting;
+    const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
+    const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
+    const char *unreachable;     /* why its cluster is not to be had; NULL where it is */
+    const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
+    const struct plan_failure *failures;
+    size_t failure_count;
+    const char *notice; /* something to say though all is well; may be NULL or "" */
+};
+
+/* The whole status; owned by the caller. */
+json_t *status_build(const struct status_facts *facts);
+/* A condition of it, which keeps the time of its last change while it holds or does not. Owned by the caller. */
+json_t *
+status_condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text);
+
+#endif

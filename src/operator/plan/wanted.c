@@ -1,0 +1,138 @@
+#include "operator/plan/wanted.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "json/doc.h"
+#include "operator/plan/overlay.h"
+
+char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return ns ? str_printf("%s/%s/%s", kind->kind, ns, name) : str_printf("%s/%s", kind->kind, name);
+}
+
+void wanted_versions(const struct kube_server *server, const char **ret_versions)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+        ret_versions[i] = kind->custom ? kind->versions[0].name : kube_server_version(server, kind);
+    }
+}
+
+/* The releases that this operator knows, as the validation wants them. */
+static struct api_release *known_releases(size_t *ret_count)
+{
+    struct api_release *known;
+    size_t n = 0;
+
+    while (mesh_releases[n].version)
+        n++;
+    known = NEW_ARRAY(struct api_release, n);
+    for (size_t i = 0; i < n; i++)
+        known[i] = (struct api_release){
+            mesh_releases[i].version, mesh_releases[i].kubernetes_min, mesh_releases[i].kubernetes_max};
+    *ret_count = n;
+    return known;
+}
+
+int wanted_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems)
+{
+    size_t release_count;
+    _cleanup_free_ struct api_release *releases = known_releases(&release_count);
+    const struct api_context context = {
+        .releases = releases, .release_count = release_count, .kubernetes_minor = minor, .ns = ns};
+
+    return istio_parse(resource, &context, ret, problems);
+}
+
+static void add(struct wanted_set *set, const struct mesh_object *object)
+{
+    struct wanted *w;
+
+    ARRAY_RESERVE_ONE(set->items, set->len, set->cap);
+    w = &set->items[set->len++];
+    *w = (struct wanted){
+        .kind = object->kind,
+        .foreign = object->foreign,
+        .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
+        .name = str_dup(doc_string(object->object, "metadata", "name")),
+        .text = doc_text(object->object),
+    };
+    w->hash = str_hash(w->text, strlen(w->text)) | 1;
+}
+
+static void make_index(struct wanted_set *set)
+{
+    set->index = map_new(NULL);
+    for (size_t i = 0; i < set->len; i++) {
+        _cleanup_free_ char *key = object_key(set->items[i].kind, set->items[i].ns, set->items[i].name);
+        map_put(set->index, key, &set->items[i]);
+    }
+}
+
+struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_owner *owner)
+{
+    struct wanted_set *set = NEW(struct wanted_set);
+
+    for (size_t i = 0; i < objects->len; i++) {
+        if (owner)
+            mark_wanted(objects->items[i].object, objects->items[i].kind, owner);
+        add(set, &objects->items[i]);
+    }
+    mesh_objects_release(objects);
+    make_index(set);
+    return set;
+}
+
+int wanted_build(
+    const json_t *resource, int minor, const char *const *versions, struct wanted_set **ret, struct problems *problems)
+{
+    struct istio_spec spec;
+    struct mesh_objects objects = {0};
+    struct mark_owner owner = {
+        .api_version = API_GROUP_VERSION,
+        .kind = "Istio",
+        .ns = doc_string(resource, "metadata", "namespace"),
+        .name = doc_string(resource, "metadata", "name"),
+        .uid = doc_string(resource, "metadata", "uid"),
+    };
+    struct mesh_env env = {.spec = &spec, .ns = owner.ns, .versions = versions};
+
+    if (wanted_check(resource, minor, NULL, &spec, problems) < 0)
+        return -1;
+    env.release = mesh_release_find(spec.version);
+    mesh_render(&env, &objects);
+    overlays_apply(spec.overlays, owner.ns, &objects, problems);
+    if (problems->errors) {
+        mesh_objects_release(&objects);
+        istio_spec_release(&spec);
+        return -1;
+    }
+    /* A file that was never in a cluster has no uid. */
+    *ret = wanted_from(&objects, owner.uid ? &owner : NULL);
+    (*ret)->spec = spec;
+    (*ret)->release = env.release;
+    return 0;
+}
+
+void wanted_free(struct wanted_set *set)
+{
+    if (!set)
+        return;
+    istio_spec_release(&set->spec);
+    for (size_t i = 0; i < set->len; i++) {
+        free(set->items[i].ns);
+        free(set->items[i].name);
+        mem_free_secret(set->items[i].text, strlen(set->items[i].text));
+    }
+    free(set->items);
+    map_free(set->index);
+    free(set);
+}
+
+bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    _cleanup_free_ char *key = object_key(kind, ns, name);
+
+    return map_has(set->index, key);
+}
