@@ -232,7 +232,9 @@ void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, s
     *ret = (struct kube_merge){
         .rules =
             {
-                .keys = kind->custom ? custom_merge_keys : kube_merge_keys,
+                .keys = kind->unkeyed  ? NULL
+                        : kind->custom ? custom_merge_keys
+                                       : kube_merge_keys,
                 .open = open_maps,
                 .empty_is_absent = !kind->custom,
                 .same = kind->custom ? NULL : same_quantity,

@@ -49,8 +49,9 @@ struct kube_kind {
      * label alone makes none of them ours.
      */
     bool copies_labels;
-    bool custom; /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
-                    there only once its definition is established */
+    bool unkeyed; /* elements of its sequences are not told apart by a field: they are merged by position, or whole */
+    bool custom;  /* served through a CustomResourceDefinition: keeps empty values as they are sent, and is
+                     there only once its definition is established */
     /*
      * Names of the kinds that must be in place before an object of this kind is created or changed; ends with NULL;
      * NULL waits for nothing. A custom kind waits for its own definition besides (`custom`). Removal goes the other way

@@ -67,6 +67,8 @@ static const struct kube_kind rows[] = {
      REMOTE,
      OURS,
      .copies_labels = true,
+     /* A port of somebody else beside ours, which has no name, is refused: what we write is the whole. */
+     .unkeyed = true,
      .after = NAMES("Service")},
     {.kind = "Deployment",
      .plural = "deployments",
