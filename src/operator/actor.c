@@ -146,7 +146,8 @@ static void on_success(struct actor *a, const struct kube_action *action, const 
         a->where ? "cluster" : NULL,
         a->where,
         NULL);
-    actor_note(a, plan_meaning_reason(meaning), false, key, action->reason);
+    if (meaning != PLAN_FOLLOWED)
+        actor_note(a, plan_meaning_reason(meaning), false, key, action->reason);
 }
 
 /* What was observed was not what is there: the cluster reads it, and the next plan knows better. */

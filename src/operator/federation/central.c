@@ -220,7 +220,8 @@ static struct addresses *find(const struct central *c, const char *text)
         found->items[found->len++] = str_dup(c->pods[i].address);
     }
     selector_free(selector);
-    qsort(found->items, found->len, sizeof(*found->items), by_text);
+    if (found->len)
+        qsort(found->items, found->len, sizeof(*found->items), by_text);
     for (size_t i = 0; i < found->len; i++) {
         if (kept && str_eq(found->items[kept - 1], found->items[i]))
             free(found->items[i]);

@@ -144,6 +144,17 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
     return plan->drift == drift;
 }
 
+/* With the services, whose addresses change all the time: that is followed, and no news. */
+static void plan_with_services(const struct objects_input *objects, struct plan *plan)
+{
+    const struct kube_kind *endpoints = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
+
+    objects_plan(objects, plan);
+    for (size_t i = 0; i < plan->len; i++)
+        if (plan->actions[i].kind == endpoints && plan->actions[i].tag == PLAN_CHANGED)
+            plan->actions[i].tag = PLAN_FOLLOWED;
+}
+
 /* All that belongs to MESH_REMOTE_OWNER; true once it is there as wanted. */
 static bool plan_parts(struct remote *r, struct plan *plan)
 {
@@ -156,7 +167,7 @@ static bool plan_parts(struct remote *r, struct plan *plan)
         .settled = resource_is_settled(&r->own),
     };
 
-    objects_plan(&objects, plan);
+    plan_with_services(&objects, plan);
     /* Labelled last, when the webhook that the label switches on is there. */
     if (plan->drift == drift)
         injection_plan(r->in->away, memo->spec.mesh.auto_injection_namespaces, plan);
@@ -287,7 +298,7 @@ static void plan_services_alone(struct remote *r)
         return;
     remote_want_services(r);
     objects.wanted[0] = r->memo->services;
-    objects_plan(&objects, &r->plan->away);
+    plan_with_services(&objects, &r->plan->away);
     r->serves = true;
 }
 

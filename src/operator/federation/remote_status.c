@@ -90,6 +90,21 @@ static void add_contact(const struct remote *r, json_t *status)
         json_object_set_new(status, STATUS_FIELD_LAST_CONTACT, last_contact(r));
 }
 
+/*
+ * Addresses are under way to a cluster that was all in place: it will be again before this could be read, and with a
+ * thousand clusters it would be a thousand writes more.
+ */
+static bool is_only_following(const struct remote *r, const json_t *status)
+{
+    const struct plan *away = &r->plan->away;
+
+    for (size_t i = 0; i < away->len; i++)
+        if (away->actions[i].tag != PLAN_FOLLOWED)
+            return false;
+    return away->len > 0 && str_eq(doc_string(status, STATUS_FIELD_STATUS), STATUS_RECONCILING) &&
+           str_eq(doc_string(r->resource, "status", STATUS_FIELD_STATUS), STATUS_AVAILABLE);
+}
+
 void remote_plan_status(struct remote *r)
 {
     const struct plan_input *away = r->in->away;
@@ -98,6 +113,10 @@ void remote_plan_status(struct remote *r)
     r->facts.now = r->in->home->now;
     r->facts.resource = r->resource;
     status = status_build(&r->facts);
+    if (is_only_following(r, status)) {
+        json_decref(status);
+        return;
+    }
     if (away)
         json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, json_string(away->server->git_version));
     else

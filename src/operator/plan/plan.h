@@ -63,7 +63,8 @@ enum {
     X(HEALED, "Healed", "healed")                                                                                      \
     X(ADOPTED, "Adopted", "adopted")                                                                                   \
     X(REMOVED, "Removed", "removed")                                                                                   \
-    X(NOTED, "Noted", "noted") /* the resource's own status and finalizer: no Event */
+    X(FOLLOWED, "Followed", "followed") /* addresses of Pods come and go: no Event */                                  \
+    X(NOTED, "Noted", "noted")          /* the resource's own status and finalizer: no Event */
 
 enum plan_meaning {
 #define X(id, reason, word) PLAN_##id,

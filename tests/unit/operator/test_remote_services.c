@@ -95,6 +95,27 @@ static void endpoints_have_what_the_selector_finds(void **state)
     expect_status(w, "endpointsSynced", "0");
 }
 
+/* One write a cluster when an address is on its way, and one when it has arrived: there may be thousands. */
+static void an_address_on_its_way_is_no_news(void **state)
+{
+    struct remote_world *w = *state;
+    struct remote_plan plan;
+
+    remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
+    assert_true(remote_world_plan(w, &plan));
+    assert_int_equal(plan.away.len, 1);
+    assert_int_equal(plan.away.actions[0].tag, PLAN_FOLLOWED);
+    assert_int_equal(plan.home.len, 0);
+    remote_world_act(w, &plan);
+    remote_plan_release(&plan);
+
+    assert_true(remote_world_plan(w, &plan));
+    assert_int_equal(plan.away.len, 0);
+    assert_int_equal(plan.home.len, 1);
+    assert_int_equal(plan.home.actions[0].verb, KUBE_UPDATE_STATUS);
+    remote_plan_release(&plan);
+}
+
 static void another_selector_finds_others(void **state)
 {
     struct remote_world *w = *state;
@@ -253,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(endpoints_have_what_the_selector_finds, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(an_address_on_its_way_is_no_news, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(another_selector_finds_others, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(a_service_comes_and_goes_with_the_list, setup_joined, teardown),
         cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, teardown),
