@@ -175,7 +175,7 @@ void kills_while_clusters_join_and_leave_end_well(void **state)
 /* --- growth --- */
 
 /* Those of a part of `make test`; FEDERATION_JOINS=201 takes minutes. After a third of them growth counts. */
-#define JOINS 60
+#define JOINS 30
 /* What is under way when it is looked at: a connection that is being closed, a client of /metrics. */
 #define DESCRIPTORS_MORE 3
 
