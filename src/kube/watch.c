@@ -87,6 +87,12 @@ static void drop_input(struct kube_watch *w)
     w->over = false;
 }
 
+static void drop_event(struct kube_watch *w)
+{
+    json_decref(w->event);
+    w->event = NULL;
+}
+
 static void drop_list(struct kube_watch *w)
 {
     json_decref(w->page);
@@ -102,7 +108,7 @@ void kube_watch_free(struct kube_watch *w)
         return;
     drop_input(w);
     drop_list(w);
-    json_decref(w->event);
+    drop_event(w);
     free(w->api_version);
     free(w->kind);
     free(w->version);
@@ -521,8 +527,7 @@ static bool take_line(struct kube_watch *w, msec_t now, uint32_t random, size_t 
         return false;
     }
     *budget -= *budget < len ? *budget : len;
-    json_decref(w->event);
-    w->event = NULL;
+    drop_event(w);
     r = doc_parse(line, len, w->options.line_max, &w->event, &e);
     w->read = w->scanned;
     if (w->read == w->input.len && !w->over)
@@ -534,7 +539,7 @@ static bool take_line(struct kube_watch *w, msec_t now, uint32_t random, size_t 
     return r == 0;
 }
 
-bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *budget, struct kube_event *ret)
+static bool next_event(struct kube_watch *w, msec_t now, uint32_t random, size_t *budget, struct kube_event *ret)
 {
     if (w->forget) {
         w->forget = false;
@@ -550,7 +555,16 @@ bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *
     if (w->over && !has_line(w))
         settle(w, now, random);
     if (w->forget)
-        return kube_watch_next(w, now, random, budget, ret);
+        return next_event(w, now, random, budget, ret);
+    return false;
+}
+
+bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *budget, struct kube_event *ret)
+{
+    if (next_event(w, now, random, budget, ret))
+        return true;
+    /* Parsed it takes several times its text, and the next one may be hours away. */
+    drop_event(w);
     return false;
 }
 

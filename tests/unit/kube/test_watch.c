@@ -136,6 +136,24 @@ static void items_of_lists_say_what_they_are(void **state)
     finish(&b);
 }
 
+static void an_event_that_was_read_is_not_kept(void **state)
+{
+    struct bench b;
+    struct kube_event event;
+    size_t budget = SIZE_MAX;
+    json_t *object;
+
+    (void)state;
+    begin_watching(&b);
+    feed(&b, EVENT("ADDED", "c", "11"));
+    assert_true(kube_watch_next(b.w, b.now, 0, &budget, &event));
+    object = json_incref((json_t *)event.object);
+    assert_false(kube_watch_next(b.w, b.now, 0, &budget, &event));
+    assert_int_equal(object->refcount, 1);
+    json_decref(object);
+    finish(&b);
+}
+
 static void an_empty_list_is_a_list(void **state)
 {
     static const char *const texts[] = {"{\"metadata\":{\"resourceVersion\":\"3\"},\"items\":null}",
@@ -597,6 +615,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_leads_to_a_watch_from_its_version),
         cmocka_unit_test(items_of_lists_say_what_they_are),
+        cmocka_unit_test(an_event_that_was_read_is_not_kept),
         cmocka_unit_test(an_empty_list_is_a_list),
         cmocka_unit_test(pages_are_asked_for_one_by_one),
         cmocka_unit_test(a_list_that_expires_between_pages_starts_anew),
