@@ -472,6 +472,15 @@ static void expect_counts(int current, int outdated, const char *condition)
     wait_until(counts_are, &wish, SECONDS(15), what);
 }
 
+/* Pods are taken once the account has its token. */
+static bool account_is_ready(void *context)
+{
+    _cleanup_json_ json_t *account = cluster_get(kind_of("v1", "ServiceAccount"), SHOP, "default");
+
+    (void)context;
+    return json_array_size(doc_at(account, "secrets")) > 0;
+}
+
 static void outdated_sidecars_are_counted(void **state)
 {
     const struct kube_kind *pod = kind_of("v1", "Pod");
@@ -482,9 +491,7 @@ static void outdated_sidecars_are_counted(void **state)
 
     (void)state;
     cluster_create(NAMESPACE, ns);
-    wait_until(server_answers, NULL, SECONDS(5), "the server answers");
-    while (!cluster_has(kind_of("v1", "ServiceAccount"), SHOP, "default"))
-        pause_ms(20);
+    wait_until(account_is_ready, NULL, SECONDS(30), "the namespace's account has its token");
     make_pod("current", current);
     make_pod("outdated", "0123");
     make_pod("without", NULL);
