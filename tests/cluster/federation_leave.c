@@ -1,5 +1,4 @@
 /* Remote clusters leave: cleanly, late, not at all, and while the operator is killed. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -179,19 +178,6 @@ void kills_while_clusters_join_and_leave_end_well(void **state)
 /* What is under way when it is looked at: a connection that is being closed, a client of /metrics. */
 #define DESCRIPTORS_MORE 3
 
-static int descriptors(void)
-{
-    _cleanup_free_ char *path = str_printf("/proc/%d/fd", (int)h.operator_pid);
-    DIR *folder = opendir(path);
-    int count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 /* Its Endpoints are there: whether anything runs is not the question here. */
 static bool has_endpoints(void *context)
 {
@@ -233,7 +219,7 @@ void many_joins_and_leaves_leave_nothing_behind(void **state)
         join_and_leave();
     pause_ms(1000);
     heap = operator_metric("heap_bytes");
-    open = descriptors();
+    open = operator_descriptors();
     for (int round = warm; round < all; round++)
         join_and_leave();
     pause_ms(1000);
@@ -244,9 +230,9 @@ void many_joins_and_leaves_leave_nothing_behind(void **state)
         heap,
         operator_metric("heap_bytes"),
         open,
-        descriptors());
+        operator_descriptors());
     fflush(stdout);
-    assert_true(descriptors() <= open + DESCRIPTORS_MORE);
+    assert_true(operator_descriptors() <= open + DESCRIPTORS_MORE);
     if (!getenv("TEST_SANITIZE"))
         assert_true(operator_metric("heap_bytes") <= heap + HEAP_SLACK);
     for (size_t i = 0; i < REMOTES; i++)

@@ -66,6 +66,8 @@ double operator_metric(const char *name);
 #define HEAP_SLACK (128 * 1024)
 /* Its resident memory in kB. */
 long operator_memory_kb(void);
+/* How many descriptors it has open. */
+int operator_descriptors(void);
 
 const struct kube_kind *kind_of(const char *api_version, const char *kind);
 #define DEPLOYMENT kind_of("apps/v1", "Deployment")

@@ -1,4 +1,5 @@
 /* The operator as a process: its start and end, and what it says about itself. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -124,6 +125,19 @@ double operator_metric(const char *name)
     if (!at)
         fail_msg("no metric %s", name);
     return strtod(at + strlen(line), NULL);
+}
+
+int operator_descriptors(void)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/fd", (int)h.operator_pid);
+    DIR *folder = opendir(path);
+    int count = 0;
+
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
 }
 
 long operator_memory_kb(void)

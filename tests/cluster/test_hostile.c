@@ -2,7 +2,6 @@
  * Hostile clients at both ports of the operator: all the while it answers the kubelet's probe, and afterwards its
  * connections, descriptors and memory are what they were.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -35,7 +34,7 @@ static struct {
     int ports[2]; /* plain, TLS */
     SSL_CTX *tls;
     double heap;
-    size_t descriptors;
+    int descriptors;
     long memory_kb;
     msec_t slowest; /* answer to the probe */
 } f;
@@ -138,23 +137,10 @@ static void probe(void)
         fail_msg("/healthz is not answered");
 }
 
-static size_t count_descriptors(void)
-{
-    _cleanup_free_ char *path = str_printf("/proc/%d/fd", (int)h.operator_pid);
-    DIR *folder = opendir(path);
-    size_t count = 0;
-
-    assert_non_null(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
 static bool descriptors_are_back(void *context)
 {
     (void)context;
-    return count_descriptors() <= f.descriptors;
+    return operator_descriptors() <= f.descriptors;
 }
 
 static bool heap_is_back(void *context)
@@ -252,7 +238,7 @@ static int set_up(void **state)
     pause_ms(500);
     f.heap = operator_metric("heap_bytes");
     f.memory_kb = operator_memory_kb();
-    f.descriptors = count_descriptors();
+    f.descriptors = operator_descriptors();
     return 0;
 }
 

@@ -5,7 +5,6 @@
  * TEST_MINUTES is how long, TEST_SEED what happens. The changes are made by a child process, so that they never delay
  * a measurement.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -96,19 +95,6 @@ static void take_changes(struct day *d, double at)
     }
 }
 
-static double descriptors(void)
-{
-    _cleanup_free_ char *path = str_printf("/proc/%d/fd", (int)h.operator_pid);
-    DIR *dir = opendir(path);
-    double count = 0;
-
-    assert_non_null(dir);
-    for (const struct dirent *entry; (entry = readdir(dir));)
-        count += entry->d_name[0] != '.';
-    closedir(dir);
-    return count;
-}
-
 /* The sum of a metric's values over its labels. */
 static double value_of(const char *metrics, const char *name)
 {
@@ -134,7 +120,7 @@ static void take_sample(struct day *d, double at)
     }
     s.values[SERIES_RESIDENT] = (double)operator_memory_kb();
     s.values[SERIES_HEAP] = value_of(metrics, "heap_bytes") / 1024;
-    s.values[SERIES_DESCRIPTORS] = descriptors();
+    s.values[SERIES_DESCRIPTORS] = operator_descriptors();
     s.values[SERIES_WATCH_RESTARTS] = value_of(metrics, "watch_restarts_total");
     s.values[SERIES_WRITES] = value_of(metrics, "writes_total");
     record_add(&d->record, &s);

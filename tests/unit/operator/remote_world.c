@@ -269,3 +269,33 @@ char *remote_world_endpoints(struct remote_world *w, const char *name)
             buf_printf(&text, "%s%s", text.len ? " " : "", doc_string(address, "ip"));
     return buf_take(&text);
 }
+
+int remote_world_setup(void **state)
+{
+    struct remote_world *w = NEW(struct remote_world);
+
+    remote_world_init(w);
+    *state = w;
+    return 0;
+}
+
+int remote_world_teardown(void **state)
+{
+    remote_world_release(*state);
+    free(*state);
+    return 0;
+}
+
+void expect_status(struct remote_world *w, const char *field, const char *value)
+{
+    _cleanup_free_ char *text = remote_world_status(w, field);
+
+    assert_string_equal(text, value);
+}
+
+void expect_step(struct remote_world *w, const char *actions)
+{
+    _cleanup_free_ char *text = remote_world_step(w);
+
+    assert_string_equal(text, actions);
+}

@@ -54,4 +54,11 @@ json_t *remote_world_condition(struct remote_world *w, const char *type);
 /* "10.0.0.1 10.0.0.2" of Endpoints in the remote cluster; NULL: they are not there. Owned by the caller. */
 char *remote_world_endpoints(struct remote_world *w, const char *name);
 
+/* A world of its own for a test, as cmocka's `state`. */
+int remote_world_setup(void **state);
+int remote_world_teardown(void **state);
+/* That remote_world_status() and remote_world_step() say this. */
+void expect_status(struct remote_world *w, const char *field, const char *value);
+void expect_step(struct remote_world *w, const char *actions);
+
 #endif

@@ -11,41 +11,11 @@
 #include "json/doc.h"
 #include "remote_world.h"
 
-static void expect_status(struct remote_world *w, const char *field, const char *value)
-{
-    _cleanup_free_ char *text = remote_world_status(w, field);
-
-    assert_string_equal(text, value);
-}
-
-static void expect_step(struct remote_world *w, const char *actions)
-{
-    _cleanup_free_ char *text = remote_world_step(w);
-
-    assert_string_equal(text, actions);
-}
-
-static int setup(void **state)
-{
-    struct remote_world *w = NEW(struct remote_world);
-
-    remote_world_init(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    remote_world_release(*state);
-    free(*state);
-    return 0;
-}
-
 #define SPEC "{\"autoInjectionNamespaces\": [\"default\"]}"
 
 static int setup_joined(void **state)
 {
-    setup(state);
+    remote_world_setup(state);
     remote_world_join(*state, SPEC);
     return 0;
 }
@@ -409,19 +379,23 @@ static void what_an_abandoned_one_left_is_taken_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_leaves_in_order_and_completely, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(others_objects_and_definitions_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(it_waits_until_it_knows_the_certificates, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(unreachable_it_waits, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(without_its_secret_it_waits, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(with_a_refused_kubeconfig_it_waits, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(abandoned_it_is_left_as_it_is, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(without_our_finalizer_nothing_is_done, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_cluster_with_a_mesh_of_its_own_is_left_alone, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_cluster_without_our_mark_is_left_alone, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_cluster_that_another_master_took_over_is_left_alone, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(without_what_it_hangs_on_the_rest_goes_all_the_same, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(what_an_abandoned_one_left_is_taken_over, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(it_leaves_in_order_and_completely, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(others_objects_and_definitions_stay, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(it_waits_until_it_knows_the_certificates, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(unreachable_it_waits, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(without_its_secret_it_waits, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(with_a_refused_kubeconfig_it_waits, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(abandoned_it_is_left_as_it_is, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            without_our_finalizer_nothing_is_done, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_cluster_with_a_mesh_of_its_own_is_left_alone, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_cluster_without_our_mark_is_left_alone, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_cluster_that_another_master_took_over_is_left_alone, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            without_what_it_hangs_on_the_rest_goes_all_the_same, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(what_an_abandoned_one_left_is_taken_over, setup_joined, remote_world_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

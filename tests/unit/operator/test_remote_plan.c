@@ -11,39 +11,9 @@
 #include "json/doc.h"
 #include "remote_world.h"
 
-static void expect_status(struct remote_world *w, const char *field, const char *value)
-{
-    _cleanup_free_ char *text = remote_world_status(w, field);
-
-    assert_string_equal(text, value);
-}
-
-static void expect_step(struct remote_world *w, const char *actions)
-{
-    _cleanup_free_ char *text = remote_world_step(w);
-
-    assert_string_equal(text, actions);
-}
-
-static int setup(void **state)
-{
-    struct remote_world *w = NEW(struct remote_world);
-
-    remote_world_init(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    remote_world_release(*state);
-    free(*state);
-    return 0;
-}
-
 static int setup_joined(void **state)
 {
-    setup(state);
+    remote_world_setup(state);
     remote_world_join(*state, "{\"autoInjectionNamespaces\": [\"default\"]}");
     return 0;
 }
@@ -657,28 +627,40 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_holds_it_up_is_told_and_nothing_is_made),
-        cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(what_was_said_stands_while_a_connection_is_being_made, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_definition_that_was_there_before_is_not_asked_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(it_stands_in_the_namespace_of_the_mesh, setup, teardown),
-        cmocka_unit_test_setup_teardown(nothing_is_decided_before_the_central_cluster_was_read, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(without_the_central_clusters_id_nothing_is_decided, setup, teardown),
-        cmocka_unit_test_setup_teardown(finalizer_comes_first_and_the_foundation_before_the_rest, setup, teardown),
-        cmocka_unit_test_setup_teardown(order_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(joining_converges_to_available, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(what_is_busy_is_not_planned_again, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(drift_heals_as_in_the_central_cluster, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(the_label_for_pilot_comes_and_goes_with_the_cluster, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(pilot_is_given_no_kubeconfig_that_is_refused, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_label_for_pilot_that_somebody_else_set_stays_theirs, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_pause_writes_nothing_and_lists_what_differs, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_pause_before_joining_makes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(overlays_apply_to_what_is_made_there, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(what_the_mesh_decides_follows_it, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_failed_write_is_told_until_all_is_in_place, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(the_contact_moves_only_with_other_news, setup_joined, teardown),
+            a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            what_was_said_stands_while_a_connection_is_being_made, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_definition_that_was_there_before_is_not_asked_for, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            it_stands_in_the_namespace_of_the_mesh, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            nothing_is_decided_before_the_central_cluster_was_read, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            without_the_central_clusters_id_nothing_is_decided, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            finalizer_comes_first_and_the_foundation_before_the_rest, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(order_is_kept, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(joining_converges_to_available, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(what_is_busy_is_not_planned_again, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(drift_heals_as_in_the_central_cluster, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            the_label_for_pilot_comes_and_goes_with_the_cluster, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            pilot_is_given_no_kubeconfig_that_is_refused, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_label_for_pilot_that_somebody_else_set_stays_theirs, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_pause_writes_nothing_and_lists_what_differs, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_pause_before_joining_makes_nothing, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(overlays_apply_to_what_is_made_there, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(what_the_mesh_decides_follows_it, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_failed_write_is_told_until_all_is_in_place, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(the_contact_moves_only_with_other_news, setup_joined, remote_world_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

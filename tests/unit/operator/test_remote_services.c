@@ -11,42 +11,12 @@
 #include "json/doc.h"
 #include "remote_world.h"
 
-static void expect_status(struct remote_world *w, const char *field, const char *value)
-{
-    _cleanup_free_ char *text = remote_world_status(w, field);
-
-    assert_string_equal(text, value);
-}
-
-static void expect_step(struct remote_world *w, const char *actions)
-{
-    _cleanup_free_ char *text = remote_world_step(w);
-
-    assert_string_equal(text, actions);
-}
-
-static int setup(void **state)
-{
-    struct remote_world *w = NEW(struct remote_world);
-
-    remote_world_init(w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    remote_world_release(*state);
-    free(*state);
-    return 0;
-}
-
 #define SERVICES "{\"enabledServices\": [{\"name\": \"istio-pilot\", \"labelSelector\": \"istio=pilot\"}]}"
 #define PILOT "{\"istio\": \"pilot\"}"
 
 static int setup_joined(void **state)
 {
-    setup(state);
+    remote_world_setup(state);
     remote_world_put_pod(*state, "pilot-1", PILOT, "10.0.0.1", true);
     remote_world_join(*state, SERVICES);
     return 0;
@@ -273,19 +243,23 @@ static void without_contact_the_numbers_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(endpoints_have_what_the_selector_finds, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(an_address_on_its_way_is_no_news, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(another_selector_finds_others, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(a_service_comes_and_goes_with_the_list, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(what_somebody_makes_of_endpoints_is_put_right, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(endpoints_follow_while_the_mesh_is_not_valid, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(endpoints_follow_while_there_is_no_certificate, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(endpoints_follow_while_an_overlay_is_wrong, setup_joined, teardown),
+        cmocka_unit_test_setup_teardown(endpoints_have_what_the_selector_finds, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(an_address_on_its_way_is_no_news, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(another_selector_finds_others, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_service_comes_and_goes_with_the_list, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_mesh_that_is_deleted_leaves_the_remote_cluster_as_it_is, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(while_paused_endpoints_do_not_follow, setup_joined, teardown),
-        cmocka_unit_test_setup_teardown(without_contact_the_numbers_stay, setup_joined, teardown),
+            what_somebody_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            endpoints_follow_while_the_mesh_is_not_valid, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            endpoints_follow_while_there_is_no_certificate, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            endpoints_follow_while_an_overlay_is_wrong, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_mesh_that_is_deleted_leaves_the_remote_cluster_as_it_is, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(while_paused_endpoints_do_not_follow, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(without_contact_the_numbers_stay, setup_joined, remote_world_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
