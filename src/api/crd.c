@@ -45,7 +45,8 @@ static json_t *root_schema(const struct api_resource *r, enum schema_form form)
             V("status", field_schema(r->status, "What is there; written by the operator.", form))));
 }
 
-static json_t *v1_spec(const struct api_resource *r)
+/* `schema` and the columns that are `printed` may be NULL: then there are none. Takes them over. */
+static json_t *v1_spec(const struct api_resource *r, json_t *schema, json_t *printed)
 {
     return OBJECT(
         S("group", API_GROUP),
@@ -56,73 +57,59 @@ static json_t *v1_spec(const struct api_resource *r)
                 S("name", API_VERSION),
                 B("served", true),
                 B("storage", true),
-                MAP("schema", V("openAPIV3Schema", root_schema(r, SCHEMA_V1))),
+                MAP("schema", V("openAPIV3Schema", schema)),
                 MAP("subresources", MAP("status")),
-                V("additionalPrinterColumns", columns(r, "jsonPath")))));
+                V("additionalPrinterColumns", printed))));
 }
 
-static json_t *v1beta1_spec(const struct api_resource *r)
+static json_t *v1beta1_spec(const struct api_resource *r, json_t *schema, json_t *printed)
 {
     return OBJECT(
         S("group", API_GROUP),
         V("names", names(r)),
         S("scope", "Namespaced"),
         S("version", API_VERSION),
-        MAP("validation", V("openAPIV3Schema", root_schema(r, SCHEMA_V1BETA1))),
+        OPT(schema, MAP("validation", V("openAPIV3Schema", schema))),
         MAP("subresources", MAP("status")),
-        V("additionalPrinterColumns", columns(r, "JSONPath")));
+        V("additionalPrinterColumns", printed));
 }
 
 /* v1 asks for a schema. */
-static json_t *v1_bare_spec(const struct api_resource *r)
+static json_t *any_schema(void)
 {
-    return OBJECT(
-        S("group", API_GROUP),
-        V("names", names(r)),
-        S("scope", "Namespaced"),
-        SEQ("versions",
-            ITEM(
-                S("name", API_VERSION),
-                B("served", true),
-                B("storage", true),
-                MAP("schema",
-                    MAP("openAPIV3Schema",
-                        S("type", "object"),
-                        B("x-kubernetes-preserve-unknown-fields", true))),
-                MAP("subresources", MAP("status")))));
+    return OBJECT(S("type", "object"), B("x-kubernetes-preserve-unknown-fields", true));
 }
 
-static json_t *v1beta1_bare_spec(const struct api_resource *r)
+/* `spec` is taken over; NULL: there is no such version of definitions. */
+static json_t *definition(const struct api_resource *r, const char *crd_version, json_t *spec)
 {
-    return OBJECT(
-        S("group", API_GROUP),
-        V("names", names(r)),
-        S("scope", "Namespaced"),
-        S("version", API_VERSION),
-        MAP("subresources", MAP("status")));
-}
-
-static json_t *definition(
-    const struct api_resource *r, const char *crd_version, json_t *(*v1)(const struct api_resource *),
-    json_t *(*v1beta1)(const struct api_resource *))
-{
-    bool is_v1 = str_eq(crd_version, "v1");
-
-    if (!is_v1 && !str_eq(crd_version, "v1beta1"))
+    if (!spec)
         return NULL;
     return OBJECT(
         F("apiVersion", "apiextensions.k8s.io/%s", crd_version),
         S("kind", "CustomResourceDefinition"),
         MAP("metadata", F("name", "%s.%s", r->plural, API_GROUP), MAP("labels", S("controller-tools.k8s.io", "1.0"))),
-        V("spec", is_v1 ? v1(r) : v1beta1(r)));
+        V("spec", spec));
 }
 
 json_t *api_crd(const struct api_resource *r, const char *crd_version)
 {
-    return definition(r, crd_version, v1_spec, v1beta1_spec);
+    json_t *spec = NULL;
+
+    if (str_eq(crd_version, "v1"))
+        spec = v1_spec(r, root_schema(r, SCHEMA_V1), columns(r, "jsonPath"));
+    else if (str_eq(crd_version, "v1beta1"))
+        spec = v1beta1_spec(r, root_schema(r, SCHEMA_V1BETA1), columns(r, "JSONPath"));
+    return definition(r, crd_version, spec);
 }
 
 json_t *api_crd_bare(const struct api_resource *r, const char *crd_version)
 {
-    return definition(r, crd_version, v1_bare_spec, v1beta1_bare_spec);
+    json_t *spec = NULL;
+
+    if (str_eq(crd_version, "v1"))
+        spec = v1_spec(r, any_schema(), NULL);
+    else if (str_eq(crd_version, "v1beta1"))
+        spec = v1beta1_spec(r, NULL, NULL);
+    return definition(r, crd_version, spec);
 }
