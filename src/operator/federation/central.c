@@ -173,7 +173,7 @@ void central_update(
     struct central *c, const struct kube_cache *observed, const char *ns, const struct istio_spec *mesh,
     uint64_t mesh_hash)
 {
-    bool moved = !str_eq(c->ns, ns);
+    bool moved = !str_eq(c->ns, ns), signing_may_differ = moved;
     uint64_t basis = c->basis;
 
     if (moved)
@@ -187,7 +187,9 @@ void central_update(
     if (has_changed(&c->read[0], observed, namespaces()))
         read_id(c, observed);
     /* Both are looked at: neither change is to be seen again. */
-    if (has_changed(&c->read[1], observed, credentials()) | has_changed(&c->read[3], observed, deployments()) | moved) {
+    signing_may_differ |= has_changed(&c->read[1], observed, credentials());
+    signing_may_differ |= has_changed(&c->read[3], observed, deployments());
+    if (signing_may_differ) {
         json_t *signing = read_signing(c, observed);
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);

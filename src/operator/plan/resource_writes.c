@@ -65,7 +65,7 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
     resource = doc_copy(r->resource);
-    json_object_set(resource, "status", status);
+    json_object_set_new(resource, "status", TAKE_PTR(owned));
     write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), "status");
 }
 
