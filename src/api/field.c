@@ -211,36 +211,82 @@ static void check(struct parse *p, const struct field *field, const json_t *valu
         complain(p, field, value, buf_str(&why));
 }
 
-/* Puts a valid value, or zero for NULL, into the member. */
+/* --- how a value is kept in the member of a struct --- */
+
+static void store_flag(void *member, const json_t *value)
+{
+    *(bool *)member = doc_bool(value, false);
+}
+
+static void store_maybe(void *member, const json_t *value)
+{
+    *(enum maybe *)member = !value ? MAYBE_UNSET : json_is_true(value) ? MAYBE_YES : MAYBE_NO;
+}
+
+static void store_integer(void *member, const json_t *value)
+{
+    *(int *)member = (int)json_number_value(value);
+}
+
+static void store_number(void *member, const json_t *value)
+{
+    *(double *)member = json_number_value(value);
+}
+
+static void store_text(void *member, const json_t *value)
+{
+    *(char **)member = str_dup(json_string_value(value));
+}
+
+static void own_text(void *member)
+{
+    *(char **)member = str_dup(*(char **)member);
+}
+
+static void release_text(void *member)
+{
+    free(TAKE_PTR(*(char **)member));
+}
+
+static void store_json(void *member, const json_t *value)
+{
+    *(json_t **)member = value ? doc_copy(value) : NULL;
+}
+
+static void own_json(void *member)
+{
+    store_json(member, *(json_t **)member);
+}
+
+static void release_json(void *member)
+{
+    json_decref(TAKE_PTR(*(json_t **)member));
+}
+
+/* A row for every type that has a member of its own; a group's fields have theirs. */
+static const struct member {
+    size_t size;
+    void (*store)(void *member, const json_t *value); /* a valid value, or zero for NULL */
+    void (*own)(void *member);                        /* makes what another member owns a copy of its own */
+    void (*release)(void *member);                    /* NULL, as `own`: the member owns nothing */
+} members[] = {
+    [FIELD_FLAG] = {sizeof(bool), store_flag},
+    [FIELD_MAYBE] = {sizeof(enum maybe), store_maybe},
+    [FIELD_INTEGER] = {sizeof(int), store_integer},
+    [FIELD_NUMBER] = {sizeof(double), store_number},
+    [FIELD_TEXT] = {sizeof(char *), store_text, own_text, release_text},
+    [FIELD_CHOICE] = {sizeof(char *), store_text, own_text, release_text},
+    [FIELD_DOCUMENT] = {sizeof(json_t *), store_json, own_json, release_json},
+    [FIELD_LIST] = {sizeof(json_t *), store_json, own_json, release_json},
+    [FIELD_MAP] = {sizeof(json_t *), store_json, own_json, release_json},
+};
+
 static void store(const struct field *field, const json_t *value, void *base)
 {
-    void *member = (char *)base + field->offset;
+    const struct member *how = &members[field->type];
 
-    switch (field->type) {
-    case FIELD_FLAG:
-        *(bool *)member = doc_bool(value, false);
-        return;
-    case FIELD_MAYBE:
-        *(enum maybe *)member = !value ? MAYBE_UNSET : json_is_true(value) ? MAYBE_YES : MAYBE_NO;
-        return;
-    case FIELD_INTEGER:
-        *(int *)member = (int)json_number_value(value);
-        return;
-    case FIELD_NUMBER:
-        *(double *)member = json_number_value(value);
-        return;
-    case FIELD_TEXT:
-    case FIELD_CHOICE:
-        *(char **)member = str_dup(json_string_value(value));
-        return;
-    case FIELD_DOCUMENT:
-    case FIELD_LIST:
-    case FIELD_MAP:
-        *(json_t **)member = value ? doc_copy(value) : NULL;
-        return;
-    default: /* the others have no member of their own */
-        return;
-    }
+    if (how->store)
+        how->store((char *)base + field->offset, value);
 }
 
 json_t *field_default(const struct field *field)
@@ -385,26 +431,13 @@ void field_parse(const struct field_table *table, const json_t *object, void *ba
 
 static void release_member(const struct field *field, void *base)
 {
+    const struct member *how = &members[field->type];
     void *member = (char *)base + field->offset;
 
-    switch (field->type) {
-    case FIELD_TEXT:
-    case FIELD_CHOICE:
-        free(*(char **)member);
-        *(char **)member = NULL;
-        return;
-    case FIELD_DOCUMENT:
-    case FIELD_LIST:
-    case FIELD_MAP:
-        json_decref(*(json_t **)member);
-        *(json_t **)member = NULL;
-        return;
-    case FIELD_GROUP:
+    if (field->type == FIELD_GROUP)
         field_release(field->table, member);
-        return;
-    default: /* the others own nothing */
-        return;
-    }
+    else if (how->release)
+        how->release(member);
 }
 
 void field_release(const struct field_table *table, void *base)
@@ -413,39 +446,24 @@ void field_release(const struct field_table *table, void *base)
         release_member(&table->rows[i], base);
 }
 
+static void copy_members(const struct field_table *table, const void *from, void *to)
+{
+    for (size_t i = 0; i < table->len; i++)
+        field_copy(&table->rows[i], from, to);
+}
+
 void field_copy(const struct field *field, const void *from, void *to)
 {
+    const struct member *how = &members[field->type];
     const void *source = (const char *)from + field->offset;
     void *member = (char *)to + field->offset;
 
-    release_member(field, to);
-    switch (field->type) {
-    case FIELD_FLAG:
-        *(bool *)member = *(const bool *)source;
-        return;
-    case FIELD_MAYBE:
-        *(enum maybe *)member = *(const enum maybe *)source;
-        return;
-    case FIELD_INTEGER:
-        *(int *)member = *(const int *)source;
-        return;
-    case FIELD_NUMBER:
-        *(double *)member = *(const double *)source;
-        return;
-    case FIELD_TEXT:
-    case FIELD_CHOICE:
-        *(char **)member = str_dup(*(char *const *)source);
-        return;
-    case FIELD_DOCUMENT:
-    case FIELD_LIST:
-    case FIELD_MAP:
-        *(json_t **)member = *(json_t *const *)source ? doc_copy(*(json_t *const *)source) : NULL;
-        return;
-    case FIELD_GROUP:
-        for (size_t i = 0; i < field->table->len; i++)
-            field_copy(&field->table->rows[i], source, member);
-        return;
-    default: /* the others have no member of their own */
+    if (field->type == FIELD_GROUP) {
+        copy_members(field->table, source, member);
         return;
     }
+    release_member(field, to);
+    memcpy(member, source, how->size);
+    if (how->own)
+        how->own(member);
 }

@@ -86,40 +86,70 @@ static void absent_fields_have_their_defaults(void **state)
     }
 }
 
-static void given_fields_are_stored(void **state)
+/* Nothing in it is a default. */
+static const char beetle[] = "electric: false\n"
+                             "doors: 0\n"
+                             "weight: 2\n"
+                             "name: beetle\n"
+                             "tags: [old, small]\n"
+                             "labels: {example.com/colour: red}\n"
+                             "notes: [{text: sold, when: \"2006-01-02T15:04:05Z\", about: null, amount: 3},\n"
+                             "        {text: \"\", about: {any: [thing]}, amount: 2k}]\n"
+                             "gearbox: {gears: 4.0}\n"
+                             "engine: {cylinders: 8, fuel: diesel}\n";
+
+static void parse_beetle(struct car *car)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    _cleanup_json_ json_t *object = from_yaml("electric: false\n"
-                                              "doors: 0\n"
-                                              "weight: 2\n"
-                                              "name: beetle\n"
-                                              "tags: [old, small]\n"
-                                              "labels: {example.com/colour: red}\n"
-                                              "notes: [{text: sold, when: \"2006-01-02T15:04:05Z\", about: null,\n"
-                                              "         amount: 3}, {text: \"\", about: {any: [thing]}, amount: 2k}]\n"
-                                              "gearbox: {gears: 4.0}\n"
-                                              "engine: {cylinders: 8, fuel: diesel}\n");
-    _cleanup_free_ char *notes = NULL, *wanted = doc_text(json_object_get(object, "notes"));
+    _cleanup_json_ json_t *object = from_yaml(beetle);
+
+    field_parse(&car_table, object, car, "car", &p);
+    assert_problems("given", &p, PROBLEM_ERROR, "");
+    assert_problems("given", &p, PROBLEM_WARNING, "");
+    json_object_clear(json_array_get(json_object_get(object, "notes"), 0)); /* what was stored is a copy */
+}
+
+static void assert_beetle(const struct car *car)
+{
+    _cleanup_json_ json_t *object = from_yaml(beetle);
+    _cleanup_free_ char *notes = doc_text(car->notes), *wanted = doc_text(json_object_get(object, "notes"));
+
+    assert_false(car->electric);
+    assert_int_equal(car->doors, 0);
+    assert_true(car->weight == 2);
+    assert_string_equal(car->name, "beetle");
+    assert_string_equal(json_string_value(json_array_get(car->tags, 1)), "small");
+    assert_string_equal(doc_string(car->labels, "example.com/colour"), "red");
+    assert_string_equal(notes, wanted);
+    assert_int_equal(car->gears, 4);
+    assert_int_equal(car->engine.cylinders, 8);
+    assert_string_equal(car->engine.fuel, "diesel");
+}
+
+static void given_fields_are_stored(void **state)
+{
     struct car car;
 
     (void)state;
-    field_parse(&car_table, object, &car, "car", &p);
-    assert_problems("given", &p, PROBLEM_ERROR, "");
-    assert_problems("given", &p, PROBLEM_WARNING, "");
-    assert_false(car.electric);
-    assert_int_equal(car.doors, 0);
-    assert_true(car.weight == 2);
-    assert_string_equal(car.name, "beetle");
-    assert_string_equal(json_string_value(json_array_get(car.tags, 1)), "small");
-    assert_string_equal(doc_string(car.labels, "example.com/colour"), "red");
-    assert_int_equal(car.gears, 4);
-    assert_int_equal(car.engine.cylinders, 8);
-    assert_string_equal(car.engine.fuel, "diesel");
-    notes = doc_text(car.notes);
-    assert_string_equal(notes, wanted);
-    json_object_clear(json_array_get(json_object_get(object, "notes"), 0)); /* what was stored is a copy */
-    assert_string_equal(doc_string(json_array_get(car.notes, 0), "text"), "sold");
+    parse_beetle(&car);
+    assert_beetle(&car);
     field_release(&car_table, &car);
+}
+
+static void a_copy_of_a_member_is_its_own(void **state)
+{
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct car from, to;
+
+    (void)state;
+    parse_beetle(&from);
+    field_parse(&car_table, NULL, &to, "car", &p);
+    for (size_t i = 0; i < car_table.len; i++)
+        field_copy(&car_rows[i], &from, &to);
+    json_array_clear(from.tags); /* what the copy shared would be empty */
+    field_release(&car_table, &from);
+    assert_beetle(&to);
+    field_release(&car_table, &to);
 }
 
 static const struct mistake {
@@ -313,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_fields_have_their_defaults),
         cmocka_unit_test(given_fields_are_stored),
+        cmocka_unit_test(a_copy_of_a_member_is_its_own),
         cmocka_unit_test(mistakes_are_told_with_path_and_what_is_allowed),
         cmocka_unit_test(a_wrong_field_has_its_default_and_the_others_their_values),
         cmocka_unit_test(without_a_struct_the_same_mistakes_are_found),
