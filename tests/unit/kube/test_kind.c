@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "json/build.h"
 #include "json/doc.h"
 #include "json/merge.h"
 #include "kube/kind.h"
@@ -30,6 +31,12 @@ static const struct kube_kind rows[] = {
      .group = "serving.example.com",
      .versions = {{"v1", 0, 0}},
      .custom = true},
+    {.kind = "Endpoints",
+     .plural = "endpoints",
+     .group = "",
+     .versions = {{"v1", 0, 0}},
+     .namespaced = true,
+     .unkeyed = true},
 };
 static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
 
@@ -167,6 +174,31 @@ static void rules_follow_from_the_row(void **state)
     assert_string_equal(merge.rules.keys[0].field, "ownerReferences");
 }
 
+/* A port of somebody else beside ours, and what becomes of it by the rules of a row. */
+static char *merged_ports(const struct kube_kind *kind)
+{
+    _cleanup_json_ json_t *wanted = OBJECT(SEQ("ports", ITEM(N("port", 15010))));
+    _cleanup_json_ json_t *live = OBJECT(SEQ("ports", ITEM(N("port", 15010)), ITEM(N("port", 80))));
+    struct kube_merge how;
+    struct merge merge;
+    char *text;
+
+    kube_merge_init(kind, NULL, &how);
+    merge_three_way(NULL, wanted, live, &how.rules, &merge);
+    text = doc_text(json_object_get(merge.result, "ports"));
+    merge_release(&merge);
+    return text;
+}
+
+static void sequences_without_keys_are_written_whole(void **state)
+{
+    _cleanup_free_ char *keyed = merged_ports(&rows[0]), *unkeyed = merged_ports(&rows[3]);
+
+    (void)state;
+    assert_string_equal(keyed, "[{\"port\":15010},{\"port\":80}]");
+    assert_string_equal(unkeyed, "[{\"port\":15010}]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +208,7 @@ int main(void)
         cmocka_unit_test(quantities_are_compared_by_value),
         cmocka_unit_test(quantities_count_only_where_quantities_are),
         cmocka_unit_test(rules_follow_from_the_row),
+        cmocka_unit_test(sequences_without_keys_are_written_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

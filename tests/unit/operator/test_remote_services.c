@@ -152,6 +152,26 @@ static void what_somebody_makes_of_endpoints_is_put_right(void **state)
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 }
 
+static json_t *pilot_ports(json_t *endpoints)
+{
+    return doc_at(json_array_get(doc_at(endpoints, "subsets"), 0), "ports");
+}
+
+/* The server refuses two ports without names, so that one of somebody else cannot stay beside ours. */
+static void a_port_of_somebody_else_goes(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *healed = NULL;
+    json_t *endpoints = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    size_t ours = json_array_size(pilot_ports(endpoints));
+
+    json_array_append_new(pilot_ports(endpoints), OBJECT(N("port", 1)));
+    world_put(&w->away, endpoints);
+    expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by someone else: ports differs\n");
+    healed = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    assert_int_equal(json_array_size(pilot_ports(healed)), ours);
+}
+
 /* What holds up the rest does not hold up the addresses, by which proxies reach the mesh. */
 static void expect_to_follow_alone(struct remote_world *w, const char *reason)
 {
@@ -250,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_somebody_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_port_of_somebody_else_goes, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             endpoints_follow_while_the_mesh_is_not_valid, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
