@@ -29,7 +29,7 @@ sanitize: ## unit tests with the address and undefined behaviour sanitizers
 valgrind: ## unit tests under valgrind
 	@hack/test valgrind
 
-fuzz: ## hostile input, made up by libFuzzer: T=60 seconds a target, ONLY='json yaml', JOBS=1
+fuzz: ## hostile input, made up by libFuzzer: T=60 processor seconds a target, ONLY='json yaml', JOBS=1
 	@tests/fuzz/run $(or $(T),60) $(ONLY)
 
 simulate: build ## clusters and their faults on simulated time: SEEDS=1000, FROM=1, JOBS=processors
