@@ -50,7 +50,8 @@ static int dial(void)
 
     /* A reset at the end leaves no port waiting: there are thousands of connections a second. */
     MUST(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)) == 0);
-    MUST(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    /* libFuzzer's alarm, by which it sees whether an input takes too long, interrupts. */
+    MUST(TEMP_FAILURE_RETRY(connect(fd, (struct sockaddr *)&address, sizeof(address))) == 0);
     return fd;
 }
 
