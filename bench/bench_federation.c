@@ -344,15 +344,6 @@ static void figures(void **state)
     }
 }
 
-/* After a failure; the servers end with our end of their input. */
-static int clean_up(void **state)
-{
-    (void)state;
-    if (h.operator_pid)
-        kill(h.operator_pid, SIGKILL);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(figures)};
@@ -364,5 +355,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     apiservers_program = argv[1];
     sizes = argv + 2;
-    return cmocka_run_group_tests_name("bench federation", tests, NULL, clean_up);
+    return cmocka_run_group_tests_name("bench federation", tests, NULL, NULL);
 }
