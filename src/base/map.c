@@ -157,6 +157,11 @@ size_t map_len(const struct map *m)
     return m->live;
 }
 
+size_t map_bytes(const struct map *m)
+{
+    return m->cap * sizeof(*m->entries) + m->slot_count * sizeof(*m->slots);
+}
+
 bool map_next(const struct map *m, size_t *position, const char **ret_key, void **ret_value)
 {
     while (*position < m->used) {

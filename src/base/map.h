@@ -30,6 +30,8 @@ bool map_remove(struct map *m, const char *key);
 void *map_take(struct map *m, const char *key);
 void map_clear(struct map *m);
 size_t map_len(const struct map *m);
+/* Of its tables, without keys and values. */
+size_t map_bytes(const struct map *m);
 
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) */
 bool map_next(const struct map *m, size_t *position, const char **ret_key, void **ret_value);

@@ -9,16 +9,20 @@
 
 /* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */
 #define GRAVES_MAX 512
+/* What malloc adds to a block, at the most. */
+#define BLOCK_COST 32
 
 struct entry {
     struct kube_object o;
     unsigned listed; /* the list (kind_store.list) that had it */
+    size_t cost;
 };
 
 /* A deletion. Its uid is set where its version is not known: then it is final for that uid. */
 struct grave {
     char *resource_version;
     char *uid;
+    size_t cost;
 };
 
 struct kind_store {
@@ -26,6 +30,7 @@ struct kind_store {
     struct map *graves;  /* the same keys -> struct grave */
     char *seen;          /* the version up to which the watch has told everything; NULL: none */
     unsigned list;       /* counts lists; 0 before the first */
+    size_t held;         /* by entries and graves, but for the maps' tables */
     uint64_t changes;
     bool rewound, list_changed;
 };
@@ -35,6 +40,8 @@ struct kube_cache {
     const char *owner_label;
     struct kind_store *stores; /* one a row */
     size_t bytes;
+    size_t limit; /* 0: none */
+    bool over;
 };
 
 static void entry_clear(struct entry *en)
@@ -152,6 +159,45 @@ size_t kube_cache_bytes(const struct kube_cache *c)
     return c->bytes;
 }
 
+size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *kind)
+{
+    const struct kind_store *store = store_of(c, kind);
+
+    return store->held + map_bytes(store->entries) + map_bytes(store->graves);
+}
+
+size_t kube_cache_held(const struct kube_cache *c)
+{
+    size_t held = 0;
+
+    for (size_t i = 0; i < c->kinds->len; i++)
+        held += kube_cache_held_of(c, &c->kinds->rows[i]);
+    return held;
+}
+
+void kube_cache_set_limit(struct kube_cache *c, size_t bytes)
+{
+    c->limit = bytes;
+}
+
+bool kube_cache_is_over(const struct kube_cache *c)
+{
+    return c->over;
+}
+
+/* Whether there is room for so much in the place of what is `freed` for it; where there is not, that is noted. */
+static bool has_room(struct kube_cache *c, size_t wanted, size_t freed)
+{
+    if (c->limit && kube_cache_held(c) + wanted > c->limit + freed)
+        c->over = true;
+    return !c->over;
+}
+
+static size_t text_cost(const char *text)
+{
+    return text ? strlen(text) + BLOCK_COST : 0;
+}
+
 /* Copies what `path` names from one map to another: "metadata.labels", "status.containerStatuses[].state". */
 static void keep_path(json_t *to, const json_t *from, const char *path)
 {
@@ -215,11 +261,13 @@ static char *text_of(const struct kube_kind *kind, const json_t *object)
 }
 
 /* Takes over `text`. */
-static void fill(struct kube_cache *c, struct entry *en, const struct kube_kind *kind, const json_t *object, char *text)
+static struct entry entry_of(const struct kube_cache *c, const struct kube_kind *kind, const char *key,
+                             const json_t *object, char *text)
 {
     const json_t *metadata = json_object_get(object, "metadata");
+    struct entry en = {0};
 
-    en->o = (struct kube_object){
+    en.o = (struct kube_object){
         .kind = kind,
         .ns = kind->namespaced ? str_dup(doc_string(metadata, "namespace")) : NULL,
         .name = str_dup(doc_string(metadata, "name")),
@@ -230,7 +278,9 @@ static void fill(struct kube_cache *c, struct entry *en, const struct kube_kind 
         .text = text,
         .text_len = strlen(text),
     };
-    c->bytes += en->o.text_len;
+    en.cost = sizeof(en) + BLOCK_COST + text_cost(key) + text_cost(en.o.ns) + text_cost(en.o.name) +
+              text_cost(en.o.uid) + text_cost(en.o.resource_version) + text_cost(en.o.owner) + text_cost(text);
+    return en;
 }
 
 static bool is_buried(const struct kind_store *store, const char *key, const char *uid, const char *version)
@@ -243,20 +293,33 @@ static bool is_buried(const struct kind_store *store, const char *key, const cha
     return (g->uid && str_eq(g->uid, uid)) || kube_version_older(version, g->resource_version);
 }
 
-static void bury(struct kind_store *store, const char *key, const char *version, const char *uid)
+static void unbury(struct kind_store *store, const char *key)
 {
+    struct grave *g = map_take(store->graves, key);
+
+    if (!g)
+        return;
+    store->held -= g->cost;
+    grave_free(g);
+}
+
+static void bury(struct kube_cache *c, struct kind_store *store, const char *key, const char *version, const char *uid)
+{
+    size_t cost = sizeof(struct grave) + BLOCK_COST + text_cost(key) + text_cost(version) + text_cost(uid);
     struct grave *g = map_get(store->graves, key);
     const char *oldest;
 
     if (g && kube_version_older(version, g->resource_version))
         return;
-    map_remove(store->graves, key);
+    unbury(store, key);
     if (map_len(store->graves) >= GRAVES_MAX && map_next(store->graves, &(size_t){0}, &oldest, NULL))
-        map_remove(store->graves, oldest);
+        unbury(store, oldest);
+    if (!has_room(c, cost, 0))
+        return;
     g = NEW(struct grave);
-    g->resource_version = str_dup(version);
-    g->uid = str_dup(uid);
+    *g = (struct grave){.resource_version = str_dup(version), .uid = str_dup(uid), .cost = cost};
     map_put(store->graves, key, g);
+    store->held += cost;
 }
 
 /* The key of a proper object of the kind, or NULL. Owned by the caller. */
@@ -290,15 +353,33 @@ static void drop(struct kube_cache *c, struct kind_store *store, const char *key
     struct entry *en = map_take(store->entries, key);
 
     store->changes++;
+    store->held -= en->cost;
     c->bytes -= en->o.text_len;
     entry_free(en);
+}
+
+/* Puts `fresh` in the place of `en`, which may be NULL. */
+static void replace(struct kube_cache *c, struct kind_store *store, const char *key, struct entry *en,
+                    const struct entry *fresh)
+{
+    if (en) {
+        store->held -= en->cost;
+        c->bytes -= en->o.text_len;
+        entry_clear(en);
+    } else {
+        en = NEW(struct entry);
+        map_put(store->entries, key, en);
+    }
+    *en = *fresh;
+    store->held += en->cost;
+    c->bytes += en->o.text_len;
 }
 
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
                 enum source source)
 {
     struct kind_store *store = store_of(c, kind);
-    struct entry *en = map_get(store->entries, key);
+    struct entry *en = map_get(store->entries, key), fresh;
     bool same;
     char *text;
 
@@ -311,15 +392,14 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
         return en != NULL;
     }
     same = kind->brief && en && str_eq(en->o.text, text);
-    if (en) {
-        c->bytes -= en->o.text_len;
-        entry_clear(en);
-    } else {
-        en = NEW(struct entry);
-        map_put(store->entries, key, en);
+    fresh = entry_of(c, kind, key, object, text);
+    fresh.listed = en ? en->listed : 0;
+    if (!has_room(c, fresh.cost, en ? en->cost : 0)) {
+        entry_clear(&fresh);
+        return false;
     }
-    fill(c, en, kind, object, text);
-    map_remove(store->graves, key);
+    replace(c, store, key, en, &fresh);
+    unbury(store, key);
     store->changes += !same;
     return !same;
 }
@@ -356,9 +436,9 @@ bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const
     if (en && kube_version_older(resource_version, en->o.resource_version))
         return false;
     if (resource_version)
-        bury(store, key, resource_version, NULL);
+        bury(c, store, key, resource_version, NULL);
     else if (en)
-        bury(store, key, en->o.resource_version, en->o.uid);
+        bury(c, store, key, en->o.resource_version, en->o.uid);
     if (en)
         drop(c, store, key);
     return en != NULL;
@@ -373,22 +453,32 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
     for (size_t i = 0; (o = kube_cache_next(c, kind, &i));)
         c->bytes -= o->text_len;
     store->changes += any;
+    store->held = 0;
     map_clear(store->entries);
     map_clear(store->graves);
     str_replace(&store->seen, NULL);
     return any;
 }
 
+void kube_cache_clear_all(struct kube_cache *c)
+{
+    for (size_t i = 0; i < c->kinds->len; i++)
+        kube_cache_clear(c, &c->kinds->rows[i]);
+    c->over = false;
+}
+
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, bool rewound)
 {
     struct kind_store *store = store_of(c, kind);
+    const char *key;
 
     store->list++;
     store->list_changed = false;
     /* A list that is begun again still has to undo what the history set back. */
     store->rewound = store->rewound || rewound;
     if (rewound) {
-        map_clear(store->graves);
+        for (size_t i = 0; map_next(store->graves, &i, &key, NULL);)
+            unbury(store, key);
         str_replace(&store->seen, NULL);
     }
 }

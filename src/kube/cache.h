@@ -65,6 +65,15 @@ size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind
 uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind);
 /* Of the objects' texts. */
 size_t kube_cache_bytes(const struct kube_cache *c);
+/* Of memory, about: also what an object costs besides its text, and what was deleted. Of one kind, and of all. */
+size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *kind);
+size_t kube_cache_held(const struct kube_cache *c);
+/*
+ * No more than so many bytes are held; 0: no limit. What would be beyond is not kept: from then on the cache is not
+ * what the server has, as kube_cache_is_over() says, until all kinds are cleared.
+ */
+void kube_cache_set_limit(struct kube_cache *c, size_t bytes);
+bool kube_cache_is_over(const struct kube_cache *c);
 
 /*
  * An event of the watch, or the answer to a write. True if something changed: a version at least as new was not there
@@ -85,6 +94,7 @@ bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const
                        const char *resource_version);
 /* Forgets every object of a kind and what was deleted. True if there was any. */
 bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind);
+void kube_cache_clear_all(struct kube_cache *c);
 
 /*
  * A list that replaces what is there: begin, replace_put every object of it, end. Meanwhile the cache may be read

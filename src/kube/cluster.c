@@ -24,8 +24,8 @@ static char *describe_error(const struct kube_cluster *c)
 {
     const struct kube_slot *missing = NULL;
 
-    if (c->error)
-        return str_dup(c->error);
+    if (c->error || c->size_error)
+        return str_dup(c->error ? c->error : c->size_error);
     for (size_t i = 0; c->known && i < c->kinds->len; i++) {
         const struct kube_slot *slot = &c->slots[i];
         const char *error = slot->watch ? kube_watch_error(slot->watch) : "";
@@ -54,8 +54,10 @@ static void update_phase(struct kube_cluster *c)
 
     if (phase == KUBE_CLUSTER_CONNECTING && c->known)
         phase = KUBE_CLUSTER_SYNCING;
-    if (phase == KUBE_CLUSTER_SYNCING && is_synced(c))
+    if ((phase == KUBE_CLUSTER_SYNCING || phase == KUBE_CLUSTER_TOO_LARGE) && is_synced(c)) {
         phase = KUBE_CLUSTER_SYNCED;
+        str_replace(&c->size_error, NULL);
+    }
     c->changed = c->changed || phase != c->phase;
     c->phase = phase;
 
@@ -79,6 +81,7 @@ static void turn(void *context)
     msec_t due, other;
 
     kube_slots_read(c);
+    kube_size_step(c);
     kube_discovery_step(c);
     kube_slots_step(c);
     update_phase(c);
@@ -88,6 +91,7 @@ static void turn(void *context)
     }
     due = kube_slots_due(c);
     due = c->count_due < due ? c->count_due : due;
+    due = c->size_due < due ? c->size_due : due;
     other = kube_discovery_step_due(c);
     c->io->timer_set(c->io, c->timer, due < other ? due : other);
     if (c->changed) {
@@ -119,10 +123,11 @@ struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_k
         c->options.page_size = 500;
     c->events = *events;
     c->cache = kube_cache_new(kinds, c->options.owner_label);
+    kube_cache_set_limit(c->cache, c->options.held_max);
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery_due = c->count_due = c->error_since = MSEC_NEVER;
+    c->discovery_due = c->count_due = c->error_since = c->size_due = MSEC_NEVER;
     LIST_INIT(&c->questions);
     LIST_INIT(&c->fetches);
     kube_slots_init(c);
@@ -162,6 +167,7 @@ void kube_cluster_free(struct kube_cluster *c)
     free((char *)c->options.owner_label);
     free((char *)c->options.namespace);
     free(c->error);
+    free(c->size_error);
     free(c->told_error);
     free(c);
 }

@@ -10,6 +10,9 @@
  * cannot be reached one request after another asks for /version, nothing else is sent,
  * and what is put waits; then watches go on from where they were.
  *
+ * A server that makes us hold more than held_max is dropped with all that is held of it, and read again later and
+ * later; until it was read in full, kube_cluster_error() says what is too much.
+ *
  * Custom kinds: a definition in the cache that is established makes its kind served, and so does
  * the server's discovery. Where neither does, the kinds that users write (KUBE_WATCH_ALL, KUBE_WATCH_NAMESPACE) are
  * asked for every now and then (1 s, later 30 s); those that only we write (KUBE_WATCH_OURS) wait for their
@@ -51,12 +54,14 @@ struct kube_cluster_options {
     msec_t probe_after;
     msec_t watch_silence; /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
     int page_size;        /* of lists; 0: 500 */
+    size_t held_max;      /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
 };
 
 enum kube_cluster_phase {
     KUBE_CLUSTER_CONNECTING, /* no answer yet */
     KUBE_CLUSTER_SYNCING,    /* lists are under way */
-    KUBE_CLUSTER_SYNCED,     /* every watch that could run has listed once; it stays so */
+    KUBE_CLUSTER_SYNCED,     /* every watch that could run has listed once; it stays so, unless */
+    KUBE_CLUSTER_TOO_LARGE,  /* more came than held_max; the next phase is KUBE_CLUSTER_SYNCED */
 };
 
 struct kube_cluster_stats {

@@ -5,6 +5,7 @@
  *   cluster_watch.c      watches: their calls, and their events into the cache
  *   cluster_discovery.c  what is served; whether the server can be reached
  *   cluster_fetch.c      single objects that are read, and the answers to actions
+ *   cluster_size.c       what is held of a cluster, and what if that is too much
  *
  * Callbacks of calls only tell their state machine what came, and ask for a turn; everything that follows happens in
  * the turn, so that nothing of the owner's runs below a callback of ours but from there, and once.
@@ -69,6 +70,11 @@ struct kube_cluster {
     struct kube_call *probe;
 
     LIST_HEAD(, kube_fetch) fetches;
+
+    char *size_error; /* it was too large, and was not read in full since then; NULL: it was not */
+    msec_t size_due;  /* when it is read again; MSEC_NEVER: it is not held up */
+    msec_t oversize_at;
+    unsigned oversizes; /* in a row */
 };
 
 static inline struct kube_slot *kube_slot_of(struct kube_cluster *c, const struct kube_kind *kind)
@@ -99,6 +105,7 @@ void kube_slots_retry(struct kube_cluster *c);
 bool kube_slot_is_of_users(const struct kube_slot *slot);
 /* What is spoken for the kind has changed, or it is served again. */
 void kube_slot_restart(struct kube_slot *slot);
+void kube_slots_restart(struct kube_cluster *c);
 /* An object of the kind came, or is gone (`object` NULL): definitions say what is served. */
 void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *object);
 
@@ -110,6 +117,13 @@ void kube_discovery_release(struct kube_cluster *c);
 void kube_discover_again(struct kube_cluster *c);
 void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
 void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
+
+/* cluster_size.c */
+/* More is held than kube_cluster_options.held_max. */
+bool kube_size_is_over(const struct kube_cluster *c);
+/* It was too large, and is not read for a while. */
+bool kube_size_holds_up(const struct kube_cluster *c);
+void kube_size_step(struct kube_cluster *c);
 
 /* cluster_fetch.c */
 void kube_fetches_release(struct kube_cluster *c);

@@ -69,13 +69,20 @@ void kube_slot_restart(struct kube_slot *slot)
     char api_version[128];
 
     slot->opened = false;
-    if (!slot->on || !version) {
+    if (!slot->on || !version || kube_size_holds_up(c)) {
         kube_watch_stop(slot->watch);
         return;
     }
     kube_api_version(slot->kind, version, api_version);
     kube_watch_start(slot->watch, c->io->now(c->io), api_version, slot->kind->kind);
     kube_cluster_soon(c);
+}
+
+void kube_slots_restart(struct kube_cluster *c)
+{
+    for (size_t i = 0; i < c->kinds->len; i++)
+        if (c->slots[i].watch)
+            kube_slot_restart(&c->slots[i]);
 }
 
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
@@ -214,7 +221,8 @@ static void read_events(struct kube_slot *slot, size_t *budget)
     struct kube_io *io = slot->cluster->io;
     struct kube_event event;
 
-    while (kube_watch_next(slot->watch, io->now(io), io->random(io), budget, &event))
+    while (!kube_cache_is_over(slot->cluster->cache) &&
+           kube_watch_next(slot->watch, io->now(io), io->random(io), budget, &event))
         apply(slot, &event);
 }
 
@@ -238,7 +246,7 @@ static int on_data(void *context, const char *data, size_t len)
 
     kube_cluster_heard(c);
     kube_watch_feed(slot->watch, c->io->now(c->io), data, len);
-    if (kube_watch_backlog(slot->watch) > BACKLOG_MAX)
+    if (kube_watch_backlog(slot->watch) > BACKLOG_MAX || kube_size_is_over(c))
         read_events(slot, &(size_t){SIZE_MAX});
     kube_cluster_soon(c);
     return 0;
@@ -277,6 +285,9 @@ static void on_page(void *context, const struct kube_response *response, const s
     } else {
         kube_cluster_heard(c);
         kube_watch_page(slot->watch, c->io->now(c->io), c->io->random(c->io), response->body, response->body_len);
+        /* Parsed it takes many times its text: no other page besides. */
+        if (c->options.held_max)
+            read_events(slot, &(size_t){SIZE_MAX});
     }
     kube_cluster_soon(c);
 }

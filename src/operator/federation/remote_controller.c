@@ -17,6 +17,8 @@
 #define TELL_AGAIN SECONDS(600)
 /* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
+/* And of what is observed there: some 40,000 Namespaces. */
+#define HELD_MAX ((size_t)32 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
 /*
  * Between the connections to two clusters. A thousand that connect at once, when the operator starts, keep each other
@@ -186,6 +188,7 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
              .connect_timeout = CONNECT_TIMEOUT},
         .queue = {.in_flight_max = IN_FLIGHT_MAX, .gate = c->around->gate},
         .probe_after = SILENCE_MOST,
+        .held_max = HELD_MAX,
     };
 
     if (remote_config_read(secret, &config, e) < 0)

@@ -233,7 +233,9 @@ static void forget_changes(struct sim *s)
         json_decref(s->changes[i].before);
         json_decref(s->changes[i].after);
     }
-    s->change_count = 0;
+    free(s->changes);
+    s->changes = NULL;
+    s->change_count = s->change_cap = 0;
     s->forgotten = s->version;
 }
 
@@ -247,7 +249,6 @@ void sim_free(struct sim *s)
     for (size_t i = 0; i < s->kinds->len; i++)
         map_free(s->stores[i]);
     free(s->stores);
-    free(s->changes);
     json_decref(s->snapshots);
     free(s);
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "json/build.h"
@@ -163,14 +164,19 @@ static void on_action(void *context, const struct kube_action *action, const jso
     b->actions_failed += e != NULL;
 }
 
-static void begin_cluster_of(struct bench *b, unsigned roles)
+static void begin_cluster_with(struct bench *b, struct kube_cluster_options options)
 {
-    const struct kube_cluster_options options = {
-        .owner_label = OWNER, .namespace = SPACE, .page_size = 4, .roles = roles};
-
+    options.owner_label = OWNER;
+    options.namespace = SPACE;
+    options.page_size = options.page_size ? options.page_size : 4;
     b->cluster =
         kube_cluster_new_on(sim_io(b->sim), &table, &options, &(struct kube_cluster_events){on_changed, on_action, b});
     kube_cluster_start(b->cluster);
+}
+
+static void begin_cluster_of(struct bench *b, unsigned roles)
+{
+    begin_cluster_with(b, (struct kube_cluster_options){.roles = roles});
 }
 
 static void begin_cluster(struct bench *b)
@@ -659,6 +665,123 @@ static void meddle(struct bench *b)
     }
 }
 
+enum { HELD_MAX = 1024 * 1024 };
+
+static void begin_limited(struct bench *b)
+{
+    *b = (struct bench){.sim = sim_new(&table, OWNER, 1), .wanted = 3};
+    sim_apply(b->sim, &rows[DEFINITIONS], definition(MESHES, false));
+    begin_cluster_with(b, (struct kube_cluster_options){.held_max = HELD_MAX, .page_size = 500});
+}
+
+static void put_meshes(struct bench *b, int count, int size)
+{
+    _cleanup_free_ char *text = str_printf("%0*d", size, 0);
+
+    for (int i = 0; i < count; i++) {
+        _cleanup_free_ char *name = str_printf("m%d", i);
+        json_t *mesh = object("example.com/v1", "Mesh", name, false);
+        json_object_set_new(mesh, "spec", OBJECT(S("text", text)));
+        sim_apply(b->sim, &rows[MESHES], mesh);
+    }
+}
+
+static void delete_meshes(struct bench *b, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        _cleanup_free_ char *name = str_printf("m%d", i);
+        sim_delete(b->sim, &rows[MESHES], SPACE, name);
+    }
+}
+
+/* For a minute nothing is planned for it, nothing more is held, and it says why. */
+static void expect_too_large(struct bench *b)
+{
+    assert_int_equal(kube_cluster_phase(b->cluster), KUBE_CLUSTER_TOO_LARGE);
+    sim_take_counts(b->sim);
+    for (int i = 0; i < 600; i++) {
+        sim_run(b->sim, 100);
+        assert_int_equal(kube_cluster_phase(b->cluster), KUBE_CLUSTER_TOO_LARGE);
+        assert_string_equal(kube_cluster_error(b->cluster),
+                            "holds more than 1 MiB of objects that the operator reads: most are of kind Mesh");
+        assert_true(kube_cache_held(kube_cluster_cache(b->cluster)) <= HELD_MAX);
+    }
+    assert_int_equal(sim_take_counts(b->sim).writes, 0);
+}
+
+static void expect_in_order(struct bench *b)
+{
+    assert_int_equal(kube_cluster_phase(b->cluster), KUBE_CLUSTER_SYNCED);
+    assert_string_equal(kube_cluster_error(b->cluster), "");
+    assert_true(agrees(b, MAPS));
+    assert_true(agrees(b, MESHES));
+    assert_non_null(sim_get(b->sim, &rows[MAPS], SPACE, "c2"));
+}
+
+static void a_server_with_too_much_is_dropped_until_it_has_less(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_limited(&b);
+    put_meshes(&b, 300, 4000);
+    sim_run(b.sim, SECONDS(1));
+    expect_too_large(&b);
+    /* Lists of three kinds are tried again, later and later. */
+    sim_run(b.sim, SECONDS(600));
+    assert_in_range(sim_take_counts(b.sim).lists, 3 * 5, 3 * 10);
+    delete_meshes(&b, 100, 300);
+    sim_run(b.sim, SECONDS(121));
+    expect_in_order(&b);
+    assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &rows[MESHES]), 100);
+    finish(&b);
+}
+
+static void a_server_that_comes_to_have_too_much_is_dropped_too(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_limited(&b);
+    put_meshes(&b, 100, 4000);
+    sim_run(b.sim, SECONDS(1));
+    expect_in_order(&b);
+    /* Watches tell of it; what is small counts as well. */
+    put_meshes(&b, 2000, 1);
+    sim_run(b.sim, SECONDS(1));
+    expect_too_large(&b);
+    delete_meshes(&b, 100, 2000);
+    sim_run(b.sim, SECONDS(121));
+    expect_in_order(&b);
+
+    /* What went on meanwhile is seen. */
+    sim_delete(b.sim, &rows[MAPS], SPACE, "c2");
+    sim_run(b.sim, SECONDS(1));
+    expect_in_order(&b);
+    finish(&b);
+}
+
+static void a_server_with_too_much_that_goes_away_is_told_as_away(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_limited(&b);
+    put_meshes(&b, 300, 4000);
+    sim_run(b.sim, SECONDS(30));
+    sim_set_down(b.sim, true);
+    sim_run(b.sim, SECONDS(300));
+    assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_TOO_LARGE);
+    assert_null(strstr(kube_cluster_error(b.cluster), "holds more"));
+    sim_set_down(b.sim, false);
+    sim_run(b.sim, SECONDS(30));
+    expect_too_large(&b);
+    delete_meshes(&b, 0, 300);
+    sim_run(b.sim, SECONDS(121));
+    expect_in_order(&b);
+    finish(&b);
+}
+
 static bool is_converged(const struct bench *b)
 {
     const json_t *live;
@@ -741,6 +864,9 @@ int main(void)
         cmocka_unit_test(a_watch_can_be_asked_for),
         cmocka_unit_test(what_is_only_counted_is_told_now_and_then),
         cmocka_unit_test(a_history_that_was_set_back_is_followed),
+        cmocka_unit_test(a_server_with_too_much_is_dropped_until_it_has_less),
+        cmocka_unit_test(a_server_that_comes_to_have_too_much_is_dropped_too),
+        cmocka_unit_test(a_server_with_too_much_that_goes_away_is_told_as_away),
         cmocka_unit_test(freeing_in_the_middle_leaves_nothing),
         cmocka_unit_test(under_faults_it_converges_and_is_quiet),
     };

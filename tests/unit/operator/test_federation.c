@@ -287,6 +287,48 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
     finish(&b);
 }
 
+static void put_large_namespaces(struct bench *b, size_t away, int count)
+{
+    _cleanup_free_ char *mebibyte = str_printf("%0*d", 1024 * 1024, 0);
+
+    for (int i = 0; i < count; i++) {
+        _cleanup_free_ char *name = str_printf("large-%d", i);
+        json_t *ns = object("v1", "Namespace", NULL, name);
+        json_object_set_new(doc_make(ns, "metadata", "labels"), "size", json_string(mebibyte));
+        sim_apply(b->away[away], kind_of("v1", "Namespace"), ns);
+    }
+}
+
+static void a_cluster_that_is_too_large_says_so_and_the_others_go_on(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin(&b, false);
+    join(&b, 0);
+    join(&b, 1);
+    put_large_namespaces(&b, 0, 40);
+    run(&b, SECONDS(30));
+    assert_string_equal(status_of(&b, "east", "Status"), "Unreachable");
+    assert_string_equal(
+        status_of(&b, "east", "ErrorMessage"),
+        "holds more than 32 MiB of objects that the operator reads: most are of kind Namespace");
+    put_pod(&b, "pilot-1", "10.0.0.1");
+    run(&b, SECONDS(1));
+    assert_int_equal(doc_int(doc_at(sim_get(b.home, remote_kind(), NS, "west"), "status", "endpointsSynced"), -1), 1);
+    run(&b, SECONDS(60));
+    assert_string_equal(status_of(&b, "east", "Status"), "Unreachable");
+
+    for (int i = 0; i < 40; i++) {
+        _cleanup_free_ char *name = str_printf("large-%d", i);
+        sim_delete(b.away[0], kind_of("v1", "Namespace"), NULL, name);
+    }
+    run(&b, SECONDS(125));
+    assert_string_equal(status_of(&b, "east", "Status"), status_of(&b, "west", "Status"));
+    assert_int_equal(doc_int(doc_at(sim_get(b.home, remote_kind(), NS, "east"), "status", "endpointsSynced"), -1), 1);
+    finish(&b);
+}
+
 static void only_those_concerned_plan(void **state)
 {
     struct bench b;
@@ -523,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_cluster_joins_and_leaves),
         cmocka_unit_test(other_credentials_are_used_at_once_and_other_labels_change_nothing),
         cmocka_unit_test(without_its_secret_the_connection_ends_and_nothing_is_deleted),
+        cmocka_unit_test(a_cluster_that_is_too_large_says_so_and_the_others_go_on),
         cmocka_unit_test(only_those_concerned_plan),
         cmocka_unit_test(a_standby_connects_and_writes_nothing_until_it_takes_over),
         cmocka_unit_test(metrics_tell_of_each_remote_cluster),

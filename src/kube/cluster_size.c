@@ -1,0 +1,65 @@
+#include "base/str.h"
+#include "kube/backoff.h"
+#include "kube/cluster_impl.h"
+
+/* Each try reads as much as the limit allows. */
+static const msec_t RETRY_FIRST = SECONDS(5), RETRY_MOST = SECONDS(120);
+/* Who was too large longer ago than this begins with the first delay again. */
+static const msec_t FORGIVEN_AFTER = SECONDS(600);
+
+static size_t held_by(const struct kube_cluster *c, const struct kube_slot *slot)
+{
+    return kube_cache_held_of(c->cache, slot->kind) + (slot->watch ? kube_watch_backlog(slot->watch) : 0);
+}
+
+bool kube_size_is_over(const struct kube_cluster *c)
+{
+    size_t held = 0;
+
+    for (size_t i = 0; c->options.held_max && i < c->kinds->len; i++)
+        held += held_by(c, &c->slots[i]);
+    return held > c->options.held_max || kube_cache_is_over(c->cache);
+}
+
+static char *describe(const struct kube_cluster *c)
+{
+    const struct kube_slot *most = &c->slots[0];
+
+    for (size_t i = 1; i < c->kinds->len; i++)
+        if (held_by(c, &c->slots[i]) > held_by(c, most))
+            most = &c->slots[i];
+    return str_printf("holds more than %zu MiB of objects that the operator reads: most are of kind %s",
+                      c->options.held_max >> 20, most->kind->kind);
+}
+
+static void give_up(struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io);
+
+    free(c->size_error);
+    c->size_error = describe(c);
+    c->oversizes = c->oversizes && now - c->oversize_at < FORGIVEN_AFTER ? c->oversizes + 1 : 1;
+    c->oversize_at = now;
+    c->size_due = now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->oversizes, c->io->random(c->io));
+    c->phase = KUBE_CLUSTER_TOO_LARGE;
+    c->changed = true;
+    kube_slots_restart(c);
+    kube_fetches_release(c);
+    kube_queue_drop_waiting(c->queue, NULL);
+    kube_cache_clear_all(c->cache);
+}
+
+bool kube_size_holds_up(const struct kube_cluster *c)
+{
+    return c->size_due != MSEC_NEVER;
+}
+
+void kube_size_step(struct kube_cluster *c)
+{
+    if (kube_size_holds_up(c) && c->io->now(c->io) >= c->size_due) {
+        c->size_due = MSEC_NEVER;
+        kube_slots_restart(c);
+    } else if (!kube_size_holds_up(c) && kube_size_is_over(c)) {
+        give_up(c);
+    }
+}
