@@ -64,6 +64,18 @@ size_t doc_count_values(const char *text, size_t len)
     return measure(text, len).values;
 }
 
+static int too_many_values(size_t count, size_t max, struct err *e)
+{
+    return err_set(e, ERR_LIMIT, "JSON of %zu values, at most %zu are read", count, max);
+}
+
+int doc_limit_values(const char *text, size_t len, size_t max, struct err *e)
+{
+    size_t count = doc_count_values(text, len);
+
+    return count > max ? too_many_values(count, max, e) : 0;
+}
+
 /* Before the parser runs: jansson's own limit on depth is a constant of the library's build. */
 static int check_extent(const char *text, size_t len, struct err *e)
 {
@@ -72,7 +84,7 @@ static int check_extent(const char *text, size_t len, struct err *e)
     if (extent.too_deep < len)
         return err_set(e, ERR_INVALID, "JSON nested deeper than %d at byte %zu", DOC_DEPTH_MAX, extent.too_deep);
     if (extent.values > DOC_VALUES_MAX)
-        return err_set(e, ERR_LIMIT, "JSON of %zu values, at most %d are read", extent.values, DOC_VALUES_MAX);
+        return too_many_values(extent.values, DOC_VALUES_MAX, e);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/doc.h"
 #include "kube/client_impl.h"
 #include "kube/config_secret.h"
 
@@ -323,6 +324,18 @@ static bool try_again(struct kube_call *call, int status)
     return true;
 }
 
+/* Parsed, an answer takes many times its text. */
+static int check_values(const struct kube_call *call, struct err *e)
+{
+    size_t most = call->client->options.max_values;
+    char name[256];
+
+    if (!most || doc_limit_values(buf_str(&call->body), call->body.len, most, e) == 0)
+        return 0;
+    kube_call_name(call, name, sizeof(name));
+    return err_wrap(e, "%s", name);
+}
+
 static void transfer_over(struct kube_call *call, CURLcode code)
 {
     struct kube_response r = {.status = status_of(call)};
@@ -341,6 +354,10 @@ static void transfer_over(struct kube_call *call, CURLcode code)
     }
     if (try_again(call, r.status))
         return;
+    if (check_values(call, &e) < 0) {
+        finish(call, NULL, &e);
+        return;
+    }
     r.body = buf_str(&call->body);
     r.body_len = call->body.len;
     if (r.status < 300) {

@@ -40,6 +40,7 @@ struct kube_response {
 struct kube_client_options {
     size_t max_body;        /* bytes of an answer; 0: 64 MiB */
     size_t max_bodies;      /* bytes of all answers that are under way, together; 0: no limit */
+    size_t max_values;      /* JSON values of an answer that is not streamed; 0: no limit of its own */
     msec_t timeout;         /* of a whole request; 0: 30 s */
     msec_t connect_timeout; /* 0: 10 s */
 };

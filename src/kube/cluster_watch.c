@@ -34,8 +34,8 @@ void kube_slots_init(struct kube_cluster *c)
         slot->on = kind->watch != KUBE_WATCH_NONE;
         slot->ns = kind->watch == KUBE_WATCH_NAMESPACE ? str_dup(c->options.namespace) : NULL;
         slot->labels = kind->watch == KUBE_WATCH_OURS ? str_dup(c->options.owner_label) : NULL;
-        slot->watch =
-            kube_watch_new(&(struct kube_watch_options){.custom = kind->custom, .silence = c->options.watch_silence});
+        slot->watch = kube_watch_new(&(struct kube_watch_options){
+            .custom = kind->custom, .values_max = c->options.client.max_values, .silence = c->options.watch_silence});
         c->stats.watches_wanted += slot->on;
     }
 }

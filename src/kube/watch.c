@@ -11,6 +11,9 @@
 #define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
 /* Pages were already bounded by whoever received them. */
 #define PAGE_MAX ((size_t)1 << 30)
+/* What is kept of each list and event besides the objects. A token holds a version and an object's key. */
+#define VERSION_MAX 128
+#define TOKEN_MAX 8192
 
 /* How long the server is asked to keep a watch open, spread so that the watches of a cluster do not move in step. */
 #define SECONDS_LEAST 300
@@ -72,6 +75,8 @@ struct kube_watch *kube_watch_new(const struct kube_watch_options *options)
     w->options = *options;
     if (!w->options.line_max)
         w->options.line_max = LINE_MAX_DEFAULT;
+    if (!w->options.values_max)
+        w->options.values_max = DOC_VALUES_MAX;
     if (!w->options.backoff_first)
         w->options.backoff_first = 200;
     if (!w->options.backoff_most)
@@ -292,6 +297,14 @@ int kube_watch_seconds(const struct kube_watch *w)
     return w->seconds;
 }
 
+/* NULL where there is none that could be kept. */
+static const char *version_of(const json_t *value)
+{
+    const char *version = doc_string(value, "metadata", "resourceVersion");
+
+    return version && strlen(version) <= VERSION_MAX ? version : NULL;
+}
+
 static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *page = NULL;
@@ -302,8 +315,10 @@ static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
     items = doc_at(page, "items");
     if (!json_is_object(page) || (items && !json_is_array(items) && !json_is_null(items)))
         return err_set(e, ERR_INVALID, "list: the answer is no list");
-    if (!doc_string(page, "metadata", "resourceVersion"))
+    if (!version_of(page))
         return err_set(e, ERR_INVALID, "list: the answer has no metadata.resourceVersion");
+    if (strlen(str_or(doc_string(page, "metadata", "continue"), "")) > TOKEN_MAX)
+        return err_set(e, ERR_LIMIT, "list: metadata.continue of more than %d bytes", TOKEN_MAX);
     *ret = TAKE_PTR(page);
     return 0;
 }
@@ -324,7 +339,7 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
     w->begin = !w->token;
     token = doc_string(w->page, "metadata", "continue");
     str_replace(&w->token, token && *token ? token : NULL);
-    str_replace(&w->list_version, doc_string(w->page, "metadata", "resourceVersion"));
+    str_replace(&w->list_version, version_of(w->page));
     items = json_array_size(json_object_get(w->page, "items"));
     w->item = 0;
     w->item_cost = items ? len / items : 0;
@@ -469,7 +484,7 @@ static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const 
 static bool read_event(struct kube_watch *w, msec_t now, uint32_t random, struct kube_event *ret)
 {
     const json_t *object = json_object_get(w->event, "object");
-    const char *type = doc_string(w->event, "type"), *version = doc_string(object, "metadata", "resourceVersion");
+    const char *type = doc_string(w->event, "type"), *version = version_of(object);
     struct err e;
 
     if (str_eq(type, "ERROR")) {
@@ -528,7 +543,9 @@ static bool take_line(struct kube_watch *w, msec_t now, uint32_t random, size_t 
     }
     *budget -= *budget < len ? *budget : len;
     drop_event(w);
-    r = doc_parse(line, len, w->options.line_max, &w->event, &e);
+    r = doc_limit_values(line, len, w->options.values_max, &e);
+    if (r == 0)
+        r = doc_parse(line, len, w->options.line_max, &w->event, &e);
     w->read = w->scanned;
     if (w->read == w->input.len && !w->over)
         drop_input(w);

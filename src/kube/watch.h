@@ -35,6 +35,7 @@ struct kube_watch;
 struct kube_watch_options {
     bool custom;          /* a 404 says that the kind is not served */
     size_t line_max;      /* bytes of one event; 0: 8 MiB */
+    size_t values_max;    /* JSON values of one event; 0: DOC_VALUES_MAX */
     msec_t silence;       /* 0: 90 s beyond the watch's time; 150 s where the server sends bookmarks in between */
     msec_t backoff_first; /* 0: 200 ms */
     msec_t backoff_most;  /* 0: 30 s */

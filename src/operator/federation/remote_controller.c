@@ -17,7 +17,11 @@
 #define TELL_AGAIN SECONDS(600)
 /* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
-/* And of what is observed there: some 40,000 Namespaces. */
+/* As doc_limit_values() counts them, each takes up to 180 bytes when it is parsed. A page of Pods has some 400 a Pod.
+ */
+#define ANSWER_VALUES_MAX 200000
+#define PAGE_SIZE 250
+/* And of what is observed there: some 45,000 Namespaces. */
 #define HELD_MAX ((size_t)32 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
 /*
@@ -184,10 +188,12 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
         .client =
             {.max_body = ANSWER_MAX,
              .max_bodies = ANSWER_MAX,
+             .max_values = ANSWER_VALUES_MAX,
              .timeout = ANSWER_TIMEOUT,
              .connect_timeout = CONNECT_TIMEOUT},
         .queue = {.in_flight_max = IN_FLIGHT_MAX, .gate = c->around->gate},
         .probe_after = SILENCE_MOST,
+        .page_size = PAGE_SIZE,
         .held_max = HELD_MAX,
     };
 

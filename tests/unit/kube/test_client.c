@@ -146,6 +146,26 @@ static void test_limit(void **state)
     fixture_stop(&f);
 }
 
+static void test_limit_of_values(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/just", NULL, OK(7, "[1,2,3]")}, {"/more", NULL, OK(9, "[1,2,3,4]")}, {0}};
+    struct fixture f;
+    struct outcome o;
+
+    (void)state;
+    fixture_start(&f, answers, &(struct kube_client_options){.max_values = 4});
+    o = fixture_get(&f, "/just");
+    assert_string_equal(buf_str(&o.body), "[1,2,3]");
+    outcome_release(&o);
+    o = fixture_get(&f, "/more");
+    assert_int_equal(o.e.class, ERR_LIMIT);
+    assert_string_equal(o.e.text, "GET /more: JSON of 5 values, at most 4 are read");
+    assert_int_equal(o.body.len, 0);
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
 static void test_limit_of_all_together(void **state)
 {
     static const struct server_answer answers[] = {
@@ -461,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_of_values),
         cmocka_unit_test(test_limit_of_all_together),
         cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_nobody_there),

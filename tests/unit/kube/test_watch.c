@@ -508,6 +508,56 @@ static void a_line_has_a_limit(void **state)
     finish(&b);
 }
 
+static void an_event_has_a_limit_of_values(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with(&b, &(struct kube_watch_options){.values_max = 10});
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "B E@10");
+    expect_step(&b, OPEN);
+    feed(&b, EVENT("ADDED", "a", "11"));
+    expect_log(&b, "P:a@11");
+    feed(&b, "{\"type\":\"ADDED\",\"object\":[{},{},{},{},{},{},{},{},{},{}]}\n");
+    expect_log(&b, "");
+    assert_string_equal(kube_watch_error(b.w), "watch: JSON of 23 values, at most 10 are read");
+    expect_step(&b, CANCEL);
+    finish(&b);
+}
+
+/* What is kept for as long as a watch is open. */
+static void versions_and_tokens_have_a_limit(void **state)
+{
+    _cleanup_free_ char *version = str_printf("%0129d", 0), *token = str_printf("%08193d", 0);
+    _cleanup_free_ char *event =
+        str_printf("{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"%s\"}}}\n", version);
+    _cleanup_free_ char *versioned = str_printf("{\"metadata\":{\"resourceVersion\":\"%s\"}}", version);
+    _cleanup_free_ char *continued =
+        str_printf("{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"%s\"}}", token);
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    page(&b, versioned);
+    assert_string_equal(kube_watch_error(b.w), "list: the answer has no metadata.resourceVersion");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, LIST);
+    page(&b, continued);
+    assert_string_equal(kube_watch_error(b.w), "list: metadata.continue of more than 8192 bytes");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "B E@10");
+    expect_step(&b, OPEN);
+    feed(&b, event);
+    expect_log(&b, "");
+    assert_string_equal(kube_watch_error(b.w), "watch: an event without object.metadata.resourceVersion");
+    finish(&b);
+}
+
 static void lines_may_be_cut_anywhere(void **state)
 {
     static const char stream[] = EVENT("ADDED", "f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", "11")
@@ -632,6 +682,8 @@ int main(void)
         cmocka_unit_test(garbage_is_an_error_and_leads_to_a_list),
         cmocka_unit_test(odd_items_and_unknown_types_do_no_harm),
         cmocka_unit_test(a_line_has_a_limit),
+        cmocka_unit_test(an_event_has_a_limit_of_values),
+        cmocka_unit_test(versions_and_tokens_have_a_limit),
         cmocka_unit_test(lines_may_be_cut_anywhere),
         cmocka_unit_test(a_budget_bounds_what_is_parsed_at_once),
         cmocka_unit_test(what_comes_too_late_is_not_heard),
