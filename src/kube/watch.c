@@ -231,6 +231,21 @@ static msec_t silence(const struct kube_watch *w)
 }
 
 /*
+ * A server sends no bookmark of the version that a watch began with. So as long as nothing changes, silence before the
+ * watch's time is over is no fault; the watch is opened again in case that it is one.
+ */
+static void break_silence(struct kube_watch *w, msec_t now, uint32_t random)
+{
+    if (w->brought || now >= w->opened + SECONDS(w->seconds)) {
+        set_error(w, "the watch fell silent");
+        later(w, now, random, ERR_UNAVAILABLE, 0);
+    } else {
+        halt(w, WATCH_DUE);
+        w->due = now;
+    }
+}
+
+/*
  * An open watch need not say anything for long, and the transport does not tell that it is open: one that has not
  * failed for a while works.
  */
@@ -245,10 +260,8 @@ enum kube_step kube_watch_step(struct kube_watch *w, msec_t now, uint32_t random
         w->failures = 0;
         set_error(w, NULL);
     }
-    if (w->state == WATCHING && !w->over && now - w->heard >= silence(w)) {
-        set_error(w, "the watch fell silent");
-        later(w, now, random, ERR_UNAVAILABLE, 0);
-    }
+    if (w->state == WATCHING && !w->over && now - w->heard >= silence(w))
+        break_silence(w, now, random);
     if (w->cancel) {
         w->cancel = false;
         return KUBE_STEP_CANCEL;

@@ -350,9 +350,46 @@ static void silence_has_an_end(void **state)
     expect_step(&b, WAIT);
     b.now++;
     expect_step(&b, CANCEL);
+    assert_string_equal(kube_watch_error(b.w), "the watch fell silent");
     b.now = kube_watch_due(b.w);
     expect_step(&b, OPEN);
     assert_string_equal(kube_watch_version(b.w), "12");
+    finish(&b);
+}
+
+static void a_server_without_bookmarks_that_does_not_end_a_watch_is_at_fault(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_watching(&b);
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, CANCEL);
+    assert_string_equal(kube_watch_error(b.w), "the watch fell silent");
+    finish(&b);
+}
+
+/* Where nothing of a kind changes there are no bookmarks, and nothing is wrong. */
+static void where_nothing_changes_silence_is_no_fault(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_watching(&b);
+    b.now += 60000;
+    feed(&b, BOOKMARK("12"));
+    expect_log(&b, "S@12");
+    kube_watch_ended(b.w, b.now, 0);
+    expect_step(&b, OPEN);
+    for (int times = 0; times < 3; times++) {
+        b.now += SECONDS(150) - 1;
+        expect_step(&b, WAIT);
+        b.now++;
+        expect_step(&b, CANCEL);
+        assert_string_equal(kube_watch_error(b.w), "");
+        expect_step(&b, OPEN);
+        assert_string_equal(kube_watch_version(b.w), "12");
+    }
     finish(&b);
 }
 
@@ -676,6 +713,8 @@ int main(void)
         cmocka_unit_test(gone_leads_back_to_the_list),
         cmocka_unit_test(another_error_in_the_stream_backs_off),
         cmocka_unit_test(silence_has_an_end),
+        cmocka_unit_test(a_server_without_bookmarks_that_does_not_end_a_watch_is_at_fault),
+        cmocka_unit_test(where_nothing_changes_silence_is_no_fault),
         cmocka_unit_test(a_custom_kind_that_is_not_served_rests),
         cmocka_unit_test(a_history_that_was_set_back_is_noticed),
         cmocka_unit_test(late_events_do_not_set_the_version_back),
