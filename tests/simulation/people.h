@@ -104,7 +104,8 @@ void people_create_mesh(struct people *p);
 void people_delete_mesh(struct people *p);
 /* people_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void people_join(struct people *p);
-/* The kubeconfigs of remote clusters are put right, mostly; some are deleted. */
+/* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.
+ */
 void people_settle_remotes(struct people *p);
 /* Leftovers are nobody's fault any more. */
 void people_excuse(struct people *p);

@@ -321,17 +321,21 @@ void delete_remote(struct people *p)
     json_decref(x.object);
 }
 
+static void let_go(struct people *p, size_t remote, struct pick *x)
+{
+    json_object_set_new(doc_make(x->object, "metadata", "annotations"), REMOTE_ABANDON, json_string("true"));
+    people_put(p, x);
+    people_remove(p, x);
+    p->remotes[remote - 1].excused = true;
+}
+
 void abandon_remote(struct people *p)
 {
     size_t remote = any_remote(p);
     struct pick x = the_remote(p, remote);
 
-    if (x.object) {
-        json_object_set_new(doc_make(x.object, "metadata", "annotations"), REMOTE_ABANDON, json_string("true"));
-        people_put(p, &x);
-        people_remove(p, &x);
-        p->remotes[remote - 1].excused = true;
-    }
+    if (x.object)
+        let_go(p, remote, &x);
     json_decref(x.object);
 }
 
@@ -370,17 +374,34 @@ size_t people_count_remotes(struct people *p)
     return kind ? map_len(kind->objects) : 0;
 }
 
+static void settle(struct people *p, size_t remote, struct pick *x)
+{
+    bool deleting = doc_at(x->object, "metadata", "deletionTimestamp");
+
+    if (deleting || rng_chance(p->rng, 850))
+        write_good_kubeconfig(p, remote);
+    if (x->object && rng_chance(p->rng, 250)) {
+        write_good_kubeconfig(p, remote);
+        people_remove(p, x);
+    }
+}
+
+/* A namespace that ends takes the kubeconfigs with it, and no new ones: what is in it can only be let go. */
+static bool namespace_ends(struct people *p)
+{
+    const json_t *ns = server_get(server_find(p->server, "", "namespaces"), NULL, MESH_NS);
+
+    return doc_at(ns, "metadata", "deletionTimestamp");
+}
+
 void people_settle_remotes(struct people *p)
 {
     for (size_t remote = 1; remote <= p->remote_count; remote++) {
         struct pick x = the_remote(p, remote);
-        bool deleting = doc_at(x.object, "metadata", "deletionTimestamp");
-        if (deleting || rng_chance(p->rng, 850))
-            write_good_kubeconfig(p, remote);
-        if (x.object && rng_chance(p->rng, 250)) {
-            write_good_kubeconfig(p, remote);
-            people_remove(p, &x);
-        }
+        if (x.object && namespace_ends(p))
+            let_go(p, remote, &x);
+        else
+            settle(p, remote, &x);
         json_decref(x.object);
     }
 }
