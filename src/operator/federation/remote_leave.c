@@ -30,10 +30,17 @@ static size_t remove_marked(struct remote *r, const char *owner, bool definition
     return objects_plan(&objects, &r->plan->away);
 }
 
+/* The definition of Istio, with which all that is described by it would go. */
+static size_t remove_definition(struct remote *r)
+{
+    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+
+    return kube_cache_count(r->in->away->observed, istio) ? 0 : remove_marked(r, remote_uid(r), true);
+}
+
 /* How much is left in the remote cluster. What comes last waits for all that is before it. */
 static size_t plan_removal(struct remote *r)
 {
-    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
     /* Without MESH_REMOTE_OWNER its mark is lost, and ours is what there is. */
     const char *owner = r->config ? r->config->owner : remote_uid(r);
     size_t left;
@@ -49,10 +56,7 @@ static size_t plan_removal(struct remote *r)
         plan_remove(&r->plan->away, r->in->away, r->config, leaves);
         return 1;
     }
-    /* Its objects would go with the definition. */
-    if (left == 0 && kube_cache_count(r->in->away->observed, istio) == 0)
-        left += remove_marked(r, remote_uid(r), true);
-    return left;
+    return left ? left : remove_definition(r);
 }
 
 static bool has_our_mark(const struct remote *r)
@@ -66,15 +70,37 @@ static bool has_our_mark(const struct remote *r)
     return false;
 }
 
-/*
- * Whether there is anything to remove. A cluster that has another master, or was never joined because the kubeconfig
- * came to lead to it later, has nothing of ours: neither its labels of namespaces nor the certificates in it.
- */
-static bool was_joined(const struct remote *r)
+/* It has a master, ours or another one. */
+static bool has_master(const struct remote *r)
 {
-    if (r->config)
-        return remote_is_ours(r);
-    return remote_check_free(r, NULL) == 0 && has_our_mark(r);
+    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, istio, &i));) {
+        _cleanup_json_ json_t *resource = kube_object_parse(o);
+        if (doc_at(resource, "metadata", "annotations", MESH_REMOTE_OF))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * How much is left of what is ours there. A cluster that has another master, or was never joined because the kubeconfig
+ * came to lead to it later, has nothing of ours; one that has a mesh of its own only what has our mark: neither its
+ * labels of namespaces nor the certificates in it.
+ */
+static size_t plan_leaving(struct remote *r)
+{
+    size_t left;
+
+    if (r->config && remote_is_ours(r))
+        return plan_removal(r);
+    if (remote_check_free(r, NULL) == 0)
+        return has_our_mark(r) ? plan_removal(r) : 0;
+    if (has_master(r))
+        return 0;
+    left = remove_marked(r, remote_uid(r), false);
+    return left ? left : remove_definition(r);
 }
 
 static bool is_abandoned(const struct remote *r)
@@ -123,7 +149,7 @@ void remote_leave(struct remote *r)
     held = held_by(r);
     r->facts.waits_for = held;
     if (r->in->away && !held) {
-        r->facts.leftovers = was_joined(r) ? plan_removal(r) : 0;
+        r->facts.leftovers = plan_leaving(r);
         r->plan->away.drift = r->facts.leftovers;
         if (r->facts.leftovers == 0) {
             let_go(r, "everything is removed from the remote cluster");

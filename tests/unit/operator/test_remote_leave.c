@@ -318,6 +318,45 @@ static void a_cluster_that_another_master_took_over_is_left_alone(void **state)
     assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), accounts);
 }
 
+/* Somebody put a mesh of their own into the place of what the rest hangs on. */
+static void in_a_mesh_of_its_own_only_what_has_our_mark_is_removed(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    const char *uid = doc_string(resource, "metadata", "uid");
+
+    world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    remote_world_put_istio(w, MESH_REMOTE_OWNER, NULL, NULL);
+    put_certificate(w, "shop");
+    remote_world_delete_resource(w);
+    assert_true(remote_world_converge(w) > 0);
+    assert_false(resource_is_there(w));
+    /* Its definition, which that mesh needs. */
+    assert_int_equal(count_marked(&w->away, uid), 1);
+    assert_true(world_has(
+        &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
+    assert_true(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_int_equal(count_certificates(w), 1);
+    assert_int_equal(count_labelled(w), 1);
+}
+
+/* A person took our marks off what the rest hangs on. */
+static void unmarked_as_it_is_the_cluster_is_cleaned_all_the_same(void **state)
+{
+    struct remote_world *w = *state;
+    json_t *config = world_get(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+
+    json_object_del(doc_at(config, "metadata"), "annotations");
+    world_put(&w->away, config);
+    put_certificate(w, "default");
+    remote_world_delete_resource(w);
+    assert_true(remote_world_converge(w) > 0);
+    assert_false(resource_is_there(w));
+    assert_false(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_int_equal(count_certificates(w), 0);
+    assert_int_equal(count_labelled(w), 0);
+}
+
 /* Somebody removed what the rest hangs on, and what has our mark is still there. */
 static void without_what_it_hangs_on_the_rest_goes_all_the_same(void **state)
 {
@@ -393,6 +432,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cluster_without_our_mark_is_left_alone, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_another_master_took_over_is_left_alone, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            in_a_mesh_of_its_own_only_what_has_our_mark_is_removed, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            unmarked_as_it_is_the_cluster_is_cleaned_all_the_same, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             without_what_it_hangs_on_the_rest_goes_all_the_same, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(what_an_abandoned_one_left_is_taken_over, setup_joined, remote_world_teardown),
