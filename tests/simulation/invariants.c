@@ -19,7 +19,8 @@ void invariants_init(struct invariants *v, struct server *server, const struct i
                              .ours = map_new(NULL),
                              .wanted = map_new(NULL),
                              .meshes = map_new(NULL),
-                             .written = map_new(NULL)};
+                             .written = map_new(NULL),
+                             .kept = map_new(NULL)};
 }
 
 void invariants_release(struct invariants *v)
@@ -29,6 +30,7 @@ void invariants_release(struct invariants *v)
     map_free(v->wanted);
     map_free(v->meshes);
     map_free(v->written);
+    map_free(v->kept);
     buf_release(&v->failure);
 }
 
@@ -256,6 +258,24 @@ static void remember_ours(struct invariants *v, const struct collection *kind, c
     map_put(v->ours, key, v);
 }
 
+static const json_t *deployment_of(const struct invariants *v, const char *component)
+{
+    return server_get(server_find(v->server, "apps", "deployments"), MESH_NS, component);
+}
+
+/* When the mesh is gone a component that is not ours may be there still. What it makes then is not of the mesh. */
+static void remember_kept(struct invariants *v, const struct collection *kind, const json_t *made)
+{
+    const struct collection *meshes = server_find(v->server, API_GROUP, "istios");
+    const char *by = str_eq(kind->plural, "secrets")                           ? "istio-citadel"
+                     : str_eq(kind->plural, "validatingwebhookconfigurations") ? "istio-galley"
+                                                                               : NULL;
+    const json_t *deployment = by ? deployment_of(v, by) : NULL;
+
+    if (deployment && !has_mark(v, deployment) && !(meshes && map_len(meshes->objects)))
+        map_put(v->kept, doc_string(made, "metadata", "uid"), v);
+}
+
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
                         const json_t *after)
 {
@@ -270,6 +290,8 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
         check_order(v, kind, after);
         remember_ours(v, kind, after);
     }
+    if (who == WHO_CLUSTER && !before)
+        remember_kept(v, kind, after);
     if (who == WHO_OPERATOR)
         check_operator(v, kind, before, after);
     else if (is_mesh(v, kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
@@ -400,18 +422,15 @@ static bool is_left_labelled(const struct kube_object *o)
     return doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED) != NULL;
 }
 
-static bool is_there(const struct invariants *v, const char *deployment)
-{
-    return server_get(server_find(v->server, "apps", "deployments"), MESH_NS, deployment) != NULL;
-}
-
 /* What Istio's components made while they ran. Where somebody kept the component, it makes it again. */
 static bool is_left_by_istio(const struct invariants *v, const struct kube_object *o)
 {
+    if (map_has(v->kept, str_or(o->uid, "")))
+        return false;
     if (str_eq(o->kind->kind, "Secret"))
-        return !is_there(v, "istio-citadel");
+        return !deployment_of(v, "istio-citadel");
     return str_eq(o->kind->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley") &&
-           !is_there(v, "istio-galley");
+           !deployment_of(v, "istio-galley");
 }
 
 /* Where there is none, nothing of one is left but definitions. */

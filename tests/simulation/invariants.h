@@ -18,6 +18,7 @@ struct invariants {
     struct map *wanted;               /* object keys that any spec ever asked for */
     struct map *meshes;               /* uids of resources there ever were */
     struct map *written;              /* "uid plural/name": the object was written for this resource */
+    struct map *kept;                 /* uids of what Istio's components made that somebody kept without a mesh */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
     uint64_t changes;
