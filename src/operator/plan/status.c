@@ -1,6 +1,8 @@
 #include "operator/plan/status.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "api/status.h"
 #include "base/str.h"
@@ -130,21 +132,33 @@ static json_t *components(const struct rollouts *rollouts)
     return lines;
 }
 
-/* What would be done, were it not paused. */
+static int by_object(const void *a, const void *b)
+{
+    const struct kube_action *x = *(const struct kube_action *const *)a, *y = *(const struct kube_action *const *)b;
+    int kinds = strcmp(x->kind->kind, y->kind->kind), namespaces = strcmp(str_or(x->ns, ""), str_or(y->ns, ""));
+
+    return kinds ? kinds : namespaces ? namespaces : strcmp(x->name, y->name);
+}
+
+/*
+ * What would be done, were it not paused. Sorted: the order of removals is that in which the objects were seen, and a
+ * status that says the same must be the same.
+ */
 static json_t *drift_list(const struct status_facts *f)
 {
     static const char *const words[] = {
         [KUBE_CREATE] = "create", [KUBE_UPDATE] = "change", [KUBE_MERGE_PATCH] = "label", [KUBE_REMOVE] = "remove"};
-    json_t *list;
+    size_t len = f->withheld ? f->withheld->len : 0;
+    _cleanup_free_ const struct kube_action **actions = NEW_ARRAY(const struct kube_action *, len + 1);
+    json_t *list = len ? json_array() : NULL;
 
-    if (!f->withheld || !f->withheld->len)
-        return NULL;
-    list = json_array();
-    for (size_t i = 0; i < f->withheld->len && i < DRIFT_LISTED; i++) {
-        const struct kube_action *action = &f->withheld->actions[i];
-        _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+    for (size_t i = 0; i < len; i++)
+        actions[i] = &f->withheld->actions[i];
+    qsort(actions, len, sizeof(*actions), by_object);
+    for (size_t i = 0; i < len && i < DRIFT_LISTED; i++) {
+        _cleanup_free_ char *key = object_key(actions[i]->kind, actions[i]->ns, actions[i]->name);
         json_array_append_new(
-            list, OBJECT(S("object", key), S("action", words[action->verb]), S("reason", action->reason)));
+            list, OBJECT(S("object", key), S("action", words[actions[i]->verb]), S("reason", actions[i]->reason)));
     }
     return list;
 }

@@ -264,6 +264,24 @@ static void mutual_tls_tells_clients_first_and_servers_last(void **state)
         "remove DestinationRule/istio-system/default: no longer wanted\n");
 }
 
+static void put_unwanted(struct world *w, const char *name)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    const char *owner = doc_string(mesh, "metadata", "uid");
+
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S(MARK_OWNER, owner)))));
+}
+
+static void expect_drift(const json_t *mesh, size_t at, const char *object)
+{
+    assert_string_equal(doc_string(json_array_get(doc_at(mesh, "status", "drift"), at), "object"), object);
+}
+
 static void paused_mesh_is_only_looked_at(void **state)
 {
     struct world *w = *state;
@@ -271,12 +289,15 @@ static void paused_mesh_is_only_looked_at(void **state)
 
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"pause\": true}");
     assert_true(world_converge(w) >= 0);
+    put_unwanted(w, "seen-first");
+    put_unwanted(w, "by-name-first");
     world_delete(w, "v1", "Service", NS, "istio-pilot");
     expect_plan(w, "");
     assert_true(world_converge(w) >= 0);
     mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    assert_string_equal(
-        doc_string(json_array_get(doc_at(mesh, "status", "drift"), 0), "object"), "Service/istio-system/istio-pilot");
+    expect_drift(mesh, 0, "ConfigMap/istio-system/by-name-first");
+    expect_drift(mesh, 1, "ConfigMap/istio-system/seen-first");
+    expect_drift(mesh, 2, "Service/istio-system/istio-pilot");
     world_put_mesh(w, SPEC);
     assert_true(world_converge(w) > 0);
     assert_true(world_has(w, "v1", "Service", NS, "istio-pilot"));
