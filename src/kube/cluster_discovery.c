@@ -102,14 +102,14 @@ static void learn(struct kube_cluster *c)
     poll_for_missing(c);
 }
 
-/* Of the requests under way it is chance which one fails first, so which it was is no news. */
+/* Which of the requests under way fails first is chance and no news: a restart would have every status change. */
 static void note_error(struct kube_cluster *c, const struct err *e)
 {
     const char *request = strrchr(e->text, '(');
-    size_t len = request ? (size_t)(request - e->text) : strlen(e->text);
+    bool named = request && request > e->text && strstr(request, " /");
 
-    if (!c->error || strncmp(c->error, e->text, len) != 0)
-        str_replace(&c->error, e->text);
+    free(c->error);
+    c->error = named ? str_dup_n(e->text, (size_t)(request - e->text) - 1) : str_dup(e->text);
 }
 
 static void fail_discovery(struct kube_cluster *c, const struct kube_response *response, const struct err *e)
@@ -201,7 +201,7 @@ void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
     c->probe_failures = 0;
     /* At once: most often one connection ended and the next one stands. */
     c->probe_due = c->io->now(c->io);
-    str_replace(&c->error, e->text);
+    note_error(c, e);
     kube_queue_hold(c->queue, true);
     kube_cluster_soon(c);
 }
@@ -235,7 +235,7 @@ static void on_probe(void *context, const struct kube_response *response, const 
         kube_cluster_lost(c, e);
         delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
         c->probe_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, response ? response->retry_after : 0);
-        str_replace(&c->error, e->text);
+        note_error(c, e);
     } else {
         kube_cluster_heard(c);
         if (c->lost)

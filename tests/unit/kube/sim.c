@@ -711,7 +711,8 @@ static void finish(struct sim *s, const struct event_due *d)
     struct err e;
 
     if (failed)
-        err_set(&e, class_of(d->status, d->body), "simulated: %d", d->status);
+        err_set(&e, class_of(d->status, d->body), "simulated: %d (%s %s)", d->status,
+                kube_method_name(call->request.method), call->request.path);
     call_free(s, call);
     done(context, d->status ? &response : NULL, failed ? &e : NULL);
 }
