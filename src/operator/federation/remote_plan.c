@@ -1,5 +1,7 @@
 #include "operator/federation/remote_plan.h"
 
+#include <string.h>
+
 #include "api/status.h"
 #include "base/str.h"
 #include "json/build.h"
@@ -99,34 +101,50 @@ bool remote_is_ours(const struct remote *r)
            (str_eq(r->config->owner, remote_uid(r)) || !resource_with(r, r->config->owner));
 }
 
+/* Whether this resource there leaves the cluster to us. */
+static int check_istio(const struct remote *r, const struct kube_object *o, struct err *e)
+{
+    _cleanup_json_ json_t *istio = kube_object_parse(o);
+    const char *of = doc_string(istio, "metadata", "annotations", MESH_REMOTE_OF);
+    const struct kube_object *other = resource_with(r, o->owner);
+
+    if (!of && !str_eq(o->owner, remote_uid(r)))
+        return err_set(
+            e,
+            ERR_INVALID,
+            "the remote cluster has a mesh of its own, or is the central cluster: Istio %s/%s is there",
+            o->ns,
+            o->name);
+    if (of && !str_eq(of, r->in->central->id))
+        return err_set(
+            e,
+            ERR_INVALID,
+            "the remote cluster belongs to the mesh of another central cluster: see Istio %s/%s there, and delete "
+            "it where that mesh is gone",
+            o->ns,
+            o->name);
+    if (other && other != r->in->resource)
+        return err_set(
+            e, ERR_INVALID, "the remote cluster is joined by RemoteIstio %s/%s already", other->ns, other->name);
+    return 0;
+}
+
+static bool is_before(const struct kube_object *a, const struct kube_object *b)
+{
+    int namespaces = strcmp(a->ns, b->ns);
+
+    return namespaces ? namespaces < 0 : strcmp(a->name, b->name) < 0;
+}
+
 int remote_check_free(const struct remote *r, struct err *e)
 {
-    const struct kube_object *o;
+    const struct kube_object *o, *told = NULL;
 
-    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, istio_kind(), &i));) {
-        _cleanup_json_ json_t *istio = kube_object_parse(o);
-        const char *of = doc_string(istio, "metadata", "annotations", MESH_REMOTE_OF);
-        const struct kube_object *other = resource_with(r, o->owner);
-        if (!of && !str_eq(o->owner, remote_uid(r)))
-            return err_set(
-                e,
-                ERR_INVALID,
-                "the remote cluster has a mesh of its own, or is the central cluster: Istio %s/%s is there",
-                o->ns,
-                o->name);
-        if (of && !str_eq(of, r->in->central->id))
-            return err_set(
-                e,
-                ERR_INVALID,
-                "the remote cluster belongs to the mesh of another central cluster: see Istio %s/%s there, and delete "
-                "it where that mesh is gone",
-                o->ns,
-                o->name);
-        if (other && other != r->in->resource)
-            return err_set(
-                e, ERR_INVALID, "the remote cluster is joined by RemoteIstio %s/%s already", other->ns, other->name);
-    }
-    return 0;
+    /* Of several the first by name: which was seen first is chance, and the status would change with it. */
+    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, istio_kind(), &i));)
+        if ((!told || is_before(o, told)) && check_istio(r, o, e) < 0)
+            told = o;
+    return told ? -1 : 0;
 }
 
 /* Namespace, definition and MESH_REMOTE_OWNER; true once they are there as wanted. */

@@ -86,6 +86,12 @@ static void with_mesh_of_its_own(struct remote_world *w)
     remote_world_put_istio(w, "istio", NULL, NULL);
 }
 
+static void with_two_meshes_of_its_own(struct remote_world *w)
+{
+    remote_world_put_istio(w, "seen-first", NULL, NULL);
+    with_mesh_of_its_own(w);
+}
+
 static void of_another_central(struct remote_world *w)
 {
     remote_world_put_istio(w, MESH_REMOTE_OWNER, "another-id", "another-uid");
@@ -163,6 +169,13 @@ static const struct holdup {
      MSEC_NEVER},
     {"a mesh of its own",
      with_mesh_of_its_own,
+     "ReconcileFailed",
+     "Istio istio-system/istio is there",
+     "Connected",
+     true,
+     MSEC_NEVER},
+    {"two of them, of which always the same is told",
+     with_two_meshes_of_its_own,
      "ReconcileFailed",
      "Istio istio-system/istio is there",
      "Connected",
