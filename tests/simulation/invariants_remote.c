@@ -96,7 +96,7 @@ struct judgement {
     struct buf *why;
 };
 
-/* Secrets are watched in one namespace: the mesh's, or where there is none that of the first RemoteIstio. */
+/* Secrets are watched in one namespace: the mesh's, or where there is none that of the RemoteIstios. */
 static void forget_other_secrets(struct kube_cache *cache, const char *ns)
 {
     const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
@@ -113,13 +113,10 @@ static void forget_other_secrets(struct kube_cache *cache, const char *ns)
 static void judgement_init(struct judgement *j, const struct invariants_remote *remotes, size_t count,
                            struct invariants *v, struct buf *why)
 {
-    const struct kube_kind *remote = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
     struct plan_input input = {.now = SERVER_EPOCH, .synced = ~0u};
     const struct istio_spec *mesh;
-    const struct kube_object *first;
     const char *ns;
     uint64_t hash;
-    size_t i = 0;
 
     *j = (struct judgement){.v = v, .remotes = remotes, .count = count, .memo = plan_memo_new(), .why = why};
     j->server = invariants_describe(v->server);
@@ -128,8 +125,7 @@ static void judgement_init(struct judgement *j, const struct invariants_remote *
     input.observed = j->cache;
     plan_make(&input, j->memo, &j->plan);
     mesh = plan_memo_mesh(j->memo, &hash);
-    first = kube_cache_next(j->cache, remote, &i);
-    ns = j->plan.ns ? j->plan.ns : first ? first->ns : NULL;
+    ns = j->plan.ns ? j->plan.ns : central_namespace_of_remotes(j->cache);
     forget_other_secrets(j->cache, ns);
     central_init(&j->central);
     central_update(&j->central, j->cache, ns, mesh, hash);

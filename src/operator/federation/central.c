@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include "api/remote_istio.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
 #include "kube/selector.h"
 #include "mesh/mesh.h"
+#include "operator/plan/resource_writes.h"
 
 /* Citadel's: its own key and certificate, or those that an administrator gave it ("Plugging in existing CA
  * Certificates" in Istio's documentation). */
@@ -243,6 +245,34 @@ const struct addresses *central_addresses(struct central *c, const char *selecto
         map_put(c->found, selector, found);
     }
     return found;
+}
+
+static bool has_joined(const struct kube_object *remote)
+{
+    _cleanup_json_ json_t *resource = kube_object_parse(remote);
+
+    return resource_has_finalizer(
+        &(struct planned_resource){.resource = resource, .finalizer = api_resource_remote_istio.finalizer});
+}
+
+static bool is_before(const char *a, const char *b)
+{
+    return !b || strcmp(a, b) < 0;
+}
+
+const char *central_namespace_of_remotes(const struct kube_cache *observed)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const char *joined = NULL, *any = NULL;
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
+        if (is_before(o->ns, joined) && has_joined(o))
+            joined = o->ns;
+        if (is_before(o->ns, any))
+            any = o->ns;
+    }
+    return str_or(joined, any);
 }
 
 const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name)

@@ -51,6 +51,13 @@ void central_update(
 /* Of the ready Pods in the mesh's namespace that a label selector matches; one that is broken matches none. */
 const struct addresses *central_addresses(struct central *c, const char *selector);
 
+/*
+ * The namespace of the RemoteIstios where there is no mesh that has one: of those that joined, whose clusters are still
+ * followed and are to be cleaned, else of any. Of several the first by name, so that nothing depends on which came
+ * first. NULL: there are none.
+ */
+const char *central_namespace_of_remotes(const struct kube_cache *observed);
+
 /* The Secret with the kubeconfig of the remote cluster of this name; NULL: it is not there. */
 const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name);
 

@@ -119,11 +119,10 @@ void federation_free(struct federation *f)
 
 unsigned federation_watch(const struct federation *f, const char *mesh_ns, const char **ret_ns)
 {
-    size_t first = 0;
-    const struct kube_object *o = kube_cache_next(observed(f), remote_kind(), &first);
+    bool any = kube_cache_count(observed(f), remote_kind()) > 0;
 
-    *ret_ns = o ? str_or(mesh_ns, o->ns) : mesh_ns;
-    return o ? WATCHES : 0;
+    *ret_ns = mesh_ns || !any ? mesh_ns : central_namespace_of_remotes(observed(f));
+    return any ? WATCHES : 0;
 }
 
 static struct seat *sit(struct federation *f, const struct kube_object *resource, const char *key)

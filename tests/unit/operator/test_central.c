@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "api/remote_istio.h"
 #include "base/str.h"
 #include "json/build.h"
 #include "json/doc.h"
@@ -169,12 +170,36 @@ static void the_certificate_is_the_one_that_citadel_uses(void **state)
     assert_null(w->central.signing);
 }
 
+static void put_remote(struct remote_world *w, const char *ns, const char *name, const char *finalizer)
+{
+    world_put(
+        &w->home,
+        OBJECT(
+            S("apiVersion", API_GROUP_VERSION),
+            S("kind", "RemoteIstio"),
+            MAP("metadata", S("name", name), S("namespace", ns), STRINGS("finalizers", finalizer))));
+}
+
+static void without_a_mesh_the_namespace_is_that_of_those_who_joined(void **state)
+{
+    struct remote_world *w = *state;
+
+    put_remote(w, "other", "stray", "somebody.example.com");
+    put_remote(w, NS, "west", "somebody.example.com");
+    assert_string_equal(central_namespace_of_remotes(w->home.cache), NS);
+    put_remote(w, "other", "east", api_resource_remote_istio.finalizer);
+    assert_string_equal(central_namespace_of_remotes(w->home.cache), "other");
+    put_remote(w, NS, "west", api_resource_remote_istio.finalizer);
+    assert_string_equal(central_namespace_of_remotes(w->home.cache), NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(addresses_are_those_of_ready_pods_sorted_and_once, setup, teardown),
         cmocka_unit_test_setup_teardown(versions_say_what_changed, setup, teardown),
         cmocka_unit_test_setup_teardown(the_certificate_is_the_one_that_citadel_uses, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_mesh_the_namespace_is_that_of_those_who_joined, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
