@@ -247,32 +247,44 @@ const struct addresses *central_addresses(struct central *c, const char *selecto
     return found;
 }
 
-static bool has_joined(const struct kube_object *remote)
+/* Whose kubeconfig matters most without a mesh: who leaves can do that; who has joined is kept in contact. */
+static unsigned urgency(const struct kube_object *remote)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(remote);
+    const struct planned_resource r = {.resource = resource, .finalizer = api_resource_remote_istio.finalizer};
 
-    return resource_has_finalizer(
-        &(struct planned_resource){.resource = resource, .finalizer = api_resource_remote_istio.finalizer});
+    return resource_has_finalizer(&r) ? 1 + remote->deleting : 0;
 }
 
-static bool is_before(const char *a, const char *b)
+static bool are_in_one_namespace(const struct kube_cache *observed, const char *ns)
 {
-    return !b || strcmp(a, b) < 0;
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));)
+        if (!str_eq(o->ns, ns))
+            return false;
+    return true;
 }
 
 const char *central_namespace_of_remotes(const struct kube_cache *observed)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
-    const char *joined = NULL, *any = NULL;
-    const struct kube_object *o;
+    size_t i = 0;
+    const struct kube_object *o, *first = kube_cache_next(observed, kind, &i);
+    unsigned most;
 
-    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
-        if (is_before(o->ns, joined) && has_joined(o))
-            joined = o->ns;
-        if (is_before(o->ns, any))
-            any = o->ns;
+    if (!first || are_in_one_namespace(observed, first->ns))
+        return first ? first->ns : NULL;
+    most = urgency(first);
+    while ((o = kube_cache_next(observed, kind, &i))) {
+        unsigned urgent = urgency(o);
+        if (urgent < most || (urgent == most && strcmp(o->ns, first->ns) >= 0))
+            continue;
+        first = o;
+        most = urgent;
     }
-    return str_or(joined, any);
+    return first->ns;
 }
 
 const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name)

@@ -21,7 +21,7 @@ struct central {
     /* Of the central cluster: the uid of its Namespace kube-system, which lives as long as the cluster. NULL: not seen.
      */
     char *id;
-    char *ns;                      /* of the mesh; NULL: there is none */
+    char *ns; /* where its Secrets and Pods are read: the mesh's, or without one a RemoteIstio's; NULL: nowhere */
     const struct istio_spec *mesh; /* borrowed; NULL: there is none that could be joined */
     /* Of what the central Citadel signs with: Secret istio-ca-secret, or cacerts where it is told to use that. */
     json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
@@ -52,9 +52,9 @@ void central_update(
 const struct addresses *central_addresses(struct central *c, const char *selector);
 
 /*
- * The namespace of the RemoteIstios where there is no mesh that has one: of those that joined, whose clusters are still
- * followed and are to be cleaned, else of any. Of several the first by name, so that nothing depends on which came
- * first. NULL: there are none.
+ * The namespace of the RemoteIstios where there is no mesh that has one: of those that leave, else of those that
+ * joined, whose clusters are still followed, else of any. Of several the first by name, so that nothing depends on
+ * which came first. NULL: there are none.
  */
 const char *central_namespace_of_remotes(const struct kube_cache *observed);
 

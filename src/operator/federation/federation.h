@@ -17,7 +17,10 @@ struct federation *
 federation_new(struct kube_cluster *home, const struct remote_connector *connector, struct kube_gate gate);
 void federation_free(struct federation *f);
 
-/* PLAN_WATCH_* that it needs in the central cluster, in the namespace *ret_ns (borrowed; NULL: none is needed). */
+/*
+ * PLAN_WATCH_* that it needs in the central cluster, in the namespace *ret_ns (borrowed; NULL: none is needed): the
+ * mesh's, or without one that of a RemoteIstio, first of all of one that leaves.
+ */
 unsigned federation_watch(const struct federation *f, const char *mesh_ns, const char **ret_ns);
 /*
  * The central cluster changed. `mesh` as for central_update(); `synced` says which of the watches have listed.

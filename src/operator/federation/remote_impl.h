@@ -3,6 +3,7 @@
 #define OPERATOR_FEDERATION_REMOTE_IMPL_H
 
 #include "api/remote_istio.h"
+#include "base/str.h"
 #include "operator/federation/remote_plan.h"
 #include "operator/plan/resource_writes.h"
 #include "operator/plan/status.h"
@@ -37,6 +38,12 @@ struct remote {
     bool serves;                      /* the services were planned */
     struct status_facts facts;
 };
+
+/* Whether a Secret that is not observed is not there. */
+static inline bool remote_secrets_are_read(const struct remote *r)
+{
+    return str_eq(r->in->central->ns, r->in->resource->ns);
+}
 
 static inline const char *remote_uid(const struct remote *r)
 {

@@ -113,6 +113,11 @@ static char *held_by(struct remote *r)
 {
     const struct remote_contact *contact = &r->in->contact;
 
+    if (!remote_secrets_are_read(r))
+        return str_printf(
+            "waiting for Secrets to be read here: while there is a mesh in namespace %s, or another RemoteIstio leaves "
+            "there, they are read there alone" LET_GO,
+            r->in->central->ns);
     if (!r->secret)
         return str_printf(
             "waiting for the Secret %s/%s with the remote cluster's kubeconfig, which is gone" LET_GO,

@@ -275,8 +275,8 @@ static bool is_held_up(struct remote *r, struct err *why)
     facts->unreachable = remote_unreachable(r);
     if (!r->memo->has_spec) {
         facts->refused = &r->memo->refusal;
-    } else if (!central->mesh && !str_eq(central->ns, r->own.object->ns)) {
-        facts->waits_for = NO_MESH; /* and Secrets are read elsewhere */
+    } else if (!remote_secrets_are_read(r)) {
+        facts->waits_for = NO_MESH; /* with one, remote_check() has refused the namespace */
     } else if (!r->secret) {
         err_set(
             why,
@@ -330,7 +330,7 @@ static bool is_just_connecting(const struct remote *r)
         doc_find(doc_at(r->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_CONNECTED);
     const char *reason = doc_string(connected, "reason");
 
-    return !r->in->away && !r->facts.refused && !r->facts.unreachable &&
+    return remote_secrets_are_read(r) && !r->in->away && !r->facts.refused && !r->facts.unreachable &&
            (str_eq(reason, REASON_CONNECTED) || str_eq(reason, REASON_UNREACHABLE));
 }
 

@@ -180,7 +180,7 @@ bool remote_world_plan(struct remote_world *w, struct remote_plan *ret)
 
     assert_non_null(input.resource);
     serve_istio(w);
-    central_update(&w->central, w->home.cache, str_or(mesh_plan.ns, NS), mesh, hash);
+    central_update(&w->central, w->home.cache, str_or(mesh_plan.ns, str_or(w->read, NS)), mesh, hash);
     plan_release(&mesh_plan);
     decided = remote_plan_make(&input, w->memo, ret);
     w->away.synced = ret->away.watch;

@@ -20,6 +20,7 @@ struct remote_world {
     bool foreign_definition; /* somebody else's definition of Istio is in the remote cluster, where no watch shows it */
     unsigned synced;         /* PLAN_WATCH_* of the central cluster */
     bool all_busy;           /* writes of all objects are under way */
+    const char *read;        /* the namespace whose Secrets are read without a mesh; NULL: NS */
 };
 
 /* A mesh that is installed and has its certificate, and a remote cluster in step; nothing joins yet. */

@@ -77,9 +77,9 @@ static json_t *object(const char *api_version, const char *kind, const char *ns,
     return OBJECT(S("apiVersion", api_version), S("kind", kind), MAP("metadata", S("name", name), S("namespace", ns)));
 }
 
-static void put_secret(struct bench *b, const char *name, json_t *data, const char *label)
+static void put_secret(struct bench *b, const char *ns, const char *name, json_t *data, const char *label)
 {
-    json_t *secret = object("v1", "Secret", NS, name);
+    json_t *secret = object("v1", "Secret", ns, name);
 
     json_object_set_new(secret, "data", data);
     if (label)
@@ -87,7 +87,8 @@ static void put_secret(struct bench *b, const char *name, json_t *data, const ch
     sim_apply(b->home, kind_of("v1", "Secret"), secret);
 }
 
-static void put_kubeconfig(struct bench *b, const char *name, const char *server, const char *token, const char *label)
+static void put_kubeconfig_in(
+    struct bench *b, const char *ns, const char *name, const char *server, const char *token, const char *label)
 {
     _cleanup_free_ char *text = str_printf(
         "{current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: "
@@ -96,15 +97,25 @@ static void put_kubeconfig(struct bench *b, const char *name, const char *server
         token);
     _cleanup_free_ char *encoded = base64_encode(text, strlen(text));
 
-    put_secret(b, name, OBJECT(S("config", encoded)), label);
+    put_secret(b, ns, name, OBJECT(S("config", encoded)), label);
+}
+
+static void put_kubeconfig(struct bench *b, const char *name, const char *server, const char *token, const char *label)
+{
+    put_kubeconfig_in(b, NS, name, server, token, label);
+}
+
+static void put_resource_in(struct bench *b, const char *ns, const char *name)
+{
+    json_t *resource = object(API_GROUP_VERSION, "RemoteIstio", ns, name);
+
+    json_object_set_new(doc_make(resource, "metadata"), "generation", json_integer(1));
+    sim_apply(b->home, remote_kind(), resource);
 }
 
 static void put_resource(struct bench *b, const char *name)
 {
-    json_t *resource = object(API_GROUP_VERSION, "RemoteIstio", NS, name);
-
-    json_object_set_new(doc_make(resource, "metadata"), "generation", json_integer(1));
-    sim_apply(b->home, remote_kind(), resource);
+    put_resource_in(b, NS, name);
 }
 
 static void put_pod(struct bench *b, const char *name, const char *address)
@@ -139,7 +150,7 @@ static void begin(struct bench *b, bool standby)
     put_definition(b, &api_resource_remote_istio);
     sim_apply(b->home, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
     sim_apply(b->home, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
-    put_secret(b, "istio-ca-secret", OBJECT(S("ca-cert.pem", "cm9vdA=="), S("ca-key.pem", "a2V5")), NULL);
+    put_secret(b, NS, "istio-ca-secret", OBJECT(S("ca-cert.pem", "cm9vdA=="), S("ca-key.pem", "a2V5")), NULL);
     sim_apply(b->home, kind_of(API_GROUP_VERSION, "Istio"), object(API_GROUP_VERSION, "Istio", NS, "istio"));
     for (size_t i = 0; i < AWAY; i++) {
         b->away[i] = sim_new(&mesh_kinds, MARK_OWNER, i + 2);
@@ -194,11 +205,16 @@ static uint64_t plans_of(const struct bench *b, const char *name)
     return remote_controller_stats(controller_of(b, name))->plans;
 }
 
+static void mark_deleted(json_t *resource)
+{
+    json_object_set_new(doc_at(resource, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+}
+
 static void delete_resource(struct bench *b, const char *name)
 {
     json_t *resource = doc_copy(sim_get(b->home, remote_kind(), NS, name));
 
-    json_object_set_new(doc_at(resource, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+    mark_deleted(resource);
     sim_apply(b->home, remote_kind(), resource);
 }
 
@@ -275,7 +291,7 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
     assert_true(is_joined(&b, 0));
     assert_string_equal(status_of(&b, "east", "Status"), "ReconcileFailed");
 
-    put_secret(&b, "east", OBJECT(S("config", "bm8=")), NULL);
+    put_secret(&b, NS, "east", OBJECT(S("config", "bm8=")), NULL);
     run(&b, SECONDS(2));
     assert_int_equal(b.connects, 1);
     assert_non_null(strstr(status_of(&b, "east", "ErrorMessage"), "a kubeconfig is a map"));
@@ -284,6 +300,52 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
     run(&b, SECONDS(5));
     assert_int_equal(b.connects, 2);
     assert_string_not_equal(status_of(&b, "east", "Status"), "ReconcileFailed");
+    finish(&b);
+}
+
+static const char *connected(const struct bench *b, const char *ns, const char *name)
+{
+    const json_t *conditions = doc_at(sim_get(b->home, remote_kind(), ns, name), "status", "conditions");
+
+    return str_or(doc_string(doc_find(conditions, "type", "Connected"), "reason"), "");
+}
+
+static void without_a_mesh_secrets_are_read_where_they_matter_most(void **state)
+{
+    struct bench b;
+    json_t *early;
+
+    (void)state;
+    begin(&b, false);
+    put_kubeconfig_in(&b, "elsewhere", "early", "north", "first", NULL);
+    put_resource_in(&b, "elsewhere", "early");
+    join(&b, 0);
+    assert_string_equal(connected(&b, "elsewhere", "early"), "SecretNotRead");
+
+    /* The one that joined is kept in contact, though the other one is older. */
+    sim_delete(b.home, kind_of(API_GROUP_VERSION, "Istio"), NS, "istio");
+    run(&b, SECONDS(10));
+    assert_string_equal(connected(&b, NS, "east"), "Connected");
+    assert_string_equal(connected(&b, "elsewhere", "early"), "SecretNotRead");
+    assert_int_equal(b.connects, 1);
+
+    /* Who leaves can do so, wherever. */
+    early = doc_copy(sim_get(b.home, remote_kind(), "elsewhere", "early"));
+    json_object_set_new(doc_at(early, "metadata"), "finalizers", json_pack("[s]", api_resource_remote_istio.finalizer));
+    mark_deleted(early);
+    sim_apply(b.home, remote_kind(), early);
+    run(&b, SECONDS(20));
+    assert_null(sim_get(b.home, remote_kind(), "elsewhere", "early"));
+    assert_string_equal(connected(&b, NS, "east"), "Connected");
+    assert_int_equal(b.connects, 3);
+
+    put_resource_in(&b, "elsewhere", "early");
+    delete_resource(&b, "east");
+    run(&b, SECONDS(20));
+    assert_null(sim_get(b.home, remote_kind(), NS, "east"));
+    assert_int_equal(count(b.away[0], "apps/v1", "Deployment"), 0);
+    /* The only one is read now. */
+    assert_string_equal(connected(&b, "elsewhere", "early"), "Connected");
     finish(&b);
 }
 
@@ -565,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_cluster_joins_and_leaves),
         cmocka_unit_test(other_credentials_are_used_at_once_and_other_labels_change_nothing),
         cmocka_unit_test(without_its_secret_the_connection_ends_and_nothing_is_deleted),
+        cmocka_unit_test(without_a_mesh_secrets_are_read_where_they_matter_most),
         cmocka_unit_test(a_cluster_that_is_too_large_says_so_and_the_others_go_on),
         cmocka_unit_test(only_those_concerned_plan),
         cmocka_unit_test(a_standby_connects_and_writes_nothing_until_it_takes_over),

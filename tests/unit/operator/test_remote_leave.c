@@ -208,6 +208,17 @@ static void without_its_secret_it_waits(void **state)
     remote_plan_release(&plan);
 }
 
+static void where_secrets_are_not_read_it_waits_for_that(void **state)
+{
+    struct remote_world *w = *state;
+
+    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
+    w->read = "elsewhere";
+    remote_world_delete_resource(w);
+    expect_held(w, "waiting for Secrets to be read here: while there is a mesh in namespace elsewhere");
+}
+
 static void with_a_refused_kubeconfig_it_waits(void **state)
 {
     struct remote_world *w = *state;
@@ -423,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_waits_until_it_knows_the_certificates, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(unreachable_it_waits, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(without_its_secret_it_waits, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            where_secrets_are_not_read_it_waits_for_that, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(with_a_refused_kubeconfig_it_waits, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(abandoned_it_is_left_as_it_is, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

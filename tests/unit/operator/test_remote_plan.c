@@ -76,6 +76,14 @@ static void without_mesh(struct remote_world *w)
     world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
 }
 
+static void with_secrets_read_elsewhere(struct remote_world *w)
+{
+    without_mesh(w);
+    without_secret(w);
+    w->read = "elsewhere";
+    w->in_step = false;
+}
+
 static void with_invalid_mesh(struct remote_world *w)
 {
     world_put_mesh(&w->home, "{\"mtls\": \"maybe\"}");
@@ -160,6 +168,13 @@ static const struct holdup {
     {"an error that may pass", failing_for_a_moment, "Reconciling", "connection refused", "Connecting", true, 1},
     {"an error that lasts", failing_for_longer, "Unreachable", "connection refused", "Unreachable", true, MSEC_NEVER},
     {"no mesh", without_mesh, "Reconciling", "there is no valid Istio resource", "Connected", true, MSEC_NEVER},
+    {"no mesh, and Secrets are read elsewhere",
+     with_secrets_read_elsewhere,
+     "Reconciling",
+     "there is no valid Istio resource",
+     "SecretNotRead",
+     false,
+     MSEC_NEVER},
     {"a mesh that is not valid",
      with_invalid_mesh,
      "Reconciling",
@@ -278,6 +293,19 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
     w->contact.error = "";
     assert_true(remote_world_converge(w) > 0);
     expect_status(w, "Status", "Available");
+}
+
+static void a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *connected = NULL;
+
+    with_secrets_read_elsewhere(w);
+    assert_true(remote_world_converge(w) > 0);
+    expect_status(w, "Status", "Reconciling");
+    connected = remote_world_condition(w, "Connected");
+    assert_string_equal(doc_string(connected, "status"), "False");
+    assert_string_equal(doc_string(connected, "message"), "Secrets are read in namespace elsewhere alone");
 }
 
 /* An operator that was just started has no news of the cluster yet: it does not say so of each, for a moment. */
@@ -643,6 +671,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_was_said_stands_while_a_connection_is_being_made, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
