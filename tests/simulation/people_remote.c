@@ -386,7 +386,7 @@ static void settle(struct people *p, size_t remote, struct pick *x)
     }
 }
 
-/* A namespace that ends takes the kubeconfigs with it, and no new ones: what is in it can only be let go. */
+/* A namespace that ends takes the kubeconfigs with it, and no new ones. */
 static bool namespace_ends(struct people *p)
 {
     const json_t *ns = server_get(server_find(p->server, "", "namespaces"), NULL, MESH_NS);
@@ -394,11 +394,20 @@ static bool namespace_ends(struct people *p)
     return doc_at(ns, "metadata", "deletionTimestamp");
 }
 
+/* Kubeconfigs are read in the namespace of the mesh alone, and another one may be it when ours is gone. */
+static bool mesh_is_elsewhere(struct people *p)
+{
+    const struct collection *kind = server_find(p->server, API_GROUP, "istios");
+    const json_t *mesh = server_get(kind, MESH_NS, MESH_NAME);
+
+    return server_get(kind, "default", "second") && (!mesh || doc_at(mesh, "metadata", "deletionTimestamp"));
+}
+
 void people_settle_remotes(struct people *p)
 {
     for (size_t remote = 1; remote <= p->remote_count; remote++) {
         struct pick x = the_remote(p, remote);
-        if (x.object && namespace_ends(p))
+        if (x.object && (namespace_ends(p) || mesh_is_elsewhere(p)))
             let_go(p, remote, &x);
         else
             settle(p, remote, &x);
