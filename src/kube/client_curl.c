@@ -103,9 +103,31 @@ static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purp
     return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
+/*
+ * Whether libcurl has nothing left in the buffer of which it handed out the end just now: as libcurl 7.88 reads HTTP/2.
+ * Without HTTP/2 an answer comes in chunks, and the next one may lie behind this one.
+ */
+static bool was_all(const struct kube_call *call, size_t len)
+{
+    long http = 0;
+
+    if (len >= CURL_MAX_WRITE_SIZE || curl_version_info(CURLVERSION_NOW)->version_num >> 8 != 0x758)
+        return false;
+    curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &http);
+    return http == CURL_HTTP_VERSION_2_0;
+}
+
 static size_t receive(char *data, size_t size, size_t count, void *context)
 {
-    return kube_call_receive(context, data, size * count) < 0 ? 0 : size * count;
+    struct kube_call *call = context;
+    size_t len = size * count;
+
+    if (kube_call_receive(call, data, len) < 0)
+        return 0;
+    /* A watch may be silent for a minute now. */
+    if (call->data && was_all(call, len))
+        kube_transport_discard(data);
+    return len;
 }
 
 static bool is_loopback(const char *host)
@@ -186,8 +208,10 @@ int kube_transport_init(struct kube_client *c, struct err *e)
         c->impersonate_header = str_printf("Impersonate-User: %s", c->config->impersonate_user);
     c->timer = evtimer_new(c->loop, on_timer, c);
     c->multi = curl_multi_init();
-    if (!c->timer || !c->multi)
+    c->share = curl_share_init();
+    if (!c->timer || !c->multi || !c->share)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -203,6 +227,7 @@ void kube_transport_release(struct kube_client *c)
 {
     if (c->multi)
         curl_multi_cleanup(c->multi);
+    curl_share_cleanup(c->share);
     if (c->timer)
         event_free(c->timer);
     curl_slist_free_all(c->connect_to);
@@ -226,6 +251,10 @@ static void set_tls(struct kube_call *call)
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* Each connection looks at the certificate anew; and the table, of 1 kB, is there once and not for each transfer.
+     */
+    curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    curl_easy_setopt(easy, CURLOPT_SHARE, call->client->share);
     if (config->ca_pem) { /* these authorities, and none of the system's beside them */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -82,6 +82,7 @@ struct kube_client {
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
     CURLM *multi;
+    CURLSH *share; /* of its transfers: the table of TLS sessions, in which nothing is kept */
     struct event *timer;
     char *base_url;    /* what comes before a request's path */
     char *host_header; /* where the URL's host is tls-server-name; else NULL */
@@ -101,10 +102,12 @@ void kube_client_dispatch(struct kube_client *c);
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
 /*
- * As curl_global_init(). libcurl's large buffers are mapped one by one: a watch's is 32 kB, of which it uses a page or
- * none, and on the heap it would lie on pages that were used before and stay memory.
+ * As curl_global_init(). libcurl's large buffers do not lie on the heap, where they would be on pages that were used
+ * before and stay memory: a watch's is 32 kB, of which it needs a page for a moment, and none while nothing happens.
  */
 CURLcode kube_transport_start_libcurl(void);
+/* What is in the buffer that `received` lies in is not needed any more; the buffer is. */
+void kube_transport_discard(const char *received);
 int kube_transport_init(struct kube_client *c, struct err *e);
 void kube_transport_release(struct kube_client *c);
 int kube_transport_start(struct kube_call *call, struct err *e);

@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -6,10 +7,19 @@
 #include "base/mem.h"
 #include "kube/client_impl.h"
 
-/* libcurl has a receive buffer for each transfer and one for each connection, of this size. */
-enum { LARGE = 32768 };
+/*
+ * libcurl has a receive buffer for each transfer and one for each connection. They lie in slots of one range of
+ * addresses, so that an address tells what it is: a mark in front of each would be a page of memory.
+ */
+enum { LARGE = 32768, SLOT = LARGE + 4096, SLOTS_MAX = 65536 };
 
-/* Before what libcurl gets. */
+static struct {
+    char *begin;     /* NULL: no range is to be had, and the heap has all */
+    uint16_t *freed; /* slots that were used before, the last one first */
+    size_t freed_count, used;
+} slots;
+
+/* Before what is on the heap. */
 struct piece {
     size_t size; /* with this */
     max_align_t memory[];
@@ -20,17 +30,64 @@ static struct piece *piece_of(void *memory)
     return (struct piece *)((char *)memory - offsetof(struct piece, memory));
 }
 
+/* Addresses alone: what is never used is no memory. */
+static void reserve(void)
+{
+    void *range = mmap(NULL, (size_t)SLOT * SLOTS_MAX, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (range == MAP_FAILED)
+        return;
+    slots.begin = range;
+    slots.freed = NEW_ARRAY(uint16_t, SLOTS_MAX);
+}
+
+static bool is_slot(const void *memory)
+{
+    return slots.begin && (uintptr_t)memory - (uintptr_t)slots.begin < (size_t)SLOT * SLOTS_MAX;
+}
+
+static char *slot_of(const void *memory)
+{
+    return (char *)memory - (size_t)((const char *)memory - slots.begin) % SLOT;
+}
+
+/* Zeroed; NULL: there is none left. */
+static void *take_slot(void)
+{
+    char *slot;
+
+    if (slots.freed_count)
+        return slots.begin + (size_t)SLOT * slots.freed[--slots.freed_count];
+    if (!slots.begin || slots.used == SLOTS_MAX)
+        return NULL;
+    slot = slots.begin + (size_t)SLOT * slots.used;
+    if (mprotect(slot, SLOT, PROT_READ | PROT_WRITE) < 0)
+        return NULL;
+    slots.used++;
+    return slot;
+}
+
+static void drop_slot(char *slot)
+{
+    madvise(slot, SLOT, MADV_DONTNEED);
+    slots.freed[slots.freed_count++] = (uint16_t)((size_t)(slot - slots.begin) / SLOT);
+}
+
+void kube_transport_discard(const char *received)
+{
+    if (is_slot(received))
+        madvise(slot_of(received), SLOT, MADV_DONTNEED);
+}
+
 static void *take(size_t wanted)
 {
     size_t size = wanted + sizeof(struct piece);
+    void *slot = wanted >= LARGE && wanted <= SLOT ? take_slot() : NULL;
     struct piece *p;
 
-    if (size < wanted)
-        return NULL;
-    if (size < LARGE)
-        p = malloc(size);
-    else if ((p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) == MAP_FAILED)
-        p = NULL;
+    if (slot)
+        return slot;
+    p = size < wanted ? NULL : malloc(size);
     if (!p)
         return NULL;
     p->size = size;
@@ -39,15 +96,10 @@ static void *take(size_t wanted)
 
 static void drop(void *memory)
 {
-    struct piece *p;
-
-    if (!memory)
-        return;
-    p = piece_of(memory);
-    if (p->size < LARGE)
-        free(p);
-    else
-        munmap(p, p->size);
+    if (is_slot(memory))
+        drop_slot(memory);
+    else if (memory)
+        free(piece_of(memory));
 }
 
 static void *take_zeroed(size_t count, size_t size)
@@ -55,15 +107,19 @@ static void *take_zeroed(size_t count, size_t size)
     size_t wanted;
     void *memory = __builtin_mul_overflow(count, size, &wanted) ? NULL : take(wanted);
 
-    /* What is mapped is zero already, and no memory before it is written. */
-    if (memory && piece_of(memory)->size < LARGE)
+    if (memory && !is_slot(memory))
         memset(memory, 0, wanted);
     return memory;
 }
 
+static size_t size_of(void *memory)
+{
+    return is_slot(memory) ? SLOT : piece_of(memory)->size - sizeof(struct piece);
+}
+
 static void *resize(void *memory, size_t wanted)
 {
-    size_t before = memory ? piece_of(memory)->size - sizeof(struct piece) : 0;
+    size_t before = memory ? size_of(memory) : 0;
     void *moved = take(wanted);
 
     if (moved && memory)
@@ -83,5 +139,6 @@ static char *duplicate(const char *text)
 
 CURLcode kube_transport_start_libcurl(void)
 {
+    reserve();
     return curl_global_init_mem(CURL_GLOBAL_DEFAULT, take, drop, resize, duplicate, take_zeroed);
 }
