@@ -60,6 +60,8 @@ void remote_want_foundation(struct remote *r);
 int remote_want_parts(struct remote *r);
 /* Needs `away` and MESH_REMOTE_OWNER. */
 void remote_want_services(struct remote *r);
+/* All of it is in place: what it is made of is made again when it is needed, and no memory until then. */
+void remote_forget_texts(struct remote *r);
 
 /* remote_plan.c */
 /* Has Pilot read the remote cluster, or not any more. True where that is so already. */

@@ -243,8 +243,10 @@ static void plan_joined(struct remote *r)
     r->facts.withheld = &withheld;
     r->facts.notice = buf_str(&notice);
     /* A write that failed without an answer may have taken place: what is in place did not fail. */
-    if (!writes->drift)
+    if (!writes->drift) {
         r->facts.failure_count = 0;
+        remote_forget_texts(r);
+    }
     remote_plan_status(r);
     rollouts_release(&rollouts);
     plan_release(&withheld);

@@ -5,6 +5,7 @@
 #include "json/doc.h"
 #include "operator/federation/remote_check.h"
 #include "operator/federation/remote_impl.h"
+#include "operator/plan/objects.h"
 #include "operator/plan/overlay.h"
 
 /* Nothing that was made before is good any more. */
@@ -82,6 +83,23 @@ static void add_common(const struct remote *r, const char *const *versions, stru
         buf_printf(text, " %s", str_or(versions[i], "-"));
 }
 
+/* Nobody needs the texts of what is in place. */
+static bool is_good(const struct remote *r, const struct wanted_set *set)
+{
+    const struct objects_input objects = {.plan = r->in->away, .wanted = {set}, .keeps_crds = true};
+
+    return !set || !set->bare || objects_in_place(&objects);
+}
+
+void remote_forget_texts(struct remote *r)
+{
+    struct wanted_set *sets[] = {r->memo->foundation, r->memo->parts, r->memo->services};
+
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+        if (sets[i])
+            wanted_make_bare(sets[i]);
+}
+
 /* The foundation belongs to nothing in its cluster; the rest belongs to MESH_REMOTE_OWNER. */
 static struct mark_owner owner_of(const struct remote *r)
 {
@@ -126,7 +144,7 @@ void remote_want_foundation(struct remote *r)
     add_common(r, versions, &text);
     buf_printf(&text, " %s", r->in->central->id);
     hash = hash_of(&text);
-    if (hash == memo->foundation_hash)
+    if (hash == memo->foundation_hash && is_good(r, memo->foundation))
         return;
     memo->foundation_hash = hash;
     wanted_free(memo->foundation);
@@ -201,7 +219,7 @@ void remote_want_services(struct remote *r)
     add_common(r, versions, &text);
     services = list_services(r, &count, &text);
     hash = hash_of(&text);
-    if (hash == memo->services_hash)
+    if (hash == memo->services_hash && is_good(r, memo->services))
         return;
     memo->services_hash = hash;
     wanted_free(memo->services);
@@ -220,7 +238,7 @@ int remote_want_parts(struct remote *r)
     add_common(r, versions, &text);
     buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->in->away->server->minor);
     hash = hash_of(&text);
-    if (hash != memo->parts_hash) {
+    if (hash != memo->parts_hash || !is_good(r, memo->parts)) {
         forget_parts(memo);
         memo->parts_hash = hash;
         if (render_parts(r, versions) < 0)

@@ -106,9 +106,15 @@ static void comparison_release(struct comparison *c)
 }
 
 /* What is kept in parts cannot be compared: it is enough that it is there. */
-static bool counts_as_it_is(const struct pass *p, const struct kube_object *o)
+static bool counts_as_it_is(const struct objects_input *in, const struct kube_object *o)
 {
-    return o->kind->keep || (p->in->keeps_crds && is_crd(o->kind) && !o->owner);
+    return o->kind->keep || (in->keeps_crds && is_crd(o->kind) && !o->owner);
+}
+
+/* Without comparing, as after a comparison that found no difference. */
+static bool is_known_in_place(const struct objects_input *in, const struct wanted *w, const struct kube_object *o)
+{
+    return o->in_place == w->hash || counts_as_it_is(in, o);
 }
 
 static enum need examine(const struct pass *p, const struct wanted *w, struct kube_object *o)
@@ -118,7 +124,7 @@ static enum need examine(const struct pass *p, const struct wanted *w, struct ku
 
     if (!o)
         return MISSING;
-    if (o->in_place == w->hash || counts_as_it_is(p, o))
+    if (is_known_in_place(p->in, w, o))
         return IN_PLACE;
     compare(w, o, &c);
     if (is_ignored(c.live))
@@ -271,6 +277,18 @@ static const struct wanted *next_wanted(const struct objects_input *in, size_t *
         if (*i < in->wanted[*set]->len)
             return &in->wanted[*set]->items[(*i)++];
     return NULL;
+}
+
+bool objects_in_place(const struct objects_input *in)
+{
+    const struct wanted *w;
+
+    for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) {
+        const struct kube_object *o = kube_cache_get(in->plan->observed, w->kind, w->ns, w->name);
+        if (!o || !is_known_in_place(in, w, o))
+            return false;
+    }
+    return true;
 }
 
 static size_t count_wanted(const struct objects_input *in)

@@ -11,7 +11,10 @@ enum { OBJECTS_SETS_MAX = 2 };
 
 struct objects_input {
     const struct plan_input *plan;
-    /* What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. */
+    /*
+     * What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. A
+     * set may be bare only while objects_in_place().
+     */
     const struct wanted_set *wanted[OBJECTS_SETS_MAX];
     const char *owner_uid; /* what carries it and is not wanted goes; NULL: nothing goes */
     const char *going;     /* why, where nothing is wanted; static; NULL: the mesh is being removed */
@@ -23,5 +26,8 @@ struct objects_input {
 /* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects that must go are still
  * there. */
 size_t objects_plan(const struct objects_input *in, struct plan *plan);
+
+/* Whether all that is wanted is known to be in place: it was compared, and has not changed since. */
+bool objects_in_place(const struct objects_input *in);
 
 #endif

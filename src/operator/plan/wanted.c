@@ -115,15 +115,24 @@ int wanted_build(
     return 0;
 }
 
+void wanted_make_bare(struct wanted_set *set)
+{
+    for (size_t i = 0; i < set->len && !set->bare; i++) {
+        char *text = TAKE_PTR(set->items[i].text);
+        mem_free_secret(text, strlen(text));
+    }
+    set->bare = true;
+}
+
 void wanted_free(struct wanted_set *set)
 {
     if (!set)
         return;
+    wanted_make_bare(set);
     istio_spec_release(&set->spec);
     for (size_t i = 0; i < set->len; i++) {
         free(set->items[i].ns);
         free(set->items[i].name);
-        mem_free_secret(set->items[i].text, strlen(set->items[i].text));
     }
     free(set->items);
     map_free(set->index);

@@ -22,7 +22,7 @@ struct wanted {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *text;                 /* compact JSON with our marks */
+    char *text;                 /* compact JSON with our marks; NULL in a bare set */
     uint64_t hash;              /* of the text; never 0 */
     const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
 };
@@ -34,6 +34,7 @@ struct wanted_set {
     struct wanted *items;
     size_t len, cap;
     struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */
+    bool bare;         /* without its texts */
 };
 
 /* Joins problems where they stand in one line. */
@@ -59,6 +60,12 @@ struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_o
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
 #define _cleanup_wanted_ _cleanup_(wanted_free_p)
+
+/*
+ * Leaves names and hashes, which is enough for as long as all of it is in place (objects_in_place()). Most of the
+ * memory of a set is its texts.
+ */
+void wanted_make_bare(struct wanted_set *set);
 
 bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name);
 
