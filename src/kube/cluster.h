@@ -115,6 +115,12 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
                         const char *label_selector, const char *field_selector, bool on);
 /*
+ * A kind of ours (KUBE_WATCH_OURS) that is not `needed`, and of which nothing is there, is not watched but listed every
+ * ten minutes. It counts as in step all the while: what is there of it then came from nobody but a request that was
+ * long on its way.
+ */
+void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, bool needed);
+/*
  * Whether a kind's watch (such a one, or any other) is on and its list has arrived, so that what is not in the cache is
  * not there, as far as the watch selects.
  */

@@ -27,6 +27,7 @@ struct kube_slot {
     struct kube_watch *watch;   /* NULL: the row is not one of this cluster's; then it is never on nor served */
     struct kube_call *call;
     bool opened;      /* once, since the start */
+    msec_t rests;     /* until then it is not watched, for it is not needed; MSEC_NEVER: it does not rest */
     unsigned lists;   /* begun */
     char *definition; /* the version that a definition in the cache serves; NULL: there is none */
 };

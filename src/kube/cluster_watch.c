@@ -9,6 +9,9 @@
 /* How much longer than the watch was asked for the transport waits. The watch itself notices silence sooner. */
 #define TRANSPORT_SILENCE SECONDS(120)
 
+/* How long a kind that is not needed is not looked at. */
+#define REST SECONDS(600)
+
 /* Counts of many objects may change at every moment; whoever reads them wants a number now and then. */
 #define COUNT_DELAY SECONDS(1)
 
@@ -28,7 +31,7 @@ void kube_slots_init(struct kube_cluster *c)
     for (size_t i = 0; i < c->kinds->len; i++) {
         const struct kube_kind *kind = &c->kinds->rows[i];
         struct kube_slot *slot = &c->slots[i];
-        *slot = (struct kube_slot){.cluster = c, .kind = kind};
+        *slot = (struct kube_slot){.cluster = c, .kind = kind, .rests = MSEC_NEVER};
         if (!kube_cluster_has(c, kind))
             continue;
         slot->on = kind->watch != KUBE_WATCH_NONE;
@@ -102,6 +105,28 @@ void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, co
         c->changed = true;
     kube_slot_restart(slot);
     kube_cluster_soon(c);
+}
+
+static void rest(struct kube_slot *slot, bool rests)
+{
+    struct kube_cluster *c = slot->cluster;
+
+    slot->rests = rests ? c->io->now(c->io) + REST : MSEC_NEVER;
+    slot->on = !rests;
+    c->stats.watches_wanted += (size_t)slot->on - (size_t)rests;
+    kube_slot_restart(slot);
+    kube_cluster_soon(c);
+}
+
+void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, bool needed)
+{
+    struct kube_slot *slot = kube_slot_of(c, kind);
+    bool rests = slot->rests != MSEC_NEVER;
+
+    if (!slot->watch || kind->watch != KUBE_WATCH_OURS || rests == !needed)
+        return;
+    if (needed || (kube_watch_listed(slot->watch) && !kube_cache_next(c->cache, kind, &(size_t){0})))
+        rest(slot, !needed);
 }
 
 /* A definition names its kinds' group and plural, and so does its own name. */
@@ -347,6 +372,8 @@ void kube_slots_step(struct kube_cluster *c)
     for (size_t i = 0; i < c->kinds->len; i++) {
         if (!c->slots[i].watch)
             continue;
+        if (c->slots[i].rests <= c->io->now(c->io))
+            rest(&c->slots[i], false);
         step(&c->slots[i]);
         c->stats.watches_open += kube_watch_is_open(c->slots[i].watch);
     }
@@ -362,6 +389,8 @@ msec_t kube_slots_due(const struct kube_cluster *c)
             continue;
         if (kube_watch_has_more(watch))
             return 0;
+        if (c->slots[i].rests < due)
+            due = c->slots[i].rests;
         if (!c->lost && kube_watch_due(watch) < due)
             due = kube_watch_due(watch);
     }

@@ -343,6 +343,8 @@ static void tell_abandoned(struct remote_controller *c, const char *text)
 static void carry_out(struct remote_controller *c, struct remote_plan *plan)
 {
     if (c->cluster) {
+        for (size_t i = 0; i < mesh_kinds.len; i++)
+            kube_cluster_need(c->cluster, &mesh_kinds.rows[i], remote_memo_needs(c->memo, &mesh_kinds.rows[i]));
         on_demand_switch(&c->watches, c->cluster, plan->away.watch, plan->away.ns);
         actor_send(c->away, &plan->away);
     }

@@ -24,6 +24,8 @@
 struct remote_memo;
 struct remote_memo *remote_memo_new(void);
 void remote_memo_free(struct remote_memo *memo);
+/* Whether objects of the kind are wanted, or may be: it is not known yet. */
+bool remote_memo_needs(const struct remote_memo *memo, const struct kube_kind *kind);
 
 /* How the remote cluster's API server is to be had. Strings are borrowed. */
 struct remote_contact {

@@ -41,6 +41,20 @@ void remote_memo_free(struct remote_memo *memo)
     free(memo);
 }
 
+bool remote_memo_needs(const struct remote_memo *memo, const struct kube_kind *kind)
+{
+    const struct wanted_set *sets[] = {memo->foundation, memo->parts, memo->services};
+
+    for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
+        if (!sets[k])
+            return true;
+        for (size_t i = 0; i < sets[k]->len; i++)
+            if (sets[k]->items[i].kind == kind)
+                return true;
+    }
+    return false;
+}
+
 static uint64_t hash_of(struct buf *text)
 {
     uint64_t hash = str_hash(buf_str(text), text->len) | 1;
