@@ -13,10 +13,16 @@
  */
 enum { LARGE = 32768, SLOT = LARGE + 4096, SLOTS_MAX = 65536 };
 
+/* Slots that keep their pages for the next transfer: to give them back and to get them anew costs more than to ask for
+ * a version. */
+enum { WARM_MAX = 8 };
+
 static struct {
     char *begin;     /* NULL: no range is to be had, and the heap has all */
     uint16_t *freed; /* slots that were used before, the last one first */
     size_t freed_count, used;
+    char *warm[WARM_MAX];
+    size_t warm_count;
 } slots;
 
 /* Before what is on the heap. */
@@ -51,11 +57,13 @@ static char *slot_of(const void *memory)
     return (char *)memory - (size_t)((const char *)memory - slots.begin) % SLOT;
 }
 
-/* Zeroed; NULL: there is none left. */
+/* NULL: there is none left. */
 static void *take_slot(void)
 {
     char *slot;
 
+    if (slots.warm_count)
+        return slots.warm[--slots.warm_count];
     if (slots.freed_count)
         return slots.begin + (size_t)SLOT * slots.freed[--slots.freed_count];
     if (!slots.begin || slots.used == SLOTS_MAX)
@@ -69,6 +77,10 @@ static void *take_slot(void)
 
 static void drop_slot(char *slot)
 {
+    if (slots.warm_count < WARM_MAX) {
+        slots.warm[slots.warm_count++] = slot;
+        return;
+    }
     madvise(slot, SLOT, MADV_DONTNEED);
     slots.freed[slots.freed_count++] = (uint16_t)((size_t)(slot - slots.begin) / SLOT);
 }
@@ -107,7 +119,7 @@ static void *take_zeroed(size_t count, size_t size)
     size_t wanted;
     void *memory = __builtin_mul_overflow(count, size, &wanted) ? NULL : take(wanted);
 
-    if (memory && !is_slot(memory))
+    if (memory)
         memset(memory, 0, wanted);
     return memory;
 }

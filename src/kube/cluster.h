@@ -51,10 +51,10 @@ struct kube_cluster_options {
      * Where nothing was heard for so long the server is asked for /version, and counts as lost where it does not
      * answer: a server that hangs leaves its connections open. 0: only watches notice silence.
      */
-    msec_t probe_after;
-    msec_t watch_silence; /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
-    int page_size;        /* of lists; 0: 500 */
-    size_t held_max;      /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
+    msec_t probe_after, probe_timeout; /* the second one 0: as of any request */
+    msec_t watch_silence;              /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
+    int page_size;                     /* of lists; 0: 500 */
+    size_t held_max;                   /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
 };
 
 enum kube_cluster_phase {

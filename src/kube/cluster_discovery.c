@@ -258,6 +258,7 @@ static void probe(struct kube_cluster *c)
 {
     struct kube_request request = get("/version");
 
+    request.timeout = c->options.probe_timeout;
     c->probe = c->io->send(c->io, &request, NULL, on_probe, c);
 }
 

@@ -8,8 +8,9 @@
 #include "operator/on_demand.h"
 #include "operator/plan/marks.h"
 
-/* A server that hangs is told of in the status within 30 s: this, the time for an answer, and some patience. */
-#define SILENCE_MOST SECONDS(10)
+/* A server that hangs is told of in the status within 30 s: after this, and the time for a sign of life. */
+#define SILENCE_MOST SECONDS(18)
+#define SIGN_TIMEOUT SECONDS(9)
 #define ANSWER_TIMEOUT SECONDS(20)
 /* Less than the probe for silence is given, so that a server that is away always fails in the same words. */
 #define CONNECT_TIMEOUT SECONDS(8)
@@ -195,6 +196,7 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
         .probe_after = SILENCE_MOST,
         .page_size = PAGE_SIZE,
         .held_max = HELD_MAX,
+        .probe_timeout = SIGN_TIMEOUT,
     };
 
     if (remote_config_read(secret, &config, e) < 0)
@@ -279,7 +281,7 @@ static msec_t last_contact(const struct remote_controller *c)
 static struct remote_contact contact(const struct remote_controller *c)
 {
     struct remote_contact contact = {.refused = c->refused ? c->refusal.text : NULL, .error = ""};
-    msec_t since;
+    msec_t since, silence = remote_controller_contact_age(c);
 
     contact.last = last_contact(c);
     if (!c->cluster)
@@ -287,6 +289,9 @@ static struct remote_contact contact(const struct remote_controller *c)
     contact.error = kube_cluster_error(c->cluster);
     since = kube_cluster_error_since(c->cluster);
     contact.error_age = since == MSEC_NEVER ? 0 : c->io->now(c->io) - since;
+    /* Who gave no sign of life is not back in a moment. */
+    if (silence != MSEC_NEVER && silence >= SILENCE_MOST + SIGN_TIMEOUT)
+        contact.error_age = silence;
     /* Lists that are on their way are no error. */
     if (kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCING && contact.error_age < ANSWER_TIMEOUT)
         contact.error_age = 0;
