@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "json/doc.h"
+#include "kube/packed.h"
 
 /* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */
 #define GRAVES_MAX 512
@@ -42,7 +43,13 @@ struct kube_cache {
     size_t bytes;
     size_t limit; /* 0: none */
     bool over;
+    bool packs;
 };
+
+static size_t held_len(const struct kube_object *o)
+{
+    return o->packed_len ? o->packed_len : o->text_len;
+}
 
 static void entry_clear(struct entry *en)
 {
@@ -51,7 +58,7 @@ static void entry_clear(struct entry *en)
     free(en->o.uid);
     free(en->o.resource_version);
     free(en->o.owner);
-    mem_free_secret(en->o.text, en->o.text_len);
+    mem_free_secret(en->o.text, held_len(&en->o));
 }
 
 static void entry_free(void *p)
@@ -84,10 +91,11 @@ static bool version_reached(const char *a, const char *b)
 
 json_t *kube_object_parse(const struct kube_object *o)
 {
+    _cleanup_free_ char *unpacked = o->packed_len ? packed_text(o->text, o->packed_len, o->text_len) : NULL;
     json_t *value;
 
     /* Our own text: it can only be broken by a bug. */
-    if (doc_parse(o->text, o->text_len, o->text_len, &value, NULL) < 0)
+    if (doc_parse(str_or(unpacked, o->text), o->text_len, o->text_len, &value, NULL) < 0)
         abort();
     return value;
 }
@@ -104,6 +112,11 @@ struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const cha
         c->stores[i].graves = map_new(grave_free);
     }
     return c;
+}
+
+void kube_cache_pack(struct kube_cache *c)
+{
+    c->packs = true;
 }
 
 void kube_cache_free(struct kube_cache *c)
@@ -260,6 +273,16 @@ static char *text_of(const struct kube_kind *kind, const json_t *object)
     return kind->brief ? kind->brief(object) : doc_text(kept);
 }
 
+static void pack(struct kube_object *o)
+{
+    char *packed = packed_from(o->text, o->text_len, &o->packed_len);
+
+    if (!packed)
+        return;
+    free(o->text);
+    o->text = packed;
+}
+
 /* Takes over `text`. */
 static struct entry entry_of(const struct kube_cache *c, const struct kube_kind *kind, const char *key,
                              const json_t *object, char *text)
@@ -278,8 +301,10 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text = text,
         .text_len = strlen(text),
     };
-    en.cost = sizeof(en) + BLOCK_COST + text_cost(key) + text_cost(en.o.ns) + text_cost(en.o.name) +
-              text_cost(en.o.uid) + text_cost(en.o.resource_version) + text_cost(en.o.owner) + text_cost(text);
+    if (c->packs && !kind->brief && !str_eq(kind->kind, "Secret"))
+        pack(&en.o);
+    en.cost = sizeof(en) + 2 * BLOCK_COST + text_cost(key) + text_cost(en.o.ns) + text_cost(en.o.name) +
+              text_cost(en.o.uid) + text_cost(en.o.resource_version) + text_cost(en.o.owner) + held_len(&en.o);
     return en;
 }
 

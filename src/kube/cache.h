@@ -30,10 +30,11 @@ struct kube_object {
     char *name;
     char *uid; /* NULL in brief */
     char *resource_version;
-    char *owner;   /* the value of the owner label; NULL where it is absent */
-    bool deleting; /* has a deletionTimestamp */
-    char *text;    /* the document, or what its kind keeps in brief (kube_kind.brief) */
-    size_t text_len;
+    char *owner;       /* the value of the owner label; NULL where it is absent */
+    bool deleting;     /* has a deletionTimestamp */
+    char *text;        /* the document, or what its kind keeps in brief (kube_kind.brief); packed, see below */
+    size_t text_len;   /* of the document */
+    size_t packed_len; /* 0: it is not packed */
     /*
      * The planner's memo: the hash of the wanted object that was compared with this version and found in
      * place; 0: not compared. A new version starts with 0.
@@ -51,6 +52,11 @@ json_t *kube_object_parse(const struct kube_object *o);
 
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */
 struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label);
+/*
+ * Keeps what comes from now on packed (kube/packed.h), but for Secrets, and for what is so small that it would not get
+ * smaller. For caches of which there are many.
+ */
+void kube_cache_pack(struct kube_cache *c);
 void kube_cache_free(struct kube_cache *c);
 DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
 #define _cleanup_kube_cache_ _cleanup_(kube_cache_free_p)

@@ -196,6 +196,7 @@ static int open_cluster(struct remote_controller *c, const json_t *secret, struc
         .probe_after = SILENCE_MOST,
         .page_size = PAGE_SIZE,
         .held_max = HELD_MAX,
+        .packed = true,
         .probe_timeout = SIGN_TIMEOUT,
     };
 
