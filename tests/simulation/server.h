@@ -44,6 +44,7 @@ struct collection {
     char **versions; /* served ones, the storage version last */
     bool namespaced, custom, has_status;
     bool gone;           /* no longer served */
+    int64_t since;       /* version at which it came to be served; what was before is not remembered */
     json_t *schema;      /* unknown fields are dropped by it and defaults set; NULL: none */
     struct map *objects; /* "namespace/name" -> json_t without apiVersion and kind */
     struct change *changes;

@@ -49,8 +49,11 @@ static struct collection *add_kind(struct server *s, const char *group, const ch
 {
     struct collection *kind = NEW(struct collection);
 
-    *kind = (struct collection){
-        .group = str_dup(group), .plural = str_dup(plural), .kind = str_dup(name), .objects = map_new(destroy_object)};
+    *kind = (struct collection){.group = str_dup(group),
+                                .plural = str_dup(plural),
+                                .kind = str_dup(name),
+                                .since = s->version,
+                                .objects = map_new(destroy_object)};
     ARRAY_RESERVE_ONE(s->kinds, s->kind_count, s->kind_cap);
     s->kinds[s->kind_count++] = kind;
     return kind;

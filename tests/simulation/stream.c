@@ -52,7 +52,7 @@ struct stream *stream_open(struct server *s, const struct kube_request *request,
         stream_free(w);
         return NULL;
     }
-    if (w->from < s->compacted) {
+    if (w->from < s->compacted || w->from < w->target.kind->since) {
         *ret_refusal = server_refusal(410, "Expired", "too old resource version", 0);
         if (s->gone_in_answer) {
             stream_free(w);
