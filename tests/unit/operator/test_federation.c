@@ -349,13 +349,25 @@ static void without_a_mesh_secrets_are_read_where_they_matter_most(void **state)
     finish(&b);
 }
 
-static void put_large_namespaces(struct bench *b, size_t away, int count)
+/* Text that does not get smaller than three quarters of it when it is packed. */
+static void fill(char *text, size_t len)
+{
+    static unsigned short chance[3] = {7, 7, 7};
+
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)('0' + (nrand48(chance) & 63));
+}
+
+enum { LARGE_COUNT = 48 };
+
+static void put_large_namespaces(struct bench *b, size_t away)
 {
     _cleanup_free_ char *mebibyte = str_printf("%0*d", 1024 * 1024, 0);
 
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < LARGE_COUNT; i++) {
         _cleanup_free_ char *name = str_printf("large-%d", i);
         json_t *ns = object("v1", "Namespace", NULL, name);
+        fill(mebibyte, 1024 * 1024);
         json_object_set_new(doc_make(ns, "metadata", "labels"), "size", json_string(mebibyte));
         sim_apply(b->away[away], kind_of("v1", "Namespace"), ns);
     }
@@ -369,7 +381,7 @@ static void a_cluster_that_is_too_large_says_so_and_the_others_go_on(void **stat
     begin(&b, false);
     join(&b, 0);
     join(&b, 1);
-    put_large_namespaces(&b, 0, 40);
+    put_large_namespaces(&b, 0);
     run(&b, SECONDS(30));
     assert_string_equal(status_of(&b, "east", "Status"), "Unreachable");
     assert_string_equal(
@@ -381,7 +393,7 @@ static void a_cluster_that_is_too_large_says_so_and_the_others_go_on(void **stat
     run(&b, SECONDS(60));
     assert_string_equal(status_of(&b, "east", "Status"), "Unreachable");
 
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < LARGE_COUNT; i++) {
         _cleanup_free_ char *name = str_printf("large-%d", i);
         sim_delete(b.away[0], kind_of("v1", "Namespace"), NULL, name);
     }
