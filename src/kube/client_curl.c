@@ -103,6 +103,9 @@ static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purp
     return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
+/* This libcurl is 7.88, of which it is known when nothing is left in a buffer. */
+static bool is_known;
+
 /*
  * Whether libcurl has nothing left in the buffer of which it handed out the end just now: as libcurl 7.88 reads HTTP/2.
  * Without HTTP/2 an answer comes in chunks, and the next one may lie behind this one.
@@ -111,7 +114,7 @@ static bool was_all(const struct kube_call *call, size_t len)
 {
     long http = 0;
 
-    if (len >= CURL_MAX_WRITE_SIZE || curl_version_info(CURLVERSION_NOW)->version_num >> 8 != 0x758)
+    if (!is_known || len >= CURL_MAX_WRITE_SIZE)
         return false;
     curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &http);
     return http == CURL_HTTP_VERSION_2_0;
@@ -196,6 +199,7 @@ static int start_libcurl(struct err *e)
     /* OpenSSL writes with write(): a peer that closed its end must be an error, not the end of the process. */
     if (sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL)
         signal(SIGPIPE, SIG_IGN);
+    is_known = curl_version_info(CURLVERSION_NOW)->version_num >> 8 == 0x758;
     ready = true;
     return 0;
 }

@@ -9,7 +9,7 @@
 #include "operator/plan/marks.h"
 
 /* A server that hangs is told of in the status within 30 s: after this, and the time for a sign of life. */
-#define SILENCE_MOST SECONDS(18)
+#define SILENCE_MOST SECONDS(15)
 #define SIGN_TIMEOUT SECONDS(9)
 #define ANSWER_TIMEOUT SECONDS(20)
 /* Less than the probe for silence is given, so that a server that is away always fails in the same words. */
