@@ -220,14 +220,15 @@ void operator_break(struct operator* o, const struct site *site)
         net_break(edge->net);
 }
 
-void operator_count_minute(struct operator* o)
+void operator_count(struct operator* o, bool minute_over)
 {
     struct world *w = o->world;
     struct edge *edge;
 
     for (size_t i = 0; (edge = next_edge(o, NULL, &i));) {
         uint64_t requests = net_requests(edge->net) - edge->minute_requests;
-        edge->minute_requests = net_requests(edge->net);
+        if (minute_over)
+            edge->minute_requests = net_requests(edge->net);
         if (requests > w->report->minute_most)
             w->report->minute_most = requests;
         if (requests > w->requests_most)

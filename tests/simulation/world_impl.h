@@ -87,7 +87,7 @@ uint64_t operator_writes(const struct operator* o);
 /* Something changed in the cluster; connections to it break. */
 void operator_poke(struct operator* o, const struct site *site);
 void operator_break(struct operator* o, const struct site *site);
-/* At the end of a minute. */
-void operator_count_minute(struct operator* o);
+/* Looks at the requests of this minute so far. */
+void operator_count(struct operator* o, bool minute_over);
 
 #endif
