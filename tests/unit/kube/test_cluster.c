@@ -570,6 +570,67 @@ static void a_watch_can_be_asked_for(void **state)
     finish(&b);
 }
 
+static void expect_open(struct bench *b, unsigned watches)
+{
+    sim_run(b->sim, 50);
+    assert_int_equal(sim_open_watches(b->sim), watches);
+    /* Gateways have no definition yet. */
+    assert_int_equal(kube_cluster_stats(b->cluster)->watches_wanted, watches + 1);
+}
+
+static void a_kind_that_is_not_needed_is_listed_every_ten_minutes(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    expect_open(&b, 3);
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 2);
+    sim_apply(b.sim, &rows[MAPS], config_map("a", true));
+    sim_run(b.sim, SECONDS(590));
+    assert_null(cached(&b, MAPS, "a"));
+    sim_run(b.sim, SECONDS(20));
+    assert_non_null(cached(&b, MAPS, "a"));
+    /* What is there is watched. */
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 3);
+    sim_delete(b.sim, &rows[MAPS], SPACE, "a");
+    sim_run(b.sim, 50);
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 2);
+    finish(&b);
+}
+
+static void a_kind_that_is_needed_again_is_watched_at_once(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 2);
+    sim_apply(b.sim, &rows[MAPS], config_map("a", true));
+    kube_cluster_need(b.cluster, &rows[MAPS], true);
+    expect_open(&b, 3);
+    assert_true(agrees(&b, MAPS));
+    sim_apply(b.sim, &rows[MAPS], config_map("b", true));
+    sim_run(b.sim, 50);
+    assert_true(agrees(&b, MAPS));
+    finish(&b);
+}
+
+static void what_users_write_does_not_rest(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    kube_cluster_need(b.cluster, &rows[MESHES], false);
+    expect_open(&b, 3);
+    finish(&b);
+}
+
 /* Both looks at the kind are apart, and counts are told once a second. */
 static void what_is_only_counted_is_told_now_and_then(void **state)
 {
@@ -863,6 +924,9 @@ int main(void)
         cmocka_unit_test(answers_to_actions_are_seen_before_the_watch_tells),
         cmocka_unit_test(what_a_failed_write_tells_of_is_read),
         cmocka_unit_test(a_watch_can_be_asked_for),
+        cmocka_unit_test(a_kind_that_is_not_needed_is_listed_every_ten_minutes),
+        cmocka_unit_test(a_kind_that_is_needed_again_is_watched_at_once),
+        cmocka_unit_test(what_users_write_does_not_rest),
         cmocka_unit_test(what_is_only_counted_is_told_now_and_then),
         cmocka_unit_test(a_history_that_was_set_back_is_followed),
         cmocka_unit_test(a_server_with_too_much_is_dropped_until_it_has_less),
