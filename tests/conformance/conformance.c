@@ -68,14 +68,33 @@ static void on_reply(void *context, const struct kube_response *response, const 
     event_base_loopbreak(loop);
 }
 
-json_t *expect(int status, struct kube_request request)
+static struct reply reply_to(struct kube_request request)
 {
-    _cleanup_free_ char *path = str_printf("%s %s", kube_method_name(request.method), request.path);
     struct reply r = {0};
 
     kube_client_send(client, &request, NULL, on_reply, &r);
     while (!r.done)
         event_base_dispatch(loop);
+    return r;
+}
+
+int attempt(struct kube_request request, json_t **ret)
+{
+    struct reply r = reply_to(request);
+
+    free(r.error);
+    if (ret)
+        *ret = r.body;
+    else
+        json_decref(r.body);
+    return r.status;
+}
+
+json_t *expect(int status, struct kube_request request)
+{
+    _cleanup_free_ char *path = str_printf("%s %s", kube_method_name(request.method), request.path);
+    struct reply r = reply_to(request);
+
     if (r.status != status) {
         _cleanup_free_ char *body = r.body ? doc_text(r.body) : NULL;
         fail_msg("%s: %d instead of %d: %s %s", path, r.status, status, str_or(r.error, ""), str_or(body, ""));
@@ -154,18 +173,7 @@ void run_loop_for(int ms)
 /* The status of a GET; `ret` (may be NULL) is the object, owned by the caller. */
 static int try_get(enum kind kind, const char *name, json_t **ret)
 {
-    struct kube_request request = kube_request_get(ROW(kind), space_of(kind), name);
-    struct reply r = {0};
-
-    kube_client_send(client, &request, NULL, on_reply, &r);
-    while (!r.done)
-        event_base_dispatch(loop);
-    free(r.error);
-    if (ret)
-        *ret = r.body;
-    else
-        json_decref(r.body);
-    return r.status;
+    return attempt(kube_request_get(ROW(kind), space_of(kind), name), ret);
 }
 
 void wait_gone(enum kind kind, const char *name)

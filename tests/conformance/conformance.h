@@ -52,6 +52,8 @@ const struct kube_kind *kind_row(enum kind kind);
 json_t *expect(int status, struct kube_request request);
 /* The same where the answer does not matter. */
 void expect_only(int status, struct kube_request request);
+/* The answer's HTTP status, 0 without an answer; `ret` (may be NULL) is its body, owned by the caller. */
+int attempt(struct kube_request request, json_t **ret);
 /* `object` is JSON text, in namespace SPACE where the kind has namespaces. */
 json_t *create(enum kind kind, const char *object);
 json_t *get(enum kind kind, const char *name);
