@@ -74,7 +74,10 @@ const struct kube_kind *kind_of(const char *api_version, const char *kind);
 #define ISTIO kind_of("istio.banzaicloud.io/v1beta1", "Istio")
 #define NAMESPACE kind_of("v1", "Namespace")
 
-/* NULL where it is not there. Owned by the caller. */
+/*
+ * The object, NULL where it is not there; owned by the caller. This and cluster_list() ask again for a while where a
+ * server that comes back or has too much to do does not answer; what changes something is asked for once.
+ */
 json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name);
 bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name);
 /* All of a kind with the label selector (may be NULL): a sequence, owned by the caller. */
@@ -127,6 +130,7 @@ void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, con
 void pause_ms(int ms);
 /* The exit code of a command line of the test's environment. */
 int run_shell(const char *command);
+/* Whether the API server is ready, its store, too. */
 bool server_answers(void *context);
 
 #endif

@@ -123,11 +123,17 @@ static char *compare_shots(const struct map *before, const struct map *after)
     return sort_lines(buf_str(&text));
 }
 
-/* The uids of a Deployment's Pods, without those that are going: sorted lines, owned by the caller. */
-static char *pods_of(const char *deployment)
+struct pods {
+    const char *deployment;
+    char *uids; /* without those that are going: sorted lines, owned */
+};
+
+static bool pods_are_as_many_as_asked_for(void *context)
 {
-    _cleanup_json_ json_t *d = cluster_get(DEPLOYMENT, NS, deployment), *pods = NULL;
+    struct pods *p = context;
+    _cleanup_json_ json_t *d = cluster_get(DEPLOYMENT, NS, p->deployment), *pods = NULL;
     _cleanup_buf_ struct buf selector = BUF_INIT, uids = BUF_INIT;
+    json_int_t count = 0;
     const char *key;
     json_t *value;
     size_t i;
@@ -135,10 +141,25 @@ static char *pods_of(const char *deployment)
     json_object_foreach(doc_at(d, "spec", "selector", "matchLabels"), key, value)
         buf_printf(&selector, "%s%s=%s", selector.len ? "," : "", key, json_string_value(value));
     pods = cluster_list(kind_of("v1", "Pod"), buf_str(&selector));
-    json_array_foreach(pods, i, value)
-        if (!doc_at(value, "metadata", "deletionTimestamp"))
-            buf_printf(&uids, "%s\n", doc_string(value, "metadata", "uid"));
-    return sort_lines(buf_str(&uids));
+    json_array_foreach(pods, i, value) {
+        if (doc_at(value, "metadata", "deletionTimestamp"))
+            continue;
+        buf_printf(&uids, "%s\n", doc_string(value, "metadata", "uid"));
+        count++;
+    }
+    free(p->uids);
+    p->uids = sort_lines(buf_str(&uids));
+    return count == doc_int(doc_at(d, "spec", "replicas"), -1);
+}
+
+/* The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
+ * Pod that is too many is told to go. */
+static char *pods_of(const char *deployment)
+{
+    struct pods p = {.deployment = deployment};
+
+    wait_until(pods_are_as_many_as_asked_for, &p, ROLL_OUT, "the Deployment has as many Pods as it asks for");
+    return p.uids;
 }
 
 /* All that the mesh asks for is there, and nothing rolls any longer. */
@@ -414,18 +435,27 @@ static void another_version_and_back_without_a_gap(void **state)
     switch_version("1.0.5", ALL_ROLL);
 }
 
+static json_int_t replicas_of(const char *deployment)
+{
+    _cleanup_json_ json_t *d = cluster_get(DEPLOYMENT, NS, deployment);
+
+    return doc_int(doc_at(d, "spec", "replicas"), 0);
+}
+
+static bool citadel_has_its_one_replica(void *context)
+{
+    (void)context;
+    return replicas_of("istio-citadel") == 1;
+}
+
 static void replicas_of_an_autoscaler_stay(void **state)
 {
-    _cleanup_json_ json_t *pilot = NULL, *fixed = NULL;
-
     (void)state;
     cluster_patch(DEPLOYMENT, NS, "istio-telemetry", "{\"spec\": {\"replicas\": 2}}");
     cluster_patch(DEPLOYMENT, NS, "istio-citadel", "{\"spec\": {\"replicas\": 2}}");
+    wait_until(citadel_has_its_one_replica, NULL, SECONDS(30), "Citadel's replicas are put back");
     wait_calm();
-    pilot = cluster_get(DEPLOYMENT, NS, "istio-telemetry");
-    fixed = cluster_get(DEPLOYMENT, NS, "istio-citadel");
-    assert_int_equal(doc_int(doc_at(pilot, "spec", "replicas"), 0), 2);
-    assert_int_equal(doc_int(doc_at(fixed, "spec", "replicas"), 0), 1);
+    assert_int_equal(replicas_of("istio-telemetry"), 2);
     cluster_patch(DEPLOYMENT, NS, "istio-telemetry", "{\"spec\": {\"replicas\": 1}}");
     wait_calm();
 }
@@ -487,7 +517,7 @@ static void outdated_sidecars_are_counted(void **state)
     _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, MESH_INJECTION_CONFIG);
     _cleanup_free_ char *current = mesh_sidecar_version_of_config(config);
     _cleanup_json_ json_t *ns = OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", SHOP)));
-    double watches = operator_metric("watches_open");
+    double watches = operator_metric("watches_wanted");
 
     (void)state;
     cluster_create(NAMESPACE, ns);
@@ -499,7 +529,7 @@ static void outdated_sidecars_are_counted(void **state)
 
     patch_spec("{\"sidecars\": {\"count\": true}}");
     expect_counts(1, 1, "False");
-    assert_true(operator_metric("watches_open") == watches + 1);
+    assert_true(operator_metric("watches_wanted") == watches + 1);
     cluster_delete(pod, SHOP, "outdated");
     expect_counts(1, 0, "True");
     make_pod("another", current);
@@ -513,7 +543,7 @@ static void outdated_sidecars_are_counted(void **state)
     patch_spec("{\"sidecars\": null}");
     expect_counts(-1, -1, NULL);
     wait_calm();
-    assert_true(operator_metric("watches_open") == watches);
+    assert_true(operator_metric("watches_wanted") == watches);
     cluster_delete(NAMESPACE, NULL, SHOP);
     wait_calm();
 }

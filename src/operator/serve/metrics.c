@@ -29,6 +29,7 @@ struct sources {
     X("counter", "watch_restarts_total", "Watches opened again", s->cluster->watch_restarts)                           \
     X("counter", "watch_events_total", "Events that watches brought", s->cluster->watch_events)                        \
     X("counter", "lists_total", "Lists read", s->cluster->lists)                                                       \
+    X("gauge", "watches_wanted", "Watches that are to be open", s->cluster->watches_wanted)                            \
     X("gauge", "watches_open", "Watches that are open", s->cluster->watches_open)                                      \
     X("counter", "api_requests_total", "Requests to the API server", s->client->requests)                              \
     X("counter", "api_errors_total", "Requests that failed", s->client->errors)                                        \
