@@ -23,7 +23,8 @@ struct controller {
     enum kube_cluster_phase phase;
     struct kube_timer *tick_timer, *plan_timer;
     msec_t tick_due, planned;
-    bool worked; /* since memory was given back last */
+    bool worked;                      /* since memory was given back last */
+    struct kube_cluster_stats ticked; /* as of the last tick */
     bool keeps_memory;
     struct controller_stats stats;
 };
@@ -124,6 +125,16 @@ static bool is_calm(struct controller *c)
            actor_stats(c->actor)->drift == 0 && federation_is_calm(c->federation);
 }
 
+/* Since the last tick. Connections may have been made for it, by code that runs for nothing else. */
+static bool watches_opened(struct controller *c)
+{
+    const struct kube_cluster_stats *now = kube_cluster_stats(c->cluster);
+    bool opened = now->watch_restarts != c->ticked.watch_restarts || now->watches_open != c->ticked.watches_open;
+
+    c->ticked = *now;
+    return opened;
+}
+
 static void on_tick(void *context)
 {
     struct controller *c = context;
@@ -131,6 +142,7 @@ static void on_tick(void *context)
     c->stats.lag = c->io->now(c->io) - c->tick_due;
     if (c->stats.lag > c->stats.lag_most)
         c->stats.lag_most = c->stats.lag;
+    c->worked = watches_opened(c) || c->worked;
     if (c->worked && !c->keeps_memory && is_calm(c)) {
         c->worked = false;
         mem_give_back();
