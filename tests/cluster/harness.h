@@ -66,6 +66,8 @@ double operator_metric(const char *name);
 #define HEAP_SLACK (128 * 1024)
 /* Its resident memory in kB. */
 long operator_memory_kb(void);
+/* Of it, what is no file's: without the pages of code, which come and go by what ran last. */
+long operator_anonymous_kb(void);
 /* How many descriptors it has open. */
 int operator_descriptors(void);
 

@@ -140,7 +140,8 @@ int operator_descriptors(void)
     return count;
 }
 
-long operator_memory_kb(void)
+/* A line of the kernel's /proc/PID/status. */
+static long status_kb(const char *field)
 {
     _cleanup_free_ char *path = str_printf("/proc/%d/status", (int)h.operator_pid);
     FILE *f = fopen(path, "re");
@@ -149,8 +150,18 @@ long operator_memory_kb(void)
 
     assert_non_null(f);
     while (fgets(line, sizeof(line), f))
-        if (str_starts(line, "VmRSS:"))
-            kb = strtol(line + 6, NULL, 10);
+        if (str_starts(line, field))
+            kb = strtol(line + strlen(field), NULL, 10);
     fclose(f);
     return kb;
+}
+
+long operator_memory_kb(void)
+{
+    return status_kb("VmRSS:");
+}
+
+long operator_anonymous_kb(void)
+{
+    return status_kb("RssAnon:");
 }

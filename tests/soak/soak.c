@@ -119,6 +119,7 @@ static void take_sample(struct day *d, double at)
         return;
     }
     s.values[SERIES_RESIDENT] = (double)operator_memory_kb();
+    s.values[SERIES_ANONYMOUS] = (double)operator_anonymous_kb();
     s.values[SERIES_HEAP] = value_of(metrics, "heap_bytes") / 1024;
     s.values[SERIES_DESCRIPTORS] = operator_descriptors();
     s.values[SERIES_WATCH_RESTARTS] = value_of(metrics, "watch_restarts_total");

@@ -13,7 +13,7 @@
 #define REST_EVERY 60
 #define REST_LENGTH 15
 
-static struct record day_of(double (*resident)(int second))
+static struct record day_of(double (*anonymous)(int second))
 {
     struct record r = {0};
 
@@ -22,7 +22,7 @@ static struct record day_of(double (*resident)(int second))
             &r, &(struct sample){
                     .at = second,
                     .rest = second % REST_EVERY < REST_LENGTH ? 1 + second / REST_EVERY : 0,
-                    .values = {[SERIES_RESIDENT] = resident(second), [SERIES_HEAP] = 900, [SERIES_WRITES] = second}});
+                    .values = {[SERIES_ANONYMOUS] = anonymous(second), [SERIES_HEAP] = 900, [SERIES_WRITES] = second}});
     return r;
 }
 
@@ -52,9 +52,9 @@ static double busy_only(int second)
     return steady(second) + (second % REST_EVERY < REST_LENGTH ? 0 : 5.0 * second);
 }
 
-static bool judge(double (*resident)(int second), const char *expected)
+static bool judge(double (*anonymous)(int second), const char *expected)
 {
-    struct record r = day_of(resident);
+    struct record r = day_of(anonymous);
     struct buf report = BUF_INIT;
     bool good = record_judge(&r, record_warm_up(DAY), &report);
 
