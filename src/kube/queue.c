@@ -51,19 +51,25 @@ static struct kube_request request_of(const struct kube_action *a)
     return r;
 }
 
-/* The object in an answer. A removal answers with the object as it was, or with a Status, when it is gone. */
-static json_t *answered_object(const struct kube_action *a, const struct kube_response *response)
+/*
+ * The object in an answer of success, NULL where a removal's says that it is gone: that answers with the object as it
+ * was, or with a Status. What something between here and the server answered is neither, and tells nothing of the
+ * write.
+ */
+static int read_answer(const struct kube_action *a, const struct kube_response *response, json_t **ret, struct err *e)
 {
-    json_t *object;
+    _cleanup_json_ json_t *answer = NULL;
+    bool is_object;
 
-    if (!response || doc_parse(response->body, response->body_len, ANSWER_MAX, &object, NULL) < 0)
-        return NULL;
-    if (!doc_string(object, "metadata", "name") || !str_eq(doc_string(object, "kind"), a->kind->kind) ||
-        (a->verb == KUBE_REMOVE && !doc_string(object, "metadata", "deletionTimestamp"))) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    if (doc_parse(response->body, response->body_len, ANSWER_MAX, &answer, e) < 0)
+        return err_set(e, ERR_UNAVAILABLE, "the answer to a write cannot be read (%s %s)", a->kind->kind, a->name);
+    is_object = str_eq(doc_string(answer, "kind"), a->kind->kind) && doc_string(answer, "metadata", "name");
+    if (!is_object && (a->verb != KUBE_REMOVE || !str_eq(doc_string(answer, "kind"), "Status")))
+        return err_set(e, ERR_UNAVAILABLE, "the answer to a write is about something else (%s %s)", a->kind->kind,
+                       a->name);
+    if (is_object && (a->verb != KUBE_REMOVE || doc_string(answer, "metadata", "deletionTimestamp")))
+        *ret = TAKE_PTR(answer);
+    return 0;
 }
 
 static void pump(struct kube_queue *q);
@@ -74,12 +80,13 @@ static void on_answer(void *context, const struct kube_response *response, const
     struct kube_queue *q = f->queue;
     struct kube_action action;
     _cleanup_json_ json_t *object = NULL;
+    struct err unread;
 
     /* Of a custom kind it may be said that the kind is not there, in a server that starts up. */
     if (e && f->action->verb == KUBE_REMOVE && e->class == ERR_NOT_FOUND && !f->action->kind->custom)
         e = NULL;
-    else if (!e)
-        object = answered_object(f->action, response);
+    else if (!e && read_answer(f->action, response, &object, &unread) < 0)
+        e = &unread;
     action = kube_schedule_finish(q->schedule, q->io->now(q->io), q->io->random(q->io), f->action,
                                   e ? e->class : ERR_NONE, response ? response->retry_after : 0);
     TAILQ_REMOVE(&q->flights, f, link);

@@ -25,8 +25,8 @@ struct kube_queue;
 /*
  * An action is over: `object` is the answer's object on success (borrowed), `e` is NULL on success. After KUBE_REMOVE
  * `object` is NULL where the object is gone (also where it was gone before, unless its kind is custom: then that is
- * ERR_NOT_FOUND), else the object as it stays until its
- * finalizers are done. Runs from the event loop.
+ * ERR_NOT_FOUND), else the object as it stays until its finalizers are done. An answer of success that cannot be read
+ * is ERR_UNAVAILABLE: nobody knows whether the write took place. Runs from the event loop.
  */
 typedef void (*kube_action_done_fn)(void *context, const struct kube_action *action, const json_t *object,
                                     const struct err *e);

@@ -672,12 +672,16 @@ static void serve(struct sim *s, struct kube_call *call)
 static void arrive(struct sim *s, struct kube_call *call)
 {
     static const int refusals[] = {429, 500, 503};
+    static const char *const texts[] = {"", "<html>Welcome</html>",
+                                        "{\"kind\": \"List\", \"items\": [{\"metadata\": ]}", "{}"};
 
     s->counts.in_vain += s->down;
     if (s->down || chance(s, s->faults.lost_request))
         later(s, call, DONE, 0, NULL, 0);
     else if (chance(s, s->faults.refused))
         later(s, call, DONE, refusals[sim_random(s) % 3], NULL, sim_random(s) % 2 ? 1000 : 0);
+    else if (call->request.method != KUBE_GET && chance(s, s->faults.misanswered))
+        later(s, call, DONE, 200, str_dup(texts[sim_random(s) % ARRAY_LEN(texts)]), 0);
     else
         serve(s, call);
 }

@@ -514,6 +514,28 @@ static void answers_to_actions_are_seen_before_the_watch_tells(void **state)
     finish(&b);
 }
 
+static void an_answer_of_success_that_is_no_answer_is_not_believed(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    sim_apply(b.sim, &rows[MAPS], config_map("c0", true));
+    sim_run(b.sim, 50);
+    sim_faults(b.sim, &(struct sim_faults){.misanswered = 1000});
+    for (int i = 1; i <= 20; i++) {
+        /* What failed is held back for a while. */
+        while (b.actions < i) {
+            put_action(&b, KUBE_REMOVE, "c0", NULL, cached(&b, MAPS, "c0")->uid);
+            sim_run(b.sim, 100);
+        }
+        assert_int_equal(b.actions_failed, i);
+        assert_non_null(cached(&b, MAPS, "c0"));
+    }
+    sim_faults(b.sim, NULL);
+    finish(&b);
+}
+
 static void what_a_failed_write_tells_of_is_read(void **state)
 {
     struct bench b;
@@ -863,6 +885,7 @@ static void run_seed(uint64_t seed)
     static const struct sim_faults faults = {.lost_request = 20,
                                              .lost_answer = 30,
                                              .refused = 30,
+                                             .misanswered = 30,
                                              .cut = 20,
                                              .expired = 20,
                                              .repeated = 50,
@@ -922,6 +945,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_away_is_asked_by_one_request_at_a_time),
         cmocka_unit_test(a_server_that_is_not_there_at_the_start_is_waited_for),
         cmocka_unit_test(answers_to_actions_are_seen_before_the_watch_tells),
+        cmocka_unit_test(an_answer_of_success_that_is_no_answer_is_not_believed),
         cmocka_unit_test(what_a_failed_write_tells_of_is_read),
         cmocka_unit_test(a_watch_can_be_asked_for),
         cmocka_unit_test(a_kind_that_is_not_needed_is_listed_every_ten_minutes),
