@@ -11,6 +11,7 @@
 /* Reasons of the condition Connected that a later plan looks at. */
 #define REASON_CONNECTED "Connected"
 #define REASON_UNREACHABLE "Unreachable"
+#define REASON_REFUSED "KubeconfigRefused"
 
 /* What is wanted, for as long as what it follows from stays the same. */
 struct remote_memo {

@@ -323,8 +323,9 @@ static void plan_services_alone(struct remote *r)
 }
 
 /*
- * The connection is only just being made, as after a restart of this operator: what was said before stands until
- * there is an answer or an error, or every restart would have each cluster say something else for a moment.
+ * The connection is only just being made, or a kubeconfig that was refused has yet to be read, as after a restart of
+ * this operator: what was said before stands until there is an answer or an error, or every restart would have each
+ * cluster say something else for a moment.
  */
 static bool is_just_connecting(const struct remote *r)
 {
@@ -333,7 +334,7 @@ static bool is_just_connecting(const struct remote *r)
     const char *reason = doc_string(connected, "reason");
 
     return remote_secrets_are_read(r) && !r->in->away && !r->facts.refused && !r->facts.unreachable &&
-           (str_eq(reason, REASON_CONNECTED) || str_eq(reason, REASON_UNREACHABLE));
+           (str_eq(reason, REASON_CONNECTED) || str_eq(reason, REASON_UNREACHABLE) || str_eq(reason, REASON_REFUSED));
 }
 
 static void plan_member(struct remote *r)

@@ -61,7 +61,7 @@ static void add_connected(const struct remote *r, json_t *status)
         reason = "NoKubeconfig";
         text = "there is no Secret of this name";
     } else if (contact->refused) {
-        reason = "KubeconfigRefused";
+        reason = REASON_REFUSED;
         text = contact->refused;
     } else if (!connected) {
         reason = r->facts.unreachable ? REASON_UNREACHABLE : "Connecting";

@@ -328,6 +328,19 @@ static void what_was_said_stands_while_a_connection_is_being_made(void **state)
     expect_status(w, "Status", "Unreachable");
 }
 
+/* A start reads the kubeconfig after its first plan. */
+static void what_was_said_of_a_refused_kubeconfig_stands_until_it_is_read(void **state)
+{
+    struct remote_world *w = *state;
+
+    with_refused_kubeconfig(w);
+    assert_true(remote_world_converge(w) > 0);
+    expect_status(w, "Status", "ReconcileFailed");
+    w->contact.refused = NULL;
+    expect_step(w, "");
+    expect_status(w, "Status", "ReconcileFailed");
+}
+
 static void it_stands_in_the_namespace_of_the_mesh(void **state)
 {
     struct remote_world *w = *state;
@@ -675,6 +688,8 @@ int main(void)
             a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_was_said_stands_while_a_connection_is_being_made, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            what_was_said_of_a_refused_kubeconfig_stands_until_it_is_read, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_definition_that_was_there_before_is_not_asked_for, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
