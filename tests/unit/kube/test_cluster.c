@@ -447,6 +447,30 @@ static void a_short_absence_of_a_kind_forgets_nothing(void **state)
     finish(&b);
 }
 
+static void an_object_that_is_not_found_stays_while_its_kind_may_only_be_absent(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    sim_apply(b.sim, &rows[MESHES], object("example.com/v1", "Mesh", "m", false));
+    sim_run(b.sim, 50);
+    /* 404 for the kind, and so for each of its objects. */
+    sim_delete(b.sim, &rows[DEFINITIONS], NULL, "meshes.example.com");
+    kube_cluster_fetch(b.cluster, &rows[MESHES], SPACE, "m");
+    sim_run(b.sim, SECONDS(10));
+    assert_non_null(cached(&b, MESHES, "m"));
+    sim_apply(b.sim, &rows[DEFINITIONS], definition(MESHES, false));
+    sim_run(b.sim, SECONDS(30));
+    assert_non_null(cached(&b, MESHES, "m"));
+    /* One that is gone is not in the list that the doubt leads to. */
+    sim_delete(b.sim, &rows[MESHES], SPACE, "m");
+    kube_cluster_fetch(b.cluster, &rows[MESHES], SPACE, "m");
+    sim_run(b.sim, SECONDS(30));
+    assert_null(cached(&b, MESHES, "m"));
+    finish(&b);
+}
+
 static void a_server_that_is_away_is_asked_by_one_request_at_a_time(void **state)
 {
     struct bench b;
@@ -942,6 +966,7 @@ int main(void)
         cmocka_unit_test(a_definition_without_our_label_counts_as_well),
         cmocka_unit_test(kinds_that_users_write_are_waited_for),
         cmocka_unit_test(a_short_absence_of_a_kind_forgets_nothing),
+        cmocka_unit_test(an_object_that_is_not_found_stays_while_its_kind_may_only_be_absent),
         cmocka_unit_test(a_server_that_is_away_is_asked_by_one_request_at_a_time),
         cmocka_unit_test(a_server_that_is_not_there_at_the_start_is_waited_for),
         cmocka_unit_test(answers_to_actions_are_seen_before_the_watch_tells),
