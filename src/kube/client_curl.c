@@ -28,6 +28,19 @@ enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
  */
 enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
 
+/*
+ * Clients whose libcurl has something to go on with at once. Part of an answer may lie in the buffer of a transfer for
+ * which it was read along with another one's: libcurl 7.88 has a timer of 0 for that, which it rounds up to 1 ms.
+ */
+static size_t busy_clients;
+enum { AT_ONCE_MS = 1 };
+
+static void set_busy(struct kube_client *c, bool busy)
+{
+    busy_clients += (size_t)busy - (size_t)c->busy;
+    c->busy = busy;
+}
+
 static void act(struct kube_client *c, curl_socket_t fd, int flags)
 {
     int running;
@@ -35,6 +48,8 @@ static void act(struct kube_client *c, curl_socket_t fd, int flags)
     kube_client_end_late(c);
     curl_multi_socket_action(c->multi, fd, flags, &running);
     kube_client_dispatch(c);
+    if (!busy_clients)
+        kube_transport_give_back();
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *context)
@@ -46,6 +61,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
+    set_busy(context, false);
     act(context, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -76,6 +92,7 @@ static int set_timer(CURLM *multi, long ms, void *context)
     struct kube_client *c = context;
 
     (void)multi;
+    set_busy(c, ms >= 0 && ms <= AT_ONCE_MS);
     if (ms < 0)
         return event_del(c->timer);
     return event_add(c->timer, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
@@ -103,7 +120,7 @@ static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purp
     return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
-/* This libcurl is 7.88, of which it is known when nothing is left in a buffer. */
+/* This libcurl is 7.88, of which it is known what is left in a buffer. */
 static bool is_known;
 
 /*
@@ -231,6 +248,7 @@ void kube_transport_release(struct kube_client *c)
 {
     if (c->multi)
         curl_multi_cleanup(c->multi);
+    set_busy(c, false);
     curl_share_cleanup(c->share);
     if (c->timer)
         event_free(c->timer);

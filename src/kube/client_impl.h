@@ -84,6 +84,7 @@ struct kube_client {
     CURLM *multi;
     CURLSH *share; /* of its transfers: the table of TLS sessions, in which nothing is kept */
     struct event *timer;
+    bool busy;         /* libcurl has something to go on with at once */
     char *base_url;    /* what comes before a request's path */
     char *host_header; /* where the URL's host is tls-server-name; else NULL */
     struct curl_slist *connect_to;
@@ -106,8 +107,13 @@ int kube_call_receive(struct kube_call *call, const char *data, size_t len);
  * before and stay memory: a watch's is 32 kB, of which it needs a page for a moment, and none while nothing happens.
  */
 CURLcode kube_transport_start_libcurl(void);
-/* What is in the buffer that `received` lies in is not needed any more; the buffer is. */
+/*
+ * From now on nothing is needed that is in the buffer that `received` lies in while libcurl is not on the stack and has
+ * nothing to go on with at once; the buffer is.
+ */
 void kube_transport_discard(const char *received);
+/* Gives the pages of such buffers back, where there are many. libcurl has nothing to go on with, for no client. */
+void kube_transport_give_back(void);
 int kube_transport_init(struct kube_client *c, struct err *e);
 void kube_transport_release(struct kube_client *c);
 int kube_transport_start(struct kube_call *call, struct err *e);
