@@ -17,7 +17,10 @@
  */
 enum { LARGE = 32768, SLOT = LARGE + 4096, SLOTS_MAX = 65536 };
 
-/* So many slots may have become idle, with a page or two each, before their pages are given back. */
+/*
+ * So many slots may have become idle, with a page or two each, before their pages are given back; of few slots half of
+ * them, for those that had a list have more.
+ */
 enum { IDLE_MAX = 512 };
 
 struct range {
@@ -114,9 +117,9 @@ void kube_transport_discard(const char *received)
 
 static void give_back(struct range *r)
 {
-    size_t first, end;
+    size_t half = (r->used + 1) / 2, first, end;
 
-    if (r->idle_count < IDLE_MAX)
+    if (!r->idle_count || r->idle_count < (half < IDLE_MAX ? half : IDLE_MAX))
         return;
     r->idle_count = 0;
     for (first = 0; first < r->used; first = end + 1) {
