@@ -306,15 +306,38 @@ static void check_plan(const struct judgement *j, const struct kube_object *reso
     remote_memo_free(memo);
 }
 
+static bool has_any_elsewhere(const struct judgement *j, const char *kind_name, const char *ns)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, kind_name);
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(j->cache, kind, &i));)
+        if (!str_eq(o->ns, ns))
+            return true;
+    return false;
+}
+
+/*
+ * A limit of the operator's: kubeconfigs are read in one namespace, that of the mesh or, without one, of a RemoteIstio
+ * that leaves or has joined. One that leaves elsewhere waits for a person, and says so.
+ */
+static bool waits_for_secrets(const struct judgement *j, const struct kube_object *o, const char *message)
+{
+    return strstr(message, "waiting for Secrets to be read here: ") &&
+           (has_any_elsewhere(j, "Istio", o->ns) || has_any_elsewhere(j, "RemoteIstio", o->ns));
+}
+
 static void check_remote(const struct judgement *j, const struct kube_object *o)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(o);
     struct way way = way_of(j, o);
     const char *word = doc_string(resource, "status", STATUS_FIELD_STATUS);
+    const char *message = str_or(doc_string(resource, "status", STATUS_FIELD_ERROR_MESSAGE), "");
 
     if (o->deleting) {
-        buf_printf(j->why, "RemoteIstio %s is deleted and is still there: %s", o->name,
-                   str_or(doc_string(resource, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
+        if (waits_for_secrets(j, o, message))
+            return;
+        buf_printf(j->why, "RemoteIstio %s is deleted and is still there: %s", o->name, message);
     } else if (!way.server) {
         if (str_eq(word, STATUS_AVAILABLE))
             buf_printf(j->why, "RemoteIstio %s leads nowhere, and is Available", o->name);
