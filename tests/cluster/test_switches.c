@@ -152,8 +152,10 @@ static bool pods_are_as_many_as_asked_for(void *context)
     return count == doc_int(doc_at(d, "spec", "replicas"), -1);
 }
 
-/* The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
- * Pod that is too many is told to go. */
+/*
+ * The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
+ * Pod that is too many is told to go.
+ */
 static char *pods_of(const char *deployment)
 {
     struct pods p = {.deployment = deployment};
