@@ -231,7 +231,7 @@ static int set_up(void **state)
     fclose(file);
     f.ports[PLAIN] = h.operator_port;
     f.ports[TLS] = read_port(log, "webhook_port=");
-    wait_until(tls_is_served, NULL, SECONDS(20), "the webhook has its certificate");
+    wait_until(tls_is_served, NULL, SECONDS(60), "the webhook has its certificate");
     /* What is only allocated once is allocated before it is counted. */
     post("{}", 2);
     probe();

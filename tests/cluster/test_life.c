@@ -49,7 +49,7 @@ static void settled_mesh_is_only_watched(void **state)
     operator_start();
     mesh_create("{\"autoInjectionNamespaces\": [\"default\"]}");
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    mesh_wait_settled(SECONDS(10));
+    mesh_wait_settled(SECONDS(60));
     if (!audit_is_on())
         skip();
     pause_ms(3000);
@@ -69,7 +69,7 @@ static void paused_mesh_reports_and_is_left(void **state)
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": true}}");
-    mesh_wait_status("Available", SECONDS(10));
+    mesh_wait_status("Available", SECONDS(60));
     cluster_delete(service, NS, "istio-pilot");
     while (!told && clock_now_monotonic() < until) {
         _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
@@ -123,7 +123,7 @@ static void removal_takes_what_istio_made_and_nothing_else(void **state)
     cluster_create(secrets, certificate);
     cluster_create(secrets, other);
     mesh_delete_and_wait();
-    wait_until(galley_webhook_is_gone, NULL, SECONDS(10), "Galley's webhook configuration is gone");
+    wait_until(galley_webhook_is_gone, NULL, SECONDS(60), "Galley's webhook configuration is gone");
     assert_true(cluster_has(webhook, NULL, "theirs"));
     assert_true(cluster_has(secrets, "default", "other"));
     assert_false(cluster_has(secrets, "default", "istio.theirs"));
@@ -255,7 +255,7 @@ static void made_and_removed_twenty_times_leaves_nothing(void **state)
         mesh_wait_settled(SECONDS(60));
         mesh_delete_and_wait();
     }
-    wait_until(nothing_is_left, &in, SECONDS(20), "everything is as before");
+    wait_until(nothing_is_left, &in, SECONDS(60), "everything is as before");
     buf_release(&in.left);
 }
 

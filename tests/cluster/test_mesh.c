@@ -351,7 +351,7 @@ static void expect_labels(const char *ns, const char *injection, const char *man
     _cleanup_free_ char *what = str_printf(
         "namespace %s: injection %s, managed %s", ns, str_or(injection, "absent"), str_or(managed, "absent"));
 
-    wait_until(labels_are, &wish, SECONDS(10), what);
+    wait_until(labels_are, &wish, SECONDS(60), what);
 }
 
 static void namespaces_are_labelled_by_the_list(void **state)
@@ -389,7 +389,7 @@ static void invalid_resource_names_its_field_and_changes_nothing(void **state)
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"10.0.0.0/99\", \"mtls\": true}}");
-    mesh_wait_status("ReconcileFailed", SECONDS(10));
+    mesh_wait_status("ReconcileFailed", SECONDS(60));
     message = mesh_status("ErrorMessage");
     if (!strstr(message, "spec.includeIPRanges"))
         fail_msg("the message does not name the field: %s", message);
@@ -421,7 +421,7 @@ static void second_resource_is_refused(void **state)
     }
     assert_true(refused);
     cluster_delete(ISTIO, "default", "another");
-    mesh_wait_settled(SECONDS(10));
+    mesh_wait_settled(SECONDS(60));
 }
 
 static void restart_of_the_api_server_is_survived(void **state)
@@ -460,7 +460,7 @@ static void deletion_leaves_only_definitions(void **state)
 
     (void)state;
     mesh_delete_and_wait();
-    wait_until(nothing_is_left, NULL, SECONDS(10), "no object of the mesh is left");
+    wait_until(nothing_is_left, NULL, SECONDS(60), "no object of the mesh is left");
     crds = cluster_list(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), MARK_OWNER);
     assert_int_equal(json_array_size(crds), 50);
     expect_labels("default", NULL, NULL);
@@ -484,9 +484,9 @@ static void kills_during_an_install_end_available(void **state)
     }
     operator_start();
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    mesh_wait_settled(SECONDS(10));
+    mesh_wait_settled(SECONDS(60));
     mesh_delete_and_wait();
-    wait_until(nothing_is_left, NULL, SECONDS(10), "no object of the mesh is left");
+    wait_until(nothing_is_left, NULL, SECONDS(60), "no object of the mesh is left");
 }
 
 static void memory_does_not_grow_with_changes(void **state)

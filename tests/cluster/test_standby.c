@@ -167,7 +167,7 @@ static bool pilot_is_there(void *context)
 static void heals(void)
 {
     cluster_delete(service(), NS, "istio-pilot");
-    wait_until(pilot_is_there, NULL, SECONDS(10), "the leader puts back what was deleted");
+    wait_until(pilot_is_there, NULL, SECONDS(60), "the leader puts back what was deleted");
 }
 
 static char *holder(void)
@@ -197,7 +197,7 @@ static void one_of_two_writes(void **state)
     heals();
     /* The other one has seen and planned the same. */
     operator_choose(1);
-    mesh_wait_settled(SECONDS(10));
+    mesh_wait_settled(SECONDS(60));
     ready = operator_metric("managed_objects");
     operator_choose(0);
     assert_true(ready == operator_metric("managed_objects"));
@@ -253,7 +253,7 @@ static void stopped_leader_writes_nothing_more(void **state)
     start(0, short_lease);
     position = audit_position();
     mesh_create("{}");
-    wait_until(has_written, &position, SECONDS(20), "the leader installs");
+    wait_until(has_written, &position, SECONDS(60), "the leader installs");
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGSTOP), 0);
     wait_leader(0, DURATION + SECONDS(10));
@@ -263,10 +263,10 @@ static void stopped_leader_writes_nothing_more(void **state)
     position = audit_position();
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGCONT), 0);
-    wait_until(is_standby, &second, SECONDS(10), "it stands by");
-    wait_until(pilot_is_there, NULL, SECONDS(10), "the leader puts back what was deleted");
+    wait_until(is_standby, &second, SECONDS(60), "it stands by");
+    wait_until(pilot_is_there, NULL, SECONDS(60), "the leader puts back what was deleted");
     operator_choose(1);
-    mesh_wait_settled(SECONDS(20));
+    mesh_wait_settled(SECONDS(60));
     assert_true(is_leader(&first));
     assert_int_equal(count_writes(position, 1, false), 0);
     /* It competes again. */

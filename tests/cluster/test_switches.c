@@ -501,7 +501,7 @@ static void expect_counts(int current, int outdated, const char *condition)
     struct count_wish wish = {current, outdated, condition};
     _cleanup_free_ char *what = str_printf("%d sidecars are current, %d outdated", current, outdated);
 
-    wait_until(counts_are, &wish, SECONDS(15), what);
+    wait_until(counts_are, &wish, SECONDS(60), what);
 }
 
 /* Pods are taken once the account has its token. */
