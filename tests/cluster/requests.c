@@ -54,28 +54,38 @@ static json_t *must_call(struct kube_request request)
     return answer;
 }
 
+#define PATIENCE SECONDS(30)
+
 /* A server that comes back, or has too much to do, says so; what the test itself asks for is not what it is about. */
 static bool comes_later(enum err_class class)
 {
     return class == ERR_UNAVAILABLE || class == ERR_TIMEOUT || class == ERR_THROTTLED;
 }
 
-#define PATIENCE SECONDS(30)
-
-json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name)
+/* A GET, again where its answer comes later; NULL: there is no such thing. Every other error fails the test. */
+static json_t *must_read(struct kube_request request)
 {
+    _cleanup_free_ char *path = str_dup(request.path);
+    const char *accept = request.accept;
     msec_t until = clock_now_monotonic() + PATIENCE;
-    enum err_class class;
 
     for (;;) {
         _cleanup_free_ char *text = NULL;
-        json_t *object = cluster_call(kube_request_get(kind, cluster_version(kind), ns, name), &class, &text);
-        if (object || class == ERR_NOT_FOUND)
-            return object;
+        enum err_class class;
+        json_t *answer = cluster_call(request, &class, &text);
+        if (answer || class == ERR_NOT_FOUND)
+            return answer;
         if (!comes_later(class) || clock_now_monotonic() > until)
-            fail_msg("%s %s: %s", kind->kind, name, text);
+            fail_msg("%s: %s", path, text);
         pause_ms(50);
+        request = kube_request_raw(KUBE_GET, path, NULL);
+        request.accept = accept;
     }
+}
+
+json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return must_read(kube_request_get(kind, cluster_version(kind), ns, name));
 }
 
 bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name)
@@ -87,21 +97,10 @@ bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name)
 
 json_t *cluster_list(const struct kube_kind *kind, const char *label_selector)
 {
-    msec_t until = clock_now_monotonic() + PATIENCE;
-    enum err_class class;
+    _cleanup_json_ json_t *answer =
+        must_read(kube_request_list(kind, cluster_version(kind), NULL, label_selector, NULL, 0, NULL));
 
-    for (;;) {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_json_ json_t *answer = cluster_call(
-            kube_request_list(kind, cluster_version(kind), NULL, label_selector, NULL, 0, NULL), &class, &text);
-        if (answer)
-            return json_incref(doc_at(answer, "items"));
-        if (class == ERR_NOT_FOUND)
-            return json_array();
-        if (!comes_later(class) || clock_now_monotonic() > until)
-            fail_msg("list of %s: %s", kind->plural, text);
-        pause_ms(50);
-    }
+    return answer ? json_incref(doc_at(answer, "items")) : json_array();
 }
 
 void cluster_create(const struct kube_kind *kind, const json_t *object)
