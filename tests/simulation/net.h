@@ -78,6 +78,8 @@ struct kube_io *net_io(struct net *n);
 void net_poke(struct net *n);
 /* The one connection breaks, and with it everything that is under way. */
 void net_break(struct net *n);
+/* A watch fell silent, or the operator that waits for answers stands still. */
+bool net_is_behind(const struct net *n);
 /* Whether it writes the mesh: Events and the lease are left out. */
 bool net_is_write(const struct kube_request *request);
 /* Requests that were sent: all, and those that write the mesh. */

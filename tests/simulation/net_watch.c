@@ -161,6 +161,16 @@ void net_open_watch(struct kube_call *call, const struct kube_request *request)
     schedule_delivery(call);
 }
 
+bool net_is_behind(const struct net *n)
+{
+    const struct kube_call *call;
+
+    LIST_FOREACH(call, &n->calls, link)
+        if (call->silent || net_is_stopped(n))
+            return true;
+    return false;
+}
+
 void net_poke(struct net *n)
 {
     struct kube_call *call;

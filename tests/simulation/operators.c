@@ -194,6 +194,16 @@ bool operator_is_ready(const struct operator* o)
                   !federation_in_flight(controller_federation(c)));
 }
 
+bool operator_is_behind(const struct operator* o)
+{
+    const struct edge *edge;
+
+    for (size_t i = 0; (edge = next_edge((struct operator*)o, NULL, &i));)
+        if (net_is_behind(edge->net))
+            return true;
+    return false;
+}
+
 uint64_t operator_writes(const struct operator* o)
 {
     const struct edge *edge;

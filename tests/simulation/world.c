@@ -354,9 +354,16 @@ static void make_peace(struct world *w)
         controllers_poke(w->sites[i].controllers);
 }
 
+/* Two that both act, of which one does not see what the other does: it may write when it does. */
+static bool may_differ(const struct world *w)
+{
+    return w->operators[1].wanted && !w->leases &&
+           (operator_is_behind(&w->operators[0]) || operator_is_behind(&w->operators[1]));
+}
+
 static bool is_ready(const struct world *w)
 {
-    return operator_is_ready(&w->operators[0]) && operator_is_ready(&w->operators[1]);
+    return operator_is_ready(&w->operators[0]) && operator_is_ready(&w->operators[1]) && !may_differ(w);
 }
 
 static bool is_as_wanted(struct world *w, struct buf *why)
