@@ -45,6 +45,8 @@ struct kube_object {
      * at in this version, or found otherwise.
      */
     uint64_t available;
+    /* And one: what becomes of it matters, so it is read now and then where no watch tells (kube_cluster_fetch()). */
+    bool matters;
 };
 
 /* Parsed; owned by the caller. Not of one that is kept in brief. */

@@ -75,25 +75,29 @@ static void update_phase(struct kube_cluster *c)
     c->changed = true;
 }
 
+static msec_t sooner(msec_t a, msec_t b)
+{
+    return a < b ? a : b;
+}
+
 static void turn(void *context)
 {
     struct kube_cluster *c = context;
-    msec_t due, other;
+    msec_t due;
 
     kube_slots_read(c);
     kube_size_step(c);
     kube_discovery_step(c);
     kube_slots_step(c);
+    kube_reread_step(c);
     update_phase(c);
     if (c->count_due <= c->io->now(c->io)) {
         c->count_due = MSEC_NEVER;
         c->changed = true;
     }
-    due = kube_slots_due(c);
-    due = c->count_due < due ? c->count_due : due;
-    due = c->size_due < due ? c->size_due : due;
-    other = kube_discovery_step_due(c);
-    c->io->timer_set(c->io, c->timer, due < other ? due : other);
+    due = sooner(kube_slots_due(c), kube_discovery_step_due(c));
+    due = sooner(due, sooner(c->count_due, c->size_due));
+    c->io->timer_set(c->io, c->timer, sooner(due, kube_reread_due(c)));
     if (c->changed) {
         c->changed = false;
         c->events.changed(c->events.context);

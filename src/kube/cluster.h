@@ -104,7 +104,8 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
 /*
  * Reads one object and puts it into the cache (or takes it out where it is gone): for objects that the label watch
  * cannot see, when a create found them there already. `changed` follows. The cluster does it by itself after a write
- * that failed because the cache was behind: AlreadyExists, Conflict, and NotFound of an update.
+ * that failed because the cache was behind: AlreadyExists, Conflict, and NotFound of an update. And every ten
+ * minutes it reads again what matters (kube_object.matters) and the label watch does not see.
  */
 void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
 

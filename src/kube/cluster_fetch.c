@@ -4,6 +4,9 @@
 
 #define OBJECT_MAX ((size_t)64 * 1024 * 1024)
 
+/* How old what is known of an object may be of which no watch tells. */
+#define REREAD SECONDS(600)
+
 /* An object that is read. */
 struct kube_fetch {
     LIST_ENTRY(kube_fetch) link;
@@ -124,6 +127,30 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
     request = kube_request_get(kind, version, ns, name);
     request.secret = str_eq(kind->kind, "Secret");
     f->call = c->io->send(c->io, &request, NULL, on_object, f);
+}
+
+/* The watch selects by our label, which it lacks. */
+static bool is_unwatched(const struct kube_object *o)
+{
+    return o->kind->watch == KUBE_WATCH_OURS && !o->owner;
+}
+
+void kube_reread_step(struct kube_cluster *c)
+{
+    const struct kube_object *o;
+
+    if (c->io->now(c->io) < kube_reread_due(c))
+        return;
+    c->reread_due = c->io->now(c->io) + REREAD;
+    for (size_t row = 0; row < c->kinds->len; row++)
+        for (size_t i = 0; (o = kube_cache_next(c->cache, &c->kinds->rows[row], &i));)
+            if (o->matters && is_unwatched(o))
+                kube_cluster_fetch(c, o->kind, o->ns, o->name);
+}
+
+msec_t kube_reread_due(const struct kube_cluster *c)
+{
+    return c->lost ? MSEC_NEVER : c->reread_due;
 }
 
 /* Whether the watch will tell what becomes of the object. */

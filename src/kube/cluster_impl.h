@@ -71,6 +71,7 @@ struct kube_cluster {
     struct kube_call *probe;
 
     LIST_HEAD(, kube_fetch) fetches;
+    msec_t reread_due; /* when unwatched objects are read again */
 
     char *size_error; /* it was too large, and was not read in full since then; NULL: it was not */
     msec_t size_due;  /* when it is read again; MSEC_NEVER: it is not held up */
@@ -128,6 +129,8 @@ void kube_size_step(struct kube_cluster *c);
 
 /* cluster_fetch.c */
 void kube_fetches_release(struct kube_cluster *c);
+void kube_reread_step(struct kube_cluster *c);
+msec_t kube_reread_due(const struct kube_cluster *c);
 void kube_cluster_action_done(void *context, const struct kube_action *action, const json_t *object,
                               const struct err *e);
 

@@ -238,6 +238,7 @@ static void plan_joined(struct remote *r)
     r->plan->away.managed = writes->managed;
     r->facts.rollouts = &rollouts;
     r->facts.drift = writes->drift;
+    r->facts.unseen = writes->unseen;
     r->facts.ignored = writes->ignored;
     r->facts.paused = spec->pause;
     r->facts.withheld = &withheld;

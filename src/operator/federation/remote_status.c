@@ -117,6 +117,8 @@ void remote_plan_status(struct remote *r)
 
     r->facts.now = r->in->home->now;
     r->facts.resource = r->resource;
+    if (status_is_undecided(&r->facts))
+        return;
     status = status_build(&r->facts);
     if (is_only_following(r, status)) {
         json_decref(status);

@@ -136,6 +136,7 @@ static enum need examine(const struct pass *p, const struct wanted *w, struct ku
     comparison_release(&c);
     if (need == IN_PLACE)
         o->in_place = w->hash;
+    o->matters = true;
     return need;
 }
 
@@ -320,7 +321,10 @@ static void write_all(const struct pass *p, const enum need *needs)
     const struct wanted *w;
 
     for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
-        if ((*needs != MISSING && *needs != DIFFERS) || busy(p, w->kind, w->ns, w->name) || !may_write(p, w->kind))
+        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w->kind))
+            continue;
+        p->plan->unseen += *needs == MISSING;
+        if (busy(p, w->kind, w->ns, w->name))
             continue;
         if (*needs == MISSING)
             plan_create(p, w);

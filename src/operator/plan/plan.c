@@ -214,6 +214,8 @@ static void plan_status(struct mesh_plan *m)
 
     m->facts.now = m->in->now;
     m->facts.resource = m->resource;
+    if (status_is_undecided(&m->facts))
+        return;
     resource_plan_status(&m->own, status_build(&m->facts), m->plan->len > 0 || unread);
 }
 
@@ -289,6 +291,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
     m->facts.version = wanted->spec.version;
     m->facts.rollouts = &rollouts;
     m->facts.drift = writes->drift;
+    m->facts.unseen = writes->unseen;
     /* A write that failed without an answer may have taken place: what is in place did not fail. */
     if (!writes->drift)
         m->facts.failure_count = 0;

@@ -76,6 +76,7 @@ struct plan {
     struct kube_action *actions; /* their tag is the enum plan_meaning */
     size_t len, cap;
     size_t drift;   /* wanted objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
     unsigned watch; /* PLAN_WATCH_* to have on */

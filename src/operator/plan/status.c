@@ -163,6 +163,16 @@ static json_t *drift_list(const struct status_facts *f)
     return list;
 }
 
+bool status_is_undecided(const struct status_facts *f)
+{
+    const json_t *status = doc_at(f->resource, "status");
+    json_int_t before = doc_int(doc_at(status, STATUS_FIELD_IGNORED), 0);
+
+    return f->drift && f->drift == f->unseen && (json_int_t)(f->unseen + f->ignored) <= before && !f->paused &&
+           !f->failure_count && !f->deleting && !f->refused && !f->unreachable && !f->waits_for &&
+           json_equal(doc_at(status, STATUS_FIELD_APPLIED_GENERATION), doc_at(f->resource, "metadata", "generation"));
+}
+
 /* The generation whose every object was in place once: what is missing of it later was deleted by somebody. */
 static json_t *applied_generation(const struct status_facts *f)
 {

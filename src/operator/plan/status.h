@@ -13,7 +13,7 @@ struct status_facts {
     const struct rollouts *rollouts; /* NULL where the resource is not valid */
     bool sidecars_asked;             /* for their number */
     const struct sidecars *sidecars; /* NULL where they are not counted yet: what was said before stays */
-    size_t drift, ignored, leftovers;
+    size_t drift, unseen, ignored, leftovers;
     bool paused, deleting;
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
@@ -24,6 +24,12 @@ struct status_facts {
     const char *notice; /* something to say though all is well; may be NULL or "" */
 };
 
+/*
+ * All that is not in place may be what was left alone before. Somebody may have taken our mark off it: then no list has
+ * it, and it is read when a write of ours finds it, soon after a start of the operator. Until then what was said
+ * stands.
+ */
+bool status_is_undecided(const struct status_facts *facts);
 /* The whole status; owned by the caller. */
 json_t *status_build(const struct status_facts *facts);
 /* A condition of it, which keeps the time of its last change while it holds or does not. Owned by the caller. */

@@ -585,6 +585,52 @@ static void what_a_failed_write_tells_of_is_read(void **state)
     finish(&b);
 }
 
+/* Made by somebody else, read because a create was refused, and known as it was then. */
+static void begin_with_unwatched(struct bench *b)
+{
+    begin_synced(b);
+    sim_apply(b->sim, &rows[MAPS], config_map("c0", false));
+    put_action(b, KUBE_CREATE, "c0", config_map("c0", true), NULL);
+    sim_run(b->sim, 50);
+    assert_non_null(cached(b, MAPS, "c0"));
+}
+
+static void what_matters_and_no_watch_tells_of_is_read_every_ten_minutes(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_unwatched(&b);
+    ((struct kube_object *)cached(&b, MAPS, "c0"))->matters = true;
+    sim_take_counts(b.sim);
+    sim_run(b.sim, SECONDS(610));
+    assert_int_equal(sim_take_counts(b.sim).reads, 1);
+    b.changes = 0;
+    sim_delete(b.sim, &rows[MAPS], SPACE, "c0");
+    sim_run(b.sim, SECONDS(610));
+    assert_null(cached(&b, MAPS, "c0"));
+    assert_in_range(b.changes, 1, 10);
+    finish(&b);
+}
+
+static void what_does_not_matter_is_not_read_again(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_unwatched(&b);
+    sim_take_counts(b.sim);
+    sim_run(b.sim, SECONDS(1300));
+    assert_int_equal(sim_take_counts(b.sim).reads, 0);
+    /* What the watch tells of is not, whether it matters or not. */
+    sim_apply(b.sim, &rows[MAPS], config_map("c0", true));
+    sim_run(b.sim, 50);
+    ((struct kube_object *)cached(&b, MAPS, "c0"))->matters = true;
+    sim_run(b.sim, SECONDS(1300));
+    assert_int_equal(sim_take_counts(b.sim).reads, 0);
+    finish(&b);
+}
+
 static void a_watch_can_be_asked_for(void **state)
 {
     struct bench b;
@@ -972,6 +1018,8 @@ int main(void)
         cmocka_unit_test(answers_to_actions_are_seen_before_the_watch_tells),
         cmocka_unit_test(an_answer_of_success_that_is_no_answer_is_not_believed),
         cmocka_unit_test(what_a_failed_write_tells_of_is_read),
+        cmocka_unit_test(what_matters_and_no_watch_tells_of_is_read_every_ten_minutes),
+        cmocka_unit_test(what_does_not_matter_is_not_read_again),
         cmocka_unit_test(a_watch_can_be_asked_for),
         cmocka_unit_test(a_kind_that_is_not_needed_is_listed_every_ten_minutes),
         cmocka_unit_test(a_kind_that_is_needed_again_is_watched_at_once),

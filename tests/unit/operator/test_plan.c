@@ -164,6 +164,86 @@ static void ignored_object_is_left_alone(void **state)
     expect_status(w, "Status", "Available");
 }
 
+/* Left alone, and without our mark: a list of ours would not have it. */
+static void hide(struct world *w, const char *api_version, const char *kind, const char *name)
+{
+    json_t *object = world_get(w, api_version, kind, NS, name);
+
+    json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_IGNORE, json_string("true"));
+    json_object_del(doc_at(object, "metadata", "labels"), MARK_OWNER);
+    world_put(w, object);
+    assert_true(world_converge(w) >= 0);
+    expect_status(w, "Status", "Available");
+}
+
+static void expect_only_creates(struct world *w, size_t count)
+{
+    struct plan plan = world_plan(w);
+
+    assert_int_equal(plan.len, count);
+    for (size_t i = 0; i < plan.len; i++)
+        assert_int_equal(plan.actions[i].verb, KUBE_CREATE);
+    plan_release(&plan);
+}
+
+/* After a start of the operator: the create will find it, and then the status is what it was. */
+static void what_was_left_alone_and_is_not_seen_changes_no_status(void **state)
+{
+    struct world *w = *state;
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+    json_t *deployment;
+
+    hide(w, "v1", "Service", "istio-pilot");
+    hide(w, "apps/v1", "Deployment", "istio-pilot");
+    deployment = world_get(w, "apps/v1", "Deployment", NS, "istio-pilot");
+    assert_true(
+        kube_cache_remove(w->cache, kind, NS, "istio-pilot", doc_string(deployment, "metadata", "resourceVersion")));
+    expect_only_creates(w, 1);
+    world_put(w, deployment);
+    assert_int_equal(world_converge(w), 0);
+}
+
+static void what_was_left_alone_and_is_gone_is_made_again(void **state)
+{
+    struct world *w = *state;
+
+    hide(w, "v1", "Service", "istio-pilot");
+    world_delete(w, "v1", "Service", NS, "istio-pilot");
+    assert_true(world_converge(w) > 0);
+    assert_true(world_has(w, "v1", "Service", NS, "istio-pilot"));
+    expect_status(w, "Status", "Available");
+}
+
+static void more_missing_than_was_left_alone_is_told(void **state)
+{
+    struct world *w = *state;
+    struct plan plan;
+
+    hide(w, "v1", "Service", "istio-pilot");
+    world_delete(w, "v1", "Service", NS, "istio-pilot");
+    world_delete(w, "v1", "Service", NS, "istio-galley");
+    plan = world_plan(w);
+    assert_int_equal(plan.len, 3);
+    world_act(w, &plan);
+    plan_release(&plan);
+    expect_status(w, "Status", "Reconciling");
+}
+
+static void what_was_left_alone_and_cannot_be_looked_for_is_told(void **state)
+{
+    struct world *w = *state;
+    struct plan plan;
+
+    hide(w, "v1", "Service", "istio-pilot");
+    world_delete(w, "v1", "Service", NS, "istio-pilot");
+    w->failure = (struct plan_failure){ERR_FORBIDDEN, (char *)"Service/istio-system/istio-pilot", (char *)"no rights"};
+    plan = world_plan(w);
+    assert_int_equal(plan.len, 2);
+    world_act(w, &plan);
+    plan_release(&plan);
+    expect_status(w, "Status", "ReconcileFailed");
+}
+
 static void replicas_under_an_autoscaler_are_its_own(void **state)
 {
     struct world *w = *state;
@@ -465,6 +545,10 @@ int main(void)
         INSTALLED(deleted_object_is_made_again),
         INSTALLED(changed_field_is_restored_and_others_stay),
         INSTALLED(ignored_object_is_left_alone),
+        INSTALLED(what_was_left_alone_and_is_not_seen_changes_no_status),
+        INSTALLED(what_was_left_alone_and_is_gone_is_made_again),
+        INSTALLED(more_missing_than_was_left_alone_is_told),
+        INSTALLED(what_was_left_alone_and_cannot_be_looked_for_is_told),
         INSTALLED(replicas_under_an_autoscaler_are_its_own),
         INSTALLED(disabled_component_goes_in_order),
         INSTALLED(without_galley_its_webhook_goes),
