@@ -349,14 +349,32 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 
 /* --- the end --- */
 
-/* Whether the operator's watch of this row would show the object. */
-static bool is_watched(const struct kube_kind *row, unsigned roles, const json_t *o)
+/* No list of the operator's has it: it learns of it when a create is refused. */
+static bool is_hidden(const json_t *o)
+{
+    return !invariants_mark_of(o) && str_eq(doc_string(o, "metadata", "annotations", MARK_IGNORE), "true");
+}
+
+size_t invariants_hidden(struct server *s)
+{
+    struct collection *kind;
+    size_t hidden = 0;
+    void *o;
+
+    for (size_t i = 0; (kind = server_next_kind(s, &i));)
+        for (size_t k = 0; map_next(kind->objects, &k, NULL, &o);)
+            hidden += is_hidden(o);
+    return hidden;
+}
+
+/* Whether the operator knows the object, after a while. */
+static bool is_known(const struct kube_kind *row, unsigned roles, const json_t *o)
 {
     /* Those that a remote cluster had before are read once. */
     if (roles == MESH_REMOTE && str_eq(row->kind, "CustomResourceDefinition"))
         return true;
     if (row->watch == KUBE_WATCH_OURS)
-        return invariants_mark_of(o) != NULL;
+        return invariants_mark_of(o) || is_hidden(o);
     if (str_eq(row->view, MESH_VIEW_KEY_AND_CERT))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
     return true;
@@ -374,7 +392,7 @@ struct kube_cache *invariants_observed(struct server *s, const struct kube_serve
         void *o;
         for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
             _cleanup_json_ json_t *shown = server_present(kind, d->versions[i], o);
-            if (is_watched(row, roles, shown))
+            if (is_known(row, roles, shown))
                 kube_cache_put(cache, row, shown);
         }
     }

@@ -56,4 +56,8 @@ void invariants_remote_sent(struct invariants *central, struct controller *contr
 bool invariants_remotes_converged(struct invariants *central, const struct invariants_remote *remotes, size_t count,
                                   struct buf *why);
 
+/* Objects that somebody marked to be left alone, and without our mark: an operator meets them when it wants to make
+ * them. */
+size_t invariants_hidden(struct server *s);
+
 #endif

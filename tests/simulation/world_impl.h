@@ -62,6 +62,7 @@ struct world {
     bool leases;              /* operators compete for one */
     msec_t disputed_until;    /* somebody deleted the lease: until then its holder does not have it alone */
     msec_t chaos_until, calm; /* mean time between two things that happen */
+    uint64_t written;         /* by operators, and carried out */
     uint64_t requests_most;   /* of an operator in a cluster in a minute, now */
     struct world_report *report;
 };
