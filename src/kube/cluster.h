@@ -123,6 +123,12 @@ void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, co
  */
 void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, bool needed);
 /*
+ * Lists once more whatever is watched, or rests: a watch may have fallen silent, and that is noticed only after
+ * minutes. Until kube_cluster_is_listed_anew() what was known before stays.
+ */
+void kube_cluster_list_anew(struct kube_cluster *c);
+bool kube_cluster_is_listed_anew(const struct kube_cluster *c);
+/*
  * Whether a kind's watch (such a one, or any other) is on and its list has arrived, so that what is not in the cache is
  * not there, as far as the watch selects.
  */

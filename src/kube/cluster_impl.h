@@ -18,6 +18,13 @@
 #include "kube/cluster.h"
 #include "kube/watch.h"
 
+/* Whether what is known of a kind is to be believed. */
+enum kube_doubt {
+    KUBE_BELIEVED,
+    KUBE_DOUBTED, /* a list is wanted that begins from now on */
+    KUBE_ASKED,   /* it is on its way */
+};
+
 /* A row's watch. */
 struct kube_slot {
     struct kube_cluster *cluster;
@@ -26,9 +33,10 @@ struct kube_slot {
     char *ns, *labels, *fields; /* what is watched; NULL: all */
     struct kube_watch *watch;   /* NULL: the row is not one of this cluster's; then it is never on nor served */
     struct kube_call *call;
-    bool opened;      /* once, since the start */
-    msec_t rests;     /* until then it is not watched, for it is not needed; MSEC_NEVER: it does not rest */
-    unsigned lists;   /* begun */
+    bool opened;    /* once, since the start */
+    msec_t rests;   /* until then it is not watched, for it is not needed; MSEC_NEVER: it does not rest */
+    unsigned lists; /* begun */
+    enum kube_doubt doubt;
     char *definition; /* the version that a definition in the cache serves; NULL: there is none */
 };
 

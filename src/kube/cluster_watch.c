@@ -73,9 +73,12 @@ void kube_slot_restart(struct kube_slot *slot)
 
     slot->opened = false;
     if (!slot->on || !version || kube_size_holds_up(c)) {
+        slot->doubt = KUBE_BELIEVED;
         kube_watch_stop(slot->watch);
         return;
     }
+    if (slot->doubt)
+        slot->doubt = KUBE_ASKED;
     kube_api_version(slot->kind, version, api_version);
     kube_watch_start(slot->watch, c->io->now(c->io), api_version, slot->kind->kind);
     kube_cluster_soon(c);
@@ -125,8 +128,33 @@ void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, boo
 
     if (!slot->watch || kind->watch != KUBE_WATCH_OURS || rests == !needed)
         return;
-    if (needed || (kube_watch_listed(slot->watch) && !kube_cache_next(c->cache, kind, &(size_t){0})))
+    if (needed || (!slot->doubt && kube_watch_listed(slot->watch) && !kube_cache_next(c->cache, kind, &(size_t){0})))
         rest(slot, !needed);
+}
+
+static void doubt(struct kube_slot *slot)
+{
+    slot->doubt = KUBE_DOUBTED;
+    if (slot->rests != MSEC_NEVER)
+        rest(slot, false);
+    else if (!slot->on || !kube_watch_is_served(slot->watch))
+        slot->doubt = KUBE_BELIEVED;
+}
+
+void kube_cluster_list_anew(struct kube_cluster *c)
+{
+    for (size_t i = 0; i < c->kinds->len; i++)
+        if (c->slots[i].watch && c->server.versions[i])
+            doubt(&c->slots[i]);
+    kube_cluster_soon(c);
+}
+
+bool kube_cluster_is_listed_anew(const struct kube_cluster *c)
+{
+    for (size_t i = 0; i < c->kinds->len; i++)
+        if (c->slots[i].doubt)
+            return false;
+    return true;
 }
 
 /* A definition names its kinds' group and plural, and so does its own name. */
@@ -187,6 +215,8 @@ static void end_list(struct kube_slot *slot, const char *version)
     bool changed;
 
     kube_cache_replace_end(c->cache, slot->kind, version, &changed);
+    if (slot->doubt == KUBE_ASKED)
+        slot->doubt = KUBE_BELIEVED;
     /* Even an empty list is news: from now on what is not there is not there. */
     c->changed = true;
     if (changed)
@@ -198,6 +228,7 @@ static void forget(struct kube_slot *slot)
     struct kube_cluster *c = slot->cluster;
 
     kube_cache_clear(c->cache, slot->kind);
+    slot->doubt = KUBE_BELIEVED;
     kube_serve(c, slot->kind, NULL);
     if (kube_slot_is_of_users(slot))
         kube_discover_again(c);
@@ -348,6 +379,8 @@ static void step(struct kube_slot *slot)
 {
     struct kube_cluster *c = slot->cluster;
 
+    if (slot->doubt == KUBE_DOUBTED && kube_watch_doubt(slot->watch, c->io->now(c->io), c->io->random(c->io)))
+        slot->doubt = KUBE_ASKED;
     /* While the server cannot be reached nothing is sent. */
     while (!c->lost || kube_watch_due(slot->watch) == 0) {
         switch (kube_watch_step(slot->watch, c->io->now(c->io), c->io->random(c->io))) {

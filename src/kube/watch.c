@@ -188,10 +188,12 @@ static void relist(struct kube_watch *w, msec_t now, uint32_t random)
     w->due = now + delay;
 }
 
-void kube_watch_doubt(struct kube_watch *w, msec_t now, uint32_t random)
+bool kube_watch_doubt(struct kube_watch *w, msec_t now, uint32_t random)
 {
-    if (w->state == WATCH_DUE || w->state == WATCHING)
-        relist(w, now, random);
+    if (w->state != WATCH_DUE && w->state != WATCHING)
+        return false;
+    relist(w, now, random);
+    return true;
 }
 
 /* What the server sent makes no sense. */

@@ -34,6 +34,8 @@ void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigne
             NULL,
             rows[i].field_selector,
             watch & rows[i].bit);
+    if (watch & ~w->on & PLAN_LISTED_ANEW)
+        kube_cluster_list_anew(cluster);
     w->on = watch;
 }
 
@@ -44,5 +46,7 @@ unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if ((w->on & rows[i].bit) && kube_cluster_watch_synced(cluster, kind_of(i)))
             synced |= rows[i].bit;
+    if ((w->on & PLAN_LISTED_ANEW) && kube_cluster_is_listed_anew(cluster))
+        synced |= PLAN_LISTED_ANEW;
     return synced;
 }

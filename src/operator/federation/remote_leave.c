@@ -53,7 +53,9 @@ static size_t plan_removal(struct remote *r)
     if (left == 0 && !(r->in->away->synced & PLAN_WATCH_SECRETS))
         return 1;
     if (left == 0 && r->config) {
-        plan_remove(&r->plan->away, r->in->away, r->config, leaves);
+        /* Without it nobody looks for what has no mark. */
+        if (plan_is_listed_anew(r->in->away, &r->plan->away))
+            plan_remove(&r->plan->away, r->in->away, r->config, leaves);
         return 1;
     }
     return left ? left : remove_definition(r);
@@ -157,7 +159,8 @@ void remote_leave(struct remote *r)
         r->facts.leftovers = plan_leaving(r);
         r->plan->away.drift = r->facts.leftovers;
         if (r->facts.leftovers == 0) {
-            let_go(r, "everything is removed from the remote cluster");
+            if (plan_is_listed_anew(r->in->away, &r->plan->away))
+                let_go(r, "everything is removed from the remote cluster");
             return;
         }
     }

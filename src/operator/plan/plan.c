@@ -107,6 +107,12 @@ void plan_remove(struct plan *plan, const struct plan_input *in, const struct ku
         });
 }
 
+bool plan_is_listed_anew(const struct plan_input *in, struct plan *plan)
+{
+    plan->watch |= PLAN_LISTED_ANEW;
+    return in->synced & PLAN_LISTED_ANEW;
+}
+
 void plan_release(struct plan *plan)
 {
     for (size_t i = 0; i < plan->len; i++)
@@ -210,7 +216,8 @@ static void remember_wanted(struct mesh_plan *m)
  */
 static void plan_status(struct mesh_plan *m)
 {
-    bool unread = m->plan->watch & ~m->in->synced & PLAN_WATCH_VALIDATING; /* what is counted among the drift */
+    /* What is counted among the drift, or what may be left. */
+    bool unread = m->plan->watch & ~m->in->synced & (PLAN_WATCH_VALIDATING | PLAN_LISTED_ANEW);
 
     m->facts.now = m->in->now;
     m->facts.resource = m->resource;
@@ -325,11 +332,10 @@ static void plan_deletion(struct mesh_plan *m)
 
     m->facts.deleting = true;
     m->facts.leftovers = left;
-    if (left == 0 && (m->in->synced & needed) == needed) {
+    if (left == 0 && (m->in->synced & needed) == needed && plan_is_listed_anew(m->in, m->plan))
         resource_plan_finalizer(&m->own, false, FINALIZER_REMOVED);
-        return;
-    }
-    plan_status(m);
+    else
+        plan_status(m);
 }
 
 static void refuse(struct mesh_plan *m, const struct err *why)

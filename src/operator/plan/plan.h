@@ -34,7 +34,7 @@ struct plan_input {
     struct kube_cache *observed; /* written to only in the memos of kube_object */
     const struct plan_failure *failures;
     size_t failure_count;
-    /* PLAN_WATCH_*: those whose list has arrived. */
+    /* PLAN_WATCH_* and PLAN_LISTED_ANEW: those whose list has arrived. */
     unsigned synced;
     /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL.
      */
@@ -44,13 +44,14 @@ struct plan_input {
     bool preview;
 };
 
-/* Watches that are only there while a plan asks for them. */
+/* Watches that are only there while a plan asks for them, and a question. */
 enum {
     PLAN_WATCH_PODS = 1,         /* of the control plane's namespace: why a Deployment is not available */
     PLAN_WATCH_VALIDATING = 2,   /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
     PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, in brief: which sidecars are outdated */
     PLAN_WATCH_SECRETS = 4,      /* key-and-cert Secrets, without their data: they go with the mesh */
     PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
+    PLAN_LISTED_ANEW = 32,       /* all that is observed, once, since this was asked for first */
 };
 
 /* The reason to remove what a part of Istio made for itself, and would make again while it runs. */
@@ -79,7 +80,7 @@ struct plan {
     size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
-    unsigned watch; /* PLAN_WATCH_* to have on */
+    unsigned watch; /* PLAN_WATCH_* to have on, and PLAN_LISTED_ANEW */
     char *ns;       /* of the mesh, for the watch of its Pods; owned; NULL without a mesh */
 };
 
@@ -91,6 +92,11 @@ void plan_add(struct plan *plan, struct kube_action action);
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
 /* Adds the removal of an observed object, unless it is going already or busy. */
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
+/*
+ * Whether all that is observed was listed anew since plans ask for it, as this one does then, too: before the last
+ * trace of a resource goes, that nothing is left is not believed of a watch that may have fallen silent.
+ */
+bool plan_is_listed_anew(const struct plan_input *in, struct plan *plan);
 
 const char *plan_meaning_reason(enum plan_meaning meaning); /* "Healed" */
 const char *plan_meaning_word(enum plan_meaning meaning);   /* "healed" */

@@ -712,6 +712,38 @@ static void a_kind_that_is_needed_again_is_watched_at_once(void **state)
     finish(&b);
 }
 
+static void all_is_listed_anew_when_it_is_asked_for(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_synced(&b);
+    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 2);
+    sim_apply(b.sim, &rows[MAPS], config_map("a", true));
+    sim_take_counts(b.sim);
+    b.changes = 0;
+    kube_cluster_list_anew(b.cluster);
+    assert_false(kube_cluster_is_listed_anew(b.cluster));
+    /* Before it was listed nothing goes to rest. */
+    kube_cluster_need(b.cluster, &rows[MAPS], false);
+    expect_open(&b, 3);
+    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    assert_int_equal(sim_take_counts(b.sim).lists, 3);
+    assert_in_range(b.changes, 1, 10);
+    assert_true(agrees(&b, MAPS));
+    /* Not by a server that is away. */
+    sim_set_down(b.sim, true);
+    kube_cluster_list_anew(b.cluster);
+    sim_run(b.sim, SECONDS(60));
+    assert_false(kube_cluster_is_listed_anew(b.cluster));
+    sim_set_down(b.sim, false);
+    sim_run(b.sim, SECONDS(60));
+    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    finish(&b);
+}
+
 static void what_users_write_does_not_rest(void **state)
 {
     struct bench b;
@@ -1023,6 +1055,7 @@ int main(void)
         cmocka_unit_test(a_watch_can_be_asked_for),
         cmocka_unit_test(a_kind_that_is_not_needed_is_listed_every_ten_minutes),
         cmocka_unit_test(a_kind_that_is_needed_again_is_watched_at_once),
+        cmocka_unit_test(all_is_listed_anew_when_it_is_asked_for),
         cmocka_unit_test(what_users_write_does_not_rest),
         cmocka_unit_test(what_is_only_counted_is_told_now_and_then),
         cmocka_unit_test(a_history_that_was_set_back_is_followed),

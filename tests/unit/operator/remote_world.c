@@ -201,12 +201,13 @@ static bool is_there(const struct remote_world *w)
 int remote_world_converge(struct remote_world *w)
 {
     for (int round = 0; round < ROUNDS_MAX; round++) {
+        unsigned synced = w->away.synced;
         struct remote_plan plan;
         bool done;
         if (!is_there(w))
             return round;
         remote_world_plan(w, &plan);
-        done = plan.home.len + plan.away.len == 0;
+        done = plan.home.len + plan.away.len == 0 && w->away.synced == synced;
         remote_world_act(w, &plan);
         remote_plan_release(&plan);
         if (done)

@@ -159,6 +159,50 @@ static void it_waits_until_it_knows_the_certificates(void **state)
     assert_false(resource_is_there(w));
 }
 
+static bool is_joined(struct remote_world *w)
+{
+    return world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+}
+
+static void step_until_listed_anew(struct remote_world *w)
+{
+    do
+        free(remote_world_step(w));
+    while (!(w->away.synced & PLAN_LISTED_ANEW));
+}
+
+/* A watch may have fallen silent: what is left then shows when it is listed anew. */
+static void it_goes_when_new_lists_show_nothing(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+
+    remote_world_delete_resource(w);
+    step_until_listed_anew(w);
+    assert_true(is_joined(w));
+    put_certificate(w, "default");
+    free(remote_world_step(w));
+    assert_int_equal(count_certificates(w), 0);
+    step_until_listed_anew(w);
+    while (is_joined(w) || world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+        free(remote_world_step(w));
+    step_until_listed_anew(w);
+    world_put(
+        &w->away,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata",
+                S("name", "late"),
+                S("namespace", NS),
+                MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
+    free(remote_world_step(w));
+    assert_false(world_has(&w->away, "v1", "ConfigMap", NS, "late"));
+    assert_true(resource_is_there(w));
+    assert_true(remote_world_converge(w) > 0);
+    assert_false(resource_is_there(w));
+}
+
 /* --- held up --- */
 
 static void expect_held(struct remote_world *w, const char *text)
@@ -432,6 +476,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_leaves_in_order_and_completely, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(others_objects_and_definitions_stay, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(it_waits_until_it_knows_the_certificates, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(it_goes_when_new_lists_show_nothing, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(unreachable_it_waits, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(without_its_secret_it_waits, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

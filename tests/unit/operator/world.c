@@ -166,8 +166,9 @@ void world_act(struct world *w, const struct plan *plan)
 int world_converge(struct world *w)
 {
     for (int round = 0; round < ROUNDS_MAX; round++) {
+        unsigned synced = w->synced;
         struct plan plan = world_plan(w);
-        bool done = plan.len == 0;
+        bool done = plan.len == 0 && w->synced == synced;
         world_act(w, &plan);
         plan_release(&plan);
         if (done)
