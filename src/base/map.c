@@ -60,7 +60,7 @@ static struct entry *find(const struct map *m, const char *key)
 {
     uint64_t hash;
 
-    if (!m->slot_count)
+    if (!m || !m->slot_count)
         return NULL;
     hash = str_hash(key, strlen(key));
     for (size_t slot = hash & (m->slot_count - 1); m->slots[slot]; slot = (slot + 1) & (m->slot_count - 1)) {
@@ -101,6 +101,22 @@ void map_put(struct map *m, const char *key, void *value)
     m->live++;
 }
 
+void map_clear(struct map *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->used; i++) {
+        if (!m->entries[i].key)
+            continue;
+        free(m->entries[i].key);
+        if (m->destroy && m->entries[i].value)
+            m->destroy(m->entries[i].value);
+    }
+    free(m->entries);
+    free(m->slots);
+    *m = (struct map){.destroy = m->destroy};
+}
+
 void *map_take(struct map *m, const char *key)
 {
     struct entry *e = find(m, key);
@@ -113,6 +129,8 @@ void *map_take(struct map *m, const char *key)
     e->key = NULL;
     e->value = NULL;
     m->live--;
+    if (!m->live)
+        map_clear(m);
     return value;
 }
 
@@ -128,43 +146,25 @@ bool map_remove(struct map *m, const char *key)
     return true;
 }
 
-void map_clear(struct map *m)
-{
-    for (size_t i = 0; i < m->used; i++) {
-        if (!m->entries[i].key)
-            continue;
-        free(m->entries[i].key);
-        if (m->destroy && m->entries[i].value)
-            m->destroy(m->entries[i].value);
-    }
-    free(m->entries);
-    free(m->slots);
-    m->entries = NULL;
-    m->slots = NULL;
-    m->used = m->cap = m->live = m->slot_count = 0;
-}
-
 void map_free(struct map *m)
 {
-    if (!m)
-        return;
     map_clear(m);
     free(m);
 }
 
 size_t map_len(const struct map *m)
 {
-    return m->live;
+    return m ? m->live : 0;
 }
 
 size_t map_bytes(const struct map *m)
 {
-    return m->cap * sizeof(*m->entries) + m->slot_count * sizeof(*m->slots);
+    return m ? m->cap * sizeof(*m->entries) + m->slot_count * sizeof(*m->slots) : 0;
 }
 
 bool map_next(const struct map *m, size_t *position, const char **ret_key, void **ret_value)
 {
-    while (*position < m->used) {
+    while (m && *position < m->used) {
         const struct entry *e = &m->entries[(*position)++];
         if (!e->key)
             continue;

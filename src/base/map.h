@@ -2,7 +2,8 @@
  * A hash map from strings to pointers, in the order of insertion.
  *
  * The map owns copies of its keys, and its values where it was given a
- * destructor. Removing while iterating is allowed; adding is not.
+ * destructor. Removing while iterating is allowed; adding is not. To whoever
+ * reads or removes NULL is an empty map.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

@@ -27,8 +27,8 @@ struct grave {
 };
 
 struct kind_store {
-    struct map *entries; /* "namespace/name" -> struct entry */
-    struct map *graves;  /* the same keys -> struct grave */
+    struct map *entries; /* "namespace/name" -> struct entry; NULL before the first */
+    struct map *graves;  /* the same keys -> struct grave; NULL before the first */
     char *seen;          /* the version up to which the watch has told everything; NULL: none */
     unsigned list;       /* counts lists; 0 before the first */
     size_t held;         /* by entries and graves, but for the maps' tables */
@@ -107,10 +107,6 @@ struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const cha
     c->kinds = kinds;
     c->owner_label = owner_label;
     c->stores = NEW_ARRAY(struct kind_store, kinds->len);
-    for (size_t i = 0; i < kinds->len; i++) {
-        c->stores[i].entries = map_new(entry_free);
-        c->stores[i].graves = map_new(grave_free);
-    }
     return c;
 }
 
@@ -343,6 +339,8 @@ static void bury(struct kube_cache *c, struct kind_store *store, const char *key
         return;
     g = NEW(struct grave);
     *g = (struct grave){.resource_version = str_dup(version), .uid = str_dup(uid), .cost = cost};
+    if (!store->graves)
+        store->graves = map_new(grave_free);
     map_put(store->graves, key, g);
     store->held += cost;
 }
@@ -393,6 +391,8 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
         entry_clear(en);
     } else {
         en = NEW(struct entry);
+        if (!store->entries)
+            store->entries = map_new(entry_free);
         map_put(store->entries, key, en);
     }
     *en = *fresh;
