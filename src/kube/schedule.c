@@ -199,6 +199,13 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, ui
     drop_waiting(s, item, NULL);
 }
 
+/* Nothing is to be known of it any more. Back-off is forgotten when nobody has tried again for long. */
+static bool is_idle(const struct kube_schedule *s, const struct item *item, msec_t now)
+{
+    return !item->running && !item->in_line && !has_waiting(item) &&
+           (!item->failures || now > item->held_until + 2 * s->options.backoff_most);
+}
+
 struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
                                         const struct kube_action *action, enum err_class outcome, msec_t retry_after)
 {
@@ -214,6 +221,8 @@ struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uin
         item->held_until = 0;
         line_up(s, item);
     }
+    if (is_idle(s, item, now))
+        map_remove(s->items, key);
     return *finished;
 }
 
@@ -232,13 +241,6 @@ msec_t kube_schedule_due(const struct kube_schedule *s)
     if (s->waiting && !s->held && s->paused_until && s->paused_until < due)
         due = s->paused_until;
     return due;
-}
-
-/* Nothing is to be known of it any more. Back-off is forgotten when nobody has tried again for long. */
-static bool is_idle(const struct kube_schedule *s, const struct item *item, msec_t now)
-{
-    return !item->running && !item->in_line && !has_waiting(item) &&
-           (!item->failures || now > item->held_until + 2 * s->options.backoff_most);
 }
 
 bool kube_schedule_wake(struct kube_schedule *s, msec_t now)
