@@ -47,6 +47,7 @@ struct kube_object {
     uint64_t available;
     /* And one: what becomes of it matters, so it is read now and then where no watch tells (kube_cluster_fetch()). */
     bool matters;
+    bool is_copy; /* The last one: found to have another object's labels with our mark, and none of our notes. */
 };
 
 /* Parsed; owned by the caller. Not of one that is kept in brief. */

@@ -218,17 +218,20 @@ static bool is_wanted(const struct pass *p, const struct kube_object *o)
     return false;
 }
 
-static bool has_our_note(const struct kube_object *o)
+/* Kubernetes made it for an object of ours, with that one's labels, and takes it away itself. */
+static bool is_copy(struct kube_object *o)
 {
-    _cleanup_json_ json_t *object = kube_object_parse(o), *applied = mark_applied(object);
-
-    return applied;
+    if (o->kind->copies_labels && !o->is_copy) {
+        _cleanup_json_ json_t *object = kube_object_parse(o), *applied = mark_applied(object);
+        o->is_copy = !applied;
+    }
+    return o->is_copy;
 }
 
-static bool must_go(const struct pass *p, const struct kube_object *o)
+static bool must_go(const struct pass *p, struct kube_object *o)
 {
     return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o) &&
-           (!o->kind->copies_labels || has_our_note(o));
+           !is_copy(o);
 }
 
 /* Calls `each` for every observed object that is ours and no longer wanted. */
