@@ -203,21 +203,24 @@ static int set_url(struct kube_client *c, struct err *e)
     return r;
 }
 
+/* Tables that all clients have in common: hosts' addresses, and TLS sessions, of which none is kept. */
+static CURLSH *share;
+
 /* Once a process. */
 static int start_libcurl(struct err *e)
 {
-    static bool ready;
     struct sigaction pipe;
 
-    if (ready)
+    if (share)
         return 0;
-    if (kube_transport_start_libcurl() != CURLE_OK)
+    if (kube_transport_start_libcurl() != CURLE_OK || !(share = curl_share_init()))
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
     /* OpenSSL writes with write(): a peer that closed its end must be an error, not the end of the process. */
     if (sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL)
         signal(SIGPIPE, SIG_IGN);
     is_known = curl_version_info(CURLVERSION_NOW)->version_num >> 8 == 0x758;
-    ready = true;
     return 0;
 }
 
@@ -229,10 +232,8 @@ int kube_transport_init(struct kube_client *c, struct err *e)
         c->impersonate_header = str_printf("Impersonate-User: %s", c->config->impersonate_user);
     c->timer = evtimer_new(c->loop, on_timer, c);
     c->multi = curl_multi_init();
-    c->share = curl_share_init();
-    if (!c->timer || !c->multi || !c->share)
+    if (!c->timer || !c->multi)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
-    curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -249,7 +250,6 @@ void kube_transport_release(struct kube_client *c)
     if (c->multi)
         curl_multi_cleanup(c->multi);
     set_busy(c, false);
-    curl_share_cleanup(c->share);
     if (c->timer)
         event_free(c->timer);
     curl_slist_free_all(c->connect_to);
@@ -273,10 +273,8 @@ static void set_tls(struct kube_call *call)
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    /* Each connection looks at the certificate anew; and the table, of 1 kB, is there once and not for each transfer.
-     */
+    /* Each connection looks at the certificate anew. */
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    curl_easy_setopt(easy, CURLOPT_SHARE, call->client->share);
     if (config->ca_pem) { /* these authorities, and none of the system's beside them */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
@@ -295,6 +293,7 @@ static void set_connection(struct kube_call *call)
     struct kube_client *c = call->client;
     CURL *easy = call->easy;
 
+    curl_easy_setopt(easy, CURLOPT_SHARE, share);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);

@@ -82,7 +82,6 @@ struct kube_client {
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
     CURLM *multi;
-    CURLSH *share; /* of its transfers: the table of TLS sessions, in which nothing is kept */
     struct event *timer;
     bool busy;         /* libcurl has something to go on with at once */
     char *base_url;    /* what comes before a request's path */

@@ -1,15 +1,17 @@
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "kube/client_impl.h"
 
 /*
- * libcurl has a receive buffer for each transfer and one for each connection. They lie in slots of ranges of addresses,
- * so that an address tells what it is: a mark in front of each would be a page of memory.
+ * libcurl has a receive buffer for each transfer and one for each connection, and a table for each client. They lie in
+ * slots of ranges of addresses, so that an address tells what it is: a mark in front of each would be a page of memory.
  *
  * A slot is idle while nothing that is in it is needed any more. Its pages are not given back at once, which is a
  * system call for each line of each watch, but with those of all idle slots, by one call for as many as lie side by
@@ -23,26 +25,27 @@ enum { LARGE = 32768, SLOT = LARGE + 4096, SLOTS_MAX = 65536 };
  */
 enum { IDLE_MAX = 512 };
 
+/*
+ * The table is of a client's sockets: in libcurl 7.88 911 lists, of which one or two are not empty. The slots of tables
+ * are private mappings of one file full of empty lists. Once libcurl has made a table, those of its pages that are as
+ * the file's are given back, and are the file's again.
+ */
+enum { LIST = 32, TABLE = 911 * LIST, PAGE = 4096 };
+
 struct range {
     char *begin;     /* NULL: it is not to be had, and the heap has all */
+    int file;        /* what slots are where nothing was written; 0: they are zeros */
     uint16_t *freed; /* slots that were used before, the last one first */
     size_t freed_count, used;
-    bool *idle;        /* by slot */
+    bool *idle;        /* by slot; of a table: it is new */
     size_t idle_count; /* how often a slot became idle since pages were given back */
 };
 
-static struct range of_transfers, of_connections;
+static struct range of_transfers, of_connections, of_tables;
 
-/* Before what is on the heap. */
-struct piece {
-    size_t size; /* with this */
-    max_align_t memory[];
-};
-
-static struct piece *piece_of(void *memory)
-{
-    return (struct piece *)((char *)memory - offsetof(struct piece, memory));
-}
+/* What of_tables.file is full of, once a table was seen. */
+static char empty_list[LIST];
+static bool knows_empty_list;
 
 /* Addresses alone: what is never used is no memory. */
 static void reserve(struct range *r)
@@ -67,12 +70,24 @@ static bool is_in(const struct range *r, const void *memory)
 /* NULL: it is on the heap. */
 static struct range *range_of(const void *memory)
 {
-    return is_in(&of_transfers, memory) ? &of_transfers : is_in(&of_connections, memory) ? &of_connections : NULL;
+    struct range *ranges[] = {&of_transfers, &of_connections, &of_tables};
+
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (is_in(ranges[i], memory))
+            return ranges[i];
+    return NULL;
 }
 
 static size_t slot_number(const struct range *r, const void *memory)
 {
     return (size_t)((const char *)memory - r->begin) / SLOT;
+}
+
+static bool open_slot(const struct range *r, char *slot)
+{
+    if (r->file)
+        return mmap(slot, SLOT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, r->file, 0) != MAP_FAILED;
+    return mprotect(slot, SLOT, PROT_READ | PROT_WRITE) == 0;
 }
 
 /* NULL: there is none left. */
@@ -89,7 +104,7 @@ static void *take_slot(struct range *r)
     if (!r->begin || number == SLOTS_MAX)
         return NULL;
     slot = r->begin + SLOT * number;
-    if (mprotect(slot, SLOT, PROT_READ | PROT_WRITE) < 0)
+    if (!open_slot(r, slot))
         return NULL;
     r->used++;
     return slot;
@@ -130,27 +145,77 @@ static void give_back(struct range *r)
     }
 }
 
+/* Fills the file. */
+static bool learn_empty_list(const char *list)
+{
+    char page[PAGE];
+
+    for (size_t at = 0; at < PAGE; at += LIST)
+        memcpy(page + at, list, LIST);
+    for (off_t at = 0; at < SLOT; at += PAGE)
+        if (pwrite(of_tables.file, page, PAGE, at) != PAGE)
+            return false;
+    memcpy(empty_list, list, LIST);
+    return true;
+}
+
+/* Whether the page is as the file's. The first page that is one list over and over says what an empty one is like. */
+static bool is_empty(const char *page)
+{
+    if (memcmp(page, page + LIST, PAGE - LIST) != 0)
+        return false;
+    if (!knows_empty_list)
+        knows_empty_list = learn_empty_list(page);
+    return knows_empty_list && memcmp(page, empty_list, LIST) == 0;
+}
+
+static void share_table(char *table)
+{
+    for (char *page = table; page + PAGE <= table + TABLE; page += PAGE)
+        if (is_empty(page))
+            madvise(page, PAGE, MADV_DONTNEED);
+}
+
+static void share_new_tables(void)
+{
+    struct range *r = &of_tables;
+
+    if (!r->idle_count)
+        return;
+    for (size_t i = 0; i < r->used; i++) {
+        if (r->idle[i])
+            share_table(r->begin + SLOT * i);
+        r->idle[i] = false;
+    }
+    r->idle_count = 0;
+}
+
 void kube_transport_give_back(void)
 {
     give_back(&of_transfers);
     give_back(&of_connections);
+    share_new_tables();
+}
+
+/* NULL: of so many bytes none is in a slot. */
+static struct range *range_for(size_t wanted)
+{
+    if (wanted == TABLE)
+        return &of_tables;
+    if (wanted < LARGE || wanted > SLOT)
+        return NULL;
+    /* A transfer's has a byte more than it was asked for. */
+    return wanted > LARGE ? &of_transfers : &of_connections;
 }
 
 static void *take(size_t wanted)
 {
-    size_t size = wanted + sizeof(struct piece);
-    /* A transfer's has a byte more than it was asked for. */
-    struct range *r = wanted > LARGE ? &of_transfers : &of_connections;
-    void *slot = wanted >= LARGE && wanted <= SLOT ? take_slot(r) : NULL;
-    struct piece *p;
+    struct range *r = range_for(wanted);
+    void *slot = r ? take_slot(r) : NULL;
 
-    if (slot)
-        return slot;
-    p = size < wanted ? NULL : malloc(size);
-    if (!p)
-        return NULL;
-    p->size = size;
-    return p->memory;
+    if (slot && r == &of_tables)
+        set_idle(r, slot);
+    return slot ? slot : malloc(wanted);
 }
 
 static void drop(void *memory)
@@ -159,30 +224,32 @@ static void drop(void *memory)
 
     if (r)
         drop_slot(r, memory);
-    else if (memory)
-        free(piece_of(memory));
+    else
+        free(memory);
 }
 
 static void *take_zeroed(size_t count, size_t size)
 {
     size_t wanted;
-    void *memory = __builtin_mul_overflow(count, size, &wanted) ? NULL : take(wanted);
+    void *memory;
 
-    if (memory)
-        memset(memory, 0, wanted);
-    return memory;
-}
-
-static size_t size_of(void *memory)
-{
-    return range_of(memory) ? SLOT : piece_of(memory)->size - sizeof(struct piece);
+    if (__builtin_mul_overflow(count, size, &wanted))
+        return NULL;
+    if (!range_for(wanted))
+        return calloc(count, size);
+    memory = take(wanted);
+    return memory ? memset(memory, 0, wanted) : NULL;
 }
 
 static void *resize(void *memory, size_t wanted)
 {
-    size_t before = memory ? size_of(memory) : 0;
-    void *moved = take(wanted);
+    bool was_slot = range_of(memory);
+    size_t before = was_slot ? SLOT : memory ? malloc_usable_size(memory) : 0;
+    void *moved;
 
+    if (!was_slot && !range_for(wanted))
+        return realloc(memory, wanted);
+    moved = take(wanted);
     if (moved && memory)
         memcpy(moved, memory, before < wanted ? before : wanted);
     if (moved)
@@ -202,5 +269,9 @@ CURLcode kube_transport_start_libcurl(void)
 {
     reserve(&of_transfers);
     reserve(&of_connections);
+    reserve(&of_tables);
+    of_tables.file = memfd_create("libcurl's tables", MFD_CLOEXEC);
+    if (of_tables.file < 0 || ftruncate(of_tables.file, SLOT) < 0)
+        of_tables.begin = NULL;
     return curl_global_init_mem(CURL_GLOBAL_DEFAULT, take, drop, resize, duplicate, take_zeroed);
 }
