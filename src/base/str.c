@@ -33,6 +33,23 @@ char *str_printf(const char *fmt, ...)
     return buf_take(&b);
 }
 
+char *str_join(char separator, size_t count, const char *const *parts)
+{
+    char *joined, *end;
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++)
+        size += strlen(parts[i]) + 1;
+    joined = end = mem_new0(size + !count, 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(parts[i]);
+        memcpy(end, parts[i], len);
+        end += len;
+        *end++ = i + 1 < count ? separator : '\0';
+    }
+    return joined;
+}
+
 void str_replace(char **owned, const char *s)
 {
     char *copy = str_dup(s);

@@ -135,7 +135,7 @@ static struct kind_store *store_of(const struct kube_cache *c, const struct kube
 
 static char *key_of(const char *ns, const char *name)
 {
-    return str_printf("%s/%s", str_or(ns, ""), name);
+    return STR_JOIN('/', str_or(ns, ""), name);
 }
 
 struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,

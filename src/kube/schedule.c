@@ -82,7 +82,7 @@ void kube_schedule_free(struct kube_schedule *s)
 
 static char *key_of(const struct kube_kind *kind, const char *ns, const char *name)
 {
-    return str_printf("%s/%s/%s/%s", kind->group, kind->plural, str_or(ns, ""), name);
+    return STR_JOIN('/', kind->group, kind->plural, str_or(ns, ""), name);
 }
 
 static struct item *item_of(struct kube_schedule *s, const struct kube_action *a)

@@ -39,7 +39,7 @@ static struct kube_cache *observed(const struct federation *f)
 
 static char *key_of(const char *ns, const char *name)
 {
-    return str_printf("%s/%s", ns, name);
+    return STR_JOIN('/', ns, name);
 }
 
 static void seat_free(void *p)

@@ -212,8 +212,10 @@ static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 
 static bool is_wanted(const struct pass *p, const struct kube_object *o)
 {
+    _cleanup_free_ char *key = object_key(o->kind, o->ns, o->name);
+
     for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
-        if (wanted_has(p->in->wanted[k], o->kind, o->ns, o->name))
+        if (map_has(p->in->wanted[k]->index, key))
             return true;
     return false;
 }

@@ -8,7 +8,7 @@
 
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
 {
-    return ns ? str_printf("%s/%s/%s", kind->kind, ns, name) : str_printf("%s/%s", kind->kind, name);
+    return ns ? STR_JOIN('/', kind->kind, ns, name) : STR_JOIN('/', kind->kind, name);
 }
 
 void wanted_versions(const struct kube_server *server, const char **ret_versions)
@@ -137,11 +137,4 @@ void wanted_free(struct wanted_set *set)
     free(set->items);
     map_free(set->index);
     free(set);
-}
-
-bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name)
-{
-    _cleanup_free_ char *key = object_key(kind, ns, name);
-
-    return map_has(set->index, key);
 }

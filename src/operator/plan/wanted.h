@@ -67,8 +67,6 @@ DEFINE_CLEANUP(struct wanted_set *, wanted_free)
  */
 void wanted_make_bare(struct wanted_set *set);
 
-bool wanted_has(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name);
-
 /* "Kind/namespace/name", the key of an object in maps and the name of it for people. Owned by the caller. */
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name);
 

@@ -54,6 +54,17 @@ static void a_limit_refuses_whole_additions(void **state)
     assert_int_equal(buf_add_str(&b, "12345678901"), -1);
 }
 
+static void strings_are_joined(void **state)
+{
+    _cleanup_free_ char *three = STR_JOIN('/', "a", "", "bc"), *one = STR_JOIN('/', "a"),
+                        *none = str_join('/', 0, NULL);
+
+    (void)state;
+    assert_string_equal(three, "a//bc");
+    assert_string_equal(one, "a");
+    assert_string_equal(none, "");
+}
+
 static void strings_compare(void **state)
 {
     (void)state;
@@ -251,6 +262,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_grows),
         cmocka_unit_test(a_limit_refuses_whole_additions),
+        cmocka_unit_test(strings_are_joined),
         cmocka_unit_test(strings_compare),
         cmocka_unit_test(numbers_are_whole_texts),
         cmocka_unit_test(splitting_keeps_empty_parts),
