@@ -10,6 +10,18 @@ static json_t *as_before(const struct remote *r, const char *field)
     return json_incref(doc_at(r->resource, "status", field));
 }
 
+/*
+ * Of a cluster that we are not in step with, as after a restart while it is away. Who has seen it before it went says
+ * the same: of two operators neither writes it in turns with the other.
+ */
+static void keep_unseen(const struct remote *r, json_t *status)
+{
+    static const char *const fields[] = {STATUS_FIELD_COMPONENTS, STATUS_FIELD_IGNORED, STATUS_FIELD_DRIFT};
+
+    for (size_t i = 0; !r->in->away && !r->facts.refused && i < ARRAY_LEN(fields); i++)
+        json_object_set_new(status, fields[i], as_before(r, fields[i]));
+}
+
 /* How many addresses a service's Endpoints have, where they are as wanted; 0 where they are not. */
 static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
 {
@@ -128,6 +140,7 @@ void remote_plan_status(struct remote *r)
         json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, json_string(away->server->git_version));
     else
         json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, as_before(r, STATUS_FIELD_KUBERNETES_VERSION));
+    keep_unseen(r, status);
     add_services(r, status);
     add_connected(r, status);
     add_contact(r, status);

@@ -295,6 +295,25 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
     expect_status(w, "Status", "Available");
 }
 
+/* By an operator that was in step with it before, and by one that was started since. */
+static void of_a_cluster_that_is_unreachable_everybody_says_the_same(void **state)
+{
+    struct remote_world *w = *state;
+    json_t *citadel = world_get(&w->away, "v1", "Service", NS, "istio-citadel");
+
+    json_object_set_new(doc_make(citadel, "metadata", "annotations"), MARK_IGNORE, json_string("true"));
+    world_put(&w->away, citadel);
+    w->contact.error = "Unauthorized";
+    w->contact.error_age = SECONDS(20);
+    assert_true(remote_world_converge(w) > 0);
+    expect_status(w, "Status", "Unreachable");
+    w->in_step = false;
+    assert_int_equal(remote_world_converge(w), 0);
+    expect_status(w, "ignored", "1");
+    w->in_step = true;
+    assert_int_equal(remote_world_converge(w), 0);
+}
+
 static void a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so(void **state)
 {
     struct remote_world *w = *state;
@@ -684,6 +703,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            of_a_cluster_that_is_unreachable_everybody_says_the_same, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
