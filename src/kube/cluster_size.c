@@ -7,9 +7,10 @@ static const msec_t RETRY_FIRST = SECONDS(5), RETRY_MOST = SECONDS(120);
 /* Who was too large longer ago than this begins with the first delay again. */
 static const msec_t FORGIVEN_AFTER = SECONDS(600);
 
+/* Nothing where the row is not one of this cluster's. */
 static size_t held_by(const struct kube_cluster *c, const struct kube_slot *slot)
 {
-    return kube_cache_held_of(c->cache, slot->kind) + (slot->watch ? kube_watch_backlog(slot->watch) : 0);
+    return slot->watch ? kube_cache_held_of(c->cache, slot->kind) + kube_watch_backlog(slot->watch) : 0;
 }
 
 bool kube_size_is_over(const struct kube_cluster *c)
