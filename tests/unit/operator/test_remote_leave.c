@@ -20,6 +20,27 @@ static int setup_joined(void **state)
     return 0;
 }
 
+static bool is_joined(struct remote_world *w)
+{
+    return world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+}
+
+/* A ConfigMap in the remote cluster with the mark of the resource. */
+static void put_ours(struct remote_world *w, const char *name)
+{
+    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+
+    world_put(
+        &w->away,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata",
+                S("name", name),
+                S("namespace", NS),
+                MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
+}
+
 static bool resource_is_there(struct remote_world *w)
 {
     return world_has(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
@@ -135,7 +156,7 @@ static void others_objects_and_definitions_stay(void **state)
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-    assert_false(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_false(is_joined(w));
     assert_true(world_has(
         &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
     assert_true(world_has(&w->away, "v1", "ConfigMap", NS, "mine"));
@@ -154,14 +175,9 @@ static void it_waits_until_it_knows_the_certificates(void **state)
         remote_world_act(w, &plan);
         remote_plan_release(&plan);
     }
-    assert_true(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_true(is_joined(w));
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-}
-
-static bool is_joined(struct remote_world *w)
-{
-    return world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
 }
 
 static void step_until_listed_anew(struct remote_world *w)
@@ -175,7 +191,6 @@ static void step_until_listed_anew(struct remote_world *w)
 static void it_goes_when_new_lists_show_nothing(void **state)
 {
     struct remote_world *w = *state;
-    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 
     remote_world_delete_resource(w);
     step_until_listed_anew(w);
@@ -187,15 +202,7 @@ static void it_goes_when_new_lists_show_nothing(void **state)
     while (is_joined(w) || world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"))
         free(remote_world_step(w));
     step_until_listed_anew(w);
-    world_put(
-        &w->away,
-        OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata",
-                S("name", "late"),
-                S("namespace", NS),
-                MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
+    put_ours(w, "late");
     free(remote_world_step(w));
     assert_false(world_has(&w->away, "v1", "ConfigMap", NS, "late"));
     assert_true(resource_is_there(w));
@@ -326,18 +333,8 @@ static void expect_to_leave_alone(struct remote_world *w)
                 i = 0;
     }
     /* Even where something was left of us by mistake. */
-    if (world_count(&w->away, API_GROUP_VERSION, "Istio")) {
-        _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
-        world_put(
-            &w->away,
-            OBJECT(
-                S("apiVersion", "v1"),
-                S("kind", "ConfigMap"),
-                MAP("metadata",
-                    S("name", "left"),
-                    S("namespace", NS),
-                    MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
-    }
+    if (world_count(&w->away, API_GROUP_VERSION, "Istio"))
+        put_ours(w, "left");
     put_certificate(w, "shop");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
@@ -390,7 +387,7 @@ static void in_a_mesh_of_its_own_only_what_has_our_mark_is_removed(void **state)
     assert_int_equal(count_marked(&w->away, uid), 1);
     assert_true(world_has(
         &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
-    assert_true(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_true(is_joined(w));
     assert_int_equal(count_certificates(w), 1);
     assert_int_equal(count_labelled(w), 1);
 }
@@ -407,7 +404,7 @@ static void unmarked_as_it_is_the_cluster_is_cleaned_all_the_same(void **state)
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-    assert_false(world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER));
+    assert_false(is_joined(w));
     assert_int_equal(count_certificates(w), 0);
     assert_int_equal(count_labelled(w), 0);
 }
