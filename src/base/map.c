@@ -5,6 +5,9 @@
 
 #include "base/str.h"
 
+/* Most maps are small, and there are thousands of them. */
+enum { CAP_LEAST = 2 };
+
 struct entry {
     char *key; /* NULL: a removed entry */
     void *value;
@@ -45,9 +48,9 @@ static void rebuild(struct map *m)
         if (m->entries[i].key)
             m->entries[kept++] = m->entries[i];
     m->used = kept;
-    m->cap = kept < 8 ? 8 : 2 * kept;
+    m->cap = kept < CAP_LEAST ? CAP_LEAST : 2 * kept;
     m->entries = mem_resize(m->entries, m->cap, sizeof(*m->entries));
-    m->slot_count = 16;
+    m->slot_count = 2 * CAP_LEAST;
     while (m->slot_count < 2 * m->cap)
         m->slot_count *= 2;
     free(m->slots);

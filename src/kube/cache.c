@@ -15,6 +15,7 @@
 
 struct entry {
     struct kube_object o;
+    char *words;     /* what `o` says of itself, but for its text: one block instead of five */
     unsigned listed; /* the list (kind_store.list) that had it */
     size_t cost;
 };
@@ -53,11 +54,7 @@ static size_t held_len(const struct kube_object *o)
 
 static void entry_clear(struct entry *en)
 {
-    free(en->o.ns);
-    free(en->o.name);
-    free(en->o.uid);
-    free(en->o.resource_version);
-    free(en->o.owner);
+    free(en->words);
     mem_free_secret(en->o.text, held_len(&en->o));
 }
 
@@ -279,28 +276,48 @@ static void pack(struct kube_object *o)
     o->text = packed;
 }
 
+/* Copies the words of `o` to where they stay. */
+static char *keep_words(struct kube_object *o, size_t *ret_len)
+{
+    const char **words[] = {&o->ns, &o->name, &o->uid, &o->resource_version, &o->owner};
+    char *kept, *end;
+    size_t len = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        len += *words[i] ? strlen(*words[i]) + 1 : 0;
+    kept = end = NEW_ARRAY(char, len);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t size = *words[i] ? strlen(*words[i]) + 1 : 0;
+        *words[i] = size ? memcpy(end, *words[i], size) : NULL;
+        end += size;
+    }
+    *ret_len = len;
+    return kept;
+}
+
 /* Takes over `text`. */
 static struct entry entry_of(const struct kube_cache *c, const struct kube_kind *kind, const char *key,
                              const json_t *object, char *text)
 {
     const json_t *metadata = json_object_get(object, "metadata");
     struct entry en = {0};
+    size_t words_len;
 
     en.o = (struct kube_object){
         .kind = kind,
-        .ns = kind->namespaced ? str_dup(doc_string(metadata, "namespace")) : NULL,
-        .name = str_dup(doc_string(metadata, "name")),
-        .uid = kind->brief ? NULL : str_dup(doc_string(metadata, "uid")),
-        .resource_version = str_dup(doc_string(metadata, "resourceVersion")),
-        .owner = str_dup(doc_string(metadata, "labels", c->owner_label)),
+        .ns = kind->namespaced ? doc_string(metadata, "namespace") : NULL,
+        .name = doc_string(metadata, "name"),
+        .uid = kind->brief ? NULL : doc_string(metadata, "uid"),
+        .resource_version = doc_string(metadata, "resourceVersion"),
+        .owner = doc_string(metadata, "labels", c->owner_label),
         .deleting = json_is_string(json_object_get(metadata, "deletionTimestamp")),
         .text = text,
         .text_len = strlen(text),
     };
+    en.words = keep_words(&en.o, &words_len);
     if (c->packs && !kind->brief && !str_eq(kind->kind, "Secret"))
         pack(&en.o);
-    en.cost = sizeof(en) + 2 * BLOCK_COST + text_cost(key) + text_cost(en.o.ns) + text_cost(en.o.name) +
-              text_cost(en.o.uid) + text_cost(en.o.resource_version) + text_cost(en.o.owner) + held_len(&en.o);
+    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + held_len(&en.o);
     return en;
 }
 

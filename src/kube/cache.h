@@ -26,11 +26,11 @@ struct kube_cache;
 
 struct kube_object {
     const struct kube_kind *kind;
-    char *ns; /* NULL: cluster-scoped */
-    char *name;
-    char *uid; /* NULL in brief */
-    char *resource_version;
-    char *owner;       /* the value of the owner label; NULL where it is absent */
+    const char *ns; /* NULL: cluster-scoped */
+    const char *name;
+    const char *uid; /* NULL in brief */
+    const char *resource_version;
+    const char *owner; /* the value of the owner label; NULL where it is absent */
     bool deleting;     /* has a deletionTimestamp */
     char *text;        /* the document, or what its kind keeps in brief (kube_kind.brief); packed, see below */
     size_t text_len;   /* of the document */

@@ -386,10 +386,10 @@ static void a_server_that_comes_to_have_too_much_is_dropped_too(void **state)
     sim_run(b.sim, SECONDS(1));
     expect_in_order(&b);
     /* Watches tell of it; what is small counts as well. */
-    put_meshes(&b, 2000, 1);
+    put_meshes(&b, 2600, 1);
     sim_run(b.sim, SECONDS(1));
     expect_too_large(&b);
-    delete_meshes(&b, 100, 2000);
+    delete_meshes(&b, 100, 2600);
     sim_run(b.sim, SECONDS(121));
     expect_in_order(&b);
 
