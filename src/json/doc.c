@@ -1,33 +1,20 @@
 #include "json/doc.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-
-/* Keys, certificates and kubeconfigs are longer, and most of what a document is made of is shorter. */
-#define CLEARED_LEAST 64
+#include "json/blocks.h"
 
 /*
  * Documents may hold secrets, and parts of them are in buffers of the parser's and in copies: what jansson frees is
  * cleared. What it gives away (doc_text()) is the caller's to clear.
  */
-static void free_cleared(void *p)
-{
-    size_t size = p ? malloc_usable_size(p) : 0;
-
-    if (size < CLEARED_LEAST)
-        free(p);
-    else
-        mem_free_secret(p, size);
-}
-
 __attribute__((constructor)) static void clear_what_is_freed(void)
 {
-    json_set_alloc_funcs(malloc, free_cleared);
+    json_set_alloc_funcs(blocks_take, blocks_give);
 }
 
 /* What a text would come to, without parsing it. */

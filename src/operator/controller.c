@@ -1,6 +1,7 @@
 #include "operator/controller.h"
 
 #include "base/log.h"
+#include "json/blocks.h"
 #include "operator/on_demand.h"
 #include "operator/plan/marks.h"
 
@@ -145,6 +146,7 @@ static void on_tick(void *context)
     c->worked = watches_opened(c) || c->worked;
     if (c->worked && !c->keeps_memory && is_calm(c)) {
         c->worked = false;
+        blocks_drop_kept();
         mem_give_back();
     }
     arm_tick_timer(c);

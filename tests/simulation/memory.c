@@ -4,6 +4,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "json/blocks.h"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
 int64_t memory_blocks(void)
@@ -89,11 +91,13 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
 
 int64_t memory_blocks(void)
 {
+    blocks_drop_kept();
     return blocks;
 }
 
 int64_t memory_bytes(void)
 {
+    blocks_drop_kept();
     return bytes;
 }
 

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Allocations that are not freed, and their bytes. 0 in builds with a sanitizer, which looks for leaks itself. */
+/* Allocations that are not freed nor kept for the next document, and their bytes. 0 in builds with a sanitizer, which
+ * looks for leaks itself. */
 int64_t memory_blocks(void);
 int64_t memory_bytes(void);
 
