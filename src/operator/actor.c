@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "json/doc.h"
 

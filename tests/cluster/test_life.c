@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "audit.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "harness.h"
 #include "json/build.h"

@@ -209,11 +209,26 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static struct addresses *find(const struct central *c, const char *text)
+static uint64_t hash_of(const struct addresses *a)
+{
+    struct buf text = BUF_INIT;
+    uint64_t hash;
+
+    for (size_t i = 0; i < a->len; i++) {
+        buf_add_str(&text, a->items[i]);
+        buf_add_char(&text, ',');
+    }
+    hash = str_hash(buf_str(&text), text.len) | 1;
+    buf_release(&text);
+    return hash;
+}
+
+/* In no order, and some more than once. */
+static struct addresses *select_from(const struct central *c, const char *text)
 {
     struct addresses *found = NEW(struct addresses);
     struct selector *selector;
-    size_t cap = 0, kept = 0;
+    size_t cap = 0;
 
     if (selector_parse(text, &selector, NULL) < 0)
         return found;
@@ -224,6 +239,14 @@ static struct addresses *find(const struct central *c, const char *text)
         found->items[found->len++] = str_dup(c->pods[i].address);
     }
     selector_free(selector);
+    return found;
+}
+
+static struct addresses *find(const struct central *c, const char *text)
+{
+    struct addresses *found = select_from(c, text);
+    size_t kept = 0;
+
     if (found->len)
         qsort(found->items, found->len, sizeof(*found->items), by_text);
     for (size_t i = 0; i < found->len; i++) {
@@ -233,6 +256,7 @@ static struct addresses *find(const struct central *c, const char *text)
             found->items[kept++] = found->items[i];
     }
     found->len = kept;
+    found->hash = hash_of(found);
     return found;
 }
 

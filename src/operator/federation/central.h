@@ -15,6 +15,7 @@
 struct addresses {
     char **items;
     size_t len;
+    uint64_t hash; /* of them; never 0 */
 };
 
 struct central {

@@ -2,6 +2,7 @@
 
 #include <sys/queue.h>
 
+#include "base/map.h"
 #include "base/str.h"
 #include "operator/plan/plan.h"
 

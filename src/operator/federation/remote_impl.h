@@ -24,7 +24,11 @@ struct remote_memo {
      * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not made yet.
      */
     struct wanted_set *foundation, *parts, *services;
+    uint64_t *addresses; /* central_addresses() of each service that the services were made of: their hashes */
     const struct mesh_component *components; /* of the parts */
+    /* Versions that were looked into: of the kubeconfig's Secret, with its label; of the Istio there that is its own.
+     */
+    uint64_t labelled, own;
 };
 
 /* One RemoteIstio, while it is planned. */

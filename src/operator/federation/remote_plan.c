@@ -65,14 +65,29 @@ static void patch_secret(struct remote *r, bool present)
         });
 }
 
+/* Never 0. */
+static uint64_t version_of(const struct kube_object *o)
+{
+    _cleanup_free_ char *version = STR_JOIN(' ', str_or(o->uid, ""), str_or(o->resource_version, ""));
+
+    return str_hash(version, strlen(version)) | 1;
+}
+
 bool remote_plan_pilot_label(struct remote *r, bool present)
 {
-    _cleanup_json_ json_t *secret = r->secret ? kube_object_parse(r->secret) : NULL;
-    bool labelled = str_eq(doc_string(secret, "metadata", "labels", REMOTE_PILOT_LABEL), "true");
-    bool ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
+    uint64_t version = r->secret ? version_of(r->secret) : 0;
+    _cleanup_json_ json_t *secret = NULL;
+    bool labelled, ours;
 
+    if (!version || (present && r->memo->labelled == version))
+        return true;
+    secret = kube_object_parse(r->secret);
+    labelled = str_eq(doc_string(secret, "metadata", "labels", REMOTE_PILOT_LABEL), "true");
+    ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
+    if (labelled)
+        r->memo->labelled = version;
     /* A label of somebody else's stays theirs. */
-    if (!secret || (present ? labelled : !ours))
+    if (present ? labelled : !ours)
         return true;
     if (!plan_is_busy(r->in->home, r->secret))
         patch_secret(r, present);
@@ -104,11 +119,18 @@ bool remote_is_ours(const struct remote *r)
 /* Whether this resource there leaves the cluster to us. */
 static int check_istio(const struct remote *r, const struct kube_object *o, struct err *e)
 {
-    _cleanup_json_ json_t *istio = kube_object_parse(o);
-    const char *of = doc_string(istio, "metadata", "annotations", MESH_REMOTE_OF);
-    const struct kube_object *other = resource_with(r, o->owner);
+    bool is_own = str_eq(o->owner, remote_uid(r));
+    uint64_t version = is_own ? version_of(o) : 0;
+    _cleanup_json_ json_t *istio = NULL;
+    const struct kube_object *other;
+    const char *of;
 
-    if (!of && !str_eq(o->owner, remote_uid(r)))
+    if (is_own && r->memo->own == version)
+        return 0;
+    istio = kube_object_parse(o);
+    of = doc_string(istio, "metadata", "annotations", MESH_REMOTE_OF);
+    other = resource_with(r, o->owner);
+    if (!of && !is_own)
         return err_set(
             e,
             ERR_INVALID,
@@ -126,6 +148,7 @@ static int check_istio(const struct remote *r, const struct kube_object *o, stru
     if (other && other != r->in->resource)
         return err_set(
             e, ERR_INVALID, "the remote cluster is joined by RemoteIstio %s/%s already", other->ns, other->name);
+    r->memo->own = is_own ? version : r->memo->own;
     return 0;
 }
 

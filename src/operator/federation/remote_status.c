@@ -27,14 +27,9 @@ static size_t addresses_in_place(const struct remote *r, const char *name, const
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
     const struct kube_object *o = kube_cache_get(r->in->away->observed, kind, r->own.object->ns, name);
-    const struct wanted_set *services = r->memo->services;
+    const struct wanted *w = o ? wanted_find(r->memo->services, kind, o->ns, name) : NULL;
 
-    for (size_t i = 0; o && i < services->len; i++) {
-        const struct wanted *w = &services->items[i];
-        if (w->kind == kind && str_eq(w->name, name))
-            return o->in_place == w->hash ? central_addresses(r->in->central, selector)->len : 0;
-    }
-    return 0;
+    return w && o->in_place == w->hash ? central_addresses(r->in->central, selector)->len : 0;
 }
 
 static void add_services(const struct remote *r, json_t *status)

@@ -38,6 +38,7 @@ void remote_memo_free(struct remote_memo *memo)
     forget_spec(memo);
     wanted_free(memo->foundation);
     wanted_free(memo->services);
+    free(memo->addresses);
     free(memo);
 }
 
@@ -92,9 +93,13 @@ void remote_read_spec(struct remote *r)
 /* What every set depends on: whose it is, and how the remote server is spoken to. */
 static void add_common(const struct remote *r, const char *const *versions, struct buf *text)
 {
-    buf_printf(text, "%s %s", remote_uid(r), r->config ? str_or(r->config->uid, "") : "");
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        buf_printf(text, " %s", str_or(versions[i], "-"));
+    buf_add_str(text, remote_uid(r));
+    buf_add_char(text, ' ');
+    buf_add_str(text, r->config ? str_or(r->config->uid, "") : "");
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        buf_add_char(text, ' ');
+        buf_add_str(text, str_or(versions[i], "-"));
+    }
 }
 
 /* Nobody needs the texts of what is in place. */
@@ -102,7 +107,7 @@ static bool is_good(const struct remote *r, const struct wanted_set *set)
 {
     const struct objects_input objects = {.plan = r->in->away, .wanted = {set}, .keeps_crds = true};
 
-    return !set || !set->bare || objects_in_place(&objects);
+    return !set || objects_can_be_planned(&objects);
 }
 
 void remote_forget_texts(struct remote *r)
@@ -111,7 +116,7 @@ void remote_forget_texts(struct remote *r)
 
     for (size_t i = 0; i < ARRAY_LEN(sets); i++)
         if (sets[i])
-            wanted_make_bare(sets[i]);
+            wanted_forget_texts(sets[i]);
 }
 
 /* The foundation belongs to nothing in its cluster; the rest belongs to MESH_REMOTE_OWNER. */
@@ -194,51 +199,62 @@ static int render_parts(struct remote *r, const char *const *versions)
     return 0;
 }
 
-/* The services and how they are to be reached, for as long as `text` has use for the addresses. */
-static struct mesh_remote_service *list_services(const struct remote *r, size_t *ret_count, struct buf *text)
+/*
+ * The services whose addresses are not those that `made` were made of, or all; how many. `made` has a place for each
+ * service, and has the new addresses afterwards.
+ */
+static size_t list_services(const struct remote *r, bool all, uint64_t *made, struct mesh_remote_service *ret_services)
 {
-    const json_t *enabled = r->memo->spec.enabled_services;
-    struct mesh_remote_service *services = NEW_ARRAY(struct mesh_remote_service, json_array_size(enabled));
     json_t *service;
-    size_t i;
+    size_t i, count = 0;
 
-    json_array_foreach(enabled, i, service) {
+    json_array_foreach(r->memo->spec.enabled_services, i, service) {
         const struct addresses *found = central_addresses(r->in->central, doc_string(service, "labelSelector"));
-        services[i] = (struct mesh_remote_service){
+        if (!all && made[i] == found->hash)
+            continue;
+        made[i] = found->hash;
+        ret_services[count++] = (struct mesh_remote_service){
             .name = doc_string(service, "name"),
             .addresses = (const char *const *)found->items,
             .address_count = found->len,
         };
-        buf_printf(text, " %s:", services[i].name);
-        for (size_t k = 0; k < found->len; k++)
-            buf_printf(text, "%s,", found->items[k]);
     }
-    *ret_count = json_array_size(enabled);
-    return services;
+    return count;
 }
 
 void remote_want_services(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
+    size_t count = json_array_size(memo->spec.enabled_services);
     const char *versions[MESH_KINDS_MAX];
     const struct mark_owner owner = owner_of(r);
     const struct mesh_env env = {.spec = &memo->spec.mesh, .ns = owner.ns, .versions = versions};
     struct mesh_objects objects = {0};
     struct buf text = BUF_INIT;
-    _cleanup_free_ struct mesh_remote_service *services = NULL;
-    size_t count;
+    _cleanup_free_ struct mesh_remote_service *services = NEW_ARRAY(struct mesh_remote_service, count);
     uint64_t hash;
+    bool all;
 
     wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
-    services = list_services(r, &count, &text);
+    buf_add(&text, &memo->spec_hash, sizeof(memo->spec_hash));
     hash = hash_of(&text);
-    if (hash == memo->services_hash && is_good(r, memo->services))
-        return;
+    all = hash != memo->services_hash || !is_good(r, memo->services);
+    if (all) {
+        free(memo->addresses);
+        memo->addresses = NEW_ARRAY(uint64_t, count);
+        wanted_free(memo->services);
+        memo->services = NULL;
+    }
     memo->services_hash = hash;
-    wanted_free(memo->services);
+    count = list_services(r, all, memo->addresses, services);
+    if (!all && !count)
+        return;
     mesh_render_remote_services(&env, services, count, &objects);
-    memo->services = wanted_from(&objects, &owner);
+    if (all)
+        memo->services = wanted_from(&objects, &owner);
+    else
+        wanted_replace(memo->services, &objects, &owner);
 }
 
 int remote_want_parts(struct remote *r)

@@ -11,12 +11,21 @@
 
 enum need { IN_PLACE, MISSING, DIFFERS, IGNORED, UNWANTED };
 
+/* A merge of a wanted object into its observed one. */
+struct comparison {
+    json_t *wanted, *live, *applied;
+    struct merge merge;
+};
+
 /* The state of one planning pass. */
 struct pass {
     const struct objects_input *in;
     struct plan *plan;
     /* For each row of mesh_kinds: some wanted object of it is not in place; some unwanted one is still there. */
     bool *unwritten, *leftover;
+    /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
+    struct comparison difference;
+    const struct wanted *different;
 };
 
 static size_t row_of(const struct kube_kind *kind)
@@ -76,12 +85,6 @@ static bool is_ignored(const json_t *live)
     return str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true");
 }
 
-/* A merge of a wanted object into its observed one. */
-struct comparison {
-    json_t *wanted, *live, *applied;
-    struct merge merge;
-};
-
 static void compare(const struct wanted *w, const struct kube_object *o, struct comparison *ret)
 {
     struct kube_merge how;
@@ -117,7 +120,15 @@ static bool is_known_in_place(const struct objects_input *in, const struct wante
     return o->in_place == w->hash || counts_as_it_is(in, o);
 }
 
-static enum need examine(const struct pass *p, const struct wanted *w, struct kube_object *o)
+static void keep_difference(struct pass *p, const struct wanted *w, struct comparison c)
+{
+    if (p->different)
+        comparison_release(&p->difference);
+    p->difference = c;
+    p->different = w;
+}
+
+static enum need examine(struct pass *p, const struct wanted *w, struct kube_object *o)
 {
     struct comparison c;
     enum need need;
@@ -133,7 +144,10 @@ static enum need examine(const struct pass *p, const struct wanted *w, struct ku
         need = IN_PLACE;
     else
         need = DIFFERS;
-    comparison_release(&c);
+    if (need == DIFFERS)
+        keep_difference(p, w, c);
+    else
+        comparison_release(&c);
     if (need == IN_PLACE)
         o->in_place = w->hash;
     o->matters = true;
@@ -195,13 +209,16 @@ static void plan_change(const struct pass *p, const struct wanted *w, const stru
 {
     struct kube_action action = action_for(p, KUBE_UPDATE, w->kind, w->ns, w->name);
     struct buf reason = BUF_INIT;
-    struct comparison c;
+    struct comparison again;
+    const struct comparison *c = p->different == w ? &p->difference : &again;
 
-    compare(w, o, &c);
-    action.body = doc_text(c.merge.result);
-    action.tag = explain(&c, &reason);
+    if (c == &again)
+        compare(w, o, &again);
+    action.body = doc_text(c->merge.result);
+    action.tag = explain(c, &reason);
     action.reason = buf_take(&reason);
-    comparison_release(&c);
+    if (c == &again)
+        comparison_release(&again);
     plan_add(p->plan, action);
 }
 
@@ -212,10 +229,8 @@ static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 
 static bool is_wanted(const struct pass *p, const struct kube_object *o)
 {
-    _cleanup_free_ char *key = object_key(o->kind, o->ns, o->name);
-
     for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
-        if (map_has(p->in->wanted[k]->index, key))
+        if (wanted_find(p->in->wanted[k], o->kind, o->ns, o->name))
             return true;
     return false;
 }
@@ -285,12 +300,15 @@ static const struct wanted *next_wanted(const struct objects_input *in, size_t *
     return NULL;
 }
 
-bool objects_in_place(const struct objects_input *in)
+bool objects_can_be_planned(const struct objects_input *in)
 {
     const struct wanted *w;
 
     for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) {
-        const struct kube_object *o = kube_cache_get(in->plan->observed, w->kind, w->ns, w->name);
+        const struct kube_object *o;
+        if (w->text)
+            continue;
+        o = kube_cache_get(in->plan->observed, w->kind, w->ns, w->name);
         if (!o || !is_known_in_place(in, w, o))
             return false;
     }
@@ -352,5 +370,7 @@ size_t objects_plan(const struct objects_input *in, struct plan *plan)
     plan->managed += wanted;
     write_all(&pass, needs);
     for_unwanted(&pass, plan_prune);
+    if (pass.different)
+        comparison_release(&pass.difference);
     return leftovers;
 }

@@ -12,8 +12,8 @@ enum { OBJECTS_SETS_MAX = 2 };
 struct objects_input {
     const struct plan_input *plan;
     /*
-     * What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. A
-     * set may be bare only while objects_in_place().
+     * What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. They
+     * are as objects_can_be_planned() says.
      */
     const struct wanted_set *wanted[OBJECTS_SETS_MAX];
     const char *owner_uid; /* what carries it and is not wanted goes; NULL: nothing goes */
@@ -27,7 +27,7 @@ struct objects_input {
  * there. */
 size_t objects_plan(const struct objects_input *in, struct plan *plan);
 
-/* Whether all that is wanted is known to be in place: it was compared, and has not changed since. */
-bool objects_in_place(const struct objects_input *in);
+/* Whether all whose text was forgotten is known to be in place: it was compared, and has not changed since. */
+bool objects_can_be_planned(const struct objects_input *in);
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "api/istio.h"
-#include "base/map.h"
 #include "kube/cluster.h"
 #include "mesh/mesh.h"
 #include "operator/plan/marks.h"
@@ -22,7 +21,7 @@ struct wanted {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *text;                 /* compact JSON with our marks; NULL in a bare set */
+    char *text;                 /* compact JSON with our marks; NULL: forgotten (wanted_forget_texts()) */
     uint64_t hash;              /* of the text; never 0 */
     const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
 };
@@ -32,9 +31,8 @@ struct wanted_set {
     struct istio_spec spec;
     const struct mesh_release *release;
     struct wanted *items;
-    size_t len, cap;
-    struct map *index; /* "Kind/namespace/name" -> struct wanted, borrowed */
-    bool bare;         /* without its texts */
+    size_t len;
+    struct wanted **index; /* the items, in an order to look them up by */
 };
 
 /* Joins problems where they stand in one line. */
@@ -59,13 +57,20 @@ int wanted_build(
 struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_owner *owner);
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
+
+/* NULL where it is not wanted. `ns` NULL for cluster-scoped kinds. */
+struct wanted *
+wanted_find(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name);
 #define _cleanup_wanted_ _cleanup_(wanted_free_p)
 
+/* Puts these objects in the place of those with the same names, all of which are there. Else as wanted_from(). */
+void wanted_replace(struct wanted_set *set, struct mesh_objects *objects, const struct mark_owner *owner);
+
 /*
- * Leaves names and hashes, which is enough for as long as all of it is in place (objects_in_place()). Most of the
- * memory of a set is its texts.
+ * Leaves names and hashes, which is enough of what is in place and for as long as it is (objects_can_be_planned()).
+ * Most of the memory of a set is its texts.
  */
-void wanted_make_bare(struct wanted_set *set);
+void wanted_forget_texts(struct wanted_set *set);
 
 /* "Kind/namespace/name", the key of an object in maps and the name of it for people. Owned by the caller. */
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name);

@@ -39,9 +39,15 @@ static struct wanted_set *build(const char *overlays, struct buf *refusal)
 
 static json_t *object_of(const struct wanted_set *wanted, const char *key)
 {
-    const struct wanted *w = map_get(wanted->index, key);
+    const struct wanted *w = NULL;
     json_t *object = NULL;
 
+    for (size_t i = 0; i < wanted->len && !w; i++) {
+        const struct wanted *one = &wanted->items[i];
+        _cleanup_free_ char *its = object_key(one->kind, one->ns, one->name);
+        if (str_eq(its, key))
+            w = one;
+    }
     assert_non_null(w);
     assert_int_equal(doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL), 0);
     return object;

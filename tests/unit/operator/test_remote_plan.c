@@ -553,6 +553,18 @@ static void the_label_for_pilot_comes_and_goes_with_the_cluster(void **state)
     assert_string_equal(pilot_label(w), "none");
 }
 
+static void a_label_for_pilot_that_was_taken_off_comes_back(void **state)
+{
+    struct remote_world *w = *state;
+
+    expect_step(w, "");
+    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    assert_string_equal(pilot_label(w), "none");
+    expect_step(w, "patch Secret/istio-system/east: Pilot is to read the remote cluster\n");
+    assert_string_equal(pilot_label(w), "ours");
+    expect_step(w, "");
+}
+
 /* Pilot would use it as it is. */
 static void pilot_is_given_no_kubeconfig_that_is_refused(void **state)
 {
@@ -727,6 +739,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(drift_heals_as_in_the_central_cluster, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             the_label_for_pilot_comes_and_goes_with_the_cluster, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_label_for_pilot_that_was_taken_off_comes_back, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             pilot_is_given_no_kubeconfig_that_is_refused, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

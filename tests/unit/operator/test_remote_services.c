@@ -118,6 +118,32 @@ static void a_service_comes_and_goes_with_the_list(void **state)
     expect_status(w, "endpointsSynced", "1");
 }
 
+/* Of what is in place nothing is kept but its name: that one service changed must not hide what became of another. */
+static void one_service_changes_while_another_is_lost(void **state)
+{
+    struct remote_world *w = *state;
+
+    remote_world_put_pod(w, "other", "{\"app\": \"other\"}", "10.0.0.7", true);
+    remote_world_put_resource(
+        w,
+        "{\"enabledServices\": [{\"name\": \"istio-pilot\", \"labelSelector\": \"istio=pilot\"}, {\"name\": \"more\", "
+        "\"labelSelector\": \"app=other\"}]}");
+    expect_addresses(w, "more", "10.0.0.7");
+
+    world_delete(&w->away, "v1", "Endpoints", NS, "more");
+    remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
+    expect_addresses(w, "istio-pilot", "10.0.0.1 10.0.0.2");
+    expect_addresses(w, "more", "10.0.0.7");
+
+    remote_world_put_pod(w, "pilot-1", PILOT, "10.0.0.1", false);
+    remote_world_put_pod(w, "other", "{\"app\": \"other\"}", "10.0.0.8", true);
+    world_delete(&w->away, "v1", "Service", NS, "more");
+    expect_addresses(w, "istio-pilot", "10.0.0.2");
+    expect_addresses(w, "more", "10.0.0.8");
+    assert_true(world_has(&w->away, "v1", "Service", NS, "more"));
+    expect_status(w, "endpointsSynced", "2");
+}
+
 /* Kubernetes makes the Endpoints of Services with a selector, with the labels of the Service. */
 static void endpoints_with_copied_labels_are_not_ours(void **state)
 {
@@ -267,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_address_on_its_way_is_no_news, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(another_selector_finds_others, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(a_service_comes_and_goes_with_the_list, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(one_service_changes_while_another_is_lost, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_somebody_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
