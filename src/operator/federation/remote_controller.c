@@ -10,10 +10,10 @@
 
 /* A server that hangs is told of in the status within 30 s: after this, and the time for a sign of life. */
 #define SILENCE_MOST SECONDS(20)
-#define SIGN_TIMEOUT SECONDS(7)
+#define SIGN_TIMEOUT SECONDS(6)
 #define ANSWER_TIMEOUT SECONDS(20)
 /* Less than the probe for silence is given, so that a server that is away always fails in the same words. */
-#define CONNECT_TIMEOUT SECONDS(6)
+#define CONNECT_TIMEOUT SECONDS(5)
 /* An error that keeps changing its words is told of once in so long. */
 #define TELL_AGAIN SECONDS(600)
 /* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
