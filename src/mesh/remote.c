@@ -58,12 +58,14 @@ void mesh_render_remote_services(
             ret,
             "Service",
             OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", S("clusterIP", "None"))));
-        /* A subset without an address is refused. */
+        /* A subset without an address is refused; none at all is said, so that an address of somebody else goes. */
         mesh_add(
             env,
             ret,
             "Endpoints",
-            OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), OPT(s->address_count, V("subsets", subsets(s)))));
+            OBJECT(
+                V("metadata", mesh_metadata(env, s->name, NULL)),
+                V("subsets", s->address_count ? subsets(s) : json_array())));
     }
     mesh_sort(ret);
 }

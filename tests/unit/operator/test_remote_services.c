@@ -178,6 +178,25 @@ static void what_somebody_makes_of_endpoints_is_put_right(void **state)
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 }
 
+/* Made anew by somebody, without our mark, while there is no Pod: proxies would send to that address. */
+static void an_address_of_somebody_else_goes_where_there_is_none(void **state)
+{
+    struct remote_world *w = *state;
+
+    world_delete(&w->home, "v1", "Pod", NS, "pilot-1");
+    expect_addresses(w, "istio-pilot", "");
+    world_delete(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    world_put(
+        &w->away,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "Endpoints"),
+            MAP("metadata", S("name", "istio-pilot"), S("namespace", NS)),
+            SEQ("subsets", ITEM(SEQ("addresses", ITEM(S("ip", "192.0.2.1"))), SEQ("ports", ITEM(N("port", 1)))))));
+    expect_addresses(w, "istio-pilot", "");
+    expect_step(w, "");
+}
+
 static json_t *pilot_ports(json_t *endpoints)
 {
     return doc_at(json_array_get(doc_at(endpoints, "subsets"), 0), "ports");
@@ -297,6 +316,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_somebody_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            an_address_of_somebody_else_goes_where_there_is_none, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(a_port_of_somebody_else_goes, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             endpoints_follow_while_the_mesh_is_not_valid, setup_joined, remote_world_teardown),
