@@ -395,7 +395,7 @@ static void nothing_is_decided_before_the_central_cluster_was_read(void **state)
         remote_plan_release(&plan);
     }
     w->synced = PLAN_WATCH_PODS | PLAN_WATCH_CREDENTIALS;
-    expect_step(w, "update Endpoints/istio-system/istio-pilot: subsets removed\n");
+    expect_step(w, "update Endpoints/istio-system/istio-pilot: subsets differs\n");
 }
 
 static void without_the_central_clusters_id_nothing_is_decided(void **state)
