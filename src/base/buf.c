@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 /* Secrets are smaller; larger buffers hold lists, which are costly to copy (the kernel moves them, mostly). */
 #define COPIED_MAX ((size_t)64 * 1024)
 
@@ -127,6 +129,14 @@ char *buf_take(struct buf *b)
     b->data = NULL;
     b->len = b->cap = 0;
     return text;
+}
+
+uint64_t buf_take_hash(struct buf *b)
+{
+    uint64_t hash = str_hash(buf_str(b), b->len) | 1;
+
+    buf_release(b);
+    return hash;
 }
 
 const char *buf_str(const struct buf *b)

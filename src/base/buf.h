@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 
@@ -47,6 +48,8 @@ void buf_consume(struct buf *b, size_t len);
 void buf_reset(struct buf *b);
 /* The text, owned by the caller from now on; the buffer is empty again. Never NULL. */
 char *buf_take(struct buf *b);
+/* str_hash() of the text, and never 0; the buffer is empty again. */
+uint64_t buf_take_hash(struct buf *b);
 /* The text as it is, owned by the buffer; "" while empty. */
 const char *buf_str(const struct buf *b);
 void buf_release(struct buf *b);

@@ -212,15 +212,12 @@ static int by_text(const void *a, const void *b)
 static uint64_t hash_of(const struct addresses *a)
 {
     struct buf text = BUF_INIT;
-    uint64_t hash;
 
     for (size_t i = 0; i < a->len; i++) {
         buf_add_str(&text, a->items[i]);
         buf_add_char(&text, ',');
     }
-    hash = str_hash(buf_str(&text), text.len) | 1;
-    buf_release(&text);
-    return hash;
+    return buf_take_hash(&text);
 }
 
 /* In no order, and some more than once. */

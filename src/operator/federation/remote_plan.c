@@ -148,7 +148,8 @@ static int check_istio(const struct remote *r, const struct kube_object *o, stru
     if (other && other != r->in->resource)
         return err_set(
             e, ERR_INVALID, "the remote cluster is joined by RemoteIstio %s/%s already", other->ns, other->name);
-    r->memo->own = is_own ? version : r->memo->own;
+    if (is_own)
+        r->memo->own = version;
     return 0;
 }
 

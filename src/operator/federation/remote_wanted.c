@@ -56,14 +56,6 @@ bool remote_memo_needs(const struct remote_memo *memo, const struct kube_kind *k
     return false;
 }
 
-static uint64_t hash_of(struct buf *text)
-{
-    uint64_t hash = str_hash(buf_str(text), text->len) | 1;
-
-    buf_release(text);
-    return hash;
-}
-
 void remote_read_spec(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
@@ -74,7 +66,7 @@ void remote_read_spec(struct remote *r)
     uint64_t hash;
 
     buf_printf(&text, "%" PRIu64 " %s", r->in->central->basis, given);
-    hash = hash_of(&text);
+    hash = buf_take_hash(&text);
     if (hash == memo->spec_hash)
         return;
     forget_spec(memo);
@@ -162,7 +154,7 @@ void remote_want_foundation(struct remote *r)
     owner.uid = NULL;
     add_common(r, versions, &text);
     buf_printf(&text, " %s", r->in->central->id);
-    hash = hash_of(&text);
+    hash = buf_take_hash(&text);
     if (hash == memo->foundation_hash && is_good(r, memo->foundation))
         return;
     memo->foundation_hash = hash;
@@ -238,7 +230,7 @@ void remote_want_services(struct remote *r)
     wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
     buf_add(&text, &memo->spec_hash, sizeof(memo->spec_hash));
-    hash = hash_of(&text);
+    hash = buf_take_hash(&text);
     all = hash != memo->services_hash || !is_good(r, memo->services);
     if (all) {
         free(memo->addresses);
@@ -267,7 +259,7 @@ int remote_want_parts(struct remote *r)
     wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
     buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->in->away->server->minor);
-    hash = hash_of(&text);
+    hash = buf_take_hash(&text);
     if (hash != memo->parts_hash || !is_good(r, memo->parts)) {
         forget_parts(memo);
         memo->parts_hash = hash;

@@ -205,20 +205,19 @@ static void plan_create(const struct pass *p, const struct wanted *w)
     plan_add(p->plan, action);
 }
 
-static void plan_change(const struct pass *p, const struct wanted *w, const struct kube_object *o)
+static void plan_change(struct pass *p, const struct wanted *w, const struct kube_object *o)
 {
     struct kube_action action = action_for(p, KUBE_UPDATE, w->kind, w->ns, w->name);
     struct buf reason = BUF_INIT;
-    struct comparison again;
-    const struct comparison *c = p->different == w ? &p->difference : &again;
+    struct comparison c;
 
-    if (c == &again)
-        compare(w, o, &again);
-    action.body = doc_text(c->merge.result);
-    action.tag = explain(c, &reason);
+    if (p->different != w) {
+        compare(w, o, &c);
+        keep_difference(p, w, c);
+    }
+    action.body = doc_text(p->difference.merge.result);
+    action.tag = explain(&p->difference, &reason);
     action.reason = buf_take(&reason);
-    if (c == &again)
-        comparison_release(&again);
     plan_add(p->plan, action);
 }
 
@@ -339,7 +338,7 @@ static void examine_all(struct pass *p, enum need *needs)
     }
 }
 
-static void write_all(const struct pass *p, const enum need *needs)
+static void write_all(struct pass *p, const enum need *needs)
 {
     const struct wanted *w;
 

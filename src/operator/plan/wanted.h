@@ -57,11 +57,11 @@ int wanted_build(
 struct wanted_set *wanted_from(struct mesh_objects *objects, const struct mark_owner *owner);
 void wanted_free(struct wanted_set *set);
 DEFINE_CLEANUP(struct wanted_set *, wanted_free)
+#define _cleanup_wanted_ _cleanup_(wanted_free_p)
 
 /* NULL where it is not wanted. `ns` NULL for cluster-scoped kinds. */
 struct wanted *
 wanted_find(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name);
-#define _cleanup_wanted_ _cleanup_(wanted_free_p)
 
 /* Puts these objects in the place of those with the same names, all of which are there. Else as wanted_from(). */
 void wanted_replace(struct wanted_set *set, struct mesh_objects *objects, const struct mark_owner *owner);
