@@ -153,7 +153,7 @@ static void figures(void **state)
     mesh_wait_settled(SECONDS(60));
     bench_create_signing_certificate();
     join_all();
-    pause_ms(3000);
+    bench_wait_quiet();
     for (int i = 0; i < ROUNDS; i++)
         taken[i] = time_round(i);
     bench_print("from a Pod's being Ready to the last remote (goal: 50)", taken, ROUNDS, "ms");

@@ -15,6 +15,8 @@
 #include "json/doc.h"
 
 #define FILE_MAX ((size_t)8 * 1024 * 1024)
+#define QUIET_SECONDS 5
+#define QUIET_WITHIN_SECONDS 120
 
 const struct kube_kind bench_remote_istio = {
     .kind = "RemoteIstio",
@@ -48,6 +50,42 @@ void bench_print(const char *what, double *values, size_t count, const char *uni
     printf(
         "%-56s %8.1f %s  (least %.1f, most %.1f, of %zu)\n", what, middle, unit, values[0], values[count - 1], count);
     fflush(stdout);
+}
+
+/* What all processors had to do since the machine began, in ticks (proc(5), /proc/stat). */
+struct load {
+    unsigned long long busy, idle;
+};
+
+static struct load load_now(void)
+{
+    enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
+    unsigned long long ticks[FIELDS] = {0};
+    struct load load = {0};
+    FILE *f = fopen("/proc/stat", "re");
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "cpu"), 0);
+    for (size_t i = 0; i < FIELDS; i++) {
+        assert_int_equal(fscanf(f, "%llu", &ticks[i]), 1);
+        *(i == IDLE || i == IOWAIT ? &load.idle : &load.busy) += ticks[i];
+    }
+    fclose(f);
+    return load;
+}
+
+void bench_wait_quiet(void)
+{
+    int quiet = 0;
+
+    for (int second = 0; second < QUIET_WITHIN_SECONDS && quiet < QUIET_SECONDS; second++) {
+        struct load before = load_now(), after;
+        pause_ms(1000);
+        after = load_now();
+        quiet = after.idle - before.idle > 4 * (after.busy - before.busy) ? quiet + 1 : 0;
+    }
+    if (quiet < QUIET_SECONDS)
+        printf("(the machine is not quiet: what follows is slower for it)\n");
 }
 
 char *bench_contents(const char *path)

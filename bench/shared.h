@@ -20,6 +20,12 @@ struct kube_request bench_kubeconfig_request(const char *name, const char *kubec
 struct kube_request bench_remote_request(const char *name);
 /* A Pod of Pilot's that nobody runs, and the request that makes it Ready at this address. */
 struct kube_request bench_create_pilot(const char *name, const char *ip);
+/*
+ * Waits until the machine's processors were idle for five seconds on end, but for a fifth of them. New definitions
+ * make an API server work for some 15 s at what it publishes of all kinds (OpenAPI), and times taken meanwhile tell of
+ * that. Says so, where the machine did not become quiet within two minutes.
+ */
+void bench_wait_quiet(void);
 /* A file as a whole, owned by the caller. */
 char *bench_contents(const char *path);
 
