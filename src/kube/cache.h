@@ -47,6 +47,8 @@ struct kube_object {
     uint64_t available;
     /* And one: what becomes of it matters, so it is read now and then where no watch tells (kube_cluster_fetch()). */
     bool matters;
+    /* And one: a Pod that says of nothing that it keeps it from being ready. */
+    bool says_nothing;
     bool is_copy; /* The last one: found to have another object's labels with our mark, and none of our notes. */
 };
 

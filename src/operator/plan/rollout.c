@@ -126,32 +126,73 @@ static char *pod_reason(const json_t *pod)
     return reason;
 }
 
-/* What the Deployment's newest Pod that has something to say waits for: older ones may be of an older spec. */
-static char *reason_from_pods(const struct plan_input *in, const json_t *deployment)
+/* A Pod that says what it waits for. */
+struct waiting_pod {
+    json_t *labels;
+    char *created, *reason;
+};
+
+/* What is known while a namespace's components are read. */
+struct reading {
+    const struct plan_input *in;
+    const char *ns;
+    bool has_pods; /* they were read: once for all Deployments, and not where all are available */
+    struct waiting_pod *pods;
+    size_t pod_count, pod_cap;
+};
+
+static void reading_release(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->pod_count; i++) {
+        json_decref(reading->pods[i].labels);
+        free(reading->pods[i].created);
+        free(reading->pods[i].reason);
+    }
+    free(reading->pods);
+}
+
+static void read_pod(struct reading *reading, struct kube_object *o)
+{
+    _cleanup_json_ json_t *pod = kube_object_parse(o);
+    char *reason = pod_reason(pod);
+
+    if (!reason) {
+        o->says_nothing = true;
+        return;
+    }
+    ARRAY_RESERVE_ONE(reading->pods, reading->pod_count, reading->pod_cap);
+    reading->pods[reading->pod_count++] = (struct waiting_pod){
+        .labels = json_incref(doc_at(pod, "metadata", "labels")),
+        .created = str_dup(str_or(doc_string(pod, "metadata", "creationTimestamp"), "")),
+        .reason = reason,
+    };
+}
+
+static void read_pods(struct reading *reading)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Pod");
-    const json_t *selector = doc_at(deployment, "spec", "selector", "matchLabels");
-    const char *ns = doc_string(deployment, "metadata", "namespace");
-    _cleanup_free_ char *newest = NULL;
-    const struct kube_object *o;
-    char *found = NULL;
+    struct kube_object *o;
 
-    for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));) {
-        _cleanup_json_ json_t *pod = NULL;
-        const char *created;
-        char *reason;
-        if (o->deleting || !str_eq(o->ns, ns))
-            continue;
-        pod = kube_object_parse(o);
-        created = str_or(doc_string(pod, "metadata", "creationTimestamp"), "");
-        if (!selects(selector, doc_at(pod, "metadata", "labels")) || (newest && strcmp(created, newest) <= 0) ||
-            !(reason = pod_reason(pod)))
-            continue;
-        str_replace(&newest, created);
-        free(found);
-        found = reason;
+    for (size_t i = 0; (o = kube_cache_next(reading->in->observed, kind, &i));)
+        if (!o->deleting && !o->says_nothing && str_eq(o->ns, reading->ns))
+            read_pod(reading, o);
+    reading->has_pods = true;
+}
+
+/* What the Deployment's newest Pod that has something to say waits for: older ones may be of an older spec. */
+static const char *reason_from_pods(struct reading *reading, const json_t *deployment)
+{
+    const json_t *selector = doc_at(deployment, "spec", "selector", "matchLabels");
+    const struct waiting_pod *newest = NULL;
+
+    if (!reading->has_pods)
+        read_pods(reading);
+    for (size_t i = 0; i < reading->pod_count; i++) {
+        const struct waiting_pod *pod = &reading->pods[i];
+        if (selects(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
+            newest = pod;
     }
-    return found;
+    return newest ? newest->reason : NULL;
 }
 
 /* A ReplicaSet that may not create Pods says so in this condition: quota, admission. */
@@ -194,14 +235,13 @@ static char *describe_progress(const json_t *deployment, int64_t desired)
         old);
 }
 
-static char *describe_missing(const struct plan_input *in, const json_t *deployment, int64_t desired)
+static char *describe_missing(struct reading *reading, const json_t *deployment, int64_t desired)
 {
-    const char *name = doc_string(deployment, "metadata", "name");
+    const char *name = doc_string(deployment, "metadata", "name"), *reason;
     _cleanup_free_ char *progress = describe_progress(deployment, desired),
-                        *reason = reason_from_conditions(deployment);
+                        *failure = reason_from_conditions(deployment);
 
-    if (!reason)
-        reason = reason_from_pods(in, deployment);
+    reason = failure ? failure : reason_from_pods(reading, deployment);
     return str_printf(
         "Deployment %s%s: %s%s%s",
         name,
@@ -211,7 +251,7 @@ static char *describe_missing(const struct plan_input *in, const json_t *deploym
         str_or(reason, ""));
 }
 
-static void read_deployment(const struct plan_input *in, const json_t *deployment, struct rollout *r)
+static void read_deployment(struct reading *reading, const json_t *deployment, struct rollout *r)
 {
     int64_t updated = status_int(deployment, "updatedReplicas");
     bool seen =
@@ -223,17 +263,16 @@ static void read_deployment(const struct plan_input *in, const json_t *deploymen
                    status_int(deployment, "availableReplicas") >= updated;
     if (r->available)
         return;
-    r->message = seen ? describe_missing(in, deployment, r->desired)
+    r->message = seen ? describe_missing(reading, deployment, r->desired)
                       : str_printf(
                             "Deployment %s: its controller has not seen the newest spec yet",
                             doc_string(deployment, "metadata", "name"));
 }
 
-static void
-read_component(const struct plan_input *in, const char *ns, const struct mesh_component *component, struct rollout *r)
+static void read_component(struct reading *reading, const struct mesh_component *component, struct rollout *r)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
-    struct kube_object *o = kube_cache_get(in->observed, kind, ns, component->deployment);
+    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, component->deployment);
     _cleanup_json_ json_t *deployment = NULL;
 
     if (!o) {
@@ -246,7 +285,7 @@ read_component(const struct plan_input *in, const char *ns, const struct mesh_co
         return;
     }
     deployment = kube_object_parse(o);
-    read_deployment(in, deployment, r);
+    read_deployment(reading, deployment, r);
     /* What Pods say may change with them, and is read again every time. */
     if (r->available && r->ready == r->desired && r->desired >= 0)
         o->available = (uint64_t)r->desired + 1;
@@ -256,15 +295,18 @@ void rollouts_read(
     const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
     struct rollouts *ret)
 {
+    struct reading reading = {.in = in, .ns = ns};
+
     *ret = (struct rollouts){.all_available = true};
     for (const struct mesh_component *component = components; component->name; component++) {
         struct rollout r = {.name = component->name, .wanted = component->spec(spec)->enabled};
         if (r.wanted)
-            read_component(in, ns, component, &r);
+            read_component(&reading, component, &r);
         ret->all_available &= r.available || !r.wanted;
         ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
         ret->items[ret->len++] = r;
     }
+    reading_release(&reading);
 }
 
 void rollouts_release(struct rollouts *r)

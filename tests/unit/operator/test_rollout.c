@@ -202,6 +202,27 @@ static void a_deployment_is_looked_at_again_when_it_changes(void **state)
     world_release(&w);
 }
 
+/* A Pod that had nothing to say, and the one that had: both may change. */
+static void a_pod_is_looked_at_again_when_it_changes(void **state)
+{
+    static const char *const statuses[] = {"'phase': 'Running'", "'phase': 'Failed', 'reason': 'Evicted'"};
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put(&w, DEPLOYMENT, STUCK, 0);
+    for (int i = 0; i < 4; i++) {
+        put(&w, POD, statuses[i % 2], 0);
+        for (int look = 0; look < 2; look++) {
+            struct rollouts r;
+            read_all(&w, true, &r);
+            assert_string_equal(r.items[0].message, i % 2 ? STUCK_TEXT "; Evicted" : STUCK_TEXT);
+            rollouts_release(&r);
+        }
+    }
+    world_release(&w);
+}
+
 static void what_is_switched_off_is_not_waited_for(void **state)
 {
     struct rollouts r;
@@ -247,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_deployment_is_available_or_the_message_says_why),
         cmocka_unit_test(a_deployment_is_looked_at_again_when_it_changes),
+        cmocka_unit_test(a_pod_is_looked_at_again_when_it_changes),
         cmocka_unit_test(what_is_switched_off_is_not_waited_for),
         cmocka_unit_test(only_the_deployments_own_pods_count),
     };
