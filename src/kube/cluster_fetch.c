@@ -54,7 +54,7 @@ static void remove_known(struct kube_cluster *c, const struct kube_kind *kind, c
 static void on_absence(struct kube_cluster *c, const struct kube_fetch *f)
 {
     if (f->kind->custom && kube_slot_of(c, f->kind)->on)
-        kube_watch_doubt(kube_slot_of(c, f->kind)->watch, c->io->now(c->io), c->io->random(c->io));
+        kube_watch_doubt(kube_slot_of(c, f->kind)->watch, c->io->now(c->io));
     else
         remove_known(c, f->kind, f->ns, f->name, f->uid);
 }

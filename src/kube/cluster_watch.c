@@ -379,7 +379,7 @@ static void step(struct kube_slot *slot)
 {
     struct kube_cluster *c = slot->cluster;
 
-    if (slot->doubt == KUBE_DOUBTED && kube_watch_doubt(slot->watch, c->io->now(c->io), c->io->random(c->io)))
+    if (slot->doubt == KUBE_DOUBTED && kube_watch_doubt(slot->watch, c->io->now(c->io)))
         slot->doubt = KUBE_ASKED;
     /* While the server cannot be reached nothing is sent. */
     while (!c->lost || kube_watch_due(slot->watch) == 0) {

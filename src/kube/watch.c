@@ -27,6 +27,9 @@
 /* A watch that ends sooner and brought nothing has failed. */
 #define WATCH_LEAST SECONDS(1)
 
+/* Between two lists that doubts lead to. */
+#define DOUBT_LEAST SECONDS(1)
+
 enum state {
     RESTING, /* not started, or stopped */
     NOT_SERVED,
@@ -64,6 +67,7 @@ struct kube_watch {
     json_t *event;
 
     unsigned failures, relists; /* in a row */
+    msec_t doubted;             /* when a list was due for that the last time; 0: never */
     msec_t absent;              /* since when the answer is 404; 0: it is not */
     char *error;
 };
@@ -188,11 +192,17 @@ static void relist(struct kube_watch *w, msec_t now, uint32_t random)
     w->due = now + delay;
 }
 
-bool kube_watch_doubt(struct kube_watch *w, msec_t now, uint32_t random)
+bool kube_watch_doubt(struct kube_watch *w, msec_t now)
 {
+    msec_t due = w->doubted ? w->doubted + DOUBT_LEAST : now;
+
     if (w->state != WATCH_DUE && w->state != WATCHING)
         return false;
-    relist(w, now, random);
+    /* After a failure the server is given its time all the same. */
+    if (w->state == WATCH_DUE && w->due > due)
+        due = w->due;
+    halt(w, LIST_DUE);
+    w->due = w->doubted = due > now ? due : now;
     return true;
 }
 

@@ -287,6 +287,45 @@ static void failures_are_tried_again_later_and_later(void **state)
     finish(&b);
 }
 
+/* A kind of which nothing is told for long is believed as soon as any: doubts are no failures. */
+static void doubt_leads_to_a_list_however_often(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_watching(&b);
+    for (int i = 0; i < 20; i++) {
+        b.now += SECONDS(2);
+        assert_true(kube_watch_doubt(b.w, b.now));
+        assert_false(kube_watch_doubt(b.w, b.now)); /* the list is due already */
+        expect_step(&b, CANCEL);
+        expect_step(&b, LIST);
+        page(&b, LIST("10", OBJ("a", "4")));
+        expect_log(&b, "B L:a E@10");
+        expect_step(&b, OPEN);
+    }
+    /* But not as fast as somebody may doubt. */
+    b.now += 300;
+    assert_true(kube_watch_doubt(b.w, b.now));
+    expect_step(&b, CANCEL);
+    expect_step(&b, WAIT);
+    b.now += 700;
+    expect_step(&b, LIST);
+    page(&b, LIST("10", OBJ("a", "4")));
+    expect_log(&b, "B L:a E@10");
+    expect_step(&b, OPEN);
+    /* Nor sooner than the server asks for. */
+    b.now += SECONDS(2);
+    fail_call(&b, ERR_THROTTLED, SECONDS(7));
+    expect_log(&b, "");
+    assert_true(kube_watch_doubt(b.w, b.now));
+    b.now += SECONDS(6);
+    expect_step(&b, WAIT);
+    b.now += SECONDS(2);
+    expect_step(&b, LIST);
+    finish(&b);
+}
+
 static void gone_leads_back_to_the_list(void **state)
 {
     struct bench b;
@@ -710,6 +749,7 @@ int main(void)
         cmocka_unit_test(what_a_watch_brought_is_read_before_its_end_counts),
         cmocka_unit_test(a_watch_that_ends_at_once_is_not_opened_at_once),
         cmocka_unit_test(failures_are_tried_again_later_and_later),
+        cmocka_unit_test(doubt_leads_to_a_list_however_often),
         cmocka_unit_test(gone_leads_back_to_the_list),
         cmocka_unit_test(another_error_in_the_stream_backs_off),
         cmocka_unit_test(silence_has_an_end),
