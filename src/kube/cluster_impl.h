@@ -38,6 +38,7 @@ struct kube_slot {
     unsigned lists; /* begun */
     enum kube_doubt doubt;
     char *definition; /* the version that a definition in the cache serves; NULL: there is none */
+    bool withdrawn;   /* there was one: what discovery said since may have been too soon */
 };
 
 struct kube_question;

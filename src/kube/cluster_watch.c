@@ -174,6 +174,7 @@ static void read_definition(struct kube_slot *defined, const json_t *definition)
     if (str_eq(version, defined->definition))
         return;
     str_replace(&defined->definition, version);
+    defined->withdrawn = !version;
     kube_watch_expect(defined->watch, version != NULL);
     if (version)
         kube_serve(c, defined->kind, version);
@@ -313,6 +314,8 @@ static void on_failure(struct kube_slot *slot, const struct kube_response *respo
     struct kube_cluster *c = slot->cluster;
 
     kube_watch_failed(slot->watch, c->io->now(c->io), c->io->random(c->io), e, response ? response->retry_after : 0);
+    if (e->class == ERR_NOT_FOUND && slot->withdrawn)
+        kube_discover_again(c);
     if (kube_is_unreachable(response, e))
         kube_cluster_lost(c, e);
 }

@@ -397,12 +397,33 @@ void sim_apply(struct sim *s, const struct kube_kind *kind, json_t *object)
     store(s, kind, object);
 }
 
+/* Definitions are found by their name: plural and group. */
+static bool is_served(const struct sim *s, const struct kube_kind *kind)
+{
+    _cleanup_free_ char *name = str_printf("%s.%s", kind->plural, kind->group);
+
+    for (size_t i = 0; kind->custom && i < s->kinds->len; i++)
+        if (is_definition_kind(&s->kinds->rows[i]))
+            return sim_get(s, &s->kinds->rows[i], NULL, name);
+    return true;
+}
+
+static void end_watches_of_absent_kinds(struct sim *s)
+{
+    struct kube_call *call;
+
+    TAILQ_FOREACH(call, &s->calls, link)
+    if (call->open && !is_served(s, call->target.kind))
+        end_watch(s, call, NULL, 200);
+}
+
 static void erase(struct sim *s, const struct kube_kind *kind, const char *key)
 {
     json_t *before = map_take(store_of(s, kind), key);
 
     s->version++;
     record(s, kind, before, NULL);
+    end_watches_of_absent_kinds(s);
 }
 
 void sim_delete(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name)
@@ -420,17 +441,6 @@ void sim_rewind(struct sim *s)
     s->version = 10;
     forget_changes(s);
     s->forgotten = 0;
-}
-
-/* Definitions are found by their name: plural and group. */
-static bool is_served(const struct sim *s, const struct kube_kind *kind)
-{
-    _cleanup_free_ char *name = str_printf("%s.%s", kind->plural, kind->group);
-
-    for (size_t i = 0; kind->custom && i < s->kinds->len; i++)
-        if (is_definition_kind(&s->kinds->rows[i]))
-            return sim_get(s, &s->kinds->rows[i], NULL, name);
-    return true;
 }
 
 /* --- what it answers --- */

@@ -82,6 +82,30 @@ static void a_custom_kind_is_watched_once_its_definition_is_established(void **s
     bench_finish(&b);
 }
 
+/* While a definition ends its kind is served, so discovery's first answer is that nothing changed. */
+static void a_kind_whose_definition_takes_time_to_end_is_gone_soon_after(void **state)
+{
+    json_t *ending = bench_definition(GATEWAYS, true);
+    struct bench b;
+
+    (void)state;
+    bench_begin_synced(&b);
+    sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, true));
+    sim_apply(b.sim, &bench_rows[GATEWAYS], bench_object("networking.istio.io/v1alpha3", "Gateway", "g", true));
+    sim_run(b.sim, 50);
+    assert_non_null(bench_cached(&b, GATEWAYS, "g"));
+    json_object_set_new(doc_make(ending, "metadata"), "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
+    sim_apply(b.sim, &bench_rows[DEFINITIONS], ending);
+    sim_run(b.sim, SECONDS(3));
+    assert_string_equal(bench_served(&b, GATEWAYS), "v1alpha3");
+
+    sim_delete(b.sim, &bench_rows[GATEWAYS], SPACE, "g");
+    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
+    sim_run(b.sim, SECONDS(3));
+    assert_null(bench_served(&b, GATEWAYS));
+    bench_finish(&b);
+}
+
 static void a_definition_without_our_label_counts_as_well(void **state)
 {
     struct bench b;
@@ -335,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_other_roles_are_not_there),
         cmocka_unit_test(a_custom_kind_is_watched_once_its_definition_is_established),
+        cmocka_unit_test(a_kind_whose_definition_takes_time_to_end_is_gone_soon_after),
         cmocka_unit_test(a_definition_without_our_label_counts_as_well),
         cmocka_unit_test(kinds_that_users_write_are_waited_for),
         cmocka_unit_test(a_short_absence_of_a_kind_forgets_nothing),
