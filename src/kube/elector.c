@@ -67,6 +67,16 @@ static void tell(struct kube_elector *e)
 
 static void run(void *context);
 
+/* JSON of something else may answer in the server's place, a list for instance. */
+static int read_lease(const struct kube_elector *e, const struct kube_response *response, json_t **ret, struct err *why)
+{
+    if (doc_parse(response->body, response->body_len, OBJECT_MAX, ret, why) < 0)
+        return -1;
+    if (!str_eq(doc_string(*ret, "metadata", "name"), e->name))
+        return err_set(why, ERR_UNAVAILABLE, "the answer is not the Lease");
+    return 0;
+}
+
 static void on_answer(void *context, const struct kube_response *response, const struct err *failure)
 {
     struct kube_elector *e = context;
@@ -74,7 +84,7 @@ static void on_answer(void *context, const struct kube_response *response, const
     struct err unread;
 
     e->call = NULL;
-    if (!failure && doc_parse(response->body, response->body_len, OBJECT_MAX, &object, &unread) < 0)
+    if (!failure && read_lease(e, response, &object, &unread) < 0)
         failure = &unread;
     if (failure)
         kube_lease_failed(e->lease, e->io->now(e->io), e->io->random(e->io), failure);
