@@ -183,7 +183,8 @@ json_t *doc_make_(json_t *root, const char *const *keys)
         json_t *next = json_object_get(at, *keys);
         if (!json_is_object(next)) {
             next = json_object();
-            json_object_set_new(at, *keys, next);
+            if (json_object_set_new(at, *keys, next) < 0)
+                abort(); /* the root is no map: `next` is gone */
         }
         at = next;
     }

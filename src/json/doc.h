@@ -50,7 +50,7 @@ const char *doc_string_(const json_t *root, const char *const *keys);
 int64_t doc_int(const json_t *value, int64_t otherwise); /* of the value itself */
 bool doc_bool(const json_t *value, bool otherwise);
 
-/* Like doc_at(), and makes the maps that are missing on the way. Borrowed from root. */
+/* Like doc_at(), and makes the maps that are missing on the way. The root must be a map. Borrowed from root. */
 json_t *doc_make_(json_t *root, const char *const *keys);
 #define doc_make(root, ...) doc_make_((root), DOC_KEYS(__VA_ARGS__))
 

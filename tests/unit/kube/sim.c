@@ -683,7 +683,7 @@ static void arrive(struct sim *s, struct kube_call *call)
 {
     static const int refusals[] = {429, 500, 503};
     static const char *const texts[] = {"", "<html>Welcome</html>",
-                                        "{\"kind\": \"List\", \"items\": [{\"metadata\": ]}", "{}"};
+                                        "{\"kind\": \"List\", \"items\": [{\"metadata\": ]}", "{}", "[]"};
 
     s->counts.in_vain += s->down;
     if (s->down || chance(s, s->faults.lost_request))

@@ -129,10 +129,40 @@ static void server_that_is_away_ends_the_leadership_and_one_follows(void **state
     sim_free(s);
 }
 
+/* Something between here and the server answers the renewals: with no JSON, or JSON of something else. */
+static void answer_that_is_no_lease_renews_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim *s = sim_new(&kube_lease_kinds, "none", seed);
+        int changes = 0;
+        struct kube_elector *e = elector_on(s, "a", &changes);
+        sim_run(s, SECONDS(20));
+        assert_true(may_send(e));
+        sim_faults(s, &(struct sim_faults){.misanswered = 1000});
+        sim_run(s, SECONDS(11));
+        assert_false(may_send(e));
+        assert_true(*kube_elector_error(e));
+        sim_run(s, SECONDS(60));
+        assert_false(may_send(e));
+        sim_faults(s, NULL);
+        sim_run(s, SECONDS(5));
+        assert_true(may_send(e));
+        assert_string_equal(holder(s), "a");
+        kube_elector_free(e);
+        sim_free(s);
+    }
+}
+
 static void never_two_under_faults(void **state)
 {
-    static const struct sim_faults faults = {
-        .lost_request = 100, .lost_answer = 100, .refused = 100, .cut = 50, .expired = 50, .delay_most = 4000};
+    static const struct sim_faults faults = {.lost_request = 100,
+                                             .lost_answer = 100,
+                                             .refused = 100,
+                                             .misanswered = 30,
+                                             .cut = 50,
+                                             .expired = 50,
+                                             .delay_most = 4000};
     int leading = 0, total = 0;
 
     (void)state;
@@ -270,6 +300,7 @@ int main(void)
         cmocka_unit_test(lease_that_is_given_back_is_taken_within_a_moment),
         cmocka_unit_test(lease_of_who_is_gone_is_taken_when_it_is_over),
         cmocka_unit_test(server_that_is_away_ends_the_leadership_and_one_follows),
+        cmocka_unit_test(answer_that_is_no_lease_renews_nothing),
         cmocka_unit_test(never_two_under_faults),
         cmocka_unit_test(server_without_leases_has_no_leader),
         cmocka_unit_test(queue_asks_its_gate_before_each_write),
