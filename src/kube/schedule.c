@@ -15,6 +15,9 @@ struct item {
     bool told; /* the owner was woken after the hold */
     unsigned failures;
     msec_t held_until;
+    uint64_t wish; /* what was written last; 0: nothing */
+    unsigned repeats;
+    msec_t repeats_until; /* a write up to then is a repetition */
 };
 
 struct kube_schedule {
@@ -183,8 +186,15 @@ const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now
     return item->running;
 }
 
-static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, enum err_class outcome,
-                      msec_t retry_after)
+static void hold_back(struct kube_schedule *s, struct item *item, msec_t until)
+{
+    item->held_until = until;
+    item->told = false;
+    drop_waiting(s, item, NULL);
+}
+
+static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, enum err_class outcome,
+                   msec_t retry_after)
 {
     msec_t first = s->options.backoff_first, delay;
 
@@ -192,38 +202,68 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t now, ui
     if (outcome == ERR_CONFLICT || outcome == ERR_ALREADY_EXISTS)
         first = (first + 9) / 10;
     delay = kube_backoff(first, s->options.backoff_most, ++item->failures, random);
-    item->held_until = now + kube_backoff_asked(delay, outcome, retry_after);
-    item->told = false;
+    hold_back(s, item, now + kube_backoff_asked(delay, outcome, retry_after));
     if (outcome == ERR_THROTTLED && item->held_until > s->paused_until)
         s->paused_until = item->held_until;
-    drop_waiting(s, item, NULL);
+}
+
+static uint64_t wish_of(const struct kube_action *a)
+{
+    if (a->wish)
+        return a->wish;
+    return a->body ? str_hash(a->body, strlen(a->body)) : (uint64_t)a->verb + 1;
+}
+
+static void written(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, struct kube_action *action)
+{
+    uint64_t wish = wish_of(action);
+    bool again = item->wish == wish && now <= item->repeats_until;
+
+    item->wish = wish;
+    item->repeats = again ? item->repeats + 1 : 0;
+    item->failures = 0;
+    item->held_until = 0;
+    if (item->repeats > KUBE_REPEATS_AT_ONCE)
+        hold_back(s, item,
+                  now + kube_backoff(s->options.backoff_first, s->options.backoff_most,
+                                     item->repeats - KUBE_REPEATS_AT_ONCE, random));
+    item->repeats_until = (item->held_until ? item->held_until : now) + KUBE_REPEAT_WITHIN;
+    action->repeats = item->repeats;
+}
+
+static bool is_waited_for(const struct item *item)
+{
+    return item->running || item->in_line || has_waiting(item);
 }
 
 /* Nothing is to be known of it any more. Back-off is forgotten when nobody has tried again for long. */
 static bool is_idle(const struct kube_schedule *s, const struct item *item, msec_t now)
 {
-    return !item->running && !item->in_line && !has_waiting(item) &&
+    return !is_waited_for(item) && now > item->repeats_until &&
            (!item->failures || now > item->held_until + 2 * s->options.backoff_most);
 }
 
 struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
                                         const struct kube_action *action, enum err_class outcome, msec_t retry_after)
 {
-    _cleanup_free_ char *key = key_of(action->kind, action->ns, action->name);
-    struct item *item = map_get(s->items, key);
+    struct item *item = item_of(s, action);
     _cleanup_free_ struct kube_action *finished = TAKE_PTR(item->running);
 
     s->running--;
-    if (outcome != ERR_NONE) {
-        hold_back(s, item, now, random, outcome, retry_after);
-    } else {
-        item->failures = 0;
-        item->held_until = 0;
-        line_up(s, item);
-    }
-    if (is_idle(s, item, now))
-        map_remove(s->items, key);
+    if (outcome == ERR_NONE)
+        written(s, item, now, random, finished);
+    else
+        failed(s, item, now, random, outcome, retry_after);
+    line_up(s, item);
     return *finished;
+}
+
+/* When it may be tried again, or its writes be forgotten. */
+static msec_t next_of(const struct item *item)
+{
+    if (item->held_until && !item->told)
+        return item->held_until;
+    return item->failures || is_waited_for(item) ? MSEC_NEVER : item->repeats_until + 1;
 }
 
 msec_t kube_schedule_due(const struct kube_schedule *s)
@@ -234,9 +274,9 @@ msec_t kube_schedule_due(const struct kube_schedule *s)
     if (s->woken)
         return 0;
     for (size_t i = 0; map_next(s->items, &i, NULL, &value);) {
-        const struct item *item = value;
-        if (item->failures && !item->told && item->held_until < due)
-            due = item->held_until;
+        msec_t next = next_of(value);
+        if (next < due)
+            due = next;
     }
     if (s->waiting && !s->held && s->paused_until && s->paused_until < due)
         due = s->paused_until;
@@ -254,7 +294,7 @@ bool kube_schedule_wake(struct kube_schedule *s, msec_t now)
         s->paused_until = 0;
     for (size_t i = 0; map_next(s->items, &i, &key, &value);) {
         struct item *item = value;
-        if (item->failures && !item->told && item->held_until <= now) {
+        if (item->held_until && !item->told && item->held_until <= now) {
             item->told = true;
             wake = true;
         }

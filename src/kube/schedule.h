@@ -33,7 +33,16 @@ struct kube_action {
     char *reason;           /* for people: "deleted by someone else" */
     int tag;                /* the owner's own mark; the queue does not look at it */
     const void *owner;      /* who decided it, where several share a queue; never followed */
+    uint64_t wish;          /* equal where the same is wanted of the object again; 0: the body says it */
+    unsigned repeats;       /* set when it is over: how often that was written in a row before */
 };
+
+/*
+ * What was written, and has to be written again and again within REPEAT_WITHIN, is undone by someone: so often at once,
+ * then with a delay like that after failures. Something else that is wanted of the object is no repetition.
+ */
+#define KUBE_REPEATS_AT_ONCE 5
+#define KUBE_REPEAT_WITHIN SECONDS(10)
 
 void kube_action_release(struct kube_action *a);
 
@@ -62,8 +71,8 @@ bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct 
 const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now);
 /*
  * An action that was sent is over: ERR_NONE, or why it failed. `retry_after` as the server said; 0: it said nothing.
- * After a failure the object is held back and what waits for it is dropped; ERR_THROTTLED pauses everything. The
- * action's strings are the caller's now.
+ * After a failure, and after one repetition too many, the object is held back and what waits for it is dropped;
+ * ERR_THROTTLED pauses everything. The action's strings are the caller's now.
  */
 struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uint32_t random,
                                         const struct kube_action *action, enum err_class outcome, msec_t retry_after);

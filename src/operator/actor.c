@@ -128,12 +128,23 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
         actor_note(a, word, true, key, text);
 }
 
+/* Once, when it begins to be held back. */
+static void tell_undone(struct actor *a, const char *key)
+{
+    static const char text[] = "written again and again, and undone by someone else each time: from now on more slowly";
+
+    log_warning(text, "object", key, a->where ? "cluster" : NULL, a->where, NULL);
+    actor_note(a, "Undone", true, key, text);
+}
+
 static void on_success(struct actor *a, const struct kube_action *action, const char *key, const json_t *object)
 {
     enum plan_meaning meaning = (enum plan_meaning)action->tag;
 
     map_remove(a->failures, key);
     a->stats.written[meaning]++;
+    if (action->repeats == KUBE_REPEATS_AT_ONCE + 1)
+        tell_undone(a, key);
     if (action->verb == KUBE_UPDATE_STATUS)
         tell_status(a, key, object);
     if (meaning == PLAN_NOTED)

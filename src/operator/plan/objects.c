@@ -200,6 +200,7 @@ static void plan_create(const struct pass *p, const struct wanted *w)
     struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
 
     action.body = str_dup(w->text);
+    action.wish = w->hash;
     action.tag = p->in->settled ? PLAN_HEALED : PLAN_CREATED;
     action.reason = str_dup(p->in->settled ? "deleted by someone else" : "not there yet");
     plan_add(p->plan, action);
@@ -216,6 +217,7 @@ static void plan_change(struct pass *p, const struct wanted *w, const struct kub
         keep_difference(p, w, c);
     }
     action.body = doc_text(p->difference.merge.result);
+    action.wish = w->hash;
     action.tag = explain(&p->difference, &reason);
     action.reason = buf_take(&reason);
     plan_add(p->plan, action);

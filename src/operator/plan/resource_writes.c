@@ -5,8 +5,9 @@
 #include "json/build.h"
 #include "json/doc.h"
 
-/* Takes over `body`. */
-static void write(const struct planned_resource *r, enum kube_verb verb, json_t *body, const char *reason)
+/* Takes over `body`. `wish` as in struct kube_action. */
+static void
+write(const struct planned_resource *r, enum kube_verb verb, json_t *body, uint64_t wish, const char *reason)
 {
     const struct kube_object *o = r->object;
 
@@ -19,6 +20,7 @@ static void write(const struct planned_resource *r, enum kube_verb verb, json_t 
             .ns = str_dup(o->ns),
             .name = str_dup(o->name),
             .body = doc_text(body),
+            .wish = wish,
             .reason = str_dup(reason),
             .tag = PLAN_NOTED,
         });
@@ -53,6 +55,7 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
         r,
         KUBE_MERGE_PATCH,
         OBJECT(MAP("metadata", S("resourceVersion", r->object->resource_version), V("finalizers", finalizers))),
+        0,
         reason);
 }
 
@@ -65,8 +68,8 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
     resource = doc_copy(r->resource);
-    json_object_set_new(resource, "status", TAKE_PTR(owned));
-    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), "status");
+    json_object_set(resource, "status", status);
+    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), doc_hash(status), "status");
 }
 
 bool resource_is_settled(const struct planned_resource *r)

@@ -207,6 +207,82 @@ static void while_held_puts_wait(void **state)
     expect_next(s, 0, "a");
 }
 
+/* What wants `wish` of the object "a", written at once. False where that is held back. */
+static bool write_wish(struct kube_schedule *s, msec_t now, enum kube_verb verb, uint64_t wish)
+{
+    struct kube_action a = {.verb = verb, .kind = &rows[0], .ns = str_dup("ns"), .name = str_dup("a"), .wish = wish};
+
+    if (!kube_schedule_put(s, now, &a))
+        return false;
+    finish(s, now, expect_next(s, now, "a"), ERR_NONE);
+    return true;
+}
+
+/* Writes 1 + KUBE_REPEATS_AT_ONCE times, a tenth of a second apart; the time after that. */
+static msec_t write_often(struct kube_schedule *s, msec_t now)
+{
+    for (int i = 0; i <= KUBE_REPEATS_AT_ONCE; i++, now += 100)
+        assert_true(write_wish(s, now, KUBE_CREATE, 1));
+    return now;
+}
+
+static void what_is_undone_again_and_again_is_written_more_slowly(void **state)
+{
+    SCHEDULE(.backoff_first = 1000, .backoff_most = 3000)
+    static const msec_t delays[] = {1000, 2000, 3000, 3000};
+    msec_t now;
+
+    (void)state;
+    now = write_often(s, 0);
+    for (size_t i = 0; i < ARRAY_LEN(delays); i++) {
+        assert_true(write_wish(s, now, KUBE_CREATE, 1));
+        assert_true(kube_schedule_busy(s, now, &rows[0], "ns", "a"));
+        assert_false(write_wish(s, now + delays[i] - 1, KUBE_CREATE, 1));
+        assert_int_equal(kube_schedule_due(s), now + delays[i]);
+        now += delays[i];
+        assert_true(kube_schedule_wake(s, now));
+    }
+}
+
+static void the_answer_says_how_often_it_was_written(void **state)
+{
+    SCHEDULE()
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct kube_action done;
+        put(s, 0, "a");
+        done = kube_schedule_finish(s, 0, 0, expect_next(s, 0, "a"), ERR_NONE, 0);
+        assert_int_equal(done.repeats, i);
+        kube_action_release(&done);
+    }
+}
+
+static void something_else_that_is_wanted_is_no_repetition(void **state)
+{
+    SCHEDULE()
+
+    (void)state;
+    for (uint64_t wish = 1; wish < 50; wish++)
+        assert_true(write_wish(s, 0, KUBE_UPDATE, wish));
+    for (uint64_t i = 0; i < 50; i++)
+        assert_true(write_wish(s, 0, i % 2 ? KUBE_CREATE : KUBE_REMOVE, i % 2));
+}
+
+static void what_lasted_is_no_repetition_and_is_forgotten(void **state)
+{
+    SCHEDULE()
+    msec_t now;
+
+    (void)state;
+    now = write_often(s, 0) - 100; /* the last one's time */
+    assert_int_equal(kube_schedule_due(s), now + KUBE_REPEAT_WITHIN + 1);
+    now += KUBE_REPEAT_WITHIN + 1;
+    assert_false(kube_schedule_wake(s, now));
+    assert_int_equal(kube_schedule_due(s), MSEC_NEVER);
+    write_often(s, now);
+}
+
 static void back_off_can_be_forgotten(void **state)
 {
     SCHEDULE()
@@ -343,6 +419,10 @@ int main(void)
         cmocka_unit_test(too_many_requests_pauses_everything),
         cmocka_unit_test(a_servers_word_does_not_stop_us_for_good),
         cmocka_unit_test(while_held_puts_wait),
+        cmocka_unit_test(what_is_undone_again_and_again_is_written_more_slowly),
+        cmocka_unit_test(the_answer_says_how_often_it_was_written),
+        cmocka_unit_test(something_else_that_is_wanted_is_no_repetition),
+        cmocka_unit_test(what_lasted_is_no_repetition_and_is_forgotten),
         cmocka_unit_test(back_off_can_be_forgotten),
         cmocka_unit_test(what_waits_can_be_dropped),
         cmocka_unit_test(what_others_have_in_the_queue_is_not_dropped),
