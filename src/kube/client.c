@@ -87,13 +87,21 @@ static void end(struct kube_call *call, const struct err *e)
     event_active(call->client->deferred, EV_TIMEOUT, 0);
 }
 
-static void end_late_call(struct kube_call *call)
+static int too_late(const struct kube_call *call, struct err *e)
 {
     char name[256];
-    struct err e;
 
     kube_call_name(call, name, sizeof(name));
-    err_set(&e, ERR_CANCELLED, "no answer before its time was over (%s)", name);
+    return err_set(e, ERR_CANCELLED, "no answer before its time was over (%s)", name);
+}
+
+static void end_late_call(struct kube_call *call)
+{
+    struct err e;
+
+    too_late(call, &e);
+    if (call->state == CALL_RUNNING)
+        kube_transport_cut(call->client);
     end(call, &e);
 }
 
@@ -101,6 +109,15 @@ static void end_late_call(struct kube_call *call)
 static bool is_late(const struct kube_call *call, msec_t now)
 {
     return call->request.not_after && now >= call->request.not_after;
+}
+
+int kube_call_may_send(struct kube_call *call)
+{
+    if (!is_late(call, clock_now_monotonic()))
+        return 0;
+    if (!call->failure)
+        call->failure = NEW(struct err);
+    return too_late(call, call->failure);
 }
 
 void kube_client_end_late(struct kube_client *c)

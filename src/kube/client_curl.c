@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "kube/client_impl.h"
@@ -113,6 +114,8 @@ static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purp
 
     (void)purpose;
     c->stats.connections++;
+    ARRAY_RESERVE_ONE(c->sockets, c->sockets_len, c->sockets_cap);
+    c->sockets[c->sockets_len++] = fd;
     /* Without these options the connection works as well, and a dead peer is noticed by time-outs. */
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
@@ -148,6 +151,27 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
     if (call->data && was_all(call, len))
         kube_transport_discard(data);
     return len;
+}
+
+static int close_socket(void *context, curl_socket_t fd)
+{
+    struct kube_client *c = context;
+
+    for (size_t i = 0; i < c->sockets_len; i++)
+        if (c->sockets[i] == fd) {
+            c->sockets[i] = c->sockets[--c->sockets_len];
+            break;
+        }
+    return close(fd);
+}
+
+/* By connect(2), to no address: unlike shutdown() and close() it drops what the kernel has not sent yet. */
+void kube_transport_cut(struct kube_client *c)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+    while (c->sockets_len)
+        (void)connect(c->sockets[--c->sockets_len], &nowhere, sizeof(nowhere));
 }
 
 static bool is_loopback(const char *host)
@@ -249,6 +273,7 @@ void kube_transport_release(struct kube_client *c)
 {
     if (c->multi)
         curl_multi_cleanup(c->multi);
+    free(c->sockets);
     set_busy(c, false);
     if (c->timer)
         event_free(c->timer);
@@ -302,6 +327,8 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->options.connect_timeout);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_socket_options);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
@@ -335,6 +362,45 @@ static void set_headers(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
+static size_t send_body(char *ret, size_t size, size_t count, void *context)
+{
+    struct kube_call *call = context;
+    size_t left = call->request.body_len - call->body_sent, len = size * count < left ? size * count : left;
+
+    if (kube_call_may_send(call) < 0)
+        return CURL_READFUNC_ABORT;
+    if (len)
+        memcpy(ret, call->request.body + call->body_sent, len);
+    call->body_sent += len;
+    return len;
+}
+
+/* libcurl begins anew where a connection that was kept turns out to be closed. */
+static int rewind_body(void *context, curl_off_t offset, int origin)
+{
+    struct kube_call *call = context;
+
+    if (origin != SEEK_SET || offset < 0 || (size_t)offset > call->request.body_len)
+        return CURL_SEEKFUNC_FAIL;
+    call->body_sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/*
+ * Asked for part by part, and not given at once: libcurl begins many transfers in one go, and a process that was
+ * stopped in the middle of that would go on with those that are left.
+ */
+static void set_body(struct kube_call *call)
+{
+    call->body_sent = 0;
+    curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->request.body_len);
+    curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, send_body);
+    curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_SEEKFUNCTION, rewind_body);
+    curl_easy_setopt(call->easy, CURLOPT_SEEKDATA, call);
+}
+
 static void set_request(struct kube_call *call)
 {
     const struct kube_request *r = &call->request;
@@ -343,10 +409,8 @@ static void set_request(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_URL, url);
     curl_easy_setopt(call->easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(call->easy, CURLOPT_USERAGENT, KUBE_USER_AGENT);
-    if (r->body || r->method == KUBE_POST) {
-        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
-        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, str_or(r->body, ""));
-    }
+    if (r->body || r->method == KUBE_POST)
+        set_body(call);
     if (r->method != KUBE_GET && r->method != KUBE_POST)
         curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(r->method));
     set_headers(call);

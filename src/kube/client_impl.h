@@ -58,6 +58,7 @@ struct kube_call {
     struct kube_credentials *credentials;
     struct curl_slist headers[CALL_HEADERS_MAX]; /* linked where they lie */
     char *content_type;
+    size_t body_sent; /* of the request's, to libcurl */
     struct buf body;
     struct err *failure; /* known before or beside what libcurl says; may be NULL */
     struct event *deadline;
@@ -82,6 +83,8 @@ struct kube_client {
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
     CURLM *multi;
+    curl_socket_t *sockets; /* all that libcurl has open */
+    size_t sockets_len, sockets_cap;
     struct event *timer;
     bool busy;         /* libcurl has something to go on with at once */
     char *base_url;    /* what comes before a request's path */
@@ -92,12 +95,17 @@ struct kube_client {
 };
 
 /*
- * Ends the calls whose time is over (request->not_after). Before libcurl does anything: where the process was stopped,
- * or was late, it would go on to send what it was given before.
+ * Ends the calls whose time is over (request->not_after), and their connections with them. Before libcurl does
+ * anything: where the process was stopped, or was late, it would go on to send what it was given before.
  */
 void kube_client_end_late(struct kube_client *c);
 /* Calls the owner for all that came. The client may be gone afterwards. */
 void kube_client_dispatch(struct kube_client *c);
+/*
+ * Right before libcurl sends a part of the request's body, without which a server does not carry a write out. Below
+ * zero: it is too late; the call has its failure.
+ */
+int kube_call_may_send(struct kube_call *call);
 /* Part of an answer. Below zero: too much; the call has its failure. */
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
@@ -118,6 +126,11 @@ void kube_transport_release(struct kube_client *c);
 int kube_transport_start(struct kube_call *call, struct err *e);
 /* Whether it had started or not. */
 void kube_transport_stop(struct kube_call *call);
+/*
+ * Ends the connections at once, with all that is on them: of a call that is stopped libcurl, TLS and the kernel may
+ * have a part that is not sent yet, and would send it when the server reads again.
+ */
+void kube_transport_cut(struct kube_client *c);
 /* A call whose transfer is over and how it ended; NULL: none. */
 struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code);
 

@@ -83,6 +83,9 @@ static void note_write(void *context, const json_t *entry)
 
     if (str_eq(verb, "get") || str_eq(verb, "list") || str_eq(verb, "watch") || str_ends(resource, "reviews"))
         return;
+    /* Among them those of which only the head came, and the rest never: they are no writes. */
+    if (doc_int(doc_at(entry, "responseStatus", "code"), 0) >= 500)
+        return;
     ARRAY_RESERVE_ONE(r->items, r->len, r->cap);
     r->items[r->len++] = (struct request){
         .received = str_dup(doc_string(entry, "requestReceivedTimestamp")),

@@ -5,7 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -304,6 +308,126 @@ static void test_request_ends_at_its_time(void **state)
     fixture_stop(&f);
 }
 
+/* --- what is sent when its time is over --- */
+
+/* A server that takes a connection and then does nothing. */
+static int listen_only(int *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+/* All that comes until the connection ends. */
+static size_t drain(int fd)
+{
+    char bytes[65536];
+    size_t sum = 0;
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+        sum += (size_t)n;
+    return sum;
+}
+
+static struct kube_request large_post(void)
+{
+    enum { LARGE = 16 * 1024 * 1024 };
+    _cleanup_free_ char *body = malloc(LARGE + 1);
+
+    memset(body, ' ', LARGE);
+    body[LARGE] = '\0';
+    return kube_request_raw(KUBE_POST, "/large", body);
+}
+
+/* Half of the request lies in libcurl and in the kernel when its time is over, and the server reads only then. */
+static void test_nothing_is_sent_after_its_time(void **state)
+{
+    struct fixture f = {.loop = event_base_new()};
+    struct kube_request r = large_post();
+    struct outcome o = {.fixture = &f};
+    int port, listener = listen_only(&port), connection, arrived;
+
+    (void)state;
+    f.config.server = str_printf("http://127.0.0.1:%d", port);
+    f.config.source = (char *)"test";
+    fixture_connect(&f, NULL);
+    r.not_after = clock_now_monotonic() + 300;
+    kube_client_send(f.client, &r, NULL, outcome_done, &o);
+    fixture_wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_CANCELLED);
+    connection = accept(listener, NULL, NULL);
+    assert_int_equal(ioctl(connection, FIONREAD, &arrived), 0);
+    assert_true(arrived > 0);
+    assert_int_equal(drain(connection), arrived);
+    close(connection);
+    close(listener);
+    outcome_release(&o);
+    kube_client_free(f.client);
+    event_base_free(f.loop);
+    free(f.config.server);
+}
+
+/* How long the process stands still in the middle of what it sends next. */
+static msec_t stopped_for;
+
+/* In place of the C library's, also for libcurl. */
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+    usleep((useconds_t)stopped_for * 1000);
+    stopped_for = 0;
+    return sendto(fd, data, len, flags, NULL, 0);
+}
+
+/* In libcurl, where nobody could look at the clock between one write and the next. */
+static void test_nothing_is_carried_out_that_was_stopped_while_it_was_sent(void **state)
+{
+    struct outcome o = {0};
+    struct fixture f;
+
+    (void)state;
+    fixture_start(&f, good, NULL);
+    stopped_for = 400;
+    fixture_send_before(&f, &o, "/late", clock_now_monotonic() + 200);
+    fixture_wait_over(&f, &o);
+    assert_int_equal(stopped_for, 0);
+    assert_int_equal(o.e.class, ERR_CANCELLED);
+    fixture_turn(&f, 50);
+    assert_int_equal(f.server.requests, 0);
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
+/* The client goes on, on another connection; what was on the ended one is told. */
+static void test_late_call_ends_its_connection(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/silent"}, {"/watch", NULL, CHUNKED, "3\r\nabc\r\n", .repeat = 1}, {"/good", NULL, OK(2, "{}")}, {0}};
+    struct outcome late = {0}, watch = {0}, next;
+    struct fixture f;
+
+    (void)state;
+    fixture_start(&f, answers, NULL);
+    fixture_send_get(&f, &watch, "/watch", true, 0);
+    fixture_send_before(&f, &late, "/silent", clock_now_monotonic() + 200);
+    fixture_wait_over(&f, &late);
+    assert_int_equal(late.e.class, ERR_CANCELLED);
+    fixture_wait_over(&f, &watch);
+    assert_int_equal(watch.e.class, ERR_UNAVAILABLE);
+    next = fixture_get(&f, "/good");
+    assert_int_equal(next.status, 200);
+    outcome_release(&late);
+    outcome_release(&watch);
+    outcome_release(&next);
+    fixture_stop(&f);
+}
+
 /* --- streams --- */
 
 static void test_stream(void **state)
@@ -488,6 +612,9 @@ int main(void)
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_late_request_is_not_sent),
         cmocka_unit_test(test_request_ends_at_its_time),
+        cmocka_unit_test(test_nothing_is_sent_after_its_time),
+        cmocka_unit_test(test_nothing_is_carried_out_that_was_stopped_while_it_was_sent),
+        cmocka_unit_test(test_late_call_ends_its_connection),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_from_callbacks),
