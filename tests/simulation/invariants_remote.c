@@ -343,6 +343,9 @@ static void check_remote(const struct judgement *j, const struct kube_object *o)
             buf_printf(j->why, "RemoteIstio %s leads nowhere, and is Available", o->name);
     } else {
         check_plan(j, o, &way);
+        if (str_eq(word, STATUS_UNREACHABLE))
+            buf_printf(j->why, "RemoteIstio %s leads to a cluster that answers, and is Unreachable: %s", o->name,
+                       message);
         if (!j->why->len)
             check_joined(j, way.server, resource);
     }

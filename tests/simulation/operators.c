@@ -186,12 +186,25 @@ void operator_release(struct operator* o)
     }
 }
 
+/* A remote cluster answers, and its lists are not there yet: one may have been lost before the faults ended. */
+static bool waits_for_lists(const struct federation *f)
+{
+    const struct remote_controller *c;
+
+    for (size_t i = 0; (c = federation_next(f, &i));) {
+        const struct kube_cluster *cluster = remote_controller_cluster(c);
+        if (cluster && kube_cluster_phase(cluster) == KUBE_CLUSTER_SYNCING)
+            return true;
+    }
+    return false;
+}
+
 bool operator_is_ready(const struct operator* o)
 {
     struct controller *c = o->controller;
 
     return !c || (controller_is_ready(c) && !kube_queue_in_flight(kube_cluster_queue(controller_cluster(c))) &&
-                  !federation_in_flight(controller_federation(c)));
+                  !federation_in_flight(controller_federation(c)) && !waits_for_lists(controller_federation(c)));
 }
 
 bool operator_is_behind(const struct operator* o)
