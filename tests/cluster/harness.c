@@ -42,17 +42,6 @@ void pause_ms(int ms)
     usleep((useconds_t)ms * 1000);
 }
 
-void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what)
-{
-    msec_t until = clock_now_monotonic() + timeout;
-
-    while (!holds(context)) {
-        if (clock_now_monotonic() > until)
-            fail_msg("not within %lld ms: %s", (long long)timeout, what);
-        pause_ms(5);
-    }
-}
-
 pid_t harness_spawn(const char *const *arguments, int error_fd)
 {
     pid_t pid = fork();
@@ -75,6 +64,29 @@ int run_shell(const char *command)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A log is not everywhere to be had afterwards. */
+static void show_log(void)
+{
+    _cleanup_free_ char *command = h.log_path ? str_printf("tail -n 30 '%s'", h.log_path) : NULL;
+
+    fflush(stdout);
+    if (command)
+        (void)run_shell(command);
+}
+
+void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what)
+{
+    msec_t until = clock_now_monotonic() + timeout;
+
+    while (!holds(context)) {
+        if (clock_now_monotonic() > until) {
+            show_log();
+            fail_msg("not within %lld ms: %s", (long long)timeout, what);
+        }
+        pause_ms(5);
+    }
 }
 
 static void install_definitions(void)
