@@ -398,6 +398,18 @@ static void delete_mesh(struct people *p)
     people_delete_mesh(p);
 }
 
+void people_settle_galley(struct people *p)
+{
+    struct pick mesh = the_mesh(p), galley = {.kind = server_find(p->server, "apps", "deployments")};
+    const json_t *kept = server_get(galley.kind, MESH_NS, "istio-galley");
+
+    galley.object = kept ? doc_copy(kept) : NULL;
+    if (kept && !doc_bool(doc_at(mesh.object, "spec", "galley", "enabled"), true))
+        people_remove(p, &galley);
+    json_decref(mesh.object);
+    json_decref(galley.object);
+}
+
 void people_create_mesh(struct people *p)
 {
     json_t *o =

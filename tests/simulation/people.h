@@ -102,6 +102,8 @@ void people_act(struct people *p);
 void people_prepare(struct people *p);
 void people_create_mesh(struct people *p);
 void people_delete_mesh(struct people *p);
+/* A Galley that somebody kept, though the mesh asks for none, would register its webhook for ever. */
+void people_settle_galley(struct people *p);
 /* people_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void people_join(struct people *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

@@ -345,6 +345,7 @@ static void make_peace(struct world *w)
     warm_up(w);
     if (rng_chance(&w->chaos, 250))
         people_delete_mesh(people);
+    people_settle_galley(people);
     people_settle_remotes(people);
     /* Without a lease one of two may finish a write for a mesh that the other has just removed. */
     if (w->operators[1].wanted && !w->leases)
