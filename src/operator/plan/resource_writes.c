@@ -64,12 +64,14 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     const json_t *before = doc_at(r->resource, "status");
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
+    uint64_t wish;
 
     if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
+    wish = doc_hash(status);
     resource = doc_copy(r->resource);
-    json_object_set(resource, "status", status);
-    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), doc_hash(status), "status");
+    json_object_set_new(resource, "status", TAKE_PTR(owned));
+    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), wish, "status");
 }
 
 bool resource_is_settled(const struct planned_resource *r)
