@@ -111,13 +111,17 @@ static bool is_late(const struct kube_call *call, msec_t now)
     return call->request.not_after && now >= call->request.not_after;
 }
 
-int kube_call_may_send(struct kube_call *call)
+bool kube_client_is_late(const struct kube_client *c)
 {
-    if (!is_late(call, clock_now_monotonic()))
-        return 0;
-    if (!call->failure)
-        call->failure = NEW(struct err);
-    return too_late(call, call->failure);
+    msec_t now = clock_now_monotonic();
+    const struct kube_call *call;
+
+    if (now < c->not_after)
+        return false;
+    TAILQ_FOREACH(call, &c->running, link)
+    if (is_late(call, now))
+        return true;
+    return false;
 }
 
 void kube_client_end_late(struct kube_client *c)
@@ -365,7 +369,10 @@ static void transfer_over(struct kube_call *call, CURLcode code)
         return;
     }
     if (code != CURLE_OK) {
-        kube_error_of_transfer(call, code, &e);
+        if (is_late(call, clock_now_monotonic()))
+            too_late(call, &e);
+        else
+            kube_error_of_transfer(call, code, &e);
         finish(call, NULL, &e);
         return;
     }

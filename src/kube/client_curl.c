@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -292,12 +293,36 @@ static void set_blob(CURL *easy, CURLoption option, const char *text)
         curl_easy_setopt(easy, option, &blob);
 }
 
+/* Right before a record is written. */
+static void on_record(int is_write, int version, int type, const void *data, size_t len, SSL *ssl, void *context)
+{
+    struct kube_client *c = context;
+
+    (void)version, (void)type, (void)data, (void)len, (void)ssl;
+    if (is_write && kube_client_is_late(c))
+        kube_transport_cut(c);
+}
+
+/*
+ * libcurl sends what many transfers have in one go, and a process that was stopped in the middle of that would go on
+ * with the rest.
+ */
+static CURLcode watch_records(CURL *easy, void *tls, void *context)
+{
+    (void)easy;
+    SSL_CTX_set_msg_callback(tls, on_record);
+    SSL_CTX_set_msg_callback_arg(tls, context);
+    return CURLE_OK;
+}
+
 static void set_tls(struct kube_call *call)
 {
     const struct kube_config *config = call->client->config;
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, watch_records);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call->client);
     /* Each connection looks at the certificate anew. */
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (config->ca_pem) { /* these authorities, and none of the system's beside them */
@@ -362,45 +387,6 @@ static void set_headers(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-static size_t send_body(char *ret, size_t size, size_t count, void *context)
-{
-    struct kube_call *call = context;
-    size_t left = call->request.body_len - call->body_sent, len = size * count < left ? size * count : left;
-
-    if (kube_call_may_send(call) < 0)
-        return CURL_READFUNC_ABORT;
-    if (len)
-        memcpy(ret, call->request.body + call->body_sent, len);
-    call->body_sent += len;
-    return len;
-}
-
-/* libcurl begins anew where a connection that was kept turns out to be closed. */
-static int rewind_body(void *context, curl_off_t offset, int origin)
-{
-    struct kube_call *call = context;
-
-    if (origin != SEEK_SET || offset < 0 || (size_t)offset > call->request.body_len)
-        return CURL_SEEKFUNC_FAIL;
-    call->body_sent = (size_t)offset;
-    return CURL_SEEKFUNC_OK;
-}
-
-/*
- * Asked for part by part, and not given at once: libcurl begins many transfers in one go, and a process that was
- * stopped in the middle of that would go on with those that are left.
- */
-static void set_body(struct kube_call *call)
-{
-    call->body_sent = 0;
-    curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->request.body_len);
-    curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, send_body);
-    curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
-    curl_easy_setopt(call->easy, CURLOPT_SEEKFUNCTION, rewind_body);
-    curl_easy_setopt(call->easy, CURLOPT_SEEKDATA, call);
-}
-
 static void set_request(struct kube_call *call)
 {
     const struct kube_request *r = &call->request;
@@ -409,8 +395,10 @@ static void set_request(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_URL, url);
     curl_easy_setopt(call->easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(call->easy, CURLOPT_USERAGENT, KUBE_USER_AGENT);
-    if (r->body || r->method == KUBE_POST)
-        set_body(call);
+    if (r->body || r->method == KUBE_POST) {
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, str_or(r->body, ""));
+    }
     if (r->method != KUBE_GET && r->method != KUBE_POST)
         curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(r->method));
     set_headers(call);

@@ -58,7 +58,6 @@ struct kube_call {
     struct kube_credentials *credentials;
     struct curl_slist headers[CALL_HEADERS_MAX]; /* linked where they lie */
     char *content_type;
-    size_t body_sent; /* of the request's, to libcurl */
     struct buf body;
     struct err *failure; /* known before or beside what libcurl says; may be NULL */
     struct event *deadline;
@@ -99,13 +98,10 @@ struct kube_client {
  * anything: where the process was stopped, or was late, it would go on to send what it was given before.
  */
 void kube_client_end_late(struct kube_client *c);
+/* Whether there are such calls. */
+bool kube_client_is_late(const struct kube_client *c);
 /* Calls the owner for all that came. The client may be gone afterwards. */
 void kube_client_dispatch(struct kube_client *c);
-/*
- * Right before libcurl sends a part of the request's body, without which a server does not carry a write out. Below
- * zero: it is too late; the call has its failure.
- */
-int kube_call_may_send(struct kube_call *call);
 /* Part of an answer. Below zero: too much; the call has its failure. */
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
