@@ -7,7 +7,7 @@
 #include "kube/client_impl.h"
 #include "kube/config_secret.h"
 
-enum { MAX_BODY = 64 * 1024 * 1024 };
+enum { MAX_BODY = 64 * 1024 * 1024, LOST_ANSWERS_MAX = 10 };
 static const msec_t DEFAULT_TIMEOUT = SECONDS(30), DEFAULT_CONNECT_TIMEOUT = SECONDS(10);
 
 static void start(struct kube_call *call);
@@ -334,14 +334,33 @@ static void finish(struct kube_call *call, const struct kube_response *response,
     call_free(call);
 }
 
+static void send_again(struct kube_call *call)
+{
+    stop(call);
+    drop_body(call);
+    start(call);
+}
+
 static bool try_again(struct kube_call *call, int status)
 {
     if (status != 401 || call->retried || !kube_auth_rejected(call->client->auth, call->credentials))
         return false;
     call->retried = true;
-    stop(call);
-    drop_body(call);
-    start(call);
+    send_again(call);
+    return true;
+}
+
+/*
+ * A server that needs no body to say no (401, 404, 429) says it and ends the stream. Where that comes between the
+ * request's head and its body, libcurl 7.88 fails to send the body and loses the answer. Nothing was carried out, so
+ * the server is asked again.
+ */
+static bool ask_again(struct kube_call *call, CURLcode code)
+{
+    if (code != CURLE_HTTP2_STREAM || kube_transport_sent_all(call) || call->lost_answers == LOST_ANSWERS_MAX)
+        return false;
+    call->lost_answers++;
+    send_again(call);
     return true;
 }
 
@@ -368,6 +387,8 @@ static void transfer_over(struct kube_call *call, CURLcode code)
         finish(call, NULL, call->failure);
         return;
     }
+    if (ask_again(call, code))
+        return;
     if (code != CURLE_OK) {
         if (is_late(call, clock_now_monotonic()))
             too_late(call, &e);

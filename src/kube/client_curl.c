@@ -439,6 +439,14 @@ void kube_transport_stop(struct kube_call *call)
     call->easy = NULL;
 }
 
+bool kube_transport_sent_all(const struct kube_call *call)
+{
+    curl_off_t sent = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return (size_t)sent >= call->request.body_len;
+}
+
 struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code)
 {
     CURLMsg *message;

@@ -54,6 +54,7 @@ struct kube_call {
     bool in_callback; /* its owner is on the stack */
     bool cancelled;   /* by its owner, from inside its callback */
     bool retried;     /* with other credentials */
+    int lost_answers; /* by libcurl, so that it was sent again */
     CURL *easy;       /* while running */
     struct kube_credentials *credentials;
     struct curl_slist headers[CALL_HEADERS_MAX]; /* linked where they lie */
@@ -127,6 +128,8 @@ void kube_transport_stop(struct kube_call *call);
  * have a part that is not sent yet, and would send it when the server reads again.
  */
 void kube_transport_cut(struct kube_client *c);
+/* Whether the server may have the whole body. */
+bool kube_transport_sent_all(const struct kube_call *call);
 /* A call whose transfer is over and how it ended; NULL: none. */
 struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code);
 
