@@ -23,7 +23,7 @@
 
 #define RUNS 5
 #define PARALLEL 64
-#define DELETIONS 48 /* of each Service so often as is put back at once (KUBE_REPEATS_AT_ONCE) */
+#define DELETIONS 40 /* of each Service no more than are put back at once (KUBE_REPEATS_AT_ONCE) */
 #define SETTLE_SECONDS 5
 
 static double ms_since(int64_t usec)
