@@ -6,7 +6,8 @@
  * others). A failed action is not repeated by
  * the queue: its object is held back for a time that doubles with each failure (shorter after a
  * conflict, and as long as the server says), what waits for it is dropped, puts for it are ignored
- * meanwhile, and the owner is woken to plan again. That keeps the decision what to send with the
+ * meanwhile, and the owner is woken to plan again. So is one that was written again and again
+ * (KUBE_REPEATS_AT_ONCE). That keeps the decision what to send with the
  * planner and makes a crash equal a restart. 429 pauses the whole queue.
  *
  * Where its options have a gate, that is asked right before each write is sent. While it is closed nothing is sent, and
@@ -41,7 +42,7 @@ void kube_queue_free(struct kube_queue *q);
 
 /* Takes over the action (and releases it where it is ignored). True if it will be sent. */
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
-/* Whether an action for this object is under way or waits, or the object is held back after a failure. */
+/* Whether an action for this object is under way or waits, or the object is held back. */
 bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
 /* While held nothing is sent; puts wait. */
 void kube_queue_hold(struct kube_queue *q, bool held);
