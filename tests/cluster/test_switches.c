@@ -123,45 +123,77 @@ static char *compare_shots(const struct map *before, const struct map *after)
     return sort_lines(buf_str(&text));
 }
 
-struct pods {
-    const char *deployment;
-    char *uids; /* without those that are going: sorted lines, owned */
-};
-
-static bool pods_are_as_many_as_asked_for(void *context)
+/*
+ * Whether it is at work for the Deployment. Neither is one that is older: it is of a Deployment before this one, and
+ * the garbage collector has not come to it. Nor one that has ended, such as what the kubelet refused: another takes its
+ * place.
+ */
+static bool is_pod_at_work(const json_t *pod, const json_t *deployment)
 {
-    struct pods *p = context;
-    _cleanup_json_ json_t *d = cluster_get(DEPLOYMENT, NS, p->deployment), *pods = NULL;
-    _cleanup_buf_ struct buf selector = BUF_INIT, uids = BUF_INIT;
+    const char *phase = doc_string(pod, "status", "phase");
+
+    return !doc_at(pod, "metadata", "deletionTimestamp") && !str_eq(phase, "Failed") && !str_eq(phase, "Succeeded") &&
+           strcmp(
+               doc_string(pod, "metadata", "creationTimestamp"),
+               doc_string(deployment, "metadata", "creationTimestamp")) >= 0;
+}
+
+/* How many Pods are at work for it: their uids go to `uids`, a line each, and what there is of any to `known`. */
+static json_int_t count_pods(const json_t *deployment, struct buf *uids, struct buf *known)
+{
+    _cleanup_buf_ struct buf selector = BUF_INIT;
+    _cleanup_json_ json_t *pods = NULL;
     json_int_t count = 0;
     const char *key;
     json_t *value;
     size_t i;
 
-    json_object_foreach(doc_at(d, "spec", "selector", "matchLabels"), key, value)
+    json_object_foreach(doc_at(deployment, "spec", "selector", "matchLabels"), key, value)
         buf_printf(&selector, "%s%s=%s", selector.len ? "," : "", key, json_string_value(value));
     pods = cluster_list(kind_of("v1", "Pod"), buf_str(&selector));
     json_array_foreach(pods, i, value) {
-        if (doc_at(value, "metadata", "deletionTimestamp"))
+        buf_printf(
+            known,
+            "%s of %s, made %s, ending %s: %s %s %s\n",
+            doc_string(value, "metadata", "name"),
+            str_or(doc_string(json_array_get(doc_at(value, "metadata", "ownerReferences"), 0), "name"), "nobody"),
+            doc_string(value, "metadata", "creationTimestamp"),
+            str_or(doc_string(value, "metadata", "deletionTimestamp"), "not"),
+            str_or(doc_string(value, "status", "phase"), ""),
+            str_or(doc_string(value, "status", "reason"), ""),
+            str_or(doc_string(value, "status", "message"), ""));
+        if (!is_pod_at_work(value, deployment))
             continue;
-        buf_printf(&uids, "%s\n", doc_string(value, "metadata", "uid"));
+        buf_printf(uids, "%s\n", doc_string(value, "metadata", "uid"));
         count++;
     }
-    free(p->uids);
-    p->uids = sort_lines(buf_str(&uids));
-    return count == doc_int(doc_at(d, "spec", "replicas"), -1);
+    return count;
 }
 
 /*
  * The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
  * Pod that is too many is told to go.
  */
-static char *pods_of(const char *deployment)
+static char *pods_of(const char *name)
 {
-    struct pods p = {.deployment = deployment};
+    msec_t until = clock_now_monotonic() + ROLL_OUT;
 
-    wait_until(pods_are_as_many_as_asked_for, &p, ROLL_OUT, "the Deployment has as many Pods as it asks for");
-    return p.uids;
+    for (;;) {
+        _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, NS, name);
+        _cleanup_buf_ struct buf uids = BUF_INIT, known = BUF_INIT;
+        json_int_t wanted = doc_int(doc_at(deployment, "spec", "replicas"), -1);
+        json_int_t count = count_pods(deployment, &uids, &known);
+        if (count == wanted)
+            return sort_lines(buf_str(&uids));
+        if (clock_now_monotonic() > until)
+            fail_msg(
+                "%s asks for %lld Pods, and %lld of these are at work:\n%s",
+                name,
+                (long long)wanted,
+                (long long)count,
+                buf_str(&known));
+        pause_ms(5);
+    }
 }
 
 /* All that the mesh asks for is there, and nothing rolls any longer. */
