@@ -76,7 +76,7 @@ void a_cluster_that_is_not_reached_holds_its_own_deletion_only(void **state)
         wait_gone(&remotes[i]);
         check_clean(&remotes[i]);
     }
-    wait_until(tells_of_removal, bad, SECONDS(30), "the status says what the deletion waits for");
+    wait_until(tells_of_removal, bad, PATIENCE, "the status says what the deletion waits for");
     assert_false(remote_is_gone(bad));
     proxy_child_clear(&bad->proxy);
     wait_gone(bad);

@@ -147,7 +147,7 @@ static char *account_token(const char *account)
     const char *encoded;
     size_t len;
 
-    wait_until(token_is_made, &named, SECONDS(60), "the operator's ServiceAccount has a token");
+    wait_until(token_is_made, &named, PATIENCE, "the operator's ServiceAccount has a token");
     secret = cluster_get(kind_of("v1", "Secret"), NS, named.name);
     free(named.name);
     encoded = doc_string(secret, "data", "token");
@@ -231,7 +231,7 @@ int harness_setup(void **state)
     if (connect_to_cluster(harness_env("TEST_KUBECONFIG"), &config) < 0)
         return -1;
     install_definitions();
-    wait_until(resource_is_served, NULL, SECONDS(60), "the Istio resource is served");
+    wait_until(resource_is_served, NULL, PATIENCE, "the Istio resource is served");
     if (!cluster_has(NAMESPACE, NULL, NS)) {
         _cleanup_json_ json_t *ns =
             OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", NS)));

@@ -127,6 +127,9 @@ bool is_of_mesh(const struct kube_kind *kind);
 /* Every object of the cluster that carries the mesh's mark. A sequence of {kind row index, ns, name} as json. */
 json_t *mesh_objects_in_cluster(void);
 
+/* For what has to come, whether soon or not: long enough for a machine with little to give. */
+#define PATIENCE SECONDS(60)
+
 /* Repeats until `holds` is true; fails the test with `what` after `timeout`. */
 void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what);
 void pause_ms(int ms);

@@ -56,7 +56,7 @@ static bool mesh_is_gone(void *context)
 void mesh_delete_and_wait(void)
 {
     cluster_delete_if_there(ISTIO, NS, MESH);
-    wait_until(mesh_is_gone, NULL, SECONDS(60), "the deleted resource is gone");
+    wait_until(mesh_is_gone, NULL, PATIENCE, "the deleted resource is gone");
 }
 
 char *mesh_status(const char *field)

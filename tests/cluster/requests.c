@@ -54,8 +54,6 @@ static json_t *must_call(struct kube_request request)
     return answer;
 }
 
-#define PATIENCE SECONDS(30)
-
 /* A server that comes back, or has too much to do, says so; what the test itself asks for is not what it is about. */
 static bool comes_later(enum err_class class)
 {
@@ -114,7 +112,7 @@ void cluster_create(const struct kube_kind *kind, const json_t *object)
 void cluster_create_when_served(const struct kube_kind *kind, const json_t *object)
 {
     _cleanup_free_ char *text = doc_text(object);
-    msec_t until = clock_now_monotonic() + SECONDS(20);
+    msec_t until = clock_now_monotonic() + PATIENCE;
     enum err_class class;
 
     do {

@@ -127,7 +127,7 @@ static bool webhook_is_called(void *context)
 
 static void wait_for_webhook(void)
 {
-    wait_until(webhook_is_called, NULL, SECONDS(60), "the API server asks the webhook");
+    wait_until(webhook_is_called, NULL, PATIENCE, "the API server asks the webhook");
 }
 
 static void refuses(const char *name, const char *spec, const char *says)
@@ -172,7 +172,7 @@ static void a_second_resource_is_refused(void **state)
     start_with_webhook();
     wait_for_webhook();
     mesh_create("{}");
-    wait_until(second_is_refused, NULL, SECONDS(5), "a second resource is refused");
+    wait_until(second_is_refused, NULL, PATIENCE, "a second resource is refused");
     assert_false(cluster_try_patch(ISTIO, NS, MESH, "{\"spec\":" BAD_RANGE "}"));
     assert_true(cluster_try_patch(ISTIO, NS, MESH, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"));
     stop_and_clean();
@@ -194,8 +194,8 @@ static void without_the_operator_everything_is_taken_and_reported_later(void **s
     operator_kill(SIGKILL);
     mesh_create(BAD_RANGE);
     start_with_webhook();
-    wait_until(failure_is_reported, NULL, SECONDS(60), "the controller says the same");
-    mesh_wait_status("ReconcileFailed", SECONDS(5));
+    wait_until(failure_is_reported, NULL, PATIENCE, "the controller says the same");
+    mesh_wait_status("ReconcileFailed", PATIENCE);
     wait_for_webhook();
     /* What got past can still be repaired. */
     assert_true(cluster_try_patch(ISTIO, NS, MESH, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"));
@@ -232,7 +232,7 @@ static void wait_for_new_bundle(struct bundles *b, const char *what)
 {
     free(b->former);
     b->former = TAKE_PTR(b->now);
-    wait_until(bundle_is_agreed, b, SECONDS(60), what);
+    wait_until(bundle_is_agreed, b, PATIENCE, what);
     wait_for_webhook();
 }
 
@@ -277,7 +277,7 @@ static void the_installed_configuration_gets_the_bundle(void **state)
     h.operator_arguments = arguments;
     operator_start();
     h.operator_arguments = NULL;
-    wait_until(is_filled_in, NULL, SECONDS(60), "the bundle is filled in");
+    wait_until(is_filled_in, NULL, PATIENCE, "the bundle is filled in");
     live = cluster_get(CONFIGURATION, NULL, WEBHOOK_CONFIGURATION);
     entry = json_array_get(doc_at(live, "webhooks"), 0);
     assert_string_equal(doc_string(entry, "clientConfig", "service", "name"), OPERATOR_NAME);
@@ -364,14 +364,14 @@ static void metrics_are_for_those_who_may_read_them(void **state)
 
     (void)state;
     start_with_webhook();
-    wait_until(anonymous_is_refused, NULL, SECONDS(60), "metrics are served, but not to everybody");
+    wait_until(anonymous_is_refused, NULL, PATIENCE, "metrics are served, but not to everybody");
     cluster_create(kind_of("v1", "ServiceAccount"), account);
     token = reader_token();
     assert_int_equal(scrape("made-up", NULL), 401);
     assert_int_equal(scrape(token, NULL), 403);
     let_reader_read();
     /* A no is kept for ten seconds. */
-    wait_until(reader_may_read, token, SECONDS(60), "who may read reads");
+    wait_until(reader_may_read, token, PATIENCE, "who may read reads");
     assert_int_equal(scrape(token, &text), 200);
     assert_non_null(strstr(text, "istio_operator_plans_total"));
     plain = operator_get("/metrics");

@@ -24,7 +24,7 @@
 
 #define MIB ((size_t)1 << 20)
 /* What the server gives each step of a request, and some more: this machine is shared. */
-#define PATIENCE_MS 10000
+#define STEP_MS 10000
 #define GRACE_MS 20000
 #define IDLE_CONNECTIONS 10000
 /* Resident beyond the rest: what 256 connections and four bodies of reviews may take. */
@@ -231,7 +231,7 @@ static int set_up(void **state)
     fclose(file);
     f.ports[PLAIN] = h.operator_port;
     f.ports[TLS] = read_port(log, "webhook_port=");
-    wait_until(tls_is_served, NULL, SECONDS(60), "the webhook has its certificate");
+    wait_until(tls_is_served, NULL, PATIENCE, "the webhook has its certificate");
     /* What is only allocated once is allocated before it is counted. */
     post("{}", 2);
     probe();
@@ -340,7 +340,7 @@ static void oversized_heads_are_refused(void **state)
 static void clients_that_drip_are_closed_in_time(void **state)
 {
     static const char drops[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: 0123456789012345678901234567890123456789";
-    msec_t until = clock_now_monotonic() + PATIENCE_MS + GRACE_MS;
+    msec_t until = clock_now_monotonic() + STEP_MS + GRACE_MS;
     struct client clients[2][40];
     size_t open = 1;
 
@@ -373,7 +373,7 @@ static void handshakes_that_never_end_are_closed_in_time(void **state)
 {
     /* The beginning of a ClientHello that says it has 512 bytes. */
     static const unsigned char hello[] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 1, 2, 3, 4};
-    msec_t until = clock_now_monotonic() + PATIENCE_MS + GRACE_MS;
+    msec_t until = clock_now_monotonic() + STEP_MS + GRACE_MS;
     int fds[100];
     size_t open = 1;
 

@@ -50,7 +50,7 @@ static void settled_mesh_is_only_watched(void **state)
     operator_start();
     mesh_create("{\"autoInjectionNamespaces\": [\"default\"]}");
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     if (!audit_is_on())
         skip();
     pause_ms(3000);
@@ -65,12 +65,12 @@ static void settled_mesh_is_only_watched(void **state)
 static void paused_mesh_reports_and_is_left(void **state)
 {
     const struct kube_kind *service = kind_of("v1", "Service");
-    msec_t until = clock_now_monotonic() + SECONDS(10);
+    msec_t until = clock_now_monotonic() + PATIENCE;
     bool told = false;
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": true}}");
-    mesh_wait_status("Available", SECONDS(60));
+    mesh_wait_status("Available", PATIENCE);
     cluster_delete(service, NS, "istio-pilot");
     while (!told && clock_now_monotonic() < until) {
         _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
@@ -124,7 +124,7 @@ static void removal_takes_what_istio_made_and_nothing_else(void **state)
     cluster_create(secrets, certificate);
     cluster_create(secrets, other);
     mesh_delete_and_wait();
-    wait_until(galley_webhook_is_gone, NULL, SECONDS(60), "Galley's webhook configuration is gone");
+    wait_until(galley_webhook_is_gone, NULL, PATIENCE, "Galley's webhook configuration is gone");
     assert_true(cluster_has(webhook, NULL, "theirs"));
     assert_true(cluster_has(secrets, "default", "other"));
     assert_false(cluster_has(secrets, "default", "istio.theirs"));
@@ -145,9 +145,9 @@ static void definitions_go_where_that_is_asked_for(void **state)
 {
     (void)state;
     mesh_create("{\"removeCRDs\": true}");
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     mesh_delete_and_wait();
-    wait_until(definitions_are_gone, NULL, SECONDS(30), "the definitions are gone");
+    wait_until(definitions_are_gone, NULL, PATIENCE, "the definitions are gone");
 }
 
 #define WITH_BUDGETS "{\"defaultPodDisruptionBudget\": {\"enabled\": true}}"
@@ -253,10 +253,10 @@ static void made_and_removed_twenty_times_leaves_nothing(void **state)
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         mesh_create("{\"autoInjectionNamespaces\": [\"default\"]}");
-        mesh_wait_settled(SECONDS(60));
+        mesh_wait_settled(PATIENCE);
         mesh_delete_and_wait();
     }
-    wait_until(nothing_is_left, &in, SECONDS(60), "everything is as before");
+    wait_until(nothing_is_left, &in, PATIENCE, "everything is as before");
     buf_release(&in.left);
 }
 

@@ -19,7 +19,6 @@
     "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                         \
     " \"autoInjectionNamespaces\": [\"default\"], \"controlPlaneSecurityEnabled\": false}"
 #define TO_BE_AVAILABLE SECONDS(180)
-#define TO_HEAL SECONDS(60)
 #define SLOW SECONDS(5) /* it takes some ms where the machine has nothing else to do */
 
 /* An object of the mesh that was there when the list was made. */
@@ -110,12 +109,12 @@ static void every_deleted_object_comes_back(void **state)
             continue; /* went with a definition that was deleted before it */
         began = clock_now_monotonic();
         cluster_delete(t.kind, t.ns, t.name);
-        wait_until(is_back, &t, TO_HEAL, what);
+        wait_until(is_back, &t, PATIENCE, what);
         took = clock_now_monotonic() - began;
         if (took > SLOW)
             print_message("%s, which took %lld ms\n", what, (long long)took);
     }
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     json_array_foreach(objects, i, item) {
         struct target t = target_of(item);
         if (!cluster_has(t.kind, t.ns, t.name))
@@ -243,10 +242,10 @@ static void every_changed_field_is_restored(void **state)
             fail_object(&t, "no field of it could be changed");
         where = doc_text(path);
         what = str_printf("%s %s: %s is restored", t.kind->kind, t.name, where);
-        wait_until(is_restored, &c, TO_HEAL, what);
+        wait_until(is_restored, &c, PATIENCE, what);
         json_decref(c.original);
     }
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
 }
 
 static json_t *get_now(const struct kube_kind *kind, const char *ns, const char *name)
@@ -308,8 +307,8 @@ static void what_others_own_survives(void **state)
     /* And of the Service and the webhook. */
     cluster_patch(service, NS, "istio-ingressgateway", "{\"metadata\": {\"labels\": {\"app\": \"other\"}}}");
     cluster_patch(webhook, NULL, "istio-sidecar-injector", "{\"metadata\": {\"labels\": {\"app\": \"other\"}}}");
-    wait_until(image_is_healed, (void *)image, TO_HEAL, "Pilot's image is restored");
-    mesh_wait_settled(SECONDS(30));
+    wait_until(image_is_healed, (void *)image, PATIENCE, "Pilot's image is restored");
+    mesh_wait_settled(PATIENCE);
 
     after = get_now(service, NS, "istio-ingressgateway");
     assert_string_equal(doc_string(after, "metadata", "labels", "team"), "edge");
@@ -357,7 +356,7 @@ static void expect_labels(const char *ns, const char *injection, const char *man
     _cleanup_free_ char *what = str_printf(
         "namespace %s: injection %s, managed %s", ns, str_or(injection, "absent"), str_or(managed, "absent"));
 
-    wait_until(labels_are, &wish, SECONDS(60), what);
+    wait_until(labels_are, &wish, PATIENCE, what);
 }
 
 static void namespaces_are_labelled_by_the_list(void **state)
@@ -395,7 +394,7 @@ static void invalid_resource_names_its_field_and_changes_nothing(void **state)
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"includeIPRanges\": \"10.0.0.0/99\", \"mtls\": true}}");
-    mesh_wait_status("ReconcileFailed", SECONDS(60));
+    mesh_wait_status("ReconcileFailed", PATIENCE);
     message = mesh_status("ErrorMessage");
     if (!strstr(message, "spec.includeIPRanges"))
         fail_msg("the message does not name the field: %s", message);
@@ -414,7 +413,7 @@ static void second_resource_is_refused(void **state)
         S("kind", "Istio"),
         MAP("metadata", S("name", "another"), S("namespace", "default")),
         MAP("spec"));
-    msec_t until = clock_now_monotonic() + SECONDS(10);
+    msec_t until = clock_now_monotonic() + PATIENCE;
     bool refused = false;
 
     (void)state;
@@ -427,7 +426,7 @@ static void second_resource_is_refused(void **state)
     }
     assert_true(refused);
     cluster_delete(ISTIO, "default", "another");
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
 }
 
 static void restart_of_the_api_server_is_survived(void **state)
@@ -440,12 +439,12 @@ static void restart_of_the_api_server_is_survived(void **state)
     if (!command)
         skip();
     assert_int_equal(run_shell(command), 0);
-    wait_until(server_answers, NULL, SECONDS(60), "the API server answers again");
+    wait_until(server_answers, NULL, PATIENCE, "the API server answers again");
     service = get_now(t.kind, NS, t.name);
     t.uid = doc_string(service, "metadata", "uid");
     cluster_delete(t.kind, NS, t.name);
-    wait_until(is_back, &t, SECONDS(60), "Service istio-pilot is back after a restart of the API server");
-    mesh_wait_settled(SECONDS(60));
+    wait_until(is_back, &t, PATIENCE, "Service istio-pilot is back after a restart of the API server");
+    mesh_wait_settled(PATIENCE);
 }
 
 static bool nothing_is_left(void *context)
@@ -466,7 +465,7 @@ static void deletion_leaves_only_definitions(void **state)
 
     (void)state;
     mesh_delete_and_wait();
-    wait_until(nothing_is_left, NULL, SECONDS(60), "no object of the mesh is left");
+    wait_until(nothing_is_left, NULL, PATIENCE, "no object of the mesh is left");
     crds = cluster_list(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), MARK_OWNER);
     assert_int_equal(json_array_size(crds), 50);
     expect_labels("default", NULL, NULL);
@@ -490,9 +489,9 @@ static void kills_during_an_install_end_available(void **state)
     }
     operator_start();
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     mesh_delete_and_wait();
-    wait_until(nothing_is_left, NULL, SECONDS(60), "no object of the mesh is left");
+    wait_until(nothing_is_left, NULL, PATIENCE, "no object of the mesh is left");
 }
 
 static void memory_does_not_grow_with_changes(void **state)
@@ -504,12 +503,12 @@ static void memory_does_not_grow_with_changes(void **state)
     mesh_wait_status("Available", TO_BE_AVAILABLE);
     for (int i = 0; i < 10; i++) {
         cluster_patch(ISTIO, NS, MESH, i % 2 ? "{\"spec\": {\"mtls\": false}}" : "{\"spec\": {\"mtls\": true}}");
-        mesh_wait_status("Available", SECONDS(60));
+        mesh_wait_status("Available", PATIENCE);
     }
     before = operator_metric("heap_bytes");
     for (int i = 0; i < 40; i++) {
         cluster_patch(ISTIO, NS, MESH, i % 2 ? "{\"spec\": {\"mtls\": false}}" : "{\"spec\": {\"mtls\": true}}");
-        mesh_wait_status("Available", SECONDS(60));
+        mesh_wait_status("Available", PATIENCE);
     }
     if (operator_metric("heap_bytes") > before + HEAP_SLACK)
         fail_msg("memory in use grew from %.0f to %.0f bytes over 40 switches", before, operator_metric("heap_bytes"));

@@ -92,7 +92,7 @@ static void one_rule_less_is_noticed(void **state)
     take_away("horizontalpodautoscalers");
     position = audit_position();
     operator_start_without_waiting();
-    wait_until(something_is_refused, &position, SECONDS(20), "a request is refused");
+    wait_until(something_is_refused, &position, PATIENCE, "a request is refused");
     operator_kill(SIGKILL);
 }
 

@@ -170,7 +170,7 @@ static bool pilot_is_there(void *context)
 static void heals(void)
 {
     cluster_delete(service(), NS, "istio-pilot");
-    wait_until(pilot_is_there, NULL, SECONDS(60), "the leader puts back what was deleted");
+    wait_until(pilot_is_there, NULL, PATIENCE, "the leader puts back what was deleted");
 }
 
 static char *holder(void)
@@ -191,16 +191,16 @@ static void one_of_two_writes(void **state)
     began = audit_position();
     cluster_delete_if_there(KUBE_LEASE_KIND, NS, LEASE_NAME);
     start(0, default_lease);
-    wait_leader(0, SECONDS(10));
+    wait_leader(0, PATIENCE);
     start(1, default_lease);
     assert_true(is_standby(&(int){1}));
     operator_choose(0);
     mesh_create("{}");
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     heals();
     /* The other one has seen and planned the same. */
     operator_choose(1);
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     ready = operator_metric("managed_objects");
     operator_choose(0);
     assert_true(ready == operator_metric("managed_objects"));
@@ -222,21 +222,30 @@ static void ended_leader_gives_the_lease_back(void **state)
     heals();
 }
 
+static msec_t last_renewal(void)
+{
+    _cleanup_json_ json_t *lease = cluster_get(KUBE_LEASE_KIND, NS, LEASE_NAME);
+    msec_t wall;
+
+    assert_true(clock_parse_rfc3339(doc_string(lease, "spec", "renewTime"), &wall));
+    return wall;
+}
+
 static void killed_leader_is_followed_when_its_lease_is_over(void **state)
 {
-    msec_t took;
+    msec_t last, took;
 
     (void)state;
     end(1, SIGTERM);
     start(0, short_lease);
-    wait_leader(0, SECONDS(20));
+    wait_leader(0, PATIENCE);
     start(1, short_lease);
     heals();
     end(0, SIGKILL);
-    took = wait_leader(1, DURATION + SECONDS(10));
+    last = last_renewal();
+    took = wait_leader(1, PATIENCE);
     print_message("taken over %lld ms after kill -9, with a lease of %d s\n", (long long)took, (int)DURATION / 1000);
-    /* Not before: the last renewal is at most a retry period old. */
-    assert_true(took > DURATION - SECONDS(2));
+    assert_true(clock_now_wall() >= last + DURATION);
     heals();
 }
 
@@ -256,25 +265,25 @@ static void stopped_leader_writes_nothing_more(void **state)
     start(0, short_lease);
     position = audit_position();
     mesh_create("{}");
-    wait_until(has_written, &position, SECONDS(60), "the leader installs");
+    wait_until(has_written, &position, PATIENCE, "the leader installs");
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGSTOP), 0);
-    wait_leader(0, DURATION + SECONDS(10));
-    mesh_wait_settled(SECONDS(60));
+    wait_leader(0, PATIENCE);
+    mesh_wait_settled(PATIENCE);
     heals();
     cluster_delete(service(), NS, "istio-pilot"); /* something to do for whoever believes to lead */
     position = audit_position();
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGCONT), 0);
-    wait_until(is_standby, &second, SECONDS(60), "it stands by");
-    wait_until(pilot_is_there, NULL, SECONDS(60), "the leader puts back what was deleted");
+    wait_until(is_standby, &second, PATIENCE, "it stands by");
+    wait_until(pilot_is_there, NULL, PATIENCE, "the leader puts back what was deleted");
     operator_choose(1);
-    mesh_wait_settled(SECONDS(60));
+    mesh_wait_settled(PATIENCE);
     assert_true(is_leader(&first));
     assert_int_equal(count_writes(position, 1, false), 0);
     /* It competes again. */
     end(0, SIGTERM);
-    wait_leader(1, SECONDS(10));
+    wait_leader(1, PATIENCE);
     heals();
 }
 
@@ -294,9 +303,9 @@ static void restarted_api_server_has_one_leader(void **state)
     start(0, short_lease);
     if (command) {
         assert_int_equal(run_shell(command), 0);
-        wait_until(server_answers, NULL, SECONDS(60), "the API server answers again");
+        wait_until(server_answers, NULL, PATIENCE, "the API server answers again");
     }
-    wait_until(one_leads, NULL, SECONDS(30), "one of them leads");
+    wait_until(one_leads, NULL, PATIENCE, "one of them leads");
     heals();
     assert_true(one_leads(NULL));
     if (!command)

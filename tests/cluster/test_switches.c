@@ -200,7 +200,7 @@ static char *pods_of(const char *name)
 static void wait_calm(void)
 {
     mesh_wait_status("Available", ROLL_OUT);
-    mesh_wait_settled(SECONDS(30));
+    mesh_wait_settled(PATIENCE);
 }
 
 static void patch_spec(const char *patch)
@@ -487,7 +487,7 @@ static void replicas_of_an_autoscaler_stay(void **state)
     (void)state;
     cluster_patch(DEPLOYMENT, NS, "istio-telemetry", "{\"spec\": {\"replicas\": 2}}");
     cluster_patch(DEPLOYMENT, NS, "istio-citadel", "{\"spec\": {\"replicas\": 2}}");
-    wait_until(citadel_has_its_one_replica, NULL, SECONDS(30), "Citadel's replicas are put back");
+    wait_until(citadel_has_its_one_replica, NULL, PATIENCE, "Citadel's replicas are put back");
     wait_calm();
     assert_int_equal(replicas_of("istio-telemetry"), 2);
     cluster_patch(DEPLOYMENT, NS, "istio-telemetry", "{\"spec\": {\"replicas\": 1}}");
@@ -533,7 +533,7 @@ static void expect_counts(int current, int outdated, const char *condition)
     struct count_wish wish = {current, outdated, condition};
     _cleanup_free_ char *what = str_printf("%d sidecars are current, %d outdated", current, outdated);
 
-    wait_until(counts_are, &wish, SECONDS(60), what);
+    wait_until(counts_are, &wish, PATIENCE, what);
 }
 
 /* Pods are taken once the account has its token. */
@@ -571,7 +571,7 @@ static void outdated_sidecars_are_counted(void **state)
 
     (void)state;
     cluster_create(NAMESPACE, ns);
-    wait_until(account_is_ready, NULL, SECONDS(30), "the namespace's account has its token");
+    wait_until(account_is_ready, NULL, PATIENCE, "the namespace's account has its token");
     make_pod("current", current);
     make_pod("outdated", "0123");
     make_pod("without", NULL);
@@ -613,8 +613,8 @@ static void a_missing_image_is_told_and_leaves_the_old_pod(void **state)
 
     (void)state;
     patch_spec("{\"galley\": {\"image\": \"127.0.0.1:1/none:1\"}}");
-    wait_until(says_that_the_image_is_missing, NULL, SECONDS(60), "the status says that an image is missing");
-    mesh_wait_status("Reconciling", SECONDS(1));
+    wait_until(says_that_the_image_is_missing, NULL, PATIENCE, "the status says that an image is missing");
+    mesh_wait_status("Reconciling", PATIENCE);
     galley = cluster_get(DEPLOYMENT, NS, "istio-galley");
     assert_int_equal(doc_int(doc_at(galley, "status", "availableReplicas"), 0), 1);
     patch_spec("{\"galley\": null}");
@@ -626,9 +626,9 @@ static void switch_often(const char *on, const char *off, int times)
 {
     for (int i = 0; i < times; i++) {
         patch_spec(i % 2 ? off : on);
-        wait_until(server_answers, NULL, SECONDS(5), "the server answers");
+        wait_until(server_answers, NULL, PATIENCE, "the server answers");
         pause_ms(20);
-        mesh_wait_settled(SECONDS(60));
+        mesh_wait_settled(PATIENCE);
     }
 }
 
