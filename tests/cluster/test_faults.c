@@ -28,8 +28,11 @@
 #include "kubelet.h"
 #include "results.h"
 
-/* From the end of a fault; the longest pauses are time-outs of 30 s, and machines are slow. */
-#define TO_CONVERGE SECONDS(120)
+/*
+ * From the end of a fault. The operator's longest pauses are time-outs of 30 s; Kubernetes' own controllers, which list
+ * anew after a restart of kube-apiserver, were away for up to 82 s on a busy machine.
+ */
+#define TO_CONVERGE SECONDS(240)
 #define SEED 20181217u
 
 static char *direct_kubeconfig;
@@ -137,7 +140,7 @@ static void suffer(size_t i)
     proxy_child_clear(&proxy);
     if (proxy_child_faults(&proxy) == before)
         fail_msg("%s: no harm was done", harms[i].what);
-    results_add(harms[i].what, 1, converge_wait(harms[i].patient ? 3 * TO_CONVERGE : TO_CONVERGE));
+    results_add(harms[i].what, 1, converge_wait(harms[i].patient ? 2 * TO_CONVERGE : TO_CONVERGE));
 }
 
 static void every_harm_on_the_way_to_the_server_is_survived(void **state)
