@@ -124,9 +124,9 @@ static char *compare_shots(const struct map *before, const struct map *after)
 }
 
 /*
- * Whether it is at work for the Deployment. Neither is one that is older: it is of a Deployment before this one, and
- * the garbage collector has not come to it. Nor one that has ended, such as what the kubelet refused: another takes its
- * place.
+ * Whether the Pod works for the Deployment. An older one does not: it is of a Deployment before this one, and the
+ * garbage collector, which rests after a restart of kube-apiserver, has not come to it. Nor does one that has ended,
+ * such as what the kubelet refused: another takes its place.
  */
 static bool is_pod_at_work(const json_t *pod, const json_t *deployment)
 {
@@ -181,8 +181,9 @@ static char *pods_of(const char *name)
     for (;;) {
         _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, NS, name);
         _cleanup_buf_ struct buf uids = BUF_INIT, known = BUF_INIT;
-        json_int_t wanted = doc_int(doc_at(deployment, "spec", "replicas"), -1);
-        json_int_t count = count_pods(deployment, &uids, &known);
+        json_int_t count, wanted = doc_int(doc_at(deployment, "spec", "replicas"), -1);
+        assert_non_null(deployment);
+        count = count_pods(deployment, &uids, &known);
         if (count == wanted)
             return sort_lines(buf_str(&uids));
         if (clock_now_monotonic() > until)
