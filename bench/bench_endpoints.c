@@ -21,7 +21,6 @@
 #define ROUNDS 30
 #define REMOTES_MAX 8
 #define WATCH_SECONDS 3600
-#define PATIENCE SECONDS(120)
 #define STREAM_MAX ((size_t)16 * 1024 * 1024)
 
 static const struct kube_kind endpoints = {
