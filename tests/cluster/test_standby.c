@@ -243,7 +243,7 @@ static void killed_leader_is_followed_when_its_lease_is_over(void **state)
     heals();
     end(0, SIGKILL);
     last = last_renewal();
-    took = wait_leader(1, PATIENCE);
+    took = wait_leader(1, DURATION + SECONDS(10));
     print_message("taken over %lld ms after kill -9, with a lease of %d s\n", (long long)took, (int)DURATION / 1000);
     assert_true(clock_now_wall() >= last + DURATION);
     heals();
@@ -268,7 +268,7 @@ static void stopped_leader_writes_nothing_more(void **state)
     wait_until(has_written, &position, PATIENCE, "the leader installs");
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGSTOP), 0);
-    wait_leader(0, PATIENCE);
+    wait_leader(0, DURATION + SECONDS(10));
     mesh_wait_settled(PATIENCE);
     heals();
     cluster_delete(service(), NS, "istio-pilot"); /* something to do for whoever believes to lead */

@@ -615,7 +615,7 @@ static void a_missing_image_is_told_and_leaves_the_old_pod(void **state)
     (void)state;
     patch_spec("{\"galley\": {\"image\": \"127.0.0.1:1/none:1\"}}");
     wait_until(says_that_the_image_is_missing, NULL, PATIENCE, "the status says that an image is missing");
-    mesh_wait_status("Reconciling", PATIENCE);
+    mesh_wait_status("Reconciling", SECONDS(1));
     galley = cluster_get(DEPLOYMENT, NS, "istio-galley");
     assert_int_equal(doc_int(doc_at(galley, "status", "availableReplicas"), 0), 1);
     patch_spec("{\"galley\": null}");
