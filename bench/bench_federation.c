@@ -21,9 +21,9 @@
 
 #include "../tests/cluster/harness.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 #include "shared.h"
 
 #define PARALLEL 32

@@ -16,9 +16,9 @@
 #include "../tests/cluster/harness.h"
 #include "api/resource.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/wanted.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/wanted.h"
 #include "shared.h"
 
 #define RUNS 5

@@ -11,8 +11,8 @@
 #include "../tests/cluster/harness.h"
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 #define FILE_MAX ((size_t)8 * 1024 * 1024)
 #define QUIET_SECONDS 5

@@ -1,9 +1,9 @@
 #include "api/crd.h"
 
 #include "base/str.h"
-#include "json/build.h"
+#include "doc/build.h"
 
-/* Documents are written row by row, as in json/build.h. */
+/* Documents are written row by row, as in doc/build.h. */
 /* clang-format off */
 
 /* In v1beta1 the path has another spelling. */

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define NEAR_MAX 64 /* names longer than this are not compared for likeness; ours are shorter */
 

@@ -3,8 +3,8 @@
 
 #include "api/istio_parts.h"
 #include "base/str.h"
-#include "json/doc.h"
-#include "json/patch.h"
+#include "doc/doc.h"
+#include "doc/patch.h"
 
 static const struct api_release *find_release(const struct api_context *context, const char *version)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define QUOTE_MAX 64
 

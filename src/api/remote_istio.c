@@ -4,7 +4,7 @@
 #include "api/status.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define OWNER struct remote_istio_spec
 

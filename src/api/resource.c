@@ -6,7 +6,7 @@
 #include "api/rows.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 const struct api_resource *const api_resources[] = {&api_resource_istio, &api_resource_remote_istio, NULL};
 

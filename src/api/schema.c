@@ -1,8 +1,8 @@
 #include "api/field.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
-/* Documents are written row by row, as in json/build.h. */
+/* Documents are written row by row, as in doc/build.h. */
 /* clang-format off */
 
 static json_t *integer_or_real(const struct field *field, double value)

@@ -5,11 +5,11 @@
 #include "cli/command.h"
 #include "cli/credentials.h"
 #include "cli/input.h"
+#include "cli/preview.h"
 #include "cli/terminal.h"
-#include "json/difftext.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
-#include "operator/preview.h"
+#include "doc/difftext.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
 
 #define TIMEOUT SECONDS(30)
 #define CONTEXT_LINES 3

@@ -3,7 +3,7 @@
 #include "api/resource.h"
 #include "base/str.h"
 #include "cli/command.h"
-#include "operator/serve/metrics.h"
+#include "serve/metrics.h"
 
 /* Pages besides those of the resources. */
 static const struct page {

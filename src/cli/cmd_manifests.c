@@ -2,8 +2,8 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "json/doc.h"
-#include "operator/install/manifests.h"
+#include "doc/doc.h"
+#include "install/manifests.h"
 
 #define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
 

@@ -4,8 +4,8 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "json/doc.h"
-#include "operator/federation/remote_render.h"
+#include "controllers/remote/remote_render.h"
+#include "doc/doc.h"
 
 static int add_objects(const struct wanted_set *wanted, json_t *documents, struct err *e)
 {

@@ -6,13 +6,15 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/credentials.h"
-#include "operator/controller.h"
-#include "operator/leadership.h"
-#include "operator/serve/server.h"
+#include "controllers/controller.h"
+#include "reconcile/leadership.h"
+#include "serve/server.h"
 
 struct running {
     struct event_base *loop;
     struct leadership *leadership; /* NULL: it is the only one */
+    struct controller *controller;
+    struct server *server;
     bool stopping;
 };
 
@@ -21,6 +23,22 @@ static void end_loop(void *context)
     struct running *r = context;
 
     event_base_loopbreak(r->loop);
+}
+
+static void on_acting(void *context, bool acting)
+{
+    struct running *r = context;
+
+    controller_set_acting(r->controller, acting);
+    if (acting)
+        server_may_write(r->server);
+}
+
+static bool is_writing(void *context)
+{
+    struct running *r = context;
+
+    return controller_is_writing(r->controller) || server_writes_under_way(r->server);
 }
 
 /* The second one does not wait for what is under way. */
@@ -102,6 +120,8 @@ static int run(const struct invocation *inv, struct err *e)
     if (controller_new(loop, config, &options, &controller, e) < 0 ||
         server_new(loop, &served, controller, &server, e) < 0)
         return -1;
+    running.controller = controller;
+    running.server = server;
     interrupt = evsignal_new(loop, SIGINT, on_signal, &running);
     terminate = evsignal_new(loop, SIGTERM, on_signal, &running);
     evsignal_add(interrupt, NULL);
@@ -113,7 +133,8 @@ static int run(const struct invocation *inv, struct err *e)
              port, "webhook_port", webhook_port, NULL);
     controller_start(controller);
     if (leadership)
-        leadership_start(leadership, controller, server, end_loop, &running);
+        leadership_start(leadership, kube_cluster_io(controller_cluster(controller)),
+                         &(struct leadership_events){on_acting, is_writing, end_loop, &running});
     event_base_dispatch(loop);
 
     event_free(interrupt);

@@ -8,11 +8,11 @@
 #include "cli/input.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
-#include "operator/events.h"
+#include "reconcile/events.h"
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 

@@ -3,8 +3,8 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 /* The first Istio before a resource; NULL where there is none. */
 static const json_t *find_mesh(const struct input *in, size_t before)

@@ -6,8 +6,8 @@
 #include "api/istio.h"
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/doc.h"
-#include "operator/federation/remote_check.h"
+#include "controllers/remote/remote_check.h"
+#include "doc/doc.h"
 
 static int read_file(const char *file, struct buf *ret, struct err *e)
 {

@@ -7,8 +7,8 @@
 
 #include "api/problem.h"
 #include "base/err.h"
-#include "json/yaml.h"
-#include "operator/plan/wanted.h"
+#include "doc/yaml.h"
+#include "reconcile/wanted.h"
 
 #define INPUT_MAX_BYTES (4 * 1024 * 1024)
 

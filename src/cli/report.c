@@ -8,8 +8,8 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/terminal.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 #define EVENTS_SHOWN 10
 #define COLUMNS_MAX 5

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/packed.h"
 
 /* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */

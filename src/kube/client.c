@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/client_impl.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 enum { MAX_BODY = 64 * 1024 * 1024, LOST_ANSWERS_MAX = 10 };
 static const msec_t DEFAULT_TIMEOUT = SECONDS(30), DEFAULT_CONNECT_TIMEOUT = SECONDS(10);

@@ -4,8 +4,8 @@
 
 #include "base/str.h"
 #include "kube/client_impl.h"
-#include "kube/config_secret.h"
 #include "kube/exec.h"
+#include "net/credentials.h"
 
 /* How often a token's file is looked at; it is read only where it changed. */
 static const msec_t FILE_PAUSE = SECONDS(1);

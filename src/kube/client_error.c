@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/client_impl.h"
 
 /* A Status object is small; what is larger is no explanation for a person. */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/backoff.h"
 #include "kube/cluster_impl.h"
 

@@ -1,5 +1,5 @@
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/cluster_impl.h"
 
 #define OBJECT_MAX ((size_t)64 * 1024 * 1024)

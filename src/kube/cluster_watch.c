@@ -1,5 +1,5 @@
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/cluster_impl.h"
 
 /* Bytes that are parsed in one turn, so that the loop stays quick while much arrives. */

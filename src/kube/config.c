@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "kube/config_impl.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 #define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 

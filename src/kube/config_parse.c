@@ -5,10 +5,10 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 #include "kube/config_impl.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 /* A map of a file, and the path to it, for messages. */
 struct place {

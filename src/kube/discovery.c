@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 /* A resource list is some kilobytes, the list of groups too; a hundred custom groups do not make megabytes. */
 #define DOCUMENT_MAX ((size_t)8 * 1024 * 1024)

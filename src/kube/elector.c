@@ -1,7 +1,7 @@
 #include "kube/elector.h"
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/cluster.h"
 
 /* A Lease is a few hundred bytes. */

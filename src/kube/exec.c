@@ -10,9 +10,9 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "kube/config_secret.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "net/credentials.h"
 
 static const msec_t TIME_LIMIT = SECONDS(60);
 /* Between its output's end and its exit a child is asked for in growing pauses: nobody else's SIGCHLD is touched. */

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/merge.h"
+#include "doc/merge.h"
 
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind)
 {

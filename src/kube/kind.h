@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "json/merge.h"
+#include "doc/merge.h"
 
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {

@@ -1,8 +1,8 @@
 #include "kube/lease.h"
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kube/cache.h"
 
 /* How much longer a retry may wait, so that those who compete do not stay in step. */

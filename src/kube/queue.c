@@ -4,7 +4,7 @@
 #include <sys/queue.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 const char *kube_method_name(enum kube_method method)
 {

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define DIGEST_ANNOTATION "checksum/config-volume"
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 static struct virtual *cluster_of(struct apiserver *a, const char *name, struct buf *answer)
 {

@@ -4,8 +4,8 @@
 
 #include "../simulation/controllers.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 #define RETRY_AFTER 1
 #define BOOKMARK_EVERY SECONDS(60)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/doc.h"
 
 bool audit_is_on(void)
 {

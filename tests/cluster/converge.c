@@ -11,10 +11,10 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 static void must_answer_until(msec_t until)
 {

@@ -12,10 +12,10 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kubelet.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 struct remote remotes[REMOTES];
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "federation.h"
-#include "json/doc.h"
 #include "results.h"
 
 /* What is promised. */

@@ -11,11 +11,11 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/remote/remote_plan.h"
 #include "converge.h"
+#include "doc/doc.h"
 #include "federation.h"
-#include "json/doc.h"
-#include "operator/federation/remote_plan.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 static void check_clean(const struct remote *r)
 {

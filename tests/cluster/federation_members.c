@@ -10,12 +10,12 @@
 #include "audit.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/remote/remote_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "federation.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/federation/remote_plan.h"
-#include "operator/plan/marks.h"
-#include "operator/plan/wanted.h"
+#include "reconcile/marks.h"
+#include "reconcile/wanted.h"
 
 #define MINOR 20
 #define FIRST_SERVICE "istio-pilot"

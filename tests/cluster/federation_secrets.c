@@ -9,11 +9,11 @@
 #include "audit.h"
 #include "base/base64.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "federation.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/install/manifests.h"
-#include "operator/install/rights.h"
+#include "install/manifests.h"
+#include "install/rights.h"
 #include "rights_used.h"
 
 #define ONE "trial" /* a RemoteIstio that is refused */

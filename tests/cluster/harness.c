@@ -14,10 +14,10 @@
 #include "api/crd.h"
 #include "base/base64.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness_impl.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/install/manifests.h"
+#include "install/manifests.h"
 
 struct harness h;
 

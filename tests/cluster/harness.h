@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
-#include "operator/plan/wanted.h"
+#include "reconcile/wanted.h"
 
 #define NS "istio-system"
 #define MESH "istio"

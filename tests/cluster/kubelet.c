@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
 
 #define EVERY_MS 200
 

@@ -8,10 +8,10 @@
 
 #include "api/resource.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness_impl.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 json_t *mesh_resource(const char *name, const char *spec)
 {

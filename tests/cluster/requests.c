@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "harness_impl.h"
-#include "json/doc.h"
 
 const struct kube_kind *kind_of(const char *api_version, const char *kind)
 {

@@ -2,7 +2,7 @@
 
 #include "api/resource.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 void rights_used_release(struct rights_used *used)
 {

@@ -13,10 +13,10 @@
 
 #include "base/base64.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/serve/webhook.h"
+#include "serve/webhook.h"
 
 #define SECRET kind_of("v1", "Secret")
 #define CONFIGURATION kind_of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration")

@@ -22,9 +22,9 @@
 #include "../proxy/control.h"
 #include "base/str.h"
 #include "converge.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
 #include "kubelet.h"
 #include "results.h"
 

@@ -20,7 +20,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "harness.h"
-#include "operator/serve/webhook.h"
+#include "serve/webhook.h"
 
 #define MIB ((size_t)1 << 20)
 /* What the server gives each step of a request, and some more: this machine is shared. */

@@ -11,11 +11,11 @@
 #include "audit.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
-#include "operator/plan/wanted.h"
+#include "reconcile/marks.h"
+#include "reconcile/wanted.h"
 
 #define TO_BE_AVAILABLE SECONDS(180)
 #define AT_REST_SECONDS 30

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 #define SAMPLE                                                                                                         \
     "{\"mtls\": false, \"includeIPRanges\": \"*\", \"excludeIPRanges\": \"\","                                         \

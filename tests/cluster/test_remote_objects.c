@@ -6,10 +6,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/merge.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "json/merge.h"
 
 #define MINOR 20
 

@@ -12,11 +12,11 @@
 
 #include "audit.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "install/rights.h"
 #include "mesh/mesh.h"
-#include "operator/install/rights.h"
 #include "rights_used.h"
 
 static void nothing_was_refused_and_every_right_was_used(void **state)

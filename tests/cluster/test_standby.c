@@ -14,11 +14,11 @@
 
 #include "audit.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
 #include "kube/lease.h"
-#include "operator/leadership.h"
+#include "reconcile/leadership.h"
 
 /* Short, so that the tests are; the defaults are a test of their own. */
 #define DURATION SECONDS(8)

@@ -11,10 +11,10 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "harness.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 #define ROLL_OUT SECONDS(180)
 #define INGRESS "istio-ingressgateway"

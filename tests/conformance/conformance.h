@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/client.h"
 
 #define SPACE "conformance"

@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "conformance.h"
-#include "json/build.h"
+#include "doc/build.h"
 
 const char PROBE_DEFINITION[] =
     "{\"metadata\": {\"name\": \"" PROBES "\"}, \"spec\": {\"group\": \"conformance.example.com\", \"scope\": "

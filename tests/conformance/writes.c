@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "conformance.h"
-#include "json/build.h"
+#include "doc/build.h"
 
 #define WORKLOAD(name)                                                                                                 \
     "{\"metadata\": {\"name\": \"" name "\"}, \"spec\": {\"replicas\": 0, \"selector\": {\"matchLabels\": {\"app\": "  \

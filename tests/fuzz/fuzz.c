@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 #define JSON_MAX ((size_t)1 << 20)
 

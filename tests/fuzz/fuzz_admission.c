@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/cache.h"
 #include "mesh/mesh.h"
-#include "operator/plan/marks.h"
-#include "operator/serve/admission.h"
-#include "operator/serve/http_head.h"
+#include "net/http_head.h"
+#include "reconcile/marks.h"
+#include "serve/admission.h"
 
 /* A head is complete exactly from its last byte on; whether a request is refused does not depend on what follows. */
 static int parse_head(const char *text, size_t len, struct http_head *ret)

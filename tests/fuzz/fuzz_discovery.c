@@ -7,7 +7,7 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/discovery.h"
 #include "mesh/mesh.h"
 

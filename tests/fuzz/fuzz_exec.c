@@ -1,8 +1,8 @@
 /* What a credential plugin prints: what is taken from it fits into a header, or is a certificate with its key. */
 #include "fuzz.h"
 
-#include "kube/config_secret.h"
 #include "kube/exec.h"
+#include "net/credentials.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

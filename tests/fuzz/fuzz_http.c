@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "operator/serve/http_server.h"
+#include "net/http_server.h"
 
 #define BODY_MAX 512
 #define TURNS_MAX 5000

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "json/doc.h"
+#include "doc/doc.h"
 
 static json_t *read_back(const char *text)
 {

@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 #include "kube/config.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 static struct kube_config *read_config(const uint8_t *data, size_t size, enum kube_config_trust trust)
 {

@@ -4,11 +4,11 @@
  */
 #include "fuzz.h"
 
-#include "json/doc.h"
-#include "json/merge.h"
+#include "doc/doc.h"
+#include "doc/merge.h"
 #include "kube/kind.h"
 #include "mesh/mesh.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 static void merge_again(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules)
 {

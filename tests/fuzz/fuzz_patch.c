@@ -4,8 +4,8 @@
  */
 #include "fuzz.h"
 
-#include "json/doc.h"
-#include "json/patch.h"
+#include "doc/doc.h"
+#include "doc/patch.h"
 
 static void apply(const json_t *target, const json_t *operations)
 {

@@ -2,8 +2,8 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "kube/config_secret.h"
-#include "operator/serve/certificate.h"
+#include "net/certificate.h"
+#include "net/credentials.h"
 
 #define NOW (SECONDS(1) * 1750000000)
 

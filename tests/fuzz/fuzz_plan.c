@@ -5,10 +5,10 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
-#include "operator/plan/plan.h"
+#include "controllers/mesh/mesh_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
 
 #define MINOR 20
 #define OBJECTS_MAX 64

@@ -8,8 +8,8 @@
 
 #include "api/resource.h"
 #include "base/buf.h"
-#include "json/doc.h"
-#include "operator/plan/wanted.h"
+#include "doc/doc.h"
+#include "reconcile/wanted.h"
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384

@@ -5,10 +5,10 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "json/doc.h"
-#include "operator/federation/remote_config.h"
-#include "operator/serve/certificate.h"
-#include "operator/serve/webhook.h"
+#include "controllers/remote/remote_config.h"
+#include "doc/doc.h"
+#include "net/certificate.h"
+#include "serve/webhook.h"
 
 static void read_kubeconfig(const json_t *secret)
 {

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/selector.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

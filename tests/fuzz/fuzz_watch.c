@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/cache.h"
 #include "kube/watch.h"
 #include "mesh/mesh.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 
 #define LINE_MAX ((size_t)1 << 20)
 

@@ -2,8 +2,8 @@
 #include "fuzz.h"
 
 #include "base/buf.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 
 #define BYTES_MAX ((size_t)1 << 20)
 

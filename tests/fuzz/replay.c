@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 #include "fuzz.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 #define FILE_MAX_BYTES ((size_t)16 << 20)
 

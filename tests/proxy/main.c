@@ -8,8 +8,8 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kube/config.h"
 #include "proxy.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "operator/serve/certificate.h"
+#include "net/certificate.h"
 
 /* HTTP/1.1, whatever else is offered. */
 static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,

@@ -18,9 +18,9 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 #include "mesh/mesh.h"
 
 #define FILE_MAX (16 * 1024 * 1024)

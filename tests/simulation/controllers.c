@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 static const msec_t SOONEST = 20, LATEST = SECONDS(2);
 #define CA_BUNDLE "c2ltdWxhdGVk"

@@ -4,8 +4,8 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "server_impl.h"
 
 /* Sets what is absent; takes over `value`. */

@@ -3,12 +3,13 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_plan.h"
+#include "controllers/remote/remote_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "invariants_impl.h"
-#include "json/build.h"
-#include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/federation/remote_plan.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 #include "server_impl.h"
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)

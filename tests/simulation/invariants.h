@@ -5,7 +5,7 @@
 #define TESTS_SIMULATION_INVARIANTS_H
 
 #include "base/buf.h"
-#include "operator/controller.h"
+#include "controllers/controller.h"
 #include "people.h"
 #include "server.h"
 

@@ -3,7 +3,7 @@
 #define TESTS_SIMULATION_INVARIANTS_IMPL_H
 
 #include "invariants.h"
-#include "operator/plan/plan.h"
+#include "reconcile/plan.h"
 
 /* What the server serves, as a planner wants to be told. `versions` is to be freed, and is valid as long as the rest.
  */

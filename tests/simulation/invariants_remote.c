@@ -5,12 +5,13 @@
 #include "api/remote_istio.h"
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_plan.h"
+#include "controllers/remote/remote_config.h"
+#include "controllers/remote/remote_plan.h"
+#include "doc/doc.h"
 #include "invariants_impl.h"
-#include "json/doc.h"
 #include "mesh/mesh.h"
-#include "operator/federation/remote_config.h"
-#include "operator/federation/remote_plan.h"
-#include "operator/plan/marks.h"
+#include "reconcile/marks.h"
 #include "server_impl.h"
 
 /* A server that hangs is noticed within this time: silence, the time for an answer to a probe, some patience. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "net_impl.h"
 
 static const msec_t TIMEOUT = SECONDS(30);

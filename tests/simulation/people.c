@@ -5,11 +5,11 @@
 #include "api/istio.h"
 #include "api/remote_istio.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "mesh/mesh.h"
-#include "operator/plan/marks.h"
 #include "people_impl.h"
+#include "reconcile/marks.h"
 
 static bool is_ours(const json_t *o)
 {

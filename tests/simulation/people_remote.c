@@ -3,9 +3,9 @@
 
 #include "api/istio.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "operator/federation/remote_plan.h"
+#include "controllers/remote/remote_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "people_impl.h"
 
 #define SERVER_BEFORE "https://remote-"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "server_impl.h"
 
 /* A copy without spaces around; owned by the caller. */

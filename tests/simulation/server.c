@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "server_impl.h"
 
 #define BODY_MAX ((size_t)8 * 1024 * 1024)

@@ -4,7 +4,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 /* Smaller parts cost less than their entry here. */
 #define WORTH_BYTES 200

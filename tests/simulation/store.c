@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "server_impl.h"
 #include "shared.h"

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "server_impl.h"
 
 /* Since when servers send bookmarks (1.16 by default), and since when every minute (1.19). */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "memory.h"
 #include "world_impl.h"
 

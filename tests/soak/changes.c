@@ -5,8 +5,8 @@
 
 #include "../cluster/harness.h"
 #include "base/str.h"
-#include "json/doc.h"
-#include "operator/plan/marks.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
 
 static unsigned draw(unsigned *seed, unsigned below)
 {

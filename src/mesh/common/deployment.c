@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 /* Percent of the requested CPU that an autoscaler aims at. */
 #define TARGET_CPU 80

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 
 static size_t kind_row(const char *kind)
 {

@@ -7,7 +7,7 @@
 #ifndef MESH_COMMON_OBJECTS_H
 #define MESH_COMMON_OBJECTS_H
 
-#include "json/build.h"
+#include "doc/build.h"
 #include "mesh/mesh.h"
 
 /* The version to speak for a kind of mesh_kinds; NULL where the server has none. */

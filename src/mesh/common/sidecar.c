@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 #include "mesh/mesh.h"
 
 #define STATUS_ANNOTATION "sidecar.istio.io/status"

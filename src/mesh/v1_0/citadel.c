@@ -1,5 +1,5 @@
 /* Citadel: issues the keys and certificates of every ServiceAccount. */
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1_0/v1_0.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
-#include "json/yaml.h"
+#include "doc/yaml.h"
 
 #define FILE_MAX (1 << 20)
 

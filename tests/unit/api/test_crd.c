@@ -7,7 +7,7 @@
 #include "api/istio.h"
 #include "api/status.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "support.h"
 
 #define CRD_MAX (200 * 1000)

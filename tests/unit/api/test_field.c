@@ -3,7 +3,7 @@
 
 #include "api/rows.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "support.h"
 
 struct engine {

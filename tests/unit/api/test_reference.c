@@ -4,7 +4,7 @@
 
 #include "api/remote_istio.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "support.h"
 
 #define SAMPLES "config/samples"

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "support.h"
 
 static json_t *resource_with(const char *kind, const char *spec)

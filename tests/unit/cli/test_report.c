@@ -9,8 +9,8 @@
 
 #include "base/str.h"
 #include "cli/report.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 
 #define NOW "2018-12-17T12:00:00Z"
 

@@ -6,9 +6,9 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "json/patch.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/patch.h"
 
 /* A request's address, taken apart. */
 struct target {

@@ -7,8 +7,8 @@
 
 #include "base/str.h"
 #include "cluster_fixture.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 static void it_learns_what_is_served_and_what_is_there(void **state)
 {

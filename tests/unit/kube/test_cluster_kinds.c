@@ -7,8 +7,8 @@
 
 #include "base/str.h"
 #include "cluster_fixture.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 static void rows_of_other_roles_are_not_there(void **state)
 {

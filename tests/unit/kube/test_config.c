@@ -15,7 +15,7 @@
 #include "certs.h"
 #include "kube/config.h"
 #include "kube/config_impl.h"
-#include "kube/config_secret.h"
+#include "net/credentials.h"
 
 static struct certs ours, others;
 static char folder[] = "/tmp/kube-config-XXXXXX";

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kube/discovery.h"
 
 static const struct kube_kind rows[] = {

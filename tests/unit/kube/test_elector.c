@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/elector.h"
 #include "kube/queue.h"
 #include "sim.h"

@@ -12,7 +12,7 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "certs.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/exec.h"
 
 #define V1 "client.authentication.k8s.io/v1"

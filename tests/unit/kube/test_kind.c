@@ -7,9 +7,9 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
-#include "json/merge.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/merge.h"
 #include "kube/kind.h"
 
 static const char *const service_foreign[] = {"spec.clusterIP", "spec.ports[].nodePort", NULL};

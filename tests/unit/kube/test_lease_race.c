@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "json/build.h"
-#include "json/doc.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "kube/lease.h"
 
 enum { PROCESSES = 3, WIRES = 64, SEEDS = 300 };

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "kube/backoff.h"
 #include "kube/watch.h"
 

@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/build.h"
-#include "json/yaml.h"
+#include "doc/build.h"
+#include "doc/yaml.h"
 
 static json_t *resource(const char *spec)
 {

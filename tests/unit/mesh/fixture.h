@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "json/doc.h"
+#include "doc/doc.h"
 #include "mesh/mesh.h"
 
 struct fixture {

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "json/yaml.h"
+#include "doc/yaml.h"
 
 /* The template that the injector executes for every Pod. Owned by the caller. */
 static char *template_of(const struct fixture *f)

@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 #include "base/str.h"
-#include "json/yaml.h"
+#include "doc/yaml.h"
 
 /* One document of a ConfigMap, read as its reader does. Owned by the caller. */
 static json_t *read_document(const struct fixture *f, const char *config_map, const char *key)

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "json/build.h"
+#include "doc/build.h"
 
 #define KEY "cHJpdmF0ZQ=="
 

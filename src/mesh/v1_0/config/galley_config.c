@@ -1,6 +1,6 @@
 #include "base/buf.h"
-#include "json/doc.h"
-#include "json/yaml.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1_0/v1_0.h"
 

@@ -1,0 +1,276 @@
+#include "cli/preview.h"
+
+#include <string.h>
+
+#include "api/status.h"
+#include "base/str.h"
+#include "controllers/mesh/mesh_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/patch.h"
+#include "reconcile/marks.h"
+
+/* Stands for what the API server gives to a new resource. */
+#define UID_TO_COME "uid-of-the-new-resource"
+
+static void on_changed(void *context)
+{
+    (void)context;
+}
+
+static void on_action_done(void *context, const struct kube_action *action, const json_t *object, const struct err *e)
+{
+    (void)context, (void)action, (void)object, (void)e; /* a preview sends no action */
+}
+
+static int wait_until_synced(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct err *e)
+{
+    msec_t until = clock_now_monotonic() + timeout;
+
+    while (kube_cluster_phase(cluster) != KUBE_CLUSTER_SYNCED) {
+        if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
+            return err_set(e, ERR_UNAVAILABLE, "%s", kube_cluster_error(cluster));
+        if (clock_now_monotonic() > until)
+            return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
+                           kube_cluster_error(cluster));
+        event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
+        event_base_dispatch(loop);
+    }
+    return 0;
+}
+
+static const struct kube_kind *istio_kind(void)
+{
+    return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+}
+
+static struct wanted_set *build(const struct kube_server *server, const json_t *resource, struct problems *problems)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    struct wanted_set *wanted;
+
+    wanted_versions(server, versions);
+    return wanted_build(resource, server->minor, versions, &wanted, problems) < 0 ? NULL : wanted;
+}
+
+/* Whether both ask for the same; the API server's defaults in one of them make no difference. */
+static bool asks_the_same(const struct kube_server *server, const json_t *a, const json_t *b)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_wanted_ struct wanted_set *first = build(server, a, &problems), *second = build(server, b, &problems);
+
+    if (!first || !second || first->len != second->len)
+        return false;
+    for (size_t i = 0; i < first->len; i++)
+        if (first->items[i].hash != second->items[i].hash)
+            return false;
+    return true;
+}
+
+static void set_spec(json_t *resource, const json_t *spec)
+{
+    json_object_del(resource, "spec");
+    if (!spec)
+        return;
+    json_object_set_new(resource, "spec", doc_copy(spec));
+    json_object_del(doc_at(resource, "spec"), "pause");
+}
+
+/* With an identity that cannot be known yet. */
+static json_t *as_if_created(const json_t *resource)
+{
+    json_t *result = doc_copy(resource), *metadata = doc_make(result, "metadata");
+    char now[32];
+
+    clock_rfc3339(clock_now_wall(), now);
+    json_object_set_new(metadata, "creationTimestamp", json_string(now));
+    json_object_set_new(metadata, "uid", json_string(UID_TO_COME));
+    return result;
+}
+
+/*
+ * The resource as the cluster would have it: with the live one's identity where there is one. Of its status so far
+ * only counts whether all that it asks for was in place before.
+ */
+static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resource)
+{
+    const struct kube_object *o =
+        kube_cache_get(kube_cluster_cache(cluster), istio_kind(), doc_string(resource, "metadata", "namespace"),
+                       doc_string(resource, "metadata", "name"));
+    _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
+    json_t *result = live ? doc_copy(live) : as_if_created(resource);
+
+    set_spec(result, doc_at(resource, "spec"));
+    json_object_del(result, "status");
+    json_object_del(doc_at(result, "metadata"), "resourceVersion");
+    json_object_set_new(doc_at(result, "metadata"), "finalizers", ARRAY(ITEM_S(FINALIZER)));
+    if (live && asks_the_same(kube_cluster_server(cluster), live, result))
+        json_object_set(doc_make(result, "status"), STATUS_FIELD_APPLIED_GENERATION,
+                        doc_at(live, "status", STATUS_FIELD_APPLIED_GENERATION));
+    return result;
+}
+
+/* Objects without our label are not watched: those with the name of a wanted one are read one by one. */
+struct reading {
+    struct kube_cluster *cluster;
+    size_t under_way;
+    bool failed; /* `why` says of what and why; the first failure counts */
+    struct err why;
+};
+
+struct reading_one {
+    struct reading *all;
+    const struct wanted *wanted;
+};
+
+static void on_read(void *context, const struct kube_response *response, const struct err *e)
+{
+    const struct reading_one *one = context;
+    struct reading *all = one->all;
+    const struct wanted *w = one->wanted;
+    _cleanup_json_ json_t *object = NULL;
+    struct err why;
+
+    all->under_way--;
+    if (e && e->class == ERR_NOT_FOUND)
+        return;
+    if (!e && doc_parse(response->body, response->body_len, SIZE_MAX, &object, &why) == 0) {
+        kube_cache_put_read(kube_cluster_cache(all->cluster), w->kind, object);
+        return;
+    }
+    if (all->failed)
+        return;
+    all->failed = true;
+    all->why = e ? *e : why;
+    err_wrap(&all->why, "%s %s", w->kind->kind, w->name);
+}
+
+static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct wanted_set *wanted,
+                         struct err *e)
+{
+    _cleanup_free_ struct reading_one *ones = NEW_ARRAY(struct reading_one, wanted->len);
+    struct reading all = {.cluster = cluster};
+
+    for (size_t i = 0; i < wanted->len; i++) {
+        const struct wanted *w = &wanted->items[i];
+        const char *version = kube_server_version(kube_cluster_server(cluster), w->kind);
+        struct kube_request request;
+
+        if (!version || kube_cache_get(kube_cluster_cache(cluster), w->kind, w->ns, w->name))
+            continue;
+        ones[i] = (struct reading_one){&all, w};
+        request = kube_request_get(w->kind, version, w->ns, w->name);
+        kube_client_send(kube_cluster_client(cluster), &request, NULL, on_read, &ones[i]);
+        all.under_way++;
+    }
+    while (all.under_way)
+        event_base_loop(loop, EVLOOP_ONCE);
+    if (all.failed)
+        *e = all.why;
+    return all.failed ? -1 : 0;
+}
+
+static int read_wanted(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
+                       struct problems *problems, struct err *e)
+{
+    _cleanup_wanted_ struct wanted_set *wanted = build(kube_cluster_server(cluster), resource, problems);
+
+    return wanted ? read_unmarked(loop, cluster, wanted, e) : problems_err(problems, e);
+}
+
+/* A resource that the planner refuses gets a status that says why, and that is all of its plan. */
+static int check_refusal(const struct plan *plan, const json_t *resource, struct err *e)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct kube_action *a = &plan->actions[i];
+        _cleanup_json_ json_t *written = NULL;
+        if (a->verb != KUBE_UPDATE_STATUS || !str_eq(a->ns, doc_string(resource, "metadata", "namespace")) ||
+            !str_eq(a->name, doc_string(resource, "metadata", "name")))
+            continue;
+        if (doc_parse(a->body, strlen(a->body), SIZE_MAX, &written, e) < 0)
+            return -1;
+        if (str_eq(doc_string(written, "status", STATUS_FIELD_STATUS), STATUS_RECONCILE_FAILED))
+            return err_set(e, ERR_INVALID, "%s", doc_string(written, "status", STATUS_FIELD_ERROR_MESSAGE));
+    }
+    return 0;
+}
+
+static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, struct plan *ret,
+                        struct problems *problems, struct err *e)
+{
+    struct kube_cache *observed = kube_cluster_cache(cluster);
+    _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
+    const struct plan_input input = {
+        .now = clock_now_wall(),
+        .server = kube_cluster_server(cluster),
+        .observed = observed,
+        .preview = true,
+    };
+    struct plan_memo *memo;
+
+    if (read_wanted(loop, cluster, applied, problems, e) < 0)
+        return -1;
+    kube_cache_put(observed, istio_kind(), applied);
+    memo = plan_memo_new();
+    plan_make(&input, memo, ret);
+    plan_memo_free(memo);
+    if (check_refusal(ret, applied, e) == 0)
+        return 0;
+    plan_release(ret);
+    return -1;
+}
+
+int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
+                 struct preview *ret, struct problems *problems, struct err *e)
+{
+    static const struct kube_cluster_events events = {.changed = on_changed, .action_done = on_action_done};
+    const struct kube_cluster_options options = {
+        .owner_label = MARK_OWNER, .namespace = config->namespace, .roles = MESH_CENTRAL};
+    _cleanup_kube_cluster_ struct kube_cluster *cluster = NULL;
+
+    if (kube_cluster_new(loop, config, &mesh_kinds, &options, &events, &cluster, e) < 0)
+        return -1;
+    kube_cluster_start(cluster);
+    if (wait_until_synced(loop, cluster, timeout, e) < 0 ||
+        plan_preview(loop, cluster, resource, &ret->plan, problems, e) < 0)
+        return -1;
+    ret->cluster = TAKE_PTR(cluster);
+    return 0;
+}
+
+void preview_release(struct preview *p)
+{
+    plan_release(&p->plan);
+    kube_cluster_free(p->cluster);
+    p->cluster = NULL;
+}
+
+json_t *preview_before(const struct preview *p, const struct kube_action *action)
+{
+    const struct kube_object *o =
+        kube_cache_get(kube_cluster_cache(p->cluster), action->kind, action->ns, action->name);
+    json_t *before = o ? kube_object_parse(o) : NULL;
+    char api_version[128];
+
+    if (!before)
+        return NULL;
+    /* Items of a list do not repeat what the list says. */
+    kube_api_version(action->kind, action->version, api_version);
+    json_object_set_new(before, "apiVersion", json_string(api_version));
+    json_object_set_new(before, "kind", json_string(action->kind->kind));
+    return before;
+}
+
+json_t *preview_after(const struct preview *p, const struct kube_action *action)
+{
+    json_t *body, *after;
+
+    if (!action->body || doc_parse(action->body, strlen(action->body), SIZE_MAX, &body, NULL) < 0)
+        return NULL;
+    if (action->verb != KUBE_MERGE_PATCH)
+        return body;
+    after = preview_before(p, action);
+    patch_merge(after, body);
+    json_decref(body);
+    return after;
+}

@@ -1,0 +1,32 @@
+/*
+ * The plan for a resource against a live cluster, to be shown and not sent: what
+ * `diff` prints.
+ */
+#ifndef CLI_PREVIEW_H
+#define CLI_PREVIEW_H
+
+#include <event2/event.h>
+
+#include "kube/cluster.h"
+#include "reconcile/plan.h"
+
+struct preview {
+    struct kube_cluster *cluster; /* as observed; owned */
+    struct plan plan;
+};
+
+/*
+ * Connects, reads what is there (also objects that carry no mark of ours but have the names of wanted ones), and
+ * plans as if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`.
+ * What is wrong with the resource goes to `problems`, too, by its fields, and its warnings.
+ */
+int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
+                 struct preview *ret, struct problems *problems, struct err *e);
+void preview_release(struct preview *p);
+
+/* The object that an action is about as it is now; owned by the caller; NULL where there is none. */
+json_t *preview_before(const struct preview *p, const struct kube_action *action);
+/* And as it would be. */
+json_t *preview_after(const struct preview *p, const struct kube_action *action);
+
+#endif

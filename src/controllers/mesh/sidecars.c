@@ -1,0 +1,109 @@
+#include "controllers/mesh/sidecars.h"
+
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "doc/doc.h"
+
+/* Namespaces that a message names. */
+#define NAMED_MAX 5
+
+/* Outdated Pods of a namespace. */
+struct tally {
+    const char *ns; /* borrowed */
+    size_t pods;
+};
+
+/* The version that new sidecars get; NULL: none get any. Owned by the caller. */
+static char *wanted_version(const struct wanted_set *wanted)
+{
+    for (size_t i = 0; i < wanted->len; i++) {
+        const struct wanted *w = &wanted->items[i];
+        _cleanup_json_ json_t *config = NULL;
+        if (!str_eq(w->kind->kind, "ConfigMap") || !str_eq(w->name, MESH_INJECTION_CONFIG))
+            continue;
+        if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &config, NULL) < 0)
+            abort(); /* our own text */
+        return mesh_sidecar_version_of_config(config);
+    }
+    return NULL;
+}
+
+static int most_first(const void *a, const void *b)
+{
+    const struct tally *x = a, *y = b;
+
+    if (x->pods != y->pods)
+        return x->pods > y->pods ? -1 : 1;
+    return strcmp(x->ns, y->ns);
+}
+
+/* `namespaces`: to the number of their Pods, as a pointer's value. */
+static char *name_most(const struct map *namespaces)
+{
+    size_t len = map_len(namespaces), n = 0;
+    _cleanup_free_ struct tally *tallies = NEW_ARRAY(struct tally, len);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    void *pods;
+
+    for (size_t i = 0; map_next(namespaces, &i, &tallies[n].ns, &pods); n++)
+        tallies[n].pods = (size_t)(uintptr_t)pods;
+    qsort(tallies, n, sizeof(*tallies), most_first);
+    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
+        buf_printf(&text, "%s%s (%zu)", i ? ", " : "", tallies[i].ns, tallies[i].pods);
+    if (n > NAMED_MAX)
+        buf_printf(&text, " and %zu more", n - NAMED_MAX);
+    return buf_take(&text);
+}
+
+void sidecars_count(const struct kube_cache *observed, const struct wanted_set *wanted, struct sidecars *ret)
+{
+    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS);
+    _cleanup_free_ char *version = wanted_version(wanted);
+    _cleanup_map_ struct map *namespaces = map_new(NULL);
+    const struct kube_object *o;
+
+    *ret = (struct sidecars){.injected = version != NULL};
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
+        if (str_eq(o->text, version)) {
+            ret->current++;
+            continue;
+        }
+        ret->outdated++;
+        map_put(namespaces, o->ns, (void *)((uintptr_t)map_get(namespaces, o->ns) + 1));
+    }
+    if (ret->outdated)
+        ret->outdated_in = name_most(namespaces);
+}
+
+void sidecars_release(struct sidecars *s)
+{
+    free(s->outdated_in);
+}
+
+const char *sidecars_reason(const struct sidecars *s)
+{
+    if (!s->outdated)
+        return "UpToDate";
+    return s->injected ? "Outdated" : "InjectorDisabled";
+}
+
+char *sidecars_text(const struct sidecars *s)
+{
+    size_t all = s->current + s->outdated;
+
+    if (!s->outdated)
+        return str_dup("");
+    if (!s->injected)
+        return str_printf(
+            "%zu pods have a sidecar, and the sidecar injector is switched off: restarted, they have "
+            "none; in namespaces %s",
+            all,
+            s->outdated_in);
+    return str_printf(
+        "%zu of %zu pods have an outdated sidecar until they are restarted, in namespaces %s",
+        s->outdated,
+        all,
+        s->outdated_in);
+}

@@ -1,0 +1,314 @@
+#include "controllers/remote/central.h"
+
+#include <string.h>
+
+#include "api/remote_istio.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "kube/selector.h"
+#include "mesh/mesh.h"
+#include "reconcile/resource_writes.h"
+
+/* Citadel's: its own key and certificate, or those that an administrator gave it ("Plugging in existing CA
+ * Certificates" in Istio's documentation). */
+#define SELF_SIGNED "istio-ca-secret"
+#define PLUGGED_IN "cacerts"
+
+/* What was asked for and may be asked for no longer. */
+#define SELECTORS_MAX 4096
+
+struct central_pod {
+    json_t *labels;
+    char *address;
+};
+
+static const struct kube_kind *pods(void)
+{
+    return kube_kind_find(&mesh_kinds, "v1", "Pod");
+}
+
+static const struct kube_kind *namespaces(void)
+{
+    return kube_kind_find(&mesh_kinds, "v1", "Namespace");
+}
+
+static const struct kube_kind *deployments(void)
+{
+    return kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+}
+
+static const struct kube_kind *credentials(void)
+{
+    return kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
+}
+
+static void addresses_free(void *p)
+{
+    struct addresses *a = p;
+
+    for (size_t i = 0; i < a->len; i++)
+        free(a->items[i]);
+    free(a->items);
+    free(a);
+}
+
+void central_init(struct central *c)
+{
+    *c = (struct central){.found = map_new(addresses_free)};
+}
+
+static void drop_pods(struct central *c)
+{
+    for (size_t i = 0; i < c->pod_count; i++) {
+        json_decref(c->pods[i].labels);
+        free(c->pods[i].address);
+    }
+    free(c->pods);
+    c->pods = NULL;
+    c->pod_count = 0;
+    map_clear(c->found);
+}
+
+void central_release(struct central *c)
+{
+    drop_pods(c);
+    map_free(c->found);
+    json_decref(c->signing);
+    free(c->id);
+    free(c->ns);
+}
+
+/* Where a ready Pod is reached; NULL: nowhere. */
+static const char *ready_address(const json_t *pod)
+{
+    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
+
+    return str_eq(doc_string(ready, "status"), "True") ? doc_string(pod, "status", "podIP") : NULL;
+}
+
+static void read_pods(struct central *c, const struct kube_cache *observed)
+{
+    const struct kube_object *o;
+    size_t cap = 0;
+
+    drop_pods(c);
+    for (size_t i = 0; c->ns && (o = kube_cache_next(observed, pods(), &i));) {
+        _cleanup_json_ json_t *pod = NULL;
+        const char *address;
+        if (o->deleting || !str_eq(o->ns, c->ns))
+            continue;
+        pod = kube_object_parse(o);
+        if (!(address = ready_address(pod)))
+            continue;
+        ARRAY_RESERVE_ONE(c->pods, c->pod_count, cap);
+        c->pods[c->pod_count++] = (struct central_pod){
+            .labels = json_incref(doc_at(pod, "metadata", "labels")),
+            .address = str_dup(address),
+        };
+    }
+}
+
+/*
+ * Citadel in a remote cluster signs with the same key. A certificate that signs itself is its own root and has no
+ * chain above it.
+ */
+static json_t *signing_from(const struct kube_object *o, bool plugged_in)
+{
+    _cleanup_json_ json_t *secret = kube_object_parse(o);
+    const json_t *data = doc_at(secret, "data");
+    const char *cert = doc_string(data, "ca-cert.pem"), *key = doc_string(data, "ca-key.pem");
+    const char *root = plugged_in ? doc_string(data, "root-cert.pem") : cert;
+    const char *chain = plugged_in ? doc_string(data, "cert-chain.pem") : "";
+
+    if (!cert || !key || !root || !chain)
+        return NULL;
+    return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
+}
+
+/* Whether the central Citadel is told to use what is plugged in; by itself it makes its own. */
+static bool is_plugged_in(const struct central *c, const struct kube_cache *observed)
+{
+    const struct kube_object *o = kube_cache_get(observed, deployments(), c->ns, "istio-citadel");
+    _cleanup_json_ json_t *citadel = o ? kube_object_parse(o) : NULL;
+    json_t *container, *argument;
+    size_t i, k;
+
+    json_array_foreach(doc_at(citadel, "spec", "template", "spec", "containers"), i, container)
+        json_array_foreach(doc_at(container, "args"), k, argument)
+            if (str_eq(json_string_value(argument), "--self-signed-ca=false"))
+                return true;
+    return false;
+}
+
+static json_t *read_signing(const struct central *c, const struct kube_cache *observed)
+{
+    bool plugged_in = c->ns && is_plugged_in(c, observed);
+    const struct kube_object *o =
+        c->ns ? kube_cache_get(observed, credentials(), c->ns, plugged_in ? PLUGGED_IN : SELF_SIGNED) : NULL;
+
+    return o ? signing_from(o, plugged_in) : NULL;
+}
+
+/* True where one of the kinds changed since the last time, which is noted. */
+static bool has_changed(uint64_t *read, const struct kube_cache *observed, const struct kube_kind *kind)
+{
+    uint64_t changes = kube_cache_changes(observed, kind) + 1;
+    bool changed = *read != changes;
+
+    *read = changes;
+    return changed;
+}
+
+static void read_id(struct central *c, const struct kube_cache *observed)
+{
+    const struct kube_object *o = kube_cache_get(observed, namespaces(), NULL, "kube-system");
+
+    if (!o || str_eq(c->id, o->uid))
+        return;
+    str_replace(&c->id, o->uid);
+    c->basis++;
+}
+
+void central_update(
+    struct central *c, const struct kube_cache *observed, const char *ns, const struct istio_spec *mesh,
+    uint64_t mesh_hash)
+{
+    bool moved = !str_eq(c->ns, ns), signing_may_differ = moved;
+    uint64_t basis = c->basis;
+
+    if (moved)
+        str_replace(&c->ns, ns);
+    if (moved || mesh_hash != c->mesh_hash || !mesh != !c->mesh)
+        c->basis++;
+    if (map_len(c->found) > SELECTORS_MAX)
+        map_clear(c->found);
+    c->mesh = mesh;
+    c->mesh_hash = mesh_hash;
+    if (has_changed(&c->read[0], observed, namespaces()))
+        read_id(c, observed);
+    /* Both are looked at: neither change is to be seen again. */
+    signing_may_differ |= has_changed(&c->read[1], observed, credentials());
+    signing_may_differ |= has_changed(&c->read[3], observed, deployments());
+    if (signing_may_differ) {
+        json_t *signing = read_signing(c, observed);
+        c->basis += !doc_equal(signing, c->signing);
+        json_decref(c->signing);
+        c->signing = signing;
+    }
+    if (has_changed(&c->read[2], observed, pods()) || moved) {
+        read_pods(c, observed);
+        c->version++;
+    }
+    c->version += c->basis - basis;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static uint64_t hash_of(const struct addresses *a)
+{
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < a->len; i++) {
+        buf_add_str(&text, a->items[i]);
+        buf_add_char(&text, ',');
+    }
+    return buf_take_hash(&text);
+}
+
+/* In no order, and some more than once. */
+static struct addresses *select_from(const struct central *c, const char *text)
+{
+    struct addresses *found = NEW(struct addresses);
+    struct selector *selector;
+    size_t cap = 0;
+
+    if (selector_parse(text, &selector, NULL) < 0)
+        return found;
+    for (size_t i = 0; i < c->pod_count; i++) {
+        if (!selector_matches(selector, c->pods[i].labels))
+            continue;
+        ARRAY_RESERVE_ONE(found->items, found->len, cap);
+        found->items[found->len++] = str_dup(c->pods[i].address);
+    }
+    selector_free(selector);
+    return found;
+}
+
+static struct addresses *find(const struct central *c, const char *text)
+{
+    struct addresses *found = select_from(c, text);
+    size_t kept = 0;
+
+    if (found->len)
+        qsort(found->items, found->len, sizeof(*found->items), by_text);
+    for (size_t i = 0; i < found->len; i++) {
+        if (kept && str_eq(found->items[kept - 1], found->items[i]))
+            free(found->items[i]);
+        else
+            found->items[kept++] = found->items[i];
+    }
+    found->len = kept;
+    found->hash = hash_of(found);
+    return found;
+}
+
+const struct addresses *central_addresses(struct central *c, const char *selector)
+{
+    struct addresses *found = map_get(c->found, selector);
+
+    if (!found) {
+        found = find(c, selector);
+        map_put(c->found, selector, found);
+    }
+    return found;
+}
+
+/* Whose kubeconfig matters most without a mesh: who leaves can do that; who has joined is kept in contact. */
+static unsigned urgency(const struct kube_object *remote)
+{
+    _cleanup_json_ json_t *resource = kube_object_parse(remote);
+    const struct planned_resource r = {.resource = resource, .finalizer = api_resource_remote_istio.finalizer};
+
+    return resource_has_finalizer(&r) ? 1 + remote->deleting : 0;
+}
+
+static bool are_in_one_namespace(const struct kube_cache *observed, const char *ns)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));)
+        if (!str_eq(o->ns, ns))
+            return false;
+    return true;
+}
+
+const char *central_namespace_of_remotes(const struct kube_cache *observed)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    size_t i = 0;
+    const struct kube_object *o, *first = kube_cache_next(observed, kind, &i);
+    unsigned most;
+
+    if (!first || are_in_one_namespace(observed, first->ns))
+        return first ? first->ns : NULL;
+    most = urgency(first);
+    while ((o = kube_cache_next(observed, kind, &i))) {
+        unsigned urgent = urgency(o);
+        if (urgent < most || (urgent == most && strcmp(o->ns, first->ns) >= 0))
+            continue;
+        first = o;
+        most = urgent;
+    }
+    return first->ns;
+}
+
+const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name)
+{
+    return kube_cache_get(observed, credentials(), ns, name);
+}

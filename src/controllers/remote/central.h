@@ -1,0 +1,65 @@
+/*
+ * What remote clusters take from the central one: the mesh they join, the certificate it trusts by, and the
+ * addresses of its Pods. Pure: a snapshot of the central cluster's cache, brought up to date when that changed.
+ *
+ * Thousands of remote clusters share one snapshot, and most of them the same selectors, so what a selector
+ * finds is kept until a Pod changes.
+ */
+#ifndef CONTROLLERS_REMOTE_CENTRAL_H
+#define CONTROLLERS_REMOTE_CENTRAL_H
+
+#include "api/istio.h"
+#include "kube/cache.h"
+
+/* Addresses of ready Pods, sorted, each once. */
+struct addresses {
+    char **items;
+    size_t len;
+    uint64_t hash; /* of them; never 0 */
+};
+
+struct central {
+    /* Of the central cluster: the uid of its Namespace kube-system, which lives as long as the cluster. NULL: not seen.
+     */
+    char *id;
+    char *ns; /* where its Secrets and Pods are read: the mesh's, or without one a RemoteIstio's; NULL: nowhere */
+    const struct istio_spec *mesh; /* borrowed; NULL: there is none that could be joined */
+    /* Of what the central Citadel signs with: Secret istio-ca-secret, or cacerts where it is told to use that. */
+    json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
+    /*
+     * Grows with every change of what a remote cluster may depend on: who remembers it knows whether to plan again.
+     * `basis` leaves the Pods aside.
+     */
+    uint64_t version, basis;
+
+    struct central_pod *pods;
+    size_t pod_count;
+    struct map *found;           /* selector -> struct addresses */
+    uint64_t read[4], mesh_hash; /* what was read when it was brought up to date */
+};
+
+void central_init(struct central *c);
+void central_release(struct central *c);
+
+/*
+ * Brings the snapshot up to date. `mesh` is borrowed until the next call and may be NULL; `mesh_hash` changes with it;
+ * `ns` is where the mesh's Secrets and Pods are, NULL: nowhere.
+ */
+void central_update(
+    struct central *c, const struct kube_cache *observed, const char *ns, const struct istio_spec *mesh,
+    uint64_t mesh_hash);
+
+/* Of the ready Pods in the mesh's namespace that a label selector matches; one that is broken matches none. */
+const struct addresses *central_addresses(struct central *c, const char *selector);
+
+/*
+ * The namespace of the RemoteIstios where there is no mesh that has one: of those that leave, else of those that
+ * joined, whose clusters are still followed, else of any. Of several the first by name, so that nothing depends on
+ * which came first. NULL: there are none.
+ */
+const char *central_namespace_of_remotes(const struct kube_cache *observed);
+
+/* The Secret with the kubeconfig of the remote cluster of this name; NULL: it is not there. */
+const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name);
+
+#endif

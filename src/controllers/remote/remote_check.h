@@ -1,0 +1,24 @@
+/*
+ * The rules for a RemoteIstio, the same for everybody who judges one: the controller, the admission webhook,
+ * `validate`. Pure.
+ */
+#ifndef CONTROLLERS_REMOTE_REMOTE_CHECK_H
+#define CONTROLLERS_REMOTE_REMOTE_CHECK_H
+
+#include <jansson.h>
+
+#include "api/remote_istio.h"
+#include "mesh/mesh.h"
+
+/*
+ * As remote_istio_parse(), and that it stands beside the mesh: in the namespace `mesh_ns`, NULL where no mesh is
+ * known. `ns` is where the resource will live if its metadata does not say so, and may be NULL.
+ */
+int remote_check(
+    const json_t *resource, const char *ns, const char *mesh_ns, struct remote_istio_spec *ret,
+    struct problems *problems);
+
+/* What runs in a remote cluster is of the mesh's release, which may ask for another Kubernetes than its 1.`minor`. */
+int remote_check_kubernetes(const struct mesh_release *release, int minor, struct err *e);
+
+#endif

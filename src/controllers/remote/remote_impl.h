@@ -1,0 +1,87 @@
+/* What the parts of a remote cluster's planner share. Nobody else includes this. */
+#ifndef CONTROLLERS_REMOTE_REMOTE_IMPL_H
+#define CONTROLLERS_REMOTE_REMOTE_IMPL_H
+
+#include "api/remote_istio.h"
+#include "base/str.h"
+#include "controllers/remote/remote_plan.h"
+#include "reconcile/resource_writes.h"
+#include "reconcile/status.h"
+
+/* Reasons of the condition Connected that a later plan looks at. */
+#define REASON_CONNECTED "Connected"
+#define REASON_UNREACHABLE "Unreachable"
+#define REASON_REFUSED "KubeconfigRefused"
+
+/* What is wanted, for as long as what it follows from stays the same. */
+struct remote_memo {
+    uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not made yet */
+    struct remote_istio_spec spec;
+    bool has_spec;
+    struct err refusal; /* why there is no spec */
+    char *warnings;
+    /*
+     * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not made yet.
+     */
+    struct wanted_set *foundation, *parts, *services;
+    uint64_t *addresses; /* central_addresses() of each service that the services were made of: their hashes */
+    const struct mesh_component *components; /* of the parts */
+    /* Versions that were looked into: of the kubeconfig's Secret, with its label; of the Istio there that is its own.
+     */
+    uint64_t labelled, own;
+};
+
+/* One RemoteIstio, while it is planned. */
+struct remote {
+    const struct remote_input *in;
+    struct remote_memo *memo;
+    struct remote_plan *plan;
+    json_t *resource;
+    struct planned_resource own;
+    const struct kube_object *secret; /* with the kubeconfig; NULL: it is not there */
+    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or we are not in step */
+    bool serves;                      /* the services were planned */
+    struct status_facts facts;
+};
+
+/* Whether a Secret that is not observed is not there. */
+static inline bool remote_secrets_are_read(const struct remote *r)
+{
+    return str_eq(r->in->central->ns, r->in->resource->ns);
+}
+
+static inline const char *remote_uid(const struct remote *r)
+{
+    return r->in->resource->uid;
+}
+
+/* remote_wanted.c: brings the memo up to date. */
+/* The spec, or why there is none. */
+void remote_read_spec(struct remote *r);
+/* Needs `away`. */
+void remote_want_foundation(struct remote *r);
+/* Needs `away`, MESH_REMOTE_OWNER, a mesh and its signing certificate. Below zero: refused, as remote_memo.refusal
+ * says. */
+int remote_want_parts(struct remote *r);
+/* Needs `away` and MESH_REMOTE_OWNER. */
+void remote_want_services(struct remote *r);
+/* All of it is in place: what it is made of is made again when it is needed, and no memory until then. */
+void remote_forget_texts(struct remote *r);
+
+/* remote_plan.c */
+/* Has Pilot read the remote cluster, or not any more. True where that is so already. */
+bool remote_plan_pilot_label(struct remote *r, bool present);
+/* The cluster's answer is not to be had, in words for the status; NULL: it is. */
+const char *remote_unreachable(const struct remote *r);
+/* A cluster has one master: below zero where this one has another. */
+int remote_check_free(const struct remote *r, struct err *e);
+/* Whether this RemoteIstio, or one of the same central cluster that is gone, made what is there. */
+bool remote_is_ours(const struct remote *r);
+
+/* remote_leave.c: the RemoteIstio is being deleted. */
+void remote_leave(struct remote *r);
+
+/* remote_status.c: plans the status, from `facts` and what is observed. */
+void remote_plan_status(struct remote *r);
+
+#endif

@@ -1,0 +1,92 @@
+#include "controllers/remote/remote_render.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/str.h"
+#include "controllers/remote/remote_check.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/overlay.h"
+
+#define FROM_CENTRAL "taken from the central cluster"
+
+/* Not a certificate, in base64 as all data of Secrets. */
+static json_t *signing_in_words(void)
+{
+    _cleanup_free_ char *words = base64_encode(FROM_CENTRAL, strlen(FROM_CENTRAL));
+
+    return OBJECT(
+        S("ca-cert.pem", words), S("ca-key.pem", words), S("cert-chain.pem", words), S("root-cert.pem", words));
+}
+
+/* Releases what is in `objects`. */
+static void append(struct mesh_objects *objects, json_t *documents)
+{
+    for (size_t i = 0; i < objects->len; i++)
+        json_array_append(documents, objects->items[i].object);
+    mesh_objects_release(objects);
+}
+
+static void append_services(const struct mesh_env *env, const json_t *enabled, json_t *documents)
+{
+    _cleanup_free_ struct mesh_remote_service *services =
+        NEW_ARRAY(struct mesh_remote_service, json_array_size(enabled));
+    struct mesh_objects objects;
+    json_t *service;
+    size_t i;
+
+    json_array_foreach(enabled, i, service)
+        services[i].name = doc_string(service, "name");
+    mesh_render_remote_services(env, services, json_array_size(enabled), &objects);
+    append(&objects, documents);
+}
+
+static int render(
+    const json_t *resource, const struct remote_istio_spec *spec, int minor, json_t *documents,
+    struct problems *problems)
+{
+    const char *versions[MESH_KINDS_MAX];
+    _cleanup_json_ json_t *signing = signing_in_words();
+    const struct mesh_remote remote = {.signing = signing};
+    const struct mesh_env env = {
+        .spec = &spec->mesh,
+        .release = mesh_release_find(spec->mesh.version),
+        .ns = doc_string(resource, "metadata", "namespace"),
+        .versions = versions,
+        .remote = &remote,
+    };
+    struct mesh_objects foundation, parts;
+    struct err e;
+
+    if (remote_check_kubernetes(env.release, minor, &e) < 0) {
+        problems_add(problems, PROBLEM_ERROR, "spec", "%s", e.text);
+        return -1;
+    }
+    mesh_versions_for(minor, versions);
+    mesh_render(&env, &parts);
+    overlays_apply(spec->mesh.overlays, env.ns, &parts, problems);
+    if (problems->errors) {
+        mesh_objects_release(&parts);
+        return -1;
+    }
+    mesh_render_foundation(&env, FROM_CENTRAL, &foundation);
+    append(&foundation, documents);
+    append(&parts, documents);
+    append_services(&env, spec->enabled_services, documents);
+    return 0;
+}
+
+int remote_render(
+    const json_t *resource, const struct istio_spec *mesh, int minor, json_t *documents, struct problems *problems)
+{
+    struct remote_istio_spec spec;
+    int r;
+
+    if (remote_check(resource, NULL, NULL, &spec, problems) < 0)
+        return -1;
+    remote_istio_follow(&spec, resource, mesh);
+    r = render(resource, &spec, minor, documents, problems);
+    remote_istio_spec_release(&spec);
+    return r;
+}

@@ -1,0 +1,22 @@
+/*
+ * What a remote cluster gets, without any cluster: for people to read. Pure.
+ *
+ * What comes from the central cluster and not from the two resources is not known here: the signing certificate and the
+ * central cluster's id are words that say so, and Endpoints have no addresses.
+ */
+#ifndef CONTROLLERS_REMOTE_REMOTE_RENDER_H
+#define CONTROLLERS_REMOTE_REMOTE_RENDER_H
+
+#include <jansson.h>
+
+#include "api/remote_istio.h"
+
+/*
+ * Appends the objects for a RemoteIstio that joins this mesh, on Kubernetes 1.`minor`, to `documents`, in the order of
+ * writing and with its overlays. Below zero where something is wrong with it: then `problems` tells, and nothing was
+ * appended.
+ */
+int remote_render(
+    const json_t *resource, const struct istio_spec *mesh, int minor, json_t *documents, struct problems *problems);
+
+#endif

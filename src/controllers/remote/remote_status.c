@@ -1,0 +1,143 @@
+#include "api/status.h"
+#include "base/str.h"
+#include "controllers/remote/remote_impl.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+/* What was said of it before, for what cannot be seen now. */
+static json_t *as_before(const struct remote *r, const char *field)
+{
+    return json_incref(doc_at(r->resource, "status", field));
+}
+
+/*
+ * Of a cluster that we are not in step with, as after a restart while it is away. Who has seen it before it went says
+ * the same: of two operators neither writes it in turns with the other.
+ */
+static void keep_unseen(const struct remote *r, json_t *status)
+{
+    static const char *const fields[] = {STATUS_FIELD_COMPONENTS, STATUS_FIELD_IGNORED, STATUS_FIELD_DRIFT};
+
+    for (size_t i = 0; !r->in->away && !r->facts.refused && i < ARRAY_LEN(fields); i++)
+        json_object_set_new(status, fields[i], as_before(r, fields[i]));
+}
+
+/* How many addresses a service's Endpoints have, where they are as wanted; 0 where they are not. */
+static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
+    const struct kube_object *o = kube_cache_get(r->in->away->observed, kind, r->own.object->ns, name);
+    const struct wanted *w = o ? wanted_find(r->memo->services, kind, o->ns, name) : NULL;
+
+    return w && o->in_place == w->hash ? central_addresses(r->in->central, selector)->len : 0;
+}
+
+static void add_services(const struct remote *r, json_t *status)
+{
+    json_t *services, *service;
+    size_t i, total = 0;
+
+    if (!r->serves) {
+        json_object_set_new(status, STATUS_FIELD_ENDPOINTS_SYNCED, as_before(r, STATUS_FIELD_ENDPOINTS_SYNCED));
+        json_object_set_new(status, STATUS_FIELD_SERVICES, as_before(r, STATUS_FIELD_SERVICES));
+        return;
+    }
+    services = json_array();
+    json_array_foreach(r->memo->spec.enabled_services, i, service) {
+        const char *name = doc_string(service, "name");
+        size_t count = addresses_in_place(r, name, doc_string(service, "labelSelector"));
+        total += count;
+        json_array_append_new(services, OBJECT(S("name", name), N("addresses", (json_int_t)count)));
+    }
+    json_object_set_new(status, STATUS_FIELD_ENDPOINTS_SYNCED, json_integer((json_int_t)total));
+    json_object_set_new(status, STATUS_FIELD_SERVICES, services);
+}
+
+static void add_connected(const struct remote *r, json_t *status)
+{
+    const struct remote_contact *contact = &r->in->contact;
+    const char *text = "", *reason = REASON_CONNECTED;
+    bool connected = r->in->away && !r->facts.unreachable && r->secret && !contact->refused;
+    char elsewhere[400];
+
+    if (!remote_secrets_are_read(r)) {
+        reason = "SecretNotRead";
+        snprintf(elsewhere, sizeof(elsewhere), "Secrets are read in namespace %s alone", r->in->central->ns);
+        text = elsewhere;
+    } else if (!r->secret) {
+        reason = "NoKubeconfig";
+        text = "there is no Secret of this name";
+    } else if (contact->refused) {
+        reason = REASON_REFUSED;
+        text = contact->refused;
+    } else if (!connected) {
+        reason = r->facts.unreachable ? REASON_UNREACHABLE : "Connecting";
+        text = contact->error;
+    }
+    json_array_append_new(
+        doc_at(status, STATUS_FIELD_CONDITIONS),
+        status_condition(&r->facts, CONDITION_CONNECTED, connected, reason, text));
+}
+
+static json_t *last_contact(const struct remote *r)
+{
+    char text[32];
+
+    if (!r->in->contact.last)
+        return as_before(r, STATUS_FIELD_LAST_CONTACT);
+    clock_rfc3339(r->in->contact.last, text);
+    return json_string(text);
+}
+
+/*
+ * The contact moves on all the time: its time is written with whatever else has to be said, and when the cluster
+ * stops answering.
+ */
+static void add_contact(const struct remote *r, json_t *status)
+{
+    const json_t *before = doc_at(r->resource, "status");
+
+    json_object_set_new(status, STATUS_FIELD_LAST_CONTACT, as_before(r, STATUS_FIELD_LAST_CONTACT));
+    if (!before || !json_equal(before, status))
+        json_object_set_new(status, STATUS_FIELD_LAST_CONTACT, last_contact(r));
+}
+
+/*
+ * Addresses are under way to a cluster that was all in place: it will be again before this could be read, and with a
+ * thousand clusters it would be a thousand writes more.
+ */
+static bool is_only_following(const struct remote *r, const json_t *status)
+{
+    const struct plan *away = &r->plan->away;
+
+    for (size_t i = 0; i < away->len; i++)
+        if (away->actions[i].tag != PLAN_FOLLOWED)
+            return false;
+    return away->len > 0 && str_eq(doc_string(status, STATUS_FIELD_STATUS), STATUS_RECONCILING) &&
+           str_eq(doc_string(r->resource, "status", STATUS_FIELD_STATUS), STATUS_AVAILABLE);
+}
+
+void remote_plan_status(struct remote *r)
+{
+    const struct plan_input *away = r->in->away;
+    json_t *status;
+
+    r->facts.now = r->in->home->now;
+    r->facts.resource = r->resource;
+    if (status_is_undecided(&r->facts))
+        return;
+    status = status_build(&r->facts);
+    if (is_only_following(r, status)) {
+        json_decref(status);
+        return;
+    }
+    if (away)
+        json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, json_string(away->server->git_version));
+    else
+        json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, as_before(r, STATUS_FIELD_KUBERNETES_VERSION));
+    keep_unseen(r, status);
+    add_services(r, status);
+    add_connected(r, status);
+    add_contact(r, status);
+    resource_plan_status(&r->own, status, r->plan->away.len > 0);
+}

@@ -1,0 +1,67 @@
+#include "doc/keyed.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+bool keyed_has(const json_t *element, const char *key)
+{
+    const json_t *value = json_object_get(element, key);
+
+    return json_is_integer(value) ||
+           (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value));
+}
+
+char *keyed_text(const json_t *element, const char *key)
+{
+    const json_t *value = json_object_get(element, key);
+
+    if (json_is_integer(value))
+        return str_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return str_dup(json_string_value(value));
+}
+
+/* The name under which an element is looked up: 80 and "80" are two. */
+static char *key_name(const json_t *element, const char *key)
+{
+    _cleanup_free_ char *text = keyed_text(element, key);
+
+    return str_printf("%c%s", json_is_integer(json_object_get(element, key)) ? '#' : '=', text);
+}
+
+struct keyed keyed_new(const json_t *seq, const char *key)
+{
+    struct keyed k = {seq, key, map_new(NULL), true};
+    json_t *element;
+    size_t i;
+
+    json_array_foreach(seq, i, element) {
+        _cleanup_free_ char *name = NULL;
+
+        if (!keyed_has(element, key)) {
+            k.distinct = false;
+            continue;
+        }
+        name = key_name(element, key);
+        if (map_has(k.positions, name))
+            k.distinct = false;
+        else
+            map_put(k.positions, name, (void *)(uintptr_t)(i + 1));
+    }
+    return k;
+}
+
+void keyed_release(struct keyed *k)
+{
+    map_free(k->positions);
+}
+
+size_t keyed_find(const struct keyed *k, const json_t *element)
+{
+    _cleanup_free_ char *name = key_name(element, k->key);
+    uintptr_t position = (uintptr_t)map_get(k->positions, name);
+
+    return position ? position - 1 : KEYED_NOWHERE;
+}

@@ -1,0 +1,90 @@
+/*
+ * Three-way merge: what we applied last, what we want now, what is live.
+ *
+ * The result is the live document with our changes in it and nothing else of it touched: a field that we want is
+ * set, a field that we applied before and want no longer is removed, every other field stays. Applying a merge to
+ * its own result finds no difference.
+ *
+ * What we applied last is kept as a *skeleton*: the wanted document with every scalar, and every sequence of
+ * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields
+ * were ours without repeating their values, so no secret ends in an annotation.
+ *
+ * Maps are merged field by field. When we let go of a whole map (no field of it is wanted any more), all of it is
+ * removed, with what the server put into it: what remains of a `secret:` volume source would be invalid. Maps whose
+ * keys are free (labels; rules->open) keep the entries of others instead.
+ *
+ * Sequences of maps are merged
+ *   - element by element where the rules name a key for them that every wanted and live element has as a distinct
+ *     string or integer (containers by name): elements of others stay, ours come in the wanted order, new ones
+ *     behind the one they follow in what is wanted;
+ *   - else by position where both have the same length, so that fields defaulted by the server stay;
+ *   - else they are replaced whole, as sequences of scalars are.
+ *
+ * A field of somebody else (rules->foreign) keeps its live value or its absence, also where the map around it is
+ * new; only a whole new element of a sequence comes with all that we want in it.
+ */
+#ifndef DOC_MERGE_H
+#define DOC_MERGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* Elements of sequences under a field of this name are told apart by this field. */
+struct merge_key {
+    const char *field; /* "containers" */
+    const char *key;   /* "name" */
+};
+
+struct merge_rules {
+    const struct merge_key *keys; /* ends with {NULL, NULL}; may be NULL */
+    const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
+    /*
+     * Whether a wanted "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
+     * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its
+     * price: where absent means something else than empty, a removed empty field is not put back.
+     */
+    bool empty_is_absent;
+    /* Whether two different scalars mean the same ("2048Mi" and "2Gi"); `path` as in foreign(). May be NULL. */
+    bool (*same)(const char *path, const json_t *wanted, const json_t *live);
+    /*
+     * Whether the field belongs to somebody else, so that the live value, or its absence, stays once the
+     * object exists. `path` is "webhooks[].clientConfig.caBundle": keys joined by dots, [] for any element.
+     * May be NULL.
+     */
+    bool (*foreign)(const void *context, const char *path);
+    const void *context;
+};
+
+/* One field that differs. `before` and `after` may hold secrets; paths do not. */
+struct merge_change {
+    char *path;       /* "spec.template.spec.containers[discovery].image", see doc_path_key(); owned */
+    const char *name; /* its last part, "image" or "containers[discovery]"; within `path` */
+    enum { MERGE_ADD, MERGE_CHANGE, MERGE_REMOVE } type;
+    json_t *before; /* owned; NULL for MERGE_ADD */
+    json_t *after;  /* owned; NULL for MERGE_REMOVE */
+};
+
+struct merge {
+    json_t *result; /* owned; equal to live where nothing changed */
+    struct merge_change *changes;
+    size_t change_count, change_cap;
+};
+
+/*
+ * `last` (a skeleton) may be NULL, and so may `live`: then all of `wanted` is the result. The arguments are left alone;
+ * the result shares nothing with them.
+ */
+void merge_three_way(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules,
+                     struct merge *ret);
+void merge_release(struct merge *m);
+
+/* The skeleton of a wanted document; owned by the caller. */
+json_t *merge_skeleton(const json_t *wanted, const struct merge_rules *rules);
+
+/* "image differs, replicas removed (+3 more)" for a log line: at most `most` fields by their names. */
+void merge_summary(const struct merge *m, size_t most, struct buf *out);
+
+#endif

@@ -1,0 +1,241 @@
+#include "install/rights.h"
+
+#include <string.h>
+
+#include "api/remote_istio.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "mesh/mesh.h"
+
+#define NS "istio-system"
+
+/* Rules are gathered by what they allow where, so that a right that two reasons ask for stands once. */
+struct gathered {
+    struct map *rules; /* "group/resource" -> a map of verbs, as json */
+};
+
+static void add_verb(struct gathered *g, const char *group, const char *resource, const char *verb)
+{
+    _cleanup_free_ char *key = str_printf("%s/%s", group, resource);
+    json_t *verbs = map_get(g->rules, key);
+
+    if (!verbs) {
+        verbs = json_object();
+        map_put(g->rules, key, verbs);
+    }
+    json_object_set_new(verbs, verb, json_true());
+}
+
+static void add_kind(struct gathered *g, const struct kube_kind *kind)
+{
+    for (const char *const *verb = kind->verbs; verb && *verb; verb++) {
+        const char *slash = strchr(*verb, '/');
+        _cleanup_free_ char *resource = slash ? str_printf("%s%s", kind->plural, slash) : str_dup(kind->plural);
+        _cleanup_free_ char *word = slash ? str_dup_n(*verb, (size_t)(slash - *verb)) : str_dup(*verb);
+        add_verb(g, kind->group, resource, word);
+    }
+}
+
+/* Whatever a rule of a role that we grant allows. */
+static void add_granted_rule(struct gathered *g, const json_t *rule)
+{
+    json_t *group, *resource, *verb;
+    size_t i, k, n;
+
+    json_array_foreach(doc_at(rule, "apiGroups"), i, group)
+        json_array_foreach(doc_at(rule, "resources"), k, resource)
+            json_array_foreach(doc_at(rule, "verbs"), n, verb)
+                add_verb(g, json_string_value(group), json_string_value(resource), json_string_value(verb));
+}
+
+/* What a cluster gets of the default mesh. `ret` is to be released. */
+static void default_spec(unsigned role, const char *version, struct remote_istio_spec *ret)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_json_ json_t *istio = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", api_resource_istio.kind),
+        MAP("metadata", S("name", "istio"), S("namespace", NS)),
+        MAP("spec", S("version", version)));
+    _cleanup_json_ json_t *remote = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", api_resource_remote_istio.kind),
+        MAP("metadata", S("name", "remote"), S("namespace", NS)));
+    struct istio_spec central;
+
+    if (istio_parse(istio, NULL, &central, &problems) < 0)
+        abort(); /* the default resource is valid */
+    if (role == MESH_CENTRAL) {
+        *ret = (struct remote_istio_spec){.mesh = central};
+        return;
+    }
+    if (remote_istio_parse(remote, NULL, ret, &problems) < 0)
+        abort(); /* and so is this */
+    remote_istio_follow(ret, remote, &central);
+    istio_spec_release(&central);
+}
+
+/* The roles of every component, as the default resource asks for them, for every release. */
+static void add_granted(struct gathered *g, unsigned role)
+{
+    _cleanup_json_ json_t *nothing = json_object();
+    const struct mesh_remote remote = {.signing = nothing};
+    const char *versions[MESH_KINDS_MAX];
+
+    for (const struct mesh_release *release = mesh_releases; release->version; release++) {
+        struct remote_istio_spec spec;
+        const struct mesh_env env = {
+            .spec = &spec.mesh,
+            .release = release,
+            .ns = NS,
+            .versions = versions,
+            .remote = role == MESH_REMOTE ? &remote : NULL,
+        };
+        struct mesh_objects objects = {0};
+        mesh_versions_for(release->kubernetes_max, versions);
+        default_spec(role, release->version, &spec);
+        mesh_render(&env, &objects);
+        for (size_t i = 0; i < objects.len; i++) {
+            json_t *rule;
+            size_t k;
+            if (str_eq(objects.items[i].kind->kind, "ClusterRole"))
+                json_array_foreach(doc_at(objects.items[i].object, "rules"), k, rule)
+                    add_granted_rule(g, rule);
+        }
+        mesh_objects_release(&objects);
+        remote_istio_spec_release(&spec);
+    }
+}
+
+static void release_verbs(void *verbs)
+{
+    json_decref(verbs);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One rule a group and set of verbs, with all the resources that have it. */
+static json_t *make_rules(const struct gathered *g)
+{
+    _cleanup_free_ const char **keys = NEW_ARRAY(const char *, map_len(g->rules));
+    _cleanup_map_ struct map *seen = map_new(NULL); /* "group verbs" -> the rule, borrowed from `rules` */
+    json_t *rules = json_array();
+    size_t count = 0;
+
+    for (size_t i = 0; map_next(g->rules, &i, &keys[count], NULL);)
+        count++;
+    qsort(keys, count, sizeof(*keys), by_name);
+    for (size_t i = 0; i < count; i++) {
+        const char *slash = strchr(keys[i], '/');
+        _cleanup_free_ char *group = str_dup_n(keys[i], (size_t)(slash - keys[i]));
+        _cleanup_free_ char *verbs = doc_text(map_get(g->rules, keys[i]));
+        _cleanup_free_ char *id = str_printf("%s %s", group, verbs);
+        json_t *rule = map_get(seen, id);
+        if (!rule) {
+            json_t *names = json_array();
+            _cleanup_json_ json_t *sorted = NULL;
+            const char *verb;
+            json_t *yes;
+            if (doc_parse(verbs, strlen(verbs), SIZE_MAX, &sorted, NULL) < 0)
+                abort(); /* our own text */
+            json_object_foreach(sorted, verb, yes)
+                json_array_append_new(names, json_string(verb));
+            rule = OBJECT(SEQ("apiGroups", ITEM_S(group)), SEQ("resources"), V("verbs", names));
+            json_array_append_new(rules, rule);
+            map_put(seen, id, rule);
+        }
+        json_array_append_new(json_object_get(rule, "resources"), json_string(slash + 1));
+    }
+    return rules;
+}
+
+struct right {
+    const char *group, *resource, *verbs[7];
+};
+
+/*
+ * Besides what the kinds' rows say: for the operator's Events, its webhook's certificate those who read its
+ * metrics, and its lease. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and
+ * Galley's rights have it, and without it the watch would bring the same a moment later.
+ */
+static const struct right central_rights[] = {
+    {"", "events", {"create"}},
+    {"", "secrets", {"list", "watch", "create", "update"}},
+    {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
+    {"authentication.k8s.io", "tokenreviews", {"create"}},
+    {"authorization.k8s.io", "subjectaccessreviews", {"create"}},
+    {"coordination.k8s.io", "leases", {"get", "list", "watch", "create", "update"}},
+    {NULL},
+};
+
+/* The control plane's namespace, and the Istio resource that owns what is made in a remote cluster. */
+static const struct right remote_rights[] = {
+    {"", "namespaces", {"create"}},
+    {API_GROUP, "istios", {"get", "list", "watch", "create", "update", "delete"}},
+    {NULL},
+};
+
+/* Pilot in the central cluster has the same kubeconfig: what it reads (istio-reader of Istio's remote chart). */
+static const struct right pilot_rights[] = {
+    {"", "nodes", {"get", "list", "watch"}},
+    {"", "pods", {"get", "list", "watch"}},
+    {"", "services", {"get", "list", "watch"}},
+    {"", "endpoints", {"get", "list", "watch"}},
+    {NULL},
+};
+
+static void add_rights(struct gathered *g, const struct right *rights)
+{
+    for (; rights->resource; rights++)
+        for (const char *const *verb = rights->verbs; *verb; verb++)
+            add_verb(g, rights->group, rights->resource, *verb);
+}
+
+/* In a remote cluster an Istio is an object like others, and not what somebody asks for: it gets no status. */
+static bool is_object_there(const struct kube_kind *kind, unsigned role)
+{
+    return role == MESH_REMOTE && str_eq(kind->kind, api_resource_istio.kind);
+}
+
+/* What the operator does itself. */
+static void add_own(struct gathered *g, unsigned role)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (mesh_kinds.rows[i].roles & role && !is_object_there(&mesh_kinds.rows[i], role))
+            add_kind(g, &mesh_kinds.rows[i]);
+    add_rights(g, role == MESH_CENTRAL ? central_rights : remote_rights);
+}
+
+json_t *rights_own(unsigned role)
+{
+    struct gathered g = {.rules = map_new(release_verbs)};
+    json_t *rights = json_array(), *yes;
+    const char *resource, *verb;
+    void *verbs;
+
+    add_own(&g, role);
+    for (size_t i = 0; map_next(g.rules, &i, &resource, &verbs);)
+        json_object_foreach(verbs, verb, yes)
+            json_array_append_new(rights, json_sprintf("%s %s", resource, verb));
+    map_free(g.rules);
+    return rights;
+}
+
+json_t *rights_rules(unsigned role)
+{
+    struct gathered g = {.rules = map_new(release_verbs)};
+    json_t *rules;
+
+    add_own(&g, role);
+    add_granted(&g, role);
+    if (role == MESH_REMOTE)
+        add_rights(&g, pilot_rights);
+    rules = make_rules(&g);
+    map_free(g.rules);
+    return rules;
+}

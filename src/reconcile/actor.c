@@ -1,0 +1,214 @@
+#include "reconcile/actor.h"
+
+#include "api/status.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "doc/doc.h"
+
+struct actor {
+    struct kube_cluster *cluster;
+    struct events *events;
+    char *where;
+    char *kind, *ns, *name, *uid; /* of the resource */
+    struct map *failures;         /* object_key() -> struct plan_failure */
+    struct plan_failure *listed;  /* for one plan */
+    char *status_word;            /* told last */
+    struct actor_stats stats;
+};
+
+static void failure_free(void *p)
+{
+    struct plan_failure *f = p;
+
+    free(f->object);
+    free(f->text);
+    free(f);
+}
+
+struct actor *actor_new(struct kube_cluster *cluster, struct events *events, const char *where)
+{
+    struct actor *a = NEW(struct actor);
+
+    *a = (struct actor){.cluster = cluster, .events = events, .where = str_dup(where)};
+    a->failures = map_new(failure_free);
+    return a;
+}
+
+void actor_free(struct actor *a)
+{
+    if (!a)
+        return;
+    map_free(a->failures);
+    free(a->listed);
+    free(a->where);
+    free(a->kind);
+    free(a->ns);
+    free(a->name);
+    free(a->uid);
+    free(a->status_word);
+    free(a);
+}
+
+void actor_set_subject(struct actor *a, const struct kube_object *resource)
+{
+    if (str_eq(a->uid, resource->uid))
+        return;
+    str_replace(&a->kind, resource->kind->kind);
+    str_replace(&a->ns, resource->ns);
+    str_replace(&a->name, resource->name);
+    str_replace(&a->uid, resource->uid);
+}
+
+static bool is_busy(const void *context, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    const struct actor *a = context;
+
+    return kube_queue_busy(kube_cluster_queue(a->cluster), kind, ns, name);
+}
+
+void actor_brief(struct actor *a, struct plan_input *input)
+{
+    struct kube_queue *queue = kube_cluster_queue(a->cluster);
+    void *value;
+
+    /*
+     * What could not be sent was decided by what was known then. It is decided anew, and not sent as it was. What
+     * others have in the same queue is theirs to decide.
+     */
+    if (kube_queue_is_stopped(queue))
+        kube_queue_drop_waiting(queue, a);
+    free(a->listed);
+    a->listed = map_len(a->failures) ? NEW_ARRAY(struct plan_failure, map_len(a->failures)) : NULL;
+    input->failure_count = 0;
+    for (size_t i = 0; map_next(a->failures, &i, NULL, &value);)
+        a->listed[input->failure_count++] = *(struct plan_failure *)value;
+    input->failures = a->listed;
+    input->busy = is_busy;
+    input->busy_context = a;
+}
+
+void actor_send(struct actor *a, struct plan *plan)
+{
+    if (plan->drift == 0)
+        map_clear(a->failures);
+    for (size_t i = 0; i < plan->len; i++) {
+        struct kube_action action = plan->actions[i];
+        plan->actions[i] = (struct kube_action){0};
+        action.owner = a;
+        kube_queue_put(kube_cluster_queue(a->cluster), &action);
+    }
+    plan->len = 0;
+    a->stats.plans++;
+    a->stats.managed = plan->managed;
+    a->stats.drift = plan->drift;
+}
+
+void actor_note(struct actor *a, const char *reason, bool warning, const char *object, const char *text)
+{
+    const struct event_subject subject = {API_GROUP_VERSION, a->kind, a->ns, a->name, a->uid};
+
+    if (a->uid)
+        events_note(a->events, &subject, reason, warning, object, text);
+}
+
+/* The words of the status that a person wants to be told of. */
+static void tell_status(struct actor *a, const char *key, const json_t *resource)
+{
+    const char *word = doc_string(resource, "status", STATUS_FIELD_STATUS);
+    const char *text = str_or(doc_string(resource, "status", STATUS_FIELD_ERROR_MESSAGE), "");
+
+    if (!word || str_eq(word, a->status_word))
+        return;
+    str_replace(&a->status_word, word);
+    log_info("status", "resource", key, "status", word, "message", text, NULL);
+    if (str_eq(word, STATUS_AVAILABLE))
+        actor_note(a, word, false, key, "everything is in place and every Deployment is available");
+    else if (str_eq(word, STATUS_RECONCILE_FAILED) || str_eq(word, STATUS_UNREACHABLE))
+        actor_note(a, word, true, key, text);
+}
+
+/* Once, when it begins to be held back. */
+static void tell_undone(struct actor *a, const char *key)
+{
+    static const char text[] = "written again and again, and undone by someone else each time: from now on more slowly";
+
+    log_warning(text, "object", key, a->where ? "cluster" : NULL, a->where, NULL);
+    actor_note(a, "Undone", true, key, text);
+}
+
+static void on_success(struct actor *a, const struct kube_action *action, const char *key, const json_t *object)
+{
+    enum plan_meaning meaning = (enum plan_meaning)action->tag;
+
+    map_remove(a->failures, key);
+    a->stats.written[meaning]++;
+    if (action->repeats == KUBE_REPEATS_AT_ONCE + 1)
+        tell_undone(a, key);
+    if (action->verb == KUBE_UPDATE_STATUS)
+        tell_status(a, key, object);
+    if (meaning == PLAN_NOTED)
+        return;
+    log_info(
+        plan_meaning_word(meaning),
+        "object",
+        key,
+        "reason",
+        action->reason,
+        a->where ? "cluster" : NULL,
+        a->where,
+        NULL);
+    if (meaning != PLAN_FOLLOWED)
+        actor_note(a, plan_meaning_reason(meaning), false, key, action->reason);
+}
+
+/* What was observed was not what is there: the cluster reads it, and the next plan knows better. */
+static bool is_misjudged(const struct err *e)
+{
+    return e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || e->class == ERR_NOT_FOUND;
+}
+
+static void on_failure(struct actor *a, const struct kube_action *action, const char *key, const struct err *e)
+{
+    const struct plan_failure *before = map_get(a->failures, key);
+    bool told = before && str_eq(before->text, e->text);
+    struct plan_failure *failure;
+
+    if (e->class == ERR_CANCELLED || is_misjudged(e))
+        return;
+    a->stats.failed++;
+    failure = NEW(struct plan_failure);
+    *failure = (struct plan_failure){.class = e->class, .object = str_dup(key), .text = str_dup(e->text)};
+    map_put(a->failures, key, failure);
+    /* It is tried again and again, and told once. */
+    if (told)
+        return;
+    log_warning(
+        "write was not taken",
+        "object",
+        key,
+        "reason",
+        action->reason,
+        "error",
+        e->text,
+        a->where ? "cluster" : NULL,
+        a->where,
+        NULL);
+    if (e->class == ERR_FORBIDDEN || !err_class_retries(e->class))
+        actor_note(a, "Refused", true, key, e->text);
+}
+
+void actor_done(struct actor *a, const struct kube_action *action, const json_t *object, const struct err *e)
+{
+    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+
+    if (e)
+        on_failure(a, action, key, e);
+    else
+        on_success(a, action, key, object);
+}
+
+const struct actor_stats *actor_stats(const struct actor *a)
+{
+    return &a->stats;
+}

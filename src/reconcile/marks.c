@@ -1,0 +1,48 @@
+#include "reconcile/marks.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/merge.h"
+
+#define APPLIED_MAX_BYTES (1024 * 1024)
+
+static json_t *owner_reference(const struct mark_owner *owner)
+{
+    return OBJECT(
+        S("apiVersion", owner->api_version),
+        S("kind", owner->kind),
+        S("name", owner->name),
+        S("uid", owner->uid),
+        B("controller", true));
+}
+
+void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
+{
+    struct kube_merge how;
+    _cleanup_json_ json_t *applied = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    json_object_set_new(
+        doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(str_or(owner->label, owner->uid)));
+    if (kind->namespaced && owner->uid && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
+        json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_V(owner_reference(owner))));
+    kube_merge_init(kind, NULL, &how);
+    applied = OBJECT(F("hash", "%016" PRIx64, doc_hash(object)), V("fields", merge_skeleton(object, &how.rules)));
+    text = doc_text(applied);
+    json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
+}
+
+json_t *mark_applied(const json_t *object)
+{
+    const char *text = doc_string(object, "metadata", "annotations", MARK_APPLIED);
+    json_t *applied;
+
+    /* What a person broke by hand is as good as absent: then nothing is removed, only added and changed. */
+    if (!text || doc_parse(text, strlen(text), APPLIED_MAX_BYTES, &applied, NULL) < 0)
+        return NULL;
+    return applied;
+}

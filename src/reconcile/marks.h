@@ -1,0 +1,48 @@
+/*
+ * The marks by which objects are recognised as ours, and other names of this
+ * operator that are visible in a cluster.
+ */
+#ifndef RECONCILE_MARKS_H
+#define RECONCILE_MARKS_H
+
+#include <jansson.h>
+
+#include "kube/cache.h"
+
+/* Label: the uid of the resource that an object follows from. Watches select by its presence. */
+#define MARK_OWNER "istio.banzaicloud.io/owner"
+/* Annotation: {"hash": of the wanted object, "fields": a skeleton of it (see doc/merge.h)} as we applied it last. */
+#define MARK_APPLIED "istio.banzaicloud.io/last-applied"
+/* Annotation of a person on one object: leave it alone. */
+#define MARK_IGNORE "istio.banzaicloud.io/ignore"
+
+#define FINALIZER "istio-operator.finalizer.banzaicloud.io"
+#define FIELD_MANAGER "istio-operator"
+
+/* Labels of namespaces: the injector's own, and ours that says it was us. */
+#define LABEL_INJECTION "istio-injection"
+#define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
+
+/* Who an object follows from. */
+struct mark_owner {
+    const char *api_version, *kind, *ns, *name, *uid;
+    /*
+     * The value of the label, where it is not the uid: in a remote cluster the label names the RemoteIstio in the
+     * central one, which Kubernetes cannot refer to, and the reference the resource that stands for it there.
+     */
+    const char *label;
+};
+
+/*
+ * Puts our marks on a wanted object: the owner label and the applied fields, and an ownerReference where the object
+ * lies in the owner's namespace (Kubernetes' garbage collector follows no others).
+ */
+void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
+
+/*
+ * What we applied last, read from an observed object (or from a wanted one, which says what we would apply):
+ * {"hash", "fields"}; owned by the caller; NULL where there is none.
+ */
+json_t *mark_applied(const json_t *object);
+
+#endif

@@ -1,0 +1,377 @@
+#include "reconcile/objects.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "doc/merge.h"
+#include "reconcile/marks.h"
+
+#define REASON_FIELDS 3
+
+enum need { IN_PLACE, MISSING, DIFFERS, IGNORED, UNWANTED };
+
+/* A merge of a wanted object into its observed one. */
+struct comparison {
+    json_t *wanted, *live, *applied;
+    struct merge merge;
+};
+
+/* The state of one planning pass. */
+struct pass {
+    const struct objects_input *in;
+    struct plan *plan;
+    /* For each row of mesh_kinds: some wanted object of it is not in place; some unwanted one is still there. */
+    bool *unwritten, *leftover;
+    /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
+    struct comparison difference;
+    const struct wanted *different;
+};
+
+static size_t row_of(const struct kube_kind *kind)
+{
+    return (size_t)(kind - mesh_kinds.rows);
+}
+
+static bool is_crd(const struct kube_kind *kind)
+{
+    return str_eq(kind->kind, "CustomResourceDefinition");
+}
+
+static struct kube_object *observed(const struct pass *p, const struct wanted *w)
+{
+    return kube_cache_get(p->in->plan->observed, w->kind, w->ns, w->name);
+}
+
+static bool busy(const struct pass *p, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    const struct plan_input *in = p->in->plan;
+
+    return in->busy && in->busy(in->busy_context, kind, ns, name);
+}
+
+static bool comes_after(const struct kube_kind *kind, const struct kube_kind *other)
+{
+    for (const char *const *name = kind->after; name && *name; name++)
+        if (str_eq(*name, other->kind))
+            return true;
+    return false;
+}
+
+/* An object is written once everything that it comes after is in place. */
+static bool may_write(const struct pass *p, const struct kube_kind *kind)
+{
+    if (p->in->plan->preview)
+        return true;
+    if (!kube_server_version(p->in->plan->server, kind))
+        return false;
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (p->unwritten[i] && comes_after(kind, &mesh_kinds.rows[i]))
+            return false;
+    return true;
+}
+
+/* It is removed once nothing that comes after it is left to be written or removed: the order the other way round. */
+static bool may_remove(const struct pass *p, const struct kube_kind *kind)
+{
+    for (size_t i = 0; i < mesh_kinds.len && !p->in->plan->preview; i++)
+        if ((p->unwritten[i] || p->leftover[i]) && comes_after(&mesh_kinds.rows[i], kind))
+            return false;
+    return true;
+}
+
+static bool is_ignored(const json_t *live)
+{
+    return str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true");
+}
+
+static void compare(const struct wanted *w, const struct kube_object *o, struct comparison *ret)
+{
+    struct kube_merge how;
+
+    *ret = (struct comparison){.live = kube_object_parse(o), .applied = NULL};
+    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &ret->wanted, NULL) < 0)
+        abort(); /* our own text */
+    /* Items of a list do not repeat what the list says. */
+    json_object_set(ret->live, "apiVersion", json_object_get(ret->wanted, "apiVersion"));
+    json_object_set(ret->live, "kind", json_object_get(ret->wanted, "kind"));
+    ret->applied = mark_applied(ret->live);
+    kube_merge_init(w->kind, w->foreign, &how);
+    merge_three_way(doc_at(ret->applied, "fields"), ret->wanted, ret->live, &how.rules, &ret->merge);
+}
+
+static void comparison_release(struct comparison *c)
+{
+    json_decref(c->wanted);
+    json_decref(c->live);
+    json_decref(c->applied);
+    merge_release(&c->merge);
+}
+
+/* What is kept in parts cannot be compared: it is enough that it is there. */
+static bool counts_as_it_is(const struct objects_input *in, const struct kube_object *o)
+{
+    return o->kind->keep || (in->keeps_crds && is_crd(o->kind) && !o->owner);
+}
+
+/* Without comparing, as after a comparison that found no difference. */
+static bool is_known_in_place(const struct objects_input *in, const struct wanted *w, const struct kube_object *o)
+{
+    return o->in_place == w->hash || counts_as_it_is(in, o);
+}
+
+static void keep_difference(struct pass *p, const struct wanted *w, struct comparison c)
+{
+    if (p->different)
+        comparison_release(&p->difference);
+    p->difference = c;
+    p->different = w;
+}
+
+static enum need examine(struct pass *p, const struct wanted *w, struct kube_object *o)
+{
+    struct comparison c;
+    enum need need;
+
+    if (!o)
+        return MISSING;
+    if (is_known_in_place(p->in, w, o))
+        return IN_PLACE;
+    compare(w, o, &c);
+    if (is_ignored(c.live))
+        need = IGNORED;
+    else if (c.merge.change_count == 0)
+        need = IN_PLACE;
+    else
+        need = DIFFERS;
+    if (need == DIFFERS)
+        keep_difference(p, w, c);
+    else
+        comparison_release(&c);
+    if (need == IN_PLACE)
+        o->in_place = w->hash;
+    o->matters = true;
+    return need;
+}
+
+/* Our note on the object changes with everything else: to name it says nothing, but where it is all there is. */
+static void summarize(const struct merge *m, struct buf *reason)
+{
+    struct merge shown = {.changes = NEW_ARRAY(struct merge_change, m->change_count)};
+
+    for (size_t i = 0; i < m->change_count; i++)
+        if (!strstr(m->changes[i].path, MARK_APPLIED))
+            shown.changes[shown.change_count++] = m->changes[i];
+    merge_summary(shown.change_count ? &shown : m, REASON_FIELDS, reason);
+    free(shown.changes);
+}
+
+/* Who made the difference, by what we noted on the object when we wrote it last. */
+static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
+{
+    _cleanup_json_ json_t *would_apply = mark_applied(c->wanted);
+    enum plan_meaning meaning = PLAN_CHANGED;
+
+    if (!c->applied) {
+        meaning = PLAN_ADOPTED;
+        buf_add_str(reason, "was there without our mark: ");
+    } else if (str_eq(doc_string(c->applied, "hash"), doc_string(would_apply, "hash"))) {
+        meaning = PLAN_HEALED;
+        buf_add_str(reason, "changed by someone else: ");
+    }
+    summarize(&c->merge, reason);
+    return meaning;
+}
+
+static struct kube_action
+action_for(const struct pass *p, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return (struct kube_action){
+        .verb = verb,
+        .kind = kind,
+        .version = str_dup(kube_server_version(p->in->plan->server, kind)),
+        .ns = str_dup(ns),
+        .name = str_dup(name),
+    };
+}
+
+static void plan_create(const struct pass *p, const struct wanted *w)
+{
+    struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
+
+    action.body = str_dup(w->text);
+    action.wish = w->hash;
+    action.tag = p->in->settled ? PLAN_HEALED : PLAN_CREATED;
+    action.reason = str_dup(p->in->settled ? "deleted by someone else" : "not there yet");
+    plan_add(p->plan, action);
+}
+
+static void plan_change(struct pass *p, const struct wanted *w, const struct kube_object *o)
+{
+    struct kube_action action = action_for(p, KUBE_UPDATE, w->kind, w->ns, w->name);
+    struct buf reason = BUF_INIT;
+    struct comparison c;
+
+    if (p->different != w) {
+        compare(w, o, &c);
+        keep_difference(p, w, c);
+    }
+    action.body = doc_text(p->difference.merge.result);
+    action.wish = w->hash;
+    action.tag = explain(&p->difference, &reason);
+    action.reason = buf_take(&reason);
+    plan_add(p->plan, action);
+}
+
+static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
+{
+    return is_crd(kind) && !(p->in->remove_crds && !p->in->wanted[0]);
+}
+
+static bool is_wanted(const struct pass *p, const struct kube_object *o)
+{
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
+        if (wanted_find(p->in->wanted[k], o->kind, o->ns, o->name))
+            return true;
+    return false;
+}
+
+/* Kubernetes made it for an object of ours, with that one's labels, and takes it away itself. */
+static bool is_copy(struct kube_object *o)
+{
+    if (o->kind->copies_labels && !o->is_copy) {
+        _cleanup_json_ json_t *object = kube_object_parse(o), *applied = mark_applied(object);
+        o->is_copy = !applied;
+    }
+    return o->is_copy;
+}
+
+static bool must_go(const struct pass *p, struct kube_object *o)
+{
+    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o) &&
+           !is_copy(o);
+}
+
+/* Calls `each` for every observed object that is ours and no longer wanted. */
+static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct kube_object *))
+{
+    struct kube_object *o;
+    size_t count = 0;
+
+    for (size_t row = 0; row < mesh_kinds.len; row++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[row];
+        if (!kind->pruned && !is_crd(kind))
+            continue;
+        for (size_t i = 0; (o = kube_cache_next(p->in->plan->observed, kind, &i));) {
+            if (!must_go(p, o))
+                continue;
+            each(p, o);
+            count++;
+        }
+    }
+    return count;
+}
+
+static void mark_leftover(struct pass *p, struct kube_object *o)
+{
+    p->leftover[row_of(o->kind)] = true;
+}
+
+static void plan_prune(struct pass *p, struct kube_object *o)
+{
+    struct kube_action action;
+
+    if (o->deleting || plan_is_busy(p->in->plan, o) || !may_remove(p, o->kind))
+        return;
+    action = action_for(p, KUBE_REMOVE, o->kind, o->ns, o->name);
+    action.uid = str_dup(o->uid);
+    /* Somebody may have taken our mark off since, and then it is not ours to remove. */
+    action.resource_version = str_dup(o->resource_version);
+    action.tag = PLAN_REMOVED;
+    action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : str_or(p->in->going, "the mesh is being removed"));
+    plan_add(p->plan, action);
+}
+
+/* for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) */
+static const struct wanted *next_wanted(const struct objects_input *in, size_t *set, size_t *i)
+{
+    for (; *set < OBJECTS_SETS_MAX && in->wanted[*set]; ++*set, *i = 0)
+        if (*i < in->wanted[*set]->len)
+            return &in->wanted[*set]->items[(*i)++];
+    return NULL;
+}
+
+bool objects_can_be_planned(const struct objects_input *in)
+{
+    const struct wanted *w;
+
+    for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) {
+        const struct kube_object *o;
+        if (w->text)
+            continue;
+        o = kube_cache_get(in->plan->observed, w->kind, w->ns, w->name);
+        if (!o || !is_known_in_place(in, w, o))
+            return false;
+    }
+    return true;
+}
+
+static size_t count_wanted(const struct objects_input *in)
+{
+    size_t count = 0;
+
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && in->wanted[k]; k++)
+        count += in->wanted[k]->len;
+    return count;
+}
+
+/* Finds out what every wanted object needs; the places of `needs` are those of the wanted objects. */
+static void examine_all(struct pass *p, enum need *needs)
+{
+    const struct wanted *w;
+
+    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+        *needs = examine(p, w, observed(p, w));
+        p->plan->ignored += *needs == IGNORED;
+        if (*needs == MISSING || *needs == DIFFERS) {
+            p->plan->drift++;
+            p->unwritten[row_of(w->kind)] = true;
+        }
+    }
+}
+
+static void write_all(struct pass *p, const enum need *needs)
+{
+    const struct wanted *w;
+
+    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w->kind))
+            continue;
+        p->plan->unseen += *needs == MISSING;
+        if (busy(p, w->kind, w->ns, w->name))
+            continue;
+        if (*needs == MISSING)
+            plan_create(p, w);
+        else
+            plan_change(p, w, observed(p, w));
+    }
+}
+
+size_t objects_plan(const struct objects_input *in, struct plan *plan)
+{
+    size_t wanted = count_wanted(in), leftovers;
+    _cleanup_free_ bool *unwritten = NEW_ARRAY(bool, mesh_kinds.len);
+    _cleanup_free_ bool *leftover = NEW_ARRAY(bool, mesh_kinds.len);
+    _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, wanted);
+    struct pass pass = {.in = in, .plan = plan, .unwritten = unwritten, .leftover = leftover};
+
+    examine_all(&pass, needs);
+    leftovers = for_unwanted(&pass, mark_leftover);
+    plan->drift += leftovers;
+    plan->managed += wanted;
+    write_all(&pass, needs);
+    for_unwanted(&pass, plan_prune);
+    if (pass.different)
+        comparison_release(&pass.difference);
+    return leftovers;
+}

@@ -1,0 +1,97 @@
+/*
+ * The one decision function: what to do now, from what is observed.
+ *
+ * Pure: no clock, no I/O, no randomness, no globals. Everything it knows comes in
+ * as `struct plan_input`; everything it decides goes out as `struct plan`. Planning
+ * again on the state that a plan's actions lead to finds nothing to do.
+ *
+ * The memo holds results of pure functions so that a plan costs in proportion
+ * to what changed; with an empty memo the plan is the same, only slower.
+ */
+#ifndef RECONCILE_PLAN_H
+#define RECONCILE_PLAN_H
+
+#include "base/clock.h"
+#include "kube/cluster.h"
+#include "reconcile/wanted.h"
+
+/* A write that failed and was not followed by one that did not. */
+struct plan_failure {
+    enum err_class class;
+    char *object; /* object_key(); owned by whoever keeps the failure */
+    char *text;
+};
+
+struct plan_input {
+    msec_t now; /* wall */
+    const struct kube_server *server;
+    struct kube_cache *observed; /* written to only in the memos of kube_object */
+    const struct plan_failure *failures;
+    size_t failure_count;
+    /* PLAN_WATCH_* and PLAN_LISTED_ANEW: those whose list has arrived. */
+    unsigned synced;
+    /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL.
+     */
+    bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
+    const void *busy_context;
+    /* To be shown and not sent: everything at once, whatever has to wait for something else. */
+    bool preview;
+};
+
+/* Watches that are only there while a plan asks for them, and a question. */
+enum {
+    PLAN_WATCH_PODS = 1,         /* of the control plane's namespace: why a Deployment is not available */
+    PLAN_WATCH_VALIDATING = 2,   /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
+    PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, in brief: which sidecars are outdated */
+    PLAN_WATCH_SECRETS = 4,      /* key-and-cert Secrets, without their data: they go with the mesh */
+    PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
+    PLAN_LISTED_ANEW = 32,       /* all that is observed, once, since this was asked for first */
+};
+
+/* The reason to remove what a part of Istio made for itself, and would make again while it runs. */
+#define PLAN_MADE_BY_A_PART "made by a part of Istio that is being removed"
+
+/* What an action means to people: the reason of its Event. */
+#define PLAN_MEANINGS(X)                                                                                               \
+    X(CREATED, "Created", "created")                                                                                   \
+    X(CHANGED, "Changed", "changed")                                                                                   \
+    X(HEALED, "Healed", "healed")                                                                                      \
+    X(ADOPTED, "Adopted", "adopted")                                                                                   \
+    X(REMOVED, "Removed", "removed")                                                                                   \
+    X(FOLLOWED, "Followed", "followed") /* addresses of Pods come and go: no Event */                                  \
+    X(NOTED, "Noted", "noted")          /* the resource's own status and finalizer: no Event */
+
+enum plan_meaning {
+#define X(id, reason, word) PLAN_##id,
+    PLAN_MEANINGS(X)
+#undef X
+};
+
+struct plan {
+    struct kube_action *actions; /* their tag is the enum plan_meaning */
+    size_t len, cap;
+    size_t drift;   /* wanted objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
+    size_t ignored; /* objects that a person marked to be left alone */
+    size_t managed; /* wanted objects */
+    unsigned watch; /* PLAN_WATCH_* to have on, and PLAN_LISTED_ANEW */
+    char *ns;       /* of the mesh, for the watch of its Pods; owned; NULL without a mesh */
+};
+
+void plan_release(struct plan *plan);
+/* Adds an action; takes it over. */
+void plan_add(struct plan *plan, struct kube_action action);
+/* Whether a write of this observed object is under way or held back: see plan_input.busy. */
+bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
+/* Adds the removal of an observed object, unless it is going already or busy. */
+void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
+/*
+ * Whether all that is observed was listed anew since plans ask for it, as this one does then, too: before the last
+ * trace of a resource goes, that nothing is left is not believed of a watch that may have fallen silent.
+ */
+bool plan_is_listed_anew(const struct plan_input *in, struct plan *plan);
+
+const char *plan_meaning_reason(enum plan_meaning meaning); /* "Healed" */
+const char *plan_meaning_word(enum plan_meaning meaning);   /* "healed" */
+
+#endif

@@ -1,0 +1,82 @@
+#include "reconcile/resource_writes.h"
+
+#include "api/status.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+/* Takes over `body`. `wish` as in struct kube_action. */
+static void
+write(const struct planned_resource *r, enum kube_verb verb, json_t *body, uint64_t wish, const char *reason)
+{
+    const struct kube_object *o = r->object;
+
+    plan_add(
+        r->plan,
+        (struct kube_action){
+            .verb = verb,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(r->in->server, o->kind)),
+            .ns = str_dup(o->ns),
+            .name = str_dup(o->name),
+            .body = doc_text(body),
+            .wish = wish,
+            .reason = str_dup(reason),
+            .tag = PLAN_NOTED,
+        });
+    json_decref(body);
+}
+
+bool resource_has_finalizer(const struct planned_resource *r)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
+        if (str_eq(json_string_value(item), r->finalizer))
+            return true;
+    return false;
+}
+
+void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason)
+{
+    json_t *finalizers, *item;
+    size_t i;
+
+    if (plan_is_busy(r->in, r->object))
+        return;
+    finalizers = json_array();
+    json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
+        if (!str_eq(json_string_value(item), r->finalizer))
+            json_array_append(finalizers, item);
+    if (present)
+        json_array_append_new(finalizers, json_string(r->finalizer));
+    write(
+        r,
+        KUBE_MERGE_PATCH,
+        OBJECT(MAP("metadata", S("resourceVersion", r->object->resource_version), V("finalizers", finalizers))),
+        0,
+        reason);
+}
+
+void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold)
+{
+    const json_t *before = doc_at(r->resource, "status");
+    _cleanup_json_ json_t *owned = status, *resource = NULL;
+    bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
+    uint64_t wish;
+
+    if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
+        return;
+    wish = doc_hash(status);
+    resource = doc_copy(r->resource);
+    json_object_set_new(resource, "status", TAKE_PTR(owned));
+    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), wish, "status");
+}
+
+bool resource_is_settled(const struct planned_resource *r)
+{
+    const json_t *applied = doc_at(r->resource, "status", STATUS_FIELD_APPLIED_GENERATION);
+
+    return applied && json_equal(applied, doc_at(r->resource, "metadata", "generation"));
+}

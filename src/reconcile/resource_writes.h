@@ -1,0 +1,27 @@
+/* What a plan writes to its own resource: the finalizer and the status. Pure. */
+#ifndef RECONCILE_RESOURCE_WRITES_H
+#define RECONCILE_RESOURCE_WRITES_H
+
+#include "reconcile/plan.h"
+
+/* A resource of ours that is planned, in the cluster where it lives. All borrowed. */
+struct planned_resource {
+    const struct plan_input *in;
+    struct plan *plan;
+    const struct kube_object *object;
+    json_t *resource; /* `object`, parsed */
+    const char *finalizer;
+};
+
+bool resource_has_finalizer(const struct planned_resource *r);
+/* Puts our finalizer on the resource or takes it off; nothing while a write of it is under way. */
+void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason);
+/*
+ * Writes the status where it differs from what is there; takes it over. With `hold` only one that has a new word: a
+ * status that only counts down can wait.
+ */
+void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold);
+/* All of this generation was in place once: what is missing of it was deleted by somebody. */
+bool resource_is_settled(const struct planned_resource *r);
+
+#endif

@@ -1,0 +1,317 @@
+#include "reconcile/rollout.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "mesh/mesh.h"
+
+/* Whether `labels` has every pair of `selector` (a map of strings). */
+static bool selects(const json_t *selector, const json_t *labels)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)selector, key, value)
+        if (!json_equal(value, json_object_get(labels, key)))
+            return false;
+    return json_object_size(selector) > 0;
+}
+
+/* Why a container that was started before runs no longer; "" where that is not known. Owned by the caller. */
+static char *describe_end(const json_t *terminated)
+{
+    if (!terminated)
+        return str_dup("");
+    return str_printf(
+        "%s (exit code %" PRId64 ")",
+        str_or(doc_string(terminated, "reason"), "ended"),
+        doc_int(doc_at(terminated, "exitCode"), 0));
+}
+
+/* The kubelet's own text counts the seconds of the back-off: how the container ended last says more, and stays. */
+static char *describe_crash_loop(const json_t *status)
+{
+    _cleanup_free_ char *end = describe_end(doc_at(status, "lastState", "terminated"));
+
+    return str_printf("CrashLoopBackOff%s%s", *end ? ", last ended with " : "", end);
+}
+
+static char *describe_waiting(const json_t *status)
+{
+    const json_t *waiting = doc_at(status, "state", "waiting");
+    const char *reason = doc_string(waiting, "reason"), *text = doc_string(waiting, "message");
+
+    if (!reason || str_eq(reason, "ContainerCreating") || str_eq(reason, "PodInitializing"))
+        return NULL;
+    if (str_eq(reason, "CrashLoopBackOff"))
+        return describe_crash_loop(status);
+    return str_printf("%s%s%s", reason, text ? ": " : "", str_or(text, ""));
+}
+
+/* Between an end and the next start. */
+static char *describe_terminated(const json_t *status)
+{
+    const json_t *terminated = doc_at(status, "state", "terminated");
+    _cleanup_free_ char *end = describe_end(terminated);
+
+    if (!terminated || doc_int(doc_at(terminated, "exitCode"), 0) == 0)
+        return NULL;
+    return str_printf("ended with %s", end);
+}
+
+static char *describe_unready(const json_t *status)
+{
+    if (!doc_at(status, "state", "running") || doc_bool(doc_at(status, "ready"), false))
+        return NULL;
+    return str_dup("runs, but is not ready");
+}
+
+/* The first container of which `describe` says something. */
+static char *container_reason(const json_t *pod, const char *statuses, char *(*describe)(const json_t *status))
+{
+    json_t *status;
+    size_t i;
+
+    json_array_foreach(doc_at(pod, "status", statuses), i, status) {
+        _cleanup_free_ char *text = describe(status);
+        if (text)
+            return str_printf("container %s: %s", str_or(doc_string(status, "name"), "?"), text);
+    }
+    return NULL;
+}
+
+static char *unscheduled_reason(const json_t *pod)
+{
+    const json_t *scheduled = doc_find(doc_at(pod, "status", "conditions"), "type", "PodScheduled");
+
+    if (!str_eq(doc_string(scheduled, "status"), "False"))
+        return NULL;
+    return str_printf(
+        "%s: %s",
+        str_or(doc_string(scheduled, "reason"), "not scheduled"),
+        str_or(doc_string(scheduled, "message"), ""));
+}
+
+/* Evicted, for instance. */
+static char *failed_reason(const json_t *pod)
+{
+    const char *reason = doc_string(pod, "status", "reason"), *text = doc_string(pod, "status", "message");
+
+    if (!str_eq(doc_string(pod, "status", "phase"), "Failed"))
+        return NULL;
+    return str_printf("%s%s%s", str_or(reason, "Failed"), text ? ": " : "", str_or(text, ""));
+}
+
+/* What keeps a Pod from being ready, the surest first. */
+static char *pod_reason(const json_t *pod)
+{
+    static const struct {
+        const char *statuses;
+        char *(*describe)(const json_t *status);
+    } questions[] = {
+        {"initContainerStatuses", describe_waiting},
+        {"initContainerStatuses", describe_terminated},
+        {"containerStatuses", describe_waiting},
+        {"containerStatuses", describe_terminated},
+        {"containerStatuses", describe_unready},
+    };
+    char *reason = failed_reason(pod);
+
+    if (!reason)
+        reason = unscheduled_reason(pod);
+    for (size_t i = 0; !reason && i < ARRAY_LEN(questions); i++)
+        reason = container_reason(pod, questions[i].statuses, questions[i].describe);
+    return reason;
+}
+
+/* A Pod that says what it waits for. */
+struct waiting_pod {
+    json_t *labels;
+    char *created, *reason;
+};
+
+/* What is known while a namespace's components are read. */
+struct reading {
+    const struct plan_input *in;
+    const char *ns;
+    bool has_pods; /* they were read: once for all Deployments, and not where all are available */
+    struct waiting_pod *pods;
+    size_t pod_count, pod_cap;
+};
+
+static void reading_release(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->pod_count; i++) {
+        json_decref(reading->pods[i].labels);
+        free(reading->pods[i].created);
+        free(reading->pods[i].reason);
+    }
+    free(reading->pods);
+}
+
+static void read_pod(struct reading *reading, struct kube_object *o)
+{
+    _cleanup_json_ json_t *pod = kube_object_parse(o);
+    char *reason = pod_reason(pod);
+
+    if (!reason) {
+        o->says_nothing = true;
+        return;
+    }
+    ARRAY_RESERVE_ONE(reading->pods, reading->pod_count, reading->pod_cap);
+    reading->pods[reading->pod_count++] = (struct waiting_pod){
+        .labels = json_incref(doc_at(pod, "metadata", "labels")),
+        .created = str_dup(str_or(doc_string(pod, "metadata", "creationTimestamp"), "")),
+        .reason = reason,
+    };
+}
+
+static void read_pods(struct reading *reading)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Pod");
+    struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(reading->in->observed, kind, &i));)
+        if (!o->deleting && !o->says_nothing && str_eq(o->ns, reading->ns))
+            read_pod(reading, o);
+    reading->has_pods = true;
+}
+
+/* What the Deployment's newest Pod that has something to say waits for: older ones may be of an older spec. */
+static const char *reason_from_pods(struct reading *reading, const json_t *deployment)
+{
+    const json_t *selector = doc_at(deployment, "spec", "selector", "matchLabels");
+    const struct waiting_pod *newest = NULL;
+
+    if (!reading->has_pods)
+        read_pods(reading);
+    for (size_t i = 0; i < reading->pod_count; i++) {
+        const struct waiting_pod *pod = &reading->pods[i];
+        if (selects(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
+            newest = pod;
+    }
+    return newest ? newest->reason : NULL;
+}
+
+/* A ReplicaSet that may not create Pods says so in this condition: quota, admission. */
+static char *reason_from_conditions(const json_t *deployment)
+{
+    const json_t *conditions = doc_at(deployment, "status", "conditions");
+    const json_t *failure = doc_find(conditions, "type", "ReplicaFailure");
+
+    if (!str_eq(doc_string(failure, "status"), "True"))
+        return NULL;
+    return str_printf(
+        "%s: %s", str_or(doc_string(failure, "reason"), "ReplicaFailure"), str_or(doc_string(failure, "message"), ""));
+}
+
+static int64_t status_int(const json_t *deployment, const char *field)
+{
+    return doc_int(doc_at(deployment, "status", field), 0);
+}
+
+/* The Deployment's controller gave up waiting, though it goes on trying. */
+static bool is_past_deadline(const json_t *deployment)
+{
+    const json_t *progressing = doc_find(doc_at(deployment, "status", "conditions"), "type", "Progressing");
+
+    return str_eq(doc_string(progressing, "status"), "False") &&
+           str_eq(doc_string(progressing, "reason"), "ProgressDeadlineExceeded");
+}
+
+/* How far it is, in numbers; owned by the caller. */
+static char *describe_progress(const json_t *deployment, int64_t desired)
+{
+    int64_t updated = status_int(deployment, "updatedReplicas"), all = status_int(deployment, "replicas");
+    _cleanup_free_ char *old = all > updated ? str_printf(", %" PRId64 " old ones left", all - updated) : str_dup("");
+
+    return str_printf(
+        "%" PRId64 " of %" PRId64 " replicas updated, %" PRId64 " available%s",
+        updated,
+        desired,
+        status_int(deployment, "availableReplicas"),
+        old);
+}
+
+static char *describe_missing(struct reading *reading, const json_t *deployment, int64_t desired)
+{
+    const char *name = doc_string(deployment, "metadata", "name"), *reason;
+    _cleanup_free_ char *progress = describe_progress(deployment, desired),
+                        *failure = reason_from_conditions(deployment);
+
+    reason = failure ? failure : reason_from_pods(reading, deployment);
+    return str_printf(
+        "Deployment %s%s: %s%s%s",
+        name,
+        is_past_deadline(deployment) ? " exceeded its progress deadline" : "",
+        progress,
+        reason ? "; " : "",
+        str_or(reason, ""));
+}
+
+static void read_deployment(struct reading *reading, const json_t *deployment, struct rollout *r)
+{
+    int64_t updated = status_int(deployment, "updatedReplicas");
+    bool seen =
+        status_int(deployment, "observedGeneration") >= doc_int(doc_at(deployment, "metadata", "generation"), 0);
+
+    r->desired = doc_int(doc_at(deployment, "spec", "replicas"), 1);
+    r->ready = status_int(deployment, "readyReplicas");
+    r->available = seen && updated >= r->desired && status_int(deployment, "replicas") <= updated &&
+                   status_int(deployment, "availableReplicas") >= updated;
+    if (r->available)
+        return;
+    r->message = seen ? describe_missing(reading, deployment, r->desired)
+                      : str_printf(
+                            "Deployment %s: its controller has not seen the newest spec yet",
+                            doc_string(deployment, "metadata", "name"));
+}
+
+static void read_component(struct reading *reading, const struct mesh_component *component, struct rollout *r)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, component->deployment);
+    _cleanup_json_ json_t *deployment = NULL;
+
+    if (!o) {
+        r->message = str_printf("Deployment %s is not there yet", component->deployment);
+        return;
+    }
+    if (o->available) {
+        r->available = true;
+        r->ready = r->desired = (int64_t)o->available - 1;
+        return;
+    }
+    deployment = kube_object_parse(o);
+    read_deployment(reading, deployment, r);
+    /* What Pods say may change with them, and is read again every time. */
+    if (r->available && r->ready == r->desired && r->desired >= 0)
+        o->available = (uint64_t)r->desired + 1;
+}
+
+void rollouts_read(
+    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    struct rollouts *ret)
+{
+    struct reading reading = {.in = in, .ns = ns};
+
+    *ret = (struct rollouts){.all_available = true};
+    for (const struct mesh_component *component = components; component->name; component++) {
+        struct rollout r = {.name = component->name, .wanted = component->spec(spec)->enabled};
+        if (r.wanted)
+            read_component(&reading, component, &r);
+        ret->all_available &= r.available || !r.wanted;
+        ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
+        ret->items[ret->len++] = r;
+    }
+    reading_release(&reading);
+}
+
+void rollouts_release(struct rollouts *r)
+{
+    for (size_t i = 0; i < r->len; i++)
+        free(r->items[i].message);
+    free(r->items);
+}

@@ -1,0 +1,35 @@
+/*
+ * Whether Deployments are rolled out and available, derived from live objects, and
+ * where one is not, why. Pure.
+ *
+ * A Deployment is available when its controller has seen the newest spec, every replica is
+ * of that spec and available, and none of an older one is left (the conditions
+ * that `kubectl rollout status` waits for). Where it is past its progress deadline the message says so, and it
+ * counts as under way all the same: its controller goes on, and so may the reason go away.
+ */
+#ifndef RECONCILE_ROLLOUT_H
+#define RECONCILE_ROLLOUT_H
+
+#include "reconcile/plan.h"
+
+struct rollout {
+    const char *name; /* of the component: "pilot" */
+    bool wanted;      /* false: switched off */
+    bool available;
+    int64_t ready, desired;
+    char *message; /* why it is not available; owned; NULL where it is */
+};
+
+struct rollouts {
+    struct rollout *items;
+    size_t len, cap;
+    bool all_available;
+};
+
+/* One line a component in namespace `ns`; `spec` says which are enabled. */
+void rollouts_read(
+    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    struct rollouts *ret);
+void rollouts_release(struct rollouts *r);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the resource's status says (its fields and words: api/status.h). Pure. */
+#ifndef RECONCILE_STATUS_H
+#define RECONCILE_STATUS_H
+
+#include "reconcile/rollout.h"
+
+/* Everything that the status is made from. */
+struct status_facts {
+    msec_t now;
+    const json_t *resource;          /* as observed, with its status so far */
+    const char *version;             /* of Istio; NULL where the resource is not valid */
+    const struct rollouts *rollouts; /* NULL where the resource is not valid */
+    size_t drift, unseen, ignored, leftovers;
+    bool paused, deleting;
+    const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
+    const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
+    const char *unreachable;     /* why its cluster is not to be had; NULL where it is */
+    const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
+    const struct plan_failure *failures;
+    size_t failure_count;
+    const char *notice; /* something to say though all is well; may be NULL or "" */
+};
+
+/*
+ * All that is not in place may be what was left alone before. Somebody may have taken our mark off it: then no list has
+ * it, and it is read when a write of ours finds it, soon after a start of the operator. Until then what was said
+ * stands.
+ */
+bool status_is_undecided(const struct status_facts *facts);
+/* The whole status; owned by the caller. */
+json_t *status_build(const struct status_facts *facts);
+/* A condition of it, which keeps the time of its last change while it holds or does not. Owned by the caller. */
+json_t *
+status_condition(const struct status_facts *f, const char *type, bool holds, const char *reason, const char *text);
+
+#endif

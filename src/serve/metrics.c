@@ -1,0 +1,209 @@
+#include "serve/metrics.h"
+
+#include <malloc.h>
+#include <math.h>
+
+#include "base/str.h"
+
+/* Everything that a metric is read from. */
+struct sources {
+    const struct controller_stats *controller;
+    const struct actor_stats *actor;
+    const struct kube_cluster_stats *cluster;
+    const struct kube_client_stats *client;
+    const struct kube_queue *queue;
+    const struct kube_cache *cache;
+    struct mallinfo2 heap;
+};
+
+/* type, name, help, value of `s` */
+#define METRICS(X)                                                                                                     \
+    X("gauge", "leader", "Whether this replica acts: 1; or stands by: 0", s->controller->acting)                       \
+    X("counter", "plans_total", "Plans made", s->actor->plans)                                                         \
+    X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                  \
+    X("counter", "writes_failed_total", "Writes that the API server did not take", s->actor->failed)                   \
+    X("gauge", "managed_objects", "Objects that the mesh consists of", s->actor->managed)                              \
+    X("gauge", "drift_objects", "Objects that are not as the resource asks", s->actor->drift)                          \
+    X("gauge", "loop_lag_seconds", "How late the event loop's timer last was", (double)s->controller->lag / 1e3)       \
+    X("gauge", "loop_lag_max_seconds", "How late it ever was", (double)s->controller->lag_most / 1e3)                  \
+    X("counter", "watch_restarts_total", "Watches opened again", s->cluster->watch_restarts)                           \
+    X("counter", "watch_events_total", "Events that watches brought", s->cluster->watch_events)                        \
+    X("counter", "lists_total", "Lists read", s->cluster->lists)                                                       \
+    X("gauge", "watches_wanted", "Watches that are to be open", s->cluster->watches_wanted)                            \
+    X("gauge", "watches_open", "Watches that are open", s->cluster->watches_open)                                      \
+    X("counter", "api_requests_total", "Requests to the API server", s->client->requests)                              \
+    X("counter", "api_errors_total", "Requests that failed", s->client->errors)                                        \
+    X("counter", "api_connections_total", "Connections made", s->client->connections)                                  \
+    X("counter", "api_received_bytes_total", "Bytes received from the API server", s->client->bytes_received)          \
+    X("gauge", "queue_in_flight", "Writes under way", kube_queue_in_flight(s->queue))                                  \
+    X("gauge", "queue_waiting", "Writes that wait for their turn", kube_queue_waiting(s->queue))                       \
+    X("gauge", "cache_bytes", "Bytes of observed objects", kube_cache_bytes(s->cache))                                 \
+    X("gauge", "heap_bytes", "Bytes of the heap in use", s->heap.uordblks)
+
+/* What a metric of a remote cluster is read from; `actor` and `cluster` are NULL where it is not connected. */
+struct remote_sources {
+    const struct remote_controller *controller;
+    const struct actor_stats *actor;
+    const struct kube_cluster_stats *cluster;
+};
+
+/* As above, of each remote cluster; NAN: nothing is to be told. */
+#define REMOTE_METRICS(X)                                                                                              \
+    X("gauge",                                                                                                         \
+      "remote_connected",                                                                                              \
+      "Whether the operator is in step with the remote cluster: 1; or not: 0",                                         \
+      remote_controller_is_connected(s->controller))                                                                   \
+    X("gauge",                                                                                                         \
+      "remote_last_contact_age_seconds",                                                                               \
+      "How long ago the remote cluster answered; absent before it does",                                               \
+      seconds(remote_controller_contact_age(s->controller)))                                                           \
+    X("gauge",                                                                                                         \
+      "remote_drift_objects",                                                                                          \
+      "Objects in the remote cluster that are not as the resource asks",                                               \
+      s->actor ? s->actor->drift : 0)                                                                                  \
+    X("counter",                                                                                                       \
+      "remote_writes_total",                                                                                           \
+      "Writes that the remote cluster took, of this connection",                                                       \
+      s->actor ? writes(s->actor) : 0)                                                                                 \
+    X("gauge",                                                                                                         \
+      "remote_watches_open",                                                                                           \
+      "Watches of the remote cluster that are open",                                                                   \
+      s->cluster ? s->cluster->watches_open : 0)
+
+#define PREFIX "istio_operator_"
+#define REMOTE_LABELS "{namespace,remote}"
+
+static void print_head(struct buf *out, const char *type, const char *name, const char *help)
+{
+    buf_printf(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
+
+static void print_one(struct buf *out, const char *type, const char *name, const char *help, double value)
+{
+    print_head(out, type, name, help);
+    buf_printf(out, PREFIX "%s %.15g\n", name, value);
+}
+
+static void print_writes(const struct actor_stats *stats, struct buf *out)
+{
+    buf_add_str(
+        out,
+        "# HELP " PREFIX "writes_total Writes that were taken, by what they meant\n"
+        "# TYPE " PREFIX "writes_total counter\n");
+    for (enum plan_meaning m = 0; m <= PLAN_NOTED; m++)
+        buf_printf(
+            out,
+            PREFIX "writes_total{meaning=\"%s\"} %llu\n",
+            plan_meaning_word(m),
+            (unsigned long long)stats->written[m]);
+}
+
+static void print_latency(const struct kube_client_stats *stats, struct buf *out)
+{
+    static const char *const bounds[] = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1", "+Inf"};
+    uint64_t cumulative = 0;
+
+    buf_add_str(
+        out,
+        "# HELP " PREFIX "api_latency_seconds Time from a request to its answer, watches aside\n"
+        "# TYPE " PREFIX "api_latency_seconds histogram\n");
+    for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+        cumulative += stats->latency_buckets[i];
+        buf_printf(
+            out, PREFIX "api_latency_seconds_bucket{le=\"%s\"} %llu\n", bounds[i], (unsigned long long)cumulative);
+    }
+    buf_printf(
+        out,
+        PREFIX "api_latency_seconds_sum %.6f\n" PREFIX "api_latency_seconds_count %llu\n",
+        (double)stats->latency_usec_sum / 1e6,
+        (unsigned long long)stats->latency_count);
+}
+
+static double seconds(msec_t time)
+{
+    return time == MSEC_NEVER ? NAN : (double)time / 1e3;
+}
+
+static uint64_t writes(const struct actor_stats *stats)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(stats->written); i++)
+        all += stats->written[i];
+    return all;
+}
+
+static void print_remote(const struct remote_controller *c, const char *name, double value, struct buf *out)
+{
+    if (isnan(value))
+        return;
+    buf_printf(
+        out,
+        PREFIX "%s{namespace=\"%s\",remote=\"%s\"} %.15g\n",
+        name,
+        remote_controller_namespace(c),
+        remote_controller_name(c),
+        value);
+}
+
+static struct remote_sources remote_sources(const struct remote_controller *c)
+{
+    struct kube_cluster *cluster = remote_controller_cluster(c);
+
+    return (struct remote_sources){c, remote_controller_stats(c), cluster ? kube_cluster_stats(cluster) : NULL};
+}
+
+void metrics_print_remotes(const struct federation *f, struct buf *out)
+{
+    const struct remote_controller *c;
+    size_t first = 0;
+
+    if (!federation_next(f, &first))
+        return;
+#define X(type, name, help, value)                                                                                     \
+    print_head(out, type, name, help);                                                                                 \
+    for (size_t i = 0; (c = federation_next(f, &i));) {                                                                \
+        const struct remote_sources sources = remote_sources(c), *s = &sources;                                        \
+        print_remote(s->controller, name, (double)(value), out);                                                       \
+    }
+    REMOTE_METRICS(X)
+#undef X
+}
+
+void metrics_print(struct controller *c, struct buf *out)
+{
+    struct kube_cluster *cluster = controller_cluster(c);
+    const struct sources sources =
+                             {
+                                 .controller = controller_stats(c),
+                                 .actor = controller_actor_stats(c),
+                                 .cluster = kube_cluster_stats(cluster),
+                                 .client = kube_client_stats(kube_cluster_client(cluster)),
+                                 .queue = kube_cluster_queue(cluster),
+                                 .cache = kube_cluster_cache(cluster),
+                                 .heap = mallinfo2(),
+                             },
+                         *s = &sources;
+
+#define X(type, name, help, value) print_one(out, type, name, help, (double)(value));
+    METRICS(X)
+#undef X
+    print_writes(s->actor, out);
+    print_latency(s->client, out);
+    metrics_print_remotes(controller_federation(c), out);
+}
+
+void metrics_document(struct buf *out)
+{
+    buf_add_str(out, "| metric | type | what it says |\n| --- | --- | --- |\n");
+#define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name "` | " type " | " help " |\n");
+    METRICS(X)
+#undef X
+    buf_add_str(
+        out,
+        "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
+        "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n");
+#define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name REMOTE_LABELS "` | " type " | " help " |\n");
+    REMOTE_METRICS(X)
+#undef X
+}

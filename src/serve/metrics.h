@@ -1,0 +1,17 @@
+/*
+ * Metrics of a controller in Prometheus' text format. One table makes the output and
+ * the documentation of it.
+ */
+#ifndef SERVE_METRICS_H
+#define SERVE_METRICS_H
+
+#include "base/buf.h"
+#include "controllers/controller.h"
+
+void metrics_print(struct controller *c, struct buf *out);
+/* Those of the remote clusters alone. */
+void metrics_print_remotes(const struct federation *f, struct buf *out);
+/* The table of metrics in Markdown. */
+void metrics_document(struct buf *out);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Keeps the operator's own TLS in order: the Secret with the certificate, the authorities in the webhook's
+ * configuration, and the certificate that the server shows.
+ *
+ * It watches those two objects by their names and makes what is missing; nothing is remembered. Replicas share the
+ * Secret: the one whose gate is open makes and renews it, all of them see it. Where several write, whoever comes first
+ * makes it. A renewed certificate is shown once the configuration trusts it. What goes wrong is logged and tried again;
+ * the rest of the operator does not depend on it.
+ */
+#ifndef SERVE_WEBHOOK_SETUP_H
+#define SERVE_WEBHOOK_SETUP_H
+
+#include <event2/event.h>
+
+#include "kube/client.h"
+#include "kube/gate.h"
+#include "net/http_server.h"
+
+struct webhook_setup;
+
+struct webhook_setup_options {
+    const char *ns;             /* the operator's own */
+    const char *url;            /* that the API server is to call; then the configuration is made, too. NULL: the
+                                   operator's Service, and the configuration that the manifests install */
+    struct http_server *server; /* to show the certificate */
+    struct kube_gate gate;      /* of every write; whoever opens it calls webhook_setup_look() */
+};
+
+/* Client and server are borrowed. */
+struct webhook_setup *
+webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options);
+/* Looks whether all is in order, at once. */
+void webhook_setup_look(struct webhook_setup *w);
+/* Whether a write is under way. */
+bool webhook_setup_writes(const struct webhook_setup *w);
+void webhook_setup_free(struct webhook_setup *w);
+
+#endif

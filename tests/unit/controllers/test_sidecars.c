@@ -1,0 +1,287 @@
+/* Which sidecars are outdated, and what the status says of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "controllers/mesh/sidecars.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "world.h"
+
+#define COUNTING "{\"sidecars\": {\"count\": true}%s}"
+/* printf 'hello' | sha256sum */
+#define HASH_OF_HELLO "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+static void a_pod_tells_its_version(void **state)
+{
+    static const struct {
+        const char *status; /* the annotation; NULL: there is none */
+        bool deleting;
+        const char *version;
+    } cases[] = {
+        {"{\"version\":\"" HASH_OF_HELLO "\",\"initContainers\":[\"istio-init\"],\"containers\":[\"istio-proxy\"],"
+         "\"volumes\":[\"istio-envoy\",\"istio-certs\"],\"imagePullSecrets\":null}",
+         false,
+         "2cf24dba5fb0a30e"},
+        {NULL, false, NULL},
+        /* On its way out it counts no longer. */
+        {"{\"version\":\"" HASH_OF_HELLO "\"}", true, NULL},
+        /* It was injected, by whomever. */
+        {"{\"version\":\"v7\"}", false, "v7"},
+        {"{\"version\":7}", false, "unknown"},
+        {"{}", false, "unknown"},
+        {"injected-version-1", false, "unknown"},
+        {"", false, "unknown"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *pod = OBJECT(
+            S("kind", "Pod"),
+            MAP("metadata",
+                OPT(cases[i].deleting, S("deletionTimestamp", "2019-01-01T00:00:00Z")),
+                MAP("annotations", S("sidecar.istio.io/status", cases[i].status))));
+        _cleanup_free_ char *version = mesh_sidecar_version_of_pod(pod);
+        if (!str_eq(version, cases[i].version))
+            fail_msg("case %zu: %s", i, str_or(version, "none"));
+    }
+}
+
+static void the_configuration_tells_its_version(void **state)
+{
+    static const struct {
+        const char *config, *version;
+    } cases[] = {
+        {"policy: enabled\ntemplate: hello\n", "2cf24dba5fb0a30e"},
+        {"template: |-\n  hello\npolicy: disabled\n", "2cf24dba5fb0a30e"},
+        {"policy: enabled\n", NULL},
+        {"template: [\n", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *map = OBJECT(MAP("data", S("config", cases[i].config)));
+        _cleanup_free_ char *version = mesh_sidecar_version_of_config(map);
+        if (!str_eq(version, cases[i].version))
+            fail_msg("case %zu: %s", i, str_or(version, "none"));
+    }
+}
+
+/* The version that the injector would write on Pods of this mesh. Owned by the caller. */
+static char *current_version(struct world *w)
+{
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, MESH_INJECTION_CONFIG);
+
+    return mesh_sidecar_version_of_config(config);
+}
+
+static void put_pod(struct world *w, const char *ns, const char *version)
+{
+    static int count;
+    _cleanup_json_ json_t *pod = OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Pod"),
+        MAP("metadata",
+            F("name", "p%d", ++count),
+            S("namespace", ns),
+            F("resourceVersion", "%d", ++w->clock),
+            MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
+
+    kube_cache_put(w->cache, kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS), pod);
+}
+
+static void put_mesh(struct world *w, const char *more)
+{
+    _cleanup_free_ char *spec = str_printf(COUNTING, more);
+
+    world_put_mesh(w, spec);
+    assert_true(world_converge(w) >= 0);
+    world_roll_out(w);
+    assert_true(world_converge(w) >= 0);
+}
+
+static void expect(struct world *w, int current, int outdated, const char *status, const char *reason, const char *text)
+{
+    _cleanup_json_ json_t *mesh = NULL;
+    const json_t *condition;
+
+    assert_true(world_converge(w) >= 0);
+    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    condition = doc_find(doc_at(mesh, "status", "conditions"), "type", "SidecarsCurrent");
+    assert_int_equal(doc_int(doc_at(mesh, "status", "sidecars", "current"), -1), current);
+    assert_int_equal(doc_int(doc_at(mesh, "status", "sidecars", "outdated"), -1), outdated);
+    assert_string_equal(str_or(doc_string(condition, "status"), "absent"), status);
+    assert_string_equal(str_or(doc_string(condition, "reason"), ""), reason);
+    assert_string_equal(str_or(doc_string(condition, "message"), ""), text);
+}
+
+static void outdated_sidecars_are_counted_where_it_is_asked_for(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    world_put_mesh(&w, "{}");
+    assert_true(world_converge(&w) >= 0);
+    assert_false(w.synced & PLAN_WATCH_SIDECARS);
+    expect(&w, -1, -1, "absent", "", "");
+
+    put_mesh(&w, "");
+    assert_true(w.synced & PLAN_WATCH_SIDECARS);
+    expect(&w, 0, 0, "True", "UpToDate", "");
+    {
+        _cleanup_free_ char *now = current_version(&w);
+        put_pod(&w, "shop", now);
+        put_pod(&w, "shop", now);
+    }
+    put_pod(&w, "shop", NULL);
+    expect(&w, 2, 0, "True", "UpToDate", "");
+    put_pod(&w, "shop", "other");
+    put_pod(&w, "default", "other");
+    put_pod(&w, "shop", "third");
+    expect(
+        &w,
+        2,
+        3,
+        "False",
+        "Outdated",
+        "3 of 5 pods have an outdated sidecar until they are restarted, in namespaces shop (2), default (1)");
+
+    world_put_mesh(&w, "{}");
+    expect(&w, -1, -1, "absent", "", "");
+    assert_false(w.synced & PLAN_WATCH_SIDECARS);
+    world_release(&w);
+}
+
+/* What makes another sidecar outdates those that there are; what does not leaves them current. */
+static void a_setting_outdates_the_sidecars_that_it_changes(void **state)
+{
+    static const struct {
+        const char *more;
+        bool outdates;
+    } cases[] = {
+        {", \"version\": \"1.0.6\"", true},
+        {", \"imageHub\": \"example.com/istio\"", true},
+        {", \"proxy\": {\"image\": \"example.com/proxy:1\"}", true},
+        {", \"proxyInit\": {\"image\": \"example.com/init:1\"}", true},
+        {", \"proxy\": {\"resources\": {\"requests\": {\"cpu\": \"1\"}}}", true},
+        {", \"proxy\": {\"concurrency\": 2}", true},
+        {", \"includeIPRanges\": \"10.0.0.0/8\"", true},
+        {", \"excludeIPRanges\": \"10.1.0.0/16\"", true},
+        {", \"controlPlaneSecurityEnabled\": true", true},
+        {", \"tracing\": {\"zipkinAddress\": \"collector:9411\"}", true},
+        {", \"mtls\": true", false},
+        {", \"tracing\": {\"sampling\": 50}", false},
+        {", \"policy\": {\"enabled\": false}", false},
+        {", \"pilot\": {\"image\": \"example.com/pilot:1\"}", false},
+        {", \"autoInjectionNamespaces\": [\"default\"]", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *before = NULL, *after = NULL;
+        struct world w;
+
+        world_init(&w);
+        put_mesh(&w, "");
+        before = current_version(&w);
+        put_mesh(&w, cases[i].more);
+        after = current_version(&w);
+        if (str_eq(before, after) == cases[i].outdates)
+            fail_msg("%s: sidecars are %s", cases[i].more, cases[i].outdates ? "not outdated" : "outdated");
+        world_release(&w);
+    }
+}
+
+static void without_an_injector_a_restart_takes_the_sidecar_away(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put_mesh(&w, ", \"sidecarInjector\": {\"enabled\": false}");
+    expect(&w, 0, 0, "True", "UpToDate", "");
+    put_pod(&w, "shop", "some");
+    expect(
+        &w,
+        0,
+        1,
+        "False",
+        "InjectorDisabled",
+        "1 pods have a sidecar, and the sidecar injector is switched off: restarted, they have none; in namespaces "
+        "shop (1)");
+    world_release(&w);
+}
+
+static void before_the_pods_are_listed_the_last_word_stays(void **state)
+{
+    _cleanup_json_ json_t *before = NULL, *after = NULL;
+    struct plan plan;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put_mesh(&w, "");
+    put_pod(&w, "shop", "other");
+    expect(
+        &w,
+        0,
+        1,
+        "False",
+        "Outdated",
+        "1 of 1 pods have an outdated sidecar until they are restarted, in namespaces shop (1)");
+    before = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
+    /* The operator started anew. */
+    w.synced = 0;
+    kube_cache_clear(w.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS));
+    plan = world_plan(&w);
+    world_act(&w, &plan);
+    plan_release(&plan);
+    after = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_true(json_equal(doc_at(before, "status"), doc_at(after, "status")));
+    world_release(&w);
+}
+
+static void many_namespaces_are_not_all_named(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put_mesh(&w, "");
+    for (int i = 0; i < 8; i++) {
+        _cleanup_free_ char *ns = str_printf("ns%d", i);
+        put_pod(&w, ns, "other");
+    }
+    put_pod(&w, "ns7", "other");
+    expect(
+        &w,
+        0,
+        9,
+        "False",
+        "Outdated",
+        "9 of 9 pods have an outdated sidecar until they are restarted, in namespaces ns7 (2), ns0 (1), ns1 (1), "
+        "ns2 (1), ns3 (1) and 3 more");
+    world_release(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pod_tells_its_version),
+        cmocka_unit_test(the_configuration_tells_its_version),
+        cmocka_unit_test(outdated_sidecars_are_counted_where_it_is_asked_for),
+        cmocka_unit_test(a_setting_outdates_the_sidecars_that_it_changes),
+        cmocka_unit_test(without_an_injector_a_restart_takes_the_sidecar_away),
+        cmocka_unit_test(before_the_pods_are_listed_the_last_word_stays),
+        cmocka_unit_test(many_namespaces_are_not_all_named),
+    };
+
+    return cmocka_run_group_tests_name("operator sidecars", tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/patch.h"
+
+#define MINOR 20
+#define ROUNDS_MAX 30
+
+void world_init(struct world *w)
+{
+    *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = plan_memo_new()};
+    w->server = (struct kube_server){
+        .major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        w->server.versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], MINOR);
+    world_put_namespace(w, NS, NULL);
+    world_put_namespace(w, "default", NULL);
+}
+
+void world_release(struct world *w)
+{
+    kube_cache_free(w->cache);
+    plan_memo_free(w->memo);
+    free(w->server.versions);
+}
+
+static const struct kube_kind *kind_of(const char *api_version, const char *kind)
+{
+    const struct kube_kind *row = kube_kind_find(&mesh_kinds, api_version, kind);
+
+    assert_non_null(row);
+    return row;
+}
+
+void world_put(struct world *w, json_t *object)
+{
+    world_put_as(w, kind_of(doc_string(object, "apiVersion"), doc_string(object, "kind")), object);
+}
+
+void world_put_as(struct world *w, const struct kube_kind *kind, json_t *object)
+{
+    json_t *metadata = doc_make(object, "metadata");
+
+    json_object_set_new(metadata, "resourceVersion", json_sprintf("%d", ++w->clock));
+    if (!json_object_get(metadata, "uid"))
+        json_object_set_new(metadata, "uid", json_sprintf("uid-%d", w->clock));
+    kube_cache_put(w->cache, kind, object);
+    json_decref(object);
+}
+
+void world_put_namespace(struct world *w, const char *name, json_t *labels)
+{
+    world_put(
+        w,
+        OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", name), V("labels", labels))));
+}
+
+void world_put_mesh(struct world *w, const char *spec)
+{
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio"), *parsed;
+
+    assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, NULL), 0);
+    if (!mesh)
+        mesh = OBJECT(
+            S("apiVersion", API_GROUP_VERSION),
+            S("kind", "Istio"),
+            MAP("metadata", S("name", "istio"), S("namespace", NS), S("creationTimestamp", "2018-12-17T00:00:00Z")));
+    json_object_set_new(mesh, "spec", parsed);
+    json_object_set_new(
+        doc_make(mesh, "metadata"), "generation", json_integer(doc_int(doc_at(mesh, "metadata", "generation"), 0) + 1));
+    world_put(w, mesh);
+}
+
+json_t *world_get(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name)
+{
+    const struct kube_object *o = kube_cache_get(w->cache, kind_of(api_version, kind), ns, name);
+
+    return o ? kube_object_parse(o) : NULL;
+}
+
+bool world_has(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name)
+{
+    return kube_cache_get(w->cache, kind_of(api_version, kind), ns, name) != NULL;
+}
+
+void world_delete(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name)
+{
+    assert_true(kube_cache_remove(w->cache, kind_of(api_version, kind), ns, name, NULL));
+}
+
+size_t world_count(struct world *w, const char *api_version, const char *kind)
+{
+    return kube_cache_count(w->cache, kind_of(api_version, kind));
+}
+
+struct plan world_plan(struct world *w)
+{
+    struct plan_input input = {
+        .now = SECONDS(1545000000),
+        .server = &w->server,
+        .observed = w->cache,
+        .failures = &w->failure,
+        .failure_count = w->failure.object != NULL,
+        .synced = w->synced,
+    };
+    struct plan plan;
+
+    plan_make(&input, w->memo, &plan);
+    w->synced = plan.watch;
+    return plan;
+}
+
+static void act(struct world *w, const struct kube_action *a)
+{
+    json_t *body = NULL, *live;
+    const struct kube_object *o = kube_cache_get(w->cache, a->kind, a->ns, a->name);
+
+    if (a->body)
+        assert_int_equal(doc_parse(a->body, strlen(a->body), SIZE_MAX, &body, NULL), 0);
+    switch (a->verb) {
+    case KUBE_CREATE:
+        assert_null(o);
+        world_put_as(w, a->kind, body);
+        return;
+    case KUBE_UPDATE:
+    case KUBE_UPDATE_STATUS:
+        assert_non_null(o);
+        assert_string_equal(doc_string(body, "metadata", "resourceVersion"), o->resource_version);
+        world_put_as(w, a->kind, body);
+        return;
+    case KUBE_MERGE_PATCH:
+        assert_non_null(o);
+        live = kube_object_parse(o);
+        json_object_set_new(live, "apiVersion", json_string(*a->kind->group ? API_GROUP_VERSION : "v1"));
+        json_object_set_new(live, "kind", json_string(a->kind->kind));
+        patch_merge(live, body);
+        json_decref(body);
+        if (o->deleting && !json_array_size(doc_at(live, "metadata", "finalizers"))) {
+            kube_cache_remove(w->cache, a->kind, a->ns, a->name, NULL);
+            json_decref(live);
+            return;
+        }
+        world_put_as(w, a->kind, live);
+        return;
+    case KUBE_REMOVE:
+        assert_true(kube_cache_remove(w->cache, a->kind, a->ns, a->name, NULL));
+        return;
+    }
+}
+
+void world_act(struct world *w, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->len; i++)
+        act(w, &plan->actions[i]);
+}
+
+int world_converge(struct world *w)
+{
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        unsigned synced = w->synced;
+        struct plan plan = world_plan(w);
+        bool done = plan.len == 0 && w->synced == synced;
+        world_act(w, &plan);
+        plan_release(&plan);
+        if (done)
+            return round;
+    }
+    return -1;
+}
+
+void world_roll_out(struct world *w)
+{
+    const struct kube_kind *kind = kind_of("apps/v1", "Deployment");
+    struct kube_object *o;
+    json_t *deployments = json_array(), *d;
+    size_t i;
+
+    for (i = 0; (o = kube_cache_next(w->cache, kind, &i));)
+        json_array_append_new(deployments, kube_object_parse(o));
+    json_array_foreach(deployments, i, d) {
+        json_int_t replicas = doc_int(doc_at(d, "spec", "replicas"), 1);
+        json_object_set_new(
+            d,
+            "status",
+            OBJECT(
+                N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
+                N("replicas", replicas),
+                N("updatedReplicas", replicas),
+                N("readyReplicas", replicas),
+                N("availableReplicas", replicas)));
+        world_put(w, json_incref(d));
+    }
+    json_decref(deployments);
+}
+
+char *world_describe(const struct plan *plan)
+{
+    static const char *const verbs[] = {
+        [KUBE_CREATE] = "create", [KUBE_UPDATE] = "update", [KUBE_MERGE_PATCH] = "patch", [KUBE_REMOVE] = "remove"};
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct kube_action *a = &plan->actions[i];
+        _cleanup_free_ char *key = object_key(a->kind, a->ns, a->name);
+        if (a->tag != PLAN_NOTED)
+            buf_printf(&text, "%s %s: %s\n", verbs[a->verb], key, a->reason);
+    }
+    return buf_take(&text);
+}
+
+char *world_status(struct world *w, const char *field)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return str_dup(str_or(doc_string(mesh, "status", field), ""));
+}

@@ -1,0 +1,47 @@
+/*
+ * A cluster that is only a cache: the planner's actions are carried out on it as a server would.
+ */
+#ifndef TESTS_UNIT_OPERATOR_WORLD_H
+#define TESTS_UNIT_OPERATOR_WORLD_H
+
+#include "controllers/mesh/mesh_plan.h"
+#include "reconcile/marks.h"
+
+#define NS "istio-system"
+
+struct world {
+    struct kube_cache *cache;
+    struct kube_server server;
+    struct plan_memo *memo;
+    int clock;                   /* source of resource versions and uids */
+    struct plan_failure failure; /* told to the planner where its object is not NULL */
+    unsigned synced;
+};
+
+void world_init(struct world *w);
+void world_release(struct world *w);
+
+/* Puts an object (taken over) with a new resource version, and a uid where it has none. */
+void world_put(struct world *w, json_t *object);
+/* The same as an object of a view. */
+void world_put_as(struct world *w, const struct kube_kind *kind, json_t *object);
+void world_put_namespace(struct world *w, const char *name, json_t *labels);
+/* The Istio resource istio-system/istio with this spec (JSON text); generation counts up where it changes. */
+void world_put_mesh(struct world *w, const char *spec);
+json_t *world_get(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name);
+bool world_has(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name);
+void world_delete(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name);
+size_t world_count(struct world *w, const char *api_version, const char *kind);
+
+struct plan world_plan(struct world *w);
+/* Carries out what a plan says. */
+void world_act(struct world *w, const struct plan *plan);
+/* Plans and acts until nothing is left to do; the number of rounds, or -1 where it does not end within 30. */
+int world_converge(struct world *w);
+/* Deployments get the status of a finished roll-out. */
+void world_roll_out(struct world *w);
+/* "create Service/istio-system/istio-pilot: deleted by someone else\n" ..., without status and finalizer. */
+char *world_describe(const struct plan *plan);
+char *world_status(struct world *w, const char *field);
+
+#endif

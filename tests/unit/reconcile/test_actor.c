@@ -1,0 +1,135 @@
+/* What an actor has in the queue of its cluster, when the next plan is made. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "mesh/mesh.h"
+#include "reconcile/actor.h"
+#include "reconcile/marks.h"
+#include "sim.h"
+
+#define NS "istio-system"
+
+struct bench {
+    struct sim *sim;
+    struct kube_cluster *cluster;
+    struct events *events;
+    struct actor *one, *other;
+};
+
+static void ignore_change(void *context)
+{
+    (void)context;
+}
+
+static void ignore_answer(void *context, const struct kube_action *action, const json_t *object, const struct err *e)
+{
+    (void)context;
+    (void)action;
+    (void)object;
+    (void)e;
+}
+
+static int setup(void **state)
+{
+    struct bench *b = NEW(struct bench);
+    const struct kube_cluster_options options = {.owner_label = MARK_OWNER, .namespace = NS, .queue.in_flight_max = 1};
+    const struct kube_cluster_events events = {.changed = ignore_change, .action_done = ignore_answer};
+
+    b->sim = sim_new(&mesh_kinds, MARK_OWNER, 1);
+    b->cluster = kube_cluster_new_on(sim_io(b->sim), &mesh_kinds, &options, &events);
+    b->events = events_new(sim_io(b->sim), (struct kube_gate){0});
+    b->one = actor_new(b->cluster, b->events, NULL);
+    b->other = actor_new(b->cluster, b->events, NULL);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    actor_free(b->one);
+    actor_free(b->other);
+    events_free(b->events);
+    kube_cluster_free(b->cluster);
+    sim_free(b->sim);
+    free(b);
+    return 0;
+}
+
+static const struct kube_kind *maps(void)
+{
+    return kube_kind_find(&mesh_kinds, "v1", "ConfigMap");
+}
+
+static void decide(struct actor *a, const char *name)
+{
+    struct plan plan = {0};
+
+    plan_add(
+        &plan,
+        (struct kube_action){
+            .verb = KUBE_CREATE,
+            .kind = maps(),
+            .version = str_dup("v1"),
+            .ns = str_dup(NS),
+            .name = str_dup(name),
+            .body = str_dup("{}"),
+        });
+    actor_send(a, &plan);
+    plan_release(&plan);
+}
+
+/* As the planner asks it, of an actor that was told to get ready for a plan. */
+static bool is_busy_for(struct actor *a, const char *name)
+{
+    struct plan_input input = {0};
+
+    actor_brief(a, &input);
+    return input.busy(input.busy_context, maps(), NS, name);
+}
+
+static void what_the_server_could_not_be_sent_is_decided_anew(void **state)
+{
+    struct bench *b = *state;
+
+    kube_queue_hold(kube_cluster_queue(b->cluster), true);
+    decide(b->one, "a");
+    assert_false(is_busy_for(b->one, "a"));
+    assert_int_equal(kube_queue_waiting(kube_cluster_queue(b->cluster)), 0);
+}
+
+static void what_others_decided_stays(void **state)
+{
+    struct bench *b = *state;
+
+    kube_queue_hold(kube_cluster_queue(b->cluster), true);
+    decide(b->other, "b");
+    assert_true(is_busy_for(b->one, "b"));
+}
+
+static void what_only_waits_for_its_turn_stays(void **state)
+{
+    struct bench *b = *state;
+
+    decide(b->one, "a");
+    decide(b->one, "b");
+    assert_int_equal(kube_queue_in_flight(kube_cluster_queue(b->cluster)), 1);
+    assert_true(is_busy_for(b->one, "b"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_the_server_could_not_be_sent_is_decided_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_others_decided_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_only_waits_for_its_turn_stays, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/* Whether a Deployment is rolled out, and what is said where it is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "reconcile/rollout.h"
+#include "world.h"
+
+/* JSON with ' for ". Owned by the caller. */
+static json_t *document(const char *text)
+{
+    _cleanup_free_ char *json = str_dup(text);
+    json_t *value;
+    struct err e;
+
+    for (char *c = json; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    if (doc_parse(json, strlen(json), SIZE_MAX, &value, &e) < 0)
+        fail_msg("%s: %s", text, e.text);
+    return value;
+}
+
+/* Of generation 3 with two replicas. */
+#define DEPLOYMENT                                                                                                     \
+    "{'apiVersion': 'apps/v1', 'kind': 'Deployment',"                                                                  \
+    " 'metadata': {'name': 'istio-pilot', 'namespace': '" NS "', 'generation': 3},"                                    \
+    " 'spec': {'replicas': 2, 'selector': {'matchLabels': {'app': 'pilot'}}}, 'status': {%s}}"
+#define POD                                                                                                            \
+    "{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'p%d', 'namespace': '" NS "',"                           \
+    " 'creationTimestamp': '2019-01-01T00:00:0%dZ', 'labels': {'app': 'pilot'}}, 'status': {%s}}"
+#define SEEN "'observedGeneration': 3, "
+#define STUCK SEEN "'replicas': 2, 'updatedReplicas': 1, 'availableReplicas': 1"
+#define STUCK_TEXT "Deployment istio-pilot: 1 of 2 replicas updated, 1 available, 1 old ones left"
+#define WAITING(name, text) "{'name': 'discovery', 'state': {'waiting': {'reason': '" name "'" text "}}}"
+
+static const struct {
+    const char *deployment; /* its status; NULL: it is not there */
+    const char *pods[2];    /* their status, the older Pod first */
+    const char *message;    /* NULL: it is available */
+} cases[] = {
+    {NULL, {0}, "Deployment istio-pilot is not there yet"},
+    {"", {0}, "Deployment istio-pilot: its controller has not seen the newest spec yet"},
+
+    /* As `kubectl rollout status`: all of the newest spec, available, and none of an older one. */
+    {SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 2, 'availableReplicas': 2", {0}, NULL},
+    {"'observedGeneration': 2, 'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 2",
+     {0},
+     "Deployment istio-pilot: its controller has not seen the newest spec yet"},
+    {SEEN "'replicas': 2, 'availableReplicas': 2",
+     {0},
+     "Deployment istio-pilot: 0 of 2 replicas updated, 2 available, 2 old ones left"},
+    {SEEN "'replicas': 3, 'updatedReplicas': 2, 'availableReplicas': 3",
+     {0},
+     "Deployment istio-pilot: 2 of 2 replicas updated, 3 available, 1 old ones left"},
+    {SEEN "'replicas': 2, 'updatedReplicas': 2, 'availableReplicas': 1",
+     {0},
+     "Deployment istio-pilot: 2 of 2 replicas updated, 1 available"},
+    /* Scaled down by its autoscaler, it has more than it needs for a moment. */
+    {SEEN "'replicas': 3, 'updatedReplicas': 3, 'availableReplicas': 3", {0}, NULL},
+
+    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'False', 'reason': 'ProgressDeadlineExceeded'}]",
+     {0},
+     "Deployment istio-pilot exceeded its progress deadline: 1 of 2 replicas updated, 1 available, 1 old ones left"},
+    {STUCK ", 'conditions': [{'type': 'Progressing', 'status': 'True', 'reason': 'ReplicaSetUpdated'}]",
+     {0},
+     STUCK_TEXT},
+    /* Without a Pod nobody but the ReplicaSet can say why. */
+    {STUCK ", 'conditions': [{'type': 'ReplicaFailure', 'status': 'True', 'reason': 'FailedCreate',"
+           " 'message': 'exceeded quota: cpu'}]",
+     {0},
+     STUCK_TEXT "; FailedCreate: exceeded quota: cpu"},
+
+    /* Why a container waits. */
+    {STUCK,
+     {"'containerStatuses': [" WAITING("ImagePullBackOff", ", 'message': 'Back-off pulling image x:1'") "]"},
+     STUCK_TEXT "; container discovery: ImagePullBackOff: Back-off pulling image x:1"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("CreateContainerConfigError", ", 'message': 'secret a not found'") "]"},
+     STUCK_TEXT "; container discovery: CreateContainerConfigError: secret a not found"},
+    {STUCK,
+     {"'containerStatuses': [{'name': 'discovery', 'state': {'waiting': {'reason': 'CrashLoopBackOff',"
+      " 'message': 'back-off 20s restarting'}},"
+      " 'lastState': {'terminated': {'reason': 'OOMKilled', 'exitCode': 137}}}]"},
+     STUCK_TEXT "; container discovery: CrashLoopBackOff, last ended with OOMKilled (exit code 137)"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]"},
+     STUCK_TEXT "; container discovery: CrashLoopBackOff"},
+    {STUCK,
+     {"'containerStatuses': [{'name': 'discovery',"
+      " 'state': {'terminated': {'reason': 'Error', 'exitCode': 1}}}]"},
+     STUCK_TEXT "; container discovery: ended with Error (exit code 1)"},
+    {STUCK,
+     {"'containerStatuses': [{'name': 'discovery', 'ready': false, 'state': {'running': {}}}]"},
+     STUCK_TEXT "; container discovery: runs, but is not ready"},
+    /* An init container goes first, and what only starts says nothing. */
+    {STUCK,
+     {"'initContainerStatuses': [{'name': 'init', 'state': {'waiting': {'reason': 'ErrImagePull'}}}],"
+      " 'containerStatuses': [" WAITING("PodInitializing", "") "]"},
+     STUCK_TEXT "; container init: ErrImagePull"},
+    {STUCK, {"'containerStatuses': [" WAITING("ContainerCreating", "") "]"}, STUCK_TEXT},
+    /* A container that is ready is no reason. */
+    {STUCK,
+     {"'containerStatuses': [{'name': 'proxy', 'ready': true, 'state': {'running': {}}},"
+      " " WAITING("ImagePullBackOff", "") "]"},
+     STUCK_TEXT "; container discovery: ImagePullBackOff"},
+
+    {STUCK,
+     {"'conditions': [{'type': 'PodScheduled', 'status': 'False', 'reason': 'Unschedulable',"
+      " 'message': '0/3 nodes are available'}]"},
+     STUCK_TEXT "; Unschedulable: 0/3 nodes are available"},
+    {STUCK,
+     {"'phase': 'Failed', 'reason': 'Evicted', 'message': 'low on memory'"},
+     STUCK_TEXT "; Evicted: low on memory"},
+    /* The newest that says something. */
+    {STUCK,
+     {"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]",
+      "'containerStatuses': [" WAITING("CreateContainerConfigError", "") "]"},
+     STUCK_TEXT "; container discovery: CreateContainerConfigError"},
+    {STUCK,
+     {"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]", "'phase': 'Running'"},
+     STUCK_TEXT "; container discovery: ImagePullBackOff"},
+};
+
+static const struct component_spec *spec_of_pilot(const struct istio_spec *spec)
+{
+    return &spec->pilot;
+}
+
+static const struct mesh_component pilot[] = {{"pilot", "istio-pilot", spec_of_pilot, NULL}, {NULL}};
+
+static void put(struct world *w, const char *format, const char *status, int number)
+{
+    _cleanup_free_ char *text =
+        strstr(format, "%d") ? str_printf(POD, number, number, status) : str_printf(DEPLOYMENT, status);
+
+    world_put(w, document(text));
+}
+
+static void read_all(struct world *w, bool enabled, struct rollouts *ret)
+{
+    struct istio_spec spec = {.pilot.enabled = enabled};
+    struct plan_input input = {.observed = w->cache, .server = &w->server};
+
+    rollouts_read(&input, NS, pilot, &spec, ret);
+    assert_int_equal(ret->len, 1);
+}
+
+static void a_deployment_is_available_or_the_message_says_why(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct rollouts r;
+        struct world w;
+
+        world_init(&w);
+        if (cases[i].deployment)
+            put(&w, DEPLOYMENT, cases[i].deployment, 0);
+        for (int k = 0; k < 2 && cases[i].pods[k]; k++)
+            put(&w, POD, cases[i].pods[k], k);
+        read_all(&w, true, &r);
+        if (!str_eq(r.items[0].message, cases[i].message) || r.items[0].available != !cases[i].message ||
+            r.all_available != !cases[i].message)
+            fail_msg(
+                "case %zu: \"%s\", not \"%s\"",
+                i,
+                str_or(r.items[0].message, "available"),
+                str_or(cases[i].message, "available"));
+        rollouts_release(&r);
+        world_release(&w);
+    }
+}
+
+/* What was found of one version is not believed of the next. */
+static void a_deployment_is_looked_at_again_when_it_changes(void **state)
+{
+    static const char *const statuses[] = {
+        SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 2, 'availableReplicas': 2",
+        SEEN "'replicas': 2, 'updatedReplicas': 2, 'readyReplicas': 1, 'availableReplicas': 1",
+    };
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    for (int i = 0; i < 4; i++) {
+        _cleanup_free_ char *text = str_printf(DEPLOYMENT, statuses[i % 2]);
+        world_put(&w, document(text));
+        for (int look = 0; look < 2; look++) {
+            struct rollouts r;
+            read_all(&w, true, &r);
+            assert_int_equal(r.items[0].available, i % 2 == 0);
+            assert_int_equal(r.items[0].desired, 2);
+            assert_int_equal(r.items[0].ready, 2 - i % 2);
+            rollouts_release(&r);
+        }
+    }
+    world_release(&w);
+}
+
+/* A Pod that had nothing to say, and the one that had: both may change. */
+static void a_pod_is_looked_at_again_when_it_changes(void **state)
+{
+    static const char *const statuses[] = {"'phase': 'Running'", "'phase': 'Failed', 'reason': 'Evicted'"};
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put(&w, DEPLOYMENT, STUCK, 0);
+    for (int i = 0; i < 4; i++) {
+        put(&w, POD, statuses[i % 2], 0);
+        for (int look = 0; look < 2; look++) {
+            struct rollouts r;
+            read_all(&w, true, &r);
+            assert_string_equal(r.items[0].message, i % 2 ? STUCK_TEXT "; Evicted" : STUCK_TEXT);
+            rollouts_release(&r);
+        }
+    }
+    world_release(&w);
+}
+
+static void what_is_switched_off_is_not_waited_for(void **state)
+{
+    struct rollouts r;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    read_all(&w, false, &r);
+    assert_true(r.all_available);
+    assert_false(r.items[0].wanted);
+    assert_null(r.items[0].message);
+    rollouts_release(&r);
+    world_release(&w);
+}
+
+/* Pods of others, and Pods that are going, are no reason. */
+static void only_the_deployments_own_pods_count(void **state)
+{
+    static const char *const others[] = {
+        "{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'a', 'namespace': '" NS "',"
+        " 'labels': {'app': 'galley'}}, 'status': {'phase': 'Failed'}}",
+        "{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'b', 'namespace': 'default',"
+        " 'labels': {'app': 'pilot'}}, 'status': {'phase': 'Failed'}}",
+        "{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'c', 'namespace': '" NS "',"
+        " 'labels': {'app': 'pilot'}, 'deletionTimestamp': '2019-01-01T00:00:00Z'}, 'status': {'phase': 'Failed'}}",
+    };
+    struct rollouts r;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put(&w, DEPLOYMENT, STUCK, 0);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        world_put(&w, document(others[i]));
+    read_all(&w, true, &r);
+    assert_string_equal(r.items[0].message, STUCK_TEXT);
+    rollouts_release(&r);
+    world_release(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deployment_is_available_or_the_message_says_why),
+        cmocka_unit_test(a_deployment_is_looked_at_again_when_it_changes),
+        cmocka_unit_test(a_pod_is_looked_at_again_when_it_changes),
+        cmocka_unit_test(what_is_switched_off_is_not_waited_for),
+        cmocka_unit_test(only_the_deployments_own_pods_count),
+    };
+
+    return cmocka_run_group_tests_name("operator rollout", tests, NULL, NULL);
+}
