@@ -104,7 +104,8 @@ const struct api_resource api_resource_istio = {
     .doc = "A mesh: Istio, installed into the namespace of this resource and kept as described.",
     .intro = "A mesh: Istio, installed into the namespace of this resource and kept as described. There is one per\n"
              "cluster. Examples of every feature are in `config/samples/`.",
-    .finalizer = "istio-operator.finializer.banzaicloud.io",
+    .finalizer = "istio-operator.finializer.banzaicloud.io", /* so spelled since its first release */
+    .former_finalizers = (const char *const[]){"istio-operator.finalizer.banzaicloud.io", NULL},
     .spec = &spec_table,
     .status = &istio_status_table,
     .complete = complete,

@@ -142,7 +142,7 @@ const struct api_resource api_resource_remote_istio = {
     .doc = "Another cluster that joins the mesh; the Secret of the same name holds its kubeconfig.",
     .intro = "Another cluster that joins the mesh of the Istio resource in the same namespace. The Secret of the same\n"
              "name in that namespace holds the other cluster's kubeconfig, under one key of any name.",
-    .finalizer = "remote-istio-operator.finializer.banzaicloud.io",
+    .finalizer = "remote-istio-operator.finializer.banzaicloud.io", /* so spelled since its first release */
     .spec = &spec_table,
     .status = &remote_istio_status_table,
     .complete = complete,

@@ -18,6 +18,16 @@ const struct api_resource *api_resource_find(const char *kind)
     return NULL;
 }
 
+bool api_resource_is_finalizer(const struct api_resource *r, const char *name)
+{
+    if (str_eq(name, r->finalizer))
+        return true;
+    for (const char *const *former = r->former_finalizers; former && *former; former++)
+        if (str_eq(name, *former))
+            return true;
+    return false;
+}
+
 /* What every object has at its top. */
 static const struct field_table open_object = {.name = "Object", .open = true};
 static const struct field root_rows[] = {
@@ -97,6 +107,8 @@ void api_reference_markdown(const struct api_resource *r, struct buf *out)
     buf_printf(out, "<!-- Printed by `istio-operator docs %s`; change the table of fields, not this page. -->\n\n",
                r->singular);
     buf_printf(out, "%s\n\n```yaml\napiVersion: %s\nkind: %s\n```\n\n", r->intro, API_GROUP_VERSION, r->kind);
+    buf_printf(out, "The operator puts the finalizer `%s` on it, and takes it off when nothing of it is left.\n\n",
+               r->finalizer);
     field_markdown(r->spec, "spec", 2, out);
     buf_add_str(out, "## Rules\n\nBesides the limits of single fields:\n\n");
     for (const struct api_rule *rule = r->rules; rule->check; rule++)

@@ -59,13 +59,18 @@ struct api_resource {
     const char *kind, *list_kind, *plural, *singular;
     const char *doc;       /* one line */
     const char *intro;     /* the reference page's first paragraph */
-    const char *finalizer; /* that the operator puts on it */
+    const char *finalizer; /* the operator puts it on the resource, and takes it off when nothing is left */
+    /* What earlier releases put on it instead: it counts as `finalizer`. Ends with NULL; NULL: none. */
+    const char *const *former_finalizers;
     const struct field_table *spec, *status;
     /* Fills members whose default follows from other fields; NULL: there are none. */
     void (*complete)(void *spec);
     const struct api_rule *rules;     /* in order; ends with a NULL check */
     const struct api_column *columns; /* ends with a NULL name */
 };
+
+/* Whether this finalizer of a resource is the operator's, today's or a former one. */
+bool api_resource_is_finalizer(const struct api_resource *r, const char *name);
 
 /* All of them; ends with NULL. */
 extern const struct api_resource *const api_resources[];

@@ -16,7 +16,6 @@
 /* Annotation of a person on one object: leave it alone. */
 #define MARK_IGNORE "istio.banzaicloud.io/ignore"
 
-#define FINALIZER "istio-operator.finalizer.banzaicloud.io"
 #define FIELD_MANAGER "istio-operator"
 
 /* Labels of namespaces: the injector's own, and ours that says it was us. */

@@ -33,7 +33,7 @@ bool resource_has_finalizer(const struct planned_resource *r)
     size_t i;
 
     json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
-        if (str_eq(json_string_value(item), r->finalizer))
+        if (api_resource_is_finalizer(r->type, json_string_value(item)))
             return true;
     return false;
 }
@@ -47,10 +47,10 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
         return;
     finalizers = json_array();
     json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
-        if (!str_eq(json_string_value(item), r->finalizer))
+        if (!api_resource_is_finalizer(r->type, json_string_value(item)))
             json_array_append(finalizers, item);
     if (present)
-        json_array_append_new(finalizers, json_string(r->finalizer));
+        json_array_append_new(finalizers, json_string(r->type->finalizer));
     write(
         r,
         KUBE_MERGE_PATCH,

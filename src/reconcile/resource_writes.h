@@ -2,6 +2,7 @@
 #ifndef RECONCILE_RESOURCE_WRITES_H
 #define RECONCILE_RESOURCE_WRITES_H
 
+#include "api/resource.h"
 #include "reconcile/plan.h"
 
 /* A resource of ours that is planned, in the cluster where it lives. All borrowed. */
@@ -10,11 +11,15 @@ struct planned_resource {
     struct plan *plan;
     const struct kube_object *object;
     json_t *resource; /* `object`, parsed */
-    const char *finalizer;
+    const struct api_resource *type;
 };
 
+/* The operator's finalizer, or one that an earlier release put there. */
 bool resource_has_finalizer(const struct planned_resource *r);
-/* Puts our finalizer on the resource or takes it off; nothing while a write of it is under way. */
+/*
+ * Puts the operator's finalizer on the resource, or takes it off with those of earlier releases; nothing while a write
+ * of the resource is under way.
+ */
 void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason);
 /*
  * Writes the status where it differs from what is there; takes it over. With `hold` only one that has a new word: a

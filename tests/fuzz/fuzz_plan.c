@@ -20,7 +20,7 @@ static void put_resource(struct kube_cache *cache)
     _cleanup_json_ json_t *resource =
         OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
                MAP("metadata", S("name", "istio"), S("namespace", "istio-system"), S("uid", "u"),
-                   S("resourceVersion", "1"), STRINGS("finalizers", FINALIZER)),
+                   S("resourceVersion", "1"), STRINGS("finalizers", api_resource_istio.finalizer)),
                MAP("spec", S("version", "1.0.5")));
 
     kube_cache_put(cache, kind, resource);

@@ -364,7 +364,7 @@ void plan_make(const struct plan_input *in, struct plan_memo *memo, struct plan 
             .plan = ret,
             .object = o,
             .resource = resource,
-            .own = {in, ret, o, resource, FINALIZER},
+            .own = {in, ret, o, resource, &api_resource_istio},
         };
         if (o == mesh)
             plan_resource(&m);

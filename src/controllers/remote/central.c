@@ -272,7 +272,7 @@ const struct addresses *central_addresses(struct central *c, const char *selecto
 static unsigned urgency(const struct kube_object *remote)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(remote);
-    const struct planned_resource r = {.resource = resource, .finalizer = api_resource_remote_istio.finalizer};
+    const struct planned_resource r = {.resource = resource, .type = &api_resource_remote_istio};
 
     return resource_has_finalizer(&r) ? 1 + remote->deleting : 0;
 }

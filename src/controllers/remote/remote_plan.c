@@ -406,7 +406,7 @@ bool remote_plan_make(const struct remote_input *in, struct remote_memo *memo, s
         .memo = memo,
         .plan = ret,
         .resource = resource,
-        .own = {in->home, &ret->home, in->resource, resource, api_resource_remote_istio.finalizer},
+        .own = {in->home, &ret->home, in->resource, resource, &api_resource_remote_istio},
         .secret = central_kubeconfig(in->home->observed, in->resource->ns, in->resource->name),
         .config = find_config(in),
         .facts = {.failures = in->home->failures, .failure_count = in->home->failure_count},

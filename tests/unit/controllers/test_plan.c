@@ -79,7 +79,7 @@ static void finalizer_comes_before_anything_is_made(void **state)
     plan = world_plan(w);
     assert_int_equal(plan.len, 1);
     assert_int_equal(plan.actions[0].verb, KUBE_MERGE_PATCH);
-    assert_non_null(strstr(plan.actions[0].body, FINALIZER));
+    assert_non_null(strstr(plan.actions[0].body, api_resource_istio.finalizer));
     plan_release(&plan);
 }
 
@@ -490,6 +490,67 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 }
 
+/* The names that releases of this operator have put on a resource; the first one is today's. */
+#define FINALIZER_TODAY "istio-operator.finializer.banzaicloud.io"
+#define FINALIZER_FORMER "istio-operator.finalizer.banzaicloud.io"
+
+static void set_finalizers(json_t *mesh, const char *const *names)
+{
+    json_object_set_new(doc_at(mesh, "metadata"), "finalizers", json_build_strings(names));
+}
+
+static void the_finalizer_has_the_name_that_resources_carry(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    _cleanup_json_ json_t *expected = ARRAY(ITEM_S(FINALIZER_TODAY));
+
+    assert_true(json_equal(doc_at(mesh, "metadata", "finalizers"), expected));
+}
+
+static void every_name_that_the_finalizer_had_frees_the_resource(void **state)
+{
+    static const char *const cases[][3] = {
+        {FINALIZER_TODAY, NULL},
+        {FINALIZER_FORMER, NULL},
+        {FINALIZER_TODAY, FINALIZER_FORMER, NULL},
+        {FINALIZER_FORMER, FINALIZER_TODAY, NULL},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *mesh;
+        world_put_mesh(w, SPEC);
+        assert_true(world_converge(w) >= 0);
+        mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+        set_finalizers(mesh, cases[i]);
+        world_put(w, mesh);
+        world_roll_out(w);
+        assert_true(world_converge(w) >= 0);
+        mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+        assert_int_equal(json_array_size(doc_at(mesh, "metadata", "finalizers")), cases[i][1] ? 2 : 1);
+        json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+        world_put(w, mesh);
+        assert_true(world_converge(w) > 0);
+        assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+        assert_int_equal(world_count(w, "apps/v1", "Deployment"), 0);
+    }
+}
+
+static void the_finalizer_of_another_manager_stays(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    _cleanup_json_ json_t *expected = ARRAY(ITEM_S("example.com/backup")), *left = NULL;
+
+    set_finalizers(mesh, (const char *const[]){FINALIZER_FORMER, "example.com/backup", FINALIZER_TODAY, NULL});
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    left = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_true(json_equal(doc_at(left, "metadata", "finalizers"), expected));
+}
+
 static void second_resource_is_refused(void **state)
 {
     struct world *w = *state;
@@ -584,6 +645,9 @@ int main(void)
         INSTALLED(labels_follow_the_list),
         INSTALLED(deletion_takes_webhooks_first_and_definitions_never),
         INSTALLED(deletion_ends_when_a_new_list_shows_nothing),
+        INSTALLED(the_finalizer_has_the_name_that_resources_carry),
+        FRESH(every_name_that_the_finalizer_had_frees_the_resource),
+        INSTALLED(the_finalizer_of_another_manager_stays),
         INSTALLED(second_resource_is_refused),
         INSTALLED(memo_changes_no_decision),
         INSTALLED(a_thousand_plans_leave_nothing),
