@@ -11,13 +11,15 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { DAYS = 365 };
+/* Citadel 1.0 makes RSA keys alone, and signs with nothing else: one that comes after this must find what it knows. */
+enum { DAYS = 365, KEY_BITS = 2048 };
 
 static const char *const secret_list = "/api/v1/secrets?fieldSelector=type%3Distio.io%2Fkey-and-cert";
 static const char *const account_list = "/api/v1/serviceaccounts";
@@ -53,7 +55,8 @@ static int write_certificate(BIO *out, const void *what)
 
 static int write_key(BIO *out, const void *what)
 {
-	return PEM_write_bio_PrivateKey(out, what, NULL, NULL, 0, NULL, NULL);
+	/* PKCS #1, "RSA PRIVATE KEY", as Citadel writes it. */
+	return PEM_write_bio_PrivateKey_traditional(out, what, NULL, NULL, 0, NULL, NULL);
 }
 
 static void extend(X509 *certificate, X509 *issuer, int nid, const char *value)
@@ -128,7 +131,7 @@ static void names_of(char *names, size_t size, const char *space, const char *ac
 static void issue(const struct authority *authority, const char *space, const char *account)
 {
 	char names[1024], name[300];
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = EVP_RSA_gen(KEY_BITS);
 	X509 *certificate;
 	char *chain, *private;
 	json_t *object, *data;
@@ -198,7 +201,7 @@ static int authority_make(struct authority *authority, const char *space)
 	char *root, *private;
 	int status;
 
-	authority->key = EVP_EC_gen("P-256");
+	authority->key = EVP_RSA_gen(KEY_BITS);
 	authority->certificate = certify(authority->key, NULL, NULL);
 	root = pem_text(write_certificate, authority->certificate);
 	private = pem_text(write_key, authority->key);

@@ -31,7 +31,7 @@ struct role {
 
 /* Ports above 1024 alone: some of these run as a user who may not open others. */
 static const struct role roles[] = {
-	{"pilot-discovery", "Pilot", {8080, 15010, 9093}, NULL},
+	{"pilot-discovery", "Pilot", {8080, 15010, 9093}, pilot_run},
 	{"mixs", "Mixer", {9093, 42422}, NULL},
 	{"galley", "Galley", {9093}, NULL},
 	{"istio_ca", "Citadel", {8060, 9093}, citadel_run},

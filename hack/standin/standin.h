@@ -13,6 +13,9 @@ const char *option(const char *name);
 /* Makes the istio.<ServiceAccount> secrets that other pods mount. Never returns. */
 void citadel_run(void);
 
+/* Keeps the ConfigMap that Pilot elects its leader with. Never returns. */
+void pilot_run(void);
+
 /* Answers admission requests with "allowed", unchanged. Never returns. */
 void injector_run(void);
 
