@@ -56,6 +56,8 @@ char *problems_place(const char *path, const char *text, const char **ret_rest);
 /* Whether an error was found at this path or below it. */
 bool problems_error_at(const struct problems *p, const char *path);
 
+/* Joins problems where they stand in one line. */
+#define PROBLEMS_SEPARATOR "; "
 /* "spec.mtls: must be ...", those of one severity, joined by `separator`; for a status or a terminal. */
 void problems_text(const struct problems *p, enum problem_severity severity, const char *separator, struct buf *out);
 /* The errors as one ERR_INVALID; returns -1, or 0 and leaves `e` alone where there are only warnings. */

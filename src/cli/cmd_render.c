@@ -50,7 +50,7 @@ static int render_remote(const struct invocation *inv, const char *name, int min
     input_judge(&in, (size_t)mesh, 0, NULL, &of_mesh);
     if ((code = input_report(&in, (size_t)mesh, &of_mesh, stderr)) != 0)
         return code;
-    if (wanted_check(in.resources[mesh]->value, 0, NULL, &spec, &of_mesh) < 0)
+    if (mesh_check(in.resources[mesh]->value, 0, NULL, &spec, &of_mesh) < 0)
         return -1;
     resource = in.resources[remote]->value;
     if (input_judge_remote(&in, (size_t)remote, doc_string(in.resources[mesh]->value, "metadata", "namespace"),
@@ -64,7 +64,7 @@ static int render_remote(const struct invocation *inv, const char *name, int min
 static int render_mesh(const struct invocation *inv, int minor, json_t *documents, struct err *e)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_wanted_ struct wanted_set *wanted = NULL;
+    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
     _cleanup_input_ struct input in = {0};
     int code;
 
@@ -77,7 +77,7 @@ static int render_mesh(const struct invocation *inv, int minor, json_t *document
                        in.name);
     input_judge(&in, 0, minor, &wanted, &problems);
     code = input_report(&in, 0, &problems, stderr);
-    return wanted && add_objects(wanted, documents, e) < 0 ? -1 : code;
+    return wanted && add_objects(wanted->objects, documents, e) < 0 ? -1 : code;
 }
 
 static int run(const struct invocation *inv, struct err *e)

@@ -25,7 +25,7 @@ static void check_single(const struct input *in, size_t i, struct problems *prob
 static void judge(const struct input *in, size_t i, int minor, struct problems *problems)
 {
     bool remote = input_is_remote(in, i), tried = minor && !remote;
-    struct wanted_set *wanted = NULL;
+    struct mesh_wanted *wanted = NULL;
 
     if (remote) {
         input_judge_remote(in, i, doc_string(find_mesh(in, in->count), "metadata", "namespace"), problems);
@@ -36,7 +36,7 @@ static void judge(const struct input *in, size_t i, int minor, struct problems *
     if (!tried && doc_at(in->resources[i]->value, "spec", "overlays"))
         problems_add(problems, PROBLEM_WARNING, "spec.overlays", "were not tried on the objects that they name%s",
                      remote ? "" : "; --kube-version does that");
-    wanted_free(wanted);
+    mesh_wanted_free(wanted);
 }
 
 static void list_problems(const struct input *in, size_t i, const struct problems *problems, json_t *list)

@@ -125,7 +125,7 @@ static void check_metadata(const json_t *metadata, struct problems *problems)
     check_name(metadata, "namespace", &format_dns_label, problems);
 }
 
-int input_judge(const struct input *in, size_t i, int minor, struct wanted_set **ret, struct problems *problems)
+int input_judge(const struct input *in, size_t i, int minor, struct mesh_wanted **ret, struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     const json_t *resource = in->resources[i]->value;
@@ -134,9 +134,9 @@ int input_judge(const struct input *in, size_t i, int minor, struct wanted_set *
     check_metadata(doc_at(resource, "metadata"), problems);
     if (ret && !problems->errors) {
         mesh_versions_for(minor, versions);
-        return wanted_build(resource, minor, versions, ret, problems);
+        return mesh_wanted_build(resource, minor, versions, ret, problems);
     }
-    if (wanted_check(resource, minor, NULL, &spec, problems) < 0)
+    if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
     istio_spec_release(&spec);
     return problems->errors ? -1 : 0;

@@ -7,8 +7,8 @@
 
 #include "api/problem.h"
 #include "base/err.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/yaml.h"
-#include "reconcile/wanted.h"
 
 #define INPUT_MAX_BYTES (4 * 1024 * 1024)
 
@@ -38,7 +38,7 @@ int input_judge_remote(const struct input *in, size_t i, const char *mesh_ns, st
  * All that is wrong with an Istio resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its
  * overlays are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.
  */
-int input_judge(const struct input *in, size_t i, int minor, struct wanted_set **ret, struct problems *problems);
+int input_judge(const struct input *in, size_t i, int minor, struct mesh_wanted **ret, struct problems *problems);
 
 /* The line of a field in the file, or of what is nearest to it; 0: not known. */
 int input_line(const struct input *in, size_t i, const char *path);

@@ -5,6 +5,7 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/mesh_plan.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
@@ -44,25 +45,26 @@ static const struct kube_kind *istio_kind(void)
     return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
 }
 
-static struct wanted_set *build(const struct kube_server *server, const json_t *resource, struct problems *problems)
+static struct mesh_wanted *build(const struct kube_server *server, const json_t *resource, struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    struct wanted_set *wanted;
+    struct mesh_wanted *wanted;
 
-    wanted_versions(server, versions);
-    return wanted_build(resource, server->minor, versions, &wanted, problems) < 0 ? NULL : wanted;
+    mesh_wanted_versions(server, versions);
+    return mesh_wanted_build(resource, server->minor, versions, &wanted, problems) < 0 ? NULL : wanted;
 }
 
 /* Whether both ask for the same; the API server's defaults in one of them make no difference. */
 static bool asks_the_same(const struct kube_server *server, const json_t *a, const json_t *b)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_wanted_ struct wanted_set *first = build(server, a, &problems), *second = build(server, b, &problems);
+    _cleanup_mesh_wanted_ struct mesh_wanted *first = build(server, a, &problems),
+                                             *second = build(server, b, &problems);
 
-    if (!first || !second || first->len != second->len)
+    if (!first || !second || first->objects->len != second->objects->len)
         return false;
-    for (size_t i = 0; i < first->len; i++)
-        if (first->items[i].hash != second->items[i].hash)
+    for (size_t i = 0; i < first->objects->len; i++)
+        if (first->objects->items[i].hash != second->objects->items[i].hash)
             return false;
     return true;
 }
@@ -173,9 +175,9 @@ static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, 
 static int read_wanted(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
                        struct problems *problems, struct err *e)
 {
-    _cleanup_wanted_ struct wanted_set *wanted = build(kube_cluster_server(cluster), resource, problems);
+    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = build(kube_cluster_server(cluster), resource, problems);
 
-    return wanted ? read_unmarked(loop, cluster, wanted, e) : problems_err(problems, e);
+    return wanted ? read_unmarked(loop, cluster, wanted->objects, e) : problems_err(problems, e);
 }
 
 /* A resource that the planner refuses gets a status that says why, and that is all of its plan. */

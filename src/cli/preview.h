@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "api/problem.h"
 #include "kube/cluster.h"
 #include "reconcile/plan.h"
 

@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "controllers/mesh/mesh_plan.h"
+#include "controllers/watches.h"
 #include "doc/blocks.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "reconcile/on_demand.h"
 
@@ -178,6 +180,7 @@ fill(struct controller *c, const struct controller_options *options, const struc
     c->federation = federation_new(c->cluster, &c->connector, options->gate);
     c->io = kube_cluster_io(c->cluster);
     c->memo = plan_memo_new();
+    c->watches.table = &mesh_watches;
     c->stats.acting = !options->gate.may_send;
     c->events = events_new(c->io, options->gate);
     c->actor = actor_new(c->cluster, c->events, NULL);

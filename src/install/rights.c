@@ -93,7 +93,7 @@ static void add_granted(struct gathered *g, unsigned role)
             .versions = versions,
             .remote = role == MESH_REMOTE ? &remote : NULL,
         };
-        struct mesh_objects objects = {0};
+        struct rendered_list objects = {0};
         mesh_versions_for(release->kubernetes_max, versions);
         default_spec(role, release->version, &spec);
         mesh_render(&env, &objects);
@@ -104,7 +104,7 @@ static void add_granted(struct gathered *g, unsigned role)
                 json_array_foreach(doc_at(objects.items[i].object, "rules"), k, rule)
                     add_granted_rule(g, rule);
         }
-        mesh_objects_release(&objects);
+        rendered_release(&objects);
         remote_istio_spec_release(&spec);
     }
 }

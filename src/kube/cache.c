@@ -107,6 +107,11 @@ struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const cha
     return c;
 }
 
+const struct kube_kind_table *kube_cache_kinds(const struct kube_cache *c)
+{
+    return c->kinds;
+}
+
 void kube_cache_pack(struct kube_cache *c)
 {
     c->packs = true;

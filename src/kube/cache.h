@@ -66,6 +66,8 @@ void kube_cache_free(struct kube_cache *c);
 DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
 #define _cleanup_kube_cache_ _cleanup_(kube_cache_free_p)
 
+/* The table that it was made with. */
+const struct kube_kind_table *kube_cache_kinds(const struct kube_cache *c);
 /* NULL where it is not there. `ns` NULL for cluster-scoped kinds. Valid until the cache changes. */
 struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,
                                    const char *name);

@@ -211,6 +211,11 @@ const struct kube_server *kube_cluster_server(const struct kube_cluster *c)
     return c->known ? &c->server : NULL;
 }
 
+const struct kube_kind_table *kube_cluster_kinds(const struct kube_cluster *c)
+{
+    return c->kinds;
+}
+
 struct kube_cache *kube_cluster_cache(struct kube_cluster *c)
 {
     return c->cache;

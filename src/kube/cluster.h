@@ -97,6 +97,7 @@ const struct kube_server *kube_cluster_server(const struct kube_cluster *c);
 struct kube_cache *kube_cluster_cache(struct kube_cluster *c);
 struct kube_queue *kube_cluster_queue(struct kube_cluster *c);
 struct kube_client *kube_cluster_client(struct kube_cluster *c);
+const struct kube_kind_table *kube_cluster_kinds(const struct kube_cluster *c);
 /* What it runs on: for those who run beside it. */
 struct kube_io *kube_cluster_io(struct kube_cluster *c);
 const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c);

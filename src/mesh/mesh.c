@@ -1,27 +1,5 @@
 #include "mesh/mesh.h"
 
-#include <string.h>
-
-#include "base/mem.h"
-#include "base/str.h"
-#include "doc/doc.h"
-
-#define DIGEST_ANNOTATION "checksum/config-volume"
-
-static int compare(const void *a, const void *b)
-{
-    const struct mesh_object *x = a, *y = b;
-
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    return strcmp(doc_string(x->object, "metadata", "name"), doc_string(y->object, "metadata", "name"));
-}
-
-void mesh_sort(struct mesh_objects *objects)
-{
-    qsort(objects->items, objects->len, sizeof(*objects->items), compare);
-}
-
 static const struct mesh_parts *parts_of(const struct mesh_env *env)
 {
     return env->remote ? &env->release->line->remote : &env->release->line->central;
@@ -32,53 +10,15 @@ const struct mesh_component *mesh_components(const struct mesh_env *env)
     return parts_of(env)->components;
 }
 
-void mesh_render(const struct mesh_env *env, struct mesh_objects *ret)
+void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
 {
-    *ret = (struct mesh_objects){0};
+    *ret = (struct rendered_list){0};
     for (const mesh_part_fn *part = parts_of(env)->shared; *part; part++)
         (*part)(env, ret);
     for (const struct mesh_component *c = mesh_components(env); c->name; c++) {
         if (c->spec(env->spec)->enabled)
             c->render(env, ret);
     }
-    mesh_sort(ret);
-    mesh_digest_configs(ret);
-}
-
-/* The digest of the content of "Kind/name"; NULL where it is not there. */
-static json_t *content_digest(const struct mesh_objects *objects, const char *what)
-{
-    for (size_t i = 0; i < objects->len; i++) {
-        const json_t *object = objects->items[i].object;
-        _cleanup_free_ char *key =
-            str_printf("%s/%s", objects->items[i].kind->kind, doc_string(object, "metadata", "name"));
-        char digest[65], *text;
-
-        if (!str_eq(key, what))
-            continue;
-        text = doc_text(doc_at(object, "data"));
-        str_sha256_hex(text, strlen(text), digest);
-        mem_free_secret(text, strlen(text));
-        return json_string(digest);
-    }
-    return NULL;
-}
-
-void mesh_digest_configs(struct mesh_objects *objects)
-{
-    for (size_t i = 0; i < objects->len; i++) {
-        const struct mesh_object *object = &objects->items[i];
-        json_t *digest = object->restart_on ? content_digest(objects, object->restart_on) : NULL;
-        if (digest)
-            json_object_set_new(
-                doc_make(object->object, "spec", "template", "metadata", "annotations"), DIGEST_ANNOTATION, digest);
-    }
-}
-
-void mesh_objects_release(struct mesh_objects *objects)
-{
-    for (size_t i = 0; i < objects->len; i++)
-        json_decref(objects->items[i].object);
-    free(objects->items);
-    *objects = (struct mesh_objects){0};
+    rendered_sort(ret);
+    rendered_digest_configs(ret);
 }

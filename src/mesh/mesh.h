@@ -14,12 +14,12 @@
 
 #include "api/istio.h"
 #include "kube/kind.h"
+#include "reconcile/rendered.h"
 
 struct mesh_env;
-struct mesh_objects;
 
 /* Adds objects to `out`. */
-typedef void (*mesh_part_fn)(const struct mesh_env *env, struct mesh_objects *out);
+typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);
 
 /* A component of Istio: what can be switched, and what the status has a line for. */
 struct mesh_component {
@@ -97,39 +97,12 @@ const struct mesh_component *mesh_components(const struct mesh_env *env);
 /* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
 void mesh_versions_for(int minor, const char **ret_versions);
 
-/* One object as the resource asks for it. */
-struct mesh_object {
-    const struct kube_kind *kind;
-    json_t *object; /* owned */
-    /*
-     * Paths in this object that others own once it exists, besides those of its kind: the replicas of a Deployment
-     * under an autoscaler. Ends with NULL; may be NULL; static.
-     */
-    const char *const *foreign;
-    /*
-     * Of a Deployment whose Pods read a ConfigMap or a Secret only once: what they read, "ConfigMap/istio". A digest of
-     * its content is among the Pods' annotations, so that they are replaced when it changes. NULL: none; static.
-     */
-    const char *restart_on;
-};
-
-struct mesh_objects {
-    struct mesh_object *items;
-    size_t len, cap;
-};
-
 /*
  * All objects of the mesh in the cluster, without marks of ownership, in the order of mesh_kinds and of their names.
  * Left out are objects of kinds that the server does not have. The namespaces' injection labels are not among them (see
  * the operator's planner).
  */
-void mesh_render(const struct mesh_env *env, struct mesh_objects *ret);
-/* Puts digests where mesh_object.restart_on asks for them: again after what they are of was changed. */
-void mesh_digest_configs(struct mesh_objects *objects);
-/* The order of mesh_kinds and of names. */
-void mesh_sort(struct mesh_objects *objects);
-void mesh_objects_release(struct mesh_objects *objects);
-
+void mesh_render(const struct mesh_env *env, struct rendered_list *ret);
 /* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
 #define MESH_REMOTE_OF "istio.banzaicloud.io/remote-of"
 /* The name of that resource. */
@@ -139,7 +112,7 @@ void mesh_objects_release(struct mesh_objects *objects);
  * What comes before everything else in a remote cluster: the namespace, the definition of Istio, and the resource
  * MESH_REMOTE_OWNER with `central_id`, whatever tells the central clusters apart, in its annotation. Its spec is empty.
  */
-void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct mesh_objects *ret);
+void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct rendered_list *ret);
 
 /* A service of the central cluster, as a remote one has it. */
 struct mesh_remote_service {
@@ -150,7 +123,7 @@ struct mesh_remote_service {
 };
 /* A Service and Endpoints for each. */
 void mesh_render_remote_services(
-    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct mesh_objects *ret);
+    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct rendered_list *ret);
 
 /* The ConfigMap from which the injector makes sidecars. */
 #define MESH_INJECTION_CONFIG "istio-sidecar-injector"

@@ -6,11 +6,11 @@
  * The definition has no schema: nobody describes a mesh there, and a thousand clusters' schemas of 58 kB each, as
  * wanted and as observed, are most of what the operator would hold of a cluster.
  */
-void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct mesh_objects *ret)
+void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct rendered_list *ret)
 {
     static const char definition[] = "CustomResourceDefinition";
 
-    *ret = (struct mesh_objects){0};
+    *ret = (struct rendered_list){0};
     mesh_add(env, ret, "Namespace", OBJECT(V("metadata", mesh_cluster_metadata(env->ns, NULL))));
     if (mesh_version(env, definition))
         mesh_add(env, ret, definition, api_crd_bare(&api_resource_istio, mesh_version(env, definition)));
@@ -48,9 +48,9 @@ static json_t *subsets(const struct mesh_remote_service *service)
 }
 
 void mesh_render_remote_services(
-    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct mesh_objects *ret)
+    const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct rendered_list *ret)
 {
-    *ret = (struct mesh_objects){0};
+    *ret = (struct rendered_list){0};
     for (size_t i = 0; i < count; i++) {
         const struct mesh_remote_service *s = &services[i];
         mesh_add(
@@ -67,5 +67,5 @@ void mesh_render_remote_services(
                 V("metadata", mesh_metadata(env, s->name, NULL)),
                 V("subsets", s->address_count ? subsets(s) : json_array())));
     }
-    mesh_sort(ret);
+    rendered_sort(ret);
 }

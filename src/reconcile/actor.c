@@ -1,5 +1,6 @@
 #include "reconcile/actor.h"
 
+#include "api/resource.h"
 #include "api/status.h"
 #include "base/log.h"
 #include "base/map.h"

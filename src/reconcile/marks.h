@@ -18,10 +18,6 @@
 
 #define FIELD_MANAGER "istio-operator"
 
-/* Labels of namespaces: the injector's own, and ours that says it was us. */
-#define LABEL_INJECTION "istio-injection"
-#define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
-
 /* Who an object follows from. */
 struct mark_owner {
     const char *api_version, *kind, *ns, *name, *uid;

@@ -20,17 +20,18 @@ struct comparison {
 /* The state of one planning pass. */
 struct pass {
     const struct objects_input *in;
+    const struct kube_kind_table *kinds;
     struct plan *plan;
-    /* For each row of mesh_kinds: some wanted object of it is not in place; some unwanted one is still there. */
+    /* For each row of `kinds`: some wanted object of it is not in place; some unwanted one is still there. */
     bool *unwritten, *leftover;
     /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
     struct comparison difference;
     const struct wanted *different;
 };
 
-static size_t row_of(const struct kube_kind *kind)
+static size_t row_of(const struct pass *p, const struct kube_kind *kind)
 {
-    return (size_t)(kind - mesh_kinds.rows);
+    return (size_t)(kind - p->kinds->rows);
 }
 
 static bool is_crd(const struct kube_kind *kind)
@@ -65,8 +66,8 @@ static bool may_write(const struct pass *p, const struct kube_kind *kind)
         return true;
     if (!kube_server_version(p->in->plan->server, kind))
         return false;
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        if (p->unwritten[i] && comes_after(kind, &mesh_kinds.rows[i]))
+    for (size_t i = 0; i < p->kinds->len; i++)
+        if (p->unwritten[i] && comes_after(kind, &p->kinds->rows[i]))
             return false;
     return true;
 }
@@ -74,8 +75,8 @@ static bool may_write(const struct pass *p, const struct kube_kind *kind)
 /* It is removed once nothing that comes after it is left to be written or removed: the order the other way round. */
 static bool may_remove(const struct pass *p, const struct kube_kind *kind)
 {
-    for (size_t i = 0; i < mesh_kinds.len && !p->in->plan->preview; i++)
-        if ((p->unwritten[i] || p->leftover[i]) && comes_after(&mesh_kinds.rows[i], kind))
+    for (size_t i = 0; i < p->kinds->len && !p->in->plan->preview; i++)
+        if ((p->unwritten[i] || p->leftover[i]) && comes_after(&p->kinds->rows[i], kind))
             return false;
     return true;
 }
@@ -258,8 +259,8 @@ static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct ku
     struct kube_object *o;
     size_t count = 0;
 
-    for (size_t row = 0; row < mesh_kinds.len; row++) {
-        const struct kube_kind *kind = &mesh_kinds.rows[row];
+    for (size_t row = 0; row < p->kinds->len; row++) {
+        const struct kube_kind *kind = &p->kinds->rows[row];
         if (!kind->pruned && !is_crd(kind))
             continue;
         for (size_t i = 0; (o = kube_cache_next(p->in->plan->observed, kind, &i));) {
@@ -274,7 +275,7 @@ static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct ku
 
 static void mark_leftover(struct pass *p, struct kube_object *o)
 {
-    p->leftover[row_of(o->kind)] = true;
+    p->leftover[row_of(p, o->kind)] = true;
 }
 
 static void plan_prune(struct pass *p, struct kube_object *o)
@@ -335,7 +336,7 @@ static void examine_all(struct pass *p, enum need *needs)
         p->plan->ignored += *needs == IGNORED;
         if (*needs == MISSING || *needs == DIFFERS) {
             p->plan->drift++;
-            p->unwritten[row_of(w->kind)] = true;
+            p->unwritten[row_of(p, w->kind)] = true;
         }
     }
 }
@@ -359,11 +360,12 @@ static void write_all(struct pass *p, const enum need *needs)
 
 size_t objects_plan(const struct objects_input *in, struct plan *plan)
 {
+    const struct kube_kind_table *kinds = kube_cache_kinds(in->plan->observed);
     size_t wanted = count_wanted(in), leftovers;
-    _cleanup_free_ bool *unwritten = NEW_ARRAY(bool, mesh_kinds.len);
-    _cleanup_free_ bool *leftover = NEW_ARRAY(bool, mesh_kinds.len);
+    _cleanup_free_ bool *unwritten = NEW_ARRAY(bool, kinds->len);
+    _cleanup_free_ bool *leftover = NEW_ARRAY(bool, kinds->len);
     _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, wanted);
-    struct pass pass = {.in = in, .plan = plan, .unwritten = unwritten, .leftover = leftover};
+    struct pass pass = {.in = in, .kinds = kinds, .plan = plan, .unwritten = unwritten, .leftover = leftover};
 
     examine_all(&pass, needs);
     leftovers = for_unwanted(&pass, mark_leftover);

@@ -1,18 +1,33 @@
 /*
- * The watches of a cluster that are only there while a plan asks for them (PLAN_WATCH_* in reconcile/plan.h), and
- * what it asks to be listed anew.
+ * The watches of a cluster that are only there while a plan asks for them, by a table of rows, and what it asks to be
+ * listed again (PLAN_LISTED_ANEW in reconcile/plan.h).
  */
 #ifndef RECONCILE_ON_DEMAND_H
 #define RECONCILE_ON_DEMAND_H
 
 #include "kube/cluster.h"
 
-/* Zeroed: none is on. */
+/* One watch, of a kind or of a view of it. */
+struct watch_row {
+    unsigned bit; /* of plan.watch; not the highest one */
+    const char *api_version, *kind;
+    const char *view; /* kube_kind.view; NULL: the kind itself */
+    const char *field_selector;
+    bool in_namespace; /* of the plan's namespace alone */
+};
+
+struct watch_table {
+    const struct watch_row *rows;
+    size_t len;
+};
+
+/* Zeroed but for the table: none is on. */
 struct on_demand {
+    const struct watch_table *table;
     unsigned on; /* as plan.watch */
 };
 
-/* Has exactly these watches on from now on; `ns` is the mesh's, for those that watch one namespace. */
+/* Has exactly these watches on from now on; `ns` is for those that watch one namespace. */
 void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigned watch, const char *ns);
 /* As plan_input.synced. */
 unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *cluster);

@@ -12,15 +12,15 @@
 struct overlay {
     const json_t *value;
     char *path;
-    struct mesh_object *target; /* NULL: it names none */
+    struct rendered *target; /* NULL: it names none */
 };
 
-static bool is_config(const struct mesh_object *object)
+static bool is_config(const struct rendered *object)
 {
     return str_eq(object->kind->kind, "ConfigMap");
 }
 
-static bool is_named(const struct mesh_object *object, const char *kind, const char *ns, const char *name)
+static bool is_named(const struct rendered *object, const char *kind, const char *ns, const char *name)
 {
     return str_eq(object->kind->kind, kind) && str_eq(doc_string(object->object, "metadata", "name"), name) &&
            (!object->kind->namespaced || str_eq(doc_string(object->object, "metadata", "namespace"), ns));
@@ -28,7 +28,7 @@ static bool is_named(const struct mesh_object *object, const char *kind, const c
 
 /* Objects are sorted by kind. */
 static const struct kube_kind *
-kind_with_objects(const struct mesh_objects *objects, const char *kind, struct buf *ret_known)
+kind_with_objects(const struct rendered_list *objects, const char *kind, struct buf *ret_known)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const struct kube_kind *k = objects->items[i].kind;
@@ -41,7 +41,7 @@ kind_with_objects(const struct mesh_objects *objects, const char *kind, struct b
 }
 
 /* "istio-citadel, istio-galley and 6 more" */
-static void list_names(const struct mesh_objects *objects, const struct kube_kind *kind, struct buf *out)
+static void list_names(const struct rendered_list *objects, const struct kube_kind *kind, struct buf *out)
 {
     size_t count = 0;
 
@@ -66,7 +66,7 @@ refuse(const struct overlay *o, struct problems *problems, const char *field, co
 }
 
 static void
-find_target(struct overlay *o, const char *own_ns, const struct mesh_objects *objects, struct problems *problems)
+find_target(struct overlay *o, const char *own_ns, const struct rendered_list *objects, struct problems *problems)
 {
     const char *kind_name = doc_string(o->value, "kind"), *name = doc_string(o->value, "name");
     const char *given_ns = doc_string(o->value, "namespace"), *ns = str_or(given_ns, own_ns);
@@ -133,7 +133,7 @@ static bool check_result(const struct overlay *o, const json_t *result, struct p
 
 static void apply(const struct overlay *o, struct problems *problems)
 {
-    struct mesh_object *target = o->target;
+    struct rendered *target = o->target;
     _cleanup_json_ json_t *result = NULL;
     struct err e;
 
@@ -158,7 +158,7 @@ static void apply(const struct overlay *o, struct problems *problems)
 }
 
 static struct overlay *
-find_targets(const json_t *values, const char *ns, const struct mesh_objects *objects, struct problems *problems)
+find_targets(const json_t *values, const char *ns, const struct rendered_list *objects, struct problems *problems)
 {
     struct overlay *overlays = NEW_ARRAY(struct overlay, json_array_size(values));
     json_t *value;
@@ -171,7 +171,7 @@ find_targets(const json_t *values, const char *ns, const struct mesh_objects *ob
     return overlays;
 }
 
-void overlays_apply(const json_t *values, const char *ns, struct mesh_objects *objects, struct problems *problems)
+void overlays_apply(const json_t *values, const char *ns, struct rendered_list *objects, struct problems *problems)
 {
     size_t count = json_array_size(values);
     struct overlay *overlays = find_targets(values, ns, objects, problems);
@@ -180,7 +180,7 @@ void overlays_apply(const json_t *values, const char *ns, struct mesh_objects *o
     for (size_t i = 0; i < count; i++)
         if (overlays[i].target && is_config(overlays[i].target))
             apply(&overlays[i], problems);
-    mesh_digest_configs(objects);
+    rendered_digest_configs(objects);
     for (size_t i = 0; i < count; i++) {
         if (overlays[i].target && !is_config(overlays[i].target))
             apply(&overlays[i], problems);

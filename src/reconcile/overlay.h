@@ -5,7 +5,7 @@
 #define RECONCILE_OVERLAY_H
 
 #include "api/problem.h"
-#include "mesh/mesh.h"
+#include "reconcile/rendered.h"
 
 /* What an object may grow to: more does not fit into a request to etcd. */
 #define OVERLAY_OBJECT_MAX ((size_t)3 << 19)
@@ -16,6 +16,6 @@
  * change of the resource does. An overlay that names no object, or does not apply, is an error in `problems` and
  * changes nothing; the others are tried all the same, so that all mistakes are told at once.
  */
-void overlays_apply(const json_t *overlays, const char *ns, struct mesh_objects *objects, struct problems *problems);
+void overlays_apply(const json_t *overlays, const char *ns, struct rendered_list *objects, struct problems *problems);
 
 #endif

@@ -28,7 +28,7 @@ struct plan_input {
     struct kube_cache *observed; /* written to only in the memos of kube_object */
     const struct plan_failure *failures;
     size_t failure_count;
-    /* PLAN_WATCH_* and PLAN_LISTED_ANEW: those whose list has arrived. */
+    /* The bits of plan.watch whose list has arrived. */
     unsigned synced;
     /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL.
      */
@@ -38,18 +38,12 @@ struct plan_input {
     bool preview;
 };
 
-/* Watches that are only there while a plan asks for them, and a question. */
-enum {
-    PLAN_WATCH_PODS = 1,         /* of the control plane's namespace: why a Deployment is not available */
-    PLAN_WATCH_VALIDATING = 2,   /* ValidatingWebhookConfigurations: Galley's goes with the mesh */
-    PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, in brief: which sidecars are outdated */
-    PLAN_WATCH_SECRETS = 4,      /* key-and-cert Secrets, without their data: they go with the mesh */
-    PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
-    PLAN_LISTED_ANEW = 32,       /* all that is observed, once, since this was asked for first */
-};
-
-/* The reason to remove what a part of Istio made for itself, and would make again while it runs. */
-#define PLAN_MADE_BY_A_PART "made by a part of Istio that is being removed"
+/*
+ * Bits of plan.watch and plan_input.synced. Those of watches that are only there while a plan asks for them are given
+ * by a table (reconcile/on_demand.h). This one is a question: all that is observed, listed once more since it was asked
+ * for first.
+ */
+#define PLAN_LISTED_ANEW (1u << 31)
 
 /* What an action means to people: the reason of its Event. */
 #define PLAN_MEANINGS(X)                                                                                               \
@@ -74,7 +68,7 @@ struct plan {
     size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
-    unsigned watch; /* PLAN_WATCH_* to have on, and PLAN_LISTED_ANEW */
+    unsigned watch; /* watches to have on, and PLAN_LISTED_ANEW */
     char *ns;       /* of the mesh, for the watch of its Pods; owned; NULL without a mesh */
 };
 

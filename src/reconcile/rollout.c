@@ -5,7 +5,6 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
-#include "mesh/mesh.h"
 
 /* Whether `labels` has every pair of `selector` (a map of strings). */
 static bool selects(const json_t *selector, const json_t *labels)
@@ -170,7 +169,7 @@ static void read_pod(struct reading *reading, struct kube_object *o)
 
 static void read_pods(struct reading *reading)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Pod");
+    const struct kube_kind *kind = kube_kind_find(kube_cache_kinds(reading->in->observed), "v1", "Pod");
     struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(reading->in->observed, kind, &i));)
@@ -269,14 +268,14 @@ static void read_deployment(struct reading *reading, const json_t *deployment, s
                             doc_string(deployment, "metadata", "name"));
 }
 
-static void read_component(struct reading *reading, const struct mesh_component *component, struct rollout *r)
+static void read_component(struct reading *reading, const struct rollout_target *target, struct rollout *r)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
-    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, component->deployment);
+    const struct kube_kind *kind = kube_kind_find(kube_cache_kinds(reading->in->observed), "apps/v1", "Deployment");
+    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, target->deployment);
     _cleanup_json_ json_t *deployment = NULL;
 
     if (!o) {
-        r->message = str_printf("Deployment %s is not there yet", component->deployment);
+        r->message = str_printf("Deployment %s is not there yet", target->deployment);
         return;
     }
     if (o->available) {
@@ -292,16 +291,16 @@ static void read_component(struct reading *reading, const struct mesh_component 
 }
 
 void rollouts_read(
-    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
     struct rollouts *ret)
 {
     struct reading reading = {.in = in, .ns = ns};
 
     *ret = (struct rollouts){.all_available = true};
-    for (const struct mesh_component *component = components; component->name; component++) {
-        struct rollout r = {.name = component->name, .wanted = component->spec(spec)->enabled};
+    for (size_t i = 0; i < count; i++) {
+        struct rollout r = {.name = targets[i].name, .wanted = targets[i].wanted};
         if (r.wanted)
-            read_component(&reading, component, &r);
+            read_component(&reading, &targets[i], &r);
         ret->all_available &= r.available || !r.wanted;
         ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
         ret->items[ret->len++] = r;

@@ -26,9 +26,15 @@ struct rollouts {
     bool all_available;
 };
 
-/* One line a component in namespace `ns`; `spec` says which are enabled. */
+/* A component and the Deployment that runs it; borrowed. */
+struct rollout_target {
+    const char *name, *deployment;
+    bool wanted;
+};
+
+/* One line a component in namespace `ns`. */
 void rollouts_read(
-    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
+    const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
     struct rollouts *ret);
 void rollouts_release(struct rollouts *r);
 

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/remote/remote_check.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "reconcile/wanted.h"
 
 /* Kubernetes cuts warnings: "a single warning message should not exceed 256 characters", 4096 bytes in all. */
 #define WARNINGS_MAX 16
@@ -85,16 +85,16 @@ static void add_warnings(struct decision *d, const struct problems *problems)
 static int
 check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
-    struct wanted_set *wanted;
+    struct mesh_wanted *wanted;
     struct istio_spec spec;
 
     if (context->versions && doc_string(object, "metadata", "namespace")) {
-        if (wanted_build(object, context->kubernetes_minor, context->versions, &wanted, problems) < 0)
+        if (mesh_wanted_build(object, context->kubernetes_minor, context->versions, &wanted, problems) < 0)
             return -1;
-        wanted_free(wanted);
+        mesh_wanted_free(wanted);
         return 0;
     }
-    if (wanted_check(object, context->kubernetes_minor, ns, &spec, problems) < 0)
+    if (mesh_check(object, context->kubernetes_minor, ns, &spec, problems) < 0)
         return -1;
     istio_spec_release(&spec);
     return 0;

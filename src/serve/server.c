@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "net/http_server.h"
 #include "serve/access.h"
 #include "serve/admission.h"
@@ -108,7 +109,7 @@ static void on_validate(struct server *s, struct http_exchange *exchange, const 
     struct err e;
 
     if (server)
-        wanted_versions(server, versions);
+        mesh_wanted_versions(server, versions);
     if (admission_review(request->body, request->body_len, &context, &verdict, &e) < 0) {
         http_answer_text(exchange, e.class == ERR_LIMIT ? 413 : 400, e.text);
         return;

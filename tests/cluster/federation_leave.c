@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_plan.h"
 #include "converge.h"
 #include "doc/doc.h"

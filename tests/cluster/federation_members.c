@@ -10,6 +10,7 @@
 #include "audit.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -23,7 +24,7 @@
 
 /* --- joining --- */
 
-static void add_keys(const struct mesh_objects *objects, struct map *keys)
+static void add_keys(const struct rendered_list *objects, struct map *keys)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const json_t *object = objects->items[i].object;
@@ -50,7 +51,7 @@ static struct map *expected_keys(void)
     const struct mesh_remote remote = {.signing = signing};
     struct istio_spec spec;
     struct mesh_env env = {.spec = &spec, .ns = NS, .versions = versions, .remote = &remote};
-    struct mesh_objects parts, ways;
+    struct rendered_list parts, ways;
     struct map *keys = map_new(NULL);
     _cleanup_free_ char *definition =
         object_key(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), NULL, "istios." API_GROUP);
@@ -63,8 +64,8 @@ static struct map *expected_keys(void)
     add_keys(&parts, keys);
     add_keys(&ways, keys);
     map_put(keys, definition, keys);
-    mesh_objects_release(&parts);
-    mesh_objects_release(&ways);
+    rendered_release(&parts);
+    rendered_release(&ways);
     istio_spec_release(&spec);
     return keys;
 }

@@ -8,6 +8,7 @@
 
 #include "api/resource.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness_impl.h"
@@ -42,7 +43,7 @@ struct wanted_set *mesh_objects_of(const char *spec)
     struct wanted_set *set;
 
     mesh_versions_for(SERVER_MINOR, versions);
-    if (wanted_build(resource, SERVER_MINOR, versions, &set, &problems) < 0)
+    if (!(set = mesh_wanted_objects(resource, SERVER_MINOR, versions, &problems)))
         fail_msg("%s: %s", problems.items[0].path, problems.items[0].text);
     return set;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"

@@ -15,7 +15,7 @@
 
 static const char *versions[MESH_KINDS_MAX];
 
-static void render(bool services, size_t address_count, struct mesh_objects *ret)
+static void render(bool services, size_t address_count, struct rendered_list *ret)
 {
     static const char *const addresses[] = {"10.1.0.10", "10.1.0.9", "10.2.0.1"};
     const struct mesh_remote_service service = {"istio-pilot", addresses, address_count};
@@ -41,34 +41,34 @@ static void render(bool services, size_t address_count, struct mesh_objects *ret
     istio_spec_release(&spec);
 }
 
-static const char *name_of(const struct mesh_object *o)
+static const char *name_of(const struct rendered *o)
 {
     return doc_string(o->object, "metadata", "name");
 }
 
-static const char *ns_of(const struct mesh_object *o)
+static const char *ns_of(const struct rendered *o)
 {
     return doc_string(o->object, "metadata", "namespace");
 }
 
-static void create_all(const struct mesh_objects *objects)
+static void create_all(const struct rendered_list *objects)
 {
     for (size_t i = 0; i < objects->len; i++)
         cluster_create(objects->items[i].kind, objects->items[i].object);
 }
 
-static void delete_all(struct mesh_objects *objects)
+static void delete_all(struct rendered_list *objects)
 {
     for (size_t i = objects->len; i-- > 0;)
         cluster_delete(objects->items[i].kind, ns_of(&objects->items[i]), name_of(&objects->items[i]));
-    mesh_objects_release(objects);
+    rendered_release(objects);
 }
 
 /* A planner would find nothing to write. */
-static void check_in_place(const struct mesh_objects *objects)
+static void check_in_place(const struct rendered_list *objects)
 {
     for (size_t i = 0; i < objects->len; i++) {
-        const struct mesh_object *o = &objects->items[i];
+        const struct rendered *o = &objects->items[i];
         _cleanup_json_ json_t *live = cluster_get(o->kind, ns_of(o), name_of(o));
         struct kube_merge how;
         struct merge merge;
@@ -84,7 +84,7 @@ static void check_in_place(const struct mesh_objects *objects)
 
 static void the_mesh_is_kept_as_it_is_sent(void **state)
 {
-    struct mesh_objects objects;
+    struct rendered_list objects;
 
     (void)state;
     render(false, 0, &objects);
@@ -95,7 +95,7 @@ static void the_mesh_is_kept_as_it_is_sent(void **state)
 
 static void services_are_kept_as_they_are_sent(void **state)
 {
-    struct mesh_objects objects;
+    struct rendered_list objects;
 
     (void)state;
     for (size_t address_count = 0; address_count <= 3; address_count += 3) {
@@ -108,7 +108,7 @@ static void services_are_kept_as_they_are_sent(void **state)
 
 static void the_last_address_goes(void **state)
 {
-    struct mesh_objects objects, empty;
+    struct rendered_list objects, empty;
 
     (void)state;
     render(true, 3, &objects);
@@ -116,7 +116,7 @@ static void the_last_address_goes(void **state)
     cluster_patch(kind_of("v1", "Endpoints"), NS, "istio-pilot", "{\"subsets\": null}");
     render(true, 0, &empty);
     check_in_place(&empty);
-    mesh_objects_release(&empty);
+    rendered_release(&empty);
     delete_all(&objects);
 }
 

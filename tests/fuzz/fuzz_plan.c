@@ -8,6 +8,7 @@
 #include "controllers/mesh/mesh_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 
 #define MINOR 20

@@ -8,8 +8,8 @@
 
 #include "api/resource.h"
 #include "base/buf.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/doc.h"
-#include "reconcile/wanted.h"
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384
@@ -33,10 +33,9 @@ static struct wanted_set *build(const json_t *resource)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[MESH_KINDS_MAX];
-    struct wanted_set *set;
 
     mesh_versions_for(20, versions);
-    return wanted_build(resource, 20, versions, &set, &problems) < 0 ? NULL : set;
+    return mesh_wanted_objects(resource, 20, versions, &problems);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -243,7 +243,7 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[MESH_KINDS_MAX];
     struct istio_spec parsed;
-    struct mesh_objects rendered;
+    struct rendered_list rendered;
     struct map *objects = map_new(free_json);
 
     if (istio_parse(resource, NULL, &parsed, &problems) < 0)
@@ -261,7 +261,7 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
     for (size_t i = 0; i < rendered.len; i++)
         json_array_append(list, rendered.items[i].object);
     add_objects(objects, list);
-    mesh_objects_release(&rendered);
+    rendered_release(&rendered);
     istio_spec_release(&parsed);
     return objects;
 }

@@ -3,7 +3,9 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_plan.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/remote/remote_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -68,10 +70,9 @@ static struct wanted_set *wanted_of(struct server *s, const json_t *resource)
     struct kube_server d = invariants_describe(s);
     _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct wanted_set *set;
 
-    wanted_versions(&d, versions);
-    return wanted_build(resource, d.minor, versions, &set, &problems) < 0 ? NULL : set;
+    mesh_wanted_versions(&d, versions);
+    return mesh_wanted_objects(resource, d.minor, versions, &problems);
 }
 
 /* --- every write --- */
@@ -418,14 +419,15 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
     struct collection *kind = server_find(v->server, API_GROUP, "istios");
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], mesh);
     _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, shown);
+    bool pause = doc_bool(doc_at(shown, "spec", "pause"), false);
 
     if (doc_at(mesh, "metadata", "deletionTimestamp"))
         buf_add_str(why, "the resource is deleted and is still there");
     else if (!set && !str_eq(word, STATUS_RECONCILE_FAILED))
         buf_printf(why, "the resource cannot be followed, and its status is %s", str_or(word, "empty"));
-    else if (set && !set->spec.pause && plan->drift)
+    else if (set && !pause && plan->drift)
         buf_printf(why, "%zu objects are not in place, and nothing is done about it", plan->drift);
-    else if (set && !set->spec.pause && !str_eq(word, STATUS_AVAILABLE))
+    else if (set && !pause && !str_eq(word, STATUS_AVAILABLE))
         buf_printf(why, "everything is in place, and the status is %s: %s", str_or(word, "empty"),
                    str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
 }

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "world_impl.h"
 
 static void on_trace(void *context, const char *text)

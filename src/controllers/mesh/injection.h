@@ -10,6 +10,10 @@
 
 #include "reconcile/plan.h"
 
+/* Labels of namespaces: the injector's own, and ours that says it was us. */
+#define LABEL_INJECTION "istio-injection"
+#define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
+
 /* `names` is a sequence of namespaces' names; NULL: none. Returns how many namespaces still need a change. */
 size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan);
 

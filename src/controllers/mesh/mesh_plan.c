@@ -4,10 +4,14 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/mesh/sidecars.h"
+#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "reconcile/objects.h"
 #include "reconcile/resource_writes.h"
@@ -16,8 +20,8 @@
 /* What the resource asked for when it was looked at last, for as long as that stays the same. */
 struct plan_memo {
     char *uid;
-    uint64_t hash;             /* of everything that the wanted set depends on */
-    struct wanted_set *wanted; /* NULL: refused */
+    uint64_t hash;              /* of everything that the wanted set depends on */
+    struct mesh_wanted *wanted; /* NULL: refused */
     struct err refusal;
     char *warnings;
 };
@@ -44,7 +48,7 @@ static void memo_clear(struct plan_memo *memo)
 {
     free(memo->uid);
     free(memo->warnings);
-    wanted_free(memo->wanted);
+    mesh_wanted_free(memo->wanted);
     *memo = (struct plan_memo){0};
 }
 
@@ -132,14 +136,14 @@ static void remember_wanted(struct mesh_plan *m)
     _cleanup_buf_ struct buf warnings = BUF_INIT;
     uint64_t hash;
 
-    wanted_versions(m->in->server, versions);
+    mesh_wanted_versions(m->in->server, versions);
     hash = dependencies_hash(m->resource, m->in->server->minor, versions);
     if (memo->hash == hash && str_eq(memo->uid, m->object->uid))
         return;
     memo_clear(memo);
     memo->hash = hash;
     memo->uid = str_dup(m->object->uid);
-    if (wanted_build(m->resource, m->in->server->minor, versions, &memo->wanted, &problems) < 0) {
+    if (mesh_wanted_build(m->resource, m->in->server->minor, versions, &memo->wanted, &problems) < 0) {
         problems_err(&problems, &memo->refusal);
         return;
     }
@@ -193,11 +197,11 @@ static void plan_status(struct mesh_plan *m)
 }
 
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
-static void plan_writes(struct mesh_plan *m, const struct wanted_set *wanted, struct plan *plan)
+static void plan_writes(struct mesh_plan *m, const struct mesh_wanted *wanted, struct plan *plan)
 {
     const struct objects_input objects = {
         .plan = m->in,
-        .wanted = {wanted},
+        .wanted = {wanted->objects},
         .owner_uid = m->object->uid,
         .settled = resource_is_settled(&m->own),
     };
@@ -234,7 +238,7 @@ static size_t plan_galleys_webhook(struct mesh_plan *m, struct plan *plan)
     return plan_removal_of(m, kind, "istio-galley", plan);
 }
 
-static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
+static void plan_mesh(struct mesh_plan *m, const struct mesh_wanted *wanted)
 {
     struct plan withheld = {0}, *writes = wanted->spec.pause ? &withheld : m->plan;
     _cleanup_buf_ struct buf notice = BUF_INIT;
@@ -246,7 +250,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
         writes->drift += plan_galleys_webhook(m, writes);
     buf_add_str(&notice, m->memo->warnings);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
-    rollouts_read(m->in, m->object->ns, wanted->release->line->central.components, &wanted->spec, &rollouts);
+    components_read(m->in, m->object->ns, wanted->release->line->central.components, &wanted->spec, &rollouts);
     if (!rollouts.all_available)
         m->plan->watch |= PLAN_WATCH_PODS;
 
@@ -254,7 +258,7 @@ static void plan_mesh(struct mesh_plan *m, const struct wanted_set *wanted)
         m->plan->watch |= PLAN_WATCH_SIDECARS;
         m->counts_sidecars = true;
         if (m->in->synced & PLAN_WATCH_SIDECARS) {
-            sidecars_count(m->in->observed, wanted, &sidecars);
+            sidecars_count(m->in->observed, wanted->objects, &sidecars);
             m->sidecars = &sidecars;
         }
     }

@@ -5,8 +5,8 @@
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
+#include "api/istio.h"
 #include "reconcile/plan.h"
-#include "reconcile/wanted.h"
 
 /* What the resource asked for when it was planned last: a memo of pure functions. */
 struct plan_memo;

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 
 /* Namespaces that a message names. */
 #define NAMED_MAX 5

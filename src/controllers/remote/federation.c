@@ -4,6 +4,8 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/watches.h"
+#include "mesh/mesh.h"
 #include "reconcile/plan.h"
 
 /* In one turn of the loop: some milliseconds. */

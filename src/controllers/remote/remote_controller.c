@@ -4,7 +4,9 @@
 #include "base/str.h"
 #include "controllers/remote/remote_config.h"
 #include "controllers/remote/remote_plan.h"
+#include "controllers/watches.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "reconcile/on_demand.h"
 
@@ -80,6 +82,7 @@ remote_controller_new(struct remote_surroundings *around, const struct kube_obje
         .ns = str_dup(resource->ns),
         .name = str_dup(resource->name),
         .memo = remote_memo_new(),
+        .watches = {.table = &mesh_watches},
     };
     c->events = events_new(c->io, around->gate);
     c->home = actor_new(around->home, c->events, NULL);
@@ -96,7 +99,7 @@ static void disconnect(struct remote_controller *c)
         c->last_contact = kube_cluster_last_contact(c->cluster);
     actor_free(TAKE_PTR(c->away));
     kube_cluster_free(TAKE_PTR(c->cluster));
-    c->watches = (struct on_demand){0};
+    c->watches = (struct on_demand){.table = &mesh_watches};
     c->phase = KUBE_CLUSTER_CONNECTING;
     str_replace(&c->told_error, NULL);
 }

@@ -1,7 +1,9 @@
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/watches.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/objects.h"
 
 /* How to go on without the remote cluster. */

@@ -4,10 +4,13 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/objects.h"
 
 /* A connection that ended is there again in a moment: what lasts longer is told. */
@@ -255,7 +258,7 @@ static void plan_joined(struct remote *r)
     plan_objects(r, writes);
     r->serves = true;
     take_notice(r, &notice);
-    rollouts_read(r->in->away, r->own.object->ns, r->memo->components, spec, &rollouts);
+    components_read(r->in->away, r->own.object->ns, r->memo->components, spec, &rollouts);
     if (!rollouts.all_available)
         r->plan->away.watch |= PLAN_WATCH_PODS;
     r->plan->away.drift = writes->drift;

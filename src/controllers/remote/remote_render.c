@@ -21,18 +21,18 @@ static json_t *signing_in_words(void)
 }
 
 /* Releases what is in `objects`. */
-static void append(struct mesh_objects *objects, json_t *documents)
+static void append(struct rendered_list *objects, json_t *documents)
 {
     for (size_t i = 0; i < objects->len; i++)
         json_array_append(documents, objects->items[i].object);
-    mesh_objects_release(objects);
+    rendered_release(objects);
 }
 
 static void append_services(const struct mesh_env *env, const json_t *enabled, json_t *documents)
 {
     _cleanup_free_ struct mesh_remote_service *services =
         NEW_ARRAY(struct mesh_remote_service, json_array_size(enabled));
-    struct mesh_objects objects;
+    struct rendered_list objects;
     json_t *service;
     size_t i;
 
@@ -56,7 +56,7 @@ static int render(
         .versions = versions,
         .remote = &remote,
     };
-    struct mesh_objects foundation, parts;
+    struct rendered_list foundation, parts;
     struct err e;
 
     if (remote_check_kubernetes(env.release, minor, &e) < 0) {
@@ -67,7 +67,7 @@ static int render(
     mesh_render(&env, &parts);
     overlays_apply(spec->mesh.overlays, env.ns, &parts, problems);
     if (problems->errors) {
-        mesh_objects_release(&parts);
+        rendered_release(&parts);
         return -1;
     }
     mesh_render_foundation(&env, FROM_CENTRAL, &foundation);

@@ -3,6 +3,7 @@
 #include "controllers/remote/remote_impl.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 
 /* What was said of it before, for what cannot be seen now. */
 static json_t *as_before(const struct remote *r, const char *field)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/remote/remote_check.h"
 #include "controllers/remote/remote_impl.h"
 #include "doc/doc.h"
@@ -144,11 +145,11 @@ void remote_want_foundation(struct remote *r)
     const char *versions[MESH_KINDS_MAX];
     struct mark_owner owner = owner_of(r);
     struct mesh_env env = {.ns = owner.ns, .versions = versions};
-    struct mesh_objects objects = {0};
+    struct rendered_list objects = {0};
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->in->away->server, versions);
     if (has_definition_of_others(r, definition))
         versions[definition - mesh_kinds.rows] = NULL;
     owner.uid = NULL;
@@ -169,7 +170,7 @@ static int render_parts(struct remote *r, const char *const *versions)
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const struct mesh_remote remote = {.signing = r->in->central->signing};
     const struct mark_owner owner = owner_of(r);
-    struct mesh_objects objects = {0};
+    struct rendered_list objects = {0};
     struct mesh_env env = {
         .spec = &memo->spec.mesh,
         .release = mesh_release_find(memo->spec.mesh.version),
@@ -183,7 +184,7 @@ static int render_parts(struct remote *r, const char *const *versions)
     mesh_render(&env, &objects);
     overlays_apply(memo->spec.mesh.overlays, owner.ns, &objects, &problems);
     if (problems.errors) {
-        mesh_objects_release(&objects);
+        rendered_release(&objects);
         return problems_err(&problems, &memo->refusal);
     }
     memo->parts = wanted_from(&objects, &owner);
@@ -221,13 +222,13 @@ void remote_want_services(struct remote *r)
     const char *versions[MESH_KINDS_MAX];
     const struct mark_owner owner = owner_of(r);
     const struct mesh_env env = {.spec = &memo->spec.mesh, .ns = owner.ns, .versions = versions};
-    struct mesh_objects objects = {0};
+    struct rendered_list objects = {0};
     struct buf text = BUF_INIT;
     _cleanup_free_ struct mesh_remote_service *services = NEW_ARRAY(struct mesh_remote_service, count);
     uint64_t hash;
     bool all;
 
-    wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
     buf_add(&text, &memo->spec_hash, sizeof(memo->spec_hash));
     hash = buf_take_hash(&text);
@@ -256,7 +257,7 @@ int remote_want_parts(struct remote *r)
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->in->away->server, versions);
     add_common(r, versions, &text);
     buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->in->away->server->minor);
     hash = buf_take_hash(&text);

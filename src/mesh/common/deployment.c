@@ -77,7 +77,7 @@ static json_t *cpu_target(const char *version)
 }
 
 static void add_autoscaler(
-    const struct mesh_env *env, struct mesh_objects *out, const char *name, const struct component_spec *component)
+    const struct mesh_env *env, struct rendered_list *out, const char *name, const struct component_spec *component)
 {
     mesh_add(
         env,
@@ -96,7 +96,7 @@ static void add_autoscaler(
 }
 
 /* Takes over `pod_labels`. */
-static void add_budget(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *pod_labels)
+static void add_budget(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *pod_labels)
 {
     mesh_add(
         env,
@@ -107,10 +107,10 @@ static void add_budget(const struct mesh_env *env, struct mesh_objects *out, con
             MAP("spec", N("minAvailable", 1), MAP("selector", V("matchLabels", pod_labels)))));
 }
 
-void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what)
+void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what)
 {
     const struct component_spec *c = what.component;
-    struct mesh_object *deployment;
+    struct rendered *deployment;
 
     deployment = mesh_add(
         env,

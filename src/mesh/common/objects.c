@@ -19,18 +19,18 @@ const char *mesh_version(const struct mesh_env *env, const char *kind)
     return env->versions[kind_row(kind)];
 }
 
-struct mesh_object *mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *object)
+struct rendered *mesh_add(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *object)
 {
     const struct kube_kind *kind = &mesh_kinds.rows[kind_row(name)];
     const char *version = mesh_version(env, name);
-    struct mesh_object *added = NULL;
+    struct rendered *added = NULL;
     char api_version[128];
 
     if (version) {
         kube_api_version(kind, version, api_version);
         ARRAY_RESERVE_ONE(out->items, out->len, out->cap);
         added = &out->items[out->len++];
-        *added = (struct mesh_object){
+        *added = (struct rendered){
             .kind = kind,
             .object = OBJECT(S("apiVersion", api_version), S("kind", name), ROWS(json_incref(object))),
         };
@@ -70,7 +70,7 @@ static json_t *pull_secrets(const json_t *names)
     return secrets;
 }
 
-void mesh_service_account(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *labels)
+void mesh_service_account(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *labels)
 {
     const json_t *secrets = env->spec->image_pull_secrets;
 
@@ -91,7 +91,7 @@ json_t *mesh_rule(const char *group, const char *const *resources, const char *c
         V("verbs", json_build_strings(verbs)));
 }
 
-void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, struct cluster_role what)
+void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, struct cluster_role what)
 {
     _cleanup_free_ char *role = str_printf("%s-%s", what.role, env->ns);
     _cleanup_free_ char *binding = str_printf("%s-%s", what.binding, env->ns);
@@ -112,7 +112,7 @@ void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, str
                 ITEM(S("kind", "ServiceAccount"), S("name", what.service_account), S("namespace", env->ns)))));
 }
 
-void mesh_service(const struct mesh_env *env, struct mesh_objects *out, struct service what)
+void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what)
 {
     mesh_add(
         env,

@@ -17,7 +17,7 @@ const char *mesh_version(const struct mesh_env *env, const char *kind);
  * Adds an object, given without its apiVersion and kind; dropped where the server does not have the kind, which
  * must be in mesh_kinds. Returns it, until the next one is added; NULL where it was dropped.
  */
-struct mesh_object *mesh_add(const struct mesh_env *env, struct mesh_objects *out, const char *kind, json_t *object);
+struct rendered *mesh_add(const struct mesh_env *env, struct rendered_list *out, const char *kind, json_t *object);
 
 /* "docker.io/istio/pilot:1.0.5", or `override` where it is not NULL. */
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name);
@@ -27,7 +27,7 @@ json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labe
 json_t *mesh_cluster_metadata(const char *name, json_t *labels);
 
 /* ServiceAccount with the pull secrets of the resource. */
-void mesh_service_account(const struct mesh_env *env, struct mesh_objects *out, const char *name, json_t *labels);
+void mesh_service_account(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *labels);
 
 /* A ClusterRole and the ClusterRoleBinding that gives it to a ServiceAccount of the control plane. */
 struct cluster_role {
@@ -36,7 +36,7 @@ struct cluster_role {
     json_t *labels; /* of both */
     json_t *rules;
 };
-void mesh_cluster_role(const struct mesh_env *env, struct mesh_objects *out, struct cluster_role what);
+void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, struct cluster_role what);
 /* A rule of a ClusterRole: one API group, its resources and the verbs, each NULL-terminated. */
 json_t *mesh_rule(const char *group, const char *const *resources, const char *const *verbs);
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -48,7 +48,7 @@ struct service {
     json_t *selector;
     json_t *ports;
 };
-void mesh_service(const struct mesh_env *env, struct mesh_objects *out, struct service what);
+void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
 
 /*
  * A Deployment of a component, and what follows from the component's replicas: its HorizontalPodAutoscaler and its
@@ -64,9 +64,9 @@ struct deployment {
     json_t *volumes;        /* NULL: none */
     json_t *strategy;       /* NULL: the server's default */
     bool always_budget;     /* a budget (where the resource asks for budgets) even for a single replica */
-    const char *restart_on; /* see mesh_object.restart_on */
+    const char *restart_on; /* see rendered.restart_on */
 };
-void mesh_deployment(const struct mesh_env *env, struct mesh_objects *out, struct deployment what);
+void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what);
 
 /* `wanted`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
 json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory);

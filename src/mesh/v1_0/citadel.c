@@ -37,7 +37,7 @@ static json_t *authority(const struct mesh_env *env)
         ITEM_S("--cert-chain=" SIGNING_PATH "/cert-chain.pem"));
 }
 
-static void add_signing_certificate(const struct mesh_env *env, struct mesh_objects *out)
+static void add_signing_certificate(const struct mesh_env *env, struct rendered_list *out)
 {
     mesh_add(
         env,
@@ -71,7 +71,7 @@ static json_t *container(const struct mesh_env *env)
         OPT(env->remote, SEQ("volumeMounts", ITEM_V(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
 }
 
-void v1_0_citadel(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
 {
     if (env->remote)
         add_signing_certificate(env, out);

@@ -216,7 +216,7 @@ static json_t *definition(const struct family *f, const struct definition *d, bo
             OPT(v1, V("versions", versions_with_schema(f->version)))));
 }
 
-void v1_0_crds(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_crds(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char kind[] = "CustomResourceDefinition";
     bool v1 = str_eq(mesh_version(env, kind), "v1");

@@ -62,7 +62,7 @@ static json_t *container(const struct mesh_env *env)
             ITEM_V(mesh_mount_read_only("config", "/etc/istio/config"))));
 }
 
-void v1_0_galley(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
 {
     v1_0_galley_config(env, out);
     mesh_service_account(env, out, ACCOUNT, labels());

@@ -130,7 +130,7 @@ static json_t *strategy(void)
 }
 
 static void
-add(const struct mesh_env *env, struct mesh_objects *out, const struct component_spec *component,
+add(const struct mesh_env *env, struct rendered_list *out, const struct component_spec *component,
     const struct gateway *gateway)
 {
     _cleanup_free_ char *account = str_printf("%s-service-account", gateway->name);
@@ -185,12 +185,12 @@ add(const struct mesh_env *env, struct mesh_objects *out, const struct component
         });
 }
 
-void v1_0_ingress_gateway(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_ingress_gateway(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->gateways.ingress, &ingress);
 }
 
-void v1_0_egress_gateway(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_egress_gateway(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->gateways.egress, &egress);
 }

@@ -39,7 +39,7 @@ static json_t *rules(void)
         ITEM_V(mesh_rule("apps", WORDS("replicasets"), WORDS("get", "list", "watch"))));
 }
 
-void v1_0_mixer_identity(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
 {
     if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
         return;
@@ -91,7 +91,7 @@ static json_t *proxy(const struct mesh_env *env, const struct role *role)
 }
 
 static void
-add(const struct mesh_env *env, struct mesh_objects *out, const struct component_spec *component,
+add(const struct mesh_env *env, struct rendered_list *out, const struct component_spec *component,
     const struct role *role)
 {
     mesh_service(
@@ -122,12 +122,12 @@ add(const struct mesh_env *env, struct mesh_objects *out, const struct component
     v1_0_mixer_destination_rule(env, role->service, out);
 }
 
-void v1_0_policy(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_policy(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->policy, &policy);
 }
 
-void v1_0_telemetry(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_telemetry(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->telemetry, &telemetry);
 }

@@ -227,7 +227,7 @@ static const struct rule {
     {"tcpkubeattrgenrulerule", IS_TCP, "handler.kubernetesenv", {"attributes.kubernetes"}},
 };
 
-static void add(const struct mesh_env *env, const char *kind, const char *name, json_t *spec, struct mesh_objects *out)
+static void add(const struct mesh_env *env, const char *kind, const char *name, json_t *spec, struct rendered_list *out)
 {
     mesh_add(env, out, kind, OBJECT(V("metadata", mesh_metadata(env, name, NULL)), V("spec", spec)));
 }
@@ -327,14 +327,14 @@ static json_t *log_entry(const char *timestamp, bool tcp)
         V("variables", expressions(log_variables, tcp)));
 }
 
-static void add_handlers(const struct mesh_env *env, struct mesh_objects *out)
+static void add_handlers(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, "stdio", "handler", OBJECT(B("outputAsJson", true)), out);
     add(env, "prometheus", "handler", OBJECT(V("metrics", prometheus_metrics(env))), out);
     add(env, "kubernetesenv", "handler", OBJECT(), out);
 }
 
-static void add_instances(const struct mesh_env *env, struct mesh_objects *out)
+static void add_instances(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, "logentry", "accesslog", log_entry("request.time", false), out);
     add(env, "logentry", "tcpaccesslog", log_entry("context.time | timestamp(\"2017-01-01T00:00:00Z\")", true), out);
@@ -359,7 +359,7 @@ static void add_instances(const struct mesh_env *env, struct mesh_objects *out)
         out);
 }
 
-static void add_rules(const struct mesh_env *env, struct mesh_objects *out)
+static void add_rules(const struct mesh_env *env, struct rendered_list *out)
 {
     for (const struct rule *r = rules; r < rules + ARRAY_LEN(rules); r++)
         add(env,
@@ -371,7 +371,7 @@ static void add_rules(const struct mesh_env *env, struct mesh_objects *out)
             out);
 }
 
-void v1_0_mixer_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 {
     if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
         return;
@@ -382,7 +382,7 @@ void v1_0_mixer_config(const struct mesh_env *env, struct mesh_objects *out)
     add_rules(env, out);
 }
 
-void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service, struct mesh_objects *out)
+void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service, struct rendered_list *out)
 {
     bool secure = env->spec->control_plane_security_enabled;
 
@@ -401,7 +401,7 @@ void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service
 }
 
 /* Kubernetes' Ingress objects are served by Pods labelled so. */
-void v1_0_ingress_gateway_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_ingress_gateway_config(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env,
         "Gateway",

@@ -64,7 +64,7 @@ static json_t *proxy(const struct mesh_env *env)
         NULL);
 }
 
-void v1_0_pilot(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_pilot(const struct mesh_env *env, struct rendered_list *out)
 {
     mesh_service_account(env, out, ACCOUNT, labels());
     mesh_cluster_role(

@@ -2,7 +2,7 @@
 #include "mesh/v1_0/v1_0.h"
 
 static void add_destination_rule(
-    const struct mesh_env *env, const char *name, const char *host, const char *tls_mode, struct mesh_objects *out)
+    const struct mesh_env *env, const char *name, const char *host, const char *tls_mode, struct rendered_list *out)
 {
     mesh_add(
         env,
@@ -13,7 +13,7 @@ static void add_destination_rule(
             MAP("spec", S("host", host), MAP("trafficPolicy", MAP("tls", S("mode", tls_mode))))));
 }
 
-void v1_0_security_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out)
 {
     bool mtls = env->spec->mtls;
 

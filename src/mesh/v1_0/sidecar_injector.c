@@ -66,7 +66,7 @@ static json_t *volumes(void)
                 SEQ("items", ITEM(S("key", "config"), S("path", "config"))))));
 }
 
-void v1_0_sidecar_injector(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
 {
     v1_0_injection_config(env, out);
     mesh_service_account(env, out, ACCOUNT, labels());

@@ -8,7 +8,7 @@
  * v1 asks for two fields that v1beta1 has defaults for, and has another default for the time limit and for what
  * rules match; they are set so that both versions ask the injector in the same way.
  */
-void v1_0_injector_webhook(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_injector_webhook(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char kind[] = "MutatingWebhookConfiguration";
     bool v1 = str_eq(mesh_version(env, kind), "v1");

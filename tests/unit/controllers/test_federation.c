@@ -18,6 +18,7 @@
 #include "controllers/controller.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "serve/metrics.h"
 #include "sim.h"

@@ -4,7 +4,10 @@
 #ifndef TESTS_UNIT_OPERATOR_WORLD_H
 #define TESTS_UNIT_OPERATOR_WORLD_H
 
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_plan.h"
+#include "controllers/watches.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 
 #define NS "istio-system"

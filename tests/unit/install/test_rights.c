@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "install/manifests.h"
 #include "install/rights.h"
-#include "reconcile/wanted.h"
 
 static bool has(const json_t *seq, const char *text)
 {
@@ -126,7 +126,8 @@ static void what_is_granted_is_held(void **state)
 
     (void)state;
     mesh_versions_for(20, versions);
-    assert_int_equal(wanted_build(resource, 20, versions, &wanted, &problems), 0);
+    wanted = mesh_wanted_objects(resource, 20, versions, &problems);
+    assert_non_null(wanted);
     for (size_t r = 0; r < ARRAY_LEN(roles); r++) {
         _cleanup_json_ json_t *rules = rights_rules(roles[r]);
         size_t count = 0;

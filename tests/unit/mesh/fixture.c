@@ -51,21 +51,21 @@ void fixture_init_spec(struct fixture *f, const char *spec)
 
 void fixture_render(struct fixture *f, int minor)
 {
-    mesh_objects_release(&f->objects);
+    rendered_release(&f->objects);
     mesh_versions_for(minor, f->versions);
     mesh_render(&f->env, &f->objects);
 }
 
 void fixture_release(struct fixture *f)
 {
-    mesh_objects_release(&f->objects);
+    rendered_release(&f->objects);
     istio_spec_release(&f->parsed);
 }
 
-const struct mesh_object *fixture_find(const struct fixture *f, const char *kind, const char *name)
+const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name)
 {
     for (size_t i = 0; i < f->objects.len; i++) {
-        const struct mesh_object *o = &f->objects.items[i];
+        const struct rendered *o = &f->objects.items[i];
 
         if (str_eq(o->kind->kind, kind) && str_eq(doc_string(o->object, "metadata", "name"), name))
             return o;
@@ -75,7 +75,7 @@ const struct mesh_object *fixture_find(const struct fixture *f, const char *kind
 
 const json_t *fixture_object(const struct fixture *f, const char *kind, const char *name)
 {
-    const struct mesh_object *o = fixture_find(f, kind, name);
+    const struct rendered *o = fixture_find(f, kind, name);
 
     if (!o)
         fail_msg("there is no %s/%s", kind, name);
@@ -123,7 +123,7 @@ static void add_lines(struct buf *out, const struct fixture *a, const struct fix
     for (size_t i = 0; i < a->objects.len; i++) {
         const json_t *object = a->objects.items[i].object;
         _cleanup_free_ char *key = object_key(object);
-        const struct mesh_object *other = fixture_find(b, doc_string(object, "kind"), strchr(key, '/') + 1);
+        const struct rendered *other = fixture_find(b, doc_string(object, "kind"), strchr(key, '/') + 1);
 
         if (!other)
             buf_printf(out, "%c %s\n", missing, key);

@@ -15,7 +15,7 @@ struct fixture {
     struct istio_spec parsed;
     const char *versions[MESH_KINDS_MAX];
     struct mesh_env env;
-    struct mesh_objects objects;
+    struct rendered_list objects;
 };
 
 void fixture_init(struct fixture *f);
@@ -27,7 +27,7 @@ void fixture_release(struct fixture *f);
 #define _cleanup_fixture_ _cleanup_(fixture_release)
 
 /* NULL where there is none. Borrowed. */
-const struct mesh_object *fixture_find(const struct fixture *f, const char *kind, const char *name);
+const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name);
 /* Of one that must be there. */
 const json_t *fixture_object(const struct fixture *f, const char *kind, const char *name);
 /* The container of this name in a Deployment. */

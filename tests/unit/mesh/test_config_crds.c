@@ -9,8 +9,7 @@
 static const char crd[] = "CustomResourceDefinition";
 
 #define FOR_DEFINITIONS(f, object)                                                                                     \
-    for (const struct mesh_object *object = (f)->objects.items; object < (f)->objects.items + (f)->objects.len;        \
-         object++)                                                                                                     \
+    for (const struct rendered *object = (f)->objects.items; object < (f)->objects.items + (f)->objects.len; object++) \
         if (str_eq(object->kind->kind, crd))
 
 /* Kubernetes 1.15 knows v1beta1 only, 1.16 is asked in v1. */

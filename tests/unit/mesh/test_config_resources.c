@@ -15,7 +15,7 @@ static bool resolves(const struct fixture *f, const char *reference)
 }
 
 #define FOR_KIND(f, o, name)                                                                                           \
-    for (const struct mesh_object *o = (f)->objects.items; o < (f)->objects.items + (f)->objects.len; o++)             \
+    for (const struct rendered *o = (f)->objects.items; o < (f)->objects.items + (f)->objects.len; o++)                \
         if (str_eq(o->kind->kind, name))
 
 static void test_rules_refer_to_what_is_there(void **state)

@@ -38,15 +38,15 @@ static void on_every_mesh(void (*check)(const struct fixture *f, int minor))
 
 /* for each object of a kind */
 #define FOR_KIND(f, o, name)                                                                                           \
-    for (const struct mesh_object *o = (f)->objects.items; o < (f)->objects.items + (f)->objects.len; o++)             \
+    for (const struct rendered *o = (f)->objects.items; o < (f)->objects.items + (f)->objects.len; o++)                \
         if (str_eq(o->kind->kind, name))
 
-static const json_t *pod_of(const struct mesh_object *deployment)
+static const json_t *pod_of(const struct rendered *deployment)
 {
     return doc_at(deployment->object, "spec", "template", "spec");
 }
 
-static const json_t *pod_labels_of(const struct mesh_object *deployment)
+static const json_t *pod_labels_of(const struct rendered *deployment)
 {
     return doc_at(deployment->object, "spec", "template", "metadata", "labels");
 }
@@ -56,7 +56,7 @@ static void check_identity(const struct fixture *f, int minor)
     _cleanup_map_ struct map *seen = map_new(NULL);
 
     for (size_t i = 0; i < f->objects.len; i++) {
-        const struct mesh_object *o = &f->objects.items[i];
+        const struct rendered *o = &f->objects.items[i];
         const char *api_version = doc_string(o->object, "apiVersion");
         _cleanup_free_ char *key = object_key(o->object);
         char expected[128];
@@ -86,7 +86,7 @@ static void check_order(const struct fixture *f, int minor)
 {
     (void)minor;
     for (size_t i = 1; i < f->objects.len; i++) {
-        const struct mesh_object *a = &f->objects.items[i - 1], *b = &f->objects.items[i];
+        const struct rendered *a = &f->objects.items[i - 1], *b = &f->objects.items[i];
 
         assert_true(a->kind <= b->kind);
         if (a->kind == b->kind)
@@ -106,11 +106,11 @@ static void check_deterministic(const struct fixture *f, int minor)
     struct fixture again = *f;
 
     again.env.versions = again.versions;
-    again.objects = (struct mesh_objects){0};
+    again.objects = (struct rendered_list){0};
     fixture_render(&again, minor);
     _cleanup_free_ char *difference = fixture_compare(f, &again);
     assert_string_equal(difference, "");
-    mesh_objects_release(&again.objects);
+    rendered_release(&again.objects);
 }
 
 static void test_rendering_twice_gives_the_same(void **state)
@@ -246,7 +246,7 @@ static void check_replicas(const struct fixture *f, int minor)
     (void)minor;
     FOR_KIND(f, d, "Deployment")
     {
-        const struct mesh_object *autoscaler =
+        const struct rendered *autoscaler =
             fixture_find(f, "HorizontalPodAutoscaler", doc_string(d->object, "metadata", "name"));
 
         assert_int_equal(d->foreign != NULL, autoscaler != NULL);

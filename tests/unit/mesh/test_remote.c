@@ -33,7 +33,7 @@ static void render(struct fixture *f, const char *spec)
     render_with(f, spec, KEY, 20);
 }
 
-static char *keys_of(const struct mesh_objects *objects)
+static char *keys_of(const struct rendered_list *objects)
 {
     struct buf keys = BUF_INIT;
 

@@ -127,13 +127,6 @@ static const struct {
      STUCK_TEXT "; container discovery: ImagePullBackOff"},
 };
 
-static const struct component_spec *spec_of_pilot(const struct istio_spec *spec)
-{
-    return &spec->pilot;
-}
-
-static const struct mesh_component pilot[] = {{"pilot", "istio-pilot", spec_of_pilot, NULL}, {NULL}};
-
 static void put(struct world *w, const char *format, const char *status, int number)
 {
     _cleanup_free_ char *text =
@@ -144,10 +137,10 @@ static void put(struct world *w, const char *format, const char *status, int num
 
 static void read_all(struct world *w, bool enabled, struct rollouts *ret)
 {
-    struct istio_spec spec = {.pilot.enabled = enabled};
+    const struct rollout_target pilot = {"pilot", "istio-pilot", enabled};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
-    rollouts_read(&input, NS, pilot, &spec, ret);
+    rollouts_read(&input, NS, &pilot, 1, ret);
     assert_int_equal(ret->len, 1);
 }
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "reconcile/wanted.h"
 #include "serve/admission.h"

@@ -80,7 +80,7 @@ static json_t *validating_webhooks(const struct mesh_env *env)
             ITEM_V(webhook(env, "mixer.validation.istio.io", "/admitmixer", mixer_rules))));
 }
 
-void v1_0_galley_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_galley_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_json_ json_t *webhooks = validating_webhooks(env);
     _cleanup_buf_ struct buf text = BUF_INIT;

@@ -102,7 +102,7 @@ static json_t *values(const struct mesh_env *env)
         B("privileged", spec->proxy.privileged));
 }
 
-void v1_0_injection_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_buf_ struct buf template = BUF_INIT, text = BUF_INIT;
     _cleanup_json_ json_t *filled = values(env), *config = NULL;

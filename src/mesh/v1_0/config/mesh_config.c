@@ -58,7 +58,7 @@ static json_t *mesh_config(const struct mesh_env *env)
         V("defaultConfig", v1_0_proxy_config(env)));
 }
 
-void v1_0_mesh_config(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_mesh_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_json_ json_t *config = mesh_config(env);
     _cleanup_buf_ struct buf text = BUF_INIT;

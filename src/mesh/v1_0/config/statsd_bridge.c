@@ -2,7 +2,7 @@
 #include "mesh/v1_0/v1_0.h"
 
 /* Mixer's Deployments mount it; no metric is mapped to another name. */
-void v1_0_statsd_bridge(const struct mesh_env *env, struct mesh_objects *out)
+void v1_0_statsd_bridge(const struct mesh_env *env, struct rendered_list *out)
 {
     json_t *labels;
 

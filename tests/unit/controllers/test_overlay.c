@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "reconcile/wanted.h"
 #include "world.h"
 
 #define OVERLAY(kind, name, patches) "{\"kind\": \"" kind "\", \"name\": \"" name "\", \"patches\": [" patches "]}"
@@ -32,7 +32,8 @@ static struct wanted_set *build(const char *overlays, struct buf *refusal)
 
     assert_int_equal(doc_parse(text, strlen(text), SIZE_MAX, &resource, NULL), 0);
     mesh_versions_for(20, versions);
-    if (wanted_build(resource, 20, versions, &wanted, &problems) < 0)
+    wanted = mesh_wanted_objects(resource, 20, versions, &problems);
+    if (!wanted)
         problems_text(&problems, PROBLEM_ERROR, "\n", refusal);
     return wanted;
 }

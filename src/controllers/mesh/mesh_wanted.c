@@ -1,0 +1,90 @@
+#include "controllers/mesh/mesh_wanted.h"
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "reconcile/overlay.h"
+
+void mesh_wanted_versions(const struct kube_server *server, const char **ret_versions)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+        ret_versions[i] = kind->custom ? kind->versions[0].name : kube_server_version(server, kind);
+    }
+}
+
+/* The releases that this operator knows, as the validation wants them. */
+static struct api_release *known_releases(size_t *ret_count)
+{
+    struct api_release *known;
+    size_t n = 0;
+
+    while (mesh_releases[n].version)
+        n++;
+    known = NEW_ARRAY(struct api_release, n);
+    for (size_t i = 0; i < n; i++)
+        known[i] = (struct api_release){
+            mesh_releases[i].version, mesh_releases[i].kubernetes_min, mesh_releases[i].kubernetes_max};
+    *ret_count = n;
+    return known;
+}
+
+int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems)
+{
+    size_t release_count;
+    _cleanup_free_ struct api_release *releases = known_releases(&release_count);
+    const struct api_context context = {
+        .releases = releases, .release_count = release_count, .kubernetes_minor = minor, .ns = ns};
+
+    return istio_parse(resource, &context, ret, problems);
+}
+
+int mesh_wanted_build(
+    const json_t *resource, int minor, const char *const *versions, struct mesh_wanted **ret, struct problems *problems)
+{
+    struct istio_spec spec;
+    struct rendered_list objects = {0};
+    struct mark_owner owner = {
+        .api_version = API_GROUP_VERSION,
+        .kind = "Istio",
+        .ns = doc_string(resource, "metadata", "namespace"),
+        .name = doc_string(resource, "metadata", "name"),
+        .uid = doc_string(resource, "metadata", "uid"),
+    };
+    struct mesh_env env = {.spec = &spec, .ns = owner.ns, .versions = versions};
+
+    if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
+        return -1;
+    env.release = mesh_release_find(spec.version);
+    mesh_render(&env, &objects);
+    overlays_apply(spec.overlays, owner.ns, &objects, problems);
+    if (problems->errors) {
+        rendered_release(&objects);
+        istio_spec_release(&spec);
+        return -1;
+    }
+    /* A file that was never in a cluster has no uid. */
+    *ret = NEW(struct mesh_wanted);
+    **ret = (struct mesh_wanted){
+        .spec = spec,
+        .release = env.release,
+        .objects = wanted_from(&objects, owner.uid ? &owner : NULL),
+    };
+    return 0;
+}
+
+struct wanted_set *
+mesh_wanted_objects(const json_t *resource, int minor, const char *const *versions, struct problems *problems)
+{
+    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
+
+    return mesh_wanted_build(resource, minor, versions, &wanted, problems) < 0 ? NULL : TAKE_PTR(wanted->objects);
+}
+
+void mesh_wanted_free(struct mesh_wanted *wanted)
+{
+    if (!wanted)
+        return;
+    istio_spec_release(&wanted->spec);
+    wanted_free(wanted->objects);
+    free(wanted);
+}
