@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/client_impl.h"
+#include "kube/message.h"
 
 /* A Status object is small; what is larger is no explanation for a person. */
 enum { STATUS_MAX_BYTES = 1024 * 1024, EXCERPT_MAX = 120 };
@@ -76,26 +77,19 @@ static msec_t retry_after(const struct kube_call *call, const json_t *status)
     return seconds < RETRY_AFTER_MOST / 1000 ? SECONDS(seconds) : RETRY_AFTER_MOST;
 }
 
-/* On one line, and nothing that a terminal would act on. */
-static void add_words(struct buf *b, const char *words)
-{
-    for (; *words; words++)
-        buf_add_char(b, iscntrl((unsigned char)*words) ? ' ' : *words);
-}
-
 /* The words of the server, or of ours where a Status could quote a secret. */
 static void explain(const struct kube_call *call, const struct kube_response *r, const json_t *status, struct buf *text)
 {
     const char *message = doc_string(status, "message"), *reason = doc_string(status, "reason");
 
     if (message && *message && !call->request.secret) {
-        add_words(text, message);
+        kube_message_add(text, message);
         return;
     }
     buf_printf(text, "HTTP %d", r->status);
     if (reason && *reason) {
         buf_add_char(text, ' ');
-        add_words(text, reason);
+        kube_message_add(text, reason);
     } else if (r->status < 400) {
         buf_add_str(text, ": redirections are not followed");
     } else if (!status && !call->request.secret) {

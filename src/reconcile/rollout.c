@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "kube/message.h"
 
 /* Whether `labels` has every pair of `selector` (a map of strings). */
 static bool selects(const json_t *selector, const json_t *labels)
@@ -239,15 +240,20 @@ static char *describe_missing(struct reading *reading, const json_t *deployment,
     const char *name = doc_string(deployment, "metadata", "name"), *reason;
     _cleanup_free_ char *progress = describe_progress(deployment, desired),
                         *failure = reason_from_conditions(deployment);
+    struct buf text = BUF_INIT;
 
     reason = failure ? failure : reason_from_pods(reading, deployment);
-    return str_printf(
-        "Deployment %s%s: %s%s%s",
+    buf_printf(
+        &text,
+        "Deployment %s%s: %s",
         name,
         is_past_deadline(deployment) ? " exceeded its progress deadline" : "",
-        progress,
-        reason ? "; " : "",
-        str_or(reason, ""));
+        progress);
+    if (reason) {
+        buf_add_str(&text, "; ");
+        kube_message_add(&text, reason);
+    }
+    return buf_take(&text);
 }
 
 static void read_deployment(struct reading *reading, const json_t *deployment, struct rollout *r)

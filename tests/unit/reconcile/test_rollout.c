@@ -83,6 +83,11 @@ static const struct {
     {STUCK,
      {"'containerStatuses': [" WAITING("CreateContainerConfigError", ", 'message': 'secret a not found'") "]"},
      STUCK_TEXT "; container discovery: CreateContainerConfigError: secret a not found"},
+    /* In the same words at each try. */
+    {STUCK,
+     {"'containerStatuses': [" WAITING(
+         "ErrImagePull", ", 'message': 'read udp 10.0.0.2:43210->10.0.0.1:53: timeout'") "]"},
+     STUCK_TEXT "; container discovery: ErrImagePull: read udp 10.0.0.2:...->10.0.0.1:53: timeout"},
     {STUCK,
      {"'containerStatuses': [{'name': 'discovery', 'state': {'waiting': {'reason': 'CrashLoopBackOff',"
       " 'message': 'back-off 20s restarting'}},"
