@@ -1,9 +1,9 @@
 #include "base/err.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 static const struct {
@@ -16,57 +16,56 @@ static const struct {
 #undef X
 };
 
-/* After `wanted` bytes were to be written into `text`: marks the cut, never within a character. */
-static void finish(char *text, size_t size, int wanted)
+/* Takes over `text`. */
+static int fill(struct err *e, enum err_class class, struct buf *text)
 {
-    static const char mark[] = "...";
-    size_t end = size - sizeof(mark);
+    _cleanup_free_ char *shown = str_dup_short(buf_str(text), sizeof(e->text) - 1);
 
-    if (wanted >= 0 && (size_t)wanted >= size) {
-        while (end && ((unsigned char)text[end] & 0xc0) == 0x80)
-            end--;
-        memcpy(text + end, mark, sizeof(mark));
-    }
-    str_clean_utf8(text);
+    e->class = class;
+    memcpy(e->text, shown, strlen(shown) + 1);
+    buf_release(text);
+    return -1;
 }
 
 int err_set(struct err *e, enum err_class class, const char *fmt, ...)
 {
+    struct buf text = BUF_INIT;
     va_list ap;
 
     if (!e)
         return -1;
-    e->class = class;
     va_start(ap, fmt);
-    finish(e->text, sizeof(e->text), vsnprintf(e->text, sizeof(e->text), fmt, ap));
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return -1;
+    return fill(e, class, &text);
 }
 
 int err_wrap(struct err *e, const char *fmt, ...)
 {
-    char context[ERR_TEXT_MAX], inner[ERR_TEXT_MAX];
+    struct buf text = BUF_INIT;
     va_list ap;
 
     if (!e)
         return -1;
     va_start(ap, fmt);
-    vsnprintf(context, sizeof(context), fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    memcpy(inner, e->text, sizeof(inner));
-    finish(e->text, sizeof(e->text), snprintf(e->text, sizeof(e->text), "%s: %s", context, inner));
-    return -1;
+    buf_printf(&text, ": %s", e->text);
+    return fill(e, e->class, &text);
 }
 
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
 {
-    char context[ERR_TEXT_MAX / 2];
+    struct buf text = BUF_INIT;
     va_list ap;
 
+    if (!e)
+        return -1;
     va_start(ap, fmt);
-    vsnprintf(context, sizeof(context), fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return err_set(e, ERR_IO, "%s: %s", context, strerror(errnum));
+    buf_printf(&text, ": %s", strerror(errnum));
+    return fill(e, ERR_IO, &text);
 }
 
 void err_clear(struct err *e)

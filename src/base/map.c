@@ -63,7 +63,7 @@ static struct entry *find(const struct map *m, const char *key)
 {
     uint64_t hash;
 
-    if (!m || !m->slot_count)
+    if (!m || !key || !m->slot_count)
         return NULL;
     hash = str_hash(key, strlen(key));
     for (size_t slot = hash & (m->slot_count - 1); m->slots[slot]; slot = (slot + 1) & (m->slot_count - 1)) {
@@ -90,6 +90,11 @@ void map_put(struct map *m, const char *key, void *value)
 {
     struct entry *e = find(m, key);
 
+    if (!key) {
+        if (m->destroy && value)
+            m->destroy(value);
+        return;
+    }
     if (e) {
         if (m->destroy && e->value && e->value != value)
             m->destroy(e->value);

@@ -3,7 +3,8 @@
  *
  * The map owns copies of its keys, and its values where it was given a
  * destructor. Removing while iterating is allowed; adding is not. To whoever
- * reads or removes NULL is an empty map.
+ * reads or removes NULL is an empty map, and no map has the key NULL (what a
+ * missing field reads as): it is not found, and nothing is put under it.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -23,7 +24,7 @@ DEFINE_CLEANUP(struct map *, map_free)
 
 void *map_get(const struct map *m, const char *key);
 bool map_has(const struct map *m, const char *key);
-/* Replaces, and destroys, the value that was there. */
+/* Replaces, and destroys, the value that was there. Under the key NULL it destroys `value`. */
 void map_put(struct map *m, const char *key, void *value);
 /* True if it was there; its value is destroyed. */
 bool map_remove(struct map *m, const char *key);

@@ -155,6 +155,38 @@ void str_clean_utf8(char *s)
     }
 }
 
+/* A byte within a character. */
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t str_cut(const char *s, size_t max)
+{
+    size_t len = strnlen(s, max), end = len;
+
+    if (!is_continuation(s[len]))
+        return len;
+    /* A character has at most three of these. */
+    while (end && len - end < 4 && is_continuation(s[end]))
+        end--;
+    return is_continuation(s[end]) ? len : end;
+}
+
+char *str_dup_short(const char *s, size_t max)
+{
+    static const char mark[] = "...";
+    bool fits = strnlen(s, max + 1) <= max;
+    size_t len = fits ? strlen(s) : str_cut(s, max - strlen(mark));
+    char *copy = mem_new0(len + sizeof(mark), 1);
+
+    memcpy(copy, s, len);
+    str_clean_utf8(copy);
+    if (!fits)
+        memcpy(copy + len, mark, sizeof(mark));
+    return copy;
+}
+
 uint64_t str_hash(const void *data, size_t len)
 {
     const unsigned char *p = data;

@@ -46,6 +46,14 @@ size_t str_utf8_next(const char *s, size_t len, uint32_t *ret_rune);
 /* Replaces each byte that is no part of a UTF-8 sequence by '?': for text that others can put anything into. */
 void str_clean_utf8(char *s);
 
+/*
+ * How text is shortened, wherever it may come from outside: the length of as much of it as fits into `max` bytes,
+ * never within a character. Text that is no UTF-8 is cut somewhere.
+ */
+size_t str_cut(const char *s, size_t max);
+/* A copy of at most `max` bytes in valid UTF-8; one that was shortened ends in "...", for which `max` has room. */
+char *str_dup_short(const char *s, size_t max);
+
 /* FNV-1a, 64 bit: for tables and "has it changed", not against an adversary. */
 uint64_t str_hash(const void *data, size_t len);
 /* Lower-case hexadecimal SHA-256, 64 characters and the NUL. */
