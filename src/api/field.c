@@ -136,6 +136,15 @@ static bool is_valid_scalar(const struct field *field, const json_t *value, stru
     }
 }
 
+/* An element of a list, or a value of a map: null stands for nothing there, as the API server has it. */
+static void check_item(struct parse *p, const struct field *items, const json_t *value)
+{
+    if (json_is_null(value) && items->type != FIELD_ANY)
+        complain(p, items, value, "");
+    else
+        parse_field(p, items, value, NULL);
+}
+
 static void check_unique(struct parse *p, const json_t *list)
 {
     _cleanup_map_ struct map *seen = map_new(NULL);
@@ -146,9 +155,15 @@ static void check_unique(struct parse *p, const json_t *list)
         _cleanup_free_ char *text = doc_text(item);
         size_t mark = p->path.len;
         doc_path_index(&p->path, i);
-        if (map_has(seen, text))
+        if (map_has(seen, text)) {
+            _cleanup_buf_ struct buf shown = BUF_INIT;
+            if (json_is_string(item))
+                problems_quote(json_string_value(item), &shown);
+            else
+                problems_describe(item, &shown);
             problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path),
-                         "must be in the list once, but %s is there before", text);
+                         "must be in the list once, but %s is there before", buf_str(&shown));
+        }
         buf_truncate(&p->path, mark);
         map_put(seen, text, (void *)list);
     }
@@ -167,7 +182,7 @@ static void check_list(struct parse *p, const struct field *field, const json_t 
     json_array_foreach(list, i, item) {
         size_t mark = p->path.len;
         doc_path_index(&p->path, i);
-        parse_field(p, field->items, item, NULL);
+        check_item(p, field->items, item);
         buf_truncate(&p->path, mark);
     }
     if (field->unique)
@@ -191,7 +206,7 @@ static void check_map(struct parse *p, const struct field *field, const json_t *
         doc_path_key(&p->path, key);
         if (!format_matches(field->format, key, &why))
             problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "the key must be %s", field->format->words);
-        parse_field(p, field->items, value, NULL);
+        check_item(p, field->items, value);
         buf_truncate(&p->path, mark);
     }
 }
@@ -280,6 +295,7 @@ static const struct member {
     [FIELD_LIST] = {sizeof(json_t *), store_json, own_json, release_json},
     [FIELD_MAP] = {sizeof(json_t *), store_json, own_json, release_json},
 };
+ARRAY_COVERS(members, FIELD_TYPE_LAST);
 
 static void store(const struct field *field, const json_t *value, void *base)
 {

@@ -45,6 +45,7 @@ enum field_type {
     FIELD_DOCUMENT, /* json_t *, owned: an object that is validated and kept as JSON */
     FIELD_LIST,     /* json_t *, owned: a sequence */
     FIELD_MAP,      /* json_t *, owned: an object with any keys */
+    FIELD_TYPE_LAST = FIELD_MAP,
 };
 
 enum maybe { MAYBE_UNSET, MAYBE_NO, MAYBE_YES };

@@ -20,18 +20,6 @@ static char *printable(const char *text, size_t len)
     return copy;
 }
 
-/* The first bytes of a text, at most `max`, without the half of a character at the end. */
-static size_t cut(const char *text, size_t max)
-{
-    size_t len = strnlen(text, max + 1);
-
-    if (len <= max)
-        return len;
-    for (len = max; len && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
-        ;
-    return len;
-}
-
 void problems_add(struct problems *p, enum problem_severity severity, const char *path, const char *fmt, ...)
 {
     struct buf text = BUF_INIT;
@@ -46,7 +34,7 @@ void problems_add(struct problems *p, enum problem_severity severity, const char
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
     ARRAY_RESERVE_ONE(p->items, p->len, p->cap);
-    p->items[p->len++] = (struct problem){severity, printable(path, cut(path, PROBLEM_PATH_MAX)), buf_take(&text)};
+    p->items[p->len++] = (struct problem){severity, printable(path, str_cut(path, PROBLEM_PATH_MAX)), buf_take(&text)};
 }
 
 char *problems_place(const char *path, const char *text, const char **ret_rest)
@@ -106,7 +94,7 @@ int problems_err(const struct problems *p, struct err *e)
 
 void problems_quote(const char *text, struct buf *out)
 {
-    size_t len = cut(text, QUOTE_MAX);
+    size_t len = str_cut(text, QUOTE_MAX);
     _cleanup_free_ char *shown = printable(text, len);
 
     buf_printf(out, text[len] ? "\"%s...\"" : "\"%s\"", shown);
@@ -116,6 +104,10 @@ void problems_describe(const json_t *value, struct buf *out)
 {
     _cleanup_free_ char *text = NULL;
 
+    if (!value) {
+        buf_add_str(out, "missing");
+        return;
+    }
     switch (json_typeof(value)) {
     case JSON_STRING:
         buf_add_str(out, "the string ");

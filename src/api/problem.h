@@ -65,7 +65,7 @@ int problems_err(const struct problems *p, struct err *e);
 
 /* `"text"` with at most 64 bytes of it, control characters as "?"; for keys and values in messages. */
 void problems_quote(const char *text, struct buf *out);
-/* What a value is, in words: `the string "x"`, `5`, `an object`. */
+/* What a value is, in words: `the string "x"`, `5`, `an object`; NULL: "missing". */
 void problems_describe(const json_t *value, struct buf *out);
 
 #endif

@@ -56,16 +56,16 @@ int err_wrap(struct err *e, const char *fmt, ...)
 
 int err_errno(struct err *e, int errnum, const char *fmt, ...)
 {
-    struct buf text = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    _cleanup_free_ char *context = NULL;
     va_list ap;
 
-    if (!e)
-        return -1;
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    buf_printf(&text, ": %s", strerror(errnum));
-    return fill(e, ERR_IO, &text);
+    /* The reason is behind it, and is not to be cut off. */
+    context = str_dup_short(buf_str(&text), ERR_TEXT_MAX / 2);
+    return err_set(e, ERR_IO, "%s: %s", context, strerror(errnum));
 }
 
 void err_clear(struct err *e)

@@ -11,6 +11,7 @@
 #define TEXT_MAX_BYTES 4096
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
+ARRAY_COVERS(level_names, LOG_LEVEL_LAST);
 static enum log_level least_level = LOG_INFO;
 static enum log_format line_format = LOG_TEXT;
 

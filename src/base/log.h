@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_LEVEL_LAST = LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 void log_configure(enum log_level least, enum log_format format);

@@ -36,6 +36,9 @@ void mem_give_back(void);
     } while (0)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* At compile time: a table that is indexed by an enum has a place for each value, from 0 to `last`. */
+#define ARRAY_COVERS(a, last)                                                                                          \
+    _Static_assert(ARRAY_LEN(a) == (size_t)(last) + 1, #a " needs a row for each value up to " #last)
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 

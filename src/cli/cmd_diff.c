@@ -21,9 +21,11 @@ static const struct {
 } verbs[] = {
     [KUBE_CREATE] = {"create", SHADE_GOOD},
     [KUBE_UPDATE] = {"change", SHADE_BUSY},
+    [KUBE_UPDATE_STATUS] = {"tell the status of", SHADE_FAINT},
     [KUBE_MERGE_PATCH] = {"label", SHADE_BUSY},
     [KUBE_REMOVE] = {"remove", SHADE_BAD},
 };
+ARRAY_COVERS(verbs, KUBE_VERB_LAST);
 
 static void drop_fields(json_t *map, const char *const *keys)
 {

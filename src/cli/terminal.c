@@ -19,6 +19,7 @@ void terminal_add(struct buf *out, bool color, enum shade shade, const char *tex
         [SHADE_GOOD] = "\033[32m",  [SHADE_BAD] = "\033[31m",   [SHADE_BUSY] = "\033[33m",
         [SHADE_PLACE] = "\033[36m", [SHADE_STRONG] = "\033[1m", [SHADE_FAINT] = "\033[2m",
     };
+    ARRAY_COVERS(codes, SHADE_LAST);
     bool shaded = color && shade != SHADE_NONE && *text;
 
     if (shaded)

@@ -7,7 +7,16 @@
 
 #include "base/buf.h"
 
-enum shade { SHADE_NONE, SHADE_GOOD, SHADE_BAD, SHADE_BUSY, SHADE_PLACE, SHADE_STRONG, SHADE_FAINT };
+enum shade {
+    SHADE_NONE,
+    SHADE_GOOD,
+    SHADE_BAD,
+    SHADE_BUSY,
+    SHADE_PLACE,
+    SHADE_STRONG,
+    SHADE_FAINT,
+    SHADE_LAST = SHADE_FAINT
+};
 
 /* Whether to use colours: `out` is a terminal, TERM is not "dumb", and NO_COLOR (no-color.org) is not set. */
 bool terminal_has_color(FILE *out);

@@ -93,6 +93,7 @@ static void tell_phase(struct controller *c)
         [KUBE_CLUSTER_SYNCED] = "in step with the cluster",
         [KUBE_CLUSTER_TOO_LARGE] = "more is there than may be held",
     };
+    ARRAY_COVERS(names, KUBE_CLUSTER_PHASE_LAST);
     enum kube_cluster_phase phase = kube_cluster_phase(c->cluster);
 
     if (phase == c->phase)

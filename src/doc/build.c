@@ -4,10 +4,11 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "doc/doc.h"
 
 /*
- * Building fails only for text that is no UTF-8, for ROWS() of the wrong kind of container, or without memory: all
- * are bugs of ours, and a document with a field silently missing would be worse than none.
+ * Building fails only for ROWS() of the wrong kind of container, or without memory: a bug of ours, and a document with
+ * a field silently missing would be worse than none.
  */
 static json_t *must(json_t *value)
 {
@@ -29,7 +30,7 @@ struct row row_value(const char *key, json_t *value)
 
 struct row row_string(const char *key, const char *value)
 {
-    return value ? row_value(key, must(json_string(value))) : ABSENT;
+    return row_value(key, doc_new_string(value));
 }
 
 struct row row_format(const char *key, const char *fmt, ...)
@@ -83,6 +84,6 @@ json_t *json_build_strings(const char *const *values)
     json_t *seq = must(json_array());
 
     for (; *values; values++)
-        must_do(json_array_append_new(seq, must(json_string(*values))));
+        must_do(json_array_append_new(seq, doc_new_string(*values)));
     return seq;
 }

@@ -26,8 +26,8 @@
  * says the empty string. MAP("emptyDir") is `emptyDir: {}`, SEQ("args") is `args: []`.
  * OPT(condition, row) leaves the row out where the condition does not hold, and
  * does not evaluate it. ROWS(document) splices the fields of a map (or the items
- * of a sequence) in place. Of two rows with the same key the later counts. Text has to be UTF-8, or the program
- * ends: text from outside comes through a parser that sees to it.
+ * of a sequence) in place. Of two rows with the same key the later counts. In text that is no UTF-8 (as
+ * doc_new_string()) the bytes that are none become '?'.
  *
  * Ownership: every value passed in is taken over; the result belongs to the caller.
  */

@@ -127,7 +127,8 @@ static int most_digits(const json_t *value)
 
 static char *dump(const json_t *value, size_t flags)
 {
-    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(most_digits(value)) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    char *text = json_dumps(value ? value : json_null(),
+                            flags | JSON_REAL_PRECISION(most_digits(value)) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
     if (!text)
         abort();
@@ -182,9 +183,10 @@ json_t *doc_make_(json_t *root, const char *const *keys)
     for (; *keys; keys++) {
         json_t *next = json_object_get(at, *keys);
         if (!json_is_object(next)) {
+            if (!json_is_object(at))
+                return NULL;
             next = json_object();
-            if (json_object_set_new(at, *keys, next) < 0)
-                abort(); /* the root is no map: `next` is gone */
+            json_object_set_new(at, *keys, next);
         }
         at = next;
     }
@@ -195,9 +197,21 @@ json_t *doc_copy(const json_t *value)
 {
     json_t *copy = json_deep_copy(value);
 
-    if (!copy)
-        abort();
+    if (value && !copy)
+        abort(); /* out of memory */
     return copy;
+}
+
+json_t *doc_new_string(const char *text)
+{
+    json_t *value = json_string(text);
+
+    if (text && !value) {
+        _cleanup_free_ char *clean = str_dup(text);
+        str_clean_utf8(clean);
+        value = json_string(clean);
+    }
+    return value;
 }
 
 bool doc_equal(const json_t *a, const json_t *b)

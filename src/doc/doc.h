@@ -30,7 +30,7 @@ size_t doc_count_values(const char *text, size_t len);
 int doc_limit_values(const char *text, size_t len, size_t max, struct err *e);
 int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, struct err *e);
 
-/* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. */
+/* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. What is absent is null. */
 char *doc_text(const json_t *value);
 /* The same, indented, for people. */
 char *doc_text_pretty(const json_t *value);
@@ -50,15 +50,21 @@ const char *doc_string_(const json_t *root, const char *const *keys);
 int64_t doc_int(const json_t *value, int64_t otherwise); /* of the value itself */
 bool doc_bool(const json_t *value, bool otherwise);
 
-/* Like doc_at(), and makes the maps that are missing on the way. The root must be a map. Borrowed from root. */
+/*
+ * Like doc_at(), and makes the maps that are missing on the way. Borrowed from root; NULL where the root is no map, and
+ * what is set in that is lost.
+ */
 json_t *doc_make_(json_t *root, const char *const *keys);
 #define doc_make(root, ...) doc_make_((root), DOC_KEYS(__VA_ARGS__))
 
 /* The fewest significant digits, 15 to 17, that keep a real: 0.1 is not 0.10000000000000001. */
 int doc_real_digits(double value);
 
-/* A deep copy, owned by the caller. */
+/* A deep copy, owned by the caller; of NULL, which is what is absent, NULL. */
 json_t *doc_copy(const json_t *value);
+
+/* A string of any text, owned by the caller: bytes that are no UTF-8 become '?'. Of NULL it is NULL. */
+json_t *doc_new_string(const char *text);
 
 /* Equal as JSON means it: 1 and 1.0 are the same number, and the order of keys does not count. NULL equals only NULL.
  */

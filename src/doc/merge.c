@@ -554,6 +554,7 @@ json_t *merge_skeleton(const json_t *wanted, const struct merge_rules *rules)
 void merge_summary(const struct merge *m, size_t most, struct buf *out)
 {
     static const char *const verbs[] = {[MERGE_ADD] = "added", [MERGE_CHANGE] = "differs", [MERGE_REMOVE] = "removed"};
+    ARRAY_COVERS(verbs, MERGE_TYPE_LAST);
     size_t shown = m->change_count < most ? m->change_count : most;
 
     for (size_t i = 0; i < shown; i++)

@@ -62,7 +62,7 @@ struct merge_rules {
 struct merge_change {
     char *path;       /* "spec.template.spec.containers[discovery].image", see doc_path_key(); owned */
     const char *name; /* its last part, "image" or "containers[discovery]"; within `path` */
-    enum { MERGE_ADD, MERGE_CHANGE, MERGE_REMOVE } type;
+    enum { MERGE_ADD, MERGE_CHANGE, MERGE_REMOVE, MERGE_TYPE_LAST = MERGE_REMOVE } type;
     json_t *before; /* owned; NULL for MERGE_ADD */
     json_t *after;  /* owned; NULL for MERGE_REMOVE */
 };

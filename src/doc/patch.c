@@ -16,7 +16,7 @@
 /* As many as Kubernetes' API server takes. */
 #define OPERATIONS_MAX 10000
 
-enum op { OP_ADD, OP_REMOVE, OP_REPLACE, OP_MOVE, OP_COPY, OP_TEST };
+enum op { OP_ADD, OP_REMOVE, OP_REPLACE, OP_MOVE, OP_COPY, OP_TEST, OP_LAST = OP_TEST };
 
 static const struct {
     const char *name;
@@ -25,6 +25,7 @@ static const struct {
     [OP_ADD] = {"add", true, false},   [OP_REMOVE] = {"remove", false, false}, [OP_REPLACE] = {"replace", true, false},
     [OP_MOVE] = {"move", false, true}, [OP_COPY] = {"copy", false, true},      [OP_TEST] = {"test", true, false},
 };
+ARRAY_COVERS(ops, OP_LAST);
 
 struct patch {
     json_t *document; /* owned; what the operations so far made of the target */
@@ -36,13 +37,13 @@ struct patch {
 /* Fails with the operation's position and member in front: "[2].path: ...". */
 __attribute__((format(printf, 3, 4))) static int fail(struct patch *p, const char *member, const char *fmt, ...)
 {
-    char text[ERR_TEXT_MAX];
+    _cleanup_buf_ struct buf text = BUF_INIT;
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return err_set(p->e, ERR_INVALID, "[%zu]%s%s: %s", p->position, *member ? "." : "", member, text);
+    return err_set(p->e, ERR_INVALID, "[%zu]%s%s: %s", p->position, *member ? "." : "", member, buf_str(&text));
 }
 
 /* "" or /key/key, where ~ comes only as ~0 (for ~) and ~1 (for /). */

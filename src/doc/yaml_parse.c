@@ -17,6 +17,8 @@
 /* Places serve messages only: deeper paths and later fields of huge documents fall back to their parents. */
 #define PLACE_PATH_MAX 512
 #define PLACES_MAX 20000
+/* Bytes of a key in a message. */
+#define KEY_SHOWN_MAX 100
 
 struct reader {
     yaml_parser_t parser;
@@ -35,13 +37,13 @@ static int read_node(struct reader *r, json_t **ret);
 
 __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, yaml_mark_t at, const char *fmt, ...)
 {
-    char text[ERR_TEXT_MAX];
+    _cleanup_buf_ struct buf text = BUF_INIT;
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return err_set(r->e, ERR_INVALID, "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1, text);
+    return err_set(r->e, ERR_INVALID, "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1, buf_str(&text));
 }
 
 /* A part of the text, for a message. */
@@ -385,7 +387,9 @@ static int fail_duplicate(struct reader *r, yaml_mark_t at, const char *key)
     json_int_t line = json_integer_value(json_object_get(r->places, buf_str(&r->path)));
     _cleanup_free_ char *first = line ? str_printf(", first in line %" JSON_INTEGER_FORMAT, line) : str_dup("");
 
-    return fail(r, at, "field \"%.100s\" is given twice%s", shown(r, key), first);
+    _cleanup_free_ char *name = str_dup_short(shown(r, key), KEY_SHOWN_MAX);
+
+    return fail(r, at, "field \"%s\" is given twice%s", name, first);
 }
 
 /* One field of a map, or what its merge key brings in. */

@@ -137,7 +137,7 @@ static struct kind_store *store_of(const struct kube_cache *c, const struct kube
 
 static char *key_of(const char *ns, const char *name)
 {
-    return STR_JOIN('/', str_or(ns, ""), name);
+    return STR_JOIN('/', str_or(ns, ""), str_or(name, ""));
 }
 
 struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,
@@ -367,13 +367,22 @@ static void bury(struct kube_cache *c, struct kind_store *store, const char *key
     store->held += cost;
 }
 
+/*
+ * Whether it can stand in a request's path, as every name and namespace has to (ValidatePathSegmentName in Kubernetes'
+ * k8s.io/apimachinery/pkg/api/validation/path). No server has others; what answers in its place may.
+ */
+static bool is_name(const char *text)
+{
+    return text && *text && !str_eq(text, ".") && !str_eq(text, "..") && !strpbrk(text, "/%");
+}
+
 /* The key of a proper object of the kind, or NULL. Owned by the caller. */
 static char *object_key(const struct kube_kind *kind, const json_t *object)
 {
     const char *name = doc_string(object, "metadata", "name");
     const char *ns = kind->namespaced ? doc_string(object, "metadata", "namespace") : NULL;
 
-    return name && (ns || !kind->namespaced) ? key_of(ns, name) : NULL;
+    return is_name(name) && (!kind->namespaced || is_name(ns)) ? key_of(ns, name) : NULL;
 }
 
 enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };

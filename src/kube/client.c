@@ -309,6 +309,7 @@ static bool hand_out(struct kube_call *call)
 static void count_latency(struct kube_client_stats *stats, int64_t usec)
 {
     static const int bounds[] = {5, 10, 25, 50, 100, 250, 1000};
+    ARRAY_COVERS(stats->latency_buckets, ARRAY_LEN(bounds)); /* one more, for what is above all of them */
     size_t i = 0;
 
     while (i < ARRAY_LEN(bounds) && usec > INT64_C(1000) * bounds[i])

@@ -63,6 +63,7 @@ enum kube_cluster_phase {
     KUBE_CLUSTER_SYNCING,    /* lists are under way */
     KUBE_CLUSTER_SYNCED,     /* every watch that could run has listed once; it stays so, unless */
     KUBE_CLUSTER_TOO_LARGE,  /* more came than held_max; the next phase is KUBE_CLUSTER_SYNCED */
+    KUBE_CLUSTER_PHASE_LAST = KUBE_CLUSTER_TOO_LARGE,
 };
 
 struct kube_cluster_stats {

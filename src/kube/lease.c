@@ -206,7 +206,7 @@ char *kube_lease_body(const struct kube_lease *l, msec_t wall)
         json_object_del(spec, "holderIdentity");
         json_object_set_new(spec, "leaseDurationSeconds", json_integer(1));
     } else {
-        json_object_set_new(spec, "holderIdentity", json_string(l->options.identity));
+        json_object_set_new(spec, "holderIdentity", doc_new_string(l->options.identity));
         json_object_set_new(spec, "leaseDurationSeconds", json_integer(l->options.duration / 1000));
         json_object_set_new(spec, "leaseTransitions",
                             json_integer(continues || !l->spec ? transitions : transitions + 1));

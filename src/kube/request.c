@@ -12,6 +12,7 @@ const char *kube_method_name(enum kube_method method)
     static const char *const names[] = {
         [KUBE_GET] = "GET", [KUBE_POST] = "POST", [KUBE_PUT] = "PUT", [KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE",
     };
+    ARRAY_COVERS(names, KUBE_METHOD_LAST);
 
     return names[method];
 }

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "kube/kind.h"
 
-enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE };
+enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE, KUBE_METHOD_LAST = KUBE_DELETE };
 
 struct kube_request {
     enum kube_method method;

@@ -19,7 +19,14 @@
 #include "kube/gate.h"
 #include "kube/kind.h"
 
-enum kube_verb { KUBE_CREATE, KUBE_UPDATE, KUBE_UPDATE_STATUS, KUBE_MERGE_PATCH, KUBE_REMOVE };
+enum kube_verb {
+    KUBE_CREATE,
+    KUBE_UPDATE,
+    KUBE_UPDATE_STATUS,
+    KUBE_MERGE_PATCH,
+    KUBE_REMOVE,
+    KUBE_VERB_LAST = KUBE_REMOVE
+};
 
 /* One create, update or delete with its reason. All strings are owned. */
 struct kube_action {

@@ -1,5 +1,6 @@
 #include "reconcile/events.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 static const msec_t GATHER = 1500;
 #define SINGLE_MOST 4       /* more notes of one reason than this become one Event */
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
+#define NAME_MAX_BYTES 253  /* of any object's name in Kubernetes */
+#define SUFFIX_MAX_BYTES 30 /* what makes an Event's name unique: a time and a number */
 #define WARNING_AGAIN SECONDS(600)
 
 const struct kube_kind events_kind = {
@@ -64,10 +67,20 @@ static void sent(void *context, const struct kube_response *response, const stru
     (void)context, (void)response, (void)e; /* an Event that is not taken is not worth a second try */
 }
 
+/* How much of the name of what an Event is about begins the Event's own name. */
+static int name_len(const char *name)
+{
+    size_t len = str_cut(name, NAME_MAX_BYTES - SUFFIX_MAX_BYTES);
+
+    while (len && !isalnum((unsigned char)name[len - 1]))
+        len--;
+    return (int)len;
+}
+
 static void send_event(struct events *events, const struct gathered *g, const char *message)
 {
     const struct subject *about = &events->subject;
-    _cleanup_free_ char *short_message = str_dup_n(message, strnlen(message, TEXT_MAX_BYTES));
+    _cleanup_free_ char *short_message = str_dup_short(message, TEXT_MAX_BYTES);
     _cleanup_free_ char *text = NULL;
     _cleanup_json_ json_t *event = NULL;
     msec_t wall = events->io->wall(events->io);
@@ -82,7 +95,7 @@ static void send_event(struct events *events, const struct gathered *g, const ch
         S("apiVersion", "v1"),
         S("kind", "Event"),
         MAP("metadata",
-            F("name", "%s.%" PRIx64 ".%x", about->name, wall, events->sequence++),
+            F("name", "%.*s.%" PRIx64 ".%x", name_len(about->name), about->name, wall, events->sequence++),
             S("namespace", about->ns)),
         MAP("involvedObject",
             S("apiVersion", about->api_version),

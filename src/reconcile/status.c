@@ -147,7 +147,13 @@ static int by_object(const void *a, const void *b)
 static json_t *drift_list(const struct status_facts *f)
 {
     static const char *const words[] = {
-        [KUBE_CREATE] = "create", [KUBE_UPDATE] = "change", [KUBE_MERGE_PATCH] = "label", [KUBE_REMOVE] = "remove"};
+        [KUBE_CREATE] = "create",
+        [KUBE_UPDATE] = "change",
+        [KUBE_UPDATE_STATUS] = "status",
+        [KUBE_MERGE_PATCH] = "label",
+        [KUBE_REMOVE] = "remove",
+    };
+    ARRAY_COVERS(words, KUBE_VERB_LAST);
     size_t len = f->withheld ? f->withheld->len : 0;
     _cleanup_free_ const struct kube_action **actions = NEW_ARRAY(const struct kube_action *, len + 1);
     json_t *list = len ? json_array() : NULL;

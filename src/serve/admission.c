@@ -57,27 +57,17 @@ static const struct kube_object *find_mesh(const struct kube_cache *observed, co
     return NULL;
 }
 
-/* Texts that were cut may end in the middle of a letter, which JSON does not take. */
-static json_t *clean_text(const char *text)
-{
-    _cleanup_free_ char *clean = str_dup(text);
-
-    str_clean_utf8(clean);
-    return json_string(clean);
-}
-
 static void add_warnings(struct decision *d, const struct problems *problems)
 {
     d->warnings = json_array();
     for (size_t i = 0; i < problems->len && json_array_size(d->warnings) < WARNINGS_MAX; i++) {
         const struct problem *p = &problems->items[i];
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *warning = NULL;
         if (p->severity != PROBLEM_WARNING)
             continue;
         text = str_printf("%s: %s", p->path, p->text);
-        if (strlen(text) > WARNING_MAX_BYTES)
-            text[WARNING_MAX_BYTES] = '\0';
-        json_array_append_new(d->warnings, clean_text(text));
+        warning = str_dup_short(text, WARNING_MAX_BYTES);
+        json_array_append_new(d->warnings, json_string(warning));
     }
 }
 
@@ -214,7 +204,7 @@ static json_t *make_answer(const json_t *review, const struct decision *d)
                     S("status", "Failure"),
                     N("code", d->code),
                     S("reason", d->reason),
-                    V("message", clean_text(buf_str(&d->message)))))));
+                    S("message", buf_str(&d->message))))));
 }
 
 int admission_review(

@@ -101,6 +101,7 @@ static void print_writes(const struct actor_stats *stats, struct buf *out)
 static void print_latency(const struct kube_client_stats *stats, struct buf *out)
 {
     static const char *const bounds[] = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1", "+Inf"};
+    _Static_assert(ARRAY_LEN(bounds) == ARRAY_LEN(stats->latency_buckets), "each bucket has its bound");
     uint64_t cumulative = 0;
 
     buf_add_str(

@@ -71,6 +71,11 @@ json_t *webhook_configuration(const char *version, const char *ns, const char *u
                 STRINGS("admissionReviewVersions", "v1", "v1beta1"))));
 }
 
+bool webhook_is_configured(const json_t *live)
+{
+    return doc_find(doc_at(live, "webhooks"), "name", WEBHOOK_NAME);
+}
+
 json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
 {
     _cleanup_json_ json_t *webhooks = doc_copy(doc_at(live, "webhooks"));

@@ -6,6 +6,7 @@
 #define SERVE_WEBHOOK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "kube/kind.h"
 #include "net/certificate.h"
@@ -28,6 +29,8 @@ extern const struct kube_kind_table webhook_kinds;
  */
 json_t *webhook_configuration(const char *version, const char *ns, const char *url, const char *ca);
 
+/* Whether the configuration that is there has our webhook; without it the API server asks nobody. */
+bool webhook_is_configured(const json_t *live);
 /*
  * The merge patch that brings the authorities (and the URL, where it is not NULL) into the configuration that is there;
  * NULL where they are there already. Whatever else somebody has changed in it stays. Owned by the caller.

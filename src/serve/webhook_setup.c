@@ -31,7 +31,7 @@ static void tell(struct webhook_setup *w, const char *trouble)
         return;
     str_replace(&w->told, trouble);
     if (*trouble)
-        log_warning("the webhook's certificate is not in order", "error", trouble, NULL);
+        log_warning("the webhook is not in order", "error", trouble, NULL);
 }
 
 static void
@@ -108,8 +108,11 @@ static bool keep_secret(struct webhook_setup *w, msec_t now, struct certificate 
     return false;
 }
 
-/* Whether the configuration trusts the certificate, or there is none. */
-static bool keep_configuration(struct webhook_setup *w, const char *ca)
+/*
+ * Whether nothing has to be written: the configuration trusts the certificate, there is none, or the user took the
+ * webhook out of it, which `ret_trouble` says and which stays so.
+ */
+static bool keep_configuration(struct webhook_setup *w, const char *ca, const char **ret_trouble)
 {
     _cleanup_json_ json_t *live = NULL;
     json_t *patch;
@@ -126,6 +129,11 @@ static bool keep_configuration(struct webhook_setup *w, const char *ca)
             "it was not there");
     if (!live)
         return true;
+    if (!webhook_is_configured(live)) {
+        *ret_trouble = "ValidatingWebhookConfiguration " WEBHOOK_CONFIGURATION " has no webhook " WEBHOOK_NAME
+                       ": resources are not validated before they are stored; apply the operator's manifests again";
+        return true;
+    }
     patch = webhook_patch(live, w->url, ca);
     if (!patch)
         return true;
@@ -159,17 +167,18 @@ static void look(void *context)
     struct webhook_setup *w = context;
     _cleanup_certificate_ struct certificate certificate = {0};
     msec_t now = clock_now_wall();
+    const char *trouble = "";
     bool trusted;
 
     look_again(w, TROUBLE_AFTER);
     if (!keep_secret(w, now, &certificate))
         return;
-    trusted = keep_configuration(w, certificate.ca);
+    trusted = keep_configuration(w, certificate.ca, &trouble);
     if (trusted || !w->shown)
         show(w, &certificate);
     if (!trusted)
         return;
-    tell(w, "");
+    tell(w, trouble);
     look_again(w, certificate_renewal(&certificate) - now);
 }
 

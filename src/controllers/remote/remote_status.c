@@ -59,12 +59,11 @@ static void add_connected(const struct remote *r, json_t *status)
     const struct remote_contact *contact = &r->in->contact;
     const char *text = "", *reason = REASON_CONNECTED;
     bool connected = r->in->away && !r->facts.unreachable && r->secret && !contact->refused;
-    char elsewhere[400];
+    _cleanup_free_ char *elsewhere = NULL;
 
     if (!remote_secrets_are_read(r)) {
         reason = "SecretNotRead";
-        snprintf(elsewhere, sizeof(elsewhere), "Secrets are read in namespace %s alone", r->in->central->ns);
-        text = elsewhere;
+        text = elsewhere = str_printf("Secrets are read in namespace %s alone", r->in->central->ns);
     } else if (!r->secret) {
         reason = "NoKubeconfig";
         text = "there is no Secret of this name";

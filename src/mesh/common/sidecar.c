@@ -27,7 +27,7 @@ char *mesh_sidecar_version_of_pod(const json_t *pod)
         return NULL;
     if (doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) < 0 || !(version = doc_string(status, "version")))
         version = "unknown";
-    return str_dup_n(version, strnlen(version, VERSION_LEN));
+    return str_dup_n(version, str_cut(version, VERSION_LEN));
 }
 
 char *mesh_sidecar_version_of_config(const json_t *config_map)

@@ -184,6 +184,16 @@ static const struct mistake {
      "car.tags[1]: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit), "
      "but is an object",
      ""},
+    {"entries that are null", "{tags: [a, null], notes: [null]}",
+     "car.tags[1]: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit), "
+     "but is null\n"
+     "car.notes[0]: must be an object, but is null",
+     ""},
+    {"values of maps that are null", "{labels: {kubernetes.io/os: null}}",
+     "car.labels[\"kubernetes.io/os\"]: must be the value of a label (at most 63 letters, digits, -, _ and ., "
+     "beginning "
+     "and ending with a letter or digit), but is null",
+     ""},
     {"entries that are twice there", "{tags: [a, b, a]}",
      "car.tags[2]: must be in the list once, but \"a\" is there before", ""},
     {"maps", "{labels: [a]}", "car.labels: must be an object, but is a list", ""},

@@ -230,6 +230,16 @@ static const struct mistake {
     const char *spec, *text;
 } mistakes[] = {
     {"{enabledServices: 5}", "spec.enabledServices: must be a list, but is 5"},
+    {"{enabledServices: [null]}", SERVICE ": must be an object, but is null"},
+    {"{enabledServices: [{}]}", SERVICE ".name: is required\n" SERVICE ".labelSelector: is required"},
+    {"{enabledServices: [{name: null, labelSelector: a}]}", SERVICE ".name: is required"},
+    {"{autoInjectionNamespaces: [null]}",
+     "spec.autoInjectionNamespaces[0]: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a "
+     "letter or digit), but is null"},
+    {"{imagePullSecrets: [null]}",
+     "spec.imagePullSecrets[0]: must be a DNS name (at most 253 of a-z, 0-9, - and ., each part beginning and "
+     "ending with a letter or digit), but is null"},
+    {"{overlays: [null]}", "spec.overlays[0]: must be an object, but is null"},
     {"{enabledServices: [{name: a}]}", SERVICE ".labelSelector: is required"},
     {"{enabledServices: [{labelSelector: a}]}", SERVICE ".name: is required"},
     {"{enabledServices: [{name: 1a, labelSelector: a}]}",

@@ -133,12 +133,28 @@ static void agrees_with_a_naive_model(void **state)
         assert_true(map_next(m, &i, NULL, NULL));
 }
 
+/* A missing field reads as NULL: to ask for it, or to note it, is no reason to end. */
+static void the_key_null_is_nowhere(void **state)
+{
+    _cleanup_map_ struct map *m = map_new(free);
+
+    (void)state;
+    map_put(m, NULL, str_dup("value"));
+    assert_int_equal(map_len(m), 0);
+    map_put(m, "key", str_dup("value"));
+    assert_null(map_get(m, NULL));
+    assert_false(map_has(m, NULL));
+    assert_false(map_remove(m, NULL));
+    assert_null(map_take(m, NULL));
+    assert_int_equal(map_len(m), 1);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_order_of_insertion), cmocka_unit_test(owns_values_with_a_destructor),
         cmocka_unit_test(an_empty_map_has_nothing),     cmocka_unit_test(removing_while_iterating),
-        cmocka_unit_test(agrees_with_a_naive_model),
+        cmocka_unit_test(agrees_with_a_naive_model),    cmocka_unit_test(the_key_null_is_nowhere),
     };
 
     return cmocka_run_group_tests_name("base map", tests, NULL, NULL);

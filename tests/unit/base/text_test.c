@@ -194,6 +194,46 @@ static void utf8_is_checked(void **state)
     assert_string_equal(text, "a?\xc3\xa9??");
 }
 
+/* Of text that is cut in every place, whatever is in it, no part of a character is left. */
+static void text_is_cut_between_characters(void **state)
+{
+    static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z";
+    static const size_t ends[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
+
+    (void)state;
+    for (size_t max = 0; max < ARRAY_LEN(ends); max++)
+        assert_int_equal(str_cut(text, max), ends[max]);
+    /* Of bytes that are no characters anything may be cut. */
+    assert_int_equal(str_cut("\x80\x80\x80\x80\x80\x80\x80", 5), 5);
+    assert_int_equal(str_cut("\xff\xff", 1), 1);
+    assert_int_equal(str_cut("", 5), 0);
+}
+
+static void shortened_text_is_utf8_and_says_so(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *copy;
+    } cases[] = {
+        {"abcdef", 6, "abcdef"},
+        {"abcdefg", 6, "abc..."},
+        {"ab\xc3\xa4xyz", 6, "ab..."},
+        {"ab\xc3\xa4xyz", 7, "ab\xc3\xa4xyz"},
+        {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 7, "\xf0\x9f\x98\x80..."},
+        {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 6, "..."},
+        {"\xf0\x9f", 6, "??"},
+        {"\x80\x80\x80\x80\x80\x80\x80\x80", 6, "???..."},
+        {"", 3, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *copy = str_dup_short(cases[i].text, cases[i].max);
+        assert_string_equal(copy, cases[i].copy);
+    }
+}
+
 static void errors_gain_context(void **state)
 {
     struct err e = {0};
@@ -236,7 +276,7 @@ static void long_errors_are_cut(void **state)
     err_wrap(&e, "%s", text);
     assert_true(str_ends(e.text, "aaa..."));
     err_errno(&e, 2, "%s", text);
-    assert_true(str_ends(e.text, "a: No such file or directory"));
+    assert_true(str_ends(e.text, "a...: No such file or directory"));
 }
 
 /* Errors end in the status of a resource, which is JSON: half a character would make it unwritable. */
@@ -268,6 +308,8 @@ int main(void)
         cmocka_unit_test(splitting_keeps_empty_parts),
         cmocka_unit_test(hashes_are_the_known_ones),
         cmocka_unit_test(utf8_is_checked),
+        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(shortened_text_is_utf8_and_says_so),
         cmocka_unit_test(errors_gain_context),
         cmocka_unit_test(long_errors_are_cut),
         cmocka_unit_test(errors_are_utf8),

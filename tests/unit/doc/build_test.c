@@ -33,6 +33,14 @@ static void reads_like_yaml(void **state)
     assert_doc(none, "[]");
 }
 
+static void text_is_made_utf8(void **state)
+{
+    _cleanup_json_ json_t *built = OBJECT(S("cut", "a\xc3"), F("format", "%s!", "\xff"), STRINGS("list", "\x80", "b"));
+
+    (void)state;
+    assert_doc(built, "{'cut': 'a?', 'format': '?!', 'list': ['?', 'b']}");
+}
+
 static int evaluated;
 
 static json_t *count_evaluation(void)
@@ -82,6 +90,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_false_and_zero_differ),
         cmocka_unit_test(reads_like_yaml),
+        cmocka_unit_test(text_is_made_utf8),
         cmocka_unit_test(optional_rows),
         cmocka_unit_test(splicing),
         cmocka_unit_test(order_is_kept),

@@ -225,6 +225,22 @@ static void paths_are_readable(void **state)
     assert_string_equal(buf_str(&path), "spec[\"istio.io/rev\"].x[\"\"]");
 }
 
+static void what_is_absent_is_copied_and_printed(void **state)
+{
+    _cleanup_free_ char *text = doc_text(NULL), *pretty = doc_text_pretty(NULL);
+    _cleanup_json_ json_t *list = json_array(), *broken = doc_new_string("a\xe2\x82");
+
+    (void)state;
+    assert_null(doc_copy(NULL));
+    assert_string_equal(text, "null");
+    assert_string_equal(pretty, "null");
+    assert_int_equal(doc_hash(NULL), doc_hash(json_null()));
+    assert_null(doc_make(list, "a", "b"));
+    assert_null(doc_make(NULL, "a"));
+    assert_null(doc_new_string(NULL));
+    assert_string_equal(json_string_value(broken), "a??");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -239,6 +255,7 @@ int main(void)
         cmocka_unit_test(equality_is_of_json),
         cmocka_unit_test(weight_grows_with_the_text),
         cmocka_unit_test(paths_are_readable),
+        cmocka_unit_test(what_is_absent_is_copied_and_printed),
     };
 
     return cmocka_run_group_tests_name("json doc", tests, NULL, NULL);

@@ -199,6 +199,29 @@ static void test_the_configuration_gets_the_authorities(void **state)
     assert_null(again);
 }
 
+/* Somebody may take out of the configuration what they like; an API server leaves empty lists out altogether. */
+static void test_a_configuration_without_the_webhook_stays_as_it_is(void **state)
+{
+    static const char *const configurations[] = {
+        "{}",
+        "{\"webhooks\":null}",
+        "{\"webhooks\":[]}",
+        "{\"webhooks\":[null]}",
+        "{\"webhooks\":[{}]}",
+        "{\"webhooks\":{}}",
+        "{\"webhooks\":[{\"name\":\"other\"}]}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(configurations); i++) {
+        _cleanup_json_ json_t *live = NULL;
+        assert_int_equal(doc_parse(configurations[i], strlen(configurations[i]), SIZE_MAX, &live, NULL), 0);
+        assert_false(webhook_is_configured(live));
+        assert_null(webhook_patch(live, NULL, "CA"));
+        assert_null(webhook_patch(live, "https://127.0.0.1:9443/validate", "CA"));
+    }
+}
+
 static void test_the_configuration_gets_the_url(void **state)
 {
     static const char url[] = "https://127.0.0.1:9443/validate";
@@ -251,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_a_secret_holds_it),
         cmocka_unit_test(test_a_secret_of_others_keeps_what_is_theirs),
         cmocka_unit_test(test_the_configuration_gets_the_authorities),
+        cmocka_unit_test(test_a_configuration_without_the_webhook_stays_as_it_is),
         cmocka_unit_test(test_the_configuration_gets_the_url),
         cmocka_unit_test(test_names_follow_from_service_and_url),
     };
