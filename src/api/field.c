@@ -424,6 +424,8 @@ static void warn_unknown(struct parse *p, const struct field_table *table, const
 
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base)
 {
+    size_t errors = p->problems->errors;
+
     for (size_t i = 0; i < table->len; i++) {
         const struct field *field = &table->rows[i];
         size_t mark = p->path.len;
@@ -433,6 +435,8 @@ static void parse_table(struct parse *p, const struct field_table *table, const 
     }
     if (!table->open)
         warn_unknown(p, table, object);
+    if (table->check && object && p->problems->errors == errors)
+        table->check(object, buf_str(&p->path), p->problems);
 }
 
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,

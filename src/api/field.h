@@ -82,6 +82,8 @@ struct field_table {
     const struct field *rows;
     size_t len;
     bool open; /* further fields are kept as they are, and not validated */
+    /* What must hold between the fields of an object at `path`; asked where each is right by itself. NULL: nothing. */
+    void (*check)(const json_t *object, const char *path, struct problems *problems);
 };
 
 /*

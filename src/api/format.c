@@ -1,6 +1,7 @@
 #include "api/format.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,24 @@
 #define LABEL_WORD "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 #define LABEL_KEY_MAX (253 + 1 + 63)
 #define LABEL_KEY "(" LABEL "([.]" LABEL ")*/)?" LABEL_WORD
-#define IMAGE_PATH "[A-Za-z0-9][-A-Za-z0-9._]*(:[0-9]+)?(/[-A-Za-z0-9._]+)*"
+#define HOST_LABEL "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+#define ANNOTATION_KEY "(" HOST_LABEL "([.]" HOST_LABEL ")*/)?" LABEL_WORD
+/* The grammar of container runtimes: "reference" of github.com/distribution/reference. */
+#define IMAGE_HOST "(" HOST_LABEL "([.]" HOST_LABEL ")*|[[][0-9A-Fa-f:]+])(:[0-9]+)?"
+#define IMAGE_WORD "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+#define IMAGE_PATH IMAGE_WORD "(/" IMAGE_WORD ")*"
+#define IMAGE_NAME_MAX 255
+#define IMAGE_TAG "[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}"
+#define IMAGE_DIGEST "(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
 #define PORT "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-#define RANGE "[0-9A-Fa-f.:]+/[0-9]+"
+#define RANGE "[0-9A-Fa-f.:]+/(0|[1-9][0-9]*)"
 #define RANGES "(" RANGE "(," RANGE ")*)?"
 
 static bool check_ranges(const char *value, struct buf *why);
 static bool check_ranges_or_all(const char *value, struct buf *why);
 static bool check_label_key(const char *value, struct buf *why);
+static bool check_image(const char *value, struct buf *why);
+static bool check_image_hub(const char *value, struct buf *why);
 static bool check_label_selector(const char *value, struct buf *why);
 
 const struct field_format format_text = {
@@ -74,6 +85,28 @@ const struct field_format format_label_key = {
     .check = check_label_key,
 };
 
+const struct field_format format_annotation_key = {
+    .noun = "annotation",
+    .words = "the name of an annotation such as example.com/team",
+    .pattern = "^" ANNOTATION_KEY "$",
+    .max_length = LABEL_KEY_MAX,
+    .check = check_label_key,
+};
+
+const struct field_format format_finalizer = {
+    .noun = "finalizer",
+    .words = "the name of a finalizer such as example.com/cleanup",
+    .pattern = "^" LABEL_KEY "$",
+    .max_length = LABEL_KEY_MAX,
+    .check = check_label_key,
+};
+
+const struct field_format format_annotation_value = {
+    .noun = "text",
+    .words = "text of at most 262144 characters",
+    .max_length = 262144,
+};
+
 const struct field_format format_label_value = {
     .noun = "value of a label",
     .words =
@@ -114,29 +147,33 @@ const struct field_format format_version = {
 
 const struct field_format format_image = {
     .noun = "image",
-    .words = "an image such as docker.io/istio/pilot:1.0.5, with a tag or a digest where needed",
-    .pattern = "^" IMAGE_PATH "(:[A-Za-z0-9_][-A-Za-z0-9_.]*)?(@[a-z0-9]+:[0-9a-f]+)?$",
+    .words =
+        "an image such as docker.io/istio/pilot:1.0.5, lower case in its path, with a tag or a digest where needed",
+    .pattern = "^(" IMAGE_HOST "/)?" IMAGE_PATH "(:" IMAGE_TAG ")?(@" IMAGE_DIGEST ")?$",
     .max_length = 512,
+    .check = check_image,
 };
 
+/* Shorter than IMAGE_NAME_MAX, because the name of a component follows. */
 const struct field_format format_image_hub = {
     .noun = "image repository",
-    .words = "a registry with a path such as docker.io/istio, without a / at its end",
-    .pattern = "^" IMAGE_PATH "$",
-    .max_length = 384,
+    .words = "a registry with a path such as docker.io/istio, lower case in its path and without a / at its end",
+    .pattern = "^(" IMAGE_HOST "|" IMAGE_WORD ")(/" IMAGE_PATH ")?$",
+    .max_length = 224,
+    .check = check_image_hub,
 };
 
 const struct field_format format_image_tag = {
     .noun = "image tag",
     .words = "the tag of an image (at most 128 letters, digits, _, . and -, not beginning with . or -)",
-    .pattern = "^[A-Za-z0-9_][-A-Za-z0-9_.]*$",
+    .pattern = "^" IMAGE_TAG "$",
     .max_length = 128,
 };
 
 const struct field_format format_host_port = {
     .noun = "host:port",
     .words = "a host and a port such as zipkin.tracing:9411",
-    .pattern = "^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:" PORT "$",
+    .pattern = "^(" HOST_LABEL "([.]" HOST_LABEL ")*|[[][0-9A-Fa-f:]+]):" PORT "$",
     .max_length = 259,
 };
 
@@ -186,6 +223,8 @@ static bool check_range(const char *range, struct buf *why)
         return buf_printf(why, " has no prefix length (/%d is this one address)", (int)longest), false;
     if (strspn(slash + 1, "0123456789") != strlen(slash + 1) || !str_to_int64(slash + 1, &prefix) || prefix > longest)
         return buf_printf(why, " has no prefix length from 0 to %d behind the /", (int)longest), false;
+    if (slash[1] == '0' && slash[2])
+        return buf_printf(why, " has a prefix length with a leading zero: write /%d", (int)prefix), false;
     return true;
 }
 
@@ -210,6 +249,44 @@ static bool check_ranges(const char *value, struct buf *why)
 static bool check_ranges_or_all(const char *value, struct buf *why)
 {
     return str_eq(value, "*") || check_ranges(value, why);
+}
+
+/* Of "docker.io/istio/pilot:1.0.5@sha256:..." what is before the tag. */
+static size_t image_name_len(const char *image)
+{
+    size_t end = strcspn(image, "@"), at = end;
+
+    while (at && image[at - 1] != '/' && image[at - 1] != ':')
+        at--;
+    return at && image[at - 1] == ':' ? at - 1 : end;
+}
+
+/*
+ * Before the first / stands a registry only where it has a dot or a port, or is "localhost"; else it is part of the
+ * path on Docker Hub.
+ */
+static bool check_image(const char *value, struct buf *why)
+{
+    size_t first = strcspn(value, "/");
+    _cleanup_free_ char *host = str_dup_n(value, value[first] ? first : 0);
+
+    if (image_name_len(value) > IMAGE_NAME_MAX)
+        return buf_printf(why, "its name has more than %d characters", IMAGE_NAME_MAX), false;
+    if (strpbrk(host, ".:") || str_eq(host, "localhost"))
+        return true;
+    for (const char *c = host; *c; c++)
+        if (isupper((unsigned char)*c))
+            return buf_printf(why, "\"%s\" has neither a dot nor a port, so it is no registry but part of the path",
+                              host),
+                   false;
+    return true;
+}
+
+static bool check_image_hub(const char *value, struct buf *why)
+{
+    _cleanup_free_ char *image = str_printf("%s/x", value);
+
+    return check_image(image, why);
 }
 
 /* Prefix and name have limits of their own. */

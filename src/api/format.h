@@ -35,6 +35,9 @@ extern const struct field_format format_object_name;   /* names of any object, R
 extern const struct field_format format_kind;
 extern const struct field_format format_label_key;
 extern const struct field_format format_label_value;
+extern const struct field_format format_annotation_key;
+extern const struct field_format format_annotation_value;
+extern const struct field_format format_finalizer;
 extern const struct field_format format_label_selector; /* app=jaeger,version notin (v1, v2) */
 extern const struct field_format format_resource_name;  /* cpu, nvidia.com/gpu */
 extern const struct field_format format_quantity;

@@ -55,7 +55,9 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     }
 #define ISTIO_OVERLAYS_RULE                                                                                            \
     {                                                                                                                  \
-        "`overlays` are JSON patches that leave apiVersion, kind, name and namespace alone.", istio_check_overlays     \
+        "`overlays` are JSON patches that leave alone apiVersion, kind and status, and in metadata all but labels, "   \
+        "annotations and finalizers.",                                                                                 \
+            istio_check_overlays                                                                                       \
     }
 #define ISTIO_INJECTOR_RULE                                                                                            \
     {                                                                                                                  \

@@ -86,29 +86,53 @@ static void check_replicas(const struct api_check *c)
     istio_components_check(istio_components, c);
 }
 
-/* What makes an object this object: an overlay that changed it would make another one. */
-static bool is_identity(const char *pointer)
+/* Whether the first key of a pointer is this one; `ret_rest` is then what follows it. */
+static bool begins_with_key(const char *pointer, const char *key, const char **ret_rest)
 {
-    static const char *const identity[] = {"",          "/apiVersion",    "/kind",
-                                           "/metadata", "/metadata/name", "/metadata/namespace"};
+    size_t len = strlen(key);
 
-    for (size_t i = 0; i < ARRAY_LEN(identity); i++)
-        if (str_eq(pointer, identity[i]))
+    if (*pointer != '/' || strncmp(pointer + 1, key, len) != 0 || (pointer[1 + len] && pointer[1 + len] != '/'))
+        return false;
+    *ret_rest = pointer + 1 + len;
+    return true;
+}
+
+/*
+ * What an overlay may change: not what makes an object this object, nor what only the API server or the operator
+ * writes. Keys that are escaped are none of these.
+ */
+static bool may_change(const char *pointer)
+{
+    static const char *const refused[] = {"apiVersion", "kind", "status"};
+    static const char *const allowed[] = {"labels", "annotations", "finalizers"};
+    const char *rest;
+
+    if (!*pointer)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        if (begins_with_key(pointer, refused[i], &rest))
+            return false;
+    if (!begins_with_key(pointer, "metadata", &pointer))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+        if (begins_with_key(pointer, allowed[i], &rest))
             return true;
     return false;
 }
+
+#define ALLOWED_CHANGES                                                                                                \
+    "must not %s apiVersion, kind, status or the whole object, and in metadata only labels, annotations and "          \
+    "finalizers"
 
 static void check_patch(const struct api_check *c, const char *path, const json_t *patch)
 {
     const char *op = doc_string(patch, "op");
     _cleanup_free_ char *to = str_printf("%s.path", path), *from = str_printf("%s.from", path);
 
-    if (!str_eq(op, "test") && is_identity(doc_string(patch, "path")))
-        problems_add(c->problems, PROBLEM_ERROR, to,
-                     "must not change apiVersion, kind, metadata.name, metadata.namespace or the whole object");
-    else if (str_eq(op, "move") && is_identity(doc_string(patch, "from")))
-        problems_add(c->problems, PROBLEM_ERROR, from,
-                     "must not move apiVersion, kind, metadata.name, metadata.namespace or the whole object away");
+    if (!str_eq(op, "test") && !may_change(doc_string(patch, "path")))
+        problems_add(c->problems, PROBLEM_ERROR, to, ALLOWED_CHANGES, "change");
+    else if (str_eq(op, "move") && !may_change(doc_string(patch, "from")))
+        problems_add(c->problems, PROBLEM_ERROR, from, ALLOWED_CHANGES, "move");
 }
 
 static void add_patch_problem(const struct api_check *c, const char *path, const char *text)

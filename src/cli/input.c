@@ -51,6 +51,12 @@ static int find_resources(struct input *in, const struct api_resource *only, str
                    only ? "" : " or RemoteIstio");
 }
 
+/* As kubectl has it: a namespace that is null or "" is as good as none. */
+static bool is_absent(const json_t *ns)
+{
+    return !ns || json_is_null(ns) || str_eq(json_string_value(ns), "");
+}
+
 static int read_resources(const char *file, const char *ns, const struct api_resource *only, struct input *ret,
                           struct err *e)
 {
@@ -67,7 +73,7 @@ static int read_resources(const char *file, const char *ns, const struct api_res
     }
     for (size_t i = 0; i < in.count; i++) {
         json_t *metadata = doc_at(in.resources[i]->value, "metadata");
-        if (json_is_object(metadata) && !json_object_get(metadata, "namespace"))
+        if (json_is_object(metadata) && is_absent(json_object_get(metadata, "namespace")))
             json_object_set_new(metadata, "namespace", json_string(ns));
     }
     *ret = in;

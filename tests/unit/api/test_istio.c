@@ -214,6 +214,10 @@ static void replicas_follow_from_what_is_given(void **state)
     }
 }
 
+#define NOT_ALLOWED(verb)                                                                                              \
+    "must not " verb " apiVersion, kind, status or the whole object, and in metadata only labels, annotations and "    \
+    "finalizers"
+
 static const struct {
     const char *name, *spec, *errors, *warnings;
 } cases[] = {
@@ -272,12 +276,34 @@ static const struct {
      "{overlays: [{kind: Service, name: x, patches: [{op: test, path: /kind, value: Service}, "
      "{op: replace, path: /metadata/name, value: y}, {op: replace, path: \"\", value: {}}, "
      "{op: move, from: /metadata/namespace, path: /spec/x}, {op: add, path: /metadata/labels/x, value: y}]}]}",
-     "spec.overlays[0].patches[1].path: must not change apiVersion, kind, metadata.name, metadata.namespace or the "
-     "whole object\n"
-     "spec.overlays[0].patches[2].path: must not change apiVersion, kind, metadata.name, metadata.namespace or the "
-     "whole object\n"
-     "spec.overlays[0].patches[3].from: must not move apiVersion, kind, metadata.name, metadata.namespace or the "
-     "whole object away",
+     "spec.overlays[0].patches[1].path: " NOT_ALLOWED(
+         "change") "\n"
+                   "spec.overlays[0].patches[2].path: " NOT_ALLOWED(
+                       "change") "\n"
+                                 "spec.overlays[0].patches[3].from: " NOT_ALLOWED("move"),
+     ""},
+    {"an overlay on what others write",
+     "{overlays: [{kind: Service, name: x, patches: [{op: add, path: /metadata/uid, value: x}, "
+     "{op: add, path: /metadata/managedFields/0, value: {}}, {op: add, path: /metadata, value: {}}, "
+     "{op: copy, from: /metadata/name, path: /metadata/generateName}, {op: add, path: /status, value: {}}, "
+     "{op: remove, path: /status/loadBalancer}, {op: add, path: /metadata/ownerReferences, value: []}, "
+     "{op: add, path: /metadata/finalizers, value: [a.b/c]}, {op: remove, path: /metadata/annotations/x}, "
+     "{op: add, path: /statusx, value: 1}, {op: add, path: /spec/status, value: 1}]}]}",
+     "spec.overlays[0].patches[0].path: " NOT_ALLOWED(
+         "change") "\n"
+                   "spec.overlays[0].patches[1].path: " NOT_ALLOWED(
+                       "change") "\n"
+                                 "spec.overlays[0].patches[2].path: " NOT_ALLOWED(
+                                     "change") "\n"
+                                               "spec.overlays[0].patches[3].path: " NOT_ALLOWED(
+                                                   "change") "\n"
+                                                             "spec.overlays[0].patches[4].path: " NOT_ALLOWED(
+                                                                 "change") "\n"
+                                                                           "spec.overlays[0].patches[5].path:"
+                                                                           " " NOT_ALLOWED(
+                                                                               "change") "\n"
+                                                                                         "spec.overlays[0].patches[6]."
+                                                                                         "path: " NOT_ALLOWED("change"),
      ""},
     {"resources", "{pilot: {resources: {requests: {cpu: 1.5, memory: lots}, limit: {}}}}",
      "spec.pilot.resources.requests.cpu: must be a quantity such as 2, \"500m\" or \"128Mi\", not below zero, but is "
@@ -415,6 +441,69 @@ static void fields_beside_the_spec_are_warned_about(void **state)
     istio_spec_release(&s);
 }
 
+/* As the API server reads metadata: a label is no number, and a namespace that is null or "" is none. */
+static void metadata_is_checked_as_the_server_does(void **state)
+{
+    static const struct {
+        const char *metadata, *errors;
+    } given[] = {
+        {"{labels: {team: a, example.com/x: \"\"}, annotations: {Example.com/x: \"any\\ntext\"}}", ""},
+        {"{labels: null, annotations: null, namespace: null}", ""},
+        {"{namespace: \"\"}", ""},
+        {"{labels: {build: 12}, annotations: {x: true, z: {}}}",
+         "metadata.labels.build: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and "
+         "ending with a letter or digit), but is 12: write it in quotes\n"
+         "metadata.annotations.x: must be text of at most 262144 characters, but is true: write it in quotes\n"
+         "metadata.annotations.z: must be text of at most 262144 characters, but is an object"},
+        {"{labels: {Example.com/x: a, z: a b}, annotations: {a b: x}}",
+         "metadata.labels[\"Example.com/x\"]: the key must be the name of a label such as disktype or "
+         "kubernetes.io/os\n"
+         "metadata.labels.z: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and "
+         "ending "
+         "with a letter or digit), but is the string \"a b\"\n"
+         "metadata.annotations.a b: the key must be the name of an annotation such as example.com/team"},
+        {"{labels: [a], annotations: x, finalizers: {}}",
+         "metadata.labels: must be an object, but is a list\n"
+         "metadata.annotations: must be an object, but is the string \"x\"\n"
+         "metadata.finalizers: must be a list, but is an object"},
+        {"{finalizers: [1, a b]}",
+         "metadata.finalizers[0]: must be the name of a finalizer such as example.com/cleanup, but is 1: write it in "
+         "quotes\n"
+         "metadata.finalizers[1]: must be the name of a finalizer such as example.com/cleanup, but is the string \"a "
+         "b\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
+        _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+        struct api_context c = context;
+        struct istio_spec s;
+        json_object_set_new(resource, "metadata", from_yaml(given[i].metadata));
+        c.ns = "other";
+        if (istio_parse(resource, &c, &s, &p) == 0)
+            istio_spec_release(&s);
+        assert_problems(given[i].metadata, &p, PROBLEM_ERROR, given[i].errors);
+    }
+}
+
+static void annotations_have_a_limit_together(void **state)
+{
+    _cleanup_json_ json_t *resource = resource_with("{}");
+    _cleanup_problems_ struct problems p = PROBLEMS_INIT;
+    struct istio_spec s;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        _cleanup_free_ char *text = mem_new0(1, 100001), *key = str_printf("a%d", i);
+        memset(text, 'x', 100000);
+        json_object_set_new(doc_make(resource, "metadata", "annotations"), key, json_string(text));
+    }
+    assert_int_equal(istio_parse(resource, &context, &s, &p), -1);
+    assert_problems("annotations", &p, PROBLEM_ERROR,
+                    "metadata.annotations: must have at most 262144 bytes in all, but has 300006");
+}
+
 static void a_refused_resource_writes_nothing(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
@@ -440,6 +529,8 @@ int main(void)
         cmocka_unit_test(the_namespace_may_come_from_the_command_line),
         cmocka_unit_test(other_documents_are_refused),
         cmocka_unit_test(fields_beside_the_spec_are_warned_about),
+        cmocka_unit_test(metadata_is_checked_as_the_server_does),
+        cmocka_unit_test(annotations_have_a_limit_together),
         cmocka_unit_test(a_refused_resource_writes_nothing),
     };
 

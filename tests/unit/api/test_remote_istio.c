@@ -262,8 +262,8 @@ static const struct mistake {
     {"{citadel: {minReplicas: 3, maxReplicas: 2}}",
      "spec.citadel.minReplicas: must not be above maxReplicas, which is 2, but is 3"},
     {"{overlays: [{kind: Deployment, name: istio-citadel, patches: [{op: remove, path: /kind}]}]}",
-     "spec.overlays[0].patches[0].path: must not change apiVersion, kind, metadata.name, metadata.namespace or the "
-     "whole object"},
+     "spec.overlays[0].patches[0].path: must not change apiVersion, kind, status or the whole object, and in metadata "
+     "only labels, annotations and finalizers"},
 };
 
 static void mistakes_are_told_by_field(void **state)
