@@ -51,6 +51,11 @@ size_t doc_count_values(const char *text, size_t len)
     return measure(text, len).values;
 }
 
+size_t doc_find_too_deep(const char *text, size_t len)
+{
+    return measure(text, len).too_deep;
+}
+
 static int too_many_values(size_t count, size_t max, struct err *e)
 {
     return err_set(e, ERR_LIMIT, "JSON of %zu values, at most %zu are read", count, max);

@@ -1,5 +1,9 @@
 /*
- * YAML in and out, as Kubernetes uses it.
+ * YAML and JSON in, YAML out, as Kubernetes uses them.
+ *
+ * A text holds any number of documents: YAML, with "---" between them, or JSON, which may follow each other without
+ * anything between them. What begins with "{" or "[" and is not JSON is read as YAML. The text is UTF-8, or UTF-16 with
+ * a byte order mark; a line that begins with such a mark begins a document, as in files that were joined.
  *
  * Unquoted scalars mean what they mean to kubectl (YAML 1.1 as Go's parser reads it): yes/no/on/off/y/n are
  * booleans as true/false are, 0420 and 0o420 are octal, 1_000 is a thousand, dates and 12:30 are text. Where that
@@ -30,8 +34,10 @@ struct yaml_document {
 
 struct yaml_documents {
     struct yaml_document *items;
-    size_t len;
+    size_t len, cap;
 };
+
+#define YAML_DOCUMENTS_MAX 10000
 
 /* `name` is the file's name for messages ("-" reads as "standard input"). Empty documents are left out. */
 int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,

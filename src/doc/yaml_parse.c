@@ -1,4 +1,4 @@
-#include "doc/yaml.h"
+#include "doc/yaml_impl.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -14,26 +14,24 @@
 
 #define TAG "tag:yaml.org,2002:"
 
-/* Places serve messages only: deeper paths and later fields of huge documents fall back to their parents. */
-#define PLACE_PATH_MAX 512
-#define PLACES_MAX 20000
-/* Bytes of a key in a message. */
-#define KEY_SHOWN_MAX 100
-
 struct reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the one to be read next */
-    const char *name;
-    bool secret;           /* messages must quote nothing */
-    struct map *anchors;   /* name -> json_t; of this document */
-    size_t expansion_left; /* bytes that aliases may still copy */
-    json_t *places;        /* borrowed; of this document */
+    const struct doc_piece *piece;
+    struct map *anchors;    /* name -> json_t; of this document */
+    size_t *expansion_left; /* bytes that aliases may still copy */
+    json_t *places;         /* borrowed; of this document */
     struct buf path;
     int depth;
     struct err *e;
 };
 
 static int read_node(struct reader *r, json_t **ret);
+
+static struct doc_position position(const struct reader *r, yaml_mark_t at)
+{
+    return (struct doc_position){r->piece->line + at.line + 1, at.column + 1};
+}
 
 __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, yaml_mark_t at, const char *fmt, ...)
 {
@@ -43,13 +41,13 @@ __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, yaml_mar
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
-    return err_set(r->e, ERR_INVALID, "%s:%zu:%zu: %s", r->name, at.line + 1, at.column + 1, buf_str(&text));
+    return doc_piece_fail(r->piece, position(r, at), r->e, "%s", buf_str(&text));
 }
 
 /* A part of the text, for a message. */
 static const char *shown(const struct reader *r, const char *part)
 {
-    return r->secret ? "(not shown)" : part;
+    return r->piece->secret ? "(not shown)" : part;
 }
 
 /* Goes on to the next event. libyaml's words for a problem quote nothing of the text, which may hold secrets. */
@@ -61,15 +59,14 @@ static int advance(struct reader *r)
     if (yaml_parser_parse(&r->parser, &r->event))
         return 0;
     if (p->error == YAML_READER_ERROR)
-        return err_set(r->e, ERR_INVALID, "%s: byte %zu: %s", r->name, p->problem_offset, p->problem);
+        return doc_piece_fail(r->piece, doc_piece_position(r->piece, p->problem_offset), r->e, "%s", p->problem);
     return fail(r, p->problem_mark, "broken YAML: %s%s%s", str_or(p->problem, "unknown problem"), p->context ? " " : "",
                 str_or(p->context, ""));
 }
 
 static void note_place(struct reader *r, yaml_mark_t at)
 {
-    if (r->path.len <= PLACE_PATH_MAX && json_object_size(r->places) < PLACES_MAX)
-        json_object_set_new(r->places, buf_str(&r->path), json_integer((json_int_t)at.line + 1));
+    doc_note_place(r->places, &r->path, position(r, at).line);
 }
 
 static bool is_one_of(const char *text, const char *const *words)
@@ -258,11 +255,11 @@ static int read_alias(struct reader *r, json_t **ret)
     if (!value)
         return fail(r, r->event.start_mark, "alias of an anchor that is not (yet) defined");
     weight = doc_weight(value, &depth);
-    if (weight > r->expansion_left)
+    if (weight > *r->expansion_left)
         return fail(r, r->event.start_mark, "aliases expand to more than may be read");
     if (r->depth + depth > DOC_DEPTH_MAX)
         return fail(r, r->event.start_mark, "nested deeper than %d", DOC_DEPTH_MAX);
-    r->expansion_left -= weight;
+    *r->expansion_left -= weight;
     *ret = doc_copy(value);
     return 0;
 }
@@ -384,12 +381,9 @@ static bool is_merge_key(const yaml_event_t *event)
 
 static int fail_duplicate(struct reader *r, yaml_mark_t at, const char *key)
 {
-    json_int_t line = json_integer_value(json_object_get(r->places, buf_str(&r->path)));
-    _cleanup_free_ char *first = line ? str_printf(", first in line %" JSON_INTEGER_FORMAT, line) : str_dup("");
+    size_t first = (size_t)json_integer_value(json_object_get(r->places, buf_str(&r->path)));
 
-    _cleanup_free_ char *name = str_dup_short(shown(r, key), KEY_SHOWN_MAX);
-
-    return fail(r, at, "field \"%s\" is given twice%s", name, first);
+    return doc_piece_fail_duplicate(r->piece, position(r, at), key, first, r->e);
 }
 
 /* One field of a map, or what its merge key brings in. */
@@ -479,7 +473,7 @@ static void release_value(void *value)
 }
 
 /* From the start of a document to its end. */
-static int read_document(struct reader *r, struct yaml_documents *docs, size_t *cap)
+static int read_document(struct reader *r, struct yaml_documents *docs)
 {
     _cleanup_json_ json_t *value = NULL, *places = json_object();
     _cleanup_map_ struct map *anchors = map_new(release_value);
@@ -495,85 +489,35 @@ static int read_document(struct reader *r, struct yaml_documents *docs, size_t *
     note_place(r, r->event.start_mark);
     if (read_node(r, &value) < 0)
         return -1;
-    ARRAY_RESERVE_ONE(docs->items, docs->len, *cap);
-    docs->items[docs->len++] = (struct yaml_document){TAKE_PTR(value), TAKE_PTR(places)};
-    return 0;
+    return yaml_documents_add(r->piece, docs, TAKE_PTR(value), TAKE_PTR(places), r->e);
 }
 
 static int read_stream(struct reader *r, struct yaml_documents *docs)
 {
-    size_t cap = 0;
-
     for (;;) {
         if (advance(r) < 0)
             return -1;
         if (r->event.type == YAML_STREAM_END_EVENT)
             return 0;
-        if (r->event.type == YAML_DOCUMENT_START_EVENT && read_document(r, docs, &cap) < 0)
+        if (r->event.type == YAML_DOCUMENT_START_EVENT && read_document(r, docs) < 0)
             return -1;
     }
 }
 
-static int parse_text(const char *name, bool secret, const char *text, size_t len, size_t max_bytes,
-                      struct yaml_documents *ret, struct err *e)
+int yaml_read_piece(const struct doc_piece *p, size_t *expansion_left, struct yaml_documents *docs, size_t *ret_line,
+                    struct err *e)
 {
-    struct reader r = {
-        .name = str_eq(name, "-") ? "standard input" : name, .secret = secret, .expansion_left = max_bytes, .e = e};
-    struct yaml_documents docs = {0};
+    struct reader r = {.piece = p, .expansion_left = expansion_left, .e = e};
     int result;
 
-    if (len > max_bytes)
-        return err_set(e, ERR_LIMIT, "%s: %zu bytes, at most %zu are read", r.name, len, max_bytes);
     if (!yaml_parser_initialize(&r.parser))
         abort();
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
-    result = read_stream(&r, &docs);
+    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)p->text, p->len);
+    result = read_stream(&r, docs);
+    *ret_line = position(&r, r.parser.mark).line;
     yaml_event_delete(&r.event);
     yaml_parser_delete(&r.parser);
     buf_release(&r.path);
-    if (result < 0)
-        yaml_documents_release(&docs);
-    else
-        *ret = docs;
     return result;
-}
-
-int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
-               struct err *e)
-{
-    return parse_text(name, false, text, len, max_bytes, ret, e);
-}
-
-int yaml_parse_secret(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
-                      struct err *e)
-{
-    return parse_text(name, true, text, len, max_bytes, ret, e);
-}
-
-void yaml_documents_release(struct yaml_documents *docs)
-{
-    for (size_t i = 0; i < docs->len; i++) {
-        json_decref(docs->items[i].value);
-        json_decref(docs->items[i].places);
-    }
-    free(docs->items);
-    *docs = (struct yaml_documents){0};
-}
-
-int yaml_line(const struct yaml_document *doc, const char *path)
-{
-    _cleanup_free_ char *at = str_dup(path);
-
-    for (;;) {
-        const json_t *line = json_object_get(doc->places, at);
-        size_t cut = strlen(at);
-
-        if (line)
-            return (int)json_integer_value(line);
-        if (!*at)
-            return 0;
-        while (cut && at[--cut] != '.' && at[cut] != '[')
-            ;
-        at[cut] = '\0';
-    }
 }

@@ -18,6 +18,35 @@ static json_t *parse_one(const char *text, size_t len)
     return value;
 }
 
+/* The documents in the text are those in `expected`, with '|' between them. */
+static void assert_documents(const char *text, size_t len, const char *expected)
+{
+    _cleanup_strv_ char **parts = str_split(expected, '|');
+    struct yaml_documents docs = {0};
+    struct err e = {0};
+
+    if (yaml_parse("test.yaml", text, len, LIMIT, &docs, &e) < 0)
+        fail_msg("%s in:\n%s", e.text, text);
+    assert_int_equal(docs.len, *expected ? strv_len(parts) : 0);
+    for (size_t i = 0; i < docs.len; i++)
+        assert_doc(docs.items[i].value, parts[i]);
+    yaml_documents_release(&docs);
+}
+
+/* However an encoder writes it: in lines or not, with all that is not ASCII escaped or nothing. */
+static void assert_json_comes_back(const json_t *value)
+{
+    static const size_t flags[] = {JSON_COMPACT, JSON_INDENT(2), JSON_INDENT(1) | JSON_ENSURE_ASCII,
+                                   JSON_ENSURE_ASCII | JSON_ESCAPE_SLASH};
+
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        _cleanup_free_ char *text = json_dumps(value, flags[i] | JSON_REAL_PRECISION(17));
+        _cleanup_json_ json_t *back = parse_one(text, strlen(text));
+        if (!json_equal(back, value))
+            fail_msg("not the same when read back:\n%s", text);
+    }
+}
+
 static void assert_comes_back(const json_t *value)
 {
     _cleanup_buf_ struct buf sorted = BUF_INIT, ordered = BUF_INIT;
@@ -30,6 +59,8 @@ static void assert_comes_back(const json_t *value)
     /* not doc_equal(): an integer must stay an integer */
     if (!json_equal(a, value) || !json_equal(b, value))
         fail_msg("not the same when read back:\n%s", sorted.data);
+    if (json_is_object(value) || json_is_array(value))
+        assert_json_comes_back(value);
 }
 
 /* The string as a value, in sequences, as a key, deep and shallow. */
@@ -367,6 +398,105 @@ static void reads_as_kubectl_does(void **state)
     }
 }
 
+/* All that JSON allows, some of which YAML does not: '|' stands for the end of a document. */
+static void json_is_read_as_json(void **state)
+{
+    static const struct {
+        const char *text, *documents;
+    } cases[] = {
+        {"{\"a\": \"\\ud83d\\ude80\"}", "{'a': '\xf0\x9f\x9a\x80'}"},
+        {"{\"\\ud83d\\ude80\": 1}", "{'\xf0\x9f\x9a\x80': 1}"},
+        {"{\"a\": \"b\xc2\x85 c\"}", "{'a': 'b\xc2\x85 c'}"},
+        {"{\"b\xc2\x85 c\xe2\x80\xa8\": \"\x7f\"}", "{'b\xc2\x85 c\xe2\x80\xa8': '\x7f'}"},
+        {"{\"a\"\n:\t1\r\n,\n\"b\":[\n]}\n", "{'a': 1, 'b': []}"},
+        {"\t{\"a\":\"\\/\\b\\f\\n\\r\\t\\u0041\\\\\\\"\"}", "{'a': '/\\b\\f\\n\\r\\tA\\\\\\u0022'}"},
+        {"[1, -0.5, 1E+2, true, false, null, \"on\"]", "[1, -0.5, 100.0, true, false, null, 'on']"},
+        {"{\"<<\": {\"a\": 1}, \"on\": 1}", "{'<<': {'a': 1}, 'on': 1}"},
+        /* several documents, and what may stand between them */
+        {"{\"a\":1}{\"b\":2} \n[3]", "{'a': 1}|{'b': 2}|[3]"},
+        {"# c\n--- # c\n{\"a\":\"---\"} # c\n---\nb: 2\n--- {\"c\":3}\n...\n", "{'a': '---'}|{'b': 2}|{'c': 3}"},
+        {"a: 1\n...\n%YAML 1.1\n---\n{\"b\": 2}\n...\n# c\n", "{'a': 1}|{'b': 2}"},
+        {"{\"a\":1}\xef\xbb\xbf{\"b\":2}", "{'a': 1}|{'b': 2}"},
+        /* what only looks like it */
+        {"{a: 1, \"b\": on}", "{'a': 1, 'b': true}"},
+        {"{\"a\": 1,}", "{'a': 1}"},
+        {"{\"a\": 'b # c', # d\n \"e\": [f,]}", "{'a': 'b # c', 'e': ['f']}"},
+        {"[a]", "['a']"},
+        {"[0x10]", "[16]"},
+        {"{\"a\": &x [1], \"b\": *x}", "{'a': [1], 'b': [1]}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_documents(cases[i].text, strlen(cases[i].text), cases[i].documents);
+}
+
+static void encode_utf16(const char *text, bool big, struct buf *out)
+{
+    for (size_t i = 0, len = strlen(text), n; i < len; i += n) {
+        uint32_t rune, units[2], count = 1;
+        n = str_utf8_next(text + i, len - i, &rune);
+        units[0] = rune;
+        if (rune > 0xffff) {
+            units[0] = 0xd800 + ((rune - 0x10000) >> 10);
+            units[1] = 0xdc00 + ((rune - 0x10000) & 0x3ff);
+            count = 2;
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            buf_add_char(out, (char)(big ? units[k] >> 8 : units[k] & 0xff));
+            buf_add_char(out, (char)(big ? units[k] & 0xff : units[k] >> 8));
+        }
+    }
+}
+
+/* With lines that end as Windows' do. */
+static char *with_crlf(const char *text)
+{
+    struct buf out = BUF_INIT;
+
+    for (; *text; text++)
+        buf_printf(&out, "%s%c", *text == '\n' ? "\r" : "", *text);
+    return buf_take(&out);
+}
+
+/* Each text in each encoding, alone and behind another one in the same file. */
+static void files_are_read_as_editors_and_shells_write_them(void **state)
+{
+    static const char mark[] = "\xef\xbb\xbf", a[] = "a: [1,\n  \xc3\xa9]\n";
+    static const struct {
+        const char *text, *documents;
+    } cases[] = {
+        {"b: \xf0\x9f\x9a\x80\n", "{'b': '\xf0\x9f\x9a\x80'}"},
+        {"---\nb: |\n  x\n\n  \xef\xbb\xbfy\n--- {c: 3}\n", "{'b': 'x\\n\\n\xef\xbb\xbfy\\n'}|{'c': 3}"},
+        {"%YAML 1.1\n---\nb: 2\n", "{'b': 2}"},
+        {"{\"b\": \"\\ud83d\\ude80\",\n\"c\": 3}\n{}\n", "{'b': '\xf0\x9f\x9a\x80', 'c': 3}|{}"},
+        {"# nothing\n", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *text = cases[i].text, *documents = cases[i].documents;
+        _cleanup_free_ char *expected = str_printf("{'a': [1, '\xc3\xa9']}%s%s", *documents ? "|" : "", documents);
+        _cleanup_free_ char *crlf = with_crlf(text), *marked = str_printf("%s%s", mark, text);
+        _cleanup_free_ char *joined = str_printf("%s%s", a, marked), *both = str_printf("%s%s", mark, joined);
+        _cleanup_free_ char *joined_crlf = with_crlf(both);
+        const struct {
+            const char *text, *documents;
+        } forms[] = {{text, documents},  {crlf, documents}, {marked, documents},
+                     {joined, expected}, {both, expected},  {joined_crlf, expected}};
+        for (size_t k = 0; k < ARRAY_LEN(forms); k++)
+            assert_documents(forms[k].text, strlen(forms[k].text), forms[k].documents);
+        for (int big = 0; big < 2; big++) {
+            _cleanup_buf_ struct buf wide = BUF_INIT, wide_joined = BUF_INIT;
+            encode_utf16(marked, big, &wide);
+            assert_documents(buf_str(&wide), wide.len, documents);
+            encode_utf16(both, big, &wide_joined);
+            assert_documents(buf_str(&wide_joined), wide_joined.len, expected);
+        }
+    }
+}
+
 static void refusals_name_the_place(void **state)
 {
     static const struct {
@@ -402,7 +532,26 @@ static void refusals_name_the_place(void **state)
          "test.yaml:1:4: the number needs more than 64 bits; quote it where it is meant as text"},
         {"a: 12e4567\n", "test.yaml:1:4: the number is too large; quote it where it is meant as text"},
         {"a: .inf\n", "test.yaml:1:4: infinity and not-a-number cannot be used; quote it where it is meant as text"},
-        {"a: \xff\n", "test.yaml: byte 3: invalid leading UTF-8 octet"},
+        {"{\"a\": 1\n \"b\": 2}\n", "test.yaml:2:5: broken JSON: '}' expected near '\"b\"'"},
+        {"{\"a\": 1}\n{\"b\": {}", "test.yaml:2:9: broken JSON: it ends too early"},
+        {"{\"a\": 1}\n}\n", "test.yaml:2:1: broken JSON: expected is another document or the end"},
+        {"{\"a\": {\n\"b\": \"\\ud83d\\ude80\",\n  \"b\": 2}}\n",
+         "test.yaml:3:3: field \"b\" is given twice, first in line 2"},
+        {"{\"a\": \"\\ud83d\"}\n", "test.yaml:1:15: broken JSON: invalid Unicode '\\uD83D' near '\"\\ud83d\"'"},
+        {"{\"a\": 9223372036854775808}\n",
+         "test.yaml:1:26: the number needs more than 64 bits; quote it where it is meant as text"},
+        {"{\"a\\u0000b\": 1}\n", "test.yaml:1:12: the key holds a zero byte"},
+        {"a: 1\n---\n---\nb: [\n",
+         "test.yaml:5:1: broken YAML: did not find expected node content while parsing a flow node"},
+        {"\xff\xfe"
+         "a",
+         "test.yaml: byte 2: invalid UTF-16"},
+        {"\xfe\xff\xd8\x3d", "test.yaml: byte 2: invalid UTF-16"},
+        {"a: 1\xef\xbb\xbf"
+         "b: 2\n",
+         "test.yaml:1:7: broken YAML: mapping values are not allowed in this context; a byte order mark is inside the "
+         "line, the file before it has no line end"},
+        {"a: \xff\n", "test.yaml:1:4: invalid leading UTF-8 octet"},
     };
 
     (void)state;
@@ -454,6 +603,7 @@ static void limits_hold(void **state)
 static void documents_are_told_apart(void **state)
 {
     static const char text[] = "# only a comment\n---\na: 1\n---\n---\n# nothing\n---\nb: 2\n...\n---\n\"\"\n";
+    _cleanup_buf_ struct buf many = BUF_INIT;
     struct yaml_documents docs = {0};
     struct err e = {0};
 
@@ -465,6 +615,12 @@ static void documents_are_told_apart(void **state)
     assert_doc(docs.items[2].value, "''");
     assert_int_equal(yaml_line(&docs.items[1], "b"), 8);
     yaml_documents_release(&docs);
+
+    for (int i = 0; i <= YAML_DOCUMENTS_MAX; i++)
+        buf_add_str(&many, i % 2 ? "{}\n" : "---\na\n---\n");
+    assert_int_equal(yaml_parse("-", many.data, many.len, LIMIT, &docs, &e), -1);
+    assert_int_equal(e.class, ERR_LIMIT);
+    assert_string_equal(e.text, "standard input: more than 10000 documents");
     assert_int_equal(yaml_parse("-", "", 0, LIMIT, &docs, &e), 0);
     assert_int_equal(docs.len, 0);
     yaml_documents_release(&docs);
@@ -510,6 +666,56 @@ static void places_are_known(void **state)
     yaml_documents_release(&docs);
 }
 
+static void places_in_json_are_known(void **state)
+{
+    static const char text[] = "a: 1\n---\n{\"kind\": \"\\u007b\\\"x\",\n"
+                               "\"spec\": {\"ports\": [1,\n {\"port\"\n :2}],\n"
+                               " \"labels\": {\"istio.io/rev\": null}}}\n\n{\n\"b\": {}}";
+    static const struct {
+        const char *path;
+        int line;
+    } cases[] = {
+        {"", 3},
+        {"kind", 3},
+        {"spec.ports", 4},
+        {"spec.ports[0]", 4},
+        {"spec.ports[1]", 5},
+        {"spec.ports[1].port", 5},
+        {"spec.labels[\"istio.io/rev\"]", 7},
+    };
+    struct yaml_documents docs = {0};
+    struct err e = {0};
+
+    (void)state;
+    assert_int_equal(yaml_parse("-", text, strlen(text), LIMIT, &docs, &e), 0);
+    assert_int_equal(docs.len, 3);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(yaml_line(&docs.items[1], cases[i].path), cases[i].line);
+    assert_int_equal(yaml_line(&docs.items[2], ""), 9);
+    assert_int_equal(yaml_line(&docs.items[2], "b"), 10);
+    yaml_documents_release(&docs);
+}
+
+/* Of a text that holds secrets. */
+static void refusals_of_secrets_quote_nothing(void **state)
+{
+    static const char *const texts[] = {"{\"a\": \"hunter2\", \"b\" \"hunter2\"}",
+                                        "{\"a\": hunter2 \"x\"]",
+                                        "{\"hunter2\": 1, \"hunter2\": 2}",
+                                        "{\"a\": \"hunter2\\ud800\"}",
+                                        "hunter2: 1\nhunter2: 2\n",
+                                        "a: !hunter2 b\n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct yaml_documents docs = {0};
+        struct err e = {0};
+        assert_int_equal(yaml_parse_secret("test.yaml", texts[i], strlen(texts[i]), LIMIT, &docs, &e), -1);
+        assert_true(str_starts(e.text, "test.yaml:"));
+        assert_null(strstr(e.text, "hunter2"));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -518,10 +724,14 @@ int main(void)
         cmocka_unit_test(other_values_come_back),
         cmocka_unit_test(prints_as_people_write_it),
         cmocka_unit_test(reads_as_kubectl_does),
+        cmocka_unit_test(json_is_read_as_json),
+        cmocka_unit_test(files_are_read_as_editors_and_shells_write_them),
         cmocka_unit_test(refusals_name_the_place),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(documents_are_told_apart),
         cmocka_unit_test(places_are_known),
+        cmocka_unit_test(places_in_json_are_known),
+        cmocka_unit_test(refusals_of_secrets_quote_nothing),
     };
 
     return cmocka_run_group_tests_name("json yaml", tests, NULL, NULL);
