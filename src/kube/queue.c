@@ -166,6 +166,16 @@ bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, c
     return kube_schedule_busy(q->schedule, q->io->now(q->io), kind, ns, name);
 }
 
+bool kube_queue_is_under_way(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return kube_schedule_is_under_way(q->schedule, kind, ns, name);
+}
+
+bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *action)
+{
+    return kube_schedule_holds(q->schedule, q->io->now(q->io), action);
+}
+
 void kube_queue_hold(struct kube_queue *q, bool held)
 {
     kube_schedule_hold(q->schedule, held);

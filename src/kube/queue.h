@@ -5,9 +5,10 @@
  * object that has one waiting takes its place (a write of the status waits beside the
  * others). A failed action is not repeated by
  * the queue: its object is held back for a time that doubles with each failure (shorter after a
- * conflict, and as long as the server says), what waits for it is dropped, puts for it are ignored
- * meanwhile, and the owner is woken to plan again. So is one that was written again and again
- * (KUBE_REPEATS_AT_ONCE). That keeps the decision what to send with the
+ * conflict, and as long as the server says), what waits for it is dropped, puts of the same content are ignored
+ * meanwhile, and the owner is woken to plan again. Another content is sent immediately: the resource changed, or the
+ * object did, or it is gone. Held back is also what was written again and again
+ * (KUBE_REPEATS_AT_ONCE), until something else is wanted. That keeps the decision what to send with the
  * planner and makes a crash equal a restart. 429 pauses the whole queue.
  *
  * Where its options have a gate, that is asked right before each write is sent. While it is closed nothing is sent, and
@@ -44,6 +45,10 @@ void kube_queue_free(struct kube_queue *q);
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
 /* Whether an action for this object is under way or waits, or the object is held back. */
 bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
+/* The two of it apart: an action for this object is under way or waits; this action is held back now. */
+bool kube_queue_is_under_way(const struct kube_queue *q, const struct kube_kind *kind, const char *ns,
+                             const char *name);
+bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *action);
 /* While held nothing is sent; puts wait. */
 void kube_queue_hold(struct kube_queue *q, bool held);
 /* Nothing is sent for now: it is held, or the server asked for a pause. */

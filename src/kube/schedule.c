@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "kube/backoff.h"
@@ -15,7 +16,8 @@ struct item {
     bool told; /* the owner was woken after the hold */
     unsigned failures;
     msec_t held_until;
-    uint64_t wish; /* what was written last; 0: nothing */
+    uint64_t refused; /* while it is held back: the content that is; 0: all */
+    uint64_t wish;    /* what was written last; 0: nothing */
     unsigned repeats;
     msec_t repeats_until; /* a write up to then is a repetition */
 };
@@ -135,12 +137,58 @@ bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct 
     return item && (item->running || has_waiting(item) || now < item->held_until);
 }
 
+static uint64_t wish_of(const struct kube_action *a)
+{
+    if (a->wish)
+        return a->wish;
+    return a->body ? str_hash(a->body, strlen(a->body)) : (uint64_t)a->verb + 1;
+}
+
+/* Never 0. */
+static uint64_t content_of(const struct kube_action *a)
+{
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%d %s ", a->verb, str_or(a->uid, ""));
+    if (a->content)
+        buf_add(&text, &a->content, sizeof(a->content));
+    else
+        buf_add_str(&text, str_or(a->body, ""));
+    return buf_take_hash(&text);
+}
+
+static bool holds(const struct item *item, msec_t now, const struct kube_action *action)
+{
+    if (now >= item->held_until)
+        return false;
+    if (item->repeats > KUBE_REPEATS_AT_ONCE)
+        return item->wish == wish_of(action);
+    return !item->refused || item->refused == content_of(action);
+}
+
+bool kube_schedule_is_under_way(const struct kube_schedule *s, const struct kube_kind *kind, const char *ns,
+                                const char *name)
+{
+    _cleanup_free_ char *key = key_of(kind, ns, name);
+    const struct item *item = map_get(s->items, key);
+
+    return item && (item->running || has_waiting(item));
+}
+
+bool kube_schedule_holds(const struct kube_schedule *s, msec_t now, const struct kube_action *action)
+{
+    _cleanup_free_ char *key = key_of(action->kind, action->ns, action->name);
+    const struct item *item = map_get(s->items, key);
+
+    return item && holds(item, now, action);
+}
+
 bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action)
 {
     struct item *item = item_of(s, action);
     enum lane lane = action->verb == KUBE_UPDATE_STATUS ? LANE_STATUS : LANE_OBJECT;
 
-    if (now < item->held_until) {
+    if (holds(item, now, action)) {
         kube_action_release(action);
         return false;
     }
@@ -193,8 +241,8 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t until)
     drop_waiting(s, item, NULL);
 }
 
-static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, enum err_class outcome,
-                   msec_t retry_after)
+static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random,
+                   const struct kube_action *action, enum err_class outcome, msec_t retry_after)
 {
     msec_t first = s->options.backoff_first, delay;
 
@@ -203,15 +251,10 @@ static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint3
         first = (first + 9) / 10;
     delay = kube_backoff(first, s->options.backoff_most, ++item->failures, random);
     hold_back(s, item, now + kube_backoff_asked(delay, outcome, retry_after));
+    item->refused = outcome == ERR_THROTTLED ? 0 : content_of(action);
+    item->repeats = 0;
     if (outcome == ERR_THROTTLED && item->held_until > s->paused_until)
         s->paused_until = item->held_until;
-}
-
-static uint64_t wish_of(const struct kube_action *a)
-{
-    if (a->wish)
-        return a->wish;
-    return a->body ? str_hash(a->body, strlen(a->body)) : (uint64_t)a->verb + 1;
 }
 
 static void written(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, struct kube_action *action)
@@ -253,7 +296,7 @@ struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uin
     if (outcome == ERR_NONE)
         written(s, item, now, random, finished);
     else
-        failed(s, item, now, random, outcome, retry_after);
+        failed(s, item, now, random, finished, outcome, retry_after);
     line_up(s, item);
     return *finished;
 }

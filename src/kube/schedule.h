@@ -34,14 +34,19 @@ struct kube_action {
     const struct kube_kind *kind;
     char *version; /* API version to speak */
     char *ns, *name;
-    char *uid;              /* KUBE_REMOVE: only this one; may be NULL */
+    char *uid;              /* of the object, where it is known; KUBE_REMOVE: only this one; may be NULL */
     char *resource_version; /* KUBE_REMOVE: only as it was then; may be NULL */
     char *body;             /* JSON text; NULL for KUBE_REMOVE */
     char *reason;           /* for people: "deleted by someone else" */
     int tag;                /* the owner's own mark; the queue does not look at it */
     const void *owner;      /* who decided it, where several share a queue; never followed */
     uint64_t wish;          /* equal where the same is wanted of the object again; 0: the body says it */
-    unsigned repeats;       /* set when it is over: how often that was written in a row before */
+    /*
+     * Equal where the same would be sent again, but for what changes by itself (resourceVersion, status): the server
+     * would give the same answer. 0: verb, uid and body say it.
+     */
+    uint64_t content;
+    unsigned repeats; /* set when it is over: how often that was written in a row before */
 };
 
 /*
@@ -67,12 +72,22 @@ void kube_schedule_free(struct kube_schedule *s);
 DEFINE_CLEANUP(struct kube_schedule *, kube_schedule_free)
 #define _cleanup_kube_schedule_ _cleanup_(kube_schedule_free_p)
 
-/* Takes over the action's strings. False where its object is held back: then they are released. */
+/* Takes over the action's strings. False where it is held back, as kube_schedule_holds() says: then they are released.
+ */
 bool kube_schedule_put(struct kube_schedule *s, msec_t now, struct kube_action *action);
 
 /* Whether an action for this object is under way or waits, or the object is held back. */
 bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct kube_kind *kind, const char *ns,
                         const char *name);
+
+/* Whether an action for this object is under way or waits. */
+bool kube_schedule_is_under_way(const struct kube_schedule *s, const struct kube_kind *kind, const char *ns,
+                                const char *name);
+/*
+ * Whether this action would be sent too soon after a failure, or after one repetition too many. After a refusal that is
+ * so of the same content alone, for another one may well be taken; where the server asked to wait, of all.
+ */
+bool kube_schedule_holds(const struct kube_schedule *s, msec_t now, const struct kube_action *action);
 
 /* The action to send now; it stays the schedule's and valid until kube_schedule_finish(). NULL: none. */
 const struct kube_action *kube_schedule_next(struct kube_schedule *s, msec_t now);

@@ -65,7 +65,14 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
 {
     const struct actor *a = context;
 
-    return kube_queue_busy(kube_cluster_queue(a->cluster), kind, ns, name);
+    return kube_queue_is_under_way(kube_cluster_queue(a->cluster), kind, ns, name);
+}
+
+static bool is_held(const void *context, const struct kube_action *action)
+{
+    const struct actor *a = context;
+
+    return kube_queue_holds(kube_cluster_queue(a->cluster), action);
 }
 
 void actor_brief(struct actor *a, struct plan_input *input)
@@ -86,7 +93,8 @@ void actor_brief(struct actor *a, struct plan_input *input)
         a->listed[input->failure_count++] = *(struct plan_failure *)value;
     input->failures = a->listed;
     input->busy = is_busy;
-    input->busy_context = a;
+    input->held = is_held;
+    input->queue_context = a;
 }
 
 void actor_send(struct actor *a, struct plan *plan)

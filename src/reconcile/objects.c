@@ -48,7 +48,7 @@ static bool busy(const struct pass *p, const struct kube_kind *kind, const char 
 {
     const struct plan_input *in = p->in->plan;
 
-    return in->busy && in->busy(in->busy_context, kind, ns, name);
+    return in->busy && in->busy(in->queue_context, kind, ns, name);
 }
 
 static bool comes_after(const struct kube_kind *kind, const struct kube_kind *other)
@@ -201,10 +201,23 @@ static void plan_create(const struct pass *p, const struct wanted *w)
     struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
 
     action.body = str_dup(w->text);
-    action.wish = w->hash;
+    action.wish = action.content = w->hash;
     action.tag = p->in->settled ? PLAN_HEALED : PLAN_CREATED;
     action.reason = str_dup(p->in->settled ? "deleted by someone else" : "not there yet");
-    plan_add(p->plan, action);
+    plan_add(p->plan, p->in->plan, action);
+}
+
+/* An object without what changes by itself. */
+static uint64_t content_of(const json_t *object)
+{
+    static const char *const moving[] = {"resourceVersion", "generation"};
+    _cleanup_json_ json_t *rest = json_copy((json_t *)object), *metadata = json_copy(doc_at(object, "metadata"));
+
+    for (size_t i = 0; i < ARRAY_LEN(moving); i++)
+        json_object_del(metadata, moving[i]);
+    json_object_set(rest, "metadata", metadata);
+    json_object_del(rest, "status");
+    return doc_hash(rest) | 1;
 }
 
 static void plan_change(struct pass *p, const struct wanted *w, const struct kube_object *o)
@@ -219,9 +232,10 @@ static void plan_change(struct pass *p, const struct wanted *w, const struct kub
     }
     action.body = doc_text(p->difference.merge.result);
     action.wish = w->hash;
+    action.content = content_of(p->difference.merge.result);
     action.tag = explain(&p->difference, &reason);
     action.reason = buf_take(&reason);
-    plan_add(p->plan, action);
+    plan_add(p->plan, p->in->plan, action);
 }
 
 static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
@@ -290,7 +304,7 @@ static void plan_prune(struct pass *p, struct kube_object *o)
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
     action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : str_or(p->in->going, "the mesh is being removed"));
-    plan_add(p->plan, action);
+    plan_add(p->plan, p->in->plan, action);
 }
 
 /* for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) */

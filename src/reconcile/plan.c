@@ -1,6 +1,8 @@
 #include "reconcile/plan.h"
 
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 
 static const struct {
     const char *reason, *word;
@@ -20,15 +22,19 @@ const char *plan_meaning_word(enum plan_meaning meaning)
     return meanings[meaning].word;
 }
 
-void plan_add(struct plan *plan, struct kube_action action)
+void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action)
 {
+    if (in->held && in->held(in->queue_context, &action)) {
+        kube_action_release(&action);
+        return;
+    }
     ARRAY_RESERVE_ONE(plan->actions, plan->len, plan->cap);
     plan->actions[plan->len++] = action;
 }
 
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o)
 {
-    return in->busy && in->busy(in->busy_context, o->kind, o->ns, o->name);
+    return in->busy && in->busy(in->queue_context, o->kind, o->ns, o->name);
 }
 
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason)
@@ -37,6 +43,7 @@ void plan_remove(struct plan *plan, const struct plan_input *in, const struct ku
         return;
     plan_add(
         plan,
+        in,
         (struct kube_action){
             .verb = KUBE_REMOVE,
             .kind = o->kind,
@@ -46,6 +53,31 @@ void plan_remove(struct plan *plan, const struct plan_input *in, const struct ku
             .uid = str_dup(o->uid),
             .reason = str_dup(reason),
             .tag = PLAN_REMOVED,
+        });
+}
+
+void plan_patch_metadata(
+    struct plan *plan, const struct plan_input *in, const struct kube_object *o, json_t *metadata, const char *reason,
+    enum plan_meaning meaning)
+{
+    _cleanup_json_ json_t *body = OBJECT(V("metadata", metadata));
+    uint64_t content = doc_hash(metadata) | 1;
+
+    json_object_set_new(metadata, "resourceVersion", json_string(o->resource_version));
+    plan_add(
+        plan,
+        in,
+        (struct kube_action){
+            .verb = KUBE_MERGE_PATCH,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(in->server, o->kind)),
+            .ns = str_dup(o->ns),
+            .name = str_dup(o->name),
+            .uid = str_dup(o->uid),
+            .body = doc_text(body),
+            .content = content,
+            .reason = str_dup(reason),
+            .tag = meaning,
         });
 }
 

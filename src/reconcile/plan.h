@@ -30,10 +30,11 @@ struct plan_input {
     size_t failure_count;
     /* The bits of plan.watch whose list has arrived. */
     unsigned synced;
-    /* Whether a write of this object is under way or held back after a failure: it is not planned again. May be NULL.
-     */
+    /* Whether a write of this object is under way: then no other one is planned. May be NULL. */
     bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
-    const void *busy_context;
+    /* Whether this write failed before and is held back now: it is not planned. May be NULL. */
+    bool (*held)(const void *context, const struct kube_action *action);
+    const void *queue_context;
     /* To be shown and not sent: everything at once, whatever has to wait for something else. */
     bool preview;
 };
@@ -73,12 +74,16 @@ struct plan {
 };
 
 void plan_release(struct plan *plan);
-/* Adds an action; takes it over. */
-void plan_add(struct plan *plan, struct kube_action action);
-/* Whether a write of this observed object is under way or held back: see plan_input.busy. */
+/* Adds an action, unless it is held back (plan_input.held); takes it over. */
+void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action);
+/* Whether a write of this observed object is under way: see plan_input.busy. */
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
-/* Adds the removal of an observed object, unless it is going already or busy. */
+/* Adds the removal of an observed object, unless it is going already, busy or held back. */
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
+/* Adds a merge patch of an observed object's metadata (taken over), for as long as nobody else changed the object. */
+void plan_patch_metadata(
+    struct plan *plan, const struct plan_input *in, const struct kube_object *o, json_t *metadata, const char *reason,
+    enum plan_meaning meaning);
 /*
  * Whether all that is observed was listed anew since plans ask for it, as this one does then, too: before the last
  * trace of a resource goes, that nothing is left is not believed of a watch that may have fallen silent.

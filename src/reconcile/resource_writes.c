@@ -5,28 +5,6 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 
-/* Takes over `body`. `wish` as in struct kube_action. */
-static void
-write(const struct planned_resource *r, enum kube_verb verb, json_t *body, uint64_t wish, const char *reason)
-{
-    const struct kube_object *o = r->object;
-
-    plan_add(
-        r->plan,
-        (struct kube_action){
-            .verb = verb,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(r->in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .body = doc_text(body),
-            .wish = wish,
-            .reason = str_dup(reason),
-            .tag = PLAN_NOTED,
-        });
-    json_decref(body);
-}
-
 bool resource_has_finalizer(const struct planned_resource *r)
 {
     json_t *item;
@@ -51,17 +29,13 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
             json_array_append(finalizers, item);
     if (present)
         json_array_append_new(finalizers, json_string(r->type->finalizer));
-    write(
-        r,
-        KUBE_MERGE_PATCH,
-        OBJECT(MAP("metadata", S("resourceVersion", r->object->resource_version), V("finalizers", finalizers))),
-        0,
-        reason);
+    plan_patch_metadata(r->plan, r->in, r->object, OBJECT(V("finalizers", finalizers)), reason, PLAN_NOTED);
 }
 
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold)
 {
     const json_t *before = doc_at(r->resource, "status");
+    const struct kube_object *o = r->object;
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
     uint64_t wish;
@@ -71,7 +45,22 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     wish = doc_hash(status);
     resource = doc_copy(r->resource);
     json_object_set_new(resource, "status", TAKE_PTR(owned));
-    write(r, KUBE_UPDATE_STATUS, TAKE_PTR(resource), wish, "status");
+    plan_add(
+        r->plan,
+        r->in,
+        (struct kube_action){
+            .verb = KUBE_UPDATE_STATUS,
+            .kind = o->kind,
+            .version = str_dup(kube_server_version(r->in->server, o->kind)),
+            .ns = str_dup(o->ns),
+            .name = str_dup(o->name),
+            .uid = str_dup(o->uid),
+            .body = doc_text(resource),
+            .wish = wish,
+            .content = wish,
+            .reason = str_dup("status"),
+            .tag = PLAN_NOTED,
+        });
 }
 
 bool resource_is_settled(const struct planned_resource *r)

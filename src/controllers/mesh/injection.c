@@ -51,25 +51,6 @@ static json_t *wanted_labels(enum labels labels, bool listed)
     return NULL;
 }
 
-static void
-plan_labels(const struct plan_input *in, const struct kube_object *o, json_t *labels, bool listed, struct plan *plan)
-{
-    _cleanup_json_ json_t *body =
-        OBJECT(MAP("metadata", S("resourceVersion", o->resource_version), V("labels", labels)));
-
-    plan_add(
-        plan,
-        (struct kube_action){
-            .verb = KUBE_MERGE_PATCH,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(in->server, o->kind)),
-            .name = str_dup(o->name),
-            .body = doc_text(body),
-            .reason = str_dup(listed ? "listed for sidecar injection" : "no longer listed for sidecar injection"),
-            .tag = PLAN_CHANGED,
-        });
-}
-
 size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan)
 {
     const struct kube_kind *kind = namespaces();
@@ -89,7 +70,13 @@ size_t injection_plan(const struct plan_input *in, const json_t *names, struct p
         }
         count++;
         if (!plan_is_busy(in, o))
-            plan_labels(in, o, TAKE_PTR(labels), is_listed(names, o->name), plan);
+            plan_patch_metadata(
+                plan,
+                in,
+                o,
+                OBJECT(V("labels", TAKE_PTR(labels))),
+                is_listed(names, o->name) ? "listed for sidecar injection" : "no longer listed for sidecar injection",
+                PLAN_CHANGED);
     }
     plan->drift += count;
     return count;

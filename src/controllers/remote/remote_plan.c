@@ -46,26 +46,17 @@ const char *remote_unreachable(const struct remote *r)
 
 static void patch_secret(struct remote *r, bool present)
 {
-    const struct kube_object *o = r->secret;
-    _cleanup_json_ json_t *body = OBJECT(
-        MAP("metadata",
-            S("resourceVersion", o->resource_version),
-            MAP("labels", V(REMOTE_PILOT_LABEL, present ? json_string("true") : json_null())),
-            MAP("annotations", V(LABELLED, present ? json_string("true") : json_null()))));
+    json_t *metadata = OBJECT(
+        MAP("labels", V(REMOTE_PILOT_LABEL, present ? json_string("true") : json_null())),
+        MAP("annotations", V(LABELLED, present ? json_string("true") : json_null())));
 
-    plan_add(
+    plan_patch_metadata(
         &r->plan->home,
-        (struct kube_action){
-            .verb = KUBE_MERGE_PATCH,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(r->in->home->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .body = doc_text(body),
-            .reason =
-                str_dup(present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster"),
-            .tag = PLAN_CHANGED,
-        });
+        r->in->home,
+        r->secret,
+        metadata,
+        present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster",
+        PLAN_CHANGED);
 }
 
 /* Never 0. */

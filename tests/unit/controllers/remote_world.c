@@ -148,7 +148,7 @@ static struct plan_input input_of(const struct remote_world *w, const struct wor
         .failure_count = of->failure.object != NULL,
         .synced = synced,
         .busy = is_busy,
-        .busy_context = w,
+        .queue_context = w,
     };
 }
 

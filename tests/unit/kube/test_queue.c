@@ -154,6 +154,77 @@ static void a_failed_object_is_held_back_longer_and_longer(void **state)
     assert_int_equal(kube_schedule_due(s), now + 100);
 }
 
+/* A write of the object "a" with this verb and content, of the object with this uid. */
+static struct kube_action write_of(enum kube_verb verb, const char *uid, uint64_t content)
+{
+    return (struct kube_action){.verb = verb,
+                                .kind = &rows[0],
+                                .ns = str_dup("ns"),
+                                .name = str_dup("a"),
+                                .uid = str_dup(uid),
+                                .wish = 1,
+                                .content = content};
+}
+
+/* Whether it is taken; finished with this outcome if so. The schedule said before what it would do. */
+static bool try_write(struct kube_schedule *s, msec_t now, struct kube_action a, enum err_class outcome,
+                      msec_t retry_after)
+{
+    bool holds = kube_schedule_holds(s, now, &a), taken = kube_schedule_put(s, now, &a);
+
+    assert_true(holds != taken);
+    if (taken)
+        finish_after(s, now, expect_next(s, now, "a"), outcome, retry_after);
+    return taken;
+}
+
+static void what_was_refused_is_held_back_and_not_what_is_different(void **state)
+{
+    static const enum err_class outcomes[] = {ERR_INVALID,        ERR_FORBIDDEN,   ERR_CONFLICT,
+                                              ERR_ALREADY_EXISTS, ERR_UNAVAILABLE, ERR_TIMEOUT};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        SCHEDULE()
+        assert_true(try_write(s, 0, write_of(KUBE_UPDATE, "u", 7), outcomes[i], 0));
+        assert_false(try_write(s, 1, write_of(KUBE_UPDATE, "u", 7), ERR_NONE, 0));
+        assert_true(kube_schedule_busy(s, 1, &rows[0], "ns", "a"));
+        assert_false(kube_schedule_is_under_way(s, &rows[0], "ns", "a"));
+        /* The object changed, and is refused again: then that is held back. */
+        assert_true(try_write(s, 1, write_of(KUBE_UPDATE, "u", 8), outcomes[i], 0));
+        assert_false(try_write(s, 2, write_of(KUBE_UPDATE, "u", 8), ERR_NONE, 0));
+        /* It was deleted and made by another. */
+        assert_true(try_write(s, 2, write_of(KUBE_UPDATE, "v", 8), outcomes[i], 0));
+        /* It is gone. */
+        assert_true(try_write(s, 3, write_of(KUBE_CREATE, NULL, 7), ERR_NONE, 0));
+        assert_false(kube_schedule_busy(s, 3, &rows[0], "ns", "a"));
+        assert_true(try_write(s, 3, write_of(KUBE_UPDATE, "u", 7), ERR_NONE, 0));
+    }
+}
+
+static void what_is_different_is_held_back_where_the_server_asked_to_wait(void **state)
+{
+    SCHEDULE()
+
+    (void)state;
+    assert_true(try_write(s, 0, write_of(KUBE_UPDATE, "u", 7), ERR_THROTTLED, 5000));
+    assert_false(try_write(s, 4999, write_of(KUBE_CREATE, NULL, 8), ERR_NONE, 0));
+    kube_schedule_wake(s, 5000);
+    assert_true(try_write(s, 5000, write_of(KUBE_CREATE, NULL, 8), ERR_NONE, 0));
+}
+
+/* Refusals of ever other contents are held back longer and longer, too, each of them. */
+static void a_change_does_not_make_the_server_any_more_patient(void **state)
+{
+    SCHEDULE(.backoff_first = 100, .backoff_most = 1000)
+
+    (void)state;
+    for (uint64_t content = 1; content < 9; content++)
+        assert_true(try_write(s, 0, write_of(KUBE_UPDATE, "u", content), ERR_INVALID, 0));
+    assert_false(try_write(s, 999, write_of(KUBE_UPDATE, "u", 8), ERR_NONE, 0));
+    assert_true(try_write(s, 1000, write_of(KUBE_UPDATE, "u", 8), ERR_NONE, 0));
+}
+
 static void a_conflict_is_tried_again_soon(void **state)
 {
     SCHEDULE(.backoff_first = 500)
@@ -242,6 +313,20 @@ static void what_is_undone_again_and_again_is_written_more_slowly(void **state)
         now += delays[i];
         assert_true(kube_schedule_wake(s, now));
     }
+}
+
+static void what_is_undone_is_written_immediately_where_something_else_is_wanted(void **state)
+{
+    SCHEDULE()
+    msec_t now;
+
+    (void)state;
+    now = write_often(s, 0);
+    assert_true(write_wish(s, now, KUBE_CREATE, 1));
+    assert_false(write_wish(s, now, KUBE_CREATE, 1));
+    /* That somebody deletes it each time, or makes it again, is the reason to be slow. */
+    assert_false(write_wish(s, now, KUBE_UPDATE, 1));
+    assert_true(write_wish(s, now, KUBE_CREATE, 2));
 }
 
 static void the_answer_says_how_often_it_was_written(void **state)
@@ -415,6 +500,10 @@ int main(void)
         cmocka_unit_test(a_status_does_not_take_the_place_of_its_object),
         cmocka_unit_test(same_names_of_other_kinds_are_other_objects),
         cmocka_unit_test(a_failed_object_is_held_back_longer_and_longer),
+        cmocka_unit_test(what_was_refused_is_held_back_and_not_what_is_different),
+        cmocka_unit_test(what_is_different_is_held_back_where_the_server_asked_to_wait),
+        cmocka_unit_test(a_change_does_not_make_the_server_any_more_patient),
+        cmocka_unit_test(what_is_undone_is_written_immediately_where_something_else_is_wanted),
         cmocka_unit_test(a_conflict_is_tried_again_soon),
         cmocka_unit_test(too_many_requests_pauses_everything),
         cmocka_unit_test(a_servers_word_does_not_stop_us_for_good),

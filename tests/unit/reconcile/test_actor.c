@@ -73,6 +73,7 @@ static void decide(struct actor *a, const char *name)
 
     plan_add(
         &plan,
+        &(struct plan_input){0},
         (struct kube_action){
             .verb = KUBE_CREATE,
             .kind = maps(),
@@ -91,7 +92,7 @@ static bool is_busy_for(struct actor *a, const char *name)
     struct plan_input input = {0};
 
     actor_brief(a, &input);
-    return input.busy(input.busy_context, maps(), NS, name);
+    return input.busy(input.queue_context, maps(), NS, name);
 }
 
 static void what_the_server_could_not_be_sent_is_decided_anew(void **state)
