@@ -1,0 +1,235 @@
+/*
+ * What a change costs the planner where there is much that did not change: the controller on simulated time, against an
+ * API server in memory. The time is what plans took, by the processor's clock; requests are no part of it.
+ *
+ * Run by `make bench`; it needs no cluster. Every figure is measured again in each run.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/crd.h"
+#include "api/istio.h"
+#include "api/remote_istio.h"
+#include "base/str.h"
+#include "controllers/controller.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "mesh/mesh.h"
+#include "reconcile/marks.h"
+#include "shared.h"
+#include "sim.h"
+
+#define NS "istio-system"
+#define CHANGES 25
+
+enum { NAMESPACES = 5000, PODS = 10000, REMOTES = 1000 };
+
+struct bench {
+    struct sim *server;
+    struct controller *controller;
+    struct remote_connector connector;
+};
+
+static const struct kube_kind *kind_of(const char *api_version, const char *kind)
+{
+    return kube_kind_find(&mesh_kinds, api_version, kind);
+}
+
+static json_t *object(const char *api_version, const char *kind, const char *ns, const char *name)
+{
+    return OBJECT(S("apiVersion", api_version), S("kind", kind), MAP("metadata", S("name", name), S("namespace", ns)));
+}
+
+static int refuse(
+    void *context, const struct kube_config *config, const struct kube_cluster_options *options,
+    const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
+{
+    (void)context, (void)config, (void)options, (void)events, (void)ret;
+    return err_set(e, ERR_INVALID, "no remote cluster is connected");
+}
+
+static void put_definition(struct bench *b, const struct api_resource *resource)
+{
+    sim_apply(b->server, kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), api_crd(resource, "v1"));
+}
+
+static void put_namespace(struct bench *b, size_t i, const char *injection)
+{
+    _cleanup_free_ char *name = str_printf("shop-%zu", i);
+    json_t *ns = object("v1", "Namespace", NULL, name);
+
+    if (injection)
+        json_object_set_new(doc_make(ns, "metadata", "labels"), "istio-injection", json_string(injection));
+    sim_apply(b->server, kind_of("v1", "Namespace"), ns);
+}
+
+static void put_pod(struct bench *b, size_t i)
+{
+    _cleanup_free_ char *name = str_printf("pod-%zu", i), *ns = str_printf("shop-%zu", i % NAMESPACES);
+    json_t *pod = object("v1", "Pod", ns, name);
+
+    json_object_set_new(
+        doc_make(pod, "metadata", "annotations"),
+        "sidecar.istio.io/status",
+        json_string("{\"version\":\"0123456789\"}"));
+    sim_apply(b->server, kind_of("v1", "Pod"), pod);
+}
+
+static void put_remote(struct bench *b, size_t i)
+{
+    _cleanup_free_ char *name = str_printf("remote-%zu", i);
+    json_t *remote = object(API_GROUP_VERSION, "RemoteIstio", NS, name);
+
+    json_object_set_new(doc_make(remote, "metadata"), "generation", json_integer(1));
+    sim_apply(b->server, kind_of(API_GROUP_VERSION, "RemoteIstio"), remote);
+}
+
+static void put_mesh(struct bench *b, bool listed, bool sidecars)
+{
+    json_t *mesh = object(API_GROUP_VERSION, "Istio", NS, "istio"), *names = json_array();
+
+    for (size_t i = 0; listed && i < NAMESPACES; i++)
+        json_array_append_new(names, json_sprintf("shop-%zu", i));
+    json_object_set_new(doc_make(mesh, "metadata"), "generation", json_integer(1));
+    json_object_set_new(doc_make(mesh, "spec"), "autoInjectionNamespaces", names);
+    if (sidecars)
+        json_object_set_new(doc_make(mesh, "spec", "sidecars"), "count", json_true());
+    sim_apply(b->server, kind_of(API_GROUP_VERSION, "Istio"), mesh);
+}
+
+static bool is_settled(const struct bench *b)
+{
+    return controller_is_ready(b->controller) && controller_actor_stats(b->controller)->drift == 0 &&
+           federation_is_calm(controller_federation(b->controller)) &&
+           kube_queue_in_flight(kube_cluster_queue(controller_cluster(b->controller))) == 0;
+}
+
+static void settle(struct bench *b)
+{
+    for (int second = 0; second < 600; second++) {
+        sim_run(b->server, SECONDS(1));
+        if (second > 10 && is_settled(b))
+            return;
+    }
+    fail_msg("the controller does not settle");
+}
+
+static void begin(struct bench *b, bool listed, bool sidecars, size_t remotes)
+{
+    const struct controller_options options = {.ns = NS, .keeps_memory = true};
+
+    *b = (struct bench){.server = sim_new(&mesh_kinds, MARK_OWNER, 1), .connector = {refuse, b}};
+    put_definition(b, &api_resource_istio);
+    put_definition(b, &api_resource_remote_istio);
+    sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
+    sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
+    for (size_t i = 0; i < NAMESPACES; i++)
+        put_namespace(b, i, NULL);
+    for (size_t i = 0; sidecars && i < PODS; i++)
+        put_pod(b, i);
+    put_mesh(b, listed, sidecars);
+    for (size_t i = 0; i < remotes; i++)
+        put_remote(b, i);
+    b->controller = controller_new_on(sim_io(b->server), &options, &b->connector);
+    controller_start(b->controller);
+    settle(b);
+}
+
+static void finish(struct bench *b)
+{
+    controller_free(b->controller);
+    sim_free(b->server);
+}
+
+/* Somebody's note on an object: it changes, and nothing is to be done about it. */
+static void touch(struct bench *b, const char *api_version, const char *kind, const char *ns, const char *name)
+{
+    static int count;
+    json_t *o = doc_copy(sim_get(b->server, kind_of(api_version, kind), ns, name));
+
+    json_object_set_new(doc_make(o, "metadata", "annotations"), "note", json_sprintf("%d", ++count));
+    sim_apply(b->server, kind_of(api_version, kind), o);
+}
+
+static void touch_service(struct bench *b)
+{
+    touch(b, "v1", "Service", NS, "istio-pilot");
+}
+
+static void touch_namespace(struct bench *b)
+{
+    touch(b, "v1", "Namespace", NULL, "shop-4000");
+}
+
+static void touch_remote(struct bench *b)
+{
+    touch(b, API_GROUP_VERSION, "RemoteIstio", NS, "remote-500");
+}
+
+static void add_namespace(struct bench *b)
+{
+    static size_t next = NAMESPACES;
+
+    put_namespace(b, next++, NULL);
+}
+
+static void add_pod(struct bench *b)
+{
+    static size_t next = PODS;
+
+    put_pod(b, next++);
+}
+
+/* What all plans took that followed from one change. */
+static void measure(struct bench *b, const char *what, void (*change)(struct bench *b))
+{
+    double taken[CHANGES];
+
+    for (size_t i = 0; i < CHANGES; i++) {
+        uint64_t before = controller_stats(b->controller)->plan_usec;
+        change(b);
+        sim_run(b->server, 200);
+        taken[i] = (double)(controller_stats(b->controller)->plan_usec - before) / 1000;
+    }
+    bench_print(what, taken, CHANGES, "ms");
+}
+
+static void figures(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    printf("%d namespaces, %d Pods, %d remote clusters; what plans take after one change\n", NAMESPACES, PODS, REMOTES);
+    begin(&b, false, false, 0);
+    measure(&b, "no namespace listed: a Service changes", touch_service);
+    measure(&b, "  a namespace changes", touch_namespace);
+    finish(&b);
+
+    begin(&b, true, false, 0);
+    measure(&b, "all namespaces listed: a Service changes", touch_service);
+    measure(&b, "  a namespace changes", touch_namespace);
+    measure(&b, "  a namespace is created that is not listed", add_namespace);
+    finish(&b);
+
+    begin(&b, false, true, 0);
+    measure(&b, "sidecars counted: a Service changes", touch_service);
+    measure(&b, "  a Pod comes", add_pod);
+    finish(&b);
+
+    begin(&b, false, false, REMOTES);
+    measure(&b, "with all remote clusters: a Service changes", touch_service);
+    measure(&b, "  a RemoteIstio changes", touch_remote);
+    finish(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(figures)};
+
+    return cmocka_run_group_tests_name("bench plan", tests, NULL, NULL);
+}
