@@ -4,8 +4,10 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/made.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "controllers/mesh/mesh_wanted.h"
+#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
@@ -197,25 +199,74 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
     return 0;
 }
 
-static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, struct plan *ret,
-                        struct problems *problems, struct err *e)
+static void make_plan(struct kube_cluster *cluster, struct plan *ret)
 {
-    struct kube_cache *observed = kube_cluster_cache(cluster);
-    _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
     const struct plan_input input = {
         .now = clock_now_wall(),
         .server = kube_cluster_server(cluster),
-        .observed = observed,
+        .observed = kube_cluster_cache(cluster),
         .preview = true,
     };
-    struct plan_memo *memo;
+    struct plan_memo *memo = plan_memo_new();
+
+    plan_make(&input, memo, ret);
+    plan_memo_free(memo);
+}
+
+/* Of the watches that a plan asks for, those that may bring something to remove. */
+static unsigned removals(const struct plan *plan)
+{
+    return plan->watch & made_watches(MESH_CENTRAL);
+}
+
+/* Reads what the plan asks for. */
+static int read_asked(struct event_base *loop, struct kube_cluster *cluster, const struct plan *plan, msec_t timeout,
+                      struct err *e)
+{
+    struct on_demand watches = {.table = &mesh_watches};
+    msec_t until = clock_now_monotonic() + timeout;
+
+    on_demand_switch(&watches, cluster, removals(plan), plan->ns);
+    while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan)) {
+        if (clock_now_monotonic() > until)
+            return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
+                           kube_cluster_error(cluster));
+        event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
+        event_base_dispatch(loop);
+    }
+    return 0;
+}
+
+/* What a plan asks for may be something to remove: then it is made once more. */
+static int make_whole_plan(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct plan *ret,
+                           struct err *e)
+{
+    struct plan first;
+
+    make_plan(cluster, &first);
+    if (!removals(&first)) {
+        *ret = first;
+        return 0;
+    }
+    if (read_asked(loop, cluster, &first, timeout, e) < 0) {
+        plan_release(&first);
+        return -1;
+    }
+    plan_release(&first);
+    make_plan(cluster, ret);
+    return 0;
+}
+
+static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, msec_t timeout,
+                        struct plan *ret, struct problems *problems, struct err *e)
+{
+    _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
 
     if (read_wanted(loop, cluster, applied, problems, e) < 0)
         return -1;
-    kube_cache_put(observed, istio_kind(), applied);
-    memo = plan_memo_new();
-    plan_make(&input, memo, ret);
-    plan_memo_free(memo);
+    kube_cache_put(kube_cluster_cache(cluster), istio_kind(), applied);
+    if (make_whole_plan(loop, cluster, timeout, ret, e) < 0)
+        return -1;
     if (check_refusal(ret, applied, e) == 0)
         return 0;
     plan_release(ret);
@@ -234,7 +285,7 @@ int preview_make(struct event_base *loop, const struct kube_config *config, cons
         return -1;
     kube_cluster_start(cluster);
     if (wait_until_synced(loop, cluster, timeout, e) < 0 ||
-        plan_preview(loop, cluster, resource, &ret->plan, problems, e) < 0)
+        plan_preview(loop, cluster, resource, timeout, &ret->plan, problems, e) < 0)
         return -1;
     ret->cluster = TAKE_PTR(cluster);
     return 0;

@@ -1,5 +1,6 @@
 #include "controllers/watches.h"
 
+#include "base/str.h"
 #include "mesh/mesh.h"
 
 /* What others' programs keep in Secrets, and much of it. */
@@ -14,7 +15,18 @@ static const struct watch_row rows[] = {
      .view = MESH_VIEW_CREDENTIALS,
      .field_selector = NOT_MADE_BY_PROGRAMS,
      .in_namespace = true},
+    {PLAN_WATCH_SECRET_KEYS, .view = MESH_VIEW_SECRET_KEYS, .in_namespace = true},
+    {PLAN_WATCH_CONFIG_MAP_KEYS, .view = MESH_VIEW_CONFIG_MAP_KEYS, .in_namespace = true},
     {PLAN_WATCH_SIDECARS, .view = MESH_VIEW_SIDECARS, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 
 const struct watch_table mesh_watches = {rows, ARRAY_LEN(rows)};
+
+unsigned watch_bit_of(const struct kube_kind *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (kind->view ? str_eq(rows[i].view, kind->view)
+                       : !rows[i].view && kube_kind_find(&mesh_kinds, rows[i].api_version, rows[i].kind) == kind)
+            return rows[i].bit;
+    return 0;
+}

@@ -202,12 +202,24 @@ static bool is_object_there(const struct kube_kind *kind, unsigned role)
     return role == MESH_REMOTE && str_eq(kind->kind, api_resource_istio.kind);
 }
 
+/* What Istio's programs made for themselves is found and removed. */
+static void add_made(struct gathered *g, unsigned role)
+{
+    static const char *const verbs[] = {"list", "watch", "delete"};
+    const struct mesh_made *made;
+
+    for (size_t i = 0; (made = mesh_made_next(role, &i));)
+        for (size_t k = 0; k < ARRAY_LEN(verbs); k++)
+            add_verb(g, mesh_made_kind(made)->group, mesh_made_kind(made)->plural, verbs[k]);
+}
+
 /* What the operator does itself. */
 static void add_own(struct gathered *g, unsigned role)
 {
     for (size_t i = 0; i < mesh_kinds.len; i++)
         if (mesh_kinds.rows[i].roles & role && !is_object_there(&mesh_kinds.rows[i], role))
             add_kind(g, &mesh_kinds.rows[i]);
+    add_made(g, role);
     add_rights(g, role == MESH_CENTRAL ? central_rights : remote_rights);
 }
 

@@ -209,7 +209,19 @@ static size_t text_cost(const char *text)
     return text ? strlen(text) + BLOCK_COST : 0;
 }
 
-/* Copies what `path` names from one map to another: "metadata.labels", "status.containerStatuses[].state". */
+static void keep_keys(json_t *to, const json_t *from)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)from, key, value)
+        json_object_set_new(to, key, json_null());
+}
+
+/*
+ * Copies what `path` names from one map to another: "metadata.labels", "status.containerStatuses[].state"; of "data.*"
+ * the keys.
+ */
 static void keep_path(json_t *to, const json_t *from, const char *path)
 {
     size_t len = strcspn(path, ".[");
@@ -218,6 +230,10 @@ static void keep_path(json_t *to, const json_t *from, const char *path)
     json_t *value = json_object_get(from, key), *copy = json_object_get(to, key), *item;
     size_t i;
 
+    if (str_eq(path, "*")) {
+        keep_keys(to, from);
+        return;
+    }
     if (!value)
         return;
     if (!*rest || str_eq(rest, "[]")) {

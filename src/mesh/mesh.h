@@ -30,6 +30,22 @@ struct mesh_component {
     mesh_part_fn render;
 };
 
+/*
+ * What a component's program makes for itself in the cluster. It has no owner label, and nobody else removes it: it
+ * goes with the mesh. Events and what Kubernetes' own controllers make of an object are not among it.
+ */
+struct mesh_made {
+    const char *component; /* whose program makes it: "galley" */
+    /* A kind, or a view of one (kube_kind.view). */
+    const char *api_version, *kind;
+    const char *view;
+    const char *name; /* NULL: any; one that ends with "*": all that begin so */
+    const char *type; /* of a Secret; NULL: any */
+    bool everywhere;  /* in all namespaces; else in the control plane's, where its kind is namespaced */
+    /* It does harm without its program: it goes before everything else, and with the component, if that is disabled. */
+    bool harmful_alone;
+};
+
 /* What one cluster has of it. */
 struct mesh_parts {
     const struct mesh_component *components; /* ends with a NULL name */
@@ -37,6 +53,7 @@ struct mesh_parts {
      * What belongs to no component or to several; each part finds out itself whether it is wanted. Ends with NULL.
      */
     const mesh_part_fn *shared;
+    const struct mesh_made *made; /* ends with a NULL component */
 };
 
 struct mesh_line {
@@ -57,19 +74,30 @@ extern const struct mesh_release mesh_releases[];
 /* NULL where there is none. */
 const struct mesh_release *mesh_release_find(const char *version);
 
+/*
+ * for (size_t i = 0; (made = mesh_made_next(role, &i));)
+ * What the programs of any line make in a cluster of this role (MESH_CENTRAL or MESH_REMOTE).
+ */
+const struct mesh_made *mesh_made_next(unsigned role, size_t *position);
+/* The row of its kind or view. */
+const struct kube_kind *mesh_made_kind(const struct mesh_made *made);
+
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;
 /* What a cluster is to the mesh; the bits of kube_kind.roles in mesh_kinds. */
 enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
 /*
  * The views (kube_kind_view()): Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept;
- * Citadel's Secrets, without what they hold; the Secrets of the mesh's namespace, with what they hold.
+ * Citadel's Secrets, without what they hold; the Secrets of the mesh's namespace, with what they hold; Secrets and
+ * ConfigMaps of that namespace, of what they hold the keys alone.
  */
 #define MESH_VIEW_SIDECARS "sidecars"
 #define MESH_VIEW_KEY_AND_CERT "key-and-cert"
 #define MESH_VIEW_CREDENTIALS "credentials"
+#define MESH_VIEW_SECRET_KEYS "secret-keys"
+#define MESH_VIEW_CONFIG_MAP_KEYS "config-map-keys"
 /* The rows of mesh_kinds; an array of versions has an element for each. */
-#define MESH_KINDS_MAX 32
+#define MESH_KINDS_MAX 40
 
 /* What only a remote cluster has. */
 struct mesh_remote {

@@ -20,3 +20,27 @@ const struct mesh_release *mesh_release_find(const char *version)
     }
     return NULL;
 }
+
+/* Of the lines, each once: a line's releases stand together. */
+const struct mesh_made *mesh_made_next(unsigned role, size_t *position)
+{
+    const struct mesh_line *line = NULL;
+    size_t passed = 0;
+
+    for (const struct mesh_release *r = mesh_releases; r->version; r++) {
+        const struct mesh_made *made = role == MESH_REMOTE ? r->line->remote.made : r->line->central.made;
+        for (; r->line != line && made->component; made++, passed++)
+            if (passed == *position) {
+                ++*position;
+                return made;
+            }
+        line = r->line;
+    }
+    return NULL;
+}
+
+const struct kube_kind *mesh_made_kind(const struct mesh_made *made)
+{
+    return made->view ? kube_kind_view(&mesh_kinds, made->view)
+                      : kube_kind_find(&mesh_kinds, made->api_version, made->kind);
+}

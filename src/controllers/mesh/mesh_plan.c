@@ -4,6 +4,7 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/made.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_wanted.h"
@@ -184,7 +185,7 @@ static void add_sidecars(const struct mesh_plan *m, json_t *status)
 static void plan_status(struct mesh_plan *m)
 {
     /* What is counted among the drift, or what may be left. */
-    bool unread = m->plan->watch & ~m->in->synced & (PLAN_WATCH_VALIDATING | PLAN_LISTED_ANEW);
+    bool unread = m->plan->watch & ~m->in->synced & (made_watches(MESH_CENTRAL) | PLAN_LISTED_ANEW);
     json_t *status;
 
     m->facts.now = m->in->now;
@@ -212,32 +213,6 @@ static void plan_writes(struct mesh_plan *m, const struct mesh_wanted *wanted, s
         injection_plan(m->in, wanted->spec.auto_injection_namespaces, plan);
 }
 
-/* Removes (in `plan`) what is named by us but not made by us: it follows from the mesh all the same. */
-static size_t
-plan_removal_of(const struct mesh_plan *m, const struct kube_kind *kind, const char *name, struct plan *plan)
-{
-    const struct kube_object *o;
-    size_t left = 0;
-
-    for (size_t i = 0; (o = kube_cache_next(m->in->observed, kind, &i));) {
-        if (name && !str_eq(o->name, name))
-            continue;
-        left++;
-        plan_remove(plan, m->in, o, PLAN_MADE_BY_A_PART);
-    }
-    return left;
-}
-
-/* Galley registered it for itself. Without a Galley to ask it would refuse every change of Istio's configuration. */
-static size_t plan_galleys_webhook(struct mesh_plan *m, struct plan *plan)
-{
-    const struct kube_kind *kind =
-        kube_kind_find(&mesh_kinds, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration");
-
-    m->plan->watch |= PLAN_WATCH_VALIDATING;
-    return plan_removal_of(m, kind, "istio-galley", plan);
-}
-
 static void plan_mesh(struct mesh_plan *m, const struct mesh_wanted *wanted)
 {
     struct plan withheld = {0}, *writes = wanted->spec.pause ? &withheld : m->plan;
@@ -246,8 +221,8 @@ static void plan_mesh(struct mesh_plan *m, const struct mesh_wanted *wanted)
     struct rollouts rollouts;
 
     plan_writes(m, wanted, writes);
-    if (!wanted->spec.galley.enabled)
-        writes->drift += plan_galleys_webhook(m, writes);
+    writes->drift += made_remove_disabled(
+        m->in, &wanted->release->line->central, &wanted->spec, m->object->ns, writes, &m->plan->watch);
     buf_add_str(&notice, m->memo->warnings);
     injection_notice(m->in, wanted->spec.auto_injection_namespaces, &notice);
     components_read(m->in, m->object->ns, wanted->release->line->central.components, &wanted->spec, &rollouts);
@@ -289,16 +264,14 @@ static void plan_deletion(struct mesh_plan *m)
         .owner_uid = m->object->uid,
         .remove_crds = doc_bool(doc_at(m->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned needed = PLAN_WATCH_VALIDATING | PLAN_WATCH_SECRETS;
+    const unsigned needed = made_watches(MESH_CENTRAL);
     size_t left;
 
-    m->plan->watch |= needed;
-    left = plan_galleys_webhook(m, m->plan);
+    left = made_remove_first(m->in, MESH_CENTRAL, m->object->ns, m->plan);
     left += injection_plan(m->in, NULL, m->plan);
     left += objects_plan(&objects, m->plan);
-    /* Citadel makes these Secrets anew for as long as it runs: they go when its Deployment is gone. */
     if (left == 0)
-        left += plan_removal_of(m, kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT), NULL, m->plan);
+        left += made_remove_last(m->in, MESH_CENTRAL, m->object->ns, m->plan);
 
     m->facts.deleting = true;
     m->facts.leftovers = left;

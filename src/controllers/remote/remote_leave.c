@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "controllers/made.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_impl.h"
 #include "controllers/watches.h"
@@ -10,18 +11,6 @@
 #define LET_GO "; the annotation " REMOTE_ABANDON ": \"true\" leaves it as it is"
 
 static const char leaves[] = "the remote cluster leaves the mesh";
-
-/* What Citadel made there, once Citadel is gone. */
-static size_t remove_certificates(struct remote *r)
-{
-    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT);
-    const struct kube_object *o;
-    size_t left = 0;
-
-    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, kind, &i)); left++)
-        plan_remove(&r->plan->away, r->in->away, o, PLAN_MADE_BY_A_PART);
-    return left;
-}
 
 /* All that carries this mark; with definitions, or without. */
 static size_t remove_marked(struct remote *r, const char *owner, bool definitions)
@@ -45,14 +34,15 @@ static size_t plan_removal(struct remote *r)
 {
     /* Without MESH_REMOTE_OWNER its mark is lost, and ours is what there is. */
     const char *owner = r->config ? r->config->owner : remote_uid(r);
+    const unsigned needed = made_watches(MESH_REMOTE);
     size_t left;
 
-    r->plan->away.watch |= PLAN_WATCH_SECRETS;
-    left = injection_plan(r->in->away, NULL, &r->plan->away);
+    left = made_remove_first(r->in->away, MESH_REMOTE, r->own.object->ns, &r->plan->away);
+    left += injection_plan(r->in->away, NULL, &r->plan->away);
     left += remove_marked(r, owner, false);
     if (left == 0)
-        left += remove_certificates(r);
-    if (left == 0 && !(r->in->away->synced & PLAN_WATCH_SECRETS))
+        left += made_remove_last(r->in->away, MESH_REMOTE, r->own.object->ns, &r->plan->away);
+    if (left == 0 && (r->in->away->synced & needed) != needed)
         return 1;
     if (left == 0 && r->config) {
         /* Without it nobody looks for what has no mark. */

@@ -45,8 +45,35 @@ static const struct mesh_component remote[] = {
 
 static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
 
+/*
+ * From Istio's sources, all that its programs create: Galley its webhook (galley/pkg/crd/validation/config.go), Citadel
+ * a Secret for every ServiceAccount (security/pkg/pki/ca/controller/secret.go) and the one with its own key
+ * (security/pkg/pki/ca/ca.go), Pilot the ConfigMap to elect who writes the status of Ingresses, named by the mesh
+ * configuration's ingressClass (pilot/pkg/config/kube/ingress/status.go). Pilot also creates definitions that are not
+ * there, under the names of ours (pilot/pkg/config/kube/crd/client.go); Mixer and the injector create nothing.
+ */
+#define KEYS_AND_CERTIFICATES                                                                                          \
+    {                                                                                                                  \
+        "citadel", .view = MESH_VIEW_KEY_AND_CERT, .everywhere = true                                                  \
+    }
+static const struct mesh_made central_made[] = {
+    /* Without a Galley to ask, the API server refuses every change of Istio's configuration. */
+    {"galley",
+     .api_version = "admissionregistration.k8s.io/v1",
+     .kind = "ValidatingWebhookConfiguration",
+     .name = "istio-galley",
+     .harmful_alone = true},
+    KEYS_AND_CERTIFICATES,
+    {"citadel", .view = MESH_VIEW_SECRET_KEYS, .name = "istio-ca-secret", .type = "istio.io/ca-root"},
+    {"pilot", .view = MESH_VIEW_CONFIG_MAP_KEYS, .name = "istio-ingress-controller-leader-*"},
+    {NULL},
+};
+
+/* Citadel signs there with the certificate that it is given, and makes none of its own. */
+static const struct mesh_made remote_made[] = {KEYS_AND_CERTIFICATES, {NULL}};
+
 const struct mesh_line v1_0_line = {
     .name = "1.0",
-    .central = {central, central_shared},
-    .remote = {remote, remote_shared},
+    .central = {central, central_shared, central_made},
+    .remote = {remote, remote_shared, remote_made},
 };

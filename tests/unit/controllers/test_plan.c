@@ -490,6 +490,112 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 }
 
+/* An object of this kind in the world; `type` may be NULL. */
+static void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)
+{
+    char api_version[128];
+
+    kube_api_version(kind, kind->versions[0].name, api_version);
+    world_put_as(
+        w,
+        kind,
+        OBJECT(
+            S("apiVersion", api_version),
+            S("kind", kind->kind),
+            MAP("metadata", S("name", name), S("namespace", kind->namespaced ? ns : NULL)),
+            S("type", type)));
+}
+
+/* A name that a row of mesh_made stands for; owned by the caller. */
+static char *made_name(const struct mesh_made *made)
+{
+    size_t len = made->name ? strlen(made->name) : 0;
+
+    if (len && made->name[len - 1] == '*')
+        return str_printf("%.*sistio", (int)len - 1, made->name);
+    return str_dup(str_or(made->name, "istio.default"));
+}
+
+static bool is_there(struct world *w, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    return kube_cache_get(w->cache, kind, kind->namespaced ? ns : NULL, name);
+}
+
+static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    const struct mesh_made *made;
+    size_t count = 0;
+
+    for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i)); count++) {
+        const struct kube_kind *kind = mesh_made_kind(made);
+        _cleanup_free_ char *name = made_name(made);
+        put_of(w, kind, NS, name, made->type);
+        put_of(w, kind, "shop", name, made->type);
+        if (made->name)
+            put_of(w, kind, NS, "theirs", made->type);
+        if (made->type)
+            put_of(w, kind, "bank", name, "Opaque");
+    }
+    assert_true(count >= 4);
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+
+    for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i));) {
+        const struct kube_kind *kind = mesh_made_kind(made);
+        _cleanup_free_ char *name = made_name(made);
+        assert_false(is_there(w, kind, NS, name));
+        if (kind->namespaced)
+            assert_int_equal(is_there(w, kind, "shop", name), !made->everywhere);
+        if (made->name)
+            assert_true(is_there(w, kind, NS, "theirs"));
+        if (made->type)
+            assert_true(is_there(w, kind, "bank", name));
+    }
+}
+
+/* Of the type that a user gave it, a Secret of the name of Citadel's is the user's. */
+static void a_secret_of_another_type_stays(void **state)
+{
+    struct world *w = *state;
+    const struct kube_kind *secret = kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS);
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    put_of(w, secret, NS, "istio-ca-secret", "Opaque");
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+    assert_true(is_there(w, secret, NS, "istio-ca-secret"));
+}
+
+/* Who still runs would make it again: without its rights it cannot. */
+static void what_programs_made_goes_after_their_rights(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    const struct kube_kind *leader = kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS);
+    bool removed = false;
+
+    put_of(w, leader, NS, "istio-ingress-controller-leader-istio", NULL);
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    for (int round = 0; round < 12 && !removed; round++) {
+        struct plan plan = world_plan(w);
+        _cleanup_free_ char *text = world_describe(&plan);
+        if ((removed = strstr(text, "istio-ingress-controller-leader-istio"))) {
+            assert_int_equal(world_count(w, "rbac.authorization.k8s.io/v1", "ClusterRoleBinding"), 0);
+            assert_int_equal(world_count(w, "v1", "ServiceAccount"), 0);
+        }
+        world_act(w, &plan);
+        plan_release(&plan);
+    }
+    assert_true(removed);
+}
+
 /* The names that releases of this operator have put on a resource; the first one is today's. */
 #define FINALIZER_TODAY "istio-operator.finializer.banzaicloud.io"
 #define FINALIZER_FORMER "istio-operator.finalizer.banzaicloud.io"
@@ -645,6 +751,9 @@ int main(void)
         INSTALLED(labels_follow_the_list),
         INSTALLED(deletion_takes_webhooks_first_and_definitions_never),
         INSTALLED(deletion_ends_when_a_new_list_shows_nothing),
+        INSTALLED(what_programs_made_goes_with_the_mesh_and_nothing_else_does),
+        INSTALLED(a_secret_of_another_type_stays),
+        INSTALLED(what_programs_made_goes_after_their_rights),
         INSTALLED(the_finalizer_has_the_name_that_resources_carry),
         FRESH(every_name_that_the_finalizer_had_frees_the_resource),
         INSTALLED(the_finalizer_of_another_manager_stays),

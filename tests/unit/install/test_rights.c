@@ -89,6 +89,21 @@ static void a_remote_cluster_gives_what_is_done_there(void **state)
                 cases[i].allowed ? "" : " not");
 }
 
+static void what_programs_made_can_be_found_and_removed(void **state)
+{
+    static const unsigned roles[] = {MESH_CENTRAL, MESH_REMOTE};
+    static const char *const verbs[] = {"list", "watch", "delete"};
+
+    (void)state;
+    for (size_t r = 0; r < ARRAY_LEN(roles); r++) {
+        _cleanup_json_ json_t *rules = rights_rules(roles[r]);
+        const struct mesh_made *made;
+        for (size_t i = 0; (made = mesh_made_next(roles[r], &i));)
+            for (size_t v = 0; v < ARRAY_LEN(verbs); v++)
+                assert_true(allows(rules, mesh_made_kind(made)->group, mesh_made_kind(made)->plural, verbs[v]));
+    }
+}
+
 /* Kubernetes lets nobody grant what they do not have. */
 static void check_granted(const json_t *rules, const char *name, const json_t *role)
 {
@@ -187,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_remote_cluster_gives_what_is_done_there),
+        cmocka_unit_test(what_programs_made_can_be_found_and_removed),
         cmocka_unit_test(what_is_granted_is_held),
         cmocka_unit_test(every_own_right_is_in_the_rules),
         cmocka_unit_test(the_printed_account_has_the_printed_rights),

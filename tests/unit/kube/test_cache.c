@@ -17,6 +17,8 @@
 static const char *const pod_keep[] = {"metadata.labels", "status.phase", "status.containerStatuses[].state.waiting",
                                        NULL};
 
+static const char *const keys_keep[] = {"data.*", "binaryData.*", NULL};
+
 /* Pods that say nothing do not count. */
 static char *phase_of(const json_t *object)
 {
@@ -34,10 +36,17 @@ static const struct kube_kind rows[] = {
      .namespaced = true,
      .view = "phases",
      .brief = phase_of},
+    {.kind = "ConfigMap",
+     .plural = "configmaps",
+     .group = "",
+     .versions = {{"v1", 0, 0}},
+     .namespaced = true,
+     .view = "keys",
+     .keep = keys_keep},
 };
 static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
 static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2],
-                                     *const phases = &rows[3];
+                                     *const phases = &rows[3], *const keys = &rows[4];
 
 static json_t *map_object(const char *name, const char *uid, const char *version)
 {
@@ -167,6 +176,30 @@ static void only_what_is_asked_for_is_kept(void **state)
     assert_true(kube_cache_put(c, pod, object));
     parsed = kube_object_parse(kube_cache_get(c, pod, "b", "a"));
     assert_true(json_equal(parsed, expected));
+}
+
+static void of_a_map_the_keys_can_be_kept_alone(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{\"data\": {\"a\": \"secret\", \"b\": {\"c\": 1}}, \"binaryData\": {\"d\": \"AA==\"}}",
+         "{\"data\": {\"a\": null, \"b\": null}, \"binaryData\": {\"d\": null}}"},
+        {"{\"data\": {}}", "{\"data\": {}}"},
+        {"{\"data\": null}", "{}"},
+        {"{\"data\": [\"secret\"], \"binaryData\": \"secret\"}", "{}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+        _cleanup_json_ json_t *object = json_loads(cases[i][0], 0, NULL), *parsed = NULL,
+                              *expected = json_loads(cases[i][1], 0, NULL);
+
+        json_object_set_new(object, "metadata", OBJECT(S("name", "a"), S("namespace", "b")));
+        assert_true(kube_cache_put(c, keys, object));
+        parsed = kube_object_parse(kube_cache_get(c, keys, "b", "a"));
+        json_object_del(parsed, "metadata");
+        assert_true(json_equal(parsed, expected));
+    }
 }
 
 static void what_is_no_object_is_ignored(void **state)
@@ -682,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_cache_that_packs_holds_less_and_gives_the_same),
         cmocka_unit_test(owner_and_deletion_are_told),
         cmocka_unit_test(only_what_is_asked_for_is_kept),
+        cmocka_unit_test(of_a_map_the_keys_can_be_kept_alone),
         cmocka_unit_test(what_is_no_object_is_ignored),
         cmocka_unit_test(what_is_kept_in_brief_is_only_counted),
         cmocka_unit_test(the_newest_version_wins),

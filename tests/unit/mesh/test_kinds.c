@@ -116,6 +116,8 @@ static void test_a_remote_cluster_has_only_what_it_is_made_of(void **state)
         "MutatingWebhookConfiguration",
         "Pod",
         MESH_VIEW_KEY_AND_CERT,
+        MESH_VIEW_SECRET_KEYS,
+        MESH_VIEW_CONFIG_MAP_KEYS,
         "Istio",
     };
     size_t found = 0;
@@ -181,6 +183,37 @@ static void test_components_are_named_as_their_fields(void **state)
     }
 }
 
+static bool is_component(const struct mesh_component *components, const char *name)
+{
+    for (; components->name; components++)
+        if (str_eq(components->name, name))
+            return true;
+    return false;
+}
+
+static void test_what_programs_make_is_of_a_known_kind_and_component(void **state)
+{
+    static const unsigned roles[] = {MESH_CENTRAL, MESH_REMOTE};
+
+    (void)state;
+    for (size_t r = 0; r < ARRAY_LEN(roles); r++) {
+        const struct mesh_made *made;
+        size_t count = 0;
+        for (size_t i = 0; (made = mesh_made_next(roles[r], &i)); count++) {
+            const struct kube_kind *kind = mesh_made_kind(made);
+            assert_non_null(kind);
+            assert_int_not_equal(kind->roles & roles[r], 0);
+            /* A list of the whole kind, and not of what has our label. */
+            assert_int_equal(kind->watch, KUBE_WATCH_NONE);
+            assert_non_null(kind->keep);
+            assert_true(is_component(roles[r] == MESH_CENTRAL ? mesh_releases->line->central.components
+                                                              : mesh_releases->line->remote.components,
+                                     made->component));
+        }
+        assert_true(count > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_ours_is_neither_pruned_nor_kept_whole),
         cmocka_unit_test(test_what_citadels_secrets_hold_is_not_kept),
         cmocka_unit_test(test_a_remote_cluster_has_only_what_it_is_made_of),
+        cmocka_unit_test(test_what_programs_make_is_of_a_known_kind_and_component),
         cmocka_unit_test(test_webhooks_are_removed_before_what_answers_them),
         cmocka_unit_test(test_releases_are_found_by_version),
         cmocka_unit_test(test_components_are_named_as_their_fields),

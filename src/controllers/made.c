@@ -1,0 +1,98 @@
+#include "controllers/made.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "controllers/watches.h"
+#include "doc/doc.h"
+
+static bool has_name(const struct kube_object *o, const char *pattern)
+{
+    size_t len = pattern ? strlen(pattern) : 0;
+
+    if (len && pattern[len - 1] == '*')
+        return strncmp(o->name, pattern, len - 1) == 0;
+    return !pattern || str_eq(o->name, pattern);
+}
+
+static bool is_made(const struct kube_object *o, const struct mesh_made *made, const char *ns)
+{
+    _cleanup_json_ json_t *object = NULL;
+
+    if (!has_name(o, made->name) || (o->ns && !made->everywhere && !str_eq(o->ns, ns)))
+        return false;
+    if (!made->type)
+        return true;
+    object = kube_object_parse(o);
+    return str_eq(doc_string(object, "type"), made->type);
+}
+
+static size_t remove_made(const struct plan_input *in, const struct mesh_made *made, const char *ns, struct plan *plan)
+{
+    const struct kube_object *o;
+    size_t left = 0;
+
+    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_made_kind(made), &i));) {
+        if (!is_made(o, made, ns))
+            continue;
+        left++;
+        plan_remove(plan, in, o, REASON_MADE_BY_PROGRAM);
+    }
+    return left;
+}
+
+unsigned made_watches(unsigned role)
+{
+    const struct mesh_made *made;
+    unsigned watches = 0;
+
+    for (size_t i = 0; (made = mesh_made_next(role, &i));)
+        watches |= watch_bit_of(mesh_made_kind(made));
+    return watches;
+}
+
+static size_t
+remove_all(const struct plan_input *in, unsigned role, bool harmful_alone, const char *ns, struct plan *plan)
+{
+    const struct mesh_made *made;
+    size_t left = 0;
+
+    plan->watch |= made_watches(role);
+    for (size_t i = 0; (made = mesh_made_next(role, &i));)
+        if (made->harmful_alone == harmful_alone)
+            left += remove_made(in, made, ns, plan);
+    return left;
+}
+
+size_t made_remove_first(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan)
+{
+    return remove_all(in, role, true, ns, plan);
+}
+
+size_t made_remove_last(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan)
+{
+    return remove_all(in, role, false, ns, plan);
+}
+
+static bool is_enabled(const struct mesh_component *components, const char *name, const struct istio_spec *spec)
+{
+    for (; components->name; components++)
+        if (str_eq(components->name, name))
+            return components->spec(spec)->enabled;
+    return false;
+}
+
+size_t made_remove_disabled(
+    const struct plan_input *in, const struct mesh_parts *parts, const struct istio_spec *spec, const char *ns,
+    struct plan *plan, unsigned *watch)
+{
+    size_t left = 0;
+
+    for (const struct mesh_made *made = parts->made; made->component; made++) {
+        if (!made->harmful_alone || is_enabled(parts->components, made->component, spec))
+            continue;
+        *watch |= watch_bit_of(mesh_made_kind(made));
+        left += remove_made(in, made, ns, plan);
+    }
+    return left;
+}
