@@ -6,7 +6,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/credentials.h"
-#include "controllers/controller.h"
+#include "controllers/kinds.h"
 #include "reconcile/leadership.h"
 #include "serve/server.h"
 
@@ -96,7 +96,7 @@ static int run(const struct invocation *inv, struct err *e)
     _cleanup_leadership_ struct leadership *leadership = NULL;
     struct kube_lease_options lease = {0};
     struct running running = {.loop = loop};
-    struct controller_options options = {.ns = invocation_value(inv, "namespace")};
+    struct controller_options options = {.kinds = &operator_kinds, .ns = invocation_value(inv, "namespace")};
     struct server_options served = {
         .address = invocation_value(inv, "metrics-addr"),
         .webhook_address = invocation_value(inv, "webhook-addr"),

@@ -207,10 +207,8 @@ static void make_plan(struct kube_cluster *cluster, struct plan *ret)
         .observed = kube_cluster_cache(cluster),
         .preview = true,
     };
-    struct plan_memo *memo = plan_memo_new();
 
-    plan_make(&input, memo, ret);
-    plan_memo_free(memo);
+    reconcile_all(&mesh_reconciler, &input, ret);
 }
 
 /* Of the watches that a plan asks for, those that may bring something to remove. */
@@ -224,9 +222,10 @@ static int read_asked(struct event_base *loop, struct kube_cluster *cluster, con
                       struct err *e)
 {
     struct on_demand watches = {.table = &mesh_watches};
+    const struct kube_object *mesh = mesh_find(kube_cluster_cache(cluster));
     msec_t until = clock_now_monotonic() + timeout;
 
-    on_demand_switch(&watches, cluster, removals(plan), plan->ns);
+    on_demand_switch(&watches, cluster, removals(plan), mesh ? mesh->ns : NULL);
     while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan)) {
         if (clock_now_monotonic() > until)
             return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,

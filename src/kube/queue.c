@@ -192,6 +192,11 @@ void kube_queue_drop_waiting(struct kube_queue *q, const void *owner)
     kube_schedule_drop_waiting(q->schedule, owner);
 }
 
+void kube_queue_disown(struct kube_queue *q, const void *owner)
+{
+    kube_schedule_disown(q->schedule, owner);
+}
+
 void kube_queue_reset_backoff(struct kube_queue *q)
 {
     kube_schedule_reset_backoff(q->schedule);

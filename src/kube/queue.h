@@ -55,6 +55,8 @@ void kube_queue_hold(struct kube_queue *q, bool held);
 bool kube_queue_is_stopped(const struct kube_queue *q);
 /* Drops what waits of this owner (kube_action.owner; NULL: everybody); what is under way goes on. */
 void kube_queue_drop_waiting(struct kube_queue *q, const void *owner);
+/* `owner` is no more: actions that it decided have no owner from now on. */
+void kube_queue_disown(struct kube_queue *q, const void *owner);
 /* The credentials or the address changed, or the server is back: forget all back-off. */
 void kube_queue_reset_backoff(struct kube_queue *q);
 size_t kube_queue_in_flight(const struct kube_queue *q);

@@ -365,6 +365,19 @@ void kube_schedule_drop_waiting(struct kube_schedule *s, const void *owner)
         drop_waiting(s, value, owner);
 }
 
+void kube_schedule_disown(struct kube_schedule *s, const void *owner)
+{
+    void *value;
+
+    for (size_t i = 0; map_next(s->items, &i, NULL, &value);) {
+        struct item *item = value;
+        struct kube_action *actions[] = {item->running, item->waiting[LANE_OBJECT], item->waiting[LANE_STATUS]};
+        for (size_t k = 0; k < ARRAY_LEN(actions); k++)
+            if (actions[k] && actions[k]->owner == owner)
+                actions[k]->owner = NULL;
+    }
+}
+
 void kube_schedule_reset_backoff(struct kube_schedule *s)
 {
     void *value;

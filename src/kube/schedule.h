@@ -110,6 +110,8 @@ void kube_schedule_hold(struct kube_schedule *s, bool held);
 bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now);
 /* `owner` NULL: everybody's. */
 void kube_schedule_drop_waiting(struct kube_schedule *s, const void *owner);
+/* Actions of this owner, under way or waiting, have none from now on. */
+void kube_schedule_disown(struct kube_schedule *s, const void *owner);
 void kube_schedule_reset_backoff(struct kube_schedule *s);
 size_t kube_schedule_in_flight(const struct kube_schedule *s);
 size_t kube_schedule_waiting(const struct kube_schedule *s);

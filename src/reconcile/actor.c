@@ -10,6 +10,7 @@
 struct actor {
     struct kube_cluster *cluster;
     struct events *events;
+    void *context;
     char *where;
     char *kind, *ns, *name, *uid; /* of the resource */
     struct map *failures;         /* object_key() -> struct plan_failure */
@@ -27,11 +28,11 @@ static void failure_free(void *p)
     free(f);
 }
 
-struct actor *actor_new(struct kube_cluster *cluster, struct events *events, const char *where)
+struct actor *actor_new(struct kube_cluster *cluster, struct events *events, const char *where, void *context)
 {
     struct actor *a = NEW(struct actor);
 
-    *a = (struct actor){.cluster = cluster, .events = events, .where = str_dup(where)};
+    *a = (struct actor){.cluster = cluster, .events = events, .where = str_dup(where), .context = context};
     a->failures = map_new(failure_free);
     return a;
 }
@@ -49,6 +50,16 @@ void actor_free(struct actor *a)
     free(a->uid);
     free(a->status_word);
     free(a);
+}
+
+void *actor_context(const struct actor *a)
+{
+    return a->context;
+}
+
+bool actor_has_failures(const struct actor *a)
+{
+    return map_len(a->failures) > 0;
 }
 
 void actor_set_subject(struct actor *a, const struct kube_object *resource)

@@ -20,9 +20,12 @@ struct actor_stats {
     size_t managed, drift;            /* of the last plan */
 };
 
-/* Borrows both. `where` names a remote cluster in the log; NULL: the central one. */
-struct actor *actor_new(struct kube_cluster *cluster, struct events *events, const char *where);
+/* Borrows all. `where` names a remote cluster in the log; NULL: the central one. `context` is the caller's. */
+struct actor *actor_new(struct kube_cluster *cluster, struct events *events, const char *where, void *context);
 void actor_free(struct actor *a);
+void *actor_context(const struct actor *a);
+/* A write failed and was not followed by one that did not: there is something to try again. */
+bool actor_has_failures(const struct actor *a);
 
 /* The resource that the Events are about; copied. Before it is known there are none. */
 void actor_set_subject(struct actor *a, const struct kube_object *resource);

@@ -22,14 +22,32 @@ const char *plan_meaning_word(enum plan_meaning meaning)
     return meanings[meaning].word;
 }
 
+static void append(struct plan *plan, struct kube_action action)
+{
+    ARRAY_RESERVE_ONE(plan->actions, plan->len, plan->cap);
+    plan->actions[plan->len++] = action;
+}
+
 void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action)
 {
     if (in->held && in->held(in->queue_context, &action)) {
         kube_action_release(&action);
         return;
     }
-    ARRAY_RESERVE_ONE(plan->actions, plan->len, plan->cap);
-    plan->actions[plan->len++] = action;
+    append(plan, action);
+}
+
+void plan_append(struct plan *plan, struct plan *part)
+{
+    for (size_t i = 0; i < part->len; i++)
+        append(plan, part->actions[i]);
+    part->len = 0;
+    plan->drift += part->drift;
+    plan->unseen += part->unseen;
+    plan->ignored += part->ignored;
+    plan->managed += part->managed;
+    plan->watch |= part->watch;
+    plan_release(part);
 }
 
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o)
@@ -92,6 +110,5 @@ void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->len; i++)
         kube_action_release(&plan->actions[i]);
     free(plan->actions);
-    free(plan->ns);
     *plan = (struct plan){0};
 }

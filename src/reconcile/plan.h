@@ -70,10 +70,11 @@ struct plan {
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
     unsigned watch; /* watches to have on, and PLAN_LISTED_ANEW */
-    char *ns;       /* of the mesh, for the watch of its Pods; owned; NULL without a mesh */
 };
 
 void plan_release(struct plan *plan);
+/* Adds actions, numbers and watches of `part`, which is released. */
+void plan_append(struct plan *plan, struct plan *part);
 /* Adds an action, unless it is held back (plan_input.held); takes it over. */
 void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action);
 /* Whether a write of this observed object is under way: see plan_input.busy. */

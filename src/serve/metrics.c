@@ -42,7 +42,7 @@ struct sources {
 
 /* What a metric of a remote cluster is read from; `actor` and `cluster` are NULL where it is not connected. */
 struct remote_sources {
-    const struct remote_controller *controller;
+    const struct connection *connection;
     const struct actor_stats *actor;
     const struct kube_cluster_stats *cluster;
 };
@@ -51,12 +51,12 @@ struct remote_sources {
 #define REMOTE_METRICS(X)                                                                                              \
     X("gauge",                                                                                                         \
       "remote_connected",                                                                                              \
-      "Whether the operator is in step with the remote cluster: 1; or not: 0",                                         \
-      remote_controller_is_connected(s->controller))                                                                   \
+      "Whether the operator is synced with the remote cluster: 1; or not: 0",                                          \
+      connection_is_good(s->connection))                                                                               \
     X("gauge",                                                                                                         \
       "remote_last_contact_age_seconds",                                                                               \
       "How long ago the remote cluster answered; absent before it does",                                               \
-      seconds(remote_controller_contact_age(s->controller)))                                                           \
+      seconds(connection_contact_age(s->connection)))                                                                  \
     X("gauge",                                                                                                         \
       "remote_drift_objects",                                                                                          \
       "Objects in the remote cluster that are not as the resource asks",                                               \
@@ -134,38 +134,32 @@ static uint64_t writes(const struct actor_stats *stats)
     return all;
 }
 
-static void print_remote(const struct remote_controller *c, const char *name, double value, struct buf *out)
+static void print_remote(const struct controller_remote *remote, const char *name, double value, struct buf *out)
 {
     if (isnan(value))
         return;
-    buf_printf(
-        out,
-        PREFIX "%s{namespace=\"%s\",remote=\"%s\"} %.15g\n",
-        name,
-        remote_controller_namespace(c),
-        remote_controller_name(c),
-        value);
+    buf_printf(out, PREFIX "%s{namespace=\"%s\",remote=\"%s\"} %.15g\n", name, remote->ns, remote->name, value);
 }
 
-static struct remote_sources remote_sources(const struct remote_controller *c)
+static struct remote_sources remote_sources(const struct controller_remote *remote)
 {
-    struct kube_cluster *cluster = remote_controller_cluster(c);
+    struct kube_cluster *cluster = connection_cluster(remote->connection);
 
-    return (struct remote_sources){c, remote_controller_stats(c), cluster ? kube_cluster_stats(cluster) : NULL};
+    return (struct remote_sources){remote->connection, remote->actor, cluster ? kube_cluster_stats(cluster) : NULL};
 }
 
-void metrics_print_remotes(const struct federation *f, struct buf *out)
+void metrics_print_remotes(const struct controller *c, struct buf *out)
 {
-    const struct remote_controller *c;
+    struct controller_remote remote;
     size_t first = 0;
 
-    if (!federation_next(f, &first))
+    if (!controller_next_remote(c, &first, &remote))
         return;
 #define X(type, name, help, value)                                                                                     \
     print_head(out, type, name, help);                                                                                 \
-    for (size_t i = 0; (c = federation_next(f, &i));) {                                                                \
-        const struct remote_sources sources = remote_sources(c), *s = &sources;                                        \
-        print_remote(s->controller, name, (double)(value), out);                                                       \
+    for (size_t i = 0; controller_next_remote(c, &i, &remote);) {                                                      \
+        const struct remote_sources sources = remote_sources(&remote), *s = &sources;                                  \
+        print_remote(&remote, name, (double)(value), out);                                                             \
     }
     REMOTE_METRICS(X)
 #undef X
@@ -174,10 +168,11 @@ void metrics_print_remotes(const struct federation *f, struct buf *out)
 void metrics_print(struct controller *c, struct buf *out)
 {
     struct kube_cluster *cluster = controller_cluster(c);
+    const struct actor_stats actor = controller_actor_stats(c);
     const struct sources sources =
                              {
                                  .controller = controller_stats(c),
-                                 .actor = controller_actor_stats(c),
+                                 .actor = &actor,
                                  .cluster = kube_cluster_stats(cluster),
                                  .client = kube_client_stats(kube_cluster_client(cluster)),
                                  .queue = kube_cluster_queue(cluster),
@@ -191,7 +186,7 @@ void metrics_print(struct controller *c, struct buf *out)
 #undef X
     print_writes(s->actor, out);
     print_latency(s->client, out);
-    metrics_print_remotes(controller_federation(c), out);
+    metrics_print_remotes(c, out);
 }
 
 void metrics_document(struct buf *out)

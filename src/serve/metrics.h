@@ -6,11 +6,11 @@
 #define SERVE_METRICS_H
 
 #include "base/buf.h"
-#include "controllers/controller.h"
+#include "reconcile/controller.h"
 
 void metrics_print(struct controller *c, struct buf *out);
 /* Those of the remote clusters alone. */
-void metrics_print_remotes(const struct federation *f, struct buf *out);
+void metrics_print_remotes(const struct controller *c, struct buf *out);
 /* The table of metrics in Markdown. */
 void metrics_document(struct buf *out);
 

@@ -19,7 +19,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "controllers/controller.h"
+#include "reconcile/controller.h"
 
 struct server;
 

@@ -57,23 +57,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *versions[MESH_KINDS_MAX];
     const struct kube_server server = {.major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = versions};
     struct kube_cache *cache;
-    struct plan_memo *memo;
+    struct plan_input input = {.now = NOW, .server = &server, .synced = ~0U};
     struct plan plan, again;
 
     if (!json_is_array(objects))
         return 0;
     mesh_versions_for(MINOR, versions);
     cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
-    memo = plan_memo_new();
+    input.observed = cache;
     put_resource(cache);
     put_all(cache, objects);
-    plan_make(&(struct plan_input){.now = NOW, .server = &server, .observed = cache, .synced = ~0U}, memo, &plan);
-    plan_make(&(struct plan_input){.now = NOW, .server = &server, .observed = cache, .synced = ~0U}, memo, &again);
+    reconcile_all(&mesh_reconciler, &input, &plan);
+    reconcile_all(&mesh_reconciler, &input, &again);
     check(&plan, cache);
     MUST(plan.len == again.len && plan.drift == again.drift && plan.ignored == again.ignored);
     plan_release(&plan);
     plan_release(&again);
-    plan_memo_free(memo);
     kube_cache_free(cache);
     return 0;
 }

@@ -5,9 +5,9 @@
 #include "fuzz.h"
 
 #include "base/str.h"
-#include "controllers/remote/remote_config.h"
 #include "doc/doc.h"
 #include "net/certificate.h"
+#include "reconcile/kubeconfig_secret.h"
 #include "serve/webhook.h"
 
 static void read_kubeconfig(const json_t *secret)
@@ -15,7 +15,7 @@ static void read_kubeconfig(const json_t *secret)
     _cleanup_kube_config_ struct kube_config *config = NULL;
     struct err e;
 
-    if (remote_config_read(secret, &config, &e) < 0) {
+    if (kubeconfig_secret_read(secret, &config, &e) < 0) {
         MUST(*e.text);
         return;
     }

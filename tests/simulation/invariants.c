@@ -487,16 +487,14 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
     _cleanup_free_ const char **versions = d.versions;
     _cleanup_kube_cache_ struct kube_cache *cache = invariants_observed(v->server, &d, MESH_CENTRAL);
     struct plan_input input = {.now = SERVER_EPOCH, .server = &d, .observed = cache, .synced = ~0u};
-    struct plan_memo *memo = plan_memo_new();
     struct plan plan;
 
-    plan_make(&input, memo, &plan);
+    reconcile_all(&mesh_reconciler, &input, &plan);
     invariants_tell_actions(&plan, why);
     if (!plan.len && mesh && is_the_mesh(mesh, v->server))
         check_mesh(v, mesh, &plan, why);
     else if (!plan.len && !(kind && map_len(kind->objects)) && !forced)
         check_no_mesh(v, cache, why);
     plan_release(&plan);
-    plan_memo_free(memo);
     return why->len == 0;
 }

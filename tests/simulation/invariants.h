@@ -5,8 +5,8 @@
 #define TESTS_SIMULATION_INVARIANTS_H
 
 #include "base/buf.h"
-#include "controllers/controller.h"
 #include "people.h"
+#include "reconcile/controller.h"
 #include "server.h"
 
 /* Watches over every write in a cluster while it lives. The first break of an invariant is told in `failure`. */

@@ -6,11 +6,12 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/mesh_plan.h"
-#include "controllers/remote/remote_config.h"
+#include "controllers/remote/central.h"
 #include "controllers/remote/remote_plan.h"
 #include "doc/doc.h"
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
+#include "reconcile/kubeconfig_secret.h"
 #include "reconcile/marks.h"
 #include "server_impl.h"
 
@@ -19,14 +20,14 @@
 
 /* --- what is said --- */
 
-/* Of two in different namespaces only the one in the mesh's can connect. */
-static const struct remote_controller *controller_of(struct controller *c, const char *name)
+/* Of two in different namespaces only the one in the mesh's can connect. NULL: none is connected. */
+static struct kube_cluster *cluster_of(struct controller *c, const char *name)
 {
-    const struct remote_controller *remote;
+    struct controller_remote remote;
 
-    for (size_t i = 0; (remote = federation_next(controller_federation(c), &i));)
-        if (str_eq(remote_controller_name(remote), name) && remote_controller_cluster(remote))
-            return remote;
+    for (size_t i = 0; controller_next_remote(c, &i, &remote);)
+        if (str_eq(remote.name, name) && connection_cluster(remote.connection))
+            return connection_cluster(remote.connection);
     return NULL;
 }
 
@@ -45,10 +46,9 @@ static void check_deployment(struct invariants *v, struct kube_cluster *cluster,
         buf_printf(&v->failure, "the status of a remote cluster says Available, but its Deployment %s is not", name);
 }
 
-static void check_said(struct invariants *v, const struct remote_controller *remote, msec_t now, msec_t stopped_until,
+static void check_said(struct invariants *v, struct kube_cluster *cluster, msec_t now, msec_t stopped_until,
                        const json_t *resource)
 {
-    struct kube_cluster *cluster = remote ? remote_controller_cluster(remote) : NULL;
     msec_t heard = cluster ? kube_cluster_last_contact(cluster) : 0;
 
     if (v->failure.len)
@@ -78,7 +78,7 @@ void invariants_remote_sent(struct invariants *central, struct controller *contr
     if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
         return;
     if (str_eq(doc_string(resource, "status", STATUS_FIELD_STATUS), STATUS_AVAILABLE))
-        check_said(central, controller_of(controller, doc_string(resource, "metadata", "name")), now, stopped_until,
+        check_said(central, cluster_of(controller, doc_string(resource, "metadata", "name")), now, stopped_until,
                    resource);
 }
 
@@ -92,8 +92,7 @@ struct judgement {
     struct kube_server server;
     struct kube_cache *cache;
     struct plan plan; /* of the central cluster */
-    struct plan_memo *memo;
-    struct central central;
+    struct central *shared;
     struct buf *why;
 };
 
@@ -115,28 +114,23 @@ static void judgement_init(struct judgement *j, const struct invariants_remote *
                            struct invariants *v, struct buf *why)
 {
     struct plan_input input = {.now = SERVER_EPOCH, .synced = ~0u};
-    const struct istio_spec *mesh;
-    const char *ns;
-    uint64_t hash;
+    const struct kube_object *mesh;
 
-    *j = (struct judgement){.v = v, .remotes = remotes, .count = count, .memo = plan_memo_new(), .why = why};
+    *j = (struct judgement){.v = v, .remotes = remotes, .count = count, .shared = central_new(), .why = why};
     j->server = invariants_describe(v->server);
     j->cache = invariants_observed(v->server, &j->server, MESH_CENTRAL);
     input.server = &j->server;
     input.observed = j->cache;
-    plan_make(&input, j->memo, &j->plan);
-    mesh = plan_memo_mesh(j->memo, &hash);
-    ns = j->plan.ns ? j->plan.ns : central_namespace_of_remotes(j->cache);
-    forget_other_secrets(j->cache, ns);
-    central_init(&j->central);
-    central_update(&j->central, j->cache, ns, mesh, hash);
+    reconcile_all(&mesh_reconciler, &input, &j->plan);
+    mesh = mesh_find(j->cache);
+    forget_other_secrets(j->cache, mesh ? mesh->ns : central_namespace_of_remotes(j->cache));
+    central_update(j->shared, &input);
 }
 
 static void judgement_release(struct judgement *j)
 {
-    central_release(&j->central);
+    central_free(j->shared);
     plan_release(&j->plan);
-    plan_memo_free(j->memo);
     kube_cache_free(j->cache);
     free(j->server.versions);
 }
@@ -158,7 +152,7 @@ static struct way way_of(const struct judgement *j, const struct kube_object *re
 
     if (!o)
         return way;
-    if (remote_config_read(secret, &config, &way.why) < 0)
+    if (kubeconfig_secret_read(secret, &config, &way.why) < 0)
         way.refused = true;
     else if (!people_read_address(config, &at))
         return way;
@@ -266,7 +260,7 @@ static void check_joined(const struct judgement *j, struct server *away, const j
     const char *word = doc_string(resource, "status", STATUS_FIELD_STATUS);
     bool paused = doc_bool(doc_at(resource, "spec", "pause"), false);
 
-    if (is_refused_for_a_reason(resource) || !j->central.mesh || !j->central.signing || paused)
+    if (is_refused_for_a_reason(resource) || !j->shared->mesh || !j->shared->signing || paused)
         return;
     if (!str_eq(word, STATUS_AVAILABLE))
         buf_printf(j->why, "a remote cluster could be joined, and the status is %s: %s", str_or(word, "empty"),
@@ -284,27 +278,24 @@ static void check_plan(const struct judgement *j, const struct kube_object *reso
     char version[16];
     struct plan_input home = {.now = SERVER_EPOCH, .server = &j->server, .observed = j->cache, .synced = ~0u};
     struct plan_input away = {.now = SERVER_EPOCH, .server = &served, .observed = cache, .synced = ~0u};
-    struct remote_input input = {.home = &home,
-                                 .away = &away,
-                                 .central = (struct central *)&j->central,
-                                 .resource = resource,
-                                 .contact = {.error = ""}};
-    struct remote_memo *memo = remote_memo_new();
-    struct remote_plan plan;
+    struct plan_world world = {
+        .central = &home, .remote = &away, .contact = {.error = ""}, .shared = (struct central *)j->shared};
+    void *memo = remote_reconciler.memo_new();
+    struct reconcile_plan plan;
 
     snprintf(version, sizeof(version), "v1.%d.0", server_minor(way->server));
     served.git_version = version;
-    remote_plan_make(&input, memo, &plan);
+    reconcile_resource(&remote_reconciler, &world, resource, memo, &plan);
     /* Nobody connects for a resource that cannot be followed. */
     if (!plan.connect) {
-        input.away = NULL;
-        remote_plan_release(&plan);
-        remote_plan_make(&input, memo, &plan);
+        world.remote = NULL;
+        reconcile_plan_release(&plan);
+        reconcile_resource(&remote_reconciler, &world, resource, memo, &plan);
     }
-    invariants_tell_actions(&plan.away, j->why);
-    invariants_tell_actions(&plan.home, j->why);
-    remote_plan_release(&plan);
-    remote_memo_free(memo);
+    invariants_tell_actions(&plan.remote, j->why);
+    invariants_tell_actions(&plan.central, j->why);
+    reconcile_plan_release(&plan);
+    remote_reconciler.memo_free(memo);
 }
 
 static bool has_any_elsewhere(const struct judgement *j, const char *kind_name, const char *ns)

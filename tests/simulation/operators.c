@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/str.h"
+#include "controllers/kinds.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "world_impl.h"
@@ -137,8 +138,8 @@ static void compete(struct operator* o)
 
 void operator_start(struct operator* o)
 {
-    const struct remote_connector connector = {connect_remote, o};
-    struct controller_options options = {.ns = MESH_NS, .keeps_memory = true};
+    const struct connector connector = {connect_remote, o};
+    struct controller_options options = {.kinds = &operator_kinds, .ns = MESH_NS, .keeps_memory = true};
 
     if (o->controller || !o->wanted)
         return;
@@ -188,12 +189,12 @@ void operator_release(struct operator* o)
 }
 
 /* A remote cluster answers, and its lists are not there yet: one may have been lost before the faults ended. */
-static bool waits_for_lists(const struct federation *f)
+static bool waits_for_lists(const struct controller *c)
 {
-    const struct remote_controller *c;
+    struct controller_remote remote;
 
-    for (size_t i = 0; (c = federation_next(f, &i));) {
-        const struct kube_cluster *cluster = remote_controller_cluster(c);
+    for (size_t i = 0; controller_next_remote(c, &i, &remote);) {
+        const struct kube_cluster *cluster = connection_cluster(remote.connection);
         if (cluster && kube_cluster_phase(cluster) == KUBE_CLUSTER_SYNCING)
             return true;
     }
@@ -204,8 +205,7 @@ bool operator_is_ready(const struct operator* o)
 {
     struct controller *c = o->controller;
 
-    return !c || (controller_is_ready(c) && !kube_queue_in_flight(kube_cluster_queue(controller_cluster(c))) &&
-                  !federation_in_flight(controller_federation(c)) && !waits_for_lists(controller_federation(c)));
+    return !c || (controller_is_ready(c) && !controller_is_writing(c) && !waits_for_lists(c));
 }
 
 bool operator_is_behind(const struct operator* o)

@@ -1,21 +1,32 @@
 /*
- * The decision function for the mesh: what to do in the central cluster for its Istio resource. Pure, as
- * reconcile/plan.h says.
+ * What an Istio resource wants in the central cluster: the mesh. Pure.
  */
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
-#include "api/istio.h"
-#include "reconcile/plan.h"
+#include "controllers/mesh/mesh_wanted.h"
+#include "reconcile/reconciler.h"
 
-/* What the resource asked for when it was planned last: a memo of pure functions. */
-struct plan_memo;
-struct plan_memo *plan_memo_new(void);
-void plan_memo_free(struct plan_memo *memo);
-/* The mesh as it was planned last, and a hash that changes with it; NULL: there is none, or it is not valid. */
-const struct istio_spec *plan_memo_mesh(const struct plan_memo *memo, uint64_t *ret_hash);
+extern const struct reconciler mesh_reconciler;
 
-/* `ret` is to be released. */
-void plan_make(const struct plan_input *input, struct plan_memo *memo, struct plan *ret);
+/*
+ * The resource that describes the mesh of the cluster: the oldest one; of two of the same second the first by name.
+ * Those that another operator put here are not looked at. NULL: there is none.
+ */
+const struct kube_object *mesh_find(const struct kube_cache *observed);
+
+/* What a resource asks for, kept for as long as it stays the same: a memo of pure functions. */
+struct mesh_memo {
+    char *uid;
+    uint64_t hash;              /* of everything that it depends on; 0: nothing was read yet */
+    struct mesh_wanted *wanted; /* NULL: refused */
+    struct err refusal;
+    char *warnings;
+};
+
+/* Brings the memo up to date. */
+void mesh_memo_read(
+    struct mesh_memo *memo, const struct kube_object *object, const json_t *resource, const struct kube_server *server);
+void mesh_memo_clear(struct mesh_memo *memo);
 
 #endif

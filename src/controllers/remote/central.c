@@ -54,9 +54,12 @@ static void addresses_free(void *p)
     free(a);
 }
 
-void central_init(struct central *c)
+void *central_new(void)
 {
-    *c = (struct central){.found = map_new(addresses_free)};
+    struct central *c = NEW(struct central);
+
+    c->found = map_new(addresses_free);
+    return c;
 }
 
 static void drop_pods(struct central *c)
@@ -71,13 +74,29 @@ static void drop_pods(struct central *c)
     map_clear(c->found);
 }
 
-void central_release(struct central *c)
+void central_free(void *central)
 {
+    struct central *c = central;
+
+    if (!c)
+        return;
     drop_pods(c);
     map_free(c->found);
+    mesh_memo_clear(&c->memo);
     json_decref(c->signing);
     free(c->id);
     free(c->ns);
+    free(c);
+}
+
+uint64_t central_version(const void *central)
+{
+    return ((const struct central *)central)->version;
+}
+
+bool central_is_known(const void *central)
+{
+    return ((const struct central *)central)->id;
 }
 
 /* Where a ready Pod is reached; NULL: nowhere. */
@@ -171,27 +190,43 @@ static void read_id(struct central *c, const struct kube_cache *observed)
     c->basis++;
 }
 
-void central_update(
-    struct central *c, const struct kube_cache *observed, const char *ns, const struct istio_spec *mesh,
-    uint64_t mesh_hash)
+/* The mesh as its resource describes it, also while that is being deleted. */
+static void read_mesh(struct central *c, const struct plan_input *in)
 {
-    bool moved = !str_eq(c->ns, ns), signing_may_differ = moved;
-    uint64_t basis = c->basis;
+    const struct kube_object *o = mesh_find(in->observed);
+    const char *ns = o ? o->ns : central_namespace_of_remotes(in->observed);
+    _cleanup_json_ json_t *resource = o ? kube_object_parse(o) : NULL;
+    const bool was_there = c->mesh;
 
-    if (moved)
-        str_replace(&c->ns, ns);
-    if (moved || mesh_hash != c->mesh_hash || !mesh != !c->mesh)
+    if (o)
+        mesh_memo_read(&c->memo, o, resource, in->server);
+    else
+        mesh_memo_clear(&c->memo);
+    c->mesh = c->memo.wanted ? &c->memo.wanted->spec : NULL;
+    if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || was_there != !!c->mesh)
         c->basis++;
+    str_replace(&c->ns, ns);
+    c->mesh_hash = c->memo.hash;
+}
+
+void central_update(void *central, const struct plan_input *in)
+{
+    struct central *c = central;
+    const struct kube_cache *observed = in->observed;
+    _cleanup_free_ char *former_ns = str_dup(c->ns);
+    uint64_t basis = c->basis;
+    bool moved, signing_may_differ;
+
+    read_mesh(c, in);
+    moved = !str_eq(c->ns, former_ns);
     if (map_len(c->found) > SELECTORS_MAX)
         map_clear(c->found);
-    c->mesh = mesh;
-    c->mesh_hash = mesh_hash;
     if (has_changed(&c->read[0], observed, namespaces()))
         read_id(c, observed);
     /* Both are looked at: neither change is to be seen again. */
-    signing_may_differ |= has_changed(&c->read[1], observed, credentials());
+    signing_may_differ = has_changed(&c->read[1], observed, credentials());
     signing_may_differ |= has_changed(&c->read[3], observed, deployments());
-    if (signing_may_differ) {
+    if (signing_may_differ || moved) {
         json_t *signing = read_signing(c, observed);
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);

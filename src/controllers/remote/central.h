@@ -8,8 +8,7 @@
 #ifndef CONTROLLERS_REMOTE_CENTRAL_H
 #define CONTROLLERS_REMOTE_CENTRAL_H
 
-#include "api/istio.h"
-#include "kube/cache.h"
+#include "controllers/mesh/mesh_plan.h"
 
 /* Addresses of ready Pods, sorted, each once. */
 struct addresses {
@@ -23,7 +22,7 @@ struct central {
      */
     char *id;
     char *ns; /* where its Secrets and Pods are read: the mesh's, or without one a RemoteIstio's; NULL: nowhere */
-    const struct istio_spec *mesh; /* borrowed; NULL: there is none that could be joined */
+    const struct istio_spec *mesh; /* of `memo`; NULL: there is none that could be joined */
     /* Of what the central Citadel signs with: Secret istio-ca-secret, or cacerts where it is told to use that. */
     json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
     /*
@@ -34,20 +33,18 @@ struct central {
 
     struct central_pod *pods;
     size_t pod_count;
-    struct map *found;           /* selector -> struct addresses */
+    struct map *found; /* selector -> struct addresses */
+    struct mesh_memo memo;
     uint64_t read[4], mesh_hash; /* what was read when it was brought up to date */
 };
 
-void central_init(struct central *c);
-void central_release(struct central *c);
-
-/*
- * Brings the snapshot up to date. `mesh` is borrowed until the next call and may be NULL; `mesh_hash` changes with it;
- * `ns` is where the mesh's Secrets and Pods are, NULL: nowhere.
- */
-void central_update(
-    struct central *c, const struct kube_cache *observed, const char *ns, const struct istio_spec *mesh,
-    uint64_t mesh_hash);
+/* Of the row (reconcile/reconciler.h): a struct central. */
+void *central_new(void);
+void central_free(void *central);
+void central_update(void *central, const struct plan_input *in);
+uint64_t central_version(const void *central);
+/* Without the central cluster's id nothing says whose a remote cluster is. */
+bool central_is_known(const void *central);
 
 /* Of the ready Pods in the mesh's namespace that a label selector matches; one that is broken matches none. */
 const struct addresses *central_addresses(struct central *c, const char *selector);

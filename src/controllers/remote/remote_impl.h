@@ -4,9 +4,9 @@
 
 #include "api/remote_istio.h"
 #include "base/str.h"
+#include "controllers/remote/central.h"
 #include "controllers/remote/remote_plan.h"
-#include "reconcile/resource_writes.h"
-#include "reconcile/status.h"
+#include "mesh/mesh.h"
 
 /* Reasons of the condition Connected that a later plan looks at. */
 #define REASON_CONNECTED "Connected"
@@ -31,39 +31,44 @@ struct remote_memo {
     uint64_t labelled, own;
 };
 
-/* One RemoteIstio, while it is planned. */
+/* One RemoteIstio, while it is planned: the state of its reconcile. */
 struct remote {
-    const struct remote_input *in;
+    struct reconcile *re;
+    const struct plan_world *world;
+    struct reconcile_plan *plan;
+    struct central *central;
     struct remote_memo *memo;
-    struct remote_plan *plan;
-    json_t *resource;
-    struct planned_resource own;
+    const struct kube_object *object; /* the RemoteIstio */
+    json_t *resource;                 /* `object`, parsed */
     const struct kube_object *secret; /* with the kubeconfig; NULL: it is not there */
-    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or we are not in step */
+    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or the cluster is not synced */
     bool serves;                      /* the services were planned */
-    struct status_facts facts;
 };
 
 /* Whether a Secret that is not observed is not there. */
 static inline bool remote_secrets_are_read(const struct remote *r)
 {
-    return str_eq(r->in->central->ns, r->in->resource->ns);
+    return str_eq(r->central->ns, r->object->ns);
 }
 
 static inline const char *remote_uid(const struct remote *r)
 {
-    return r->in->resource->uid;
+    return r->object->uid;
 }
 
 /* remote_wanted.c: brings the memo up to date. */
+void *remote_memo_new(void);
+void remote_memo_free(void *memo);
+/* Whether objects of the kind are wanted, or may be: it is not known yet. */
+bool remote_memo_needs(const void *memo, const struct kube_kind *kind);
 /* The spec, or why there is none. */
 void remote_read_spec(struct remote *r);
-/* Needs `away`. */
+/* Needs the remote cluster. */
 void remote_want_foundation(struct remote *r);
-/* Needs `away`, MESH_REMOTE_OWNER, a mesh and its signing certificate. Below zero: refused, as remote_memo.refusal
- * says. */
+/* Needs the remote cluster, MESH_REMOTE_OWNER, a mesh and its signing certificate. Below zero: refused, as
+ * remote_memo.refusal says. */
 int remote_want_parts(struct remote *r);
-/* Needs `away` and MESH_REMOTE_OWNER. */
+/* Needs the remote cluster and MESH_REMOTE_OWNER. */
 void remote_want_services(struct remote *r);
 /* All of it is in place: what it is made of is made again when it is needed, and no memory until then. */
 void remote_forget_texts(struct remote *r);
@@ -71,17 +76,15 @@ void remote_forget_texts(struct remote *r);
 /* remote_plan.c */
 /* Has Pilot read the remote cluster, or not any more. True where that is so already. */
 bool remote_plan_pilot_label(struct remote *r, bool present);
-/* The cluster's answer is not to be had, in words for the status; NULL: it is. */
+/* Why the cluster is unreachable, in words for the status; NULL: it is not. */
 const char *remote_unreachable(const struct remote *r);
 /* A cluster has one master: below zero where this one has another. */
 int remote_check_free(const struct remote *r, struct err *e);
 /* Whether this RemoteIstio, or one of the same central cluster that is gone, made what is there. */
 bool remote_is_ours(const struct remote *r);
 
-/* remote_leave.c: the RemoteIstio is being deleted. */
-void remote_leave(struct remote *r);
-
-/* remote_status.c: plans the status, from `facts` and what is observed. */
-void remote_plan_status(struct remote *r);
+/* remote_leave.c and remote_status.c: of the row (reconcile/reconciler.h). */
+bool remote_leave(struct reconcile *r);
+bool remote_add_status(struct reconcile *r, json_t *status);
 
 #endif

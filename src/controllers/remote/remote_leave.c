@@ -16,9 +16,9 @@ static const char leaves[] = "the remote cluster leaves the mesh";
 static size_t remove_marked(struct remote *r, const char *owner, bool definitions)
 {
     const struct objects_input objects = {
-        .plan = r->in->away, .owner_uid = owner, .going = leaves, .remove_crds = definitions};
+        .plan = r->world->remote, .owner_uid = owner, .going = leaves, .remove_crds = definitions};
 
-    return objects_plan(&objects, &r->plan->away);
+    return objects_plan(&objects, &r->plan->remote);
 }
 
 /* The definition of Istio, with which all that is described by it would go. */
@@ -26,7 +26,7 @@ static size_t remove_definition(struct remote *r)
 {
     const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
 
-    return kube_cache_count(r->in->away->observed, istio) ? 0 : remove_marked(r, remote_uid(r), true);
+    return kube_cache_count(r->world->remote->observed, istio) ? 0 : remove_marked(r, remote_uid(r), true);
 }
 
 /* How much is left in the remote cluster. What comes last waits for all that is before it. */
@@ -37,17 +37,17 @@ static size_t plan_removal(struct remote *r)
     const unsigned needed = made_watches(MESH_REMOTE);
     size_t left;
 
-    left = made_remove_first(r->in->away, MESH_REMOTE, r->own.object->ns, &r->plan->away);
-    left += injection_plan(r->in->away, NULL, &r->plan->away);
+    left = made_remove_first(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);
+    left += injection_plan(r->world->remote, NULL, &r->plan->remote);
     left += remove_marked(r, owner, false);
     if (left == 0)
-        left += made_remove_last(r->in->away, MESH_REMOTE, r->own.object->ns, &r->plan->away);
-    if (left == 0 && (r->in->away->synced & needed) != needed)
+        left += made_remove_last(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);
+    if (left == 0 && (r->world->remote->synced & needed) != needed)
         return 1;
     if (left == 0 && r->config) {
         /* Without it nobody looks for what has no mark. */
-        if (plan_is_listed_anew(r->in->away, &r->plan->away))
-            plan_remove(&r->plan->away, r->in->away, r->config, leaves);
+        if (plan_is_listed_anew(r->world->remote, &r->plan->remote))
+            plan_remove(&r->plan->remote, r->world->remote, r->config, leaves);
         return 1;
     }
     return left ? left : remove_definition(r);
@@ -58,7 +58,7 @@ static bool has_our_mark(const struct remote *r)
     const struct kube_object *o;
 
     for (size_t row = 0; row < mesh_kinds.len; row++)
-        for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, &mesh_kinds.rows[row], &i));)
+        for (size_t i = 0; (o = kube_cache_next(r->world->remote->observed, &mesh_kinds.rows[row], &i));)
             if (str_eq(o->owner, remote_uid(r)))
                 return true;
     return false;
@@ -70,7 +70,7 @@ static bool has_master(const struct remote *r)
     const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
     const struct kube_object *o;
 
-    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, istio, &i));) {
+    for (size_t i = 0; (o = kube_cache_next(r->world->remote->observed, istio, &i));) {
         _cleanup_json_ json_t *resource = kube_object_parse(o);
         if (doc_at(resource, "metadata", "annotations", MESH_REMOTE_OF))
             return true;
@@ -105,56 +105,45 @@ static bool is_abandoned(const struct remote *r)
 /* Why the remote cluster cannot be cleaned now, owned by the caller; NULL: it can. */
 static char *held_by(struct remote *r)
 {
-    const struct remote_contact *contact = &r->in->contact;
+    const struct contact *contact = &r->world->contact;
 
     if (!remote_secrets_are_read(r))
         return str_printf(
             "waiting for Secrets to be read here: while there is a mesh in namespace %s, or another RemoteIstio leaves "
             "there, they are read there alone" LET_GO,
-            r->in->central->ns);
+            r->central->ns);
     if (!r->secret)
         return str_printf(
             "waiting for the Secret %s/%s with the remote cluster's kubeconfig, which is gone" LET_GO,
-            r->own.object->ns,
-            r->own.object->name);
+            r->re->own.object->ns,
+            r->re->own.object->name);
     if (contact->refused)
         return str_printf("%s" LET_GO, contact->refused);
-    if (r->facts.unreachable)
-        return str_printf("waiting for the remote cluster: %s" LET_GO, r->facts.unreachable);
-    return r->in->away ? NULL : str_dup("waiting for an answer of the remote cluster" LET_GO);
+    if (r->re->facts.unreachable)
+        return str_printf("waiting for the remote cluster: %s" LET_GO, r->re->facts.unreachable);
+    return r->world->remote ? NULL : str_dup("waiting for an answer of the remote cluster" LET_GO);
 }
 
-/* The end: only now may Pilot stop reading the cluster, and the resource go. */
-static void let_go(struct remote *r, const char *reason)
+bool remote_leave(struct reconcile *re)
 {
-    if (remote_plan_pilot_label(r, false))
-        resource_plan_finalizer(&r->own, false, reason);
-}
+    struct remote *r = re->state;
 
-void remote_leave(struct remote *r)
-{
-    _cleanup_free_ char *held = NULL;
-
-    if (!resource_has_finalizer(&r->own))
-        return;
-    r->facts.deleting = true;
+    re->removed = "everything is removed from the remote cluster";
     if (is_abandoned(r)) {
-        r->plan->abandoned = "the remote cluster is left as it is: what was made there stays there";
-        let_go(r, r->plan->abandoned);
-        return;
+        r->plan->warning_reason = "Abandoned";
+        r->plan->warning = re->removed = "the remote cluster is left as it is: what was made there stays there";
+        re->keeps_status = true;
+        return remote_plan_pilot_label(r, false);
     }
     r->plan->connect = r->secret;
-    r->facts.unreachable = remote_unreachable(r);
-    held = held_by(r);
-    r->facts.waits_for = held;
-    if (r->in->away && !held) {
-        r->facts.leftovers = plan_leaving(r);
-        r->plan->away.drift = r->facts.leftovers;
-        if (r->facts.leftovers == 0) {
-            if (plan_is_listed_anew(r->in->away, &r->plan->away))
-                let_go(r, "everything is removed from the remote cluster");
-            return;
-        }
-    }
-    remote_plan_status(r);
+    re->facts.unreachable = remote_unreachable(r);
+    re->facts.waits_for = re->waiting = held_by(r);
+    if (!r->world->remote || re->waiting)
+        return false;
+    re->facts.leftovers = plan_leaving(r);
+    r->plan->remote.drift = re->facts.leftovers;
+    /* Only at the end may Pilot stop reading the cluster, and the resource go. */
+    re->keeps_status = re->facts.leftovers == 0;
+    return re->keeps_status && plan_is_listed_anew(r->world->remote, &r->plan->remote) &&
+           remote_plan_pilot_label(r, false);
 }

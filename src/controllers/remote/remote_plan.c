@@ -19,28 +19,22 @@
 #define LABELLED "istio.banzaicloud.io/labelled"
 
 /* What has to be watched in the central cluster before anything can be said of a remote one. */
-#define HOME_WATCHES (PLAN_WATCH_PODS | PLAN_WATCH_CREDENTIALS)
+#define CENTRAL_WATCHES (PLAN_WATCH_PODS | PLAN_WATCH_CREDENTIALS)
 
 static const struct kube_kind *istio_kind(void)
 {
     return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
 }
 
-void remote_plan_release(struct remote_plan *plan)
-{
-    plan_release(&plan->home);
-    plan_release(&plan->away);
-}
-
 const char *remote_unreachable(const struct remote *r)
 {
-    const struct remote_contact *contact = &r->in->contact;
+    const struct contact *contact = &r->world->contact;
 
     if (!*contact->error)
         return NULL;
     if (contact->error_age >= ERROR_PATIENCE)
         return contact->error;
-    r->plan->look_again = ERROR_PATIENCE - contact->error_age;
+    r->plan->again_after = ERROR_PATIENCE - contact->error_age;
     return NULL;
 }
 
@@ -51,8 +45,8 @@ static void patch_secret(struct remote *r, bool present)
         MAP("annotations", V(LABELLED, present ? json_string("true") : json_null())));
 
     plan_patch_metadata(
-        &r->plan->home,
-        r->in->home,
+        &r->plan->central,
+        r->world->central,
         r->secret,
         metadata,
         present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster",
@@ -83,7 +77,7 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     /* A label of somebody else's stays theirs. */
     if (present ? labelled : !ours)
         return true;
-    if (!plan_is_busy(r->in->home, r->secret))
+    if (!plan_is_busy(r->world->central, r->secret))
         patch_secret(r, present);
     return false;
 }
@@ -95,8 +89,8 @@ static const struct kube_object *resource_with(const struct remote *r, const cha
 
     /* Nearly always; there may be a thousand others. */
     if (str_eq(remote_uid(r), uid))
-        return r->in->resource;
-    for (size_t i = 0; (o = kube_cache_next(r->in->home->observed, r->in->resource->kind, &i));)
+        return r->object;
+    for (size_t i = 0; (o = kube_cache_next(r->world->central->observed, r->object->kind, &i));)
         if (str_eq(o->uid, uid))
             return o;
     return NULL;
@@ -106,7 +100,7 @@ bool remote_is_ours(const struct remote *r)
 {
     _cleanup_json_ json_t *config = r->config ? kube_object_parse(r->config) : NULL;
 
-    return str_eq(doc_string(config, "metadata", "annotations", MESH_REMOTE_OF), r->in->central->id) &&
+    return str_eq(doc_string(config, "metadata", "annotations", MESH_REMOTE_OF), r->central->id) &&
            (str_eq(r->config->owner, remote_uid(r)) || !resource_with(r, r->config->owner));
 }
 
@@ -131,7 +125,7 @@ static int check_istio(const struct remote *r, const struct kube_object *o, stru
             "the remote cluster has a mesh of its own, or is the central cluster: Istio %s/%s is there",
             o->ns,
             o->name);
-    if (of && !str_eq(of, r->in->central->id))
+    if (of && !str_eq(of, r->central->id))
         return err_set(
             e,
             ERR_INVALID,
@@ -139,7 +133,7 @@ static int check_istio(const struct remote *r, const struct kube_object *o, stru
             "it where that mesh is gone",
             o->ns,
             o->name);
-    if (other && other != r->in->resource)
+    if (other && other != r->object)
         return err_set(
             e, ERR_INVALID, "the remote cluster is joined by RemoteIstio %s/%s already", other->ns, other->name);
     if (is_own)
@@ -159,7 +153,7 @@ int remote_check_free(const struct remote *r, struct err *e)
     const struct kube_object *o, *told = NULL;
 
     /* Of several the first by name: which was seen first is chance, and the status would change with it. */
-    for (size_t i = 0; (o = kube_cache_next(r->in->away->observed, istio_kind(), &i));)
+    for (size_t i = 0; (o = kube_cache_next(r->world->remote->observed, istio_kind(), &i));)
         if ((!told || is_before(o, told)) && check_istio(r, o, e) < 0)
             told = o;
     return told ? -1 : 0;
@@ -170,9 +164,9 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
 {
     size_t drift = plan->drift;
     const struct objects_input objects = {
-        .plan = r->in->away,
+        .plan = r->world->remote,
         .wanted = {r->memo->foundation},
-        .settled = resource_is_settled(&r->own),
+        .settled = resource_is_settled(&r->re->own),
         .keeps_crds = true,
     };
 
@@ -197,16 +191,16 @@ static bool plan_parts(struct remote *r, struct plan *plan)
     const struct remote_memo *memo = r->memo;
     size_t drift = plan->drift;
     const struct objects_input objects = {
-        .plan = r->in->away,
+        .plan = r->world->remote,
         .wanted = {memo->parts, memo->services},
         .owner_uid = r->config->owner,
-        .settled = resource_is_settled(&r->own),
+        .settled = resource_is_settled(&r->re->own),
     };
 
     plan_with_services(&objects, plan);
     /* Labelled last, when the webhook that the label switches on is there. */
     if (plan->drift == drift)
-        injection_plan(r->in->away, memo->spec.mesh.auto_injection_namespaces, plan);
+        injection_plan(r->world->remote, memo->spec.mesh.auto_injection_namespaces, plan);
     return plan->drift == drift;
 }
 
@@ -230,8 +224,8 @@ static void take_notice(const struct remote *r, struct buf *notice)
     const struct remote_istio_spec *spec = &r->memo->spec;
 
     buf_add_str(notice, r->memo->warnings);
-    injection_notice(r->in->away, spec->mesh.auto_injection_namespaces, notice);
-    if (spec->mesh.control_plane_security_enabled != r->in->central->mesh->control_plane_security_enabled)
+    injection_notice(r->world->remote, spec->mesh.auto_injection_namespaces, notice);
+    if (spec->mesh.control_plane_security_enabled != r->central->mesh->control_plane_security_enabled)
         buf_printf(
             notice,
             "%scontrolPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane",
@@ -241,57 +235,40 @@ static void take_notice(const struct remote *r, struct buf *notice)
 static void plan_joined(struct remote *r)
 {
     const struct istio_spec *spec = &r->memo->spec.mesh;
-    struct plan withheld = {0}, *writes = spec->pause ? &withheld : &r->plan->away;
-    _cleanup_buf_ struct buf notice = BUF_INIT;
-    struct rollouts rollouts;
+    struct reconcile *re = r->re;
 
     remote_want_services(r);
-    plan_objects(r, writes);
+    plan_objects(r, reconcile_writes(re, &r->plan->remote, spec->pause));
     r->serves = true;
-    take_notice(r, &notice);
-    components_read(r->in->away, r->own.object->ns, r->memo->components, spec, &rollouts);
-    if (!rollouts.all_available)
-        r->plan->away.watch |= PLAN_WATCH_PODS;
-    r->plan->away.drift = writes->drift;
-    r->plan->away.managed = writes->managed;
-    r->facts.rollouts = &rollouts;
-    r->facts.drift = writes->drift;
-    r->facts.unseen = writes->unseen;
-    r->facts.ignored = writes->ignored;
-    r->facts.paused = spec->pause;
-    r->facts.withheld = &withheld;
-    r->facts.notice = buf_str(&notice);
-    /* A write that failed without an answer may have taken place: what is in place did not fail. */
-    if (!writes->drift) {
-        r->facts.failure_count = 0;
+    take_notice(r, &re->notice);
+    components_read(r->world->remote, r->object->ns, r->memo->components, spec, &re->rollouts);
+    if (!re->rollouts.all_available)
+        r->plan->remote.watch |= PLAN_WATCH_PODS;
+    re->facts.rollouts = &re->rollouts;
+    reconcile_conclude(re, &r->plan->remote, spec->pause);
+    if (!re->facts.drift)
         remote_forget_texts(r);
-    }
-    remote_plan_status(r);
-    rollouts_release(&rollouts);
-    plan_release(&withheld);
 }
 
 /* The foundation alone: what belongs to MESH_REMOTE_OWNER cannot be described before that is there. */
 static void plan_joining(struct remote *r)
 {
-    const struct istio_spec *spec = &r->memo->spec.mesh;
-
-    if (spec->pause) {
-        r->facts.waits_for = "paused by spec.pause before the remote cluster was joined";
-    } else {
-        plan_foundation(r, &r->plan->away);
-        r->facts.drift = r->plan->away.drift + 1;
+    if (r->memo->spec.mesh.pause) {
+        r->re->facts.waits_for = "paused by spec.pause before the remote cluster was joined";
+        return;
     }
-    remote_plan_status(r);
+    plan_foundation(r, &r->plan->remote);
+    r->re->facts.drift = r->plan->remote.drift + 1;
 }
 
 #define NO_MESH "waiting for a mesh to join: there is no valid Istio resource in this cluster"
 
-/* Why nothing can be done now; false where it can. Fills the facts. */
-static bool is_held_up(struct remote *r, struct err *why)
+/* Why nothing can be done now, if anything. */
+static void find_obstacle(struct remote *r)
 {
-    const struct central *central = r->in->central;
-    struct status_facts *facts = &r->facts;
+    const struct central *central = r->central;
+    struct status_facts *facts = &r->re->facts;
+    struct err *why = &r->re->refusal;
 
     facts->unreachable = remote_unreachable(r);
     if (!r->memo->has_spec) {
@@ -303,16 +280,17 @@ static bool is_held_up(struct remote *r, struct err *why)
             why,
             ERR_NOT_FOUND,
             "there is no Secret %s/%s with the remote cluster's kubeconfig",
-            r->own.object->ns,
-            r->own.object->name);
+            r->object->ns,
+            r->object->name);
         facts->refused = why;
-    } else if (r->in->contact.refused) {
+    } else if (r->world->contact.refused) {
         /* Pilot would use it as it is. */
         remote_plan_pilot_label(r, false);
-        err_set(why, ERR_INVALID, "%s", r->in->contact.refused);
+        err_set(why, ERR_INVALID, "%s", r->world->contact.refused);
         facts->refused = why;
-    } else if (!r->in->away) {
-        facts->waits_for = *r->in->contact.error ? r->in->contact.error : "waiting for an answer of the remote cluster";
+    } else if (!r->world->remote) {
+        facts->waits_for =
+            *r->world->contact.error ? r->world->contact.error : "waiting for an answer of the remote cluster";
     } else if (!central->mesh) {
         facts->waits_for = NO_MESH;
     } else if (remote_check_free(r, why) < 0) {
@@ -320,7 +298,6 @@ static bool is_held_up(struct remote *r, struct err *why)
     } else if (!central->signing) {
         facts->waits_for = "waiting for the certificate that the central Citadel signs with";
     }
-    return facts->refused || facts->waits_for;
 }
 
 /*
@@ -329,15 +306,15 @@ static bool is_held_up(struct remote *r, struct err *why)
  */
 static void plan_services_alone(struct remote *r)
 {
-    const struct remote_input *in = r->in;
-    struct objects_input objects = {.plan = in->away, .settled = resource_is_settled(&r->own)};
+    const struct plan_input *remote = r->world->remote;
+    struct objects_input objects = {.plan = remote, .settled = resource_is_settled(&r->re->own)};
 
-    if (!in->away || !r->config || !remote_is_ours(r) || !str_eq(r->config->owner, remote_uid(r)) ||
-        !resource_has_finalizer(&r->own) || !str_eq(in->central->ns, r->own.object->ns) || r->memo->spec.mesh.pause)
+    if (!remote || !r->config || !remote_is_ours(r) || !str_eq(r->config->owner, remote_uid(r)) ||
+        !resource_has_finalizer(&r->re->own) || !str_eq(r->central->ns, r->object->ns) || r->memo->spec.mesh.pause)
         return;
     remote_want_services(r);
     objects.wanted[0] = r->memo->services;
-    plan_with_services(&objects, &r->plan->away);
+    plan_with_services(&objects, &r->plan->remote);
     r->serves = true;
 }
 
@@ -352,72 +329,83 @@ static bool is_just_connecting(const struct remote *r)
         doc_find(doc_at(r->resource, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_CONNECTED);
     const char *reason = doc_string(connected, "reason");
 
-    return remote_secrets_are_read(r) && !r->in->away && !r->facts.refused && !r->facts.unreachable &&
+    return remote_secrets_are_read(r) && !r->world->remote && !r->re->facts.refused && !r->re->facts.unreachable &&
            (str_eq(reason, REASON_CONNECTED) || str_eq(reason, REASON_UNREACHABLE) || str_eq(reason, REASON_REFUSED));
 }
 
-static void plan_member(struct remote *r)
+static void begin(struct reconcile *re)
 {
-    struct err why;
+    const struct plan_world *world = re->world;
+    const struct kube_object *object = re->object;
+    struct remote *r = re->state;
+
+    *r = (struct remote){
+        .re = re,
+        .world = world,
+        .plan = re->plan,
+        .central = world->shared,
+        .memo = re->memo,
+        .object = object,
+        .resource = re->resource,
+        .secret = central_kubeconfig(world->central->observed, object->ns, object->name),
+        .config =
+            world->remote ? kube_cache_get(world->remote->observed, istio_kind(), object->ns, MESH_REMOTE_OWNER) : NULL,
+    };
+}
+
+static void review(struct reconcile *re)
+{
+    struct remote *r = re->state;
 
     remote_read_spec(r);
     r->plan->connect = r->secret && r->memo->has_spec;
-    r->facts.version = r->memo->has_spec ? r->memo->spec.mesh.version : NULL;
-    if (is_held_up(r, &why)) {
-        if (!r->facts.refused)
-            plan_services_alone(r);
-        if (!is_just_connecting(r))
-            remote_plan_status(r);
-        return;
-    }
-    if (!resource_has_finalizer(&r->own)) {
-        resource_plan_finalizer(&r->own, true, "finalizer added before anything is made");
-        return;
-    }
+    re->facts.version = r->memo->has_spec ? r->memo->spec.mesh.version : NULL;
+    find_obstacle(r);
+}
+
+static void held(struct reconcile *re)
+{
+    struct remote *r = re->state;
+
+    if (!re->facts.refused)
+        plan_services_alone(r);
+    re->keeps_status = is_just_connecting(r);
+}
+
+static void plan(struct reconcile *re)
+{
+    struct remote *r = re->state;
+
     remote_plan_pilot_label(r, true);
     remote_want_foundation(r);
     if (!r->config) {
         plan_joining(r);
     } else if (remote_want_parts(r) < 0) {
-        r->facts.refused = &r->memo->refusal;
+        re->facts.refused = &r->memo->refusal;
         plan_services_alone(r);
-        remote_plan_status(r);
     } else {
         plan_joined(r);
     }
 }
 
-static const struct kube_object *find_config(const struct remote_input *in)
-{
-    return in->away ? kube_cache_get(in->away->observed, istio_kind(), in->resource->ns, MESH_REMOTE_OWNER) : NULL;
-}
-
-bool remote_plan_make(const struct remote_input *in, struct remote_memo *memo, struct remote_plan *ret)
-{
-    _cleanup_json_ json_t *resource = kube_object_parse(in->resource);
-    struct remote r = {
-        .in = in,
-        .memo = memo,
-        .plan = ret,
-        .resource = resource,
-        .own = {in->home, &ret->home, in->resource, resource, &api_resource_remote_istio},
-        .secret = central_kubeconfig(in->home->observed, in->resource->ns, in->resource->name),
-        .config = find_config(in),
-        .facts = {.failures = in->home->failures, .failure_count = in->home->failure_count},
-    };
-
-    *ret = (struct remote_plan){.look_again = MSEC_NEVER};
-    if (in->away && in->away->failure_count) {
-        r.facts.failures = in->away->failures;
-        r.facts.failure_count = in->away->failure_count;
-    }
-    /* Pods that were not read yet are not gone; without its id nothing says whose a remote cluster is. */
-    if ((in->home->synced & HOME_WATCHES) != HOME_WATCHES || !in->central->id)
-        return false;
-    ret->away.ns = str_dup(in->resource->ns);
-    if (in->resource->deleting)
-        remote_leave(&r);
-    else
-        plan_member(&r);
-    return true;
-}
+const struct reconciler remote_reconciler = {
+    .resource = &api_resource_remote_istio,
+    .watch = CENTRAL_WATCHES,
+    .watch_namespace = central_namespace_of_remotes,
+    .memo_new = remote_memo_new,
+    .memo_free = remote_memo_free,
+    .shared_new = central_new,
+    .shared_free = central_free,
+    .shared_update = central_update,
+    .shared_version = central_version,
+    .is_ready = central_is_known,
+    .credentials = MESH_VIEW_CREDENTIALS,
+    .needs = remote_memo_needs,
+    .state_size = sizeof(struct remote),
+    .begin = begin,
+    .review = review,
+    .plan = plan,
+    .held = held,
+    .leave = remote_leave,
+    .status = remote_add_status,
+};

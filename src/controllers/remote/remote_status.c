@@ -19,7 +19,7 @@ static void keep_unseen(const struct remote *r, json_t *status)
 {
     static const char *const fields[] = {STATUS_FIELD_COMPONENTS, STATUS_FIELD_IGNORED, STATUS_FIELD_DRIFT};
 
-    for (size_t i = 0; !r->in->away && !r->facts.refused && i < ARRAY_LEN(fields); i++)
+    for (size_t i = 0; !r->world->remote && !r->re->facts.refused && i < ARRAY_LEN(fields); i++)
         json_object_set_new(status, fields[i], as_before(r, fields[i]));
 }
 
@@ -27,10 +27,10 @@ static void keep_unseen(const struct remote *r, json_t *status)
 static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
-    const struct kube_object *o = kube_cache_get(r->in->away->observed, kind, r->own.object->ns, name);
+    const struct kube_object *o = kube_cache_get(r->world->remote->observed, kind, r->re->own.object->ns, name);
     const struct wanted *w = o ? wanted_find(r->memo->services, kind, o->ns, name) : NULL;
 
-    return w && o->in_place == w->hash ? central_addresses(r->in->central, selector)->len : 0;
+    return w && o->in_place == w->hash ? central_addresses(r->central, selector)->len : 0;
 }
 
 static void add_services(const struct remote *r, json_t *status)
@@ -56,14 +56,14 @@ static void add_services(const struct remote *r, json_t *status)
 
 static void add_connected(const struct remote *r, json_t *status)
 {
-    const struct remote_contact *contact = &r->in->contact;
+    const struct contact *contact = &r->world->contact;
     const char *text = "", *reason = REASON_CONNECTED;
-    bool connected = r->in->away && !r->facts.unreachable && r->secret && !contact->refused;
+    bool connected = r->world->remote && !r->re->facts.unreachable && r->secret && !contact->refused;
     _cleanup_free_ char *elsewhere = NULL;
 
     if (!remote_secrets_are_read(r)) {
         reason = "SecretNotRead";
-        text = elsewhere = str_printf("Secrets are read in namespace %s alone", r->in->central->ns);
+        text = elsewhere = str_printf("Secrets are read in namespace %s alone", r->central->ns);
     } else if (!r->secret) {
         reason = "NoKubeconfig";
         text = "there is no Secret of this name";
@@ -71,21 +71,21 @@ static void add_connected(const struct remote *r, json_t *status)
         reason = REASON_REFUSED;
         text = contact->refused;
     } else if (!connected) {
-        reason = r->facts.unreachable ? REASON_UNREACHABLE : "Connecting";
+        reason = r->re->facts.unreachable ? REASON_UNREACHABLE : "Connecting";
         text = contact->error;
     }
     json_array_append_new(
         doc_at(status, STATUS_FIELD_CONDITIONS),
-        status_condition(&r->facts, CONDITION_CONNECTED, connected, reason, text));
+        status_condition(&r->re->facts, CONDITION_CONNECTED, connected, reason, text));
 }
 
 static json_t *last_contact(const struct remote *r)
 {
     char text[32];
 
-    if (!r->in->contact.last)
+    if (!r->world->contact.last)
         return as_before(r, STATUS_FIELD_LAST_CONTACT);
-    clock_rfc3339(r->in->contact.last, text);
+    clock_rfc3339(r->world->contact.last, text);
     return json_string(text);
 }
 
@@ -108,36 +108,29 @@ static void add_contact(const struct remote *r, json_t *status)
  */
 static bool is_only_following(const struct remote *r, const json_t *status)
 {
-    const struct plan *away = &r->plan->away;
+    const struct plan *remote = &r->plan->remote;
 
-    for (size_t i = 0; i < away->len; i++)
-        if (away->actions[i].tag != PLAN_FOLLOWED)
+    for (size_t i = 0; i < remote->len; i++)
+        if (remote->actions[i].tag != PLAN_FOLLOWED)
             return false;
-    return away->len > 0 && str_eq(doc_string(status, STATUS_FIELD_STATUS), STATUS_RECONCILING) &&
+    return remote->len > 0 && str_eq(doc_string(status, STATUS_FIELD_STATUS), STATUS_RECONCILING) &&
            str_eq(doc_string(r->resource, "status", STATUS_FIELD_STATUS), STATUS_AVAILABLE);
 }
 
-void remote_plan_status(struct remote *r)
+bool remote_add_status(struct reconcile *re, json_t *status)
 {
-    const struct plan_input *away = r->in->away;
-    json_t *status;
+    struct remote *r = re->state;
+    const struct plan_input *remote = r->world->remote;
 
-    r->facts.now = r->in->home->now;
-    r->facts.resource = r->resource;
-    if (status_is_undecided(&r->facts))
-        return;
-    status = status_build(&r->facts);
-    if (is_only_following(r, status)) {
-        json_decref(status);
-        return;
-    }
-    if (away)
-        json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, json_string(away->server->git_version));
+    if (is_only_following(r, status))
+        return false;
+    if (remote)
+        json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, json_string(remote->server->git_version));
     else
         json_object_set_new(status, STATUS_FIELD_KUBERNETES_VERSION, as_before(r, STATUS_FIELD_KUBERNETES_VERSION));
     keep_unseen(r, status);
     add_services(r, status);
     add_connected(r, status);
     add_contact(r, status);
-    resource_plan_status(&r->own, status, r->plan->away.len > 0);
+    return true;
 }

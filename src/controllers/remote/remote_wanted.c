@@ -27,13 +27,15 @@ static void forget_spec(struct remote_memo *memo)
     memo->warnings = NULL;
 }
 
-struct remote_memo *remote_memo_new(void)
+void *remote_memo_new(void)
 {
     return NEW(struct remote_memo);
 }
 
-void remote_memo_free(struct remote_memo *memo)
+void remote_memo_free(void *p)
 {
+    struct remote_memo *memo = p;
+
     if (!memo)
         return;
     forget_spec(memo);
@@ -43,8 +45,9 @@ void remote_memo_free(struct remote_memo *memo)
     free(memo);
 }
 
-bool remote_memo_needs(const struct remote_memo *memo, const struct kube_kind *kind)
+bool remote_memo_needs(const void *p, const struct kube_kind *kind)
 {
+    const struct remote_memo *memo = p;
     const struct wanted_set *sets[] = {memo->foundation, memo->parts, memo->services};
 
     for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
@@ -66,19 +69,19 @@ void remote_read_spec(struct remote *r)
     struct buf text = BUF_INIT, warnings = BUF_INIT;
     uint64_t hash;
 
-    buf_printf(&text, "%" PRIu64 " %s", r->in->central->basis, given);
+    buf_printf(&text, "%" PRIu64 " %s", r->central->basis, given);
     hash = buf_take_hash(&text);
     if (hash == memo->spec_hash)
         return;
     forget_spec(memo);
     memo->spec_hash = hash;
-    if (remote_check(r->resource, NULL, r->in->central->mesh ? r->in->central->ns : NULL, &memo->spec, &problems) < 0) {
+    if (remote_check(r->resource, NULL, r->central->mesh ? r->central->ns : NULL, &memo->spec, &problems) < 0) {
         problems_err(&problems, &memo->refusal);
         return;
     }
     memo->has_spec = true;
-    if (r->in->central->mesh)
-        remote_istio_follow(&memo->spec, r->resource, r->in->central->mesh);
+    if (r->central->mesh)
+        remote_istio_follow(&memo->spec, r->resource, r->central->mesh);
     problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
     memo->warnings = buf_take(&warnings);
 }
@@ -98,7 +101,7 @@ static void add_common(const struct remote *r, const char *const *versions, stru
 /* Nobody needs the texts of what is in place. */
 static bool is_good(const struct remote *r, const struct wanted_set *set)
 {
-    const struct objects_input objects = {.plan = r->in->away, .wanted = {set}, .keeps_crds = true};
+    const struct objects_input objects = {.plan = r->world->remote, .wanted = {set}, .keeps_crds = true};
 
     return !set || objects_can_be_planned(&objects);
 }
@@ -118,7 +121,7 @@ static struct mark_owner owner_of(const struct remote *r)
     return (struct mark_owner){
         .api_version = API_GROUP_VERSION,
         .kind = "Istio",
-        .ns = r->in->resource->ns,
+        .ns = r->object->ns,
         .name = MESH_REMOTE_OWNER,
         .uid = r->config ? r->config->uid : NULL,
         .label = remote_uid(r),
@@ -133,8 +136,8 @@ static bool has_definition_of_others(const struct remote *r, const struct kube_k
 {
     const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
 
-    return kube_server_version(r->in->away->server, istio) &&
-           !kube_cache_get(r->in->away->observed, definition, NULL, "istios." API_GROUP);
+    return kube_server_version(r->world->remote->server, istio) &&
+           !kube_cache_get(r->world->remote->observed, definition, NULL, "istios." API_GROUP);
 }
 
 void remote_want_foundation(struct remote *r)
@@ -149,18 +152,18 @@ void remote_want_foundation(struct remote *r)
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    mesh_wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->world->remote->server, versions);
     if (has_definition_of_others(r, definition))
         versions[definition - mesh_kinds.rows] = NULL;
     owner.uid = NULL;
     add_common(r, versions, &text);
-    buf_printf(&text, " %s", r->in->central->id);
+    buf_printf(&text, " %s", r->central->id);
     hash = buf_take_hash(&text);
     if (hash == memo->foundation_hash && is_good(r, memo->foundation))
         return;
     memo->foundation_hash = hash;
     wanted_free(memo->foundation);
-    mesh_render_foundation(&env, r->in->central->id, &objects);
+    mesh_render_foundation(&env, r->central->id, &objects);
     memo->foundation = wanted_from(&objects, &owner);
 }
 
@@ -168,7 +171,7 @@ static int render_parts(struct remote *r, const char *const *versions)
 {
     struct remote_memo *memo = r->memo;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    const struct mesh_remote remote = {.signing = r->in->central->signing};
+    const struct mesh_remote remote = {.signing = r->central->signing};
     const struct mark_owner owner = owner_of(r);
     struct rendered_list objects = {0};
     struct mesh_env env = {
@@ -179,7 +182,7 @@ static int render_parts(struct remote *r, const char *const *versions)
         .remote = &remote,
     };
 
-    if (remote_check_kubernetes(env.release, r->in->away->server->minor, &memo->refusal) < 0)
+    if (remote_check_kubernetes(env.release, r->world->remote->server->minor, &memo->refusal) < 0)
         return -1;
     mesh_render(&env, &objects);
     overlays_apply(memo->spec.mesh.overlays, owner.ns, &objects, &problems);
@@ -202,7 +205,7 @@ static size_t list_services(const struct remote *r, bool all, uint64_t *made, st
     size_t i, count = 0;
 
     json_array_foreach(r->memo->spec.enabled_services, i, service) {
-        const struct addresses *found = central_addresses(r->in->central, doc_string(service, "labelSelector"));
+        const struct addresses *found = central_addresses(r->central, doc_string(service, "labelSelector"));
         if (!all && made[i] == found->hash)
             continue;
         made[i] = found->hash;
@@ -228,7 +231,7 @@ void remote_want_services(struct remote *r)
     uint64_t hash;
     bool all;
 
-    mesh_wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->world->remote->server, versions);
     add_common(r, versions, &text);
     buf_add(&text, &memo->spec_hash, sizeof(memo->spec_hash));
     hash = buf_take_hash(&text);
@@ -257,9 +260,9 @@ int remote_want_parts(struct remote *r)
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    mesh_wanted_versions(r->in->away->server, versions);
+    mesh_wanted_versions(r->world->remote->server, versions);
     add_common(r, versions, &text);
-    buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->in->away->server->minor);
+    buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->world->remote->server->minor);
     hash = buf_take_hash(&text);
     if (hash != memo->parts_hash || !is_good(r, memo->parts)) {
         forget_parts(memo);

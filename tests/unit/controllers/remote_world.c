@@ -25,14 +25,14 @@ static json_t *parsed(const char *text)
 void remote_world_init(struct remote_world *w)
 {
     *w = (struct remote_world){
-        .memo = remote_memo_new(),
+        .memo = remote_reconciler.memo_new(),
+        .central = central_new(),
         .contact = {.error = "", .last = SECONDS(1544999990)},
         .in_step = true,
         .synced = PLAN_WATCH_PODS | PLAN_WATCH_CREDENTIALS,
     };
     world_init(&w->home);
     world_init(&w->away);
-    central_init(&w->central);
     w->away.server.git_version = str_dup("v1.20.2");
     world_put(
         &w->home,
@@ -50,8 +50,8 @@ void remote_world_release(struct remote_world *w)
     free(w->away.server.git_version);
     world_release(&w->home);
     world_release(&w->away);
-    central_release(&w->central);
-    remote_memo_free(w->memo);
+    central_free(w->central);
+    remote_reconciler.memo_free(w->memo);
 }
 
 void remote_world_put_resource_as(struct remote_world *w, const char *ns, const char *name, const char *spec)
@@ -69,6 +69,20 @@ void remote_world_put_resource_as(struct remote_world *w, const char *ns, const 
         "generation",
         json_integer(doc_int(doc_at(resource, "metadata", "generation"), 0) + 1));
     world_put(&w->home, resource);
+}
+
+void remote_world_read_elsewhere(struct remote_world *w)
+{
+    world_put(
+        &w->home,
+        OBJECT(
+            S("apiVersion", API_GROUP_VERSION),
+            S("kind", "RemoteIstio"),
+            MAP("metadata",
+                S("name", "first"),
+                S("namespace", "elsewhere"),
+                S("deletionTimestamp", "2018-12-17T00:00:01Z"),
+                STRINGS("finalizers", api_resource_remote_istio.finalizer))));
 }
 
 void remote_world_put_resource(struct remote_world *w, const char *spec)
@@ -162,35 +176,31 @@ static void serve_istio(struct remote_world *w)
     w->away.server.versions[kind - mesh_kinds.rows] = served ? kind->versions[0].name : NULL;
 }
 
-bool remote_world_plan(struct remote_world *w, struct remote_plan *ret)
+bool remote_world_plan(struct remote_world *w, struct reconcile_plan *ret)
 {
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_object *resource = kube_cache_get(w->home.cache, kind, NS, REMOTE);
     const struct plan_input home = input_of(w, &w->home, w->synced), away = input_of(w, &w->away, w->away.synced);
-    struct plan mesh_plan = world_plan(&w->home);
-    uint64_t hash;
-    const struct istio_spec *mesh = plan_memo_mesh(w->home.memo, &hash);
-    const struct remote_input input = {
-        .home = &home,
-        .away = w->in_step ? &away : NULL,
-        .central = &w->central,
-        .resource = kube_cache_get(w->home.cache, kind, NS, REMOTE),
+    const struct plan_world world = {
+        .central = &home,
+        .remote = w->in_step ? &away : NULL,
         .contact = w->contact,
+        .shared = w->central,
     };
     bool decided;
 
-    assert_non_null(input.resource);
+    assert_non_null(resource);
     serve_istio(w);
-    central_update(&w->central, w->home.cache, str_or(mesh_plan.ns, str_or(w->read, NS)), mesh, hash);
-    plan_release(&mesh_plan);
-    decided = remote_plan_make(&input, w->memo, ret);
-    w->away.synced = ret->away.watch;
+    central_update(w->central, &home);
+    decided = reconcile_resource(&remote_reconciler, &world, resource, w->memo, ret);
+    w->away.synced = ret->remote.watch;
     return decided;
 }
 
-void remote_world_act(struct remote_world *w, const struct remote_plan *plan)
+void remote_world_act(struct remote_world *w, const struct reconcile_plan *plan)
 {
-    world_act(&w->home, &plan->home);
-    world_act(&w->away, &plan->away);
+    world_act(&w->home, &plan->central);
+    world_act(&w->away, &plan->remote);
 }
 
 static bool is_there(const struct remote_world *w)
@@ -202,14 +212,14 @@ int remote_world_converge(struct remote_world *w)
 {
     for (int round = 0; round < ROUNDS_MAX; round++) {
         unsigned synced = w->away.synced;
-        struct remote_plan plan;
+        struct reconcile_plan plan;
         bool done;
         if (!is_there(w))
             return round;
         remote_world_plan(w, &plan);
-        done = plan.home.len + plan.away.len == 0 && w->away.synced == synced;
+        done = plan.central.len + plan.remote.len == 0 && w->away.synced == synced;
         remote_world_act(w, &plan);
-        remote_plan_release(&plan);
+        reconcile_plan_release(&plan);
         if (done)
             return round;
     }
@@ -228,13 +238,13 @@ void remote_world_join(struct remote_world *w, const char *spec)
 char *remote_world_step(struct remote_world *w)
 {
     _cleanup_free_ char *home = NULL, *away = NULL;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     assert_true(remote_world_plan(w, &plan));
-    home = world_describe(&plan.home);
-    away = world_describe(&plan.away);
+    home = world_describe(&plan.central);
+    away = world_describe(&plan.remote);
     remote_world_act(w, &plan);
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
     return str_printf("%s%s", home, away);
 }
 

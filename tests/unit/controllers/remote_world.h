@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_OPERATOR_REMOTE_WORLD_H
 #define TESTS_UNIT_OPERATOR_REMOTE_WORLD_H
 
+#include "controllers/remote/central.h"
 #include "controllers/remote/remote_plan.h"
 #include "world.h"
 
@@ -13,14 +14,13 @@
 
 struct remote_world {
     struct world home, away;
-    struct central central;
-    struct remote_memo *memo;
-    struct remote_contact contact;
+    struct central *central;
+    void *memo;
+    struct contact contact;
     bool in_step;            /* with the remote cluster */
     bool foreign_definition; /* somebody else's definition of Istio is in the remote cluster, where no watch shows it */
     unsigned synced;         /* PLAN_WATCH_* of the central cluster */
     bool all_busy;           /* writes of all objects are under way */
-    const char *read;        /* the namespace whose Secrets are read without a mesh; NULL: NS */
 };
 
 /* A mesh that is installed and has its certificate, and a remote cluster in step; nothing joins yet. */
@@ -30,6 +30,8 @@ void remote_world_release(struct remote_world *w);
 /* The RemoteIstio REMOTE with this spec (JSON text). */
 void remote_world_put_resource(struct remote_world *w, const char *spec);
 void remote_world_put_resource_as(struct remote_world *w, const char *ns, const char *name, const char *spec);
+/* One that leaves in another namespace: without a mesh Secrets are read there. */
+void remote_world_read_elsewhere(struct remote_world *w);
 /* Marks it as being deleted. */
 void remote_world_delete_resource(struct remote_world *w);
 void remote_world_annotate(struct remote_world *w, const char *key, const char *value);
@@ -41,8 +43,8 @@ void remote_world_put_pod(
 void remote_world_put_istio(struct remote_world *w, const char *name, const char *of, const char *owner);
 
 /* False: nothing was decided. */
-bool remote_world_plan(struct remote_world *w, struct remote_plan *ret);
-void remote_world_act(struct remote_world *w, const struct remote_plan *plan);
+bool remote_world_plan(struct remote_world *w, struct reconcile_plan *ret);
+void remote_world_act(struct remote_world *w, const struct reconcile_plan *plan);
 /* Plans and acts until nothing is left to do; the number of rounds, or -1 where it does not end. */
 int remote_world_converge(struct remote_world *w);
 /* Joined, rolled out and settled. */

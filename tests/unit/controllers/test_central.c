@@ -30,17 +30,14 @@ static int teardown(void **state)
 
 static void update(struct remote_world *w)
 {
-    struct plan plan = world_plan(&w->home);
-    uint64_t hash;
-    const struct istio_spec *mesh = plan_memo_mesh(w->home.memo, &hash);
+    const struct plan_input central = {.server = &w->home.server, .observed = w->home.cache};
 
-    central_update(&w->central, w->home.cache, plan.ns, mesh, hash);
-    plan_release(&plan);
+    central_update(w->central, &central);
 }
 
 static void expect_addresses(struct remote_world *w, const char *selector, const char *wanted)
 {
-    const struct addresses *found = central_addresses(&w->central, selector);
+    const struct addresses *found = central_addresses(w->central, selector);
     _cleanup_buf_ struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < found->len; i++)
@@ -92,53 +89,53 @@ static void versions_say_what_changed(void **state)
     uint64_t version, basis;
 
     update(w);
-    version = w->central.version;
-    basis = w->central.basis;
+    version = w->central->version;
+    basis = w->central->basis;
     update(w);
-    assert_int_equal(w->central.version, version);
-    assert_int_equal(w->central.basis, basis);
+    assert_int_equal(w->central->version, version);
+    assert_int_equal(w->central->basis, basis);
 
     remote_world_put_pod(w, "a", "{}", "10.0.0.9", true);
     update(w);
-    assert_int_equal(w->central.version, ++version);
-    assert_int_equal(w->central.basis, basis);
+    assert_int_equal(w->central->version, ++version);
+    assert_int_equal(w->central->basis, basis);
 
     /* Another Secret than the one that Citadel signs with. */
     remote_world_put_secret(w, "east", OBJECT(S("config", "e30=")));
     update(w);
-    assert_int_equal(w->central.version, version);
+    assert_int_equal(w->central->version, version);
 
     remote_world_put_secret(w, "istio-ca-secret", OBJECT(S("ca-cert.pem", "b3RoZXI="), S("ca-key.pem", "a2V5")));
     update(w);
-    assert_int_equal(w->central.version, ++version);
-    assert_int_equal(w->central.basis, ++basis);
+    assert_int_equal(w->central->version, ++version);
+    assert_int_equal(w->central->basis, ++basis);
 
     world_put_mesh(&w->home, "{\"mtls\": true}");
     update(w);
-    assert_int_equal(w->central.version, ++version);
-    assert_int_equal(w->central.basis, ++basis);
-    assert_true(w->central.mesh->mtls);
-    assert_string_equal(w->central.id, CENTRAL_ID);
-    assert_string_equal(w->central.ns, NS);
+    assert_int_equal(w->central->version, ++version);
+    assert_int_equal(w->central->basis, ++basis);
+    assert_true(w->central->mesh->mtls);
+    assert_string_equal(w->central->id, CENTRAL_ID);
+    assert_string_equal(w->central->ns, NS);
 
     /* No mesh: no certificate and no Pods of it either. */
     world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
     update(w);
-    assert_null(w->central.mesh);
-    assert_null(w->central.ns);
-    assert_null(w->central.signing);
-    assert_true(w->central.version > version && w->central.basis > basis);
-    assert_int_equal(central_addresses(&w->central, "!nothing")->len, 0);
+    assert_null(w->central->mesh);
+    assert_null(w->central->ns);
+    assert_null(w->central->signing);
+    assert_true(w->central->version > version && w->central->basis > basis);
+    assert_int_equal(central_addresses(w->central, "!nothing")->len, 0);
 }
 
 static void expect_signing(struct remote_world *w, const char *cert, const char *root, const char *chain)
 {
     update(w);
-    assert_non_null(w->central.signing);
-    assert_string_equal(doc_string(w->central.signing, "ca-cert.pem"), cert);
-    assert_string_equal(doc_string(w->central.signing, "root-cert.pem"), root);
-    assert_string_equal(doc_string(w->central.signing, "cert-chain.pem"), chain);
-    assert_int_equal(json_object_size(w->central.signing), 4);
+    assert_non_null(w->central->signing);
+    assert_string_equal(doc_string(w->central->signing, "ca-cert.pem"), cert);
+    assert_string_equal(doc_string(w->central->signing, "root-cert.pem"), root);
+    assert_string_equal(doc_string(w->central->signing, "cert-chain.pem"), chain);
+    assert_int_equal(json_object_size(w->central->signing), 4);
 }
 
 static void the_certificate_is_the_one_that_citadel_uses(void **state)
@@ -167,7 +164,7 @@ static void the_certificate_is_the_one_that_citadel_uses(void **state)
     /* Half of it is none. */
     remote_world_put_secret(w, "cacerts", OBJECT(S("ca-cert.pem", "aW50"), S("ca-key.pem", "aQ==")));
     update(w);
-    assert_null(w->central.signing);
+    assert_null(w->central->signing);
 }
 
 static void put_remote(struct remote_world *w, const char *ns, const char *name, const char *finalizer)

@@ -15,7 +15,7 @@
 #include "api/remote_istio.h"
 #include "base/base64.h"
 #include "base/str.h"
-#include "controllers/controller.h"
+#include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
@@ -31,7 +31,7 @@ enum { AWAY = 3, JOINS = 200, WARM_UP = 40 };
 struct bench {
     struct sim *home, *away[AWAY];
     struct controller *controller;
-    struct remote_connector connector;
+    struct connector connector;
     unsigned connects;
     bool gate_open;
 };
@@ -142,7 +142,7 @@ static bool may_send(void *context, msec_t *ret_not_after)
 
 static void begin(struct bench *b, bool standby)
 {
-    struct controller_options options = {.ns = NS, .keeps_memory = true};
+    struct controller_options options = {.kinds = &operator_kinds, .ns = NS, .keeps_memory = true};
 
     *b = (struct bench){.home = sim_new(&mesh_kinds, MARK_OWNER, 1), .connector = {connect_to, b}};
     if (standby)
@@ -191,19 +191,36 @@ static const char *status_of(const struct bench *b, const char *name, const char
     return str_or(doc_string(sim_get(b->home, remote_kind(), NS, name), "status", field), "");
 }
 
-static const struct remote_controller *controller_of(const struct bench *b, const char *name)
+/* False: there is none of this name. */
+static bool find_remote(const struct bench *b, const char *name, struct controller_remote *ret)
 {
-    const struct remote_controller *c;
+    for (size_t i = 0; controller_next_remote(b->controller, &i, ret);)
+        if (str_eq(ret->name, name))
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; (c = federation_next(controller_federation(b->controller), &i));)
-        if (str_eq(remote_controller_name(c), name))
-            return c;
-    return NULL;
+static bool has_remote(const struct bench *b, const char *name)
+{
+    struct controller_remote remote;
+
+    return find_remote(b, name, &remote);
+}
+
+static struct kube_cluster *cluster_of(const struct bench *b, const char *name)
+{
+    struct controller_remote remote;
+
+    assert_true(find_remote(b, name, &remote));
+    return connection_cluster(remote.connection);
 }
 
 static uint64_t plans_of(const struct bench *b, const char *name)
 {
-    return remote_controller_stats(controller_of(b, name))->plans;
+    struct controller_remote remote;
+
+    assert_true(find_remote(b, name, &remote));
+    return remote.actor->plans;
 }
 
 static void mark_deleted(json_t *resource)
@@ -240,7 +257,7 @@ static void a_cluster_joins_and_leaves(void **state)
     delete_resource(&b, "east");
     run(&b, SECONDS(5));
     assert_null(sim_get(b.home, remote_kind(), NS, "east"));
-    assert_null(controller_of(&b, "east"));
+    assert_false(has_remote(&b, "east"));
     assert_int_equal(count(b.away[0], "apps/v1", "Deployment"), 0);
     assert_int_equal(count(b.away[0], "v1", "Endpoints"), 0);
     assert_int_equal(sim_open_watches(b.away[0]), 0);
@@ -255,12 +272,12 @@ static void other_credentials_are_used_at_once_and_other_labels_change_nothing(v
     (void)state;
     begin(&b, false);
     join(&b, 0);
-    before = remote_controller_cluster(controller_of(&b, "east"));
+    before = cluster_of(&b, "east");
     sim_take_counts(b.away[0]);
 
     put_kubeconfig(&b, "east", "east", "first", "somebody/else");
     run(&b, SECONDS(5));
-    assert_ptr_equal(remote_controller_cluster(controller_of(&b, "east")), before);
+    assert_ptr_equal(cluster_of(&b, "east"), before);
     assert_int_equal(b.connects, 1);
     assert_int_equal(sim_take_counts(b.away[0]).lists, 0);
 
@@ -287,7 +304,7 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
     join(&b, 0);
     sim_delete(b.home, kind_of("v1", "Secret"), NS, "east");
     run(&b, SECONDS(2));
-    assert_null(remote_controller_cluster(controller_of(&b, "east")));
+    assert_null(cluster_of(&b, "east"));
     assert_int_equal(sim_open_watches(b.away[0]), 0);
     assert_true(is_joined(&b, 0));
     assert_string_equal(status_of(&b, "east", "Status"), "ReconcileFailed");
@@ -503,7 +520,7 @@ static char *metric(const struct bench *b, const char *name, const char *remote)
     _cleanup_buf_ struct buf text = BUF_INIT;
     const char *at;
 
-    metrics_print_remotes(controller_federation(b->controller), &text);
+    metrics_print_remotes(b->controller, &text);
     at = strstr(buf_str(&text), start);
     return at ? str_dup_n(at + strlen(start), strcspn(at + strlen(start), "\n")) : str_dup("");
 }
@@ -523,7 +540,7 @@ static void metrics_tell_of_each_remote_cluster(void **state)
 
     (void)state;
     begin(&b, false);
-    metrics_print_remotes(controller_federation(b.controller), &none);
+    metrics_print_remotes(b.controller, &none);
     assert_int_equal(none.len, 0);
     put_resource(&b, "west"); /* and no Secret */
     join(&b, 0);
@@ -624,9 +641,9 @@ static void nothing_grows_by_joining_and_leaving(void **state)
             run(&b, 5 * STEP);
         assert_true(is_joined(&b, 0));
         delete_resource(&b, "east");
-        for (int k = 0; k < 100 && controller_of(&b, "east"); k++)
+        for (int k = 0; k < 100 && has_remote(&b, "east"); k++)
             run(&b, 5 * STEP);
-        assert_null(controller_of(&b, "east"));
+        assert_false(has_remote(&b, "east"));
         assert_int_equal(sim_open_watches(b.away[0]), 0);
     }
     if (before) /* Under a sanitizer or valgrind there is no such number, and leaks are found by them. */

@@ -168,12 +168,12 @@ static void it_waits_until_it_knows_the_certificates(void **state)
 
     remote_world_delete_resource(w);
     for (int round = 0; round < 12; round++) {
-        struct remote_plan plan;
+        struct reconcile_plan plan;
         w->away.synced = 0;
         remote_world_plan(w, &plan);
-        assert_true(plan.away.watch & PLAN_WATCH_SECRETS);
+        assert_true(plan.remote.watch & PLAN_WATCH_SECRETS);
         remote_world_act(w, &plan);
-        remote_plan_release(&plan);
+        reconcile_plan_release(&plan);
     }
     assert_true(is_joined(w));
     assert_true(remote_world_converge(w) > 0);
@@ -249,14 +249,14 @@ static void unreachable_it_waits(void **state)
 static void without_its_secret_it_waits(void **state)
 {
     struct remote_world *w = *state;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
     remote_world_delete_resource(w);
     expect_held(w, "waiting for the Secret istio-system/east");
     remote_world_plan(w, &plan);
     assert_false(plan.connect);
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
 }
 
 static void where_secrets_are_not_read_it_waits_for_that(void **state)
@@ -265,7 +265,7 @@ static void where_secrets_are_not_read_it_waits_for_that(void **state)
 
     world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
     assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
-    w->read = "elsewhere";
+    remote_world_read_elsewhere(w);
     remote_world_delete_resource(w);
     expect_held(w, "waiting for Secrets to be read here: while there is a mesh in namespace elsewhere");
 }
@@ -284,7 +284,7 @@ static void abandoned_it_is_left_as_it_is(void **state)
 {
     struct remote_world *w = *state;
     size_t accounts = world_count(&w->away, "v1", "ServiceAccount");
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     w->in_step = false;
     remote_world_delete_resource(w);
@@ -293,10 +293,10 @@ static void abandoned_it_is_left_as_it_is(void **state)
     expect_held(w, "waiting for an answer");
     remote_world_annotate(w, REMOTE_ABANDON, "true");
     remote_world_plan(w, &plan);
-    assert_string_equal(plan.abandoned, "the remote cluster is left as it is: what was made there stays there");
+    assert_string_equal(plan.warning, "the remote cluster is left as it is: what was made there stays there");
     assert_false(plan.connect);
-    assert_int_equal(plan.away.len, 0);
-    remote_plan_release(&plan);
+    assert_int_equal(plan.remote.len, 0);
+    reconcile_plan_release(&plan);
     expect_step(w, "patch Secret/istio-system/east: Pilot is not to read the remote cluster\n");
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
@@ -307,15 +307,15 @@ static void abandoned_it_is_left_as_it_is(void **state)
 static void without_our_finalizer_nothing_is_done(void **state)
 {
     struct remote_world *w = *state;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
     remote_world_put_resource(w, SPEC);
     remote_world_delete_resource(w);
     assert_true(remote_world_plan(w, &plan));
-    assert_int_equal(plan.home.len + plan.away.len, 0);
+    assert_int_equal(plan.central.len + plan.remote.len, 0);
     assert_false(plan.connect);
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
 }
 
 /* --- clusters that are not ours (any more) --- */

@@ -80,7 +80,7 @@ static void with_secrets_read_elsewhere(struct remote_world *w)
 {
     without_mesh(w);
     without_secret(w);
-    w->read = "elsewhere";
+    remote_world_read_elsewhere(w);
     w->in_step = false;
 }
 
@@ -231,14 +231,14 @@ static void expect_holdup(struct remote_world *w, const struct holdup *h)
 {
     _cleanup_json_ json_t *resource = NULL, *connected = NULL;
     _cleanup_free_ char *word = NULL, *text = NULL;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     assert_true(remote_world_converge(w) > 0);
     assert_true(remote_world_plan(w, &plan));
-    assert_int_equal(plan.home.len + plan.away.len, 0);
+    assert_int_equal(plan.central.len + plan.remote.len, 0);
     assert_int_equal(plan.connect, h->connect);
-    assert_int_equal(plan.look_again, h->look_again);
-    remote_plan_release(&plan);
+    assert_int_equal(plan.again_after, h->look_again);
+    reconcile_plan_release(&plan);
     word = remote_world_status(w, "Status");
     text = remote_world_status(w, "ErrorMessage");
     connected = remote_world_condition(w, "Connected");
@@ -388,11 +388,11 @@ static void nothing_is_decided_before_the_central_cluster_was_read(void **state)
     assert_true(remote_world_converge(w) > 0);
     world_delete(&w->home, "v1", "Pod", NS, "pilot");
     for (size_t i = 0; i < ARRAY_LEN(partly); i++) {
-        struct remote_plan plan;
+        struct reconcile_plan plan;
         w->synced = partly[i];
         assert_false(remote_world_plan(w, &plan));
-        assert_int_equal(plan.home.len + plan.away.len, 0);
-        remote_plan_release(&plan);
+        assert_int_equal(plan.central.len + plan.remote.len, 0);
+        reconcile_plan_release(&plan);
     }
     w->synced = PLAN_WATCH_PODS | PLAN_WATCH_CREDENTIALS;
     expect_step(w, "update Endpoints/istio-system/istio-pilot: subsets differs\n");
@@ -401,13 +401,13 @@ static void nothing_is_decided_before_the_central_cluster_was_read(void **state)
 static void without_the_central_clusters_id_nothing_is_decided(void **state)
 {
     struct remote_world *w = *state;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     world_delete(&w->home, "v1", "Namespace", NULL, "kube-system");
     remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
     remote_world_put_resource(w, "{}");
     assert_false(remote_world_plan(w, &plan));
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
 }
 
 /* --- joining --- */
@@ -415,16 +415,16 @@ static void without_the_central_clusters_id_nothing_is_decided(void **state)
 static void finalizer_comes_first_and_the_foundation_before_the_rest(void **state)
 {
     struct remote_world *w = *state;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
     remote_world_put_resource(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
     assert_true(remote_world_plan(w, &plan));
-    assert_int_equal(plan.away.len, 0);
-    assert_int_equal(plan.home.len, 1);
-    assert_non_null(strstr(plan.home.actions[0].body, "remote-istio-operator.finializer.banzaicloud.io"));
+    assert_int_equal(plan.remote.len, 0);
+    assert_int_equal(plan.central.len, 1);
+    assert_non_null(strstr(plan.central.actions[0].body, "remote-istio-operator.finializer.banzaicloud.io"));
     remote_world_act(w, &plan);
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
 
     /* The label for Pilot, and in the remote cluster what the rest hangs on: its namespace is there already. */
     expect_step(
@@ -455,18 +455,18 @@ static void order_is_kept(void **state)
     remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
     remote_world_put_resource(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
     for (int round = 0; round < 12; round++) {
-        struct remote_plan plan;
+        struct reconcile_plan plan;
         remote_world_plan(w, &plan);
-        for (size_t i = 0; i < plan.away.len; i++) {
-            const struct kube_action *a = &plan.away.actions[i];
+        for (size_t i = 0; i < plan.remote.len; i++) {
+            const struct kube_action *a = &plan.remote.actions[i];
             for (const char *const *name = a->kind->after; name && *name; name++)
-                for (size_t k = 0; k < plan.away.len; k++)
-                    if (str_eq(plan.away.actions[k].kind->kind, *name))
+                for (size_t k = 0; k < plan.remote.len; k++)
+                    if (str_eq(plan.remote.actions[k].kind->kind, *name))
                         fail_msg("%s %s is sent beside %s", a->kind->kind, a->name, *name);
             if (!str_eq(a->kind->kind, "Namespace"))
                 continue;
             labelled = true;
-            assert_int_equal(plan.away.len, 1);
+            assert_int_equal(plan.remote.len, 1);
             assert_true(world_has(
                 &w->away,
                 "admissionregistration.k8s.io/v1",
@@ -475,7 +475,7 @@ static void order_is_kept(void **state)
                 "istio-sidecar-injector"));
         }
         remote_world_act(w, &plan);
-        remote_plan_release(&plan);
+        reconcile_plan_release(&plan);
     }
     assert_true(labelled);
 }

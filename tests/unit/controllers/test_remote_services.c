@@ -69,21 +69,21 @@ static void endpoints_have_what_the_selector_finds(void **state)
 static void an_address_on_its_way_is_no_news(void **state)
 {
     struct remote_world *w = *state;
-    struct remote_plan plan;
+    struct reconcile_plan plan;
 
     remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
     assert_true(remote_world_plan(w, &plan));
-    assert_int_equal(plan.away.len, 1);
-    assert_int_equal(plan.away.actions[0].tag, PLAN_FOLLOWED);
-    assert_int_equal(plan.home.len, 0);
+    assert_int_equal(plan.remote.len, 1);
+    assert_int_equal(plan.remote.actions[0].tag, PLAN_FOLLOWED);
+    assert_int_equal(plan.central.len, 0);
     remote_world_act(w, &plan);
-    remote_plan_release(&plan);
+    reconcile_plan_release(&plan);
 
     assert_true(remote_world_plan(w, &plan));
-    assert_int_equal(plan.away.len, 0);
-    assert_int_equal(plan.home.len, 1);
-    assert_int_equal(plan.home.actions[0].verb, KUBE_UPDATE_STATUS);
-    remote_plan_release(&plan);
+    assert_int_equal(plan.remote.len, 0);
+    assert_int_equal(plan.central.len, 1);
+    assert_int_equal(plan.central.actions[0].verb, KUBE_UPDATE_STATUS);
+    reconcile_plan_release(&plan);
 }
 
 static void another_selector_finds_others(void **state)

@@ -17,7 +17,7 @@
 
 void world_init(struct world *w)
 {
-    *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = plan_memo_new()};
+    *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = mesh_reconciler.memo_new()};
     w->server = (struct kube_server){
         .major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
     for (size_t i = 0; i < mesh_kinds.len; i++)
@@ -29,7 +29,7 @@ void world_init(struct world *w)
 void world_release(struct world *w)
 {
     kube_cache_free(w->cache);
-    plan_memo_free(w->memo);
+    mesh_reconciler.memo_free(w->memo);
     free(w->server.versions);
 }
 
@@ -104,7 +104,8 @@ size_t world_count(struct world *w, const char *api_version, const char *kind)
 
 struct plan world_plan(struct world *w)
 {
-    struct plan_input input = {
+    const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
+    const struct plan_input input = {
         .now = SECONDS(1545000000),
         .server = &w->server,
         .observed = w->cache,
@@ -112,11 +113,21 @@ struct plan world_plan(struct world *w)
         .failure_count = w->failure.object != NULL,
         .synced = w->synced,
     };
-    struct plan plan;
+    const struct plan_world world = {.central = &input, .contact = {.error = ""}};
+    const struct kube_object *o;
+    struct plan all = {0};
 
-    plan_make(&input, w->memo, &plan);
-    w->synced = plan.watch;
-    return plan;
+    for (size_t i = 0; (o = kube_cache_next(w->cache, kind, &i));) {
+        void *memo = o == mesh_find(w->cache) ? w->memo : mesh_reconciler.memo_new();
+        struct reconcile_plan one;
+        reconcile_resource(&mesh_reconciler, &world, o, memo, &one);
+        plan_append(&all, &one.central);
+        reconcile_plan_release(&one);
+        if (memo != w->memo)
+            mesh_reconciler.memo_free(memo);
+    }
+    w->synced = all.watch;
+    return all;
 }
 
 static void act(struct world *w, const struct kube_action *a)

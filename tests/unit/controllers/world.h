@@ -15,7 +15,7 @@
 struct world {
     struct kube_cache *cache;
     struct kube_server server;
-    struct plan_memo *memo;
+    struct mesh_memo *memo;
     int clock;                   /* source of resource versions and uids */
     struct plan_failure failure; /* told to the planner where its object is not NULL */
     unsigned synced;

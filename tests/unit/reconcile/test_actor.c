@@ -43,8 +43,8 @@ static int setup(void **state)
     b->sim = sim_new(&mesh_kinds, MARK_OWNER, 1);
     b->cluster = kube_cluster_new_on(sim_io(b->sim), &mesh_kinds, &options, &events);
     b->events = events_new(sim_io(b->sim), (struct kube_gate){0});
-    b->one = actor_new(b->cluster, b->events, NULL);
-    b->other = actor_new(b->cluster, b->events, NULL);
+    b->one = actor_new(b->cluster, b->events, NULL, NULL);
+    b->other = actor_new(b->cluster, b->events, NULL, NULL);
     *state = b;
     return 0;
 }

@@ -2,8 +2,8 @@
  * How to reach a remote cluster, from the Secret that holds its kubeconfig: input from outside, so what could reach
  * beyond that cluster is refused (KUBE_CONFIG_FOREIGN). Pure.
  */
-#ifndef CONTROLLERS_REMOTE_REMOTE_CONFIG_H
-#define CONTROLLERS_REMOTE_REMOTE_CONFIG_H
+#ifndef RECONCILE_KUBECONFIG_SECRET_H
+#define RECONCILE_KUBECONFIG_SECRET_H
 
 #include <jansson.h>
 
@@ -13,6 +13,6 @@
  * From a Secret as the API server has it: its `data` has one key, whatever its name. Errors begin with the Secret's
  * name and say what is wrong with it, and quote nothing of its data. *ret is owned by the caller.
  */
-int remote_config_read(const json_t *secret, struct kube_config **ret, struct err *e);
+int kubeconfig_secret_read(const json_t *secret, struct kube_config **ret, struct err *e);
 
 #endif

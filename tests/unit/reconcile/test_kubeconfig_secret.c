@@ -9,9 +9,9 @@
 
 #include "base/base64.h"
 #include "base/str.h"
-#include "controllers/remote/remote_config.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "reconcile/kubeconfig_secret.h"
 
 #include "certs.h"
 
@@ -42,7 +42,7 @@ static void assert_refused(json_t *secret, enum err_class class, const char *tex
     struct kube_config *config = NULL;
     struct err e = {0};
 
-    if (remote_config_read(secret, &config, &e) == 0)
+    if (kubeconfig_secret_read(secret, &config, &e) == 0)
         fail_msg("accepted, but should be refused: %s", text);
     assert_null(config);
     assert_string_equal(e.text, text);
@@ -59,7 +59,7 @@ static void the_key_may_have_any_name(void **state)
         _cleanup_json_ json_t *secret = secret_of(keys[i], CONFIG(SERVER, "token: t"));
         _cleanup_kube_config_ struct kube_config *config = NULL;
         struct err e = {0};
-        if (remote_config_read(secret, &config, &e) < 0)
+        if (kubeconfig_secret_read(secret, &config, &e) < 0)
             fail_msg("%s", e.text);
         assert_string_equal(config->server, "https://10.0.0.1:6443");
         assert_string_equal(config->token, "t");
@@ -81,7 +81,7 @@ static void a_certificate_is_taken_from_the_file_itself(void **state)
     struct err e = {0};
 
     (void)state;
-    if (remote_config_read(secret, &config, &e) < 0)
+    if (kubeconfig_secret_read(secret, &config, &e) < 0)
         fail_msg("%s", e.text);
     assert_string_equal(config->ca_pem, me.cert);
     assert_string_equal(config->client_key_pem, me.key);

@@ -1,4 +1,4 @@
-#include "controllers/remote/remote_config.h"
+#include "reconcile/kubeconfig_secret.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static int find_data(const json_t *secret, const char *name, const char **ret_ke
     return 0;
 }
 
-int remote_config_read(const json_t *secret, struct kube_config **ret, struct err *e)
+int kubeconfig_secret_read(const json_t *secret, struct kube_config **ret, struct err *e)
 {
     _cleanup_free_ char *name = str_printf(
         "Secret %s/%s",

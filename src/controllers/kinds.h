@@ -1,0 +1,9 @@
+/* The kinds of resources that this operator reconciles, and what it does it with. A new kind is a row here. */
+#ifndef CONTROLLERS_KINDS_H
+#define CONTROLLERS_KINDS_H
+
+#include "reconcile/controller.h"
+
+extern const struct controller_kinds operator_kinds;
+
+#endif

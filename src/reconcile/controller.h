@@ -1,0 +1,85 @@
+/*
+ * The controller: the loop that reconciles every resource of every kind.
+ *
+ * It owns the central cluster. When something changed there, in a resource's own cluster, or when a plan asked for it,
+ * the resources concerned become due; each that is due is planned (reconcile/reconciler.h), and the plan's actions are
+ * sent. Plans are made one after the other in turns that are bounded, so that no number of resources holds up the
+ * loop. What it keeps of a resource between two plans serves speed (the memo): nothing that a decision needs.
+ *
+ * Resources do not know each other. Each has its own Events and failures; what comes of an action goes to the resource
+ * that decided it.
+ */
+#ifndef RECONCILE_CONTROLLER_H
+#define RECONCILE_CONTROLLER_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "reconcile/actor.h"
+#include "reconcile/connection.h"
+
+/* What there is to reconcile: data of whoever uses the controller. All static. */
+struct controller_kinds {
+    const struct kube_kind_table *objects; /* every kind of object that is read or written */
+    const struct watch_table *watches;     /* on demand */
+    /* The kinds of resources, in the order in which they are planned; ends with NULL. */
+    const struct reconciler *const *rows;
+    const char *owner_label;
+    unsigned central_roles, remote_roles; /* kube_cluster_options.roles of the two sorts of clusters */
+};
+
+enum { CONTROLLER_ROWS_MAX = 8 };
+
+struct controller_options {
+    const struct controller_kinds *kinds;
+    const char *ns;        /* the operator's own; may be NULL: the configuration's */
+    struct kube_gate gate; /* of every write; one that is there: it does not act until it is told to */
+    bool keeps_memory;     /* memory that is not in use is not given back: there is more in the process */
+};
+
+struct controller_stats {
+    uint64_t plan_usec;
+    msec_t lag, lag_most; /* of the event loop */
+    bool acting;
+};
+
+struct controller;
+
+int controller_new(
+    struct event_base *loop, const struct kube_config *config, const struct controller_options *options,
+    struct controller **ret, struct err *e);
+/*
+ * The same on any io (a simulation's), which is borrowed, and with its own way to other clusters. `options->ns` is
+ * needed.
+ */
+struct controller *
+controller_new_on(struct kube_io *io, const struct controller_options *options, const struct connector *connector);
+void controller_free(struct controller *c);
+DEFINE_CLEANUP(struct controller *, controller_free)
+#define _cleanup_controller_ _cleanup_(controller_free_p)
+void controller_start(struct controller *c);
+
+/*
+ * Tells it that the gate has opened, or has closed. While it is closed it plans all the same, and the queue drops what
+ * it puts: what plans ask to be watched stays warm, and the first plan that counts is as fast as any.
+ */
+void controller_set_acting(struct controller *c, bool acting);
+/* Every watch has listed: the controller plans. */
+bool controller_is_ready(const struct controller *c);
+/* A write is under way, in the central cluster or in another one. */
+bool controller_is_writing(const struct controller *c);
+struct kube_cluster *controller_cluster(struct controller *c);
+const struct controller_stats *controller_stats(const struct controller *c);
+/* Of what is done in the central cluster, for all resources that are there and were there. */
+struct actor_stats controller_actor_stats(const struct controller *c);
+
+/* A resource with a cluster of its own, for metrics and tests; borrowed until something changes. */
+struct controller_remote {
+    const char *ns, *name; /* of the resource */
+    const struct connection *connection;
+    const struct actor_stats *actor; /* of what is done in that cluster; NULL: not connected */
+};
+/* for (size_t i = 0; controller_next_remote(c, &i, &remote);) */
+bool controller_next_remote(const struct controller *c, size_t *position, struct controller_remote *ret);
+
+#endif

@@ -1,0 +1,143 @@
+/*
+ * A kind of our resources, as a row: what the controller runtime has to know of it.
+ *
+ * The runtime does once what every kind needs: finalizer, deletion until nothing is left, refusal of what is invalid,
+ * pause, status and conditions, Events, retries, the watches and connections that a plan asks for, and when to plan. A
+ * kind adds what it wants: pure functions of the world. Adding a kind is a folder with a row, and the row's place in
+ * the table of rows.
+ *
+ * One resource is reconciled so (reconciler.c):
+ *
+ *   begin, then for a resource that is being deleted and has our finalizer
+ *     leave    plans the removal, until it says that nothing is left; then the finalizer is taken off
+ *   else
+ *     review   is it valid, and is there something to wait for?
+ *     plan     where it is and there is not, and the finalizer is on the resource
+ *     held     otherwise: what is done all the same
+ *   status     adds the kind's own fields to the status that follows
+ *   end
+ */
+#ifndef RECONCILE_RECONCILER_H
+#define RECONCILE_RECONCILER_H
+
+#include "api/resource.h"
+#include "reconcile/resource_writes.h"
+#include "reconcile/rollout.h"
+#include "reconcile/status.h"
+
+/* How the API server of a resource's own cluster can be reached. Strings are borrowed. */
+struct contact {
+    const char *refused; /* why the kubeconfig cannot be used; NULL: it can, or there is none */
+    const char *error;   /* what keeps the connection from its next phase, or went wrong last; "": nothing */
+    msec_t error_age;    /* for how long */
+    msec_t last;         /* wall: it answered; 0: never */
+};
+
+/* Everything that a plan may depend on, besides the resource. All borrowed. */
+struct plan_world {
+    const struct plan_input *central; /* the operator's own cluster */
+    const struct plan_input *remote;  /* the resource's own cluster; NULL: none, or it is not synced */
+    struct contact contact;           /* with the resource's own cluster */
+    void *shared;                     /* what all resources of the kind share: see reconciler.shared_new */
+};
+
+/* What is decided for one resource. */
+struct reconcile_plan {
+    struct plan central, remote;
+    bool connect; /* to the resource's own cluster, by reconciler.credentials */
+    /* Something to tell as a warning, once for each reason: the reason of its Event, and the text; static. */
+    const char *warning_reason, *warning;
+    msec_t again_after; /* plan again after so long without an event; MSEC_NEVER */
+};
+
+void reconcile_plan_release(struct reconcile_plan *plan);
+
+/* One resource while it is reconciled. */
+struct reconcile {
+    const struct reconciler *reconciler;
+    const struct plan_world *world;
+    const struct kube_object *object;
+    json_t *resource; /* `object`, parsed */
+    void *memo;       /* results of pure functions, kept from plan to plan; with an empty one the plan is the same */
+    void *state;      /* reconciler.state_size bytes, zeroed, for this one plan */
+    struct reconcile_plan *plan;
+    struct planned_resource own; /* to write to the resource */
+
+    /* What the functions of the row find out. */
+    struct status_facts facts;
+    struct err refusal;       /* for facts.refused to point to */
+    struct rollouts rollouts; /* for facts.rollouts to point to; released with this */
+    struct plan withheld;     /* writes that are not sent because the resource is paused */
+    struct buf notice;        /* what a user should know though all is well */
+    char *waiting;            /* for facts.waits_for to point to; owned */
+    bool is_unread;           /* what the status counts is not all read yet: it need not be written now */
+    bool keeps_status;        /* what was said before stands */
+    const char *removed;      /* why the finalizer is taken off; static; NULL: everything is removed */
+};
+
+struct reconciler {
+    const struct api_resource *resource;
+
+    /* Watches of the central cluster, as bits of plan.watch, on while there is a resource and synced before a plan. */
+    unsigned watch;
+    /* The namespace of watches of one namespace, borrowed; NULL: this kind does not mind. May be NULL. */
+    const char *(*watch_namespace)(const struct kube_cache *observed);
+
+    void *(*memo_new)(void);
+    void (*memo_free)(void *memo); /* NULL allowed */
+
+    /*
+     * A snapshot of the central cluster that all resources of the kind share, brought up to date before they are
+     * planned; and a number that grows with every change of what a resource may depend on. All NULL: none, and each
+     * resource is planned at every change of the central cluster.
+     */
+    void *(*shared_new)(void);
+    void (*shared_free)(void *shared);
+    void (*shared_update)(void *shared, const struct plan_input *central);
+    uint64_t (*shared_version)(const void *shared);
+    /* Whether anything can be said yet; NULL: it can. */
+    bool (*is_ready)(const void *shared);
+
+    /*
+     * The view of Secrets in which the one with the resource's name, in its namespace, has the kubeconfig of the
+     * resource's own cluster. NULL: the kind has no such clusters.
+     */
+    const char *credentials;
+    /* Whether objects of the kind are wanted in that cluster, or may be; NULL: they are. */
+    bool (*needs)(const void *memo, const struct kube_kind *kind);
+
+    /* Another operator put it here: nothing is done about it. May be NULL. */
+    bool (*is_foreign)(const json_t *resource);
+
+    size_t state_size;
+    void (*begin)(struct reconcile *r); /* may be NULL */
+    /* Sets facts.refused or facts.waits_for; neither: it can be planned. */
+    void (*review)(struct reconcile *r);
+    void (*plan)(struct reconcile *r);
+    void (*held)(struct reconcile *r); /* may be NULL */
+    /* True where nothing is left, and that is known. Sets facts.leftovers. */
+    bool (*leave)(struct reconcile *r);
+    /* False: the status need not be written. May be NULL. */
+    bool (*status)(struct reconcile *r, json_t *status);
+    void (*end)(struct reconcile *r); /* may be NULL */
+};
+
+/*
+ * The decision for one resource. Pure. False: nothing can be decided yet, and all stays as it is, the connection, too.
+ * `ret` is to be released in either case.
+ */
+bool reconcile_resource(
+    const struct reconciler *reconciler, const struct plan_world *world, const struct kube_object *object, void *memo,
+    struct reconcile_plan *ret);
+
+/*
+ * The plans in the central cluster of all resources of a kind, as one, with empty memos: for whoever has no controller.
+ */
+void reconcile_all(const struct reconciler *reconciler, const struct plan_input *central, struct plan *ret);
+
+/* Where writes go, by whether the resource is paused: into `plan`, or to be withheld. */
+struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool paused);
+/* The facts that follow from what was planned into reconcile_writes(), and the plan's numbers. */
+void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused);
+
+#endif
