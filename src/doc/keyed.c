@@ -6,34 +6,46 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-bool keyed_has(const json_t *element, const char *key)
+bool keyed_has(const json_t *element, const struct merge_key *key)
 {
-    const json_t *value = json_object_get(element, key);
+    const json_t *value = json_object_get(element, key->key);
 
     return json_is_integer(value) ||
            (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value));
 }
 
-char *keyed_text(const json_t *element, const char *key)
+/* What a skeleton of an earlier version has there is a number, and says nothing. */
+static const char *second_text(const json_t *element, const struct merge_key *key)
 {
-    const json_t *value = json_object_get(element, key);
+    return key->second ? str_or(json_string_value(json_object_get(element, key->second)), key->absent) : NULL;
+}
+
+char *keyed_text(const json_t *element, const struct merge_key *key)
+{
+    const json_t *value = json_object_get(element, key->key);
+    const char *second = second_text(element, key);
+    char number[32];
+    const char *first = number;
 
     if (json_is_integer(value))
-        return str_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    return str_dup(json_string_value(value));
+        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else
+        first = json_string_value(value);
+    return !second || str_eq(second, key->absent) ? str_dup(first) : STR_JOIN('/', first, second);
 }
 
 /* The name under which an element is looked up: 80 and "80" are two. */
-static char *key_name(const json_t *element, const char *key)
+static char *key_name(const json_t *element, const struct merge_key *key)
 {
     _cleanup_free_ char *text = keyed_text(element, key);
 
-    return str_printf("%c%s", json_is_integer(json_object_get(element, key)) ? '#' : '=', text);
+    return str_printf("%c%s\n%s", json_is_integer(json_object_get(element, key->key)) ? '#' : '=', text,
+                      str_or(second_text(element, key), ""));
 }
 
-struct keyed keyed_new(const json_t *seq, const char *key)
+struct keyed keyed_new(const json_t *seq, const struct merge_key *key)
 {
-    struct keyed k = {seq, key, map_new(NULL), true};
+    struct keyed k = {seq, key, map_new(NULL), true, true};
     json_t *element;
     size_t i;
 
@@ -41,7 +53,7 @@ struct keyed keyed_new(const json_t *seq, const char *key)
         _cleanup_free_ char *name = NULL;
 
         if (!keyed_has(element, key)) {
-            k.distinct = false;
+            k.complete = k.distinct = false;
             continue;
         }
         name = key_name(element, key);

@@ -11,8 +11,9 @@
 struct merger {
     const struct merge_rules *rules;
     struct merge *out;
-    struct buf path;    /* where we are, for people */
-    struct buf pattern; /* the same for the rules: [] for any element */
+    struct buf path;              /* where we are, for people */
+    struct buf pattern;           /* the same for the rules: [] for any element */
+    const struct merge_place *in; /* the innermost map or sequence; NULL: the document itself is merged */
 };
 
 /* A place to come back to. */
@@ -21,6 +22,7 @@ struct place {
 };
 
 static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live);
+static json_t *others_value(struct merger *m, const char *field, const json_t *live);
 static json_t *merge_value(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
                            const json_t *live);
 
@@ -181,7 +183,10 @@ static void keyed_sides_release(struct keyed_sides *s)
     keyed_release(&s->live);
 }
 
-/* The first key of the rules that tells the elements of both sequences apart. */
+/*
+ * The first key of the rules that tells the wanted elements apart, and that every live one has: where two of those have
+ * the same, the first is the one that is wanted.
+ */
 static bool choose_key(const struct merger *m, const char *field, const json_t *last, const json_t *wanted,
                        const json_t *live, struct keyed_sides *ret)
 {
@@ -190,8 +195,8 @@ static bool choose_key(const struct merger *m, const char *field, const json_t *
 
         if (!str_eq(k->field, field))
             continue;
-        sides = (struct keyed_sides){keyed_new(last, k->key), keyed_new(wanted, k->key), keyed_new(live, k->key)};
-        if (sides.wanted.distinct && sides.live.distinct) {
+        sides = (struct keyed_sides){keyed_new(last, k), keyed_new(wanted, k), keyed_new(live, k)};
+        if (sides.wanted.distinct && sides.live.complete) {
             *ret = sides;
             return true;
         }
@@ -200,7 +205,7 @@ static bool choose_key(const struct merger *m, const char *field, const json_t *
     return false;
 }
 
-static struct place enter_keyed(struct merger *m, const json_t *element, const char *key)
+static struct place enter_keyed(struct merger *m, const json_t *element, const struct merge_key *key)
 {
     _cleanup_free_ char *name = keyed_text(element, key);
 
@@ -212,6 +217,14 @@ struct slot {
     size_t wanted, live; /* positions, or KEYED_NOWHERE */
 };
 
+/* What becomes of what is live here and not wanted: of a field of the innermost map, or of an element (NULL). */
+static enum merge_fate fate_of(const struct merger *m, const char *field, const json_t *live)
+{
+    if (!m->rules->others || !m->in)
+        return MERGE_STAYS;
+    return m->rules->others(m->rules->context, buf_str(&m->pattern), m->in, field, live);
+}
+
 /* The live elements that stay, in their order; notes those that go. */
 static size_t keep_live(struct merger *m, const struct keyed_sides *s, struct slot *slots)
 {
@@ -220,13 +233,14 @@ static size_t keep_live(struct merger *m, const struct keyed_sides *s, struct sl
 
     json_array_foreach(s->live.seq, i, element) {
         size_t wanted = keyed_find(&s->wanted, element);
-        if (wanted == KEYED_NOWHERE && keyed_find(&s->last, element) != KEYED_NOWHERE) {
-            struct place back = enter_keyed(m, element, s->live.key);
+        struct place back = enter_keyed(m, element, s->live.key);
+        if (wanted == KEYED_NOWHERE
+                ? keyed_find(&s->last, element) != KEYED_NOWHERE || fate_of(m, NULL, element) == MERGE_GOES
+                : keyed_find(&s->live, element) != i)
             note(m, element, NULL);
-            leave(m, back);
-        } else {
+        else
             slots[count++] = (struct slot){wanted, i};
-        }
+        leave(m, back);
     }
     return count;
 }
@@ -278,8 +292,12 @@ static json_t *merge_slot(struct merger *m, const struct keyed_sides *s, const s
     struct place back;
     json_t *result;
 
-    if (slot->wanted == KEYED_NOWHERE)
-        return doc_copy(live);
+    if (slot->wanted == KEYED_NOWHERE) {
+        back = enter_keyed(m, live, s->live.key);
+        result = others_value(m, NULL, live);
+        leave(m, back);
+        return result;
+    }
     wanted = json_array_get(s->wanted.seq, slot->wanted);
     back = enter_keyed(m, wanted, s->wanted.key);
     if (slot->live == KEYED_NOWHERE) {
@@ -348,8 +366,8 @@ static bool same_elements(struct merger *m, const json_t *wanted, const json_t *
     return same;
 }
 
-static json_t *merge_seq(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
-                         const json_t *live)
+static json_t *merge_seq_within(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+                                const json_t *live)
 {
     struct keyed_sides sides;
 
@@ -364,6 +382,18 @@ static json_t *merge_seq(struct merger *m, const char *field, const json_t *last
         return doc_copy(live);
     note(m, live, wanted);
     return doc_copy(wanted);
+}
+
+static json_t *merge_seq(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+                         const json_t *live)
+{
+    const struct merge_place here = {m->in, last, wanted, live};
+    json_t *result;
+
+    m->in = &here;
+    result = merge_seq_within(m, field, last, wanted, live);
+    m->in = here.around;
+    return result;
 }
 
 /* Both are there. */
@@ -390,7 +420,8 @@ static json_t *add_field(struct merger *m, const json_t *wanted)
 {
     json_t *value;
 
-    if (m->rules->empty_is_absent && is_empty(wanted))
+    if (m->rules->empty_is_absent && is_empty(wanted) &&
+        !(m->rules->empty_counts && m->rules->empty_counts(m->rules->context, buf_str(&m->pattern))))
         return NULL;
     value = initial_value(m, wanted);
     if (value)
@@ -419,8 +450,12 @@ static json_t *others_part(struct merger *m, const char *field, const json_t *la
         return m->rules->foreign ? select_fields(m, live, true) : NULL;
     if (!json_is_array(live) || !json_is_array(last) || !choose_key(m, field, last, nothing, live, &sides))
         return NULL;
-    if (sides.last.distinct)
+    if (sides.last.distinct) {
+        const struct merge_place here = {m->in, last, nothing, live};
+        m->in = &here;
         rest = merge_keyed(m, &sides);
+        m->in = here.around;
+    }
     keyed_sides_release(&sides);
     return rest;
 }
@@ -442,6 +477,44 @@ static json_t *let_go(struct merger *m, const char *field, const json_t *last, c
     return NULL;
 }
 
+/* The elements of a sequence that is not wanted. */
+static json_t *others_elements(struct merger *m, const json_t *live)
+{
+    const struct merge_place here = {m->in, NULL, NULL, live};
+    json_t *result = json_array(), *element;
+    size_t i;
+
+    m->in = &here;
+    json_array_foreach(live, i, element) {
+        struct place back = enter_index(m, i);
+        json_t *rest = others_value(m, NULL, element);
+        if (rest)
+            json_array_append_new(result, rest);
+        leave(m, back);
+    }
+    m->in = here.around;
+    return result;
+}
+
+/* What is live here and neither wanted nor was ours; NULL where it goes. */
+static json_t *others_value(struct merger *m, const char *field, const json_t *live)
+{
+    switch (fate_of(m, field, live)) {
+    case MERGE_GOES:
+        note(m, live, NULL);
+        return NULL;
+    case MERGE_LOOK_WITHIN:
+        if (json_is_object(live))
+            return merge_map(m, NULL, NULL, live);
+        if (json_is_array(live))
+            return others_elements(m, live);
+        break;
+    case MERGE_STAYS:
+        break;
+    }
+    return doc_copy(live);
+}
+
 /* One field of a map; each side may be NULL for "absent", and so may the result. */
 static json_t *merge_field(struct merger *m, const char *key, const json_t *last, const json_t *wanted,
                            const json_t *live)
@@ -449,8 +522,10 @@ static json_t *merge_field(struct merger *m, const char *key, const json_t *last
     struct place back = enter_field(m, key);
     json_t *result;
 
-    if (is_foreign(m) || (!wanted && !last))
+    if (is_foreign(m))
         result = live ? doc_copy(live) : NULL;
+    else if (!wanted && !last)
+        result = live ? others_value(m, key, live) : NULL;
     else if (wanted && live)
         result = merge_value(m, key, last, wanted, live);
     else if (wanted)
@@ -461,12 +536,14 @@ static json_t *merge_field(struct merger *m, const char *key, const json_t *last
     return result;
 }
 
-/* `wanted` and `live` are maps. */
+/* `live` is a map, and so is `wanted`, unless nothing of it is wanted (NULL). */
 static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
 {
+    const struct merge_place here = {m->in, last, wanted, live};
     json_t *result = json_object(), *value, *merged;
     const char *key;
 
+    m->in = &here;
     json_object_foreach((json_t *)live, key, value) {
         merged = merge_field(m, key, json_object_get(last, key), json_object_get(wanted, key), value);
         if (merged)
@@ -479,6 +556,7 @@ static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wan
         if (merged)
             json_object_set_new(result, key, merged);
     }
+    m->in = here.around;
     return result;
 }
 
@@ -526,8 +604,11 @@ static json_t *skeleton_element(const json_t *element, const char *field, const 
     json_t *result = skeleton_map(element, rules);
 
     for (const struct merge_key *k = rules->keys; k && k->field; k++)
-        if (str_eq(k->field, field) && keyed_has(element, k->key))
+        if (str_eq(k->field, field) && keyed_has(element, k)) {
             json_object_set_new(result, k->key, doc_copy(json_object_get(element, k->key)));
+            if (k->second && json_is_string(json_object_get(element, k->second)))
+                json_object_set_new(result, k->second, doc_copy(json_object_get(element, k->second)));
+        }
     return result;
 }
 

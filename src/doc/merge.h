@@ -2,8 +2,8 @@
  * Three-way merge: what we applied last, what we want now, what is live.
  *
  * The result is the live document with our changes in it and nothing else of it touched: a field that we want is
- * set, a field that we applied before and want no longer is removed, every other field stays. Applying a merge to
- * its own result finds no difference.
+ * set, a field that we applied before and want no longer is removed, every other field stays, unless what we want
+ * excludes it (rules->others). Applying a merge to its own result finds no difference.
  *
  * What we applied last is kept as a *skeleton*: the wanted document with every scalar, and every sequence of
  * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields
@@ -14,9 +14,9 @@
  * keys are free (labels; rules->open) keep the entries of others instead.
  *
  * Sequences of maps are merged
- *   - element by element where the rules name a key for them that every wanted and live element has as a distinct
- *     string or integer (containers by name): elements of others stay, ours come in the wanted order, new ones
- *     behind the one they follow in what is wanted;
+ *   - element by element where the rules name a key for them, a string or integer that every wanted and live element
+ *     has and that differs in the wanted ones (containers by name): elements of others stay, but for a second one with
+ *     the key of ours; ours come in the wanted order, new ones behind the one they follow in what is wanted;
  *   - else by position where both have the same length, so that fields defaulted by the server stay;
  *   - else they are replaced whole, as sequences of scalars are.
  *
@@ -32,14 +32,29 @@
 
 #include "base/buf.h"
 
-/* Elements of sequences under a field of this name are told apart by this field. */
+/* Elements of sequences under a field of this name are told apart by this field, or by two. */
 struct merge_key {
-    const char *field; /* "containers" */
-    const char *key;   /* "name" */
+    const char *field;  /* "ports" */
+    const char *key;    /* "port" */
+    const char *second; /* "protocol"; NULL: one is enough */
+    const char *absent; /* what it means where an element does not have the second one: "TCP" */
+};
+
+/* A map or a sequence in the three documents, and what it is in. */
+struct merge_place {
+    const struct merge_place *around;   /* NULL: it is the document itself */
+    const json_t *last, *wanted, *live; /* borrowed; NULL, or anything, where that document has no such thing */
+};
+
+/* What becomes of a live field, or element, that is not wanted and was not ours. */
+enum merge_fate {
+    MERGE_STAYS,
+    MERGE_GOES,        /* what is wanted excludes it */
+    MERGE_LOOK_WITHIN, /* of a map or sequence: each of its fields, or elements, for itself */
 };
 
 struct merge_rules {
-    const struct merge_key *keys; /* ends with {NULL, NULL}; may be NULL */
+    const struct merge_key *keys; /* ends with a NULL field; may be NULL */
     const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
     /*
      * Whether a wanted "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
@@ -47,6 +62,11 @@ struct merge_rules {
      * price: where absent means something else than empty, a removed empty field is not put back.
      */
     bool empty_is_absent;
+    /*
+     * Where nevertheless an empty value is something else than none, `path` as in foreign(): there it is put back. May
+     * be NULL.
+     */
+    bool (*empty_counts)(const void *context, const char *path);
     /* Whether two different scalars mean the same ("2048Mi" and "2Gi"); `path` as in foreign(). May be NULL. */
     bool (*same)(const char *path, const json_t *wanted, const json_t *live);
     /*
@@ -55,6 +75,14 @@ struct merge_rules {
      * May be NULL.
      */
     bool (*foreign)(const void *context, const char *path);
+    /*
+     * What becomes of what others have beside what we want: of the field `field` of the map `in` at `path`, which ends
+     * in the field's name, or where `field` is NULL of an element of the sequence `in`, where the path ends in []. Its
+     * answer may depend on what is wanted, was ours, and on the value itself, and must not change when it goes. May be
+     * NULL: all of it stays.
+     */
+    enum merge_fate (*others)(const void *context, const char *path, const struct merge_place *in, const char *field,
+                              const json_t *value);
     const void *context;
 };
 

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "doc/merge.h"
+#include "kube/unions.h"
 
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {
@@ -63,6 +64,7 @@ struct kube_kind {
     /* Paths that others own, with all below them, once the object exists; as in struct merge_rules; ends with NULL;
        may be NULL. */
     const char *const *foreign;
+    const struct kube_union *unions; /* of a custom kind; ends with a row whose `at` is NULL; may be NULL */
     /*
      * Only these parts of an object are kept in the cache besides its identity (apiVersion, kind, and in metadata
      * name, namespace, uid, resourceVersion, generation and deletionTimestamp): paths as in `foreign`
@@ -106,16 +108,15 @@ void kube_api_version(const struct kube_kind *kind, const char *version, char re
 /* The keys by which sequences of Kubernetes' own types are merged (its API reference: "patch merge key"). */
 extern const struct merge_key kube_merge_keys[];
 
-/* Whether two texts are the same quantity ("2048Mi" is "2Gi", "1000m" is "1"): exact, without rounding. */
-bool kube_quantity_equal(const char *a, const char *b);
-
 /*
  * How objects of a kind are merged, from its row: Kubernetes' own kinds by kube_merge_keys, with empty values the same
- * as absent ones and quantities compared by value; custom kinds literally. `foreign` are paths that others own in this
+ * as absent ones, quantities compared as the server stores them, and what excludes each other as kube/unions.h says;
+ * custom kinds literally, but for the unions of their row. `foreign` are paths that others own in this
  * one object, besides those of its kind (may be NULL). `ret` refers to itself and to the arguments: it must not move.
  */
 struct kube_merge {
     struct merge_rules rules;
+    const struct kube_kind *kind;
     const char *const *foreign[2]; /* of the kind, of the object */
 };
 void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret);
