@@ -124,48 +124,65 @@ static size_t print_plan(const struct preview *p, bool whole)
     return all;
 }
 
-/* The preview of the resource in a file; where it is refused, what is wrong was told and `ret_code` says so. */
+/* The preview of a resource; where it is refused, what is wrong was told and `ret_code` says so. */
 static int make_preview(struct event_base *loop, const struct invocation *inv, const struct input *in,
-                        struct preview *ret, int *ret_code, struct err *e)
+                        const struct input_resource *mesh, struct preview *ret, int *ret_code, struct err *e)
 {
     _cleanup_problems_ struct problems before = PROBLEMS_INIT, problems = PROBLEMS_INIT;
     _cleanup_kube_config_ struct kube_config *config = NULL;
     int r;
 
-    if (input_is_remote(in, 0)) {
-        err_set(e, ERR_INVALID,
-                "%s: diff compares an Istio with its cluster; for a RemoteIstio set spec.pause: true, and its status "
-                "tells what would be changed (istio-operator status)",
-                in->name);
-        return -1;
-    }
     /* What is wrong whatever the cluster says is told without one. */
-    if (input_judge(in, 0, 0, NULL, &before) < 0) {
-        *ret_code = input_report(in, 0, &before, stderr);
+    input_review(mesh, NULL, 0, NULL, &before);
+    *ret_code = input_conclude(in, &before);
+    if (*ret_code) {
+        input_report(mesh, &before, NULL, stderr);
         return 0;
     }
     if (credentials_load(inv, &config, e) < 0)
         return -1;
-    r = preview_make(loop, config, in->resources[0]->value, TIMEOUT, ret, &problems, e);
-    *ret_code = input_report(in, 0, &problems, stderr);
+    r = preview_make(loop, config, mesh->value, TIMEOUT, ret, &problems, e);
+    *ret_code = input_conclude(in, &problems);
+    input_report(mesh, &problems, NULL, stderr);
     if (problems.errors || r == 0)
         return 0;
-    return e->class == ERR_INVALID ? err_wrap(e, "%s", in->name) : -1;
+    return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : -1;
+}
+
+/* The only Istio in the files; NULL where it was told what is wrong, as `ret_code` says. */
+static int read_mesh(const struct invocation *inv, struct input *in, const struct input_resource **ret, int *ret_code,
+                     struct err *e)
+{
+    if (input_read_all(inv, in, e) < 0)
+        return -1;
+    *ret_code = input_report_strays(in, NULL, stderr);
+    if (*ret_code)
+        return 0;
+    if (input_find_mesh(in, ret, e) < 0)
+        return -1;
+    if (*ret)
+        return 0;
+    return err_set(
+        e, ERR_INVALID,
+        "%s: diff compares an Istio with its cluster; for a RemoteIstio set spec.pause: true, and its status "
+        "tells what would be changed (istio-operator status)",
+        input_name(in));
 }
 
 static int run(const struct invocation *inv, struct err *e)
 {
     _cleanup_event_base_ struct event_base *loop = event_base_new();
     _cleanup_input_ struct input in = {0};
+    const struct input_resource *mesh = NULL;
     struct preview preview = {0};
-    int code;
+    int code = 0;
 
-    if (input_read_one(invocation_value(inv, "file"), invocation_value(inv, "namespace"), &in, e) < 0 ||
-        make_preview(loop, inv, &in, &preview, &code, e) < 0)
+    if (read_mesh(inv, &in, &mesh, &code, e) < 0 ||
+        (mesh && make_preview(loop, inv, &in, mesh, &preview, &code, e) < 0))
         return -1;
     if (code == 0 && print_plan(&preview, invocation_has(inv, "whole")) > 0)
         code = 1;
-    if (code == 1 && doc_bool(doc_at(in.resources[0]->value, "spec", "pause"), false))
+    if (code == 1 && doc_bool(doc_at(mesh->value, "spec", "pause"), false))
         fputs("spec.pause is true: the operator does none of this until it is false\n", stderr);
     preview_release(&preview);
     return code;
@@ -179,7 +196,7 @@ const struct command command_diff = {
             "error.",
     .options =
         (const struct option_row[]){
-            OPTION_FILE,
+            OPTIONS_FILE,
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             OPTION_NAMESPACE("namespace of a resource that names none"),

@@ -1,79 +1,80 @@
 #include <stdio.h>
 
-#include "base/str.h"
+#include "api/istio.h"
+#include "api/remote_istio.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "doc/build.h"
 #include "doc/doc.h"
 
-/* The first Istio before a resource; NULL where there is none. */
-static const json_t *find_mesh(const struct input *in, size_t before)
+/* The first Istio in a file; NULL: in any. */
+static const struct input_resource *find_mesh(const struct input *in, const struct file *file)
 {
-    for (size_t i = 0; i < before; i++)
-        if (!input_is_remote(in, i))
-            return in->resources[i]->value;
+    for (size_t i = 0; i < in->count; i++)
+        if (input_is(&in->resources[i], &api_resource_istio) && (!file || in->resources[i].file == file))
+            return &in->resources[i];
     return NULL;
 }
 
-/* A cluster has one mesh: the operator refuses the later resource. */
-static void check_single(const struct input *in, size_t i, struct problems *problems)
+/* Whether there was no error. `list` NULL: in lines. */
+static bool review(const struct input *in, const struct input_resource *r, int minor, json_t *list)
 {
-    if (find_mesh(in, i))
-        problems_add(problems, PROBLEM_ERROR, "kind", "must not be Istio twice: there is one mesh in a cluster");
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const struct input_resource *of_file = find_mesh(in, r->file), *mesh = of_file ? of_file : find_mesh(in, NULL);
+    bool remote = input_is(r, &api_resource_remote_istio);
+
+    /* A cluster has one mesh: the operator refuses the later resource. Files may be of several clusters. */
+    if (input_is(r, &api_resource_istio) && r != of_file)
+        problems_add(&problems, PROBLEM_ERROR, "kind", "must not be Istio twice: there is one mesh in a cluster");
+    input_review(r, mesh, minor, NULL, &problems);
+    if (doc_at(r->value, "spec", "overlays") && (!minor || (remote && !mesh)))
+        problems_add(&problems, PROBLEM_WARNING, "spec.overlays", "were not tried on the objects that they name; %s",
+                     minor ? "that needs the Istio that it joins, in one of the files" : "--kube-version does that");
+    input_conclude(in, &problems);
+    input_report(r, &problems, list, list ? NULL : stdout);
+    return !problems.errors;
 }
 
-static void judge(const struct input *in, size_t i, int minor, struct problems *problems)
+/* The exit code for a file. */
+static int review_file(const struct input *in, const struct file *file, int minor, json_t *list)
 {
-    bool remote = input_is_remote(in, i), tried = minor && !remote;
-    struct mesh_wanted *wanted = NULL;
+    size_t resources = 0;
+    bool valid = true;
 
-    if (remote) {
-        input_judge_remote(in, i, doc_string(find_mesh(in, in->count), "metadata", "namespace"), problems);
-    } else {
-        check_single(in, i, problems);
-        input_judge(in, i, minor, minor ? &wanted : NULL, problems);
+    if (file->failure.class) {
+        if (list)
+            input_report_failure(file, list);
+        else
+            fprintf(stderr, "istio-operator validate: %s\n", file->failure.text);
+        return err_class_exit_code(file->failure.class);
     }
-    if (!tried && doc_at(in->resources[i]->value, "spec", "overlays"))
-        problems_add(problems, PROBLEM_WARNING, "spec.overlays", "were not tried on the objects that they name%s",
-                     remote ? "" : "; --kube-version does that");
-    mesh_wanted_free(wanted);
-}
-
-static void list_problems(const struct input *in, size_t i, const struct problems *problems, json_t *list)
-{
-    for (size_t k = 0; k < problems->len; k++) {
-        const struct problem *p = &problems->items[k];
-        json_array_append_new(list, OBJECT(S("file", in->name), N("line", input_line(in, i, p->path)),
-                                           S("severity", p->severity == PROBLEM_WARNING ? "warning" : "error"),
-                                           S("field", p->path), S("message", p->text)));
+    for (size_t i = 0; i < in->count; i++) {
+        if (in->resources[i].file != file)
+            continue;
+        resources++;
+        valid &= review(in, &in->resources[i], minor, list);
     }
+    if (!list && valid)
+        printf("%s: %s\n", file->name, resources ? "valid" : "skipped, there is no Istio or RemoteIstio in it");
+    return valid ? 0 : err_class_exit_code(ERR_INVALID);
 }
 
 static int run(const struct invocation *inv, struct err *e)
 {
-    bool json = str_eq(invocation_value(inv, "output"), "json");
     const char *version = invocation_value(inv, "kube-version");
-    _cleanup_json_ json_t *list = json_array();
+    _cleanup_json_ json_t *list = output_is_json(inv) ? json_array() : NULL;
     _cleanup_input_ struct input in = {0};
     int minor = 0, code = 0;
 
-    if ((version && input_parse_kube_version(version, &minor, e) < 0) ||
-        input_read(invocation_value(inv, "file"), invocation_value(inv, "namespace"), &in, e) < 0)
+    if ((version && input_parse_kube_version(version, &minor, e) < 0) || input_read(inv, &in, e) < 0)
         return -1;
-    for (size_t i = 0; i < in.count; i++) {
-        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-        judge(&in, i, minor, &problems);
-        if (problems.errors)
-            code = err_class_exit_code(ERR_INVALID);
-        if (json)
-            list_problems(&in, i, &problems, list);
-        else
-            input_report(&in, i, &problems, stdout);
+    if (input_is_empty(&in))
+        return input_fail_empty(&in, e);
+    for (size_t i = 0; i < in.files.len; i++) {
+        int of_file = review_file(&in, &in.files.items[i], minor, list);
+        code = code ? code : of_file;
     }
-    if (json)
+    if (list)
         output_print(list, "json");
-    else if (code == 0)
-        printf("%s: valid\n", in.name);
     return code;
 }
 
@@ -81,12 +82,13 @@ const struct command command_validate = {
     .name = "validate",
     .summary = "say all that is wrong with a resource, by file, line and field, without a cluster",
     .text =
-        "The rules are those of the operator and its admission webhook, for Istio and RemoteIstio. A file may hold\n"
-        "other documents beside them. Warnings alone leave the exit code at 0; errors make it 2. Problems go to\n"
-        "standard output; -o json prints one array of {file, line, severity, field, message}.",
+        "The rules are those of the operator and its admission webhook, for Istio and RemoteIstio. Files may hold\n"
+        "other documents beside them, and lists (kubectl get -o yaml). Warnings alone leave the exit code at 0 but\n"
+        "with --strict; errors make it 2, and a file that cannot be read its own. Problems go to standard output;\n"
+        "-o json prints one array of {file, line, severity, field, message}, also of a file that cannot be read.",
     .options =
         (const struct option_row[]){
-            OPTION_FILE,
+            OPTIONS_FILE,
             {"output", 'o', "FORMAT", "text", "lines or one array", CHOICES("text", "json")},
             {"kube-version", 0, "VERSION", NULL, "the Kubernetes of the cluster: also tries overlays on the objects"},
             OPTION_NAMESPACE("namespace of a resource that names none"),

@@ -12,7 +12,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* An option of a command. Options are long ones: --name VALUE or --name=VALUE; `letter` adds -l VALUE and -lVALUE. */
+/*
+ * An option of a command, as kubectl's are: --name VALUE or --name=VALUE; `letter` adds -l VALUE, -lVALUE and -l=VALUE.
+ * Switches take no value, or =true or =false.
+ */
 struct option_row {
     const char *name;
     char letter;          /* 0: none */
@@ -21,6 +24,8 @@ struct option_row {
     const char *help;
     const char *const *choices;        /* the values that are allowed, ends with NULL; NULL: others decide */
     const struct field_format *format; /* what the value must look like; may be NULL */
+    const char *alias;                 /* another long name; NULL: none */
+    bool repeats; /* every value counts, see invocation.repeated; other options may be given once */
 };
 
 #define OPTIONS_MAX 16
@@ -28,7 +33,10 @@ struct option_row {
 struct invocation {
     const struct command *command;
     const char *values[OPTIONS_MAX]; /* by the row's place; switches: "" where given, NULL where not */
-    char *const *arguments;          /* what is no option */
+    bool given[OPTIONS_MAX];         /* whether it was on the command line */
+    const char **repeated;           /* all values of the option that repeats, of which a command has one; owned */
+    size_t repeated_len, repeated_cap;
+    char *const *arguments; /* what is no option */
     size_t argument_count;
     bool help; /* --help was asked for; then nothing else was looked at */
 };
@@ -49,9 +57,11 @@ const struct command *command_find(const char *name);
 
 /*
  * Reads a command line without the program's and the command's name; what is no option is moved to the front of
- * `argv`. ERR_USAGE names the option and what is allowed.
+ * `argv`. ERR_USAGE names the first option that is wrong and what is allowed; the others are read all the same.
+ * *ret is to be released in either case.
  */
 int invocation_parse(const struct command *command, int argc, char **argv, struct invocation *ret, struct err *e);
+void invocation_release(struct invocation *inv);
 /* The value of an option by its name. */
 const char *invocation_value(const struct invocation *inv, const char *name);
 bool invocation_has(const struct invocation *inv, const char *name);
@@ -71,9 +81,18 @@ void help_document(struct buf *out);
     {                                                                                                                  \
         "context", 0, "NAME", NULL, "context of the kubeconfig; otherwise its current one"                             \
     }
-#define OPTION_FILE                                                                                                    \
+/* Of commands that read resources from files (cli/input.h). */
+#define OPTIONS_FILE                                                                                                   \
+    {"file",                                                                                                           \
+     'f',                                                                                                              \
+     "FILE",                                                                                                           \
+     NULL,                                                                                                             \
+     "a file or folder with resources; - is standard input; it may be given several times",                            \
+     .alias = "filename",                                                                                              \
+     .repeats = true},                                                                                                 \
+        {"recursive", 'R', NULL, NULL, "read the folders in a folder, too"},                                           \
     {                                                                                                                  \
-        "file", 'f', "FILE", NULL, "the Istio resource; - is standard input"                                           \
+        "strict", 0, NULL, NULL, "warnings are errors"                                                                 \
     }
 #define OPTION_NAMESPACE(help)                                                                                         \
     {                                                                                                                  \

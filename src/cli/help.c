@@ -53,12 +53,13 @@ void help_print_program(FILE *out)
             buf_str(&codes));
 }
 
-/* "-f, --file FILE" */
+/* "-f, --file, --filename FILE" */
 static void add_left(const struct option_row *o, struct buf *out)
 {
     if (o->letter)
         buf_printf(out, "-%c, ", o->letter);
-    buf_printf(out, "--%s%s%s", o->name, o->argument ? " " : "", str_or(o->argument, ""));
+    buf_printf(out, "--%s%s%s%s%s", o->name, o->alias ? ", --" : "", str_or(o->alias, ""), o->argument ? " " : "",
+               str_or(o->argument, ""));
 }
 
 /* "text or json" behind the help of an option that has choices; then its default. */
@@ -110,11 +111,15 @@ static void document_command(const struct command *command, struct buf *out)
 
 void help_document(struct buf *out)
 {
-    buf_add_str(out, ABOUT "\nOptions are written `--name VALUE` or `--name=VALUE`; behind `--` nothing is an option.\n"
-                           "`--help` works with every command.\n\n");
+    buf_add_str(out, ABOUT
+                "\nOptions are written as for kubectl: `--name VALUE` or `--name=VALUE`, `-f VALUE`, `-f=VALUE` or\n"
+                "`-fVALUE`; one that takes a single value is given once. Behind `--` nothing is an option.\n"
+                "`--help` works with every command.\n\n");
     for (const struct command *const *c = commands; *c; c++)
         document_command(*c, out);
-    buf_add_str(out, "## Exit codes\n\nMessages go to standard error. What 1 means, the command says.\n\n"
+    buf_add_str(out, "## Exit codes\n\nMessages go to standard error. What 1 means, the command says. With `-o json` "
+                     "standard output\n"
+                     "has an array in any case: of {severity, reason, message} where the command failed.\n\n"
                      "| Code | Class of the error |\n| --- | --- |\n| 0 | none |\n");
     add_exit_codes("| ", " | ", " |\n", out);
 }

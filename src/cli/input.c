@@ -1,111 +1,233 @@
 #include "cli/input.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "api/istio.h"
+#include "api/remote_istio.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "controllers/remote/remote_check.h"
+#include "controllers/remote/remote_render.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 
-static int read_file(const char *file, struct buf *ret, struct err *e)
-{
-    bool standard_input = str_eq(file, "-");
-    FILE *f = standard_input ? stdin : fopen(file, "re");
-    char chunk[16384];
-    int r = 0;
+#define KINDS_WORDS "Istio or RemoteIstio"
+#define KINDS_SHOWN 5
 
-    if (!f)
-        return err_errno(e, errno, "%s", file);
-    for (size_t n; r == 0 && (n = fread(chunk, 1, sizeof(chunk), f)) > 0;)
-        if (buf_add(ret, chunk, n) < 0)
-            r = err_set(e, ERR_LIMIT, "%s: larger than %d bytes", file, INPUT_MAX_BYTES);
-    if (r == 0 && ferror(f))
-        r = err_errno(e, errno, "%s", file);
-    if (!standard_input)
-        fclose(f);
-    return r;
+/* --- finding resources in documents --- */
+
+static bool is_our_group(const char *api_version)
+{
+    return str_starts(api_version, API_GROUP) && strchr("/", api_version[strlen(API_GROUP)]);
 }
 
-/* `only` NULL: any of our resources. */
-static bool is_meant(const json_t *document, const struct api_resource *only)
+/* An object of another API group. What does not say that it is one is not. */
+static bool is_foreign(const json_t *value)
 {
-    const char *api_version = doc_string(document, "apiVersion"), *kind = doc_string(document, "kind");
+    const char *api_version = doc_string(value, "apiVersion"), *kind = doc_string(value, "kind");
 
-    if (only ? !str_eq(kind, only->kind) : !api_resource_find(kind))
-        return false;
-    return !api_version || str_starts(api_version, API_GROUP "/");
+    return api_version && *api_version && kind && *kind && !is_our_group(api_version);
 }
 
-static int find_resources(struct input *in, const struct api_resource *only, struct err *e)
+/* Which resources a list holds by its kind, as IstioList; NULL: it is not such a list. */
+static const struct api_resource *listed(const json_t *value)
 {
-    in->resources = NEW_ARRAY(const struct yaml_document *, in->docs.len);
-    for (size_t i = 0; i < in->docs.len; i++)
-        if (is_meant(in->docs.items[i].value, only) || in->docs.len == 1)
-            in->resources[in->count++] = &in->docs.items[i];
-    if (in->count)
-        return 0;
-    return err_set(e, ERR_INVALID, "%s: %s document with apiVersion: %s and kind: %s%s", in->name,
-                   in->docs.len ? "no" : "empty; expected is a", API_GROUP_VERSION, api_resource_istio.kind,
-                   only ? "" : " or RemoteIstio");
+    for (const struct api_resource *const *r = api_resources; *r; r++)
+        if (str_eq(doc_string(value, "kind"), (*r)->list_kind) && !is_foreign(value))
+            return *r;
+    return NULL;
+}
+
+/* A list of any objects, or of ours; kubectl looks into others, too. */
+static bool is_list(const json_t *value)
+{
+    const char *kind = doc_string(value, "kind");
+
+    return listed(value) || str_eq(kind, "List") ||
+           (is_foreign(value) && strlen(kind) > 4 && str_eq(kind + strlen(kind) - 4, "List") && doc_at(value, "items"));
 }
 
 /* As kubectl has it: a namespace that is null or "" is as good as none. */
-static bool is_absent(const json_t *ns)
+static void set_namespace(json_t *resource, const char *ns)
 {
-    return !ns || json_is_null(ns) || str_eq(json_string_value(ns), "");
+    json_t *metadata = doc_at(resource, "metadata"), *value = json_object_get(metadata, "namespace");
+
+    if (json_is_object(metadata) && (!value || json_is_null(value) || str_eq(json_string_value(value), "")))
+        json_object_set_new(metadata, "namespace", json_string(ns));
 }
 
-static int read_resources(const char *file, const char *ns, const struct api_resource *only, struct input *ret,
-                          struct err *e)
-{
-    _cleanup_buf_ struct buf text = BUF_INIT_LIMIT(INPUT_MAX_BYTES);
-    struct input in = {.name = str_eq(file, "-") ? "standard input" : file};
+/* Objects that are left out. */
+struct skipped {
+    size_t count;
+    json_t *kinds;               /* their kinds, as a set; owned */
+    struct input_resource first; /* owns `at` */
+};
 
-    if (!file)
-        return err_set(e, ERR_USAGE, "which resource? -f FILE names it; - is standard input");
-    if (read_file(file, &text, e) < 0 || yaml_parse(file, buf_str(&text), text.len, INPUT_MAX_BYTES, &in.docs, e) < 0)
-        return -1;
-    if (find_resources(&in, only, e) < 0) {
-        input_release(&in);
-        return -1;
+static void add_value(struct input *in, struct skipped *skipped, const struct file *file,
+                      const struct yaml_document *document, json_t *value, const char *at, const char *ns);
+
+/* `items` of ours may do without a kind of their own, as the list has it. */
+static void add_items(struct input *in, struct skipped *skipped, const struct file *file,
+                      const struct yaml_document *document, json_t *list, const char *at, const char *ns)
+{
+    const struct api_resource *of = listed(list);
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(doc_at(list, "items"), i, item) {
+        _cleanup_free_ char *inner = str_printf("%s%sitems[%zu]", at, *at ? "." : "", i);
+        if (of && json_is_object(item) && !json_object_get(item, "kind") && !json_object_get(item, "apiVersion")) {
+            json_object_set_new(item, "kind", json_string(of->kind));
+            json_object_set_new(item, "apiVersion", json_incref(doc_at(list, "apiVersion")));
+        }
+        add_value(in, skipped, file, document, item, inner, ns);
     }
-    for (size_t i = 0; i < in.count; i++) {
-        json_t *metadata = doc_at(in.resources[i]->value, "metadata");
-        if (json_is_object(metadata) && is_absent(json_object_get(metadata, "namespace")))
-            json_object_set_new(metadata, "namespace", json_string(ns));
+}
+
+static void add_value(struct input *in, struct skipped *skipped, const struct file *file,
+                      const struct yaml_document *document, json_t *value, const char *at, const char *ns)
+{
+    struct input_resource r = {.file = file, .document = document, .value = value};
+    bool list = is_list(value);
+
+    if (list && json_is_array(doc_at(value, "items"))) {
+        add_items(in, skipped, file, document, value, at, ns);
+        return;
     }
+    r.at = str_dup(at);
+    if (!list && is_foreign(value)) {
+        json_object_set_new(skipped->kinds, doc_string(value, "kind"), json_true());
+        if (skipped->count++ == 0)
+            skipped->first = r;
+        else
+            free(r.at);
+        return;
+    }
+    r.definition = list ? NULL : api_resource_find(doc_string(value, "kind"));
+    if (r.definition)
+        set_namespace(value, ns);
+    ARRAY_RESERVE_ONE(in->resources, in->count, in->cap);
+    in->resources[in->count++] = r;
+}
+
+static void find_resources(struct input *in, const char *ns)
+{
+    struct skipped skipped = {.kinds = json_object()};
+    size_t documents = 0;
+
+    for (size_t i = 0; i < in->files.len; i++) {
+        const struct file *file = &in->files.items[i];
+        for (size_t k = 0; k < file->docs.len; k++)
+            if (!json_is_null(file->docs.items[k].value))
+                add_value(in, &skipped, file, &file->docs.items[k], file->docs.items[k].value, "", ns);
+        documents += file->docs.len;
+    }
+    if (in->count == 0 && documents == 1 && in->files.len == 1 && skipped.count == 1) {
+        ARRAY_RESERVE_ONE(in->resources, in->count, in->cap);
+        in->resources[in->count++] = skipped.first;
+        skipped.first.at = NULL;
+    }
+    free(skipped.first.at);
+    in->skipped = skipped.kinds;
+}
+
+int input_read(const struct invocation *inv, struct input *ret, struct err *e)
+{
+    struct input in = {.strict = invocation_has(inv, "strict")};
+
+    if (files_read(inv, &in.files, e) < 0)
+        return -1;
+    find_resources(&in, invocation_value(inv, "namespace"));
     *ret = in;
     return 0;
 }
 
-int input_read(const char *file, const char *ns, struct input *ret, struct err *e)
+int input_read_all(const struct invocation *inv, struct input *ret, struct err *e)
 {
-    return read_resources(file, ns, NULL, ret, e);
-}
+    _cleanup_input_ struct input in = {0};
 
-int input_read_one(const char *file, const char *ns, struct input *ret, struct err *e)
-{
-    struct input in;
-
-    if (read_resources(file, ns, &api_resource_istio, &in, e) < 0)
+    if (input_read(inv, &in, e) < 0)
         return -1;
-    if (in.count == 1) {
-        *ret = in;
-        return 0;
-    }
-    err_set(e, ERR_INVALID, "%s:%d: a second Istio; one at a time is allowed", in.name,
-            yaml_line(in.resources[1], "kind"));
-    input_release(&in);
-    return -1;
+    for (size_t i = 0; i < in.files.len; i++)
+        if (in.files.items[i].failure.class) {
+            if (e)
+                *e = in.files.items[i].failure;
+            return -1;
+        }
+    if (in.count == 0)
+        return input_fail_empty(&in, e);
+    *ret = in;
+    in = (struct input){0};
+    return 0;
 }
 
 void input_release(struct input *in)
 {
-    yaml_documents_release(&in->docs);
+    for (size_t i = 0; i < in->count; i++)
+        free(in->resources[i].at);
     free(in->resources);
+    files_release(&in->files);
+    json_decref(in->skipped);
+    *in = (struct input){0};
 }
+
+const char *input_name(const struct input *in)
+{
+    return in->files.len == 1 ? in->files.items[0].name : "the files";
+}
+
+bool input_is_empty(const struct input *in)
+{
+    for (size_t i = 0; i < in->files.len; i++)
+        if (in->files.items[i].failure.class)
+            return false;
+    return in->count == 0;
+}
+
+int input_fail_empty(const struct input *in, struct err *e)
+{
+    _cleanup_buf_ struct buf kinds = BUF_INIT;
+    size_t shown = 0;
+    const char *kind;
+    json_t *yes;
+
+    json_object_foreach(in->skipped, kind, yes) {
+        if (shown < KINDS_SHOWN) {
+            buf_add_str(&kinds, shown ? ", " : "");
+            problems_quote(kind, &kinds);
+        }
+        shown++;
+    }
+    if (shown > KINDS_SHOWN)
+        buf_printf(&kinds, " and %zu more", shown - KINDS_SHOWN);
+    if (shown == 0)
+        return err_set(e, ERR_INVALID, "%s: empty; expected is a document with apiVersion: %s and kind: %s",
+                       input_name(in), API_GROUP_VERSION, KINDS_WORDS);
+    return err_set(e, ERR_INVALID, "%s: no document with apiVersion: %s and kind: %s; there are the kinds %s",
+                   input_name(in), API_GROUP_VERSION, KINDS_WORDS, buf_str(&kinds));
+}
+
+bool input_is(const struct input_resource *r, const struct api_resource *definition)
+{
+    return r->definition == definition;
+}
+
+int input_find_mesh(const struct input *in, const struct input_resource **ret, struct err *e)
+{
+    *ret = NULL;
+    for (size_t i = 0; i < in->count; i++) {
+        const struct input_resource *r = &in->resources[i];
+        if (!input_is(r, &api_resource_istio))
+            continue;
+        if (*ret)
+            return err_set(e, ERR_INVALID, "%s:%d: a second Istio; one at a time is allowed", r->file->name,
+                           input_line(r, "kind"));
+        *ret = r;
+    }
+    return 0;
+}
+
+/* --- reviewing --- */
 
 static void check_name(const json_t *metadata, const char *key, const struct field_format *format,
                        struct problems *problems)
@@ -131,57 +253,166 @@ static void check_metadata(const json_t *metadata, struct problems *problems)
     check_name(metadata, "namespace", &format_dns_label, problems);
 }
 
-int input_judge(const struct input *in, size_t i, int minor, struct mesh_wanted **ret, struct problems *problems)
+static void check_type(const json_t *value, const char *field, const char *allowed, struct problems *problems)
+{
+    const json_t *found_value = json_object_get(value, field);
+    _cleanup_buf_ struct buf found = BUF_INIT;
+
+    buf_add_str(&found, found_value ? "is " : "is missing");
+    if (found_value)
+        problems_describe(found_value, &found);
+    problems_add(problems, PROBLEM_ERROR, field, "must be %s, but %s", allowed, buf_str(&found));
+}
+
+/* Why it is no resource. */
+static void review_stray(const json_t *value, struct problems *problems)
+{
+    if (!json_is_object(value))
+        problems_add(problems, PROBLEM_ERROR, "resource", "must be an object of kind %s", KINDS_WORDS);
+    else if (is_list(value))
+        check_type(value, "items", "a list", problems);
+    else {
+        if (!str_eq(doc_string(value, "apiVersion"), API_GROUP_VERSION))
+            check_type(value, "apiVersion", API_GROUP_VERSION, problems);
+        if (!api_resource_find(doc_string(value, "kind")))
+            check_type(value, "kind", KINDS_WORDS, problems);
+    }
+}
+
+static void review_mesh(const json_t *resource, int minor, struct mesh_wanted **ret, struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    const json_t *resource = in->resources[i]->value;
+    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
     struct istio_spec spec;
 
-    check_metadata(doc_at(resource, "metadata"), problems);
-    if (ret && !problems->errors) {
+    if (minor && !problems->errors) {
         mesh_versions_for(minor, versions);
-        return mesh_wanted_build(resource, minor, versions, ret, problems);
+        if (mesh_wanted_build(resource, minor, versions, &wanted, problems) == 0 && ret)
+            *ret = TAKE_PTR(wanted);
+    } else if (mesh_check(resource, minor, NULL, &spec, problems) == 0) {
+        istio_spec_release(&spec);
     }
-    if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
-        return -1;
+}
+
+/* Tries the overlays of a RemoteIstio on what its cluster would get. */
+static void try_remote_overlays(const json_t *resource, const json_t *mesh, int minor, struct problems *problems)
+{
+    _cleanup_problems_ struct problems of_mesh = PROBLEMS_INIT, tried = PROBLEMS_INIT;
+    _cleanup_json_ json_t *objects = json_array();
+    struct istio_spec spec;
+
+    if (mesh_check(mesh, 0, NULL, &spec, &of_mesh) < 0)
+        return;
+    remote_render(resource, &spec, minor, objects, &tried);
     istio_spec_release(&spec);
-    return problems->errors ? -1 : 0;
+    for (size_t i = 0; i < tried.len; i++)
+        if (str_starts(tried.items[i].path, "spec.overlays"))
+            problems_add(problems, tried.items[i].severity, tried.items[i].path, "%s", tried.items[i].text);
 }
 
-bool input_is_remote(const struct input *in, size_t i)
+static void review_remote(const json_t *resource, const json_t *mesh, int minor, struct problems *problems)
 {
-    return str_eq(doc_string(in->resources[i]->value, "kind"), api_resource_remote_istio.kind);
-}
-
-int input_judge_remote(const struct input *in, size_t i, const char *mesh_ns, struct problems *problems)
-{
-    const json_t *resource = in->resources[i]->value;
     struct remote_istio_spec spec;
 
-    check_metadata(doc_at(resource, "metadata"), problems);
-    if (remote_check(resource, NULL, mesh_ns, &spec, problems) < 0)
-        return -1;
+    if (remote_check(resource, NULL, doc_string(mesh, "metadata", "namespace"), &spec, problems) < 0)
+        return;
     remote_istio_spec_release(&spec);
-    return problems->errors ? -1 : 0;
+    if (minor && mesh && !problems->errors)
+        try_remote_overlays(resource, mesh, minor, problems);
 }
 
-int input_line(const struct input *in, size_t i, const char *path)
+void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
+                  struct mesh_wanted **ret, struct problems *problems)
 {
-    int line = yaml_line(in->resources[i], path);
-
-    return line ? line : yaml_line(in->resources[i], "");
-}
-
-int input_report(const struct input *in, size_t i, const struct problems *problems, FILE *out)
-{
-    for (size_t k = 0; k < problems->len; k++) {
-        const struct problem *p = &problems->items[k];
-        fprintf(out, "%s:%d: %s%s: %s\n", in->name, input_line(in, i, p->path),
-                p->severity == PROBLEM_WARNING ? "warning: " : "", p->path, p->text);
+    if (!r->definition) {
+        review_stray(r->value, problems);
+        return;
     }
-    if (problems->left_out)
-        fprintf(out, "%s: and %zu more\n", in->name, problems->left_out);
+    check_metadata(doc_at(r->value, "metadata"), problems);
+    if (input_is(r, &api_resource_remote_istio))
+        review_remote(r->value, mesh ? mesh->value : NULL, minor, problems);
+    else
+        review_mesh(r->value, minor, ret, problems);
+}
+
+/* --- reporting --- */
+
+/* The path of a field in the whole document: "items[3].spec.mtls". */
+static char *path_in_document(const struct input_resource *r, const char *path)
+{
+    if (!*r->at)
+        return str_dup(path);
+    if (!*path || str_eq(path, "resource"))
+        return str_dup(r->at);
+    return str_printf("%s%s%s", r->at, *path == '[' ? "" : ".", path);
+}
+
+int input_line(const struct input_resource *r, const char *path)
+{
+    _cleanup_free_ char *whole = path_in_document(r, path);
+
+    return yaml_line(r->document, whole);
+}
+
+int input_report_strays(const struct input *in, json_t *list, FILE *out)
+{
+    int code = 0;
+
+    for (size_t i = 0; i < in->count; i++) {
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        if (in->resources[i].definition)
+            continue;
+        input_review(&in->resources[i], NULL, 0, NULL, &problems);
+        input_report(&in->resources[i], &problems, list, out);
+        code = err_class_exit_code(ERR_INVALID);
+    }
+    return code;
+}
+
+int input_conclude(const struct input *in, struct problems *problems)
+{
+    for (size_t i = 0; in->strict && i < problems->len; i++)
+        if (problems->items[i].severity == PROBLEM_WARNING) {
+            problems->items[i].severity = PROBLEM_ERROR;
+            problems->errors++;
+        }
     return err_class_exit_code(problems->errors ? ERR_INVALID : ERR_NONE);
+}
+
+static json_t *report_entry(const char *file, int line, bool warning, const char *field, const char *message)
+{
+    return OBJECT(S("file", file), N("line", line), S("severity", warning ? "warning" : "error"), S("field", field),
+                  S("message", message));
+}
+
+void input_report(const struct input_resource *r, const struct problems *problems, json_t *list, FILE *out)
+{
+    for (size_t i = 0; i < problems->len; i++) {
+        const struct problem *p = &problems->items[i];
+        _cleanup_free_ char *path = path_in_document(r, p->path);
+        bool warning = p->severity == PROBLEM_WARNING;
+        if (list)
+            json_array_append_new(list, report_entry(r->file->name, input_line(r, p->path), warning, path, p->text));
+        if (out)
+            fprintf(out, "%s:%d: %s%s: %s\n", r->file->name, input_line(r, p->path), warning ? "warning: " : "", path,
+                    p->text);
+    }
+    if (problems->left_out && out)
+        fprintf(out, "%s: and %zu more\n", r->file->name, problems->left_out);
+}
+
+/* A failure's text may begin with "FILE:LINE:COLUMN: ". */
+void input_report_failure(const struct file *file, json_t *list)
+{
+    const char *text = file->failure.text, *behind = text + strlen(file->name);
+    char *end;
+    long line = 0;
+
+    if (str_starts(text, file->name) && *behind == ':') {
+        line = strtol(behind + 1, &end, 10);
+        text = line && (end = strchr(end, ' ')) ? end + 1 : behind + 1 + (behind[1] == ' ');
+    }
+    json_array_append_new(list, report_entry(file->name, (int)line, false, "", text));
 }
 
 int input_parse_kube_version(const char *text, int *ret_minor, struct err *e)
@@ -210,4 +441,20 @@ void output_print(const json_t *documents, const char *format)
         yaml_print(document, &text);
         printf("---\n%s", buf_str(&text));
     }
+}
+
+bool output_is_json(const struct invocation *inv)
+{
+    for (const struct option_row *o = inv->command->options; o && o->name; o++)
+        if (str_eq(o->name, "output"))
+            return str_eq(invocation_value(inv, "output"), "json");
+    return false;
+}
+
+void output_print_error(const struct err *e)
+{
+    _cleanup_json_ json_t *list =
+        ARRAY(ITEM(S("severity", "error"), S("reason", err_class_name(e->class)), S("message", e->text)));
+
+    output_print(list, "json");
 }

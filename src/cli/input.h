@@ -1,4 +1,4 @@
-/* Reading resources from files, judging them, and printing documents, for commands. */
+/* Resources in the files of -f: reading, reviewing and reporting them, for commands; and printing documents. */
 #ifndef CLI_INPUT_H
 #define CLI_INPUT_H
 
@@ -6,49 +6,79 @@
 #include <stdio.h>
 
 #include "api/problem.h"
+#include "api/resource.h"
 #include "base/err.h"
+#include "cli/files.h"
 #include "controllers/mesh/mesh_wanted.h"
-#include "doc/yaml.h"
 
-#define INPUT_MAX_BYTES (4 * 1024 * 1024)
+/* A resource of this operator, or a document or an item of a list that should be one. */
+struct input_resource {
+    const struct file *file;               /* borrowed */
+    const struct yaml_document *document;  /* borrowed */
+    const struct api_resource *definition; /* NULL: it is none, and input_review() tells why */
+    json_t *value;                         /* borrowed */
+    char *at;                              /* where in the document: "items[3]"; "" is the whole; owned */
+};
 
-/* The resources of ours in a file; what else is in it is left aside. */
+/* Objects of other API groups are left out. */
 struct input {
-    const char *name; /* of the file, for messages; borrowed */
-    struct yaml_documents docs;
-    const struct yaml_document **resources; /* at least one */
-    size_t count;
+    struct files files;
+    struct input_resource *resources;
+    size_t count, cap;
+    json_t *skipped; /* the kinds that were left out, as a set; owned */
+    bool strict;     /* warnings are errors */
 };
 
 /*
- * `file` NULL is an error that asks for one, "-" standard input. A resource without a namespace gets `ns`. A file
- * with a single document is meant to be a resource of ours whatever it says: judging it tells what is wrong.
+ * Reads what -f names, and looks into lists (List, IstioList, RemoteIstioList). A resource without a namespace gets
+ * that of --namespace. A single document is meant to be a resource whatever it says. Files that cannot be read have
+ * their failure in `files`.
  */
-int input_read(const char *file, const char *ns, struct input *ret, struct err *e);
-/* The same for Istio resources alone; more than one of them is an error. */
-int input_read_one(const char *file, const char *ns, struct input *ret, struct err *e);
+int input_read(const struct invocation *inv, struct input *ret, struct err *e);
+/* The same for commands that need all of it: the first failure is theirs, also where there is no resource at all. */
+int input_read_all(const struct invocation *inv, struct input *ret, struct err *e);
 void input_release(struct input *in);
 #define _cleanup_input_ _cleanup_(input_release)
 
-/* Whether it is a RemoteIstio. */
-bool input_is_remote(const struct input *in, size_t i);
-/* All that is wrong with a RemoteIstio that joins the mesh in `mesh_ns`, NULL where that is not known. */
-int input_judge_remote(const struct input *in, size_t i, const char *mesh_ns, struct problems *problems);
-/*
- * All that is wrong with an Istio resource. With `ret`, its objects on Kubernetes 1.`minor` besides, for which its
- * overlays are tried; else `minor` may be 0, not known. Below zero where there are errors: then `ret` was not written.
- */
-int input_judge(const struct input *in, size_t i, int minor, struct mesh_wanted **ret, struct problems *problems);
+/* The files' name for messages. */
+const char *input_name(const struct input *in);
+/* Whether every file was read and there is no resource in them. */
+bool input_is_empty(const struct input *in);
+/* ERR_INVALID that says what is in the files instead of resources; returns -1. */
+int input_fail_empty(const struct input *in, struct err *e);
+/* The only Istio: *ret is NULL where there is none. ERR_INVALID where there are two. */
+int input_find_mesh(const struct input *in, const struct input_resource **ret, struct err *e);
+bool input_is(const struct input_resource *r, const struct api_resource *definition);
 
-/* The line of a field in the file, or of what is nearest to it; 0: not known. */
-int input_line(const struct input *in, size_t i, const char *path);
-/* "FILE:LINE: spec.field: what is wrong", a line each; returns the exit code for them. */
-int input_report(const struct input *in, size_t i, const struct problems *problems, FILE *out);
+/*
+ * All that is wrong with a resource. `mesh` is the Istio that a RemoteIstio joins, NULL where it is not known. `minor`
+ * is that of Kubernetes 1.x, for which overlays are tried, 0 where it is not known. `ret` may be NULL; it gets the
+ * objects of an Istio on that Kubernetes, where there is no error.
+ */
+void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
+                  struct mesh_wanted **ret, struct problems *problems);
+/* With --strict makes warnings errors; returns the exit code for the problems. */
+int input_conclude(const struct input *in, struct problems *problems);
+/*
+ * Each problem as a line "FILE:LINE: spec.field: what is wrong" to `out`, and as {file, line, severity, field, message}
+ * to `list`; both may be NULL.
+ */
+void input_report(const struct input_resource *r, const struct problems *problems, json_t *list, FILE *out);
+/* Those of what should be resources and are none, whatever the command is about; returns the exit code for them. */
+int input_report_strays(const struct input *in, json_t *list, FILE *out);
+/* The failure of a file that could not be read. */
+void input_report_failure(const struct file *file, json_t *list);
+/* The line of a field in the file, or of what is nearest to it. */
+int input_line(const struct input_resource *r, const char *path);
 
 /* "1.20" or "v1.20.2", of an option --kube-version. */
 int input_parse_kube_version(const char *text, int *ret_minor, struct err *e);
 
+/* Whether --output is json, where the command has it. */
+bool output_is_json(const struct invocation *inv);
 /* YAML documents or, where `format` is "json", one JSON array, on standard output. */
 void output_print(const json_t *documents, const char *format);
+/* One JSON array with the error: {severity, reason, message}. */
+void output_print_error(const struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/input.h"
 
 extern const struct command command_run, command_validate, command_render, command_diff, command_status,
     command_manifests, command_crds, command_docs, command_version;
@@ -48,14 +49,18 @@ static int run(const struct command *command, int argc, char **argv)
     int r = invocation_parse(command, argc, argv, &inv, &e);
 
     if (r == 0 && inv.help)
-        return print_help(command->name);
-    if (r == 0)
+        r = print_help(command->name);
+    else if (r == 0)
         r = command->run(&inv, &e);
-    if (r >= 0)
-        return r;
-    fflush(stdout);
-    fprintf(stderr, "istio-operator %s: %s\n", command->name, e.text);
-    return err_class_exit_code(e.class);
+    if (r < 0) {
+        if (output_is_json(&inv))
+            output_print_error(&e);
+        fflush(stdout);
+        fprintf(stderr, "istio-operator %s: %s\n", command->name, e.text);
+        r = err_class_exit_code(e.class);
+    }
+    invocation_release(&inv);
+    return r;
 }
 
 static int dispatch(int argc, char **argv)

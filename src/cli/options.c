@@ -12,19 +12,26 @@ static size_t option_count(const struct command *command)
     return n;
 }
 
-/* "--name", "--name=value", "-n" or "-nvalue"; the value's place is NULL where it is not in the same word. */
-static const struct option_row *find_option(const struct command *command, const char *word, const char **ret_value)
+static bool is_named(const char *option, const char *name, size_t len)
 {
-    bool is_long = str_starts(word, "--");
-    const char *name = word + (is_long ? 2 : 1), *end = is_long ? strchrnul(name, '=') : name + 1;
+    return option && strlen(option) == len && strncmp(option, name, len) == 0;
+}
 
-    *ret_value = is_long ? (*end ? end + 1 : NULL) : (*end ? end : NULL);
+static const struct option_row *find_long(const struct command *command, const char *name, size_t len)
+{
     for (size_t i = 0; i < option_count(command); i++) {
         const struct option_row *o = &command->options[i];
-        if (is_long ? strlen(o->name) == (size_t)(end - name) && strncmp(o->name, name, strlen(o->name)) == 0
-                    : o->letter && o->letter == *name)
+        if (is_named(o->name, name, len) || is_named(o->alias, name, len))
             return o;
     }
+    return NULL;
+}
+
+static const struct option_row *find_short(const struct command *command, char letter)
+{
+    for (size_t i = 0; i < option_count(command); i++)
+        if (command->options[i].letter == letter)
+            return &command->options[i];
     return NULL;
 }
 
@@ -60,22 +67,72 @@ static int check_value(const struct option_row *o, const char *value, struct err
     return 0;
 }
 
-/* One option at argv[*i]; moves on over its value. */
-static int parse_option(struct invocation *inv, int argc, char **argv, int *i, struct err *e)
+static int unknown_option(const struct invocation *inv, const char *word, struct err *e)
 {
-    const struct command *command = inv->command;
-    const char *value;
-    const struct option_row *o = find_option(command, argv[*i], &value);
+    return err_set(e, ERR_USAGE, "no option %s; see istio-operator %s --help", word, inv->command->name);
+}
+
+/* `value` is NULL where none was given. */
+static int set_switch(struct invocation *inv, const struct option_row *o, const char *value, struct err *e)
+{
+    if (value && !str_eq(value, "true") && !str_eq(value, "false"))
+        return err_set(e, ERR_USAGE, "--%s takes no value but true and false", o->name);
+    inv->values[o - inv->command->options] = str_eq(value, "false") ? NULL : "";
+    return 0;
+}
+
+static int set_option(struct invocation *inv, const struct option_row *o, const char *value, struct err *e)
+{
+    size_t place = (size_t)(o - inv->command->options);
+
+    if (check_value(o, value, e) < 0)
+        return -1;
+    if (inv->given[place] && !o->repeats)
+        return err_set(e, ERR_USAGE, "--%s is given twice: \"%s\" and \"%s\"", o->name, inv->values[place], value);
+    inv->given[place] = true;
+    inv->values[place] = value;
+    if (o->repeats) {
+        ARRAY_RESERVE_ONE(inv->repeated, inv->repeated_len, inv->repeated_cap);
+        inv->repeated[inv->repeated_len++] = value;
+    }
+    return 0;
+}
+
+/* --name, --name=VALUE or --name VALUE: moves on over its value. */
+static int parse_long(struct invocation *inv, int argc, char **argv, int *i, struct err *e)
+{
+    const char *name = argv[*i] + 2, *end = strchrnul(name, '='), *value = *end ? end + 1 : NULL;
+    const struct option_row *o = find_long(inv->command, name, (size_t)(end - name));
 
     if (!o)
-        return err_set(e, ERR_USAGE, "no option %s; see istio-operator %s --help", argv[*i], command->name);
-    if (!o->argument && value)
-        return err_set(e, ERR_USAGE, "--%s takes no value", o->name);
-    if (o->argument && !value)
-        value = ++*i < argc ? argv[*i] : NULL;
-    if (o->argument && check_value(o, value, e) < 0)
-        return -1;
-    inv->values[o - command->options] = o->argument ? value : "";
+        return unknown_option(inv, argv[*i], e);
+    if (!o->argument)
+        return set_switch(inv, o, value, e);
+    if (!value && ++*i < argc)
+        value = argv[*i];
+    return set_option(inv, o, value, e);
+}
+
+/* -l VALUE, -lVALUE or -l=VALUE; switches may stand before it: -RfVALUE. */
+static int parse_short(struct invocation *inv, int argc, char **argv, int *i, struct err *e)
+{
+    const char *word = argv[*i];
+
+    for (const char *letter = word + 1; *letter; letter++) {
+        const struct option_row *o = find_short(inv->command, *letter);
+        const char *rest = letter[1] ? letter + 1 + (letter[1] == '=') : NULL;
+        if (!o)
+            return unknown_option(inv, word, e);
+        if (!o->argument && letter[1] == '=')
+            return set_switch(inv, o, rest, e);
+        if (!o->argument) {
+            set_switch(inv, o, NULL, e);
+            continue;
+        }
+        if (!rest && ++*i < argc)
+            rest = argv[*i];
+        return set_option(inv, o, rest, e);
+    }
     return 0;
 }
 
@@ -83,6 +140,7 @@ int invocation_parse(const struct command *command, int argc, char **argv, struc
 {
     bool options = true;
     size_t kept = 0;
+    int r = 0;
 
     *ret = (struct invocation){.command = command, .arguments = argv};
     for (size_t i = 0; i < option_count(command); i++)
@@ -95,15 +153,21 @@ int invocation_parse(const struct command *command, int argc, char **argv, struc
         } else if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h")) {
             ret->help = true;
             return 0;
-        } else if (parse_option(ret, argc, argv, &i, e) < 0) {
-            return -1;
+        } else if ((str_starts(argv[i], "--") ? parse_long : parse_short)(ret, argc, argv, &i, r < 0 ? NULL : e) < 0) {
+            r = -1;
         }
     }
     ret->argument_count = kept;
-    if (kept && !command->arguments)
-        return err_set(e, ERR_USAGE, "takes no argument such as \"%s\"; see istio-operator %s --help", argv[0],
-                       command->name);
-    return 0;
+    if (r == 0 && kept && !command->arguments)
+        r = err_set(e, ERR_USAGE, "takes no argument such as \"%s\"; see istio-operator %s --help", argv[0],
+                    command->name);
+    return r;
+}
+
+void invocation_release(struct invocation *inv)
+{
+    free(inv->repeated);
+    inv->repeated = NULL;
 }
 
 const char *invocation_value(const struct invocation *inv, const char *name)

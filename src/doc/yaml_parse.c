@@ -33,6 +33,14 @@ static struct doc_position position(const struct reader *r, yaml_mark_t at)
     return (struct doc_position){r->piece->line + at.line + 1, at.column + 1};
 }
 
+/* Where libyaml is at the end it may be on a line that is not there. */
+static struct doc_position position_of_problem(const struct reader *r, yaml_mark_t at)
+{
+    struct doc_position end = doc_piece_position(r->piece, r->piece->len), p = position(r, at);
+
+    return p.line > end.line ? end : p;
+}
+
 __attribute__((format(printf, 3, 4))) static int fail(struct reader *r, yaml_mark_t at, const char *fmt, ...)
 {
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -60,8 +68,8 @@ static int advance(struct reader *r)
         return 0;
     if (p->error == YAML_READER_ERROR)
         return doc_piece_fail(r->piece, doc_piece_position(r->piece, p->problem_offset), r->e, "%s", p->problem);
-    return fail(r, p->problem_mark, "broken YAML: %s%s%s", str_or(p->problem, "unknown problem"), p->context ? " " : "",
-                str_or(p->context, ""));
+    return doc_piece_fail(r->piece, position_of_problem(r, p->problem_mark), r->e, "broken YAML: %s%s%s",
+                          str_or(p->problem, "unknown problem"), p->context ? " " : "", str_or(p->context, ""));
 }
 
 static void note_place(struct reader *r, yaml_mark_t at)
