@@ -1,15 +1,8 @@
-#include "api/component.h"
-
-#include "api/rows.h"
+#include "api/component_rows.h"
 #include "base/str.h"
 
-/* Kubernetes sets no limit to replicas; this one catches slips of the keyboard. */
-#define REPLICAS_MAX 1000
-
-/* What Kubernetes' own types look like, as far as a slip in them would break a Deployment. */
-
 static const struct field quantity = {NULL, QUANTITY};
-static const struct field label_value = {NULL, TEXT(format_label_value)};
+const struct field component_label_value = {NULL, TEXT(format_label_value)};
 
 static const struct field resources_rows[] = {
     {"requests", MAP(format_resource_name, quantity, 16),
@@ -35,7 +28,7 @@ static const struct field affinity_rows[] = {
     {"podAntiAffinity", DOCUMENT(open_table), .doc = "Away from which pods."},
 };
 
-static const struct field_table affinity_table = {
+const struct field_table component_affinity_table = {
     .name = "Affinity",
     .doc = "Where pods are placed, as in a Pod. It replaces the default as a whole.",
     FIELD_ROWS(affinity_rows),
@@ -56,49 +49,24 @@ static const struct field_table toleration_table = {
     FIELD_ROWS(toleration_rows),
 };
 
-static const struct field toleration = {NULL, DOCUMENT(toleration_table)};
+const struct field component_toleration = {NULL, DOCUMENT(toleration_table)};
 
 /* Components. They differ in whether they autoscale by default, as the chart's do. */
 
 #define OWNER struct component_spec
 
-/* clang-format off */
-#define COMPONENT_ROWS(least_default, most_default)                                                                    \
-    {"enabled", FLAG_AT(enabled), .otherwise = "true", .floating = true,                                               \
-     .doc = "Whether it is installed. Where it is switched off, its objects are removed."},                            \
-    {"image", TEXT_AT(image, format_image), .implied = "its own image from imageHub, with imageTag",                   \
-     .doc = "The image of its container."},                                                                            \
-    {"replicaCount", INTEGER_AT(replica_count, 1, REPLICAS_MAX), .implied = "minReplicas",                             \
-     .doc = "How many pods; with an autoscaler, how many to begin with."},                                             \
-    {"minReplicas", INTEGER_AT(min_replicas, 1, REPLICAS_MAX), least_default, .floating = true,                        \
-     .doc = "Fewest pods. Below maxReplicas there is an autoscaler; equal to it there is none."},                      \
-    {"maxReplicas", INTEGER_AT(max_replicas, 1, REPLICAS_MAX), most_default, .floating = true,                         \
-     .doc = "Most pods."},                                                                                             \
-    {"resources", DOCUMENT_AT(resources, container_resources_table), .implied = "as in Istio's Helm chart",                      \
-     .doc = "Compute resources of its container."},                                                                    \
-    {"nodeSelector", MAP_AT(node_selector, format_label_key, label_value, 64), .implied = "any node",                  \
-     .doc = "Labels that a node must have."},                                                                          \
-    {"affinity", DOCUMENT_AT(affinity, affinity_table), .implied = "the architectures that Istio is built for",        \
-     .doc = "Where its pods are placed."},                                                                             \
-    {"tolerations", LIST_AT(tolerations, toleration, 0, 64), .implied = "none",                                        \
-     .doc = "Taints that it tolerates."},
-/* clang-format on */
-
-static const struct field fixed_rows[] = {
-    COMPONENT_ROWS(.implied = "replicaCount, or 1", .implied = "the larger of replicaCount and minReplicas")};
-static const struct field autoscaled_rows[] = {COMPONENT_ROWS(.otherwise = "1", .otherwise = "5")};
+static const struct field fixed_rows[] = {COMPONENT_ROWS(, COMPONENT_FIXED)};
+static const struct field autoscaled_rows[] = {COMPONENT_ROWS(, COMPONENT_AUTOSCALED)};
 
 const struct field_table component_fixed_table = {
     .name = "Component",
-    .doc = "A component whose number of pods is fixed unless minReplicas and maxReplicas say otherwise.\n"
-           "There is no zero: a component that others depend on is switched off with `enabled`, which also removes\n"
-           "the webhooks and Services that would lead to nobody.",
+    .doc = COMPONENT_FIXED_DOC,
     FIELD_ROWS(fixed_rows),
 };
 
 const struct field_table component_autoscaled_table = {
     .name = "Autoscaled component",
-    .doc = "A component with an autoscaler unless minReplicas and maxReplicas are equal.",
+    .doc = COMPONENT_AUTOSCALED_DOC,
     FIELD_ROWS(autoscaled_rows),
 };
 

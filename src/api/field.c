@@ -14,6 +14,7 @@
 struct parse {
     struct problems *problems;
     struct buf path;
+    size_t root_len; /* of the path of the object that is parsed */
 };
 
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base);
@@ -49,6 +50,9 @@ void field_words(const struct field *field, struct buf *out)
     case FIELD_ANY:
         buf_add_str(out, "anything");
         return;
+    case FIELD_UNSUPPORTED:
+        buf_add_str(out, "left out");
+        return;
     case FIELD_GROUP:
     case FIELD_DOCUMENT:
     case FIELD_MAP:
@@ -57,6 +61,15 @@ void field_words(const struct field *field, struct buf *out)
     case FIELD_LIST:
         buf_add_str(out, "a list");
     }
+}
+
+const char *field_alias_words(const struct field *field, struct buf *out)
+{
+    buf_add_str(out, "Another name of ");
+    for (const char *const *target = field->alias_of; *target; target++)
+        buf_printf(out, "%s`%s`", target == field->alias_of ? "" : target[1] ? ", " : " and ", *target);
+    buf_add_char(out, '.');
+    return buf_str(out);
 }
 
 /* "must be ..., but is ..."; `why` may add a reason. */
@@ -211,6 +224,39 @@ static void check_map(struct parse *p, const struct field *field, const json_t *
     }
 }
 
+/* Whether `value` has no other value at what `nothing` has. */
+static bool asks_for_nothing(const json_t *value, const json_t *nothing)
+{
+    const char *key;
+    json_t *expected;
+
+    if (json_is_object(value) && (json_is_object(nothing) || json_object_size(value) == 0)) {
+        json_object_foreach((json_t *)nothing, key, expected) {
+            const json_t *given = json_object_get(value, key);
+            if (given && !asks_for_nothing(given, expected))
+                return false;
+        }
+        return true;
+    }
+    return json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0) || (nothing && doc_equal(value, nothing));
+}
+
+static void check_unsupported(struct parse *p, const struct field *field, const json_t *value)
+{
+    _cleanup_json_ json_t *nothing = field_default(field);
+
+    if (asks_for_nothing(value, nothing))
+        return;
+    if (!field->refused)
+        problems_add(p->problems, PROBLEM_WARNING, buf_str(&p->path), "has no effect: %s", field->instead);
+    else if (field->otherwise)
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "must be left out or %s: %s", field->otherwise,
+                     field->instead);
+    else
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "must be left out: %s", field->instead);
+}
+
 /* What is wrong with a value that is there. */
 static void check(struct parse *p, const struct field *field, const json_t *value)
 {
@@ -222,6 +268,8 @@ static void check(struct parse *p, const struct field *field, const json_t *valu
         check_map(p, field, value);
     else if ((field->type == FIELD_GROUP || field->type == FIELD_DOCUMENT) && json_is_object(value))
         parse_table(p, field->table, value, NULL);
+    else if (field->type == FIELD_UNSUPPORTED)
+        check_unsupported(p, field, value);
     else if (field->type >= FIELD_GROUP || !is_valid_scalar(field, value, &why))
         complain(p, field, value, buf_str(&why));
 }
@@ -278,7 +326,7 @@ static void release_json(void *member)
     json_decref(TAKE_PTR(*(json_t **)member));
 }
 
-/* A row for every type that has a member of its own; a group's fields have theirs. */
+/* A row for every type that has a member of its own; a group's fields have theirs, and an alias has none. */
 static const struct member {
     size_t size;
     void (*store)(void *member, const json_t *value); /* a valid value, or zero for NULL */
@@ -294,12 +342,20 @@ static const struct member {
     [FIELD_DOCUMENT] = {sizeof(json_t *), store_json, own_json, release_json},
     [FIELD_LIST] = {sizeof(json_t *), store_json, own_json, release_json},
     [FIELD_MAP] = {sizeof(json_t *), store_json, own_json, release_json},
+    [FIELD_UNSUPPORTED] = {0},
 };
 ARRAY_COVERS(members, FIELD_TYPE_LAST);
 
+static const struct member *member_of(const struct field *field)
+{
+    static const struct member none;
+
+    return field->alias_of ? &none : &members[field->type];
+}
+
 static void store(const struct field *field, const json_t *value, void *base)
 {
-    const struct member *how = &members[field->type];
+    const struct member *how = member_of(field);
 
     if (how->store)
         how->store((char *)base + field->offset, value);
@@ -395,9 +451,10 @@ static const char *nearest(const struct field_table *table, const char *name)
     if (strlen(name) > NEAR_MAX)
         return NULL;
     for (size_t i = 0; i < table->len; i++) {
-        size_t d = distance(name, table->rows[i].name);
-        if (d < least) {
-            best = table->rows[i].name;
+        const struct field *field = &table->rows[i];
+        size_t d = distance(name, field->name);
+        if (d < least && !field->alias_of && field->type != FIELD_UNSUPPORTED) {
+            best = field->name;
             least = d;
         }
     }
@@ -439,19 +496,139 @@ static void parse_table(struct parse *p, const struct field_table *table, const 
         table->check(object, buf_str(&p->path), p->problems);
 }
 
+/* --- aliases: what is given under them moves to the fields that they stand for --- */
+
+/* The table of the fields of an object with this row; NULL: there is none. */
+static const struct field_table *group_of(const struct field *field)
+{
+    return field && field->type == FIELD_GROUP ? field->table : NULL;
+}
+
+static void add_conflict(struct parse *p, const json_t *value, const char *target, const json_t *other)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    buf_printf(&text, "is another name of %s and must have the same value, but is ", target);
+    problems_describe(value, &text);
+    buf_printf(&text, ", and %s is ", target);
+    problems_describe(other, &text);
+    problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "%s", buf_str(&text));
+}
+
+/* Puts a valid value where the row's field is in `parent`; of a group field by field. `target` is its path. */
+static void give(struct parse *p, const struct field *row, json_t *parent, const json_t *value, struct buf *target)
+{
+    json_t *there = json_object_get(parent, row->name), *item;
+    const struct field_table *group = group_of(row);
+    const char *key;
+
+    if (!present(value))
+        return;
+    if (!present(there)) {
+        there = group ? json_object() : doc_copy(value);
+        json_object_set_new(parent, row->name, there);
+        if (!group)
+            return;
+    }
+    if (!group) {
+        if (!doc_equal(there, value))
+            add_conflict(p, value, buf_str(target), there);
+        return;
+    }
+    if (!json_is_object(there))
+        return; /* that is a problem of its own */
+    json_object_foreach((json_t *)value, key, item) {
+        const struct field *field = find_row(group, key);
+        size_t mark = p->path.len, target_mark = target->len;
+        if (!field || field->type == FIELD_UNSUPPORTED || field->alias_of)
+            continue;
+        doc_path_key(&p->path, key);
+        doc_path_key(target, key);
+        give(p, field, there, item, target);
+        buf_truncate(&p->path, mark);
+        buf_truncate(target, target_mark);
+    }
+}
+
+/* `target` is a path from `table`; `root` the object with that table's fields. */
+static void give_to(struct parse *p, const struct field_table *table, json_t *root, const char *target,
+                    const json_t *value)
+{
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    const char *rest = target;
+
+    buf_add(&path, buf_str(&p->path), p->root_len);
+    for (;;) {
+        size_t len = strcspn(rest, ".");
+        _cleanup_free_ char *name = str_dup_n(rest, len);
+        const struct field *row = find_row(table, name);
+        doc_path_key(&path, name);
+        if (!rest[len]) {
+            give(p, row, root, value, &path);
+            return;
+        }
+        if (!present(json_object_get(root, name)))
+            json_object_set_new(root, name, json_object());
+        root = json_object_get(root, name);
+        if (!json_is_object(root))
+            return; /* that is a problem of its own */
+        table = row->table;
+        rest += len + 1;
+    }
+}
+
+static bool has_alias(const struct field_table *table, const json_t *object)
+{
+    for (size_t i = 0; i < table->len; i++) {
+        const struct field *field = &table->rows[i];
+        const json_t *value = json_object_get(object, field->name);
+        if (value && (field->alias_of || (group_of(field) && has_alias(field->table, value))))
+            return true;
+    }
+    return false;
+}
+
+/* Takes what is given under aliases out of `object`, which lies in `root`. What is wrong is told and given to none. */
+static void resolve(struct parse *p, const struct field_table *root_table, json_t *root,
+                    const struct field_table *table, json_t *object)
+{
+    for (size_t i = 0; i < table->len; i++) {
+        const struct field *field = &table->rows[i];
+        _cleanup_json_ json_t *value = json_incref(json_object_get(object, field->name));
+        size_t mark = p->path.len, errors = p->problems->errors;
+        bool valid;
+
+        doc_path_key(&p->path, field->name);
+        if (group_of(field) && json_is_object(value) && !field->alias_of)
+            resolve(p, root_table, root, field->table, value);
+        if (value && field->alias_of) {
+            json_object_del(object, field->name);
+            parse_field(p, field, value, NULL);
+            valid = p->problems->errors == errors;
+            for (const char *const *target = field->alias_of; *target && valid; target++)
+                give_to(p, root_table, root, *target, value);
+        }
+        buf_truncate(&p->path, mark);
+    }
+}
+
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
                  struct problems *problems)
 {
     struct parse p = {.problems = problems};
+    _cleanup_json_ json_t *resolved = has_alias(table, object) ? doc_copy(object) : NULL;
 
     buf_add_str(&p.path, path);
-    parse_table(&p, table, object, base);
+    p.root_len = p.path.len;
+    if (resolved)
+        resolve(&p, table, resolved, table, resolved);
+    parse_table(&p, table, resolved ? resolved : object, base);
     buf_release(&p.path);
 }
 
 static void release_member(const struct field *field, void *base)
 {
-    const struct member *how = &members[field->type];
+    const struct member *how = member_of(field);
     void *member = (char *)base + field->offset;
 
     if (field->type == FIELD_GROUP)
@@ -474,7 +651,7 @@ static void copy_members(const struct field_table *table, const void *from, void
 
 void field_copy(const struct field *field, const void *from, void *to)
 {
-    const struct member *how = &members[field->type];
+    const struct member *how = member_of(field);
     const void *source = (const char *)from + field->offset;
     void *member = (char *)to + field->offset;
 
@@ -483,7 +660,8 @@ void field_copy(const struct field *field, const void *from, void *to)
         return;
     }
     release_member(field, to);
-    memcpy(member, source, how->size);
+    if (how->size)
+        memcpy(member, source, how->size);
     if (how->own)
         how->own(member);
 }

@@ -18,6 +18,15 @@
  * _AT describe what lies inside a document that a member keeps as a whole
  * (DOCUMENT_AT, LIST_AT, MAP_AT): they are validated, and stay JSON.
  *
+ * Names that earlier releases of an operator gave to fields have rows, too, so that the API server keeps them:
+ *
+ *   {"traceSampling", NUMBER(0, 100), ALIAS("tracing.sampling")},
+ *   {"useMCP", UNSUPPORTED("false"), .instead = "Istio 1.0 reads its configuration from the API server"},
+ *
+ * What is given under an alias is given to each field that it stands for; two names with different values are an
+ * error. What is not supported is a problem that says what to write instead, unless it asks for nothing. Both have no
+ * member. An alias stands in the table that is parsed or in one of its groups, not inside documents.
+ *
  * Pure: no I/O, no clock. Tables are constants; nothing here is owned by anybody.
  */
 #ifndef API_FIELD_H
@@ -32,20 +41,21 @@
 #include "base/buf.h"
 
 enum field_type {
-    FIELD_FLAG,     /* bool */
-    FIELD_MAYBE,    /* enum maybe: a flag whose absence means something of its own */
-    FIELD_INTEGER,  /* int */
-    FIELD_NUMBER,   /* double */
-    FIELD_TEXT,     /* char *, owned */
-    FIELD_CHOICE,   /* char *, owned */
-    FIELD_QUANTITY, /* only inside documents */
-    FIELD_TIME,     /* RFC 3339; only inside documents */
-    FIELD_ANY,      /* any JSON; only inside documents */
-    FIELD_GROUP,    /* an object whose fields are members of a struct; a default needs no parent */
-    FIELD_DOCUMENT, /* json_t *, owned: an object that is validated and kept as JSON */
-    FIELD_LIST,     /* json_t *, owned: a sequence */
-    FIELD_MAP,      /* json_t *, owned: an object with any keys */
-    FIELD_TYPE_LAST = FIELD_MAP,
+    FIELD_FLAG,        /* bool */
+    FIELD_MAYBE,       /* enum maybe: a flag whose absence means something of its own */
+    FIELD_INTEGER,     /* int */
+    FIELD_NUMBER,      /* double */
+    FIELD_TEXT,        /* char *, owned */
+    FIELD_CHOICE,      /* char *, owned */
+    FIELD_QUANTITY,    /* only inside documents */
+    FIELD_TIME,        /* RFC 3339; only inside documents */
+    FIELD_ANY,         /* any JSON; only inside documents */
+    FIELD_GROUP,       /* an object whose fields are members of a struct; a default needs no parent */
+    FIELD_DOCUMENT,    /* json_t *, owned: an object that is validated and kept as JSON */
+    FIELD_LIST,        /* json_t *, owned: a sequence */
+    FIELD_MAP,         /* json_t *, owned: an object with any keys */
+    FIELD_UNSUPPORTED, /* any JSON, not kept: asks for what this release does not have */
+    FIELD_TYPE_LAST = FIELD_UNSUPPORTED,
 };
 
 enum maybe { MAYBE_UNSET, MAYBE_NO, MAYBE_YES };
@@ -66,6 +76,15 @@ struct field {
      * for the API server writes the schema's defaults into the stored resource, where they would stay for good.
      */
     bool floating;
+    /*
+     * Another name of these fields: their paths from the table that field_parse() is given, such as "tracing.sampling".
+     * They have the same type and limits, and no default in the schema: the API server would store it beside the alias.
+     * Ends with NULL.
+     */
+    const char *const *alias_of;
+    /* FIELD_UNSUPPORTED: why, and what to write; a clause without a full stop. `otherwise` is what asks for nothing. */
+    const char *instead;
+    bool refused; /* FIELD_UNSUPPORTED: an error, because a mesh without it would be dangerous */
     bool required;
     bool unique;                       /* FIELD_LIST: no two equal elements */
     double least, most;                /* FIELD_INTEGER, FIELD_NUMBER: the value; FIELD_LIST, FIELD_MAP: how many */
@@ -122,5 +141,8 @@ void field_markdown(const struct field_table *table, const char *title, int leve
 
 /* What a value of this field must be: "true or false", "a whole number from 1 to 1000". */
 void field_words(const struct field *field, struct buf *out);
+
+/* Of an alias: "Another name of `policy` and `telemetry`." Returns the text of `out`. */
+const char *field_alias_words(const struct field *field, struct buf *out);
 
 #endif

@@ -30,6 +30,7 @@
 
 static bool check_ranges(const char *value, struct buf *why);
 static bool check_ranges_or_all(const char *value, struct buf *why);
+static bool check_ip_or_empty(const char *value, struct buf *why);
 static bool check_label_key(const char *value, struct buf *why);
 static bool check_image(const char *value, struct buf *why);
 static bool check_image_hub(const char *value, struct buf *why);
@@ -177,6 +178,14 @@ const struct field_format format_host_port = {
     .max_length = 259,
 };
 
+const struct field_format format_ip_or_empty = {
+    .noun = "IP address",
+    .words = "an IP address such as 192.0.2.7, or empty",
+    .pattern = "^[0-9A-Fa-f.:]*$",
+    .max_length = 45,
+    .check = check_ip_or_empty,
+};
+
 const struct field_format format_json_pointer = {
     .noun = "JSON pointer",
     .words = "a JSON pointer such as /spec/template/spec/containers/0/image",
@@ -199,6 +208,14 @@ const struct field_format format_ranges_or_all = {
     .max_length = 16384,
     .check = check_ranges_or_all,
 };
+
+static bool check_ip_or_empty(const char *value, struct buf *why)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    (void)why;
+    return !*value || inet_pton(AF_INET, value, bytes) == 1 || inet_pton(AF_INET6, value, bytes) == 1;
+}
 
 /* One range; false with the reason. */
 static bool check_range(const char *range, struct buf *why)

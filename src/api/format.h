@@ -46,6 +46,7 @@ extern const struct field_format format_image;
 extern const struct field_format format_image_hub;
 extern const struct field_format format_image_tag;
 extern const struct field_format format_host_port;
+extern const struct field_format format_ip_or_empty; /* 192.0.2.7, 2001:db8::7 */
 extern const struct field_format format_json_pointer;
 extern const struct field_format format_ranges;        /* CIDRs separated by commas, or "" */
 extern const struct field_format format_ranges_or_all; /* the same, or "*" */

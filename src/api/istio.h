@@ -16,6 +16,20 @@
 #include "api/problem.h"
 #include "api/resource.h"
 
+/* The types of the gateways' Services, where the resource does not say. */
+#define GATEWAY_INGRESS_TYPE "LoadBalancer"
+#define GATEWAY_EGRESS_TYPE "ClusterIP"
+
+struct gateway_spec {
+    struct component_spec component;
+    /* Of its Service. */
+    char *service_type;          /* NULL: as above */
+    char *load_balancer_ip;      /* NULL or "": any */
+    json_t *service_annotations; /* string to string; NULL: none */
+    json_t *service_labels;      /* string to string; NULL: none */
+    json_t *ports; /* a sequence of {name, port, targetPort?, nodePort?, protocol?}; empty or NULL: its own */
+};
+
 struct istio_spec {
     char *version;              /* "1.0.5" */
     char *image_hub;            /* "docker.io/istio" */
@@ -28,6 +42,9 @@ struct istio_spec {
     char *include_ip_ranges;           /* "*" */
     char *exclude_ip_ranges;           /* "" */
     json_t *auto_injection_namespaces; /* a sequence of names; never NULL */
+    bool auto_injection_policy;        /* Pods in them get a sidecar unless an annotation says otherwise */
+    bool watch_one_namespace;          /* Pilot looks at its own namespace alone */
+    json_t *default_resources;         /* of components that say nothing; NULL: each one's own */
 
     bool default_pod_disruption_budget; /* budgets for the components with more than one replica, or gateways */
     bool remove_crds;
@@ -58,7 +75,8 @@ struct istio_spec {
 
     struct component_spec citadel, galley, pilot, policy, telemetry, sidecar_injector;
     struct {
-        struct component_spec ingress, egress;
+        bool enabled; /* false: neither is */
+        struct gateway_spec ingress, egress;
     } gateways;
 };
 

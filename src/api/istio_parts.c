@@ -1,13 +1,69 @@
 #include "api/istio_parts.h"
 
+#include "api/component_rows.h"
+
+#define OWNER struct component_spec
+
+static const struct field citadel_rows[] = {
+    COMPONENT_ROWS(, COMPONENT_FIXED),
+    {"caSecretName", UNSUPPORTED(NULL), .refused = true,
+     .instead = "Citadel signs by an authority that it makes itself, and in a remote cluster by the central one's; to "
+                "sign by another, give the Deployment istio-citadel its arguments and volume with `overlays`"},
+};
+
+const struct field_table istio_citadel_table = {
+    .name = "Citadel",
+    .doc = COMPONENT_FIXED_DOC,
+    FIELD_ROWS(citadel_rows),
+};
+
+#undef OWNER
 #define OWNER struct istio_spec
+
+static const struct field injector_rows[] = {
+    COMPONENT_ROWS(sidecar_injector., COMPONENT_FIXED),
+    {"autoInjectionPolicyEnabled", FLAG_AT(auto_injection_policy), .otherwise = "true",
+     .doc =
+         "Whether pods in autoInjectionNamespaces get a sidecar unless their annotation sidecar.istio.io/inject says "
+         "\"false\"; else only those get one whose annotation says \"true\"."},
+    {"init", UNSUPPORTED("{\"resources\":{}}"),
+     .instead = "the init container of Istio 1.0 has no compute resources of its own"},
+    {"rewriteAppHTTPProbe", UNSUPPORTED("false"),
+     .instead =
+         "the injector of Istio 1.0 leaves probes as they are; with mutual TLS let pods have exec probes, or keep "
+         "the probe's port out of the sidecar by the annotation traffic.sidecar.istio.io/excludeInboundPorts"},
+    {"initCNIConfiguration", UNSUPPORTED("{\"enabled\":false}"),
+     .instead = "Istio 1.0 has no CNI plugin, and an init container redirects the traffic of pods; leave it out"},
+};
+
+const struct field_table istio_injector_table = {
+    .name = "Sidecar injector",
+    .doc = COMPONENT_FIXED_DOC,
+    FIELD_ROWS(injector_rows),
+};
+
+static const struct field zipkin_rows[] = {
+    {"address", TEXT(format_host_port), ALIAS("tracing.zipkinAddress")},
+};
+
+static const struct field_table zipkin_table = {
+    .name = "Zipkin",
+    .doc = "Where spans go to.",
+    FIELD_ROWS(zipkin_rows),
+};
+
+#define ZIPKIN_ALONE "proxies of Istio 1.0 report spans in Zipkin's protocol alone; write `tracing.zipkinAddress`"
 
 static const struct field tracing_rows[] = {
     {"enabled", FLAG_AT(tracing.enabled), .otherwise = "true", .doc = "Whether proxies report spans."},
     {"zipkinAddress", TEXT_AT(tracing.zipkin_address, format_host_port), .implied = "port 9411 of the Service zipkin",
      .doc = "Where spans go to, in Zipkin's protocol."},
-    {"sampling", NUMBER_AT(tracing.sampling, 0, 100), .otherwise = "1.0",
+    {"sampling", NUMBER_AT(tracing.sampling, 0, 100), .otherwise = "1.0", .floating = true,
      .doc = "Percent of requests that are traced."},
+    {"zipkin", GROUP(zipkin_table), .doc = "Zipkin."},
+    {"tracer", UNSUPPORTED("\"zipkin\""), .instead = ZIPKIN_ALONE},
+    {"lightstep", UNSUPPORTED("{}"), .instead = ZIPKIN_ALONE},
+    {"datadog", UNSUPPORTED("{}"), .instead = ZIPKIN_ALONE},
 };
 
 const struct field_table istio_tracing_table = {

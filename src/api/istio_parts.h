@@ -12,7 +12,9 @@
 
 /* Of members of struct istio_spec. */
 extern const struct field_table istio_proxy_table, istio_proxy_init_table, istio_disruption_budget_table,
-    istio_tracing_table;
+    istio_tracing_table, istio_injector_table;
+/* Of a struct component_spec. */
+extern const struct field_table istio_citadel_table;
 
 /* Elements of lists. */
 extern const struct field istio_overlay, istio_namespace_name, istio_secret_name;
@@ -39,11 +41,14 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {"overlays", LIST_AT(in overlays, istio_overlay, 0, 200), .implied = "none",                                       \
      .doc = "JSON patches on single objects, applied in this order."}
 
+#define ISTIO_DEFAULT_RESOURCES_ROW(in)                                                                                \
+    {"defaultResources", DOCUMENT_AT(in default_resources, container_resources_table),                                 \
+     .implied = "as in Istio's Helm chart", .doc = "Compute resources of the components that have none of their own."}
 #define ISTIO_CITADEL_ROW(in)                                                                                          \
-    {"citadel", STRUCT_AT(in citadel, component_fixed_table), .doc = "Signs the certificates of workloads."}
-#define ISTIO_INJECTOR_ROW(in)                                                                                         \
-    {"sidecarInjector", STRUCT_AT(in sidecar_injector, component_fixed_table),                                         \
-     .doc = "Puts the sidecar into new pods."}
+    {"citadel", STRUCT_AT(in citadel, istio_citadel_table), .doc = "Signs the certificates of workloads."}
+/* The rows of its table are of the whole struct istio_spec, which is the first of OWNER or OWNER itself. */
+#define ISTIO_INJECTOR_ROW()                                                                                           \
+    {"sidecarInjector", GROUP(istio_injector_table), .doc = "Puts the sidecar into new pods."}
 /* clang-format on */
 
 /* Rows of rules whose check looks at a struct istio_spec alone, which may be the first member of another struct. */
@@ -72,6 +77,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 void istio_check_namespaces(const struct api_check *c);
 void istio_check_overlays(const struct api_check *c);
 void istio_check_injector(const struct api_check *c);
+void istio_check_gateways(const struct api_check *c);
 
 /* For all of a list that ends with a NULL path, of the struct istio_spec at `spec`. */
 void istio_components_complete(const struct istio_component *components, void *spec);

@@ -14,17 +14,37 @@ static const struct api_release *find_release(const struct api_context *context,
     return NULL;
 }
 
+/* Of the 1.0 in 1.0.5. */
+static size_t minor_length(const char *version)
+{
+    size_t major = strcspn(version, ".");
+
+    return version[major] ? major + 1 + strcspn(version + major + 1, ".-") : major;
+}
+
+/* Whether two versions or tags are of the same minor release: 1.0.5 and 1.0.8. */
+static bool same_minor(const char *a, const char *b)
+{
+    return minor_length(a) == minor_length(b) && strncmp(a, b, minor_length(a)) == 0;
+}
+
 static void check_version(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
-    _cleanup_buf_ struct buf known = BUF_INIT;
+    _cleanup_buf_ struct buf known = BUF_INIT, other = BUF_INIT;
+    bool other_minor = true;
 
     if (!c->context->release_count || find_release(c->context, spec->version))
         return;
-    for (size_t i = 0; i < c->context->release_count; i++)
+    for (size_t i = 0; i < c->context->release_count; i++) {
         buf_printf(&known, "%s%s", i ? ", " : "", c->context->releases[i].version);
-    problems_add(c->problems, PROBLEM_ERROR, "spec.version", "must be one of %s, but is %s", buf_str(&known),
-                 spec->version);
+        other_minor = other_minor && !same_minor(spec->version, c->context->releases[i].version);
+    }
+    if (other_minor)
+        buf_printf(&other, ": this operator does not install Istio %.*s", (int)minor_length(spec->version),
+                   spec->version);
+    problems_add(c->problems, PROBLEM_ERROR, "spec.version", "must be one of %s, but is %s%s", buf_str(&known),
+                 spec->version, buf_str(&other));
 }
 
 static void check_kubernetes(const struct api_check *c)
@@ -70,8 +90,14 @@ void istio_check_namespaces(const struct api_check *c)
 
 void istio_components_complete(const struct istio_component *components, void *spec)
 {
-    for (; components->path; components++)
-        component_complete((struct component_spec *)((char *)spec + components->offset));
+    const json_t *resources = ((const struct istio_spec *)spec)->default_resources;
+
+    for (; components->path; components++) {
+        struct component_spec *component = (struct component_spec *)((char *)spec + components->offset);
+        component_complete(component);
+        if (!component->resources && resources)
+            component->resources = doc_copy(resources);
+    }
 }
 
 void istio_components_check(const struct istio_component *components, const struct api_check *c)
@@ -172,6 +198,37 @@ void istio_check_overlays(const struct api_check *c)
     }
 }
 
+/* The tag of an image where it is a release of Istio, else NULL. */
+static const char *release_of_image(const char *image)
+{
+    const char *slash = strrchr(image, '/'), *tag = strchr(slash ? slash : image, ':');
+
+    return tag && strspn(tag + 1, "0123456789") && tag[1 + strspn(tag + 1, "0123456789")] == '.' ? tag + 1 : NULL;
+}
+
+static void check_image(const struct api_check *c, const char *path, const char *image, const char *version)
+{
+    const char *release = image ? release_of_image(image) : NULL;
+
+    if (release && !same_minor(version, release))
+        problems_add(c->problems, PROBLEM_WARNING, path, "is of release %s, but the version of Istio is %s", release,
+                     version);
+}
+
+/* Whole names of images, which a change of `version` leaves as they are. */
+static void check_images(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    check_image(c, "spec.proxy.image", spec->proxy.image, spec->version);
+    check_image(c, "spec.proxyInit.image", spec->proxy_init.image, spec->version);
+    for (const struct istio_component *component = istio_components; component->path; component++) {
+        const struct component_spec *s = (const void *)((const char *)spec + component->offset);
+        _cleanup_free_ char *path = str_printf("%s.image", component->path);
+        check_image(c, path, s->image, spec->version);
+    }
+}
+
 static void check_citadel(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
@@ -197,8 +254,8 @@ static void check_pilot(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
 
-    if (spec->pilot.enabled ||
-        (!spec->gateways.ingress.enabled && !spec->gateways.egress.enabled && !spec->sidecar_injector.enabled))
+    if (spec->pilot.enabled || (!spec->gateways.ingress.component.enabled && !spec->gateways.egress.component.enabled &&
+                                !spec->sidecar_injector.enabled))
         return;
     problems_add(c->problems, PROBLEM_WARNING, "spec.pilot.enabled",
                  "is false, so that gateways and sidecars get no configuration");
@@ -210,6 +267,11 @@ const struct api_rule istio_rules[] = {
     ISTIO_NAMESPACES_RULE,
     ISTIO_REPLICAS_RULE(check_replicas),
     ISTIO_OVERLAYS_RULE,
+    {"The `ports` of a gateway have each name, port and node port once, and node ports only where its Service is not "
+     "of "
+     "type ClusterIP; its labels and annotations leave out what the operator sets.",
+     istio_check_gateways},
+    {"A warning: images that name a release name one of the minor release that `version` says.", check_images},
     {"A warning: `mtls` and `controlPlaneSecurityEnabled` need certificates, which Citadel makes.", check_citadel},
     ISTIO_INJECTOR_RULE,
     {"A warning: gateways and sidecars get no configuration without Pilot.", check_pilot},

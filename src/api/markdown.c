@@ -79,6 +79,9 @@ static void add_type(const struct field *field, struct sections *s, struct buf *
     case FIELD_ANY:
         buf_add_str(out, "any value");
         return;
+    case FIELD_UNSUPPORTED:
+        buf_add_str(out, "not supported");
+        return;
     case FIELD_GROUP:
     case FIELD_DOCUMENT:
         add_link(field->table, s, out);
@@ -97,12 +100,27 @@ static void add_type(const struct field *field, struct sections *s, struct buf *
 
 static void add_default(const struct field *field, struct buf *out)
 {
+    if (field->type == FIELD_UNSUPPORTED)
+        return;
     if (field->implied)
         add_cell(field->implied, out);
     else if (field->otherwise)
         buf_printf(out, "`%s`%s", *field->otherwise ? field->otherwise : "\"\"", field->floating ? ", not stored" : "");
     else if (field->required)
         buf_add_str(out, "required");
+}
+
+static void add_meaning(const struct field *field, struct buf *out)
+{
+    _cleanup_buf_ struct buf words = BUF_INIT;
+
+    if (field->alias_of) {
+        add_cell(field_alias_words(field, &words), out);
+        return;
+    }
+    if (field->type == FIELD_UNSUPPORTED)
+        buf_printf(&words, "%s: %s.", field->refused ? "Refused" : "Has no effect", field->instead);
+    add_cell(words.len ? buf_str(&words) : str_or(field->doc, ""), out);
 }
 
 static void add_section(const struct field_table *table, const char *title, int level, struct sections *s,
@@ -123,7 +141,7 @@ static void add_section(const struct field_table *table, const char *title, int 
         buf_add_str(out, " | ");
         add_default(field, out);
         buf_add_str(out, " | ");
-        add_cell(str_or(field->doc, ""), out);
+        add_meaning(field, out);
         buf_add_str(out, " |\n");
     }
     buf_add_char(out, '\n');

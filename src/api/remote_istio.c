@@ -20,6 +20,8 @@ static const struct field service_rows[] = {
     {"labelSelector", TEXT(format_label_selector), .required = true,
      .doc = "Which pods in the control plane's namespace of the central cluster serve it, in the syntax of "
             "`kubectl get -l`."},
+    {"podIPs", UNSUPPORTED(NULL), .instead = "the addresses are those of the pods that `labelSelector` finds"},
+    {"ports", UNSUPPORTED(NULL), .instead = "the Service is headless: clients connect to the ports of the pods"},
 };
 
 static const struct field_table service_table = {
@@ -49,6 +51,7 @@ static const struct field spec_rows[] = {
 
     {"pause", FLAG_AT(mesh.pause), .otherwise = "false",
      .doc = "Writes nothing to the remote cluster; the status lists what the operator would change."},
+    ISTIO_DEFAULT_RESOURCES_ROW(mesh.),
     {"defaultPodDisruptionBudget", STRUCT_AT(mesh, istio_disruption_budget_table), AS_THE_MESH,
      .doc = "PodDisruptionBudgets."},
     ISTIO_OVERLAYS_ROW(mesh.),
@@ -59,7 +62,7 @@ static const struct field spec_rows[] = {
      .doc = "The init container of injected pods. It replaces the mesh's as a whole."},
 
     ISTIO_CITADEL_ROW(mesh.),
-    ISTIO_INJECTOR_ROW(mesh.),
+    ISTIO_INJECTOR_ROW(),
 };
 
 static const struct field_table spec_table = {

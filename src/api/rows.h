@@ -23,9 +23,18 @@
 #define QUANTITY .type = FIELD_QUANTITY
 #define TIME .type = FIELD_TIME
 #define ANY .type = FIELD_ANY
+/* The JSON that asks for nothing, besides null, "", [] and {}; of an object its fields as far as they are given. */
+#define UNSUPPORTED(nothing) .type = FIELD_UNSUPPORTED, .otherwise = (nothing)
 #define DOCUMENT(table_) .type = FIELD_DOCUMENT, .table = &(table_)
 #define LIST(items_, least_, most_) .type = FIELD_LIST, .items = &(items_), .least = (least_), .most = (most_)
 #define MAP(keys_, items_, most_) .type = FIELD_MAP, .format = &(keys_), .items = &(items_), .most = (most_)
+
+/* Behind a type without a member. */
+#define ALIAS(...)                                                                                                     \
+    .alias_of = (const char *const[])                                                                                  \
+    {                                                                                                                  \
+        __VA_ARGS__, NULL                                                                                              \
+    }
 
 /* In a member of OWNER, a macro that names the struct. */
 #define FIELD_AT(member, ctype)                                                                                        \

@@ -13,6 +13,12 @@ static json_t *integer_or_real(const struct field *field, double value)
 /* The doc, and behind it the default that is not in the schema. */
 static struct row description(const struct field *field, enum schema_form form)
 {
+    _cleanup_buf_ struct buf words = BUF_INIT;
+
+    if (field->alias_of)
+        return S("description", field_alias_words(field, &words));
+    if (field->type == FIELD_UNSUPPORTED)
+        return F("description", "Not supported: %s.", field->instead);
     if (!field->doc)
         return ABSENT;
     if (field->implied)
@@ -140,6 +146,7 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
     case FIELD_TIME:
         return OBJECT(description(field, form), S("type", "string"), S("format", "date-time"));
     case FIELD_ANY:
+    case FIELD_UNSUPPORTED:
         return OBJECT(
             description(field, form),
             extension("nullable", json_true(), form),

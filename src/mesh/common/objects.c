@@ -119,8 +119,12 @@ void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct 
         out,
         "Service",
         OBJECT(
-            V("metadata", mesh_metadata(env, what.name, what.labels)),
-            MAP("spec", S("type", what.type), V("selector", what.selector), V("ports", what.ports))));
+            MAP("metadata", ROWS(mesh_metadata(env, what.name, what.labels)), V("annotations", what.annotations)),
+            MAP("spec",
+                S("type", what.type),
+                S("loadBalancerIP", what.load_balancer_ip),
+                V("selector", what.selector),
+                V("ports", what.ports))));
 }
 
 json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory)

@@ -43,8 +43,10 @@ json_t *mesh_rule(const char *group, const char *const *resources, const char *c
 
 struct service {
     const char *name;
-    const char *type; /* NULL: the server's default, ClusterIP */
+    const char *type;             /* NULL: the server's default, ClusterIP */
+    const char *load_balancer_ip; /* NULL: none */
     json_t *labels;
+    json_t *annotations; /* NULL: none */
     json_t *selector;
     json_t *ports;
 };

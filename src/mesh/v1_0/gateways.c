@@ -1,5 +1,6 @@
 /* The gateways: proxies where traffic enters and leaves the mesh. */
 #include "base/str.h"
+#include "doc/doc.h"
 #include "mesh/v1_0/proxy.h"
 #include "mesh/v1_0/v1_0.h"
 
@@ -19,7 +20,7 @@ struct gateway {
 static const struct gateway ingress = {
     .name = "istio-ingressgateway",
     .role = "ingressgateway",
-    .service_type = "LoadBalancer",
+    .service_type = GATEWAY_INGRESS_TYPE,
     .ports =
         (const struct gateway_port[]){
             {"http2", 80, 31380},
@@ -37,7 +38,7 @@ static const struct gateway ingress = {
 static const struct gateway egress = {
     .name = "istio-egressgateway",
     .role = "egressgateway",
-    .service_type = "ClusterIP",
+    .service_type = GATEWAY_EGRESS_TYPE,
     .ports = (const struct gateway_port[]){{"http2", 80}, {"https", 443}, {NULL}},
 };
 
@@ -49,28 +50,60 @@ static json_t *rules(void)
         WORDS("get", "watch", "list", "update"))));
 }
 
-static json_t *service_ports(const struct gateway *gateway)
-{
-    json_t *ports = ARRAY();
-
-    for (const struct gateway_port *p = gateway->ports; p->name; p++) {
-        json_t *port = mesh_service_port(p->name, p->port);
-
-        if (p->node_port)
-            json_object_set_new(port, "nodePort", json_integer(p->node_port));
-        json_array_append_new(ports, port);
-    }
-    return ports;
-}
-
-static json_t *container_ports(const struct gateway *gateway)
+/* The gateway's own ports, as the resource would describe them. */
+static json_t *own_ports(const struct gateway *gateway)
 {
     json_t *ports = ARRAY();
 
     for (const struct gateway_port *p = gateway->ports; p->name; p++)
-        json_array_append_new(ports, mesh_port(p->port));
-    json_array_append_new(ports, v1_0_statistics_port());
+        json_array_append_new(
+            ports, OBJECT(S("name", p->name), N("port", p->port), OPT(p->node_port, N("nodePort", p->node_port))));
     return ports;
+}
+
+static int target_of(const json_t *port)
+{
+    const json_t *target = doc_at(port, "targetPort");
+
+    return (int)doc_int(target ? target : doc_at(port, "port"), 0);
+}
+
+/* Nodes listen for a Service of type ClusterIP on no port. */
+static json_t *service_ports(const json_t *ports, const char *type)
+{
+    bool on_nodes = !str_eq(type, "ClusterIP");
+    json_t *list = ARRAY(), *port;
+    size_t i;
+
+    json_array_foreach(ports, i, port)
+        json_array_append_new(
+            list,
+            OBJECT(
+                S("name", doc_string(port, "name")),
+                N("port", doc_int(doc_at(port, "port"), 0)),
+                N("targetPort", target_of(port)),
+                S("protocol", doc_string(port, "protocol")),
+                OPT(on_nodes, V("nodePort", json_incref(doc_at(port, "nodePort"))))));
+    return list;
+}
+
+/* Each once: several ports of the Service may lead to one of the Pods. */
+static json_t *container_ports(const json_t *ports)
+{
+    json_t *list = ARRAY(), *seen = json_object(), *port;
+    size_t i;
+
+    json_array_foreach(ports, i, port) {
+        const char *protocol = doc_string(port, "protocol");
+        _cleanup_free_ char *key = str_printf("%d/%s", target_of(port), str_or(protocol, "TCP"));
+        if (json_object_get(seen, key))
+            continue;
+        json_object_set_new(seen, key, json_true());
+        json_array_append_new(list, OBJECT(N("containerPort", target_of(port)), S("protocol", protocol)));
+    }
+    json_decref(seen);
+    json_array_append_new(list, v1_0_statistics_port());
+    return list;
 }
 
 static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
@@ -129,11 +162,22 @@ static json_t *strategy(void)
     return OBJECT(S("type", "RollingUpdate"), MAP("rollingUpdate", N("maxSurge", 1), N("maxUnavailable", 0)));
 }
 
+static json_t *service_labels(const struct gateway_spec *spec, const struct gateway *gateway)
+{
+    json_t *all = spec->service_labels ? doc_copy(spec->service_labels) : json_object();
+
+    json_object_update_new(all, labels(gateway));
+    return all;
+}
+
 static void
-add(const struct mesh_env *env, struct rendered_list *out, const struct component_spec *component,
+add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
     const struct gateway *gateway)
 {
     _cleanup_free_ char *account = str_printf("%s-service-account", gateway->name);
+    _cleanup_json_ json_t *ports = json_array_size(spec->ports) ? doc_copy(spec->ports) : own_ports(gateway);
+    const struct component_spec *component = &spec->component;
+    const char *type = str_or(spec->service_type, gateway->service_type);
 
     mesh_service_account(env, out, account, OBJECT(S("app", gateway->role)));
     mesh_cluster_role(
@@ -151,10 +195,12 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
         out,
         (struct service){
             .name = gateway->name,
-            .type = gateway->service_type,
-            .labels = labels(gateway),
+            .type = type,
+            .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
+            .labels = service_labels(spec, gateway),
+            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
             .selector = labels(gateway),
-            .ports = service_ports(gateway),
+            .ports = service_ports(ports, type),
         });
     mesh_deployment(
         env,
@@ -170,7 +216,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
                 (struct proxy){
                     .image = component->image,
                     .args = args(env, gateway),
-                    .ports = container_ports(gateway),
+                    .ports = container_ports(ports),
                     .env = ARRAY(ITEM_V(mesh_env_field("ISTIO_META_POD_NAME", "metadata.name"))),
                     .resources = mesh_resources(component->resources, "10m", NULL),
                     .mounts = ARRAY(

@@ -11,8 +11,8 @@ SPEC_OF(pilot, pilot)
 SPEC_OF(policy, policy)
 SPEC_OF(telemetry, telemetry)
 SPEC_OF(sidecar_injector, sidecar_injector)
-SPEC_OF(ingress, gateways.ingress)
-SPEC_OF(egress, gateways.egress)
+SPEC_OF(ingress, gateways.ingress.component)
+SPEC_OF(egress, gateways.egress.component)
 
 static const struct mesh_component central[] = {
     {"citadel", "istio-citadel", citadel, v1_0_citadel},

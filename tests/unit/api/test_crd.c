@@ -44,7 +44,10 @@ static void check_row(const struct field *field, const char *path)
 
     if (field->name && strlen(field->name) > 64)
         fail_msg("%s: its name is too long to be compared with others", path);
-    if (field->name && (!field->doc || !str_ends(field->doc, ".")))
+    if (field->type == FIELD_UNSUPPORTED && (!field->instead || str_ends(field->instead, ".")))
+        fail_msg("%s: does not say what to write instead", path);
+    else if (field->name && field->type != FIELD_UNSUPPORTED && !field->alias_of &&
+             (!field->doc || !str_ends(field->doc, ".")))
         fail_msg("%s: its line of documentation is no sentence", path);
     if ((field->type == FIELD_INTEGER || field->type == FIELD_NUMBER || has_items) && field->least >= field->most)
         fail_msg("%s: has no limits", path);

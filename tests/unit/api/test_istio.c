@@ -80,8 +80,8 @@ static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
     assert_replicas(&s.pilot, 1, 1, 5);
     assert_replicas(&s.policy, 1, 1, 5);
     assert_replicas(&s.telemetry, 1, 1, 5);
-    assert_replicas(&s.gateways.ingress, 1, 1, 5);
-    assert_replicas(&s.gateways.egress, 1, 1, 5);
+    assert_replicas(&s.gateways.ingress.component, 1, 1, 5);
+    assert_replicas(&s.gateways.egress.component, 1, 1, 5);
     for (const struct istio_component *c = istio_components; c->path; c++) {
         const struct component_spec *component = (const struct component_spec *)((char *)&s + c->offset);
         assert_true(component->enabled);
@@ -178,8 +178,8 @@ static void every_field_arrives(void **state)
     assert_string_equal(s.policy.image, "a/policy");
     assert_string_equal(s.telemetry.image, "a/telemetry");
     assert_string_equal(s.sidecar_injector.image, "a/injector");
-    assert_string_equal(s.gateways.ingress.image, "a/ingress");
-    assert_string_equal(s.gateways.egress.image, "a/egress");
+    assert_string_equal(s.gateways.ingress.component.image, "a/ingress");
+    assert_string_equal(s.gateways.egress.component.image, "a/egress");
     istio_spec_release(&s);
 }
 
@@ -320,6 +320,43 @@ static const struct {
      "spec.mtsl: is no known field and is ignored; did you mean mtls?\n"
      "spec.controlplanesecurityenabled: is no known field and is ignored; did you mean controlPlaneSecurityEnabled?\n"
      "spec.somethingElse: is no known field and is ignored"},
+    {"ports that the API server would refuse",
+     "{gateways: {ingress: {ports: [{name: a, port: 80, nodePort: 31380}, {name: a, port: 81}, {name: b, port: 80}, "
+     "{name: c, port: 80, protocol: UDP}, {name: d, port: 82, nodePort: 31380}]}, "
+     "egress: {ports: [{name: http2, port: 80, nodePort: 31000}, {name: https, port: 443, targetPort: https}]}}}",
+     "spec.gateways.egress.ports[1].targetPort: must be a whole number from 1 to 65535, but is the string \"https\"\n"
+     "spec.gateways.ingress.ports[1].name: must be in the list once, but a is there before\n"
+     "spec.gateways.ingress.ports[2].port: must be in the list once, but 80/TCP is there before\n"
+     "spec.gateways.ingress.ports[4].nodePort: must be in the list once, but 31380 is there before",
+     ""},
+    {"a node port of a Service without one",
+     "{gateways: {ingress: {serviceType: ClusterIP, loadBalancerIP: 192.0.2.7, "
+     "ports: [{name: a, port: 80, nodePort: 31380}]}, egress: {ports: [{name: a, port: 80, nodePort: 31381}]}}}",
+     "spec.gateways.ingress.ports[0].nodePort: must be left out, because serviceType is ClusterIP\n"
+     "spec.gateways.egress.ports[0].nodePort: must be left out, because serviceType is ClusterIP",
+     "spec.gateways.ingress.loadBalancerIP: has no effect, because serviceType is ClusterIP"},
+    {"labels and annotations of a gateway's Service",
+     "{gateways: {ingress: {serviceLabels: {app: x, team: edge, istio.banzaicloud.io/owner: z}, "
+     "serviceAnnotations: {istio.banzaicloud.io/last-applied: x, internal: \"true\"}}, "
+     "egress: {serviceAnnotations: {service.beta.kubernetes.io/aws-load-balancer-internal: true}}}}",
+     "spec.gateways.egress.serviceAnnotations[\"service.beta.kubernetes.io/aws-load-balancer-internal\"]: must be text "
+     "of at most 32768 characters, but is true: write it in quotes\n"
+     "spec.gateways.ingress.serviceLabels.app: must be left out: the operator sets it\n"
+     "spec.gateways.ingress.serviceLabels[\"istio.banzaicloud.io/owner\"]: must be left out: the operator sets it\n"
+     "spec.gateways.ingress.serviceAnnotations[\"istio.banzaicloud.io/last-applied\"]: must be left out: the operator "
+     "sets it",
+     ""},
+    {"a type of Service that is none, and an address that is none",
+     "{gateways: {ingress: {serviceType: Internal, loadBalancerIP: 10.0.0.300}}}",
+     "spec.gateways.ingress.serviceType: must be one of ClusterIP, NodePort, LoadBalancer, but is the string "
+     "\"Internal\"\n"
+     "spec.gateways.ingress.loadBalancerIP: must be an IP address such as 192.0.2.7, or empty, but is the string "
+     "\"10.0.0.300\"",
+     ""},
+    {"images of another minor release",
+     "{version: 1.0.6, pilot: {image: \"docker.io/istio/pilot:1.1.14\"}, mixer: {image: \"istio/mixer:1.0.8\"}, "
+     "proxy: {image: \"localhost:5000/proxyv2\"}, proxyInit: {image: \"a/b:1.0\"}, galley: {image: \"a/b:latest\"}}",
+     "", "spec.pilot.image: is of release 1.1.14, but the version of Istio is 1.0.6"},
     {"nobody to make certificates", "{mtls: true, citadel: {enabled: false}}", "",
      "spec.citadel.enabled: is false, but mtls needs certificates: somebody else has to make the Secrets "
      "istio.<service account>"},
@@ -329,7 +366,7 @@ static const struct {
      "spec.pilot.enabled: is false, so that gateways and sidecars get no configuration"},
     {"several at once", "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
      "spec.mtls: must be true or false, but is 1\n"
-     "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 2.0.0\n"
+     "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 2.0.0: this operator does not install Istio 2.0\n"
      "spec.autoInjectionNamespaces[0]: must not be kube-system, a namespace of Kubernetes itself\n"
      "spec.pilot.minReplicas: must not be above maxReplicas, which is 5, but is 9",
      ""},

@@ -81,7 +81,7 @@ static void only_citadel_and_the_injector_run_there(void **state)
     parse(resource, &s);
     assert_true(s.mesh.citadel.enabled && s.mesh.sidecar_injector.enabled);
     assert_false(s.mesh.galley.enabled || s.mesh.pilot.enabled || s.mesh.policy.enabled || s.mesh.telemetry.enabled);
-    assert_false(s.mesh.gateways.ingress.enabled || s.mesh.gateways.egress.enabled);
+    assert_false(s.mesh.gateways.ingress.component.enabled || s.mesh.gateways.egress.component.enabled);
     remote_istio_spec_release(&s);
 }
 
@@ -100,7 +100,7 @@ static void what_both_clusters_must_agree_on_comes_from_the_mesh(void **state)
     assert_true(s.mesh.telemetry.enabled);
     assert_true(s.mesh.tracing.enabled && s.mesh.tracing.sampling == 50);
     assert_string_equal(s.mesh.tracing.zipkin_address, "z:1");
-    assert_false(s.mesh.pilot.enabled || s.mesh.galley.enabled || s.mesh.gateways.ingress.enabled);
+    assert_false(s.mesh.pilot.enabled || s.mesh.galley.enabled || s.mesh.gateways.ingress.component.enabled);
     assert_false(s.mesh.remove_crds || s.mesh.sidecars.count);
     remote_istio_spec_release(&s);
 }

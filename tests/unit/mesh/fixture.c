@@ -7,20 +7,24 @@
 #include "doc/build.h"
 #include "doc/yaml.h"
 
-static json_t *resource(const char *spec)
+json_t *from_yaml(const char *text)
 {
     struct yaml_documents docs;
     struct err e;
     json_t *value;
 
-    if (yaml_parse("spec", spec, strlen(spec), SIZE_MAX, &docs, &e) < 0)
+    if (yaml_parse("spec", text, strlen(text), SIZE_MAX, &docs, &e) < 0)
         fail_msg("%s", e.text);
     assert_int_equal(docs.len, 1);
-    value = OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-                   MAP("metadata", S("name", "istio"), S("namespace", "istio-system")),
-                   V("spec", json_incref(docs.items[0].value)));
+    value = json_incref(docs.items[0].value);
     yaml_documents_release(&docs);
     return value;
+}
+
+static json_t *resource(const char *spec)
+{
+    return OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
+                  MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", from_yaml(spec)));
 }
 
 void fixture_init(struct fixture *f)

@@ -26,6 +26,9 @@ void fixture_render(struct fixture *f, int minor);
 void fixture_release(struct fixture *f);
 #define _cleanup_fixture_ _cleanup_(fixture_release)
 
+/* One YAML document, owned by the caller. */
+json_t *from_yaml(const char *text);
+
 /* NULL where there is none. Borrowed. */
 const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name);
 /* Of one that must be there. */

@@ -103,6 +103,44 @@ static const struct {
         "+ DestinationRule/default\n"
         "~ MeshPolicy/default\n",
     },
+    {
+        "{}",
+        "gateways: {enabled: false, ingress: {enabled: true}}",
+        "- ClusterRole/istio-egressgateway-istio-system\n"
+        "- ClusterRole/istio-ingressgateway-istio-system\n"
+        "- ClusterRoleBinding/istio-egressgateway-istio-system\n"
+        "- ClusterRoleBinding/istio-ingressgateway-istio-system\n"
+        "- Deployment/istio-egressgateway\n"
+        "- Deployment/istio-ingressgateway\n"
+        "- HorizontalPodAutoscaler/istio-egressgateway\n"
+        "- HorizontalPodAutoscaler/istio-ingressgateway\n"
+        "- Service/istio-egressgateway\n"
+        "- Service/istio-ingressgateway\n"
+        "- ServiceAccount/istio-egressgateway-service-account\n"
+        "- ServiceAccount/istio-ingressgateway-service-account\n",
+    },
+    {"{}", "gateways: {ingress: {serviceAnnotations: {a: b}}}", "~ Service/istio-ingressgateway\n"},
+    {"{}", "gateways: {egress: {serviceType: LoadBalancer}}", "~ Service/istio-egressgateway\n"},
+    {"{}", "gateways: {ingress: {ports: [], serviceLabels: {}, loadBalancerIP: \"\"}}", ""},
+    {
+        "{}",
+        "gateways: {ingress: {ports: [{name: http2, port: 80}]}}",
+        "~ Deployment/istio-ingressgateway\n"
+        "~ Service/istio-ingressgateway\n",
+    },
+    {"{}", "watchOneNamespace: true", "~ Deployment/istio-pilot\n"},
+    {"{}", "sidecarInjector: {autoInjectionPolicyEnabled: false}", "~ ConfigMap/istio-sidecar-injector\n"},
+    {
+        "pilot: {resources: {requests: {cpu: 1}}}",
+        "{pilot: {resources: {requests: {cpu: 1}}}, defaultResources: {requests: {cpu: 30m}}}",
+        "~ Deployment/istio-citadel\n"
+        "~ Deployment/istio-egressgateway\n"
+        "~ Deployment/istio-galley\n"
+        "~ Deployment/istio-ingressgateway\n"
+        "~ Deployment/istio-policy\n"
+        "~ Deployment/istio-sidecar-injector\n"
+        "~ Deployment/istio-telemetry\n",
+    },
     {"{}", "pilot: {minReplicas: 1, maxReplicas: 1}", "- HorizontalPodAutoscaler/istio-pilot\n"},
     {"{}", "galley: {maxReplicas: 2}", "+ HorizontalPodAutoscaler/istio-galley\n"},
     {"{}", "citadel: {replicaCount: 2}", "~ Deployment/istio-citadel\n"},
@@ -280,6 +318,55 @@ static void test_scheduling_and_resources(void **state)
     assert_null(doc_at(pod, "tolerations"));
 }
 
+static void test_services_of_gateways(void **state)
+{
+    static const struct {
+        const char *spec, *name, *metadata, *service; /* parts of the Service's metadata and spec */
+        const char *ports;                            /* all of the Service, name:port:targetPort:nodePort */
+        const char *container;                        /* all of the Pods */
+    } rows[] = {
+        {"{gateways: {ingress: {serviceAnnotations: {service.beta.kubernetes.io/aws-load-balancer-internal: 'true'}, "
+         "serviceLabels: {team: edge}, ports: [{name: http2, port: 80, nodePort: 31380}]}}}",
+         "istio-ingressgateway",
+         "{annotations: {service.beta.kubernetes.io/aws-load-balancer-internal: 'true'}, "
+         "labels: {team: edge, app: istio-ingressgateway, istio: ingressgateway}}",
+         "{type: LoadBalancer}", "http2:80:80:31380 ", "80 15090 "},
+        {"{gateways: {ingress: {serviceType: ClusterIP}}}", "istio-ingressgateway",
+         "{labels: {app: istio-ingressgateway, istio: ingressgateway}}", "{type: ClusterIP}",
+         "http2:80:80:0 https:443:443:0 tcp:31400:31400:0 tcp-pilot-grpc-tls:15011:15011:0 "
+         "tcp-citadel-grpc-tls:8060:8060:0 tcp-dns-tls:853:853:0 http2-prometheus:15030:15030:0 "
+         "http2-grafana:15031:15031:0 ",
+         "80 443 31400 15011 8060 853 15030 15031 15090 "},
+        {"{gateways: {egress: {serviceType: LoadBalancer, loadBalancerIP: 192.0.2.7, "
+         "ports: [{name: a, port: 80, targetPort: 8080}, {name: b, port: 81, targetPort: 8080}, {name: c, port: "
+         "82}]}}}",
+         "istio-egressgateway", "{}", "{type: LoadBalancer, loadBalancerIP: 192.0.2.7}",
+         "a:80:8080:0 b:81:8080:0 c:82:82:0 ", "8080 82 15090 "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_json_ json_t *metadata = from_yaml(rows[i].metadata), *spec = from_yaml(rows[i].service);
+        _cleanup_buf_ struct buf ports = BUF_INIT, container = BUF_INIT;
+        _cleanup_fixture_ struct fixture f;
+        const json_t *service, *port;
+        size_t k;
+
+        fixture_init_spec(&f, rows[i].spec);
+        fixture_render(&f, 20);
+        service = fixture_object(&f, "Service", rows[i].name);
+        assert_true(is_subset(metadata, doc_at(service, "metadata")));
+        assert_true(is_subset(spec, doc_at(service, "spec")));
+        json_array_foreach(doc_at(service, "spec", "ports"), k, port)
+            buf_printf(&ports, "%s:%d:%d:%d ", doc_string(port, "name"), (int)doc_int(doc_at(port, "port"), 0),
+                       (int)doc_int(doc_at(port, "targetPort"), 0), (int)doc_int(doc_at(port, "nodePort"), 0));
+        json_array_foreach(doc_at(fixture_container(&f, rows[i].name, "istio-proxy"), "ports"), k, port)
+            buf_printf(&container, "%d ", (int)doc_int(doc_at(port, "containerPort"), 0));
+        assert_string_equal(buf_str(&ports), rows[i].ports);
+        assert_string_equal(buf_str(&container), rows[i].container);
+    }
+}
+
 static void test_pull_secrets_are_on_every_service_account(void **state)
 {
     _cleanup_fixture_ struct fixture f;
@@ -361,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_autoscalers_in_the_shape_of_their_version),
         cmocka_unit_test(test_what_the_server_does_not_have_is_left_out),
         cmocka_unit_test(test_scheduling_and_resources),
+        cmocka_unit_test(test_services_of_gateways),
         cmocka_unit_test(test_pull_secrets_are_on_every_service_account),
         cmocka_unit_test(test_tracing),
         cmocka_unit_test(test_the_proxys_log_level),

@@ -109,7 +109,8 @@ void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out
     json_t *labels = OBJECT(S("app", "istio"), S("istio", "sidecar-injector"));
 
     fill_in(v1_0_injection_template, filled, &template);
-    config = OBJECT(S("policy", "enabled"), S("template", buf_str(&template)));
+    config = OBJECT(
+        S("policy", env->spec->auto_injection_policy ? "enabled" : "disabled"), S("template", buf_str(&template)));
     yaml_print_ordered(config, &text);
     mesh_add(
         env,
