@@ -147,9 +147,14 @@ static void remember_wanted(struct invariants *v, const struct collection *kind,
 /* What follows from the mesh without being made by us goes with it. */
 static bool goes_with_the_mesh(const struct collection *kind, const json_t *o)
 {
-    return (str_eq(kind->plural, "validatingwebhookconfigurations") &&
-            str_eq(doc_string(o, "metadata", "name"), "istio-galley")) ||
-           (str_eq(kind->plural, "secrets") && str_eq(doc_string(o, "type"), "istio.io/key-and-cert"));
+    const char *name = doc_string(o, "metadata", "name"), *type = doc_string(o, "type");
+
+    if (str_eq(kind->plural, "validatingwebhookconfigurations"))
+        return str_eq(name, "istio-galley");
+    if (str_eq(kind->plural, "configmaps"))
+        return str_eq(name, "istio-ingress-controller-leader-istio");
+    /* Citadel's own key goes as well, and the certificates that it signed. */
+    return str_eq(kind->plural, "secrets") && (str_eq(type, "istio.io/key-and-cert") || str_eq(name, "istio-ca-secret"));
 }
 
 static void check_resource(struct invariants *v, const struct collection *kind, const json_t *before,
