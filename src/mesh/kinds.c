@@ -135,9 +135,10 @@ static const struct kube_kind rows[] = {
      .watch = KUBE_WATCH_NONE,
      VERBS("list", "watch"),
      .keep = NAMES(
-         IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "status.phase", "status.reason",
-         "status.message", "status.conditions", "status.initContainerStatuses", "status.containerStatuses",
-         "status.podIP", "status.podIPs")},
+         IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "spec.volumes[].name",
+         "spec.volumes[].secret", "spec.volumes[].configMap", "spec.volumes[].projected", "status.phase",
+         "status.reason", "status.message", "status.conditions", "status.initContainerStatuses",
+         "status.containerStatuses", "status.podIP", "status.podIPs")},
     /* How many sidecars are of an older configuration; those of all namespaces, while it is asked for. */
     {.kind = "Pod",
      .view = MESH_VIEW_SIDECARS,

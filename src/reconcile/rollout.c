@@ -126,6 +126,19 @@ static char *pod_reason(const json_t *pod)
     return reason;
 }
 
+/*
+ * Nothing of it has run, and nothing says why: its volumes are being mounted, or cannot be. A Pod with init containers
+ * has another word for it.
+ */
+static bool is_being_created(const json_t *pod)
+{
+    const json_t *init = json_array_get(doc_at(pod, "status", "initContainerStatuses"), 0),
+                 *status = init ? init : json_array_get(doc_at(pod, "status", "containerStatuses"), 0);
+    const char *reason = doc_string(status, "state", "waiting", "reason");
+
+    return str_eq(reason, "ContainerCreating") || str_eq(reason, "PodInitializing");
+}
+
 /* A Pod that says what it waits for. */
 struct waiting_pod {
     json_t *labels;
@@ -136,6 +149,8 @@ struct waiting_pod {
 struct reading {
     const struct plan_input *in;
     const char *ns;
+    const struct volume_kinds *volumes; /* NULL: not observed */
+    bool asks_for_volumes;
     bool has_pods; /* they were read: once for all Deployments, and not where all are available */
     struct waiting_pod *pods;
     size_t pod_count, pod_cap;
@@ -155,9 +170,15 @@ static void read_pod(struct reading *reading, struct kube_object *o)
 {
     _cleanup_json_ json_t *pod = kube_object_parse(o);
     char *reason = pod_reason(pod);
+    bool is_silent = !reason && is_being_created(pod);
 
+    if (is_silent) {
+        reading->asks_for_volumes = true;
+        reason = reading->volumes ? volumes_missing(reading->in->observed, reading->volumes, pod) : NULL;
+    }
     if (!reason) {
-        o->says_nothing = true;
+        /* What it mounts may come and go. */
+        o->says_nothing = !is_silent;
         return;
     }
     ARRAY_RESERVE_ONE(reading->pods, reading->pod_count, reading->pod_cap);
@@ -298,9 +319,9 @@ static void read_component(struct reading *reading, const struct rollout_target 
 
 void rollouts_read(
     const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
-    struct rollouts *ret)
+    const struct volume_kinds *volumes, struct rollouts *ret)
 {
-    struct reading reading = {.in = in, .ns = ns};
+    struct reading reading = {.in = in, .ns = ns, .volumes = volumes};
 
     *ret = (struct rollouts){.all_available = true};
     for (size_t i = 0; i < count; i++) {
@@ -311,6 +332,7 @@ void rollouts_read(
         ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
         ret->items[ret->len++] = r;
     }
+    ret->asks_for_volumes = reading.asks_for_volumes;
     reading_release(&reading);
 }
 

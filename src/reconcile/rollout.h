@@ -11,6 +11,7 @@
 #define RECONCILE_ROLLOUT_H
 
 #include "reconcile/plan.h"
+#include "reconcile/volumes.h"
 
 struct rollout {
     const char *name; /* of the component: "pilot" */
@@ -24,6 +25,7 @@ struct rollouts {
     struct rollout *items;
     size_t len, cap;
     bool all_available;
+    bool asks_for_volumes; /* a Pod waits and says not why: what its volumes name has to be observed */
 };
 
 /* A component and the Deployment that runs it; borrowed. */
@@ -32,10 +34,10 @@ struct rollout_target {
     bool wanted;
 };
 
-/* One line a component in namespace `ns`. */
+/* One line a component in namespace `ns`. `volumes` is NULL while what Pods mount is not observed. */
 void rollouts_read(
     const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
-    struct rollouts *ret);
+    const struct volume_kinds *volumes, struct rollouts *ret);
 void rollouts_release(struct rollouts *r);
 
 #endif

@@ -1,11 +1,16 @@
 #include "controllers/mesh/components.h"
 
 #include "base/mem.h"
+#include "controllers/watches.h"
+
+#define VOLUME_WATCHES (PLAN_WATCH_SECRET_KEYS | PLAN_WATCH_CONFIG_MAP_KEYS)
 
 void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
-    struct rollouts *ret)
+    struct rollouts *ret, unsigned *watch)
 {
+    const struct volume_kinds volumes = {
+        kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS)};
     _cleanup_free_ struct rollout_target *targets = NULL;
     size_t count = 0;
 
@@ -15,5 +20,9 @@ void components_read(
     for (size_t i = 0; i < count; i++)
         targets[i] =
             (struct rollout_target){components[i].name, components[i].deployment, components[i].spec(spec)->enabled};
-    rollouts_read(in, ns, targets, count, ret);
+    rollouts_read(in, ns, targets, count, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
+    if (!ret->all_available)
+        *watch |= PLAN_WATCH_PODS;
+    if (ret->asks_for_volumes)
+        *watch |= VOLUME_WATCHES;
 }

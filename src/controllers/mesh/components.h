@@ -5,9 +5,12 @@
 #include "mesh/mesh.h"
 #include "reconcile/rollout.h"
 
-/* As rollouts_read(), for components (which end with a NULL name) of which `spec` says what is enabled. */
+/*
+ * As rollouts_read(), for components (which end with a NULL name) of which `spec` says what is enabled. `watch` gets
+ * the bits of what has to be watched to say why one is not available.
+ */
 void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
-    struct rollouts *ret);
+    struct rollouts *ret, unsigned *watch);
 
 #endif

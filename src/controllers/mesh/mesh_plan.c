@@ -233,9 +233,8 @@ static void plan(struct reconcile *r)
     plan_writes(r, wanted, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
     injection_notice(in, spec->auto_injection_namespaces, &r->notice);
-    components_read(in, r->object->ns, wanted->release->line->central.components, spec, &r->rollouts);
-    if (!r->rollouts.all_available)
-        r->plan->central.watch |= PLAN_WATCH_PODS;
+    components_read(
+        in, r->object->ns, wanted->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
     count_sidecars(r, wanted);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;

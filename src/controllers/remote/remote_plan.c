@@ -241,9 +241,7 @@ static void plan_joined(struct remote *r)
     plan_objects(r, reconcile_writes(re, &r->plan->remote, spec->pause));
     r->serves = true;
     take_notice(r, &re->notice);
-    components_read(r->world->remote, r->object->ns, r->memo->components, spec, &re->rollouts);
-    if (!re->rollouts.all_available)
-        r->plan->remote.watch |= PLAN_WATCH_PODS;
+    components_read(r->world->remote, r->object->ns, r->memo->components, spec, &re->rollouts, &r->plan->remote.watch);
     re->facts.rollouts = &re->rollouts;
     reconcile_conclude(re, &r->plan->remote, spec->pause);
     if (!re->facts.drift)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "world.h"
@@ -465,6 +466,63 @@ static void deletion_takes_webhooks_first_and_definitions_never(void **state)
     assert_int_equal(world_count(w, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 50);
 }
 
+/* An object of this kind in the world; `type` may be NULL. */
+static void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)
+{
+    char api_version[128];
+
+    kube_api_version(kind, kind->versions[0].name, api_version);
+    world_put_as(
+        w,
+        kind,
+        OBJECT(
+            S("apiVersion", api_version),
+            S("kind", kind->kind),
+            MAP("metadata", S("name", name), S("namespace", kind->namespaced ? ns : NULL)),
+            S("type", type)));
+}
+
+static void put_pod_of_pilot(struct world *w, const char *state)
+{
+    json_t *deployment = world_get(w, "apps/v1", "Deployment", NS, "istio-pilot");
+
+    json_object_set_new(doc_at(deployment, "status"), "availableReplicas", json_integer(0));
+    world_put(w, deployment);
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "Pod"),
+            MAP("metadata",
+                S("name", "istio-pilot-1"),
+                S("namespace", NS),
+                MAP("labels", S("istio", "pilot"), S("app", "pilot"))),
+            MAP("spec", SEQ("volumes", ITEM(S("name", "istio-certs"), MAP("secret", S("secretName", "istio.pilot"))))),
+            MAP("status",
+                SEQ("containerStatuses",
+                    ITEM(S("name", "discovery"), MAP("state", MAP("waiting", S("reason", state))))))));
+}
+
+static void the_secret_that_a_pod_waits_for_is_named(void **state)
+{
+    const unsigned asked = PLAN_WATCH_PODS | PLAN_WATCH_SECRET_KEYS | PLAN_WATCH_CONFIG_MAP_KEYS;
+    struct world *w = *state;
+    _cleanup_free_ char *message = NULL, *after = NULL;
+
+    world_roll_out(w);
+    assert_true(world_converge(w) >= 0);
+    assert_int_equal(w->synced & asked, 0);
+    put_pod_of_pilot(w, "ContainerCreating");
+    assert_true(world_converge(w) >= 0);
+    assert_int_equal(w->synced & asked, asked);
+    message = world_status(w, "ErrorMessage");
+    assert_non_null(strstr(message, "volume istio-certs needs Secret istio.pilot, which does not exist"));
+    put_of(w, kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), NS, "istio.pilot", NULL);
+    assert_true(world_converge(w) >= 0);
+    after = world_status(w, "ErrorMessage");
+    assert_null(strstr(after, "istio.pilot"));
+}
+
 /* A watch may have fallen silent: what is left then shows when it is listed anew. */
 static void deletion_ends_when_a_new_list_shows_nothing(void **state)
 {
@@ -487,22 +545,6 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
     assert_false(w->synced & PLAN_LISTED_ANEW);
     assert_true(world_converge(w) > 0);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
-}
-
-/* An object of this kind in the world; `type` may be NULL. */
-static void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)
-{
-    char api_version[128];
-
-    kube_api_version(kind, kind->versions[0].name, api_version);
-    world_put_as(
-        w,
-        kind,
-        OBJECT(
-            S("apiVersion", api_version),
-            S("kind", kind->kind),
-            MAP("metadata", S("name", name), S("namespace", kind->namespaced ? ns : NULL)),
-            S("type", type)));
 }
 
 /* A name that a row of mesh_made stands for; owned by the caller. */
@@ -749,6 +791,7 @@ int main(void)
         INSTALLED(refused_write_is_told),
         INSTALLED(labels_follow_the_list),
         INSTALLED(deletion_takes_webhooks_first_and_definitions_never),
+        INSTALLED(the_secret_that_a_pod_waits_for_is_named),
         INSTALLED(deletion_ends_when_a_new_list_shows_nothing),
         INSTALLED(what_programs_made_goes_with_the_mesh_and_nothing_else_does),
         INSTALLED(a_secret_of_another_type_stays),

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "reconcile/rollout.h"
 #include "world.h"
 
@@ -145,7 +146,7 @@ static void read_all(struct world *w, bool enabled, struct rollouts *ret)
     const struct rollout_target pilot = {"pilot", "istio-pilot", enabled};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
-    rollouts_read(&input, NS, &pilot, 1, ret);
+    rollouts_read(&input, NS, &pilot, 1, NULL, ret);
     assert_int_equal(ret->len, 1);
 }
 
@@ -261,6 +262,153 @@ static void only_the_deployments_own_pods_count(void **state)
     world_release(&w);
 }
 
+/* --- what a Pod mounts --- */
+
+#define MOUNTING(status, volumes)                                                                                      \
+    "{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'p0', 'namespace': '" NS "',"                            \
+    " 'labels': {'app': 'pilot'}}, 'spec': {'volumes': [" volumes "]}, 'status': {" status "}}"
+#define CREATING "'containerStatuses': [" WAITING("ContainerCreating", "") "]"
+#define INITIALIZING                                                                                                   \
+    "'initContainerStatuses': [" WAITING("PodInitializing", "") "], 'containerStatuses': [" WAITING(                   \
+        "PodInitializing", "") "]"
+#define MISSING STUCK_TEXT "; FailedMount: "
+
+/* Secret `certs` has the key cert.pem, ConfigMap `mesh` the keys mesh and, as binary data, blob. */
+static const struct {
+    const char *pod, *message;
+} mounts[] = {
+    {MOUNTING(
+         CREATING, "{'name': 'v', 'secret': {'secretName': 'certs'}}, {'name': 'w', 'configMap': {'name': 'mesh'}}"),
+     STUCK_TEXT},
+    {MOUNTING(CREATING, "{'name': 'v', 'secret': {'secretName': 'gone'}}"),
+     MISSING "volume v needs Secret gone, which does not exist"},
+    {MOUNTING(INITIALIZING, "{'name': 'v', 'secret': {'secretName': 'gone'}}"),
+     MISSING "volume v needs Secret gone, which does not exist"},
+    {MOUNTING(CREATING, "{'name': 'v', 'configMap': {'name': 'gone'}}"),
+     MISSING "volume v needs ConfigMap gone, which does not exist"},
+    /* Of one kind, and not of the other. */
+    {MOUNTING(CREATING, "{'name': 'v', 'configMap': {'name': 'certs'}}"),
+     MISSING "volume v needs ConfigMap certs, which does not exist"},
+    {MOUNTING(CREATING, "{'name': 'v', 'secret': {'secretName': 'gone', 'optional': true}}"), STUCK_TEXT},
+    {MOUNTING(
+         CREATING, "{'name': 'v', 'secret': {'secretName': 'certs', 'items': [{'key': 'cert.pem', 'path': 'a'}]}}"),
+     STUCK_TEXT},
+    {MOUNTING(CREATING, "{'name': 'v', 'secret': {'secretName': 'certs', 'items': [{'key': 'tls.crt', 'path': 'a'}]}}"),
+     MISSING "volume v needs key tls.crt of Secret certs, which has no such key"},
+    {MOUNTING(
+         CREATING,
+         "{'name': 'v', 'secret': {'secretName': 'certs', 'optional': true, 'items': [{'key': 'x', 'path': 'a'}]}}"),
+     STUCK_TEXT},
+    {MOUNTING(CREATING, "{'name': 'v', 'configMap': {'name': 'mesh', 'items': [{'key': 'blob', 'path': 'a'}]}}"),
+     STUCK_TEXT},
+    {MOUNTING(CREATING, "{'name': 'v', 'configMap': {'name': 'mesh', 'items': [{'key': 'other', 'path': 'a'}]}}"),
+     MISSING "volume v needs key other of ConfigMap mesh, which has no such key"},
+    {MOUNTING(
+         CREATING, "{'name': 'v', 'projected': {'sources': [{'serviceAccountToken': {'path': 't'}}, {'secret': "
+                   "{'name': 'certs'}},"
+                   " {'configMap': {'name': 'gone'}}]}}"),
+     MISSING "volume v needs ConfigMap gone, which does not exist"},
+    {MOUNTING(
+         CREATING, "{'name': 'v', 'secret': {'secretName': 'a'}}, {'name': 'w', 'secret': {'secretName': 'b'}},"
+                   " {'name': 'x', 'configMap': {'name': 'c'}}"),
+     MISSING "volume v needs Secret a, which does not exist, and 2 more"},
+    /* What the Pod says itself counts more, and a container that runs has its volumes. */
+    {MOUNTING(
+         "'containerStatuses': [" WAITING("ErrImagePull", "") "]", "{'name': 'v', 'secret': {'secretName': 'gone'}}"),
+     STUCK_TEXT "; container discovery: ErrImagePull"},
+    {MOUNTING(
+         "'containerStatuses': [{'name': 'discovery', 'ready': true, 'state': {'running': {}}}]",
+         "{'name': 'v', 'secret': {'secretName': 'gone'}}"),
+     STUCK_TEXT},
+    /* What no server sends. */
+    {MOUNTING(
+         CREATING, "null, {}, {'name': null, 'secret': null}, {'secret': {'secretName': 7, 'items': [null]}},"
+                   " {'configMap': []}, {'projected': {'sources': [null, {'secret': {}}]}}"),
+     STUCK_TEXT},
+};
+
+static void put_keys(struct world *w, const char *view, const char *text)
+{
+    world_put_as(w, kube_kind_view(&mesh_kinds, view), document(text));
+}
+
+static void put_what_is_mounted(struct world *w)
+{
+    put_keys(
+        w,
+        MESH_VIEW_SECRET_KEYS,
+        "{'metadata': {'name': 'certs', 'namespace': '" NS "'}, 'data': {'cert.pem': 'c2VjcmV0'}}");
+    put_keys(
+        w, MESH_VIEW_SECRET_KEYS, "{'metadata': {'name': 'gone', 'namespace': 'default'}, 'data': {'a': 'c2VjcmV0'}}");
+    put_keys(
+        w,
+        MESH_VIEW_CONFIG_MAP_KEYS,
+        "{'metadata': {'name': 'mesh', 'namespace': '" NS "'}, 'data': {'mesh': 'x'}, 'binaryData': {'blob': 'AA=='}}");
+}
+
+static void read_with_volumes(struct world *w, bool observed, struct rollouts *ret)
+{
+    const struct rollout_target pilot = {"pilot", "istio-pilot", true};
+    const struct volume_kinds volumes = {
+        kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS)};
+    struct plan_input input = {.observed = w->cache, .server = &w->server};
+
+    rollouts_read(&input, NS, &pilot, 1, observed ? &volumes : NULL, ret);
+}
+
+static void what_a_pod_cannot_mount_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(mounts); i++) {
+        struct rollouts r;
+        struct world w;
+
+        world_init(&w);
+        put(&w, DEPLOYMENT, STUCK, 0);
+        put_what_is_mounted(&w);
+        world_put(&w, document(mounts[i].pod));
+        read_with_volumes(&w, true, &r);
+        if (!str_eq(r.items[0].message, mounts[i].message))
+            fail_msg("case %zu: \"%s\", not \"%s\"", i, r.items[0].message, mounts[i].message);
+        rollouts_release(&r);
+        world_release(&w);
+    }
+}
+
+/* Lists that have not arrived are no reason to say that something is missing. */
+static void volumes_are_asked_for_and_nothing_is_said_before(void **state)
+{
+    struct rollouts r;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put(&w, DEPLOYMENT, STUCK, 0);
+    world_put(&w, document(MOUNTING(CREATING, "{'name': 'v', 'secret': {'secretName': 'late'}}")));
+    for (int look = 0; look < 2; look++) {
+        read_with_volumes(&w, false, &r);
+        assert_true(r.asks_for_volumes);
+        assert_string_equal(r.items[0].message, STUCK_TEXT);
+        rollouts_release(&r);
+    }
+    /* It is looked at again when what it mounts comes. */
+    for (int look = 0; look < 2; look++) {
+        read_with_volumes(&w, true, &r);
+        assert_string_equal(r.items[0].message, MISSING "volume v needs Secret late, which does not exist");
+        rollouts_release(&r);
+    }
+    put_keys(&w, MESH_VIEW_SECRET_KEYS, "{'metadata': {'name': 'late', 'namespace': '" NS "'}}");
+    read_with_volumes(&w, true, &r);
+    assert_string_equal(r.items[0].message, STUCK_TEXT);
+    rollouts_release(&r);
+    /* Nobody asks, where every Pod says something or runs. */
+    world_put(&w, document(MOUNTING("'phase': 'Running'", "")));
+    read_with_volumes(&w, true, &r);
+    assert_false(r.asks_for_volumes);
+    rollouts_release(&r);
+    world_release(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +417,8 @@ int main(void)
         cmocka_unit_test(a_pod_is_looked_at_again_when_it_changes),
         cmocka_unit_test(what_is_switched_off_is_not_waited_for),
         cmocka_unit_test(only_the_deployments_own_pods_count),
+        cmocka_unit_test(what_a_pod_cannot_mount_is_named),
+        cmocka_unit_test(volumes_are_asked_for_and_nothing_is_said_before),
     };
 
     return cmocka_run_group_tests_name("operator rollout", tests, NULL, NULL);
