@@ -24,7 +24,10 @@ static const struct field condition_rows[] = {
 static const struct field_table condition_table = {
     .name = "Condition",
     .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_SIDECARS_CURRENT,
-                                         "no pod has an outdated sidecar; while `sidecars.count` is set"),
+                                         "no pod has an outdated sidecar; while `sidecars.count` is set")
+        CONDITION_LINE(CONDITION_WORKLOAD_ATTRIBUTES,
+                       "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes "
+                       "without an API that Mixer needs for that"),
     FIELD_ROWS(condition_rows),
 };
 

@@ -41,6 +41,9 @@
 /* While spec.sidecars.count asks for it. */
 #define CONDITION_SIDECARS_CURRENT "SidecarsCurrent"
 
+/* On a Kubernetes on which Mixer cannot look up workloads; then it is "False". */
+#define CONDITION_WORKLOAD_ATTRIBUTES "WorkloadAttributes"
+
 /* Of a RemoteIstio. */
 #define CONDITION_CONNECTED "Connected"
 

@@ -56,10 +56,29 @@ struct mesh_parts {
     const struct mesh_made *made; /* ends with a NULL component */
 };
 
+/*
+ * What Istio cannot do on servers that it runs on all the same, because they do not serve an API any more. The status
+ * has a condition for it, which is False; the mesh is Ready nevertheless.
+ */
+struct mesh_limitation {
+    const char *condition, *reason; /* the condition's type and reason */
+    int kubernetes_since;           /* minor version of Kubernetes 1.x */
+    bool (*concerns)(const struct istio_spec *);
+    const char *text; /* a format with one %d, for the server's minor version */
+};
+
 struct mesh_line {
     const char *name; /* "1.0" */
     struct mesh_parts central, remote;
+    const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition */
 };
+
+/* for (size_t i = 0; (l = mesh_limitation_next(line, spec, minor, &i));) Those that concern this mesh on
+ * Kubernetes 1.`minor`. */
+const struct mesh_limitation *
+mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec, int minor, size_t *position);
+/* The condition's message, owned by the caller. */
+char *mesh_limitation_text(const struct mesh_limitation *limitation, int minor);
 
 /* A version of Istio: what differs between the releases of a line is data in its row. */
 struct mesh_release {

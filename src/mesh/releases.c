@@ -44,3 +44,21 @@ const struct kube_kind *mesh_made_kind(const struct mesh_made *made)
     return made->view ? kube_kind_view(&mesh_kinds, made->view)
                       : kube_kind_find(&mesh_kinds, made->api_version, made->kind);
 }
+
+const struct mesh_limitation *
+mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec, int minor, size_t *position)
+{
+    const struct mesh_limitation *l;
+
+    while ((l = &line->limitations[*position])->condition) {
+        ++*position;
+        if (minor >= l->kubernetes_since && l->concerns(spec))
+            return l;
+    }
+    return NULL;
+}
+
+char *mesh_limitation_text(const struct mesh_limitation *limitation, int minor)
+{
+    return str_printf(limitation->text, minor);
+}

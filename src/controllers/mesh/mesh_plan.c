@@ -242,7 +242,7 @@ static void plan(struct reconcile *r)
 }
 
 /* The number of sidecars, and the condition that follows from it. */
-static bool add_status(struct reconcile *r, json_t *status)
+static void add_sidecars(const struct reconcile *r, json_t *status)
 {
     const json_t *before = doc_at(r->resource, "status");
     const struct mesh_state *state = r->state;
@@ -251,7 +251,7 @@ static bool add_status(struct reconcile *r, json_t *status)
     json_t *numbers, *condition;
 
     if (!state->counts_sidecars)
-        return true;
+        return;
     if (state->is_counted) {
         text = sidecars_text(counted);
         numbers = OBJECT(N("current", (json_int_t)counted->current), N("outdated", (json_int_t)counted->outdated));
@@ -263,6 +263,28 @@ static bool add_status(struct reconcile *r, json_t *status)
     }
     json_object_set_new(status, STATUS_FIELD_SIDECARS, numbers);
     json_array_append_new(doc_at(status, STATUS_FIELD_CONDITIONS), condition);
+}
+
+/* What the mesh cannot do on this server. */
+static void add_limitations(const struct reconcile *r, const struct mesh_wanted *wanted, json_t *status)
+{
+    const struct mesh_limitation *l;
+    int minor = r->world->central->server->minor;
+
+    for (size_t i = 0; (l = mesh_limitation_next(wanted->release->line, &wanted->spec, minor, &i));) {
+        _cleanup_free_ char *text = mesh_limitation_text(l, minor);
+        json_array_append_new(
+            doc_at(status, STATUS_FIELD_CONDITIONS), status_condition(&r->facts, l->condition, false, l->reason, text));
+    }
+}
+
+static bool add_status(struct reconcile *r, json_t *status)
+{
+    const struct mesh_memo *memo = r->memo;
+
+    add_sidecars(r, status);
+    if (r->facts.rollouts) /* it was planned: it is neither refused nor being removed */
+        add_limitations(r, memo->wanted, status);
     return true;
 }
 

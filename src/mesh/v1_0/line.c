@@ -1,3 +1,4 @@
+#include "api/status.h"
 #include "mesh/v1_0/v1_0.h"
 
 #define SPEC_OF(name, field)                                                                                           \
@@ -72,8 +73,29 @@ static const struct mesh_made central_made[] = {
 /* Citadel signs there with the certificate that it is given, and makes none of its own. */
 static const struct mesh_made remote_made[] = {KEYS_AND_CERTIFICATES, {NULL}};
 
+static bool has_mixer(const struct istio_spec *spec)
+{
+    return spec->policy.enabled || spec->telemetry.enabled;
+}
+
+/*
+ * Mixer's adapter kubernetesenv is not ready before it has listed ReplicaSets in all three APIs that it knows
+ * (mixer/adapter/kubernetesenv/cache.go, HasSynced), and Mixer's configuration waits for its adapters
+ * (mixer/pkg/runtime/handler/table.go). Istio 1.1 looks first which of them the server has.
+ */
+static const struct mesh_limitation limitations[] = {
+    {CONDITION_WORKLOAD_ATTRIBUTES,
+     "ReplicaSetsNotServed",
+     16,
+     has_mixer,
+     "Mixer lists ReplicaSets in apps/v1beta2 and extensions/v1beta1, which Kubernetes 1.%d does not serve: telemetry "
+     "has no workload attributes, and rules of Mixer may not take effect"},
+    {NULL},
+};
+
 const struct mesh_line v1_0_line = {
     .name = "1.0",
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
+    .limitations = limitations,
 };

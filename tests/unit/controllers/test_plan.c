@@ -523,6 +523,63 @@ static void the_secret_that_a_pod_waits_for_is_named(void **state)
     assert_null(strstr(after, "istio.pilot"));
 }
 
+/* The mesh's condition of this type, owned by the caller; NULL: it has none. */
+static json_t *condition_of(struct world *w, const char *type)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return json_incref((json_t *)doc_find(doc_at(mesh, "status", "conditions"), "type", type));
+}
+
+static void what_a_server_keeps_mixer_from_is_a_condition(void **state)
+{
+    static const struct {
+        int minor;
+        const char *spec;
+        bool told;
+    } cases[] = {
+        {10, "{}", false},
+        {15, "{}", false},
+        {16, "{}", true},
+        {21, "{}", true},
+        {16, "{\"telemetry\": {\"enabled\": false}}", true},
+        {16, "{\"policy\": {\"enabled\": false}}", true},
+        {16, "{\"policy\": {\"enabled\": false}, \"telemetry\": {\"enabled\": false}}", false},
+        {15, "{\"policy\": {\"enabled\": false}, \"telemetry\": {\"enabled\": false}}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+        _cleanup_json_ json_t *condition = NULL, *ready = NULL;
+        _cleanup_free_ char *word = NULL, *named = str_printf("Kubernetes 1.%d does not serve", cases[i].minor);
+
+        world_init(&w);
+        w.server.minor = cases[i].minor;
+        for (size_t k = 0; k < mesh_kinds.len; k++)
+            w.server.versions[k] = kube_kind_version_for(&mesh_kinds.rows[k], cases[i].minor);
+        world_put_mesh(&w, cases[i].spec);
+        assert_true(world_converge(&w) > 0);
+        world_roll_out(&w);
+        assert_true(world_converge(&w) >= 0);
+        condition = condition_of(&w, "WorkloadAttributes");
+        ready = condition_of(&w, "Ready");
+        word = world_status(&w, "Status");
+        if (!condition != !cases[i].told)
+            fail_msg("case %zu: the condition is%s there", i, condition ? "" : " not");
+        if (condition) {
+            assert_string_equal(doc_string(condition, "status"), "False");
+            assert_string_equal(doc_string(condition, "reason"), "ReplicaSetsNotServed");
+            assert_non_null(strstr(doc_string(condition, "message"), "no workload attributes"));
+            assert_non_null(strstr(doc_string(condition, "message"), named));
+        }
+        /* It is a mesh as good as can be had there. */
+        assert_string_equal(word, "Available");
+        assert_string_equal(doc_string(ready, "status"), "True");
+        world_release(&w);
+    }
+}
+
 /* A watch may have fallen silent: what is left then shows when it is listed anew. */
 static void deletion_ends_when_a_new_list_shows_nothing(void **state)
 {
@@ -792,6 +849,7 @@ int main(void)
         INSTALLED(labels_follow_the_list),
         INSTALLED(deletion_takes_webhooks_first_and_definitions_never),
         INSTALLED(the_secret_that_a_pod_waits_for_is_named),
+        cmocka_unit_test(what_a_server_keeps_mixer_from_is_a_condition),
         INSTALLED(deletion_ends_when_a_new_list_shows_nothing),
         INSTALLED(what_programs_made_goes_with_the_mesh_and_nothing_else_does),
         INSTALLED(a_secret_of_another_type_stays),
