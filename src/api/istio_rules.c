@@ -60,9 +60,17 @@ static void check_kubernetes(const struct api_check *c)
                  spec->version, release->kubernetes_min, release->kubernetes_max);
 }
 
+/* Where kubectl puts what is applied without -n, and how to put it elsewhere. */
+#define NS_WITHOUT_CHOICE "default"
+#define ELSEWHERE                                                                                                      \
+    "to have the control plane in istio-system, run `kubectl -n istio-system apply -f FILE`, and "                     \
+    "`kubectl -n default delete -f FILE` where it is in default already"
+
 /* Why a namespace must not be injected; NULL where it may. */
 static const char *reserved_because(const char *ns, const char *own)
 {
+    if (str_eq(ns, own) && str_eq(own, NS_WITHOUT_CHOICE))
+        return "the control plane's own namespace, because it is the resource's: " ELSEWHERE;
     if (str_eq(ns, own))
         return "the control plane's own namespace";
     if (str_eq(ns, "kube-system") || str_eq(ns, "kube-public") || str_eq(ns, "kube-node-lease"))
@@ -229,6 +237,14 @@ static void check_images(const struct api_check *c)
     }
 }
 
+/* It may be what is wanted. */
+static void check_place(const struct api_check *c)
+{
+    if (str_eq(c->ns, NS_WITHOUT_CHOICE) && !c->problems->errors)
+        problems_add(c->problems, PROBLEM_WARNING, "metadata.namespace",
+                     "is default, and so the control plane's namespace is default: " ELSEWHERE);
+}
+
 static void check_citadel(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
@@ -265,6 +281,7 @@ const struct api_rule istio_rules[] = {
     {"`version` is one that this operator knows.", check_version},
     {"That version runs on the cluster's Kubernetes.", check_kubernetes},
     ISTIO_NAMESPACES_RULE,
+    {"A warning: the namespace of the resource is the control plane's, and `default` is seldom meant.", check_place},
     ISTIO_REPLICAS_RULE(check_replicas),
     ISTIO_OVERLAYS_RULE,
     {"The `ports` of a gateway have each name, port and node port once, and node ports only where its Service is not "

@@ -178,9 +178,14 @@ static void review(struct reconcile *r)
         err_set(
             &r->refusal,
             ERR_INVALID,
-            "there is one mesh in a cluster, and it is described by Istio %s/%s already",
+            "there is one mesh in a cluster, and it is described by Istio %s/%s already: to change it, run `kubectl -n "
+            "%s "
+            "apply -f FILE`; delete this one with `kubectl -n %s delete istio %s`",
             mesh->ns,
-            mesh->name);
+            mesh->name,
+            mesh->ns,
+            r->object->ns,
+            r->object->name);
         r->facts.refused = &r->refusal;
         return;
     }

@@ -442,6 +442,41 @@ static void the_namespace_may_come_from_the_command_line(void **state)
     istio_spec_release(&s);
 }
 
+/* What is applied without -n lies in `default`: then the message says whose namespace that is, and what to run. */
+static void a_resource_in_default_is_told_how_to_get_out(void **state)
+{
+    static const struct {
+        const char *spec;
+        enum problem_severity severity;
+        const char *path;
+    } resources[] = {
+        {"{autoInjectionNamespaces: [default]}", PROBLEM_ERROR, "spec.autoInjectionNamespaces[0]: must not be default"},
+        {"{}", PROBLEM_WARNING, "metadata.namespace: is default"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+        _cleanup_json_ json_t *resource = resource_with(resources[i].spec);
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        struct istio_spec s;
+        int rc;
+
+        json_object_set_new(json_object_get(resource, "metadata"), "namespace", json_string("default"));
+        rc = istio_parse(resource, &context, &s, &problems);
+        assert_int_equal(rc, resources[i].severity == PROBLEM_ERROR ? -1 : 0);
+        if (rc == 0)
+            istio_spec_release(&s);
+        problems_text(&problems, resources[i].severity, "\n", &text);
+        assert_true(str_starts(buf_str(&text), resources[i].path));
+        assert_non_null(strstr(buf_str(&text), "the control plane's"));
+        assert_non_null(strstr(buf_str(&text), "kubectl -n istio-system apply -f FILE"));
+        assert_non_null(strstr(buf_str(&text), "kubectl -n default delete -f FILE"));
+        /* One of them is enough. */
+        assert_null(strstr(buf_str(&text), "\n"));
+    }
+}
+
 static void other_documents_are_refused(void **state)
 {
     static const struct {
@@ -564,6 +599,7 @@ int main(void)
         cmocka_unit_test(the_version_must_run_on_this_kubernetes),
         cmocka_unit_test(without_a_context_only_the_resource_itself_is_judged),
         cmocka_unit_test(the_namespace_may_come_from_the_command_line),
+        cmocka_unit_test(a_resource_in_default_is_told_how_to_get_out),
         cmocka_unit_test(other_documents_are_refused),
         cmocka_unit_test(fields_beside_the_spec_are_warned_about),
         cmocka_unit_test(metadata_is_checked_as_the_server_does),

@@ -775,6 +775,8 @@ static void second_resource_is_refused(void **state)
     second = world_get(w, API_GROUP_VERSION, "Istio", "default", "another");
     assert_string_equal(doc_string(second, "status", "Status"), "ReconcileFailed");
     assert_non_null(strstr(doc_string(second, "status", "ErrorMessage"), "istio-system/istio"));
+    assert_non_null(strstr(doc_string(second, "status", "ErrorMessage"), "kubectl -n istio-system apply -f FILE"));
+    assert_non_null(strstr(doc_string(second, "status", "ErrorMessage"), "kubectl -n default delete istio another"));
     assert_false(world_has(w, "networking.istio.io/v1alpha3", "DestinationRule", NS, "default"));
 }
 
