@@ -266,6 +266,8 @@ static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, c
     kube_cache_put(kube_cluster_cache(cluster), istio_kind(), applied);
     if (make_whole_plan(loop, cluster, timeout, ret, e) < 0)
         return -1;
+    for (size_t i = 0; i < ret->stuck_count; i++)
+        problems_add(problems, PROBLEM_WARNING, ret->stuck[i].object, "%s", ret->stuck[i].text);
     if (check_refusal(ret, applied, e) == 0)
         return 0;
     plan_release(ret);

@@ -64,7 +64,8 @@ struct kube_kind {
     /* Paths that others own, with all below them, once the object exists; as in struct merge_rules; ends with NULL;
        may be NULL. */
     const char *const *foreign;
-    const struct kube_union *unions; /* of a custom kind; ends with a row whose `at` is NULL; may be NULL */
+    /* Of a custom kind; ends with a row whose `at` is NULL; may be NULL. Those of Kubernetes' own kinds are known. */
+    const struct kube_union *unions;
     /*
      * Only these parts of an object are kept in the cache besides its identity (apiVersion, kind, and in metadata
      * name, namespace, uid, resourceVersion, generation and deletionTimestamp): paths as in `foreign`

@@ -21,8 +21,8 @@ struct kube_variant {
 };
 
 /*
- * The variants of a map exclude each other. The desired one is the one that the discriminator names; where it is not
- * desired, every one that has a desired field.
+ * The variants of a map exclude each other. The desired one is the one that the discriminator names; where that is not
+ * desired itself, every one that has a desired field.
  */
 struct kube_union {
     const char *kind;                    /* only in this kind; NULL: wherever such a map is */

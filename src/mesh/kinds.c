@@ -21,9 +21,47 @@
 #define ISTIO(name, names, api_group, version)                                                                         \
     {                                                                                                                  \
         .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, CENTRAL, OURS,        \
-        .custom = true                                                                                                 \
+        .custom = true, .unions = oneofs                                                                               \
     }
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
+
+#define VARIANT(...)                                                                                                   \
+    {                                                                                                                  \
+        NULL, NAMES(__VA_ARGS__)                                                                                       \
+    }
+#define MODE(name, ...)                                                                                                \
+    {                                                                                                                  \
+        name, NAMES(__VA_ARGS__)                                                                                       \
+    }
+#define VARIANTS(...)                                                                                                  \
+    .variants = (const struct kube_variant[])                                                                          \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            NULL, NULL                                                                                                 \
+        }                                                                                                              \
+    }
+#define CA "caCertificates", "subjectAltNames", "sni"
+
+/*
+ * The oneofs of Istio's API (networking/v1alpha3, authentication/v1alpha1, Mixer's config of adapters), and what goes
+ * with one mode of TLS alone. Its definitions have no schema that says so: Istio itself refuses such a resource, or
+ * takes one of both.
+ */
+static const struct kube_union oneofs[] = {
+    {.at = "loadBalancer", VARIANTS(VARIANT("simple"), VARIANT("consistentHash"))},
+    {.at = "consistentHash", .besides = NAMES("minimumRingSize")},
+    {.at = "portLevelSettings[].port"},
+    {.kind = "DestinationRule",
+     .at = "tls",
+     .discriminator = "mode",
+     VARIANTS(
+         {"DISABLE", NULL}, MODE("SIMPLE", CA), MODE("MUTUAL", CA, "clientCertificate", "privateKey"),
+         MODE("ISTIO_MUTUAL", "subjectAltNames", "sni"))},
+    {.kind = "MeshPolicy", .at = "peers[]"},
+    {.kind = "prometheus", .at = "buckets"},
+    {.at = NULL},
+};
 
 /* Enough to know an object and to remove it. */
 #define IDENTITY                                                                                                       \
@@ -101,6 +139,7 @@ static const struct kube_kind rows[] = {
      CENTRAL,
      OURS,
      .custom = true,
+     .unions = oneofs,
      /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
      .after = NAMES("DestinationRule")},
     MIXER("attributemanifest", "attributemanifests"),

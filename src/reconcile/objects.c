@@ -5,11 +5,12 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/merge.h"
+#include "kube/immutable.h"
 #include "reconcile/marks.h"
 
 #define REASON_FIELDS 3
 
-enum need { IN_PLACE, MISSING, DIFFERS, IGNORED, UNWANTED };
+enum need { IN_PLACE, MISSING, DIFFERS, STUCK, IGNORED, UNWANTED };
 
 /* A merge of a wanted object into its observed one. */
 struct comparison {
@@ -129,6 +130,18 @@ static void keep_difference(struct pass *p, const struct wanted *w, struct compa
     p->different = w;
 }
 
+/* No update puts it in place, so none is tried: that it waits for its user holds nothing else up. */
+static bool is_stuck(struct pass *p, const struct kube_object *o, const struct comparison *c)
+{
+    _cleanup_buf_ struct buf why = BUF_INIT;
+    const struct kube_server *server = p->in->plan->server;
+
+    if (!kube_immutable(o->kind, server ? server->minor : 0, c->live, &c->merge, &why))
+        return false;
+    plan_stuck(p->plan, o, str_dup(buf_str(&why)));
+    return true;
+}
+
 static enum need examine(struct pass *p, const struct wanted *w, struct kube_object *o)
 {
     struct comparison c;
@@ -143,6 +156,8 @@ static enum need examine(struct pass *p, const struct wanted *w, struct kube_obj
         need = IGNORED;
     else if (c.merge.change_count == 0)
         need = IN_PLACE;
+    else if (is_stuck(p, o, &c))
+        need = STUCK;
     else
         need = DIFFERS;
     if (need == DIFFERS)
@@ -348,6 +363,7 @@ static void examine_all(struct pass *p, enum need *needs)
     for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
         *needs = examine(p, w, observed(p, w));
         p->plan->ignored += *needs == IGNORED;
+        p->plan->drift += *needs == STUCK;
         if (*needs == MISSING || *needs == DIFFERS) {
             p->plan->drift++;
             p->unwritten[row_of(p, w->kind)] = true;

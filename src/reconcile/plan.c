@@ -37,11 +37,24 @@ void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action
     append(plan, action);
 }
 
+static void append_stuck(struct plan *plan, struct plan_failure stuck)
+{
+    ARRAY_RESERVE_ONE(plan->stuck, plan->stuck_count, plan->stuck_cap);
+    plan->stuck[plan->stuck_count++] = stuck;
+}
+
+void plan_stuck(struct plan *plan, const struct kube_object *o, char *text)
+{
+    append_stuck(plan, (struct plan_failure){ERR_INVALID, object_key(o->kind, o->ns, o->name), text});
+}
+
 void plan_append(struct plan *plan, struct plan *part)
 {
     for (size_t i = 0; i < part->len; i++)
         append(plan, part->actions[i]);
-    part->len = 0;
+    for (size_t i = 0; i < part->stuck_count; i++)
+        append_stuck(plan, part->stuck[i]);
+    part->len = part->stuck_count = 0;
     plan->drift += part->drift;
     plan->unseen += part->unseen;
     plan->ignored += part->ignored;
@@ -110,5 +123,10 @@ void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->len; i++)
         kube_action_release(&plan->actions[i]);
     free(plan->actions);
+    for (size_t i = 0; i < plan->stuck_count; i++) {
+        free(plan->stuck[i].object);
+        free(plan->stuck[i].text);
+    }
+    free(plan->stuck);
     *plan = (struct plan){0};
 }

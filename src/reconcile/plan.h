@@ -70,6 +70,9 @@ struct plan {
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
     unsigned watch; /* watches to have on, and PLAN_LISTED_ANEW */
+    /* Of the drift: what no write can put in place, and what the user has to do; told as failures are. Owned. */
+    struct plan_failure *stuck;
+    size_t stuck_count, stuck_cap;
 };
 
 void plan_release(struct plan *plan);
@@ -77,6 +80,8 @@ void plan_release(struct plan *plan);
 void plan_append(struct plan *plan, struct plan *part);
 /* Adds an action, unless it is held back (plan_input.held); takes it over. */
 void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action);
+/* Adds an object that no write can put in place, of which `text` (taken over) says what the user has to do. */
+void plan_stuck(struct plan *plan, const struct kube_object *o, char *text);
 /* Whether a write of this observed object is under way: see plan_input.busy. */
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
 /* Adds the removal of an observed object, unless it is going already, busy or held back. */

@@ -1,5 +1,7 @@
 #include "reconcile/reconciler.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "doc/doc.h"
 
@@ -17,6 +19,26 @@ struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool pause
     return paused ? &r->withheld : plan;
 }
 
+/* What no write puts in place comes before what failed; a failure of the same object is from before. */
+static void add_stuck(struct reconcile *r, const struct plan *writes)
+{
+    struct status_facts *f = &r->facts;
+    size_t count = writes->stuck_count;
+
+    free(r->stuck);
+    r->stuck = NEW_ARRAY(struct plan_failure, count + f->failure_count);
+    memcpy(r->stuck, writes->stuck, count * sizeof(*r->stuck));
+    for (size_t i = 0; i < f->failure_count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < writes->stuck_count; k++)
+            known = known || str_eq(writes->stuck[k].object, f->failures[i].object);
+        if (!known)
+            r->stuck[count++] = f->failures[i];
+    }
+    f->failures = r->stuck;
+    f->failure_count = count;
+}
+
 void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)
 {
     const struct plan *writes = paused ? &r->withheld : plan;
@@ -32,6 +54,8 @@ void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)
     /* A write that failed without an answer may have taken place: what is in place did not fail. */
     if (!writes->drift)
         r->facts.failure_count = 0;
+    if (writes->stuck_count && !paused)
+        add_stuck(r, writes);
 }
 
 /*
@@ -127,6 +151,7 @@ bool reconcile_resource(
     plan_release(&r.withheld);
     buf_release(&r.notice);
     free(r.waiting);
+    free(r.stuck);
     return true;
 }
 

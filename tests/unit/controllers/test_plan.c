@@ -151,6 +151,49 @@ static void changed_field_is_restored_and_others_stay(void **state)
     assert_string_equal(doc_string(healed, "spec", "clusterIP"), "10.0.0.1");
 }
 
+static void put_other_immutable_data(struct world *w)
+{
+    json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio");
+
+    json_object_set_new(config, "immutable", json_true());
+    json_object_set_new(doc_at(config, "data"), "mesh", json_string("other"));
+    world_put(w, config);
+}
+
+static void what_no_update_can_change_waits_for_its_user(void **state)
+{
+    struct world *w = *state;
+
+    put_other_immutable_data(w);
+    /* No write of it is tried, and it is no obstacle to others, also of kinds that come after it. */
+    world_delete(w, "apps/v1", "Deployment", NS, "istio-pilot");
+    expect_plan(w, "create Deployment/istio-system/istio-pilot: deleted by someone else\n");
+    assert_true(world_converge(w) >= 0);
+    expect_status(w, "Status", "ReconcileFailed");
+    expect_status(
+        w,
+        "ErrorMessage",
+        "ConfigMap/istio-system/istio: it is immutable and has other data; delete it, and the operator creates it "
+        "again");
+    expect_plan(w, "");
+    /* It comes back immediately after the user did that. */
+    world_delete(w, "v1", "ConfigMap", NS, "istio");
+    expect_plan(w, "create ConfigMap/istio-system/istio: deleted by someone else\n");
+    world_roll_out(w);
+    assert_true(world_converge(w) >= 0);
+    expect_status(w, "Status", "Available");
+}
+
+static void a_paused_mesh_does_not_fail_by_what_no_update_can_change(void **state)
+{
+    struct world *w = *state;
+
+    put_other_immutable_data(w);
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"pause\": true}");
+    assert_true(world_converge(w) >= 0);
+    expect_status(w, "Status", "Reconciling");
+}
+
 static void ignored_object_is_left_alone(void **state)
 {
     struct world *w = *state;
@@ -835,6 +878,8 @@ int main(void)
         FRESH(too_new_kubernetes_is_refused),
         INSTALLED(deleted_object_is_made_again),
         INSTALLED(changed_field_is_restored_and_others_stay),
+        INSTALLED(what_no_update_can_change_waits_for_its_user),
+        INSTALLED(a_paused_mesh_does_not_fail_by_what_no_update_can_change),
         INSTALLED(ignored_object_is_left_alone),
         INSTALLED(what_was_left_alone_and_is_not_seen_changes_no_status),
         INSTALLED(what_was_left_alone_and_is_gone_is_made_again),
