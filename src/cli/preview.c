@@ -44,7 +44,7 @@ static int wait_until_synced(struct event_base *loop, struct kube_cluster *clust
 
 static const struct kube_kind *istio_kind(void)
 {
-    return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    return mesh_kind(KIND_ISTIO);
 }
 
 static struct mesh_wanted *build(const struct kube_server *server, const json_t *resource, struct problems *problems)

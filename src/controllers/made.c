@@ -32,7 +32,7 @@ static size_t remove_made(const struct plan_input *in, const struct mesh_made *m
     const struct kube_object *o;
     size_t left = 0;
 
-    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_made_kind(made), &i));) {
+    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(made->kind), &i));) {
         if (!is_made(o, made, ns))
             continue;
         left++;
@@ -47,7 +47,7 @@ unsigned made_watches(unsigned role)
     unsigned watches = 0;
 
     for (size_t i = 0; (made = mesh_made_next(role, &i));)
-        watches |= watch_bit_of(mesh_made_kind(made));
+        watches |= watch_bit_of(made->kind);
     return watches;
 }
 
@@ -91,7 +91,7 @@ size_t made_remove_disabled(
     for (const struct mesh_made *made = parts->made; made->component; made++) {
         if (!made->harmful_alone || is_enabled(parts->components, made->component, spec))
             continue;
-        *watch |= watch_bit_of(mesh_made_kind(made));
+        *watch |= watch_bit_of(made->kind);
         left += remove_made(in, made, ns, plan);
     }
     return left;

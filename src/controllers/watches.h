@@ -3,6 +3,7 @@
 #ifndef CONTROLLERS_WATCHES_H
 #define CONTROLLERS_WATCHES_H
 
+#include "mesh/mesh.h"
 #include "reconcile/on_demand.h"
 
 /* Bits of plan.watch. */
@@ -19,6 +20,6 @@ enum {
 extern const struct watch_table mesh_watches;
 
 /* The bit of the watch that brings a kind or a view; 0: none does. */
-unsigned watch_bit_of(const struct kube_kind *kind);
+unsigned watch_bit_of(enum mesh_kind_id kind);
 
 #endif

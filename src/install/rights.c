@@ -82,7 +82,7 @@ static void add_granted(struct gathered *g, unsigned role)
 {
     _cleanup_json_ json_t *nothing = json_object();
     const struct mesh_remote remote = {.signing = nothing};
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
 
     for (const struct mesh_release *release = mesh_releases; release->version; release++) {
         struct remote_istio_spec spec;
@@ -210,7 +210,7 @@ static void add_made(struct gathered *g, unsigned role)
 
     for (size_t i = 0; (made = mesh_made_next(role, &i));)
         for (size_t k = 0; k < ARRAY_LEN(verbs); k++)
-            add_verb(g, mesh_made_kind(made)->group, mesh_made_kind(made)->plural, verbs[k]);
+            add_verb(g, mesh_kind(made->kind)->group, mesh_kind(made->kind)->plural, verbs[k]);
 }
 
 /* What the operator does itself. */

@@ -336,7 +336,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text_len = strlen(text),
     };
     en.words = keep_words(&en.o, &words_len);
-    if (c->packs && !kind->brief && !str_eq(kind->kind, "Secret"))
+    if (c->packs && !kind->brief && !kind->is_secret)
         pack(&en.o);
     en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + held_len(&en.o);
     return en;

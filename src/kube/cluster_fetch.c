@@ -125,7 +125,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
                              .lists = kube_slot_of(c, kind)->lists};
     LIST_INSERT_HEAD(&c->fetches, f, link);
     request = kube_request_get(kind, version, ns, name);
-    request.secret = str_eq(kind->kind, "Secret");
+    request.secret = kind->is_secret;
     f->call = c->io->send(c->io, &request, NULL, on_object, f);
 }
 

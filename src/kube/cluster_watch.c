@@ -17,7 +17,7 @@
 
 static bool is_definition_kind(const struct kube_kind *kind)
 {
-    return str_eq(kind->kind, "CustomResourceDefinition") && str_eq(kind->group, "apiextensions.k8s.io");
+    return kind->is_definition;
 }
 
 bool kube_slot_is_of_users(const struct kube_slot *slot)
@@ -358,7 +358,7 @@ static void send_list(struct kube_slot *slot)
         kube_request_list(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->labels, slot->fields,
                           c->options.page_size, kube_watch_continue(slot->watch));
 
-    request.secret = str_eq(slot->kind->kind, "Secret");
+    request.secret = slot->kind->is_secret;
     c->stats.lists += kube_watch_continue(slot->watch) == NULL;
     slot->call = c->io->send(c->io, &request, NULL, on_page, slot);
 }
@@ -371,7 +371,7 @@ static void open_watch(struct kube_slot *slot)
         kube_request_watch(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->labels, slot->fields,
                            kube_watch_version(slot->watch), seconds);
 
-    request.secret = str_eq(slot->kind->kind, "Secret");
+    request.secret = slot->kind->is_secret;
     request.timeout = SECONDS(seconds) + TRANSPORT_SILENCE;
     c->stats.watch_restarts += slot->opened;
     slot->opened = true;

@@ -22,14 +22,6 @@ const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, cons
     return NULL;
 }
 
-const struct kube_kind *kube_kind_view(const struct kube_kind_table *table, const char *view)
-{
-    for (size_t i = 0; i < table->len; i++)
-        if (str_eq(table->rows[i].view, view))
-            return &table->rows[i];
-    return NULL;
-}
-
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor)
 {
     for (size_t i = 0; i < KUBE_VERSIONS_MAX && kind->versions[i].name; i++) {

@@ -38,6 +38,8 @@ struct kube_kind {
     const char *group;                               /* "apps"; "" is the core group */
     struct kube_version versions[KUBE_VERSIONS_MAX]; /* that we can speak, the best first; ends with a NULL name */
     bool namespaced;
+    bool is_secret;     /* memory of requests and answers is cleared, and it is kept as it is */
+    bool is_definition; /* apiextensions.k8s.io: with it a custom kind comes and goes */
     /*
      * Bits that the owner of the table gives a meaning: a cluster has (discovers, watches, caches) only the rows that
      * share a bit with its kube_cluster_options.roles.
@@ -75,7 +77,7 @@ struct kube_kind {
     const char *const *keep;
     /*
      * A row with this name is another look at a kind that has a row already, with a watch and a place in the cache of
-     * its own: kube_kind_view() finds it, kube_kind_find() does not. Such a row is read, patched and removed from;
+     * its own: kube_kind_find() does not find it. Such a row is read, patched and removed from;
      * objects are created and updated through the kind's own row.
      */
     const char *view;
@@ -97,8 +99,6 @@ struct kube_kind_table {
 
 /* The row of a kind by its name and group, or NULL. Of `api_version` ("apps/v1", "v1") the version is not looked at. */
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind);
-/* The row of a view, or NULL. */
-const struct kube_kind *kube_kind_view(const struct kube_kind_table *table, const char *view);
 
 /* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor);

@@ -47,7 +47,7 @@ static struct kube_request request_of(const struct kube_action *a)
         r = kube_request_delete(a->kind, a->version, a->ns, a->name, a->uid, a->resource_version);
         break;
     }
-    r.secret = r.secret || (str_eq(a->kind->kind, "Secret") && !*a->kind->group);
+    r.secret = r.secret || a->kind->is_secret;
     return r;
 }
 

@@ -16,6 +16,51 @@
 #include "kube/kind.h"
 #include "reconcile/rendered.h"
 
+/* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
+extern const struct kube_kind_table mesh_kinds;
+/* The rows of mesh_kinds, in their order. An array of versions has an element for each. */
+enum mesh_kind_id {
+    KIND_NAMESPACE,
+    KIND_DEFINITION,
+    KIND_SERVICE_ACCOUNT,
+    KIND_CLUSTER_ROLE,
+    KIND_CLUSTER_ROLE_BINDING,
+    KIND_CONFIG_MAP,
+    KIND_SECRET,
+    KIND_SERVICE,
+    KIND_ENDPOINTS,
+    KIND_DEPLOYMENT,
+    KIND_AUTOSCALER,
+    KIND_DISRUPTION_BUDGET,
+    KIND_DESTINATION_RULE,
+    KIND_GATEWAY,
+    KIND_MESH_POLICY,
+    KIND_MIXER_ATTRIBUTEMANIFEST,
+    KIND_MIXER_KUBERNETES,
+    KIND_MIXER_KUBERNETESENV,
+    KIND_MIXER_LOGENTRY,
+    KIND_MIXER_METRIC,
+    KIND_MIXER_PROMETHEUS,
+    KIND_MIXER_STDIO,
+    KIND_MIXER_RULE,
+    KIND_MUTATING_WEBHOOK,
+    KIND_VALIDATING_WEBHOOK,
+    KIND_POD,
+    KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
+    KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */
+    KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
+    KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
+    KIND_CONFIG_MAP_KEYS,
+    KIND_ISTIO,
+    KIND_REMOTE_ISTIO,
+    KIND_COUNT,
+};
+
+static inline const struct kube_kind *mesh_kind(enum mesh_kind_id id)
+{
+    return &mesh_kinds.rows[id];
+}
+
 struct mesh_env;
 
 /* Adds objects to `out`. */
@@ -36,9 +81,7 @@ struct mesh_component {
  */
 struct mesh_made {
     const char *component; /* whose program makes it: "galley" */
-    /* A kind, or a view of one (kube_kind.view). */
-    const char *api_version, *kind;
-    const char *view;
+    enum mesh_kind_id kind;
     const char *name; /* NULL: any; one that ends with "*": all that begin so */
     const char *type; /* of a Secret; NULL: any */
     bool everywhere;  /* in all namespaces; else in the control plane's, where its kind is namespaced */
@@ -98,25 +141,9 @@ const struct mesh_release *mesh_release_find(const char *version);
  * What the programs of any line make in a cluster of this role (MESH_CENTRAL or MESH_REMOTE).
  */
 const struct mesh_made *mesh_made_next(unsigned role, size_t *position);
-/* The row of its kind or view. */
-const struct kube_kind *mesh_made_kind(const struct mesh_made *made);
 
-/* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
-extern const struct kube_kind_table mesh_kinds;
 /* What a cluster is to the mesh; the bits of kube_kind.roles in mesh_kinds. */
 enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
-/*
- * The views (kube_kind_view()): Pods with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept;
- * Citadel's Secrets, without what they hold; the Secrets of the mesh's namespace, with what they hold; Secrets and
- * ConfigMaps of that namespace, of what they hold the keys alone.
- */
-#define MESH_VIEW_SIDECARS "sidecars"
-#define MESH_VIEW_KEY_AND_CERT "key-and-cert"
-#define MESH_VIEW_CREDENTIALS "credentials"
-#define MESH_VIEW_SECRET_KEYS "secret-keys"
-#define MESH_VIEW_CONFIG_MAP_KEYS "config-map-keys"
-/* The rows of mesh_kinds; an array of versions has an element for each. */
-#define MESH_KINDS_MAX 40
 
 /* What only a remote cluster has. */
 struct mesh_remote {

@@ -39,12 +39,6 @@ const struct mesh_made *mesh_made_next(unsigned role, size_t *position)
     return NULL;
 }
 
-const struct kube_kind *mesh_made_kind(const struct mesh_made *made)
-{
-    return made->view ? kube_kind_view(&mesh_kinds, made->view)
-                      : kube_kind_find(&mesh_kinds, made->api_version, made->kind);
-}
-
 const struct mesh_limitation *
 mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec, int minor, size_t *position)
 {

@@ -575,8 +575,8 @@ static void add_row(struct controller *c, const struct reconciler *reconciler)
         abort();
     c->rows[c->row_count++] = (struct row){
         .reconciler = reconciler,
-        .kind = kube_kind_find(objects, API_GROUP_VERSION, reconciler->resource->kind),
-        .credentials = reconciler->credentials ? kube_kind_view(objects, reconciler->credentials) : NULL,
+        .kind = &objects->rows[reconciler->kind],
+        .credentials = reconciler->credentials ? &objects->rows[reconciler->credentials] : NULL,
         .shared = reconciler->shared_new ? reconciler->shared_new() : NULL,
     };
 }

@@ -37,7 +37,7 @@ static size_t row_of(const struct pass *p, const struct kube_kind *kind)
 
 static bool is_crd(const struct kube_kind *kind)
 {
-    return str_eq(kind->kind, "CustomResourceDefinition");
+    return kind->is_definition;
 }
 
 static struct kube_object *observed(const struct pass *p, const struct wanted *w)

@@ -4,9 +4,7 @@
 
 static const struct kube_kind *kind_of(const struct kube_cluster *cluster, const struct watch_row *row)
 {
-    const struct kube_kind_table *kinds = kube_cluster_kinds(cluster);
-
-    return row->view ? kube_kind_view(kinds, row->view) : kube_kind_find(kinds, row->api_version, row->kind);
+    return &kube_cluster_kinds(cluster)->rows[row->kind];
 }
 
 void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigned watch, const char *ns)

@@ -10,8 +10,7 @@
 /* One watch, of a kind or of a view of it. */
 struct watch_row {
     unsigned bit; /* of plan.watch; not the highest one */
-    const char *api_version, *kind;
-    const char *view; /* kube_kind.view; NULL: the kind itself */
+    size_t kind;  /* the place of its row in the cluster's table of kinds */
     const char *field_selector;
     bool in_namespace; /* of the plan's namespace alone */
 };

@@ -157,8 +157,7 @@ bool reconcile_resource(
 
 void reconcile_all(const struct reconciler *row, const struct plan_input *central, struct plan *ret)
 {
-    const struct kube_kind *kind =
-        kube_kind_find(kube_cache_kinds(central->observed), API_GROUP_VERSION, row->resource->kind);
+    const struct kube_kind *kind = &kube_cache_kinds(central->observed)->rows[row->kind];
     struct plan_world world = {.central = central, .contact = {.error = ""}};
     const struct kube_object *o;
 

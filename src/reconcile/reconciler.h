@@ -78,6 +78,7 @@ struct reconcile {
 
 struct reconciler {
     const struct api_resource *resource;
+    size_t kind; /* the place of its row in the table of kinds */
 
     /* Watches of the central cluster, as bits of plan.watch, on while there is a resource and synced before a plan. */
     unsigned watch;
@@ -100,10 +101,10 @@ struct reconciler {
     bool (*is_ready)(const void *shared);
 
     /*
-     * The view of Secrets in which the one with the resource's name, in its namespace, has the kubeconfig of the
-     * resource's own cluster. NULL: the kind has no such clusters.
+     * The kind in whose objects the one with the resource's name, in its namespace, is the Secret with the kubeconfig
+     * of the resource's own cluster: its row's place. 0: there are no such clusters.
      */
-    const char *credentials;
+    size_t credentials;
     /* Whether objects of the kind are wanted in that cluster, or may be; NULL: they are. */
     bool (*needs)(const void *memo, const struct kube_kind *kind);
 

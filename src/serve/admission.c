@@ -48,7 +48,7 @@ static int parse(const char *text, size_t len, json_t **ret, struct err *e)
 /* The mesh that is there already, if it is not the resource of this name itself. */
 static const struct kube_object *find_mesh(const struct kube_cache *observed, const char *ns, const char *name)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *kind = mesh_kind(KIND_ISTIO);
     const struct kube_object *o;
 
     for (size_t i = 0; observed && (o = kube_cache_next(observed, kind, &i));)

@@ -99,7 +99,7 @@ static void on_validate(struct server *s, struct http_exchange *exchange, const 
 {
     struct kube_cluster *cluster = controller_cluster(s->controller);
     const struct kube_server *server = kube_cluster_server(cluster);
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     const struct admission_context context = {
         .versions = server ? versions : NULL,
         .kubernetes_minor = server ? server->minor : 0,

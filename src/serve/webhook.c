@@ -10,6 +10,7 @@
 
 static const struct kube_kind rows[] = {
     {.kind = "Secret",
+     .is_secret = true,
      .plural = "secrets",
      .group = "",
      .versions = {{"v1", 0, 0}},

@@ -39,7 +39,7 @@ static void add_keys(const struct rendered_list *objects, struct map *keys)
 /* What is marked in a remote cluster that has joined with SERVICES, the Istio resource aside. */
 static struct map *expected_keys(void)
 {
-    static const char *versions[MESH_KINDS_MAX];
+    static const char *versions[KIND_COUNT];
     const struct mesh_remote_service services[] = {{.name = FIRST_SERVICE}, {.name = SECOND_SERVICE}};
     _cleanup_json_ json_t *signing = json_object();
     _cleanup_json_ json_t *resource = OBJECT(

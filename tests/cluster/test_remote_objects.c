@@ -13,7 +13,7 @@
 
 #define MINOR 20
 
-static const char *versions[MESH_KINDS_MAX];
+static const char *versions[KIND_COUNT];
 
 static void render(bool services, size_t address_count, struct rendered_list *ret)
 {

@@ -51,7 +51,7 @@ static void review(const char *text, size_t len, const char *const *versions, co
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const char *text = (const char *)data, *versions[MESH_KINDS_MAX];
+    const char *text = (const char *)data, *versions[KIND_COUNT];
     struct kube_cache *observed;
     struct http_head head;
 

@@ -29,7 +29,7 @@ static void definitions(const json_t *document)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {(const char *)data, size};
-    bool wanted[MESH_KINDS_MAX];
+    bool wanted[KIND_COUNT];
     _cleanup_kube_discovery_ struct kube_discovery *d = NULL;
     const char *path, *git_version;
     int major, minor;

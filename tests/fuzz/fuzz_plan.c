@@ -17,7 +17,7 @@
 
 static void put_resource(struct kube_cache *cache)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *kind = mesh_kind(KIND_ISTIO);
     _cleanup_json_ json_t *resource =
         OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
                MAP("metadata", S("name", "istio"), S("namespace", "istio-system"), S("uid", "u"),
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {(const char *)data, size};
     _cleanup_json_ json_t *objects = fuzz_next_json(&in);
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     const struct kube_server server = {.major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = versions};
     struct kube_cache *cache;
     struct plan_input input = {.now = NOW, .server = &server, .synced = ~0U};

@@ -32,7 +32,7 @@ static void parse_as(const struct api_resource *r, const json_t *resource)
 static struct wanted_set *build(const json_t *resource)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
 
     mesh_versions_for(20, versions);
     return mesh_wanted_objects(resource, 20, versions, &problems);

@@ -241,7 +241,7 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
         OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
                MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", json_incref(spec)));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     struct istio_spec parsed;
     struct rendered_list rendered;
     struct map *objects = map_new(free_json);

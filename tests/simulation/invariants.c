@@ -154,7 +154,8 @@ static bool goes_with_the_mesh(const struct collection *kind, const json_t *o)
     if (str_eq(kind->plural, "configmaps"))
         return str_eq(name, "istio-ingress-controller-leader-istio");
     /* Citadel's own key goes as well, and the certificates that it signed. */
-    return str_eq(kind->plural, "secrets") && (str_eq(type, "istio.io/key-and-cert") || str_eq(name, "istio-ca-secret"));
+    return str_eq(kind->plural, "secrets") &&
+           (str_eq(type, "istio.io/key-and-cert") || str_eq(name, "istio-ca-secret"));
 }
 
 static void check_resource(struct invariants *v, const struct collection *kind, const json_t *before,
@@ -382,7 +383,7 @@ static bool is_known(const struct kube_kind *row, unsigned roles, const json_t *
         return true;
     if (row->watch == KUBE_WATCH_OURS)
         return invariants_mark_of(o) || is_hidden(o);
-    if (str_eq(row->view, MESH_VIEW_KEY_AND_CERT))
+    if (row == mesh_kind(KIND_KEY_AND_CERT_SECRET))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
     return true;
 }
@@ -466,7 +467,7 @@ static void check_no_mesh(const struct invariants *v, const struct kube_cache *c
 
     for (size_t i = 0; i < mesh_kinds.len && !why->len; i++) {
         const struct kube_kind *row = &mesh_kinds.rows[i];
-        bool citadels = str_eq(row->view, MESH_VIEW_KEY_AND_CERT);
+        bool citadels = (row == mesh_kind(KIND_KEY_AND_CERT_SECRET));
         if (str_eq(row->kind, "CustomResourceDefinition") || (row->view && !citadels))
             continue;
         for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)

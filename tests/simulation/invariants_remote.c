@@ -38,7 +38,7 @@ static bool is_enabled(const json_t *resource, const char *part)
 
 static void check_deployment(struct invariants *v, struct kube_cluster *cluster, const char *name)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+    const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
     const struct kube_object *o = kube_cache_get(kube_cluster_cache(cluster), kind, MESH_NS, name);
     _cleanup_json_ json_t *deployment = o ? kube_object_parse(o) : NULL;
 
@@ -99,7 +99,7 @@ struct judgement {
 /* Secrets are watched in one namespace: the mesh's, or where there is none that of the RemoteIstios. */
 static void forget_other_secrets(struct kube_cache *cache, const char *ns)
 {
-    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
+    const struct kube_kind *kind = mesh_kind(KIND_CREDENTIALS_SECRET);
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(cache, kind, &i));) {
@@ -345,7 +345,7 @@ static void check_remote(const struct judgement *j, const struct kube_object *o)
 
 static bool is_alive(const struct judgement *j, const char *uid)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(j->cache, kind, &i));)
@@ -382,7 +382,7 @@ static void check_left(const struct judgement *j, const struct invariants *v)
 bool invariants_remotes_converged(struct invariants *central, const struct invariants_remote *remotes, size_t count,
                                   struct buf *why)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     const struct kube_object *o;
     struct judgement j;
 

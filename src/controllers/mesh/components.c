@@ -9,8 +9,7 @@ void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
     struct rollouts *ret, unsigned *watch)
 {
-    const struct volume_kinds volumes = {
-        kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS)};
+    const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     _cleanup_free_ struct rollout_target *targets = NULL;
     size_t count = 0;
 

@@ -11,7 +11,7 @@
 
 static const struct kube_kind *namespaces(void)
 {
-    return kube_kind_find(&mesh_kinds, "v1", "Namespace");
+    return mesh_kind(KIND_NAMESPACE);
 }
 
 static bool is_listed(const json_t *names, const char *name)

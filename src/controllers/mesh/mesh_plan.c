@@ -88,7 +88,7 @@ void mesh_memo_read(
 
 static const struct kube_kind *istio_kind(void)
 {
-    return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    return mesh_kind(KIND_ISTIO);
 }
 
 /* The oldest resource is the mesh of the cluster; of two of the same second the first by name. */
@@ -302,6 +302,7 @@ static void end(struct reconcile *r)
 
 const struct reconciler mesh_reconciler = {
     .resource = &api_resource_istio,
+    .kind = KIND_ISTIO,
     .watch_namespace = watch_namespace,
     .memo_new = memo_new,
     .memo_free = memo_free,

@@ -60,7 +60,7 @@ static char *name_most(const struct map *namespaces)
 
 void sidecars_count(const struct kube_cache *observed, const struct wanted_set *wanted, struct sidecars *ret)
 {
-    const struct kube_kind *kind = kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS);
+    const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
     _cleanup_free_ char *version = wanted_version(wanted);
     _cleanup_map_ struct map *namespaces = map_new(NULL);
     const struct kube_object *o;

@@ -26,22 +26,22 @@ struct central_pod {
 
 static const struct kube_kind *pods(void)
 {
-    return kube_kind_find(&mesh_kinds, "v1", "Pod");
+    return mesh_kind(KIND_POD);
 }
 
 static const struct kube_kind *namespaces(void)
 {
-    return kube_kind_find(&mesh_kinds, "v1", "Namespace");
+    return mesh_kind(KIND_NAMESPACE);
 }
 
 static const struct kube_kind *deployments(void)
 {
-    return kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+    return mesh_kind(KIND_DEPLOYMENT);
 }
 
 static const struct kube_kind *credentials(void)
 {
-    return kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS);
+    return mesh_kind(KIND_CREDENTIALS_SECRET);
 }
 
 static void addresses_free(void *p)
@@ -314,7 +314,7 @@ static unsigned urgency(const struct kube_object *remote)
 
 static bool are_in_one_namespace(const struct kube_cache *observed, const char *ns)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));)
@@ -325,7 +325,7 @@ static bool are_in_one_namespace(const struct kube_cache *observed, const char *
 
 const char *central_namespace_of_remotes(const struct kube_cache *observed)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     size_t i = 0;
     const struct kube_object *o, *first = kube_cache_next(observed, kind, &i);
     unsigned most;

@@ -24,7 +24,7 @@ static size_t remove_marked(struct remote *r, const char *owner, bool definition
 /* The definition of Istio, with which all that is described by it would go. */
 static size_t remove_definition(struct remote *r)
 {
-    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *istio = mesh_kind(KIND_ISTIO);
 
     return kube_cache_count(r->world->remote->observed, istio) ? 0 : remove_marked(r, remote_uid(r), true);
 }
@@ -67,7 +67,7 @@ static bool has_our_mark(const struct remote *r)
 /* It has a master, ours or another one. */
 static bool has_master(const struct remote *r)
 {
-    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *istio = mesh_kind(KIND_ISTIO);
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(r->world->remote->observed, istio, &i));) {

@@ -23,7 +23,7 @@
 
 static const struct kube_kind *istio_kind(void)
 {
-    return kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    return mesh_kind(KIND_ISTIO);
 }
 
 const char *remote_unreachable(const struct remote *r)
@@ -177,7 +177,7 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
 /* With the services, whose addresses change all the time: that is followed, and no news. */
 static void plan_with_services(const struct objects_input *objects, struct plan *plan)
 {
-    const struct kube_kind *endpoints = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
+    const struct kube_kind *endpoints = mesh_kind(KIND_ENDPOINTS);
 
     objects_plan(objects, plan);
     for (size_t i = 0; i < plan->len; i++)
@@ -388,6 +388,7 @@ static void plan(struct reconcile *re)
 
 const struct reconciler remote_reconciler = {
     .resource = &api_resource_remote_istio,
+    .kind = KIND_REMOTE_ISTIO,
     .watch = CENTRAL_WATCHES,
     .watch_namespace = central_namespace_of_remotes,
     .memo_new = remote_memo_new,
@@ -397,7 +398,7 @@ const struct reconciler remote_reconciler = {
     .shared_update = central_update,
     .shared_version = central_version,
     .is_ready = central_is_known,
-    .credentials = MESH_VIEW_CREDENTIALS,
+    .credentials = KIND_CREDENTIALS_SECRET,
     .needs = remote_memo_needs,
     .state_size = sizeof(struct remote),
     .begin = begin,

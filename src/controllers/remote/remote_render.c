@@ -46,7 +46,7 @@ static int render(
     const json_t *resource, const struct remote_istio_spec *spec, int minor, json_t *documents,
     struct problems *problems)
 {
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     _cleanup_json_ json_t *signing = signing_in_words();
     const struct mesh_remote remote = {.signing = signing};
     const struct mesh_env env = {

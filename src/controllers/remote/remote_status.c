@@ -26,7 +26,7 @@ static void keep_unseen(const struct remote *r, json_t *status)
 /* How many addresses a service's Endpoints have, where they are as wanted; 0 where they are not. */
 static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "v1", "Endpoints");
+    const struct kube_kind *kind = mesh_kind(KIND_ENDPOINTS);
     const struct kube_object *o = kube_cache_get(r->world->remote->observed, kind, r->re->own.object->ns, name);
     const struct wanted *w = o ? wanted_find(r->memo->services, kind, o->ns, name) : NULL;
 

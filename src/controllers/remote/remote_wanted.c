@@ -134,7 +134,7 @@ static struct mark_owner owner_of(const struct remote *r)
  */
 static bool has_definition_of_others(const struct remote *r, const struct kube_kind *definition)
 {
-    const struct kube_kind *istio = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *istio = mesh_kind(KIND_ISTIO);
 
     return kube_server_version(r->world->remote->server, istio) &&
            !kube_cache_get(r->world->remote->observed, definition, NULL, "istios." API_GROUP);
@@ -142,10 +142,9 @@ static bool has_definition_of_others(const struct remote *r, const struct kube_k
 
 void remote_want_foundation(struct remote *r)
 {
-    const struct kube_kind *definition =
-        kube_kind_find(&mesh_kinds, "apiextensions.k8s.io/v1", "CustomResourceDefinition");
+    const struct kube_kind *definition = mesh_kind(KIND_DEFINITION);
     struct remote_memo *memo = r->memo;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     struct mark_owner owner = owner_of(r);
     struct mesh_env env = {.ns = owner.ns, .versions = versions};
     struct rendered_list objects = {0};
@@ -222,7 +221,7 @@ void remote_want_services(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
     size_t count = json_array_size(memo->spec.enabled_services);
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     const struct mark_owner owner = owner_of(r);
     const struct mesh_env env = {.spec = &memo->spec.mesh, .ns = owner.ns, .versions = versions};
     struct rendered_list objects = {0};
@@ -256,7 +255,7 @@ void remote_want_services(struct remote *r)
 int remote_want_parts(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     struct buf text = BUF_INIT;
     uint64_t hash;
 

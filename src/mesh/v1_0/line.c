@@ -55,18 +55,14 @@ static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
  */
 #define KEYS_AND_CERTIFICATES                                                                                          \
     {                                                                                                                  \
-        "citadel", .view = MESH_VIEW_KEY_AND_CERT, .everywhere = true                                                  \
+        "citadel", .kind = KIND_KEY_AND_CERT_SECRET, .everywhere = true                                                \
     }
 static const struct mesh_made central_made[] = {
     /* Without a Galley to ask, the API server refuses every change of Istio's configuration. */
-    {"galley",
-     .api_version = "admissionregistration.k8s.io/v1",
-     .kind = "ValidatingWebhookConfiguration",
-     .name = "istio-galley",
-     .harmful_alone = true},
+    {"galley", .kind = KIND_VALIDATING_WEBHOOK, .name = "istio-galley", .harmful_alone = true},
     KEYS_AND_CERTIFICATES,
-    {"citadel", .view = MESH_VIEW_SECRET_KEYS, .name = "istio-ca-secret", .type = "istio.io/ca-root"},
-    {"pilot", .view = MESH_VIEW_CONFIG_MAP_KEYS, .name = "istio-ingress-controller-leader-*"},
+    {"citadel", .kind = KIND_SECRET_KEYS, .name = "istio-ca-secret", .type = "istio.io/ca-root"},
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ingress-controller-leader-*"},
     {NULL},
 };
 

@@ -110,7 +110,7 @@ void remote_world_put_secret(struct remote_world *w, const char *name, json_t *d
 {
     world_put_as(
         &w->home,
-        kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS),
+        mesh_kind(KIND_CREDENTIALS_SECRET),
         OBJECT(
             S("apiVersion", "v1"),
             S("kind", "Secret"),
@@ -169,7 +169,7 @@ static struct plan_input input_of(const struct remote_world *w, const struct wor
 /* As discovery finds it: a definition is there, ours or another. */
 static void serve_istio(struct remote_world *w)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio");
+    const struct kube_kind *kind = mesh_kind(KIND_ISTIO);
     bool served =
         w->foreign_definition || world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition") > 0;
 
@@ -178,7 +178,7 @@ static void serve_istio(struct remote_world *w)
 
 bool remote_world_plan(struct remote_world *w, struct reconcile_plan *ret)
 {
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio");
+    const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     const struct kube_object *resource = kube_cache_get(w->home.cache, kind, NS, REMOTE);
     const struct plan_input home = input_of(w, &w->home, w->synced), away = input_of(w, &w->away, w->away.synced);
     const struct plan_world world = {
@@ -205,7 +205,7 @@ void remote_world_act(struct remote_world *w, const struct reconcile_plan *plan)
 
 static bool is_there(const struct remote_world *w)
 {
-    return kube_cache_get(w->home.cache, kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "RemoteIstio"), NS, REMOTE);
+    return kube_cache_get(w->home.cache, mesh_kind(KIND_REMOTE_ISTIO), NS, REMOTE);
 }
 
 int remote_world_converge(struct remote_world *w)

@@ -233,7 +233,7 @@ static void expect_only_creates(struct world *w, size_t count)
 static void what_was_left_alone_and_is_not_seen_changes_no_status(void **state)
 {
     struct world *w = *state;
-    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apps/v1", "Deployment");
+    const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
     json_t *deployment;
 
     hide(w, "v1", "Service", "istio-pilot");
@@ -361,7 +361,7 @@ static void foreign_objects_are_never_pruned(void **state)
 static void custom_objects_wait_for_their_definition(void **state)
 {
     struct world *w = *state;
-    const struct kube_kind *rule = kube_kind_find(&mesh_kinds, "config.istio.io/v1alpha2", "rule");
+    const struct kube_kind *rule = mesh_kind(KIND_MIXER_RULE);
 
     w->server.versions[rule - mesh_kinds.rows] = NULL;
     world_put_mesh(w, SPEC);
@@ -560,7 +560,7 @@ static void the_secret_that_a_pod_waits_for_is_named(void **state)
     assert_int_equal(w->synced & asked, asked);
     message = world_status(w, "ErrorMessage");
     assert_non_null(strstr(message, "volume istio-certs needs Secret istio.pilot, which does not exist"));
-    put_of(w, kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), NS, "istio.pilot", NULL);
+    put_of(w, mesh_kind(KIND_SECRET_KEYS), NS, "istio.pilot", NULL);
     assert_true(world_converge(w) >= 0);
     after = world_status(w, "ErrorMessage");
     assert_null(strstr(after, "istio.pilot"));
@@ -670,7 +670,7 @@ static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **s
     size_t count = 0;
 
     for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i)); count++) {
-        const struct kube_kind *kind = mesh_made_kind(made);
+        const struct kube_kind *kind = mesh_kind(made->kind);
         _cleanup_free_ char *name = made_name(made);
         put_of(w, kind, NS, name, made->type);
         put_of(w, kind, "shop", name, made->type);
@@ -686,7 +686,7 @@ static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **s
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 
     for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i));) {
-        const struct kube_kind *kind = mesh_made_kind(made);
+        const struct kube_kind *kind = mesh_kind(made->kind);
         _cleanup_free_ char *name = made_name(made);
         assert_false(is_there(w, kind, NS, name));
         if (kind->namespaced)
@@ -702,7 +702,7 @@ static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **s
 static void a_secret_of_another_type_stays(void **state)
 {
     struct world *w = *state;
-    const struct kube_kind *secret = kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS);
+    const struct kube_kind *secret = mesh_kind(KIND_SECRET_KEYS);
     json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
 
     put_of(w, secret, NS, "istio-ca-secret", "Opaque");
@@ -718,7 +718,7 @@ static void what_programs_made_goes_after_their_rights(void **state)
 {
     struct world *w = *state;
     json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    const struct kube_kind *leader = kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS);
+    const struct kube_kind *leader = mesh_kind(KIND_CONFIG_MAP_KEYS);
     bool removed = false;
 
     put_of(w, leader, NS, "istio-ingress-controller-leader-istio", NULL);

@@ -61,7 +61,7 @@ static void put_certificate(struct remote_world *w, const char *ns)
 {
     world_put_as(
         &w->away,
-        kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT),
+        mesh_kind(KIND_KEY_AND_CERT_SECRET),
         OBJECT(
             S("apiVersion", "v1"),
             S("kind", "Secret"),
@@ -71,7 +71,7 @@ static void put_certificate(struct remote_world *w, const char *ns)
 
 static size_t count_certificates(const struct remote_world *w)
 {
-    return kube_cache_count(w->away.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT));
+    return kube_cache_count(w->away.cache, mesh_kind(KIND_KEY_AND_CERT_SECRET));
 }
 
 static size_t count_labelled(struct remote_world *w)
@@ -251,7 +251,7 @@ static void without_its_secret_it_waits(void **state)
     struct remote_world *w = *state;
     struct reconcile_plan plan;
 
-    assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
+    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
     remote_world_delete_resource(w);
     expect_held(w, "waiting for the Secret istio-system/east");
     remote_world_plan(w, &plan);
@@ -264,7 +264,7 @@ static void where_secrets_are_not_read_it_waits_for_that(void **state)
     struct remote_world *w = *state;
 
     world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
-    assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
+    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
     remote_world_read_elsewhere(w);
     remote_world_delete_resource(w);
     expect_held(w, "waiting for Secrets to be read here: while there is a mesh in namespace elsewhere");

@@ -37,7 +37,7 @@ static void with_invalid_overlay(struct remote_world *w)
 
 static void without_secret(struct remote_world *w)
 {
-    assert_true(kube_cache_remove(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE, NULL));
+    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
 }
 
 static void with_refused_kubeconfig(struct remote_world *w)
@@ -116,8 +116,7 @@ static void joined_by_another(struct remote_world *w)
 
 static void without_certificate(struct remote_world *w)
 {
-    assert_true(kube_cache_remove(
-        w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, "istio-ca-secret", NULL));
+    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
 }
 
 static void with_kubernetes_too_old(struct remote_world *w)
@@ -535,8 +534,7 @@ static void drift_heals_as_in_the_central_cluster(void **state)
 
 static const char *pilot_label(struct remote_world *w)
 {
-    const struct kube_object *o =
-        kube_cache_get(w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, REMOTE);
+    const struct kube_object *o = kube_cache_get(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE);
     _cleanup_json_ json_t *secret = kube_object_parse(o);
     const char *label = doc_string(secret, "metadata", "labels", REMOTE_PILOT_LABEL);
 
@@ -585,7 +583,7 @@ static void a_label_for_pilot_that_somebody_else_set_stays_theirs(void **state)
 
     world_put_as(
         &w->home,
-        kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS),
+        mesh_kind(KIND_CREDENTIALS_SECRET),
         OBJECT(
             S("apiVersion", "v1"),
             S("kind", "Secret"),

@@ -244,8 +244,7 @@ static void endpoints_follow_while_there_is_no_certificate(void **state)
 {
     struct remote_world *w = *state;
 
-    assert_true(kube_cache_remove(
-        w->home.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS), NS, "istio-ca-secret", NULL));
+    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
     expect_to_follow_alone(w, "waiting for the certificate");
 }
 

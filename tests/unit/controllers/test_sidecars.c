@@ -93,7 +93,7 @@ static void put_pod(struct world *w, const char *ns, const char *version)
             F("resourceVersion", "%d", ++w->clock),
             MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
 
-    kube_cache_put(w->cache, kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS), pod);
+    kube_cache_put(w->cache, mesh_kind(KIND_SIDECAR_POD), pod);
 }
 
 static void put_mesh(struct world *w, const char *more)
@@ -239,7 +239,7 @@ static void before_the_pods_are_listed_the_last_word_stays(void **state)
     before = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
     /* The operator started anew. */
     w.synced = 0;
-    kube_cache_clear(w.cache, kube_kind_view(&mesh_kinds, MESH_VIEW_SIDECARS));
+    kube_cache_clear(w.cache, mesh_kind(KIND_SIDECAR_POD));
     plan = world_plan(&w);
     world_act(&w, &plan);
     plan_release(&plan);

@@ -100,7 +100,7 @@ static void what_programs_made_can_be_found_and_removed(void **state)
         const struct mesh_made *made;
         for (size_t i = 0; (made = mesh_made_next(roles[r], &i));)
             for (size_t v = 0; v < ARRAY_LEN(verbs); v++)
-                assert_true(allows(rules, mesh_made_kind(made)->group, mesh_made_kind(made)->plural, verbs[v]));
+                assert_true(allows(rules, mesh_kind(made->kind)->group, mesh_kind(made->kind)->plural, verbs[v]));
     }
 }
 
@@ -137,7 +137,7 @@ static void what_is_granted_is_held(void **state)
         MAP("metadata", S("name", "istio"), S("namespace", "istio-system")));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_wanted_ struct wanted_set *wanted = NULL;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
 
     (void)state;
     mesh_versions_for(20, versions);

@@ -13,7 +13,7 @@
 struct fixture {
     struct istio_spec spec; /* to be changed between fixture_init() and fixture_render(); owns nothing */
     struct istio_spec parsed;
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     struct mesh_env env;
     struct rendered_list objects;
 };

@@ -28,7 +28,7 @@ static void test_a_kind_waits_only_for_kinds_before_it(void **state)
 
 static void test_every_supported_kubernetes_serves_every_kind(void **state)
 {
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
 
     (void)state;
     for (const struct mesh_release *r = mesh_releases; r->version; r++) {
@@ -76,7 +76,7 @@ static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
         "ValidatingWebhookConfiguration",
         "Pod",
     };
-    const struct kube_kind *citadels = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT);
+    const struct kube_kind *citadels = mesh_kind(KIND_KEY_AND_CERT_SECRET);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(not_ours); i++) {
@@ -84,7 +84,7 @@ static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
         assert_non_null(kind_named(not_ours[i])->keep);
     }
     assert_false(citadels->pruned);
-    assert_false(kube_kind_view(&mesh_kinds, MESH_VIEW_CREDENTIALS)->pruned);
+    assert_false(mesh_kind(KIND_CREDENTIALS_SECRET)->pruned);
     /* the users' resources would go with their definitions */
     assert_false(kind_named("CustomResourceDefinition")->pruned);
     assert_false(kind_named("Istio")->pruned);
@@ -94,7 +94,7 @@ static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
 static void test_what_citadels_secrets_hold_is_not_kept(void **state)
 {
     (void)state;
-    for (const char *const *path = kube_kind_view(&mesh_kinds, MESH_VIEW_KEY_AND_CERT)->keep; *path; path++)
+    for (const char *const *path = mesh_kind(KIND_KEY_AND_CERT_SECRET)->keep; *path; path++)
         assert_false(str_starts(*path, "data") || str_starts(*path, "stringData"));
 }
 
@@ -115,9 +115,9 @@ static void test_a_remote_cluster_has_only_what_it_is_made_of(void **state)
         "PodDisruptionBudget",
         "MutatingWebhookConfiguration",
         "Pod",
-        MESH_VIEW_KEY_AND_CERT,
-        MESH_VIEW_SECRET_KEYS,
-        MESH_VIEW_CONFIG_MAP_KEYS,
+        "key-and-cert",
+        "secret-keys",
+        "config-map-keys",
         "Istio",
     };
     size_t found = 0;
@@ -200,7 +200,7 @@ static void test_what_programs_make_is_of_a_known_kind_and_component(void **stat
         const struct mesh_made *made;
         size_t count = 0;
         for (size_t i = 0; (made = mesh_made_next(roles[r], &i)); count++) {
-            const struct kube_kind *kind = mesh_made_kind(made);
+            const struct kube_kind *kind = mesh_kind(made->kind);
             assert_non_null(kind);
             assert_int_not_equal(kind->roles & roles[r], 0);
             /* A list of the whole kind, and not of what has our label. */

@@ -64,7 +64,7 @@ static int teardown(void **state)
 
 static const struct kube_kind *maps(void)
 {
-    return kube_kind_find(&mesh_kinds, "v1", "ConfigMap");
+    return mesh_kind(KIND_CONFIG_MAP);
 }
 
 static void decide(struct actor *a, const char *name)

@@ -327,30 +327,28 @@ static const struct {
      STUCK_TEXT},
 };
 
-static void put_keys(struct world *w, const char *view, const char *text)
+static void put_keys(struct world *w, enum mesh_kind_id view, const char *text)
 {
-    world_put_as(w, kube_kind_view(&mesh_kinds, view), document(text));
+    world_put_as(w, mesh_kind(view), document(text));
 }
 
 static void put_what_is_mounted(struct world *w)
 {
     put_keys(
         w,
-        MESH_VIEW_SECRET_KEYS,
+        KIND_SECRET_KEYS,
         "{'metadata': {'name': 'certs', 'namespace': '" NS "'}, 'data': {'cert.pem': 'c2VjcmV0'}}");
-    put_keys(
-        w, MESH_VIEW_SECRET_KEYS, "{'metadata': {'name': 'gone', 'namespace': 'default'}, 'data': {'a': 'c2VjcmV0'}}");
+    put_keys(w, KIND_SECRET_KEYS, "{'metadata': {'name': 'gone', 'namespace': 'default'}, 'data': {'a': 'c2VjcmV0'}}");
     put_keys(
         w,
-        MESH_VIEW_CONFIG_MAP_KEYS,
+        KIND_CONFIG_MAP_KEYS,
         "{'metadata': {'name': 'mesh', 'namespace': '" NS "'}, 'data': {'mesh': 'x'}, 'binaryData': {'blob': 'AA=='}}");
 }
 
 static void read_with_volumes(struct world *w, bool observed, struct rollouts *ret)
 {
     const struct rollout_target pilot = {"pilot", "istio-pilot", true};
-    const struct volume_kinds volumes = {
-        kube_kind_view(&mesh_kinds, MESH_VIEW_SECRET_KEYS), kube_kind_view(&mesh_kinds, MESH_VIEW_CONFIG_MAP_KEYS)};
+    const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
     rollouts_read(&input, NS, &pilot, 1, observed ? &volumes : NULL, ret);
@@ -397,7 +395,7 @@ static void volumes_are_asked_for_and_nothing_is_said_before(void **state)
         assert_string_equal(r.items[0].message, MISSING "volume v needs Secret late, which does not exist");
         rollouts_release(&r);
     }
-    put_keys(&w, MESH_VIEW_SECRET_KEYS, "{'metadata': {'name': 'late', 'namespace': '" NS "'}}");
+    put_keys(&w, KIND_SECRET_KEYS, "{'metadata': {'name': 'late', 'namespace': '" NS "'}}");
     read_with_volumes(&w, true, &r);
     assert_string_equal(r.items[0].message, STUCK_TEXT);
     rollouts_release(&r);

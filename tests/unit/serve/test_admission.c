@@ -122,7 +122,7 @@ static void test_an_overlay_has_to_fit(void **state)
     static const char review[] =
         CREATE("{\"overlays\":[{\"kind\":\"Service\",\"name\":\"istio-pilot\",\"patches\":[{\"op\":\"remove\","
                "\"path\":\"/spec/nothing\"}]}]}");
-    const char *versions[MESH_KINDS_MAX];
+    const char *versions[KIND_COUNT];
     const struct admission_context known = {.kubernetes_minor = 20, .versions = versions};
     _cleanup_free_ char *says = NULL, *sample = NULL, *nameless = NULL, *before = refusal(review, &nothing_observed);
 
@@ -163,7 +163,7 @@ static void observe(struct kube_cache *cache, const char *text)
     struct err e;
 
     assert_int_equal(doc_parse(text, strlen(text), SIZE_MAX, &object, &e), 0);
-    assert_true(kube_cache_put(cache, kube_kind_find(&mesh_kinds, API_GROUP_VERSION, "Istio"), object));
+    assert_true(kube_cache_put(cache, mesh_kind(KIND_ISTIO), object));
 }
 
 #define OTHER(metadata)                                                                                                \
