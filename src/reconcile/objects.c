@@ -318,7 +318,7 @@ static void plan_prune(struct pass *p, struct kube_object *o)
     /* Somebody may have taken our mark off since, and then it is not ours to remove. */
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
-    action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : str_or(p->in->going, "the mesh is being removed"));
+    action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : str_or(p->in->going, "the resource is being removed"));
     plan_add(p->plan, p->in->plan, action);
 }
 

@@ -17,7 +17,7 @@ struct objects_input {
      */
     const struct wanted_set *wanted[OBJECTS_SETS_MAX];
     const char *owner_uid; /* what carries it and is not wanted goes; NULL: nothing goes */
-    const char *going;     /* why, where nothing is wanted; static; NULL: the mesh is being removed */
+    const char *going;     /* why, where nothing is wanted; static; NULL: the resource is being removed */
     bool settled;          /* all of this spec was in place before: what is missing was deleted by somebody */
     bool remove_crds;      /* CustomResourceDefinitions go as well where nothing is wanted */
     bool keeps_crds;       /* those that are there without a mark of ours are in place as they are */

@@ -48,7 +48,7 @@ static char *failure_text(const struct plan_failure *failure)
 
 static const char *first_unavailable(const struct rollouts *rollouts)
 {
-    for (size_t i = 0; i < rollouts->len; i++)
+    for (size_t i = 0; rollouts && i < rollouts->len; i++)
         if (rollouts->items[i].wanted && !rollouts->items[i].available)
             return rollouts->items[i].message;
     return NULL;

@@ -146,6 +146,7 @@ static bool leave(struct reconcile *r)
     const struct objects_input objects = {
         .plan = in,
         .owner_uid = r->object->uid,
+        .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
     const unsigned needed = made_watches(MESH_CENTRAL);

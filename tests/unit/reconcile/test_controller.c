@@ -1,0 +1,329 @@
+/*
+ * A kind of resource costs a table and a row: a tiny one, a Greeting that asks for a ConfigMap and counts Pods, under
+ * the controller on simulated time. What every kind has is not written here: the finalizer, refusal, deletion, the
+ * status, Events, healing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/crd.h"
+#include "api/status.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/controller.h"
+#include "reconcile/marks.h"
+#include "reconcile/objects.h"
+#include "sim.h"
+
+#define NS "default"
+
+/* --- the kind --- */
+
+struct greeting {
+    char *text;
+};
+
+static const struct field spec_rows[] = {
+    {"text",
+     .type = FIELD_TEXT,
+     .format = &format_dns_label,
+     .offset = offsetof(struct greeting, text),
+     .doc = "What it says."},
+};
+static const struct field_table spec_table = {
+    .name = "spec", .doc = "A greeting.", .rows = spec_rows, .len = ARRAY_LEN(spec_rows)};
+static const struct field status_rows[] = {
+    {"listeners", .type = FIELD_INTEGER, .least = 0, .most = 1000, .doc = "Pods."},
+};
+static const struct field_table status_table = {
+    .name = "status", .doc = "What is.", .rows = status_rows, .len = ARRAY_LEN(status_rows)};
+static const struct api_rule rules[] = {{NULL, NULL}};
+static const struct api_column columns[] = {{NULL}};
+static const struct api_resource resource = {
+    .kind = "Greeting",
+    .list_kind = "GreetingList",
+    .plural = "greetings",
+    .singular = "greeting",
+    .doc = "A greeting.",
+    .intro = "A greeting.",
+    .finalizer = "greeting.example.com/finalizer",
+    .spec = &spec_table,
+    .status = &status_table,
+    .rules = rules,
+    .columns = columns,
+};
+
+enum { CONFIG_MAP, POD, DEFINITION, GREETING };
+enum { WATCH_PODS = 1 };
+
+static const struct kube_kind kind_rows[] = {
+    [CONFIG_MAP] =
+        {.kind = "ConfigMap",
+         .plural = "configmaps",
+         .group = "",
+         .versions = {{"v1"}},
+         .namespaced = true,
+         .watch = KUBE_WATCH_OURS,
+         .pruned = true},
+    [POD] =
+        {.kind = "Pod",
+         .plural = "pods",
+         .group = "",
+         .versions = {{"v1"}},
+         .namespaced = true,
+         .watch = KUBE_WATCH_NONE},
+    [DEFINITION] =
+        {.kind = "CustomResourceDefinition",
+         .is_definition = true,
+         .plural = "customresourcedefinitions",
+         .group = "apiextensions.k8s.io",
+         .versions = {{"v1"}},
+         .watch = KUBE_WATCH_OURS},
+    [GREETING] =
+        {.kind = "Greeting",
+         .plural = "greetings",
+         .group = API_GROUP,
+         .versions = {{API_VERSION}},
+         .namespaced = true,
+         .watch = KUBE_WATCH_ALL,
+         .custom = true},
+};
+static const struct kube_kind_table kinds = {kind_rows, ARRAY_LEN(kind_rows)};
+static const struct watch_row watch_rows[] = {{WATCH_PODS, POD, .in_namespace = true}};
+static const struct watch_table watches = {watch_rows, ARRAY_LEN(watch_rows)};
+
+/* The one of its namespace that is the first by name says where Pods are watched. */
+static const char *watch_namespace(const struct kube_cache *observed)
+{
+    size_t first = 0;
+    const struct kube_object *o = kube_cache_next(observed, &kind_rows[GREETING], &first);
+
+    return o ? o->ns : NULL;
+}
+
+static void review(struct reconcile *r)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct greeting spec;
+
+    if (api_parse(&resource, r->resource, NULL, &spec, sizeof(spec), &problems) < 0) {
+        problems_err(&problems, &r->refusal);
+        r->facts.refused = &r->refusal;
+        return;
+    }
+    field_release(&spec_table, &spec);
+}
+
+static struct wanted_set *wanted_of(const struct reconcile *r)
+{
+    const struct kube_object *o = r->object;
+    const struct mark_owner owner = {API_GROUP_VERSION, "Greeting", o->ns, o->name, o->uid, NULL};
+    struct rendered_list objects = {.items = NEW_ARRAY(struct rendered, 1), .len = 1};
+
+    objects.items[0] = (struct rendered){
+        .kind = &kind_rows[CONFIG_MAP],
+        .object = OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata", S("name", o->name), S("namespace", o->ns)),
+            MAP("data", S("text", doc_string(r->resource, "spec", "text")))),
+    };
+    return wanted_from(&objects, &owner);
+}
+
+static void plan(struct reconcile *r)
+{
+    _cleanup_wanted_ struct wanted_set *wanted = wanted_of(r);
+    const struct objects_input objects = {
+        .plan = r->world->central,
+        .wanted = {wanted},
+        .owner_uid = r->object->uid,
+        .settled = resource_is_settled(&r->own),
+    };
+
+    r->plan->central.watch |= WATCH_PODS;
+    objects_plan(&objects, &r->plan->central);
+    reconcile_conclude(r, &r->plan->central, false);
+}
+
+static bool leave(struct reconcile *r)
+{
+    const struct objects_input objects = {.plan = r->world->central, .owner_uid = r->object->uid};
+
+    r->facts.leftovers = objects_plan(&objects, &r->plan->central);
+    return r->facts.leftovers == 0;
+}
+
+static bool add_status(struct reconcile *r, json_t *status)
+{
+    const struct plan_input *in = r->world->central;
+
+    if (in->synced & WATCH_PODS)
+        json_object_set_new(
+            status, "listeners", json_integer((json_int_t)kube_cache_count(in->observed, &kind_rows[POD])));
+    return true;
+}
+
+static const struct reconciler greeting_reconciler = {
+    .resource = &resource,
+    .kind = GREETING,
+    .watch_namespace = watch_namespace,
+    .review = review,
+    .plan = plan,
+    .leave = leave,
+    .status = add_status,
+};
+
+/* --- the bench --- */
+
+struct bench {
+    struct sim *sim;
+    struct controller *controller;
+};
+
+static int connect_nowhere(
+    void *context, const struct kube_config *config, const struct kube_cluster_options *options,
+    const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
+{
+    (void)context, (void)config, (void)options, (void)events, (void)ret;
+    return err_set(e, ERR_INVALID, "there is no other cluster");
+}
+
+static int setup(void **state)
+{
+    static const struct reconciler *const rows[] = {&greeting_reconciler, NULL};
+    static const struct controller_kinds all = {
+        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+    const struct controller_options options = {.kinds = &all, .ns = NS, .keeps_memory = true};
+    const struct connector connector = {connect_nowhere, NULL};
+    struct bench *b = NEW(struct bench);
+
+    b->sim = sim_new(&kinds, MARK_OWNER, 1);
+    sim_apply(b->sim, &kind_rows[DEFINITION], api_crd(&resource, "v1"));
+    b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
+    controller_start(b->controller);
+    sim_run(b->sim, SECONDS(2));
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    controller_free(b->controller);
+    sim_free(b->sim);
+    free(b);
+    return 0;
+}
+
+static void put(struct bench *b, const char *name, const char *text)
+{
+    sim_apply(
+        b->sim,
+        &kind_rows[GREETING],
+        OBJECT(
+            S("apiVersion", API_GROUP_VERSION),
+            S("kind", "Greeting"),
+            MAP("metadata", S("name", name), S("namespace", NS), N("generation", 1)),
+            MAP("spec", S("text", text))));
+    sim_run(b->sim, SECONDS(2));
+}
+
+static const json_t *greeting(const struct bench *b, const char *name)
+{
+    return sim_get(b->sim, &kind_rows[GREETING], NS, name);
+}
+
+static void expect_status(const struct bench *b, const char *name, const char *word)
+{
+    assert_string_equal(str_or(doc_string(greeting(b, name), "status", STATUS_FIELD_STATUS), ""), word);
+}
+
+static void expect_text(const struct bench *b, const char *name, const char *text)
+{
+    const json_t *map = sim_get(b->sim, &kind_rows[CONFIG_MAP], NS, name);
+
+    assert_string_equal(str_or(doc_string(map, "data", "text"), ""), text);
+}
+
+/* --- the tests --- */
+
+static void a_resource_gets_its_object_finalizer_and_status(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "good-morning");
+    expect_text(b, "hello", "good-morning");
+    expect_status(b, "hello", STATUS_AVAILABLE);
+    assert_string_equal(
+        json_string_value(json_array_get(doc_at(greeting(b, "hello"), "metadata", "finalizers"), 0)),
+        resource.finalizer);
+
+    sim_delete(b->sim, &kind_rows[CONFIG_MAP], NS, "hello");
+    sim_run(b->sim, SECONDS(2));
+    expect_text(b, "hello", "good-morning");
+}
+
+static void an_invalid_one_is_refused_and_the_others_go_on(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "bad", "Not A Label");
+    put(b, "good", "hi");
+    expect_status(b, "bad", STATUS_RECONCILE_FAILED);
+    assert_non_null(strstr(doc_string(greeting(b, "bad"), "status", STATUS_FIELD_ERROR_MESSAGE), "spec.text"));
+    expect_text(b, "bad", "");
+    expect_status(b, "good", STATUS_AVAILABLE);
+
+    put(b, "bad", "better");
+    expect_text(b, "bad", "better");
+    expect_status(b, "bad", STATUS_AVAILABLE);
+}
+
+static void a_watch_that_the_plan_asks_for_brings_what_it_counts(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "hi");
+    assert_int_equal(doc_int(doc_at(greeting(b, "hello"), "status", "listeners"), -1), 0);
+    sim_apply(
+        b->sim,
+        &kind_rows[POD],
+        OBJECT(S("apiVersion", "v1"), S("kind", "Pod"), MAP("metadata", S("name", "one"), S("namespace", NS))));
+    sim_run(b->sim, SECONDS(2));
+    assert_int_equal(doc_int(doc_at(greeting(b, "hello"), "status", "listeners"), -1), 1);
+}
+
+static void a_deleted_one_takes_its_object_along_and_no_other(void **state)
+{
+    struct bench *b = *state;
+    json_t *going;
+
+    put(b, "hello", "hi");
+    put(b, "stays", "there");
+    going = doc_copy(greeting(b, "hello"));
+    json_object_set_new(doc_at(going, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+    sim_apply(b->sim, &kind_rows[GREETING], going);
+    sim_run(b->sim, SECONDS(5));
+    assert_null(greeting(b, "hello"));
+    expect_text(b, "hello", "");
+    expect_text(b, "stays", "there");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_resource_gets_its_object_finalizer_and_status, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_invalid_one_is_refused_and_the_others_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_watch_that_the_plan_asks_for_brings_what_it_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("unit reconcile controller", tests, NULL, NULL);
+}
