@@ -26,7 +26,7 @@ const struct kube_kind bench_remote_istio = {
     .namespaced = true,
     .custom = true};
 const struct kube_kind bench_secret = {
-    .kind = "Secret", .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true};
+    .kind = "Secret", .is_secret = true, .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true};
 const struct kube_kind bench_pod = {
     .kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1"}}, .namespaced = true};
 

@@ -15,7 +15,12 @@ static void *forget_context;
 static const struct kube_kind rows[] = {
     [NAMESPACE] = {.kind = "Namespace", .plural = "namespaces", .group = "", .versions = {{"v1"}}},
     [CONFIG_MAP] = {.kind = "ConfigMap", .plural = "configmaps", .group = "", .versions = {{"v1"}}, .namespaced = true},
-    [SECRET] = {.kind = "Secret", .plural = "secrets", .group = "", .versions = {{"v1"}}, .namespaced = true},
+    [SECRET] = {.kind = "Secret",
+                .is_secret = true,
+                .plural = "secrets",
+                .group = "",
+                .versions = {{"v1"}},
+                .namespaced = true},
     [SERVICE] = {.kind = "Service", .plural = "services", .group = "", .versions = {{"v1"}}, .namespaced = true},
     [ENDPOINTS] = {.kind = "Endpoints", .plural = "endpoints", .group = "", .versions = {{"v1"}}, .namespaced = true},
     [POD] = {.kind = "Pod", .plural = "pods", .group = "", .versions = {{"v1"}}, .namespaced = true},
@@ -24,6 +29,7 @@ static const struct kube_kind rows[] = {
     [LEASE] =
         {.kind = "Lease", .plural = "leases", .group = "coordination.k8s.io", .versions = {{"v1"}}, .namespaced = true},
     [DEFINITION] = {.kind = "CustomResourceDefinition",
+                    .is_definition = true,
                     .plural = "customresourcedefinitions",
                     .group = "apiextensions.k8s.io",
                     .versions = {{"v1"}}},

@@ -18,6 +18,7 @@ static char *name_of(const json_t *object)
 
 const struct kube_kind bench_rows[KINDS] = {
     [DEFINITIONS] = {.kind = "CustomResourceDefinition",
+                     .is_definition = true,
                      .plural = "customresourcedefinitions",
                      .group = "apiextensions.k8s.io",
                      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},

@@ -14,6 +14,7 @@ static const struct kube_kind rows[] = {
     {.kind = "Service", .plural = "services", .group = "", .versions = {{"v1", 0, 0}}},
     {.kind = "ConfigMap", .plural = "configmaps", .group = "", .versions = {{"v1", 0, 0}}},
     {.kind = "CustomResourceDefinition",
+     .is_definition = true,
      .plural = "customresourcedefinitions",
      .group = "apiextensions.k8s.io",
      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}}},

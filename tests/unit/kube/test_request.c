@@ -10,7 +10,8 @@
 #include "kube/request.h"
 
 static const struct kube_kind services = {.kind = "Service", .plural = "services", .group = "", .namespaced = true};
-static const struct kube_kind secrets = {.kind = "Secret", .plural = "secrets", .group = "", .namespaced = true};
+static const struct kube_kind secrets = {
+    .kind = "Secret", .is_secret = true, .plural = "secrets", .group = "", .namespaced = true};
 static const struct kube_kind roles = {
     .kind = "ClusterRole", .plural = "clusterroles", .group = "rbac.authorization.k8s.io"};
 
