@@ -63,7 +63,7 @@ demo-federation-down: ## remove what `make demo-federation` made
 	@hack/demo-federation down
 
 run: build ## run the operator here, against KUBECONFIG's cluster
-	$(PROGRAM) crds | kubectl apply -f -
+	hack/deploy --definitions
 	$(PROGRAM) run --namespace istio-system
 
 deploy: need-image build ## install the operator's IMG=name:tag into KUBECONFIG's cluster

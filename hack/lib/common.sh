@@ -47,6 +47,14 @@ wait_for() {
   done
 }
 
+# server_version: of the cluster that kubectl speaks to, as "v1.20.2".
+server_version() {
+  local version
+  version=$(kubectl get --raw /version | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')
+  [ -n "$version" ] || die "the cluster does not tell its version: kubectl get --raw /version"
+  echo "$version"
+}
+
 require_root() {
   [ "$(id -u)" = 0 ] ||
     die "this needs root (processes, network namespaces, mounts, packages): run it with sudo"

@@ -418,8 +418,11 @@ void input_report_failure(const struct file *file, json_t *list)
 int input_parse_kube_version(const char *text, int *ret_minor, struct err *e)
 {
     _cleanup_strv_ char **parts = str_split(text + (text[0] == 'v'), '.');
+    char *plus = strv_len(parts) == 2 ? strchr(parts[1], '+') : NULL;
     int64_t minor;
 
+    if (plus && !plus[1])
+        *plus = '\0'; /* "1.20+", as some providers have it */
     if (strv_len(parts) < 2 || !str_eq(parts[0], "1") || !str_to_int64(parts[1], &minor) || minor < 1 || minor > 1000)
         return err_set(e, ERR_USAGE, "--kube-version \"%s\": allowed is a version such as 1.20 or v1.20.2", text);
     *ret_minor = (int)minor;

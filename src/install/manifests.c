@@ -1,7 +1,9 @@
 #include "install/manifests.h"
 
 #include "api/crd.h"
+#include "base/str.h"
 #include "doc/build.h"
+#include "doc/doc.h"
 #include "install/rights.h"
 #include "mesh/mesh.h"
 #include "serve/webhook.h"
@@ -105,14 +107,28 @@ static json_t *apart(void)
                         S("topologyKey", "kubernetes.io/hostname"))))));
 }
 
-/* In the version that every Kubernetes serves on which this Istio runs. */
+/* The row of a kind's API version: of the versions that the operator speaks the newest that is served there. */
+static struct row api_version(const char *group, const char *name, int minor)
+{
+    _cleanup_free_ char *any = str_printf("%s/v1", group);
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, any, name);
+
+    return F("apiVersion", "%s/%s", group, kube_kind_version_for(kind, minor));
+}
+
 static json_t *disruption_budget(const struct manifest_options *o)
 {
     return OBJECT(
-        S("apiVersion", "policy/v1beta1"),
+        api_version("policy", "PodDisruptionBudget", o->minor),
         S("kind", "PodDisruptionBudget"),
         MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
         MAP("spec", N("maxUnavailable", 1), MAP("selector", V("matchLabels", labels()))));
+}
+
+/* In place of the field, which came with 1.19; NULL: the field is there. 1.10 knows the profile by its former name. */
+static const char *seccomp_annotation(int minor)
+{
+    return minor >= 19 ? NULL : minor >= 11 ? "runtime/default" : "docker/default";
 }
 
 static json_t *stateful_set(const struct manifest_options *o)
@@ -126,7 +142,11 @@ static json_t *stateful_set(const struct manifest_options *o)
             S("serviceName", OPERATOR_NAME),
             MAP("selector", V("matchLabels", labels())),
             MAP("template",
-                MAP("metadata", V("labels", labels()), MAP("annotations", S("sidecar.istio.io/inject", "false"))),
+                MAP("metadata",
+                    V("labels", labels()),
+                    MAP("annotations",
+                        S("sidecar.istio.io/inject", "false"),
+                        S("seccomp.security.alpha.kubernetes.io/pod", seccomp_annotation(o->minor)))),
                 MAP("spec",
                     S("serviceAccountName", OPERATOR_NAME),
                     N("terminationGracePeriodSeconds", 10),
@@ -135,29 +155,40 @@ static json_t *stateful_set(const struct manifest_options *o)
                         B("runAsNonRoot", true),
                         N("runAsUser", NOBODY),
                         N("runAsGroup", NOBODY),
-                        MAP("seccompProfile", S("type", "RuntimeDefault"))),
+                        OPT(o->minor >= 19, MAP("seccompProfile", S("type", "RuntimeDefault")))),
                     SEQ("containers", ITEM_V(manager(o)))))));
 }
 
-json_t *manifests_crds(void)
+int64_t manifests_replicas_most(int minor)
 {
+    return minor >= 14 ? MANIFEST_REPLICAS_MOST : 1;
+}
+
+json_t *manifests_crds(int minor)
+{
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, "apiextensions.k8s.io/v1", "CustomResourceDefinition");
     json_t *definitions = json_array();
 
-    for (const struct api_resource *const *r = api_resources; *r; r++)
-        json_array_append_new(definitions, api_crd(*r, "v1"));
+    for (const struct api_resource *const *r = api_resources; *r; r++) {
+        json_t *definition = api_crd(*r, kube_kind_version_for(kind, minor));
+        if (minor < 11)
+            json_object_del(doc_at(definition, "spec"), "additionalPrinterColumns");
+        json_array_append_new(definitions, definition);
+    }
     return definitions;
 }
 
 json_t *manifests_all(const struct manifest_options *o)
 {
     return ARRAY(
-        ROWS(manifests_crds()),
+        ROWS(manifests_crds(o->minor)),
         ITEM_V(namespace(o)),
         ITEM_V(service_account(o, OPERATOR_NAME)),
         ITEM_V(cluster_role(ROLE, MESH_CENTRAL)),
         ITEM_V(cluster_role_binding(o, ROLE, OPERATOR_NAME)),
         ITEM_V(service(o)),
-        ITEM_V(webhook_configuration("v1", o->ns, NULL, NULL)),
+        ITEM_V(webhook_configuration(
+            kube_kind_version_for(WEBHOOK_KIND_CONFIGURATION, o->minor), o->minor, o->ns, NULL, NULL)),
         OPT(o->replicas > 1, ITEM_V(disruption_budget(o))),
         ITEM_V(stateful_set(o)));
 }

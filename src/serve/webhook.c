@@ -30,9 +30,10 @@ static json_t *labels(void)
     return OBJECT(S("app", "istio-operator"), S("control-plane", "controller-manager"));
 }
 
-static json_t *client_config(const char *ns, const char *url, const char *ca)
+/* Before 1.13 the field must be there, and may be empty. */
+static json_t *client_config(int minor, const char *ns, const char *url, const char *ca)
 {
-    _cleanup_free_ char *bundle = ca ? base64_encode(ca, strlen(ca)) : NULL;
+    _cleanup_free_ char *bundle = ca ? base64_encode(ca, strlen(ca)) : minor < 13 ? str_dup("") : NULL;
 
     return OBJECT(
         S("url", url),
@@ -50,7 +51,7 @@ static json_t *plurals(void)
     return names;
 }
 
-json_t *webhook_configuration(const char *version, const char *ns, const char *url, const char *ca)
+json_t *webhook_configuration(const char *version, int minor, const char *ns, const char *url, const char *ca)
 {
     return OBJECT(
         F("apiVersion", "admissionregistration.k8s.io/%s", version),
@@ -59,7 +60,7 @@ json_t *webhook_configuration(const char *version, const char *ns, const char *u
         SEQ("webhooks",
             ITEM(
                 S("name", WEBHOOK_NAME),
-                V("clientConfig", client_config(ns, url, ca)),
+                V("clientConfig", client_config(minor, ns, url, ca)),
                 SEQ("rules",
                     ITEM(
                         STRINGS("apiGroups", API_GROUP),
@@ -67,9 +68,9 @@ json_t *webhook_configuration(const char *version, const char *ns, const char *u
                         STRINGS("operations", "CREATE", "UPDATE"),
                         V("resources", plurals()))),
                 S("failurePolicy", "Ignore"),
-                S("sideEffects", "None"),
-                N("timeoutSeconds", 5),
-                STRINGS("admissionReviewVersions", "v1", "v1beta1"))));
+                OPT(minor >= 12, S("sideEffects", "None")),
+                OPT(minor >= 14, N("timeoutSeconds", 5)),
+                OPT(minor >= 14, STRINGS("admissionReviewVersions", "v1", "v1beta1")))));
 }
 
 bool webhook_is_configured(const json_t *live)

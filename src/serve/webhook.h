@@ -24,10 +24,11 @@ extern const struct kube_kind_table webhook_kinds;
 #define WEBHOOK_KIND_CONFIGURATION (&webhook_kinds.rows[1])
 
 /*
- * The configuration, in the API version `version`. Either `url` is called, or where it is NULL the operator's Service
- * in `ns`. Without `ca` (PEM) the operator fills it in when it runs. Owned by the caller.
+ * The configuration, in the API version `version`, with the fields that Kubernetes 1.`minor` knows. Either `url` is
+ * called, or where it is NULL the operator's Service in `ns`. Without `ca` (PEM) the operator fills it in when it runs.
+ * Owned by the caller.
  */
-json_t *webhook_configuration(const char *version, const char *ns, const char *url, const char *ca);
+json_t *webhook_configuration(const char *version, int minor, const char *ns, const char *url, const char *ca);
 
 /* Whether the configuration that is there has our webhook; without it the API server asks nobody. */
 bool webhook_is_configured(const json_t *live);

@@ -125,7 +125,11 @@ static bool keep_configuration(struct webhook_setup *w, const char *ca, const ch
             WEBHOOK_KIND_CONFIGURATION,
             WEBHOOK_CONFIGURATION,
             webhook_configuration(
-                kube_server_version(kube_cluster_server(w->cluster), WEBHOOK_KIND_CONFIGURATION), w->ns, w->url, ca),
+                kube_server_version(kube_cluster_server(w->cluster), WEBHOOK_KIND_CONFIGURATION),
+                kube_cluster_server(w->cluster)->minor,
+                w->ns,
+                w->url,
+                ca),
             "it was not there");
     if (!live)
         return true;

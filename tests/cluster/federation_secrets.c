@@ -182,7 +182,7 @@ void bad_kubeconfigs_are_refused_with_a_reason(void **state)
 static void install_definition_of_istio(void)
 {
     const struct kube_kind *crd = kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
-    _cleanup_json_ json_t *definitions = manifests_crds();
+    _cleanup_json_ json_t *definitions = manifests_crds(20);
     json_t *definition;
     size_t i;
 

@@ -92,7 +92,7 @@ void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, con
 static void install_definitions(void)
 {
     const struct kube_kind *crd = kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
-    _cleanup_json_ json_t *definitions = manifests_crds();
+    _cleanup_json_ json_t *definitions = manifests_crds(20);
     json_t *definition;
     size_t i;
 
@@ -105,7 +105,7 @@ static void install_definitions(void)
 static void install_rights(void)
 {
     static const char *const kinds[] = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"};
-    const struct manifest_options options = {.ns = NS, .image = "none"};
+    const struct manifest_options options = {.ns = NS, .image = "none", .minor = 20};
     _cleanup_json_ json_t *manifests = manifests_all(&options);
     json_t *object;
     size_t i;

@@ -268,7 +268,7 @@ static bool is_filled_in(void *context)
 /* As in a cluster, where the manifests bring the configuration and its Service. */
 static void the_installed_configuration_gets_the_bundle(void **state)
 {
-    _cleanup_json_ json_t *installed = webhook_configuration("v1", NS, NULL, NULL), *live = NULL;
+    _cleanup_json_ json_t *installed = webhook_configuration("v1", 20, NS, NULL, NULL), *live = NULL;
     const char *arguments[] = {"--webhook-addr", webhook.address, NULL};
     const json_t *entry;
 

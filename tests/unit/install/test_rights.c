@@ -181,7 +181,7 @@ static void every_own_right_is_in_the_rules(void **state)
 
 static void the_printed_account_has_the_printed_rights(void **state)
 {
-    const struct manifest_options options = {.ns = "elsewhere"};
+    const struct manifest_options options = {.ns = "elsewhere", .minor = 20};
     _cleanup_json_ json_t *documents = manifests_remote(&options), *rules = rights_rules(MESH_REMOTE);
     const json_t *account = doc_find(documents, "kind", "ServiceAccount");
     const json_t *role = doc_find(documents, "kind", "ClusterRole");

@@ -177,7 +177,8 @@ static void test_a_secret_of_others_keeps_what_is_theirs(void **state)
 
 static void test_the_configuration_gets_the_authorities(void **state)
 {
-    _cleanup_json_ json_t *live = webhook_configuration("v1", "istio-system", NULL, NULL), *patch = NULL, *again = NULL;
+    _cleanup_json_ json_t *live = webhook_configuration("v1", 20, "istio-system", NULL, NULL), *patch = NULL,
+                          *again = NULL;
     _cleanup_free_ char *bundle = base64_encode("CA", 2);
     const json_t *webhook;
 
@@ -225,9 +226,9 @@ static void test_a_configuration_without_the_webhook_stays_as_it_is(void **state
 static void test_the_configuration_gets_the_url(void **state)
 {
     static const char url[] = "https://127.0.0.1:9443/validate";
-    _cleanup_json_ json_t *live = webhook_configuration("v1beta1", "ns", NULL, "CA"),
+    _cleanup_json_ json_t *live = webhook_configuration("v1beta1", 14, "ns", NULL, "CA"),
                           *patch = webhook_patch(live, url, "CA"),
-                          *wanted = webhook_configuration("v1", "ns", url, "CA");
+                          *wanted = webhook_configuration("v1", 20, "ns", url, "CA");
     const json_t *client = doc_at(json_array_get(doc_at(patch, "webhooks"), 0), "clientConfig");
 
     (void)state;
