@@ -146,6 +146,8 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     input_report(mesh, &problems, NULL, stderr);
     if (problems.errors || r == 0)
         return 0;
+    if (e->class == ERR_UNAVAILABLE && !str_starts(e->text, config->server))
+        return err_wrap(e, "%s", config->server);
     return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : -1;
 }
 

@@ -18,12 +18,7 @@
 
 static int get(struct kube_client *client, struct kube_request request, json_t **ret, struct err *e)
 {
-    _cleanup_buf_ struct buf body = BUF_INIT;
-    int status;
-
-    if (kube_client_wait(client, &request, &body, &status, e) < 0)
-        return -1;
-    return doc_parse(buf_str(&body), body.len, ANSWER_MAX_BYTES, ret, e);
+    return kube_client_wait_json(client, &request, ANSWER_MAX_BYTES, ret, e);
 }
 
 static int get_resources(struct kube_client *client, const char *kind, const char *ns, json_t **ret, struct err *e)

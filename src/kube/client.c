@@ -257,6 +257,19 @@ static int keep(struct kube_call *call, const char *data, size_t len)
                    "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
 }
 
+/*
+ * A page, text or protobuf in place of JSON is of something in front of the server: it is told as what it is, and of a
+ * stream its reader sees nothing. Space alone tells nothing yet.
+ */
+static bool begins_as_json(struct kube_call *call)
+{
+    size_t space = strspn(buf_str(&call->body), " \t\r\n");
+    char first = space < call->body.len ? call->body.data[space] : ' ';
+
+    call->is_json |= first == '{' || first == '[';
+    return call->is_json || first == ' ';
+}
+
 int kube_call_receive(struct kube_call *call, const char *data, size_t len)
 {
     int status = status_of(call);
@@ -267,8 +280,13 @@ int kube_call_receive(struct kube_call *call, const char *data, size_t len)
     if (!call->data)
         return 0;
     call->last_heard = clock_now_monotonic();
-    if (status >= 200 && status < 300)
-        set_fed(call, true);
+    if (status < 200 || status >= 300)
+        return 0;
+    if (!begins_as_json(call)) {
+        call->failure = NEW(struct err);
+        return kube_error_of_no_json(call, call->failure);
+    }
+    set_fed(call, true);
     return 0;
 }
 
@@ -406,12 +424,18 @@ static void transfer_over(struct kube_call *call, CURLcode code)
     }
     r.body = buf_str(&call->body);
     r.body_len = call->body.len;
-    if (r.status < 300) {
-        finish(call, &r, NULL);
+    if (r.status >= 300) {
+        kube_error_of_answer(call, &r, &e);
+        finish(call, &r, &e);
         return;
     }
-    kube_error_of_answer(call, &r, &e);
-    finish(call, &r, &e);
+    begins_as_json(call);
+    if (!call->data && !call->is_json) {
+        kube_error_of_no_json(call, &e);
+        finish(call, NULL, &e);
+        return;
+    }
+    finish(call, &r, NULL);
 }
 
 /* What ends while these are told waits for the loop's next turn, so that a turn ends. */
@@ -616,4 +640,20 @@ int kube_client_wait(struct kube_client *c, struct kube_request *request, struct
         buf_add(ret_body, body.data, body.len);
     buf_release_secret(&body);
     return w.r;
+}
+
+int kube_client_wait_json(struct kube_client *c, struct kube_request *request, size_t max_bytes, json_t **ret,
+                          struct err *e)
+{
+    _cleanup_free_ char *name =
+        str_printf("%s %.*s", kube_method_name(request->method), (int)strcspn(request->path, "?"), request->path);
+    _cleanup_buf_ struct buf body = BUF_INIT;
+    struct err why;
+
+    if (kube_client_wait(c, request, &body, NULL, e) < 0)
+        return -1;
+    if (doc_parse(buf_str(&body), body.len, max_bytes, ret, &why) == 0)
+        return 0;
+    return err_set(e, why.class == ERR_LIMIT ? ERR_LIMIT : ERR_UNAVAILABLE, "%s: the answer to %s is not JSON: %s",
+                   c->config->server, name, why.text);
 }

@@ -15,6 +15,7 @@
 #define KUBE_CLIENT_H
 
 #include <event2/event.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,7 +66,8 @@ DEFINE_CLEANUP(struct kube_client *, kube_client_free)
 #define _cleanup_kube_client_ _cleanup_(kube_client_free_p)
 
 /*
- * The answer, or `e` where there was none (network, time-out, limit) or where its status is 300 or more:
+ * The answer, which begins as JSON does, or `e` where there was none (network, time-out, limit, something else than
+ * JSON: ERR_UNAVAILABLE names the server and the request) or where its status is 300 or more:
  * then `e` is made from the Status object in the body, with the class that fits, and `response` is there, too.
  */
 typedef void (*kube_done_fn)(void *context, const struct kube_response *response, const struct err *e);
@@ -90,5 +92,8 @@ const struct kube_client_stats *kube_client_stats(const struct kube_client *c);
  */
 int kube_client_wait(struct kube_client *c, struct kube_request *request, struct buf *ret_body, int *ret_status,
                      struct err *e);
+/* The same, and parses the answer, of at most `max_bytes`. */
+int kube_client_wait_json(struct kube_client *c, struct kube_request *request, size_t max_bytes, json_t **ret,
+                          struct err *e);
 
 #endif

@@ -113,6 +113,14 @@ int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, 
     return err_set(e, kube_answer_class(r->status, doc_string(status, "reason")), "%s (%s)", buf_str(&text), name);
 }
 
+int kube_error_of_no_json(const struct kube_call *call, struct err *e)
+{
+    char name[256];
+
+    kube_call_name(call, name, sizeof(name));
+    return err_set(e, ERR_UNAVAILABLE, "%s: the answer to %s is not JSON", call->client->config->server, name);
+}
+
 static enum err_class class_of_code(CURLcode code)
 {
     switch (code) {

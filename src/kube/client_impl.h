@@ -54,6 +54,7 @@ struct kube_call {
     bool in_callback; /* its owner is on the stack */
     bool cancelled;   /* by its owner, from inside its callback */
     bool retried;     /* with other credentials */
+    bool is_json;     /* its answer, by how it begins */
     int lost_answers; /* by libcurl, so that it was sent again */
     CURL *easy;       /* while running */
     struct kube_credentials *credentials;
@@ -135,6 +136,8 @@ struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_
 
 /* The answer's error; returns -1. `r` has status 300 or more. */
 int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, struct err *e);
+/* The error of an answer of success that is no JSON; returns -1. */
+int kube_error_of_no_json(const struct kube_call *call, struct err *e);
 /* The error of a transfer without a whole answer; returns -1. */
 int kube_error_of_transfer(const struct kube_call *call, CURLcode code, struct err *e);
 /* "GET /api/v1/pods": without the query. */

@@ -14,7 +14,7 @@
 
 /* An exec plugin ("client-go credential plugins"). */
 struct kube_exec {
-    char *api_version; /* client.authentication.k8s.io/v1 or v1beta1 */
+    char *api_version; /* client.authentication.k8s.io/v1, v1beta1 or v1alpha1 */
     char *command;
     char **args; /* NULL-terminated */
     char **env;  /* "NAME=value", NULL-terminated */

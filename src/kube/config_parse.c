@@ -35,6 +35,8 @@ static int place_error(const struct place *p, const char *field, struct err *e, 
 static const char *type_name(const json_t *value)
 {
     switch (json_typeof(value)) {
+    case JSON_NULL:
+        return "null";
     case JSON_OBJECT:
         return "a map";
     case JSON_ARRAY:
@@ -143,11 +145,15 @@ static int copy_data(const struct place *p, const char *field, char **ret, struc
 
 /* --- lists of named entries --- */
 
+/* As kubectl has it: an element that is null is one without a name. */
 static int entry_place(const struct kube_config_file *file, const char *list, size_t i, const json_t *entry,
                        struct place *ret, const char **ret_name, struct err *e)
 {
     *ret = (struct place){.file = file, .map = entry};
+    *ret_name = NULL;
     snprintf(ret->path, sizeof(ret->path), "%s[%zu]", list, i);
+    if (json_is_null(entry))
+        return 0;
     if (!json_is_object(entry))
         return err_set(e, ERR_INVALID, "%s: %s: must be a map, and is %s", file->name, ret->path, type_name(entry));
     return get_string(ret, "name", ret_name, e);
@@ -165,7 +171,8 @@ static int add_names(const struct kube_config_file *file, const char *list, stru
     json_array_foreach(entries, i, entry) {
         if (entry_place(file, list, i, entry, &place, &name, e) < 0)
             return -1;
-        buf_printf(names, "%s%s", names->len ? ", " : "", str_or(name, "\"\""));
+        if (!json_is_null(entry))
+            buf_printf(names, "%s%s", names->len ? ", " : "", str_or(name, "\"\""));
     }
     return 0;
 }
@@ -191,9 +198,8 @@ static int find_in_file(const struct kube_config_file *file, const char *list, c
             return -1;
         if (!str_eq(name, wanted))
             continue;
-        if (get_map(&place, key, ret, e) < 0)
-            return -1;
-        return ret->map ? 1 : place_error(&place, key, e, "is missing");
+        /* Without the map it has nothing: a user is nobody, and of the others the first field is missed. */
+        return get_map(&place, key, ret, e) < 0 ? -1 : 1;
     }
     return 0;
 }
@@ -322,9 +328,9 @@ static int read_strings(const struct place *p, const char *field, char ***ret, s
         return -1;
     *ret = NEW_ARRAY(char *, json_array_size(list) + 1);
     json_array_foreach(list, i, item) {
-        if (!json_is_string(item))
+        if (!json_is_string(item) && !json_is_null(item))
             return place_error(p, field, e, "element %zu must be a string, and is %s", i, type_name(item));
-        (*ret)[i] = str_dup(json_string_value(item));
+        (*ret)[i] = str_dup(str_or(json_string_value(item), ""));
     }
     return 0;
 }
@@ -332,16 +338,18 @@ static int read_strings(const struct place *p, const char *field, char ***ret, s
 static int read_env(const struct place *p, char ***ret, struct err *e)
 {
     const json_t *list, *item;
-    size_t i;
+    size_t i, len = 0;
 
     if (get(p, "env", JSON_ARRAY, "a list", &list, e) < 0)
         return -1;
     *ret = NEW_ARRAY(char *, json_array_size(list) + 1);
     json_array_foreach(list, i, item) {
         const char *name = doc_string(item, "name"), *value = doc_string(item, "value");
+        if (json_is_null(item))
+            continue;
         if (!name || !*name || strchr(name, '='))
             return place_error(p, "env", e, "element %zu must have a name without \"=\"", i);
-        (*ret)[i] = str_printf("%s=%s", name, str_or(value, ""));
+        (*ret)[len++] = str_printf("%s=%s", name, str_or(value, ""));
     }
     return 0;
 }
@@ -360,7 +368,7 @@ static int check_interactive(const struct place *p, struct err *e)
 static int read_exec(const struct place *p, struct kube_config *c, struct err *e)
 {
     static const char *const versions[] = {"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1",
-                                           NULL};
+                                           "client.authentication.k8s.io/v1alpha1", NULL};
     struct kube_exec *exec = c->exec = NEW(struct kube_exec);
     const char *command;
 
@@ -370,7 +378,7 @@ static int read_exec(const struct place *p, struct kube_config *c, struct err *e
         get_bool(p, "provideClusterInfo", &exec->provide_cluster_info, e) < 0 || check_interactive(p, e) < 0)
         return -1;
     if (!exec->api_version || !scheme_in(exec->api_version, versions))
-        return place_error(p, "apiVersion", e, "must be %s or %s", versions[0], versions[1]);
+        return place_error(p, "apiVersion", e, "must be %s, %s or %s", versions[0], versions[1], versions[2]);
     if (!command)
         return place_error(p, "command", e, "is missing");
     /* A bare name is looked for in PATH. */

@@ -172,13 +172,15 @@ int kube_discovery_answer(struct kube_discovery *d, const char *path, const char
 {
     _cleanup_json_ json_t *document = NULL;
     struct asked *asked = find_asked(d, path);
+    struct err why;
     int r = -1;
 
     if (!asked)
         return err_set(e, ERR_INTERNAL, "%s was never asked for", path);
     asked->answered = true;
-    if (doc_parse(body, len, DOCUMENT_MAX, &document, e) < 0)
-        return err_wrap(e, "%s", path);
+    if (doc_parse(body, len, DOCUMENT_MAX, &document, &why) < 0)
+        return err_set(e, why.class == ERR_LIMIT ? ERR_LIMIT : ERR_UNAVAILABLE, "the answer to GET %s is not JSON: %s",
+                       path, why.text);
     switch (asked->document) {
     case SERVER_VERSION:
         r = read_server_version(d, document, e);

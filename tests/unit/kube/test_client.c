@@ -14,10 +14,11 @@
 
 #include "base/str.h"
 #include "client_fixture.h"
+#include "doc/doc.h"
 
 /* --- requests and answers --- */
 
-static const struct server_answer good[] = {{"/", NULL, OK(5, "hello")}, {0}};
+static const struct server_answer good[] = {{"/", NULL, OK(7, "{hello}")}, {0}};
 
 static void check_sent(struct fixture *f, struct kube_request r, const char *line, const char *header, const char *body)
 {
@@ -27,7 +28,7 @@ static void check_sent(struct fixture *f, struct kube_request r, const char *lin
 
     assert_int_equal(kube_client_wait(f->client, &r, &answer, &status, &e), 0);
     assert_int_equal(status, 200);
-    assert_string_equal(buf_str(&answer), "hello");
+    assert_string_equal(buf_str(&answer), "{hello}");
     assert_true(str_starts(buf_str(&f->server.last), line));
     assert_non_null(strstr(buf_str(&f->server.last), header));
     assert_true(str_ends(buf_str(&f->server.last), body));
@@ -61,7 +62,7 @@ static void test_requests(void **state)
     assert_int_equal(kube_client_stats(f.client)->connections, 1);
     assert_int_equal(kube_client_stats(f.client)->latency_count, 5);
     assert_int_equal(kube_client_stats(f.client)->errors, 0);
-    assert_int_equal(kube_client_stats(f.client)->bytes_received, 25);
+    assert_int_equal(kube_client_stats(f.client)->bytes_received, 35);
     fixture_stop(&f);
 }
 
@@ -133,14 +134,14 @@ static void test_failures(void **state)
 static void test_limit(void **state)
 {
     static const struct server_answer answers[] = {
-        {"/just", NULL, OK(8, "12345678")}, {"/more", NULL, OK(9, "123456789")}, {0}};
+        {"/just", NULL, OK(8, "{345678}")}, {"/more", NULL, OK(9, "{3456789}")}, {0}};
     struct fixture f;
     struct outcome o;
 
     (void)state;
     fixture_start(&f, answers, &(struct kube_client_options){.max_body = 8});
     o = fixture_get(&f, "/just");
-    assert_string_equal(buf_str(&o.body), "12345678");
+    assert_string_equal(buf_str(&o.body), "{345678}");
     outcome_release(&o);
     o = fixture_get(&f, "/more");
     assert_int_equal(o.e.class, ERR_LIMIT);
@@ -173,7 +174,7 @@ static void test_limit_of_values(void **state)
 static void test_limit_of_all_together(void **state)
 {
     static const struct server_answer answers[] = {
-        {"/stuck", NULL, OK(100, "12345")}, {"/fits", NULL, OK(3, "123")}, {"/more", NULL, OK(4, "1234")}, {0}};
+        {"/stuck", NULL, OK(100, "12345")}, {"/fits", NULL, OK(3, "{2}")}, {"/more", NULL, OK(4, "{23}")}, {0}};
     struct outcome stuck = {0}, o;
     struct fixture f;
 
@@ -183,7 +184,7 @@ static void test_limit_of_all_together(void **state)
     fixture_turn(&f, 100);
     for (int i = 0; i < 3; i++) {
         o = fixture_get(&f, "/fits");
-        assert_string_equal(buf_str(&o.body), "123");
+        assert_string_equal(buf_str(&o.body), "{2}");
         outcome_release(&o);
     }
     o = fixture_get(&f, "/more");
@@ -192,9 +193,102 @@ static void test_limit_of_all_together(void **state)
     outcome_release(&o);
     kube_call_cancel(stuck.call);
     o = fixture_get(&f, "/more");
-    assert_string_equal(buf_str(&o.body), "1234");
+    assert_string_equal(buf_str(&o.body), "{23}");
     outcome_release(&o);
     outcome_release(&stuck);
+    fixture_stop(&f);
+}
+
+/* Something in front of the server answers: whatever the request, the message tells which server and which request. */
+static void test_answers_that_are_no_json(void **state)
+{
+    static const char *const answers[] = {
+        OK(15, "<!doctype html>"),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n \n<html></html",
+        OK(0, ""),
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        OK(4, "k8s\n"),
+        OK(2, "ok"),
+        OK(3, " \r\n"),
+        "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nnull",
+    };
+    static const enum kube_method methods[] = {KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        for (size_t k = 0; k < ARRAY_LEN(methods); k++) {
+            const struct server_answer rows[] = {{"/", NULL, answers[i], .close = true}, {0}};
+            struct kube_request r = kube_request_raw(methods[k], "/version?a=b", NULL);
+            _cleanup_free_ char *text = NULL;
+            struct buf body = BUF_INIT;
+            struct fixture f;
+            struct err e;
+            fixture_start(&f, rows, NULL);
+            text =
+                str_printf("%s: the answer to %s /version is not JSON", f.config.server, kube_method_name(methods[k]));
+            assert_int_equal(kube_client_wait(f.client, &r, &body, NULL, &e), -1);
+            assert_string_equal(e.text, text);
+            assert_int_equal(e.class, ERR_UNAVAILABLE);
+            assert_int_equal(body.len, 0);
+            fixture_stop(&f);
+        }
+}
+
+/* The reader of a watch sees nothing of it, and a watch may end before anything came. */
+static void test_streams_that_are_no_json(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/page", NULL, CHUNKED "6\r\n\n<html\r\n0\r\n\r\n"},
+        {"/late", NULL, CHUNKED "1\r\n\n\r\n", "5\r\nlogin\r\n", .repeat = 1},
+        {"/none", NULL, CHUNKED "0\r\n\r\n"},
+        {0},
+    };
+    static const char *const pages[] = {"/page", "/late"};
+    struct outcome o = {0};
+    struct fixture f;
+
+    (void)state;
+    fixture_start(&f, answers, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        _cleanup_free_ char *text = str_printf("%s: the answer to GET %s is not JSON", f.config.server, pages[i]);
+        fixture_send_get(&f, &o, pages[i], true, 1000);
+        fixture_wait_over(&f, &o);
+        assert_string_equal(o.e.text, text);
+        assert_int_equal(o.e.class, ERR_UNAVAILABLE);
+        assert_true(o.streamed.len <= 1);
+        outcome_release(&o);
+        o = (struct outcome){0};
+    }
+    fixture_send_get(&f, &o, "/none", true, 1000);
+    fixture_wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_NONE);
+    assert_int_equal(o.status, 200);
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
+static void test_an_answer_is_parsed(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/good", NULL, OK(7, "{\"a\":1}")}, {"/cut", NULL, OK(6, "{\"a\":1")}, {0}};
+    struct kube_request whole = kube_request_raw(KUBE_GET, "/good", NULL);
+    struct kube_request large = kube_request_raw(KUBE_GET, "/good", NULL);
+    struct kube_request cut = kube_request_raw(KUBE_GET, "/cut", NULL);
+    _cleanup_json_ json_t *value = NULL, *none = NULL;
+    _cleanup_free_ char *text = NULL;
+    struct fixture f;
+    struct err e;
+
+    (void)state;
+    fixture_start(&f, answers, NULL);
+    assert_int_equal(kube_client_wait_json(f.client, &whole, 7, &value, &e), 0);
+    assert_int_equal(json_integer_value(json_object_get(value, "a")), 1);
+    assert_int_equal(kube_client_wait_json(f.client, &large, 6, &none, &e), -1);
+    assert_int_equal(e.class, ERR_LIMIT);
+    assert_int_equal(kube_client_wait_json(f.client, &cut, 7, &none, &e), -1);
+    assert_int_equal(e.class, ERR_UNAVAILABLE);
+    text = str_printf("%s: the answer to GET /cut is not JSON: ", f.config.server);
+    assert_true(str_starts(e.text, text));
     fixture_stop(&f);
 }
 
@@ -415,7 +509,7 @@ static void test_nothing_is_sent_that_was_stopped_while_it_was_sent(void **state
 static void test_late_call_ends_its_connection(void **state)
 {
     static const struct server_answer answers[] = {
-        {"/silent"}, {"/watch", NULL, CHUNKED, "3\r\nabc\r\n", .repeat = 1}, {"/good", NULL, OK(2, "{}")}, {0}};
+        {"/silent"}, {"/watch", NULL, CHUNKED, "3\r\n{b}\r\n", .repeat = 1}, {"/good", NULL, OK(2, "{}")}, {0}};
     struct outcome late = {0}, watch = {0}, next;
     struct fixture f;
 
@@ -441,7 +535,7 @@ static void test_stream(void **state)
 {
     static const struct server_answer answers[] = {
         {"/end", NULL, CHUNKED "2\r\n{}\r\n0\r\n\r\n"},
-        {"/watch", NULL, CHUNKED, "3\r\nabc\r\n", .repeat = 8},
+        {"/watch", NULL, CHUNKED, "3\r\n{b}\r\n", .repeat = 8},
         {"/gone", NULL, STATUS(410, S("Expired", "too old")), .close = true},
         {0},
     };
@@ -483,7 +577,7 @@ static void test_stream(void **state)
 /* --- the end of a call, from wherever --- */
 
 static const struct server_answer streams[] = {
-    {"/watch", NULL, CHUNKED, "3\r\nabc\r\n", .repeat = 100}, {"/never"}, {"/", NULL, OK(5, "hello")}, {0}};
+    {"/watch", NULL, CHUNKED, "3\r\n{b}\r\n", .repeat = 100}, {"/never"}, {"/", NULL, OK(7, "{hello}")}, {0}};
 
 static int cancel_itself(struct outcome *o)
 {
@@ -579,7 +673,7 @@ static void test_from_callbacks(void **state)
     for (int i = 0; o.over < 3 && i < 1000; i++)
         fixture_turn(&f, 1);
     assert_int_equal(o.over, 3);
-    assert_string_equal(buf_str(&o.body), "hellohellohello");
+    assert_string_equal(buf_str(&o.body), "{hello}{hello}{hello}");
     outcome_release(&o);
 
     o = (struct outcome){.on_done = cancel_done};
@@ -615,6 +709,9 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_limit_of_values),
         cmocka_unit_test(test_limit_of_all_together),
+        cmocka_unit_test(test_answers_that_are_no_json),
+        cmocka_unit_test(test_streams_that_are_no_json),
+        cmocka_unit_test(test_an_answer_is_parsed),
         cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_time_out),

@@ -25,8 +25,8 @@ static void write_token(const char *path, const char *token)
 
 static void test_token_file(void **state)
 {
-    static const struct server_answer answers[] = {{"/", "Bearer one", OK(3, "one")},
-                                                   {"/", "Bearer two", OK(3, "two")},
+    static const struct server_answer answers[] = {{"/", "Bearer one", OK(5, "{one}")},
+                                                   {"/", "Bearer two", OK(5, "{two}")},
                                                    {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"},
                                                    {0}};
     char path[] = "/tmp/kube-token-XXXXXX";
@@ -40,14 +40,14 @@ static void test_token_file(void **state)
     f.config.token_file = path;
     fixture_connect(&f, NULL);
     o = fixture_get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "one");
+    assert_string_equal(buf_str(&o.body), "{one}");
     outcome_release(&o);
 
     /* A token that the server no longer knows is read again at once, and the request goes once more. */
     write_token(path, "two\n");
     f.server.answers = answers + 1;
     o = fixture_get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "two");
+    assert_string_equal(buf_str(&o.body), "{two}");
     assert_int_equal(o.e.class, ERR_NONE);
     assert_int_equal(f.server.requests, 3);
     outcome_release(&o);
@@ -64,14 +64,14 @@ static void test_token_file(void **state)
     f.server.answers = answers;
     unlink(path);
     o = fixture_get(&f, "/");
-    assert_string_equal(buf_str(&o.body), "two");
+    assert_string_equal(buf_str(&o.body), "{two}");
     outcome_release(&o);
     fixture_stop(&f);
 }
 
 static void test_password_and_impersonation(void **state)
 {
-    static const struct server_answer answers[] = {{"/", "Basic bWU6aHVudGVyMg==", OK(5, "hello")}, {0}};
+    static const struct server_answer answers[] = {{"/", "Basic bWU6aHVudGVyMg==", OK(7, "{hello}")}, {0}};
     struct fixture f;
     struct outcome o;
 
@@ -100,7 +100,7 @@ static struct kube_exec shell(char *args[3], const char *script)
 static void test_exec(void **state)
 {
     static const struct server_answer answers[] = {
-        {"/", "Bearer fresh", OK(5, "hello")}, {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"}, {0}};
+        {"/", "Bearer fresh", OK(7, "{hello}")}, {"/", NULL, "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"}, {0}};
     char *args[3];
     struct kube_exec exec = shell(args, "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":"
                                         "\"ExecCredential\",\"status\":{\"token\":\"fresh\"}}'");
@@ -115,7 +115,7 @@ static void test_exec(void **state)
         fixture_send_get(&f, &o[i], "/", false, 0);
     for (size_t i = 0; i < ARRAY_LEN(o); i++) {
         fixture_wait_over(&f, &o[i]);
-        assert_string_equal(buf_str(&o[i].body), "hello");
+        assert_string_equal(buf_str(&o[i].body), "{hello}");
         outcome_release(&o[i]);
     }
     /* A server that rejects what was made a moment ago does not make us run the plugin in a circle. */
@@ -163,7 +163,7 @@ static const struct tls_case tls_cases[] = {
 
 static void test_tls(void **state)
 {
-    static const struct server_answer good[] = {{"/", NULL, OK(5, "hello")}, {0}};
+    static const struct server_answer good[] = {{"/", NULL, OK(7, "{hello}")}, {0}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tls_cases); i++) {

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "certs.h"
+#include "doc/doc.h"
 #include "kube/config.h"
 #include "kube/config_impl.h"
 #include "net/credentials.h"
@@ -92,7 +93,13 @@ static const struct refusal refusals[] = {
     {"current-context: x\ncontexts: [{name: a, context: {}}]", NULL,
      "f: current-context: no context named \"x\"; there are: a"},
     {"contexts: [{name: a, context: {}}]", "y", "f: contexts: no context named \"y\"; there are: a"},
-    {"current-context: a\ncontexts: [{name: a}]", NULL, "f: contexts[0].context: is missing"},
+    {"current-context: a\ncontexts: [{name: a}]", NULL, "f: contexts[0].context.cluster: is missing"},
+    {"current-context: a\ncontexts: [null, {name: a, context: null}]", NULL,
+     "f: contexts[1].context.cluster: is missing"},
+    {"current-context: a\ncontexts: [{name: a, context: {cluster: k}}]\nclusters: [null]", NULL,
+     "f: contexts[0].context.cluster: no cluster named \"k\"; there are none"},
+    {"current-context: a\ncontexts: [{name: a, context: {cluster: k}}]\nclusters: [null, {name: k}]", NULL,
+     "f: clusters[1].cluster.server: is missing (https://HOST:PORT)"},
     {"current-context: a\ncontexts: [{name: a, context: {}}]", NULL, "f: contexts[0].context.cluster: is missing"},
     {"current-context: a\ncontexts: [{name: b}, {name: a, context: {cluster: k}}]", NULL,
      "f: contexts[1].context.cluster: no cluster named \"k\"; there are none"},
@@ -138,8 +145,11 @@ static const struct refusal refusals[] = {
      "f: users[0].user.as-groups: is not supported, only \"as\" is"},
     {CONFIG(SERVER, "as: \"me\\r\\nHost: x\""), NULL, "f: users[0].user.as: must be printable ASCII"},
     {CONFIG(SERVER, "exec: {command: x}"), NULL,
-     "f: users[0].user.exec.apiVersion: must be client.authentication.k8s.io/v1 or "
-     "client.authentication.k8s.io/v1beta1"},
+     "f: users[0].user.exec.apiVersion: must be client.authentication.k8s.io/v1, "
+     "client.authentication.k8s.io/v1beta1 or client.authentication.k8s.io/v1alpha1"},
+    {CONFIG(SERVER, "exec: {apiVersion: client.authentication.k8s.io/v2, command: x}"), NULL,
+     "f: users[0].user.exec.apiVersion: must be client.authentication.k8s.io/v1, "
+     "client.authentication.k8s.io/v1beta1 or client.authentication.k8s.io/v1alpha1"},
     {CONFIG(SERVER, "exec: {apiVersion: client.authentication.k8s.io/v1}"), NULL,
      "f: users[0].user.exec.command: is missing"},
     {CONFIG(SERVER, EXEC(", args: [a, 1]")), NULL,
@@ -305,6 +315,98 @@ static void test_fields(void **state)
     assert_string_equal(c->source, "f (context c)");
     assert_null(c->exec);
     kube_config_free(c);
+}
+
+/* As kubectl reads it: an element that is null is empty, and names nobody. */
+static const char with_lists[] =
+    "{\"current-context\":\"c\","
+    "\"contexts\":[{\"name\":\"x\"},{\"name\":\"c\",\"context\":{\"cluster\":\"k\",\"user\":\"u\"}}],"
+    "\"clusters\":[{\"name\":\"k\",\"cluster\":{\"server\":\"https://k\"}}],"
+    "\"users\":[{\"name\":\"u\",\"user\":{\"exec\":{\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\","
+    "\"command\":\"aws\",\"args\":[\"a\",\"b\"],\"env\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\",\"value\":"
+    "null}]}}}]}";
+
+/* What was read from it, with an argument for each null among them. */
+static void check_lists(const json_t *object, size_t args)
+{
+    _cleanup_free_ char *text = doc_text(object);
+    struct kube_config *c = parse(text, NULL);
+
+    assert_string_equal(c->server, "https://k");
+    assert_string_equal(c->exec->api_version, "client.authentication.k8s.io/v1alpha1");
+    assert_string_equal(c->exec->command, "aws");
+    assert_int_equal(strv_len(c->exec->args), args);
+    assert_int_equal(strv_len(c->exec->env), 2);
+    assert_string_equal(c->exec->env[0], "A=1");
+    assert_string_equal(c->exec->env[1], "B=");
+    kube_config_free(c);
+}
+
+static void check_nulls_in(const json_t *object, json_t *list, bool are_args)
+{
+    for (size_t i = 0; i <= json_array_size(list); i++) {
+        json_array_insert_new(list, i, json_null());
+        check_lists(object, are_args ? 3 : 2);
+        json_array_remove(list, i);
+    }
+}
+
+static void test_null_elements_are_empty(void **state)
+{
+    static const char *const absent[] = {"args", "env", "installHint", "provideClusterInfo", "interactiveMode"};
+    _cleanup_json_ json_t *object = NULL;
+    json_t *user, *exec;
+    struct kube_config *c;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(doc_parse(with_lists, strlen(with_lists), SIZE_MAX, &object, &e), 0);
+    user = json_array_get(doc_at(object, "users"), 0);
+    exec = doc_at(user, "user", "exec");
+    check_lists(object, 2);
+    check_nulls_in(object, doc_at(object, "contexts"), false);
+    check_nulls_in(object, doc_at(object, "clusters"), false);
+    check_nulls_in(object, doc_at(object, "users"), false);
+    check_nulls_in(object, doc_at(exec, "args"), true);
+    check_nulls_in(object, doc_at(exec, "env"), false);
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
+        _cleanup_json_ json_t *former = json_incref(json_object_get(exec, absent[i]));
+        _cleanup_free_ char *text = NULL;
+        json_object_set_new(exec, absent[i], json_null());
+        text = doc_text(object);
+        kube_config_free(parse(text, NULL));
+        if (former)
+            json_object_set(exec, absent[i], former);
+    }
+    /* a user of whom nothing is said is nobody */
+    json_object_set_new(user, "user", json_null());
+    {
+        _cleanup_free_ char *text = doc_text(object);
+        c = parse(text, NULL);
+    }
+    assert_null(c->exec);
+    assert_null(c->token);
+    kube_config_free(c);
+}
+
+/* As most encoders write JSON; also in a Secret. */
+static void test_json_may_escape_any_character(void **state)
+{
+    static const char text[] =
+        "{\"current-context\":\"\\ud83d\\ude80\",\"contexts\":[{\"name\":\"\\ud83d\\ude80\",\"context\":"
+        "{\"cluster\":\"k\\u0085\"}}],\"clusters\":[{\"name\":\"k\xc2\x85\",\"cluster\":{\"server\"\n:"
+        "\"https:\\/\\/k\"}}]}";
+    static const char utf16[] = "\xff\xfe{\0}\0\n";
+    struct kube_config *c;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(kube_config_parse("f", text, strlen(text), NULL, KUBE_CONFIG_FOREIGN, &c, &e), 0);
+    assert_string_equal(c->server, "https://k");
+    assert_string_equal(c->source, "f (context \xf0\x9f\x9a\x80)");
+    kube_config_free(c);
+    assert_int_equal(kube_config_parse("f", utf16, sizeof(utf16), NULL, KUBE_CONFIG_FOREIGN, &c, &e), -1);
+    assert_string_equal(e.text, "f: current-context: is not set; contexts are: none");
 }
 
 static void test_contexts(void **state)
@@ -496,6 +598,8 @@ int main(void)
         cmocka_unit_test(test_messages_quote_no_secret),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_null_elements_are_empty),
+        cmocka_unit_test(test_json_may_escape_any_character),
         cmocka_unit_test(test_contexts),
         cmocka_unit_test(test_exec),
         cmocka_unit_test(test_files_are_merged),

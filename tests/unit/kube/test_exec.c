@@ -77,6 +77,31 @@ static void test_bad_answers(void **state)
     }
 }
 
+/* A plugin answers in the version in which it was asked. */
+static void test_every_version_is_spoken(void **state)
+{
+    static const char *const versions[] = {"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1",
+                                           "client.authentication.k8s.io/v1alpha1"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        struct kube_exec exec = {.api_version = (char *)versions[i]};
+        struct kube_config config = {.server = (char *)"https://s", .exec = &exec};
+        _cleanup_free_ char *answer =
+            str_printf("{\"kind\":\"ExecCredential\",\"apiVersion\":\"%s\",\"status\":{\"token\":\"t\"}}", versions[i]);
+        _cleanup_free_ char *asked = str_printf("{\"apiVersion\":\"%s\",", versions[i]);
+        _cleanup_buf_ struct buf info = BUF_INIT;
+        struct kube_exec_credential c;
+        struct err e;
+        kube_exec_add_info(&config, &info);
+        assert_true(str_starts(buf_str(&info), asked));
+        assert_int_equal(kube_exec_parse(versions[i], answer, strlen(answer), &c, &e), 0);
+        assert_string_equal(c.token, "t");
+        kube_exec_credential_release(&c);
+        assert_int_equal(kube_exec_parse(versions[(i + 1) % ARRAY_LEN(versions)], answer, strlen(answer), &c, &e), -1);
+    }
+}
+
 /* --- questions --- */
 
 static void test_info(void **state)
@@ -230,8 +255,13 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_answers), cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_info),
-        cmocka_unit_test(test_runs),         cmocka_unit_test(test_failures),    cmocka_unit_test(test_not_installed),
+        cmocka_unit_test(test_every_version_is_spoken),
+        cmocka_unit_test(test_good_answers),
+        cmocka_unit_test(test_bad_answers),
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_not_installed),
         cmocka_unit_test(test_cancel),
     };
 
