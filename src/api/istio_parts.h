@@ -64,6 +64,10 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
         "annotations and finalizers.",                                                                                 \
             istio_check_overlays                                                                                       \
     }
+#define ISTIO_RANGES_RULE                                                                                              \
+    {                                                                                                                  \
+        "A warning: with `includeIPRanges` empty no outbound traffic goes through the sidecars.", istio_check_ranges   \
+    }
 #define ISTIO_INJECTOR_RULE                                                                                            \
     {                                                                                                                  \
         "A warning: `autoInjectionNamespaces` has no effect without the sidecar injector.", istio_check_injector       \
@@ -76,6 +80,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 
 void istio_check_namespaces(const struct api_check *c);
 void istio_check_overlays(const struct api_check *c);
+void istio_check_ranges(const struct api_check *c);
 void istio_check_injector(const struct api_check *c);
 void istio_check_gateways(const struct api_check *c);
 

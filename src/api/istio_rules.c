@@ -245,6 +245,15 @@ static void check_place(const struct api_check *c)
                      "is default, and so the control plane's namespace is default: " ELSEWHERE);
 }
 
+void istio_check_ranges(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (!*spec->include_ip_ranges)
+        problems_add(c->problems, PROBLEM_WARNING, "spec.includeIPRanges",
+                     "is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it");
+}
+
 static void check_citadel(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
@@ -290,6 +299,7 @@ const struct api_rule istio_rules[] = {
      istio_check_gateways},
     {"A warning: images that name a release name one of the minor release that `version` says.", check_images},
     {"A warning: `mtls` and `controlPlaneSecurityEnabled` need certificates, which Citadel makes.", check_citadel},
+    ISTIO_RANGES_RULE,
     ISTIO_INJECTOR_RULE,
     {"A warning: gateways and sidecars get no configuration without Pilot.", check_pilot},
     {NULL, NULL},

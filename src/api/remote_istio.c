@@ -121,6 +121,7 @@ static const struct api_rule rules[] = {
     ISTIO_NAMESPACES_RULE,
     ISTIO_REPLICAS_RULE(check_replicas),
     ISTIO_OVERLAYS_RULE,
+    ISTIO_RANGES_RULE,
     ISTIO_INJECTOR_RULE,
     {NULL, NULL},
 };

@@ -214,7 +214,7 @@ static void make_plan(struct kube_cluster *cluster, struct plan *ret)
 /* Of the watches that a plan asks for, those that may bring something to remove. */
 static unsigned removals(const struct plan *plan)
 {
-    return plan->watch & made_watches(MESH_CENTRAL);
+    return plan->watch & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
 
 /* Reads what the plan asks for. */

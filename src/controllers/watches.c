@@ -1,8 +1,15 @@
 #include "controllers/watches.h"
 
+#include "reconcile/marks.h"
+
 /* What others' programs keep in Secrets, and much of it. */
 #define NOT_MADE_BY_PROGRAMS                                                                                           \
     "type!=istio.io/key-and-cert,type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
+
+#define LEFT(kind_, in_namespace_)                                                                                     \
+    {                                                                                                                  \
+        PLAN_WATCH_LEFT, kind_, .label_selector = "!" MARK_OWNER, .in_namespace = in_namespace_                        \
+    }
 
 static const struct watch_row rows[] = {
     {PLAN_WATCH_PODS, KIND_POD, .in_namespace = true},
@@ -11,6 +18,12 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_CREDENTIALS, KIND_CREDENTIALS_SECRET, .field_selector = NOT_MADE_BY_PROGRAMS, .in_namespace = true},
     {PLAN_WATCH_SECRET_KEYS, KIND_SECRET_KEYS, .in_namespace = true},
     {PLAN_WATCH_CONFIG_MAP_KEYS, KIND_CONFIG_MAP_KEYS, .in_namespace = true},
+    LEFT(KIND_LEFT_ROLE, false),
+    LEFT(KIND_LEFT_BINDING, false),
+    LEFT(KIND_LEFT_SERVICE, true),
+    LEFT(KIND_LEFT_DEPLOYMENT, true),
+    LEFT(KIND_LEFT_AUTOSCALER, true),
+    LEFT(KIND_LEFT_WEBHOOK, false),
     {PLAN_WATCH_SIDECARS, KIND_SIDECAR_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 

@@ -279,11 +279,22 @@ static json_t *reduce(const struct kube_kind *kind, const json_t *object)
     return kept;
 }
 
-/* What is kept of an object, owned by the caller; NULL: nothing. */
-static char *text_of(const struct kube_kind *kind, const json_t *object)
+/* Borrowed from `metadata`. */
+static const char *owner_of(const struct kube_cache *c, const struct kube_kind *kind, const json_t *metadata)
 {
-    _cleanup_json_ json_t *kept = kind->brief ? NULL : reduce(kind, object);
+    if (!kind->owner_kind)
+        return doc_string(metadata, "labels", c->owner_label);
+    return doc_string(doc_find(json_object_get(metadata, "ownerReferences"), "kind", kind->owner_kind), "uid");
+}
 
+/* What is kept of an object, owned by the caller; NULL: nothing. */
+static char *text_of(const struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
+{
+    _cleanup_json_ json_t *kept = NULL;
+
+    if (kind->owned_alone && !owner_of(c, kind, json_object_get(object, "metadata")))
+        return NULL;
+    kept = kind->brief ? NULL : reduce(kind, object);
     return kind->brief ? kind->brief(object) : doc_text(kept);
 }
 
@@ -330,7 +341,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .name = doc_string(metadata, "name"),
         .uid = kind->brief ? NULL : doc_string(metadata, "uid"),
         .resource_version = doc_string(metadata, "resourceVersion"),
-        .owner = doc_string(metadata, "labels", c->owner_label),
+        .owner = owner_of(c, kind, metadata),
         .deleting = json_is_string(json_object_get(metadata, "deletionTimestamp")),
         .text = text,
         .text_len = strlen(text),
@@ -457,7 +468,7 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
 
     if (is_stale(store, en, key, object, source))
         return false;
-    text = text_of(kind, object);
+    text = text_of(c, kind, object);
     if (!text) {
         if (en)
             drop(c, store, key);

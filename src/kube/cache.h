@@ -30,7 +30,7 @@ struct kube_object {
     const char *name;
     const char *uid; /* NULL in brief */
     const char *resource_version;
-    const char *owner; /* the value of the owner label; NULL where it is absent */
+    const char *owner; /* the value of the owner label (or see kube_kind.owner_kind); NULL: none */
     bool deleting;     /* has a deletionTimestamp */
     char *text;        /* the document, or what its kind keeps in brief (kube_kind.brief); packed, see below */
     size_t text_len;   /* of the document */

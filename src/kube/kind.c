@@ -22,6 +22,15 @@ const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, cons
     return NULL;
 }
 
+const struct kube_kind *kube_kind_own(const struct kube_kind_table *table, const struct kube_kind *kind)
+{
+    for (size_t i = 0; i < table->len && kind->view; i++)
+        if (!table->rows[i].view && str_eq(table->rows[i].kind, kind->kind) &&
+            str_eq(table->rows[i].group, kind->group))
+            return &table->rows[i];
+    return kind;
+}
+
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor)
 {
     for (size_t i = 0; i < KUBE_VERSIONS_MAX && kind->versions[i].name; i++) {

@@ -81,6 +81,12 @@ struct kube_kind {
      * objects are created and updated through the kind's own row.
      */
     const char *view;
+    /*
+     * In such a row an object's owner (kube_object.owner) is the uid of its ownerReference of this kind, and not the
+     * value of the owner label. With `owned_alone` those without one are not kept.
+     */
+    const char *owner_kind;
+    bool owned_alone;
     /* Lists and watches ask for metadata alone, which servers before Kubernetes 1.15 do not know: they send it all. */
     bool metadata_only;
     /*
@@ -99,6 +105,8 @@ struct kube_kind_table {
 
 /* The row of a kind by its name and group, or NULL. Of `api_version` ("apps/v1", "v1") the version is not looked at. */
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind);
+/* The kind's own row: of a view the one that objects are created through. */
+const struct kube_kind *kube_kind_own(const struct kube_kind_table *table, const struct kube_kind *kind);
 
 /* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor);

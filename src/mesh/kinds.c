@@ -23,6 +23,11 @@
         .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, CENTRAL, OURS,        \
         .custom = true, .unions = oneofs                                                                               \
     }
+#define LEFT(view_)                                                                                                    \
+    .view = view_, CENTRAL, .watch = KUBE_WATCH_NONE, .pruned = true, VERBS("list", "watch", "delete"),                \
+    .owner_kind = "Istio"
+#define LEFT_ALONE(view_)                                                                                              \
+    LEFT(view_), .owned_alone = true, .metadata_only = true, .keep = NAMES(IDENTITY, "metadata.annotations.*")
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -268,6 +273,39 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
          .keep = NAMES(IDENTITY, "data.*", "binaryData.*")},
+    /* What an earlier operator left behind; what comes after what is as above. */
+    [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
+    [KIND_LEFT_BINDING] =
+        {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, LEFT_ALONE("left-bindings")},
+    [KIND_LEFT_SERVICE] =
+        {.kind = "Service",
+         .plural = "services",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         LEFT_ALONE("left-services")},
+    [KIND_LEFT_DEPLOYMENT] =
+        {.kind = "Deployment",
+         .plural = "deployments",
+         .group = "apps",
+         .versions = {{"v1", 9, 0}},
+         .namespaced = true,
+         LEFT_ALONE("left-deployments"),
+         .after = NAMES("ClusterRole", "ClusterRoleBinding")},
+    [KIND_LEFT_AUTOSCALER] =
+        {.kind = "HorizontalPodAutoscaler",
+         .plural = "horizontalpodautoscalers",
+         .group = "autoscaling",
+         .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
+         .namespaced = true,
+         LEFT("left-autoscalers"),
+         .keep = NAMES(IDENTITY, "metadata.annotations.*", "spec.scaleTargetRef")},
+    [KIND_LEFT_WEBHOOK] =
+        {.kind = "MutatingWebhookConfiguration",
+         .plural = "mutatingwebhookconfigurations",
+         WEBHOOKS,
+         LEFT_ALONE("left-webhooks"),
+         .after = NAMES("Service", "Deployment")},
     [KIND_ISTIO] =
         {.kind = "Istio",
          .plural = "istios",

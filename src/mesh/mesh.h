@@ -51,6 +51,16 @@ enum mesh_kind_id {
     KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
     KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
     KIND_CONFIG_MAP_KEYS,
+    /*
+     * Views of what an earlier operator made for a resource: owned by an ownerReference to an Istio, and without our
+     * label. Autoscalers are there without an owner, too.
+     */
+    KIND_LEFT_ROLE,
+    KIND_LEFT_BINDING,
+    KIND_LEFT_SERVICE,
+    KIND_LEFT_DEPLOYMENT,
+    KIND_LEFT_AUTOSCALER,
+    KIND_LEFT_WEBHOOK,
     KIND_ISTIO,
     KIND_REMOTE_ISTIO,
     KIND_COUNT,

@@ -261,7 +261,7 @@ static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 static bool is_wanted(const struct pass *p, const struct kube_object *o)
 {
     for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
-        if (wanted_find(p->in->wanted[k], o->kind, o->ns, o->name))
+        if (wanted_find(p->in->wanted[k], kube_kind_own(p->kinds, o->kind), o->ns, o->name))
             return true;
     return false;
 }
@@ -276,10 +276,26 @@ static bool is_copy(struct kube_object *o)
     return o->is_copy;
 }
 
+/* Owned by reference, but written by this operator: then the user took our label off, and the object is the user's. */
+static bool is_disowned(const struct kube_object *o)
+{
+    _cleanup_json_ json_t *object = o->kind->owner_kind ? kube_object_parse(o) : NULL;
+    const json_t *annotations = doc_at(object, "metadata", "annotations");
+
+    return json_object_get(annotations, MARK_APPLIED) || json_object_get(annotations, MARK_IGNORE);
+}
+
 static bool must_go(const struct pass *p, struct kube_object *o)
 {
     return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o) &&
-           !is_copy(o);
+           !is_copy(o) && !is_disowned(o);
+}
+
+static const char *why_unwanted(const struct pass *p, const struct kube_object *o)
+{
+    if (!p->in->wanted[0])
+        return str_or(p->in->going, "the resource is being removed");
+    return o->kind->owner_kind ? "made by an earlier operator, and no longer wanted" : "no longer wanted";
 }
 
 /* Calls `each` for every observed object that is ours and no longer wanted. */
@@ -318,7 +334,7 @@ static void plan_prune(struct pass *p, struct kube_object *o)
     /* Somebody may have taken our mark off since, and then it is not ours to remove. */
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
-    action.reason = str_dup(p->in->wanted[0] ? "no longer wanted" : str_or(p->in->going, "the resource is being removed"));
+    action.reason = str_dup(why_unwanted(p, o));
     plan_add(p->plan, p->in->plan, action);
 }
 

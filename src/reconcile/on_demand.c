@@ -12,7 +12,12 @@ void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigne
     for (size_t i = 0; i < w->table->len; i++) {
         const struct watch_row *row = &w->table->rows[i];
         kube_cluster_watch(
-            cluster, kind_of(cluster, row), row->in_namespace ? ns : NULL, NULL, row->field_selector, watch & row->bit);
+            cluster,
+            kind_of(cluster, row),
+            row->in_namespace ? ns : NULL,
+            row->label_selector,
+            row->field_selector,
+            watch & row->bit);
     }
     if (watch & ~w->on & PLAN_LISTED_ANEW)
         kube_cluster_list_anew(cluster);
@@ -21,13 +26,16 @@ void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigne
 
 unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *cluster)
 {
-    unsigned synced = 0;
+    unsigned synced = 0, unsynced = 0;
 
     for (size_t i = 0; i < w->table->len; i++) {
         const struct watch_row *row = &w->table->rows[i];
         if ((w->on & row->bit) && kube_cluster_watch_synced(cluster, kind_of(cluster, row)))
             synced |= row->bit;
+        else
+            unsynced |= row->bit;
     }
+    synced &= ~unsynced;
     if ((w->on & PLAN_LISTED_ANEW) && kube_cluster_is_listed_anew(cluster))
         synced |= PLAN_LISTED_ANEW;
     return synced;

@@ -9,9 +9,9 @@
 
 /* One watch, of a kind or of a view of it. */
 struct watch_row {
-    unsigned bit; /* of plan.watch; not the highest one */
+    unsigned bit; /* of plan.watch; not the highest one; rows may share one */
     size_t kind;  /* the place of its row in the cluster's table of kinds */
-    const char *field_selector;
+    const char *label_selector, *field_selector;
     bool in_namespace; /* of the plan's namespace alone */
 };
 

@@ -5,6 +5,7 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/made.h"
+#include "controllers/mesh/autoscalers.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/sidecars.h"
@@ -149,12 +150,13 @@ static bool leave(struct reconcile *r)
         .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned needed = made_watches(MESH_CENTRAL);
+    const unsigned needed = made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT;
     struct plan *plan = &r->plan->central;
     size_t left;
 
     if (mesh_find(in->observed) != r->object)
         return true;
+    plan->watch |= PLAN_WATCH_LEFT;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
     left += injection_plan(in, NULL, plan);
     left += objects_plan(&objects, plan);
@@ -212,7 +214,8 @@ static void plan_writes(struct reconcile *r, const struct mesh_wanted *wanted, s
         injection_plan(in, wanted->spec.auto_injection_namespaces, plan);
     plan->drift += made_remove_disabled(
         in, &wanted->release->line->central, &wanted->spec, r->object->ns, plan, &r->plan->central.watch);
-    r->is_unread = r->plan->central.watch & ~in->synced & made_watches(MESH_CENTRAL);
+    r->plan->central.watch |= PLAN_WATCH_LEFT;
+    r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
 
 static void count_sidecars(struct reconcile *r, const struct mesh_wanted *wanted)
@@ -239,6 +242,7 @@ static void plan(struct reconcile *r)
     plan_writes(r, wanted, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
     injection_notice(in, spec->auto_injection_namespaces, &r->notice);
+    autoscalers_notice(in, r->object, wanted->objects, &r->notice);
     components_read(
         in, r->object->ns, wanted->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
     count_sidecars(r, wanted);

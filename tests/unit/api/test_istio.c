@@ -357,6 +357,8 @@ static const struct {
      "{version: 1.0.6, pilot: {image: \"docker.io/istio/pilot:1.1.14\"}, mixer: {image: \"istio/mixer:1.0.8\"}, "
      "proxy: {image: \"localhost:5000/proxyv2\"}, proxyInit: {image: \"a/b:1.0\"}, galley: {image: \"a/b:latest\"}}",
      "", "spec.pilot.image: is of release 1.1.14, but the version of Istio is 1.0.6"},
+    {"no range at all", "{includeIPRanges: \"\"}", "",
+     "spec.includeIPRanges: is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it"},
     {"nobody to make certificates", "{mtls: true, citadel: {enabled: false}}", "",
      "spec.citadel.enabled: is false, but mtls needs certificates: somebody else has to make the Secrets "
      "istio.<service account>"},
