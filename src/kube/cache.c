@@ -403,13 +403,15 @@ static bool is_name(const char *text)
     return text && *text && !str_eq(text, ".") && !str_eq(text, "..") && !strpbrk(text, "/%");
 }
 
-/* The key of a proper object of the kind, or NULL. Owned by the caller. */
+/* The key of a proper object of the kind, which has a name and a uid, or NULL. Owned by the caller. */
 static char *object_key(const struct kube_kind *kind, const json_t *object)
 {
     const char *name = doc_string(object, "metadata", "name");
     const char *ns = kind->namespaced ? doc_string(object, "metadata", "namespace") : NULL;
 
-    return is_name(name) && (!kind->namespaced || is_name(ns)) ? key_of(ns, name) : NULL;
+    return is_name(name) && doc_string(object, "metadata", "uid") && (!kind->namespaced || is_name(ns))
+               ? key_of(ns, name)
+               : NULL;
 }
 
 enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };

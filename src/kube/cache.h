@@ -90,8 +90,8 @@ bool kube_cache_is_over(const struct kube_cache *c);
 
 /*
  * An event of the watch, or the answer to a write. True if something changed: a version at least as new was not there
- * yet, and the watch has not told yet that it is gone. `object` stays the caller's. What has no name, or no namespace
- * where its kind needs one, is no object and is ignored.
+ * yet, and the watch has not told yet that it is gone. `object` stays the caller's. What has no name or no uid, no
+ * namespace where its kind needs one, or a name that cannot stand in a request's path, is no object and is ignored.
  */
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
 /* The answer to a read: the object may be one that the watch does not select, and older than what the watch told. */

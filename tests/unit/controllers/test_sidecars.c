@@ -89,6 +89,7 @@ static void put_pod(struct world *w, const char *ns, const char *version)
         S("kind", "Pod"),
         MAP("metadata",
             F("name", "p%d", ++count),
+            S("uid", "u"),
             S("namespace", ns),
             F("resourceVersion", "%d", ++w->clock),
             MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));

@@ -140,8 +140,9 @@ static void a_cache_that_packs_holds_less_and_gives_the_same(void **state)
 static void owner_and_deletion_are_told(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    _cleanup_json_ json_t *role = OBJECT(MAP(
-        "metadata", S("name", "istio"), S("deletionTimestamp", "2020-01-01T00:00:00Z"), MAP("labels", S(OWNER, "me"))));
+    _cleanup_json_ json_t *role =
+        OBJECT(MAP("metadata", S("name", "istio"), S("uid", "u"), S("deletionTimestamp", "2020-01-01T00:00:00Z"),
+                   MAP("labels", S(OWNER, "me"))));
     struct kube_object *o;
 
     (void)state;
@@ -152,20 +153,36 @@ static void owner_and_deletion_are_told(void **state)
     assert_null(o->ns);
 }
 
+/* Such as no server has, but whatever answers in its place; a request for them would be for something else. */
+static void what_has_no_proper_name_is_no_object(void **state)
+{
+    static const char *const names[] = {"", ".", "..", "a/b", "../x", "a%2fb"};
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        _cleanup_json_ json_t *map = map_object(names[i], "u1", "7"), *elsewhere = map_object("a", "u1", "7");
+        json_object_set_new(doc_at(elsewhere, "metadata"), "namespace", json_string(names[i]));
+        assert_false(kube_cache_put(c, config_map, map));
+        assert_false(kube_cache_put(c, config_map, elsewhere));
+    }
+    assert_int_equal(kube_cache_count(c, config_map), 0);
+}
+
 static void only_what_is_asked_for_is_kept(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
     _cleanup_json_ json_t *object = OBJECT(
         S("apiVersion", "v1"), S("kind", "Pod"),
-        MAP("metadata", S("name", "a"), S("namespace", "b"), S("resourceVersion", "3"), MAP("annotations", S("x", "y")),
-            MAP("labels", S("app", "pilot"))),
+        MAP("metadata", S("name", "a"), S("namespace", "b"), S("uid", "u"), S("resourceVersion", "3"),
+            MAP("annotations", S("x", "y")), MAP("labels", S("app", "pilot"))),
         MAP("spec", S("nodeName", "n")),
         MAP("status", S("phase", "Pending"), S("podIP", "10.0.0.1"),
             SEQ("containerStatuses", ITEM(S("name", "one"), MAP("state", MAP("waiting", S("reason", "ErrImagePull")))),
                 ITEM(S("name", "two"), MAP("state", MAP("running"))))));
     _cleanup_json_ json_t *expected =
         OBJECT(S("apiVersion", "v1"), S("kind", "Pod"),
-               MAP("metadata", S("name", "a"), S("namespace", "b"), S("resourceVersion", "3"),
+               MAP("metadata", S("name", "a"), S("namespace", "b"), S("uid", "u"), S("resourceVersion", "3"),
                    MAP("labels", S("app", "pilot"))),
                MAP("status", S("phase", "Pending"),
                    SEQ("containerStatuses", ITEM(MAP("state", MAP("waiting", S("reason", "ErrImagePull")))),
@@ -714,6 +731,7 @@ int main(void)
         cmocka_unit_test(an_object_is_kept_without_managed_fields),
         cmocka_unit_test(a_cache_that_packs_holds_less_and_gives_the_same),
         cmocka_unit_test(owner_and_deletion_are_told),
+        cmocka_unit_test(what_has_no_proper_name_is_no_object),
         cmocka_unit_test(only_what_is_asked_for_is_kept),
         cmocka_unit_test(of_a_map_the_keys_can_be_kept_alone),
         cmocka_unit_test(what_is_no_object_is_ignored),

@@ -1,0 +1,341 @@
+/*
+ * Objects of a cluster, odd in every place: both planners decide on what is observed, whatever it looks like, and
+ * decide as before when it is as before again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/remote_istio.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "kube/discovery.h"
+#include "odd.h"
+#include "remote_world.h"
+
+/* The mesh uses what looks into objects besides its own: sidecars of Pods, labels of namespaces. */
+#define MESH "{\"sidecars\":{\"count\":true},\"autoInjectionNamespaces\":[\"app\",\"other\"]}"
+
+static json_t *pod(const char *name, json_t *statuses, json_t *annotations)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Pod"),
+        MAP("metadata",
+            S("name", name),
+            S("namespace", NS),
+            S("creationTimestamp", "2018-12-17T00:00:00Z"),
+            MAP("labels", S("istio", "pilot"), S("app", "istio-pilot")),
+            V("annotations", annotations)),
+        MAP("status",
+            S("phase", "Running"),
+            S("podIP", "10.0.0.1"),
+            S("reason", "Evicted"),
+            S("message", "too much"),
+            SEQ("conditions",
+                ITEM(S("type", "Ready"), S("status", "True")),
+                ITEM(S("type", "PodScheduled"), S("status", "False"), S("reason", "Unschedulable"), S("message", "m"))),
+            V("initContainerStatuses", statuses ? doc_copy(statuses) : NULL),
+            V("containerStatuses", statuses)));
+}
+
+static json_t *statuses(void)
+{
+    return ARRAY(
+        ITEM(
+            S("name", "discovery"),
+            B("ready", false),
+            MAP("state", MAP("waiting", S("reason", "CrashLoopBackOff"), S("message", "back-off"))),
+            MAP("lastState", MAP("terminated", S("reason", "Error"), N("exitCode", 1)))),
+        ITEM(S("name", "proxy"), MAP("state", MAP("terminated", S("reason", "Error"), N("exitCode", 2)))));
+}
+
+static json_t *secret(const char *name, const char *type, json_t *data)
+{
+    return OBJECT(
+        S("apiVersion", "v1"),
+        S("kind", "Secret"),
+        MAP("metadata", S("name", name), S("namespace", NS)),
+        S("type", type),
+        V("data", data));
+}
+
+static json_t *sidecar(void)
+{
+    return pod("with-sidecar", NULL, OBJECT(S("sidecar.istio.io/status", "{\"version\":\"old\",\"containers\":[]}")));
+}
+
+/* What nobody watches by label, in both clusters. */
+static void put_others(struct world *w)
+{
+    world_put(w, pod("istio-pilot-1", statuses(), NULL));
+    world_put(w, pod("istio-pilot-2", NULL, NULL));
+    world_put_namespace(w, "app", OBJECT(S("istio-injection", "disabled")));
+    world_put_namespace(w, "other", OBJECT(S("istio-injection", "enabled"), S(LABEL_INJECTION_MANAGED, "enabled")));
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "admissionregistration.k8s.io/v1"),
+            S("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", S("name", "istio-galley")),
+            SEQ("webhooks", ITEM(S("name", "pilot.validation.istio.io")))));
+    world_put_as(
+        w, mesh_kind(KIND_KEY_AND_CERT_SECRET), secret("istio.default", "istio.io/key-and-cert", OBJECT(S("a", "b"))));
+    world_put_as(w, mesh_kind(KIND_SIDECAR_POD), sidecar());
+    world_put_as(w, mesh_kind(KIND_SECRET_KEYS), secret("istio.pilot", "Opaque", OBJECT(S("a", "b"))));
+    world_put_as(
+        w,
+        mesh_kind(KIND_CONFIG_MAP_KEYS),
+        OBJECT(
+            S("apiVersion", "v1"),
+            S("kind", "ConfigMap"),
+            MAP("metadata", S("name", "istio"), S("namespace", NS)),
+            MAP("data", S("mesh", "")),
+            MAP("binaryData", S("b", ""))));
+}
+
+/* A Deployment that says why it is not available. */
+static void break_deployment(struct world *w, const char *name)
+{
+    json_t *d = world_get(w, "apps/v1", "Deployment", NS, name);
+
+    assert_non_null(d);
+    json_object_set_new(
+        d,
+        "status",
+        OBJECT(
+            N("observedGeneration", 0),
+            N("replicas", 2),
+            N("updatedReplicas", 1),
+            SEQ("conditions",
+                ITEM(S("type", "Progressing"), S("status", "False"), S("reason", "ProgressDeadlineExceeded")),
+                ITEM(S("type", "ReplicaFailure"), S("status", "True"), S("reason", "Quota"), S("message", "no")))));
+    world_put(w, d);
+}
+
+static int setup(void **state)
+{
+    struct remote_world *w;
+
+    remote_world_setup(state);
+    w = *state;
+    world_put_mesh(&w->home, MESH);
+    put_others(&w->home);
+    put_others(&w->away);
+    world_put(
+        &w->away, OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", "kube-system"))));
+    assert_true(world_converge(&w->home) > 0);
+    remote_world_put_secret(w, "cacerts", OBJECT(S("ca-cert.pem", "YQ=="), S("ca-key.pem", "YQ==")));
+    remote_world_join(w, "{\"autoInjectionNamespaces\":[\"app\",\"other\"]}");
+    world_roll_out(&w->home);
+    break_deployment(&w->home, "istio-pilot");
+    break_deployment(&w->away, "istio-citadel");
+    assert_true(world_converge(&w->home) >= 0);
+    assert_true(remote_world_converge(w) >= 0);
+    return 0;
+}
+
+/* --- one object after the other --- */
+
+struct walk {
+    struct remote_world *w;
+    bool going;                        /* what matters then is which objects there are, and whose they are */
+    size_t objects, tries, decided[4]; /* how many actions there are of the mesh, at home, away; and of none */
+};
+
+static void check_actions(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct kube_action *a = &plan->actions[i];
+        _cleanup_json_ json_t *body = NULL;
+        assert_true(a->kind && a->name && *a->name && (!a->kind->namespaced || (a->ns && *a->ns)));
+        if (a->body)
+            assert_int_equal(doc_parse(a->body, strlen(a->body), SIZE_MAX, &body, NULL), 0);
+    }
+}
+
+/* How many actions both planners decide on. */
+static void decide(struct remote_world *w, size_t *ret_counts)
+{
+    struct reconcile_plan remote;
+    struct plan mesh = world_plan(&w->home);
+
+    remote_world_plan(w, &remote);
+    check_actions(&mesh);
+    check_actions(&remote.central);
+    check_actions(&remote.remote);
+    ret_counts[0] = mesh.len;
+    ret_counts[1] = remote.central.len;
+    ret_counts[2] = remote.remote.len;
+    plan_release(&mesh);
+    reconcile_plan_release(&remote);
+}
+
+static void set_version(struct world *w, json_t *object)
+{
+    json_object_set_new(doc_make(object, "metadata"), "resourceVersion", json_sprintf("%d", ++w->clock));
+}
+
+/* What the planner sees of a definition, a cluster asks for its version. */
+static void read_definition(const json_t *object)
+{
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        kube_definition_version(object, &mesh_kinds.rows[i]);
+}
+
+/* Whether an object is there, whose it is, and what it is. */
+static bool matters_when_going(enum odd how)
+{
+    return how == ODD_ABSENT || how == ODD_NULL || how == ODD_MAP || how == ODD_NULLS || how == ODD_TEXT ||
+           how == ODD_LARGE;
+}
+
+static void
+try(struct walk *walk, struct world *w, const struct kube_kind *kind, const json_t *good, size_t place, enum odd how)
+{
+    json_t *object = odd_document(good, place, how, NULL), *again;
+    const char *ns, *name;
+    size_t counts[3];
+
+    if (!object)
+        return;
+    if (walk->going && !matters_when_going(how)) {
+        json_decref(object);
+        return;
+    }
+    walk->tries++;
+    /* The same version would be no news. */
+    if (str_eq(doc_string(object, "metadata", "resourceVersion"), doc_string(good, "metadata", "resourceVersion")))
+        set_version(w, object);
+    kube_cache_put(w->cache, kind, object);
+    read_definition(object);
+    decide(walk->w, counts);
+    ns = kind->namespaced ? doc_string(object, "metadata", "namespace") : NULL;
+    name = doc_string(object, "metadata", "name");
+    if (name && !str_eq(name, doc_string(good, "metadata", "name")))
+        kube_cache_remove(w->cache, kind, ns, name, NULL);
+    else if (ns && !str_eq(ns, doc_string(good, "metadata", "namespace")))
+        kube_cache_remove(w->cache, kind, ns, name, NULL);
+    json_decref(object);
+    again = doc_copy(good);
+    set_version(w, again);
+    assert_true(kube_cache_put(w->cache, kind, again) || kind->brief);
+    json_decref(again);
+}
+
+static void check_as_before(struct walk *walk, const char *key)
+{
+    size_t counts[3];
+
+    decide(walk->w, counts);
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        if (counts[i] != walk->decided[i])
+            fail_msg("%s is as before, and %zu actions are decided on, not %zu", key, counts[i], walk->decided[i]);
+}
+
+static void try_object(struct walk *walk, struct world *w, const struct kube_kind *kind, const json_t *good)
+{
+    _cleanup_free_ char *key =
+        object_key(kind, doc_string(good, "metadata", "namespace"), doc_string(good, "metadata", "name"));
+
+    walk->objects++;
+    fprintf(stderr, "%s\n", key); /* the last one before a crash */
+    for (size_t place = 0; place < odd_places(good); place++)
+        for (enum odd how = 0; how < ODD_COUNT; how++)
+            try(walk, w, kind, good, place, how);
+    check_as_before(walk, key);
+}
+
+/* The kinds of which each object is read in its own way. */
+static size_t most_of(const struct kube_kind *kind)
+{
+    return str_eq(kind->kind, "Secret") || str_eq(kind->kind, "Pod") ? 4 : 1;
+}
+
+static void try_kind(struct walk *walk, struct world *w, const struct kube_kind *kind)
+{
+    json_t *objects = json_array(), *object;
+    struct kube_object *o;
+    size_t i;
+
+    for (i = 0; !kind->brief && json_array_size(objects) < most_of(kind) && (o = kube_cache_next(w->cache, kind, &i));)
+        json_array_append_new(objects, kube_object_parse(o));
+    if (kind->brief)
+        json_array_append_new(objects, sidecar());
+    json_array_foreach(objects, i, object) {
+        if (kind->brief)
+            set_version(w, object);
+        try_object(walk, w, kind, object);
+    }
+    json_decref(objects);
+}
+
+/* Kinds of which nothing is read but by the merge; so that one of them, in one cluster, tells of all. */
+static bool is_merged_only(const struct kube_kind *kind)
+{
+    static const char *const others[] = {
+        "Namespace", "CustomResourceDefinition", "Secret", "Endpoints", "Deployment", "Pod", "Istio", "RemoteIstio"};
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_eq(kind->kind, others[i]))
+            return false;
+    return true;
+}
+
+static bool has_own_meaning(const struct kube_kind *kind)
+{
+    return !kind->custom || str_eq(kind->kind, "Gateway") || !is_merged_only(kind);
+}
+
+static void try_all(struct remote_world *w, bool going)
+{
+    struct walk walk = {.w = w, .going = going};
+
+    decide(w, walk.decided);
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[i];
+        if (has_own_meaning(kind) && !(going && kind->custom && is_merged_only(kind)))
+            try_kind(&walk, &w->home, kind);
+        if (!is_merged_only(kind))
+            try_kind(&walk, &w->away, kind);
+    }
+    print_message("%zu objects, %zu of them odd\n", walk.objects, walk.tries);
+    assert_true(walk.objects > 25 && walk.tries > (going ? 2000 : 10000));
+}
+
+static void a_mesh_stands_odd_objects(void **state)
+{
+    try_all(*state, false);
+}
+
+static void a_remote_cluster_that_leaves_stands_odd_objects(void **state)
+{
+    remote_world_delete_resource(*state);
+    try_all(*state, true);
+}
+
+static void a_mesh_that_is_deleted_stands_odd_objects(void **state)
+{
+    struct remote_world *w = *state;
+    json_t *mesh = world_get(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    json_object_set_new(doc_make(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:01Z"));
+    world_put(&w->home, mesh);
+    try_all(w, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_mesh_stands_odd_objects, setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_remote_cluster_that_leaves_stands_odd_objects, setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_mesh_that_is_deleted_stands_odd_objects, setup, remote_world_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
