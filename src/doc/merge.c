@@ -108,6 +108,14 @@ static bool is_foreign(const struct merger *m)
     return m->rules->foreign && m->rules->foreign(m->rules->context, buf_str(&m->pattern));
 }
 
+static bool is_listed(const char *const *names, const char *field)
+{
+    for (; names && *names; names++)
+        if (str_eq(*names, field))
+            return true;
+    return false;
+}
+
 static bool is_container(const json_t *value)
 {
     return json_is_object(value) || json_is_array(value);
@@ -353,6 +361,51 @@ static json_t *merge_by_position(struct merger *m, const json_t *last, const jso
     return result;
 }
 
+/* Whether the live element is the wanted one already. */
+static bool is_in_place(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+{
+    size_t changes = m->out->change_count;
+    bool in_place;
+
+    json_decref(merge_map(m, last, wanted, live));
+    in_place = m->out->change_count == changes;
+    forget_changes_from(m, changes);
+    return in_place;
+}
+
+/* Pairs what is in place, whichever its position, and what is left in the order of both. */
+static json_t *merge_unordered(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+{
+    size_t count = json_array_size(live), next = 0;
+    _cleanup_free_ size_t *pairs = NEW_ARRAY(size_t, count + 1); /* of a live element: its wanted one + 1 */
+    _cleanup_free_ bool *paired = NEW_ARRAY(bool, count + 1);    /* a wanted one */
+    bool last_fits = json_array_size(last) == count;
+    json_t *result = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < count && !pairs[i]; k++) {
+            struct place back = enter_index(m, i);
+            if (!paired[k] && is_in_place(m, last_fits ? json_array_get(last, k) : NULL, json_array_get(wanted, k),
+                                          json_array_get(live, i))) {
+                pairs[i] = k + 1;
+                paired[k] = true;
+            }
+            leave(m, back);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct place back = enter_index(m, i);
+        while (!pairs[i] && paired[next])
+            next++;
+        if (!pairs[i])
+            pairs[i] = ++next;
+        json_array_append_new(result, merge_map(m, last_fits ? json_array_get(last, pairs[i] - 1) : NULL,
+                                                json_array_get(wanted, pairs[i] - 1), json_array_get(live, i)));
+        leave(m, back);
+    }
+    return result;
+}
+
 static bool same_elements(struct merger *m, const json_t *wanted, const json_t *live)
 {
     bool same = json_array_size(wanted) == json_array_size(live);
@@ -377,7 +430,8 @@ static json_t *merge_seq_within(struct merger *m, const char *field, const json_
         return result;
     }
     if (json_array_size(wanted) == json_array_size(live) && all_maps(wanted) && all_maps(live))
-        return merge_by_position(m, last, wanted, live);
+        return is_listed(m->rules->unordered, field) ? merge_unordered(m, last, wanted, live)
+                                                     : merge_by_position(m, last, wanted, live);
     if (same_elements(m, wanted, live))
         return doc_copy(live);
     note(m, live, wanted);
@@ -429,14 +483,6 @@ static json_t *add_field(struct merger *m, const json_t *wanted)
     return value;
 }
 
-static bool is_open(const struct merger *m, const char *field)
-{
-    for (const char *const *open = m->rules->open; open && *open; open++)
-        if (str_eq(*open, field))
-            return true;
-    return false;
-}
-
 /* What others have in a field that was ours and is not wanted any more; NULL or empty where nothing. */
 static json_t *others_part(struct merger *m, const char *field, const json_t *last, const json_t *live)
 {
@@ -444,7 +490,7 @@ static json_t *others_part(struct merger *m, const char *field, const json_t *la
     struct keyed_sides sides;
     json_t *rest = NULL;
 
-    if (json_is_object(live) && json_is_object(last) && is_open(m, field))
+    if (json_is_object(live) && json_is_object(last) && is_listed(m->rules->open, field))
         return merge_map(m, last, no_fields, live);
     if (json_is_object(live))
         return m->rules->foreign ? select_fields(m, live, true) : NULL;

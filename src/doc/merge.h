@@ -17,7 +17,8 @@
  *   - element by element where the rules name a key for them, a string or integer that every wanted and live element
  *     has and that differs in the wanted ones (containers by name): elements of others stay, but for a second one with
  *     the key of ours; ours come in the wanted order, new ones behind the one they follow in what is wanted;
- *   - else by position where both have the same length, so that fields defaulted by the server stay;
+ *   - else by position where both have the same length, so that fields defaulted by the server stay; where the rules
+ *     say that the order tells nothing (rules->unordered), an element that is in place at another position stays there;
  *   - else they are replaced whole, as sequences of scalars are.
  *
  * A field of somebody else (rules->foreign) keeps its live value or its absence, also where the map around it is
@@ -55,6 +56,7 @@ enum merge_fate {
 
 struct merge_rules {
     const struct merge_key *keys; /* ends with a NULL field; may be NULL */
+    const char *const *unordered; /* names of sequences without keys whose order says nothing; as `open` */
     const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
     /*
      * Whether a wanted "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits

@@ -11,6 +11,7 @@ static const struct immutable {
     const char *kind, *path;
     int until; /* the last minor version that refuses it; 0: all do */
 } fields[] = {
+    {"ClusterRole", "aggregationRule"}, /* but for a cluster's administrator */
     {"ClusterRoleBinding", "roleRef"},
     {"CustomResourceDefinition", "spec.group"},
     {"CustomResourceDefinition", "spec.names.kind"},
@@ -90,7 +91,8 @@ bool kube_immutable(const struct kube_kind *kind, int minor, const json_t *live,
             return true;
         }
         if (field) {
-            buf_printf(why, "it has another %s, which no update can change; %s", field, remedy(kind));
+            buf_printf(why, "it has another %s, which %s can change; %s", field,
+                       str_eq(kind->kind, "ClusterRole") ? "only an administrator" : "no update", remedy(kind));
             return true;
         }
     }

@@ -156,6 +156,9 @@ static bool empty_counts(const void *context, const char *path)
     return kube_unions_empty_counts(merge->kind, path);
 }
 
+/* Of an autoscaler: servers keep them in autoscaling/v1, and give them in an order of their own. */
+static const char *const unordered[] = {"metrics", NULL};
+
 /* Anybody may have entries of their own in these. */
 static const char *const open_maps[] = {"labels", "annotations", NULL};
 
@@ -165,6 +168,7 @@ void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, s
         .rules =
             {
                 .keys = kind->unkeyed || kind->custom ? custom_merge_keys : kube_merge_keys,
+                .unordered = kind->custom ? NULL : unordered,
                 .open = open_maps,
                 .empty_is_absent = !kind->custom,
                 .empty_counts = empty_counts,

@@ -28,6 +28,10 @@ static const struct immutable_case cases[] = {
      "{'spec': {'selector': {'matchLabels': {'a': 'c'}}}}", 20,
      "it has another spec.selector, which no update can change; delete it, and the operator creates it again"},
     {"Deployment", "{'spec': {'selectors': 'a'}}", "{'spec': {'selectors': 'b'}}", 20, NULL},
+    {"ClusterRole", "{'rules': [{'verbs': ['get']}]}",
+     "{'rules': [{'verbs': ['get']}], 'aggregationRule': {'clusterRoleSelectors': []}}", 20,
+     "it has another aggregationRule, which only an administrator can change; delete it, and the operator creates it "
+     "again"},
     {"ClusterRoleBinding", "{'roleRef': {'name': 'a'}}", "{'roleRef': {'name': 'b'}}", 20,
      "it has another roleRef, which no update can change; delete it, and the operator creates it again"},
     {"Service", "{'spec': {'clusterIP': 'None'}}", "{'spec': {'clusterIP': '10.0.0.1'}}", 20,
