@@ -91,6 +91,8 @@ void cluster_create_when_served(const struct kube_kind *kind, const json_t *obje
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
 /* Whether the server takes the patch. */
 bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
+/* Whether the server takes the whole object; else what it says, owned by the caller. */
+bool cluster_try_update(const struct kube_kind *kind, const json_t *object, char **ret_refusal);
 /* Any request; whether the server takes it. */
 bool cluster_try(struct kube_request request);
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name);

@@ -134,6 +134,20 @@ void cluster_patch(const struct kube_kind *kind, const char *ns, const char *nam
     json_decref(must_call(kube_request_merge_patch(kind, cluster_version(kind), ns, name, NULL, patch)));
 }
 
+bool cluster_try_update(const struct kube_kind *kind, const json_t *object, char **ret_refusal)
+{
+    const char *ns = kind->namespaced ? doc_string(object, "metadata", "namespace") : NULL;
+    _cleanup_free_ char *body = doc_text(object);
+    _cleanup_json_ json_t *answer = NULL;
+    enum err_class class;
+
+    answer = cluster_call(
+        kube_request_update(kind, cluster_version(kind), ns, doc_string(object, "metadata", "name"), body),
+        &class,
+        ret_refusal);
+    return answer != NULL;
+}
+
 bool cluster_try(struct kube_request request)
 {
     enum err_class class;
