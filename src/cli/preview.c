@@ -32,7 +32,7 @@ static int wait_until_synced(struct event_base *loop, struct kube_cluster *clust
 
     while (kube_cluster_phase(cluster) != KUBE_CLUSTER_SYNCED) {
         if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
-            return err_set(e, ERR_UNAVAILABLE, "%s", kube_cluster_error(cluster));
+            return err_set(e, kube_cluster_error_class(cluster), "%s", kube_cluster_error(cluster));
         if (clock_now_monotonic() > until)
             return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
                            kube_cluster_error(cluster));

@@ -196,6 +196,11 @@ const char *kube_cluster_error(const struct kube_cluster *c)
     return str_or(c->told_error, "");
 }
 
+enum err_class kube_cluster_error_class(const struct kube_cluster *c)
+{
+    return c->error ? c->error_class : ERR_UNAVAILABLE;
+}
+
 msec_t kube_cluster_error_since(const struct kube_cluster *c)
 {
     return c->error_since;

@@ -87,6 +87,8 @@ void kube_cluster_start(struct kube_cluster *c);
 enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c);
 /* What keeps it from the next phase or what went wrong last; "" where nothing did. */
 const char *kube_cluster_error(const struct kube_cluster *c);
+/* The class of that error, where the connection or discovery failed; else ERR_UNAVAILABLE. */
+enum err_class kube_cluster_error_class(const struct kube_cluster *c);
 /* Monotonic: since when kube_cluster_error() has something to say, whatever it said meanwhile; MSEC_NEVER: it has not.
  */
 msec_t kube_cluster_error_since(const struct kube_cluster *c);

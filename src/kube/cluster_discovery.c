@@ -109,6 +109,7 @@ static void note_error(struct kube_cluster *c, const struct err *e)
     bool named = request && request > e->text && strstr(request, " /");
 
     free(c->error);
+    c->error_class = e->class;
     c->error = named ? str_dup_n(e->text, (size_t)(request - e->text) - 1) : str_dup(e->text);
 }
 

@@ -59,9 +59,10 @@ struct kube_cluster {
     size_t first_slot;       /* of the next turn, so that no kind starves another */
     enum kube_cluster_phase phase;
     bool started, changed;
-    msec_t count_due; /* when a change of objects that are kept in brief is told; MSEC_NEVER: there is none */
-    char *error;      /* of the connection and of discovery; NULL: none */
-    char *told_error; /* what kube_cluster_error() says */
+    msec_t count_due;           /* when a change of objects that are kept in brief is told; MSEC_NEVER: there is none */
+    char *error;                /* of the connection and of discovery; NULL: none */
+    enum err_class error_class; /* of `error` */
+    char *told_error;           /* what kube_cluster_error() says */
     msec_t error_since;
     msec_t last_contact;
 

@@ -688,6 +688,8 @@ static void arrive(struct sim *s, struct kube_call *call)
     s->counts.in_vain += s->down;
     if (s->down || chance(s, s->faults.lost_request))
         later(s, call, DONE, 0, NULL, 0);
+    else if (chance(s, s->faults.unauthorized))
+        later(s, call, DONE, 401, NULL, 0);
     else if (chance(s, s->faults.refused))
         later(s, call, DONE, refusals[sim_random(s) % 3], NULL, sim_random(s) % 2 ? 1000 : 0);
     else if (call->request.method != KUBE_GET && chance(s, s->faults.misanswered))
@@ -699,6 +701,8 @@ static void arrive(struct sim *s, struct kube_call *call)
 static enum err_class class_of(int status, const char *body)
 {
     switch (status) {
+    case 401:
+        return ERR_UNAUTHORIZED;
     case 404:
         return ERR_NOT_FOUND;
     case 409:

@@ -18,6 +18,7 @@ struct sim_faults {
     unsigned lost_request; /* it never arrives */
     unsigned lost_answer;  /* it was carried out */
     unsigned refused;      /* 429, 500, 503 */
+    unsigned unauthorized; /* 401 */
     unsigned misanswered;  /* a write never arrives, and something else answers it with 200 */
     unsigned cut;          /* a watch ends in the middle of a line */
     unsigned expired;      /* a watch, or the next page of a list, is told 410 */

@@ -119,8 +119,15 @@ static void a_server_that_is_not_there_at_the_start_is_waited_for(void **state)
     sim_run(b.sim, SECONDS(20));
     assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_CONNECTING);
     assert_string_equal(kube_cluster_error(b.cluster), "simulated: 0");
+    assert_int_equal(kube_cluster_error_class(b.cluster), ERR_UNAVAILABLE);
     sim_set_down(b.sim, false);
+    /* A refused login is another error than a server that is away. */
+    sim_faults(b.sim, &(struct sim_faults){.unauthorized = 1000});
     sim_run(b.sim, SECONDS(4));
+    assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_CONNECTING);
+    assert_int_equal(kube_cluster_error_class(b.cluster), ERR_UNAUTHORIZED);
+    sim_faults(b.sim, NULL);
+    sim_run(b.sim, SECONDS(30));
     assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
     bench_finish(&b);
 }
