@@ -16,7 +16,7 @@
 #include "api/istio.h"
 #include "api/remote_istio.h"
 #include "base/str.h"
-#include "controllers/controller.h"
+#include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
@@ -32,7 +32,7 @@ enum { NAMESPACES = 5000, PODS = 10000, REMOTES = 1000 };
 struct bench {
     struct sim *server;
     struct controller *controller;
-    struct remote_connector connector;
+    struct connector connector;
 };
 
 static const struct kube_kind *kind_of(const char *api_version, const char *kind)
@@ -104,9 +104,8 @@ static void put_mesh(struct bench *b, bool listed, bool sidecars)
 
 static bool is_settled(const struct bench *b)
 {
-    return controller_is_ready(b->controller) && controller_actor_stats(b->controller)->drift == 0 &&
-           federation_is_calm(controller_federation(b->controller)) &&
-           kube_queue_in_flight(kube_cluster_queue(controller_cluster(b->controller))) == 0;
+    return controller_is_ready(b->controller) && controller_actor_stats(b->controller).drift == 0 &&
+           !controller_is_writing(b->controller);
 }
 
 static void settle(struct bench *b)
@@ -121,7 +120,7 @@ static void settle(struct bench *b)
 
 static void begin(struct bench *b, bool listed, bool sidecars, size_t remotes)
 {
-    const struct controller_options options = {.ns = NS, .keeps_memory = true};
+    const struct controller_options options = {.kinds = &operator_kinds, .ns = NS, .keeps_memory = true};
 
     *b = (struct bench){.server = sim_new(&mesh_kinds, MARK_OWNER, 1), .connector = {refuse, b}};
     put_definition(b, &api_resource_istio);
@@ -193,7 +192,7 @@ static void measure(struct bench *b, const char *what, void (*change)(struct ben
     for (size_t i = 0; i < CHANGES; i++) {
         uint64_t before = controller_stats(b->controller)->plan_usec;
         change(b);
-        sim_run(b->server, 200);
+        sim_run(b->server, SECONDS(3)); /* Pods with a sidecar are told of once a second */
         taken[i] = (double)(controller_stats(b->controller)->plan_usec - before) / 1000;
     }
     bench_print(what, taken, CHANGES, "ms");

@@ -1,6 +1,7 @@
 #include "kube/cache.h"
 
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/buf.h"
 #include "base/map.h"
@@ -14,7 +15,8 @@
 #define BLOCK_COST 32
 
 struct entry {
-    struct kube_object o;
+    struct kube_object o; /* first: kube_cache_next_changed() goes from it to the entry */
+    TAILQ_ENTRY(entry) link;
     char *words;     /* what `o` says of itself, but for its text: one block instead of five */
     unsigned listed; /* the list (kind_store.list) that had it */
     size_t cost;
@@ -28,12 +30,14 @@ struct grave {
 };
 
 struct kind_store {
-    struct map *entries; /* "namespace/name" -> struct entry; NULL before the first */
-    struct map *graves;  /* the same keys -> struct grave; NULL before the first */
-    char *seen;          /* the version up to which the watch has told everything; NULL: none */
-    unsigned list;       /* counts lists; 0 before the first */
-    size_t held;         /* by entries and graves, but for the maps' tables */
-    uint64_t changes;
+    struct map *entries;           /* "namespace/name" -> struct entry; NULL before the first */
+    struct map *graves;            /* the same keys -> struct grave; NULL before the first */
+    TAILQ_HEAD(, entry) by_change; /* the last one first */
+    char *seen;                    /* the version up to which the watch has told everything; NULL: none */
+    unsigned list;                 /* counts lists; 0 before the first */
+    size_t held;                   /* by entries and graves, but for the maps' tables */
+    uint64_t changes, lost;        /* `lost`: `changes` as an object went last */
+    const void *reader;
     bool rewound, list_changed;
 };
 
@@ -104,6 +108,8 @@ struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const cha
     c->kinds = kinds;
     c->owner_label = owner_label;
     c->stores = NEW_ARRAY(struct kind_store, kinds->len);
+    for (size_t i = 0; i < kinds->len; i++)
+        TAILQ_INIT(&c->stores[i].by_change);
     return c;
 }
 
@@ -163,6 +169,25 @@ size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind
 uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind)
 {
     return store_of(c, kind)->changes;
+}
+
+struct kube_object *kube_cache_next_changed(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since,
+                                            const struct kube_object *previous)
+{
+    struct entry *en =
+        previous ? TAILQ_NEXT((const struct entry *)previous, link) : TAILQ_FIRST(&store_of(c, kind)->by_change);
+
+    return en && en->o.changed > since ? &en->o : NULL;
+}
+
+const void **kube_cache_reader(struct kube_cache *c, const struct kube_kind *kind)
+{
+    return &store_of(c, kind)->reader;
+}
+
+bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since)
+{
+    return store_of(c, kind)->lost > since;
 }
 
 size_t kube_cache_bytes(const struct kube_cache *c)
@@ -435,27 +460,43 @@ static void drop(struct kube_cache *c, struct kind_store *store, const char *key
 {
     struct entry *en = map_take(store->entries, key);
 
-    store->changes++;
+    store->lost = ++store->changes;
+    TAILQ_REMOVE(&store->by_change, en, link);
     store->held -= en->cost;
     c->bytes -= en->o.text_len;
     entry_free(en);
 }
 
-/* Puts `fresh` in the place of `en`, which may be NULL. */
+/* All but its place in the list. */
+static void copy_entry(struct entry *to, const struct entry *from)
+{
+    struct entry copy = *from;
+
+    copy.link = to->link;
+    *to = copy;
+}
+
+/* Puts `fresh` in the place of `en`, which may be NULL. One that brings nothing new keeps its place among changes. */
 static void replace(struct kube_cache *c, struct kind_store *store, const char *key, struct entry *en,
                     const struct entry *fresh)
 {
+    bool is_change = !en || fresh->o.changed != en->o.changed;
+
     if (en) {
         store->held -= en->cost;
         c->bytes -= en->o.text_len;
         entry_clear(en);
+        if (is_change)
+            TAILQ_REMOVE(&store->by_change, en, link);
     } else {
         en = NEW(struct entry);
         if (!store->entries)
             store->entries = map_new(entry_free);
         map_put(store->entries, key, en);
     }
-    *en = *fresh;
+    copy_entry(en, fresh);
+    if (is_change)
+        TAILQ_INSERT_HEAD(&store->by_change, en, link);
     store->held += en->cost;
     c->bytes += en->o.text_len;
 }
@@ -483,9 +524,10 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
         entry_clear(&fresh);
         return false;
     }
+    store->changes += !same;
+    fresh.o.changed = same ? en->o.changed : store->changes;
     replace(c, store, key, en, &fresh);
     unbury(store, key);
-    store->changes += !same;
     return !same;
 }
 
@@ -537,8 +579,10 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
 
     for (size_t i = 0; (o = kube_cache_next(c, kind, &i));)
         c->bytes -= o->text_len;
-    store->changes += any;
+    if (any)
+        store->lost = ++store->changes;
     store->held = 0;
+    TAILQ_INIT(&store->by_change);
     map_clear(store->entries);
     map_clear(store->graves);
     str_replace(&store->seen, NULL);

@@ -35,6 +35,7 @@ struct kube_object {
     char *text;        /* the document, or what its kind keeps in brief (kube_kind.brief); packed, see below */
     size_t text_len;   /* of the document */
     size_t packed_len; /* 0: it is not packed */
+    uint64_t changed;  /* kube_cache_changes() of its kind as it came, or changed last */
     /*
      * The planner's memo: the hash of the wanted object that was compared with this version and found in
      * place; 0: not compared. A new version starts with 0.
@@ -76,6 +77,19 @@ struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kub
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind);
 /* Grows whenever an object of the kind comes, changes or goes: who remembers it knows whether to look again. */
 uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind);
+/*
+ * Who remembers kube_cache_changes() of the kind, for that one to set. NULL in a new cache, where changes are counted
+ * from the beginning. Never followed.
+ */
+const void **kube_cache_reader(struct kube_cache *c, const struct kube_kind *kind);
+/*
+ * for (o = NULL; (o = kube_cache_next_changed(c, kind, since, o));)
+ * The objects that came or changed since kube_cache_changes() was `since`, the last one first: who remembers that looks
+ * at them alone. Whether any went meanwhile is kube_cache_lost_since().
+ */
+struct kube_object *kube_cache_next_changed(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since,
+                                            const struct kube_object *previous);
+bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since);
 /* Of the objects' texts. */
 size_t kube_cache_bytes(const struct kube_cache *c);
 /* Of memory, about: also what an object costs besides its text, and what was deleted. Of one kind, and of all. */

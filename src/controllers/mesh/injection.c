@@ -1,5 +1,8 @@
 #include "controllers/mesh/injection.h"
 
+#include <string.h>
+
+#include "base/map.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -9,20 +12,14 @@
 #define ENABLED "enabled"
 #define LEFT_ALONE "left alone, for somebody labelled them istio-injection=disabled: "
 
+/* Namespaces that a message names. */
+#define NAMED_MAX 10
+/* In kube_object.in_place. */
+#define DISABLED_BIT 2
+
 static const struct kube_kind *namespaces(void)
 {
     return mesh_kind(KIND_NAMESPACE);
-}
-
-static bool is_listed(const json_t *names, const char *name)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(names, i, item)
-        if (str_eq(json_string_value(item), name))
-            return true;
-    return false;
 }
 
 enum labels { THEIRS, OURS, OURS_BROKEN, UNLABELLED, DISABLED };
@@ -51,46 +48,168 @@ static json_t *wanted_labels(enum labels labels, bool listed)
     return NULL;
 }
 
-size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan)
+void injection_memo_clear(struct injection_memo *memo)
+{
+    json_decref(memo->names);
+    map_free(memo->listed);
+    map_free(memo->pending);
+    map_free(memo->disabled);
+    free(memo->notice);
+    *memo = (struct injection_memo){0};
+}
+
+/* Leaves room for a bit of what was found of a namespace: see note(). */
+static uint64_t hash_of(const json_t *names)
+{
+    return ((names ? doc_hash(names) : 0) & ~(uint64_t)DISABLED_BIT) | 1;
+}
+
+static void begin(struct injection_memo *memo, const json_t *names)
+{
+    json_t *name;
+    size_t i;
+
+    injection_memo_clear(memo);
+    memo->names = json_incref((json_t *)names);
+    memo->hash = hash_of(names);
+    memo->listed = map_new(NULL);
+    memo->pending = map_new(NULL);
+    memo->disabled = map_new(NULL);
+    json_array_foreach(names, i, name)
+        map_put(memo->listed, json_string_value(name), NULL);
+}
+
+static void put(struct map *set, const char *name, bool in)
+{
+    if (in && !map_has(set, name))
+        map_put(set, name, NULL);
+    else if (!in)
+        map_remove(set, name);
+}
+
+static void note_disabled(struct injection_memo *memo, const char *name, bool disabled)
+{
+    if (disabled == map_has(memo->disabled, name))
+        return;
+    put(memo->disabled, name, disabled);
+    free(TAKE_PTR(memo->notice));
+}
+
+/* What is found of a version of a namespace is kept with it, so that it is read once for each list. */
+static void note(struct injection_memo *memo, struct kube_object *o)
+{
+    bool listed = map_has(memo->listed, o->name), pending = false, disabled = false;
+
+    if (o->in_place == memo->hash || o->in_place == (memo->hash | DISABLED_BIT)) {
+        disabled = o->in_place & DISABLED_BIT;
+    } else if (!o->deleting) {
+        _cleanup_json_ json_t *ns = kube_object_parse(o);
+        _cleanup_json_ json_t *labels = wanted_labels(labels_of(ns), listed);
+        pending = labels;
+        disabled = listed && labels_of(ns) == DISABLED;
+        if (!pending)
+            o->in_place = memo->hash | (disabled ? DISABLED_BIT : 0);
+    }
+    put(memo->pending, o->name, pending);
+    note_disabled(memo, o->name, disabled);
+}
+
+static void drop_gone(struct injection_memo *memo, const struct kube_cache *observed)
+{
+    struct map *const sets[] = {memo->pending, memo->disabled};
+    const char *name;
+
+    for (size_t k = 0; k < ARRAY_LEN(sets); k++)
+        for (size_t i = 0; map_next(sets[k], &i, &name, NULL);) {
+            if (kube_cache_get(observed, namespaces(), NULL, name))
+                continue;
+            map_remove(sets[k], name);
+            free(TAKE_PTR(memo->notice));
+        }
+}
+
+void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names)
 {
     const struct kube_kind *kind = namespaces();
-    uint64_t hash = (names ? doc_hash(names) : 0) | 1;
-    struct kube_object *o;
+    const void **reader = kube_cache_reader(in->observed, kind);
+    struct kube_object *o = NULL;
+
+    /* What was seen in another cache, or by another memo, says nothing of what this one has seen in this cache. */
+    if (*reader != memo || !memo->hash || memo->names != names) {
+        begin(memo, names);
+        *reader = memo;
+    }
+    while ((o = kube_cache_next_changed(in->observed, kind, memo->seen, o)))
+        note(memo, o);
+    if (kube_cache_lost_since(in->observed, kind, memo->seen))
+        drop_gone(memo, in->observed);
+    memo->seen = kube_cache_changes(in->observed, kind);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of a set, sorted, so that nothing depends on which came first; the array is the caller's. */
+static const char **names_of(const struct map *set)
+{
+    const char **names = NEW_ARRAY(const char *, map_len(set));
     size_t count = 0;
 
-    for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));) {
-        _cleanup_json_ json_t *ns = NULL, *labels = NULL;
-        if (o->in_place == hash || o->deleting)
-            continue;
-        ns = kube_object_parse(o);
-        labels = wanted_labels(labels_of(ns), is_listed(names, o->name));
-        if (!labels) {
-            o->in_place = hash;
-            continue;
-        }
+    for (size_t i = 0; map_next(set, &i, &names[count], NULL);)
         count++;
+    qsort(names, count, sizeof(*names), by_text);
+    return names;
+}
+
+static void plan_labels(
+    const struct injection_memo *memo, const struct plan_input *in, const struct kube_object *o, struct plan *plan)
+{
+    bool listed = map_has(memo->listed, o->name);
+    _cleanup_json_ json_t *ns = kube_object_parse(o);
+
+    plan_patch_metadata(
+        plan,
+        in,
+        o,
+        OBJECT(V("labels", wanted_labels(labels_of(ns), listed))),
+        listed ? "listed for sidecar injection" : "no longer listed for sidecar injection",
+        PLAN_CHANGED);
+}
+
+size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)
+{
+    size_t count = map_len(memo->pending);
+    _cleanup_free_ const char **names = count ? names_of(memo->pending) : NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct kube_object *o = kube_cache_get(in->observed, namespaces(), NULL, names[i]);
         if (!plan_is_busy(in, o))
-            plan_patch_metadata(
-                plan,
-                in,
-                o,
-                OBJECT(V("labels", TAKE_PTR(labels))),
-                is_listed(names, o->name) ? "listed for sidecar injection" : "no longer listed for sidecar injection",
-                PLAN_CHANGED);
+            plan_labels(memo, in, o, plan);
     }
     plan->drift += count;
     return count;
 }
 
-void injection_notice(const struct plan_input *in, const json_t *names, struct buf *out)
+static char *make_notice(const struct map *disabled)
 {
-    size_t i, count = 0;
-    json_t *item;
+    _cleanup_free_ const char **names = names_of(disabled);
+    size_t count = map_len(disabled);
+    struct buf text = BUF_INIT;
 
-    json_array_foreach(names, i, item) {
-        const struct kube_object *o = kube_cache_get(in->observed, namespaces(), NULL, json_string_value(item));
-        _cleanup_json_ json_t *ns = o ? kube_object_parse(o) : NULL;
-        if (ns && labels_of(ns) == DISABLED)
-            buf_printf(out, "%s%s", count++ ? ", " : out->len ? "; " LEFT_ALONE : LEFT_ALONE, o->name);
-    }
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++)
+        buf_printf(&text, "%s%s", i ? ", " : LEFT_ALONE, names[i]);
+    if (count > NAMED_MAX)
+        buf_printf(&text, " and %zu more", count - NAMED_MAX);
+    return buf_take(&text);
+}
+
+void injection_notice(struct injection_memo *memo, struct buf *out)
+{
+    if (!map_len(memo->disabled))
+        return;
+    if (!memo->notice)
+        memo->notice = make_notice(memo->disabled);
+    buf_printf(out, "%s%s", out->len ? "; " : "", memo->notice);
 }

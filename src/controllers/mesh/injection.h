@@ -4,6 +4,8 @@
  *
  * A namespace that somebody else labelled, enabled or disabled, stays theirs: our second
  * label says which labels are ours.
+ *
+ * There may be thousands of namespaces, listed and not: a plan looks at those that changed since the last one.
  */
 #ifndef CONTROLLERS_MESH_INJECTION_H
 #define CONTROLLERS_MESH_INJECTION_H
@@ -14,11 +16,25 @@
 #define LABEL_INJECTION "istio-injection"
 #define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
 
-/* `names` is a sequence of namespaces' names; NULL: none. Returns how many namespaces still need a change. */
-size_t injection_plan(const struct plan_input *in, const json_t *names, struct plan *plan);
+/* What was found when a list was looked at last. Zeroed: nothing yet. */
+struct injection_memo {
+    json_t *names; /* the list; NULL: none */
+    uint64_t hash; /* of it, in the place of kube_object.in_place; 0: nothing was looked at yet */
+    uint64_t seen; /* kube_cache_changes() of namespaces */
+    struct map *listed, *pending, *disabled; /* sets of names: the list; to be changed; listed, and labelled disabled */
+    char *notice;                            /* of the disabled ones; NULL: to be made again */
+};
+void injection_memo_clear(struct injection_memo *memo);
 
+/*
+ * Brings the memo up to date. `names` is a sequence of namespaces' names; NULL: none. It must not change while the memo
+ * lives; another list is another sequence.
+ */
+void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names);
+/* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */
+size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan);
 /* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none.
  */
-void injection_notice(const struct plan_input *in, const json_t *names, struct buf *out);
+void injection_notice(struct injection_memo *memo, struct buf *out);
 
 #endif

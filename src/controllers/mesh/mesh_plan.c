@@ -1,5 +1,6 @@
 #include "controllers/mesh/mesh_plan.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "api/status.h"
@@ -18,8 +19,7 @@
 /* One resource, while it is planned: what its status has besides. */
 struct mesh_state {
     bool counts_sidecars;
-    bool is_counted; /* otherwise what the status said before stays */
-    struct sidecars sidecars;
+    const struct sidecars *sidecars; /* of the memo; NULL: what the status said before stays */
 };
 
 /* --- the memo --- */
@@ -27,8 +27,11 @@ struct mesh_state {
 void mesh_memo_clear(struct mesh_memo *memo)
 {
     free(memo->uid);
+    free(memo->resource_version);
     free(memo->warnings);
     mesh_wanted_free(memo->wanted);
+    injection_memo_clear(&memo->injection);
+    sidecars_memo_clear(&memo->sidecars);
     *memo = (struct mesh_memo){0};
 }
 
@@ -45,44 +48,64 @@ static void memo_free(void *memo)
     free(memo);
 }
 
-static uint64_t dependencies_hash(const json_t *resource, int minor, const char *const *versions)
+/* Of what the mesh depends on besides its resource. */
+static uint64_t hash_of_server(int minor, const char *const *versions)
 {
-    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%d", minor);
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        buf_printf(&text, " %s", str_or(versions[i], "-"));
+    return buf_take_hash(&text);
+}
+
+static uint64_t dependencies_hash(const json_t *resource, uint64_t server_hash)
+{
     _cleanup_free_ char *spec = json_is_object(doc_at(resource, "spec")) ? doc_text(doc_at(resource, "spec")) : NULL;
+    struct buf text = BUF_INIT;
 
     buf_printf(
         &text,
-        "%d %s %s %s",
-        minor,
+        "%" PRIu64 " %s %s %s",
+        server_hash,
         doc_string(resource, "metadata", "namespace"),
         doc_string(resource, "metadata", "name"),
         str_or(spec, ""));
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        buf_printf(&text, " %s", str_or(versions[i], "-"));
-    return str_hash(buf_str(&text), text.len);
+    return buf_take_hash(&text);
 }
 
-void mesh_memo_read(
-    struct mesh_memo *memo, const struct kube_object *object, const json_t *resource, const struct kube_server *server)
+static void read_resource(
+    struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server,
+    const char *const *versions)
 {
-    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = kube_object_parse(object);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf warnings = BUF_INIT;
-    uint64_t hash;
+    uint64_t server_hash = hash_of_server(server->minor, versions), hash = dependencies_hash(resource, server_hash);
+
+    if (memo->hash != hash || !str_eq(memo->uid, object->uid)) {
+        mesh_memo_clear(memo);
+        memo->hash = hash;
+        if (mesh_wanted_build(resource, server->minor, versions, &memo->wanted, &problems) < 0) {
+            problems_err(&problems, &memo->refusal);
+        } else {
+            problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
+            memo->warnings = buf_take(&warnings);
+        }
+    }
+    memo->server_hash = server_hash;
+    str_replace(&memo->uid, object->uid);
+    str_replace(&memo->resource_version, object->resource_version);
+}
+
+void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
 
     mesh_wanted_versions(server, versions);
-    hash = dependencies_hash(resource, server->minor, versions);
-    if (memo->hash == hash && str_eq(memo->uid, object->uid))
-        return;
-    mesh_memo_clear(memo);
-    memo->hash = hash;
-    memo->uid = str_dup(object->uid);
-    if (mesh_wanted_build(resource, server->minor, versions, &memo->wanted, &problems) < 0) {
-        problems_err(&problems, &memo->refusal);
-        return;
-    }
-    problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
-    memo->warnings = buf_take(&warnings);
+    if (!memo->hash || memo->server_hash != hash_of_server(server->minor, versions) ||
+        !str_eq(memo->uid, object->uid) || !str_eq(memo->resource_version, object->resource_version))
+        read_resource(memo, object, server, versions);
 }
 
 /* --- which resource --- */
@@ -115,19 +138,33 @@ static bool is_foreign(const json_t *resource)
     return doc_string(resource, "metadata", "annotations", MESH_REMOTE_OF);
 }
 
+/* Whether it is one of those that count, noted with this version of it. */
+static bool counts(struct kube_object *o)
+{
+    enum { UNKNOWN, COUNTS, FOREIGN };
+
+    if (o->in_place == UNKNOWN) {
+        _cleanup_json_ json_t *resource = kube_object_parse(o);
+        o->in_place = is_foreign(resource) ? FOREIGN : COUNTS;
+    }
+    return o->in_place == COUNTS;
+}
+
+static bool is_older(const struct kube_object *a, const struct kube_object *b)
+{
+    _cleanup_json_ json_t *first = kube_object_parse(a), *second = kube_object_parse(b);
+
+    return older(first, second) < 0;
+}
+
 const struct kube_object *mesh_find(const struct kube_cache *observed)
 {
-    const struct kube_object *o, *oldest = NULL;
-    _cleanup_json_ json_t *oldest_resource = NULL;
+    const struct kube_object *oldest = NULL;
+    struct kube_object *o;
 
-    for (size_t i = 0; (o = kube_cache_next(observed, istio_kind(), &i));) {
-        _cleanup_json_ json_t *resource = kube_object_parse(o);
-        if (is_foreign(resource) || (oldest && older(oldest_resource, resource) <= 0))
-            continue;
-        oldest = o;
-        json_decref(oldest_resource);
-        oldest_resource = TAKE_PTR(resource);
-    }
+    for (size_t i = 0; (o = kube_cache_next(observed, istio_kind(), &i));)
+        if (counts(o) && (!oldest || is_older(o, oldest)))
+            oldest = o;
     return oldest;
 }
 
@@ -152,13 +189,15 @@ static bool leave(struct reconcile *r)
     };
     const unsigned needed = made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT;
     struct plan *plan = &r->plan->central;
+    struct mesh_memo *memo = r->memo;
     size_t left;
 
     if (mesh_find(in->observed) != r->object)
         return true;
     plan->watch |= PLAN_WATCH_LEFT;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
-    left += injection_plan(in, NULL, plan);
+    injection_read(&memo->injection, in, NULL);
+    left += injection_plan(&memo->injection, in, plan);
     left += objects_plan(&objects, plan);
     if (left == 0)
         left += made_remove_last(in, MESH_CENTRAL, r->object->ns, plan);
@@ -192,7 +231,7 @@ static void review(struct reconcile *r)
         r->facts.refused = &r->refusal;
         return;
     }
-    mesh_memo_read(memo, r->object, r->resource, r->world->central->server);
+    mesh_memo_read(memo, r->object, r->world->central->server);
     if (!memo->wanted)
         r->facts.refused = &memo->refusal;
 }
@@ -200,6 +239,7 @@ static void review(struct reconcile *r)
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
 static void plan_writes(struct reconcile *r, const struct mesh_wanted *wanted, struct plan *plan)
 {
+    struct mesh_memo *memo = r->memo;
     const struct plan_input *in = r->world->central;
     const struct objects_input objects = {
         .plan = in,
@@ -209,9 +249,10 @@ static void plan_writes(struct reconcile *r, const struct mesh_wanted *wanted, s
     };
 
     objects_plan(&objects, plan);
+    injection_read(&memo->injection, in, wanted->spec.auto_injection_namespaces);
     /* Labelled last, when the webhook that the label switches on is there. */
     if (plan->drift == 0 || in->preview)
-        injection_plan(in, wanted->spec.auto_injection_namespaces, plan);
+        injection_plan(&memo->injection, in, plan);
     plan->drift += made_remove_disabled(
         in, &wanted->release->line->central, &wanted->spec, r->object->ns, plan, &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
@@ -222,26 +263,26 @@ static void count_sidecars(struct reconcile *r, const struct mesh_wanted *wanted
 {
     const struct plan_input *in = r->world->central;
     struct mesh_state *state = r->state;
+    struct mesh_memo *memo = r->memo;
 
     if (!wanted->spec.sidecars.count)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
-    state->is_counted = in->synced & PLAN_WATCH_SIDECARS;
-    if (state->is_counted)
-        sidecars_count(in->observed, wanted->objects, &state->sidecars);
+    if (in->synced & PLAN_WATCH_SIDECARS)
+        state->sidecars = sidecars_count(&memo->sidecars, in->observed, wanted->objects);
 }
 
 static void plan(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
-    const struct mesh_memo *memo = r->memo;
+    struct mesh_memo *memo = r->memo;
     const struct mesh_wanted *wanted = memo->wanted;
     const struct istio_spec *spec = &wanted->spec;
 
     plan_writes(r, wanted, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
-    injection_notice(in, spec->auto_injection_namespaces, &r->notice);
+    injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, wanted->objects, &r->notice);
     components_read(
         in, r->object->ns, wanted->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
@@ -256,13 +297,13 @@ static void add_sidecars(const struct reconcile *r, json_t *status)
 {
     const json_t *before = doc_at(r->resource, "status");
     const struct mesh_state *state = r->state;
-    const struct sidecars *counted = &state->sidecars;
+    const struct sidecars *counted = state->sidecars;
     _cleanup_free_ char *text = NULL;
     json_t *numbers, *condition;
 
     if (!state->counts_sidecars)
         return;
-    if (state->is_counted) {
+    if (counted) {
         text = sidecars_text(counted);
         numbers = OBJECT(N("current", (json_int_t)counted->current), N("outdated", (json_int_t)counted->outdated));
         condition = status_condition(
@@ -298,13 +339,6 @@ static bool add_status(struct reconcile *r, json_t *status)
     return true;
 }
 
-static void end(struct reconcile *r)
-{
-    struct mesh_state *state = r->state;
-
-    sidecars_release(&state->sidecars);
-}
-
 const struct reconciler mesh_reconciler = {
     .resource = &api_resource_istio,
     .kind = KIND_ISTIO,
@@ -317,5 +351,4 @@ const struct reconciler mesh_reconciler = {
     .plan = plan,
     .leave = leave,
     .status = add_status,
-    .end = end,
 };

@@ -4,7 +4,9 @@
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
 extern const struct reconciler mesh_reconciler;
@@ -17,16 +19,18 @@ const struct kube_object *mesh_find(const struct kube_cache *observed);
 
 /* What a resource asks for, kept for as long as it stays the same: a memo of pure functions. */
 struct mesh_memo {
-    char *uid;
-    uint64_t hash;              /* of everything that it depends on; 0: nothing was read yet */
-    struct mesh_wanted *wanted; /* NULL: refused */
+    char *uid, *resource_version; /* of the version that was read last */
+    uint64_t hash;                /* of everything that it depends on; 0: nothing was read yet */
+    uint64_t server_hash;         /* of the server's part in that */
+    struct mesh_wanted *wanted;   /* NULL: refused */
     struct err refusal;
     char *warnings;
+    struct injection_memo injection;
+    struct sidecars_memo sidecars;
 };
 
-/* Brings the memo up to date. */
-void mesh_memo_read(
-    struct mesh_memo *memo, const struct kube_object *object, const json_t *resource, const struct kube_server *server);
+/* Brings the memo up to date; parses the resource only where its version is another one. */
+void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server);
 void mesh_memo_clear(struct mesh_memo *memo);
 
 #endif

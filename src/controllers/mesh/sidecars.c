@@ -58,29 +58,49 @@ static char *name_most(const struct map *namespaces)
     return buf_take(&text);
 }
 
-void sidecars_count(const struct kube_cache *observed, const struct wanted_set *wanted, struct sidecars *ret)
+static void count(struct sidecars *counted, const struct kube_cache *observed, const char *version)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
-    _cleanup_free_ char *version = wanted_version(wanted);
     _cleanup_map_ struct map *namespaces = map_new(NULL);
     const struct kube_object *o;
 
-    *ret = (struct sidecars){.injected = version != NULL};
+    free(counted->outdated_in);
+    *counted = (struct sidecars){.injected = version != NULL};
     for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
         if (str_eq(o->text, version)) {
-            ret->current++;
+            counted->current++;
             continue;
         }
-        ret->outdated++;
+        counted->outdated++;
         map_put(namespaces, o->ns, (void *)((uintptr_t)map_get(namespaces, o->ns) + 1));
     }
-    if (ret->outdated)
-        ret->outdated_in = name_most(namespaces);
+    if (counted->outdated)
+        counted->outdated_in = name_most(namespaces);
 }
 
-void sidecars_release(struct sidecars *s)
+const struct sidecars *
+sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct wanted_set *wanted)
 {
-    free(s->outdated_in);
+    const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
+    uint64_t changes = kube_cache_changes(observed, kind) + 1;
+    const void **reader = kube_cache_reader(observed, kind);
+
+    if (!memo->is_read) {
+        memo->version = wanted_version(wanted);
+        memo->is_read = true;
+    }
+    if (memo->seen != changes || *reader != memo)
+        count(&memo->counted, observed, memo->version);
+    memo->seen = changes;
+    *reader = memo;
+    return &memo->counted;
+}
+
+void sidecars_memo_clear(struct sidecars_memo *memo)
+{
+    free(memo->version);
+    free(memo->counted.outdated_in);
+    *memo = (struct sidecars_memo){0};
 }
 
 const char *sidecars_reason(const struct sidecars *s)

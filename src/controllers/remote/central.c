@@ -54,24 +54,24 @@ static void addresses_free(void *p)
     free(a);
 }
 
+static void pod_free(void *p)
+{
+    struct central_pod *pod = p;
+
+    if (!pod)
+        return;
+    json_decref(pod->labels);
+    free(pod->address);
+    free(pod);
+}
+
 void *central_new(void)
 {
     struct central *c = NEW(struct central);
 
+    c->pods = map_new(pod_free);
     c->found = map_new(addresses_free);
     return c;
-}
-
-static void drop_pods(struct central *c)
-{
-    for (size_t i = 0; i < c->pod_count; i++) {
-        json_decref(c->pods[i].labels);
-        free(c->pods[i].address);
-    }
-    free(c->pods);
-    c->pods = NULL;
-    c->pod_count = 0;
-    map_clear(c->found);
 }
 
 void central_free(void *central)
@@ -80,7 +80,7 @@ void central_free(void *central)
 
     if (!c)
         return;
-    drop_pods(c);
+    map_free(c->pods);
     map_free(c->found);
     mesh_memo_clear(&c->memo);
     json_decref(c->signing);
@@ -107,26 +107,75 @@ static const char *ready_address(const json_t *pod)
     return str_eq(doc_string(ready, "status"), "True") ? doc_string(pod, "status", "podIP") : NULL;
 }
 
-static void read_pods(struct central *c, const struct kube_cache *observed)
+/* NULL: it is going, or not ready. */
+static struct central_pod *pod_of(const struct kube_object *o)
 {
-    const struct kube_object *o;
-    size_t cap = 0;
+    _cleanup_json_ json_t *pod = o->deleting ? NULL : kube_object_parse(o);
+    const char *address = ready_address(pod);
+    struct central_pod *ready = address ? NEW(struct central_pod) : NULL;
 
-    drop_pods(c);
-    for (size_t i = 0; c->ns && (o = kube_cache_next(observed, pods(), &i));) {
-        _cleanup_json_ json_t *pod = NULL;
-        const char *address;
-        if (o->deleting || !str_eq(o->ns, c->ns))
-            continue;
-        pod = kube_object_parse(o);
-        if (!(address = ready_address(pod)))
-            continue;
-        ARRAY_RESERVE_ONE(c->pods, c->pod_count, cap);
-        c->pods[c->pod_count++] = (struct central_pod){
-            .labels = json_incref(doc_at(pod, "metadata", "labels")),
-            .address = str_dup(address),
-        };
+    if (ready)
+        *ready = (struct central_pod){json_incref(doc_at(pod, "metadata", "labels")), str_dup(address)};
+    return ready;
+}
+
+static bool is_same_pod(const struct central_pod *a, const struct central_pod *b)
+{
+    return a && b ? str_eq(a->address, b->address) && doc_equal(a->labels, b->labels) : a == b;
+}
+
+/* True where that makes a difference to who asks for addresses. */
+static bool read_pod(struct central *c, const struct kube_object *o)
+{
+    struct central_pod *pod = pod_of(o);
+
+    if (is_same_pod(map_get(c->pods, o->name), pod)) {
+        pod_free(pod);
+        return false;
     }
+    if (pod)
+        map_put(c->pods, o->name, pod);
+    else
+        map_remove(c->pods, o->name);
+    return true;
+}
+
+static bool drop_gone_pods(struct central *c, const struct kube_cache *observed)
+{
+    bool any = false;
+    const char *name;
+
+    for (size_t i = 0; map_next(c->pods, &i, &name, NULL);) {
+        if (kube_cache_get(observed, pods(), c->ns, name))
+            continue;
+        map_remove(c->pods, name);
+        any = true;
+    }
+    return any;
+}
+
+static void forget_pods(struct central *c)
+{
+    map_clear(c->pods);
+    map_clear(c->found);
+    c->pods_seen = 0;
+}
+
+/* Those that changed since the last time; true where that makes a difference. */
+static bool read_pods(struct central *c, const struct kube_cache *observed)
+{
+    const struct kube_object *o = NULL;
+    bool differs = false;
+
+    while (c->ns && (o = kube_cache_next_changed(observed, pods(), c->pods_seen, o)))
+        if (str_eq(o->ns, c->ns))
+            differs |= read_pod(c, o);
+    if (kube_cache_lost_since(observed, pods(), c->pods_seen))
+        differs |= drop_gone_pods(c, observed);
+    c->pods_seen = kube_cache_changes(observed, pods());
+    if (differs)
+        map_clear(c->found);
+    return differs;
 }
 
 /*
@@ -195,11 +244,10 @@ static void read_mesh(struct central *c, const struct plan_input *in)
 {
     const struct kube_object *o = mesh_find(in->observed);
     const char *ns = o ? o->ns : central_namespace_of_remotes(in->observed);
-    _cleanup_json_ json_t *resource = o ? kube_object_parse(o) : NULL;
     const bool was_there = c->mesh;
 
     if (o)
-        mesh_memo_read(&c->memo, o, resource, in->server);
+        mesh_memo_read(&c->memo, o, in->server);
     else
         mesh_memo_clear(&c->memo);
     c->mesh = c->memo.wanted ? &c->memo.wanted->spec : NULL;
@@ -225,17 +273,16 @@ void central_update(void *central, const struct plan_input *in)
         read_id(c, observed);
     /* Both are looked at: neither change is to be seen again. */
     signing_may_differ = has_changed(&c->read[1], observed, credentials());
-    signing_may_differ |= has_changed(&c->read[3], observed, deployments());
+    signing_may_differ |= has_changed(&c->read[2], observed, deployments());
     if (signing_may_differ || moved) {
         json_t *signing = read_signing(c, observed);
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);
         c->signing = signing;
     }
-    if (has_changed(&c->read[2], observed, pods()) || moved) {
-        read_pods(c, observed);
-        c->version++;
-    }
+    if (moved)
+        forget_pods(c);
+    c->version += read_pods(c, observed) || moved;
     c->version += c->basis - basis;
 }
 
@@ -261,14 +308,16 @@ static struct addresses *select_from(const struct central *c, const char *text)
     struct addresses *found = NEW(struct addresses);
     struct selector *selector;
     size_t cap = 0;
+    void *value;
 
     if (selector_parse(text, &selector, NULL) < 0)
         return found;
-    for (size_t i = 0; i < c->pod_count; i++) {
-        if (!selector_matches(selector, c->pods[i].labels))
+    for (size_t i = 0; map_next(c->pods, &i, NULL, &value);) {
+        const struct central_pod *pod = value;
+        if (!selector_matches(selector, pod->labels))
             continue;
         ARRAY_RESERVE_ONE(found->items, found->len, cap);
-        found->items[found->len++] = str_dup(c->pods[i].address);
+        found->items[found->len++] = str_dup(pod->address);
     }
     selector_free(selector);
     return found;

@@ -31,11 +31,10 @@ struct central {
      */
     uint64_t version, basis;
 
-    struct central_pod *pods;
-    size_t pod_count;
+    struct map *pods;  /* by name -> struct central_pod: those that are ready */
     struct map *found; /* selector -> struct addresses */
     struct mesh_memo memo;
-    uint64_t read[4], mesh_hash; /* what was read when it was brought up to date */
+    uint64_t read[3], pods_seen, mesh_hash; /* what was read when it was brought up to date */
 };
 
 /* Of the row (reconcile/reconciler.h): a struct central. */

@@ -4,6 +4,7 @@
 
 #include "api/remote_istio.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/remote/central.h"
 #include "controllers/remote/remote_plan.h"
 #include "mesh/mesh.h"
@@ -29,6 +30,7 @@ struct remote_memo {
     /* Versions that were looked into: of the kubeconfig's Secret, with its label; of the Istio there that is its own.
      */
     uint64_t labelled, own;
+    struct injection_memo injection;
 };
 
 /* One RemoteIstio, while it is planned: the state of its reconcile. */

@@ -188,7 +188,7 @@ static void plan_with_services(const struct objects_input *objects, struct plan 
 /* All that belongs to MESH_REMOTE_OWNER; true once it is there as wanted. */
 static bool plan_parts(struct remote *r, struct plan *plan)
 {
-    const struct remote_memo *memo = r->memo;
+    struct remote_memo *memo = r->memo;
     size_t drift = plan->drift;
     const struct objects_input objects = {
         .plan = r->world->remote,
@@ -200,7 +200,7 @@ static bool plan_parts(struct remote *r, struct plan *plan)
     plan_with_services(&objects, plan);
     /* Labelled last, when the webhook that the label switches on is there. */
     if (plan->drift == drift)
-        injection_plan(r->world->remote, memo->spec.mesh.auto_injection_namespaces, plan);
+        injection_plan(&memo->injection, r->world->remote, plan);
     return plan->drift == drift;
 }
 
@@ -224,7 +224,7 @@ static void take_notice(const struct remote *r, struct buf *notice)
     const struct remote_istio_spec *spec = &r->memo->spec;
 
     buf_add_str(notice, r->memo->warnings);
-    injection_notice(r->world->remote, spec->mesh.auto_injection_namespaces, notice);
+    injection_notice(&r->memo->injection, notice);
     if (spec->mesh.control_plane_security_enabled != r->central->mesh->control_plane_security_enabled)
         buf_printf(
             notice,
@@ -238,6 +238,7 @@ static void plan_joined(struct remote *r)
     struct reconcile *re = r->re;
 
     remote_want_services(r);
+    injection_read(&r->memo->injection, r->world->remote, spec->auto_injection_namespaces);
     plan_objects(r, reconcile_writes(re, &r->plan->remote, spec->pause));
     r->serves = true;
     take_notice(r, &re->notice);

@@ -20,6 +20,7 @@ static void forget_parts(struct remote_memo *memo)
 static void forget_spec(struct remote_memo *memo)
 {
     forget_parts(memo);
+    injection_memo_clear(&memo->injection);
     if (memo->has_spec)
         remote_istio_spec_release(&memo->spec);
     memo->has_spec = false;

@@ -1006,6 +1006,94 @@ static void second_resource_is_refused(void **state)
     assert_false(world_has(w, "networking.istio.io/v1alpha3", "DestinationRule", NS, "default"));
 }
 
+/* What a plan with a memo says, and one without; the status, too. */
+static void expect_the_same_without_memo(struct world *w)
+{
+    struct plan with = world_plan(w), without;
+    void *memo = w->memo;
+    _cleanup_free_ char *a = world_describe(&with), *b = NULL;
+
+    w->memo = mesh_reconciler.memo_new();
+    without = world_plan(w);
+    b = world_describe(&without);
+    assert_string_equal(a, b);
+    assert_int_equal(with.len, without.len);
+    assert_int_equal(with.drift, without.drift);
+    for (size_t i = 0; i < with.len; i++)
+        if (with.actions[i].body)
+            assert_string_equal(with.actions[i].body, without.actions[i].body);
+    mesh_reconciler.memo_free(w->memo);
+    w->memo = memo;
+    plan_release(&with);
+    plan_release(&without);
+}
+
+/* Namespaces come, go and are labelled in any order, and the list changes: what was seen before changes no plan. */
+static void what_was_seen_of_namespaces_changes_no_plan(void **state)
+{
+    static const char *const lists[] = {
+        "{}",
+        "{\"autoInjectionNamespaces\": [\"n1\", \"n3\", \"n5\"]}",
+        "{\"autoInjectionNamespaces\": [\"n0\", \"n1\", \"n2\", \"n3\", \"n4\", \"n5\"]}",
+    };
+    static const char *const labels[] = {NULL, "enabled", "disabled", "odd"};
+    struct world *w = *state;
+    unsigned random = 7;
+
+    for (int step = 0; step < 400; step++) {
+        char name[] = "n0";
+        random = random * 1103515245 + 12345;
+        name[1] = (char)('0' + (random >> 16) % 6);
+        switch ((random >> 20) % 5) {
+        case 0:
+            if (world_has(w, "v1", "Namespace", NULL, name))
+                world_delete(w, "v1", "Namespace", NULL, name);
+            break;
+        case 1:
+            world_put_mesh(w, lists[(random >> 24) % ARRAY_LEN(lists)]);
+            break;
+        case 2:
+            assert_true(world_converge(w) >= 0);
+            break;
+        default:
+            world_put_namespace(
+                w,
+                name,
+                OBJECT(
+                    S(LABEL_INJECTION, labels[(random >> 24) % ARRAY_LEN(labels)]),
+                    S(LABEL_INJECTION_MANAGED, (random >> 28) & 1 ? "enabled" : NULL)));
+        }
+        expect_the_same_without_memo(w);
+    }
+}
+
+static void of_many_namespaces_left_alone_some_are_named(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *condition = NULL, *after = NULL;
+
+    for (int i = 0; i < 30; i++) {
+        _cleanup_free_ char *name = str_printf("shop-%02d", i);
+        world_put_namespace(w, name, OBJECT(S(LABEL_INJECTION, "disabled")));
+    }
+    world_put_mesh(
+        w,
+        "{\"autoInjectionNamespaces\": [\"default\", \"shop-29\", \"shop-00\", \"shop-01\", \"shop-02\", "
+        "\"shop-03\", \"shop-04\", \"shop-05\", \"shop-06\", \"shop-07\", \"shop-08\", \"shop-09\"]}");
+    world_roll_out(w);
+    assert_true(world_converge(w) >= 0);
+    condition = condition_of(w, "Ready");
+    assert_non_null(strstr(doc_string(condition, "message"), "shop-00, shop-01"));
+    assert_non_null(strstr(doc_string(condition, "message"), "shop-09 and 1 more"));
+    assert_null(strstr(doc_string(condition, "message"), "shop-29"));
+    /* Those that are gone are not named. */
+    world_delete(w, "v1", "Namespace", NULL, "shop-03");
+    assert_true(world_converge(w) >= 0);
+    after = condition_of(w, "Ready");
+    assert_non_null(strstr(doc_string(after, "message"), "shop-02, shop-04"));
+    assert_non_null(strstr(doc_string(after, "message"), "shop-29"));
+}
+
 /* The memo only saves time: with an empty one every plan is the same. */
 static void memo_changes_no_decision(void **state)
 {
@@ -1095,6 +1183,8 @@ int main(void)
         INSTALLED(the_finalizer_of_another_manager_stays),
         INSTALLED(second_resource_is_refused),
         INSTALLED(memo_changes_no_decision),
+        INSTALLED(what_was_seen_of_namespaces_changes_no_plan),
+        INSTALLED(of_many_namespaces_left_alone_some_are_named),
         INSTALLED(a_thousand_plans_leave_nothing),
     };
 

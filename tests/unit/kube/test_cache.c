@@ -335,6 +335,101 @@ static void a_late_answer_brings_nothing_back_that_the_watch_passed(void **state
     assert_true(put(c, "c", "u3", "21"));
 }
 
+/* "c b a", the last one first; owned by the caller. */
+static char *changed_since(struct kube_cache *c, const struct kube_kind *kind, uint64_t since)
+{
+    struct kube_object *o = NULL;
+    struct buf names = BUF_INIT;
+
+    while ((o = kube_cache_next_changed(c, kind, since, o)))
+        buf_printf(&names, "%s%s", names.len ? " " : "", o->name);
+    return buf_take(&names);
+}
+
+static void expect_changed(struct kube_cache *c, const struct kube_kind *kind, uint64_t since, const char *names)
+{
+    _cleanup_free_ char *changed = changed_since(c, kind, since);
+
+    assert_string_equal(changed, names);
+}
+
+static void what_changed_is_told_with_the_last_one_first(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    uint64_t since;
+    bool changed;
+
+    (void)state;
+    expect_changed(c, config_map, 0, "");
+    put(c, "a", "1", "1");
+    put(c, "b", "2", "2");
+    put(c, "c", "3", "3");
+    expect_changed(c, config_map, 0, "c b a");
+    since = kube_cache_changes(c, config_map);
+    expect_changed(c, config_map, since, "");
+    put(c, "a", "1", "4");
+    expect_changed(c, config_map, since, "a");
+    expect_changed(c, config_map, 0, "a c b");
+    put(c, "a", "1", "4"); /* nothing new */
+    put(c, "c", "3", "2");
+    expect_changed(c, config_map, since, "a");
+    put(c, "b", "2", "5");
+    put(c, "a", "1", "6");
+    expect_changed(c, config_map, since, "a b");
+    assert_false(kube_cache_lost_since(c, config_map, since));
+
+    kube_cache_remove(c, config_map, "istio-system", "a", "7");
+    expect_changed(c, config_map, since, "b");
+    assert_true(kube_cache_lost_since(c, config_map, since));
+    since = kube_cache_changes(c, config_map);
+    assert_false(kube_cache_lost_since(c, config_map, since));
+    /* A list that replaces what was there. */
+    kube_cache_replace_begin(c, config_map, false);
+    {
+        _cleanup_json_ json_t *b = map_object("b", "2", "5"), *d = map_object("d", "4", "8");
+        kube_cache_replace_put(c, config_map, b);
+        kube_cache_replace_put(c, config_map, d);
+    }
+    kube_cache_replace_end(c, config_map, "9", &changed);
+    expect_changed(c, config_map, since, "d");
+    assert_true(kube_cache_lost_since(c, config_map, since));
+    since = kube_cache_changes(c, config_map);
+    kube_cache_clear_all(c);
+    expect_changed(c, config_map, 0, "");
+    assert_true(kube_cache_lost_since(c, config_map, since));
+    put(c, "a", "9", "10");
+    expect_changed(c, config_map, since, "a");
+}
+
+/* An event that leaves what is kept as it is changes nothing. */
+static void what_is_kept_in_brief_changes_when_that_does(void **state)
+{
+    static const char *const steps[][2] = {{"Pending", "p"}, {"Pending", ""}, {"Running", "p"}};
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    uint64_t since = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        _cleanup_json_ json_t *o =
+            OBJECT(MAP("metadata", S("name", "p"), S("namespace", "shop"), F("resourceVersion", "%zu", i + 1)),
+                   MAP("status", S("phase", steps[i][0])));
+        kube_cache_put(c, phases, o);
+        expect_changed(c, phases, since, steps[i][1]);
+        since = kube_cache_changes(c, phases);
+    }
+}
+
+static void who_remembers_is_not_known_in_a_new_cache(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+
+    (void)state;
+    assert_null(*kube_cache_reader(c, pod));
+    *kube_cache_reader(c, pod) = c;
+    assert_ptr_equal(*kube_cache_reader(c, pod), c);
+    assert_null(*kube_cache_reader(c, config_map));
+}
+
 static void a_list_replaces_what_is_not_newer(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
@@ -741,6 +836,9 @@ int main(void)
         cmocka_unit_test(what_was_deleted_does_not_come_back),
         cmocka_unit_test(an_object_that_lost_its_label_can_be_read_again),
         cmocka_unit_test(a_late_answer_brings_nothing_back_that_the_watch_passed),
+        cmocka_unit_test(what_changed_is_told_with_the_last_one_first),
+        cmocka_unit_test(what_is_kept_in_brief_changes_when_that_does),
+        cmocka_unit_test(who_remembers_is_not_known_in_a_new_cache),
         cmocka_unit_test(a_list_replaces_what_is_not_newer),
         cmocka_unit_test(a_list_that_breaks_off_removes_nothing),
         cmocka_unit_test(a_history_that_was_set_back_counts_as_it_is),
