@@ -241,15 +241,26 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t until)
     drop_waiting(s, item, NULL);
 }
 
-static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random,
-                   const struct kube_action *action, enum err_class outcome, msec_t retry_after)
+/*
+ * Conflicts say that we have not seen the newest version yet, which is on its way. A create is refused for a moment
+ * where the object was deleted just now: a Service's ports and addresses are free only some time after its deletion
+ * was told.
+ */
+static bool is_over_soon(const struct kube_action *action, enum err_class outcome)
+{
+    return outcome == ERR_CONFLICT || outcome == ERR_ALREADY_EXISTS ||
+           (outcome == ERR_INVALID && action->verb == KUBE_CREATE);
+}
+
+static void failed(struct kube_schedule *s, struct item *item, msec_t now, uint32_t random, struct kube_action *action,
+                   enum err_class outcome, msec_t retry_after)
 {
     msec_t first = s->options.backoff_first, delay;
 
-    /* These say that we have not seen the newest version yet, which is on its way: no reason to wait for long. */
-    if (outcome == ERR_CONFLICT || outcome == ERR_ALREADY_EXISTS)
+    if (is_over_soon(action, outcome))
         first = (first + 9) / 10;
     delay = kube_backoff(first, s->options.backoff_most, ++item->failures, random);
+    action->failures = item->failures;
     hold_back(s, item, now + kube_backoff_asked(delay, outcome, retry_after));
     item->refused = outcome == ERR_THROTTLED ? 0 : content_of(action);
     item->repeats = 0;

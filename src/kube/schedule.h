@@ -46,7 +46,8 @@ struct kube_action {
      * would give the same answer. 0: verb, uid and body say it.
      */
     uint64_t content;
-    unsigned repeats; /* set when it is over: how often that was written in a row before */
+    unsigned repeats;  /* set when it is over: how often that was written in a row before */
+    unsigned failures; /* set when it failed: how often the object's writes have failed in a row, this one included */
 };
 
 /*

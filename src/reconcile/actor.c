@@ -188,13 +188,19 @@ static bool is_misjudged(const struct err *e)
     return e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || e->class == ERR_NOT_FOUND;
 }
 
+/* What an object that was deleted just now held, such as a Service's ports, is free in a moment. */
+static bool may_be_over_soon(const struct kube_action *action, const struct err *e)
+{
+    return e->class == ERR_INVALID && action->verb == KUBE_CREATE && action->failures == 1;
+}
+
 static void on_failure(struct actor *a, const struct kube_action *action, const char *key, const struct err *e)
 {
     const struct plan_failure *before = map_get(a->failures, key);
     bool told = before && str_eq(before->text, e->text);
     struct plan_failure *failure;
 
-    if (e->class == ERR_CANCELLED || is_misjudged(e))
+    if (e->class == ERR_CANCELLED || is_misjudged(e) || may_be_over_soon(action, e))
         return;
     a->stats.failed++;
     failure = NEW(struct plan_failure);

@@ -235,6 +235,24 @@ static void a_conflict_is_tried_again_soon(void **state)
     assert_int_equal(kube_schedule_due(s), 50);
 }
 
+/* What an object that was deleted just now held, as a Service its ports, is free in a moment. */
+static void a_refused_create_is_tried_again_soon_and_a_refused_update_is_not(void **state)
+{
+    SCHEDULE(.backoff_first = 500)
+
+    (void)state;
+    assert_true(try_write(s, 0, write_of(KUBE_CREATE, NULL, 7), ERR_INVALID, 0));
+    assert_int_equal(kube_schedule_due(s), 50);
+    assert_true(kube_schedule_wake(s, 50));
+    /* Less and less soon, as after other failures. */
+    assert_true(try_write(s, 50, write_of(KUBE_CREATE, NULL, 7), ERR_INVALID, 0));
+    assert_int_equal(kube_schedule_due(s), 150);
+    kube_schedule_free(s);
+    s = kube_schedule_new(&(struct kube_queue_options){.backoff_first = 500});
+    assert_true(try_write(s, 0, write_of(KUBE_UPDATE, "u", 7), ERR_INVALID, 0));
+    assert_int_equal(kube_schedule_due(s), 500);
+}
+
 static void too_many_requests_pauses_everything(void **state)
 {
     SCHEDULE(.in_flight_max = 2)
@@ -505,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_change_does_not_make_the_server_any_more_patient),
         cmocka_unit_test(what_is_undone_is_written_immediately_where_something_else_is_wanted),
         cmocka_unit_test(a_conflict_is_tried_again_soon),
+        cmocka_unit_test(a_refused_create_is_tried_again_soon_and_a_refused_update_is_not),
         cmocka_unit_test(too_many_requests_pauses_everything),
         cmocka_unit_test(a_servers_word_does_not_stop_us_for_good),
         cmocka_unit_test(while_held_puts_wait),
