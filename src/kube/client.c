@@ -257,6 +257,12 @@ static int keep(struct kube_call *call, const char *data, size_t len)
                    "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
 }
 
+/* What the request accepts. */
+static bool must_be_json(const struct kube_call *call)
+{
+    return !call->request.accept || strstr(call->request.accept, "json");
+}
+
 /*
  * A page, text or protobuf in place of JSON is of something in front of the server: it is told as what it is, and of a
  * stream its reader sees nothing. Space alone tells nothing yet.
@@ -266,7 +272,7 @@ static bool begins_as_json(struct kube_call *call)
     size_t space = strspn(buf_str(&call->body), " \t\r\n");
     char first = space < call->body.len ? call->body.data[space] : ' ';
 
-    call->is_json |= first == '{' || first == '[';
+    call->is_json |= first == '{' || first == '[' || !must_be_json(call);
     return call->is_json || first == ' ';
 }
 

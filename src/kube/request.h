@@ -18,7 +18,7 @@ struct kube_request {
     char *body; /* owned; NULL for none */
     size_t body_len;
     const char *content_type; /* a literal; NULL for application/json */
-    const char *accept;       /* the header, a literal; NULL for application/json */
+    const char *accept;       /* the header, a literal; NULL for application/json. Without "json" any answer will do */
     msec_t timeout;           /* for the whole answer; 0: the client's default. Watches: silence, not length */
     msec_t
         not_after; /* monotonic: not begun then, and ended where it is under way, with ERR_CANCELLED; 0: no such time */

@@ -109,6 +109,7 @@ char *operator_get(const char *path)
     char *answer = NULL;
     struct err e;
 
+    request.accept = "text/plain";
     assert_int_equal(
         kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e), 0);
     kube_client_send(client, &request, NULL, take_answer, &answer);

@@ -178,5 +178,6 @@ bool server_answers(void *context)
     int status;
 
     (void)context;
+    request.accept = "text/plain";
     return kube_client_wait(h.client, &request, &body, &status, NULL) == 0;
 }

@@ -316,6 +316,7 @@ static int scrape(const char *token, char **ret_text)
     struct err e;
     int status;
 
+    request.accept = "text/plain";
     config.ca_pem = ca = webhook_read_authorities(secret);
     if (kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e) < 0)
         fail_msg("%s", e.text);

@@ -234,6 +234,30 @@ static void test_answers_that_are_no_json(void **state)
         }
 }
 
+/* /readyz and /metrics answer with text. */
+static void test_who_asks_for_text_gets_it(void **state)
+{
+    static const char *const bodies[] = {"ok", "", "up 1\n"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        _cleanup_free_ char *answer =
+            str_printf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
+                       strlen(bodies[i]), bodies[i]);
+        const struct server_answer rows[] = {{"/", NULL, answer, .close = true}, {0}};
+        struct kube_request r = kube_request_raw(KUBE_GET, "/readyz", NULL);
+        struct buf body = BUF_INIT;
+        struct fixture f;
+        struct err e;
+        r.accept = "text/plain";
+        fixture_start(&f, rows, NULL);
+        assert_int_equal(kube_client_wait(f.client, &r, &body, NULL, &e), 0);
+        assert_string_equal(buf_str(&body), bodies[i]);
+        buf_release(&body);
+        fixture_stop(&f);
+    }
+}
+
 /* The reader of a watch sees nothing of it, and a watch may end before anything came. */
 static void test_streams_that_are_no_json(void **state)
 {
@@ -711,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_limit_of_all_together),
         cmocka_unit_test(test_answers_that_are_no_json),
         cmocka_unit_test(test_streams_that_are_no_json),
+        cmocka_unit_test(test_who_asks_for_text_gets_it),
         cmocka_unit_test(test_an_answer_is_parsed),
         cmocka_unit_test(test_broken_answers),
         cmocka_unit_test(test_nobody_there),
