@@ -1,5 +1,8 @@
 #include "api/component_rows.h"
+#include "api/kubernetes.h"
 #include "base/str.h"
+
+/* Kubernetes' own types in outline; what values must be is in their full tables. */
 
 static const struct field quantity = {NULL, QUANTITY};
 const struct field component_label_value = {NULL, TEXT(format_label_value)};
@@ -14,6 +17,7 @@ const struct field_table container_resources_table = {
     .name = "Resources",
     .doc = "Compute resources of a container, as in a Pod. They replace the default as a whole.",
     FIELD_ROWS(resources_rows),
+    .full = &kubernetes_resources,
 };
 
 static const struct field_table open_table = {
@@ -32,6 +36,7 @@ const struct field_table component_affinity_table = {
     .name = "Affinity",
     .doc = "Where pods are placed, as in a Pod. It replaces the default as a whole.",
     FIELD_ROWS(affinity_rows),
+    .full = &kubernetes_affinity,
 };
 
 static const struct field toleration_rows[] = {
@@ -47,6 +52,7 @@ static const struct field_table toleration_table = {
     .name = "Toleration",
     .doc = "A taint of nodes that pods put up with, as in a Pod.",
     FIELD_ROWS(toleration_rows),
+    .full = &kubernetes_toleration,
 };
 
 const struct field component_toleration = {NULL, DOCUMENT(toleration_table)};

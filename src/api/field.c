@@ -4,21 +4,27 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/kubernetes.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
 
-#define NEAR_MAX 64 /* names longer than this are not compared for likeness; ours are shorter */
+#define WHOLE_MAX 9007199254740992. /* 2^53: a larger real has no fraction that could be lost */
+#define NEAR_MAX 64                 /* names longer than this are not compared for likeness; ours are shorter */
 
 struct parse {
     struct problems *problems;
     struct buf path;
     size_t root_len; /* of the path of the object that is parsed */
+    int minor;
+    bool exact;  /* the table that is being read is */
+    bool object; /* of Kubernetes' own, see field_check() */
 };
 
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base);
 static void parse_field(struct parse *p, const struct field *field, const json_t *value, void *base);
+static void check(struct parse *p, const struct field *field, const json_t *value);
 
 void field_words(const struct field *field, struct buf *out)
 {
@@ -43,6 +49,9 @@ void field_words(const struct field *field, struct buf *out)
         return;
     case FIELD_QUANTITY:
         buf_add_str(out, format_quantity.words);
+        return;
+    case FIELD_PORTION:
+        buf_printf(out, "a whole number from %.0f to %.0f or %s", field->least, field->most, field->format->words);
         return;
     case FIELD_TIME:
         buf_add_str(out, "a time such as 2006-01-02T15:04:05Z");
@@ -91,7 +100,10 @@ static void complain(struct parse *p, const struct field *field, const json_t *v
 
 static bool is_whole(const json_t *value)
 {
-    return json_is_integer(value) || (json_is_real(value) && trunc(json_real_value(value)) == json_real_value(value));
+    double number = json_real_value(value);
+
+    return json_is_integer(value) ||
+           (json_is_real(value) && fabs(number) < WHOLE_MAX && (double)(json_int_t)number == number);
 }
 
 static bool is_within(const struct field *field, const json_t *value)
@@ -124,7 +136,7 @@ static bool is_quantity(const json_t *value, struct buf *why)
     return is_text(value) && format_matches(&format_quantity, json_string_value(value), why);
 }
 
-static bool is_valid_scalar(const struct field *field, const json_t *value, struct buf *why)
+static bool is_valid_scalar(const struct parse *p, const struct field *field, const json_t *value, struct buf *why)
 {
     msec_t instant;
 
@@ -133,9 +145,12 @@ static bool is_valid_scalar(const struct field *field, const json_t *value, stru
     case FIELD_MAYBE:
         return json_is_boolean(value);
     case FIELD_INTEGER:
-        return is_whole(value) && is_within(field, value);
+        return (p->exact ? json_is_integer(value) : is_whole(value)) && is_within(field, value);
     case FIELD_NUMBER:
         return json_is_number(value) && is_within(field, value);
+    case FIELD_PORTION:
+        return json_is_integer(value) ? is_within(field, value)
+                                      : is_text(value) && format_matches(field->format, json_string_value(value), why);
     case FIELD_TEXT:
         return is_text(value) && format_matches(field->format, json_string_value(value), why);
     case FIELD_CHOICE:
@@ -155,7 +170,7 @@ static void check_item(struct parse *p, const struct field *items, const json_t 
     if (json_is_null(value) && items->type != FIELD_ANY)
         complain(p, items, value, "");
     else
-        parse_field(p, items, value, NULL);
+        check(p, items, value);
 }
 
 static void check_unique(struct parse *p, const json_t *list)
@@ -270,7 +285,7 @@ static void check(struct parse *p, const struct field *field, const json_t *valu
         parse_table(p, field->table, value, NULL);
     else if (field->type == FIELD_UNSUPPORTED)
         check_unsupported(p, field, value);
-    else if (field->type >= FIELD_GROUP || !is_valid_scalar(field, value, &why))
+    else if (field->type >= FIELD_GROUP || !is_valid_scalar(p, field, value, &why))
         complain(p, field, value, buf_str(&why));
 }
 
@@ -381,12 +396,20 @@ static const json_t *present(const json_t *value)
     return json_is_null(value) ? NULL : value;
 }
 
+/* In an object of Kubernetes' own, an empty text is, too. */
+static const json_t *given(const struct parse *p, const struct field *field, const json_t *value)
+{
+    bool text = (field->type == FIELD_TEXT || field->type == FIELD_CHOICE) && !field->least;
+
+    return p->object && text && json_is_string(value) && !json_string_length(value) ? NULL : present(value);
+}
+
 static void parse_field(struct parse *p, const struct field *field, const json_t *value, void *base)
 {
     size_t errors = p->problems->errors;
     _cleanup_json_ json_t *otherwise = NULL;
 
-    value = field->type == FIELD_ANY ? value : present(value);
+    value = field->type == FIELD_ANY ? value : given(p, field, value);
     if (field->type == FIELD_GROUP && base && (!value || json_is_object(value))) {
         parse_table(p, field->table, value, (char *)base + field->offset);
         return;
@@ -461,39 +484,75 @@ static const char *nearest(const struct field_table *table, const char *name)
     return best;
 }
 
-static void warn_unknown(struct parse *p, const struct field_table *table, const json_t *object)
+static void refuse_unknown(struct parse *p, const struct field_table *table, const char *name)
 {
-    const char *name, *meant;
+    const char *meant = nearest(table, name);
+
+    if (table->exact && p->minor > KUBERNETES_NEWEST)
+        problems_add(p->problems, PROBLEM_WARNING, buf_str(&p->path), "is no known field of %s%s%s%s", table->name,
+                     meant ? "; did you mean " : "", str_or(meant, ""), meant ? "?" : "");
+    else if (table->exact)
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "is no field of %s and would be dropped%s%s%s",
+                     table->name, meant ? "; did you mean " : "", str_or(meant, ""), meant ? "?" : "");
+    else
+        problems_add(p->problems, PROBLEM_WARNING, buf_str(&p->path), "is no known field and is ignored%s%s%s",
+                     meant ? "; did you mean " : "", str_or(meant, ""), meant ? "?" : "");
+}
+
+static void find_unknown(struct parse *p, const struct field_table *table, const json_t *object)
+{
+    const char *name;
     json_t *value;
 
     json_object_foreach((json_t *)object, name, value) {
-        size_t mark;
+        size_t mark = p->path.len;
         if (find_row(table, name))
             continue;
-        mark = p->path.len;
         doc_path_key(&p->path, name);
-        meant = nearest(table, name);
-        problems_add(p->problems, PROBLEM_WARNING, buf_str(&p->path), "is no known field and is ignored%s%s%s",
-                     meant ? "; did you mean " : "", str_or(meant, ""), meant ? "?" : "");
+        refuse_unknown(p, table, name);
         buf_truncate(&p->path, mark);
     }
+}
+
+/* Whether this Kubernetes knows the field. */
+static bool is_known(struct parse *p, const struct field *field)
+{
+    if (p->minor && field->since && p->minor < field->since)
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path),
+                     "is known to Kubernetes 1.%d and later, and 1.%d would drop it", field->since, p->minor);
+    else if (p->minor && field->until && p->minor > field->until)
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path),
+                     "is known to Kubernetes up to 1.%d, and 1.%d would drop it", field->until, p->minor);
+    else
+        return true;
+    return false;
+}
+
+static void parse_row(struct parse *p, const struct field *field, const json_t *value, void *base)
+{
+    size_t mark = p->path.len;
+
+    doc_path_key(&p->path, field->name);
+    if (!value || json_is_null(value) || is_known(p, field))
+        parse_field(p, field, value, base);
+    buf_truncate(&p->path, mark);
 }
 
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base)
 {
     size_t errors = p->problems->errors;
+    bool exact = p->exact;
 
-    for (size_t i = 0; i < table->len; i++) {
-        const struct field *field = &table->rows[i];
-        size_t mark = p->path.len;
-        doc_path_key(&p->path, field->name);
-        parse_field(p, field, json_object_get(object, field->name), base);
-        buf_truncate(&p->path, mark);
-    }
+    if (table->full)
+        table = table->full;
+    p->exact = table->exact;
+    for (size_t i = 0; i < table->len; i++)
+        parse_row(p, &table->rows[i], json_object_get(object, table->rows[i].name), base);
     if (!table->open)
-        warn_unknown(p, table, object);
+        find_unknown(p, table, object);
     if (table->check && object && p->problems->errors == errors)
         table->check(object, buf_str(&p->path), p->problems);
+    p->exact = exact;
 }
 
 /* --- aliases: what is given under them moves to the fields that they stand for --- */
@@ -612,10 +671,10 @@ static void resolve(struct parse *p, const struct field_table *root_table, json_
     }
 }
 
-void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
-                 struct problems *problems)
+void field_parse_for(const struct field_table *table, const json_t *object, void *base, const char *path, int minor,
+                     struct problems *problems)
 {
-    struct parse p = {.problems = problems};
+    struct parse p = {.problems = problems, .minor = minor};
     _cleanup_json_ json_t *resolved = has_alias(table, object) ? doc_copy(object) : NULL;
 
     buf_add_str(&p.path, path);
@@ -623,6 +682,20 @@ void field_parse(const struct field_table *table, const json_t *object, void *ba
     if (resolved)
         resolve(&p, table, resolved, table, resolved);
     parse_table(&p, table, resolved ? resolved : object, base);
+    buf_release(&p.path);
+}
+
+void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
+                 struct problems *problems)
+{
+    field_parse_for(table, object, base, path, 0, problems);
+}
+
+void field_check(const struct field_table *table, const json_t *object, int minor, struct problems *problems)
+{
+    struct parse p = {.problems = problems, .minor = minor, .object = true};
+
+    parse_table(&p, table, object, NULL);
     buf_release(&p.path);
 }
 

@@ -49,6 +49,7 @@ enum field_type {
     FIELD_CHOICE,      /* char *, owned */
     FIELD_QUANTITY,    /* only inside documents */
     FIELD_TIME,        /* RFC 3339; only inside documents */
+    FIELD_PORTION,     /* a number or a text, Kubernetes' IntOrString; only inside documents */
     FIELD_ANY,         /* any JSON; only inside documents */
     FIELD_GROUP,       /* an object whose fields are members of a struct; a default needs no parent */
     FIELD_DOCUMENT,    /* json_t *, owned: an object that is validated and kept as JSON */
@@ -86,13 +87,17 @@ struct field {
     const char *instead;
     bool refused; /* FIELD_UNSUPPORTED: an error, because a mesh without it would be dangerous */
     bool required;
-    bool unique;                       /* FIELD_LIST: no two equal elements */
-    double least, most;                /* FIELD_INTEGER, FIELD_NUMBER: the value; FIELD_LIST, FIELD_MAP: how many */
+    bool unique; /* FIELD_LIST: no two equal elements */
+    /* FIELD_INTEGER, FIELD_NUMBER, FIELD_PORTION: the value; FIELD_LIST, FIELD_MAP: how many; texts of Kubernetes' own
+       objects: least 1 where "" is not the same as none. */
+    double least, most;
     const char *const *choices;        /* FIELD_CHOICE; ends with NULL */
-    const struct field_format *format; /* FIELD_TEXT: of the value; FIELD_MAP: of the keys */
+    const struct field_format *format; /* FIELD_TEXT, FIELD_PORTION: of the text; FIELD_MAP: of the keys */
     const struct field *items;         /* FIELD_LIST, FIELD_MAP: the row of every element; its name is not used */
     const struct field_table *table;   /* FIELD_GROUP, FIELD_DOCUMENT */
     size_t offset;                     /* of the member in its struct, where there is one */
+    /* Of Kubernetes' own types: the minor versions of 1.x that know the field; 0: all that we know. */
+    short since, until;
 };
 
 struct field_table {
@@ -101,6 +106,10 @@ struct field_table {
     const struct field *rows;
     size_t len;
     bool open; /* further fields are kept as they are, and not validated */
+    /* A type of Kubernetes' own: what has no row is an error, because the API server would drop it. */
+    bool exact;
+    /* Values are held to this table instead: schema and reference page have only the outline. NULL: to this one. */
+    const struct field_table *full;
     /* What must hold between the fields of an object at `path`; asked where each is right by itself. NULL: nothing. */
     void (*check)(const json_t *object, const char *path, struct problems *problems);
 };
@@ -113,6 +122,14 @@ struct field_table {
  */
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
                  struct problems *problems);
+/* The same for Kubernetes 1.`minor`, where fields of Kubernetes' own types may not be known; 0: any. */
+void field_parse_for(const struct field_table *table, const json_t *object, void *base, const char *path, int minor,
+                     struct problems *problems);
+/*
+ * Validates an object of Kubernetes' own, whose table is exact, for Kubernetes 1.`minor` (0: any): there null, "" and
+ * an absent field are the same.
+ */
+void field_check(const struct field_table *table, const json_t *object, int minor, struct problems *problems);
 /* Frees what the members own. A zeroed struct is fine. */
 void field_release(const struct field_table *table, void *base);
 

@@ -2,10 +2,10 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/pattern.h"
 #include "api/problem.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -331,18 +331,6 @@ static bool check_label_selector(const char *value, struct buf *why)
     return true;
 }
 
-static bool matches_pattern(const char *pattern, const char *value)
-{
-    regex_t regex;
-    bool matches;
-
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-        abort(); /* patterns are constants of ours */
-    matches = regexec(&regex, value, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return matches;
-}
-
 static size_t count_characters(const char *text)
 {
     size_t count = 0;
@@ -360,5 +348,5 @@ bool format_matches(const struct field_format *format, const char *value, struct
     }
     if (format->check && !format->check(value, why))
         return false;
-    return !format->pattern || matches_pattern(format->pattern, value);
+    return !format->pattern || pattern_matches(format->pattern, value);
 }

@@ -76,6 +76,9 @@ static void add_type(const struct field *field, struct sections *s, struct buf *
     case FIELD_TIME:
         buf_add_str(out, "time");
         return;
+    case FIELD_PORTION:
+        buf_printf(out, "integer or %s", field->format->noun);
+        return;
     case FIELD_ANY:
         buf_add_str(out, "any value");
         return;

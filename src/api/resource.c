@@ -1,8 +1,8 @@
 #include "api/resource.h"
 
-#include <limits.h>
 #include <string.h>
 
+#include "api/kubernetes.h"
 #include "api/remote_istio.h"
 #include "api/rows.h"
 #include "base/mem.h"
@@ -29,45 +29,12 @@ bool api_resource_is_finalizer(const struct api_resource *r, const char *name)
     return false;
 }
 
-/* Of the keys and values of an object's annotations together: the API server's TotalAnnotationSizeLimitB. */
-#define ANNOTATIONS_MAX_BYTES (256 * 1024)
-/* What etcd takes in one request. */
-#define RESOURCE_MAX_BYTES ((size_t)3 << 19)
-
-static void check_annotations(const json_t *metadata, const char *path, struct problems *problems)
-{
-    _cleanup_free_ char *at = str_printf("%s.annotations", path);
-    size_t bytes = 0;
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(json_object_get(metadata, "annotations"), key, value)
-        bytes += strlen(key) + json_string_length(value);
-    if (bytes > ANNOTATIONS_MAX_BYTES)
-        problems_add(problems, PROBLEM_ERROR, at, "must have at most %d bytes in all, but has %zu",
-                     ANNOTATIONS_MAX_BYTES, bytes);
-}
-
 /* What every object has at its top. */
-static const struct field label_value = {NULL, TEXT(format_label_value)};
-static const struct field annotation_value = {NULL, TEXT(format_annotation_value)};
-static const struct field finalizer = {NULL, TEXT(format_finalizer)};
-static const struct field metadata_rows[] = {
-    {"labels", MAP(format_label_key, label_value, INT_MAX)},
-    {"annotations", MAP(format_annotation_key, annotation_value, INT_MAX)},
-    {"finalizers", LIST(finalizer, 0, INT_MAX)},
-};
-static const struct field_table metadata = {
-    .name = "Metadata",
-    FIELD_ROWS(metadata_rows),
-    .open = true,
-    .check = check_annotations,
-};
 static const struct field_table open_object = {.name = "Object", .open = true};
 static const struct field root_rows[] = {
     {"apiVersion", TEXT(format_text), .required = true},
     {"kind", TEXT(format_text), .required = true},
-    {"metadata", DOCUMENT(metadata), .required = true},
+    {"metadata", DOCUMENT(kubernetes_open_metadata), .required = true},
     {"spec", DOCUMENT(open_object)},
     {"status", DOCUMENT(open_object)},
 };
@@ -77,9 +44,9 @@ static void check_size(const json_t *resource, struct problems *problems)
 {
     size_t bytes = doc_weight(resource, NULL);
 
-    if (bytes > RESOURCE_MAX_BYTES)
+    if (bytes > KUBERNETES_OBJECT_MAX)
         problems_add(problems, PROBLEM_ERROR, "resource",
-                     "must have at most %zu bytes, as etcd takes no more, but has %zu", RESOURCE_MAX_BYTES, bytes);
+                     "must have at most %zu bytes, as etcd takes no more, but has %zu", KUBERNETES_OBJECT_MAX, bytes);
 }
 
 static bool is_ours(const struct api_resource *r, const json_t *resource, struct problems *problems)
@@ -125,7 +92,7 @@ int api_parse(const struct api_resource *r, const json_t *resource, const struct
     check_size(resource, problems);
     ns = doc_string(resource, "metadata", "namespace");
     field_parse(&root_table, resource, NULL, "", problems);
-    field_parse(r->spec, doc_at(resource, "spec"), spec, "spec", problems);
+    field_parse_for(r->spec, doc_at(resource, "spec"), spec, "spec", context->kubernetes_minor, problems);
     if (r->complete)
         r->complete(spec);
     for (const struct api_rule *rule = r->rules; rule->check; rule++)

@@ -145,6 +145,11 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
         return quantity_schema(field, form);
     case FIELD_TIME:
         return OBJECT(description(field, form), S("type", "string"), S("format", "date-time"));
+    case FIELD_PORTION:
+        return OBJECT(
+            description(field, form),
+            SEQ("anyOf", ITEM(S("type", "integer")), ITEM(S("type", "string"))),
+            extension("x-kubernetes-int-or-string", json_true(), form));
     case FIELD_ANY:
     case FIELD_UNSUPPORTED:
         return OBJECT(

@@ -212,6 +212,16 @@ bool kube_quantity_equal(const char *a, const char *b, enum kube_precision preci
     return str_eq(a, b) || (kube_quantity_compare(a, b, precision, &order) && !order);
 }
 
+bool kube_quantity_is_whole(const char *text)
+{
+    struct quantity q;
+    bool whole = quantity_read(text, KUBE_MILLI, &q);
+
+    for (int i = 0; whole && i < KUBE_MILLI && i < q.len; i++)
+        whole = !q.digits[i];
+    return whole;
+}
+
 const char *kube_quantity_text(const json_t *value, char number[KUBE_QUANTITY_NUMBER])
 {
     if (json_is_integer(value))

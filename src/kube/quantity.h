@@ -20,6 +20,9 @@ bool kube_quantity_equal(const char *a, const char *b, enum kube_precision preci
 /* Below zero, zero, above zero as a < b, a = b, a > b, so stored. False where one of them is no quantity. */
 bool kube_quantity_compare(const char *a, const char *b, enum kube_precision precision, int *ret);
 
+/* Whether it has no fraction, when it is rounded up to thousandths. False where it is no quantity. */
+bool kube_quantity_is_whole(const char *text);
+
 /*
  * The text of a quantity in a document, where it may be a number, too: YAML's `cpu: 1`. Borrowed from the value, or in
  * `number`; NULL where it is neither.

@@ -108,8 +108,10 @@ static json_t *some_value(const struct field *row, int which)
         fail_msg("no example for %s", row->name);
         return NULL;
     case FIELD_DOCUMENT:
-        return str_eq(row->name, "resources") ? json_pack("{s{ss}}", "limits", "cpu", which ? "1" : "2")
-                                              : json_pack("{s{ss}}", "nodeAffinity", "x", which ? "a" : "b");
+        return str_eq(row->name, "resources")
+                   ? json_pack("{s{ss}}", "limits", "cpu", which ? "1" : "2")
+                   : json_pack("{s{s[{ss}]}}", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution",
+                               "topologyKey", which ? "a" : "b");
     case FIELD_MAP:
         return json_pack("{ss}", "disk", which ? "a" : "b");
     case FIELD_LIST:

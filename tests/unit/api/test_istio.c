@@ -133,7 +133,7 @@ static void every_field_arrives(void **state)
               "  proxyInit: {image: a/init}\n"
               "  pilot: {enabled: false, image: a/pilot, replicaCount: 3, minReplicas: 2, maxReplicas: 4,\n"
               "          resources: {limits: {memory: 1Gi}}, nodeSelector: {disk: ssd},\n"
-              "          affinity: {podAffinity: {any: thing}}, tolerations: [{operator: Exists}]}\n"
+              "          affinity: {podAffinity: {}}, tolerations: [{operator: Exists}]}\n"
               "  citadel: {image: a/citadel}\n"
               "  galley: {image: a/galley}\n"
               "  policy: {image: a/policy}\n"
@@ -170,7 +170,7 @@ static void every_field_arrives(void **state)
     assert_replicas(&s.pilot, 2, 3, 4);
     assert_string_equal(doc_string(s.pilot.resources, "limits", "memory"), "1Gi");
     assert_string_equal(doc_string(s.pilot.node_selector, "disk"), "ssd");
-    assert_string_equal(doc_string(s.pilot.affinity, "podAffinity", "any"), "thing");
+    assert_non_null(doc_at(s.pilot.affinity, "podAffinity"));
     assert_string_equal(doc_string(json_array_get(s.pilot.tolerations, 0), "operator"), "Exists");
     assert_string_equal(s.pilot.image, "a/pilot");
     assert_string_equal(s.citadel.image, "a/citadel");
@@ -213,6 +213,11 @@ static void replicas_follow_from_what_is_given(void **state)
         istio_spec_release(&s);
     }
 }
+
+#define NO_RESOURCE                                                                                                    \
+    "is no resource: allowed are cpu, memory, ephemeral-storage, hugepages-SIZE and extended resources with their "    \
+    "domain such as nvidia.com/gpu"
+#define TERM "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]."
 
 #define NOT_ALLOWED(verb)                                                                                              \
     "must not " verb " apiVersion, kind, status or the whole object, and in metadata only labels, annotations and "    \
@@ -309,8 +314,124 @@ static const struct {
      "spec.pilot.resources.requests.cpu: must be a quantity such as 2, \"500m\" or \"128Mi\", not below zero, but is "
      "1.5: write it in quotes\n"
      "spec.pilot.resources.requests.memory: must be a quantity such as 2, \"500m\" or \"128Mi\", not below zero, but "
-     "is the string \"lots\"",
-     "spec.pilot.resources.limit: is no known field and is ignored; did you mean limits?"},
+     "is the string \"lots\"\n"
+     "spec.pilot.resources.limit: is no field of ResourceRequirements and would be dropped; did you mean limits?",
+     ""},
+#define AT "spec.pilot.resources."
+    {"requests above limits, as a server stores them",
+     "{pilot: {resources: {requests: {cpu: 2, memory: 1025Mi}, limits: {cpu: 1999m, memory: 1Gi}}}, "
+     "proxy: {resources: {requests: {cpu: 1001u}, limits: {cpu: 1m}}}, "
+     "citadel: {resources: {requests: {cpu: 1500u, memory: 1.5Gi}, limits: {cpu: 2m, memory: 1536Mi}}}}",
+     "spec.proxy.resources.requests.cpu: must not be above the limit, which is 1m, but is 1001u\n" AT
+     "requests.cpu: must not be above the limit, which is 1999m, but is 2\n" AT
+     "requests.memory: must not be above the limit, which is 1Gi, but is 1025Mi",
+     ""},
+    {"resources that are none",
+     "{pilot: {resources: {requests: {CPU: 1, gpu: 1, Memory: 1, example.com/x: 1, pods: 1, cpu: 8Ei}, limits: "
+     "{requests.example.com/x: 1, kubernetes.io/batch: 1, hugepages-2Mi: 2Mi, a_b/c: 1, example.com/: 1}}}}",
+     AT "limits.a_b/c: the key must be the name of a resource such as cpu, memory or nvidia.com/gpu\n" AT
+        "limits[\"example.com/\"]: the key must be the name of a resource such as cpu, memory or nvidia.com/gpu",
+     ""},
+    {"resources that are none, though they look so",
+     "{pilot: {resources: {requests: {CPU: 1, gpu: 1, pods: 1, cpu: 8Ei}, limits: {requests.example.com/x: 1}}}}",
+     AT "requests.CPU: " NO_RESOURCE "\n" AT "requests.gpu: " NO_RESOURCE "\n" AT "requests.pods: " NO_RESOURCE "\n" AT
+        "requests.cpu: must be less than 9223372036854775807, but is 8Ei\n" AT
+        "limits[\"requests.example.com/x\"]: must be an extended resource whose domain has at most 244 characters and "
+        "does not begin with \"requests.\"",
+     ""},
+    {"extended resources and huge pages, which are not shared out twice",
+     "{pilot: {resources: {requests: {example.com/x: 1}}}, "
+     "galley: {resources: {requests: {example.com/x: 1}, limits: {example.com/x: 2}}}, "
+     "citadel: {resources: {limits: {example.com/x: 1500m, example.com/y: 2000m}}}, "
+     "policy: {resources: {limits: {hugepages-2Mi: 4Mi}}}, "
+     "telemetry: {resources: {requests: {cpu: 1, hugepages-2Mi: 2Mi}, limits: {hugepages-2Mi: 4Mi}}}, "
+     "sidecarInjector: {resources: {limits: {example.com/x: 2, hugepages-1Gi: 1Gi, memory: 1Gi}}}}",
+     "spec.citadel.resources.limits[\"example.com/x\"]: must be a whole number, as of all extended resources, but is "
+     "1500m\n"
+     "spec.galley.resources.requests[\"example.com/x\"]: must be the limit, which is 2, as this resource cannot be "
+     "overcommitted, but is 1\n" AT
+     "requests[\"example.com/x\"]: must have the same value in limits, as this resource cannot be overcommitted\n"
+     "spec.policy.resources: must have cpu or memory beside hugepages\n"
+     "spec.telemetry.resources.requests.hugepages-2Mi: must be the limit, which is 4Mi, as this resource cannot be "
+     "overcommitted, but is 2Mi",
+     ""},
+#undef AT
+#define AT "spec.pilot.tolerations"
+    {"tolerations that no server takes",
+     "{pilot: {tolerations: [{}, {key: a, operator: Exists, value: b}, {operator: Equal, value: b}, "
+     "{key: a, tolerationSeconds: 5}, {key: a, effect: NoSchedule, tolerationSeconds: 5}, {key: a b, operator: "
+     "Exists}, "
+     "{key: a, effect: Never}, {key: a, operator: Gt, value: 1}, null, a]}}",
+     AT "[0].operator: must be Exists where there is no key\n" AT
+        "[1].value: must be left out with operator Exists\n" AT
+        "[2].operator: must be Exists where there is no key\n" AT
+        "[3].effect: must be NoExecute where there are tolerationSeconds\n" AT
+        "[4].effect: must be NoExecute where there are tolerationSeconds\n" AT
+        "[5].key: must be the name of a label such as disktype or kubernetes.io/os, but is the string \"a b\"\n" AT
+        "[6].effect: must be one of NoSchedule, PreferNoSchedule, NoExecute, but is the string \"Never\"\n" AT
+        "[7].operator: must be one of Equal, Exists, but is the string \"Gt\"\n" AT
+        "[7].value: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and ending with a "
+        "letter or digit), but is 1: write it in quotes\n" AT "[8]: must be an object, but is null\n" AT
+        "[9]: must be an object, but is the string \"a\"",
+     ""},
+    {"tolerations that every server takes",
+     "{pilot: {tolerations: [{operator: Exists}, {key: a}, {key: a, value: b}, {key: a, operator: Equal, value: \"\"}, "
+     "{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 0}]}}",
+     "", ""},
+#undef AT
+#define AT "spec.pilot.affinity.nodeAffinity."
+#define REQUIRED_TERMS "requiredDuringSchedulingIgnoredDuringExecution"
+#define PREFERRED_TERMS "preferredDuringSchedulingIgnoredDuringExecution"
+    {"an affinity to nodes that no server takes",
+     "{pilot: {affinity: {nodeAffinity: {" REQUIRED_TERMS ": {nodeSelectorTerms: [{matchExpressions: ["
+     "{key: a, operator: In}, {key: a, operator: Exists, values: [b]}, {key: a, operator: Gt, values: [\"1\", \"2\"]}, "
+     "{key: a b, operator: In, values: [c]}, {operator: Exists}, {key: a, operator: Is}, "
+     "{key: a, operator: In, values: [1, null]}, null], matchFields: [{key: metadata.uid, operator: In, values: "
+     "[a]}]}]}, " PREFERRED_TERMS
+     ": [{weight: 0, preference: {}}, {weight: 101, preference: {}}, {weight: 1}], some: thing}}}}",
+     AT PREFERRED_TERMS
+     "[0].weight: must be a whole number from 1 to 100, but is 0\n" AT PREFERRED_TERMS
+     "[1].weight: must be a whole number from 1 to 100, but is 101\n" AT TERM
+     "matchExpressions[0].values: must have entries with operator In\n" AT TERM
+     "matchExpressions[1].values: must be left out with operator Exists\n" AT TERM
+     "matchExpressions[2].values: must have one entry with operator Gt\n" AT TERM
+     "matchExpressions[3].key: must be the name of a label such as disktype or kubernetes.io/os, but is the string "
+     "\"a b\"\n" AT TERM "matchExpressions[4].key: is required\n" AT TERM
+     "matchExpressions[5].operator: must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt, but is the string "
+     "\"Is\"\n" AT TERM "matchExpressions[6].values[0]: must be text, but is 1: write it in quotes\n" AT TERM
+     "matchExpressions[6].values[1]: must be text, but is null\n" AT TERM
+     "matchExpressions[7]: must be an object, but is null\n" AT TERM
+     "matchFields[0].key: must be one of metadata.name, but is the string \"metadata.uid\"\n" AT
+     "some: is no field of NodeAffinity and would be dropped",
+     ""},
+    {"an affinity to nodes without terms", "{pilot: {affinity: {nodeAffinity: {" REQUIRED_TERMS ": {}}}}}",
+     AT REQUIRED_TERMS ".nodeSelectorTerms: is required", ""},
+#undef AT
+#define AT "spec.pilot.affinity.podAntiAffinity." REQUIRED_TERMS
+    {"an affinity to pods that no server takes",
+     "{pilot: {affinity: {podAntiAffinity: {" REQUIRED_TERMS ": [{labelSelector: {matchLabels: {a: b}}}, "
+     "{topologyKey: a b}, {topologyKey: zone, namespaces: [A], labelSelector: {matchLabels: {a: b c}, "
+     "matchExpressions: [{key: a, operator: Gt, values: [\"1\"]}, {key: a, operator: NotIn, values: []}]}}], "
+     "preferedDuringSchedulingIgnoredDuringExecution: []}}}}",
+     AT
+     "[0].topologyKey: is required\n" AT
+     "[1].topologyKey: must be the name of a label such as disktype or kubernetes.io/os, but is the string \"a b\"\n" AT
+     "[2].labelSelector.matchExpressions[0].operator: must be one of In, NotIn, Exists, DoesNotExist, but is the "
+     "string \"Gt\"\n" AT "[2].labelSelector.matchExpressions[1].values: must have entries with operator NotIn\n" AT
+     "[2].labelSelector.matchLabels.a: must be the value of a label (at most 63 letters, digits, -, _ and ., "
+     "beginning and ending with a letter or digit), but is the string \"b c\"\n" AT
+     "[2].namespaces[0]: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a letter or "
+     "digit), but is the string \"A\"\n"
+     "spec.pilot.affinity.podAntiAffinity.preferedDuringSchedulingIgnoredDuringExecution: is no field of "
+     "PodAntiAffinity and would be dropped; did you mean " PREFERRED_TERMS "?",
+     ""},
+#undef AT
+    {"a field of an affinity that a later Kubernetes knows",
+     "{pilot: {affinity: {podAffinity: {" REQUIRED_TERMS ": [{topologyKey: zone, namespaceSelector: {}}]}}}}",
+     "spec.pilot.affinity.podAffinity." REQUIRED_TERMS
+     "[0].namespaceSelector: is known to Kubernetes 1.21 and later, and "
+     "1.20 would drop it",
+     ""},
     {"a sampling beyond all requests", "{tracing: {sampling: 101}}",
      "spec.tracing.sampling: must be a number from 0 to 100, but is 101", ""},
     {"a spec that is no object", "[]", "spec: must be an object, but is a list", ""},
@@ -525,21 +646,21 @@ static void metadata_is_checked_as_the_server_does(void **state)
         {"{labels: null, annotations: null, namespace: null}", ""},
         {"{namespace: \"\"}", ""},
         {"{labels: {build: 12}, annotations: {x: true, z: {}}}",
-         "metadata.labels.build: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and "
-         "ending with a letter or digit), but is 12: write it in quotes\n"
          "metadata.annotations.x: must be text of at most 262144 characters, but is true: write it in quotes\n"
-         "metadata.annotations.z: must be text of at most 262144 characters, but is an object"},
+         "metadata.annotations.z: must be text of at most 262144 characters, but is an object\n"
+         "metadata.labels.build: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and "
+         "ending with a letter or digit), but is 12: write it in quotes"},
         {"{labels: {Example.com/x: a, z: a b}, annotations: {a b: x}}",
+         "metadata.annotations.a b: the key must be the name of an annotation such as example.com/team\n"
          "metadata.labels[\"Example.com/x\"]: the key must be the name of a label such as disktype or "
          "kubernetes.io/os\n"
          "metadata.labels.z: must be the value of a label (at most 63 letters, digits, -, _ and ., beginning and "
          "ending "
-         "with a letter or digit), but is the string \"a b\"\n"
-         "metadata.annotations.a b: the key must be the name of an annotation such as example.com/team"},
+         "with a letter or digit), but is the string \"a b\""},
         {"{labels: [a], annotations: x, finalizers: {}}",
-         "metadata.labels: must be an object, but is a list\n"
          "metadata.annotations: must be an object, but is the string \"x\"\n"
-         "metadata.finalizers: must be a list, but is an object"},
+         "metadata.finalizers: must be a list, but is an object\n"
+         "metadata.labels: must be an object, but is a list"},
         {"{finalizers: [1, a b]}",
          "metadata.finalizers[0]: must be the name of a finalizer such as example.com/cleanup, but is 1: write it in "
          "quotes\n"

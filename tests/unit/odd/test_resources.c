@@ -33,6 +33,8 @@
 static const struct sample {
     const char *path, *value;
 } samples[] = {
+    {".tolerations[0]", "{\"key\":\"a\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}"},
+    {".tolerations[0].value", "\"\""},
     {"spec.version", "\"1.0.5\""},
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-citadel\""},
@@ -316,6 +318,7 @@ static json_t *sample(struct walk *w, const struct field *f)
     case FIELD_MAYBE:
         return json_true();
     case FIELD_INTEGER:
+    case FIELD_PORTION:
         return json_integer((json_int_t)f->least);
     case FIELD_NUMBER:
         return json_real(f->least);
@@ -390,6 +393,7 @@ static enum verdict verdict_of(const struct field *f, bool is_item, enum odd how
     case FIELD_QUANTITY:
         return how == ODD_ZERO || how == ODD_LARGE ? EITHER : verdict_of_text(f, how);
     case FIELD_ANY:
+    case FIELD_PORTION:
     case FIELD_UNSUPPORTED:
         return EITHER;
     case FIELD_GROUP:
