@@ -1,12 +1,16 @@
 #include "reconcile/overlay.h"
 
 #include <stdarg.h>
+#include <string.h>
 
+#include "api/kubernetes.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
+#include "reconcile/marks.h"
 
 #define NAMES_LISTED 12
+#define OVERLAY_OBJECT_LIGHT (64 * 1024) /* bytes of an object that is far from all limits */
 
 /* One overlay with its place in the resource: "spec.overlays[1]". */
 struct overlay {
@@ -101,36 +105,6 @@ find_target(struct overlay *o, const char *own_ns, const struct rendered_list *o
     refuse(o, problems, "name", "must be that of a %s of this mesh (%s), but is %s", kind_name, buf_str(&known), name);
 }
 
-/* Absent, or a map of texts, as our marks and Kubernetes need it. */
-static bool is_text_map(const json_t *map)
-{
-    const char *key;
-    json_t *value;
-
-    if (!map)
-        return true;
-    json_object_foreach((json_t *)map, key, value)
-        if (!json_is_string(value))
-            return false;
-    return json_is_object(map);
-}
-
-static bool check_result(const struct overlay *o, const json_t *result, struct problems *problems)
-{
-    static const char *const maps[] = {"labels", "annotations"};
-
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        if (is_text_map(doc_at(result, "metadata", maps[i])))
-            continue;
-        refuse(o, problems, "patches", "must leave metadata.%s an object of texts", maps[i]);
-        return false;
-    }
-    if (doc_weight(result, NULL) <= OVERLAY_OBJECT_MAX)
-        return true;
-    refuse(o, problems, "patches", "must not make an object larger than %zu bytes", OVERLAY_OBJECT_MAX);
-    return false;
-}
-
 static void apply(const struct overlay *o, struct problems *problems)
 {
     struct rendered *target = o->target;
@@ -151,8 +125,6 @@ static void apply(const struct overlay *o, struct problems *problems)
             doc_string(target->object, "metadata", "name"));
         return;
     }
-    if (!check_result(o, result, problems))
-        return;
     json_decref(target->object);
     target->object = TAKE_PTR(result);
 }
@@ -171,9 +143,143 @@ find_targets(const json_t *values, const char *ns, const struct rendered_list *o
     return overlays;
 }
 
-void overlays_apply(const json_t *values, const char *ns, struct rendered_list *objects, struct problems *problems)
+/* The path of a pointer as messages have it: "/spec/ports/0/name" is spec.ports[0].name. */
+static void pointer_path(const char *pointer, struct buf *out)
 {
-    size_t count = json_array_size(values);
+    _cleanup_strv_ char **keys = *pointer ? str_split(pointer + 1, '/') : NULL;
+
+    for (char **key = keys; key && *key && !str_eq(*key, "-"); key++) {
+        int64_t index;
+        if (str_to_int64(*key, &index))
+            doc_path_index(out, (size_t)index);
+        else
+            doc_path_key(out, *key);
+    }
+}
+
+static bool is_at_or_below(const char *path, const char *above)
+{
+    size_t len = strlen(above);
+
+    return str_starts(path, above) && (!path[len] || path[len] == '.' || path[len] == '[');
+}
+
+/* How much of the place of a mistake a patch speaks of; 0: it is about something else. */
+static size_t nearness(const json_t *patch, const char *place)
+{
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    const char *of_patch;
+
+    if (str_eq(doc_string(patch, "op"), "test"))
+        return 0;
+    pointer_path(doc_string(patch, "path"), &path);
+    of_patch = buf_str(&path);
+    if (is_at_or_below(place, of_patch))
+        return strlen(of_patch);
+    return is_at_or_below(of_patch, place) ? strlen(place) : 0;
+}
+
+/* The last of the patches that are nearest to a mistake; with none, the last overlay of the object. */
+static char *
+find_culprit(const struct overlay *overlays, size_t count, const struct rendered *target, const char *place)
+{
+    char *culprit = NULL;
+    size_t most = 0, k;
+    json_t *patch;
+
+    for (size_t i = 0; i < count; i++) {
+        if (overlays[i].target != target)
+            continue;
+        if (!most) {
+            free(culprit);
+            culprit = str_printf("%s.patches", overlays[i].path);
+        }
+        json_array_foreach(doc_at(overlays[i].value, "patches"), k, patch) {
+            size_t near = nearness(patch, place);
+            if (!near || near < most)
+                continue;
+            most = near;
+            free(culprit);
+            culprit = str_printf("%s.patches[%zu]", overlays[i].path, k);
+        }
+    }
+    return culprit;
+}
+
+static void check_object(
+    const struct overlay *overlays, size_t count, const struct rendered *target, int minor, struct problems *problems)
+{
+    _cleanup_problems_ struct problems found = PROBLEMS_INIT;
+
+    kubernetes_check(target->object, minor, &found);
+    for (size_t i = 0; i < found.len; i++) {
+        const struct problem *p = &found.items[i];
+        _cleanup_free_ char *culprit = find_culprit(overlays, count, target, p->path);
+        problems_add(
+            problems,
+            p->severity,
+            culprit,
+            "must leave %s %s valid: %s: %s",
+            target->kind->kind,
+            doc_string(target->object, "metadata", "name"),
+            p->path,
+            p->text);
+    }
+}
+
+static bool is_first(const struct overlay *overlays, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (overlays[k].target == overlays[i].target)
+            return false;
+    return true;
+}
+
+/*
+ * An object that is near to what etcd takes is weighed with the marks that it will have: the skeleton of its fields
+ * is an annotation.
+ */
+static void
+check_size(const struct overlay *overlays, size_t count, const struct rendered *target, struct problems *problems)
+{
+    static const struct mark_owner owner = {
+        .api_version = "v1", .kind = "Owner", .name = "name", .uid = "01234567-0123-0123-0123-012345678901"};
+    const char *name = doc_string(target->object, "metadata", "name");
+    _cleanup_problems_ struct problems found = PROBLEMS_INIT;
+    _cleanup_free_ char *culprit = NULL;
+    _cleanup_json_ json_t *marked = NULL;
+
+    if (doc_weight(target->object, NULL) < OVERLAY_OBJECT_LIGHT)
+        return;
+    culprit = find_culprit(overlays, count, target, "");
+    marked = doc_copy(target->object);
+    mark_wanted(marked, target->kind, &owner);
+    if (doc_weight(marked, NULL) > KUBERNETES_OBJECT_MAX)
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            str_or(culprit, "spec"),
+            "must not make %s %s larger than %zu bytes, as etcd takes no more",
+            target->kind->kind,
+            name,
+            KUBERNETES_OBJECT_MAX);
+    else if (!kubernetes_annotations_fit(doc_at(marked, "metadata")))
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            str_or(culprit, "spec"),
+            "must not give %s %s so many fields: with the list of them that the operator keeps its annotations would "
+            "have "
+            "more than %d bytes",
+            target->kind->kind,
+            name,
+            KUBERNETES_ANNOTATIONS_MAX);
+}
+
+void overlays_apply(
+    const json_t *values, const char *ns, int minor, struct rendered_list *objects, struct problems *problems)
+{
+    size_t count = json_array_size(values), errors = problems->errors;
     struct overlay *overlays = find_targets(values, ns, objects, problems);
 
     /* ConfigMaps first: digests of them go into Deployments, where overlays come last. */
@@ -181,10 +287,16 @@ void overlays_apply(const json_t *values, const char *ns, struct rendered_list *
         if (overlays[i].target && is_config(overlays[i].target))
             apply(&overlays[i], problems);
     rendered_digest_configs(objects);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (overlays[i].target && !is_config(overlays[i].target))
             apply(&overlays[i], problems);
+    /* Together, because one may need what another one adds. */
+    for (size_t i = 0; i < count && problems->errors == errors; i++)
+        if (is_first(overlays, i))
+            check_object(overlays, count, overlays[i].target, minor, problems);
+    for (size_t i = 0; i < objects->len && problems->errors == errors; i++)
+        check_size(overlays, count, &objects->items[i], problems);
+    for (size_t i = 0; i < count; i++)
         free(overlays[i].path);
-    }
     free(overlays);
 }

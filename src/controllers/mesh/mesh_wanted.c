@@ -56,7 +56,7 @@ int mesh_wanted_build(
         return -1;
     env.release = mesh_release_find(spec.version);
     mesh_render(&env, &objects);
-    overlays_apply(spec.overlays, owner.ns, &objects, problems);
+    overlays_apply(spec.overlays, owner.ns, minor, &objects, problems);
     if (problems->errors) {
         rendered_release(&objects);
         istio_spec_release(&spec);

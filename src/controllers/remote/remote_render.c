@@ -65,7 +65,7 @@ static int render(
     }
     mesh_versions_for(minor, versions);
     mesh_render(&env, &parts);
-    overlays_apply(spec->mesh.overlays, env.ns, &parts, problems);
+    overlays_apply(spec->mesh.overlays, env.ns, minor, &parts, problems);
     if (problems->errors) {
         rendered_release(&parts);
         return -1;

@@ -185,7 +185,7 @@ static int render_parts(struct remote *r, const char *const *versions)
     if (remote_check_kubernetes(env.release, r->world->remote->server->minor, &memo->refusal) < 0)
         return -1;
     mesh_render(&env, &objects);
-    overlays_apply(memo->spec.mesh.overlays, owner.ns, &objects, &problems);
+    overlays_apply(memo->spec.mesh.overlays, owner.ns, r->world->remote->server->minor, &objects, &problems);
     if (problems.errors) {
         rendered_release(&objects);
         return problems_err(&problems, &memo->refusal);

@@ -79,7 +79,7 @@ static void overlays_change_what_they_name_and_nothing_else(void **state)
          {"spec", "type"},
          "\"LoadBalancer\""},
         /* Our marks come last. */
-        {OVERLAY("Service", "istio-pilot", ADD("/metadata/labels", "{\"istio.banzaicloud.io~1owner\": \"other\"}")),
+        {OVERLAY("Service", "istio-pilot", ADD("/metadata/labels", "{\"istio.banzaicloud.io/owner\": \"other\"}")),
          "Service/" NS "/istio-pilot",
          {"metadata", "labels", MARK_OWNER},
          "\"u\""},
@@ -135,7 +135,29 @@ static void what_does_not_apply_is_named(void **state)
          "\", \"patches\": [" ADD("/rules", "[]") "]}",
          "spec.overlays[0].namespace: must be left out: a ClusterRole is in no namespace"},
         {OVERLAY("Service", "istio-pilot", ADD("/metadata/labels", "{\"a\": 1}")),
-         "spec.overlays[0].patches: must leave metadata.labels an object of texts"},
+         "spec.overlays[0].patches[0]: must leave Service istio-pilot valid: metadata.labels.a: must be the value of a "
+         "label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit), but is 1: write "
+         "it in quotes"},
+        /* Told at the patch that is to blame. */
+        {OVERLAY(
+             "Deployment",
+             "istio-pilot",
+             ADD("/spec/paused",
+                 "true") "," ADD("/spec/template/spec/nodeSelectors", "{\"a\": \"b\"}") "," ADD("/spec/replicas", "2")),
+         "spec.overlays[0].patches[1]: must leave Deployment istio-pilot valid: spec.template.spec.nodeSelectors: is "
+         "no "
+         "field of PodSpec and would be dropped; did you mean nodeSelector?"},
+        {OVERLAY("Deployment", "istio-pilot", ADD("/spec/paused", "true")) "," OVERLAY(
+             "Deployment", "istio-pilot", "{\"op\": \"remove\", \"path\": \"/spec/template/spec/volumes/0\"}"),
+         "spec.overlays[1].patches: must leave Deployment istio-pilot valid: "
+         "spec.template.spec.containers[0].volumeMounts[0].name: must be that of a volume of the Pod, but is "
+         "config-volume"},
+        {OVERLAY("Service", "istio-pilot", ADD("/spec/ports/0/nodePort", "30000")),
+         "spec.overlays[0].patches[0]: must leave Service istio-pilot valid: spec.ports[0].nodePort: must be left out "
+         "with type ClusterIP"},
+        {OVERLAY("MeshPolicy", "default", ADD("/metadata/annotations", "{\"a\": true}")),
+         "spec.overlays[0].patches[0]: must leave MeshPolicy default valid: metadata.annotations.a: must be text of at "
+         "most 262144 characters, but is true: write it in quotes"},
         /* All at once. */
         {OVERLAY("Service", "istio-pilot", "{\"op\": \"remove\", \"path\": \"/spec/x\"}") "," OVERLAY(
              "ClusterRole", "istio-pilot-" NS, "{\"op\": \"remove\", \"path\": \"/x\"}"),
