@@ -1,0 +1,298 @@
+/* Validation, held to the objects that follow: with values for every field, made from the tables. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/kubernetes.h"
+#include "base/map.h"
+#include "base/str.h"
+#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/remote/remote_check.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "values.h"
+#include "world.h"
+
+#define MINOR 20
+
+struct counts {
+    const char **versions;
+    struct map *seen; /* objects that were checked, by their text's hash */
+    size_t accepted, refused;
+    int minor;
+};
+
+static json_t *resource_with(const char *kind, const json_t *spec)
+{
+    return OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", kind),
+        MAP("metadata", S("name", "istio"), S("namespace", NS)),
+        V("spec", doc_copy(spec)));
+}
+
+static void check_object(const char *path, const json_t *spec, const struct wanted *w, struct counts *counts)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    _cleanup_json_ json_t *object = NULL;
+    char hash[32];
+
+    snprintf(hash, sizeof(hash), "%llx", (unsigned long long)w->hash);
+    if (map_has(counts->seen, hash))
+        return;
+    map_put(counts->seen, hash, counts);
+    assert_int_equal(doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL), 0);
+    kubernetes_check(object, counts->minor, &problems);
+    if (!problems.len)
+        return;
+    problems_text(&problems, PROBLEM_ERROR, "\n", &text);
+    fail_msg(
+        "%s is accepted in %s, and makes %s %s invalid:\n%s",
+        path,
+        doc_text(spec),
+        w->kind->kind,
+        w->name,
+        buf_str(&text));
+}
+
+/* Fields that are wrong together are told at one of them, in the same part of the spec. */
+static void assert_problem_at(const char *path, const json_t *spec, const struct problems *problems)
+{
+    size_t part = strcspn(path + strlen("spec."), ".[");
+    _cleanup_free_ char *start = str_dup_n(path, strlen("spec.") + part);
+
+    assert_true(problems->errors > 0);
+    for (size_t i = 0; i < problems->len; i++)
+        if (!str_starts(problems->items[i].path, start))
+            fail_msg(
+                "%s is refused in %s at %s: %s",
+                path,
+                doc_text(spec),
+                problems->items[i].path,
+                problems->items[i].text);
+}
+
+static void check_istio(const char *path, const json_t *spec, void *context)
+{
+    struct counts *counts = context;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_json_ json_t *resource = resource_with("Istio", spec);
+    _cleanup_wanted_ struct wanted_set *wanted = NULL;
+
+    wanted = mesh_wanted_objects(resource, MINOR, counts->versions, &problems);
+    if (!wanted) {
+        counts->refused++;
+        assert_problem_at(path, spec, &problems);
+        return;
+    }
+    counts->accepted++;
+    for (size_t i = 0; i < wanted->len; i++)
+        check_object(path, spec, &wanted->items[i], counts);
+}
+
+static void what_a_mesh_is_accepted_with_gives_valid_objects(void **state)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_map_ struct map *seen = map_new(NULL);
+    struct counts counts = {versions, seen, .minor = MINOR};
+
+    (void)state;
+    mesh_versions_for(MINOR, versions);
+    /* Of what there is much of nothing depends on these fields. */
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (mesh_kinds.rows[i].custom || str_eq(mesh_kinds.rows[i].kind, "CustomResourceDefinition"))
+            versions[i] = NULL;
+    values_each_spec(&api_resource_istio, check_istio, &counts);
+    print_message("%zu accepted, %zu refused, %zu objects\n", counts.accepted, counts.refused, map_len(seen));
+    assert_true(counts.accepted > 500 && counts.refused > 500);
+}
+
+static void check_remote(const char *path, const json_t *spec, void *context)
+{
+    struct counts *counts = context;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_json_ json_t *resource = resource_with("RemoteIstio", spec);
+    struct remote_istio_spec parsed;
+
+    if (remote_check(resource, NULL, NS, &parsed, &problems) < 0) {
+        counts->refused++;
+        assert_problem_at(path, spec, &problems);
+        return;
+    }
+    counts->accepted++;
+    remote_istio_spec_release(&parsed);
+}
+
+static void what_is_wrong_with_a_remote_cluster_is_told_at_its_field(void **state)
+{
+    struct counts counts = {0};
+
+    (void)state;
+    values_each_spec(&api_resource_remote_istio, check_remote, &counts);
+    assert_true(counts.accepted > 100 && counts.refused > 100);
+}
+
+static void the_samples_of_objects_are_valid(void **state)
+{
+    _cleanup_json_ json_t *objects = values_objects();
+    json_t *object;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(objects, i, object) {
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        kubernetes_check(object, MINOR, &problems);
+        problems_text(&problems, PROBLEM_ERROR, "\n", &text);
+        assert_string_equal(buf_str(&text), "");
+        assert_non_null(kubernetes_find(doc_string(object, "apiVersion"), doc_string(object, "kind")));
+    }
+    assert_true(i > 10);
+}
+
+/* What is rendered by itself is valid on every Kubernetes that a release runs on. */
+static void all_objects_of_a_mesh_are_valid(void **state)
+{
+    static const char *const specs[] = {
+        "{}",
+        "{\"mtls\":true,\"controlPlaneSecurityEnabled\":true,\"defaultPodDisruptionBudget\":{\"enabled\":true},"
+        "\"proxy\":{\"privileged\":true,\"enableCoreDump\":true},\"imagePullSecrets\":[\"a\"]}",
+    };
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++)
+        for (int minor = mesh_releases[0].kubernetes_min; minor <= mesh_releases[0].kubernetes_max; minor++) {
+            _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+            _cleanup_map_ struct map *seen = map_new(NULL);
+            _cleanup_json_ json_t *spec = NULL, *resource = NULL;
+            _cleanup_wanted_ struct wanted_set *wanted = NULL;
+            struct counts counts = {versions, seen, .minor = minor};
+            assert_int_equal(doc_parse(specs[i], strlen(specs[i]), SIZE_MAX, &spec, NULL), 0);
+            resource = resource_with("Istio", spec);
+            mesh_versions_for(minor, versions);
+            wanted = mesh_wanted_objects(resource, minor, versions, &problems);
+            assert_non_null(wanted);
+            for (size_t k = 0; k < wanted->len; k++)
+                check_object("spec", spec, &wanted->items[k], &counts);
+            assert_true(map_len(seen) > 100);
+        }
+}
+
+/* An overlay's object, with its marks, must fit into what the server takes. */
+static void objects_that_are_too_large_are_refused(void **state)
+{
+    static const struct {
+        const char *name, *place;
+        int count, length;
+        const char *refusal; /* NULL: there is none */
+    } cases[] = {
+        {"data", "/data", 1, 1000000, NULL},
+        {"too much data", "/data", 2, 600000, "data: must have at most 1048576 bytes in all, but has"},
+        {"annotations", "/metadata/annotations", 2, 100000, NULL},
+        {"too long annotations",
+         "/metadata/annotations",
+         3,
+         100000,
+         "metadata.annotations: must have at most 262144 bytes in all, but has"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+        _cleanup_free_ char *value = mem_new0(1, (size_t)cases[i].length + 1);
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        _cleanup_wanted_ struct wanted_set *wanted = NULL;
+        _cleanup_json_ json_t *patches = json_array(), *resource = NULL, *spec = NULL;
+        memset(value, 'x', (size_t)cases[i].length);
+        json_array_append_new(patches, OBJECT(S("op", "add"), S("path", "/metadata/annotations"), MAP("value")));
+        for (int k = 0; k < cases[i].count; k++) {
+            _cleanup_free_ char *key = str_printf("%s/key%d", cases[i].place, k);
+            json_array_append_new(patches, OBJECT(S("op", "add"), S("path", key), S("value", value)));
+        }
+        spec = OBJECT(
+            SEQ("overlays", ITEM(S("kind", "ConfigMap"), S("name", "istio"), V("patches", json_incref(patches)))));
+        resource = resource_with("Istio", spec);
+        mesh_versions_for(MINOR, versions);
+        wanted = mesh_wanted_objects(resource, MINOR, versions, &problems);
+        if (!cases[i].refusal != !!wanted)
+            fail_msg("%s: %s", cases[i].name, wanted ? "accepted" : problems.items[0].text);
+        if (cases[i].refusal && !strstr(problems.items[0].text, cases[i].refusal))
+            fail_msg("%s: %s", cases[i].name, problems.items[0].text);
+    }
+}
+
+/* The list of an object's fields that the operator keeps in an annotation counts, too. */
+static void objects_with_too_many_fields_are_refused(void **state)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *data = json_object(), *spec = NULL, *resource = NULL;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        _cleanup_free_ char *key = str_printf("%0*d", 100, i);
+        json_object_set_new(data, key, json_string("x"));
+    }
+    spec = OBJECT(
+        SEQ("overlays",
+            ITEM(
+                S("kind", "ConfigMap"),
+                S("name", "istio"),
+                SEQ("patches", ITEM(S("op", "add"), S("path", "/data"), V("value", json_incref(data)))))));
+    resource = resource_with("Istio", spec);
+    mesh_versions_for(MINOR, versions);
+    assert_null(mesh_wanted_objects(resource, MINOR, versions, &problems));
+    assert_string_equal(problems.items[0].path, "spec.overlays[0].patches");
+    assert_non_null(strstr(problems.items[0].text, "its annotations would have more than 262144 bytes"));
+}
+
+/* What is wrong is told in the part of the object that differs. */
+static void check_variant(const char *path, const json_t *document, void *context)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    size_t part = strcspn(path, ".["), *refused = context;
+
+    /* By these the table is found. */
+    if (str_eq(path, "apiVersion") || str_eq(path, "kind"))
+        return;
+    kubernetes_check(document, MINOR, &problems);
+    for (size_t i = 0; i < problems.len; i++)
+        if (strncmp(problems.items[i].path, path, part) != 0)
+            fail_msg("%s is refused at %s: %s", path, problems.items[i].path, problems.items[i].text);
+    *refused += problems.errors > 0;
+}
+
+static void variants_of_objects_are_told_where_they_are(void **state)
+{
+    _cleanup_json_ json_t *objects = values_objects();
+    json_t *object;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(objects, i, object) {
+        size_t refused = 0;
+        values_each_variant(object, check_variant, &refused);
+        assert_true(refused > 100);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_mesh_is_accepted_with_gives_valid_objects),
+        cmocka_unit_test(what_is_wrong_with_a_remote_cluster_is_told_at_its_field),
+        cmocka_unit_test(the_samples_of_objects_are_valid),
+        cmocka_unit_test(all_objects_of_a_mesh_are_valid),
+        cmocka_unit_test(objects_that_are_too_large_are_refused),
+        cmocka_unit_test(objects_with_too_many_fields_are_refused),
+        cmocka_unit_test(variants_of_objects_are_told_where_they_are),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
