@@ -266,8 +266,9 @@ static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, c
     kube_cache_put(kube_cluster_cache(cluster), istio_kind(), applied);
     if (make_whole_plan(loop, cluster, timeout, ret, e) < 0)
         return -1;
-    for (size_t i = 0; i < ret->stuck_count; i++)
-        problems_add(problems, PROBLEM_WARNING, ret->stuck[i].object, "%s", ret->stuck[i].text);
+    for (size_t i = 0; i < ret->drift_len; i++)
+        if (ret->drifts[i].cause == DRIFT_REFUSED || ret->drifts[i].cause == DRIFT_HELD)
+            problems_add(problems, PROBLEM_WARNING, ret->drifts[i].object, "%s", ret->drifts[i].text);
     if (check_refusal(ret, applied, e) == 0)
         return 0;
     plan_release(ret);

@@ -161,9 +161,23 @@ static bool is_followed(struct kube_cluster *c, const struct kube_action *action
     return slot->on && (!slot->ns || str_eq(slot->ns, action->ns));
 }
 
+/*
+ * Whether an object may be there still though its removal was answered by a Status: servers before Kubernetes 1.22 say
+ * so of a Service in any case, also of one that is held by a finalizer.
+ */
+static bool may_stay(struct kube_cluster *c, const struct kube_action *action)
+{
+    const struct kube_object *o = kube_cache_get(c->cache, action->kind, action->ns, action->name);
+    _cleanup_json_ json_t *object = o && !o->kind->brief ? kube_object_parse(o) : NULL;
+
+    return json_array_size(doc_at(object, "metadata", "finalizers")) > 0;
+}
+
 static void read_success(struct kube_cluster *c, const struct kube_action *action, const json_t *object)
 {
-    if (action->verb == KUBE_REMOVE && !object)
+    if (action->verb == KUBE_REMOVE && !object && may_stay(c, action))
+        kube_cluster_fetch(c, action->kind, action->ns, action->name);
+    else if (action->verb == KUBE_REMOVE && !object)
         remove_known(c, action->kind, action->ns, action->name, action->uid);
     else if (object && is_followed(c, action) && kube_cache_put(c->cache, action->kind, object))
         kube_slot_noticed(kube_slot_of(c, action->kind), action->name, object);

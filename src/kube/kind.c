@@ -41,6 +41,38 @@ const char *kube_kind_version_for(const struct kube_kind *kind, int minor)
     return NULL;
 }
 
+/* Whether the text is at this path: keys joined by dots, "[]" behind one for any element. */
+static bool has_text_at(const json_t *value, const char *path, const char *text)
+{
+    size_t len = strcspn(path, "."), name = len >= 2 && path[len - 1] == ']' ? len - 2 : len, i;
+    const char *rest = path[len] ? path + len + 1 : "";
+    json_t *element;
+    char key[64];
+
+    if (!*path)
+        return str_eq(json_string_value(value), text);
+    snprintf(key, sizeof(key), "%.*s", (int)name, path);
+    value = json_object_get(value, key);
+    if (name == len)
+        return has_text_at(value, rest, text);
+    json_array_foreach((json_t *)value, i, element)
+        if (has_text_at(element, rest, text))
+            return true;
+    return false;
+}
+
+bool kube_kind_needs(const struct kube_kind *kind, const json_t *object, const struct kube_kind *other,
+                     const char *name, bool *ret_exactly)
+{
+    for (const struct kube_need *need = kind->needs; need && need->kind; need++) {
+        if (!str_eq(need->kind, other->kind) || (need->path && !has_text_at(object, need->path, name)))
+            continue;
+        *ret_exactly = !need->path;
+        return true;
+    }
+    return false;
+}
+
 void kube_api_version(const struct kube_kind *kind, const char *version, char ret[128])
 {
     if (*kind->group)

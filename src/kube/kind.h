@@ -32,6 +32,16 @@ struct kube_version {
     int since, until; /* minor versions, inclusive; until 0: still served */
 };
 
+/* Objects that another one cannot do without: of a kind that its own kind comes after (kube_kind.after). */
+struct kube_need {
+    const char *kind;
+    /*
+     * Where their names are in the object that needs them, "spec.template.spec.volumes[].configMap.name"; NULL: it
+     * needs all objects of the kind, and as they are asked for.
+     */
+    const char *path;
+};
+
 struct kube_kind {
     const char *kind;                                /* "Deployment" */
     const char *plural;                              /* "deployments" */
@@ -61,6 +71,11 @@ struct kube_kind {
      * round: an object goes once nothing is left that comes after it.
      */
     const char *const *after;
+    /*
+     * An object that cannot be written, because the server refuses it, holds up only those that need it, and one that
+     * cannot be removed only the removal of those that it needs. Ends with a row without a kind; may be NULL.
+     */
+    const struct kube_need *needs;
     /* What we do with it: verbs of RBAC, "update/status" for a subresource; ends with NULL. */
     const char *const *verbs;
     /* Paths that others own, with all below them, once the object exists; as in struct merge_rules; ends with NULL;
@@ -110,6 +125,13 @@ const struct kube_kind *kube_kind_own(const struct kube_kind_table *table, const
 
 /* The version of a kind that both a Kubernetes 1.`minor` and we speak; NULL where there is none. Without a server. */
 const char *kube_kind_version_for(const struct kube_kind *kind, int minor);
+
+/*
+ * Whether this object needs the one of this kind and name (kube_kind.needs), so that this has to be there; *ret_exactly
+ * says whether it has to be as it is asked for, too.
+ */
+bool kube_kind_needs(const struct kube_kind *kind, const json_t *object, const struct kube_kind *other,
+                     const char *name, bool *ret_exactly);
 
 /* "apps/v1", "v1" into `ret`. */
 void kube_api_version(const struct kube_kind *kind, const char *version, char ret[128]);

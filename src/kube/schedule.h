@@ -42,8 +42,8 @@ struct kube_action {
     const void *owner;      /* who decided it, where several share a queue; never followed */
     uint64_t wish;          /* equal where the same is wanted of the object again; 0: the body says it */
     /*
-     * Equal where the same would be sent again, but for what changes by itself (resourceVersion, status): the server
-     * would give the same answer. 0: verb, uid and body say it.
+     * Equal where the same would be sent again to the same object, but for what changes by itself (resourceVersion,
+     * status): the server would give the same answer. 0: verb, uid and body say it.
      */
     uint64_t content;
     unsigned repeats;  /* set when it is over: how often that was written in a row before */

@@ -2,6 +2,14 @@
 #include "mesh/mesh.h"
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NEEDS(...)                                                                                                     \
+    .needs = (const struct kube_need[])                                                                                \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 
 /*
  * The minor versions of Kubernetes that serve a version are from the "Deprecated API Migration Guide" and the API
@@ -71,7 +79,7 @@ static const struct kube_union oneofs[] = {
 /* Enough to know an object and to remove it. */
 #define IDENTITY                                                                                                       \
     "metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion", "metadata.deletionTimestamp",   \
-        "metadata.labels"
+        "metadata.labels", "metadata.finalizers"
 
 /* In the order in which objects are rendered. */
 static const struct kube_kind rows[KIND_COUNT] = {
@@ -133,7 +141,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .copies_labels = true,
          /* A port of somebody else beside ours, which has no name, is refused: what we write is the whole. */
          .unkeyed = true,
-         .after = NAMES("Service")},
+         .after = NAMES("Service"),
+         NEEDS({"Service", "metadata.name"})},
     [KIND_DEPLOYMENT] =
         {.kind = "Deployment",
          .plural = "deployments",
@@ -142,7 +151,11 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .namespaced = true,
          BOTH,
          OURS,
-         .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret")},
+         .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret"),
+         NEEDS(
+             {"ServiceAccount", "spec.template.spec.serviceAccountName"},
+             {"ConfigMap", "spec.template.spec.volumes[].configMap.name"},
+             {"Secret", "spec.template.spec.volumes[].secret.secretName"})},
     [KIND_AUTOSCALER] =
         {.kind = "HorizontalPodAutoscaler",
          .plural = "horizontalpodautoscalers",
@@ -171,7 +184,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .unions = oneofs,
          /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
-         .after = NAMES("DestinationRule")},
+         .after = NAMES("DestinationRule"),
+         NEEDS({"DestinationRule", NULL})},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
     [KIND_MIXER_KUBERNETES] = MIXER("kubernetes", "kuberneteses"),
     [KIND_MIXER_KUBERNETESENV] = MIXER("kubernetesenv", "kubernetesenvs"),
@@ -186,7 +200,11 @@ static const struct kube_kind rows[KIND_COUNT] = {
          WEBHOOKS,
          BOTH,
          OURS,
-         .after = NAMES("Service", "Deployment")},
+         .after = NAMES("Service", "Deployment"),
+         /* Istio's Deployments are called as their Services. */
+         NEEDS(
+             {"Service", "webhooks[].clientConfig.service.name"},
+             {"Deployment", "webhooks[].clientConfig.service.name"})},
     /* Galley registers it for itself (struct mesh_made). */
     [KIND_VALIDATING_WEBHOOK] =
         {.kind = "ValidatingWebhookConfiguration",

@@ -13,7 +13,7 @@ struct actor {
     void *context;
     char *where;
     char *kind, *ns, *name, *uid; /* of the resource */
-    struct map *failures;         /* object_key() -> struct plan_failure */
+    struct map *failures;         /* failure_key() -> struct plan_failure */
     struct plan_failure *listed;  /* for one plan */
     char *status_word;            /* told last */
     struct actor_stats stats;
@@ -148,11 +148,46 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
         actor_note(a, word, true, key, text);
 }
 
-/* Once, when it begins to be held back. */
-static void tell_undone(struct actor *a, const char *key)
+/* Beyond that many they are tried again all the same, and the status does not say why. */
+#define FAILURES_MAX 256
+
+/* A status that is written says nothing of the object's other writes. */
+static char *failure_key(const struct kube_action *action)
+{
+    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+
+    return str_printf("%s%s", key, action->verb == KUBE_UPDATE_STATUS ? " status" : "");
+}
+
+/* True where it is said of the object already. */
+static bool remember_failure(struct actor *a, const struct kube_action *action, enum err_class class, const char *text)
+{
+    _cleanup_free_ char *key = failure_key(action);
+    const struct plan_failure *before = map_get(a->failures, key);
+    bool known = before && str_eq(before->text, text);
+    struct plan_failure *failure;
+
+    if (!before && map_len(a->failures) >= FAILURES_MAX)
+        return false;
+    failure = NEW(struct plan_failure);
+    *failure = (struct plan_failure){
+        .class = class,
+        .verb = action->verb,
+        .object = object_key(action->kind, action->ns, action->name),
+        .text = str_dup(text),
+    };
+    map_put(a->failures, key, failure);
+    return known;
+}
+
+/* Once, when it begins to be held back; the status goes on saying it. */
+static void tell_undone(struct actor *a, const struct kube_action *action, const char *key)
 {
     static const char text[] = "written again and again, and undone by someone else each time: from now on more slowly";
 
+    remember_failure(a, action, ERR_CONFLICT, text);
+    if (action->repeats > KUBE_REPEATS_AT_ONCE + 1)
+        return;
     log_warning(text, "object", key, a->where ? "cluster" : NULL, a->where, NULL);
     actor_note(a, "Undone", true, key, text);
 }
@@ -160,11 +195,12 @@ static void tell_undone(struct actor *a, const char *key)
 static void on_success(struct actor *a, const struct kube_action *action, const char *key, const json_t *object)
 {
     enum plan_meaning meaning = (enum plan_meaning)action->tag;
+    _cleanup_free_ char *failure = failure_key(action);
 
-    map_remove(a->failures, key);
+    map_remove(a->failures, failure);
     a->stats.written[meaning]++;
-    if (action->repeats == KUBE_REPEATS_AT_ONCE + 1)
-        tell_undone(a, key);
+    if (action->repeats > KUBE_REPEATS_AT_ONCE)
+        tell_undone(a, action, key);
     if (action->verb == KUBE_UPDATE_STATUS)
         tell_status(a, key, object);
     if (meaning == PLAN_NOTED)
@@ -196,18 +232,11 @@ static bool may_be_over_soon(const struct kube_action *action, const struct err 
 
 static void on_failure(struct actor *a, const struct kube_action *action, const char *key, const struct err *e)
 {
-    const struct plan_failure *before = map_get(a->failures, key);
-    bool told = before && str_eq(before->text, e->text);
-    struct plan_failure *failure;
-
     if (e->class == ERR_CANCELLED || is_misjudged(e) || may_be_over_soon(action, e))
         return;
     a->stats.failed++;
-    failure = NEW(struct plan_failure);
-    *failure = (struct plan_failure){.class = e->class, .object = str_dup(key), .text = str_dup(e->text)};
-    map_put(a->failures, key, failure);
     /* It is tried again and again, and told once. */
-    if (told)
+    if (remember_failure(a, action, e->class, e->text))
         return;
     log_warning(
         "write was not taken",

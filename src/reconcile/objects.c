@@ -10,7 +10,7 @@
 
 #define REASON_FIELDS 3
 
-enum need { IN_PLACE, MISSING, DIFFERS, STUCK, IGNORED, UNWANTED };
+enum need { IN_PLACE, MISSING, DIFFERS, STUCK, ENDING, IGNORED };
 
 /* A merge of a wanted object into its observed one. */
 struct comparison {
@@ -18,13 +18,25 @@ struct comparison {
     struct merge merge;
 };
 
+/* An object that can be written or removed only when someone changed something, or with time. */
+struct stuck {
+    const struct kube_kind *kind;
+    const char *ns, *name;
+    const struct kube_object *observed; /* NULL: it is not there */
+};
+
 /* The state of one planning pass. */
 struct pass {
     const struct objects_input *in;
     const struct kube_kind_table *kinds;
     struct plan *plan;
-    /* For each row of `kinds`: some wanted object of it is not in place; some unwanted one is still there. */
+    /*
+     * For each row of `kinds`: some wanted object of it waits for its write; some unwanted one for its removal. What is
+     * stuck is not among them.
+     */
     bool *unwritten, *leftover;
+    struct stuck *stuck;
+    size_t stuck_len, stuck_cap;
     /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
     struct comparison difference;
     const struct wanted *different;
@@ -60,26 +72,73 @@ static bool comes_after(const struct kube_kind *kind, const struct kube_kind *ot
     return false;
 }
 
-/* An object is written once everything that it comes after is in place. */
-static bool may_write(const struct pass *p, const struct kube_kind *kind)
+static void
+note_stuck(struct pass *p, const struct kube_kind *kind, const char *ns, const char *name, const struct kube_object *o)
+{
+    ARRAY_RESERVE_ONE(p->stuck, p->stuck_len, p->stuck_cap);
+    p->stuck[p->stuck_len++] = (struct stuck){kind, ns, name, o};
+}
+
+/* Whether a stuck object keeps this one from being written. */
+static bool lacks(const struct pass *p, const struct wanted *w)
+{
+    _cleanup_json_ json_t *object = NULL;
+    bool exactly;
+
+    for (size_t i = 0; i < p->stuck_len; i++) {
+        const struct stuck *stuck = &p->stuck[i];
+        if (!comes_after(w->kind, stuck->kind))
+            continue;
+        if (!object && doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL) < 0)
+            abort(); /* our own text */
+        if (kube_kind_needs(w->kind, object, stuck->kind, stuck->name, &exactly) && (exactly || !stuck->observed))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * An object is written once everything that it comes after is in place. What is stuck there is waited for only where
+ * the object needs it.
+ */
+static bool may_write(const struct pass *p, const struct wanted *w)
 {
     if (p->in->plan->preview)
         return true;
-    if (!kube_server_version(p->in->plan->server, kind))
+    if (!kube_server_version(p->in->plan->server, w->kind))
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
-        if (p->unwritten[i] && comes_after(kind, &p->kinds->rows[i]))
+        if (p->unwritten[i] && comes_after(w->kind, &p->kinds->rows[i]))
             return false;
-    return true;
+    return !lacks(p, w);
+}
+
+/* Whether a stuck object needs this one, as it is there. */
+static bool is_needed(const struct pass *p, const struct kube_object *o)
+{
+    bool exactly;
+
+    for (size_t i = 0; i < p->stuck_len; i++) {
+        const struct kube_object *stuck = p->stuck[i].observed;
+        _cleanup_json_ json_t *object = NULL;
+        if (!stuck || stuck == o || !comes_after(stuck->kind, o->kind))
+            continue;
+        object = kube_object_parse(stuck);
+        if (kube_kind_needs(stuck->kind, object, o->kind, o->name, &exactly))
+            return true;
+    }
+    return false;
 }
 
 /* It is removed once nothing that comes after it is left to be written or removed: the order the other way round. */
-static bool may_remove(const struct pass *p, const struct kube_kind *kind)
+static bool may_remove(const struct pass *p, const struct kube_object *o)
 {
-    for (size_t i = 0; i < p->kinds->len && !p->in->plan->preview; i++)
-        if ((p->unwritten[i] || p->leftover[i]) && comes_after(&p->kinds->rows[i], kind))
+    if (p->in->plan->preview)
+        return true;
+    for (size_t i = 0; i < p->kinds->len; i++)
+        if ((p->unwritten[i] || p->leftover[i]) && comes_after(&p->kinds->rows[i], o->kind))
             return false;
-    return true;
+    return !is_needed(p, o);
 }
 
 static bool is_ignored(const json_t *live)
@@ -130,16 +189,12 @@ static void keep_difference(struct pass *p, const struct wanted *w, struct compa
     p->different = w;
 }
 
-/* No update puts it in place, so none is tried: that it waits for its user holds nothing else up. */
-static bool is_stuck(struct pass *p, const struct kube_object *o, const struct comparison *c)
+/* It will be created again when it is gone. */
+static enum need examine_ending(const struct kube_object *o)
 {
-    _cleanup_buf_ struct buf why = BUF_INIT;
-    const struct kube_server *server = p->in->plan->server;
+    _cleanup_json_ json_t *live = kube_object_parse(o);
 
-    if (!kube_immutable(o->kind, server ? server->minor : 0, c->live, &c->merge, &why))
-        return false;
-    plan_stuck(p->plan, o, str_dup(buf_str(&why)));
-    return true;
+    return is_ignored(live) ? IGNORED : ENDING;
 }
 
 static enum need examine(struct pass *p, const struct wanted *w, struct kube_object *o)
@@ -149,6 +204,8 @@ static enum need examine(struct pass *p, const struct wanted *w, struct kube_obj
 
     if (!o)
         return MISSING;
+    if (o->deleting)
+        return examine_ending(o);
     if (is_known_in_place(p->in, w, o))
         return IN_PLACE;
     compare(w, o, &c);
@@ -156,8 +213,6 @@ static enum need examine(struct pass *p, const struct wanted *w, struct kube_obj
         need = IGNORED;
     else if (c.merge.change_count == 0)
         need = IN_PLACE;
-    else if (is_stuck(p, o, &c))
-        need = STUCK;
     else
         need = DIFFERS;
     if (need == DIFFERS)
@@ -211,6 +266,11 @@ action_for(const struct pass *p, enum kube_verb verb, const struct kube_kind *ki
     };
 }
 
+static const char *why_missing(const struct pass *p)
+{
+    return p->in->settled ? "deleted by someone else" : "not there yet";
+}
+
 static void plan_create(const struct pass *p, const struct wanted *w)
 {
     struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
@@ -218,7 +278,7 @@ static void plan_create(const struct pass *p, const struct wanted *w)
     action.body = str_dup(w->text);
     action.wish = action.content = w->hash;
     action.tag = p->in->settled ? PLAN_HEALED : PLAN_CREATED;
-    action.reason = str_dup(p->in->settled ? "deleted by someone else" : "not there yet");
+    action.reason = str_dup(why_missing(p));
     plan_add(p->plan, p->in->plan, action);
 }
 
@@ -247,7 +307,8 @@ static void plan_change(struct pass *p, const struct wanted *w, const struct kub
     }
     action.body = doc_text(p->difference.merge.result);
     action.wish = w->hash;
-    action.content = content_of(p->difference.merge.result);
+    /* Whether a change is taken depends on what is changed, too. */
+    action.content = (content_of(p->difference.live) * 31) ^ content_of(p->difference.merge.result);
     action.tag = explain(&p->difference, &reason);
     action.reason = buf_take(&reason);
     plan_add(p->plan, p->in->plan, action);
@@ -320,14 +381,21 @@ static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct ku
 
 static void mark_leftover(struct pass *p, struct kube_object *o)
 {
-    p->leftover[row_of(p, o->kind)] = true;
+    bool stuck = o->deleting
+                     ? plan_note_deletion(p->plan, o)
+                     : plan_note_drift(p->plan, p->in->plan, KUBE_REMOVE, o->kind, o->ns, o->name, why_unwanted(p, o));
+
+    if (stuck)
+        note_stuck(p, o->kind, o->ns, o->name, o);
+    else
+        p->leftover[row_of(p, o->kind)] = true;
 }
 
 static void plan_prune(struct pass *p, struct kube_object *o)
 {
     struct kube_action action;
 
-    if (o->deleting || plan_is_busy(p->in->plan, o) || !may_remove(p, o->kind))
+    if (o->deleting || plan_is_busy(p->in->plan, o) || !may_remove(p, o))
         return;
     action = action_for(p, KUBE_REMOVE, o->kind, o->ns, o->name);
     action.uid = str_dup(o->uid);
@@ -371,19 +439,48 @@ static size_t count_wanted(const struct objects_input *in)
     return count;
 }
 
+/* Whether no update puts it in place, so that none is tried; adds why, and what the user has to do. */
+static bool is_beyond_repair(struct pass *p, const struct kube_object *o, struct buf *why)
+{
+    const struct kube_server *server = p->in->plan->server;
+
+    return kube_immutable(o->kind, server ? server->minor : 0, p->difference.live, &p->difference.merge, why);
+}
+
+/* Counts an object that is not in place; `o` is NULL where it is not there. True where it is stuck. */
+static bool note_drift(struct pass *p, const struct wanted *w, const struct kube_object *o, enum need *need)
+{
+    _cleanup_buf_ struct buf reason = BUF_INIT;
+
+    if (*need == ENDING)
+        return plan_note_deletion(p->plan, o);
+    if (*need == DIFFERS && is_beyond_repair(p, o, &reason)) { /* the difference was found a moment ago */
+        *need = STUCK;
+        return plan_note_refusal(p->plan, o, buf_str(&reason));
+    }
+    if (*need == DIFFERS && p->plan->causes[DRIFT_WAITS] < DRIFT_NAMED_MAX)
+        explain(&p->difference, &reason);
+    else if (*need == MISSING)
+        buf_add_str(&reason, why_missing(p));
+    return plan_note_drift(
+        p->plan, p->in->plan, *need == DIFFERS ? KUBE_UPDATE : KUBE_CREATE, w->kind, w->ns, w->name, buf_str(&reason));
+}
+
 /* Finds out what every wanted object needs; the places of `needs` are those of the wanted objects. */
 static void examine_all(struct pass *p, enum need *needs)
 {
     const struct wanted *w;
 
     for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
-        *needs = examine(p, w, observed(p, w));
+        struct kube_object *o = observed(p, w);
+        *needs = examine(p, w, o);
         p->plan->ignored += *needs == IGNORED;
-        p->plan->drift += *needs == STUCK;
-        if (*needs == MISSING || *needs == DIFFERS) {
-            p->plan->drift++;
+        if (*needs == IN_PLACE || *needs == IGNORED)
+            continue;
+        if (note_drift(p, w, o, needs))
+            note_stuck(p, w->kind, w->ns, w->name, o);
+        else
             p->unwritten[row_of(p, w->kind)] = true;
-        }
     }
 }
 
@@ -392,7 +489,7 @@ static void write_all(struct pass *p, const enum need *needs)
     const struct wanted *w;
 
     for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
-        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w->kind))
+        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w))
             continue;
         p->plan->unseen += *needs == MISSING;
         if (busy(p, w->kind, w->ns, w->name))
@@ -415,11 +512,11 @@ size_t objects_plan(const struct objects_input *in, struct plan *plan)
 
     examine_all(&pass, needs);
     leftovers = for_unwanted(&pass, mark_leftover);
-    plan->drift += leftovers;
     plan->managed += wanted;
     write_all(&pass, needs);
     for_unwanted(&pass, plan_prune);
     if (pass.different)
         comparison_release(&pass.difference);
+    free(pass.stuck);
     return leftovers;
 }

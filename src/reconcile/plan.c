@@ -4,6 +4,8 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 
+#define FINALIZERS_NAMED 3
+
 static const struct {
     const char *reason, *word;
 } meanings[] = {
@@ -37,25 +39,19 @@ void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action
     append(plan, action);
 }
 
-static void append_stuck(struct plan *plan, struct plan_failure stuck)
-{
-    ARRAY_RESERVE_ONE(plan->stuck, plan->stuck_count, plan->stuck_cap);
-    plan->stuck[plan->stuck_count++] = stuck;
-}
-
-void plan_stuck(struct plan *plan, const struct kube_object *o, char *text)
-{
-    append_stuck(plan, (struct plan_failure){ERR_INVALID, object_key(o->kind, o->ns, o->name), text});
-}
-
 void plan_append(struct plan *plan, struct plan *part)
 {
     for (size_t i = 0; i < part->len; i++)
         append(plan, part->actions[i]);
-    for (size_t i = 0; i < part->stuck_count; i++)
-        append_stuck(plan, part->stuck[i]);
-    part->len = part->stuck_count = 0;
+    part->len = 0;
     plan->drift += part->drift;
+    for (size_t i = 0; i <= DRIFT_CAUSE_LAST; i++)
+        plan->causes[i] += part->causes[i];
+    for (size_t i = 0; i < part->drift_len; i++) {
+        ARRAY_RESERVE_ONE(plan->drifts, plan->drift_len, plan->drift_cap);
+        plan->drifts[plan->drift_len++] = part->drifts[i];
+    }
+    part->drift_len = 0;
     plan->unseen += part->unseen;
     plan->ignored += part->ignored;
     plan->managed += part->managed;
@@ -68,9 +64,87 @@ bool plan_is_busy(const struct plan_input *in, const struct kube_object *o)
     return in->busy && in->busy(in->queue_context, o->kind, o->ns, o->name);
 }
 
+const struct plan_failure *plan_failure_of(
+    const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    _cleanup_free_ char *key = in->failure_count ? object_key(kind, ns, name) : NULL;
+
+    for (size_t i = 0; i < in->failure_count; i++)
+        if (in->failures[i].verb == verb && str_eq(in->failures[i].object, key))
+            return &in->failures[i];
+    return NULL;
+}
+
+bool plan_failure_lasts(const struct plan_failure *failure)
+{
+    return failure->class == ERR_FORBIDDEN || !err_class_retries(failure->class);
+}
+
+/* True where it is stuck. Takes over `object`. */
+static bool note(struct plan *plan, enum drift_cause cause, char *object, const char *text)
+{
+    plan->drift++;
+    if (plan->causes[cause]++ < DRIFT_NAMED_MAX) {
+        ARRAY_RESERVE_ONE(plan->drifts, plan->drift_len, plan->drift_cap);
+        plan->drifts[plan->drift_len++] = (struct drift){cause, object, str_dup(text)};
+    } else {
+        free(object);
+    }
+    return cause != DRIFT_WAITS;
+}
+
+bool plan_note_drift(
+    struct plan *plan, const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns,
+    const char *name, const char *text)
+{
+    const struct plan_failure *failure = plan_failure_of(in, verb, kind, ns, name);
+    enum drift_cause cause = !failure ? DRIFT_WAITS : plan_failure_lasts(failure) ? DRIFT_REFUSED : DRIFT_FAILED;
+
+    return note(plan, cause, object_key(kind, ns, name), failure ? failure->text : text);
+}
+
+bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text)
+{
+    return note(plan, DRIFT_REFUSED, object_key(o->kind, o->ns, o->name), text);
+}
+
+/* The garbage collector's own are taken off without anyone's help. */
+static bool holds(const char *finalizer)
+{
+    return finalizer && !str_eq(finalizer, "foregroundDeletion") && !str_eq(finalizer, "orphan");
+}
+
+bool plan_note_deletion(struct plan *plan, const struct kube_object *o)
+{
+    _cleanup_json_ json_t *object = o->kind->brief ? NULL : kube_object_parse(o);
+    struct buf text = BUF_INIT;
+    json_t *item;
+    size_t i;
+    size_t held = 0;
+    bool stuck;
+
+    buf_add_str(&text, "is being deleted");
+    json_array_foreach(doc_at(object, "metadata", "finalizers"), i, item)
+        if (holds(json_string_value(item)) && held++ < FINALIZERS_NAMED)
+            buf_printf(&text, "%s %s", held == 1 ? ", held by the finalizer" : ",", json_string_value(item));
+    stuck = note(plan, held ? DRIFT_HELD : DRIFT_WAITS, object_key(o->kind, o->ns, o->name), buf_str(&text));
+    buf_release(&text);
+    return stuck;
+}
+
+bool plan_is_moving(const struct plan *plan)
+{
+    return plan->causes[DRIFT_WAITS] > 0;
+}
+
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason)
 {
-    if (o->deleting || plan_is_busy(in, o))
+    if (o->deleting) {
+        plan_note_deletion(plan, o);
+        return;
+    }
+    plan_note_drift(plan, in, KUBE_REMOVE, o->kind, o->ns, o->name, reason);
+    if (plan_is_busy(in, o))
         return;
     plan_add(
         plan,
@@ -123,10 +197,10 @@ void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->len; i++)
         kube_action_release(&plan->actions[i]);
     free(plan->actions);
-    for (size_t i = 0; i < plan->stuck_count; i++) {
-        free(plan->stuck[i].object);
-        free(plan->stuck[i].text);
+    for (size_t i = 0; i < plan->drift_len; i++) {
+        free(plan->drifts[i].object);
+        free(plan->drifts[i].text);
     }
-    free(plan->stuck);
+    free(plan->drifts);
     *plan = (struct plan){0};
 }

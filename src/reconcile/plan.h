@@ -18,6 +18,7 @@
 /* A write that failed and was not followed by one that did not. */
 struct plan_failure {
     enum err_class class;
+    enum kube_verb verb;
     char *object; /* object_key(); owned by whoever keeps the failure */
     char *text;
 };
@@ -62,17 +63,35 @@ enum plan_meaning {
 #undef X
 };
 
+/* Why an object is not as the resource asks. The last ones are stuck: it takes others, or time, to go on. */
+enum drift_cause {
+    DRIFT_WAITS,   /* its write is sent, under way, or waits for others; or it is being deleted */
+    DRIFT_FAILED,  /* its last write failed, and may succeed later */
+    DRIFT_HELD,    /* it is being deleted, and the finalizer of another manager holds it */
+    DRIFT_REFUSED, /* its last write was refused: someone has to change something */
+    DRIFT_CAUSE_LAST = DRIFT_REFUSED,
+};
+
+/* So many of a cause are kept by name; all are counted. */
+#define DRIFT_NAMED_MAX 10
+
+struct drift {
+    enum drift_cause cause;
+    char *object; /* object_key(); owned */
+    char *text;   /* owned */
+};
+
 struct plan {
     struct kube_action *actions; /* their tag is the enum plan_meaning */
     size_t len, cap;
-    size_t drift;   /* wanted objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t drift; /* wanted objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t causes[DRIFT_CAUSE_LAST + 1]; /* the same by their causes */
+    struct drift *drifts;                /* the named ones */
+    size_t drift_len, drift_cap;
     size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
     size_t ignored; /* objects that a person marked to be left alone */
     size_t managed; /* wanted objects */
     unsigned watch; /* watches to have on, and PLAN_LISTED_ANEW */
-    /* Of the drift: what no write can put in place, and what the user has to do; told as failures are. Owned. */
-    struct plan_failure *stuck;
-    size_t stuck_count, stuck_cap;
 };
 
 void plan_release(struct plan *plan);
@@ -80,11 +99,27 @@ void plan_release(struct plan *plan);
 void plan_append(struct plan *plan, struct plan *part);
 /* Adds an action, unless it is held back (plan_input.held); takes it over. */
 void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action);
-/* Adds an object that no write can put in place, of which `text` (taken over) says what the user has to do. */
-void plan_stuck(struct plan *plan, const struct kube_object *o, char *text);
 /* Whether a write of this observed object is under way: see plan_input.busy. */
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
-/* Adds the removal of an observed object, unless it is going already, busy or held back. */
+/*
+ * Counts an object that is not as the resource asks. `text` is why, where its last write did not fail; a write with
+ * another verb than `verb` says nothing about it. True where it is stuck.
+ */
+bool plan_note_drift(
+    struct plan *plan, const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns,
+    const char *name, const char *text);
+/* The same of an observed object that no write can put in place: `text` says why, and what the user has to do. */
+bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text);
+/* The same of an observed object that is being deleted. */
+bool plan_note_deletion(struct plan *plan, const struct kube_object *o);
+/* Something waits for its write alone, so that what comes after it waits as well. */
+bool plan_is_moving(const struct plan *plan);
+/* How the last write of an object failed, if that was one with this verb; NULL: it did not. */
+const struct plan_failure *plan_failure_of(
+    const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name);
+/* Nobody expects it to succeed by itself. */
+bool plan_failure_lasts(const struct plan_failure *failure);
+/* Counts an observed object that is to go, and adds its removal, unless it is going already, busy or held back. */
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
 /* Adds a merge patch of an observed object's metadata (taken over), for as long as nobody else changed the object. */
 void plan_patch_metadata(

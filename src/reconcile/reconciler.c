@@ -19,26 +19,6 @@ struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool pause
     return paused ? &r->withheld : plan;
 }
 
-/* What no write puts in place comes before what failed; a failure of the same object is from before. */
-static void add_stuck(struct reconcile *r, const struct plan *writes)
-{
-    struct status_facts *f = &r->facts;
-    size_t count = writes->stuck_count;
-
-    free(r->stuck);
-    r->stuck = NEW_ARRAY(struct plan_failure, count + f->failure_count);
-    memcpy(r->stuck, writes->stuck, count * sizeof(*r->stuck));
-    for (size_t i = 0; i < f->failure_count; i++) {
-        bool known = false;
-        for (size_t k = 0; k < writes->stuck_count; k++)
-            known = known || str_eq(writes->stuck[k].object, f->failures[i].object);
-        if (!known)
-            r->stuck[count++] = f->failures[i];
-    }
-    f->failures = r->stuck;
-    f->failure_count = count;
-}
-
 void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)
 {
     const struct plan *writes = paused ? &r->withheld : plan;
@@ -51,11 +31,9 @@ void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)
     r->facts.paused = paused;
     r->facts.withheld = &r->withheld;
     r->facts.notice = buf_str(&r->notice);
-    /* A write that failed without an answer may have taken place: what is in place did not fail. */
-    if (!writes->drift)
-        r->facts.failure_count = 0;
-    if (writes->stuck_count && !paused)
-        add_stuck(r, writes);
+    for (size_t i = 0; i < STATUS_PLANS_MAX; i++)
+        if (r->facts.plans[i] == plan)
+            r->facts.plans[i] = writes;
 }
 
 /*
@@ -79,11 +57,27 @@ static void plan_status(struct reconcile *r)
         resource_plan_status(&r->own, status, hold);
 }
 
+/* Puts the finalizer on the resource or takes it off; the status says so where that is refused. */
+static void plan_finalizer(struct reconcile *r, bool present, const char *reason)
+{
+    const struct plan_failure *failure =
+        plan_failure_of(r->world->central, KUBE_MERGE_PATCH, r->object->kind, r->object->ns, r->object->name);
+
+    resource_plan_finalizer(&r->own, present, reason);
+    if (!failure || !plan_failure_lasts(failure))
+        return;
+    r->keeps_status = false;
+    err_set(&r->refusal, failure->class, "%s: %s", failure->object, failure->text);
+    r->facts.refused = &r->refusal;
+    r->facts.waits_for = r->refusal.text;
+    plan_status(r);
+}
+
 static void leave(struct reconcile *r)
 {
     r->facts.deleting = true;
     if (r->reconciler->leave(r))
-        resource_plan_finalizer(&r->own, false, str_or(r->removed, FINALIZER_REMOVED));
+        plan_finalizer(r, false, str_or(r->removed, FINALIZER_REMOVED));
     else
         plan_status(r);
 }
@@ -95,7 +89,7 @@ static void follow(struct reconcile *r)
         if (r->reconciler->held)
             r->reconciler->held(r);
     } else if (!resource_has_finalizer(&r->own)) {
-        resource_plan_finalizer(&r->own, true, FINALIZER_ADDED);
+        plan_finalizer(r, true, FINALIZER_ADDED);
         return;
     } else {
         r->reconciler->plan(r);
@@ -134,16 +128,12 @@ bool reconcile_resource(
         .memo = memo,
         .plan = ret,
         .own = {central, &ret->central, object, resource, row->resource},
-        .facts = {.failures = central->failures, .failure_count = central->failure_count},
+        .facts = {.plans = {&ret->remote, &ret->central}},
     };
 
     *ret = (struct reconcile_plan){.again_after = MSEC_NEVER};
     if ((central->synced & row->watch) != row->watch || (row->is_ready && !row->is_ready(world->shared)))
         return false;
-    if (world->remote && world->remote->failure_count) {
-        r.facts.failures = world->remote->failures;
-        r.facts.failure_count = world->remote->failure_count;
-    }
     if (row->state_size)
         r.state = state = mem_new0(1, row->state_size);
     decide(&r);
@@ -151,7 +141,6 @@ bool reconcile_resource(
     plan_release(&r.withheld);
     buf_release(&r.notice);
     free(r.waiting);
-    free(r.stuck);
     return true;
 }
 

@@ -65,15 +65,14 @@ struct reconcile {
 
     /* What the functions of the row find out. */
     struct status_facts facts;
-    struct err refusal;         /* for facts.refused to point to */
-    struct rollouts rollouts;   /* for facts.rollouts to point to; released with this */
-    struct plan withheld;       /* writes that are not sent because the resource is paused */
-    struct buf notice;          /* what a user should know though all is well */
-    struct plan_failure *stuck; /* for facts.failures to point to; owned, what it points to is not */
-    char *waiting;              /* for facts.waits_for to point to; owned */
-    bool is_unread;             /* what the status counts is not all read yet: it need not be written now */
-    bool keeps_status;          /* what was said before stands */
-    const char *removed;        /* why the finalizer is taken off; static; NULL: everything is removed */
+    struct err refusal;       /* for facts.refused to point to */
+    struct rollouts rollouts; /* for facts.rollouts to point to; released with this */
+    struct plan withheld;     /* writes that are not sent because the resource is paused */
+    struct buf notice;        /* what a user should know though all is well */
+    char *waiting;            /* for facts.waits_for to point to; owned */
+    bool is_unread;           /* what the status counts is not all read yet: it need not be written now */
+    bool keeps_status;        /* what was said before stands */
+    const char *removed;      /* why the finalizer is taken off; static; NULL: everything is removed */
 };
 
 struct reconciler {

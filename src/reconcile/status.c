@@ -10,6 +10,8 @@
 #include "doc/doc.h"
 
 #define DRIFT_LISTED 50
+/* Of the text about one of several objects. */
+#define SHORT_TEXT_MAX 400
 
 /* What the facts come to: the word, the conditions' reason, and the text for people. */
 struct verdict {
@@ -31,19 +33,47 @@ static struct verdict verdict(const char *word, const char *reason, char *text)
     };
 }
 
-static const struct plan_failure *first_failure(const struct status_facts *f, bool lasting)
+static size_t count_drift(const struct status_facts *f, enum drift_cause cause)
 {
-    for (size_t i = 0; i < f->failure_count; i++) {
-        enum err_class class = f->failures[i].class;
-        if (lasting == (class == ERR_FORBIDDEN || !err_class_retries(class)))
-            return &f->failures[i];
-    }
-    return NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < STATUS_PLANS_MAX; i++)
+        count += f->plans[i] ? f->plans[i]->causes[cause] : 0;
+    return count;
 }
 
-static char *failure_text(const struct plan_failure *failure)
+/* Names up to `most` objects with this cause behind what the text has already; how many it named. */
+static size_t
+name_drift(const struct status_facts *f, enum drift_cause cause, size_t most, bool shorten, struct buf *text)
 {
-    return str_printf("%s: %s", failure->object, failure->text);
+    size_t named = 0;
+
+    for (size_t i = 0; i < STATUS_PLANS_MAX; i++)
+        for (size_t k = 0; f->plans[i] && k < f->plans[i]->drift_len; k++) {
+            const struct drift *d = &f->plans[i]->drifts[k];
+            _cleanup_free_ char *why = NULL;
+            if (d->cause != cause || named == most)
+                continue;
+            why = str_dup_short(d->text, shorten ? SHORT_TEXT_MAX : SIZE_MAX);
+            buf_printf(text, "%s%s%s%s", named || text->len ? "; " : "", d->object, *why ? ": " : "", why);
+            named++;
+        }
+    return named;
+}
+
+/* The objects with these causes, those of the first cause first, up to ten, then a count. Owned by the caller. */
+static char *drift_text(const struct status_facts *f, const enum drift_cause *causes, size_t len)
+{
+    struct buf text = BUF_INIT;
+    size_t named = 0, all = 0;
+
+    for (size_t i = 0; i < len; i++)
+        all += count_drift(f, causes[i]);
+    for (size_t i = 0; i < len; i++)
+        named += name_drift(f, causes[i], DRIFT_NAMED_MAX - named, all > 1, &text);
+    if (all > named)
+        buf_printf(&text, "; and %zu more", all - named);
+    return buf_take(&text);
 }
 
 static const char *first_unavailable(const struct rollouts *rollouts)
@@ -54,19 +84,41 @@ static const char *first_unavailable(const struct rollouts *rollouts)
     return NULL;
 }
 
+/* The worst first. */
+static const enum drift_cause all_causes[] = {DRIFT_REFUSED, DRIFT_HELD, DRIFT_FAILED, DRIFT_WAITS};
+
 static char *removal_text(const struct status_facts *f)
 {
+    _cleanup_free_ char *names = drift_text(f, all_causes, ARRAY_LEN(all_causes));
+
     if (f->waits_for)
         return str_printf("removing: %s", f->waits_for);
-    if (f->failure_count)
-        return failure_text(&f->failures[0]);
-    return str_printf("removing: %zu object%s left", f->leftovers, f->leftovers == 1 ? "" : "s");
+    return str_printf(
+        "removing: %zu object%s left%s%s", f->leftovers, f->leftovers == 1 ? "" : "s", *names ? ": " : "", names);
+}
+
+static char *waiting_text(const struct status_facts *f)
+{
+    static const enum drift_cause waits = DRIFT_WAITS;
+    _cleanup_free_ char *names = drift_text(f, &waits, 1);
+
+    return str_printf("%zu object%s to write%s%s", f->drift, f->drift == 1 ? "" : "s", *names ? ": " : "", names);
+}
+
+/* Why something is stuck: the class of the failure, or the finalizer. */
+static struct verdict stuck_verdict(const struct status_facts *f)
+{
+    const char *const reason = count_drift(f, DRIFT_FAILED) ? "WriteFailed" : "HeldByFinalizer";
+    char *text = drift_text(f, all_causes, ARRAY_LEN(all_causes) - 1);
+
+    if (count_drift(f, DRIFT_REFUSED))
+        return verdict(STATUS_RECONCILE_FAILED, "WriteRefused", text);
+    return verdict(STATUS_RECONCILING, reason, text);
 }
 
 /* The first rule that applies decides. */
 static struct verdict judge(const struct status_facts *f)
 {
-    const struct plan_failure *failure;
     const char *unavailable;
 
     if (f->deleting)
@@ -79,18 +131,15 @@ static struct verdict judge(const struct status_facts *f)
         return verdict(STATUS_UNREACHABLE, "Unreachable", str_dup(f->unreachable));
     if (f->waits_for)
         return verdict(STATUS_RECONCILING, "Waiting", str_dup(f->waits_for));
-    if ((failure = first_failure(f, true)))
-        return verdict(STATUS_RECONCILE_FAILED, "WriteRefused", failure_text(failure));
     if (f->paused && f->drift)
         return verdict(
             STATUS_RECONCILING,
             "Paused",
             str_printf("paused by spec.pause: %zu objects differ and are left so", f->drift));
-    if ((failure = first_failure(f, false)))
-        return verdict(STATUS_RECONCILING, err_class_name(failure->class), failure_text(failure));
+    if (count_drift(f, DRIFT_REFUSED) || count_drift(f, DRIFT_HELD) || count_drift(f, DRIFT_FAILED))
+        return stuck_verdict(f);
     if (f->drift)
-        return verdict(
-            STATUS_RECONCILING, "Applying", str_printf("%zu object%s to write", f->drift, f->drift == 1 ? "" : "s"));
+        return verdict(STATUS_RECONCILING, "Applying", waiting_text(f));
     if ((unavailable = first_unavailable(f->rollouts)))
         return verdict(STATUS_RECONCILING, "RollingOut", str_dup(unavailable));
     return verdict(STATUS_AVAILABLE, f->paused ? "Paused" : "Available", str_dup(str_or(f->notice, "")));
@@ -175,7 +224,7 @@ bool status_is_undecided(const struct status_facts *f)
     json_int_t before = doc_int(doc_at(status, STATUS_FIELD_IGNORED), 0);
 
     return f->drift && f->drift == f->unseen && (json_int_t)(f->unseen + f->ignored) <= before && !f->paused &&
-           !f->failure_count && !f->deleting && !f->refused && !f->unreachable && !f->waits_for &&
+           count_drift(f, DRIFT_WAITS) == f->drift && !f->deleting && !f->refused && !f->unreachable && !f->waits_for &&
            json_equal(doc_at(status, STATUS_FIELD_APPLIED_GENERATION), doc_at(f->resource, "metadata", "generation"));
 }
 

@@ -4,6 +4,8 @@
 
 #include "reconcile/rollout.h"
 
+enum { STATUS_PLANS_MAX = 2 };
+
 /* Everything that the status is made from. */
 struct status_facts {
     msec_t now;
@@ -12,13 +14,13 @@ struct status_facts {
     const struct rollouts *rollouts; /* NULL where the resource is not valid */
     size_t drift, unseen, ignored, leftovers;
     bool paused, deleting;
+    /* Where the drift is, and what is stuck besides; each may be NULL. */
+    const struct plan *plans[STATUS_PLANS_MAX];
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
     const char *unreachable;     /* why its cluster is not to be had; NULL where it is */
     const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
-    const struct plan_failure *failures;
-    size_t failure_count;
-    const char *notice; /* something to say though all is well; may be NULL or "" */
+    const char *notice;          /* something to say though all is well; may be NULL or "" */
 };
 
 /*

@@ -232,15 +232,30 @@ static void check_operator(struct invariants *v, const struct collection *kind, 
         check_object(v, kind, before, after);
 }
 
-/* What a mesh has before it has an object of a kind, the first time. */
-static const struct {
-    const char *kind;
-    const char *needs_group, *needs_plural, *ns, *name;
-} order[] = {
-    {"Deployment", "", "configmaps", MESH_NS, "istio"},
-    {"MutatingWebhookConfiguration", "", "services", MESH_NS, "istio-sidecar-injector"},
-    {"MutatingWebhookConfiguration", "apps", "deployments", MESH_NS, "istio-sidecar-injector"},
-};
+/* The object that `o` needs was there before, at least once. */
+static void check_needed(struct invariants *v, const struct collection *kind, const json_t *o, const char *group,
+                         const char *plural, const char *name)
+{
+    _cleanup_free_ char *needed = str_printf("%s %s/%s", invariants_mark_of(o), plural, name);
+
+    if (!map_has(v->written, needed) && !v->elsewhere &&
+        !server_get(server_find(v->server, group, plural), MESH_NS, name))
+        fail(v, "the operator wrote an object before those that it needs", kind, o);
+}
+
+static void check_needs_of_deployment(struct invariants *v, const struct collection *kind, const json_t *o)
+{
+    const json_t *pod = doc_at(o, "spec", "template", "spec");
+    const char *account = doc_string(pod, "serviceAccountName");
+    json_t *volume;
+    size_t i;
+
+    if (account)
+        check_needed(v, kind, o, "", "serviceaccounts", account);
+    json_array_foreach(doc_at(pod, "volumes"), i, volume)
+        if (doc_string(volume, "configMap", "name"))
+            check_needed(v, kind, o, "", "configmaps", doc_string(volume, "configMap", "name"));
+}
 
 /* The order of a first installation; what heals later has no order to keep. */
 static void check_order(struct invariants *v, const struct collection *kind, const json_t *o)
@@ -248,13 +263,11 @@ static void check_order(struct invariants *v, const struct collection *kind, con
     _cleanup_free_ char *written =
         str_printf("%s %s/%s", invariants_mark_of(o), kind->plural, doc_string(o, "metadata", "name"));
 
-    for (size_t i = 0; i < ARRAY_LEN(order) && !map_has(v->written, written); i++) {
-        _cleanup_free_ char *needed =
-            str_printf("%s %s/%s", invariants_mark_of(o), order[i].needs_plural, order[i].name);
-        const struct collection *needs = server_find(v->server, order[i].needs_group, order[i].needs_plural);
-        if (str_eq(order[i].kind, kind->kind) && !map_has(v->written, needed) && !v->elsewhere &&
-            !server_get(needs, order[i].ns, order[i].name))
-            fail(v, "the operator wrote an object before those that it needs", kind, o);
+    if (!map_has(v->written, written) && str_eq(kind->kind, "Deployment")) {
+        check_needs_of_deployment(v, kind, o);
+    } else if (!map_has(v->written, written) && str_eq(kind->kind, "MutatingWebhookConfiguration")) {
+        check_needed(v, kind, o, "", "services", "istio-sidecar-injector");
+        check_needed(v, kind, o, "apps", "deployments", "istio-sidecar-injector");
     }
     map_put(v->written, written, v);
 }

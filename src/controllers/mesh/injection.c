@@ -163,19 +163,30 @@ static const char **names_of(const struct map *set)
     return names;
 }
 
+bool injection_may_begin(const struct plan_input *in, const struct wanted_set *wanted, const struct plan *plan)
+{
+    const struct kube_kind *webhooks = mesh_kind(KIND_MUTATING_WEBHOOK);
+
+    if (in->preview)
+        return true;
+    for (size_t i = 0; wanted && i < wanted->len; i++)
+        if (wanted->items[i].kind == webhooks && !kube_cache_get(in->observed, webhooks, NULL, wanted->items[i].name))
+            return false;
+    return !plan_is_moving(plan);
+}
+
 static void plan_labels(
     const struct injection_memo *memo, const struct plan_input *in, const struct kube_object *o, struct plan *plan)
 {
     bool listed = map_has(memo->listed, o->name);
-    _cleanup_json_ json_t *ns = kube_object_parse(o);
+    const char *reason = listed ? "listed for sidecar injection" : "no longer listed for sidecar injection";
+    _cleanup_json_ json_t *ns = NULL;
 
-    plan_patch_metadata(
-        plan,
-        in,
-        o,
-        OBJECT(V("labels", wanted_labels(labels_of(ns), listed))),
-        listed ? "listed for sidecar injection" : "no longer listed for sidecar injection",
-        PLAN_CHANGED);
+    plan_note_drift(plan, in, KUBE_MERGE_PATCH, o->kind, NULL, o->name, reason);
+    if (plan_is_busy(in, o))
+        return;
+    ns = kube_object_parse(o);
+    plan_patch_metadata(plan, in, o, OBJECT(V("labels", wanted_labels(labels_of(ns), listed))), reason, PLAN_CHANGED);
 }
 
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)
@@ -183,12 +194,8 @@ size_t injection_plan(const struct injection_memo *memo, const struct plan_input
     size_t count = map_len(memo->pending);
     _cleanup_free_ const char **names = count ? names_of(memo->pending) : NULL;
 
-    for (size_t i = 0; i < count; i++) {
-        const struct kube_object *o = kube_cache_get(in->observed, namespaces(), NULL, names[i]);
-        if (!plan_is_busy(in, o))
-            plan_labels(memo, in, o, plan);
-    }
-    plan->drift += count;
+    for (size_t i = 0; i < count; i++)
+        plan_labels(memo, in, kube_cache_get(in->observed, namespaces(), NULL, names[i]), plan);
     return count;
 }
 

@@ -31,6 +31,11 @@ void injection_memo_clear(struct injection_memo *memo);
  * lives; another list is another sequence.
  */
 void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names);
+/*
+ * Whether namespaces may be labelled: nothing in the plan waits for its write alone, and the webhooks among `wanted`
+ * (NULL: there are none), which the label switches on, are there.
+ */
+bool injection_may_begin(const struct plan_input *in, const struct wanted_set *wanted, const struct plan *plan);
 /* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan);
 /* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none.

@@ -250,10 +250,9 @@ static void plan_writes(struct reconcile *r, const struct mesh_wanted *wanted, s
 
     objects_plan(&objects, plan);
     injection_read(&memo->injection, in, wanted->spec.auto_injection_namespaces);
-    /* Labelled last, when the webhook that the label switches on is there. */
-    if (plan->drift == 0 || in->preview)
+    if (injection_may_begin(in, wanted->objects, plan))
         injection_plan(&memo->injection, in, plan);
-    plan->drift += made_remove_disabled(
+    made_remove_disabled(
         in, &wanted->release->line->central, &wanted->spec, r->object->ns, plan, &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
     r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);

@@ -40,17 +40,18 @@ const char *remote_unreachable(const struct remote *r)
 
 static void patch_secret(struct remote *r, bool present)
 {
+    const char *reason = present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster";
+    const struct plan_input *central = r->world->central;
     json_t *metadata = OBJECT(
         MAP("labels", V(REMOTE_PILOT_LABEL, present ? json_string("true") : json_null())),
         MAP("annotations", V(LABELLED, present ? json_string("true") : json_null())));
 
-    plan_patch_metadata(
-        &r->plan->central,
-        r->world->central,
-        r->secret,
-        metadata,
-        present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster",
-        PLAN_CHANGED);
+    plan_note_drift(
+        &r->plan->central, central, KUBE_MERGE_PATCH, r->secret->kind, r->secret->ns, r->secret->name, reason);
+    if (plan_is_busy(central, r->secret))
+        json_decref(metadata);
+    else
+        plan_patch_metadata(&r->plan->central, central, r->secret, metadata, reason, PLAN_CHANGED);
 }
 
 /* Never 0. */
@@ -77,8 +78,7 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     /* A label of somebody else's stays theirs. */
     if (present ? labelled : !ours)
         return true;
-    if (!plan_is_busy(r->world->central, r->secret))
-        patch_secret(r, present);
+    patch_secret(r, present);
     return false;
 }
 
@@ -159,10 +159,9 @@ int remote_check_free(const struct remote *r, struct err *e)
     return told ? -1 : 0;
 }
 
-/* Namespace, definition and MESH_REMOTE_OWNER; true once they are there as wanted. */
+/* Namespace, definition and MESH_REMOTE_OWNER; true unless they wait for their writes alone. */
 static bool plan_foundation(struct remote *r, struct plan *plan)
 {
-    size_t drift = plan->drift;
     const struct objects_input objects = {
         .plan = r->world->remote,
         .wanted = {r->memo->foundation},
@@ -171,7 +170,7 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
     };
 
     objects_plan(&objects, plan);
-    return plan->drift == drift;
+    return !plan_is_moving(plan);
 }
 
 /* With the services, whose addresses change all the time: that is followed, and no news. */
@@ -198,8 +197,7 @@ static bool plan_parts(struct remote *r, struct plan *plan)
     };
 
     plan_with_services(&objects, plan);
-    /* Labelled last, when the webhook that the label switches on is there. */
-    if (plan->drift == drift)
+    if (injection_may_begin(r->world->remote, memo->parts, plan))
         injection_plan(&memo->injection, r->world->remote, plan);
     return plan->drift == drift;
 }

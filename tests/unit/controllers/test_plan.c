@@ -279,7 +279,7 @@ static void what_was_left_alone_and_cannot_be_looked_for_is_told(void **state)
 
     hide(w, "v1", "Service", "istio-pilot");
     world_delete(w, "v1", "Service", NS, "istio-pilot");
-    w->failure = (struct plan_failure){ERR_FORBIDDEN, (char *)"Service/istio-system/istio-pilot", (char *)"no rights"};
+    world_fail(w, ERR_FORBIDDEN, KUBE_CREATE, "Service/istio-system/istio-pilot", "no rights");
     plan = world_plan(w);
     assert_int_equal(plan.len, 2);
     world_act(w, &plan);
@@ -456,7 +456,7 @@ static void refused_write_is_told(void **state)
     struct world *w = *state;
 
     world_delete(w, "v1", "Service", NS, "istio-pilot");
-    w->failure = (struct plan_failure){ERR_FORBIDDEN, (char *)"Service/istio-system/istio-pilot", (char *)"no rights"};
+    world_fail(w, ERR_FORBIDDEN, KUBE_CREATE, "Service/istio-system/istio-pilot", "no rights");
     for (int i = 0; i < 2; i++) {
         struct plan plan = world_plan(w);
         for (size_t k = 0; k < plan.len; k++)

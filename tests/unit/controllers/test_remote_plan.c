@@ -673,18 +673,18 @@ static void what_the_mesh_decides_follows_it(void **state)
 
 static void a_failed_write_is_told_until_all_is_in_place(void **state)
 {
-    char object[] = "ServiceAccount/x", text[] = "not allowed";
+    static const char object[] = "ServiceAccount/istio-system/istio-citadel-service-account";
     struct remote_world *w = *state;
 
     world_delete(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
-    w->away.failure = (struct plan_failure){.class = ERR_FORBIDDEN, .object = object, .text = text};
+    world_fail(&w->away, ERR_FORBIDDEN, KUBE_CREATE, object, "not allowed");
     w->all_busy = true;
     expect_step(w, "");
     w->all_busy = false;
     /* The status itself was busy, too. */
     expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by someone else\n");
     expect_status(w, "Status", "ReconcileFailed");
-    expect_status(w, "ErrorMessage", "ServiceAccount/x: not allowed");
+    expect_status(w, "ErrorMessage", "ServiceAccount/istio-system/istio-citadel-service-account: not allowed");
     assert_true(remote_world_converge(w) > 0);
     expect_status(w, "Status", "Available");
 }

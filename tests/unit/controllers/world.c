@@ -102,6 +102,29 @@ size_t world_count(struct world *w, const char *api_version, const char *kind)
     return kube_cache_count(w->cache, kind_of(api_version, kind));
 }
 
+void world_fail(struct world *w, enum err_class class, enum kube_verb verb, const char *object, const char *text)
+{
+    assert_true(w->failure_count < WORLD_FAILURES_MAX);
+    w->failures[w->failure_count++] = (struct plan_failure){class, verb, (char *)object, (char *)text};
+}
+
+static bool is_busy(const void *context, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    (void)ns, (void)name;
+    return ((const struct world *)context)->all_busy && !str_eq(kind->group, API_GROUP);
+}
+
+static bool is_held(const void *context, const struct kube_action *action)
+{
+    const struct world *w = context;
+    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+
+    for (size_t i = 0; w->held && i < w->failure_count; i++)
+        if (w->failures[i].verb == action->verb && str_eq(w->failures[i].object, key))
+            return true;
+    return false;
+}
+
 struct plan world_plan(struct world *w)
 {
     const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
@@ -109,9 +132,12 @@ struct plan world_plan(struct world *w)
         .now = SECONDS(1545000000),
         .server = &w->server,
         .observed = w->cache,
-        .failures = &w->failure,
-        .failure_count = w->failure.object != NULL,
+        .failures = w->failures,
+        .failure_count = w->failure_count,
         .synced = w->synced,
+        .busy = is_busy,
+        .held = is_held,
+        .queue_context = w,
     };
     const struct plan_world world = {.central = &input, .contact = {.error = ""}};
     const struct kube_object *o;

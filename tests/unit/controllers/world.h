@@ -12,12 +12,17 @@
 
 #define NS "istio-system"
 
+enum { WORLD_FAILURES_MAX = 32 };
+
 struct world {
     struct kube_cache *cache;
     struct kube_server server;
     struct mesh_memo *memo;
-    int clock;                   /* source of resource versions and uids */
-    struct plan_failure failure; /* told to the planner where its object is not NULL */
+    int clock; /* source of resource versions and uids */
+    struct plan_failure failures[WORLD_FAILURES_MAX];
+    size_t failure_count;
+    bool held;     /* what failed is held back */
+    bool all_busy; /* writes of all objects but the resource are under way */
     unsigned synced;
 };
 
@@ -36,6 +41,8 @@ bool world_has(struct world *w, const char *api_version, const char *kind, const
 void world_delete(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name);
 size_t world_count(struct world *w, const char *api_version, const char *kind);
 
+/* The last write of this object (object_key(); both texts are borrowed) failed so, as plans are told from now on. */
+void world_fail(struct world *w, enum err_class class, enum kube_verb verb, const char *object, const char *text);
 struct plan world_plan(struct world *w);
 /* Carries out what a plan says. */
 void world_act(struct world *w, const struct plan *plan);

@@ -60,6 +60,8 @@ struct sim {
     msec_t now;
     uint64_t seed;
     struct sim_faults faults;
+    sim_review_fn review;
+    void *review_context;
     bool down;
     int minor;                  /* of Kubernetes */
     int64_t version, forgotten; /* the newest; watches from before `forgotten` are told 410 */
@@ -392,9 +394,22 @@ static const json_t *store(struct sim *s, const struct kube_kind *kind, json_t *
     return object;
 }
 
+/* An object in deletion without finalizers is gone. */
+static bool is_over(const json_t *object)
+{
+    return doc_string(object, "metadata", "deletionTimestamp") &&
+           !json_array_size(doc_at(object, "metadata", "finalizers"));
+}
+
 void sim_apply(struct sim *s, const struct kube_kind *kind, json_t *object)
 {
     store(s, kind, object);
+}
+
+void sim_review(struct sim *s, sim_review_fn review, void *context)
+{
+    s->review = review;
+    s->review_context = context;
 }
 
 /* Definitions are found by their name: plural and group. */
@@ -424,6 +439,30 @@ static void erase(struct sim *s, const struct kube_kind *kind, const char *key)
     s->version++;
     record(s, kind, before, NULL);
     end_watches_of_absent_kinds(s);
+}
+
+/* The object that stays, borrowed; NULL: it is gone. */
+static const json_t *delete_or_mark(struct sim *s, const struct kube_kind *kind, const char *key)
+{
+    json_t *live = map_get(store_of(s, kind), key);
+
+    if (!json_array_size(doc_at(live, "metadata", "finalizers"))) {
+        erase(s, kind, key);
+        return NULL;
+    }
+    if (doc_string(live, "metadata", "deletionTimestamp"))
+        return live;
+    live = doc_copy(live);
+    json_object_set_new(doc_at(live, "metadata"), "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
+    return store(s, kind, live);
+}
+
+void sim_request_deletion(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name)
+{
+    _cleanup_free_ char *key = key_of(ns, name);
+
+    if (map_has(store_of(s, kind), key))
+        delete_or_mark(s, kind, key);
 }
 
 void sim_delete(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name)
@@ -561,15 +600,13 @@ static void answer_watch(struct sim *s, struct kube_call *call, struct target *t
     }
 }
 
-/* A deleted object whose last finalizer is taken off is gone. */
 static void answer_patch(struct sim *s, struct kube_call *call, const struct target *t, const char *key,
                          const json_t *live, const json_t *patch)
 {
     json_t *merged = doc_copy(live);
 
     patch_merge(merged, patch);
-    if (doc_string(merged, "metadata", "deletionTimestamp") &&
-        json_array_size(doc_at(merged, "metadata", "finalizers")) == 0) {
+    if (is_over(merged)) {
         answer(s, call, 200, doc_text(merged));
         json_decref(merged);
         erase(s, t->kind, key);
@@ -583,9 +620,15 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
     _cleanup_free_ char *key = t->name ? key_of(t->ns, t->name) : NULL;
     const json_t *live = key ? map_get(store_of(s, t->kind), key) : NULL;
     _cleanup_json_ json_t *body = call->request.body ? json_loads(call->request.body, 0, NULL) : NULL;
-    const char *version = doc_string(body, "metadata", "resourceVersion"), *uid;
+    const char *version = doc_string(body, "metadata", "resourceVersion"), *uid, *message = "refused";
+    int status;
 
     s->counts.writes++;
+    if (s->review &&
+        (status = s->review(s->review_context, call->request.method, call->request.path, body, &message))) {
+        answer(s, call, status, str_dup(message));
+        return;
+    }
     switch (call->request.method) {
     case KUBE_POST:
         if (sim_get(s, t->kind, t->ns, doc_string(body, "metadata", "name")))
@@ -616,8 +659,11 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
         } else if (uid && !str_eq(uid, doc_string(live, "metadata", "uid"))) {
             answer(s, call, 409, NULL);
         } else {
-            erase(s, t->kind, key);
-            answer(s, call, 200, str_dup("{\"kind\":\"Status\",\"status\":\"Success\"}"));
+            live = delete_or_mark(s, t->kind, key);
+            /* Before Kubernetes 1.22 a Service says so in any case. */
+            answer(s, call, 200,
+                   live && !str_eq(t->kind->kind, "Service") ? doc_text(live)
+                                                             : str_dup("{\"kind\":\"Status\",\"status\":\"Success\"}"));
         }
         break;
     default:
@@ -659,6 +705,10 @@ static void serve(struct sim *s, struct kube_call *call)
         s->counts.version++;
         answer(s, call, 200,
                str_printf("{\"major\":\"1\",\"minor\":\"%d\",\"gitVersion\":\"v1.%d.2\"}", s->minor, s->minor));
+    } else if (s->review && call->request.method == KUBE_POST && str_ends(path, "/events")) {
+        _cleanup_json_ json_t *event = json_loads(call->request.body, 0, NULL);
+        s->review(s->review_context, KUBE_POST, path, event, &(const char *){NULL});
+        answer(s, call, 201, doc_text(event));
     } else if (!read_target(s, path, &t)) {
         answer_discovery(s, call, path);
     } else if (!is_served(s, t.kind)) {
@@ -703,12 +753,16 @@ static enum err_class class_of(int status, const char *body)
     switch (status) {
     case 401:
         return ERR_UNAUTHORIZED;
+    case 403:
+        return ERR_FORBIDDEN;
     case 404:
         return ERR_NOT_FOUND;
     case 409:
         return str_eq(body, "AlreadyExists") ? ERR_ALREADY_EXISTS : ERR_CONFLICT;
     case 410:
         return ERR_GONE;
+    case 422:
+        return ERR_INVALID;
     case 429:
         return ERR_THROTTLED;
     default:
@@ -729,8 +783,8 @@ static void finish(struct sim *s, const struct event_due *d)
     struct err e;
 
     if (failed)
-        err_set(&e, class_of(d->status, d->body), "simulated: %d (%s %s)", d->status,
-                kube_method_name(call->request.method), call->request.path);
+        err_set(&e, class_of(d->status, d->body), "%s: %d (%s %s)", *response.body ? response.body : "simulated",
+                d->status, kube_method_name(call->request.method), call->request.path);
     call_free(s, call);
     done(context, d->status ? &response : NULL, failed ? &e : NULL);
 }

@@ -39,8 +39,19 @@ void sim_set_minor(struct sim *s, int minor);
 void sim_set_down(struct sim *s, bool down);
 void sim_run(struct sim *s, msec_t for_so_long);
 
+/*
+ * What stands between a write and the store, as admission does: told of each write, Events included (`body` may be
+ * NULL), it returns 0, or the status to refuse it with, and why. It may change the body. NULL: nothing does.
+ */
+typedef int (*sim_review_fn)(void *context, enum kube_method method, const char *path, json_t *body,
+                             const char **ret_message);
+void sim_review(struct sim *s, sim_review_fn review, void *context);
+
 /* What somebody else does. `object` needs kind, metadata.name, and namespace; it is taken over. */
 void sim_apply(struct sim *s, const struct kube_kind *kind, json_t *object);
+/* As a client does: with finalizers it stays, in deletion. */
+void sim_request_deletion(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);
+/* It is gone. */
 void sim_delete(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);
 /* The object as the server has it, borrowed; NULL: it is not there. */
 const json_t *sim_get(const struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);
