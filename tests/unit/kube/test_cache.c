@@ -211,7 +211,7 @@ static void of_a_map_the_keys_can_be_kept_alone(void **state)
         _cleanup_json_ json_t *object = json_loads(cases[i][0], 0, NULL), *parsed = NULL,
                               *expected = json_loads(cases[i][1], 0, NULL);
 
-        json_object_set_new(object, "metadata", OBJECT(S("name", "a"), S("namespace", "b")));
+        json_object_set_new(object, "metadata", OBJECT(S("name", "a"), S("namespace", "b"), S("uid", "u")));
         assert_true(kube_cache_put(c, keys, object));
         parsed = kube_object_parse(kube_cache_get(c, keys, "b", "a"));
         json_object_del(parsed, "metadata");
@@ -410,9 +410,9 @@ static void what_is_kept_in_brief_changes_when_that_does(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        _cleanup_json_ json_t *o =
-            OBJECT(MAP("metadata", S("name", "p"), S("namespace", "shop"), F("resourceVersion", "%zu", i + 1)),
-                   MAP("status", S("phase", steps[i][0])));
+        _cleanup_json_ json_t *o = OBJECT(
+            MAP("metadata", S("name", "p"), S("namespace", "shop"), S("uid", "u"), F("resourceVersion", "%zu", i + 1)),
+            MAP("status", S("phase", steps[i][0])));
         kube_cache_put(c, phases, o);
         expect_changed(c, phases, since, steps[i][1]);
         since = kube_cache_changes(c, phases);
