@@ -276,6 +276,14 @@ static bool begins_as_json(struct kube_call *call)
     return call->is_json || first == ' ';
 }
 
+void kube_call_begin(struct kube_call *call)
+{
+    int status = status_of(call);
+
+    if (call->data && status >= 200 && status < 300)
+        set_fed(call, true);
+}
+
 int kube_call_receive(struct kube_call *call, const char *data, size_t len)
 {
     int status = status_of(call);
@@ -306,10 +314,12 @@ static bool hand_out(struct kube_call *call)
     if (!call->fed)
         return true;
     set_fed(call, false);
+    if (!begins_as_json(call))
+        return true;
     c->held -= part.len;
     call->body = (struct buf)BUF_INIT;
     call->in_callback = true;
-    r = call->data(call->context, part.data, part.len);
+    r = call->data(call->context, buf_str(&part), part.len);
     call->in_callback = false;
     if (call->request.secret)
         buf_release_secret(&part);
@@ -366,13 +376,34 @@ static void send_again(struct kube_call *call)
     start(call);
 }
 
-static bool try_again(struct kube_call *call, int status)
+/*
+ * The server did not know the credentials, or the TLS handshake failed, which may be theirs to mend. What may have been
+ * sent is sent again only where that changes nothing.
+ */
+static bool try_again(struct kube_call *call, int status, CURLcode code)
 {
-    if (status != 401 || call->retried || !kube_auth_rejected(call->client->auth, call->credentials))
+    enum kube_handshake failure = kube_handshake_of_transfer(call, code);
+
+    if (!failure && (status != 401 || code != CURLE_OK))
+        return false;
+    if (!kube_auth_rejected(call->client->auth, call->credentials, failure == KUBE_HANDSHAKE_BY_US) || call->retried)
+        return false;
+    if (failure && call->request.method != KUBE_GET && kube_transport_sent_all(call))
         return false;
     call->retried = true;
     send_again(call);
     return true;
+}
+
+static void add_unread(const struct kube_call *call, struct err *e)
+{
+    const char *unread = kube_auth_unread(call->client->auth);
+    struct err whole;
+
+    if (unread) {
+        err_set(&whole, e->class, "%s; what has changed in files is not used: %s", e->text, unread);
+        *e = whole;
+    }
 }
 
 /*
@@ -412,18 +443,17 @@ static void transfer_over(struct kube_call *call, CURLcode code)
         finish(call, NULL, call->failure);
         return;
     }
-    if (ask_again(call, code))
+    if (ask_again(call, code) || try_again(call, r.status, code))
         return;
     if (code != CURLE_OK) {
         if (is_late(call, clock_now_monotonic()))
             too_late(call, &e);
         else
             kube_error_of_transfer(call, code, &e);
+        add_unread(call, &e);
         finish(call, NULL, &e);
         return;
     }
-    if (try_again(call, r.status))
-        return;
     if (check_values(call, &e) < 0) {
         finish(call, NULL, &e);
         return;
@@ -432,6 +462,8 @@ static void transfer_over(struct kube_call *call, CURLcode code)
     r.body_len = call->body.len;
     if (r.status >= 300) {
         kube_error_of_answer(call, &r, &e);
+        if (r.status == 401)
+            add_unread(call, &e);
         finish(call, &r, &e);
         return;
     }
@@ -500,28 +532,8 @@ static void on_deferred(evutil_socket_t fd, short what, void *context)
         destroy(c);
 }
 
-/* Files with certificates and keys are read once, here. */
-static int read_files(struct kube_config *config, struct err *e)
-{
-    if (!config->ca_pem && config->ca_file && kube_pem_read(config->ca_file, &config->ca_pem, e) < 0)
-        return err_wrap(e, "certificate-authority of %s", config->source);
-    if (!config->client_cert_pem && config->client_cert_file &&
-        kube_pem_read(config->client_cert_file, &config->client_cert_pem, e) < 0)
-        return err_wrap(e, "client-certificate of %s", config->source);
-    if (!config->client_key_pem && config->client_key_file &&
-        kube_pem_read(config->client_key_file, &config->client_key_pem, e) < 0)
-        return err_wrap(e, "client-key of %s", config->source);
-    if (config->ca_pem && kube_pem_check_certs(config->ca_pem, e) < 0)
-        return err_wrap(e, "certificate-authority of %s", config->source);
-    if (config->client_cert_pem && kube_pem_check_pair(config->client_cert_pem, config->client_key_pem, e) < 0)
-        return err_wrap(e, "client-certificate of %s", config->source);
-    return 0;
-}
-
 static int client_init(struct kube_client *c, struct err *e)
 {
-    if (read_files(c->config, e) < 0)
-        return -1;
     c->deferred = event_new(c->loop, -1, 0, on_deferred, c);
     if (!c->deferred)
         return err_set(e, ERR_INTERNAL, "libevent takes no more events");

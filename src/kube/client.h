@@ -71,9 +71,10 @@ DEFINE_CLEANUP(struct kube_client *, kube_client_free)
  * then `e` is made from the Status object in the body, with the class that fits, and `response` is there, too.
  */
 typedef void (*kube_done_fn)(void *context, const struct kube_response *response, const struct err *e);
-/* What an answer's status of 300 or more, and the `reason` of its Status object (or NULL), come to. */
-enum err_class kube_answer_class(int status, const char *reason);
-/* Part of an answer as it comes; below zero ends the call with ERR_CANCELLED... and `done` runs. */
+/* What an answer's HTTP status of 300 or more, and its Status object (or NULL), come to. */
+enum err_class kube_answer_class(int http, const json_t *status);
+/* Part of an answer as it comes, or nothing (`len` 0): one with a 2xx status has begun; below zero ends the call with
+ * ERR_CANCELLED... and `done` runs. */
 typedef int (*kube_data_fn)(void *context, const char *data, size_t len);
 
 /*

@@ -1,13 +1,12 @@
 #include <openssl/evp.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/str.h"
 #include "kube/client_impl.h"
 #include "kube/exec.h"
 #include "net/credentials.h"
 
-/* How often a token's file is looked at; it is read only where it changed. */
+/* How often files are looked at; they are read only where one changed. */
 static const msec_t FILE_PAUSE = SECONDS(1);
 /* Credentials are renewed so long before they expire. */
 static const msec_t EXPIRY_MARGIN = SECONDS(10);
@@ -16,13 +15,14 @@ static const msec_t EXEC_PAUSE = SECONDS(5);
 
 struct kube_auth {
     struct event_base *loop;
-    const struct kube_config *config; /* the client's */
+    struct kube_config *config; /* the client's */
     void (*ready)(void *context);
     void *context;
     struct kube_credentials *current;
-    /* a token's file */
-    struct stat seen;
-    msec_t looked; /* monotonic */
+    /* files */
+    uint64_t mark;     /* of what was read; 0: there are none */
+    msec_t looked;     /* monotonic */
+    struct err unread; /* why what they are now is not used; ERR_NONE: it is */
     /* an exec plugin */
     struct kube_exec_run *run;
     msec_t ran;     /* monotonic; 0: never */
@@ -42,31 +42,26 @@ void kube_credentials_unref(struct kube_credentials *c)
     free_secret(c->authorization);
     free_secret(c->key_pem);
     free(c->cert_pem);
+    free(c->ca_pem);
     free(c);
 }
 
-static struct kube_credentials *credentials_new(const char *cert_pem, const char *key_pem)
+static struct kube_credentials *credentials_new(const struct kube_config *config, const char *token,
+                                                const char *cert_pem, const char *key_pem)
 {
     struct kube_credentials *c = NEW(struct kube_credentials);
 
     c->refs = 1;
+    c->ca_pem = str_dup(config->ca_pem);
     c->cert_pem = str_dup(cert_pem);
     c->key_pem = str_dup(key_pem);
-    return c;
-}
-
-static struct kube_credentials *credentials_with_token(const char *token, const char *cert_pem, const char *key_pem)
-{
-    struct kube_credentials *c = credentials_new(cert_pem, key_pem);
-
     if (token)
         c->authorization = str_printf("Authorization: Bearer %s", token);
     return c;
 }
 
-static struct kube_credentials *credentials_with_password(const struct kube_config *config)
+static void add_password(struct kube_credentials *c, const struct kube_config *config)
 {
-    struct kube_credentials *c = credentials_new(config->client_cert_pem, config->client_key_pem);
     char *plain = str_printf("%s:%s", config->username, str_or(config->password, ""));
     size_t len = strlen(plain), coded_size = 4 * ((len + 2) / 3) + 1;
     char *coded = mem_new0(coded_size, 1);
@@ -75,7 +70,6 @@ static struct kube_credentials *credentials_with_password(const struct kube_conf
     c->authorization = str_printf("Authorization: Basic %s", coded);
     mem_free_secret(plain, len);
     mem_free_secret(coded, coded_size);
-    return c;
 }
 
 static void set_current(struct kube_auth *a, struct kube_credentials *c)
@@ -84,30 +78,33 @@ static void set_current(struct kube_auth *a, struct kube_credentials *c)
     a->current = c;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Where the file cannot be read just now, the token we have stays: it is replaced file by file, and may be good. */
-static int read_token_file(struct kube_auth *a, struct err *e)
+/* What the configuration says of itself; a plugin is run for the next call. */
+static void set_configured(struct kube_auth *a)
 {
     const struct kube_config *config = a->config;
-    struct stat st;
-    char *token;
+    struct kube_credentials *c = NULL;
+
+    if (!config->exec)
+        c = credentials_new(config, config->token, config->client_cert_pem, config->client_key_pem);
+    if (c && !config->token && config->username)
+        add_password(c, config);
+    set_current(a, c);
+}
+
+/*
+ * Where files cannot be read just now, or do not fit together, what we have stays: they are replaced one by one, and it
+ * may be good still.
+ */
+static void look_at_files(struct kube_auth *a)
+{
+    uint64_t mark = a->mark ? kube_config_files_mark(a->config) : 0;
 
     a->looked = clock_now_monotonic();
-    if (stat(config->token_file, &st) < 0)
-        st = (struct stat){0};
-    else if (a->current && same_file(&st, &a->seen))
-        return 0;
-    if (kube_token_read(config->token_file, &token, e) < 0)
-        return a->current ? 0 : err_wrap(e, "tokenFile of %s", config->source);
-    a->seen = st;
-    set_current(a, credentials_with_token(token, config->client_cert_pem, config->client_key_pem));
-    free_secret(token);
-    return 0;
+    err_clear(&a->unread);
+    if (mark == a->mark || kube_config_read_again(a->config, &a->unread) < 0)
+        return;
+    a->mark = mark;
+    set_configured(a);
 }
 
 static void on_exec(void *context, struct kube_exec_credential *credential, const struct err *e)
@@ -116,18 +113,22 @@ static void on_exec(void *context, struct kube_exec_credential *credential, cons
     const struct kube_config *config = a->config;
 
     a->run = NULL;
-    if (credential) {
+    /* Unless the configuration is without a plugin now. */
+    if (credential && config->exec) {
         bool own_cert = credential->cert_pem;
-        set_current(a,
-                    credentials_with_token(credential->token, own_cert ? credential->cert_pem : config->client_cert_pem,
-                                           own_cert ? credential->key_pem : config->client_key_pem));
+        set_current(a, credentials_new(config, credential->token,
+                                       own_cert ? credential->cert_pem : config->client_cert_pem,
+                                       own_cert ? credential->key_pem : config->client_key_pem));
         a->expires = credential->expires;
+        if (own_cert && kube_pem_expires(credential->cert_pem) < a->expires)
+            a->expires = kube_pem_expires(credential->cert_pem);
         err_clear(&a->failure);
-        kube_exec_credential_release(credential);
-    } else {
+    } else if (config->exec) {
         set_current(a, NULL);
         a->failure = *e;
     }
+    if (credential)
+        kube_exec_credential_release(credential);
     a->ran = clock_now_monotonic();
     a->ready(a->context);
 }
@@ -160,10 +161,10 @@ int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err
 {
     int r = 1;
 
+    if (a->mark && clock_now_monotonic() - a->looked >= FILE_PAUSE)
+        look_at_files(a);
     if (a->config->exec)
         r = get_from_exec(a, e);
-    else if (a->config->token_file && clock_now_monotonic() - a->looked >= FILE_PAUSE)
-        r = read_token_file(a, e) < 0 ? -1 : 1;
     if (r != 1)
         return r;
     a->current->refs++;
@@ -171,19 +172,21 @@ int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err
     return 1;
 }
 
-bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used)
+bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used, bool by_us)
 {
+    if (used == a->current)
+        look_at_files(a);
     if (used != a->current)
         return true;
-    if (a->config->exec) {
-        if (ran_just_now(a))
-            return false;
-        set_current(a, NULL);
-        return true;
-    }
-    if (a->config->token_file)
-        read_token_file(a, NULL);
-    return used != a->current;
+    if (!a->config->exec || by_us || ran_just_now(a))
+        return false;
+    set_current(a, NULL);
+    return true;
+}
+
+const char *kube_auth_unread(const struct kube_auth *a)
+{
+    return a->unread.class ? a->unread.text : NULL;
 }
 
 void kube_auth_free(struct kube_auth *a)
@@ -197,23 +200,15 @@ void kube_auth_free(struct kube_auth *a)
 
 static int auth_init(struct kube_auth *a, struct err *e)
 {
-    const struct kube_config *config = a->config;
-
-    if (config->exec)
-        return 0; /* run for the first call */
-    if (config->token)
-        a->current = credentials_with_token(config->token, config->client_cert_pem, config->client_key_pem);
-    else if (config->token_file)
-        return read_token_file(a, e);
-    else if (config->username)
-        a->current = credentials_with_password(config);
-    else
-        a->current = credentials_new(config->client_cert_pem, config->client_key_pem);
+    a->looked = clock_now_monotonic();
+    if (kube_config_read_files(a->config, &a->mark, e) < 0)
+        return -1;
+    set_configured(a);
     return 0;
 }
 
-int kube_auth_new(struct event_base *loop, const struct kube_config *config, void (*ready)(void *context),
-                  void *context, struct kube_auth **ret, struct err *e)
+int kube_auth_new(struct event_base *loop, struct kube_config *config, void (*ready)(void *context), void *context,
+                  struct kube_auth **ret, struct err *e)
 {
     struct kube_auth *a = NEW(struct kube_auth);
 

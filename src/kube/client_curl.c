@@ -154,6 +154,14 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
+/* A line of the answer's head; an empty one ends it. */
+static size_t receive_head(char *line, size_t size, size_t count, void *context)
+{
+    if (size * count == 2 && line[0] == '\r')
+        kube_call_begin(context);
+    return size * count;
+}
+
 static int close_socket(void *context, curl_socket_t fd)
 {
     struct kube_client *c = context;
@@ -288,7 +296,7 @@ static void set_blob(CURL *easy, CURLoption option, const char *text)
 {
     struct curl_blob blob = {.data = (char *)text, .len = text ? strlen(text) : 0, .flags = CURL_BLOB_NOCOPY};
 
-    /* Not copied: the client and the call's credentials outlive the transfer. */
+    /* Not copied: the call's credentials outlive the transfer. */
     if (text)
         curl_easy_setopt(easy, option, &blob);
 }
@@ -325,10 +333,10 @@ static void set_tls(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call->client);
     /* Each connection looks at the certificate anew. */
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-    if (config->ca_pem) { /* these authorities, and none of the system's beside them */
+    if (call->credentials->ca_pem) { /* these authorities, and none of the system's beside them */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-        set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem);
+        set_blob(easy, CURLOPT_CAINFO_BLOB, call->credentials->ca_pem);
     }
     set_blob(easy, CURLOPT_SSLCERT_BLOB, call->credentials->cert_pem);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, call->credentials->key_pem);
@@ -404,6 +412,9 @@ static void set_request(struct kube_call *call)
     set_headers(call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_HEADERFUNCTION, receive_head);
+    curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->curl_error);
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
 }

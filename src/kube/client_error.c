@@ -35,14 +35,18 @@ static const struct class_row classes[] = {
     {504, NULL, ERR_TIMEOUT},
 };
 
-enum err_class kube_answer_class(int status, const char *reason)
+enum err_class kube_answer_class(int http, const json_t *status)
 {
+    const char *reason = doc_string(status, "reason");
+
+    if (kube_status_is_from_future(status))
+        return ERR_GONE;
     for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
         const struct class_row *row = &classes[i];
-        if ((!row->status || row->status == status) && (!row->reason || str_eq(row->reason, reason)))
+        if ((!row->status || row->status == http) && (!row->reason || str_eq(row->reason, reason)))
             return row->class;
     }
-    return status >= 400 && status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
+    return http >= 400 && http < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
 }
 
 void kube_call_name(const struct kube_call *call, char *ret, size_t size)
@@ -110,7 +114,7 @@ int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, 
         r->retry_after = retry_after(call, status);
     explain(call, r, status, &text);
     kube_call_name(call, name, sizeof(name));
-    return err_set(e, kube_answer_class(r->status, doc_string(status, "reason")), "%s (%s)", buf_str(&text), name);
+    return err_set(e, kube_answer_class(r->status, status), "%s (%s)", buf_str(&text), name);
 }
 
 int kube_error_of_no_json(const struct kube_call *call, struct err *e)
@@ -133,6 +137,19 @@ static enum err_class class_of_code(CURLcode code)
     default: /* the network, a proxy, the server's certificate: all of them may be mended over there */
         return ERR_UNAVAILABLE;
     }
+}
+
+enum kube_handshake kube_handshake_of_transfer(const struct kube_call *call, CURLcode code)
+{
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return KUBE_HANDSHAKE_BY_US;
+    if (code == CURLE_SSL_CERTPROBLEM)
+        return KUBE_HANDSHAKE_BY_SERVER;
+    /* With TLS 1.3 the server says so when the handshake is over for us. */
+    if ((code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) &&
+        strstr(call->curl_error, " alert "))
+        return KUBE_HANDSHAKE_BY_SERVER;
+    return KUBE_HANDSHAKE_FINE;
 }
 
 /* Where libcurl counts: " after 10001 ms" goes, and the number in "stream 93 was" alone. */

@@ -4,7 +4,7 @@
  *   client.c         the life of a call; the only place that calls the owner back
  *   client_curl.c    libcurl's multi interface on libevent's loop, options of a transfer
  *   client_memory.c  what libcurl's buffers lie in
- *   client_auth.c    credentials, and when they are read or made again
+ *   client_auth.c    credentials, and when they are read or made again (of files: config_files.c)
  *   client_error.c   answers and failures into errors
  *
  * Nothing of the owner's runs while libcurl is on the stack: what arrives is kept until
@@ -23,6 +23,7 @@
 struct kube_credentials {
     unsigned refs;
     char *authorization; /* "Authorization: ..."; secret; NULL: none */
+    char *ca_pem;        /* whom the call believes; NULL: the system's authorities */
     char *cert_pem, *key_pem;
 };
 
@@ -30,14 +31,22 @@ void kube_credentials_unref(struct kube_credentials *c);
 
 struct kube_auth;
 
-/* `ready` runs from the loop when credentials that somebody waits for are there, or will not come. */
-int kube_auth_new(struct event_base *loop, const struct kube_config *config, void (*ready)(void *context),
-                  void *context, struct kube_auth **ret, struct err *e);
+/*
+ * `ready` runs from the loop when credentials that somebody waits for are there, or will not come. `config` is the
+ * client's, and is kept as its files are: looked at before a call, at most once a second.
+ */
+int kube_auth_new(struct event_base *loop, struct kube_config *config, void (*ready)(void *context), void *context,
+                  struct kube_auth **ret, struct err *e);
 void kube_auth_free(struct kube_auth *a);
 /* 1: *ret holds a reference. 0: they are being made, `ready` will run. -1: there are none. */
 int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err *e);
-/* The server did not know `used`: whether there are others, or will be, to try it again with. */
-bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used);
+/*
+ * The server did not accept `used`, or (`by_us`) its certificate was not accepted by them: whether there are others, or
+ * will be, to try it again with.
+ */
+bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used, bool by_us);
+/* Why what has changed in files is not used; NULL: it is. Without secrets. */
+const char *kube_auth_unread(const struct kube_auth *a);
 
 enum { CALL_HEADERS_MAX = 6 };
 
@@ -104,6 +113,8 @@ void kube_client_end_late(struct kube_client *c);
 bool kube_client_is_late(const struct kube_client *c);
 /* Calls the owner for all that came. The client may be gone afterwards. */
 void kube_client_dispatch(struct kube_client *c);
+/* The head of an answer is there. */
+void kube_call_begin(struct kube_call *call);
 /* Part of an answer. Below zero: too much; the call has its failure. */
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
@@ -138,6 +149,9 @@ struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_
 int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, struct err *e);
 /* The error of an answer of success that is no JSON; returns -1. */
 int kube_error_of_no_json(const struct kube_call *call, struct err *e);
+/* Whether certificates are at fault: the server's, which we do not accept, or ours, which it does not. */
+enum kube_handshake { KUBE_HANDSHAKE_FINE, KUBE_HANDSHAKE_BY_US, KUBE_HANDSHAKE_BY_SERVER };
+enum kube_handshake kube_handshake_of_transfer(const struct kube_call *call, CURLcode code);
 /* The error of a transfer without a whole answer; returns -1. */
 int kube_error_of_transfer(const struct kube_call *call, CURLcode code, struct err *e);
 /* "GET /api/v1/pods": without the query. */

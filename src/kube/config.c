@@ -29,7 +29,9 @@ enum { PATHS_MAX_BYTES = 4096 };
     X(password)                                                                                                        \
     X(impersonate_user)                                                                                                \
     X(namespace)                                                                                                       \
-    X(source)
+    X(source)                                                                                                          \
+    X(path)                                                                                                            \
+    X(context)
 
 static char **strv_copy(char *const *v)
 {
@@ -159,6 +161,8 @@ static int load_paths(const char *list, const char *context, struct kube_config 
         kube_config_file_release(&files[--len]);
     free(files);
     strv_free(paths);
+    if (r == 0)
+        (*ret)->path = str_dup(list);
     return r;
 }
 
@@ -201,7 +205,7 @@ static char *read_namespace(const char *dir)
 int kube_config_from_pod(const char *dir, const char *host, const char *port, struct kube_config **ret, struct err *e)
 {
     _cleanup_kube_config_ struct kube_config *c = NEW(struct kube_config);
-    char *token;
+    char *token, *ca;
 
     if (!host || !port)
         return err_set(e, ERR_NOT_FOUND, "not inside a Pod: KUBERNETES_SERVICE_HOST and _PORT are not set");
@@ -212,9 +216,12 @@ int kube_config_from_pod(const char *dir, const char *host, const char *port, st
     c->namespace = read_namespace(dir);
     if (access(c->token_file, F_OK) < 0)
         return err_set(e, ERR_NOT_FOUND, "not inside a Pod with a ServiceAccount: %s does not exist", c->token_file);
-    if (kube_token_read(c->token_file, &token, e) < 0 || kube_pem_read(c->ca_file, &c->ca_pem, e) < 0)
+    if (kube_token_read(c->token_file, &token, e) < 0)
         return err_wrap(e, "in-cluster configuration");
     free_string(token);
+    if (kube_pem_read(c->ca_file, &ca, e) < 0)
+        return err_wrap(e, "in-cluster configuration");
+    free(ca);
     *ret = TAKE_PTR(c);
     return 0;
 }

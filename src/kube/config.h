@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -22,7 +23,11 @@ struct kube_exec {
     bool provide_cluster_info;
 };
 
-/* Every string is owned and may be NULL. Data wins over files, as in Kubernetes. */
+/*
+ * Every string is owned and may be NULL. Data wins over files, as in Kubernetes: where there is data, the file is not
+ * read. A client reads files again when they change, and with them the kubeconfig itself (`path`): certificate
+ * authorities, client certificates and keys, tokens, passwords and plugins may be replaced while it runs.
+ */
 struct kube_config {
     char *server; /* https://host:port[/path], no trailing slash */
     char *tls_server_name;
@@ -31,12 +36,14 @@ struct kube_config {
     char *proxy_url;
     char *client_cert_pem, *client_cert_file;
     char *client_key_pem, *client_key_file; /* secret */
-    char *token, *token_file;               /* secret; the file is read again when it changes */
+    char *token, *token_file;               /* secret */
     char *username, *password;              /* secret */
     char *impersonate_user;
     struct kube_exec *exec;
     char *namespace; /* of the context, or of the Pod; never NULL */
     char *source;    /* for messages: the file (and context), or "in-cluster" */
+    char *path;      /* files separated by colons that it was read from; NULL: it is from no kubeconfig in files */
+    char *context;   /* of them */
 };
 
 /*
@@ -64,6 +71,21 @@ int kube_config_parse(const char *name, const char *text, size_t len, const char
 int kube_config_in_cluster(struct kube_config **ret, struct err *e);
 /* A named kubeconfig if `path` is given, else KUBECONFIG, else in-cluster, else ~/.kube/config. */
 int kube_config_default(const char *path, const char *context, struct kube_config **ret, struct err *e);
+
+/*
+ * Reads the files that the configuration names into it: ca_pem, client_cert_pem, client_key_pem and token are then
+ * filled, and checked. Names of files that data wins over are dropped. `ret_mark` is kube_config_files_mark() of what
+ * was read.
+ */
+int kube_config_read_files(struct kube_config *c, uint64_t *ret_mark, struct err *e);
+/*
+ * The same once more, of one that was read, with its kubeconfig first where it is from one: who it is and whom it
+ * believes may have changed. On an error it stays as it is; so it does where the kubeconfig has another server now,
+ * which is an error. Pointers into it are not valid afterwards.
+ */
+int kube_config_read_again(struct kube_config *c, struct err *e);
+/* Changes when one of all those files changes, comes or goes; 0: there is none. */
+uint64_t kube_config_files_mark(const struct kube_config *c);
 
 struct kube_config *kube_config_copy(const struct kube_config *c);
 void kube_config_free(struct kube_config *c);

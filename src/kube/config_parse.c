@@ -533,6 +533,7 @@ static int read_context(const struct files *files, const char *context, const st
     if (!c->namespace)
         c->namespace = str_dup("default");
     c->source = str_printf("%s (context %s)", place.file->name, context);
+    c->context = str_dup(context);
     if (find(files, "clusters", "cluster", cluster_name, &place, "cluster", &cluster, e) < 0 ||
         read_cluster(&cluster, trust, c, e) < 0)
         return -1;

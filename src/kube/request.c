@@ -133,6 +133,15 @@ struct kube_request kube_request_list(const struct kube_kind *kind, const char *
     return metadata_request(kind, request_new(KUBE_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadataList"));
 }
 
+struct kube_request kube_request_newest(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *field_selector)
+{
+    struct kube_request request = kube_request_list(kind, version, ns, NULL, field_selector, 1, NULL);
+
+    request.accept = METADATA_OF("PartialObjectMetadataList");
+    return request;
+}
+
 struct kube_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
                                        const char *label_selector, const char *field_selector,
                                        const char *resource_version, int timeout_seconds)
@@ -196,6 +205,17 @@ struct kube_request kube_request_raw(enum kube_method method, const char *path, 
 
     buf_add_str(&b, path);
     return request_new(method, NULL, &b, body);
+}
+
+bool kube_status_is_from_future(const json_t *status)
+{
+    const json_t *causes = doc_at(status, "details", "causes"), *cause;
+    size_t i;
+
+    json_array_foreach(causes, i, cause)
+        if (str_eq(doc_string(cause, "reason"), "ResourceVersionTooLarge"))
+            return true;
+    return str_starts(str_or(doc_string(status, "message"), ""), "Too large resource version");
 }
 
 void kube_request_release(struct kube_request *r)

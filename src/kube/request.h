@@ -4,6 +4,7 @@
 #ifndef KUBE_REQUEST_H
 #define KUBE_REQUEST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
@@ -54,10 +55,23 @@ struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const
  */
 struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
                                         const char *name, const char *uid, const char *resource_version);
+/*
+ * A list of one object, if there is any, and of that the metadata alone: what it is asked for is the list's own
+ * metadata.resourceVersion, the newest of the server. It is a consistent read: never older than what a watch has told.
+ * `field_selector` (may be NULL) is the watch's, for rights may be given for one object alone.
+ */
+struct kube_request kube_request_newest(const struct kube_kind *kind, const char *version, const char *ns,
+                                        const char *field_selector);
 /* Any other path ("/version", "/apis"). */
 struct kube_request kube_request_raw(enum kube_method method, const char *path, const char *body);
 
 void kube_request_release(struct kube_request *r);
+
+/*
+ * A Status object that refuses a request because its resource version is newer than what the server has. Servers since
+ * Kubernetes 1.18 name the cause ResourceVersionTooLarge, older ones only say so.
+ */
+bool kube_status_is_from_future(const json_t *status);
 
 /* Appends `text` percent-encoded (RFC 3986 unreserved characters stay). */
 void kube_add_escaped(struct buf *b, const char *text);

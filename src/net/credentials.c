@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -125,6 +126,18 @@ int kube_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e
     EVP_PKEY_free(key);
     X509_free(cert);
     return r;
+}
+
+msec_t kube_pem_expires(const char *pem)
+{
+    X509 *cert = NULL;
+    struct tm tm;
+    msec_t expires = MSEC_NEVER;
+
+    if (read_certs(pem, &cert, NULL) == 0 && cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm))
+        expires = SECONDS(timegm(&tm));
+    X509_free(cert);
+    return expires;
 }
 
 int kube_token_check(const char *token, struct err *e)

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
 #define KUBE_PEM_MAX_BYTES (1024 * 1024)
@@ -27,6 +28,9 @@ int kube_pem_no_passphrase(char *ret, int size, int writing, void *context);
 int kube_pem_check_certs(const char *pem, struct err *e);
 /* A certificate and the private key that belongs to it; `key` may be NULL, which is an error. */
 int kube_pem_check_pair(const char *cert, const char *key, struct err *e);
+
+/* When the first certificate expires, by the wall clock; MSEC_NEVER where it cannot be read. */
+msec_t kube_pem_expires(const char *pem);
 
 /* Not empty, and nothing in it that would end a header's line. */
 int kube_token_check(const char *token, struct err *e);

@@ -223,7 +223,8 @@ static int on_line(void *context, const char *data, size_t len)
     struct watching *w = context;
 
     buf_add(&w->lines, data, len);
-    event_base_loopbreak(loop);
+    if (len)
+        event_base_loopbreak(loop);
     return 0;
 }
 

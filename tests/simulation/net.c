@@ -89,7 +89,7 @@ void net_finish(struct kube_call *call)
         (void)doc_parse(response.body, response.body_len, SIZE_MAX, &status, NULL);
         if (end.status == 429 || end.status == 503)
             response.retry_after = retry_after(status);
-        err_set(&e, kube_answer_class(end.status, doc_string(status, "reason")), "%s (%s)",
+        err_set(&e, kube_answer_class(end.status, status), "%s (%s)",
                 str_or(doc_string(status, "message"), "HTTP error"), call->title);
     }
     trace(call->net, "<-", call, end.status ? (end.status < 300 ? "ok" : e.text) : e.text);

@@ -60,6 +60,11 @@ static int data(void *context, const char *bytes, size_t len)
 {
     struct outcome *o = context;
 
+    if (!len) {
+        assert_int_equal(o->streamed.len, 0);
+        o->begun++;
+        return 0;
+    }
     buf_add(&o->streamed, bytes, len);
     return o->on_data ? o->on_data(o) : 0;
 }

@@ -28,7 +28,8 @@ void fixture_stop(struct fixture *f);
 /* What became of a call. */
 struct outcome {
     struct fixture *fixture;
-    int over; /* how often `done` ran */
+    int over;  /* how often `done` ran */
+    int begun; /* how often it was told that an answer begins */
     int status;
     struct buf body, streamed;
     msec_t retry_after;

@@ -121,6 +121,9 @@ static void on_event(struct bufferevent *io, short what, void *context)
     if (what & BEV_EVENT_CONNECTED && ssl) {
         X509 *cert = SSL_get1_peer_certificate(ssl);
         c->server->client_cert = cert;
+        if (cert)
+            X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, c->server->client_name,
+                                      sizeof(c->server->client_name));
         X509_free(cert);
     } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
         connection_free(c);
@@ -150,6 +153,24 @@ static int accept_any(int good, X509_STORE_CTX *store)
     (void)good;
     (void)store;
     return 1;
+}
+
+static const char *expected_client;
+
+static int accept_expected(int good, X509_STORE_CTX *store)
+{
+    char name[64] = "";
+
+    (void)good;
+    X509_NAME_get_text_by_NID(X509_get_subject_name(X509_STORE_CTX_get0_cert(store)), NID_commonName, name,
+                              sizeof(name));
+    return str_eq(name, expected_client);
+}
+
+void server_expect_client(struct server *s, const char *name)
+{
+    expected_client = name;
+    SSL_CTX_set_verify(s->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_expected);
 }
 
 static SSL_CTX *make_tls(const char *cert_pem, const char *key_pem)
@@ -182,6 +203,12 @@ void server_start(struct server *s, struct event_base *loop, const struct server
     if (!s->listener || getsockname(evconnlistener_get_fd(s->listener), (struct sockaddr *)&address, &size) < 0)
         abort();
     s->port = ntohs(address.sin_port);
+}
+
+void server_set_certificate(struct server *s, const char *cert, const char *key)
+{
+    SSL_CTX_free(s->tls);
+    s->tls = make_tls(cert, key);
 }
 
 void server_stop(struct server *s)

@@ -29,11 +29,16 @@ struct server {
     int requests;
     struct buf last; /* request: head and body */
     bool client_cert;
+    char client_name[64]; /* of its certificate */
 };
 
 /* `cert` NULL: plain HTTP. */
 void server_start(struct server *s, struct event_base *loop, const struct server_answer *answers, const char *cert,
                   const char *key);
+/* From now on clients whose certificate has another name are refused, by a TLS alert. */
+void server_expect_client(struct server *s, const char *name);
+/* Connections from now on get this certificate; those that are there stay. */
+void server_set_certificate(struct server *s, const char *cert, const char *key);
 void server_stop(struct server *s);
 
 #endif

@@ -561,6 +561,7 @@ static void test_stream(void **state)
         {"/end", NULL, CHUNKED "2\r\n{}\r\n0\r\n\r\n"},
         {"/watch", NULL, CHUNKED, "3\r\n{b}\r\n", .repeat = 8},
         {"/gone", NULL, STATUS(410, S("Expired", "too old")), .close = true},
+        {"/quiet", NULL, CHUNKED},
         {0},
     };
     struct fixture f;
@@ -589,9 +590,18 @@ static void test_stream(void **state)
     o = (struct outcome){0};
     fixture_send_get(&f, &o, "/gone", true, 0);
     fixture_wait_over(&f, &o);
+    assert_int_equal(o.begun, 0);
     assert_int_equal(o.streamed.len, 0);
     assert_int_equal(o.e.class, ERR_GONE);
     assert_int_equal(o.status, 410);
+    outcome_release(&o);
+    /* That it begins is told before it brings anything. */
+    o = (struct outcome){0};
+    fixture_send_get(&f, &o, "/quiet", true, 100);
+    fixture_wait_over(&f, &o);
+    assert_int_equal(o.begun, 1);
+    assert_int_equal(o.streamed.len, 0);
+    assert_int_equal(o.e.class, ERR_TIMEOUT);
     outcome_release(&o);
     /* Streams are no latency. */
     assert_int_equal(kube_client_stats(f.client)->latency_count, 0);

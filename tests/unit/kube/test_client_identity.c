@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "client_fixture.h"
+#include "net/credentials.h"
 
 static struct certs ours, others;
 
 /* --- credentials --- */
+
+static char folder[] = "/tmp/kube-identity-XXXXXX";
 
 static void write_token(const char *path, const char *token)
 {
@@ -21,6 +25,17 @@ static void write_token(const char *path, const char *token)
 
     fputs(token, f);
     fclose(f);
+}
+
+/* Beside it and renamed into its place, as kubelets and people with care do it. The path is the caller's. */
+static char *put_file(const char *name, const char *text)
+{
+    char *path = str_printf("%s/%s", folder, name);
+    _cleanup_free_ char *beside = str_printf("%s/.%s", folder, name);
+
+    write_token(beside, text);
+    assert_int_equal(rename(beside, path), 0);
+    return path;
 }
 
 static void test_token_file(void **state)
@@ -192,6 +207,189 @@ static void test_tls(void **state)
     }
 }
 
+/* Files are looked at once a second, and when the server is not believed. */
+static void wait_for_a_look(void)
+{
+    usleep(1010 * 1000);
+}
+
+static const struct server_answer closing[] = {
+    {.path = "/", .bytes = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n[\"h\"]", .close = true},
+    {0}};
+
+static enum err_class get(struct fixture *f, char text[ERR_TEXT_MAX])
+{
+    struct outcome o = fixture_get(f, "/");
+
+    memcpy(text, o.e.text, ERR_TEXT_MAX);
+    outcome_release(&o);
+    return o.e.class;
+}
+
+static void a_new_authority_in_its_file_is_believed(void **state)
+{
+    _cleanup_free_ char *path = put_file("ca.crt", ours.cert);
+    char text[ERR_TEXT_MAX];
+    struct fixture f;
+
+    (void)state;
+    fixture_serve(&f, closing, &ours);
+    f.config.ca_file = path;
+    fixture_connect(&f, NULL);
+    assert_int_equal(get(&f, text), ERR_NONE);
+    /* The server first: it is not believed. */
+    server_set_certificate(&f.server, others.cert, others.key);
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    /* What is no certificate does not take the authority away that is there, and is told. */
+    free(put_file("ca.crt", "half a cert"));
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    assert_non_null(strstr(text, "certificate-authority of test: no PEM certificate in it"));
+    server_set_certificate(&f.server, ours.cert, ours.key);
+    assert_int_equal(get(&f, text), ERR_NONE);
+    /* The next call sees a new one, without a second try of its owner. */
+    server_set_certificate(&f.server, others.cert, others.key);
+    free(put_file("ca.crt", others.cert));
+    assert_int_equal(get(&f, text), ERR_NONE);
+    /* And where the file goes first, it is the server's certificate that is not believed any more. */
+    free(put_file("ca.crt", ours.cert));
+    wait_for_a_look();
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    server_set_certificate(&f.server, ours.cert, ours.key);
+    assert_int_equal(get(&f, text), ERR_NONE);
+    fixture_stop(&f);
+}
+
+static void a_write_that_was_not_sent_goes_with_the_new_authority(void **state)
+{
+    _cleanup_free_ char *path = put_file("ca.crt", ours.cert);
+    struct outcome o = {0};
+    struct fixture f;
+
+    (void)state;
+    fixture_serve(&f, closing, &others);
+    f.config.ca_file = path;
+    fixture_connect(&f, NULL);
+    free(put_file("ca.crt", others.cert));
+    fixture_send_before(&f, &o, "/", 0);
+    fixture_wait_over(&f, &o);
+    assert_int_equal(o.e.class, ERR_NONE);
+    assert_int_equal(f.server.requests, 1);
+    outcome_release(&o);
+    fixture_stop(&f);
+}
+
+static void a_client_certificate_and_its_key_are_replaced_together(void **state)
+{
+    _cleanup_free_ char *ca = put_file("ca.crt", ours.cert), *cert = put_file("tls.crt", ours.cert),
+                        *key = put_file("tls.key", ours.key);
+    char text[ERR_TEXT_MAX];
+    struct fixture f;
+
+    (void)state;
+    fixture_serve(&f, closing, &ours);
+    f.config.ca_file = ca;
+    f.config.client_cert_file = cert;
+    f.config.client_key_file = key;
+    fixture_connect(&f, NULL);
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_string_equal(f.server.client_name, "kube.example");
+    /* Between the two it is who it was. */
+    free(put_file("tls.crt", others.cert));
+    wait_for_a_look();
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_string_equal(f.server.client_name, "kube.example");
+    free(put_file("tls.key", others.key));
+    wait_for_a_look();
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_string_equal(f.server.client_name, "other.example");
+    fixture_stop(&f);
+}
+
+static void a_client_certificate_that_the_server_refuses_is_read_again(void **state)
+{
+    _cleanup_free_ char *cert = put_file("tls.crt", ours.cert), *key = put_file("tls.key", ours.key);
+    char text[ERR_TEXT_MAX];
+    struct fixture f;
+
+    (void)state;
+    fixture_serve(&f, closing, &ours);
+    f.config.ca_pem = ours.cert;
+    f.config.client_cert_file = cert;
+    f.config.client_key_file = key;
+    fixture_connect(&f, NULL);
+    server_expect_client(&f.server, "other.example");
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    assert_non_null(strstr(text, " alert "));
+    free(put_file("tls.crt", others.cert));
+    free(put_file("tls.key", others.key));
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_string_equal(f.server.client_name, "other.example");
+    fixture_stop(&f);
+}
+
+static char *kubeconfig(const char *server, const struct certs *authority, const char *token)
+{
+    _cleanup_free_ char *ca = base64_encode(authority->cert, strlen(authority->cert));
+
+    return str_printf("{current-context: c, contexts: [{name: c, context: {cluster: s, user: u}}],\n"
+                      " clusters: [{name: s, cluster: {server: '%s', certificate-authority-data: %s}}],\n"
+                      " users: [{name: u, user: {token: %s}}]}\n",
+                      server, ca, token);
+}
+
+static void connect_by(struct fixture *f, const char *path)
+{
+    _cleanup_kube_config_ struct kube_config *config = NULL;
+    struct err e;
+
+    if (kube_config_load(path, NULL, &config, &e) < 0 || kube_client_new(f->loop, config, NULL, &f->client, &e) < 0)
+        fail_msg("%s", e.text);
+}
+
+static void a_kubeconfig_that_is_replaced_is_read_again(void **state)
+{
+    char text[ERR_TEXT_MAX];
+    struct fixture f;
+    char *first, *second, *elsewhere, *path;
+
+    (void)state;
+    fixture_serve(&f, closing, &ours);
+    first = kubeconfig(f.config.server, &ours, "one");
+    second = kubeconfig(f.config.server, &others, "two");
+    elsewhere = kubeconfig("https://127.0.0.1:1", &others, "three");
+    path = put_file("config", first);
+    connect_by(&f, path);
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_non_null(strstr(buf_str(&f.server.last), "\r\nAuthorization: Bearer one\r\n"));
+    server_set_certificate(&f.server, others.cert, others.key);
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    free(put_file("config", second));
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_non_null(strstr(buf_str(&f.server.last), "\r\nAuthorization: Bearer two\r\n"));
+
+    /* Another server is nothing to go to without a word. */
+    free(put_file("config", elsewhere));
+    wait_for_a_look();
+    assert_int_equal(get(&f, text), ERR_NONE);
+    assert_non_null(strstr(buf_str(&f.server.last), "\r\nAuthorization: Bearer two\r\n"));
+    server_set_certificate(&f.server, ours.cert, ours.key);
+    assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
+    assert_non_null(strstr(text, "that takes a restart"));
+    assert_null(strstr(text, "three"));
+    fixture_stop(&f);
+    free(first);
+    free(second);
+    free(elsewhere);
+    free(path);
+}
+
+static void a_certificate_says_when_it_expires(void **state)
+{
+    (void)state;
+    assert_in_range(kube_pem_expires(ours.cert) - clock_now_wall(), SECONDS(3000), SECONDS(3700));
+    assert_true(kube_pem_expires("nothing") == MSEC_NEVER);
+}
+
 static void test_bad_configuration(void **state)
 {
     static const char *const texts[] = {
@@ -225,6 +423,8 @@ static void test_bad_configuration(void **state)
 static int set_up(void **state)
 {
     (void)state;
+    if (!mkdtemp(folder))
+        return -1;
     ours = certs_make("kube.example");
     others = certs_make("other.example");
     return 0;
@@ -232,10 +432,16 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    static const char *const names[] = {"ca.crt", "tls.crt", "tls.key", "config"};
+
     (void)state;
     certs_release(&ours);
     certs_release(&others);
-    return 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        _cleanup_free_ char *path = str_printf("%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
 }
 
 int main(void)
@@ -245,6 +451,12 @@ int main(void)
         cmocka_unit_test(test_password_and_impersonation),
         cmocka_unit_test(test_exec),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(a_new_authority_in_its_file_is_believed),
+        cmocka_unit_test(a_write_that_was_not_sent_goes_with_the_new_authority),
+        cmocka_unit_test(a_client_certificate_and_its_key_are_replaced_together),
+        cmocka_unit_test(a_client_certificate_that_the_server_refuses_is_read_again),
+        cmocka_unit_test(a_kubeconfig_that_is_replaced_is_read_again),
+        cmocka_unit_test(a_certificate_says_when_it_expires),
         cmocka_unit_test(test_bad_configuration),
     };
 
