@@ -39,6 +39,8 @@ struct kind_store {
     uint64_t changes, lost;        /* `lost`: `changes` as an object went last */
     const void *reader;
     bool rewound, list_changed;
+    char *list_version; /* of the list that is read */
+    bool contradicted;  /* by it: an object is older in it than it was known */
 };
 
 struct kube_cache {
@@ -131,6 +133,7 @@ void kube_cache_free(struct kube_cache *c)
         map_free(c->stores[i].entries);
         map_free(c->stores[i].graves);
         free(c->stores[i].seen);
+        free(c->stores[i].list_version);
     }
     free(c->stores);
     free(c);
@@ -448,7 +451,7 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
     const char *version = doc_string(object, "metadata", "resourceVersion");
 
     if (source == FROM_REWOUND_LIST)
-        return en && version && str_eq(en->o.resource_version, version);
+        return false;
     if (en)
         return version_reached(en->o.resource_version, version);
     if (source == FROM_WATCH_OR_WRITE && version_reached(store->seen, version))
@@ -596,13 +599,32 @@ void kube_cache_clear_all(struct kube_cache *c)
     c->over = false;
 }
 
-void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, bool rewound)
+/*
+ * Whether the list is at least as new as what is known of the object, and has an older version of it all the same. An
+ * object that was deleted by its uid is not known to have a version since.
+ */
+static bool is_contradicted(const struct kind_store *store, const char *key, const json_t *object)
+{
+    const char *version = doc_string(object, "metadata", "resourceVersion"), *known = NULL;
+    const struct entry *en = map_get(store->entries, key);
+    const struct grave *g = map_get(store->graves, key);
+
+    if (en)
+        known = en->o.resource_version;
+    else if (g && !g->uid)
+        known = g->resource_version;
+    return known && kube_version_older(version, known) && !kube_version_older(store->list_version, known);
+}
+
+void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
+                              bool rewound)
 {
     struct kind_store *store = store_of(c, kind);
     const char *key;
 
     store->list++;
-    store->list_changed = false;
+    store->list_changed = store->contradicted = false;
+    str_replace(&store->list_version, list_resource_version);
     /* A list that is begun again still has to undo what the history set back. */
     store->rewound = store->rewound || rewound;
     if (rewound) {
@@ -617,11 +639,13 @@ bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, 
     struct kind_store *store = store_of(c, kind);
     _cleanup_free_ char *key = object_key(kind, object);
     struct entry *en;
-    bool changed;
+    bool contradicted, changed;
 
     if (!key)
         return false;
-    changed = put(c, kind, key, object, store->rewound ? FROM_REWOUND_LIST : FROM_LIST);
+    contradicted = is_contradicted(store, key, object);
+    changed = put(c, kind, key, object, store->rewound || contradicted ? FROM_REWOUND_LIST : FROM_LIST);
+    store->contradicted = store->contradicted || contradicted;
     if ((en = map_get(store->entries, key)))
         en->listed = store->list;
     store->list_changed = store->list_changed || changed;
@@ -629,7 +653,7 @@ bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, 
 }
 
 void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
-                            bool *ret_changed)
+                            bool *ret_changed, bool *ret_rewound)
 {
     struct kind_store *store = store_of(c, kind);
     const char *key;
@@ -644,7 +668,9 @@ void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, 
         drop(c, store, key);
         store->list_changed = true;
     }
-    store->rewound = false;
+    *ret_rewound = store->rewound || store->contradicted;
+    store->rewound = store->contradicted = false;
+    str_replace(&store->list_version, NULL);
     kube_cache_seen(c, kind, list_resource_version);
     *ret_changed = store->list_changed;
 }

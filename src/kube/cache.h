@@ -127,13 +127,15 @@ void kube_cache_clear_all(struct kube_cache *c);
  * A list that replaces what is there: begin, replace_put every object of it, end. Meanwhile the cache may be read
  * and changed as ever. What was not in the list, and is not newer than the list, is removed by end. `ret_changed`
  * says whether anything changed since begin through the list. With `rewound` the server's history was set back (a
- * restored etcd): then the list counts as it is, however new the objects seem that are there. A begin without its
- * end is ended by the next begin.
+ * restored etcd): then the list counts as it is, however new the objects seem that are there. So does an object of a
+ * list that is newer than what is known of it, if the object itself is older: `ret_rewound` says whether there was one,
+ * or whether begin said so. A begin without its end is ended by the next begin.
  */
-void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, bool rewound);
+void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
+                              bool rewound);
 bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
 void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
-                            bool *ret_changed);
+                            bool *ret_changed, bool *ret_rewound);
 
 /* True where both are numbers and `a` is the lower one; either may be NULL. */
 bool kube_version_older(const char *a, const char *b);

@@ -3,6 +3,9 @@
 #include "base/str.h"
 #include "kube/cluster_impl.h"
 
+/* Two such requests have time before KUBE_LISTENING_MOST. */
+static const msec_t VERIFY_AFTER = SECONDS(30);
+
 void kube_cluster_soon(struct kube_cluster *c)
 {
     if (c->started)
@@ -20,10 +23,12 @@ bool kube_is_unreachable(const struct kube_response *response, const struct err 
 }
 
 /* What keeps it from the next phase, or else what went wrong last. Owned by the caller; NULL: nothing. */
-static char *describe_error(const struct kube_cluster *c)
+static char *describe_error(struct kube_cluster *c)
 {
     const struct kube_slot *missing = NULL;
+    const struct kube_kind *silent;
 
+    c->waits = false;
     if (c->error || c->size_error)
         return str_dup(c->error ? c->error : c->size_error);
     for (size_t i = 0; c->known && i < c->kinds->len; i++) {
@@ -34,8 +39,12 @@ static char *describe_error(const struct kube_cluster *c)
         if (!missing && slot->on && c->server.versions[i] && !kube_watch_listed(slot->watch))
             missing = slot;
     }
-    if (c->phase == KUBE_CLUSTER_SYNCING && missing)
+    c->waits = c->phase == KUBE_CLUSTER_SYNCING && missing;
+    if (c->waits)
         return str_printf("waiting for the list of %s", missing->kind->kind);
+    if (kube_cluster_watch_age(c, &silent) > KUBE_LISTENING_MOST)
+        return str_printf("%s: the watch has heard nothing for more than %d s", silent->kind,
+                          (int)(KUBE_LISTENING_MOST / 1000));
     return NULL;
 }
 
@@ -88,6 +97,7 @@ static void turn(void *context)
     kube_slots_read(c);
     kube_size_step(c);
     kube_discovery_step(c);
+    kube_verify_step(c);
     kube_slots_step(c);
     kube_reread_step(c);
     update_phase(c);
@@ -96,7 +106,7 @@ static void turn(void *context)
         c->changed = true;
     }
     due = sooner(kube_slots_due(c), kube_discovery_step_due(c));
-    due = sooner(due, sooner(c->count_due, c->size_due));
+    due = sooner(sooner(due, kube_verify_due(c)), sooner(c->count_due, c->size_due));
     c->io->timer_set(c->io, c->timer, sooner(due, kube_reread_due(c)));
     if (c->changed) {
         c->changed = false;
@@ -125,6 +135,8 @@ struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_k
     c->options.namespace = str_dup(options->namespace);
     if (!c->options.page_size)
         c->options.page_size = 500;
+    if (!c->options.verify_after)
+        c->options.verify_after = VERIFY_AFTER;
     c->events = *events;
     c->cache = kube_cache_new(kinds, c->options.owner_label);
     if (options->packed)
@@ -133,7 +145,7 @@ struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_k
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery_due = c->count_due = c->error_since = c->size_due = MSEC_NEVER;
+    c->discovery_due = c->count_due = c->error_since = c->size_due = c->outage_due = MSEC_NEVER;
     LIST_INIT(&c->questions);
     LIST_INIT(&c->fetches);
     kube_slots_init(c);
@@ -162,6 +174,7 @@ void kube_cluster_free(struct kube_cluster *c)
         return;
     kube_fetches_release(c);
     kube_discovery_release(c);
+    kube_verify_release(c);
     kube_slots_release(c);
     kube_queue_free(c->queue);
     kube_cache_free(c->cache);
@@ -201,6 +214,11 @@ enum err_class kube_cluster_error_class(const struct kube_cluster *c)
     return c->error ? c->error_class : ERR_UNAVAILABLE;
 }
 
+const char *kube_cluster_failure(const struct kube_cluster *c)
+{
+    return c->waits ? "" : kube_cluster_error(c);
+}
+
 msec_t kube_cluster_error_since(const struct kube_cluster *c)
 {
     return c->error_since;
@@ -209,6 +227,16 @@ msec_t kube_cluster_error_since(const struct kube_cluster *c)
 msec_t kube_cluster_last_contact(const struct kube_cluster *c)
 {
     return c->last_contact;
+}
+
+msec_t kube_cluster_watch_age(const struct kube_cluster *c, const struct kube_kind **ret_kind)
+{
+    const struct kube_slot *slot = NULL;
+    msec_t trusted = kube_watches_trusted(c, &slot);
+
+    if (ret_kind)
+        *ret_kind = slot ? slot->kind : NULL;
+    return slot ? c->io->now(c->io) - trusted : 0;
 }
 
 const struct kube_server *kube_cluster_server(const struct kube_cluster *c)

@@ -8,7 +8,13 @@
  *
  * The answers to actions go into the cache before action_done runs. While the server
  * cannot be reached one request after another asks for /version, nothing else is sent,
- * and what is put waits; then watches go on from where they were.
+ * and what is put waits; then watches go on from where they were, and within half a minute
+ * everything is listed once more, in case that the server came back with an older store.
+ *
+ * Watches are verified: where one has heard nothing for half a minute, the server is asked for its
+ * newest resource version (a list of one object). If that is older than what a watch has told, the
+ * store was put back to an older state, and everything is listed again; not more often than every
+ * half a minute, later every ten minutes, where a server reads from stale stores.
  *
  * A server that makes us hold more than held_max is dropped with all that is held of it, and read again later and
  * later; until it was read in full, kube_cluster_error() says what is too much.
@@ -48,10 +54,12 @@ struct kube_cluster_options {
     struct kube_client_options client;
     struct kube_queue_options queue;
     /*
-     * Where nothing was heard for so long the server is asked for /version, and counts as lost where it does not
-     * answer: a server that hangs leaves its connections open. 0: only watches notice silence.
+     * Where nothing was heard for so long the server is asked for its newest version, or for /version where nothing is
+     * watched, and counts as lost where it does not answer: a server that hangs leaves its connections open. 0: only
+     * watches notice silence.
      */
     msec_t probe_after, probe_timeout; /* the second one 0: as of any request */
+    msec_t verify_after;               /* a watch that heard nothing for so long is verified; 0: 30 s */
     msec_t watch_silence;              /* a watch without a byte for so long is opened again; 0: as kube/watch.h says */
     int page_size;                     /* of lists; 0: 500 */
     size_t held_max;                   /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
@@ -68,6 +76,8 @@ enum kube_cluster_phase {
 
 struct kube_cluster_stats {
     uint64_t watch_restarts, lists, watch_events;
+    uint64_t watch_failures;  /* lists, watches and connections that failed */
+    uint64_t version_rewinds; /* times that the server's versions were found to have gone backwards */
     size_t watches_open, watches_wanted;
 };
 
@@ -89,11 +99,24 @@ enum kube_cluster_phase kube_cluster_phase(const struct kube_cluster *c);
 const char *kube_cluster_error(const struct kube_cluster *c);
 /* The class of that error, where the connection or discovery failed; else ERR_UNAVAILABLE. */
 enum err_class kube_cluster_error_class(const struct kube_cluster *c);
+/* The same where something went wrong; "" also where lists are only waited for. */
+const char *kube_cluster_failure(const struct kube_cluster *c);
 /* Monotonic: since when kube_cluster_error() has something to say, whatever it said meanwhile; MSEC_NEVER: it has not.
  */
 msec_t kube_cluster_error_since(const struct kube_cluster *c);
 /* Monotonic; 0: never. */
 msec_t kube_cluster_last_contact(const struct kube_cluster *c);
+/*
+ * How long ago the watch that heard least was last known to hear what happens: it brought something, or the server's
+ * newest version showed that it misses nothing. A watch that is closed grows older; one that is open and quiet is
+ * verified after half a minute. 0 where nothing is watched. `ret_kind` gets the watch's kind, or NULL.
+ */
+msec_t kube_cluster_watch_age(const struct kube_cluster *c, const struct kube_kind **ret_kind);
+/*
+ * What is older is not to be relied on: kube_cluster_error() tells, and the operator is not ready. A connection that is
+ * lost and made again takes less.
+ */
+#define KUBE_LISTENING_MOST SECONDS(60)
 
 /* NULL while connecting. */
 const struct kube_server *kube_cluster_server(const struct kube_cluster *c);

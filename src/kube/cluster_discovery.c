@@ -211,6 +211,9 @@ static void found_again(struct kube_cluster *c, const json_t *version)
 {
     c->lost = false;
     str_replace(&c->error, NULL);
+    kube_verify_soon(c);
+    if (c->probe_failures)
+        kube_verify_outage(c);
     kube_slots_retry(c);
     kube_queue_hold(c->queue, false);
     if (c->probe_failures)
@@ -234,6 +237,7 @@ static void on_probe(void *context, const struct kube_response *response, const 
         e = &broken;
     if (e) {
         kube_cluster_lost(c, e);
+        c->stats.watch_failures++;
         delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
         c->probe_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, response ? response->retry_after : 0);
         note_error(c, e);
@@ -252,7 +256,9 @@ static msec_t probe_due(const struct kube_cluster *c)
         return MSEC_NEVER;
     if (c->lost)
         return c->probe_due;
-    return c->known && c->options.probe_after ? c->last_contact + c->options.probe_after : MSEC_NEVER;
+    if (!c->known || !c->options.probe_after || c->verification || kube_verify_can_ask(c))
+        return MSEC_NEVER;
+    return c->last_contact + c->options.probe_after;
 }
 
 static void probe(struct kube_cluster *c)

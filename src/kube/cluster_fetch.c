@@ -63,10 +63,14 @@ static void read_answer(struct kube_fetch *f, const struct kube_response *respon
 {
     struct kube_cluster *c = f->cluster;
     _cleanup_json_ json_t *object = NULL;
+    const struct kube_object *known;
 
     /* What cannot be read leaves the cache as it is. */
     if (doc_parse(response->body, response->body_len, OBJECT_MAX, &object, NULL) < 0)
         return;
+    known = kube_cache_get(c->cache, f->kind, f->ns, f->name);
+    if (known && kube_version_older(doc_string(object, "metadata", "resourceVersion"), known->resource_version))
+        kube_verify_soon(c);
     if (str_eq(doc_string(object, "metadata", "name"), f->name) && kube_cache_put_read(c->cache, f->kind, object))
         kube_slot_noticed(kube_slot_of(c, f->kind), f->name, object);
 }
@@ -175,12 +179,17 @@ static bool may_stay(struct kube_cluster *c, const struct kube_action *action)
 
 static void read_success(struct kube_cluster *c, const struct kube_action *action, const json_t *object)
 {
+    struct kube_slot *slot = kube_slot_of(c, action->kind);
+
     if (action->verb == KUBE_REMOVE && !object && may_stay(c, action))
         kube_cluster_fetch(c, action->kind, action->ns, action->name);
     else if (action->verb == KUBE_REMOVE && !object)
         remove_known(c, action->kind, action->ns, action->name, action->uid);
-    else if (object && is_followed(c, action) && kube_cache_put(c->cache, action->kind, object))
-        kube_slot_noticed(kube_slot_of(c, action->kind), action->name, object);
+    if (!object || !is_followed(c, action))
+        return;
+    kube_verify_write(slot, object);
+    if (kube_cache_put(c->cache, action->kind, object))
+        kube_slot_noticed(slot, action->name, object);
 }
 
 /*

@@ -6,6 +6,7 @@
  *   cluster_discovery.c  what is served; whether the server can be reached
  *   cluster_fetch.c      single objects that are read, and the answers to actions
  *   cluster_size.c       what is held of a cluster, and what if that is too much
+ *   cluster_verify.c     whether the watches can be trusted, and what if the server's versions went backwards
  *
  * Callbacks of calls only tell their state machine what came, and ask for a turn; everything that follows happens in
  * the turn, so that nothing of the owner's runs below a callback of ours but from there, and once.
@@ -39,6 +40,9 @@ struct kube_slot {
     enum kube_doubt doubt;
     char *definition; /* the version that a definition in the cache serves; NULL: there is none */
     bool withdrawn;   /* there was one: what discovery said since may have been too soon */
+    int64_t asked;    /* the watch's version when the newest one was asked for; 0: it is not compared */
+    bool suspected;   /* the newest version of another kind is older: this kind is asked for itself */
+    unsigned refused; /* in a row: the server did not tell the newest version of this kind */
 };
 
 struct kube_question;
@@ -63,6 +67,7 @@ struct kube_cluster {
     char *error;                /* of the connection and of discovery; NULL: none */
     enum err_class error_class; /* of `error` */
     char *told_error;           /* what kube_cluster_error() says */
+    bool waits;                 /* it says what is waited for, and nothing failed */
     msec_t error_since;
     msec_t last_contact;
 
@@ -79,6 +84,16 @@ struct kube_cluster {
     msec_t probe_due;
     unsigned probe_failures;
     struct kube_call *probe;
+
+    struct kube_call *verification; /* of the watches; NULL: none is under way */
+    struct kube_slot *verified;     /* the kind that it asks for */
+    msec_t verify_after;            /* not sooner */
+    unsigned verify_failures;       /* in a row */
+    bool hinted;                    /* a version was seen that is too old */
+    msec_t hint_after;              /* hints are not followed sooner */
+    msec_t put_back_after;          /* what is put back sooner is not believed */
+    unsigned put_backs;             /* in a row */
+    msec_t outage_due;              /* when all is listed again after an outage; MSEC_NEVER: not */
 
     LIST_HEAD(, kube_fetch) fetches;
     msec_t reread_due; /* when unwatched objects are read again */
@@ -129,6 +144,26 @@ void kube_discovery_release(struct kube_cluster *c);
 void kube_discover_again(struct kube_cluster *c);
 void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
 void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
+
+/* cluster_verify.c */
+void kube_verify_step(struct kube_cluster *c);
+msec_t kube_verify_due(const struct kube_cluster *c);
+void kube_verify_release(struct kube_cluster *c);
+/* Whether there is a watch to ask for; the answer is a sign of life of the server, too. */
+bool kube_verify_can_ask(const struct kube_cluster *c);
+/* Something hints that versions went backwards: the server is asked now, or some seconds after the last time. */
+void kube_verify_soon(struct kube_cluster *c);
+/* The answer to a write is such a hint where its version is far behind the watch's. */
+void kube_verify_write(struct kube_slot *slot, const json_t *object);
+/* The server's versions are older than what a watch has told: everything is listed again. */
+void kube_verify_put_back(struct kube_cluster *c);
+/*
+ * The server was away, and answers again. Its store may be an older one that has as many versions again: everything is
+ * listed within half a minute.
+ */
+void kube_verify_outage(struct kube_cluster *c);
+/* The oldest kube_watch_trusted() of what is watched; MSEC_NEVER: nothing is. `ret_slot` may be NULL. */
+msec_t kube_watches_trusted(const struct kube_cluster *c, const struct kube_slot **ret_slot);
 
 /* cluster_size.c */
 /* More is held than kube_cluster_options.held_max. */

@@ -213,9 +213,11 @@ static void check_definitions(struct kube_slot *slot)
 static void end_list(struct kube_slot *slot, const char *version)
 {
     struct kube_cluster *c = slot->cluster;
-    bool changed;
+    bool changed, rewound;
 
-    kube_cache_replace_end(c->cache, slot->kind, version, &changed);
+    kube_cache_replace_end(c->cache, slot->kind, version, &changed, &rewound);
+    if (rewound)
+        kube_verify_put_back(c);
     if (slot->doubt == KUBE_ASKED)
         slot->doubt = KUBE_BELIEVED;
     /* Even an empty list is news: from now on what is not there is not there. */
@@ -243,7 +245,7 @@ static void apply(struct kube_slot *slot, const struct kube_event *event)
     switch (event->type) {
     case KUBE_EVENT_BEGIN:
         slot->lists++;
-        kube_cache_replace_begin(c->cache, slot->kind, event->rewound);
+        kube_cache_replace_begin(c->cache, slot->kind, event->resource_version, event->rewound);
         break;
     case KUBE_EVENT_LISTED:
         if (kube_cache_replace_put(c->cache, slot->kind, event->object))
@@ -256,6 +258,8 @@ static void apply(struct kube_slot *slot, const struct kube_event *event)
         c->stats.watch_events++;
         if (kube_cache_put(c->cache, slot->kind, event->object))
             kube_slot_noticed(slot, name, event->object);
+        if (kube_version_older(event->resource_version, kube_watch_version(slot->watch)))
+            kube_verify_soon(c);
         break;
     case KUBE_EVENT_REMOVE:
         c->stats.watch_events++;
@@ -313,6 +317,8 @@ static void on_failure(struct kube_slot *slot, const struct kube_response *respo
 {
     struct kube_cluster *c = slot->cluster;
 
+    /* 410 is how a watch learns that it was away for too long. */
+    c->stats.watch_failures += e->class != ERR_GONE;
     kube_watch_failed(slot->watch, c->io->now(c->io), c->io->random(c->io), e, response ? response->retry_after : 0);
     if (e->class == ERR_NOT_FOUND && slot->withdrawn)
         kube_discover_again(c);

@@ -7,6 +7,7 @@
 #include "doc/doc.h"
 #include "kube/backoff.h"
 #include "kube/cache.h"
+#include "kube/request.h"
 
 #define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
 /* Pages were already bounded by whoever received them. */
@@ -26,9 +27,13 @@
 #define ABSENCE_LEAST SECONDS(30)
 /* A watch that ends sooner and brought nothing has failed. */
 #define WATCH_LEAST SECONDS(1)
+/* A server opens a watch when it is asked to, whether there is something to tell or not. */
+#define OPEN_MOST SECONDS(30)
 
 /* Between two lists that doubts lead to. */
 #define DOUBT_LEAST SECONDS(1)
+/* A page that a server cannot give, for its token is from a history that is gone, is not asked for without end. */
+#define PAGE_FAILURES_MOST 3
 
 enum state {
     RESTING, /* not started, or stopped */
@@ -64,11 +69,13 @@ struct kube_watch {
     msec_t opened, heard;
     int seconds;
     bool heartbeat, brought;
+    bool open; /* the server has opened it */
     json_t *event;
 
     unsigned failures, relists; /* in a row */
     msec_t doubted;             /* when a list was due for that the last time; 0: never */
     msec_t absent;              /* since when the answer is 404; 0: it is not */
+    msec_t trusted;             /* kube_watch_trusted() */
     char *error;
 };
 
@@ -141,7 +148,7 @@ void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version,
     str_replace(&w->kind, kind);
     str_replace(&w->version, NULL);
     str_replace(&w->error, NULL);
-    w->due = now;
+    w->due = w->trusted = now;
     w->failures = w->relists = 0;
     w->absent = 0;
     w->listed = w->forget = w->heartbeat = false;
@@ -257,20 +264,24 @@ static void break_silence(struct kube_watch *w, msec_t now, uint32_t random)
     }
 }
 
-/*
- * An open watch need not say anything for long, and the transport does not tell that it is open: one that has not
- * failed for a while works.
- */
+/* An open watch need not say anything for long: one that has not ended for a while works. */
 static bool is_unproven(const struct kube_watch *w)
 {
-    return w->state == WATCHING && !w->over && (w->failures || w->error);
+    return w->state == WATCHING && w->open && !w->over && w->failures;
+}
+
+static bool is_opening(const struct kube_watch *w)
+{
+    return w->state == WATCHING && !w->open && !w->over;
 }
 
 enum kube_step kube_watch_step(struct kube_watch *w, msec_t now, uint32_t random)
 {
-    if (is_unproven(w) && now - w->opened >= WATCH_LEAST) {
+    if (is_unproven(w) && now - w->opened >= WATCH_LEAST)
         w->failures = 0;
-        set_error(w, NULL);
+    if (is_opening(w) && now - w->opened >= OPEN_MOST) {
+        set_error(w, "the server does not open the watch");
+        later(w, now, random, ERR_TIMEOUT, 0);
     }
     if (w->state == WATCHING && !w->over && now - w->heard >= silence(w))
         break_silence(w, now, random);
@@ -288,7 +299,7 @@ enum kube_step kube_watch_step(struct kube_watch *w, msec_t now, uint32_t random
     if (w->state == WATCH_DUE) {
         w->state = WATCHING;
         w->call = true;
-        w->brought = false;
+        w->brought = w->open = false;
         w->opened = w->heard = now;
         w->seconds = SECONDS_LEAST + (int)(random % SECONDS_SPREAD);
         return KUBE_STEP_OPEN;
@@ -302,6 +313,8 @@ msec_t kube_watch_due(const struct kube_watch *w)
         return 0;
     if (w->state == LIST_DUE || w->state == WATCH_DUE)
         return w->due;
+    if (is_opening(w))
+        return w->opened + OPEN_MOST;
     if (is_unproven(w))
         return w->opened + WATCH_LEAST;
     return w->state == WATCHING && !w->over ? w->heard + silence(w) : MSEC_NEVER;
@@ -370,14 +383,20 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
     w->item_cost = items ? len / items : 0;
     w->failures = 0;
     w->absent = 0;
+    w->trusted = now;
     set_error(w, NULL);
 }
 
 void kube_watch_feed(struct kube_watch *w, msec_t now, const char *data, size_t len)
 {
-    if (w->state != WATCHING || !w->call || !len)
+    if (w->state != WATCHING || !w->call)
         return;
     w->heard = now;
+    if (!w->open)
+        set_error(w, NULL);
+    w->open = true;
+    if (!len)
+        return;
     if (w->read && w->read >= w->input.len / 2) {
         buf_consume(&w->input, w->read);
         w->scanned -= w->read;
@@ -426,7 +445,7 @@ static void settle(struct kube_watch *w, msec_t now, uint32_t random)
     } else {
         later(w, now, random, outcome, retry_after);
         /* What the server does not understand, it will not understand the next time either. */
-        if (outcome == ERR_NOT_FOUND || outcome == ERR_INVALID) {
+        if (outcome == ERR_NOT_FOUND || outcome == ERR_INVALID || (w->token && w->failures >= PAGE_FAILURES_MOST)) {
             drop_list(w);
             w->state = LIST_DUE;
         }
@@ -446,7 +465,9 @@ void kube_watch_failed(struct kube_watch *w, msec_t now, uint32_t random, const 
 {
     if (!w->call)
         return;
-    set_error(w, e->text);
+    /* To have been away for too long is no fault: it lists again. */
+    if (e->class != ERR_GONE)
+        set_error(w, e->text);
     over(w, e->class, retry_after);
     if (!has_line(w))
         settle(w, now, random);
@@ -458,8 +479,9 @@ static bool next_of_list(struct kube_watch *w, msec_t now, size_t *budget, struc
 
     if (w->begin) {
         w->begin = false;
-        *ret =
-            (struct kube_event){.type = KUBE_EVENT_BEGIN, .rewound = kube_version_older(w->list_version, w->version)};
+        *ret = (struct kube_event){.type = KUBE_EVENT_BEGIN,
+                                   .resource_version = w->list_version,
+                                   .rewound = kube_version_older(w->list_version, w->version)};
         return true;
     }
     if (item) {
@@ -494,7 +516,7 @@ static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const 
     struct err e;
 
     if (code == 410 || str_eq(doc_string(status, "reason"), "Expired") ||
-        str_eq(doc_string(status, "reason"), "Gone")) {
+        str_eq(doc_string(status, "reason"), "Gone") || kube_status_is_from_future(status)) {
         relist(w, now, random);
         return;
     }
@@ -537,6 +559,7 @@ static bool read_event(struct kube_watch *w, msec_t now, uint32_t random, struct
         return false;
     }
     w->brought = true;
+    w->trusted = now;
     w->failures = w->relists = 0;
     set_error(w, NULL);
     ret->resource_version = version;
@@ -610,6 +633,17 @@ bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *
     return false;
 }
 
+msec_t kube_watch_trusted(const struct kube_watch *w)
+{
+    return w->trusted;
+}
+
+void kube_watch_verified(struct kube_watch *w, msec_t now)
+{
+    if (kube_watch_is_open(w))
+        w->trusted = now;
+}
+
 bool kube_watch_listed(const struct kube_watch *w)
 {
     return w->listed;
@@ -617,7 +651,7 @@ bool kube_watch_listed(const struct kube_watch *w)
 
 bool kube_watch_is_open(const struct kube_watch *w)
 {
-    return w->state == WATCHING;
+    return w->state == WATCHING && w->open && !w->over;
 }
 
 bool kube_watch_is_served(const struct kube_watch *w)

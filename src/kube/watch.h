@@ -5,16 +5,18 @@
  * pulls the events with kube_watch_next():
  *
  *   LIST   send a list (kube_watch_continue()), answer with kube_watch_page() or kube_watch_failed()
- *   OPEN   open a watch (kube_watch_version(), kube_watch_seconds()), feed what arrives with kube_watch_feed(), and
- *          say how it ended with kube_watch_ended() or kube_watch_failed()
+ *   OPEN   open a watch (kube_watch_version(), kube_watch_seconds()), feed what arrives with kube_watch_feed(), or
+ *          nothing when the server has opened it, and say how it ended with kube_watch_ended() or kube_watch_failed()
  *   CANCEL drop the call that is under way; nothing more may be told of it
  *   WAIT   ask again at kube_watch_due(), or after the next input
  *
  * At most one call is under way. Lists are consistent reads (no resourceVersion is asked for): a plan that was made
  * from a server's stale cache could undo what a newer plan did, and the pages of such a read are bounded. A watch
- * goes on from the last version seen; 410 leads back to the list; silence has an end; what fails is tried again
- * later and later. A kind that is not served (404, where the row says custom; where it was served before, for half a
- * minute) rests until it is started again.
+ * goes on from the last version seen; 410, a version that the server does not have yet and a bookmark from the past
+ * lead back to the list; a server that does not open a watch is asked again after half a minute; silence has an end;
+ * what fails is tried again later and later. A page that fails three times
+ * in a row leads back to the first one. A kind that is not served (404, where the row says custom; where it was served
+ * before, for half a minute) rests until it is started again.
  *
  * Sources: "Kubernetes API Concepts" (efficient detection of changes, chunks, bookmarks, 410 Gone).
  */
@@ -72,7 +74,7 @@ int kube_watch_seconds(const struct kube_watch *w);
 
 /* A page of the list. */
 void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const char *body, size_t len);
-/* Some of the watch's stream. It is kept until kube_watch_next() gets to it. */
+/* Some of the watch's stream, or nothing (`len` 0): the server has opened it. It is kept until kube_watch_next(). */
 void kube_watch_feed(struct kube_watch *w, msec_t now, const char *data, size_t len);
 /* The watch ended as it should. What it brought is still read. */
 void kube_watch_ended(struct kube_watch *w, msec_t now, uint32_t random);
@@ -92,7 +94,7 @@ enum kube_event_type {
 struct kube_event {
     enum kube_event_type type;
     const json_t *object;         /* LISTED, PUT, REMOVE */
-    const char *resource_version; /* END, PUT, REMOVE, SEEN */
+    const char *resource_version; /* BEGIN, END, PUT, REMOVE, SEEN */
     bool rewound;                 /* BEGIN: the server's history was set back */
 };
 
@@ -105,8 +107,15 @@ bool kube_watch_has_more(const struct kube_watch *w);
 /* Bytes that wait to be parsed. */
 size_t kube_watch_backlog(const struct kube_watch *w);
 
-bool kube_watch_listed(const struct kube_watch *w); /* a whole list was seen since the start */
-bool kube_watch_is_open(const struct kube_watch *w);
+/*
+ * Monotonic: when what was seen was last known to be what the server has: by a page, an event, a bookmark, by
+ * kube_watch_verified(), or by the start. What is closed, or open and silent, grows older.
+ */
+msec_t kube_watch_trusted(const struct kube_watch *w);
+/* The server's newest version is not older than kube_watch_version(). Where no watch is open, nothing happens. */
+void kube_watch_verified(struct kube_watch *w, msec_t now);
+bool kube_watch_listed(const struct kube_watch *w);    /* a whole list was seen since the start */
+bool kube_watch_is_open(const struct kube_watch *w);   /* the server has opened it */
 bool kube_watch_is_served(const struct kube_watch *w); /* false: 404 */
 /* What went wrong last; "" when that is over. */
 const char *kube_watch_error(const struct kube_watch *w);

@@ -36,17 +36,17 @@ static void note(struct run *r, const struct kube_event *event)
 static void keep(struct run *r, const struct kube_event *event)
 {
     const char *name = doc_string(event->object, "metadata", "name");
-    bool changed;
+    bool changed, rewound;
 
     switch (event->type) {
     case KUBE_EVENT_BEGIN:
-        kube_cache_replace_begin(r->cache, r->kind, event->rewound);
+        kube_cache_replace_begin(r->cache, r->kind, event->resource_version, event->rewound);
         break;
     case KUBE_EVENT_LISTED:
         kube_cache_replace_put(r->cache, r->kind, event->object);
         break;
     case KUBE_EVENT_END:
-        kube_cache_replace_end(r->cache, r->kind, event->resource_version, &changed);
+        kube_cache_replace_end(r->cache, r->kind, event->resource_version, &changed, &rewound);
         break;
     case KUBE_EVENT_PUT:
         kube_cache_put(r->cache, r->kind, event->object);

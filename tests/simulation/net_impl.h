@@ -43,6 +43,7 @@ struct kube_call {
     struct buf lines; /* of the server, not delivered yet */
     char *last_line;
     bool silent, ends;
+    bool begun; /* the operator knows that it is open */
 };
 
 struct net {

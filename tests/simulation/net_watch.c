@@ -71,6 +71,12 @@ static void on_delivery(void *context)
         return;
     }
     call->job = NULL;
+    if (!call->begun) {
+        call->begun = true;
+        (void)call->data(call->context, "", 0);
+        schedule_delivery(call);
+        return;
+    }
     if (!call->ends && !stream_read(call->stream, &call->lines))
         call->ends = true;
     if (net_chance(n, f->watch_silent)) {
@@ -99,8 +105,9 @@ static void on_delivery(void *context)
 static void schedule_delivery(struct kube_call *call)
 {
     struct net *n = call->net;
+    bool has_more = !call->begun || call->ends || call->lines.len || stream_has_more(call->stream);
 
-    if (call->job || call->silent || (!call->ends && !call->lines.len && !stream_has_more(call->stream)))
+    if (call->job || call->silent || !has_more)
         return;
     call->job = sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->watch_late) ? SECONDS(10) : 20),
                          on_delivery, call);

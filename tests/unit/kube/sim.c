@@ -25,6 +25,7 @@ struct kube_call {
     void *context;
     struct target target; /* of a watch */
     bool open;            /* a watch that gets events */
+    int64_t from;         /* and only those behind this version */
     msec_t last;          /* when the last thing that is on its way arrives */
 };
 
@@ -70,6 +71,8 @@ struct sim {
     struct change *changes;
     size_t change_count, change_cap;
     json_t *snapshots; /* lists that are read in pages */
+    json_t *saved;     /* the stores, by row */
+    int64_t saved_version;
     TAILQ_HEAD(, kube_call) calls;
     TAILQ_HEAD(, event_due) due;
     TAILQ_HEAD(, kube_timer) timers;
@@ -252,6 +255,7 @@ void sim_free(struct sim *s)
         map_free(s->stores[i]);
     free(s->stores);
     json_decref(s->snapshots);
+    json_decref(s->saved);
     free(s);
 }
 
@@ -363,7 +367,8 @@ static void record(struct sim *s, const struct kube_kind *kind, json_t *before, 
         (struct change){.kind = kind, .version = s->version, .before = before, .after = after ? doc_copy(after) : NULL};
     TAILQ_FOREACH(call, &s->calls, link)
     {
-        _cleanup_free_ char *line = call->open ? event_line(s, &call->target, change) : NULL;
+        bool heard = call->open && change->version > call->from;
+        _cleanup_free_ char *line = heard ? event_line(s, &call->target, change) : NULL;
         if (line)
             send_event(s, call, line);
     }
@@ -482,6 +487,35 @@ void sim_rewind(struct sim *s)
     s->forgotten = 0;
 }
 
+void sim_save(struct sim *s)
+{
+    json_decref(s->saved);
+    s->saved = json_array();
+    s->saved_version = s->version;
+    for (size_t i = 0; i < s->kinds->len; i++) {
+        json_t *objects = json_object();
+        const char *key;
+        void *object;
+        for (size_t k = 0; map_next(s->stores[i], &k, &key, &object);)
+            json_object_set_new(objects, key, doc_copy(object));
+        json_array_append_new(s->saved, objects);
+    }
+}
+
+void sim_put_back(struct sim *s)
+{
+    const char *key;
+    json_t *object;
+
+    for (size_t i = 0; i < s->kinds->len; i++) {
+        map_clear(s->stores[i]);
+        json_object_foreach(json_array_get(s->saved, i), key, object)
+            map_put(s->stores[i], key, doc_copy(object));
+    }
+    s->version = s->saved_version;
+    forget_changes(s);
+}
+
 /* --- what it answers --- */
 
 static void answer(struct sim *s, struct kube_call *call, int status, char *body)
@@ -544,26 +578,35 @@ static void answer_list(struct sim *s, struct kube_call *call, const struct targ
     char text[64];
     const char *token = query_value(t->query, "continue=", text);
     long snapshot = token ? strtol(token, NULL, 10) : (long)json_array_size(s->snapshots);
-    size_t offset = token ? strtoul(strchr(token, '-') + 1, NULL, 10) : 0, limit, i;
+    size_t offset = token ? strtoul(strchr(token, '-') + 1, NULL, 10) : 0, i;
+    char limit_text[64];
+    size_t limit = strtoul(query_value(t->query, "limit=", limit_text), NULL, 10);
+    bool newest = limit == 1;
     json_t *taken, *items = json_array(), *item;
     const json_t *object;
     _cleanup_free_ char *next = NULL;
 
-    s->counts.lists++;
+    s->counts.newest += newest;
+    s->counts.lists += !newest;
+    if (newest && chance(s, s->faults.untold)) {
+        json_decref(items);
+        answer(s, call, 500, NULL);
+        return;
+    }
     if (token && chance(s, s->faults.expired * 10)) {
         json_decref(items);
         answer(s, call, 410, NULL);
         return;
     }
     if (!token) {
-        taken = OBJECT(F("version", "%lld", (long long)s->version), SEQ("items"));
+        taken =
+            OBJECT(F("version", "%lld", (long long)s->version - (chance(s, s->faults.stale) ? 50 : 0)), SEQ("items"));
         for (i = 0; (object = sim_next(s, t->kind, &i));)
             if (is_selected(s, t, object))
                 json_array_append_new(json_object_get(taken, "items"), doc_copy(object));
         json_array_append_new(s->snapshots, taken);
     }
     taken = json_array_get(s->snapshots, (size_t)snapshot);
-    limit = strtoul(query_value(t->query, "limit=", text), NULL, 10);
     json_array_foreach(json_object_get(taken, "items"), i, item)
         if (i >= offset && i < offset + limit)
             json_array_append(items, item);
@@ -572,7 +615,7 @@ static void answer_list(struct sim *s, struct kube_call *call, const struct targ
     answer_document(s, call,
                     OBJECT(MAP("metadata", S("resourceVersion", doc_string(taken, "version")), S("continue", next)),
                            V("items", items)));
-    if (!token && !next)
+    if (!token && (!next || newest))
         json_array_remove(s->snapshots, (size_t)snapshot);
 }
 
@@ -589,6 +632,9 @@ static void answer_watch(struct sim *s, struct kube_call *call, struct target *t
     call->target = *t;
     *t = (struct target){0};
     call->open = true;
+    call->from = from;
+    call->last = s->now + 1;
+    insert(s, &(struct event_due){.at = call->last, .type = DATA, .call = call, .body = str_dup("")});
     insert(s, &(struct event_due){
                   .at = s->now + SECONDS(strtol(query_value(call->target.query, "timeoutSeconds=", text), NULL, 10)),
                   .type = TIME_OVER,

@@ -23,6 +23,8 @@ struct sim_faults {
     unsigned cut;          /* a watch ends in the middle of a line */
     unsigned expired;      /* a watch, or the next page of a list, is told 410 */
     unsigned repeated;     /* an event comes twice */
+    unsigned stale;        /* a list's version is that of another server, which is behind */
+    unsigned untold;       /* the newest version is not told: 500 */
     msec_t delay_most;     /* of an answer */
 };
 
@@ -60,9 +62,14 @@ const json_t *sim_next(const struct sim *s, const struct kube_kind *kind, size_t
 /* The history is set back to an empty server with low versions: a restored etcd. */
 void sim_rewind(struct sim *s);
 
+/* What the server has now, to be put back later: every watch that is open waits for versions of the future then. */
+void sim_save(struct sim *s);
+void sim_put_back(struct sim *s);
+
 /* Requests that arrived since the last call, by what they were. */
 struct sim_counts {
     unsigned discovery, version, lists, watches, reads, writes;
+    unsigned newest;  /* lists of one object, for the newest version; not in `lists` */
     unsigned in_vain; /* while it was down */
 };
 struct sim_counts sim_take_counts(struct sim *s);

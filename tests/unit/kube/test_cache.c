@@ -303,7 +303,7 @@ static void what_was_deleted_does_not_come_back(void **state)
 static void an_object_that_lost_its_label_can_be_read_again(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     put(c, "a", "u1", "5");
@@ -312,8 +312,8 @@ static void an_object_that_lost_its_label_can_be_read_again(void **state)
     assert_true(put_read(c, "a", "u1", "8"));
     assert_string_equal(version_of(c, "a"), "8");
     /* The same where a list is the first to miss it. */
-    kube_cache_replace_begin(c, config_map, false);
-    kube_cache_replace_end(c, config_map, "12", &changed);
+    kube_cache_replace_begin(c, config_map, "12", false);
+    kube_cache_replace_end(c, config_map, "12", &changed, &rewound);
     assert_true(changed);
     assert_true(put_read(c, "a", "u1", "8"));
 }
@@ -321,11 +321,11 @@ static void an_object_that_lost_its_label_can_be_read_again(void **state)
 static void a_late_answer_brings_nothing_back_that_the_watch_passed(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
-    kube_cache_replace_begin(c, config_map, false);
-    kube_cache_replace_end(c, config_map, "10", &changed);
+    kube_cache_replace_begin(c, config_map, "10", false);
+    kube_cache_replace_end(c, config_map, "10", &changed, &rewound);
     assert_false(changed);
     assert_false(put(c, "a", "u1", "5"));
     assert_true(put(c, "a", "u1", "11"));
@@ -357,7 +357,7 @@ static void what_changed_is_told_with_the_last_one_first(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
     uint64_t since;
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     expect_changed(c, config_map, 0, "");
@@ -384,13 +384,13 @@ static void what_changed_is_told_with_the_last_one_first(void **state)
     since = kube_cache_changes(c, config_map);
     assert_false(kube_cache_lost_since(c, config_map, since));
     /* A list that replaces what was there. */
-    kube_cache_replace_begin(c, config_map, false);
+    kube_cache_replace_begin(c, config_map, "9", false);
     {
         _cleanup_json_ json_t *b = map_object("b", "2", "5"), *d = map_object("d", "4", "8");
         kube_cache_replace_put(c, config_map, b);
         kube_cache_replace_put(c, config_map, d);
     }
-    kube_cache_replace_end(c, config_map, "9", &changed);
+    kube_cache_replace_end(c, config_map, "9", &changed, &rewound);
     expect_changed(c, config_map, since, "d");
     assert_true(kube_cache_lost_since(c, config_map, since));
     since = kube_cache_changes(c, config_map);
@@ -433,19 +433,19 @@ static void who_remembers_is_not_known_in_a_new_cache(void **state)
 static void a_list_replaces_what_is_not_newer(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     put(c, "gone", "u1", "3");
     put(c, "kept", "u2", "4");
     put(c, "overtook", "u3", "12");
-    kube_cache_replace_begin(c, config_map, false);
+    kube_cache_replace_begin(c, config_map, "10", false);
     assert_false(put_listed(c, "kept", "u2", "4"));
     assert_true(put_listed(c, "new", "u4", "9"));
     put(c, "answered", "u5", "11");
     /* An answer to an old write of ours, for something that is deleted by now. */
     put(c, "stale", "u6", "6");
-    kube_cache_replace_end(c, config_map, "10", &changed);
+    kube_cache_replace_end(c, config_map, "10", &changed, &rewound);
     assert_true(changed);
     assert_string_equal(version_of(c, "gone"), "");
     assert_string_equal(version_of(c, "kept"), "4");
@@ -458,16 +458,16 @@ static void a_list_replaces_what_is_not_newer(void **state)
 static void a_list_that_breaks_off_removes_nothing(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     put(c, "a", "u1", "1");
     put(c, "b", "u2", "2");
-    kube_cache_replace_begin(c, config_map, false);
+    kube_cache_replace_begin(c, config_map, "10", false);
     put_listed(c, "b", "u2", "2");
-    kube_cache_replace_begin(c, config_map, false);
+    kube_cache_replace_begin(c, config_map, "10", false);
     put_listed(c, "a", "u1", "1");
-    kube_cache_replace_end(c, config_map, "10", &changed);
+    kube_cache_replace_end(c, config_map, "10", &changed, &rewound);
     assert_true(changed);
     assert_string_equal(version_of(c, "a"), "1");
     assert_string_equal(version_of(c, "b"), "");
@@ -476,7 +476,7 @@ static void a_list_that_breaks_off_removes_nothing(void **state)
 static void a_history_that_was_set_back_counts_as_it_is(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     put(c, "a", "u1", "100");
@@ -484,14 +484,45 @@ static void a_history_that_was_set_back_counts_as_it_is(void **state)
     put(c, "c", "u3", "90");
     drop(c, "c", "102");
     kube_cache_seen(c, config_map, "102");
-    kube_cache_replace_begin(c, config_map, true);
+    kube_cache_replace_begin(c, config_map, "60", true);
     assert_true(put_listed(c, "a", "u1", "50"));
     assert_true(put_listed(c, "c", "u3", "40"));
-    kube_cache_replace_end(c, config_map, "60", &changed);
+    kube_cache_replace_end(c, config_map, "60", &changed, &rewound);
+    assert_true(rewound);
     assert_string_equal(version_of(c, "a"), "50");
     assert_string_equal(version_of(c, "b"), "");
     assert_string_equal(version_of(c, "c"), "40");
     assert_true(put(c, "d", "u9", "61"));
+}
+
+/* Its versions are as many again, so that nothing but its objects tells. */
+static void a_list_that_has_an_older_object_than_is_known_is_of_another_history(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    bool changed, rewound;
+
+    (void)state;
+    put(c, "a", "u1", "100");
+    put(c, "b", "u2", "101");
+    put(c, "c", "u3", "90");
+    drop(c, "c", "102");
+    put(c, "answered", "u4", "130");
+    kube_cache_replace_begin(c, config_map, "120", false);
+    assert_true(put_listed(c, "a", "u1", "50"));
+    assert_true(put_listed(c, "c", "u3", "40"));
+    /* An answer may be newer than the list. */
+    assert_false(put_listed(c, "answered", "u4", "110"));
+    kube_cache_replace_end(c, config_map, "120", &changed, &rewound);
+    assert_true(rewound);
+    assert_true(changed);
+    assert_string_equal(version_of(c, "a"), "50");
+    assert_string_equal(version_of(c, "b"), "");
+    assert_string_equal(version_of(c, "c"), "40");
+    assert_string_equal(version_of(c, "answered"), "130");
+    kube_cache_replace_begin(c, config_map, "140", false);
+    assert_true(put_listed(c, "answered", "u4", "135"));
+    kube_cache_replace_end(c, config_map, "140", &changed, &rewound);
+    assert_false(rewound);
 }
 
 static void deletions_are_remembered_in_bounded_number(void **state)
@@ -610,9 +641,10 @@ static void answer_arrives(struct model *m)
 static void list_arrives(struct model *m)
 {
     char version[16];
-    bool changed;
+    bool changed, rewound;
 
-    kube_cache_replace_begin(m->cache, config_map, false);
+    snprintf(version, sizeof(version), "%d", m->head);
+    kube_cache_replace_begin(m->cache, config_map, version, false);
     for (int i = 0; i < NAMES; i++) {
         struct names n = names_of(&m->now[i]);
         if (m->now[i].live)
@@ -622,8 +654,7 @@ static void list_arrives(struct model *m)
         else
             model_tells(m, &(struct fact){i, false, 0, m->head});
     }
-    snprintf(version, sizeof(version), "%d", m->head);
-    kube_cache_replace_end(m->cache, config_map, version, &changed);
+    kube_cache_replace_end(m->cache, config_map, version, &changed, &rewound);
     m->stream = m->head;
 }
 
@@ -712,7 +743,7 @@ static void what_is_kept_in_brief_is_only_counted(void **state)
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
     _cleanup_json_ json_t *gone = pod_in_phase("b", "5", NULL);
     const struct kube_object *o;
-    bool changed;
+    bool changed, rewound;
 
     (void)state;
     assert_true(put_phase(c, "a", "1", "Pending"));
@@ -735,9 +766,9 @@ static void what_is_kept_in_brief_is_only_counted(void **state)
     assert_int_equal(kube_cache_bytes(c), 0);
 
     assert_true(put_phase(c, "a", "7", "Running"));
-    kube_cache_replace_begin(c, phases, false);
+    kube_cache_replace_begin(c, phases, "8", false);
     assert_false(kube_cache_replace_put(c, phases, gone));
-    kube_cache_replace_end(c, phases, "8", &changed);
+    kube_cache_replace_end(c, phases, "8", &changed, &rewound);
     assert_true(changed);
     assert_int_equal(kube_cache_count(c, phases), 0);
 }
@@ -842,6 +873,7 @@ int main(void)
         cmocka_unit_test(a_list_replaces_what_is_not_newer),
         cmocka_unit_test(a_list_that_breaks_off_removes_nothing),
         cmocka_unit_test(a_history_that_was_set_back_counts_as_it_is),
+        cmocka_unit_test(a_list_that_has_an_older_object_than_is_known_is_of_another_history),
         cmocka_unit_test(deletions_are_remembered_in_bounded_number),
         cmocka_unit_test(what_it_says_it_holds_is_no_less_than_the_heap_grows_by),
         cmocka_unit_test(what_is_beyond_its_limit_is_not_kept),

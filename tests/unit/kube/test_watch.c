@@ -45,7 +45,7 @@ static void pull(struct bench *b, size_t budget)
         buf_printf(&b->log, "%s%s%s", b->log.len ? " " : "", names[event.type], event.rewound ? "!" : "");
         if (event.object)
             buf_printf(&b->log, ":%s", str_or(doc_string(event.object, "metadata", "name"), "?"));
-        if (event.resource_version)
+        if (event.resource_version && event.type != KUBE_EVENT_BEGIN)
             buf_printf(&b->log, "@%s", event.resource_version);
     }
 }
@@ -94,6 +94,7 @@ static void begin_watching(struct bench *b)
     page(b, LIST("10", OBJ("a", "4")));
     expect_log(b, "B L:a E@10");
     expect_step(b, OPEN);
+    feed(b, "");
 }
 
 static void a_list_leads_to_a_watch_from_its_version(void **state)
@@ -420,6 +421,7 @@ static void where_nothing_changes_silence_is_no_fault(void **state)
     expect_log(&b, "S@12");
     kube_watch_ended(b.w, b.now, 0);
     expect_step(&b, OPEN);
+    feed(&b, "");
     for (int times = 0; times < 3; times++) {
         b.now += SECONDS(150) - 1;
         expect_step(&b, WAIT);
@@ -427,6 +429,7 @@ static void where_nothing_changes_silence_is_no_fault(void **state)
         expect_step(&b, CANCEL);
         assert_string_equal(kube_watch_error(b.w), "");
         expect_step(&b, OPEN);
+        feed(&b, "");
         assert_string_equal(kube_watch_version(b.w), "12");
     }
     finish(&b);
@@ -489,6 +492,99 @@ static void a_history_that_was_set_back_is_noticed(void **state)
     expect_log(&b, "B! L:a E@9");
     expect_step(&b, OPEN);
     assert_string_equal(kube_watch_version(b.w), "9");
+    finish(&b);
+}
+
+static void a_version_of_the_future_leads_back_to_the_list(void **state)
+{
+    static const char *const errors[] = {
+        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":504,\"reason\":\"Timeout\",\"details\":"
+        "{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large resource version\"}]}}}\n",
+        /* Before Kubernetes 1.18. */
+        "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":504,\"reason\":\"Timeout\",\"message\":"
+        "\"Too large resource version: 10, current: 7\"}}\n",
+    };
+    struct bench b;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        begin_watching(&b);
+        feed(&b, errors[i]);
+        expect_log(&b, "");
+        expect_step(&b, CANCEL);
+        expect_step(&b, LIST);
+        page(&b, LIST("7", ""));
+        expect_log(&b, "B! E@7");
+        finish(&b);
+    }
+}
+
+static void a_page_that_cannot_be_had_leads_back_to_the_first_one(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    page(&b, PAGE("10", "more", OBJ("a", "4")));
+    expect_log(&b, "B L:a");
+    for (int i = 0; i < 3; i++) {
+        expect_step(&b, LIST);
+        assert_string_equal(kube_watch_continue(b.w), "more");
+        fail_call(&b, ERR_UNAVAILABLE, 0);
+        b.now = kube_watch_due(b.w);
+    }
+    expect_step(&b, LIST);
+    assert_null(kube_watch_continue(b.w));
+    page(&b, LIST("7", OBJ("b", "5")));
+    expect_log(&b, "B L:b E@7");
+    finish(&b);
+}
+
+static void expect_age(const struct bench *b, msec_t age)
+{
+    assert_int_equal(b->now - kube_watch_trusted(b->w), age);
+}
+
+static void what_a_watch_hears_makes_it_young(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    b.now += SECONDS(5);
+    expect_age(&b, SECONDS(5));
+    kube_watch_verified(b.w, b.now); /* no watch is open */
+    expect_age(&b, SECONDS(5));
+    page(&b, PAGE("10", "more", OBJ("a", "4")));
+    expect_age(&b, 0);
+    expect_log(&b, "B L:a");
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "E@10");
+    expect_step(&b, OPEN);
+    b.now += SECONDS(7);
+    expect_age(&b, SECONDS(7));
+    feed(&b, EVENT("ADDED", "b", "11"));
+    expect_log(&b, "P:b@11");
+    expect_age(&b, 0);
+    b.now += SECONDS(7);
+    feed(&b, BOOKMARK("12"));
+    expect_log(&b, "S@12");
+    expect_age(&b, 0);
+    b.now += SECONDS(7);
+    kube_watch_verified(b.w, b.now);
+    expect_age(&b, 0);
+    /* Half a line is nothing that was heard, and neither is an error. */
+    b.now += SECONDS(7);
+    feed(&b, "{\"type\":");
+    expect_log(&b, "");
+    expect_age(&b, SECONDS(7));
+    fail_call(&b, ERR_UNAVAILABLE, 0);
+    expect_log(&b, "");
+    kube_watch_verified(b.w, b.now);
+    expect_age(&b, SECONDS(7));
     finish(&b);
 }
 
@@ -708,10 +804,40 @@ static void an_open_watch_proves_itself_without_a_word(void **state)
     b.now = kube_watch_due(b.w);
     expect_step(&b, OPEN);
     assert_string_equal(kube_watch_error(b.w), "it did not work");
+    feed(&b, "");
+    assert_string_equal(kube_watch_error(b.w), "");
+    /* It has failed in vain only when it has lasted for a while. */
+    assert_int_equal(kube_watch_due(b.w), b.now + SECONDS(1));
     b.now = kube_watch_due(b.w);
     expect_step(&b, WAIT);
-    assert_string_equal(kube_watch_error(b.w), "");
     assert_true(kube_watch_due(b.w) > b.now + SECONDS(100));
+    finish(&b);
+}
+
+static void a_watch_that_the_server_does_not_open_is_asked_for_again(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_watching(&b);
+    assert_true(kube_watch_is_open(b.w));
+    kube_watch_ended(b.w, b.now += SECONDS(10), 0);
+    expect_step(&b, OPEN);
+    assert_false(kube_watch_is_open(b.w));
+    b.now += SECONDS(29);
+    expect_step(&b, WAIT);
+    kube_watch_verified(b.w, b.now);
+    expect_age(&b, SECONDS(39)); /* since the list */
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, CANCEL);
+    assert_string_equal(kube_watch_error(b.w), "the server does not open the watch");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, OPEN);
+    assert_string_equal(kube_watch_version(b.w), "10");
+    feed(&b, "");
+    assert_true(kube_watch_is_open(b.w));
+    kube_watch_verified(b.w, b.now);
+    expect_age(&b, 0);
     finish(&b);
 }
 
@@ -757,6 +883,9 @@ int main(void)
         cmocka_unit_test(where_nothing_changes_silence_is_no_fault),
         cmocka_unit_test(a_custom_kind_that_is_not_served_rests),
         cmocka_unit_test(a_history_that_was_set_back_is_noticed),
+        cmocka_unit_test(a_version_of_the_future_leads_back_to_the_list),
+        cmocka_unit_test(a_page_that_cannot_be_had_leads_back_to_the_first_one),
+        cmocka_unit_test(what_a_watch_hears_makes_it_young),
         cmocka_unit_test(late_events_do_not_set_the_version_back),
         cmocka_unit_test(garbage_is_an_error_and_leads_to_a_list),
         cmocka_unit_test(odd_items_and_unknown_types_do_no_harm),
@@ -766,6 +895,7 @@ int main(void)
         cmocka_unit_test(lines_may_be_cut_anywhere),
         cmocka_unit_test(a_budget_bounds_what_is_parsed_at_once),
         cmocka_unit_test(what_comes_too_late_is_not_heard),
+        cmocka_unit_test(a_watch_that_the_server_does_not_open_is_asked_for_again),
         cmocka_unit_test(an_open_watch_proves_itself_without_a_word),
         cmocka_unit_test(only_throttling_makes_the_servers_word_count),
         cmocka_unit_test(delays_double_up_to_a_most),

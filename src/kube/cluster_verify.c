@@ -1,0 +1,249 @@
+#include "base/str.h"
+#include "doc/doc.h"
+#include "kube/backoff.h"
+#include "kube/cluster_impl.h"
+
+/*
+ * A watch that is silent may be right: nothing happened. Or the server's store was put back to an older state, and it
+ * waits for versions of the future; such a watch is opened without an error and never told of anything. The newest
+ * version that a consistent read finds tells the two apart, for all watches by one request: etcd's revision only grows,
+ * and it is one for all kinds (unless a kind has an etcd of its own: then that kind is asked for itself).
+ */
+
+static const msec_t ANSWER_TIMEOUT = SECONDS(10);
+static const msec_t RETRY_FIRST = SECONDS(1), RETRY_MOST = SECONDS(10);
+/* Between two that hints ask for. */
+static const msec_t HINT_DISTANCE = SECONDS(5);
+/* An answer to a write may be overtaken by events of later writes; by so many versions it is not. */
+enum { FAR_BEHIND = 500 };
+/* A server of a pair that reads from a stale store would have everything listed again and again. */
+static const msec_t PUT_BACK_FIRST = SECONDS(30), PUT_BACK_MOST = SECONDS(600);
+/* After an outage the lists of many clusters are spread over so long. */
+static const msec_t OUTAGE_SPREAD = SECONDS(30);
+
+enum { ANSWER_MAX = 8 * 1024 * 1024, NOT_ASKED = 0, NO_NUMBER = 1 };
+
+/* What is no number is never older than another version. */
+static int64_t number_of(const char *version)
+{
+    int64_t number;
+
+    return version && str_to_int64(version, &number) && number > 0 ? number : NO_NUMBER;
+}
+
+/* Whether the kind is watched, and listed for that, or is to be soon. */
+static bool is_watched(const struct kube_slot *slot)
+{
+    const struct kube_cluster *c = slot->cluster;
+
+    return slot->on && c->server.versions[slot - c->slots] && kube_watch_is_served(slot->watch) &&
+           !kube_size_holds_up(c);
+}
+
+static bool can_be_asked(const struct kube_slot *slot)
+{
+    return is_watched(slot) && kube_watch_is_open(slot->watch);
+}
+
+/* Which kind the server is asked for: a suspected one, or the one that heard nothing for the longest. NULL: none. */
+static struct kube_slot *choose(const struct kube_cluster *c)
+{
+    struct kube_slot *best = NULL;
+
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        struct kube_slot *slot = &c->slots[i];
+        if (!can_be_asked(slot))
+            continue;
+        if (!best || slot->refused < best->refused ||
+            (slot->refused == best->refused && slot->suspected > best->suspected) ||
+            (slot->refused == best->refused && slot->suspected == best->suspected &&
+             kube_watch_trusted(slot->watch) < kube_watch_trusted(best->watch)))
+            best = slot;
+    }
+    return best;
+}
+
+bool kube_verify_can_ask(const struct kube_cluster *c)
+{
+    return choose(c) != NULL;
+}
+
+msec_t kube_watches_trusted(const struct kube_cluster *c, const struct kube_slot **ret_slot)
+{
+    msec_t oldest = MSEC_NEVER;
+
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        const struct kube_slot *slot = &c->slots[i];
+        if (!is_watched(slot) || kube_watch_trusted(slot->watch) >= oldest)
+            continue;
+        oldest = kube_watch_trusted(slot->watch);
+        if (ret_slot)
+            *ret_slot = slot;
+    }
+    return oldest;
+}
+
+void kube_verify_soon(struct kube_cluster *c)
+{
+    c->hinted = true;
+    kube_cluster_soon(c);
+}
+
+void kube_verify_write(struct kube_slot *slot, const json_t *object)
+{
+    int64_t told = number_of(kube_watch_version(slot->watch)),
+            version = number_of(doc_string(object, "metadata", "resourceVersion"));
+
+    if (version != NO_NUMBER && told > version + FAR_BEHIND)
+        kube_verify_soon(slot->cluster);
+}
+
+/* The store was put back: nothing that is known is to be believed. */
+void kube_verify_put_back(struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io);
+
+    if (now < c->put_back_after)
+        return;
+    /* Longer ago it was another story. */
+    c->put_backs = c->put_backs && now - c->put_back_after < PUT_BACK_MOST ? c->put_backs + 1 : 1;
+    c->put_back_after = now + kube_backoff(PUT_BACK_FIRST, PUT_BACK_MOST, c->put_backs, c->io->random(c->io));
+    c->stats.version_rewinds++;
+    c->changed = true;
+    kube_cluster_list_anew(c);
+}
+
+void kube_verify_outage(struct kube_cluster *c)
+{
+    if (c->outage_due == MSEC_NEVER)
+        c->outage_due = c->io->now(c->io) + c->io->random(c->io) % OUTAGE_SPREAD;
+}
+
+/* Whether the kind's watch had told more than the newest version when that was asked for, and still follows it. */
+static bool is_ahead(const struct kube_slot *slot, int64_t newest)
+{
+    return slot->asked > newest && number_of(kube_watch_version(slot->watch)) >= slot->asked;
+}
+
+static void take_newest(struct kube_cluster *c, int64_t newest)
+{
+    msec_t now = c->io->now(c->io);
+
+    if (is_ahead(c->verified, newest)) {
+        /* Not believed yet; another server of a pair may answer the next time. */
+        if (now < c->put_back_after)
+            c->verify_after = now + RETRY_MOST;
+        c->verified->suspected = false;
+        kube_verify_put_back(c);
+        return;
+    }
+    for (size_t i = 0; i < c->kinds->len; i++) {
+        struct kube_slot *slot = &c->slots[i];
+        if (!slot->watch || slot->asked == NOT_ASKED)
+            continue;
+        slot->suspected = is_ahead(slot, newest);
+        if (!slot->suspected)
+            kube_watch_verified(slot->watch, now);
+    }
+}
+
+static int read_newest(const struct kube_response *response, int64_t *ret, struct err *e)
+{
+    _cleanup_json_ json_t *list = NULL;
+    const char *version;
+
+    if (doc_parse(response->body, response->body_len, ANSWER_MAX, &list, e) < 0)
+        return -1;
+    version = doc_string(list, "metadata", "resourceVersion");
+    if (!version)
+        return err_set(e, ERR_INVALID, "list: the answer has no metadata.resourceVersion");
+    *ret = number_of(version) == NO_NUMBER ? INT64_MAX : number_of(version);
+    return 0;
+}
+
+static void on_newest(void *context, const struct kube_response *response, const struct err *e)
+{
+    struct kube_cluster *c = context;
+    msec_t now = c->io->now(c->io);
+    int64_t newest = 0;
+    struct err broken;
+
+    c->verification = NULL;
+    kube_cluster_soon(c);
+    if (!e && read_newest(response, &newest, &broken) < 0)
+        e = &broken;
+    if (!e)
+        kube_cluster_heard(c);
+    c->verify_failures = e ? c->verify_failures + 1 : 0;
+    c->verify_after = e ? now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->verify_failures, c->io->random(c->io)) : now;
+    c->verified->refused = e ? c->verified->refused + 1 : 0;
+    if (e && kube_is_unreachable(response, e))
+        kube_cluster_lost(c, e);
+    if (!e)
+        take_newest(c, newest);
+}
+
+static void ask(struct kube_slot *slot)
+{
+    struct kube_cluster *c = slot->cluster;
+    struct kube_request request =
+        kube_request_newest(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->fields);
+
+    for (size_t i = 0; i < c->kinds->len; i++)
+        if (c->slots[i].watch)
+            c->slots[i].asked = is_watched(&c->slots[i]) && kube_watch_version(c->slots[i].watch)
+                                    ? number_of(kube_watch_version(c->slots[i].watch))
+                                    : NOT_ASKED;
+    request.timeout = c->options.probe_timeout ? c->options.probe_timeout : ANSWER_TIMEOUT;
+    c->verified = slot;
+    c->hinted = false;
+    c->hint_after = c->io->now(c->io) + HINT_DISTANCE;
+    c->verification = c->io->send(c->io, &request, NULL, on_newest, c);
+}
+
+/* MSEC_NEVER: nothing is to be asked. */
+static msec_t ask_due(const struct kube_cluster *c, const struct kube_slot *slot)
+{
+    msec_t due;
+
+    if (!slot || c->lost || c->verification)
+        return MSEC_NEVER;
+    due = slot->suspected ? 0 : kube_watch_trusted(slot->watch) + c->options.verify_after;
+    if (c->options.probe_after && c->last_contact + c->options.probe_after < due)
+        due = c->last_contact + c->options.probe_after;
+    if (c->hinted && c->hint_after < due)
+        due = c->hint_after;
+    return due > c->verify_after ? due : c->verify_after;
+}
+
+void kube_verify_step(struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io);
+    struct kube_slot *slot;
+
+    if (!c->lost && now >= c->outage_due) {
+        c->outage_due = MSEC_NEVER;
+        kube_cluster_list_anew(c);
+    }
+    slot = choose(c);
+    if (ask_due(c, slot) <= now)
+        ask(slot);
+}
+
+msec_t kube_verify_due(const struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io), due = ask_due(c, choose(c)), trusted = kube_watches_trusted(c, NULL);
+
+    if (!c->lost && c->outage_due < due)
+        due = c->outage_due;
+    /* When it has to be told. */
+    if (trusted != MSEC_NEVER && trusted + KUBE_LISTENING_MOST >= now && trusted + KUBE_LISTENING_MOST + 1 < due)
+        due = trusted + KUBE_LISTENING_MOST + 1;
+    return due;
+}
+
+void kube_verify_release(struct kube_cluster *c)
+{
+    if (c->verification)
+        c->io->cancel(c->io, c->verification);
+}

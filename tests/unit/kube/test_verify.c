@@ -1,0 +1,278 @@
+/* Whether a cluster knows that its watches hear what happens: a store that was put back, servers that are behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "cluster_fixture.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+static void apply(struct bench *b, const char *name, const char *text)
+{
+    json_t *map = bench_config_map(name, true);
+
+    json_object_set_new(map, "data", OBJECT(S("text", text)));
+    sim_apply(b->sim, &bench_rows[MAPS], map);
+}
+
+/* Other objects, of a kind that is not watched, so that only the server's version grows. */
+static void grow(struct bench *b, int versions)
+{
+    for (int i = 0; i < versions; i++)
+        sim_apply(b->sim, &bench_rows[PODS], bench_object("v1", "Pod", "p", false));
+}
+
+/* The server's state is saved; later c0 changes, c1 goes and c2 comes, and versions go by. */
+static void begin_with_later_changes(struct bench *b, int versions)
+{
+    bench_begin_synced(b);
+    apply(b, "c0", "old");
+    apply(b, "c1", "old");
+    sim_run(b->sim, SECONDS(1));
+    sim_save(b->sim);
+    grow(b, versions);
+    apply(b, "c0", "new");
+    sim_delete(b->sim, &bench_rows[MAPS], SPACE, "c1");
+    apply(b, "c2", "new");
+    sim_run(b->sim, SECONDS(1));
+    assert_true(bench_agrees(b, MAPS));
+    sim_take_counts(b->sim);
+}
+
+static uint64_t rewinds(const struct bench *b)
+{
+    return kube_cluster_stats(b->cluster)->version_rewinds;
+}
+
+static msec_t age(const struct bench *b)
+{
+    return kube_cluster_watch_age(b->cluster, NULL);
+}
+
+static void put_back_in_an_outage(struct bench *b, msec_t outage)
+{
+    sim_set_down(b->sim, true);
+    sim_put_back(b->sim);
+    sim_run(b->sim, outage);
+    sim_set_down(b->sim, false);
+}
+
+static void a_store_put_back_in_an_outage_is_noticed_when_the_server_answers(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 1000);
+    put_back_in_an_outage(&b, SECONDS(20));
+    sim_run(b.sim, SECONDS(5));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    /* And what happens from now on is heard. */
+    apply(&b, "c3", "newer");
+    sim_run(b.sim, SECONDS(1));
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+static void a_store_put_back_without_an_outage_is_noticed_within_a_minute(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 3);
+    sim_put_back(b.sim);
+    sim_run(b.sim, SECONDS(40));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    assert_true(age(&b) <= KUBE_LISTENING_MOST);
+    bench_finish(&b);
+}
+
+/* No version is behind, and no watch is told of what was put back. */
+static void a_store_put_back_that_has_as_many_versions_again_is_listed_after_the_outage(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 0);
+    sim_set_down(b.sim, true);
+    sim_put_back(b.sim);
+    grow(&b, 100);
+    sim_run(b.sim, SECONDS(20));
+    sim_set_down(b.sim, false);
+    sim_run(b.sim, SECONDS(40));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+static void a_connection_that_breaks_for_a_moment_leads_to_no_list(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_begin_synced(&b);
+    sim_take_counts(b.sim);
+    for (int i = 0; i < 10; i++) {
+        sim_set_down(b.sim, true);
+        sim_set_down(b.sim, false);
+        sim_run(b.sim, SECONDS(60));
+    }
+    assert_int_equal(sim_take_counts(b.sim).lists, 0);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+static void an_answer_from_the_past_is_a_hint(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 1000);
+    sim_put_back(b.sim);
+    bench_put_action(&b, KUBE_CREATE, "c5", bench_config_map("c5", true), NULL);
+    sim_run(b.sim, SECONDS(7));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+/* What is known has a version that the server does not have: every update conflicts. */
+static void a_conflict_with_an_object_from_the_future_is_a_hint(void **state)
+{
+    json_t *body = bench_config_map("c0", true);
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 3);
+    sim_put_back(b.sim);
+    json_object_set_new(json_object_get(body, "metadata"), "resourceVersion",
+                        json_string(bench_cached(&b, MAPS, "c0")->resource_version));
+    bench_put_action(&b, KUBE_UPDATE, "c0", body, NULL);
+    sim_run(b.sim, SECONDS(7));
+    assert_int_equal(b.actions_failed, 1);
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+static void a_server_that_is_behind_another_one_leads_to_few_lists(void **state)
+{
+    struct bench b;
+    struct sim_counts counts;
+
+    (void)state;
+    bench_begin_synced(&b);
+    apply(&b, "c0", "text");
+    sim_run(b.sim, SECONDS(1));
+    sim_take_counts(b.sim);
+    sim_faults(b.sim, &(struct sim_faults){.stale = 500});
+    sim_run(b.sim, SECONDS(3600));
+    counts = sim_take_counts(b.sim);
+    /* Three kinds, after half a minute, one, two, four, eight, and every ten minutes then. */
+    assert_in_range(rewinds(&b), 2, 10);
+    assert_in_range(counts.lists, 3, 3 * 12);
+    assert_in_range(counts.newest, 60, 3600 / 9);
+    assert_int_equal(counts.writes, 0);
+    sim_faults(b.sim, NULL);
+    sim_run(b.sim, SECONDS(700));
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+static void a_watch_that_is_closed_or_not_verified_grows_old_and_is_told(void **state)
+{
+    const struct kube_kind *kind;
+    struct bench b;
+
+    (void)state;
+    bench_begin_synced(&b);
+    sim_run(b.sim, SECONDS(600));
+    assert_true(age(&b) <= SECONDS(31));
+    sim_set_down(b.sim, true);
+    sim_run(b.sim, SECONDS(29));
+    /* A reconnect may take so long. */
+    assert_true(age(&b) <= KUBE_LISTENING_MOST);
+    sim_run(b.sim, SECONDS(32));
+    assert_true(age(&b) > KUBE_LISTENING_MOST);
+    assert_true(kube_cluster_stats(b.cluster)->watch_failures > 3);
+    sim_set_down(b.sim, false);
+    sim_run(b.sim, SECONDS(5));
+    assert_true(age(&b) <= SECONDS(5));
+    assert_string_equal(kube_cluster_error(b.cluster), "");
+
+    /* Open, but nobody knows whether it hears what happens. */
+    sim_run(b.sim, SECONDS(60));
+    sim_faults(b.sim, &(struct sim_faults){.untold = 1000});
+    sim_run(b.sim, SECONDS(20));
+    assert_string_equal(kube_cluster_failure(b.cluster), "");
+    sim_run(b.sim, SECONDS(75));
+    assert_true(kube_cluster_watch_age(b.cluster, &kind) > KUBE_LISTENING_MOST);
+    assert_non_null(kind);
+    assert_non_null(strstr(kube_cluster_failure(b.cluster), "the watch has heard nothing for more than 60 s"));
+    /* That is told when it is so, and not at each look. */
+    b.changes = 0;
+    sim_run(b.sim, SECONDS(60));
+    assert_int_equal(b.changes, 0);
+    sim_faults(b.sim, NULL);
+    sim_run(b.sim, SECONDS(11));
+    assert_string_equal(kube_cluster_failure(b.cluster), "");
+    bench_finish(&b);
+}
+
+static void what_is_waited_for_is_no_failure(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_begin(&b, 1);
+    sim_faults(b.sim, &(struct sim_faults){.delay_most = 300});
+    while (!str_starts(kube_cluster_error(b.cluster), "waiting for the list of ")) {
+        assert_int_not_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
+        sim_run(b.sim, 1);
+    }
+    assert_string_equal(kube_cluster_failure(b.cluster), "");
+    sim_faults(b.sim, &(struct sim_faults){.refused = 1000});
+    sim_run(b.sim, SECONDS(2));
+    assert_non_null(strstr(kube_cluster_failure(b.cluster), "simulated: "));
+    bench_finish(&b);
+}
+
+static void the_sign_of_life_of_a_quiet_server_is_its_newest_version(void **state)
+{
+    const struct kube_cluster_options options = {.probe_after = SECONDS(20), .probe_timeout = SECONDS(6)};
+    struct bench b = {.sim = sim_new(&bench_table, OWNER, 1)};
+    struct sim_counts counts;
+
+    (void)state;
+    bench_begin_cluster_with(&b, options);
+    sim_run(b.sim, SECONDS(5));
+    sim_take_counts(b.sim);
+    sim_run(b.sim, SECONDS(600));
+    counts = sim_take_counts(b.sim);
+    assert_int_equal(counts.version, 0);
+    assert_in_range(counts.newest, 20, 31);
+    bench_finish(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_store_put_back_in_an_outage_is_noticed_when_the_server_answers),
+        cmocka_unit_test(a_store_put_back_without_an_outage_is_noticed_within_a_minute),
+        cmocka_unit_test(a_store_put_back_that_has_as_many_versions_again_is_listed_after_the_outage),
+        cmocka_unit_test(a_connection_that_breaks_for_a_moment_leads_to_no_list),
+        cmocka_unit_test(an_answer_from_the_past_is_a_hint),
+        cmocka_unit_test(a_conflict_with_an_object_from_the_future_is_a_hint),
+        cmocka_unit_test(a_server_that_is_behind_another_one_leads_to_few_lists),
+        cmocka_unit_test(a_watch_that_is_closed_or_not_verified_grows_old_and_is_told),
+        cmocka_unit_test(what_is_waited_for_is_no_failure),
+        cmocka_unit_test(the_sign_of_life_of_a_quiet_server_is_its_newest_version),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
