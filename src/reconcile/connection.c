@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "reconcile/connection_log.h"
 #include "reconcile/kubeconfig_secret.h"
 
 /* A server that hangs is told of in the status within 30 s: after this, and the time for a probe of it. */
@@ -11,8 +12,6 @@
 #define ANSWER_TIMEOUT SECONDS(20)
 /* Less than the probe for silence is given, so that an unreachable server always fails in the same words. */
 #define CONNECT_TIMEOUT SECONDS(5)
-/* An error that keeps changing its words is logged once in so long. */
-#define TELL_AGAIN SECONDS(600)
 /* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 /* As doc_limit_values() counts them, each takes up to 180 bytes when it is parsed. A page of Pods has some 400 a Pod.
@@ -44,8 +43,7 @@ struct connection {
     bool refused;
     msec_t last_contact; /* monotonic; of connections before this one */
     enum kube_cluster_phase phase;
-    char *told_error;
-    msec_t told_at; /* monotonic */
+    struct connection_log *log; /* is there with `cluster` */
 };
 
 static void on_turn(void *context)
@@ -79,10 +77,10 @@ static void disconnect(struct connection *c)
     log_info("the connection to the remote cluster ends", "cluster", c->name, NULL);
     if (kube_cluster_last_contact(c->cluster))
         c->last_contact = kube_cluster_last_contact(c->cluster);
+    connection_log_free(TAKE_PTR(c->log));
     kube_cluster_free(TAKE_PTR(c->cluster));
     c->watches = (struct on_demand){.table = c->setup->watches};
     c->phase = KUBE_CLUSTER_CONNECTING;
-    str_replace(&c->told_error, NULL);
 }
 
 static void forget_secret(struct connection *c)
@@ -108,8 +106,6 @@ void connection_free(struct connection *c)
 static void tell_connection(struct connection *c)
 {
     enum kube_cluster_phase phase = kube_cluster_phase(c->cluster);
-    const char *error = kube_cluster_error(c->cluster);
-    msec_t now = c->io->now(c->io);
 
     if (phase != c->phase && phase == KUBE_CLUSTER_SYNCED)
         log_info(
@@ -120,17 +116,7 @@ static void tell_connection(struct connection *c)
             kube_cluster_server(c->cluster)->git_version,
             NULL);
     c->phase = phase;
-    /* What is said while lists are under way is no error. */
-    if (phase == KUBE_CLUSTER_SYNCING || str_eq(str_or(c->told_error, ""), error))
-        return;
-    if (*error && c->told_error && now - c->told_at < TELL_AGAIN)
-        return;
-    c->told_at = now;
-    if (*error)
-        log_warning("the remote cluster is unreachable", "cluster", c->name, "error", error, NULL);
-    else
-        log_info("the remote cluster is reachable again", "cluster", c->name, NULL);
-    str_replace(&c->told_error, *error ? error : NULL);
+    connection_log_look(c->log);
 }
 
 static void on_changed(void *context)
@@ -185,6 +171,7 @@ static void connect_by(struct connection *c, const json_t *secret)
         return;
     }
     log_info("connecting to the remote cluster", "cluster", c->name, NULL);
+    c->log = connection_log_new(c->cluster, c->name);
     kube_cluster_start(c->cluster);
 }
 

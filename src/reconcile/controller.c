@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/blocks.h"
+#include "reconcile/connection_log.h"
 
 #define TICK SECONDS(1)
 /* In one turn of the loop: some milliseconds. */
@@ -66,6 +67,7 @@ struct controller {
     TAILQ_HEAD(, subject) due;
     struct kube_gate gate;
     enum kube_cluster_phase phase;
+    struct connection_log *log;
     struct kube_timer *tick_timer, *look_timer, *turn_timer;
     msec_t tick_due, looked;
     bool watches_may_differ;          /* what subjects ask to be watched */
@@ -489,6 +491,7 @@ static void on_changed(void *context)
     struct controller *c = context;
 
     tell_phase(c);
+    connection_log_look(c->log);
     if (controller_is_ready(c))
         look_soon(c);
 }
@@ -586,6 +589,7 @@ static struct controller *
 fill(struct controller *c, const struct controller_options *options, const struct connector *connector)
 {
     c->io = kube_cluster_io(c->cluster);
+    c->log = connection_log_new(c->cluster, "central");
     c->watches.table = c->kinds->watches;
     c->connections = (struct connection_setup){
         .io = c->io,
@@ -665,6 +669,7 @@ void controller_free(struct controller *c)
     c->io->timer_free(c->io, c->tick_timer);
     c->io->timer_free(c->io, c->look_timer);
     c->io->timer_free(c->io, c->turn_timer);
+    connection_log_free(c->log);
     kube_cluster_free(c->cluster);
     free(c);
 }
@@ -705,6 +710,11 @@ bool controller_is_writing(const struct controller *c)
 bool controller_is_ready(const struct controller *c)
 {
     return kube_cluster_phase(c->cluster) == KUBE_CLUSTER_SYNCED;
+}
+
+bool controller_is_listening(const struct controller *c)
+{
+    return kube_cluster_watch_age(c->cluster, NULL) <= KUBE_LISTENING_MOST;
 }
 
 struct kube_cluster *controller_cluster(struct controller *c)

@@ -66,6 +66,8 @@ void controller_start(struct controller *c);
 void controller_set_acting(struct controller *c, bool acting);
 /* Every watch has listed: the controller plans. */
 bool controller_is_ready(const struct controller *c);
+/* Every watch is open and was found to hear what happens within the last minute (KUBE_LISTENING_MOST). */
+bool controller_is_listening(const struct controller *c);
 /* A write is under way, in the central cluster or in another one. */
 bool controller_is_writing(const struct controller *c);
 struct kube_cluster *controller_cluster(struct controller *c);

@@ -10,6 +10,7 @@ struct sources {
     const struct controller_stats *controller;
     const struct actor_stats *actor;
     const struct kube_cluster_stats *cluster;
+    msec_t watch_age;
     const struct kube_client_stats *client;
     const struct kube_queue *queue;
     const struct kube_cache *cache;
@@ -31,6 +32,15 @@ struct sources {
     X("counter", "lists_total", "Lists read", s->cluster->lists)                                                       \
     X("gauge", "watches_wanted", "Watches that are to be open", s->cluster->watches_wanted)                            \
     X("gauge", "watches_open", "Watches that are open", s->cluster->watches_open)                                      \
+    X("gauge",                                                                                                         \
+      "watch_age_seconds",                                                                                             \
+      "How long ago the watch that heard least heard something or was verified",                                       \
+      (double)s->watch_age / 1e3)                                                                                      \
+    X("counter", "watch_failures_total", "Lists, watches and connections that failed", s->cluster->watch_failures)     \
+    X("counter",                                                                                                       \
+      "version_rewinds_total",                                                                                         \
+      "Times that resource versions of the API server went backwards",                                                 \
+      s->cluster->version_rewinds)                                                                                     \
     X("counter", "api_requests_total", "Requests to the API server", s->client->requests)                              \
     X("counter", "api_errors_total", "Requests that failed", s->client->errors)                                        \
     X("counter", "api_connections_total", "Connections made", s->client->connections)                                  \
@@ -45,6 +55,7 @@ struct remote_sources {
     const struct connection *connection;
     const struct actor_stats *actor;
     const struct kube_cluster_stats *cluster;
+    msec_t watch_age; /* MSEC_NEVER where it is not connected */
 };
 
 /* As above, of each remote cluster; NAN: nothing is to be told. */
@@ -68,7 +79,11 @@ struct remote_sources {
     X("gauge",                                                                                                         \
       "remote_watches_open",                                                                                           \
       "Watches of the remote cluster that are open",                                                                   \
-      s->cluster ? s->cluster->watches_open : 0)
+      s->cluster ? s->cluster->watches_open : 0)                                                                       \
+    X("gauge",                                                                                                         \
+      "remote_watch_age_seconds",                                                                                      \
+      "How long ago its watch that heard least heard something or was verified; absent where it is not connected",     \
+      seconds(s->watch_age))
 
 #define PREFIX "istio_operator_"
 #define REMOTE_LABELS "{namespace,remote}"
@@ -145,7 +160,12 @@ static struct remote_sources remote_sources(const struct controller_remote *remo
 {
     struct kube_cluster *cluster = connection_cluster(remote->connection);
 
-    return (struct remote_sources){remote->connection, remote->actor, cluster ? kube_cluster_stats(cluster) : NULL};
+    return (struct remote_sources){
+        .connection = remote->connection,
+        .actor = remote->actor,
+        .cluster = cluster ? kube_cluster_stats(cluster) : NULL,
+        .watch_age = cluster ? kube_cluster_watch_age(cluster, NULL) : MSEC_NEVER,
+    };
 }
 
 void metrics_print_remotes(const struct controller *c, struct buf *out)
@@ -174,6 +194,7 @@ void metrics_print(struct controller *c, struct buf *out)
                                  .controller = controller_stats(c),
                                  .actor = &actor,
                                  .cluster = kube_cluster_stats(cluster),
+                                 .watch_age = kube_cluster_watch_age(cluster, NULL),
                                  .client = kube_client_stats(kube_cluster_client(cluster)),
                                  .queue = kube_cluster_queue(cluster),
                                  .cache = kube_cluster_cache(cluster),

@@ -35,17 +35,31 @@ static void on_healthz(struct server *s, struct http_exchange *exchange, const s
     http_answer_text(exchange, 200, "ok");
 }
 
+/* Owned by the caller; NULL: it is ready. */
+static char *why_not_ready(const struct server *s)
+{
+    const struct kube_cluster *cluster = controller_cluster(s->controller);
+    const char *error = kube_cluster_error(cluster);
+    const struct kube_kind *silent;
+    msec_t age = kube_cluster_watch_age(cluster, &silent);
+
+    if (!controller_is_ready(s->controller))
+        return str_printf("not synced with the cluster: %s", error);
+    if (controller_is_listening(s->controller))
+        return NULL;
+    return str_printf(
+        "not listening to the cluster: the watch of %s has heard nothing for %lld s: %s",
+        silent->kind,
+        (long long)age / 1000,
+        *error ? error : "it is not verified");
+}
+
 static void on_readyz(struct server *s, struct http_exchange *exchange, const struct http_request *request)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_free_ char *text = why_not_ready(s);
 
     (void)request;
-    if (controller_is_ready(s->controller)) {
-        http_answer_text(exchange, 200, "ok");
-        return;
-    }
-    text = str_printf("not in step with the cluster: %s", kube_cluster_error(controller_cluster(s->controller)));
-    http_answer_text(exchange, 503, text);
+    http_answer_text(exchange, text ? 503 : 200, str_or(text, "ok"));
 }
 
 static void answer_metrics(struct server *s, struct http_exchange *exchange)

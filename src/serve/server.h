@@ -3,7 +3,8 @@
  *
  * Plain, for the kubelet, without secrets:
  *   /healthz   200 for as long as the event loop turns
- *   /readyz    200 once every watch has listed, else 503 with what is waited for
+ *   /readyz    200 while every watch has listed, and has heard something or was verified within the last minute
+ *              (KUBE_LISTENING_MOST); else 503 with the reason
  *   /metrics   Prometheus' text format; not here with `secure_metrics`
  *
  * With TLS, where `webhook_address` says so (certificate: serve/webhook_setup.h):

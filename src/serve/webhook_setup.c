@@ -11,6 +11,8 @@
 #define LOOK_AGAIN_MOST (SECONDS(1) * 60 * 60)
 /* What is not in order by then is trouble, and no start. */
 #define TROUBLE_AFTER SECONDS(5)
+/* Its two watches are the controller's neighbours, and there is no hurry. */
+#define VERIFY_AFTER SECONDS(60)
 
 struct webhook_setup {
     struct kube_io *io;
@@ -224,7 +226,10 @@ webhook_setup_new(struct event_base *loop, struct kube_client *client, const str
 {
     struct webhook_setup *w = NEW(struct webhook_setup);
     struct kube_cluster_options cluster_options = {
-        .owner_label = MARK_OWNER, .namespace = options->ns, .queue = {.gate = options->gate}};
+        .owner_label = MARK_OWNER,
+        .namespace = options->ns,
+        .queue = {.gate = options->gate},
+        .verify_after = VERIFY_AFTER};
     struct kube_cluster_events events = {.changed = look, .action_done = on_action_done, .context = w};
 
     w->server = options->server;
