@@ -29,6 +29,8 @@ void pages_free(struct server *s)
     for (size_t i = 0; i < s->page_count; i++)
         page_release(&s->pages[i]);
     free(s->pages);
+    s->pages = NULL;
+    s->page_count = s->page_cap = 0;
 }
 
 /* --- paths --- */

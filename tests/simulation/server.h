@@ -77,6 +77,13 @@ int64_t server_version(const struct server *s);
 void server_compact(struct server *s);
 /* The same up to a version. */
 void server_forget(struct server *s, int64_t version);
+/*
+ * A snapshot of the store, and the way back to it: objects, versions and what is served are as they were then, and what
+ * watches could go on from is forgotten. Its uids and versions are given out once more. The observer is not told, and
+ * streams must not be open. False: there is no snapshot.
+ */
+void server_save(struct server *s);
+bool server_put_back(struct server *s);
 /* While cold, custom kinds are not served yet, as in a server that has just started. */
 void server_set_cold(struct server *s, bool cold);
 

@@ -6,6 +6,12 @@
 
 struct page;
 
+/* A kind that is served, in a snapshot. */
+struct saved {
+    struct collection *kind;
+    struct map *objects;
+};
+
 struct server {
     int minor;
     struct rng *rng;
@@ -21,6 +27,9 @@ struct server {
     struct shared *shared; /* NULL: none */
     struct page *pages;    /* rests of lists, by token */
     size_t page_count, page_cap;
+    struct saved *saved; /* NULL: there is no snapshot */
+    size_t saved_count;
+    int64_t saved_version;
 };
 
 /* A request's path and query, taken apart. */

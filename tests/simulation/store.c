@@ -173,6 +173,56 @@ void server_unserve(struct server *s, const char *group, const char *plural)
         kind->gone = true;
 }
 
+static void forget_snapshot(struct server *s)
+{
+    for (size_t i = 0; i < s->saved_count; i++)
+        map_free(s->saved[i].objects);
+    free(s->saved);
+    s->saved = NULL;
+    s->saved_count = 0;
+}
+
+/* An object is not changed but replaced, so that both have the same. */
+static struct map *copy_of(const struct map *objects)
+{
+    struct map *copy = map_new(destroy_object);
+    const char *key;
+    void *object;
+
+    for (size_t i = 0; map_next(objects, &i, &key, &object);)
+        map_put(copy, key, json_incref(object));
+    return copy;
+}
+
+void server_save(struct server *s)
+{
+    struct collection *kind;
+
+    forget_snapshot(s);
+    s->saved = NEW_ARRAY(struct saved, s->kind_count);
+    s->saved_version = s->version;
+    for (size_t i = 0; (kind = server_next_kind(s, &i));)
+        s->saved[s->saved_count++] = (struct saved){kind, copy_of(kind->objects)};
+}
+
+bool server_put_back(struct server *s)
+{
+    if (!s->saved)
+        return false;
+    for (size_t i = 0; i < s->kind_count; i++)
+        s->kinds[i]->gone = true;
+    for (size_t i = 0; i < s->saved_count; i++) {
+        struct collection *kind = s->saved[i].kind;
+        kind->gone = false;
+        map_free(kind->objects);
+        kind->objects = copy_of(s->saved[i].objects);
+    }
+    server_compact(s); /* of the history that is gone */
+    s->version = s->compacted = s->saved_version;
+    pages_free(s);
+    return true;
+}
+
 void server_free(struct server *s)
 {
     if (!s)
@@ -180,6 +230,7 @@ void server_free(struct server *s)
     for (size_t i = 0; i < s->kind_count; i++)
         collection_free(s->kinds[i]);
     free(s->kinds);
+    forget_snapshot(s);
     pages_free(s);
     free(s);
 }

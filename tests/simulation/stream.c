@@ -112,8 +112,12 @@ bool stream_read(struct stream *w, struct buf *lines)
     }
     if (w->next < kind->dropped)
         w->over = true; /* it is behind what the server remembers */
-    for (; !w->over && w->next < kind->dropped + kind->change_count; w->next++)
-        add_change(w, &kind->changes[w->next - kind->dropped], lines);
+    for (; !w->over && w->next < kind->dropped + kind->change_count; w->next++) {
+        const struct change *change = &kind->changes[w->next - kind->dropped];
+        /* Whoever asks for a version of the future hears nothing before it. */
+        if (change->version > w->from)
+            add_change(w, change, lines);
+    }
     if (kind->gone)
         w->over = true;
     return !w->over;

@@ -174,6 +174,36 @@ static void compact(struct world *w)
     server_compact(site->server);
 }
 
+/*
+ * From now on nobody can say whose what is: a mesh or a RemoteIstio that was made since never was, and what was made
+ * for it may be there.
+ */
+static void put_back(struct world *w, struct site *site)
+{
+    struct people *people = &world_central(w)->people;
+
+    for (size_t i = 0; i < OPERATORS; i++)
+        operator_break(&w->operators[i], site);
+    if (!server_put_back(site->server))
+        return;
+    world_say(w, "the store of %s is put back to version %" PRId64, site->name, server_version(site->server));
+    people_excuse(people);
+    w->disputed_until = sched_now(w->sched) + 2 * LEASE_DURATION;
+    controllers_poke(site->controllers);
+}
+
+static void save_or_put_back(struct world *w)
+{
+    struct site *site = any_site(w);
+
+    if (rng_chance(&w->chaos, 600)) {
+        world_say(w, "a snapshot is made of %s at version %" PRId64, site->name, server_version(site->server));
+        server_save(site->server);
+    } else {
+        put_back(w, site);
+    }
+}
+
 static void jump_clock(struct world *w)
 {
     any_operator(w)->wall += rng_between(&w->chaos, -SECONDS(7200), SECONDS(7200));
@@ -214,8 +244,8 @@ static const struct {
     unsigned permille;
     void (*act)(struct world *);
 } happenings[] = {
-    {30, break_connection}, {30, toggle_server},    {60, toggle_operator}, {20, compact},
-    {20, jump_clock},       {20, stop_for_a_while}, {5, delete_lease},     {100, warm_up},
+    {30, break_connection}, {30, toggle_server}, {60, toggle_operator}, {20, compact},          {20, jump_clock},
+    {20, stop_for_a_while}, {5, delete_lease},   {100, warm_up},        {40, save_or_put_back},
 };
 
 static void on_happening(void *context)
@@ -339,6 +369,9 @@ static void make_peace(struct world *w)
     for (size_t i = 0; i < w->site_count; i++) {
         w->sites[i].faults = none;
         w->sites[i].down = false;
+        /* The last that happens, so that nothing else has the watches opened again. */
+        if (rng_chance(&w->chaos, 150))
+            put_back(w, &w->sites[i]);
         if (i == 0 || rng_chance(&w->chaos, 500))
             help(&w->sites[i].people);
     }
