@@ -77,7 +77,7 @@ define_controllers() {
   component_define kube-controller-manager "$(program kube-controller-manager)" \
     --kubeconfig="$STATE/pki/controllers.kubeconfig" --leader-elect=false \
     --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
-    --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/ca.crt" \
+    --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/trust.crt" \
     --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
     --node-monitor-period=1s --kube-api-qps=100 --kube-api-burst=200
 }
@@ -92,13 +92,13 @@ kubectl_admin() { kubectl --kubeconfig "$STATE/kubeconfig" "$@"; }
 
 api_ready() {
   component_alive kube-apiserver || return 2
-  [ "$(curl -s -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" \
+  [ "$(curl -s -m 2 --cacert "$STATE/pki/trust.crt" --cert "$STATE/pki/admin.crt" \
     --key "$STATE/pki/admin.key" "https://$API_IP:6443/readyz")" = ok ]
 }
 
 # Controllers are at work when they made the default namespace's ServiceAccount.
 controllers_ready() {
-  curl -sf -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
+  curl -sf -m 2 --cacert "$STATE/pki/trust.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
     "https://$API_IP:6443/api/v1/namespaces/default/serviceaccounts/default"
 }
 

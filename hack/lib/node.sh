@@ -233,7 +233,7 @@ start_node() {
 node_ready() {
   component_alive kubelet || return 2
   component_alive kube-proxy || return 2
-  curl -sf -m 2 --cacert "$STATE/pki/ca.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
+  curl -sf -m 2 --cacert "$STATE/pki/trust.crt" --cert "$STATE/pki/admin.crt" --key "$STATE/pki/admin.key" \
     "https://$API_IP:6443/api/v1/nodes/$NAME" |
     jq -e '(.status.conditions[] | select(.type == "Ready").status == "True")
            and (.spec.taints // [] | length == 0)'

@@ -157,13 +157,14 @@ static char *account_token(const char *account)
 }
 
 /* A kubeconfig for the operator's own account: nothing here runs with an administrator's rights but the test. */
-static void write_operator_kubeconfig(const struct kube_config *config, const char *account)
+static void write_operator_kubeconfig(const struct kube_config *config, const char *account, const char *ca_file)
 {
     _cleanup_free_ char *token = account_token(account), *text = NULL, *ca = NULL;
     _cleanup_json_ json_t *kubeconfig = NULL;
     FILE *f;
 
-    ca = config->ca_pem ? base64_encode(config->ca_pem, strlen(config->ca_pem)) : NULL;
+    if (config->ca_pem && !ca_file)
+        ca = base64_encode(config->ca_pem, strlen(config->ca_pem));
     kubeconfig = OBJECT(
         S("apiVersion", "v1"),
         S("kind", "Config"),
@@ -178,15 +179,41 @@ static void write_operator_kubeconfig(const struct kube_config *config, const ch
                 MAP("cluster",
                     S("server", config->server),
                     S("certificate-authority-data", ca),
-                    S("certificate-authority", ca ? NULL : config->ca_file)))),
+                    S("certificate-authority", ca ? NULL : str_or(ca_file, config->ca_file))))),
         SEQ("users", ITEM(S("name", "operator"), MAP("user", S("token", token)))));
     text = doc_text(kubeconfig);
+    free(h.operator_kubeconfig);
     h.operator_kubeconfig =
         str_printf("%s/operator-%d-%d.kubeconfig", harness_env("TEST_OUTPUT"), (int)getpid(), h.chosen);
     f = fopen(h.operator_kubeconfig, "we");
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
+}
+
+static struct kube_config *cluster_config(void)
+{
+    struct kube_config *config;
+    struct err e = {0};
+
+    if (kube_config_load(harness_env("TEST_KUBECONFIG"), NULL, &config, &e) < 0)
+        fail_msg("%s", e.text);
+    return config;
+}
+
+void operator_write_kubeconfig(const char *ca_file)
+{
+    _cleanup_kube_config_ struct kube_config *config = cluster_config();
+
+    write_operator_kubeconfig(config, OPERATOR_ACCOUNT, ca_file);
+}
+
+char *cluster_authority(void)
+{
+    _cleanup_kube_config_ struct kube_config *config = cluster_config();
+
+    assert_non_null(config->ca_pem);
+    return str_dup(config->ca_pem);
 }
 
 static bool resource_is_served(void *context)
@@ -238,7 +265,7 @@ int harness_setup(void **state)
         cluster_create(NAMESPACE, ns);
     }
     install_rights();
-    write_operator_kubeconfig(config, OPERATOR_ACCOUNT);
+    write_operator_kubeconfig(config, OPERATOR_ACCOUNT, NULL);
     kube_config_free(config);
     return 0;
 }
@@ -272,7 +299,6 @@ void operator_choose(int which)
 {
     struct operator_process *chosen = &others[which];
     struct kube_config *config;
-    struct err e = {0};
 
     if (which == h.chosen)
         return;
@@ -286,9 +312,8 @@ void operator_choose(int which)
     if (h.operator_kubeconfig)
         return;
     install_second_account();
-    if (kube_config_load(harness_env("TEST_KUBECONFIG"), NULL, &config, &e) < 0)
-        fail_msg("%s", e.text);
-    write_operator_kubeconfig(config, SECOND_ACCOUNT);
+    config = cluster_config();
+    write_operator_kubeconfig(config, SECOND_ACCOUNT, NULL);
     kube_config_free(config);
 }
 

@@ -52,6 +52,14 @@ void operator_choose(int which);
  */
 void harness_reconnect(const char *kubeconfig);
 
+/*
+ * Writes the first operator's kubeconfig again, from TEST_KUBECONFIG as it is now. `ca_file` NULL: the authority is in
+ * it; else it names this file.
+ */
+void operator_write_kubeconfig(const char *ca_file);
+/* The certificate authority of TEST_KUBECONFIG as it is now, PEM; owned by the caller. */
+char *cluster_authority(void);
+
 /* The operator as a process; its log goes to TEST_OUTPUT. */
 void operator_start(void);
 void operator_start_without_waiting(void);
