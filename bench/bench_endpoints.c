@@ -2,7 +2,7 @@
  * How soon a central Pod that became Ready is in the Endpoints of the last remote cluster, on real API servers.
  *
  * Run by `make bench`, which brings up the control planes. TEST_REMOTES has the remote clusters' kubeconfigs, with
- * spaces between; the rest is the harness's. Every figure is measured anew in each run.
+ * spaces between; the rest is the harness's. Every figure is measured again in each run.
  */
 #include <setjmp.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
  * Federation at scale: one operator, a virtual central cluster and as many remote ones as asked for, all of them served
- * by tests/apiserver. Run by `make bench-federation`; every figure is measured anew in each run.
+ * by tests/apiserver. Run by `make bench-federation`; every figure is measured again in each run.
  *
  *   bench_federation APISERVERS REMOTES...
  *

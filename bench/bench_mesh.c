@@ -1,7 +1,7 @@
 /*
  * How fast and how small: one mesh on a real API server, beside what the same objects cost raw.
  *
- * Run by `make bench`, which brings up a control plane without a node. Every figure is measured anew in each run.
+ * Run by `make bench`, which brings up a control plane without a node. Every figure is measured again in each run.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -18,12 +18,13 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "reconcile/wanted.h"
+#include "reconcile/desired.h"
 #include "shared.h"
 
 #define RUNS 5
 #define PARALLEL 64
-#define DELETIONS 100 /* of every object in turn: of each no more than are put back at once (KUBE_REPEATS_AT_ONCE) */
+#define DELETIONS                                                                                                      \
+    100 /* of every object in turn: of each no more than are put back immediately (KUBE_REPEATS_AT_ONCE) */
 #define DEFINITIONS 5
 #define SETTLE_SECONDS 5
 
@@ -34,7 +35,7 @@ static double ms_since(int64_t usec)
 
 /* 64 POSTs at a time until the server has taken all; what is not served yet is sent again. */
 struct flood {
-    const struct wanted_set *set;
+    const struct desired_set *set;
     size_t next, under_way, left;
     size_t *again, again_count;
 };
@@ -67,7 +68,7 @@ static void pour(struct flood *f)
 {
     while (f->under_way < PARALLEL && (f->next < f->set->len || f->again_count)) {
         struct post *post = NEW(struct post);
-        const struct wanted *w;
+        const struct desired *w;
         struct kube_request request;
         *post = (struct post){f, f->next < f->set->len ? f->next++ : f->again[--f->again_count]};
         w = &f->set->items[post->item];
@@ -79,7 +80,7 @@ static void pour(struct flood *f)
         event_base_loopbreak(h.loop);
 }
 
-static double time_raw_posts(const struct wanted_set *set)
+static double time_raw_posts(const struct desired_set *set)
 {
     struct flood f = {.set = set, .left = set->len, .again = NEW_ARRAY(size_t, set->len)};
     int64_t began = clock_now_usec();
@@ -102,7 +103,7 @@ static bool definitions_are_gone(void *context)
     return json_array_size(items) == own;
 }
 
-static void remove_all(const struct wanted_set *set)
+static void remove_all(const struct desired_set *set)
 {
     for (size_t i = set->len; i-- > 0;)
         if (!set->items[i].kind->custom)
@@ -111,7 +112,7 @@ static void remove_all(const struct wanted_set *set)
     pause_ms(1500);
 }
 
-static void write_objects(const struct wanted_set *set, const char *path, bool definitions)
+static void write_objects(const struct desired_set *set, const char *path, bool definitions)
 {
     FILE *f = fopen(path, "we");
 
@@ -122,7 +123,7 @@ static void write_objects(const struct wanted_set *set, const char *path, bool d
     fclose(f);
 }
 
-static double time_kubectl(const struct wanted_set *set)
+static double time_kubectl(const struct desired_set *set)
 {
     _cleanup_free_ char *definitions = str_printf("%s/bench-crds.json", getenv("TEST_OUTPUT"));
     _cleanup_free_ char *rest = str_printf("%s/bench-rest.json", getenv("TEST_OUTPUT"));
@@ -163,14 +164,14 @@ struct heal {
     double gone, back; /* 0: it was gone with the answer */
 };
 
-static char *uid_of(const struct wanted *w)
+static char *uid_of(const struct desired *w)
 {
     _cleanup_json_ json_t *object = cluster_get(w->kind, w->ns, w->name);
 
     return str_dup(doc_string(object, "metadata", "uid"));
 }
 
-static struct heal time_heal(const struct wanted *w)
+static struct heal time_heal(const struct desired *w)
 {
     _cleanup_free_ char *deleted = uid_of(w);
     struct heal heal = {0};
@@ -190,13 +191,13 @@ static struct heal time_heal(const struct wanted *w)
     }
 }
 
-static bool is_definition(const struct wanted *w)
+static bool is_definition(const struct desired *w)
 {
     return str_eq(w->kind->kind, "CustomResourceDefinition");
 }
 
 /* All objects but the definitions, in turn. */
-static void measure_heals(const struct wanted_set *set)
+static void measure_heals(const struct desired_set *set)
 {
     double taken[DELETIONS], worst = 0;
     _cleanup_free_ char *of = NULL;
@@ -217,7 +218,7 @@ static void measure_heals(const struct wanted_set *set)
 }
 
 /* A definition goes when the API server has looked for objects of its kind: that time is the server's. */
-static void measure_definitions(const struct wanted_set *set)
+static void measure_definitions(const struct desired_set *set)
 {
     double all[DEFINITIONS], own[DEFINITIONS];
     size_t count = 0;
@@ -245,7 +246,7 @@ static double time_start(void)
 static void figures(void **state)
 {
     double raw[RUNS], kubectl[1], install[RUNS], start[RUNS], memory[1];
-    struct wanted_set *set = mesh_objects_of("{}");
+    struct desired_set *set = mesh_objects_of("{}");
 
     (void)state;
     printf("%zu objects, %d cores\n", set->len, (int)sysconf(_SC_NPROCESSORS_ONLN));
@@ -286,7 +287,7 @@ static void figures(void **state)
     mesh_delete_and_wait();
     operator_kill(SIGTERM);
     remove_all(set);
-    wanted_free(set);
+    desired_free(set);
 }
 
 int main(void)

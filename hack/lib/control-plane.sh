@@ -67,7 +67,7 @@ define_apiserver() {
   has_controllers || flags+=(--disable-admission-plugins=ServiceAccount)
   if [ -n "$AUDIT_LOG" ]; then
     audit_policy
-    # In megabytes: a file begun anew would hide what was asked before.
+    # In megabytes: a file begun again would hide what was asked before.
     flags+=(--audit-policy-file="$STATE/audit-policy.yaml" --audit-log-path="$AUDIT_LOG" --audit-log-maxsize=100000)
   fi
   component_define kube-apiserver "$(program kube-apiserver)" "${flags[@]}"

@@ -17,7 +17,7 @@ kubernetes_missing() {
   done
 }
 
-# kubernetes_ensure PROGRAM...: builds what the cache lacks. Several at once are
+# kubernetes_ensure PROGRAM...: builds what the cache lacks. Several immediately are
 # fine: one builds, the others wait for it.
 kubernetes_ensure() {
   local missing lock

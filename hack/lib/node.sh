@@ -47,7 +47,7 @@ node_network() {
   ip -n "$NETNS" addr add "$API_IP/30" dev host
   ip -n "$NETNS" link set host up
   # No default route: nothing in a cluster has business outside, and whoever tries
-  # (the kubelet looks for a cloud) hears so at once instead of waiting.
+  # (the kubelet looks for a cloud) hears so immediately instead of waiting.
   # The API server calls webhooks by Service: a socket wants a route before kube-proxy's
   # rules give the packet another address. Only for what starts on the node.
   ip -n "$NETNS" route add "$SERVICE_CIDR" dev host src "$API_IP" table 100
@@ -186,7 +186,7 @@ maxPods: 200
 clusterDNS: [${SERVICE_API%.*}.10]
 clusterDomain: cluster.local
 resolvConf: /dev/null
-# The defaults (5 a second) make many pods at once wait for their secrets.
+# The defaults (5 a second) make many pods immediately wait for their secrets.
 kubeAPIQPS: 100
 kubeAPIBurst: 200
 YAML

@@ -166,7 +166,7 @@ static int open_watch(struct link *link, const char *path)
 	return sscanf(text, "HTTP/1.%*c %d", &status) == 1 && status == 200 ? 0 : -1;
 }
 
-/* What changed is of no interest, only that something did: the caller lists anew.
+/* What changed is of no interest, only that something did: the caller lists again.
  * A watch starts with all that is there, so the first moments' events are dropped
  * by reading until it is quiet. */
 void api_wait(const char *const *paths)

@@ -7,7 +7,7 @@
  * or NULL; *status is the HTTP status, 0 where there was no answer. */
 json_t *api_call(const char *method, const char *path, const char *type, const json_t *body, int *status);
 
-/* Returns when one of the lists changed, or after some time, or at once if a watch
+/* Returns when one of the lists changed, or after some time, or immediately if a watch
  * cannot be had. Paths end in NULL. */
 void api_wait(const char *const *paths);
 

@@ -41,7 +41,7 @@ static json_t *root_schema(const struct api_resource *r, enum schema_form form)
             MAP("apiVersion", S("type", "string")),
             MAP("kind", S("type", "string")),
             MAP("metadata", S("type", "object")),
-            V("spec", field_schema(r->spec, "What is wanted.", form)),
+            V("spec", field_schema(r->spec, "What is desired.", form)),
             V("status", field_schema(r->status, "What is there; written by the operator.", form))));
 }
 

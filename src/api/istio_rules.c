@@ -237,7 +237,7 @@ static void check_images(const struct api_check *c)
     }
 }
 
-/* It may be what is wanted. */
+/* It may be what is desired. */
 static void check_place(const struct api_check *c)
 {
     if (str_eq(c->ns, NS_WITHOUT_CHOICE) && !c->problems->errors)
@@ -261,7 +261,7 @@ static void check_citadel(const struct api_check *c)
     if (spec->citadel.enabled || (!spec->mtls && !spec->control_plane_security_enabled))
         return;
     problems_add(c->problems, PROBLEM_WARNING, "spec.citadel.enabled",
-                 "is false, but %s needs certificates: somebody else has to make the Secrets istio.<service account>",
+                 "is false, but %s needs certificates: something else has to make the Secrets istio.<service account>",
                  spec->mtls ? "mtls" : "controlPlaneSecurityEnabled");
 }
 

@@ -5,14 +5,14 @@
 
 #define PATTERNS_MAX 64 /* more than there are formats */
 
+static struct {
+    const char *pattern;
+    regex_t regex;
+} known[PATTERNS_MAX];
+static size_t count;
+
 static const regex_t *compiled(const char *pattern)
 {
-    static struct {
-        const char *pattern;
-        regex_t regex;
-    } known[PATTERNS_MAX];
-    static size_t count;
-
     for (size_t i = 0; i < count; i++)
         if (known[i].pattern == pattern)
             return &known[i].regex;
@@ -25,4 +25,10 @@ static const regex_t *compiled(const char *pattern)
 bool pattern_matches(const char *pattern, const char *value)
 {
     return regexec(compiled(pattern), value, 0, NULL, 0) == 0;
+}
+
+void patterns_drop_kept(void)
+{
+    while (count)
+        regfree(&known[--count].regex);
 }

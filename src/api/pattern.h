@@ -9,5 +9,7 @@
 
 /* Aborts where the pattern is none, which is a mistake in a table. */
 bool pattern_matches(const char *pattern, const char *value);
+/* Frees what is kept; it is compiled again when it is needed. For whoever counts memory. */
+void patterns_drop_kept(void);
 
 #endif

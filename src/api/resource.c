@@ -52,7 +52,7 @@ static void check_size(const json_t *resource, struct problems *problems)
 static bool is_ours(const struct api_resource *r, const json_t *resource, struct problems *problems)
 {
     const struct {
-        const char *field, *wanted;
+        const char *field, *desired;
     } names[] = {{"apiVersion", API_GROUP_VERSION}, {"kind", r->kind}};
     bool ours = true;
 
@@ -63,7 +63,7 @@ static bool is_ours(const struct api_resource *r, const json_t *resource, struct
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         _cleanup_buf_ struct buf found = BUF_INIT;
         const json_t *value = json_object_get(resource, names[i].field);
-        if (str_eq(json_string_value(value), names[i].wanted))
+        if (str_eq(json_string_value(value), names[i].desired))
             continue;
         buf_add_str(&found, "is missing");
         if (value) {
@@ -71,7 +71,7 @@ static bool is_ours(const struct api_resource *r, const json_t *resource, struct
             buf_add_str(&found, "is ");
             problems_describe(value, &found);
         }
-        problems_add(problems, PROBLEM_ERROR, names[i].field, "must be %s, but %s", names[i].wanted, buf_str(&found));
+        problems_add(problems, PROBLEM_ERROR, names[i].field, "must be %s, but %s", names[i].desired, buf_str(&found));
         ours = false;
     }
     return ours;

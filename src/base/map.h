@@ -16,7 +16,7 @@
 
 struct map;
 
-/* `destroy` may be NULL: then values belong to somebody else. */
+/* `destroy` may be NULL: then values belong to another client. */
 struct map *map_new(void (*destroy)(void *));
 void map_free(struct map *m);
 DEFINE_CLEANUP(struct map *, map_free)

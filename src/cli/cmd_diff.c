@@ -110,7 +110,7 @@ static size_t print_plan(const struct preview *p, bool whole)
 
     for (size_t i = 0; i < p->plan.len; i++) {
         const struct kube_action *action = &p->plan.actions[i];
-        if (action->tag == PLAN_NOTED)
+        if (action->tag == PLAN_BOOKKEEPING)
             continue;
         print_action(p, action, whole, color);
         counts[action->verb]++;

@@ -7,11 +7,11 @@
 #include "controllers/remote/remote_render.h"
 #include "doc/doc.h"
 
-static int add_objects(const struct wanted_set *wanted, json_t *documents, struct err *e)
+static int add_objects(const struct desired_set *desired, json_t *documents, struct err *e)
 {
-    for (size_t i = 0; i < wanted->len; i++) {
+    for (size_t i = 0; i < desired->len; i++) {
         json_t *object;
-        if (doc_parse(wanted->items[i].text, strlen(wanted->items[i].text), SIZE_MAX, &object, e) < 0)
+        if (doc_parse(desired->items[i].text, strlen(desired->items[i].text), SIZE_MAX, &object, e) < 0)
             return -1;
         json_array_append_new(documents, object);
     }
@@ -34,7 +34,7 @@ struct output {
 
 /* Reviews and reports; the exit code. */
 static int review(const struct input *in, const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_wanted **ret, struct output *out)
+                  struct mesh_desired **ret, struct output *out)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     int code;
@@ -78,7 +78,7 @@ static int render_remote(const struct input *in, const char *name, int minor, st
 /* The exit code, or below zero. */
 static int render_mesh(const struct input *in, int minor, struct output *out, struct err *e)
 {
-    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
+    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
     const struct input_resource *mesh;
     int code;
 
@@ -89,8 +89,8 @@ static int render_mesh(const struct input *in, int minor, struct output *out, st
                        "%s: for what the cluster of a RemoteIstio gets say --remote NAME, and name the Istio that it "
                        "joins with -f, too",
                        input_name(in));
-    code = review(in, mesh, NULL, minor, &wanted, out);
-    return wanted && add_objects(wanted->objects, out->documents, e) < 0 ? -1 : code;
+    code = review(in, mesh, NULL, minor, &desired, out);
+    return desired && add_objects(desired->objects, out->documents, e) < 0 ? -1 : code;
 }
 
 static int render(const struct invocation *inv, const struct input *in, int minor, struct output *out, struct err *e)

@@ -279,16 +279,16 @@ static void review_stray(const json_t *value, struct problems *problems)
     }
 }
 
-static void review_mesh(const json_t *resource, int minor, struct mesh_wanted **ret, struct problems *problems)
+static void review_mesh(const json_t *resource, int minor, struct mesh_desired **ret, struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
+    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
     struct istio_spec spec;
 
     if (minor && !problems->errors) {
         mesh_versions_for(minor, versions);
-        if (mesh_wanted_build(resource, minor, versions, &wanted, problems) == 0 && ret)
-            *ret = TAKE_PTR(wanted);
+        if (mesh_desired_build(resource, minor, versions, &desired, problems) == 0 && ret)
+            *ret = TAKE_PTR(desired);
     } else if (mesh_check(resource, minor, NULL, &spec, problems) == 0) {
         istio_spec_release(&spec);
     }
@@ -322,7 +322,7 @@ static void review_remote(const json_t *resource, const json_t *mesh, int minor,
 }
 
 void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_wanted **ret, struct problems *problems)
+                  struct mesh_desired **ret, struct problems *problems)
 {
     if (!r->definition) {
         review_stray(r->value, problems);

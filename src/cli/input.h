@@ -9,7 +9,7 @@
 #include "api/resource.h"
 #include "base/err.h"
 #include "cli/files.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 
 /* A resource of this operator, or a document or an item of a list that should be one. */
 struct input_resource {
@@ -56,7 +56,7 @@ bool input_is(const struct input_resource *r, const struct api_resource *definit
  * objects of an Istio on that Kubernetes, where there is no error.
  */
 void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_wanted **ret, struct problems *problems);
+                  struct mesh_desired **ret, struct problems *problems);
 /* With --strict makes warnings errors; returns the exit code for the problems. */
 int input_conclude(const struct input *in, struct problems *problems);
 /*

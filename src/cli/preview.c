@@ -5,8 +5,8 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/made.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
-#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -34,7 +34,7 @@ static int wait_until_synced(struct event_base *loop, struct kube_cluster *clust
         if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
             return err_set(e, kube_cluster_error_class(cluster), "%s", kube_cluster_error(cluster));
         if (clock_now_monotonic() > until)
-            return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
+            return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
                            kube_cluster_error(cluster));
         event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
         event_base_dispatch(loop);
@@ -47,21 +47,21 @@ static const struct kube_kind *istio_kind(void)
     return mesh_kind(KIND_ISTIO);
 }
 
-static struct mesh_wanted *build(const struct kube_server *server, const json_t *resource, struct problems *problems)
+static struct mesh_desired *build(const struct kube_server *server, const json_t *resource, struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    struct mesh_wanted *wanted;
+    struct mesh_desired *desired;
 
-    mesh_wanted_versions(server, versions);
-    return mesh_wanted_build(resource, server->minor, versions, &wanted, problems) < 0 ? NULL : wanted;
+    mesh_desired_versions(server, versions);
+    return mesh_desired_build(resource, server->minor, versions, &desired, problems) < 0 ? NULL : desired;
 }
 
 /* Whether both ask for the same; the API server's defaults in one of them make no difference. */
 static bool asks_the_same(const struct kube_server *server, const json_t *a, const json_t *b)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_mesh_wanted_ struct mesh_wanted *first = build(server, a, &problems),
-                                             *second = build(server, b, &problems);
+    _cleanup_mesh_desired_ struct mesh_desired *first = build(server, a, &problems),
+                                               *second = build(server, b, &problems);
 
     if (!first || !second || first->objects->len != second->objects->len)
         return false;
@@ -114,7 +114,7 @@ static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resourc
     return result;
 }
 
-/* Objects without our label are not watched: those with the name of a wanted one are read one by one. */
+/* Objects without our label are not watched: those with the name of a desired one are read one by one. */
 struct reading {
     struct kube_cluster *cluster;
     size_t under_way;
@@ -124,14 +124,14 @@ struct reading {
 
 struct reading_one {
     struct reading *all;
-    const struct wanted *wanted;
+    const struct desired *desired;
 };
 
 static void on_read(void *context, const struct kube_response *response, const struct err *e)
 {
     const struct reading_one *one = context;
     struct reading *all = one->all;
-    const struct wanted *w = one->wanted;
+    const struct desired *w = one->desired;
     _cleanup_json_ json_t *object = NULL;
     struct err why;
 
@@ -149,14 +149,14 @@ static void on_read(void *context, const struct kube_response *response, const s
     err_wrap(&all->why, "%s %s", w->kind->kind, w->name);
 }
 
-static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct wanted_set *wanted,
+static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct desired_set *desired,
                          struct err *e)
 {
-    _cleanup_free_ struct reading_one *ones = NEW_ARRAY(struct reading_one, wanted->len);
+    _cleanup_free_ struct reading_one *ones = NEW_ARRAY(struct reading_one, desired->len);
     struct reading all = {.cluster = cluster};
 
-    for (size_t i = 0; i < wanted->len; i++) {
-        const struct wanted *w = &wanted->items[i];
+    for (size_t i = 0; i < desired->len; i++) {
+        const struct desired *w = &desired->items[i];
         const char *version = kube_server_version(kube_cluster_server(cluster), w->kind);
         struct kube_request request;
 
@@ -174,12 +174,12 @@ static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, 
     return all.failed ? -1 : 0;
 }
 
-static int read_wanted(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
-                       struct problems *problems, struct err *e)
+static int read_desired(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
+                        struct problems *problems, struct err *e)
 {
-    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = build(kube_cluster_server(cluster), resource, problems);
+    _cleanup_mesh_desired_ struct mesh_desired *desired = build(kube_cluster_server(cluster), resource, problems);
 
-    return wanted ? read_unmarked(loop, cluster, wanted->objects, e) : problems_err(problems, e);
+    return desired ? read_unmarked(loop, cluster, desired->objects, e) : problems_err(problems, e);
 }
 
 /* A resource that the planner refuses gets a status that says why, and that is all of its plan. */
@@ -228,7 +228,7 @@ static int read_asked(struct event_base *loop, struct kube_cluster *cluster, con
     on_demand_switch(&watches, cluster, removals(plan), mesh ? mesh->ns : NULL);
     while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan)) {
         if (clock_now_monotonic() > until)
-            return err_set(e, ERR_TIMEOUT, "not in step with the cluster after %lld s: %s", (long long)timeout / 1000,
+            return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
                            kube_cluster_error(cluster));
         event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
         event_base_dispatch(loop);
@@ -261,7 +261,7 @@ static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, c
 {
     _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
 
-    if (read_wanted(loop, cluster, applied, problems, e) < 0)
+    if (read_desired(loop, cluster, applied, problems, e) < 0)
         return -1;
     kube_cache_put(kube_cluster_cache(cluster), istio_kind(), applied);
     if (make_whole_plan(loop, cluster, timeout, ret, e) < 0)

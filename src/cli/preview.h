@@ -17,7 +17,7 @@ struct preview {
 };
 
 /*
- * Connects, reads what is there (also objects that carry no mark of ours but have the names of wanted ones), and
+ * Connects, reads what is there (also objects that carry no mark of ours but have the names of desired ones), and
  * plans as if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`.
  * What is wrong with the resource goes to `problems`, too, by its fields, and its warnings.
  */

@@ -60,13 +60,13 @@ static void copy_status(const json_t *status, json_t *report)
 json_t *report_make(const char *kind, const json_t *resource, const json_t *events, const char *kubernetes)
 {
     const json_t *status = doc_at(resource, "status");
-    int64_t wanted = doc_int(doc_at(resource, "metadata", "generation"), 0);
+    int64_t desired = doc_int(doc_at(resource, "metadata", "generation"), 0);
     int64_t seen = doc_int(doc_at(status, STATUS_FIELD_OBSERVED_GENERATION), 0);
     bool is_remote = str_eq(kind, api_resource_remote_istio.kind);
     json_t *report = OBJECT(
         S("kind", kind), S("namespace", doc_string(resource, "metadata", "namespace")),
         S("name", doc_string(resource, "metadata", "name")), S("status", doc_string(status, STATUS_FIELD_STATUS)),
-        S("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), B("current", status && seen >= wanted),
+        S("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), B("current", status && seen >= desired),
         B("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
         S("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")),
         S("kubernetes", is_remote ? doc_string(status, STATUS_FIELD_KUBERNETES_VERSION) : kubernetes),

@@ -11,7 +11,7 @@ enum {
     PLAN_WATCH_PODS = 1,         /* of the control plane's namespace: why a Deployment is not available */
     PLAN_WATCH_VALIDATING = 2,   /* ValidatingWebhookConfigurations */
     PLAN_WATCH_SECRETS = 4,      /* key-and-cert Secrets of all namespaces, without their data */
-    PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, in brief: which sidecars are outdated */
+    PLAN_WATCH_SIDECARS = 8,     /* Pods of all namespaces, as a digest: which sidecars are outdated */
     PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
     PLAN_WATCH_SECRET_KEYS = 32, /* Secrets and ConfigMaps of that namespace, of what they hold the keys alone */
     PLAN_WATCH_CONFIG_MAP_KEYS = 64,

@@ -21,9 +21,9 @@ struct place {
     size_t path, pattern;
 };
 
-static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live);
+static json_t *merge_map(struct merger *m, const json_t *last, const json_t *desired, const json_t *live);
 static json_t *others_value(struct merger *m, const char *field, const json_t *live);
-static json_t *merge_value(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+static json_t *merge_value(struct merger *m, const char *field, const json_t *last, const json_t *desired,
                            const json_t *live);
 
 static struct place enter_field(struct merger *m, const char *key)
@@ -133,18 +133,18 @@ static bool is_empty(const json_t *value)
 }
 
 /* Whether the live value at this place means what we want, where at least one of both is no container. */
-static bool is_same(const struct merger *m, const json_t *wanted, const json_t *live)
+static bool is_same(const struct merger *m, const json_t *desired, const json_t *live)
 {
     if (m->rules->empty_is_absent &&
-        ((is_empty(wanted) && json_is_null(live)) || (json_is_null(wanted) && is_empty(live))))
+        ((is_empty(desired) && json_is_null(live)) || (json_is_null(desired) && is_empty(live))))
         return true;
-    if (is_container(wanted) || is_container(live))
+    if (is_container(desired) || is_container(live))
         return false;
-    return doc_equal(wanted, live) || (m->rules->same && m->rules->same(buf_str(&m->pattern), wanted, live));
+    return doc_equal(desired, live) || (m->rules->same && m->rules->same(buf_str(&m->pattern), desired, live));
 }
 
 /*
- * A copy of a map's fields, those of maps within included, that are somebody else's (`foreign`) or are not. NULL
+ * A copy of a map's fields, those of maps within included, that are another client's (`foreign`) or are not. NULL
  * where none is.
  */
 static json_t *select_fields(struct merger *m, const json_t *map, bool foreign)
@@ -172,30 +172,30 @@ static json_t *select_fields(struct merger *m, const json_t *map, bool foreign)
 }
 
 /* What is put where the live document has nothing (of this type); NULL where none of it is ours to set. */
-static json_t *initial_value(struct merger *m, const json_t *wanted)
+static json_t *initial_value(struct merger *m, const json_t *desired)
 {
-    if (json_is_object(wanted) && m->rules->foreign)
-        return select_fields(m, wanted, false);
-    return doc_copy(wanted);
+    if (json_is_object(desired) && m->rules->foreign)
+        return select_fields(m, desired, false);
+    return doc_copy(desired);
 }
 
 /* The three sides of a sequence whose elements have keys. */
 struct keyed_sides {
-    struct keyed last, wanted, live;
+    struct keyed last, desired, live;
 };
 
 static void keyed_sides_release(struct keyed_sides *s)
 {
     keyed_release(&s->last);
-    keyed_release(&s->wanted);
+    keyed_release(&s->desired);
     keyed_release(&s->live);
 }
 
 /*
- * The first key of the rules that tells the wanted elements apart, and that every live one has: where two of those have
- * the same, the first is the one that is wanted.
+ * The first key of the rules that tells the desired elements apart, and that every live one has: where two of those
+ * have the same, the first is the one that is desired.
  */
-static bool choose_key(const struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+static bool choose_key(const struct merger *m, const char *field, const json_t *last, const json_t *desired,
                        const json_t *live, struct keyed_sides *ret)
 {
     for (const struct merge_key *k = m->rules->keys; k && k->field; k++) {
@@ -203,8 +203,8 @@ static bool choose_key(const struct merger *m, const char *field, const json_t *
 
         if (!str_eq(k->field, field))
             continue;
-        sides = (struct keyed_sides){keyed_new(last, k), keyed_new(wanted, k), keyed_new(live, k)};
-        if (sides.wanted.distinct && sides.live.complete) {
+        sides = (struct keyed_sides){keyed_new(last, k), keyed_new(desired, k), keyed_new(live, k)};
+        if (sides.desired.distinct && sides.live.complete) {
             *ret = sides;
             return true;
         }
@@ -220,12 +220,12 @@ static struct place enter_keyed(struct merger *m, const json_t *element, const s
     return enter_element(m, name);
 }
 
-/* An element of the result: wanted, live, or both. */
+/* An element of the result: desired, live, or both. */
 struct slot {
-    size_t wanted, live; /* positions, or KEYED_NOWHERE */
+    size_t desired, live; /* positions, or KEYED_NOWHERE */
 };
 
-/* What becomes of what is live here and not wanted: of a field of the innermost map, or of an element (NULL). */
+/* What becomes of what is live here and not desired: of a field of the innermost map, or of an element (NULL). */
 static enum merge_fate fate_of(const struct merger *m, const char *field, const json_t *live)
 {
     if (!m->rules->others || !m->in)
@@ -240,20 +240,20 @@ static size_t keep_live(struct merger *m, const struct keyed_sides *s, struct sl
     json_t *element;
 
     json_array_foreach(s->live.seq, i, element) {
-        size_t wanted = keyed_find(&s->wanted, element);
+        size_t desired = keyed_find(&s->desired, element);
         struct place back = enter_keyed(m, element, s->live.key);
-        if (wanted == KEYED_NOWHERE
+        if (desired == KEYED_NOWHERE
                 ? keyed_find(&s->last, element) != KEYED_NOWHERE || fate_of(m, NULL, element) == MERGE_GOES
                 : keyed_find(&s->live, element) != i)
             note(m, element, NULL);
         else
-            slots[count++] = (struct slot){wanted, i};
+            slots[count++] = (struct slot){desired, i};
         leave(m, back);
     }
     return count;
 }
 
-/* Puts the wanted ones among the slots into the wanted order, the others stay where they are. True if any moved. */
+/* Puts the desired ones among the slots into the desired order, the others stay where they are. True if any moved. */
 static bool restore_order(const struct keyed_sides *s, struct slot *slots, size_t count)
 {
     size_t at = 0;
@@ -261,13 +261,13 @@ static bool restore_order(const struct keyed_sides *s, struct slot *slots, size_
     json_t *element;
     size_t i;
 
-    json_array_foreach(s->wanted.seq, i, element) {
+    json_array_foreach(s->desired.seq, i, element) {
         size_t live = keyed_find(&s->live, element);
         if (live == KEYED_NOWHERE)
             continue;
-        while (at < count && slots[at].wanted == KEYED_NOWHERE)
+        while (at < count && slots[at].desired == KEYED_NOWHERE)
             at++;
-        moved = moved || slots[at].wanted != i;
+        moved = moved || slots[at].desired != i;
         slots[at++] = (struct slot){i, live};
     }
     return moved;
@@ -279,11 +279,11 @@ static size_t insert_new(const struct keyed_sides *s, struct slot *slots, size_t
     json_t *element;
     size_t i;
 
-    json_array_foreach(s->wanted.seq, i, element) {
+    json_array_foreach(s->desired.seq, i, element) {
         size_t at = 0;
         if (keyed_find(&s->live, element) != KEYED_NOWHERE)
             continue;
-        while (at < count && (i ? slots[at].wanted != i - 1 : slots[at].wanted == KEYED_NOWHERE))
+        while (at < count && (i ? slots[at].desired != i - 1 : slots[at].desired == KEYED_NOWHERE))
             at++;
         at += i > 0;
         memmove(slots + at + 1, slots + at, (count - at) * sizeof(*slots));
@@ -296,23 +296,23 @@ static size_t insert_new(const struct keyed_sides *s, struct slot *slots, size_t
 /* The element of a slot. */
 static json_t *merge_slot(struct merger *m, const struct keyed_sides *s, const struct slot *slot)
 {
-    const json_t *wanted, *live = json_array_get(s->live.seq, slot->live);
+    const json_t *desired, *live = json_array_get(s->live.seq, slot->live);
     struct place back;
     json_t *result;
 
-    if (slot->wanted == KEYED_NOWHERE) {
+    if (slot->desired == KEYED_NOWHERE) {
         back = enter_keyed(m, live, s->live.key);
         result = others_value(m, NULL, live);
         leave(m, back);
         return result;
     }
-    wanted = json_array_get(s->wanted.seq, slot->wanted);
-    back = enter_keyed(m, wanted, s->wanted.key);
+    desired = json_array_get(s->desired.seq, slot->desired);
+    back = enter_keyed(m, desired, s->desired.key);
     if (slot->live == KEYED_NOWHERE) {
-        note(m, NULL, wanted);
-        result = doc_copy(wanted);
+        note(m, NULL, desired);
+        result = doc_copy(desired);
     } else {
-        result = merge_map(m, json_array_get(s->last.seq, keyed_find(&s->last, wanted)), wanted, live);
+        result = merge_map(m, json_array_get(s->last.seq, keyed_find(&s->last, desired)), desired, live);
     }
     leave(m, back);
     return result;
@@ -321,7 +321,7 @@ static json_t *merge_slot(struct merger *m, const struct keyed_sides *s, const s
 static json_t *merge_keyed(struct merger *m, const struct keyed_sides *s)
 {
     _cleanup_free_ struct slot *slots =
-        NEW_ARRAY(struct slot, json_array_size(s->wanted.seq) + json_array_size(s->live.seq));
+        NEW_ARRAY(struct slot, json_array_size(s->desired.seq) + json_array_size(s->live.seq));
     size_t count = keep_live(m, s, slots);
     bool moved = restore_order(s, slots, count);
     json_t *result = json_array();
@@ -345,14 +345,14 @@ static bool all_maps(const json_t *seq)
     return json_array_size(seq) > 0;
 }
 
-static json_t *merge_by_position(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+static json_t *merge_by_position(struct merger *m, const json_t *last, const json_t *desired, const json_t *live)
 {
     /* Of another length it says nothing about the element at a position. */
-    bool last_fits = json_array_size(last) == json_array_size(wanted);
+    bool last_fits = json_array_size(last) == json_array_size(desired);
     json_t *result = json_array(), *element;
     size_t i;
 
-    json_array_foreach(wanted, i, element) {
+    json_array_foreach(desired, i, element) {
         struct place back = enter_index(m, i);
         json_array_append_new(
             result, merge_map(m, last_fits ? json_array_get(last, i) : NULL, element, json_array_get(live, i)));
@@ -361,31 +361,31 @@ static json_t *merge_by_position(struct merger *m, const json_t *last, const jso
     return result;
 }
 
-/* Whether the live element is the wanted one already. */
-static bool is_in_place(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+/* Whether the live element is the desired one already. */
+static bool is_in_place(struct merger *m, const json_t *last, const json_t *desired, const json_t *live)
 {
     size_t changes = m->out->change_count;
     bool in_place;
 
-    json_decref(merge_map(m, last, wanted, live));
+    json_decref(merge_map(m, last, desired, live));
     in_place = m->out->change_count == changes;
     forget_changes_from(m, changes);
     return in_place;
 }
 
 /* Pairs what is in place, whichever its position, and what is left in the order of both. */
-static json_t *merge_unordered(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+static json_t *merge_unordered(struct merger *m, const json_t *last, const json_t *desired, const json_t *live)
 {
     size_t count = json_array_size(live), next = 0;
-    _cleanup_free_ size_t *pairs = NEW_ARRAY(size_t, count + 1); /* of a live element: its wanted one + 1 */
-    _cleanup_free_ bool *paired = NEW_ARRAY(bool, count + 1);    /* a wanted one */
+    _cleanup_free_ size_t *pairs = NEW_ARRAY(size_t, count + 1); /* of a live element: its desired one + 1 */
+    _cleanup_free_ bool *paired = NEW_ARRAY(bool, count + 1);    /* a desired one */
     bool last_fits = json_array_size(last) == count;
     json_t *result = json_array();
 
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < count && !pairs[i]; k++) {
             struct place back = enter_index(m, i);
-            if (!paired[k] && is_in_place(m, last_fits ? json_array_get(last, k) : NULL, json_array_get(wanted, k),
+            if (!paired[k] && is_in_place(m, last_fits ? json_array_get(last, k) : NULL, json_array_get(desired, k),
                                           json_array_get(live, i))) {
                 pairs[i] = k + 1;
                 paired[k] = true;
@@ -400,18 +400,18 @@ static json_t *merge_unordered(struct merger *m, const json_t *last, const json_
         if (!pairs[i])
             pairs[i] = ++next;
         json_array_append_new(result, merge_map(m, last_fits ? json_array_get(last, pairs[i] - 1) : NULL,
-                                                json_array_get(wanted, pairs[i] - 1), json_array_get(live, i)));
+                                                json_array_get(desired, pairs[i] - 1), json_array_get(live, i)));
         leave(m, back);
     }
     return result;
 }
 
-static bool same_elements(struct merger *m, const json_t *wanted, const json_t *live)
+static bool same_elements(struct merger *m, const json_t *desired, const json_t *live)
 {
-    bool same = json_array_size(wanted) == json_array_size(live);
+    bool same = json_array_size(desired) == json_array_size(live);
 
-    for (size_t i = 0; same && i < json_array_size(wanted); i++) {
-        const json_t *w = json_array_get(wanted, i), *l = json_array_get(live, i);
+    for (size_t i = 0; same && i < json_array_size(desired); i++) {
+        const json_t *w = json_array_get(desired, i), *l = json_array_get(live, i);
         struct place back = enter_index(m, i);
         same = is_container(w) ? doc_equal(w, l) : is_same(m, w, l);
         leave(m, back);
@@ -419,71 +419,71 @@ static bool same_elements(struct merger *m, const json_t *wanted, const json_t *
     return same;
 }
 
-static json_t *merge_seq_within(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+static json_t *merge_seq_within(struct merger *m, const char *field, const json_t *last, const json_t *desired,
                                 const json_t *live)
 {
     struct keyed_sides sides;
 
-    if (choose_key(m, field, last, wanted, live, &sides)) {
+    if (choose_key(m, field, last, desired, live, &sides)) {
         json_t *result = merge_keyed(m, &sides);
         keyed_sides_release(&sides);
         return result;
     }
-    if (json_array_size(wanted) == json_array_size(live) && all_maps(wanted) && all_maps(live))
-        return is_listed(m->rules->unordered, field) ? merge_unordered(m, last, wanted, live)
-                                                     : merge_by_position(m, last, wanted, live);
-    if (same_elements(m, wanted, live))
+    if (json_array_size(desired) == json_array_size(live) && all_maps(desired) && all_maps(live))
+        return is_listed(m->rules->unordered, field) ? merge_unordered(m, last, desired, live)
+                                                     : merge_by_position(m, last, desired, live);
+    if (same_elements(m, desired, live))
         return doc_copy(live);
-    note(m, live, wanted);
-    return doc_copy(wanted);
+    note(m, live, desired);
+    return doc_copy(desired);
 }
 
-static json_t *merge_seq(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+static json_t *merge_seq(struct merger *m, const char *field, const json_t *last, const json_t *desired,
                          const json_t *live)
 {
-    const struct merge_place here = {m->in, last, wanted, live};
+    const struct merge_place here = {m->in, last, desired, live};
     json_t *result;
 
     m->in = &here;
-    result = merge_seq_within(m, field, last, wanted, live);
+    result = merge_seq_within(m, field, last, desired, live);
     m->in = here.around;
     return result;
 }
 
 /* Both are there. */
-static json_t *merge_value(struct merger *m, const char *field, const json_t *last, const json_t *wanted,
+static json_t *merge_value(struct merger *m, const char *field, const json_t *last, const json_t *desired,
                            const json_t *live)
 {
     json_t *value;
 
-    if (json_is_object(wanted) && json_is_object(live))
-        return merge_map(m, last, wanted, live);
-    if (json_is_array(wanted) && json_is_array(live))
-        return merge_seq(m, field, last, wanted, live);
-    if (is_same(m, wanted, live))
+    if (json_is_object(desired) && json_is_object(live))
+        return merge_map(m, last, desired, live);
+    if (json_is_array(desired) && json_is_array(live))
+        return merge_seq(m, field, last, desired, live);
+    if (is_same(m, desired, live))
         return doc_copy(live);
-    value = initial_value(m, wanted);
+    value = initial_value(m, desired);
     if (!value)
         value = json_object();
     note(m, live, value);
     return value;
 }
 
-/* It is wanted and not live. NULL: it stays so. */
-static json_t *add_field(struct merger *m, const json_t *wanted)
+/* It is desired and not live. NULL: it stays so. */
+static json_t *add_field(struct merger *m, const json_t *desired)
 {
     json_t *value;
 
-    if (m->rules->empty_is_absent && is_empty(wanted) &&
+    if (m->rules->empty_is_absent && is_empty(desired) &&
         !(m->rules->empty_counts && m->rules->empty_counts(m->rules->context, buf_str(&m->pattern))))
         return NULL;
-    value = initial_value(m, wanted);
+    value = initial_value(m, desired);
     if (value)
         note(m, NULL, value);
     return value;
 }
 
-/* What others have in a field that was ours and is not wanted any more; NULL or empty where nothing. */
+/* What others have in a field that was ours and is not desired any more; NULL or empty where nothing. */
 static json_t *others_part(struct merger *m, const char *field, const json_t *last, const json_t *live)
 {
     _cleanup_json_ json_t *nothing = json_array(), *no_fields = json_object();
@@ -506,7 +506,7 @@ static json_t *others_part(struct merger *m, const char *field, const json_t *la
     return rest;
 }
 
-/* It is live, was ours, and is not wanted. NULL: it goes. */
+/* It is live, was ours, and is not desired. NULL: it goes. */
 static json_t *let_go(struct merger *m, const char *field, const json_t *last, const json_t *live)
 {
     size_t changes = m->out->change_count;
@@ -523,7 +523,7 @@ static json_t *let_go(struct merger *m, const char *field, const json_t *last, c
     return NULL;
 }
 
-/* The elements of a sequence that is not wanted. */
+/* The elements of a sequence that is not desired. */
 static json_t *others_elements(struct merger *m, const json_t *live)
 {
     const struct merge_place here = {m->in, NULL, NULL, live};
@@ -542,7 +542,7 @@ static json_t *others_elements(struct merger *m, const json_t *live)
     return result;
 }
 
-/* What is live here and neither wanted nor was ours; NULL where it goes. */
+/* What is live here and neither desired nor was ours; NULL where it goes. */
 static json_t *others_value(struct merger *m, const char *field, const json_t *live)
 {
     switch (fate_of(m, field, live)) {
@@ -562,7 +562,7 @@ static json_t *others_value(struct merger *m, const char *field, const json_t *l
 }
 
 /* One field of a map; each side may be NULL for "absent", and so may the result. */
-static json_t *merge_field(struct merger *m, const char *key, const json_t *last, const json_t *wanted,
+static json_t *merge_field(struct merger *m, const char *key, const json_t *last, const json_t *desired,
                            const json_t *live)
 {
     struct place back = enter_field(m, key);
@@ -570,32 +570,32 @@ static json_t *merge_field(struct merger *m, const char *key, const json_t *last
 
     if (is_foreign(m))
         result = live ? doc_copy(live) : NULL;
-    else if (!wanted && !last)
+    else if (!desired && !last)
         result = live ? others_value(m, key, live) : NULL;
-    else if (wanted && live)
-        result = merge_value(m, key, last, wanted, live);
-    else if (wanted)
-        result = add_field(m, wanted);
+    else if (desired && live)
+        result = merge_value(m, key, last, desired, live);
+    else if (desired)
+        result = add_field(m, desired);
     else
         result = live ? let_go(m, key, last, live) : NULL;
     leave(m, back);
     return result;
 }
 
-/* `live` is a map, and so is `wanted`, unless nothing of it is wanted (NULL). */
-static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wanted, const json_t *live)
+/* `live` is a map, and so is `desired`, unless nothing of it is desired (NULL). */
+static json_t *merge_map(struct merger *m, const json_t *last, const json_t *desired, const json_t *live)
 {
-    const struct merge_place here = {m->in, last, wanted, live};
+    const struct merge_place here = {m->in, last, desired, live};
     json_t *result = json_object(), *value, *merged;
     const char *key;
 
     m->in = &here;
     json_object_foreach((json_t *)live, key, value) {
-        merged = merge_field(m, key, json_object_get(last, key), json_object_get(wanted, key), value);
+        merged = merge_field(m, key, json_object_get(last, key), json_object_get(desired, key), value);
         if (merged)
             json_object_set_new(result, key, merged);
     }
-    json_object_foreach((json_t *)wanted, key, value) {
+    json_object_foreach((json_t *)desired, key, value) {
         if (json_object_get(live, key))
             continue;
         merged = merge_field(m, key, json_object_get(last, key), value, NULL);
@@ -606,17 +606,17 @@ static json_t *merge_map(struct merger *m, const json_t *last, const json_t *wan
     return result;
 }
 
-void merge_three_way(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules,
+void merge_three_way(const json_t *last, const json_t *desired, const json_t *live, const struct merge_rules *rules,
                      struct merge *ret)
 {
     struct merge out = {0};
     struct merger m = {.rules = rules, .out = &out};
 
     if (live) {
-        out.result = merge_value(&m, "", last, wanted, live);
+        out.result = merge_value(&m, "", last, desired, live);
     } else {
-        note(&m, NULL, wanted);
-        out.result = doc_copy(wanted);
+        note(&m, NULL, desired);
+        out.result = doc_copy(desired);
     }
     buf_release(&m.path);
     buf_release(&m.pattern);
@@ -673,9 +673,9 @@ static json_t *skeleton(const json_t *value, const char *field, const struct mer
     return result;
 }
 
-json_t *merge_skeleton(const json_t *wanted, const struct merge_rules *rules)
+json_t *merge_skeleton(const json_t *desired, const struct merge_rules *rules)
 {
-    return skeleton(wanted, "", rules);
+    return skeleton(desired, "", rules);
 }
 
 void merge_summary(const struct merge *m, size_t most, struct buf *out)

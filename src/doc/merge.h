@@ -5,23 +5,23 @@
  * set, a field that we applied before and want no longer is removed, every other field stays, unless what we want
  * excludes it (rules->others). Applying a merge to its own result finds no difference.
  *
- * What we applied last is kept as a *skeleton*: the wanted document with every scalar, and every sequence of
+ * What we applied last is kept as a *skeleton*: the desired document with every scalar, and every sequence of
  * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields
  * were ours without repeating their values, so no secret ends in an annotation.
  *
- * Maps are merged field by field. When we let go of a whole map (no field of it is wanted any more), all of it is
+ * Maps are merged field by field. When we let go of a whole map (no field of it is desired any more), all of it is
  * removed, with what the server put into it: what remains of a `secret:` volume source would be invalid. Maps whose
  * keys are free (labels; rules->open) keep the entries of others instead.
  *
  * Sequences of maps are merged
- *   - element by element where the rules name a key for them, a string or integer that every wanted and live element
- *     has and that differs in the wanted ones (containers by name): elements of others stay, but for a second one with
- *     the key of ours; ours come in the wanted order, new ones behind the one they follow in what is wanted;
+ *   - element by element where the rules name a key for them, a string or integer that every desired and live element
+ *     has and that differs in the desired ones (containers by name): elements of others stay, but for a second one with
+ *     the key of ours; ours come in the desired order, new ones behind the one they follow in what is desired;
  *   - else by position where both have the same length, so that fields defaulted by the server stay; where the rules
  *     say that the order tells nothing (rules->unordered), an element that is in place at another position stays there;
  *   - else they are replaced whole, as sequences of scalars are.
  *
- * A field of somebody else (rules->foreign) keeps its live value or its absence, also where the map around it is
+ * A field of another client (rules->foreign) keeps its live value or its absence, also where the map around it is
  * new; only a whole new element of a sequence comes with all that we want in it.
  */
 #ifndef DOC_MERGE_H
@@ -43,14 +43,14 @@ struct merge_key {
 
 /* A map or a sequence in the three documents, and what it is in. */
 struct merge_place {
-    const struct merge_place *around;   /* NULL: it is the document itself */
-    const json_t *last, *wanted, *live; /* borrowed; NULL, or anything, where that document has no such thing */
+    const struct merge_place *around;    /* NULL: it is the document itself */
+    const json_t *last, *desired, *live; /* borrowed; NULL, or anything, where that document has no such thing */
 };
 
-/* What becomes of a live field, or element, that is not wanted and was not ours. */
+/* What becomes of a live field, or element, that is not desired and was not ours. */
 enum merge_fate {
     MERGE_STAYS,
-    MERGE_GOES,        /* what is wanted excludes it */
+    MERGE_GOES,        /* what is desired excludes it */
     MERGE_LOOK_WITHIN, /* of a map or sequence: each of its fields, or elements, for itself */
 };
 
@@ -59,7 +59,7 @@ struct merge_rules {
     const char *const *unordered; /* names of sequences without keys whose order says nothing; as `open` */
     const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
     /*
-     * Whether a wanted "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
+     * Whether a desired "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
      * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its
      * price: where absent means something else than empty, a removed empty field is not put back.
      */
@@ -70,9 +70,9 @@ struct merge_rules {
      */
     bool (*empty_counts)(const void *context, const char *path);
     /* Whether two different scalars mean the same ("2048Mi" and "2Gi"); `path` as in foreign(). May be NULL. */
-    bool (*same)(const char *path, const json_t *wanted, const json_t *live);
+    bool (*same)(const char *path, const json_t *desired, const json_t *live);
     /*
-     * Whether the field belongs to somebody else, so that the live value, or its absence, stays once the
+     * Whether the field belongs to another client, so that the live value, or its absence, stays once the
      * object exists. `path` is "webhooks[].clientConfig.caBundle": keys joined by dots, [] for any element.
      * May be NULL.
      */
@@ -80,7 +80,7 @@ struct merge_rules {
     /*
      * What becomes of what others have beside what we want: of the field `field` of the map `in` at `path`, which ends
      * in the field's name, or where `field` is NULL of an element of the sequence `in`, where the path ends in []. Its
-     * answer may depend on what is wanted, was ours, and on the value itself, and must not change when it goes. May be
+     * answer may depend on what is desired, was ours, and on the value itself, and must not change when it goes. May be
      * NULL: all of it stays.
      */
     enum merge_fate (*others)(const void *context, const char *path, const struct merge_place *in, const char *field,
@@ -104,15 +104,15 @@ struct merge {
 };
 
 /*
- * `last` (a skeleton) may be NULL, and so may `live`: then all of `wanted` is the result. The arguments are left alone;
- * the result shares nothing with them.
+ * `last` (a skeleton) may be NULL, and so may `live`: then all of `desired` is the result. The arguments are left
+ * alone; the result shares nothing with them.
  */
-void merge_three_way(const json_t *last, const json_t *wanted, const json_t *live, const struct merge_rules *rules,
+void merge_three_way(const json_t *last, const json_t *desired, const json_t *live, const struct merge_rules *rules,
                      struct merge *ret);
 void merge_release(struct merge *m);
 
-/* The skeleton of a wanted document; owned by the caller. */
-json_t *merge_skeleton(const json_t *wanted, const struct merge_rules *rules);
+/* The skeleton of a desired document; owned by the caller. */
+json_t *merge_skeleton(const json_t *desired, const struct merge_rules *rules);
 
 /* "image differs, replicas removed (+3 more)" for a log line: at most `most` fields by their names. */
 void merge_summary(const struct merge *m, size_t most, struct buf *out);

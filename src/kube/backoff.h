@@ -1,4 +1,4 @@
-/* How long to wait after failures, so that a server that comes back is not met by everybody at once. */
+/* How long to wait after failures, so that a server that comes back is not met by everybody immediately. */
 #ifndef KUBE_BACKOFF_H
 #define KUBE_BACKOFF_H
 

@@ -225,9 +225,9 @@ bool kube_cache_is_over(const struct kube_cache *c)
 }
 
 /* Whether there is room for so much in the place of what is `freed` for it; where there is not, that is noted. */
-static bool has_room(struct kube_cache *c, size_t wanted, size_t freed)
+static bool has_room(struct kube_cache *c, size_t desired, size_t freed)
 {
-    if (c->limit && kube_cache_held(c) + wanted > c->limit + freed)
+    if (c->limit && kube_cache_held(c) + desired > c->limit + freed)
         c->over = true;
     return !c->over;
 }
@@ -322,8 +322,8 @@ static char *text_of(const struct kube_cache *c, const struct kube_kind *kind, c
 
     if (kind->owned_alone && !owner_of(c, kind, json_object_get(object, "metadata")))
         return NULL;
-    kept = kind->brief ? NULL : reduce(kind, object);
-    return kind->brief ? kind->brief(object) : doc_text(kept);
+    kept = kind->digest ? NULL : reduce(kind, object);
+    return kind->digest ? kind->digest(object) : doc_text(kept);
 }
 
 static void pack(struct kube_object *o)
@@ -367,7 +367,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .kind = kind,
         .ns = kind->namespaced ? doc_string(metadata, "namespace") : NULL,
         .name = doc_string(metadata, "name"),
-        .uid = kind->brief ? NULL : doc_string(metadata, "uid"),
+        .uid = kind->digest ? NULL : doc_string(metadata, "uid"),
         .resource_version = doc_string(metadata, "resourceVersion"),
         .owner = owner_of(c, kind, metadata),
         .deleting = json_is_string(json_object_get(metadata, "deletionTimestamp")),
@@ -375,7 +375,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text_len = strlen(text),
     };
     en.words = keep_words(&en.o, &words_len);
-    if (c->packs && !kind->brief && !kind->is_secret)
+    if (c->packs && !kind->digest && !kind->is_secret)
         pack(&en.o);
     en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + held_len(&en.o);
     return en;
@@ -520,7 +520,7 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
             drop(c, store, key);
         return en != NULL;
     }
-    same = kind->brief && en && str_eq(en->o.text, text);
+    same = kind->digest && en && str_eq(en->o.text, text);
     fresh = entry_of(c, kind, key, object, text);
     fresh.listed = en ? en->listed : 0;
     if (!has_room(c, fresh.cost, en ? en->cost : 0)) {

@@ -28,16 +28,16 @@ struct kube_object {
     const struct kube_kind *kind;
     const char *ns; /* NULL: cluster-scoped */
     const char *name;
-    const char *uid; /* NULL in brief */
+    const char *uid; /* NULL as a digest */
     const char *resource_version;
     const char *owner; /* the value of the owner label (or see kube_kind.owner_kind); NULL: none */
     bool deleting;     /* has a deletionTimestamp */
-    char *text;        /* the document, or what its kind keeps in brief (kube_kind.brief); packed, see below */
+    char *text;        /* the document, or what its kind keeps as a digest (kube_kind.digest); packed, see below */
     size_t text_len;   /* of the document */
     size_t packed_len; /* 0: it is not packed */
     uint64_t changed;  /* kube_cache_changes() of its kind as it came, or changed last */
     /*
-     * The planner's memo: the hash of the wanted object that was compared with this version and found in
+     * The planner's memo: the hash of the desired object that was compared with this version and found in
      * place; 0: not compared. A new version starts with 0.
      */
     uint64_t in_place;
@@ -53,7 +53,7 @@ struct kube_object {
     bool is_copy; /* The last one: found to have another object's labels with our mark, and none of our notes. */
 };
 
-/* Parsed; owned by the caller. Not of one that is kept in brief. */
+/* Parsed; owned by the caller. Not of one that is kept as a digest. */
 json_t *kube_object_parse(const struct kube_object *o);
 
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */

@@ -79,7 +79,7 @@ typedef int (*kube_data_fn)(void *context, const char *data, size_t len);
 
 /*
  * Takes over the request. With `data` the answer of a 2xx status is streamed and not collected, and
- * request->timeout is how long it may be silent. Never fails at once: errors come through `done`.
+ * request->timeout is how long it may be silent. Never fails immediately: errors come through `done`.
  */
 struct kube_call *kube_client_send(struct kube_client *c, struct kube_request *request, kube_data_fn data,
                                    kube_done_fn done, void *context);

@@ -12,7 +12,7 @@
 #include "kube/client_impl.h"
 
 /*
- * A peer that is gone without a word is noticed by the kernel, for all streams of a connection at once: unanswered
+ * A peer that is gone without a word is noticed by the kernel, for all streams of a connection immediately: unanswered
  * data after USER_TIMEOUT, an idle connection after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL.
  */
 enum { USER_TIMEOUT_MS = 20000, KEEP_IDLE_S = 20, KEEP_INTERVAL_S = 5, KEEP_COUNT = 3 };
@@ -24,15 +24,15 @@ enum { STREAMS_MAX = 1000 };
 enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
 
 /*
- * What a transfer reads at once has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is longer
- * than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other streams,
- * until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
+ * What a transfer reads immediately has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
+ * longer than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other
+ * streams, until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
  */
 enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
 
 /*
- * Clients whose libcurl has something to go on with at once. Part of an answer may lie in the buffer of a transfer for
- * which it was read along with another one's: libcurl 7.88 has a timer of 0 for that, which it rounds up to 1 ms.
+ * Clients whose libcurl has something to go on with immediately. Part of an answer may lie in the buffer of a transfer
+ * for which it was read along with another one's: libcurl 7.88 has a timer of 0 for that, which it rounds up to 1 ms.
  */
 static size_t busy_clients;
 enum { AT_ONCE_MS = 1 };
@@ -331,7 +331,7 @@ static void set_tls(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, watch_records);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call->client);
-    /* Each connection looks at the certificate anew. */
+    /* Each connection looks at the certificate again. */
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (call->credentials->ca_pem) { /* these authorities, and none of the system's beside them */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);

@@ -96,7 +96,7 @@ struct kube_client {
     curl_socket_t *sockets; /* all that libcurl has open */
     size_t sockets_len, sockets_cap;
     struct event *timer;
-    bool busy;         /* libcurl has something to go on with at once */
+    bool busy;         /* libcurl has something to go on with immediately */
     char *base_url;    /* what comes before a request's path */
     char *host_header; /* where the URL's host is tls-server-name; else NULL */
     struct curl_slist *connect_to;
@@ -125,7 +125,7 @@ int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 CURLcode kube_transport_start_libcurl(void);
 /*
  * From now on nothing is needed that is in the buffer that `received` lies in while libcurl is not on the stack and has
- * nothing to go on with at once; the buffer is.
+ * nothing to go on with immediately; the buffer is.
  */
 void kube_transport_discard(const char *received);
 /* Gives the pages of such buffers back, where there are many. libcurl has nothing to go on with, for no client. */
@@ -136,7 +136,7 @@ int kube_transport_start(struct kube_call *call, struct err *e);
 /* Whether it had started or not. */
 void kube_transport_stop(struct kube_call *call);
 /*
- * Ends the connections at once, with all that is on them: of a call that is stopped libcurl, TLS and the kernel may
+ * Ends the connections immediately, with all that is on them: of a call that is stopped libcurl, TLS and the kernel may
  * have a part that is not sent yet, and would send it when the server reads again.
  */
 void kube_transport_cut(struct kube_client *c);

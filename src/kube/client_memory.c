@@ -13,7 +13,7 @@
  * libcurl has a receive buffer for each transfer and one for each connection, and a table for each client. They lie in
  * slots of ranges of addresses, so that an address tells what it is: a mark in front of each would be a page of memory.
  *
- * A slot is idle while nothing that is in it is needed any more. Its pages are not given back at once, which is a
+ * A slot is idle while nothing that is in it is needed any more. Its pages are not given back immediately, which is a
  * system call for each line of each watch, but with those of all idle slots, by one call for as many as lie side by
  * side. On a quiet process those are nearly all of the transfers', so that they lie apart from the connections'.
  */
@@ -33,7 +33,7 @@ enum { IDLE_MAX = 512 };
 enum { LIST = 32, TABLE = 911 * LIST, PAGE = 4096 };
 
 struct range {
-    char *begin;     /* NULL: it is not to be had, and the heap has all */
+    char *begin;     /* NULL: it is not reachable, and the heap has all */
     int file;        /* what slots are where nothing was written; 0: they are zeros */
     uint16_t *freed; /* slots that were used before, the last one first */
     size_t freed_count, used;
@@ -198,24 +198,24 @@ void kube_transport_give_back(void)
 }
 
 /* NULL: of so many bytes none is in a slot. */
-static struct range *range_for(size_t wanted)
+static struct range *range_for(size_t desired)
 {
-    if (wanted == TABLE)
+    if (desired == TABLE)
         return &of_tables;
-    if (wanted < LARGE || wanted > SLOT)
+    if (desired < LARGE || desired > SLOT)
         return NULL;
     /* A transfer's has a byte more than it was asked for. */
-    return wanted > LARGE ? &of_transfers : &of_connections;
+    return desired > LARGE ? &of_transfers : &of_connections;
 }
 
-static void *take(size_t wanted)
+static void *take(size_t desired)
 {
-    struct range *r = range_for(wanted);
+    struct range *r = range_for(desired);
     void *slot = r ? take_slot(r) : NULL;
 
     if (slot && r == &of_tables)
         set_idle(r, slot);
-    return slot ? slot : malloc(wanted);
+    return slot ? slot : malloc(desired);
 }
 
 static void drop(void *memory)
@@ -230,28 +230,28 @@ static void drop(void *memory)
 
 static void *take_zeroed(size_t count, size_t size)
 {
-    size_t wanted;
+    size_t desired;
     void *memory;
 
-    if (__builtin_mul_overflow(count, size, &wanted))
+    if (__builtin_mul_overflow(count, size, &desired))
         return NULL;
-    if (!range_for(wanted))
+    if (!range_for(desired))
         return calloc(count, size);
-    memory = take(wanted);
-    return memory ? memset(memory, 0, wanted) : NULL;
+    memory = take(desired);
+    return memory ? memset(memory, 0, desired) : NULL;
 }
 
-static void *resize(void *memory, size_t wanted)
+static void *resize(void *memory, size_t desired)
 {
     bool was_slot = range_of(memory);
     size_t before = was_slot ? SLOT : memory ? malloc_usable_size(memory) : 0;
     void *moved;
 
-    if (!was_slot && !range_for(wanted))
-        return realloc(memory, wanted);
-    moved = take(wanted);
+    if (!was_slot && !range_for(desired))
+        return realloc(memory, desired);
+    moved = take(desired);
     if (moved && memory)
-        memcpy(moved, memory, before < wanted ? before : wanted);
+        memcpy(moved, memory, before < desired ? before : desired);
     if (moved)
         drop(memory);
     return moved;

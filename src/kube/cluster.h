@@ -21,7 +21,7 @@
  *
  * Custom kinds: a definition in the cache that is established makes its kind served, and so does
  * the server's discovery. Where neither does, the kinds that users write (KUBE_WATCH_ALL, KUBE_WATCH_NAMESPACE) are
- * asked for every now and then (1 s, later 30 s); those that only we write (KUBE_WATCH_OURS) wait for their
+ * asked for every now and then (1 s, later 30 s); those that only we write (KUBE_WATCH_OWNED) wait for their
  * definition to come into the cache. A write to a kind that is just established may still be answered by NotFound: it
  * is tried again like any failure.
  */
@@ -40,7 +40,7 @@ struct kube_cluster;
 struct kube_cluster_events {
     /*
      * The cache, the server's kinds or the state of the watches changed. Many changes in one turn may be told once;
-     * those of objects that are kept in brief are told once a second.
+     * those of objects that are kept as a digest are told once a second.
      */
     void (*changed)(void *context);
     kube_action_done_fn action_done;
@@ -48,7 +48,7 @@ struct kube_cluster_events {
 };
 
 struct kube_cluster_options {
-    const char *owner_label; /* key; watches of KUBE_WATCH_OURS select by its presence */
+    const char *owner_label; /* key; watches of KUBE_WATCH_OWNED select by its presence */
     const char *namespace;   /* of KUBE_WATCH_NAMESPACE */
     unsigned roles;          /* the rows it has: those that share a bit with it (kube_kind.roles); 0: all */
     struct kube_client_options client;
@@ -139,22 +139,22 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
 /*
  * A watch that is only there while it is asked for; the kind's row must have KUBE_WATCH_NONE and be one of the
  * cluster's (for others nothing happens). Switched off, its objects leave the cache. `ns` NULL is every namespace;
- * selectors may be NULL. One a kind: switched on with other arguments, it begins anew with them.
+ * selectors may be NULL. One a kind: switched on with other arguments, it begins again with them.
  */
 void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
                         const char *label_selector, const char *field_selector, bool on);
 /*
- * A kind of ours (KUBE_WATCH_OURS) that is not `needed`, and of which nothing is there, is not watched but listed every
- * ten minutes. It counts as in step all the while: what is there of it then came from nobody but a request that was
- * long on its way.
+ * A kind of ours (KUBE_WATCH_OWNED) that is not `needed`, and of which nothing is there, is not watched but listed
+ * every ten minutes. It counts as synced all the while: what is there of it then came from nobody but a request that
+ * was long on its way.
  */
 void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, bool needed);
 /*
  * Lists once more whatever is watched, or rests: a watch may have fallen silent, and that is noticed only after
- * minutes. Until kube_cluster_is_listed_anew() what was known before stays.
+ * minutes. Until kube_cluster_is_relisted() what was known before stays.
  */
-void kube_cluster_list_anew(struct kube_cluster *c);
-bool kube_cluster_is_listed_anew(const struct kube_cluster *c);
+void kube_cluster_relist(struct kube_cluster *c);
+bool kube_cluster_is_relisted(const struct kube_cluster *c);
 /*
  * Whether a kind's watch (such a one, or any other) is on and its list has arrived, so that what is not in the cache is
  * not there, as far as the watch selects.

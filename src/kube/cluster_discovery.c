@@ -158,16 +158,16 @@ static struct kube_request get(const char *path)
 
 static void begin_discovery(struct kube_cluster *c)
 {
-    _cleanup_free_ bool *wanted = NEW_ARRAY(bool, c->kinds->len + 1);
+    _cleanup_free_ bool *desired = NEW_ARRAY(bool, c->kinds->len + 1);
 
     c->discovery_due = MSEC_NEVER;
     c->discovery_of_all = c->discover_all;
     c->discover_all = false;
     for (size_t i = 0; i < c->kinds->len; i++) {
         const struct kube_kind *kind = &c->kinds->rows[i];
-        wanted[i] = kube_cluster_has(c, kind) && (c->discovery_of_all || kind->custom);
+        desired[i] = kube_cluster_has(c, kind) && (c->discovery_of_all || kind->custom);
     }
-    c->discovery = kube_discovery_new(c->kinds, wanted, c->discovery_of_all);
+    c->discovery = kube_discovery_new(c->kinds, desired, c->discovery_of_all);
 }
 
 static void ask(struct kube_cluster *c)
@@ -200,7 +200,7 @@ void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
         return;
     c->lost = true;
     c->probe_failures = 0;
-    /* At once: most often one connection ended and the next one stands. */
+    /* Immediately: most often one connection ended and the next one stands. */
     c->probe_due = c->io->now(c->io);
     note_error(c, e);
     kube_queue_hold(c->queue, true);

@@ -136,7 +136,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
 /* The watch selects by our label, which it lacks. */
 static bool is_unwatched(const struct kube_object *o)
 {
-    return o->kind->watch == KUBE_WATCH_OURS && !o->owner;
+    return o->kind->watch == KUBE_WATCH_OWNED && !o->owner;
 }
 
 void kube_reread_step(struct kube_cluster *c)
@@ -172,7 +172,7 @@ static bool is_followed(struct kube_cluster *c, const struct kube_action *action
 static bool may_stay(struct kube_cluster *c, const struct kube_action *action)
 {
     const struct kube_object *o = kube_cache_get(c->cache, action->kind, action->ns, action->name);
-    _cleanup_json_ json_t *object = o && !o->kind->brief ? kube_object_parse(o) : NULL;
+    _cleanup_json_ json_t *object = o && !o->kind->digest ? kube_object_parse(o) : NULL;
 
     return json_array_size(doc_at(object, "metadata", "finalizers")) > 0;
 }

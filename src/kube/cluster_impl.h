@@ -22,7 +22,7 @@
 /* Whether what is known of a kind is to be believed. */
 enum kube_doubt {
     KUBE_BELIEVED,
-    KUBE_DOUBTED, /* a list is wanted that begins from now on */
+    KUBE_DOUBTED, /* a list is desired that begins from now on */
     KUBE_ASKED,   /* it is on its way */
 };
 
@@ -63,8 +63,8 @@ struct kube_cluster {
     size_t first_slot;       /* of the next turn, so that no kind starves another */
     enum kube_cluster_phase phase;
     bool started, changed;
-    msec_t count_due;           /* when a change of objects that are kept in brief is told; MSEC_NEVER: there is none */
-    char *error;                /* of the connection and of discovery; NULL: none */
+    msec_t count_due; /* when a change of objects that are kept as a digest is told; MSEC_NEVER: there is none */
+    char *error;      /* of the connection and of discovery; NULL: none */
     enum err_class error_class; /* of `error` */
     char *told_error;           /* what kube_cluster_error() says */
     bool waits;                 /* it says what is waited for, and nothing failed */

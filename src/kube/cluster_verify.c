@@ -110,7 +110,7 @@ void kube_verify_put_back(struct kube_cluster *c)
     c->put_back_after = now + kube_backoff(PUT_BACK_FIRST, PUT_BACK_MOST, c->put_backs, c->io->random(c->io));
     c->stats.version_rewinds++;
     c->changed = true;
-    kube_cluster_list_anew(c);
+    kube_cluster_relist(c);
 }
 
 void kube_verify_outage(struct kube_cluster *c)
@@ -223,7 +223,7 @@ void kube_verify_step(struct kube_cluster *c)
 
     if (!c->lost && now >= c->outage_due) {
         c->outage_due = MSEC_NEVER;
-        kube_cluster_list_anew(c);
+        kube_cluster_relist(c);
     }
     slot = choose(c);
     if (ask_due(c, slot) <= now)

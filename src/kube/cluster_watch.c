@@ -4,7 +4,7 @@
 
 /* Bytes that are parsed in one turn, so that the loop stays quick while much arrives. */
 #define TURN_BUDGET ((size_t)256 * 1024)
-/* When more than this waits, it is parsed at once: slower than the server may be late, but not without bound. */
+/* When more than this waits, it is parsed immediately: slower than the server may be late, but not without bound. */
 #define BACKLOG_MAX ((size_t)4 * 1024 * 1024)
 /* How much longer than the watch was asked for the transport waits. The watch itself notices silence sooner. */
 #define TRANSPORT_SILENCE SECONDS(120)
@@ -22,7 +22,7 @@ static bool is_definition_kind(const struct kube_kind *kind)
 
 bool kube_slot_is_of_users(const struct kube_slot *slot)
 {
-    return slot->on && slot->kind->custom && slot->kind->watch != KUBE_WATCH_OURS;
+    return slot->on && slot->kind->custom && slot->kind->watch != KUBE_WATCH_OWNED;
 }
 
 void kube_slots_init(struct kube_cluster *c)
@@ -36,7 +36,7 @@ void kube_slots_init(struct kube_cluster *c)
             continue;
         slot->on = kind->watch != KUBE_WATCH_NONE;
         slot->ns = kind->watch == KUBE_WATCH_NAMESPACE ? str_dup(c->options.namespace) : NULL;
-        slot->labels = kind->watch == KUBE_WATCH_OURS ? str_dup(c->options.owner_label) : NULL;
+        slot->labels = kind->watch == KUBE_WATCH_OWNED ? str_dup(c->options.owner_label) : NULL;
         slot->watch = kube_watch_new(&(struct kube_watch_options){
             .custom = kind->custom, .values_max = c->options.client.max_values, .silence = c->options.watch_silence});
         c->stats.watches_wanted += slot->on;
@@ -126,7 +126,7 @@ void kube_cluster_need(struct kube_cluster *c, const struct kube_kind *kind, boo
     struct kube_slot *slot = kube_slot_of(c, kind);
     bool rests = slot->rests != MSEC_NEVER;
 
-    if (!slot->watch || kind->watch != KUBE_WATCH_OURS || rests == !needed)
+    if (!slot->watch || kind->watch != KUBE_WATCH_OWNED || rests == !needed)
         return;
     if (needed || (!slot->doubt && kube_watch_listed(slot->watch) && !kube_cache_next(c->cache, kind, &(size_t){0})))
         rest(slot, !needed);
@@ -141,7 +141,7 @@ static void doubt(struct kube_slot *slot)
         slot->doubt = KUBE_BELIEVED;
 }
 
-void kube_cluster_list_anew(struct kube_cluster *c)
+void kube_cluster_relist(struct kube_cluster *c)
 {
     for (size_t i = 0; i < c->kinds->len; i++)
         if (c->slots[i].watch && c->server.versions[i])
@@ -149,7 +149,7 @@ void kube_cluster_list_anew(struct kube_cluster *c)
     kube_cluster_soon(c);
 }
 
-bool kube_cluster_is_listed_anew(const struct kube_cluster *c)
+bool kube_cluster_is_relisted(const struct kube_cluster *c)
 {
     for (size_t i = 0; i < c->kinds->len; i++)
         if (c->slots[i].doubt)
@@ -186,7 +186,7 @@ void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *o
 {
     struct kube_cluster *c = slot->cluster;
 
-    if (slot->kind->brief) {
+    if (slot->kind->digest) {
         if (c->count_due == MSEC_NEVER)
             c->count_due = c->io->now(c->io) + COUNT_DELAY;
         return;

@@ -183,7 +183,7 @@ struct files {
 };
 
 /* 1: found. 0: not there. */
-static int find_in_file(const struct kube_config_file *file, const char *list, const char *key, const char *wanted,
+static int find_in_file(const struct kube_config_file *file, const char *list, const char *key, const char *desired,
                         struct place *ret, struct err *e)
 {
     const json_t *entries, *entry;
@@ -196,7 +196,7 @@ static int find_in_file(const struct kube_config_file *file, const char *list, c
     json_array_foreach(entries, i, entry) {
         if (entry_place(file, list, i, entry, &place, &name, e) < 0)
             return -1;
-        if (!str_eq(name, wanted))
+        if (!str_eq(name, desired))
             continue;
         /* Without the map it has nothing: a user is nobody, and of the others the first field is missed. */
         return get_map(&place, key, ret, e) < 0 ? -1 : 1;
@@ -204,14 +204,14 @@ static int find_in_file(const struct kube_config_file *file, const char *list, c
     return 0;
 }
 
-/* The entry `wanted` of the first file that has it; `from` and `field` say who asks for it. */
-static int find(const struct files *files, const char *list, const char *key, const char *wanted,
+/* The entry `desired` of the first file that has it; `from` and `field` say who asks for it. */
+static int find(const struct files *files, const char *list, const char *key, const char *desired,
                 const struct place *from, const char *field, struct place *ret, struct err *e)
 {
     _cleanup_buf_ struct buf names = BUF_INIT;
 
     for (size_t i = 0; i < files->len; i++) {
-        int r = find_in_file(&files->items[i], list, key, wanted, ret, e);
+        int r = find_in_file(&files->items[i], list, key, desired, ret, e);
         if (r)
             return r < 0 ? -1 : 0;
     }
@@ -219,8 +219,8 @@ static int find(const struct files *files, const char *list, const char *key, co
         if (add_names(&files->items[i], list, &names, e) < 0)
             return -1;
     if (!names.len)
-        return place_error(from, field, e, "no %s named \"%s\"; there are none", key, wanted);
-    return place_error(from, field, e, "no %s named \"%s\"; there are: %s", key, wanted, buf_str(&names));
+        return place_error(from, field, e, "no %s named \"%s\"; there are none", key, desired);
+    return place_error(from, field, e, "no %s named \"%s\"; there are: %s", key, desired, buf_str(&names));
 }
 
 /* --- clusters --- */

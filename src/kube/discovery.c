@@ -19,7 +19,7 @@ struct asked {
 
 struct kube_discovery {
     const struct kube_kind_table *kinds;
-    bool *wanted;
+    bool *desired;
     bool (*served)[KUBE_VERSIONS_MAX]; /* for each row */
     struct asked *asked;
     size_t len, cap;
@@ -52,21 +52,21 @@ static void ask_for_resources(struct kube_discovery *d, const struct kube_kind *
     ask(d, str_printf("%s/%s", *row->group ? "/apis" : "/api", api_version), RESOURCES, row->group, version);
 }
 
-struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted, bool server)
+struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *desired, bool server)
 {
     struct kube_discovery *d = NEW(struct kube_discovery);
 
     d->kinds = kinds;
-    d->wanted = NEW_ARRAY(bool, kinds->len + 1);
+    d->desired = NEW_ARRAY(bool, kinds->len + 1);
     d->served = mem_new0(kinds->len + 1, sizeof(*d->served));
     if (server)
         ask(d, str_dup("/version"), SERVER_VERSION, NULL, NULL);
     ask(d, str_dup("/apis"), GROUPS, NULL, NULL);
     for (size_t i = 0; i < kinds->len; i++) {
         const struct kube_kind *row = &kinds->rows[i];
-        d->wanted[i] = wanted[i];
+        d->desired[i] = desired[i];
         /* The core group is in no list of groups. */
-        for (size_t v = 0; d->wanted[i] && !*row->group && v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
+        for (size_t v = 0; d->desired[i] && !*row->group && v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
             ask_for_resources(d, row, row->versions[v].name);
     }
     return d;
@@ -79,7 +79,7 @@ void kube_discovery_free(struct kube_discovery *d)
     for (size_t i = 0; i < d->len; i++)
         free(d->asked[i].path);
     free(d->asked);
-    free(d->wanted);
+    free(d->desired);
     free(d->served);
     free(d->git_version);
     free(d);
@@ -134,7 +134,7 @@ static int read_groups(struct kube_discovery *d, const json_t *document, struct 
     for (size_t i = 0; i < d->kinds->len; i++) {
         const struct kube_kind *row = &d->kinds->rows[i];
         const json_t *group = doc_find(groups, "name", row->group);
-        for (size_t v = 0; group && d->wanted[i] && v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
+        for (size_t v = 0; group && d->desired[i] && v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
             if (doc_find(doc_at(group, "versions"), "version", row->versions[v].name))
                 ask_for_resources(d, row, row->versions[v].name);
     }
@@ -151,7 +151,7 @@ static int read_resources(struct kube_discovery *d, const char *group, const cha
     for (size_t i = 0; i < d->kinds->len; i++) {
         const struct kube_kind *row = &d->kinds->rows[i];
         const json_t *resource = doc_find(resources, "name", row->plural);
-        if (!d->wanted[i] || !str_eq(row->group, group) || !str_eq(doc_string(resource, "kind"), row->kind))
+        if (!d->desired[i] || !str_eq(row->group, group) || !str_eq(doc_string(resource, "kind"), row->kind))
             continue;
         for (size_t v = 0; v < KUBE_VERSIONS_MAX && row->versions[v].name; v++)
             if (str_eq(row->versions[v].name, version))

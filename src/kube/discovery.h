@@ -31,17 +31,17 @@ const char *kube_server_version(const struct kube_server *s, const struct kube_k
 
 struct kube_discovery;
 
-/* `wanted`: for each row whether it is looked for (copied). `server`: the server's own version, too. */
-struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *wanted, bool server);
+/* `desired`: for each row whether it is looked for (copied). `server`: the server's own version, too. */
+struct kube_discovery *kube_discovery_new(const struct kube_kind_table *kinds, const bool *desired, bool server);
 void kube_discovery_free(struct kube_discovery *d);
 DEFINE_CLEANUP(struct kube_discovery *, kube_discovery_free)
 #define _cleanup_kube_discovery_ _cleanup_(kube_discovery_free_p)
 
 /* The path of one more document to get; NULL: none (now). All that it names may be under way at the same time. */
 const char *kube_discovery_next(struct kube_discovery *d);
-/* The document of a path. Fails where it makes no sense: start anew, later. */
+/* The document of a path. Fails where it makes no sense: start again, later. */
 int kube_discovery_answer(struct kube_discovery *d, const char *path, const char *body, size_t len, struct err *e);
-/* There is no such document (404): nothing of it is served. Any other failure: start anew, later. */
+/* There is no such document (404): nothing of it is served. Any other failure: start again, later. */
 void kube_discovery_absent(struct kube_discovery *d, const char *path);
 bool kube_discovery_done(const struct kube_discovery *d);
 

@@ -1,6 +1,6 @@
 /*
  * Competes for a Lease (kube/lease.h) on a kube_io: reads and writes it, with times of their own, and watches it by its
- * name, so that a lease that is given back is taken at once.
+ * name, so that a lease that is given back is taken immediately.
  *
  * It shares the io with whoever writes under the lease, and is asked by kube_elector_may_send() at the moment of each
  * write. It never looks at the wall clock but for stamps. It does not log.

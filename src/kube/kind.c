@@ -145,10 +145,10 @@ static bool is_allocated(const char *path)
     return false;
 }
 
-static bool same_to_server(const char *path, const json_t *wanted, const json_t *live)
+static bool same_to_server(const char *path, const json_t *desired, const json_t *live)
 {
-    char wanted_number[KUBE_QUANTITY_NUMBER], live_number[KUBE_QUANTITY_NUMBER];
-    const char *a = kube_quantity_text(wanted, wanted_number), *b = kube_quantity_text(live, live_number);
+    char desired_number[KUBE_QUANTITY_NUMBER], live_number[KUBE_QUANTITY_NUMBER];
+    const char *a = kube_quantity_text(desired, desired_number), *b = kube_quantity_text(live, live_number);
     enum kube_precision precision;
 
     if (!a || !b)

@@ -19,7 +19,7 @@
 /* Which objects of a kind are watched. */
 enum kube_watch_scope {
     KUBE_WATCH_NONE,      /* written, never watched */
-    KUBE_WATCH_OURS,      /* those that carry the owner label: the kind is ours alone where it does */
+    KUBE_WATCH_OWNED,     /* those that carry the owner label: the kind is ours alone where it does */
     KUBE_WATCH_ALL,       /* all of them in the cluster */
     KUBE_WATCH_NAMESPACE, /* all of them in the operator's namespace */
 };
@@ -56,7 +56,7 @@ struct kube_kind {
      */
     unsigned roles;
     enum kube_watch_scope watch;
-    bool pruned; /* what carries our mark and is wanted no longer is deleted */
+    bool pruned; /* what carries our mark and is desired no longer is deleted */
     /*
      * Controllers of Kubernetes make objects of this kind, too, and copy labels to them from an object of ours: the
      * label alone makes none of them ours.
@@ -109,7 +109,7 @@ struct kube_kind {
      * uid); owned by the caller. NULL: the object does not count and is not in the cache. An event that leaves it as
      * it is changes nothing. May be NULL.
      */
-    char *(*brief)(const json_t *object);
+    char *(*digest)(const json_t *object);
 };
 
 /* A table of kinds is closed by a row without a kind's name. */

@@ -5,7 +5,7 @@
 #include "doc/doc.h"
 #include "kube/cache.h"
 
-/* How much longer a retry may wait, so that those who compete do not stay in step. */
+/* How much longer a retry may wait, so that those who compete do not stay synced. */
 enum { JITTER_PART = 5 };
 
 static const struct kube_kind rows[] = {
@@ -297,7 +297,7 @@ void kube_lease_failed(struct kube_lease *l, msec_t now, uint32_t random, const 
         learn(l, now, NULL);
         return;
     }
-    /* It may have been written all the same, or somebody else was first. */
+    /* It may have been written all the same, or another client was first. */
     l->known = l->known && !l->writing;
     if (l->writing &&
         (e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || (e->class == ERR_NOT_FOUND && !created)))

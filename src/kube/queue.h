@@ -8,11 +8,11 @@
  * conflict, and as long as the server says), what waits for it is dropped, puts of the same content are ignored
  * meanwhile, and the owner is woken to plan again. Another content is sent immediately: the resource changed, or the
  * object did, or it is gone. Held back is also what was written again and again
- * (KUBE_REPEATS_AT_ONCE), until something else is wanted. That keeps the decision what to send with the
+ * (KUBE_REPEATS_AT_ONCE), until something else is desired. That keeps the decision what to send with the
  * planner and makes a crash equal a restart. 429 pauses the whole queue.
  *
  * Where its options have a gate, that is asked right before each write is sent. While it is closed nothing is sent, and
- * what waits is dropped: whoever opens it plans anew.
+ * what waits is dropped: whoever opens it plans again.
  */
 #ifndef KUBE_QUEUE_H
 #define KUBE_QUEUE_H

@@ -37,10 +37,10 @@ struct kube_action {
     char *uid;              /* of the object, where it is known; KUBE_REMOVE: only this one; may be NULL */
     char *resource_version; /* KUBE_REMOVE: only as it was then; may be NULL */
     char *body;             /* JSON text; NULL for KUBE_REMOVE */
-    char *reason;           /* for people: "deleted by someone else" */
+    char *reason;           /* for people: "deleted by another client" */
     int tag;                /* the owner's own mark; the queue does not look at it */
     const void *owner;      /* who decided it, where several share a queue; never followed */
-    uint64_t wish;          /* equal where the same is wanted of the object again; 0: the body says it */
+    uint64_t wish;          /* equal where the same is desired of the object again; 0: the body says it */
     /*
      * Equal where the same would be sent again to the same object, but for what changes by itself (resourceVersion,
      * status): the server would give the same answer. 0: verb, uid and body say it.
@@ -51,8 +51,9 @@ struct kube_action {
 };
 
 /*
- * What was written, and has to be written again and again within REPEAT_WITHIN, is undone by someone: so often at once,
- * then with a delay like that after failures. Something else that is wanted of the object is no repetition.
+ * What was written, and has to be written again and again within REPEAT_WITHIN, is undone by someone: so often
+ * immediately, then with a delay like that after failures. Something else that is desired of the object is no
+ * repetition.
  */
 #define KUBE_REPEATS_AT_ONCE 5
 #define KUBE_REPEAT_WITHIN SECONDS(10)

@@ -210,7 +210,7 @@ static const json_t *desired_around(const struct merge_place *in, int levels)
 {
     while (in && levels-- > 0)
         in = in->around;
-    return in ? in->wanted : NULL;
+    return in ? in->desired : NULL;
 }
 
 /* Whether one of the desired elements has this value in this field. */
@@ -324,7 +324,7 @@ static enum merge_fate mount(const struct merge_place *in, const char *field, co
     const char *volume = doc_string(value, "name");
 
     return goes_if(!field && pod && volume && doc_find(doc_at(pod->last, "volumes"), "name", volume) &&
-                   !doc_find(doc_at(pod->wanted, "volumes"), "name", volume));
+                   !doc_find(doc_at(pod->desired, "volumes"), "name", volume));
 }
 
 static enum merge_fate pod(const struct merge_place *in, const char *field, const json_t *value)
@@ -332,9 +332,9 @@ static enum merge_fate pod(const struct merge_place *in, const char *field, cons
     if (str_eq(field, "initContainers") || str_eq(field, "ephemeralContainers"))
         return MERGE_LOOK_WITHIN;
     if (str_eq(field, "hostPID"))
-        return goes_if(json_is_true(value) && json_is_true(json_object_get(in->wanted, "shareProcessNamespace")));
+        return goes_if(json_is_true(value) && json_is_true(json_object_get(in->desired, "shareProcessNamespace")));
     if (str_eq(field, "shareProcessNamespace"))
-        return goes_if(json_is_true(value) && json_is_true(json_object_get(in->wanted, "hostPID")));
+        return goes_if(json_is_true(value) && json_is_true(json_object_get(in->desired, "hostPID")));
     return MERGE_STAYS;
 }
 
@@ -343,9 +343,9 @@ static enum merge_fate security(const struct merge_place *in, const char *field,
     if (str_eq(field, "capabilities"))
         return MERGE_LOOK_WITHIN;
     if (str_eq(field, "privileged"))
-        return goes_if(json_is_true(value) && json_is_false(json_object_get(in->wanted, "allowPrivilegeEscalation")));
+        return goes_if(json_is_true(value) && json_is_false(json_object_get(in->desired, "allowPrivilegeEscalation")));
     if (str_eq(field, "allowPrivilegeEscalation"))
-        return goes_if(json_is_false(value) && json_is_true(json_object_get(in->wanted, "privileged")));
+        return goes_if(json_is_false(value) && json_is_true(json_object_get(in->desired, "privileged")));
     return MERGE_STAYS;
 }
 
@@ -390,12 +390,12 @@ static enum merge_fate port(const struct merge_place *in, const char *field, con
 
     if (field)
         return goes_if((str_eq(field, "nodePort") || str_eq(field, "hostPort")) &&
-                       (desired_number(list->wanted, in->live, field, value) ||
+                       (desired_number(list->desired, in->live, field, value) ||
                         (str_eq(field, "nodePort") && (str_eq(type, "ClusterIP") || str_eq(type, "ExternalName")))));
-    if (desired_has(list->wanted, "name", json_object_get(value, "name")))
+    if (desired_has(list->desired, "name", json_object_get(value, "name")))
         return MERGE_GOES;
     if (str_eq(type, "LoadBalancer") && !str_eq(doc_string(list->around->live, "type"), type) &&
-        !str_eq(protocol(value), protocol(json_array_get(list->wanted, 0))))
+        !str_eq(protocol(value), protocol(json_array_get(list->desired, 0))))
         return MERGE_GOES;
     return MERGE_LOOK_WITHIN;
 }
@@ -428,7 +428,7 @@ static enum merge_fate pod_annotation(const struct merge_place *in, const char *
 static enum merge_fate service(const struct merge_place *in, const char *field, const json_t *value)
 {
     (void)value;
-    return goes_if(str_eq(field, "selector") && json_is_object(in->wanted));
+    return goes_if(str_eq(field, "selector") && json_is_object(in->desired));
 }
 
 static double number(const json_t *map, const char *field)
@@ -438,18 +438,18 @@ static double number(const json_t *map, const char *field)
 
 static enum merge_fate autoscaler(const struct merge_place *in, const char *field, const json_t *value)
 {
-    return goes_if(str_eq(field, "minReplicas") && has(in->wanted, "maxReplicas") &&
-                   json_number_value(value) > number(in->wanted, "maxReplicas"));
+    return goes_if(str_eq(field, "minReplicas") && has(in->desired, "maxReplicas") &&
+                   json_number_value(value) > number(in->desired, "maxReplicas"));
 }
 
 /* A Deployment has to make progress after a Pod can be available. */
 static enum merge_fate deployment(const struct merge_place *in, const char *field, const json_t *value)
 {
     if (str_eq(field, "progressDeadlineSeconds"))
-        return goes_if(json_number_value(value) <= number(in->wanted, "minReadySeconds"));
+        return goes_if(json_number_value(value) <= number(in->desired, "minReadySeconds"));
     if (str_eq(field, "minReadySeconds"))
-        return goes_if(has(in->wanted, "progressDeadlineSeconds") &&
-                       json_number_value(value) >= number(in->wanted, "progressDeadlineSeconds"));
+        return goes_if(has(in->desired, "progressDeadlineSeconds") &&
+                       json_number_value(value) >= number(in->desired, "progressDeadlineSeconds"));
     return MERGE_STAYS;
 }
 
@@ -462,8 +462,8 @@ static bool is_none(const json_t *number_or_percentage)
 static const json_t *other_bound(const struct merge_place *in, const char *field)
 {
     if (str_eq(field, "maxSurge"))
-        return json_object_get(in->wanted, "maxUnavailable");
-    return str_eq(field, "maxUnavailable") ? json_object_get(in->wanted, "maxSurge") : NULL;
+        return json_object_get(in->desired, "maxUnavailable");
+    return str_eq(field, "maxUnavailable") ? json_object_get(in->desired, "maxSurge") : NULL;
 }
 
 /* A rollout needs room above or below. */
@@ -545,10 +545,10 @@ enum merge_fate kube_unions_fate(const struct kube_kind *kind, const char *path,
         if (here != MERGE_STAYS)
             fate = here;
     }
-    if (!field || !json_is_object(in->wanted))
+    if (!field || !json_is_object(in->desired))
         return fate;
     for (const struct kube_union *u = table; u && u->at && fate != MERGE_GOES; u++)
-        if (applies(u->kind, kind) && is_at(path, len, u->at) && excluded(u, in->wanted, field, value))
+        if (applies(u->kind, kind) && is_at(path, len, u->at) && excluded(u, in->desired, field, value))
             fate = MERGE_GOES;
     return fate;
 }

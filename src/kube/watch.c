@@ -16,7 +16,7 @@
 #define VERSION_MAX 128
 #define TOKEN_MAX 8192
 
-/* How long the server is asked to keep a watch open, spread so that the watches of a cluster do not move in step. */
+/* How long the server is asked to keep a watch open, spread so that the watches of a cluster do not move synced. */
 #define SECONDS_LEAST 300
 #define SECONDS_SPREAD 300
 /* Servers from 1.19 on send a bookmark every minute, older ones only near the end of the watch, or none. */
@@ -189,7 +189,7 @@ static void later(struct kube_watch *w, msec_t now, uint32_t random, enum err_cl
     drop_input(w);
 }
 
-/* Lists anew: at once, or later and later where that does not lead to a watch that brings something. */
+/* Lists again: immediately, or later and later where that does not lead to a watch that brings something. */
 static void relist(struct kube_watch *w, msec_t now, uint32_t random)
 {
     msec_t delay = w->relists ? kube_backoff(w->options.backoff_first, w->options.backoff_most, w->relists, random) : 0;
@@ -413,7 +413,7 @@ static void over(struct kube_watch *w, enum err_class outcome, msec_t retry_afte
     w->retry_after = retry_after;
 }
 
-/* Whether a 404 is to be believed: at once where nothing was ever seen, else when it lasts. */
+/* Whether a 404 is to be believed: immediately where nothing was ever seen, else when it lasts. */
 static bool is_not_served(struct kube_watch *w, msec_t now)
 {
     if (!w->options.custom || w->expected)

@@ -54,7 +54,7 @@ void kube_watch_stop(struct kube_watch *w);
 /* The definition of a custom kind is established: a 404 is only a delay and is tried again. */
 void kube_watch_expect(struct kube_watch *w, bool served);
 /*
- * What was seen is in doubt: lists anew, at once, or a second after the last time. What it seems to be stays until
+ * What was seen is in doubt: lists again, immediately, or a second after the last time. What it seems to be stays until
  * then. False: it lists already, or does not run.
  */
 bool kube_watch_doubt(struct kube_watch *w, msec_t now);

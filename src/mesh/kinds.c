@@ -21,7 +21,7 @@
 #define BOTH .roles = MESH_CENTRAL | MESH_REMOTE
 #define CENTRAL .roles = MESH_CENTRAL
 #define REMOTE .roles = MESH_REMOTE
-#define OURS .watch = KUBE_WATCH_OURS, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+#define OURS .watch = KUBE_WATCH_OWNED, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
 #define RBAC .group = "rbac.authorization.k8s.io", .versions = {{"v1", 8, 0}, {"v1beta1", 6, 21}}
 #define WEBHOOKS                                                                                                       \
     .group = "admissionregistration.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 9, 21}},                          \
@@ -100,7 +100,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .group = "apiextensions.k8s.io",
          .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
          BOTH,
-         .watch = KUBE_WATCH_OURS,
+         .watch = KUBE_WATCH_OWNED,
          VERBS("get", "list", "watch", "create", "update", "delete")},
     [KIND_SERVICE_ACCOUNT] =
         {.kind = "ServiceAccount",
@@ -139,7 +139,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          REMOTE,
          OURS,
          .copies_labels = true,
-         /* A port of somebody else beside ours, which has no name, is refused: what we write is the whole. */
+         /* A port of another client beside ours, which has no name, is refused: what we write is the whole. */
          .unkeyed = true,
          .after = NAMES("Service"),
          NEEDS({"Service", "metadata.name"})},
@@ -241,7 +241,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
          .metadata_only = true,
-         .brief = mesh_sidecar_version_of_pod},
+         .digest = mesh_sidecar_version_of_pod},
     /* Citadel makes them for itself (struct mesh_made); what they hold is never kept. */
     [KIND_KEY_AND_CERT_SECRET] =
         {.kind = "Secret",

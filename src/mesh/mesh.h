@@ -103,7 +103,7 @@ struct mesh_made {
 struct mesh_parts {
     const struct mesh_component *components; /* ends with a NULL name */
     /*
-     * What belongs to no component or to several; each part finds out itself whether it is wanted. Ends with NULL.
+     * What belongs to no component or to several; each part finds out itself whether it is desired. Ends with NULL.
      */
     const mesh_part_fn *shared;
     const struct mesh_made *made; /* ends with a NULL component */

@@ -4,7 +4,7 @@
 
 /*
  * The definition has no schema: nobody describes a mesh there, and a thousand clusters' schemas of 58 kB each, as
- * wanted and as observed, are most of what the operator would hold of a cluster.
+ * desired and as observed, are most of what the operator would hold of a cluster.
  */
 void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct rendered_list *ret)
 {
@@ -58,7 +58,7 @@ void mesh_render_remote_services(
             ret,
             "Service",
             OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", S("clusterIP", "None"))));
-        /* A subset without an address is refused; none at all is said, so that an address of somebody else goes. */
+        /* A subset without an address is refused; none at all is said, so that an address of another client goes. */
         mesh_add(
             env,
             ret,

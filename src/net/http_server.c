@@ -18,11 +18,12 @@
 #define CONNECTIONS_MAX 256
 #define PATIENCE SECONDS(10)
 #define IDLE SECONDS(60)
-/* What is left of a refused request is read and dropped for so long: closing at once would take the answer along. */
+/* What is left of a refused request is read and dropped for so long: closing immediately would take the answer along.
+ */
 #define DRAIN SECONDS(1)
 #define ACCEPT_AGAIN SECONDS(1)
 #define BACKLOG 128
-/* So many connections at once, or so large a body, leave a heap behind that is worth giving back. */
+/* So many connections immediately, or so large a body, leave a heap behind that is worth giving back. */
 #define BURST_CONNECTIONS 32
 #define BURST_BODY (256 * 1024)
 /* Deferred: nothing of ours runs from inside a call into libevent, so no connection goes while somebody holds it. */
@@ -312,7 +313,7 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
     bufferevent_setcb(io, on_read, on_written, on_event, c);
     bufferevent_setwatermark(io, EV_READ, 0, HTTP_HEAD_MAX_BYTES);
     bufferevent_enable(io, EV_READ | EV_WRITE);
-    /* The first request is due at once. */
+    /* The first request is due immediately. */
     enter(c, HEAD);
 }
 

@@ -86,13 +86,13 @@ static bool is_held(const void *context, const struct kube_action *action)
     return kube_queue_holds(kube_cluster_queue(a->cluster), action);
 }
 
-void actor_brief(struct actor *a, struct plan_input *input)
+void actor_fill_input(struct actor *a, struct plan_input *input)
 {
     struct kube_queue *queue = kube_cluster_queue(a->cluster);
     void *value;
 
     /*
-     * What could not be sent was decided by what was known then. It is decided anew, and not sent as it was. What
+     * What could not be sent was decided by what was known then. It is decided again, and not sent as it was. What
      * others have in the same queue is theirs to decide.
      */
     if (kube_queue_is_stopped(queue))
@@ -124,7 +124,7 @@ void actor_send(struct actor *a, struct plan *plan)
     a->stats.drift = plan->drift;
 }
 
-void actor_note(struct actor *a, const char *reason, bool warning, const char *object, const char *text)
+void actor_event(struct actor *a, const char *reason, bool warning, const char *object, const char *text)
 {
     const struct event_subject subject = {API_GROUP_VERSION, a->kind, a->ns, a->name, a->uid};
 
@@ -143,9 +143,9 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
     str_replace(&a->status_word, word);
     log_info("status", "resource", key, "status", word, "message", text, NULL);
     if (str_eq(word, STATUS_AVAILABLE))
-        actor_note(a, word, false, key, "everything is in place and every Deployment is available");
+        actor_event(a, word, false, key, "everything is in place and every Deployment is available");
     else if (str_eq(word, STATUS_RECONCILE_FAILED) || str_eq(word, STATUS_UNREACHABLE))
-        actor_note(a, word, true, key, text);
+        actor_event(a, word, true, key, text);
 }
 
 /* Beyond that many they are tried again all the same, and the status does not say why. */
@@ -183,13 +183,13 @@ static bool remember_failure(struct actor *a, const struct kube_action *action, 
 /* Once, when it begins to be held back; the status goes on saying it. */
 static void tell_undone(struct actor *a, const struct kube_action *action, const char *key)
 {
-    static const char text[] = "written again and again, and undone by someone else each time: from now on more slowly";
+    static const char text[] = "another client undoes this write each time: it is repeated more slowly from now on";
 
     remember_failure(a, action, ERR_CONFLICT, text);
     if (action->repeats > KUBE_REPEATS_AT_ONCE + 1)
         return;
     log_warning(text, "object", key, a->where ? "cluster" : NULL, a->where, NULL);
-    actor_note(a, "Undone", true, key, text);
+    actor_event(a, "Undone", true, key, text);
 }
 
 static void on_success(struct actor *a, const struct kube_action *action, const char *key, const json_t *object)
@@ -203,7 +203,7 @@ static void on_success(struct actor *a, const struct kube_action *action, const 
         tell_undone(a, action, key);
     if (action->verb == KUBE_UPDATE_STATUS)
         tell_status(a, key, object);
-    if (meaning == PLAN_NOTED)
+    if (meaning == PLAN_BOOKKEEPING)
         return;
     log_info(
         plan_meaning_word(meaning),
@@ -215,7 +215,7 @@ static void on_success(struct actor *a, const struct kube_action *action, const 
         a->where,
         NULL);
     if (meaning != PLAN_FOLLOWED)
-        actor_note(a, plan_meaning_reason(meaning), false, key, action->reason);
+        actor_event(a, plan_meaning_reason(meaning), false, key, action->reason);
 }
 
 /* What was observed was not what is there: the cluster reads it, and the next plan knows better. */
@@ -239,7 +239,7 @@ static void on_failure(struct actor *a, const struct kube_action *action, const 
     if (remember_failure(a, action, e->class, e->text))
         return;
     log_warning(
-        "write was not taken",
+        "write failed",
         "object",
         key,
         "reason",
@@ -250,7 +250,7 @@ static void on_failure(struct actor *a, const struct kube_action *action, const 
         a->where,
         NULL);
     if (e->class == ERR_FORBIDDEN || !err_class_retries(e->class))
-        actor_note(a, "Refused", true, key, e->text);
+        actor_event(a, "Refused", true, key, e->text);
 }
 
 void actor_done(struct actor *a, const struct kube_action *action, const json_t *object, const struct err *e)

@@ -15,9 +15,9 @@ struct actor;
 
 struct actor_stats {
     uint64_t plans;
-    uint64_t written[PLAN_NOTED + 1]; /* by meaning */
-    uint64_t failed;                  /* writes that were not taken */
-    size_t managed, drift;            /* of the last plan */
+    uint64_t written[PLAN_BOOKKEEPING + 1]; /* by meaning */
+    uint64_t failed;                        /* writes that were not taken */
+    size_t managed, drift;                  /* of the last plan */
 };
 
 /* Borrows all. `where` names a remote cluster in the log; NULL: the central one. `context` is the caller's. */
@@ -30,13 +30,13 @@ bool actor_has_failures(const struct actor *a);
 /* The resource that the Events are about; copied. Before it is known there are none. */
 void actor_set_subject(struct actor *a, const struct kube_object *resource);
 /* Adds to a plan's input what this side knows: failures and what is under way. Valid until the actor is used again. */
-void actor_brief(struct actor *a, struct plan_input *input);
+void actor_fill_input(struct actor *a, struct plan_input *input);
 /* Sends the plan's actions: they leave the plan, the rest of it stays. */
 void actor_send(struct actor *a, struct plan *plan);
 /* What came of an action of this resource, as kube_action_done_fn. */
 void actor_done(struct actor *a, const struct kube_action *action, const json_t *object, const struct err *e);
 /* Tells people: an Event on the resource. `object` is whom it is about, `text` why. */
-void actor_note(struct actor *a, const char *reason, bool warning, const char *object, const char *text);
+void actor_event(struct actor *a, const char *reason, bool warning, const char *object, const char *text);
 
 const struct actor_stats *actor_stats(const struct actor *a);
 

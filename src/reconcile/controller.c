@@ -198,7 +198,7 @@ static unsigned synced_for(const struct subject *s)
 {
     unsigned synced = on_demand_synced(&s->controller->watches, s->controller->cluster);
 
-    return s->watch & PLAN_LISTED_ANEW ? synced : synced & ~PLAN_LISTED_ANEW;
+    return s->watch & PLAN_RELISTED ? synced : synced & ~PLAN_RELISTED;
 }
 
 static bool is_busy(const struct subject *s)
@@ -249,7 +249,7 @@ static void warn(struct subject *s, const struct reconcile_plan *plan)
 {
     if (plan->warning && plan->warning_reason != s->warned) {
         log_warning(plan->warning, "resource", s->name, "reason", plan->warning_reason, NULL);
-        actor_note(s->central, plan->warning_reason, true, s->name, plan->warning);
+        actor_event(s->central, plan->warning_reason, true, s->name, plan->warning);
     }
     s->warned = plan->warning_reason;
 }
@@ -259,8 +259,8 @@ static void note_watches(struct subject *s, unsigned watch)
 {
     struct controller *c = s->controller;
 
-    if (watch & ~s->watch & PLAN_LISTED_ANEW)
-        c->watches.on &= ~PLAN_LISTED_ANEW;
+    if (watch & ~s->watch & PLAN_RELISTED)
+        c->watches.on &= ~PLAN_RELISTED;
     c->watches_may_differ |= watch != s->watch || (watch & ~c->watches.on);
     s->watch = watch;
 }
@@ -294,12 +294,12 @@ static void plan_subject(struct subject *s, const struct kube_object *resource)
     if (s->connection)
         world.contact = connection_contact(s->connection);
     actor_set_subject(s->central, resource);
-    actor_brief(s->central, &central);
+    actor_fill_input(s->central, &central);
     if (s->cluster && kube_cluster_phase(s->cluster) == KUBE_CLUSTER_SYNCED) {
         remote = input_of(c, s->cluster, on_demand_synced(connection_watches(s->connection), s->cluster));
         world.remote = &remote;
         actor_set_subject(s->remote, resource);
-        actor_brief(s->remote, &remote);
+        actor_fill_input(s->remote, &remote);
     }
     note_seen(s, resource);
     if (reconcile_resource(reconciler, &world, resource, s->memo, &plan))

@@ -35,7 +35,7 @@ void events_note(
     struct events *events, const struct event_subject *subject, const char *reason, bool warning, const char *object,
     const char *text);
 
-/* Sends what is still gathered, at once. */
+/* Sends what is still gathered, immediately. */
 void events_flush(struct events *events);
 
 #endif

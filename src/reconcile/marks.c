@@ -20,7 +20,7 @@ static json_t *owner_reference(const struct mark_owner *owner)
         B("controller", true));
 }
 
-void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
+void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
 {
     struct kube_merge how;
     _cleanup_json_ json_t *applied = NULL;

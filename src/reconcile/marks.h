@@ -11,7 +11,7 @@
 
 /* Label: the uid of the resource that an object follows from. Watches select by its presence. */
 #define MARK_OWNER "istio.banzaicloud.io/owner"
-/* Annotation: {"hash": of the wanted object, "fields": a skeleton of it (see doc/merge.h)} as we applied it last. */
+/* Annotation: {"hash": of the desired object, "fields": a skeleton of it (see doc/merge.h)} as we applied it last. */
 #define MARK_APPLIED "istio.banzaicloud.io/last-applied"
 /* Annotation of a person on one object: leave it alone. */
 #define MARK_IGNORE "istio.banzaicloud.io/ignore"
@@ -29,13 +29,13 @@ struct mark_owner {
 };
 
 /*
- * Puts our marks on a wanted object: the owner label and the applied fields, and an ownerReference where the object
+ * Puts our marks on a desired object: the owner label and the applied fields, and an ownerReference where the object
  * lies in the owner's namespace (Kubernetes' garbage collector follows no others).
  */
-void mark_wanted(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
+void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
 
 /*
- * What we applied last, read from an observed object (or from a wanted one, which says what we would apply):
+ * What we applied last, read from an observed object (or from a desired one, which says what we would apply):
  * {"hash", "fields"}; owned by the caller; NULL where there is none.
  */
 json_t *mark_applied(const json_t *object);

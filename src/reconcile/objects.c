@@ -12,9 +12,9 @@
 
 enum need { IN_PLACE, MISSING, DIFFERS, STUCK, ENDING, IGNORED };
 
-/* A merge of a wanted object into its observed one. */
+/* A merge of a desired object into its observed one. */
 struct comparison {
-    json_t *wanted, *live, *applied;
+    json_t *desired, *live, *applied;
     struct merge merge;
 };
 
@@ -31,15 +31,15 @@ struct pass {
     const struct kube_kind_table *kinds;
     struct plan *plan;
     /*
-     * For each row of `kinds`: some wanted object of it waits for its write; some unwanted one for its removal. What is
-     * stuck is not among them.
+     * For each row of `kinds`: some desired object of it waits for its write; some undesired one for its removal. What
+     * is stuck is not among them.
      */
     bool *unwritten, *leftover;
     struct stuck *stuck;
     size_t stuck_len, stuck_cap;
     /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
     struct comparison difference;
-    const struct wanted *different;
+    const struct desired *different;
 };
 
 static size_t row_of(const struct pass *p, const struct kube_kind *kind)
@@ -52,7 +52,7 @@ static bool is_crd(const struct kube_kind *kind)
     return kind->is_definition;
 }
 
-static struct kube_object *observed(const struct pass *p, const struct wanted *w)
+static struct kube_object *observed(const struct pass *p, const struct desired *w)
 {
     return kube_cache_get(p->in->plan->observed, w->kind, w->ns, w->name);
 }
@@ -80,7 +80,7 @@ note_stuck(struct pass *p, const struct kube_kind *kind, const char *ns, const c
 }
 
 /* Whether a stuck object keeps this one from being written. */
-static bool lacks(const struct pass *p, const struct wanted *w)
+static bool lacks(const struct pass *p, const struct desired *w)
 {
     _cleanup_json_ json_t *object = NULL;
     bool exactly;
@@ -101,7 +101,7 @@ static bool lacks(const struct pass *p, const struct wanted *w)
  * An object is written once everything that it comes after is in place. What is stuck there is waited for only where
  * the object needs it.
  */
-static bool may_write(const struct pass *p, const struct wanted *w)
+static bool may_write(const struct pass *p, const struct desired *w)
 {
     if (p->in->plan->preview)
         return true;
@@ -146,24 +146,24 @@ static bool is_ignored(const json_t *live)
     return str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true");
 }
 
-static void compare(const struct wanted *w, const struct kube_object *o, struct comparison *ret)
+static void compare(const struct desired *w, const struct kube_object *o, struct comparison *ret)
 {
     struct kube_merge how;
 
     *ret = (struct comparison){.live = kube_object_parse(o), .applied = NULL};
-    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &ret->wanted, NULL) < 0)
+    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &ret->desired, NULL) < 0)
         abort(); /* our own text */
     /* Items of a list do not repeat what the list says. */
-    json_object_set(ret->live, "apiVersion", json_object_get(ret->wanted, "apiVersion"));
-    json_object_set(ret->live, "kind", json_object_get(ret->wanted, "kind"));
+    json_object_set(ret->live, "apiVersion", json_object_get(ret->desired, "apiVersion"));
+    json_object_set(ret->live, "kind", json_object_get(ret->desired, "kind"));
     ret->applied = mark_applied(ret->live);
     kube_merge_init(w->kind, w->foreign, &how);
-    merge_three_way(doc_at(ret->applied, "fields"), ret->wanted, ret->live, &how.rules, &ret->merge);
+    merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
 }
 
 static void comparison_release(struct comparison *c)
 {
-    json_decref(c->wanted);
+    json_decref(c->desired);
     json_decref(c->live);
     json_decref(c->applied);
     merge_release(&c->merge);
@@ -176,12 +176,12 @@ static bool counts_as_it_is(const struct objects_input *in, const struct kube_ob
 }
 
 /* Without comparing, as after a comparison that found no difference. */
-static bool is_known_in_place(const struct objects_input *in, const struct wanted *w, const struct kube_object *o)
+static bool is_known_in_place(const struct objects_input *in, const struct desired *w, const struct kube_object *o)
 {
     return o->in_place == w->hash || counts_as_it_is(in, o);
 }
 
-static void keep_difference(struct pass *p, const struct wanted *w, struct comparison c)
+static void keep_difference(struct pass *p, const struct desired *w, struct comparison c)
 {
     if (p->different)
         comparison_release(&p->difference);
@@ -197,7 +197,7 @@ static enum need examine_ending(const struct kube_object *o)
     return is_ignored(live) ? IGNORED : ENDING;
 }
 
-static enum need examine(struct pass *p, const struct wanted *w, struct kube_object *o)
+static enum need examine(struct pass *p, const struct desired *w, struct kube_object *o)
 {
     struct comparison c;
     enum need need;
@@ -240,15 +240,15 @@ static void summarize(const struct merge *m, struct buf *reason)
 /* Who made the difference, by what we noted on the object when we wrote it last. */
 static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
 {
-    _cleanup_json_ json_t *would_apply = mark_applied(c->wanted);
+    _cleanup_json_ json_t *would_apply = mark_applied(c->desired);
     enum plan_meaning meaning = PLAN_CHANGED;
 
     if (!c->applied) {
         meaning = PLAN_ADOPTED;
-        buf_add_str(reason, "was there without our mark: ");
+        buf_add_str(reason, "existed without the owner label: ");
     } else if (str_eq(doc_string(c->applied, "hash"), doc_string(would_apply, "hash"))) {
         meaning = PLAN_HEALED;
-        buf_add_str(reason, "changed by someone else: ");
+        buf_add_str(reason, "changed by another client: ");
     }
     summarize(&c->merge, reason);
     return meaning;
@@ -268,10 +268,10 @@ action_for(const struct pass *p, enum kube_verb verb, const struct kube_kind *ki
 
 static const char *why_missing(const struct pass *p)
 {
-    return p->in->settled ? "deleted by someone else" : "not there yet";
+    return p->in->settled ? "deleted by another client" : "not there yet";
 }
 
-static void plan_create(const struct pass *p, const struct wanted *w)
+static void plan_create(const struct pass *p, const struct desired *w)
 {
     struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
 
@@ -295,7 +295,7 @@ static uint64_t content_of(const json_t *object)
     return doc_hash(rest) | 1;
 }
 
-static void plan_change(struct pass *p, const struct wanted *w, const struct kube_object *o)
+static void plan_change(struct pass *p, const struct desired *w, const struct kube_object *o)
 {
     struct kube_action action = action_for(p, KUBE_UPDATE, w->kind, w->ns, w->name);
     struct buf reason = BUF_INIT;
@@ -316,13 +316,13 @@ static void plan_change(struct pass *p, const struct wanted *w, const struct kub
 
 static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
 {
-    return is_crd(kind) && !(p->in->remove_crds && !p->in->wanted[0]);
+    return is_crd(kind) && !(p->in->remove_crds && !p->in->desired[0]);
 }
 
-static bool is_wanted(const struct pass *p, const struct kube_object *o)
+static bool is_desired(const struct pass *p, const struct kube_object *o)
 {
-    for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->wanted[k]; k++)
-        if (wanted_find(p->in->wanted[k], kube_kind_own(p->kinds, o->kind), o->ns, o->name))
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->desired[k]; k++)
+        if (desired_find(p->in->desired[k], kube_kind_own(p->kinds, o->kind), o->ns, o->name))
             return true;
     return false;
 }
@@ -348,19 +348,19 @@ static bool is_disowned(const struct kube_object *o)
 
 static bool must_go(const struct pass *p, struct kube_object *o)
 {
-    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_wanted(p, o) &&
+    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_desired(p, o) &&
            !is_copy(o) && !is_disowned(o);
 }
 
-static const char *why_unwanted(const struct pass *p, const struct kube_object *o)
+static const char *why_undesired(const struct pass *p, const struct kube_object *o)
 {
-    if (!p->in->wanted[0])
+    if (!p->in->desired[0])
         return str_or(p->in->going, "the resource is being removed");
-    return o->kind->owner_kind ? "made by an earlier operator, and no longer wanted" : "no longer wanted";
+    return o->kind->owner_kind ? "made by an earlier operator, and no longer desired" : "no longer desired";
 }
 
-/* Calls `each` for every observed object that is ours and no longer wanted. */
-static size_t for_unwanted(struct pass *p, void (*each)(struct pass *, struct kube_object *))
+/* Calls `each` for every observed object that is ours and no longer desired. */
+static size_t for_undesired(struct pass *p, void (*each)(struct pass *, struct kube_object *))
 {
     struct kube_object *o;
     size_t count = 0;
@@ -383,7 +383,7 @@ static void mark_leftover(struct pass *p, struct kube_object *o)
 {
     bool stuck = o->deleting
                      ? plan_note_deletion(p->plan, o)
-                     : plan_note_drift(p->plan, p->in->plan, KUBE_REMOVE, o->kind, o->ns, o->name, why_unwanted(p, o));
+                     : plan_note_drift(p->plan, p->in->plan, KUBE_REMOVE, o->kind, o->ns, o->name, why_undesired(p, o));
 
     if (stuck)
         note_stuck(p, o->kind, o->ns, o->name, o);
@@ -402,24 +402,24 @@ static void plan_prune(struct pass *p, struct kube_object *o)
     /* Somebody may have taken our mark off since, and then it is not ours to remove. */
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
-    action.reason = str_dup(why_unwanted(p, o));
+    action.reason = str_dup(why_undesired(p, o));
     plan_add(p->plan, p->in->plan, action);
 }
 
-/* for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) */
-static const struct wanted *next_wanted(const struct objects_input *in, size_t *set, size_t *i)
+/* for (size_t set = 0, i = 0; (w = next_desired(in, &set, &i));) */
+static const struct desired *next_desired(const struct objects_input *in, size_t *set, size_t *i)
 {
-    for (; *set < OBJECTS_SETS_MAX && in->wanted[*set]; ++*set, *i = 0)
-        if (*i < in->wanted[*set]->len)
-            return &in->wanted[*set]->items[(*i)++];
+    for (; *set < OBJECTS_SETS_MAX && in->desired[*set]; ++*set, *i = 0)
+        if (*i < in->desired[*set]->len)
+            return &in->desired[*set]->items[(*i)++];
     return NULL;
 }
 
 bool objects_can_be_planned(const struct objects_input *in)
 {
-    const struct wanted *w;
+    const struct desired *w;
 
-    for (size_t set = 0, i = 0; (w = next_wanted(in, &set, &i));) {
+    for (size_t set = 0, i = 0; (w = next_desired(in, &set, &i));) {
         const struct kube_object *o;
         if (w->text)
             continue;
@@ -430,12 +430,12 @@ bool objects_can_be_planned(const struct objects_input *in)
     return true;
 }
 
-static size_t count_wanted(const struct objects_input *in)
+static size_t count_desired(const struct objects_input *in)
 {
     size_t count = 0;
 
-    for (size_t k = 0; k < OBJECTS_SETS_MAX && in->wanted[k]; k++)
-        count += in->wanted[k]->len;
+    for (size_t k = 0; k < OBJECTS_SETS_MAX && in->desired[k]; k++)
+        count += in->desired[k]->len;
     return count;
 }
 
@@ -448,7 +448,7 @@ static bool is_beyond_repair(struct pass *p, const struct kube_object *o, struct
 }
 
 /* Counts an object that is not in place; `o` is NULL where it is not there. True where it is stuck. */
-static bool note_drift(struct pass *p, const struct wanted *w, const struct kube_object *o, enum need *need)
+static bool note_drift(struct pass *p, const struct desired *w, const struct kube_object *o, enum need *need)
 {
     _cleanup_buf_ struct buf reason = BUF_INIT;
 
@@ -466,12 +466,12 @@ static bool note_drift(struct pass *p, const struct wanted *w, const struct kube
         p->plan, p->in->plan, *need == DIFFERS ? KUBE_UPDATE : KUBE_CREATE, w->kind, w->ns, w->name, buf_str(&reason));
 }
 
-/* Finds out what every wanted object needs; the places of `needs` are those of the wanted objects. */
+/* Finds out what every desired object needs; the places of `needs` are those of the desired objects. */
 static void examine_all(struct pass *p, enum need *needs)
 {
-    const struct wanted *w;
+    const struct desired *w;
 
-    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+    for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
         struct kube_object *o = observed(p, w);
         *needs = examine(p, w, o);
         p->plan->ignored += *needs == IGNORED;
@@ -486,9 +486,9 @@ static void examine_all(struct pass *p, enum need *needs)
 
 static void write_all(struct pass *p, const enum need *needs)
 {
-    const struct wanted *w;
+    const struct desired *w;
 
-    for (size_t set = 0, i = 0; (w = next_wanted(p->in, &set, &i)); needs++) {
+    for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
         if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w))
             continue;
         p->plan->unseen += *needs == MISSING;
@@ -504,17 +504,17 @@ static void write_all(struct pass *p, const enum need *needs)
 size_t objects_plan(const struct objects_input *in, struct plan *plan)
 {
     const struct kube_kind_table *kinds = kube_cache_kinds(in->plan->observed);
-    size_t wanted = count_wanted(in), leftovers;
+    size_t desired = count_desired(in), leftovers;
     _cleanup_free_ bool *unwritten = NEW_ARRAY(bool, kinds->len);
     _cleanup_free_ bool *leftover = NEW_ARRAY(bool, kinds->len);
-    _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, wanted);
+    _cleanup_free_ enum need *needs = NEW_ARRAY(enum need, desired);
     struct pass pass = {.in = in, .kinds = kinds, .plan = plan, .unwritten = unwritten, .leftover = leftover};
 
     examine_all(&pass, needs);
-    leftovers = for_unwanted(&pass, mark_leftover);
-    plan->managed += wanted;
+    leftovers = for_undesired(&pass, mark_leftover);
+    plan->managed += desired;
     write_all(&pass, needs);
-    for_unwanted(&pass, plan_prune);
+    for_undesired(&pass, plan_prune);
     if (pass.different)
         comparison_release(&pass.difference);
     free(pass.stuck);

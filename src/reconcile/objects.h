@@ -1,5 +1,5 @@
 /*
- * Wanted objects against observed ones: the part of the planner that creates,
+ * Desired objects against observed ones: the part of the planner that creates,
  * changes and removes. Pure.
  */
 #ifndef RECONCILE_OBJECTS_H
@@ -12,14 +12,14 @@ enum { OBJECTS_SETS_MAX = 2 };
 struct objects_input {
     const struct plan_input *plan;
     /*
-     * What is wanted, together; the first NULL ends it. Without any, nothing is wanted and all that is ours goes. They
-     * are as objects_can_be_planned() says.
+     * What is desired, together; the first NULL ends it. Without any, nothing is desired and all that is ours goes.
+     * They are as objects_can_be_planned() says.
      */
-    const struct wanted_set *wanted[OBJECTS_SETS_MAX];
-    const char *owner_uid; /* what carries it and is not wanted goes; NULL: nothing goes */
-    const char *going;     /* why, where nothing is wanted; static; NULL: the resource is being removed */
+    const struct desired_set *desired[OBJECTS_SETS_MAX];
+    const char *owner_uid; /* what carries it and is not desired goes; NULL: nothing goes */
+    const char *going;     /* why, where nothing is desired; static; NULL: the resource is being removed */
     bool settled;          /* all of this spec was in place before: what is missing was deleted by somebody */
-    bool remove_crds;      /* CustomResourceDefinitions go as well where nothing is wanted */
+    bool remove_crds;      /* CustomResourceDefinitions go as well where nothing is desired */
     bool keeps_crds;       /* those that are there without a mark of ours are in place as they are */
 };
 

@@ -19,8 +19,8 @@ void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigne
             row->field_selector,
             watch & row->bit);
     }
-    if (watch & ~w->on & PLAN_LISTED_ANEW)
-        kube_cluster_list_anew(cluster);
+    if (watch & ~w->on & PLAN_RELISTED)
+        kube_cluster_relist(cluster);
     w->on = watch;
 }
 
@@ -36,7 +36,7 @@ unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *
             unsynced |= row->bit;
     }
     synced &= ~unsynced;
-    if ((w->on & PLAN_LISTED_ANEW) && kube_cluster_is_listed_anew(cluster))
-        synced |= PLAN_LISTED_ANEW;
+    if ((w->on & PLAN_RELISTED) && kube_cluster_is_relisted(cluster))
+        synced |= PLAN_RELISTED;
     return synced;
 }

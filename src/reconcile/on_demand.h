@@ -1,6 +1,6 @@
 /*
  * The watches of a cluster that are only there while a plan asks for them, by a table of rows, and what it asks to be
- * listed again (PLAN_LISTED_ANEW in reconcile/plan.h).
+ * listed again (PLAN_RELISTED in reconcile/plan.h).
  */
 #ifndef RECONCILE_ON_DEMAND_H
 #define RECONCILE_ON_DEMAND_H

@@ -253,7 +253,7 @@ check_size(const struct overlay *overlays, size_t count, const struct rendered *
         return;
     culprit = find_culprit(overlays, count, target, "");
     marked = doc_copy(target->object);
-    mark_wanted(marked, target->kind, &owner);
+    mark_desired(marked, target->kind, &owner);
     if (doc_weight(marked, NULL) > KUBERNETES_OBJECT_MAX)
         problems_add(
             problems,

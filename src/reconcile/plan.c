@@ -116,7 +116,7 @@ static bool holds(const char *finalizer)
 
 bool plan_note_deletion(struct plan *plan, const struct kube_object *o)
 {
-    _cleanup_json_ json_t *object = o->kind->brief ? NULL : kube_object_parse(o);
+    _cleanup_json_ json_t *object = o->kind->digest ? NULL : kube_object_parse(o);
     struct buf text = BUF_INIT;
     json_t *item;
     size_t i;
@@ -186,10 +186,10 @@ void plan_patch_metadata(
         });
 }
 
-bool plan_is_listed_anew(const struct plan_input *in, struct plan *plan)
+bool plan_is_relisted(const struct plan_input *in, struct plan *plan)
 {
-    plan->watch |= PLAN_LISTED_ANEW;
-    return in->synced & PLAN_LISTED_ANEW;
+    plan->watch |= PLAN_RELISTED;
+    return in->synced & PLAN_RELISTED;
 }
 
 void plan_release(struct plan *plan)

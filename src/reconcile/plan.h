@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "kube/cluster.h"
-#include "reconcile/wanted.h"
+#include "reconcile/desired.h"
 
 /* A write that failed and was not followed by one that did not. */
 struct plan_failure {
@@ -36,7 +36,7 @@ struct plan_input {
     /* Whether this write failed before and is held back now: it is not planned. May be NULL. */
     bool (*held)(const void *context, const struct kube_action *action);
     const void *queue_context;
-    /* To be shown and not sent: everything at once, whatever has to wait for something else. */
+    /* To be shown and not sent: everything immediately, whatever has to wait for something else. */
     bool preview;
 };
 
@@ -45,7 +45,7 @@ struct plan_input {
  * by a table (reconcile/on_demand.h). This one is a question: all that is observed, listed once more since it was asked
  * for first.
  */
-#define PLAN_LISTED_ANEW (1u << 31)
+#define PLAN_RELISTED (1u << 31)
 
 /* What an action means to people: the reason of its Event. */
 #define PLAN_MEANINGS(X)                                                                                               \
@@ -55,7 +55,7 @@ struct plan_input {
     X(ADOPTED, "Adopted", "adopted")                                                                                   \
     X(REMOVED, "Removed", "removed")                                                                                   \
     X(FOLLOWED, "Followed", "followed") /* addresses of Pods come and go: no Event */                                  \
-    X(NOTED, "Noted", "noted")          /* the resource's own status and finalizer: no Event */
+    X(BOOKKEEPING, "Noted", "noted")    /* the resource's own status and finalizer: no Event */
 
 enum plan_meaning {
 #define X(id, reason, word) PLAN_##id,
@@ -84,14 +84,14 @@ struct drift {
 struct plan {
     struct kube_action *actions; /* their tag is the enum plan_meaning */
     size_t len, cap;
-    size_t drift; /* wanted objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t drift; /* desired objects that are not in place, and objects that must go: sent, under way or held back */
     size_t causes[DRIFT_CAUSE_LAST + 1]; /* the same by their causes */
     struct drift *drifts;                /* the named ones */
     size_t drift_len, drift_cap;
     size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
     size_t ignored; /* objects that a person marked to be left alone */
-    size_t managed; /* wanted objects */
-    unsigned watch; /* watches to have on, and PLAN_LISTED_ANEW */
+    size_t managed; /* desired objects */
+    unsigned watch; /* watches to have on, and PLAN_RELISTED */
 };
 
 void plan_release(struct plan *plan);
@@ -126,10 +126,10 @@ void plan_patch_metadata(
     struct plan *plan, const struct plan_input *in, const struct kube_object *o, json_t *metadata, const char *reason,
     enum plan_meaning meaning);
 /*
- * Whether all that is observed was listed anew since plans ask for it, as this one does then, too: before the last
+ * Whether all that is observed was listed again since plans ask for it, as this one does then, too: before the last
  * trace of a resource goes, that nothing is left is not believed of a watch that may have fallen silent.
  */
-bool plan_is_listed_anew(const struct plan_input *in, struct plan *plan);
+bool plan_is_relisted(const struct plan_input *in, struct plan *plan);
 
 const char *plan_meaning_reason(enum plan_meaning meaning); /* "Healed" */
 const char *plan_meaning_word(enum plan_meaning meaning);   /* "healed" */

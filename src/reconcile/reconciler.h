@@ -104,7 +104,7 @@ struct reconciler {
      * of the resource's own cluster: its row's place. 0: there are no such clusters.
      */
     size_t credentials;
-    /* Whether objects of the kind are wanted in that cluster, or may be; NULL: they are. */
+    /* Whether objects of the kind are desired in that cluster, or may be; NULL: they are. */
     bool (*needs)(const void *memo, const struct kube_kind *kind);
 
     /* Another operator put it here: nothing is done about it. May be NULL. */

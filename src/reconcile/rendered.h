@@ -1,6 +1,6 @@
 /*
  * The objects that a resource asks for, as they are rendered: documents, before they are marked as owned and compared
- * with what is observed (reconcile/wanted.h). Pure.
+ * with what is observed (reconcile/desired.h). Pure.
  */
 #ifndef RECONCILE_RENDERED_H
 #define RECONCILE_RENDERED_H

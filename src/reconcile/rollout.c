@@ -325,10 +325,10 @@ void rollouts_read(
 
     *ret = (struct rollouts){.all_available = true};
     for (size_t i = 0; i < count; i++) {
-        struct rollout r = {.name = targets[i].name, .wanted = targets[i].wanted};
-        if (r.wanted)
+        struct rollout r = {.name = targets[i].name, .enabled = targets[i].enabled};
+        if (r.enabled)
             read_component(&reading, &targets[i], &r);
-        ret->all_available &= r.available || !r.wanted;
+        ret->all_available &= r.available || !r.enabled;
         ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
         ret->items[ret->len++] = r;
     }

@@ -15,7 +15,7 @@
 
 struct rollout {
     const char *name; /* of the component: "pilot" */
-    bool wanted;      /* false: switched off */
+    bool enabled;     /* false: switched off */
     bool available;
     int64_t ready, desired;
     char *message; /* why it is not available; owned; NULL where it is */
@@ -31,7 +31,7 @@ struct rollouts {
 /* A component and the Deployment that runs it; borrowed. */
 struct rollout_target {
     const char *name, *deployment;
-    bool wanted;
+    bool enabled;
 };
 
 /* One line a component in namespace `ns`. `volumes` is NULL while what Pods mount is not observed. */

@@ -79,7 +79,7 @@ static char *drift_text(const struct status_facts *f, const enum drift_cause *ca
 static const char *first_unavailable(const struct rollouts *rollouts)
 {
     for (size_t i = 0; rollouts && i < rollouts->len; i++)
-        if (rollouts->items[i].wanted && !rollouts->items[i].available)
+        if (rollouts->items[i].enabled && !rollouts->items[i].available)
             return rollouts->items[i].message;
     return NULL;
 }
@@ -169,13 +169,13 @@ static json_t *components(const struct rollouts *rollouts)
 
     for (size_t i = 0; i < rollouts->len; i++) {
         const struct rollout *r = &rollouts->items[i];
-        const char *state = !r->wanted ? "Disabled" : r->available ? "Available" : "Reconciling";
+        const char *state = !r->enabled ? "Disabled" : r->available ? "Available" : "Reconciling";
         json_array_append_new(
             lines,
             OBJECT(
                 S("name", r->name),
                 S("status", state),
-                OPT(r->wanted, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
+                OPT(r->enabled, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
                 S("message", r->message)));
     }
     return lines;

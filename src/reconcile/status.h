@@ -18,7 +18,7 @@ struct status_facts {
     const struct plan *plans[STATUS_PLANS_MAX];
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
-    const char *unreachable;     /* why its cluster is not to be had; NULL where it is */
+    const char *unreachable;     /* why its cluster is not reachable; NULL where it is */
     const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
     const char *notice;          /* something to say though all is well; may be NULL or "" */
 };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -75,13 +75,13 @@ static void add_warnings(struct decision *d, const struct problems *problems)
 static int
 check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
-    struct mesh_wanted *wanted;
+    struct mesh_desired *desired;
     struct istio_spec spec;
 
     if (context->versions && doc_string(object, "metadata", "namespace")) {
-        if (mesh_wanted_build(object, context->kubernetes_minor, context->versions, &wanted, problems) < 0)
+        if (mesh_desired_build(object, context->kubernetes_minor, context->versions, &desired, problems) < 0)
             return -1;
-        mesh_wanted_free(wanted);
+        mesh_desired_free(desired);
         return 0;
     }
     if (mesh_check(object, context->kubernetes_minor, ns, &spec, problems) < 0)

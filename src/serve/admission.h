@@ -1,7 +1,7 @@
 /*
  * The validating admission webhook's decision: an AdmissionReview in, the AdmissionReview to answer with out.
  *
- * Pure. The rules are those of the controller (wanted_build(), one mesh a cluster; remote_check()), so that whoever
+ * Pure. The rules are those of the controller (desired_build(), one mesh a cluster; remote_check()), so that whoever
  * gets past the webhook is told the same in the status. Always allowed: deletions, changes of a resource that is being
  * deleted, and changes that leave the spec alone (status, finalizers, labels); else an invalid resource could not be
  * repaired or removed. Source: "Dynamic Admission Control" in the Kubernetes documentation.
@@ -21,7 +21,7 @@
 
 struct admission_context {
     int kubernetes_minor;              /* 0: not known */
-    const char *const *versions;       /* as for wanted_build(); NULL: not known, so overlays are not tried out */
+    const char *const *versions;       /* as for desired_build(); NULL: not known, so overlays are not tried out */
     const struct kube_cache *observed; /* NULL: not known yet what is in the cluster */
 };
 

@@ -105,7 +105,7 @@ static void print_writes(const struct actor_stats *stats, struct buf *out)
         out,
         "# HELP " PREFIX "writes_total Writes that were taken, by what they meant\n"
         "# TYPE " PREFIX "writes_total counter\n");
-    for (enum plan_meaning m = 0; m <= PLAN_NOTED; m++)
+    for (enum plan_meaning m = 0; m <= PLAN_BOOKKEEPING; m++)
         buf_printf(
             out,
             PREFIX "writes_total{meaning=\"%s\"} %llu\n",

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "net/http_server.h"
 #include "serve/access.h"
 #include "serve/admission.h"
@@ -13,7 +13,7 @@
 #include "serve/webhook.h"
 #include "serve/webhook_setup.h"
 
-/* All reviews that are being received: many users may write at once, each of them little. */
+/* All reviews that are being received: many users may write immediately, each of them little. */
 #define BODIES_MAX_BYTES (4 * ADMISSION_MAX_BYTES)
 
 struct server {
@@ -123,7 +123,7 @@ static void on_validate(struct server *s, struct http_exchange *exchange, const 
     struct err e;
 
     if (server)
-        mesh_wanted_versions(server, versions);
+        mesh_desired_versions(server, versions);
     if (admission_review(request->body, request->body_len, &context, &verdict, &e) < 0) {
         http_answer_text(exchange, e.class == ERR_LIMIT ? 413 : 400, e.text);
         return;

@@ -2,7 +2,7 @@
  * An HTTP/2 server over TLS: nghttp2 and OpenSSL on libevent's loop. It knows nothing of Kubernetes.
  *
  * An exchange is one request with its answer. It lives until its answer is complete or its client is gone; whoever
- * keeps one learns of its end by exchange_on_end(). Answers may be given at once or at any later time; none means
+ * keeps one learns of its end by exchange_on_end(). Answers may be given immediately or at any later time; none means
  * that the client waits.
  *
  * For tests and benchmarks: memory counts (an idle connection is about 30 kB, an open answer some hundred bytes), and

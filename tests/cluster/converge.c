@@ -39,25 +39,25 @@ static char *status_difference(const json_t *mesh)
     return NULL;
 }
 
-/* Keys of the wanted objects. */
-static struct map *wanted_keys(const json_t *mesh)
+/* Keys of the desired objects. */
+static struct map *desired_keys(const json_t *mesh)
 {
     _cleanup_free_ char *spec = doc_text(doc_at(mesh, "spec"));
-    struct wanted_set *set = mesh_objects_of(spec);
+    struct desired_set *set = mesh_objects_of(spec);
     struct map *keys = map_new(NULL);
 
     for (size_t i = 0; i < set->len; i++) {
         _cleanup_free_ char *key = object_key(set->items[i].kind, set->items[i].ns, set->items[i].name);
         map_put(keys, key, keys);
     }
-    wanted_free(set);
+    desired_free(set);
     return keys;
 }
 
-/* Wanted objects that are not there with our mark, and marked ones that nobody wants. */
+/* Desired objects that are not there with our mark, and marked ones that nobody wants. */
 static char *object_difference(const json_t *mesh)
 {
-    _cleanup_map_ struct map *wanted = wanted_keys(mesh);
+    _cleanup_map_ struct map *desired = desired_keys(mesh);
     _cleanup_json_ json_t *marked = mesh_objects_in_cluster();
     const char *key;
     json_t *item;
@@ -67,11 +67,11 @@ static char *object_difference(const json_t *mesh)
     json_array_foreach(marked, i, item) {
         const struct kube_kind *kind = &mesh_kinds.rows[doc_int(doc_at(item, "row"), -1)];
         _cleanup_free_ char *marked_key = object_key(kind, doc_string(item, "ns"), doc_string(item, "name"));
-        if (!map_remove(wanted, marked_key))
+        if (!map_remove(desired, marked_key))
             return str_printf("%s is marked, and nobody wants it", marked_key);
     }
     i = 0;
-    return map_next(wanted, &i, &key, &value) ? str_printf("%s is not there", key) : NULL;
+    return map_next(desired, &i, &key, &value) ? str_printf("%s is not there", key) : NULL;
 }
 
 /* What a process that knows nothing of the running operator would change. */

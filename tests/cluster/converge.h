@@ -11,7 +11,7 @@
 
 /*
  * Waits until the mesh is Available for its newest generation and the running operator has nothing to write; then every
- * wanted object is there, none beside them carries our mark, and a new look finds no difference. Returns how long it
+ * desired object is there, none beside them carries our mark, and a new look finds no difference. Returns how long it
  * took until the operator said so; fails the test after `timeout`.
  */
 msec_t converge_wait(msec_t timeout);

@@ -48,7 +48,7 @@ json_t *remote_objects(void)
     json_t *objects = json_array();
 
     for (size_t row = 0; row < mesh_kinds.len; row++)
-        if (mesh_kinds.rows[row].watch == KUBE_WATCH_OURS && mesh_kinds.rows[row].roles & MESH_REMOTE)
+        if (mesh_kinds.rows[row].watch == KUBE_WATCH_OWNED && mesh_kinds.rows[row].roles & MESH_REMOTE)
             add_marked(row, objects);
     return objects;
 }
@@ -254,7 +254,7 @@ void wait_joined(const struct remote *r)
 
 void wait_in_step(const struct remote *r)
 {
-    wait_for(remote_is_in_step, r, TO_FOLLOW, "in step");
+    wait_for(remote_is_in_step, r, TO_FOLLOW, "synced");
 }
 
 void wait_gone(const struct remote *r)

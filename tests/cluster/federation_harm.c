@@ -17,10 +17,10 @@
 /* What a server that never ends an answer may cost: one answer, while its buffer grows to twice the size. */
 #define MEMORY_MOST_KB (48 * 1024)
 
-/* `anew`: it shows only on new connections. `says`: what the message must name (a regular expression). */
+/* `again`: it shows only on new connections. `says`: what the message must name (a regular expression). */
 static const struct {
     const char *what, *rule, *says;
-    bool anew;
+    bool again;
 } harms[] = {
     {"remote: partition", "partition", "time.?out|within", false},
     {"remote: connections refused", "refuse", "connect", false},
@@ -45,7 +45,7 @@ static bool names(const char *text, const char *expression)
     return found;
 }
 
-/* Its resource says that the cluster is not to be had, and why. */
+/* Its resource says that the cluster is not reachable, and why. */
 static bool tells(const struct remote *r, const char *why, char **ret_text)
 {
     _cleanup_free_ char *word = remote_status(r->name, "Status"), *connected = remote_connected(r->name),
@@ -94,7 +94,7 @@ static void suffer(size_t harm)
     long memory = operator_memory_kb();
 
     proxy_child_rule(&bad->proxy, harms[harm].rule);
-    if (harms[harm].anew)
+    if (harms[harm].again)
         proxy_child_reset(&bad->proxy);
     others_follow("pilot-of-the-test");
     wait_told(bad, harm, start);

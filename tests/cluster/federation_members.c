@@ -15,8 +15,8 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "federation.h"
+#include "reconcile/desired.h"
 #include "reconcile/marks.h"
-#include "reconcile/wanted.h"
 
 #define MINOR 20
 #define FIRST_SERVICE "istio-pilot"
@@ -221,7 +221,7 @@ static char *shape_of(const json_t *object)
     for (i = 0; i < ARRAY_LEN(fleeting); i++)
         json_object_del(metadata, fleeting[i]);
     json_object_del(copy, "status");
-    json_object_del(json_object_get(copy, "spec"), "clusterIP"); /* a Service that is made anew has another one */
+    json_object_del(json_object_get(copy, "spec"), "clusterIP"); /* a Service that is made again has another one */
     json_object_del(json_object_get(copy, "spec"), "clusterIPs");
     json_object_del(copy, "secrets"); /* of a ServiceAccount: its tokens */
     json_object_del(json_object_get(metadata, "annotations"), "deployment.kubernetes.io/revision");

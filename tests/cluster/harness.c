@@ -66,7 +66,7 @@ int run_shell(const char *command)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A log is not everywhere to be had afterwards. */
+/* A log is not everywhere reachable afterwards. */
 static void show_log(void)
 {
     _cleanup_free_ char *command = h.log_path ? str_printf("tail -n 30 '%s'", h.log_path) : NULL;

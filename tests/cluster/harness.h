@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
-#include "reconcile/wanted.h"
+#include "reconcile/desired.h"
 
 #define NS "istio-system"
 #define MESH "istio"
@@ -123,8 +123,8 @@ const char *cluster_version(const struct kube_kind *kind);
 json_t *mesh_resource(const char *name, const char *spec);
 /* Creates the one that is named MESH. */
 void mesh_create(const char *spec);
-/* What a resource with this spec (JSON text) asks for, without marks; for wanted_free(). */
-struct wanted_set *mesh_objects_of(const char *spec);
+/* What a resource with this spec (JSON text) asks for, without marks; for desired_free(). */
+struct desired_set *mesh_objects_of(const char *spec);
 void mesh_delete_and_wait(void);
 /* A string of the mesh's status; "" where there is none. Owned by the caller. */
 char *mesh_status(const char *field);

@@ -8,7 +8,7 @@
 
 #include "api/resource.h"
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness_impl.h"
@@ -35,15 +35,15 @@ void mesh_create(const char *spec)
     cluster_create(ISTIO, resource);
 }
 
-struct wanted_set *mesh_objects_of(const char *spec)
+struct desired_set *mesh_objects_of(const char *spec)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_json_ json_t *resource = mesh_resource(MESH, spec);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct wanted_set *set;
+    struct desired_set *set;
 
     mesh_versions_for(SERVER_MINOR, versions);
-    if (!(set = mesh_wanted_objects(resource, SERVER_MINOR, versions, &problems)))
+    if (!(set = mesh_desired_objects(resource, SERVER_MINOR, versions, &problems)))
         fail_msg("%s: %s", problems.items[0].path, problems.items[0].text);
     return set;
 }
@@ -102,7 +102,7 @@ void mesh_wait_settled(msec_t timeout)
 
 bool is_of_mesh(const struct kube_kind *kind)
 {
-    return kind->watch == KUBE_WATCH_OURS && (kind->roles & MESH_CENTRAL);
+    return kind->watch == KUBE_WATCH_OWNED && (kind->roles & MESH_CENTRAL);
 }
 
 json_t *mesh_objects_in_cluster(void)

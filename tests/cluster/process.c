@@ -78,7 +78,7 @@ void operator_start(void)
 void operator_wait_ready(void)
 {
     wait_until(port_is_known, NULL, PATIENCE, "the operator says its port");
-    wait_until(operator_is_ready, NULL, PATIENCE, "the operator is in step with the cluster");
+    wait_until(operator_is_ready, NULL, PATIENCE, "the operator is synced with the cluster");
 }
 
 void operator_kill(int signal_number)

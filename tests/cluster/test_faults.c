@@ -30,7 +30,7 @@
 
 /*
  * From the end of a fault. The operator's longest pauses are time-outs of 30 s; Kubernetes' own controllers, which list
- * anew after a restart of kube-apiserver, were away for up to 82 s on a busy machine.
+ * again after a restart of kube-apiserver, were away for up to 82 s on a busy machine.
  */
 #define TO_CONVERGE SECONDS(240)
 #define SEED 20181217u
@@ -95,10 +95,10 @@ static void leave_proxy(void)
     proxy_child_stop(&proxy);
 }
 
-/* Each kind of harm for some seconds, while there is something to do. `anew`: it shows only on new connections. */
+/* Each kind of harm for some seconds, while there is something to do. `again`: it shows only on new connections. */
 static const struct {
     const char *what, *rule;
-    bool raw, anew;
+    bool raw, again;
 } harms[] = {
     {"proxy: requests reset", "reset", false, false},
     {"proxy: answers lost after the write", "lose bytes=0", false, false},
@@ -130,7 +130,7 @@ static void suffer(size_t i)
     uint64_t before = proxy_child_faults(&proxy);
 
     proxy_child_rule(&proxy, harms[i].rule);
-    if (harms[i].anew)
+    if (harms[i].again)
         proxy_child_reset(&proxy);
     change_something((unsigned)i);
     pause_ms(HARM_MS);

@@ -14,8 +14,8 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "reconcile/desired.h"
 #include "reconcile/marks.h"
-#include "reconcile/wanted.h"
 
 #define TO_BE_AVAILABLE SECONDS(180)
 #define AT_REST_SECONDS 30
@@ -158,18 +158,18 @@ static void release_document(void *document)
 }
 
 /*
- * A mesh that somebody else installed: the same names, other labels, none of our marks. Everything that is there
+ * A mesh that another client installed: the same names, other labels, none of our marks. Everything that is there
  * becomes ours as it is; what is not ours stays.
  */
 static void mesh_that_is_there_is_taken_over(void **state)
 {
-    struct wanted_set *set = mesh_objects_of(WITH_BUDGETS);
+    struct desired_set *set = mesh_objects_of(WITH_BUDGETS);
     _cleanup_map_ struct map *before = map_new(release_document); /* object_key() -> the object */
 
     (void)state;
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < set->len; i++) {
-            const struct wanted *w = &set->items[i];
+            const struct desired *w = &set->items[i];
             _cleanup_free_ char *name = object_key(w->kind, w->ns, w->name);
             json_t *object;
             if (w->kind->custom != pass)
@@ -185,12 +185,12 @@ static void mesh_that_is_there_is_taken_over(void **state)
     mesh_create(WITH_BUDGETS);
     mesh_wait_settled(SECONDS(90));
     for (size_t i = 0; i < set->len; i++) {
-        const struct wanted *w = &set->items[i];
+        const struct desired *w = &set->items[i];
         _cleanup_json_ json_t *live = cluster_get(w->kind, w->ns, w->name);
         _cleanup_free_ char *name = object_key(w->kind, w->ns, w->name);
         const json_t *then = map_get(before, name);
         if (!str_eq(doc_string(live, "metadata", "uid"), doc_string(then, "metadata", "uid")))
-            fail_msg("%s was made anew", name);
+            fail_msg("%s was made again", name);
         if (!doc_string(live, "metadata", "labels", MARK_OWNER))
             fail_msg("%s did not become ours", name);
         if (!str_eq(doc_string(live, "metadata", "labels", "heritage"), "Tiller"))
@@ -199,7 +199,7 @@ static void mesh_that_is_there_is_taken_over(void **state)
             fail_msg("%s was changed, so its Pods were replaced", name);
     }
     mesh_delete_and_wait();
-    wanted_free(set);
+    desired_free(set);
 }
 
 #define ROUNDS 20

@@ -181,16 +181,16 @@ static char *pods_of(const char *name)
     for (;;) {
         _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, NS, name);
         _cleanup_buf_ struct buf uids = BUF_INIT, known = BUF_INIT;
-        json_int_t count, wanted = doc_int(doc_at(deployment, "spec", "replicas"), -1);
+        json_int_t count, desired = doc_int(doc_at(deployment, "spec", "replicas"), -1);
         assert_non_null(deployment);
         count = count_pods(deployment, &uids, &known);
-        if (count == wanted)
+        if (count == desired)
             return sort_lines(buf_str(&uids));
         if (clock_now_monotonic() > until)
             fail_msg(
                 "%s asks for %lld Pods, and %lld of these are at work:\n%s",
                 name,
-                (long long)wanted,
+                (long long)desired,
                 (long long)count,
                 buf_str(&known));
         pause_ms(5);

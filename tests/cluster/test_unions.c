@@ -54,7 +54,7 @@ static size_t target_count;
 
 static void find_targets(void)
 {
-    struct wanted_set *set = mesh_objects_of("{" SPEC "}");
+    struct desired_set *set = mesh_objects_of("{" SPEC "}");
 
     assert_in_range(set->len, 60, ARRAY_LEN(targets));
     for (size_t i = 0; i < set->len; i++) {
@@ -64,7 +64,7 @@ static void find_targets(void)
         t->ns = t->kind->namespaced ? doc_string(t->desired, "metadata", "namespace") : NULL;
         t->name = doc_string(t->desired, "metadata", "name");
     }
-    wanted_free(set);
+    desired_free(set);
 }
 
 /* Somebody who has objects of their own: of the namespace, and of the cluster. */

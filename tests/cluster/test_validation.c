@@ -14,7 +14,7 @@
 #include "api/kubernetes.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
@@ -52,10 +52,10 @@ static void complain(const char *what, const char *path, const char *text, const
 
 /* --- what a resource is accepted with --- */
 
-static void ask_for_objects(const char *path, const json_t *resource, const struct wanted_set *wanted)
+static void ask_for_objects(const char *path, const json_t *resource, const struct desired_set *desired)
 {
-    for (size_t i = 0; i < wanted->len; i++) {
-        const struct wanted *w = &wanted->items[i];
+    for (size_t i = 0; i < desired->len; i++) {
+        const struct desired *w = &desired->items[i];
         _cleanup_json_ json_t *object = NULL;
         _cleanup_free_ char *why = NULL;
         if (map_has(t.seen, w->text))
@@ -78,15 +78,15 @@ static void check_spec(const char *path, const json_t *spec, void *context)
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_free_ char *text = doc_text(spec), *why = NULL;
     _cleanup_json_ json_t *resource = mesh_resource(MESH, text);
-    _cleanup_wanted_ struct wanted_set *wanted = mesh_wanted_objects(resource, t.minor, t.versions, &problems);
+    _cleanup_desired_ struct desired_set *desired = mesh_desired_objects(resource, t.minor, t.versions, &problems);
 
     (void)context;
-    if (!wanted)
+    if (!desired)
         return;
     why = refusal(ISTIO, API_VERSION, resource);
     if (why)
         complain("accepted, but the server refuses the resource", path, text, why);
-    ask_for_objects(path, resource, wanted);
+    ask_for_objects(path, resource, desired);
 }
 
 static void what_a_mesh_is_accepted_with_is_taken(void **state)

@@ -29,13 +29,13 @@ static void definitions(const json_t *document)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {(const char *)data, size};
-    bool wanted[KIND_COUNT];
+    bool desired[KIND_COUNT];
     _cleanup_kube_discovery_ struct kube_discovery *d = NULL;
     const char *path, *git_version;
     int major, minor;
 
-    memset(wanted, true, sizeof(wanted));
-    d = kube_discovery_new(&mesh_kinds, wanted, true);
+    memset(desired, true, sizeof(desired));
+    d = kube_discovery_new(&mesh_kinds, desired, true);
     while (in.left && (path = kube_discovery_next(d))) {
         struct fuzz_input ahead = in;
         _cleanup_json_ json_t *document = fuzz_next_json(&ahead);

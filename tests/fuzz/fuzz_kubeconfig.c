@@ -1,4 +1,4 @@
-/* Any text as a kubeconfig, of one's own and of somebody else: what a foreign one may not do does not get through. */
+/* Any text as a kubeconfig, of one's own and of another client: what a foreign one may not do does not get through. */
 #include "fuzz.h"
 
 #include <strings.h>

@@ -1,6 +1,6 @@
 /*
  * Any objects in the cluster, a JSON list, below a good resource: planning them does not crash, a plan with a memo is
- * the plan without one, and no plan touches an object that carries no mark of ours and is not wanted.
+ * the plan without one, and no plan touches an object that carries no mark of ours and is not desired.
  */
 #include "fuzz.h"
 

@@ -8,7 +8,7 @@
 
 #include "api/resource.h"
 #include "base/buf.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
 
 /* No resource's struct is larger. */
@@ -29,20 +29,20 @@ static void parse_as(const struct api_resource *r, const json_t *resource)
         field_release(r->spec, spec);
 }
 
-static struct wanted_set *build(const json_t *resource)
+static struct desired_set *build(const json_t *resource)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[KIND_COUNT];
 
     mesh_versions_for(20, versions);
-    return mesh_wanted_objects(resource, 20, versions, &problems);
+    return mesh_desired_objects(resource, 20, versions, &problems);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {(const char *)data, size};
     _cleanup_json_ json_t *resource = fuzz_next_json(&in);
-    _cleanup_wanted_ struct wanted_set *set = NULL, *again = NULL;
+    _cleanup_desired_ struct desired_set *set = NULL, *again = NULL;
 
     if (!resource)
         return 0;

@@ -105,8 +105,8 @@ static char *play(const struct kube_kind *kind, const char *page, size_t page_le
         feed(&r, stream, len, piece);
     *ret_cache = kube_cache_count(r.cache, kind);
     for (size_t i = 0; (o = kube_cache_next(r.cache, kind, &i));) {
-        json_t *parsed = kind->brief ? NULL : kube_object_parse(o);
-        MUST(o->name && (kind->brief || parsed));
+        json_t *parsed = kind->digest ? NULL : kube_object_parse(o);
+        MUST(o->name && (kind->digest || parsed));
         *ret_cache = *ret_cache * 31 + o->text_len;
         json_decref(parsed);
     }

@@ -153,7 +153,7 @@ int main(int argc, char **argv)
     };
     struct program program = {.loop = event_base_new(), .input = evbuffer_new()};
     const char *kubeconfig = NULL, *path = NULL;
-    struct proxy_options wanted = {.seed = 1};
+    struct proxy_options desired = {.seed = 1};
     struct event *input;
     struct err e;
 
@@ -164,9 +164,9 @@ int main(int argc, char **argv)
         else if (option == 'w')
             path = optarg;
         else if (option == 'r')
-            wanted.raw = true;
+            desired.raw = true;
         else if (option == 's' && str_to_int64(optarg, &seed) && seed > 0)
-            wanted.seed = (uint64_t)seed;
+            desired.seed = (uint64_t)seed;
         else {
             print_usage(option == 'h' ? stdout : stderr);
             return option == 'h' ? 0 : 2;
@@ -177,7 +177,7 @@ int main(int argc, char **argv)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    if (start(&program, kubeconfig, path, wanted, argv + optind, &e) < 0) {
+    if (start(&program, kubeconfig, path, desired, argv + optind, &e) < 0) {
         fprintf(stderr, "proxy: %s\n", e.text);
         return 1;
     }

@@ -37,7 +37,7 @@ int proxy_port(const struct proxy *p);
 const char *proxy_ca(const struct proxy *p);
 struct proxy_stats proxy_stats(const struct proxy *p);
 
-/* Adds a rule; one that lasts begins at once. */
+/* Adds a rule; one that lasts begins immediately. */
 int proxy_rule(struct proxy *p, const char *text, struct err *e);
 /*
  * Ends all rules. What was partitioned goes on where it stopped. What was silent or hangs stays so: only the other

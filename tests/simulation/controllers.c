@@ -176,21 +176,21 @@ static void set_rollout(struct controllers *c, struct collection *kind, const js
 
 static void roll_out(struct controllers *c, struct collection *kind, const json_t *o)
 {
-    int64_t wanted = number(o, "spec", "replicas"), updated = number(o, "status", "updatedReplicas");
+    int64_t desired = number(o, "spec", "replicas"), updated = number(o, "status", "updatedReplicas");
     int64_t available = number(o, "status", "availableReplicas");
 
     if (number(o, "status", "observedGeneration") != doc_int(doc_at(o, "metadata", "generation"), 0)) {
         if (now(c, 500))
-            set_rollout(c, kind, o, updated < wanted ? updated : wanted, available < wanted ? available / 2 : 0);
+            set_rollout(c, kind, o, updated < desired ? updated : desired, available < desired ? available / 2 : 0);
         else
             return;
         c->unfinished = true;
-    } else if (updated != wanted) {
+    } else if (updated != desired) {
         if (now(c, 400))
-            set_rollout(c, kind, o, wanted, available < wanted ? available : wanted);
+            set_rollout(c, kind, o, desired, available < desired ? available : desired);
         c->unfinished = true;
-    } else if (available != wanted && now(c, 300)) {
-        set_rollout(c, kind, o, wanted, wanted);
+    } else if (available != desired && now(c, 300)) {
+        set_rollout(c, kind, o, desired, desired);
     }
 }
 

@@ -4,8 +4,8 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
-#include "controllers/mesh/mesh_wanted.h"
 #include "controllers/remote/remote_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -20,7 +20,7 @@ void invariants_init(struct invariants *v, struct server *server, const struct i
                              .central = central,
                              .remotes = map_new(NULL),
                              .ours = map_new(NULL),
-                             .wanted = map_new(NULL),
+                             .desired = map_new(NULL),
                              .meshes = map_new(NULL),
                              .written = map_new(NULL),
                              .kept = map_new(NULL)};
@@ -30,7 +30,7 @@ void invariants_release(struct invariants *v)
 {
     map_free(v->remotes);
     map_free(v->ours);
-    map_free(v->wanted);
+    map_free(v->desired);
     map_free(v->meshes);
     map_free(v->written);
     map_free(v->kept);
@@ -65,14 +65,14 @@ struct kube_server invariants_describe(struct server *s)
     return d;
 }
 
-static struct wanted_set *wanted_of(struct server *s, const json_t *resource)
+static struct desired_set *desired_of(struct server *s, const json_t *resource)
 {
     struct kube_server d = invariants_describe(s);
     _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
 
-    mesh_wanted_versions(&d, versions);
-    return mesh_wanted_objects(resource, d.minor, versions, &problems);
+    mesh_desired_versions(&d, versions);
+    return mesh_desired_objects(resource, d.minor, versions, &problems);
 }
 
 /* --- every write --- */
@@ -92,7 +92,7 @@ const char *invariants_mark_of(const json_t *o)
     return doc_string(o, "metadata", "labels", MARK_OWNER);
 }
 
-/* A mark that names no resource there ever was is somebody else's. */
+/* A mark that names no resource there ever was is another client's. */
 static bool has_mark(const struct invariants *v, const json_t *o)
 {
     return map_has(v->central ? v->central->remotes : v->meshes, str_or(invariants_mark_of(o), ""));
@@ -131,16 +131,16 @@ static void remember_mesh(struct invariants *v, const json_t *resource)
     v->elsewhere = v->elsewhere || !str_eq(doc_string(resource, "metadata", "namespace"), MESH_NS);
 }
 
-static void remember_wanted(struct invariants *v, const struct collection *kind, const json_t *resource)
+static void remember_desired(struct invariants *v, const struct collection *kind, const json_t *resource)
 {
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], resource);
-    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, shown);
+    _cleanup_desired_ struct desired_set *set = desired_of(v->server, shown);
 
     for (size_t i = 0; set && i < set->len; i++) {
-        const struct wanted *w = &set->items[i];
+        const struct desired *w = &set->items[i];
         _cleanup_free_ char *key =
             str_printf("%s/%s/%s/%s", w->kind->group, w->kind->plural, str_or(w->ns, ""), w->name);
-        map_put(v->wanted, key, v);
+        map_put(v->desired, key, v);
     }
 }
 
@@ -197,7 +197,7 @@ static bool may_adopt(const struct invariants *v, const struct collection *kind,
     static const char *const services[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};
 
     if (!v->central)
-        return map_has(v->wanted, key);
+        return map_has(v->desired, key);
     for (size_t i = 0; i < ARRAY_LEN(services); i++)
         if (str_eq(name, services[i]) && (str_eq(kind->plural, "services") || str_eq(kind->plural, "endpoints")))
             return true;
@@ -316,7 +316,7 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
     if (who == WHO_OPERATOR)
         check_operator(v, kind, before, after);
     else if (is_mesh(v, kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
-        remember_wanted(v, kind, after);
+        remember_desired(v, kind, after);
 }
 
 /* --- what it says --- */
@@ -338,10 +338,10 @@ bool invariants_is_available(const json_t *deployment)
 
 static void check_available(struct invariants *v, struct controller *controller, const json_t *resource)
 {
-    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, resource);
+    _cleanup_desired_ struct desired_set *set = desired_of(v->server, resource);
 
     for (size_t i = 0; set && i < set->len; i++) {
-        const struct wanted *w = &set->items[i];
+        const struct desired *w = &set->items[i];
         const struct kube_object *o = NULL;
         _cleanup_json_ json_t *deployment = NULL;
         if (!str_eq(w->kind->kind, "Deployment"))
@@ -394,7 +394,7 @@ static bool is_known(const struct kube_kind *row, unsigned roles, const json_t *
     /* Those that a remote cluster had before are read once. */
     if (roles == MESH_REMOTE && str_eq(row->kind, "CustomResourceDefinition"))
         return true;
-    if (row->watch == KUBE_WATCH_OURS)
+    if (row->watch == KUBE_WATCH_OWNED)
         return invariants_mark_of(o) || is_hidden(o);
     if (row == mesh_kind(KIND_KEY_AND_CERT_SECRET))
         return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
@@ -437,7 +437,7 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
     const char *word = doc_string(mesh, "status", STATUS_FIELD_STATUS);
     struct collection *kind = server_find(v->server, API_GROUP, "istios");
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], mesh);
-    _cleanup_wanted_ struct wanted_set *set = wanted_of(v->server, shown);
+    _cleanup_desired_ struct desired_set *set = desired_of(v->server, shown);
     bool pause = doc_bool(doc_at(shown, "spec", "pause"), false);
 
     if (doc_at(mesh, "metadata", "deletionTimestamp"))

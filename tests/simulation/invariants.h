@@ -15,7 +15,7 @@ struct invariants {
     const struct invariants *central; /* NULL: this is the central cluster; else that, and this one is remote */
     struct map *remotes;              /* uids of RemoteIstios there ever were; their marks are in the remote clusters */
     struct map *ours;                 /* object keys that ever had our mark */
-    struct map *wanted;               /* object keys that any spec ever asked for */
+    struct map *desired;              /* object keys that any spec ever asked for */
     struct map *meshes;               /* uids of resources there ever were */
     struct map *written;              /* "uid plural/name": the object was written for this resource */
     struct map *kept;                 /* uids of what Istio's components made that somebody kept without a mesh */
@@ -26,7 +26,7 @@ struct invariants {
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central);
 void invariants_release(struct invariants *v);
-/* As server_observer_fn: what is not ours is not changed, but by adoption of what has the name of a wanted object. */
+/* As server_observer_fn: what is not ours is not changed, but by adoption of what has the name of a desired object. */
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
                         const json_t *after);
 /* A request of this operator: it does not say Available while it knows better. */

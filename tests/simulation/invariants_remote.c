@@ -54,7 +54,7 @@ static void check_said(struct invariants *v, struct kube_cluster *cluster, msec_
     if (v->failure.len)
         return;
     if (!cluster || kube_cluster_phase(cluster) != KUBE_CLUSTER_SYNCED) {
-        buf_add_str(&v->failure, "the status of a remote cluster says Available, but it is not in step with it");
+        buf_add_str(&v->failure, "the status of a remote cluster says Available, but it is not synced with it");
         return;
     }
     heard = heard > stopped_until ? heard : stopped_until;
@@ -227,15 +227,15 @@ static void addresses_in(const json_t *endpoints, struct buf *text)
 static void check_service(const struct judgement *j, struct server *away, const char *name, const char *selector)
 {
     const json_t *endpoints = server_get(server_find(away, "", "endpoints"), MESH_NS, name);
-    _cleanup_buf_ struct buf wanted = BUF_INIT, there = BUF_INIT;
+    _cleanup_buf_ struct buf desired = BUF_INIT, there = BUF_INIT;
 
     if (str_eq(doc_string(endpoints, "metadata", "annotations", MARK_IGNORE), "true"))
         return;
-    ready_addresses(j, selector, &wanted);
+    ready_addresses(j, selector, &desired);
     addresses_in(endpoints, &there);
-    if (!str_eq(buf_str(&wanted), buf_str(&there)) && !j->why->len)
+    if (!str_eq(buf_str(&desired), buf_str(&there)) && !j->why->len)
         buf_printf(j->why, "the remote cluster's Endpoints %s are%s, and the ready Pods%s", name, buf_str(&there),
-                   buf_str(&wanted));
+                   buf_str(&desired));
 }
 
 static void check_services(const struct judgement *j, struct server *away, const json_t *resource)
@@ -269,7 +269,7 @@ static void check_joined(const struct judgement *j, struct server *away, const j
         check_services(j, away, resource);
 }
 
-/* The server's own state, planned anew, has nothing to do. */
+/* The server's own state, planned again, has nothing to do. */
 static void check_plan(const struct judgement *j, const struct kube_object *resource, const struct way *way)
 {
     struct kube_server served = invariants_describe(way->server);

@@ -141,7 +141,7 @@ void operator_start(struct operator* o)
     const struct connector connector = {connect_remote, o};
     struct controller_options options = {.kinds = &operator_kinds, .ns = MESH_NS, .keeps_memory = true};
 
-    if (o->controller || !o->wanted)
+    if (o->controller || !o->desired)
         return;
     world_say(o->world, "operator %s starts", o->name);
     o->stopped_until = 0;

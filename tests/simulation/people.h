@@ -34,7 +34,7 @@
     X(label_namespace, 10, "the injection labels of a namespace are changed")                                          \
     X(crash, 15, "the Pods of a Deployment fail for a while")                                                          \
     X(change_pod, 30, "a Pod becomes ready or not, is deleted, gets another address or a twin")                        \
-    X(remake_signing, 2, "Citadel's signing certificate is deleted, and made anew")                                    \
+    X(remake_signing, 2, "Citadel's signing certificate is deleted, and made again")                                   \
     X(create_remote, 20, "a cluster is joined: its RemoteIstio, and mostly the Secret with its kubeconfig")            \
     X(change_remote, 15, "a RemoteIstio's spec is changed, or paused")                                                 \
     X(delete_remote, 5, "a RemoteIstio is deleted")                                                                    \

@@ -352,7 +352,7 @@ void force_remote(struct people *p)
     json_decref(x.object);
 }
 
-/* Before the operator, or in spite of it. A Service with an address of its own could never become what is wanted. */
+/* Before the operator, or in spite of it. A Service with an address of its own could never become what is desired. */
 void precede(struct people *p)
 {
     static const char *const names[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};

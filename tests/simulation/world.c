@@ -154,7 +154,7 @@ static void toggle_operator(struct world *w)
 {
     struct operator* o = any_operator(w);
 
-    if (!o->wanted)
+    if (!o->desired)
         o = &w->operators[0];
     if (!o->controller) {
         operator_start(o);
@@ -309,9 +309,9 @@ static void chaos(struct world *w)
 
     w->calm = calms[rng_below(&w->chaos, ARRAY_LEN(calms))];
     w->chaos_until = w->calm * rng_between(&w->chaos, 20, 120);
-    w->operators[0].wanted = true;
-    w->operators[1].wanted = rng_chance(&w->chaos, 300);
-    w->leases = server_minor(central->server) >= 14 && rng_chance(&w->chaos, w->operators[1].wanted ? 800 : 200);
+    w->operators[0].desired = true;
+    w->operators[1].desired = rng_chance(&w->chaos, 300);
+    w->leases = server_minor(central->server) >= 14 && rng_chance(&w->chaos, w->operators[1].desired ? 800 : 200);
     w->requests_most = MINUTE_MOST;
     for (size_t i = 0; i < w->site_count; i++) {
         choose_faults(w, &w->sites[i].faults);
@@ -381,7 +381,7 @@ static void make_peace(struct world *w)
     people_settle_galley(people);
     people_settle_remotes(people);
     /* Without a lease one of two may finish a write for a mesh that the other has just removed. */
-    if (w->operators[1].wanted && !w->leases)
+    if (w->operators[1].desired && !w->leases)
         people_excuse(people);
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
@@ -392,7 +392,7 @@ static void make_peace(struct world *w)
 /* Two that both act, of which one does not see what the other does: it may write when it does. */
 static bool may_differ(const struct world *w)
 {
-    return w->operators[1].wanted && !w->leases &&
+    return w->operators[1].desired && !w->leases &&
            (operator_is_behind(&w->operators[0]) || operator_is_behind(&w->operators[1]));
 }
 
@@ -401,7 +401,7 @@ static bool is_ready(const struct world *w)
     return operator_is_ready(&w->operators[0]) && operator_is_ready(&w->operators[1]) && !may_differ(w);
 }
 
-static bool is_as_wanted(struct world *w, struct buf *why)
+static bool is_as_desired(struct world *w, struct buf *why)
 {
     struct invariants_remote remotes[PEOPLE_REMOTES_MAX];
     struct invariants *central = &world_central(w)->invariants;
@@ -424,14 +424,14 @@ static void converge(struct world *w)
         before = writes(w);
         buf_reset(&why);
         /* It costs more than all else; what is told in the end is what the last look found. */
-        now = still && is_ready(w) && is_as_wanted(w, &why);
+        now = still && is_ready(w) && is_as_desired(w, &why);
         if (now)
             break;
         if (sched_now(w->sched) - began > PEACE_MOST)
             world_fail(w, "not converged %" PRId64 " minutes after the last fault: %s", PEACE_MOST / 60000,
                        why.len  ? buf_str(&why)
                        : !still ? "it goes on writing"
-                                : "an operator is not in step with the server");
+                                : "an operator is not synced with the server");
         /* The longer it takes, the seldomer. */
         run(w, sched_now(w->sched) + PEACE_STEP + (sched_now(w->sched) - began) / 8);
     }
@@ -448,7 +448,7 @@ static void stay_quiet(struct world *w, msec_t how_long, const char *who, uint64
     run(w, sched_now(w->sched) + how_long);
     if (!failed(w) && (writes(w) - before > refused_most || w->written != written))
         world_fail(w, "%s sent %" PRIu64 " writes though everything was in place", who, writes(w) - before);
-    if (!failed(w) && !is_as_wanted(w, &why))
+    if (!failed(w) && !is_as_desired(w, &why))
         world_fail(w, "it was in place, and is not any more: %s", buf_str(&why));
     buf_release(&why);
 }

@@ -48,7 +48,7 @@ struct operator
     char identity[32];
     unsigned starts;
     msec_t wall, stopped_until;
-    bool wanted; /* it takes part in this seed */
+    bool desired; /* it takes part in this seed */
 };
 
 struct world {

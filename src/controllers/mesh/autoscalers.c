@@ -8,7 +8,7 @@
     "the operator does not own these HorizontalPodAutoscalers, which scale its Deployments; delete them: "
 
 void autoscalers_notice(
-    const struct plan_input *in, const struct kube_object *resource, const struct wanted_set *wanted, struct buf *out)
+    const struct plan_input *in, const struct kube_object *resource, const struct desired_set *desired, struct buf *out)
 {
     const struct kube_kind *kind = mesh_kind(KIND_LEFT_AUTOSCALER);
     const struct kube_kind *deployment = mesh_kind(KIND_DEPLOYMENT);
@@ -20,7 +20,7 @@ void autoscalers_notice(
         const json_t *target = doc_at(object, "spec", "scaleTargetRef");
         const char *name = doc_string(target, "name");
         if (!name || !str_eq(doc_string(target, "kind"), deployment->kind) ||
-            !wanted_find(wanted, deployment, o->ns, name))
+            !desired_find(desired, deployment, o->ns, name))
             continue;
         buf_printf(out, "%s%s (%s)", count++ ? ", " : out->len ? "; " SCALED_TWICE : SCALED_TWICE, o->name, name);
     }

@@ -9,6 +9,7 @@
  * operator made for `resource` are not among them: they are removed.
  */
 void autoscalers_notice(
-    const struct plan_input *in, const struct kube_object *resource, const struct wanted_set *wanted, struct buf *out);
+    const struct plan_input *in, const struct kube_object *resource, const struct desired_set *desired,
+    struct buf *out);
 
 #endif

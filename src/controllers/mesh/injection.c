@@ -37,7 +37,7 @@ static enum labels labels_of(const json_t *ns)
 }
 
 /* The labels to set (null: to take off), or NULL where they stay as they are. */
-static json_t *wanted_labels(enum labels labels, bool listed)
+static json_t *desired_labels(enum labels labels, bool listed)
 {
     if (listed && (labels == UNLABELLED || labels == OURS_BROKEN))
         return OBJECT(S(LABEL_INJECTION, ENABLED), S(LABEL_INJECTION_MANAGED, ENABLED));
@@ -104,7 +104,7 @@ static void note(struct injection_memo *memo, struct kube_object *o)
         disabled = o->in_place & DISABLED_BIT;
     } else if (!o->deleting) {
         _cleanup_json_ json_t *ns = kube_object_parse(o);
-        _cleanup_json_ json_t *labels = wanted_labels(labels_of(ns), listed);
+        _cleanup_json_ json_t *labels = desired_labels(labels_of(ns), listed);
         pending = labels;
         disabled = listed && labels_of(ns) == DISABLED;
         if (!pending)
@@ -163,14 +163,14 @@ static const char **names_of(const struct map *set)
     return names;
 }
 
-bool injection_may_begin(const struct plan_input *in, const struct wanted_set *wanted, const struct plan *plan)
+bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan)
 {
     const struct kube_kind *webhooks = mesh_kind(KIND_MUTATING_WEBHOOK);
 
     if (in->preview)
         return true;
-    for (size_t i = 0; wanted && i < wanted->len; i++)
-        if (wanted->items[i].kind == webhooks && !kube_cache_get(in->observed, webhooks, NULL, wanted->items[i].name))
+    for (size_t i = 0; desired && i < desired->len; i++)
+        if (desired->items[i].kind == webhooks && !kube_cache_get(in->observed, webhooks, NULL, desired->items[i].name))
             return false;
     return !plan_is_moving(plan);
 }
@@ -186,7 +186,7 @@ static void plan_labels(
     if (plan_is_busy(in, o))
         return;
     ns = kube_object_parse(o);
-    plan_patch_metadata(plan, in, o, OBJECT(V("labels", wanted_labels(labels_of(ns), listed))), reason, PLAN_CHANGED);
+    plan_patch_metadata(plan, in, o, OBJECT(V("labels", desired_labels(labels_of(ns), listed))), reason, PLAN_CHANGED);
 }
 
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)

@@ -2,7 +2,7 @@
  * Automatic sidecar injection by a list of namespaces: the planner's part that puts
  * labels on namespaces and takes them off. Pure.
  *
- * A namespace that somebody else labelled, enabled or disabled, stays theirs: our second
+ * A namespace that another client labelled, enabled or disabled, stays theirs: our second
  * label says which labels are ours.
  *
  * There may be thousands of namespaces, listed and not: a plan looks at those that changed since the last one.
@@ -32,10 +32,10 @@ void injection_memo_clear(struct injection_memo *memo);
  */
 void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names);
 /*
- * Whether namespaces may be labelled: nothing in the plan waits for its write alone, and the webhooks among `wanted`
+ * Whether namespaces may be labelled: nothing in the plan waits for its write alone, and the webhooks among `desired`
  * (NULL: there are none), which the label switches on, are there.
  */
-bool injection_may_begin(const struct plan_input *in, const struct wanted_set *wanted, const struct plan *plan);
+bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan);
 /* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan);
 /* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none.

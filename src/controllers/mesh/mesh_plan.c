@@ -29,7 +29,7 @@ void mesh_memo_clear(struct mesh_memo *memo)
     free(memo->uid);
     free(memo->resource_version);
     free(memo->warnings);
-    mesh_wanted_free(memo->wanted);
+    mesh_desired_free(memo->desired);
     injection_memo_clear(&memo->injection);
     sidecars_memo_clear(&memo->sidecars);
     *memo = (struct mesh_memo){0};
@@ -86,7 +86,7 @@ static void read_resource(
     if (memo->hash != hash || !str_eq(memo->uid, object->uid)) {
         mesh_memo_clear(memo);
         memo->hash = hash;
-        if (mesh_wanted_build(resource, server->minor, versions, &memo->wanted, &problems) < 0) {
+        if (mesh_desired_build(resource, server->minor, versions, &memo->desired, &problems) < 0) {
             problems_err(&problems, &memo->refusal);
         } else {
             problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
@@ -102,7 +102,7 @@ void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, co
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
 
-    mesh_wanted_versions(server, versions);
+    mesh_desired_versions(server, versions);
     if (!memo->hash || memo->server_hash != hash_of_server(server->minor, versions) ||
         !str_eq(memo->uid, object->uid) || !str_eq(memo->resource_version, object->resource_version))
         read_resource(memo, object, server, versions);
@@ -205,7 +205,7 @@ static bool leave(struct reconcile *r)
     r->facts.leftovers = left;
     if (left || r->is_unread)
         return false;
-    r->is_unread = !plan_is_listed_anew(in, plan);
+    r->is_unread = !plan_is_relisted(in, plan);
     return !r->is_unread;
 }
 
@@ -232,60 +232,60 @@ static void review(struct reconcile *r)
         return;
     }
     mesh_memo_read(memo, r->object, r->world->central->server);
-    if (!memo->wanted)
+    if (!memo->desired)
         r->facts.refused = &memo->refusal;
 }
 
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
-static void plan_writes(struct reconcile *r, const struct mesh_wanted *wanted, struct plan *plan)
+static void plan_writes(struct reconcile *r, const struct mesh_desired *desired, struct plan *plan)
 {
     struct mesh_memo *memo = r->memo;
     const struct plan_input *in = r->world->central;
     const struct objects_input objects = {
         .plan = in,
-        .wanted = {wanted->objects},
+        .desired = {desired->objects},
         .owner_uid = r->object->uid,
         .settled = resource_is_settled(&r->own),
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, wanted->spec.auto_injection_namespaces);
-    if (injection_may_begin(in, wanted->objects, plan))
+    injection_read(&memo->injection, in, desired->spec.auto_injection_namespaces);
+    if (injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
     made_remove_disabled(
-        in, &wanted->release->line->central, &wanted->spec, r->object->ns, plan, &r->plan->central.watch);
+        in, &desired->release->line->central, &desired->spec, r->object->ns, plan, &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
     r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
 
-static void count_sidecars(struct reconcile *r, const struct mesh_wanted *wanted)
+static void count_sidecars(struct reconcile *r, const struct mesh_desired *desired)
 {
     const struct plan_input *in = r->world->central;
     struct mesh_state *state = r->state;
     struct mesh_memo *memo = r->memo;
 
-    if (!wanted->spec.sidecars.count)
+    if (!desired->spec.sidecars.count)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars = sidecars_count(&memo->sidecars, in->observed, wanted->objects);
+        state->sidecars = sidecars_count(&memo->sidecars, in->observed, desired->objects);
 }
 
 static void plan(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
     struct mesh_memo *memo = r->memo;
-    const struct mesh_wanted *wanted = memo->wanted;
-    const struct istio_spec *spec = &wanted->spec;
+    const struct mesh_desired *desired = memo->desired;
+    const struct istio_spec *spec = &desired->spec;
 
-    plan_writes(r, wanted, reconcile_writes(r, &r->plan->central, spec->pause));
+    plan_writes(r, desired, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
     injection_notice(&memo->injection, &r->notice);
-    autoscalers_notice(in, r->object, wanted->objects, &r->notice);
+    autoscalers_notice(in, r->object, desired->objects, &r->notice);
     components_read(
-        in, r->object->ns, wanted->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
-    count_sidecars(r, wanted);
+        in, r->object->ns, desired->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
+    count_sidecars(r, desired);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     reconcile_conclude(r, &r->plan->central, spec->pause);
@@ -316,12 +316,12 @@ static void add_sidecars(const struct reconcile *r, json_t *status)
 }
 
 /* What the mesh cannot do on this server. */
-static void add_limitations(const struct reconcile *r, const struct mesh_wanted *wanted, json_t *status)
+static void add_limitations(const struct reconcile *r, const struct mesh_desired *desired, json_t *status)
 {
     const struct mesh_limitation *l;
     int minor = r->world->central->server->minor;
 
-    for (size_t i = 0; (l = mesh_limitation_next(wanted->release->line, &wanted->spec, minor, &i));) {
+    for (size_t i = 0; (l = mesh_limitation_next(desired->release->line, &desired->spec, minor, &i));) {
         _cleanup_free_ char *text = mesh_limitation_text(l, minor);
         json_array_append_new(
             doc_at(status, STATUS_FIELD_CONDITIONS), status_condition(&r->facts, l->condition, false, l->reason, text));
@@ -334,7 +334,7 @@ static bool add_status(struct reconcile *r, json_t *status)
 
     add_sidecars(r, status);
     if (r->facts.rollouts) /* it was planned: it is neither refused nor being removed */
-        add_limitations(r, memo->wanted, status);
+        add_limitations(r, memo->desired, status);
     return true;
 }
 

@@ -5,7 +5,7 @@
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
 #include "controllers/mesh/injection.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
@@ -22,7 +22,7 @@ struct mesh_memo {
     char *uid, *resource_version; /* of the version that was read last */
     uint64_t hash;                /* of everything that it depends on; 0: nothing was read yet */
     uint64_t server_hash;         /* of the server's part in that */
-    struct mesh_wanted *wanted;   /* NULL: refused */
+    struct mesh_desired *desired; /* NULL: refused */
     struct err refusal;
     char *warnings;
     struct injection_memo injection;

@@ -17,10 +17,10 @@ struct tally {
 };
 
 /* The version that new sidecars get; NULL: none get any. Owned by the caller. */
-static char *wanted_version(const struct wanted_set *wanted)
+static char *desired_version(const struct desired_set *desired)
 {
-    for (size_t i = 0; i < wanted->len; i++) {
-        const struct wanted *w = &wanted->items[i];
+    for (size_t i = 0; i < desired->len; i++) {
+        const struct desired *w = &desired->items[i];
         _cleanup_json_ json_t *config = NULL;
         if (!str_eq(w->kind->kind, "ConfigMap") || !str_eq(w->name, MESH_INJECTION_CONFIG))
             continue;
@@ -79,14 +79,14 @@ static void count(struct sidecars *counted, const struct kube_cache *observed, c
 }
 
 const struct sidecars *
-sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct wanted_set *wanted)
+sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct desired_set *desired)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
     uint64_t changes = kube_cache_changes(observed, kind) + 1;
     const void **reader = kube_cache_reader(observed, kind);
 
     if (!memo->is_read) {
-        memo->version = wanted_version(wanted);
+        memo->version = desired_version(desired);
         memo->is_read = true;
     }
     if (memo->seen != changes || *reader != memo)

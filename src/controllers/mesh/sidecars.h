@@ -15,7 +15,7 @@ struct sidecars {
     char *outdated_in; /* "default (3), shop (1)": namespaces with the most outdated first, a few; owned; NULL: none */
 };
 
-/* What was counted last, of a set of wanted objects that must not change while the memo lives. Zeroed: nothing yet. */
+/* What was counted last, of a set of desired objects that must not change while the memo lives. Zeroed: nothing yet. */
 struct sidecars_memo {
     bool is_read;
     char *version; /* that new sidecars get; NULL: none get any */
@@ -26,7 +26,7 @@ void sidecars_memo_clear(struct sidecars_memo *memo);
 
 /* Counts where Pods came or went since the last time. The memo's. */
 const struct sidecars *
-sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct wanted_set *wanted);
+sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct desired_set *desired);
 
 /* The reason and the text of the condition; the text is owned by the caller. */
 const char *sidecars_reason(const struct sidecars *s);

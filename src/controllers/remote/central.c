@@ -250,7 +250,7 @@ static void read_mesh(struct central *c, const struct plan_input *in)
         mesh_memo_read(&c->memo, o, in->server);
     else
         mesh_memo_clear(&c->memo);
-    c->mesh = c->memo.wanted ? &c->memo.wanted->spec : NULL;
+    c->mesh = c->memo.desired ? &c->memo.desired->spec : NULL;
     if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || was_there != !!c->mesh)
         c->basis++;
     str_replace(&c->ns, ns);

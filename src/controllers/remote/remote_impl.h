@@ -14,7 +14,7 @@
 #define REASON_UNREACHABLE "Unreachable"
 #define REASON_REFUSED "KubeconfigRefused"
 
-/* What is wanted, for as long as what it follows from stays the same. */
+/* What is desired, for as long as what it follows from stays the same. */
 struct remote_memo {
     uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not made yet */
     struct remote_istio_spec spec;
@@ -24,7 +24,7 @@ struct remote_memo {
     /*
      * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not made yet.
      */
-    struct wanted_set *foundation, *parts, *services;
+    struct desired_set *foundation, *parts, *services;
     uint64_t *addresses; /* central_addresses() of each service that the services were made of: their hashes */
     const struct mesh_component *components; /* of the parts */
     /* Versions that were looked into: of the kubeconfig's Secret, with its label; of the Istio there that is its own.
@@ -58,10 +58,10 @@ static inline const char *remote_uid(const struct remote *r)
     return r->object->uid;
 }
 
-/* remote_wanted.c: brings the memo up to date. */
+/* remote_desired.c: brings the memo up to date. */
 void *remote_memo_new(void);
 void remote_memo_free(void *memo);
-/* Whether objects of the kind are wanted, or may be: it is not known yet. */
+/* Whether objects of the kind are desired, or may be: it is not known yet. */
 bool remote_memo_needs(const void *memo, const struct kube_kind *kind);
 /* The spec, or why there is none. */
 void remote_read_spec(struct remote *r);

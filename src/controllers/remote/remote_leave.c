@@ -47,7 +47,7 @@ static size_t plan_removal(struct remote *r)
         return 1;
     if (left == 0 && r->config) {
         /* Without it nobody looks for what has no mark. */
-        if (plan_is_listed_anew(r->world->remote, &r->plan->remote))
+        if (plan_is_relisted(r->world->remote, &r->plan->remote))
             plan_remove(&r->plan->remote, r->world->remote, r->config, leaves);
         return 1;
     }
@@ -145,6 +145,6 @@ bool remote_leave(struct reconcile *re)
     r->plan->remote.drift = re->facts.leftovers;
     /* Only at the end may Pilot stop reading the cluster, and the resource go. */
     re->keeps_status = re->facts.leftovers == 0;
-    return re->keeps_status && plan_is_listed_anew(r->world->remote, &r->plan->remote) &&
+    return re->keeps_status && plan_is_relisted(r->world->remote, &r->plan->remote) &&
            remote_plan_pilot_label(r, false);
 }

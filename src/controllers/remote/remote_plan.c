@@ -75,7 +75,7 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
     if (labelled)
         r->memo->labelled = version;
-    /* A label of somebody else's stays theirs. */
+    /* A label of another client's stays theirs. */
     if (present ? labelled : !ours)
         return true;
     patch_secret(r, present);
@@ -164,7 +164,7 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
 {
     const struct objects_input objects = {
         .plan = r->world->remote,
-        .wanted = {r->memo->foundation},
+        .desired = {r->memo->foundation},
         .settled = resource_is_settled(&r->re->own),
         .keeps_crds = true,
     };
@@ -184,14 +184,14 @@ static void plan_with_services(const struct objects_input *objects, struct plan 
             plan->actions[i].tag = PLAN_FOLLOWED;
 }
 
-/* All that belongs to MESH_REMOTE_OWNER; true once it is there as wanted. */
+/* All that belongs to MESH_REMOTE_OWNER; true once it is there as desired. */
 static bool plan_parts(struct remote *r, struct plan *plan)
 {
     struct remote_memo *memo = r->memo;
     size_t drift = plan->drift;
     const struct objects_input objects = {
         .plan = r->world->remote,
-        .wanted = {memo->parts, memo->services},
+        .desired = {memo->parts, memo->services},
         .owner_uid = r->config->owner,
         .settled = resource_is_settled(&r->re->own),
     };
@@ -310,7 +310,7 @@ static void plan_services_alone(struct remote *r)
         !resource_has_finalizer(&r->re->own) || !str_eq(r->central->ns, r->object->ns) || r->memo->spec.mesh.pause)
         return;
     remote_want_services(r);
-    objects.wanted[0] = r->memo->services;
+    objects.desired[0] = r->memo->services;
     plan_with_services(&objects, &r->plan->remote);
     r->serves = true;
 }

@@ -2,7 +2,7 @@
  * What a RemoteIstio wants: a part of the mesh in its own cluster, and in the central one what tells of it. Pure.
  *
  *   remote_plan.c     what holds it up, in order; joining
- *   remote_wanted.c   what the remote cluster should have
+ *   remote_desired.c   what the remote cluster should have
  *   remote_leave.c    taking it out of the remote cluster again
  *   remote_status.c   what to say
  */

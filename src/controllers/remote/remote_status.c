@@ -12,7 +12,7 @@ static json_t *as_before(const struct remote *r, const char *field)
 }
 
 /*
- * Of a cluster that we are not in step with, as after a restart while it is away. Who has seen it before it went says
+ * Of a cluster that we are not synced with, as after a restart while it is away. Who has seen it before it went says
  * the same: of two operators neither writes it in turns with the other.
  */
 static void keep_unseen(const struct remote *r, json_t *status)
@@ -23,12 +23,12 @@ static void keep_unseen(const struct remote *r, json_t *status)
         json_object_set_new(status, fields[i], as_before(r, fields[i]));
 }
 
-/* How many addresses a service's Endpoints have, where they are as wanted; 0 where they are not. */
+/* How many addresses a service's Endpoints have, where they are as desired; 0 where they are not. */
 static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
 {
     const struct kube_kind *kind = mesh_kind(KIND_ENDPOINTS);
     const struct kube_object *o = kube_cache_get(r->world->remote->observed, kind, r->re->own.object->ns, name);
-    const struct wanted *w = o ? wanted_find(r->memo->services, kind, o->ns, name) : NULL;
+    const struct desired *w = o ? desired_find(r->memo->services, kind, o->ns, name) : NULL;
 
     return w && o->in_place == w->hash ? central_addresses(r->central, selector)->len : 0;
 }

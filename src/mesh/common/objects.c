@@ -127,9 +127,9 @@ void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct 
                 V("ports", what.ports))));
 }
 
-json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory)
+json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory)
 {
-    return wanted ? doc_copy(wanted) : OBJECT(MAP("requests", S("cpu", cpu), S("memory", memory)));
+    return desired ? doc_copy(desired) : OBJECT(MAP("requests", S("cpu", cpu), S("memory", memory)));
 }
 
 json_t *mesh_env_field(const char *name, const char *field_path)

@@ -70,8 +70,8 @@ struct deployment {
 };
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what);
 
-/* `wanted`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
-json_t *mesh_resources(const json_t *wanted, const char *cpu, const char *memory);
+/* `desired`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
+json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory);
 
 /* The parts of containers and Pods that come again and again; each is one item of a sequence. */
 json_t *mesh_env_field(const char *name, const char *field_path);

@@ -112,7 +112,7 @@ static void parse_beetle(struct car *car)
 static void assert_beetle(const struct car *car)
 {
     _cleanup_json_ json_t *object = from_yaml(beetle);
-    _cleanup_free_ char *notes = doc_text(car->notes), *wanted = doc_text(json_object_get(object, "notes"));
+    _cleanup_free_ char *notes = doc_text(car->notes), *desired = doc_text(json_object_get(object, "notes"));
 
     assert_false(car->electric);
     assert_int_equal(car->doors, 0);
@@ -120,7 +120,7 @@ static void assert_beetle(const struct car *car)
     assert_string_equal(car->name, "beetle");
     assert_string_equal(json_string_value(json_array_get(car->tags, 1)), "small");
     assert_string_equal(doc_string(car->labels, "example.com/colour"), "red");
-    assert_string_equal(notes, wanted);
+    assert_string_equal(notes, desired);
     assert_int_equal(car->gears, 4);
     assert_int_equal(car->engine.cylinders, 8);
     assert_string_equal(car->engine.fuel, "diesel");
@@ -307,10 +307,10 @@ static void the_schema_says_the_same(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *wanted_v1 = from_yaml(cases[i].v1), *wanted_v1beta1 = from_yaml(cases[i].v1beta1);
+        _cleanup_json_ json_t *desired_v1 = from_yaml(cases[i].v1), *desired_v1beta1 = from_yaml(cases[i].v1beta1);
         _cleanup_free_ char *found_v1 = doc_text(doc_at(v1, "properties", cases[i].field));
         _cleanup_free_ char *found_v1beta1 = doc_text(doc_at(v1beta1, "properties", cases[i].field));
-        _cleanup_free_ char *text_v1 = doc_text(wanted_v1), *text_v1beta1 = doc_text(wanted_v1beta1);
+        _cleanup_free_ char *text_v1 = doc_text(desired_v1), *text_v1beta1 = doc_text(desired_v1beta1);
         assert_string_equal(found_v1, text_v1);
         assert_string_equal(found_v1beta1, text_v1beta1);
     }

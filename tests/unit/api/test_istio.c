@@ -481,13 +481,14 @@ static const struct {
     {"no range at all", "{includeIPRanges: \"\"}", "",
      "spec.includeIPRanges: is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it"},
     {"nobody to make certificates", "{mtls: true, citadel: {enabled: false}}", "",
-     "spec.citadel.enabled: is false, but mtls needs certificates: somebody else has to make the Secrets "
+     "spec.citadel.enabled: is false, but mtls needs certificates: something else has to make the Secrets "
      "istio.<service account>"},
     {"nobody to inject, nobody to configure",
      "{autoInjectionNamespaces: [default], sidecarInjector: {enabled: false}, pilot: {enabled: false}}", "",
      "spec.sidecarInjector.enabled: is false, so that pods in autoInjectionNamespaces get no sidecar\n"
      "spec.pilot.enabled: is false, so that gateways and sidecars get no configuration"},
-    {"several at once", "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
+    {"several immediately",
+     "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
      "spec.mtls: must be true or false, but is 1\n"
      "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 2.0.0: this operator does not install Istio 2.0\n"
      "spec.autoInjectionNamespaces[0]: must not be kube-system, a namespace of Kubernetes itself\n"

@@ -17,13 +17,14 @@ struct remote_world {
     struct central *central;
     void *memo;
     struct contact contact;
-    bool in_step;            /* with the remote cluster */
-    bool foreign_definition; /* somebody else's definition of Istio is in the remote cluster, where no watch shows it */
-    unsigned synced;         /* PLAN_WATCH_* of the central cluster */
-    bool all_busy;           /* writes of all objects are under way */
+    bool in_step; /* with the remote cluster */
+    bool
+        foreign_definition; /* another client's definition of Istio is in the remote cluster, where no watch shows it */
+    unsigned synced;        /* PLAN_WATCH_* of the central cluster */
+    bool all_busy;          /* writes of all objects are under way */
 };
 
-/* A mesh that is installed and has its certificate, and a remote cluster in step; nothing joins yet. */
+/* A mesh that is installed and has its certificate, and a remote cluster synced; nothing joins yet. */
 void remote_world_init(struct remote_world *w);
 void remote_world_release(struct remote_world *w);
 

@@ -35,14 +35,14 @@ static void update(struct remote_world *w)
     central_update(w->central, &central);
 }
 
-static void expect_addresses(struct remote_world *w, const char *selector, const char *wanted)
+static void expect_addresses(struct remote_world *w, const char *selector, const char *desired)
 {
     const struct addresses *found = central_addresses(w->central, selector);
     _cleanup_buf_ struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < found->len; i++)
         buf_printf(&text, "%s%s", i ? " " : "", found->items[i]);
-    assert_string_equal(buf_str(&text), wanted);
+    assert_string_equal(buf_str(&text), desired);
 }
 
 static void addresses_are_those_of_ready_pods_sorted_and_once(void **state)
@@ -76,7 +76,7 @@ static void addresses_are_those_of_ready_pods_sorted_and_once(void **state)
     expect_addresses(w, "app=nobody", "");
     expect_addresses(w, "app in (", "");
 
-    /* What a selector found is found anew when a Pod changed. */
+    /* What a selector found is found again when a Pod changed. */
     world_delete(&w->home, "v1", "Pod", NS, "b");
     update(w);
     expect_addresses(w, "app=x", "10.0.0.9");

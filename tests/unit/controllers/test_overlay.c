@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "world.h"
@@ -18,7 +18,7 @@
 #define DIGEST "/spec/template/metadata/annotations/checksum~1config-volume"
 
 /* The resource with these overlays, as it is in a cluster; NULL and the problems' text where it is refused. */
-static struct wanted_set *build(const char *overlays, struct buf *refusal)
+static struct desired_set *build(const char *overlays, struct buf *refusal)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_free_ char *text = str_printf(
@@ -28,23 +28,23 @@ static struct wanted_set *build(const char *overlays, struct buf *refusal)
         overlays);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *resource = NULL;
-    struct wanted_set *wanted = NULL;
+    struct desired_set *desired = NULL;
 
     assert_int_equal(doc_parse(text, strlen(text), SIZE_MAX, &resource, NULL), 0);
     mesh_versions_for(20, versions);
-    wanted = mesh_wanted_objects(resource, 20, versions, &problems);
-    if (!wanted)
+    desired = mesh_desired_objects(resource, 20, versions, &problems);
+    if (!desired)
         problems_text(&problems, PROBLEM_ERROR, "\n", refusal);
-    return wanted;
+    return desired;
 }
 
-static json_t *object_of(const struct wanted_set *wanted, const char *key)
+static json_t *object_of(const struct desired_set *desired, const char *key)
 {
-    const struct wanted *w = NULL;
+    const struct desired *w = NULL;
     json_t *object = NULL;
 
-    for (size_t i = 0; i < wanted->len && !w; i++) {
-        const struct wanted *one = &wanted->items[i];
+    for (size_t i = 0; i < desired->len && !w; i++) {
+        const struct desired *one = &desired->items[i];
         _cleanup_free_ char *its = object_key(one->kind, one->ns, one->name);
         if (str_eq(its, key))
             w = one;
@@ -89,23 +89,23 @@ static void overlays_change_what_they_name_and_nothing_else(void **state)
          {"spec", "sessionAffinity"},
          "\"ClientIP\""},
     };
-    _cleanup_wanted_ struct wanted_set *plain = build("", NULL);
+    _cleanup_desired_ struct desired_set *plain = build("", NULL);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_buf_ struct buf refusal = BUF_INIT;
-        _cleanup_wanted_ struct wanted_set *wanted = build(cases[i].overlays, &refusal);
+        _cleanup_desired_ struct desired_set *desired = build(cases[i].overlays, &refusal);
         _cleanup_json_ json_t *object = NULL;
         _cleanup_free_ char *value = NULL;
         size_t different = 0;
 
         assert_string_equal(buf_str(&refusal), "");
-        object = object_of(wanted, cases[i].key);
+        object = object_of(desired, cases[i].key);
         value = doc_text(doc_at_(object, cases[i].path));
         assert_string_equal(value, cases[i].value);
-        assert_int_equal(wanted->len, plain->len);
-        for (size_t k = 0; k < wanted->len; k++)
-            different += wanted->items[k].hash != plain->items[k].hash;
+        assert_int_equal(desired->len, plain->len);
+        for (size_t k = 0; k < desired->len; k++)
+            different += desired->items[k].hash != plain->items[k].hash;
         assert_int_equal(different, 1);
     }
 }
@@ -200,11 +200,11 @@ static void a_bloated_object_is_refused(void **state)
 static char *digest(const char *overlays)
 {
     _cleanup_buf_ struct buf refusal = BUF_INIT;
-    _cleanup_wanted_ struct wanted_set *wanted = build(overlays, &refusal);
+    _cleanup_desired_ struct desired_set *desired = build(overlays, &refusal);
     _cleanup_json_ json_t *pilot = NULL;
 
     assert_string_equal(buf_str(&refusal), "");
-    pilot = object_of(wanted, "Deployment/" NS "/istio-pilot");
+    pilot = object_of(desired, "Deployment/" NS "/istio-pilot");
     return str_dup(doc_string(pilot, "spec", "template", "metadata", "annotations", "checksum/config-volume"));
 }
 

@@ -129,7 +129,7 @@ static void deleted_object_is_made_again(void **state)
     struct world *w = *state;
 
     world_delete(w, "v1", "Service", NS, "istio-pilot");
-    expect_plan(w, "create Service/istio-system/istio-pilot: deleted by someone else\n");
+    expect_plan(w, "create Service/istio-system/istio-pilot: deleted by another client\n");
     assert_true(world_converge(w) >= 0);
     expect_plan(w, "");
 }
@@ -144,7 +144,7 @@ static void changed_field_is_restored_and_others_stay(void **state)
     json_object_set_new(doc_make(service, "metadata", "labels"), "team", json_string("edge"));
     json_object_set_new(doc_make(service, "spec"), "clusterIP", json_string("10.0.0.1"));
     world_put(w, service);
-    expect_plan(w, "update Service/istio-system/istio-pilot: changed by someone else: istio differs\n");
+    expect_plan(w, "update Service/istio-system/istio-pilot: changed by another client: istio differs\n");
     healed = world_get(w, "v1", "Service", NS, "istio-pilot");
     assert_string_equal(doc_string(healed, "spec", "selector", "istio"), "pilot");
     assert_string_equal(doc_string(healed, "metadata", "labels", "team"), "edge");
@@ -167,7 +167,7 @@ static void what_no_update_can_change_waits_for_its_user(void **state)
     put_other_immutable_data(w);
     /* No write of it is tried, and it is no obstacle to others, also of kinds that come after it. */
     world_delete(w, "apps/v1", "Deployment", NS, "istio-pilot");
-    expect_plan(w, "create Deployment/istio-system/istio-pilot: deleted by someone else\n");
+    expect_plan(w, "create Deployment/istio-system/istio-pilot: deleted by another client\n");
     assert_true(world_converge(w) >= 0);
     expect_status(w, "Status", "ReconcileFailed");
     expect_status(
@@ -178,7 +178,7 @@ static void what_no_update_can_change_waits_for_its_user(void **state)
     expect_plan(w, "");
     /* It comes back immediately after the user did that. */
     world_delete(w, "v1", "ConfigMap", NS, "istio");
-    expect_plan(w, "create ConfigMap/istio-system/istio: deleted by someone else\n");
+    expect_plan(w, "create ConfigMap/istio-system/istio: deleted by another client\n");
     world_roll_out(w);
     assert_true(world_converge(w) >= 0);
     expect_status(w, "Status", "Available");
@@ -297,7 +297,7 @@ static void replicas_under_an_autoscaler_are_its_own(void **state)
     json_object_set_new(doc_at(citadel, "spec"), "replicas", json_integer(3));
     world_put(w, pilot);
     world_put(w, citadel);
-    expect_plan(w, "update Deployment/istio-system/istio-citadel: changed by someone else: replicas differs\n");
+    expect_plan(w, "update Deployment/istio-system/istio-citadel: changed by another client: replicas differs\n");
 }
 
 static void disabled_component_goes_in_order(void **state)
@@ -388,11 +388,11 @@ static void mutual_tls_tells_clients_first_and_servers_last(void **state)
     expect_plan(w, "update MeshPolicy/default: mode added\n");
     expect_plan(
         w,
-        "remove DestinationRule/istio-system/api-server: no longer wanted\n"
-        "remove DestinationRule/istio-system/default: no longer wanted\n");
+        "remove DestinationRule/istio-system/api-server: no longer desired\n"
+        "remove DestinationRule/istio-system/default: no longer desired\n");
 }
 
-static void put_unwanted(struct world *w, const char *name)
+static void put_undesired(struct world *w, const char *name)
 {
     _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
     const char *owner = doc_string(mesh, "metadata", "uid");
@@ -417,8 +417,8 @@ static void paused_mesh_is_only_looked_at(void **state)
 
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"pause\": true}");
     assert_true(world_converge(w) >= 0);
-    put_unwanted(w, "seen-first");
-    put_unwanted(w, "by-name-first");
+    put_undesired(w, "seen-first");
+    put_undesired(w, "by-name-first");
     world_delete(w, "v1", "Service", NS, "istio-pilot");
     expect_plan(w, "");
     assert_true(world_converge(w) >= 0);
@@ -623,7 +623,7 @@ static void what_a_server_keeps_mixer_from_is_a_condition(void **state)
     }
 }
 
-/* A watch may have fallen silent: what is left then shows when it is listed anew. */
+/* A watch may have fallen silent: what is left then shows when it is listed again. */
 static void deletion_ends_when_a_new_list_shows_nothing(void **state)
 {
     struct world *w = *state;
@@ -636,13 +636,13 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
         plan = world_plan(w);
         world_act(w, &plan);
         plan_release(&plan);
-    } while (!(w->synced & PLAN_LISTED_ANEW));
+    } while (!(w->synced & PLAN_RELISTED));
     assert_true(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
     put_galleys_webhook(w);
     expect_plan(
         w, "remove ValidatingWebhookConfiguration/istio-galley: made by a part of Istio that is being removed\n");
     /* It is asked for again: what was listed is older than what came to light. */
-    assert_false(w->synced & PLAN_LISTED_ANEW);
+    assert_false(w->synced & PLAN_RELISTED);
     assert_true(world_converge(w) > 0);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 }
@@ -870,12 +870,12 @@ static void what_an_earlier_operator_made_is_removed(void **state)
     put_leftovers(w);
     expect_plan(
         w,
-        "remove ClusterRole/istio-pilot-cluster-role: made by an earlier operator, and no longer wanted\n"
+        "remove ClusterRole/istio-pilot-cluster-role: made by an earlier operator, and no longer desired\n"
         "remove ClusterRoleBinding/istio-pilot-cluster-role-binding: made by an earlier operator, and no longer "
-        "wanted\n"
+        "desired\n"
         "remove HorizontalPodAutoscaler/istio-system/istio-pilot-autoscaler: made by an earlier operator, and no "
         "longer "
-        "wanted\n");
+        "desired\n");
     assert_true(world_converge(w) >= 0);
     assert_int_equal(count_left(w, KIND_LEFT_ROLE), 0);
     assert_int_equal(count_left(w, KIND_LEFT_BINDING), 0);
@@ -925,7 +925,7 @@ static void parts_that_are_switched_off_go_in_order(void **state)
     expect_plan(
         w,
         "remove MutatingWebhookConfiguration/istio-sidecar-injector: made by an earlier operator, and no longer "
-        "wanted\n");
+        "desired\n");
     assert_true(world_converge(w) > 0);
     assert_int_equal(count_left(w, KIND_LEFT_DEPLOYMENT), 0);
     assert_int_equal(count_left(w, KIND_LEFT_SERVICE), 0);

@@ -184,10 +184,10 @@ static void step_until_listed_anew(struct remote_world *w)
 {
     do
         free(remote_world_step(w));
-    while (!(w->away.synced & PLAN_LISTED_ANEW));
+    while (!(w->away.synced & PLAN_RELISTED));
 }
 
-/* A watch may have fallen silent: what is left then shows when it is listed anew. */
+/* A watch may have fallen silent: what is left then shows when it is listed again. */
 static void it_goes_when_new_lists_show_nothing(void **state)
 {
     struct remote_world *w = *state;
@@ -426,7 +426,7 @@ static void without_what_it_hangs_on_the_rest_goes_all_the_same(void **state)
 
 /* --- taken over --- */
 
-/* The RemoteIstio was made anew: its name is the same and its uid another one. */
+/* The RemoteIstio was made again: its name is the same and its uid another one. */
 static void recreate(struct remote_world *w, const char *spec)
 {
     world_delete(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);

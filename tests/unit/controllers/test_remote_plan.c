@@ -294,7 +294,7 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
     expect_status(w, "Status", "Available");
 }
 
-/* By an operator that was in step with it before, and by one that was started since. */
+/* By an operator that was synced with it before, and by one that was started since. */
 static void of_a_cluster_that_is_unreachable_everybody_says_the_same(void **state)
 {
     struct remote_world *w = *state;
@@ -515,7 +515,7 @@ static void what_is_busy_is_not_planned_again(void **state)
     w->all_busy = true;
     expect_step(w, "");
     w->all_busy = false;
-    expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by someone else\n");
+    expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by another client\n");
 }
 
 static void drift_heals_as_in_the_central_cluster(void **state)
@@ -525,9 +525,9 @@ static void drift_heals_as_in_the_central_cluster(void **state)
 
     json_object_set_new(doc_at(deployment, "spec"), "replicas", json_integer(7));
     world_put(&w->away, deployment);
-    expect_step(w, "update Deployment/istio-system/istio-citadel: changed by someone else: replicas differs\n");
+    expect_step(w, "update Deployment/istio-system/istio-citadel: changed by another client: replicas differs\n");
     world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
-    expect_step(w, "create Istio/istio-system/istio-config: deleted by someone else\n");
+    expect_step(w, "create Istio/istio-system/istio-config: deleted by another client\n");
 }
 
 /* --- the label for Pilot --- */
@@ -682,7 +682,7 @@ static void a_failed_write_is_told_until_all_is_in_place(void **state)
     expect_step(w, "");
     w->all_busy = false;
     /* The status itself was busy, too. */
-    expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by someone else\n");
+    expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by another client\n");
     expect_status(w, "Status", "ReconcileFailed");
     expect_status(w, "ErrorMessage", "ServiceAccount/istio-system/istio-citadel-service-account: not allowed");
     assert_true(remote_world_converge(w) > 0);

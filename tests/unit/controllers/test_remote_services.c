@@ -112,8 +112,8 @@ static void a_service_comes_and_goes_with_the_list(void **state)
     expect_status(w, "endpointsSynced", "2");
 
     remote_world_put_resource(w, SERVICES);
-    expect_step(w, "remove Endpoints/istio-system/more: no longer wanted\n");
-    expect_step(w, "remove Service/istio-system/more: no longer wanted\n");
+    expect_step(w, "remove Endpoints/istio-system/more: no longer desired\n");
+    expect_step(w, "remove Service/istio-system/more: no longer desired\n");
     assert_true(remote_world_converge(w) >= 0);
     expect_status(w, "endpointsSynced", "1");
 }
@@ -174,11 +174,11 @@ static void what_somebody_makes_of_endpoints_is_put_right(void **state)
 
     json_array_append_new(addresses, OBJECT(S("ip", "192.0.2.1")));
     world_put(&w->away, endpoints);
-    expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by someone else: addresses differs\n");
+    expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by another client: addresses differs\n");
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 }
 
-/* Made anew by somebody, without our mark, while there is no Pod: proxies would send to that address. */
+/* Made again by somebody, without our mark, while there is no Pod: proxies would send to that address. */
 static void an_address_of_somebody_else_goes_where_there_is_none(void **state)
 {
     struct remote_world *w = *state;
@@ -202,7 +202,7 @@ static json_t *pilot_ports(json_t *endpoints)
     return doc_at(json_array_get(doc_at(endpoints, "subsets"), 0), "ports");
 }
 
-/* The server refuses two ports without names, so that one of somebody else cannot stay beside ours. */
+/* The server refuses two ports without names, so that one of another client cannot stay beside ours. */
 static void a_port_of_somebody_else_goes(void **state)
 {
     struct remote_world *w = *state;
@@ -212,7 +212,7 @@ static void a_port_of_somebody_else_goes(void **state)
 
     json_array_append_new(pilot_ports(endpoints), OBJECT(N("port", 1)));
     world_put(&w->away, endpoints);
-    expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by someone else: ports differs\n");
+    expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by another client: ports differs\n");
     healed = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
     assert_int_equal(json_array_size(pilot_ports(healed)), ours);
 }

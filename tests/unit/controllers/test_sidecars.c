@@ -238,7 +238,7 @@ static void before_the_pods_are_listed_the_last_word_stays(void **state)
         "Outdated",
         "1 of 1 pods have an outdated sidecar until they are restarted, in namespaces shop (1)");
     before = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
-    /* The operator started anew. */
+    /* The operator started again. */
     w.synced = 0;
     kube_cache_clear(w.cache, mesh_kind(KIND_SIDECAR_POD));
     plan = world_plan(&w);

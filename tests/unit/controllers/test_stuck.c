@@ -336,8 +336,9 @@ static void what_is_to_be_written_is_named_with_its_fields(void **state)
     plan_release(&plan);
     expect_status(&w, "Status", "Reconciling");
     expect_in_status(&w, "ErrorMessage", "2 objects to write: ");
-    expect_in_status(&w, "ErrorMessage", "Deployment/istio-system/istio-pilot: changed by someone else: image differs");
-    expect_in_status(&w, "ErrorMessage", "Service/istio-system/istio-galley: deleted by someone else");
+    expect_in_status(
+        &w, "ErrorMessage", "Deployment/istio-system/istio-pilot: changed by another client: image differs");
+    expect_in_status(&w, "ErrorMessage", "Service/istio-system/istio-galley: deleted by another client");
     world_release(&w);
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/merge.h"
@@ -60,7 +60,7 @@ static json_t *other_owner(void)
         B("controller", true));
 }
 
-static void expect_undone(const struct wanted *w, const json_t *last, const json_t *desired, const json_t *live)
+static void expect_undone(const struct desired *w, const json_t *last, const json_t *desired, const json_t *live)
 {
     _cleanup_buf_ struct buf why = BUF_INIT;
     struct kube_merge how;
@@ -79,7 +79,7 @@ static void expect_undone(const struct wanted *w, const json_t *last, const json
     merge_release(&merge);
 }
 
-static void switch_all(const struct wanted *w, json_t *seen)
+static void switch_all(const struct desired *w, json_t *seen)
 {
     _cleanup_json_ json_t *desired = NULL, *applied = NULL, *owner = other_owner();
 
@@ -114,7 +114,7 @@ static void try_sample(const char *name, int minor, json_t *done, json_t *seen)
     _cleanup_free_ char *path = STR_JOIN('/', SAMPLES, name), *text = NULL;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct yaml_documents docs;
-    struct wanted_set *set;
+    struct desired_set *set;
     struct err e;
 
     mesh_versions_for(minor, versions);
@@ -127,7 +127,7 @@ static void try_sample(const char *name, int minor, json_t *done, json_t *seen)
             continue;
         json_object_set_new(doc_make(resource, "metadata"), "namespace", json_string("istio-system"));
         json_object_set_new(doc_make(resource, "metadata"), "uid", json_string("uid"));
-        set = mesh_wanted_objects(resource, minor, versions, &problems);
+        set = mesh_desired_objects(resource, minor, versions, &problems);
         if (!set)
             fail_msg("%s: %s: %s", path, problems.items[0].path, problems.items[0].text);
         for (size_t k = 0; k < set->len; k++) {
@@ -138,7 +138,7 @@ static void try_sample(const char *name, int minor, json_t *done, json_t *seen)
             json_object_set_new(done, key, json_true());
             switch_all(&set->items[k], seen);
         }
-        wanted_free(set);
+        desired_free(set);
     }
     yaml_documents_release(&docs);
 }

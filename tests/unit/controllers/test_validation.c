@@ -10,7 +10,7 @@
 #include "api/kubernetes.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -35,7 +35,7 @@ static json_t *resource_with(const char *kind, const json_t *spec)
         V("spec", doc_copy(spec)));
 }
 
-static void check_object(const char *path, const json_t *spec, const struct wanted *w, struct counts *counts)
+static void check_object(const char *path, const json_t *spec, const struct desired *w, struct counts *counts)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -82,17 +82,17 @@ static void check_istio(const char *path, const json_t *spec, void *context)
     struct counts *counts = context;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *resource = resource_with("Istio", spec);
-    _cleanup_wanted_ struct wanted_set *wanted = NULL;
+    _cleanup_desired_ struct desired_set *desired = NULL;
 
-    wanted = mesh_wanted_objects(resource, MINOR, counts->versions, &problems);
-    if (!wanted) {
+    desired = mesh_desired_objects(resource, MINOR, counts->versions, &problems);
+    if (!desired) {
         counts->refused++;
         assert_problem_at(path, spec, &problems);
         return;
     }
     counts->accepted++;
-    for (size_t i = 0; i < wanted->len; i++)
-        check_object(path, spec, &wanted->items[i], counts);
+    for (size_t i = 0; i < desired->len; i++)
+        check_object(path, spec, &desired->items[i], counts);
 }
 
 static void what_a_mesh_is_accepted_with_gives_valid_objects(void **state)
@@ -171,15 +171,15 @@ static void all_objects_of_a_mesh_are_valid(void **state)
             _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
             _cleanup_map_ struct map *seen = map_new(NULL);
             _cleanup_json_ json_t *spec = NULL, *resource = NULL;
-            _cleanup_wanted_ struct wanted_set *wanted = NULL;
+            _cleanup_desired_ struct desired_set *desired = NULL;
             struct counts counts = {versions, seen, .minor = minor};
             assert_int_equal(doc_parse(specs[i], strlen(specs[i]), SIZE_MAX, &spec, NULL), 0);
             resource = resource_with("Istio", spec);
             mesh_versions_for(minor, versions);
-            wanted = mesh_wanted_objects(resource, minor, versions, &problems);
-            assert_non_null(wanted);
-            for (size_t k = 0; k < wanted->len; k++)
-                check_object("spec", spec, &wanted->items[k], &counts);
+            desired = mesh_desired_objects(resource, minor, versions, &problems);
+            assert_non_null(desired);
+            for (size_t k = 0; k < desired->len; k++)
+                check_object("spec", spec, &desired->items[k], &counts);
             assert_true(map_len(seen) > 100);
         }
 }
@@ -207,7 +207,7 @@ static void objects_that_are_too_large_are_refused(void **state)
         _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
         _cleanup_free_ char *value = mem_new0(1, (size_t)cases[i].length + 1);
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-        _cleanup_wanted_ struct wanted_set *wanted = NULL;
+        _cleanup_desired_ struct desired_set *desired = NULL;
         _cleanup_json_ json_t *patches = json_array(), *resource = NULL, *spec = NULL;
         memset(value, 'x', (size_t)cases[i].length);
         json_array_append_new(patches, OBJECT(S("op", "add"), S("path", "/metadata/annotations"), MAP("value")));
@@ -219,9 +219,9 @@ static void objects_that_are_too_large_are_refused(void **state)
             SEQ("overlays", ITEM(S("kind", "ConfigMap"), S("name", "istio"), V("patches", json_incref(patches)))));
         resource = resource_with("Istio", spec);
         mesh_versions_for(MINOR, versions);
-        wanted = mesh_wanted_objects(resource, MINOR, versions, &problems);
-        if (!cases[i].refusal != !!wanted)
-            fail_msg("%s: %s", cases[i].name, wanted ? "accepted" : problems.items[0].text);
+        desired = mesh_desired_objects(resource, MINOR, versions, &problems);
+        if (!cases[i].refusal != !!desired)
+            fail_msg("%s: %s", cases[i].name, desired ? "accepted" : problems.items[0].text);
         if (cases[i].refusal && !strstr(problems.items[0].text, cases[i].refusal))
             fail_msg("%s: %s", cases[i].name, problems.items[0].text);
     }
@@ -247,7 +247,7 @@ static void objects_with_too_many_fields_are_refused(void **state)
                 SEQ("patches", ITEM(S("op", "add"), S("path", "/data"), V("value", json_incref(data)))))));
     resource = resource_with("Istio", spec);
     mesh_versions_for(MINOR, versions);
-    assert_null(mesh_wanted_objects(resource, MINOR, versions, &problems));
+    assert_null(mesh_desired_objects(resource, MINOR, versions, &problems));
     assert_string_equal(problems.items[0].path, "spec.overlays[0].patches");
     assert_non_null(strstr(problems.items[0].text, "its annotations would have more than 262144 bytes"));
 }

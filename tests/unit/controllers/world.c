@@ -248,7 +248,7 @@ char *world_describe(const struct plan *plan)
     for (size_t i = 0; i < plan->len; i++) {
         const struct kube_action *a = &plan->actions[i];
         _cleanup_free_ char *key = object_key(a->kind, a->ns, a->name);
-        if (a->tag != PLAN_NOTED)
+        if (a->tag != PLAN_BOOKKEEPING)
             buf_printf(&text, "%s %s: %s\n", verbs[a->verb], key, a->reason);
     }
     return buf_take(&text);

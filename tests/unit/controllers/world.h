@@ -50,7 +50,7 @@ void world_act(struct world *w, const struct plan *plan);
 int world_converge(struct world *w);
 /* Deployments get the status of a finished roll-out. */
 void world_roll_out(struct world *w);
-/* "create Service/istio-system/istio-pilot: deleted by someone else\n" ..., without status and finalizer. */
+/* "create Service/istio-system/istio-pilot: deleted by another client\n" ..., without status and finalizer. */
 char *world_describe(const struct plan *plan);
 char *world_status(struct world *w, const char *field);
 

@@ -11,9 +11,9 @@ static const char *const open_maps[] = {"labels", NULL};
 static const char *const unordered[] = {"set", NULL};
 
 /* "2Gi" and "2048Mi", for cpu, memory and the arguments of a program. */
-static bool same_quantity(const char *path, const json_t *wanted, const json_t *live)
+static bool same_quantity(const char *path, const json_t *desired, const json_t *live)
 {
-    const char *a = json_string_value(wanted), *b = json_string_value(live);
+    const char *a = json_string_value(desired), *b = json_string_value(live);
 
     if (!str_ends(path, "memory") && !str_ends(path, "args[]"))
         return false;
@@ -49,27 +49,27 @@ static void list_changes(const struct merge *m, struct buf *out)
 
 struct merge_case {
     const char *what;
-    const char *last; /* what was wanted then; its skeleton is used */
-    const char *wanted, *live;
+    const char *last; /* what was desired then; its skeleton is used */
+    const char *desired, *live;
     const char *result; /* NULL: live stays */
     const char *changes;
 };
 
 static void check_case(const struct merge_case *c, const struct merge_rules *r)
 {
-    _cleanup_json_ json_t *before = c->last ? doc(c->last) : NULL, *wanted = doc(c->wanted), *live = doc(c->live);
+    _cleanup_json_ json_t *before = c->last ? doc(c->last) : NULL, *desired = doc(c->desired), *live = doc(c->live);
     _cleanup_json_ json_t *last = before ? merge_skeleton(before, r) : NULL;
-    _cleanup_json_ json_t *next = merge_skeleton(wanted, r), *result = doc(c->result ? c->result : c->live);
+    _cleanup_json_ json_t *next = merge_skeleton(desired, r), *result = doc(c->result ? c->result : c->live);
     _cleanup_buf_ struct buf changes = BUF_INIT;
     struct merge m, again;
 
-    merge_three_way(last, wanted, live, r, &m);
+    merge_three_way(last, desired, live, r, &m);
     list_changes(&m, &changes);
     if (!doc_equal(m.result, result) || !str_eq(buf_str(&changes), c->changes))
         print_error("case: %s\n", c->what);
     assert_doc_equal(m.result, result);
     assert_string_equal(buf_str(&changes), c->changes);
-    merge_three_way(next, wanted, m.result, r, &again);
+    merge_three_way(next, desired, m.result, r, &again);
     if (again.change_count)
         print_error("case: %s: again: %s\n", c->what, again.changes[0].path);
     assert_int_equal(again.change_count, 0);
@@ -82,8 +82,8 @@ static const struct merge_case cases[] = {
     {"settled", "{'a': 1}", "{'a': 1}", "{'a': 1}", NULL, ""},
     {"ours differs", "{'a': 1}", "{'a': 1}", "{'a': 2}", "{'a': 1}", "~a"},
     {"ours is missing", "{'a': 1}", "{'a': 1}", "{}", "{'a': 1}", "+a"},
-    {"not wanted any more", "{'a': 1, 'b': 2}", "{'a': 1}", "{'a': 1, 'b': 7}", "{'a': 1}", "-b"},
-    {"not wanted any more and gone", "{'a': 1, 'b': 2}", "{'a': 1}", "{'a': 1}", NULL, ""},
+    {"not desired any more", "{'a': 1, 'b': 2}", "{'a': 1}", "{'a': 1, 'b': 7}", "{'a': 1}", "-b"},
+    {"not desired any more and gone", "{'a': 1, 'b': 2}", "{'a': 1}", "{'a': 1}", NULL, ""},
     {"others' fields stay", "{'a': 1}", "{'a': 1}", "{'a': 1, 'b': {'c': [1]}}", NULL, ""},
     {"adopted without a skeleton", NULL, "{'a': {'b': 1}}", "{'a': {'b': 2, 'c': 3}, 'd': 4}",
      "{'a': {'b': 1, 'c': 3}, 'd': 4}", "~a.b"},
@@ -103,16 +103,16 @@ static const struct merge_case cases[] = {
      "{'v': {'emptyDir': {}}}", "{'v': {'hostPath': 1}}", "-v.emptyDir +v.hostPath"},
 
     /* empty and absent */
-    {"empty wanted, absent live", NULL, "{'a': '', 'b': 0, 'c': false, 'd': null, 'e': {}, 'f': [], 'g': 0.0}", "{}",
+    {"empty desired, absent live", NULL, "{'a': '', 'b': 0, 'c': false, 'd': null, 'e': {}, 'f': [], 'g': 0.0}", "{}",
      NULL, ""},
-    {"empty wanted, null live", NULL, "{'a': '', 'e': {}, 'f': []}", "{'a': null, 'e': null, 'f': null}", NULL, ""},
-    {"null wanted, empty live", NULL, "{'a': null, 'b': null}", "{'a': '', 'b': {}}", NULL, ""},
-    {"null wanted, something live", NULL, "{'a': null}", "{'a': 1}", "{'a': null}", "~a"},
-    {"empty wanted, something live", NULL, "{'a': '', 'b': 0, 'c': false, 'f': []}",
+    {"empty desired, null live", NULL, "{'a': '', 'e': {}, 'f': []}", "{'a': null, 'e': null, 'f': null}", NULL, ""},
+    {"null desired, empty live", NULL, "{'a': null, 'b': null}", "{'a': '', 'b': {}}", NULL, ""},
+    {"null desired, something live", NULL, "{'a': null}", "{'a': 1}", "{'a': null}", "~a"},
+    {"empty desired, something live", NULL, "{'a': '', 'b': 0, 'c': false, 'f': []}",
      "{'a': 'x', 'b': 1, 'c': true, 'f': [1]}", "{'a': '', 'b': 0, 'c': false, 'f': []}", "~a ~b ~c ~f"},
     {"data emptied", "{'data': {'a': 'x'}}", "{'data': {}}", "{'data': {'a': 'x', 'b': 'theirs'}}",
      "{'data': {'b': 'theirs'}}", "-data.a"},
-    {"something wanted, empty live", NULL, "{'a': 'x', 'e': {'f': 1}}", "{'a': '', 'e': {}}",
+    {"something desired, empty live", NULL, "{'a': 'x', 'e': {'f': 1}}", "{'a': '', 'e': {}}",
      "{'a': 'x', 'e': {'f': 1}}", "~a +e.f"},
     {"different empty values are different", NULL, "{'a': ''}", "{'a': 0}", "{'a': ''}", "~a"},
 
@@ -140,7 +140,7 @@ static const struct merge_case cases[] = {
     {"containers: a field is let go", "{'containers': [{'name': 'a', 'image': '1', 'tty': true}]}",
      "{'containers': [{'name': 'a', 'image': '1'}]}", "{'containers': [{'name': 'a', 'image': '1', 'tty': true}]}",
      "{'containers': [{'name': 'a', 'image': '1'}]}", "-containers[a].tty"},
-    {"containers: none wanted any more", "{'containers': [{'name': 'a'}]}", "{'containers': []}",
+    {"containers: none desired any more", "{'containers': [{'name': 'a'}]}", "{'containers': []}",
      "{'containers': [{'name': 'a'}, {'name': 's'}]}", "{'containers': [{'name': 's'}]}", "-containers[a]"},
     {"containers: the field is let go, others' stay", "{'containers': [{'name': 'a'}]}", "{}",
      "{'containers': [{'name': 'a'}, {'name': 's'}]}", "{'containers': [{'name': 's'}]}", "-containers[a]"},
@@ -233,12 +233,12 @@ static void merges(void **state)
 
 static void nothing_live_is_created(void **state)
 {
-    _cleanup_json_ json_t *wanted = doc("{'spec': {'replicas': 1, 'x': ''}}");
+    _cleanup_json_ json_t *desired = doc("{'spec': {'replicas': 1, 'x': ''}}");
     struct merge m;
 
     (void)state;
-    merge_three_way(NULL, wanted, NULL, &rules, &m);
-    assert_doc_equal(m.result, wanted);
+    merge_three_way(NULL, desired, NULL, &rules, &m);
+    assert_doc_equal(m.result, desired);
     assert_int_equal(m.change_count, 1);
     assert_string_equal(m.changes[0].path, "");
     assert_int_equal(m.changes[0].type, MERGE_ADD);
@@ -247,12 +247,12 @@ static void nothing_live_is_created(void **state)
 
 static void changes_carry_values(void **state)
 {
-    _cleanup_json_ json_t *last = doc("{'c': 1}"), *wanted = doc("{'a': {'x': 1}, 'b': 2}"),
+    _cleanup_json_ json_t *last = doc("{'c': 1}"), *desired = doc("{'a': {'x': 1}, 'b': 2}"),
                           *live = doc("{'b': [1], 'c': 3}");
     struct merge m;
 
     (void)state;
-    merge_three_way(last, wanted, live, &rules, &m);
+    merge_three_way(last, desired, live, &rules, &m);
     assert_int_equal(m.change_count, 3);
     assert_doc(m.changes[0].before, "[1]");
     assert_doc(m.changes[0].after, "2");
@@ -266,21 +266,21 @@ static void changes_carry_values(void **state)
 static void summaries_are_short(void **state)
 {
     _cleanup_json_ json_t *last = doc("{'spec': {'old': 1}}");
-    _cleanup_json_ json_t *wanted = doc("{'spec': {'containers': [{'name': 'a.b', 'image': 'x'}], 'n': 1},"
-                                        " 'labels': {'a.b/c': 'x'}}");
+    _cleanup_json_ json_t *desired = doc("{'spec': {'containers': [{'name': 'a.b', 'image': 'x'}], 'n': 1},"
+                                         " 'labels': {'a.b/c': 'x'}}");
     _cleanup_json_ json_t *live =
         doc("{'spec': {'containers': [{'name': 'a.b', 'image': 'y'}], 'old': 1}, 'labels': {}}");
     _cleanup_buf_ struct buf all = BUF_INIT, two = BUF_INIT, none = BUF_INIT;
     struct merge m;
 
     (void)state;
-    merge_three_way(last, wanted, live, &rules, &m);
+    merge_three_way(last, desired, live, &rules, &m);
     merge_summary(&m, 9, &all);
     assert_string_equal(buf_str(&all), "image differs, old removed, n added, labels[\"a.b/c\"] added");
     merge_summary(&m, 2, &two);
     assert_string_equal(buf_str(&two), "image differs, old removed (+2 more)");
     merge_release(&m);
-    merge_three_way(last, wanted, wanted, &rules, &m);
+    merge_three_way(last, desired, desired, &rules, &m);
     merge_summary(&m, 2, &none);
     assert_string_equal(buf_str(&none), "");
     merge_release(&m);
@@ -288,11 +288,11 @@ static void summaries_are_short(void **state)
 
 static void skeletons_hold_no_values(void **state)
 {
-    _cleanup_json_ json_t *wanted = doc(
+    _cleanup_json_ json_t *desired = doc(
         "{'a': 'secret', 'b': null, 'args': ['secret'], 'none': [], 'map': {}, 'mixed': [1, {'a': 1}],"
         " 'containers': [{'name': 'x', 'password': 'secret', 'ports': [{'containerPort': 80, 'port': 'p', 'z': 9}]}],"
         " 'rules': [{'name': 'secret'}]}");
-    _cleanup_json_ json_t *skeleton = merge_skeleton(wanted, &rules);
+    _cleanup_json_ json_t *skeleton = merge_skeleton(desired, &rules);
 
     (void)state;
     assert_doc(skeleton,
@@ -355,7 +355,7 @@ static json_t *random_value(uint64_t *seed, const char *field, int depth)
     return random_scalar(seed);
 }
 
-/* The same document with some fields changed, dropped or added: live and wanted have much in common. */
+/* The same document with some fields changed, dropped or added: live and desired have much in common. */
 static json_t *random_variant(uint64_t *seed, const json_t *value, const char *field, int depth)
 {
     const char *key;
@@ -393,7 +393,7 @@ static const json_t *inputs[3];
 
 static void law(bool holds)
 {
-    static const char *const names[] = {"last", "wanted", "live"};
+    static const char *const names[] = {"last", "desired", "live"};
 
     for (size_t i = 0; !holds && i < ARRAY_LEN(inputs); i++) {
         _cleanup_free_ char *text = inputs[i] ? doc_text(inputs[i]) : str_dup("nothing");
@@ -408,14 +408,14 @@ static void law_equal(const json_t *a, const json_t *b)
 }
 
 /* What is only live is in the result. Elements of sequences have laws of their own, see the cases. */
-static void assert_survives(const json_t *last, const json_t *wanted, const json_t *live, const json_t *result,
+static void assert_survives(const json_t *last, const json_t *desired, const json_t *live, const json_t *result,
                             const struct merge_rules *r)
 {
     const char *key;
     json_t *value;
 
     json_object_foreach((json_t *)live, key, value) {
-        const json_t *w = json_object_get(wanted, key), *l = json_object_get(last, key),
+        const json_t *w = json_object_get(desired, key), *l = json_object_get(last, key),
                      *kept = json_object_get(result, key);
 
         if ((!w && !l) || (r->foreign && str_eq(key, "f")))
@@ -438,35 +438,35 @@ static bool is_nothing(const json_t *v)
     return !json_is_true(v) && !json_object_size(v) && !json_array_size(v);
 }
 
-/* What is wanted is in the result. */
-static void assert_granted(const json_t *wanted, const json_t *result, const struct merge_rules *r)
+/* What is desired is in the result. */
+static void assert_granted(const json_t *desired, const json_t *result, const struct merge_rules *r)
 {
     const char *key;
     json_t *value;
     size_t i;
 
-    if (r->empty_is_absent && is_nothing(wanted) && (!result || is_nothing(result)))
+    if (r->empty_is_absent && is_nothing(desired) && (!result || is_nothing(result)))
         return;
-    if (json_is_object(wanted)) {
-        json_object_foreach((json_t *)wanted, key, value) {
+    if (json_is_object(desired)) {
+        json_object_foreach((json_t *)desired, key, value) {
             const json_t *got = json_object_get(result, key);
-            /* a map may be left out where all of it is somebody else's */
+            /* a map may be left out where all of it is another client's */
             if (!(r->foreign && (str_eq(key, "f") || (!got && json_is_object(value)))))
                 assert_granted(value, got, r);
         }
-    } else if (json_is_array(wanted)) {
-        law(json_is_array(result) && json_array_size(result) >= json_array_size(wanted));
+    } else if (json_is_array(desired)) {
+        law(json_is_array(result) && json_array_size(result) >= json_array_size(desired));
         /* elements of others stand among ours only where all have keys */
-        bool keyed = json_array_size(result) > json_array_size(wanted);
-        json_array_foreach(wanted, i, value) {
+        bool keyed = json_array_size(result) > json_array_size(desired);
+        json_array_foreach(desired, i, value) {
             const char *name = doc_string(value, "name");
             if (!keyed)
                 assert_granted(value, json_array_get(result, i), r);
             else if (name)
                 assert_granted(value, doc_find(result, "name", name), r);
         }
-    } else if (!doc_equal(wanted, result)) {
-        law(r->same && json_is_string(wanted) && json_is_string(result));
+    } else if (!doc_equal(desired, result)) {
+        law(r->same && json_is_string(desired) && json_is_string(result));
     }
 }
 
@@ -484,24 +484,25 @@ static void empty_out(json_t *value)
     json_array_clear(value);
 }
 
-static void check_laws(const json_t *last_wanted, const json_t *wanted, const json_t *live, const struct merge_rules *r)
+static void check_laws(const json_t *last_desired, const json_t *desired, const json_t *live,
+                       const struct merge_rules *r)
 {
-    _cleanup_json_ json_t *last = last_wanted ? merge_skeleton(last_wanted, r) : NULL,
-                          *next = merge_skeleton(wanted, r);
-    _cleanup_json_ json_t *last_copy = last ? doc_copy(last) : NULL, *wanted_copy = doc_copy(wanted),
+    _cleanup_json_ json_t *last = last_desired ? merge_skeleton(last_desired, r) : NULL,
+                          *next = merge_skeleton(desired, r);
+    _cleanup_json_ json_t *last_copy = last ? doc_copy(last) : NULL, *desired_copy = doc_copy(desired),
                           *live_copy = doc_copy(live);
     struct merge m, again;
 
     inputs[0] = last;
-    inputs[1] = wanted_copy;
+    inputs[1] = desired_copy;
     inputs[2] = live_copy;
-    merge_three_way(last, wanted, live, r, &m);
+    merge_three_way(last, desired, live, r, &m);
     law((m.change_count == 0) == doc_equal(m.result, live));
     if (!r->others)
-        assert_survives(last, wanted, live, m.result, r);
-    assert_granted(wanted, m.result, r);
+        assert_survives(last, desired, live, m.result, r);
+    assert_granted(desired, m.result, r);
 
-    merge_three_way(next, wanted, m.result, r, &again);
+    merge_three_way(next, desired, m.result, r, &again);
     law(again.change_count == 0);
     law_equal(again.result, m.result);
     merge_release(&again);
@@ -513,11 +514,11 @@ static void check_laws(const json_t *last_wanted, const json_t *wanted, const js
     }
     merge_release(&m);
     law_equal(last, last_copy);
-    law_equal(wanted, wanted_copy);
+    law_equal(desired, desired_copy);
     law_equal(live, live_copy);
 }
 
-/* A wanted "a" excludes "b", of elements of others, too; within "f" each field for itself. */
+/* A desired "a" excludes "b", of elements of others, too; within "f" each field for itself. */
 static enum merge_fate excluded(const void *context, const char *path, const struct merge_place *in, const char *field,
                                 const json_t *value)
 {
@@ -527,7 +528,7 @@ static enum merge_fate excluded(const void *context, const char *path, const str
         return json_object_get(value, "memory") ? MERGE_GOES : MERGE_LOOK_WITHIN;
     if (str_eq(field, "f") || str_eq(field, "list"))
         return MERGE_LOOK_WITHIN;
-    return str_eq(field, "b") && (json_object_get(in->wanted, "a") || !in->around) ? MERGE_GOES : MERGE_STAYS;
+    return str_eq(field, "b") && (json_object_get(in->desired, "a") || !in->around) ? MERGE_GOES : MERGE_STAYS;
 }
 
 static void laws_hold(void **state)
@@ -544,15 +545,15 @@ static void laws_hold(void **state)
 
     (void)state;
     for (int round = 0; round < 1200; round++) {
-        _cleanup_json_ json_t *before = random_map(&seed, 4), *wanted = random_variant(&seed, before, "", 4);
-        _cleanup_json_ json_t *live = random_variant(&seed, next_random(&seed, 2) ? before : wanted, "", 4);
+        _cleanup_json_ json_t *before = random_map(&seed, 4), *desired = random_variant(&seed, before, "", 4);
+        _cleanup_json_ json_t *live = random_variant(&seed, next_random(&seed, 2) ? before : desired, "", 4);
 
-        if (!json_is_object(wanted) || !json_is_object(live))
+        if (!json_is_object(desired) || !json_is_object(live))
             continue;
         for (size_t i = 0; i < ARRAY_LEN(variants); i++) {
-            check_laws(before, wanted, live, &variants[i]);
-            check_laws(NULL, wanted, live, &variants[i]);
-            check_laws(NULL, wanted, wanted, &variants[i]);
+            check_laws(before, desired, live, &variants[i]);
+            check_laws(NULL, desired, live, &variants[i]);
+            check_laws(NULL, desired, desired, &variants[i]);
         }
     }
 }

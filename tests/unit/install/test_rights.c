@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "install/manifests.h"
@@ -136,18 +136,18 @@ static void what_is_granted_is_held(void **state)
         S("kind", "Istio"),
         MAP("metadata", S("name", "istio"), S("namespace", "istio-system")));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_wanted_ struct wanted_set *wanted = NULL;
+    _cleanup_desired_ struct desired_set *desired = NULL;
     const char *versions[KIND_COUNT];
 
     (void)state;
     mesh_versions_for(20, versions);
-    wanted = mesh_wanted_objects(resource, 20, versions, &problems);
-    assert_non_null(wanted);
+    desired = mesh_desired_objects(resource, 20, versions, &problems);
+    assert_non_null(desired);
     for (size_t r = 0; r < ARRAY_LEN(roles); r++) {
         _cleanup_json_ json_t *rules = rights_rules(roles[r]);
         size_t count = 0;
-        for (size_t i = 0; i < wanted->len; i++) {
-            const struct wanted *w = &wanted->items[i];
+        for (size_t i = 0; i < desired->len; i++) {
+            const struct desired *w = &desired->items[i];
             _cleanup_json_ json_t *object = NULL;
             if (!str_eq(w->kind->kind, "ClusterRole") || !runs_in(w->name, roles[r]))
                 continue;

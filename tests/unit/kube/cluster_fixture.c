@@ -23,21 +23,21 @@ const struct kube_kind bench_rows[KINDS] = {
                      .group = "apiextensions.k8s.io",
                      .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
                      .roles = FIRST | SECOND,
-                     .watch = KUBE_WATCH_OURS},
+                     .watch = KUBE_WATCH_OWNED},
     [MAPS] = {.kind = "ConfigMap",
               .plural = "configmaps",
               .group = "",
               .versions = {{"v1", 0, 0}},
               .namespaced = true,
               .roles = FIRST | SECOND,
-              .watch = KUBE_WATCH_OURS},
+              .watch = KUBE_WATCH_OWNED},
     [GATEWAYS] = {.kind = "Gateway",
                   .plural = "gateways",
                   .group = "networking.istio.io",
                   .versions = {{"v1alpha3", 0, 0}},
                   .namespaced = true,
                   .roles = FIRST,
-                  .watch = KUBE_WATCH_OURS,
+                  .watch = KUBE_WATCH_OWNED,
                   .custom = true},
     [MESHES] = {.kind = "Mesh",
                 .plural = "meshes",
@@ -61,7 +61,7 @@ const struct kube_kind bench_rows[KINDS] = {
                  .namespaced = true,
                  .watch = KUBE_WATCH_NONE,
                  .view = "counted",
-                 .brief = name_of},
+                 .digest = name_of},
 };
 const struct kube_kind_table bench_table = {bench_rows, KINDS};
 
@@ -102,22 +102,22 @@ void bench_put_action(struct bench *b, enum kube_verb verb, const char *name, js
     kube_queue_put(kube_cluster_queue(b->cluster), &a);
 }
 
-/* A planner in small: ConfigMaps c0..cN with wanted: yes, and nothing else that is ours. */
+/* A planner in small: ConfigMaps c0..cN with desired: yes, and nothing else that is ours. */
 static void reconcile(struct bench *b)
 {
     struct kube_cache *cache = kube_cluster_cache(b->cluster);
     const struct kube_object *o;
 
-    for (int i = 0; i < b->wanted; i++) {
+    for (int i = 0; i < b->desired; i++) {
         _cleanup_free_ char *name = str_printf("c%d", i);
         _cleanup_json_ json_t *live = NULL;
         json_t *body = bench_config_map(name, true);
-        json_object_set_new(body, "data", OBJECT(S("wanted", "yes")));
+        json_object_set_new(body, "data", OBJECT(S("desired", "yes")));
         o = kube_cache_get(cache, &bench_rows[MAPS], SPACE, name);
         live = o ? kube_object_parse(o) : NULL;
         if (!live) {
             bench_put_action(b, KUBE_CREATE, name, body, NULL);
-        } else if (!str_eq(doc_string(live, "data", "wanted"), "yes") || !o->owner) {
+        } else if (!str_eq(doc_string(live, "data", "desired"), "yes") || !o->owner) {
             json_object_set_new(json_object_get(body, "metadata"), "resourceVersion", json_string(o->resource_version));
             bench_put_action(b, KUBE_UPDATE, name, body, NULL);
         } else {
@@ -134,7 +134,7 @@ static void on_changed(void *context)
     struct bench *b = context;
 
     b->changes++;
-    if (b->wanted && kube_cluster_phase(b->cluster) == KUBE_CLUSTER_SYNCED)
+    if (b->desired && kube_cluster_phase(b->cluster) == KUBE_CLUSTER_SYNCED)
         reconcile(b);
 }
 
@@ -210,7 +210,7 @@ bool bench_agrees(const struct bench *b, int row)
     size_t selected = 0;
 
     for (size_t i = 0; (live = sim_next(b->sim, kind, &i));) {
-        if (kind->watch == KUBE_WATCH_OURS && !doc_string(live, "metadata", "labels", OWNER))
+        if (kind->watch == KUBE_WATCH_OWNED && !doc_string(live, "metadata", "labels", OWNER))
             continue;
         o = kube_cache_get(kube_cluster_cache(b->cluster), kind, doc_string(live, "metadata", "namespace"),
                            doc_string(live, "metadata", "name"));

@@ -21,7 +21,7 @@ struct bench {
     struct kube_cluster *cluster;
     int changes; /* times that `changed` ran */
     int actions, actions_failed;
-    int wanted; /* ConfigMaps c0.. that a reconciling owner keeps; 0: it does nothing */
+    int desired; /* ConfigMaps c0.. that a reconciling owner keeps; 0: it does nothing */
 };
 
 /* The cluster alone, on the server that is there. */
@@ -30,7 +30,7 @@ void bench_begin_cluster_of(struct bench *b, unsigned roles);
 void bench_begin_cluster(struct bench *b);
 /* Both. */
 void bench_begin(struct bench *b, uint64_t seed);
-/* And until it is in step, with nothing counted so far. */
+/* And until it is synced, with nothing counted so far. */
 void bench_begin_synced(struct bench *b);
 void bench_finish(struct bench *b);
 

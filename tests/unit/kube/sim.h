@@ -37,7 +37,7 @@ uint32_t sim_random(struct sim *s);
 void sim_faults(struct sim *s, const struct sim_faults *faults); /* NULL: none */
 /* The server is a Kubernetes 1.`minor`; 20 unless told. */
 void sim_set_minor(struct sim *s, int minor);
-/* Every connection ends, and none is to be had until it is up again. The watches' past is forgotten. */
+/* Every connection ends, and none is reachable until it is up again. The watches' past is forgotten. */
 void sim_set_down(struct sim *s, bool down);
 void sim_run(struct sim *s, msec_t for_so_long);
 
@@ -49,7 +49,7 @@ typedef int (*sim_review_fn)(void *context, enum kube_method method, const char 
                              const char **ret_message);
 void sim_review(struct sim *s, sim_review_fn review, void *context);
 
-/* What somebody else does. `object` needs kind, metadata.name, and namespace; it is taken over. */
+/* What another client does. `object` needs kind, metadata.name, and namespace; it is taken over. */
 void sim_apply(struct sim *s, const struct kube_kind *kind, json_t *object);
 /* As a client does: with finalizers it stays, in deletion. */
 void sim_request_deletion(struct sim *s, const struct kube_kind *kind, const char *ns, const char *name);

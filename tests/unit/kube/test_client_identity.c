@@ -58,7 +58,7 @@ static void test_token_file(void **state)
     assert_string_equal(buf_str(&o.body), "{one}");
     outcome_release(&o);
 
-    /* A token that the server no longer knows is read again at once, and the request goes once more. */
+    /* A token that the server no longer knows is read again immediately, and the request goes once more. */
     write_token(path, "two\n");
     f.server.answers = answers + 1;
     o = fixture_get(&f, "/");
@@ -207,7 +207,7 @@ static void test_tls(void **state)
     }
 }
 
-/* Files are looked at once a second, and when the server is not believed. */
+/* Files are looked immediately a second, and when the server is not believed. */
 static void wait_for_a_look(void)
 {
     usleep(1010 * 1000);

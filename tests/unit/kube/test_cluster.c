@@ -182,7 +182,7 @@ static void what_a_failed_write_tells_of_is_read(void **state)
 
     (void)state;
     bench_begin_synced(&b);
-    /* Somebody else's, without our label: no watch tells of it. */
+    /* Another client's, without our label: no watch tells of it. */
     sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c0", false));
     bench_put_action(&b, KUBE_CREATE, "c0", bench_config_map("c0", true), NULL);
     sim_run(b.sim, 50);
@@ -200,7 +200,7 @@ static void what_a_failed_write_tells_of_is_read(void **state)
     bench_finish(&b);
 }
 
-/* Made by somebody else, read because a create was refused, and known as it was then. */
+/* Made by another client, read because a create was refused, and known as it was then. */
 static void begin_with_unwatched(struct bench *b)
 {
     bench_begin_synced(b);
@@ -285,7 +285,7 @@ static void freeing_in_the_middle_leaves_nothing(void **state)
     }
 }
 
-/* Somebody else at work. */
+/* Another client at work. */
 static void meddle(struct bench *b)
 {
     uint32_t r = sim_random(b->sim);
@@ -298,7 +298,7 @@ static void meddle(struct bench *b)
         break;
     case 1:
         other = bench_config_map(name, r & 65536);
-        json_object_set_new(other, "data", OBJECT(S("wanted", "no")));
+        json_object_set_new(other, "data", OBJECT(S("desired", "no")));
         sim_apply(b->sim, &bench_rows[MAPS], other);
         break;
     case 2:
@@ -317,7 +317,7 @@ enum { HELD_MAX = 1024 * 1024 };
 
 static void begin_limited(struct bench *b)
 {
-    *b = (struct bench){.sim = sim_new(&bench_table, OWNER, 1), .wanted = 3};
+    *b = (struct bench){.sim = sim_new(&bench_table, OWNER, 1), .desired = 3};
     sim_apply(b->sim, &bench_rows[DEFINITIONS], bench_definition(MESHES, false));
     bench_begin_cluster_with(b, (struct kube_cluster_options){.held_max = HELD_MAX, .page_size = 500});
 }
@@ -439,9 +439,9 @@ static bool is_converged(const struct bench *b)
         bool ours = doc_string(live, "metadata", "labels", OWNER) != NULL;
         if (doc_string(live, "metadata", "name")[0] == 'x' && ours)
             return false;
-        right += ours && str_eq(doc_string(live, "data", "wanted"), "yes");
+        right += ours && str_eq(doc_string(live, "data", "desired"), "yes");
     }
-    return right == b->wanted && bench_agrees(b, MAPS) && bench_agrees(b, DEFINITIONS);
+    return right == b->desired && bench_agrees(b, MAPS) && bench_agrees(b, DEFINITIONS);
 }
 
 static void run_seed(uint64_t seed)
@@ -458,7 +458,7 @@ static void run_seed(uint64_t seed)
     struct sim_counts counts;
 
     bench_begin(&b, seed);
-    b.wanted = 6;
+    b.desired = 6;
     sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(MESHES, false));
     sim_faults(b.sim, &faults);
     for (int i = 0; i < 150; i++) {

@@ -288,29 +288,29 @@ static void all_is_listed_anew_when_it_is_asked_for(void **state)
 
     (void)state;
     bench_begin_synced(&b);
-    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    assert_true(kube_cluster_is_relisted(b.cluster));
     kube_cluster_need(b.cluster, &bench_rows[MAPS], false);
     expect_open(&b, 2);
     sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("a", true));
     sim_take_counts(b.sim);
     b.changes = 0;
-    kube_cluster_list_anew(b.cluster);
-    assert_false(kube_cluster_is_listed_anew(b.cluster));
+    kube_cluster_relist(b.cluster);
+    assert_false(kube_cluster_is_relisted(b.cluster));
     /* Before it was listed nothing goes to rest. */
     kube_cluster_need(b.cluster, &bench_rows[MAPS], false);
     expect_open(&b, 3);
-    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    assert_true(kube_cluster_is_relisted(b.cluster));
     assert_int_equal(sim_take_counts(b.sim).lists, 3);
     assert_in_range(b.changes, 1, 10);
     assert_true(bench_agrees(&b, MAPS));
     /* Not by a server that is away. */
     sim_set_down(b.sim, true);
-    kube_cluster_list_anew(b.cluster);
+    kube_cluster_relist(b.cluster);
     sim_run(b.sim, SECONDS(60));
-    assert_false(kube_cluster_is_listed_anew(b.cluster));
+    assert_false(kube_cluster_is_relisted(b.cluster));
     sim_set_down(b.sim, false);
     sim_run(b.sim, SECONDS(60));
-    assert_true(kube_cluster_is_listed_anew(b.cluster));
+    assert_true(kube_cluster_is_relisted(b.cluster));
     bench_finish(&b);
 }
 

@@ -110,8 +110,8 @@ static void custom_kinds_without_definition_are_not_served(void **state)
 
 static void some_kinds_can_be_looked_for_alone(void **state)
 {
-    const bool wanted[6] = {[4] = true};
-    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, wanted, false);
+    const bool desired[6] = {[4] = true};
+    _cleanup_kube_discovery_ struct kube_discovery *d = kube_discovery_new(&table, desired, false);
     int major, minor;
 
     (void)state;

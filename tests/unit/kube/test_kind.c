@@ -138,17 +138,17 @@ static void rules_follow_from_the_row(void **state)
     assert_string_equal(merge.rules.keys[0].field, "ownerReferences");
 }
 
-/* A port of somebody else beside ours, and what becomes of it by the rules of a row. */
+/* A port of another client beside ours, and what becomes of it by the rules of a row. */
 static char *merged_ports(const struct kube_kind *kind)
 {
-    _cleanup_json_ json_t *wanted = OBJECT(SEQ("ports", ITEM(N("port", 15010))));
+    _cleanup_json_ json_t *desired = OBJECT(SEQ("ports", ITEM(N("port", 15010))));
     _cleanup_json_ json_t *live = OBJECT(SEQ("ports", ITEM(N("port", 15010)), ITEM(N("port", 80))));
     struct kube_merge how;
     struct merge merge;
     char *text;
 
     kube_merge_init(kind, NULL, &how);
-    merge_three_way(NULL, wanted, live, &how.rules, &merge);
+    merge_three_way(NULL, desired, live, &how.rules, &merge);
     text = doc_text(json_object_get(merge.result, "ports"));
     merge_release(&merge);
     return text;

@@ -296,7 +296,7 @@ static void while_held_puts_wait(void **state)
     expect_next(s, 0, "a");
 }
 
-/* What wants `wish` of the object "a", written at once. False where that is held back. */
+/* What wants `wish` of the object "a", written immediately. False where that is held back. */
 static bool write_wish(struct kube_schedule *s, msec_t now, enum kube_verb verb, uint64_t wish)
 {
     struct kube_action a = {.verb = verb, .kind = &rows[0], .ns = str_dup("ns"), .name = str_dup("a"), .wish = wish};
@@ -333,7 +333,7 @@ static void what_is_undone_again_and_again_is_written_more_slowly(void **state)
     }
 }
 
-static void what_is_undone_is_written_immediately_where_something_else_is_wanted(void **state)
+static void what_is_undone_is_written_immediately_where_something_else_is_desired(void **state)
 {
     SCHEDULE()
     msec_t now;
@@ -361,7 +361,7 @@ static void the_answer_says_how_often_it_was_written(void **state)
     }
 }
 
-static void something_else_that_is_wanted_is_no_repetition(void **state)
+static void something_else_that_is_desired_is_no_repetition(void **state)
 {
     SCHEDULE()
 
@@ -521,7 +521,7 @@ int main(void)
         cmocka_unit_test(what_was_refused_is_held_back_and_not_what_is_different),
         cmocka_unit_test(what_is_different_is_held_back_where_the_server_asked_to_wait),
         cmocka_unit_test(a_change_does_not_make_the_server_any_more_patient),
-        cmocka_unit_test(what_is_undone_is_written_immediately_where_something_else_is_wanted),
+        cmocka_unit_test(what_is_undone_is_written_immediately_where_something_else_is_desired),
         cmocka_unit_test(a_conflict_is_tried_again_soon),
         cmocka_unit_test(a_refused_create_is_tried_again_soon_and_a_refused_update_is_not),
         cmocka_unit_test(too_many_requests_pauses_everything),
@@ -529,7 +529,7 @@ int main(void)
         cmocka_unit_test(while_held_puts_wait),
         cmocka_unit_test(what_is_undone_again_and_again_is_written_more_slowly),
         cmocka_unit_test(the_answer_says_how_often_it_was_written),
-        cmocka_unit_test(something_else_that_is_wanted_is_no_repetition),
+        cmocka_unit_test(something_else_that_is_desired_is_no_repetition),
         cmocka_unit_test(what_lasted_is_no_repetition_and_is_forgotten),
         cmocka_unit_test(back_off_can_be_forgotten),
         cmocka_unit_test(what_waits_can_be_dropped),

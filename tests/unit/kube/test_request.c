@@ -92,7 +92,7 @@ static void test_writes(void **state)
                             "application/merge-patch+json"});
 }
 
-/* Dependents go in the background; an object that was made anew, or changed meanwhile, is left alone. */
+/* Dependents go in the background; an object that was made again, or changed meanwhile, is left alone. */
 static void test_delete(void **state)
 {
     (void)state;

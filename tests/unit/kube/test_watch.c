@@ -344,7 +344,7 @@ static void gone_leads_back_to_the_list(void **state)
         expect_step(&b, LIST);
         page(&b, LIST("30", ""));
         expect_log(&b, "B E@30");
-        /* And again: not at once any more. */
+        /* And again: not immediately any more. */
         expect_step(&b, OPEN);
         fail_call(&b, ERR_GONE, 0);
         if (!in_stream) {
@@ -462,7 +462,7 @@ static void a_custom_kind_that_is_not_served_rests(void **state)
     page(&b, LIST("3", ""));
     expect_log(&b, "B E@3");
 
-    /* The definition goes. It might also be that the server starts: that is not believed at once. */
+    /* The definition goes. It might also be that the server starts: that is not believed immediately. */
     kube_watch_expect(b.w, false);
     expect_step(&b, OPEN);
     fail_call(&b, ERR_NOT_FOUND, 0);

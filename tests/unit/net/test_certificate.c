@@ -228,13 +228,13 @@ static void test_the_configuration_gets_the_url(void **state)
     static const char url[] = "https://127.0.0.1:9443/validate";
     _cleanup_json_ json_t *live = webhook_configuration("v1beta1", 14, "ns", NULL, "CA"),
                           *patch = webhook_patch(live, url, "CA"),
-                          *wanted = webhook_configuration("v1", 20, "ns", url, "CA");
+                          *desired = webhook_configuration("v1", 20, "ns", url, "CA");
     const json_t *client = doc_at(json_array_get(doc_at(patch, "webhooks"), 0), "clientConfig");
 
     (void)state;
-    assert_true(doc_equal(client, doc_at(json_array_get(doc_at(wanted, "webhooks"), 0), "clientConfig")));
+    assert_true(doc_equal(client, doc_at(json_array_get(doc_at(desired, "webhooks"), 0), "clientConfig")));
     assert_string_equal(doc_string(client, "url"), url);
-    assert_null(webhook_patch(wanted, url, "CA"));
+    assert_null(webhook_patch(desired, url, "CA"));
 }
 
 static void test_names_follow_from_service_and_url(void **state)

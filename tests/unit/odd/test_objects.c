@@ -224,7 +224,7 @@ try(struct walk *walk, struct world *w, const struct kube_kind *kind, const json
     json_decref(object);
     again = doc_copy(good);
     set_version(w, again);
-    assert_true(kube_cache_put(w->cache, kind, again) || kind->brief);
+    assert_true(kube_cache_put(w->cache, kind, again) || kind->digest);
     json_decref(again);
 }
 
@@ -263,12 +263,12 @@ static void try_kind(struct walk *walk, struct world *w, const struct kube_kind 
     struct kube_object *o;
     size_t i;
 
-    for (i = 0; !kind->brief && json_array_size(objects) < most_of(kind) && (o = kube_cache_next(w->cache, kind, &i));)
+    for (i = 0; !kind->digest && json_array_size(objects) < most_of(kind) && (o = kube_cache_next(w->cache, kind, &i));)
         json_array_append_new(objects, kube_object_parse(o));
-    if (kind->brief)
+    if (kind->digest)
         json_array_append_new(objects, sidecar());
     json_array_foreach(objects, i, object) {
-        if (kind->brief)
+        if (kind->digest)
             set_version(w, object);
         try_object(walk, w, kind, object);
     }

@@ -91,7 +91,7 @@ static bool is_busy_for(struct actor *a, const char *name)
 {
     struct plan_input input = {0};
 
-    actor_brief(a, &input);
+    actor_fill_input(a, &input);
     return input.busy(input.queue_context, maps(), NS, name);
 }
 
@@ -138,7 +138,7 @@ static size_t failures_after(struct actor *a, enum kube_verb verb, unsigned fail
 
     err_set(&e, ERR_INVALID, "provided port is already allocated");
     actor_done(a, &action, NULL, &e);
-    actor_brief(a, &in);
+    actor_fill_input(a, &in);
     return in.failure_count;
 }
 

@@ -68,7 +68,7 @@ static const struct kube_kind kind_rows[] = {
          .group = "",
          .versions = {{"v1"}},
          .namespaced = true,
-         .watch = KUBE_WATCH_OURS,
+         .watch = KUBE_WATCH_OWNED,
          .pruned = true},
     [POD] =
         {.kind = "Pod",
@@ -83,7 +83,7 @@ static const struct kube_kind kind_rows[] = {
          .plural = "customresourcedefinitions",
          .group = "apiextensions.k8s.io",
          .versions = {{"v1"}},
-         .watch = KUBE_WATCH_OURS},
+         .watch = KUBE_WATCH_OWNED},
     [GREETING] =
         {.kind = "Greeting",
          .plural = "greetings",
@@ -119,7 +119,7 @@ static void review(struct reconcile *r)
     field_release(&spec_table, &spec);
 }
 
-static struct wanted_set *wanted_of(const struct reconcile *r)
+static struct desired_set *desired_of(const struct reconcile *r)
 {
     const struct kube_object *o = r->object;
     const struct mark_owner owner = {API_GROUP_VERSION, "Greeting", o->ns, o->name, o->uid, NULL};
@@ -133,15 +133,15 @@ static struct wanted_set *wanted_of(const struct reconcile *r)
             MAP("metadata", S("name", o->name), S("namespace", o->ns)),
             MAP("data", S("text", doc_string(r->resource, "spec", "text")))),
     };
-    return wanted_from(&objects, &owner);
+    return desired_from(&objects, &owner);
 }
 
 static void plan(struct reconcile *r)
 {
-    _cleanup_wanted_ struct wanted_set *wanted = wanted_of(r);
+    _cleanup_desired_ struct desired_set *desired = desired_of(r);
     const struct objects_input objects = {
         .plan = r->world->central,
-        .wanted = {wanted},
+        .desired = {desired},
         .owner_uid = r->object->uid,
         .settled = resource_is_settled(&r->own),
     };

@@ -231,7 +231,7 @@ static void what_is_switched_off_is_not_waited_for(void **state)
     world_init(&w);
     read_all(&w, false, &r);
     assert_true(r.all_available);
-    assert_false(r.items[0].wanted);
+    assert_false(r.items[0].enabled);
     assert_null(r.items[0].message);
     rollouts_release(&r);
     world_release(&w);

@@ -244,7 +244,7 @@ static void test_questions_under_way_are_bounded(void **state)
     start(&f);
     for (int i = 0; i < 40; i++)
         access_check(f.access, (struct http_span){"Bearer reader", 13}, "/metrics", on_answer, &f);
-    /* Those beyond the limit are answered at once. */
+    /* Those beyond the limit are answered immediately. */
     assert_int_equal(f.answers, 24);
     assert_int_equal(f.status, 503);
     while (f.answers < 40)

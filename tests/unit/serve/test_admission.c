@@ -10,8 +10,8 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "reconcile/desired.h"
 #include "reconcile/marks.h"
-#include "reconcile/wanted.h"
 #include "serve/admission.h"
 
 #define ISTIO(metadata, spec)                                                                                          \

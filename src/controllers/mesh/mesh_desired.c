@@ -1,10 +1,10 @@
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 
 #include "base/str.h"
 #include "doc/doc.h"
 #include "reconcile/overlay.h"
 
-void mesh_wanted_versions(const struct kube_server *server, const char **ret_versions)
+void mesh_desired_versions(const struct kube_server *server, const char **ret_versions)
 {
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *kind = &mesh_kinds.rows[i];
@@ -38,8 +38,9 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
     return istio_parse(resource, &context, ret, problems);
 }
 
-int mesh_wanted_build(
-    const json_t *resource, int minor, const char *const *versions, struct mesh_wanted **ret, struct problems *problems)
+int mesh_desired_build(
+    const json_t *resource, int minor, const char *const *versions, struct mesh_desired **ret,
+    struct problems *problems)
 {
     struct istio_spec spec;
     struct rendered_list objects = {0};
@@ -63,28 +64,28 @@ int mesh_wanted_build(
         return -1;
     }
     /* A file that was never in a cluster has no uid. */
-    *ret = NEW(struct mesh_wanted);
-    **ret = (struct mesh_wanted){
+    *ret = NEW(struct mesh_desired);
+    **ret = (struct mesh_desired){
         .spec = spec,
         .release = env.release,
-        .objects = wanted_from(&objects, owner.uid ? &owner : NULL),
+        .objects = desired_from(&objects, owner.uid ? &owner : NULL),
     };
     return 0;
 }
 
-struct wanted_set *
-mesh_wanted_objects(const json_t *resource, int minor, const char *const *versions, struct problems *problems)
+struct desired_set *
+mesh_desired_objects(const json_t *resource, int minor, const char *const *versions, struct problems *problems)
 {
-    _cleanup_mesh_wanted_ struct mesh_wanted *wanted = NULL;
+    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
 
-    return mesh_wanted_build(resource, minor, versions, &wanted, problems) < 0 ? NULL : TAKE_PTR(wanted->objects);
+    return mesh_desired_build(resource, minor, versions, &desired, problems) < 0 ? NULL : TAKE_PTR(desired->objects);
 }
 
-void mesh_wanted_free(struct mesh_wanted *wanted)
+void mesh_desired_free(struct mesh_desired *desired)
 {
-    if (!wanted)
+    if (!desired)
         return;
-    istio_spec_release(&wanted->spec);
-    wanted_free(wanted->objects);
-    free(wanted);
+    istio_spec_release(&desired->spec);
+    desired_free(desired->objects);
+    free(desired);
 }

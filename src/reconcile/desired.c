@@ -1,4 +1,4 @@
-#include "reconcile/wanted.h"
+#include "reconcile/desired.h"
 
 #include <string.h>
 
@@ -10,13 +10,13 @@ char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
     return ns ? STR_JOIN('/', kind->kind, ns, name) : STR_JOIN('/', kind->kind, name);
 }
 
-static struct wanted describe(const struct rendered *object, const struct mark_owner *owner)
+static struct desired describe(const struct rendered *object, const struct mark_owner *owner)
 {
-    struct wanted w;
+    struct desired w;
 
     if (owner)
-        mark_wanted(object->object, object->kind, owner);
-    w = (struct wanted){
+        mark_desired(object->object, object->kind, owner);
+    w = (struct desired){
         .kind = object->kind,
         .foreign = object->foreign,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
@@ -27,7 +27,7 @@ static struct wanted describe(const struct rendered *object, const struct mark_o
     return w;
 }
 
-static void forget_text(struct wanted *w)
+static void forget_text(struct desired *w)
 {
     char *text = TAKE_PTR(w->text);
 
@@ -35,7 +35,7 @@ static void forget_text(struct wanted *w)
         mem_free_secret(text, strlen(text));
 }
 
-static void release(struct wanted *w)
+static void release(struct desired *w)
 {
     forget_text(w);
     free(w->ns);
@@ -44,7 +44,7 @@ static void release(struct wanted *w)
 
 static int by_identity(const void *a, const void *b)
 {
-    const struct wanted *x = *(struct wanted *const *)a, *y = *(struct wanted *const *)b;
+    const struct desired *x = *(struct desired *const *)a, *y = *(struct desired *const *)b;
     int names = strcmp(x->name, y->name);
 
     if (x->kind != y->kind)
@@ -52,27 +52,28 @@ static int by_identity(const void *a, const void *b)
     return names ? names : strcmp(str_or(x->ns, ""), str_or(y->ns, ""));
 }
 
-static void make_index(struct wanted_set *set)
+static void make_index(struct desired_set *set)
 {
-    set->index = NEW_ARRAY(struct wanted *, set->len);
+    set->index = NEW_ARRAY(struct desired *, set->len);
     for (size_t i = 0; i < set->len; i++)
         set->index[i] = &set->items[i];
     qsort(set->index, set->len, sizeof(*set->index), by_identity);
 }
 
-struct wanted *wanted_find(const struct wanted_set *set, const struct kube_kind *kind, const char *ns, const char *name)
+struct desired *
+desired_find(const struct desired_set *set, const struct kube_kind *kind, const char *ns, const char *name)
 {
-    struct wanted key = {.kind = kind, .ns = (char *)ns, .name = (char *)name}, *at = &key;
-    struct wanted **found = bsearch(&at, set->index, set->len, sizeof(*set->index), by_identity);
+    struct desired key = {.kind = kind, .ns = (char *)ns, .name = (char *)name}, *at = &key;
+    struct desired **found = bsearch(&at, set->index, set->len, sizeof(*set->index), by_identity);
 
     return found ? *found : NULL;
 }
 
-struct wanted_set *wanted_from(struct rendered_list *objects, const struct mark_owner *owner)
+struct desired_set *desired_from(struct rendered_list *objects, const struct mark_owner *owner)
 {
-    struct wanted_set *set = NEW(struct wanted_set);
+    struct desired_set *set = NEW(struct desired_set);
 
-    set->items = NEW_ARRAY(struct wanted, objects->len);
+    set->items = NEW_ARRAY(struct desired, objects->len);
     for (size_t i = 0; i < objects->len; i++)
         set->items[set->len++] = describe(&objects->items[i], owner);
     rendered_release(objects);
@@ -80,24 +81,24 @@ struct wanted_set *wanted_from(struct rendered_list *objects, const struct mark_
     return set;
 }
 
-void wanted_replace(struct wanted_set *set, struct rendered_list *objects, const struct mark_owner *owner)
+void desired_replace(struct desired_set *set, struct rendered_list *objects, const struct mark_owner *owner)
 {
     for (size_t i = 0; i < objects->len; i++) {
-        struct wanted w = describe(&objects->items[i], owner);
-        struct wanted *place = wanted_find(set, w.kind, w.ns, w.name);
+        struct desired w = describe(&objects->items[i], owner);
+        struct desired *place = desired_find(set, w.kind, w.ns, w.name);
         release(place);
         *place = w;
     }
     rendered_release(objects);
 }
 
-void wanted_forget_texts(struct wanted_set *set)
+void desired_forget_texts(struct desired_set *set)
 {
     for (size_t i = 0; i < set->len; i++)
         forget_text(&set->items[i]);
 }
 
-void wanted_free(struct wanted_set *set)
+void desired_free(struct desired_set *set)
 {
     if (!set)
         return;

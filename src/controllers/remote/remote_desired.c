@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_wanted.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
 #include "controllers/remote/remote_impl.h"
 #include "doc/doc.h"
@@ -12,7 +12,7 @@
 /* Nothing that was made before is good any more. */
 static void forget_parts(struct remote_memo *memo)
 {
-    wanted_free(memo->parts);
+    desired_free(memo->parts);
     memo->parts = NULL;
     memo->parts_hash = 0;
 }
@@ -40,8 +40,8 @@ void remote_memo_free(void *p)
     if (!memo)
         return;
     forget_spec(memo);
-    wanted_free(memo->foundation);
-    wanted_free(memo->services);
+    desired_free(memo->foundation);
+    desired_free(memo->services);
     free(memo->addresses);
     free(memo);
 }
@@ -49,7 +49,7 @@ void remote_memo_free(void *p)
 bool remote_memo_needs(const void *p, const struct kube_kind *kind)
 {
     const struct remote_memo *memo = p;
-    const struct wanted_set *sets[] = {memo->foundation, memo->parts, memo->services};
+    const struct desired_set *sets[] = {memo->foundation, memo->parts, memo->services};
 
     for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
         if (!sets[k])
@@ -100,20 +100,20 @@ static void add_common(const struct remote *r, const char *const *versions, stru
 }
 
 /* Nobody needs the texts of what is in place. */
-static bool is_good(const struct remote *r, const struct wanted_set *set)
+static bool is_good(const struct remote *r, const struct desired_set *set)
 {
-    const struct objects_input objects = {.plan = r->world->remote, .wanted = {set}, .keeps_crds = true};
+    const struct objects_input objects = {.plan = r->world->remote, .desired = {set}, .keeps_crds = true};
 
     return !set || objects_can_be_planned(&objects);
 }
 
 void remote_forget_texts(struct remote *r)
 {
-    struct wanted_set *sets[] = {r->memo->foundation, r->memo->parts, r->memo->services};
+    struct desired_set *sets[] = {r->memo->foundation, r->memo->parts, r->memo->services};
 
     for (size_t i = 0; i < ARRAY_LEN(sets); i++)
         if (sets[i])
-            wanted_forget_texts(sets[i]);
+            desired_forget_texts(sets[i]);
 }
 
 /* The foundation belongs to nothing in its cluster; the rest belongs to MESH_REMOTE_OWNER. */
@@ -152,7 +152,7 @@ void remote_want_foundation(struct remote *r)
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    mesh_wanted_versions(r->world->remote->server, versions);
+    mesh_desired_versions(r->world->remote->server, versions);
     if (has_definition_of_others(r, definition))
         versions[definition - mesh_kinds.rows] = NULL;
     owner.uid = NULL;
@@ -162,9 +162,9 @@ void remote_want_foundation(struct remote *r)
     if (hash == memo->foundation_hash && is_good(r, memo->foundation))
         return;
     memo->foundation_hash = hash;
-    wanted_free(memo->foundation);
+    desired_free(memo->foundation);
     mesh_render_foundation(&env, r->central->id, &objects);
-    memo->foundation = wanted_from(&objects, &owner);
+    memo->foundation = desired_from(&objects, &owner);
 }
 
 static int render_parts(struct remote *r, const char *const *versions)
@@ -190,7 +190,7 @@ static int render_parts(struct remote *r, const char *const *versions)
         rendered_release(&objects);
         return problems_err(&problems, &memo->refusal);
     }
-    memo->parts = wanted_from(&objects, &owner);
+    memo->parts = desired_from(&objects, &owner);
     memo->components = mesh_components(&env);
     return 0;
 }
@@ -231,7 +231,7 @@ void remote_want_services(struct remote *r)
     uint64_t hash;
     bool all;
 
-    mesh_wanted_versions(r->world->remote->server, versions);
+    mesh_desired_versions(r->world->remote->server, versions);
     add_common(r, versions, &text);
     buf_add(&text, &memo->spec_hash, sizeof(memo->spec_hash));
     hash = buf_take_hash(&text);
@@ -239,7 +239,7 @@ void remote_want_services(struct remote *r)
     if (all) {
         free(memo->addresses);
         memo->addresses = NEW_ARRAY(uint64_t, count);
-        wanted_free(memo->services);
+        desired_free(memo->services);
         memo->services = NULL;
     }
     memo->services_hash = hash;
@@ -248,9 +248,9 @@ void remote_want_services(struct remote *r)
         return;
     mesh_render_remote_services(&env, services, count, &objects);
     if (all)
-        memo->services = wanted_from(&objects, &owner);
+        memo->services = desired_from(&objects, &owner);
     else
-        wanted_replace(memo->services, &objects, &owner);
+        desired_replace(memo->services, &objects, &owner);
 }
 
 int remote_want_parts(struct remote *r)
@@ -260,7 +260,7 @@ int remote_want_parts(struct remote *r)
     struct buf text = BUF_INIT;
     uint64_t hash;
 
-    mesh_wanted_versions(r->world->remote->server, versions);
+    mesh_desired_versions(r->world->remote->server, versions);
     add_common(r, versions, &text);
     buf_printf(&text, " %" PRIu64 " %d", memo->spec_hash, r->world->remote->server->minor);
     hash = buf_take_hash(&text);
