@@ -10,7 +10,7 @@
 #include "reconcile/marks.h"
 
 #define ENABLED "enabled"
-#define LEFT_ALONE "left alone, for somebody labelled them istio-injection=disabled: "
+#define LEFT_ALONE "left alone, because they are labelled istio-injection=disabled: "
 
 /* Namespaces that a message names. */
 #define NAMED_MAX 10
@@ -22,15 +22,21 @@ static const struct kube_kind *namespaces(void)
     return mesh_kind(KIND_NAMESPACE);
 }
 
-enum labels { THEIRS, OURS, OURS_BROKEN, UNLABELLED, DISABLED };
+/*
+ * A label that a user set is the user's: one that the operator had set before (OVERRIDDEN), too. One that was only
+ * taken off is put on again (LOST).
+ */
+enum labels { THEIRS, OURS, LOST, OVERRIDDEN, UNLABELLED, DISABLED };
 
 static enum labels labels_of(const json_t *ns)
 {
     const char *injection = doc_string(ns, "metadata", "labels", LABEL_INJECTION);
     bool managed = str_eq(doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED), ENABLED);
 
+    if (managed && !injection)
+        return LOST;
     if (managed)
-        return str_eq(injection, ENABLED) ? OURS : OURS_BROKEN;
+        return str_eq(injection, ENABLED) ? OURS : OVERRIDDEN;
     if (!injection)
         return UNLABELLED;
     return str_eq(injection, ENABLED) ? THEIRS : DISABLED;
@@ -39,11 +45,11 @@ static enum labels labels_of(const json_t *ns)
 /* The labels to set (null: to take off), or NULL where they stay as they are. */
 static json_t *desired_labels(enum labels labels, bool listed)
 {
-    if (listed && (labels == UNLABELLED || labels == OURS_BROKEN))
+    if (listed && (labels == UNLABELLED || labels == LOST))
         return OBJECT(S(LABEL_INJECTION, ENABLED), S(LABEL_INJECTION_MANAGED, ENABLED));
     if (!listed && labels == OURS)
         return OBJECT(NIL(LABEL_INJECTION), NIL(LABEL_INJECTION_MANAGED));
-    if (!listed && labels == OURS_BROKEN) /* what somebody made of the first label since is theirs */
+    if (!listed && (labels == LOST || labels == OVERRIDDEN))
         return OBJECT(NIL(LABEL_INJECTION_MANAGED));
     return NULL;
 }
@@ -79,6 +85,11 @@ static void begin(struct injection_memo *memo, const json_t *names)
         map_put(memo->listed, json_string_value(name), NULL);
 }
 
+static bool is_disabled(enum labels labels)
+{
+    return labels == DISABLED || labels == OVERRIDDEN;
+}
+
 static void put(struct map *set, const char *name, bool in)
 {
     if (in && !map_has(set, name))
@@ -106,7 +117,7 @@ static void note(struct injection_memo *memo, struct kube_object *o)
         _cleanup_json_ json_t *ns = kube_object_parse(o);
         _cleanup_json_ json_t *labels = desired_labels(labels_of(ns), listed);
         pending = labels;
-        disabled = listed && labels_of(ns) == DISABLED;
+        disabled = listed && is_disabled(labels_of(ns));
         if (!pending)
             o->in_place = memo->hash | (disabled ? DISABLED_BIT : 0);
     }

@@ -484,6 +484,33 @@ static void labels_follow_the_list(void **state)
     expect_plan(w, "");
 }
 
+/* Also of a namespace that the operator had labelled; a label that was only taken off is put on again. */
+static void a_label_that_a_user_sets_stays(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *ready = NULL, *ns = NULL;
+
+    world_put_namespace(w, "pay", NULL);
+    world_put_namespace(w, "shop", NULL);
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"pay\", \"shop\"]}");
+    assert_true(world_converge(w) > 0);
+    world_put_namespace(w, "pay", OBJECT(S(LABEL_INJECTION, "disabled"), S(LABEL_INJECTION_MANAGED, "enabled")));
+    world_put_namespace(w, "shop", OBJECT(S(LABEL_INJECTION_MANAGED, "enabled")));
+    expect_plan(w, "patch Namespace/shop: listed for sidecar injection\n");
+    world_roll_out(w);
+    assert_true(world_converge(w) > 0);
+    ready = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_string_equal(
+        doc_string(doc_find(doc_at(ready, "status", "conditions"), "type", "Ready"), "message"),
+        "left alone, because they are labelled istio-injection=disabled: pay");
+
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"shop\"]}");
+    assert_true(world_converge(w) > 0);
+    ns = world_get(w, "v1", "Namespace", NULL, "pay");
+    assert_string_equal(doc_string(ns, "metadata", "labels", LABEL_INJECTION), "disabled");
+    assert_null(doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED));
+}
+
 static void deletion_takes_webhooks_first_and_definitions_never(void **state)
 {
     struct world *w = *state;
@@ -1165,6 +1192,7 @@ int main(void)
         INSTALLED(invalid_resource_changes_nothing),
         INSTALLED(refused_write_is_told),
         INSTALLED(labels_follow_the_list),
+        INSTALLED(a_label_that_a_user_sets_stays),
         INSTALLED(deletion_takes_webhooks_first_and_definitions_never),
         INSTALLED(the_secret_that_a_pod_waits_for_is_named),
         cmocka_unit_test(what_a_server_keeps_mixer_from_is_a_condition),
