@@ -73,10 +73,55 @@ static void plan_finalizer(struct reconcile *r, bool present, const char *reason
     plan_status(r);
 }
 
+static bool has_orphan_finalizer(const json_t *resource)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(doc_at(resource, "metadata", "finalizers"), i, name)
+        if (str_eq(json_string_value(name), "orphan"))
+            return true;
+    return false;
+}
+
+/* Whether Kubernetes' garbage collector has taken the references to the resource off what the resource owns. */
+static bool has_no_dependents_left(const struct reconcile *r)
+{
+    const struct kube_cache *observed = r->world->central->observed;
+    const struct kube_kind_table *kinds = kube_cache_kinds(observed);
+    const struct kube_object *o;
+    size_t owned = 0;
+
+    for (size_t k = 0; k < kinds->len; k++)
+        for (size_t i = 0; kinds->rows[k].pruned && (o = kube_cache_next(observed, &kinds->rows[k], &i));) {
+            _cleanup_json_ json_t *object = NULL;
+            if (!str_eq(o->owner, r->object->uid) || !str_eq(o->ns, r->object->ns))
+                continue;
+            object = kube_object_parse(o);
+            if (doc_find(doc_at(object, "metadata", "ownerReferences"), "uid", r->object->uid))
+                return false;
+            owned++;
+        }
+    return owned > 0;
+}
+
+/*
+ * Deleted by --cascade=orphan: what the resource owns stays. The finalizer of that name says so, until the garbage
+ * collector is done; it has then taken every reference to the resource off.
+ */
+static bool is_orphaning(const struct reconcile *r)
+{
+    return has_orphan_finalizer(r->resource) || has_no_dependents_left(r);
+}
+
 static void leave(struct reconcile *r)
 {
     r->facts.deleting = true;
-    if (r->reconciler->leave(r))
+    if (is_orphaning(r)) {
+        r->plan->warning_reason = "Orphaned";
+        r->plan->warning = r->removed = "deleted by --cascade=orphan: what the resource owns stays";
+        plan_finalizer(r, false, r->removed);
+    } else if (r->reconciler->leave(r))
         plan_finalizer(r, false, str_or(r->removed, FINALIZER_REMOVED));
     else
         plan_status(r);

@@ -316,6 +316,42 @@ static void a_deleted_one_takes_its_object_along_and_no_other(void **state)
     expect_text(b, "stays", "there");
 }
 
+static void one_that_is_deleted_by_orphan_leaves_its_object(void **state)
+{
+    struct bench *b = *state;
+    json_t *going;
+
+    put(b, "hello", "hi");
+    going = doc_copy(greeting(b, "hello"));
+    json_object_set_new(doc_at(going, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+    json_array_append_new(doc_at(going, "metadata", "finalizers"), json_string("orphan"));
+    sim_apply(b->sim, &kind_rows[GREETING], going);
+    sim_run(b->sim, SECONDS(5));
+    assert_int_equal(json_array_size(doc_at(greeting(b, "hello"), "metadata", "finalizers")), 1);
+    /* The garbage collector takes its own off, and the resource goes. */
+    sim_delete(b->sim, &kind_rows[GREETING], NS, "hello");
+    sim_run(b->sim, SECONDS(5));
+    expect_text(b, "hello", "hi");
+}
+
+/* The operator was not there while the garbage collector worked. */
+static void one_whose_object_was_orphaned_leaves_it(void **state)
+{
+    struct bench *b = *state;
+    json_t *going, *map;
+
+    put(b, "hello", "hi");
+    map = doc_copy(sim_get(b->sim, &kind_rows[CONFIG_MAP], NS, "hello"));
+    json_object_del(doc_at(map, "metadata"), "ownerReferences");
+    going = doc_copy(greeting(b, "hello"));
+    json_object_set_new(doc_at(going, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+    sim_apply(b->sim, &kind_rows[CONFIG_MAP], map);
+    sim_apply(b->sim, &kind_rows[GREETING], going);
+    sim_run(b->sim, SECONDS(5));
+    assert_null(greeting(b, "hello"));
+    expect_text(b, "hello", "hi");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +359,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_invalid_one_is_refused_and_the_others_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watch_that_the_plan_asks_for_brings_what_it_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_deleted_by_orphan_leaves_its_object, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_whose_object_was_orphaned_leaves_it, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile controller", tests, NULL, NULL);
