@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_desired.h"
+#include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_check.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -45,16 +45,14 @@ static int parse(const char *text, size_t len, json_t **ret, struct err *e)
     return 0;
 }
 
-/* The mesh that is there already, if it is not the resource of this name itself. */
+/* The mesh that exists already, if it is not the resource of this name itself: by the planner's own rule. */
 static const struct kube_object *find_mesh(const struct kube_cache *observed, const char *ns, const char *name)
 {
-    const struct kube_kind *kind = mesh_kind(KIND_ISTIO);
-    const struct kube_object *o;
+    const struct kube_object *mesh = observed ? mesh_find(observed) : NULL;
 
-    for (size_t i = 0; observed && (o = kube_cache_next(observed, kind, &i));)
-        if (!o->deleting && (!str_eq(o->ns, ns) || !str_eq(o->name, name)))
-            return o;
-    return NULL;
+    if (!mesh || mesh->deleting || (str_eq(mesh->ns, ns) && str_eq(mesh->name, name)))
+        return NULL;
+    return mesh;
 }
 
 static void add_warnings(struct decision *d, const struct problems *problems)

@@ -187,6 +187,19 @@ static void test_a_second_mesh_is_refused(void **state)
     assert_string_equal(update, "");
 }
 
+/* The review follows the planner's rule: what an operator elsewhere put here is no mesh of this cluster. */
+static void test_a_resource_of_another_operator_is_no_mesh(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+    const struct admission_context context = {.kubernetes_minor = 20, .observed = cache};
+    _cleanup_free_ char *says = NULL;
+
+    (void)state;
+    observe(cache, OTHER(",\"annotations\":{\"" MESH_REMOTE_OF "\":\"central\"}"));
+    says = refusal(CREATE("{}"), &context);
+    assert_string_equal(says, "");
+}
+
 #define REMOTE(operation, ns, spec, old)                                                                               \
     "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u1\","                \
     "\"kind\":{\"group\":\"istio.banzaicloud.io\",\"version\":\"v1beta1\",\"kind\":\"RemoteIstio\"},"                  \
@@ -380,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_an_overlay_has_to_fit),
         cmocka_unit_test(test_the_namespace_of_the_request_counts),
         cmocka_unit_test(test_a_second_mesh_is_refused),
+        cmocka_unit_test(test_a_resource_of_another_operator_is_no_mesh),
         cmocka_unit_test(test_remote_clusters),
         cmocka_unit_test(test_a_mesh_that_goes_makes_room),
         cmocka_unit_test(test_a_creation_that_was_sent_twice_meets_itself),
