@@ -9,7 +9,7 @@
 /* Secrets are smaller; larger buffers hold lists, which are costly to copy (the kernel moves them, mostly). */
 #define COPIED_MAX ((size_t)64 * 1024)
 
-/* What moves may be a secret, in a buffer that will be released as one: no part of it stays behind. */
+/* What is moved may be a secret, in a buffer that will be released as one: no part of it stays behind. */
 static char *grow(char *data, size_t cap, size_t new_cap)
 {
     char *moved;

@@ -2,7 +2,7 @@
  * A growing text buffer with a limit.
  *
  * Always NUL-terminated once something was added; the data may hold NULs of its
- * own. A buffer that is fed from outside gets a limit at its birth: what would
+ * own. A buffer that is fed from outside gets a limit when it is created: what would
  * go beyond it is refused whole and the buffer stays as it was.
  */
 #ifndef BASE_BUF_H
@@ -18,7 +18,7 @@ struct buf {
     char *data; /* owned; NULL while empty */
     size_t len;
     size_t cap;
-    size_t limit; /* bytes; 0 is "no limit", for text that we make ourselves */
+    size_t limit; /* bytes; 0 is "no limit", for text that the program builds itself */
 };
 
 #define BUF_INIT                                                                                                       \

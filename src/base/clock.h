@@ -15,7 +15,7 @@ typedef int64_t msec_t;
 #define MSEC_NEVER INT64_MAX
 #define SECONDS(n) ((msec_t)(n)*1000)
 
-/* Goes on while the machine sleeps, and nobody sets it. */
+/* Goes on while the machine sleeps, and cannot be set. */
 msec_t clock_now_monotonic(void);
 msec_t clock_now_wall(void);
 int64_t clock_now_usec(void); /* monotonic, for measuring */

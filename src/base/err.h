@@ -8,7 +8,7 @@
  *
  * The text is bounded; what does not fit is cut and ends in "...". It is valid
  * UTF-8, whatever went into it ('?' stands for what is not), so that it can stand
- * in JSON. It never holds a secret: whoever builds it names the place of a value, not the value,
+ * in JSON. It never holds a secret: the code that builds it names the place of a value, not the value,
  * wherever the value may be one.
  */
 #ifndef BASE_ERR_H
@@ -19,12 +19,12 @@
 /*
  * The classes of errors. What follows from a class is in its row:
  *   name     the word in logs, metrics and conditions
- *   retry    whether the same request may succeed later without a person's help
+ *   retry    whether the same request may succeed later without a user's help
  *   exit     exit code of a command that ends with it
  */
 #define ERR_CLASSES(X)                                                                                                 \
     X(NONE, "None", false, 0)                                                                                          \
-    X(INVALID, "Invalid", false, 2) /* input that only its author can mend */                                          \
+    X(INVALID, "Invalid", false, 2) /* input that only its author can correct */                                       \
     X(USAGE, "Usage", false, 2)     /* a command line */                                                               \
     X(NOT_FOUND, "NotFound", false, 3)                                                                                 \
     X(ALREADY_EXISTS, "AlreadyExists", true, 4)                                                                        \
@@ -37,9 +37,9 @@
     X(TIMEOUT, "Timeout", true, 6)                                                                                     \
     X(CANCELLED, "Cancelled", true, 6)                                                                                 \
     X(UNSUPPORTED, "Unsupported", false, 7) /* this Kubernetes cannot do it */                                         \
-    X(LIMIT, "LimitExceeded", false, 8)     /* larger than we are willing to read */                                   \
+    X(LIMIT, "LimitExceeded", false, 8)     /* larger than the limit for reading */                                    \
     X(IO, "IO", true, 9)                    /* files and processes of this machine */                                  \
-    X(INTERNAL, "Internal", false, 70)      /* a bug of ours */
+    X(INTERNAL, "Internal", false, 70)      /* a bug of the operator */
 
 enum err_class {
 #define X(id, name, retry, exit_code) ERR_##id,

@@ -2,9 +2,8 @@
  * A hash map from strings to pointers, in the order of insertion.
  *
  * The map owns copies of its keys, and its values where it was given a
- * destructor. Removing while iterating is allowed; adding is not. To whoever
- * reads or removes NULL is an empty map, and no map has the key NULL (what a
- * missing field reads as): it is not found, and nothing is put under it.
+ * destructor. Removing while iterating is allowed; adding is not. For reading and removing NULL is an empty map, and no
+ * map has the key NULL (what a missing field reads as): it is not found, and nothing is put under it.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -16,7 +15,7 @@
 
 struct map;
 
-/* `destroy` may be NULL: then values belong to another client. */
+/* `destroy` may be NULL: then the map does not own its values. */
 struct map *map_new(void (*destroy)(void *));
 void map_free(struct map *m);
 DEFINE_CLEANUP(struct map *, map_free)
@@ -24,11 +23,11 @@ DEFINE_CLEANUP(struct map *, map_free)
 
 void *map_get(const struct map *m, const char *key);
 bool map_has(const struct map *m, const char *key);
-/* Replaces, and destroys, the value that was there. Under the key NULL it destroys `value`. */
+/* Replaces, and destroys, the former value. Under the key NULL it destroys `value`. */
 void map_put(struct map *m, const char *key, void *value);
-/* True if it was there; its value is destroyed. */
+/* True if the key existed; its value is destroyed. */
 bool map_remove(struct map *m, const char *key);
-/* The value, no longer in the map and not destroyed; NULL if it was not there. */
+/* The value, no longer in the map and not destroyed; NULL if the key did not exist. */
 void *map_take(struct map *m, const char *key);
 void map_clear(struct map *m);
 size_t map_len(const struct map *m);
