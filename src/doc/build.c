@@ -7,8 +7,8 @@
 #include "doc/doc.h"
 
 /*
- * Building fails only for ROWS() of the wrong kind of container, or without memory: a bug of ours, and a document with
- * a field silently missing would be worse than none.
+ * Building fails only for ROWS() of the wrong kind of container, or without memory: a bug of the operator, and a
+ * document with a field silently missing would be worse than none.
  */
 static json_t *must(json_t *value)
 {

@@ -34,7 +34,7 @@ int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, stru
 
 /* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. What is absent is null. */
 char *doc_text(const json_t *value);
-/* The same, indented, for people. */
+/* The same, indented, for users. */
 char *doc_text_pretty(const json_t *value);
 /* str_hash() of doc_text(). */
 uint64_t doc_hash(const json_t *value);
@@ -53,8 +53,8 @@ int64_t doc_int(const json_t *value, int64_t otherwise); /* of the value itself 
 bool doc_bool(const json_t *value, bool otherwise);
 
 /*
- * Like doc_at(), and makes the maps that are missing on the way. Borrowed from root; NULL where the root is no map, and
- * what is set in that is lost.
+ * Like doc_at(), and creates the maps that are missing on the way. Borrowed from root; NULL where the root is no map,
+ * and what is set in that is lost.
  */
 json_t *doc_make_(json_t *root, const char *const *keys);
 #define doc_make(root, ...) doc_make_((root), DOC_KEYS(__VA_ARGS__))
@@ -73,8 +73,8 @@ json_t *doc_new_string(const char *text);
 bool doc_equal(const json_t *a, const json_t *b);
 
 /*
- * About the bytes of a value's text (at least one for each value in it): for limits on what input from outside may
- * make us copy. `ret_depth` may be NULL; a scalar's depth is 1.
+ * About the bytes of a value's text (at least one for each value in it): for limits on what is copied of input from
+ * outside. `ret_depth` may be NULL; a scalar's depth is 1.
  */
 size_t doc_weight(const json_t *value, int *ret_depth);
 

@@ -14,7 +14,7 @@ bool keyed_has(const json_t *element, const struct merge_key *key)
            (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value));
 }
 
-/* What a skeleton of an earlier version has there is a number, and says nothing. */
+/* A skeleton of an earlier version has a number here, which says nothing. */
 static const char *second_text(const json_t *element, const struct merge_key *key)
 {
     return key->second ? str_or(json_string_value(json_object_get(element, key->second)), key->absent) : NULL;

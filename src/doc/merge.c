@@ -11,7 +11,7 @@
 struct merger {
     const struct merge_rules *rules;
     struct merge *out;
-    struct buf path;              /* where we are, for people */
+    struct buf path;              /* the present path, for users */
     struct buf pattern;           /* the same for the rules: [] for any element */
     const struct merge_place *in; /* the innermost map or sequence; NULL: the document itself is merged */
 };
@@ -75,7 +75,7 @@ static const char *last_name(const char *path)
     return name;
 }
 
-/* Notes that the field where we are differs. */
+/* Notes that the field at the present path differs. */
 static void note(struct merger *m, const json_t *before, const json_t *after)
 {
     struct merge *out = m->out;
@@ -132,7 +132,7 @@ static bool is_empty(const json_t *value)
     return !json_is_true(value);
 }
 
-/* Whether the live value at this place means what we want, where at least one of both is no container. */
+/* Whether the live value at this place means the same as the desired one, where at least one is no container. */
 static bool is_same(const struct merger *m, const json_t *desired, const json_t *live)
 {
     if (m->rules->empty_is_absent &&
@@ -171,7 +171,7 @@ static json_t *select_fields(struct merger *m, const json_t *map, bool foreign)
     return TAKE_PTR(selected);
 }
 
-/* What is put where the live document has nothing (of this type); NULL where none of it is ours to set. */
+/* What is put where the live document has nothing (of this type); NULL where the operator sets none of it. */
 static json_t *initial_value(struct merger *m, const json_t *desired)
 {
     if (json_is_object(desired) && m->rules->foreign)
@@ -233,7 +233,7 @@ static enum merge_fate fate_of(const struct merger *m, const char *field, const 
     return m->rules->others(m->rules->context, buf_str(&m->pattern), m->in, field, live);
 }
 
-/* The live elements that stay, in their order; notes those that go. */
+/* The live elements that stay, in their order; notes those that are removed. */
 static size_t keep_live(struct merger *m, const struct keyed_sides *s, struct slot *slots)
 {
     size_t count = 0, i;
@@ -483,7 +483,7 @@ static json_t *add_field(struct merger *m, const json_t *desired)
     return value;
 }
 
-/* What others have in a field that was ours and is not desired any more; NULL or empty where nothing. */
+/* What other managers have in a field that was owned and is not desired any more; NULL or empty where nothing. */
 static json_t *others_part(struct merger *m, const char *field, const json_t *last, const json_t *live)
 {
     _cleanup_json_ json_t *nothing = json_array(), *no_fields = json_object();
@@ -506,7 +506,7 @@ static json_t *others_part(struct merger *m, const char *field, const json_t *la
     return rest;
 }
 
-/* It is live, was ours, and is not desired. NULL: it goes. */
+/* It is live, was owned, and is not desired. NULL: it is removed. */
 static json_t *let_go(struct merger *m, const char *field, const json_t *last, const json_t *live)
 {
     size_t changes = m->out->change_count;
@@ -542,7 +542,7 @@ static json_t *others_elements(struct merger *m, const json_t *live)
     return result;
 }
 
-/* What is live here and neither desired nor was ours; NULL where it goes. */
+/* What is live here and neither desired nor owned before; NULL where it is removed. */
 static json_t *others_value(struct merger *m, const char *field, const json_t *live)
 {
     switch (fate_of(m, field, live)) {

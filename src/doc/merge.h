@@ -1,28 +1,28 @@
 /*
- * Three-way merge: what we applied last, what we want now, what is live.
+ * Three-way merge: what was applied last, what is desired now, what is live.
  *
- * The result is the live document with our changes in it and nothing else of it touched: a field that we want is
- * set, a field that we applied before and want no longer is removed, every other field stays, unless what we want
- * excludes it (rules->others). Applying a merge to its own result finds no difference.
+ * The result is the live document with the operator's changes and nothing else touched: a desired field is set, a field
+ * that was applied before and is no longer desired is removed, every other field stays, unless what is desired excludes
+ * it (rules->others). Applying a merge to its own result finds no difference.
  *
- * What we applied last is kept as a *skeleton*: the desired document with every scalar, and every sequence of
- * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields
- * were ours without repeating their values, so no secret ends in an annotation.
+ * What was applied last is kept as a *skeleton*: the desired document with every scalar, and every sequence of
+ * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields were
+ * owned without repeating their values, so no secret ends in an annotation.
  *
- * Maps are merged field by field. When we let go of a whole map (no field of it is desired any more), all of it is
+ * Maps are merged field by field. When a whole map is released (no field of it is desired any more), all of it is
  * removed, with what the server put into it: what remains of a `secret:` volume source would be invalid. Maps whose
- * keys are free (labels; rules->open) keep the entries of others instead.
+ * keys are free (labels; rules->open) keep the entries of other managers instead.
  *
  * Sequences of maps are merged
  *   - element by element where the rules name a key for them, a string or integer that every desired and live element
- *     has and that differs in the desired ones (containers by name): elements of others stay, but for a second one with
- *     the key of ours; ours come in the desired order, new ones behind the one they follow in what is desired;
+ *     has and that differs in the desired ones (containers by name): elements of others stay, except a second one with
+ *     the key of a desired one; those come in the desired order, new ones behind the one they follow there;
  *   - else by position where both have the same length, so that fields defaulted by the server stay; where the rules
- *     say that the order tells nothing (rules->unordered), an element that is in place at another position stays there;
+ *     say that the order means nothing (rules->unordered), an element that is in place at another position stays there;
  *   - else they are replaced whole, as sequences of scalars are.
  *
  * A field of another client (rules->foreign) keeps its live value or its absence, also where the map around it is
- * new; only a whole new element of a sequence comes with all that we want in it.
+ * new; only a whole new element of a sequence comes with everything that is desired in it.
  */
 #ifndef DOC_MERGE_H
 #define DOC_MERGE_H
@@ -44,10 +44,10 @@ struct merge_key {
 /* A map or a sequence in the three documents, and what it is in. */
 struct merge_place {
     const struct merge_place *around;    /* NULL: it is the document itself */
-    const json_t *last, *desired, *live; /* borrowed; NULL, or anything, where that document has no such thing */
+    const json_t *last, *desired, *live; /* borrowed; NULL, or anything, where that document has none */
 };
 
-/* What becomes of a live field, or element, that is not desired and was not ours. */
+/* What becomes of a live field, or element, that is not desired and was not owned. */
 enum merge_fate {
     MERGE_STAYS,
     MERGE_GOES,        /* what is desired excludes it */
@@ -61,11 +61,11 @@ struct merge_rules {
     /*
      * Whether a desired "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
      * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its
-     * price: where absent means something else than empty, a removed empty field is not put back.
+     * price: where absent means something else than empty, a removed empty field is not restored.
      */
     bool empty_is_absent;
     /*
-     * Where nevertheless an empty value is something else than none, `path` as in foreign(): there it is put back. May
+     * Where nevertheless an empty value differs from none, `path` as in foreign(): there it is restored. May
      * be NULL.
      */
     bool (*empty_counts)(const void *context, const char *path);
@@ -78,10 +78,10 @@ struct merge_rules {
      */
     bool (*foreign)(const void *context, const char *path);
     /*
-     * What becomes of what others have beside what we want: of the field `field` of the map `in` at `path`, which ends
-     * in the field's name, or where `field` is NULL of an element of the sequence `in`, where the path ends in []. Its
-     * answer may depend on what is desired, was ours, and on the value itself, and must not change when it goes. May be
-     * NULL: all of it stays.
+     * What becomes of what other managers have beside what is desired: of the field `field` of the map `in` at `path`,
+     * which ends in the field's name, or where `field` is NULL of an element of the sequence `in`, where the path ends
+     * in []. Its answer may depend on what is desired, what was owned, and on the value itself, and must not change
+     * when the value is removed. May be NULL: all of it stays.
      */
     enum merge_fate (*others)(const void *context, const char *path, const struct merge_place *in, const char *field,
                               const json_t *value);

@@ -148,12 +148,12 @@ static bool parse_index(const char *key, size_t len, size_t *ret)
     return true;
 }
 
-/* A place in the document: a field or element of `parent`, there or not; or the document where parent is NULL. */
+/* A place in the document: a field or element of `parent`, existing or not; or the document where parent is NULL. */
 struct target {
     json_t *parent;
     char *key; /* owned */
     size_t index;
-    json_t *value; /* borrowed; NULL: nothing is there */
+    json_t *value; /* borrowed; NULL: there is nothing */
     int depth;     /* containers around it */
 };
 
@@ -180,7 +180,7 @@ static int step(struct target *t, const char **pointer)
     return t->index > json_array_size(t->parent) ? -1 : 0;
 }
 
-/* The place of a pointer, whose parent has to be there; the place itself only if it `must_exist`. */
+/* The place of a pointer, whose parent has to exist; the place itself only if it `must_exist`. */
 static int locate(struct patch *p, const char *member, const char *pointer, bool must_exist, struct target *t)
 {
     const char *rest = pointer;

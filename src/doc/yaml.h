@@ -42,7 +42,7 @@ struct yaml_documents {
 /* `name` is the file's name for messages ("-" reads as "standard input"). Empty documents are left out. */
 int yaml_parse(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
                struct err *e);
-/* The same for a text that holds secrets: messages tell the place and what is wrong, and quote nothing of the text. */
+/* The same for a text that holds secrets: messages say the place and what is wrong, and quote nothing of the text. */
 int yaml_parse_secret(const char *name, const char *text, size_t len, size_t max_bytes, struct yaml_documents *ret,
                       struct err *e);
 void yaml_documents_release(struct yaml_documents *docs);

@@ -1,5 +1,5 @@
 /*
- * What the readers of documents share. Nobody else includes this.
+ * What the readers of documents share. No other file includes this.
  *
  *   yaml_stream.c   cuts a text into pieces and has each read as what it is
  *   yaml_parse.c    a piece as YAML
@@ -42,7 +42,7 @@ int yaml_documents_add(const struct doc_piece *p, struct yaml_documents *docs, j
                        struct err *e);
 
 /*
- * Whether a piece begins as JSON does, behind comments: JSON_SURE where its first value could not be YAML that somebody
+ * Whether a piece begins as JSON does, behind comments: JSON_SURE where its first value could not be YAML that a user
  * wrote by hand. It may be YAML all the same.
  */
 enum json_likeness { JSON_NOT, JSON_MAYBE, JSON_SURE };

@@ -33,7 +33,7 @@ static struct doc_position position(const struct reader *r, yaml_mark_t at)
     return (struct doc_position){r->piece->line + at.line + 1, at.column + 1};
 }
 
-/* Where libyaml is at the end it may be on a line that is not there. */
+/* Where libyaml is at the end it may be on a line that does not exist. */
 static struct doc_position position_of_problem(const struct reader *r, yaml_mark_t at)
 {
     struct doc_position end = doc_piece_position(r->piece, r->piece->len), p = position(r, at);
