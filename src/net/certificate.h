@@ -5,7 +5,7 @@
  * could sign another certificate is ever kept. So `ca` is a bundle: the authority of this certificate first, and those
  * of former ones for as long as they are valid, so that a replica that still serves with the former one is trusted.
  *
- * ECDSA on P-256. Everything here is PEM. No file is read, no clock: `now` is an argument. Chance is needed for keys.
+ * ECDSA on P-256. Everything here is PEM. No file is read, no clock: `now` is an argument. Keys need random numbers.
  */
 #ifndef NET_CERTIFICATE_H
 #define NET_CERTIFICATE_H
@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 #define CERTIFICATE_LIFE (SECONDS(1) * 60 * 60 * 24 * 365)
-/* A certificate is valid from so long before it was made: clocks of others may be behind. */
+/* A certificate is valid from this long before its creation: clocks of others may be behind. */
 #define CERTIFICATE_BACKDATE (SECONDS(1) * 60 * 60)
 
 struct certificate {

@@ -37,7 +37,7 @@ int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, st
     struct stat st;
     int fd, r;
 
-    /* Not to be held up by a pipe that nobody writes. */
+    /* A pipe without a writer must not block. */
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return err_errno(e, errno, "cannot read %s", path);

@@ -1,6 +1,6 @@
 /*
- * Certificates, keys and tokens: read from files, and looked at early, so that a
- * mistake is told where it was made and not as a failed handshake or request.
+ * Certificates, keys and tokens: read from files, and checked early, so that a mistake is reported where it was made
+ * and not as a failed handshake or request.
  */
 #ifndef NET_CREDENTIALS_H
 #define NET_CREDENTIALS_H
@@ -19,7 +19,7 @@ int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, st
 int kube_pem_read(const char *path, char **ret, struct err *e);
 
 /*
- * A pem_password_cb for whatever reads PEM: a passphrase is not asked for. OpenSSL's own asks on the terminal, and
+ * A pem_password_cb for all code that reads PEM: a passphrase is not asked for. OpenSSL's own asks on the terminal, and
  * waits, also for a certificate with such a header.
  */
 int kube_pem_no_passphrase(char *ret, int size, int writing, void *context);

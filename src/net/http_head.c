@@ -61,7 +61,7 @@ static bool has_control(struct http_span span)
     return false;
 }
 
-/* Up to the separator, which is skipped; false where it is not there. */
+/* Up to the separator, which is skipped; false where it is missing. */
 static bool cut(struct http_span *rest, char separator, struct http_span *ret)
 {
     const char *end = memchr(rest->at, separator, rest->len);
@@ -168,7 +168,7 @@ static int parse_header(struct http_span line, struct http_head *head, struct se
     return 0;
 }
 
-/* Up to the next line's end; false where it is not there. */
+/* Up to the next line's end; false where it is missing. */
 static bool cut_line(struct http_span *rest, struct http_span *ret)
 {
     const char *end = memmem(rest->at, rest->len, "\r\n", 2);

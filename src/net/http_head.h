@@ -1,9 +1,9 @@
 /*
  * The head of an HTTP/1.1 request: everything before its body.
  *
- * Pure. It reads what our clients send (API servers, Prometheus, the kubelet, people with curl) and refuses the rest:
- * strict line ends, no folded headers, no transfer codings, no second Content-Length. What it does not need it does
- * not look at. Source: RFC 9110 and RFC 9112.
+ * Pure. It reads what the operator's clients send (API servers, Prometheus, the kubelet, users with curl) and refuses
+ * the rest: strict line ends, no folded headers, no transfer codings, no second Content-Length. It ignores what it does
+ * not need. Source: RFC 9110 and RFC 9112.
  */
 #ifndef NET_HTTP_HEAD_H
 #define NET_HTTP_HEAD_H
@@ -30,14 +30,14 @@ struct http_head {
 };
 
 /*
- * 0: the head is not complete yet. 1: *ret is filled, and borrows from `text`. Below zero: no request of ours;
- * *ret_status is the HTTP status to answer with.
+ * 0: the head is not complete yet. 1: *ret is filled, and borrows from `text`. Below zero: not a request that this
+ * server accepts; *ret_status is the HTTP status to answer with.
  */
 int http_head_parse(const char *text, size_t len, struct http_head *ret, int *ret_status);
 
 bool http_span_is(struct http_span span, const char *text);
 
-/* The reason phrase of a status that we answer with. */
+/* The reason phrase of a status that this server answers with. */
 const char *http_reason(int status);
 
 #endif

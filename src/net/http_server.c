@@ -18,22 +18,23 @@
 #define CONNECTIONS_MAX 256
 #define PATIENCE SECONDS(10)
 #define IDLE SECONDS(60)
-/* What is left of a refused request is read and dropped for so long: closing immediately would take the answer along.
+/*
+ * What is left of a refused request is read and dropped for this time: closing immediately would take the answer along.
  */
 #define DRAIN SECONDS(1)
 #define ACCEPT_AGAIN SECONDS(1)
 #define BACKLOG 128
-/* So many connections immediately, or so large a body, leave a heap behind that is worth giving back. */
+/* This many connections at the same time, or a body this large, leave a heap that is worth releasing. */
 #define BURST_CONNECTIONS 32
 #define BURST_BODY (256 * 1024)
-/* Deferred: nothing of ours runs from inside a call into libevent, so no connection goes while somebody holds it. */
+/* Deferred: no callback runs from inside a call into libevent, so no connection is freed while it is in use. */
 #define IO_OPTIONS (BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
 
 enum state {
     WAITING,  /* for the first byte of a request, or for the handshake */
     HEAD,     /* of a request has begun */
     BODY,     /* is coming */
-    HANDLING, /* somebody makes the answer */
+    HANDLING, /* the answer is being built */
     WRITING,  /* the answer */
     DRAINING, /* the last answer is written: waits for the client to close */
 };
@@ -45,7 +46,7 @@ struct connection {
     struct event *deadline;
     struct http_exchange *exchange; /* while HANDLING */
     enum state state;
-    struct http_head head; /* from BODY on; borrows nothing: only its numbers are used after the head is gone */
+    struct http_head head; /* from BODY on; borrows nothing: only its numbers are used after the head is freed */
     size_t reserved;       /* of the server's bodies */
     bool last;             /* no further request */
     bool omit_body;        /* HEAD */
@@ -63,7 +64,7 @@ struct http_server {
     SSL_CTX *tls; /* NULL: no certificate yet */
     TAILQ_HEAD(, connection) connections;
     size_t connection_count, bodies;
-    bool burst; /* since the last connection went */
+    bool burst; /* since the last connection was closed */
 };
 
 static void release_body(struct connection *c)
@@ -130,7 +131,7 @@ static void write_answer(struct connection *c, int status, const char *type, con
     enter(c, WRITING);
 }
 
-/* What was no request of ours, or too much: where the next one would begin is not known. */
+/* Not an acceptable request, or too much: where the next one would begin is not known. */
 static void refuse(struct connection *c, int status)
 {
     struct evbuffer *in = bufferevent_get_input(c->io);
@@ -153,7 +154,7 @@ static void handle(struct connection *c)
     struct http_request request;
     int status;
 
-    /* Its parts have moved while the body came. */
+    /* Its parts have moved while the body arrived. */
     http_head_parse(text, c->head.len, &c->head, &status);
     request = (struct http_request){
         .method = c->head.method,
@@ -167,7 +168,7 @@ static void handle(struct connection *c)
     bufferevent_disable(c->io, EV_READ);
     enter(c, HANDLING);
     s->options.handle(s->options.context, exchange, &request);
-    /* The connection is still there: only the loop frees one. */
+    /* The connection still exists: only the loop frees one. */
     evbuffer_drain(in, len);
     release_body(c);
 }
@@ -232,7 +233,7 @@ static void on_read(struct bufferevent *io, void *context)
     read_on(context);
 }
 
-/* The answer has left. */
+/* The answer was sent. */
 static void on_written(struct bufferevent *io, void *context)
 {
     struct connection *c = context;
@@ -259,7 +260,7 @@ static void on_event(struct bufferevent *io, short what, void *context)
         connection_free(context);
 }
 
-/* Whoever waits longest without a request under way makes room. */
+/* The connection that has waited longest without a request is closed. */
 static bool make_room(struct http_server *s)
 {
     struct connection *c;
