@@ -1,4 +1,4 @@
-/* How long to wait after failures, so that a server that comes back is not met by everybody immediately. */
+/* How long to wait after failures, so that a server that comes back does not get all requests immediately. */
 #ifndef KUBE_BACKOFF_H
 #define KUBE_BACKOFF_H
 
@@ -14,8 +14,8 @@
 msec_t kube_backoff(msec_t first, msec_t most, unsigned failures, uint32_t random);
 
 /*
- * A delay lengthened to what the server asked for (its Retry-After; 0: nothing) when it throttles us, but not to more
- * than five minutes: its word is not to put us to sleep for good. A 503's Retry-After is a guess ("server is
+ * A delay lengthened to what the server asked for (its Retry-After; 0: nothing) when it throttles the client, but to
+ * five minutes at most: a server must not stop the client for good. A 503's Retry-After is a guess ("server is
  * starting": 10 s, for what takes one) and does not count.
  */
 msec_t kube_backoff_asked(msec_t delay, enum err_class failure, msec_t retry_after);

@@ -17,7 +17,7 @@
 struct entry {
     struct kube_object o; /* first: kube_cache_next_changed() goes from it to the entry */
     TAILQ_ENTRY(entry) link;
-    char *words;     /* what `o` says of itself, but for its text: one block instead of five */
+    char *words;     /* the strings of `o` except its text: one block instead of five */
     unsigned listed; /* the list (kind_store.list) that had it */
     size_t cost;
 };
@@ -33,14 +33,14 @@ struct kind_store {
     struct map *entries;           /* "namespace/name" -> struct entry; NULL before the first */
     struct map *graves;            /* the same keys -> struct grave; NULL before the first */
     TAILQ_HEAD(, entry) by_change; /* the last one first */
-    char *seen;                    /* the version up to which the watch has told everything; NULL: none */
+    char *seen;                    /* the version up to which the watch has reported everything; NULL: none */
     unsigned list;                 /* counts lists; 0 before the first */
     size_t held;                   /* by entries and graves, but for the maps' tables */
-    uint64_t changes, lost;        /* `lost`: `changes` as an object went last */
+    uint64_t changes, lost;        /* `lost`: `changes` when an object was removed last */
     const void *reader;
     bool rewound, list_changed;
     char *list_version; /* of the list that is read */
-    bool contradicted;  /* by it: an object is older in it than it was known */
+    bool contradicted;  /* by it: an object in it is older than its cached version */
 };
 
 struct kube_cache {
@@ -86,7 +86,7 @@ bool kube_version_older(const char *a, const char *b)
     return a && b && str_to_int64(a, &x) && str_to_int64(b, &y) && x < y;
 }
 
-/* Whether `b` brings nothing new to who has `a`. */
+/* Whether `b` brings nothing new after `a`. */
 static bool version_reached(const char *a, const char *b)
 {
     return str_eq(a, b) ? a != NULL : kube_version_older(b, a);
@@ -97,7 +97,7 @@ json_t *kube_object_parse(const struct kube_object *o)
     _cleanup_free_ char *unpacked = o->packed_len ? packed_text(o->text, o->packed_len, o->text_len) : NULL;
     json_t *value;
 
-    /* Our own text: it can only be broken by a bug. */
+    /* The operator's own text: only a bug can break it. */
     if (doc_parse(str_or(unpacked, o->text), o->text_len, o->text_len, &value, NULL) < 0)
         abort();
     return value;
@@ -224,7 +224,7 @@ bool kube_cache_is_over(const struct kube_cache *c)
     return c->over;
 }
 
-/* Whether there is room for so much in the place of what is `freed` for it; where there is not, that is noted. */
+/* Whether there is room for this much after `freed` bytes were released; where there is not, that is noted. */
 static bool has_room(struct kube_cache *c, size_t desired, size_t freed)
 {
     if (c->limit && kube_cache_held(c) + desired > c->limit + freed)
@@ -424,7 +424,7 @@ static void bury(struct kube_cache *c, struct kind_store *store, const char *key
 
 /*
  * Whether it can stand in a request's path, as every name and namespace has to (ValidatePathSegmentName in Kubernetes'
- * k8s.io/apimachinery/pkg/api/validation/path). No server has others; what answers in its place may.
+ * k8s.io/apimachinery/pkg/api/validation/path). No server has others; something that answers in its place may.
  */
 static bool is_name(const char *text)
 {
@@ -444,7 +444,7 @@ static char *object_key(const struct kube_kind *kind, const json_t *object)
 
 enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };
 
-/* Whether something newer than this version is known, be it that the object is gone. */
+/* Whether something newer than this version is known, also a deletion. */
 static bool is_stale(const struct kind_store *store, const struct entry *en, const char *key, const json_t *object,
                      enum source source)
 {

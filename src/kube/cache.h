@@ -1,16 +1,16 @@
 /*
- * Observed objects: what the watches have brought, and the answers to our own writes.
+ * Observed objects: what the watches have brought, and the answers to the operator's own writes.
  *
- * An object is kept as compact JSON text without managedFields and is parsed when
- * somebody looks inside, so that memory follows the bytes of the objects.
+ * An object is kept as compact JSON text without managedFields and is parsed when its content is read, so that memory
+ * follows the bytes of the objects.
  *
  * The newest version of an object wins: an answer to a write may overtake the watch
  * event of an older version, which then changes nothing. Resource versions are
  * compared as numbers where both are numbers (the API conventions call them opaque; the
- * servers we support use etcd's revision, and where one is no number the later arrival wins).
+ * supported servers use etcd's revision, and where one is not a number the later arrival wins).
  *
- * Deletions are remembered for a while (a bounded number a kind), so that what arrives late does not bring an
- * object back.
+ * Deletions are remembered for a while (a bounded number a kind), so that a late event does not restore a deleted
+ * object.
  */
 #ifndef KUBE_CACHE_H
 #define KUBE_CACHE_H
@@ -35,87 +35,88 @@ struct kube_object {
     char *text;        /* the document, or what its kind keeps as a digest (kube_kind.digest); packed, see below */
     size_t text_len;   /* of the document */
     size_t packed_len; /* 0: it is not packed */
-    uint64_t changed;  /* kube_cache_changes() of its kind as it came, or changed last */
+    uint64_t changed;  /* kube_cache_changes() of its kind when it was added, or changed last */
     /*
      * The planner's memo: the hash of the desired object that was compared with this version and found in
      * place; 0: not compared. A new version starts with 0.
      */
     uint64_t in_place;
     /*
-     * Another one: one more than the replicas of a Deployment that was found available and ready in full; 0: not looked
-     * at in this version, or found otherwise.
+     * Another memo: one more than the replicas of a Deployment that was found available and ready in full; 0: not
+     * checked in this version, or not ready.
      */
     uint64_t available;
-    /* And one: what becomes of it matters, so it is read now and then where no watch tells (kube_cluster_fetch()). */
+    /* A memo: its state matters, so it is read now and then where no watch covers it (kube_cluster_fetch()). */
     bool matters;
-    /* And one: a Pod that says of nothing that it keeps it from being ready. */
+    /* A memo: a Pod whose status names nothing that keeps it from being ready. */
     bool says_nothing;
-    bool is_copy; /* The last one: found to have another object's labels with our mark, and none of our notes. */
+    bool is_copy; /* A memo: has another object's labels with the owner label, and no record of what was applied. */
 };
 
-/* Parsed; owned by the caller. Not of one that is kept as a digest. */
+/* Parsed; owned by the caller. Not for an object that is kept as a digest. */
 json_t *kube_object_parse(const struct kube_object *o);
 
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */
 struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label);
 /*
- * Keeps what comes from now on packed (kube/packed.h), but for Secrets, and for what is so small that it would not get
- * smaller. For caches of which there are many.
+ * Keeps objects that arrive from now on packed (kube/packed.h), except Secrets, and texts that are too small to get
+ * smaller. For processes with many caches.
  */
 void kube_cache_pack(struct kube_cache *c);
 void kube_cache_free(struct kube_cache *c);
 DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
 #define _cleanup_kube_cache_ _cleanup_(kube_cache_free_p)
 
-/* The table that it was made with. */
+/* The table that it was created with. */
 const struct kube_kind_table *kube_cache_kinds(const struct kube_cache *c);
-/* NULL where it is not there. `ns` NULL for cluster-scoped kinds. Valid until the cache changes. */
+/* NULL where the object is not in the cache. `ns` NULL for cluster-scoped kinds. Valid until the cache changes. */
 struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube_kind *kind, const char *ns,
                                    const char *name);
 /* for (size_t i = 0; (o = kube_cache_next(c, kind, &i));) in the order of arrival */
 struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position);
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind);
-/* Grows whenever an object of the kind comes, changes or goes: who remembers it knows whether to look again. */
+/* Grows with every object of the kind that is added, changed or removed: a caller that remembers it knows of changes.
+ */
 uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind);
 /*
- * Who remembers kube_cache_changes() of the kind, for that one to set. NULL in a new cache, where changes are counted
- * from the beginning. Never followed.
+ * The reader that remembers kube_cache_changes() of the kind, set by that reader. NULL in a new cache, where changes
+ * are counted from the beginning. Never followed.
  */
 const void **kube_cache_reader(struct kube_cache *c, const struct kube_kind *kind);
 /*
  * for (o = NULL; (o = kube_cache_next_changed(c, kind, since, o));)
- * The objects that came or changed since kube_cache_changes() was `since`, the last one first: who remembers that looks
- * at them alone. Whether any went meanwhile is kube_cache_lost_since().
+ * The objects that were added or changed since kube_cache_changes() was `since`, the last one first: a caller that
+ * remembers it reads only those. kube_cache_lost_since() says whether any was removed since then.
  */
 struct kube_object *kube_cache_next_changed(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since,
                                             const struct kube_object *previous);
 bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since);
 /* Of the objects' texts. */
 size_t kube_cache_bytes(const struct kube_cache *c);
-/* Of memory, about: also what an object costs besides its text, and what was deleted. Of one kind, and of all. */
+/* Bytes of memory, about: texts, what an object costs besides, and deletions. Of one kind, and of all. */
 size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *kind);
 size_t kube_cache_held(const struct kube_cache *c);
 /*
- * No more than so many bytes are held; 0: no limit. What would be beyond is not kept: from then on the cache is not
- * what the server has, as kube_cache_is_over() says, until all kinds are cleared.
+ * The cache holds at most this many bytes; 0: no limit. An object beyond the limit is not kept: from then on the cache
+ * differs from the server, as kube_cache_is_over() says, until all kinds are cleared.
  */
 void kube_cache_set_limit(struct kube_cache *c, size_t bytes);
 bool kube_cache_is_over(const struct kube_cache *c);
 
 /*
- * An event of the watch, or the answer to a write. True if something changed: a version at least as new was not there
- * yet, and the watch has not told yet that it is gone. `object` stays the caller's. What has no name or no uid, no
- * namespace where its kind needs one, or a name that cannot stand in a request's path, is no object and is ignored.
+ * An event of the watch, or the answer to a write. True if something changed: the cache had no version at least as new,
+ * and the watch has not reported its deletion yet. `object` stays the caller's. An object without a name or uid,
+ * without a namespace where its kind needs one, or with a name that cannot stand in a request's path is ignored.
  */
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
-/* The answer to a read: the object may be one that the watch does not select, and older than what the watch told. */
+/* The answer to a read: the object may be one that the watch does not select, or older than what it reported. */
 bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
-/* The watch has told everything up to this version: an answer that is older brings no object that is not there. */
+/* The watch has reported everything up to this version: an older answer does not add an object any more. */
 void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version);
 /*
- * True if it was there and is gone now. `resource_version` is that of the deletion, which an older event must not
- * undo and which does not touch a newer object of that name; NULL where it is not known: then the object with the
- * uid that is there now never comes back.
+ * True if the object was in the cache and is removed now. `resource_version` is that of the deletion, which an older
+ * event must not undo and which does not touch a newer object of that name; NULL where it is unknown: then the object
+ * with the uid that is in the cache now is never restored.
  */
 bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const char *ns, const char *name,
                        const char *resource_version);
@@ -124,12 +125,12 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind);
 void kube_cache_clear_all(struct kube_cache *c);
 
 /*
- * A list that replaces what is there: begin, replace_put every object of it, end. Meanwhile the cache may be read
+ * A list that replaces the cached objects: begin, replace_put every object of it, end. Meanwhile the cache may be read
  * and changed as ever. What was not in the list, and is not newer than the list, is removed by end. `ret_changed`
  * says whether anything changed since begin through the list. With `rewound` the server's history was set back (a
- * restored etcd): then the list counts as it is, however new the objects seem that are there. So does an object of a
- * list that is newer than what is known of it, if the object itself is older: `ret_rewound` says whether there was one,
- * or whether begin said so. A begin without its end is ended by the next begin.
+ * restored etcd): then the list is accepted as it is, however new the cached objects seem. An object is accepted, too,
+ * where the list is newer than its cached version and the object itself is older: `ret_rewound` says whether there was
+ * one, or whether begin said so. A begin without its end is ended by the next begin.
  */
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                               bool rewound);

@@ -77,7 +77,7 @@ static void call_free(struct kube_call *call)
     free(call);
 }
 
-/* The call is over with `e`; its owner hears of it from the loop. */
+/* The call is over with `e`; its owner is notified from the loop. */
 static void end(struct kube_call *call, const struct err *e)
 {
     stop(call);
@@ -151,7 +151,7 @@ static void arm(struct kube_call *call, msec_t ms)
     event_add(call->deadline, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
 }
 
-/* Data moves only last_heard, not the timer: what is left of the time is looked at when the timer runs out. */
+/* Data moves only last_heard, not the timer: the time that is left is checked when the timer runs out. */
 static void on_deadline(evutil_socket_t fd, short what, void *context)
 {
     struct kube_call *call = context;
@@ -264,8 +264,8 @@ static bool must_be_json(const struct kube_call *call)
 }
 
 /*
- * A page, text or protobuf in place of JSON is of something in front of the server: it is told as what it is, and of a
- * stream its reader sees nothing. Space alone tells nothing yet.
+ * A page, text or protobuf in place of JSON is of something in front of the server: it is reported as what it is, and
+ * the reader of a stream sees nothing of it. Space alone says nothing yet.
  */
 static bool begins_as_json(struct kube_call *call)
 {
@@ -304,7 +304,7 @@ int kube_call_receive(struct kube_call *call, const char *data, size_t len)
     return 0;
 }
 
-/* False if the call is gone. */
+/* False if the call was freed. */
 static bool hand_out(struct kube_call *call)
 {
     struct kube_client *c = call->client;
@@ -353,7 +353,7 @@ static void count_latency(struct kube_client_stats *stats, int64_t usec)
     stats->latency_usec_sum += (uint64_t)usec;
 }
 
-/* Tells the owner; the call is gone afterwards. */
+/* Notifies the owner; the call is freed afterwards. */
 static void finish(struct kube_call *call, const struct kube_response *response, const struct err *e)
 {
     struct kube_client *c = call->client;
@@ -377,8 +377,8 @@ static void send_again(struct kube_call *call)
 }
 
 /*
- * The server did not know the credentials, or the TLS handshake failed, which may be theirs to mend. What may have been
- * sent is sent again only where that changes nothing.
+ * The server did not know the credentials, or the TLS handshake failed, which other credentials may correct. What may
+ * have been sent is sent again only where that changes nothing.
  */
 static bool try_again(struct kube_call *call, int status, CURLcode code)
 {
@@ -476,7 +476,7 @@ static void transfer_over(struct kube_call *call, CURLcode code)
     finish(call, &r, NULL);
 }
 
-/* What ends while these are told waits for the loop's next turn, so that a turn ends. */
+/* What ends during these callbacks waits for the loop's next turn, so that a turn ends. */
 static void tell_ended(struct kube_client *c)
 {
     struct kube_call *call;

@@ -35,7 +35,7 @@ struct kube_response {
     int status; /* HTTP */
     const char *body;
     size_t body_len;
-    msec_t retry_after; /* of a 429 or 503; 0 where it says nothing */
+    msec_t retry_after; /* of a 429 or 503; 0: not given */
 };
 
 struct kube_client_options {
@@ -46,11 +46,11 @@ struct kube_client_options {
     msec_t connect_timeout; /* 0: 10 s */
 };
 
-/* Counted since the client was made; for metrics. */
+/* Counted since the client was created; for metrics. */
 struct kube_client_stats {
     uint64_t requests, errors, bytes_received, connections;
     uint64_t latency_count;
-    uint64_t latency_usec_sum;   /* of requests that are no watches */
+    uint64_t latency_usec_sum;   /* of requests that are not watches */
     uint64_t latency_buckets[8]; /* <= 5, 10, 25, 50, 100, 250, 1000 ms, and more; not cumulative */
 };
 
@@ -60,7 +60,7 @@ struct kube_client_stats {
  */
 int kube_client_new(struct event_base *loop, const struct kube_config *config,
                     const struct kube_client_options *options, struct kube_client **ret, struct err *e);
-/* Cancels what is under way. Safe from inside a callback of this client. */
+/* Cancels all calls that are under way. Safe from inside a callback of this client. */
 void kube_client_free(struct kube_client *c);
 DEFINE_CLEANUP(struct kube_client *, kube_client_free)
 #define _cleanup_kube_client_ _cleanup_(kube_client_free_p)
@@ -68,12 +68,12 @@ DEFINE_CLEANUP(struct kube_client *, kube_client_free)
 /*
  * The answer, which begins as JSON does, or `e` where there was none (network, time-out, limit, something else than
  * JSON: ERR_UNAVAILABLE names the server and the request) or where its status is 300 or more:
- * then `e` is made from the Status object in the body, with the class that fits, and `response` is there, too.
+ * then `e` describes the Status object in the body, with the class that fits, and `response` is set, too.
  */
 typedef void (*kube_done_fn)(void *context, const struct kube_response *response, const struct err *e);
-/* What an answer's HTTP status of 300 or more, and its Status object (or NULL), come to. */
+/* The error for an answer's HTTP status of 300 or more and its Status object (or NULL). */
 enum err_class kube_answer_class(int http, const json_t *status);
-/* Part of an answer as it comes, or nothing (`len` 0): one with a 2xx status has begun; below zero ends the call with
+/* Part of an answer as it arrives, or nothing (`len` 0): one with a 2xx status has begun; below zero ends the call with
  * ERR_CANCELLED... and `done` runs. */
 typedef int (*kube_data_fn)(void *context, const char *data, size_t len);
 
@@ -88,7 +88,7 @@ void kube_call_cancel(struct kube_call *call);
 const struct kube_client_stats *kube_client_stats(const struct kube_client *c);
 
 /*
- * For commands and tests: runs the loop until the answer is there. The body is owned by the caller.
+ * For commands and tests: runs the loop until the answer has arrived. The body is owned by the caller.
  * Errors as in kube_done_fn; *ret_status is 0 where there was no answer.
  */
 int kube_client_wait(struct kube_client *c, struct kube_request *request, struct buf *ret_body, int *ret_status,

@@ -6,9 +6,9 @@
 #include "kube/exec.h"
 #include "net/credentials.h"
 
-/* How often files are looked at; they are read only where one changed. */
+/* How often files are checked; they are read only where one changed. */
 static const msec_t FILE_PAUSE = SECONDS(1);
-/* Credentials are renewed so long before they expire. */
+/* Credentials are renewed this long before they expire. */
 static const msec_t EXPIRY_MARGIN = SECONDS(10);
 /* A plugin is not run again sooner, whatever the server or its own answer says. */
 static const msec_t EXEC_PAUSE = SECONDS(5);
@@ -22,7 +22,7 @@ struct kube_auth {
     /* files */
     uint64_t mark;     /* of what was read; 0: there are none */
     msec_t looked;     /* monotonic */
-    struct err unread; /* why what they are now is not used; ERR_NONE: it is */
+    struct err unread; /* why their present content is not used; ERR_NONE: it is */
     /* an exec plugin */
     struct kube_exec_run *run;
     msec_t ran;     /* monotonic; 0: never */
@@ -92,8 +92,8 @@ static void set_configured(struct kube_auth *a)
 }
 
 /*
- * Where files cannot be read just now, or do not fit together, what we have stays: they are replaced one by one, and it
- * may be good still.
+ * Where files cannot be read now, or do not fit together, the former content stays: files are replaced one by one, and
+ * it may still be valid.
  */
 static void look_at_files(struct kube_auth *a)
 {

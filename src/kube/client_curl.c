@@ -12,7 +12,7 @@
 #include "kube/client_impl.h"
 
 /*
- * A peer that is gone without a word is noticed by the kernel, for all streams of a connection immediately: unanswered
+ * A peer that disappears silently is noticed by the kernel, for all streams of a connection immediately: unanswered
  * data after USER_TIMEOUT, an idle connection after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL.
  */
 enum { USER_TIMEOUT_MS = 20000, KEEP_IDLE_S = 20, KEEP_INTERVAL_S = 5, KEEP_COUNT = 3 };
@@ -31,7 +31,7 @@ enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
 enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
 
 /*
- * Clients whose libcurl has something to go on with immediately. Part of an answer may lie in the buffer of a transfer
+ * Clients whose libcurl has work that it can do immediately. Part of an answer may lie in the buffer of a transfer
  * for which it was read along with another one's: libcurl 7.88 has a timer of 0 for that, which it rounds up to 1 ms.
  */
 static size_t busy_clients;
@@ -331,7 +331,7 @@ static void set_tls(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, watch_records);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call->client);
-    /* Each connection looks at the certificate again. */
+    /* Each connection checks the certificate again. */
     curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     if (call->credentials->ca_pem) { /* these authorities, and none of the system's beside them */
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
@@ -376,7 +376,7 @@ static void set_headers(struct kube_call *call)
     struct kube_client *c = call->client;
     const char *texts[CALL_HEADERS_MAX] = {
         str_or(call->request.accept, "Accept: application/json"),
-        "Expect:", /* libcurl would ask before it sends a large body, and wait */
+        "Expect:", /* libcurl would ask before a large body, and wait */
         call->content_type,
         c->host_header,
         c->impersonate_header,

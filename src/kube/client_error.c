@@ -6,7 +6,7 @@
 #include "kube/client_impl.h"
 #include "kube/message.h"
 
-/* A Status object is small; what is larger is no explanation for a person. */
+/* A Status object is small; what is larger is no explanation for a user. */
 enum { STATUS_MAX_BYTES = 1024 * 1024, EXCERPT_MAX = 120 };
 static const msec_t RETRY_AFTER_MOST = SECONDS(3600);
 
@@ -81,7 +81,7 @@ static msec_t retry_after(const struct kube_call *call, const json_t *status)
     return seconds < RETRY_AFTER_MOST / 1000 ? SECONDS(seconds) : RETRY_AFTER_MOST;
 }
 
-/* The words of the server, or of ours where a Status could quote a secret. */
+/* The words of the server, or the operator's own where a Status could quote a secret. */
 static void explain(const struct kube_call *call, const struct kube_response *r, const json_t *status, struct buf *text)
 {
     const char *message = doc_string(status, "message"), *reason = doc_string(status, "reason");
@@ -134,7 +134,7 @@ static enum err_class class_of_code(CURLcode code)
         return ERR_UNAUTHORIZED;
     case CURLE_URL_MALFORMAT:
         return ERR_INVALID;
-    default: /* the network, a proxy, the server's certificate: all of them may be mended over there */
+    default: /* the network, a proxy, the server's certificate: all of them may be corrected in that cluster */
         return ERR_UNAVAILABLE;
     }
 }
@@ -145,14 +145,14 @@ enum kube_handshake kube_handshake_of_transfer(const struct kube_call *call, CUR
         return KUBE_HANDSHAKE_BY_US;
     if (code == CURLE_SSL_CERTPROBLEM)
         return KUBE_HANDSHAKE_BY_SERVER;
-    /* With TLS 1.3 the server says so when the handshake is over for us. */
+    /* With TLS 1.3 the server says so when the handshake is over for the client. */
     if ((code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR) &&
         strstr(call->curl_error, " alert "))
         return KUBE_HANDSHAKE_BY_SERVER;
     return KUBE_HANDSHAKE_FINE;
 }
 
-/* Where libcurl counts: " after 10001 ms" goes, and the number in "stream 93 was" alone. */
+/* Where libcurl counts: " after 10001 ms" is removed, and from "stream 93 was" the number alone. */
 static const struct {
     const char *before, *after, *instead;
 } counted[] = {{" after ", " ms", ""}, {" stream ", " was", " stream was"}};
@@ -173,7 +173,7 @@ static size_t counted_at(const char *text, const char **ret_instead)
     return 0;
 }
 
-/* The same trouble is told in the same words each time: they are compared, in statuses and logs. */
+/* The same failure has the same words each time: they are compared, in statuses and logs. */
 static void add_uncounted(struct buf *out, const char *text)
 {
     const char *instead;

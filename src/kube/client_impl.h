@@ -1,15 +1,14 @@
 /*
- * What the parts of the client share. Nobody else includes this.
+ * What the parts of the client share. No other file includes this.
  *
  *   client.c         the life of a call; the only place that calls the owner back
  *   client_curl.c    libcurl's multi interface on libevent's loop, options of a transfer
- *   client_memory.c  what libcurl's buffers lie in
- *   client_auth.c    credentials, and when they are read or made again (of files: config_files.c)
+ *   client_memory.c  the memory of libcurl's buffers
+ *   client_auth.c    credentials, and when they are read or obtained again (of files: config_files.c)
  *   client_error.c   answers and failures into errors
  *
- * Nothing of the owner's runs while libcurl is on the stack: what arrives is kept until
- * libcurl has returned, and kube_client_dispatch() hands it out. So an owner may send,
- * cancel and free from any callback.
+ * No callback of the owner runs while libcurl is on the stack: what arrives is kept until libcurl has returned, and
+ * kube_client_dispatch() passes it on. So an owner may send, cancel and free from any callback.
  */
 #ifndef KUBE_CLIENT_IMPL_H
 #define KUBE_CLIENT_IMPL_H
@@ -19,11 +18,11 @@
 
 #include "kube/client.h"
 
-/* As whom a call goes. Counted: a call keeps those it was sent with. */
+/* The credentials of a call. Reference-counted: a call keeps those it was sent with. */
 struct kube_credentials {
     unsigned refs;
     char *authorization; /* "Authorization: ..."; secret; NULL: none */
-    char *ca_pem;        /* whom the call believes; NULL: the system's authorities */
+    char *ca_pem;        /* the authorities that the call trusts; NULL: the system's */
     char *cert_pem, *key_pem;
 };
 
@@ -32,20 +31,20 @@ void kube_credentials_unref(struct kube_credentials *c);
 struct kube_auth;
 
 /*
- * `ready` runs from the loop when credentials that somebody waits for are there, or will not come. `config` is the
- * client's, and is kept as its files are: looked at before a call, at most once a second.
+ * `ready` runs from the loop when credentials that a call waits for are available, or cannot be obtained. `config` is
+ * the client's, and follows its files: they are checked before a call, at most once a second.
  */
 int kube_auth_new(struct event_base *loop, struct kube_config *config, void (*ready)(void *context), void *context,
                   struct kube_auth **ret, struct err *e);
 void kube_auth_free(struct kube_auth *a);
-/* 1: *ret holds a reference. 0: they are being made, `ready` will run. -1: there are none. */
+/* 1: *ret holds a reference. 0: they are being obtained, `ready` will run. -1: there are none. */
 int kube_auth_get(struct kube_auth *a, struct kube_credentials **ret, struct err *e);
 /*
- * The server did not accept `used`, or (`by_us`) its certificate was not accepted by them: whether there are others, or
- * will be, to try it again with.
+ * The server did not accept `used`, or (`by_us`) they did not accept its certificate: whether there are others, or will
+ * be, for another try.
  */
 bool kube_auth_rejected(struct kube_auth *a, const struct kube_credentials *used, bool by_us);
-/* Why what has changed in files is not used; NULL: it is. Without secrets. */
+/* Why a change of the files is not used; NULL: it is used. Without secrets. */
 const char *kube_auth_unread(const struct kube_auth *a);
 
 enum { CALL_HEADERS_MAX = 6 };
@@ -67,10 +66,10 @@ struct kube_call {
     int lost_answers; /* by libcurl, so that it was sent again */
     CURL *easy;       /* while running */
     struct kube_credentials *credentials;
-    struct curl_slist headers[CALL_HEADERS_MAX]; /* linked where they lie */
+    struct curl_slist headers[CALL_HEADERS_MAX]; /* linked in place */
     char *content_type;
     struct buf body;
-    struct err *failure; /* known before or beside what libcurl says; may be NULL */
+    struct err *failure; /* known besides libcurl's own error; may be NULL */
     struct event *deadline;
     int64_t sent;      /* clock_now_usec() */
     msec_t last_heard; /* monotonic */
@@ -89,14 +88,14 @@ struct kube_client {
     struct event *deferred; /* made active when `ended` got a call */
     size_t held;            /* bytes of the calls' bodies */
     bool dispatching;
-    bool freed;       /* from inside a callback: the memory goes when that returns */
+    bool freed;       /* from inside a callback: the memory is freed when that returns */
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
     CURLM *multi;
     curl_socket_t *sockets; /* all that libcurl has open */
     size_t sockets_len, sockets_cap;
     struct event *timer;
-    bool busy;         /* libcurl has something to go on with immediately */
+    bool busy;         /* libcurl has work that it can do immediately */
     char *base_url;    /* what comes before a request's path */
     char *host_header; /* where the URL's host is tls-server-name; else NULL */
     struct curl_slist *connect_to;
@@ -105,30 +104,30 @@ struct kube_client {
 };
 
 /*
- * Ends the calls whose time is over (request->not_after), and their connections with them. Before libcurl does
- * anything: where the process was stopped, or was late, it would go on to send what it was given before.
+ * Ends the calls whose time is over (request->not_after), and their connections with them. It runs before libcurl does
+ * anything: after the process was stopped, or was late, libcurl would still send what it was given before.
  */
 void kube_client_end_late(struct kube_client *c);
 /* Whether there are such calls. */
 bool kube_client_is_late(const struct kube_client *c);
-/* Calls the owner for all that came. The client may be gone afterwards. */
+/* Calls the owner for everything that arrived. The client may be freed afterwards. */
 void kube_client_dispatch(struct kube_client *c);
-/* The head of an answer is there. */
+/* The head of an answer has arrived. */
 void kube_call_begin(struct kube_call *call);
 /* Part of an answer. Below zero: too much; the call has its failure. */
 int kube_call_receive(struct kube_call *call, const char *data, size_t len);
 
 /*
- * As curl_global_init(). libcurl's large buffers do not lie on the heap, where they would be on pages that were used
- * before and stay memory: a watch's is 32 kB, of which it needs a page for a moment, and none while nothing happens.
+ * As curl_global_init(). libcurl's large buffers are not on the heap, where they would be on pages that were used
+ * before and stay in memory: a watch's is 32 kB, of which it needs a page for a moment, and none while nothing happens.
  */
 CURLcode kube_transport_start_libcurl(void);
 /*
- * From now on nothing is needed that is in the buffer that `received` lies in while libcurl is not on the stack and has
- * nothing to go on with immediately; the buffer is.
+ * From now on the content of the buffer that holds `received` is not needed while libcurl is not on the stack and has
+ * no work that it can do immediately; the buffer itself is.
  */
 void kube_transport_discard(const char *received);
-/* Gives the pages of such buffers back, where there are many. libcurl has nothing to go on with, for no client. */
+/* Gives the pages of such buffers back, where there are many. libcurl has no such work, for any client. */
 void kube_transport_give_back(void);
 int kube_transport_init(struct kube_client *c, struct err *e);
 void kube_transport_release(struct kube_client *c);
@@ -136,8 +135,8 @@ int kube_transport_start(struct kube_call *call, struct err *e);
 /* Whether it had started or not. */
 void kube_transport_stop(struct kube_call *call);
 /*
- * Ends the connections immediately, with all that is on them: of a call that is stopped libcurl, TLS and the kernel may
- * have a part that is not sent yet, and would send it when the server reads again.
+ * Ends the connections immediately, with everything on them: libcurl, TLS and the kernel may hold an unsent part of a
+ * call that is stopped, and would send it when the server reads again.
  */
 void kube_transport_cut(struct kube_client *c);
 /* Whether the server may have the whole body. */
@@ -147,9 +146,9 @@ struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_
 
 /* The answer's error; returns -1. `r` has status 300 or more. */
 int kube_error_of_answer(const struct kube_call *call, struct kube_response *r, struct err *e);
-/* The error of an answer of success that is no JSON; returns -1. */
+/* The error of an answer of success that is not JSON; returns -1. */
 int kube_error_of_no_json(const struct kube_call *call, struct err *e);
-/* Whether certificates are at fault: the server's, which we do not accept, or ours, which it does not. */
+/* Whether certificates are at fault: the server's for the client, or the client's for the server. */
 enum kube_handshake { KUBE_HANDSHAKE_FINE, KUBE_HANDSHAKE_BY_US, KUBE_HANDSHAKE_BY_SERVER };
 enum kube_handshake kube_handshake_of_transfer(const struct kube_call *call, CURLcode code);
 /* The error of a transfer without a whole answer; returns -1. */

@@ -11,7 +11,8 @@
 
 /*
  * libcurl has a receive buffer for each transfer and one for each connection, and a table for each client. They lie in
- * slots of ranges of addresses, so that an address tells what it is: a mark in front of each would be a page of memory.
+ * slots of ranges of addresses, so that an address says what it is: a header in front of each would be a page of
+ * memory.
  *
  * A slot is idle while nothing that is in it is needed any more. Its pages are not given back immediately, which is a
  * system call for each line of each watch, but with those of all idle slots, by one call for as many as lie side by
@@ -20,15 +21,15 @@
 enum { LARGE = 32768, SLOT = LARGE + 4096, SLOTS_MAX = 65536 };
 
 /*
- * So many slots may have become idle, with a page or two each, before their pages are given back; of few slots half of
- * them, for those that had a list have more.
+ * This many slots may have become idle, with a page or two each, before their pages are given back; of few slots half
+ * of them, for those that had a list have more.
  */
 enum { IDLE_MAX = 512 };
 
 /*
  * The table is of a client's sockets: in libcurl 7.88 911 lists, of which one or two are not empty. The slots of tables
- * are private mappings of one file full of empty lists. Once libcurl has made a table, those of its pages that are as
- * the file's are given back, and are the file's again.
+ * are private mappings of one file full of empty lists. Once libcurl has created a table, those of its pages that are
+ * as the file's are given back, and are the file's again.
  */
 enum { LIST = 32, TABLE = 911 * LIST, PAGE = 4096 };
 

@@ -51,7 +51,7 @@ void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char
 
     if (str_eq(*spoken, version) && kube_watch_is_served(slot->watch))
         return;
-    /* The table's text: a definition's goes with it. */
+    /* The table's text: a definition's is freed with it. */
     *spoken = NULL;
     for (size_t v = 0; version && v < KUBE_VERSIONS_MAX && kind->versions[v].name; v++)
         if (str_eq(kind->versions[v].name, version))
@@ -61,7 +61,7 @@ void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char
         kube_slot_restart(slot);
 }
 
-/* Kinds that users write and that are not there yet are looked for again, but less and less often. */
+/* Kinds that users write and that are not served yet are looked for again, but less and less often. */
 static void poll_for_missing(struct kube_cluster *c)
 {
     bool missing = false;
@@ -102,7 +102,7 @@ static void learn(struct kube_cluster *c)
     poll_for_missing(c);
 }
 
-/* Which of the requests under way fails first is chance and no news: a restart would have every status change. */
+/* Which of the requests under way fails first is random and no news: a restart would have every status change. */
 static void note_error(struct kube_cluster *c, const struct err *e)
 {
     const char *request = strrchr(e->text, '(');
@@ -185,7 +185,7 @@ static void ask(struct kube_cluster *c)
 
 void kube_discover_again(struct kube_cluster *c)
 {
-    /* One that is under way may have been answered before what made us ask. */
+    /* One that is under way may have been answered before the cause of this one. */
     if (c->discovery && !c->discovery_of_all)
         drop_discovery(c);
     c->polls = 0;
@@ -200,7 +200,7 @@ void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
         return;
     c->lost = true;
     c->probe_failures = 0;
-    /* Immediately: most often one connection ended and the next one stands. */
+    /* Immediately: most often one connection ended and the next one works. */
     c->probe_due = c->io->now(c->io);
     note_error(c, e);
     kube_queue_hold(c->queue, true);
@@ -249,7 +249,7 @@ static void on_probe(void *context, const struct kube_response *response, const 
     kube_cluster_soon(c);
 }
 
-/* When to ask for a sign of life. */
+/* When to ask for a heartbeat. */
 static msec_t probe_due(const struct kube_cluster *c)
 {
     if (c->probe)

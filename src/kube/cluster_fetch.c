@@ -4,7 +4,7 @@
 
 #define OBJECT_MAX ((size_t)64 * 1024 * 1024)
 
-/* How old what is known of an object may be of which no watch tells. */
+/* How old the cached state of an object may be that no watch covers. */
 #define REREAD SECONDS(600)
 
 /* An object that is read. */
@@ -37,7 +37,7 @@ void kube_fetches_release(struct kube_cluster *c)
     }
 }
 
-/* An object is gone for good if it is still the one of that uid. */
+/* An object is deleted for good if it is still the one of that uid. */
 static void remove_known(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name,
                          const char *uid)
 {
@@ -48,8 +48,8 @@ static void remove_known(struct kube_cluster *c, const struct kube_kind *kind, c
 }
 
 /*
- * An object was not found. Where its kind is custom that may be said of the kind, by a server that starts up: its list,
- * which waits for an absence to last, tells.
+ * An object was not found. Where its kind is custom, a server that starts up may say that of the kind: its list, which
+ * waits for an absence to last, decides.
  */
 static void on_absence(struct kube_cluster *c, const struct kube_fetch *f)
 {
@@ -87,7 +87,7 @@ static void on_object(void *context, const struct kube_response *response, const
     if (!e)
         kube_cluster_heard(c);
     if (!e && done.lists != slot->lists)
-        /* A list came in between, and with it maybe the deletion of what was read. */
+        /* A list arrived in between, and with it maybe the deletion of what was read. */
         kube_cluster_fetch(c, done.kind, done.ns, done.name);
     else if (!e)
         read_answer(&done, response);
@@ -133,7 +133,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
     f->call = c->io->send(c->io, &request, NULL, on_object, f);
 }
 
-/* The watch selects by our label, which it lacks. */
+/* The watch selects by the owner label, which it lacks. */
 static bool is_unwatched(const struct kube_object *o)
 {
     return o->kind->watch == KUBE_WATCH_OWNED && !o->owner;
@@ -157,7 +157,7 @@ msec_t kube_reread_due(const struct kube_cluster *c)
     return c->lost ? MSEC_NEVER : c->reread_due;
 }
 
-/* Whether the watch will tell what becomes of the object. */
+/* Whether the watch will report what becomes of the object. */
 static bool is_followed(struct kube_cluster *c, const struct kube_action *action)
 {
     const struct kube_slot *slot = kube_slot_of(c, action->kind);
@@ -166,7 +166,7 @@ static bool is_followed(struct kube_cluster *c, const struct kube_action *action
 }
 
 /*
- * Whether an object may be there still though its removal was answered by a Status: servers before Kubernetes 1.22 say
+ * Whether an object may still exist although its removal was answered by a Status: servers before Kubernetes 1.22 say
  * so of a Service in any case, also of one that is held by a finalizer.
  */
 static bool may_stay(struct kube_cluster *c, const struct kube_action *action)
@@ -194,7 +194,7 @@ static void read_success(struct kube_cluster *c, const struct kube_action *actio
 
 /*
  * The failure says that the cache is behind the server, or may say so: a Service that asks for node ports is refused
- * as invalid ("already allocated") before the server looks whether it is there.
+ * as invalid ("already allocated") before the server checks whether it exists.
  */
 static bool is_behind(const struct kube_action *action, const struct err *e)
 {
@@ -214,11 +214,11 @@ void kube_cluster_action_done(void *context, const struct kube_action *action, c
     } else if (is_behind(action, e) && is_followed(c, action)) {
         kube_cluster_fetch(c, action->kind, action->ns, action->name);
     } else if (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT) {
-        /* Perhaps only this request: a look at the server tells. */
+        /* Perhaps only this request: a probe of the server decides. */
         kube_cluster_lost(c, e);
     }
     c->events.action_done(c->events.context, action, object, e);
-    /* The watch may have told of this write before its answer came; that it is no longer under way is news, too. */
+    /* The watch may have reported this write before its answer arrived; that it is no longer under way is news, too. */
     c->changed = true;
     kube_cluster_soon(c);
 }

@@ -1,15 +1,15 @@
 /*
- * What the parts of the cluster share. Nobody else includes this.
+ * What the parts of the cluster share. No other file includes this.
  *
- *   cluster.c            the turn of a cluster: what is told to the owner, and when to look again
+ *   cluster.c            the turn of a cluster: what the owner is notified of, and when to requeue
  *   cluster_watch.c      watches: their calls, and their events into the cache
  *   cluster_discovery.c  what is served; whether the server can be reached
  *   cluster_fetch.c      single objects that are read, and the answers to actions
- *   cluster_size.c       what is held of a cluster, and what if that is too much
- *   cluster_verify.c     whether the watches can be trusted, and what if the server's versions went backwards
+ *   cluster_size.c       how much is held of a cluster, and what follows if it is too much
+ *   cluster_verify.c     whether the watches can be trusted, and what follows if the server's versions went backwards
  *
- * Callbacks of calls only tell their state machine what came, and ask for a turn; everything that follows happens in
- * the turn, so that nothing of the owner's runs below a callback of ours but from there, and once.
+ * Callbacks of calls only pass what arrived to their state machine, and request a turn; everything that follows happens
+ * in the turn, so that the owner's callbacks run only from there, and once.
  */
 #ifndef KUBE_CLUSTER_IMPL_H
 #define KUBE_CLUSTER_IMPL_H
@@ -19,30 +19,30 @@
 #include "kube/cluster.h"
 #include "kube/watch.h"
 
-/* Whether what is known of a kind is to be believed. */
+/* Whether the cached state of a kind is trusted. */
 enum kube_doubt {
     KUBE_BELIEVED,
     KUBE_DOUBTED, /* a list is desired that begins from now on */
-    KUBE_ASKED,   /* it is on its way */
+    KUBE_ASKED,   /* it is under way */
 };
 
 /* A row's watch. */
 struct kube_slot {
     struct kube_cluster *cluster;
     const struct kube_kind *kind;
-    bool on;                    /* somebody wants it */
+    bool on;                    /* it is requested */
     char *ns, *labels, *fields; /* what is watched; NULL: all */
     struct kube_watch *watch;   /* NULL: the row is not one of this cluster's; then it is never on nor served */
     struct kube_call *call;
     bool opened;    /* once, since the start */
-    msec_t rests;   /* until then it is not watched, for it is not needed; MSEC_NEVER: it does not rest */
+    msec_t rests;   /* until then it is not watched, because it is not needed; MSEC_NEVER: it does not rest */
     unsigned lists; /* begun */
     enum kube_doubt doubt;
     char *definition; /* the version that a definition in the cache serves; NULL: there is none */
     bool withdrawn;   /* there was one: what discovery said since may have been too soon */
     int64_t asked;    /* the watch's version when the newest one was asked for; 0: it is not compared */
     bool suspected;   /* the newest version of another kind is older: this kind is asked for itself */
-    unsigned refused; /* in a row: the server did not tell the newest version of this kind */
+    unsigned refused; /* in a row: the server did not give the newest version of this kind */
 };
 
 struct kube_question;
@@ -63,7 +63,7 @@ struct kube_cluster {
     size_t first_slot;       /* of the next turn, so that no kind starves another */
     enum kube_cluster_phase phase;
     bool started, changed;
-    msec_t count_due; /* when a change of objects that are kept as a digest is told; MSEC_NEVER: there is none */
+    msec_t count_due; /* when a change of objects that are kept as a digest is reported; MSEC_NEVER: there is none */
     char *error;      /* of the connection and of discovery; NULL: none */
     enum err_class error_class; /* of `error` */
     char *told_error;           /* what kube_cluster_error() says */
@@ -91,7 +91,7 @@ struct kube_cluster {
     unsigned verify_failures;       /* in a row */
     bool hinted;                    /* a version was seen that is too old */
     msec_t hint_after;              /* hints are not followed sooner */
-    msec_t put_back_after;          /* what is put back sooner is not believed */
+    msec_t put_back_after;          /* a restore that is seen sooner is not believed */
     unsigned put_backs;             /* in a row */
     msec_t outage_due;              /* when all is listed again after an outage; MSEC_NEVER: not */
 
@@ -99,7 +99,7 @@ struct kube_cluster {
     msec_t reread_due; /* when unwatched objects are read again */
 
     char *size_error; /* it was too large, and was not read in full since then; NULL: it was not */
-    msec_t size_due;  /* when it is read again; MSEC_NEVER: it is not held up */
+    msec_t size_due;  /* when it is read again; MSEC_NEVER: it is not delayed */
     msec_t oversize_at;
     unsigned oversizes; /* in a row */
 };
@@ -116,7 +116,7 @@ static inline bool kube_cluster_has(const struct kube_cluster *c, const struct k
 
 /* cluster.c: a turn, soon. */
 void kube_cluster_soon(struct kube_cluster *c);
-/* An answer, or part of one, came. */
+/* An answer, or part of one, arrived. */
 void kube_cluster_heard(struct kube_cluster *c);
 /* Whether there was no answer at all: the connection is at fault. */
 bool kube_is_unreachable(const struct kube_response *response, const struct err *e);
@@ -128,19 +128,19 @@ void kube_slots_read(struct kube_cluster *c);
 void kube_slots_step(struct kube_cluster *c);
 msec_t kube_slots_due(const struct kube_cluster *c);
 void kube_slots_retry(struct kube_cluster *c);
-/* Users make objects of this kind, and others may install its definition. */
+/* Users create objects of this kind, and others may install its definition. */
 bool kube_slot_is_of_users(const struct kube_slot *slot);
-/* What is spoken for the kind has changed, or it is served again. */
+/* The version that is used for the kind has changed, or it is served again. */
 void kube_slot_restart(struct kube_slot *slot);
 void kube_slots_restart(struct kube_cluster *c);
-/* An object of the kind came, or is gone (`object` NULL): definitions say what is served. */
+/* An object of the kind was added or changed, or it was deleted (`object` NULL): definitions say what is served. */
 void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *object);
 
 /* cluster_discovery.c */
 void kube_discovery_step(struct kube_cluster *c);
 msec_t kube_discovery_step_due(const struct kube_cluster *c);
 void kube_discovery_release(struct kube_cluster *c);
-/* Looks again at what custom kinds are served. */
+/* Checks again which custom kinds are served. */
 void kube_discover_again(struct kube_cluster *c);
 void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
 void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
@@ -149,17 +149,17 @@ void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
 void kube_verify_step(struct kube_cluster *c);
 msec_t kube_verify_due(const struct kube_cluster *c);
 void kube_verify_release(struct kube_cluster *c);
-/* Whether there is a watch to ask for; the answer is a sign of life of the server, too. */
+/* Whether there is a watch to verify; the answer is a heartbeat of the server, too. */
 bool kube_verify_can_ask(const struct kube_cluster *c);
 /* Something hints that versions went backwards: the server is asked now, or some seconds after the last time. */
 void kube_verify_soon(struct kube_cluster *c);
 /* The answer to a write is such a hint where its version is far behind the watch's. */
 void kube_verify_write(struct kube_slot *slot, const json_t *object);
-/* The server's versions are older than what a watch has told: everything is listed again. */
+/* The server's versions are older than what a watch has reported: everything is listed again. */
 void kube_verify_put_back(struct kube_cluster *c);
 /*
- * The server was away, and answers again. Its store may be an older one that has as many versions again: everything is
- * listed within half a minute.
+ * The server was unreachable, and answers again. Its store may be an older one that has reached as many versions:
+ * everything is listed within half a minute.
  */
 void kube_verify_outage(struct kube_cluster *c);
 /* The oldest kube_watch_trusted() of what is watched; MSEC_NEVER: nothing is. `ret_slot` may be NULL. */

@@ -4,7 +4,7 @@
 
 /* Each try reads as much as the limit allows. */
 static const msec_t RETRY_FIRST = SECONDS(5), RETRY_MOST = SECONDS(120);
-/* Who was too large longer ago than this begins with the first delay again. */
+/* A cluster that was too large longer ago than this begins with the first delay again. */
 static const msec_t FORGIVEN_AFTER = SECONDS(600);
 
 /* Nothing where the row is not one of this cluster's. */

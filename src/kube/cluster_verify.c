@@ -4,8 +4,8 @@
 #include "kube/cluster_impl.h"
 
 /*
- * A watch that is silent may be right: nothing happened. Or the server's store was put back to an older state, and it
- * waits for versions of the future; such a watch is opened without an error and never told of anything. The newest
+ * A watch that is silent may be right: nothing happened. Or the server's store was restored to an older state, and the
+ * watch waits for versions of the future; such a watch is opened without an error and never brings anything. The newest
  * version that a consistent read finds tells the two apart, for all watches by one request: etcd's revision only grows,
  * and it is one for all kinds (unless a kind has an etcd of its own: then that kind is asked for itself).
  */
@@ -14,11 +14,11 @@ static const msec_t ANSWER_TIMEOUT = SECONDS(10);
 static const msec_t RETRY_FIRST = SECONDS(1), RETRY_MOST = SECONDS(10);
 /* Between two that hints ask for. */
 static const msec_t HINT_DISTANCE = SECONDS(5);
-/* An answer to a write may be overtaken by events of later writes; by so many versions it is not. */
+/* An answer to a write may be overtaken by events of later writes; by this many versions it is not. */
 enum { FAR_BEHIND = 500 };
 /* A server of a pair that reads from a stale store would have everything listed again and again. */
 static const msec_t PUT_BACK_FIRST = SECONDS(30), PUT_BACK_MOST = SECONDS(600);
-/* After an outage the lists of many clusters are spread over so long. */
+/* After an outage the lists of many clusters are spread over this time. */
 static const msec_t OUTAGE_SPREAD = SECONDS(30);
 
 enum { ANSWER_MAX = 8 * 1024 * 1024, NOT_ASKED = 0, NO_NUMBER = 1 };
@@ -98,14 +98,14 @@ void kube_verify_write(struct kube_slot *slot, const json_t *object)
         kube_verify_soon(slot->cluster);
 }
 
-/* The store was put back: nothing that is known is to be believed. */
+/* The store was restored: nothing in the cache can be trusted. */
 void kube_verify_put_back(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
     if (now < c->put_back_after)
         return;
-    /* Longer ago it was another story. */
+    /* Longer ago it was another incident. */
     c->put_backs = c->put_backs && now - c->put_back_after < PUT_BACK_MOST ? c->put_backs + 1 : 1;
     c->put_back_after = now + kube_backoff(PUT_BACK_FIRST, PUT_BACK_MOST, c->put_backs, c->io->random(c->io));
     c->stats.version_rewinds++;
@@ -119,7 +119,7 @@ void kube_verify_outage(struct kube_cluster *c)
         c->outage_due = c->io->now(c->io) + c->io->random(c->io) % OUTAGE_SPREAD;
 }
 
-/* Whether the kind's watch had told more than the newest version when that was asked for, and still follows it. */
+/* Whether the kind's watch had reported more than the newest version when that was asked for, and still follows it. */
 static bool is_ahead(const struct kube_slot *slot, int64_t newest)
 {
     return slot->asked > newest && number_of(kube_watch_version(slot->watch)) >= slot->asked;
@@ -130,7 +130,7 @@ static void take_newest(struct kube_cluster *c, int64_t newest)
     msec_t now = c->io->now(c->io);
 
     if (is_ahead(c->verified, newest)) {
-        /* Not believed yet; another server of a pair may answer the next time. */
+        /* Not trusted yet; another server of a pair may answer the next time. */
         if (now < c->put_back_after)
             c->verify_after = now + RETRY_MOST;
         c->verified->suspected = false;
@@ -236,7 +236,7 @@ msec_t kube_verify_due(const struct kube_cluster *c)
 
     if (!c->lost && c->outage_due < due)
         due = c->outage_due;
-    /* When it has to be told. */
+    /* When it has to be reported. */
     if (trusted != MSEC_NEVER && trusted + KUBE_LISTENING_MOST >= now && trusted + KUBE_LISTENING_MOST + 1 < due)
         due = trusted + KUBE_LISTENING_MOST + 1;
     return due;

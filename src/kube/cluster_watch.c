@@ -9,10 +9,10 @@
 /* How much longer than the watch was asked for the transport waits. The watch itself notices silence sooner. */
 #define TRANSPORT_SILENCE SECONDS(120)
 
-/* How long a kind that is not needed is not looked at. */
+/* How long a kind that is not needed is not read. */
 #define REST SECONDS(600)
 
-/* Counts of many objects may change at every moment; whoever reads them wants a number now and then. */
+/* Counts of many objects may change at every moment; their readers need a number now and then. */
 #define COUNT_DELAY SECONDS(1)
 
 static bool is_definition_kind(const struct kube_kind *kind)
@@ -220,7 +220,7 @@ static void end_list(struct kube_slot *slot, const char *version)
         kube_verify_put_back(c);
     if (slot->doubt == KUBE_ASKED)
         slot->doubt = KUBE_BELIEVED;
-    /* Even an empty list is news: from now on what is not there is not there. */
+    /* Even an empty list is news: from now on an object that is not in the cache does not exist. */
     c->changed = true;
     if (changed)
         check_definitions(slot);
@@ -317,7 +317,7 @@ static void on_failure(struct kube_slot *slot, const struct kube_response *respo
 {
     struct kube_cluster *c = slot->cluster;
 
-    /* 410 is how a watch learns that it was away for too long. */
+    /* 410 is how a watch learns that it was closed for too long. */
     c->stats.watch_failures += e->class != ERR_GONE;
     kube_watch_failed(slot->watch, c->io->now(c->io), c->io->random(c->io), e, response ? response->retry_after : 0);
     if (e->class == ERR_NOT_FOUND && slot->withdrawn)

@@ -129,7 +129,7 @@ static int read_kubeconfig(const char *path, struct kube_config_file *ret, struc
     return r;
 }
 
-/* Files that are not there are left out, as kubectl does: a list names where files may be. */
+/* Files that do not exist are left out, as kubectl does: a list names where files may be. */
 static int read_paths(char *const *paths, struct kube_config_file *files, size_t *ret_len, struct err *e)
 {
     size_t len = 0;

@@ -62,8 +62,8 @@ enum kube_config_trust { KUBE_CONFIG_LOCAL, KUBE_CONFIG_FOREIGN };
  */
 int kube_config_load(const char *path, const char *context, struct kube_config **ret, struct err *e);
 /*
- * One document in memory; `name` is its name for messages. They tell fields and the names of contexts, clusters and
- * users, and quote nothing else.
+ * One document in memory; `name` is its name for messages. Messages name fields, contexts, clusters and users, and
+ * quote nothing else.
  */
 int kube_config_parse(const char *name, const char *text, size_t len, const char *context, enum kube_config_trust trust,
                       struct kube_config **ret, struct err *e);
@@ -79,12 +79,12 @@ int kube_config_default(const char *path, const char *context, struct kube_confi
  */
 int kube_config_read_files(struct kube_config *c, uint64_t *ret_mark, struct err *e);
 /*
- * The same once more, of one that was read, with its kubeconfig first where it is from one: who it is and whom it
- * believes may have changed. On an error it stays as it is; so it does where the kubeconfig has another server now,
- * which is an error. Pointers into it are not valid afterwards.
+ * The same once more, of one that was read, with its kubeconfig first where it is from one: its identity and the
+ * authorities that it trusts may have changed. On an error it stays as it is; so it does where the kubeconfig has
+ * another server now, which is an error. Pointers into it are not valid afterwards.
  */
 int kube_config_read_again(struct kube_config *c, struct err *e);
-/* Changes when one of all those files changes, comes or goes; 0: there is none. */
+/* Changes when one of those files changes, is created or is deleted; 0: there is none. */
 uint64_t kube_config_files_mark(const struct kube_config *c);
 
 struct kube_config *kube_config_copy(const struct kube_config *c);

@@ -70,7 +70,7 @@ static int read_files(struct kube_config *c, struct err *e)
     return 0;
 }
 
-/* The kubeconfig as it is now, or a copy of what came from elsewhere. */
+/* The kubeconfig as it is now, or a copy of one that has another source. */
 static int load_again(const struct kube_config *c, struct kube_config **ret, struct err *e)
 {
     if (!c->path) {
@@ -150,7 +150,7 @@ uint64_t kube_config_files_mark(const struct kube_config *c)
     return any ? mark : 0;
 }
 
-/* The mark first: what changes while it is read is read again. */
+/* The mark of the files first: what changes while it is read is read again. */
 int kube_config_read_files(struct kube_config *c, uint64_t *ret_mark, struct err *e)
 {
     uint64_t mark;

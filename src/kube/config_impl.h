@@ -1,5 +1,5 @@
 /*
- * What the parts of the configuration share. Nobody else includes this.
+ * What the parts of the configuration share. No other file includes this.
  *
  *   config.c         the structure; which files are read, and the Pod's own files
  *   config_files.c   the files that it names, read at first and again when they change

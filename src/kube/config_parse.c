@@ -198,7 +198,7 @@ static int find_in_file(const struct kube_config_file *file, const char *list, c
             return -1;
         if (!str_eq(name, desired))
             continue;
-        /* Without the map it has nothing: a user is nobody, and of the others the first field is missed. */
+        /* Without the map it has nothing: a user is anonymous, and of the others the first field is missing. */
         return get_map(&place, key, ret, e) < 0 ? -1 : 1;
     }
     return 0;
@@ -413,7 +413,7 @@ static int read_client_cert(const struct place *p, enum kube_config_trust trust,
         return place_error(p, "client-key-data", e, "is missing beside the client certificate");
     if ((c->client_key_pem || c->client_key_file) && !c->client_cert_pem && !c->client_cert_file)
         return place_error(p, "client-certificate-data", e, "is missing beside the client key");
-    /* Where one of them is a file, the client looks at both when it reads it. */
+    /* Where one of them is a file, the client checks both when it reads it. */
     if (c->client_cert_pem && c->client_key_pem && kube_pem_check_pair(c->client_cert_pem, c->client_key_pem, e) < 0)
         return err_wrap(e, "%s: %s.client-certificate-data", p->file->name, p->path);
     return 0;

@@ -1,6 +1,6 @@
 /*
  * Which kinds a server serves, and in which versions: from its discovery documents,
- * and for custom kinds from their definitions. No I/O: whoever drives it sends the requests.
+ * and for custom kinds from their definitions. No I/O: the caller sends the requests.
  *
  * Only the resource lists of groups that the table names, in versions that both sides have, are asked for.
  *
@@ -23,7 +23,7 @@ struct kube_server {
     int major, minor;  /* of Kubernetes */
     char *git_version; /* "v1.20.2" */
     const struct kube_kind_table *kinds;
-    const char **versions; /* for each row of the table: what we speak with this server; NULL: not served (yet) */
+    const char **versions; /* for each row of the table: the one for this server; NULL: not served (yet) */
 };
 
 /* The version to speak for a kind, or NULL. */
@@ -52,7 +52,7 @@ const char *kube_discovery_server(const struct kube_discovery *d, int *ret_major
 
 /* Whether a CustomResourceDefinition (v1 or v1beta1) defines this kind. */
 bool kube_definition_is_of(const json_t *definition, const struct kube_kind *kind);
-/* The best version of the kind that its definition serves; NULL where it is not established, or going. */
+/* The best version of the kind that its definition serves; NULL where it is not established, or is being deleted. */
 const char *kube_definition_version(const json_t *definition, const struct kube_kind *kind);
 
 #endif

@@ -14,7 +14,7 @@ struct kube_elector {
     struct kube_timer *timer;
     struct kube_call *call;
     char *ns, *name;
-    char *watched; /* the version that the watch told last; NULL: the Lease is not there */
+    char *watched; /* the version that the watch reported last; NULL: there is no Lease */
     kube_elector_changed_fn changed;
     void *context;
     bool told_leading, told_released, told_unsupported;
@@ -126,7 +126,7 @@ static void run(void *context)
     tell(e);
 }
 
-/* What the watch brought, once each. That the Lease is not there is news only where it was there before. */
+/* What the watch brought, once each. That the Lease does not exist is news only where it existed before. */
 static void read_watch(struct kube_elector *e)
 {
     const struct kube_object *o = kube_cache_get(kube_cluster_cache(e->cluster), KUBE_LEASE_KIND, e->ns, e->name);
@@ -188,7 +188,7 @@ void kube_elector_free(struct kube_elector *e)
 void kube_elector_resign(struct kube_elector *e)
 {
     kube_lease_resign(e->lease);
-    e->told_leading = false; /* whoever asks for it knows */
+    e->told_leading = false; /* the caller that asks for it knows */
 }
 
 void kube_elector_release(struct kube_elector *e)

@@ -15,7 +15,7 @@
 #include "net/credentials.h"
 
 static const msec_t TIME_LIMIT = SECONDS(60);
-/* Between its output's end and its exit a child is asked for in growing pauses: nobody else's SIGCHLD is touched. */
+/* Between its output's end and its exit a child is polled in growing pauses: other code's SIGCHLD is not touched. */
 static const msec_t REAP_FIRST = 1, REAP_MOST = 100;
 
 /* What a shell, env, and a C library that learns of a failed exec() too late end with. */
@@ -27,7 +27,7 @@ struct kube_exec_run {
     kube_exec_done_fn done;
     void *context;
     char *api_version, *command, *install_hint;
-    pid_t pid; /* 0: gone */
+    pid_t pid; /* 0: ended */
     int output;
     struct event *readable, *limit, *reap;
     msec_t reap_pause;
@@ -140,7 +140,7 @@ static void kill_group(const struct kube_exec_run *run)
         kill(-run->pid, SIGKILL);
 }
 
-/* The child goes first, so that there is nothing left to wait for when the owner hears of it. */
+/* The child is reaped first, so that there is nothing left to wait for when the owner is notified. */
 static void fail(struct kube_exec_run *run)
 {
     kill_group(run);
@@ -232,7 +232,7 @@ static void on_reap(evutil_socket_t fd, short what, void *context)
     finish(run, status);
 }
 
-/* Ours, with the plugin's own before them: the first of a name wins. */
+/* The operator's own, with the plugin's before them: the first of a name wins. */
 static char **make_environment(const struct kube_config *config)
 {
     char *const *extra = config->exec->env;

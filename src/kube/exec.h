@@ -2,7 +2,7 @@
  * Credentials from an exec plugin ("client-go credential plugins" in the Kubernetes
  * documentation): a child process that prints an ExecCredential on its standard output.
  *
- * The plugin's standard error is ours, its standard input is empty. It runs in a
+ * The plugin has the operator's standard error, and an empty standard input. It runs in a
  * process group of its own, which is killed when its time is over.
  */
 #ifndef KUBE_EXEC_H
@@ -35,7 +35,7 @@ void kube_exec_add_info(const struct kube_config *config, struct buf *out);
 
 struct kube_exec_run;
 
-/* `credential` is the callee's from then on, or NULL with `e`. Runs from the loop; the run is over and gone. */
+/* `credential` is the callee's from then on, or NULL with `e`. Runs from the loop; the run is over and freed. */
 typedef void (*kube_exec_done_fn)(void *context, struct kube_exec_credential *credential, const struct err *e);
 
 /* Starts the plugin of config->exec. `config` and its certificates must stay until kube_exec_start() returned. */

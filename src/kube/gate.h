@@ -1,6 +1,6 @@
 /*
  * Who may write, and until when: asked at the moment of sending, so that nothing that was decided before a process was
- * stopped, or was late, is sent after it. One without a function is always open.
+ * stopped, or was late, is sent after it. A gate without a function is always open.
  */
 #ifndef KUBE_GATE_H
 #define KUBE_GATE_H

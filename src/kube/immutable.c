@@ -71,7 +71,7 @@ static const char *immutable_field(const struct kube_kind *kind, int minor, cons
     return NULL;
 }
 
-/* What hangs on it would go with it. */
+/* What depends on it would be deleted with it. */
 static const char *remedy(const struct kube_kind *kind)
 {
     if (str_eq(kind->kind, "CustomResourceDefinition"))

@@ -1,5 +1,5 @@
 /*
- * The edge: all that the cluster and its queue need of the world. The real one is a
+ * The boundary: everything that the cluster and its queue need from outside. The real one is a
  * client on libevent's loop; a simulation is another one, with a time of its own.
  */
 #ifndef KUBE_IO_H
@@ -16,7 +16,7 @@ struct kube_timer;
 
 struct kube_io {
     msec_t (*now)(struct kube_io *io);  /* monotonic */
-    msec_t (*wall)(struct kube_io *io); /* since 1970, for people and stamps; it may jump */
+    msec_t (*wall)(struct kube_io *io); /* since 1970, for users and timestamps; it may jump */
     uint32_t (*random)(struct kube_io *io);
     /* As kube_client_send() and kube_call_cancel(). */
     struct kube_call *(*send)(struct kube_io *io, struct kube_request *request, kube_data_fn data, kube_done_fn done,
@@ -24,7 +24,7 @@ struct kube_io {
     void (*cancel)(struct kube_io *io, struct kube_call *call);
     /* A timer runs from the loop, never from inside timer_set. Setting it again moves it; it runs once. */
     struct kube_timer *(*timer_new)(struct kube_io *io, void (*run)(void *context), void *context);
-    /* `at` in the past: in the loop's next turn, after what is there to be read. MSEC_NEVER: not. */
+    /* `at` in the past: in the loop's next turn, after pending input was read. MSEC_NEVER: not. */
     void (*timer_set)(struct kube_io *io, struct kube_timer *timer, msec_t at);
     void (*timer_free)(struct kube_io *io, struct kube_timer *timer); /* NULL allowed */
 };

@@ -83,7 +83,7 @@ void kube_api_version(const struct kube_kind *kind, const char *version, char re
 
 /*
  * Where a field's name has two rows, the first whose key the elements carry counts: `ports` are those of a container
- * (containerPort) or of a Service (port). Kubernetes' own strategic merge looks at the port's number alone, and mixes
+ * (containerPort) or of a Service (port). Kubernetes' own strategic merge considers the port's number alone, and mixes
  * up those of two protocols; the keys are those of its server-side apply.
  */
 const struct merge_key kube_merge_keys[] = {
@@ -191,7 +191,7 @@ static bool empty_counts(const void *context, const char *path)
 /* Of an autoscaler: servers keep them in autoscaling/v1, and give them in an order of their own. */
 static const char *const unordered[] = {"metrics", NULL};
 
-/* Anybody may have entries of their own in these. */
+/* Any client may have entries of its own in these. */
 static const char *const open_maps[] = {"labels", "annotations", NULL};
 
 void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret)

@@ -5,7 +5,7 @@
 #include "doc/doc.h"
 #include "kube/cache.h"
 
-/* How much longer a retry may wait, so that those who compete do not stay synced. */
+/* How much longer a retry may wait, so that candidates do not retry at the same time. */
 enum { JITTER_PART = 5 };
 
 static const struct kube_kind rows[] = {
@@ -21,9 +21,9 @@ const struct kube_kind_table kube_lease_kinds = {rows, ARRAY_LEN(rows)};
 
 struct kube_lease {
     struct kube_lease_options options;
-    bool known;       /* `object` is what was there when we looked last */
-    json_t *object;   /* NULL: it is not there */
-    json_t *spec;     /* of the last object, also when that is gone */
+    bool known;       /* `object` is what the server had at the last read */
+    json_t *object;   /* NULL: there is none */
+    json_t *spec;     /* of the last object, also after it was deleted */
     msec_t observed;  /* when `spec` was seen to change */
     const char *step; /* what is under way, for messages; NULL: nothing */
     bool writing;     /* it is a write */
@@ -31,7 +31,7 @@ struct kube_lease {
     msec_t retry;     /* not before that */
     bool leading, resigned, releasing, released;
     msec_t held; /* while leading: when the write was sent that the lease is counted from */
-    char *claim; /* why we could have it when the last write was sent */
+    char *claim; /* why the lease was free when the last write was sent */
     char *reason, *error;
 };
 
@@ -94,7 +94,7 @@ static bool is_ours(const struct kube_lease *l)
     return str_eq(kube_lease_holder(l), l->options.identity);
 }
 
-/* How long the holder has it after each sign of life. */
+/* How long the holder has it after each heartbeat. */
 static msec_t term(const struct kube_lease *l)
 {
     int64_t seconds = doc_int(doc_at(l->spec, "leaseDurationSeconds"), 0);
@@ -104,7 +104,7 @@ static msec_t term(const struct kube_lease *l)
     return seconds < KUBE_LEASE_MOST / 1000 ? SECONDS(seconds) : KUBE_LEASE_MOST;
 }
 
-/* When we may take it. */
+/* When this process may take it. */
 static msec_t free_from(const struct kube_lease *l)
 {
     return *kube_lease_holder(l) && !is_ours(l) ? l->observed + term(l) : 0;
@@ -123,11 +123,11 @@ static void give_up_if_late(struct kube_lease *l, msec_t now)
         return;
     lose(l, str_printf("not renewed within %g s%s%s", (double)l->options.renew_deadline / 1000, l->error ? ": " : "",
                        str_or(l->error, "")));
-    /* Who was away for so long looks before it competes. */
+    /* A process that was stopped this long reads before it competes. */
     l->known = false;
 }
 
-/* Why it can be had, as it is before we write it: a watch may tell of our own write before its answer comes. */
+/* Why the lease is free, as it is before the write: a watch may report the write before its answer arrives. */
 static char *why_leading(const struct kube_lease *l)
 {
     if (!l->object)
@@ -193,7 +193,7 @@ char *kube_lease_body(const struct kube_lease *l, msec_t wall)
 {
     _cleanup_json_ json_t *object = l->object ? doc_copy(l->object) : new_object(l);
     json_t *spec = doc_make(object, "spec");
-    /* A Lease that was deleted and made again goes on counting. */
+    /* A Lease that was deleted and created again goes on counting. */
     int64_t transitions = doc_int(doc_at(l->spec, "leaseTransitions"), 0);
     bool continues = is_ours(l) && l->object;
     char now[32];
@@ -227,7 +227,7 @@ static void set_error(struct kube_lease *l, const char *text)
     str_replace(&l->error, text);
 }
 
-/* What is there now. True where that is another record than before. */
+/* Takes the present Lease. True where its record is another one than before. */
 static bool learn(struct kube_lease *l, msec_t now, const json_t *object)
 {
     bool was_there = l->object != NULL;
@@ -248,7 +248,7 @@ static bool learn(struct kube_lease *l, msec_t now, const json_t *object)
     return true;
 }
 
-/* It is ours, and is renewed when it is time. */
+/* This process holds it, and renews it when it is time. */
 static bool is_kept(const struct kube_lease *l)
 {
     return l->leading && l->object && is_ours(l);

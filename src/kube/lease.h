@@ -1,7 +1,7 @@
 /*
  * One of several processes leads: a Lease (coordination.k8s.io/v1) as steps without I/O and without a clock.
  *
- * Whoever drives it asks kube_lease_step() what to do and tells what came of it:
+ * The caller asks kube_lease_step() what to do and reports the result:
  *
  *   READ    get the Lease
  *   CREATE  create it, with kube_lease_body()
@@ -9,17 +9,17 @@
  *   WAIT    ask again at kube_lease_due(), or after the next input
  *
  * Each of the three is answered with kube_lease_answer() or kube_lease_failed(), after kube_lease_timeout() at the
- * latest. At most one is under way. What a watch tells meanwhile is told with kube_lease_seen().
+ * latest. At most one is under way. What a watch brings meanwhile is passed to kube_lease_seen().
  *
- * Who holds the lease, holds it for its duration, counted from when *we* saw its record change, on our monotonic
- * clock: the times in it are for people. For ourselves we count from when the write that made or renewed it was sent,
- * which is earlier. Every write carries the version that was read, so that of two who try one loses.
+ * A holder has the lease for its duration, counted from when this process saw its record change, on its own monotonic
+ * clock: the times in the record are for users. The leader itself counts from when the write that created or renewed it
+ * was sent, which is earlier. Every write carries the version that was read, so that one of two candidates loses.
  *
  *   sent       + renew_deadline        + half of the rest         + duration
  *    |-- writes may be sent --|-- those under way may end --|-- none --|  others may take it
  *
- * Who could not renew it by the renew deadline does not lead any more, reads, and competes again. A Lease that is
- * deleted is still its holder's for as long as it would have been.
+ * A leader that could not renew it by the renew deadline leads no longer, reads, and competes again. A Lease that is
+ * deleted is still its holder's as long as it would have been.
  *
  * Sources: the Lease v1 API; client-go's tools/leaderelection (which records, retry with jitter, release).
  */
@@ -37,7 +37,7 @@
 
 struct kube_lease_options {
     const char *ns, *name; /* of the Lease */
-    const char *identity;  /* ours: nobody else's, and of no former process */
+    const char *identity;  /* of this process alone, and of no former one */
     msec_t duration;       /* whole seconds, as the other two */
     msec_t renew_deadline;
     msec_t retry_period;
@@ -74,15 +74,15 @@ msec_t kube_lease_timeout(const struct kube_lease *l, msec_t now);
 /* `random` is any number; it gives the jitter. */
 void kube_lease_answer(struct kube_lease *l, msec_t now, const json_t *object);
 void kube_lease_failed(struct kube_lease *l, msec_t now, uint32_t random, const struct err *e);
-/* A watch tells of the Lease; NULL: it was deleted. What is older than what is known changes nothing. */
+/* A watch event of the Lease; NULL: it was deleted. A version older than the known one changes nothing. */
 void kube_lease_seen(struct kube_lease *l, msec_t now, const json_t *object);
 
-/* As a gate asks (kube/gate.h). It may say no before kube_lease_step() was told of the time. */
+/* As a gate asks (kube/gate.h). It may say no before kube_lease_step() is called at that time. */
 bool kube_lease_may_send(const struct kube_lease *l, msec_t now, msec_t *ret_not_after);
-/* Whether we lead, as of the last step or input; why that is so, or why it is so no longer, for people. */
+/* Whether this process leads, as of the last step or input; why it leads, or why no longer, for users. */
 bool kube_lease_leads(const struct kube_lease *l);
 const char *kube_lease_reason(const struct kube_lease *l);
-/* Who was seen to hold it last; "": nobody. */
+/* The holder that was seen last; "": none. */
 const char *kube_lease_holder(const struct kube_lease *l);
 /* What went wrong last; "" when that is over. */
 const char *kube_lease_error(const struct kube_lease *l);
@@ -92,11 +92,11 @@ const json_t *kube_lease_object(const struct kube_lease *l);
 /* For the end of the process: does not lead from now on, nor compete. */
 void kube_lease_resign(struct kube_lease *l);
 /*
- * Besides, gives the lease back if it is ours, so that others need not wait: once nothing that was written under it is
- * under way any more.
+ * It also releases the lease if this process holds it, so that others need not wait: once no write under it is under
+ * way.
  */
 void kube_lease_release(struct kube_lease *l, msec_t now);
-/* There is nothing (more) to give back. */
+/* There is nothing (more) to release. */
 bool kube_lease_is_released(const struct kube_lease *l);
 
 #endif

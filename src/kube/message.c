@@ -9,7 +9,7 @@
 /* A Go value or a string of more bytes is shortened; of a string so many stay. */
 enum { DUMP_MAX = 160, STRING_KEPT = 100 };
 #define CUT "..."
-/* What is behind is cut in any case; nobody sends more in good faith. */
+/* What is behind is cut in any case; no honest server sends more. */
 #define READ_MAX ((size_t)64 * 1024)
 
 static size_t digits(const char *s)

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-/* zlib's: 8 kB of the text before are looked at, and no header. 64 kB of memory while it lasts. */
+/* zlib's: it searches 8 kB of the text before, and writes no header. 64 kB of memory while it lasts. */
 enum { LEVEL = 6, WINDOW_BITS = -13, MEM_LEVEL = 6 };
 
 /*
@@ -72,7 +72,7 @@ char *packed_text(const char *packed, size_t packed_len, size_t len)
     z_stream z = {
         .next_in = (Bytef *)packed, .avail_in = (uInt)packed_len, .next_out = (Bytef *)text, .avail_out = (uInt)len};
 
-    /* Our own: it can only be broken by a bug. */
+    /* The operator's own: only a bug can break it. */
     if (inflateInit2(&z, WINDOW_BITS) != Z_OK ||
         inflateSetDictionary(&z, (const Bytef *)TYPICAL, sizeof(TYPICAL) - 1) != Z_OK ||
         inflate(&z, Z_FINISH) != Z_STREAM_END || z.total_out != len)

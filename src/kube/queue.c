@@ -52,9 +52,8 @@ static struct kube_request request_of(const struct kube_action *a)
 }
 
 /*
- * The object in an answer of success, NULL where a removal's says that it is gone: that answers with the object as it
- * was, or with a Status. What something between here and the server answered is neither, and tells nothing of the
- * write.
+ * The object in an answer of success, NULL where a removal's says that it was deleted: that answers with the object as
+ * it was, or with a Status. What a proxy in between answered is neither, and says nothing of the write.
  */
 static int read_answer(const struct kube_action *a, const struct kube_response *response, json_t **ret, struct err *e)
 {
@@ -82,7 +81,7 @@ static void on_answer(void *context, const struct kube_response *response, const
     _cleanup_json_ json_t *object = NULL;
     struct err unread;
 
-    /* Of a custom kind it may be said that the kind is not there, in a server that starts up. */
+    /* For a custom kind it may mean that the kind is not served, by a server that starts up. */
     if (e && f->action->verb == KUBE_REMOVE && e->class == ERR_NOT_FOUND && !f->action->kind->custom)
         e = NULL;
     else if (!e && read_answer(f->action, response, &object, &unread) < 0)

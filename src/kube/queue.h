@@ -6,13 +6,13 @@
  * others). A failed action is not repeated by
  * the queue: its object is held back for a time that doubles with each failure (shorter after a
  * conflict, and as long as the server says), what waits for it is dropped, puts of the same content are ignored
- * meanwhile, and the owner is woken to plan again. Another content is sent immediately: the resource changed, or the
- * object did, or it is gone. Held back is also what was written again and again
- * (KUBE_REPEATS_AT_ONCE), until something else is desired. That keeps the decision what to send with the
- * planner and makes a crash equal a restart. 429 pauses the whole queue.
+ * meanwhile, and the owner is woken to plan again. Other content is sent immediately: the resource or the object
+ * changed, or the object was deleted. A write that was repeated too often (KUBE_REPEATS_AT_ONCE) is held back, too,
+ * until something else is desired. That keeps the decision what to send with the planner and makes a crash equal a
+ * restart. 429 pauses the whole queue.
  *
  * Where its options have a gate, that is asked right before each write is sent. While it is closed nothing is sent, and
- * what waits is dropped: whoever opens it plans again.
+ * what waits is dropped: the code that opens it plans again.
  */
 #ifndef KUBE_QUEUE_H
 #define KUBE_QUEUE_H
@@ -26,9 +26,9 @@ struct kube_queue;
 
 /*
  * An action is over: `object` is the answer's object on success (borrowed), `e` is NULL on success. After KUBE_REMOVE
- * `object` is NULL where the object is gone (also where it was gone before, unless its kind is custom: then that is
- * ERR_NOT_FOUND), else the object as it stays until its finalizers are done. An answer of success that cannot be read
- * is ERR_UNAVAILABLE: nobody knows whether the write took place. Runs from the event loop.
+ * `object` is NULL where the object was deleted (also where it did not exist before, unless its kind is custom: then
+ * that is ERR_NOT_FOUND), else the object as it stays until its finalizers are done. An answer of success that cannot
+ * be read is ERR_UNAVAILABLE: it is unknown whether the write took place. Runs from the event loop.
  */
 typedef void (*kube_action_done_fn)(void *context, const struct kube_action *action, const json_t *object,
                                     const struct err *e);
@@ -45,7 +45,7 @@ void kube_queue_free(struct kube_queue *q);
 bool kube_queue_put(struct kube_queue *q, struct kube_action *action);
 /* Whether an action for this object is under way or waits, or the object is held back. */
 bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, const char *ns, const char *name);
-/* The two of it apart: an action for this object is under way or waits; this action is held back now. */
+/* The two parts of it: an action for this object is under way or waits; this action is held back now. */
 bool kube_queue_is_under_way(const struct kube_queue *q, const struct kube_kind *kind, const char *ns,
                              const char *name);
 bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *action);
@@ -53,9 +53,9 @@ bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *acti
 void kube_queue_hold(struct kube_queue *q, bool held);
 /* Nothing is sent for now: it is held, or the server asked for a pause. */
 bool kube_queue_is_stopped(const struct kube_queue *q);
-/* Drops what waits of this owner (kube_action.owner; NULL: everybody); what is under way goes on. */
+/* Drops what waits of this owner (kube_action.owner; NULL: all owners); what is under way goes on. */
 void kube_queue_drop_waiting(struct kube_queue *q, const void *owner);
-/* `owner` is no more: actions that it decided have no owner from now on. */
+/* `owner` is freed: actions that it decided have no owner from now on. */
 void kube_queue_disown(struct kube_queue *q, const void *owner);
 /* The credentials or the address changed, or the server is back: forget all back-off. */
 void kube_queue_reset_backoff(struct kube_queue *q);

@@ -51,14 +51,14 @@ struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const
                                              const char *name, const char *subresource, const char *body);
 /*
  * In the background; only if the object still has this uid, and this resource version (NULL: whatever it has). Servers
- * before Kubernetes 1.14 do not look at the version.
+ * before Kubernetes 1.14 ignore the version.
  */
 struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
                                         const char *name, const char *uid, const char *resource_version);
 /*
- * A list of one object, if there is any, and of that the metadata alone: what it is asked for is the list's own
- * metadata.resourceVersion, the newest of the server. It is a consistent read: never older than what a watch has told.
- * `field_selector` (may be NULL) is the watch's, for rights may be given for one object alone.
+ * A list of one object, if there is any, and of that the metadata alone: it is read for the list's own
+ * metadata.resourceVersion, the newest of the server. It is a consistent read: never older than what a watch has
+ * reported. `field_selector` (may be NULL) is the watch's, because rights may be limited to one object.
  */
 struct kube_request kube_request_newest(const struct kube_kind *kind, const char *version, const char *ns,
                                         const char *field_selector);

@@ -13,7 +13,7 @@ struct item {
     struct kube_action *running, *waiting[LANES];
     struct item *next; /* in the line */
     bool in_line;
-    bool told; /* the owner was woken after the hold */
+    bool told; /* the owner was notified after the hold */
     unsigned failures;
     msec_t held_until;
     uint64_t refused; /* while it is held back: the content that is; 0: all */
@@ -242,9 +242,9 @@ static void hold_back(struct kube_schedule *s, struct item *item, msec_t until)
 }
 
 /*
- * Conflicts say that we have not seen the newest version yet, which is on its way. A create is refused for a moment
- * where the object was deleted just now: a Service's ports and addresses are free only some time after its deletion
- * was told.
+ * Conflicts say that the cache does not have the newest version yet, which is under way. A create is refused for a
+ * moment where the object was deleted just now: a Service's ports and addresses are free only some time after its
+ * deletion was reported.
  */
 static bool is_over_soon(const struct kube_action *action, enum err_class outcome)
 {
@@ -290,7 +290,7 @@ static bool is_waited_for(const struct item *item)
     return item->running || item->in_line || has_waiting(item);
 }
 
-/* Nothing is to be known of it any more. Back-off is forgotten when nobody has tried again for long. */
+/* Nothing of it has to be remembered. Back-off is forgotten when nothing was tried again for long. */
 static bool is_idle(const struct kube_schedule *s, const struct item *item, msec_t now)
 {
     return !is_waited_for(item) && now > item->repeats_until &&

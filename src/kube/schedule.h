@@ -37,8 +37,8 @@ struct kube_action {
     char *uid;              /* of the object, where it is known; KUBE_REMOVE: only this one; may be NULL */
     char *resource_version; /* KUBE_REMOVE: only as it was then; may be NULL */
     char *body;             /* JSON text; NULL for KUBE_REMOVE */
-    char *reason;           /* for people: "deleted by another client" */
-    int tag;                /* the owner's own mark; the queue does not look at it */
+    char *reason;           /* for users: "deleted by another client" */
+    int tag;                /* the owner's own number; the queue ignores it */
     const void *owner;      /* who decided it, where several share a queue; never followed */
     uint64_t wish;          /* equal where the same is desired of the object again; 0: the body says it */
     /*
@@ -51,8 +51,8 @@ struct kube_action {
 };
 
 /*
- * What was written, and has to be written again and again within REPEAT_WITHIN, is undone by someone: so often
- * immediately, then with a delay like that after failures. Something else that is desired of the object is no
+ * A write that is repeated again and again within REPEAT_WITHIN is undone by another client: so many repetitions are
+ * sent immediately, the next ones with a delay like that after failures. Other desired content of the object is not a
  * repetition.
  */
 #define KUBE_REPEATS_AT_ONCE 5
@@ -86,8 +86,9 @@ bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct 
 bool kube_schedule_is_under_way(const struct kube_schedule *s, const struct kube_kind *kind, const char *ns,
                                 const char *name);
 /*
- * Whether this action would be sent too soon after a failure, or after one repetition too many. After a refusal that is
- * so of the same content alone, for another one may well be taken; where the server asked to wait, of all.
+ * Whether this action would be sent too soon after a failure, or after one repetition too many. After a refusal this
+ * holds for the same content only, because other content may be accepted; where the server asked to wait, it holds for
+ * all.
  */
 bool kube_schedule_holds(const struct kube_schedule *s, msec_t now, const struct kube_action *action);
 
@@ -103,14 +104,14 @@ struct kube_action kube_schedule_finish(struct kube_schedule *s, msec_t now, uin
 
 /* When something changes without an input: an object may be tried again, or the pause is over. MSEC_NEVER: nothing. */
 msec_t kube_schedule_due(const struct kube_schedule *s);
-/* True where since the last call objects became free that were held back: plan. */
+/* True where objects that were held back became free since the last call: plan. */
 bool kube_schedule_wake(struct kube_schedule *s, msec_t now);
 
 /* While held nothing is sent; puts wait. */
 void kube_schedule_hold(struct kube_schedule *s, bool held);
-/* Held, or paused by the server: what waits, waits for long. */
+/* Held, or paused by the server: what waits has to wait long. */
 bool kube_schedule_is_stopped(const struct kube_schedule *s, msec_t now);
-/* `owner` NULL: everybody's. */
+/* `owner` NULL: of all owners. */
 void kube_schedule_drop_waiting(struct kube_schedule *s, const void *owner);
 /* Actions of this owner, under way or waiting, have none from now on. */
 void kube_schedule_disown(struct kube_schedule *s, const void *owner);

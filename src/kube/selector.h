@@ -2,11 +2,11 @@
  * Label selectors as text, as `kubectl get -l` and the API take them ("Labels and Selectors" in the Kubernetes
  * documentation): requirements joined by commas, all of which must hold.
  *
- *   app=jaeger   app==jaeger     the label is there and has this value
- *   app!=jaeger                  it has another value, or is not there
- *   app in (a, b)                it is there and has one of these values
- *   app notin (a, b)             it has none of these values, or is not there
- *   app   !app                   it is there, it is not there
+ *   app=jaeger   app==jaeger     the label exists and has this value
+ *   app!=jaeger                  it has another value, or does not exist
+ *   app in (a, b)                it exists and has one of these values
+ *   app notin (a, b)             it has none of these values, or does not exist
+ *   app   !app                   it exists, it does not exist
  *
  * A text without requirements matches everything. Pure.
  */

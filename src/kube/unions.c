@@ -66,7 +66,7 @@ static const struct kube_union unions[] = {
     {.kind = "DaemonSet", .at = "spec.updateStrategy", ROLLING},
     {.kind = "StatefulSet", .at = "spec.updateStrategy", ROLLING},
     {.kind = "PodDisruptionBudget", .at = "spec", ONE_OF(FIELDS("minAvailable"), FIELDS("maxUnavailable"))},
-    /* Labels of others would leave Pods without their budget. */
+    /* Other managers' labels would leave Pods without their budget. */
     {.kind = "PodDisruptionBudget", .at = "spec.selector", .whole = true},
     {.kind = "PodDisruptionBudget", .at = "spec.selector.matchLabels", .whole = true},
     /* Autoscalers: v2 and v2beta2 have a target, v2beta1 has its fields in the source. */
@@ -96,7 +96,7 @@ static const struct kube_union unions[] = {
      .at = "spec",
      .discriminator = "sessionAffinity",
      ONE_OF(WHEN("ClientIP", "sessionAffinityConfig"), ALONE("None"))},
-    /* Labels of others would leave the Service without Pods. */
+    /* Other managers' labels would leave the Service without Pods. */
     {.kind = "Service", .at = "spec.selector", .whole = true},
     {.kind = "Endpoints", .at = "subsets[]", .whole = true},
     {.kind = "NetworkPolicy", .at = "from[]", .whole = true},
@@ -106,7 +106,7 @@ static const struct kube_union unions[] = {
     {.kind = "Ingress", .at = "backend", BACKEND},
     {.kind = "Ingress", .at = "defaultBackend", BACKEND},
     {.kind = "Ingress", .at = "service.port", ONE_OF(FIELDS("name"), FIELDS("number"))},
-    /* Rights: a rule is what it lists, no more and no less; who has an aggregated role's rules is the controller. */
+    /* Rights: a rule is what it lists, no more and no less; the controller sets the rules of an aggregated role. */
     {.kind = "ClusterRole", .at = "", ONE_OF(FIELDS("rules"), FIELDS("aggregationRule"))},
     {.kind = "ClusterRole", .at = "rules[]", .whole = true},
     {.kind = "Role", .at = "rules[]", .whole = true},
@@ -203,9 +203,9 @@ static bool excluded(const struct kube_union *u, const json_t *desired, const ch
     return u->variants ? other_variant(u, desired, field, value) : other_member(u, desired, field);
 }
 
-/* --- what no table says: each is asked of the fields of a map, and of the elements of a sequence (`field` NULL) --- */
+/* --- what no table says: called for fields of a map, and elements of a sequence (`field` NULL) --- */
 
-/* What is desired of the map or sequence that is so many levels around this one. */
+/* What is desired of the map or sequence this many levels around this one. */
 static const json_t *desired_around(const struct merge_place *in, int levels)
 {
     while (in && levels-- > 0)
@@ -317,7 +317,7 @@ static enum merge_fate container(const struct merge_place *in, const char *field
     return MERGE_LOOK_WITHIN;
 }
 
-/* A mount needs its volume: those of a volume that was ours go with it. */
+/* A mount needs its volume: mounts of an owned volume are removed with it. */
 static enum merge_fate mount(const struct merge_place *in, const char *field, const json_t *value)
 {
     const struct merge_place *pod = in->around && in->around->around ? in->around->around->around : NULL;

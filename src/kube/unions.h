@@ -1,11 +1,11 @@
 /*
- * What excludes what: fields of which an API server takes one alone, or only within bounds of each other.
+ * Fields that exclude each other: an API server accepts only one of them, or only within bounds of each other.
  *
- * A three-way merge keeps what another manager put beside what is desired. Where only one of the two may be there, or
- * where the other one takes away what the desired one means, that would be refused at each try, or undone in secret.
- * So desiring one takes the others away. Sources: the API reference (the descriptions of the fields, "one of"; the
- * extensions x-kubernetes-unions, x-kubernetes-list-map-keys and x-kubernetes-map-type of its OpenAPI document) and, as
- * many unions are told there in prose or not at all, the API server's validation.
+ * A three-way merge keeps what another manager put beside what is desired. Where only one of the two may exist, or
+ * where the other one cancels what the desired one means, the server would refuse it at each try, or undo it silently.
+ * So desiring one removes the others. Sources: the API reference (the descriptions of the fields, "one of"; the
+ * extensions x-kubernetes-unions, x-kubernetes-list-map-keys and x-kubernetes-map-type of its OpenAPI document) and,
+ * because many unions are described there in prose or not at all, the API server's validation.
  */
 #ifndef KUBE_UNIONS_H
 #define KUBE_UNIONS_H
@@ -30,13 +30,13 @@ struct kube_union {
     const char *discriminator;           /* a field, "type"; NULL: there is none */
     const struct kube_variant *variants; /* ends with an empty one; NULL: every field is a variant by itself ... */
     const char *const *besides;          /* ... but these; ends with NULL; NULL: none */
-    bool whole;                          /* the map is desired as it is: all others' fields in it go */
+    bool whole;                          /* the map is desired as it is: other managers' fields in it are removed */
 };
 
 /* For struct merge_rules, of an object of this kind. */
 enum merge_fate kube_unions_fate(const struct kube_kind *kind, const char *path, const struct merge_place *in,
                                  const char *field, const json_t *value);
-/* Members of unions that are there although they are empty: an emptyDir, no Pod at all in a budget. */
+/* Members of unions that count although they are empty: an emptyDir, no Pod at all in a budget. */
 bool kube_unions_empty_counts(const struct kube_kind *kind, const char *path);
 
 #endif

@@ -10,13 +10,13 @@
 #include "kube/request.h"
 
 #define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
-/* Pages were already bounded by whoever received them. */
+/* Pages were already bounded by their receiver. */
 #define PAGE_MAX ((size_t)1 << 30)
 /* What is kept of each list and event besides the objects. A token holds a version and an object's key. */
 #define VERSION_MAX 128
 #define TOKEN_MAX 8192
 
-/* How long the server is asked to keep a watch open, spread so that the watches of a cluster do not move synced. */
+/* How long the server is asked to keep a watch open, spread so that not all watches of a cluster end together. */
 #define SECONDS_LEAST 300
 #define SECONDS_SPREAD 300
 /* Servers from 1.19 on send a bookmark every minute, older ones only near the end of the watch, or none. */
@@ -27,12 +27,12 @@
 #define ABSENCE_LEAST SECONDS(30)
 /* A watch that ends sooner and brought nothing has failed. */
 #define WATCH_LEAST SECONDS(1)
-/* A server opens a watch when it is asked to, whether there is something to tell or not. */
+/* A server opens a watch when it is asked to, whether there is an event or not. */
 #define OPEN_MOST SECONDS(30)
 
 /* Between two lists that doubts lead to. */
 #define DOUBT_LEAST SECONDS(1)
-/* A page that a server cannot give, for its token is from a history that is gone, is not asked for without end. */
+/* A page that a server cannot give, because its token is from a lost history, is not asked for without end. */
 #define PAGE_FAILURES_MOST 3
 
 enum state {
@@ -73,7 +73,7 @@ struct kube_watch {
     json_t *event;
 
     unsigned failures, relists; /* in a row */
-    msec_t doubted;             /* when a list was due for that the last time; 0: never */
+    msec_t doubted;             /* when a list was due for a doubt the last time; 0: never */
     msec_t absent;              /* since when the answer is 404; 0: it is not */
     msec_t trusted;             /* kube_watch_trusted() */
     char *error;
@@ -213,7 +213,7 @@ bool kube_watch_doubt(struct kube_watch *w, msec_t now)
     return true;
 }
 
-/* What the server sent makes no sense. */
+/* What the server sent is not valid. */
 static void garbage(struct kube_watch *w, msec_t now, uint32_t random, const struct err *e)
 {
     set_error(w, e->text);
@@ -444,7 +444,7 @@ static void settle(struct kube_watch *w, msec_t now, uint32_t random)
         set_error(w, NULL);
     } else {
         later(w, now, random, outcome, retry_after);
-        /* What the server does not understand, it will not understand the next time either. */
+        /* A request that the server does not understand fails the next time, too. */
         if (outcome == ERR_NOT_FOUND || outcome == ERR_INVALID || (w->token && w->failures >= PAGE_FAILURES_MOST)) {
             drop_list(w);
             w->state = LIST_DUE;
@@ -465,7 +465,7 @@ void kube_watch_failed(struct kube_watch *w, msec_t now, uint32_t random, const 
 {
     if (!w->call)
         return;
-    /* To have been away for too long is no fault: it lists again. */
+    /* To have been closed for too long is no fault: it lists again. */
     if (e->class != ERR_GONE)
         set_error(w, e->text);
     over(w, e->class, retry_after);
@@ -508,7 +508,7 @@ static bool next_of_list(struct kube_watch *w, msec_t now, size_t *budget, struc
     return true;
 }
 
-/* The stream told of an error in an event of its own: 410, or something else that ends it. */
+/* The stream reported an error in an event of its own: 410, or something else that ends it. */
 static void read_error(struct kube_watch *w, msec_t now, uint32_t random, const json_t *status)
 {
     int64_t code = doc_int(doc_at(status, "code"), 0);
@@ -545,7 +545,7 @@ static bool read_event(struct kube_watch *w, msec_t now, uint32_t random, struct
     }
     if (str_eq(type, "BOOKMARK")) {
         if (kube_version_older(version, w->version)) {
-            /* The server is behind us: its history may have been set back, and it will not tell. */
+            /* The server is behind the watch: its history may have been set back, and it will not say so. */
             relist(w, now, random);
             return false;
         }
@@ -628,7 +628,7 @@ bool kube_watch_next(struct kube_watch *w, msec_t now, uint32_t random, size_t *
 {
     if (next_event(w, now, random, budget, ret))
         return true;
-    /* Parsed it takes several times its text, and the next one may be hours away. */
+    /* Parsed it takes several times its text, and the next one may arrive hours later. */
     drop_event(w);
     return false;
 }

@@ -1,22 +1,21 @@
 /*
  * List and watch of one kind, as steps without I/O and without a clock.
  *
- * Whoever drives it asks kube_watch_step() what to do, tells what came of it, and
- * pulls the events with kube_watch_next():
+ * The caller asks kube_watch_step() what to do, reports the result, and pulls the events with kube_watch_next():
  *
  *   LIST   send a list (kube_watch_continue()), answer with kube_watch_page() or kube_watch_failed()
  *   OPEN   open a watch (kube_watch_version(), kube_watch_seconds()), feed what arrives with kube_watch_feed(), or
  *          nothing when the server has opened it, and say how it ended with kube_watch_ended() or kube_watch_failed()
- *   CANCEL drop the call that is under way; nothing more may be told of it
+ *   CANCEL drop the call that is under way; nothing more may be reported of it
  *   WAIT   ask again at kube_watch_due(), or after the next input
  *
- * At most one call is under way. Lists are consistent reads (no resourceVersion is asked for): a plan that was made
+ * At most one call is under way. Lists are consistent reads (without a resourceVersion): a plan that was made
  * from a server's stale cache could undo what a newer plan did, and the pages of such a read are bounded. A watch
  * goes on from the last version seen; 410, a version that the server does not have yet and a bookmark from the past
- * lead back to the list; a server that does not open a watch is asked again after half a minute; silence has an end;
- * what fails is tried again later and later. A page that fails three times
- * in a row leads back to the first one. A kind that is not served (404, where the row says custom; where it was served
- * before, for half a minute) rests until it is started again.
+ * lead back to the list; a server that does not open a watch is asked again after half a minute; silence is limited;
+ * what fails is tried again after growing delays. A page that fails three times in a row leads back to the first one. A
+ * kind that is not served (404, where the row says custom; where it was served before, for half a minute) rests until
+ * it is started again.
  *
  * Sources: "Kubernetes API Concepts" (efficient detection of changes, chunks, bookmarks, 410 Gone).
  */
@@ -54,7 +53,7 @@ void kube_watch_stop(struct kube_watch *w);
 /* The definition of a custom kind is established: a 404 is only a delay and is tried again. */
 void kube_watch_expect(struct kube_watch *w, bool served);
 /*
- * What was seen is in doubt: lists again, immediately, or a second after the last time. What it seems to be stays until
+ * The state that was seen is in doubt: lists again immediately, or a second after the last time. That state stays until
  * then. False: it lists already, or does not run.
  */
 bool kube_watch_doubt(struct kube_watch *w, msec_t now);
@@ -87,7 +86,7 @@ enum kube_event_type {
     KUBE_EVENT_END,    /* of the list */
     KUBE_EVENT_PUT,
     KUBE_EVENT_REMOVE,
-    KUBE_EVENT_SEEN,   /* everything up to this version was told */
+    KUBE_EVENT_SEEN,   /* everything up to this version was reported */
     KUBE_EVENT_FORGET, /* the kind is not served: there are no objects */
 };
 
