@@ -11,7 +11,7 @@
 #include "api/field.h"
 #include "api/problem.h"
 
-/* What every component of Istio can be told. */
+/* What every component of Istio can be configured with. */
 struct component_spec {
     bool enabled;
     char *image; /* NULL: imageHub/<the component's image>:imageTag */

@@ -1,5 +1,5 @@
 /*
- * The CustomResourceDefinitions of our resources.
+ * The CustomResourceDefinitions of the operator's custom resources.
  */
 #ifndef API_CRD_H
 #define API_CRD_H

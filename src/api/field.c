@@ -11,7 +11,7 @@
 #include "doc/doc.h"
 
 #define WHOLE_MAX 9007199254740992. /* 2^53: a larger real has no fraction that could be lost */
-#define NEAR_MAX 64                 /* names longer than this are not compared for likeness; ours are shorter */
+#define NEAR_MAX 64 /* names longer than this are not compared for likeness; the operator's are shorter */
 
 struct parse {
     struct problems *problems;
@@ -164,7 +164,7 @@ static bool is_valid_scalar(const struct parse *p, const struct field *field, co
     }
 }
 
-/* An element of a list, or a value of a map: null stands for nothing there, as the API server has it. */
+/* An element of a list, or a value of a map: null stands for nothing in them, as the API server has it. */
 static void check_item(struct parse *p, const struct field *items, const json_t *value)
 {
     if (json_is_null(value) && items->type != FIELD_ANY)
@@ -272,7 +272,7 @@ static void check_unsupported(struct parse *p, const struct field *field, const 
         problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "must be left out: %s", field->instead);
 }
 
-/* What is wrong with a value that is there. */
+/* What is wrong with a value that is given. */
 static void check(struct parse *p, const struct field *field, const json_t *value)
 {
     _cleanup_buf_ struct buf why = BUF_INIT;
@@ -345,7 +345,7 @@ static void release_json(void *member)
 static const struct member {
     size_t size;
     void (*store)(void *member, const json_t *value); /* a valid value, or zero for NULL */
-    void (*own)(void *member);                        /* makes what another member owns a copy of its own */
+    void (*own)(void *member);                        /* replaces what another member owns by a copy */
     void (*release)(void *member);                    /* NULL, as `own`: the member owns nothing */
 } members[] = {
     [FIELD_FLAG] = {sizeof(bool), store_flag},
@@ -386,7 +386,7 @@ json_t *field_default(const struct field *field)
     if (field->type == FIELD_TEXT || field->type == FIELD_CHOICE)
         return json_string(field->otherwise);
     if (doc_parse(field->otherwise, strlen(field->otherwise), SIZE_MAX, &value, &e) < 0)
-        abort(); /* defaults are constants of ours */
+        abort(); /* defaults are constants of the tables */
     return value;
 }
 
@@ -647,7 +647,7 @@ static bool has_alias(const struct field_table *table, const json_t *object)
     return false;
 }
 
-/* Takes what is given under aliases out of `object`, which lies in `root`. What is wrong is told and given to none. */
+/* Takes what is given under aliases out of `object`, which lies in `root`. Mistakes are reported and given to none. */
 static void resolve(struct parse *p, const struct field_table *root_table, json_t *root,
                     const struct field_table *table, json_t *object)
 {

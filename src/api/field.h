@@ -10,7 +10,7 @@
  * From the table come the parser into the C struct with defaults and validation
  * (field_parse), its destructor (field_release), the OpenAPI schema (field_schema)
  * and the reference page (field_markdown). To add a field, add a member to the struct
- * and a row to its table; nothing else has to be told. The macros are in api/rows.h, for
+ * and a row to its table; nothing else has to change. The macros are in api/rows.h, for
  * the files that hold tables.
  *
  * A field is kept in one of two ways. The forms ..._AT(member) are stored in a member
@@ -27,7 +27,7 @@
  * error. What is not supported is a problem that says what to write instead, unless it asks for nothing. Both have no
  * member. An alias stands in the table that is parsed or in one of its groups, not inside documents.
  *
- * Pure: no I/O, no clock. Tables are constants; nothing here is owned by anybody.
+ * Pure: no I/O, no clock. Tables are constants; nothing here has an owner.
  */
 #ifndef API_FIELD_H
 #define API_FIELD_H
@@ -96,7 +96,7 @@ struct field {
     const struct field *items;         /* FIELD_LIST, FIELD_MAP: the row of every element; its name is not used */
     const struct field_table *table;   /* FIELD_GROUP, FIELD_DOCUMENT */
     size_t offset;                     /* of the member in its struct, where there is one */
-    /* Of Kubernetes' own types: the minor versions of 1.x that know the field; 0: all that we know. */
+    /* Of Kubernetes' own types: the minor versions of 1.x that know the field; 0: all known ones. */
     short since, until;
 };
 

@@ -318,7 +318,7 @@ static bool check_label_key(const char *value, struct buf *why)
     return false;
 }
 
-/* One that matches everything is a slip rather than a wish. */
+/* A selector that matches everything is rather a mistake than intended. */
 static bool check_label_selector(const char *value, struct buf *why)
 {
     _cleanup_selector_ struct selector *selector = NULL;

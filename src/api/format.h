@@ -1,7 +1,7 @@
 /*
- * What texts in our resources look like: a row each.
+ * What texts in the custom resources look like: a row each.
  *
- * `pattern` serves three readers: our parser (POSIX extended), the API server (RE2)
+ * `pattern` serves three readers: the operator's parser (POSIX extended), the API server (RE2)
  * and the reference page, so it keeps to what both dialects read alike: no \d, no
  * lazy or non-capturing groups. It is anchored.
  *

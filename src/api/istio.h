@@ -43,8 +43,8 @@ struct istio_spec {
     char *exclude_ip_ranges;           /* "" */
     json_t *auto_injection_namespaces; /* a sequence of names; never NULL */
     bool auto_injection_policy;        /* Pods in them get a sidecar unless an annotation says otherwise */
-    bool watch_one_namespace;          /* Pilot looks at its own namespace alone */
-    json_t *default_resources;         /* of components that say nothing; NULL: each one's own */
+    bool watch_one_namespace;          /* Pilot watches its own namespace alone */
+    json_t *default_resources;         /* of components that set none; NULL: each one's own */
 
     bool default_pod_disruption_budget; /* budgets for the components with more than one replica, or gateways */
     bool remove_crds;

@@ -51,7 +51,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {"sidecarInjector", GROUP(istio_injector_table), .doc = "Puts the sidecar into new pods."}
 /* clang-format on */
 
-/* Rows of rules whose check looks at a struct istio_spec alone, which may be the first member of another struct. */
+/* Rows of rules whose check reads a struct istio_spec alone, which may be the first member of another struct. */
 #define ISTIO_NAMESPACES_RULE                                                                                          \
     {                                                                                                                  \
         "`autoInjectionNamespaces` has neither the control plane's own namespace nor kube-system, kube-public or "     \
@@ -72,7 +72,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {                                                                                                                  \
         "A warning: `autoInjectionNamespaces` has no effect without the sidecar injector.", istio_check_injector       \
     }
-/* The check looks at the components of the resource. */
+/* The check reads the components of the resource. */
 #define ISTIO_REPLICAS_RULE(check)                                                                                     \
     {                                                                                                                  \
         "`minReplicas` is at most `maxReplicas`, and `replicaCount` lies between them.", check                         \

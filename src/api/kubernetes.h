@@ -1,6 +1,6 @@
 /*
- * Kubernetes' own objects, as far as an overlay or a field of our resources reaches into them: which fields they have,
- * and what API servers refuse in them. Tables of fields as for our resources (api/field.h), each with `exact`.
+ * Kubernetes' own objects, as far as an overlay or a field of a custom resource reaches into them: which fields they
+ * have, and what API servers refuse in them. Tables of fields as for custom resources (api/field.h), each with `exact`.
  *
  * Names, types and versions of the fields are those of k8s.io/api (its generated.proto) from Kubernetes 1.10 to
  * KUBERNETES_NEWEST. What values must be is from the API server's validation (pkg/apis/ of Kubernetes 1.20), as far as
@@ -19,11 +19,11 @@
 /* The newest minor version of Kubernetes 1.x whose fields are known; a newer one may have more. */
 #define KUBERNETES_NEWEST 35
 
-/* The parts of a Pod that components can be told, for field_table.full. */
+/* The parts of a Pod that can be configured in components, for field_table.full. */
 extern const struct field_table kubernetes_affinity, kubernetes_resources, kubernetes_toleration;
 /* metadata of any object. */
 extern const struct field_table kubernetes_metadata;
-/* The same for a resource of ours, with fields that a newer server may have added. */
+/* The same for one of the operator's custom resources, with fields that a newer server may have added. */
 extern const struct field_table kubernetes_open_metadata;
 
 /* The table of a whole object; NULL where there is none, as for custom kinds. */

@@ -1,4 +1,4 @@
-/* What texts in Kubernetes' own objects look like, beside those that our resources have, too. */
+/* What texts in Kubernetes' own objects look like, besides those that the custom resources have, too. */
 #include <arpa/inet.h>
 #include <string.h>
 

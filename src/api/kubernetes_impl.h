@@ -46,7 +46,7 @@ extern const struct field_table kubernetes_label_selector, kubernetes_pod_templa
 /* Adds an error at `path`, or at `path`.`field` where that is not NULL. */
 void kubernetes_refuse(struct problems *problems, const char *path, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* Whether a field is there: not absent, null or "". */
+/* Whether a field is given: not absent, null or "". */
 bool kubernetes_has(const json_t *object, const char *field);
 /* Refuses more than one of these fields, and none where one is needed. */
 void kubernetes_check_one_of(const json_t *object, const char *const *fields, bool needed, const char *path,

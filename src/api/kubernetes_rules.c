@@ -266,7 +266,7 @@ void kubernetes_check_env_source(const json_t *source, const char *path, struct 
         kubernetes_refuse(problems, path, "fieldRef.fieldPath", "must name one of them: %s['KEY']", field);
 }
 
-/* Of a CPU, whole ones or thousandths are told. */
+/* A CPU is given in whole ones or thousandths. */
 void kubernetes_check_resource_field(const json_t *selector, const char *path, struct problems *problems)
 {
     char number[KUBE_QUANTITY_NUMBER];

@@ -9,7 +9,7 @@
 
 /* Aborts where the pattern is none, which is a mistake in a table. */
 bool pattern_matches(const char *pattern, const char *value);
-/* Frees what is kept; it is compiled again when it is needed. For whoever counts memory. */
+/* Frees what is kept; it is compiled again when it is needed. For the accounting of memory. */
 void patterns_drop_kept(void);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define QUOTE_MAX 64
 
-/* For people's terminals and for programs that read lines. */
+/* For terminals and for programs that read lines. */
 static char *printable(const char *text, size_t len)
 {
     char *copy = str_dup_n(text, len);

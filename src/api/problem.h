@@ -1,7 +1,7 @@
 /*
  * What is wrong with a resource: a list, so that its author sees everything immediately.
  *
- * A text says what must hold and what is there, and reads behind its path:
+ * A text says what must hold and what was given, and reads behind its path:
  * "spec.mtls: must be true or false, but is the string "yes"". Values are quoted up
  * to a limit; resources hold no secrets. The list is bounded: a resource that is
  * nothing but mistakes does not become a status of megabytes.

@@ -30,7 +30,7 @@ extern const struct api_resource api_resource_remote_istio;
 
 /*
  * See api_parse(). On success `ret` owns its pointers until remote_istio_spec_release(). Which version of Istio it
- * will be is not known here, so whether that runs on the remote cluster's Kubernetes is not judged.
+ * will be is not known here, so whether that runs on the remote cluster's Kubernetes is not validated.
  */
 int remote_istio_parse(const json_t *resource, const struct api_context *context, struct remote_istio_spec *ret,
                        struct problems *problems);
@@ -38,7 +38,7 @@ int remote_istio_parse(const json_t *resource, const struct api_context *context
 /*
  * Fills in what the mesh decides: always its version, mtls, tracing and whether it has policy and telemetry; control
  * plane security, images, proxies and disruption budgets where `resource`, from which `spec` was parsed, does not give
- * them. policy and telemetry are then enabled for those who configure proxies: their components run in the central
+ * them. policy and telemetry are then enabled for the code that configures proxies: their components run in the central
  * cluster alone. May be called again when the mesh has changed.
  */
 void remote_istio_follow(struct remote_istio_spec *spec, const json_t *resource, const struct istio_spec *central);

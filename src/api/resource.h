@@ -1,5 +1,5 @@
 /*
- * Our custom resources: one row each, and what is made from the row.
+ * The operator's custom resources: one row each, and what follows from the row.
  *
  * A resource is its names, a table of fields for its spec and one for its status, and
  * the rules that go beyond single fields. Parsing, the CustomResourceDefinition
@@ -28,7 +28,7 @@ struct api_release {
     int kubernetes_min, kubernetes_max; /* minor versions of Kubernetes 1.x, inclusive */
 };
 
-/* What a resource is judged by, besides itself. Zero is "nothing known": then nothing is refused because of it. */
+/* What a resource is validated against, besides itself. Zero is "not known": then nothing is refused for it. */
 struct api_context {
     const struct api_release *releases; /* borrowed */
     size_t release_count;
@@ -36,7 +36,7 @@ struct api_context {
     const char *ns;       /* where the resource will live if its metadata does not say so */
 };
 
-/* What a rule looks at. */
+/* What a rule reads. */
 struct api_check {
     const void *spec; /* parsed: fields that were wrong have their defaults */
     const char *ns;   /* NULL: not known */
@@ -59,7 +59,7 @@ struct api_resource {
     const char *kind, *list_kind, *plural, *singular;
     const char *doc;       /* one line */
     const char *intro;     /* the reference page's first paragraph */
-    const char *finalizer; /* the operator puts it on the resource, and takes it off when nothing is left */
+    const char *finalizer; /* the operator puts it on the resource, and removes it when nothing is left */
     /* What earlier releases put on it instead: it counts as `finalizer`. Ends with NULL; NULL: none. */
     const char *const *former_finalizers;
     const struct field_table *spec, *status;

@@ -55,7 +55,7 @@
 #define MAP_AT(member, keys_, items_, most_) MAP(keys_, items_, most_), FIELD_AT(member, json_t *)
 /* A struct inside the struct, with a table of its own. */
 #define STRUCT_AT(member, table_) .type = FIELD_GROUP, .table = &(table_), .offset = offsetof(OWNER, member)
-/* An object in the resource, but members of the same struct: its table's OWNER is ours. */
+/* An object in the resource, but members of the same struct: its table has the same OWNER. */
 #define GROUP(table_) .type = FIELD_GROUP, .table = &(table_), .offset = 0
 
 #endif

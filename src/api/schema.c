@@ -104,7 +104,7 @@ static json_t *list_schema(const struct field *field, enum schema_form form)
 
 /*
  * API servers of Kubernetes before 1.23 that were built with Go 1.18 or later (Debian's package is) take "" for null
- * when they validate, and refuse it unless the field may be null. Our parser takes null for absent in any case.
+ * when they validate, and refuse it unless the field may be null. The operator's parser takes null for absent.
  */
 static struct row nullable_if_empty(const struct field_format *format, enum schema_form form)
 {

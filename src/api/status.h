@@ -1,5 +1,5 @@
 /*
- * The status of our resources, by name: for those who write it, and for its schema.
+ * The status of the custom resources, by name: for the code that writes it, and for its schema.
  *
  * `Status` and `ErrorMessage` have these spellings because users of earlier operators
  * look for them.
