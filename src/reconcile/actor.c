@@ -15,7 +15,7 @@ struct actor {
     char *kind, *ns, *name, *uid; /* of the resource */
     struct map *failures;         /* failure_key() -> struct plan_failure */
     struct plan_failure *listed;  /* for one plan */
-    char *status_word;            /* told last */
+    char *status_word;            /* reported last */
     struct actor_stats stats;
 };
 
@@ -92,8 +92,8 @@ void actor_fill_input(struct actor *a, struct plan_input *input)
     void *value;
 
     /*
-     * What could not be sent was decided by what was known then. It is decided again, and not sent as it was. What
-     * others have in the same queue is theirs to decide.
+     * An action that could not be sent was decided by what was known then. It is decided again, and not sent as it was.
+     * The actions of other resources in the same queue stay.
      */
     if (kube_queue_is_stopped(queue))
         kube_queue_drop_waiting(queue, a);
@@ -132,7 +132,7 @@ void actor_event(struct actor *a, const char *reason, bool warning, const char *
         events_note(a->events, &subject, reason, warning, object, text);
 }
 
-/* The words of the status that a person wants to be told of. */
+/* The words of the status that get an Event. */
 static void tell_status(struct actor *a, const char *key, const json_t *resource)
 {
     const char *word = doc_string(resource, "status", STATUS_FIELD_STATUS);
@@ -180,7 +180,7 @@ static bool remember_failure(struct actor *a, const struct kube_action *action, 
     return known;
 }
 
-/* Once, when it begins to be held back; the status goes on saying it. */
+/* Once, when it begins to be held back; the status continues to say it. */
 static void tell_undone(struct actor *a, const struct kube_action *action, const char *key)
 {
     static const char text[] = "another client undoes this write each time: it is repeated more slowly from now on";
@@ -218,7 +218,7 @@ static void on_success(struct actor *a, const struct kube_action *action, const 
         actor_event(a, plan_meaning_reason(meaning), false, key, action->reason);
 }
 
-/* What was observed was not what is there: the cluster reads it, and the next plan knows better. */
+/* The observed object was not the server's: the cluster reads it, and the next plan sees the new one. */
 static bool is_misjudged(const struct err *e)
 {
     return e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || e->class == ERR_NOT_FOUND;
@@ -235,7 +235,7 @@ static void on_failure(struct actor *a, const struct kube_action *action, const 
     if (e->class == ERR_CANCELLED || is_misjudged(e) || may_be_over_soon(action, e))
         return;
     a->stats.failed++;
-    /* It is tried again and again, and told once. */
+    /* It is retried again and again, and reported once. */
     if (remember_failure(a, action, e->class, e->text))
         return;
     log_warning(

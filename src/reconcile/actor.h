@@ -1,9 +1,9 @@
 /*
- * The acting side of one resource in one cluster: puts the actions of its plans into the cluster's queue, and tells
- * people what came of them, in the log, by Events on the resource and in numbers.
+ * The acting side of one resource in one cluster: puts the actions of its plans into the cluster's queue, and reports
+ * their results in the log, in Events on the resource and in metrics.
  *
- * What failed is remembered until it succeeds, for the next plan to say so in the status: nothing that a decision
- * needs.
+ * A failure is remembered until the write succeeds, so that the next plan can put it into the status. No decision needs
+ * it.
  */
 #ifndef RECONCILE_ACTOR_H
 #define RECONCILE_ACTOR_H
@@ -35,7 +35,7 @@ void actor_fill_input(struct actor *a, struct plan_input *input);
 void actor_send(struct actor *a, struct plan *plan);
 /* What came of an action of this resource, as kube_action_done_fn. */
 void actor_done(struct actor *a, const struct kube_action *action, const json_t *object, const struct err *e);
-/* Tells people: an Event on the resource. `object` is whom it is about, `text` why. */
+/* Writes an Event on the resource. `object` is the object that it is about, `text` the reason. */
 void actor_event(struct actor *a, const char *reason, bool warning, const char *object, const char *text);
 
 const struct actor_stats *actor_stats(const struct actor *a);

@@ -6,13 +6,13 @@
 #include "reconcile/connection_log.h"
 #include "reconcile/kubeconfig_secret.h"
 
-/* A server that hangs is told of in the status within 30 s: after this, and the time for a probe of it. */
+/* The status reports a server that hangs within 30 s: after this time, and the time of a probe. */
 #define SILENCE_MOST SECONDS(20)
 #define PROBE_TIMEOUT SECONDS(6)
 #define ANSWER_TIMEOUT SECONDS(20)
 /* Less than the probe for silence is given, so that an unreachable server always fails in the same words. */
 #define CONNECT_TIMEOUT SECONDS(5)
-/* What a remote cluster may make us keep of answers that are under way: of one, and of all of them. */
+/* The memory that a remote cluster may use for answers that are under way: one of them, and all of them. */
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 /* As doc_limit_values() counts them, each takes up to 180 bytes when it is parsed. A page of Pods has some 400 a Pod.
  */
@@ -36,14 +36,14 @@ struct connection {
     struct on_demand watches;
     struct kube_timer *timer; /* until it may connect */
     msec_t turn;              /* when it may connect; 0: it does not wait for that */
-    /* The Secret that the connection was made from, or could not be made from. */
+    /* The Secret that the connection was created from, or could not be created from. */
     char *secret_version;
     uint64_t secret_hash; /* of its data; 0: none */
     struct err refusal;   /* why not */
     bool refused;
     msec_t last_contact; /* monotonic; of connections before this one */
     enum kube_cluster_phase phase;
-    struct connection_log *log; /* is there with `cluster` */
+    struct connection_log *log; /* exists with `cluster` */
 };
 
 static void on_turn(void *context)
@@ -175,7 +175,7 @@ static void connect_by(struct connection *c, const json_t *secret)
     kube_cluster_start(c->cluster);
 }
 
-/* Whether it may connect now; the timer tells when it may. */
+/* Whether it may connect now; the timer expires when it may. */
 static bool is_its_turn(struct connection *c)
 {
     msec_t now = c->io->now(c->io), *next = &c->setup->next_turn;

@@ -1,6 +1,7 @@
 /*
- * The connection to a resource's own cluster: made from the kubeconfig in a Secret, made again when that changes, and
- * ended when it is gone. What goes wrong with one cluster stays with it: limits, back-off and errors are its own.
+ * The connection to a resource's own cluster: it is created from the kubeconfig in a Secret, created again when that
+ * changes, and closed when the Secret is deleted. A cluster's failures affect no other cluster: each has limits,
+ * back-off and errors of its own.
  */
 #ifndef RECONCILE_CONNECTION_H
 #define RECONCILE_CONNECTION_H
@@ -42,8 +43,8 @@ struct connection *connection_new(
 void connection_free(struct connection *c);
 
 /*
- * Connects by this Secret, connects again where its data changed, and disconnects where it is NULL. True where that
- * made a difference to plan for.
+ * Connects with this Secret, connects again if its data changed, and disconnects if it is NULL. True if a new plan is
+ * needed.
  */
 bool connection_follow(struct connection *c, const struct kube_object *secret);
 

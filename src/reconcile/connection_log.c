@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "base/str.h"
 
-/* What is over sooner is no news: a connection ended and the next one stands, a new kind is not served yet. */
+/*
+ * A failure that ends sooner is not logged: a connection ended and the next one works, or a new kind is not served yet.
+ */
 #define LASTS_LEAST SECONDS(1)
 /* Between two reasons. */
 #define DISTANCE SECONDS(10)
@@ -21,7 +23,7 @@ struct connection_log {
     msec_t seen_at; /* monotonic: since when it is that */
     msec_t window;  /* monotonic: the end of the time in which lines are counted */
     unsigned lines;
-    uint64_t rewinds; /* that were told */
+    uint64_t rewinds; /* that were logged */
 };
 
 static void on_timer(void *context)
@@ -51,7 +53,7 @@ void connection_log_free(struct connection_log *l)
     free(l);
 }
 
-/* When the failure is to be told. */
+/* When the failure is to be logged. */
 static msec_t failure_due(const struct connection_log *l, const char *failure)
 {
     msec_t lasted = l->seen_at + LASTS_LEAST, distant = l->told_at + DISTANCE;

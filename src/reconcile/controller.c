@@ -38,13 +38,13 @@ struct subject {
     char *ns, *name;
     void *memo;
     struct events *events;
-    struct actor *central, *remote; /* `remote` is there with `cluster` */
+    struct actor *central, *remote; /* `remote` exists with `cluster` */
     struct connection *connection;  /* NULL: its kind has no clusters of its own */
     struct kube_cluster *cluster;   /* the connection's, for which `remote` was made */
     struct kube_timer *timer;       /* to plan again */
     unsigned watch;                 /* of the central cluster, as the last plan asks for */
     bool connect;                   /* as the last plan says */
-    const char *warned;             /* told last */
+    const char *warned;             /* logged last */
     /* What was observed when it was planned last. */
     struct {
         char *resource, *secret;
@@ -220,7 +220,7 @@ static void note_seen(struct subject *s, const struct kube_object *resource)
     set_held(s, is_busy(s) || actor_has_failures(s->central));
 }
 
-/* Connects, or disconnects; true where that made a difference to plan for. */
+/* Connects, or disconnects; true if a new plan is needed. */
 static bool follow_connection(struct subject *s)
 {
     bool changed = s->connection && connection_follow(s->connection, s->connect ? secret_of(s) : NULL);
@@ -288,7 +288,7 @@ static void plan_subject(struct subject *s, const struct kube_object *resource)
     struct plan_world world = {.central = &central, .contact = {.error = ""}, .shared = s->row->shared};
     struct reconcile_plan plan;
 
-    /* First: what the connection says that was made from another Secret is true no more. */
+    /* First: the state of a connection from another Secret is no longer true. */
     if ((central.synced & reconciler->watch) == reconciler->watch)
         follow_connection(s);
     if (s->connection)
@@ -496,7 +496,7 @@ static void on_changed(void *context)
         look_soon(c);
 }
 
-/* An action without an owner is one of a resource that is gone. */
+/* An action without an owner belongs to a resource that was deleted. */
 static void on_action_done(void *context, const struct kube_action *action, const json_t *object, const struct err *e)
 {
     struct actor *actor = (struct actor *)action->owner;
@@ -535,7 +535,7 @@ static bool is_calm(struct controller *c)
     return true;
 }
 
-/* Since the last tick. Connections may have been made for it, by code that runs for nothing else. */
+/* Since the last tick. Connections may have been opened for it, by code that runs for nothing else. */
 static bool watches_opened(struct controller *c)
 {
     const struct kube_cluster_stats *now = kube_cluster_stats(c->cluster);

@@ -3,11 +3,11 @@
  *
  * It owns the central cluster. When something changed there, in a resource's own cluster, or when a plan asked for it,
  * the resources concerned become due; each that is due is planned (reconcile/reconciler.h), and the plan's actions are
- * sent. Plans are made one after the other in turns that are bounded, so that no number of resources holds up the
- * loop. What it keeps of a resource between two plans serves speed (the memo): nothing that a decision needs.
+ * sent. Plans run one after the other in bounded turns, so that no number of resources blocks the loop. What it keeps
+ * of a resource between two plans serves speed only (the memo). No decision needs it.
  *
- * Resources do not know each other. Each has its own Events and failures; what comes of an action goes to the resource
- * that decided it.
+ * Resources do not know each other. Each has its own Events and failures; the result of an action is reported to the
+ * resource whose plan has it.
  */
 #ifndef RECONCILE_CONTROLLER_H
 #define RECONCILE_CONTROLLER_H
@@ -18,7 +18,7 @@
 #include "reconcile/actor.h"
 #include "reconcile/connection.h"
 
-/* What there is to reconcile: data of whoever uses the controller. All static. */
+/* What to reconcile: the caller's data. All static. */
 struct controller_kinds {
     const struct kube_kind_table *objects; /* every kind of object that is read or written */
     const struct watch_table *watches;     /* on demand */
@@ -33,7 +33,7 @@ enum { CONTROLLER_ROWS_MAX = 8 };
 struct controller_options {
     const struct controller_kinds *kinds;
     const char *ns;        /* the operator's own; may be NULL: the configuration's */
-    struct kube_gate gate; /* of every write; one that is there: it does not act until it is told to */
+    struct kube_gate gate; /* of every write; with a gate it does not act until controller_set_acting() */
     bool keeps_memory;     /* memory that is not in use is not given back: there is more in the process */
 };
 
@@ -60,19 +60,19 @@ DEFINE_CLEANUP(struct controller *, controller_free)
 void controller_start(struct controller *c);
 
 /*
- * Tells it that the gate has opened, or has closed. While it is closed it plans all the same, and the queue drops what
- * it puts: what plans ask to be watched stays warm, and the first plan that counts is as fast as any.
+ * The gate has opened or closed. While it is closed the controller plans as well, and the queue drops the actions. So
+ * the watches that plans ask for stay synced, and the first plan of a leader is as fast as any other.
  */
 void controller_set_acting(struct controller *c, bool acting);
 /* Every watch has listed: the controller plans. */
 bool controller_is_ready(const struct controller *c);
-/* Every watch is open and was found to hear what happens within the last minute (KUBE_LISTENING_MOST). */
+/* Every watch is open, and was verified to receive changes within the last minute (KUBE_LISTENING_MOST). */
 bool controller_is_listening(const struct controller *c);
 /* A write is under way, in the central cluster or in another one. */
 bool controller_is_writing(const struct controller *c);
 struct kube_cluster *controller_cluster(struct controller *c);
 const struct controller_stats *controller_stats(const struct controller *c);
-/* Of what is done in the central cluster, for all resources that are there and were there. */
+/* Counts of what is done in the central cluster, for all resources, the deleted ones included. */
 struct actor_stats controller_actor_stats(const struct controller *c);
 
 /* A resource with a cluster of its own, for metrics and tests; borrowed until something changes. */

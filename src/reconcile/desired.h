@@ -1,5 +1,5 @@
 /*
- * What a resource asks for, ready to be compared: every object with our marks on it, as text.
+ * What a resource asks for, ready to be compared: every object with its owner label and annotations, as text.
  *
  * Pure. A set depends on the resource, on the versions that the server speaks and
  * on nothing else, so it is kept for as long as those stay the same.
@@ -19,9 +19,9 @@ struct desired {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *text;                 /* compact JSON with our marks; NULL: forgotten (desired_forget_texts()) */
+    char *text;                 /* compact JSON with the owner label; NULL: forgotten (desired_forget_texts()) */
     uint64_t hash;              /* of the text; never 0 */
-    const char *const *foreign; /* paths that others own, besides those of the kind; may be NULL */
+    const char *const *foreign; /* paths that other managers own, in addition to those of the kind; may be NULL */
 };
 
 struct desired_set {
@@ -31,7 +31,7 @@ struct desired_set {
 };
 
 /*
- * A set of these objects with the marks of `owner` on them (NULL: none). Releases what is in `objects`.
+ * A set of these objects with the owner label of `owner` (NULL: without one). Releases the items of `objects`.
  */
 struct desired_set *desired_from(struct rendered_list *objects, const struct mark_owner *owner);
 void desired_free(struct desired_set *set);
@@ -42,7 +42,7 @@ DEFINE_CLEANUP(struct desired_set *, desired_free)
 struct desired *
 desired_find(const struct desired_set *set, const struct kube_kind *kind, const char *ns, const char *name);
 
-/* Puts these objects in the place of those with the same names, all of which are there. Else as desired_from(). */
+/* Replaces the objects with the same names, all of which are in the set. Otherwise as desired_from(). */
 void desired_replace(struct desired_set *set, struct rendered_list *objects, const struct mark_owner *owner);
 
 /*
@@ -51,7 +51,7 @@ void desired_replace(struct desired_set *set, struct rendered_list *objects, con
  */
 void desired_forget_texts(struct desired_set *set);
 
-/* "Kind/namespace/name", the key of an object in maps and the name of it for people. Owned by the caller. */
+/* "Kind/namespace/name", the key of an object in maps and its name in messages. Owned by the caller. */
 char *object_key(const struct kube_kind *kind, const char *ns, const char *name);
 
 #endif

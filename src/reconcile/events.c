@@ -14,7 +14,7 @@ static const msec_t GATHER = 1500;
 #define SINGLE_MOST 4       /* more notes of one reason than this become one Event */
 #define TEXT_MAX_BYTES 1000 /* Kubernetes allows 1024 */
 #define NAME_MAX_BYTES 253  /* of any object's name in Kubernetes */
-#define SUFFIX_MAX_BYTES 30 /* what makes an Event's name unique: a time and a number */
+#define SUFFIX_MAX_BYTES 30 /* a time and a number, so that an Event's name is unique */
 #define WARNING_AGAIN SECONDS(600)
 
 const struct kube_kind events_kind = {
@@ -39,7 +39,7 @@ struct events {
     bool gathering; /* the timer runs */
     struct subject subject;
     struct map *gathered; /* reason -> struct gathered */
-    struct map *warned;   /* text -> msec_t *, monotonic: when it was told */
+    struct map *warned;   /* text -> msec_t *, monotonic: when it was reported */
     unsigned sequence;
 };
 

@@ -1,9 +1,9 @@
 /*
- * Kubernetes Events on a resource: what was created, changed, healed, refused.
+ * Kubernetes Events on a resource: what was created, updated, restored, refused.
  *
- * Notes of one moment are gathered: a few become an Event each, many of one meaning
- * become one Event with their number. The same refusal is told again only after
- * a while. Events are told once and not repeated when the server does not take them.
+ * Notes of one moment are collected: a few become an Event each, many of one meaning become one Event with their count.
+ * The same refusal is reported again only after a while. An Event is sent once, and is not repeated if the server
+ * refuses it.
  */
 #ifndef RECONCILE_EVENTS_H
 #define RECONCILE_EVENTS_H
@@ -15,10 +15,13 @@
 
 struct events;
 
-/* Events themselves, for requests: nobody watches them. */
+/* The kind Event, for requests; it is not watched. */
 extern const struct kube_kind events_kind;
 
-/* Borrows `io`. While the gate is closed Events are dropped. What is under way when it is freed goes its way. */
+/*
+ * Borrows `io`. While the gate is closed Events are dropped. Requests that are under way when it is freed are not
+ * cancelled.
+ */
 struct events *events_new(struct kube_io *io, struct kube_gate gate);
 void events_free(struct events *events);
 
@@ -28,8 +31,8 @@ struct event_subject {
 };
 
 /*
- * `reason` is one word ("Healed"), `object` the object's key, `text` why. A `warning` is told as such and not
- * repeated while its text stays the same.
+ * `reason` is one word ("Healed"), `object` the object's key, `text` why. A `warning` becomes an Event of type Warning,
+ * and is not repeated while its text stays the same.
  */
 void events_note(
     struct events *events, const struct event_subject *subject, const char *reason, bool warning, const char *object,

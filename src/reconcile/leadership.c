@@ -21,7 +21,7 @@ struct leadership {
     msec_t stop_until;             /* 0: it does not stop */
     struct leadership_events told; /* who follows the changes */
     bool leads;
-    char *former_loss; /* why the lease was lost, until it is told in an Event */
+    char *former_loss; /* why the lease was lost, until an Event says it */
     char *told_error;
     struct err failure;
 };
@@ -74,7 +74,10 @@ struct kube_gate leadership_gate(struct leadership *l)
     return (struct kube_gate){.may_send = may_send, .context = l};
 }
 
-/* By who leads now: a standby writes nothing, not even this. So the Event tells, too, why the lease was lost before. */
+/*
+ * The new leader writes it: a standby writes nothing, not even this. So the Event also says why the lease was lost
+ * before.
+ */
 static void tell_people(struct leadership *l, const char *why)
 {
     const json_t *lease = kube_lease_object(kube_elector_lease(l->elector));

@@ -1,9 +1,9 @@
 /*
  * Which of the operator's replicas acts: the one that holds the Lease `istio-operator` in the operator's namespace.
  *
- * The others stand by: they watch, plan and serve like it, and write nothing. The gate is what keeps them from it, at
- * the moment of each write; whoever acts hears of each change by a callback. Changes are logged, and a new leader
- * writes an Event on the Lease.
+ * The others are standbys: they watch, plan and serve like the leader, and write nothing. The gate prevents each of
+ * their writes at the moment of sending. A callback reports each change of leadership. Changes are logged, and a new
+ * leader writes an Event on the Lease.
  */
 #ifndef RECONCILE_LEADERSHIP_H
 #define RECONCILE_LEADERSHIP_H

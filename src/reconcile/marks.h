@@ -1,6 +1,6 @@
 /*
- * The marks by which objects are recognised as ours, and other names of this
- * operator that are visible in a cluster.
+ * The labels and annotations that say which objects the operator owns, and its other names that are visible in a
+ * cluster.
  */
 #ifndef RECONCILE_MARKS_H
 #define RECONCILE_MARKS_H
@@ -29,8 +29,8 @@ struct mark_owner {
 };
 
 /*
- * Puts our marks on a desired object: the owner label and the applied fields, and an ownerReference where the object
- * lies in the owner's namespace (Kubernetes' garbage collector follows no others).
+ * Adds to a desired object the owner label, the annotation with the applied fields, and an ownerReference if the object
+ * is in the owner's namespace (Kubernetes' garbage collector follows no others).
  */
 void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
 

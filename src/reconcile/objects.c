@@ -18,7 +18,7 @@ struct comparison {
     struct merge merge;
 };
 
-/* An object that can be written or removed only when someone changed something, or with time. */
+/* An object that can be written or deleted only after the user changed something, or after some time. */
 struct stuck {
     const struct kube_kind *kind;
     const char *ns, *name;
@@ -113,7 +113,7 @@ static bool may_write(const struct pass *p, const struct desired *w)
     return !lacks(p, w);
 }
 
-/* Whether a stuck object needs this one, as it is there. */
+/* Whether a stuck object needs this one. */
 static bool is_needed(const struct pass *p, const struct kube_object *o)
 {
     bool exactly;
@@ -169,7 +169,7 @@ static void comparison_release(struct comparison *c)
     merge_release(&c->merge);
 }
 
-/* What is kept in parts cannot be compared: it is enough that it is there. */
+/* An object of which only parts are kept cannot be compared: it is enough that it exists. */
 static bool counts_as_it_is(const struct objects_input *in, const struct kube_object *o)
 {
     return o->kind->keep || (in->keeps_crds && is_crd(o->kind) && !o->owner);
@@ -189,7 +189,7 @@ static void keep_difference(struct pass *p, const struct desired *w, struct comp
     p->different = w;
 }
 
-/* It will be created again when it is gone. */
+/* It will be created again when it is deleted. */
 static enum need examine_ending(const struct kube_object *o)
 {
     _cleanup_json_ json_t *live = kube_object_parse(o);
@@ -225,7 +225,7 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     return need;
 }
 
-/* Our note on the object changes with everything else: to name it says nothing, but where it is all there is. */
+/* The operator's annotation changes with every field: it is named only if it is the only difference. */
 static void summarize(const struct merge *m, struct buf *reason)
 {
     struct merge shown = {.changes = NEW_ARRAY(struct merge_change, m->change_count)};
@@ -237,7 +237,7 @@ static void summarize(const struct merge *m, struct buf *reason)
     free(shown.changes);
 }
 
-/* Who made the difference, by what we noted on the object when we wrote it last. */
+/* Who changed the object, by the annotation that the operator wrote last. */
 static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
 {
     _cleanup_json_ json_t *would_apply = mark_applied(c->desired);
@@ -327,7 +327,7 @@ static bool is_desired(const struct pass *p, const struct kube_object *o)
     return false;
 }
 
-/* Kubernetes made it for an object of ours, with that one's labels, and takes it away itself. */
+/* Kubernetes created it for an owned object, with that one's labels, and deletes it itself. */
 static bool is_copy(struct kube_object *o)
 {
     if (o->kind->copies_labels && !o->is_copy) {
@@ -337,7 +337,10 @@ static bool is_copy(struct kube_object *o)
     return o->is_copy;
 }
 
-/* Owned by reference, but written by this operator: then the user took our label off, and the object is the user's. */
+/*
+ * Owned by reference, but written by this operator: then the user removed the owner label, and the object is the
+ * user's.
+ */
 static bool is_disowned(const struct kube_object *o)
 {
     _cleanup_json_ json_t *object = o->kind->owner_kind ? kube_object_parse(o) : NULL;
@@ -359,7 +362,7 @@ static const char *why_undesired(const struct pass *p, const struct kube_object 
     return o->kind->owner_kind ? "made by an earlier operator, and no longer desired" : "no longer desired";
 }
 
-/* Calls `each` for every observed object that is ours and no longer desired. */
+/* Calls `each` for every owned object that is observed and no longer desired. */
 static size_t for_undesired(struct pass *p, void (*each)(struct pass *, struct kube_object *))
 {
     struct kube_object *o;
@@ -399,7 +402,7 @@ static void plan_prune(struct pass *p, struct kube_object *o)
         return;
     action = action_for(p, KUBE_REMOVE, o->kind, o->ns, o->name);
     action.uid = str_dup(o->uid);
-    /* Somebody may have taken our mark off since, and then it is not ours to remove. */
+    /* Another client may have removed the owner label since; then the operator must not delete it. */
     action.resource_version = str_dup(o->resource_version);
     action.tag = PLAN_REMOVED;
     action.reason = str_dup(why_undesired(p, o));

@@ -1,6 +1,6 @@
 /*
- * The watches of a cluster that are only there while a plan asks for them, by a table of rows, and what it asks to be
- * listed again (PLAN_RELISTED in reconcile/plan.h).
+ * The watches of a cluster that are on only while a plan asks for them, by a table of rows, and the kinds that it asks
+ * to list again (PLAN_RELISTED in reconcile/plan.h).
  */
 #ifndef RECONCILE_ON_DEMAND_H
 #define RECONCILE_ON_DEMAND_H
@@ -26,7 +26,7 @@ struct on_demand {
     unsigned on; /* as plan.watch */
 };
 
-/* Has exactly these watches on from now on; `ns` is for those that watch one namespace. */
+/* Turns on these watches and no others; `ns` is for those that watch one namespace. */
 void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigned watch, const char *ns);
 /* As plan_input.synced. */
 unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *cluster);

@@ -236,8 +236,8 @@ static bool is_first(const struct overlay *overlays, size_t i)
 }
 
 /*
- * An object that is near to what etcd takes is weighed with the marks that it will have: the skeleton of its fields
- * is an annotation.
+ * An object close to etcd's limit is measured with its owner label and annotations: the skeleton of its fields is an
+ * annotation.
  */
 static void
 check_size(const struct overlay *overlays, size_t count, const struct rendered *target, struct problems *problems)

@@ -15,11 +15,11 @@
 #include "kube/cluster.h"
 #include "reconcile/desired.h"
 
-/* A write that failed and was not followed by one that did not. */
+/* A write that failed, with no successful write of the object since. */
 struct plan_failure {
     enum err_class class;
     enum kube_verb verb;
-    char *object; /* object_key(); owned by whoever keeps the failure */
+    char *object; /* object_key(); owned by the holder of the failure */
     char *text;
 };
 
@@ -31,23 +31,23 @@ struct plan_input {
     size_t failure_count;
     /* The bits of plan.watch whose list has arrived. */
     unsigned synced;
-    /* Whether a write of this object is under way: then no other one is planned. May be NULL. */
+    /* Whether a write of this object is under way; then no other write is planned. May be NULL. */
     bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
     /* Whether this write failed before and is held back now: it is not planned. May be NULL. */
     bool (*held)(const void *context, const struct kube_action *action);
     const void *queue_context;
-    /* To be shown and not sent: everything immediately, whatever has to wait for something else. */
+    /* The plan is shown and not sent: it has every action, also those that would wait for other objects. */
     bool preview;
 };
 
 /*
- * Bits of plan.watch and plan_input.synced. Those of watches that are only there while a plan asks for them are given
- * by a table (reconcile/on_demand.h). This one is a question: all that is observed, listed once more since it was asked
- * for first.
+ * Bits of plan.watch and plan_input.synced. A table gives the bits of watches that are on only while a plan asks for
+ * them (reconcile/on_demand.h). This one is a request: list all that is observed once more, after the first plan that
+ * asks for it.
  */
 #define PLAN_RELISTED (1u << 31)
 
-/* What an action means to people: the reason of its Event. */
+/* What an action means to users: the reason of its Event. */
 #define PLAN_MEANINGS(X)                                                                                               \
     X(CREATED, "Created", "created")                                                                                   \
     X(CHANGED, "Changed", "changed")                                                                                   \
@@ -65,14 +65,14 @@ enum plan_meaning {
 
 /* Why an object is not as the resource asks. The last ones are stuck: it takes others, or time, to go on. */
 enum drift_cause {
-    DRIFT_WAITS,   /* its write is sent, under way, or waits for others; or it is being deleted */
+    DRIFT_WAITS,   /* its write is sent, under way, or waits for other objects; or it is being deleted */
     DRIFT_FAILED,  /* its last write failed, and may succeed later */
     DRIFT_HELD,    /* it is being deleted, and the finalizer of another manager holds it */
-    DRIFT_REFUSED, /* its last write was refused: someone has to change something */
+    DRIFT_REFUSED, /* its last write was refused: the user has to change something */
     DRIFT_CAUSE_LAST = DRIFT_REFUSED,
 };
 
-/* So many of a cause are kept by name; all are counted. */
+/* At most this many of a cause are kept by name; all are counted. */
 #define DRIFT_NAMED_MAX 10
 
 struct drift {
@@ -84,12 +84,12 @@ struct drift {
 struct plan {
     struct kube_action *actions; /* their tag is the enum plan_meaning */
     size_t len, cap;
-    size_t drift; /* desired objects that are not in place, and objects that must go: sent, under way or held back */
+    size_t drift; /* desired objects that are not in place, and objects to delete: sent, under way or held back */
     size_t causes[DRIFT_CAUSE_LAST + 1]; /* the same by their causes */
     struct drift *drifts;                /* the named ones */
     size_t drift_len, drift_cap;
-    size_t unseen;  /* of the drift: what is not observed and is being made, or found to be there without our mark */
-    size_t ignored; /* objects that a person marked to be left alone */
+    size_t unseen;  /* of the drift: not observed, and being created or found to exist without the owner label */
+    size_t ignored; /* objects that the user annotated to be left alone */
     size_t managed; /* desired objects */
     unsigned watch; /* watches to have on, and PLAN_RELISTED */
 };
@@ -117,17 +117,23 @@ bool plan_is_moving(const struct plan *plan);
 /* How the last write of an object failed, if that was one with this verb; NULL: it did not. */
 const struct plan_failure *plan_failure_of(
     const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name);
-/* Nobody expects it to succeed by itself. */
+/* The write will not succeed by itself. */
 bool plan_failure_lasts(const struct plan_failure *failure);
-/* Counts an observed object that is to go, and adds its removal, unless it is going already, busy or held back. */
+/*
+ * Counts an observed object that is to be deleted, and adds its deletion, unless it is being deleted, busy or held
+ * back.
+ */
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason);
-/* Adds a merge patch of an observed object's metadata (taken over), for as long as nobody else changed the object. */
+/*
+ * Adds a merge patch of an observed object's metadata (taken over), which applies only if no other client changed the
+ * object.
+ */
 void plan_patch_metadata(
     struct plan *plan, const struct plan_input *in, const struct kube_object *o, json_t *metadata, const char *reason,
     enum plan_meaning meaning);
 /*
- * Whether all that is observed was listed again since plans ask for it, as this one does then, too: before the last
- * trace of a resource goes, that nothing is left is not believed of a watch that may have fallen silent.
+ * Whether all that is observed was listed again since plans ask for it; this plan then asks for it, too. Before a
+ * finalizer is removed, a watch alone does not prove that nothing is left, because it may have fallen silent.
  */
 bool plan_is_relisted(const struct plan_input *in, struct plan *plan);
 

@@ -1,19 +1,19 @@
 /*
- * A kind of our resources, as a row: what the controller runtime has to know of it.
+ * A kind of custom resource, as a row: what the controller runtime has to know about it.
  *
  * The runtime does once what every kind needs: finalizer, deletion until nothing is left, refusal of what is invalid,
  * pause, status and conditions, Events, retries, the watches and connections that a plan asks for, and when to plan. A
- * kind adds what it wants: pure functions of the world. Adding a kind is a folder with a row, and the row's place in
+ * kind adds what it desires: pure functions of the world. Adding a kind is a folder with a row, and the row's place in
  * the table of rows.
  *
  * One resource is reconciled so (reconciler.c):
  *
- *   begin, then for a resource that is being deleted and has our finalizer
- *     leave    plans the removal, until it says that nothing is left; then the finalizer is taken off
+ *   begin, then for a resource that is being deleted and has the operator's finalizer
+ *     leave    plans the removal, until it says that nothing is left; then the finalizer is removed
  *   else
  *     review   is it valid, and is there something to wait for?
- *     plan     where it is and there is not, and the finalizer is on the resource
- *     held     otherwise: what is done all the same
+ *     plan     if it is valid and waits for nothing, and the finalizer is on the resource
+ *     held     otherwise: what is done anyway
  *   status     adds the kind's own fields to the status that follows
  *   end
  */
@@ -33,7 +33,7 @@ struct contact {
     msec_t last;         /* wall: it answered; 0: never */
 };
 
-/* Everything that a plan may depend on, besides the resource. All borrowed. */
+/* Everything that a plan may depend on, in addition to the resource. All borrowed. */
 struct plan_world {
     const struct plan_input *central; /* the operator's own cluster */
     const struct plan_input *remote;  /* the resource's own cluster; NULL: none, or it is not synced */
@@ -45,9 +45,9 @@ struct plan_world {
 struct reconcile_plan {
     struct plan central, remote;
     bool connect; /* to the resource's own cluster, by reconciler.credentials */
-    /* Something to tell as a warning, once for each reason: the reason of its Event, and the text; static. */
+    /* A warning, reported once for each reason: the reason of its Event, and the text; static. */
     const char *warning_reason, *warning;
-    msec_t again_after; /* plan again after so long without an event; MSEC_NEVER */
+    msec_t again_after; /* requeue after this time without an event; MSEC_NEVER */
 };
 
 void reconcile_plan_release(struct reconcile_plan *plan);
@@ -68,20 +68,20 @@ struct reconcile {
     struct err refusal;       /* for facts.refused to point to */
     struct rollouts rollouts; /* for facts.rollouts to point to; released with this */
     struct plan withheld;     /* writes that are not sent because the resource is paused */
-    struct buf notice;        /* what a user should know though all is well */
+    struct buf notice;        /* what the user should know, although all is well */
     char *waiting;            /* for facts.waits_for to point to; owned */
     bool is_unread;           /* what the status counts is not all read yet: it need not be written now */
-    bool keeps_status;        /* what was said before stands */
-    const char *removed;      /* why the finalizer is taken off; static; NULL: everything is removed */
+    bool keeps_status;        /* the status stays as it was */
+    const char *removed;      /* why the finalizer is removed; static; NULL: everything was deleted */
 };
 
 struct reconciler {
     const struct api_resource *resource;
     size_t kind; /* the place of its row in the table of kinds */
 
-    /* Watches of the central cluster, as bits of plan.watch, on while there is a resource and synced before a plan. */
+    /* Watches of the central cluster, as bits of plan.watch, on while a resource exists, and synced before a plan. */
     unsigned watch;
-    /* The namespace of watches of one namespace, borrowed; NULL: this kind does not mind. May be NULL. */
+    /* The namespace of watches of one namespace, borrowed; NULL: this kind needs none. May be NULL. */
     const char *(*watch_namespace)(const struct kube_cache *observed);
 
     void *(*memo_new)(void);
@@ -107,7 +107,7 @@ struct reconciler {
     /* Whether objects of the kind are desired in that cluster, or may be; NULL: they are. */
     bool (*needs)(const void *memo, const struct kube_kind *kind);
 
-    /* Another operator put it here: nothing is done about it. May be NULL. */
+    /* Another operator created it here: it is not reconciled. May be NULL. */
     bool (*is_foreign)(const json_t *resource);
 
     size_t state_size;
@@ -124,15 +124,16 @@ struct reconciler {
 };
 
 /*
- * The decision for one resource. Pure. False: nothing can be decided yet, and all stays as it is, the connection, too.
- * `ret` is to be released in either case.
+ * The decision for one resource. Pure. False: nothing can be decided yet, and all stays as it is, including the
+ * connection. `ret` is to be released in either case.
  */
 bool reconcile_resource(
     const struct reconciler *reconciler, const struct plan_world *world, const struct kube_object *object, void *memo,
     struct reconcile_plan *ret);
 
 /*
- * The plans in the central cluster of all resources of a kind, as one, with empty memos: for whoever has no controller.
+ * The plans in the central cluster of all resources of a kind, as one, with empty memos: for callers without a
+ * controller.
  */
 void reconcile_all(const struct reconciler *reconciler, const struct plan_input *central, struct plan *ret);
 

@@ -1,6 +1,6 @@
 /*
- * The objects that a resource asks for, as they are rendered: documents, before they are marked as owned and compared
- * with what is observed (reconcile/desired.h). Pure.
+ * The objects that a resource asks for, as they are rendered: documents, before they get an owner label and are
+ * compared with what is observed (reconcile/desired.h). Pure.
  */
 #ifndef RECONCILE_RENDERED_H
 #define RECONCILE_RENDERED_H
@@ -15,8 +15,8 @@ struct rendered {
     const struct kube_kind *kind;
     json_t *object; /* owned */
     /*
-     * Paths in this object that others own once it exists, besides those of its kind: the replicas of a Deployment
-     * under an autoscaler. Ends with NULL; may be NULL; static.
+     * Paths in this object that other managers own once it exists, in addition to those of its kind: the replicas of a
+     * Deployment under an autoscaler. Ends with NULL; may be NULL; static.
      */
     const char *const *foreign;
     /*
@@ -31,7 +31,7 @@ struct rendered_list {
     size_t len, cap;
 };
 
-/* Puts digests where rendered.restart_on asks for them: again after what they are of was changed. */
+/* Adds the digests that rendered.restart_on asks for. Call it again after the ConfigMaps or Secrets changed. */
 void rendered_digest_configs(struct rendered_list *objects);
 /* The order of the table of kinds (all are of one) and of names. */
 void rendered_sort(struct rendered_list *objects);

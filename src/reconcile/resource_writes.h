@@ -5,7 +5,7 @@
 #include "api/resource.h"
 #include "reconcile/plan.h"
 
-/* A resource of ours that is planned, in the cluster where it lives. All borrowed. */
+/* A custom resource that is planned, in the cluster where it is. All borrowed. */
 struct planned_resource {
     const struct plan_input *in;
     struct plan *plan;
@@ -22,11 +22,11 @@ bool resource_has_finalizer(const struct planned_resource *r);
  */
 void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason);
 /*
- * Writes the status where it differs from what is there; takes it over. With `hold` only one that has a new word: a
- * status that only counts down can wait.
+ * Writes the status if it differs from the observed one; takes it over. With `hold` only if its status word is new: a
+ * status whose counts alone changed can wait.
  */
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold);
-/* All of this generation was in place once: what is missing of it was deleted by somebody. */
+/* All of this generation was in place once: another client deleted what is missing of it. */
 bool resource_is_settled(const struct planned_resource *r);
 
 #endif

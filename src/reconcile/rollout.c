@@ -233,7 +233,7 @@ static int64_t status_int(const json_t *deployment, const char *field)
     return doc_int(doc_at(deployment, "status", field), 0);
 }
 
-/* The Deployment's controller gave up waiting, though it goes on trying. */
+/* The Deployment's controller reports a timeout, but continues the rollout. */
 static bool is_past_deadline(const json_t *deployment)
 {
     const json_t *progressing = doc_find(doc_at(deployment, "status", "conditions"), "type", "Progressing");

@@ -2,10 +2,10 @@
  * Whether Deployments are rolled out and available, derived from live objects, and
  * where one is not, why. Pure.
  *
- * A Deployment is available when its controller has seen the newest spec, every replica is
- * of that spec and available, and none of an older one is left (the conditions
- * that `kubectl rollout status` waits for). Where it is past its progress deadline the message says so, and it
- * counts as under way all the same: its controller goes on, and so may the reason go away.
+ * A Deployment is available when its controller has seen the newest spec, every replica is of that spec and available,
+ * and none of an older one is left (the conditions that `kubectl rollout status` waits for). Where it is past its
+ * progress deadline the message says so, and it still counts as under way, because its controller goes on and the
+ * reason may disappear.
  */
 #ifndef RECONCILE_ROLLOUT_H
 #define RECONCILE_ROLLOUT_H

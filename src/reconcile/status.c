@@ -13,7 +13,7 @@
 /* Of the text about one of several objects. */
 #define SHORT_TEXT_MAX 400
 
-/* What the facts come to: the word, the conditions' reason, and the text for people. */
+/* What follows from the facts: the status word, the conditions' reason, and the message. */
 struct verdict {
     const char *word;
     const char *reason;
@@ -228,7 +228,7 @@ bool status_is_undecided(const struct status_facts *f)
            json_equal(doc_at(status, STATUS_FIELD_APPLIED_GENERATION), doc_at(f->resource, "metadata", "generation"));
 }
 
-/* The generation whose every object was in place once: what is missing of it later was deleted by somebody. */
+/* The generation of which every object was in place once: another client deleted what is missing of it later. */
 static json_t *applied_generation(const struct status_facts *f)
 {
     if (!f->refused && !f->unreachable && !f->waits_for && !f->deleting && f->drift == 0)

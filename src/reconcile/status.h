@@ -6,7 +6,7 @@
 
 enum { STATUS_PLANS_MAX = 2 };
 
-/* Everything that the status is made from. */
+/* Everything that the status depends on. */
 struct status_facts {
     msec_t now;
     const json_t *resource;          /* as observed, with its status so far */
@@ -14,7 +14,7 @@ struct status_facts {
     const struct rollouts *rollouts; /* NULL where the resource is not valid */
     size_t drift, unseen, ignored, leftovers;
     bool paused, deleting;
-    /* Where the drift is, and what is stuck besides; each may be NULL. */
+    /* Where the drift is, and what else is stuck; each may be NULL. */
     const struct plan *plans[STATUS_PLANS_MAX];
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
@@ -24,9 +24,9 @@ struct status_facts {
 };
 
 /*
- * All that is not in place may be what was left alone before. Somebody may have taken our mark off it: then no list has
- * it, and it is read when a write of ours finds it, soon after a start of the operator. Until then what was said
- * stands.
+ * All that is not in place may be what was left alone before. If the user removed the owner label, no list has the
+ * object, and it is read when a write of the operator finds it, soon after a start. Until then the status stays as it
+ * was.
  */
 bool status_is_undecided(const struct status_facts *facts);
 /* The whole status; owned by the caller. */

@@ -15,7 +15,7 @@ static const struct source sources[] = {
     {"configMap", "name", "name", "ConfigMap"},
 };
 
-/* A search through one Pod: the first thing that is missing, and how many are. */
+/* A search through one Pod: the first missing object or key, and the number of missing ones. */
 struct search {
     const struct kube_cache *observed;
     const struct volume_kinds *kinds;

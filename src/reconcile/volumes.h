@@ -2,8 +2,9 @@
  * Why a Pod's volumes cannot be mounted: the Secret or the ConfigMap that one names, or a key of it, does not exist.
  * Pure.
  *
- * The kubelet tells this in Events alone, which expire and which the operator has no right to read; what the Pod's spec
- * names is looked up instead. A container that lacks an object for its environment says so itself, in its status.
+ * The kubelet reports this in Events only, which expire and which the operator has no right to read. So the operator
+ * looks up the objects that the Pod's spec names. A container that lacks an object for its environment says so itself,
+ * in its status.
  */
 #ifndef RECONCILE_VOLUMES_H
 #define RECONCILE_VOLUMES_H
