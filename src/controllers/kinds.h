@@ -1,4 +1,7 @@
-/* The kinds of resources that this operator reconciles, and what it does it with. A new kind is a row here. */
+/*
+ * The kinds of resources that this operator reconciles, and the rest of the controller's tables. A new kind is a row
+ * here.
+ */
 #ifndef CONTROLLERS_KINDS_H
 #define CONTROLLERS_KINDS_H
 

@@ -1,5 +1,4 @@
-/* The watches that are only there while a plan asks for them. Which objects a watch brings is in its row (watches.c).
- */
+/* The watches that are on only while a plan asks for them. Which objects a watch brings is in its row (watches.c). */
 #ifndef CONTROLLERS_WATCHES_H
 #define CONTROLLERS_WATCHES_H
 

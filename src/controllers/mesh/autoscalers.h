@@ -6,7 +6,7 @@
 
 /*
  * Adds a sentence to `out` where there are any, behind "; " if it says something already. Those that an earlier
- * operator made for `resource` are not among them: they are removed.
+ * operator created for `resource` are not among them: they are deleted.
  */
 void autoscalers_notice(
     const struct plan_input *in, const struct kube_object *resource, const struct desired_set *desired,

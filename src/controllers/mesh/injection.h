@@ -1,9 +1,9 @@
 /*
- * Automatic sidecar injection by a list of namespaces: the planner's part that puts
- * labels on namespaces and takes them off. Pure.
+ * Automatic sidecar injection by a list of namespaces: the planner's part that adds labels to namespaces and removes
+ * them. Pure.
  *
- * A namespace that another client labelled, enabled or disabled, stays theirs: our second
- * label says which labels are ours.
+ * A namespace that another client labelled, enabled or disabled, stays as it is: a second label says which labels are
+ * the operator's.
  *
  * There may be thousands of namespaces, listed and not: a plan looks at those that changed since the last one.
  */
@@ -12,17 +12,17 @@
 
 #include "reconcile/plan.h"
 
-/* Labels of namespaces: the injector's own, and ours that says it was us. */
+/* Labels of namespaces: the injector's, and the one that says that the operator added it. */
 #define LABEL_INJECTION "istio-injection"
 #define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
 
-/* What was found when a list was looked at last. Zeroed: nothing yet. */
+/* What the last look at a list found. Zeroed: nothing yet. */
 struct injection_memo {
     json_t *names; /* the list; NULL: none */
     uint64_t hash; /* of it, in the place of kube_object.in_place; 0: nothing was looked at yet */
     uint64_t seen; /* kube_cache_changes() of namespaces */
     struct map *listed, *pending, *disabled; /* sets of names: the list; to be changed; listed, and labelled disabled */
-    char *notice;                            /* of the disabled ones; NULL: to be made again */
+    char *notice;                            /* of the disabled ones; NULL: to be written again */
 };
 void injection_memo_clear(struct injection_memo *memo);
 
@@ -32,8 +32,8 @@ void injection_memo_clear(struct injection_memo *memo);
  */
 void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names);
 /*
- * Whether namespaces may be labelled: nothing in the plan waits for its write alone, and the webhooks among `desired`
- * (NULL: there are none), which the label switches on, are there.
+ * Whether namespaces may be labelled: nothing in the plan waits for its own write only, and the webhooks among
+ * `desired` (NULL: none), which the label switches on, exist.
  */
 bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan);
 /* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */

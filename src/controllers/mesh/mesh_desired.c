@@ -12,7 +12,7 @@ void mesh_desired_versions(const struct kube_server *server, const char **ret_ve
     }
 }
 
-/* The releases that this operator knows, as the validation wants them. */
+/* The releases that this operator knows, as the validation needs them. */
 static struct api_release *known_releases(size_t *ret_count)
 {
     struct api_release *known;

@@ -1,5 +1,5 @@
 /*
- * What an Istio resource asks for: its rules, and every object of the mesh with our marks on it. Pure: it depends on
+ * What an Istio resource asks for: its rules, and every object of the mesh with its owner label. Pure: it depends on
  * the resource and on the versions that the server speaks, so it is kept for as long as those stay the same.
  */
 #ifndef CONTROLLERS_MESH_MESH_DESIRED_H
@@ -16,15 +16,15 @@ struct mesh_desired {
 };
 
 /*
- * The rules for a resource, the same for everybody who judges one: the controller, the admission webhook, `validate`.
- * As istio_parse(), with the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not
- * known; `ns` is where the resource will live if its metadata does not say so, and may be NULL.
+ * The rules for a resource, the same for the controller, the admission webhook and `validate`. As istio_parse(), with
+ * the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not known; `ns` is where the
+ * resource will live if its metadata does not say so, and may be NULL.
  */
 int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems);
 
 /*
- * From the custom resource, with its overlays applied. What is wrong with it goes to `problems` as in mesh_check(),
- * and what is wrong with its overlays; below zero where there are errors. `minor` is that of Kubernetes 1.x.
+ * From the custom resource, with its overlays applied. Its errors go to `problems` as in mesh_check(), and those of its
+ * overlays; below zero if there are any. `minor` is that of Kubernetes 1.x.
  */
 int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, struct mesh_desired **ret,
@@ -37,8 +37,8 @@ DEFINE_CLEANUP(struct mesh_desired *, mesh_desired_free)
 #define _cleanup_mesh_desired_ _cleanup_(mesh_desired_free_p)
 
 /*
- * The versions to render with: what the server serves, and for kinds that come with a definition of ours the
- * version of that definition, served already or not. `ret_versions` has a place for each row of mesh_kinds.
+ * The versions to render with: what the server serves, and for kinds whose definition the operator creates the version
+ * of that definition, served already or not. `ret_versions` has a place for each row of mesh_kinds.
  */
 void mesh_desired_versions(const struct kube_server *server, const char **ret_versions);
 

@@ -16,7 +16,7 @@
 #include "mesh/mesh.h"
 #include "reconcile/objects.h"
 
-/* One resource, while it is planned: what its status has besides. */
+/* One resource, while it is planned: what else its status has. */
 struct mesh_state {
     bool counts_sidecars;
     const struct sidecars *sidecars; /* of the memo; NULL: what the status said before stays */
@@ -48,7 +48,7 @@ static void memo_free(void *memo)
     free(memo);
 }
 
-/* Of what the mesh depends on besides its resource. */
+/* A hash of what the mesh depends on in addition to its resource. */
 static uint64_t hash_of_server(int minor, const char *const *versions)
 {
     struct buf text = BUF_INIT;

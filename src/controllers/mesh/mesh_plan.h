@@ -1,5 +1,5 @@
 /*
- * What an Istio resource wants in the central cluster: the mesh. Pure.
+ * What an Istio resource desires in the central cluster: the mesh. Pure.
  */
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
@@ -13,11 +13,11 @@ extern const struct reconciler mesh_reconciler;
 
 /*
  * The resource that describes the mesh of the cluster: the oldest one; of two of the same second the first by name.
- * Those that another operator put here are not looked at. NULL: there is none.
+ * Those that another operator created here do not count. NULL: there is none.
  */
 const struct kube_object *mesh_find(const struct kube_cache *observed);
 
-/* What a resource asks for, kept for as long as it stays the same: a memo of pure functions. */
+/* What a resource asks for, kept as long as it stays the same: a memo of pure functions. */
 struct mesh_memo {
     char *uid, *resource_version; /* of the version that was read last */
     uint64_t hash;                /* of everything that it depends on; 0: nothing was read yet */

@@ -2,7 +2,7 @@
  * How many Pods have a sidecar of an older image or configuration than the injector would give them now. Pure.
  *
  * A Pod is counted by the version that the injector wrote on it (see mesh.h). Pods without a sidecar, Pods that ended
- * and Pods that are going are not counted.
+ * and Pods that are being deleted are not counted.
  */
 #ifndef CONTROLLERS_MESH_SIDECARS_H
 #define CONTROLLERS_MESH_SIDECARS_H
@@ -15,7 +15,7 @@ struct sidecars {
     char *outdated_in; /* "default (3), shop (1)": namespaces with the most outdated first, a few; owned; NULL: none */
 };
 
-/* What was counted last, of a set of desired objects that must not change while the memo lives. Zeroed: nothing yet. */
+/* The last count, for a set of desired objects that must not change while the memo exists. Zeroed: nothing yet. */
 struct sidecars_memo {
     bool is_read;
     char *version; /* that new sidecars get; NULL: none get any */
@@ -24,7 +24,7 @@ struct sidecars_memo {
 };
 void sidecars_memo_clear(struct sidecars_memo *memo);
 
-/* Counts where Pods came or went since the last time. The memo's. */
+/* Counts again if Pods changed since the last time. The result is the memo's. */
 const struct sidecars *
 sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct desired_set *desired);
 

@@ -124,7 +124,7 @@ static bool is_same_pod(const struct central_pod *a, const struct central_pod *b
     return a && b ? str_eq(a->address, b->address) && doc_equal(a->labels, b->labels) : a == b;
 }
 
-/* True where that makes a difference to who asks for addresses. */
+/* True if that can change the addresses that a selector finds. */
 static bool read_pod(struct central *c, const struct kube_object *o)
 {
     struct central_pod *pod = pod_of(o);
@@ -161,7 +161,7 @@ static void forget_pods(struct central *c)
     c->pods_seen = 0;
 }
 
-/* Those that changed since the last time; true where that makes a difference. */
+/* Reads the Pods that changed since the last time; true if addresses can change. */
 static bool read_pods(struct central *c, const struct kube_cache *observed)
 {
     const struct kube_object *o = NULL;
@@ -195,7 +195,7 @@ static json_t *signing_from(const struct kube_object *o, bool plugged_in)
     return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
 }
 
-/* Whether the central Citadel is told to use what is plugged in; by itself it makes its own. */
+/* Whether the central Citadel's options name a certificate of the user's; by default it creates its own. */
 static bool is_plugged_in(const struct central *c, const struct kube_cache *observed)
 {
     const struct kube_object *o = kube_cache_get(observed, deployments(), c->ns, "istio-citadel");
@@ -352,7 +352,10 @@ const struct addresses *central_addresses(struct central *c, const char *selecto
     return found;
 }
 
-/* Whose kubeconfig matters most without a mesh: who leaves can do that; who has joined is kept in contact. */
+/*
+ * Whose kubeconfig matters most without a mesh: first those that are being deleted, so that they can leave; then those
+ * that joined, so that they stay connected.
+ */
 static unsigned urgency(const struct kube_object *remote)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(remote);

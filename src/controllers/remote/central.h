@@ -1,6 +1,6 @@
 /*
- * What remote clusters take from the central one: the mesh they join, the certificate it trusts by, and the
- * addresses of its Pods. Pure: a snapshot of the central cluster's cache, brought up to date when that changed.
+ * What remote clusters take from the central one: the mesh they join, its signing certificate, and the addresses of its
+ * Pods. Pure: a snapshot of the central cluster's cache, updated when that changed.
  *
  * Thousands of remote clusters share one snapshot, and most of them the same selectors, so what a selector
  * finds is kept until a Pod changes.
@@ -23,18 +23,21 @@ struct central {
     char *id;
     char *ns; /* where its Secrets and Pods are read: the mesh's, or without one a RemoteIstio's; NULL: nowhere */
     const struct istio_spec *mesh; /* of `memo`; NULL: there is none that could be joined */
-    /* Of what the central Citadel signs with: Secret istio-ca-secret, or cacerts where it is told to use that. */
+    /*
+     * From the certificate that the central Citadel signs with: Secret istio-ca-secret, or cacerts where its options
+     * name that.
+     */
     json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
     /*
-     * Grows with every change of what a remote cluster may depend on: who remembers it knows whether to plan again.
-     * `basis` leaves the Pods aside.
+     * Grows with every change of what a remote cluster may depend on: a plan for another number is out of date. `basis`
+     * ignores the Pods.
      */
     uint64_t version, basis;
 
     struct map *pods;  /* by name -> struct central_pod: those that are ready */
     struct map *found; /* selector -> struct addresses */
     struct mesh_memo memo;
-    uint64_t read[3], pods_seen, mesh_hash; /* what was read when it was brought up to date */
+    uint64_t read[3], pods_seen, mesh_hash; /* what the last update read */
 };
 
 /* Of the row (reconcile/reconciler.h): a struct central. */
@@ -42,20 +45,20 @@ void *central_new(void);
 void central_free(void *central);
 void central_update(void *central, const struct plan_input *in);
 uint64_t central_version(const void *central);
-/* Without the central cluster's id nothing says whose a remote cluster is. */
+/* Without the central cluster's id the owner of a remote cluster is not known. */
 bool central_is_known(const void *central);
 
-/* Of the ready Pods in the mesh's namespace that a label selector matches; one that is broken matches none. */
+/* Of the ready Pods in the mesh's namespace that a label selector matches; an invalid one matches none. */
 const struct addresses *central_addresses(struct central *c, const char *selector);
 
 /*
- * The namespace of the RemoteIstios where there is no mesh that has one: of those that leave, else of those that
- * joined, whose clusters are still followed, else of any. Of several the first by name, so that nothing depends on
- * which came first. NULL: there are none.
+ * The namespace of the RemoteIstios if there is no mesh with a namespace: of those that are being deleted, else of
+ * those that joined, whose clusters still get updates, else of any. Of several the first by name, so that the order in
+ * which they were seen does not matter. NULL: there are none.
  */
 const char *central_namespace_of_remotes(const struct kube_cache *observed);
 
-/* The Secret with the kubeconfig of the remote cluster of this name; NULL: it is not there. */
+/* The Secret with the kubeconfig of the remote cluster of this name; NULL: it does not exist. */
 const struct kube_object *central_kubeconfig(const struct kube_cache *observed, const char *ns, const char *name);
 
 #endif

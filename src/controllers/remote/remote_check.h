@@ -1,6 +1,5 @@
 /*
- * The rules for a RemoteIstio, the same for everybody who judges one: the controller, the admission webhook,
- * `validate`. Pure.
+ * The rules for a RemoteIstio, the same for the controller, the admission webhook and `validate`. Pure.
  */
 #ifndef CONTROLLERS_REMOTE_REMOTE_CHECK_H
 #define CONTROLLERS_REMOTE_REMOTE_CHECK_H
@@ -11,8 +10,8 @@
 #include "mesh/mesh.h"
 
 /*
- * As remote_istio_parse(), and that it stands beside the mesh: in the namespace `mesh_ns`, NULL where no mesh is
- * known. `ns` is where the resource will live if its metadata does not say so, and may be NULL.
+ * As remote_istio_parse(), and it must be in the mesh's namespace `mesh_ns`, NULL where no mesh is known. `ns` is where
+ * the resource will live if its metadata does not say so, and may be NULL.
  */
 int remote_check(
     const json_t *resource, const char *ns, const char *mesh_ns, struct remote_istio_spec *ret,

@@ -9,7 +9,7 @@
 #include "reconcile/objects.h"
 #include "reconcile/overlay.h"
 
-/* Nothing that was made before is good any more. */
+/* Nothing that was built before is valid any more. */
 static void forget_parts(struct remote_memo *memo)
 {
     desired_free(memo->parts);
@@ -87,7 +87,7 @@ void remote_read_spec(struct remote *r)
     memo->warnings = buf_take(&warnings);
 }
 
-/* What every set depends on: whose it is, and how the remote server is spoken to. */
+/* What every set depends on: its owner, and the API versions of the remote server. */
 static void add_common(const struct remote *r, const char *const *versions, struct buf *text)
 {
     buf_add_str(text, remote_uid(r));
@@ -99,7 +99,7 @@ static void add_common(const struct remote *r, const char *const *versions, stru
     }
 }
 
-/* Nobody needs the texts of what is in place. */
+/* The texts of objects that are in place are not needed. */
 static bool is_good(const struct remote *r, const struct desired_set *set)
 {
     const struct objects_input objects = {.plan = r->world->remote, .desired = {set}, .keeps_crds = true};
@@ -130,8 +130,8 @@ static struct mark_owner owner_of(const struct remote *r)
 }
 
 /*
- * A definition that the cluster had before is not in our watch, and stays as it is: where its kind is served, nothing
- * is asked for. One that is ours follows this program's.
+ * The watch does not bring a definition that the cluster had before, and it stays as it is: if its kind is served, no
+ * definition is desired. An owned definition follows this program's.
  */
 static bool has_definition_of_others(const struct remote *r, const struct kube_kind *definition)
 {
@@ -196,8 +196,8 @@ static int render_parts(struct remote *r, const char *const *versions)
 }
 
 /*
- * The services whose addresses are not those that `made` were made of, or all; how many. `made` has a place for each
- * service, and has the new addresses afterwards.
+ * The services whose addresses differ from those in `made`, from which they were built, or all; returns how many.
+ * `made` has a place for each service, and has the new addresses afterwards.
  */
 static size_t list_services(const struct remote *r, bool all, uint64_t *made, struct mesh_remote_service *ret_services)
 {

@@ -1,4 +1,4 @@
-/* What the parts of a remote cluster's planner share. Nobody else includes this. */
+/* What the parts of a remote cluster's planner share. No other file includes this. */
 #ifndef CONTROLLERS_REMOTE_REMOTE_IMPL_H
 #define CONTROLLERS_REMOTE_REMOTE_IMPL_H
 
@@ -14,21 +14,20 @@
 #define REASON_UNREACHABLE "Unreachable"
 #define REASON_REFUSED "KubeconfigRefused"
 
-/* What is desired, for as long as what it follows from stays the same. */
+/* What is desired, as long as its sources stay the same. */
 struct remote_memo {
-    uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not made yet */
+    uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not built yet */
     struct remote_istio_spec spec;
     bool has_spec;
     struct err refusal; /* why there is no spec */
     char *warnings;
     /*
-     * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not made yet.
+     * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not built yet.
      */
     struct desired_set *foundation, *parts, *services;
-    uint64_t *addresses; /* central_addresses() of each service that the services were made of: their hashes */
+    uint64_t *addresses;                     /* the hashes of central_addresses() that the services were built from */
     const struct mesh_component *components; /* of the parts */
-    /* Versions that were looked into: of the kubeconfig's Secret, with its label; of the Istio there that is its own.
-     */
+    /* Versions that were checked: of the kubeconfig's Secret, with its label; of the remote cluster's own Istio. */
     uint64_t labelled, own;
     struct injection_memo injection;
 };
@@ -42,12 +41,12 @@ struct remote {
     struct remote_memo *memo;
     const struct kube_object *object; /* the RemoteIstio */
     json_t *resource;                 /* `object`, parsed */
-    const struct kube_object *secret; /* with the kubeconfig; NULL: it is not there */
-    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it is not there, or the cluster is not synced */
+    const struct kube_object *secret; /* with the kubeconfig; NULL: it does not exist */
+    const struct kube_object *config; /* MESH_REMOTE_OWNER; NULL: it does not exist, or the cluster is not synced */
     bool serves;                      /* the services were planned */
 };
 
-/* Whether a Secret that is not observed is not there. */
+/* Whether a Secret that is not observed does not exist. */
 static inline bool remote_secrets_are_read(const struct remote *r)
 {
     return str_eq(r->central->ns, r->object->ns);
@@ -72,7 +71,7 @@ void remote_want_foundation(struct remote *r);
 int remote_want_parts(struct remote *r);
 /* Needs the remote cluster and MESH_REMOTE_OWNER. */
 void remote_want_services(struct remote *r);
-/* All of it is in place: what it is made of is made again when it is needed, and no memory until then. */
+/* All of it is in place: its texts take no memory, and are built again when they are needed. */
 void remote_forget_texts(struct remote *r);
 
 /* remote_plan.c */
@@ -82,7 +81,7 @@ bool remote_plan_pilot_label(struct remote *r, bool present);
 const char *remote_unreachable(const struct remote *r);
 /* A cluster has one master: below zero where this one has another. */
 int remote_check_free(const struct remote *r, struct err *e);
-/* Whether this RemoteIstio, or one of the same central cluster that is gone, made what is there. */
+/* Whether this RemoteIstio, or a deleted one of the same central cluster, created what exists. */
 bool remote_is_ours(const struct remote *r);
 
 /* remote_leave.c and remote_status.c: of the row (reconcile/reconciler.h). */

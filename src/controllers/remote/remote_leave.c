@@ -12,7 +12,7 @@
 
 static const char leaves[] = "the remote cluster leaves the mesh";
 
-/* All that carries this mark; with definitions, or without. */
+/* All objects with this owner label; with definitions, or without. */
 static size_t remove_marked(struct remote *r, const char *owner, bool definitions)
 {
     const struct objects_input objects = {
@@ -32,7 +32,7 @@ static size_t remove_definition(struct remote *r)
 /* How much is left in the remote cluster. What comes last waits for all that is before it. */
 static size_t plan_removal(struct remote *r)
 {
-    /* Without MESH_REMOTE_OWNER its mark is lost, and ours is what there is. */
+    /* Without MESH_REMOTE_OWNER its owner label is unknown, and only this RemoteIstio's is left. */
     const char *owner = r->config ? r->config->owner : remote_uid(r);
     const unsigned needed = made_watches(MESH_REMOTE);
     size_t left;
@@ -46,7 +46,7 @@ static size_t plan_removal(struct remote *r)
     if (left == 0 && (r->world->remote->synced & needed) != needed)
         return 1;
     if (left == 0 && r->config) {
-        /* Without it nobody looks for what has no mark. */
+        /* Without it objects that have no owner label would not be found. */
         if (plan_is_relisted(r->world->remote, &r->plan->remote))
             plan_remove(&r->plan->remote, r->world->remote, r->config, leaves);
         return 1;
@@ -65,7 +65,7 @@ static bool has_our_mark(const struct remote *r)
     return false;
 }
 
-/* It has a master, ours or another one. */
+/* It belongs to a central cluster, this one or another. */
 static bool has_master(const struct remote *r)
 {
     const struct kube_kind *istio = mesh_kind(KIND_ISTIO);
@@ -80,9 +80,9 @@ static bool has_master(const struct remote *r)
 }
 
 /*
- * How much is left of what is ours there. A cluster that has another master, or was never joined because the kubeconfig
- * came to lead to it later, has nothing of ours; one that has a mesh of its own only what has our mark: neither its
- * labels of namespaces nor the certificates in it.
+ * How many owned objects are left there. A cluster that belongs to another central cluster, or that was never joined
+ * because the kubeconfig led to it only later, has none; one with a mesh of its own has only those with the owner
+ * label: neither its labels of namespaces nor its certificates are the operator's.
  */
 static size_t plan_leaving(struct remote *r)
 {

@@ -13,9 +13,9 @@
 #include "mesh/mesh.h"
 #include "reconcile/objects.h"
 
-/* A connection that ended is there again in a moment: what lasts longer is told. */
+/* A connection that ended is usually open again in a moment: only a longer failure is reported. */
 #define ERROR_PATIENCE SECONDS(3)
-/* Annotation of a Secret: its label for Pilot is ours. */
+/* Annotation of a Secret: the operator added its label for Pilot. */
 #define LABELLED "istio.banzaicloud.io/labelled"
 
 /* What has to be watched in the central cluster before anything can be said of a remote one. */
@@ -75,7 +75,7 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
     if (labelled)
         r->memo->labelled = version;
-    /* A label of another client's stays theirs. */
+    /* A label that another client added stays. */
     if (present ? labelled : !ours)
         return true;
     patch_secret(r, present);
@@ -173,7 +173,7 @@ static bool plan_foundation(struct remote *r, struct plan *plan)
     return !plan_is_moving(plan);
 }
 
-/* With the services, whose addresses change all the time: that is followed, and no news. */
+/* With the services, whose addresses change all the time: such updates get no Event. */
 static void plan_with_services(const struct objects_input *objects, struct plan *plan)
 {
     const struct kube_kind *endpoints = mesh_kind(KIND_ENDPOINTS);
@@ -184,7 +184,7 @@ static void plan_with_services(const struct objects_input *objects, struct plan 
             plan->actions[i].tag = PLAN_FOLLOWED;
 }
 
-/* All that belongs to MESH_REMOTE_OWNER; true once it is there as desired. */
+/* All that belongs to MESH_REMOTE_OWNER; true when that exists as desired. */
 static bool plan_parts(struct remote *r, struct plan *plan)
 {
     struct remote_memo *memo = r->memo;
@@ -203,8 +203,8 @@ static bool plan_parts(struct remote *r, struct plan *plan)
 }
 
 /*
- * What a RemoteIstio left that is gone is taken over with what it belongs to last: until then its mark says what is
- * to be pruned.
+ * What a deleted RemoteIstio left is taken over, its owner MESH_REMOTE_OWNER last: until then the old owner label says
+ * what is to be pruned.
  */
 static void plan_objects(struct remote *r, struct plan *plan)
 {
@@ -247,7 +247,7 @@ static void plan_joined(struct remote *r)
         remote_forget_texts(r);
 }
 
-/* The foundation alone: what belongs to MESH_REMOTE_OWNER cannot be described before that is there. */
+/* The foundation alone: what belongs to MESH_REMOTE_OWNER cannot be described before that exists. */
 static void plan_joining(struct remote *r)
 {
     if (r->memo->spec.mesh.pause) {
@@ -298,8 +298,8 @@ static void find_obstacle(struct remote *r)
 }
 
 /*
- * What holds up the rest, the mesh's own state or what was made of it, does not keep the services of a cluster that
- * joined from following the central Pods. Nothing else is touched.
+ * Even if the mesh's state or its objects block the rest, the services of a cluster that joined follow the central
+ * Pods. Nothing else is changed.
  */
 static void plan_services_alone(struct remote *r)
 {
@@ -316,9 +316,9 @@ static void plan_services_alone(struct remote *r)
 }
 
 /*
- * The connection is only just being made, or a kubeconfig that was refused has yet to be read, as after a restart of
- * this operator: what was said before stands until there is an answer or an error, or every restart would have each
- * cluster say something else for a moment.
+ * The connection is being opened, or a refused kubeconfig is not read yet, as after a restart of this operator: the
+ * status stays as it was until there is an answer or an error. Otherwise every restart would change each cluster's
+ * status for a moment.
  */
 static bool is_just_connecting(const struct remote *r)
 {

@@ -1,5 +1,5 @@
 /*
- * What a RemoteIstio wants: a part of the mesh in its own cluster, and in the central one what tells of it. Pure.
+ * What a RemoteIstio desires: a part of the mesh in its own cluster, and in the central one the objects about it. Pure.
  *
  *   remote_plan.c     what holds it up, in order; joining
  *   remote_desired.c   what the remote cluster should have

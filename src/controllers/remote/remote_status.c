@@ -12,8 +12,8 @@ static json_t *as_before(const struct remote *r, const char *field)
 }
 
 /*
- * Of a cluster that we are not synced with, as after a restart while it is away. Who has seen it before it went says
- * the same: of two operators neither writes it in turns with the other.
+ * For a cluster that is not synced, as after a restart while it is unreachable. An operator that was synced before it
+ * became unreachable says the same, so that two operators do not write the status in turns.
  */
 static void keep_unseen(const struct remote *r, json_t *status)
 {
