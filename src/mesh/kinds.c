@@ -57,9 +57,9 @@
 #define CA "caCertificates", "subjectAltNames", "sni"
 
 /*
- * The oneofs of Istio's API (networking/v1alpha3, authentication/v1alpha1, Mixer's config of adapters), and what goes
- * with one mode of TLS alone. Its definitions have no schema that says so: Istio itself refuses such a resource, or
- * takes one of both.
+ * The oneofs of Istio's API (networking/v1alpha3, authentication/v1alpha1, Mixer's config of adapters), and the fields
+ * that belong to a single mode of TLS. Its definitions have no schema that says so: Istio itself refuses such a
+ * resource, or uses one of the two.
  */
 static const struct kube_union oneofs[] = {
     {.at = "loadBalancer", VARIANTS(VARIANT("simple"), VARIANT("consistentHash"))},
@@ -92,7 +92,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_ALL,
          VERBS("list", "watch", "patch"),
          .keep = NAMES(IDENTITY)},
-    /* Not pruned: the users' own resources hang on the definitions. */
+    /* Not pruned: the users' own resources depend on the definitions. */
     [KIND_DEFINITION] =
         {.kind = "CustomResourceDefinition",
          .is_definition = true,
@@ -114,7 +114,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_CLUSTER_ROLE_BINDING] = {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, BOTH, OURS},
     [KIND_CONFIG_MAP] =
         {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
-    /* Citadel's signing certificate. In the central cluster Citadel makes its own, or the users do. */
+    /* Citadel's signing certificate. In the central cluster Citadel creates its own, or the users do. */
     [KIND_SECRET] =
         {.kind = "Secret",
          .is_secret = true,
@@ -127,8 +127,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_SERVICE] =
         {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
     /*
-     * After Services: Kubernetes removes Endpoints that have no Service. Those of Services with a selector are made by
-     * its endpoints controller, with the Service's labels.
+     * After Services: Kubernetes deletes Endpoints that have no Service. Its endpoints controller creates those of
+     * Services with a selector, with the Service's labels.
      */
     [KIND_ENDPOINTS] =
         {.kind = "Endpoints",
@@ -139,7 +139,10 @@ static const struct kube_kind rows[KIND_COUNT] = {
          REMOTE,
          OURS,
          .copies_labels = true,
-         /* A port of another client beside ours, which has no name, is refused: what we write is the whole. */
+         /*
+          * The server refuses a second port of another client beside the operator's, which has no name: the operator
+          * writes all ports.
+          */
          .unkeyed = true,
          .after = NAMES("Service"),
          NEEDS({"Service", "metadata.name"})},
@@ -183,7 +186,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          OURS,
          .custom = true,
          .unions = oneofs,
-         /* Clients first: a server that demands mutual TLS refuses those that were not told yet. */
+         /* Clients first: a server that demands mutual TLS refuses clients without a rule for it. */
          .after = NAMES("DestinationRule"),
          NEEDS({"DestinationRule", NULL})},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
@@ -242,7 +245,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERBS("list", "watch"),
          .metadata_only = true,
          .digest = mesh_sidecar_version_of_pod},
-    /* Citadel makes them for itself (struct mesh_made); what they hold is never kept. */
+    /* Citadel creates them for itself (struct mesh_made); their content is never kept. */
     [KIND_KEY_AND_CERT_SECRET] =
         {.kind = "Secret",
          .is_secret = true,
@@ -267,7 +270,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch", "patch")},
-    /* What Pods mount, and what Istio's programs make for themselves. */
+    /* What Pods mount, and what Istio's programs create for themselves. */
     [KIND_SECRET_KEYS] =
         {.kind = "Secret",
          .is_secret = true,

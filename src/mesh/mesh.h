@@ -52,8 +52,8 @@ enum mesh_kind_id {
     KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
     KIND_CONFIG_MAP_KEYS,
     /*
-     * Views of what an earlier operator made for a resource: owned by an ownerReference to an Istio, and without our
-     * label. Autoscalers are there without an owner, too.
+     * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the
+     * owner label. Autoscalers are included without an owner, too.
      */
     KIND_LEFT_ROLE,
     KIND_LEFT_BINDING,
@@ -86,16 +86,18 @@ struct mesh_component {
 };
 
 /*
- * What a component's program makes for itself in the cluster. It has no owner label, and nobody else removes it: it
- * goes with the mesh. Events and what Kubernetes' own controllers make of an object are not among it.
+ * What a component's program creates for itself in the cluster. It has no owner label, and nothing else deletes it: it
+ * is deleted with the mesh. Events, and what Kubernetes' own controllers create for an object, are not included.
  */
 struct mesh_made {
-    const char *component; /* whose program makes it: "galley" */
+    const char *component; /* whose program creates it: "galley" */
     enum mesh_kind_id kind;
     const char *name; /* NULL: any; one that ends with "*": all that begin so */
     const char *type; /* of a Secret; NULL: any */
     bool everywhere;  /* in all namespaces; else in the control plane's, where its kind is namespaced */
-    /* It does harm without its program: it goes before everything else, and with the component, if that is disabled. */
+    /*
+     * It does harm without its program: it is deleted before everything else, and also when the component is disabled.
+     */
     bool harmful_alone;
 };
 
@@ -148,7 +150,7 @@ const struct mesh_release *mesh_release_find(const char *version);
 
 /*
  * for (size_t i = 0; (made = mesh_made_next(role, &i));)
- * What the programs of any line make in a cluster of this role (MESH_CENTRAL or MESH_REMOTE).
+ * What the programs of any line create in a cluster of this role (MESH_CENTRAL or MESH_REMOTE).
  */
 const struct mesh_made *mesh_made_next(unsigned role, size_t *position);
 
@@ -164,7 +166,7 @@ struct mesh_remote {
     const json_t *signing;
 };
 
-/* What the objects depend on besides the resource. */
+/* What the objects depend on in addition to the resource. */
 struct mesh_env {
     /* Of a remote cluster, policy and telemetry are enabled where its proxies have them in the central one. */
     const struct istio_spec *spec;
@@ -182,9 +184,9 @@ const struct mesh_component *mesh_components(const struct mesh_env *env);
 void mesh_versions_for(int minor, const char **ret_versions);
 
 /*
- * All objects of the mesh in the cluster, without marks of ownership, in the order of mesh_kinds and of their names.
- * Left out are objects of kinds that the server does not have. The namespaces' injection labels are not among them (see
- * the operator's planner).
+ * All objects of the mesh in the cluster, without an owner label, in the order of mesh_kinds and of their names. Left
+ * out are objects of kinds that the server does not have. The namespaces' injection labels are not among them (see the
+ * operator's planner).
  */
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret);
 /* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
@@ -194,7 +196,7 @@ void mesh_render(const struct mesh_env *env, struct rendered_list *ret);
 
 /*
  * What comes before everything else in a remote cluster: the namespace, the definition of Istio, and the resource
- * MESH_REMOTE_OWNER with `central_id`, whatever tells the central clusters apart, in its annotation. Its spec is empty.
+ * MESH_REMOTE_OWNER with `central_id`, which distinguishes central clusters, in its annotation. Its spec is empty.
  */
 void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct rendered_list *ret);
 
@@ -209,7 +211,7 @@ struct mesh_remote_service {
 void mesh_render_remote_services(
     const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct rendered_list *ret);
 
-/* The ConfigMap from which the injector makes sidecars. */
+/* The ConfigMap with the injector's template of sidecars. */
 #define MESH_INJECTION_CONFIG "istio-sidecar-injector"
 /*
  * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers

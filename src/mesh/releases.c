@@ -3,8 +3,8 @@
 #include "mesh/v1_0/v1_0.h"
 
 /*
- * Kubernetes: 1.10 is the oldest that serves what we speak, and 1.22 removed APIs that Istio 1.0 itself asks for
- * (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
+ * Kubernetes: 1.10 is the oldest that serves the API versions used here, and 1.22 removed APIs that Istio 1.0 itself
+ * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
  */
 const struct mesh_release mesh_releases[] = {
     {"1.0.6", &v1_0_line, "1.0.6", 10, 21},
@@ -21,7 +21,7 @@ const struct mesh_release *mesh_release_find(const char *version)
     return NULL;
 }
 
-/* Of the lines, each once: a line's releases stand together. */
+/* Of the lines, each once: a line's releases are adjacent. */
 const struct mesh_made *mesh_made_next(unsigned role, size_t *position)
 {
     const struct mesh_line *line = NULL;

@@ -1,10 +1,13 @@
-/* What a remote cluster has that follows from no component: what it hangs on, and the way to the central cluster. */
+/*
+ * What a remote cluster has that follows from no component: the owner of its objects, and the services that lead to the
+ * central cluster.
+ */
 #include "api/crd.h"
 #include "mesh/common/objects.h"
 
 /*
- * The definition has no schema: nobody describes a mesh there, and a thousand clusters' schemas of 58 kB each, as
- * desired and as observed, are most of what the operator would hold of a cluster.
+ * The definition has no schema: no mesh is described there, and a thousand clusters' schemas of 58 kB each, desired and
+ * observed, would be most of the operator's memory for a cluster.
  */
 void mesh_render_foundation(const struct mesh_env *env, const char *central_id, struct rendered_list *ret)
 {
@@ -27,8 +30,8 @@ void mesh_render_foundation(const struct mesh_env *env, const char *central_id, 
 }
 
 /*
- * Whoever looks up the Service's name gets the Pods' addresses and connects to the ports that they listen on, so a port
- * says nothing, and nobody here knows which ports a service of the user's has.
+ * A client that looks up the Service's name gets the Pods' addresses and connects to the ports that they listen on. So
+ * a port says nothing, and the ports of a user's service are not known here.
  *
  * The Service therefore has none, which Kubernetes allows of headless ones. With ports it would have instances in the
  * registry of Pilot, which reads the remote cluster: the same Pods that it knows from the central one, once more.
@@ -58,7 +61,10 @@ void mesh_render_remote_services(
             ret,
             "Service",
             OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", S("clusterIP", "None"))));
-        /* A subset without an address is refused; none at all is said, so that an address of another client goes. */
+        /*
+         * A subset without an address is refused; an empty list is desired, so that an address of another client is
+         * removed.
+         */
         mesh_add(
             env,
             ret,

@@ -68,7 +68,7 @@ static json_t *pod_template(const struct deployment *what)
             V("tolerations", copy_or_absent(c->tolerations))));
 }
 
-/* The target of a metric has had two shapes; v2beta2 and v2 share theirs. */
+/* The target of a metric has two forms; v2beta2 and v2 share one. */
 static json_t *cpu_target(const char *version)
 {
     if (str_eq(version, "v2beta1"))

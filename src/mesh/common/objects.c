@@ -11,7 +11,7 @@ static size_t kind_row(const char *kind)
         if (!mesh_kinds.rows[i].view && str_eq(mesh_kinds.rows[i].kind, kind))
             return i;
     }
-    abort(); /* a kind that nobody watches: a bug of ours that every render would show */
+    abort(); /* a kind without a watch: a bug in this program, which every render would show */
 }
 
 const char *mesh_version(const struct mesh_env *env, const char *kind)
@@ -149,7 +149,7 @@ json_t *mesh_port(int container_port)
 
 json_t *mesh_service_port(const char *name, int port)
 {
-    /* The target is the server's default; said, so that it comes back when somebody changes it. */
+    /* The target is the server's default; it is desired, so that it is restored when another client changes it. */
     return OBJECT(S("name", name), N("port", port), N("targetPort", port));
 }
 

@@ -60,12 +60,12 @@ struct deployment {
     const char *name;
     const struct component_spec *component;
     json_t *labels;     /* of the Deployment itself */
-    json_t *pod_labels; /* also its selector, which nobody can change later */
+    json_t *pod_labels; /* also its selector, which cannot change later */
     const char *service_account;
     json_t *containers;
     json_t *volumes;        /* NULL: none */
     json_t *strategy;       /* NULL: the server's default */
-    bool always_budget;     /* a budget (where the resource asks for budgets) even for a single replica */
+    bool always_budget;     /* a budget (if the resource asks for budgets) even for a single replica */
     const char *restart_on; /* see rendered.restart_on */
 };
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what);
@@ -73,7 +73,7 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
 /* `desired`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
 json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory);
 
-/* The parts of containers and Pods that come again and again; each is one item of a sequence. */
+/* The parts of containers and Pods that many of them share; each is one item of a sequence. */
 json_t *mesh_env_field(const char *name, const char *field_path);
 json_t *mesh_env_value(const char *name, const char *value);
 json_t *mesh_port(int container_port);

@@ -1,5 +1,5 @@
 /*
- * How the injector marks the Pods that it gives a sidecar.
+ * How the injector annotates the Pods to which it adds a sidecar.
  *
  * Source: Istio 1.0, pilot/pkg/kube/inject/webhook.go (sidecarTemplateVersionHash: the SHA-256 of the template before
  * it is executed, in hexadecimal) and inject.go (annotation sidecar.istio.io/status: {version, initContainers, ...}).

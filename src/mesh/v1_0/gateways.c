@@ -135,7 +135,7 @@ static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
         ITEM_S(spec->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
 }
 
-/* Secrets that users make, for TLS at the gateway: volumes and mounts of the same name. */
+/* Secrets that users create, for TLS at the gateway: volumes and mounts of the same name. */
 static json_t *user_certs_volume(const struct gateway *gateway, const char *what)
 {
     return OBJECT(
@@ -156,7 +156,7 @@ static json_t *labels(const struct gateway *gateway)
     return OBJECT(S("app", gateway->name), S("istio", gateway->role));
 }
 
-/* A new Pod is ready before an old one goes, whatever the Deployment was made with. */
+/* A new Pod is ready before an old one is deleted, whatever strategy the Deployment had at first. */
 static json_t *strategy(void)
 {
     return OBJECT(S("type", "RollingUpdate"), MAP("rollingUpdate", N("maxSurge", 1), N("maxUnavailable", 0)));

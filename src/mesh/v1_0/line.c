@@ -50,8 +50,8 @@ static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
  * From Istio's sources, all that its programs create: Galley its webhook (galley/pkg/crd/validation/config.go), Citadel
  * a Secret for every ServiceAccount (security/pkg/pki/ca/controller/secret.go) and the one with its own key
  * (security/pkg/pki/ca/ca.go), Pilot the ConfigMap to elect who writes the status of Ingresses, named by the mesh
- * configuration's ingressClass (pilot/pkg/config/kube/ingress/status.go). Pilot also creates definitions that are not
- * there, under the names of ours (pilot/pkg/config/kube/crd/client.go); Mixer and the injector create nothing.
+ * configuration's ingressClass (pilot/pkg/config/kube/ingress/status.go). Pilot also creates missing definitions, under
+ * the same names as the operator's (pilot/pkg/config/kube/crd/client.go); Mixer and the injector create nothing.
  */
 #define KEYS_AND_CERTIFICATES                                                                                          \
     {                                                                                                                  \
@@ -66,7 +66,7 @@ static const struct mesh_made central_made[] = {
     {NULL},
 };
 
-/* Citadel signs there with the certificate that it is given, and makes none of its own. */
+/* There Citadel signs with the certificate that it is given, and creates none of its own. */
 static const struct mesh_made remote_made[] = {KEYS_AND_CERTIFICATES, {NULL}};
 
 static bool has_mixer(const struct istio_spec *spec)

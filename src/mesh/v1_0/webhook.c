@@ -3,7 +3,7 @@
 #include "mesh/v1_0/v1_0.h"
 
 /*
- * clientConfig.caBundle is left to the injector, which fills in the certificate that Citadel issued to it.
+ * The injector writes clientConfig.caBundle: the certificate that Citadel issued to it.
  *
  * v1 asks for two fields that v1beta1 has defaults for, and has another default for the time limit and for what
  * rules match; they are set so that both versions ask the injector in the same way.
