@@ -74,7 +74,7 @@ static void keep(struct access *a, const char *key, int status)
     place->until = clock_now_monotonic() + (status == 200 ? ACCESS_YES_KEPT : ACCESS_NO_KEPT);
 }
 
-/* Answers, and is gone afterwards. */
+/* Answers, and frees it. */
 static void answer(struct question *q, int status)
 {
     struct access *a = q->access;
@@ -162,7 +162,7 @@ static void on_token_review(void *context, const struct kube_response *response,
         on_access_review);
 }
 
-/* RFC 6750: letters, digits and a few signs; anything else could not stand in JSON as it is. */
+/* RFC 6750: letters, digits and a few signs; other characters would have to be escaped in JSON. */
 static bool is_token(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

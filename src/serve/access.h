@@ -1,6 +1,6 @@
 /*
- * Who may read: asks the API server whose a bearer token is (TokenReview) and whether that user may get a path
- * (SubjectAccessReview of a non-resource URL). Source: "Authentication and Authorization" in the Kubernetes API
+ * Who may read: asks the API server which user a bearer token belongs to (TokenReview) and whether that user may get a
+ * path (SubjectAccessReview of a non-resource URL). Source: "Authentication and Authorization" in the Kubernetes API
  * reference.
  *
  * Answers are kept for a short time, by the token's hash and never by the token; their number is bounded, and so is the
@@ -26,7 +26,7 @@ void access_free(struct access *a);
 /* An HTTP status: 200 may read, 401 unknown, 403 may not, 503 cannot be said now. `why` is for the one who asked. */
 typedef void (*access_done_fn)(void *context, int status, const char *why);
 
-/* May whoever sends this Authorization header get `path`? `done` runs once, now or later. */
+/* May the client with this Authorization header get `path`? `done` runs once, now or later. */
 void access_check(
     struct access *a, struct http_span authorization, const char *path, access_done_fn done, void *context);
 

@@ -69,7 +69,7 @@ static void add_warnings(struct decision *d, const struct problems *problems)
     }
 }
 
-/* All the objects are made where that is possible: overlays have to fit on them. */
+/* All objects are rendered where that is possible, because overlays have to apply to them. */
 static int
 check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
@@ -132,7 +132,10 @@ static void judge_istio(
     deny(d, 403, "Forbidden");
 }
 
-/* There may be many. One that is there stays where it is, so a mesh that moved is no reason to refuse its changes. */
+/*
+ * There may be many. An existing one cannot move to another namespace, so a mesh that moved is no reason to refuse its
+ * changes.
+ */
 static void judge_remote(
     struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
 {
@@ -142,7 +145,7 @@ static void judge_remote(
     conclude(d, check_remote(doc_at(request, "object"), ns, mesh ? mesh->ns : NULL, &problems), &problems);
 }
 
-/* Of our resources. */
+/* Of the operator's resources. */
 static const struct judge {
     const char *kind;
     void (*judge)(
@@ -158,7 +161,7 @@ static const struct judge *find_judge(const char *kind)
     return NULL;
 }
 
-/* Whether the operation brings a spec that is to be judged. */
+/* Whether the operation brings a spec that is to be reviewed. */
 static bool brings_spec(const json_t *request, bool is_new)
 {
     const json_t *object = doc_at(request, "object"), *former = doc_at(request, "oldObject");
@@ -184,7 +187,7 @@ static void judge(struct decision *d, const json_t *request, const struct admiss
     judge->judge(d, request, str_or(ns, doc_string(request, "object", "metadata", "namespace")), is_new, context);
 }
 
-/* Warnings are of v1 alone: whoever asks in v1beta1 may refuse a field that it does not know. */
+/* Only v1 has warnings: a server that asks in v1beta1 may refuse a field that it does not know. */
 static json_t *make_answer(const json_t *review, const struct decision *d)
 {
     bool v1 = str_eq(doc_string(review, "apiVersion"), "admission.k8s.io/v1");

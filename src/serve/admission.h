@@ -1,10 +1,10 @@
 /*
  * The validating admission webhook's decision: an AdmissionReview in, the AdmissionReview to answer with out.
  *
- * Pure. The rules are those of the controller (desired_build(), one mesh a cluster; remote_check()), so that whoever
- * gets past the webhook is told the same in the status. Always allowed: deletions, changes of a resource that is being
- * deleted, and changes that leave the spec alone (status, finalizers, labels); else an invalid resource could not be
- * repaired or removed. Source: "Dynamic Admission Control" in the Kubernetes documentation.
+ * Pure. The rules are those of the controller (desired_build(), one mesh a cluster; remote_check()), so that a resource
+ * that bypassed the webhook gets the same message in its status. Always allowed: deletions, changes of a resource that
+ * is being deleted, and changes that leave the spec alone (status, finalizers, labels); else an invalid resource could
+ * not be repaired or removed. Source: "Dynamic Admission Control" in the Kubernetes documentation.
  */
 #ifndef SERVE_ADMISSION_H
 #define SERVE_ADMISSION_H

@@ -58,7 +58,7 @@ struct remote_sources {
     msec_t watch_age; /* MSEC_NEVER where it is not connected */
 };
 
-/* As above, of each remote cluster; NAN: nothing is to be told. */
+/* As above, of each remote cluster; NAN: there is no value. */
 #define REMOTE_METRICS(X)                                                                                              \
     X("gauge",                                                                                                         \
       "remote_connected",                                                                                              \

@@ -1,6 +1,5 @@
 /*
- * Metrics of a controller in Prometheus' text format. One table makes the output and
- * the documentation of it.
+ * Metrics of a controller in Prometheus' text format. One table gives the output and its documentation.
  */
 #ifndef SERVE_METRICS_H
 #define SERVE_METRICS_H

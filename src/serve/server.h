@@ -2,15 +2,14 @@
  * What the operator serves over HTTP.
  *
  * Plain, for the kubelet, without secrets:
- *   /healthz   200 for as long as the event loop turns
- *   /readyz    200 while every watch has listed, and has heard something or was verified within the last minute
+ *   /healthz   200 as long as the event loop runs
+ *   /readyz    200 while every watch has listed, and received something or was verified within the last minute
  *              (KUBE_LISTENING_MOST); else 503 with the reason
  *   /metrics   Prometheus' text format; not here with `secure_metrics`
  *
  * With TLS, where `webhook_address` says so (certificate: serve/webhook_setup.h):
  *   /validate  the admission webhook
- *   /metrics   with `secure_metrics`, for those whom the API server knows and lets get /metrics
- * (serve/access.h)
+ *   /metrics   with `secure_metrics`, for users whom the API server allows to get /metrics (serve/access.h)
  *
  * Fed by the network: see net/http_server.h for the limits.
  */

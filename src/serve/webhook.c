@@ -41,7 +41,7 @@ static json_t *client_config(int minor, const char *ns, const char *url, const c
         S("caBundle", bundle));
 }
 
-/* Of our resources. */
+/* Of the operator's resources. */
 static json_t *plurals(void)
 {
     json_t *names = json_array();
@@ -174,7 +174,7 @@ static char *host_of(const char *url)
         return host[len] == ']' && len > 0 ? str_dup_n(host, len) : NULL;
     }
     len = strcspn(host, ":/?#@");
-    /* A name goes into a certificate, where a comma would begin another one. */
+    /* A name is written into a certificate, where a comma would begin another one. */
     if (len == 0 || host[len] == '@' ||
         strspn(
             host,

@@ -1,6 +1,6 @@
 /*
  * The objects of the operator's own admission webhook: its ValidatingWebhookConfiguration, and the Secret with its
- * certificate. Pure: how they look, and what is missing in those that are there.
+ * certificate. Pure: how they look, and what is missing in the existing ones.
  */
 #ifndef SERVE_WEBHOOK_H
 #define SERVE_WEBHOOK_H
@@ -18,7 +18,7 @@
 #define WEBHOOK_PATH "/validate"
 #define WEBHOOK_SECRET "istio-operator-webhook-cert"
 
-/* The two kinds, as somebody who watches them needs them. */
+/* The two kinds, for watches. */
 extern const struct kube_kind_table webhook_kinds;
 #define WEBHOOK_KIND_SECRET (&webhook_kinds.rows[0])
 #define WEBHOOK_KIND_CONFIGURATION (&webhook_kinds.rows[1])
@@ -30,15 +30,16 @@ extern const struct kube_kind_table webhook_kinds;
  */
 json_t *webhook_configuration(const char *version, int minor, const char *ns, const char *url, const char *ca);
 
-/* Whether the configuration that is there has our webhook; without it the API server asks nobody. */
+/* Whether the existing configuration has the operator's webhook; without it the API server calls none. */
 bool webhook_is_configured(const json_t *live);
 /*
- * The merge patch that brings the authorities (and the URL, where it is not NULL) into the configuration that is there;
- * NULL where they are there already. Whatever else somebody has changed in it stays. Owned by the caller.
+ * The merge patch that brings the authorities (and the URL, where it is not NULL) into the existing configuration; NULL
+ * if it has them already. Other changes by the user stay. Owned by the caller.
  */
 json_t *webhook_patch(const json_t *live, const char *url, const char *ca);
 
-/* A Secret with the certificate: the one that is there with other data, or a new one (`live` NULL). It holds a secret.
+/*
+ * A Secret with the certificate: the existing one with other data, or a new one (`live` NULL). It holds a private key.
  */
 json_t *webhook_secret(const json_t *live, const char *ns, const struct certificate *certificate);
 /* The certificate in a Secret. ERR_INVALID where it is none. */

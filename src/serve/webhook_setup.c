@@ -9,7 +9,7 @@
 
 /* Timers are not trusted with weeks: a machine may sleep. */
 #define LOOK_AGAIN_MOST (SECONDS(1) * 60 * 60)
-/* What is not in order by then is trouble, and no start. */
+/* Errors after this time are reported; before it the operator is starting. */
 #define TROUBLE_AFTER SECONDS(5)
 /* Its two watches are the controller's neighbours, and there is no hurry. */
 #define VERIFY_AFTER SECONDS(60)

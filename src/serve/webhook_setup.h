@@ -2,10 +2,10 @@
  * Keeps the operator's own TLS in order: the Secret with the certificate, the authorities in the webhook's
  * configuration, and the certificate that the server shows.
  *
- * It watches those two objects by their names and makes what is missing; nothing is remembered. Replicas share the
- * Secret: the one whose gate is open makes and renews it, all of them see it. Where several write, whoever comes first
- * makes it. A renewed certificate is shown once the configuration trusts it. What goes wrong is logged and tried again;
- * the rest of the operator does not depend on it.
+ * It watches those two objects by their names and creates what is missing; it keeps no state. Replicas share the
+ * Secret: the one whose gate is open creates and renews it, and all of them use it. If several write, the first one
+ * creates it. A renewed certificate is shown once the configuration trusts it. Failures are logged and retried; the
+ * rest of the operator does not depend on it.
  */
 #ifndef SERVE_WEBHOOK_SETUP_H
 #define SERVE_WEBHOOK_SETUP_H
@@ -23,7 +23,7 @@ struct webhook_setup_options {
     const char *url;            /* that the API server is to call; then the configuration is made, too. NULL: the
                                    operator's Service, and the configuration that the manifests install */
     struct http_server *server; /* to show the certificate */
-    struct kube_gate gate;      /* of every write; whoever opens it calls webhook_setup_look() */
+    struct kube_gate gate;      /* of every write; after opening it the caller calls webhook_setup_look() */
 };
 
 /* Client and server are borrowed. */
