@@ -125,7 +125,7 @@ static json_t *disruption_budget(const struct manifest_options *o)
         MAP("spec", N("maxUnavailable", 1), MAP("selector", V("matchLabels", labels()))));
 }
 
-/* In place of the field, which came with 1.19; NULL: the field is there. 1.10 knows the profile by its former name. */
+/* Replaces the field, which came with 1.19; NULL: the field exists. 1.10 knows the profile by its former name. */
 static const char *seccomp_annotation(int minor)
 {
     return minor >= 19 ? NULL : minor >= 11 ? "runtime/default" : "docker/default";

@@ -21,15 +21,15 @@ struct manifest_options {
 /* How many replicas can elect a leader there: without Lease v1, before Kubernetes 1.14, it is one. */
 int64_t manifests_replicas_most(int minor);
 
-/* The CustomResourceDefinitions of our resources for Kubernetes 1.`minor`; an array, owned by the caller. */
+/* The CustomResourceDefinitions of the operator's resources for Kubernetes 1.`minor`; an array, owned by the caller. */
 json_t *manifests_crds(int minor);
 /* Those, and the operator's Namespace, ServiceAccount, rights, Service, webhook and StatefulSet (with more than one
  * replica also a PodDisruptionBudget), in the order to apply them. */
 json_t *manifests_all(const struct manifest_options *options);
 
 /*
- * What a remote cluster needs before it joins: a ServiceAccount whose kubeconfig the operator gets, and its rights;
- * with the namespace to hold it. `image` is not used.
+ * What a remote cluster needs before it joins: a ServiceAccount whose kubeconfig the operator gets, its rights, and its
+ * namespace. `image` is not used.
  */
 json_t *manifests_remote(const struct manifest_options *options);
 

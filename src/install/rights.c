@@ -11,7 +11,7 @@
 
 #define NS "istio-system"
 
-/* Rules are gathered by what they allow where, so that a right that two reasons ask for stands once. */
+/* Rules are collected by what they allow where, so that a right with two reasons is listed once. */
 struct gathered {
     struct map *rules; /* "group/resource" -> a map of verbs, as json */
 };
@@ -159,9 +159,10 @@ struct right {
 };
 
 /*
- * Besides what the kinds' rows say: for the operator's Events, its webhook's certificate those who read its
- * metrics, and its lease. Reading a Secret or a configuration again after a conflict is not among it: Citadel's and
- * Galley's rights have it, and without it the watch would bring the same a moment later.
+ * In addition to what the kinds' rows say: rights for the operator's Events, its webhook's certificate, the review of
+ * clients that read its metrics, and its lease. The right to read a Secret or a configuration again after a conflict is
+ * not among them: Citadel's and Galley's rights include it, and without it the watch would bring the same a moment
+ * later.
  */
 static const struct right central_rights[] = {
     {"", "events", {"create"}},
@@ -173,7 +174,7 @@ static const struct right central_rights[] = {
     {NULL},
 };
 
-/* The control plane's namespace, and the Istio resource that owns what is made in a remote cluster. */
+/* The control plane's namespace, and the Istio resource that owns what is created in a remote cluster. */
 static const struct right remote_rights[] = {
     {"", "namespaces", {"create"}},
     {API_GROUP, "istios", {"get", "list", "watch", "create", "update", "delete"}},
@@ -196,13 +197,13 @@ static void add_rights(struct gathered *g, const struct right *rights)
             add_verb(g, rights->group, rights->resource, *verb);
 }
 
-/* In a remote cluster an Istio is an object like others, and not what somebody asks for: it gets no status. */
+/* In a remote cluster an Istio is an object like others, and not a user's resource: it gets no status. */
 static bool is_object_there(const struct kube_kind *kind, unsigned role)
 {
     return role == MESH_REMOTE && str_eq(kind->kind, api_resource_istio.kind);
 }
 
-/* What Istio's programs made for themselves is found and removed. */
+/* To find and delete what Istio's programs created for themselves. */
 static void add_made(struct gathered *g, unsigned role)
 {
     static const char *const verbs[] = {"list", "watch", "delete"};

@@ -1,7 +1,7 @@
 /*
- * The rights that the operator needs, made from the tables: what it does with each kind,
- * and the rights that it hands on, because Kubernetes lets nobody grant what they do not have
- * ("Privilege escalation prevention" in the RBAC documentation). Pure.
+ * The rights that the operator needs, from the tables: what it does with each kind, and the rights that it grants to
+ * Istio, because Kubernetes allows no client to grant rights that it does not have ("Privilege escalation prevention"
+ * in the RBAC documentation). Pure.
  */
 #ifndef INSTALL_RIGHTS_H
 #define INSTALL_RIGHTS_H
@@ -15,7 +15,7 @@
  */
 json_t *rights_rules(unsigned role);
 
-/* Of them, what the operator itself makes use of: "group/resource verb" each; owned by the caller. */
+/* Of them, what the operator itself uses: "group/resource verb" each; owned by the caller. */
 json_t *rights_own(unsigned role);
 
 #endif
