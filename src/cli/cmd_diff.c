@@ -124,7 +124,7 @@ static size_t print_plan(const struct preview *p, bool whole)
     return all;
 }
 
-/* The preview of a resource; where it is refused, what is wrong was told and `ret_code` says so. */
+/* The preview of a resource; NULL if it is refused: its errors were printed, and `ret_code` is set. */
 static int make_preview(struct event_base *loop, const struct invocation *inv, const struct input *in,
                         const struct input_resource *mesh, struct preview *ret, int *ret_code, struct err *e)
 {
@@ -132,7 +132,7 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     _cleanup_kube_config_ struct kube_config *config = NULL;
     int r;
 
-    /* What is wrong whatever the cluster says is told without one. */
+    /* Errors that do not depend on the cluster are reported without one. */
     input_review(mesh, NULL, 0, NULL, &before);
     *ret_code = input_conclude(in, &before);
     if (*ret_code) {
@@ -151,7 +151,7 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : -1;
 }
 
-/* The only Istio in the files; NULL where it was told what is wrong, as `ret_code` says. */
+/* The only Istio in the files; NULL if there is an error: it was printed, and `ret_code` is set. */
 static int read_mesh(const struct invocation *inv, struct input *in, const struct input_resource **ret, int *ret_code,
                      struct err *e)
 {

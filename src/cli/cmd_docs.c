@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "serve/metrics.h"
 
-/* Pages besides those of the resources. */
+/* Pages other than those of the resources. */
 static const struct page {
     const char *name, *title;
     void (*add)(struct buf *out);

@@ -83,7 +83,7 @@ static void configure_log(const struct invocation *inv)
 
     if (!log_parse_format(invocation_value(inv, "log-format"), &format) ||
         !log_parse_level(invocation_value(inv, "log-level"), &level))
-        abort(); /* the table of options lets nothing else in */
+        abort(); /* the table of options allows nothing else */
     log_configure(level, format);
 }
 

@@ -66,7 +66,7 @@ void invocation_release(struct invocation *inv);
 const char *invocation_value(const struct invocation *inv, const char *name);
 bool invocation_has(const struct invocation *inv, const char *name);
 
-/* For people at a terminal: all commands, and one of them. */
+/* Help for users at a terminal: of all commands, and of one. */
 void help_print_program(FILE *out);
 void help_print_command(const struct command *command);
 /* The same as a page in Markdown, with the exit codes. */

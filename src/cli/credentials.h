@@ -8,8 +8,8 @@
 #include "kube/config.h"
 
 /*
- * The kubeconfig that --kubeconfig and --context name. From now on this process leaves no core behind, and nobody of
- * the same user traces it.
+ * The kubeconfig that --kubeconfig and --context name. From then on this process writes no core dump, and other
+ * processes of the same user cannot trace it.
  */
 int credentials_load(const struct invocation *inv, struct kube_config **ret, struct err *e);
 

@@ -1,4 +1,4 @@
-/* The tables of commands and of classes of errors, as text for people. */
+/* The tables of commands and of classes of errors, as text for users. */
 #include <ctype.h>
 
 #include "base/str.h"

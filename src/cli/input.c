@@ -38,7 +38,7 @@ static const struct api_resource *listed(const json_t *value)
     return NULL;
 }
 
-/* A list of any objects, or of ours; kubectl looks into others, too. */
+/* A list of any objects, or of the operator's resources; kubectl accepts other lists, too. */
 static bool is_list(const json_t *value)
 {
     const char *kind = doc_string(value, "kind");
@@ -66,7 +66,7 @@ struct skipped {
 static void add_value(struct input *in, struct skipped *skipped, const struct file *file,
                       const struct yaml_document *document, json_t *value, const char *at, const char *ns);
 
-/* `items` of ours may do without a kind of their own, as the list has it. */
+/* The `items` of a list of the operator's resources need no kind of their own, because the list has it. */
 static void add_items(struct input *in, struct skipped *skipped, const struct file *file,
                       const struct yaml_document *document, json_t *list, const char *at, const char *ns)
 {
@@ -244,10 +244,10 @@ static void check_name(const json_t *metadata, const char *key, const struct fie
     problems_add(problems, PROBLEM_ERROR, path, "must be %s, but %s", format->words, buf_str(&found));
 }
 
-/* What only a file can have wrong: a cluster lets no resource in without a name. */
+/* Errors that only a file can have: a cluster accepts no resource without a name. */
 static void check_metadata(const json_t *metadata, struct problems *problems)
 {
-    if (!json_is_object(metadata)) /* is told with the other fields */
+    if (!json_is_object(metadata)) /* is reported with the other fields */
         return;
     check_name(metadata, "name", &format_dns_subdomain, problems);
     check_name(metadata, "namespace", &format_dns_label, problems);

@@ -15,7 +15,7 @@
 struct input_resource {
     const struct file *file;               /* borrowed */
     const struct yaml_document *document;  /* borrowed */
-    const struct api_resource *definition; /* NULL: it is none, and input_review() tells why */
+    const struct api_resource *definition; /* NULL: it is none, and input_review() says why */
     json_t *value;                         /* borrowed */
     char *at;                              /* where in the document: "items[3]"; "" is the whole; owned */
 };
@@ -35,7 +35,7 @@ struct input {
  * their failure in `files`.
  */
 int input_read(const struct invocation *inv, struct input *ret, struct err *e);
-/* The same for commands that need all of it: the first failure is theirs, also where there is no resource at all. */
+/* The same for commands that need all of it: they fail with the first failure, also if there is no resource. */
 int input_read_all(const struct invocation *inv, struct input *ret, struct err *e);
 void input_release(struct input *in);
 #define _cleanup_input_ _cleanup_(input_release)
@@ -57,7 +57,7 @@ bool input_is(const struct input_resource *r, const struct api_resource *definit
  */
 void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
                   struct mesh_desired **ret, struct problems *problems);
-/* With --strict makes warnings errors; returns the exit code for the problems. */
+/* With --strict turns warnings into errors; returns the exit code for the problems. */
 int input_conclude(const struct input *in, struct problems *problems);
 /*
  * Each problem as a line "FILE:LINE: spec.field: what is wrong" to `out`, and as {file, line, severity, field, message}

@@ -113,7 +113,7 @@ static int parse_long(struct invocation *inv, int argc, char **argv, int *i, str
     return set_option(inv, o, value, e);
 }
 
-/* -l VALUE, -lVALUE or -l=VALUE; switches may stand before it: -RfVALUE. */
+/* -l VALUE, -lVALUE or -l=VALUE; switches may precede it: -RfVALUE. */
 static int parse_short(struct invocation *inv, int argc, char **argv, int *i, struct err *e)
 {
     const char *word = argv[*i];

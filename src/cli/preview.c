@@ -13,7 +13,7 @@
 #include "doc/patch.h"
 #include "reconcile/marks.h"
 
-/* Stands for what the API server gives to a new resource. */
+/* A placeholder for what the API server gives to a new resource. */
 #define UID_TO_COME "uid-of-the-new-resource"
 
 static void on_changed(void *context)
@@ -56,7 +56,7 @@ static struct mesh_desired *build(const struct kube_server *server, const json_t
     return mesh_desired_build(resource, server->minor, versions, &desired, problems) < 0 ? NULL : desired;
 }
 
-/* Whether both ask for the same; the API server's defaults in one of them make no difference. */
+/* Whether both ask for the same; the API server's defaults in one of them are ignored. */
 static bool asks_the_same(const struct kube_server *server, const json_t *a, const json_t *b)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
@@ -93,8 +93,8 @@ static json_t *as_if_created(const json_t *resource)
 }
 
 /*
- * The resource as the cluster would have it: with the live one's identity where there is one. Of its status so far
- * only counts whether all that it asks for was in place before.
+ * The resource as the cluster would have it: with the live one's identity, if it exists. Of the live status only one
+ * fact is kept: whether all that the resource asks for was in place before.
  */
 static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resource)
 {
@@ -114,7 +114,7 @@ static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resourc
     return result;
 }
 
-/* Objects without our label are not watched: those with the name of a desired one are read one by one. */
+/* Objects without the owner label are not watched: those with the name of a desired one are read one by one. */
 struct reading {
     struct kube_cluster *cluster;
     size_t under_way;
@@ -236,7 +236,7 @@ static int read_asked(struct event_base *loop, struct kube_cluster *cluster, con
     return 0;
 }
 
-/* What a plan asks for may be something to remove: then it is made once more. */
+/* The watches that a plan asks for may bring something to delete: then it is planned once more. */
 static int make_whole_plan(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct plan *ret,
                            struct err *e)
 {

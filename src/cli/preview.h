@@ -17,9 +17,9 @@ struct preview {
 };
 
 /*
- * Connects, reads what is there (also objects that carry no mark of ours but have the names of desired ones), and
- * plans as if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`.
- * What is wrong with the resource goes to `problems`, too, by its fields, and its warnings.
+ * Connects, reads what exists (also objects without the owner label that have the names of desired ones), and plans as
+ * if `resource` were in the cluster, and not paused. Runs `loop` until that is done, at most `timeout`. The resource's
+ * errors and warnings go to `problems`, too, by field.
  */
 int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
                  struct preview *ret, struct problems *problems, struct err *e);

@@ -44,7 +44,7 @@ static json_t *last_events(const json_t *events)
     return last;
 }
 
-/* What of the status is told as it is. */
+/* The parts of the status that are printed as they are. */
 static void copy_status(const json_t *status, json_t *report)
 {
     static const char *const fields[] = {
