@@ -148,10 +148,10 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
         actor_event(a, word, true, key, text);
 }
 
-/* Beyond that many they are tried again all the same, and the status does not say why. */
+/* More than this many are still retried, but the status does not say why they failed. */
 #define FAILURES_MAX 256
 
-/* A status that is written says nothing of the object's other writes. */
+/* A written status says nothing about the object's other writes. */
 static char *failure_key(const struct kube_action *action)
 {
     _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);

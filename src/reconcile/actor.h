@@ -33,7 +33,7 @@ void actor_set_subject(struct actor *a, const struct kube_object *resource);
 void actor_fill_input(struct actor *a, struct plan_input *input);
 /* Sends the plan's actions: they leave the plan, the rest of it stays. */
 void actor_send(struct actor *a, struct plan *plan);
-/* What came of an action of this resource, as kube_action_done_fn. */
+/* The result of an action of this resource, as kube_action_done_fn. */
 void actor_done(struct actor *a, const struct kube_action *action, const json_t *object, const struct err *e);
 /* Writes an Event on the resource. `object` is the object that it is about, `text` the reason. */
 void actor_event(struct actor *a, const char *reason, bool warning, const char *object, const char *text);

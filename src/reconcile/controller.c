@@ -17,7 +17,7 @@ enum { TURN_PLANS = 64 };
  */
 enum { RESOURCES_A_MSEC = 100 };
 
-/* A kind of resource, and what was observed for all of its resources when it was looked at last. */
+/* A kind of resource, and the last observation for all of its resources. */
 struct row {
     const struct reconciler *reconciler;
     const struct kube_kind *kind;
@@ -409,7 +409,7 @@ static void find_due(struct controller *c, struct row *row)
     }
 }
 
-/* What no resource of the kind depends on has changed, if anything: none of them is looked at. */
+/* Nothing that a resource of the kind depends on has changed: none of them is checked. */
 static bool concerns_nothing(struct row *row, const struct kube_cache *observed, unsigned synced)
 {
     const struct reconciler *reconciler = row->reconciler;

@@ -1,8 +1,8 @@
 /*
  * What a resource asks for, ready to be compared: every object with its owner label and annotations, as text.
  *
- * Pure. A set depends on the resource, on the versions that the server speaks and
- * on nothing else, so it is kept for as long as those stay the same.
+ * Pure. A set depends on the resource, on the versions that the server serves and on nothing else, so it is kept as
+ * long as those stay the same.
  */
 #ifndef RECONCILE_DESIRED_H
 #define RECONCILE_DESIRED_H
@@ -46,8 +46,8 @@ desired_find(const struct desired_set *set, const struct kube_kind *kind, const 
 void desired_replace(struct desired_set *set, struct rendered_list *objects, const struct mark_owner *owner);
 
 /*
- * Leaves names and hashes, which is enough of what is in place and for as long as it is (objects_can_be_planned()).
- * Most of the memory of a set is its texts.
+ * Keeps names and hashes, which is enough for objects that are in place, as long as they are
+ * (objects_can_be_planned()). Most of the memory of a set is its texts.
  */
 void desired_forget_texts(struct desired_set *set);
 

@@ -10,8 +10,8 @@
 #include "kube/config.h"
 
 /*
- * From a Secret as the API server has it: its `data` has one key, whatever its name. Errors begin with the Secret's
- * name and say what is wrong with it, and quote nothing of its data. *ret is owned by the caller.
+ * From a Secret as the API server has it: its `data` has one key, of any name. Errors begin with the Secret's name and
+ * say what is wrong with it, and quote nothing of its data. *ret is owned by the caller.
  */
 int kubeconfig_secret_read(const json_t *secret, struct kube_config **ret, struct err *e);
 

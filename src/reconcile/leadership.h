@@ -16,7 +16,10 @@
 
 struct leadership;
 
-/* The options' `name` and `identity` are not looked at: the name is LEASE_NAME, the identity this host's and chance. */
+/*
+ * The options' `name` and `identity` are ignored: the name is LEASE_NAME, the identity the host's name and a random
+ * part.
+ */
 struct leadership *leadership_new(const struct kube_lease_options *options);
 /* Before the controller and the server. The gate stays closed, and its memory must not be asked any more. */
 void leadership_free(struct leadership *l);

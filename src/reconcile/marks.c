@@ -41,7 +41,7 @@ json_t *mark_applied(const json_t *object)
     const char *text = doc_string(object, "metadata", "annotations", MARK_APPLIED);
     json_t *applied;
 
-    /* What a person broke by hand is as good as absent: then nothing is removed, only added and changed. */
+    /* A broken annotation counts as absent: then no field is removed, only added and changed. */
     if (!text || doc_parse(text, strlen(text), APPLIED_MAX_BYTES, &applied, NULL) < 0)
         return NULL;
     return applied;

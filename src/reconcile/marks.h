@@ -23,7 +23,7 @@ struct mark_owner {
     const char *api_version, *kind, *ns, *name, *uid;
     /*
      * The value of the label, where it is not the uid: in a remote cluster the label names the RemoteIstio in the
-     * central one, which Kubernetes cannot refer to, and the reference the resource that stands for it there.
+     * central one, which Kubernetes cannot refer to, and the reference names the resource that represents it there.
      */
     const char *label;
 };

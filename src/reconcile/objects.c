@@ -98,8 +98,8 @@ static bool lacks(const struct pass *p, const struct desired *w)
 }
 
 /*
- * An object is written once everything that it comes after is in place. What is stuck there is waited for only where
- * the object needs it.
+ * An object is written once everything that it comes after is in place. It waits for a stuck object only if it needs
+ * that one.
  */
 static bool may_write(const struct pass *p, const struct desired *w)
 {
@@ -130,7 +130,7 @@ static bool is_needed(const struct pass *p, const struct kube_object *o)
     return false;
 }
 
-/* It is removed once nothing that comes after it is left to be written or removed: the order the other way round. */
+/* It is deleted once nothing that comes after it is left to be written or deleted: the same order backwards. */
 static bool may_remove(const struct pass *p, const struct kube_object *o)
 {
     if (p->in->plan->preview)

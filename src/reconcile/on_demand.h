@@ -20,7 +20,7 @@ struct watch_table {
     size_t len;
 };
 
-/* Zeroed but for the table: none is on. */
+/* Zeroed except the table: none is on. */
 struct on_demand {
     const struct watch_table *table;
     unsigned on; /* as plan.watch */

@@ -164,7 +164,7 @@ static bool is_at_or_below(const char *path, const char *above)
     return str_starts(path, above) && (!path[len] || path[len] == '.' || path[len] == '[');
 }
 
-/* How much of the place of a mistake a patch speaks of; 0: it is about something else. */
+/* How much of an error's path a patch covers; 0: it is about another path. */
 static size_t nearness(const json_t *patch, const char *place)
 {
     _cleanup_buf_ struct buf path = BUF_INIT;
@@ -282,7 +282,7 @@ void overlays_apply(
     size_t count = json_array_size(values), errors = problems->errors;
     struct overlay *overlays = find_targets(values, ns, objects, problems);
 
-    /* ConfigMaps first: digests of them go into Deployments, where overlays come last. */
+    /* ConfigMaps first: Deployments get their digests, before the overlays of the Deployments. */
     for (size_t i = 0; i < count; i++)
         if (overlays[i].target && is_config(overlays[i].target))
             apply(&overlays[i], problems);

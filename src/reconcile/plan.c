@@ -108,7 +108,7 @@ bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const cha
     return note(plan, DRIFT_REFUSED, object_key(o->kind, o->ns, o->name), text);
 }
 
-/* The garbage collector's own are taken off without anyone's help. */
+/* The garbage collector removes its own finalizers itself. */
 static bool holds(const char *finalizer)
 {
     return finalizer && !str_eq(finalizer, "foregroundDeletion") && !str_eq(finalizer, "orphan");

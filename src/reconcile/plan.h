@@ -54,7 +54,7 @@ struct plan_input {
     X(HEALED, "Healed", "healed")                                                                                      \
     X(ADOPTED, "Adopted", "adopted")                                                                                   \
     X(REMOVED, "Removed", "removed")                                                                                   \
-    X(FOLLOWED, "Followed", "followed") /* addresses of Pods come and go: no Event */                                  \
+    X(FOLLOWED, "Followed", "followed") /* addresses of Pods change often: no Event */                                 \
     X(BOOKKEEPING, "Noted", "noted")    /* the resource's own status and finalizer: no Event */
 
 enum plan_meaning {
@@ -63,7 +63,7 @@ enum plan_meaning {
 #undef X
 };
 
-/* Why an object is not as the resource asks. The last ones are stuck: it takes others, or time, to go on. */
+/* Why an object is not as the resource asks. The last ones are stuck: only another client or time can help. */
 enum drift_cause {
     DRIFT_WAITS,   /* its write is sent, under way, or waits for other objects; or it is being deleted */
     DRIFT_FAILED,  /* its last write failed, and may succeed later */
@@ -112,7 +112,7 @@ bool plan_note_drift(
 bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text);
 /* The same of an observed object that is being deleted. */
 bool plan_note_deletion(struct plan *plan, const struct kube_object *o);
-/* Something waits for its write alone, so that what comes after it waits as well. */
+/* An object waits for its own write only, so the objects after it wait as well. */
 bool plan_is_moving(const struct plan *plan);
 /* How the last write of an object failed, if that was one with this verb; NULL: it did not. */
 const struct plan_failure *plan_failure_of(

@@ -57,7 +57,7 @@ static void plan_status(struct reconcile *r)
         resource_plan_status(&r->own, status, hold);
 }
 
-/* Puts the finalizer on the resource or takes it off; the status says so where that is refused. */
+/* Adds the finalizer to the resource or removes it; the status says so if that is refused. */
 static void plan_finalizer(struct reconcile *r, bool present, const char *reason)
 {
     const struct plan_failure *failure =
@@ -107,7 +107,7 @@ static bool has_no_dependents_left(const struct reconcile *r)
 
 /*
  * Deleted by --cascade=orphan: what the resource owns stays. The finalizer of that name says so, until the garbage
- * collector is done; it has then taken every reference to the resource off.
+ * collector is done; it has then removed every reference to the resource.
  */
 static bool is_orphaning(const struct reconcile *r)
 {

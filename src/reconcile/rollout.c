@@ -127,7 +127,7 @@ static char *pod_reason(const json_t *pod)
 }
 
 /*
- * Nothing of it has run, and nothing says why: its volumes are being mounted, or cannot be. A Pod with init containers
+ * No container has run, and there is no reason: its volumes are being mounted, or cannot be. A Pod with init containers
  * has another word for it.
  */
 static bool is_being_created(const json_t *pod)
@@ -177,7 +177,7 @@ static void read_pod(struct reading *reading, struct kube_object *o)
         reason = reading->volumes ? volumes_missing(reading->in->observed, reading->volumes, pod) : NULL;
     }
     if (!reason) {
-        /* What it mounts may come and go. */
+        /* The objects that it mounts may be created and deleted. */
         o->says_nothing = !is_silent;
         return;
     }

@@ -20,7 +20,7 @@ struct search {
     const struct kube_cache *observed;
     const struct volume_kinds *kinds;
     const char *ns;
-    const char *volume; /* the name of the one that is looked at */
+    const char *volume; /* the name of the one that is checked */
     char *first;
     size_t missing;
 };
