@@ -24,7 +24,7 @@ static const struct kube_kind *namespaces(void)
 
 /*
  * A label that a user set is the user's: one that the operator had set before (OVERRIDDEN), too. One that was only
- * taken off is put on again (LOST).
+ * removed is added again (LOST).
  */
 enum labels { THEIRS, OURS, LOST, OVERRIDDEN, UNLABELLED, DISABLED };
 
@@ -42,7 +42,7 @@ static enum labels labels_of(const json_t *ns)
     return str_eq(injection, ENABLED) ? THEIRS : DISABLED;
 }
 
-/* The labels to set (null: to take off), or NULL where they stay as they are. */
+/* The labels to set (null: to remove), or NULL if they stay as they are. */
 static json_t *desired_labels(enum labels labels, bool listed)
 {
     if (listed && (labels == UNLABELLED || labels == LOST))
@@ -106,7 +106,7 @@ static void note_disabled(struct injection_memo *memo, const char *name, bool di
     free(TAKE_PTR(memo->notice));
 }
 
-/* What is found of a version of a namespace is kept with it, so that it is read once for each list. */
+/* The result for a version of a namespace is kept with it, so that it is read once for each list. */
 static void note(struct injection_memo *memo, struct kube_object *o)
 {
     bool listed = map_has(memo->listed, o->name), pending = false, disabled = false;
@@ -145,7 +145,7 @@ void injection_read(struct injection_memo *memo, const struct plan_input *in, co
     const void **reader = kube_cache_reader(in->observed, kind);
     struct kube_object *o = NULL;
 
-    /* What was seen in another cache, or by another memo, says nothing of what this one has seen in this cache. */
+    /* A position in another cache, or of another memo, is of no use for this one. */
     if (*reader != memo || !memo->hash || memo->names != names) {
         begin(memo, names);
         *reader = memo;
@@ -162,7 +162,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of a set, sorted, so that nothing depends on which came first; the array is the caller's. */
+/* The names of a set, sorted, so that their order does not matter; the array is the caller's. */
 static const char **names_of(const struct map *set)
 {
     const char **names = NEW_ARRAY(const char *, map_len(set));

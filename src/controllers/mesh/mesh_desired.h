@@ -1,6 +1,6 @@
 /*
  * What an Istio resource asks for: its rules, and every object of the mesh with its owner label. Pure: it depends on
- * the resource and on the versions that the server speaks, so it is kept for as long as those stay the same.
+ * the resource and on the versions that the server serves, so it is kept as long as those stay the same.
  */
 #ifndef CONTROLLERS_MESH_MESH_DESIRED_H
 #define CONTROLLERS_MESH_MESH_DESIRED_H
@@ -17,8 +17,8 @@ struct mesh_desired {
 
 /*
  * The rules for a resource, the same for the controller, the admission webhook and `validate`. As istio_parse(), with
- * the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not known; `ns` is where the
- * resource will live if its metadata does not say so, and may be NULL.
+ * the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not known; `ns` is the
+ * resource's namespace if its metadata has none, and may be NULL.
  */
 int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems);
 

@@ -177,7 +177,7 @@ static const char *watch_namespace(const struct kube_cache *observed)
 
 /* --- deletion --- */
 
-/* A second resource changed nothing, so that nothing of it is left. */
+/* A second resource changed nothing, so it leaves nothing behind. */
 static bool leave(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;

@@ -107,7 +107,7 @@ static const char *ready_address(const json_t *pod)
     return str_eq(doc_string(ready, "status"), "True") ? doc_string(pod, "status", "podIP") : NULL;
 }
 
-/* NULL: it is going, or not ready. */
+/* NULL: it is being deleted, or not ready. */
 static struct central_pod *pod_of(const struct kube_object *o)
 {
     _cleanup_json_ json_t *pod = o->deleting ? NULL : kube_object_parse(o);
@@ -271,7 +271,7 @@ void central_update(void *central, const struct plan_input *in)
         map_clear(c->found);
     if (has_changed(&c->read[0], observed, namespaces()))
         read_id(c, observed);
-    /* Both are looked at: neither change is to be seen again. */
+    /* Both are read: neither change must be seen again. */
     signing_may_differ = has_changed(&c->read[1], observed, credentials());
     signing_may_differ |= has_changed(&c->read[2], observed, deployments());
     if (signing_may_differ || moved) {

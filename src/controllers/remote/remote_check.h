@@ -10,8 +10,8 @@
 #include "mesh/mesh.h"
 
 /*
- * As remote_istio_parse(), and it must be in the mesh's namespace `mesh_ns`, NULL where no mesh is known. `ns` is where
- * the resource will live if its metadata does not say so, and may be NULL.
+ * As remote_istio_parse(), and it must be in the mesh's namespace `mesh_ns`, NULL where no mesh is known. `ns` is the
+ * resource's namespace if its metadata has none, and may be NULL.
  */
 int remote_check(
     const json_t *resource, const char *ns, const char *mesh_ns, struct remote_istio_spec *ret,

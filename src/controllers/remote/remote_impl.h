@@ -9,7 +9,7 @@
 #include "controllers/remote/remote_plan.h"
 #include "mesh/mesh.h"
 
-/* Reasons of the condition Connected that a later plan looks at. */
+/* Reasons of the condition Connected that a later plan reads. */
 #define REASON_CONNECTED "Connected"
 #define REASON_UNREACHABLE "Unreachable"
 #define REASON_REFUSED "KubeconfigRefused"

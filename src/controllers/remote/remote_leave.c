@@ -7,7 +7,7 @@
 #include "mesh/mesh.h"
 #include "reconcile/objects.h"
 
-/* How to go on without the remote cluster. */
+/* How to continue without the remote cluster. */
 #define LET_GO "; the annotation " REMOTE_ABANDON ": \"true\" leaves it as it is"
 
 static const char leaves[] = "the remote cluster leaves the mesh";
@@ -29,7 +29,7 @@ static size_t remove_definition(struct remote *r)
     return kube_cache_count(r->world->remote->observed, istio) ? 0 : remove_marked(r, remote_uid(r), true);
 }
 
-/* How much is left in the remote cluster. What comes last waits for all that is before it. */
+/* How many objects are left in the remote cluster. The last ones wait for all others. */
 static size_t plan_removal(struct remote *r)
 {
     /* Without MESH_REMOTE_OWNER its owner label is unknown, and only this RemoteIstio's is left. */

@@ -90,8 +90,8 @@ static json_t *last_contact(const struct remote *r)
 }
 
 /*
- * The contact moves on all the time: its time is written with whatever else has to be said, and when the cluster
- * stops answering.
+ * The time of contact changes all the time: it is written together with other changes, and when the cluster stops
+ * answering.
  */
 static void add_contact(const struct remote *r, json_t *status)
 {
