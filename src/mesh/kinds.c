@@ -294,7 +294,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
          .keep = NAMES(IDENTITY, "data.*", "binaryData.*")},
-    /* What an earlier operator left behind; what comes after what is as above. */
+    /* What an earlier operator left behind; the order is as above. */
     [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
     [KIND_LEFT_BINDING] =
         {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, LEFT_ALONE("left-bindings")},

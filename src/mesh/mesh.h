@@ -112,8 +112,8 @@ struct mesh_parts {
 };
 
 /*
- * What Istio cannot do on servers that it runs on all the same, because they do not serve an API any more. The status
- * has a condition for it, which is False; the mesh is Ready nevertheless.
+ * What Istio cannot do on a supported server, because the server does not serve an API any more. The status has a
+ * condition for it, which is False; the mesh is still Ready.
  */
 struct mesh_limitation {
     const char *condition, *reason; /* the condition's type and reason */
@@ -172,7 +172,7 @@ struct mesh_env {
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *ns; /* the namespace of the control plane: the resource's */
-    /* The version to speak for each row of mesh_kinds; NULL: this server has none (yet). */
+    /* The version to use for each row of mesh_kinds; NULL: this server has none (yet). */
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
 };
@@ -214,9 +214,10 @@ void mesh_render_remote_services(
 /* The ConfigMap with the injector's template of sidecars. */
 #define MESH_INJECTION_CONFIG "istio-sidecar-injector"
 /*
- * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
- * all that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod chose
- * by annotations is left to it. Owned by the caller; NULL: the Pod has none or is going, this is no such ConfigMap.
+ * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers all
+ * that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod chose by
+ * annotations is not included. Owned by the caller; NULL: the Pod has none or is being deleted, this is no such
+ * ConfigMap.
  */
 char *mesh_sidecar_version_of_pod(const json_t *pod);
 char *mesh_sidecar_version_of_config(const json_t *config_map);

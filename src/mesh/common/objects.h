@@ -10,7 +10,7 @@
 #include "doc/build.h"
 #include "mesh/mesh.h"
 
-/* The version to speak for a kind of mesh_kinds; NULL where the server has none. */
+/* The version to use for a kind of mesh_kinds; NULL if the server has none. */
 const char *mesh_version(const struct mesh_env *env, const char *kind);
 
 /*
