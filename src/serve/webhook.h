@@ -44,7 +44,7 @@ json_t *webhook_patch(const json_t *live, const char *url, const char *ca);
 json_t *webhook_secret(const json_t *live, const char *ns, const struct certificate *certificate);
 /* The certificate in a Secret. ERR_INVALID where it is none. */
 int webhook_read_secret(const json_t *secret, struct certificate *ret, struct err *e);
-/* The bundle of authorities in a Secret, whatever its certificate is like; owned by the caller; NULL: none. */
+/* The bundle of authorities in a Secret, even if its certificate is invalid; owned by the caller; NULL: none. */
 char *webhook_read_authorities(const json_t *secret);
 
 /* The names that the certificate has to cover, ending with NULL: those of the Service, and the URL's host. */

@@ -111,8 +111,8 @@ static bool keep_secret(struct webhook_setup *w, msec_t now, struct certificate 
 }
 
 /*
- * Whether nothing has to be written: the configuration trusts the certificate, there is none, or the user took the
- * webhook out of it, which `ret_trouble` says and which stays so.
+ * Whether nothing has to be written: the configuration trusts the certificate, there is none, or the user removed the
+ * webhook from it, which `ret_trouble` says and which stays so.
  */
 static bool keep_configuration(struct webhook_setup *w, const char *ca, const char **ret_trouble)
 {
