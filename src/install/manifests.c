@@ -107,7 +107,7 @@ static json_t *apart(void)
                         S("topologyKey", "kubernetes.io/hostname"))))));
 }
 
-/* The row of a kind's API version: of the versions that the operator speaks the newest that is served there. */
+/* The row of a kind's API version: the newest that is served there, of those that the operator knows. */
 static struct row api_version(const char *group, const char *name, int minor)
 {
     _cleanup_free_ char *any = str_printf("%s/v1", group);

@@ -38,7 +38,7 @@ static void add_kind(struct gathered *g, const struct kube_kind *kind)
     }
 }
 
-/* Whatever a rule of a role that we grant allows. */
+/* Everything that a rule of a granted role allows. */
 static void add_granted_rule(struct gathered *g, const json_t *rule)
 {
     json_t *group, *resource, *verb;
