@@ -38,7 +38,7 @@ struct invocation {
     size_t repeated_len, repeated_cap;
     char *const *arguments; /* what is no option */
     size_t argument_count;
-    bool help; /* --help was asked for; then nothing else was looked at */
+    bool help; /* --help was given; then nothing else was read */
 };
 
 struct command {
@@ -56,9 +56,9 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 
 /*
- * Reads a command line without the program's and the command's name; what is no option is moved to the front of
- * `argv`. ERR_USAGE names the first option that is wrong and what is allowed; the others are read all the same.
- * *ret is to be released in either case.
+ * Reads a command line without the program's and the command's name; what is no option is moved to the front of `argv`.
+ * ERR_USAGE names the first option that is wrong and what is allowed; the others are still read. *ret is to be released
+ * in either case.
  */
 int invocation_parse(const struct command *command, int argc, char **argv, struct invocation *ret, struct err *e);
 void invocation_release(struct invocation *inv);

@@ -31,8 +31,8 @@ struct input {
 
 /*
  * Reads what -f names, and looks into lists (List, IstioList, RemoteIstioList). A resource without a namespace gets
- * that of --namespace. A single document is meant to be a resource whatever it says. Files that cannot be read have
- * their failure in `files`.
+ * that of --namespace. A single document is read as a resource whatever its kind. Files that cannot be read have their
+ * failure in `files`.
  */
 int input_read(const struct invocation *inv, struct input *ret, struct err *e);
 /* The same for commands that need all of it: they fail with the first failure, also if there is no resource. */
@@ -64,7 +64,7 @@ int input_conclude(const struct input *in, struct problems *problems);
  * to `list`; both may be NULL.
  */
 void input_report(const struct input_resource *r, const struct problems *problems, json_t *list, FILE *out);
-/* Those of what should be resources and are none, whatever the command is about; returns the exit code for them. */
+/* Reports documents that should be resources and are none, for any command; returns the exit code for them. */
 int input_report_strays(const struct input *in, json_t *list, FILE *out);
 /* The failure of a file that could not be read. */
 void input_report_failure(const struct file *file, json_t *list);

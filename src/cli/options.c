@@ -98,7 +98,7 @@ static int set_option(struct invocation *inv, const struct option_row *o, const 
     return 0;
 }
 
-/* --name, --name=VALUE or --name VALUE: moves on over its value. */
+/* --name, --name=VALUE or --name VALUE: skips its value. */
 static int parse_long(struct invocation *inv, int argc, char **argv, int *i, struct err *e)
 {
     const char *name = argv[*i] + 2, *end = strchrnul(name, '='), *value = *end ? end + 1 : NULL;

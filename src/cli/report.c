@@ -121,7 +121,7 @@ static void add_age(const char *time, msec_t now, struct buf *out)
         }
 }
 
-/* A section of the report: a line for each item of a list, in columns; "age" stands for a time. */
+/* A section of the report: a line for each item of a list, in columns; "age" means a time. */
 struct section {
     const char *list, *title;
     const char *columns[COLUMNS_MAX]; /* fields of an item; the last one is as long as it likes */

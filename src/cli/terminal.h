@@ -22,7 +22,7 @@ enum shade {
 bool terminal_has_color(FILE *out);
 
 /*
- * Appends `text`, in a shade where `color`. Control characters come out as "?": what a cluster says does not steer a
+ * Appends `text`, in a shade where `color`. Control characters become "?", so that text from a cluster cannot control a
  * terminal.
  */
 void terminal_add(struct buf *out, bool color, enum shade shade, const char *text);
