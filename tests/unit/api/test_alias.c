@@ -38,7 +38,7 @@ static void each_alias_in(const struct api_resource *r, const struct field_table
         for (size_t k = 0; k < row->table->len; k++) {
             struct alias part = a;
             part.row = &row->table->rows[k];
-            snprintf(part.path, sizeof(part.path), "%s.%s", a.path, part.row->name);
+            snprintf(part.path, sizeof(part.path), "%s%s%s.%s", path, *path ? "." : "", row->name, part.row->name);
             snprintf(part.suffix, sizeof(part.suffix), ".%s", part.row->name);
             if (part.row->type != FIELD_UNSUPPORTED)
                 f(&part);
