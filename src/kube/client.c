@@ -654,7 +654,7 @@ int kube_client_wait(struct kube_client *c, struct kube_request *request, struct
     }
     if (ret_status)
         *ret_status = w.status;
-    if (ret_body)
+    if (ret_body && body.len)
         buf_add(ret_body, body.data, body.len);
     buf_release_secret(&body);
     return w.r;

@@ -220,7 +220,7 @@ static void test_answers_that_are_no_json(void **state)
             const struct server_answer rows[] = {{"/", NULL, answers[i], .close = true}, {0}};
             struct kube_request r = kube_request_raw(methods[k], "/version?a=b", NULL);
             _cleanup_free_ char *text = NULL;
-            struct buf body = BUF_INIT;
+            _cleanup_buf_ struct buf body = BUF_INIT;
             struct fixture f;
             struct err e;
             fixture_start(&f, rows, NULL);
