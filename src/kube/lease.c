@@ -195,6 +195,7 @@ char *kube_lease_body(const struct kube_lease *l, msec_t wall)
     json_t *spec = doc_make(object, "spec");
     /* A Lease that was deleted and created again goes on counting. */
     int64_t transitions = doc_int(doc_at(l->spec, "leaseTransitions"), 0);
+    bool counts = transitions < INT32_MAX;
     bool continues = is_ours(l) && l->object;
     char now[32];
 
@@ -209,7 +210,7 @@ char *kube_lease_body(const struct kube_lease *l, msec_t wall)
         json_object_set_new(spec, "holderIdentity", doc_new_string(l->options.identity));
         json_object_set_new(spec, "leaseDurationSeconds", json_integer(l->options.duration / 1000));
         json_object_set_new(spec, "leaseTransitions",
-                            json_integer(continues || !l->spec ? transitions : transitions + 1));
+                            json_integer(continues || !l->spec || !counts ? transitions : transitions + 1));
     }
     return doc_text(object);
 }

@@ -233,6 +233,14 @@ static int64_t status_int(const json_t *deployment, const char *field)
     return doc_int(doc_at(deployment, "status", field), 0);
 }
 
+/* A number of Pods, which Kubernetes keeps in 32 bits. */
+static int64_t status_count(const json_t *deployment, const char *field)
+{
+    int64_t count = status_int(deployment, field);
+
+    return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : count;
+}
+
 /* The Deployment's controller reports a timeout, but continues the rollout. */
 static bool is_past_deadline(const json_t *deployment)
 {
@@ -245,14 +253,14 @@ static bool is_past_deadline(const json_t *deployment)
 /* How far it is, in numbers; owned by the caller. */
 static char *describe_progress(const json_t *deployment, int64_t desired)
 {
-    int64_t updated = status_int(deployment, "updatedReplicas"), all = status_int(deployment, "replicas");
+    int64_t updated = status_count(deployment, "updatedReplicas"), all = status_count(deployment, "replicas");
     _cleanup_free_ char *old = all > updated ? str_printf(", %" PRId64 " old ones left", all - updated) : str_dup("");
 
     return str_printf(
         "%" PRId64 " of %" PRId64 " replicas updated, %" PRId64 " available%s",
         updated,
         desired,
-        status_int(deployment, "availableReplicas"),
+        status_count(deployment, "availableReplicas"),
         old);
 }
 
@@ -279,14 +287,14 @@ static char *describe_missing(struct reading *reading, const json_t *deployment,
 
 static void read_deployment(struct reading *reading, const json_t *deployment, struct rollout *r)
 {
-    int64_t updated = status_int(deployment, "updatedReplicas");
+    int64_t updated = status_count(deployment, "updatedReplicas");
     bool seen =
         status_int(deployment, "observedGeneration") >= doc_int(doc_at(deployment, "metadata", "generation"), 0);
 
     r->desired = doc_int(doc_at(deployment, "spec", "replicas"), 1);
-    r->ready = status_int(deployment, "readyReplicas");
-    r->available = seen && updated >= r->desired && status_int(deployment, "replicas") <= updated &&
-                   status_int(deployment, "availableReplicas") >= updated;
+    r->ready = status_count(deployment, "readyReplicas");
+    r->available = seen && updated >= r->desired && status_count(deployment, "replicas") <= updated &&
+                   status_count(deployment, "availableReplicas") >= updated;
     if (r->available)
         return;
     r->message = seen ? describe_missing(reading, deployment, r->desired)
