@@ -19,7 +19,8 @@ static int compare(const void *a, const void *b)
 
 void rendered_sort(struct rendered_list *objects)
 {
-    qsort(objects->items, objects->len, sizeof(*objects->items), compare);
+    if (objects->len)
+        qsort(objects->items, objects->len, sizeof(*objects->items), compare);
 }
 
 /* The digest of the content of "Kind/name"; NULL where it is not there. */
