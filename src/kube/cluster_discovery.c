@@ -249,14 +249,17 @@ static void on_probe(void *context, const struct kube_response *response, const 
     kube_cluster_soon(c);
 }
 
-/* When to ask for a heartbeat. */
+/*
+ * When to ask for a heartbeat. The request that verifies watches is one as well: where it can be made, and is answered
+ * as it should be, there is no other. A refusal of it may concern its kind alone: then /version decides.
+ */
 static msec_t probe_due(const struct kube_cluster *c)
 {
     if (c->probe)
         return MSEC_NEVER;
     if (c->lost)
         return c->probe_due;
-    if (!c->known || !c->options.probe_after || c->verification || kube_verify_can_ask(c))
+    if (!c->known || !c->options.probe_after || c->verification || (kube_verify_can_ask(c) && !c->verify_failures))
         return MSEC_NEVER;
     return c->last_contact + c->options.probe_after;
 }

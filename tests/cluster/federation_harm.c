@@ -30,6 +30,8 @@ static const struct {
     {"remote: requests never answered", "hang", "time.?out|within", false},
     {"remote: 500", "answer code=500", "500", false},
     {"remote: 429 with Retry-After", "answer code=429 retry-after=5", "429", false},
+    {"remote: endless JSON", "endless-json", "bytes", false},
+    {"remote: broken JSON", "broken-json", "JSON", false},
 };
 
 static bool names(const char *text, const char *expression)

@@ -259,6 +259,27 @@ static void the_sign_of_life_of_a_quiet_server_is_its_newest_version(void **stat
     bench_finish(&b);
 }
 
+/* Its watches stay open, and every new request is refused: a token that expired. */
+static void a_quiet_server_that_refuses_requests_is_reported(void **state)
+{
+    /* Without kinds whose definitions are waited for, so that nothing else asks the server. */
+    const struct kube_cluster_options options = {
+        .probe_after = SECONDS(20), .probe_timeout = SECONDS(6), .roles = SECOND};
+    struct bench b = {.sim = sim_new(&bench_table, OWNER, 1)};
+
+    (void)state;
+    bench_begin_cluster_with(&b, options);
+    sim_run(b.sim, SECONDS(5));
+    assert_string_equal(kube_cluster_error(b.cluster), "");
+    sim_faults(b.sim, &(struct sim_faults){.unauthorized = 1000});
+    sim_run(b.sim, SECONDS(27));
+    assert_non_null(strstr(kube_cluster_error(b.cluster), "simulated: "));
+    sim_faults(b.sim, NULL);
+    sim_run(b.sim, SECONDS(30));
+    assert_string_equal(kube_cluster_error(b.cluster), "");
+    bench_finish(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_watch_that_is_closed_or_not_verified_grows_old_and_is_told),
         cmocka_unit_test(what_is_waited_for_is_no_failure),
         cmocka_unit_test(the_sign_of_life_of_a_quiet_server_is_its_newest_version),
+        cmocka_unit_test(a_quiet_server_that_refuses_requests_is_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
