@@ -111,7 +111,17 @@ static const struct kube_kind rows[KIND_COUNT] = {
          BOTH,
          OURS},
     [KIND_CLUSTER_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, BOTH, OURS},
-    [KIND_CLUSTER_ROLE_BINDING] = {.kind = "ClusterRoleBinding", .plural = "clusterrolebindings", RBAC, BOTH, OURS},
+    /*
+     * After ClusterRoles: the server lets the operator bind no rights that it does not hold, and another manager may
+     * have added such to a role.
+     */
+    [KIND_CLUSTER_ROLE_BINDING] =
+        {.kind = "ClusterRoleBinding",
+         .plural = "clusterrolebindings",
+         RBAC,
+         BOTH,
+         OURS,
+         .after = NAMES("ClusterRole")},
     [KIND_CONFIG_MAP] =
         {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
     /* Citadel's signing certificate. In the central cluster Citadel creates its own, or the users do. */
