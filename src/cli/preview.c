@@ -26,18 +26,26 @@ static void on_action_done(void *context, const struct kube_action *action, cons
     (void)context, (void)action, (void)object, (void)e; /* a preview sends no action */
 }
 
+/* One turn of the loop; below zero when the time to wait is over. */
+static int turn(struct event_base *loop, struct kube_cluster *cluster, msec_t began, msec_t timeout, struct err *e)
+{
+    if (clock_now_monotonic() > began + timeout)
+        return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
+                       kube_cluster_error(cluster));
+    event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
+    event_base_dispatch(loop);
+    return 0;
+}
+
 static int wait_until_synced(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct err *e)
 {
-    msec_t until = clock_now_monotonic() + timeout;
+    msec_t began = clock_now_monotonic();
 
     while (kube_cluster_phase(cluster) != KUBE_CLUSTER_SYNCED) {
         if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
             return err_set(e, kube_cluster_error_class(cluster), "%s", kube_cluster_error(cluster));
-        if (clock_now_monotonic() > until)
-            return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
-                           kube_cluster_error(cluster));
-        event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
-        event_base_dispatch(loop);
+        if (turn(loop, cluster, began, timeout, e) < 0)
+            return -1;
     }
     return 0;
 }
@@ -223,16 +231,12 @@ static int read_asked(struct event_base *loop, struct kube_cluster *cluster, con
 {
     struct on_demand watches = {.table = &mesh_watches};
     const struct kube_object *mesh = mesh_find(kube_cluster_cache(cluster));
-    msec_t until = clock_now_monotonic() + timeout;
+    msec_t began = clock_now_monotonic();
 
     on_demand_switch(&watches, cluster, removals(plan), mesh ? mesh->ns : NULL);
-    while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan)) {
-        if (clock_now_monotonic() > until)
-            return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
-                           kube_cluster_error(cluster));
-        event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
-        event_base_dispatch(loop);
-    }
+    while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan))
+        if (turn(loop, cluster, began, timeout, e) < 0)
+            return -1;
     return 0;
 }
 
