@@ -43,9 +43,6 @@ extern const struct field_format format_absolute_path, format_any, format_base64
 
 extern const struct field_table kubernetes_label_selector, kubernetes_pod_template, kubernetes_anything;
 
-/* Adds an error at `path`, or at `path`.`field` where that is not NULL. */
-void kubernetes_refuse(struct problems *problems, const char *path, const char *field, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
 /* Whether a field is given: not absent, null or "". */
 bool kubernetes_has(const json_t *object, const char *field);
 /* Refuses more than one of these fields, and none where one is needed. */

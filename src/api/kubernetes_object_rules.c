@@ -35,12 +35,12 @@ void kubernetes_check_strategy(const json_t *strategy, const char *path, struct 
     const json_t *most = doc_at(strategy, "rollingUpdate", "maxUnavailable");
 
     if (is(strategy, "type", "Recreate") && kubernetes_has(strategy, "rollingUpdate"))
-        kubernetes_refuse(problems, path, "rollingUpdate", "must be left out with type Recreate");
+        problems_refuse(problems, path, "rollingUpdate", "must be left out with type Recreate");
     else if (is_zero(most) && is_zero(doc_at(strategy, "rollingUpdate", "maxSurge")))
-        kubernetes_refuse(problems, path, "rollingUpdate.maxUnavailable", "must not be 0 where maxSurge is 0");
+        problems_refuse(problems, path, "rollingUpdate.maxUnavailable", "must not be 0 where maxSurge is 0");
     else if (json_is_string(most) && strtol(json_string_value(most), NULL, 10) > 100)
-        kubernetes_refuse(problems, path, "rollingUpdate.maxUnavailable", "must be at most 100%%, but is %s",
-                          json_string_value(most));
+        problems_refuse(problems, path, "rollingUpdate.maxUnavailable", "must be at most 100%%, but is %s",
+                        json_string_value(most));
 }
 
 static bool matches(const json_t *requirement, const char *label)
@@ -81,16 +81,16 @@ void kubernetes_check_deployment(const json_t *spec, const char *path, struct pr
 
     if (!json_object_size(json_object_get(selector, "matchLabels")) &&
         !json_array_size(json_object_get(selector, "matchExpressions")))
-        kubernetes_refuse(problems, path, "selector", "must not be empty");
+        problems_refuse(problems, path, "selector", "must not be empty");
     else if (!selects(selector, doc_at(spec, "template", "metadata", "labels")))
-        kubernetes_refuse(problems, path, "template.metadata.labels", "must match the selector");
+        problems_refuse(problems, path, "template.metadata.labels", "must match the selector");
     if (kubernetes_has(pod, "restartPolicy") && !is(pod, "restartPolicy", "Always"))
-        kubernetes_refuse(problems, path, "template.spec.restartPolicy", "must be Always in a Deployment");
+        problems_refuse(problems, path, "template.spec.restartPolicy", "must be Always in a Deployment");
     if (kubernetes_has(pod, "activeDeadlineSeconds"))
-        kubernetes_refuse(problems, path, "template.spec.activeDeadlineSeconds", "must be left out in a Deployment");
+        problems_refuse(problems, path, "template.spec.activeDeadlineSeconds", "must be left out in a Deployment");
     if (number(spec, "progressDeadlineSeconds", 600) <= ready)
-        kubernetes_refuse(problems, path, "progressDeadlineSeconds",
-                          "must be more than minReadySeconds, which is %" JSON_INTEGER_FORMAT, ready);
+        problems_refuse(problems, path, "progressDeadlineSeconds",
+                        "must be more than minReadySeconds, which is %" JSON_INTEGER_FORMAT, ready);
 }
 
 /* --- Services --- */
@@ -112,17 +112,17 @@ static void check_service_ports(const json_t *spec, const char *path, struct pro
         _cleanup_free_ char *on_node = str_printf("node %s %" JSON_INTEGER_FORMAT, protocol, node_port);
         _cleanup_free_ char *named = str_printf("name %s", str_or(name, ""));
         if (!kubernetes_has(port, "name") && json_array_size(ports) > 1)
-            kubernetes_refuse(problems, at, "name", "is required where there are several ports");
+            problems_refuse(problems, at, "name", "is required where there are several ports");
         if (map_has(seen, own))
-            kubernetes_refuse(problems, at, "port", "must be in the list once for each protocol");
+            problems_refuse(problems, at, "port", "must be in the list once for each protocol");
         if (kubernetes_has(port, "name") && map_has(seen, named))
-            kubernetes_refuse(problems, at, "name", "must be in the list once, but %s is there before", name);
+            problems_refuse(problems, at, "name", "must be in the list once, but %s is there before", name);
         if (node_port && map_has(seen, on_node))
-            kubernetes_refuse(problems, at, "nodePort", "must be in the list once for each protocol");
+            problems_refuse(problems, at, "nodePort", "must be in the list once for each protocol");
         if (node_port && inside)
-            kubernetes_refuse(problems, at, "nodePort", "must be left out with type ClusterIP");
+            problems_refuse(problems, at, "nodePort", "must be left out with type ClusterIP");
         if (is(spec, "type", "LoadBalancer") && number(port, "port", 0) == 10250)
-            kubernetes_refuse(problems, at, "port", "must not be 10250, the kubelet's, with type LoadBalancer");
+            problems_refuse(problems, at, "port", "must not be 10250, the kubelet's, with type LoadBalancer");
         map_put(seen, own, port);
         map_put(seen, on_node, port);
         map_put(seen, named, port);
@@ -135,28 +135,27 @@ void kubernetes_check_service(const json_t *spec, const char *path, struct probl
     bool outside = balanced || is(spec, "type", "NodePort"), named = is(spec, "type", "ExternalName");
 
     if (!json_array_size(json_object_get(spec, "ports")) && !headless && !named)
-        kubernetes_refuse(problems, path, "ports", "is required");
+        problems_refuse(problems, path, "ports", "is required");
     if (headless && outside)
-        kubernetes_refuse(problems, path, "clusterIP", "must not be None with type %s", doc_string(spec, "type"));
+        problems_refuse(problems, path, "clusterIP", "must not be None with type %s", doc_string(spec, "type"));
     if (named && !kubernetes_has(spec, "externalName"))
-        kubernetes_refuse(problems, path, "externalName", "is required with type ExternalName");
+        problems_refuse(problems, path, "externalName", "is required with type ExternalName");
     if (named && kubernetes_has(spec, "clusterIP"))
-        kubernetes_refuse(problems, path, "clusterIP", "must be left out with type ExternalName");
+        problems_refuse(problems, path, "clusterIP", "must be left out with type ExternalName");
     check_service_ports(spec, path, problems);
     if (kubernetes_has(spec, "sessionAffinityConfig") && !is(spec, "sessionAffinity", "ClientIP"))
-        kubernetes_refuse(problems, path, "sessionAffinityConfig",
-                          "must be left out unless sessionAffinity is ClientIP");
+        problems_refuse(problems, path, "sessionAffinityConfig", "must be left out unless sessionAffinity is ClientIP");
     if (kubernetes_has(spec, "externalTrafficPolicy") && !outside)
-        kubernetes_refuse(problems, path, "externalTrafficPolicy",
-                          "must be left out unless type is NodePort or LoadBalancer");
+        problems_refuse(problems, path, "externalTrafficPolicy",
+                        "must be left out unless type is NodePort or LoadBalancer");
     if (number(spec, "healthCheckNodePort", 0) && !(balanced && is(spec, "externalTrafficPolicy", "Local")))
-        kubernetes_refuse(problems, path, "healthCheckNodePort",
-                          "must be left out unless type is LoadBalancer and externalTrafficPolicy is Local");
+        problems_refuse(problems, path, "healthCheckNodePort",
+                        "must be left out unless type is LoadBalancer and externalTrafficPolicy is Local");
     if (json_array_size(json_object_get(spec, "loadBalancerSourceRanges")) && !balanced)
-        kubernetes_refuse(problems, path, "loadBalancerSourceRanges", "must be left out unless type is LoadBalancer");
+        problems_refuse(problems, path, "loadBalancerSourceRanges", "must be left out unless type is LoadBalancer");
     if (json_is_boolean(json_object_get(spec, "allocateLoadBalancerNodePorts")) && !balanced)
-        kubernetes_refuse(problems, path, "allocateLoadBalancerNodePorts",
-                          "must be left out unless type is LoadBalancer");
+        problems_refuse(problems, path, "allocateLoadBalancerNodePorts",
+                        "must be left out unless type is LoadBalancer");
 }
 
 /* --- rights --- */
@@ -168,9 +167,9 @@ void kubernetes_check_rule(const json_t *rule, const char *path, struct problems
     bool resources = json_array_size(json_object_get(rule, "resources")) > 0;
 
     if (urls && (groups || resources || json_array_size(json_object_get(rule, "resourceNames"))))
-        kubernetes_refuse(problems, path, "nonResourceURLs", "must be left out of a rule with resources");
+        problems_refuse(problems, path, "nonResourceURLs", "must be left out of a rule with resources");
     else if (!urls && (!groups || !resources))
-        kubernetes_refuse(problems, path, groups ? "resources" : "apiGroups", "must have entries");
+        problems_refuse(problems, path, groups ? "resources" : "apiGroups", "must have entries");
 }
 
 void kubernetes_check_subject(const json_t *subject, const char *path, struct problems *problems)
@@ -181,13 +180,13 @@ void kubernetes_check_subject(const json_t *subject, const char *path, struct pr
     _cleanup_buf_ struct buf why = BUF_INIT;
 
     if (account && !format_matches(&format_dns_subdomain, doc_string(subject, "name"), &why))
-        kubernetes_refuse(problems, path, "name", "must be %s, but is %s", format_dns_subdomain.words,
-                          doc_string(subject, "name"));
+        problems_refuse(problems, path, "name", "must be %s, but is %s", format_dns_subdomain.words,
+                        doc_string(subject, "name"));
     if (account && !kubernetes_has(subject, "namespace"))
-        kubernetes_refuse(problems, path, "namespace", "is required of a ServiceAccount");
+        problems_refuse(problems, path, "namespace", "is required of a ServiceAccount");
     if (kubernetes_has(subject, "apiGroup") && (account || !str_eq(group, "rbac.authorization.k8s.io")))
-        kubernetes_refuse(problems, path, "apiGroup", "must be %s, but is %s",
-                          account ? "left out of a ServiceAccount" : "rbac.authorization.k8s.io", group);
+        problems_refuse(problems, path, "apiGroup", "must be %s, but is %s",
+                        account ? "left out of a ServiceAccount" : "rbac.authorization.k8s.io", group);
 }
 
 /* --- ConfigMaps and Secrets --- */
@@ -214,11 +213,11 @@ void kubernetes_check_data(const json_t *object, const char *path, struct proble
     json_t *value;
 
     if (bytes > DATA_MAX_BYTES)
-        kubernetes_refuse(problems, path, "data", "must have at most %d bytes in all, but has %zu", DATA_MAX_BYTES,
-                          bytes);
+        problems_refuse(problems, path, "data", "must have at most %d bytes in all, but has %zu", DATA_MAX_BYTES,
+                        bytes);
     json_object_foreach(secret ? NULL : (json_t *)encoded, key, value)
         if (json_object_get(plain, key))
-            kubernetes_refuse(problems, path, "binaryData", "must not have the key %s, which is in data", key);
+            problems_refuse(problems, path, "binaryData", "must not have the key %s, which is in data", key);
 }
 
 /* --- autoscalers and budgets --- */
@@ -228,10 +227,10 @@ void kubernetes_check_autoscaler(const json_t *spec, const char *path, struct pr
     json_int_t least = number(spec, "minReplicas", 1), most = number(spec, "maxReplicas", 1);
 
     if (least > most)
-        kubernetes_refuse(problems, path, "maxReplicas",
-                          "must not be below minReplicas, which is %" JSON_INTEGER_FORMAT
-                          ", but is %" JSON_INTEGER_FORMAT,
-                          least, most);
+        problems_refuse(problems, path, "maxReplicas",
+                        "must not be below minReplicas, which is %" JSON_INTEGER_FORMAT
+                        ", but is %" JSON_INTEGER_FORMAT,
+                        least, most);
 }
 
 /* The source that goes with the type, and no other. */
@@ -247,8 +246,8 @@ void kubernetes_check_metric(const json_t *metric, const char *path, struct prob
 
     for (size_t i = 0; i < ARRAY_LEN(sources); i++)
         if (is(metric, "type", sources[i].type) != kubernetes_has(metric, sources[i].field))
-            kubernetes_refuse(problems, path, sources[i].field, "must be there with type %s, and only with it",
-                              sources[i].type);
+            problems_refuse(problems, path, sources[i].field, "must be there with type %s, and only with it",
+                            sources[i].type);
 }
 
 /* What is aimed at is more than nothing. */
@@ -259,7 +258,7 @@ static void check_positive(const json_t *object, const char *field, const char *
     int order;
 
     if (quantity && kube_quantity_compare(quantity, "0", KUBE_NANO, &order) && order <= 0)
-        kubernetes_refuse(problems, path, field, "must be above 0, but is %s", quantity);
+        problems_refuse(problems, path, field, "must be above 0, but is %s", quantity);
 }
 
 /* In autoscaling/v2beta1 a source has its target itself. */
@@ -289,7 +288,7 @@ void kubernetes_check_budget(const json_t *spec, const char *path, struct proble
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const char *portion = doc_string(spec, fields[i]);
         if (portion && strtol(portion, NULL, 10) > 100)
-            kubernetes_refuse(problems, path, fields[i], "must be at most 100%%, but is %s", portion);
+            problems_refuse(problems, path, fields[i], "must be at most 100%%, but is %s", portion);
     }
 }
 
@@ -301,10 +300,10 @@ void kubernetes_check_webhook_client(const json_t *client, const char *path, str
 
     kubernetes_check_one_of(client, ONE_OF("service", "url"), true, path, problems);
     if (url && (!str_starts(url, "https://") || strpbrk(url, "?#@")))
-        kubernetes_refuse(problems, path, "url",
-                          "must be https://HOST/PATH, without a user, a query and a fragment, but is %s", url);
+        problems_refuse(problems, path, "url",
+                        "must be https://HOST/PATH, without a user, a query and a fragment, but is %s", url);
     if (at && *at && *at != '/')
-        kubernetes_refuse(problems, path, "service.path", "must begin with \"/\", but is %s", at);
+        problems_refuse(problems, path, "service.path", "must begin with \"/\", but is %s", at);
 }
 
 void kubernetes_check_webhook(const json_t *webhook, const char *path, struct problems *problems)
@@ -319,7 +318,7 @@ void kubernetes_check_webhook(const json_t *webhook, const char *path, struct pr
             _cleanup_free_ char *at = str_printf("%s.rules[%zu].%s", path, i, lists[n]);
             json_array_foreach(list, k, value)
                 if (str_eq(json_string_value(value), "*") && json_array_size(list) > 1)
-                    kubernetes_refuse(problems, at, NULL, "must have nothing beside \"*\"");
+                    problems_refuse(problems, at, NULL, "must have nothing beside \"*\"");
         }
     }
 }
@@ -335,9 +334,9 @@ static void check_webhook_v1(const json_t *webhook, const char *path, struct pro
     json_array_foreach(versions, i, version)
         known |= str_eq(json_string_value(version), "v1") || str_eq(json_string_value(version), "v1beta1");
     if (!known)
-        kubernetes_refuse(problems, path, "admissionReviewVersions", "must have v1 or v1beta1");
+        problems_refuse(problems, path, "admissionReviewVersions", "must have v1 or v1beta1");
     if (!is(webhook, "sideEffects", "None") && !is(webhook, "sideEffects", "NoneOnDryRun"))
-        kubernetes_refuse(problems, path, "sideEffects", "must be None or NoneOnDryRun");
+        problems_refuse(problems, path, "sideEffects", "must be None or NoneOnDryRun");
 }
 
 void kubernetes_check_webhooks(const json_t *configuration, const char *path, struct problems *problems)

@@ -523,7 +523,7 @@ static void check_finalizers(const json_t *object, struct problems *problems)
         for (size_t k = 0; k < ARRAY_LEN(known); k++)
             valid |= str_eq(name, known[k]);
         if (!valid)
-            kubernetes_refuse(problems, "metadata", "finalizers", "must have domains as in example.com/%s", name);
+            problems_refuse(problems, "metadata", "finalizers", "must have domains as in example.com/%s", name);
     }
 }
 

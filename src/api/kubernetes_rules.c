@@ -1,5 +1,4 @@
 /* What API servers check between the fields of a Pod and of what is below it. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "api/kubernetes_impl.h"
@@ -7,18 +6,6 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/quantity.h"
-
-void kubernetes_refuse(struct problems *problems, const char *path, const char *field, const char *fmt, ...)
-{
-    _cleanup_free_ char *at = field ? str_printf("%s%s%s", path, *path ? "." : "", field) : str_dup(path);
-    _cleanup_buf_ struct buf text = BUF_INIT;
-    va_list ap;
-
-    va_start(ap, fmt);
-    buf_vprintf(&text, fmt, ap);
-    va_end(ap);
-    problems_add(problems, PROBLEM_ERROR, at, "%s", buf_str(&text));
-}
 
 bool kubernetes_has(const json_t *object, const char *field)
 {
@@ -38,8 +25,8 @@ void kubernetes_check_one_of(const json_t *object, const char *const *fields, bo
         count += kubernetes_has(object, *field);
     }
     if (count > 1 || (needed && !count))
-        kubernetes_refuse(problems, path, NULL, "must have %s one of %s", needed ? "exactly" : "at most",
-                          buf_str(&names));
+        problems_refuse(problems, path, NULL, "must have %s one of %s", needed ? "exactly" : "at most",
+                        buf_str(&names));
 }
 
 static bool is(const json_t *object, const char *field, const char *value)
@@ -59,7 +46,7 @@ void kubernetes_check_distinct(const json_t *list, const char *key, const char *
         if (!value)
             continue;
         if (map_has(seen, value))
-            kubernetes_refuse(problems, at, NULL, "must be in the list once, but %s is there before", value);
+            problems_refuse(problems, at, NULL, "must be in the list once, but %s is there before", value);
         map_put(seen, value, item);
     }
 }
@@ -85,8 +72,8 @@ void kubernetes_check_metadata(const json_t *metadata, const char *path, struct 
     size_t bytes = annotation_bytes(metadata);
 
     if (bytes > KUBERNETES_ANNOTATIONS_MAX)
-        kubernetes_refuse(problems, path, "annotations", "must have at most %d bytes in all, but has %zu",
-                          KUBERNETES_ANNOTATIONS_MAX, bytes);
+        problems_refuse(problems, path, "annotations", "must have at most %d bytes in all, but has %zu",
+                        KUBERNETES_ANNOTATIONS_MAX, bytes);
 }
 
 /* --- selectors --- */
@@ -98,11 +85,11 @@ static void check_values(const json_t *requirement, size_t least, size_t most, c
     const char *operator= doc_string(requirement, "operator");
 
     if (count < least)
-        kubernetes_refuse(problems, path, "values", "must have %s with operator %s",
-                          most == 1 ? "one entry" : "entries", operator);
+        problems_refuse(problems, path, "values", "must have %s with operator %s",
+                        most == 1 ? "one entry" : "entries", operator);
     else if (count > most)
-        kubernetes_refuse(problems, path, "values", "must %s with operator %s",
-                          most ? "have one entry" : "be left out", operator);
+        problems_refuse(problems, path, "values", "must %s with operator %s",
+                        most ? "have one entry" : "be left out", operator);
 }
 
 void kubernetes_check_requirement(const json_t *requirement, const char *path, struct problems *problems)
@@ -125,11 +112,11 @@ void kubernetes_check_toleration(const json_t *toleration, const char *path, str
     bool exists = is(toleration, "operator", "Exists");
 
     if (!kubernetes_has(toleration, "key") && !exists)
-        kubernetes_refuse(problems, path, "operator", "must be Exists where there is no key");
+        problems_refuse(problems, path, "operator", "must be Exists where there is no key");
     if (exists && kubernetes_has(toleration, "value"))
-        kubernetes_refuse(problems, path, "value", "must be left out with operator Exists");
+        problems_refuse(problems, path, "value", "must be left out with operator Exists");
     if (kubernetes_has(toleration, "tolerationSeconds") && !is(toleration, "effect", "NoExecute"))
-        kubernetes_refuse(problems, path, "effect", "must be NoExecute where there are tolerationSeconds");
+        problems_refuse(problems, path, "effect", "must be NoExecute where there are tolerationSeconds");
 }
 
 /* --- compute resources --- */
@@ -156,14 +143,13 @@ static void check_resource_name(const char *resource, const char *path, struct p
         if (str_eq(resource, known[i]))
             return;
     if (!slash && !is_huge(resource))
-        kubernetes_refuse(problems, path, NULL,
-                          "is no resource: allowed are cpu, memory, ephemeral-storage, hugepages-SIZE and extended "
-                          "resources with their domain such as nvidia.com/gpu");
+        problems_refuse(problems, path, NULL,
+                        "is no resource: allowed are cpu, memory, ephemeral-storage, hugepages-SIZE and extended "
+                        "resources with their domain such as nvidia.com/gpu");
     else if (!is_native(resource) && (str_starts(resource, "requests.") || prefix > 253 - strlen("requests.")))
-        kubernetes_refuse(
-            problems, path, NULL,
-            "must be an extended resource whose domain has at most 244 characters and does not begin with "
-            "\"requests.\"");
+        problems_refuse(problems, path, NULL,
+                        "must be an extended resource whose domain has at most 244 characters and does not begin with "
+                        "\"requests.\"");
 }
 
 /* What of a quantity is more than its format, by the resource that it is of. */
@@ -174,10 +160,10 @@ static void check_amount(const char *resource, const char *quantity, const char 
     int order;
 
     if (kube_quantity_compare(quantity, most, KUBE_MILLI, &order) && (order > 0 || (!order && !str_eq(quantity, most))))
-        kubernetes_refuse(problems, path, NULL, "must be less than %s, but is %s", most, quantity);
+        problems_refuse(problems, path, NULL, "must be less than %s, but is %s", most, quantity);
     else if (!is_native(resource) && !kube_quantity_is_whole(quantity))
-        kubernetes_refuse(problems, path, NULL, "must be a whole number, as of all extended resources, but is %s",
-                          quantity);
+        problems_refuse(problems, path, NULL, "must be a whole number, as of all extended resources, but is %s",
+                        quantity);
 }
 
 /* Servers set a request that is not given to the limit, and know no limit of an extended resource beyond its request.
@@ -193,19 +179,19 @@ static void check_request(const char *resource, const json_t *request, const jso
 
     if (!limit) {
         if (exact)
-            kubernetes_refuse(problems, path, NULL,
-                              "must have the same value in limits, as this resource cannot be "
-                              "overcommitted");
+            problems_refuse(problems, path, NULL,
+                            "must have the same value in limits, as this resource cannot be "
+                            "overcommitted");
         return;
     }
     if (!kube_quantity_compare(asked, limit, KUBE_MILLI, &order))
         return;
     if (exact && order)
-        kubernetes_refuse(problems, path, NULL,
-                          "must be the limit, which is %s, as this resource cannot be overcommitted, but is %s", limit,
-                          asked);
+        problems_refuse(problems, path, NULL,
+                        "must be the limit, which is %s, as this resource cannot be overcommitted, but is %s", limit,
+                        asked);
     else if (order > 0)
-        kubernetes_refuse(problems, path, NULL, "must not be above the limit, which is %s, but is %s", limit, asked);
+        problems_refuse(problems, path, NULL, "must not be above the limit, which is %s, but is %s", limit, asked);
 }
 
 static bool check_amounts(const json_t *resources, const char *list, bool *has_huge, bool *has_other, const char *path,
@@ -245,7 +231,7 @@ void kubernetes_check_resources(const json_t *resources, const char *path, struc
         check_request(resource, value, json_object_get(resources, "limits"), buf_str(&at), problems);
     }
     if (huge && !other)
-        kubernetes_refuse(problems, path, NULL, "must have cpu or memory beside hugepages");
+        problems_refuse(problems, path, NULL, "must have cpu or memory beside hugepages");
 }
 
 /* --- containers --- */
@@ -263,7 +249,7 @@ void kubernetes_check_env_source(const json_t *source, const char *path, struct 
                             ONE_OF("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"),
                             true, path, problems);
     if (str_eq(field, "metadata.labels") || str_eq(field, "metadata.annotations"))
-        kubernetes_refuse(problems, path, "fieldRef.fieldPath", "must name one of them: %s['KEY']", field);
+        problems_refuse(problems, path, "fieldRef.fieldPath", "must name one of them: %s['KEY']", field);
 }
 
 /* A CPU is given in whole ones or thousandths. */
@@ -275,7 +261,7 @@ void kubernetes_check_resource_field(const json_t *selector, const char *path, s
     if (divisor && str_ends(doc_string(selector, "resource"), ".cpu") &&
         !kube_quantity_equal(divisor, "0", KUBE_NANO) && !kube_quantity_equal(divisor, "1", KUBE_NANO) &&
         !kube_quantity_equal(divisor, "1m", KUBE_NANO))
-        kubernetes_refuse(problems, path, "divisor", "must be 1 or 1m for a CPU, but is %s", divisor);
+        problems_refuse(problems, path, "divisor", "must be 1 or 1m for a CPU, but is %s", divisor);
 }
 
 void kubernetes_check_env_from(const json_t *source, const char *path, struct problems *problems)
@@ -303,7 +289,7 @@ void kubernetes_check_profile(const json_t *profile, const char *path, struct pr
     bool local = is(profile, "type", "Localhost");
 
     if (local != kubernetes_has(profile, "localhostProfile"))
-        kubernetes_refuse(problems, path, "localhostProfile", "must be there with type Localhost, and only with it");
+        problems_refuse(problems, path, "localhostProfile", "must be there with type Localhost, and only with it");
 }
 
 void kubernetes_check_security(const json_t *security, const char *path, struct problems *problems)
@@ -315,8 +301,8 @@ void kubernetes_check_security(const json_t *security, const char *path, struct 
     json_array_foreach(doc_at(security, "capabilities", "add"), i, capability)
         much |= str_eq(json_string_value(capability), "CAP_SYS_ADMIN");
     if (json_is_false(escalation) && much)
-        kubernetes_refuse(problems, path, "allowPrivilegeEscalation",
-                          "must not be false for a container that is privileged or has CAP_SYS_ADMIN");
+        problems_refuse(problems, path, "allowPrivilegeEscalation",
+                        "must not be false for a container that is privileged or has CAP_SYS_ADMIN");
 }
 
 static void check_success(const json_t *container, const char *probe, const char *path, struct problems *problems)
@@ -325,7 +311,7 @@ static void check_success(const json_t *container, const char *probe, const char
     json_int_t threshold = doc_int(doc_at(container, probe, "successThreshold"), 0);
 
     if (threshold && threshold != 1)
-        kubernetes_refuse(problems, path, field, "must be 1 for this probe, but is %" JSON_INTEGER_FORMAT, threshold);
+        problems_refuse(problems, path, field, "must be 1 for this probe, but is %" JSON_INTEGER_FORMAT, threshold);
 }
 
 static void check_ports(const json_t *ports, bool host_network, const char *path, struct problems *problems)
@@ -338,8 +324,7 @@ static void check_ports(const json_t *ports, bool host_network, const char *path
         json_int_t on_host = doc_int(json_object_get(port, "hostPort"), 0);
         _cleanup_free_ char *at = str_printf("%s[%zu]", path, i);
         if (host_network && on_host && on_host != doc_int(json_object_get(port, "containerPort"), 0))
-            kubernetes_refuse(problems, at, "hostPort",
-                              "must be the containerPort, as the Pod is in the host's network");
+            problems_refuse(problems, at, "hostPort", "must be the containerPort, as the Pod is in the host's network");
     }
 }
 
@@ -354,9 +339,9 @@ static void check_mounts(const json_t *container, const char *path, struct probl
     json_array_foreach(json_object_get(container, "volumeMounts"), i, mount) {
         _cleanup_free_ char *at = str_printf("%s[%zu]", mounts, i);
         if (is(mount, "mountPropagation", "Bidirectional") && !privileged)
-            kubernetes_refuse(problems, at, "mountPropagation",
-                              "must not be Bidirectional in a container that is not "
-                              "privileged");
+            problems_refuse(problems, at, "mountPropagation",
+                            "must not be Bidirectional in a container that is not "
+                            "privileged");
     }
 }
 
@@ -385,7 +370,7 @@ static void check_distinct_path(struct map *seen, const char *file, const char *
     if (!file)
         return;
     if (map_has(seen, file))
-        kubernetes_refuse(problems, path, NULL, "must have each path once, but %s is there twice", file);
+        problems_refuse(problems, path, NULL, "must have each path once, but %s is there twice", file);
     map_put(seen, file, seen);
 }
 
@@ -408,7 +393,7 @@ void kubernetes_check_downward_file(const json_t *file, const char *path, struct
     kubernetes_check_one_of(file, ONE_OF("fieldRef", "resourceFieldRef"), true, path, problems);
     if (kubernetes_has(file, "resourceFieldRef") &&
         !kubernetes_has(json_object_get(file, "resourceFieldRef"), "containerName"))
-        kubernetes_refuse(problems, path, "resourceFieldRef.containerName", "is required");
+        problems_refuse(problems, path, "resourceFieldRef.containerName", "is required");
 }
 
 /* Every field but the name is a source. */
@@ -421,7 +406,7 @@ void kubernetes_check_volume(const json_t *volume, const char *path, struct prob
     json_object_foreach((json_t *)volume, field, value)
         sources += !str_eq(field, "name") && kubernetes_has(volume, field);
     if (sources > 1)
-        kubernetes_refuse(problems, path, NULL, "must have one source beside its name, but has %zu", sources);
+        problems_refuse(problems, path, NULL, "must have one source beside its name, but has %zu", sources);
 }
 
 /* Mounts and devices of each container need the volume that they name. */
@@ -437,7 +422,7 @@ static void check_uses(const json_t *spec, const char *kind, const char *uses, c
             const char *name = doc_string(use, "name");
             _cleanup_free_ char *at = str_printf("%s.%s[%zu].%s[%zu].name", path, kind, i, uses, k);
             if (!doc_find(volumes, "name", name))
-                kubernetes_refuse(problems, at, NULL, "must be that of a volume of the Pod, but is %s", name);
+                problems_refuse(problems, at, NULL, "must be that of a volume of the Pod, but is %s", name);
         }
 }
 
@@ -465,8 +450,8 @@ static void check_container_names(const json_t *spec, const char *path, struct p
     json_array_foreach(init, i, container) {
         _cleanup_free_ char *place = str_printf("%s[%zu].name", init_at, i);
         if (doc_find(containers, "name", doc_string(container, "name")))
-            kubernetes_refuse(problems, place, NULL, "must not be that of a container, %s",
-                              doc_string(container, "name"));
+            problems_refuse(problems, place, NULL, "must not be that of a container, %s",
+                            doc_string(container, "name"));
     }
 }
 
@@ -481,7 +466,7 @@ static void check_spread(const json_t *constraints, const char *path, struct pro
         _cleanup_free_ char *key =
             STR_JOIN(' ', doc_string(constraint, "whenUnsatisfiable"), doc_string(constraint, "topologyKey"));
         if (map_has(seen, key))
-            kubernetes_refuse(problems, at, "topologyKey", "must be in the list once for each whenUnsatisfiable");
+            problems_refuse(problems, at, "topologyKey", "must be in the list once for each whenUnsatisfiable");
         map_put(seen, key, constraint);
     }
 }
@@ -503,9 +488,9 @@ void kubernetes_check_pod(const json_t *spec, const char *path, struct problems 
     if (json_is_true(json_object_get(spec, "hostNetwork")))
         check_host_ports(spec, path, problems);
     if (json_is_true(json_object_get(spec, "hostPID")) && json_is_true(json_object_get(spec, "shareProcessNamespace")))
-        kubernetes_refuse(problems, path, "shareProcessNamespace", "must not be true together with hostPID");
+        problems_refuse(problems, path, "shareProcessNamespace", "must not be true together with hostPID");
     if (is(spec, "dnsPolicy", "None") && !json_array_size(doc_at(spec, "dnsConfig", "nameservers")))
-        kubernetes_refuse(problems, path, "dnsConfig.nameservers", "must have entries with dnsPolicy None");
+        problems_refuse(problems, path, "dnsConfig.nameservers", "must have entries with dnsPolicy None");
     if (kubernetes_has(spec, "ephemeralContainers"))
-        kubernetes_refuse(problems, path, "ephemeralContainers", "must be left out of a Pod's template");
+        problems_refuse(problems, path, "ephemeralContainers", "must be left out of a Pod's template");
 }

@@ -45,6 +45,18 @@ char *problems_place(const char *path, const char *text, const char **ret_rest)
     return str_printf("%s%.*s", path, colon ? (int)(colon - text) : 0, text);
 }
 
+void problems_refuse(struct problems *p, const char *path, const char *field, const char *fmt, ...)
+{
+    _cleanup_free_ char *at = field ? str_printf("%s%s%s", path, *path ? "." : "", field) : str_dup(path);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    problems_add(p, PROBLEM_ERROR, at, "%s", buf_str(&text));
+}
+
 void problems_release(struct problems *p)
 {
     for (size_t i = 0; i < p->len; i++) {

@@ -44,6 +44,9 @@ struct problems {
 
 void problems_add(struct problems *p, enum problem_severity severity, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* An error in the field `field` of what is at `path`, which may be ""; NULL: at `path` itself. */
+void problems_refuse(struct problems *p, const char *path, const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 void problems_release(struct problems *p);
 #define _cleanup_problems_ _cleanup_(problems_release)
 

@@ -1,6 +1,5 @@
 #include "reconcile/overlay.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "api/kubernetes.h"
@@ -56,19 +55,6 @@ static void list_names(const struct rendered_list *objects, const struct kube_ki
         buf_printf(out, " and %zu more", count - NAMES_LISTED);
 }
 
-__attribute__((format(printf, 4, 5))) static void
-refuse(const struct overlay *o, struct problems *problems, const char *field, const char *fmt, ...)
-{
-    _cleanup_free_ char *path = str_printf("%s.%s", o->path, field);
-    _cleanup_buf_ struct buf text = BUF_INIT;
-    va_list ap;
-
-    va_start(ap, fmt);
-    buf_vprintf(&text, fmt, ap);
-    va_end(ap);
-    problems_add(problems, PROBLEM_ERROR, path, "%s", buf_str(&text));
-}
-
 static void
 find_target(struct overlay *o, const char *own_ns, const struct rendered_list *objects, struct problems *problems)
 {
@@ -78,9 +64,9 @@ find_target(struct overlay *o, const char *own_ns, const struct rendered_list *o
     const struct kube_kind *kind = kind_with_objects(objects, kind_name, &known);
 
     if (!kind) {
-        refuse(
-            o,
+        problems_refuse(
             problems,
+            o->path,
             "kind",
             "must be a kind that this mesh has objects of (%s), but is %s",
             buf_str(&known),
@@ -88,7 +74,7 @@ find_target(struct overlay *o, const char *own_ns, const struct rendered_list *o
         return;
     }
     if (given_ns && !kind->namespaced) {
-        refuse(o, problems, "namespace", "must be left out: a %s is in no namespace", kind_name);
+        problems_refuse(problems, o->path, "namespace", "must be left out: a %s is in no namespace", kind_name);
         return;
     }
     for (size_t i = 0; i < objects->len && !o->target; i++)
@@ -97,12 +83,19 @@ find_target(struct overlay *o, const char *own_ns, const struct rendered_list *o
     if (o->target)
         return;
     if (kind->namespaced && !str_eq(ns, own_ns)) {
-        refuse(o, problems, "namespace", "must be the mesh's own, %s, but is %s", own_ns, ns);
+        problems_refuse(problems, o->path, "namespace", "must be the mesh's own, %s, but is %s", own_ns, ns);
         return;
     }
     buf_reset(&known);
     list_names(objects, kind, &known);
-    refuse(o, problems, "name", "must be that of a %s of this mesh (%s), but is %s", kind_name, buf_str(&known), name);
+    problems_refuse(
+        problems,
+        o->path,
+        "name",
+        "must be that of a %s of this mesh (%s), but is %s",
+        kind_name,
+        buf_str(&known),
+        name);
 }
 
 static void apply(const struct overlay *o, struct problems *problems)
