@@ -39,6 +39,8 @@ struct kind_store {
     uint64_t changes, lost;        /* `lost`: `changes` when an object was removed last */
     const void *reader;
     bool rewound, list_changed;
+    int64_t newest;     /* version that an answer or event named; 0: none */
+    int64_t asked;      /* `newest` when the list was asked for */
     char *list_version; /* of the list that is read */
     bool contradicted;  /* by it: an object in it is older than its cached version */
 };
@@ -90,6 +92,21 @@ bool kube_version_older(const char *a, const char *b)
 static bool version_reached(const char *a, const char *b)
 {
     return str_eq(a, b) ? a != NULL : kube_version_older(b, a);
+}
+
+static int64_t number_of(const char *version)
+{
+    int64_t number;
+
+    return version && str_to_int64(version, &number) ? number : 0;
+}
+
+static void note_version(struct kind_store *store, const char *version)
+{
+    int64_t number = number_of(version);
+
+    if (number > store->newest)
+        store->newest = number;
 }
 
 json_t *kube_object_parse(const struct kube_object *o)
@@ -514,6 +531,7 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
 
     if (is_stale(store, en, key, object, source))
         return false;
+    note_version(store, doc_string(object, "metadata", "resourceVersion"));
     text = text_of(c, kind, object);
     if (!text) {
         if (en)
@@ -552,6 +570,7 @@ void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const c
 {
     struct kind_store *store = store_of(c, kind);
 
+    note_version(store, resource_version);
     if (!kube_version_older(resource_version, store->seen))
         str_replace(&store->seen, resource_version);
 }
@@ -565,6 +584,7 @@ bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const
 
     if (en && kube_version_older(resource_version, en->o.resource_version))
         return false;
+    note_version(store, resource_version);
     if (resource_version)
         bury(c, store, key, resource_version, NULL);
     else if (en)
@@ -589,6 +609,7 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
     map_clear(store->entries);
     map_clear(store->graves);
     str_replace(&store->seen, NULL);
+    store->newest = 0;
     return any;
 }
 
@@ -616,12 +637,21 @@ static bool is_contradicted(const struct kind_store *store, const char *key, con
     return known && kube_version_older(version, known) && !kube_version_older(store->list_version, known);
 }
 
+void kube_cache_replace_asked(struct kube_cache *c, const struct kube_kind *kind)
+{
+    struct kind_store *store = store_of(c, kind);
+
+    store->asked = store->newest;
+}
+
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                               bool rewound)
 {
     struct kind_store *store = store_of(c, kind);
     const char *key;
 
+    rewound = rewound || (number_of(list_resource_version) && number_of(list_resource_version) < store->asked);
+    store->asked = 0;
     store->list++;
     store->list_changed = store->contradicted = false;
     str_replace(&store->list_version, list_resource_version);
@@ -631,6 +661,7 @@ void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind
         for (size_t i = 0; map_next(store->graves, &i, &key, NULL);)
             unbury(store, key);
         str_replace(&store->seen, NULL);
+        store->newest = number_of(list_resource_version);
     }
 }
 

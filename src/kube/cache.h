@@ -125,13 +125,15 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind);
 void kube_cache_clear_all(struct kube_cache *c);
 
 /*
- * A list that replaces the cached objects: begin, replace_put every object of it, end. Meanwhile the cache may be read
- * and changed as ever. What was not in the list, and is not newer than the list, is removed by end. `ret_changed`
- * says whether anything changed since begin through the list. With `rewound` the server's history was set back (a
- * restored etcd): then the list is accepted as it is, however new the cached objects seem. An object is accepted, too,
- * where the list is newer than its cached version and the object itself is older: `ret_rewound` says whether there was
- * one, or whether begin said so. A begin without its end is ended by the next begin.
+ * A list that replaces the cached objects: asked when the request is sent, begin, replace_put every object of it, end.
+ * Meanwhile the cache may be read and changed as ever. What was not in the list, and is not newer than the list, is
+ * removed by end. `ret_changed` says whether anything changed since begin through the list. With `rewound`, or where
+ * the list is older than what was known when it was asked for, the server's history was set back (a restored etcd):
+ * then the list is accepted as it is, however new the cached objects seem. An object is accepted, too, where the list
+ * is newer than its cached version and the object itself is older: `ret_rewound` says whether there was one, or whether
+ * the whole list was accepted so. A begin without its end is ended by the next begin.
  */
+void kube_cache_replace_asked(struct kube_cache *c, const struct kube_kind *kind);
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                               bool rewound);
 bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);

@@ -365,7 +365,10 @@ static void send_list(struct kube_slot *slot)
                           c->options.page_size, kube_watch_continue(slot->watch));
 
     request.secret = slot->kind->is_secret;
-    c->stats.lists += kube_watch_continue(slot->watch) == NULL;
+    if (!kube_watch_continue(slot->watch)) {
+        c->stats.lists++;
+        kube_cache_replace_asked(c->cache, slot->kind);
+    }
     slot->call = c->io->send(c->io, &request, NULL, on_page, slot);
 }
 

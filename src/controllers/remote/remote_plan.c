@@ -150,10 +150,14 @@ static bool is_before(const struct kube_object *a, const struct kube_object *b)
 
 int remote_check_free(const struct remote *r, struct err *e)
 {
+    const struct kube_cache *observed = r->world->remote->observed;
     const struct kube_object *o, *told = NULL;
 
+    o = kube_cache_get(observed, mesh_kind(KIND_NAMESPACE), NULL, "kube-system");
+    if (o && str_eq(o->uid, r->central->id))
+        return err_set(e, ERR_INVALID, "the kubeconfig names the central cluster, which cannot join its own mesh");
     /* Of several the first by name: which was seen first is chance, and the status would change with it. */
-    for (size_t i = 0; (o = kube_cache_next(r->world->remote->observed, istio_kind(), &i));)
+    for (size_t i = 0; (o = kube_cache_next(observed, istio_kind(), &i));)
         if ((!told || is_before(o, told)) && check_istio(r, o, e) < 0)
             told = o;
     return told ? -1 : 0;

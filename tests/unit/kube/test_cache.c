@@ -495,6 +495,34 @@ static void a_history_that_was_set_back_counts_as_it_is(void **state)
     assert_true(put(c, "d", "u9", "61"));
 }
 
+/* The watch had reported nothing of what the answers to writes said, so that its versions do not tell. */
+static void a_list_older_than_what_was_known_when_it_was_asked_for_is_of_another_history(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    bool changed, rewound;
+
+    (void)state;
+    kube_cache_seen(c, config_map, "60");
+    put(c, "written", "u1", "100");
+    put(c, "deleted", "u2", "90");
+    drop(c, "deleted", "110");
+    kube_cache_replace_asked(c, config_map);
+    kube_cache_replace_begin(c, config_map, "60", false);
+    assert_true(put_listed(c, "deleted", "u2", "40"));
+    kube_cache_replace_end(c, config_map, "60", &changed, &rewound);
+    assert_true(rewound);
+    assert_string_equal(version_of(c, "written"), "");
+    assert_string_equal(version_of(c, "deleted"), "40");
+    /* What is answered while the list is under way may be newer than the list. */
+    kube_cache_replace_asked(c, config_map);
+    put(c, "written", "u3", "70");
+    kube_cache_replace_begin(c, config_map, "65", false);
+    assert_false(put_listed(c, "deleted", "u2", "40"));
+    kube_cache_replace_end(c, config_map, "65", &changed, &rewound);
+    assert_false(rewound);
+    assert_string_equal(version_of(c, "written"), "70");
+}
+
 /* Its versions are as many again, so that nothing but its objects tells. */
 static void a_list_that_has_an_older_object_than_is_known_is_of_another_history(void **state)
 {
@@ -873,6 +901,7 @@ int main(void)
         cmocka_unit_test(a_list_replaces_what_is_not_newer),
         cmocka_unit_test(a_list_that_breaks_off_removes_nothing),
         cmocka_unit_test(a_history_that_was_set_back_counts_as_it_is),
+        cmocka_unit_test(a_list_older_than_what_was_known_when_it_was_asked_for_is_of_another_history),
         cmocka_unit_test(a_list_that_has_an_older_object_than_is_known_is_of_another_history),
         cmocka_unit_test(deletions_are_remembered_in_bounded_number),
         cmocka_unit_test(what_it_says_it_holds_is_no_less_than_the_heap_grows_by),
