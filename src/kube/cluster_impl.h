@@ -91,8 +91,8 @@ struct kube_cluster {
     unsigned verify_failures;       /* in a row */
     bool hinted;                    /* a version was seen that is too old */
     msec_t hint_after;              /* hints are not followed sooner */
-    msec_t put_back_after;          /* a restore that is seen sooner is not believed */
-    unsigned put_backs;             /* in a row */
+    msec_t relist_after;            /* a restore that is seen sooner is not believed */
+    unsigned rewinds;               /* in a row */
     msec_t outage_due;              /* when all is listed again after an outage; MSEC_NEVER: not */
 
     LIST_HEAD(, kube_fetch) fetches;
@@ -156,7 +156,7 @@ void kube_verify_soon(struct kube_cluster *c);
 /* The answer to a write is such a hint where its version is far behind the watch's. */
 void kube_verify_write(struct kube_slot *slot, const json_t *object);
 /* The server's versions are older than what a watch has reported: everything is listed again. */
-void kube_verify_put_back(struct kube_cluster *c);
+void kube_verify_rewound(struct kube_cluster *c);
 /*
  * The server was unreachable, and answers again. Its store may be an older one that has reached as many versions:
  * everything is listed within half a minute.

@@ -17,7 +17,7 @@ static const msec_t HINT_DISTANCE = SECONDS(5);
 /* An answer to a write may be overtaken by events of later writes; by this many versions it is not. */
 enum { FAR_BEHIND = 500 };
 /* A server of a pair that reads from a stale store would have everything listed again and again. */
-static const msec_t PUT_BACK_FIRST = SECONDS(30), PUT_BACK_MOST = SECONDS(600);
+static const msec_t RELIST_FIRST = SECONDS(30), RELIST_MOST = SECONDS(600);
 /* After an outage the lists of many clusters are spread over this time. */
 static const msec_t OUTAGE_SPREAD = SECONDS(30);
 
@@ -99,15 +99,15 @@ void kube_verify_write(struct kube_slot *slot, const json_t *object)
 }
 
 /* The store was restored: nothing in the cache can be trusted. */
-void kube_verify_put_back(struct kube_cluster *c)
+void kube_verify_rewound(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
-    if (now < c->put_back_after)
+    if (now < c->relist_after)
         return;
     /* Longer ago it was another incident. */
-    c->put_backs = c->put_backs && now - c->put_back_after < PUT_BACK_MOST ? c->put_backs + 1 : 1;
-    c->put_back_after = now + kube_backoff(PUT_BACK_FIRST, PUT_BACK_MOST, c->put_backs, c->io->random(c->io));
+    c->rewinds = c->rewinds && now - c->relist_after < RELIST_MOST ? c->rewinds + 1 : 1;
+    c->relist_after = now + kube_backoff(RELIST_FIRST, RELIST_MOST, c->rewinds, c->io->random(c->io));
     c->stats.version_rewinds++;
     c->changed = true;
     kube_cluster_relist(c);
@@ -131,10 +131,10 @@ static void take_newest(struct kube_cluster *c, int64_t newest)
 
     if (is_ahead(c->verified, newest)) {
         /* Not trusted yet; another server of a pair may answer the next time. */
-        if (now < c->put_back_after)
+        if (now < c->relist_after)
             c->verify_after = now + RETRY_MOST;
         c->verified->suspected = false;
-        kube_verify_put_back(c);
+        kube_verify_rewound(c);
         return;
     }
     for (size_t i = 0; i < c->kinds->len; i++) {

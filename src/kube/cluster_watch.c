@@ -217,7 +217,7 @@ static void end_list(struct kube_slot *slot, const char *version)
 
     kube_cache_replace_end(c->cache, slot->kind, version, &changed, &rewound);
     if (rewound)
-        kube_verify_put_back(c);
+        kube_verify_rewound(c);
     if (slot->doubt == KUBE_ASKED)
         slot->doubt = KUBE_BELIEVED;
     /* Even an empty list is news: from now on an object that is not in the cache does not exist. */

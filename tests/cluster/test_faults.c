@@ -343,7 +343,7 @@ static void live_through_a_restore(bool grown)
     converge_wait(TO_CONVERGE);
     if (grown)
         grow_versions();
-    component("store", "put-back");
+    component("store", "restore");
     wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
     results_add(what, 1, converge_wait(TO_NOTICE));
     change_something(0);
