@@ -7,7 +7,7 @@
 #ifndef MESH_V1_0_V1_0_H
 #define MESH_V1_0_V1_0_H
 
-#include "mesh/mesh.h"
+#include "mesh/line.h"
 
 extern const struct mesh_line v1_0_line;
 

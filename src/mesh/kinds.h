@@ -1,0 +1,72 @@
+/*
+ * The kinds of objects that a mesh is made of, whatever its line of releases: rows of kube/kind.h, by name.
+ */
+#ifndef MESH_KINDS_H
+#define MESH_KINDS_H
+
+#include <stddef.h>
+
+#include "kube/kind.h"
+
+/* What a cluster is to the mesh; the bits of kube_kind.roles in mesh_kinds. */
+enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
+
+/* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
+extern const struct kube_kind_table mesh_kinds;
+/* The rows of mesh_kinds, in their order. An array of versions has an element for each. */
+enum mesh_kind_id {
+    KIND_NAMESPACE,
+    KIND_DEFINITION,
+    KIND_SERVICE_ACCOUNT,
+    KIND_CLUSTER_ROLE,
+    KIND_CLUSTER_ROLE_BINDING,
+    KIND_CONFIG_MAP,
+    KIND_SECRET,
+    KIND_SERVICE,
+    KIND_ENDPOINTS,
+    KIND_DEPLOYMENT,
+    KIND_AUTOSCALER,
+    KIND_DISRUPTION_BUDGET,
+    KIND_DESTINATION_RULE,
+    KIND_GATEWAY,
+    KIND_MESH_POLICY,
+    KIND_MIXER_ATTRIBUTEMANIFEST,
+    KIND_MIXER_KUBERNETES,
+    KIND_MIXER_KUBERNETESENV,
+    KIND_MIXER_LOGENTRY,
+    KIND_MIXER_METRIC,
+    KIND_MIXER_PROMETHEUS,
+    KIND_MIXER_STDIO,
+    KIND_MIXER_RULE,
+    KIND_MUTATING_WEBHOOK,
+    KIND_VALIDATING_WEBHOOK,
+    KIND_POD,
+    KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
+    KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */
+    KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
+    KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
+    KIND_CONFIG_MAP_KEYS,
+    /*
+     * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the
+     * owner label. Autoscalers are included without an owner, too.
+     */
+    KIND_LEFT_ROLE,
+    KIND_LEFT_BINDING,
+    KIND_LEFT_SERVICE,
+    KIND_LEFT_DEPLOYMENT,
+    KIND_LEFT_AUTOSCALER,
+    KIND_LEFT_WEBHOOK,
+    KIND_ISTIO,
+    KIND_REMOTE_ISTIO,
+    KIND_COUNT,
+};
+
+static inline const struct kube_kind *mesh_kind(enum mesh_kind_id id)
+{
+    return &mesh_kinds.rows[id];
+}
+
+/* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
+void mesh_versions_for(int minor, const char **ret_versions);
+
+#endif
