@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "../simulation/controllers.h"
+#include "../server/controllers.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"

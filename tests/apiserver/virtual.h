@@ -1,5 +1,5 @@
 /*
- * One virtual cluster: the simulation's API server and controllers (tests/simulation) behind a token, with faults that
+ * One virtual cluster: the API server in memory and its controllers (tests/server) behind a token, with faults that
  * can be switched on. Without I/O: it is given exchanges and answers them.
  */
 #ifndef TESTS_APISERVER_VIRTUAL_H
@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#include "../simulation/sched.h"
-#include "../simulation/server.h"
-#include "../simulation/shared.h"
+#include "../server/sched.h"
+#include "../server/server.h"
+#include "../server/shared.h"
 #include "http2.h"
 
 /* What a cluster does instead of answering. Watches that are open stay silent under `hang`, and end under the rest. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../simulation/rng.h"
+#include "../server/rng.h"
 #include "base/buf.h"
 #include "base/err.h"
 

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../server/server_impl.h"
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
@@ -12,7 +13,6 @@
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
-#include "server_impl.h"
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)
 {

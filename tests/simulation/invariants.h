@@ -4,10 +4,10 @@
 #ifndef TESTS_SIMULATION_INVARIANTS_H
 #define TESTS_SIMULATION_INVARIANTS_H
 
+#include "../server/server.h"
 #include "base/buf.h"
 #include "people.h"
 #include "reconcile/controller.h"
-#include "server.h"
 
 /* Watches over every write in a cluster while it lives. The first break of an invariant is told in `failure`. */
 struct invariants {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../server/server_impl.h"
 #include "api/remote_istio.h"
 #include "api/status.h"
 #include "base/str.h"
@@ -13,7 +14,6 @@
 #include "mesh/mesh.h"
 #include "reconcile/kubeconfig_secret.h"
 #include "reconcile/marks.h"
-#include "server_impl.h"
 
 /* A server that hangs is noticed within this time: silence, the time for an answer to a probe, some patience. */
 #define SILENCE_MOST SECONDS(45)

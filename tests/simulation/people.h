@@ -5,8 +5,8 @@
 #ifndef TESTS_SIMULATION_PEOPLE_H
 #define TESTS_SIMULATION_PEOPLE_H
 
+#include "../server/server.h"
 #include "kube/config.h"
-#include "server.h"
 
 #define MESH_NS "istio-system"
 #define MESH_NAME "istio"

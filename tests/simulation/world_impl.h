@@ -2,10 +2,10 @@
 #ifndef TESTS_SIMULATION_WORLD_IMPL_H
 #define TESTS_SIMULATION_WORLD_IMPL_H
 
-#include "controllers.h"
+#include "../server/controllers.h"
+#include "../server/net.h"
 #include "invariants.h"
 #include "kube/elector.h"
-#include "net.h"
 #include "people.h"
 #include "world.h"
 

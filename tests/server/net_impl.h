@@ -1,6 +1,6 @@
 /* What the parts of an operator's edge share. Nobody else includes this. */
-#ifndef TESTS_SIMULATION_NET_IMPL_H
-#define TESTS_SIMULATION_NET_IMPL_H
+#ifndef TESTS_SERVER_NET_IMPL_H
+#define TESTS_SERVER_NET_IMPL_H
 
 #include <sys/queue.h>
 

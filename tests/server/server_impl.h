@@ -1,6 +1,6 @@
 /* What the parts of the simulated server share. Nobody else includes this. */
-#ifndef TESTS_SIMULATION_SERVER_IMPL_H
-#define TESTS_SIMULATION_SERVER_IMPL_H
+#ifndef TESTS_SERVER_SERVER_IMPL_H
+#define TESTS_SERVER_SERVER_IMPL_H
 
 #include "server.h"
 

@@ -2,8 +2,8 @@
  * Simulated time: jobs in the order of their time, those of one time in the order in
  * which they were asked for.
  */
-#ifndef TESTS_SIMULATION_SCHED_H
-#define TESTS_SIMULATION_SCHED_H
+#ifndef TESTS_SERVER_SCHED_H
+#define TESTS_SERVER_SCHED_H
 
 #include <stdbool.h>
 #include <stdint.h>

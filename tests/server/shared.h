@@ -2,8 +2,8 @@
  * Equal parts of objects, kept once for many servers in one process: a thousand clusters hold the same definitions.
  * What is shared must not be changed in place; the store replaces objects as a whole.
  */
-#ifndef TESTS_SIMULATION_SHARED_H
-#define TESTS_SIMULATION_SHARED_H
+#ifndef TESTS_SERVER_SHARED_H
+#define TESTS_SERVER_SHARED_H
 
 #include <jansson.h>
 

@@ -5,8 +5,8 @@
  * garbage is collected, namespaces end; Istio's components register webhooks and issue
  * certificates while they run. Each does a little at a time, whenever something changed.
  */
-#ifndef TESTS_SIMULATION_CONTROLLERS_H
-#define TESTS_SIMULATION_CONTROLLERS_H
+#ifndef TESTS_SERVER_CONTROLLERS_H
+#define TESTS_SERVER_CONTROLLERS_H
 
 #include "sched.h"
 #include "server.h"

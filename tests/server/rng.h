@@ -1,6 +1,6 @@
 /* Numbers that follow from a seed (splitmix64): the only chance there is in a simulation. */
-#ifndef TESTS_SIMULATION_RNG_H
-#define TESTS_SIMULATION_RNG_H
+#ifndef TESTS_SERVER_RNG_H
+#define TESTS_SERVER_RNG_H
 
 #include <stdbool.h>
 #include <stdint.h>

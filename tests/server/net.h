@@ -5,8 +5,8 @@
  * A request travels, is carried out when it arrives, and its answer travels back; each
  * way has its own delay, so that answers and watches overtake each other.
  */
-#ifndef TESTS_SIMULATION_NET_H
-#define TESTS_SIMULATION_NET_H
+#ifndef TESTS_SERVER_NET_H
+#define TESTS_SERVER_NET_H
 
 #include "kube/io.h"
 #include "sched.h"

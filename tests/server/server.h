@@ -14,8 +14,8 @@
  *
  * Sources: "Kubernetes API Concepts", "API conventions", and answers of a real 1.20 server.
  */
-#ifndef TESTS_SIMULATION_SERVER_H
-#define TESTS_SIMULATION_SERVER_H
+#ifndef TESTS_SERVER_SERVER_H
+#define TESTS_SERVER_SERVER_H
 
 #include <jansson.h>
 #include <stdbool.h>
