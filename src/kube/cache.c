@@ -120,6 +120,13 @@ json_t *kube_object_parse(const struct kube_object *o)
     return value;
 }
 
+void *kube_object_memo(struct kube_object *o, const void *owner)
+{
+    if (o->memo.owner != owner)
+        o->memo = (struct kube_memo){.owner = owner};
+    return o->memo.room;
+}
+
 struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label)
 {
     struct kube_cache *c = NEW(struct kube_cache);

@@ -24,6 +24,16 @@
 
 struct kube_cache;
 
+/*
+ * What a reader found out about one version of an object, kept with it so that it is found out once. The cache knows
+ * nothing of it and drops it when the object changes. It belongs to the reader that used it last (`owner`).
+ */
+#define KUBE_MEMO_SIZE 16
+struct kube_memo {
+    const void *owner; /* never followed; NULL: none yet */
+    _Alignas(uint64_t) unsigned char room[KUBE_MEMO_SIZE];
+};
+
 struct kube_object {
     const struct kube_kind *kind;
     const char *ns; /* NULL: cluster-scoped */
@@ -32,26 +42,20 @@ struct kube_object {
     const char *resource_version;
     const char *owner; /* the value of the owner label (or see kube_kind.owner_kind); NULL: none */
     bool deleting;     /* has a deletionTimestamp */
-    char *text;        /* the document, or what its kind keeps as a digest (kube_kind.digest); packed, see below */
-    size_t text_len;   /* of the document */
+    bool matters;    /* set by a reader for this version: it is read again where no watch covers it (kube/cluster.h) */
+    char *text;      /* the document, or what its kind keeps as a digest (kube_kind.digest); packed, see below */
+    size_t text_len; /* of the document */
     size_t packed_len; /* 0: it is not packed */
     uint64_t changed;  /* kube_cache_changes() of its kind when it was added, or changed last */
-    /*
-     * The planner's memo: the hash of the desired object that was compared with this version and found in
-     * place; 0: not compared. A new version starts with 0.
-     */
-    uint64_t in_place;
-    /*
-     * Another memo: one more than the replicas of a Deployment that was found available and ready in full; 0: not
-     * checked in this version, or not ready.
-     */
-    uint64_t available;
-    /* A memo: its state matters, so it is read now and then where no watch covers it (kube_cluster_fetch()). */
-    bool matters;
-    /* A memo: a Pod whose status names nothing that keeps it from being ready. */
-    bool says_nothing;
-    bool is_copy; /* A memo: has another object's labels with the owner label, and no record of what was applied. */
+    struct kube_memo memo;
 };
+
+/*
+ * The owner's memo of this version of the object: KUBE_MEMO_SIZE bytes, aligned for any type of 8 bytes, zeroed where
+ * another reader had it before. `owner` is the address of something static that only this reader has. Valid until the
+ * cache changes.
+ */
+void *kube_object_memo(struct kube_object *o, const void *owner);
 
 /* Parsed; owned by the caller. Not for an object that is kept as a digest. */
 json_t *kube_object_parse(const struct kube_object *o);

@@ -7,6 +7,7 @@
 #include "doc/merge.h"
 #include "kube/immutable.h"
 #include "reconcile/marks.h"
+#include "reconcile/object_memo.h"
 
 #define REASON_FIELDS 3
 
@@ -176,9 +177,9 @@ static bool counts_as_it_is(const struct objects_input *in, const struct kube_ob
 }
 
 /* Without comparing, as after a comparison that found no difference. */
-static bool is_known_in_place(const struct objects_input *in, const struct desired *w, const struct kube_object *o)
+static bool is_known_in_place(const struct objects_input *in, const struct desired *w, struct kube_object *o)
 {
-    return o->in_place == w->hash || counts_as_it_is(in, o);
+    return object_memo(o)->in_place == w->hash || counts_as_it_is(in, o);
 }
 
 static void keep_difference(struct pass *p, const struct desired *w, struct comparison c)
@@ -220,7 +221,7 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     else
         comparison_release(&c);
     if (need == IN_PLACE)
-        o->in_place = w->hash;
+        object_memo(o)->in_place = w->hash;
     o->matters = true;
     return need;
 }
@@ -330,11 +331,13 @@ static bool is_desired(const struct pass *p, const struct kube_object *o)
 /* Kubernetes created it for an owned object, with that one's labels, and deletes it itself. */
 static bool is_copy(struct kube_object *o)
 {
-    if (o->kind->copies_labels && !o->is_copy) {
+    struct object_memo *memo = object_memo(o);
+
+    if (o->kind->copies_labels && !memo->is_copy) {
         _cleanup_json_ json_t *object = kube_object_parse(o), *applied = mark_applied(object);
-        o->is_copy = !applied;
+        memo->is_copy = !applied;
     }
-    return o->is_copy;
+    return memo->is_copy;
 }
 
 /*
@@ -423,7 +426,7 @@ bool objects_can_be_planned(const struct objects_input *in)
     const struct desired *w;
 
     for (size_t set = 0, i = 0; (w = next_desired(in, &set, &i));) {
-        const struct kube_object *o;
+        struct kube_object *o;
         if (w->text)
             continue;
         o = kube_cache_get(in->plan->observed, w->kind, w->ns, w->name);

@@ -26,7 +26,7 @@ struct plan_failure {
 struct plan_input {
     msec_t now; /* wall */
     const struct kube_server *server;
-    struct kube_cache *observed; /* written to only in the memos of kube_object */
+    struct kube_cache *observed; /* written to only in the memos of its objects */
     const struct plan_failure *failures;
     size_t failure_count;
     /* The bits of plan.watch whose list has arrived. */

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/message.h"
+#include "reconcile/object_memo.h"
 
 /* Whether `labels` has every pair of `selector` (a map of strings). */
 static bool selects(const json_t *selector, const json_t *labels)
@@ -178,7 +179,7 @@ static void read_pod(struct reading *reading, struct kube_object *o)
     }
     if (!reason) {
         /* The objects that it mounts may be created and deleted. */
-        o->says_nothing = !is_silent;
+        object_memo(o)->is_unremarkable = !is_silent;
         return;
     }
     ARRAY_RESERVE_ONE(reading->pods, reading->pod_count, reading->pod_cap);
@@ -195,7 +196,7 @@ static void read_pods(struct reading *reading)
     struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(reading->in->observed, kind, &i));)
-        if (!o->deleting && !o->says_nothing && str_eq(o->ns, reading->ns))
+        if (!o->deleting && str_eq(o->ns, reading->ns) && !object_memo(o)->is_unremarkable)
             read_pod(reading, o);
     reading->has_pods = true;
 }
@@ -313,16 +314,16 @@ static void read_component(struct reading *reading, const struct rollout_target 
         r->message = str_printf("Deployment %s is not there yet", target->deployment);
         return;
     }
-    if (o->available) {
+    if (object_memo(o)->available) {
         r->available = true;
-        r->ready = r->desired = (int64_t)o->available - 1;
+        r->ready = r->desired = (int64_t)object_memo(o)->available - 1;
         return;
     }
     deployment = kube_object_parse(o);
     read_deployment(reading, deployment, r);
     /* What Pods say may change with them, and is read again every time. */
     if (r->available && r->ready == r->desired && r->desired >= 0)
-        o->available = (uint64_t)r->desired + 1;
+        object_memo(o)->available = (uint32_t)r->desired + 1;
 }
 
 void rollouts_read(

@@ -1,5 +1,6 @@
 #include "controllers/mesh/injection.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -14,8 +15,13 @@
 
 /* Namespaces that a message names. */
 #define NAMED_MAX 10
-/* In kube_object.in_place. */
-#define DISABLED_BIT 2
+
+/* With a version of a namespace that needs no change. Zeroed: not known. */
+struct label_memo {
+    uint64_t list; /* injection_memo.hash of the list by which it needs none; 0: not known */
+    bool disabled;
+};
+static_assert(sizeof(struct label_memo) <= KUBE_MEMO_SIZE, "the memo has its place in the object");
 
 static const struct kube_kind *namespaces(void)
 {
@@ -67,7 +73,7 @@ void injection_memo_clear(struct injection_memo *memo)
 /* Leaves room for a bit of what was found of a namespace: see note(). */
 static uint64_t hash_of(const json_t *names)
 {
-    return ((names ? doc_hash(names) : 0) & ~(uint64_t)DISABLED_BIT) | 1;
+    return (names ? doc_hash(names) : 0) | 1;
 }
 
 static void begin(struct injection_memo *memo, const json_t *names)
@@ -109,17 +115,19 @@ static void note_disabled(struct injection_memo *memo, const char *name, bool di
 /* The result for a version of a namespace is kept with it, so that it is read once for each list. */
 static void note(struct injection_memo *memo, struct kube_object *o)
 {
+    static const char owner;
+    struct label_memo *known = kube_object_memo(o, &owner);
     bool listed = map_has(memo->listed, o->name), pending = false, disabled = false;
 
-    if (o->in_place == memo->hash || o->in_place == (memo->hash | DISABLED_BIT)) {
-        disabled = o->in_place & DISABLED_BIT;
+    if (known->list == memo->hash) {
+        disabled = known->disabled;
     } else if (!o->deleting) {
         _cleanup_json_ json_t *ns = kube_object_parse(o);
         _cleanup_json_ json_t *labels = desired_labels(labels_of(ns), listed);
         pending = labels;
         disabled = listed && is_disabled(labels_of(ns));
         if (!pending)
-            o->in_place = memo->hash | (disabled ? DISABLED_BIT : 0);
+            *known = (struct label_memo){memo->hash, disabled};
     }
     put(memo->pending, o->name, pending);
     note_disabled(memo, o->name, disabled);

@@ -19,7 +19,7 @@
 /* What the last look at a list found. Zeroed: nothing yet. */
 struct injection_memo {
     json_t *names;                           /* the list; NULL: none */
-    uint64_t hash;                           /* of it, in the place of kube_object.in_place; 0: nothing was read yet */
+    uint64_t hash;                           /* of it; 0: nothing was read yet */
     uint64_t seen;                           /* kube_cache_changes() of namespaces */
     struct map *listed, *pending, *disabled; /* sets of names: the list; to be changed; listed, and labelled disabled */
     char *notice;                            /* of the disabled ones; NULL: to be written again */

@@ -138,16 +138,19 @@ static bool is_foreign(const json_t *resource)
     return doc_string(resource, "metadata", "annotations", MESH_REMOTE_OF);
 }
 
-/* Whether it is one of those that count, noted with this version of it. */
+/* Whether it is one of those that count, kept with this version of it. */
 static bool counts(struct kube_object *o)
 {
-    enum { UNKNOWN, COUNTS, FOREIGN };
+    static const char owner;
+    struct memo {
+        bool is_known, counts;
+    } *memo = kube_object_memo(o, &owner);
 
-    if (o->in_place == UNKNOWN) {
+    if (!memo->is_known) {
         _cleanup_json_ json_t *resource = kube_object_parse(o);
-        o->in_place = is_foreign(resource) ? FOREIGN : COUNTS;
+        *memo = (struct memo){.is_known = true, .counts = !is_foreign(resource)};
     }
-    return o->in_place == COUNTS;
+    return memo->counts;
 }
 
 static bool is_older(const struct kube_object *a, const struct kube_object *b)

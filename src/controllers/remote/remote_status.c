@@ -4,6 +4,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "reconcile/object_memo.h"
 
 /* What was said of it before, for what cannot be seen now. */
 static json_t *as_before(const struct remote *r, const char *field)
@@ -27,10 +28,10 @@ static void keep_unseen(const struct remote *r, json_t *status)
 static size_t addresses_in_place(const struct remote *r, const char *name, const char *selector)
 {
     const struct kube_kind *kind = mesh_kind(KIND_ENDPOINTS);
-    const struct kube_object *o = kube_cache_get(r->world->remote->observed, kind, r->re->own.object->ns, name);
+    struct kube_object *o = kube_cache_get(r->world->remote->observed, kind, r->re->own.object->ns, name);
     const struct desired *w = o ? desired_find(r->memo->services, kind, o->ns, name) : NULL;
 
-    return w && o->in_place == w->hash ? central_addresses(r->central, selector)->len : 0;
+    return w && object_memo(o)->in_place == w->hash ? central_addresses(r->central, selector)->len : 0;
 }
 
 static void add_services(const struct remote *r, json_t *status)

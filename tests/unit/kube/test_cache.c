@@ -240,20 +240,50 @@ static void what_is_no_object_is_ignored(void **state)
     assert_int_equal(kube_cache_count(c, config_map), 0);
 }
 
-static void the_newest_version_wins(void **state)
+static uint64_t *memo_of(const struct kube_cache *c, const void *owner)
+{
+    return kube_object_memo(kube_cache_get(c, config_map, "istio-system", "a"), owner);
+}
+
+static void a_memo_lives_as_long_as_the_version_it_is_of(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    struct kube_object *o;
+    static const char reader;
 
     (void)state;
     assert_true(put(c, "a", "u1", "9"));
-    o = kube_cache_get(c, config_map, "istio-system", "a");
-    o->in_place = 42;
+    assert_int_equal(*memo_of(c, &reader), 0);
+    *memo_of(c, &reader) = 42;
     assert_false(put(c, "a", "u1", "9"));
     assert_false(put(c, "a", "u1", "8"));
-    assert_int_equal(o->in_place, 42);
+    assert_int_equal(*memo_of(c, &reader), 42);
     assert_true(put(c, "a", "u1", "10"));
-    assert_int_equal(kube_cache_get(c, config_map, "istio-system", "a")->in_place, 0);
+    assert_int_equal(*memo_of(c, &reader), 0);
+}
+
+static void a_memo_is_not_read_by_another_reader(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    static const char readers[2];
+
+    (void)state;
+    assert_true(put(c, "a", "u1", "9"));
+    *memo_of(c, &readers[0]) = 42;
+    assert_int_equal(*memo_of(c, &readers[1]), 0);
+    *memo_of(c, &readers[1]) = 43;
+    assert_int_equal(*memo_of(c, &readers[1]), 43);
+    assert_int_equal(*memo_of(c, &readers[0]), 0);
+}
+
+static void the_newest_version_wins(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+
+    (void)state;
+    assert_true(put(c, "a", "u1", "9"));
+    assert_false(put(c, "a", "u1", "9"));
+    assert_false(put(c, "a", "u1", "8"));
+    assert_true(put(c, "a", "u1", "10"));
     /* Opaque versions: the later arrival. */
     assert_true(put(c, "a", "u1", "x"));
     assert_false(put(c, "a", "u1", "x"));
@@ -891,6 +921,8 @@ int main(void)
         cmocka_unit_test(what_is_no_object_is_ignored),
         cmocka_unit_test(what_is_kept_in_brief_is_only_counted),
         cmocka_unit_test(the_newest_version_wins),
+        cmocka_unit_test(a_memo_lives_as_long_as_the_version_it_is_of),
+        cmocka_unit_test(a_memo_is_not_read_by_another_reader),
         cmocka_unit_test(objects_come_in_the_order_of_arrival),
         cmocka_unit_test(what_was_deleted_does_not_come_back),
         cmocka_unit_test(an_object_that_lost_its_label_can_be_read_again),
