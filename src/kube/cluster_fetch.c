@@ -14,6 +14,7 @@ struct kube_fetch {
     const struct kube_kind *kind;
     char *ns, *name;
     char *uid;      /* of the object in the cache when it was sent; NULL: there was none */
+    char *version;  /* that object's */
     unsigned lists; /* of its kind when it was sent */
     struct kube_call *call;
 };
@@ -24,6 +25,7 @@ static void fetch_free(struct kube_fetch *f)
     free(f->ns);
     free(f->name);
     free(f->uid);
+    free(f->version);
     free(f);
 }
 
@@ -63,14 +65,13 @@ static void read_answer(struct kube_fetch *f, const struct kube_response *respon
 {
     struct kube_cluster *c = f->cluster;
     _cleanup_json_ json_t *object = NULL;
-    const struct kube_object *known;
 
     /* What cannot be read leaves the cache as it is. */
     if (doc_parse(response->body, response->body_len, OBJECT_MAX, &object, NULL) < 0)
         return;
-    known = kube_cache_get(c->cache, f->kind, f->ns, f->name);
-    if (known && kube_version_older(doc_string(object, "metadata", "resourceVersion"), known->resource_version))
-        kube_verify_soon(c);
+    /* A read is consistent: an older object than was known before it was asked for is of another history. */
+    if (kube_version_older(doc_string(object, "metadata", "resourceVersion"), f->version))
+        kube_verify_rewound(c);
     if (str_eq(doc_string(object, "metadata", "name"), f->name) && kube_cache_put_read(c->cache, f->kind, object))
         kube_slot_noticed(kube_slot_of(c, f->kind), f->name, object);
 }
@@ -82,7 +83,7 @@ static void on_object(void *context, const struct kube_response *response, const
     const struct kube_slot *slot = kube_slot_of(c, f->kind);
     struct kube_fetch done = *f;
 
-    f->ns = f->name = f->uid = NULL;
+    f->ns = f->name = f->uid = f->version = NULL;
     fetch_free(f);
     if (!e)
         kube_cluster_heard(c);
@@ -98,6 +99,7 @@ static void on_object(void *context, const struct kube_response *response, const
     free(done.ns);
     free(done.name);
     free(done.uid);
+    free(done.version);
     kube_cluster_soon(c);
 }
 
@@ -126,6 +128,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
                              .ns = str_dup(ns),
                              .name = str_dup(name),
                              .uid = str_dup(o ? o->uid : NULL),
+                             .version = str_dup(o ? o->resource_version : NULL),
                              .lists = kube_slot_of(c, kind)->lists};
     LIST_INSERT_HEAD(&c->fetches, f, link);
     request = kube_request_get(kind, version, ns, name);
