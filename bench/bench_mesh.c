@@ -26,6 +26,7 @@
 #define DELETIONS                                                                                                      \
     100 /* of every object in turn: of each no more than are put back immediately (KUBE_REPEATS_AT_ONCE) */
 #define DEFINITIONS 5
+#define PORT_DELETIONS 4 /* likewise */
 #define SETTLE_SECONDS 5
 
 static double ms_since(int64_t usec)
@@ -235,6 +236,48 @@ static void measure_definitions(const struct desired_set *set)
     bench_print("  of that, after the API server had removed it", own, count, "ms");
 }
 
+static bool has_node_ports(const struct desired *w)
+{
+    return str_eq(w->kind->kind, "Service") && strstr(w->text, "\"nodePort\"");
+}
+
+/* With the operator: another of the deletions. Without: what the server itself takes to accept the same object again.
+ */
+static double time_node_ports(const struct desired *w, bool with_operator)
+{
+    int64_t began;
+
+    if (with_operator)
+        return time_heal(w).back;
+    cluster_delete(w->kind, w->ns, w->name);
+    began = clock_now_usec();
+    while (!cluster_try(kube_request_create(w->kind, cluster_version(w->kind), w->ns, w->text)))
+        ;
+    return ms_since(began);
+}
+
+/* The API server says that a Service is deleted before it frees its node ports, and refuses them meanwhile. */
+static void measure_node_ports(const struct desired_set *set, bool with_operator)
+{
+    double taken[PORT_DELETIONS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < set->len && !with_operator; i++)
+        if (has_node_ports(&set->items[i]))
+            cluster_try(kube_request_create(
+                set->items[i].kind, cluster_version(set->items[i].kind), set->items[i].ns, set->items[i].text));
+    while (count < PORT_DELETIONS)
+        for (size_t i = 0; i < set->len && count < PORT_DELETIONS; i++)
+            if (has_node_ports(&set->items[i]))
+                taken[count++] = time_node_ports(&set->items[i], with_operator);
+    bench_print(
+        with_operator ? "from the deletion of a Service with node ports to its being back"
+                      : "  until the API server itself accepts the same again",
+        taken,
+        count,
+        "ms");
+}
+
 static double time_start(void)
 {
     int64_t began = clock_now_usec();
@@ -279,6 +322,8 @@ static void figures(void **state)
     bench_print("resident memory, settled (goal: under 12)", memory, 1, "MB");
     measure_heals(set);
     measure_definitions(set);
+    pause_ms(SETTLE_SECONDS * 2 * 1000);
+    measure_node_ports(set, true);
     for (int i = 0; i < RUNS; i++) {
         operator_kill(SIGTERM);
         start[i] = time_start();
@@ -287,6 +332,7 @@ static void figures(void **state)
     mesh_delete_and_wait();
     operator_kill(SIGTERM);
     remove_all(set);
+    measure_node_ports(set, false);
     desired_free(set);
 }
 
