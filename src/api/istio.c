@@ -182,18 +182,6 @@ static const struct field_table spec_table = {
     FIELD_ROWS(spec_rows),
 };
 
-const struct istio_component istio_components[] = {
-    {"spec.citadel", offsetof(struct istio_spec, citadel)},
-    {"spec.galley", offsetof(struct istio_spec, galley)},
-    {"spec.pilot", offsetof(struct istio_spec, pilot)},
-    {"spec.policy", offsetof(struct istio_spec, policy)},
-    {"spec.telemetry", offsetof(struct istio_spec, telemetry)},
-    {"spec.sidecarInjector", offsetof(struct istio_spec, sidecar_injector)},
-    {"spec.gateways.ingress", offsetof(struct istio_spec, gateways.ingress.component)},
-    {"spec.gateways.egress", offsetof(struct istio_spec, gateways.egress.component)},
-    {NULL},
-};
-
 static void complete(void *p)
 {
     struct istio_spec *spec = p;

@@ -108,6 +108,18 @@ void istio_components_complete(const struct istio_component *components, void *s
     }
 }
 
+const struct istio_component istio_components[] = {
+    {"spec.citadel", offsetof(struct istio_spec, citadel)},
+    {"spec.galley", offsetof(struct istio_spec, galley)},
+    {"spec.pilot", offsetof(struct istio_spec, pilot)},
+    {"spec.policy", offsetof(struct istio_spec, policy)},
+    {"spec.telemetry", offsetof(struct istio_spec, telemetry)},
+    {"spec.sidecarInjector", offsetof(struct istio_spec, sidecar_injector)},
+    {"spec.gateways.ingress", offsetof(struct istio_spec, gateways.ingress.component)},
+    {"spec.gateways.egress", offsetof(struct istio_spec, gateways.egress.component)},
+    {NULL},
+};
+
 void istio_components_check(const struct istio_component *components, const struct api_check *c)
 {
     for (; components->path; components++)

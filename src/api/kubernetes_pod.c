@@ -4,22 +4,6 @@
 /* A row is a field, in the order of their names. */
 /* clang-format off */
 
-static const struct field label_requirement_rows[] = {
-    {"key", TEXT(format_label_key), REQUIRED},
-    {"operator", CHOICE("In", "NotIn", "Exists", "DoesNotExist"), REQUIRED},
-    {"values", TEXTS(format_label_value, 0)},
-};
-TABLE(label_requirement, "LabelSelectorRequirement", .check = kubernetes_check_requirement);
-
-static const struct field label_selector_rows[] = {
-    {"matchExpressions", LIST_OF(label_requirement, 0)},
-    {"matchLabels", MAP_OF(format_label_key, format_label_value)},
-};
-const struct field_table kubernetes_label_selector = TABLE_OF("LabelSelector", label_selector_rows);
-
-/* Passed on as it is. */
-const struct field_table kubernetes_anything = {.name = "Object", .open = true};
-
 static const struct field field_requirement_rows[] = {
     {"key", CHOICE("metadata.name"), REQUIRED},
     {"operator", CHOICE("In", "NotIn"), REQUIRED},

@@ -3,21 +3,10 @@
 #include <string.h>
 
 #include "api/kubernetes.h"
-#include "api/remote_istio.h"
 #include "api/rows.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "doc/doc.h"
-
-const struct api_resource *const api_resources[] = {&api_resource_istio, &api_resource_remote_istio, NULL};
-
-const struct api_resource *api_resource_find(const char *kind)
-{
-    for (const struct api_resource *const *r = api_resources; *r; r++)
-        if (str_eq((*r)->kind, kind))
-            return *r;
-    return NULL;
-}
 
 bool api_resource_is_finalizer(const struct api_resource *r, const char *name)
 {

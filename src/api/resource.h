@@ -72,11 +72,6 @@ struct api_resource {
 /* Whether this finalizer of a resource is the operator's, today's or a former one. */
 bool api_resource_is_finalizer(const struct api_resource *r, const char *name);
 
-/* All of them; ends with NULL. */
-extern const struct api_resource *const api_resources[];
-/* By kind; NULL where there is none. */
-const struct api_resource *api_resource_find(const char *kind);
-
 /*
  * Reads a whole custom resource (apiVersion, kind, metadata, spec) into `ret_spec`, a struct of the resource's
  * type. All mistakes go to `problems`, errors and warnings. 0 where there are only warnings; below zero where

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 
 char *str_dup(const char *s)
@@ -24,13 +24,20 @@ char *str_dup_n(const char *s, size_t len)
 
 char *str_printf(const char *fmt, ...)
 {
-    struct buf b = BUF_INIT;
     va_list ap;
+    char *text;
+    int len;
 
     va_start(ap, fmt);
-    buf_vprintf(&b, fmt, ap);
+    len = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    return buf_take(&b);
+    if (len < 0)
+        return str_dup("");
+    text = mem_new0((size_t)len + 1, 1);
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)len + 1, fmt, ap);
+    va_end(ap);
+    return text;
 }
 
 char *str_join(char separator, size_t count, const char *const *parts)

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "api/resource.h"
+#include "api/resources.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "serve/metrics.h"

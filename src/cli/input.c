@@ -4,6 +4,7 @@
 
 #include "api/istio.h"
 #include "api/remote_istio.h"
+#include "api/resources.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "controllers/remote/remote_check.h"

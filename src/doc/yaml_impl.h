@@ -4,6 +4,7 @@
  *   yaml_stream.c   cuts a text into pieces and has each read as what it is
  *   yaml_parse.c    a piece as YAML
  *   json_parse.c    a piece as JSON
+ *   yaml_piece.c    what both readers use: positions in a piece, messages, the documents that were read
  */
 #ifndef DOC_YAML_IMPL_H
 #define DOC_YAML_IMPL_H
@@ -40,6 +41,8 @@ void doc_note_place(json_t *places, const struct buf *path, size_t line);
 /* Takes over both. ERR_LIMIT where there are too many. */
 int yaml_documents_add(const struct doc_piece *p, struct yaml_documents *docs, json_t *value, json_t *places,
                        struct err *e);
+/* Drops all but the first `len` documents. */
+void yaml_documents_truncate(struct yaml_documents *docs, size_t len);
 
 /*
  * Whether a piece begins as JSON does, behind comments: JSON_SURE where its first value could not be YAML that a user

@@ -1,6 +1,7 @@
 #include "install/manifests.h"
 
 #include "api/crd.h"
+#include "api/resources.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"

@@ -1,7 +1,8 @@
 /*
  * What the parts of the configuration share. No other file includes this.
  *
- *   config.c         the structure; which files are read, and the Pod's own files
+ *   config.c         which files are read, and the Pod's own files
+ *   config_copy.c    the structure: copied and freed
  *   config_files.c   the files that it names, read at first and again when they change
  *   config_parse.c   kubeconfig documents into the structure
  *   config_secret.c  certificates, keys and tokens

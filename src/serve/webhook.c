@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "api/resource.h"
+#include "api/resources.h"
 #include "base/base64.h"
 #include "base/str.h"
 #include "doc/build.h"

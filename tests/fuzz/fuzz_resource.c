@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "api/resource.h"
+#include "api/resources.h"
 #include "base/buf.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"

@@ -74,15 +74,20 @@ void remote_want_services(struct remote *r);
 /* All of it is in place: its texts take no memory, and are built again when they are needed. */
 void remote_forget_texts(struct remote *r);
 
-/* remote_plan.c */
+/* remote_label.c */
 /* Has Pilot read the remote cluster, or not any more. True where that is so already. */
 bool remote_plan_pilot_label(struct remote *r, bool present);
-/* Why the cluster is unreachable, in words for the status; NULL: it is not. */
-const char *remote_unreachable(const struct remote *r);
+
+/* remote_owner.c: to which RemoteIstio, and to which central cluster, the remote cluster belongs. */
+/* Of an object with its uid; never 0. */
+uint64_t remote_version_of(const struct kube_object *o);
 /* A cluster has one master: below zero where this one has another. */
 int remote_check_free(const struct remote *r, struct err *e);
 /* Whether this RemoteIstio, or a deleted one of the same central cluster, created what exists. */
 bool remote_is_ours(const struct remote *r);
+
+/* remote_status.c: why the cluster is unreachable, in words for the status; NULL: it is not. */
+const char *remote_unreachable(const struct remote *r);
 
 /* remote_leave.c and remote_status.c: of the row (reconcile/reconciler.h). */
 bool remote_leave(struct reconcile *r);

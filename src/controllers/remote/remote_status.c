@@ -6,6 +6,21 @@
 #include "mesh/mesh.h"
 #include "reconcile/object_memo.h"
 
+/* A connection that ended is usually open again in a moment: only a longer failure is reported. */
+#define ERROR_PATIENCE SECONDS(3)
+
+const char *remote_unreachable(const struct remote *r)
+{
+    const struct contact *contact = &r->world->contact;
+
+    if (!*contact->error)
+        return NULL;
+    if (contact->error_age >= ERROR_PATIENCE)
+        return contact->error;
+    r->plan->again_after = ERROR_PATIENCE - contact->error_age;
+    return NULL;
+}
+
 /* What was said of it before, for what cannot be seen now. */
 static json_t *as_before(const struct remote *r, const char *field)
 {

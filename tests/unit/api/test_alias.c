@@ -6,6 +6,7 @@
 
 #include "api/crd.h"
 #include "api/remote_istio.h"
+#include "api/resources.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "support.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/remote_istio.h"
+#include "api/resources.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "support.h"

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "api/remote_istio.h"
-#include "api/resource.h"
+#include "api/resources.h"
 #include "api/status.h"
 #include "base/map.h"
 #include "base/str.h"
