@@ -28,7 +28,7 @@ static const struct kube_kind endpoints = {
 
 /* A remote cluster, and the watch that sees what is written there. */
 struct remote {
-    struct kube_client *client;
+    struct net_client *client;
     struct buf heard;
     int64_t seen; /* when the address of the round was; 0: not yet */
 };
@@ -56,7 +56,7 @@ static int on_data(void *context, const char *data, size_t len)
     return 0;
 }
 
-static void on_over(void *context, const struct kube_response *response, const struct err *e)
+static void on_over(void *context, const struct net_response *response, const struct err *e)
 {
     (void)context;
     (void)response;
@@ -65,7 +65,7 @@ static void on_over(void *context, const struct kube_response *response, const s
 
 static void watch(struct remote *r, const char *kubeconfig)
 {
-    struct kube_request request =
+    struct net_request request =
         kube_request_watch(&endpoints, "v1", NS, NULL, "metadata.name=istio-pilot", NULL, WATCH_SECONDS);
     struct kube_config *config;
     struct err e;
@@ -76,7 +76,7 @@ static void watch(struct remote *r, const char *kubeconfig)
         kube_client_new(h.loop, config, NULL, &r->client, &e) < 0)
         fail_msg("%s", e.text);
     kube_config_free(config);
-    kube_client_send(r->client, &request, on_data, on_over, r);
+    net_client_send(r->client, &request, on_data, on_over, r);
 }
 
 static void hear_all(void)
@@ -90,11 +90,11 @@ static void hear_all(void)
     }
 }
 
-static void send_request(struct kube_request request)
+static void send_request(struct net_request request)
 {
     struct err e;
 
-    if (kube_client_wait(h.client, &request, NULL, NULL, &e) < 0)
+    if (net_client_wait(h.client, &request, NULL, NULL, &e) < 0)
         fail_msg("%s", e.text);
 }
 
@@ -112,7 +112,7 @@ static void join_all(void)
     hear_all();
 }
 
-static void on_ready(void *context, const struct kube_response *response, const struct err *e)
+static void on_ready(void *context, const struct net_response *response, const struct err *e)
 {
     (void)context;
     (void)response;
@@ -124,7 +124,7 @@ static void on_ready(void *context, const struct kube_response *response, const 
 static double time_round(int number)
 {
     _cleanup_free_ char *name = str_printf("pilot-%d", number), *ip = str_printf("10.250.0.%d", number + 1);
-    struct kube_request request = bench_create_pilot(name, ip);
+    struct net_request request = bench_create_pilot(name, ip);
     int64_t began, last = 0;
 
     pause_ms(500);
@@ -134,7 +134,7 @@ static double time_round(int number)
         buf_release(&remotes[i].heard);
     }
     began = clock_now_usec();
-    kube_client_send(h.client, &request, NULL, on_ready, NULL);
+    net_client_send(h.client, &request, NULL, on_ready, NULL);
     hear_all();
     for (size_t i = 0; i < remote_count; i++)
         last = remotes[i].seen > last ? remotes[i].seen : last;

@@ -152,13 +152,13 @@ static void install_definitions(void)
 /* --- requests, many at a time --- */
 
 struct batch {
-    struct kube_request (*make)(size_t i);
+    struct net_request (*make)(size_t i);
     size_t next, under_way, count;
 };
 
 static void pour(struct batch *b);
 
-static void on_answer(void *context, const struct kube_response *response, const struct err *e)
+static void on_answer(void *context, const struct net_response *response, const struct err *e)
 {
     struct batch *b = context;
 
@@ -172,16 +172,16 @@ static void on_answer(void *context, const struct kube_response *response, const
 static void pour(struct batch *b)
 {
     while (b->under_way < PARALLEL && b->next < b->count) {
-        struct kube_request request = b->make(b->next++);
+        struct net_request request = b->make(b->next++);
         b->under_way++;
-        kube_client_send(h.client, &request, NULL, on_answer, b);
+        net_client_send(h.client, &request, NULL, on_answer, b);
     }
     if (!b->under_way)
         event_base_loopbreak(h.loop);
 }
 
 /* Seconds that they took. */
-static double send_all(struct kube_request (*make)(size_t i), size_t count)
+static double send_all(struct net_request (*make)(size_t i), size_t count)
 {
     struct batch b = {.make = make, .count = count};
     int64_t began = clock_now_usec();
@@ -191,13 +191,13 @@ static double send_all(struct kube_request (*make)(size_t i), size_t count)
     return (double)(clock_now_usec() - began) / 1e6;
 }
 
-static struct kube_request read_namespace(size_t i)
+static struct net_request read_namespace(size_t i)
 {
     (void)i;
     return kube_request_get(NAMESPACE, "v1", NULL, NS);
 }
 
-static struct kube_request create_secret(size_t i)
+static struct net_request create_secret(size_t i)
 {
     _cleanup_free_ char *name = str_printf("remote-%04zu", i + 1), *path = kubeconfig_path(name);
     _cleanup_free_ char *kubeconfig = bench_contents(path);
@@ -205,7 +205,7 @@ static struct kube_request create_secret(size_t i)
     return bench_kubeconfig_request(name, kubeconfig);
 }
 
-static struct kube_request create_remote(size_t i)
+static struct net_request create_remote(size_t i)
 {
     _cleanup_free_ char *name = str_printf("remote-%04zu", i + 1);
 
@@ -249,7 +249,7 @@ static double time_change(int number, size_t remotes)
 {
     _cleanup_free_ char *name = str_printf("pilot-%d", number), *ip = str_printf("10.250.0.%d", number + 1);
     _cleanup_free_ char *command = str_printf("endpoints " NS " istio-pilot %s", ip);
-    struct kube_request request = bench_create_pilot(name, ip);
+    struct net_request request = bench_create_pilot(name, ip);
     int64_t began, last = 0;
     size_t count = 0;
     int status;
@@ -257,7 +257,7 @@ static double time_change(int number, size_t remotes)
 
     pause_ms(2000);
     began = clock_now_usec();
-    if (kube_client_wait(h.client, &request, NULL, &status, &e) < 0)
+    if (net_client_wait(h.client, &request, NULL, &status, &e) < 0)
         fail_msg("%s", e.text);
     while (count < remotes) {
         _cleanup_free_ char *answer = ask(command);
@@ -325,7 +325,7 @@ static void measure(size_t remotes)
     figure("server: memory of a virtual cluster that joined", (double)counted("rss_kb") / (double)(remotes + 1), "kB");
     figure("server: watches that are open", (double)counted("watches"), "");
     operator_kill(SIGTERM);
-    kube_client_free(h.client);
+    net_client_free(h.client);
     event_base_free(h.loop);
     free(h.operator_kubeconfig);
     free(h.log_path);

@@ -48,7 +48,7 @@ struct post {
 
 static void pour(struct flood *f);
 
-static void on_posted(void *context, const struct kube_response *response, const struct err *e)
+static void on_posted(void *context, const struct net_response *response, const struct err *e)
 {
     struct post *post = context;
     struct flood *f = post->flood;
@@ -70,12 +70,12 @@ static void pour(struct flood *f)
     while (f->under_way < PARALLEL && (f->next < f->set->len || f->again_count)) {
         struct post *post = NEW(struct post);
         const struct desired *w;
-        struct kube_request request;
+        struct net_request request;
         *post = (struct post){f, f->next < f->set->len ? f->next++ : f->again[--f->again_count]};
         w = &f->set->items[post->item];
         request = kube_request_create(w->kind, cluster_version(w->kind), w->ns, w->text);
         f->under_way++;
-        kube_client_send(h.client, &request, NULL, on_posted, post);
+        net_client_send(h.client, &request, NULL, on_posted, post);
     }
     if (f->left == 0)
         event_base_loopbreak(h.loop);

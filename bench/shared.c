@@ -112,7 +112,7 @@ void bench_create_signing_certificate(void)
     cluster_create(&bench_secret, o);
 }
 
-struct kube_request bench_kubeconfig_request(const char *name, const char *kubeconfig)
+struct net_request bench_kubeconfig_request(const char *name, const char *kubeconfig)
 {
     _cleanup_free_ char *data = base64_encode(kubeconfig, strlen(kubeconfig));
     _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("data", S("kubeconfig", data)));
@@ -121,7 +121,7 @@ struct kube_request bench_kubeconfig_request(const char *name, const char *kubec
     return kube_request_create(&bench_secret, "v1", NS, text);
 }
 
-struct kube_request bench_remote_request(const char *name)
+struct net_request bench_remote_request(const char *name)
 {
     _cleanup_json_ json_t *o = OBJECT(
         F("apiVersion", "%s/%s", API_GROUP, API_VERSION),
@@ -133,7 +133,7 @@ struct kube_request bench_remote_request(const char *name)
     return kube_request_create(&bench_remote_istio, API_VERSION, NS, text);
 }
 
-struct kube_request bench_create_pilot(const char *name, const char *ip)
+struct net_request bench_create_pilot(const char *name, const char *ip)
 {
     _cleanup_json_ json_t *o = OBJECT(
         MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S("istio", "pilot"))),

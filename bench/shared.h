@@ -16,10 +16,10 @@ void bench_print(const char *what, double *values, size_t count, const char *uni
 /* What the central Citadel signs with, which runs in none of the benchmarks: remote clusters are to sign with it. */
 void bench_create_signing_certificate(void);
 /* The kubeconfig of a remote cluster as the operator looks for it. */
-struct kube_request bench_kubeconfig_request(const char *name, const char *kubeconfig);
-struct kube_request bench_remote_request(const char *name);
+struct net_request bench_kubeconfig_request(const char *name, const char *kubeconfig);
+struct net_request bench_remote_request(const char *name);
 /* A Pod of Pilot's that nobody runs, and the request that makes it Ready at this address. */
-struct kube_request bench_create_pilot(const char *name, const char *ip);
+struct net_request bench_create_pilot(const char *name, const char *ip);
 /*
  * Waits until the machine's processors were idle for five seconds on end, but for a fifth of them. New definitions
  * make an API server work for some 15 s at what it publishes of all kinds (OpenAPI), and times taken meanwhile tell of

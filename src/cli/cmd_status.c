@@ -16,12 +16,12 @@
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
-static int get(struct kube_client *client, struct kube_request request, json_t **ret, struct err *e)
+static int get(struct net_client *client, struct net_request request, json_t **ret, struct err *e)
 {
-    return kube_client_wait_json(client, &request, ANSWER_MAX_BYTES, ret, e);
+    return net_client_wait_json(client, &request, ANSWER_MAX_BYTES, ret, e);
 }
 
-static int get_resources(struct kube_client *client, const char *kind, const char *ns, json_t **ret, struct err *e)
+static int get_resources(struct net_client *client, const char *kind, const char *ns, json_t **ret, struct err *e)
 {
     const struct kube_kind *row = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, kind);
     struct err why;
@@ -35,7 +35,7 @@ static int get_resources(struct kube_client *client, const char *kind, const cha
 }
 
 /* Rights to read Events are not worth to say nothing about the mesh: NULL where they could not be read. */
-static json_t *get_events(struct kube_client *client, const json_t *resource)
+static json_t *get_events(struct net_client *client, const json_t *resource)
 {
     _cleanup_free_ char *selector =
         str_printf("involvedObject.uid=%s", str_or(doc_string(resource, "metadata", "uid"), ""));
@@ -49,7 +49,7 @@ static json_t *get_events(struct kube_client *client, const json_t *resource)
     return json_incref(doc_at(list, "items"));
 }
 
-static void add_reports(struct kube_client *client, const char *kind, const json_t *list, const char *kubernetes,
+static void add_reports(struct net_client *client, const char *kind, const json_t *list, const char *kubernetes,
                         json_t *reports)
 {
     json_t *resource;
@@ -61,13 +61,13 @@ static void add_reports(struct kube_client *client, const char *kind, const json
     }
 }
 
-static int make_reports(struct kube_client *client, const char *ns, json_t *reports, struct err *e)
+static int make_reports(struct net_client *client, const char *ns, json_t *reports, struct err *e)
 {
     const char *mesh = api_resource_istio.kind, *remote = api_resource_remote_istio.kind, *kubernetes;
     _cleanup_json_ json_t *version = NULL, *meshes = NULL, *remotes = NULL;
     struct err why;
 
-    if (get(client, kube_request_raw(KUBE_GET, "/version", NULL), &version, e) < 0 ||
+    if (get(client, net_request_new(NET_GET, "/version", NULL), &version, e) < 0 ||
         get_resources(client, mesh, ns, &meshes, e) < 0)
         return -1;
     /* An operator from before there were remote clusters has no such kind. */
@@ -108,7 +108,7 @@ static int run(const struct invocation *inv, struct err *e)
 {
     _cleanup_event_base_ struct event_base *loop = event_base_new();
     _cleanup_kube_config_ struct kube_config *config = NULL;
-    _cleanup_kube_client_ struct kube_client *client = NULL;
+    _cleanup_net_client_ struct net_client *client = NULL;
     _cleanup_json_ json_t *reports = json_array();
 
     if (credentials_load(inv, &config, e) < 0 || kube_client_new(loop, config, NULL, &client, e) < 0 ||

@@ -135,7 +135,7 @@ struct reading_one {
     const struct desired *desired;
 };
 
-static void on_read(void *context, const struct kube_response *response, const struct err *e)
+static void on_read(void *context, const struct net_response *response, const struct err *e)
 {
     const struct reading_one *one = context;
     struct reading *all = one->all;
@@ -166,13 +166,13 @@ static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, 
     for (size_t i = 0; i < desired->len; i++) {
         const struct desired *w = &desired->items[i];
         const char *version = kube_server_version(kube_cluster_server(cluster), w->kind);
-        struct kube_request request;
+        struct net_request request;
 
         if (!version || kube_cache_get(kube_cluster_cache(cluster), w->kind, w->ns, w->name))
             continue;
         ones[i] = (struct reading_one){&all, w};
         request = kube_request_get(w->kind, version, w->ns, w->name);
-        kube_client_send(kube_cluster_client(cluster), &request, NULL, on_read, &ones[i]);
+        net_client_send(kube_cluster_client(cluster), &request, NULL, on_read, &ones[i]);
         all.under_way++;
     }
     while (all.under_way)

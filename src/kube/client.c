@@ -1,677 +1,245 @@
 #include "kube/client.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "doc/doc.h"
-#include "kube/client_impl.h"
+#include "kube/exec.h"
 #include "net/credentials.h"
 
-enum { MAX_BODY = 64 * 1024 * 1024, LOST_ANSWERS_MAX = 10 };
-static const msec_t DEFAULT_TIMEOUT = SECONDS(30), DEFAULT_CONNECT_TIMEOUT = SECONDS(10);
-
-static void start(struct kube_call *call);
-
-static struct kube_call_list *list_of(struct kube_call *call)
-{
-    switch (call->state) {
-    case CALL_WAITING:
-        return &call->client->waiting;
-    case CALL_RUNNING:
-        return &call->client->running;
-    case CALL_ENDED:
-        return &call->client->ended;
-    default:
-        return NULL;
-    }
-}
-
-static void move(struct kube_call *call, __typeof__(((struct kube_call *)0)->state) state)
-{
-    if (list_of(call))
-        TAILQ_REMOVE(list_of(call), call, link);
-    call->state = state;
-    if (list_of(call))
-        TAILQ_INSERT_TAIL(list_of(call), call, link);
-}
-
-static void set_fed(struct kube_call *call, bool fed)
-{
-    if (call->fed == fed)
-        return;
-    call->fed = fed;
-    if (fed)
-        TAILQ_INSERT_TAIL(&call->client->fed, call, fed_link);
-    else
-        TAILQ_REMOVE(&call->client->fed, call, fed_link);
-}
-
-static void drop_body(struct kube_call *call)
-{
-    call->client->held -= call->body.len;
-    if (call->request.secret)
-        buf_release_secret(&call->body);
-    else
-        buf_release(&call->body);
-}
-
-static void stop(struct kube_call *call)
-{
-    kube_transport_stop(call);
-    set_fed(call, false);
-    if (call->deadline)
-        event_del(call->deadline);
-}
-
-static void call_free(struct kube_call *call)
-{
-    stop(call);
-    move(call, CALL_OVER);
-    if (call->deadline)
-        event_free(call->deadline);
-    drop_body(call);
-    kube_credentials_unref(call->credentials);
-    kube_request_release(&call->request);
-    free(call->content_type);
-    free(call->failure);
-    free(call);
-}
-
-/* The call is over with `e`; its owner is notified from the loop. */
-static void end(struct kube_call *call, const struct err *e)
-{
-    stop(call);
-    free(call->failure);
-    call->failure = mem_dup(e, sizeof(*e));
-    move(call, CALL_ENDED);
-    event_active(call->client->deferred, EV_TIMEOUT, 0);
-}
-
-static int too_late(const struct kube_call *call, struct err *e)
-{
-    char name[256];
-
-    kube_call_name(call, name, sizeof(name));
-    return err_set(e, ERR_CANCELLED, "no answer before its time was over (%s)", name);
-}
-
-static void end_late_call(struct kube_call *call)
-{
-    struct err e;
-
-    too_late(call, &e);
-    if (call->state == CALL_RUNNING)
-        kube_transport_cut(call->client);
-    end(call, &e);
-}
-
-/* Whether it must not be under way any more. */
-static bool is_late(const struct kube_call *call, msec_t now)
-{
-    return call->request.not_after && now >= call->request.not_after;
-}
-
-bool kube_client_is_late(const struct kube_client *c)
-{
-    msec_t now = clock_now_monotonic();
-    const struct kube_call *call;
-
-    if (now < c->not_after)
-        return false;
-    TAILQ_FOREACH(call, &c->running, link)
-    if (is_late(call, now))
-        return true;
-    return false;
-}
-
-void kube_client_end_late(struct kube_client *c)
-{
-    msec_t now = clock_now_monotonic(), earliest = MSEC_NEVER;
-    struct kube_call *call, *next;
-
-    if (now < c->not_after)
-        return;
-    for (call = TAILQ_FIRST(&c->running); call; call = next) {
-        next = TAILQ_NEXT(call, link);
-        if (is_late(call, now))
-            end_late_call(call);
-        else if (call->request.not_after && call->request.not_after < earliest)
-            earliest = call->request.not_after;
-    }
-    c->not_after = earliest;
-}
-
-static msec_t call_timeout(const struct kube_call *call)
-{
-    return call->request.timeout ? call->request.timeout : call->client->options.timeout;
-}
-
-static void arm(struct kube_call *call, msec_t ms)
-{
-    event_add(call->deadline, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
-}
-
-/* Data moves only last_heard, not the timer: the time that is left is checked when the timer runs out. */
-static void on_deadline(evutil_socket_t fd, short what, void *context)
-{
-    struct kube_call *call = context;
-    msec_t now = clock_now_monotonic(), timeout = call_timeout(call), left = call->last_heard + timeout - now;
-    char name[256];
-    struct err e;
-
-    (void)fd;
-    (void)what;
-    if (is_late(call, now)) {
-        end_late_call(call);
-        return;
-    }
-    if (call->request.not_after && call->request.not_after - now < left)
-        left = call->request.not_after - now;
-    if (left > 0) {
-        arm(call, left);
-        return;
-    }
-    kube_call_name(call, name, sizeof(name));
-    err_set(&e, ERR_TIMEOUT, "%s from %s within %.1f s (%s)", call->data ? "nothing heard" : "no whole answer",
-            call->client->config->server, (double)timeout / 1000, name);
-    end(call, &e);
-}
-
-static void start_transfer(struct kube_call *call)
-{
-    msec_t now = clock_now_monotonic(), most = call_timeout(call), not_after = call->request.not_after;
-    struct err e;
-
-    if (is_late(call, now)) {
-        end_late_call(call);
-        return;
-    }
-    if (kube_transport_start(call, &e) < 0) {
-        end(call, &e);
-        return;
-    }
-    move(call, CALL_RUNNING);
-    call->last_heard = now;
-    arm(call, not_after && not_after - now < most ? not_after - now : most);
-    if (not_after && not_after < call->client->not_after)
-        call->client->not_after = not_after;
-}
-
-static void start(struct kube_call *call)
-{
-    struct err e;
-    int r;
-
-    kube_credentials_unref(TAKE_PTR(call->credentials));
-    r = kube_auth_get(call->client->auth, &call->credentials, &e);
-    if (r < 0)
-        end(call, &e);
-    else if (r == 0)
-        move(call, CALL_WAITING);
-    else
-        start_transfer(call);
-}
-
-static void on_credentials(void *context)
-{
-    struct kube_client *c = context;
-    struct kube_call_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
-    struct kube_call *call;
-
-    TAILQ_CONCAT(&waiting, &c->waiting, link);
-    while ((call = TAILQ_FIRST(&waiting))) {
-        TAILQ_REMOVE(&waiting, call, link);
-        call->state = CALL_OVER; /* in no list, until start() puts it into one */
-        start(call);
-    }
-}
-
-static int status_of(const struct kube_call *call)
-{
-    long status = 0;
-
-    if (call->easy)
-        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    return (int)status;
-}
-
-/* A server that sends much, or never ends, is held to what one answer may have, and all of them together. */
-static int keep(struct kube_call *call, const char *data, size_t len)
-{
-    struct kube_client *c = call->client;
-    size_t together = c->options.max_bodies;
-    bool fits = !together || c->held + len <= together;
-    char name[256];
-
-    call->body.limit = c->options.max_body;
-    if (fits && buf_add(&call->body, data, len) == 0) {
-        c->held += len;
-        return 0;
-    }
-    kube_call_name(call, name, sizeof(name));
-    call->failure = NEW(struct err);
-    if (fits || call->body.len + len > c->options.max_body)
-        return err_set(call->failure, ERR_LIMIT, "answer of more than %zu bytes, which is the limit (%s)",
-                       c->options.max_body, name);
-    return err_set(call->failure, ERR_LIMIT,
-                   "answers under way of more than %zu bytes together, which is the limit (%s)", together, name);
-}
-
-/* What the request accepts. */
-static bool must_be_json(const struct kube_call *call)
-{
-    return !call->request.accept || strstr(call->request.accept, "json");
-}
-
-/*
- * A page, text or protobuf in place of JSON is of something in front of the server: it is reported as what it is, and
- * the reader of a stream sees nothing of it. Space alone says nothing yet.
- */
-static bool begins_as_json(struct kube_call *call)
-{
-    size_t space = strspn(buf_str(&call->body), " \t\r\n");
-    char first = space < call->body.len ? call->body.data[space] : ' ';
-
-    call->is_json |= first == '{' || first == '[' || !must_be_json(call);
-    return call->is_json || first == ' ';
-}
-
-void kube_call_begin(struct kube_call *call)
-{
-    int status = status_of(call);
-
-    if (call->data && status >= 200 && status < 300)
-        set_fed(call, true);
-}
-
-int kube_call_receive(struct kube_call *call, const char *data, size_t len)
-{
-    int status = status_of(call);
-
-    call->client->stats.bytes_received += len;
-    if (keep(call, data, len) < 0)
-        return -1;
-    if (!call->data)
-        return 0;
-    call->last_heard = clock_now_monotonic();
-    if (status < 200 || status >= 300)
-        return 0;
-    if (!begins_as_json(call)) {
-        call->failure = NEW(struct err);
-        return kube_error_of_no_json(call, call->failure);
-    }
-    set_fed(call, true);
-    return 0;
-}
-
-/* False if the call was freed. */
-static bool hand_out(struct kube_call *call)
-{
-    struct kube_client *c = call->client;
-    struct buf part = call->body;
-    int r;
-
-    if (!call->fed)
-        return true;
-    set_fed(call, false);
-    if (!begins_as_json(call))
-        return true;
-    c->held -= part.len;
-    call->body = (struct buf)BUF_INIT;
-    call->in_callback = true;
-    r = call->data(call->context, buf_str(&part), part.len);
-    call->in_callback = false;
-    if (call->request.secret)
-        buf_release_secret(&part);
-    else
-        buf_release(&part);
-    if (c->freed)
-        return false;
-    if (call->cancelled) {
-        call_free(call);
-        return false;
-    }
-    if (r < 0) {
-        struct err e;
-        err_set(&e, ERR_CANCELLED, "ended by its reader");
-        end(call, &e);
-        return false;
-    }
-    return true;
-}
-
-static void count_latency(struct kube_client_stats *stats, int64_t usec)
-{
-    static const int bounds[] = {5, 10, 25, 50, 100, 250, 1000};
-    ARRAY_COVERS(stats->latency_buckets, ARRAY_LEN(bounds)); /* one more, for what is above all of them */
-    size_t i = 0;
-
-    while (i < ARRAY_LEN(bounds) && usec > INT64_C(1000) * bounds[i])
-        i++;
-    stats->latency_buckets[i]++;
-    stats->latency_count++;
-    stats->latency_usec_sum += (uint64_t)usec;
-}
-
-/* Notifies the owner; the call is freed afterwards. */
-static void finish(struct kube_call *call, const struct kube_response *response, const struct err *e)
-{
-    struct kube_client *c = call->client;
-
-    if (e)
-        c->stats.errors++;
-    if (!call->data)
-        count_latency(&c->stats, clock_now_usec() - call->sent);
-    stop(call);
-    move(call, CALL_OVER);
-    call->in_callback = true;
-    call->done(call->context, response, e);
-    call_free(call);
-}
-
-static void send_again(struct kube_call *call)
-{
-    stop(call);
-    drop_body(call);
-    start(call);
-}
-
-/*
- * The server did not know the credentials, or the TLS handshake failed, which other credentials may correct. What may
- * have been sent is sent again only where that changes nothing.
- */
-static bool try_again(struct kube_call *call, int status, CURLcode code)
-{
-    enum kube_handshake failure = kube_handshake_of_transfer(call, code);
-
-    if (!failure && (status != 401 || code != CURLE_OK))
-        return false;
-    if (!kube_auth_rejected(call->client->auth, call->credentials, failure == KUBE_HANDSHAKE_BY_US) || call->retried)
-        return false;
-    if (failure && call->request.method != KUBE_GET && kube_transport_sent_all(call))
-        return false;
-    call->retried = true;
-    send_again(call);
-    return true;
-}
-
-static void add_unread(const struct kube_call *call, struct err *e)
-{
-    const char *unread = kube_auth_unread(call->client->auth);
-    struct err whole;
-
-    if (unread) {
-        err_set(&whole, e->class, "%s; what has changed in files is not used: %s", e->text, unread);
-        *e = whole;
-    }
-}
-
-/*
- * A server that needs no body to say no (401, 404, 429) says it and ends the stream. Where that comes between the
- * request's head and its body, libcurl 7.88 fails to send the body and loses the answer. Nothing was carried out, so
- * the server is asked again.
- */
-static bool ask_again(struct kube_call *call, CURLcode code)
-{
-    if (code != CURLE_HTTP2_STREAM || kube_transport_sent_all(call) || call->lost_answers == LOST_ANSWERS_MAX)
-        return false;
-    call->lost_answers++;
-    send_again(call);
-    return true;
-}
-
-/* Parsed, an answer takes many times its text. */
-static int check_values(const struct kube_call *call, struct err *e)
-{
-    size_t most = call->client->options.max_values;
-    char name[256];
-
-    if (!most || doc_limit_values(buf_str(&call->body), call->body.len, most, e) == 0)
-        return 0;
-    kube_call_name(call, name, sizeof(name));
-    return err_wrap(e, "%s", name);
-}
-
-static void transfer_over(struct kube_call *call, CURLcode code)
-{
-    struct kube_response r = {.status = status_of(call)};
-    struct err e;
-
-    if (!hand_out(call))
-        return;
-    if (call->failure) {
-        finish(call, NULL, call->failure);
-        return;
-    }
-    if (ask_again(call, code) || try_again(call, r.status, code))
-        return;
-    if (code != CURLE_OK) {
-        if (is_late(call, clock_now_monotonic()))
-            too_late(call, &e);
-        else
-            kube_error_of_transfer(call, code, &e);
-        add_unread(call, &e);
-        finish(call, NULL, &e);
-        return;
-    }
-    if (check_values(call, &e) < 0) {
-        finish(call, NULL, &e);
-        return;
-    }
-    r.body = buf_str(&call->body);
-    r.body_len = call->body.len;
-    if (r.status >= 300) {
-        kube_error_of_answer(call, &r, &e);
-        if (r.status == 401)
-            add_unread(call, &e);
-        finish(call, &r, &e);
-        return;
-    }
-    begins_as_json(call);
-    if (!call->data && !call->is_json) {
-        kube_error_of_no_json(call, &e);
-        finish(call, NULL, &e);
-        return;
-    }
-    finish(call, &r, NULL);
-}
-
-/* What ends during these callbacks waits for the loop's next turn, so that a turn ends. */
-static void tell_ended(struct kube_client *c)
-{
-    struct kube_call *call;
-    size_t count = 0;
-
-    TAILQ_FOREACH(call, &c->ended, link)
-    count++;
-    while (count-- && !c->freed && (call = TAILQ_FIRST(&c->ended)))
-        finish(call, NULL, call->failure);
-}
-
-static void destroy(struct kube_client *c)
-{
-    struct kube_call_list *lists[] = {&c->waiting, &c->running, &c->ended};
-    struct kube_call *call;
-
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        while ((call = TAILQ_FIRST(lists[i])))
-            call_free(call);
-    kube_transport_release(c);
-    kube_auth_free(c->auth);
-    if (c->deferred)
-        event_free(c->deferred);
-    kube_config_free(c->config);
-    free(c);
-}
-
-void kube_client_dispatch(struct kube_client *c)
-{
-    struct kube_call *call;
-    CURLcode code;
-
-    c->dispatching = true;
-    while (!c->freed && (call = TAILQ_FIRST(&c->fed)))
-        hand_out(call);
-    while (!c->freed && (call = kube_transport_next_done(c, &code)))
-        transfer_over(call, code);
-    c->dispatching = false;
-    if (c->freed)
-        destroy(c);
-}
-
-static void on_deferred(evutil_socket_t fd, short what, void *context)
-{
-    struct kube_client *c = context;
-
-    (void)fd;
-    (void)what;
-    c->dispatching = true;
-    tell_ended(c);
-    c->dispatching = false;
-    if (c->freed)
-        destroy(c);
-}
-
-static int client_init(struct kube_client *c, struct err *e)
-{
-    c->deferred = event_new(c->loop, -1, 0, on_deferred, c);
-    if (!c->deferred)
-        return err_set(e, ERR_INTERNAL, "libevent takes no more events");
-    if (kube_auth_new(c->loop, c->config, on_credentials, c, &c->auth, e) < 0)
-        return -1;
-    return kube_transport_init(c, e);
-}
-
-int kube_client_new(struct event_base *loop, const struct kube_config *config,
-                    const struct kube_client_options *options, struct kube_client **ret, struct err *e)
-{
-    struct kube_client *c = NEW(struct kube_client);
-
-    c->loop = loop;
-    c->config = kube_config_copy(config);
-    if (options)
-        c->options = *options;
-    if (!c->options.max_body)
-        c->options.max_body = MAX_BODY;
-    if (!c->options.timeout)
-        c->options.timeout = DEFAULT_TIMEOUT;
-    if (!c->options.connect_timeout)
-        c->options.connect_timeout = DEFAULT_CONNECT_TIMEOUT;
-    c->not_after = MSEC_NEVER;
-    TAILQ_INIT(&c->waiting);
-    TAILQ_INIT(&c->running);
-    TAILQ_INIT(&c->ended);
-    TAILQ_INIT(&c->fed);
-    if (client_init(c, e) < 0) {
-        destroy(c);
-        return -1;
-    }
-    *ret = c;
-    return 0;
-}
-
-void kube_client_free(struct kube_client *c)
-{
-    if (!c)
-        return;
-    c->freed = true;
-    if (!c->dispatching)
-        destroy(c);
-}
-
-struct kube_call *kube_client_send(struct kube_client *c, struct kube_request *request, kube_data_fn data,
-                                   kube_done_fn done, void *context)
-{
-    struct kube_call *call = NEW(struct kube_call);
-
-    call->client = c;
-    call->request = *request;
-    *request = (struct kube_request){0};
-    call->data = data;
-    call->done = done;
-    call->context = context;
-    call->state = CALL_OVER;
-    call->deadline = evtimer_new(c->loop, on_deadline, call);
-    call->sent = clock_now_usec();
-    c->stats.requests++;
-    start(call);
-    return call;
-}
-
-void kube_call_cancel(struct kube_call *call)
-{
-    if (!call)
-        return;
-    if (call->in_callback)
-        call->cancelled = true;
-    else
-        call_free(call);
-}
-
-const struct kube_client_stats *kube_client_stats(const struct kube_client *c)
-{
-    return &c->stats;
-}
-
-struct wait {
+/* How often files are checked; they are read only where one changed. */
+static const msec_t FILE_PAUSE = SECONDS(1);
+/* Credentials are renewed this long before they expire. */
+static const msec_t EXPIRY_MARGIN = SECONDS(10);
+/* A plugin is not run again sooner, whatever the server or its own answer says. */
+static const msec_t EXEC_PAUSE = SECONDS(5);
+
+/* The context of the client's hooks. */
+struct kube_auth {
     struct event_base *loop;
-    bool over;
-    struct buf *body;
-    int status;
-    struct err *e;
-    int r;
+    struct net_client *client;  /* that it belongs to */
+    struct kube_config *config; /* owned; it follows its files */
+    struct net_credentials *current;
+    /* files */
+    uint64_t mark;     /* of what was read; 0: there are none */
+    msec_t looked;     /* monotonic */
+    struct err unread; /* why their present content is not used; ERR_NONE: it is */
+    /* an exec plugin */
+    struct kube_exec_run *run;
+    msec_t ran;     /* monotonic; 0: never */
+    msec_t expires; /* wall */
+    struct err failure;
 };
 
-static void wait_done(void *context, const struct kube_response *response, const struct err *e)
+static struct net_credentials *credentials_new(const struct kube_config *config, const char *token,
+                                               const char *cert_pem, const char *key_pem)
 {
-    struct wait *w = context;
+    struct net_credentials *c = NEW(struct net_credentials);
 
-    w->over = true;
-    if (response) {
-        w->status = response->status;
-        buf_add(w->body, response->body, response->body_len);
-    }
-    if (e) {
-        w->r = -1;
-        if (w->e)
-            *w->e = *e;
-    }
+    c->refs = 1;
+    c->ca_pem = str_dup(config->ca_pem);
+    c->cert_pem = str_dup(cert_pem);
+    c->key_pem = str_dup(key_pem);
+    if (token)
+        c->authorization = str_printf("Authorization: Bearer %s", token);
+    return c;
 }
 
-int kube_client_wait(struct kube_client *c, struct kube_request *request, struct buf *ret_body, int *ret_status,
-                     struct err *e)
+static void add_password(struct net_credentials *c, const struct kube_config *config)
 {
-    struct buf body = BUF_INIT;
-    struct wait w = {.body = &body, .e = e};
-    struct kube_call *call = kube_client_send(c, request, NULL, wait_done, &w);
+    char *plain = str_printf("%s:%s", config->username, str_or(config->password, ""));
+    size_t len = strlen(plain), coded_size = 4 * ((len + 2) / 3) + 1;
+    char *coded = mem_new0(coded_size, 1);
 
-    while (!w.over)
-        if (event_base_loop(c->loop, EVLOOP_ONCE) < 0 || event_base_got_exit(c->loop) || event_base_got_break(c->loop))
-            break;
-    if (!w.over) {
-        kube_call_cancel(call);
-        w.r = err_set(e, ERR_CANCELLED, "interrupted");
-    }
-    if (ret_status)
-        *ret_status = w.status;
-    if (ret_body && body.len)
-        buf_add(ret_body, body.data, body.len);
-    buf_release_secret(&body);
-    return w.r;
+    EVP_EncodeBlock((unsigned char *)coded, (const unsigned char *)plain, (int)len);
+    c->authorization = str_printf("Authorization: Basic %s", coded);
+    mem_free_secret(plain, len);
+    mem_free_secret(coded, coded_size);
 }
 
-int kube_client_wait_json(struct kube_client *c, struct kube_request *request, size_t max_bytes, json_t **ret,
-                          struct err *e)
+static void set_current(struct kube_auth *a, struct net_credentials *c)
 {
-    _cleanup_free_ char *name =
-        str_printf("%s %.*s", kube_method_name(request->method), (int)strcspn(request->path, "?"), request->path);
-    _cleanup_buf_ struct buf body = BUF_INIT;
-    struct err why;
+    net_credentials_unref(a->current);
+    a->current = c;
+}
 
-    if (kube_client_wait(c, request, &body, NULL, e) < 0)
-        return -1;
-    if (doc_parse(buf_str(&body), body.len, max_bytes, ret, &why) == 0)
+/* What the configuration says of itself; a plugin is run for the next call. */
+static void set_configured(struct kube_auth *a)
+{
+    const struct kube_config *config = a->config;
+    struct net_credentials *c = NULL;
+
+    if (!config->exec)
+        c = credentials_new(config, config->token, config->client_cert_pem, config->client_key_pem);
+    if (c && !config->token && config->username)
+        add_password(c, config);
+    set_current(a, c);
+}
+
+/*
+ * Where files cannot be read now, or do not fit together, the former content stays: files are replaced one by one, and
+ * it may still be valid.
+ */
+static void look_at_files(struct kube_auth *a)
+{
+    uint64_t mark = a->mark ? kube_config_files_mark(a->config) : 0;
+
+    a->looked = clock_now_monotonic();
+    err_clear(&a->unread);
+    if (mark == a->mark || kube_config_read_again(a->config, &a->unread) < 0)
+        return;
+    a->mark = mark;
+    set_configured(a);
+}
+
+static void on_exec(void *context, struct kube_exec_credential *credential, const struct err *e)
+{
+    struct kube_auth *a = context;
+    const struct kube_config *config = a->config;
+
+    a->run = NULL;
+    /* Unless the configuration is without a plugin now. */
+    if (credential && config->exec) {
+        bool own_cert = credential->cert_pem;
+        set_current(a, credentials_new(config, credential->token,
+                                       own_cert ? credential->cert_pem : config->client_cert_pem,
+                                       own_cert ? credential->key_pem : config->client_key_pem));
+        a->expires = credential->expires;
+        if (own_cert && kube_pem_expires(credential->cert_pem) < a->expires)
+            a->expires = kube_pem_expires(credential->cert_pem);
+        err_clear(&a->failure);
+    } else if (config->exec) {
+        set_current(a, NULL);
+        a->failure = *e;
+    }
+    if (credential)
+        kube_exec_credential_release(credential);
+    a->ran = clock_now_monotonic();
+    net_client_resume(a->client);
+}
+
+static bool ran_just_now(const struct kube_auth *a)
+{
+    return a->ran && clock_now_monotonic() - a->ran < EXEC_PAUSE;
+}
+
+/* As the hook, without the reference. */
+static int get_from_exec(struct kube_auth *a, struct err *e)
+{
+    if (a->run)
         return 0;
-    return err_set(e, why.class == ERR_LIMIT ? ERR_LIMIT : ERR_UNAVAILABLE, "%s: the answer to %s is not JSON: %s",
-                   c->config->server, name, why.text);
+    if (a->current && (ran_just_now(a) || clock_now_wall() < a->expires - EXPIRY_MARGIN))
+        return 1;
+    if (!a->current && a->failure.class && ran_just_now(a)) {
+        *e = a->failure;
+        return -1;
+    }
+    if (kube_exec_start(a->loop, a->config, on_exec, a, &a->run, e) < 0) {
+        a->failure = *e;
+        a->ran = clock_now_monotonic();
+        return -1;
+    }
+    return 0;
+}
+
+/* --- the hooks --- */
+
+static int get_credentials(void *context, struct net_credentials **ret, struct err *e)
+{
+    struct kube_auth *a = context;
+    int r = 1;
+
+    if (a->mark && clock_now_monotonic() - a->looked >= FILE_PAUSE)
+        look_at_files(a);
+    if (a->config->exec)
+        r = get_from_exec(a, e);
+    if (r != 1)
+        return r;
+    a->current->refs++;
+    *ret = a->current;
+    return 1;
+}
+
+static bool get_others(void *context, const struct net_credentials *used, bool by_client)
+{
+    struct kube_auth *a = context;
+
+    if (used == a->current)
+        look_at_files(a);
+    if (used != a->current)
+        return true;
+    if (!a->config->exec || by_client || ran_just_now(a))
+        return false;
+    set_current(a, NULL);
+    return true;
+}
+
+static void add_unread(void *context, struct err *e)
+{
+    const struct kube_auth *a = context;
+    struct err whole;
+
+    if (!a->unread.class)
+        return;
+    err_set(&whole, e->class, "%s; what has changed in files is not used: %s", e->text, a->unread.text);
+    *e = whole;
+}
+
+static void explain_refusal(void *context, const struct net_request *request, struct net_response *r, struct err *e)
+{
+    (void)context;
+    kube_error_of_answer(request, r, e);
+}
+
+static void auth_free(void *context)
+{
+    struct kube_auth *a = context;
+
+    kube_exec_cancel(a->run);
+    net_credentials_unref(a->current);
+    kube_config_free(a->config);
+    free(a);
+}
+
+static int connect_to_server(struct kube_auth *a, const struct net_client_options *options, struct err *e)
+{
+    const struct kube_config *config = a->config;
+    _cleanup_free_ char *impersonate =
+        config->impersonate_user ? str_printf("Impersonate-User: %s", config->impersonate_user) : NULL;
+    const struct net_server server = {
+        .url = config->server,
+        .tls_server_name = config->tls_server_name,
+        .proxy_url = config->proxy_url,
+        .header = impersonate,
+        .insecure = config->insecure_skip_tls_verify,
+    };
+    const struct net_client_hooks hooks = {
+        .credentials = get_credentials,
+        .rejected = get_others,
+        .failed = add_unread,
+        .refused = explain_refusal,
+        .release = auth_free,
+        .context = a,
+    };
+
+    return net_client_new(a->loop, &server, options, &hooks, &a->client, e);
+}
+
+int kube_client_new(struct event_base *loop, const struct kube_config *config, const struct net_client_options *options,
+                    struct net_client **ret, struct err *e)
+{
+    struct kube_auth *a = NEW(struct kube_auth);
+
+    a->loop = loop;
+    a->config = kube_config_copy(config);
+    a->looked = clock_now_monotonic();
+    if (kube_config_read_files(a->config, &a->mark, e) < 0) {
+        auth_free(a);
+        return -1;
+    }
+    set_configured(a);
+    if (connect_to_server(a, options, e) < 0)
+        return -1;
+    *ret = a->client;
+    return 0;
 }

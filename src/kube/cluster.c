@@ -17,7 +17,7 @@ void kube_cluster_heard(struct kube_cluster *c)
     c->last_contact = c->io->now(c->io);
 }
 
-bool kube_is_unreachable(const struct kube_response *response, const struct err *e)
+bool kube_is_unreachable(const struct net_response *response, const struct err *e)
 {
     return (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT) && (!response || response->status < 400);
 }
@@ -122,7 +122,7 @@ static void on_wake(void *context)
     kube_cluster_soon(c);
 }
 
-struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_kind_table *kinds,
+struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_kind_table *kinds,
                                          const struct kube_cluster_options *options,
                                          const struct kube_cluster_events *events)
 {
@@ -156,12 +156,12 @@ int kube_cluster_new(struct event_base *loop, const struct kube_config *config, 
                      const struct kube_cluster_options *options, const struct kube_cluster_events *events,
                      struct kube_cluster **ret, struct err *e)
 {
-    struct kube_client *client;
-    struct kube_io *io;
+    struct net_client *client;
+    struct net_io *io;
 
     if (kube_client_new(loop, config, &options->client, &client, e) < 0)
         return -1;
-    io = kube_io_new(loop, client);
+    io = net_io_new(loop, client);
     *ret = kube_cluster_new_on(io, kinds, options, events);
     (*ret)->own_io = io;
     (*ret)->client = client;
@@ -179,8 +179,8 @@ void kube_cluster_free(struct kube_cluster *c)
     kube_queue_free(c->queue);
     kube_cache_free(c->cache);
     c->io->timer_free(c->io, c->timer);
-    kube_client_free(c->client);
-    kube_io_free(c->own_io);
+    net_client_free(c->client);
+    net_io_free(c->own_io);
     free(c->server.git_version);
     free(c->server.versions);
     free((char *)c->options.owner_label);
@@ -259,12 +259,12 @@ struct kube_queue *kube_cluster_queue(struct kube_cluster *c)
     return c->queue;
 }
 
-struct kube_client *kube_cluster_client(struct kube_cluster *c)
+struct net_client *kube_cluster_client(struct kube_cluster *c)
 {
     return c->client;
 }
 
-struct kube_io *kube_cluster_io(struct kube_cluster *c)
+struct net_io *kube_cluster_io(struct kube_cluster *c)
 {
     return c->io;
 }

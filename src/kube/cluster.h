@@ -50,7 +50,7 @@ struct kube_cluster_options {
     const char *owner_label; /* key; watches of KUBE_WATCH_OWNED select by its presence */
     const char *namespace;   /* of KUBE_WATCH_NAMESPACE */
     unsigned roles;          /* the rows it has: those that share a bit with it (kube_kind.roles); 0: all */
-    struct kube_client_options client;
+    struct net_client_options client;
     struct kube_queue_options queue;
     /*
      * After this long without any answer the server is asked for its newest version, or for /version where nothing is
@@ -84,7 +84,7 @@ int kube_cluster_new(struct event_base *loop, const struct kube_config *config, 
                      const struct kube_cluster_options *options, const struct kube_cluster_events *events,
                      struct kube_cluster **ret, struct err *e);
 /* The same on any io (a simulation's), which is borrowed; there is no kube_cluster_client(). */
-struct kube_cluster *kube_cluster_new_on(struct kube_io *io, const struct kube_kind_table *kinds,
+struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_kind_table *kinds,
                                          const struct kube_cluster_options *options,
                                          const struct kube_cluster_events *events);
 /* Not from inside one of its callbacks. */
@@ -120,10 +120,10 @@ msec_t kube_cluster_watch_age(const struct kube_cluster *c, const struct kube_ki
 const struct kube_server *kube_cluster_server(const struct kube_cluster *c);
 struct kube_cache *kube_cluster_cache(struct kube_cluster *c);
 struct kube_queue *kube_cluster_queue(struct kube_cluster *c);
-struct kube_client *kube_cluster_client(struct kube_cluster *c);
+struct net_client *kube_cluster_client(struct kube_cluster *c);
 const struct kube_kind_table *kube_cluster_kinds(const struct kube_cluster *c);
 /* The io that it runs on: for other users of that io. */
-struct kube_io *kube_cluster_io(struct kube_cluster *c);
+struct net_io *kube_cluster_io(struct kube_cluster *c);
 const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c);
 
 /*

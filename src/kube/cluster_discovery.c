@@ -15,7 +15,7 @@ struct kube_question {
     LIST_ENTRY(kube_question) link;
     struct kube_cluster *cluster;
     char *path;
-    struct kube_call *call;
+    struct net_call *call;
 };
 
 static void question_free(struct kube_question *q)
@@ -113,7 +113,7 @@ static void note_error(struct kube_cluster *c, const struct err *e)
     c->error = named ? str_dup_n(e->text, (size_t)(request - e->text) - 1) : str_dup(e->text);
 }
 
-static void fail_discovery(struct kube_cluster *c, const struct kube_response *response, const struct err *e)
+static void fail_discovery(struct kube_cluster *c, const struct net_response *response, const struct err *e)
 {
     msec_t retry_after = response ? response->retry_after : 0,
            delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->discovery_failures, c->io->random(c->io));
@@ -124,7 +124,7 @@ static void fail_discovery(struct kube_cluster *c, const struct kube_response *r
     note_error(c, e);
 }
 
-static void on_document(void *context, const struct kube_response *response, const struct err *e)
+static void on_document(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_question *q = context;
     struct kube_cluster *c = q->cluster;
@@ -148,9 +148,9 @@ static void on_document(void *context, const struct kube_response *response, con
         learn(c);
 }
 
-static struct kube_request get(const char *path)
+static struct net_request get(const char *path)
 {
-    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
+    struct net_request request = net_request_new(NET_GET, path, NULL);
 
     request.timeout = DISCOVERY_TIMEOUT;
     return request;
@@ -176,7 +176,7 @@ static void ask(struct kube_cluster *c)
 
     while (c->discovery && (path = kube_discovery_next(c->discovery))) {
         struct kube_question *q = NEW(struct kube_question);
-        struct kube_request request = get(path);
+        struct net_request request = get(path);
         *q = (struct kube_question){.cluster = c, .path = str_dup(path)};
         LIST_INSERT_HEAD(&c->questions, q, link);
         q->call = c->io->send(c->io, &request, NULL, on_document, q);
@@ -225,7 +225,7 @@ static void found_again(struct kube_cluster *c, const json_t *version)
     }
 }
 
-static void on_probe(void *context, const struct kube_response *response, const struct err *e)
+static void on_probe(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_cluster *c = context;
     _cleanup_json_ json_t *version = NULL;
@@ -266,7 +266,7 @@ static msec_t probe_due(const struct kube_cluster *c)
 
 static void probe(struct kube_cluster *c)
 {
-    struct kube_request request = get("/version");
+    struct net_request request = get("/version");
 
     request.timeout = c->options.probe_timeout;
     c->probe = c->io->send(c->io, &request, NULL, on_probe, c);

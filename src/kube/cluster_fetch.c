@@ -16,7 +16,7 @@ struct kube_fetch {
     char *uid;      /* of the object in the cache when it was sent; NULL: there was none */
     char *version;  /* that object's */
     unsigned lists; /* of its kind when it was sent */
-    struct kube_call *call;
+    struct net_call *call;
 };
 
 static void fetch_free(struct kube_fetch *f)
@@ -61,7 +61,7 @@ static void on_absence(struct kube_cluster *c, const struct kube_fetch *f)
         remove_known(c, f->kind, f->ns, f->name, f->uid);
 }
 
-static void read_answer(struct kube_fetch *f, const struct kube_response *response)
+static void read_answer(struct kube_fetch *f, const struct net_response *response)
 {
     struct kube_cluster *c = f->cluster;
     _cleanup_json_ json_t *object = NULL;
@@ -76,7 +76,7 @@ static void read_answer(struct kube_fetch *f, const struct kube_response *respon
         kube_slot_noticed(kube_slot_of(c, f->kind), f->name, object);
 }
 
-static void on_object(void *context, const struct kube_response *response, const struct err *e)
+static void on_object(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_fetch *f = context;
     struct kube_cluster *c = f->cluster;
@@ -117,7 +117,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
 {
     const char *version = c->known ? kube_server_version(&c->server, kind) : NULL;
     const struct kube_object *o = kube_cache_get(c->cache, kind, ns, name);
-    struct kube_request request;
+    struct net_request request;
     struct kube_fetch *f;
 
     if (!version || is_under_way(c, kind, ns, name))

@@ -33,7 +33,7 @@ struct kube_slot {
     bool on;                    /* it is requested */
     char *ns, *labels, *fields; /* what is watched; NULL: all */
     struct kube_watch *watch;   /* NULL: the row is not one of this cluster's; then it is never on nor served */
-    struct kube_call *call;
+    struct net_call *call;
     bool opened;    /* once, since the start */
     msec_t rests;   /* until then it is not watched, because it is not needed; MSEC_NEVER: it does not rest */
     unsigned lists; /* begun */
@@ -49,15 +49,15 @@ struct kube_question;
 struct kube_fetch;
 
 struct kube_cluster {
-    struct kube_io *io;
-    struct kube_io *own_io;     /* NULL: borrowed */
-    struct kube_client *client; /* NULL: none */
+    struct net_io *io;
+    struct net_io *own_io;     /* NULL: borrowed */
+    struct net_client *client; /* NULL: none */
     const struct kube_kind_table *kinds;
     struct kube_cluster_options options;
     struct kube_cluster_events events;
     struct kube_cache *cache;
     struct kube_queue *queue;
-    struct kube_timer *timer;
+    struct net_timer *timer;
     struct kube_cluster_stats stats;
     struct kube_slot *slots; /* one a row */
     size_t first_slot;       /* of the next turn, so that no kind starves another */
@@ -83,17 +83,17 @@ struct kube_cluster {
     bool lost; /* the server could not be reached */
     msec_t probe_due;
     unsigned probe_failures;
-    struct kube_call *probe;
+    struct net_call *probe;
 
-    struct kube_call *verification; /* of the watches; NULL: none is under way */
-    struct kube_slot *verified;     /* the kind that it asks for */
-    msec_t verify_after;            /* not sooner */
-    unsigned verify_failures;       /* in a row */
-    bool hinted;                    /* a version was seen that is too old */
-    msec_t hint_after;              /* hints are not followed sooner */
-    msec_t relist_after;            /* a restore that is seen sooner is not believed */
-    unsigned rewinds;               /* in a row */
-    msec_t outage_due;              /* when all is listed again after an outage; MSEC_NEVER: not */
+    struct net_call *verification; /* of the watches; NULL: none is under way */
+    struct kube_slot *verified;    /* the kind that it asks for */
+    msec_t verify_after;           /* not sooner */
+    unsigned verify_failures;      /* in a row */
+    bool hinted;                   /* a version was seen that is too old */
+    msec_t hint_after;             /* hints are not followed sooner */
+    msec_t relist_after;           /* a restore that is seen sooner is not believed */
+    unsigned rewinds;              /* in a row */
+    msec_t outage_due;             /* when all is listed again after an outage; MSEC_NEVER: not */
 
     LIST_HEAD(, kube_fetch) fetches;
     msec_t reread_due; /* when unwatched objects are read again */
@@ -119,7 +119,7 @@ void kube_cluster_soon(struct kube_cluster *c);
 /* An answer, or part of one, arrived. */
 void kube_cluster_heard(struct kube_cluster *c);
 /* Whether there was no answer at all: the connection is at fault. */
-bool kube_is_unreachable(const struct kube_response *response, const struct err *e);
+bool kube_is_unreachable(const struct net_response *response, const struct err *e);
 
 /* cluster_watch.c */
 void kube_slots_init(struct kube_cluster *c);

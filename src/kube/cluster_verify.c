@@ -147,7 +147,7 @@ static void take_newest(struct kube_cluster *c, int64_t newest)
     }
 }
 
-static int read_newest(const struct kube_response *response, int64_t *ret, struct err *e)
+static int read_newest(const struct net_response *response, int64_t *ret, struct err *e)
 {
     _cleanup_json_ json_t *list = NULL;
     const char *version;
@@ -161,7 +161,7 @@ static int read_newest(const struct kube_response *response, int64_t *ret, struc
     return 0;
 }
 
-static void on_newest(void *context, const struct kube_response *response, const struct err *e)
+static void on_newest(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_cluster *c = context;
     msec_t now = c->io->now(c->io);
@@ -186,7 +186,7 @@ static void on_newest(void *context, const struct kube_response *response, const
 static void ask(struct kube_slot *slot)
 {
     struct kube_cluster *c = slot->cluster;
-    struct kube_request request =
+    struct net_request request =
         kube_request_newest(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->fields);
 
     for (size_t i = 0; i < c->kinds->len; i++)

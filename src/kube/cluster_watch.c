@@ -45,7 +45,7 @@ void kube_slots_init(struct kube_cluster *c)
 
 static void cancel(struct kube_slot *slot)
 {
-    struct kube_io *io = slot->cluster->io;
+    struct net_io *io = slot->cluster->io;
 
     if (slot->call)
         io->cancel(io, TAKE_PTR(slot->call));
@@ -279,7 +279,7 @@ static void apply(struct kube_slot *slot, const struct kube_event *event)
 
 static void read_events(struct kube_slot *slot, size_t *budget)
 {
-    struct kube_io *io = slot->cluster->io;
+    struct net_io *io = slot->cluster->io;
     struct kube_event event;
 
     while (!kube_cache_is_over(slot->cluster->cache) &&
@@ -313,7 +313,7 @@ static int on_data(void *context, const char *data, size_t len)
     return 0;
 }
 
-static void on_failure(struct kube_slot *slot, const struct kube_response *response, const struct err *e)
+static void on_failure(struct kube_slot *slot, const struct net_response *response, const struct err *e)
 {
     struct kube_cluster *c = slot->cluster;
 
@@ -326,7 +326,7 @@ static void on_failure(struct kube_slot *slot, const struct kube_response *respo
         kube_cluster_lost(c, e);
 }
 
-static void on_watch_over(void *context, const struct kube_response *response, const struct err *e)
+static void on_watch_over(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_slot *slot = context;
     struct kube_cluster *c = slot->cluster;
@@ -339,7 +339,7 @@ static void on_watch_over(void *context, const struct kube_response *response, c
     kube_cluster_soon(c);
 }
 
-static void on_page(void *context, const struct kube_response *response, const struct err *e)
+static void on_page(void *context, const struct net_response *response, const struct err *e)
 {
     struct kube_slot *slot = context;
     struct kube_cluster *c = slot->cluster;
@@ -360,7 +360,7 @@ static void on_page(void *context, const struct kube_response *response, const s
 static void send_list(struct kube_slot *slot)
 {
     struct kube_cluster *c = slot->cluster;
-    struct kube_request request =
+    struct net_request request =
         kube_request_list(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->labels, slot->fields,
                           c->options.page_size, kube_watch_continue(slot->watch));
 
@@ -376,7 +376,7 @@ static void open_watch(struct kube_slot *slot)
 {
     struct kube_cluster *c = slot->cluster;
     int seconds = kube_watch_seconds(slot->watch);
-    struct kube_request request =
+    struct net_request request =
         kube_request_watch(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->labels, slot->fields,
                            kube_watch_version(slot->watch), seconds);
 

@@ -8,11 +8,11 @@
 #define OBJECT_MAX ((size_t)1024 * 1024)
 
 struct kube_elector {
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_cluster *cluster; /* for its watch and its discovery */
     struct kube_lease *lease;
-    struct kube_timer *timer;
-    struct kube_call *call;
+    struct net_timer *timer;
+    struct net_call *call;
     char *ns, *name;
     char *watched; /* the version that the watch reported last; NULL: there is no Lease */
     kube_elector_changed_fn changed;
@@ -68,7 +68,7 @@ static void tell(struct kube_elector *e)
 static void run(void *context);
 
 /* JSON of something else may answer in the server's place, a list for instance. */
-static int read_lease(const struct kube_elector *e, const struct kube_response *response, json_t **ret, struct err *why)
+static int read_lease(const struct kube_elector *e, const struct net_response *response, json_t **ret, struct err *why)
 {
     if (doc_parse(response->body, response->body_len, OBJECT_MAX, ret, why) < 0)
         return -1;
@@ -77,7 +77,7 @@ static int read_lease(const struct kube_elector *e, const struct kube_response *
     return 0;
 }
 
-static void on_answer(void *context, const struct kube_response *response, const struct err *failure)
+static void on_answer(void *context, const struct net_response *response, const struct err *failure)
 {
     struct kube_elector *e = context;
     _cleanup_json_ json_t *object = NULL;
@@ -97,7 +97,7 @@ static void send_request(struct kube_elector *e, enum kube_lease_step step, cons
 {
     _cleanup_free_ char *body = step == KUBE_LEASE_READ ? NULL : kube_lease_body(e->lease, e->io->wall(e->io));
     msec_t now = e->io->now(e->io);
-    struct kube_request request;
+    struct net_request request;
 
     if (step == KUBE_LEASE_READ)
         request = kube_request_get(KUBE_LEASE_KIND, version, e->ns, e->name);
@@ -147,7 +147,7 @@ static void on_changed(void *context)
     run(e);
 }
 
-struct kube_elector *kube_elector_new(struct kube_io *io, const struct kube_lease_options *options,
+struct kube_elector *kube_elector_new(struct net_io *io, const struct kube_lease_options *options,
                                       kube_elector_changed_fn changed, void *context)
 {
     struct kube_elector *e = NEW(struct kube_elector);

@@ -1,5 +1,5 @@
 /*
- * Competes for a Lease (kube/lease.h) on a kube_io: reads and writes it, with times of their own, and watches it by its
+ * Competes for a Lease (kube/lease.h) on a net_io: reads and writes it, with times of their own, and watches it by its
  * name, so that a lease that is released is taken immediately.
  *
  * It shares the io with the code that writes under the lease, which asks kube_elector_may_send() at the moment of each
@@ -8,8 +8,8 @@
 #ifndef KUBE_ELECTOR_H
 #define KUBE_ELECTOR_H
 
-#include "kube/io.h"
 #include "kube/lease.h"
+#include "net/io.h"
 
 struct kube_elector;
 
@@ -17,7 +17,7 @@ struct kube_elector;
 typedef void (*kube_elector_changed_fn)(void *context);
 
 /* `io` is borrowed; the options are copied and have passed kube_lease_check(). */
-struct kube_elector *kube_elector_new(struct kube_io *io, const struct kube_lease_options *options,
+struct kube_elector *kube_elector_new(struct net_io *io, const struct kube_lease_options *options,
                                       kube_elector_changed_fn changed, void *context);
 /* Does not release the lease. Not from inside its callback. */
 void kube_elector_free(struct kube_elector *e);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 
 struct kube_gate {
-    /* Whether a write may be sent now; *ret_not_after as in struct kube_request. */
+    /* Whether a write may be sent now; *ret_not_after as in struct net_request. */
     bool (*may_send)(void *context, msec_t *ret_not_after);
     void *context;
 };

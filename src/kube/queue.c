@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "kube/request.h"
 
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
 
@@ -12,23 +13,23 @@ struct flight {
     TAILQ_ENTRY(flight) link;
     struct kube_queue *queue;
     const struct kube_action *action; /* the schedule's */
-    struct kube_call *call;
+    struct net_call *call;
 };
 
 struct kube_queue {
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_schedule *schedule;
     struct kube_gate gate;
-    struct kube_timer *timer;
+    struct net_timer *timer;
     TAILQ_HEAD(, flight) flights;
     kube_action_done_fn done;
     kube_queue_wake_fn wake;
     void *context;
 };
 
-static struct kube_request request_of(const struct kube_action *a)
+static struct net_request request_of(const struct kube_action *a)
 {
-    struct kube_request r = {0};
+    struct net_request r = {0};
 
     switch (a->verb) {
     case KUBE_CREATE:
@@ -55,7 +56,7 @@ static struct kube_request request_of(const struct kube_action *a)
  * The object in an answer of success, NULL where a removal's says that it was deleted: that answers with the object as
  * it was, or with a Status. What a proxy in between answered is neither, and says nothing of the write.
  */
-static int read_answer(const struct kube_action *a, const struct kube_response *response, json_t **ret, struct err *e)
+static int read_answer(const struct kube_action *a, const struct net_response *response, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *answer = NULL;
     bool is_object;
@@ -73,7 +74,7 @@ static int read_answer(const struct kube_action *a, const struct kube_response *
 
 static void pump(struct kube_queue *q);
 
-static void on_answer(void *context, const struct kube_response *response, const struct err *e)
+static void on_answer(void *context, const struct net_response *response, const struct err *e)
 {
     struct flight *f = context;
     struct kube_queue *q = f->queue;
@@ -101,7 +102,7 @@ static void pump(struct kube_queue *q)
     msec_t not_after;
 
     while (kube_gate_is_open(&q->gate, &not_after) && (action = kube_schedule_next(q->schedule, q->io->now(q->io)))) {
-        struct kube_request request = request_of(action);
+        struct net_request request = request_of(action);
         struct flight *f = NEW(struct flight);
         request.not_after = not_after;
         *f = (struct flight){.queue = q, .action = action};
@@ -122,8 +123,8 @@ static void on_timer(void *context)
     pump(q);
 }
 
-struct kube_queue *kube_queue_new(struct kube_io *io, const struct kube_queue_options *options,
-                                  kube_action_done_fn done, kube_queue_wake_fn wake, void *context)
+struct kube_queue *kube_queue_new(struct net_io *io, const struct kube_queue_options *options, kube_action_done_fn done,
+                                  kube_queue_wake_fn wake, void *context)
 {
     struct kube_queue *q = NEW(struct kube_queue);
 

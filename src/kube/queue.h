@@ -19,8 +19,8 @@
 
 #include <jansson.h>
 
-#include "kube/io.h"
 #include "kube/schedule.h"
+#include "net/io.h"
 
 struct kube_queue;
 
@@ -36,8 +36,8 @@ typedef void (*kube_action_done_fn)(void *context, const struct kube_action *act
 typedef void (*kube_queue_wake_fn)(void *context);
 
 /* `io` is borrowed. */
-struct kube_queue *kube_queue_new(struct kube_io *io, const struct kube_queue_options *options,
-                                  kube_action_done_fn done, kube_queue_wake_fn wake, void *context);
+struct kube_queue *kube_queue_new(struct net_io *io, const struct kube_queue_options *options, kube_action_done_fn done,
+                                  kube_queue_wake_fn wake, void *context);
 /* Not from inside one of its callbacks. */
 void kube_queue_free(struct kube_queue *q);
 

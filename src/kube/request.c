@@ -7,16 +7,6 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 
-const char *kube_method_name(enum kube_method method)
-{
-    static const char *const names[] = {
-        [KUBE_GET] = "GET", [KUBE_POST] = "POST", [KUBE_PUT] = "PUT", [KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE",
-    };
-    ARRAY_COVERS(names, KUBE_METHOD_LAST);
-
-    return names[method];
-}
-
 void kube_add_escaped(struct buf *b, const char *text)
 {
     static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -79,10 +69,10 @@ static void add_query_int(struct buf *b, const char *key, int value)
     buf_printf(b, "%d", value);
 }
 
-static struct kube_request request_new(enum kube_method method, const struct kube_kind *kind, struct buf *path,
-                                       const char *body)
+static struct net_request request_new(enum net_method method, const struct kube_kind *kind, struct buf *path,
+                                      const char *body)
 {
-    return (struct kube_request){
+    return (struct net_request){
         .method = method,
         .path = buf_take(path),
         .body = str_dup(body),
@@ -91,8 +81,8 @@ static struct kube_request request_new(enum kube_method method, const struct kub
     };
 }
 
-static struct kube_request request_for_one(enum kube_method method, const struct kube_kind *kind, const char *version,
-                                           const char *ns, const char *name, const char *subresource, const char *body)
+static struct net_request request_for_one(enum net_method method, const struct kube_kind *kind, const char *version,
+                                          const char *ns, const char *name, const char *subresource, const char *body)
 {
     struct buf path = BUF_INIT;
 
@@ -103,25 +93,23 @@ static struct kube_request request_for_one(enum kube_method method, const struct
     return request_new(method, kind, &path, body);
 }
 
-struct kube_request kube_request_get(const struct kube_kind *kind, const char *version, const char *ns,
-                                     const char *name)
+struct net_request kube_request_get(const struct kube_kind *kind, const char *version, const char *ns, const char *name)
 {
-    return request_for_one(KUBE_GET, kind, version, ns, name, NULL, NULL);
+    return request_for_one(NET_GET, kind, version, ns, name, NULL, NULL);
 }
 
 /* What cannot give metadata alone gives the whole. */
 #define METADATA_OF(kind) "Accept: application/json;as=" kind ";g=meta.k8s.io;v=v1,application/json"
 
-static struct kube_request metadata_request(const struct kube_kind *kind, struct kube_request request,
-                                            const char *accept)
+static struct net_request metadata_request(const struct kube_kind *kind, struct net_request request, const char *accept)
 {
     request.accept = kind->metadata_only ? accept : NULL;
     return request;
 }
 
-struct kube_request kube_request_list(const struct kube_kind *kind, const char *version, const char *ns,
-                                      const char *label_selector, const char *field_selector, int limit,
-                                      const char *continue_token)
+struct net_request kube_request_list(const struct kube_kind *kind, const char *version, const char *ns,
+                                     const char *label_selector, const char *field_selector, int limit,
+                                     const char *continue_token)
 {
     struct buf path = BUF_INIT;
 
@@ -130,21 +118,21 @@ struct kube_request kube_request_list(const struct kube_kind *kind, const char *
     add_query(&path, "continue", continue_token);
     add_query(&path, "labelSelector", label_selector);
     add_query(&path, "fieldSelector", field_selector);
-    return metadata_request(kind, request_new(KUBE_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadataList"));
+    return metadata_request(kind, request_new(NET_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadataList"));
 }
 
-struct kube_request kube_request_newest(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *field_selector)
+struct net_request kube_request_newest(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *field_selector)
 {
-    struct kube_request request = kube_request_list(kind, version, ns, NULL, field_selector, 1, NULL);
+    struct net_request request = kube_request_list(kind, version, ns, NULL, field_selector, 1, NULL);
 
     request.accept = METADATA_OF("PartialObjectMetadataList");
     return request;
 }
 
-struct kube_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
-                                       const char *label_selector, const char *field_selector,
-                                       const char *resource_version, int timeout_seconds)
+struct net_request kube_request_watch(const struct kube_kind *kind, const char *version, const char *ns,
+                                      const char *label_selector, const char *field_selector,
+                                      const char *resource_version, int timeout_seconds)
 {
     struct buf path = BUF_INIT;
 
@@ -155,56 +143,48 @@ struct kube_request kube_request_watch(const struct kube_kind *kind, const char 
     add_query_int(&path, "timeoutSeconds", timeout_seconds);
     add_query(&path, "labelSelector", label_selector);
     add_query(&path, "fieldSelector", field_selector);
-    return metadata_request(kind, request_new(KUBE_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadata"));
+    return metadata_request(kind, request_new(NET_GET, kind, &path, NULL), METADATA_OF("PartialObjectMetadata"));
 }
 
-struct kube_request kube_request_create(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *body)
+struct net_request kube_request_create(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *body)
 {
     struct buf path = BUF_INIT;
 
     add_path(&path, kind, version, ns);
-    return request_new(KUBE_POST, kind, &path, body);
+    return request_new(NET_POST, kind, &path, body);
 }
 
-struct kube_request kube_request_update(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *name, const char *body)
+struct net_request kube_request_update(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *name, const char *body)
 {
-    return request_for_one(KUBE_PUT, kind, version, ns, name, NULL, body);
+    return request_for_one(NET_PUT, kind, version, ns, name, NULL, body);
 }
 
-struct kube_request kube_request_update_status(const struct kube_kind *kind, const char *version, const char *ns,
-                                               const char *name, const char *body)
+struct net_request kube_request_update_status(const struct kube_kind *kind, const char *version, const char *ns,
+                                              const char *name, const char *body)
 {
-    return request_for_one(KUBE_PUT, kind, version, ns, name, "status", body);
+    return request_for_one(NET_PUT, kind, version, ns, name, "status", body);
 }
 
-struct kube_request kube_request_merge_patch(const struct kube_kind *kind, const char *version, const char *ns,
-                                             const char *name, const char *subresource, const char *body)
+struct net_request kube_request_merge_patch(const struct kube_kind *kind, const char *version, const char *ns,
+                                            const char *name, const char *subresource, const char *body)
 {
-    struct kube_request r = request_for_one(KUBE_PATCH, kind, version, ns, name, subresource, body);
+    struct net_request r = request_for_one(NET_PATCH, kind, version, ns, name, subresource, body);
 
     r.content_type = "application/merge-patch+json";
     return r;
 }
 
-struct kube_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
-                                        const char *name, const char *uid, const char *resource_version)
+struct net_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
+                                       const char *name, const char *uid, const char *resource_version)
 {
     _cleanup_json_ json_t *options = OBJECT(
         S("apiVersion", "v1"), S("kind", "DeleteOptions"), S("propagationPolicy", "Background"),
         OPT(uid || resource_version, MAP("preconditions", S("uid", uid), S("resourceVersion", resource_version))));
     _cleanup_free_ char *body = doc_text(options);
 
-    return request_for_one(KUBE_DELETE, kind, version, ns, name, NULL, body);
-}
-
-struct kube_request kube_request_raw(enum kube_method method, const char *path, const char *body)
-{
-    struct buf b = BUF_INIT;
-
-    buf_add_str(&b, path);
-    return request_new(method, NULL, &b, body);
+    return request_for_one(NET_DELETE, kind, version, ns, name, NULL, body);
 }
 
 bool kube_status_is_from_future(const json_t *status)
@@ -216,14 +196,4 @@ bool kube_status_is_from_future(const json_t *status)
         if (str_eq(doc_string(cause, "reason"), "ResourceVersionTooLarge"))
             return true;
     return str_starts(str_or(doc_string(status, "message"), ""), "Too large resource version");
-}
-
-void kube_request_release(struct kube_request *r)
-{
-    if (r->secret)
-        mem_free_secret(r->body, r->body_len);
-    else
-        free(r->body);
-    free(r->path);
-    *r = (struct kube_request){0};
 }

@@ -30,12 +30,12 @@ enum { CONNECT_DISTANCE_MS = 20 };
 struct connection {
     struct connection_setup *setup;
     struct connection_events events;
-    struct kube_io *io;
+    struct net_io *io;
     char *ns, *name;
     struct kube_cluster *cluster; /* NULL: not connected */
     struct on_demand watches;
-    struct kube_timer *timer; /* until it may connect */
-    msec_t turn;              /* when it may connect; 0: it does not wait for that */
+    struct net_timer *timer; /* until it may connect */
+    msec_t turn;             /* when it may connect; 0: it does not wait for that */
     /* The Secret that the connection was created from, or could not be created from. */
     char *secret_version;
     uint64_t secret_hash; /* of its data; 0: none */

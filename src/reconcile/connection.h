@@ -21,7 +21,7 @@ struct connector {
 
 /* What all connections share; borrowed. */
 struct connection_setup {
-    struct kube_io *io;
+    struct net_io *io;
     struct connector connector;
     const struct watch_table *watches;
     const char *owner_label;

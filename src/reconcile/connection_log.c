@@ -14,8 +14,8 @@ enum { LINES_MOST = 20 };
 
 struct connection_log {
     struct kube_cluster *cluster;
-    struct kube_io *io;
-    struct kube_timer *timer;
+    struct net_io *io;
+    struct net_timer *timer;
     char *name;
     char *told;     /* what fails; NULL: nothing */
     msec_t told_at; /* monotonic */

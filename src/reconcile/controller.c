@@ -41,7 +41,7 @@ struct subject {
     struct actor *central, *remote; /* `remote` exists with `cluster` */
     struct connection *connection;  /* NULL: its kind has no clusters of its own */
     struct kube_cluster *cluster;   /* the connection's, for which `remote` was made */
-    struct kube_timer *timer;       /* to plan again */
+    struct net_timer *timer;        /* to plan again */
     unsigned watch;                 /* of the central cluster, as the last plan asks for */
     bool connect;                   /* as the last plan says */
     const char *warned;             /* logged last */
@@ -57,7 +57,7 @@ struct subject {
 struct controller {
     const struct controller_kinds *kinds;
     struct event_base *loop; /* NULL: it runs on another io */
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_cluster *cluster;
     struct on_demand watches;
     struct connection_setup connections;
@@ -68,7 +68,7 @@ struct controller {
     struct kube_gate gate;
     enum kube_cluster_phase phase;
     struct connection_log *log;
-    struct kube_timer *tick_timer, *look_timer, *turn_timer;
+    struct net_timer *tick_timer, *look_timer, *turn_timer;
     msec_t tick_due, looked;
     bool watches_may_differ;          /* what subjects ask to be watched */
     uint64_t resources;               /* changes of resources that the watches were switched for */
@@ -267,7 +267,7 @@ static void note_watches(struct subject *s, unsigned watch)
 
 static void carry_out(struct subject *s, struct reconcile_plan *plan)
 {
-    struct kube_io *io = s->controller->io;
+    struct net_io *io = s->controller->io;
 
     if (s->cluster)
         carry_out_remotely(s, &plan->remote);
@@ -648,7 +648,7 @@ int controller_new(
 }
 
 struct controller *
-controller_new_on(struct kube_io *io, const struct controller_options *options, const struct connector *connector)
+controller_new_on(struct net_io *io, const struct controller_options *options, const struct connector *connector)
 {
     struct controller *c = new_without_cluster(options);
     const struct kube_cluster_options cluster = cluster_options(options, options->ns);

@@ -53,7 +53,7 @@ int controller_new(
  * needed.
  */
 struct controller *
-controller_new_on(struct kube_io *io, const struct controller_options *options, const struct connector *connector);
+controller_new_on(struct net_io *io, const struct controller_options *options, const struct connector *connector);
 void controller_free(struct controller *c);
 DEFINE_CLEANUP(struct controller *, controller_free)
 #define _cleanup_controller_ _cleanup_(controller_free_p)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "kube/request.h"
 #include "reconcile/marks.h"
 
 static const msec_t GATHER = 1500;
@@ -33,9 +34,9 @@ struct subject {
 };
 
 struct events {
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_gate gate;
-    struct kube_timer *timer;
+    struct net_timer *timer;
     bool gathering; /* the timer runs */
     struct subject subject;
     struct map *gathered; /* reason -> struct gathered */
@@ -62,7 +63,7 @@ static void subject_release(struct subject *s)
     free(s->uid);
 }
 
-static void sent(void *context, const struct kube_response *response, const struct err *e)
+static void sent(void *context, const struct net_response *response, const struct err *e)
 {
     (void)context, (void)response, (void)e; /* an Event that is not taken is not worth a second try */
 }
@@ -84,7 +85,7 @@ static void send_event(struct events *events, const struct gathered *g, const ch
     _cleanup_free_ char *text = NULL;
     _cleanup_json_ json_t *event = NULL;
     msec_t wall = events->io->wall(events->io);
-    struct kube_request request;
+    struct net_request request;
     msec_t not_after;
     char now[32];
 
@@ -140,7 +141,7 @@ static void on_timer(void *context)
     events_flush(context);
 }
 
-struct events *events_new(struct kube_io *io, struct kube_gate gate)
+struct events *events_new(struct net_io *io, struct kube_gate gate)
 {
     struct events *events = NEW(struct events);
 

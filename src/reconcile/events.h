@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "kube/gate.h"
-#include "kube/io.h"
+#include "net/io.h"
 
 struct events;
 
@@ -22,7 +22,7 @@ extern const struct kube_kind events_kind;
  * Borrows `io`. While the gate is closed Events are dropped. Requests that are under way when it is freed are not
  * cancelled.
  */
-struct events *events_new(struct kube_io *io, struct kube_gate gate);
+struct events *events_new(struct net_io *io, struct kube_gate gate);
 void events_free(struct events *events);
 
 /* Whom the Events are about; strings are copied. */

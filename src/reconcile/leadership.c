@@ -14,10 +14,10 @@ static const msec_t LOOK_AGAIN = 10;
 
 struct leadership {
     struct kube_lease_options options;
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_elector *elector; /* NULL before the start */
     struct events *events;
-    struct kube_timer *timer;      /* while it stops */
+    struct net_timer *timer;       /* while it stops */
     msec_t stop_until;             /* 0: it does not stop */
     struct leadership_events told; /* who follows the changes */
     bool leads;
@@ -27,7 +27,7 @@ struct leadership {
 };
 
 /* The Pod's name, or the host's, and chance: a process that is started again is another one. */
-static char *make_identity(struct kube_io *io)
+static char *make_identity(struct net_io *io)
 {
     char host[256] = "";
 
@@ -169,7 +169,7 @@ static void on_stopping(void *context)
         kube_elector_release(l->elector);
 }
 
-void leadership_start(struct leadership *l, struct kube_io *io, const struct leadership_events *events)
+void leadership_start(struct leadership *l, struct net_io *io, const struct leadership_events *events)
 {
     l->told = *events;
     l->io = io;

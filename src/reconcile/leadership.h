@@ -9,8 +9,8 @@
 #define RECONCILE_LEADERSHIP_H
 
 #include "kube/gate.h"
-#include "kube/io.h"
 #include "kube/lease.h"
+#include "net/io.h"
 
 #define LEASE_NAME "istio-operator"
 
@@ -41,7 +41,7 @@ struct leadership_events {
 struct kube_gate leadership_gate(struct leadership *l);
 
 /* Begins to compete for the lease. Borrows `io`. */
-void leadership_start(struct leadership *l, struct kube_io *io, const struct leadership_events *events);
+void leadership_start(struct leadership *l, struct net_io *io, const struct leadership_events *events);
 /* NULL: none. */
 const struct err *leadership_failure(const struct leadership *l);
 

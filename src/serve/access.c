@@ -25,7 +25,7 @@ struct kept {
 struct question {
     LIST_ENTRY(question) link;
     struct access *access;
-    struct kube_call *call;
+    struct net_call *call;
     char *path;
     char key[65];
     access_done_fn done;
@@ -33,7 +33,7 @@ struct question {
 };
 
 struct access {
-    struct kube_client *client;
+    struct net_client *client;
     struct kept kept[KEPT_MAX];
     LIST_HEAD(, question) questions;
     size_t under_way;
@@ -53,7 +53,7 @@ static const char *why(int status)
     }
 }
 
-struct access *access_new(struct kube_client *client)
+struct access *access_new(struct net_client *client)
 {
     struct access *a = NEW(struct access);
 
@@ -96,27 +96,27 @@ void access_free(struct access *a)
         return;
     while ((q = LIST_FIRST(&a->questions))) {
         if (q->call)
-            kube_call_cancel(q->call);
+            net_call_cancel(q->call);
         answer(q, 503);
     }
     free(a);
 }
 
-static void ask(struct question *q, const char *path, json_t *review, kube_done_fn done)
+static void ask(struct question *q, const char *path, json_t *review, net_done_fn done)
 {
     char *text = doc_text(review);
-    struct kube_request request = kube_request_raw(KUBE_POST, path, text);
+    struct net_request request = net_request_new(NET_POST, path, text);
 
     request.secret = true;
     request.timeout = REVIEW_TIMEOUT;
-    q->call = kube_client_send(q->access->client, &request, NULL, done, q);
+    q->call = net_client_send(q->access->client, &request, NULL, done, q);
     mem_free_secret(text, strlen(text));
     json_decref(review);
 }
 
 /* The status of the review's answer; NULL, and the question is answered, where there is none. */
 static json_t *
-read_review(struct question *q, const struct kube_response *response, const struct err *e, json_t **ret_review)
+read_review(struct question *q, const struct net_response *response, const struct err *e, json_t **ret_review)
 {
     q->call = NULL;
     if (e || doc_parse(response->body, response->body_len, ANSWER_MAX_BYTES, ret_review, NULL) < 0) {
@@ -126,7 +126,7 @@ read_review(struct question *q, const struct kube_response *response, const stru
     return *ret_review;
 }
 
-static void on_access_review(void *context, const struct kube_response *response, const struct err *e)
+static void on_access_review(void *context, const struct net_response *response, const struct err *e)
 {
     _cleanup_json_ json_t *review = NULL;
     struct question *q = context;
@@ -135,7 +135,7 @@ static void on_access_review(void *context, const struct kube_response *response
         answer(q, doc_bool(doc_at(review, "status", "allowed"), false) ? 200 : 403);
 }
 
-static void on_token_review(void *context, const struct kube_response *response, const struct err *e)
+static void on_token_review(void *context, const struct net_response *response, const struct err *e)
 {
     _cleanup_json_ json_t *review = NULL;
     struct question *q = context;

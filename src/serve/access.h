@@ -19,7 +19,7 @@
 struct access;
 
 /* The client is borrowed. */
-struct access *access_new(struct kube_client *client);
+struct access *access_new(struct net_client *client);
 /* What is under way is answered with 503. */
 void access_free(struct access *a);
 

@@ -11,7 +11,7 @@ struct sources {
     const struct actor_stats *actor;
     const struct kube_cluster_stats *cluster;
     msec_t watch_age;
-    const struct kube_client_stats *client;
+    const struct net_client_stats *client;
     const struct kube_queue *queue;
     const struct kube_cache *cache;
     struct mallinfo2 heap;
@@ -113,7 +113,7 @@ static void print_writes(const struct actor_stats *stats, struct buf *out)
             (unsigned long long)stats->written[m]);
 }
 
-static void print_latency(const struct kube_client_stats *stats, struct buf *out)
+static void print_latency(const struct net_client_stats *stats, struct buf *out)
 {
     static const char *const bounds[] = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "1", "+Inf"};
     _Static_assert(ARRAY_LEN(bounds) == ARRAY_LEN(stats->latency_buckets), "each bucket has its bound");
@@ -195,7 +195,7 @@ void metrics_print(struct controller *c, struct buf *out)
                                  .actor = &actor,
                                  .cluster = kube_cluster_stats(cluster),
                                  .watch_age = kube_cluster_watch_age(cluster, NULL),
-                                 .client = kube_client_stats(kube_cluster_client(cluster)),
+                                 .client = net_client_stats(kube_cluster_client(cluster)),
                                  .queue = kube_cluster_queue(cluster),
                                  .cache = kube_cluster_cache(cluster),
                                  .heap = mallinfo2(),

@@ -199,7 +199,7 @@ static int start_secure(struct server *s, struct event_base *loop, const struct 
         .handle = on_secure,
         .context = s,
     };
-    struct kube_client *client = kube_cluster_client(controller_cluster(s->controller));
+    struct net_client *client = kube_cluster_client(controller_cluster(s->controller));
     struct webhook_setup_options setup = {.ns = options->ns, .url = options->webhook_url, .gate = options->gate};
 
     if ((options->webhook_url && webhook_check_url(options->webhook_url, e) < 0) ||

@@ -15,11 +15,11 @@
 #define VERIFY_AFTER SECONDS(60)
 
 struct webhook_setup {
-    struct kube_io *io;
+    struct net_io *io;
     struct kube_cluster *cluster;
     struct kube_gate gate;
     struct http_server *server;
-    struct kube_timer *timer;
+    struct net_timer *timer;
     char *ns, *url;
     char **names;
     char *shown; /* the certificate that the server shows, PEM; NULL: none yet */
@@ -222,7 +222,7 @@ static void watch(struct webhook_setup *w, const struct kube_kind *kind, const c
 }
 
 struct webhook_setup *
-webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options)
+webhook_setup_new(struct event_base *loop, struct net_client *client, const struct webhook_setup_options *options)
 {
     struct webhook_setup *w = NEW(struct webhook_setup);
     struct kube_cluster_options cluster_options = {
@@ -238,7 +238,7 @@ webhook_setup_new(struct event_base *loop, struct kube_client *client, const str
     w->url = str_dup(options->url);
     w->names = webhook_names(options->ns, options->url);
     w->told = str_dup("");
-    w->io = kube_io_new(loop, client);
+    w->io = net_io_new(loop, client);
     w->timer = w->io->timer_new(w->io, on_timer, w);
     w->cluster = kube_cluster_new_on(w->io, &webhook_kinds, &cluster_options, &events);
     watch(w, WEBHOOK_KIND_SECRET, WEBHOOK_SECRET);
@@ -263,7 +263,7 @@ void webhook_setup_free(struct webhook_setup *w)
         return;
     kube_cluster_free(w->cluster);
     w->io->timer_free(w->io, w->timer);
-    kube_io_free(w->io);
+    net_io_free(w->io);
     strv_free(w->names);
     free(w->ns);
     free(w->url);

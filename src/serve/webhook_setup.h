@@ -28,7 +28,7 @@ struct webhook_setup_options {
 
 /* Client and server are borrowed. */
 struct webhook_setup *
-webhook_setup_new(struct event_base *loop, struct kube_client *client, const struct webhook_setup_options *options);
+webhook_setup_new(struct event_base *loop, struct net_client *client, const struct webhook_setup_options *options);
 /* Looks whether all is in order, immediately. */
 void webhook_setup_look(struct webhook_setup *w);
 /* Whether a write is under way. */

@@ -190,7 +190,7 @@ void virtual_tick(struct virtual *v)
     }
 }
 
-static void open_watch(struct virtual *v, struct exchange *x, const struct kube_request *request)
+static void open_watch(struct virtual *v, struct exchange *x, const struct net_request *request)
 {
     msec_t now = sched_now(v->world->sched);
     struct answer refusal = {0};
@@ -313,10 +313,10 @@ static bool is_known(const struct virtual *v, const struct exchange *x)
     return authorization && str_starts(authorization, "Bearer ") && str_eq(authorization + strlen("Bearer "), v->token);
 }
 
-static bool read_method(const char *name, enum kube_method *ret)
+static bool read_method(const char *name, enum net_method *ret)
 {
-    for (enum kube_method m = KUBE_GET; m <= KUBE_DELETE; m++) {
-        if (str_eq(kube_method_name(m), name)) {
+    for (enum net_method m = NET_GET; m <= NET_DELETE; m++) {
+        if (str_eq(net_method_name(m), name)) {
             *ret = m;
             return true;
         }
@@ -327,7 +327,7 @@ static bool read_method(const char *name, enum kube_method *ret)
 void virtual_answer(struct virtual *v, struct exchange *x, const char *path)
 {
     const struct buf *body = exchange_body(x);
-    struct kube_request request = {
+    struct net_request request = {
         .path = (char *)path,
         .body = body->len ? body->data : NULL,
         .body_len = body->len,
@@ -341,7 +341,7 @@ void virtual_answer(struct virtual *v, struct exchange *x, const char *path)
         refuse(x, 401, "Unauthorized", "Unauthorized");
     } else if (!read_method(exchange_header(x, HTTP2_METHOD), &request.method)) {
         refuse(x, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-    } else if (request.method == KUBE_PATCH &&
+    } else if (request.method == NET_PATCH &&
                !str_eq(exchange_header(x, HTTP2_CONTENT_TYPE), "application/merge-patch+json")) {
         refuse(x, 415, "UnsupportedMediaType", "the only patch that is taken here is application/merge-patch+json");
     } else if (server_is_watch(&request)) {

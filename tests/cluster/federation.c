@@ -19,7 +19,7 @@
 
 struct remote remotes[REMOTES];
 
-static struct kube_client *central;
+static struct net_client *central;
 
 void enter(const struct remote *r)
 {
@@ -359,7 +359,7 @@ static void connect_remote(size_t i, const char *administrator)
     r->name = str_printf("remote-%zu", i + 1);
     r->audit = str_printf("%s/audit-%zu.log", env("TEST_OUTPUT"), i + 2);
     if (kube_config_load(administrator, NULL, &config, &e) < 0 ||
-        kube_client_new(h.loop, config, &(struct kube_client_options){0}, &r->client, &e) < 0)
+        kube_client_new(h.loop, config, &(struct net_client_options){0}, &r->client, &e) < 0)
         fail_msg("%s", e.text);
     make_kubeconfig(r, administrator);
     kubelet_start(administrator);
@@ -437,7 +437,7 @@ int federation_teardown(void **state)
         struct remote *r = &remotes[i];
         if (r->proxy.pid)
             proxy_child_stop(&r->proxy);
-        kube_client_free(r->client);
+        net_client_free(r->client);
         unlink(r->kubeconfig);
         free(r->kubeconfig);
         free(r->token);

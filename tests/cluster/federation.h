@@ -31,7 +31,7 @@ struct remote {
     char *token;      /* in it */
     char *audit;      /* the log of its API server */
     struct proxy_child proxy;
-    struct kube_client *client; /* an administrator's, straight */
+    struct net_client *client; /* an administrator's, straight */
 };
 
 extern struct remote remotes[REMOTES];

@@ -87,14 +87,14 @@ void a_cluster_that_is_not_reached_holds_its_own_deletion_only(void **state)
 static bool has_abandoned_event(void *context)
 {
     const struct remote *r = context;
-    struct kube_request request = kube_request_raw(KUBE_GET, "/api/v1/namespaces/" NS "/events", NULL);
+    struct net_request request = net_request_new(NET_GET, "/api/v1/namespaces/" NS "/events", NULL);
     _cleanup_buf_ struct buf body = BUF_INIT;
     _cleanup_json_ json_t *events = NULL;
     const json_t *event;
     struct err e;
     int status;
 
-    if (kube_client_wait(h.client, &request, &body, &status, &e) < 0 ||
+    if (net_client_wait(h.client, &request, &body, &status, &e) < 0 ||
         doc_parse(buf_str(&body), body.len, SIZE_MAX, &events, &e) < 0)
         fail_msg("%s", e.text);
     event = doc_find(doc_at(events, "items"), "reason", "Abandoned");

@@ -255,12 +255,12 @@ static void check_text(const char *where, const char *text)
 /* The text of all objects at a path of the central API server. */
 static char *objects_at(const char *path)
 {
-    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
+    struct net_request request = net_request_new(NET_GET, path, NULL);
     struct buf body = BUF_INIT;
     struct err e;
     int status;
 
-    if (kube_client_wait(h.client, &request, &body, &status, &e) < 0)
+    if (net_client_wait(h.client, &request, &body, &status, &e) < 0)
         fail_msg("%s", e.text);
     return buf_take(&body);
 }

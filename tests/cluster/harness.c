@@ -232,7 +232,7 @@ static int connect_to_cluster(const char *kubeconfig, struct kube_config **ret_c
 
     h.loop = event_base_new();
     if (kube_config_load(kubeconfig, NULL, ret_config, &e) < 0 ||
-        kube_client_new(h.loop, *ret_config, &(struct kube_client_options){0}, &h.client, &e) < 0) {
+        kube_client_new(h.loop, *ret_config, &(struct net_client_options){0}, &h.client, &e) < 0) {
         print_error("%s\n", e.text);
         return -1;
     }
@@ -330,7 +330,7 @@ int harness_teardown(void **state)
         free(h.operator_kubeconfig);
         free(h.log_path);
     }
-    kube_client_free(h.client);
+    net_client_free(h.client);
     event_base_free(h.loop);
     return 0;
 }

@@ -22,7 +22,7 @@
 
 struct harness {
     struct event_base *loop;
-    struct kube_client *client;
+    struct net_client *client;
     pid_t operator_pid; /* 0: not running */
     const char *const
         *operator_arguments; /* further ones for its next start, at most 8, ending with NULL; may be NULL */
@@ -102,7 +102,7 @@ bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char 
 /* Whether the server takes the whole object; else what it says, owned by the caller. */
 bool cluster_try_update(const struct kube_kind *kind, const json_t *object, char **ret_refusal);
 /* Any request; whether the server takes it. */
-bool cluster_try(struct kube_request request);
+bool cluster_try(struct net_request request);
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name);
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name);
 /* The version in which this server is spoken to. */

@@ -13,6 +13,6 @@ const char *harness_env(const char *name);
 pid_t harness_spawn(const char *const *arguments, int error_fd);
 
 /* The parsed answer (owned by the caller), or NULL with the error's class and, where desired, its text (owned, too). */
-json_t *cluster_call(struct kube_request request, enum err_class *ret_class, char **ret_text);
+json_t *cluster_call(struct net_request request, enum err_class *ret_class, char **ret_text);
 
 #endif

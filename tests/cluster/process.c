@@ -92,7 +92,7 @@ void operator_kill(int signal_number)
         fail_msg("the operator did not end cleanly: status %d, see %s", status, h.log_path);
 }
 
-static void take_answer(void *context, const struct kube_response *response, const struct err *e)
+static void take_answer(void *context, const struct net_response *response, const struct err *e)
 {
     char **answer = context;
 
@@ -104,17 +104,17 @@ char *operator_get(const char *path)
 {
     _cleanup_free_ char *server = str_printf("http://127.0.0.1:%d", h.operator_port);
     struct kube_config config = {.server = server, .namespace = (char *)NS};
-    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
-    struct kube_client *client;
+    struct net_request request = net_request_new(NET_GET, path, NULL);
+    struct net_client *client;
     char *answer = NULL;
     struct err e;
 
     request.accept = "text/plain";
     assert_int_equal(
-        kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e), 0);
-    kube_client_send(client, &request, NULL, take_answer, &answer);
+        kube_client_new(h.loop, &config, &(struct net_client_options){.timeout = SECONDS(5)}, &client, &e), 0);
+    net_client_send(client, &request, NULL, take_answer, &answer);
     event_base_dispatch(h.loop);
-    kube_client_free(client);
+    net_client_free(client);
     return answer;
 }
 

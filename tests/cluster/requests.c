@@ -24,14 +24,14 @@ const char *cluster_version(const struct kube_kind *kind)
     return kube_kind_version_for(kind, SERVER_MINOR);
 }
 
-json_t *cluster_call(struct kube_request request, enum err_class *ret_class, char **ret_text)
+json_t *cluster_call(struct net_request request, enum err_class *ret_class, char **ret_text)
 {
     _cleanup_buf_ struct buf body = BUF_INIT;
     json_t *answer = NULL;
     struct err e = {0};
     int status;
 
-    if (kube_client_wait(h.client, &request, &body, &status, &e) < 0) {
+    if (net_client_wait(h.client, &request, &body, &status, &e) < 0) {
         *ret_class = e.class;
         if (ret_text)
             *ret_text = str_dup(e.text);
@@ -43,7 +43,7 @@ json_t *cluster_call(struct kube_request request, enum err_class *ret_class, cha
 }
 
 /* The same, and every error fails the test. */
-static json_t *must_call(struct kube_request request)
+static json_t *must_call(struct net_request request)
 {
     _cleanup_free_ char *path = str_dup(request.path), *text = NULL;
     enum err_class class;
@@ -61,7 +61,7 @@ static bool comes_later(enum err_class class)
 }
 
 /* A GET, again where its answer comes later; NULL: there is no such thing. Every other error fails the test. */
-static json_t *must_read(struct kube_request request)
+static json_t *must_read(struct net_request request)
 {
     _cleanup_free_ char *path = str_dup(request.path);
     const char *accept = request.accept;
@@ -76,7 +76,7 @@ static json_t *must_read(struct kube_request request)
         if (!comes_later(class) || clock_now_monotonic() > until)
             fail_msg("%s: %s", path, text);
         pause_ms(50);
-        request = kube_request_raw(KUBE_GET, path, NULL);
+        request = net_request_new(NET_GET, path, NULL);
         request.accept = accept;
     }
 }
@@ -148,7 +148,7 @@ bool cluster_try_update(const struct kube_kind *kind, const json_t *object, char
     return answer != NULL;
 }
 
-bool cluster_try(struct kube_request request)
+bool cluster_try(struct net_request request)
 {
     enum err_class class;
     _cleanup_json_ json_t *answer = cluster_call(request, &class, NULL);
@@ -173,11 +173,11 @@ void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const
 
 bool server_answers(void *context)
 {
-    struct kube_request request = kube_request_raw(KUBE_GET, "/readyz", NULL);
+    struct net_request request = net_request_new(NET_GET, "/readyz", NULL);
     _cleanup_buf_ struct buf body = BUF_INIT;
     int status;
 
     (void)context;
     request.accept = "text/plain";
-    return kube_client_wait(h.client, &request, &body, &status, NULL) == 0;
+    return net_client_wait(h.client, &request, &body, &status, NULL) == 0;
 }

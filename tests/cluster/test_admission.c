@@ -106,13 +106,13 @@ static char *refusal(const char *name, const char *spec)
     _cleanup_json_ json_t *object = mesh_resource(name, spec);
     _cleanup_free_ char *text = doc_text(object), *path = NULL;
     _cleanup_buf_ struct buf body = BUF_INIT;
-    struct kube_request request = kube_request_create(ISTIO, API_VERSION, NS, text);
+    struct net_request request = kube_request_create(ISTIO, API_VERSION, NS, text);
     struct err e;
     int status;
 
     path = request.path;
     request.path = str_printf("%s?dryRun=All", path);
-    return kube_client_wait(h.client, &request, &body, &status, &e) < 0 ? str_dup(e.text) : NULL;
+    return net_client_wait(h.client, &request, &body, &status, &e) < 0 ? str_dup(e.text) : NULL;
 }
 
 #define BAD_RANGE "{\"includeIPRanges\":\"10.0.0.0/33\"}"
@@ -288,8 +288,8 @@ static void the_installed_configuration_gets_the_bundle(void **state)
 /* A token of the reader's ServiceAccount; owned by the caller. */
 static char *reader_token(void)
 {
-    struct kube_request request = kube_request_raw(
-        KUBE_POST,
+    struct net_request request = net_request_new(
+        NET_POST,
         "/api/v1/namespaces/" NS "/serviceaccounts/" READER "/token",
         "{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"TokenRequest\",\"spec\":{\"expirationSeconds\":600}}");
     _cleanup_buf_ struct buf body = BUF_INIT;
@@ -297,7 +297,7 @@ static char *reader_token(void)
     struct err e;
     int status;
 
-    if (kube_client_wait(h.client, &request, &body, &status, &e) < 0 ||
+    if (net_client_wait(h.client, &request, &body, &status, &e) < 0 ||
         doc_parse(buf_str(&body), body.len, SIZE_MAX, &answer, &e) < 0)
         fail_msg("%s", e.text);
     return str_dup(doc_string(answer, "status", "token"));
@@ -309,19 +309,19 @@ static int scrape(const char *token, char **ret_text)
 {
     _cleanup_free_ char *server = str_printf("https://%s", webhook.address), *ca = NULL;
     _cleanup_json_ json_t *secret = cluster_get(SECRET, NS, WEBHOOK_SECRET);
-    struct kube_request request = kube_request_raw(KUBE_GET, "/metrics", NULL);
+    struct net_request request = net_request_new(NET_GET, "/metrics", NULL);
     struct kube_config config = {.server = server, .namespace = (char *)NS, .token = (char *)token};
     _cleanup_buf_ struct buf body = BUF_INIT;
-    struct kube_client *client;
+    struct net_client *client;
     struct err e;
     int status;
 
     request.accept = "text/plain";
     config.ca_pem = ca = webhook_read_authorities(secret);
-    if (kube_client_new(h.loop, &config, &(struct kube_client_options){.timeout = SECONDS(5)}, &client, &e) < 0)
+    if (kube_client_new(h.loop, &config, &(struct net_client_options){.timeout = SECONDS(5)}, &client, &e) < 0)
         fail_msg("%s", e.text);
-    kube_client_wait(client, &request, &body, &status, &e);
-    kube_client_free(client);
+    net_client_wait(client, &request, &body, &status, &e);
+    net_client_free(client);
     if (ret_text)
         *ret_text = buf_take(&body);
     return status;

@@ -18,7 +18,7 @@ static struct {
 
 static void send_some(void);
 
-static void on_refused(void *context, const struct kube_response *response, const struct err *e)
+static void on_refused(void *context, const struct net_response *response, const struct err *e)
 {
     (void)context;
     refused.under_way--;
@@ -32,9 +32,9 @@ static void on_refused(void *context, const struct kube_response *response, cons
 static void send_some(void)
 {
     for (; refused.under_way < AT_A_TIME && refused.sent < ALL; refused.under_way++, refused.sent++) {
-        struct kube_request request =
-            kube_request_raw(KUBE_POST, "/apis/config.istio.io/v1alpha2/namespaces/" NS "/nothings", "{\"a\": 1}");
-        kube_client_send(h.client, &request, NULL, on_refused, NULL);
+        struct net_request request =
+            net_request_new(NET_POST, "/apis/config.istio.io/v1alpha2/namespaces/" NS "/nothings", "{\"a\": 1}");
+        net_client_send(h.client, &request, NULL, on_refused, NULL);
     }
     if (!refused.under_way)
         event_base_loopbreak(h.loop);

@@ -58,15 +58,15 @@ static char *path_of(const json_t *object)
 static void try_to_apply(const json_t *object, int minor)
 {
     _cleanup_free_ char *path = path_of(object), *body = doc_text(object);
-    struct kube_request r = kube_request_raw(KUBE_PATCH, path, body);
+    struct net_request r = net_request_new(NET_PATCH, path, body);
     struct err e;
 
     if (str_eq(doc_string(object, "kind"), "Service")) {
-        kube_request_release(&r);
+        net_request_release(&r);
         return;
     }
     r.content_type = "application/apply-patch+yaml";
-    if (kube_client_wait(h.client, &r, NULL, NULL, &e) < 0)
+    if (net_client_wait(h.client, &r, NULL, NULL, &e) < 0)
         fail_msg("for Kubernetes 1.%d: %s", minor, e.text);
 }
 
@@ -111,15 +111,15 @@ static void a_field_that_it_does_not_know_is_refused(void **state)
     _cleanup_json_ json_t *all = manifests_all(&options);
     json_t *set = doc_find(all, "kind", "StatefulSet");
     _cleanup_free_ char *path = path_of(set), *body = NULL;
-    struct kube_request r;
+    struct net_request r;
     struct err e;
 
     (void)state;
     json_object_set_new(doc_at(set, "spec"), "replica", json_integer(1));
     body = doc_text(set);
-    r = kube_request_raw(KUBE_PATCH, path, body);
+    r = net_request_new(NET_PATCH, path, body);
     r.content_type = "application/apply-patch+yaml";
-    assert_int_equal(kube_client_wait(h.client, &r, NULL, NULL, &e), -1);
+    assert_int_equal(net_client_wait(h.client, &r, NULL, NULL, &e), -1);
 }
 
 int main(void)

@@ -388,7 +388,7 @@ static void only_what_a_switch_is_about_changes(void **state)
 static int ready_addresses(const char *service)
 {
     _cleanup_free_ char *path = str_printf("/api/v1/namespaces/" NS "/endpoints/%s", service);
-    struct kube_request request = kube_request_raw(KUBE_GET, path, NULL);
+    struct net_request request = net_request_new(NET_GET, path, NULL);
     _cleanup_buf_ struct buf body = BUF_INIT;
     _cleanup_json_ json_t *endpoints = NULL;
     json_t *subset;
@@ -396,7 +396,7 @@ static int ready_addresses(const char *service)
     struct err e;
     size_t i;
 
-    if (kube_client_wait(h.client, &request, &body, &status, &e) < 0 ||
+    if (net_client_wait(h.client, &request, &body, &status, &e) < 0 ||
         doc_parse(buf_str(&body), body.len, SIZE_MAX, &endpoints, &e) < 0)
         return -1;
     json_array_foreach(doc_at(endpoints, "subsets"), i, subset)

@@ -34,14 +34,14 @@ static char *refusal(const struct kube_kind *kind, const char *version, const js
 {
     _cleanup_free_ char *text = doc_text(object), *path = NULL;
     _cleanup_buf_ struct buf body = BUF_INIT;
-    struct kube_request request = kube_request_create(kind, version, kind->namespaced ? NS : NULL, text);
+    struct net_request request = kube_request_create(kind, version, kind->namespaced ? NS : NULL, text);
     struct err e;
     int status;
 
     path = request.path;
     request.path = str_printf("%s?dryRun=All", path);
     t.asked++;
-    return kube_client_wait(h.client, &request, &body, &status, &e) < 0 ? str_dup(e.text) : NULL;
+    return net_client_wait(h.client, &request, &body, &status, &e) < 0 ? str_dup(e.text) : NULL;
 }
 
 static void complain(const char *what, const char *path, const char *text, const char *why)

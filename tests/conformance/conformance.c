@@ -8,7 +8,7 @@
 #define COMES_WITHIN SECONDS(60)
 
 static struct event_base *loop;
-static struct kube_client *client;
+static struct net_client *client;
 static bool (*forget)(void *context);
 static void *forget_context;
 
@@ -60,7 +60,7 @@ struct reply {
     char *error;
 };
 
-static void on_reply(void *context, const struct kube_response *response, const struct err *e)
+static void on_reply(void *context, const struct net_response *response, const struct err *e)
 {
     struct reply *r = context;
 
@@ -74,17 +74,17 @@ static void on_reply(void *context, const struct kube_response *response, const 
     event_base_loopbreak(loop);
 }
 
-static struct reply reply_to(struct kube_request request)
+static struct reply reply_to(struct net_request request)
 {
     struct reply r = {0};
 
-    kube_client_send(client, &request, NULL, on_reply, &r);
+    net_client_send(client, &request, NULL, on_reply, &r);
     while (!r.done)
         event_base_dispatch(loop);
     return r;
 }
 
-int attempt(struct kube_request request, json_t **ret)
+int attempt(struct net_request request, json_t **ret)
 {
     struct reply r = reply_to(request);
 
@@ -96,9 +96,9 @@ int attempt(struct kube_request request, json_t **ret)
     return r.status;
 }
 
-json_t *expect(int status, struct kube_request request)
+json_t *expect(int status, struct net_request request)
 {
-    _cleanup_free_ char *path = str_printf("%s %s", kube_method_name(request.method), request.path);
+    _cleanup_free_ char *path = str_printf("%s %s", net_method_name(request.method), request.path);
     struct reply r = reply_to(request);
 
     if (r.status != status) {
@@ -109,7 +109,7 @@ json_t *expect(int status, struct kube_request request)
     return r.body;
 }
 
-void expect_only(int status, struct kube_request request)
+void expect_only(int status, struct net_request request)
 {
     json_decref(expect(status, request));
 }
@@ -129,26 +129,26 @@ json_t *get(enum kind kind, const char *name)
     return expect(200, kube_request_get(ROW(kind), space_of(kind), name));
 }
 
-struct kube_request put(enum kind kind, const json_t *object)
+struct net_request put(enum kind kind, const json_t *object)
 {
     _cleanup_free_ char *text = doc_text(object);
 
     return kube_request_update(ROW(kind), space_of(kind), doc_string(object, "metadata", "name"), text);
 }
 
-struct kube_request put_status(enum kind kind, const json_t *object)
+struct net_request put_status(enum kind kind, const json_t *object)
 {
     _cleanup_free_ char *text = doc_text(object);
 
     return kube_request_update_status(ROW(kind), space_of(kind), doc_string(object, "metadata", "name"), text);
 }
 
-struct kube_request merge(enum kind kind, const char *name, const char *patch)
+struct net_request merge(enum kind kind, const char *name, const char *patch)
 {
     return kube_request_merge_patch(ROW(kind), space_of(kind), name, NULL, patch);
 }
 
-struct kube_request removal(enum kind kind, const char *name, const char *uid, const char *version)
+struct net_request removal(enum kind kind, const char *name, const char *uid, const char *version)
 {
     return kube_request_delete(ROW(kind), space_of(kind), name, uid, version);
 }
@@ -214,7 +214,7 @@ void wait_field(enum kind kind, const char *name, const char *const *path, const
 /* --- watches --- */
 
 struct watching {
-    struct kube_call *call; /* NULL: it is over */
+    struct net_call *call; /* NULL: it is over */
     struct buf lines;
 };
 
@@ -228,7 +228,7 @@ static int on_line(void *context, const char *data, size_t len)
     return 0;
 }
 
-static void on_watch_end(void *context, const struct kube_response *response, const struct err *e)
+static void on_watch_end(void *context, const struct net_response *response, const struct err *e)
 {
     struct watching *w = context;
 
@@ -241,16 +241,16 @@ static void on_watch_end(void *context, const struct kube_response *response, co
 struct watching *watch(enum kind kind, const char *labels, const char *version, int seconds)
 {
     struct watching *w = NEW(struct watching);
-    struct kube_request request = kube_request_watch(ROW(kind), space_of(kind), labels, NULL, version, seconds);
+    struct net_request request = kube_request_watch(ROW(kind), space_of(kind), labels, NULL, version, seconds);
 
-    w->call = kube_client_send(client, &request, on_line, on_watch_end, w);
+    w->call = net_client_send(client, &request, on_line, on_watch_end, w);
     return w;
 }
 
 void watching_free(struct watching *w)
 {
     if (w->call)
-        kube_call_cancel(w->call);
+        net_call_cancel(w->call);
     buf_release(&w->lines);
     free(w);
 }
@@ -358,6 +358,6 @@ int conformance_run(const char *name, const struct kube_config *config, struct e
     count = add_cases(all, count, conformance_reads);
     count = add_cases(all, count, conformance_kinds);
     failed = _cmocka_run_group_tests(name, all, count, make_space, end_space);
-    kube_client_free(client);
+    net_client_free(client);
     return failed;
 }

@@ -49,19 +49,19 @@ const struct kube_kind *kind_row(enum kind kind);
 #define ROW(kind) kind_row(kind), kind_row(kind)->versions[0].name
 
 /* The answer, which must have this HTTP status: parsed, owned by the caller. */
-json_t *expect(int status, struct kube_request request);
+json_t *expect(int status, struct net_request request);
 /* The same where the answer does not matter. */
-void expect_only(int status, struct kube_request request);
+void expect_only(int status, struct net_request request);
 /* The answer's HTTP status, 0 without an answer; `ret` (may be NULL) is its body, owned by the caller. */
-int attempt(struct kube_request request, json_t **ret);
+int attempt(struct net_request request, json_t **ret);
 /* `object` is JSON text, in namespace SPACE where the kind has namespaces. */
 json_t *create(enum kind kind, const char *object);
 json_t *get(enum kind kind, const char *name);
 /* With the object's own name. */
-struct kube_request put(enum kind kind, const json_t *object);
-struct kube_request put_status(enum kind kind, const json_t *object);
-struct kube_request merge(enum kind kind, const char *name, const char *patch);
-struct kube_request removal(enum kind kind, const char *name, const char *uid, const char *version);
+struct net_request put(enum kind kind, const json_t *object);
+struct net_request put_status(enum kind kind, const json_t *object);
+struct net_request merge(enum kind kind, const char *name, const char *patch);
+struct net_request removal(enum kind kind, const char *name, const char *uid, const char *version);
 const char *version_of(const json_t *object);
 const char *uid_of(const json_t *object);
 /* A number of the metadata, 0 where it is not there. */

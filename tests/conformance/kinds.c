@@ -41,7 +41,7 @@ static void definition_is_established_and_served(void **state)
         assert_true(clock_now_monotonic() < until);
         run_loop_for(50);
     }
-    resources = expect(200, kube_request_raw(KUBE_GET, "/apis/conformance.example.com/v1", NULL));
+    resources = expect(200, net_request_new(NET_GET, "/apis/conformance.example.com/v1", NULL));
     assert_string_equal(doc_string(doc_find(doc_at(resources, "resources"), "name", "probes"), "kind"), "Probe");
 }
 
@@ -106,7 +106,7 @@ static void definition_takes_its_objects_with_it(void **state)
     expect_only(200, removal(DEFINITION, PROBES, NULL, NULL));
     wait_gone(DEFINITION, PROBES);
     while (clock_now_monotonic() < until) {
-        _cleanup_json_ json_t *groups = expect(200, kube_request_raw(KUBE_GET, "/apis", NULL));
+        _cleanup_json_ json_t *groups = expect(200, net_request_new(NET_GET, "/apis", NULL));
         if (!doc_find(doc_at(groups, "groups"), "name", "conformance.example.com"))
             break;
         run_loop_for(50);

@@ -6,11 +6,11 @@
 
 static void discovery_says_what_is_served(void **state)
 {
-    _cleanup_json_ json_t *version = expect(200, kube_request_raw(KUBE_GET, "/version", NULL));
-    _cleanup_json_ json_t *groups = expect(200, kube_request_raw(KUBE_GET, "/apis", NULL));
-    _cleanup_json_ json_t *core = expect(200, kube_request_raw(KUBE_GET, "/api/v1", NULL));
-    _cleanup_json_ json_t *apps = expect(200, kube_request_raw(KUBE_GET, "/apis/apps/v1", NULL));
-    _cleanup_json_ json_t *leases = expect(200, kube_request_raw(KUBE_GET, "/apis/coordination.k8s.io/v1", NULL));
+    _cleanup_json_ json_t *version = expect(200, net_request_new(NET_GET, "/version", NULL));
+    _cleanup_json_ json_t *groups = expect(200, net_request_new(NET_GET, "/apis", NULL));
+    _cleanup_json_ json_t *core = expect(200, net_request_new(NET_GET, "/api/v1", NULL));
+    _cleanup_json_ json_t *apps = expect(200, net_request_new(NET_GET, "/apis/apps/v1", NULL));
+    _cleanup_json_ json_t *leases = expect(200, net_request_new(NET_GET, "/apis/coordination.k8s.io/v1", NULL));
     const json_t *group = doc_find(doc_at(groups, "groups"), "name", "apps");
 
     (void)state;
@@ -24,7 +24,7 @@ static void discovery_says_what_is_served(void **state)
     assert_false(doc_bool(doc_at(doc_find(doc_at(core, "resources"), "name", "namespaces"), "namespaced"), true));
     assert_true(doc_bool(doc_at(doc_find(doc_at(apps, "resources"), "name", "deployments"), "namespaced"), false));
     assert_non_null(doc_find(doc_at(leases, "resources"), "name", "leases"));
-    expect_only(404, kube_request_raw(KUBE_GET, "/apis/nowhere.example.com/v1", NULL));
+    expect_only(404, net_request_new(NET_GET, "/apis/nowhere.example.com/v1", NULL));
     expect_only(404, kube_request_list(ROW(UNKNOWN), NULL, NULL, NULL, 0, NULL));
     expect_only(404, kube_request_get(ROW(CONFIG_MAP), SPACE, "not-there"));
 }
@@ -182,7 +182,7 @@ static void watch_ends_in_time_behind_a_bookmark(void **state)
 
 static void metadata_alone(void **state)
 {
-    struct kube_request request = kube_request_list(ROW(SECRET), SPACE, "sel", "metadata.name=sel-a", 0, NULL);
+    struct net_request request = kube_request_list(ROW(SECRET), SPACE, "sel", "metadata.name=sel-a", 0, NULL);
     _cleanup_json_ json_t *list = NULL;
     const json_t *item;
 

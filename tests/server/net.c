@@ -4,25 +4,26 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "kube/client.h"
 #include "net_impl.h"
 
 static const msec_t TIMEOUT = SECONDS(30);
 /* On the way to the server, and in the hands of a client that has no connection yet. */
 static const msec_t WAY_MOST = SECONDS(2), HELD_MOST = SECONDS(14);
 
-struct kube_timer {
+struct net_timer {
     void (*run)(void *context);
     void *context;
     struct job *job;
     struct net *net;
 };
 
-static struct net *net_of(struct kube_io *io)
+static struct net *net_of(struct net_io *io)
 {
     return (struct net *)((char *)io - offsetof(struct net, io));
 }
 
-static void trace(const struct net *n, const char *what, const struct kube_call *call, const char *more)
+static void trace(const struct net *n, const char *what, const struct net_call *call, const char *more)
 {
     _cleanup_free_ char *text = NULL;
 
@@ -47,7 +48,7 @@ msec_t net_in(const struct net *n, msec_t least, msec_t most)
 
 /* --- the end of a call --- */
 
-static void call_free(struct kube_call *call)
+static void call_free(struct net_call *call)
 {
     struct net *n = call->net;
 
@@ -72,11 +73,11 @@ static msec_t retry_after(const json_t *status)
 }
 
 /* Tells the owner; the call is gone before he hears of it. */
-void net_finish(struct kube_call *call)
+void net_finish(struct net_call *call)
 {
     struct ending end = call->ending;
-    struct kube_response response = {.status = end.status, .body = str_or(end.body, "")};
-    kube_done_fn done = call->done;
+    struct net_response response = {.status = end.status, .body = str_or(end.body, "")};
+    net_done_fn done = call->done;
     void *context = call->context;
     _cleanup_json_ json_t *status = NULL;
     _cleanup_free_ char *body = end.body;
@@ -111,7 +112,7 @@ struct job *net_later(const struct net *n, void (*run)(void *context), void *con
 
 static void on_end(void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
 
     if (net_is_stopped(call->net)) {
         call->job = net_later(call->net, on_end, call);
@@ -121,7 +122,7 @@ static void on_end(void *context)
     net_finish(call);
 }
 
-void net_end_at(struct kube_call *call, msec_t at, struct ending ending)
+void net_end_at(struct net_call *call, msec_t at, struct ending ending)
 {
     free(call->ending.body);
     call->ending = ending;
@@ -129,12 +130,12 @@ void net_end_at(struct kube_call *call, msec_t at, struct ending ending)
     call->job = sched_at(call->net->o.sched, at, on_end, call);
 }
 
-static void end_without_answer(struct kube_call *call, msec_t at, enum err_class class, const char *text)
+static void end_without_answer(struct net_call *call, msec_t at, enum err_class class, const char *text)
 {
     net_end_at(call, at, (struct ending){.class = class, .text = text});
 }
 
-void net_time_out(struct kube_call *call)
+void net_time_out(struct net_call *call)
 {
     end_without_answer(call, sched_now(call->net->o.sched) + call->timeout, ERR_TIMEOUT, "Operation timed out");
 }
@@ -143,13 +144,13 @@ static void packet_free(struct packet *p)
 {
     LIST_REMOVE(p, link);
     sched_drop(p->net->o.sched, p->job);
-    kube_request_release(&p->request);
+    net_request_release(&p->request);
     free(p->sender);
     free(p);
 }
 
 /* Nobody waits any more. What has left may arrive all the same. */
-static void drop_packet(struct kube_call *call)
+static void drop_packet(struct net_call *call)
 {
     struct packet *p = call->packet;
 
@@ -163,7 +164,7 @@ static void drop_packet(struct kube_call *call)
 /* The request's own time is over. */
 static void on_late(void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
 
     if (net_is_stopped(call->net)) {
         call->late = net_later(call->net, on_late, call);
@@ -174,7 +175,7 @@ static void on_late(void *context)
     end_without_answer(call, sched_now(call->net->o.sched), ERR_CANCELLED, "its time is over");
 }
 
-void net_lose(struct kube_call *call)
+void net_lose(struct net_call *call)
 {
     end_without_answer(call, net_in(call->net, 0, 50), ERR_UNAVAILABLE, "Connection reset by peer");
 }
@@ -182,14 +183,14 @@ void net_lose(struct kube_call *call)
 /* --- requests --- */
 
 /* Answers of the server, or of something before it, that do not carry the request out. */
-static bool refuse(struct net *n, const struct kube_request *request, struct answer *ret)
+static bool refuse(struct net *n, const struct net_request *request, struct answer *ret)
 {
     const struct faults *f = n->o.faults;
     int seconds = (int)rng_between(n->o.rng, 1, 10);
 
     if (net_chance(n, f->throttled))
         *ret = server_refusal(429, "TooManyRequests", "too many requests", seconds);
-    else if (request->method != KUBE_GET && net_chance(n, f->conflict))
+    else if (request->method != NET_GET && net_chance(n, f->conflict))
         *ret = server_refusal(409, "Conflict", "simulated conflict", 0);
     else if (net_chance(n, f->broken))
         *ret = server_refusal(500, "InternalError", "etcdserver: leader changed", 0);
@@ -200,7 +201,7 @@ static bool refuse(struct net *n, const struct kube_request *request, struct ans
     return true;
 }
 
-static void deliver(struct kube_call *call, struct answer answer)
+static void deliver(struct net_call *call, struct answer answer)
 {
     struct net *n = call->net;
     const struct faults *f = n->o.faults;
@@ -229,7 +230,7 @@ static void deliver(struct kube_call *call, struct answer answer)
 
 static struct answer carry_out(struct net *n, const struct packet *p)
 {
-    const struct kube_request *request = &p->request;
+    const struct net_request *request = &p->request;
     struct answer answer;
 
     if (refuse(n, request, &answer))
@@ -253,7 +254,7 @@ static void on_arrival(void *context)
 {
     struct packet *p = context;
     struct net *n = p->net;
-    struct kube_call *call = p->call;
+    struct net_call *call = p->call;
     struct answer answer;
 
     p->job = NULL;
@@ -306,7 +307,7 @@ static void on_departure(void *context)
     depart(p);
 }
 
-static struct packet *post(struct kube_call *call, struct kube_request *request)
+static struct packet *post(struct net_call *call, struct net_request *request)
 {
     struct net *n = call->net;
     struct packet *p = NEW(struct packet);
@@ -323,21 +324,21 @@ static struct packet *post(struct kube_call *call, struct kube_request *request)
     return p;
 }
 
-bool net_is_write(const struct kube_request *request)
+bool net_is_write(const struct net_request *request)
 {
-    return request->method != KUBE_GET && !strstr(request->path, "/events") && !strstr(request->path, "/leases");
+    return request->method != NET_GET && !strstr(request->path, "/events") && !strstr(request->path, "/leases");
 }
 
-static struct kube_call *send_request(struct kube_io *io, struct kube_request *request, kube_data_fn data,
-                                      kube_done_fn done, void *context)
+static struct net_call *send_request(struct net_io *io, struct net_request *request, net_data_fn data, net_done_fn done,
+                                     void *context)
 {
     struct net *n = net_of(io);
     const struct faults *f = n->o.faults;
-    struct kube_call *call = NEW(struct kube_call);
+    struct net_call *call = NEW(struct net_call);
 
-    *call = (struct kube_call){.net = n, .data = data, .done = done, .context = context};
+    *call = (struct net_call){.net = n, .data = data, .done = done, .context = context};
     call->timeout = request->timeout ? request->timeout : TIMEOUT;
-    call->title = str_printf("%s %s", kube_method_name(request->method), request->path);
+    call->title = str_printf("%s %s", net_method_name(request->method), request->path);
     if (request->not_after)
         call->late = sched_at(n->o.sched, request->not_after, on_late, call);
     LIST_INSERT_HEAD(&n->calls, call, link);
@@ -345,22 +346,22 @@ static struct kube_call *send_request(struct kube_io *io, struct kube_request *r
     n->writes += net_is_write(request);
     if (n->o.sent)
         n->o.sent(n->o.context, request);
-    trace(n, "->", call, request->method == KUBE_GET ? "" : str_or(request->body, ""));
+    trace(n, "->", call, request->method == NET_GET ? "" : str_or(request->body, ""));
     if (net_chance(n, f->request_lost)) {
         net_lose(call);
-        kube_request_release(request);
+        net_request_release(request);
     } else if (net_chance(n, f->request_silent)) {
         net_time_out(call);
-        kube_request_release(request);
+        net_request_release(request);
     } else {
         call->packet = post(call, request);
     }
-    *request = (struct kube_request){0};
+    *request = (struct net_request){0};
     return call;
 }
 
 /* What was sent may arrive all the same. */
-static void cancel(struct kube_io *io, struct kube_call *call)
+static void cancel(struct net_io *io, struct net_call *call)
 {
     struct net *n = net_of(io);
 
@@ -377,7 +378,7 @@ void net_hang_up(struct net *n)
 
 void net_break(struct net *n)
 {
-    struct kube_call *call;
+    struct net_call *call;
 
     LIST_FOREACH(call, &n->calls, link) {
         drop_packet(call);
@@ -392,32 +393,32 @@ void net_break(struct net *n)
 
 /* --- time and chance --- */
 
-static msec_t now(struct kube_io *io)
+static msec_t now(struct net_io *io)
 {
     return sched_now(net_of(io)->o.sched);
 }
 
-static msec_t wall(struct kube_io *io)
+static msec_t wall(struct net_io *io)
 {
     return sched_now(net_of(io)->o.sched) + *net_of(io)->o.wall;
 }
 
-static uint32_t random_number(struct kube_io *io)
+static uint32_t random_number(struct net_io *io)
 {
     return (uint32_t)rng_next(net_of(io)->o.rng);
 }
 
-static struct kube_timer *timer_new(struct kube_io *io, void (*run)(void *context), void *context)
+static struct net_timer *timer_new(struct net_io *io, void (*run)(void *context), void *context)
 {
-    struct kube_timer *timer = NEW(struct kube_timer);
+    struct net_timer *timer = NEW(struct net_timer);
 
-    *timer = (struct kube_timer){.run = run, .context = context, .net = net_of(io)};
+    *timer = (struct net_timer){.run = run, .context = context, .net = net_of(io)};
     return timer;
 }
 
 static void on_timer(void *context)
 {
-    struct kube_timer *timer = context;
+    struct net_timer *timer = context;
 
     if (net_is_stopped(timer->net)) {
         timer->job = net_later(timer->net, on_timer, timer);
@@ -427,7 +428,7 @@ static void on_timer(void *context)
     timer->run(timer->context);
 }
 
-static void timer_set(struct kube_io *io, struct kube_timer *timer, msec_t at)
+static void timer_set(struct net_io *io, struct net_timer *timer, msec_t at)
 {
     struct sched *sched = net_of(io)->o.sched;
 
@@ -435,7 +436,7 @@ static void timer_set(struct kube_io *io, struct kube_timer *timer, msec_t at)
     timer->job = at == MSEC_NEVER ? NULL : sched_at(sched, at, on_timer, timer);
 }
 
-static void timer_free(struct kube_io *io, struct kube_timer *timer)
+static void timer_free(struct net_io *io, struct net_timer *timer)
 {
     if (!timer)
         return;
@@ -448,14 +449,14 @@ struct net *net_new(const struct net_options *options)
     struct net *n = NEW(struct net);
 
     n->o = *options;
-    n->io = (struct kube_io){.now = now,
-                             .wall = wall,
-                             .random = random_number,
-                             .send = send_request,
-                             .cancel = cancel,
-                             .timer_new = timer_new,
-                             .timer_set = timer_set,
-                             .timer_free = timer_free};
+    n->io = (struct net_io){.now = now,
+                            .wall = wall,
+                            .random = random_number,
+                            .send = send_request,
+                            .cancel = cancel,
+                            .timer_new = timer_new,
+                            .timer_set = timer_set,
+                            .timer_free = timer_free};
     LIST_INIT(&n->calls);
     LIST_INIT(&n->packets);
     return n;
@@ -472,7 +473,7 @@ void net_free(struct net *n)
     free(n);
 }
 
-struct kube_io *net_io(struct net *n)
+struct net_io *net_io(struct net *n)
 {
     return &n->io;
 }

@@ -1,5 +1,5 @@
 /*
- * One operator's edge to the simulated server: a kube_io on simulated time, and all
+ * One operator's edge to the simulated server: a net_io on simulated time, and all
  * that goes wrong on the way.
  *
  * A request travels, is carried out when it arrives, and its answer travels back; each
@@ -8,7 +8,7 @@
 #ifndef TESTS_SERVER_NET_H
 #define TESTS_SERVER_NET_H
 
-#include "kube/io.h"
+#include "net/io.h"
 #include "sched.h"
 #include "server.h"
 
@@ -63,9 +63,9 @@ struct net_options {
     const unsigned *accepted;
     /* Every request, when it is sent, and every answer, when it is there; may be NULL. */
     void (*trace)(void *context, const char *text);
-    void (*sent)(void *context, const struct kube_request *request);
+    void (*sent)(void *context, const struct net_request *request);
     /* The server carries it out now. */
-    void (*arrived)(void *context, const char *sender, const struct kube_request *request);
+    void (*arrived)(void *context, const char *sender, const struct net_request *request);
     void *context;
 };
 
@@ -73,7 +73,7 @@ struct net *net_new(const struct net_options *options);
 void net_free(struct net *n);
 /* The operator is dead: nobody waits for answers, but what was sent may still arrive. */
 void net_hang_up(struct net *n);
-struct kube_io *net_io(struct net *n);
+struct net_io *net_io(struct net *n);
 /* Something changed in the server: streams bring it. */
 void net_poke(struct net *n);
 /* The one connection breaks, and with it everything that is under way. */
@@ -81,7 +81,7 @@ void net_break(struct net *n);
 /* A watch fell silent, or the operator that waits for answers stands still. */
 bool net_is_behind(const struct net *n);
 /* Whether it writes the mesh: Events and the lease are left out. */
-bool net_is_write(const struct kube_request *request);
+bool net_is_write(const struct net_request *request);
 /* Requests that were sent: all, and those that write the mesh. */
 uint64_t net_requests(const struct net *n);
 uint64_t net_writes(const struct net *n);

@@ -18,19 +18,19 @@ struct ending {
 struct packet {
     LIST_ENTRY(packet) link;
     struct net *net;
-    struct kube_request request;
-    struct kube_call *call; /* NULL: nobody waits */
-    char *sender;           /* owned; NULL: has no name */
-    bool held;              /* by the client: it has not left yet */
+    struct net_request request;
+    struct net_call *call; /* NULL: nobody waits */
+    char *sender;          /* owned; NULL: has no name */
+    bool held;             /* by the client: it has not left yet */
     struct job *job;
 };
 
-struct kube_call {
-    LIST_ENTRY(kube_call) link;
+struct net_call {
+    LIST_ENTRY(net_call) link;
     struct net *net;
     char *title; /* "GET /version" */
-    kube_data_fn data;
-    kube_done_fn done;
+    net_data_fn data;
+    net_done_fn done;
     void *context;
     msec_t timeout;
     struct packet *packet; /* until it has arrived */
@@ -47,9 +47,9 @@ struct kube_call {
 };
 
 struct net {
-    struct kube_io io;
+    struct net_io io;
     struct net_options o;
-    LIST_HEAD(, kube_call) calls;
+    LIST_HEAD(, net_call) calls;
     LIST_HEAD(, packet) packets;
     uint64_t requests, writes, faults;
 };
@@ -63,13 +63,13 @@ bool net_is_stopped(const struct net *n);
 struct job *net_later(const struct net *n, void (*run)(void *context), void *context);
 
 /* Tells the owner; the call is gone before he hears of it. */
-void net_finish(struct kube_call *call);
+void net_finish(struct net_call *call);
 /* The call ends then. */
-void net_end_at(struct kube_call *call, msec_t at, struct ending ending);
-void net_time_out(struct kube_call *call);
-void net_lose(struct kube_call *call);
+void net_end_at(struct net_call *call, msec_t at, struct ending ending);
+void net_time_out(struct net_call *call);
+void net_lose(struct net_call *call);
 
 /* net_watch.c: the request of a watch has arrived. */
-void net_open_watch(struct kube_call *call, const struct kube_request *request);
+void net_open_watch(struct net_call *call, const struct net_request *request);
 
 #endif

@@ -7,7 +7,7 @@
 static const msec_t BOOKMARK_EVERY = SECONDS(60);
 
 /* Some bytes of the stream, in one piece or two. False: the call is gone. */
-static bool give(struct kube_call *call, const char *data, size_t len)
+static bool give(struct net_call *call, const char *data, size_t len)
 {
     struct net *n = call->net;
     size_t first = len > 1 && rng_chance(n->o.rng, 100) ? (size_t)rng_between(n->o.rng, 1, (int64_t)len - 1) : len;
@@ -23,7 +23,7 @@ static bool give(struct kube_call *call, const char *data, size_t len)
     return true;
 }
 
-static void add_disturbed(struct kube_call *call, const char *line, size_t len, struct buf *out)
+static void add_disturbed(struct net_call *call, const char *line, size_t len, struct buf *out)
 {
     const struct faults *f = call->net->o.faults;
     bool bookmark = strstr(line, "\"type\":\"BOOKMARK\"") && strstr(line, "\"type\":\"BOOKMARK\"") < line + len;
@@ -48,7 +48,7 @@ static void add_disturbed(struct kube_call *call, const char *line, size_t len, 
     }
 }
 
-static void disturb(struct kube_call *call, struct buf *out)
+static void disturb(struct net_call *call, struct buf *out)
 {
     for (size_t from = 0, len; from < call->lines.len; from += len) {
         len = strcspn(call->lines.data + from, "\n") + 1;
@@ -57,11 +57,11 @@ static void disturb(struct kube_call *call, struct buf *out)
     buf_reset(&call->lines);
 }
 
-static void schedule_delivery(struct kube_call *call);
+static void schedule_delivery(struct net_call *call);
 
 static void on_delivery(void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
     struct net *n = call->net;
     const struct faults *f = n->o.faults;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -102,7 +102,7 @@ static void on_delivery(void *context)
         schedule_delivery(call);
 }
 
-static void schedule_delivery(struct kube_call *call)
+static void schedule_delivery(struct net_call *call)
 {
     struct net *n = call->net;
     bool has_more = !call->begun || call->ends || call->lines.len || stream_has_more(call->stream);
@@ -115,7 +115,7 @@ static void schedule_delivery(struct kube_call *call)
 
 static void on_bookmark(void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
     struct net *n = call->net;
 
     /* Older servers send one near the end only, which makes no difference here but the number. */
@@ -126,7 +126,7 @@ static void on_bookmark(void *context)
 
 static void on_close(void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
 
     call->close = NULL;
     call->ends = true;
@@ -148,7 +148,7 @@ static bool refuse_watch(struct net *n, struct answer *ret)
     return true;
 }
 
-void net_open_watch(struct kube_call *call, const struct kube_request *request)
+void net_open_watch(struct net_call *call, const struct net_request *request)
 {
     struct net *n = call->net;
     struct answer refusal;
@@ -170,7 +170,7 @@ void net_open_watch(struct kube_call *call, const struct kube_request *request)
 
 bool net_is_behind(const struct net *n)
 {
-    const struct kube_call *call;
+    const struct net_call *call;
 
     LIST_FOREACH(call, &n->calls, link)
         if (call->silent || net_is_stopped(n))
@@ -180,7 +180,7 @@ bool net_is_behind(const struct net *n)
 
 void net_poke(struct net *n)
 {
-    struct kube_call *call;
+    struct net_call *call;
 
     LIST_FOREACH(call, &n->calls, link)
         if (call->stream)

@@ -140,9 +140,9 @@ bool target_selects(const struct target *t, const json_t *object)
     return selector_labels(str_or(labels, ""), object) && selector_fields(str_or(fields, ""), object);
 }
 
-bool server_is_watch(const struct kube_request *request)
+bool server_is_watch(const struct net_request *request)
 {
-    return request->method == KUBE_GET && strstr(request->path, "watch=true");
+    return request->method == NET_GET && strstr(request->path, "watch=true");
 }
 
 /* --- answers --- */
@@ -423,7 +423,7 @@ static const char *misplaced(const struct target *t, const json_t *body)
     return NULL;
 }
 
-static struct answer write(struct server *s, const struct target *t, const struct kube_request *request, enum who who)
+static struct answer write(struct server *s, const struct target *t, const struct net_request *request, enum who who)
 {
     _cleanup_json_ json_t *body = NULL;
     struct outcome o = {0};
@@ -431,31 +431,31 @@ static struct answer write(struct server *s, const struct target *t, const struc
 
     if (request->body && doc_parse(request->body, request->body_len, BODY_MAX, &body, &e) < 0)
         return server_refusal(400, "BadRequest", e.text, 0);
-    if (request->method != KUBE_DELETE && !json_is_object(body))
+    if (request->method != NET_DELETE && !json_is_object(body))
         return server_refusal(400, "BadRequest", "the body is no object", 0);
-    if (request->method != KUBE_DELETE && !defaults_can_be_read(t->kind, body))
-        return request->method == KUBE_PATCH
+    if (request->method != NET_DELETE && !defaults_can_be_read(t->kind, body))
+        return request->method == NET_PATCH
                    ? server_refusal(422, "Invalid", "patch: the object has fields of wrong types", 0)
                    : server_refusal(400, "BadRequest", "the object has fields of wrong types", 0);
-    if ((request->method == KUBE_POST || request->method == KUBE_PUT) && misplaced(t, body))
+    if ((request->method == NET_POST || request->method == NET_PUT) && misplaced(t, body))
         return server_refusal(400, "BadRequest", misplaced(t, body), 0);
     switch (request->method) {
-    case KUBE_POST:
+    case NET_POST:
         o = server_create(s, who, t->kind, t->ns, body);
         break;
-    case KUBE_PUT:
+    case NET_PUT:
         o = server_update(s, who, t->kind, t->ns, t->name, t->subresource, body);
         break;
-    case KUBE_PATCH:
+    case NET_PATCH:
         o = patch(s, who, t, body);
         break;
-    case KUBE_DELETE:
+    case NET_DELETE:
         o = server_delete(s, who, t->kind, t->ns, t->name, body);
         break;
-    case KUBE_GET:
+    case NET_GET:
         break;
     }
-    return answer_of(t, &o, request->method == KUBE_DELETE);
+    return answer_of(t, &o, request->method == NET_DELETE);
 }
 
 static struct answer read_one(const struct target *t)
@@ -467,16 +467,16 @@ static struct answer read_one(const struct target *t)
     return answer_with(200, server_present(t->kind, t->version, object));
 }
 
-struct answer server_handle(struct server *s, const struct kube_request *request, enum who who)
+struct answer server_handle(struct server *s, const struct net_request *request, enum who who)
 {
     struct target t;
     struct answer a;
 
-    if (request->method == KUBE_GET && discover(s, request->path, &a))
+    if (request->method == NET_GET && discover(s, request->path, &a))
         return a;
     if (!target_parse(s, request->path, &t) || !t.kind)
         a = server_refusal(404, "NotFound", "the server could not find the requested resource", 0);
-    else if (request->method != KUBE_GET)
+    else if (request->method != NET_GET)
         a = write(s, &t, request, who);
     else if (t.name)
         a = read_one(&t);

@@ -95,14 +95,14 @@ struct answer {
 };
 
 /* Anything but a watch. */
-struct answer server_handle(struct server *s, const struct kube_request *request, enum who who);
+struct answer server_handle(struct server *s, const struct net_request *request, enum who who);
 /* A Status object as body. `retry_after` 0: without. */
 struct answer server_refusal(int status, const char *reason, const char *message, int retry_after);
 
-bool server_is_watch(const struct kube_request *request);
+bool server_is_watch(const struct net_request *request);
 struct stream;
 /* A watch, or NULL with a refusal in *ret_refusal. */
-struct stream *stream_open(struct server *s, const struct kube_request *request, struct answer *ret_refusal);
+struct stream *stream_open(struct server *s, const struct net_request *request, struct answer *ret_refusal);
 void stream_free(struct stream *w);
 /* Appends the lines of what happened since. False: the stream ends behind them. */
 bool stream_read(struct stream *w, struct buf *lines);

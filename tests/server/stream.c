@@ -34,7 +34,7 @@ static char *error_line(const struct answer *refusal)
     return str_printf("{\"type\":\"ERROR\",\"object\":%s}\n", refusal->body);
 }
 
-struct stream *stream_open(struct server *s, const struct kube_request *request, struct answer *ret_refusal)
+struct stream *stream_open(struct server *s, const struct net_request *request, struct answer *ret_refusal)
 {
     struct stream *w = NEW(struct stream);
     const char *version;

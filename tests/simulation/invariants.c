@@ -356,11 +356,11 @@ static void check_available(struct invariants *v, struct controller *controller,
     }
 }
 
-void invariants_sent(struct invariants *v, struct controller *controller, const struct kube_request *request)
+void invariants_sent(struct invariants *v, struct controller *controller, const struct net_request *request)
 {
     _cleanup_json_ json_t *resource = NULL;
 
-    if (request->method != KUBE_PUT || !strstr(request->path, "/istios/") || !strstr(request->path, "/status"))
+    if (request->method != NET_PUT || !strstr(request->path, "/istios/") || !strstr(request->path, "/status"))
         return;
     if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
         return;

@@ -30,7 +30,7 @@ void invariants_release(struct invariants *v);
 void invariants_observe(void *context, enum who who, const struct collection *kind, const json_t *before,
                         const json_t *after);
 /* A request of this operator: it does not say Available while it knows better. */
-void invariants_sent(struct invariants *v, struct controller *controller, const struct kube_request *request);
+void invariants_sent(struct invariants *v, struct controller *controller, const struct net_request *request);
 
 /*
  * Whether a plan over the server's own state has nothing to do; otherwise `why` says what. `forced`: people have taken
@@ -50,7 +50,7 @@ struct invariants_remote {
  * not heard from there. It stood still until `stopped_until`.
  */
 void invariants_remote_sent(struct invariants *central, struct controller *controller, msec_t now, msec_t stopped_until,
-                            const struct kube_request *request);
+                            const struct net_request *request);
 /* As invariants_converged(), for all RemoteIstios and what is in their clusters; the n-th remote cluster is remotes[n -
  * 1]. */
 bool invariants_remotes_converged(struct invariants *central, const struct invariants_remote *remotes, size_t count,

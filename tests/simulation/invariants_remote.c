@@ -69,11 +69,11 @@ static void check_said(struct invariants *v, struct kube_cluster *cluster, msec_
 }
 
 void invariants_remote_sent(struct invariants *central, struct controller *controller, msec_t now, msec_t stopped_until,
-                            const struct kube_request *request)
+                            const struct net_request *request)
 {
     _cleanup_json_ json_t *resource = NULL;
 
-    if (request->method != KUBE_PUT || !strstr(request->path, "/remoteistios/") || !strstr(request->path, "/status"))
+    if (request->method != NET_PUT || !strstr(request->path, "/remoteistios/") || !strstr(request->path, "/status"))
         return;
     if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
         return;

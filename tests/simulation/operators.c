@@ -31,7 +31,7 @@ static void check_holder(struct world *w, const char *writer, const char *what)
         world_fail(w, "a write of %s %s, and the lease is held by %s", writer, what, str_or(holder, "nobody"));
 }
 
-static void on_sent(void *context, const struct kube_request *request)
+static void on_sent(void *context, const struct net_request *request)
 {
     struct operator* o = context;
     struct world *w = o->world;
@@ -43,7 +43,7 @@ static void on_sent(void *context, const struct kube_request *request)
                            request);
 }
 
-static void on_arrived(void *context, const char *sender, const struct kube_request *request)
+static void on_arrived(void *context, const char *sender, const struct net_request *request)
 {
     const struct operator* o = context;
 

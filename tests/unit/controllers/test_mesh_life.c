@@ -63,7 +63,7 @@ static bool is_about(const char *path, const json_t *body, const char *end)
     return end && (str_ends(path, end) || str_ends(name, end));
 }
 
-static int review(void *context, enum kube_method method, const char *path, json_t *body, const char **ret_message)
+static int review(void *context, enum net_method method, const char *path, json_t *body, const char **ret_message)
 {
     struct bench *b = context;
 
@@ -76,7 +76,7 @@ static int review(void *context, enum kube_method method, const char *path, json
         *ret_message = b->message;
         return b->status;
     }
-    if (is_about(path, body, b->dropped_in) && method != KUBE_DELETE)
+    if (is_about(path, body, b->dropped_in) && method != NET_DELETE)
         json_object_del(doc_at(body, "spec", "template", "spec"), b->dropped);
     return 0;
 }

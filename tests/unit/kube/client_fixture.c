@@ -18,7 +18,7 @@ void fixture_serve(struct fixture *f, const struct server_answer *answers, const
     f->config.source = (char *)"test";
 }
 
-void fixture_connect(struct fixture *f, const struct kube_client_options *options)
+void fixture_connect(struct fixture *f, const struct net_client_options *options)
 {
     struct err e;
 
@@ -26,7 +26,7 @@ void fixture_connect(struct fixture *f, const struct kube_client_options *option
         fail_msg("%s", e.text);
 }
 
-void fixture_start(struct fixture *f, const struct server_answer *answers, const struct kube_client_options *options)
+void fixture_start(struct fixture *f, const struct server_answer *answers, const struct net_client_options *options)
 {
     fixture_serve(f, answers, NULL);
     fixture_connect(f, options);
@@ -34,13 +34,13 @@ void fixture_start(struct fixture *f, const struct server_answer *answers, const
 
 void fixture_stop(struct fixture *f)
 {
-    kube_client_free(f->client);
+    net_client_free(f->client);
     server_stop(&f->server);
     event_base_free(f->loop);
     free(f->config.server);
 }
 
-void outcome_done(void *context, const struct kube_response *response, const struct err *e)
+void outcome_done(void *context, const struct net_response *response, const struct err *e)
 {
     struct outcome *o = context;
 
@@ -77,20 +77,20 @@ void outcome_release(struct outcome *o)
 
 void fixture_send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after)
 {
-    struct kube_request r = kube_request_raw(KUBE_POST, path, "{}");
+    struct net_request r = net_request_new(NET_POST, path, "{}");
 
     r.not_after = not_after;
     o->fixture = f;
-    o->call = kube_client_send(f->client, &r, NULL, outcome_done, o);
+    o->call = net_client_send(f->client, &r, NULL, outcome_done, o);
 }
 
 void fixture_send_get(struct fixture *f, struct outcome *o, const char *path, bool streamed, msec_t timeout)
 {
-    struct kube_request r = kube_request_raw(KUBE_GET, path, NULL);
+    struct net_request r = net_request_new(NET_GET, path, NULL);
 
     r.timeout = timeout;
     o->fixture = f;
-    o->call = kube_client_send(f->client, &r, streamed ? data : NULL, outcome_done, o);
+    o->call = net_client_send(f->client, &r, streamed ? data : NULL, outcome_done, o);
     assert_int_equal(o->over, 0);
 }
 

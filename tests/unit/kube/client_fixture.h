@@ -15,14 +15,14 @@ struct fixture {
     struct event_base *loop;
     struct server server;
     struct kube_config config;
-    struct kube_client *client;
+    struct net_client *client;
 };
 
 /* The server alone, so that `config` can be filled in; `certs` NULL: plain HTTP. */
 void fixture_serve(struct fixture *f, const struct server_answer *answers, const struct certs *certs);
-void fixture_connect(struct fixture *f, const struct kube_client_options *options);
+void fixture_connect(struct fixture *f, const struct net_client_options *options);
 /* Both. */
-void fixture_start(struct fixture *f, const struct server_answer *answers, const struct kube_client_options *options);
+void fixture_start(struct fixture *f, const struct server_answer *answers, const struct net_client_options *options);
 void fixture_stop(struct fixture *f);
 
 /* What became of a call. */
@@ -36,11 +36,11 @@ struct outcome {
     struct err e;
     int (*on_data)(struct outcome *o);
     void (*on_done)(struct outcome *o);
-    struct kube_call *call, *other;
+    struct net_call *call, *other;
 };
 
-/* A kube_done_fn; its context is the outcome. */
-void outcome_done(void *context, const struct kube_response *response, const struct err *e);
+/* A net_done_fn; its context is the outcome. */
+void outcome_done(void *context, const struct net_response *response, const struct err *e);
 void outcome_release(struct outcome *o);
 
 /* A write that may not be sent after that time. */

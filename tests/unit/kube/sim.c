@@ -17,11 +17,11 @@ struct target {
     char *ns, *name, *query;
 };
 
-struct kube_call {
-    TAILQ_ENTRY(kube_call) link;
-    struct kube_request request;
-    kube_data_fn data;
-    kube_done_fn done;
+struct net_call {
+    TAILQ_ENTRY(net_call) link;
+    struct net_request request;
+    net_data_fn data;
+    net_done_fn done;
     void *context;
     struct target target; /* of a watch */
     bool open;            /* a watch that gets events */
@@ -34,14 +34,14 @@ struct event_due {
     TAILQ_ENTRY(event_due) link;
     msec_t at;
     enum { ARRIVE, DATA, DONE, TIME_OVER } type;
-    struct kube_call *call;
+    struct net_call *call;
     int status;
     char *body;
     msec_t retry_after;
 };
 
-struct kube_timer {
-    TAILQ_ENTRY(kube_timer) link;
+struct net_timer {
+    TAILQ_ENTRY(net_timer) link;
     msec_t at;
     void (*run)(void *context);
     void *context;
@@ -55,7 +55,7 @@ struct change {
 };
 
 struct sim {
-    struct kube_io io;
+    struct net_io io;
     const struct kube_kind_table *kinds;
     const char *label;
     msec_t now;
@@ -73,13 +73,13 @@ struct sim {
     json_t *snapshots; /* lists that are read in pages */
     json_t *saved;     /* the stores, by row */
     int64_t saved_version;
-    TAILQ_HEAD(, kube_call) calls;
+    TAILQ_HEAD(, net_call) calls;
     TAILQ_HEAD(, event_due) due;
-    TAILQ_HEAD(, kube_timer) timers;
+    TAILQ_HEAD(, net_timer) timers;
     struct sim_counts counts;
 };
 
-static struct sim *of(struct kube_io *io)
+static struct sim *of(struct net_io *io)
 {
     return (struct sim *)io;
 }
@@ -95,36 +95,36 @@ static bool chance(struct sim *s, unsigned in_thousand)
     return in_thousand && sim_random(s) % 1000 < in_thousand;
 }
 
-static msec_t io_now(struct kube_io *io)
+static msec_t io_now(struct net_io *io)
 {
     return of(io)->now;
 }
 
-static msec_t io_wall(struct kube_io *io)
+static msec_t io_wall(struct net_io *io)
 {
     return of(io)->now + SECONDS(1600000000);
 }
 
-static uint32_t io_random(struct kube_io *io)
+static uint32_t io_random(struct net_io *io)
 {
     return sim_random(of(io));
 }
 
-static struct kube_timer *io_timer_new(struct kube_io *io, void (*run)(void *), void *context)
+static struct net_timer *io_timer_new(struct net_io *io, void (*run)(void *), void *context)
 {
-    struct kube_timer *t = NEW(struct kube_timer);
+    struct net_timer *t = NEW(struct net_timer);
 
-    *t = (struct kube_timer){.at = MSEC_NEVER, .run = run, .context = context};
+    *t = (struct net_timer){.at = MSEC_NEVER, .run = run, .context = context};
     TAILQ_INSERT_TAIL(&of(io)->timers, t, link);
     return t;
 }
 
-static void io_timer_set(struct kube_io *io, struct kube_timer *timer, msec_t at)
+static void io_timer_set(struct net_io *io, struct net_timer *timer, msec_t at)
 {
     timer->at = at < of(io)->now ? of(io)->now : at;
 }
 
-static void io_timer_free(struct kube_io *io, struct kube_timer *timer)
+static void io_timer_free(struct net_io *io, struct net_timer *timer)
 {
     if (!timer)
         return;
@@ -139,7 +139,7 @@ static void due_free(struct sim *s, struct event_due *d)
     free(d);
 }
 
-static void call_free(struct sim *s, struct kube_call *call)
+static void call_free(struct sim *s, struct net_call *call)
 {
     struct event_due *d, *next;
 
@@ -149,14 +149,14 @@ static void call_free(struct sim *s, struct kube_call *call)
             due_free(s, d);
     }
     TAILQ_REMOVE(&s->calls, call, link);
-    kube_request_release(&call->request);
+    net_request_release(&call->request);
     free(call->target.ns);
     free(call->target.name);
     free(call->target.query);
     free(call);
 }
 
-static void io_cancel(struct kube_io *io, struct kube_call *call)
+static void io_cancel(struct net_io *io, struct net_call *call)
 {
     call_free(of(io), call);
 }
@@ -175,7 +175,7 @@ static void insert(struct sim *s, const struct event_due *event)
 }
 
 /* What one call gets arrives in order; calls overtake each other. Takes over `body`. */
-static void later(struct sim *s, struct kube_call *call, int type, int status, char *body, msec_t retry_after)
+static void later(struct sim *s, struct net_call *call, int type, int status, char *body, msec_t retry_after)
 {
     msec_t delay = 1 + (s->faults.delay_most ? sim_random(s) % s->faults.delay_most : sim_random(s) % 3);
 
@@ -189,14 +189,14 @@ static void later(struct sim *s, struct kube_call *call, int type, int status, c
                                   .retry_after = retry_after});
 }
 
-static struct kube_call *io_send(struct kube_io *io, struct kube_request *request, kube_data_fn data, kube_done_fn done,
-                                 void *context)
+static struct net_call *io_send(struct net_io *io, struct net_request *request, net_data_fn data, net_done_fn done,
+                                void *context)
 {
     struct sim *s = of(io);
-    struct kube_call *call = NEW(struct kube_call);
+    struct net_call *call = NEW(struct net_call);
 
-    *call = (struct kube_call){.request = *request, .data = data, .done = done, .context = context};
-    *request = (struct kube_request){0};
+    *call = (struct net_call){.request = *request, .data = data, .done = done, .context = context};
+    *request = (struct net_request){0};
     TAILQ_INSERT_TAIL(&s->calls, call, link);
     later(s, call, ARRIVE, 0, NULL, 0);
     if (call->request.timeout && !data)
@@ -208,14 +208,14 @@ struct sim *sim_new(const struct kube_kind_table *kinds, const char *label, uint
 {
     struct sim *s = NEW(struct sim);
 
-    s->io = (struct kube_io){.now = io_now,
-                             .wall = io_wall,
-                             .random = io_random,
-                             .send = io_send,
-                             .cancel = io_cancel,
-                             .timer_new = io_timer_new,
-                             .timer_set = io_timer_set,
-                             .timer_free = io_timer_free};
+    s->io = (struct net_io){.now = io_now,
+                            .wall = io_wall,
+                            .random = io_random,
+                            .send = io_send,
+                            .cancel = io_cancel,
+                            .timer_new = io_timer_new,
+                            .timer_set = io_timer_set,
+                            .timer_free = io_timer_free};
     s->kinds = kinds;
     s->label = label;
     s->minor = 20;
@@ -246,7 +246,7 @@ static void forget_changes(struct sim *s)
 
 void sim_free(struct sim *s)
 {
-    struct kube_call *call;
+    struct net_call *call;
 
     while ((call = TAILQ_FIRST(&s->calls)))
         call_free(s, call);
@@ -259,7 +259,7 @@ void sim_free(struct sim *s)
     free(s);
 }
 
-struct kube_io *sim_io(struct sim *s)
+struct net_io *sim_io(struct sim *s)
 {
     return &s->io;
 }
@@ -325,7 +325,7 @@ static char *event_line(const struct sim *s, const struct target *t, const struc
 }
 
 /* With status 0 the connection breaks. */
-static void end_watch(struct sim *s, struct kube_call *call, const char *part, int status)
+static void end_watch(struct sim *s, struct net_call *call, const char *part, int status)
 {
     call->open = false;
     if (part)
@@ -333,7 +333,7 @@ static void end_watch(struct sim *s, struct kube_call *call, const char *part, i
     later(s, call, DONE, status, NULL, 0);
 }
 
-static void send_event(struct sim *s, struct kube_call *call, const char *line)
+static void send_event(struct sim *s, struct net_call *call, const char *line)
 {
     size_t len = strlen(line), cut = sim_random(s) % len;
 
@@ -359,7 +359,7 @@ static void send_event(struct sim *s, struct kube_call *call, const char *line)
 static void record(struct sim *s, const struct kube_kind *kind, json_t *before, const json_t *after)
 {
     struct change *change;
-    struct kube_call *call;
+    struct net_call *call;
 
     ARRAY_RESERVE_ONE(s->changes, s->change_count, s->change_cap);
     change = &s->changes[s->change_count++];
@@ -430,7 +430,7 @@ static bool is_served(const struct sim *s, const struct kube_kind *kind)
 
 static void end_watches_of_absent_kinds(struct sim *s)
 {
-    struct kube_call *call;
+    struct net_call *call;
 
     TAILQ_FOREACH(call, &s->calls, link)
     if (call->open && !is_served(s, call->target.kind))
@@ -518,7 +518,7 @@ void sim_put_back(struct sim *s)
 
 /* --- what it answers --- */
 
-static void answer(struct sim *s, struct kube_call *call, int status, char *body)
+static void answer(struct sim *s, struct net_call *call, int status, char *body)
 {
     if (chance(s, s->faults.lost_answer)) {
         free(body);
@@ -528,13 +528,13 @@ static void answer(struct sim *s, struct kube_call *call, int status, char *body
     }
 }
 
-static void answer_document(struct sim *s, struct kube_call *call, json_t *document)
+static void answer_document(struct sim *s, struct net_call *call, json_t *document)
 {
     answer(s, call, 200, doc_text(document));
     json_decref(document);
 }
 
-static void answer_discovery(struct sim *s, struct kube_call *call, const char *path)
+static void answer_discovery(struct sim *s, struct net_call *call, const char *path)
 {
     json_t *list = json_array();
 
@@ -573,7 +573,7 @@ static const char *query_value(const char *query, const char *key, char ret[64])
     return ret;
 }
 
-static void answer_list(struct sim *s, struct kube_call *call, const struct target *t)
+static void answer_list(struct sim *s, struct net_call *call, const struct target *t)
 {
     char text[64];
     const char *token = query_value(t->query, "continue=", text);
@@ -619,7 +619,7 @@ static void answer_list(struct sim *s, struct kube_call *call, const struct targ
         json_array_remove(s->snapshots, (size_t)snapshot);
 }
 
-static void answer_watch(struct sim *s, struct kube_call *call, struct target *t)
+static void answer_watch(struct sim *s, struct net_call *call, struct target *t)
 {
     char text[64];
     int64_t from = strtoll(query_value(t->query, "resourceVersion=", text), NULL, 10);
@@ -646,7 +646,7 @@ static void answer_watch(struct sim *s, struct kube_call *call, struct target *t
     }
 }
 
-static void answer_patch(struct sim *s, struct kube_call *call, const struct target *t, const char *key,
+static void answer_patch(struct sim *s, struct net_call *call, const struct target *t, const char *key,
                          const json_t *live, const json_t *patch)
 {
     json_t *merged = doc_copy(live);
@@ -661,7 +661,7 @@ static void answer_patch(struct sim *s, struct kube_call *call, const struct tar
     answer(s, call, 200, doc_text(store(s, t->kind, merged)));
 }
 
-static void answer_write(struct sim *s, struct kube_call *call, const struct target *t)
+static void answer_write(struct sim *s, struct net_call *call, const struct target *t)
 {
     _cleanup_free_ char *key = t->name ? key_of(t->ns, t->name) : NULL;
     const json_t *live = key ? map_get(store_of(s, t->kind), key) : NULL;
@@ -676,13 +676,13 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
         return;
     }
     switch (call->request.method) {
-    case KUBE_POST:
+    case NET_POST:
         if (sim_get(s, t->kind, t->ns, doc_string(body, "metadata", "name")))
             answer(s, call, 409, str_dup("AlreadyExists"));
         else
             answer(s, call, 201, doc_text(store(s, t->kind, TAKE_PTR(body))));
         break;
-    case KUBE_PUT:
+    case NET_PUT:
         if (!live)
             answer(s, call, 404, NULL);
         else if (version && !str_eq(version, doc_string(live, "metadata", "resourceVersion")))
@@ -690,7 +690,7 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
         else
             answer(s, call, 200, doc_text(store(s, t->kind, TAKE_PTR(body))));
         break;
-    case KUBE_PATCH:
+    case NET_PATCH:
         if (!live)
             answer(s, call, 404, NULL);
         else if (version && !str_eq(version, doc_string(live, "metadata", "resourceVersion")))
@@ -698,7 +698,7 @@ static void answer_write(struct sim *s, struct kube_call *call, const struct tar
         else
             answer_patch(s, call, t, key, live, body);
         break;
-    case KUBE_DELETE:
+    case NET_DELETE:
         uid = doc_string(body, "preconditions", "uid");
         if (!live) {
             answer(s, call, 404, NULL);
@@ -742,7 +742,7 @@ static bool read_target(const struct sim *s, const char *path, struct target *re
     return found;
 }
 
-static void serve(struct sim *s, struct kube_call *call)
+static void serve(struct sim *s, struct net_call *call)
 {
     const char *path = call->request.path;
     struct target t = {0};
@@ -751,15 +751,15 @@ static void serve(struct sim *s, struct kube_call *call)
         s->counts.version++;
         answer(s, call, 200,
                str_printf("{\"major\":\"1\",\"minor\":\"%d\",\"gitVersion\":\"v1.%d.2\"}", s->minor, s->minor));
-    } else if (s->review && call->request.method == KUBE_POST && str_ends(path, "/events")) {
+    } else if (s->review && call->request.method == NET_POST && str_ends(path, "/events")) {
         _cleanup_json_ json_t *event = json_loads(call->request.body, 0, NULL);
-        s->review(s->review_context, KUBE_POST, path, event, &(const char *){NULL});
+        s->review(s->review_context, NET_POST, path, event, &(const char *){NULL});
         answer(s, call, 201, doc_text(event));
     } else if (!read_target(s, path, &t)) {
         answer_discovery(s, call, path);
     } else if (!is_served(s, t.kind)) {
         answer(s, call, 404, NULL);
-    } else if (call->request.method != KUBE_GET) {
+    } else if (call->request.method != NET_GET) {
         answer_write(s, call, &t);
     } else if (strstr(t.query, "watch=")) {
         answer_watch(s, call, &t);
@@ -775,7 +775,7 @@ static void serve(struct sim *s, struct kube_call *call)
     free(t.query);
 }
 
-static void arrive(struct sim *s, struct kube_call *call)
+static void arrive(struct sim *s, struct net_call *call)
 {
     static const int refusals[] = {429, 500, 503};
     static const char *const texts[] = {"", "<html>Welcome</html>",
@@ -788,7 +788,7 @@ static void arrive(struct sim *s, struct kube_call *call)
         later(s, call, DONE, 401, NULL, 0);
     else if (chance(s, s->faults.refused))
         later(s, call, DONE, refusals[sim_random(s) % 3], NULL, sim_random(s) % 2 ? 1000 : 0);
-    else if (call->request.method != KUBE_GET && chance(s, s->faults.misanswered))
+    else if (call->request.method != NET_GET && chance(s, s->faults.misanswered))
         later(s, call, DONE, 200, str_dup(texts[sim_random(s) % ARRAY_LEN(texts)]), 0);
     else
         serve(s, call);
@@ -818,19 +818,19 @@ static enum err_class class_of(int status, const char *body)
 
 static void finish(struct sim *s, const struct event_due *d)
 {
-    struct kube_call *call = d->call;
-    struct kube_response response = {.status = d->status,
-                                     .body = str_or(d->body, ""),
-                                     .body_len = strlen(str_or(d->body, "")),
-                                     .retry_after = d->retry_after};
-    kube_done_fn done = call->done;
+    struct net_call *call = d->call;
+    struct net_response response = {.status = d->status,
+                                    .body = str_or(d->body, ""),
+                                    .body_len = strlen(str_or(d->body, "")),
+                                    .retry_after = d->retry_after};
+    net_done_fn done = call->done;
     void *context = call->context;
     bool failed = d->status < 200 || d->status >= 400;
     struct err e;
 
     if (failed)
         err_set(&e, class_of(d->status, d->body), "%s: %d (%s %s)", *response.body ? response.body : "simulated",
-                d->status, kube_method_name(call->request.method), call->request.path);
+                d->status, net_method_name(call->request.method), call->request.path);
     call_free(s, call);
     done(context, d->status ? &response : NULL, failed ? &e : NULL);
 }
@@ -861,7 +861,7 @@ void sim_run(struct sim *s, msec_t for_so_long)
 
     for (;;) {
         struct event_due *d = TAILQ_FIRST(&s->due);
-        struct kube_timer *t, *timer = NULL;
+        struct net_timer *t, *timer = NULL;
         TAILQ_FOREACH(t, &s->timers, link)
         if (t->at != MSEC_NEVER && (!timer || t->at < timer->at))
             timer = t;
@@ -885,7 +885,7 @@ void sim_set_minor(struct sim *s, int minor)
 
 void sim_set_down(struct sim *s, bool down)
 {
-    struct kube_call *call;
+    struct net_call *call;
 
     s->down = down;
     forget_changes(s);
@@ -904,7 +904,7 @@ struct sim_counts sim_take_counts(struct sim *s)
 
 unsigned sim_open_watches(const struct sim *s)
 {
-    const struct kube_call *call;
+    const struct net_call *call;
     unsigned n = 0;
 
     TAILQ_FOREACH(call, &s->calls, link)

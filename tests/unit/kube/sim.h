@@ -1,5 +1,5 @@
 /*
- * An API server in memory, with its clients' network and clock: a kube_io on simulated time. One seed gives one course
+ * An API server in memory, with its clients' network and clock: a net_io on simulated time. One seed gives one course
  * of events. It serves discovery, lists in pages, watches with resume and 410, and create, update, merge patch and
  * delete with their conflicts; custom kinds once their definition is there and established.
  */
@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-#include "kube/io.h"
 #include "kube/kind.h"
+#include "net/io.h"
 
 struct sim;
 
@@ -31,7 +31,7 @@ struct sim_faults {
 /* `label` is the one that label selectors ask for. */
 struct sim *sim_new(const struct kube_kind_table *kinds, const char *label, uint64_t seed);
 void sim_free(struct sim *s);
-struct kube_io *sim_io(struct sim *s);
+struct net_io *sim_io(struct sim *s);
 msec_t sim_now(const struct sim *s);
 uint32_t sim_random(struct sim *s);
 void sim_faults(struct sim *s, const struct sim_faults *faults); /* NULL: none */
@@ -45,7 +45,7 @@ void sim_run(struct sim *s, msec_t for_so_long);
  * What stands between a write and the store, as admission does: told of each write, Events included (`body` may be
  * NULL), it returns 0, or the status to refuse it with, and why. It may change the body. NULL: nothing does.
  */
-typedef int (*sim_review_fn)(void *context, enum kube_method method, const char *path, json_t *body,
+typedef int (*sim_review_fn)(void *context, enum net_method method, const char *path, json_t *body,
                              const char **ret_message);
 void sim_review(struct sim *s, sim_review_fn review, void *context);
 

@@ -20,13 +20,13 @@
 
 static const struct server_answer good[] = {{"/", NULL, OK(7, "{hello}")}, {0}};
 
-static void check_sent(struct fixture *f, struct kube_request r, const char *line, const char *header, const char *body)
+static void check_sent(struct fixture *f, struct net_request r, const char *line, const char *header, const char *body)
 {
     struct buf answer = BUF_INIT;
     struct err e;
     int status;
 
-    assert_int_equal(kube_client_wait(f->client, &r, &answer, &status, &e), 0);
+    assert_int_equal(net_client_wait(f->client, &r, &answer, &status, &e), 0);
     assert_int_equal(status, 200);
     assert_string_equal(buf_str(&answer), "{hello}");
     assert_true(str_starts(buf_str(&f->server.last), line));
@@ -58,11 +58,11 @@ static void test_requests(void **state)
     check_sent(&f, kube_request_delete(&pods, "v1", "default", "a", NULL, NULL),
                "DELETE /api/v1/namespaces/default/pods/a HTTP/1.1\r\n", "\r\nContent-Type: application/json\r\n",
                "\"propagationPolicy\":\"Background\"}");
-    assert_int_equal(kube_client_stats(f.client)->requests, 5);
-    assert_int_equal(kube_client_stats(f.client)->connections, 1);
-    assert_int_equal(kube_client_stats(f.client)->latency_count, 5);
-    assert_int_equal(kube_client_stats(f.client)->errors, 0);
-    assert_int_equal(kube_client_stats(f.client)->bytes_received, 35);
+    assert_int_equal(net_client_stats(f.client)->requests, 5);
+    assert_int_equal(net_client_stats(f.client)->connections, 1);
+    assert_int_equal(net_client_stats(f.client)->latency_count, 5);
+    assert_int_equal(net_client_stats(f.client)->errors, 0);
+    assert_int_equal(net_client_stats(f.client)->bytes_received, 35);
     fixture_stop(&f);
 }
 
@@ -112,18 +112,18 @@ static void test_failures(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
         const struct server_answer answers[] = {{"/x", NULL, failures[i].bytes, .close = true}, {0}};
-        struct kube_request r = kube_request_raw(KUBE_GET, "/x?limit=1", NULL);
+        struct net_request r = net_request_new(NET_GET, "/x?limit=1", NULL);
         struct outcome o = {0};
         struct fixture f;
 
         fixture_start(&f, answers, NULL);
         r.secret = failures[i].secret;
-        kube_client_send(f.client, &r, NULL, outcome_done, &o);
+        net_client_send(f.client, &r, NULL, outcome_done, &o);
         fixture_wait_over(&f, &o);
         assert_string_equal(o.e.text, failures[i].text);
         assert_int_equal(o.e.class, failures[i].class);
         assert_int_equal(o.retry_after, failures[i].retry_after);
-        assert_int_equal(kube_client_stats(f.client)->errors, 1);
+        assert_int_equal(net_client_stats(f.client)->errors, 1);
         outcome_release(&o);
         fixture_stop(&f);
     }
@@ -139,13 +139,14 @@ static void test_limit(void **state)
     struct outcome o;
 
     (void)state;
-    fixture_start(&f, answers, &(struct kube_client_options){.max_body = 8});
+    fixture_start(&f, answers, &(struct net_client_options){.max_body = 8});
     o = fixture_get(&f, "/just");
     assert_string_equal(buf_str(&o.body), "{345678}");
     outcome_release(&o);
     o = fixture_get(&f, "/more");
     assert_int_equal(o.e.class, ERR_LIMIT);
-    assert_string_equal(o.e.text, "answer of more than 8 bytes, which is the limit (GET /more)");
+    assert_non_null(strstr(o.e.text, f.config.server));
+    assert_non_null(strstr(o.e.text, ": answer of more than 8 bytes, which is the limit (GET /more)"));
     assert_int_equal(o.body.len, 0);
     outcome_release(&o);
     fixture_stop(&f);
@@ -159,7 +160,7 @@ static void test_limit_of_values(void **state)
     struct outcome o;
 
     (void)state;
-    fixture_start(&f, answers, &(struct kube_client_options){.max_values = 4});
+    fixture_start(&f, answers, &(struct net_client_options){.max_values = 4});
     o = fixture_get(&f, "/just");
     assert_string_equal(buf_str(&o.body), "[1,2,3]");
     outcome_release(&o);
@@ -179,7 +180,7 @@ static void test_limit_of_all_together(void **state)
     struct fixture f;
 
     (void)state;
-    fixture_start(&f, answers, &(struct kube_client_options){.max_bodies = 8});
+    fixture_start(&f, answers, &(struct net_client_options){.max_bodies = 8});
     fixture_send_get(&f, &stuck, "/stuck", false, 0);
     fixture_turn(&f, 100);
     for (int i = 0; i < 3; i++) {
@@ -189,9 +190,10 @@ static void test_limit_of_all_together(void **state)
     }
     o = fixture_get(&f, "/more");
     assert_int_equal(o.e.class, ERR_LIMIT);
-    assert_string_equal(o.e.text, "answers under way of more than 8 bytes together, which is the limit (GET /more)");
+    assert_non_null(
+        strstr(o.e.text, ": answers under way of more than 8 bytes together, which is the limit (GET /more)"));
     outcome_release(&o);
-    kube_call_cancel(stuck.call);
+    net_call_cancel(stuck.call);
     o = fixture_get(&f, "/more");
     assert_string_equal(buf_str(&o.body), "{23}");
     outcome_release(&o);
@@ -212,21 +214,21 @@ static void test_answers_that_are_no_json(void **state)
         OK(3, " \r\n"),
         "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nnull",
     };
-    static const enum kube_method methods[] = {KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE};
+    static const enum net_method methods[] = {NET_GET, NET_POST, NET_PUT, NET_PATCH, NET_DELETE};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(answers); i++)
         for (size_t k = 0; k < ARRAY_LEN(methods); k++) {
             const struct server_answer rows[] = {{"/", NULL, answers[i], .close = true}, {0}};
-            struct kube_request r = kube_request_raw(methods[k], "/version?a=b", NULL);
+            struct net_request r = net_request_new(methods[k], "/version?a=b", NULL);
             _cleanup_free_ char *text = NULL;
             _cleanup_buf_ struct buf body = BUF_INIT;
             struct fixture f;
             struct err e;
             fixture_start(&f, rows, NULL);
             text =
-                str_printf("%s: the answer to %s /version is not JSON", f.config.server, kube_method_name(methods[k]));
-            assert_int_equal(kube_client_wait(f.client, &r, &body, NULL, &e), -1);
+                str_printf("%s: the answer to %s /version is not JSON", f.config.server, net_method_name(methods[k]));
+            assert_int_equal(net_client_wait(f.client, &r, &body, NULL, &e), -1);
             assert_string_equal(e.text, text);
             assert_int_equal(e.class, ERR_UNAVAILABLE);
             assert_int_equal(body.len, 0);
@@ -245,13 +247,13 @@ static void test_who_asks_for_text_gets_it(void **state)
             str_printf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s",
                        strlen(bodies[i]), bodies[i]);
         const struct server_answer rows[] = {{"/", NULL, answer, .close = true}, {0}};
-        struct kube_request r = kube_request_raw(KUBE_GET, "/readyz", NULL);
+        struct net_request r = net_request_new(NET_GET, "/readyz", NULL);
         struct buf body = BUF_INIT;
         struct fixture f;
         struct err e;
         r.accept = "text/plain";
         fixture_start(&f, rows, NULL);
-        assert_int_equal(kube_client_wait(f.client, &r, &body, NULL, &e), 0);
+        assert_int_equal(net_client_wait(f.client, &r, &body, NULL, &e), 0);
         assert_string_equal(buf_str(&body), bodies[i]);
         buf_release(&body);
         fixture_stop(&f);
@@ -295,9 +297,9 @@ static void test_an_answer_is_parsed(void **state)
 {
     static const struct server_answer answers[] = {
         {"/good", NULL, OK(7, "{\"a\":1}")}, {"/cut", NULL, OK(6, "{\"a\":1")}, {0}};
-    struct kube_request whole = kube_request_raw(KUBE_GET, "/good", NULL);
-    struct kube_request large = kube_request_raw(KUBE_GET, "/good", NULL);
-    struct kube_request cut = kube_request_raw(KUBE_GET, "/cut", NULL);
+    struct net_request whole = net_request_new(NET_GET, "/good", NULL);
+    struct net_request large = net_request_new(NET_GET, "/good", NULL);
+    struct net_request cut = net_request_new(NET_GET, "/cut", NULL);
     _cleanup_json_ json_t *value = NULL, *none = NULL;
     _cleanup_free_ char *text = NULL;
     struct fixture f;
@@ -305,11 +307,11 @@ static void test_an_answer_is_parsed(void **state)
 
     (void)state;
     fixture_start(&f, answers, NULL);
-    assert_int_equal(kube_client_wait_json(f.client, &whole, 7, &value, &e), 0);
+    assert_int_equal(net_client_wait_json(f.client, &whole, 7, &value, &e), 0);
     assert_int_equal(json_integer_value(json_object_get(value, "a")), 1);
-    assert_int_equal(kube_client_wait_json(f.client, &large, 6, &none, &e), -1);
+    assert_int_equal(net_client_wait_json(f.client, &large, 6, &none, &e), -1);
     assert_int_equal(e.class, ERR_LIMIT);
-    assert_int_equal(kube_client_wait_json(f.client, &cut, 7, &none, &e), -1);
+    assert_int_equal(net_client_wait_json(f.client, &cut, 7, &none, &e), -1);
     assert_int_equal(e.class, ERR_UNAVAILABLE);
     text = str_printf("%s: the answer to GET /cut is not JSON: ", f.config.server);
     assert_true(str_starts(e.text, text));
@@ -357,7 +359,7 @@ static void test_nobody_there(void **state)
     assert_null(strstr(o.e.text, " ms"));
     assert_int_equal(o.status, 0);
     outcome_release(&o);
-    kube_client_free(f.client);
+    net_client_free(f.client);
     event_base_free(f.loop);
     free(f.config.server);
 }
@@ -369,7 +371,7 @@ static void test_time_out(void **state)
     struct outcome o;
 
     (void)state;
-    fixture_start(&f, answers, &(struct kube_client_options){.timeout = 60});
+    fixture_start(&f, answers, &(struct net_client_options){.timeout = 60});
     o = fixture_get(&f, "/silent");
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     outcome_release(&o);
@@ -454,21 +456,21 @@ static size_t drain(int fd)
     return sum;
 }
 
-static struct kube_request large_post(void)
+static struct net_request large_post(void)
 {
     enum { LARGE = 16 * 1024 * 1024 };
     _cleanup_free_ char *body = malloc(LARGE + 1);
 
     memset(body, ' ', LARGE);
     body[LARGE] = '\0';
-    return kube_request_raw(KUBE_POST, "/large", body);
+    return net_request_new(NET_POST, "/large", body);
 }
 
 /* Half of the request lies in libcurl and in the kernel when its time is over, and the server reads only then. */
 static void test_nothing_is_sent_after_its_time(void **state)
 {
     struct fixture f = {.loop = event_base_new()};
-    struct kube_request r = large_post();
+    struct net_request r = large_post();
     struct outcome o = {.fixture = &f};
     int port, listener = listen_only(&port), connection, arrived;
 
@@ -477,7 +479,7 @@ static void test_nothing_is_sent_after_its_time(void **state)
     f.config.source = (char *)"test";
     fixture_connect(&f, NULL);
     r.not_after = clock_now_monotonic() + 300;
-    kube_client_send(f.client, &r, NULL, outcome_done, &o);
+    net_client_send(f.client, &r, NULL, outcome_done, &o);
     fixture_wait_over(&f, &o);
     assert_int_equal(o.e.class, ERR_CANCELLED);
     connection = accept(listener, NULL, NULL);
@@ -487,7 +489,7 @@ static void test_nothing_is_sent_after_its_time(void **state)
     close(connection);
     close(listener);
     outcome_release(&o);
-    kube_client_free(f.client);
+    net_client_free(f.client);
     event_base_free(f.loop);
     free(f.config.server);
 }
@@ -604,7 +606,7 @@ static void test_stream(void **state)
     assert_int_equal(o.e.class, ERR_TIMEOUT);
     outcome_release(&o);
     /* Streams are no latency. */
-    assert_int_equal(kube_client_stats(f.client)->latency_count, 0);
+    assert_int_equal(net_client_stats(f.client)->latency_count, 0);
     fixture_stop(&f);
 }
 
@@ -615,7 +617,7 @@ static const struct server_answer streams[] = {
 
 static int cancel_itself(struct outcome *o)
 {
-    kube_call_cancel(o->call);
+    net_call_cancel(o->call);
     return 0;
 }
 
@@ -627,13 +629,13 @@ static int refuse(struct outcome *o)
 
 static int cancel_other(struct outcome *o)
 {
-    kube_call_cancel(TAKE_PTR(o->other));
+    net_call_cancel(TAKE_PTR(o->other));
     return 0;
 }
 
 static int free_client(struct outcome *o)
 {
-    kube_client_free(TAKE_PTR(o->fixture->client));
+    net_client_free(TAKE_PTR(o->fixture->client));
     return 0;
 }
 
@@ -644,14 +646,14 @@ static void free_client_done(struct outcome *o)
 
 static void cancel_done(struct outcome *o)
 {
-    kube_call_cancel(o->call);
+    net_call_cancel(o->call);
 }
 
 static void send_again(struct outcome *o)
 {
     if (o->over < 3) {
-        struct kube_request r = kube_request_raw(KUBE_GET, "/again", NULL);
-        kube_client_send(o->fixture->client, &r, NULL, outcome_done, o);
+        struct net_request r = net_request_new(NET_GET, "/again", NULL);
+        net_client_send(o->fixture->client, &r, NULL, outcome_done, o);
     }
 }
 
@@ -683,14 +685,14 @@ static void test_cancel(void **state)
         fixture_turn(&f, 1);
     assert_null(o.other);
     assert_int_equal(never.over, 0);
-    kube_call_cancel(o.call);
+    net_call_cancel(o.call);
     outcome_release(&o);
 
     /* Before anything was sent. */
     o = (struct outcome){0};
     fixture_send_get(&f, &o, "/x", false, 0);
-    kube_call_cancel(o.call);
-    kube_call_cancel(NULL);
+    net_call_cancel(o.call);
+    net_call_cancel(NULL);
     fixture_turn(&f, 20);
     assert_int_equal(o.over, 0);
     fixture_stop(&f);

@@ -139,7 +139,7 @@ static void test_exec(void **state)
     assert_int_equal(failed.e.class, ERR_UNAUTHORIZED);
     assert_int_equal(f.server.requests, 4);
     outcome_release(&failed);
-    kube_client_free(f.client);
+    net_client_free(f.client);
 
     exec = shell(args, "exit 3");
     fixture_connect(&f, NULL);
@@ -147,7 +147,7 @@ static void test_exec(void **state)
     assert_string_equal(failed.e.text, "exec plugin sh: ended with exit code 3");
     assert_int_equal(f.server.requests, 4);
     outcome_release(&failed);
-    kube_client_free(f.client);
+    net_client_free(f.client);
 
     /* Freed while it runs, with a call that waits for it. */
     exec = shell(args, "sleep 100");
@@ -403,7 +403,7 @@ static void test_bad_configuration(void **state)
         {.ca_file = (char *)"/nonexistent/ca.crt"},
         {.token_file = (char *)"/nonexistent/token"},
     };
-    struct kube_client *client = NULL;
+    struct net_client *client = NULL;
     struct err e;
 
     (void)state;

@@ -16,7 +16,7 @@ static const struct kube_kind roles = {
     .kind = "ClusterRole", .plural = "clusterroles", .group = "rbac.authorization.k8s.io"};
 
 struct expected {
-    enum kube_method method;
+    enum net_method method;
     const char *path;
     const char *body;
     const char *content_type;
@@ -24,7 +24,7 @@ struct expected {
 };
 
 /* Takes over the request. */
-static void check(struct kube_request r, struct expected want)
+static void check(struct net_request r, struct expected want)
 {
     assert_int_equal(r.method, want.method);
     assert_string_equal(r.path, want.path);
@@ -38,7 +38,7 @@ static void check(struct kube_request r, struct expected want)
     assert_true(str_eq(r.content_type, want.content_type));
     assert_int_equal(r.secret, want.secret);
     assert_int_equal(r.timeout, 0);
-    kube_request_release(&r);
+    net_request_release(&r);
     assert_null(r.path);
     assert_null(r.body);
 }
@@ -47,19 +47,19 @@ static void test_reads(void **state)
 {
     (void)state;
     check(kube_request_get(&services, "v1", "default", "web"),
-          (struct expected){KUBE_GET, "/api/v1/namespaces/default/services/web"});
+          (struct expected){NET_GET, "/api/v1/namespaces/default/services/web"});
     check(kube_request_get(&roles, "v1beta1", NULL, "system:a"),
-          (struct expected){KUBE_GET, "/apis/rbac.authorization.k8s.io/v1beta1/clusterroles/system%3Aa"});
+          (struct expected){NET_GET, "/apis/rbac.authorization.k8s.io/v1beta1/clusterroles/system%3Aa"});
     check(kube_request_get(&secrets, "v1", "default", "key"),
-          (struct expected){KUBE_GET, "/api/v1/namespaces/default/secrets/key", .secret = true});
+          (struct expected){NET_GET, "/api/v1/namespaces/default/secrets/key", .secret = true});
     check(kube_request_list(&services, "v1", NULL, NULL, NULL, 0, NULL),
-          (struct expected){KUBE_GET, "/api/v1/services"});
+          (struct expected){NET_GET, "/api/v1/services"});
     check(kube_request_list(&services, "v1", "default", "app=web,tier in (a, b)", "metadata.name=x", 500, "a+b/c=="),
-          (struct expected){KUBE_GET, "/api/v1/namespaces/default/services?limit=500&continue=a%2Bb%2Fc%3D%3D"
-                                      "&labelSelector=app%3Dweb%2Ctier%20in%20%28a%2C%20b%29"
-                                      "&fieldSelector=metadata.name%3Dx"});
+          (struct expected){NET_GET, "/api/v1/namespaces/default/services?limit=500&continue=a%2Bb%2Fc%3D%3D"
+                                     "&labelSelector=app%3Dweb%2Ctier%20in%20%28a%2C%20b%29"
+                                     "&fieldSelector=metadata.name%3Dx"});
     check(kube_request_list(&roles, "v1", NULL, "owner", NULL, 0, NULL),
-          (struct expected){KUBE_GET, "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=owner"});
+          (struct expected){NET_GET, "/apis/rbac.authorization.k8s.io/v1/clusterroles?labelSelector=owner"});
 }
 
 static void test_watches(void **state)
@@ -67,28 +67,28 @@ static void test_watches(void **state)
     (void)state;
     check(kube_request_watch(&services, "v1", NULL, NULL, NULL, "42", 300),
           (struct expected){
-              KUBE_GET, "/api/v1/services?watch=true&allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=300"});
+              NET_GET, "/api/v1/services?watch=true&allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=300"});
     check(kube_request_watch(&services, "v1", "default", "a/b=c", "metadata.name=x", NULL, 0),
-          (struct expected){KUBE_GET, "/api/v1/namespaces/default/services?watch=true&allowWatchBookmarks=true"
-                                      "&labelSelector=a%2Fb%3Dc&fieldSelector=metadata.name%3Dx"});
+          (struct expected){NET_GET, "/api/v1/namespaces/default/services?watch=true&allowWatchBookmarks=true"
+                                     "&labelSelector=a%2Fb%3Dc&fieldSelector=metadata.name%3Dx"});
 }
 
 static void test_writes(void **state)
 {
     (void)state;
     check(kube_request_create(&services, "v1", "default", "{\"a\":1}"),
-          (struct expected){KUBE_POST, "/api/v1/namespaces/default/services", "{\"a\":1}"});
+          (struct expected){NET_POST, "/api/v1/namespaces/default/services", "{\"a\":1}"});
     check(kube_request_create(&secrets, "v1", "default", "{}"),
-          (struct expected){KUBE_POST, "/api/v1/namespaces/default/secrets", "{}", .secret = true});
+          (struct expected){NET_POST, "/api/v1/namespaces/default/secrets", "{}", .secret = true});
     check(kube_request_update(&roles, "v1", NULL, "reader", "{}"),
-          (struct expected){KUBE_PUT, "/apis/rbac.authorization.k8s.io/v1/clusterroles/reader", "{}"});
+          (struct expected){NET_PUT, "/apis/rbac.authorization.k8s.io/v1/clusterroles/reader", "{}"});
     check(kube_request_update_status(&services, "v1", "default", "web", "{}"),
-          (struct expected){KUBE_PUT, "/api/v1/namespaces/default/services/web/status", "{}"});
+          (struct expected){NET_PUT, "/api/v1/namespaces/default/services/web/status", "{}"});
     check(
         kube_request_merge_patch(&services, "v1", "default", "web", NULL, "{}"),
-        (struct expected){KUBE_PATCH, "/api/v1/namespaces/default/services/web", "{}", "application/merge-patch+json"});
+        (struct expected){NET_PATCH, "/api/v1/namespaces/default/services/web", "{}", "application/merge-patch+json"});
     check(kube_request_merge_patch(&services, "v1", "default", "web", "status", "{}"),
-          (struct expected){KUBE_PATCH, "/api/v1/namespaces/default/services/web/status", "{}",
+          (struct expected){NET_PATCH, "/api/v1/namespaces/default/services/web/status", "{}",
                             "application/merge-patch+json"});
 }
 
@@ -97,14 +97,14 @@ static void test_delete(void **state)
 {
     (void)state;
     check(kube_request_delete(&services, "v1", "default", "web", NULL, NULL),
-          (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
+          (struct expected){NET_DELETE, "/api/v1/namespaces/default/services/web",
                             "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"propagationPolicy\":\"Background\"}"});
     check(kube_request_delete(&services, "v1", "default", "web", "1-2\"3", NULL),
-          (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
+          (struct expected){NET_DELETE, "/api/v1/namespaces/default/services/web",
                             "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
                             "\"preconditions\":{\"uid\":\"1-2\\\"3\"},\"propagationPolicy\":\"Background\"}"});
     check(kube_request_delete(&services, "v1", "default", "web", "1", "7"),
-          (struct expected){KUBE_DELETE, "/api/v1/namespaces/default/services/web",
+          (struct expected){NET_DELETE, "/api/v1/namespaces/default/services/web",
                             "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
                             "\"preconditions\":{\"resourceVersion\":\"7\",\"uid\":\"1\"},"
                             "\"propagationPolicy\":\"Background\"}"});
@@ -113,12 +113,12 @@ static void test_delete(void **state)
 static void metadata_alone_is_asked_for_where_the_kind_says_so(void **state)
 {
     struct kube_kind kind = services;
-    struct kube_request list, watch;
+    struct net_request list, watch;
 
     (void)state;
     list = kube_request_list(&kind, "v1", NULL, NULL, NULL, 0, NULL);
     assert_null(list.accept);
-    kube_request_release(&list);
+    net_request_release(&list);
     kind.metadata_only = true;
     list = kube_request_list(&kind, "v1", NULL, NULL, NULL, 0, NULL);
     watch = kube_request_watch(&kind, "v1", NULL, NULL, NULL, "1", 60);
@@ -127,20 +127,19 @@ static void metadata_alone_is_asked_for_where_the_kind_says_so(void **state)
                         "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json");
     assert_string_equal(watch.accept,
                         "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
-    kube_request_release(&list);
-    kube_request_release(&watch);
+    net_request_release(&list);
+    net_request_release(&watch);
 }
 
 static void test_raw(void **state)
 {
     (void)state;
-    check(kube_request_raw(KUBE_GET, "/version?timeout=32s", NULL),
-          (struct expected){KUBE_GET, "/version?timeout=32s"});
-    assert_string_equal(kube_method_name(KUBE_GET), "GET");
-    assert_string_equal(kube_method_name(KUBE_POST), "POST");
-    assert_string_equal(kube_method_name(KUBE_PUT), "PUT");
-    assert_string_equal(kube_method_name(KUBE_PATCH), "PATCH");
-    assert_string_equal(kube_method_name(KUBE_DELETE), "DELETE");
+    check(net_request_new(NET_GET, "/version?timeout=32s", NULL), (struct expected){NET_GET, "/version?timeout=32s"});
+    assert_string_equal(net_method_name(NET_GET), "GET");
+    assert_string_equal(net_method_name(NET_POST), "POST");
+    assert_string_equal(net_method_name(NET_PUT), "PUT");
+    assert_string_equal(net_method_name(NET_PATCH), "PATCH");
+    assert_string_equal(net_method_name(NET_DELETE), "DELETE");
 }
 
 static void test_escaping(void **state)

@@ -17,14 +17,14 @@
 
 /* A transport that keeps what was sent last. */
 struct wire {
-    struct kube_io io;
+    struct net_io io;
     size_t sent;
     json_t *event;
     char *path;
 };
 
-static struct kube_call *
-send_it(struct kube_io *io, struct kube_request *request, kube_data_fn data, kube_done_fn done, void *context)
+static struct net_call *
+send_it(struct net_io *io, struct net_request *request, net_data_fn data, net_done_fn done, void *context)
 {
     struct wire *w = (struct wire *)io;
 
@@ -33,29 +33,29 @@ send_it(struct kube_io *io, struct kube_request *request, kube_data_fn data, kub
     w->event = NULL;
     assert_int_equal(doc_parse(request->body, request->body_len, SIZE_MAX, &w->event, NULL), 0);
     str_replace(&w->path, request->path);
-    kube_request_release(request);
+    net_request_release(request);
     w->sent++;
     return NULL;
 }
 
-static msec_t no_time(struct kube_io *io)
+static msec_t no_time(struct net_io *io)
 {
     (void)io;
     return SECONDS(1545000000);
 }
 
-static struct kube_timer *timer_new(struct kube_io *io, void (*run)(void *context), void *context)
+static struct net_timer *timer_new(struct net_io *io, void (*run)(void *context), void *context)
 {
     (void)io, (void)run, (void)context;
     return NULL;
 }
 
-static void timer_set(struct kube_io *io, struct kube_timer *timer, msec_t due)
+static void timer_set(struct net_io *io, struct net_timer *timer, msec_t due)
 {
     (void)io, (void)timer, (void)due;
 }
 
-static void timer_free(struct kube_io *io, struct kube_timer *timer)
+static void timer_free(struct net_io *io, struct net_timer *timer)
 {
     (void)io, (void)timer;
 }
@@ -64,7 +64,7 @@ static int setup(void **state)
 {
     struct wire *w = NEW(struct wire);
 
-    w->io = (struct kube_io){
+    w->io = (struct net_io){
         .send = send_it,
         .now = no_time,
         .wall = no_time,

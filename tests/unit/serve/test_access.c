@@ -17,7 +17,7 @@
 struct fixture {
     struct event_base *loop;
     struct http_server *api;
-    struct kube_client *client;
+    struct net_client *client;
     struct access *access;
     int token_reviews, access_reviews;
     bool broken, senseless;
@@ -102,7 +102,7 @@ static void start(struct fixture *f)
     if (http_server_new(f->loop, &options, &f->api, &e) < 0)
         fail_msg("%s", e.text);
     config.server = server = str_printf("http://127.0.0.1:%d", http_server_port(f->api));
-    if (kube_client_new(f->loop, &config, &(struct kube_client_options){0}, &f->client, &e) < 0)
+    if (kube_client_new(f->loop, &config, &(struct net_client_options){0}, &f->client, &e) < 0)
         fail_msg("%s", e.text);
     f->access = access_new(f->client);
 }
@@ -110,7 +110,7 @@ static void start(struct fixture *f)
 static void stop(struct fixture *f)
 {
     access_free(f->access);
-    kube_client_free(f->client);
+    net_client_free(f->client);
     http_server_free(f->api);
     event_base_loop(f->loop, EVLOOP_NONBLOCK);
     event_base_free(f->loop);

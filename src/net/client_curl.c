@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "kube/client_impl.h"
+#include "net/client_impl.h"
 
 /*
  * A peer that disappears silently is noticed by the kernel, for all streams of a connection immediately: unanswered
@@ -37,21 +37,21 @@ enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
 static size_t busy_clients;
 enum { AT_ONCE_MS = 1 };
 
-static void set_busy(struct kube_client *c, bool busy)
+static void set_busy(struct net_client *c, bool busy)
 {
     busy_clients += (size_t)busy - (size_t)c->busy;
     c->busy = busy;
 }
 
-static void act(struct kube_client *c, curl_socket_t fd, int flags)
+static void act(struct net_client *c, curl_socket_t fd, int flags)
 {
     int running;
 
-    kube_client_end_late(c);
+    net_client_end_late(c);
     curl_multi_socket_action(c->multi, fd, flags, &running);
-    kube_client_dispatch(c);
+    net_client_dispatch(c);
     if (!busy_clients)
-        kube_transport_give_back();
+        net_transport_give_back();
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *context)
@@ -70,7 +70,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 /* libcurl says what it waits for on a socket. The event of a socket is kept with libcurl, as the socket's own. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
 {
-    struct kube_client *c = context;
+    struct net_client *c = context;
     struct event *event = socket_context;
     short flags = EV_PERSIST;
 
@@ -91,7 +91,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *context, v
 
 static int set_timer(CURLM *multi, long ms, void *context)
 {
-    struct kube_client *c = context;
+    struct net_client *c = context;
 
     (void)multi;
     set_busy(c, ms >= 0 && ms <= AT_ONCE_MS);
@@ -102,7 +102,7 @@ static int set_timer(CURLM *multi, long ms, void *context)
 
 static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purpose)
 {
-    struct kube_client *c = context;
+    struct net_client *c = context;
     const struct {
         int level, name, value;
     } options[] = {
@@ -131,7 +131,7 @@ static bool is_known;
  * Whether libcurl has nothing left in the buffer of which it handed out the end just now: as libcurl 7.88 reads HTTP/2.
  * Without HTTP/2 an answer comes in chunks, and the next one may lie behind this one.
  */
-static bool was_all(const struct kube_call *call, size_t len)
+static bool was_all(const struct net_call *call, size_t len)
 {
     long http = 0;
 
@@ -143,14 +143,14 @@ static bool was_all(const struct kube_call *call, size_t len)
 
 static size_t receive(char *data, size_t size, size_t count, void *context)
 {
-    struct kube_call *call = context;
+    struct net_call *call = context;
     size_t len = size * count;
 
-    if (kube_call_receive(call, data, len) < 0)
+    if (net_call_receive(call, data, len) < 0)
         return 0;
     /* A watch may be silent for a minute now. */
     if (call->data && was_all(call, len))
-        kube_transport_discard(data);
+        net_transport_discard(data);
     return len;
 }
 
@@ -158,13 +158,13 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
 static size_t receive_head(char *line, size_t size, size_t count, void *context)
 {
     if (size * count == 2 && line[0] == '\r')
-        kube_call_begin(context);
+        net_call_begin(context);
     return size * count;
 }
 
 static int close_socket(void *context, curl_socket_t fd)
 {
-    struct kube_client *c = context;
+    struct net_client *c = context;
 
     for (size_t i = 0; i < c->sockets_len; i++)
         if (c->sockets[i] == fd) {
@@ -175,7 +175,7 @@ static int close_socket(void *context, curl_socket_t fd)
 }
 
 /* By connect(2), to no address: unlike shutdown() and close() it drops what the kernel has not sent yet. */
-void kube_transport_cut(struct kube_client *c)
+void net_transport_cut(struct net_client *c)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 
@@ -192,9 +192,9 @@ static bool is_loopback(const char *host)
  * Where the name in the certificate is not the server's address, the URL carries the name (it is what libcurl asks for
  * and checks), and the connection is directed to the address. The server still reads its own address as its name.
  */
-static int set_server_name(struct kube_client *c, CURLU *url, const char *host, const char *port, struct err *e)
+static int
+set_server_name(struct net_client *c, const char *name, CURLU *url, const char *host, const char *port, struct err *e)
 {
-    const char *name = c->config->tls_server_name;
     _cleanup_free_ char *bracketed = strchr(name, ':') && *name != '[' ? str_printf("[%s]", name) : str_dup(name);
     _cleanup_free_ char *connect_to = str_printf("%s:%s:%s:%s", bracketed, port, host, port);
 
@@ -205,16 +205,18 @@ static int set_server_name(struct kube_client *c, CURLU *url, const char *host, 
     return 0;
 }
 
-static int use_url(struct kube_client *c, CURLU *url, char **host, char **port, char **text, struct err *e)
+static int use_url(
+    struct net_client *c, const struct net_server *server, CURLU *url, char **host, char **port, char **text,
+    struct err *e)
 {
-    if (curl_url_set(url, CURLUPART_URL, c->config->server, 0) != CURLUE_OK ||
+    if (curl_url_set(url, CURLUPART_URL, server->url, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_HOST, host, 0) != CURLUE_OK ||
         curl_url_get(url, CURLUPART_PORT, port, CURLU_DEFAULT_PORT) != CURLUE_OK)
-        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", c->config->server);
-    if (c->config->tls_server_name && set_server_name(c, url, *host, *port, e) < 0)
+        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", server->url);
+    if (server->tls_server_name && set_server_name(c, server->tls_server_name, url, *host, *port, e) < 0)
         return -1;
     if (curl_url_get(url, CURLUPART_URL, text, 0) != CURLUE_OK)
-        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", c->config->server);
+        return err_set(e, ERR_INVALID, "server \"%s\" is no URL", server->url);
     c->direct = is_loopback(*host);
     c->base_url = str_dup(*text);
     /* The parser ends a URL without a path in a slash; requests begin with one. */
@@ -223,11 +225,11 @@ static int use_url(struct kube_client *c, CURLU *url, char **host, char **port, 
     return 0;
 }
 
-static int set_url(struct kube_client *c, struct err *e)
+static int set_url(struct net_client *c, const struct net_server *server, struct err *e)
 {
     char *host = NULL, *port = NULL, *text = NULL;
     CURLU *url = curl_url();
-    int r = use_url(c, url, &host, &port, &text, e);
+    int r = use_url(c, server, url, &host, &port, &text, e);
 
     curl_free(host);
     curl_free(port);
@@ -246,7 +248,7 @@ static int start_libcurl(struct err *e)
 
     if (share)
         return 0;
-    if (kube_transport_start_libcurl() != CURLE_OK || !(share = curl_share_init()))
+    if (net_transport_start_libcurl() != CURLE_OK || !(share = curl_share_init()))
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
     curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
@@ -257,12 +259,13 @@ static int start_libcurl(struct err *e)
     return 0;
 }
 
-int kube_transport_init(struct kube_client *c, struct err *e)
+int net_transport_init(struct net_client *c, const struct net_server *server, struct err *e)
 {
-    if (start_libcurl(e) < 0 || set_url(c, e) < 0)
+    if (start_libcurl(e) < 0 || set_url(c, server, e) < 0)
         return -1;
-    if (c->config->impersonate_user)
-        c->impersonate_header = str_printf("Impersonate-User: %s", c->config->impersonate_user);
+    c->proxy_url = str_dup(server->proxy_url);
+    c->header = str_dup(server->header);
+    c->insecure = server->insecure;
     c->timer = evtimer_new(c->loop, on_timer, c);
     c->multi = curl_multi_init();
     if (!c->timer || !c->multi)
@@ -278,7 +281,7 @@ int kube_transport_init(struct kube_client *c, struct err *e)
     return 0;
 }
 
-void kube_transport_release(struct kube_client *c)
+void net_transport_release(struct net_client *c)
 {
     if (c->multi)
         curl_multi_cleanup(c->multi);
@@ -289,7 +292,8 @@ void kube_transport_release(struct kube_client *c)
     curl_slist_free_all(c->connect_to);
     free(c->base_url);
     free(c->host_header);
-    free(c->impersonate_header);
+    free(c->proxy_url);
+    free(c->header);
 }
 
 static void set_blob(CURL *easy, CURLoption option, const char *text)
@@ -304,11 +308,11 @@ static void set_blob(CURL *easy, CURLoption option, const char *text)
 /* Right before a record is written. */
 static void on_record(int is_write, int version, int type, const void *data, size_t len, SSL *ssl, void *context)
 {
-    struct kube_client *c = context;
+    struct net_client *c = context;
 
     (void)version, (void)type, (void)data, (void)len, (void)ssl;
-    if (is_write && kube_client_is_late(c))
-        kube_transport_cut(c);
+    if (is_write && net_client_is_late(c))
+        net_transport_cut(c);
 }
 
 /*
@@ -323,9 +327,8 @@ static CURLcode watch_records(CURL *easy, void *tls, void *context)
     return CURLE_OK;
 }
 
-static void set_tls(struct kube_call *call)
+static void set_tls(struct net_call *call)
 {
-    const struct kube_config *config = call->client->config;
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -340,15 +343,15 @@ static void set_tls(struct kube_call *call)
     }
     set_blob(easy, CURLOPT_SSLCERT_BLOB, call->credentials->cert_pem);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, call->credentials->key_pem);
-    if (config->insecure_skip_tls_verify) {
+    if (call->client->insecure) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
 }
 
-static void set_connection(struct kube_call *call)
+static void set_connection(struct net_call *call)
 {
-    struct kube_client *c = call->client;
+    struct net_client *c = call->client;
     CURL *easy = call->easy;
 
     curl_easy_setopt(easy, CURLOPT_SHARE, share);
@@ -365,21 +368,21 @@ static void set_connection(struct kube_call *call)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
-    if (c->config->proxy_url)
-        curl_easy_setopt(easy, CURLOPT_PROXY, c->config->proxy_url);
+    if (c->proxy_url)
+        curl_easy_setopt(easy, CURLOPT_PROXY, c->proxy_url);
     else if (c->direct)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
-static void set_headers(struct kube_call *call)
+static void set_headers(struct net_call *call)
 {
-    struct kube_client *c = call->client;
+    struct net_client *c = call->client;
     const char *texts[CALL_HEADERS_MAX] = {
         str_or(call->request.accept, "Accept: application/json"),
         "Expect:", /* libcurl would ask before a large body, and wait */
         call->content_type,
         c->host_header,
-        c->impersonate_header,
+        c->header,
         call->credentials->authorization,
     };
     struct curl_slist **link = NULL;
@@ -395,20 +398,20 @@ static void set_headers(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-static void set_request(struct kube_call *call)
+static void set_request(struct net_call *call)
 {
-    const struct kube_request *r = &call->request;
+    const struct net_request *r = &call->request;
     _cleanup_free_ char *url = str_printf("%s%s", call->client->base_url, r->path);
 
     curl_easy_setopt(call->easy, CURLOPT_URL, url);
     curl_easy_setopt(call->easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(call->easy, CURLOPT_USERAGENT, KUBE_USER_AGENT);
-    if (r->body || r->method == KUBE_POST) {
+    curl_easy_setopt(call->easy, CURLOPT_USERAGENT, NET_USER_AGENT);
+    if (r->body || r->method == NET_POST) {
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
         curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, str_or(r->body, ""));
     }
-    if (r->method != KUBE_GET && r->method != KUBE_POST)
-        curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(r->method));
+    if (r->method != NET_GET && r->method != NET_POST)
+        curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, net_method_name(r->method));
     set_headers(call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
@@ -419,9 +422,9 @@ static void set_request(struct kube_call *call)
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
 }
 
-int kube_transport_start(struct kube_call *call, struct err *e)
+int net_transport_start(struct net_call *call, struct err *e)
 {
-    struct kube_client *c = call->client;
+    struct net_client *c = call->client;
 
     /*
      * Always a new one. libcurl 7.88 keeps the receive buffer of some handles over curl_easy_reset(), then refuses
@@ -441,7 +444,7 @@ int kube_transport_start(struct kube_call *call, struct err *e)
     return 0;
 }
 
-void kube_transport_stop(struct kube_call *call)
+void net_transport_stop(struct net_call *call)
 {
     if (!call->easy)
         return;
@@ -450,7 +453,7 @@ void kube_transport_stop(struct kube_call *call)
     call->easy = NULL;
 }
 
-bool kube_transport_sent_all(const struct kube_call *call)
+bool net_transport_sent_all(const struct net_call *call)
 {
     curl_off_t sent = 0;
 
@@ -458,13 +461,13 @@ bool kube_transport_sent_all(const struct kube_call *call)
     return (size_t)sent >= call->request.body_len;
 }
 
-struct kube_call *kube_transport_next_done(struct kube_client *c, CURLcode *ret_code)
+struct net_call *net_transport_next_done(struct net_client *c, CURLcode *ret_code)
 {
     CURLMsg *message;
     int left;
 
     while ((message = curl_multi_info_read(c->multi, &left))) {
-        struct kube_call *call;
+        struct net_call *call;
         if (message->msg != CURLMSG_DONE)
             continue;
         *ret_code = message->data.result;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "kube/client_impl.h"
+#include "net/client_impl.h"
 
 /*
  * libcurl has a receive buffer for each transfer and one for each connection, and a table for each client. They lie in
@@ -123,7 +123,7 @@ static void drop_slot(struct range *r, void *slot)
     r->freed[r->freed_count++] = (uint16_t)slot_number(r, slot);
 }
 
-void kube_transport_discard(const char *received)
+void net_transport_discard(const char *received)
 {
     struct range *r = range_of(received);
 
@@ -191,7 +191,7 @@ static void share_new_tables(void)
     r->idle_count = 0;
 }
 
-void kube_transport_give_back(void)
+void net_transport_give_back(void)
 {
     give_back(&of_transfers);
     give_back(&of_connections);
@@ -266,7 +266,7 @@ static char *duplicate(const char *text)
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
-CURLcode kube_transport_start_libcurl(void)
+CURLcode net_transport_start_libcurl(void)
 {
     reserve(&of_transfers);
     reserve(&of_connections);
