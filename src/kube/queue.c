@@ -171,6 +171,11 @@ bool kube_queue_is_under_way(const struct kube_queue *q, const struct kube_kind 
     return kube_schedule_is_under_way(q->schedule, kind, ns, name);
 }
 
+bool kube_queue_is_creating(const struct kube_queue *q, const void *owner)
+{
+    return kube_schedule_is_creating(q->schedule, owner);
+}
+
 bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *action)
 {
     return kube_schedule_holds(q->schedule, q->io->now(q->io), action);

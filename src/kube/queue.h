@@ -49,6 +49,8 @@ bool kube_queue_busy(const struct kube_queue *q, const struct kube_kind *kind, c
 bool kube_queue_is_under_way(const struct kube_queue *q, const struct kube_kind *kind, const char *ns,
                              const char *name);
 bool kube_queue_holds(const struct kube_queue *q, const struct kube_action *action);
+/* Whether a create that this owner (kube_action.owner) decided is under way or waits. */
+bool kube_queue_is_creating(const struct kube_queue *q, const void *owner);
 /* While held nothing is sent; puts wait. */
 void kube_queue_hold(struct kube_queue *q, bool held);
 /* Nothing is sent for now: it is held, or the server asked for a pause. */

@@ -389,6 +389,20 @@ void kube_schedule_disown(struct kube_schedule *s, const void *owner)
     }
 }
 
+bool kube_schedule_is_creating(const struct kube_schedule *s, const void *owner)
+{
+    void *value;
+
+    for (size_t i = 0; map_next(s->items, &i, NULL, &value);) {
+        const struct item *item = value;
+        const struct kube_action *actions[] = {item->running, item->waiting[LANE_OBJECT]};
+        for (size_t k = 0; k < ARRAY_LEN(actions); k++)
+            if (actions[k] && actions[k]->verb == KUBE_CREATE && actions[k]->owner == owner)
+                return true;
+    }
+    return false;
+}
+
 void kube_schedule_reset_backoff(struct kube_schedule *s)
 {
     void *value;

@@ -85,6 +85,8 @@ bool kube_schedule_busy(const struct kube_schedule *s, msec_t now, const struct 
 /* Whether an action for this object is under way or waits. */
 bool kube_schedule_is_under_way(const struct kube_schedule *s, const struct kube_kind *kind, const char *ns,
                                 const char *name);
+/* Whether a create that this owner decided is under way or waits. */
+bool kube_schedule_is_creating(const struct kube_schedule *s, const void *owner);
 /*
  * Whether this action would be sent too soon after a failure, or after one repetition too many. After a refusal this
  * holds for the same content only, because other content may be accepted; where the server asked to wait, it holds for

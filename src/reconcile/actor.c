@@ -86,6 +86,13 @@ static bool is_held(const void *context, const struct kube_action *action)
     return kube_queue_holds(kube_cluster_queue(a->cluster), action);
 }
 
+static bool is_creating(const void *context)
+{
+    const struct actor *a = context;
+
+    return kube_queue_is_creating(kube_cluster_queue(a->cluster), a);
+}
+
 void actor_fill_input(struct actor *a, struct plan_input *input)
 {
     struct kube_queue *queue = kube_cluster_queue(a->cluster);
@@ -105,6 +112,7 @@ void actor_fill_input(struct actor *a, struct plan_input *input)
     input->failures = a->listed;
     input->busy = is_busy;
     input->held = is_held;
+    input->creating = is_creating;
     input->queue_context = a;
 }
 

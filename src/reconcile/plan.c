@@ -188,6 +188,8 @@ void plan_patch_metadata(
 
 bool plan_is_relisted(const struct plan_input *in, struct plan *plan)
 {
+    if (in->creating && in->creating(in->queue_context))
+        return false;
     plan->watch |= PLAN_RELISTED;
     return in->synced & PLAN_RELISTED;
 }

@@ -35,6 +35,8 @@ struct plan_input {
     bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
     /* Whether this write failed before and is held back now: it is not planned. May be NULL. */
     bool (*held)(const void *context, const struct kube_action *action);
+    /* Whether a create that was decided for the resource is under way. May be NULL. */
+    bool (*creating)(const void *context);
     const void *queue_context;
     /* The plan is shown and not sent: it has every action, also those that would wait for other objects. */
     bool preview;
@@ -133,7 +135,8 @@ void plan_patch_metadata(
     enum plan_meaning meaning);
 /*
  * Whether all that is observed was listed again since plans ask for it; this plan then asks for it, too. Before a
- * finalizer is removed, a watch alone does not prove that nothing is left, because it may have fallen silent.
+ * finalizer is removed, a watch alone does not prove that nothing is left, because it may have fallen silent; and no
+ * list does while a create is under way.
  */
 bool plan_is_relisted(const struct plan_input *in, struct plan *plan);
 

@@ -674,6 +674,24 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 }
 
+/* It may be carried out at any moment, and no later plan would find what it created. */
+static void deletion_waits_for_creates_that_are_under_way(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    w->creating = true;
+    assert_true(world_converge(w) > 0);
+    assert_true(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+    /* What was listed meanwhile proves nothing. */
+    assert_false(w->synced & PLAN_RELISTED);
+    w->creating = false;
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+}
+
 /* A name that a row of mesh_made stands for; owned by the caller. */
 static char *made_name(const struct mesh_made *made)
 {
@@ -1197,6 +1215,7 @@ int main(void)
         INSTALLED(the_secret_that_a_pod_waits_for_is_named),
         cmocka_unit_test(what_a_server_keeps_mixer_from_is_a_condition),
         INSTALLED(deletion_ends_when_a_new_list_shows_nothing),
+        INSTALLED(deletion_waits_for_creates_that_are_under_way),
         INSTALLED(what_an_earlier_operator_made_is_removed),
         FRESH(a_second_autoscaler_goes_before_the_rest),
         FRESH(parts_that_are_switched_off_go_in_order),

@@ -114,6 +114,11 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
     return ((const struct world *)context)->all_busy && !str_eq(kind->group, API_GROUP);
 }
 
+static bool is_creating(const void *context)
+{
+    return ((const struct world *)context)->creating;
+}
+
 static bool is_held(const void *context, const struct kube_action *action)
 {
     const struct world *w = context;
@@ -137,6 +142,7 @@ struct plan world_plan(struct world *w)
         .synced = w->synced,
         .busy = is_busy,
         .held = is_held,
+        .creating = is_creating,
         .queue_context = w,
     };
     const struct plan_world world = {.central = &input, .contact = {.error = ""}};

@@ -23,6 +23,7 @@ struct world {
     size_t failure_count;
     bool held;     /* what failed is held back */
     bool all_busy; /* writes of all objects but the resource are under way */
+    bool creating; /* a create is under way */
     unsigned synced;
 };
 

@@ -124,6 +124,30 @@ static void what_only_waits_for_its_turn_stays(void **state)
     assert_true(is_busy_for(b->one, "b"));
 }
 
+static bool is_creating_for(struct actor *a)
+{
+    struct plan_input input = {0};
+
+    actor_fill_input(a, &input);
+    return input.creating(input.queue_context);
+}
+
+static void a_create_is_under_way_until_it_is_answered_and_is_its_owners(void **state)
+{
+    struct bench *b = *state;
+
+    assert_false(is_creating_for(b->one));
+    decide(b->other, "b");
+    assert_false(is_creating_for(b->one));
+    decide(b->one, "a");
+    assert_int_equal(kube_queue_in_flight(kube_cluster_queue(b->cluster)), 1);
+    assert_true(is_creating_for(b->other));
+    assert_true(is_creating_for(b->one));
+    sim_run(b->sim, SECONDS(1));
+    assert_false(is_creating_for(b->one));
+    assert_false(is_creating_for(b->other));
+}
+
 static size_t failures_after(struct actor *a, enum kube_verb verb, unsigned failures)
 {
     struct kube_action action = {
@@ -158,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_server_could_not_be_sent_is_decided_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_decided_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_only_waits_for_its_turn_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_create_is_under_way_until_it_is_answered_and_is_its_owners, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_that_is_refused_once_is_no_failure_yet, setup, teardown),
     };
 
