@@ -118,7 +118,7 @@ static const struct field_table gateways_table = {
 };
 
 static const struct field spec_rows[] = {
-    {"version", TEXT_AT(version, format_version), .otherwise = "1.0.5", .floating = true,
+    {"version", TEXT_AT(version, format_version), .otherwise = ISTIO_VERSION_DEFAULT, .floating = true,
      .doc = "The version of Istio."},
     {"mtls", FLAG_AT(mtls), .otherwise = "false", .doc = "Encrypts the traffic inside the mesh with mutual TLS."},
     {"controlPlaneSecurityEnabled", FLAG_AT(control_plane_security_enabled), .otherwise = "false",

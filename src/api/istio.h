@@ -16,6 +16,9 @@
 #include "api/problem.h"
 #include "api/resource.h"
 
+/* Of `version`, where the resource does not say. */
+#define ISTIO_VERSION_DEFAULT "1.0.5"
+
 /* The types of the gateways' Services, where the resource does not say. */
 #define GATEWAY_INGRESS_TYPE "LoadBalancer"
 #define GATEWAY_EGRESS_TYPE "ClusterIP"

@@ -22,6 +22,14 @@
 #define CENTRAL .roles = MESH_CENTRAL
 #define REMOTE .roles = MESH_REMOTE
 #define OURS .watch = KUBE_WATCH_OWNED, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+/* What runs Pods of Istio's. */
+#define WORKLOAD                                                                                                       \
+    .versions = {{"v1", 9, 0}}, .namespaced = true, OURS,                                                              \
+    .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret"),                      \
+    NEEDS(                                                                                                             \
+        {"ServiceAccount", "spec.template.spec.serviceAccountName"},                                                   \
+        {"ConfigMap", "spec.template.spec.volumes[].configMap.name"},                                                  \
+        {"Secret", "spec.template.spec.volumes[].secret.secretName"})
 #define RBAC .group = "rbac.authorization.k8s.io", .versions = {{"v1", 8, 0}, {"v1beta1", 6, 21}}
 #define WEBHOOKS                                                                                                       \
     .group = "admissionregistration.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 9, 21}},                          \
@@ -156,19 +164,10 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .unkeyed = true,
          .after = NAMES("Service"),
          NEEDS({"Service", "metadata.name"})},
-    [KIND_DEPLOYMENT] =
-        {.kind = "Deployment",
-         .plural = "deployments",
-         .group = "apps",
-         .versions = {{"v1", 9, 0}},
-         .namespaced = true,
-         BOTH,
-         OURS,
-         .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret"),
-         NEEDS(
-             {"ServiceAccount", "spec.template.spec.serviceAccountName"},
-             {"ConfigMap", "spec.template.spec.volumes[].configMap.name"},
-             {"Secret", "spec.template.spec.volumes[].secret.secretName"})},
+    [KIND_DEPLOYMENT] = {.kind = "Deployment", .plural = "deployments", .group = "apps", WORKLOAD, BOTH},
+    /* Of no line yet, so that no cluster has them: a line whose components are such gives them their roles. */
+    [KIND_DAEMON_SET] = {.kind = "DaemonSet", .plural = "daemonsets", .group = "apps", WORKLOAD},
+    [KIND_STATEFUL_SET] = {.kind = "StatefulSet", .plural = "statefulsets", .group = "apps", WORKLOAD},
     [KIND_AUTOSCALER] =
         {.kind = "HorizontalPodAutoscaler",
          .plural = "horizontalpodautoscalers",

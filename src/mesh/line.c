@@ -1,4 +1,4 @@
-#include "mesh/line.h"
+#include "mesh/mesh.h"
 
 #include "base/str.h"
 
@@ -11,22 +11,50 @@ const struct mesh_release *mesh_release_find(const char *version)
     return NULL;
 }
 
-/* Of the lines, each once: a line's releases are adjacent. */
+const struct mesh_line *mesh_line_of(const char *version)
+{
+    const struct mesh_release *release = mesh_release_find(str_or(version, ISTIO_VERSION_DEFAULT));
+
+    return release ? release->line : mesh_release_find(ISTIO_VERSION_DEFAULT)->line;
+}
+
+/* A line's releases are adjacent. */
+const struct mesh_line *mesh_line_next(size_t *position)
+{
+    const struct mesh_release *r = &mesh_releases[*position];
+
+    for (; r->version; r++) {
+        ++*position;
+        if (r == mesh_releases || r[-1].line != r->line)
+            return r->line;
+    }
+    return NULL;
+}
+
 const struct mesh_made *mesh_made_next(unsigned role, size_t *position)
 {
-    const struct mesh_line *line = NULL;
+    const struct mesh_line *line;
     size_t passed = 0;
 
-    for (const struct mesh_release *r = mesh_releases; r->version; r++) {
-        const struct mesh_made *made = role == MESH_REMOTE ? r->line->remote.made : r->line->central.made;
-        for (; r->line != line && made->component; made++, passed++)
+    for (size_t i = 0; (line = mesh_line_next(&i));) {
+        const struct mesh_made *made = role == MESH_REMOTE ? line->remote.made : line->central.made;
+        for (; made->component; made++, passed++)
             if (passed == *position) {
                 ++*position;
                 return made;
             }
-        line = r->line;
     }
     return NULL;
+}
+
+char *mesh_sidecar_version_of_pod(const json_t *pod)
+{
+    const struct mesh_line *line;
+    char *version = NULL;
+
+    for (size_t i = 0; !version && (line = mesh_line_next(&i));)
+        version = line->injection.version_of_pod(pod);
+    return version;
 }
 
 const struct mesh_limitation *

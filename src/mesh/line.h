@@ -11,16 +11,18 @@
 #include <jansson.h>
 
 #include "api/istio.h"
+#include "kube/cache.h"
 #include "mesh/kinds.h"
 #include "reconcile/rendered.h"
+#include "reconcile/rollout.h"
 
 struct mesh_release;
 
 /* What only a remote cluster has. */
 struct mesh_remote {
     /*
-     * The certificate by which Citadel signs, of the same root as the central cluster's: the `data` of Secret cacerts,
-     * in base64 ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem. Borrowed. A secret.
+     * The certificate by which its control plane signs, of the same root as the central cluster's: the `data` of Secret
+     * cacerts, in base64 ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem. Borrowed. A secret.
      */
     const json_t *signing;
 };
@@ -31,6 +33,8 @@ struct mesh_env {
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *ns; /* the namespace of the control plane: the resource's */
+    /* Of the control plane, where a resource asks for several; "": the one that has no name. */
+    const char *revision;
     /* The version to use for each row of mesh_kinds; NULL: this server has none (yet). */
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
@@ -41,8 +45,9 @@ typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *o
 
 /* A component of Istio: what can be switched, and what the status has a line for. */
 struct mesh_component {
-    const char *name;       /* "pilot", as the field of the resource is called: "gateways.ingress" */
-    const char *deployment; /* "istio-pilot" */
+    const char *name; /* "pilot", as the field of the resource is called: "gateways.ingress" */
+    /* What runs it, for the status: KIND_DEPLOYMENT, KIND_DAEMON_SET, KIND_STATEFUL_SET; ends with a NULL name. */
+    const struct rollout_workload *workloads;
     const struct component_spec *(*spec)(const struct istio_spec *);
     /* Adds the component's objects; not called while it is disabled. */
     mesh_part_fn render;
@@ -85,9 +90,44 @@ struct mesh_limitation {
     const char *text; /* a format with one %d, for the server's minor version */
 };
 
+/* How namespaces are chosen for injection, and which sidecars are outdated. */
+struct mesh_injection {
+    /* The label of a namespace whose new Pods get a sidecar, and its value; and the one of a user who wants none. */
+    const char *label, *enabled, *disabled;
+    const char *config_map; /* with the injector's template of sidecars, in the control plane's namespace */
+    /*
+     * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
+     * all that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod
+     * chose by annotations is not included. A Pod whose version is another one has an outdated sidecar. Owned by the
+     * caller; NULL: the Pod has none of this line or is being deleted, this is no such ConfigMap.
+     */
+    char *(*version_of_pod)(const json_t *pod);
+    char *(*version_of_config)(const json_t *config_map);
+};
+/* The label of namespaces by which Istio injects where no revision is named. */
+#define LABEL_INJECTION "istio-injection"
+
+/* What a remote cluster needs of the central one. */
+struct mesh_joining {
+    /* The label of a Secret with a kubeconfig, with the value "true": the control plane reads the cluster with it. */
+    const char *kubeconfig_label;
+    /*
+     * The certificate for mesh_remote.signing, from the Deployments and the Secrets (KIND_CREDENTIALS_SECRET) of the
+     * control plane's namespace; owned by the caller; NULL: there is none yet.
+     */
+    json_t *(*signing)(const struct kube_cache *observed, const char *ns);
+    const char *waits_for_signing; /* what the status says then */
+    /* What the user should know although the cluster joins: static; NULL: nothing. */
+    const char *(*notice)(const struct istio_spec *remote, const struct istio_spec *central);
+};
+
 struct mesh_line {
     const char *name; /* "1.0" */
+    /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster. */
+    mesh_part_fn definitions;
     struct mesh_parts central, remote;
+    struct mesh_injection injection;
+    struct mesh_joining joining;
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition */
 };
 
@@ -110,6 +150,10 @@ struct mesh_release {
 extern const struct mesh_release mesh_releases[];
 /* NULL where there is none. */
 const struct mesh_release *mesh_release_find(const char *version);
+/* The line of this version, NULL or unknown ones included: then it is that of the default version. */
+const struct mesh_line *mesh_line_of(const char *version);
+/* for (size_t i = 0; (line = mesh_line_next(&i));) All lines, each once. */
+const struct mesh_line *mesh_line_next(size_t *position);
 
 /*
  * for (size_t i = 0; (made = mesh_made_next(role, &i));)

@@ -13,6 +13,8 @@ const struct mesh_component *mesh_components(const struct mesh_env *env)
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
 {
     *ret = (struct rendered_list){0};
+    if (!env->remote)
+        env->release->line->definitions(env, ret);
     for (const mesh_part_fn *part = parts_of(env)->shared; *part; part++)
         (*part)(env, ret);
     for (const struct mesh_component *c = mesh_components(env); c->name; c++) {

@@ -41,15 +41,7 @@ struct mesh_remote_service {
 void mesh_render_remote_services(
     const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct rendered_list *ret);
 
-/* The ConfigMap with the injector's template of sidecars. */
-#define MESH_INJECTION_CONFIG "istio-sidecar-injector"
-/*
- * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers all
- * that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod chose by
- * annotations is not included. Owned by the caller; NULL: the Pod has none or is being deleted, this is no such
- * ConfigMap.
- */
+/* As mesh_injection.version_of_pod, of whichever line injected the Pod. Owned by the caller. */
 char *mesh_sidecar_version_of_pod(const json_t *pod);
-char *mesh_sidecar_version_of_config(const json_t *config_map);
 
 #endif

@@ -234,12 +234,62 @@ static int64_t status_int(const json_t *deployment, const char *field)
     return doc_int(doc_at(deployment, "status", field), 0);
 }
 
+/*
+ * What the status of each kind calls its Pods. Where there is no `desired` it is in the spec. `available` may be absent
+ * where it is the same as `ready` (StatefulSets before Kubernetes 1.22).
+ *
+ * Source: apps/v1 in Kubernetes' API reference.
+ */
+static const struct counts {
+    const char *kind, *desired, *all, *updated, *available, *ready;
+    const char *noun;
+} counts_of_kinds[] = {
+    {"Deployment", NULL, "replicas", "updatedReplicas", "availableReplicas", "readyReplicas", "replicas"},
+    {"StatefulSet", NULL, "replicas", "updatedReplicas", "availableReplicas", "readyReplicas", "replicas"},
+    {"DaemonSet",
+     "desiredNumberScheduled",
+     "currentNumberScheduled",
+     "updatedNumberScheduled",
+     "numberAvailable",
+     "numberReady",
+     "Pods"},
+};
+
+static const struct counts *counts_of(const struct kube_kind *kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(counts_of_kinds); i++)
+        if (str_eq(counts_of_kinds[i].kind, kind->kind))
+            return &counts_of_kinds[i];
+    abort(); /* a line's component that is none of these: a bug in this program, which every plan would show */
+}
+
 /* A number of Pods, which Kubernetes keeps in 32 bits. */
 static int64_t status_count(const json_t *deployment, const char *field)
 {
     int64_t count = status_int(deployment, field);
 
     return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : count;
+}
+
+/* How far a workload is. */
+struct progress {
+    const struct counts *counts;
+    int64_t desired, all, updated, available, ready;
+};
+
+static struct progress progress_of(const struct kube_kind *kind, const json_t *workload)
+{
+    const struct counts *c = counts_of(kind);
+    bool has_available = doc_at(workload, "status", c->available) || !str_eq(c->kind, "StatefulSet");
+
+    return (struct progress){
+        .counts = c,
+        .desired = c->desired ? status_count(workload, c->desired) : doc_int(doc_at(workload, "spec", "replicas"), 1),
+        .all = status_count(workload, c->all),
+        .updated = status_count(workload, c->updated),
+        .available = status_count(workload, has_available ? c->available : c->ready),
+        .ready = status_count(workload, c->ready),
+    };
 }
 
 /* The Deployment's controller reports a timeout, but continues the rollout. */
@@ -252,32 +302,33 @@ static bool is_past_deadline(const json_t *deployment)
 }
 
 /* How far it is, in numbers; owned by the caller. */
-static char *describe_progress(const json_t *deployment, int64_t desired)
+static char *describe_progress(const struct progress *p)
 {
-    int64_t updated = status_count(deployment, "updatedReplicas"), all = status_count(deployment, "replicas");
-    _cleanup_free_ char *old = all > updated ? str_printf(", %" PRId64 " old ones left", all - updated) : str_dup("");
+    _cleanup_free_ char *old =
+        p->all > p->updated ? str_printf(", %" PRId64 " old ones left", p->all - p->updated) : str_dup("");
 
     return str_printf(
-        "%" PRId64 " of %" PRId64 " replicas updated, %" PRId64 " available%s",
-        updated,
-        desired,
-        status_count(deployment, "availableReplicas"),
+        "%" PRId64 " of %" PRId64 " %s updated, %" PRId64 " available%s",
+        p->updated,
+        p->desired,
+        p->counts->noun,
+        p->available,
         old);
 }
 
-static char *describe_missing(struct reading *reading, const json_t *deployment, int64_t desired)
+static char *describe_missing(struct reading *reading, const json_t *workload, const struct progress *p)
 {
-    const char *name = doc_string(deployment, "metadata", "name"), *reason;
-    _cleanup_free_ char *progress = describe_progress(deployment, desired),
-                        *failure = reason_from_conditions(deployment);
+    const char *name = doc_string(workload, "metadata", "name"), *reason;
+    _cleanup_free_ char *progress = describe_progress(p), *failure = reason_from_conditions(workload);
     struct buf text = BUF_INIT;
 
-    reason = failure ? failure : reason_from_pods(reading, deployment);
+    reason = failure ? failure : reason_from_pods(reading, workload);
     buf_printf(
         &text,
-        "Deployment %s%s: %s",
+        "%s %s%s: %s",
+        p->counts->kind,
         name,
-        is_past_deadline(deployment) ? " exceeded its progress deadline" : "",
+        is_past_deadline(workload) ? " exceeded its progress deadline" : "",
         progress);
     if (reason) {
         buf_add_str(&text, "; ");
@@ -286,32 +337,32 @@ static char *describe_missing(struct reading *reading, const json_t *deployment,
     return buf_take(&text);
 }
 
-static void read_deployment(struct reading *reading, const json_t *deployment, struct rollout *r)
+static void
+read_object(struct reading *reading, const struct kube_kind *kind, const json_t *workload, struct rollout *r)
 {
-    int64_t updated = status_count(deployment, "updatedReplicas");
-    bool seen =
-        status_int(deployment, "observedGeneration") >= doc_int(doc_at(deployment, "metadata", "generation"), 0);
+    struct progress p = progress_of(kind, workload);
+    bool seen = status_int(workload, "observedGeneration") >= doc_int(doc_at(workload, "metadata", "generation"), 0);
 
-    r->desired = doc_int(doc_at(deployment, "spec", "replicas"), 1);
-    r->ready = status_count(deployment, "readyReplicas");
-    r->available = seen && updated >= r->desired && status_count(deployment, "replicas") <= updated &&
-                   status_count(deployment, "availableReplicas") >= updated;
+    r->desired = p.desired;
+    r->ready = p.ready;
+    r->available = seen && p.updated >= p.desired && p.all <= p.updated && p.available >= p.updated;
     if (r->available)
         return;
-    r->message = seen ? describe_missing(reading, deployment, r->desired)
+    r->message = seen ? describe_missing(reading, workload, &p)
                       : str_printf(
-                            "Deployment %s: its controller has not seen the newest spec yet",
-                            doc_string(deployment, "metadata", "name"));
+                            "%s %s: its controller has not seen the newest spec yet",
+                            kind->kind,
+                            doc_string(workload, "metadata", "name"));
 }
 
-static void read_component(struct reading *reading, const struct rollout_target *target, struct rollout *r)
+static void read_workload(struct reading *reading, const struct rollout_workload *workload, struct rollout *r)
 {
-    const struct kube_kind *kind = kube_kind_find(kube_cache_kinds(reading->in->observed), "apps/v1", "Deployment");
-    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, target->deployment);
-    _cleanup_json_ json_t *deployment = NULL;
+    const struct kube_kind *kind = &kube_cache_kinds(reading->in->observed)->rows[workload->kind];
+    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, workload->name);
+    _cleanup_json_ json_t *object = NULL;
 
     if (!o) {
-        r->message = str_printf("Deployment %s is not there yet", target->deployment);
+        r->message = str_printf("%s %s is not there yet", kind->kind, workload->name);
         return;
     }
     if (object_memo(o)->available) {
@@ -319,11 +370,31 @@ static void read_component(struct reading *reading, const struct rollout_target 
         r->ready = r->desired = (int64_t)object_memo(o)->available - 1;
         return;
     }
-    deployment = kube_object_parse(o);
-    read_deployment(reading, deployment, r);
+    object = kube_object_parse(o);
+    read_object(reading, kind, object, r);
     /* What Pods say may change with them, and is read again every time. */
     if (r->available && r->ready == r->desired && r->desired >= 0)
         object_memo(o)->available = (uint32_t)r->desired + 1;
+}
+
+/* All of its workloads as one. */
+static void read_component(struct reading *reading, const struct rollout_target *target, struct rollout *r)
+{
+    struct buf message = BUF_INIT;
+
+    r->available = true;
+    for (const struct rollout_workload *w = target->workloads; w->name; w++) {
+        struct rollout one = {0};
+        read_workload(reading, w, &one);
+        r->available &= one.available;
+        r->ready += one.ready;
+        r->desired += one.desired;
+        if (one.message)
+            buf_printf(&message, "%s%s", message.len ? "; " : "", one.message);
+        free(one.message);
+    }
+    r->message = message.len ? buf_take(&message) : NULL;
+    buf_release(&message);
 }
 
 void rollouts_read(

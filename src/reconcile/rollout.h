@@ -1,8 +1,8 @@
 /*
- * Whether Deployments are rolled out and available, derived from live objects, and
- * where one is not, why. Pure.
+ * Whether Deployments, DaemonSets and StatefulSets are rolled out and available, derived from live objects, and where
+ * one is not, why. Pure.
  *
- * A Deployment is available when its controller has seen the newest spec, every replica is of that spec and available,
+ * A workload is available when its controller has seen the newest spec, every replica is of that spec and available,
  * and none of an older one is left (the conditions that `kubectl rollout status` waits for). Where it is past its
  * progress deadline the message says so, and it still counts as under way, because its controller goes on and the
  * reason may disappear.
@@ -28,9 +28,16 @@ struct rollouts {
     bool asks_for_volumes; /* a Pod waits and says not why: what its volumes name has to be observed */
 };
 
-/* A component and the Deployment that runs it; borrowed. */
+/* A Deployment, DaemonSet or StatefulSet: the place of its kind's row in the cache's table, and its name. */
+struct rollout_workload {
+    size_t kind;
+    const char *name;
+};
+
+/* A component and what runs it; borrowed. */
 struct rollout_target {
-    const char *name, *deployment;
+    const char *name;
+    const struct rollout_workload *workloads; /* ends with a NULL name */
     bool enabled;
 };
 

@@ -16,6 +16,7 @@
 #include "converge.h"
 #include "doc/doc.h"
 #include "federation.h"
+#include "mesh/v1_0/v1_0.h"
 #include "reconcile/marks.h"
 
 static void check_clean(const struct remote *r)
@@ -51,7 +52,7 @@ void leaving_cleans_the_remote_and_nothing_else(void **state)
     enter(NULL);
     secret = cluster_get(SECRET, NS, r->name);
     assert_non_null(secret);
-    assert_null(doc_at(secret, "metadata", "labels", REMOTE_PILOT_LABEL));
+    assert_null(doc_at(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL));
 }
 
 static bool tells_of_removal(void *context)

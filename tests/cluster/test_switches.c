@@ -14,6 +14,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "mesh/v1_0/v1_0.h"
 #include "reconcile/marks.h"
 
 #define ROLL_OUT SECONDS(180)
@@ -565,8 +566,8 @@ static double watches_at_rest(void)
 static void outdated_sidecars_are_counted(void **state)
 {
     const struct kube_kind *pod = kind_of("v1", "Pod");
-    _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, MESH_INJECTION_CONFIG);
-    _cleanup_free_ char *current = mesh_sidecar_version_of_config(config);
+    _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, V1_0_INJECTION_CONFIG);
+    _cleanup_free_ char *current = v1_0_sidecar_version_of_config(config);
     _cleanup_json_ json_t *ns = OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", SHOP)));
     double watches = watches_at_rest();
 

@@ -12,6 +12,7 @@
 #include "doc/doc.h"
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
+#include "mesh/v1_0/v1_0.h"
 #include "reconcile/marks.h"
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)
@@ -181,7 +182,7 @@ static void check_namespace(struct invariants *v, const struct collection *kind,
 /* A Secret whose label for Pilot alone changed. */
 static bool is_pilot_label(const struct collection *kind, const json_t *before, const json_t *after)
 {
-    static const char *const labels[] = {REMOTE_PILOT_LABEL, NULL};
+    static const char *const labels[] = {V1_0_KUBECONFIG_LABEL, NULL};
     _cleanup_json_ json_t *a = NULL, *b = NULL;
 
     if (!str_eq(kind->plural, "secrets") || !before || !after)

@@ -18,7 +18,7 @@ void components_read(
     targets = NEW_ARRAY(struct rollout_target, count);
     for (size_t i = 0; i < count; i++)
         targets[i] =
-            (struct rollout_target){components[i].name, components[i].deployment, components[i].spec(spec)->enabled};
+            (struct rollout_target){components[i].name, components[i].workloads, components[i].spec(spec)->enabled};
     rollouts_read(in, ns, targets, count, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
     if (!ret->all_available)
         *watch |= PLAN_WATCH_PODS;

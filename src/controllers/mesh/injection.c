@@ -11,7 +11,6 @@
 #include "reconcile/marks.h"
 
 #define ENABLED "enabled"
-#define LEFT_ALONE "left alone, because they are labelled istio-injection=disabled: "
 
 /* Namespaces that a message names. */
 #define NAMED_MAX 10
@@ -34,27 +33,27 @@ static const struct kube_kind *namespaces(void)
  */
 enum labels { THEIRS, OURS, LOST, OVERRIDDEN, UNLABELLED, DISABLED };
 
-static enum labels labels_of(const json_t *ns)
+static enum labels labels_of(const struct mesh_injection *how, const json_t *ns)
 {
-    const char *injection = doc_string(ns, "metadata", "labels", LABEL_INJECTION);
+    const char *injection = doc_string(ns, "metadata", "labels", how->label);
     bool managed = str_eq(doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED), ENABLED);
 
     if (managed && !injection)
         return LOST;
     if (managed)
-        return str_eq(injection, ENABLED) ? OURS : OVERRIDDEN;
+        return str_eq(injection, how->enabled) ? OURS : OVERRIDDEN;
     if (!injection)
         return UNLABELLED;
-    return str_eq(injection, ENABLED) ? THEIRS : DISABLED;
+    return str_eq(injection, how->enabled) ? THEIRS : DISABLED;
 }
 
 /* The labels to set (null: to remove), or NULL if they stay as they are. */
-static json_t *desired_labels(enum labels labels, bool listed)
+static json_t *desired_labels(const struct mesh_injection *how, enum labels labels, bool listed)
 {
     if (listed && (labels == UNLABELLED || labels == LOST))
-        return OBJECT(S(LABEL_INJECTION, ENABLED), S(LABEL_INJECTION_MANAGED, ENABLED));
+        return OBJECT(S(how->label, how->enabled), S(LABEL_INJECTION_MANAGED, ENABLED));
     if (!listed && labels == OURS)
-        return OBJECT(NIL(LABEL_INJECTION), NIL(LABEL_INJECTION_MANAGED));
+        return OBJECT(NIL(how->label), NIL(LABEL_INJECTION_MANAGED));
     if (!listed && (labels == LOST || labels == OVERRIDDEN))
         return OBJECT(NIL(LABEL_INJECTION_MANAGED));
     return NULL;
@@ -71,19 +70,20 @@ void injection_memo_clear(struct injection_memo *memo)
 }
 
 /* Leaves room for a bit of what was found of a namespace: see note(). */
-static uint64_t hash_of(const json_t *names)
+static uint64_t hash_of(const struct mesh_injection *how, const json_t *names)
 {
-    return (names ? doc_hash(names) : 0) | 1;
+    return (str_hash(how->label, strlen(how->label)) ^ (names ? doc_hash(names) : 0)) | 1;
 }
 
-static void begin(struct injection_memo *memo, const json_t *names)
+static void begin(struct injection_memo *memo, const struct mesh_injection *how, const json_t *names)
 {
     json_t *name;
     size_t i;
 
     injection_memo_clear(memo);
     memo->names = json_incref((json_t *)names);
-    memo->hash = hash_of(names);
+    memo->how = how;
+    memo->hash = hash_of(how, names);
     memo->listed = map_new(NULL);
     memo->pending = map_new(NULL);
     memo->disabled = map_new(NULL);
@@ -123,9 +123,9 @@ static void note(struct injection_memo *memo, struct kube_object *o)
         disabled = known->disabled;
     } else if (!o->deleting) {
         _cleanup_json_ json_t *ns = kube_object_parse(o);
-        _cleanup_json_ json_t *labels = desired_labels(labels_of(ns), listed);
+        _cleanup_json_ json_t *labels = desired_labels(memo->how, labels_of(memo->how, ns), listed);
         pending = labels;
-        disabled = listed && is_disabled(labels_of(ns));
+        disabled = listed && is_disabled(labels_of(memo->how, ns));
         if (!pending)
             *known = (struct label_memo){memo->hash, disabled};
     }
@@ -147,15 +147,16 @@ static void drop_gone(struct injection_memo *memo, const struct kube_cache *obse
         }
 }
 
-void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names)
+void injection_read(
+    struct injection_memo *memo, const struct plan_input *in, const struct mesh_injection *how, const json_t *names)
 {
     const struct kube_kind *kind = namespaces();
     const void **reader = kube_cache_reader(in->observed, kind);
     struct kube_object *o = NULL;
 
     /* A position in another cache, or of another memo, is of no use for this one. */
-    if (*reader != memo || !memo->hash || memo->names != names) {
-        begin(memo, names);
+    if (*reader != memo || !memo->hash || memo->names != names || memo->how != how) {
+        begin(memo, how, names);
         *reader = memo;
     }
     while ((o = kube_cache_next_changed(in->observed, kind, memo->seen, o)))
@@ -205,7 +206,13 @@ static void plan_labels(
     if (plan_is_busy(in, o))
         return;
     ns = kube_object_parse(o);
-    plan_patch_metadata(plan, in, o, OBJECT(V("labels", desired_labels(labels_of(ns), listed))), reason, PLAN_CHANGED);
+    plan_patch_metadata(
+        plan,
+        in,
+        o,
+        OBJECT(V("labels", desired_labels(memo->how, labels_of(memo->how, ns), listed))),
+        reason,
+        PLAN_CHANGED);
 }
 
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)
@@ -218,14 +225,15 @@ size_t injection_plan(const struct injection_memo *memo, const struct plan_input
     return count;
 }
 
-static char *make_notice(const struct map *disabled)
+static char *make_notice(const struct mesh_injection *how, const struct map *disabled)
 {
     _cleanup_free_ const char **names = names_of(disabled);
     size_t count = map_len(disabled);
     struct buf text = BUF_INIT;
 
+    buf_printf(&text, "left alone, because they are labelled %s=%s: ", how->label, how->disabled);
     for (size_t i = 0; i < count && i < NAMED_MAX; i++)
-        buf_printf(&text, "%s%s", i ? ", " : LEFT_ALONE, names[i]);
+        buf_printf(&text, "%s%s", i ? ", " : "", names[i]);
     if (count > NAMED_MAX)
         buf_printf(&text, " and %zu more", count - NAMED_MAX);
     return buf_take(&text);
@@ -236,6 +244,6 @@ void injection_notice(struct injection_memo *memo, struct buf *out)
     if (!map_len(memo->disabled))
         return;
     if (!memo->notice)
-        memo->notice = make_notice(memo->disabled);
+        memo->notice = make_notice(memo->how, memo->disabled);
     buf_printf(out, "%s%s", out->len ? "; " : "", memo->notice);
 }

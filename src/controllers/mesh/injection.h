@@ -10,16 +10,17 @@
 #ifndef CONTROLLERS_MESH_INJECTION_H
 #define CONTROLLERS_MESH_INJECTION_H
 
+#include "mesh/mesh.h"
 #include "reconcile/plan.h"
 
-/* Labels of namespaces: the injector's, and the one that says that the operator added it. */
-#define LABEL_INJECTION "istio-injection"
+/* The label of namespaces that says that the operator added the injector's (mesh_injection.label). */
 #define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
 
 /* What the last look at a list found. Zeroed: nothing yet. */
 struct injection_memo {
     json_t *names;                           /* the list; NULL: none */
-    uint64_t hash;                           /* of it; 0: nothing was read yet */
+    const struct mesh_injection *how;        /* the labels */
+    uint64_t hash;                           /* of both; 0: nothing was read yet */
     uint64_t seen;                           /* kube_cache_changes() of namespaces */
     struct map *listed, *pending, *disabled; /* sets of names: the list; to be changed; listed, and labelled disabled */
     char *notice;                            /* of the disabled ones; NULL: to be written again */
@@ -30,7 +31,8 @@ void injection_memo_clear(struct injection_memo *memo);
  * Brings the memo up to date. `names` is a sequence of namespaces' names; NULL: none. It must not change while the memo
  * lives; another list is another sequence.
  */
-void injection_read(struct injection_memo *memo, const struct plan_input *in, const json_t *names);
+void injection_read(
+    struct injection_memo *memo, const struct plan_input *in, const struct mesh_injection *how, const json_t *names);
 /*
  * Whether namespaces may be labelled: nothing in the plan waits for its own write only, and the webhooks among
  * `desired` (NULL: none), which the label switches on, exist.

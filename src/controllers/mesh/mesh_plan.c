@@ -192,6 +192,7 @@ static bool leave(struct reconcile *r)
     };
     const unsigned needed = made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT;
     struct plan *plan = &r->plan->central;
+    const struct mesh_line *line = mesh_line_of(doc_string(r->resource, "spec", "version"));
     struct mesh_memo *memo = r->memo;
     size_t left;
 
@@ -199,7 +200,7 @@ static bool leave(struct reconcile *r)
         return true;
     plan->watch |= PLAN_WATCH_LEFT;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
-    injection_read(&memo->injection, in, NULL);
+    injection_read(&memo->injection, in, &line->injection, NULL);
     left += injection_plan(&memo->injection, in, plan);
     left += objects_plan(&objects, plan);
     if (left == 0)
@@ -252,7 +253,7 @@ static void plan_writes(struct reconcile *r, const struct mesh_desired *desired,
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, desired->spec.auto_injection_namespaces);
+    injection_read(&memo->injection, in, &desired->release->line->injection, desired->spec.auto_injection_namespaces);
     if (injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
     made_remove_disabled(
@@ -272,7 +273,8 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars = sidecars_count(&memo->sidecars, in->observed, desired->objects);
+        state->sidecars =
+            sidecars_count(&memo->sidecars, in->observed, &desired->release->line->injection, desired->objects);
 }
 
 static void plan(struct reconcile *r)

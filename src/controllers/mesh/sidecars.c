@@ -17,16 +17,16 @@ struct tally {
 };
 
 /* The version that new sidecars get; NULL: none get any. Owned by the caller. */
-static char *desired_version(const struct desired_set *desired)
+static char *desired_version(const struct mesh_injection *how, const struct desired_set *desired)
 {
     for (size_t i = 0; i < desired->len; i++) {
         const struct desired *w = &desired->items[i];
         _cleanup_json_ json_t *config = NULL;
-        if (!str_eq(w->kind->kind, "ConfigMap") || !str_eq(w->name, MESH_INJECTION_CONFIG))
+        if (!str_eq(w->kind->kind, "ConfigMap") || !str_eq(w->name, how->config_map))
             continue;
         if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &config, NULL) < 0)
             abort(); /* our own text */
-        return mesh_sidecar_version_of_config(config);
+        return how->version_of_config(config);
     }
     return NULL;
 }
@@ -78,15 +78,16 @@ static void count(struct sidecars *counted, const struct kube_cache *observed, c
         counted->outdated_in = name_most(namespaces);
 }
 
-const struct sidecars *
-sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct desired_set *desired)
+const struct sidecars *sidecars_count(
+    struct sidecars_memo *memo, struct kube_cache *observed, const struct mesh_injection *how,
+    const struct desired_set *desired)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
     uint64_t changes = kube_cache_changes(observed, kind) + 1;
     const void **reader = kube_cache_reader(observed, kind);
 
     if (!memo->is_read) {
-        memo->version = desired_version(desired);
+        memo->version = desired_version(how, desired);
         memo->is_read = true;
     }
     if (memo->seen != changes || *reader != memo)

@@ -1,12 +1,13 @@
 /*
  * How many Pods have a sidecar of an older image or configuration than the injector would give them now. Pure.
  *
- * A Pod is counted by the version that the injector wrote on it (see mesh.h). Pods without a sidecar, Pods that ended
- * and Pods that are being deleted are not counted.
+ * A Pod is counted by the version that the injector wrote on it (mesh_injection in mesh/line.h). Pods without a
+ * sidecar, Pods that ended and Pods that are being deleted are not counted.
  */
 #ifndef CONTROLLERS_MESH_SIDECARS_H
 #define CONTROLLERS_MESH_SIDECARS_H
 
+#include "mesh/mesh.h"
 #include "reconcile/plan.h"
 
 struct sidecars {
@@ -25,8 +26,9 @@ struct sidecars_memo {
 void sidecars_memo_clear(struct sidecars_memo *memo);
 
 /* Counts again if Pods changed since the last time. The result is the memo's. */
-const struct sidecars *
-sidecars_count(struct sidecars_memo *memo, struct kube_cache *observed, const struct desired_set *desired);
+const struct sidecars *sidecars_count(
+    struct sidecars_memo *memo, struct kube_cache *observed, const struct mesh_injection *how,
+    const struct desired_set *desired);
 
 /* The reason and the text of the condition; the text is owned by the caller. */
 const char *sidecars_reason(const struct sidecars *s);

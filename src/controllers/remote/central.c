@@ -5,16 +5,10 @@
 #include "api/remote_istio.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "doc/build.h"
 #include "doc/doc.h"
 #include "kube/selector.h"
 #include "mesh/mesh.h"
 #include "reconcile/resource_writes.h"
-
-/* Citadel's: its own key and certificate, or those that an administrator gave it ("Plugging in existing CA
- * Certificates" in Istio's documentation). */
-#define SELF_SIGNED "istio-ca-secret"
-#define PLUGGED_IN "cacerts"
 
 /* What was asked for and may be asked for no longer. */
 #define SELECTORS_MAX 4096
@@ -71,6 +65,7 @@ void *central_new(void)
 
     c->pods = map_new(pod_free);
     c->found = map_new(addresses_free);
+    c->line = mesh_line_of(NULL);
     return c;
 }
 
@@ -178,47 +173,6 @@ static bool read_pods(struct central *c, const struct kube_cache *observed)
     return differs;
 }
 
-/*
- * Citadel in a remote cluster signs with the same key. A certificate that signs itself is its own root and has no
- * chain above it.
- */
-static json_t *signing_from(const struct kube_object *o, bool plugged_in)
-{
-    _cleanup_json_ json_t *secret = kube_object_parse(o);
-    const json_t *data = doc_at(secret, "data");
-    const char *cert = doc_string(data, "ca-cert.pem"), *key = doc_string(data, "ca-key.pem");
-    const char *root = plugged_in ? doc_string(data, "root-cert.pem") : cert;
-    const char *chain = plugged_in ? doc_string(data, "cert-chain.pem") : "";
-
-    if (!cert || !key || !root || !chain)
-        return NULL;
-    return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
-}
-
-/* Whether the central Citadel's options name a certificate of the user's; by default it creates its own. */
-static bool is_plugged_in(const struct central *c, const struct kube_cache *observed)
-{
-    const struct kube_object *o = kube_cache_get(observed, deployments(), c->ns, "istio-citadel");
-    _cleanup_json_ json_t *citadel = o ? kube_object_parse(o) : NULL;
-    json_t *container, *argument;
-    size_t i, k;
-
-    json_array_foreach(doc_at(citadel, "spec", "template", "spec", "containers"), i, container)
-        json_array_foreach(doc_at(container, "args"), k, argument)
-            if (str_eq(json_string_value(argument), "--self-signed-ca=false"))
-                return true;
-    return false;
-}
-
-static json_t *read_signing(const struct central *c, const struct kube_cache *observed)
-{
-    bool plugged_in = c->ns && is_plugged_in(c, observed);
-    const struct kube_object *o =
-        c->ns ? kube_cache_get(observed, credentials(), c->ns, plugged_in ? PLUGGED_IN : SELF_SIGNED) : NULL;
-
-    return o ? signing_from(o, plugged_in) : NULL;
-}
-
 /* True where one of the kinds changed since the last time, which is noted. */
 static bool has_changed(uint64_t *read, const struct kube_cache *observed, const struct kube_kind *kind)
 {
@@ -251,6 +205,7 @@ static void read_mesh(struct central *c, const struct plan_input *in)
     else
         mesh_memo_clear(&c->memo);
     c->mesh = c->memo.desired ? &c->memo.desired->spec : NULL;
+    c->line = mesh_line_of(c->mesh ? c->mesh->version : NULL);
     if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || was_there != !!c->mesh)
         c->basis++;
     str_replace(&c->ns, ns);
@@ -261,6 +216,7 @@ void central_update(void *central, const struct plan_input *in)
 {
     struct central *c = central;
     const struct kube_cache *observed = in->observed;
+    const struct mesh_line *former_line = c->line;
     _cleanup_free_ char *former_ns = str_dup(c->ns);
     uint64_t basis = c->basis;
     bool moved, signing_may_differ;
@@ -274,8 +230,9 @@ void central_update(void *central, const struct plan_input *in)
     /* Both are read: neither change must be seen again. */
     signing_may_differ = has_changed(&c->read[1], observed, credentials());
     signing_may_differ |= has_changed(&c->read[2], observed, deployments());
+    signing_may_differ |= c->line != former_line;
     if (signing_may_differ || moved) {
-        json_t *signing = read_signing(c, observed);
+        json_t *signing = c->ns ? c->line->joining.signing(observed, c->ns) : NULL;
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);
         c->signing = signing;

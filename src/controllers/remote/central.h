@@ -23,11 +23,8 @@ struct central {
     char *id;
     char *ns; /* where its Secrets and Pods are read: the mesh's, or without one a RemoteIstio's; NULL: nowhere */
     const struct istio_spec *mesh; /* of `memo`; NULL: there is none that could be joined */
-    /*
-     * From the certificate that the central Citadel signs with: Secret istio-ca-secret, or cacerts where its options
-     * name that.
-     */
-    json_t *signing; /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
+    const struct mesh_line *line;  /* the mesh's; without one the default line */
+    json_t *signing;               /* `data` of a Secret cacerts for remote clusters; NULL: there is none yet */
     /*
      * Grows with every change of what a remote cluster may depend on: a plan for another number is out of date. `basis`
      * ignores the Pods.

@@ -38,7 +38,7 @@ static size_t plan_removal(struct remote *r)
     size_t left;
 
     left = made_remove_first(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);
-    injection_read(&r->memo->injection, r->world->remote, NULL);
+    injection_read(&r->memo->injection, r->world->remote, &r->central->line->injection, NULL);
     left += injection_plan(&r->memo->injection, r->world->remote, &r->plan->remote);
     left += remove_marked(r, owner, false);
     if (left == 0)

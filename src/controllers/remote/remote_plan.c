@@ -81,15 +81,12 @@ static void plan_objects(struct remote *r, struct plan *plan)
 /* What a person should know though all is well. */
 static void take_notice(const struct remote *r, struct buf *notice)
 {
-    const struct remote_istio_spec *spec = &r->memo->spec;
+    const char *of_line = r->central->line->joining.notice(&r->memo->spec.mesh, r->central->mesh);
 
     buf_add_str(notice, r->memo->warnings);
     injection_notice(&r->memo->injection, notice);
-    if (spec->mesh.control_plane_security_enabled != r->central->mesh->control_plane_security_enabled)
-        buf_printf(
-            notice,
-            "%scontrolPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane",
-            notice->len ? PROBLEMS_SEPARATOR : "");
+    if (of_line)
+        buf_printf(notice, "%s%s", notice->len ? PROBLEMS_SEPARATOR : "", of_line);
 }
 
 static void plan_joined(struct remote *r)
@@ -98,7 +95,8 @@ static void plan_joined(struct remote *r)
     struct reconcile *re = r->re;
 
     remote_want_services(r);
-    injection_read(&r->memo->injection, r->world->remote, spec->auto_injection_namespaces);
+    injection_read(
+        &r->memo->injection, r->world->remote, &r->central->line->injection, spec->auto_injection_namespaces);
     plan_objects(r, reconcile_writes(re, &r->plan->remote, spec->pause));
     r->serves = true;
     take_notice(r, &re->notice);
@@ -155,7 +153,7 @@ static void find_obstacle(struct remote *r)
     } else if (remote_check_free(r, why) < 0) {
         facts->refused = why;
     } else if (!central->signing) {
-        facts->waits_for = "waiting for the certificate that the central Citadel signs with";
+        facts->waits_for = central->line->joining.waits_for_signing;
     }
 }
 

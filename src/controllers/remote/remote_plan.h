@@ -13,9 +13,6 @@
 
 /* Annotation of a user on a RemoteIstio that is being deleted: leave the remote cluster as it is. */
 #define REMOTE_ABANDON "istio.banzaicloud.io/abandon"
-/* Label of a Secret with a kubeconfig: Pilot of Istio 1.0 reads the cluster's services with it ("Multicluster" in
- * Istio's documentation). */
-#define REMOTE_PILOT_LABEL "istio/multiCluster"
 
 extern const struct reconciler remote_reconciler;
 

@@ -15,20 +15,29 @@ SPEC_OF(sidecar_injector, sidecar_injector)
 SPEC_OF(ingress, gateways.ingress.component)
 SPEC_OF(egress, gateways.egress.component)
 
+/* Each component is one Deployment. */
+#define DEPLOYMENT(name)                                                                                               \
+    (const struct rollout_workload[])                                                                                  \
+    {                                                                                                                  \
+        {KIND_DEPLOYMENT, name},                                                                                       \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+
 static const struct mesh_component central[] = {
-    {"citadel", "istio-citadel", citadel, v1_0_citadel},
-    {"galley", "istio-galley", galley, v1_0_galley},
-    {"pilot", "istio-pilot", pilot, v1_0_pilot},
-    {"policy", "istio-policy", policy, v1_0_policy},
-    {"telemetry", "istio-telemetry", telemetry, v1_0_telemetry},
-    {"sidecarInjector", "istio-sidecar-injector", sidecar_injector, v1_0_sidecar_injector},
-    {"gateways.ingress", "istio-ingressgateway", ingress, v1_0_ingress_gateway},
-    {"gateways.egress", "istio-egressgateway", egress, v1_0_egress_gateway},
+    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_0_citadel},
+    {"galley", DEPLOYMENT("istio-galley"), galley, v1_0_galley},
+    {"pilot", DEPLOYMENT("istio-pilot"), pilot, v1_0_pilot},
+    {"policy", DEPLOYMENT("istio-policy"), policy, v1_0_policy},
+    {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_0_telemetry},
+    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
+    {"gateways.ingress", DEPLOYMENT("istio-ingressgateway"), ingress, v1_0_ingress_gateway},
+    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_0_egress_gateway},
     {NULL},
 };
 
 static const mesh_part_fn central_shared[] = {
-    v1_0_crds,
     v1_0_mesh_config,
     v1_0_mixer_identity,
     v1_0_statsd_bridge,
@@ -39,8 +48,8 @@ static const mesh_part_fn central_shared[] = {
 
 /* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
 static const struct mesh_component remote[] = {
-    {"citadel", "istio-citadel", citadel, v1_0_citadel},
-    {"sidecarInjector", "istio-sidecar-injector", sidecar_injector, v1_0_sidecar_injector},
+    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_0_citadel},
+    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
     {NULL},
 };
 
@@ -91,7 +100,24 @@ static const struct mesh_limitation limitations[] = {
 
 const struct mesh_line v1_0_line = {
     .name = "1.0",
+    .definitions = v1_0_crds,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
+    .injection =
+        {
+            .label = LABEL_INJECTION,
+            .enabled = "enabled",
+            .disabled = "disabled",
+            .config_map = V1_0_INJECTION_CONFIG,
+            .version_of_pod = v1_0_sidecar_version_of_pod,
+            .version_of_config = v1_0_sidecar_version_of_config,
+        },
+    .joining =
+        {
+            .kubeconfig_label = V1_0_KUBECONFIG_LABEL,
+            .signing = v1_0_signing,
+            .waits_for_signing = "waiting for the certificate that the central Citadel signs with",
+            .notice = v1_0_joining_notice,
+        },
     .limitations = limitations,
 };

@@ -46,6 +46,19 @@ void v1_0_ingress_gateway_config(const struct mesh_env *env, struct rendered_lis
 /* MeshPolicy default and, with mTLS, the DestinationRules default and api-server: while Citadel is enabled. */
 void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out);
 
+/* Of mesh_injection. */
+#define V1_0_INJECTION_CONFIG "istio-sidecar-injector"
+char *v1_0_sidecar_version_of_pod(const json_t *pod);
+char *v1_0_sidecar_version_of_config(const json_t *config_map);
+
+/*
+ * Of mesh_joining. Pilot reads a remote cluster's services with the kubeconfigs in Secrets with this label
+ * ("Multicluster" in Istio's documentation).
+ */
+#define V1_0_KUBECONFIG_LABEL "istio/multiCluster"
+json_t *v1_0_signing(const struct kube_cache *observed, const char *ns);
+const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central);
+
 /* MutatingWebhookConfiguration istio-sidecar-injector, in v1 or v1beta1. With the injector. */
 void v1_0_injector_webhook(const struct mesh_env *env, struct rendered_list *out);
 

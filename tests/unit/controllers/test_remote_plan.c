@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/v1_0/v1_0.h"
 #include "remote_world.h"
 
 static int setup_joined(void **state)
@@ -536,7 +537,7 @@ static const char *pilot_label(struct remote_world *w)
 {
     const struct kube_object *o = kube_cache_get(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE);
     _cleanup_json_ json_t *secret = kube_object_parse(o);
-    const char *label = doc_string(secret, "metadata", "labels", REMOTE_PILOT_LABEL);
+    const char *label = doc_string(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL);
 
     return !label ? "none" : doc_at(secret, "metadata", "annotations") ? "ours" : "theirs";
 }
@@ -587,7 +588,7 @@ static void a_label_for_pilot_that_somebody_else_set_stays_theirs(void **state)
         OBJECT(
             S("apiVersion", "v1"),
             S("kind", "Secret"),
-            MAP("metadata", S("name", REMOTE), S("namespace", NS), MAP("labels", S(REMOTE_PILOT_LABEL, "true"))),
+            MAP("metadata", S("name", REMOTE), S("namespace", NS), MAP("labels", S(V1_0_KUBECONFIG_LABEL, "true"))),
             MAP("data", S("config", "e30="))));
     remote_world_put_resource(w, "{}");
     assert_true(remote_world_converge(w) > 0);

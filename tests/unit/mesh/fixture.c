@@ -96,7 +96,7 @@ const json_t *fixture_container(const struct fixture *f, const char *deployment,
     return found;
 }
 
-char *object_key(const json_t *object)
+char *kind_and_name(const json_t *object)
 {
     return str_printf("%s/%s", doc_string(object, "kind"), doc_string(object, "metadata", "name"));
 }
@@ -126,7 +126,7 @@ static void add_lines(struct buf *out, const struct fixture *a, const struct fix
 {
     for (size_t i = 0; i < a->objects.len; i++) {
         const json_t *object = a->objects.items[i].object;
-        _cleanup_free_ char *key = object_key(object);
+        _cleanup_free_ char *key = kind_and_name(object);
         const struct rendered *other = fixture_find(b, doc_string(object, "kind"), strchr(key, '/') + 1);
 
         if (!other)

@@ -37,7 +37,7 @@ const json_t *fixture_object(const struct fixture *f, const char *kind, const ch
 const json_t *fixture_container(const struct fixture *f, const char *deployment, const char *container);
 
 /* "Kind/name". Owned by the caller. */
-char *object_key(const json_t *object);
+char *kind_and_name(const json_t *object);
 
 /*
  * What differs between two meshes, as sorted lines "- Kind/name" (only in the first), "+ Kind/name" (only in the

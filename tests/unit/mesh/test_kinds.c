@@ -125,7 +125,11 @@ static void test_a_remote_cluster_has_only_what_it_is_made_of(void **state)
     (void)state;
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *kind = &mesh_kinds.rows[i];
-        assert_int_not_equal(kind->roles & (MESH_CENTRAL | MESH_REMOTE), 0);
+        /* A line has what it is made of, and no cluster has what no line needs. */
+        if (i == KIND_DAEMON_SET || i == KIND_STATEFUL_SET)
+            assert_int_equal(kind->roles, 0);
+        else
+            assert_int_not_equal(kind->roles & (MESH_CENTRAL | MESH_REMOTE), 0);
         if (!(kind->roles & MESH_REMOTE))
             continue;
         assert_string_equal(kind->view ? kind->view : kind->kind, remote[found]);
@@ -178,7 +182,10 @@ static void test_components_are_named_as_their_fields(void **state)
     fixture_init(&f);
     fixture_render(&f, 20);
     for (const struct mesh_component *c = mesh_components(&f.env); c->name; c++) {
-        fixture_object(&f, "Deployment", c->deployment);
+        for (const struct rollout_workload *w = c->workloads; w->name; w++) {
+            fixture_object(&f, mesh_kinds.rows[w->kind].kind, w->name);
+            assert_int_not_equal(mesh_kinds.rows[w->kind].roles & MESH_CENTRAL, 0);
+        }
         assert_true(c->spec(&f.spec)->enabled);
     }
 }

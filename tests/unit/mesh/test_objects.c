@@ -58,7 +58,7 @@ static void check_identity(const struct fixture *f, int minor)
     for (size_t i = 0; i < f->objects.len; i++) {
         const struct rendered *o = &f->objects.items[i];
         const char *api_version = doc_string(o->object, "apiVersion");
-        _cleanup_free_ char *key = object_key(o->object);
+        _cleanup_free_ char *key = kind_and_name(o->object);
         char expected[128];
 
         assert_false(map_has(seen, key));

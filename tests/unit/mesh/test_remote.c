@@ -38,7 +38,7 @@ static char *keys_of(const struct rendered_list *objects)
     struct buf keys = BUF_INIT;
 
     for (size_t i = 0; i < objects->len; i++) {
-        _cleanup_free_ char *key = object_key(objects->items[i].object);
+        _cleanup_free_ char *key = kind_and_name(objects->items[i].object);
         buf_printf(&keys, "%s\n", key);
     }
     return buf_take(&keys);
@@ -206,7 +206,8 @@ static void test_components_are_those_that_are_rendered(void **state)
     render(&f, "{}");
     f.env.remote = &remote;
     for (const struct mesh_component *c = mesh_components(&f.env); c->name; c++, components++)
-        fixture_object(&f, "Deployment", c->deployment);
+        for (const struct rollout_workload *w = c->workloads; w->name; w++)
+            fixture_object(&f, mesh_kinds.rows[w->kind].kind, w->name);
     for (size_t i = 0; i < f.objects.len; i++)
         deployments += str_eq(f.objects.items[i].kind->kind, "Deployment");
     assert_int_equal(components, deployments);

@@ -133,6 +133,8 @@ static const struct {
      STUCK_TEXT "; container discovery: ImagePullBackOff"},
 };
 
+static const struct rollout_workload pilot_workloads[] = {{KIND_DEPLOYMENT, "istio-pilot"}, {0, NULL}};
+
 static void put(struct world *w, const char *format, const char *status, int number)
 {
     _cleanup_free_ char *text =
@@ -143,11 +145,78 @@ static void put(struct world *w, const char *format, const char *status, int num
 
 static void read_all(struct world *w, bool enabled, struct rollouts *ret)
 {
-    const struct rollout_target pilot = {"pilot", "istio-pilot", enabled};
+    const struct rollout_target pilot = {"pilot", pilot_workloads, enabled};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
     rollouts_read(&input, NS, &pilot, 1, NULL, ret);
     assert_int_equal(ret->len, 1);
+}
+
+/* Of generation 3; the DaemonSet is to run on two nodes. */
+#define DAEMON_SET                                                                                                     \
+    "{'apiVersion': 'apps/v1', 'kind': 'DaemonSet', 'metadata': {'name': 'cni', 'namespace': '" NS "',"                \
+    " 'generation': 3}, 'spec': {'selector': {'matchLabels': {'app': 'cni'}}},"                                        \
+    " 'status': {'observedGeneration': 3, 'desiredNumberScheduled': 2, 'currentNumberScheduled': 2, %s}}"
+#define STATEFUL_SET                                                                                                   \
+    "{'apiVersion': 'apps/v1', 'kind': 'StatefulSet', 'metadata': {'name': 'store', 'namespace': '" NS "',"            \
+    " 'generation': 3}, 'spec': {'replicas': 2, 'selector': {'matchLabels': {'app': 'store'}}},"                       \
+    " 'status': {'observedGeneration': 3, 'replicas': 2, %s}}"
+
+/* A component may be run by several workloads: it is available when all are. */
+static void a_component_is_as_far_as_all_of_its_workloads(void **state)
+{
+    static const struct rollout_workload workloads[] = {
+        {KIND_DAEMON_SET, "cni"}, {KIND_STATEFUL_SET, "store"}, {0, NULL}};
+    static const struct rollout_target target = {"both", workloads, true};
+    static const struct {
+        const char *daemon_set, *stateful_set; /* their status; NULL: it is not there */
+        int ready;                             /* of 4 */
+        const char *message;                   /* NULL: it is available */
+    } ways[] = {
+        {"'updatedNumberScheduled': 2, 'numberAvailable': 2, 'numberReady': 2",
+         "'updatedReplicas': 2, 'availableReplicas': 2, 'readyReplicas': 2",
+         4,
+         NULL},
+        /* Before Kubernetes 1.22. */
+        {"'updatedNumberScheduled': 2, 'numberAvailable': 2, 'numberReady': 2",
+         "'updatedReplicas': 2, 'readyReplicas': 2",
+         4,
+         NULL},
+        {"'updatedNumberScheduled': 1, 'numberAvailable': 1, 'numberReady': 2",
+         "'updatedReplicas': 2, 'availableReplicas': 2, 'readyReplicas': 2",
+         4,
+         "DaemonSet cni: 1 of 2 Pods updated, 1 available, 1 old ones left"},
+        {"'updatedNumberScheduled': 2, 'numberAvailable': 1, 'numberReady': 1",
+         "'updatedReplicas': 2, 'availableReplicas': 1, 'readyReplicas': 2",
+         3,
+         "DaemonSet cni: 2 of 2 Pods updated, 1 available; StatefulSet store: 2 of 2 replicas updated, 1 available"},
+        {NULL, "'updatedReplicas': 2, 'availableReplicas': 2, 'readyReplicas': 2", 2, "DaemonSet cni is not there yet"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct rollouts r;
+        struct world w;
+
+        world_init(&w);
+        if (ways[i].daemon_set) {
+            _cleanup_free_ char *text = str_printf(DAEMON_SET, ways[i].daemon_set);
+            world_put(&w, document(text));
+        }
+        if (ways[i].stateful_set) {
+            _cleanup_free_ char *text = str_printf(STATEFUL_SET, ways[i].stateful_set);
+            world_put(&w, document(text));
+        }
+        rollouts_read(&(struct plan_input){.observed = w.cache, .server = &w.server}, NS, &target, 1, NULL, &r);
+        assert_int_equal(r.items[0].available, !ways[i].message);
+        assert_int_equal(r.items[0].ready, ways[i].ready);
+        if (ways[i].message)
+            assert_string_equal(r.items[0].message, ways[i].message);
+        else
+            assert_null(r.items[0].message);
+        rollouts_release(&r);
+        world_release(&w);
+    }
 }
 
 static void a_deployment_is_available_or_the_message_says_why(void **state)
@@ -347,7 +416,7 @@ static void put_what_is_mounted(struct world *w)
 
 static void read_with_volumes(struct world *w, bool observed, struct rollouts *ret)
 {
-    const struct rollout_target pilot = {"pilot", "istio-pilot", true};
+    const struct rollout_target pilot = {"pilot", pilot_workloads, true};
     const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
@@ -410,6 +479,7 @@ static void volumes_are_asked_for_and_nothing_is_said_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_component_is_as_far_as_all_of_its_workloads),
         cmocka_unit_test(a_deployment_is_available_or_the_message_says_why),
         cmocka_unit_test(a_deployment_is_looked_at_again_when_it_changes),
         cmocka_unit_test(a_pod_is_looked_at_again_when_it_changes),

@@ -117,6 +117,6 @@ void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, MESH_INJECTION_CONFIG, labels)),
+            V("metadata", mesh_metadata(env, V1_0_INJECTION_CONFIG, labels)),
             MAP("data", S("config", buf_str(&text)))));
 }

@@ -1,0 +1,58 @@
+/* What remote clusters take from a central cluster with Istio 1.0. */
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "mesh/v1_0/v1_0.h"
+
+/* Citadel's: its own key and certificate, or those that an administrator gave it ("Plugging in existing CA
+ * Certificates" in Istio's documentation). */
+#define SELF_SIGNED "istio-ca-secret"
+#define PLUGGED_IN "cacerts"
+
+/*
+ * Citadel in a remote cluster signs with the same key. A certificate that signs itself is its own root and has no
+ * chain above it.
+ */
+static json_t *signing_from(const struct kube_object *o, bool plugged_in)
+{
+    _cleanup_json_ json_t *secret = kube_object_parse(o);
+    const json_t *data = doc_at(secret, "data");
+    const char *cert = doc_string(data, "ca-cert.pem"), *key = doc_string(data, "ca-key.pem");
+    const char *root = plugged_in ? doc_string(data, "root-cert.pem") : cert;
+    const char *chain = plugged_in ? doc_string(data, "cert-chain.pem") : "";
+
+    if (!cert || !key || !root || !chain)
+        return NULL;
+    return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
+}
+
+/* Whether the central Citadel's options name a certificate of the user's; by default it creates its own. */
+static bool is_plugged_in(const struct kube_cache *observed, const char *ns)
+{
+    const struct kube_object *o = kube_cache_get(observed, mesh_kind(KIND_DEPLOYMENT), ns, "istio-citadel");
+    _cleanup_json_ json_t *citadel = o ? kube_object_parse(o) : NULL;
+    json_t *container, *argument;
+    size_t i, k;
+
+    json_array_foreach(doc_at(citadel, "spec", "template", "spec", "containers"), i, container)
+        json_array_foreach(doc_at(container, "args"), k, argument)
+            if (str_eq(json_string_value(argument), "--self-signed-ca=false"))
+                return true;
+    return false;
+}
+
+json_t *v1_0_signing(const struct kube_cache *observed, const char *ns)
+{
+    bool plugged_in = is_plugged_in(observed, ns);
+    const struct kube_object *o =
+        kube_cache_get(observed, mesh_kind(KIND_CREDENTIALS_SECRET), ns, plugged_in ? PLUGGED_IN : SELF_SIGNED);
+
+    return o ? signing_from(o, plugged_in) : NULL;
+}
+
+const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)
+{
+    if (remote->control_plane_security_enabled == central->control_plane_security_enabled)
+        return NULL;
+    return "controlPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane";
+}
