@@ -122,7 +122,7 @@ static void begin(struct bench *b, bool listed, bool sidecars, size_t remotes)
 {
     const struct controller_options options = {.kinds = &operator_kinds, .ns = NS, .keeps_memory = true};
 
-    *b = (struct bench){.server = sim_new(&mesh_kinds, MARK_OWNER, 1), .connector = {refuse, b}};
+    *b = (struct bench){.server = sim_new(&mesh_kinds, 20, 1), .connector = {refuse, b}};
     put_definition(b, &api_resource_istio);
     put_definition(b, &api_resource_remote_istio);
     sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));

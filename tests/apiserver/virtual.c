@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 
 #define RETRY_AFTER 1
 #define BOOKMARK_EVERY SECONDS(60)
@@ -59,7 +60,7 @@ struct virtual *virtual_new(struct virtual_world *world, const char *name, const
     struct virtual *v = NEW(struct virtual);
 
     *v = (struct virtual){.world = world, .name = str_dup(name), .token = str_dup(token), .rng = {seed}};
-    v->server = server_new(minor, &v->rng, world->sched);
+    v->server = server_new(&mesh_kinds, minor, &v->rng, world->sched);
     server_set_calm(v->server);
     server_share(v->server, world->shared);
     v->controllers = controllers_new(world->sched, v->server, &v->rng, &eager);

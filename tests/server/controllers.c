@@ -133,7 +133,7 @@ static void end_definition(struct controllers *c, struct collection *definitions
     update(c, definitions, NULL, o);
 }
 
-static void definitions(struct controllers *c)
+void controllers_settle_definitions(struct controllers *c)
 {
     struct collection *kind = kind_of(c, "apiextensions.k8s.io", "customresourcedefinitions");
     _cleanup_json_ json_t *list = objects_of(kind);
@@ -501,8 +501,16 @@ static void tokens(struct controllers *c)
 
 static void turn(void *context)
 {
-    static void (*const all[])(struct controllers *) = {definitions, deployments, autoscalers, garbage,   namespaces,
-                                                        injector,    galley,      citadel,     endpoints, tokens};
+    static void (*const all[])(struct controllers *) = {controllers_settle_definitions,
+                                                        deployments,
+                                                        autoscalers,
+                                                        garbage,
+                                                        namespaces,
+                                                        injector,
+                                                        galley,
+                                                        citadel,
+                                                        endpoints,
+                                                        tokens};
     struct controllers *c = context;
     int64_t before = server_version(c->server);
 

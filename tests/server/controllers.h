@@ -18,5 +18,7 @@ struct controllers *controllers_new(struct sched *sched, struct server *server, 
 void controllers_free(struct controllers *c);
 /* Something changed in the server. */
 void controllers_poke(struct controllers *c);
+/* What definitions need, now, and nothing else: for clusters in which nothing else moves by itself. */
+void controllers_settle_definitions(struct controllers *c);
 
 #endif

@@ -46,6 +46,11 @@ msec_t net_in(const struct net *n, msec_t least, msec_t most)
     return sched_now(n->o.sched) + rng_between(n->o.rng, least, most);
 }
 
+msec_t net_way(const struct net *n)
+{
+    return n->o.way_most ? *n->o.way_most : 20;
+}
+
 /* --- the end of a call --- */
 
 static void call_free(struct net_call *call)
@@ -205,7 +210,7 @@ static void deliver(struct net_call *call, struct answer answer)
 {
     struct net *n = call->net;
     const struct faults *f = n->o.faults;
-    msec_t at = net_in(n, 1, net_chance(n, f->slow) ? SECONDS(20) : 20);
+    msec_t at = net_in(n, 1, net_chance(n, f->slow) ? SECONDS(20) : net_way(n));
 
     if (net_chance(n, f->too_late)) {
         free(answer.body);
@@ -266,7 +271,12 @@ static void on_arrival(void *context)
     } else if (is_unknown(n)) {
         answer = server_refusal(401, "Unauthorized", "Unauthorized", 0);
         if (call)
-            net_end_at(call, net_in(n, 1, 20), (struct ending){.status = answer.status, .body = answer.body});
+            net_end_at(call, net_in(n, 1, net_way(n)), (struct ending){.status = answer.status, .body = answer.body});
+        else
+            free(answer.body);
+    } else if (n->o.intercept && n->o.intercept(n->o.context, &p->request, &answer)) {
+        if (call)
+            deliver(call, answer);
         else
             free(answer.body);
     } else if (call && call->data) {
@@ -285,8 +295,8 @@ static void depart(struct packet *p)
 {
     struct net *n = p->net;
 
-    p->job =
-        sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->request_slow) ? WAY_MOST : 20), on_arrival, p);
+    p->job = sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->request_slow) ? WAY_MOST : net_way(n)),
+                      on_arrival, p);
 }
 
 /* A client looks at the time before it sends; a call whose time is over ends by itself. */

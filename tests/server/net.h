@@ -66,7 +66,10 @@ struct net_options {
     void (*sent)(void *context, const struct net_request *request);
     /* The server carries it out now. */
     void (*arrived)(void *context, const char *sender, const struct net_request *request);
+    /* What stands before the server: true, and it answers itself. */
+    bool (*intercept)(void *context, const struct net_request *request, struct answer *ret);
     void *context;
+    const msec_t *way_most; /* a request or an answer is under way from 1 ms to this; NULL: to 20 ms */
 };
 
 struct net *net_new(const struct net_options *options);
@@ -80,6 +83,8 @@ void net_poke(struct net *n);
 void net_break(struct net *n);
 /* A watch fell silent, or the operator that waits for answers stands still. */
 bool net_is_behind(const struct net *n);
+/* Watches that are open. */
+size_t net_watches(const struct net *n);
 /* Whether it writes the mesh: Events and the lease are left out. */
 bool net_is_write(const struct net_request *request);
 /* Requests that were sent: all, and those that write the mesh. */

@@ -58,6 +58,8 @@ struct net {
 bool net_chance(struct net *n, unsigned permille);
 /* A moment from now. */
 msec_t net_in(const struct net *n, msec_t least, msec_t most);
+/* The time of a way, as a rule. */
+msec_t net_way(const struct net *n);
 /* A process that stands still hears of nothing until it goes on: then it runs. */
 bool net_is_stopped(const struct net *n);
 struct job *net_later(const struct net *n, void (*run)(void *context), void *context);

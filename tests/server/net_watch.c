@@ -109,7 +109,7 @@ static void schedule_delivery(struct net_call *call)
 
     if (call->job || call->silent || !has_more)
         return;
-    call->job = sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->watch_late) ? SECONDS(10) : 20),
+    call->job = sched_at(n->o.sched, net_in(n, 1, net_chance(n, n->o.faults->watch_late) ? SECONDS(10) : net_way(n)),
                          on_delivery, call);
 }
 
@@ -157,7 +157,7 @@ void net_open_watch(struct net_call *call, const struct net_request *request)
     if (!refuse_watch(n, &refusal))
         call->stream = stream_open(n->o.server, request, &refusal);
     if (!call->stream) {
-        net_end_at(call, net_in(n, 1, 20), (struct ending){.status = refusal.status, .body = refusal.body});
+        net_end_at(call, net_in(n, 1, net_way(n)), (struct ending){.status = refusal.status, .body = refusal.body});
         return;
     }
     seconds = stream_seconds(call->stream);
@@ -185,4 +185,14 @@ void net_poke(struct net *n)
     LIST_FOREACH(call, &n->calls, link)
         if (call->stream)
             schedule_delivery(call);
+}
+
+size_t net_watches(const struct net *n)
+{
+    const struct net_call *call;
+    size_t count = 0;
+
+    LIST_FOREACH(call, &n->calls, link)
+        count += call->stream && !call->ends;
+    return count;
 }

@@ -187,13 +187,19 @@ static struct answer answer_with(int status, json_t *body)
     return a;
 }
 
-static struct answer answer_of(const struct target *t, struct outcome *o, bool is_delete)
+/* Before 1.22 the answer to the deletion of a Service is that of one that is gone, finalizers or not. */
+static bool is_always_gone(const struct server *s, const struct collection *kind)
+{
+    return s->minor < 22 && str_eq(kind->plural, "services");
+}
+
+static struct answer answer_of(const struct server *s, const struct target *t, struct outcome *o, bool is_delete)
 {
     struct answer a;
 
     if (o->reason)
         a = server_refusal(o->status, o->reason, o->message, 0);
-    else if (is_delete && o->removed)
+    else if (is_delete && (o->removed || is_always_gone(s, t->kind)))
         a = answer_with(200, OBJECT(S("kind", "Status"), S("apiVersion", "v1"), MAP("metadata"), S("status", "Success"),
                                     MAP("details", S("name", t->name), S("kind", t->kind->plural),
                                         S("uid", doc_string(o->object, "metadata", "uid")))));
@@ -455,7 +461,7 @@ static struct answer write(struct server *s, const struct target *t, const struc
     case NET_GET:
         break;
     }
-    return answer_of(t, &o, request->method == NET_DELETE);
+    return answer_of(s, t, &o, request->method == NET_DELETE);
 }
 
 static struct answer read_one(const struct target *t)

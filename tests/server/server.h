@@ -1,16 +1,24 @@
 /*
- * A simulated Kubernetes API server: a state machine over requests, without I/O.
+ * A Kubernetes API server in memory: a state machine over requests, without I/O. The simulation, the unit tests (sim.h)
+ * and, over HTTP/2, virtual clusters (tests/apiserver) use it. The same cases are run against this server and a real
+ * one: tests/conformance.
  *
- *   server.c    requests and answers: paths, lists in pages, discovery
- *   store.c     objects, their versions and what may be written; attribution of every write
- *   defaults.c  what the server fills in and refuses, kind by kind
- *   stream.c    watches
+ * What it models, and where:
+ *
+ *   server.c    paths, answers and Status bodies, discovery, lists in pages with tokens that expire, metadata alone
+ *   store.c     resourceVersion, uid and generation; conflicts; the subresource status; finalizers and deletion with
+ *               preconditions; namespaces that end; history that is compacted or put back; who wrote what
+ *   defaults.c  what the server fills in, drops and refuses, kind by kind; schemas of custom kinds
+ *   stream.c    watches: from a version, with bookmarks, 410 in the answer or in the stream, selectors, time-outs
  *   selector.c  label and field selectors
+ *   net.c, net_watch.c  one client's way to it (a net_io) and all that goes wrong there
+ *   controllers.c       what a cluster does by itself
  *
- * Built-in kinds are the rows of mesh_kinds that the simulated release serves, and those that federation, leases and
- * Events need. The same cases are run against this server and a real one: tests/conformance.
- * Custom kinds are served when server_serve() says so; deciding that is up to the cluster's
- * controllers (controllers.h).
+ * It does not model: dry runs, admission (net.h has a hook), rights, patches other than merge patches, and conversion
+ * between versions.
+ *
+ * Built-in kinds are the rows of the table that the release serves, and those that federation, leases and Events need.
+ * Custom kinds are served when server_serve() says so; deciding that is up to the controllers (controllers.h).
  *
  * Sources: "Kubernetes API Concepts", "API conventions", and answers of a real 1.20 server.
  */
@@ -24,6 +32,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/map.h"
+#include "kube/kind.h"
 #include "kube/request.h"
 #include "rng.h"
 #include "sched.h"
@@ -44,6 +53,7 @@ struct collection {
     char **versions; /* served ones, the storage version last */
     bool namespaced, custom, has_status;
     bool gone;           /* no longer served */
+    size_t streams;      /* that are open on it */
     int64_t since;       /* version at which it came to be served; what was before is not remembered */
     json_t *schema;      /* unknown fields are dropped by it and defaults set; NULL: none */
     struct map *objects; /* "namespace/name" -> json_t without apiVersion and kind */
@@ -61,8 +71,8 @@ typedef void (*server_observer_fn)(void *context, enum who who, const struct col
 /* Simulated time begins here on the server's wall clock. */
 #define SERVER_EPOCH SECONDS(1545000000)
 
-/* A Kubernetes 1.`minor`; both pointers are borrowed. */
-struct server *server_new(int minor, struct rng *rng, const struct sched *sched);
+/* A Kubernetes 1.`minor` that serves the table's built-in kinds and a few more; all pointers are borrowed. */
+struct server *server_new(const struct kube_kind_table *kinds, int minor, struct rng *rng, const struct sched *sched);
 void server_free(struct server *s);
 int server_minor(const struct server *s);
 /* No differences by chance: pages as long as asked for, and the ways of a 1.20 server. */
@@ -79,8 +89,8 @@ void server_compact(struct server *s);
 void server_forget(struct server *s, int64_t version);
 /*
  * A snapshot of the store, and the way back to it: objects, versions and what is served are as they were then, and what
- * watches could go on from is forgotten. Its uids and versions are given out once more. The observer is not told, and
- * streams must not be open. False: there is no snapshot.
+ * watches could go on from is forgotten. Its uids and versions are given out once more. The observer is not told.
+ * Streams that are open wait for versions of the future, or end where they were behind. False: there is no snapshot.
  */
 void server_save(struct server *s);
 bool server_put_back(struct server *s);
@@ -143,6 +153,12 @@ struct outcome server_update(struct server *s, enum who who, struct collection *
 /* `options` is a DeleteOptions; NULL: none. */
 struct outcome server_delete(struct server *s, enum who who, struct collection *kind, const char *ns, const char *name,
                              const json_t *options);
+/*
+ * What tests find or make in the store, without the rules of requests: `object` replaces what is there, whatever its
+ * status and metadata say (the uid and the version are the server's), and no finalizer keeps what is erased.
+ */
+void server_put(struct server *s, enum who who, struct collection *kind, const char *ns, const json_t *object);
+void server_erase(struct server *s, enum who who, struct collection *kind, const char *ns, const char *name);
 /* RFC 7386. */
 void server_merge_patch(json_t *target, const json_t *patch);
 

@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/mesh.h"
 #include "server_impl.h"
 #include "shared.h"
 
@@ -30,6 +29,11 @@ static void forget_changes(struct collection *kind, size_t count)
         memmove(kind->changes, kind->changes + count, (kind->change_count - count) * sizeof(*kind->changes));
     kind->change_count -= count;
     kind->dropped += count;
+    if (kind->change_count)
+        return;
+    free(kind->changes);
+    kind->changes = NULL;
+    kind->change_cap = 0;
 }
 
 static void collection_free(struct collection *kind)
@@ -68,7 +72,7 @@ static void add_version(struct collection *kind, const char *version)
     kind->versions[len + 1] = NULL;
 }
 
-/* Kinds besides those of a mesh. */
+/* Kinds that are served beside those of the table. */
 static const struct kube_kind others[] = {
     {.kind = "Event", .plural = "events", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true},
     {.kind = "Endpoints", .plural = "endpoints", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true},
@@ -113,15 +117,15 @@ static void add_builtin(struct server *s, const struct kube_kind *row)
             add_version(kind, row->versions[v].name);
 }
 
-struct server *server_new(int minor, struct rng *rng, const struct sched *sched)
+struct server *server_new(const struct kube_kind_table *kinds, int minor, struct rng *rng, const struct sched *sched)
 {
     struct server *s = NEW(struct server);
 
     *s = (struct server){.minor = minor, .rng = rng, .sched = sched, .version = 100, .compacted = 100};
     s->gone_in_answer = rng_chance(rng, 300);
     s->page_most = rng_chance(rng, 500) ? rng_between(rng, 3, 60) : 500;
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        add_builtin(s, &mesh_kinds.rows[i]);
+    for (size_t i = 0; i < kinds->len; i++)
+        add_builtin(s, &kinds->rows[i]);
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         add_builtin(s, &others[i]);
     return s;
@@ -145,6 +149,20 @@ struct collection *server_next_kind(struct server *s, size_t *position)
     return NULL;
 }
 
+/* Kinds that are gone stay only for streams and for the way back to a snapshot. */
+static void drop_gone_kinds(struct server *s)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < s->kind_count; i++) {
+        if (s->kinds[i]->gone && !s->kinds[i]->streams && !s->saved)
+            collection_free(s->kinds[i]);
+        else
+            s->kinds[left++] = s->kinds[i];
+    }
+    s->kind_count = left;
+}
+
 void server_serve(struct server *s, const json_t *definition, const char *const *versions)
 {
     const json_t *spec = doc_at(definition, "spec");
@@ -156,6 +174,7 @@ void server_serve(struct server *s, const json_t *definition, const char *const 
 
     if (kind)
         return;
+    drop_gone_kinds(s);
     kind = add_kind(s, group, plural, doc_string(spec, "names", "kind"));
     kind->custom = true;
     kind->namespaced = str_eq(doc_string(spec, "scope"), "Namespaced");
@@ -384,7 +403,7 @@ static bool refuse_namespace(struct server *s, const struct collection *kind, co
 {
     const json_t *object = server_get(namespaces(s), NULL, ns ? ns : "");
 
-    if (!kind->namespaced)
+    if (!kind->namespaced || !namespaces(s))
         return false;
     if (!object) {
         *ret = refused(404, "NotFound", "namespaces \"%s\" not found", ns);
@@ -404,6 +423,12 @@ static bool is_terminating(struct server *s, const struct collection *kind)
     const struct collection *definitions = server_find(s, "apiextensions.k8s.io", "customresourcedefinitions");
 
     return kind->custom && doc_at(server_get(definitions, NULL, name), "metadata", "deletionTimestamp");
+}
+
+static void make_uid(struct server *s, char uid[64])
+{
+    snprintf(uid, 64, "%08" PRIx32 "-0000-4000-8000-%012" PRIx64, (uint32_t)rng_next(s->rng),
+             rng_next(s->rng) & 0xffffffffffff);
 }
 
 struct outcome server_create(struct server *s, enum who who, struct collection *kind, const char *ns,
@@ -429,8 +454,7 @@ struct outcome server_create(struct server *s, enum who who, struct collection *
         return refused(409, "AlreadyExists", "%s \"%s\" already exists", kind->plural, name);
     o = strip(object);
     clock_rfc3339(SERVER_EPOCH + sched_now(s->sched), created);
-    snprintf(uid, sizeof(uid), "%08" PRIx32 "-0000-4000-8000-%012" PRIx64, (uint32_t)rng_next(s->rng),
-             rng_next(s->rng) & 0xffffffffffff);
+    make_uid(s, uid);
     set_text(o, "uid", uid);
     set_text(o, "creationTimestamp", created);
     if (kind->namespaced)
@@ -617,4 +641,30 @@ struct outcome server_delete(struct server *s, enum who who, struct collection *
                             json_integer(doc_int(doc_at(before, "metadata", "generation"), 0) + 1));
     put(s, who, kind, key, after);
     return (struct outcome){.status = 200, .object = json_incref(after)};
+}
+
+void server_put(struct server *s, enum who who, struct collection *kind, const char *ns, const json_t *object)
+{
+    _cleanup_free_ char *key = key_of(ns, doc_string(object, "metadata", "name"));
+    const json_t *before = map_get(kind->objects, key);
+    json_t *o = strip(object);
+    char uid[64];
+
+    if (before)
+        snprintf(uid, sizeof(uid), "%s", doc_string(before, "metadata", "uid"));
+    else
+        make_uid(s, uid);
+    set_text(o, "uid", uid);
+    if (kind->namespaced)
+        set_text(o, "namespace", ns);
+    defaults_apply(s, kind, o);
+    put(s, who, kind, key, o);
+}
+
+void server_erase(struct server *s, enum who who, struct collection *kind, const char *ns, const char *name)
+{
+    _cleanup_free_ char *key = key_of(ns, name);
+
+    if (map_has(kind->objects, key))
+        json_decref(take(s, who, kind, key, doc_copy(map_get(kind->objects, key))));
 }

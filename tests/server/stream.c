@@ -15,7 +15,7 @@ struct stream {
     char *accept;
     uint64_t next; /* change to tell next, counted from the collection's first */
     int64_t from;  /* version it began at */
-    bool over;
+    bool over, counted;
     char *last_words; /* an ERROR line; NULL: none */
 };
 
@@ -63,6 +63,8 @@ struct stream *stream_open(struct server *s, const struct net_request *request, 
         free(ret_refusal->body);
     }
     w->next = first_behind(w->target.kind, w->from);
+    w->counted = true;
+    w->target.kind->streams++;
     return w;
 }
 
@@ -70,6 +72,8 @@ void stream_free(struct stream *w)
 {
     if (!w)
         return;
+    if (w->counted)
+        w->target.kind->streams--;
     target_release(&w->target);
     free(w->accept);
     free(w->last_words);

@@ -87,7 +87,7 @@ static void site_init(struct world *w, size_t at)
 
     *site = (struct site){.world = w};
     snprintf(site->name, sizeof(site->name), at ? PEOPLE_REMOTE_NAME : "central", at);
-    site->server = server_new((int)rng_between(&w->chaos, 11, 21), &w->rng, w->sched);
+    site->server = server_new(&mesh_kinds, (int)rng_between(&w->chaos, 11, 21), &w->rng, w->sched);
     site->controllers = controllers_new(w->sched, site->server, &w->rng, &w->eager);
     site->people = (struct people){.server = site->server, .rng = &w->chaos};
     if (!at) {

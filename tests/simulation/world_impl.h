@@ -6,6 +6,7 @@
 #include "../server/net.h"
 #include "invariants.h"
 #include "kube/elector.h"
+#include "mesh/mesh.h"
 #include "people.h"
 #include "world.h"
 

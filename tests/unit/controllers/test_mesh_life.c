@@ -116,6 +116,7 @@ static void roll_out(struct bench *b)
             d,
             "status",
             OBJECT(
+                N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
                 N("replicas", replicas),
                 N("updatedReplicas", replicas),
                 N("readyReplicas", replicas),
@@ -136,7 +137,7 @@ static int begin(void **state)
     struct bench *b = NEW(struct bench);
 
     *b = (struct bench){
-        .sim = sim_new(&mesh_kinds, MARK_OWNER, 1),
+        .sim = sim_new(&mesh_kinds, 20, 1),
         .connector = {connect_to, NULL},
         .events = json_array(),
         .message = "no",

@@ -83,7 +83,8 @@ json_t *bench_definition(int row, bool ours)
 
     return OBJECT(S("apiVersion", "apiextensions.k8s.io/v1"), S("kind", "CustomResourceDefinition"),
                   MAP("metadata", S("name", name), OPT(ours, MAP("labels", S(OWNER, "me")))),
-                  MAP("spec", S("group", kind->group), MAP("names", S("plural", kind->plural)),
+                  MAP("spec", S("group", kind->group), S("scope", kind->namespaced ? "Namespaced" : "Cluster"),
+                      MAP("names", S("plural", kind->plural), S("kind", kind->kind)),
                       SEQ("versions", ITEM(S("name", kind->versions[0].name), B("served", true)))));
 }
 
@@ -170,7 +171,7 @@ void bench_begin_cluster(struct bench *b)
 
 void bench_begin(struct bench *b, uint64_t seed)
 {
-    *b = (struct bench){.sim = sim_new(&bench_table, OWNER, seed)};
+    *b = (struct bench){.sim = sim_new(&bench_table, 20, seed)};
     bench_begin_cluster(b);
 }
 

@@ -24,7 +24,7 @@ static void it_learns_what_is_served_and_what_is_there(void **state)
     assert_null(kube_cluster_server(b.cluster));
     sim_run(b.sim, 500);
     assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
-    assert_string_equal(kube_cluster_server(b.cluster)->git_version, "v1.20.2");
+    assert_string_equal(kube_cluster_server(b.cluster)->git_version, "v1.20.0");
     assert_int_equal(kube_cluster_server(b.cluster)->minor, 20);
     assert_string_equal(bench_served(&b, MAPS), "v1");
     assert_null(bench_served(&b, GATEWAYS));
@@ -93,7 +93,7 @@ static void a_server_that_is_away_is_asked_by_one_request_at_a_time(void **state
     in_vain = sim_take_counts(b.sim).in_vain;
     assert_in_range(in_vain, 15, 40);
     /* Not by which request it was found out. */
-    assert_string_equal(kube_cluster_error(b.cluster), "simulated: 0");
+    assert_string_equal(kube_cluster_error(b.cluster), "Connection refused");
     assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
     assert_non_null(bench_cached(&b, MAPS, "c0"));
     bench_put_action(&b, KUBE_CREATE, "c1", bench_config_map("c1", true), NULL);
@@ -120,7 +120,7 @@ static void a_server_that_is_not_there_at_the_start_is_waited_for(void **state)
     sim_set_down(b.sim, true);
     sim_run(b.sim, SECONDS(20));
     assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_CONNECTING);
-    assert_string_equal(kube_cluster_error(b.cluster), "simulated: 0");
+    assert_string_equal(kube_cluster_error(b.cluster), "Connection refused");
     assert_int_equal(kube_cluster_error_class(b.cluster), ERR_UNAVAILABLE);
     sim_set_down(b.sim, false);
     /* A refused login is another error than a server that is away. */
@@ -140,7 +140,7 @@ static void answers_to_actions_are_seen_before_the_watch_tells(void **state)
 
     (void)state;
     bench_begin_synced(&b);
-    sim_faults(b.sim, &(struct sim_faults){.cut = 1000}); /* no event ever arrives whole */
+    sim_faults(b.sim, &(struct sim_faults){.net.watch_cut = 1000}); /* no event ever arrives whole */
     bench_put_action(&b, KUBE_CREATE, "c0", bench_config_map("c0", true), NULL);
     while (!b.actions)
         sim_run(b.sim, 1);
@@ -252,16 +252,17 @@ static void a_history_that_was_set_back_is_followed(void **state)
 
     (void)state;
     bench_begin_synced(&b);
+    server_save(sim_server(b.sim));
     sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c0", true));
     sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c1", true));
     sim_run(b.sim, 50);
     assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &bench_rows[MAPS]), 2);
     sim_set_down(b.sim, true);
-    sim_rewind(b.sim);
+    server_put_back(sim_server(b.sim));
     sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c1", true));
     sim_set_down(b.sim, false);
-    /* The first watches wait in vain for versions to come; 410 leads them back. */
-    sim_faults(b.sim, &(struct sim_faults){.expired = 1000});
+    /* Watches of the future are refused at first, and then wait in vain. */
+    sim_faults(b.sim, &(struct sim_faults){.net.watch_refused = 1000});
     sim_run(b.sim, SECONDS(1));
     sim_faults(b.sim, NULL);
     sim_run(b.sim, SECONDS(700));
@@ -305,7 +306,7 @@ static void meddle(struct bench *b)
         if (r & 65536)
             sim_apply(b->sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, r & 131072));
         else
-            sim_delete(b->sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
+            sim_request_deletion(b->sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
         break;
     default:
         kube_cluster_watch(b->cluster, &bench_rows[PODS], NULL, NULL, NULL, r & 65536);
@@ -317,7 +318,7 @@ enum { HELD_MAX = 1024 * 1024 };
 
 static void begin_limited(struct bench *b)
 {
-    *b = (struct bench){.sim = sim_new(&bench_table, OWNER, 1), .desired = 3};
+    *b = (struct bench){.sim = sim_new(&bench_table, 20, 1), .desired = 3};
     sim_apply(b->sim, &bench_rows[DEFINITIONS], bench_definition(MESHES, false));
     bench_begin_cluster_with(b, (struct kube_cluster_options){.held_max = HELD_MAX, .page_size = 500});
 }
@@ -446,14 +447,18 @@ static bool is_converged(const struct bench *b)
 
 static void run_seed(uint64_t seed)
 {
-    static const struct sim_faults faults = {.lost_request = 20,
-                                             .lost_answer = 30,
-                                             .refused = 30,
+    static const struct sim_faults faults = {.net = {.request_lost = 20,
+                                                     .answer_lost = 30,
+                                                     .throttled = 10,
+                                                     .broken = 10,
+                                                     .unavailable = 10,
+                                                     .watch_cut = 20,
+                                                     .watch_refused = 20,
+                                                     .watch_error = 20,
+                                                     .watch_doubled = 50},
                                              .misanswered = 30,
-                                             .cut = 20,
-                                             .expired = 20,
-                                             .repeated = 50,
-                                             .delay_most = 300};
+                                             .page_expired = 200,
+                                             .way_most = 150};
     struct bench b;
     struct sim_counts counts;
 

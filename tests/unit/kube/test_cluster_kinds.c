@@ -12,7 +12,7 @@
 
 static void rows_of_other_roles_are_not_there(void **state)
 {
-    struct bench b = {.sim = sim_new(&bench_table, OWNER, 1)};
+    struct bench b = {.sim = sim_new(&bench_table, 20, 1)};
 
     (void)state;
     sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, true));
@@ -31,7 +31,7 @@ static void rows_of_other_roles_are_not_there(void **state)
     /* Whatever is asked of them, and whatever their definitions say. */
     kube_cluster_watch(b.cluster, &bench_rows[PODS], NULL, NULL, NULL, true);
     kube_cluster_fetch(b.cluster, &bench_rows[GATEWAYS], SPACE, "g");
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
+    sim_request_deletion(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
     sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, true));
     sim_run(b.sim, SECONDS(120));
     for (int row = GATEWAYS; row < KINDS; row++) {
@@ -68,7 +68,7 @@ static void a_custom_kind_is_watched_once_its_definition_is_established(void **s
     assert_non_null(bench_cached(&b, GATEWAYS, "g"));
 
     sim_delete(b.sim, &bench_rows[GATEWAYS], SPACE, "g");
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
+    sim_request_deletion(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
     sim_run(b.sim, SECONDS(5));
     assert_null(bench_served(&b, GATEWAYS));
     assert_int_equal(sim_open_watches(b.sim), 3);
@@ -85,22 +85,22 @@ static void a_custom_kind_is_watched_once_its_definition_is_established(void **s
 /* While a definition ends its kind is served, so discovery's first answer is that nothing changed. */
 static void a_kind_whose_definition_takes_time_to_end_is_gone_soon_after(void **state)
 {
-    json_t *ending = bench_definition(GATEWAYS, true);
     struct bench b;
+    json_t *gateway;
 
     (void)state;
     bench_begin_synced(&b);
     sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, true));
-    sim_apply(b.sim, &bench_rows[GATEWAYS], bench_object("networking.istio.io/v1alpha3", "Gateway", "g", true));
+    gateway = bench_object("networking.istio.io/v1alpha3", "Gateway", "g", true);
+    json_object_set_new(doc_at(gateway, "metadata"), "finalizers", ARRAY(ITEM_S("example.com/slow")));
+    sim_apply(b.sim, &bench_rows[GATEWAYS], gateway);
     sim_run(b.sim, 50);
     assert_non_null(bench_cached(&b, GATEWAYS, "g"));
-    json_object_set_new(doc_make(ending, "metadata"), "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
-    sim_apply(b.sim, &bench_rows[DEFINITIONS], ending);
+    sim_request_deletion(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
     sim_run(b.sim, SECONDS(3));
     assert_string_equal(bench_served(&b, GATEWAYS), "v1alpha3");
 
     sim_delete(b.sim, &bench_rows[GATEWAYS], SPACE, "g");
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "gateways.networking.istio.io");
     sim_run(b.sim, SECONDS(3));
     assert_null(bench_served(&b, GATEWAYS));
     bench_finish(&b);
@@ -157,18 +157,18 @@ static void a_short_absence_of_a_kind_forgets_nothing(void **state)
     sim_run(b.sim, 50);
     assert_non_null(bench_cached(&b, MESHES, "m"));
     /* As a server does that has just started: 404 for what it has not loaded yet. */
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "meshes.example.com");
+    server_set_cold(sim_server(b.sim), true);
     sim_set_down(b.sim, true);
     sim_run(b.sim, 500);
     sim_set_down(b.sim, false);
     sim_run(b.sim, SECONDS(10));
     assert_non_null(bench_cached(&b, MESHES, "m"));
-    sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(MESHES, false));
+    server_set_cold(sim_server(b.sim), false);
     sim_run(b.sim, SECONDS(30));
     assert_non_null(bench_cached(&b, MESHES, "m"));
     assert_string_equal(bench_served(&b, MESHES), "v1");
     /* A long one is believed. */
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "meshes.example.com");
+    sim_request_deletion(b.sim, &bench_rows[DEFINITIONS], NULL, "meshes.example.com");
     sim_set_down(b.sim, true);
     sim_set_down(b.sim, false);
     sim_run(b.sim, SECONDS(120));
@@ -186,11 +186,11 @@ static void an_object_that_is_not_found_stays_while_its_kind_may_only_be_absent(
     sim_apply(b.sim, &bench_rows[MESHES], bench_object("example.com/v1", "Mesh", "m", false));
     sim_run(b.sim, 50);
     /* 404 for the kind, and so for each of its objects. */
-    sim_delete(b.sim, &bench_rows[DEFINITIONS], NULL, "meshes.example.com");
+    server_set_cold(sim_server(b.sim), true);
     kube_cluster_fetch(b.cluster, &bench_rows[MESHES], SPACE, "m");
     sim_run(b.sim, SECONDS(10));
     assert_non_null(bench_cached(&b, MESHES, "m"));
-    sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(MESHES, false));
+    server_set_cold(sim_server(b.sim), false);
     sim_run(b.sim, SECONDS(30));
     assert_non_null(bench_cached(&b, MESHES, "m"));
     /* One that is gone is not in the list that the doubt leads to. */

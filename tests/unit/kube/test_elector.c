@@ -45,7 +45,7 @@ static const char *holder(const struct sim *s)
 
 static void one_leads_and_keeps_the_lease(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, "none", 1);
+    struct sim *s = sim_new(&kube_lease_kinds, 20, 1);
     int changes = 0, others = 0;
     struct kube_elector *a = elector_on(s, "a", &changes), *b;
 
@@ -65,7 +65,7 @@ static void one_leads_and_keeps_the_lease(void **state)
 
 static void lease_that_is_given_back_is_taken_within_a_moment(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, "none", 2);
+    struct sim *s = sim_new(&kube_lease_kinds, 20, 2);
     int changes = 0;
     struct kube_elector *a = elector_on(s, "a", &changes), *b;
 
@@ -90,7 +90,7 @@ static void lease_that_is_given_back_is_taken_within_a_moment(void **state)
 
 static void lease_of_who_is_gone_is_taken_when_it_is_over(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, "none", 3);
+    struct sim *s = sim_new(&kube_lease_kinds, 20, 3);
     int changes = 0;
     struct kube_elector *a = elector_on(s, "a", &changes), *b;
 
@@ -109,7 +109,7 @@ static void lease_of_who_is_gone_is_taken_when_it_is_over(void **state)
 
 static void server_that_is_away_ends_the_leadership_and_one_follows(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, "none", 4);
+    struct sim *s = sim_new(&kube_lease_kinds, 20, 4);
     int changes = 0;
     struct kube_elector *a = elector_on(s, "a", &changes), *b = elector_on(s, "b", &changes);
 
@@ -134,7 +134,7 @@ static void answer_that_is_no_lease_renews_nothing(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct sim *s = sim_new(&kube_lease_kinds, "none", seed);
+        struct sim *s = sim_new(&kube_lease_kinds, 20, seed);
         int changes = 0;
         struct kube_elector *e = elector_on(s, "a", &changes);
         sim_run(s, SECONDS(20));
@@ -156,18 +156,15 @@ static void answer_that_is_no_lease_renews_nothing(void **state)
 
 static void never_two_under_faults(void **state)
 {
-    static const struct sim_faults faults = {.lost_request = 100,
-                                             .lost_answer = 100,
-                                             .refused = 100,
-                                             .misanswered = 30,
-                                             .cut = 50,
-                                             .expired = 50,
-                                             .delay_most = 4000};
+    static const struct sim_faults faults = {
+        .net = {.request_lost = 100, .answer_lost = 100, .throttled = 30, .broken = 30, .unavailable = 30},
+        .misanswered = 30,
+        .way_most = 2000};
     int leading = 0, total = 0;
 
     (void)state;
     for (uint64_t seed = 1; seed <= 30; seed++) {
-        struct sim *s = sim_new(&kube_lease_kinds, "none", seed);
+        struct sim *s = sim_new(&kube_lease_kinds, 20, seed);
         int changes = 0;
         struct kube_elector *all[3];
         for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -196,12 +193,8 @@ static void never_two_under_faults(void **state)
     assert_true(leading > total / 10);
 }
 
-/* Its only kind is one that this server has. */
 static void server_without_leases_has_no_leader(void **state)
 {
-    static const struct kube_kind rows[] = {
-        {.kind = "ConfigMap", .plural = "configmaps", .group = "", .versions = {{"v1", 0, 0}}, .namespaced = true}};
-    static const struct kube_kind_table table = {rows, 1};
     static const struct {
         int minor;
         bool unsupported;
@@ -209,10 +202,10 @@ static void server_without_leases_has_no_leader(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct sim *s = sim_new(&table, "none", 5);
+        struct sim *s = sim_new(&kube_lease_kinds, cases[i].minor, 5);
         int changes = 0;
         struct kube_elector *e;
-        sim_set_minor(s, cases[i].minor);
+        server_unserve(sim_server(s), "coordination.k8s.io", "leases");
         e = elector_on(s, "a", &changes);
         sim_run(s, SECONDS(60));
         assert_false(may_send(e));
@@ -267,7 +260,7 @@ static unsigned writes_after(struct sim *s, msec_t time)
 
 static void queue_asks_its_gate_before_each_write(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, "none", 5);
+    struct sim *s = sim_new(&kube_lease_kinds, 20, 5);
     struct gate gate = {0};
     const struct kube_queue_options options = {.in_flight_max = 1, .gate = {gate_may_send, &gate}};
     struct kube_queue *q = kube_queue_new(sim_io(s), &options, on_done, on_changed, &(int){0});

@@ -40,7 +40,7 @@ static int setup(void **state)
     const struct kube_cluster_options options = {.owner_label = MARK_OWNER, .namespace = NS, .queue.in_flight_max = 1};
     const struct kube_cluster_events events = {.changed = ignore_change, .action_done = ignore_answer};
 
-    b->sim = sim_new(&mesh_kinds, MARK_OWNER, 1);
+    b->sim = sim_new(&mesh_kinds, 20, 1);
     b->cluster = kube_cluster_new_on(sim_io(b->sim), &mesh_kinds, &options, &events);
     b->events = events_new(sim_io(b->sim), (struct kube_gate){0});
     b->one = actor_new(b->cluster, b->events, NULL, NULL);

@@ -90,7 +90,7 @@ static void a_failure_is_told_when_it_begins_and_ends_and_now_and_then(void **st
     begin(&l);
     sim_set_down(l.b.sim, true);
     pass(&l, SECONDS(2));
-    assert_int_equal(count(&l, FAILS "\"simulated: 0\""), 1);
+    assert_int_equal(count(&l, FAILS "\"Connection refused\""), 1);
     pass(&l, SECONDS(590));
     assert_int_equal(count(&l, FAILS), 1);
     pass(&l, SECONDS(1200));
@@ -128,10 +128,10 @@ static void versions_that_go_backwards_are_told_once(void **state)
 
     (void)state;
     begin(&l);
-    sim_save(l.b.sim);
+    server_save(sim_server(l.b.sim));
     sim_apply(l.b.sim, &bench_rows[MAPS], bench_config_map("c0", true));
     pass(&l, SECONDS(1));
-    sim_put_back(l.b.sim);
+    server_put_back(sim_server(l.b.sim));
     pass(&l, SECONDS(60));
     assert_int_equal(count(&l, "warning resource versions of the cluster went backwards"), 1);
     assert_int_equal(count(&l, FAILS), 0);

@@ -41,7 +41,7 @@ static const struct field status_rows[] = {
     {"listeners", .type = FIELD_INTEGER, .least = 0, .most = 1000, .doc = "Pods."},
 };
 static const struct field_table status_table = {
-    .name = "status", .doc = "What is.", .rows = status_rows, .len = ARRAY_LEN(status_rows)};
+    .name = "status", .doc = "What is.", .rows = status_rows, .len = ARRAY_LEN(status_rows), .open = true};
 static const struct api_rule rules[] = {{NULL, NULL}};
 static const struct api_column columns[] = {{NULL}};
 static const struct api_resource resource = {
@@ -203,7 +203,7 @@ static int setup(void **state)
     const struct connector connector = {connect_nowhere, NULL};
     struct bench *b = NEW(struct bench);
 
-    b->sim = sim_new(&kinds, MARK_OWNER, 1);
+    b->sim = sim_new(&kinds, 20, 1);
     sim_apply(b->sim, &kind_rows[DEFINITION], api_crd(&resource, "v1"));
     b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
     controller_start(b->controller);
