@@ -1,12 +1,24 @@
 #include "doc/doc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "doc/blocks.h"
+
+/* Keys, certificates and kubeconfigs are longer, and most of what a document is made of is shorter. */
+enum { CLEARED_LEAST = 64 };
+
+static void clear_and_free(void *p)
+{
+    size_t size = p ? malloc_usable_size(p) : 0;
+
+    if (size >= CLEARED_LEAST)
+        explicit_bzero(p, size);
+    free(p);
+}
 
 /*
  * Documents may hold secrets, and parts of them are in buffers of the parser's and in copies: what jansson frees is
@@ -14,7 +26,7 @@
  */
 __attribute__((constructor)) static void clear_what_is_freed(void)
 {
-    json_set_alloc_funcs(blocks_take, blocks_give);
+    json_set_alloc_funcs(malloc, clear_and_free);
 }
 
 /* What a text would come to, without parsing it. */

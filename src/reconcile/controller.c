@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "doc/blocks.h"
 #include "reconcile/connection_log.h"
 
 #define TICK SECONDS(1)
@@ -555,7 +554,6 @@ static void on_tick(void *context)
     c->worked = watches_opened(c) || c->worked;
     if (c->worked && !c->keeps_memory && is_calm(c)) {
         c->worked = false;
-        blocks_drop_kept();
         mem_give_back();
     }
     arm_tick_timer(c);

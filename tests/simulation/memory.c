@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "api/pattern.h"
-#include "doc/blocks.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
@@ -92,14 +91,12 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
 
 int64_t memory_blocks(void)
 {
-    blocks_drop_kept();
     patterns_drop_kept();
     return blocks;
 }
 
 int64_t memory_bytes(void)
 {
-    blocks_drop_kept();
     patterns_drop_kept();
     return bytes;
 }
