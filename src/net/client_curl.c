@@ -23,25 +23,7 @@ enum { STREAMS_MAX = 1000 };
 /* Only a server without HTTP/2 needs more than one: one a watch and one a request under way. */
 enum { CONNECTIONS_MAX = 128, IDLE_CONNECTIONS_MAX = 2 };
 
-/*
- * What a transfer reads immediately has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
- * longer than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other
- * streams, until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
- */
-enum { RECEIVE_BUFFER = 32768, UPLOAD_BUFFER = 16384 };
-
-/*
- * Clients whose libcurl has work that it can do immediately. Part of an answer may lie in the buffer of a transfer
- * for which it was read along with another one's: libcurl 7.88 has a timer of 0 for that, which it rounds up to 1 ms.
- */
-static size_t busy_clients;
-enum { AT_ONCE_MS = 1 };
-
-static void set_busy(struct net_client *c, bool busy)
-{
-    busy_clients += (size_t)busy - (size_t)c->busy;
-    c->busy = busy;
-}
+enum { UPLOAD_BUFFER = 16384 };
 
 static void act(struct net_client *c, curl_socket_t fd, int flags)
 {
@@ -50,8 +32,6 @@ static void act(struct net_client *c, curl_socket_t fd, int flags)
     net_client_end_late(c);
     curl_multi_socket_action(c->multi, fd, flags, &running);
     net_client_dispatch(c);
-    if (!busy_clients)
-        net_transport_give_back();
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *context)
@@ -63,7 +43,6 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    set_busy(context, false);
     act(context, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -94,7 +73,6 @@ static int set_timer(CURLM *multi, long ms, void *context)
     struct net_client *c = context;
 
     (void)multi;
-    set_busy(c, ms >= 0 && ms <= AT_ONCE_MS);
     if (ms < 0)
         return event_del(c->timer);
     return event_add(c->timer, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
@@ -124,34 +102,12 @@ static int set_socket_options(void *context, curl_socket_t fd, curlsocktype purp
     return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? CURL_SOCKOPT_ERROR : CURL_SOCKOPT_OK;
 }
 
-/* This libcurl is 7.88, of which it is known what is left in a buffer. */
-static bool is_known;
-
-/*
- * Whether libcurl has nothing left in the buffer of which it handed out the end just now: as libcurl 7.88 reads HTTP/2.
- * Without HTTP/2 an answer comes in chunks, and the next one may lie behind this one.
- */
-static bool was_all(const struct net_call *call, size_t len)
-{
-    long http = 0;
-
-    if (!is_known || len >= CURL_MAX_WRITE_SIZE)
-        return false;
-    curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &http);
-    return http == CURL_HTTP_VERSION_2_0;
-}
-
 static size_t receive(char *data, size_t size, size_t count, void *context)
 {
     struct net_call *call = context;
     size_t len = size * count;
 
-    if (net_call_receive(call, data, len) < 0)
-        return 0;
-    /* A watch may be silent for a minute now. */
-    if (call->data && was_all(call, len))
-        net_transport_discard(data);
-    return len;
+    return net_call_receive(call, data, len) < 0 ? 0 : len;
 }
 
 /* A line of the answer's head; an empty one ends it. */
@@ -255,7 +211,6 @@ static int start_libcurl(struct err *e)
     /* OpenSSL writes with write(): a peer that closed its end must be an error, not the end of the process. */
     if (sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL)
         signal(SIGPIPE, SIG_IGN);
-    is_known = curl_version_info(CURLVERSION_NOW)->version_num >> 8 == 0x758;
     return 0;
 }
 
@@ -286,7 +241,6 @@ void net_transport_release(struct net_client *c)
     if (c->multi)
         curl_multi_cleanup(c->multi);
     free(c->sockets);
-    set_busy(c, false);
     if (c->timer)
         event_free(c->timer);
     curl_slist_free_all(c->connect_to);
@@ -365,7 +319,7 @@ static void set_connection(struct net_call *call)
     curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, c);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)NET_RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
     if (c->proxy_url)

@@ -66,7 +66,6 @@ struct net_client {
     curl_socket_t *sockets; /* all that libcurl has open */
     size_t sockets_len, sockets_cap;
     struct event *timer;
-    bool busy;         /* libcurl has work that it can do immediately */
     char *base_url;    /* what comes before a request's path */
     char *host_header; /* where the URL's host is tls_server_name; else NULL */
     struct curl_slist *connect_to;
@@ -90,17 +89,17 @@ void net_call_begin(struct net_call *call);
 int net_call_receive(struct net_call *call, const char *data, size_t len);
 
 /*
- * As curl_global_init(). libcurl's large buffers are not on the heap, where they would be on pages that were used
- * before and stay in memory: a watch's is 32 kB, of which it needs a page for a moment, and none while nothing happens.
+ * What a transfer reads immediately has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
+ * longer than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other
+ * streams, until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
+ */
+enum { NET_RECEIVE_BUFFER = 32768 };
+
+/*
+ * As curl_global_init(). Such buffers are not on the heap, where they would be on pages that were used before and stay
+ * in memory: a watch needs a page or two of its own.
  */
 CURLcode net_transport_start_libcurl(void);
-/*
- * From now on the content of the buffer that holds `received` is not needed while libcurl is not on the stack and has
- * no work that it can do immediately; the buffer itself is.
- */
-void net_transport_discard(const char *received);
-/* Gives the pages of such buffers back, where there are many. libcurl has no such work, for any client. */
-void net_transport_give_back(void);
 int net_transport_init(struct net_client *c, const struct net_server *server, struct err *e);
 void net_transport_release(struct net_client *c);
 int net_transport_start(struct net_call *call, struct err *e);
