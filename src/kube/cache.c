@@ -7,7 +7,6 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
-#include "kube/packed.h"
 
 /* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */
 #define GRAVES_MAX 512
@@ -52,18 +51,12 @@ struct kube_cache {
     size_t bytes;
     size_t limit; /* 0: none */
     bool over;
-    bool packs;
 };
-
-static size_t held_len(const struct kube_object *o)
-{
-    return o->packed_len ? o->packed_len : o->text_len;
-}
 
 static void entry_clear(struct entry *en)
 {
     free(en->words);
-    mem_free_secret(en->o.text, held_len(&en->o));
+    mem_free_secret(en->o.text, en->o.text_len);
 }
 
 static void entry_free(void *p)
@@ -111,11 +104,10 @@ static void note_version(struct kind_store *store, const char *version)
 
 json_t *kube_object_parse(const struct kube_object *o)
 {
-    _cleanup_free_ char *unpacked = o->packed_len ? packed_text(o->text, o->packed_len, o->text_len) : NULL;
     json_t *value;
 
     /* The operator's own text: only a bug can break it. */
-    if (doc_parse(str_or(unpacked, o->text), o->text_len, o->text_len, &value, NULL) < 0)
+    if (doc_parse(o->text, o->text_len, o->text_len, &value, NULL) < 0)
         abort();
     return value;
 }
@@ -142,11 +134,6 @@ struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const cha
 const struct kube_kind_table *kube_cache_kinds(const struct kube_cache *c)
 {
     return c->kinds;
-}
-
-void kube_cache_pack(struct kube_cache *c)
-{
-    c->packs = true;
 }
 
 void kube_cache_free(struct kube_cache *c)
@@ -350,16 +337,6 @@ static char *text_of(const struct kube_cache *c, const struct kube_kind *kind, c
     return kind->digest ? kind->digest(object) : doc_text(kept);
 }
 
-static void pack(struct kube_object *o)
-{
-    char *packed = packed_from(o->text, o->text_len, &o->packed_len);
-
-    if (!packed)
-        return;
-    free(o->text);
-    o->text = packed;
-}
-
 /* Copies the words of `o` to where they stay. */
 static char *keep_words(struct kube_object *o, size_t *ret_len)
 {
@@ -399,9 +376,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text_len = strlen(text),
     };
     en.words = keep_words(&en.o, &words_len);
-    if (c->packs && !kind->digest && !kind->is_secret)
-        pack(&en.o);
-    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + held_len(&en.o);
+    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + en.o.text_len;
     return en;
 }
 

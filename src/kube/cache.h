@@ -42,11 +42,10 @@ struct kube_object {
     const char *resource_version;
     const char *owner; /* the value of the owner label (or see kube_kind.owner_kind); NULL: none */
     bool deleting;     /* has a deletionTimestamp */
-    bool matters;    /* set by a reader for this version: it is read again where no watch covers it (kube/cluster.h) */
-    char *text;      /* the document, or what its kind keeps as a digest (kube_kind.digest); packed, see below */
-    size_t text_len; /* of the document */
-    size_t packed_len; /* 0: it is not packed */
-    uint64_t changed;  /* kube_cache_changes() of its kind when it was added, or changed last */
+    bool matters;     /* set by a reader for this version: it is read again where no watch covers it (kube/cluster.h) */
+    char *text;       /* the document, or what its kind keeps as a digest (kube_kind.digest) */
+    size_t text_len;  /* of the document */
+    uint64_t changed; /* kube_cache_changes() of its kind when it was added, or changed last */
     struct kube_memo memo;
 };
 
@@ -62,11 +61,6 @@ json_t *kube_object_parse(const struct kube_object *o);
 
 /* `owner_label` is the key of the label whose value becomes kube_object.owner; borrowed. */
 struct kube_cache *kube_cache_new(const struct kube_kind_table *kinds, const char *owner_label);
-/*
- * Keeps objects that arrive from now on packed (kube/packed.h), except Secrets, and texts that are too small to get
- * smaller. For processes with many caches.
- */
-void kube_cache_pack(struct kube_cache *c);
 void kube_cache_free(struct kube_cache *c);
 DEFINE_CLEANUP(struct kube_cache *, kube_cache_free)
 #define _cleanup_kube_cache_ _cleanup_(kube_cache_free_p)

@@ -139,8 +139,6 @@ struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_ki
         c->options.verify_after = VERIFY_AFTER;
     c->events = *events;
     c->cache = kube_cache_new(kinds, c->options.owner_label);
-    if (options->packed)
-        kube_cache_pack(c->cache);
     kube_cache_set_limit(c->cache, c->options.held_max);
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);

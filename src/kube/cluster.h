@@ -62,7 +62,6 @@ struct kube_cluster_options {
     msec_t watch_silence;              /* a watch without a byte this long is opened again; 0: as kube/watch.h says */
     int page_size;                     /* of lists; 0: 500 */
     size_t held_max;                   /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
-    bool packed;                       /* the cache keeps texts packed (kube_cache_pack()) */
 };
 
 enum kube_cluster_phase {

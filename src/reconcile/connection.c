@@ -153,7 +153,6 @@ static int open_cluster(struct connection *c, const json_t *secret, struct err *
         .probe_after = SILENCE_MOST,
         .page_size = PAGE_SIZE,
         .held_max = HELD_MAX,
-        .packed = true,
         .probe_timeout = PROBE_TIMEOUT,
     };
 

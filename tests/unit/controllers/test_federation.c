@@ -367,15 +367,6 @@ static void without_a_mesh_secrets_are_read_where_they_matter_most(void **state)
     finish(&b);
 }
 
-/* Text that does not get smaller than three quarters of it when it is packed. */
-static void fill(char *text, size_t len)
-{
-    static unsigned short chance[3] = {7, 7, 7};
-
-    for (size_t i = 0; i < len; i++)
-        text[i] = (char)('0' + (nrand48(chance) & 63));
-}
-
 enum { LARGE_COUNT = 48 };
 
 static void put_large_namespaces(struct bench *b, size_t away)
@@ -385,7 +376,6 @@ static void put_large_namespaces(struct bench *b, size_t away)
     for (int i = 0; i < LARGE_COUNT; i++) {
         _cleanup_free_ char *name = str_printf("large-%d", i);
         json_t *ns = object("v1", "Namespace", NULL, name);
-        fill(mebibyte, 1024 * 1024);
         json_object_set_new(doc_make(ns, "metadata", "labels"), "size", json_string(mebibyte));
         sim_apply(b->away[away], kind_of("v1", "Namespace"), ns);
     }

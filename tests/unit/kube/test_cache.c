@@ -114,29 +114,6 @@ static void an_object_is_kept_without_managed_fields(void **state)
     assert_int_equal(kube_cache_bytes(c), 0);
 }
 
-static void a_cache_that_packs_holds_less_and_gives_the_same(void **state)
-{
-    _cleanup_kube_cache_ struct kube_cache *plain = kube_cache_new(&table, OWNER);
-    _cleanup_kube_cache_ struct kube_cache *packed = kube_cache_new(&table, OWNER);
-    _cleanup_json_ json_t *object = map_object("istio", "u1", "7"), *parsed = NULL;
-    _cleanup_free_ char *mesh = mem_new0(4097, 1);
-    struct kube_object *o;
-
-    (void)state;
-    memset(mesh, 'm', 4096);
-    json_object_set_new(object, "data", OBJECT(S("mesh", mesh)));
-    kube_cache_pack(packed);
-    assert_true(kube_cache_put(plain, config_map, object));
-    assert_true(kube_cache_put(packed, config_map, object));
-    assert_true(kube_cache_held(packed) + 4000 < kube_cache_held(plain));
-    o = kube_cache_get(packed, config_map, "istio-system", "istio");
-    parsed = kube_object_parse(o);
-    assert_true(json_equal(parsed, object));
-    assert_int_equal(kube_cache_bytes(packed), kube_cache_bytes(plain));
-    assert_true(drop(packed, "istio", "8"));
-    assert_int_equal(kube_cache_bytes(packed), 0);
-}
-
 static void owner_and_deletion_are_told(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
@@ -913,7 +890,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_is_kept_without_managed_fields),
-        cmocka_unit_test(a_cache_that_packs_holds_less_and_gives_the_same),
         cmocka_unit_test(owner_and_deletion_are_told),
         cmocka_unit_test(what_has_no_proper_name_is_no_object),
         cmocka_unit_test(only_what_is_asked_for_is_kept),
