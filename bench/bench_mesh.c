@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 #include "reconcile/desired.h"
 #include "shared.h"
 

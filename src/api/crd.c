@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "doc/build.h"
+#include "doc/doc.h"
 
 /* Documents are written row by row, as in doc/build.h. */
 /* clang-format off */
@@ -28,6 +29,96 @@ static json_t *names(const struct api_resource *r)
     return OBJECT(S("kind", r->kind), S("listKind", r->list_kind), S("plural", r->plural), S("singular", r->singular));
 }
 
+static void merge_properties(json_t *schema, const json_t *other, enum schema_form how);
+
+static bool is_alike(const json_t *a, const json_t *b, const char *key)
+{
+    return !json_object_get(a, key) == !json_object_get(b, key);
+}
+
+/*
+ * What is given under a field may be meant for any of the releases that have it: where they disagree on what it must
+ * be, the schema says nothing.
+ */
+static void merge_schema(json_t *schema, const json_t *other, enum schema_form how)
+{
+    static const char *const nested[] = {"items", "additionalProperties"};
+    _cleanup_json_ json_t *before = json_copy(schema);
+    const char *key;
+    json_t *value;
+
+    if (!str_eq(doc_string(schema, "type"), doc_string(other, "type")) || !is_alike(schema, other, "properties") ||
+        !is_alike(schema, other, "additionalProperties")) {
+        json_object_clear(schema);
+        json_object_set(schema, "description", json_object_get(before, "description"));
+        if (how == SCHEMA_V1)
+            json_object_set_new(schema, "x-kubernetes-preserve-unknown-fields", json_true());
+        return;
+    }
+    json_object_foreach(before, key, value) {
+        bool stays = str_eq(key, "description") || str_eq(key, "properties") ||
+                     (json_is_true(value) && !str_eq(key, "default"));
+        for (size_t i = 0; i < ARRAY_LEN(nested); i++)
+            stays = stays || str_eq(key, nested[i]);
+        if (!stays && !json_equal(value, json_object_get(other, key)))
+            json_object_del(schema, key);
+    }
+    json_object_foreach((json_t *)other, key, value)
+        if (json_is_true(value) && !str_eq(key, "default"))
+            json_object_set(schema, key, value);
+    for (size_t i = 0; i < ARRAY_LEN(nested); i++)
+        if (json_object_get(schema, nested[i]))
+            merge_schema(json_object_get(schema, nested[i]), json_object_get(other, nested[i]), how);
+    if (json_object_get(schema, "properties"))
+        merge_properties(schema, other, how);
+}
+
+/* The API server would store a default in a resource whose release does not know the field. */
+static void drop_defaults(json_t *schema)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_del(schema, "default");
+    json_object_foreach(doc_at(schema, "properties"), key, value)
+        drop_defaults(value);
+}
+
+static void merge_properties(json_t *schema, const json_t *other, enum schema_form how)
+{
+    json_t *ours = doc_at(schema, "properties"), *theirs = doc_at(other, "properties"), *value;
+    const char *key;
+
+    json_object_foreach(ours, key, value)
+        if (!json_object_get(theirs, key))
+            drop_defaults(value);
+    json_object_foreach(theirs, key, value) {
+        if (json_object_get(ours, key)) {
+            merge_schema(json_object_get(ours, key), value, how);
+            continue;
+        }
+        json_object_set_new(ours, key, json_deep_copy(value));
+        drop_defaults(json_object_get(ours, key));
+    }
+}
+
+/* Of all forms. */
+static json_t *spec_schema(const struct api_resource *r, enum schema_form how)
+{
+    const struct api_form *form;
+    json_t *schema = NULL;
+
+    for (size_t i = 0; (form = api_form_next(r, &i));) {
+        json_t *one = field_schema(form->spec, "What is desired.", how);
+        if (schema)
+            merge_schema(schema, one, how);
+        else
+            schema = json_incref(one);
+        json_decref(one);
+    }
+    return schema;
+}
+
 /*
  * Kubernetes before 1.12 refuses anything but `properties` and `required` at the root of a schema whose resource
  * has the status subresource, so v1beta1 has no `type` there.
@@ -41,7 +132,7 @@ static json_t *root_schema(const struct api_resource *r, enum schema_form form)
             MAP("apiVersion", S("type", "string")),
             MAP("kind", S("type", "string")),
             MAP("metadata", S("type", "object")),
-            V("spec", field_schema(r->spec, "What is desired.", form)),
+            V("spec", spec_schema(r, form)),
             V("status", field_schema(r->status, "What is there; written by the operator.", form))));
 }
 

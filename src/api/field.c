@@ -18,8 +18,9 @@ struct parse {
     struct buf path;
     size_t root_len; /* of the path of the object that is parsed */
     int minor;
-    bool exact;  /* the table that is being read is */
-    bool object; /* of Kubernetes' own, see field_check() */
+    const struct field_default *defaults; /* NULL: none */
+    bool exact;                           /* the table that is being read is */
+    bool object;                          /* of Kubernetes' own, see field_check() */
 };
 
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base);
@@ -30,7 +31,6 @@ void field_words(const struct field *field, struct buf *out)
 {
     switch (field->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         buf_add_str(out, "true or false");
         return;
     case FIELD_INTEGER:
@@ -142,7 +142,6 @@ static bool is_valid_scalar(const struct parse *p, const struct field *field, co
 
     switch (field->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         return json_is_boolean(value);
     case FIELD_INTEGER:
         return (p->exact ? json_is_integer(value) : is_whole(value)) && is_within(field, value);
@@ -296,11 +295,6 @@ static void store_flag(void *member, const json_t *value)
     *(bool *)member = doc_bool(value, false);
 }
 
-static void store_maybe(void *member, const json_t *value)
-{
-    *(enum maybe *)member = !value ? MAYBE_UNSET : json_is_true(value) ? MAYBE_YES : MAYBE_NO;
-}
-
 static void store_integer(void *member, const json_t *value)
 {
     *(int *)member = (int)json_number_value(value);
@@ -349,7 +343,6 @@ static const struct member {
     void (*release)(void *member);                    /* NULL, as `own`: the member owns nothing */
 } members[] = {
     [FIELD_FLAG] = {sizeof(bool), store_flag},
-    [FIELD_MAYBE] = {sizeof(enum maybe), store_maybe},
     [FIELD_INTEGER] = {sizeof(int), store_integer},
     [FIELD_NUMBER] = {sizeof(double), store_number},
     [FIELD_TEXT] = {sizeof(char *), store_text, own_text, release_text},
@@ -404,6 +397,17 @@ static const json_t *given(const struct parse *p, const struct field *field, con
     return p->object && text && json_is_string(value) && !json_string_length(value) ? NULL : present(value);
 }
 
+/* The row's, or the one that holds instead of it at this path. */
+static json_t *default_of(const struct parse *p, const struct field *field)
+{
+    struct field other = *field;
+
+    for (const struct field_default *d = p->defaults; d && d->path; d++)
+        if (str_eq(d->path, p->path.len ? p->path.data : ""))
+            other.otherwise = d->value;
+    return field_default(&other);
+}
+
 static void parse_field(struct parse *p, const struct field *field, const json_t *value, void *base)
 {
     size_t errors = p->problems->errors;
@@ -424,7 +428,7 @@ static void parse_field(struct parse *p, const struct field *field, const json_t
         parse_table(p, field->table, NULL, (char *)base + field->offset);
         return;
     }
-    otherwise = field_default(field);
+    otherwise = default_of(p, field);
     store(field, value && p->problems->errors == errors ? value : otherwise, base);
 }
 
@@ -672,9 +676,9 @@ static void resolve(struct parse *p, const struct field_table *root_table, json_
 }
 
 void field_parse_for(const struct field_table *table, const json_t *object, void *base, const char *path, int minor,
-                     struct problems *problems)
+                     const struct field_default *defaults, struct problems *problems)
 {
-    struct parse p = {.problems = problems, .minor = minor};
+    struct parse p = {.problems = problems, .minor = minor, .defaults = defaults};
     _cleanup_json_ json_t *resolved = has_alias(table, object) ? doc_copy(object) : NULL;
 
     buf_add_str(&p.path, path);
@@ -688,7 +692,7 @@ void field_parse_for(const struct field_table *table, const json_t *object, void
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
                  struct problems *problems)
 {
-    field_parse_for(table, object, base, path, 0, problems);
+    field_parse_for(table, object, base, path, 0, NULL, problems);
 }
 
 void field_check(const struct field_table *table, const json_t *object, int minor, struct problems *problems)

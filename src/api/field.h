@@ -42,7 +42,6 @@
 
 enum field_type {
     FIELD_FLAG,        /* bool */
-    FIELD_MAYBE,       /* enum maybe: a flag whose absence means something of its own */
     FIELD_INTEGER,     /* int */
     FIELD_NUMBER,      /* double */
     FIELD_TEXT,        /* char *, owned */
@@ -58,8 +57,6 @@ enum field_type {
     FIELD_UNSUPPORTED, /* any JSON, not kept: asks for what this release does not have */
     FIELD_TYPE_LAST = FIELD_UNSUPPORTED,
 };
-
-enum maybe { MAYBE_UNSET, MAYBE_NO, MAYBE_YES };
 
 struct field {
     const char *name;
@@ -114,6 +111,12 @@ struct field_table {
     void (*check)(const json_t *object, const char *path, struct problems *problems);
 };
 
+/* A default that holds instead of the one in the row at this path. */
+struct field_default {
+    const char *path;  /* "spec.proxy.logLevel"; NULL ends a list */
+    const char *value; /* as field.otherwise */
+};
+
 /*
  * Reads an object (NULL: absent) into the struct at `base`, which is overwritten: every member has the field's
  * value, or its default where the field is absent, null or wrong. All mistakes are added to `problems` with
@@ -122,9 +125,12 @@ struct field_table {
  */
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,
                  struct problems *problems);
-/* The same for Kubernetes 1.`minor`, where fields of Kubernetes' own types may not be known; 0: any. */
+/*
+ * The same for Kubernetes 1.`minor`, where fields of Kubernetes' own types may not be known; 0: any. `defaults` may be
+ * NULL.
+ */
 void field_parse_for(const struct field_table *table, const json_t *object, void *base, const char *path, int minor,
-                     struct problems *problems);
+                     const struct field_default *defaults, struct problems *problems);
 /*
  * Validates an object of Kubernetes' own, whose table is exact, for Kubernetes 1.`minor` (0: any): there null, "" and
  * an absent field are the same.

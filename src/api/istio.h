@@ -1,10 +1,12 @@
 /*
- * The custom resource Istio (istio.banzaicloud.io/v1beta1), parsed.
+ * The custom resources Istio and RemoteIstio (istio.banzaicloud.io/v1beta1), parsed: what every line of releases has.
+ * A line has a struct of its own that begins with this one (src/mesh).
  *
- * Where a field is absent in the resource it has its default here; what has no
- * default is NULL. Every pointer is owned by the struct.
+ * Where a field is absent in the resource it has its default here; what has no default is NULL. Every pointer is owned
+ * by the struct.
  *
- * The fields, their limits and defaults are the tables in istio.c.
+ * A RemoteIstio is the mesh as the remote cluster has its parts of it: what it leaves to the mesh is zero or NULL, its
+ * version among it, until it was filled in (mesh/line.h, mesh_joining.follow).
  */
 #ifndef API_ISTIO_H
 #define API_ISTIO_H
@@ -15,6 +17,7 @@
 #include "api/component.h"
 #include "api/problem.h"
 #include "api/resource.h"
+#include "base/mem.h"
 
 /* Of `version`, where the resource does not say. */
 #define ISTIO_VERSION_DEFAULT "1.0.5"
@@ -34,6 +37,8 @@ struct gateway_spec {
 };
 
 struct istio_spec {
+    const struct api_form *form; /* the table that it was parsed by */
+
     char *version;              /* "1.0.5" */
     char *image_hub;            /* "docker.io/istio" */
     char *image_tag;            /* NULL: the version */
@@ -41,12 +46,9 @@ struct istio_spec {
     json_t *image_pull_secrets; /* a sequence of names; NULL: none */
 
     bool mtls;
-    bool control_plane_security_enabled;
     char *include_ip_ranges;           /* "*" */
     char *exclude_ip_ranges;           /* "" */
     json_t *auto_injection_namespaces; /* a sequence of names; never NULL */
-    bool auto_injection_policy;        /* Pods in them get a sidecar unless an annotation says otherwise */
-    bool watch_one_namespace;          /* Pilot watches its own namespace alone */
     json_t *default_resources;         /* of components that set none; NULL: each one's own */
 
     bool default_pod_disruption_budget; /* budgets for the components with more than one replica, or gateways */
@@ -72,30 +74,25 @@ struct istio_spec {
         char *log_level; /* NULL: the proxy's own */
         int concurrency; /* worker threads; 0: one a core */
     } proxy;
-    struct {
-        char *image; /* NULL: imageHub/proxy_init:imageTag */
-    } proxy_init;
 
-    struct component_spec citadel, galley, pilot, policy, telemetry, sidecar_injector;
+    struct component_spec pilot;
     struct {
         bool enabled; /* false: neither is */
         struct gateway_spec ingress, egress;
     } gateways;
+
+    json_t *enabled_services; /* of a RemoteIstio: a sequence of {name, labelSelector}, never NULL; else NULL */
 };
 
-extern const struct api_resource api_resource_istio;
-extern const struct api_rule istio_rules[];
+/* NULL is ignored. */
+void istio_spec_free(struct istio_spec *spec);
+DEFINE_CLEANUP(struct istio_spec *, istio_spec_free)
+#define _cleanup_istio_spec_ _cleanup_(istio_spec_free_p)
 
-/* See api_parse(). On success `ret` owns its pointers until istio_spec_release(). */
-int istio_parse(const json_t *resource, const struct api_context *context, struct istio_spec *ret,
-                struct problems *problems);
-void istio_spec_release(struct istio_spec *spec);
-
-/* The components with their paths in the resource. */
+/* A component with its path in the resource. */
 struct istio_component {
     const char *path; /* "spec.gateways.ingress" */
-    size_t offset;    /* of its component_spec in istio_spec */
+    size_t offset;    /* of its component_spec in the line's struct */
 };
-extern const struct istio_component istio_components[]; /* ends with a NULL path */
 
 #endif

@@ -1,76 +1,6 @@
 #include "api/istio_parts.h"
 
-#include "api/component_rows.h"
-
-#define OWNER struct component_spec
-
-static const struct field citadel_rows[] = {
-    COMPONENT_ROWS(, COMPONENT_FIXED),
-    {"caSecretName", UNSUPPORTED(NULL), .refused = true,
-     .instead = "Citadel signs by an authority that it makes itself, and in a remote cluster by the central one's; to "
-                "sign by another, give the Deployment istio-citadel its arguments and volume with `overlays`"},
-};
-
-const struct field_table istio_citadel_table = {
-    .name = "Citadel",
-    .doc = COMPONENT_FIXED_DOC,
-    FIELD_ROWS(citadel_rows),
-};
-
-#undef OWNER
 #define OWNER struct istio_spec
-
-static const struct field injector_rows[] = {
-    COMPONENT_ROWS(sidecar_injector., COMPONENT_FIXED),
-    {"autoInjectionPolicyEnabled", FLAG_AT(auto_injection_policy), .otherwise = "true",
-     .doc =
-         "Whether pods in autoInjectionNamespaces get a sidecar unless their annotation sidecar.istio.io/inject says "
-         "\"false\"; else only those get one whose annotation says \"true\"."},
-    {"init", UNSUPPORTED("{\"resources\":{}}"),
-     .instead = "the init container of Istio 1.0 has no compute resources of its own"},
-    {"rewriteAppHTTPProbe", UNSUPPORTED("false"),
-     .instead =
-         "the injector of Istio 1.0 leaves probes as they are; with mutual TLS let pods have exec probes, or keep "
-         "the probe's port out of the sidecar by the annotation traffic.sidecar.istio.io/excludeInboundPorts"},
-    {"initCNIConfiguration", UNSUPPORTED("{\"enabled\":false}"),
-     .instead = "Istio 1.0 has no CNI plugin, and an init container redirects the traffic of pods; leave it out"},
-};
-
-const struct field_table istio_injector_table = {
-    .name = "Sidecar injector",
-    .doc = COMPONENT_FIXED_DOC,
-    FIELD_ROWS(injector_rows),
-};
-
-static const struct field zipkin_rows[] = {
-    {"address", TEXT(format_host_port), ALIAS("tracing.zipkinAddress")},
-};
-
-static const struct field_table zipkin_table = {
-    .name = "Zipkin",
-    .doc = "Where spans go to.",
-    FIELD_ROWS(zipkin_rows),
-};
-
-#define ZIPKIN_ALONE "proxies of Istio 1.0 report spans in Zipkin's protocol alone; write `tracing.zipkinAddress`"
-
-static const struct field tracing_rows[] = {
-    {"enabled", FLAG_AT(tracing.enabled), .otherwise = "true", .doc = "Whether proxies report spans."},
-    {"zipkinAddress", TEXT_AT(tracing.zipkin_address, format_host_port), .implied = "port 9411 of the Service zipkin",
-     .doc = "Where spans go to, in Zipkin's protocol."},
-    {"sampling", NUMBER_AT(tracing.sampling, 0, 100), .otherwise = "1.0", .floating = true,
-     .doc = "Percent of requests that are traced."},
-    {"zipkin", GROUP(zipkin_table), .doc = "Zipkin."},
-    {"tracer", UNSUPPORTED("\"zipkin\""), .instead = ZIPKIN_ALONE},
-    {"lightstep", UNSUPPORTED("{}"), .instead = ZIPKIN_ALONE},
-    {"datadog", UNSUPPORTED("{}"), .instead = ZIPKIN_ALONE},
-};
-
-const struct field_table istio_tracing_table = {
-    .name = "Tracing",
-    .doc = "Distributed tracing.",
-    FIELD_ROWS(tracing_rows),
-};
 
 static const struct field proxy_rows[] = {
     {"image", TEXT_AT(proxy.image, format_image), .implied = "proxyv2 from imageHub, with imageTag",
@@ -92,17 +22,6 @@ const struct field_table istio_proxy_table = {
     FIELD_ROWS(proxy_rows),
 };
 
-static const struct field proxy_init_rows[] = {
-    {"image", TEXT_AT(proxy_init.image, format_image), .implied = "proxy_init from imageHub, with imageTag",
-     .doc = "The image of the init container that redirects a pod's traffic."},
-};
-
-const struct field_table istio_proxy_init_table = {
-    .name = "Proxy init",
-    .doc = "The init container of injected pods.",
-    FIELD_ROWS(proxy_init_rows),
-};
-
 static const struct field disruption_budget_rows[] = {
     {"enabled", FLAG_AT(default_pod_disruption_budget), .otherwise = "false",
      .doc = "Keeps one pod of each component alive while nodes are drained."},
@@ -113,6 +32,35 @@ const struct field_table istio_disruption_budget_table = {
     .doc = "PodDisruptionBudgets for the components.",
     FIELD_ROWS(disruption_budget_rows),
 };
+
+static const struct field sidecars_rows[] = {
+    {"count", FLAG_AT(sidecars.count), .otherwise = "false",
+     .doc = "Counts in the status how many pods have a sidecar that is up to date, and how many an "
+            "outdated one; the operator then watches the metadata of all pods."},
+};
+
+const struct field_table istio_sidecars_table = {
+    .name = "Sidecar report",
+    .doc = "What the status tells about sidecars.",
+    FIELD_ROWS(sidecars_rows),
+};
+
+static const struct field service_port_rows[] = {
+    {"name", TEXT(format_dns_label), .required = true, .doc = "Its name: protocol, and what you like behind a -."},
+    {"port", INTEGER(1, 65535), .required = true, .doc = "Where the Service listens."},
+    {"targetPort", INTEGER(1, 65535), .implied = "port", .doc = "Where the pods listen."},
+    {"nodePort", INTEGER(1, 65535), .implied = "the server's choice", .doc = "Where every node listens."},
+    {"protocol", CHOICE("TCP", "UDP"), .implied = "TCP", .doc = "Its protocol."},
+};
+
+static const struct field_table service_port_table = {
+    .name = "Service port",
+    .doc = "A port of a gateway's Service and pods.",
+    FIELD_ROWS(service_port_rows),
+};
+
+const struct field istio_service_port = {NULL, DOCUMENT(service_port_table)};
+const struct field istio_annotation = {NULL, TEXT(format_text)};
 
 static const struct field patch_rows[] = {
     {"op", CHOICE("add", "remove", "replace", "move", "copy", "test"), .required = true, .doc = "What to do."},

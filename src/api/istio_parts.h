@@ -1,23 +1,21 @@
 /*
- * What the tables of Istio and of RemoteIstio share: rows, tables and rules. Only for files that hold tables.
+ * What the tables of all lines share, of Istio and of RemoteIstio: rows, tables and rules. Only for files that hold
+ * tables.
  *
- * The macros for rows take where the members lie: nothing where OWNER is struct istio_spec, `mesh.` where OWNER has a
- * struct istio_spec of that name.
+ * OWNER is the line's struct, and `in` where its struct istio_spec lies, which is its first member: `common.`. Tables
+ * of members of struct istio_spec are the same for each of them: GROUP(istio_proxy_table).
  */
 #ifndef API_ISTIO_PARTS_H
 #define API_ISTIO_PARTS_H
 
+#include "api/component_rows.h"
 #include "api/istio.h"
-#include "api/rows.h"
 
 /* Of members of struct istio_spec. */
-extern const struct field_table istio_proxy_table, istio_proxy_init_table, istio_disruption_budget_table,
-    istio_tracing_table, istio_injector_table;
-/* Of a struct component_spec. */
-extern const struct field_table istio_citadel_table;
+extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table;
 
 /* Elements of lists. */
-extern const struct field istio_overlay, istio_namespace_name, istio_secret_name;
+extern const struct field istio_overlay, istio_namespace_name, istio_secret_name, istio_service_port, istio_annotation;
 
 /* clang-format off */
 #define ISTIO_TRAFFIC_ROWS(in)                                                                                         \
@@ -44,11 +42,38 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 #define ISTIO_DEFAULT_RESOURCES_ROW(in)                                                                                \
     {"defaultResources", DOCUMENT_AT(in default_resources, container_resources_table),                                 \
      .implied = "as in Istio's Helm chart", .doc = "Compute resources of the components that have none of their own."}
-#define ISTIO_CITADEL_ROW(in)                                                                                          \
-    {"citadel", STRUCT_AT(in citadel, istio_citadel_table), .doc = "Signs the certificates of workloads."}
-/* The rows of its table are of the whole struct istio_spec, which is the first of OWNER or OWNER itself. */
-#define ISTIO_INJECTOR_ROW()                                                                                           \
-    {"sidecarInjector", GROUP(istio_injector_table), .doc = "Puts the sidecar into new pods."}
+/* What is done with the mesh as a whole. */
+#define ISTIO_LIFE_ROWS(in)                                                                                            \
+    {"pause", FLAG_AT(in pause), .otherwise = "false",                                                                 \
+     .doc = "Writes nothing to the mesh; the status lists what the operator would change."},                           \
+    {"removeCRDs", FLAG_AT(in remove_crds), .otherwise = "false",                                                      \
+     .doc = "Removes Istio's own CustomResourceDefinitions, and with them every user's Istio configuration, when "     \
+            "this resource is deleted."}
+#define ISTIO_VERSION_ROW(in)                                                                                          \
+    {"version", TEXT_AT(in version, format_version), .otherwise = ISTIO_VERSION_DEFAULT, .floating = true,             \
+     .doc = "The version of Istio."}
+#define ISTIO_MTLS_ROW(in)                                                                                             \
+    {"mtls", FLAG_AT(in mtls), .otherwise = "false", .doc = "Encrypts the traffic inside the mesh with mutual TLS."}
+#define ISTIO_DISRUPTION_BUDGET_ROW()                                                                                  \
+    {"defaultPodDisruptionBudget", GROUP(istio_disruption_budget_table), .doc = "PodDisruptionBudgets."}
+#define ISTIO_PROXY_ROW() {"proxy", GROUP(istio_proxy_table), .doc = "The sidecars."}
+#define ISTIO_SIDECARS_ROW()                                                                                           \
+    {"sidecars", GROUP(istio_sidecars_table), .doc = "What the status tells about the sidecars."}
+
+/* Of a struct gateway_spec, OWNER. */
+#define ISTIO_GATEWAY_ROWS()                                                                                           \
+    COMPONENT_ROWS(component., COMPONENT_AUTOSCALED),                                                                  \
+    {"serviceType", CHOICE_AT(service_type, "ClusterIP", "NodePort", "LoadBalancer"),                                  \
+     .implied = GATEWAY_INGRESS_TYPE " for ingress, " GATEWAY_EGRESS_TYPE " for egress",                               \
+     .doc = "The type of its Service."},                                                                               \
+    {"serviceAnnotations", MAP_AT(service_annotations, format_label_key, istio_annotation, 64), .implied = "none",     \
+     .doc = "Annotations of its Service, by which clouds are told of internal load balancers and more."},              \
+    {"serviceLabels", MAP_AT(service_labels, format_label_key, component_label_value, 64), .implied = "none",          \
+     .doc = "Labels of its Service besides `app` and `istio`."},                                                       \
+    {"loadBalancerIP", TEXT_AT(load_balancer_ip, format_ip_or_empty), .implied = "the cloud's choice",                 \
+     .doc = "The address of its load balancer, where the cloud lets one choose."},                                     \
+    {"ports", LIST_AT(ports, istio_service_port, 0, 100), .implied = "as in Istio's Helm chart",                       \
+     .doc = "All ports of its Service and pods; they replace the default as a whole, unless the list is empty."}
 /* clang-format on */
 
 /* Rows of rules whose check reads a struct istio_spec alone, which may be the first member of another struct. */
@@ -68,11 +93,27 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {                                                                                                                  \
         "A warning: with `includeIPRanges` empty no outbound traffic goes through the sidecars.", istio_check_ranges   \
     }
-#define ISTIO_INJECTOR_RULE                                                                                            \
+#define ISTIO_VERSION_RULES                                                                                            \
+    {"`version` is one that this operator knows.", istio_check_version},                                               \
     {                                                                                                                  \
-        "A warning: `autoInjectionNamespaces` has no effect without the sidecar injector.", istio_check_injector       \
+        "That version runs on the cluster's Kubernetes.", istio_check_kubernetes                                       \
+    }
+#define ISTIO_PLACE_RULE                                                                                               \
+    {                                                                                                                  \
+        "A warning: the namespace of the resource is the control plane's, and `default` is seldom meant.",             \
+            istio_check_place                                                                                          \
+    }
+#define ISTIO_GATEWAYS_RULE                                                                                            \
+    {                                                                                                                  \
+        "The `ports` of a gateway have each name, port and node port once, and node ports only where its Service is "  \
+        "not of type ClusterIP; its labels and annotations leave out what the operator sets.",                         \
+            istio_check_gateways                                                                                       \
     }
 /* The check reads the components of the resource. */
+#define ISTIO_IMAGES_RULE(check)                                                                                       \
+    {                                                                                                                  \
+        "A warning: images that name a release name one of the minor release that `version` says.", check              \
+    }
 #define ISTIO_REPLICAS_RULE(check)                                                                                     \
     {                                                                                                                  \
         "`minReplicas` is at most `maxReplicas`, and `replicaCount` lies between them.", check                         \
@@ -81,11 +122,18 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 void istio_check_namespaces(const struct api_check *c);
 void istio_check_overlays(const struct api_check *c);
 void istio_check_ranges(const struct api_check *c);
-void istio_check_injector(const struct api_check *c);
+void istio_check_version(const struct api_check *c);
+void istio_check_kubernetes(const struct api_check *c);
+void istio_check_place(const struct api_check *c);
+/* Whether the image at `path` (NULL: none) names a release of another minor release. */
+void istio_check_image(const struct api_check *c, const char *path, const char *image);
 void istio_check_gateways(const struct api_check *c);
 
-/* For all of a list that ends with a NULL path, of the struct istio_spec at `spec`. */
+/* For all of a list that ends with a NULL path, of the line's struct at `spec`. */
 void istio_components_complete(const struct istio_component *components, void *spec);
 void istio_components_check(const struct istio_component *components, const struct api_check *c);
+void istio_components_check_images(const struct istio_component *components, const struct api_check *c);
+/* A gateway is disabled where all are. */
+void istio_gateways_complete(struct istio_spec *spec);
 
 #endif

@@ -14,21 +14,7 @@ static const struct api_release *find_release(const struct api_context *context,
     return NULL;
 }
 
-/* Of the 1.0 in 1.0.5. */
-static size_t minor_length(const char *version)
-{
-    size_t major = strcspn(version, ".");
-
-    return version[major] ? major + 1 + strcspn(version + major + 1, ".-") : major;
-}
-
-/* Whether two versions or tags are of the same minor release: 1.0.5 and 1.0.8. */
-static bool same_minor(const char *a, const char *b)
-{
-    return minor_length(a) == minor_length(b) && strncmp(a, b, minor_length(a)) == 0;
-}
-
-static void check_version(const struct api_check *c)
+void istio_check_version(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     _cleanup_buf_ struct buf known = BUF_INIT, other = BUF_INIT;
@@ -38,16 +24,16 @@ static void check_version(const struct api_check *c)
         return;
     for (size_t i = 0; i < c->context->release_count; i++) {
         buf_printf(&known, "%s%s", i ? ", " : "", c->context->releases[i].version);
-        other_minor = other_minor && !same_minor(spec->version, c->context->releases[i].version);
+        other_minor = other_minor && !api_same_minor(spec->version, c->context->releases[i].version);
     }
     if (other_minor)
-        buf_printf(&other, ": this operator does not install Istio %.*s", (int)minor_length(spec->version),
+        buf_printf(&other, ": this operator does not install Istio %.*s", (int)api_minor_length(spec->version),
                    spec->version);
     problems_add(c->problems, PROBLEM_ERROR, "spec.version", "must be one of %s, but is %s%s", buf_str(&known),
                  spec->version, buf_str(&other));
 }
 
-static void check_kubernetes(const struct api_check *c)
+void istio_check_kubernetes(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     const struct api_release *release = find_release(c->context, spec->version);
@@ -108,28 +94,19 @@ void istio_components_complete(const struct istio_component *components, void *s
     }
 }
 
-const struct istio_component istio_components[] = {
-    {"spec.citadel", offsetof(struct istio_spec, citadel)},
-    {"spec.galley", offsetof(struct istio_spec, galley)},
-    {"spec.pilot", offsetof(struct istio_spec, pilot)},
-    {"spec.policy", offsetof(struct istio_spec, policy)},
-    {"spec.telemetry", offsetof(struct istio_spec, telemetry)},
-    {"spec.sidecarInjector", offsetof(struct istio_spec, sidecar_injector)},
-    {"spec.gateways.ingress", offsetof(struct istio_spec, gateways.ingress.component)},
-    {"spec.gateways.egress", offsetof(struct istio_spec, gateways.egress.component)},
-    {NULL},
-};
+void istio_gateways_complete(struct istio_spec *spec)
+{
+    if (spec->gateways.enabled)
+        return;
+    spec->gateways.ingress.component.enabled = false;
+    spec->gateways.egress.component.enabled = false;
+}
 
 void istio_components_check(const struct istio_component *components, const struct api_check *c)
 {
     for (; components->path; components++)
         component_check((const struct component_spec *)((const char *)c->spec + components->offset), components->path,
                         c->problems);
-}
-
-static void check_replicas(const struct api_check *c)
-{
-    istio_components_check(istio_components, c);
 }
 
 /* Whether the first key of a pointer is this one; `ret_rest` is then what follows it. */
@@ -226,31 +203,27 @@ static const char *release_of_image(const char *image)
     return tag && strspn(tag + 1, "0123456789") && tag[1 + strspn(tag + 1, "0123456789")] == '.' ? tag + 1 : NULL;
 }
 
-static void check_image(const struct api_check *c, const char *path, const char *image, const char *version)
+void istio_check_image(const struct api_check *c, const char *path, const char *image)
 {
+    const char *version = ((const struct istio_spec *)c->spec)->version;
     const char *release = image ? release_of_image(image) : NULL;
 
-    if (release && !same_minor(version, release))
+    if (release && !api_same_minor(version, release))
         problems_add(c->problems, PROBLEM_WARNING, path, "is of release %s, but the version of Istio is %s", release,
                      version);
 }
 
-/* Whole names of images, which a change of `version` leaves as they are. */
-static void check_images(const struct api_check *c)
+void istio_components_check_images(const struct istio_component *components, const struct api_check *c)
 {
-    const struct istio_spec *spec = c->spec;
-
-    check_image(c, "spec.proxy.image", spec->proxy.image, spec->version);
-    check_image(c, "spec.proxyInit.image", spec->proxy_init.image, spec->version);
-    for (const struct istio_component *component = istio_components; component->path; component++) {
-        const struct component_spec *s = (const void *)((const char *)spec + component->offset);
-        _cleanup_free_ char *path = str_printf("%s.image", component->path);
-        check_image(c, path, s->image, spec->version);
+    for (; components->path; components++) {
+        const struct component_spec *s = (const void *)((const char *)c->spec + components->offset);
+        _cleanup_free_ char *path = str_printf("%s.image", components->path);
+        istio_check_image(c, path, s->image);
     }
 }
 
 /* It may be what is desired. */
-static void check_place(const struct api_check *c)
+void istio_check_place(const struct api_check *c)
 {
     if (str_eq(c->ns, NS_WITHOUT_CHOICE) && !c->problems->errors)
         problems_add(c->problems, PROBLEM_WARNING, "metadata.namespace",
@@ -265,54 +238,3 @@ void istio_check_ranges(const struct api_check *c)
         problems_add(c->problems, PROBLEM_WARNING, "spec.includeIPRanges",
                      "is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it");
 }
-
-static void check_citadel(const struct api_check *c)
-{
-    const struct istio_spec *spec = c->spec;
-
-    if (spec->citadel.enabled || (!spec->mtls && !spec->control_plane_security_enabled))
-        return;
-    problems_add(c->problems, PROBLEM_WARNING, "spec.citadel.enabled",
-                 "is false, but %s needs certificates: something else has to make the Secrets istio.<service account>",
-                 spec->mtls ? "mtls" : "controlPlaneSecurityEnabled");
-}
-
-void istio_check_injector(const struct api_check *c)
-{
-    const struct istio_spec *spec = c->spec;
-
-    if (spec->sidecar_injector.enabled || !json_array_size(spec->auto_injection_namespaces))
-        return;
-    problems_add(c->problems, PROBLEM_WARNING, "spec.sidecarInjector.enabled",
-                 "is false, so that pods in autoInjectionNamespaces get no sidecar");
-}
-
-static void check_pilot(const struct api_check *c)
-{
-    const struct istio_spec *spec = c->spec;
-
-    if (spec->pilot.enabled || (!spec->gateways.ingress.component.enabled && !spec->gateways.egress.component.enabled &&
-                                !spec->sidecar_injector.enabled))
-        return;
-    problems_add(c->problems, PROBLEM_WARNING, "spec.pilot.enabled",
-                 "is false, so that gateways and sidecars get no configuration");
-}
-
-const struct api_rule istio_rules[] = {
-    {"`version` is one that this operator knows.", check_version},
-    {"That version runs on the cluster's Kubernetes.", check_kubernetes},
-    ISTIO_NAMESPACES_RULE,
-    {"A warning: the namespace of the resource is the control plane's, and `default` is seldom meant.", check_place},
-    ISTIO_REPLICAS_RULE(check_replicas),
-    ISTIO_OVERLAYS_RULE,
-    {"The `ports` of a gateway have each name, port and node port once, and node ports only where its Service is not "
-     "of "
-     "type ClusterIP; its labels and annotations leave out what the operator sets.",
-     istio_check_gateways},
-    {"A warning: images that name a release name one of the minor release that `version` says.", check_images},
-    {"A warning: `mtls` and `controlPlaneSecurityEnabled` need certificates, which Citadel makes.", check_citadel},
-    ISTIO_RANGES_RULE,
-    ISTIO_INJECTOR_RULE,
-    {"A warning: gateways and sidecars get no configuration without Pilot.", check_pilot},
-    {NULL, NULL},
-};

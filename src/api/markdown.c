@@ -54,7 +54,6 @@ static void add_type(const struct field *field, struct sections *s, struct buf *
 {
     switch (field->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         buf_add_str(out, "boolean");
         return;
     case FIELD_INTEGER:

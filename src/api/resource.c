@@ -8,6 +8,51 @@
 #include "base/str.h"
 #include "doc/doc.h"
 
+const struct api_form *api_form_next(const struct api_resource *r, size_t *position)
+{
+    struct api_edition edition, before;
+
+    if (r->form)
+        return (*position)++ ? NULL : r->form;
+    while (r->edition(*position, &edition)) {
+        bool first = !*position || !r->edition(*position - 1, &before) || before.form != edition.form;
+        ++*position;
+        if (first)
+            return edition.form;
+    }
+    return NULL;
+}
+
+size_t api_minor_length(const char *version)
+{
+    size_t major = strcspn(version, ".");
+
+    return version[major] ? major + 1 + strcspn(version + major + 1, ".-") : major;
+}
+
+bool api_same_minor(const char *a, const char *b)
+{
+    return api_minor_length(a) == api_minor_length(b) && strncmp(a, b, api_minor_length(a)) == 0;
+}
+
+struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
+                                  const struct api_context *context)
+{
+    const char *given = r->follower ? (context ? context->version : NULL) : doc_string(resource, "spec", "version");
+    const char *version = str_or(given, r->default_version);
+    struct api_edition near = {.form = r->form}, other = {0}, edition;
+
+    for (size_t i = 0; !r->form && r->edition(i, &edition); i++) {
+        if (str_eq(edition.version, version))
+            return edition;
+        if (!near.form && api_same_minor(edition.version, version))
+            near = edition;
+        if (!other.form || str_eq(edition.version, r->default_version))
+            other = edition;
+    }
+    return near.form ? near : other;
+}
+
 bool api_resource_is_finalizer(const struct api_resource *r, const char *name)
 {
     if (str_eq(name, r->finalizer))
@@ -72,6 +117,8 @@ int api_parse(const struct api_resource *r, const json_t *resource, const struct
     static const struct api_context nothing_known;
     size_t errors = problems->errors;
     _cleanup_free_ void *spec = mem_new0(1, spec_size);
+    const struct api_edition edition = api_edition_of(r, resource, context);
+    const struct api_form *form = edition.form;
     const char *ns;
 
     if (!is_ours(r, resource, problems))
@@ -81,13 +128,14 @@ int api_parse(const struct api_resource *r, const json_t *resource, const struct
     check_size(resource, problems);
     ns = doc_string(resource, "metadata", "namespace");
     field_parse(&root_table, resource, NULL, "", problems);
-    field_parse_for(r->spec, doc_at(resource, "spec"), spec, "spec", context->kubernetes_minor, problems);
-    if (r->complete)
-        r->complete(spec);
-    for (const struct api_rule *rule = r->rules; rule->check; rule++)
+    field_parse_for(form->spec, doc_at(resource, "spec"), spec, "spec", context->kubernetes_minor, edition.defaults,
+                    problems);
+    if (form->complete)
+        form->complete(spec);
+    for (const struct api_rule *rule = form->rules; rule->check; rule++)
         rule->check(&(struct api_check){spec, ns && *ns ? ns : context->ns, context, problems});
     if (problems->errors != errors) {
-        field_release(r->spec, spec);
+        field_release(form->spec, spec);
         return -1;
     }
     memcpy(ret_spec, spec, spec_size);
@@ -101,19 +149,57 @@ static void add_columns(const struct api_resource *r, struct buf *out)
         buf_printf(out, "- **%s**%s: %s\n", column->name, column->priority ? " (with `-o wide`)" : "", column->doc);
 }
 
+/* "spec", or where there are several forms "spec of 1.0". */
+static char *spec_title(const struct api_form *form, bool several)
+{
+    return several ? str_printf("spec of %s", form->name) : str_dup("spec");
+}
+
+static void add_forms(const struct api_resource *r, bool several, struct buf *out)
+{
+    const struct api_form *form;
+
+    for (size_t i = 0; (form = api_form_next(r, &i));) {
+        _cleanup_free_ char *title = spec_title(form, several);
+        field_markdown(form->spec, title, 2, out);
+        if (several)
+            buf_printf(out, "## Rules of %s\n\n", form->name);
+        else
+            buf_add_str(out, "## Rules\n\n");
+        buf_add_str(out, "Besides the limits of single fields:\n\n");
+        for (const struct api_rule *rule = form->rules; rule->check; rule++)
+            buf_printf(out, "- %s\n", rule->doc);
+        buf_add_char(out, '\n');
+    }
+}
+
+/* Where a release differs from the tables. */
+static void add_defaults(const struct api_resource *r, struct buf *out)
+{
+    struct api_edition edition;
+    bool any = false;
+
+    for (size_t i = 0; !r->form && r->edition(i, &edition); i++)
+        for (const struct field_default *d = edition.defaults; d && d->path; d++, any = true)
+            buf_printf(out, "%s- `%s` in %s: `%s`\n", any ? "" : "## Defaults of single releases\n\n", d->path,
+                       edition.version, d->value);
+    if (any)
+        buf_add_char(out, '\n');
+}
+
 void api_reference_markdown(const struct api_resource *r, struct buf *out)
 {
+    size_t forms = 0;
+    bool several = api_form_next(r, &forms) && api_form_next(r, &forms);
+
     buf_printf(out, "# %s\n\n", r->kind);
     buf_printf(out, "<!-- Printed by `istio-operator docs %s`; change the table of fields, not this page. -->\n\n",
                r->singular);
     buf_printf(out, "%s\n\n```yaml\napiVersion: %s\nkind: %s\n```\n\n", r->intro, API_GROUP_VERSION, r->kind);
     buf_printf(out, "The operator puts the finalizer `%s` on it, and takes it off when nothing of it is left.\n\n",
                r->finalizer);
-    field_markdown(r->spec, "spec", 2, out);
-    buf_add_str(out, "## Rules\n\nBesides the limits of single fields:\n\n");
-    for (const struct api_rule *rule = r->rules; rule->check; rule++)
-        buf_printf(out, "- %s\n", rule->doc);
-    buf_add_char(out, '\n');
+    add_forms(r, several, out);
+    add_defaults(r, out);
     field_markdown(r->status, "status", 2, out);
     add_columns(r, out);
 }

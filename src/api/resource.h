@@ -34,6 +34,7 @@ struct api_context {
     size_t release_count;
     int kubernetes_minor; /* of the cluster the mesh runs in */
     const char *ns;       /* where the resource will live if its metadata does not say so */
+    const char *version;  /* of the mesh that a RemoteIstio joins */
 };
 
 /* What a rule reads. */
@@ -55,6 +56,24 @@ struct api_column {
     int priority; /* above 0: only with -o wide */
 };
 
+/* What a resource looks like, in some releases of what it describes or in all: its fields, and what must hold. */
+struct api_form {
+    const char *name; /* "1.0", of these releases; NULL: all */
+    const struct field_table *spec;
+    size_t size; /* of the struct that its rows are members of */
+    /* Fills members whose default follows from other fields; NULL: there are none. */
+    void (*complete)(void *spec);
+    const struct api_rule *rules;  /* in order; ends with a NULL check */
+    const struct api_form *filled; /* its rows have the members that are filled in after parsing; NULL: none are */
+};
+
+/* A release, and what the resource looks like in it. */
+struct api_edition {
+    const char *version; /* "1.0.5" */
+    const struct api_form *form;
+    const struct field_default *defaults; /* that differ from the rows' in this release; NULL: none */
+};
+
 struct api_resource {
     const char *kind, *list_kind, *plural, *singular;
     const char *doc;       /* one line */
@@ -62,21 +81,37 @@ struct api_resource {
     const char *finalizer; /* the operator puts it on the resource, and removes it when nothing is left */
     /* What earlier releases put on it instead: it counts as `finalizer`. Ends with NULL; NULL: none. */
     const char *const *former_finalizers;
-    const struct field_table *spec, *status;
-    /* Fills members whose default follows from other fields; NULL: there are none. */
-    void (*complete)(void *spec);
-    const struct api_rule *rules;     /* in order; ends with a NULL check */
+    const struct field_table *status;
+    const struct api_form *form; /* NULL: it differs by release */
+    /* The releases, those with the same form one after another; false past the last. NULL where there is a form. */
+    bool (*edition)(size_t i, struct api_edition *ret);
+    /* Where no release is said. It is said in spec.version, or for a `follower` in api_context.version. */
+    const char *default_version;
+    bool follower;
     const struct api_column *columns; /* ends with a NULL name */
 };
+
+/* for (size_t i = 0; (form = api_form_next(r, &i));) Each once; there is one at least. */
+const struct api_form *api_form_next(const struct api_resource *r, size_t *position);
+/*
+ * What the resource looks like in the release that it asks for; in an unknown one as in others of the same minor
+ * release, else as in the default one. `context` may be NULL.
+ */
+struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
+                                  const struct api_context *context);
+/* Whether two versions or tags are of the same minor release: 1.0.5 and 1.0.8. */
+bool api_same_minor(const char *a, const char *b);
+/* Of the 1.0 in 1.0.5. */
+size_t api_minor_length(const char *version);
 
 /* Whether this finalizer of a resource is the operator's, today's or a former one. */
 bool api_resource_is_finalizer(const struct api_resource *r, const char *name);
 
 /*
  * Reads a whole custom resource (apiVersion, kind, metadata, spec) into `ret_spec`, a struct of the resource's
- * type. All mistakes go to `problems`, errors and warnings. 0 where there are only warnings; below zero where
+ * form's type. All mistakes go to `problems`, errors and warnings. 0 where there are only warnings; below zero where
  * there are errors: then `ret_spec` was not filled. `context` may be NULL.
- * The typed forms are in the resources' own headers (istio_parse).
+ * The typed forms are in mesh/resources.h (istio_parse).
  */
 int api_parse(const struct api_resource *r, const json_t *resource, const struct api_context *context, void *ret_spec,
               size_t spec_size, struct problems *problems);

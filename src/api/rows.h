@@ -45,7 +45,6 @@
                   char unused;                                                                                         \
               })
 #define FLAG_AT(member) FLAG, FIELD_AT(member, bool)
-#define MAYBE_AT(member) .type = FIELD_MAYBE, FIELD_AT(member, enum maybe)
 #define INTEGER_AT(member, least_, most_) INTEGER(least_, most_), FIELD_AT(member, int)
 #define NUMBER_AT(member, least_, most_) NUMBER(least_, most_), FIELD_AT(member, double)
 #define TEXT_AT(member, format_) TEXT(format_), FIELD_AT(member, char *)

@@ -117,7 +117,6 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
 {
     switch (field->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         return OBJECT(description(field, form), S("type", "boolean"), stored_default(field, form));
     case FIELD_INTEGER:
     case FIELD_NUMBER:

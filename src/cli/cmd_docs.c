@@ -1,8 +1,8 @@
 #include <stdio.h>
 
-#include "api/resources.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "mesh/resources.h"
 #include "serve/metrics.h"
 
 /* Pages other than those of the resources. */

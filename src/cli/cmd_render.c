@@ -50,7 +50,7 @@ static int render_remote(const struct input *in, const char *name, int minor, st
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const struct input_resource *mesh, *remote = find_remote(in, name);
-    struct istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     int code;
 
     if (!remote)
@@ -68,8 +68,7 @@ static int render_remote(const struct input *in, const char *name, int minor, st
     if (code || mesh_check(mesh->value, 0, NULL, &spec, &problems) < 0)
         return code;
     problems_release(&problems);
-    remote_render(remote->value, &spec, minor, out->documents, &problems);
-    istio_spec_release(&spec);
+    remote_render(remote->value, spec, minor, out->documents, &problems);
     if (problems.errors)
         input_report(remote, &problems, out->problems, stderr);
     return err_class_exit_code(problems.errors ? ERR_INVALID : ERR_NONE);

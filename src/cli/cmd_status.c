@@ -1,7 +1,6 @@
 #include <stdio.h>
 
 #include "api/istio.h"
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/credentials.h"
@@ -12,6 +11,7 @@
 #include "doc/doc.h"
 #include "kube/client.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "reconcile/events.h"
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)

@@ -1,10 +1,10 @@
 #include <stdio.h>
 
 #include "api/istio.h"
-#include "api/remote_istio.h"
 #include "cli/command.h"
 #include "cli/input.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 /* The first Istio in a file; NULL: in any. */
 static const struct input_resource *find_mesh(const struct input *in, const struct file *file)

@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "api/istio.h"
-#include "api/remote_istio.h"
-#include "api/resources.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "controllers/remote/remote_check.h"
 #include "controllers/remote/remote_render.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 #define KINDS_WORDS "Istio or RemoteIstio"
 #define KINDS_SHOWN 5
@@ -284,14 +283,14 @@ static void review_mesh(const json_t *resource, int minor, struct mesh_desired *
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
-    struct istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
     if (minor && !problems->errors) {
         mesh_versions_for(minor, versions);
         if (mesh_desired_build(resource, minor, versions, &desired, problems) == 0 && ret)
             *ret = TAKE_PTR(desired);
-    } else if (mesh_check(resource, minor, NULL, &spec, problems) == 0) {
-        istio_spec_release(&spec);
+    } else {
+        mesh_check(resource, minor, NULL, &spec, problems);
     }
 }
 
@@ -300,12 +299,11 @@ static void try_remote_overlays(const json_t *resource, const json_t *mesh, int 
 {
     _cleanup_problems_ struct problems of_mesh = PROBLEMS_INIT, tried = PROBLEMS_INIT;
     _cleanup_json_ json_t *objects = json_array();
-    struct istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
     if (mesh_check(mesh, 0, NULL, &spec, &of_mesh) < 0)
         return;
-    remote_render(resource, &spec, minor, objects, &tried);
-    istio_spec_release(&spec);
+    remote_render(resource, spec, minor, objects, &tried);
     for (size_t i = 0; i < tried.len; i++)
         if (str_starts(tried.items[i].path, "spec.overlays"))
             problems_add(problems, tried.items[i].severity, tried.items[i].path, "%s", tried.items[i].text);
@@ -313,11 +311,11 @@ static void try_remote_overlays(const json_t *resource, const json_t *mesh, int 
 
 static void review_remote(const json_t *resource, const json_t *mesh, int minor, struct problems *problems)
 {
-    struct remote_istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+    const char *ns = doc_string(mesh, "metadata", "namespace"), *version = doc_string(mesh, "spec", "version");
 
-    if (remote_check(resource, NULL, doc_string(mesh, "metadata", "namespace"), &spec, problems) < 0)
+    if (remote_check(resource, NULL, ns, version, &spec, problems) < 0)
         return;
-    remote_istio_spec_release(&spec);
     if (minor && mesh && !problems->errors)
         try_remote_overlays(resource, mesh, minor, problems);
 }

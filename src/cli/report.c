@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/remote_istio.h"
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/terminal.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 #define EVENTS_SHOWN 10
 #define COLUMNS_MAX 5

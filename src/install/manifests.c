@@ -1,12 +1,12 @@
 #include "install/manifests.h"
 
 #include "api/crd.h"
-#include "api/resources.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "install/rights.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "serve/webhook.h"
 
 #define ROLE "istio-operator-manager"

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "api/remote_istio.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 
 #define NS "istio-system"
 
@@ -50,31 +50,34 @@ static void add_granted_rule(struct gathered *g, const json_t *rule)
                 add_verb(g, json_string_value(group), json_string_value(resource), json_string_value(verb));
 }
 
-/* What a cluster gets of the default mesh. `ret` is to be released. */
-static void default_spec(unsigned role, const char *version, struct remote_istio_spec *ret)
+/* What a cluster gets of the default mesh; owned by the caller. NULL: no such cluster can join it. */
+static struct istio_spec *default_spec(unsigned role, const struct mesh_release *release)
 {
+    const struct mesh_joining *joining = release->line->joining;
+    const struct api_context context = {.version = release->version};
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *istio = OBJECT(
         S("apiVersion", API_GROUP_VERSION),
         S("kind", api_resource_istio.kind),
         MAP("metadata", S("name", "istio"), S("namespace", NS)),
-        MAP("spec", S("version", version)));
+        MAP("spec", S("version", release->version)));
     _cleanup_json_ json_t *remote = OBJECT(
         S("apiVersion", API_GROUP_VERSION),
         S("kind", api_resource_remote_istio.kind),
         MAP("metadata", S("name", "remote"), S("namespace", NS)));
-    struct istio_spec central;
+    _cleanup_istio_spec_ struct istio_spec *central = NULL;
+    struct istio_spec *spec;
 
     if (istio_parse(istio, NULL, &central, &problems) < 0)
         abort(); /* the default resource is valid */
-    if (role == MESH_CENTRAL) {
-        *ret = (struct remote_istio_spec){.mesh = central};
-        return;
-    }
-    if (remote_istio_parse(remote, NULL, ret, &problems) < 0)
+    if (role == MESH_CENTRAL)
+        return TAKE_PTR(central);
+    if (!joining)
+        return NULL;
+    if (remote_istio_parse(remote, &context, &spec, &problems) < 0)
         abort(); /* and so is this */
-    remote_istio_follow(ret, remote, &central);
-    istio_spec_release(&central);
+    joining->follow(spec, remote, central);
+    return spec;
 }
 
 /* The roles of every component, as the default resource asks for them, for every release. */
@@ -85,17 +88,18 @@ static void add_granted(struct gathered *g, unsigned role)
     const char *versions[KIND_COUNT];
 
     for (const struct mesh_release *release = mesh_releases; release->version; release++) {
-        struct remote_istio_spec spec;
+        _cleanup_istio_spec_ struct istio_spec *spec = default_spec(role, release);
         const struct mesh_env env = {
-            .spec = &spec.mesh,
+            .spec = spec,
             .release = release,
             .ns = NS,
             .versions = versions,
             .remote = role == MESH_REMOTE ? &remote : NULL,
         };
         struct rendered_list objects = {0};
+        if (!spec)
+            continue;
         mesh_versions_for(release->kubernetes_max, versions);
-        default_spec(role, release->version, &spec);
         mesh_render(&env, &objects);
         for (size_t i = 0; i < objects.len; i++) {
             json_t *rule;
@@ -105,7 +109,6 @@ static void add_granted(struct gathered *g, unsigned role)
                     add_granted_rule(g, rule);
         }
         rendered_release(&objects);
-        remote_istio_spec_release(&spec);
     }
 }
 

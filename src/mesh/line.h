@@ -109,6 +109,14 @@ struct mesh_injection {
 
 /* What a remote cluster needs of the central one. */
 struct mesh_joining {
+    const struct api_form *form; /* of a RemoteIstio */
+    /*
+     * Fills in what the mesh decides, in a spec of that form that was parsed from `resource`: always its version and
+     * what all clusters must agree on, the rest where `resource` does not give it. May be called again when the mesh
+     * has changed. Components that run in the central cluster alone are then enabled for the code that configures
+     * proxies.
+     */
+    void (*follow)(struct istio_spec *spec, const json_t *resource, const struct istio_spec *central);
     /* The label of a Secret with a kubeconfig, with the value "true": the control plane reads the cluster with it. */
     const char *kubeconfig_label;
     /*
@@ -122,12 +130,13 @@ struct mesh_joining {
 };
 
 struct mesh_line {
-    const char *name; /* "1.0" */
+    /* What a resource looks like in its releases; the struct that it is parsed into begins with struct istio_spec. */
+    const struct api_form *form;
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;
     struct mesh_injection injection;
-    struct mesh_joining joining;
+    const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition */
 };
 
@@ -142,8 +151,9 @@ char *mesh_limitation_text(const struct mesh_limitation *limitation, int minor);
 struct mesh_release {
     const char *version; /* "1.0.5" */
     const struct mesh_line *line;
-    const char *default_tag;            /* of its images */
-    int kubernetes_min, kubernetes_max; /* minor versions of Kubernetes 1.x it can run on, inclusive */
+    const char *default_tag;              /* of its images */
+    int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x it can run on, inclusive */
+    const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
 };
 
 /* The newest of a line first; ends with a NULL version. */

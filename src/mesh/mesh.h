@@ -9,6 +9,7 @@
 #define MESH_MESH_H
 
 #include "mesh/line.h"
+#include "mesh/resources.h"
 
 /* The components that the cluster has, enabled or not; ends with a NULL name. */
 const struct mesh_component *mesh_components(const struct mesh_env *env);

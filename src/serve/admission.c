@@ -73,8 +73,8 @@ static void add_warnings(struct decision *d, const struct problems *problems)
 static int
 check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
 {
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_desired *desired;
-    struct istio_spec spec;
 
     if (context->versions && doc_string(object, "metadata", "namespace")) {
         if (mesh_desired_build(object, context->kubernetes_minor, context->versions, &desired, problems) < 0)
@@ -82,20 +82,7 @@ check_istio(const json_t *object, const char *ns, const struct admission_context
         mesh_desired_free(desired);
         return 0;
     }
-    if (mesh_check(object, context->kubernetes_minor, ns, &spec, problems) < 0)
-        return -1;
-    istio_spec_release(&spec);
-    return 0;
-}
-
-static int check_remote(const json_t *object, const char *ns, const char *mesh_ns, struct problems *problems)
-{
-    struct remote_istio_spec spec;
-
-    if (remote_check(object, ns, mesh_ns, &spec, problems) < 0)
-        return -1;
-    remote_istio_spec_release(&spec);
-    return 0;
+    return mesh_check(object, context->kubernetes_minor, ns, &spec, problems);
 }
 
 /* What the answer to a check says; below zero: there are errors. */
@@ -139,10 +126,13 @@ static void judge_istio(
 static void judge_remote(
     struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
 {
-    const struct kube_object *mesh = is_new ? find_mesh(context->observed, NULL, NULL) : NULL;
+    const struct kube_object *mesh = find_mesh(context->observed, NULL, NULL);
+    _cleanup_json_ json_t *istio = mesh ? kube_object_parse(mesh) : NULL;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+    const char *mesh_ns = mesh && is_new ? mesh->ns : NULL, *version = doc_string(istio, "spec", "version");
 
-    conclude(d, check_remote(doc_at(request, "object"), ns, mesh ? mesh->ns : NULL, &problems), &problems);
+    conclude(d, remote_check(doc_at(request, "object"), ns, mesh_ns, version, &spec, &problems), &problems);
 }
 
 /* Of the operator's resources. */

@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#include "api/resources.h"
 #include "base/base64.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 static const struct kube_kind rows[] = {
     {.kind = "Secret",

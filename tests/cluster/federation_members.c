@@ -50,15 +50,16 @@ static struct map *expected_keys(void)
         MAP("spec"));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const struct mesh_remote remote = {.signing = signing};
-    struct istio_spec spec;
-    struct mesh_env env = {.spec = &spec, .ns = NS, .versions = versions, .remote = &remote};
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+    struct mesh_env env = {.ns = NS, .versions = versions, .remote = &remote};
     struct rendered_list parts, ways;
     struct map *keys = map_new(NULL);
     _cleanup_free_ char *definition =
         object_key(kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), NULL, "istios." API_GROUP);
 
     assert_int_equal(istio_parse(resource, NULL, &spec, &problems), 0);
-    env.release = mesh_release_find(spec.version);
+    env.spec = spec;
+    env.release = mesh_release_find(spec->version);
     mesh_versions_for(MINOR, versions);
     mesh_render(&env, &parts);
     mesh_render_remote_services(&env, services, ARRAY_LEN(services), &ways);
@@ -67,7 +68,6 @@ static struct map *expected_keys(void)
     map_put(keys, definition, keys);
     rendered_release(&parts);
     rendered_release(&ways);
-    istio_spec_release(&spec);
     return keys;
 }
 

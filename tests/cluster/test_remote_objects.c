@@ -10,6 +10,7 @@
 #include "doc/doc.h"
 #include "doc/merge.h"
 #include "harness.h"
+#include "mesh/resources.h"
 
 #define MINOR 20
 
@@ -27,18 +28,18 @@ static void render(bool services, size_t address_count, struct rendered_list *re
         MAP("metadata", S("name", MESH), S("namespace", NS)),
         MAP("spec"));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     const struct mesh_remote remote = {.signing = signing};
-    struct mesh_env env = {.spec = &spec, .ns = NS, .versions = versions, .remote = &remote};
+    struct mesh_env env = {.ns = NS, .versions = versions, .remote = &remote};
 
     assert_int_equal(istio_parse(resource, NULL, &spec, &problems), 0);
-    env.release = mesh_release_find(spec.version);
+    env.spec = spec;
+    env.release = mesh_release_find(spec->version);
     mesh_versions_for(MINOR, versions);
     if (services)
         mesh_render_remote_services(&env, &service, 1, ret);
     else
         mesh_render(&env, ret);
-    istio_spec_release(&spec);
 }
 
 static const char *name_of(const struct rendered *o)

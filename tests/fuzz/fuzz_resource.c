@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#include "api/resources.h"
 #include "base/buf.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384
@@ -26,7 +26,7 @@ static void parse_as(const struct api_resource *r, const json_t *resource)
         MUST(*problems.items[i].text && strlen(problems.items[i].path) <= PROBLEM_PATH_MAX);
     problems_text(&problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &text);
     if (result == 0)
-        field_release(r->spec, spec);
+        field_release(api_edition_of(r, NULL, NULL).form->spec, spec);
 }
 
 static struct desired_set *build(const json_t *resource)

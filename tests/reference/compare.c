@@ -242,7 +242,7 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
                MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", json_incref(spec)));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[KIND_COUNT];
-    struct istio_spec parsed;
+    _cleanup_istio_spec_ struct istio_spec *parsed = NULL;
     struct rendered_list rendered;
     struct map *objects = map_new(free_json);
 
@@ -251,8 +251,8 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
     mesh_versions_for(KUBERNETES_MINOR, versions);
     mesh_render(
         &(struct mesh_env){
-            .spec = &parsed,
-            .release = mesh_release_find(parsed.version),
+            .spec = parsed,
+            .release = mesh_release_find(parsed->version),
             .ns = "istio-system",
             .versions = versions,
             .remote = in_remote ? &remote : NULL,
@@ -262,7 +262,6 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
         json_array_append(list, rendered.items[i].object);
     add_objects(objects, list);
     rendered_release(&rendered);
-    istio_spec_release(&parsed);
     return objects;
 }
 

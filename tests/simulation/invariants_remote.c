@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../server/server_impl.h"
-#include "api/remote_istio.h"
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/mesh_plan.h"
@@ -12,6 +11,7 @@
 #include "doc/doc.h"
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "reconcile/kubeconfig_secret.h"
 #include "reconcile/marks.h"
 

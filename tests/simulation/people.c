@@ -3,12 +3,12 @@
 
 #include "api/crd.h"
 #include "api/istio.h"
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "people_impl.h"
 #include "reconcile/marks.h"
 

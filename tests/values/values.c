@@ -303,7 +303,7 @@ void values_each_spec(const struct api_resource *r, values_fn fn, void *context)
     _cleanup_map_ struct map *seen = map_new(NULL);
     struct specs s = {.seen = seen, .fn = fn, .context = context};
 
-    each_field(&s, r->spec);
+    each_field(&s, api_edition_of(r, NULL, NULL).form->spec);
 }
 
 /* --- objects --- */

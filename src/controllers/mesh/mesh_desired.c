@@ -28,7 +28,7 @@ static struct api_release *known_releases(size_t *ret_count)
     return known;
 }
 
-int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems)
+int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec **ret, struct problems *problems)
 {
     size_t release_count;
     _cleanup_free_ struct api_release *releases = known_releases(&release_count);
@@ -42,7 +42,7 @@ int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, struct mesh_desired **ret,
     struct problems *problems)
 {
-    struct istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct rendered_list objects = {0};
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
@@ -51,22 +51,22 @@ int mesh_desired_build(
         .name = doc_string(resource, "metadata", "name"),
         .uid = doc_string(resource, "metadata", "uid"),
     };
-    struct mesh_env env = {.spec = &spec, .ns = owner.ns, .versions = versions};
+    struct mesh_env env = {.ns = owner.ns, .versions = versions};
 
     if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
-    env.release = mesh_release_find(spec.version);
+    env.spec = spec;
+    env.release = mesh_release_find(spec->version);
     mesh_render(&env, &objects);
-    overlays_apply(spec.overlays, owner.ns, minor, &objects, problems);
+    overlays_apply(spec->overlays, owner.ns, minor, &objects, problems);
     if (problems->errors) {
         rendered_release(&objects);
-        istio_spec_release(&spec);
         return -1;
     }
     /* A file that was never in a cluster has no uid. */
     *ret = NEW(struct mesh_desired);
     **ret = (struct mesh_desired){
-        .spec = spec,
+        .spec = TAKE_PTR(spec),
         .release = env.release,
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
     };
@@ -85,7 +85,7 @@ void mesh_desired_free(struct mesh_desired *desired)
 {
     if (!desired)
         return;
-    istio_spec_release(&desired->spec);
+    istio_spec_free(desired->spec);
     desired_free(desired->objects);
     free(desired);
 }

@@ -10,7 +10,7 @@
 
 /* A mesh: what was asked for, and the objects that follow. */
 struct mesh_desired {
-    struct istio_spec spec;
+    struct istio_spec *spec;
     const struct mesh_release *release;
     struct desired_set *objects;
 };
@@ -20,7 +20,7 @@ struct mesh_desired {
  * the releases that this operator knows. `minor` is that of Kubernetes 1.x, 0 where it is not known; `ns` is the
  * resource's namespace if its metadata has none, and may be NULL.
  */
-int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec *ret, struct problems *problems);
+int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec **ret, struct problems *problems);
 
 /*
  * From the custom resource, with its overlays applied. Its errors go to `problems` as in mesh_check(), and those of its

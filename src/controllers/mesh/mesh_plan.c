@@ -253,11 +253,11 @@ static void plan_writes(struct reconcile *r, const struct mesh_desired *desired,
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, &desired->release->line->injection, desired->spec.auto_injection_namespaces);
+    injection_read(&memo->injection, in, &desired->release->line->injection, desired->spec->auto_injection_namespaces);
     if (injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
     made_remove_disabled(
-        in, &desired->release->line->central, &desired->spec, r->object->ns, plan, &r->plan->central.watch);
+        in, &desired->release->line->central, desired->spec, r->object->ns, plan, &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
     r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
@@ -268,7 +268,7 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     struct mesh_state *state = r->state;
     struct mesh_memo *memo = r->memo;
 
-    if (!desired->spec.sidecars.count)
+    if (!desired->spec->sidecars.count)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
@@ -282,7 +282,7 @@ static void plan(struct reconcile *r)
     const struct plan_input *in = r->world->central;
     struct mesh_memo *memo = r->memo;
     const struct mesh_desired *desired = memo->desired;
-    const struct istio_spec *spec = &desired->spec;
+    const struct istio_spec *spec = desired->spec;
 
     plan_writes(r, desired, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
@@ -326,7 +326,7 @@ static void add_limitations(const struct reconcile *r, const struct mesh_desired
     const struct mesh_limitation *l;
     int minor = r->world->central->server->minor;
 
-    for (size_t i = 0; (l = mesh_limitation_next(desired->release->line, &desired->spec, minor, &i));) {
+    for (size_t i = 0; (l = mesh_limitation_next(desired->release->line, desired->spec, minor, &i));) {
         _cleanup_free_ char *text = mesh_limitation_text(l, minor);
         json_array_append_new(
             doc_at(status, STATUS_FIELD_CONDITIONS), status_condition(&r->facts, l->condition, false, l->reason, text));

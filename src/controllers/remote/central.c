@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "api/remote_istio.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/selector.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "reconcile/resource_writes.h"
 
 /* What was asked for and may be asked for no longer. */
@@ -204,7 +204,7 @@ static void read_mesh(struct central *c, const struct plan_input *in)
         mesh_memo_read(&c->memo, o, in->server);
     else
         mesh_memo_clear(&c->memo);
-    c->mesh = c->memo.desired ? &c->memo.desired->spec : NULL;
+    c->mesh = c->memo.desired ? c->memo.desired->spec : NULL;
     c->line = mesh_line_of(c->mesh ? c->mesh->version : NULL);
     if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || was_there != !!c->mesh)
         c->basis++;
@@ -232,7 +232,7 @@ void central_update(void *central, const struct plan_input *in)
     signing_may_differ |= has_changed(&c->read[2], observed, deployments());
     signing_may_differ |= c->line != former_line;
     if (signing_may_differ || moved) {
-        json_t *signing = c->ns ? c->line->joining.signing(observed, c->ns) : NULL;
+        json_t *signing = c->ns && c->line->joining ? c->line->joining->signing(observed, c->ns) : NULL;
         c->basis += !doc_equal(signing, c->signing);
         json_decref(c->signing);
         c->signing = signing;

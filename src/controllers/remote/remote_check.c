@@ -4,13 +4,22 @@
 #include "doc/doc.h"
 
 int remote_check(
-    const json_t *resource, const char *ns, const char *mesh_ns, struct remote_istio_spec *ret,
+    const json_t *resource, const char *ns, const char *mesh_ns, const char *version, struct istio_spec **ret,
     struct problems *problems)
 {
-    const struct api_context context = {.ns = ns};
+    const struct api_context context = {.ns = ns, .version = version};
     const char *own = str_or(doc_string(resource, "metadata", "namespace"), ns);
-    struct remote_istio_spec spec;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
+    if (!mesh_line_of(version)->joining) {
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            "kind",
+            "must not be RemoteIstio: no cluster can join a mesh of Istio %s",
+            version);
+        return -1;
+    }
     if (remote_istio_parse(resource, &context, &spec, problems) < 0)
         return -1;
     if (mesh_ns && own && !str_eq(own, mesh_ns)) {
@@ -21,10 +30,9 @@ int remote_check(
             "must be %s, where the mesh is that it joins, but is %s",
             mesh_ns,
             own);
-        remote_istio_spec_release(&spec);
         return -1;
     }
-    *ret = spec;
+    *ret = TAKE_PTR(spec);
     return 0;
 }
 

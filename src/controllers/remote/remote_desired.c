@@ -21,9 +21,7 @@ static void forget_spec(struct remote_memo *memo)
 {
     forget_parts(memo);
     injection_memo_clear(&memo->injection);
-    if (memo->has_spec)
-        remote_istio_spec_release(&memo->spec);
-    memo->has_spec = false;
+    istio_spec_free(TAKE_PTR(memo->spec));
     free(memo->warnings);
     memo->warnings = NULL;
 }
@@ -63,6 +61,7 @@ bool remote_memo_needs(const void *p, const struct kube_kind *kind)
 
 void remote_read_spec(struct remote *r)
 {
+    const struct istio_spec *mesh = r->central->mesh;
     struct remote_memo *memo = r->memo;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_free_ char *given =
@@ -76,13 +75,13 @@ void remote_read_spec(struct remote *r)
         return;
     forget_spec(memo);
     memo->spec_hash = hash;
-    if (remote_check(r->resource, NULL, r->central->mesh ? r->central->ns : NULL, &memo->spec, &problems) < 0) {
+    if (remote_check(
+            r->resource, NULL, mesh ? r->central->ns : NULL, mesh ? mesh->version : NULL, &memo->spec, &problems) < 0) {
         problems_err(&problems, &memo->refusal);
         return;
     }
-    memo->has_spec = true;
-    if (r->central->mesh)
-        remote_istio_follow(&memo->spec, r->resource, r->central->mesh);
+    if (mesh)
+        r->central->line->joining->follow(memo->spec, r->resource, mesh);
     problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
     memo->warnings = buf_take(&warnings);
 }
@@ -175,8 +174,8 @@ static int render_parts(struct remote *r, const char *const *versions)
     const struct mark_owner owner = owner_of(r);
     struct rendered_list objects = {0};
     struct mesh_env env = {
-        .spec = &memo->spec.mesh,
-        .release = mesh_release_find(memo->spec.mesh.version),
+        .spec = memo->spec,
+        .release = mesh_release_find(memo->spec->version),
         .ns = owner.ns,
         .versions = versions,
         .remote = &remote,
@@ -185,7 +184,7 @@ static int render_parts(struct remote *r, const char *const *versions)
     if (remote_check_kubernetes(env.release, r->world->remote->server->minor, &memo->refusal) < 0)
         return -1;
     mesh_render(&env, &objects);
-    overlays_apply(memo->spec.mesh.overlays, owner.ns, r->world->remote->server->minor, &objects, &problems);
+    overlays_apply(memo->spec->overlays, owner.ns, r->world->remote->server->minor, &objects, &problems);
     if (problems.errors) {
         rendered_release(&objects);
         return problems_err(&problems, &memo->refusal);
@@ -204,7 +203,7 @@ static size_t list_services(const struct remote *r, bool all, uint64_t *made, st
     json_t *service;
     size_t i, count = 0;
 
-    json_array_foreach(r->memo->spec.enabled_services, i, service) {
+    json_array_foreach(r->memo->spec->enabled_services, i, service) {
         const struct addresses *found = central_addresses(r->central, doc_string(service, "labelSelector"));
         if (!all && made[i] == found->hash)
             continue;
@@ -221,10 +220,10 @@ static size_t list_services(const struct remote *r, bool all, uint64_t *made, st
 void remote_want_services(struct remote *r)
 {
     struct remote_memo *memo = r->memo;
-    size_t count = json_array_size(memo->spec.enabled_services);
+    size_t count = json_array_size(memo->spec->enabled_services);
     const char *versions[KIND_COUNT];
     const struct mark_owner owner = owner_of(r);
-    const struct mesh_env env = {.spec = &memo->spec.mesh, .ns = owner.ns, .versions = versions};
+    const struct mesh_env env = {.spec = memo->spec, .ns = owner.ns, .versions = versions};
     struct rendered_list objects = {0};
     struct buf text = BUF_INIT;
     _cleanup_free_ struct mesh_remote_service *services = NEW_ARRAY(struct mesh_remote_service, count);

@@ -2,7 +2,6 @@
 #ifndef CONTROLLERS_REMOTE_REMOTE_IMPL_H
 #define CONTROLLERS_REMOTE_REMOTE_IMPL_H
 
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/central.h"
@@ -17,9 +16,8 @@
 /* What is desired, as long as its sources stay the same. */
 struct remote_memo {
     uint64_t spec_hash, parts_hash, services_hash, foundation_hash; /* 0: not built yet */
-    struct remote_istio_spec spec;
-    bool has_spec;
-    struct err refusal; /* why there is no spec */
+    struct istio_spec *spec;                                        /* NULL: refused, or not read yet */
+    struct err refusal;                                             /* why there is no spec */
     char *warnings;
     /*
      * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not built yet.

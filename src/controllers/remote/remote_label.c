@@ -10,7 +10,7 @@ static void patch_secret(struct remote *r, bool present)
     const char *reason = present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster";
     const struct plan_input *central = r->world->central;
     json_t *metadata = OBJECT(
-        MAP("labels", V(r->central->line->joining.kubeconfig_label, present ? json_string("true") : json_null())),
+        MAP("labels", V(r->central->line->joining->kubeconfig_label, present ? json_string("true") : json_null())),
         MAP("annotations", V(LABELLED, present ? json_string("true") : json_null())));
 
     plan_note_drift(
@@ -27,10 +27,10 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
     _cleanup_json_ json_t *secret = NULL;
     bool labelled, ours;
 
-    if (!version || (present && r->memo->labelled == version))
+    if (!version || !r->central->line->joining || (present && r->memo->labelled == version))
         return true;
     secret = kube_object_parse(r->secret);
-    labelled = str_eq(doc_string(secret, "metadata", "labels", r->central->line->joining.kubeconfig_label), "true");
+    labelled = str_eq(doc_string(secret, "metadata", "labels", r->central->line->joining->kubeconfig_label), "true");
     ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
     if (labelled)
         r->memo->labelled = version;

@@ -81,7 +81,7 @@ static void plan_objects(struct remote *r, struct plan *plan)
 /* What a person should know though all is well. */
 static void take_notice(const struct remote *r, struct buf *notice)
 {
-    const char *of_line = r->central->line->joining.notice(&r->memo->spec.mesh, r->central->mesh);
+    const char *of_line = r->central->line->joining->notice(r->memo->spec, r->central->mesh);
 
     buf_add_str(notice, r->memo->warnings);
     injection_notice(&r->memo->injection, notice);
@@ -91,7 +91,7 @@ static void take_notice(const struct remote *r, struct buf *notice)
 
 static void plan_joined(struct remote *r)
 {
-    const struct istio_spec *spec = &r->memo->spec.mesh;
+    const struct istio_spec *spec = r->memo->spec;
     struct reconcile *re = r->re;
 
     remote_want_services(r);
@@ -110,7 +110,7 @@ static void plan_joined(struct remote *r)
 /* The foundation alone: what belongs to MESH_REMOTE_OWNER cannot be described before that exists. */
 static void plan_joining(struct remote *r)
 {
-    if (r->memo->spec.mesh.pause) {
+    if (r->memo->spec->pause) {
         r->re->facts.waits_for = "paused by spec.pause before the remote cluster was joined";
         return;
     }
@@ -128,7 +128,7 @@ static void find_obstacle(struct remote *r)
     struct err *why = &r->re->refusal;
 
     facts->unreachable = remote_unreachable(r);
-    if (!r->memo->has_spec) {
+    if (!r->memo->spec) {
         facts->refused = &r->memo->refusal;
     } else if (!remote_secrets_are_read(r)) {
         facts->waits_for = NO_MESH; /* with one, remote_check() has refused the namespace */
@@ -153,7 +153,7 @@ static void find_obstacle(struct remote *r)
     } else if (remote_check_free(r, why) < 0) {
         facts->refused = why;
     } else if (!central->signing) {
-        facts->waits_for = central->line->joining.waits_for_signing;
+        facts->waits_for = central->line->joining->waits_for_signing;
     }
 }
 
@@ -167,7 +167,7 @@ static void plan_services_alone(struct remote *r)
     struct objects_input objects = {.plan = remote, .settled = resource_is_settled(&r->re->own)};
 
     if (!remote || !r->config || !remote_is_ours(r) || !str_eq(r->config->owner, remote_uid(r)) ||
-        !resource_has_finalizer(&r->re->own) || !str_eq(r->central->ns, r->object->ns) || r->memo->spec.mesh.pause)
+        !resource_has_finalizer(&r->re->own) || !str_eq(r->central->ns, r->object->ns) || r->memo->spec->pause)
         return;
     remote_want_services(r);
     objects.desired[0] = r->memo->services;
@@ -215,8 +215,8 @@ static void review(struct reconcile *re)
     struct remote *r = re->state;
 
     remote_read_spec(r);
-    r->plan->connect = r->secret && r->memo->has_spec;
-    re->facts.version = r->memo->has_spec ? r->memo->spec.mesh.version : NULL;
+    r->plan->connect = r->secret && r->memo->spec;
+    re->facts.version = r->memo->spec ? r->memo->spec->version : NULL;
     find_obstacle(r);
 }
 

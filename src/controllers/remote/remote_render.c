@@ -42,16 +42,15 @@ static void append_services(const struct mesh_env *env, const json_t *enabled, j
     append(&objects, documents);
 }
 
-static int render(
-    const json_t *resource, const struct remote_istio_spec *spec, int minor, json_t *documents,
-    struct problems *problems)
+static int
+render(const json_t *resource, const struct istio_spec *spec, int minor, json_t *documents, struct problems *problems)
 {
     const char *versions[KIND_COUNT];
     _cleanup_json_ json_t *signing = signing_in_words();
     const struct mesh_remote remote = {.signing = signing};
     const struct mesh_env env = {
-        .spec = &spec->mesh,
-        .release = mesh_release_find(spec->mesh.version),
+        .spec = spec,
+        .release = mesh_release_find(spec->version),
         .ns = doc_string(resource, "metadata", "namespace"),
         .versions = versions,
         .remote = &remote,
@@ -65,7 +64,7 @@ static int render(
     }
     mesh_versions_for(minor, versions);
     mesh_render(&env, &parts);
-    overlays_apply(spec->mesh.overlays, env.ns, minor, &parts, problems);
+    overlays_apply(spec->overlays, env.ns, minor, &parts, problems);
     if (problems->errors) {
         rendered_release(&parts);
         return -1;
@@ -80,13 +79,10 @@ static int render(
 int remote_render(
     const json_t *resource, const struct istio_spec *mesh, int minor, json_t *documents, struct problems *problems)
 {
-    struct remote_istio_spec spec;
-    int r;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
-    if (remote_check(resource, NULL, NULL, &spec, problems) < 0)
+    if (remote_check(resource, NULL, NULL, mesh->version, &spec, problems) < 0)
         return -1;
-    remote_istio_follow(&spec, resource, mesh);
-    r = render(resource, &spec, minor, documents, problems);
-    remote_istio_spec_release(&spec);
-    return r;
+    mesh_line_of(mesh->version)->joining->follow(spec, resource, mesh);
+    return render(resource, spec, minor, documents, problems);
 }

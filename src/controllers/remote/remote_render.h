@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "api/remote_istio.h"
+#include "mesh/mesh.h"
 
 /*
  * Appends the objects for a RemoteIstio that joins this mesh, on Kubernetes 1.`minor`, to `documents`, in the order of

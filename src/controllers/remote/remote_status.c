@@ -60,7 +60,7 @@ static void add_services(const struct remote *r, json_t *status)
         return;
     }
     services = json_array();
-    json_array_foreach(r->memo->spec.enabled_services, i, service) {
+    json_array_foreach(r->memo->spec->enabled_services, i, service) {
         const char *name = doc_string(service, "name");
         size_t count = addresses_in_place(r, name, doc_string(service, "labelSelector"));
         total += count;

@@ -51,7 +51,7 @@ static void add_signing_certificate(const struct mesh_env *env, struct rendered_
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *citadel = &env->spec->citadel;
+    const struct component_spec *citadel = &v1_0_of(env->spec)->citadel;
 
     return OBJECT(
         S("name", "citadel"),
@@ -101,7 +101,7 @@ void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct deployment){
             .name = "istio-citadel",
-            .component = &env->spec->citadel,
+            .component = &v1_0_of(env->spec)->citadel,
             .labels = OBJECT(S("app", "security"), S("istio", "citadel")),
             .pod_labels = OBJECT(S("istio", "citadel")),
             .service_account = ACCOUNT,

@@ -36,7 +36,7 @@ static json_t *probe(void)
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *galley = &env->spec->galley;
+    const struct component_spec *galley = &v1_0_of(env->spec)->galley;
 
     return OBJECT(
         S("name", "validator"),
@@ -91,7 +91,7 @@ void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct deployment){
             .name = "istio-galley",
-            .component = &env->spec->galley,
+            .component = &v1_0_of(env->spec)->galley,
             .labels = OBJECT(S("app", "galley"), S("istio", "galley")),
             .pod_labels = OBJECT(S("istio", "galley")),
             .service_account = ACCOUNT,

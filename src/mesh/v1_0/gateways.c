@@ -132,7 +132,7 @@ static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
         ITEM_S("--controlPlaneAuthPolicy"),
         ITEM_S(v1_0_auth_policy(env)),
         ITEM_S("--discoveryAddress"),
-        ITEM_S(spec->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
+        ITEM_S(v1_0_of(spec)->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
 }
 
 /* Secrets that users create, for TLS at the gateway: volumes and mounts of the same name. */

@@ -52,7 +52,7 @@ json_t *v1_0_signing(const struct kube_cache *observed, const char *ns)
 
 const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)
 {
-    if (remote->control_plane_security_enabled == central->control_plane_security_enabled)
+    if (v1_0_of(remote)->control_plane_security_enabled == v1_0_of(central)->control_plane_security_enabled)
         return NULL;
     return "controlPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane";
 }

@@ -4,16 +4,16 @@
 #define SPEC_OF(name, field)                                                                                           \
     static const struct component_spec *name(const struct istio_spec *spec)                                            \
     {                                                                                                                  \
-        return &spec->field;                                                                                           \
+        return &v1_0_of(spec)->field;                                                                                  \
     }
 SPEC_OF(citadel, citadel)
 SPEC_OF(galley, galley)
-SPEC_OF(pilot, pilot)
+SPEC_OF(pilot, common.pilot)
 SPEC_OF(policy, policy)
 SPEC_OF(telemetry, telemetry)
 SPEC_OF(sidecar_injector, sidecar_injector)
-SPEC_OF(ingress, gateways.ingress.component)
-SPEC_OF(egress, gateways.egress.component)
+SPEC_OF(ingress, common.gateways.ingress.component)
+SPEC_OF(egress, common.gateways.egress.component)
 
 /* Each component is one Deployment. */
 #define DEPLOYMENT(name)                                                                                               \
@@ -80,7 +80,7 @@ static const struct mesh_made remote_made[] = {KEYS_AND_CERTIFICATES, {NULL}};
 
 static bool has_mixer(const struct istio_spec *spec)
 {
-    return spec->policy.enabled || spec->telemetry.enabled;
+    return v1_0_of(spec)->policy.enabled || v1_0_of(spec)->telemetry.enabled;
 }
 
 /*
@@ -98,8 +98,17 @@ static const struct mesh_limitation limitations[] = {
     {NULL},
 };
 
+static const struct mesh_joining joining = {
+    .form = &v1_0_remote_form,
+    .follow = v1_0_follow,
+    .kubeconfig_label = V1_0_KUBECONFIG_LABEL,
+    .signing = v1_0_signing,
+    .waits_for_signing = "waiting for the certificate that the central Citadel signs with",
+    .notice = v1_0_joining_notice,
+};
+
 const struct mesh_line v1_0_line = {
-    .name = "1.0",
+    .form = &v1_0_form,
     .definitions = v1_0_crds,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
@@ -112,12 +121,6 @@ const struct mesh_line v1_0_line = {
             .version_of_pod = v1_0_sidecar_version_of_pod,
             .version_of_config = v1_0_sidecar_version_of_config,
         },
-    .joining =
-        {
-            .kubeconfig_label = V1_0_KUBECONFIG_LABEL,
-            .signing = v1_0_signing,
-            .waits_for_signing = "waiting for the certificate that the central Citadel signs with",
-            .notice = v1_0_joining_notice,
-        },
+    .joining = &joining,
     .limitations = limitations,
 };

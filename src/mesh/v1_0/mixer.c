@@ -41,7 +41,7 @@ static json_t *rules(void)
 
 void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
 {
-    if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
+    if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
     mesh_service_account(env, out, ACCOUNT, OBJECT(S("app", "mixer")));
     mesh_cluster_role(
@@ -124,10 +124,10 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
 
 void v1_0_policy(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, out, &env->spec->policy, &policy);
+    add(env, out, &v1_0_of(env->spec)->policy, &policy);
 }
 
 void v1_0_telemetry(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, out, &env->spec->telemetry, &telemetry);
+    add(env, out, &v1_0_of(env->spec)->telemetry, &telemetry);
 }

@@ -373,7 +373,7 @@ static void add_rules(const struct mesh_env *env, struct rendered_list *out)
 
 void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 {
-    if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
+    if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
     add(env, "attributemanifest", "istioproxy", OBJECT(V("attributes", attribute_types(proxy_attributes))), out);
     add(env, "attributemanifest", "kubernetes", OBJECT(V("attributes", attribute_types(kubernetes_attributes))), out);
@@ -384,7 +384,7 @@ void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 
 void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service, struct rendered_list *out)
 {
-    bool secure = env->spec->control_plane_security_enabled;
+    bool secure = v1_0_of(env->spec)->control_plane_security_enabled;
 
     add(env,
         "DestinationRule",

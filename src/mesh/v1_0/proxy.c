@@ -1,10 +1,11 @@
 #include "mesh/v1_0/proxy.h"
 
 #include "base/str.h"
+#include "mesh/v1_0/v1_0.h"
 
 const char *v1_0_auth_policy(const struct mesh_env *env)
 {
-    return env->spec->control_plane_security_enabled ? "MUTUAL_TLS" : "NONE";
+    return v1_0_of(env->spec)->control_plane_security_enabled ? "MUTUAL_TLS" : "NONE";
 }
 
 const char *v1_0_zipkin_address(const struct mesh_env *env)

@@ -17,7 +17,7 @@ void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out)
 {
     bool mtls = env->spec->mtls;
 
-    if (!env->spec->citadel.enabled)
+    if (!v1_0_of(env->spec)->citadel.enabled)
         return;
     mesh_add(
         env,

@@ -30,7 +30,7 @@ static json_t *probe(void)
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *injector = &env->spec->sidecar_injector;
+    const struct component_spec *injector = &v1_0_of(env->spec)->sidecar_injector;
 
     return OBJECT(
         S("name", "sidecar-injector-webhook"),
@@ -94,7 +94,7 @@ void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out
         out,
         (struct deployment){
             .name = "istio-sidecar-injector",
-            .component = &env->spec->sidecar_injector,
+            .component = &v1_0_of(env->spec)->sidecar_injector,
             .labels = OBJECT(S("app", "sidecarInjectorWebhook"), S("istio", "sidecar-injector")),
             .pod_labels = OBJECT(S("istio", "sidecar-injector")),
             .service_account = ACCOUNT,

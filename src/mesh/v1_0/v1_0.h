@@ -11,6 +11,28 @@
 
 extern const struct mesh_line v1_0_line;
 
+/* What a resource says about Istio 1.0; of an Istio and, as far as the remote cluster has it, of a RemoteIstio. */
+struct v1_0_spec {
+    struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
+    bool control_plane_security_enabled;
+    bool auto_injection_policy; /* Pods in listed namespaces get a sidecar unless an annotation says otherwise */
+    bool watch_one_namespace;   /* Pilot watches its own namespace alone */
+    struct {
+        char *image; /* NULL: imageHub/proxy_init:imageTag */
+    } proxy_init;
+    struct component_spec citadel, galley, policy, telemetry, sidecar_injector;
+};
+_Static_assert(offsetof(struct v1_0_spec, common) == 0, "a struct istio_spec of this line is a struct v1_0_spec");
+
+static inline const struct v1_0_spec *v1_0_of(const struct istio_spec *spec)
+{
+    return (const struct v1_0_spec *)spec;
+}
+
+extern const struct api_form v1_0_form, v1_0_remote_form;
+/* Of mesh_joining. */
+void v1_0_follow(struct istio_spec *spec, const json_t *resource, const struct istio_spec *central);
+
 /* The components; each adds its ServiceAccount, ClusterRole and binding, Service, Deployment and what scales it. */
 void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out);
 void v1_0_galley(const struct mesh_env *env, struct rendered_list *out);

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "doc/yaml.h"
+#include "mesh/resources.h"
 
 #define FILE_MAX (1 << 20)
 
@@ -35,6 +36,37 @@ char *read_source(const char *path)
         assert_int_equal(buf_add(&text, chunk, len), 0);
     fclose(file);
     return buf_take(&text);
+}
+
+typedef int (*parse_fn)(const json_t *, const struct api_context *, struct istio_spec **, struct problems *);
+
+static int parse_into(parse_fn parse, const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+                      struct problems *problems)
+{
+    _cleanup_free_ struct istio_spec *spec = NULL;
+
+    if (parse(resource, context, &spec, problems) < 0)
+        return -1;
+    *ret = *v1_0_of(spec);
+    return 0;
+}
+
+int parse_istio(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+                struct problems *problems)
+{
+    return parse_into(istio_parse, resource, context, ret, problems);
+}
+
+int parse_remote(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+                 struct problems *problems)
+{
+    return parse_into(remote_istio_parse, resource, context, ret, problems);
+}
+
+void release(struct v1_0_spec *spec)
+{
+    field_release(v1_0_remote_form.spec, spec);
+    field_release(v1_0_form.spec, spec);
 }
 
 void assert_problems(const char *name, const struct problems *problems, enum problem_severity severity,

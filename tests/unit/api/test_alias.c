@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "api/crd.h"
-#include "api/remote_istio.h"
-#include "api/resources.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 #include "support.h"
 
 /* --- every alias, by machine --- */
@@ -52,7 +51,7 @@ static size_t aliases;
 static void each_alias(alias_fn f)
 {
     for (const struct api_resource *const *r = api_resources; *r; r++)
-        each_alias_in(*r, (*r)->spec, "", f);
+        each_alias_in(*r, api_edition_of(*r, NULL, NULL).form->spec, "", f);
 }
 
 static void count_alias(const struct alias *a)
@@ -128,8 +127,6 @@ static bool same_member(const struct field *row, const void *a, const void *b)
     switch (row->type) {
     case FIELD_FLAG:
         return *(const bool *)a == *(const bool *)b;
-    case FIELD_MAYBE:
-        return *(const enum maybe *)a == *(const enum maybe *)b;
     case FIELD_INTEGER:
         return *(const int *)a == *(const int *)b;
     case FIELD_NUMBER:
@@ -161,19 +158,19 @@ static bool same_spec(const struct field_table *table, const char *a, const char
 
 /* Parsed, and all that was found; released by the caller. */
 struct parsed {
-    char spec[sizeof(struct remote_istio_spec)]; /* which holds any */
+    char spec[sizeof(struct v1_0_spec)]; /* which holds any */
     struct problems problems;
 };
 
 static void parse(const struct api_resource *r, const json_t *spec, struct parsed *ret)
 {
     *ret = (struct parsed){.problems = PROBLEMS_INIT};
-    field_parse(r->spec, spec, ret->spec, "spec", &ret->problems);
+    field_parse(api_edition_of(r, NULL, NULL).form->spec, spec, ret->spec, "spec", &ret->problems);
 }
 
-static void release(const struct api_resource *r, struct parsed *p)
+static void release_parsed(const struct api_resource *r, struct parsed *p)
 {
-    field_release(r->spec, p->spec);
+    field_release(api_edition_of(r, NULL, NULL).form->spec, p->spec);
     problems_release(&p->problems);
 }
 
@@ -199,13 +196,13 @@ static void check_meaning(const struct alias *a)
     parse(a->resource, NULL, &nothing);
     assert_problems(a->path, &by_alias.problems, PROBLEM_ERROR, "");
     assert_problems(a->path, &by_alias.problems, PROBLEM_WARNING, "");
-    if (!same_spec(a->resource->spec, by_alias.spec, by_name.spec))
+    if (!same_spec(api_edition_of(a->resource, NULL, NULL).form->spec, by_alias.spec, by_name.spec))
         fail_msg("spec.%s does not mean what its other names mean", a->path);
-    if (same_spec(a->resource->spec, by_alias.spec, nothing.spec))
+    if (same_spec(api_edition_of(a->resource, NULL, NULL).form->spec, by_alias.spec, nothing.spec))
         fail_msg("spec.%s changes nothing", a->path);
-    release(a->resource, &by_alias);
-    release(a->resource, &by_name);
-    release(a->resource, &nothing);
+    release_parsed(a->resource, &by_alias);
+    release_parsed(a->resource, &by_name);
+    release_parsed(a->resource, &nothing);
 }
 
 static void what_is_given_under_an_alias_is_given_to_its_fields(void **state)
@@ -235,7 +232,7 @@ static void check_both(const struct alias *a)
             if (!strstr(buf_str(&errors), error))
                 fail_msg("\"%s\" is not among the errors:\n%s", error, buf_str(&errors));
         }
-        release(a->resource, &p);
+        release_parsed(a->resource, &p);
     }
 }
 
@@ -253,7 +250,7 @@ static void check_target(const struct alias *a)
     field_words(a->row, &words);
     for (const char *const *target = a->targets; *target; target++) {
         _cleanup_free_ char *path = str_printf("%s%s", *target, a->suffix);
-        const struct field *row = row_at(a->resource->spec, path);
+        const struct field *row = row_at(api_edition_of(a->resource, NULL, NULL).form->spec, path);
         _cleanup_buf_ struct buf expected = BUF_INIT;
         if (!row || row->alias_of || row->type == FIELD_UNSUPPORTED)
             fail_msg("spec.%s: there is no field %s", a->path, path);
@@ -299,7 +296,7 @@ static void a_wrong_value_is_told_of_the_name_that_was_used(void **state)
         struct parsed p;
         parse(&api_resource_istio, spec, &p);
         assert_problems(cases[i].spec, &p.problems, PROBLEM_ERROR, cases[i].errors);
-        release(&api_resource_istio, &p);
+        release_parsed(&api_resource_istio, &p);
     }
 }
 
@@ -322,7 +319,7 @@ static void check_unsupported_at(const struct api_resource *r, const struct fiel
         parse(r, spec, &p);
         assert_problems(path, &p.problems, PROBLEM_ERROR, "");
         assert_problems(path, &p.problems, PROBLEM_WARNING, "");
-        release(r, &p);
+        release_parsed(r, &p);
     }
     set_at(spec, path, json_pack("[s]", "something"));
     parse(r, spec, &p);
@@ -331,7 +328,7 @@ static void check_unsupported_at(const struct api_resource *r, const struct fiel
         fail_msg("spec.%s is ignored without a word", path);
     assert_true(str_starts(p.problems.items[0].path, "spec."));
     assert_string_equal(p.problems.items[0].path + strlen("spec."), path);
-    release(r, &p);
+    release_parsed(r, &p);
     unsupported++;
 }
 
@@ -352,14 +349,15 @@ static void what_is_not_supported_is_said(void **state)
 {
     (void)state;
     for (const struct api_resource *const *r = api_resources; *r; r++)
-        each_unsupported(*r, (*r)->spec, "");
+        each_unsupported(*r, api_edition_of(*r, NULL, NULL).form->spec, "");
     assert_true(unsupported > 10);
 }
 
 /* Else the API server takes it out before anybody can say a word. */
 static void the_schema_keeps_every_name(void **state)
 {
-    _cleanup_json_ json_t *schema = field_schema(api_resource_istio.spec, "", SCHEMA_V1);
+    _cleanup_json_ json_t *schema =
+        field_schema(api_edition_of(&api_resource_istio, NULL, NULL).form->spec, "", SCHEMA_V1);
 
     (void)state;
     assert_string_equal(doc_string(schema, "properties", "pilot", "properties", "traceSampling", "type"), "number");
@@ -406,7 +404,7 @@ static void the_resource_of_release_0_0_12_means_what_it_said(void **state)
         "  sidecarInjector: {image: \"istio/sidecar_injector:1.0.8\", replicaCount: 1}\n"
         "  proxy: {image: \"istio/proxyv2:1.0.8\"}\n"
         "  tracing: {zipkin: {address: \"zipkin.jaeger-system:9411\"}}\n";
-    const struct istio_spec *s;
+    const struct v1_0_spec *s;
     struct parsed p;
 
     (void)state;
@@ -414,32 +412,32 @@ static void the_resource_of_release_0_0_12_means_what_it_said(void **state)
     assert_problems("0.0.12", &p.problems, PROBLEM_ERROR, "");
     assert_problems("0.0.12", &p.problems, PROBLEM_WARNING, "");
     s = (const void *)p.spec;
-    assert_true(s->tracing.sampling == 50);
-    assert_string_equal(s->tracing.zipkin_address, "zipkin.jaeger-system:9411");
-    assert_string_equal(s->pilot.image, "istio/pilot:1.0.8");
+    assert_true(s->common.tracing.sampling == 50);
+    assert_string_equal(s->common.tracing.zipkin_address, "zipkin.jaeger-system:9411");
+    assert_string_equal(s->common.pilot.image, "istio/pilot:1.0.8");
     assert_string_equal(s->policy.image, "istio/mixer:1.0.8");
     assert_string_equal(s->telemetry.image, "istio/mixer:1.0.8");
     assert_int_equal(s->policy.min_replicas, 3);
     assert_int_equal(s->telemetry.max_replicas, 7);
-    assert_string_equal(
-        doc_string(s->gateways.ingress.service_annotations, "service.beta.kubernetes.io/aws-load-balancer-internal"),
-        "true");
-    assert_string_equal(doc_string(s->gateways.ingress.service_labels, "team"), "edge");
-    release(&api_resource_istio, &p);
+    assert_string_equal(doc_string(s->common.gateways.ingress.service_annotations,
+                                   "service.beta.kubernetes.io/aws-load-balancer-internal"),
+                        "true");
+    assert_string_equal(doc_string(s->common.gateways.ingress.service_labels, "team"), "edge");
+    release_parsed(&api_resource_istio, &p);
 }
 
 static void the_gateways_of_release_0_0_3_have_their_replicas(void **state)
 {
-    const struct istio_spec *s;
+    const struct v1_0_spec *s;
     struct parsed p;
 
     (void)state;
     parse_whole(&api_resource_istio, "  gateways: {replicaCount: 2, minReplicas: 2, maxReplicas: 9}\n", &p);
     assert_problems("0.0.3", &p.problems, PROBLEM_ERROR, "");
     s = (const void *)p.spec;
-    assert_int_equal(s->gateways.ingress.component.min_replicas, 2);
-    assert_int_equal(s->gateways.egress.component.max_replicas, 9);
-    release(&api_resource_istio, &p);
+    assert_int_equal(s->common.gateways.ingress.component.min_replicas, 2);
+    assert_int_equal(s->common.gateways.egress.component.max_replicas, 9);
+    release_parsed(&api_resource_istio, &p);
 }
 
 static void a_resource_for_istio_1_1_says_what_it_cannot_have(void **state)
@@ -495,7 +493,7 @@ static void a_remote_cluster_of_an_earlier_release_is_understood(void **state)
         "  citadel: {enabled: true, image: \"istio/citadel:1.0.8\", replicaCount: 1}\n"
         "  sidecarInjector: {replicaCount: 1}\n"
         "  proxy: {image: \"istio/proxyv2:1.0.8\"}\n";
-    const struct remote_istio_spec *s;
+    const struct v1_0_spec *s;
     struct parsed p;
 
     (void)state;
@@ -505,9 +503,9 @@ static void a_remote_cluster_of_an_earlier_release_is_understood(void **state)
                     "spec.enabledServices[0].podIPs: has no effect: the addresses are those of the pods that "
                     "`labelSelector` finds");
     s = (const void *)p.spec;
-    assert_string_equal(s->mesh.citadel.image, "istio/citadel:1.0.8");
-    assert_string_equal(doc_string(s->mesh.sidecar_injector.resources, "requests", "cpu"), "20m");
-    release(&api_resource_remote_istio, &p);
+    assert_string_equal(s->citadel.image, "istio/citadel:1.0.8");
+    assert_string_equal(doc_string(s->sidecar_injector.resources, "requests", "cpu"), "20m");
+    release_parsed(&api_resource_remote_istio, &p);
 }
 
 int main(void)

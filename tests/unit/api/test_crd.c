@@ -1,6 +1,6 @@
 /* The CustomResourceDefinitions, and that the tables keep the promises that the schema needs. */
 #include "api/crd.h"
-#include "api/resources.h"
+#include "mesh/resources.h"
 
 #include <regex.h>
 #include <string.h>
@@ -33,7 +33,9 @@ static void each_field(const struct field_table *table, const char *path,
 static void each_resource(void (*f)(const struct field *field, const char *path))
 {
     for (const struct api_resource *const *r = api_resources; *r; r++) {
-        each_field((*r)->spec, "spec", f);
+        const struct api_form *form;
+        for (size_t i = 0; (form = api_form_next(*r, &i));)
+            each_field(form->spec, "spec", f);
         each_field((*r)->status, "status", f);
     }
 }
@@ -168,8 +170,10 @@ static void v1_is_structural_and_describes_every_field(void **state)
         assert_string_equal(doc_string(version, "name"), API_VERSION);
         assert_non_null(doc_at(version, "subresources", "status"));
         check_structural(schema, (*r)->kind);
-        for (size_t i = 0; i < (*r)->spec->len; i++)
-            assert_non_null(doc_at(schema, "properties", "spec", "properties", (*r)->spec->rows[i].name));
+        const struct api_form *form;
+        for (size_t k = 0; (form = api_form_next(*r, &k));)
+            for (size_t i = 0; i < form->spec->len; i++)
+                assert_non_null(doc_at(schema, "properties", "spec", "properties", form->spec->rows[i].name));
         for (size_t i = 0; i < (*r)->status->len; i++)
             assert_non_null(doc_at(schema, "properties", "status", "properties", (*r)->status->rows[i].name));
     }

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 #include "support.h"
 
 static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.1.17", 11, 21}};
@@ -26,11 +27,11 @@ static json_t *resource_with(const char *spec)
     return from_yaml(text);
 }
 
-static int parse(const char *spec, const struct api_context *c, struct istio_spec *ret, struct problems *problems)
+static int parse(const char *spec, const struct api_context *c, struct v1_0_spec *ret, struct problems *problems)
 {
     _cleanup_json_ json_t *resource = resource_with(spec);
 
-    return istio_parse(resource, c, ret, problems);
+    return parse_istio(resource, c, ret, problems);
 }
 
 static void assert_replicas(const struct component_spec *c, int least, int count, int most)
@@ -44,46 +45,46 @@ static void assert_replicas(const struct component_spec *c, int least, int count
 static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     assert_int_equal(parse("{}", &context, &s, &p), 0);
     assert_int_equal(p.len, 0);
-    assert_string_equal(s.version, "1.0.5");
-    assert_string_equal(s.image_hub, "docker.io/istio");
-    assert_null(s.image_tag);
-    assert_string_equal(s.image_pull_policy, "IfNotPresent");
-    assert_null(s.image_pull_secrets);
-    assert_false(s.mtls);
+    assert_string_equal(s.common.version, "1.0.5");
+    assert_string_equal(s.common.image_hub, "docker.io/istio");
+    assert_null(s.common.image_tag);
+    assert_string_equal(s.common.image_pull_policy, "IfNotPresent");
+    assert_null(s.common.image_pull_secrets);
+    assert_false(s.common.mtls);
     assert_false(s.control_plane_security_enabled);
-    assert_string_equal(s.include_ip_ranges, "*");
-    assert_string_equal(s.exclude_ip_ranges, "");
-    assert_int_equal(json_array_size(s.auto_injection_namespaces), 0);
-    assert_non_null(s.auto_injection_namespaces);
-    assert_false(s.default_pod_disruption_budget);
-    assert_false(s.remove_crds);
-    assert_false(s.pause);
-    assert_null(s.overlays);
-    assert_true(s.tracing.enabled);
-    assert_null(s.tracing.zipkin_address);
-    assert_true(s.tracing.sampling == 1);
-    assert_null(s.proxy.image);
-    assert_null(s.proxy.resources);
-    assert_false(s.proxy.privileged);
-    assert_false(s.proxy.enable_core_dump);
-    assert_null(s.proxy.log_level);
-    assert_int_equal(s.proxy.concurrency, 0);
+    assert_string_equal(s.common.include_ip_ranges, "*");
+    assert_string_equal(s.common.exclude_ip_ranges, "");
+    assert_int_equal(json_array_size(s.common.auto_injection_namespaces), 0);
+    assert_non_null(s.common.auto_injection_namespaces);
+    assert_false(s.common.default_pod_disruption_budget);
+    assert_false(s.common.remove_crds);
+    assert_false(s.common.pause);
+    assert_null(s.common.overlays);
+    assert_true(s.common.tracing.enabled);
+    assert_null(s.common.tracing.zipkin_address);
+    assert_true(s.common.tracing.sampling == 1);
+    assert_null(s.common.proxy.image);
+    assert_null(s.common.proxy.resources);
+    assert_false(s.common.proxy.privileged);
+    assert_false(s.common.proxy.enable_core_dump);
+    assert_null(s.common.proxy.log_level);
+    assert_int_equal(s.common.proxy.concurrency, 0);
     assert_null(s.proxy_init.image);
     assert_replicas(&s.citadel, 1, 1, 1);
     assert_replicas(&s.galley, 1, 1, 1);
     assert_replicas(&s.sidecar_injector, 1, 1, 1);
-    assert_replicas(&s.pilot, 1, 1, 5);
+    assert_replicas(&s.common.pilot, 1, 1, 5);
     assert_replicas(&s.policy, 1, 1, 5);
     assert_replicas(&s.telemetry, 1, 1, 5);
-    assert_replicas(&s.gateways.ingress.component, 1, 1, 5);
-    assert_replicas(&s.gateways.egress.component, 1, 1, 5);
-    for (const struct istio_component *c = istio_components; c->path; c++) {
-        const struct component_spec *component = (const struct component_spec *)((char *)&s + c->offset);
+    assert_replicas(&s.common.gateways.ingress.component, 1, 1, 5);
+    assert_replicas(&s.common.gateways.egress.component, 1, 1, 5);
+    for (const struct mesh_component *c = v1_0_line.central.components; c->name; c++) {
+        const struct component_spec *component = c->spec(&s.common);
         assert_true(component->enabled);
         assert_null(component->image);
         assert_null(component->resources);
@@ -91,24 +92,24 @@ static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
         assert_null(component->affinity);
         assert_null(component->tolerations);
     }
-    istio_spec_release(&s);
+    release(&s);
 }
 
 static void a_resource_without_a_spec_is_an_empty_one(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     assert_int_equal(parse("null", NULL, &s, &p), 0);
-    assert_string_equal(s.version, "1.0.5");
-    istio_spec_release(&s);
+    assert_string_equal(s.common.version, "1.0.5");
+    release(&s);
 }
 
 static void every_field_arrives(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     assert_int_equal(
@@ -142,45 +143,45 @@ static void every_field_arrives(void **state)
               "  gateways: {ingress: {image: a/ingress}, egress: {image: a/egress}}",
               &context, &s, &p),
         0);
-    assert_string_equal(s.version, "1.0.6");
-    assert_string_equal(s.image_hub, "registry.example.com/istio");
-    assert_string_equal(s.image_tag, "mine");
-    assert_string_equal(s.image_pull_policy, "Always");
-    assert_int_equal(json_array_size(s.image_pull_secrets), 2);
-    assert_true(s.mtls);
+    assert_string_equal(s.common.version, "1.0.6");
+    assert_string_equal(s.common.image_hub, "registry.example.com/istio");
+    assert_string_equal(s.common.image_tag, "mine");
+    assert_string_equal(s.common.image_pull_policy, "Always");
+    assert_int_equal(json_array_size(s.common.image_pull_secrets), 2);
+    assert_true(s.common.mtls);
     assert_true(s.control_plane_security_enabled);
-    assert_string_equal(s.include_ip_ranges, "10.0.0.0/8");
-    assert_string_equal(s.exclude_ip_ranges, "10.1.0.0/16");
-    assert_string_equal(json_string_value(json_array_get(s.auto_injection_namespaces, 1)), "shop");
-    assert_true(s.default_pod_disruption_budget);
-    assert_true(s.remove_crds);
-    assert_true(s.pause);
-    assert_string_equal(doc_string(json_array_get(s.overlays, 0), "name"), "istio-pilot");
-    assert_false(s.tracing.enabled);
-    assert_string_equal(s.tracing.zipkin_address, "zipkin:1");
-    assert_true(s.tracing.sampling == 12.5);
-    assert_string_equal(s.proxy.image, "a/proxy");
-    assert_string_equal(doc_string(s.proxy.resources, "requests", "cpu"), "10m");
-    assert_true(s.proxy.privileged);
-    assert_true(s.proxy.enable_core_dump);
-    assert_string_equal(s.proxy.log_level, "debug");
-    assert_int_equal(s.proxy.concurrency, 2);
+    assert_string_equal(s.common.include_ip_ranges, "10.0.0.0/8");
+    assert_string_equal(s.common.exclude_ip_ranges, "10.1.0.0/16");
+    assert_string_equal(json_string_value(json_array_get(s.common.auto_injection_namespaces, 1)), "shop");
+    assert_true(s.common.default_pod_disruption_budget);
+    assert_true(s.common.remove_crds);
+    assert_true(s.common.pause);
+    assert_string_equal(doc_string(json_array_get(s.common.overlays, 0), "name"), "istio-pilot");
+    assert_false(s.common.tracing.enabled);
+    assert_string_equal(s.common.tracing.zipkin_address, "zipkin:1");
+    assert_true(s.common.tracing.sampling == 12.5);
+    assert_string_equal(s.common.proxy.image, "a/proxy");
+    assert_string_equal(doc_string(s.common.proxy.resources, "requests", "cpu"), "10m");
+    assert_true(s.common.proxy.privileged);
+    assert_true(s.common.proxy.enable_core_dump);
+    assert_string_equal(s.common.proxy.log_level, "debug");
+    assert_int_equal(s.common.proxy.concurrency, 2);
     assert_string_equal(s.proxy_init.image, "a/init");
-    assert_false(s.pilot.enabled);
-    assert_replicas(&s.pilot, 2, 3, 4);
-    assert_string_equal(doc_string(s.pilot.resources, "limits", "memory"), "1Gi");
-    assert_string_equal(doc_string(s.pilot.node_selector, "disk"), "ssd");
-    assert_non_null(doc_at(s.pilot.affinity, "podAffinity"));
-    assert_string_equal(doc_string(json_array_get(s.pilot.tolerations, 0), "operator"), "Exists");
-    assert_string_equal(s.pilot.image, "a/pilot");
+    assert_false(s.common.pilot.enabled);
+    assert_replicas(&s.common.pilot, 2, 3, 4);
+    assert_string_equal(doc_string(s.common.pilot.resources, "limits", "memory"), "1Gi");
+    assert_string_equal(doc_string(s.common.pilot.node_selector, "disk"), "ssd");
+    assert_non_null(doc_at(s.common.pilot.affinity, "podAffinity"));
+    assert_string_equal(doc_string(json_array_get(s.common.pilot.tolerations, 0), "operator"), "Exists");
+    assert_string_equal(s.common.pilot.image, "a/pilot");
     assert_string_equal(s.citadel.image, "a/citadel");
     assert_string_equal(s.galley.image, "a/galley");
     assert_string_equal(s.policy.image, "a/policy");
     assert_string_equal(s.telemetry.image, "a/telemetry");
     assert_string_equal(s.sidecar_injector.image, "a/injector");
-    assert_string_equal(s.gateways.ingress.component.image, "a/ingress");
-    assert_string_equal(s.gateways.egress.component.image, "a/egress");
-    istio_spec_release(&s);
+    assert_string_equal(s.common.gateways.ingress.component.image, "a/ingress");
+    assert_string_equal(s.common.gateways.egress.component.image, "a/egress");
+    release(&s);
 }
 
 /* min, count and max of a component without (citadel) and with (pilot) an autoscaler by default. */
@@ -205,12 +206,12 @@ static void replicas_follow_from_what_is_given(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec = str_printf("{citadel: %s, pilot: %s}", cases[i].given, cases[i].given);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct istio_spec s;
+        struct v1_0_spec s;
         if (parse(spec, &context, &s, &p) < 0)
             assert_problems(cases[i].given, &p, PROBLEM_ERROR, "");
         assert_replicas(&s.citadel, cases[i].citadel[0], cases[i].citadel[1], cases[i].citadel[2]);
-        assert_replicas(&s.pilot, cases[i].pilot[0], cases[i].pilot[1], cases[i].pilot[2]);
-        istio_spec_release(&s);
+        assert_replicas(&s.common.pilot, cases[i].pilot[0], cases[i].pilot[1], cases[i].pilot[2]);
+        release(&s);
     }
 }
 
@@ -501,13 +502,13 @@ static void mistakes_are_all_told(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct istio_spec s;
+        struct v1_0_spec s;
         int r = parse(cases[i].spec, &context, &s, &p);
         assert_problems(cases[i].name, &p, PROBLEM_ERROR, cases[i].errors);
         assert_problems(cases[i].name, &p, PROBLEM_WARNING, cases[i].warnings);
         assert_int_equal(r, *cases[i].errors ? -1 : 0);
         if (r == 0)
-            istio_spec_release(&s);
+            release(&s);
     }
 }
 
@@ -530,10 +531,10 @@ static void the_version_must_run_on_this_kubernetes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
         struct api_context c = context;
-        struct istio_spec s;
+        struct v1_0_spec s;
         c.kubernetes_minor = servers[i].minor;
         if (parse("{version: 1.1.17}", &c, &s, &p) == 0)
-            istio_spec_release(&s);
+            release(&s);
         assert_problems("server", &p, PROBLEM_ERROR, servers[i].errors);
     }
 }
@@ -541,11 +542,11 @@ static void the_version_must_run_on_this_kubernetes(void **state)
 static void without_a_context_only_the_resource_itself_is_judged(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     assert_int_equal(parse("{version: 9.9.9}", NULL, &s, &p), 0);
-    istio_spec_release(&s);
+    release(&s);
 }
 
 static void the_namespace_may_come_from_the_command_line(void **state)
@@ -553,17 +554,17 @@ static void the_namespace_may_come_from_the_command_line(void **state)
     _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
     _cleanup_problems_ struct problems here = PROBLEMS_INIT, elsewhere = PROBLEMS_INIT;
     struct api_context c = context;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     json_object_del(json_object_get(resource, "metadata"), "namespace");
     c.ns = "mesh";
-    assert_int_equal(istio_parse(resource, &c, &s, &here), -1);
+    assert_int_equal(parse_istio(resource, &c, &s, &here), -1);
     assert_problems("here", &here, PROBLEM_ERROR,
                     "spec.autoInjectionNamespaces[0]: must not be mesh, the control plane's own namespace");
     c.ns = NULL;
-    assert_int_equal(istio_parse(resource, &c, &s, &elsewhere), 0);
-    istio_spec_release(&s);
+    assert_int_equal(parse_istio(resource, &c, &s, &elsewhere), 0);
+    release(&s);
 }
 
 /* What is applied without -n lies in `default`: then the message says whose namespace that is, and what to run. */
@@ -583,14 +584,14 @@ static void a_resource_in_default_is_told_how_to_get_out(void **state)
         _cleanup_json_ json_t *resource = resource_with(resources[i].spec);
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_buf_ struct buf text = BUF_INIT;
-        struct istio_spec s;
+        struct v1_0_spec s;
         int rc;
 
         json_object_set_new(json_object_get(resource, "metadata"), "namespace", json_string("default"));
-        rc = istio_parse(resource, &context, &s, &problems);
+        rc = parse_istio(resource, &context, &s, &problems);
         assert_int_equal(rc, resources[i].severity == PROBLEM_ERROR ? -1 : 0);
         if (rc == 0)
-            istio_spec_release(&s);
+            release(&s);
         problems_text(&problems, resources[i].severity, "\n", &text);
         assert_true(str_starts(buf_str(&text), resources[i].path));
         assert_non_null(strstr(buf_str(&text), "the control plane's"));
@@ -618,8 +619,8 @@ static void other_documents_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         _cleanup_json_ json_t *document = from_yaml(others[i].document);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct istio_spec s;
-        assert_int_equal(istio_parse(document, &context, &s, &p), -1);
+        struct v1_0_spec s;
+        assert_int_equal(parse_istio(document, &context, &s, &p), -1);
         assert_problems(others[i].document, &p, PROBLEM_ERROR, others[i].errors);
     }
 }
@@ -628,13 +629,13 @@ static void fields_beside_the_spec_are_warned_about(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     json_object_set_new(resource, "mtls", json_true());
-    assert_int_equal(istio_parse(resource, &context, &s, &p), 0);
+    assert_int_equal(parse_istio(resource, &context, &s, &p), 0);
     assert_problems("beside", &p, PROBLEM_WARNING, "mtls: is no known field and is ignored");
-    istio_spec_release(&s);
+    release(&s);
 }
 
 /* As the API server reads metadata: a label is no number, and a namespace that is null or "" is none. */
@@ -674,11 +675,11 @@ static void metadata_is_checked_as_the_server_does(void **state)
         _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
         struct api_context c = context;
-        struct istio_spec s;
+        struct v1_0_spec s;
         json_object_set_new(resource, "metadata", from_yaml(given[i].metadata));
         c.ns = "other";
-        if (istio_parse(resource, &c, &s, &p) == 0)
-            istio_spec_release(&s);
+        if (parse_istio(resource, &c, &s, &p) == 0)
+            release(&s);
         assert_problems(given[i].metadata, &p, PROBLEM_ERROR, given[i].errors);
     }
 }
@@ -687,7 +688,7 @@ static void annotations_have_a_limit_together(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -695,7 +696,7 @@ static void annotations_have_a_limit_together(void **state)
         memset(text, 'x', 100000);
         json_object_set_new(doc_make(resource, "metadata", "annotations"), key, json_string(text));
     }
-    assert_int_equal(istio_parse(resource, &context, &s, &p), -1);
+    assert_int_equal(parse_istio(resource, &context, &s, &p), -1);
     assert_problems("annotations", &p, PROBLEM_ERROR,
                     "metadata.annotations: must have at most 262144 bytes in all, but has 300006");
 }
@@ -703,7 +704,7 @@ static void annotations_have_a_limit_together(void **state)
 static void a_refused_resource_writes_nothing(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec s, before;
+    struct v1_0_spec s, before;
 
     (void)state;
     memset(&s, 0x5a, sizeof(s));

@@ -2,10 +2,9 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "api/remote_istio.h"
-#include "api/resources.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 #include "support.h"
 
 #define SAMPLES "config/samples"
@@ -48,7 +47,7 @@ static void every_table_on_a_page_has_a_name_of_its_own(void **state)
     (void)state;
     for (const struct api_resource *const *r = api_resources; *r; r++) {
         _cleanup_json_ json_t *seen = json_object();
-        check_names((*r)->spec, seen);
+        check_names(api_edition_of(*r, NULL, NULL).form->spec, seen);
         check_names((*r)->status, seen);
     }
 }
@@ -62,11 +61,11 @@ static void check_sample(const char *name)
     _cleanup_json_ json_t *resource = from_yaml(text);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
     const struct api_resource *r = api_resource_find(doc_string(resource, "kind"));
-    struct remote_istio_spec spec; /* which holds any */
+    struct v1_0_spec spec; /* which holds any */
 
     assert_non_null(r);
     if (api_parse(r, resource, &context, &spec, sizeof(spec), &p) == 0)
-        field_release(r->spec, &spec);
+        field_release(api_edition_of(r, NULL, NULL).form->spec, &spec);
     assert_problems(path, &p, PROBLEM_ERROR, "");
     assert_problems(path, &p, PROBLEM_WARNING, "");
 }

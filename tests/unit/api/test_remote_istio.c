@@ -1,5 +1,5 @@
 /* The resource RemoteIstio: what its fields become, what it takes from the mesh, and what is said of mistakes. */
-#include "api/remote_istio.h"
+#include "mesh/resources.h"
 
 #include <string.h>
 
@@ -19,25 +19,25 @@ static json_t *resource_with(const char *kind, const char *spec)
     return from_yaml(text);
 }
 
-static void parse(const json_t *resource, struct remote_istio_spec *ret)
+static void parse(const json_t *resource, struct v1_0_spec *ret)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
 
-    (void)remote_istio_parse(resource, NULL, ret, &p);
+    (void)parse_remote(resource, NULL, ret, &p);
     assert_problems("the resource", &p, PROBLEM_ERROR, "");
 }
 
 /* A RemoteIstio with this spec in a mesh with that one. */
-static void follow(const char *spec, const char *mesh, struct remote_istio_spec *ret)
+static void follow(const char *spec, const char *mesh, struct v1_0_spec *ret)
 {
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", spec), *istio = resource_with("Istio", mesh);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec central;
+    struct v1_0_spec central;
 
     parse(resource, ret);
-    assert_int_equal(istio_parse(istio, NULL, &central, &p), 0);
-    remote_istio_follow(ret, resource, &central);
-    istio_spec_release(&central);
+    assert_int_equal(parse_istio(istio, NULL, &central, &p), 0);
+    v1_0_follow(&ret->common, resource, &central.common);
+    release(&central);
 }
 
 static void an_empty_resource_has_the_services_of_the_remote_chart(void **state)
@@ -52,57 +52,57 @@ static void an_empty_resource_has_the_services_of_the_remote_chart(void **state)
         {"zipkin", "app=jaeger"},
     };
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{}");
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     parse(resource, &s);
-    assert_int_equal(json_array_size(s.enabled_services), ARRAY_LEN(services));
+    assert_int_equal(json_array_size(s.common.enabled_services), ARRAY_LEN(services));
     for (size_t i = 0; i < ARRAY_LEN(services); i++) {
-        const json_t *service = json_array_get(s.enabled_services, i);
+        const json_t *service = json_array_get(s.common.enabled_services, i);
         assert_string_equal(doc_string(service, "name"), services[i].name);
         assert_string_equal(doc_string(service, "labelSelector"), services[i].selector);
     }
-    assert_string_equal(s.mesh.include_ip_ranges, "*");
-    assert_string_equal(s.mesh.exclude_ip_ranges, "");
-    assert_int_equal(json_array_size(s.mesh.auto_injection_namespaces), 0);
-    assert_int_equal(s.control_plane_security_enabled, MAYBE_UNSET);
-    assert_int_equal(s.mesh.citadel.replica_count, 1);
-    assert_int_equal(s.mesh.sidecar_injector.replica_count, 1);
-    assert_false(s.mesh.pause);
-    remote_istio_spec_release(&s);
+    assert_string_equal(s.common.include_ip_ranges, "*");
+    assert_string_equal(s.common.exclude_ip_ranges, "");
+    assert_int_equal(json_array_size(s.common.auto_injection_namespaces), 0);
+    assert_false(s.control_plane_security_enabled);
+    assert_int_equal(s.citadel.replica_count, 1);
+    assert_int_equal(s.sidecar_injector.replica_count, 1);
+    assert_false(s.common.pause);
+    release(&s);
 }
 
 static void only_citadel_and_the_injector_run_there(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{}");
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     parse(resource, &s);
-    assert_true(s.mesh.citadel.enabled && s.mesh.sidecar_injector.enabled);
-    assert_false(s.mesh.galley.enabled || s.mesh.pilot.enabled || s.mesh.policy.enabled || s.mesh.telemetry.enabled);
-    assert_false(s.mesh.gateways.ingress.component.enabled || s.mesh.gateways.egress.component.enabled);
-    remote_istio_spec_release(&s);
+    assert_true(s.citadel.enabled && s.sidecar_injector.enabled);
+    assert_false(s.galley.enabled || s.common.pilot.enabled || s.policy.enabled || s.telemetry.enabled);
+    assert_false(s.common.gateways.ingress.component.enabled || s.common.gateways.egress.component.enabled);
+    release(&s);
 }
 
 static void what_both_clusters_must_agree_on_comes_from_the_mesh(void **state)
 {
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     follow("{}",
            "{version: 1.0.6, mtls: true, policy: {enabled: false}, tracing: {enabled: true, zipkinAddress: 'z:1', "
            "sampling: 50}, pilot: {replicaCount: 2}, removeCRDs: true, sidecars: {count: true}}",
            &s);
-    assert_string_equal(s.mesh.version, "1.0.6");
-    assert_true(s.mesh.mtls);
-    assert_false(s.mesh.policy.enabled);
-    assert_true(s.mesh.telemetry.enabled);
-    assert_true(s.mesh.tracing.enabled && s.mesh.tracing.sampling == 50);
-    assert_string_equal(s.mesh.tracing.zipkin_address, "z:1");
-    assert_false(s.mesh.pilot.enabled || s.mesh.galley.enabled || s.mesh.gateways.ingress.component.enabled);
-    assert_false(s.mesh.remove_crds || s.mesh.sidecars.count);
-    remote_istio_spec_release(&s);
+    assert_string_equal(s.common.version, "1.0.6");
+    assert_true(s.common.mtls);
+    assert_false(s.policy.enabled);
+    assert_true(s.telemetry.enabled);
+    assert_true(s.common.tracing.enabled && s.common.tracing.sampling == 50);
+    assert_string_equal(s.common.tracing.zipkin_address, "z:1");
+    assert_false(s.common.pilot.enabled || s.galley.enabled || s.common.gateways.ingress.component.enabled);
+    assert_false(s.common.remove_crds || s.common.sidecars.count);
+    release(&s);
 }
 
 #define MESH                                                                                                           \
@@ -113,50 +113,50 @@ static void what_both_clusters_must_agree_on_comes_from_the_mesh(void **state)
 
 static void what_is_left_out_is_as_the_mesh(void **state)
 {
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     follow("{}", MESH, &s);
-    assert_string_equal(s.mesh.image_hub, "hub/istio");
-    assert_string_equal(s.mesh.image_tag, "7");
-    assert_string_equal(s.mesh.image_pull_policy, "Always");
-    assert_string_equal(json_string_value(json_array_get(s.mesh.image_pull_secrets, 0)), "key");
-    assert_true(s.mesh.control_plane_security_enabled);
-    assert_true(s.mesh.default_pod_disruption_budget);
-    assert_string_equal(s.mesh.proxy.image, "x/proxy");
-    assert_string_equal(s.mesh.proxy.log_level, "debug");
-    assert_int_equal(s.mesh.proxy.concurrency, 2);
-    assert_int_equal(json_integer_value(doc_at(s.mesh.proxy.resources, "requests", "cpu")), 1);
-    assert_string_equal(s.mesh.proxy_init.image, "x/init");
-    assert_string_equal(s.mesh.citadel.image, "x/citadel");
-    assert_null(s.mesh.sidecar_injector.image);
-    assert_int_equal(s.mesh.citadel.replica_count, 1); /* its own, not the mesh's */
-    remote_istio_spec_release(&s);
+    assert_string_equal(s.common.image_hub, "hub/istio");
+    assert_string_equal(s.common.image_tag, "7");
+    assert_string_equal(s.common.image_pull_policy, "Always");
+    assert_string_equal(json_string_value(json_array_get(s.common.image_pull_secrets, 0)), "key");
+    assert_true(s.control_plane_security_enabled);
+    assert_true(s.common.default_pod_disruption_budget);
+    assert_string_equal(s.common.proxy.image, "x/proxy");
+    assert_string_equal(s.common.proxy.log_level, "debug");
+    assert_int_equal(s.common.proxy.concurrency, 2);
+    assert_int_equal(json_integer_value(doc_at(s.common.proxy.resources, "requests", "cpu")), 1);
+    assert_string_equal(s.proxy_init.image, "x/init");
+    assert_string_equal(s.citadel.image, "x/citadel");
+    assert_null(s.sidecar_injector.image);
+    assert_int_equal(s.citadel.replica_count, 1); /* its own, not the mesh's */
+    release(&s);
 }
 
 static void what_is_given_holds(void **state)
 {
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
     follow("{imageHub: here/istio, imagePullPolicy: Never, imagePullSecrets: [], controlPlaneSecurityEnabled: false, "
            "defaultPodDisruptionBudget: {}, proxy: {logLevel: error}}",
            MESH, &s);
-    assert_string_equal(s.mesh.image_hub, "here/istio");
-    assert_string_equal(s.mesh.image_tag, "7");
-    assert_string_equal(s.mesh.image_pull_policy, "Never");
-    assert_int_equal(json_array_size(s.mesh.image_pull_secrets), 0);
-    assert_false(s.mesh.control_plane_security_enabled);
-    assert_false(s.mesh.default_pod_disruption_budget);
-    assert_string_equal(s.mesh.proxy.log_level, "error");
-    assert_int_equal(s.mesh.proxy.concurrency, 0); /* as a whole */
-    remote_istio_spec_release(&s);
+    assert_string_equal(s.common.image_hub, "here/istio");
+    assert_string_equal(s.common.image_tag, "7");
+    assert_string_equal(s.common.image_pull_policy, "Never");
+    assert_int_equal(json_array_size(s.common.image_pull_secrets), 0);
+    assert_false(s.control_plane_security_enabled);
+    assert_false(s.common.default_pod_disruption_budget);
+    assert_string_equal(s.common.proxy.log_level, "error");
+    assert_int_equal(s.common.proxy.concurrency, 0); /* as a whole */
+    release(&s);
 
     follow("{controlPlaneSecurityEnabled: true, citadel: {image: here/citadel}, proxy: {image: here/proxy}}", "{}", &s);
-    assert_true(s.mesh.control_plane_security_enabled);
-    assert_string_equal(s.mesh.citadel.image, "here/citadel");
-    assert_string_equal(s.mesh.proxy.image, "here/proxy");
-    remote_istio_spec_release(&s);
+    assert_true(s.control_plane_security_enabled);
+    assert_string_equal(s.citadel.image, "here/citadel");
+    assert_string_equal(s.common.proxy.image, "here/proxy");
+    release(&s);
 }
 
 /* A mirror for the remote cluster would be of no use if half of the images came from elsewhere. */
@@ -166,13 +166,13 @@ static void images_are_of_the_hub_that_is_given(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(given); i++) {
-        struct remote_istio_spec s;
+        struct v1_0_spec s;
         follow(given[i], MESH, &s);
-        assert_null(s.mesh.proxy.image);
-        assert_null(s.mesh.proxy_init.image);
-        assert_null(s.mesh.citadel.image);
-        assert_string_equal(s.mesh.proxy.log_level, "debug"); /* the rest of it is the mesh's */
-        remote_istio_spec_release(&s);
+        assert_null(s.common.proxy.image);
+        assert_null(s.proxy_init.image);
+        assert_null(s.citadel.image);
+        assert_string_equal(s.common.proxy.log_level, "debug"); /* the rest of it is the mesh's */
+        release(&s);
     }
 }
 
@@ -187,7 +187,8 @@ static void the_schema_has_no_default_for_what_is_as_the_mesh(void **state)
                                            "proxy",
                                            "proxyInit",
                                            "defaultPodDisruptionBudget"};
-    _cleanup_json_ json_t *schema = field_schema(api_resource_remote_istio.spec, "", SCHEMA_V1);
+    _cleanup_json_ json_t *schema =
+        field_schema(api_edition_of(&api_resource_remote_istio, NULL, NULL).form->spec, "", SCHEMA_V1);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++) {
@@ -204,24 +205,24 @@ static void a_mesh_that_changed_is_followed_again(void **state)
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{imageTag: '8'}"),
                           *a = resource_with("Istio", MESH), *b = resource_with("Istio", "{version: 1.0.6}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct istio_spec first, second;
-    struct remote_istio_spec s;
+    struct v1_0_spec first, second;
+    struct v1_0_spec s;
 
     (void)state;
     parse(resource, &s);
-    assert_int_equal(istio_parse(a, NULL, &first, &p), 0);
-    assert_int_equal(istio_parse(b, NULL, &second, &p), 0);
-    remote_istio_follow(&s, resource, &first);
-    istio_spec_release(&first);
-    remote_istio_follow(&s, resource, &second);
-    istio_spec_release(&second);
-    assert_string_equal(s.mesh.version, "1.0.6");
-    assert_string_equal(s.mesh.image_hub, "docker.io/istio");
-    assert_string_equal(s.mesh.image_tag, "8");
-    assert_null(s.mesh.image_pull_secrets);
-    assert_null(s.mesh.proxy.log_level);
-    assert_false(s.mesh.control_plane_security_enabled);
-    remote_istio_spec_release(&s);
+    assert_int_equal(parse_istio(a, NULL, &first, &p), 0);
+    assert_int_equal(parse_istio(b, NULL, &second, &p), 0);
+    v1_0_follow(&s.common, resource, &first.common);
+    release(&first);
+    v1_0_follow(&s.common, resource, &second.common);
+    release(&second);
+    assert_string_equal(s.common.version, "1.0.6");
+    assert_string_equal(s.common.image_hub, "docker.io/istio");
+    assert_string_equal(s.common.image_tag, "8");
+    assert_null(s.common.image_pull_secrets);
+    assert_null(s.common.proxy.log_level);
+    assert_false(s.control_plane_security_enabled);
+    release(&s);
 }
 
 #define SERVICE "spec.enabledServices[0]"
@@ -272,8 +273,8 @@ static void mistakes_are_told_by_field(void **state)
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
         _cleanup_json_ json_t *resource = resource_with("RemoteIstio", mistakes[i].spec);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct remote_istio_spec s;
-        assert_int_equal(remote_istio_parse(resource, NULL, &s, &p), -1);
+        struct v1_0_spec s;
+        assert_int_equal(parse_remote(resource, NULL, &s, &p), -1);
         assert_problems(mistakes[i].spec, &p, PROBLEM_ERROR, mistakes[i].text);
     }
 }
@@ -283,24 +284,24 @@ static void fields_of_the_mesh_alone_are_warned_about(void **state)
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{mtls: true, sidecarInjector: {enabled: false}, "
                                                                    "autoInjectionNamespaces: [default]}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
-    assert_int_equal(remote_istio_parse(resource, NULL, &s, &p), 0);
+    assert_int_equal(parse_remote(resource, NULL, &s, &p), 0);
     assert_problems("warnings", &p, PROBLEM_WARNING,
                     "spec.mtls: is no known field and is ignored\n"
                     "spec.sidecarInjector.enabled: is false, so that pods in autoInjectionNamespaces get no sidecar");
-    remote_istio_spec_release(&s);
+    release(&s);
 }
 
 static void an_istio_is_no_remote_istio(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("Istio", "{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct remote_istio_spec s;
+    struct v1_0_spec s;
 
     (void)state;
-    assert_int_equal(remote_istio_parse(resource, NULL, &s, &p), -1);
+    assert_int_equal(parse_remote(resource, NULL, &s, &p), -1);
     assert_problems("kind", &p, PROBLEM_ERROR, "kind: must be RemoteIstio, but is the string \"Istio\"");
 }
 

@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 #define ROUNDS_MAX 30
 

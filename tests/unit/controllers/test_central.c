@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 #include "remote_world.h"
 
 static int setup(void **state)

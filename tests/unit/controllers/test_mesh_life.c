@@ -11,12 +11,12 @@
 
 #include "api/crd.h"
 #include "api/istio.h"
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "reconcile/controller.h"
 #include "reconcile/marks.h"
 #include "sim.h"

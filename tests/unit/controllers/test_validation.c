@@ -117,15 +117,14 @@ static void check_remote(const char *path, const json_t *spec, void *context)
     struct counts *counts = context;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", spec);
-    struct remote_istio_spec parsed;
+    _cleanup_istio_spec_ struct istio_spec *parsed = NULL;
 
-    if (remote_check(resource, NULL, NS, &parsed, &problems) < 0) {
+    if (remote_check(resource, NULL, NS, NULL, &parsed, &problems) < 0) {
         counts->refused++;
         assert_problem_at(path, spec, &problems);
         return;
     }
     counts->accepted++;
-    remote_istio_spec_release(&parsed);
 }
 
 static void what_is_wrong_with_a_remote_cluster_is_told_at_its_field(void **state)

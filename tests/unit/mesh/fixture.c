@@ -43,10 +43,10 @@ void fixture_init_spec(struct fixture *f, const char *spec)
         problems_err(&problems, &e);
         fail_msg("%s", e.text);
     }
-    f->spec = f->parsed;
+    f->own = *v1_0_of(f->parsed);
     f->env = (struct mesh_env){
-        .spec = &f->spec,
-        .release = mesh_release_find(f->spec.version),
+        .spec = &f->own.common,
+        .release = mesh_release_find(f->own.common.version),
         .ns = "istio-system",
         .versions = f->versions,
     };
@@ -63,7 +63,7 @@ void fixture_render(struct fixture *f, int minor)
 void fixture_release(struct fixture *f)
 {
     rendered_release(&f->objects);
-    istio_spec_release(&f->parsed);
+    istio_spec_free(f->parsed);
 }
 
 const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name)

@@ -9,10 +9,11 @@
 
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/v1_0/v1_0.h"
 
 struct fixture {
-    struct istio_spec spec; /* to be changed between fixture_init() and fixture_render(); owns nothing */
-    struct istio_spec parsed;
+    struct v1_0_spec own; /* to be changed between fixture_init() and fixture_render(); owns nothing */
+    struct istio_spec *parsed;
     const char *versions[KIND_COUNT];
     struct mesh_env env;
     struct rendered_list objects;

@@ -155,9 +155,10 @@ static char *rendered_with(char *text)
     _cleanup_json_ json_t *resources = json_pack("{s:[[s]]}", "x", "[[ end ]]");
 
     fixture_init(&f);
-    f.spec.proxy.image = f.spec.proxy_init.image = f.spec.image_pull_policy = f.spec.proxy.log_level = text;
-    f.spec.include_ip_ranges = f.spec.exclude_ip_ranges = text;
-    f.spec.proxy.resources = resources;
+    f.own.common.proxy.image = f.own.proxy_init.image = f.own.common.image_pull_policy = f.own.common.proxy.log_level =
+        text;
+    f.own.common.include_ip_ranges = f.own.common.exclude_ip_ranges = text;
+    f.own.common.proxy.resources = resources;
     fixture_render(&f, 20);
     return template_of(&f);
 }

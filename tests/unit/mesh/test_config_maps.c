@@ -90,7 +90,7 @@ static void test_texts_stay_texts(void **state)
 
     (void)state;
     fixture_init(&f);
-    f.spec.tracing.zipkin_address = address;
+    f.own.common.tracing.zipkin_address = address;
     fixture_render(&f, 20);
     config = read_document(&f, "istio", "mesh");
     assert_true(str_eq(doc_string(config, "defaultConfig", "zipkinAddress"), address));

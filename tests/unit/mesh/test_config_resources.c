@@ -184,7 +184,7 @@ static void test_mixer_is_spoken_to_in_tls_when_the_control_plane_is_secured(voi
     (void)state;
     fixture_init(&f);
     for (int secured = 0; secured <= 1; secured++) {
-        f.spec.control_plane_security_enabled = secured;
+        f.own.control_plane_security_enabled = secured;
         fixture_render(&f, 20);
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             const json_t *spec = doc_at(fixture_object(&f, "DestinationRule", names[i]), "spec");
@@ -213,7 +213,7 @@ static void test_mtls_is_a_policy_and_the_rules_that_go_with_it(void **state)
     assert_string_equal(doc_string(mtls, "mode"), "PERMISSIVE");
     assert_null(fixture_find(&f, "DestinationRule", "default"));
 
-    f.spec.mtls = true;
+    f.own.common.mtls = true;
     fixture_render(&f, 20);
     mtls = doc_at(json_array_get(doc_at(fixture_object(&f, "MeshPolicy", "default"), "spec", "peers"), 0), "mtls");
     assert_true(json_is_object(mtls));
@@ -226,7 +226,7 @@ static void test_mtls_is_a_policy_and_the_rules_that_go_with_it(void **state)
         "DISABLE");
 
     /* without Citadel there are no certificates to speak TLS with */
-    f.spec.citadel.enabled = false;
+    f.own.citadel.enabled = false;
     fixture_render(&f, 20);
     assert_null(fixture_find(&f, "MeshPolicy", "default"));
     assert_null(fixture_find(&f, "DestinationRule", "default"));

@@ -167,7 +167,7 @@ static void test_releases_are_found_by_version(void **state)
     (void)state;
     for (const struct mesh_release *r = mesh_releases; r->version; r++) {
         assert_ptr_equal(mesh_release_find(r->version), r);
-        assert_string_equal(r->line->name, "1.0");
+        assert_string_equal(r->line->form->name, "1.0");
     }
     assert_non_null(mesh_release_find("1.0.5"));
     assert_null(mesh_release_find("1.0.4"));
@@ -186,7 +186,7 @@ static void test_components_are_named_as_their_fields(void **state)
             fixture_object(&f, mesh_kinds.rows[w->kind].kind, w->name);
             assert_int_not_equal(mesh_kinds.rows[w->kind].roles & MESH_CENTRAL, 0);
         }
-        assert_true(c->spec(&f.spec)->enabled);
+        assert_true(c->spec(&f.own.common)->enabled);
     }
 }
 

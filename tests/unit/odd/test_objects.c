@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "api/remote_istio.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "kube/discovery.h"
+#include "mesh/resources.h"
 #include "odd.h"
 #include "remote_world.h"
 

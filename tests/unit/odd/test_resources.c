@@ -12,8 +12,7 @@
 
 #include <cmocka.h>
 
-#include "api/remote_istio.h"
-#include "api/resources.h"
+#include "api/resource.h"
 #include "api/status.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -21,6 +20,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
+#include "mesh/resources.h"
 #include "odd.h"
 #include "remote_world.h"
 #include "serve/admission.h"
@@ -103,7 +103,7 @@ static void parse(const struct walk *w, struct problems *problems)
     _cleanup_free_ void *spec = mem_new0(1, SPEC_MAX_BYTES);
 
     if (api_parse(w->r, w->resource, NULL, spec, SPEC_MAX_BYTES, problems) == 0)
-        field_release(w->r->spec, spec);
+        field_release(api_edition_of(w->r, NULL, NULL).form->spec, spec);
 }
 
 static char *review_text(const struct walk *w)
@@ -315,7 +315,6 @@ static json_t *sample(struct walk *w, const struct field *f)
         return own;
     switch (f->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         return json_true();
     case FIELD_INTEGER:
     case FIELD_PORTION:
@@ -381,7 +380,6 @@ static enum verdict verdict_of(const struct field *f, bool is_item, enum odd how
     }
     switch (f->type) {
     case FIELD_FLAG:
-    case FIELD_MAYBE:
         return how == ODD_TRUE ? EITHER : REFUSED;
     case FIELD_INTEGER:
     case FIELD_NUMBER:
@@ -582,7 +580,7 @@ static void walk(const struct api_resource *r, struct remote_world *world)
     spec = doc_at(w.resource, "spec");
     buf_add_str(&w.path, "spec");
     judge(&w, TAKEN, "is empty");
-    walk_table(&w, r->spec, spec);
+    walk_table(&w, api_edition_of(r, NULL, NULL).form->spec, spec);
     buf_release(&w.path);
     map_free(w.rows);
     json_decref(w.resource);

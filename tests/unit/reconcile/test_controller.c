@@ -44,6 +44,8 @@ static const struct field_table status_table = {
     .name = "status", .doc = "What is.", .rows = status_rows, .len = ARRAY_LEN(status_rows), .open = true};
 static const struct api_rule rules[] = {{NULL, NULL}};
 static const struct api_column columns[] = {{NULL}};
+static const struct api_form form = {.spec = &spec_table, .size = sizeof(struct greeting), .rules = rules};
+
 static const struct api_resource resource = {
     .kind = "Greeting",
     .list_kind = "GreetingList",
@@ -52,9 +54,8 @@ static const struct api_resource resource = {
     .doc = "A greeting.",
     .intro = "A greeting.",
     .finalizer = "greeting.example.com/finalizer",
-    .spec = &spec_table,
+    .form = &form,
     .status = &status_table,
-    .rules = rules,
     .columns = columns,
 };
 

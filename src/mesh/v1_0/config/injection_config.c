@@ -89,7 +89,7 @@ static json_t *values(const struct mesh_env *env)
 
     return OBJECT(
         V("proxyConfig", proxy_config_digest(env)),
-        V("initImage", mesh_image(env, spec->proxy_init.image, "proxy_init")),
+        V("initImage", mesh_image(env, v1_0_of(spec)->proxy_init.image, "proxy_init")),
         V("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
         S("imagePullPolicy", spec->image_pull_policy),
         S("includeIPRanges", spec->include_ip_ranges),
@@ -110,7 +110,8 @@ void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out
 
     fill_in(v1_0_injection_template, filled, &template);
     config = OBJECT(
-        S("policy", env->spec->auto_injection_policy ? "enabled" : "disabled"), S("template", buf_str(&template)));
+        S("policy", v1_0_of(env->spec)->auto_injection_policy ? "enabled" : "disabled"),
+        S("template", buf_str(&template)));
     yaml_print_ordered(config, &text);
     mesh_add(
         env,

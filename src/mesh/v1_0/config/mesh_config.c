@@ -10,7 +10,7 @@
 /* Where Mixer listens: with Mutual TLS, or in the clear. */
 static int mixer_port(const struct istio_spec *spec)
 {
-    return spec->control_plane_security_enabled ? 15004 : 9091;
+    return v1_0_of(spec)->control_plane_security_enabled ? 15004 : 9091;
 }
 
 static json_t *zipkin_address(const struct mesh_env *env)
@@ -23,7 +23,7 @@ static json_t *zipkin_address(const struct mesh_env *env)
 json_t *v1_0_proxy_config(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
-    bool secure = spec->control_plane_security_enabled;
+    bool secure = v1_0_of(spec)->control_plane_security_enabled;
 
     return OBJECT(
         S("configPath", "/etc/istio/proxy"),
@@ -46,9 +46,11 @@ static json_t *mesh_config(const struct mesh_env *env)
 
     return OBJECT(
         /* Proxies would deny every request if they were to ask a policy service that is not there. */
-        B("disablePolicyChecks", !spec->policy.enabled),
-        OPT(spec->policy.enabled, F("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
-        OPT(spec->telemetry.enabled, F("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
+        B("disablePolicyChecks", !v1_0_of(spec)->policy.enabled),
+        OPT(v1_0_of(spec)->policy.enabled,
+            F("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
+        OPT(v1_0_of(spec)->telemetry.enabled,
+            F("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
         B("policyCheckFailOpen", false),
         B("enableTracing", spec->tracing.enabled),
         S("accessLogFile", "/dev/stdout"),

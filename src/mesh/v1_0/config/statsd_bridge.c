@@ -6,7 +6,7 @@ void v1_0_statsd_bridge(const struct mesh_env *env, struct rendered_list *out)
 {
     json_t *labels;
 
-    if (!env->spec->policy.enabled && !env->spec->telemetry.enabled)
+    if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
     labels = OBJECT(S("app", "istio-statsd-prom-bridge"), S("istio", "mixer"));
     mesh_add(

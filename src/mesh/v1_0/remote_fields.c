@@ -1,23 +1,24 @@
-#include "api/remote_istio.h"
-
-#include "api/istio_parts.h"
-#include "api/status.h"
+/* The fields of a RemoteIstio in releases 1.0, and what it takes from the mesh. */
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/v1_0/fields.h"
+#include "mesh/v1_0/v1_0.h"
 
-#define OWNER struct remote_istio_spec
+#define OWNER struct v1_0_spec
 
-_Static_assert(offsetof(struct remote_istio_spec, mesh) == 0, "what takes an istio_spec takes a remote_istio_spec");
-
-/* Rows with these words are taken from the mesh where the resource does not give them: see remote_istio_follow(). */
+/* Rows with these words are taken from the mesh where the resource does not give them: see v1_0_follow(). */
 static const char as_the_mesh[] = "as the mesh";
 #define AS_THE_MESH .implied = as_the_mesh
 
 static const struct field service_rows[] = {
-    {"name", TEXT(format_service_name), .required = true,
+    {"name",
+     TEXT(format_service_name),
+     .required = true,
      .doc = "The Service, under this name in the control plane's namespace."},
-    {"labelSelector", TEXT(format_label_selector), .required = true,
+    {"labelSelector",
+     TEXT(format_label_selector),
+     .required = true,
      .doc = "Which pods in the control plane's namespace of the central cluster serve it, in the syntax of "
             "`kubectl get -l`."},
     {"podIPs", UNSUPPORTED(NULL), .instead = "the addresses are those of the pods that `labelSelector` finds"},
@@ -41,28 +42,38 @@ static const struct field service = {NULL, DOCUMENT(service_table)};
     "{\"name\":\"zipkin\",\"labelSelector\":\"app=jaeger\"}]"
 
 static const struct field spec_rows[] = {
-    ISTIO_TRAFFIC_ROWS(mesh.),
-    {"enabledServices", LIST_AT(enabled_services, service, 0, 64), .otherwise = SERVICES, .floating = true,
+    ISTIO_TRAFFIC_ROWS(common.),
+    {"enabledServices",
+     LIST_AT(common.enabled_services, service, 0, 64),
+     .otherwise = SERVICES,
+     .floating = true,
      .doc = "Services of the central cluster that the remote one reaches."},
-    {"controlPlaneSecurityEnabled", MAYBE_AT(control_plane_security_enabled), AS_THE_MESH,
+    {"controlPlaneSecurityEnabled",
+     FLAG_AT(control_plane_security_enabled),
+     AS_THE_MESH,
      .doc = "Encrypts the traffic between proxies and Istio's own components with mutual TLS."},
 
-    ISTIO_IMAGE_ROWS(mesh., AS_THE_MESH, AS_THE_MESH, AS_THE_MESH, AS_THE_MESH),
+    ISTIO_IMAGE_ROWS(common., AS_THE_MESH, AS_THE_MESH, AS_THE_MESH, AS_THE_MESH),
 
-    {"pause", FLAG_AT(mesh.pause), .otherwise = "false",
+    {"pause",
+     FLAG_AT(common.pause),
+     .otherwise = "false",
      .doc = "Writes nothing to the remote cluster; the status lists what the operator would change."},
-    ISTIO_DEFAULT_RESOURCES_ROW(mesh.),
-    {"defaultPodDisruptionBudget", STRUCT_AT(mesh, istio_disruption_budget_table), AS_THE_MESH,
-     .doc = "PodDisruptionBudgets."},
-    ISTIO_OVERLAYS_ROW(mesh.),
+    ISTIO_DEFAULT_RESOURCES_ROW(common.),
+    {"defaultPodDisruptionBudget", GROUP(istio_disruption_budget_table), AS_THE_MESH, .doc = "PodDisruptionBudgets."},
+    ISTIO_OVERLAYS_ROW(common.),
 
-    {"proxy", STRUCT_AT(mesh, istio_proxy_table), AS_THE_MESH,
+    {"proxy",
+     GROUP(istio_proxy_table),
+     AS_THE_MESH,
      .doc = "The sidecars of the remote cluster. It replaces the mesh's as a whole."},
-    {"proxyInit", STRUCT_AT(mesh, istio_proxy_init_table), AS_THE_MESH,
+    {"proxyInit",
+     GROUP(v1_0_proxy_init_table),
+     AS_THE_MESH,
      .doc = "The init container of injected pods. It replaces the mesh's as a whole."},
 
-    ISTIO_CITADEL_ROW(mesh.),
-    ISTIO_INJECTOR_ROW(),
+    V1_0_CITADEL_ROW(),
+    V1_0_INJECTOR_ROW(),
 };
 
 static const struct field_table spec_table = {
@@ -73,15 +84,15 @@ static const struct field_table spec_table = {
     FIELD_ROWS(spec_rows),
 };
 
-const struct istio_component remote_istio_components[] = {
-    {"spec.citadel", offsetof(struct istio_spec, citadel)},
-    {"spec.sidecarInjector", offsetof(struct istio_spec, sidecar_injector)},
+static const struct istio_component components[] = {
+    {"spec.citadel", offsetof(struct v1_0_spec, citadel)},
+    {"spec.sidecarInjector", offsetof(struct v1_0_spec, sidecar_injector)},
     {NULL},
 };
 
 static void complete(void *spec)
 {
-    istio_components_complete(remote_istio_components, spec);
+    istio_components_complete(components, spec);
 }
 
 /* The Services of the components that run there. */
@@ -92,7 +103,7 @@ static bool is_taken(const char *name)
 
 static void check_services(const struct api_check *c)
 {
-    const struct remote_istio_spec *spec = c->spec;
+    const struct istio_spec *spec = c->spec;
     _cleanup_map_ struct map *seen = map_new(NULL);
     json_t *entry;
     size_t i;
@@ -101,8 +112,8 @@ static void check_services(const struct api_check *c)
         const char *name = doc_string(entry, "name");
         _cleanup_free_ char *path = str_printf("spec.enabledServices[%zu].name", i);
         if (is_taken(name))
-            problems_add(c->problems, PROBLEM_ERROR, path, "must not be %s, a Service of the remote cluster's own",
-                         name);
+            problems_add(
+                c->problems, PROBLEM_ERROR, path, "must not be %s, a Service of the remote cluster's own", name);
         else if (map_has(seen, name))
             problems_add(c->problems, PROBLEM_ERROR, path, "must be in the list once, but %s is there before", name);
         map_put(seen, name, entry);
@@ -111,7 +122,7 @@ static void check_services(const struct api_check *c)
 
 static void check_replicas(const struct api_check *c)
 {
-    istio_components_check(remote_istio_components, c);
+    istio_components_check(components, c);
 }
 
 static const struct api_rule rules[] = {
@@ -122,43 +133,18 @@ static const struct api_rule rules[] = {
     ISTIO_REPLICAS_RULE(check_replicas),
     ISTIO_OVERLAYS_RULE,
     ISTIO_RANGES_RULE,
-    ISTIO_INJECTOR_RULE,
+    V1_0_INJECTOR_RULE,
     {NULL, NULL},
 };
 
-static const struct api_column columns[] = {
-    {"Status", ".status.Status", "string", "Where the remote cluster stands"},
-    {"Version", ".status.version", "string", "The version of Istio that is installed"},
-    {"Kubernetes", ".status.kubernetesVersion", "string", "The version of the remote cluster's Kubernetes"},
-    {"Endpoints", ".status.endpointsSynced", "integer", "How many addresses of central pods the remote cluster has"},
-    {"Ready", ".status.conditions[?(@.type==\"Ready\")].status", "string", "Whether the remote cluster is ready"},
-    {"Error", ".status.ErrorMessage", "string", "What is wrong", .priority = 1},
-    {"Last contact", ".status.lastContact", "date", "When the remote cluster answered last", .priority = 1},
-    {"Age", ".metadata.creationTimestamp", "date", "When the resource was created"},
-    {NULL},
-};
-
-const struct api_resource api_resource_remote_istio = {
-    .kind = "RemoteIstio",
-    .list_kind = "RemoteIstioList",
-    .plural = "remoteistios",
-    .singular = "remoteistio",
-    .doc = "Another cluster that joins the mesh; the Secret of the same name holds its kubeconfig.",
-    .intro = "Another cluster that joins the mesh of the Istio resource in the same namespace. The Secret of the same\n"
-             "name in that namespace holds the other cluster's kubeconfig, under one key of any name.",
-    .finalizer = "remote-istio-operator.finializer.banzaicloud.io", /* so spelled since its first release */
+const struct api_form v1_0_remote_form = {
+    .name = "1.0",
     .spec = &spec_table,
-    .status = &remote_istio_status_table,
+    .size = sizeof(struct v1_0_spec),
     .complete = complete,
     .rules = rules,
-    .columns = columns,
+    .filled = &v1_0_form,
 };
-
-int remote_istio_parse(const json_t *resource, const struct api_context *context, struct remote_istio_spec *ret,
-                       struct problems *problems)
-{
-    return api_parse(&api_resource_remote_istio, resource, context, ret, sizeof(*ret), problems);
-}
 
 /* A null is as good as an absent field. */
 static bool gives(const json_t *resource, const char *name)
@@ -175,10 +161,10 @@ static void drop_image(const json_t *resource, const char *name, char **image)
         str_replace(image, NULL);
 }
 
-static void follow_images(struct remote_istio_spec *spec, const json_t *resource, const struct istio_spec *central)
+static void follow_images(struct v1_0_spec *spec, const json_t *resource, const struct istio_spec *central)
 {
     if (!gives(resource, "imageHub") && !gives(resource, "imageTag")) {
-        for (const struct istio_component *c = remote_istio_components; c->path; c++) {
+        for (const struct istio_component *c = components; c->path; c++) {
             const struct component_spec *from = (const void *)((const char *)central + c->offset);
             struct component_spec *to = (void *)((char *)spec + c->offset);
             if (!doc_string(resource, "spec", c->path + strlen("spec."), "image"))
@@ -186,35 +172,24 @@ static void follow_images(struct remote_istio_spec *spec, const json_t *resource
         }
         return;
     }
-    drop_image(resource, "proxy", &spec->mesh.proxy.image);
-    drop_image(resource, "proxyInit", &spec->mesh.proxy_init.image);
+    drop_image(resource, "proxy", &spec->common.proxy.image);
+    drop_image(resource, "proxyInit", &spec->proxy_init.image);
 }
 
-void remote_istio_follow(struct remote_istio_spec *spec, const json_t *resource, const struct istio_spec *central)
+void v1_0_follow(struct istio_spec *common, const json_t *resource, const struct istio_spec *central)
 {
-    static const struct field tracing = {NULL, STRUCT_AT(mesh, istio_tracing_table)};
+    static const struct field tracing = {NULL, GROUP(v1_0_tracing_table)};
+    struct v1_0_spec *spec = (struct v1_0_spec *)common;
 
-    str_replace(&spec->mesh.version, central->version);
-    spec->mesh.mtls = central->mtls;
-    spec->mesh.policy.enabled = central->policy.enabled;
-    spec->mesh.telemetry.enabled = central->telemetry.enabled;
+    str_replace(&common->version, central->version);
+    common->mtls = central->mtls;
+    spec->policy.enabled = v1_0_of(central)->policy.enabled;
+    spec->telemetry.enabled = v1_0_of(central)->telemetry.enabled;
     field_copy(&tracing, central, spec);
-
-    spec->mesh.control_plane_security_enabled = spec->control_plane_security_enabled == MAYBE_UNSET
-                                                    ? central->control_plane_security_enabled
-                                                    : spec->control_plane_security_enabled == MAYBE_YES;
     for (size_t i = 0; i < spec_table.len; i++) {
         const struct field *row = &spec_table.rows[i];
-        if (row->implied == as_the_mesh && row->type != FIELD_MAYBE && !gives(resource, row->name))
+        if (row->implied == as_the_mesh && !gives(resource, row->name))
             field_copy(row, central, spec);
     }
     follow_images(spec, resource, central);
-}
-
-void remote_istio_spec_release(struct remote_istio_spec *spec)
-{
-    if (!spec)
-        return;
-    field_release(&spec_table, spec);
-    istio_spec_release(&spec->mesh); /* what it has from the mesh, without a row here */
 }
