@@ -62,7 +62,7 @@ mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec
 {
     const struct mesh_limitation *l;
 
-    while ((l = &line->limitations[*position])->condition) {
+    while (line->limitations && (l = &line->limitations[*position])->condition) {
         ++*position;
         if (minor >= l->kubernetes_since && l->concerns(spec))
             return l;

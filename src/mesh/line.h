@@ -17,6 +17,7 @@
 #include "reconcile/rollout.h"
 
 struct mesh_release;
+struct mesh_plane;
 
 /* What only a remote cluster has. */
 struct mesh_remote {
@@ -33,7 +34,7 @@ struct mesh_env {
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *ns; /* the namespace of the control plane: the resource's */
-    /* Of the control plane, where a resource asks for several; "": the one that has no name. */
+    /* Of the control plane (mesh_plane.revision), for mesh_name(); NULL is as "". */
     const char *revision;
     /* The version to use for each row of mesh_kinds; NULL: this server has none (yet). */
     const char *const *versions;
@@ -132,12 +133,17 @@ struct mesh_joining {
 struct mesh_line {
     /* What a resource looks like in its releases; the struct that it is parsed into begins with struct istio_spec. */
     const struct api_form *form;
-    /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster. */
+    /*
+     * The control planes that a resource asks for at a time: false past the last, at most MESH_PLANES_MAX. New Pods get
+     * the sidecars of the first. NULL: there is one, of the resource's version and without a name.
+     */
+    bool (*plane)(const struct istio_spec *spec, size_t i, struct mesh_plane *ret);
+    /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;
     struct mesh_injection injection;
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
-    const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition */
+    const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */
 };
 
 /* for (size_t i = 0; (l = mesh_limitation_next(line, spec, minor, &i));) Those that concern this mesh on
@@ -155,6 +161,16 @@ struct mesh_release {
     int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x it can run on, inclusive */
     const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
 };
+
+/*
+ * A control plane: what a mesh is planned by. The objects of one with a name have that name behind theirs
+ * (mesh_name()), and so has its line in the status; what it shares with others, as definitions, has not.
+ */
+struct mesh_plane {
+    const char *revision; /* its name, borrowed from the spec; "": it has none */
+    const struct mesh_release *release;
+};
+enum { MESH_PLANES_MAX = 8 };
 
 /* The newest of a line first; ends with a NULL version. */
 extern const struct mesh_release mesh_releases[];

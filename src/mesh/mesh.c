@@ -1,5 +1,8 @@
 #include "mesh/mesh.h"
 
+#include "base/str.h"
+#include "doc/doc.h"
+
 static const struct mesh_parts *parts_of(const struct mesh_env *env)
 {
     return env->remote ? &env->release->line->remote : &env->release->line->central;
@@ -13,7 +16,7 @@ const struct mesh_component *mesh_components(const struct mesh_env *env)
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
 {
     *ret = (struct rendered_list){0};
-    if (!env->remote)
+    if (!env->remote && env->release->line->definitions)
         env->release->line->definitions(env, ret);
     for (const mesh_part_fn *part = parts_of(env)->shared; *part; part++)
         (*part)(env, ret);
@@ -23,4 +26,59 @@ void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
     }
     rendered_sort(ret);
     rendered_digest_configs(ret);
+}
+
+size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret)
+{
+    const struct mesh_release *release = mesh_release_find(spec->version);
+    size_t count = 0;
+
+    while (release->line->plane && count < MESH_PLANES_MAX && release->line->plane(spec, count, &ret[count]))
+        count++;
+    if (!count)
+        ret[count++] = (struct mesh_plane){"", release};
+    return count;
+}
+
+static bool has(const struct rendered_list *list, const struct rendered *object)
+{
+    const json_t *metadata = doc_at(object->object, "metadata"), *other;
+
+    for (size_t i = 0; i < list->len; i++) {
+        other = doc_at(list->items[i].object, "metadata");
+        if (list->items[i].kind == object->kind && str_eq(doc_string(other, "name"), doc_string(metadata, "name")) &&
+            str_eq(doc_string(other, "namespace"), doc_string(metadata, "namespace")))
+            return true;
+    }
+    return false;
+}
+
+/* What `from` has and `to` has not is moved there; `from` is released. */
+static void move_objects(struct rendered_list *to, struct rendered_list *from)
+{
+    for (size_t i = 0; i < from->len; i++) {
+        if (has(to, &from->items[i]))
+            continue;
+        ARRAY_RESERVE_ONE(to->items, to->len, to->cap);
+        to->items[to->len] = from->items[i];
+        json_incref(to->items[to->len++].object);
+    }
+    rendered_release(from);
+}
+
+void mesh_render_planes(
+    const struct mesh_env *env, const struct mesh_plane *planes, size_t count, struct rendered_list *ret)
+{
+    struct mesh_env own = *env;
+    struct rendered_list objects;
+
+    *ret = (struct rendered_list){0};
+    for (size_t i = 0; i < count; i++) {
+        own.revision = planes[i].revision;
+        own.release = planes[i].release;
+        mesh_render(&own, i ? &objects : ret);
+        if (i)
+            move_objects(ret, &objects);
+    }
+    rendered_sort(ret);
 }

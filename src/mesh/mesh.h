@@ -20,6 +20,12 @@ const struct mesh_component *mesh_components(const struct mesh_env *env);
  * operator's planner).
  */
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret);
+/* The control planes that a resource asks for, into an array of MESH_PLANES_MAX; there is one at least. */
+size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret);
+/* The same objects for several control planes. What two of them have under one name is the first one's. */
+void mesh_render_planes(
+    const struct mesh_env *env, const struct mesh_plane *planes, size_t count, struct rendered_list *ret);
+
 /* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
 #define MESH_REMOTE_OF "istio.banzaicloud.io/remote-of"
 /* The name of that resource. */

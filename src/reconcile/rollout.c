@@ -355,14 +355,16 @@ read_object(struct reading *reading, const struct kube_kind *kind, const json_t 
                             doc_string(workload, "metadata", "name"));
 }
 
-static void read_workload(struct reading *reading, const struct rollout_workload *workload, struct rollout *r)
+static void
+read_workload(struct reading *reading, const struct rollout_workload *workload, const char *revision, struct rollout *r)
 {
     const struct kube_kind *kind = &kube_cache_kinds(reading->in->observed)->rows[workload->kind];
-    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, workload->name);
+    _cleanup_free_ char *name = str_printf("%s%s%s", workload->name, *revision ? "-" : "", revision);
+    struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, name);
     _cleanup_json_ json_t *object = NULL;
 
     if (!o) {
-        r->message = str_printf("%s %s is not there yet", kind->kind, workload->name);
+        r->message = str_printf("%s %s is not there yet", kind->kind, name);
         return;
     }
     if (object_memo(o)->available) {
@@ -385,7 +387,7 @@ static void read_component(struct reading *reading, const struct rollout_target 
     r->available = true;
     for (const struct rollout_workload *w = target->workloads; w->name; w++) {
         struct rollout one = {0};
-        read_workload(reading, w, &one);
+        read_workload(reading, w, target->revision, &one);
         r->available &= one.available;
         r->ready += one.ready;
         r->desired += one.desired;
@@ -405,7 +407,7 @@ void rollouts_read(
 
     *ret = (struct rollouts){.all_available = true};
     for (size_t i = 0; i < count; i++) {
-        struct rollout r = {.name = targets[i].name, .enabled = targets[i].enabled};
+        struct rollout r = {.name = targets[i].name, .revision = targets[i].revision, .enabled = targets[i].enabled};
         if (r.enabled)
             read_component(&reading, &targets[i], &r);
         ret->all_available &= r.available || !r.enabled;

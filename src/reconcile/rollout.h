@@ -14,8 +14,9 @@
 #include "reconcile/volumes.h"
 
 struct rollout {
-    const char *name; /* of the component: "pilot" */
-    bool enabled;     /* false: switched off */
+    const char *name;     /* of the component: "pilot" */
+    const char *revision; /* of the control plane; "": it has none */
+    bool enabled;         /* false: switched off */
     bool available;
     int64_t ready, desired;
     char *message; /* why it is not available; owned; NULL where it is */
@@ -37,6 +38,7 @@ struct rollout_workload {
 /* A component and what runs it; borrowed. */
 struct rollout_target {
     const char *name;
+    const char *revision; /* is behind the names of its workloads: "istiod-canary"; "": it has none */
     const struct rollout_workload *workloads; /* ends with a NULL name */
     bool enabled;
 };

@@ -173,7 +173,7 @@ static json_t *components(const struct rollouts *rollouts)
         json_array_append_new(
             lines,
             OBJECT(
-                S("name", r->name),
+                F("name", "%s%s%s", r->name, *r->revision ? "-" : "", r->revision),
                 S("status", state),
                 OPT(r->enabled, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
                 S("message", r->message)));

@@ -5,21 +5,25 @@
 
 #define VOLUME_WATCHES (PLAN_WATCH_SECRET_KEYS | PLAN_WATCH_CONFIG_MAP_KEYS)
 
+static const struct mesh_component *components_of(const struct mesh_plane *plane, unsigned role)
+{
+    return role == MESH_REMOTE ? plane->release->line->remote.components : plane->release->line->central.components;
+}
+
 void components_read(
-    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
-    struct rollouts *ret, unsigned *watch)
+    const struct plan_input *in, const char *ns, const struct mesh_plane *planes, size_t count, unsigned role,
+    const struct istio_spec *spec, struct rollouts *ret, unsigned *watch)
 {
     const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     _cleanup_free_ struct rollout_target *targets = NULL;
-    size_t count = 0;
+    size_t len = 0, cap = 0;
 
-    while (components[count].name)
-        count++;
-    targets = NEW_ARRAY(struct rollout_target, count);
     for (size_t i = 0; i < count; i++)
-        targets[i] =
-            (struct rollout_target){components[i].name, components[i].workloads, components[i].spec(spec)->enabled};
-    rollouts_read(in, ns, targets, count, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
+        for (const struct mesh_component *c = components_of(&planes[i], role); c->name; c++) {
+            ARRAY_RESERVE_ONE(targets, len, cap);
+            targets[len++] = (struct rollout_target){c->name, planes[i].revision, c->workloads, c->spec(spec)->enabled};
+        }
+    rollouts_read(in, ns, targets, len, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
     if (!ret->all_available)
         *watch |= PLAN_WATCH_PODS;
     if (ret->asks_for_volumes)

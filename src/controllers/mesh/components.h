@@ -6,11 +6,12 @@
 #include "reconcile/rollout.h"
 
 /*
- * As rollouts_read(), for components (which end with a NULL name) of which `spec` says what is enabled. `watch` gets
- * the bits of what has to be watched to say why one is not available.
+ * As rollouts_read(), for the components of all control planes in a cluster of this role (MESH_CENTRAL or MESH_REMOTE),
+ * of which `spec` says what is enabled. `watch` gets the bits of what has to be watched to say why one is not
+ * available.
  */
 void components_read(
-    const struct plan_input *in, const char *ns, const struct mesh_component *components, const struct istio_spec *spec,
-    struct rollouts *ret, unsigned *watch);
+    const struct plan_input *in, const char *ns, const struct mesh_plane *planes, size_t count, unsigned role,
+    const struct istio_spec *spec, struct rollouts *ret, unsigned *watch);
 
 #endif

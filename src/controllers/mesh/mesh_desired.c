@@ -1,5 +1,7 @@
 #include "controllers/mesh/mesh_desired.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "doc/doc.h"
 #include "reconcile/overlay.h"
@@ -43,6 +45,8 @@ int mesh_desired_build(
     struct problems *problems)
 {
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+    struct mesh_plane planes[MESH_PLANES_MAX] = {0};
+    size_t plane_count;
     struct rendered_list objects = {0};
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
@@ -56,8 +60,8 @@ int mesh_desired_build(
     if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
     env.spec = spec;
-    env.release = mesh_release_find(spec->version);
-    mesh_render(&env, &objects);
+    plane_count = mesh_planes(spec, planes);
+    mesh_render_planes(&env, planes, plane_count, &objects);
     overlays_apply(spec->overlays, owner.ns, minor, &objects, problems);
     if (problems->errors) {
         rendered_release(&objects);
@@ -67,9 +71,10 @@ int mesh_desired_build(
     *ret = NEW(struct mesh_desired);
     **ret = (struct mesh_desired){
         .spec = TAKE_PTR(spec),
-        .release = env.release,
+        .plane_count = plane_count,
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
     };
+    memcpy((*ret)->planes, planes, sizeof(planes));
     return 0;
 }
 

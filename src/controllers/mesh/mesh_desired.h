@@ -11,7 +11,8 @@
 /* A mesh: what was asked for, and the objects that follow. */
 struct mesh_desired {
     struct istio_spec *spec;
-    const struct mesh_release *release;
+    struct mesh_plane planes[MESH_PLANES_MAX]; /* its control planes; new Pods get the sidecars of the first */
+    size_t plane_count;
     struct desired_set *objects;
 };
 

@@ -240,6 +240,12 @@ static void review(struct reconcile *r)
         r->facts.refused = &memo->refusal;
 }
 
+/* How new Pods get their sidecars. */
+static const struct mesh_injection *injection_of(const struct mesh_desired *desired)
+{
+    return &desired->planes->release->line->injection;
+}
+
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
 static void plan_writes(struct reconcile *r, const struct mesh_desired *desired, struct plan *plan)
 {
@@ -253,11 +259,17 @@ static void plan_writes(struct reconcile *r, const struct mesh_desired *desired,
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, &desired->release->line->injection, desired->spec->auto_injection_namespaces);
+    injection_read(&memo->injection, in, injection_of(desired), desired->spec->auto_injection_namespaces);
     if (injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
-    made_remove_disabled(
-        in, &desired->release->line->central, desired->spec, r->object->ns, plan, &r->plan->central.watch);
+    for (size_t i = 0; i < desired->plane_count; i++)
+        made_remove_disabled(
+            in,
+            &desired->planes[i].release->line->central,
+            desired->spec,
+            r->object->ns,
+            plan,
+            &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
     r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
@@ -273,8 +285,7 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars =
-            sidecars_count(&memo->sidecars, in->observed, &desired->release->line->injection, desired->objects);
+        state->sidecars = sidecars_count(&memo->sidecars, in->observed, injection_of(desired), desired->objects);
 }
 
 static void plan(struct reconcile *r)
@@ -289,7 +300,14 @@ static void plan(struct reconcile *r)
     injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
     components_read(
-        in, r->object->ns, desired->release->line->central.components, spec, &r->rollouts, &r->plan->central.watch);
+        in,
+        r->object->ns,
+        desired->planes,
+        desired->plane_count,
+        MESH_CENTRAL,
+        spec,
+        &r->rollouts,
+        &r->plan->central.watch);
     count_sidecars(r, desired);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
@@ -326,7 +344,7 @@ static void add_limitations(const struct reconcile *r, const struct mesh_desired
     const struct mesh_limitation *l;
     int minor = r->world->central->server->minor;
 
-    for (size_t i = 0; (l = mesh_limitation_next(desired->release->line, desired->spec, minor, &i));) {
+    for (size_t i = 0; (l = mesh_limitation_next(desired->planes->release->line, desired->spec, minor, &i));) {
         _cleanup_free_ char *text = mesh_limitation_text(l, minor);
         json_array_append_new(
             doc_at(status, STATUS_FIELD_CONDITIONS), status_condition(&r->facts, l->condition, false, l->reason, text));

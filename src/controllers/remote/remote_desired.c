@@ -190,7 +190,7 @@ static int render_parts(struct remote *r, const char *const *versions)
         return problems_err(&problems, &memo->refusal);
     }
     memo->parts = desired_from(&objects, &owner);
-    memo->components = mesh_components(&env);
+    memo->plane = (struct mesh_plane){"", env.release};
     return 0;
 }
 

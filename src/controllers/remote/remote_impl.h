@@ -23,8 +23,8 @@ struct remote_memo {
      * Namespace, definition and MESH_REMOTE_OWNER; Istio's parts; the central cluster's services. NULL: not built yet.
      */
     struct desired_set *foundation, *parts, *services;
-    uint64_t *addresses;                     /* the hashes of central_addresses() that the services were built from */
-    const struct mesh_component *components; /* of the parts */
+    uint64_t *addresses;     /* the hashes of central_addresses() that the services were built from */
+    struct mesh_plane plane; /* of the parts */
     /* Versions that were checked: of the kubeconfig's Secret, with its label; of the remote cluster's own Istio. */
     uint64_t labelled, own;
     struct injection_memo injection;

@@ -100,7 +100,8 @@ static void plan_joined(struct remote *r)
     plan_objects(r, reconcile_writes(re, &r->plan->remote, spec->pause));
     r->serves = true;
     take_notice(r, &re->notice);
-    components_read(r->world->remote, r->object->ns, r->memo->components, spec, &re->rollouts, &r->plan->remote.watch);
+    components_read(
+        r->world->remote, r->object->ns, &r->memo->plane, 1, MESH_REMOTE, spec, &re->rollouts, &r->plan->remote.watch);
     re->facts.rollouts = &re->rollouts;
     reconcile_conclude(re, &r->plan->remote, spec->pause);
     if (!re->facts.drift)

@@ -49,6 +49,13 @@ json_t *mesh_image(const struct mesh_env *env, const char *override, const char 
     return json_string(buf_str(&image));
 }
 
+char *mesh_name(const struct mesh_env *env, const char *name)
+{
+    const char *revision = str_or(env->revision, "");
+
+    return str_printf("%s%s%s", name, *revision ? "-" : "", revision);
+}
+
 json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labels)
 {
     return OBJECT(S("name", name), S("namespace", env->ns), V("labels", labels));

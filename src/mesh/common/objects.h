@@ -22,6 +22,8 @@ struct rendered *mesh_add(const struct mesh_env *env, struct rendered_list *out,
 /* "docker.io/istio/pilot:1.0.5", or `override` where it is not NULL. */
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name);
 
+/* The name of an object of this control plane: "istiod", or "istiod-canary" of revision canary; owned by the caller. */
+char *mesh_name(const struct mesh_env *env, const char *name);
 /* metadata of an object in the namespace of the control plane, and of a cluster-scoped one; `labels` may be NULL. */
 json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labels);
 json_t *mesh_cluster_metadata(const char *name, json_t *labels);

@@ -145,7 +145,7 @@ static void put(struct world *w, const char *format, const char *status, int num
 
 static void read_all(struct world *w, bool enabled, struct rollouts *ret)
 {
-    const struct rollout_target pilot = {"pilot", pilot_workloads, enabled};
+    const struct rollout_target pilot = {"pilot", "", pilot_workloads, enabled};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
     rollouts_read(&input, NS, &pilot, 1, NULL, ret);
@@ -167,7 +167,7 @@ static void a_component_is_as_far_as_all_of_its_workloads(void **state)
 {
     static const struct rollout_workload workloads[] = {
         {KIND_DAEMON_SET, "cni"}, {KIND_STATEFUL_SET, "store"}, {0, NULL}};
-    static const struct rollout_target target = {"both", workloads, true};
+    static const struct rollout_target target = {"both", "", workloads, true};
     static const struct {
         const char *daemon_set, *stateful_set; /* their status; NULL: it is not there */
         int ready;                             /* of 4 */
@@ -416,7 +416,7 @@ static void put_what_is_mounted(struct world *w)
 
 static void read_with_volumes(struct world *w, bool observed, struct rollouts *ret)
 {
-    const struct rollout_target pilot = {"pilot", pilot_workloads, true};
+    const struct rollout_target pilot = {"pilot", "", pilot_workloads, true};
     const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     struct plan_input input = {.observed = w->cache, .server = &w->server};
 
