@@ -105,8 +105,8 @@ static void on_exec(void *context, struct kube_exec_credential *credential, cons
                                        own_cert ? credential->cert_pem : config->client_cert_pem,
                                        own_cert ? credential->key_pem : config->client_key_pem));
         a->expires = credential->expires;
-        if (own_cert && kube_pem_expires(credential->cert_pem) < a->expires)
-            a->expires = kube_pem_expires(credential->cert_pem);
+        if (own_cert && net_pem_expires(credential->cert_pem) < a->expires)
+            a->expires = net_pem_expires(credential->cert_pem);
         err_clear(&a->failure);
     } else if (config->exec) {
         set_current(a, NULL);

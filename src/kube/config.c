@@ -33,7 +33,7 @@ static int read_kubeconfig(const char *path, struct kube_config_file *ret, struc
     size_t len;
     int r;
 
-    if (kube_file_read(path, KUBE_CONFIG_MAX_BYTES, &text, &len, e) < 0)
+    if (net_file_read(path, KUBE_CONFIG_MAX_BYTES, &text, &len, e) < 0)
         return -1;
     r = kube_config_file_parse(path, dir, text, len, ret, e);
     mem_free_secret(text, len);
@@ -103,7 +103,7 @@ static char *read_namespace(const char *dir)
     _cleanup_free_ char *path = str_printf("%s/namespace", dir);
     char *text;
 
-    if (kube_file_read(path, 256, &text, NULL, NULL) < 0)
+    if (net_file_read(path, 256, &text, NULL, NULL) < 0)
         return str_dup("default");
     text[strcspn(text, " \t\r\n")] = '\0';
     if (!*text) {
@@ -127,10 +127,10 @@ int kube_config_from_pod(const char *dir, const char *host, const char *port, st
     c->namespace = read_namespace(dir);
     if (access(c->token_file, F_OK) < 0)
         return err_set(e, ERR_NOT_FOUND, "not inside a Pod with a ServiceAccount: %s does not exist", c->token_file);
-    if (kube_token_read(c->token_file, &token, e) < 0)
+    if (net_token_read(c->token_file, &token, e) < 0)
         return err_wrap(e, "in-cluster configuration");
     mem_free_secret(token, strlen(token));
-    if (kube_pem_read(c->ca_file, &ca, e) < 0)
+    if (net_pem_read(c->ca_file, &ca, e) < 0)
         return err_wrap(e, "in-cluster configuration");
     free(ca);
     *ret = TAKE_PTR(c);

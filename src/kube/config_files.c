@@ -37,7 +37,7 @@ static int read_pem(const char *file, char **text, const char *what, const struc
 
     if (!file)
         return 0;
-    if (kube_pem_read(file, &read, e) < 0)
+    if (net_pem_read(file, &read, e) < 0)
         return err_wrap(e, "%s of %s", what, c->source);
     drop(text);
     *text = read;
@@ -50,7 +50,7 @@ static int read_token(struct kube_config *c, struct err *e)
 
     if (!c->token_file)
         return 0;
-    if (kube_token_read(c->token_file, &read, e) < 0)
+    if (net_token_read(c->token_file, &read, e) < 0)
         return err_wrap(e, "tokenFile of %s", c->source);
     drop(&c->token);
     c->token = read;
@@ -63,9 +63,9 @@ static int read_files(struct kube_config *c, struct err *e)
         read_pem(c->client_cert_file, &c->client_cert_pem, "client-certificate", c, e) < 0 ||
         read_pem(c->client_key_file, &c->client_key_pem, "client-key", c, e) < 0 || read_token(c, e) < 0)
         return -1;
-    if (c->ca_pem && kube_pem_check_certs(c->ca_pem, e) < 0)
+    if (c->ca_pem && net_pem_check_certs(c->ca_pem, e) < 0)
         return err_wrap(e, "certificate-authority of %s", c->source);
-    if (c->client_cert_pem && kube_pem_check_pair(c->client_cert_pem, c->client_key_pem, e) < 0)
+    if (c->client_cert_pem && net_pem_check_pair(c->client_cert_pem, c->client_key_pem, e) < 0)
         return err_wrap(e, "client-certificate of %s", c->source);
     return 0;
 }

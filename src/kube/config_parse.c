@@ -298,7 +298,7 @@ static int read_ca(const struct place *p, enum kube_config_trust trust, struct k
         copy_path(p, "certificate-authority", trust, &c->ca_file, e) < 0 ||
         get_bool(p, "insecure-skip-tls-verify", &c->insecure_skip_tls_verify, e) < 0)
         return -1;
-    if (c->ca_pem && kube_pem_check_certs(c->ca_pem, e) < 0)
+    if (c->ca_pem && net_pem_check_certs(c->ca_pem, e) < 0)
         return err_wrap(e, "%s: %s.certificate-authority-data", p->file->name, p->path);
     if (!c->insecure_skip_tls_verify)
         return 0;
@@ -414,7 +414,7 @@ static int read_client_cert(const struct place *p, enum kube_config_trust trust,
     if ((c->client_key_pem || c->client_key_file) && !c->client_cert_pem && !c->client_cert_file)
         return place_error(p, "client-certificate-data", e, "is missing beside the client key");
     /* Where one of them is a file, the client checks both when it reads it. */
-    if (c->client_cert_pem && c->client_key_pem && kube_pem_check_pair(c->client_cert_pem, c->client_key_pem, e) < 0)
+    if (c->client_cert_pem && c->client_key_pem && net_pem_check_pair(c->client_cert_pem, c->client_key_pem, e) < 0)
         return err_wrap(e, "%s: %s.client-certificate-data", p->file->name, p->path);
     return 0;
 }
@@ -423,7 +423,7 @@ static int read_token(const struct place *p, enum kube_config_trust trust, struc
 {
     if (copy_string(p, "token", &c->token, e) < 0 || copy_path(p, "tokenFile", trust, &c->token_file, e) < 0)
         return -1;
-    if (c->token && kube_token_check(c->token, e) < 0)
+    if (c->token && net_token_check(c->token, e) < 0)
         return err_wrap(e, "%s: %s.token", p->file->name, p->path);
     return 0;
 }

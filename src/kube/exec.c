@@ -57,11 +57,11 @@ static int read_status(const json_t *status, struct kube_exec_credential *c, str
     c->cert_pem = cert && *cert ? str_dup(cert) : NULL;
     c->key_pem = key && *key ? str_dup(key) : NULL;
     c->expires = MSEC_NEVER;
-    if (c->token && kube_token_check(c->token, e) < 0)
+    if (c->token && net_token_check(c->token, e) < 0)
         return err_wrap(e, "status.token");
     if (!c->cert_pem != !c->key_pem)
         return err_set(e, ERR_INVALID, "status: clientCertificateData and clientKeyData go together");
-    if (c->cert_pem && kube_pem_check_pair(c->cert_pem, c->key_pem, e) < 0)
+    if (c->cert_pem && net_pem_check_pair(c->cert_pem, c->key_pem, e) < 0)
         return err_wrap(e, "status.clientCertificateData");
     if (!c->token && !c->cert_pem)
         return err_set(e, ERR_INVALID, "status: neither a token nor a client certificate");

@@ -148,7 +148,7 @@ static char *key_text(EVP_PKEY *key)
 /* The next certificate of a bundle, or NULL. */
 static X509 *next_cert(BIO *bundle)
 {
-    X509 *cert = PEM_read_bio_X509(bundle, NULL, kube_pem_no_passphrase, NULL);
+    X509 *cert = PEM_read_bio_X509(bundle, NULL, net_pem_no_passphrase, NULL);
 
     ERR_clear_error();
     return cert;
@@ -209,7 +209,7 @@ static EVP_PKEY *parse_key(const char *pem)
 {
     _cleanup_bio_ BIO *in = BIO_new_mem_buf(pem, -1);
 
-    return PEM_read_bio_PrivateKey(in, NULL, kube_pem_no_passphrase, NULL);
+    return PEM_read_bio_PrivateKey(in, NULL, net_pem_no_passphrase, NULL);
 }
 
 static X509_STORE *parse_bundle(const char *pem)

@@ -31,7 +31,7 @@ static int read_all(int fd, const char *path, struct buf *b, struct err *e)
     return r;
 }
 
-int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *e)
+int net_file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *e)
 {
     struct buf b = BUF_INIT_LIMIT(max);
     struct stat st;
@@ -56,12 +56,12 @@ int kube_file_read(const char *path, size_t max, char **ret, size_t *ret_len, st
     return 0;
 }
 
-int kube_pem_read(const char *path, char **ret, struct err *e)
+int net_pem_read(const char *path, char **ret, struct err *e)
 {
-    return kube_file_read(path, KUBE_PEM_MAX_BYTES, ret, NULL, e);
+    return net_file_read(path, NET_PEM_MAX_BYTES, ret, NULL, e);
 }
 
-int kube_pem_no_passphrase(char *ret, int size, int writing, void *context)
+int net_pem_no_passphrase(char *ret, int size, int writing, void *context)
 {
     (void)ret;
     (void)size;
@@ -78,7 +78,7 @@ static int read_certs(const char *pem, X509 **ret_first, struct err *e)
     unsigned long reason;
 
     ERR_clear_error();
-    while ((cert = PEM_read_bio_X509(in, NULL, kube_pem_no_passphrase, NULL))) {
+    while ((cert = PEM_read_bio_X509(in, NULL, net_pem_no_passphrase, NULL))) {
         if (count++ == 0 && ret_first)
             *ret_first = cert;
         else
@@ -99,12 +99,12 @@ static int read_certs(const char *pem, X509 **ret_first, struct err *e)
     return 0;
 }
 
-int kube_pem_check_certs(const char *pem, struct err *e)
+int net_pem_check_certs(const char *pem, struct err *e)
 {
     return read_certs(pem, NULL, e);
 }
 
-int kube_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e)
+int net_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e)
 {
     X509 *cert = NULL;
     EVP_PKEY *key;
@@ -116,7 +116,7 @@ int kube_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e
     if (read_certs(cert_pem, &cert, e) < 0)
         return -1;
     in = BIO_new_mem_buf(key_pem, -1);
-    key = PEM_read_bio_PrivateKey(in, NULL, kube_pem_no_passphrase, NULL);
+    key = PEM_read_bio_PrivateKey(in, NULL, net_pem_no_passphrase, NULL);
     BIO_free(in);
     if (!key)
         r = err_set(e, ERR_INVALID, "its key is no PEM private key (one with a passphrase cannot be used)");
@@ -128,7 +128,7 @@ int kube_pem_check_pair(const char *cert_pem, const char *key_pem, struct err *e
     return r;
 }
 
-msec_t kube_pem_expires(const char *pem)
+msec_t net_pem_expires(const char *pem)
 {
     X509 *cert = NULL;
     struct tm tm;
@@ -140,34 +140,34 @@ msec_t kube_pem_expires(const char *pem)
     return expires;
 }
 
-int kube_token_check(const char *token, struct err *e)
+int net_token_check(const char *token, struct err *e)
 {
     size_t len = strlen(token);
 
     if (!len)
         return err_set(e, ERR_INVALID, "the token is empty");
-    if (len > KUBE_TOKEN_MAX_BYTES)
-        return err_set(e, ERR_LIMIT, "the token has more than %d bytes", KUBE_TOKEN_MAX_BYTES);
+    if (len > NET_TOKEN_MAX_BYTES)
+        return err_set(e, ERR_LIMIT, "the token has more than %d bytes", NET_TOKEN_MAX_BYTES);
     for (size_t i = 0; i < len; i++)
         if (token[i] <= ' ' || token[i] > '~')
             return err_set(e, ERR_INVALID, "the token's byte %zu is no printable ASCII character", i + 1);
     return 0;
 }
 
-int kube_token_read(const char *path, char **ret, struct err *e)
+int net_token_read(const char *path, char **ret, struct err *e)
 {
     char *text;
     size_t len, start = 0, size;
     int r;
 
-    if (kube_file_read(path, KUBE_TOKEN_MAX_BYTES, &text, &len, e) < 0)
+    if (net_file_read(path, NET_TOKEN_MAX_BYTES, &text, &len, e) < 0)
         return -1;
     size = len;
     while (len && strchr(" \t\r\n", text[len - 1]))
         text[--len] = '\0';
     start = strspn(text, " \t\r\n");
     memmove(text, text + start, len + 1 - start);
-    r = kube_token_check(text, e);
+    r = net_token_check(text, e);
     if (r < 0) {
         mem_free_secret(text, size);
         return err_wrap(e, "%s", path);

@@ -446,8 +446,8 @@ size_t http_server_connections(const struct http_server *s)
 static bool use_pem(SSL_CTX *tls, const char *cert_pem, const char *key_pem)
 {
     BIO *cert_in = BIO_new_mem_buf(cert_pem, -1), *key_in = BIO_new_mem_buf(key_pem, -1);
-    X509 *cert = PEM_read_bio_X509(cert_in, NULL, kube_pem_no_passphrase, NULL);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_in, NULL, kube_pem_no_passphrase, NULL);
+    X509 *cert = PEM_read_bio_X509(cert_in, NULL, net_pem_no_passphrase, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_in, NULL, net_pem_no_passphrase, NULL);
     bool good = cert && key && SSL_CTX_use_certificate(tls, cert) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1 &&
                 SSL_CTX_check_private_key(tls) == 1;
 

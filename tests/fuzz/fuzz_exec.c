@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kube_exec_parse("client.authentication.k8s.io/v1", (const char *)data, size, &c, &e) < 0)
         return 0;
     MUST(c.token || c.cert_pem);
-    MUST(!c.token || kube_token_check(c.token, &e) == 0);
-    MUST(!c.cert_pem || kube_pem_check_pair(c.cert_pem, c.key_pem, &e) == 0);
+    MUST(!c.token || net_token_check(c.token, &e) == 0);
+    MUST(!c.cert_pem || net_pem_check_pair(c.cert_pem, c.key_pem, &e) == 0);
     kube_exec_credential_release(&c);
     return 0;
 }

@@ -15,7 +15,7 @@ static struct kube_config *read_config(const uint8_t *data, size_t size, enum ku
     if (kube_config_parse("input", (const char *)data, size, NULL, trust, &config, &e) < 0)
         return NULL;
     MUST(config->server && strncasecmp(config->server, "http", 4) == 0 && config->namespace && config->source);
-    MUST(!config->token || kube_token_check(config->token, NULL) == 0);
+    MUST(!config->token || net_token_check(config->token, NULL) == 0);
     return config;
 }
 

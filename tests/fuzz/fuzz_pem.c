@@ -14,10 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_free_ char *cert = fuzz_next(&in, NULL), *key = fuzz_next(&in, NULL), *ca = fuzz_next(&in, NULL);
     _cleanup_certificate_ struct certificate c = {0};
     struct err e;
-    bool certs_good = kube_pem_check_certs(cert, &e) == 0;
+    bool certs_good = net_pem_check_certs(cert, &e) == 0;
 
-    MUST(kube_pem_check_pair(cert, key, &e) < 0 || certs_good);
-    kube_token_check(cert, &e);
+    MUST(net_pem_check_pair(cert, key, &e) < 0 || certs_good);
+    net_token_check(cert, &e);
     if (certificate_read(cert, key, ca, &c, &e) < 0) {
         MUST(e.class == ERR_INVALID);
         return 0;

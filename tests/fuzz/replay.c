@@ -24,7 +24,7 @@ static void feed_file(const char *path)
     _cleanup_free_ char *text = NULL;
     size_t len;
 
-    if (kube_file_read(path, FILE_MAX_BYTES, &text, &len, &e) < 0)
+    if (net_file_read(path, FILE_MAX_BYTES, &text, &len, &e) < 0)
         fail_msg("%s", e.text);
     /* The last line before a crash names its file. */
     fprintf(stderr, "%s\n", path);

@@ -386,8 +386,8 @@ static void a_kubeconfig_that_is_replaced_is_read_again(void **state)
 static void a_certificate_says_when_it_expires(void **state)
 {
     (void)state;
-    assert_in_range(kube_pem_expires(ours.cert) - clock_now_wall(), SECONDS(3000), SECONDS(3700));
-    assert_true(kube_pem_expires("nothing") == MSEC_NEVER);
+    assert_in_range(net_pem_expires(ours.cert) - clock_now_wall(), SECONDS(3000), SECONDS(3700));
+    assert_true(net_pem_expires("nothing") == MSEC_NEVER);
 }
 
 static void test_bad_configuration(void **state)

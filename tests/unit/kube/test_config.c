@@ -557,13 +557,13 @@ static void test_tokens(void **state)
     struct err e;
 
     (void)state;
-    assert_int_equal(kube_token_read(path, &token, &e), 0);
+    assert_int_equal(net_token_read(path, &token, &e), 0);
     assert_string_equal(token, "a-b.c");
     free(token);
     free(write_file("t", "se cret"));
-    assert_int_equal(kube_token_read(path, &token, &e), -1);
+    assert_int_equal(net_token_read(path, &token, &e), -1);
     assert_null(strstr(e.text, "cret"));
-    assert_int_equal(kube_token_read(folder, &token, &e), -1);
+    assert_int_equal(net_token_read(folder, &token, &e), -1);
     assert_int_equal(e.class, ERR_IO);
 }
 
