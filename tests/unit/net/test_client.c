@@ -20,6 +20,7 @@ struct fixture {
     struct event_base *loop;
     struct http_server *server;
     struct net_client *client;
+    struct http_exchange *kept; /* of /silent */
     char *url;
 };
 
@@ -35,11 +36,13 @@ static void handle(void *context, struct http_exchange *exchange, const struct h
 {
     _cleanup_free_ char *path = str_dup_n(request->path.at, request->path.len);
     _cleanup_buf_ struct buf text = BUF_INIT;
+    struct fixture *f = context;
     int64_t status;
 
-    (void)context;
-    if (str_eq(path, "/silent"))
+    if (str_eq(path, "/silent")) {
+        f->kept = exchange;
         return;
+    }
     if (str_eq(path, "/large"))
         while (text.len <= LIMIT)
             buf_add_str(&text, "0123456789");
@@ -59,7 +62,8 @@ static void handle(void *context, struct http_exchange *exchange, const struct h
 
 static void start(struct fixture *f)
 {
-    const struct http_server_options options = {.address = "127.0.0.1:0", .body_max = 1000, .handle = handle};
+    const struct http_server_options options = {
+        .address = "127.0.0.1:0", .body_max = 1000, .handle = handle, .context = f};
     struct net_server server = {0};
     struct err e;
 
@@ -75,6 +79,8 @@ static void stop(struct fixture *f)
 {
     net_client_free(f->client);
     http_server_free(f->server);
+    if (f->kept)
+        http_answer_text(f->kept, 200, "");
     /* What was deferred. */
     event_base_loop(f->loop, EVLOOP_NONBLOCK);
     event_base_free(f->loop);
