@@ -28,8 +28,6 @@ struct controller_kinds {
     unsigned central_roles, remote_roles; /* kube_cluster_options.roles of the two sorts of clusters */
 };
 
-enum { CONTROLLER_ROWS_MAX = 8 };
-
 struct controller_options {
     const struct controller_kinds *kinds;
     const char *ns;        /* the operator's own; may be NULL: the configuration's */
@@ -39,6 +37,7 @@ struct controller_options {
 
 struct controller_stats {
     uint64_t plan_usec;
+    uint64_t checks;      /* how often a resource was checked for whether it is due */
     msec_t lag, lag_most; /* of the event loop */
     bool acting;
 };

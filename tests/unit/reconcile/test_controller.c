@@ -59,7 +59,7 @@ static const struct api_resource resource = {
     .columns = columns,
 };
 
-enum { CONFIG_MAP, POD, DEFINITION, GREETING };
+enum { CONFIG_MAP, POD, DEFINITION, GREETING, SECRET };
 enum { WATCH_PODS = 1 };
 
 static const struct kube_kind kind_rows[] = {
@@ -93,6 +93,13 @@ static const struct kube_kind kind_rows[] = {
          .namespaced = true,
          .watch = KUBE_WATCH_ALL,
          .custom = true},
+    [SECRET] =
+        {.kind = "Secret",
+         .plural = "secrets",
+         .group = "",
+         .versions = {{"v1"}},
+         .namespaced = true,
+         .watch = KUBE_WATCH_ALL},
 };
 static const struct kube_kind_table kinds = {kind_rows, ARRAY_LEN(kind_rows)};
 static const struct watch_row watch_rows[] = {{WATCH_PODS, POD, .in_namespace = true}};
@@ -180,10 +187,32 @@ static const struct reconciler greeting_reconciler = {
     .status = add_status,
 };
 
+/* The same where all that a greeting depends on in the cluster is a number, itself, and the Secret of its name. */
+static uint64_t number;
+
+static uint64_t shared_version(const void *shared)
+{
+    (void)shared;
+    return number;
+}
+
+static const struct reconciler patient_reconciler = {
+    .resource = &resource,
+    .kind = GREETING,
+    .watch_namespace = watch_namespace,
+    .credentials = SECRET,
+    .shared_version = shared_version,
+    .review = review,
+    .plan = plan,
+    .leave = leave,
+    .status = add_status,
+};
+
 /* --- the bench --- */
 
 struct bench {
     struct sim *sim;
+    const struct controller_kinds *kinds;
     struct controller *controller;
 };
 
@@ -195,22 +224,44 @@ static int connect_nowhere(
     return err_set(e, ERR_INVALID, "there is no other cluster");
 }
 
+static void start(struct bench *b)
+{
+    const struct controller_options options = {.kinds = b->kinds, .ns = NS, .keeps_memory = true};
+    const struct connector connector = {connect_nowhere, NULL};
+
+    b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
+    controller_start(b->controller);
+    sim_run(b->sim, SECONDS(2));
+}
+
+static int setup_with(void **state, const struct controller_kinds *all)
+{
+    struct bench *b = NEW(struct bench);
+
+    b->kinds = all;
+    b->sim = sim_new(&kinds, 20, 1);
+    sim_apply(b->sim, &kind_rows[DEFINITION], api_crd(&resource, "v1"));
+    start(b);
+    *state = b;
+    return 0;
+}
+
 static int setup(void **state)
 {
     static const struct reconciler *const rows[] = {&greeting_reconciler, NULL};
     static const struct controller_kinds all = {
         .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
-    const struct controller_options options = {.kinds = &all, .ns = NS, .keeps_memory = true};
-    const struct connector connector = {connect_nowhere, NULL};
-    struct bench *b = NEW(struct bench);
 
-    b->sim = sim_new(&kinds, 20, 1);
-    sim_apply(b->sim, &kind_rows[DEFINITION], api_crd(&resource, "v1"));
-    b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
-    controller_start(b->controller);
-    sim_run(b->sim, SECONDS(2));
-    *state = b;
-    return 0;
+    return setup_with(state, &all);
+}
+
+static int setup_patient(void **state)
+{
+    static const struct reconciler *const rows[] = {&patient_reconciler, NULL};
+    static const struct controller_kinds all = {
+        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+
+    return setup_with(state, &all);
 }
 
 static int teardown(void **state)
@@ -223,7 +274,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void put(struct bench *b, const char *name, const char *text)
+static void apply(struct bench *b, const char *name, const char *text)
 {
     sim_apply(
         b->sim,
@@ -233,6 +284,11 @@ static void put(struct bench *b, const char *name, const char *text)
             S("kind", "Greeting"),
             MAP("metadata", S("name", name), S("namespace", NS), N("generation", 1)),
             MAP("spec", S("text", text))));
+}
+
+static void put(struct bench *b, const char *name, const char *text)
+{
+    apply(b, name, text);
     sim_run(b->sim, SECONDS(2));
 }
 
@@ -342,15 +398,67 @@ static void one_whose_object_was_orphaned_leaves_it(void **state)
     json_t *going, *map;
 
     put(b, "hello", "hi");
+    controller_free(b->controller);
     map = doc_copy(sim_get(b->sim, &kind_rows[CONFIG_MAP], NS, "hello"));
     json_object_del(doc_at(map, "metadata"), "ownerReferences");
     going = doc_copy(greeting(b, "hello"));
     json_object_set_new(doc_at(going, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
     sim_apply(b->sim, &kind_rows[CONFIG_MAP], map);
     sim_apply(b->sim, &kind_rows[GREETING], going);
-    sim_run(b->sim, SECONDS(5));
+    start(b);
     assert_null(greeting(b, "hello"));
     expect_text(b, "hello", "hi");
+}
+
+enum { MANY = 1000, FEW = 20 };
+
+/* What was done since the last time. */
+static void expect_done(const struct bench *b, uint64_t least, uint64_t most)
+{
+    static uint64_t checks, plans;
+    uint64_t checks_now = controller_stats(b->controller)->checks,
+             plans_now = controller_actor_stats(b->controller).plans;
+
+    if (most) {
+        assert_in_range(checks_now - checks, least, most);
+        assert_in_range(plans_now - plans, least, most);
+    }
+    checks = checks_now;
+    plans = plans_now;
+}
+
+static void a_change_of_one_of_a_thousand_costs_what_one_costs(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_free_ char *last = str_printf("g%d", MANY - 1);
+
+    for (int i = 0; i < MANY; i++) {
+        _cleanup_free_ char *name = str_printf("g%d", i);
+        apply(b, name, "hi");
+    }
+    sim_run(b->sim, SECONDS(60));
+    expect_status(b, last, STATUS_AVAILABLE);
+    expect_done(b, 0, 0);
+
+    put(b, "g500", "ho");
+    expect_text(b, "g500", "ho");
+    expect_done(b, 1, FEW);
+
+    sim_apply(
+        b->sim,
+        &kind_rows[SECRET],
+        OBJECT(S("apiVersion", "v1"), S("kind", "Secret"), MAP("metadata", S("name", "g7"), S("namespace", NS))));
+    sim_run(b->sim, SECONDS(2));
+    expect_done(b, 1, FEW);
+
+    /* What all depend on. */
+    number++;
+    put(b, "g500", "hey");
+    expect_done(b, MANY, 2 * MANY);
+    expect_text(b, "g500", "hey");
+    sim_delete(b->sim, &kind_rows[GREETING], NS, last);
+    sim_run(b->sim, SECONDS(2));
+    expect_done(b, 0, FEW);
 }
 
 int main(void)
@@ -362,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_deleted_by_orphan_leaves_its_object, setup, teardown),
         cmocka_unit_test_setup_teardown(one_whose_object_was_orphaned_leaves_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_of_one_of_a_thousand_costs_what_one_costs, setup_patient, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile controller", tests, NULL, NULL);
