@@ -6,22 +6,6 @@
 /* Two such requests have time before KUBE_LISTENING_MOST. */
 static const msec_t VERIFY_AFTER = SECONDS(30);
 
-void kube_cluster_soon(struct kube_cluster *c)
-{
-    if (c->started)
-        c->io->timer_set(c->io, c->timer, c->io->now(c->io));
-}
-
-void kube_cluster_heard(struct kube_cluster *c)
-{
-    c->last_contact = c->io->now(c->io);
-}
-
-bool kube_is_unreachable(const struct net_response *response, const struct err *e)
-{
-    return (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT) && (!response || response->status < 400);
-}
-
 /* What keeps it from the next phase, or else what went wrong last. Owned by the caller; NULL: nothing. */
 static char *describe_error(struct kube_cluster *c)
 {
@@ -89,13 +73,38 @@ static msec_t sooner(msec_t a, msec_t b)
     return a < b ? a : b;
 }
 
+/* Drops all that is held of the cluster: a part of it is no basis for a plan. */
+static void give_up(struct kube_cluster *c)
+{
+    c->phase = KUBE_CLUSTER_TOO_LARGE;
+    c->changed = true;
+    kube_slots_restart(c);
+    kube_fetches_release(c);
+    kube_queue_drop_waiting(c->queue, NULL);
+    kube_cache_clear_all(c->cache);
+}
+
+static void check_size(struct kube_cluster *c)
+{
+    switch (kube_size_step(c)) {
+    case KUBE_SIZE_AS_BEFORE:
+        break;
+    case KUBE_SIZE_TRY_AGAIN:
+        kube_slots_restart(c);
+        break;
+    case KUBE_SIZE_GIVE_UP:
+        give_up(c);
+        break;
+    }
+}
+
 static void turn(void *context)
 {
     struct kube_cluster *c = context;
     msec_t due;
 
     kube_slots_read(c);
-    kube_size_step(c);
+    check_size(c);
     kube_discovery_step(c);
     kube_verify_step(c);
     kube_slots_step(c);

@@ -44,23 +44,6 @@ void kube_discovery_release(struct kube_cluster *c)
         c->io->cancel(c->io, c->probe);
 }
 
-void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version)
-{
-    struct kube_slot *slot = kube_slot_of(c, kind);
-    const char **spoken = &c->server.versions[slot - c->slots];
-
-    if (str_eq(*spoken, version) && kube_watch_is_served(slot->watch))
-        return;
-    /* The table's text: a definition's is freed with it. */
-    *spoken = NULL;
-    for (size_t v = 0; version && v < KUBE_VERSIONS_MAX && kind->versions[v].name; v++)
-        if (str_eq(kind->versions[v].name, version))
-            *spoken = kind->versions[v].name;
-    c->changed = true;
-    if (*spoken)
-        kube_slot_restart(slot);
-}
-
 /* Kinds that users write and that are not served yet are looked for again, but less and less often. */
 static void poll_for_missing(struct kube_cluster *c)
 {
@@ -102,17 +85,6 @@ static void learn(struct kube_cluster *c)
     poll_for_missing(c);
 }
 
-/* Which of the requests under way fails first is random and no news: a restart would have every status change. */
-static void note_error(struct kube_cluster *c, const struct err *e)
-{
-    const char *request = strrchr(e->text, '(');
-    bool named = request && request > e->text && strstr(request, " /");
-
-    free(c->error);
-    c->error_class = e->class;
-    c->error = named ? str_dup_n(e->text, (size_t)(request - e->text) - 1) : str_dup(e->text);
-}
-
 static void fail_discovery(struct kube_cluster *c, const struct net_response *response, const struct err *e)
 {
     msec_t retry_after = response ? response->retry_after : 0,
@@ -121,7 +93,23 @@ static void fail_discovery(struct kube_cluster *c, const struct net_response *re
     c->discover_all = c->discovery_of_all;
     drop_discovery(c);
     c->discovery_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, retry_after);
-    note_error(c, e);
+    kube_cluster_note_error(c, e);
+}
+
+/* Checks again which custom kinds are served. */
+static void follow_doubt(struct kube_cluster *c)
+{
+    msec_t soon = c->io->now(c->io) + POLL_FIRST;
+
+    if (!c->discovery_doubted)
+        return;
+    c->discovery_doubted = false;
+    /* One that is under way may have been answered before the cause of the doubt. */
+    if (c->discovery && !c->discovery_of_all)
+        drop_discovery(c);
+    c->polls = 0;
+    if (c->discovery_due == MSEC_NEVER || c->discovery_due > soon)
+        c->discovery_due = soon;
 }
 
 static void on_document(void *context, const struct net_response *response, const struct err *e)
@@ -133,6 +121,9 @@ static void on_document(void *context, const struct net_response *response, cons
 
     question_free(q);
     kube_cluster_soon(c);
+    follow_doubt(c);
+    if (!c->discovery)
+        return;
     if (e && e->class == ERR_NOT_FOUND) {
         kube_discovery_absent(c->discovery, path);
     } else if (e) {
@@ -183,35 +174,11 @@ static void ask(struct kube_cluster *c)
     }
 }
 
-void kube_discover_again(struct kube_cluster *c)
-{
-    /* One that is under way may have been answered before the cause of this one. */
-    if (c->discovery && !c->discovery_of_all)
-        drop_discovery(c);
-    c->polls = 0;
-    if (c->discovery_due == MSEC_NEVER || c->discovery_due > c->io->now(c->io) + POLL_FIRST)
-        c->discovery_due = c->io->now(c->io) + POLL_FIRST;
-    kube_cluster_soon(c);
-}
-
-void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
-{
-    if (c->lost || !c->known)
-        return;
-    c->lost = true;
-    c->probe_failures = 0;
-    /* Immediately: most often one connection ended and the next one works. */
-    c->probe_due = c->io->now(c->io);
-    note_error(c, e);
-    kube_queue_hold(c->queue, true);
-    kube_cluster_soon(c);
-}
-
 static void found_again(struct kube_cluster *c, const json_t *version)
 {
     c->lost = false;
     str_replace(&c->error, NULL);
-    kube_verify_soon(c);
+    kube_cluster_doubt_versions(c);
     if (c->probe_failures)
         kube_verify_outage(c);
     kube_slots_retry(c);
@@ -240,7 +207,7 @@ static void on_probe(void *context, const struct net_response *response, const s
         c->stats.watch_failures++;
         delay = kube_backoff(RETRY_FIRST, RETRY_MOST, ++c->probe_failures, c->io->random(c->io));
         c->probe_due = c->io->now(c->io) + kube_backoff_asked(delay, e->class, response ? response->retry_after : 0);
-        note_error(c, e);
+        kube_cluster_note_error(c, e);
     } else {
         kube_cluster_heard(c);
         if (c->lost)
@@ -276,6 +243,7 @@ void kube_discovery_step(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
+    follow_doubt(c);
     if (now >= probe_due(c))
         probe(c);
     if (c->lost)

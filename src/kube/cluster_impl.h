@@ -2,11 +2,14 @@
  * What the parts of the cluster share. No other file includes this.
  *
  *   cluster.c            the turn of a cluster: what the owner is notified of, and when to requeue
- *   cluster_watch.c      watches: their calls, and their events into the cache
- *   cluster_discovery.c  what is served; whether the server can be reached
  *   cluster_fetch.c      single objects that are read, and the answers to actions
- *   cluster_size.c       how much is held of a cluster, and what follows if it is too much
+ *   cluster_discovery.c  what is served; whether the server can be reached
  *   cluster_verify.c     whether the watches can be trusted, and what follows if the server's versions went backwards
+ *   cluster_watch.c      watches: their calls, and their events into the cache
+ *   cluster_size.c       how much is held of a cluster, and whether it is too much
+ *   cluster_state.c      what the parts report: a heartbeat, an outage, a doubt
+ *
+ * Each uses those below it in this list. What concerns one above it, it reports: the turn has every part look.
  *
  * Callbacks of calls only pass what arrived to their state machine, and request a turn; everything that follows happens
  * in the turn, so that the owner's callbacks run only from there, and once.
@@ -79,6 +82,7 @@ struct kube_cluster {
     unsigned discovery_failures, polls;
     msec_t discovery_due; /* MSEC_NEVER: not */
     bool discover_all;    /* the next one */
+    bool discovery_doubted;
 
     bool lost; /* the server could not be reached */
     msec_t probe_due;
@@ -93,6 +97,7 @@ struct kube_cluster {
     msec_t hint_after;             /* hints are not followed sooner */
     msec_t relist_after;           /* a restore that is seen sooner is not believed */
     unsigned rewinds;              /* in a row */
+    bool rewound;                  /* a list was of an older history */
     msec_t outage_due;             /* when all is listed again after an outage; MSEC_NEVER: not */
 
     LIST_HEAD(, kube_fetch) fetches;
@@ -114,12 +119,20 @@ static inline bool kube_cluster_has(const struct kube_cluster *c, const struct k
     return !c->options.roles || (kind->roles & c->options.roles);
 }
 
-/* cluster.c: a turn, soon. */
+/* cluster_state.c: a turn, soon. */
 void kube_cluster_soon(struct kube_cluster *c);
 /* An answer, or part of one, arrived. */
 void kube_cluster_heard(struct kube_cluster *c);
 /* Whether there was no answer at all: the connection is at fault. */
 bool kube_is_unreachable(const struct net_response *response, const struct err *e);
+/* The server cannot be reached. */
+void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
+/* Of the connection, or of discovery. */
+void kube_cluster_note_error(struct kube_cluster *c, const struct err *e);
+/* Which custom kinds are served may not be what it was: it is checked again. */
+void kube_cluster_doubt_discovery(struct kube_cluster *c);
+/* Something hints that versions went backwards: the server is asked now, or some seconds after the last time. */
+void kube_cluster_doubt_versions(struct kube_cluster *c);
 
 /* cluster_watch.c */
 void kube_slots_init(struct kube_cluster *c);
@@ -130,6 +143,8 @@ msec_t kube_slots_due(const struct kube_cluster *c);
 void kube_slots_retry(struct kube_cluster *c);
 /* Users create objects of this kind, and others may install its definition. */
 bool kube_slot_is_of_users(const struct kube_slot *slot);
+/* The server serves the kind in this version; NULL: in none. */
+void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
 /* The version that is used for the kind has changed, or it is served again. */
 void kube_slot_restart(struct kube_slot *slot);
 void kube_slots_restart(struct kube_cluster *c);
@@ -140,10 +155,6 @@ void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *o
 void kube_discovery_step(struct kube_cluster *c);
 msec_t kube_discovery_step_due(const struct kube_cluster *c);
 void kube_discovery_release(struct kube_cluster *c);
-/* Checks again which custom kinds are served. */
-void kube_discover_again(struct kube_cluster *c);
-void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version);
-void kube_cluster_lost(struct kube_cluster *c, const struct err *e);
 
 /* cluster_verify.c */
 void kube_verify_step(struct kube_cluster *c);
@@ -151,8 +162,6 @@ msec_t kube_verify_due(const struct kube_cluster *c);
 void kube_verify_release(struct kube_cluster *c);
 /* Whether there is a watch to verify; the answer is a heartbeat of the server, too. */
 bool kube_verify_can_ask(const struct kube_cluster *c);
-/* Something hints that versions went backwards: the server is asked now, or some seconds after the last time. */
-void kube_verify_soon(struct kube_cluster *c);
 /* The answer to a write is such a hint where its version is far behind the watch's. */
 void kube_verify_write(struct kube_slot *slot, const json_t *object);
 /* The server's versions are older than what a watch has reported: everything is listed again. */
@@ -170,7 +179,9 @@ msec_t kube_watches_trusted(const struct kube_cluster *c, const struct kube_slot
 bool kube_size_is_over(const struct kube_cluster *c);
 /* It was too large, and is not read for a while. */
 bool kube_size_holds_up(const struct kube_cluster *c);
-void kube_size_step(struct kube_cluster *c);
+/* Looks, and says what has to follow. */
+enum kube_size_step { KUBE_SIZE_AS_BEFORE, KUBE_SIZE_GIVE_UP, KUBE_SIZE_TRY_AGAIN };
+enum kube_size_step kube_size_step(struct kube_cluster *c);
 
 /* cluster_fetch.c */
 void kube_fetches_release(struct kube_cluster *c);

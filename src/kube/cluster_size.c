@@ -33,6 +33,11 @@ static char *describe(const struct kube_cluster *c)
                       c->options.held_max >> 20, most->kind->kind);
 }
 
+bool kube_size_holds_up(const struct kube_cluster *c)
+{
+    return c->size_due != MSEC_NEVER;
+}
+
 static void give_up(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
@@ -42,25 +47,18 @@ static void give_up(struct kube_cluster *c)
     c->oversizes = c->oversizes && now - c->oversize_at < FORGIVEN_AFTER ? c->oversizes + 1 : 1;
     c->oversize_at = now;
     c->size_due = now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->oversizes, c->io->random(c->io));
-    c->phase = KUBE_CLUSTER_TOO_LARGE;
-    c->changed = true;
-    kube_slots_restart(c);
-    kube_fetches_release(c);
-    kube_queue_drop_waiting(c->queue, NULL);
-    kube_cache_clear_all(c->cache);
 }
 
-bool kube_size_holds_up(const struct kube_cluster *c)
+enum kube_size_step kube_size_step(struct kube_cluster *c)
 {
-    return c->size_due != MSEC_NEVER;
-}
-
-void kube_size_step(struct kube_cluster *c)
-{
-    if (kube_size_holds_up(c) && c->io->now(c->io) >= c->size_due) {
+    if (kube_size_holds_up(c)) {
+        if (c->io->now(c->io) < c->size_due)
+            return KUBE_SIZE_AS_BEFORE;
         c->size_due = MSEC_NEVER;
-        kube_slots_restart(c);
-    } else if (!kube_size_holds_up(c) && kube_size_is_over(c)) {
-        give_up(c);
+        return KUBE_SIZE_TRY_AGAIN;
     }
+    if (!kube_size_is_over(c))
+        return KUBE_SIZE_AS_BEFORE;
+    give_up(c);
+    return KUBE_SIZE_GIVE_UP;
 }

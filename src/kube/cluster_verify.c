@@ -83,19 +83,13 @@ msec_t kube_watches_trusted(const struct kube_cluster *c, const struct kube_slot
     return oldest;
 }
 
-void kube_verify_soon(struct kube_cluster *c)
-{
-    c->hinted = true;
-    kube_cluster_soon(c);
-}
-
 void kube_verify_write(struct kube_slot *slot, const json_t *object)
 {
     int64_t told = number_of(kube_watch_version(slot->watch)),
             version = number_of(doc_string(object, "metadata", "resourceVersion"));
 
     if (version != NO_NUMBER && told > version + FAR_BEHIND)
-        kube_verify_soon(slot->cluster);
+        kube_cluster_doubt_versions(slot->cluster);
 }
 
 /* The store was restored: nothing in the cache can be trusted. */
@@ -221,6 +215,9 @@ void kube_verify_step(struct kube_cluster *c)
     msec_t now = c->io->now(c->io);
     struct kube_slot *slot;
 
+    if (c->rewound)
+        kube_verify_rewound(c);
+    c->rewound = false;
     if (!c->lost && now >= c->outage_due) {
         c->outage_due = MSEC_NEVER;
         kube_cluster_relist(c);

@@ -84,6 +84,23 @@ void kube_slot_restart(struct kube_slot *slot)
     kube_cluster_soon(c);
 }
 
+void kube_serve(struct kube_cluster *c, const struct kube_kind *kind, const char *version)
+{
+    struct kube_slot *slot = kube_slot_of(c, kind);
+    const char **spoken = &c->server.versions[slot - c->slots];
+
+    if (str_eq(*spoken, version) && kube_watch_is_served(slot->watch))
+        return;
+    /* The table's text: a definition's is freed with it. */
+    *spoken = NULL;
+    for (size_t v = 0; version && v < KUBE_VERSIONS_MAX && kind->versions[v].name; v++)
+        if (str_eq(kind->versions[v].name, version))
+            *spoken = kind->versions[v].name;
+    c->changed = true;
+    if (*spoken)
+        kube_slot_restart(slot);
+}
+
 void kube_slots_restart(struct kube_cluster *c)
 {
     for (size_t i = 0; i < c->kinds->len; i++)
@@ -179,7 +196,7 @@ static void read_definition(struct kube_slot *defined, const json_t *definition)
     if (version)
         kube_serve(c, defined->kind, version);
     else
-        kube_discover_again(c);
+        kube_cluster_doubt_discovery(c);
 }
 
 void kube_slot_noticed(struct kube_slot *slot, const char *name, const json_t *object)
@@ -216,8 +233,7 @@ static void end_list(struct kube_slot *slot, const char *version)
     bool changed, rewound;
 
     kube_cache_replace_end(c->cache, slot->kind, version, &changed, &rewound);
-    if (rewound)
-        kube_verify_rewound(c);
+    c->rewound = c->rewound || rewound;
     if (slot->doubt == KUBE_ASKED)
         slot->doubt = KUBE_BELIEVED;
     /* Even an empty list is news: from now on an object that is not in the cache does not exist. */
@@ -234,7 +250,7 @@ static void forget(struct kube_slot *slot)
     slot->doubt = KUBE_BELIEVED;
     kube_serve(c, slot->kind, NULL);
     if (kube_slot_is_of_users(slot))
-        kube_discover_again(c);
+        kube_cluster_doubt_discovery(c);
 }
 
 static void apply(struct kube_slot *slot, const struct kube_event *event)
@@ -259,7 +275,7 @@ static void apply(struct kube_slot *slot, const struct kube_event *event)
         if (kube_cache_put(c->cache, slot->kind, event->object))
             kube_slot_noticed(slot, name, event->object);
         if (kube_version_older(event->resource_version, kube_watch_version(slot->watch)))
-            kube_verify_soon(c);
+            kube_cluster_doubt_versions(c);
         break;
     case KUBE_EVENT_REMOVE:
         c->stats.watch_events++;
@@ -321,7 +337,7 @@ static void on_failure(struct kube_slot *slot, const struct net_response *respon
     c->stats.watch_failures += e->class != ERR_GONE;
     kube_watch_failed(slot->watch, c->io->now(c->io), c->io->random(c->io), e, response ? response->retry_after : 0);
     if (e->class == ERR_NOT_FOUND && slot->withdrawn)
-        kube_discover_again(c);
+        kube_cluster_doubt_discovery(c);
     if (kube_is_unreachable(response, e))
         kube_cluster_lost(c, e);
 }
