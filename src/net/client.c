@@ -121,7 +121,7 @@ static bool is_late(const struct net_call *call, msec_t now)
     return call->request.not_after && now >= call->request.not_after;
 }
 
-bool net_client_is_late(const struct net_client *c)
+static bool has_late(const struct net_client *c)
 {
     msec_t now = clock_now_monotonic();
     const struct net_call *call;
@@ -134,7 +134,7 @@ bool net_client_is_late(const struct net_client *c)
     return false;
 }
 
-void net_client_end_late(struct net_client *c)
+static void end_late(struct net_client *c)
 {
     msec_t now = clock_now_monotonic(), earliest = MSEC_NEVER;
     struct net_call *call, *next;
@@ -320,7 +320,7 @@ static bool begins_as_json(struct net_call *call)
     return call->is_json || first == ' ';
 }
 
-void net_call_begin(struct net_call *call)
+static void begin_answer(struct net_call *call)
 {
     int status = status_of(call);
 
@@ -328,7 +328,7 @@ void net_call_begin(struct net_call *call)
         set_fed(call, true);
 }
 
-int net_call_receive(struct net_call *call, const char *data, size_t len)
+static int receive(struct net_call *call, const char *data, size_t len)
 {
     int status = status_of(call);
 
@@ -561,7 +561,7 @@ static void destroy(struct net_client *c)
     free(c);
 }
 
-void net_client_dispatch(struct net_client *c)
+static void dispatch(struct net_client *c)
 {
     struct net_call *call;
     CURLcode code;
@@ -591,10 +591,18 @@ static void on_deferred(evutil_socket_t fd, short what, void *context)
 
 static int client_init(struct net_client *c, const struct net_server *server, struct err *e)
 {
+    static const struct net_transport_events events = {
+        .before = end_late,
+        .is_late = has_late,
+        .after = dispatch,
+        .begun = begin_answer,
+        .received = receive,
+    };
+
     c->deferred = event_new(c->loop, -1, 0, on_deferred, c);
     if (!c->deferred)
         return err_set(e, ERR_INTERNAL, "libevent takes no more events");
-    return net_transport_init(c, server, e);
+    return net_transport_init(c, server, &events, e);
 }
 
 int net_client_new(

@@ -29,9 +29,9 @@ static void act(struct net_client *c, curl_socket_t fd, int flags)
 {
     int running;
 
-    net_client_end_late(c);
+    c->events->before(c);
     curl_multi_socket_action(c->multi, fd, flags, &running);
-    net_client_dispatch(c);
+    c->events->after(c);
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *context)
@@ -107,14 +107,16 @@ static size_t receive(char *data, size_t size, size_t count, void *context)
     struct net_call *call = context;
     size_t len = size * count;
 
-    return net_call_receive(call, data, len) < 0 ? 0 : len;
+    return call->client->events->received(call, data, len) < 0 ? 0 : len;
 }
 
 /* A line of the answer's head; an empty one ends it. */
 static size_t receive_head(char *line, size_t size, size_t count, void *context)
 {
+    struct net_call *call = context;
+
     if (size * count == 2 && line[0] == '\r')
-        net_call_begin(context);
+        call->client->events->begun(call);
     return size * count;
 }
 
@@ -214,8 +216,10 @@ static int start_libcurl(struct err *e)
     return 0;
 }
 
-int net_transport_init(struct net_client *c, const struct net_server *server, struct err *e)
+int net_transport_init(
+    struct net_client *c, const struct net_server *server, const struct net_transport_events *events, struct err *e)
 {
+    c->events = events;
     if (start_libcurl(e) < 0 || set_url(c, server, e) < 0)
         return -1;
     c->proxy_url = str_dup(server->proxy_url);
@@ -265,7 +269,7 @@ static void on_record(int is_write, int version, int type, const void *data, siz
     struct net_client *c = context;
 
     (void)version, (void)type, (void)data, (void)len, (void)ssl;
-    if (is_write && net_client_is_late(c))
+    if (is_write && c->events->is_late(c))
         net_transport_cut(c);
 }
 

@@ -7,7 +7,7 @@
  *   client_error.c   answers and failures into errors
  *
  * No callback of the owner runs while libcurl is on the stack: what arrives is kept until libcurl has returned, and
- * net_client_dispatch() passes it on. So an owner may send, cancel and free from any callback.
+ * net_transport_events.after passes it on. So an owner may send, cancel and free from any callback.
  */
 #ifndef NET_CLIENT_IMPL_H
 #define NET_CLIENT_IMPL_H
@@ -62,6 +62,7 @@ struct net_client {
     bool freed;       /* from inside a callback: the memory is freed when that returns */
     msec_t not_after; /* the earliest of the running calls that have such a time, or earlier; MSEC_NEVER: none */
 
+    const struct net_transport_events *events; /* static */
     CURLM *multi;
     curl_socket_t *sockets; /* all that libcurl has open */
     size_t sockets_len, sockets_cap;
@@ -74,19 +75,22 @@ struct net_client {
     bool direct; /* never through a proxy of the environment */
 };
 
-/*
- * Ends the calls whose time is over (request->not_after), and their connections with them. It runs before libcurl does
- * anything: after the process was stopped, or was late, libcurl would still send what it was given before.
- */
-void net_client_end_late(struct net_client *c);
-/* Whether there are such calls. */
-bool net_client_is_late(const struct net_client *c);
-/* Calls the owner for everything that arrived. The client may be freed afterwards. */
-void net_client_dispatch(struct net_client *c);
-/* The head of an answer has arrived. */
-void net_call_begin(struct net_call *call);
-/* Part of an answer. Below zero: too much; the call has its failure. */
-int net_call_receive(struct net_call *call, const char *data, size_t len);
+/* What the transport reports to the life of the calls. */
+struct net_transport_events {
+    /*
+     * Before libcurl does anything. Ends the calls whose time is over (request->not_after), and their connections with
+     * them: after the process was stopped, or was late, libcurl would still send what it was given before.
+     */
+    void (*before)(struct net_client *c);
+    /* Whether there are such calls. */
+    bool (*is_late)(const struct net_client *c);
+    /* After libcurl has returned. Calls the owner for everything that arrived. The client may be freed afterwards. */
+    void (*after)(struct net_client *c);
+    /* The head of an answer has arrived. */
+    void (*begun)(struct net_call *call);
+    /* Part of an answer. Below zero: too much; the call has its failure. */
+    int (*received)(struct net_call *call, const char *data, size_t len);
+};
 
 /*
  * What a transfer reads immediately has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
@@ -100,7 +104,8 @@ enum { NET_RECEIVE_BUFFER = 32768 };
  * in memory: a watch needs a page or two of its own.
  */
 CURLcode net_transport_start_libcurl(void);
-int net_transport_init(struct net_client *c, const struct net_server *server, struct err *e);
+int net_transport_init(
+    struct net_client *c, const struct net_server *server, const struct net_transport_events *events, struct err *e);
 void net_transport_release(struct net_client *c);
 int net_transport_start(struct net_call *call, struct err *e);
 /* Whether it had started or not. */
