@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "reconcile/connection_log.h"
+#include "reconcile/query_http.h"
 #include "reconcile/subjects.h"
 
 #define TICK SECONDS(1)
@@ -16,6 +17,7 @@ enum { RESOURCES_A_MSEC = 100 };
 struct controller {
     const struct controller_kinds *kinds;
     struct event_base *loop; /* NULL: it runs on another io */
+    struct query_sender http;
     struct net_io *io;
     struct kube_cluster *cluster;
     struct subjects *subjects;
@@ -184,6 +186,7 @@ fill(struct controller *c, const struct controller_options *options, const struc
                 .gate = options->gate,
             },
         .gate = options->gate,
+        .queries = options->queries ? options->queries : &c->http,
     };
 
     c->io = io;
@@ -228,6 +231,7 @@ int controller_new(
         return -1;
     }
     c->loop = loop;
+    c->http = query_http(loop);
     *ret = fill(c, options, &(struct connector){connect_with_curl, c});
     return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "reconcile/actor.h"
 #include "reconcile/connection.h"
+#include "reconcile/inquiry.h"
 
 /* What to reconcile: the caller's data. All static. */
 struct controller_kinds {
@@ -32,7 +33,9 @@ struct controller_options {
     const struct controller_kinds *kinds;
     const char *ns;        /* the operator's own; may be NULL: the configuration's */
     struct kube_gate gate; /* of every write; with a gate it does not act until controller_set_acting() */
-    bool keeps_memory;     /* memory that is not in use is not given back: there is more in the process */
+    /* How plans' queries are sent; borrowed. NULL: over HTTP, in the loop that controller_new() gets. */
+    const struct query_sender *queries;
+    bool keeps_memory; /* memory that is not in use is not given back: there is more in the process */
 };
 
 struct controller_stats {
@@ -49,7 +52,7 @@ int controller_new(
     struct controller **ret, struct err *e);
 /*
  * The same on any io (a simulation's), which is borrowed, and with its own way to other clusters. `options->ns` is
- * needed.
+ * needed, and `options->queries` where a plan may ask one.
  */
 struct controller *
 controller_new_on(struct net_io *io, const struct controller_options *options, const struct connector *connector);

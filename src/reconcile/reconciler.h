@@ -21,6 +21,7 @@
 #define RECONCILE_RECONCILER_H
 
 #include "api/resource.h"
+#include "reconcile/query.h"
 #include "reconcile/resource_writes.h"
 #include "reconcile/rollout.h"
 #include "reconcile/status.h"
@@ -38,13 +39,15 @@ struct plan_world {
     const struct plan_input *central; /* the operator's own cluster */
     const struct plan_input *remote;  /* the resource's own cluster; NULL: none, or it is not synced */
     struct contact contact;           /* with the resource's own cluster */
+    struct query_answers answers;     /* to the queries of the last plan */
     void *shared;                     /* what all resources of the kind share: see reconciler.shared_new */
 };
 
 /* What is decided for one resource. */
 struct reconcile_plan {
     struct plan central, remote;
-    bool connect; /* to the resource's own cluster, by reconciler.credentials */
+    bool connect;           /* to the resource's own cluster, by reconciler.credentials */
+    struct queries queries; /* whose answers are needed; the resource is planned again with each of them */
     /* A warning, reported once for each reason: the reason of its Event, and the text; static. */
     const char *warning_reason, *warning;
     msec_t again_after; /* requeue after this time without an event; MSEC_NEVER */

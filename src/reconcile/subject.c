@@ -43,6 +43,7 @@ void subject_free(struct subject *s)
 {
     struct net_io *io = s->setup->io;
 
+    inquiry_free(s->inquiry);
     actor_free(s->remote);
     connection_free(s->connection);
     kube_queue_disown(kube_cluster_queue(s->setup->cluster), s->central);
@@ -136,6 +137,14 @@ static void warn(struct subject *s, const struct reconcile_plan *plan)
     s->warned = plan->warning_reason;
 }
 
+static void ask(struct subject *s, const struct queries *queries)
+{
+    if (queries->len && !s->inquiry)
+        s->inquiry = inquiry_new(s->setup->io, s->setup->queries, be_due, s);
+    if (s->inquiry)
+        inquiry_follow(s->inquiry, queries);
+}
+
 static void carry_out(struct subject *s, struct reconcile_plan *plan)
 {
     struct net_io *io = s->setup->io;
@@ -146,6 +155,7 @@ static void carry_out(struct subject *s, struct reconcile_plan *plan)
     s->watch = plan->central.watch;
     actor_send(s->central, &plan->central);
     io->timer_set(io, s->timer, plan->again_after == MSEC_NEVER ? MSEC_NEVER : io->now(io) + plan->again_after);
+    ask(s, &plan->queries);
     s->connect = plan->connect;
     if (follow_connection(s))
         be_due(s);
@@ -162,6 +172,8 @@ void subject_plan(struct subject *s, const struct kube_object *resource)
     /* First: the state of a connection from another Secret is no longer true. */
     if ((central.synced & reconciler->watch) == reconciler->watch)
         follow_connection(s);
+    if (s->inquiry)
+        world.answers = inquiry_answers(s->inquiry);
     if (s->connection)
         world.contact = connection_contact(s->connection);
     actor_set_subject(s->central, resource);

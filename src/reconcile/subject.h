@@ -9,6 +9,7 @@
 
 #include "reconcile/actor.h"
 #include "reconcile/connection.h"
+#include "reconcile/inquiry.h"
 
 struct subject;
 TAILQ_HEAD(subject_list, subject);
@@ -21,6 +22,7 @@ struct subject_setup {
     struct on_demand watches; /* of the central cluster */
     struct connection_setup connections;
     struct kube_gate gate;
+    const struct query_sender *queries;
     /* The resource has to be planned. Never from inside a function of the subject but subject_plan(). */
     void (*due)(void *context, struct subject *s);
     void *context;
@@ -45,6 +47,7 @@ struct subject {
     struct actor *central, *remote; /* `remote` exists with `cluster` */
     struct connection *connection;  /* NULL: its kind has no clusters of its own */
     struct kube_cluster *cluster;   /* the connection's, for which `remote` was made */
+    struct inquiry *inquiry;        /* NULL: no plan has asked a query */
     struct net_timer *timer;        /* to plan again */
     unsigned watch;                 /* of the central cluster, as the last plan asks for */
     bool connect;                   /* as the last plan says */

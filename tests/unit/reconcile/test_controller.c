@@ -208,11 +208,50 @@ static const struct reconciler patient_reconciler = {
     .status = add_status,
 };
 
+/* The same where a server outside says what the greeting says; one with text "nothing" asks none, one with
+ * "elsewhere" one that cannot be asked. */
+#define QUERY_URL "http://words.example.com/v1?for="
+
+static void plan_words(struct reconcile *r)
+{
+    const struct query_answer *answer = query_answers_find(&r->world->answers, "words");
+    const char *text = doc_string(r->resource, "spec", "text");
+    _cleanup_free_ char *url =
+        str_printf("%s%s", str_eq(text, "elsewhere") ? "ftp://example.com/" : QUERY_URL, r->object->name);
+
+    if (str_eq(text, "nothing"))
+        return;
+    queries_add(&r->plan->queries, &(struct query){.key = "words", .url = url, .max_age = SECONDS(30)});
+    if (!answer) {
+        r->facts.waits_for = "waiting for words";
+    } else if (answer->error || answer->status != 200) {
+        err_set(&r->refusal, ERR_UNAVAILABLE, "no words: %s", str_or(answer->error, "the server says no"));
+        r->facts.refused = &r->refusal;
+    } else {
+        _cleanup_free_ char *words = str_dup_n(answer->body, answer->body_len);
+        json_object_set_new(doc_at(r->resource, "spec"), "text", json_string(words));
+        plan(r);
+    }
+}
+
+static const struct reconciler asking_reconciler = {
+    .resource = &resource,
+    .kind = GREETING,
+    .watch_namespace = watch_namespace,
+    .review = review,
+    .plan = plan_words,
+    .leave = leave,
+    .status = add_status,
+};
+
 /* --- the bench --- */
 
 struct bench {
     struct sim *sim;
     const struct controller_kinds *kinds;
+    struct query_sender sender;
+    struct query_call *asked; /* the query that is under way; NULL: none */
+    int sent, cancelled;
     struct controller *controller;
 };
 
@@ -224,9 +263,60 @@ static int connect_nowhere(
     return err_set(e, ERR_INVALID, "there is no other cluster");
 }
 
+struct query_call {
+    struct bench *bench;
+    char *url;
+    query_done_fn done;
+    void *context;
+};
+
+static void call_free(struct query_call *call)
+{
+    call->bench->asked = NULL;
+    free(call->url);
+    free(call);
+}
+
+static int send_query(
+    void *context, const struct query *query, query_done_fn done, void *done_context, struct query_call **ret,
+    struct err *e)
+{
+    struct bench *b = context;
+
+    if (!str_starts(query->url, QUERY_URL))
+        return err_set(e, ERR_INVALID, "no such server");
+    assert_null(b->asked);
+    b->sent++;
+    *ret = b->asked = NEW(struct query_call);
+    *b->asked = (struct query_call){b, str_dup(query->url), done, done_context};
+    return 0;
+}
+
+static void cancel_query(void *context, struct query_call *call)
+{
+    struct bench *b = context;
+
+    b->cancelled++;
+    call_free(call);
+}
+
+static void answer(struct bench *b, int status, const char *body, const struct err *e)
+{
+    struct query_call call;
+
+    assert_non_null(b->asked);
+    call = *b->asked;
+    free(b->asked);
+    b->asked = NULL;
+    call.done(call.context, status, body, body ? strlen(body) : 0, e);
+    free(call.url);
+    sim_run(b->sim, SECONDS(2));
+}
+
 static void start(struct bench *b)
 {
-    const struct controller_options options = {.kinds = b->kinds, .ns = NS, .keeps_memory = true};
+    const struct controller_options options = {
+        .kinds = b->kinds, .ns = NS, .queries = &b->sender, .keeps_memory = true};
     const struct connector connector = {connect_nowhere, NULL};
 
     b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
@@ -239,6 +329,7 @@ static int setup_with(void **state, const struct controller_kinds *all)
     struct bench *b = NEW(struct bench);
 
     b->kinds = all;
+    b->sender = (struct query_sender){send_query, cancel_query, b};
     b->sim = sim_new(&kinds, 20, 1);
     sim_apply(b->sim, &kind_rows[DEFINITION], api_crd(&resource, "v1"));
     start(b);
@@ -258,6 +349,15 @@ static int setup(void **state)
 static int setup_patient(void **state)
 {
     static const struct reconciler *const rows[] = {&patient_reconciler, NULL};
+    static const struct controller_kinds all = {
+        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+
+    return setup_with(state, &all);
+}
+
+static int setup_asking(void **state)
+{
+    static const struct reconciler *const rows[] = {&asking_reconciler, NULL};
     static const struct controller_kinds all = {
         .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
 
@@ -410,6 +510,86 @@ static void one_whose_object_was_orphaned_leaves_it(void **state)
     expect_text(b, "hello", "hi");
 }
 
+static void an_answer_from_outside_comes_into_the_next_plan(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "hi");
+    assert_string_equal(b->asked->url, QUERY_URL "hello");
+    expect_status(b, "hello", STATUS_RECONCILING);
+    expect_text(b, "hello", "");
+    answer(b, 200, "good-morning", NULL);
+    expect_text(b, "hello", "good-morning");
+    expect_status(b, "hello", STATUS_AVAILABLE);
+}
+
+static void an_answer_is_asked_for_again_when_it_is_old(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "hi");
+    answer(b, 200, "good-morning", NULL);
+    sim_run(b->sim, SECONDS(27));
+    assert_int_equal(b->sent, 1);
+    sim_run(b->sim, SECONDS(3));
+    assert_int_equal(b->sent, 2);
+    /* The old one counts until there is another. */
+    expect_text(b, "hello", "good-morning");
+    answer(b, 200, "good-evening", NULL);
+    expect_text(b, "hello", "good-evening");
+}
+
+static void a_query_that_fails_is_told_and_asked_again(void **state)
+{
+    struct bench *b = *state;
+    struct err e;
+
+    put(b, "hello", "hi");
+    err_set(&e, ERR_UNAVAILABLE, "nobody listens");
+    answer(b, 0, NULL, &e);
+    expect_status(b, "hello", STATUS_RECONCILE_FAILED);
+    assert_non_null(
+        strstr(doc_string(greeting(b, "hello"), "status", STATUS_FIELD_ERROR_MESSAGE), "no words: nobody listens"));
+    sim_run(b->sim, SECONDS(30));
+    answer(b, 503, "try later", NULL);
+    expect_status(b, "hello", STATUS_RECONCILE_FAILED);
+    sim_run(b->sim, SECONDS(30));
+    answer(b, 200, "good-morning", NULL);
+    expect_status(b, "hello", STATUS_AVAILABLE);
+}
+
+static void a_query_that_no_plan_needs_is_not_asked_any_more(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "hi");
+    assert_non_null(b->asked);
+    put(b, "hello", "nothing");
+    assert_null(b->asked);
+    assert_int_equal(b->cancelled, 1);
+
+    put(b, "hello", "hi");
+    assert_int_equal(b->sent, 2);
+    sim_delete(b->sim, &kind_rows[GREETING], NS, "hello");
+    sim_run(b->sim, SECONDS(60));
+    assert_null(b->asked);
+    assert_int_equal(b->sent, 2);
+}
+
+static void a_query_that_cannot_be_sent_is_told(void **state)
+{
+    struct bench *b = *state;
+
+    put(b, "hello", "elsewhere");
+    expect_status(b, "hello", STATUS_RECONCILE_FAILED);
+    assert_non_null(
+        strstr(doc_string(greeting(b, "hello"), "status", STATUS_FIELD_ERROR_MESSAGE), "no words: no such server"));
+    /* Another URL is another query, whatever its key. */
+    put(b, "hello", "hi");
+    answer(b, 200, "good-morning", NULL);
+    expect_text(b, "hello", "good-morning");
+}
+
 enum { MANY = 1000, FEW = 20 };
 
 /* What was done since the last time. */
@@ -470,6 +650,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_deleted_by_orphan_leaves_its_object, setup, teardown),
         cmocka_unit_test_setup_teardown(one_whose_object_was_orphaned_leaves_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_from_outside_comes_into_the_next_plan, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_is_asked_for_again_when_it_is_old, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_query_that_fails_is_told_and_asked_again, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_query_that_no_plan_needs_is_not_asked_any_more, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_query_that_cannot_be_sent_is_told, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(a_change_of_one_of_a_thousand_costs_what_one_costs, setup_patient, teardown),
     };
 

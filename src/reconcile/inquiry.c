@@ -1,0 +1,200 @@
+#include "reconcile/inquiry.h"
+
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Between an answer and the next time that it is asked for. */
+#define INTERVAL_LEAST SECONDS(1)
+
+/* A query, while plans ask it. */
+struct asked {
+    TAILQ_ENTRY(asked) link;
+    struct inquiry *inquiry;
+    struct query query;      /* its strings are owned */
+    struct query_call *call; /* NULL: none is under way */
+    bool answered, failed;   /* `failed`: there is no answer, as `error` says */
+    struct err error;
+    int status;
+    char *body;
+    size_t body_len;
+    msec_t at, due; /* wall; monotonic */
+};
+
+struct inquiry {
+    struct net_io *io;
+    const struct query_sender *sender;
+    void (*answered)(void *context);
+    void *context;
+    TAILQ_HEAD(, asked) all;
+    struct net_timer *timer;
+    bool tells; /* the timer has to say that there is an answer */
+    struct query_answer answers[QUERIES_MAX];
+};
+
+static void asked_free(struct asked *a)
+{
+    const struct query_sender *sender = a->inquiry->sender;
+
+    if (a->call)
+        sender->cancel(sender->context, a->call);
+    TAILQ_REMOVE(&a->inquiry->all, a, link);
+    free((char *)a->query.key);
+    free((char *)a->query.url);
+    free(a->body);
+    free(a);
+}
+
+static void arm(struct inquiry *i)
+{
+    msec_t due = i->tells ? i->io->now(i->io) : MSEC_NEVER;
+    const struct asked *a;
+
+    TAILQ_FOREACH(a, &i->all, link)
+    if (!a->call && a->due < due)
+        due = a->due;
+    i->io->timer_set(i->io, i->timer, due);
+}
+
+static void note(struct asked *a, int status, const char *body, size_t body_len, const struct err *e)
+{
+    struct net_io *io = a->inquiry->io;
+    msec_t age = a->query.max_age > INTERVAL_LEAST ? a->query.max_age : INTERVAL_LEAST;
+
+    free(a->body);
+    a->body = body ? str_dup_n(body, body_len) : NULL;
+    a->body_len = body ? body_len : 0;
+    a->status = status;
+    a->answered = true;
+    a->failed = e;
+    if (e)
+        a->error = *e;
+    a->at = io->wall(io);
+    a->due = age == MSEC_NEVER ? MSEC_NEVER : io->now(io) + age;
+}
+
+static void on_done(void *context, int status, const char *body, size_t body_len, const struct err *e)
+{
+    struct asked *a = context;
+    struct inquiry *i = a->inquiry;
+
+    a->call = NULL;
+    note(a, status, body, body_len, e);
+    arm(i);
+    i->answered(i->context);
+}
+
+static void send_due(struct inquiry *i)
+{
+    const struct query_sender *sender = i->sender;
+    struct asked *a;
+
+    TAILQ_FOREACH(a, &i->all, link)
+    {
+        struct err e;
+        if (a->call || a->due > i->io->now(i->io))
+            continue;
+        if (sender->send(sender->context, &a->query, on_done, a, &a->call, &e) < 0) {
+            note(a, 0, NULL, 0, &e);
+            i->tells = true;
+        }
+    }
+    arm(i);
+}
+
+static void on_timer(void *context)
+{
+    struct inquiry *i = context;
+    bool tells = i->tells;
+
+    i->tells = false;
+    send_due(i);
+    if (tells)
+        i->answered(i->context);
+}
+
+struct inquiry *
+inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answered)(void *context), void *context)
+{
+    struct inquiry *i = NEW(struct inquiry);
+
+    *i = (struct inquiry){.io = io, .sender = sender, .answered = answered, .context = context};
+    TAILQ_INIT(&i->all);
+    i->timer = io->timer_new(io, on_timer, i);
+    return i;
+}
+
+void inquiry_free(struct inquiry *i)
+{
+    struct asked *a;
+
+    if (!i)
+        return;
+    while ((a = TAILQ_FIRST(&i->all)))
+        asked_free(a);
+    i->io->timer_free(i->io, i->timer);
+    free(i);
+}
+
+static struct asked *find(const struct inquiry *i, const char *key)
+{
+    struct asked *a;
+
+    TAILQ_FOREACH(a, &i->all, link)
+    if (str_eq(a->query.key, key))
+        return a;
+    return NULL;
+}
+
+/* Adds the query, or takes over what it says of one that is asked already. */
+static void add(struct inquiry *i, const struct query *query)
+{
+    struct asked *a = find(i, query->key);
+    struct query copy = *query;
+
+    if (!a) {
+        a = NEW(struct asked);
+        a->inquiry = i;
+        a->query.key = str_dup(query->key);
+        a->query.url = str_dup(query->url);
+        TAILQ_INSERT_TAIL(&i->all, a, link);
+    }
+    copy.key = a->query.key;
+    copy.url = a->query.url;
+    a->query = copy;
+}
+
+void inquiry_follow(struct inquiry *i, const struct queries *queries)
+{
+    struct asked *a, *next;
+
+    for (a = TAILQ_FIRST(&i->all); a; a = next) {
+        const struct query *query = queries_find(queries, a->query.key);
+        next = TAILQ_NEXT(a, link);
+        if (!query || !str_eq(query->url, a->query.url))
+            asked_free(a);
+    }
+    for (size_t k = 0; k < queries->len; k++)
+        add(i, &queries->items[k]);
+    send_due(i);
+}
+
+struct query_answers inquiry_answers(struct inquiry *i)
+{
+    struct query_answers all = {.items = i->answers};
+    const struct asked *a;
+
+    TAILQ_FOREACH(a, &i->all, link)
+    if (a->answered)
+        i->answers[all.len++] = (struct query_answer){
+            .key = a->query.key,
+            .error = a->failed ? a->error.text : NULL,
+            .status = a->status,
+            .body = str_or(a->body, ""),
+            .body_len = a->body_len,
+            .at = a->at,
+        };
+    return all;
+}

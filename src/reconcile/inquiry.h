@@ -1,0 +1,38 @@
+/*
+ * Sends the queries of one resource's plans, and keeps the last answer to each.
+ */
+#ifndef RECONCILE_INQUIRY_H
+#define RECONCILE_INQUIRY_H
+
+#include "base/err.h"
+#include "net/io.h"
+#include "reconcile/query.h"
+
+struct query_call;
+
+/* From the loop: the answer, whatever its status is, or why there is none (`e`). */
+typedef void (*query_done_fn)(void *context, int status, const char *body, size_t body_len, const struct err *e);
+
+/* How queries are sent: over HTTP (reconcile/query_http.h), or a test's way. */
+struct query_sender {
+    /* Fails where the query cannot be sent at all. `query` is valid until the call is over. */
+    int (*send)(
+        void *context, const struct query *query, query_done_fn done, void *done_context, struct query_call **ret,
+        struct err *e);
+    /* `done` is not called any more. */
+    void (*cancel)(void *context, struct query_call *call);
+    void *context;
+};
+
+struct inquiry;
+
+/* Borrows `io` and the sender. `answered` is called from the loop. */
+struct inquiry *
+inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answered)(void *context), void *context);
+void inquiry_free(struct inquiry *i);
+/* Asks these queries and no others: the answers to others are dropped, and so are those from another URL. */
+void inquiry_follow(struct inquiry *i, const struct queries *queries);
+/* Valid until the loop runs, or until inquiry_follow(). */
+struct query_answers inquiry_answers(struct inquiry *i);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * Answers from outside: what a plan asks of servers that are no API servers (a metrics server, a webhook), and what
+ * they answered.
+ *
+ * A plan names the queries whose answers it needs, each time. The runtime sends them, and plans again when an answer
+ * has arrived; the answer is an observation like any other, with its time. Pure.
+ */
+#ifndef RECONCILE_QUERY_H
+#define RECONCILE_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+
+/* Of one resource; more are not asked. */
+enum { QUERIES_MAX = 16 };
+
+struct query {
+    const char *key; /* names it among those of the resource */
+    const char *url; /* http[s]://host[:port][/path][?query]; it is read by GET */
+    msec_t timeout;  /* of the whole answer; 0: 10 s */
+    size_t body_max; /* bytes of an answer; 0: 64 kB */
+    msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */
+};
+
+/* Zeroed: none. */
+struct queries {
+    struct query *items; /* their strings are owned */
+    size_t len, cap;
+};
+
+/* Copies the query. False where there are too many, or one has the key. */
+bool queries_add(struct queries *all, const struct query *query);
+const struct query *queries_find(const struct queries *all, const char *key);
+void queries_release(struct queries *all);
+
+/* All borrowed. */
+struct query_answer {
+    const char *key;   /* of the query */
+    const char *error; /* why there is none; NULL: there is one */
+    int status;        /* HTTP, whatever it is; 0: none */
+    const char *body;
+    size_t body_len;
+    msec_t at; /* wall: when it arrived */
+};
+
+struct query_answers {
+    const struct query_answer *items;
+    size_t len;
+};
+
+/* The last answer to the query with this key; NULL: there is none yet. */
+const struct query_answer *query_answers_find(const struct query_answers *all, const char *key);
+
+#endif

@@ -1,0 +1,171 @@
+/* Queries over HTTP, against the program's own server. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "net/http_server.h"
+#include "reconcile/query_http.h"
+
+struct bench {
+    struct event_base *loop;
+    struct http_server *server;
+    struct query_sender sender;
+    char *path;                   /* that was asked for last */
+    struct http_exchange *silent; /* not answered; NULL: none */
+    int over, status;
+    struct buf body;
+    struct err e;
+};
+
+/* /silent is not answered, /large is larger than asked for, /missing is not there. */
+static void on_request(void *context, struct http_exchange *exchange, const struct http_request *request)
+{
+    static char large[200000];
+    struct bench *b = context;
+
+    free(b->path);
+    b->path = str_dup_n(request->path.at, request->path.len);
+    if (str_eq(b->path, "/silent")) {
+        b->silent = exchange;
+        return;
+    }
+    memset(large, 'x', sizeof(large));
+    if (str_eq(b->path, "/large"))
+        http_answer(exchange, 200, "text/plain", large, sizeof(large));
+    else
+        http_answer(exchange, str_eq(b->path, "/missing") ? 404 : 200, "text/plain", "words", 5);
+}
+
+static int setup(void **state)
+{
+    struct bench *b = NEW(struct bench);
+    const struct http_server_options options = {.address = "127.0.0.1:0", .handle = on_request, .context = b};
+
+    b->loop = event_base_new();
+    b->sender = query_http(b->loop);
+    assert_int_equal(http_server_new(b->loop, &options, &b->server, &b->e), 0);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    http_server_free(b->server);
+    if (b->silent)
+        http_answer_text(b->silent, 200, "late");
+    event_base_free(b->loop);
+    buf_release(&b->body);
+    free(b->path);
+    free(b);
+    return 0;
+}
+
+static void on_done(void *context, int status, const char *body, size_t body_len, const struct err *e)
+{
+    struct bench *b = context;
+
+    b->over++;
+    b->status = status;
+    buf_reset(&b->body);
+    if (body)
+        buf_add(&b->body, body, body_len);
+    if (e)
+        b->e = *e;
+    event_base_loopbreak(b->loop);
+}
+
+static void ask(struct bench *b, const char *path, msec_t timeout)
+{
+    _cleanup_free_ char *url = str_printf("http://127.0.0.1:%d%s", http_server_port(b->server), path);
+    const struct query query = {.key = "q", .url = url, .timeout = timeout};
+    struct query_call *call;
+
+    b->over = 0;
+    b->e.text[0] = '\0';
+    assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), 0);
+    assert_int_equal(b->over, 0);
+    while (!b->over)
+        assert_int_equal(event_base_loop(b->loop, EVLOOP_ONCE), 0);
+    assert_int_equal(b->over, 1);
+}
+
+static void an_answer_arrives_whole(void **state)
+{
+    struct bench *b = *state;
+
+    ask(b, "/v1/words", 0);
+    assert_int_equal(b->status, 200);
+    assert_string_equal(buf_str(&b->body), "words");
+    assert_string_equal(b->path, "/v1/words");
+    ask(b, "", 0);
+    assert_string_equal(b->path, "/");
+}
+
+static void an_answer_that_says_no_is_an_answer(void **state)
+{
+    struct bench *b = *state;
+
+    ask(b, "/missing", 0);
+    assert_int_equal(b->status, 404);
+    assert_string_equal(buf_str(&b->body), "words");
+    assert_string_equal(b->e.text, "");
+}
+
+static void an_answer_has_a_limit_and_a_time(void **state)
+{
+    struct bench *b = *state;
+
+    ask(b, "/large", 0);
+    assert_int_equal(b->status, 0);
+    assert_int_equal(b->e.class, ERR_LIMIT);
+    ask(b, "/silent", 100);
+    assert_int_equal(b->status, 0);
+    assert_int_equal(b->e.class, ERR_TIMEOUT);
+}
+
+static void what_is_no_url_is_refused(void **state)
+{
+    static const char *const urls[] = {"", "words", "http://", "http://[::1"};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        const struct query query = {.key = "q", .url = urls[i]};
+        struct query_call *call;
+        assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), -1);
+        assert_non_null(strstr(b->e.text, "is no URL"));
+    }
+}
+
+static void a_cancelled_query_is_not_answered(void **state)
+{
+    struct bench *b = *state;
+    _cleanup_free_ char *url = str_printf("http://127.0.0.1:%d/silent", http_server_port(b->server));
+    const struct query query = {.key = "q", .url = url};
+    struct query_call *call;
+
+    assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), 0);
+    while (!b->path)
+        assert_int_equal(event_base_loop(b->loop, EVLOOP_ONCE), 0);
+    b->sender.cancel(b->sender.context, call);
+    ask(b, "/v1/words", 0);
+    assert_int_equal(b->over, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_answer_arrives_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_that_says_no_is_an_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_has_a_limit_and_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_url_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_cancelled_query_is_not_answered, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("unit reconcile query_http", tests, NULL, NULL);
+}
