@@ -13,9 +13,12 @@ const struct mesh_release *mesh_release_find(const char *version)
 
 const struct mesh_line *mesh_line_of(const char *version)
 {
-    const struct mesh_release *release = mesh_release_find(str_or(version, ISTIO_VERSION_DEFAULT));
+    const struct mesh_release *release = mesh_release_find(version);
 
-    return release ? release->line : mesh_release_find(ISTIO_VERSION_DEFAULT)->line;
+    for (const struct mesh_release *r = mesh_releases; !release && version && r->version; r++)
+        if (api_same_minor(r->version, version))
+            release = r;
+    return (release ? release : mesh_release_find(ISTIO_VERSION_DEFAULT))->line;
 }
 
 /* A line's releases are adjacent. */

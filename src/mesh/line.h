@@ -176,7 +176,7 @@ enum { MESH_PLANES_MAX = 8 };
 extern const struct mesh_release mesh_releases[];
 /* NULL where there is none. */
 const struct mesh_release *mesh_release_find(const char *version);
-/* The line of this version, NULL or unknown ones included: then it is that of the default version. */
+/* Of an unknown version as of others of its minor release; else, and of NULL, that of the default version. */
 const struct mesh_line *mesh_line_of(const char *version);
 /* for (size_t i = 0; (line = mesh_line_next(&i));) All lines, each once. */
 const struct mesh_line *mesh_line_next(size_t *position);

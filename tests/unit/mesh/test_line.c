@@ -172,6 +172,7 @@ static void lines_are_listed_once(void **state)
         assert_string_not_equal(made->component, "net");
     assert_int_equal(count, 4);
     assert_ptr_equal(mesh_line_of("9.8.0"), &v9_8_line);
+    assert_ptr_equal(mesh_line_of("9.8.7"), &v9_8_line);
     assert_ptr_equal(mesh_line_of(NULL), &v1_0_line);
     assert_ptr_equal(mesh_line_of("7"), &v1_0_line);
 }
