@@ -81,7 +81,7 @@ struct net_io *net_io(struct net *n);
 void net_poke(struct net *n);
 /* The one connection breaks, and with it everything that is under way. */
 void net_break(struct net *n);
-/* A watch fell silent, or the operator that waits for answers stands still. */
+/* A watch fell silent. */
 bool net_is_behind(const struct net *n);
 /* Watches that are open. */
 size_t net_watches(const struct net *n);

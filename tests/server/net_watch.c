@@ -173,7 +173,7 @@ bool net_is_behind(const struct net *n)
     const struct net_call *call;
 
     LIST_FOREACH(call, &n->calls, link)
-        if (call->silent || net_is_stopped(n))
+        if (call->silent)
             return true;
     return false;
 }

@@ -208,10 +208,17 @@ bool operator_is_ready(const struct operator* o)
     return !c || (controller_is_ready(c) && !controller_is_writing(c) && !waits_for_lists(c));
 }
 
+bool operator_is_stopped(const struct operator* o)
+{
+    return o->controller && sched_now(o->world->sched) < o->stopped_until;
+}
+
 bool operator_is_behind(const struct operator* o)
 {
     const struct edge *edge;
 
+    if (operator_is_stopped(o))
+        return true;
     for (size_t i = 0; (edge = next_edge((struct operator*)o, NULL, &i));)
         if (net_is_behind(edge->net))
             return true;

@@ -396,9 +396,13 @@ static bool may_differ(const struct world *w)
            (operator_is_behind(&w->operators[0]) || operator_is_behind(&w->operators[1]));
 }
 
+/* One that continues lists everything, and may act on what it saw before: it has not converged until then. */
 static bool is_ready(const struct world *w)
 {
-    return operator_is_ready(&w->operators[0]) && operator_is_ready(&w->operators[1]) && !may_differ(w);
+    for (size_t i = 0; i < OPERATORS; i++)
+        if (!operator_is_ready(&w->operators[i]) || operator_is_stopped(&w->operators[i]))
+            return false;
+    return !may_differ(w);
 }
 
 static bool is_as_desired(struct world *w, struct buf *why)

@@ -85,6 +85,7 @@ void operator_start(struct operator* o);
 void operator_stop(struct operator* o);
 /* In step with its clusters, and without a write whose answer, or the lack of one, is still to come. */
 bool operator_is_ready(const struct operator* o);
+bool operator_is_stopped(const struct operator* o);
 /* It stands still, or has a watch that fell silent: it does not see what others do. */
 bool operator_is_behind(const struct operator* o);
 uint64_t operator_writes(const struct operator* o);
