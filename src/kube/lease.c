@@ -183,25 +183,48 @@ msec_t kube_lease_due(const struct kube_lease *l)
     return next < give_up ? next : give_up;
 }
 
-static json_t *new_object(const struct kube_lease *l)
+/* As it is known, or a new one; whatever it says of itself, it is the one that was asked for. */
+static json_t *object_to_write(const struct kube_lease *l)
 {
-    return OBJECT(S("apiVersion", "coordination.k8s.io/v1"), S("kind", KUBE_LEASE_KIND->kind),
-                  MAP("metadata", S("name", l->options.name), S("namespace", l->options.ns)));
+    json_t *object = json_is_object(l->object) ? doc_copy(l->object) : json_object();
+    json_t *metadata = doc_make(object, "metadata");
+
+    json_object_set_new(object, "apiVersion", json_string("coordination.k8s.io/v1"));
+    json_object_set_new(object, "kind", json_string(KUBE_LEASE_KIND->kind));
+    json_object_set_new(metadata, "name", json_string(l->options.name));
+    json_object_set_new(metadata, "namespace", json_string(l->options.ns));
+    return object;
+}
+
+static bool is_time(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    msec_t wall;
+
+    return text && clock_parse_rfc3339(text, &wall);
+}
+
+/* As the API's type has them: 32 bits, and none is below zero. */
+static int64_t transitions_of(const json_t *spec)
+{
+    int64_t transitions = doc_int(doc_at(spec, "leaseTransitions"), 0);
+
+    return transitions < 0 ? 0 : transitions > INT32_MAX ? INT32_MAX : transitions;
 }
 
 char *kube_lease_body(const struct kube_lease *l, msec_t wall)
 {
-    _cleanup_json_ json_t *object = l->object ? doc_copy(l->object) : new_object(l);
+    _cleanup_json_ json_t *object = object_to_write(l);
     json_t *spec = doc_make(object, "spec");
     /* A Lease that was deleted and created again goes on counting. */
-    int64_t transitions = doc_int(doc_at(l->spec, "leaseTransitions"), 0);
+    int64_t transitions = transitions_of(l->spec);
     bool counts = transitions < INT32_MAX;
     bool continues = is_ours(l) && l->object;
     char now[32];
 
     clock_rfc3339_micro(wall, now);
     json_object_set_new(spec, "renewTime", json_string(now));
-    if (!continues || l->releasing || !doc_string(spec, "acquireTime"))
+    if (!continues || l->releasing || !is_time(json_object_get(spec, "acquireTime")))
         json_object_set_new(spec, "acquireTime", json_string(now));
     if (l->releasing) {
         json_object_del(spec, "holderIdentity");
