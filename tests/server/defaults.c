@@ -325,11 +325,11 @@ void defaults_apply(struct server *s, const struct collection *kind, json_t *obj
 /* Fields that stay as they were created. */
 static const struct {
     const char *plural, *field[3];
+    int until; /* the last minor version that has it so; 0: all do */
 } immutable[] = {
-    {"deployments", {"spec", "selector"}},
-    {"services", {"spec", "clusterIP"}},
-    {"clusterrolebindings", {"roleRef"}},
-    {"secrets", {"type"}},
+    {"deployments", {"spec", "selector"}, 0}, {"services", {"spec", "clusterIP"}, 0},
+    {"clusterrolebindings", {"roleRef"}, 0},  {"secrets", {"type"}, 0},
+    {"poddisruptionbudgets", {"spec"}, 14},
 };
 
 /* A DNS subdomain (RFC 1123), but for RBAC, whose names are any that fit into a path. */
@@ -383,10 +383,11 @@ static bool has_bad_address(const json_t *endpoints)
     return false;
 }
 
-const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after)
+const char *defaults_refuse(const struct server *s, const struct collection *kind, const json_t *before,
+                            const json_t *after)
 {
     for (size_t i = 0; before && i < ARRAY_LEN(immutable); i++)
-        if (str_eq(immutable[i].plural, kind->plural) &&
+        if (str_eq(immutable[i].plural, kind->plural) && (!immutable[i].until || s->minor <= immutable[i].until) &&
             !json_equal(doc_at_(before, immutable[i].field), doc_at_(after, immutable[i].field)))
             return "field is immutable";
     if (str_eq(kind->plural, "deployments") &&

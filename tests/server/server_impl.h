@@ -64,7 +64,8 @@ bool defaults_may_be_named(const struct collection *kind, const char *name);
 /* False: its fields are not of the types that the kind has. */
 bool defaults_can_be_read(const struct collection *kind, const json_t *object);
 /* A reason why `after` must not follow `before`, or NULL. */
-const char *defaults_refuse(const struct collection *kind, const json_t *before, const json_t *after);
+const char *defaults_refuse(const struct server *s, const struct collection *kind, const json_t *before,
+                            const json_t *after);
 bool defaults_counts_generations(const struct collection *kind);
 
 #endif

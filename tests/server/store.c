@@ -464,7 +464,7 @@ struct outcome server_create(struct server *s, enum who who, struct collection *
     if (defaults_counts_generations(kind))
         json_object_set_new(json_object_get(o, "metadata"), "generation", json_integer(1));
     defaults_apply(s, kind, o);
-    refusal = defaults_refuse(kind, NULL, o);
+    refusal = defaults_refuse(s, kind, NULL, o);
     if (refusal) {
         json_decref(o);
         return refused(422, "Invalid", "%s \"%s\" is invalid: %s", kind->kind, name, refusal);
@@ -578,7 +578,7 @@ struct outcome server_update(struct server *s, enum who who, struct collection *
                        kind->plural, name);
     after = updated(s, kind, subresource, before, object);
     refusal = adds_finalizer(before, after) ? "no new finalizers can be added if the object is being deleted"
-                                            : defaults_refuse(kind, before, after);
+                                            : defaults_refuse(s, kind, before, after);
     if (refusal) {
         json_decref(after);
         return refused(422, "Invalid", "%s \"%s\" is invalid: %s", kind->kind, name, refusal);
