@@ -5,6 +5,19 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 
+uint64_t resource_hash(const json_t *resource)
+{
+    _cleanup_json_ json_t *written = json_copy((json_t *)resource);
+    json_t *metadata = json_copy(json_object_get(resource, "metadata"));
+
+    json_object_del(written, "status");
+    json_object_del(metadata, "resourceVersion");
+    json_object_del(metadata, "generation");
+    if (metadata)
+        json_object_set_new(written, "metadata", metadata);
+    return doc_hash(written);
+}
+
 bool resource_has_finalizer(const struct planned_resource *r)
 {
     json_t *item;

@@ -61,16 +61,9 @@ static uint64_t hash_of_server(int minor, const char *const *versions)
 
 static uint64_t dependencies_hash(const json_t *resource, uint64_t server_hash)
 {
-    _cleanup_free_ char *spec = json_is_object(doc_at(resource, "spec")) ? doc_text(doc_at(resource, "spec")) : NULL;
     struct buf text = BUF_INIT;
 
-    buf_printf(
-        &text,
-        "%" PRIu64 " %s %s %s",
-        server_hash,
-        doc_string(resource, "metadata", "namespace"),
-        doc_string(resource, "metadata", "name"),
-        str_or(spec, ""));
+    buf_printf(&text, "%" PRIu64 " %" PRIu64, server_hash, resource_hash(resource));
     return buf_take_hash(&text);
 }
 

@@ -64,12 +64,10 @@ void remote_read_spec(struct remote *r)
     const struct istio_spec *mesh = r->central->mesh;
     struct remote_memo *memo = r->memo;
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_free_ char *given =
-        json_is_object(doc_at(r->resource, "spec")) ? doc_text(doc_at(r->resource, "spec")) : str_dup("");
     struct buf text = BUF_INIT, warnings = BUF_INIT;
     uint64_t hash;
 
-    buf_printf(&text, "%" PRIu64 " %s", r->central->basis, given);
+    buf_printf(&text, "%" PRIu64 " %" PRIu64, r->central->basis, resource_hash(r->resource));
     hash = buf_take_hash(&text);
     if (hash == memo->spec_hash)
         return;
