@@ -253,6 +253,19 @@ static void forget(struct kube_slot *slot)
         kube_cluster_doubt_discovery(c);
 }
 
+static void remove_reported(struct kube_slot *slot, const struct kube_event *event)
+{
+    struct kube_cluster *c = slot->cluster;
+    const char *name = doc_string(event->object, "metadata", "name");
+    const char *ns = doc_string(event->object, "metadata", "namespace");
+
+    if (!name || !*name || (slot->kind->namespaced && !ns))
+        /* Something was deleted, and a list shows what. */
+        kube_watch_doubt(slot->watch, c->io->now(c->io));
+    else if (kube_cache_remove(c->cache, slot->kind, ns, name, event->resource_version))
+        kube_slot_noticed(slot, name, NULL);
+}
+
 static void apply(struct kube_slot *slot, const struct kube_event *event)
 {
     struct kube_cluster *c = slot->cluster;
@@ -279,9 +292,7 @@ static void apply(struct kube_slot *slot, const struct kube_event *event)
         break;
     case KUBE_EVENT_REMOVE:
         c->stats.watch_events++;
-        if (name && kube_cache_remove(c->cache, slot->kind, doc_string(event->object, "metadata", "namespace"), name,
-                                      event->resource_version))
-            kube_slot_noticed(slot, name, NULL);
+        remove_reported(slot, event);
         break;
     case KUBE_EVENT_SEEN:
         break;

@@ -346,13 +346,17 @@ static const char *version_of(const json_t *value)
 static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
 {
     _cleanup_json_ json_t *page = NULL;
-    const json_t *items;
+    const json_t *items, *token;
 
     if (doc_parse(body, len, PAGE_MAX, &page, e) < 0)
         return err_wrap(e, "list");
     items = doc_at(page, "items");
     if (!json_is_object(page) || (items && !json_is_array(items) && !json_is_null(items)))
         return err_set(e, ERR_INVALID, "list: the answer is no list");
+    /* The end of a list is said and not guessed: objects that are not in it are taken to be deleted. */
+    token = doc_at(page, "metadata", "continue");
+    if (token && !json_is_string(token) && !json_is_null(token))
+        return err_set(e, ERR_INVALID, "list: metadata.continue is no string");
     if (!version_of(page))
         return err_set(e, ERR_INVALID, "list: the answer has no metadata.resourceVersion");
     if (strlen(str_or(doc_string(page, "metadata", "continue"), "")) > TOKEN_MAX)
@@ -556,6 +560,9 @@ static bool read_event(struct kube_watch *w, msec_t now, uint32_t random, struct
     } else if (str_eq(type, "DELETED")) {
         *ret = (struct kube_event){.type = KUBE_EVENT_REMOVE, .object = object};
     } else {
+        /* Something happened, and a list shows what. */
+        err_set(&e, ERR_INVALID, "watch: an event of an unknown type");
+        garbage(w, now, random, &e);
         return false;
     }
     w->brought = true;
