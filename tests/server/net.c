@@ -216,6 +216,7 @@ static void deliver(struct net_call *call, struct answer answer)
         free(answer.body);
         answer = server_refusal(504, "Timeout", "request did not complete within the allotted timeout", 0);
     }
+    answer.body = net_odd_body(call, answer.body);
     if (net_chance(n, f->answer_cut))
         answer.body[rng_below(n->o.rng, strlen(answer.body) + 1)] = '\0';
     if (net_chance(n, f->answer_garbage)) {

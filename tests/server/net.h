@@ -40,11 +40,22 @@
     X(watch_silent, "a watch brings nothing any more, and nobody says so")                                             \
     X(bookmark_lost, "a bookmark does not come")
 
+/* The same for what is odd (tests/odd): of a version of an object, of an answer, of a line of a watch. */
+#define ODD_FAULTS(X)                                                                                                  \
+    X(odd_object, "an object is odd in a place, for all that read this version of it")                                 \
+    X(odd_answer, "an answer is odd around its objects")                                                               \
+    X(odd_watch, "a line of a watch is odd around its object")
+
 struct faults {
 #define X(name, text) unsigned name;
     FAULTS(X)
+    ODD_FAULTS(X)
 #undef X
+    uint64_t odd_seed; /* which objects are odd, and where */
 };
+
+/* Whether this version of an object is sent odd. */
+bool net_is_odd(const struct faults *f, const json_t *object);
 
 struct net;
 
@@ -68,6 +79,9 @@ struct net_options {
     void (*arrived)(void *context, const char *sender, const struct net_request *request);
     /* What stands before the server: true, and it answers itself. */
     bool (*intercept)(void *context, const struct net_request *request, struct answer *ret);
+    struct rng *odd_dice; /* NULL: nothing is odd around objects */
+    /* What a request (its method and path) brings is odd; may be NULL. */
+    void (*odd)(void *context, const char *title);
     void *context;
     const msec_t *way_most; /* a request or an answer is under way from 1 ms to this; NULL: to 20 ms */
 };

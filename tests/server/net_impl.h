@@ -71,6 +71,11 @@ void net_end_at(struct net_call *call, msec_t at, struct ending ending);
 void net_time_out(struct net_call *call);
 void net_lose(struct net_call *call);
 
+/* net_odd.c: takes over `body` and returns it, or another one. */
+char *net_odd_body(const struct net_call *call, char *body);
+/* Another line, owned by the caller; NULL: it stays as it is. */
+char *net_odd_line(const struct net_call *call, const char *line, size_t len);
+
 /* net_watch.c: the request of a watch has arrived. */
 void net_open_watch(struct net_call *call, const struct net_request *request);
 

@@ -26,6 +26,7 @@ static bool give(struct net_call *call, const char *data, size_t len)
 static void add_disturbed(struct net_call *call, const char *line, size_t len, struct buf *out)
 {
     const struct faults *f = call->net->o.faults;
+    _cleanup_free_ char *odd = net_odd_line(call, line, len);
     bool bookmark = strstr(line, "\"type\":\"BOOKMARK\"") && strstr(line, "\"type\":\"BOOKMARK\"") < line + len;
 
     if (bookmark && net_chance(call->net, f->bookmark_lost))
@@ -37,6 +38,10 @@ static void add_disturbed(struct net_call *call, const char *line, size_t len, s
                     rng_chance(call->net->o.rng, 700)
                         ? "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Gone\"}}\n"
                         : "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n");
+    if (odd) {
+        line = odd;
+        len = strlen(odd);
+    }
     buf_add(out, line, len);
     if (net_chance(call->net, f->watch_doubled))
         buf_add(out, line, len);

@@ -190,6 +190,7 @@ struct sim *sim_new(const struct kube_kind_table *kinds, int minor, uint64_t see
                                            .wall = &s->wall,
                                            .stopped_until = &s->stopped_until,
                                            .way_most = &s->faults.way_most,
+                                           .odd_dice = &s->rng,
                                            .sent = on_sent,
                                            .intercept = intercept,
                                            .context = s});

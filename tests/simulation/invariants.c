@@ -197,6 +197,8 @@ static bool may_adopt(const struct invariants *v, const struct collection *kind,
 {
     static const char *const services[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};
 
+    if (v->misled || (v->central && v->central->misled))
+        return true;
     if (!v->central)
         return map_has(v->desired, key);
     for (size_t i = 0; i < ARRAY_LEN(services); i++)
@@ -239,7 +241,7 @@ static void check_needed(struct invariants *v, const struct collection *kind, co
 {
     _cleanup_free_ char *needed = str_printf("%s %s/%s", invariants_mark_of(o), plural, name);
 
-    if (!map_has(v->written, needed) && !v->elsewhere &&
+    if (!map_has(v->written, needed) && !v->elsewhere && !v->misled &&
         !server_get(server_find(v->server, group, plural), MESH_NS, name))
         fail(v, "the operator wrote an object before those that it needs", kind, o);
 }

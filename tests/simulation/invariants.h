@@ -19,6 +19,7 @@ struct invariants {
     struct map *meshes;               /* uids of resources there ever were */
     struct map *written;              /* "uid plural/name": the object was written for this resource */
     struct map *kept;                 /* uids of what Istio's components made that somebody kept without a mesh */
+    bool misled;                      /* operators read what was odd: which objects are desired is not looked at */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
     uint64_t changes;

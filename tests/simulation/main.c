@@ -23,17 +23,18 @@
 /* Wall time without a seed's end that counts as one that hangs: the machine may have others to serve. */
 #define STUCK SECONDS(600)
 
-static const char usage[] = "Usage: simulate [--seeds N] [--from S] [--jobs J] [--trace] [--keep-going]\n"
+static const char usage[] = "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--trace] [--keep-going]\n"
                             "\n"
                             "  --seeds N      how many (100)\n"
                             "  --from S       the first one (1)\n"
                             "  --jobs J       how many at a time (the processors of this machine)\n"
+                            "  --odd          in every seed servers send what is odd, and not in one of four\n"
                             "  --trace        tell everything that happens, on standard output; for one seed\n"
                             "  --keep-going   do not end at the first seed that fails\n";
 
 struct settings {
     int64_t seeds, from, jobs;
-    bool trace, keep_going;
+    bool trace, odd, keep_going;
 };
 
 /* What the workers add up. In memory that they share. */
@@ -70,33 +71,34 @@ static void add(struct totals *t, const struct world_report *r)
     raise_to(&t->operator_bytes_most, (uint64_t)(r->operator_bytes > 0 ? r->operator_bytes : 0));
 }
 
-static void tell_failure(int64_t seed, const char *why, const char *program)
+static void tell_failure(int64_t seed, const char *why, const struct settings *s, const char *program)
 {
     /* One write, so that workers do not mix their lines. */
-    _cleanup_free_ char *text = str_printf(
-        "seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1 --trace\n", seed, why, program, seed);
+    _cleanup_free_ char *text =
+        str_printf("seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1%s --trace\n", seed, why,
+                   program, seed, s->odd ? " --odd" : "");
 
     fflush(stdout);
     if (write(STDOUT_FILENO, text, strlen(text)) < 0)
         _exit(1);
 }
 
-static bool run_seed(int64_t seed, struct totals *t, bool trace, const char *program)
+static bool run_seed(int64_t seed, struct totals *t, const struct settings *s, const char *program)
 {
     int64_t blocks = memory_blocks(), left;
     struct world_report r;
     bool good;
 
-    world_run((uint64_t)seed, trace, &r);
+    world_run((uint64_t)seed, s->trace, s->odd, &r);
     add(t, &r);
     good = r.failure.len == 0;
     if (!good)
-        tell_failure(seed, buf_str(&r.failure), program);
+        tell_failure(seed, buf_str(&r.failure), s, program);
     world_report_release(&r);
     left = memory_blocks() - blocks;
     if (good && left > 0) {
         _cleanup_free_ char *why = str_printf("%" PRId64 " blocks of memory were not freed", left);
-        tell_failure(seed, why, program);
+        tell_failure(seed, why, s, program);
         good = false;
     }
     return good;
@@ -108,7 +110,7 @@ static void work(const struct settings *s, struct totals *t, int job, const char
 
     while ((seed = t->next++) < s->from + s->seeds) {
         t->jobs[job].seed = seed;
-        if (!run_seed(seed, t, s->trace, program)) {
+        if (!run_seed(seed, t, s, program)) {
             t->failed++;
             if (!s->keep_going)
                 t->next = s->from + s->seeds;
@@ -157,7 +159,7 @@ static void tell_totals(const struct totals *t, int64_t began)
 }
 
 /* A worker that ended otherwise than it should has a seed in hand. */
-static void bury(struct totals *t, int job, int status, const char *program)
+static void bury(const struct settings *s, struct totals *t, int job, int status, const char *program)
 {
     int64_t seed = t->jobs[job].seed;
     _cleanup_free_ char *why = NULL;
@@ -166,7 +168,7 @@ static void bury(struct totals *t, int job, int status, const char *program)
         return;
     why = WIFSIGNALED(status) ? str_printf("ended by signal %d", WTERMSIG(status))
                               : str_printf("ended with status %d", WEXITSTATUS(status));
-    tell_failure(seed, why, program);
+    tell_failure(seed, why, s, program);
     t->failed++;
     t->done++;
 }
@@ -183,7 +185,7 @@ static void supervise(const struct settings *s, struct totals *t, pid_t *workers
         for (int job = 0; pid > 0 && job < s->jobs; job++) {
             if (workers[job] != pid)
                 continue;
-            bury(t, job, status, program);
+            bury(s, t, job, status, program);
             workers[job] = 0;
             running--;
         }
@@ -218,6 +220,8 @@ static bool parse(char **argv, struct settings *s)
             good = number_after(argv, &i, 0, &s->from);
         else if (str_eq(argv[i], "--jobs"))
             good = number_after(argv, &i, 1, &s->jobs);
+        else if (str_eq(argv[i], "--odd"))
+            s->odd = true;
         else if (str_eq(argv[i], "--trace"))
             s->trace = true;
         else if (str_eq(argv[i], "--keep-going"))

@@ -51,6 +51,23 @@ static void on_arrived(void *context, const char *sender, const struct net_reque
         check_holder(o->world, sender, "is carried out");
 }
 
+/*
+ * A resource that is read otherwise than it is asks for other objects than it does. And an object that is not known for
+ * what it is may be left when its mesh goes.
+ */
+static void on_odd(void *context, const char *title)
+{
+    const struct operator* o = context;
+    struct world *w = o->world;
+
+    world_say(w, "%s reads something odd: %.200s", o->name, title);
+    people_excuse(&world_central(w)->people);
+    for (size_t i = 0; i < w->site_count; i++)
+        w->sites[i].invariants.misled = true;
+    if (strstr(title, "/leases"))
+        w->disputed_until = sched_now(w->sched) + 2 * LEASE_DURATION;
+}
+
 /* --- ways to clusters --- */
 
 static struct net *net_to(struct operator* o, size_t site, unsigned token)
@@ -78,6 +95,8 @@ static struct net *net_to(struct operator* o, size_t site, unsigned token)
         .trace = w->trace ? on_trace : NULL,
         .sent = on_sent,
         .arrived = on_arrived,
+        .odd_dice = &w->odd,
+        .odd = on_odd,
         .context = o,
     });
     return edge->net;

@@ -283,6 +283,22 @@ static void choose_faults(struct world *w, struct faults *faults)
     faults->answer_silent = (faults->answer_silent + 3) / 4;
 }
 
+/* A seed in four has a server that sends what is odd; apart, so that the others stay as they are. */
+static void choose_odd_faults(struct world *w)
+{
+    if (!w->sends_odd)
+        return;
+    for (size_t i = 0; i < w->site_count; i++) {
+        struct faults *faults = &w->sites[i].faults;
+#define X(name, text)                                                                                                  \
+    if (rng_chance(&w->odd, 600))                                                                                      \
+        faults->name = (unsigned)rng_between(&w->odd, 1, 60);
+        ODD_FAULTS(X)
+#undef X
+        faults->odd_seed = rng_next(&w->odd);
+    }
+}
+
 static void choose_deeds(struct world *w, struct site *site)
 {
     struct people *p = &site->people;
@@ -318,6 +334,7 @@ static void chaos(struct world *w)
         choose_deeds(w, &w->sites[i]);
         people_prepare(&w->sites[i].people);
     }
+    choose_odd_faults(w);
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
     run(w, rng_between(&w->chaos, 0, SECONDS(10)));
@@ -359,6 +376,36 @@ static void help(struct people *p)
     people_act(p);
 }
 
+/* What was odd is sound in a new version. */
+static void mend_object(struct site *site, struct collection *kind, const json_t *object)
+{
+    const char *name = doc_string(object, "metadata", "name"), *ns = doc_string(object, "metadata", "namespace");
+    _cleanup_json_ json_t *sound = doc_copy(object);
+    _cleanup_outcome_ struct outcome o = {0};
+
+    json_object_set(doc_make(sound, "metadata", "annotations"), "mended",
+                    doc_at(object, "metadata", "resourceVersion"));
+    o = server_update(site->server, WHO_HUMAN, kind, ns, name, NULL, sound);
+    world_say(site->world, "%s %s of %s was odd", kind->kind, name, site->name);
+}
+
+static void mend(struct site *site)
+{
+    struct collection *kind;
+    json_t *object;
+    void *o;
+    size_t k;
+
+    for (size_t i = 0; (kind = server_next_kind(site->server, &i));) {
+        _cleanup_json_ json_t *odd = json_array();
+        for (k = 0; map_next(kind->objects, &k, NULL, &o);)
+            if (net_is_odd(&site->faults, o))
+                json_array_append(odd, o);
+        json_array_foreach(odd, k, object)
+            mend_object(site, kind, object);
+    }
+}
+
 static void make_peace(struct world *w)
 {
     static const struct faults none;
@@ -367,11 +414,12 @@ static void make_peace(struct world *w)
     world_say(w, "peace");
     w->eager = true;
     for (size_t i = 0; i < w->site_count; i++) {
-        w->sites[i].faults = none;
         w->sites[i].down = false;
         /* The last that happens, so that nothing else has the watches opened again. */
         if (rng_chance(&w->chaos, 150))
             put_back(w, &w->sites[i]);
+        mend(&w->sites[i]);
+        w->sites[i].faults = none;
         if (i == 0 || rng_chance(&w->chaos, 500))
             help(&w->sites[i].people);
     }
@@ -493,6 +541,7 @@ static void world_init(struct world *w, uint64_t seed, bool trace, struct world_
     *w = (struct world){.trace = trace, .report = report};
     w->rng.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
+    w->odd.state = rng_next(&seeds);
     w->sched = sched_new();
     w->site_count = rng_chance(&w->chaos, 400) ? 1 : (size_t)rng_between(&w->chaos, 2, SITES_MAX);
     for (size_t i = 0; i < w->site_count; i++)
@@ -514,12 +563,13 @@ static void world_release(struct world *w)
     sched_free(w->sched);
 }
 
-void world_run(uint64_t seed, bool trace, struct world_report *ret)
+void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
 {
     struct world w;
 
     *ret = (struct world_report){0};
     world_init(&w, seed, trace, ret);
+    w.sends_odd = rng_chance(&w.odd, 250) || odd;
     chaos(&w);
     make_peace(&w);
     converge(&w);

@@ -27,8 +27,9 @@ struct world_report {
     struct buf failure;     /* empty: every invariant held */
 };
 
-/* Runs a seed from its beginning to its end. With `trace` it tells on standard output what happens. */
-void world_run(uint64_t seed, bool trace, struct world_report *ret);
+/* Runs a seed from its beginning to its end. With `trace` it tells on standard output what happens;
+ * with `odd` servers send what is odd in any case. */
+void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret);
 void world_report_release(struct world_report *r);
 
 #endif

@@ -53,13 +53,14 @@ struct operator
 };
 
 struct world {
-    struct rng rng, chaos; /* of the edges, and of what happens */
+    struct rng rng, chaos, odd; /* of the edges, of what happens, and of what is odd */
     struct sched *sched;
     struct site sites[SITES_MAX];
     size_t site_count;
     struct people_remote remotes[PEOPLE_REMOTES_MAX];
     struct operator operators[OPERATORS];
     bool eager, trace;
+    bool sends_odd;           /* servers send what is odd */
     bool leases;              /* operators compete for one */
     msec_t disputed_until;    /* somebody deleted the lease: until then its holder does not have it alone */
     msec_t chaos_until, calm; /* mean time between two things that happen */

@@ -271,6 +271,29 @@ static void a_history_that_was_set_back_is_followed(void **state)
     bench_finish(&b);
 }
 
+/* Nobody would ever say it again. */
+static void a_deletion_is_noticed_whatever_is_odd_in_its_event(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_begin_synced(&b);
+    for (unsigned i = 0; i < 200; i++) {
+        const struct faults odd = {.odd_object = 1000, .odd_watch = i % 4 ? 0 : 1000, .odd_seed = i};
+        sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c0", true));
+        sim_run(b.sim, SECONDS(2));
+        assert_non_null(bench_cached(&b, MAPS, "c0"));
+        sim_faults(b.sim, &(struct sim_faults){.net = odd});
+        sim_delete(b.sim, &bench_rows[MAPS], SPACE, "c0");
+        sim_run(b.sim, 100);
+        sim_faults(b.sim, NULL);
+        sim_run(b.sim, SECONDS(2));
+        if (bench_cached(&b, MAPS, "c0"))
+            fail_msg("with seed %u the deletion was not noticed", i);
+    }
+    bench_finish(&b);
+}
+
 static void freeing_in_the_middle_leaves_nothing(void **state)
 {
     (void)state;
@@ -514,6 +537,7 @@ int main(void)
         cmocka_unit_test(what_matters_and_no_watch_tells_of_is_read_every_ten_minutes),
         cmocka_unit_test(what_does_not_matter_is_not_read_again),
         cmocka_unit_test(a_history_that_was_set_back_is_followed),
+        cmocka_unit_test(a_deletion_is_noticed_whatever_is_odd_in_its_event),
         cmocka_unit_test(freeing_in_the_middle_leaves_nothing),
         cmocka_unit_test(a_server_with_too_much_is_dropped_until_it_has_less),
         cmocka_unit_test(a_server_that_comes_to_have_too_much_is_dropped_too),
