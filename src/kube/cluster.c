@@ -13,8 +13,8 @@ static char *describe_error(struct kube_cluster *c)
     const struct kube_kind *silent;
 
     c->waits = false;
-    if (c->error || c->size_error)
-        return str_dup(c->error ? c->error : c->size_error);
+    if (c->error || c->size.error)
+        return str_dup(c->error ? c->error : c->size.error);
     for (size_t i = 0; c->known && i < c->kinds->len; i++) {
         const struct kube_slot *slot = &c->slots[i];
         const char *error = slot->watch ? kube_watch_error(slot->watch) : "";
@@ -49,7 +49,7 @@ static void update_phase(struct kube_cluster *c)
         phase = KUBE_CLUSTER_SYNCING;
     if ((phase == KUBE_CLUSTER_SYNCING || phase == KUBE_CLUSTER_TOO_LARGE) && is_synced(c)) {
         phase = KUBE_CLUSTER_SYNCED;
-        str_replace(&c->size_error, NULL);
+        str_replace(&c->size.error, NULL);
     }
     c->changed = c->changed || phase != c->phase;
     c->phase = phase;
@@ -115,7 +115,7 @@ static void turn(void *context)
         c->changed = true;
     }
     due = sooner(kube_slots_due(c), kube_discovery_step_due(c));
-    due = sooner(sooner(due, kube_verify_due(c)), sooner(c->count_due, c->size_due));
+    due = sooner(sooner(due, kube_verify_due(c)), sooner(c->count_due, c->size.due));
     c->io->timer_set(c->io, c->timer, sooner(due, kube_reread_due(c)));
     if (c->changed) {
         c->changed = false;
@@ -152,9 +152,9 @@ struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_ki
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery_due = c->count_due = c->error_since = c->size_due = c->outage_due = MSEC_NEVER;
-    LIST_INIT(&c->questions);
-    LIST_INIT(&c->fetches);
+    c->discovery.due = c->count_due = c->error_since = c->size.due = c->verify.outage_due = MSEC_NEVER;
+    LIST_INIT(&c->discovery.questions);
+    LIST_INIT(&c->fetch.all);
     kube_slots_init(c);
     return c;
 }
@@ -193,7 +193,7 @@ void kube_cluster_free(struct kube_cluster *c)
     free((char *)c->options.owner_label);
     free((char *)c->options.namespace);
     free(c->error);
-    free(c->size_error);
+    free(c->size.error);
     free(c->told_error);
     free(c);
 }
@@ -201,8 +201,8 @@ void kube_cluster_free(struct kube_cluster *c)
 void kube_cluster_start(struct kube_cluster *c)
 {
     c->started = true;
-    c->discover_all = true;
-    c->discovery_due = c->io->now(c->io);
+    c->discovery.next_of_all = true;
+    c->discovery.due = c->io->now(c->io);
     kube_cluster_soon(c);
 }
 

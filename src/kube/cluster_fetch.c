@@ -33,7 +33,7 @@ void kube_fetches_release(struct kube_cluster *c)
 {
     struct kube_fetch *f;
 
-    while ((f = LIST_FIRST(&c->fetches))) {
+    while ((f = LIST_FIRST(&c->fetch.all))) {
         c->io->cancel(c->io, f->call);
         fetch_free(f);
     }
@@ -107,7 +107,7 @@ static bool is_under_way(const struct kube_cluster *c, const struct kube_kind *k
 {
     const struct kube_fetch *f;
 
-    LIST_FOREACH(f, &c->fetches, link)
+    LIST_FOREACH(f, &c->fetch.all, link)
     if (f->kind == kind && str_eq(f->ns, ns) && str_eq(f->name, name))
         return true;
     return false;
@@ -130,7 +130,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
                              .uid = str_dup(o ? o->uid : NULL),
                              .version = str_dup(o ? o->resource_version : NULL),
                              .lists = kube_slot_of(c, kind)->lists};
-    LIST_INSERT_HEAD(&c->fetches, f, link);
+    LIST_INSERT_HEAD(&c->fetch.all, f, link);
     request = kube_request_get(kind, version, ns, name);
     request.secret = kind->is_secret;
     f->call = c->io->send(c->io, &request, NULL, on_object, f);
@@ -148,7 +148,7 @@ void kube_reread_step(struct kube_cluster *c)
 
     if (c->io->now(c->io) < kube_reread_due(c))
         return;
-    c->reread_due = c->io->now(c->io) + REREAD;
+    c->fetch.reread_due = c->io->now(c->io) + REREAD;
     for (size_t row = 0; row < c->kinds->len; row++)
         for (size_t i = 0; (o = kube_cache_next(c->cache, &c->kinds->rows[row], &i));)
             if (o->matters && is_unwatched(o))
@@ -157,7 +157,7 @@ void kube_reread_step(struct kube_cluster *c)
 
 msec_t kube_reread_due(const struct kube_cluster *c)
 {
-    return c->lost ? MSEC_NEVER : c->reread_due;
+    return c->reach.lost ? MSEC_NEVER : c->fetch.reread_due;
 }
 
 /* Whether the watch will report what becomes of the object. */

@@ -76,37 +76,45 @@ struct kube_cluster {
 
     struct kube_server server;
     bool known; /* `server` is filled */
-    struct kube_discovery *discovery;
-    bool discovery_of_all;
-    LIST_HEAD(, kube_question) questions;
-    unsigned discovery_failures, polls;
-    msec_t discovery_due; /* MSEC_NEVER: not */
-    bool discover_all;    /* the next one */
-    bool discovery_doubted;
 
-    bool lost; /* the server could not be reached */
-    msec_t probe_due;
-    unsigned probe_failures;
-    struct net_call *probe;
-
-    struct net_call *verification; /* of the watches; NULL: none is under way */
-    struct kube_slot *verified;    /* the kind that it asks for */
-    msec_t verify_after;           /* not sooner */
-    unsigned verify_failures;      /* in a row */
-    bool hinted;                   /* a version was seen that is too old */
-    msec_t hint_after;             /* hints are not followed sooner */
-    msec_t relist_after;           /* a restore that is seen sooner is not believed */
-    unsigned rewinds;              /* in a row */
-    bool rewound;                  /* a list was of an older history */
-    msec_t outage_due;             /* when all is listed again after an outage; MSEC_NEVER: not */
-
-    LIST_HEAD(, kube_fetch) fetches;
-    msec_t reread_due; /* when unwatched objects are read again */
-
-    char *size_error; /* it was too large, and was not read in full since then; NULL: it was not */
-    msec_t size_due;  /* when it is read again; MSEC_NEVER: it is not delayed */
-    msec_t oversize_at;
-    unsigned oversizes; /* in a row */
+    /* What each part keeps. Another one writes there only to report (cluster_state.c). */
+    struct {
+        bool lost; /* the server could not be reached */
+        msec_t probe_due;
+        unsigned failures;
+        struct net_call *probe;
+    } reach;
+    struct {
+        struct kube_discovery *documents; /* NULL: none are read */
+        bool of_all;                      /* they are of all kinds, not of custom ones alone */
+        bool next_of_all;                 /* the next ones */
+        bool doubted;                     /* by another part */
+        LIST_HEAD(, kube_question) questions;
+        unsigned failures, polls;
+        msec_t due; /* MSEC_NEVER: not */
+    } discovery;
+    struct {
+        struct net_call *call;  /* NULL: none is under way */
+        struct kube_slot *slot; /* the kind that it asks for */
+        msec_t after;           /* not sooner */
+        unsigned failures;      /* in a row */
+        bool hinted;            /* another part saw a version that is too old */
+        msec_t hint_after;      /* hints are not followed sooner */
+        msec_t relist_after;    /* a restore that is seen sooner is not believed */
+        unsigned rewinds;       /* in a row */
+        bool rewound;           /* another part saw a list of an older history */
+        msec_t outage_due;      /* when all is listed again after an outage; MSEC_NEVER: not */
+    } verify;
+    struct {
+        LIST_HEAD(, kube_fetch) all;
+        msec_t reread_due; /* when unwatched objects are read again */
+    } fetch;
+    struct {
+        char *error; /* it was too large, and was not read in full since then; NULL: it was not */
+        msec_t due;  /* when it is read again; MSEC_NEVER: it is not delayed */
+        msec_t at;
+        unsigned times; /* in a row */
+    } size;
 };
 
 static inline struct kube_slot *kube_slot_of(struct kube_cluster *c, const struct kube_kind *kind)
@@ -133,6 +141,8 @@ void kube_cluster_note_error(struct kube_cluster *c, const struct err *e);
 void kube_cluster_doubt_discovery(struct kube_cluster *c);
 /* Something hints that versions went backwards: the server is asked now, or some seconds after the last time. */
 void kube_cluster_doubt_versions(struct kube_cluster *c);
+/* They did: a list was of an older history. */
+void kube_cluster_rewound(struct kube_cluster *c);
 
 /* cluster_watch.c */
 void kube_slots_init(struct kube_cluster *c);

@@ -35,26 +35,26 @@ static char *describe(const struct kube_cluster *c)
 
 bool kube_size_holds_up(const struct kube_cluster *c)
 {
-    return c->size_due != MSEC_NEVER;
+    return c->size.due != MSEC_NEVER;
 }
 
 static void give_up(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
-    free(c->size_error);
-    c->size_error = describe(c);
-    c->oversizes = c->oversizes && now - c->oversize_at < FORGIVEN_AFTER ? c->oversizes + 1 : 1;
-    c->oversize_at = now;
-    c->size_due = now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->oversizes, c->io->random(c->io));
+    free(c->size.error);
+    c->size.error = describe(c);
+    c->size.times = c->size.times && now - c->size.at < FORGIVEN_AFTER ? c->size.times + 1 : 1;
+    c->size.at = now;
+    c->size.due = now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->size.times, c->io->random(c->io));
 }
 
 enum kube_size_step kube_size_step(struct kube_cluster *c)
 {
     if (kube_size_holds_up(c)) {
-        if (c->io->now(c->io) < c->size_due)
+        if (c->io->now(c->io) < c->size.due)
             return KUBE_SIZE_AS_BEFORE;
-        c->size_due = MSEC_NEVER;
+        c->size.due = MSEC_NEVER;
         return KUBE_SIZE_TRY_AGAIN;
     }
     if (!kube_size_is_over(c))

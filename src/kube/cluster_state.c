@@ -32,12 +32,12 @@ void kube_cluster_note_error(struct kube_cluster *c, const struct err *e)
 
 void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
 {
-    if (c->lost || !c->known)
+    if (c->reach.lost || !c->known)
         return;
-    c->lost = true;
-    c->probe_failures = 0;
+    c->reach.lost = true;
+    c->reach.failures = 0;
     /* Immediately: most often one connection ended and the next one works. */
-    c->probe_due = c->io->now(c->io);
+    c->reach.probe_due = c->io->now(c->io);
     kube_cluster_note_error(c, e);
     kube_queue_hold(c->queue, true);
     kube_cluster_soon(c);
@@ -45,12 +45,18 @@ void kube_cluster_lost(struct kube_cluster *c, const struct err *e)
 
 void kube_cluster_doubt_versions(struct kube_cluster *c)
 {
-    c->hinted = true;
+    c->verify.hinted = true;
+    kube_cluster_soon(c);
+}
+
+void kube_cluster_rewound(struct kube_cluster *c)
+{
+    c->verify.rewound = true;
     kube_cluster_soon(c);
 }
 
 void kube_cluster_doubt_discovery(struct kube_cluster *c)
 {
-    c->discovery_doubted = true;
+    c->discovery.doubted = true;
     kube_cluster_soon(c);
 }

@@ -97,11 +97,11 @@ void kube_verify_rewound(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
-    if (now < c->relist_after)
+    if (now < c->verify.relist_after)
         return;
     /* Longer ago it was another incident. */
-    c->rewinds = c->rewinds && now - c->relist_after < RELIST_MOST ? c->rewinds + 1 : 1;
-    c->relist_after = now + kube_backoff(RELIST_FIRST, RELIST_MOST, c->rewinds, c->io->random(c->io));
+    c->verify.rewinds = c->verify.rewinds && now - c->verify.relist_after < RELIST_MOST ? c->verify.rewinds + 1 : 1;
+    c->verify.relist_after = now + kube_backoff(RELIST_FIRST, RELIST_MOST, c->verify.rewinds, c->io->random(c->io));
     c->stats.version_rewinds++;
     c->changed = true;
     kube_cluster_relist(c);
@@ -109,8 +109,8 @@ void kube_verify_rewound(struct kube_cluster *c)
 
 void kube_verify_outage(struct kube_cluster *c)
 {
-    if (c->outage_due == MSEC_NEVER)
-        c->outage_due = c->io->now(c->io) + c->io->random(c->io) % OUTAGE_SPREAD;
+    if (c->verify.outage_due == MSEC_NEVER)
+        c->verify.outage_due = c->io->now(c->io) + c->io->random(c->io) % OUTAGE_SPREAD;
 }
 
 /* Whether the kind's watch had reported more than the newest version when that was asked for, and still follows it. */
@@ -123,11 +123,11 @@ static void take_newest(struct kube_cluster *c, int64_t newest)
 {
     msec_t now = c->io->now(c->io);
 
-    if (is_ahead(c->verified, newest)) {
+    if (is_ahead(c->verify.slot, newest)) {
         /* Not trusted yet; another server of a pair may answer the next time. */
-        if (now < c->relist_after)
-            c->verify_after = now + RETRY_MOST;
-        c->verified->suspected = false;
+        if (now < c->verify.relist_after)
+            c->verify.after = now + RETRY_MOST;
+        c->verify.slot->suspected = false;
         kube_verify_rewound(c);
         return;
     }
@@ -162,15 +162,15 @@ static void on_newest(void *context, const struct net_response *response, const 
     int64_t newest = 0;
     struct err broken;
 
-    c->verification = NULL;
+    c->verify.call = NULL;
     kube_cluster_soon(c);
     if (!e && read_newest(response, &newest, &broken) < 0)
         e = &broken;
     if (!e)
         kube_cluster_heard(c);
-    c->verify_failures = e ? c->verify_failures + 1 : 0;
-    c->verify_after = e ? now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->verify_failures, c->io->random(c->io)) : now;
-    c->verified->refused = e ? c->verified->refused + 1 : 0;
+    c->verify.failures = e ? c->verify.failures + 1 : 0;
+    c->verify.after = e ? now + kube_backoff(RETRY_FIRST, RETRY_MOST, c->verify.failures, c->io->random(c->io)) : now;
+    c->verify.slot->refused = e ? c->verify.slot->refused + 1 : 0;
     if (e && kube_is_unreachable(response, e))
         kube_cluster_lost(c, e);
     if (!e)
@@ -189,10 +189,10 @@ static void ask(struct kube_slot *slot)
                                     ? number_of(kube_watch_version(c->slots[i].watch))
                                     : NOT_ASKED;
     request.timeout = c->options.probe_timeout ? c->options.probe_timeout : ANSWER_TIMEOUT;
-    c->verified = slot;
-    c->hinted = false;
-    c->hint_after = c->io->now(c->io) + HINT_DISTANCE;
-    c->verification = c->io->send(c->io, &request, NULL, on_newest, c);
+    c->verify.slot = slot;
+    c->verify.hinted = false;
+    c->verify.hint_after = c->io->now(c->io) + HINT_DISTANCE;
+    c->verify.call = c->io->send(c->io, &request, NULL, on_newest, c);
 }
 
 /* MSEC_NEVER: nothing is to be asked. */
@@ -200,14 +200,14 @@ static msec_t ask_due(const struct kube_cluster *c, const struct kube_slot *slot
 {
     msec_t due;
 
-    if (!slot || c->lost || c->verification)
+    if (!slot || c->reach.lost || c->verify.call)
         return MSEC_NEVER;
     due = slot->suspected ? 0 : kube_watch_trusted(slot->watch) + c->options.verify_after;
     if (c->options.probe_after && c->last_contact + c->options.probe_after < due)
         due = c->last_contact + c->options.probe_after;
-    if (c->hinted && c->hint_after < due)
-        due = c->hint_after;
-    return due > c->verify_after ? due : c->verify_after;
+    if (c->verify.hinted && c->verify.hint_after < due)
+        due = c->verify.hint_after;
+    return due > c->verify.after ? due : c->verify.after;
 }
 
 void kube_verify_step(struct kube_cluster *c)
@@ -215,11 +215,11 @@ void kube_verify_step(struct kube_cluster *c)
     msec_t now = c->io->now(c->io);
     struct kube_slot *slot;
 
-    if (c->rewound)
+    if (c->verify.rewound)
         kube_verify_rewound(c);
-    c->rewound = false;
-    if (!c->lost && now >= c->outage_due) {
-        c->outage_due = MSEC_NEVER;
+    c->verify.rewound = false;
+    if (!c->reach.lost && now >= c->verify.outage_due) {
+        c->verify.outage_due = MSEC_NEVER;
         kube_cluster_relist(c);
     }
     slot = choose(c);
@@ -231,8 +231,8 @@ msec_t kube_verify_due(const struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io), due = ask_due(c, choose(c)), trusted = kube_watches_trusted(c, NULL);
 
-    if (!c->lost && c->outage_due < due)
-        due = c->outage_due;
+    if (!c->reach.lost && c->verify.outage_due < due)
+        due = c->verify.outage_due;
     /* When it has to be reported. */
     if (trusted != MSEC_NEVER && trusted + KUBE_LISTENING_MOST >= now && trusted + KUBE_LISTENING_MOST + 1 < due)
         due = trusted + KUBE_LISTENING_MOST + 1;
@@ -241,6 +241,6 @@ msec_t kube_verify_due(const struct kube_cluster *c)
 
 void kube_verify_release(struct kube_cluster *c)
 {
-    if (c->verification)
-        c->io->cancel(c->io, c->verification);
+    if (c->verify.call)
+        c->io->cancel(c->io, c->verify.call);
 }

@@ -233,7 +233,8 @@ static void end_list(struct kube_slot *slot, const char *version)
     bool changed, rewound;
 
     kube_cache_replace_end(c->cache, slot->kind, version, &changed, &rewound);
-    c->rewound = c->rewound || rewound;
+    if (rewound)
+        kube_cluster_rewound(c);
     if (slot->doubt == KUBE_ASKED)
         slot->doubt = KUBE_BELIEVED;
     /* Even an empty list is news: from now on an object that is not in the cache does not exist. */
@@ -421,7 +422,7 @@ static void step(struct kube_slot *slot)
     if (slot->doubt == KUBE_DOUBTED && kube_watch_doubt(slot->watch, c->io->now(c->io)))
         slot->doubt = KUBE_ASKED;
     /* While the server cannot be reached nothing is sent. */
-    while (!c->lost || kube_watch_due(slot->watch) == 0) {
+    while (!c->reach.lost || kube_watch_due(slot->watch) == 0) {
         switch (kube_watch_step(slot->watch, c->io->now(c->io), c->io->random(c->io))) {
         case KUBE_STEP_CANCEL:
             cancel(slot);
@@ -463,7 +464,7 @@ msec_t kube_slots_due(const struct kube_cluster *c)
             return 0;
         if (c->slots[i].rests < due)
             due = c->slots[i].rests;
-        if (!c->lost && kube_watch_due(watch) < due)
+        if (!c->reach.lost && kube_watch_due(watch) < due)
             due = kube_watch_due(watch);
     }
     return due;
