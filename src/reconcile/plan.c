@@ -114,22 +114,29 @@ static bool holds(const char *finalizer)
     return finalizer && !str_eq(finalizer, "foregroundDeletion") && !str_eq(finalizer, "orphan");
 }
 
+char *plan_holders(const json_t *object)
+{
+    struct buf text = BUF_INIT;
+    size_t i, held = 0;
+    json_t *item;
+
+    json_array_foreach(doc_at(object, "metadata", "finalizers"), i, item) {
+        const char *name = json_string_value(item);
+        if (holds(name) && held++ < FINALIZERS_NAMED)
+            buf_printf(&text, "%s %s", held == 1 ? "held by the finalizer" : ",", name);
+    }
+    if (held > FINALIZERS_NAMED)
+        buf_printf(&text, ", and %zu more", held - FINALIZERS_NAMED);
+    return held ? buf_take(&text) : NULL;
+}
+
 bool plan_note_deletion(struct plan *plan, const struct kube_object *o)
 {
     _cleanup_json_ json_t *object = o->kind->digest ? NULL : kube_object_parse(o);
-    struct buf text = BUF_INIT;
-    json_t *item;
-    size_t i;
-    size_t held = 0;
-    bool stuck;
+    _cleanup_free_ char *holders = plan_holders(object);
+    _cleanup_free_ char *text = str_printf("is being deleted%s%s", holders ? ", " : "", str_or(holders, ""));
 
-    buf_add_str(&text, "is being deleted");
-    json_array_foreach(doc_at(object, "metadata", "finalizers"), i, item)
-        if (holds(json_string_value(item)) && held++ < FINALIZERS_NAMED)
-            buf_printf(&text, "%s %s", held == 1 ? ", held by the finalizer" : ",", json_string_value(item));
-    stuck = note(plan, held ? DRIFT_HELD : DRIFT_WAITS, object_key(o->kind, o->ns, o->name), buf_str(&text));
-    buf_release(&text);
-    return stuck;
+    return note(plan, holders ? DRIFT_HELD : DRIFT_WAITS, object_key(o->kind, o->ns, o->name), text);
 }
 
 bool plan_is_moving(const struct plan *plan)

@@ -114,6 +114,8 @@ bool plan_note_drift(
 bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text);
 /* The same of an observed object that is being deleted. */
 bool plan_note_deletion(struct plan *plan, const struct kube_object *o);
+/* "held by the finalizer A, B": those of other managers; owned by the caller. NULL: there is none. */
+char *plan_holders(const json_t *object);
 /* An object waits for its own write only, so the objects after it wait as well. */
 bool plan_is_moving(const struct plan *plan);
 /* How the last write of an object failed, if that was one with this verb; NULL: it did not. */

@@ -52,7 +52,7 @@ static void plan_status(struct reconcile *r)
     if (r->keeps_status || status_is_undecided(&r->facts))
         return;
     status = status_build(&r->facts);
-    if (r->reconciler->status && !r->reconciler->status(r, status))
+    if (r->reconciler->status && !r->facts.held_by && !r->reconciler->status(r, status))
         json_decref(status);
     else
         resource_plan_status(&r->own, status, hold);
@@ -128,6 +128,15 @@ static void leave(struct reconcile *r)
         plan_status(r);
 }
 
+/* Nothing is left to remove, but finalizers of other managers keep the resource: its status says so. */
+static void linger(struct reconcile *r)
+{
+    r->facts.deleting = true;
+    r->facts.held_by = r->waiting = plan_holders(r->resource);
+    if (r->facts.held_by)
+        plan_status(r);
+}
+
 static void follow(struct reconcile *r)
 {
     r->reconciler->review(r);
@@ -149,12 +158,16 @@ static void decide(struct reconcile *r)
 
     if (row->is_foreign && row->is_foreign(r->resource))
         return;
+    if (r->object->deleting && !resource_has_finalizer(&r->own)) {
+        linger(r);
+        return;
+    }
     if (row->begin)
         row->begin(r);
-    if (!r->object->deleting)
-        follow(r);
-    else if (resource_has_finalizer(&r->own))
+    if (r->object->deleting)
         leave(r);
+    else
+        follow(r);
     if (row->end)
         row->end(r);
 }

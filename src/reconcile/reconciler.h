@@ -9,7 +9,8 @@
  * One resource is reconciled so (reconciler.c):
  *
  *   begin, then for a resource that is being deleted and has the operator's finalizer
- *     leave    plans the removal, until it says that nothing is left; then the finalizer is removed
+ *     leave    plans the removal, until it says that nothing is left; then the finalizer is removed. Where finalizers
+ *              of other managers keep the resource even then, its status names them
  *   else
  *     review   is it valid, and is there something to wait for?
  *     plan     if it is valid and waits for nothing, and the finalizer is on the resource

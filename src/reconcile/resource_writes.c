@@ -18,15 +18,20 @@ uint64_t resource_hash(const json_t *resource)
     return doc_hash(written);
 }
 
-bool resource_has_finalizer(const struct planned_resource *r)
+bool resource_carries_finalizer(const struct api_resource *type, const json_t *resource)
 {
     json_t *item;
     size_t i;
 
-    json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
-        if (api_resource_is_finalizer(r->type, json_string_value(item)))
+    json_array_foreach(doc_at(resource, "metadata", "finalizers"), i, item)
+        if (api_resource_is_finalizer(type, json_string_value(item)))
             return true;
     return false;
+}
+
+bool resource_has_finalizer(const struct planned_resource *r)
+{
+    return resource_carries_finalizer(r->type, r->resource);
 }
 
 void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason)

@@ -16,6 +16,7 @@ struct planned_resource {
 
 /* The operator's finalizer, or one that an earlier release put there. */
 bool resource_has_finalizer(const struct planned_resource *r);
+bool resource_carries_finalizer(const struct api_resource *type, const json_t *resource);
 /*
  * Puts the operator's finalizer on the resource, or takes it off with those of earlier releases; nothing while a write
  * of the resource is under way.

@@ -10,6 +10,7 @@
 #include "doc/doc.h"
 
 #define DRIFT_LISTED 50
+#define REASON_HELD_BY_FINALIZER "HeldByFinalizer"
 /* Of the text about one of several objects. */
 #define SHORT_TEXT_MAX 400
 
@@ -108,7 +109,7 @@ static char *waiting_text(const struct status_facts *f)
 /* Why something is stuck: the class of the failure, or the finalizer. */
 static struct verdict stuck_verdict(const struct status_facts *f)
 {
-    const char *const reason = count_drift(f, DRIFT_FAILED) ? "WriteFailed" : "HeldByFinalizer";
+    const char *const reason = count_drift(f, DRIFT_FAILED) ? "WriteFailed" : REASON_HELD_BY_FINALIZER;
     char *text = drift_text(f, all_causes, ARRAY_LEN(all_causes) - 1);
 
     if (count_drift(f, DRIFT_REFUSED))
@@ -121,6 +122,11 @@ static struct verdict judge(const struct status_facts *f)
 {
     const char *unavailable;
 
+    if (f->held_by)
+        return verdict(
+            STATUS_RECONCILING,
+            REASON_HELD_BY_FINALIZER,
+            str_printf("nothing is left to remove; the resource is %s", f->held_by));
     if (f->deleting)
         return verdict(STATUS_RECONCILING, "Removing", removal_text(f));
     if (f->refused)

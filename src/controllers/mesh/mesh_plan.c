@@ -131,6 +131,12 @@ static bool is_foreign(const json_t *resource)
     return doc_string(resource, "metadata", "annotations", MESH_REMOTE_OF);
 }
 
+/* Nothing is left of its mesh; the finalizer of another manager keeps the resource. */
+static bool is_over(const struct kube_object *o, const json_t *resource)
+{
+    return o->deleting && !resource_carries_finalizer(&api_resource_istio, resource);
+}
+
 /* Whether it is one of those that count, kept with this version of it. */
 static bool counts(struct kube_object *o)
 {
@@ -141,7 +147,7 @@ static bool counts(struct kube_object *o)
 
     if (!memo->is_known) {
         _cleanup_json_ json_t *resource = kube_object_parse(o);
-        *memo = (struct memo){.is_known = true, .counts = !is_foreign(resource)};
+        *memo = (struct memo){.is_known = true, .counts = !is_foreign(resource) && !is_over(o, resource)};
     }
     return memo->counts;
 }

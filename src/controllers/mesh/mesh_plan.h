@@ -13,7 +13,8 @@ extern const struct reconciler mesh_reconciler;
 
 /*
  * The resource that describes the mesh of the cluster: the oldest one; of two of the same second the first by name.
- * Those that another operator created here do not count. NULL: there is none.
+ * Those that another operator created here do not count, nor does one that is deleted and kept only by the finalizers
+ * of other managers. NULL: there is none.
  */
 const struct kube_object *mesh_find(const struct kube_cache *observed);
 

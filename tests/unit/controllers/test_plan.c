@@ -843,6 +843,52 @@ static void the_finalizer_of_another_manager_stays(void **state)
     assert_true(json_equal(doc_at(left, "metadata", "finalizers"), expected));
 }
 
+/* A status that is written once, and says who keeps the resource; the cluster can have a mesh again. */
+static void a_resource_that_another_manager_keeps_says_so(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    _cleanup_json_ json_t *other = NULL;
+    _cleanup_free_ char *text = NULL;
+    struct plan plan;
+
+    set_finalizers(
+        mesh,
+        (const char *const[]){"example.com/backup", FINALIZER_TODAY, "foregroundDeletion", "example.com/audit", NULL});
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    text = world_status(w, "ErrorMessage");
+    assert_string_equal(
+        text, "nothing is left to remove; the resource is held by the finalizer example.com/backup, example.com/audit");
+    plan = world_plan(w);
+    assert_int_equal(plan.len, 0);
+    plan_release(&plan);
+    other = OBJECT(
+        S("apiVersion", API_GROUP_VERSION),
+        S("kind", "Istio"),
+        MAP("metadata", S("name", "next"), S("namespace", NS), S("creationTimestamp", "2018-12-19T00:00:00Z")),
+        MAP("spec", S("version", "1.0.5")));
+    world_put(w, TAKE_PTR(other));
+    assert_true(world_converge(w) > 0);
+    assert_true(world_has(w, "apps/v1", "Deployment", NS, "istio-pilot"));
+}
+
+/* Only the garbage collector's own finalizers are left: it takes them off. */
+static void what_the_garbage_collector_keeps_is_not_said_to_be_held(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    struct plan plan;
+
+    set_finalizers(mesh, (const char *const[]){"foregroundDeletion", NULL});
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    plan = world_plan(w);
+    assert_int_equal(plan.len, 0);
+    plan_release(&plan);
+}
+
 /* --- what an earlier operator left behind: objects with an ownerReference to the resource, and without our label ---
  */
 
@@ -1228,6 +1274,8 @@ int main(void)
         INSTALLED(the_finalizer_has_the_name_that_resources_carry),
         FRESH(every_name_that_the_finalizer_had_frees_the_resource),
         INSTALLED(the_finalizer_of_another_manager_stays),
+        INSTALLED(a_resource_that_another_manager_keeps_says_so),
+        INSTALLED(what_the_garbage_collector_keeps_is_not_said_to_be_held),
         INSTALLED(second_resource_is_refused),
         INSTALLED(memo_changes_no_decision),
         INSTALLED(what_was_seen_of_namespaces_changes_no_plan),

@@ -318,6 +318,26 @@ static void without_our_finalizer_nothing_is_done(void **state)
     reconcile_plan_release(&plan);
 }
 
+static void another_managers_finalizer_is_named_when_all_is_removed(void **state)
+{
+    struct remote_world *w = *state;
+    json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    struct reconcile_plan plan;
+
+    json_array_append_new(doc_at(resource, "metadata", "finalizers"), json_string("example.com/backup"));
+    world_put(&w->home, resource);
+    remote_world_delete_resource(w);
+    assert_true(remote_world_converge(w) > 0);
+    assert_true(resource_is_there(w));
+    assert_false(is_joined(w));
+    expect_status(
+        w, "ErrorMessage", "nothing is left to remove; the resource is held by the finalizer example.com/backup");
+    assert_true(remote_world_plan(w, &plan));
+    assert_int_equal(plan.central.len + plan.remote.len, 0);
+    assert_false(plan.connect);
+    reconcile_plan_release(&plan);
+}
+
 /* --- clusters that are not ours (any more) --- */
 
 /* The kubeconfig came to lead to another cluster: what is labelled and signed there is that one's own. */
@@ -482,6 +502,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(abandoned_it_is_left_as_it_is, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             without_our_finalizer_nothing_is_done, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            another_managers_finalizer_is_named_when_all_is_removed, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_with_a_mesh_of_its_own_is_left_alone, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(a_cluster_without_our_mark_is_left_alone, setup_joined, remote_world_teardown),
