@@ -11,7 +11,7 @@
 #include "doc/doc.h"
 #include "reconcile/marks.h"
 
-#define TIMEOUT SECONDS(30)
+#define TIMEOUT_MOST 3600
 #define CONTEXT_LINES 3
 
 /* What we say of each kind of change, and at the end of all of them. */
@@ -130,7 +130,12 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
 {
     _cleanup_problems_ struct problems before = PROBLEMS_INIT, problems = PROBLEMS_INIT;
     _cleanup_kube_config_ struct kube_config *config = NULL;
+    int64_t timeout;
     int r;
+
+    if (!str_to_int64(invocation_value(inv, "timeout"), &timeout) || timeout < 1 || timeout > TIMEOUT_MOST)
+        return err_set(e, ERR_USAGE, "--timeout \"%s\": allowed are whole seconds from 1 to %d",
+                       invocation_value(inv, "timeout"), TIMEOUT_MOST);
 
     /* Errors that do not depend on the cluster are reported without one. */
     input_review(mesh, NULL, 0, NULL, &before);
@@ -141,13 +146,13 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     }
     if (credentials_load(inv, &config, e) < 0)
         return -1;
-    r = preview_make(loop, config, mesh->value, TIMEOUT, ret, &problems, e);
+    r = preview_make(loop, config, mesh->value, SECONDS(timeout), ret, &problems, e);
     *ret_code = input_conclude(in, &problems);
     input_report(mesh, &problems, NULL, stderr);
     if (problems.errors || r == 0)
         return 0;
-    if (e->class == ERR_UNAVAILABLE && !str_starts(e->text, config->server))
-        return err_wrap(e, "%s", config->server);
+    if (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT)
+        return credentials_name_server(config, e);
     return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : -1;
 }
 
@@ -202,6 +207,7 @@ const struct command command_diff = {
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             OPTION_NAMESPACE("namespace of a resource that names none"),
+            {"timeout", 0, "SECONDS", "30", "how long all that is asked of the cluster may take together"},
             {"whole", 0, NULL, NULL, "print also the whole of objects that would be created or removed"},
             {NULL},
         },

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "api/istio.h"
 #include "base/str.h"
@@ -21,12 +22,28 @@ static int get(struct net_client *client, struct net_request request, json_t **r
     return net_client_wait_json(client, &request, ANSWER_MAX_BYTES, ret, e);
 }
 
-static int get_resources(struct net_client *client, const char *kind, const char *ns, json_t **ret, struct err *e)
+/* Something else than an API server may be at its address, and answer with any JSON. */
+static int get_list(struct net_client *client, const struct kube_config *config, struct net_request request,
+                    json_t **ret, struct err *e)
+{
+    _cleanup_free_ char *path = str_dup_n(request.path, strcspn(request.path, "?"));
+    _cleanup_json_ json_t *list = NULL;
+
+    if (get(client, request, &list, e) < 0)
+        return -1;
+    if (!json_is_array(doc_at(list, "items")) && !str_ends(str_or(doc_string(list, "kind"), ""), "List"))
+        return err_set(e, ERR_UNAVAILABLE, "%s: the answer to GET %s is not a list", config->server, path);
+    *ret = TAKE_PTR(list);
+    return 0;
+}
+
+static int get_resources(struct net_client *client, const struct kube_config *config, const char *kind, const char *ns,
+                         json_t **ret, struct err *e)
 {
     const struct kube_kind *row = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, kind);
     struct err why;
 
-    if (get(client, kube_request_list(row, API_VERSION, ns, NULL, NULL, 0, NULL), ret, &why) == 0)
+    if (get_list(client, config, kube_request_list(row, API_VERSION, ns, NULL, NULL, 0, NULL), ret, &why) == 0)
         return 0;
     if (why.class == ERR_NOT_FOUND)
         return err_set(e, ERR_NOT_FOUND, "this cluster does not know the kind %s: the operator is not installed", kind);
@@ -61,17 +78,18 @@ static void add_reports(struct net_client *client, const char *kind, const json_
     }
 }
 
-static int make_reports(struct net_client *client, const char *ns, json_t *reports, struct err *e)
+static int make_reports(struct net_client *client, const struct kube_config *config, const char *ns, json_t *reports,
+                        struct err *e)
 {
     const char *mesh = api_resource_istio.kind, *remote = api_resource_remote_istio.kind, *kubernetes;
     _cleanup_json_ json_t *version = NULL, *meshes = NULL, *remotes = NULL;
     struct err why;
 
     if (get(client, net_request_new(NET_GET, "/version", NULL), &version, e) < 0 ||
-        get_resources(client, mesh, ns, &meshes, e) < 0)
+        credentials_check_version(config, version, e) < 0 || get_resources(client, config, mesh, ns, &meshes, e) < 0)
         return -1;
     /* An operator from before there were remote clusters has no such kind. */
-    if (get_resources(client, remote, ns, &remotes, &why) < 0 && why.class != ERR_NOT_FOUND) {
+    if (get_resources(client, config, remote, ns, &remotes, &why) < 0 && why.class != ERR_NOT_FOUND) {
         *e = why;
         return -1;
     }
@@ -111,9 +129,10 @@ static int run(const struct invocation *inv, struct err *e)
     _cleanup_net_client_ struct net_client *client = NULL;
     _cleanup_json_ json_t *reports = json_array();
 
-    if (credentials_load(inv, &config, e) < 0 || kube_client_new(loop, config, NULL, &client, e) < 0 ||
-        make_reports(client, invocation_value(inv, "namespace"), reports, e) < 0)
+    if (credentials_load(inv, &config, e) < 0 || kube_client_new(loop, config, NULL, &client, e) < 0)
         return -1;
+    if (make_reports(client, config, invocation_value(inv, "namespace"), reports, e) < 0)
+        return e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT ? credentials_name_server(config, e) : -1;
     return print_reports(reports, str_eq(invocation_value(inv, "output"), "json")) ? 0 : 1;
 }
 

@@ -4,6 +4,8 @@
 #ifndef CLI_CREDENTIALS_H
 #define CLI_CREDENTIALS_H
 
+#include <jansson.h>
+
 #include "cli/command.h"
 #include "kube/config.h"
 
@@ -12,5 +14,10 @@
  * processes of the same user cannot trace it.
  */
 int credentials_load(const struct invocation *inv, struct kube_config **ret, struct err *e);
+
+/* ERR_UNAVAILABLE where this is not what an API server answers to GET /version: something else is at its address. */
+int credentials_check_version(const struct kube_config *config, const json_t *answer, struct err *e);
+/* Puts the server in front of an error that came from it; returns -1. */
+int credentials_name_server(const struct kube_config *config, struct err *e);
 
 #endif

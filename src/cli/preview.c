@@ -4,6 +4,7 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "cli/credentials.h"
 #include "controllers/made.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
@@ -16,6 +17,9 @@
 /* A placeholder for what the API server gives to a new resource. */
 #define UID_TO_COME "uid-of-the-new-resource"
 
+#define VERSION_PATH "/version"
+#define ANSWER_MAX_BYTES ((size_t)64 * 1024)
+
 static void on_changed(void *context)
 {
     (void)context;
@@ -26,25 +30,68 @@ static void on_action_done(void *context, const struct kube_action *action, cons
     (void)context, (void)action, (void)object, (void)e; /* a preview sends no action */
 }
 
+/* The time for all that is asked of the server together. */
+struct wait {
+    struct event_base *loop;
+    struct kube_cluster *cluster;
+    msec_t began, timeout;
+};
+
 /* One turn of the loop; below zero when the time to wait is over. */
-static int turn(struct event_base *loop, struct kube_cluster *cluster, msec_t began, msec_t timeout, struct err *e)
+static int turn(const struct wait *w, const char *what, struct err *e)
 {
-    if (clock_now_monotonic() > began + timeout)
-        return err_set(e, ERR_TIMEOUT, "not synced with the cluster after %lld s: %s", (long long)timeout / 1000,
-                       kube_cluster_error(cluster));
-    event_base_loopexit(loop, &(struct timeval){.tv_usec = 10000});
-    event_base_dispatch(loop);
+    const char *error = kube_cluster_error(w->cluster);
+
+    if (clock_now_monotonic() > w->began + w->timeout)
+        return err_set(e, ERR_TIMEOUT, "%s within %lld s%s%s", what, (long long)w->timeout / 1000, *error ? ": " : "",
+                       error);
+    event_base_loopexit(w->loop, &(struct timeval){.tv_usec = 10000});
+    event_base_dispatch(w->loop);
     return 0;
 }
 
-static int wait_until_synced(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct err *e)
+/* The first request, alone: the cluster then sends several at the same time, and any of them may fail first. */
+struct greeting {
+    const struct kube_config *config;
+    bool over;
+    int r;
+    struct err *e;
+};
+
+static void on_version(void *context, const struct net_response *response, const struct err *e)
 {
-    msec_t began = clock_now_monotonic();
+    struct greeting *g = context;
+    _cleanup_json_ json_t *version = NULL;
+
+    g->over = true;
+    if (e) {
+        *g->e = *e;
+        return;
+    }
+    doc_parse(response->body, response->body_len, ANSWER_MAX_BYTES, &version, NULL);
+    g->r = credentials_check_version(g->config, version, g->e);
+}
+
+static int ask_version(const struct wait *w, const struct kube_config *config, struct err *e)
+{
+    struct net_request request = net_request_new(NET_GET, VERSION_PATH, NULL);
+    struct greeting g = {.config = config, .r = -1, .e = e};
+
+    net_client_send(kube_cluster_client(w->cluster), &request, NULL, on_version, &g);
+    while (!g.over)
+        if (turn(w, "no answer to GET " VERSION_PATH, e) < 0)
+            return -1;
+    return g.r;
+}
+
+static int wait_until_synced(const struct wait *w, struct err *e)
+{
+    const struct kube_cluster *cluster = w->cluster;
 
     while (kube_cluster_phase(cluster) != KUBE_CLUSTER_SYNCED) {
         if (kube_cluster_phase(cluster) == KUBE_CLUSTER_CONNECTING && *kube_cluster_error(cluster))
             return err_set(e, kube_cluster_error_class(cluster), "%s", kube_cluster_error(cluster));
-        if (turn(loop, cluster, began, timeout, e) < 0)
+        if (turn(w, "not synced with the cluster", e) < 0)
             return -1;
     }
     return 0;
@@ -133,16 +180,18 @@ struct reading {
 struct reading_one {
     struct reading *all;
     const struct desired *desired;
+    bool under_way;
 };
 
 static void on_read(void *context, const struct net_response *response, const struct err *e)
 {
-    const struct reading_one *one = context;
+    struct reading_one *one = context;
     struct reading *all = one->all;
     const struct desired *w = one->desired;
     _cleanup_json_ json_t *object = NULL;
     struct err why;
 
+    one->under_way = false;
     all->under_way--;
     if (e && e->class == ERR_NOT_FOUND)
         return;
@@ -153,14 +202,40 @@ static void on_read(void *context, const struct net_response *response, const st
     if (all->failed)
         return;
     all->failed = true;
-    all->why = e ? *e : why;
+    if (e)
+        all->why = *e;
+    else
+        err_set(&all->why, ERR_UNAVAILABLE, "the answer is not JSON: %s", why.text);
     err_wrap(&all->why, "%s %s", w->kind->kind, w->name);
 }
 
-static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, const struct desired_set *desired,
-                         struct err *e)
+/* The first object without an answer. */
+static const struct desired *first_unread(const struct reading_one *ones, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (ones[i].under_way)
+            return ones[i].desired;
+    return NULL;
+}
+
+/* Below zero when the time to wait is over: what is under way then ends with the cluster, before the loop turns again.
+ */
+static int wait_until_read(const struct wait *wait, const struct reading *all, const struct reading_one *ones,
+                           size_t len, struct err *e)
+{
+    while (all->under_way) {
+        const struct desired *w = first_unread(ones, len);
+        _cleanup_free_ char *what = str_printf("no answer about %s %s", w->kind->kind, w->name);
+        if (turn(wait, what, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_unmarked(const struct wait *wait, const struct desired_set *desired, struct err *e)
 {
     _cleanup_free_ struct reading_one *ones = NEW_ARRAY(struct reading_one, desired->len);
+    struct kube_cluster *cluster = wait->cluster;
     struct reading all = {.cluster = cluster};
 
     for (size_t i = 0; i < desired->len; i++) {
@@ -170,24 +245,23 @@ static int read_unmarked(struct event_base *loop, struct kube_cluster *cluster, 
 
         if (!version || kube_cache_get(kube_cluster_cache(cluster), w->kind, w->ns, w->name))
             continue;
-        ones[i] = (struct reading_one){&all, w};
+        ones[i] = (struct reading_one){&all, w, true};
         request = kube_request_get(w->kind, version, w->ns, w->name);
         net_client_send(kube_cluster_client(cluster), &request, NULL, on_read, &ones[i]);
         all.under_way++;
     }
-    while (all.under_way)
-        event_base_loop(loop, EVLOOP_ONCE);
+    if (wait_until_read(wait, &all, ones, desired->len, e) < 0)
+        return -1;
     if (all.failed)
         *e = all.why;
     return all.failed ? -1 : 0;
 }
 
-static int read_desired(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource,
-                        struct problems *problems, struct err *e)
+static int read_desired(const struct wait *w, const json_t *resource, struct problems *problems, struct err *e)
 {
-    _cleanup_mesh_desired_ struct mesh_desired *desired = build(kube_cluster_server(cluster), resource, problems);
+    _cleanup_mesh_desired_ struct mesh_desired *desired = build(kube_cluster_server(w->cluster), resource, problems);
 
-    return desired ? read_unmarked(loop, cluster, desired->objects, e) : problems_err(problems, e);
+    return desired ? read_unmarked(w, desired->objects, e) : problems_err(problems, e);
 }
 
 /* A resource that the planner refuses gets a status that says why, and that is all of its plan. */
@@ -226,49 +300,47 @@ static unsigned removals(const struct plan *plan)
 }
 
 /* Reads what the plan asks for. */
-static int read_asked(struct event_base *loop, struct kube_cluster *cluster, const struct plan *plan, msec_t timeout,
-                      struct err *e)
+static int read_asked(const struct wait *w, const struct plan *plan, struct err *e)
 {
     struct on_demand watches = {.table = &mesh_watches};
+    struct kube_cluster *cluster = w->cluster;
     const struct kube_object *mesh = mesh_find(kube_cluster_cache(cluster));
-    msec_t began = clock_now_monotonic();
 
     on_demand_switch(&watches, cluster, removals(plan), mesh ? mesh->ns : NULL);
     while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan))
-        if (turn(loop, cluster, began, timeout, e) < 0)
+        if (turn(w, "not synced with the cluster", e) < 0)
             return -1;
     return 0;
 }
 
 /* The watches that a plan asks for may bring something to delete: then it is planned once more. */
-static int make_whole_plan(struct event_base *loop, struct kube_cluster *cluster, msec_t timeout, struct plan *ret,
-                           struct err *e)
+static int make_whole_plan(const struct wait *w, struct plan *ret, struct err *e)
 {
     struct plan first;
 
-    make_plan(cluster, &first);
+    make_plan(w->cluster, &first);
     if (!removals(&first)) {
         *ret = first;
         return 0;
     }
-    if (read_asked(loop, cluster, &first, timeout, e) < 0) {
+    if (read_asked(w, &first, e) < 0) {
         plan_release(&first);
         return -1;
     }
     plan_release(&first);
-    make_plan(cluster, ret);
+    make_plan(w->cluster, ret);
     return 0;
 }
 
-static int plan_preview(struct event_base *loop, struct kube_cluster *cluster, const json_t *resource, msec_t timeout,
-                        struct plan *ret, struct problems *problems, struct err *e)
+static int plan_preview(const struct wait *w, const json_t *resource, struct plan *ret, struct problems *problems,
+                        struct err *e)
 {
-    _cleanup_json_ json_t *applied = as_if_applied(cluster, resource);
+    _cleanup_json_ json_t *applied = as_if_applied(w->cluster, resource);
 
-    if (read_desired(loop, cluster, applied, problems, e) < 0)
+    if (read_desired(w, applied, problems, e) < 0)
         return -1;
-    kube_cache_put(kube_cluster_cache(cluster), istio_kind(), applied);
-    if (make_whole_plan(loop, cluster, timeout, ret, e) < 0)
+    kube_cache_put(kube_cluster_cache(w->cluster), istio_kind(), applied);
+    if (make_whole_plan(w, ret, e) < 0)
         return -1;
     for (size_t i = 0; i < ret->drift_len; i++)
         if (ret->drifts[i].cause == DRIFT_REFUSED || ret->drifts[i].cause == DRIFT_HELD)
@@ -286,12 +358,15 @@ int preview_make(struct event_base *loop, const struct kube_config *config, cons
     const struct kube_cluster_options options = {
         .owner_label = MARK_OWNER, .namespace = config->namespace, .roles = MESH_CENTRAL};
     _cleanup_kube_cluster_ struct kube_cluster *cluster = NULL;
+    struct wait wait = {.loop = loop, .began = clock_now_monotonic(), .timeout = timeout};
 
     if (kube_cluster_new(loop, config, &mesh_kinds, &options, &events, &cluster, e) < 0)
         return -1;
+    wait.cluster = cluster;
+    if (ask_version(&wait, config, e) < 0)
+        return -1;
     kube_cluster_start(cluster);
-    if (wait_until_synced(loop, cluster, timeout, e) < 0 ||
-        plan_preview(loop, cluster, resource, timeout, &ret->plan, problems, e) < 0)
+    if (wait_until_synced(&wait, e) < 0 || plan_preview(&wait, resource, &ret->plan, problems, e) < 0)
         return -1;
     ret->cluster = TAKE_PTR(cluster);
     return 0;

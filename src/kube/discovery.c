@@ -118,7 +118,7 @@ static int read_server_version(struct kube_discovery *d, const json_t *document,
 
     if (!git_version || !read_number(doc_string(document, "major"), &major) ||
         !read_number(doc_string(document, "minor"), &minor))
-        return err_set(e, ERR_INVALID, "the answer does not say major, minor and gitVersion");
+        return err_set(e, ERR_UNAVAILABLE, "the answer does not say major, minor and gitVersion");
     str_replace(&d->git_version, git_version);
     d->major = major;
     d->minor = minor;
@@ -130,7 +130,7 @@ static int read_groups(struct kube_discovery *d, const json_t *document, struct 
     const json_t *groups = doc_at(document, "groups");
 
     if (!json_is_array(groups))
-        return err_set(e, ERR_INVALID, "the answer is no list of API groups");
+        return err_set(e, ERR_UNAVAILABLE, "the answer is no list of API groups");
     for (size_t i = 0; i < d->kinds->len; i++) {
         const struct kube_kind *row = &d->kinds->rows[i];
         const json_t *group = doc_find(groups, "name", row->group);
@@ -147,7 +147,7 @@ static int read_resources(struct kube_discovery *d, const char *group, const cha
     const json_t *resources = doc_at(document, "resources");
 
     if (!json_is_array(resources) && !json_is_null(resources))
-        return err_set(e, ERR_INVALID, "the answer is no list of resources");
+        return err_set(e, ERR_UNAVAILABLE, "the answer is no list of resources");
     for (size_t i = 0; i < d->kinds->len; i++) {
         const struct kube_kind *row = &d->kinds->rows[i];
         const json_t *resource = doc_find(resources, "name", row->plural);
@@ -192,7 +192,7 @@ int kube_discovery_answer(struct kube_discovery *d, const char *path, const char
         r = read_resources(d, asked->group, asked->version, document, e);
         break;
     }
-    return r < 0 ? err_wrap(e, "%s", path) : 0;
+    return r < 0 ? err_wrap(e, "GET %s", path) : 0;
 }
 
 void kube_discovery_absent(struct kube_discovery *d, const char *path)
