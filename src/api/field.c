@@ -92,9 +92,8 @@ static void complain(struct parse *p, const struct field *field, const json_t *v
     problems_describe(value, &text);
     if (*why)
         buf_printf(&text, ": %s", why);
-    else if ((field->type == FIELD_TEXT || field->type == FIELD_CHOICE) &&
-             (json_is_boolean(value) || json_is_number(value)))
-        buf_add_str(&text, ": write it in quotes");
+    else if (field->type == FIELD_TEXT || field->type == FIELD_CHOICE || json_is_string(value))
+        problems_explain(value, &text);
     problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "%s", buf_str(&text));
 }
 
@@ -121,19 +120,13 @@ static bool is_choice(const struct field *field, const char *text)
     return false;
 }
 
-/* A string without a NUL inside, which C would cut. */
-static bool is_text(const json_t *value)
-{
-    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
-}
-
 static bool is_quantity(const json_t *value, struct buf *why)
 {
     if (json_is_integer(value))
         return json_integer_value(value) >= 0;
     if (json_is_real(value))
         return buf_add_str(why, "write it in quotes"), false;
-    return is_text(value) && format_matches(&format_quantity, json_string_value(value), why);
+    return problems_is_text(value) && format_matches(&format_quantity, json_string_value(value), why);
 }
 
 static bool is_valid_scalar(const struct parse *p, const struct field *field, const json_t *value, struct buf *why)
@@ -148,16 +141,17 @@ static bool is_valid_scalar(const struct parse *p, const struct field *field, co
     case FIELD_NUMBER:
         return json_is_number(value) && is_within(field, value);
     case FIELD_PORTION:
-        return json_is_integer(value) ? is_within(field, value)
-                                      : is_text(value) && format_matches(field->format, json_string_value(value), why);
+        return json_is_integer(value)
+                   ? is_within(field, value)
+                   : problems_is_text(value) && format_matches(field->format, json_string_value(value), why);
     case FIELD_TEXT:
-        return is_text(value) && format_matches(field->format, json_string_value(value), why);
+        return problems_is_text(value) && format_matches(field->format, json_string_value(value), why);
     case FIELD_CHOICE:
-        return is_text(value) && is_choice(field, json_string_value(value));
+        return problems_is_text(value) && is_choice(field, json_string_value(value));
     case FIELD_QUANTITY:
         return is_quantity(value, why);
     case FIELD_TIME:
-        return is_text(value) && clock_parse_rfc3339(json_string_value(value), &instant);
+        return problems_is_text(value) && clock_parse_rfc3339(json_string_value(value), &instant);
     default:
         return true;
     }

@@ -24,6 +24,8 @@
 #define IMAGE_NAME_MAX 255
 #define IMAGE_TAG "[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}"
 #define IMAGE_DIGEST "(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
+/* What runtimes take for an identifier, and not for a name, although the grammar of names allows it. */
+#define IMAGE_IDENTIFIER "[0-9a-f]{64}"
 #define PORT "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 #define RANGE "[0-9A-Fa-f.:]+/(0|[1-9][0-9]*)"
 #define RANGES "(" RANGE "(," RANGE ")*)?"
@@ -289,6 +291,8 @@ static bool check_image(const char *value, struct buf *why)
 
     if (image_name_len(value) > IMAGE_NAME_MAX)
         return buf_printf(why, "its name has more than %d characters", IMAGE_NAME_MAX), false;
+    if (pattern_matches("^" IMAGE_IDENTIFIER "$", value))
+        return buf_add_str(why, "64 hexadecimal digits are the identifier of an image and no name"), false;
     if (strpbrk(host, ".:") || str_eq(host, "localhost"))
         return true;
     for (const char *c = host; *c; c++)

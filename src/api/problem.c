@@ -112,6 +112,33 @@ void problems_quote(const char *text, struct buf *out)
     buf_printf(out, text[len] ? "\"%s...\"" : "\"%s\"", shown);
 }
 
+bool problems_is_text(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+void problems_explain(const json_t *value, struct buf *out)
+{
+    if (json_is_boolean(value) || json_is_number(value))
+        buf_add_str(out, ": write it in quotes");
+    else if (json_is_string(value) && !problems_is_text(value))
+        buf_add_str(out, ": the character \\u0000 is in it, which no field takes");
+}
+
+/* Zero bytes as JSON has them. */
+static void describe_string(const json_t *value, struct buf *out)
+{
+    const char *text = json_string_value(value), *end = text + json_string_length(value);
+    _cleanup_buf_ struct buf shown = BUF_INIT;
+
+    for (; text < end && shown.len < QUOTE_MAX; text += strlen(text) + 1) {
+        buf_add_str(&shown, text);
+        if (text + strlen(text) < end)
+            buf_add_str(&shown, "\\u0000");
+    }
+    problems_quote(buf_str(&shown), out);
+}
+
 void problems_describe(const json_t *value, struct buf *out)
 {
     _cleanup_free_ char *text = NULL;
@@ -123,7 +150,7 @@ void problems_describe(const json_t *value, struct buf *out)
     switch (json_typeof(value)) {
     case JSON_STRING:
         buf_add_str(out, "the string ");
-        problems_quote(json_string_value(value), out);
+        describe_string(value, out);
         return;
     case JSON_OBJECT:
         buf_add_str(out, "an object");

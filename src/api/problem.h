@@ -70,5 +70,9 @@ int problems_err(const struct problems *p, struct err *e);
 void problems_quote(const char *text, struct buf *out);
 /* What a value is, in words: `the string "x"`, `5`, `an object`; NULL: "missing". */
 void problems_describe(const json_t *value, struct buf *out);
+/* A string without a zero byte inside, which C would cut. */
+bool problems_is_text(const json_t *value);
+/* Why a value is no text, where it looks like one: ": write it in quotes"; nothing where it does not. */
+void problems_explain(const json_t *value, struct buf *out);
 
 #endif

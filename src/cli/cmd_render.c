@@ -110,9 +110,11 @@ static int run(const struct invocation *inv, struct err *e)
     int minor, code;
 
     if (input_parse_kube_version(invocation_value(inv, "kube-version"), &minor, e) < 0 ||
-        input_read_all(inv, &in, e) < 0)
+        (output_is_json(inv) ? input_read(inv, &in, e) : input_read_all(inv, &in, e)) < 0)
         return -1;
-    code = render(inv, &in, minor, &out, e);
+    code = input_report_unread(&in, problems, stderr);
+    if (code == 0)
+        code = render(inv, &in, minor, &out, e);
     if (code == 0)
         output_print(documents, invocation_value(inv, "output"));
     else if (code > 0 && output_is_json(inv))

@@ -67,9 +67,11 @@ static int run(const struct invocation *inv, struct err *e)
 
     if ((version && input_parse_kube_version(version, &minor, e) < 0) || input_read(inv, &in, e) < 0)
         return -1;
-    if (input_is_empty(&in))
+    if (input_is_empty(&in) && !list)
         return input_fail_empty(&in, e);
-    for (size_t i = 0; i < in.files.len; i++) {
+    if (input_is_empty(&in))
+        code = input_report_unread(&in, list, NULL);
+    for (size_t i = 0; !input_is_empty(&in) && i < in.files.len; i++) {
         int of_file = review_file(&in, &in.files.items[i], minor, list);
         code = code ? code : of_file;
     }

@@ -13,6 +13,8 @@
 
 #define KINDS_WORDS "Istio or RemoteIstio"
 #define KINDS_SHOWN 5
+/* How the group begins, for groups that end otherwise. */
+#define GROUP_STEM "istio.banzai"
 
 /* --- finding resources in documents --- */
 
@@ -21,12 +23,36 @@ static bool is_our_group(const char *api_version)
     return str_starts(api_version, API_GROUP) && strchr("/", api_version[strlen(API_GROUP)]);
 }
 
+/* Whether the kind, or that of a list, has the name of one of the operator's kinds. */
+static bool is_our_kind(const char *kind)
+{
+    for (const struct api_resource *const *r = api_resources; *r; r++)
+        if (str_eq(kind, (*r)->kind) || str_eq(kind, (*r)->list_kind))
+            return true;
+    return false;
+}
+
+/*
+ * A misspelt group of the operator's kinds is a mistake, and no reason to leave a document out. Others have a kind
+ * Istio, too: the operators of Sail (also under its first name) and of Kyma.
+ */
+static bool is_misspelt(const char *api_version, const char *kind)
+{
+    static const char *const others[] = {"sailoperator.io/", "operator.istio.io/", "operator.kyma-project.io/"};
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_starts(api_version, others[i]))
+            return false;
+    return is_our_kind(kind) || strncasecmp(api_version, GROUP_STEM, strlen(GROUP_STEM)) == 0;
+}
+
 /* An object of another API group. What does not say that it is one is not. */
 static bool is_foreign(const json_t *value)
 {
     const char *api_version = doc_string(value, "apiVersion"), *kind = doc_string(value, "kind");
 
-    return api_version && *api_version && kind && *kind && !is_our_group(api_version);
+    return api_version && *api_version && kind && *kind && !is_our_group(api_version) &&
+           !is_misspelt(api_version, kind);
 }
 
 /* Which resources a list holds by its kind, as IstioList; NULL: it is not such a list. */
@@ -236,11 +262,12 @@ static void check_name(const json_t *metadata, const char *key, const struct fie
     _cleanup_free_ char *path = str_printf("metadata.%s", key);
     _cleanup_buf_ struct buf found = BUF_INIT, why = BUF_INIT;
 
-    if (json_is_string(value) && format_matches(format, json_string_value(value), &why))
+    if (problems_is_text(value) && format_matches(format, json_string_value(value), &why))
         return;
     buf_add_str(&found, value ? "is " : "is missing");
     if (value)
         problems_describe(value, &found);
+    problems_explain(value, &found);
     problems_add(problems, PROBLEM_ERROR, path, "must be %s, but %s", format->words, buf_str(&found));
 }
 
@@ -400,18 +427,49 @@ void input_report(const struct input_resource *r, const struct problems *problem
         fprintf(out, "%s: and %zu more\n", r->file->name, problems->left_out);
 }
 
-/* A failure's text may begin with "FILE:LINE:COLUMN: ". */
-void input_report_failure(const struct file *file, json_t *list)
+/* The text of an error about a file may begin with "FILE:LINE:COLUMN: ". */
+static void report_error(const char *file, const struct err *e, json_t *list)
 {
-    const char *text = file->failure.text, *behind = text + strlen(file->name);
+    const char *text = e->text, *behind = text + strlen(file);
     char *end;
     long line = 0;
 
-    if (str_starts(text, file->name) && *behind == ':') {
+    if (str_starts(text, file) && *behind == ':') {
         line = strtol(behind + 1, &end, 10);
         text = line && (end = strchr(end, ' ')) ? end + 1 : behind + 1 + (behind[1] == ' ');
     }
-    json_array_append_new(list, report_entry(file->name, (int)line, false, "", text));
+    json_array_append_new(list, report_entry(file, (int)line, false, "", text));
+}
+
+void input_report_failure(const struct file *file, json_t *list)
+{
+    report_error(file->name, &file->failure, list);
+}
+
+int input_report_unread(const struct input *in, json_t *list, FILE *out)
+{
+    enum err_class class = ERR_NONE;
+    struct err e;
+
+    for (size_t i = 0; i < in->files.len; i++) {
+        const struct file *file = &in->files.items[i];
+        if (!file->failure.class)
+            continue;
+        input_report_failure(file, list);
+        if (out)
+            fprintf(out, "%s\n", file->failure.text);
+        class = class ? class : file->failure.class;
+    }
+    if (class || in->count)
+        return err_class_exit_code(class);
+    input_fail_empty(in, &e);
+    if (in->files.len == 1)
+        report_error(in->files.items[0].name, &e, list);
+    for (size_t i = 0; in->files.len > 1 && i < in->files.len; i++)
+        json_array_append_new(list, report_entry(in->files.items[i].name, 0, false, "", e.text));
+    if (out)
+        fprintf(out, "%s\n", e.text);
+    return err_class_exit_code(e.class);
 }
 
 int input_parse_kube_version(const char *text, int *ret_minor, struct err *e)

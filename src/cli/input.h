@@ -68,6 +68,11 @@ void input_report(const struct input_resource *r, const struct problems *problem
 int input_report_strays(const struct input *in, json_t *list, FILE *out);
 /* The failure of a file that could not be read. */
 void input_report_failure(const struct file *file, json_t *list);
+/*
+ * The files that could not be read or, where there is no resource in any of them, all: to `list` as input_report()
+ * does, and as lines to `out`, which may be NULL. Returns the exit code; 0: there is no such file.
+ */
+int input_report_unread(const struct input *in, json_t *list, FILE *out);
 /* The line of a field in the file, or of what is nearest to it. */
 int input_line(const struct input_resource *r, const char *path);
 

@@ -61,6 +61,16 @@ static bool is_byte_order_mark(const char *text, size_t len)
     return len >= strlen(MARK) && memcmp(text, MARK, strlen(MARK)) == 0;
 }
 
+/* The bytes of all marks at the start: a tool may put its own before the one that is there. */
+static size_t byte_order_marks(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    while (is_byte_order_mark(text + at, len - at))
+        at += strlen(MARK);
+    return at;
+}
+
 /* A comment, a directive of YAML, or nothing. */
 static bool is_prologue(const char *line, size_t len)
 {
@@ -143,8 +153,7 @@ static int read_pieces(struct doc_piece *p, const char *text, size_t len, size_t
                        struct err *e)
 {
     while (len) {
-        size_t mark = is_byte_order_mark(text, len) ? strlen(MARK) : 0,
-               taken = mark + piece_len(text + mark, len - mark);
+        size_t mark = byte_order_marks(text, len), taken = mark + piece_len(text + mark, len - mark);
         p->text = text + mark;
         p->len = taken - mark;
         if (read_piece(p, &expansion, docs, e) < 0)

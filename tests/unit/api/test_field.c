@@ -175,7 +175,7 @@ static const struct mistake {
      ""},
     {"texts with a NUL", "{name: \"a\\0b\"}",
      "car.name: must be a DNS label (at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit), but "
-     "is the string \"a\"",
+     "is the string \"a\\u0000b\": the character \\u0000 is in it, which no field takes",
      ""},
     {"lists", "{tags: old}", "car.tags: must be a list, but is the string \"old\"", ""},
     {"long lists", "{tags: [a, b, c, d]}", "car.tags: must have from 0 to 3 entries, but has 4", ""},

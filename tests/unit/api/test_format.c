@@ -9,6 +9,7 @@
 #define TEN "0123456789"
 #define SHA256 "sha256:" TEN TEN TEN TEN TEN TEN "abcd"
 #define SIXTY TEN TEN TEN TEN TEN TEN
+#define IDENTIFIER SIXTY "abcd"
 
 static const struct good {
     const struct field_format *format;
@@ -53,6 +54,11 @@ static const struct good {
     {&format_image, "localhost/istio/proxyv2:Mine_1@" SHA256},
     {&format_image, "Registry.Example.com/a.b/c__d/e-f---g/h_i:1"},
     {&format_image, "[fd00::1]:5000/istio/pilot"},
+    {&format_image, "[::1]:5000/b"},
+    {&format_image, "[::1]/b:1"},
+    {&format_image, IDENTIFIER ":1"},
+    {&format_image, IDENTIFIER "0"},
+    {&format_image, "docker.io/" IDENTIFIER},
     {&format_image_hub, "docker.io/istio"},
     {&format_image_hub, "registry.example.com:5000/a/b_c"},
     {&format_image_hub, "istio"},
@@ -115,6 +121,12 @@ static const struct bad {
     {&format_version, "latest", ""},
     {&format_image, "https://docker.io/istio", ""},
     {&format_image, "docker.io/istio/pilot:", ""},
+    {&format_image, "[::1]", ""},
+    {&format_image, "[::1]:5000", ""},
+    {&format_image, "[fe80::1%eth0]:5000/b", ""},
+    {&format_image, "[::ffff:192.0.2.1]:5000/b", ""},
+    {&format_image, "::1/b", ""},
+    {&format_image, IDENTIFIER, "64 hexadecimal digits are the identifier of an image and no name"},
     {&format_image, "docker.io/istio pilot", ""},
     {&format_image, "docker.io/Istio/pilot", ""},
     {&format_image, "docker.io/istio/Pilot:1.0.5", ""},
