@@ -104,8 +104,18 @@ static json_t *list_schema(const struct field *field, enum schema_form form)
 
 /*
  * API servers of Kubernetes before 1.23 that were built with Go 1.18 or later (Debian's package is) take "" for null
- * when they validate, and refuse it unless the field may be null. The operator's parser takes null for absent.
+ * when they validate, and refuse it unless the field may be null, which the operator's parser takes for absent. v1beta1
+ * of Kubernetes 1.10 does not know `nullable`.
  */
+static struct row text_type(const struct field_format *format, enum schema_form form)
+{
+    _cleanup_buf_ struct buf why = BUF_INIT;
+
+    if (form == SCHEMA_V1 || !format_matches(format, "", &why))
+        return S("type", "string");
+    return SEQ("anyOf", ITEM(S("type", "string")), ITEM(SEQ("enum", ITEM_S(""))));
+}
+
 static struct row nullable_if_empty(const struct field_format *format, enum schema_form form)
 {
     _cleanup_buf_ struct buf why = BUF_INIT;
@@ -129,7 +139,7 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
     case FIELD_TEXT:
         return OBJECT(
             description(field, form),
-            S("type", "string"),
+            text_type(field->format, form),
             N("maxLength", field->format->max_length),
             S("pattern", field->format->pattern),
             nullable_if_empty(field->format, form),
