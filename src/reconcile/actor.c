@@ -1,11 +1,14 @@
 #include "reconcile/actor.h"
 
+#include <string.h>
+
 #include "api/resource.h"
 #include "api/status.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
+#include "doc/merge.h"
 
 struct actor {
     struct kube_cluster *cluster;
@@ -13,18 +16,25 @@ struct actor {
     void *context;
     char *where;
     char *kind, *ns, *name, *uid; /* of the resource */
-    struct map *failures;         /* failure_key() -> struct plan_failure */
+    struct map *failures;         /* failure_key() -> struct failure */
     struct plan_failure *listed;  /* for one plan */
     char *status_word;            /* reported last */
     struct actor_stats stats;
 };
 
+/* As plans are told, and of a write that changed nothing what it was, and until when it is not repeated. */
+struct failure {
+    struct plan_failure told;
+    uint64_t unkept; /* 0: it is another failure */
+    msec_t until;    /* monotonic */
+};
+
 static void failure_free(void *p)
 {
-    struct plan_failure *f = p;
+    struct failure *f = p;
 
-    free(f->object);
-    free(f->text);
+    free(f->told.object);
+    free(f->told.text);
     free(f);
 }
 
@@ -79,11 +89,48 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
     return kube_queue_is_under_way(kube_cluster_queue(a->cluster), kind, ns, name);
 }
 
+/* A written status says nothing about the object's other writes. */
+static char *failure_key(const struct kube_action *action)
+{
+    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+
+    return str_printf("%s%s", key, action->verb == KUBE_UPDATE_STATUS ? " status" : "");
+}
+
+static msec_t now(const struct actor *a)
+{
+    struct net_io *io = kube_cluster_io(a->cluster);
+
+    return io->now(io);
+}
+
+/* What a write asks of the object as it is; a patch has the object's version in its body. */
+static uint64_t write_digest(const struct kube_action *action)
+{
+    return action->verb == KUBE_UPDATE ? action->content : str_hash(action->body, strlen(action->body)) | 1;
+}
+
+/* The patch that removes the finalizer of a deleted resource is answered with the resource as it was. */
+static bool can_be_unkept(const struct kube_action *action)
+{
+    return (action->verb == KUBE_UPDATE && action->content) ||
+           (action->verb == KUBE_MERGE_PATCH && action->tag != PLAN_BOOKKEEPING);
+}
+
+/* The same write of the same object changed nothing a while ago. */
+static bool is_unkept(const struct actor *a, const struct kube_action *action)
+{
+    _cleanup_free_ char *key = map_len(a->failures) && can_be_unkept(action) ? failure_key(action) : NULL;
+    const struct failure *failure = key ? map_get(a->failures, key) : NULL;
+
+    return failure && failure->unkept && failure->unkept == write_digest(action) && now(a) < failure->until;
+}
+
 static bool is_held(const void *context, const struct kube_action *action)
 {
     const struct actor *a = context;
 
-    return kube_queue_holds(kube_cluster_queue(a->cluster), action);
+    return kube_queue_holds(kube_cluster_queue(a->cluster), action) || is_unkept(a, action);
 }
 
 static bool is_creating(const void *context)
@@ -108,7 +155,7 @@ void actor_fill_input(struct actor *a, struct plan_input *input)
     a->listed = map_len(a->failures) ? NEW_ARRAY(struct plan_failure, map_len(a->failures)) : NULL;
     input->failure_count = 0;
     for (size_t i = 0; map_next(a->failures, &i, NULL, &value);)
-        a->listed[input->failure_count++] = *(struct plan_failure *)value;
+        a->listed[input->failure_count++] = ((struct failure *)value)->told;
     input->failures = a->listed;
     input->busy = is_busy;
     input->held = is_held;
@@ -156,29 +203,24 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
         actor_event(a, word, true, key, text);
 }
 
+#define FIELDS_NAMED 3
+#define UNKEPT_RETRY SECONDS(600)
+
 /* More than this many are still retried, but the status does not say why they failed. */
 #define FAILURES_MAX 256
-
-/* A written status says nothing about the object's other writes. */
-static char *failure_key(const struct kube_action *action)
-{
-    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
-
-    return str_printf("%s%s", key, action->verb == KUBE_UPDATE_STATUS ? " status" : "");
-}
 
 /* True where it is said of the object already. */
 static bool remember_failure(struct actor *a, const struct kube_action *action, enum err_class class, const char *text)
 {
     _cleanup_free_ char *key = failure_key(action);
-    const struct plan_failure *before = map_get(a->failures, key);
-    bool known = before && str_eq(before->text, text);
-    struct plan_failure *failure;
+    const struct failure *before = map_get(a->failures, key);
+    bool known = before && str_eq(before->told.text, text);
+    struct failure *failure;
 
     if (!before && map_len(a->failures) >= FAILURES_MAX)
         return false;
-    failure = NEW(struct plan_failure);
-    *failure = (struct plan_failure){
+    failure = NEW(struct failure);
+    failure->told = (struct plan_failure){
         .class = class,
         .verb = action->verb,
         .object = object_key(action->kind, action->ns, action->name),
@@ -200,11 +242,71 @@ static void tell_undone(struct actor *a, const struct kube_action *action, const
     actor_event(a, "Undone", true, key, text);
 }
 
+/* The answer has the version that was sent: the object is as it was before. */
+static bool changed_nothing(const struct kube_action *action, const json_t *answer)
+{
+    const char *version = doc_string(answer, "metadata", "resourceVersion");
+    _cleanup_free_ char *sent = version ? str_printf("\"resourceVersion\":\"%s\"", version) : NULL;
+
+    return sent && can_be_unkept(action) && strstr(action->body, sent);
+}
+
+/* The fields that were sent and are not in the answer; for users. */
+static char *unkept_text(const struct kube_action *action, const json_t *answer)
+{
+    _cleanup_json_ json_t *body = NULL;
+    struct buf text = BUF_INIT;
+    struct kube_merge how;
+    struct merge merge;
+
+    if (doc_parse(action->body, strlen(action->body), SIZE_MAX, &body, NULL) < 0)
+        abort(); /* our own text */
+
+    kube_merge_init(action->kind, NULL, &how);
+    merge_three_way(NULL, body, answer, &how.rules, &merge);
+    buf_add_str(&text, "the API server accepted the write and did not keep it: ");
+    for (size_t i = 0; i < merge.change_count && i < FIELDS_NAMED; i++)
+        buf_printf(&text, "%s%s", i ? ", " : "", merge.changes[i].path);
+    if (merge.change_count > FIELDS_NAMED)
+        buf_printf(&text, " and %zu more", merge.change_count - FIELDS_NAMED);
+    if (merge.change_count == 0)
+        buf_add_str(&text, action->reason);
+    buf_add_str(&text, "; it does not know the field, or an admission webhook changes it");
+    merge_release(&merge);
+    return buf_take(&text);
+}
+
+/*
+ * A write that was accepted and changed nothing would change nothing again: it is not repeated until something else is
+ * asked for, the object changes, or UNKEPT_RETRY is over, because a definition or a webhook may have changed meanwhile.
+ */
+static void on_unkept(struct actor *a, const struct kube_action *action, const char *key, const char *text)
+{
+    _cleanup_free_ char *failure_name = failure_key(action);
+    bool known = remember_failure(a, action, ERR_INVALID, text);
+    struct failure *failure = map_get(a->failures, failure_name);
+
+    a->stats.failed++;
+    if (failure) {
+        failure->unkept = write_digest(action);
+        failure->until = now(a) + UNKEPT_RETRY;
+    }
+    if (known)
+        return;
+    log_warning("write not kept", "object", key, "reason", text, a->where ? "cluster" : NULL, a->where, NULL);
+    actor_event(a, "NotKept", true, key, text);
+}
+
 static void on_success(struct actor *a, const struct kube_action *action, const char *key, const json_t *object)
 {
     enum plan_meaning meaning = (enum plan_meaning)action->tag;
-    _cleanup_free_ char *failure = failure_key(action);
+    _cleanup_free_ char *failure = failure_key(action), *unkept = NULL;
 
+    if (changed_nothing(action, object)) {
+        unkept = unkept_text(action, object);
+        on_unkept(a, action, key, unkept);
+        return;
+    }
     map_remove(a->failures, failure);
     a->stats.written[meaning]++;
     if (action->repeats > KUBE_REPEATS_AT_ONCE)

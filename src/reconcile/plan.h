@@ -15,7 +15,7 @@
 #include "kube/cluster.h"
 #include "reconcile/desired.h"
 
-/* A write that failed, with no successful write of the object since. */
+/* A write that failed, or was accepted and changed nothing, with no other successful write of the object since. */
 struct plan_failure {
     enum err_class class;
     enum kube_verb verb;

@@ -31,7 +31,7 @@ struct bench {
     /* Writes of objects whose path ends so are refused; NULL: none. */
     const char *refused, *message;
     int status;
-    /* Of what is written there, this field of the first container does not arrive; NULL: all does. */
+    /* Of what is written there, this field of the spec, or of a Pod's, does not arrive; NULL: all does. */
     const char *dropped_in, *dropped;
     size_t writes; /* of objects whose path ends with `counted` */
     const char *counted;
@@ -76,8 +76,10 @@ static int review(void *context, enum net_method method, const char *path, json_
         *ret_message = b->message;
         return b->status;
     }
-    if (is_about(path, body, b->dropped_in) && method != NET_DELETE)
+    if (is_about(path, body, b->dropped_in) && method != NET_DELETE) {
         json_object_del(doc_at(body, "spec", "template", "spec"), b->dropped);
+        json_object_del(doc_at(body, "spec"), b->dropped);
+    }
     return 0;
 }
 
@@ -345,6 +347,80 @@ static void a_refusal_is_told_once(void **state)
     assert_int_equal(events_about(b, "istio", "ReconcileFailed"), 1);
 }
 
+/* --- what the API server does not keep --- */
+
+static const struct kube_kind *rules(void)
+{
+    return kind_of("config.istio.io/v1alpha2", "rule");
+}
+
+static const char unkept[] =
+    "rule/istio-system/stdio: the API server accepted the write and did not keep it: spec.match; it does not know the "
+    "field, or an admission webhook changes it";
+
+/* The server knows the kind in another version, and drops a field of it. */
+static void drop_field(struct bench *b)
+{
+    b->counted = b->dropped_in = "/rules/stdio";
+    b->dropped = "match";
+    json_array_clear(b->events);
+    sim_delete(b->sim, rules(), NS, "stdio");
+    sim_run(b->sim, SECONDS(30));
+}
+
+static void what_the_server_drops_is_told_and_not_written_again(void **state)
+{
+    struct bench *b = *state;
+
+    drop_field(b);
+    assert_int_equal(b->writes, 2); /* to create it, and to find out */
+    assert_string_equal(status(b, "Status"), "ReconcileFailed");
+    assert_string_equal(status(b, "ErrorMessage"), unkept);
+    assert_int_equal(events_about(b, "istio", "Healed"), 1);
+    assert_int_equal(events_about(b, "istio", "NotKept"), 1);
+    sim_run(b->sim, SECONDS(3600));
+    assert_int_equal(b->writes, 2);
+    assert_int_equal(events_about(b, "istio", "NotKept"), 1);
+}
+
+static void what_was_dropped_is_written_when_the_object_or_the_resource_changes(void **state)
+{
+    struct bench *b = *state;
+    json_t *rule;
+
+    drop_field(b);
+    rule = doc_copy(sim_get(b->sim, rules(), NS, "stdio"));
+    json_object_set_new(doc_make(rule, "metadata", "annotations"), "example.com/by", json_string("another"));
+    sim_apply(b->sim, rules(), rule);
+    sim_run(b->sim, SECONDS(30));
+    assert_int_equal(b->writes, 3);
+    assert_string_equal(status(b, "ErrorMessage"), unkept);
+    put_mesh(
+        b,
+        NS,
+        "istio",
+        NULL,
+        "{\"overlays\": [{\"kind\": \"rule\", \"name\": \"stdio\", \"patches\": [{\"op\": \"remove\", \"path\": "
+        "\"/spec/match\"}]}]}");
+    sim_run(b->sim, SECONDS(30));
+    assert_int_equal(b->writes, 4);
+    assert_string_equal(status(b, "Status"), "Available");
+}
+
+/* The definition or the webhook may have been mended, which no object tells: anything that happens later shows it. */
+static void what_was_dropped_is_tried_again_after_a_while(void **state)
+{
+    struct bench *b = *state;
+
+    drop_field(b);
+    b->dropped_in = NULL;
+    sim_run(b->sim, SECONDS(600));
+    put_namespace(b, "another");
+    sim_run(b->sim, SECONDS(30));
+    assert_string_equal(status(b, "Status"), "Available");
+    assert_non_null(doc_at(sim_get(b->sim, rules(), NS, "stdio"), "spec", "match"));
+}
+
 #define CLOUD "service.kubernetes.io/load-balancer-cleanup"
 
 static void hold(struct bench *b, const struct kube_kind *kind, const char *name, const char *finalizer)
@@ -410,6 +486,10 @@ int main(void)
             a_refused_write_is_tried_again_when_the_object_changes_or_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refused_write_is_tried_again_when_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_once, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(what_the_server_drops_is_told_and_not_written_again, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(
+            what_was_dropped_is_written_when_the_object_or_the_resource_changes, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(what_was_dropped_is_tried_again_after_a_while, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
             an_object_in_deletion_is_told_and_created_again_when_it_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(removal_waits_until_what_is_held_is_gone, begin_with_mesh, end),
