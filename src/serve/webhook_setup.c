@@ -11,7 +11,7 @@
 #define LOOK_AGAIN_MOST (SECONDS(1) * 60 * 60)
 /* Errors after this time are reported; before it the operator is starting. */
 #define TROUBLE_AFTER SECONDS(5)
-/* Its two watches are the controller's neighbours, and there is no hurry. */
+/* There is no hurry: see the header. */
 #define VERIFY_AFTER SECONDS(60)
 
 struct webhook_setup {

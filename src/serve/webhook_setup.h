@@ -6,6 +6,12 @@
  * Secret: the one whose gate is open creates and renews it, and all of them use it. If several write, the first one
  * creates it. A renewed certificate is shown once the configuration trusts it. Failures are logged and retried; the
  * rest of the operator does not depend on it.
+ *
+ * Its two watches are in a cluster of their own (kube/cluster.h), which verifies them apart from the controller's: once
+ * a minute, by a request for a list of one object, where they are quiet. The controller's verification would be enough
+ * where both are synced, as etcd has one revision. It is not shared: the certificate has to be there before the
+ * controller is, and stays in order when that has nothing to watch. A minute is the longest that a watch may be quiet
+ * and count as listening (KUBE_LISTENING_MOST), so it cannot be rarer.
  */
 #ifndef SERVE_WEBHOOK_SETUP_H
 #define SERVE_WEBHOOK_SETUP_H
