@@ -199,6 +199,27 @@ find_culprit(const struct overlay *overlays, size_t count, const struct rendered
     return culprit;
 }
 
+/* What the operator writes on every object after the overlays. */
+static void
+check_marks(const struct overlay *overlays, size_t count, const struct rendered *target, struct problems *problems)
+{
+    static const char *const marks[][2] = {{"labels", MARK_OWNER}, {"annotations", MARK_APPLIED}};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        _cleanup_free_ char *place = str_printf("metadata.%s", marks[i][0]), *culprit = NULL;
+        if (!doc_at_(target->object, (const char *const[]){"metadata", marks[i][0], marks[i][1], NULL}))
+            continue;
+        culprit = find_culprit(overlays, count, target, place);
+        problems_add(
+            problems,
+            PROBLEM_WARNING,
+            culprit,
+            "sets %s in %s, which the operator writes itself: the value is lost",
+            marks[i][1],
+            place);
+    }
+}
+
 static void check_object(
     const struct overlay *overlays, size_t count, const struct rendered *target, int minor, struct problems *problems)
 {
@@ -285,8 +306,10 @@ void overlays_apply(
             apply(&overlays[i], problems);
     /* Together, because one may need what another one adds. */
     for (size_t i = 0; i < count && problems->errors == errors; i++)
-        if (is_first(overlays, i))
+        if (is_first(overlays, i)) {
+            check_marks(overlays, count, overlays[i].target, problems);
             check_object(overlays, count, overlays[i].target, minor, problems);
+        }
     for (size_t i = 0; i < objects->len && problems->errors == errors; i++)
         check_size(overlays, count, &objects->items[i], problems);
     for (size_t i = 0; i < count; i++)
