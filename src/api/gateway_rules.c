@@ -28,19 +28,32 @@ static void check_once(const struct gateway_check *g, struct map *seen, size_t i
     map_put(seen, value, (void *)value);
 }
 
+/* As kubernetes_check_service() has it of overlays. */
+static void refuse_mixture(const struct gateway_check *g, size_t i)
+{
+    _cleanup_free_ char *path = path_of_port(g, i, "protocol");
+
+    problems_add(g->c->problems, PROBLEM_ERROR, path,
+                 "must be the same for all ports, because serviceType is LoadBalancer: with NodePort it may differ");
+}
+
 static void check_ports(const struct gateway_check *g)
 {
     _cleanup_map_ struct map *names = map_new(NULL), *numbers = map_new(NULL), *node_ports = map_new(NULL);
+    const char *first = NULL;
     const json_t *port;
     size_t i;
 
     json_array_foreach(g->gateway->ports, i, port) {
         const json_t *node_port = doc_at(port, "nodePort");
-        _cleanup_free_ char *number = str_printf("%lld/%s", (long long)doc_int(doc_at(port, "port"), 0),
-                                                 str_or(doc_string(port, "protocol"), "TCP"));
+        const char *protocol = str_or(doc_string(port, "protocol"), "TCP");
+        _cleanup_free_ char *number = str_printf("%lld/%s", (long long)doc_int(doc_at(port, "port"), 0), protocol);
         _cleanup_free_ char *on_nodes = str_printf("%lld", (long long)doc_int(node_port, 0));
         _cleanup_free_ char *path = path_of_port(g, i, "nodePort");
 
+        first = first ? first : protocol;
+        if (!str_eq(protocol, first) && str_eq(g->type, "LoadBalancer"))
+            refuse_mixture(g, i);
         check_once(g, names, i, "name", doc_string(port, "name"));
         check_once(g, numbers, i, "port", number);
         if (!node_port || json_is_null(node_port))

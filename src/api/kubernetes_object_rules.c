@@ -129,6 +129,22 @@ static void check_service_ports(const json_t *spec, const char *path, struct pro
     }
 }
 
+/* From 1.24 on API servers take it; in 1.20 to 1.23 it is a feature that is off. */
+static void check_one_protocol(const json_t *spec, const char *path, struct problems *problems)
+{
+    const char *first = NULL;
+    json_t *port;
+    size_t i;
+
+    json_array_foreach(json_object_get(spec, "ports"), i, port) {
+        const char *protocol = kubernetes_has(port, "protocol") ? doc_string(port, "protocol") : "TCP";
+        _cleanup_free_ char *at = str_printf("%s.ports[%zu]", path, i);
+        first = first ? first : protocol;
+        if (!str_eq(protocol, first))
+            problems_refuse(problems, at, "protocol", "must be the same for all ports with type LoadBalancer");
+    }
+}
+
 void kubernetes_check_service(const json_t *spec, const char *path, struct problems *problems)
 {
     bool headless = is(spec, "clusterIP", "None"), balanced = is(spec, "type", "LoadBalancer");
@@ -143,6 +159,8 @@ void kubernetes_check_service(const json_t *spec, const char *path, struct probl
     if (named && kubernetes_has(spec, "clusterIP"))
         problems_refuse(problems, path, "clusterIP", "must be left out with type ExternalName");
     check_service_ports(spec, path, problems);
+    if (balanced)
+        check_one_protocol(spec, path, problems);
     if (kubernetes_has(spec, "sessionAffinityConfig") && !is(spec, "sessionAffinity", "ClientIP"))
         problems_refuse(problems, path, "sessionAffinityConfig", "must be left out unless sessionAffinity is ClientIP");
     if (kubernetes_has(spec, "externalTrafficPolicy") && !outside)

@@ -138,6 +138,12 @@ static void what_does_not_apply_is_named(void **state)
          "spec.overlays[0].patches[0]: must leave Service istio-pilot valid: metadata.labels.a: must be the value of a "
          "label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit), but is 1: write "
          "it in quotes"},
+        {OVERLAY(
+             "Service",
+             "istio-ingressgateway",
+             ADD("/spec/ports/-", "{\"name\": \"dns\", \"port\": 53, \"protocol\": \"UDP\"}")),
+         "spec.overlays[0].patches[0]: must leave Service istio-ingressgateway valid: spec.ports[8].protocol: must be "
+         "the same for all ports with type LoadBalancer"},
         /* Told at the patch that is to blame. */
         {OVERLAY(
              "Deployment",
