@@ -1,7 +1,7 @@
 #include "kube/cluster.h"
 
 #include "base/str.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 /* Two such requests have time before KUBE_LISTENING_MOST. */
 static const msec_t VERIFY_AFTER = SECONDS(30);

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/backoff.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 #define VERSION_MAX ((size_t)64 * 1024)
 static const msec_t RETRY_FIRST = 100, RETRY_MOST = SECONDS(3);

@@ -1,6 +1,6 @@
 #include "base/str.h"
 #include "doc/doc.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 #define OBJECT_MAX ((size_t)64 * 1024 * 1024)
 

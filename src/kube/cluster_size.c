@@ -1,6 +1,6 @@
 #include "base/str.h"
 #include "kube/backoff.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 /* Each try reads as much as the limit allows. */
 static const msec_t RETRY_FIRST = SECONDS(5), RETRY_MOST = SECONDS(120);

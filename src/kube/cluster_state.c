@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 void kube_cluster_soon(struct kube_cluster *c)
 {

@@ -1,7 +1,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/backoff.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 /*
  * A watch that is silent may be right: nothing happened. Or the server's store was restored to an older state, and the

@@ -1,6 +1,6 @@
 #include "base/str.h"
 #include "doc/doc.h"
-#include "kube/cluster_impl.h"
+#include "kube/cluster_state.h"
 
 /* Bytes that are parsed in one turn, so that the loop stays quick while much arrives. */
 #define TURN_BUDGET ((size_t)256 * 1024)

@@ -1,5 +1,6 @@
 /*
- * What the parts of the cluster share. No other file includes this.
+ * What the parts of the cluster share: the state of all of them, and what each does for those above it. No other file
+ * includes this.
  *
  *   cluster.c            the turn of a cluster: what the owner is notified of, and when to requeue
  *   cluster_fetch.c      single objects that are read, and the answers to actions
@@ -14,8 +15,8 @@
  * Callbacks of calls only pass what arrived to their state machine, and request a turn; everything that follows happens
  * in the turn, so that the owner's callbacks run only from there, and once.
  */
-#ifndef KUBE_CLUSTER_IMPL_H
-#define KUBE_CLUSTER_IMPL_H
+#ifndef KUBE_CLUSTER_STATE_H
+#define KUBE_CLUSTER_STATE_H
 
 #include <sys/queue.h>
 
