@@ -4,19 +4,8 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
-#include "controllers/remote/remote_render.h"
 #include "doc/doc.h"
-
-static int add_objects(const struct desired_set *desired, json_t *documents, struct err *e)
-{
-    for (size_t i = 0; i < desired->len; i++) {
-        json_t *object;
-        if (doc_parse(desired->items[i].text, strlen(desired->items[i].text), SIZE_MAX, &object, e) < 0)
-            return -1;
-        json_array_append_new(documents, object);
-    }
-    return 0;
-}
+#include "mesh/resources.h"
 
 static const struct input_resource *find_remote(const struct input *in, const char *name)
 {
@@ -32,14 +21,14 @@ struct output {
     json_t *problems;  /* as `input_report` lists them */
 };
 
-/* Reviews and reports; the exit code. */
+/* Reviews and reports; the exit code. `ret_objects` as in input_review(). */
 static int review(const struct input *in, const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_desired **ret, struct output *out)
+                  json_t *ret_objects, struct output *out)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     int code;
 
-    input_review(r, mesh, minor, ret, &problems);
+    input_review(r, mesh, minor, ret_objects, &problems);
     code = input_conclude(in, &problems);
     input_report(r, &problems, out->problems, stderr);
     return code;
@@ -48,9 +37,7 @@ static int review(const struct input *in, const struct input_resource *r, const 
 /* What the remote cluster of the RemoteIstio with this name gets; the exit code, or below zero. */
 static int render_remote(const struct input *in, const char *name, int minor, struct output *out, struct err *e)
 {
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const struct input_resource *mesh, *remote = find_remote(in, name);
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     int code;
 
     if (!remote)
@@ -63,23 +50,13 @@ static int render_remote(const struct input *in, const char *name, int minor, st
                        "the files",
                        input_name(in), name);
     code = review(in, mesh, NULL, 0, NULL, out);
-    if (code == 0)
-        code = review(in, remote, mesh, minor, NULL, out);
-    if (code || mesh_check(mesh->value, 0, NULL, &spec, &problems) < 0)
-        return code;
-    problems_release(&problems);
-    remote_render(remote->value, spec, minor, out->documents, &problems);
-    if (problems.errors)
-        input_report(remote, &problems, out->problems, stderr);
-    return err_class_exit_code(problems.errors ? ERR_INVALID : ERR_NONE);
+    return code ? code : review(in, remote, mesh, minor, out->documents, out);
 }
 
 /* The exit code, or below zero. */
 static int render_mesh(const struct input *in, int minor, struct output *out, struct err *e)
 {
-    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
     const struct input_resource *mesh;
-    int code;
 
     if (input_find_mesh(in, &mesh, e) < 0)
         return -1;
@@ -88,8 +65,7 @@ static int render_mesh(const struct input *in, int minor, struct output *out, st
                        "%s: for what the cluster of a RemoteIstio gets say --remote NAME, and name the Istio that it "
                        "joins with -f, too",
                        input_name(in));
-    code = review(in, mesh, NULL, minor, &desired, out);
-    return desired && add_objects(desired->objects, out->documents, e) < 0 ? -1 : code;
+    return review(in, mesh, NULL, minor, out->documents, out);
 }
 
 static int render(const struct invocation *inv, const struct input *in, int minor, struct output *out, struct err *e)

@@ -5,13 +5,12 @@
 #include "api/istio.h"
 #include "base/buf.h"
 #include "base/str.h"
-#include "controllers/remote/remote_check.h"
-#include "controllers/remote/remote_render.h"
+#include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/mesh.h"
 #include "mesh/resources.h"
 
-#define KINDS_WORDS "Istio or RemoteIstio"
 #define KINDS_SHOWN 5
 /* How the group begins, for groups that end otherwise. */
 #define GROUP_STEM "istio.banzai"
@@ -212,11 +211,12 @@ bool input_is_empty(const struct input *in)
 
 int input_fail_empty(const struct input *in, struct err *e)
 {
-    _cleanup_buf_ struct buf kinds = BUF_INIT;
+    _cleanup_buf_ struct buf kinds = BUF_INIT, words = BUF_INIT;
     size_t shown = 0;
     const char *kind;
     json_t *yes;
 
+    operator_kinds_words(&words);
     json_object_foreach(in->skipped, kind, yes) {
         if (shown < KINDS_SHOWN) {
             buf_add_str(&kinds, shown ? ", " : "");
@@ -228,9 +228,9 @@ int input_fail_empty(const struct input *in, struct err *e)
         buf_printf(&kinds, " and %zu more", shown - KINDS_SHOWN);
     if (shown == 0)
         return err_set(e, ERR_INVALID, "%s: empty; expected is a document with apiVersion: %s and kind: %s",
-                       input_name(in), API_GROUP_VERSION, KINDS_WORDS);
+                       input_name(in), API_GROUP_VERSION, buf_str(&words));
     return err_set(e, ERR_INVALID, "%s: no document with apiVersion: %s and kind: %s; there are the kinds %s",
-                   input_name(in), API_GROUP_VERSION, KINDS_WORDS, buf_str(&kinds));
+                   input_name(in), API_GROUP_VERSION, buf_str(&words), buf_str(&kinds));
 }
 
 bool input_is(const struct input_resource *r, const struct api_resource *definition)
@@ -294,71 +294,37 @@ static void check_type(const json_t *value, const char *field, const char *allow
 /* Why it is no resource. */
 static void review_stray(const json_t *value, struct problems *problems)
 {
+    _cleanup_buf_ struct buf words = BUF_INIT;
+
+    operator_kinds_words(&words);
     if (!json_is_object(value))
-        problems_add(problems, PROBLEM_ERROR, "resource", "must be an object of kind %s", KINDS_WORDS);
+        problems_add(problems, PROBLEM_ERROR, "resource", "must be an object of kind %s", buf_str(&words));
     else if (is_list(value))
         check_type(value, "items", "a list", problems);
     else {
         if (!str_eq(doc_string(value, "apiVersion"), API_GROUP_VERSION))
             check_type(value, "apiVersion", API_GROUP_VERSION, problems);
-        if (!api_resource_find(doc_string(value, "kind")))
-            check_type(value, "kind", KINDS_WORDS, problems);
+        if (!operator_kinds_find(doc_string(value, "kind")))
+            check_type(value, "kind", buf_str(&words), problems);
     }
 }
 
-static void review_mesh(const json_t *resource, int minor, struct mesh_desired **ret, struct problems *problems)
+void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor, json_t *ret_objects,
+                  struct problems *problems)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
-    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+    const struct check_context context = {
+        .minor = minor, .versions = minor ? versions : NULL, .mesh = mesh ? mesh->value : NULL};
+    const struct reconciler *row = r->definition ? operator_kinds_find(r->definition->kind) : NULL;
 
-    if (minor && !problems->errors) {
-        mesh_versions_for(minor, versions);
-        if (mesh_desired_build(resource, minor, versions, &desired, problems) == 0 && ret)
-            *ret = TAKE_PTR(desired);
-    } else {
-        mesh_check(resource, minor, NULL, &spec, problems);
-    }
-}
-
-/* Tries the overlays of a RemoteIstio on what its cluster would get. */
-static void try_remote_overlays(const json_t *resource, const json_t *mesh, int minor, struct problems *problems)
-{
-    _cleanup_problems_ struct problems of_mesh = PROBLEMS_INIT, tried = PROBLEMS_INIT;
-    _cleanup_json_ json_t *objects = json_array();
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
-
-    if (mesh_check(mesh, 0, NULL, &spec, &of_mesh) < 0)
-        return;
-    remote_render(resource, spec, minor, objects, &tried);
-    for (size_t i = 0; i < tried.len; i++)
-        if (str_starts(tried.items[i].path, "spec.overlays"))
-            problems_add(problems, tried.items[i].severity, tried.items[i].path, "%s", tried.items[i].text);
-}
-
-static void review_remote(const json_t *resource, const json_t *mesh, int minor, struct problems *problems)
-{
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
-    const char *ns = doc_string(mesh, "metadata", "namespace"), *version = doc_string(mesh, "spec", "version");
-
-    if (remote_check(resource, NULL, ns, version, &spec, problems) < 0)
-        return;
-    if (minor && mesh && !problems->errors)
-        try_remote_overlays(resource, mesh, minor, problems);
-}
-
-void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_desired **ret, struct problems *problems)
-{
-    if (!r->definition) {
+    if (!row || !row->check) {
         review_stray(r->value, problems);
         return;
     }
+    if (minor)
+        mesh_versions_for(minor, versions);
     check_metadata(doc_at(r->value, "metadata"), problems);
-    if (input_is(r, &api_resource_remote_istio))
-        review_remote(r->value, mesh ? mesh->value : NULL, minor, problems);
-    else
-        review_mesh(r->value, minor, ret, problems);
+    row->check(r->value, &context, ret_objects, problems);
 }
 
 /* --- reporting --- */

@@ -9,7 +9,6 @@
 #include "api/resource.h"
 #include "base/err.h"
 #include "cli/files.h"
-#include "controllers/mesh/mesh_desired.h"
 
 /* A resource of this operator, or a document or an item of a list that should be one. */
 struct input_resource {
@@ -52,11 +51,11 @@ bool input_is(const struct input_resource *r, const struct api_resource *definit
 
 /*
  * All that is wrong with a resource. `mesh` is the Istio that a RemoteIstio joins, NULL where it is not known. `minor`
- * is that of Kubernetes 1.x, for which overlays are tried, 0 where it is not known. `ret` may be NULL; it gets the
- * objects of an Istio on that Kubernetes, where there is no error.
+ * is that of Kubernetes 1.x, for which overlays are tried, 0 where it is not known. `ret_objects` may be NULL; the
+ * resource's objects on that Kubernetes are appended to it, where there is no error.
  */
-void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor,
-                  struct mesh_desired **ret, struct problems *problems);
+void input_review(const struct input_resource *r, const struct input_resource *mesh, int minor, json_t *ret_objects,
+                  struct problems *problems);
 /* With --strict turns warnings into errors; returns the exit code for the problems. */
 int input_conclude(const struct input *in, struct problems *problems);
 /*

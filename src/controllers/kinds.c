@@ -1,5 +1,6 @@
 #include "controllers/kinds.h"
 
+#include "base/str.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_plan.h"
 #include "controllers/watches.h"
@@ -19,3 +20,17 @@ const struct controller_kinds operator_kinds = {
     .central_roles = MESH_CENTRAL,
     .remote_roles = MESH_REMOTE,
 };
+
+const struct reconciler *operator_kinds_find(const char *kind)
+{
+    for (const struct reconciler *const *row = rows; *row; row++)
+        if (str_eq((*row)->resource->kind, kind))
+            return *row;
+    return NULL;
+}
+
+void operator_kinds_words(struct buf *out)
+{
+    for (const struct reconciler *const *row = rows; *row; row++)
+        buf_printf(out, "%s%s", row == rows ? "" : row[1] ? ", " : " or ", (*row)->resource->kind);
+}

@@ -9,4 +9,9 @@
 
 extern const struct controller_kinds operator_kinds;
 
+/* The row of a kind of resource by its name; NULL where there is none. */
+const struct reconciler *operator_kinds_find(const char *kind);
+/* "Istio or RemoteIstio", for messages. */
+void operator_kinds_words(struct buf *out);
+
 #endif

@@ -79,6 +79,19 @@ struct reconcile {
     const char *removed;      /* why the finalizer is removed; static; NULL: everything was deleted */
 };
 
+/*
+ * What is known around a resource that is reviewed before it is in the cluster, or without any. All borrowed; zero is
+ * not known, and then nothing is refused for it.
+ */
+struct check_context {
+    int minor;                         /* of the Kubernetes 1.x that gets its objects */
+    const char *const *versions;       /* those that it speaks, for each row of the kinds */
+    const char *ns, *name;             /* of the resource, where its metadata has none */
+    const struct kube_cache *observed; /* the central cluster, where the resource is or is to be */
+    bool is_new;                       /* it is to be created there, and held against the resources that exist */
+    const json_t *mesh;                /* the resource of the mesh that it joins, where it is not in `observed` */
+};
+
 struct reconciler {
     const struct api_resource *resource;
     size_t kind; /* the place of its row in the table of kinds */
@@ -110,6 +123,14 @@ struct reconciler {
     size_t credentials;
     /* Whether objects of the kind are desired in that cluster, or may be; NULL: they are. */
     bool (*needs)(const void *memo, const struct kube_kind *kind);
+
+    /*
+     * All that is wrong with a resource, by the rules of review() and plan(): what admission, `validate`, `render` and
+     * `diff` say. Where the context allows it the objects are built, so that overlays are tried, and appended to
+     * `ret_objects` (NULL: they are not asked for) if there is no error. Every row has it.
+     */
+    void (*check)(
+        const json_t *resource, const struct check_context *context, json_t *ret_objects, struct problems *problems);
 
     /* Another operator created it here: it is not reconciled. May be NULL. */
     bool (*is_foreign)(const json_t *resource);

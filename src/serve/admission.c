@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "controllers/mesh/mesh_plan.h"
-#include "controllers/remote/remote_check.h"
+#include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 
@@ -45,16 +44,6 @@ static int parse(const char *text, size_t len, json_t **ret, struct err *e)
     return 0;
 }
 
-/* The mesh that exists already, if it is not the resource of this name itself: by the planner's own rule. */
-static const struct kube_object *find_mesh(const struct kube_cache *observed, const char *ns, const char *name)
-{
-    const struct kube_object *mesh = observed ? mesh_find(observed) : NULL;
-
-    if (!mesh || mesh->deleting || (str_eq(mesh->ns, ns) && str_eq(mesh->name, name)))
-        return NULL;
-    return mesh;
-}
-
 static void add_warnings(struct decision *d, const struct problems *problems)
 {
     d->warnings = json_array();
@@ -69,86 +58,15 @@ static void add_warnings(struct decision *d, const struct problems *problems)
     }
 }
 
-/* All objects are rendered where that is possible, because overlays have to apply to them. */
-static int
-check_istio(const json_t *object, const char *ns, const struct admission_context *context, struct problems *problems)
+/* What the answer to a check says. */
+static void conclude(struct decision *d, const struct problems *problems)
 {
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
-    struct mesh_desired *desired;
-
-    if (context->versions && doc_string(object, "metadata", "namespace")) {
-        if (mesh_desired_build(object, context->kubernetes_minor, context->versions, &desired, problems) < 0)
-            return -1;
-        mesh_desired_free(desired);
-        return 0;
-    }
-    return mesh_check(object, context->kubernetes_minor, ns, &spec, problems);
-}
-
-/* What the answer to a check says; below zero: there are errors. */
-static void conclude(struct decision *d, int checked, const struct problems *problems)
-{
-    if (checked == 0) {
+    if (!problems->errors) {
         add_warnings(d, problems);
         return;
     }
     problems_text(problems, PROBLEM_ERROR, PROBLEMS_SEPARATOR, &d->message);
     deny(d, 422, "Invalid");
-}
-
-static void judge_istio(
-    struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
-{
-    const char *name = doc_string(request, "name");
-    const json_t *object = doc_at(request, "object");
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    const struct kube_object *other = NULL;
-
-    /* Before 1.14 a creation's name is only in the object. */
-    if (is_new)
-        other = find_mesh(context->observed, ns, name && *name ? name : doc_string(object, "metadata", "name"));
-    if (!other) {
-        conclude(d, check_istio(object, ns, context, &problems), &problems);
-        return;
-    }
-    buf_printf(
-        &d->message,
-        "a cluster has one mesh, and it is there already: Istio %s/%s. Change that one, or delete it first",
-        other->ns,
-        other->name);
-    deny(d, 403, "Forbidden");
-}
-
-/*
- * There may be many. An existing one cannot move to another namespace, so a mesh that moved is no reason to refuse its
- * changes.
- */
-static void judge_remote(
-    struct decision *d, const json_t *request, const char *ns, bool is_new, const struct admission_context *context)
-{
-    const struct kube_object *mesh = find_mesh(context->observed, NULL, NULL);
-    _cleanup_json_ json_t *istio = mesh ? kube_object_parse(mesh) : NULL;
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
-    const char *mesh_ns = mesh && is_new ? mesh->ns : NULL, *version = doc_string(istio, "spec", "version");
-
-    conclude(d, remote_check(doc_at(request, "object"), ns, mesh_ns, version, &spec, &problems), &problems);
-}
-
-/* Of the operator's resources. */
-static const struct judge {
-    const char *kind;
-    void (*judge)(
-        struct decision *d, const json_t *request, const char *ns, bool is_new,
-        const struct admission_context *context);
-} judges[] = {{"Istio", judge_istio}, {"RemoteIstio", judge_remote}};
-
-static const struct judge *find_judge(const char *kind)
-{
-    for (size_t i = 0; i < ARRAY_LEN(judges); i++)
-        if (str_eq(judges[i].kind, kind))
-            return &judges[i];
-    return NULL;
 }
 
 /* Whether the operation brings a spec that is to be reviewed. */
@@ -161,20 +79,50 @@ static bool brings_spec(const json_t *request, bool is_new)
                       !doc_equal(doc_at(object, "spec"), doc_at(former, "spec")));
 }
 
-static void judge(struct decision *d, const json_t *request, const struct admission_context *context)
+/*
+ * An existing resource cannot move to another namespace, and which mesh came first does not change: neither is a reason
+ * to refuse its changes. So only a new one is held against what is in the cluster.
+ */
+static void check(
+    struct decision *d, const struct reconciler *row, const json_t *request, bool is_new,
+    const struct admission_context *context)
 {
-    const struct judge *judge = find_judge(doc_string(request, "kind", "kind"));
-    const char *sub = doc_string(request, "subResource"), *ns = doc_string(request, "namespace");
+    const json_t *object = doc_at(request, "object");
+    const char *ns = doc_string(request, "namespace"), *name = doc_string(request, "name");
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const struct check_context around = {
+        .minor = context->kubernetes_minor,
+        .versions = context->versions,
+        .ns = str_or(ns, doc_string(object, "metadata", "namespace")),
+        .name = name && *name ? name : NULL, /* before 1.14 a creation's name is only in the object */
+        .observed = context->observed,
+        .is_new = is_new,
+    };
+
+    row->check(object, &around, NULL, &problems);
+    conclude(d, &problems);
+}
+
+static void bad_request(struct decision *d, const char *what, const char *of)
+{
+    buf_printf(&d->message, "%s%s", what, str_or(of, ""));
+    deny(d, 400, "BadRequest");
+}
+
+static void review(struct decision *d, const json_t *request, const struct admission_context *context)
+{
+    const char *kind = doc_string(request, "kind", "kind"), *sub = doc_string(request, "subResource");
+    const struct reconciler *row = operator_kinds_find(kind);
     bool is_new = str_eq(doc_string(request, "operation"), "CREATE");
 
-    if (!doc_string(request, "uid")) {
-        buf_add_str(&d->message, "request.uid: missing");
-        deny(d, 400, "BadRequest");
-        return;
-    }
-    if ((sub && *sub) || !judge || !brings_spec(request, is_new))
-        return;
-    judge->judge(d, request, str_or(ns, doc_string(request, "object", "metadata", "namespace")), is_new, context);
+    if (!doc_string(request, "uid"))
+        bad_request(d, "request.uid: missing", NULL);
+    else if ((sub && *sub) || !brings_spec(request, is_new))
+        ;
+    else if (!row || !row->check)
+        bad_request(d, "request.kind: this webhook has no rules for the kind ", str_or(kind, "\"\""));
+    else
+        check(d, row, request, is_new, context);
 }
 
 /* Only v1 has warnings: a server that asks in v1beta1 may refuse a field that it does not know. */
@@ -201,13 +149,13 @@ static json_t *make_answer(const json_t *review, const struct decision *d)
 int admission_review(
     const char *text, size_t len, const struct admission_context *context, struct admission_verdict *ret, struct err *e)
 {
-    _cleanup_json_ json_t *review = NULL, *answer = NULL;
+    _cleanup_json_ json_t *document = NULL, *answer = NULL;
     struct decision d = {.code = 200};
 
-    if (parse(text, len, &review, e) < 0)
+    if (parse(text, len, &document, e) < 0)
         return -1;
-    judge(&d, doc_at(review, "request"), context);
-    answer = make_answer(review, &d);
+    review(&d, doc_at(document, "request"), context);
+    answer = make_answer(document, &d);
     ret->review = doc_text(answer);
     ret->allowed = d.code == 200;
     buf_release(&d.message);

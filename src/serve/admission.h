@@ -1,10 +1,10 @@
 /*
  * The validating admission webhook's decision: an AdmissionReview in, the AdmissionReview to answer with out.
  *
- * Pure. The rules are those of the controller (desired_build(), one mesh a cluster; remote_check()), so that a resource
- * that bypassed the webhook gets the same message in its status. Always allowed: deletions, changes of a resource that
- * is being deleted, and changes that leave the spec alone (status, finalizers, labels); else an invalid resource could
- * not be repaired or removed. Source: "Dynamic Admission Control" in the Kubernetes documentation.
+ * Pure. The rules are those of the kind's row (reconciler.check), and a kind without them is refused; a resource that
+ * bypassed the webhook is refused by the same rules in its status. Always allowed: deletions, changes of a resource
+ * that is being deleted, and changes that leave the spec alone (status, finalizers, labels); else an invalid resource
+ * could not be repaired or removed. Source: "Dynamic Admission Control" in the Kubernetes documentation.
  */
 #ifndef SERVE_ADMISSION_H
 #define SERVE_ADMISSION_H
@@ -21,7 +21,7 @@
 
 struct admission_context {
     int kubernetes_minor;              /* 0: not known */
-    const char *const *versions;       /* as for desired_build(); NULL: not known, so overlays are not tried out */
+    const char *const *versions;       /* as in struct check_context; NULL: not known, so overlays are not tried */
     const struct kube_cache *observed; /* NULL: not known yet what is in the cluster */
 };
 

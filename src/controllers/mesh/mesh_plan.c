@@ -214,12 +214,62 @@ static bool leave(struct reconcile *r)
 
 /* --- the mesh --- */
 
+/* The mesh of the cluster, if that is another resource than this one. */
+static const struct kube_object *other_mesh(const struct kube_cache *observed, const char *ns, const char *name)
+{
+    const struct kube_object *mesh = mesh_find(observed);
+
+    return mesh && str_eq(mesh->ns, ns) && str_eq(mesh->name, name) ? NULL : mesh;
+}
+
+static void append_objects(const struct desired_set *desired, json_t *ret_objects)
+{
+    for (size_t i = 0; i < desired->len; i++) {
+        json_t *object;
+        if (doc_parse(desired->items[i].text, strlen(desired->items[i].text), SIZE_MAX, &object, NULL) < 0)
+            abort(); /* our own text */
+        json_array_append_new(ret_objects, object);
+    }
+}
+
+/* With the namespace and the versions known, all objects are rendered, because overlays have to apply to them. */
+static void
+check_spec(const json_t *resource, const struct check_context *c, json_t *ret_objects, struct problems *problems)
+{
+    _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
+    _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+
+    if (!c->versions || problems->errors || !doc_string(resource, "metadata", "namespace")) {
+        mesh_check(resource, c->minor, c->ns, &spec, problems);
+    } else if (mesh_desired_build(resource, c->minor, c->versions, &desired, problems) == 0 && ret_objects) {
+        append_objects(desired->objects, ret_objects);
+    }
+}
+
+static void check(const json_t *resource, const struct check_context *c, json_t *ret_objects, struct problems *problems)
+{
+    const char *ns = str_or(c->ns, doc_string(resource, "metadata", "namespace"));
+    const char *name = str_or(c->name, doc_string(resource, "metadata", "name"));
+    const struct kube_object *other = c->observed && c->is_new ? other_mesh(c->observed, ns, name) : NULL;
+
+    if (!other || other->deleting)
+        check_spec(resource, c, ret_objects, problems);
+    else
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            "kind",
+            "a cluster has one mesh, and it is there already: Istio %s/%s. Change that one, or delete it first",
+            other->ns,
+            other->name);
+}
+
 static void review(struct reconcile *r)
 {
-    const struct kube_object *mesh = mesh_find(r->world->central->observed);
+    const struct kube_object *mesh = other_mesh(r->world->central->observed, r->object->ns, r->object->name);
     struct mesh_memo *memo = r->memo;
 
-    if (mesh != r->object) {
+    if (mesh) {
         err_set(
             &r->refusal,
             ERR_INVALID,
@@ -366,6 +416,7 @@ const struct reconciler mesh_reconciler = {
     .watch_namespace = watch_namespace,
     .memo_new = memo_new,
     .memo_free = memo_free,
+    .check = check,
     .is_foreign = is_foreign,
     .state_size = sizeof(struct mesh_state),
     .review = review,

@@ -7,6 +7,7 @@
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/remote/remote_render.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -258,6 +259,7 @@ const struct reconciler remote_reconciler = {
     .shared_update = central_update,
     .shared_version = central_version,
     .is_ready = central_is_known,
+    .check = remote_review,
     .credentials = KIND_CREDENTIALS_SECRET,
     .needs = remote_memo_needs,
     .state_size = sizeof(struct remote),

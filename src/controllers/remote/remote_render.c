@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_check.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -76,13 +77,32 @@ render(const json_t *resource, const struct istio_spec *spec, int minor, json_t 
     return 0;
 }
 
-int remote_render(
-    const json_t *resource, const struct istio_spec *mesh, int minor, json_t *documents, struct problems *problems)
+/* The mesh's own faults are reported with the mesh: a broken one renders nothing. */
+static void try_objects(
+    const json_t *resource, struct istio_spec *spec, const struct check_context *c, json_t *ret_objects,
+    struct problems *problems)
 {
+    _cleanup_problems_ struct problems of_mesh = PROBLEMS_INIT;
+    _cleanup_json_ json_t *objects = json_array();
+    _cleanup_istio_spec_ struct istio_spec *mesh = NULL;
+
+    if (mesh_check(c->mesh, 0, NULL, &mesh, &of_mesh) < 0)
+        return;
+    mesh_line_of(mesh->version)->joining->follow(spec, resource, mesh);
+    if (render(resource, spec, c->minor, objects, problems) == 0 && ret_objects)
+        json_array_extend(ret_objects, objects);
+}
+
+void remote_review(
+    const json_t *resource, const struct check_context *c, json_t *ret_objects, struct problems *problems)
+{
+    const struct kube_object *observed = c->observed ? mesh_find(c->observed) : NULL;
+    _cleanup_json_ json_t *istio = observed && !observed->deleting ? kube_object_parse(observed) : NULL;
+    const json_t *mesh = istio ? istio : c->mesh;
+    const char *mesh_ns = istio && !c->is_new ? NULL : doc_string(mesh, "metadata", "namespace");
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
-    if (remote_check(resource, NULL, NULL, mesh->version, &spec, problems) < 0)
-        return -1;
-    mesh_line_of(mesh->version)->joining->follow(spec, resource, mesh);
-    return render(resource, spec, minor, documents, problems);
+    if (remote_check(resource, c->ns, mesh_ns, doc_string(mesh, "spec", "version"), &spec, problems) == 0 && c->minor &&
+        c->mesh && !problems->errors)
+        try_objects(resource, spec, c, ret_objects, problems);
 }

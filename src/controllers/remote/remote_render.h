@@ -1,5 +1,5 @@
 /*
- * Renders what a remote cluster gets, without any cluster, for users to read. Pure.
+ * What is wrong with a RemoteIstio, and what its cluster gets, without any cluster: reconciler.check(). Pure.
  *
  * What comes from the central cluster and not from the two resources is not known here: the signing certificate and the
  * central cluster's id are placeholder texts, and Endpoints have no addresses.
@@ -7,15 +7,13 @@
 #ifndef CONTROLLERS_REMOTE_REMOTE_RENDER_H
 #define CONTROLLERS_REMOTE_REMOTE_RENDER_H
 
-#include <jansson.h>
-
-#include "mesh/mesh.h"
+#include "reconcile/reconciler.h"
 
 /*
- * Appends the objects for a RemoteIstio that joins this mesh, on Kubernetes 1.`minor`, to `documents`, in the order of
- * writing and with its overlays. Below zero if it is invalid: then `problems` has the errors, and nothing was appended.
+ * With the mesh and the Kubernetes of its cluster known, the objects are built, with its overlays, and appended to
+ * `ret_objects` (may be NULL) in the order of writing, if there is no error.
  */
-int remote_render(
-    const json_t *resource, const struct istio_spec *mesh, int minor, json_t *documents, struct problems *problems);
+void remote_review(
+    const json_t *resource, const struct check_context *context, json_t *ret_objects, struct problems *problems);
 
 #endif

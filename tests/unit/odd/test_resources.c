@@ -16,7 +16,7 @@
 #include "api/status.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "controllers/remote/remote_render.h"
+#include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
@@ -201,10 +201,13 @@ static const char *plan(struct walk *w)
 static void render(struct walk *w)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_json_ json_t *documents = json_array();
+    _cleanup_json_ json_t *mesh = world_get(&w->world->home, API_GROUP_VERSION, api_resource_istio.kind, NS, "istio");
+    const struct check_context context = {.minor = MINOR, .versions = versions, .mesh = mesh};
 
-    if (w->r == &api_resource_remote_istio)
-        remote_render(w->resource, w->world->central->mesh, MINOR, documents, &problems);
+    mesh_versions_for(MINOR, versions);
+    operator_kinds_find(w->r->kind)->check(w->resource, &context, documents, &problems);
 }
 
 static bool names_path(const char *message, const char *path)

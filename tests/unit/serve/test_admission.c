@@ -8,8 +8,10 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "controllers/kinds.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/resources.h"
 #include "reconcile/desired.h"
 #include "reconcile/marks.h"
 #include "serve/admission.h"
@@ -90,6 +92,14 @@ static void test_decisions(void **state)
         {"another kind",
          "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
          "\"kind\":{\"kind\":\"Pod\"},\"operation\":\"CREATE\"}}",
+         "request.kind: this webhook has no rules for the kind Pod"},
+        {"no kind",
+         "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
+         "\"operation\":\"CREATE\"}}",
+         "request.kind: this webhook has no rules for the kind \"\""},
+        {"another kind is deleted",
+         "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":\"u\","
+         "\"kind\":{\"kind\":\"Pod\"},\"operation\":\"DELETE\"}}",
          NULL},
         {"no uid",
          "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{}}",
@@ -182,7 +192,7 @@ static void test_a_second_mesh_is_refused(void **state)
     second = refusal(CREATE("{}"), &context);
     assert_string_equal(
         second,
-        "a cluster has one mesh, and it is there already: Istio mesh/first. Change that one, or delete it first");
+        "kind: a cluster has one mesh, and it is there already: Istio mesh/first. Change that one, or delete it first");
     update = refusal(UPDATE("", "{\"mtls\":true}", "{}"), &context);
     assert_string_equal(update, "");
 }
@@ -385,9 +395,26 @@ static void test_limits(void **state)
     assert_int_equal(class_of("\"\\\"", 1, ",,,,[[[[{{{{\"]"), ERR_INVALID);
 }
 
+/* A kind without rules would be refused as a whole, and a definition without a row never be reconciled. */
+static void test_every_kind_has_rules(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (const struct api_resource *const *r = api_resources; *r; r++, count++) {
+        const struct reconciler *row = operator_kinds_find((*r)->kind);
+        if (!row || row->resource != *r || !row->check)
+            fail_msg("%s has no rules", (*r)->kind);
+    }
+    for (const struct reconciler *const *row = operator_kinds.rows; *row; row++, count--)
+        ;
+    assert_int_equal(count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_has_rules),
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_a_version_that_this_kubernetes_cannot_run),
         cmocka_unit_test(test_an_overlay_has_to_fit),
