@@ -96,14 +96,28 @@ static bool is_chosen_now(const struct net *n, unsigned permille)
     return permille && rng_chance(n->o.odd_dice, permille);
 }
 
-/* A list whose end is cut off without a word, or that is empty, is no odd list but another one. */
-static json_t *odd_list(const struct net *n, const json_t *list)
+/* What a list holds: objects, or what discovery finds. */
+static const char *key_of_items(const json_t *list)
+{
+    static const char *const keys[] = {"items", "groups", "resources"};
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (json_is_array(json_object_get(list, keys[i])))
+            return keys[i];
+    return NULL;
+}
+
+/*
+ * A list whose end is cut off without a word, or that is empty, is no odd list but another one; and so is one that
+ * leaves out, or calls otherwise, what the server has.
+ */
+static json_t *odd_list(const struct net *n, const json_t *list, const char *key)
 {
     static const enum odd others[] = {ODD_MAP, ODD_EMPTY, ODD_TEXT, ODD_ZERO, ODD_TRUE};
     const char *token = doc_string(list, "metadata", "continue");
-    json_t *shell = json_copy((json_t *)list), *items = json_object_get(list, "items"), *odd;
+    json_t *shell = json_copy((json_t *)list), *items = json_object_get(list, key), *odd;
 
-    json_object_del(shell, "items");
+    json_object_del(shell, key);
     if (rng_chance(n->o.odd_dice, 200)) {
         odd = shell;
         items = odd_value(others[rng_below(n->o.odd_dice, ARRAY_LEN(others))], items);
@@ -113,7 +127,7 @@ static json_t *odd_list(const struct net *n, const json_t *list)
         json_decref(shell);
     }
     if (json_is_object(odd) && items)
-        json_object_set(odd, "items", items);
+        json_object_set(odd, key, items);
     json_decref(items);
     if (token && json_is_object(odd) && !json_is_string(doc_at(odd, "metadata", "continue")))
         json_object_set_new(doc_make(odd, "metadata"), "continue", json_string(token));
@@ -123,17 +137,21 @@ static json_t *odd_list(const struct net *n, const json_t *list)
 static json_t *odd_answer(const struct net_call *call, json_t *answer)
 {
     const struct net *n = call->net;
-    json_t *items = json_object_get(answer, "items"), *odd = NULL;
+    const char *key = key_of_items(answer);
+    json_t *odd = NULL;
     bool changed;
 
-    if (!json_is_array(items)) {
+    if (!key) {
         if (doc_string(answer, "metadata", "uid"))
             return odd_object(n, answer);
-        return is_chosen_now(n, n->o.faults->odd_answer) ? made_odd(answer, n->o.odd_dice) : NULL;
+        /* Another version of the server is none that is odd. */
+        if (doc_string(answer, "gitVersion") || !is_chosen_now(n, n->o.faults->odd_answer))
+            return NULL;
+        return made_odd(answer, n->o.odd_dice);
     }
-    changed = change_items(call, items);
+    changed = change_items(call, json_object_get(answer, key));
     if (is_chosen_now(n, n->o.faults->odd_answer))
-        odd = odd_list(n, answer);
+        odd = odd_list(n, answer, key);
     return odd || !changed ? odd : json_incref(answer);
 }
 
