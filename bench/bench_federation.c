@@ -44,6 +44,12 @@ static struct {
     char *folder;
 } servers;
 
+static bool servers_are_ready(void *ready_file)
+{
+    assert_int_equal(waitpid(servers.pid, NULL, WNOHANG), 0);
+    return access(ready_file, R_OK) == 0;
+}
+
 static void servers_start(int64_t remotes)
 {
     _cleanup_free_ char *count = str_printf("%" PRId64, remotes), *ready = NULL;
@@ -74,11 +80,7 @@ static void servers_start(int64_t remotes)
     close(out[1]);
     servers.commands = fdopen(in[1], "w");
     servers.answers = fdopen(out[0], "r");
-    for (int i = 0; access(ready, R_OK) != 0; i++) {
-        assert_int_equal(waitpid(servers.pid, NULL, WNOHANG), 0);
-        assert_true(i < 6000);
-        pause_ms(10);
-    }
+    wait_until(servers_are_ready, ready, PATIENCE, "the virtual clusters are served");
 }
 
 static void servers_stop(void)
@@ -230,18 +232,39 @@ static size_t available_remotes(void)
     return count;
 }
 
+static bool all_are_available(void *context)
+{
+    size_t joined = available_remotes(), all = *(const size_t *)context;
+
+    wait_saw("%zu of %zu are", joined, all);
+    return joined >= all;
+}
+
 static double time_join(size_t remotes)
 {
     int64_t began = clock_now_usec();
-    size_t joined;
 
     send_all(create_remote, remotes);
-    while ((joined = available_remotes()) < remotes) {
-        if (clock_now_usec() - began > TO_JOIN * 1000)
-            fail_msg("%zu of %zu remotes are Available", joined, remotes);
-        pause_ms(200);
-    }
+    wait_until(all_are_available, &remotes, TO_JOIN, "all remote clusters are Available");
     return (double)(clock_now_usec() - began) / 1e6;
+}
+
+struct arrival {
+    const char *command;
+    size_t remotes;
+    int64_t last;
+};
+
+static bool have_the_address(void *context)
+{
+    struct arrival *a = context;
+    _cleanup_free_ char *answer = ask(a->command);
+    char *end;
+    size_t count = strtoul(answer, &end, 10);
+
+    a->last = strtol(end, NULL, 10);
+    wait_saw("%zu of %zu have it", count, a->remotes);
+    return count >= a->remotes;
 }
 
 /* From its being ready to the last remote's Endpoints, in seconds. */
@@ -250,8 +273,8 @@ static double time_change(int number, size_t remotes)
     _cleanup_free_ char *name = str_printf("pilot-%d", number), *ip = str_printf("10.250.0.%d", number + 1);
     _cleanup_free_ char *command = str_printf("endpoints " NS " istio-pilot %s", ip);
     struct net_request request = bench_create_pilot(name, ip);
-    int64_t began, last = 0;
-    size_t count = 0;
+    struct arrival a = {command, remotes, 0};
+    int64_t began;
     int status;
     struct err e;
 
@@ -259,16 +282,8 @@ static double time_change(int number, size_t remotes)
     began = clock_now_usec();
     if (net_client_wait(h.client, &request, NULL, &status, &e) < 0)
         fail_msg("%s", e.text);
-    while (count < remotes) {
-        _cleanup_free_ char *answer = ask(command);
-        char *end;
-        if (clock_now_usec() - began > TO_CHANGE * 1000)
-            fail_msg("%zu of %zu remotes have the address", count, remotes);
-        count = strtoul(answer, &end, 10);
-        last = strtol(end, NULL, 10);
-        pause_ms(20);
-    }
-    return (double)(last - began) / 1e6;
+    wait_until(have_the_address, &a, TO_CHANGE, "all remote clusters have the address");
+    return (double)(a.last - began) / 1e6;
 }
 
 /* Of the operator, in seconds of processor time. */

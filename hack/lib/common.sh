@@ -32,19 +32,25 @@ step() {
   printf '  %-44s %s\n' "$text" "$(since "$start")"
 }
 
-# wait_for SECONDS COMMAND...: polls quietly until the command succeeds. A command
-# that returns 2 says that it never will.
+# wait_for SECONDS WHAT COMMAND...: polls until the command succeeds; no other loop waits. A command that returns 2 says
+# that it never will. After a failure a warning says WHAT was waited for, how long, and the last line that the command
+# printed. A new last line is shown on the way where SHOW_WAITS is set.
 wait_for() {
-  local end=$(($(now_ms) + $1 * 1000)) result
-  shift
+  local start end=$(($(now_ms) + $1 * 1000)) what=$2 result seen last=""
+  shift 2
+  start=$(now_ms)
   while :; do
     result=0
-    "$@" >/dev/null 2>&1 || result=$?
+    seen=$("$@" 2>&1) || result=$?
     [ $result != 0 ] || return 0
-    [ $result != 2 ] || return 1
-    [ "$(now_ms)" -lt "$end" ] || return 1
+    seen=${seen##*$'\n'}
+    [ -z "${SHOW_WAITS:-}" ] || [ "$seen" = "$last" ] || printf '    %7s  %s\n' "$(since "$start")" "$seen"
+    last=$seen
+    if [ $result = 2 ] || [ "$(now_ms)" -ge "$end" ]; then break; fi
     sleep 0.1
   done
+  warn "waited $(since "$start") for $what${last:+; seen last: $last}"
+  return 1
 }
 
 # server_version: of the cluster that kubectl speaks to, as "v1.20.2".

@@ -107,12 +107,12 @@ start_api() {
   define_apiserver
   component_start etcd
   component_start kube-apiserver
-  wait_for 90 api_ready || give_up kube-apiserver "the API server did not become ready"
+  wait_for 90 "the API server" api_ready || give_up kube-apiserver "the API server did not become ready"
 }
 
 start_controllers() {
   define_controllers
   component_start kube-controller-manager
-  wait_for 30 controllers_ready ||
+  wait_for 30 "the ServiceAccount of the namespace default" controllers_ready ||
     give_up kube-controller-manager "the controllers do not work"
 }

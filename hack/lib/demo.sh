@@ -48,22 +48,14 @@ resource_state() {
 
 # wait_available KIND NAME KUBECTL: shows each state on the way there.
 wait_available() {
-  local start last="" word message late line
-  start=$(now_ms)
-  while :; do
-    { read -r word; read -r message; read -r late; } < <(resource_state "$@") || true
-    [ "$word" != Available ] || break
-    line="${word:-not seen yet}${message:+: $message}${late:+; not running yet: $late}"
-    if [ "$line" != "$last" ]; then
-      printf '    %7s  %s\n' "$(since "$start")" "$line"
-      last=$line
-    fi
-    [ $(($(now_ms) - start)) -lt $((PATIENCE * 1000)) ] || {
-      warn "$1 $2 is not available after $PATIENCE s: $word: $message"
-      return 1
-    }
-    sleep 0.5
-  done
+  SHOW_WAITS=1 wait_for "$PATIENCE" "$1 $2 to be Available" is_available "$@"
+}
+
+is_available() {
+  local word="" message="" late=""
+  { read -r word; read -r message; read -r late; } < <(resource_state "$@") || true
+  echo "${word:-not seen yet}${message:+: $message}${late:+; not running yet: $late}"
+  [ "$word" = Available ]
 }
 
 # images_kind: what carries the name of Istio's images in the local cluster of KUBECONFIG.

@@ -38,30 +38,34 @@ node_processes() {
 }
 
 node_destroy() {
-  local pids round holder
+  local holder
   component_stop containerd TERM
   holder=$(component_pid holder) || holder=""
-  for round in 1 2 3 4 5 6 7 8 9 10; do
-    mapfile -t pids < <(node_processes | sort -u | grep -vx "${holder:-none}" || true)
-    [ ${#pids[@]} -gt 0 ] || break
-    kill -KILL "${pids[@]}" 2>/dev/null || true
-    sleep 0.0$round
-  done
+  wait_for 2 "the end of the node's processes" node_is_empty "${holder:-none}" || true
   component_stop holder KILL
   ip link del "$HOST_LINK" 2>/dev/null || true
   ip netns del "$NETNS" 2>/dev/null || true
   cgroups_remove
 }
 
+# node_is_empty HOLDER: kills what runs there but for that process; true when there was nothing.
+node_is_empty() {
+  local pids
+  mapfile -t pids < <(node_processes | sort -u | grep -vx "$1" || true)
+  [ ${#pids[@]} -gt 0 ] || return 0
+  kill -KILL "${pids[@]}" 2>/dev/null || true
+  return 1
+}
+
 cgroups_remove() {
-  local dir round
-  for round in 1 2 3 4 5; do
-    for dir in $(cgroup_roots); do
-      [ ! -d "$dir/istio-op-$NAME" ] ||
-        find "$dir/istio-op-$NAME" -depth -type d -exec rmdir {} + 2>/dev/null || true
-    done
-    compgen -G "/sys/fs/cgroup/*/istio-op-$NAME" >/dev/null || [ -d "/sys/fs/cgroup/istio-op-$NAME" ] || return 0
-    sleep 0.1
+  wait_for 1 "the cgroups of '$NAME' to be unused: /sys/fs/cgroup/*/istio-op-$NAME" cgroups_are_removed || true
+}
+
+cgroups_are_removed() {
+  local dir
+  for dir in $(cgroup_roots); do
+    [ ! -d "$dir/istio-op-$NAME" ] ||
+      find "$dir/istio-op-$NAME" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done
-  warn "cgroups of '$NAME' are still in use: /sys/fs/cgroup/*/istio-op-$NAME"
+  ! compgen -G "/sys/fs/cgroup/*/istio-op-$NAME" >/dev/null && [ ! -d "/sys/fs/cgroup/istio-op-$NAME" ]
 }

@@ -25,7 +25,7 @@ node_namespaces() {
     unshare --mount --propagation private sleep infinity
   component_start holder
   # nsenter and unshare become sleep, in the new namespaces, a moment later.
-  wait_for 5 holder_ready || die "cannot make a mount namespace: see $STATE/logs/holder.log"
+  wait_for 5 "a mount namespace" holder_ready || die "cannot make a mount namespace: see $STATE/logs/holder.log"
   stat -Lc %i "/proc/$(component_pid holder)/ns/mnt" >"$STATE/run/mount-namespace"
   node_network
   node_mounts
@@ -225,9 +225,9 @@ start_kubelet() {
 
 start_node() {
   component_start kube-proxy
-  wait_for 30 containerd_ready || give_up containerd "containerd did not start"
+  wait_for 30 "containerd" containerd_ready || give_up containerd "containerd did not start"
   images_load_pause
-  wait_for 60 node_ready || give_up kubelet "the node did not become Ready"
+  wait_for 60 "the node to be Ready" node_ready || give_up kubelet "the node did not become Ready"
 }
 
 node_ready() {

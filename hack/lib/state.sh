@@ -138,8 +138,8 @@ component_stop() {
   local pid
   pid=$(component_pid "$1") || return 0
   kill "-$2" "$pid" 2>/dev/null || true
-  wait_for 10 component_gone "$1" || kill -KILL "$pid" 2>/dev/null || true
-  wait_for 5 component_gone "$1" || warn "$1 (process $pid) does not end"
+  wait_for 10 "the end of $1" component_gone "$1" || kill -KILL "$pid" 2>/dev/null || true
+  wait_for 5 "the end of $1 (process $pid)" component_gone "$1" || true
 }
 
 component_gone() { ! component_alive "$1"; }

@@ -140,23 +140,34 @@ static char *remainder_of(void)
     return NULL;
 }
 
-/* Until nobody tells or sees a difference any more: how long it took until the last one was no longer told. */
+/* Two looks at one state, each NULL where it finds no difference; and when the first found none for good. */
+struct looks {
+    char *(*told)(void), *(*seen)(void);
+    msec_t told_none;
+};
+
+static bool finds_no_difference(void *context)
+{
+    struct looks *looks = context;
+    _cleanup_free_ char *difference = looks->told();
+
+    looks->told_none = clock_now_monotonic();
+    if (!difference)
+        difference = looks->seen();
+    if (difference)
+        wait_saw("%s", difference);
+    return !difference;
+}
+
+/* How long it took until the last difference was no longer told. */
 static msec_t wait_for_none(char *(*told)(void), char *(*seen)(void), msec_t timeout)
 {
-    msec_t start = clock_now_monotonic(), until = start + timeout, took;
+    struct looks looks = {told, seen, 0};
+    msec_t start = clock_now_monotonic(), until = start + timeout;
 
     must_answer_until(until);
-    for (;;) {
-        _cleanup_free_ char *difference = told();
-        took = clock_now_monotonic() - start;
-        if (!difference)
-            difference = seen();
-        if (!difference)
-            return took;
-        if (clock_now_monotonic() > until)
-            fail_msg("not converged within %lld ms: %s; see %s", (long long)timeout, difference, h.log_path);
-        pause_ms(20);
-    }
+    wait_until(finds_no_difference, &looks, until - clock_now_monotonic(), "everything is as it is asked for");
+    return looks.told_none - start;
 }
 
 msec_t converge_wait(msec_t timeout)

@@ -224,27 +224,31 @@ bool remote_is_in_step(void *context)
 
 /* --- waiting --- */
 
-/* Fails the test with the resource's status. */
-static void wait_for(bool (*holds)(void *), const struct remote *r, msec_t timeout, const char *what)
-{
-    msec_t until = clock_now_monotonic() + timeout;
+/* Whether `holds` is true of the remote cluster; else its status is seen. */
+struct wish {
+    bool (*holds)(void *);
+    const struct remote *remote;
+};
 
-    while (!holds((void *)r)) {
-        if (clock_now_monotonic() > until) {
-            _cleanup_free_ char *word = remote_status(r->name, "Status"),
-                                *text = remote_status(r->name, "ErrorMessage"), *connected = remote_connected(r->name);
-            fail_msg(
-                "%s is not %s within %lld ms: %s: %s (connected: %s); see %s",
-                r->name,
-                what,
-                (long long)timeout,
-                word,
-                text,
-                connected,
-                h.log_path);
-        }
-        pause_ms(20);
-    }
+static bool is_fulfilled(void *context)
+{
+    const struct wish *w = context;
+    _cleanup_free_ char *word = NULL, *text = NULL, *connected = NULL;
+
+    if (w->holds((void *)w->remote))
+        return true;
+    word = remote_status(w->remote->name, "Status");
+    text = remote_status(w->remote->name, "ErrorMessage");
+    connected = remote_connected(w->remote->name);
+    wait_saw("%s: %s (connected: %s)", word, text, connected);
+    return false;
+}
+
+static void wait_for(bool (*holds)(void *), const struct remote *r, msec_t timeout, const char *state)
+{
+    _cleanup_free_ char *what = str_printf("%s is %s", r->name, state);
+
+    wait_until(is_fulfilled, &(struct wish){holds, r}, timeout, what);
 }
 
 void wait_joined(const struct remote *r)
@@ -259,7 +263,7 @@ void wait_in_step(const struct remote *r)
 
 void wait_gone(const struct remote *r)
 {
-    wait_for(remote_is_gone, r, TO_CONVERGE, "gone");
+    wait_for(remote_is_gone, r, TO_CONVERGE, "deleted");
 }
 
 void join_all(void)

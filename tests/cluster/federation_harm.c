@@ -71,20 +71,34 @@ static void others_follow(const char *pod)
             wait_in_step(&remotes[i]);
 }
 
+struct telling {
+    const struct remote *bad;
+    size_t harm;
+    char *text;
+};
+
+static bool is_told(void *context)
+{
+    struct telling *t = context;
+    _cleanup_free_ char *word = NULL, *connected = NULL, *message = NULL;
+
+    if (tells(t->bad, harms[t->harm].says, &t->text))
+        return true;
+    word = remote_status(t->bad->name, "Status");
+    connected = remote_connected(t->bad->name);
+    message = remote_status(t->bad->name, "ErrorMessage");
+    wait_saw("%s: %s (connected: %s)", word, message, connected);
+    return false;
+}
+
 static void wait_told(const struct remote *bad, size_t harm, msec_t since)
 {
-    _cleanup_free_ char *text = NULL;
+    struct telling t = {bad, harm, NULL};
 
-    while (!tells(bad, harms[harm].says, &text)) {
-        if (clock_now_monotonic() - since > TO_TELL) {
-            _cleanup_free_ char *word = remote_status(bad->name, "Status"), *connected = remote_connected(bad->name),
-                                *message = remote_status(bad->name, "ErrorMessage");
-            fail_msg("%s: not told within 30 s: %s: %s (connected: %s)", harms[harm].what, word, message, connected);
-        }
-        pause_ms(50);
-    }
-    printf("  %s: told after %.1f s: %s\n", harms[harm].what, (double)(clock_now_monotonic() - since) / 1000, text);
+    wait_until(is_told, &t, since + TO_TELL - clock_now_monotonic(), harms[harm].what);
+    printf("  %s: told after %.1f s: %s\n", harms[harm].what, (double)(clock_now_monotonic() - since) / 1000, t.text);
     fflush(stdout);
+    free(t.text);
 }
 
 static void suffer(size_t harm)

@@ -303,19 +303,31 @@ static void spoil(const struct victim *v)
     enter(NULL);
 }
 
+struct healing {
+    bool (*holds)(void *);
+    struct victim *victim;
+};
+
+static bool is_healed(void *context)
+{
+    const struct healing *healing = context;
+    const struct victim *v = healing->victim;
+    _cleanup_json_ json_t *object = NULL;
+    _cleanup_free_ char *now = NULL;
+
+    if (healing->holds(healing->victim))
+        return true;
+    object = look_at(v);
+    now = object ? shape_of(object) : str_dup("nothing");
+    wait_saw("%s\n%s", v->before, now);
+    return false;
+}
+
 static void wait_healed(bool (*holds)(void *), struct victim *v)
 {
-    msec_t until = clock_now_monotonic() + TO_FOLLOW;
+    _cleanup_free_ char *what = str_printf("%s %s is as before", v->kind->kind, v->name);
 
-    while (!holds(v)) {
-        if (clock_now_monotonic() > until) {
-            _cleanup_json_ json_t *object = look_at(v);
-            _cleanup_free_ char *now = object ? shape_of(object) : str_dup("nothing");
-            printf("%s\n%s\n", v->before, now); /* too long for a message of cmocka */
-            fail_msg("%s %s does not heal", v->kind->kind, v->name);
-        }
-        pause_ms(10);
-    }
+    wait_until(is_healed, &(struct healing){holds, v}, TO_FOLLOW, what);
 }
 
 static void heals(struct victim *v)

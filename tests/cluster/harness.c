@@ -37,11 +37,6 @@ const char *harness_env(const char *name)
     return value;
 }
 
-void pause_ms(int ms)
-{
-    usleep((useconds_t)ms * 1000);
-}
-
 pid_t harness_spawn(const char *const *arguments, int error_fd)
 {
     pid_t pid = fork();
@@ -74,19 +69,6 @@ static void show_log(void)
     fflush(stdout);
     if (command)
         (void)run_shell(command);
-}
-
-void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what)
-{
-    msec_t until = clock_now_monotonic() + timeout;
-
-    while (!holds(context)) {
-        if (clock_now_monotonic() > until) {
-            show_log();
-            fail_msg("not within %lld ms: %s", (long long)timeout, what);
-        }
-        pause_ms(5);
-    }
 }
 
 static void install_definitions(void)
@@ -255,6 +237,7 @@ int harness_setup(void **state)
 
     (void)state;
     signal(SIGPIPE, SIG_IGN);
+    wait_on_failure = show_log;
     if (connect_to_cluster(harness_env("TEST_KUBECONFIG"), &config) < 0)
         return -1;
     install_definitions();

@@ -15,6 +15,7 @@
 #include "kube/client.h"
 #include "mesh/mesh.h"
 #include "reconcile/desired.h"
+#include "wait.h"
 
 #define NS "istio-system"
 #define MESH "istio"
@@ -104,6 +105,12 @@ bool cluster_try_update(const struct kube_kind *kind, const json_t *object, char
 /* Any request; whether the server takes it. */
 bool cluster_try(struct net_request request);
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name);
+/* For wait_until(): no such object is there. */
+struct place {
+    const struct kube_kind *kind;
+    const char *ns, *name;
+};
+bool cluster_lacks(void *place);
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name);
 /* The version in which this server is spoken to. */
 const char *cluster_version(const struct kube_kind *kind);
@@ -137,12 +144,6 @@ bool is_of_mesh(const struct kube_kind *kind);
 /* Every object of the cluster that carries the mesh's mark. A sequence of {kind row index, ns, name} as json. */
 json_t *mesh_objects_in_cluster(void);
 
-/* For what has to come, whether soon or not: long enough for a machine with little to give. */
-#define PATIENCE SECONDS(60)
-
-/* Repeats until `holds` is true; fails the test with `what` after `timeout`. */
-void wait_until(bool (*holds)(void *context), void *context, msec_t timeout, const char *what);
-void pause_ms(int ms);
 /* The exit code of a command line of the test's environment. */
 int run_shell(const char *command);
 /* Whether the API server is ready, its store, too. */

@@ -70,29 +70,27 @@ char *mesh_status(const char *field)
 static bool status_is(void *context)
 {
     _cleanup_json_ json_t *resource = cluster_get(ISTIO, NS, MESH);
+    const char *word = doc_string(resource, "status", "Status");
 
-    return str_eq(doc_string(resource, "status", "Status"), context) &&
+    wait_saw("%s: %s", str_or(word, ""), str_or(doc_string(resource, "status", "ErrorMessage"), ""));
+    return str_eq(word, context) &&
            json_equal(doc_at(resource, "status", "observedGeneration"), doc_at(resource, "metadata", "generation"));
 }
 
 void mesh_wait_status(const char *word, msec_t timeout)
 {
-    msec_t until = clock_now_monotonic() + timeout;
+    _cleanup_free_ char *what = str_printf("the mesh's status is %s", word);
 
-    while (!status_is((void *)word)) {
-        if (clock_now_monotonic() > until) {
-            _cleanup_free_ char *is = mesh_status("Status"), *why = mesh_status("ErrorMessage");
-            fail_msg("status is \"%s\" (%s), not \"%s\"; see %s", is, why, word, h.log_path);
-        }
-        pause_ms(10);
-    }
+    wait_until(status_is, (void *)word, timeout, what);
 }
 
 static bool is_settled(void *context)
 {
+    double drift = operator_metric("drift_objects"), in_flight = operator_metric("queue_in_flight");
+
     (void)context;
-    return operator_metric("managed_objects") > 0 && operator_metric("drift_objects") == 0 &&
-           operator_metric("queue_in_flight") == 0;
+    wait_saw("%.0f objects to write, %.0f writes under way", drift, in_flight);
+    return operator_metric("managed_objects") > 0 && drift == 0 && in_flight == 0;
 }
 
 void mesh_wait_settled(msec_t timeout)

@@ -60,25 +60,36 @@ static bool comes_later(enum err_class class)
     return class == ERR_UNAVAILABLE || class == ERR_TIMEOUT || class == ERR_THROTTLED;
 }
 
+struct reading {
+    const char *path, *accept;
+    json_t *answer; /* NULL: there is no such thing */
+};
+
+static bool is_answered(void *context)
+{
+    struct reading *r = context;
+    struct net_request request = net_request_new(NET_GET, r->path, NULL);
+    _cleanup_free_ char *text = NULL;
+    enum err_class class;
+
+    request.accept = r->accept;
+    r->answer = cluster_call(request, &class, &text);
+    if (r->answer || class == ERR_NOT_FOUND)
+        return true;
+    if (!comes_later(class))
+        fail_msg("%s: %s", r->path, text);
+    wait_saw("%s", text);
+    return false;
+}
+
 /* A GET, again where its answer comes later; NULL: there is no such thing. Every other error fails the test. */
 static json_t *must_read(struct net_request request)
 {
-    _cleanup_free_ char *path = str_dup(request.path);
-    const char *accept = request.accept;
-    msec_t until = clock_now_monotonic() + PATIENCE;
+    struct reading r = {request.path, request.accept, NULL};
 
-    for (;;) {
-        _cleanup_free_ char *text = NULL;
-        enum err_class class;
-        json_t *answer = cluster_call(request, &class, &text);
-        if (answer || class == ERR_NOT_FOUND)
-            return answer;
-        if (!comes_later(class) || clock_now_monotonic() > until)
-            fail_msg("%s: %s", path, text);
-        pause_ms(50);
-        request = net_request_new(NET_GET, path, NULL);
-        request.accept = accept;
-    }
+    wait_until(is_answered, &r, PATIENCE, r.path);
+    net_request_release(&request);
+    return r.answer;
 }
 
 json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name)
@@ -109,24 +120,30 @@ void cluster_create(const struct kube_kind *kind, const json_t *object)
         must_call(kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text)));
 }
 
+struct creation {
+    const struct kube_kind *kind;
+    const json_t *object;
+};
+
+static bool is_created(void *context)
+{
+    const struct creation *c = context;
+    _cleanup_free_ char *text = doc_text(c->object), *refusal = NULL;
+    enum err_class class;
+    json_t *answer = cluster_call(
+        kube_request_create(c->kind, cluster_version(c->kind), doc_string(c->object, "metadata", "namespace"), text),
+        &class,
+        &refusal);
+
+    if (!answer && class != ERR_NOT_FOUND)
+        fail_msg("%s %s: %s", c->kind->kind, doc_string(c->object, "metadata", "name"), refusal);
+    json_decref(answer);
+    return answer != NULL;
+}
+
 void cluster_create_when_served(const struct kube_kind *kind, const json_t *object)
 {
-    _cleanup_free_ char *text = doc_text(object);
-    msec_t until = clock_now_monotonic() + PATIENCE;
-    enum err_class class;
-
-    do {
-        json_t *answer = cluster_call(
-            kube_request_create(kind, cluster_version(kind), doc_string(object, "metadata", "namespace"), text),
-            &class,
-            NULL);
-        if (answer) {
-            json_decref(answer);
-            return;
-        }
-        pause_ms(20);
-    } while (class == ERR_NOT_FOUND && clock_now_monotonic() < until);
-    fail_msg("%s %s could not be created", kind->kind, doc_string(object, "metadata", "name"));
+    wait_until(is_created, &(struct creation){kind, object}, PATIENCE, "the object's kind is served");
 }
 
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch)
@@ -164,6 +181,13 @@ bool cluster_try_patch(const struct kube_kind *kind, const char *ns, const char 
 void cluster_delete(const struct kube_kind *kind, const char *ns, const char *name)
 {
     json_decref(must_call(kube_request_delete(kind, cluster_version(kind), ns, name, NULL, NULL)));
+}
+
+bool cluster_lacks(void *place)
+{
+    const struct place *p = place;
+
+    return !cluster_has(p->kind, p->ns, p->name);
 }
 
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name)

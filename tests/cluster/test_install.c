@@ -81,10 +81,7 @@ static void remove_definitions(void)
     json_array_foreach(definitions, i, definition) {
         const char *name = doc_string(definition, "metadata", "name");
         cluster_delete_if_there(kind, NULL, name);
-        for (int tries = 0; cluster_has(kind, NULL, name); tries++) {
-            assert_true(tries < 600);
-            usleep(100000);
-        }
+        wait_until(cluster_lacks, &(struct place){kind, NULL, name}, PATIENCE, "the definition is deleted");
     }
 }
 

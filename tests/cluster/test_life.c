@@ -66,23 +66,24 @@ static void settled_mesh_is_only_watched(void **state)
     buf_release(&r.others);
 }
 
+static bool drift_is_told(void *context)
+{
+    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
+    const json_t *first = json_array_get(doc_at(mesh, "status", "drift"), 0);
+
+    (void)context;
+    return str_eq(doc_string(first, "object"), "Service/" NS "/istio-pilot");
+}
+
 static void paused_mesh_reports_and_is_left(void **state)
 {
     const struct kube_kind *service = kind_of("v1", "Service");
-    msec_t until = clock_now_monotonic() + PATIENCE;
-    bool told = false;
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": true}}");
     mesh_wait_status("Available", PATIENCE);
     cluster_delete(service, NS, "istio-pilot");
-    while (!told && clock_now_monotonic() < until) {
-        _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
-        const json_t *first = json_array_get(doc_at(mesh, "status", "drift"), 0);
-        told = str_eq(doc_string(first, "object"), "Service/" NS "/istio-pilot");
-        pause_ms(20);
-    }
-    assert_true(told);
+    wait_until(drift_is_told, NULL, PATIENCE, "the status says that the Service is missing");
     assert_false(cluster_has(service, NS, "istio-pilot"));
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": false}}");
     mesh_wait_status("Available", TO_BE_AVAILABLE);

@@ -407,6 +407,16 @@ static void invalid_resource_names_its_field_and_changes_nothing(void **state)
     assert_true(operator_metric("managed_objects") == before);
 }
 
+static bool another_is_refused(void *context)
+{
+    _cleanup_json_ json_t *live = get_now(ISTIO, "default", "another");
+    const char *message = str_or(doc_string(live, "status", "ErrorMessage"), "");
+
+    (void)context;
+    wait_saw("%s: %s", str_or(doc_string(live, "status", "Status"), ""), message);
+    return str_eq(doc_string(live, "status", "Status"), "ReconcileFailed") && strstr(message, NS "/" MESH);
+}
+
 static void second_resource_is_refused(void **state)
 {
     _cleanup_json_ json_t *second = OBJECT(
@@ -414,18 +424,10 @@ static void second_resource_is_refused(void **state)
         S("kind", "Istio"),
         MAP("metadata", S("name", "another"), S("namespace", "default")),
         MAP("spec"));
-    msec_t until = clock_now_monotonic() + PATIENCE;
-    bool refused = false;
 
     (void)state;
     cluster_create(ISTIO, second);
-    while (!refused && clock_now_monotonic() < until) {
-        _cleanup_json_ json_t *live = get_now(ISTIO, "default", "another");
-        refused = str_eq(doc_string(live, "status", "Status"), "ReconcileFailed") &&
-                  strstr(doc_string(live, "status", "ErrorMessage"), NS "/" MESH);
-        pause_ms(20);
-    }
-    assert_true(refused);
+    wait_until(another_is_refused, NULL, PATIENCE, "the status of a second resource names the first");
     cluster_delete(ISTIO, "default", "another");
     mesh_wait_settled(PATIENCE);
 }

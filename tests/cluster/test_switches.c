@@ -175,27 +175,32 @@ static json_int_t count_pods(const json_t *deployment, struct buf *uids, struct 
  * The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
  * Pod that is too many is told to go.
  */
+struct pods {
+    const char *deployment;
+    char *uids;
+};
+
+static bool are_as_many_as_asked_for(void *context)
+{
+    struct pods *pods = context;
+    _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, NS, pods->deployment);
+    _cleanup_buf_ struct buf uids = BUF_INIT, known = BUF_INIT;
+    json_int_t count, desired = doc_int(doc_at(deployment, "spec", "replicas"), -1);
+
+    assert_non_null(deployment);
+    count = count_pods(deployment, &uids, &known);
+    wait_saw("%lld of %lld are at work:\n%s", (long long)count, (long long)desired, buf_str(&known));
+    if (count == desired)
+        pods->uids = sort_lines(buf_str(&uids));
+    return count == desired;
+}
+
 static char *pods_of(const char *name)
 {
-    msec_t until = clock_now_monotonic() + ROLL_OUT;
+    struct pods pods = {name, NULL};
 
-    for (;;) {
-        _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, NS, name);
-        _cleanup_buf_ struct buf uids = BUF_INIT, known = BUF_INIT;
-        json_int_t count, desired = doc_int(doc_at(deployment, "spec", "replicas"), -1);
-        assert_non_null(deployment);
-        count = count_pods(deployment, &uids, &known);
-        if (count == desired)
-            return sort_lines(buf_str(&uids));
-        if (clock_now_monotonic() > until)
-            fail_msg(
-                "%s asks for %lld Pods, and %lld of these are at work:\n%s",
-                name,
-                (long long)desired,
-                (long long)count,
-                buf_str(&known));
-        pause_ms(5);
-    }
+    wait_until(are_as_many_as_asked_for, &pods, ROLL_OUT, "the Deployment has the Pods that it asks for");
+    return pods.uids;
 }
 
 /* All that the mesh asks for is there, and nothing rolls any longer. */
@@ -547,20 +552,28 @@ static bool account_is_ready(void *context)
     return json_array_size(doc_at(account, "secrets")) > 0;
 }
 
+struct count {
+    double watches;
+    msec_t since;
+};
+
+static bool stays_so(void *context)
+{
+    struct count *c = context;
+    double watches = operator_metric("watches_wanted");
+
+    if (watches != c->watches)
+        *c = (struct count){watches, clock_now_monotonic()};
+    return clock_now_monotonic() - c->since >= SECONDS(2);
+}
+
 /* How many watches the operator wants, once that stays so: while a Deployment is not available it watches Pods, too. */
 static double watches_at_rest(void)
 {
-    double watches = operator_metric("watches_wanted");
+    struct count c = {.since = clock_now_monotonic()};
 
-    for (int same = 0; same < 40; same++) {
-        double now;
-        pause_ms(50);
-        now = operator_metric("watches_wanted");
-        if (now != watches)
-            same = 0;
-        watches = now;
-    }
-    return watches;
+    wait_until(stays_so, &c, PATIENCE, "the number of watches stays the same");
+    return c.watches;
 }
 
 static void outdated_sidecars_are_counted(void **state)

@@ -119,36 +119,29 @@ static void make_switches(json_t *live, void *context)
     turn->switched = switches_make(turn->target->desired, live, turn->number, turn->owner, turn->seen);
 }
 
-/* What is not back yet, and why; "" when all is. */
 static bool all_is_back(void *context)
 {
-    struct buf *why = context;
+    _cleanup_buf_ struct buf why = BUF_INIT;
     bool all = true;
 
-    buf_truncate(why, 0);
+    (void)context;
     for (size_t i = 0; i < target_count; i++) {
         struct target *t = &targets[i];
         _cleanup_json_ json_t *live = t->is_back ? NULL : cluster_get(t->kind, t->ns, t->name);
         if (t->is_back)
             continue;
-        t->is_back = live && switches_are_undone(t->desired, live, why);
+        t->is_back = live && switches_are_undone(t->desired, live, &why);
         all = all && t->is_back;
         if (!t->is_back)
-            buf_printf(why, " (%s); ", t->name);
+            buf_printf(&why, " (%s); ", t->name);
     }
+    wait_saw("%s", buf_str(&why));
     return all;
 }
 
 static void wait_until_back(const char *what)
 {
-    _cleanup_buf_ struct buf why = BUF_INIT;
-    msec_t until = clock_now_monotonic() + PATIENCE;
-
-    while (!all_is_back(&why)) {
-        if (clock_now_monotonic() > until)
-            fail_msg("%s: not put back: %s", what, buf_str(&why));
-        pause_ms(20);
-    }
+    wait_until(all_is_back, NULL, PATIENCE, what);
 }
 
 /* Writes of the operator, by object and in sum. */
@@ -253,8 +246,7 @@ replace(const char *api_version, const char *kind, const char *ns, const char *n
     json_object_del(object, "status");
     change(object);
     cluster_delete(row, ns, name);
-    for (msec_t until = clock_now_monotonic() + PATIENCE; cluster_has(row, ns, name); pause_ms(10))
-        assert_true(clock_now_monotonic() < until);
+    wait_until(cluster_lacks, &(struct place){row, ns, name}, PATIENCE, "the old object is deleted");
     cluster_create(row, object);
 }
 

@@ -182,33 +182,41 @@ static int try_get(enum kind kind, const char *name, json_t **ret)
     return attempt(kube_request_get(ROW(kind), space_of(kind), name), ret);
 }
 
+/* What is waited for. */
+struct wish {
+    enum kind kind;
+    const char *name, *const *path, *value;
+};
+
+static bool is_gone(void *context)
+{
+    const struct wish *w = context;
+
+    return try_get(w->kind, w->name, NULL) == 404;
+}
+
 void wait_gone(enum kind kind, const char *name)
 {
-    msec_t until = clock_now_monotonic() + COMES_WITHIN;
+    _cleanup_free_ char *what = str_printf("%s %s is deleted", rows[kind].kind, name);
 
-    while (try_get(kind, name, NULL) != 404) {
-        if (clock_now_monotonic() > until)
-            fail_msg("%s %s is still there", rows[kind].kind, name);
-        run_loop_for(50);
-    }
+    wait_until(is_gone, &(struct wish){kind, name}, COMES_WITHIN, what);
+}
+
+static bool has_field(void *context)
+{
+    const struct wish *w = context;
+    _cleanup_json_ json_t *object = NULL;
+
+    if (try_get(w->kind, w->name, &object) != 200)
+        return false;
+    return w->value ? str_eq(doc_string_(object, w->path), w->value) : doc_at_(object, w->path) != NULL;
 }
 
 void wait_field(enum kind kind, const char *name, const char *const *path, const char *value)
 {
-    msec_t until = clock_now_monotonic() + COMES_WITHIN;
-    bool holds = false;
+    _cleanup_free_ char *what = str_printf("%s %s has %s", rows[kind].kind, name, str_or(value, "the field"));
 
-    while (!holds) {
-        json_t *object;
-        if (try_get(kind, name, &object) == 200)
-            holds = value ? str_eq(doc_string_(object, path), value) : doc_at_(object, path) != NULL;
-        json_decref(object);
-        if (holds)
-            break;
-        if (clock_now_monotonic() > until)
-            fail_msg("%s %s did not come to %s", rows[kind].kind, name, str_or(value, "it"));
-        run_loop_for(50);
-    }
+    wait_until(has_field, &(struct wish){kind, name, path, value}, COMES_WITHIN, what);
 }
 
 /* --- watches --- */

@@ -16,6 +16,7 @@
 
 #include "doc/doc.h"
 #include "kube/client.h"
+#include "wait.h"
 
 #define SPACE "conformance"
 

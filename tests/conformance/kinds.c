@@ -13,18 +13,24 @@ const char PROBE_DEFINITION[] =
     "{\"size\": {\"type\": \"integer\", \"default\": 3}, \"name\": {\"type\": \"string\"}}}, \"status\": {\"type\": "
     "\"object\", \"properties\": {\"word\": {\"type\": \"string\"}}}}}}}]}}";
 
-static bool is_established(void)
+static bool is_established(void *context)
 {
     _cleanup_json_ json_t *definition = get(DEFINITION, PROBES);
     const json_t *condition = doc_find(doc_at(definition, "status", "conditions"), "type", "Established");
 
+    (void)context;
     return str_eq(doc_string(condition, "status"), "True");
+}
+
+static bool is_listed(void *context)
+{
+    (void)context;
+    return attempt(kube_request_list(ROW(PROBE), SPACE, NULL, NULL, 0, NULL), NULL) == 200;
 }
 
 static void definition_is_established_and_served(void **state)
 {
     _cleanup_json_ json_t *definition = create(DEFINITION, PROBE_DEFINITION), *resources = NULL;
-    msec_t until = clock_now_monotonic() + SECONDS(60);
 
     (void)state;
     assert_int_equal(generation_of(definition), 1);
@@ -32,15 +38,9 @@ static void definition_is_established_and_served(void **state)
     assert_string_equal(doc_string(definition, "spec", "conversion", "strategy"), "None");
     wait_field(DEFINITION, PROBES, DOC_KEYS("status", "acceptedNames", "kind"), "Probe");
     /* A server may say first that it is not, "Installing". */
-    while (!is_established()) {
-        assert_true(clock_now_monotonic() < until);
-        run_loop_for(50);
-    }
+    wait_until(is_established, NULL, PATIENCE, "the definition is established");
     /* It takes a moment more until requests of it are taken. */
-    while (attempt(kube_request_list(ROW(PROBE), SPACE, NULL, NULL, 0, NULL), NULL) != 200) {
-        assert_true(clock_now_monotonic() < until);
-        run_loop_for(50);
-    }
+    wait_until(is_listed, NULL, PATIENCE, "the kind is served");
     resources = expect(200, net_request_new(NET_GET, "/apis/conformance.example.com/v1", NULL));
     assert_string_equal(doc_string(doc_find(doc_at(resources, "resources"), "name", "probes"), "kind"), "Probe");
 }
@@ -98,19 +98,20 @@ static void finalizers_hold_custom_objects_and_count_a_generation(void **state)
     watching_free(w);
 }
 
+static bool group_is_gone(void *context)
+{
+    _cleanup_json_ json_t *groups = expect(200, net_request_new(NET_GET, "/apis", NULL));
+
+    (void)context;
+    return !doc_find(doc_at(groups, "groups"), "name", "conformance.example.com");
+}
+
 static void definition_takes_its_objects_with_it(void **state)
 {
-    msec_t until = clock_now_monotonic() + SECONDS(60);
-
     (void)state;
     expect_only(200, removal(DEFINITION, PROBES, NULL, NULL));
     wait_gone(DEFINITION, PROBES);
-    while (clock_now_monotonic() < until) {
-        _cleanup_json_ json_t *groups = expect(200, net_request_new(NET_GET, "/apis", NULL));
-        if (!doc_find(doc_at(groups, "groups"), "name", "conformance.example.com"))
-            break;
-        run_loop_for(50);
-    }
+    wait_until(group_is_gone, NULL, PATIENCE, "the group is no longer served");
     expect_only(404, kube_request_get(ROW(PROBE), SPACE, "one"));
 }
 

@@ -86,11 +86,16 @@ static bool mesh_answers(void)
     return cluster_try(kube_request_get(ISTIO, cluster_version(ISTIO), NS, MESH));
 }
 
+static bool mesh_is_gone(void *context)
+{
+    (void)context;
+    return !mesh_answers();
+}
+
 static void make_the_mesh_again(unsigned *seed)
 {
     cluster_delete_if_there(ISTIO, NS, MESH);
-    for (int i = 0; i < 300 && mesh_answers(); i++)
-        pause_ms(100);
+    wait_try(mesh_is_gone, NULL, SECONDS(30));
     pause_ms((int)draw(seed, 1000));
     create_mesh();
 }
@@ -141,23 +146,23 @@ static void change_something(unsigned *seed, changes_note_fn note, void *context
     pause_ms((int)draw(seed, 2000));
 }
 
-static bool put_back(void)
+static bool is_put_back(void *context)
 {
-    for (int i = 0; i < 120; i++, pause_ms(500)) {
-        if (cluster_try_patch(ISTIO, NS, MESH, unswitched))
-            return true;
-        if (!mesh_answers())
-            create_mesh();
-    }
+    (void)context;
+    if (cluster_try_patch(ISTIO, NS, MESH, unswitched))
+        return true;
+    if (!mesh_answers())
+        create_mesh();
     return false;
 }
 
 /* A server that is just being restarted says nothing, as one that has no mesh. */
-static bool mesh_is_available(void)
+static bool mesh_is_available(void *context)
 {
     _cleanup_json_ json_t *list = cluster_list(ISTIO, NULL);
     const json_t *mesh = json_array_get(list, 0);
 
+    (void)context;
     return str_eq(doc_string(mesh, "status", "Status"), "Available") &&
            json_equal(doc_at(mesh, "status", "observedGeneration"), doc_at(mesh, "metadata", "generation"));
 }
@@ -167,18 +172,8 @@ static bool mesh_is_available(void)
 /* With new connections: what the old ones keep of their busiest moment is no growth, and is not the same each time. */
 static bool come_to_rest(void)
 {
-    msec_t until;
-
     restart("kube-apiserver");
-    until = clock_now_monotonic() + TO_COME_BACK;
-    if (!put_back())
-        return false;
-    while (!mesh_is_available()) {
-        if (clock_now_monotonic() > until)
-            return false;
-        pause_ms(200);
-    }
-    return true;
+    return wait_try(is_put_back, NULL, TO_COME_BACK) && wait_try(mesh_is_available, NULL, TO_COME_BACK);
 }
 
 bool changes_make(unsigned seed, const struct changes_times *times, changes_note_fn note, void *context)
