@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "../tests/cluster/harness.h"
-#include "api/resources.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
