@@ -1,0 +1,211 @@
+/* What a watch reads: odd, too large, cut anywhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "watch_fixture.h"
+
+static void garbage_is_an_error_and_leads_to_a_list(void **state)
+{
+    static const char *const texts[] = {
+        "hello\n",
+        "{}\n",
+        "[]\n",
+        "7\n",
+        "{\"type\":\"ADDED\"}\n",
+        "{\"type\":\"ADDED\",\"object\":null}\n",
+        "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"resourceVersion\":5}}}\n",
+        "{\"type\":7,\"object\":{}}\n",
+        "{\"type\":\"ADDED\",\"object\":{}}\n",
+        "{\"type\":\"ADDED\",\"type\":\"ADDED\"}\n",
+        EVENT("RENAMED", "a", "11"),
+        "\xff\xfe\n",
+    };
+    static const char *const pages[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"items\":[]}",
+        "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":7}",
+        "<html>",
+        "null",
+        "{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":{}},\"items\":[]}",
+        "{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":7},\"items\":[]}",
+    };
+    struct bench b;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        begin_watching(&b);
+        feed(&b, texts[i]);
+        expect_log(&b, "");
+        assert_string_not_equal(kube_watch_error(b.w), "");
+        expect_step(&b, CANCEL);
+        expect_step(&b, WAIT);
+        b.now = kube_watch_due(b.w);
+        expect_step(&b, LIST);
+        finish(&b);
+    }
+    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+        begin(&b);
+        expect_step(&b, LIST);
+        page(&b, pages[i]);
+        expect_log(&b, "");
+        assert_string_not_equal(kube_watch_error(b.w), "");
+        expect_step(&b, WAIT);
+        b.now = kube_watch_due(b.w);
+        expect_step(&b, LIST);
+        finish(&b);
+    }
+}
+
+static void odd_items_and_empty_lines_do_no_harm(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    page(&b, LIST("10", "null,7,[]," OBJ("a", "1")));
+    expect_log(&b, "B L:? L:? L:? L:a E@10");
+    expect_step(&b, OPEN);
+    feed(&b, "\n" EVENT("ADDED", "b", "12"));
+    expect_log(&b, "P:b@12");
+    finish(&b);
+}
+
+static void a_line_has_a_limit(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with(&b, &(struct kube_watch_options){.line_max = 200});
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "B E@10");
+    expect_step(&b, OPEN);
+    for (int i = 0; i < 40; i++) {
+        feed(&b, "xxxxxxxxxx");
+        pull(&b, SIZE_MAX);
+    }
+    assert_string_equal(kube_watch_error(b.w), "watch: an event of more than 200 bytes");
+    assert_int_equal(kube_watch_backlog(b.w), 0);
+    expect_step(&b, CANCEL);
+    finish(&b);
+}
+
+static void an_event_has_a_limit_of_values(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with(&b, &(struct kube_watch_options){.values_max = 10});
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "B E@10");
+    expect_step(&b, OPEN);
+    feed(&b, EVENT("ADDED", "a", "11"));
+    expect_log(&b, "P:a@11");
+    feed(&b, "{\"type\":\"ADDED\",\"object\":[{},{},{},{},{},{},{},{},{},{}]}\n");
+    expect_log(&b, "");
+    assert_string_equal(kube_watch_error(b.w), "watch: JSON of 23 values, at most 10 are read");
+    expect_step(&b, CANCEL);
+    finish(&b);
+}
+
+/* What is kept for as long as a watch is open. */
+static void versions_and_tokens_have_a_limit(void **state)
+{
+    _cleanup_free_ char *version = str_printf("%0129d", 0), *token = str_printf("%08193d", 0);
+    _cleanup_free_ char *event =
+        str_printf("{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"%s\"}}}\n", version);
+    _cleanup_free_ char *versioned = str_printf("{\"metadata\":{\"resourceVersion\":\"%s\"}}", version);
+    _cleanup_free_ char *continued =
+        str_printf("{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"%s\"}}", token);
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    page(&b, versioned);
+    assert_string_equal(kube_watch_error(b.w), "list: the answer has no metadata.resourceVersion");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, LIST);
+    page(&b, continued);
+    assert_string_equal(kube_watch_error(b.w), "list: metadata.continue of more than 8192 bytes");
+    b.now = kube_watch_due(b.w);
+    expect_step(&b, LIST);
+    page(&b, LIST("10", ""));
+    expect_log(&b, "B E@10");
+    expect_step(&b, OPEN);
+    feed(&b, event);
+    expect_log(&b, "");
+    assert_string_equal(kube_watch_error(b.w), "watch: an event without object.metadata.resourceVersion");
+    finish(&b);
+}
+
+static void lines_may_be_cut_anywhere(void **state)
+{
+    static const char stream[] = EVENT("ADDED", "f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", "11")
+        EVENT("MODIFIED", "a\\u00e9\\n", "12") BOOKMARK("13") EVENT("DELETED", "a", "14");
+    const size_t len = sizeof(stream) - 1;
+
+    (void)state;
+    for (size_t first = 0; first <= len; first++) {
+        for (size_t second = first; second <= len; second += 7) {
+            struct bench b;
+            begin_watching(&b);
+            kube_watch_feed(b.w, b.now, stream, first);
+            pull(&b, SIZE_MAX);
+            kube_watch_feed(b.w, b.now, stream + first, second - first);
+            pull(&b, SIZE_MAX);
+            kube_watch_feed(b.w, b.now, stream + second, len - second);
+            expect_log(&b, "P:f\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80@11 P:a\xc3\xa9\n@12 S@13 R:a@14");
+            assert_int_equal(kube_watch_backlog(b.w), 0);
+            finish(&b);
+        }
+    }
+}
+
+static void a_budget_bounds_what_is_parsed_at_once(void **state)
+{
+    struct bench b;
+    int rounds = 0;
+
+    (void)state;
+    begin_watching(&b);
+    for (int i = 0; i < 100; i++) {
+        _cleanup_free_ char *line = str_printf(
+            "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"n\",\"resourceVersion\":\"%d\"}}}\n", 11 + i);
+        feed(&b, line);
+    }
+    while (kube_watch_has_more(b.w)) {
+        buf_reset(&b.log);
+        pull(&b, 700);
+        assert_true(b.log.len > 0 && b.log.len < 100);
+        rounds++;
+    }
+    assert_in_range(rounds, 8, 20);
+    assert_string_equal(kube_watch_version(b.w), "110");
+    finish(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(garbage_is_an_error_and_leads_to_a_list),
+        cmocka_unit_test(odd_items_and_empty_lines_do_no_harm),
+        cmocka_unit_test(a_line_has_a_limit),
+        cmocka_unit_test(an_event_has_a_limit_of_values),
+        cmocka_unit_test(versions_and_tokens_have_a_limit),
+        cmocka_unit_test(lines_may_be_cut_anywhere),
+        cmocka_unit_test(a_budget_bounds_what_is_parsed_at_once),
+    };
+
+    return cmocka_run_group_tests_name("kube watch input", tests, NULL, NULL);
+}
