@@ -10,7 +10,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
-#include "world.h"
+#include "mesh_fixture.h"
 
 #define REFUSED "refused for a reason that does not pass"
 
@@ -41,13 +41,6 @@ static void expect_in_status(struct world *w, const char *field, const char *par
 
     if (!strstr(text, part))
         fail_msg("%s is \"%s\", without \"%s\"", field, text, part);
-}
-
-static void expect_status(struct world *w, const char *field, const char *value)
-{
-    _cleanup_free_ char *text = world_status(w, field);
-
-    assert_string_equal(text, value);
 }
 
 static bool is_labelled(struct world *w, const char *name)

@@ -1,0 +1,90 @@
+#include "mesh_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+int mesh_begin(void **state)
+{
+    struct world *w = NEW(struct world);
+
+    world_init(w);
+    *state = w;
+    return 0;
+}
+
+int mesh_end(void **state)
+{
+    world_release(*state);
+    free(*state);
+    return 0;
+}
+
+int mesh_begin_installed(void **state)
+{
+    struct world *w;
+
+    mesh_begin(state);
+    w = *state;
+    world_put_mesh(w, SPEC);
+    if (world_converge(w) < 0)
+        return -1;
+    world_roll_out(w);
+    return world_converge(w) < 0 ? -1 : 0;
+}
+
+void expect_status(struct world *w, const char *field, const char *value)
+{
+    _cleanup_free_ char *text = world_status(w, field);
+
+    assert_string_equal(text, value);
+}
+
+void expect_plan(struct world *w, const char *actions)
+{
+    struct plan plan = world_plan(w);
+    _cleanup_free_ char *text = world_describe(&plan);
+
+    assert_string_equal(text, actions);
+    world_act(w, &plan);
+    plan_release(&plan);
+}
+
+void put_galleys_webhook(struct world *w)
+{
+    world_put(
+        w,
+        OBJECT(
+            S("apiVersion", "admissionregistration.k8s.io/v1"),
+            S("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", S("name", "istio-galley"))));
+}
+
+void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)
+{
+    char api_version[128];
+
+    kube_api_version(kind, kind->versions[0].name, api_version);
+    world_put_as(
+        w,
+        kind,
+        OBJECT(
+            S("apiVersion", api_version),
+            S("kind", kind->kind),
+            MAP("metadata", S("name", name), S("namespace", kind->namespaced ? ns : NULL)),
+            S("type", type)));
+}
+
+json_t *condition_of(struct world *w, const char *type)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return json_incref((json_t *)doc_find(doc_at(mesh, "status", "conditions"), "type", type));
+}

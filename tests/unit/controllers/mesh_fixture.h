@@ -1,0 +1,28 @@
+/* A mesh on a world, for cmocka: the state is the world. */
+#ifndef TESTS_UNIT_CONTROLLERS_MESH_FIXTURE_H
+#define TESTS_UNIT_CONTROLLERS_MESH_FIXTURE_H
+
+#include "world.h"
+
+#define SPEC "{\"autoInjectionNamespaces\": [\"default\"]}"
+
+/* An empty cluster. */
+int mesh_begin(void **state);
+int mesh_end(void **state);
+/* The mesh installed, rolled out, and nothing left to do. */
+int mesh_begin_installed(void **state);
+/* A text of the mesh's status. */
+void expect_status(struct world *w, const char *field, const char *value);
+/* The next plan, as world_describe() tells it; it is carried out. */
+void expect_plan(struct world *w, const char *actions);
+/* As Galley makes it while it runs. */
+void put_galleys_webhook(struct world *w);
+/* An object of this kind in the world; `type` may be NULL. */
+void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type);
+/* The mesh's condition of this type, owned by the caller; NULL: it has none. */
+json_t *condition_of(struct world *w, const char *type);
+
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, mesh_begin, mesh_end)
+#define INSTALLED(test) cmocka_unit_test_setup_teardown(test, mesh_begin_installed, mesh_end)
+
+#endif
