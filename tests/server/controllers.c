@@ -106,9 +106,13 @@ static void serve(struct controllers *c, const json_t *definition)
     size_t count = 0;
 
     for (size_t i = 0; i < json_array_size(versions); i++)
-        names[count++] = doc_string(json_array_get(versions, i), "name");
+        if (doc_string(json_array_get(versions, i), "name"))
+            names[count++] = doc_string(json_array_get(versions, i), "name");
     if (!count)
-        names[count++] = doc_string(definition, "spec", "version");
+        names[count] = doc_string(definition, "spec", "version");
+    /* One that was written from something odd; a real server refuses it. */
+    if (!names[0] || !doc_string(definition, "spec", "group") || !doc_string(definition, "spec", "names", "plural"))
+        return;
     server_serve(c->server, definition, names);
 }
 
