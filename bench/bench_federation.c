@@ -136,7 +136,7 @@ static void install_definitions(void)
 {
     _cleanup_free_ char *path = str_printf("%s/crds.yaml", servers.folder), *text = NULL;
     _cleanup_free_ char *command = str_printf("%s crds > %s", getenv("TEST_OPERATOR"), path);
-    _cleanup_json_ json_t *ns = OBJECT(MAP("metadata", S("name", NS)));
+    _cleanup_json_ json_t *ns = OBJECT(MAP("metadata", STRING("name", NS)));
     struct yaml_documents documents;
     struct err e;
 

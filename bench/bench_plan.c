@@ -42,7 +42,10 @@ static const struct kube_kind *kind_of(const char *api_version, const char *kind
 
 static json_t *object(const char *api_version, const char *kind, const char *ns, const char *name)
 {
-    return OBJECT(S("apiVersion", api_version), S("kind", kind), MAP("metadata", S("name", name), S("namespace", ns)));
+    return OBJECT(
+        STRING("apiVersion", api_version),
+        STRING("kind", kind),
+        MAP("metadata", STRING("name", name), STRING("namespace", ns)));
 }
 
 static int refuse(
@@ -145,7 +148,7 @@ static void finish(struct bench *b)
     sim_free(b->server);
 }
 
-/* Somebody's note on an object: it changes, and nothing is to be done about it. */
+/* Another client's note on an object: it changes, and nothing is to be done about it. */
 static void touch(struct bench *b, const char *api_version, const char *kind, const char *ns, const char *name)
 {
     static int count;
@@ -192,7 +195,7 @@ static void measure(struct bench *b, const char *what, void (*change)(struct ben
     for (size_t i = 0; i < CHANGES; i++) {
         uint64_t before = controller_stats(b->controller)->plan_usec;
         change(b);
-        sim_run(b->server, SECONDS(3)); /* Pods with a sidecar are told of once a second */
+        sim_run(b->server, SECONDS(3)); /* Pods with a sidecar are counted once a second */
         taken[i] = (double)(controller_stats(b->controller)->plan_usec - before) / 1000;
     }
     bench_print(what, taken, CHANGES, "ms");

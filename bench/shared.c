@@ -105,9 +105,9 @@ char *bench_contents(const char *path)
 void bench_create_signing_certificate(void)
 {
     _cleanup_json_ json_t *o = OBJECT(
-        MAP("metadata", S("name", "istio-ca-secret"), S("namespace", NS)),
-        S("type", "istio.io/ca-root"),
-        MAP("data", S("ca-cert.pem", "Y2VydGlmaWNhdGU="), S("ca-key.pem", "a2V5")));
+        MAP("metadata", STRING("name", "istio-ca-secret"), STRING("namespace", NS)),
+        STRING("type", "istio.io/ca-root"),
+        MAP("data", STRING("ca-cert.pem", "Y2VydGlmaWNhdGU="), STRING("ca-key.pem", "a2V5")));
 
     cluster_create(&bench_secret, o);
 }
@@ -115,7 +115,7 @@ void bench_create_signing_certificate(void)
 struct net_request bench_kubeconfig_request(const char *name, const char *kubeconfig)
 {
     _cleanup_free_ char *data = base64_encode(kubeconfig, strlen(kubeconfig));
-    _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("data", S("kubeconfig", data)));
+    _cleanup_json_ json_t *o = OBJECT(MAP("metadata", STRING("name", name)), MAP("data", STRING("kubeconfig", data)));
     _cleanup_free_ char *text = doc_text(o);
 
     return kube_request_create(&bench_secret, "v1", NS, text);
@@ -124,9 +124,9 @@ struct net_request bench_kubeconfig_request(const char *name, const char *kubeco
 struct net_request bench_remote_request(const char *name)
 {
     _cleanup_json_ json_t *o = OBJECT(
-        F("apiVersion", "%s/%s", API_GROUP, API_VERSION),
-        S("kind", "RemoteIstio"),
-        MAP("metadata", S("name", name)),
+        FORMAT("apiVersion", "%s/%s", API_GROUP, API_VERSION),
+        STRING("kind", "RemoteIstio"),
+        MAP("metadata", STRING("name", name)),
         MAP("spec"));
     _cleanup_free_ char *text = doc_text(o);
 
@@ -136,8 +136,8 @@ struct net_request bench_remote_request(const char *name)
 struct net_request bench_create_pilot(const char *name, const char *ip)
 {
     _cleanup_json_ json_t *o = OBJECT(
-        MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S("istio", "pilot"))),
-        MAP("spec", SEQ("containers", ITEM(S("name", "discovery"), S("image", "pilot")))));
+        MAP("metadata", STRING("name", name), STRING("namespace", NS), MAP("labels", STRING("istio", "pilot"))),
+        MAP("spec", SEQ("containers", ITEM(STRING("name", "discovery"), STRING("image", "pilot")))));
     _cleanup_json_ json_t *pod = NULL;
     _cleanup_free_ char *text = NULL;
 
@@ -147,7 +147,9 @@ struct net_request bench_create_pilot(const char *name, const char *ip)
         pod,
         "status",
         OBJECT(
-            S("phase", "Running"), S("podIP", ip), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
+            STRING("phase", "Running"),
+            STRING("podIP", ip),
+            SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
     text = doc_text(pod);
     return kube_request_update_status(&bench_pod, "v1", NS, name, text);
 }

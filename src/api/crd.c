@@ -16,17 +16,17 @@ static json_t *columns(const struct api_resource *r, const char *path_key)
         json_array_append_new(
             seq,
             OBJECT(
-                S("name", column->name),
-                S("type", column->type),
-                S("description", column->doc),
-                S(path_key, column->path),
-                OPT(column->priority, N("priority", column->priority))));
+                STRING("name", column->name),
+                STRING("type", column->type),
+                STRING("description", column->doc),
+                STRING(path_key, column->path),
+                OPT(column->priority, INT("priority", column->priority))));
     return seq;
 }
 
 static json_t *names(const struct api_resource *r)
 {
-    return OBJECT(S("kind", r->kind), S("listKind", r->list_kind), S("plural", r->plural), S("singular", r->singular));
+    return OBJECT(STRING("kind", r->kind), STRING("listKind", r->list_kind), STRING("plural", r->plural), STRING("singular", r->singular));
 }
 
 static void merge_properties(json_t *schema, const json_t *other, enum schema_form how);
@@ -126,49 +126,49 @@ static json_t *spec_schema(const struct api_resource *r, enum schema_form how)
 static json_t *root_schema(const struct api_resource *r, enum schema_form form)
 {
     return OBJECT(
-        OPT(form == SCHEMA_V1, S("description", r->doc)),
-        OPT(form == SCHEMA_V1, S("type", "object")),
+        OPT(form == SCHEMA_V1, STRING("description", r->doc)),
+        OPT(form == SCHEMA_V1, STRING("type", "object")),
         MAP("properties",
-            MAP("apiVersion", S("type", "string")),
-            MAP("kind", S("type", "string")),
-            MAP("metadata", S("type", "object")),
-            V("spec", spec_schema(r, form)),
-            V("status", field_schema(r->status, "What is there; written by the operator.", form))));
+            MAP("apiVersion", STRING("type", "string")),
+            MAP("kind", STRING("type", "string")),
+            MAP("metadata", STRING("type", "object")),
+            VALUE("spec", spec_schema(r, form)),
+            VALUE("status", field_schema(r->status, "What is there; written by the operator.", form))));
 }
 
 /* `schema` and the columns that are `printed` may be NULL: then there are none. Takes them over. */
 static json_t *v1_spec(const struct api_resource *r, json_t *schema, json_t *printed)
 {
     return OBJECT(
-        S("group", API_GROUP),
-        V("names", names(r)),
-        S("scope", "Namespaced"),
+        STRING("group", API_GROUP),
+        VALUE("names", names(r)),
+        STRING("scope", "Namespaced"),
         SEQ("versions",
             ITEM(
-                S("name", API_VERSION),
-                B("served", true),
-                B("storage", true),
-                MAP("schema", V("openAPIV3Schema", schema)),
+                STRING("name", API_VERSION),
+                BOOL("served", true),
+                BOOL("storage", true),
+                MAP("schema", VALUE("openAPIV3Schema", schema)),
                 MAP("subresources", MAP("status")),
-                V("additionalPrinterColumns", printed))));
+                VALUE("additionalPrinterColumns", printed))));
 }
 
 static json_t *v1beta1_spec(const struct api_resource *r, json_t *schema, json_t *printed)
 {
     return OBJECT(
-        S("group", API_GROUP),
-        V("names", names(r)),
-        S("scope", "Namespaced"),
-        S("version", API_VERSION),
-        OPT(schema, MAP("validation", V("openAPIV3Schema", schema))),
+        STRING("group", API_GROUP),
+        VALUE("names", names(r)),
+        STRING("scope", "Namespaced"),
+        STRING("version", API_VERSION),
+        OPT(schema, MAP("validation", VALUE("openAPIV3Schema", schema))),
         MAP("subresources", MAP("status")),
-        V("additionalPrinterColumns", printed));
+        VALUE("additionalPrinterColumns", printed));
 }
 
 /* v1 asks for a schema. */
 static json_t *any_schema(void)
 {
-    return OBJECT(S("type", "object"), B("x-kubernetes-preserve-unknown-fields", true));
+    return OBJECT(STRING("type", "object"), BOOL("x-kubernetes-preserve-unknown-fields", true));
 }
 
 /* `spec` is taken over; NULL: there is no such version of definitions. */
@@ -177,10 +177,10 @@ static json_t *definition(const struct api_resource *r, const char *crd_version,
     if (!spec)
         return NULL;
     return OBJECT(
-        F("apiVersion", "apiextensions.k8s.io/%s", crd_version),
-        S("kind", "CustomResourceDefinition"),
-        MAP("metadata", F("name", "%s.%s", r->plural, API_GROUP), MAP("labels", S("controller-tools.k8s.io", "1.0"))),
-        V("spec", spec));
+        FORMAT("apiVersion", "apiextensions.k8s.io/%s", crd_version),
+        STRING("kind", "CustomResourceDefinition"),
+        MAP("metadata", FORMAT("name", "%s.%s", r->plural, API_GROUP), MAP("labels", STRING("controller-tools.k8s.io", "1.0"))),
+        VALUE("spec", spec));
 }
 
 json_t *api_crd(const struct api_resource *r, const char *crd_version)

@@ -16,21 +16,21 @@ static struct row description(const struct field *field, enum schema_form form)
     _cleanup_buf_ struct buf words = BUF_INIT;
 
     if (field->alias_of)
-        return S("description", field_alias_words(field, &words));
+        return STRING("description", field_alias_words(field, &words));
     if (field->type == FIELD_UNSUPPORTED)
-        return F("description", "Not supported: %s.", field->instead);
+        return FORMAT("description", "Not supported: %s.", field->instead);
     if (!field->doc)
         return ABSENT;
     if (field->implied)
-        return F("description", "%s Default: %s.", field->doc, field->implied);
+        return FORMAT("description", "%s Default: %s.", field->doc, field->implied);
     if (field->otherwise && (field->floating || form == SCHEMA_V1BETA1))
-        return F("description", "%s Default: %s.", field->doc, *field->otherwise ? field->otherwise : "empty");
-    return S("description", field->doc);
+        return FORMAT("description", "%s Default: %s.", field->doc, *field->otherwise ? field->otherwise : "empty");
+    return STRING("description", field->doc);
 }
 
 static struct row stored_default(const struct field *field, enum schema_form form)
 {
-    return OPT(form == SCHEMA_V1 && !field->floating, V("default", field_default(field)));
+    return OPT(form == SCHEMA_V1 && !field->floating, VALUE("default", field_default(field)));
 }
 
 static json_t *required_names(const struct field_table *table)
@@ -60,7 +60,7 @@ static json_t *properties(const struct field_table *table, enum schema_form form
 static struct row extension(const char *key, json_t *value, enum schema_form form)
 {
     if (form == SCHEMA_V1)
-        return V(key, value);
+        return VALUE(key, value);
     json_decref(value);
     return ABSENT;
 }
@@ -69,15 +69,15 @@ static json_t *object_schema(const struct field_table *table, struct row doc, en
 {
     return OBJECT(
         doc,
-        S("type", "object"),
-        OPT(table->len > 0, V("properties", properties(table, form))),
-        V("required", required_names(table)),
+        STRING("type", "object"),
+        OPT(table->len > 0, VALUE("properties", properties(table, form))),
+        VALUE("required", required_names(table)),
         OPT(table->open, extension("x-kubernetes-preserve-unknown-fields", json_true(), form)));
 }
 
 json_t *field_schema(const struct field_table *table, const char *doc, enum schema_form form)
 {
-    return object_schema(table, S("description", doc), form);
+    return object_schema(table, STRING("description", doc), form);
 }
 
 /* Kubernetes' own IntOrString: `2` and `"500m"`. */
@@ -85,8 +85,8 @@ static json_t *quantity_schema(const struct field *field, enum schema_form form)
 {
     return OBJECT(
         description(field, form),
-        SEQ("anyOf", ITEM(S("type", "integer")), ITEM(S("type", "string"))),
-        S("pattern", format_quantity.pattern),
+        SEQ("anyOf", ITEM(STRING("type", "integer")), ITEM(STRING("type", "string"))),
+        STRING("pattern", format_quantity.pattern),
         extension("x-kubernetes-int-or-string", json_true(), form));
 }
 
@@ -94,10 +94,10 @@ static json_t *list_schema(const struct field *field, enum schema_form form)
 {
     return OBJECT(
         description(field, form),
-        S("type", "array"),
-        V("items", schema_of(field->items, form)),
-        OPT(field->least > 0, N("minItems", (json_int_t)field->least)),
-        N("maxItems", (json_int_t)field->most),
+        STRING("type", "array"),
+        VALUE("items", schema_of(field->items, form)),
+        OPT(field->least > 0, INT("minItems", (json_int_t)field->least)),
+        INT("maxItems", (json_int_t)field->most),
         OPT(field->unique, extension("x-kubernetes-list-type", json_string("set"), form)),
         stored_default(field, form));
 }
@@ -112,8 +112,8 @@ static struct row text_type(const struct field_format *format, enum schema_form 
     _cleanup_buf_ struct buf why = BUF_INIT;
 
     if (form == SCHEMA_V1 || !format_matches(format, "", &why))
-        return S("type", "string");
-    return SEQ("anyOf", ITEM(S("type", "string")), ITEM(SEQ("enum", ITEM_S(""))));
+        return STRING("type", "string");
+    return SEQ("anyOf", ITEM(STRING("type", "string")), ITEM(SEQ("enum", ITEM_STRING(""))));
 }
 
 static struct row nullable_if_empty(const struct field_format *format, enum schema_form form)
@@ -127,37 +127,37 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
 {
     switch (field->type) {
     case FIELD_FLAG:
-        return OBJECT(description(field, form), S("type", "boolean"), stored_default(field, form));
+        return OBJECT(description(field, form), STRING("type", "boolean"), stored_default(field, form));
     case FIELD_INTEGER:
     case FIELD_NUMBER:
         return OBJECT(
             description(field, form),
-            S("type", field->type == FIELD_NUMBER ? "number" : "integer"),
-            V("minimum", integer_or_real(field, field->least)),
-            V("maximum", integer_or_real(field, field->most)),
+            STRING("type", field->type == FIELD_NUMBER ? "number" : "integer"),
+            VALUE("minimum", integer_or_real(field, field->least)),
+            VALUE("maximum", integer_or_real(field, field->most)),
             stored_default(field, form));
     case FIELD_TEXT:
         return OBJECT(
             description(field, form),
             text_type(field->format, form),
-            N("maxLength", field->format->max_length),
-            S("pattern", field->format->pattern),
+            INT("maxLength", field->format->max_length),
+            STRING("pattern", field->format->pattern),
             nullable_if_empty(field->format, form),
             stored_default(field, form));
     case FIELD_CHOICE:
         return OBJECT(
             description(field, form),
-            S("type", "string"),
-            V("enum", json_build_strings(field->choices)),
+            STRING("type", "string"),
+            VALUE("enum", json_build_strings(field->choices)),
             stored_default(field, form));
     case FIELD_QUANTITY:
         return quantity_schema(field, form);
     case FIELD_TIME:
-        return OBJECT(description(field, form), S("type", "string"), S("format", "date-time"));
+        return OBJECT(description(field, form), STRING("type", "string"), STRING("format", "date-time"));
     case FIELD_PORTION:
         return OBJECT(
             description(field, form),
-            SEQ("anyOf", ITEM(S("type", "integer")), ITEM(S("type", "string"))),
+            SEQ("anyOf", ITEM(STRING("type", "integer")), ITEM(STRING("type", "string"))),
             extension("x-kubernetes-int-or-string", json_true(), form));
     case FIELD_ANY:
     case FIELD_UNSUPPORTED:
@@ -173,8 +173,8 @@ static json_t *schema_of(const struct field *field, enum schema_form form)
     case FIELD_MAP:
         return OBJECT(
             description(field, form),
-            S("type", "object"),
-            V("additionalProperties", schema_of(field->items, form)),
+            STRING("type", "object"),
+            VALUE("additionalProperties", schema_of(field->items, form)),
             stored_default(field, form));
     }
     abort();

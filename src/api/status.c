@@ -14,7 +14,7 @@ static const struct field condition_rows[] = {
     {"type", TEXT(format_text), .required = true, .doc = "What the condition is about, such as Ready."},
     {"status", CHOICE("True", "False", "Unknown"), .required = true, .doc = "Whether it holds."},
     {"reason", TEXT(format_text), .doc = "Why, in one word for programs."},
-    {"message", TEXT(format_text), .doc = "Why, in a sentence for people."},
+    {"message", TEXT(format_text), .doc = "Why, in a sentence."},
     {"lastTransitionTime", TIME, .doc = "When `status` changed last."},
     {"observedGeneration", INTEGER(0, GENERATION_MAX), .doc = "The metadata.generation that this is about."},
 };

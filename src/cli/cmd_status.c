@@ -146,7 +146,7 @@ const struct command command_status = {
         (const struct option_row[]){
             {"namespace", 'n', "NAMESPACE", NULL, "only the resource in this namespace; otherwise in any",
              .format = &format_dns_label},
-            {"output", 'o', "FORMAT", "text", "for people or one array for programs", CHOICES("text", "json")},
+            {"output", 'o', "FORMAT", "text", "for users or one array for programs", CHOICES("text", "json")},
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             {NULL},

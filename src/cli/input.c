@@ -373,8 +373,8 @@ int input_conclude(const struct input *in, struct problems *problems)
 
 static json_t *report_entry(const char *file, int line, bool warning, const char *field, const char *message)
 {
-    return OBJECT(S("file", file), N("line", line), S("severity", warning ? "warning" : "error"), S("field", field),
-                  S("message", message));
+    return OBJECT(STRING("file", file), INT("line", line), STRING("severity", warning ? "warning" : "error"),
+                  STRING("field", field), STRING("message", message));
 }
 
 void input_report(const struct input_resource *r, const struct problems *problems, json_t *list, FILE *out)
@@ -479,8 +479,8 @@ bool output_is_json(const struct invocation *inv)
 
 void output_print_error(const struct err *e)
 {
-    _cleanup_json_ json_t *list =
-        ARRAY(ITEM(S("severity", "error"), S("reason", err_class_name(e->class)), S("message", e->text)));
+    _cleanup_json_ json_t *list = ARRAY(
+        ITEM(STRING("severity", "error"), STRING("reason", err_class_name(e->class)), STRING("message", e->text)));
 
     output_print(list, "json");
 }

@@ -162,7 +162,7 @@ static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resourc
     set_spec(result, doc_at(resource, "spec"));
     json_object_del(result, "status");
     json_object_del(doc_at(result, "metadata"), "resourceVersion");
-    json_object_set_new(doc_at(result, "metadata"), "finalizers", ARRAY(ITEM_S(api_resource_istio.finalizer)));
+    json_object_set_new(doc_at(result, "metadata"), "finalizers", ARRAY(ITEM_STRING(api_resource_istio.finalizer)));
     if (live && asks_the_same(kube_cluster_server(cluster), live, result))
         json_object_set(doc_make(result, "status"), STATUS_FIELD_APPLIED_GENERATION,
                         doc_at(live, "status", STATUS_FIELD_APPLIED_GENERATION));

@@ -37,9 +37,10 @@ static json_t *last_events(const json_t *events)
         sorted[i] = event;
     qsort(sorted, count, sizeof(*sorted), by_time);
     for (i = count > EVENTS_SHOWN ? count - EVENTS_SHOWN : 0; i < count; i++)
-        json_array_append_new(last, OBJECT(S("time", event_time(sorted[i])), S("type", doc_string(sorted[i], "type")),
-                                           S("reason", doc_string(sorted[i], "reason")),
-                                           S("message", doc_string(sorted[i], "message"))));
+        json_array_append_new(last, OBJECT(STRING("time", event_time(sorted[i])),
+                                           STRING("type", doc_string(sorted[i], "type")),
+                                           STRING("reason", doc_string(sorted[i], "reason")),
+                                           STRING("message", doc_string(sorted[i], "message"))));
     free(sorted);
     return last;
 }
@@ -64,13 +65,14 @@ json_t *report_make(const char *kind, const json_t *resource, const json_t *even
     int64_t seen = doc_int(doc_at(status, STATUS_FIELD_OBSERVED_GENERATION), 0);
     bool is_remote = str_eq(kind, api_resource_remote_istio.kind);
     json_t *report = OBJECT(
-        S("kind", kind), S("namespace", doc_string(resource, "metadata", "namespace")),
-        S("name", doc_string(resource, "metadata", "name")), S("status", doc_string(status, STATUS_FIELD_STATUS)),
-        S("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), B("current", status && seen >= desired),
-        B("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
-        S("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")),
-        S("kubernetes", is_remote ? doc_string(status, STATUS_FIELD_KUBERNETES_VERSION) : kubernetes),
-        OPT(events, V("events", last_events(events))));
+        STRING("kind", kind), STRING("namespace", doc_string(resource, "metadata", "namespace")),
+        STRING("name", doc_string(resource, "metadata", "name")),
+        STRING("status", doc_string(status, STATUS_FIELD_STATUS)),
+        STRING("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), BOOL("current", status && seen >= desired),
+        BOOL("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
+        STRING("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")),
+        STRING("kubernetes", is_remote ? doc_string(status, STATUS_FIELD_KUBERNETES_VERSION) : kubernetes),
+        OPT(events, VALUE("events", last_events(events))));
 
     copy_status(status, report);
     return report;

@@ -2,14 +2,14 @@
  * Documents, described in code so that they read like their YAML.
  *
  *   OBJECT(
- *       S("kind", "Service"),
+ *       STRING("kind", "Service"),
  *       MAP("metadata",
- *           S("name", "istio-pilot")),
+ *           STRING("name", "istio-pilot")),
  *       MAP("spec",
  *           SEQ("ports",
  *               ITEM(
- *                   S("name", "http-monitoring"),
- *                   N("port", 9093)))))
+ *                   STRING("name", "http-monitoring"),
+ *                   INT("port", 9093)))))
  *
  * is
  *
@@ -21,8 +21,8 @@
  *     - name: http-monitoring
  *       port: 9093
  *
- * Absent, false and zero are three different things: S() with NULL and V() with
- * NULL leave the field out, B(..., false) says false, N(..., 0) says zero, S(..., "")
+ * Absent, false and zero are three different things: STRING() with NULL and VALUE() with
+ * NULL leave the field out, BOOL(..., false) says false, INT(..., 0) says zero, STRING(..., "")
  * says the empty string. MAP("emptyDir") is `emptyDir: {}`, SEQ("args") is `args: []`.
  * OPT(condition, row) leaves the row out where the condition does not hold, and
  * does not evaluate it. ROWS(document) splices the fields of a map (or the items
@@ -60,22 +60,22 @@ struct row row_splice(json_t *container);
 #define ARRAY(...) json_build_seq(ROW_LIST(__VA_ARGS__))
 
 /* key: value */
-#define S(key, value) row_string((key), (value))
-#define F(key, ...) row_format((key), __VA_ARGS__)
-#define N(key, value) row_value((key), json_integer(value))
-#define R(key, value) row_value((key), json_real(value))
-#define B(key, value) row_value((key), json_boolean(value))
+#define STRING(key, value) row_string((key), (value))
+#define FORMAT(key, ...) row_format((key), __VA_ARGS__)
+#define INT(key, value) row_value((key), json_integer(value))
+#define REAL(key, value) row_value((key), json_real(value))
+#define BOOL(key, value) row_value((key), json_boolean(value))
 #define NIL(key) row_value((key), json_null())
-#define V(key, value) row_value((key), (value))
+#define VALUE(key, value) row_value((key), (value))
 #define MAP(key, ...) row_value((key), OBJECT(__VA_ARGS__))
 #define SEQ(key, ...) row_value((key), ARRAY(__VA_ARGS__))
 
 /* - value */
 #define ITEM(...) row_value(NULL, OBJECT(__VA_ARGS__))
-#define ITEM_S(value) row_string(NULL, (value))
-#define ITEM_F(...) row_format(NULL, __VA_ARGS__)
-#define ITEM_N(value) row_value(NULL, json_integer(value))
-#define ITEM_V(value) row_value(NULL, (value))
+#define ITEM_STRING(value) row_string(NULL, (value))
+#define ITEM_FORMAT(...) row_format(NULL, __VA_ARGS__)
+#define ITEM_INT(value) row_value(NULL, json_integer(value))
+#define ITEM_VALUE(value) row_value(NULL, (value))
 
 /* A sequence of strings: STRINGS("verbs", "get", "list", "watch") */
 json_t *json_build_strings(const char *const *values);

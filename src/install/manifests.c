@@ -17,81 +17,86 @@
 
 static json_t *labels(void)
 {
-    return OBJECT(S("app", "istio-operator"), S("control-plane", "controller-manager"));
+    return OBJECT(STRING("app", "istio-operator"), STRING("control-plane", "controller-manager"));
 }
 
 static json_t *namespace(const struct manifest_options *o)
 {
-    return OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", o->ns)));
+    return OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Namespace"), MAP("metadata", STRING("name", o->ns)));
 }
 
 static json_t *service_account(const struct manifest_options *o, const char *name)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "ServiceAccount"),
-        MAP("metadata", S("name", name), S("namespace", o->ns), V("labels", labels())));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ServiceAccount"),
+        MAP("metadata", STRING("name", name), STRING("namespace", o->ns), VALUE("labels", labels())));
 }
 
 static json_t *cluster_role(const char *name, unsigned role)
 {
     return OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"),
-        S("kind", "ClusterRole"),
-        MAP("metadata", S("name", name), V("labels", labels())),
-        V("rules", rights_rules(role)));
+        STRING("apiVersion", "rbac.authorization.k8s.io/v1"),
+        STRING("kind", "ClusterRole"),
+        MAP("metadata", STRING("name", name), VALUE("labels", labels())),
+        VALUE("rules", rights_rules(role)));
 }
 
 static json_t *cluster_role_binding(const struct manifest_options *o, const char *name, const char *account)
 {
     return OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"),
-        S("kind", "ClusterRoleBinding"),
-        MAP("metadata", S("name", name), V("labels", labels())),
-        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", name)),
-        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", account), S("namespace", o->ns))));
+        STRING("apiVersion", "rbac.authorization.k8s.io/v1"),
+        STRING("kind", "ClusterRoleBinding"),
+        MAP("metadata", STRING("name", name), VALUE("labels", labels())),
+        MAP("roleRef",
+            STRING("apiGroup", "rbac.authorization.k8s.io"),
+            STRING("kind", "ClusterRole"),
+            STRING("name", name)),
+        SEQ("subjects", ITEM(STRING("kind", "ServiceAccount"), STRING("name", account), STRING("namespace", o->ns))));
 }
 
 static json_t *service(const struct manifest_options *o)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Service"),
-        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Service"),
+        MAP("metadata", STRING("name", OPERATOR_NAME), STRING("namespace", o->ns), VALUE("labels", labels())),
         MAP("spec",
-            V("selector", labels()),
+            VALUE("selector", labels()),
             SEQ("ports",
-                ITEM(S("name", "https-webhook"), N("port", 443), S("targetPort", "https")),
-                ITEM(S("name", "https-metrics"), N("port", 8443), S("targetPort", "https")))));
+                ITEM(STRING("name", "https-webhook"), INT("port", 443), STRING("targetPort", "https")),
+                ITEM(STRING("name", "https-metrics"), INT("port", 8443), STRING("targetPort", "https")))));
 }
 
 static json_t *probe(const char *path)
 {
-    return OBJECT(MAP("httpGet", S("path", path), S("port", "health")), N("periodSeconds", 5));
+    return OBJECT(MAP("httpGet", STRING("path", path), STRING("port", "health")), INT("periodSeconds", 5));
 }
 
 static json_t *manager(const struct manifest_options *o)
 {
     return OBJECT(
-        S("name", "manager"),
-        S("image", o->image),
+        STRING("name", "manager"),
+        STRING("image", o->image),
         SEQ("args",
-            ITEM_S("run"),
-            ITEM_S("--metrics-addr"),
-            ITEM_S(":8080"),
-            ITEM_S("--webhook-addr"),
-            ITEM_S(":9443"),
-            ITEM_S("--secure-metrics"),
-            OPT(o->replicas > 1, ITEM_S("--leader-elect"))),
+            ITEM_STRING("run"),
+            ITEM_STRING("--metrics-addr"),
+            ITEM_STRING(":8080"),
+            ITEM_STRING("--webhook-addr"),
+            ITEM_STRING(":9443"),
+            ITEM_STRING("--secure-metrics"),
+            OPT(o->replicas > 1, ITEM_STRING("--leader-elect"))),
         SEQ("ports",
-            ITEM(S("name", "health"), N("containerPort", HEALTH_PORT)),
-            ITEM(S("name", "https"), N("containerPort", TLS_PORT))),
-        V("livenessProbe", probe("/healthz")),
-        V("readinessProbe", probe("/readyz")),
-        MAP("resources", MAP("requests", S("cpu", "10m"), S("memory", "16Mi")), MAP("limits", S("memory", "128Mi"))),
+            ITEM(STRING("name", "health"), INT("containerPort", HEALTH_PORT)),
+            ITEM(STRING("name", "https"), INT("containerPort", TLS_PORT))),
+        VALUE("livenessProbe", probe("/healthz")),
+        VALUE("readinessProbe", probe("/readyz")),
+        MAP("resources",
+            MAP("requests", STRING("cpu", "10m"), STRING("memory", "16Mi")),
+            MAP("limits", STRING("memory", "128Mi"))),
         MAP("securityContext",
-            B("allowPrivilegeEscalation", false),
-            B("readOnlyRootFilesystem", true),
+            BOOL("allowPrivilegeEscalation", false),
+            BOOL("readOnlyRootFilesystem", true),
             MAP("capabilities", STRINGS("drop", "ALL"))));
 }
 
@@ -102,10 +107,10 @@ static json_t *apart(void)
         MAP("podAntiAffinity",
             SEQ("preferredDuringSchedulingIgnoredDuringExecution",
                 ITEM(
-                    N("weight", 100),
+                    INT("weight", 100),
                     MAP("podAffinityTerm",
-                        MAP("labelSelector", V("matchLabels", labels())),
-                        S("topologyKey", "kubernetes.io/hostname"))))));
+                        MAP("labelSelector", VALUE("matchLabels", labels())),
+                        STRING("topologyKey", "kubernetes.io/hostname"))))));
 }
 
 /* The row of a kind's API version: the newest that is served there, of those that the operator knows. */
@@ -114,16 +119,16 @@ static struct row api_version(const char *group, const char *name, int minor)
     _cleanup_free_ char *any = str_printf("%s/v1", group);
     const struct kube_kind *kind = kube_kind_find(&mesh_kinds, any, name);
 
-    return F("apiVersion", "%s/%s", group, kube_kind_version_for(kind, minor));
+    return FORMAT("apiVersion", "%s/%s", group, kube_kind_version_for(kind, minor));
 }
 
 static json_t *disruption_budget(const struct manifest_options *o)
 {
     return OBJECT(
         api_version("policy", "PodDisruptionBudget", o->minor),
-        S("kind", "PodDisruptionBudget"),
-        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
-        MAP("spec", N("maxUnavailable", 1), MAP("selector", V("matchLabels", labels()))));
+        STRING("kind", "PodDisruptionBudget"),
+        MAP("metadata", STRING("name", OPERATOR_NAME), STRING("namespace", o->ns), VALUE("labels", labels())),
+        MAP("spec", INT("maxUnavailable", 1), MAP("selector", VALUE("matchLabels", labels()))));
 }
 
 /* Replaces the field, which came with 1.19; NULL: the field exists. 1.10 knows the profile by its former name. */
@@ -135,29 +140,29 @@ static const char *seccomp_annotation(int minor)
 static json_t *stateful_set(const struct manifest_options *o)
 {
     return OBJECT(
-        S("apiVersion", "apps/v1"),
-        S("kind", "StatefulSet"),
-        MAP("metadata", S("name", OPERATOR_NAME), S("namespace", o->ns), V("labels", labels())),
+        STRING("apiVersion", "apps/v1"),
+        STRING("kind", "StatefulSet"),
+        MAP("metadata", STRING("name", OPERATOR_NAME), STRING("namespace", o->ns), VALUE("labels", labels())),
         MAP("spec",
-            N("replicas", o->replicas),
-            S("serviceName", OPERATOR_NAME),
-            MAP("selector", V("matchLabels", labels())),
+            INT("replicas", o->replicas),
+            STRING("serviceName", OPERATOR_NAME),
+            MAP("selector", VALUE("matchLabels", labels())),
             MAP("template",
                 MAP("metadata",
-                    V("labels", labels()),
+                    VALUE("labels", labels()),
                     MAP("annotations",
-                        S("sidecar.istio.io/inject", "false"),
-                        S("seccomp.security.alpha.kubernetes.io/pod", seccomp_annotation(o->minor)))),
+                        STRING("sidecar.istio.io/inject", "false"),
+                        STRING("seccomp.security.alpha.kubernetes.io/pod", seccomp_annotation(o->minor)))),
                 MAP("spec",
-                    S("serviceAccountName", OPERATOR_NAME),
-                    N("terminationGracePeriodSeconds", 10),
-                    OPT(o->replicas > 1, V("affinity", apart())),
+                    STRING("serviceAccountName", OPERATOR_NAME),
+                    INT("terminationGracePeriodSeconds", 10),
+                    OPT(o->replicas > 1, VALUE("affinity", apart())),
                     MAP("securityContext",
-                        B("runAsNonRoot", true),
-                        N("runAsUser", NOBODY),
-                        N("runAsGroup", NOBODY),
-                        OPT(o->minor >= 19, MAP("seccompProfile", S("type", "RuntimeDefault")))),
-                    SEQ("containers", ITEM_V(manager(o)))))));
+                        BOOL("runAsNonRoot", true),
+                        INT("runAsUser", NOBODY),
+                        INT("runAsGroup", NOBODY),
+                        OPT(o->minor >= 19, MAP("seccompProfile", STRING("type", "RuntimeDefault")))),
+                    SEQ("containers", ITEM_VALUE(manager(o)))))));
 }
 
 int64_t manifests_replicas_most(int minor)
@@ -183,22 +188,22 @@ json_t *manifests_all(const struct manifest_options *o)
 {
     return ARRAY(
         ROWS(manifests_crds(o->minor)),
-        ITEM_V(namespace(o)),
-        ITEM_V(service_account(o, OPERATOR_NAME)),
-        ITEM_V(cluster_role(ROLE, MESH_CENTRAL)),
-        ITEM_V(cluster_role_binding(o, ROLE, OPERATOR_NAME)),
-        ITEM_V(service(o)),
-        ITEM_V(webhook_configuration(
+        ITEM_VALUE(namespace(o)),
+        ITEM_VALUE(service_account(o, OPERATOR_NAME)),
+        ITEM_VALUE(cluster_role(ROLE, MESH_CENTRAL)),
+        ITEM_VALUE(cluster_role_binding(o, ROLE, OPERATOR_NAME)),
+        ITEM_VALUE(service(o)),
+        ITEM_VALUE(webhook_configuration(
             kube_kind_version_for(WEBHOOK_KIND_CONFIGURATION, o->minor), o->minor, o->ns, NULL, NULL)),
-        OPT(o->replicas > 1, ITEM_V(disruption_budget(o))),
-        ITEM_V(stateful_set(o)));
+        OPT(o->replicas > 1, ITEM_VALUE(disruption_budget(o))),
+        ITEM_VALUE(stateful_set(o)));
 }
 
 json_t *manifests_remote(const struct manifest_options *o)
 {
     return ARRAY(
-        ITEM_V(namespace(o)),
-        ITEM_V(service_account(o, REMOTE_NAME)),
-        ITEM_V(cluster_role(REMOTE_NAME, MESH_REMOTE)),
-        ITEM_V(cluster_role_binding(o, REMOTE_NAME, REMOTE_NAME)));
+        ITEM_VALUE(namespace(o)),
+        ITEM_VALUE(service_account(o, REMOTE_NAME)),
+        ITEM_VALUE(cluster_role(REMOTE_NAME, MESH_REMOTE)),
+        ITEM_VALUE(cluster_role_binding(o, REMOTE_NAME, REMOTE_NAME)));
 }

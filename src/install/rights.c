@@ -57,14 +57,14 @@ static struct istio_spec *default_spec(unsigned role, const struct mesh_release 
     const struct api_context context = {.version = release->version};
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_json_ json_t *istio = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", api_resource_istio.kind),
-        MAP("metadata", S("name", "istio"), S("namespace", NS)),
-        MAP("spec", S("version", release->version)));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", api_resource_istio.kind),
+        MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)),
+        MAP("spec", STRING("version", release->version)));
     _cleanup_json_ json_t *remote = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", api_resource_remote_istio.kind),
-        MAP("metadata", S("name", "remote"), S("namespace", NS)));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", api_resource_remote_istio.kind),
+        MAP("metadata", STRING("name", "remote"), STRING("namespace", NS)));
     _cleanup_istio_spec_ struct istio_spec *central = NULL;
     struct istio_spec *spec;
 
@@ -148,7 +148,7 @@ static json_t *make_rules(const struct gathered *g)
                 abort(); /* our own text */
             json_object_foreach(sorted, verb, yes)
                 json_array_append_new(names, json_string(verb));
-            rule = OBJECT(SEQ("apiGroups", ITEM_S(group)), SEQ("resources"), V("verbs", names));
+            rule = OBJECT(SEQ("apiGroups", ITEM_STRING(group)), SEQ("resources"), VALUE("verbs", names));
             json_array_append_new(rules, rule);
             map_put(seen, id, rule);
         }

@@ -101,13 +101,13 @@ void kube_exec_add_info(const struct kube_config *config, struct buf *out)
 {
     const struct kube_exec *exec = config->exec;
     _cleanup_free_ char *ca = config->ca_pem ? base64_encode(config->ca_pem, strlen(config->ca_pem)) : NULL;
-    _cleanup_json_ json_t *info =
-        OBJECT(S("apiVersion", exec->api_version), S("kind", "ExecCredential"),
-               MAP("spec", B("interactive", false),
-                   OPT(exec->provide_cluster_info,
-                       MAP("cluster", S("server", config->server), S("tls-server-name", config->tls_server_name),
-                           OPT(config->insecure_skip_tls_verify, B("insecure-skip-tls-verify", true)),
-                           S("certificate-authority-data", ca), S("proxy-url", config->proxy_url)))));
+    _cleanup_json_ json_t *info = OBJECT(
+        STRING("apiVersion", exec->api_version), STRING("kind", "ExecCredential"),
+        MAP("spec", BOOL("interactive", false),
+            OPT(exec->provide_cluster_info,
+                MAP("cluster", STRING("server", config->server), STRING("tls-server-name", config->tls_server_name),
+                    OPT(config->insecure_skip_tls_verify, BOOL("insecure-skip-tls-verify", true)),
+                    STRING("certificate-authority-data", ca), STRING("proxy-url", config->proxy_url)))));
     _cleanup_free_ char *text = doc_text(info);
 
     buf_add_str(out, text);

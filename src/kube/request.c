@@ -179,9 +179,10 @@ struct net_request kube_request_merge_patch(const struct kube_kind *kind, const 
 struct net_request kube_request_delete(const struct kube_kind *kind, const char *version, const char *ns,
                                        const char *name, const char *uid, const char *resource_version)
 {
-    _cleanup_json_ json_t *options = OBJECT(
-        S("apiVersion", "v1"), S("kind", "DeleteOptions"), S("propagationPolicy", "Background"),
-        OPT(uid || resource_version, MAP("preconditions", S("uid", uid), S("resourceVersion", resource_version))));
+    _cleanup_json_ json_t *options =
+        OBJECT(STRING("apiVersion", "v1"), STRING("kind", "DeleteOptions"), STRING("propagationPolicy", "Background"),
+               OPT(uid || resource_version,
+                   MAP("preconditions", STRING("uid", uid), STRING("resourceVersion", resource_version))));
     _cleanup_free_ char *body = doc_text(options);
 
     return request_for_one(NET_DELETE, kind, version, ns, name, NULL, body);

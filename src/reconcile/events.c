@@ -93,24 +93,24 @@ static void send_event(struct events *events, const struct gathered *g, const ch
         return;
     clock_rfc3339(wall, now);
     event = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Event"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Event"),
         MAP("metadata",
-            F("name", "%.*s.%" PRIx64 ".%x", name_len(about->name), about->name, wall, events->sequence++),
-            S("namespace", about->ns)),
+            FORMAT("name", "%.*s.%" PRIx64 ".%x", name_len(about->name), about->name, wall, events->sequence++),
+            STRING("namespace", about->ns)),
         MAP("involvedObject",
-            S("apiVersion", about->api_version),
-            S("kind", about->kind),
-            S("namespace", about->ns),
-            S("name", about->name),
-            S("uid", about->uid)),
-        S("type", g->warning ? "Warning" : "Normal"),
-        S("reason", g->reason),
-        S("message", short_message),
-        S("firstTimestamp", now),
-        S("lastTimestamp", now),
-        N("count", 1),
-        MAP("source", S("component", FIELD_MANAGER)));
+            STRING("apiVersion", about->api_version),
+            STRING("kind", about->kind),
+            STRING("namespace", about->ns),
+            STRING("name", about->name),
+            STRING("uid", about->uid)),
+        STRING("type", g->warning ? "Warning" : "Normal"),
+        STRING("reason", g->reason),
+        STRING("message", short_message),
+        STRING("firstTimestamp", now),
+        STRING("lastTimestamp", now),
+        INT("count", 1),
+        MAP("source", STRING("component", FIELD_MANAGER)));
     text = doc_text(event);
     request = kube_request_create(&events_kind, "v1", about->ns, text);
     request.not_after = not_after;

@@ -13,11 +13,11 @@
 static json_t *owner_reference(const struct mark_owner *owner)
 {
     return OBJECT(
-        S("apiVersion", owner->api_version),
-        S("kind", owner->kind),
-        S("name", owner->name),
-        S("uid", owner->uid),
-        B("controller", true));
+        STRING("apiVersion", owner->api_version),
+        STRING("kind", owner->kind),
+        STRING("name", owner->name),
+        STRING("uid", owner->uid),
+        BOOL("controller", true));
 }
 
 void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
@@ -29,9 +29,10 @@ void mark_desired(json_t *object, const struct kube_kind *kind, const struct mar
     json_object_set_new(
         doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(str_or(owner->label, owner->uid)));
     if (kind->namespaced && owner->uid && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
-        json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_V(owner_reference(owner))));
+        json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_VALUE(owner_reference(owner))));
     kube_merge_init(kind, NULL, &how);
-    applied = OBJECT(F("hash", "%016" PRIx64, doc_hash(object)), V("fields", merge_skeleton(object, &how.rules)));
+    applied =
+        OBJECT(FORMAT("hash", "%016" PRIx64, doc_hash(object)), VALUE("fields", merge_skeleton(object, &how.rules)));
     text = doc_text(applied);
     json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
 }

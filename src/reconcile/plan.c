@@ -172,7 +172,7 @@ void plan_patch_metadata(
     struct plan *plan, const struct plan_input *in, const struct kube_object *o, json_t *metadata, const char *reason,
     enum plan_meaning meaning)
 {
-    _cleanup_json_ json_t *body = OBJECT(V("metadata", metadata));
+    _cleanup_json_ json_t *body = OBJECT(VALUE("metadata", metadata));
     uint64_t content = doc_hash(metadata) | 1;
 
     json_object_set_new(metadata, "resourceVersion", json_string(o->resource_version));

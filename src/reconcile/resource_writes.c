@@ -47,7 +47,7 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
             json_array_append(finalizers, item);
     if (present)
         json_array_append_new(finalizers, json_string(r->type->finalizer));
-    plan_patch_metadata(r->plan, r->in, r->object, OBJECT(V("finalizers", finalizers)), reason, PLAN_BOOKKEEPING);
+    plan_patch_metadata(r->plan, r->in, r->object, OBJECT(VALUE("finalizers", finalizers)), reason, PLAN_BOOKKEEPING);
 }
 
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold)

@@ -161,12 +161,12 @@ status_condition(const struct status_facts *f, const char *type, bool holds, con
 
     clock_rfc3339(f->now, now);
     return OBJECT(
-        S("type", type),
-        S("status", status),
-        S("reason", reason),
-        S("message", text),
-        S("lastTransitionTime", str_or(since, now)),
-        V("observedGeneration", json_incref(doc_at(f->resource, "metadata", "generation"))));
+        STRING("type", type),
+        STRING("status", status),
+        STRING("reason", reason),
+        STRING("message", text),
+        STRING("lastTransitionTime", str_or(since, now)),
+        VALUE("observedGeneration", json_incref(doc_at(f->resource, "metadata", "generation"))));
 }
 
 static json_t *components(const struct rollouts *rollouts)
@@ -179,10 +179,10 @@ static json_t *components(const struct rollouts *rollouts)
         json_array_append_new(
             lines,
             OBJECT(
-                F("name", "%s%s%s", r->name, *r->revision ? "-" : "", r->revision),
-                S("status", state),
-                OPT(r->enabled, F("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
-                S("message", r->message)));
+                FORMAT("name", "%s%s%s", r->name, *r->revision ? "-" : "", r->revision),
+                STRING("status", state),
+                OPT(r->enabled, FORMAT("ready", "%" PRId64 "/%" PRId64, r->ready, r->desired)),
+                STRING("message", r->message)));
     }
     return lines;
 }
@@ -219,7 +219,11 @@ static json_t *drift_list(const struct status_facts *f)
     for (size_t i = 0; i < len && i < DRIFT_LISTED; i++) {
         _cleanup_free_ char *key = object_key(actions[i]->kind, actions[i]->ns, actions[i]->name);
         json_array_append_new(
-            list, OBJECT(S("object", key), S("action", words[actions[i]->verb]), S("reason", actions[i]->reason)));
+            list,
+            OBJECT(
+                STRING("object", key),
+                STRING("action", words[actions[i]->verb]),
+                STRING("reason", actions[i]->reason)));
     }
     return list;
 }
@@ -246,18 +250,18 @@ json_t *status_build(const struct status_facts *f)
 {
     struct verdict v = judge(f);
     json_t *status = OBJECT(
-        S(STATUS_FIELD_STATUS, v.word),
-        S(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),
-        V(STATUS_FIELD_OBSERVED_GENERATION, json_incref(doc_at(f->resource, "metadata", "generation"))),
-        V(STATUS_FIELD_APPLIED_GENERATION, applied_generation(f)),
-        S(STATUS_FIELD_VERSION, f->version),
-        OPT(f->ignored, N(STATUS_FIELD_IGNORED, (json_int_t)f->ignored)),
-        V(STATUS_FIELD_DRIFT, drift_list(f)),
-        OPT(f->rollouts, V(STATUS_FIELD_COMPONENTS, components(f->rollouts))),
+        STRING(STATUS_FIELD_STATUS, v.word),
+        STRING(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),
+        VALUE(STATUS_FIELD_OBSERVED_GENERATION, json_incref(doc_at(f->resource, "metadata", "generation"))),
+        VALUE(STATUS_FIELD_APPLIED_GENERATION, applied_generation(f)),
+        STRING(STATUS_FIELD_VERSION, f->version),
+        OPT(f->ignored, INT(STATUS_FIELD_IGNORED, (json_int_t)f->ignored)),
+        VALUE(STATUS_FIELD_DRIFT, drift_list(f)),
+        OPT(f->rollouts, VALUE(STATUS_FIELD_COMPONENTS, components(f->rollouts))),
         SEQ(STATUS_FIELD_CONDITIONS,
-            ITEM_V(status_condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
-            ITEM_V(status_condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
-            ITEM_V(status_condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : ""))));
+            ITEM_VALUE(status_condition(f, CONDITION_READY, v.ready, v.reason, v.text)),
+            ITEM_VALUE(status_condition(f, CONDITION_RECONCILING, v.reconciling, v.reason, v.text)),
+            ITEM_VALUE(status_condition(f, CONDITION_STALLED, v.stalled, v.reason, v.stalled ? v.text : ""))));
 
     free(v.text);
     return status;

@@ -151,14 +151,14 @@ static void on_token_review(void *context, const struct net_response *response, 
     ask(q,
         "/apis/authorization.k8s.io/v1/subjectaccessreviews",
         OBJECT(
-            S("apiVersion", "authorization.k8s.io/v1"),
-            S("kind", "SubjectAccessReview"),
+            STRING("apiVersion", "authorization.k8s.io/v1"),
+            STRING("kind", "SubjectAccessReview"),
             MAP("spec",
-                S("user", doc_string(user, "username")),
-                S("uid", doc_string(user, "uid")),
-                V("groups", json_incref(doc_at(user, "groups"))),
-                V("extra", json_incref(doc_at(user, "extra"))),
-                MAP("nonResourceAttributes", S("path", q->path), S("verb", "get")))),
+                STRING("user", doc_string(user, "username")),
+                STRING("uid", doc_string(user, "uid")),
+                VALUE("groups", json_incref(doc_at(user, "groups"))),
+                VALUE("extra", json_incref(doc_at(user, "extra"))),
+                MAP("nonResourceAttributes", STRING("path", q->path), STRING("verb", "get")))),
         on_access_review);
 }
 
@@ -195,7 +195,10 @@ review_token(struct access *a, const char *token, const char *key, const char *p
     a->under_way++;
     ask(q,
         "/apis/authentication.k8s.io/v1/tokenreviews",
-        OBJECT(S("apiVersion", "authentication.k8s.io/v1"), S("kind", "TokenReview"), MAP("spec", S("token", token))),
+        OBJECT(
+            STRING("apiVersion", "authentication.k8s.io/v1"),
+            STRING("kind", "TokenReview"),
+            MAP("spec", STRING("token", token))),
         on_token_review);
 }
 

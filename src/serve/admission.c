@@ -132,18 +132,18 @@ static json_t *make_answer(const json_t *review, const struct decision *d)
     bool allowed = d->code == 200;
 
     return OBJECT(
-        S("apiVersion", doc_string(review, "apiVersion")),
-        S("kind", "AdmissionReview"),
+        STRING("apiVersion", doc_string(review, "apiVersion")),
+        STRING("kind", "AdmissionReview"),
         MAP("response",
-            S("uid", str_or(doc_string(review, "request", "uid"), "")),
-            B("allowed", allowed),
-            OPT(v1 && json_array_size(d->warnings) > 0, V("warnings", json_incref(d->warnings))),
+            STRING("uid", str_or(doc_string(review, "request", "uid"), "")),
+            BOOL("allowed", allowed),
+            OPT(v1 && json_array_size(d->warnings) > 0, VALUE("warnings", json_incref(d->warnings))),
             OPT(!allowed,
                 MAP("status",
-                    S("status", "Failure"),
-                    N("code", d->code),
-                    S("reason", d->reason),
-                    S("message", buf_str(&d->message))))));
+                    STRING("status", "Failure"),
+                    INT("code", d->code),
+                    STRING("reason", d->reason),
+                    STRING("message", buf_str(&d->message))))));
 }
 
 int admission_review(

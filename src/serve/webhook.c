@@ -27,7 +27,7 @@ const struct kube_kind_table webhook_kinds = {rows, ARRAY_LEN(rows)};
 
 static json_t *labels(void)
 {
-    return OBJECT(S("app", "istio-operator"), S("control-plane", "controller-manager"));
+    return OBJECT(STRING("app", "istio-operator"), STRING("control-plane", "controller-manager"));
 }
 
 /* Before 1.13 the field must be there, and may be empty. */
@@ -36,9 +36,9 @@ static json_t *client_config(int minor, const char *ns, const char *url, const c
     _cleanup_free_ char *bundle = ca ? base64_encode(ca, strlen(ca)) : minor < 13 ? str_dup("") : NULL;
 
     return OBJECT(
-        S("url", url),
-        OPT(!url, MAP("service", S("name", OPERATOR_NAME), S("namespace", ns), S("path", WEBHOOK_PATH))),
-        S("caBundle", bundle));
+        STRING("url", url),
+        OPT(!url, MAP("service", STRING("name", OPERATOR_NAME), STRING("namespace", ns), STRING("path", WEBHOOK_PATH))),
+        STRING("caBundle", bundle));
 }
 
 /* Of the operator's resources. */
@@ -54,22 +54,22 @@ static json_t *plurals(void)
 json_t *webhook_configuration(const char *version, int minor, const char *ns, const char *url, const char *ca)
 {
     return OBJECT(
-        F("apiVersion", "admissionregistration.k8s.io/%s", version),
-        S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", S("name", WEBHOOK_CONFIGURATION), V("labels", labels())),
+        FORMAT("apiVersion", "admissionregistration.k8s.io/%s", version),
+        STRING("kind", "ValidatingWebhookConfiguration"),
+        MAP("metadata", STRING("name", WEBHOOK_CONFIGURATION), VALUE("labels", labels())),
         SEQ("webhooks",
             ITEM(
-                S("name", WEBHOOK_NAME),
-                V("clientConfig", client_config(minor, ns, url, ca)),
+                STRING("name", WEBHOOK_NAME),
+                VALUE("clientConfig", client_config(minor, ns, url, ca)),
                 SEQ("rules",
                     ITEM(
                         STRINGS("apiGroups", API_GROUP),
                         STRINGS("apiVersions", API_VERSION),
                         STRINGS("operations", "CREATE", "UPDATE"),
-                        V("resources", plurals()))),
-                S("failurePolicy", "Ignore"),
-                OPT(minor >= 12, S("sideEffects", "None")),
-                OPT(minor >= 14, N("timeoutSeconds", 5)),
+                        VALUE("resources", plurals()))),
+                STRING("failurePolicy", "Ignore"),
+                OPT(minor >= 12, STRING("sideEffects", "None")),
+                OPT(minor >= 14, INT("timeoutSeconds", 5)),
                 OPT(minor >= 14, STRINGS("admissionReviewVersions", "v1", "v1beta1")))));
 }
 
@@ -90,7 +90,7 @@ json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
         if (!str_eq(doc_string(webhook, "name"), WEBHOOK_NAME))
             continue;
         if (url && !str_eq(doc_string(webhook, "clientConfig", "url"), url)) {
-            json_object_set_new(webhook, "clientConfig", OBJECT(S("url", url)));
+            json_object_set_new(webhook, "clientConfig", OBJECT(STRING("url", url)));
             differs = true;
         }
         client = doc_make(webhook, "clientConfig");
@@ -102,8 +102,8 @@ json_t *webhook_patch(const json_t *live, const char *url, const char *ca)
     if (!differs)
         return NULL;
     return OBJECT(
-        MAP("metadata", S("resourceVersion", doc_string(live, "metadata", "resourceVersion"))),
-        V("webhooks", TAKE_PTR(webhooks)));
+        MAP("metadata", STRING("resourceVersion", doc_string(live, "metadata", "resourceVersion"))),
+        VALUE("webhooks", TAKE_PTR(webhooks)));
 }
 
 static void set_data(json_t *data, const char *key, const char *text)
@@ -116,12 +116,13 @@ static void set_data(json_t *data, const char *key, const char *text)
 
 json_t *webhook_secret(const json_t *live, const char *ns, const struct certificate *certificate)
 {
-    json_t *secret = live ? doc_copy(live)
-                          : OBJECT(
-                                S("apiVersion", "v1"),
-                                S("kind", "Secret"),
-                                MAP("metadata", S("name", WEBHOOK_SECRET), S("namespace", ns), V("labels", labels())),
-                                S("type", "kubernetes.io/tls"));
+    json_t *secret =
+        live ? doc_copy(live)
+             : OBJECT(
+                   STRING("apiVersion", "v1"),
+                   STRING("kind", "Secret"),
+                   MAP("metadata", STRING("name", WEBHOOK_SECRET), STRING("namespace", ns), VALUE("labels", labels())),
+                   STRING("type", "kubernetes.io/tls"));
     json_t *data = doc_make(secret, "data");
 
     set_data(data, "tls.crt", certificate->cert);

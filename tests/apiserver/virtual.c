@@ -65,7 +65,7 @@ struct virtual *virtual_new(struct virtual_world *world, const char *name, const
     server_share(v->server, world->shared);
     v->controllers = controllers_new(world->sched, v->server, &v->rng, &eager);
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
-        _cleanup_json_ json_t *o = OBJECT(MAP("metadata", S("name", namespaces[i])));
+        _cleanup_json_ json_t *o = OBJECT(MAP("metadata", STRING("name", namespaces[i])));
         _cleanup_outcome_ struct outcome done =
             server_create(v->server, WHO_CLUSTER, server_find(v->server, "", "namespaces"), NULL, o);
     }

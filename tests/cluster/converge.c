@@ -80,10 +80,10 @@ static char *fresh_difference(const json_t *mesh)
     _cleanup_free_ char *file = str_printf("%s/mesh-%d.yaml", getenv("TEST_OUTPUT"), (int)getpid());
     _cleanup_free_ char *command = NULL, *text = NULL;
     _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", MESH), S("namespace", NS)),
-        V("spec", doc_copy(doc_at(mesh, "spec"))));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", MESH), STRING("namespace", NS)),
+        VALUE("spec", doc_copy(doc_at(mesh, "spec"))));
     FILE *f = fopen(file, "we");
     int code;
 
@@ -212,12 +212,12 @@ void bystanders_make(void)
     for (size_t i = 0; i < ARRAY_LEN(bystanders); i++) {
         const struct kube_kind *kind = kind_of(bystanders[i].api_version, bystanders[i].kind);
         _cleanup_json_ json_t *object = OBJECT(
-            S("apiVersion", bystanders[i].api_version),
-            S("kind", bystanders[i].kind),
+            STRING("apiVersion", bystanders[i].api_version),
+            STRING("kind", bystanders[i].kind),
             MAP("metadata",
-                S("name", bystanders[i].name),
-                S("namespace", bystanders[i].ns),
-                MAP("labels", S("app", "istio"), S("heritage", "Tiller"))));
+                STRING("name", bystanders[i].name),
+                STRING("namespace", bystanders[i].ns),
+                MAP("labels", STRING("app", "istio"), STRING("heritage", "Tiller"))));
         if (!cluster_has(kind, bystanders[i].ns, bystanders[i].name))
             cluster_create(kind, object);
         pause_ms(200); /* controllers have their say first: a finalizer, a token */

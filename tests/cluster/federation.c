@@ -37,10 +37,10 @@ static void add_marked(size_t row, json_t *objects)
             json_array_append_new(
                 objects,
                 OBJECT(
-                    N("row", (json_int_t)row),
-                    S("ns", doc_string(item, "metadata", "namespace")),
-                    S("name", doc_string(item, "metadata", "name")),
-                    S("uid", doc_string(item, "metadata", "uid"))));
+                    INT("row", (json_int_t)row),
+                    STRING("ns", doc_string(item, "metadata", "namespace")),
+                    STRING("name", doc_string(item, "metadata", "name")),
+                    STRING("uid", doc_string(item, "metadata", "uid"))));
 }
 
 json_t *remote_objects(void)
@@ -73,10 +73,10 @@ void secret_put_text(const char *name, const char *text)
 {
     _cleanup_free_ char *data = base64_encode(text, strlen(text)), *patch = NULL;
     _cleanup_json_ json_t *secret = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Secret"),
-        MAP("metadata", S("name", name), S("namespace", NS)),
-        MAP("data", S("kubeconfig", data)));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Secret"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS)),
+        MAP("data", STRING("kubeconfig", data)));
 
     if (!cluster_has(SECRET, NS, name)) {
         cluster_create(SECRET, secret);
@@ -101,10 +101,10 @@ void resource_create(const char *name, const char *spec)
 
     assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e), 0);
     resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "RemoteIstio"),
-        MAP("metadata", S("name", name), S("namespace", NS)),
-        V("spec", parsed));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "RemoteIstio"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS)),
+        VALUE("spec", parsed));
     cluster_create(REMOTE, resource);
 }
 
@@ -281,10 +281,10 @@ void join_all(void)
 void pod_create(const char *name, const char *label, const char *value)
 {
     _cleanup_json_ json_t *pod = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
-        MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S(label, value))),
-        MAP("spec", SEQ("containers", ITEM(S("name", "main"), S("image", "none")))));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS), MAP("labels", STRING(label, value))),
+        MAP("spec", SEQ("containers", ITEM(STRING("name", "main"), STRING("image", "none")))));
 
     cluster_create(POD, pod);
 }
@@ -313,11 +313,11 @@ static void make_signing_certificate(void)
     _cleanup_free_ char *cert = base64_encode("the mesh's certificate", 22),
                         *key = base64_encode("SIGNING-KEY-OF-THE-MESH", 23);
     _cleanup_json_ json_t *secret = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Secret"),
-        S("type", "istio.io/ca-root"),
-        MAP("metadata", S("name", "istio-ca-secret"), S("namespace", NS)),
-        MAP("data", S("ca-cert.pem", cert), S("ca-key.pem", key)));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Secret"),
+        STRING("type", "istio.io/ca-root"),
+        MAP("metadata", STRING("name", "istio-ca-secret"), STRING("namespace", NS)),
+        MAP("data", STRING("ca-cert.pem", cert), STRING("ca-key.pem", key)));
 
     if (!cluster_has(SECRET, NS, "istio-ca-secret"))
         cluster_create(SECRET, secret);

@@ -92,11 +92,11 @@ void endpoints_follow_pods_and_services(void **state);
 void what_others_change_heals_and_what_is_theirs_stays(void **state);
 void at_rest_nothing_is_written(void **state);
 /* federation_secrets.c: trust */
-void another_kubeconfig_is_used_at_once(void **state);
+void another_kubeconfig_is_used_immediately(void **state);
 void a_kubeconfig_that_is_removed_removes_nothing(void **state);
 void bad_kubeconfigs_are_refused_with_a_reason(void **state);
 void clusters_with_a_mesh_are_refused(void **state);
-void no_secret_is_told(void **state);
+void no_secret_is_reported(void **state);
 /* Of all the tests before. */
 void every_right_was_used_and_nothing_refused(void **state);
 /* federation_leave.c */

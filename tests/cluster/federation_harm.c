@@ -77,7 +77,7 @@ struct telling {
     char *text;
 };
 
-static bool is_told(void *context)
+static bool is_reported(void *context)
 {
     struct telling *t = context;
     _cleanup_free_ char *word = NULL, *connected = NULL, *message = NULL;
@@ -95,7 +95,7 @@ static void wait_told(const struct remote *bad, size_t harm, msec_t since)
 {
     struct telling t = {bad, harm, NULL};
 
-    wait_until(is_told, &t, since + TO_TELL - clock_now_monotonic(), harms[harm].what);
+    wait_until(is_reported, &t, since + TO_TELL - clock_now_monotonic(), harms[harm].what);
     printf("  %s: told after %.1f s: %s\n", harms[harm].what, (double)(clock_now_monotonic() - since) / 1000, t.text);
     fflush(stdout);
     free(t.text);

@@ -44,9 +44,9 @@ static struct map *expected_keys(void)
     const struct mesh_remote_service services[] = {{.name = FIRST_SERVICE}, {.name = SECOND_SERVICE}};
     _cleanup_json_ json_t *signing = json_object();
     _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", MESH), S("namespace", NS)),
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", MESH), STRING("namespace", NS)),
         MAP("spec"));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const struct mesh_remote remote = {.signing = signing};
@@ -260,7 +260,7 @@ static bool is_as_before(void *context)
     return str_eq(now, v->before);
 }
 
-static bool is_made_anew(void *context)
+static bool is_created_again(void *context)
 {
     const struct victim *v = context;
     _cleanup_json_ json_t *object = look_at(v);
@@ -345,7 +345,7 @@ static void heals(struct victim *v)
     enter(v->remote);
     cluster_delete(v->kind, v->ns, v->name);
     enter(NULL);
-    wait_healed(is_made_anew, v);
+    wait_healed(is_created_again, v);
     free(v->before);
     free(v->uid);
 }

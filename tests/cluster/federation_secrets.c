@@ -56,7 +56,7 @@ static bool has_no_connection(void *context)
     return connections_to(*(int *)context) == 0;
 }
 
-void another_kubeconfig_is_used_at_once(void **state)
+void another_kubeconfig_is_used_immediately(void **state)
 {
     struct remote *r = &remotes[BAD];
     int port = proxy_port(r);
@@ -83,7 +83,7 @@ struct expected {
     const char *name, *word, *connected, *text;
 };
 
-static bool is_told(void *context)
+static bool is_reported(void *context)
 {
     const struct expected *x = context;
     _cleanup_free_ char *word = remote_status(x->name, "Status"), *text = remote_status(x->name, "ErrorMessage"),
@@ -97,7 +97,7 @@ static void wait_told(struct expected x)
     _cleanup_free_ char *what =
         str_printf("%s is %s (connected: %s) and tells of %s", x.name, x.word, x.connected, x.text);
 
-    wait_until(is_told, &x, TO_FOLLOW, what);
+    wait_until(is_reported, &x, TO_FOLLOW, what);
 }
 
 static size_t marked_in(const struct remote *r)
@@ -195,9 +195,9 @@ void clusters_with_a_mesh_are_refused(void **state)
 {
     struct remote *r = &remotes[1];
     _cleanup_json_ json_t *theirs = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", "theirs"), S("namespace", "default")),
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", "theirs"), STRING("namespace", "default")),
         MAP("spec"));
 
     (void)state;
@@ -236,7 +236,7 @@ void clusters_with_a_mesh_are_refused(void **state)
     enter(NULL);
 }
 
-/* --- what is told --- */
+/* --- what is reported --- */
 
 static void check_text(const char *where, const char *text)
 {
@@ -265,7 +265,7 @@ static char *objects_at(const char *path)
     return buf_take(&body);
 }
 
-void no_secret_is_told(void **state)
+void no_secret_is_reported(void **state)
 {
     _cleanup_free_ char *events = objects_at("/api/v1/namespaces/" NS "/events"), *log = NULL, *metrics = NULL,
                         *resources = NULL;

@@ -148,21 +148,21 @@ static void write_operator_kubeconfig(const struct kube_config *config, const ch
     if (config->ca_pem && !ca_file)
         ca = base64_encode(config->ca_pem, strlen(config->ca_pem));
     kubeconfig = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Config"),
-        S("current-context", "operator"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Config"),
+        STRING("current-context", "operator"),
         SEQ("contexts",
             ITEM(
-                S("name", "operator"),
-                MAP("context", S("cluster", "test"), S("user", "operator"), S("namespace", NS)))),
+                STRING("name", "operator"),
+                MAP("context", STRING("cluster", "test"), STRING("user", "operator"), STRING("namespace", NS)))),
         SEQ("clusters",
             ITEM(
-                S("name", "test"),
+                STRING("name", "test"),
                 MAP("cluster",
-                    S("server", config->server),
-                    S("certificate-authority-data", ca),
-                    S("certificate-authority", ca ? NULL : str_or(ca_file, config->ca_file))))),
-        SEQ("users", ITEM(S("name", "operator"), MAP("user", S("token", token)))));
+                    STRING("server", config->server),
+                    STRING("certificate-authority-data", ca),
+                    STRING("certificate-authority", ca ? NULL : str_or(ca_file, config->ca_file))))),
+        SEQ("users", ITEM(STRING("name", "operator"), MAP("user", STRING("token", token)))));
     text = doc_text(kubeconfig);
     free(h.operator_kubeconfig);
     h.operator_kubeconfig =
@@ -244,7 +244,7 @@ int harness_setup(void **state)
     wait_until(resource_is_served, NULL, PATIENCE, "the Istio resource is served");
     if (!cluster_has(NAMESPACE, NULL, NS)) {
         _cleanup_json_ json_t *ns =
-            OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", NS)));
+            OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Namespace"), MAP("metadata", STRING("name", NS)));
         cluster_create(NAMESPACE, ns);
     }
     install_rights();
@@ -259,18 +259,19 @@ static void install_second_account(void)
     const struct kube_kind *accounts = kind_of("v1", "ServiceAccount");
     const struct kube_kind *bindings = kind_of("rbac.authorization.k8s.io/v1", "ClusterRoleBinding");
     _cleanup_json_ json_t *account = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "ServiceAccount"),
-        MAP("metadata", S("name", SECOND_ACCOUNT), S("namespace", NS)));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ServiceAccount"),
+        MAP("metadata", STRING("name", SECOND_ACCOUNT), STRING("namespace", NS)));
     _cleanup_json_ json_t *binding = OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"),
-        S("kind", "ClusterRoleBinding"),
-        MAP("metadata", S("name", SECOND_ACCOUNT)),
+        STRING("apiVersion", "rbac.authorization.k8s.io/v1"),
+        STRING("kind", "ClusterRoleBinding"),
+        MAP("metadata", STRING("name", SECOND_ACCOUNT)),
         MAP("roleRef",
-            S("apiGroup", "rbac.authorization.k8s.io"),
-            S("kind", "ClusterRole"),
-            S("name", "istio-operator-manager")),
-        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", SECOND_ACCOUNT), S("namespace", NS))));
+            STRING("apiGroup", "rbac.authorization.k8s.io"),
+            STRING("kind", "ClusterRole"),
+            STRING("name", "istio-operator-manager")),
+        SEQ("subjects",
+            ITEM(STRING("kind", "ServiceAccount"), STRING("name", SECOND_ACCOUNT), STRING("namespace", NS))));
 
     cluster_delete_if_there(bindings, NULL, SECOND_ACCOUNT);
     cluster_delete_if_there(accounts, NS, SECOND_ACCOUNT);

@@ -30,14 +30,14 @@ static json_t *ready_status(const json_t *pod)
 
     return OBJECT(
         MAP("status",
-            S("phase", "Running"),
-            S("podIP", ip),
-            SEQ("podIPs", ITEM(S("ip", ip))),
+            STRING("phase", "Running"),
+            STRING("podIP", ip),
+            SEQ("podIPs", ITEM(STRING("ip", ip))),
             SEQ("conditions",
-                ITEM(S("type", "PodScheduled"), S("status", "True")),
-                ITEM(S("type", "Initialized"), S("status", "True")),
-                ITEM(S("type", "ContainersReady"), S("status", "True")),
-                ITEM(S("type", "Ready"), S("status", "True")))));
+                ITEM(STRING("type", "PodScheduled"), STRING("status", "True")),
+                ITEM(STRING("type", "Initialized"), STRING("status", "True")),
+                ITEM(STRING("type", "ContainersReady"), STRING("status", "True")),
+                ITEM(STRING("type", "Ready"), STRING("status", "True")))));
 }
 
 /* What the server does not take is tried again in the next turn: servers are killed in these tests. */

@@ -22,10 +22,10 @@ json_t *mesh_resource(const char *name, const char *spec)
     if (doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, &e) < 0)
         fail_msg("%s", e.text);
     return OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", name), S("namespace", NS)),
-        V("spec", parsed));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS)),
+        VALUE("spec", parsed));
 }
 
 void mesh_create(const char *spec)
@@ -119,10 +119,10 @@ json_t *mesh_objects_in_cluster(void)
             json_array_append_new(
                 objects,
                 OBJECT(
-                    N("row", (json_int_t)row),
-                    S("ns", doc_string(item, "metadata", "namespace")),
-                    S("name", doc_string(item, "metadata", "name")),
-                    S("uid", doc_string(item, "metadata", "uid"))));
+                    INT("row", (json_int_t)row),
+                    STRING("ns", doc_string(item, "metadata", "namespace")),
+                    STRING("name", doc_string(item, "metadata", "name")),
+                    STRING("uid", doc_string(item, "metadata", "uid"))));
     }
     return objects;
 }

@@ -337,16 +337,19 @@ static bool anonymous_is_refused(void *context)
 static void let_reader_read(void)
 {
     _cleanup_json_ json_t *role = OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"),
-        S("kind", "ClusterRole"),
-        MAP("metadata", S("name", READER)),
+        STRING("apiVersion", "rbac.authorization.k8s.io/v1"),
+        STRING("kind", "ClusterRole"),
+        MAP("metadata", STRING("name", READER)),
         SEQ("rules", ITEM(STRINGS("nonResourceURLs", "/metrics"), STRINGS("verbs", "get"))));
     _cleanup_json_ json_t *binding = OBJECT(
-        S("apiVersion", "rbac.authorization.k8s.io/v1"),
-        S("kind", "ClusterRoleBinding"),
-        MAP("metadata", S("name", READER)),
-        MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", READER)),
-        SEQ("subjects", ITEM(S("kind", "ServiceAccount"), S("name", READER), S("namespace", NS))));
+        STRING("apiVersion", "rbac.authorization.k8s.io/v1"),
+        STRING("kind", "ClusterRoleBinding"),
+        MAP("metadata", STRING("name", READER)),
+        MAP("roleRef",
+            STRING("apiGroup", "rbac.authorization.k8s.io"),
+            STRING("kind", "ClusterRole"),
+            STRING("name", READER)),
+        SEQ("subjects", ITEM(STRING("kind", "ServiceAccount"), STRING("name", READER), STRING("namespace", NS))));
 
     cluster_create(kind_of("rbac.authorization.k8s.io/v1", "ClusterRole"), role);
     cluster_create(kind_of("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"), binding);
@@ -360,7 +363,9 @@ static bool reader_may_read(void *context)
 static void metrics_are_for_those_who_may_read_them(void **state)
 {
     _cleanup_json_ json_t *account = OBJECT(
-        S("apiVersion", "v1"), S("kind", "ServiceAccount"), MAP("metadata", S("name", READER), S("namespace", NS)));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ServiceAccount"),
+        MAP("metadata", STRING("name", READER), STRING("namespace", NS)));
     _cleanup_free_ char *token = NULL, *text = NULL, *plain = NULL;
 
     (void)state;

@@ -41,7 +41,7 @@ static void send_some(void)
 }
 
 /* A server that needs no body to say no says it before the body has come, and ends the stream. */
-static void what_is_refused_before_its_body_came_is_told(void **state)
+static void what_is_refused_before_its_body_came_is_reported(void **state)
 {
     (void)state;
     send_some();
@@ -54,7 +54,7 @@ static void what_is_refused_before_its_body_came_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_refused_before_its_body_came_is_told),
+        cmocka_unit_test(what_is_refused_before_its_body_came_is_reported),
     };
 
     return cmocka_run_group_tests_name("cluster client", tests, harness_setup, harness_teardown);

@@ -318,7 +318,9 @@ static void grow_versions(void)
     for (int i = 0; i < 300; i++) {
         _cleanup_free_ char *name = str_printf("filler-%d", i);
         _cleanup_json_ json_t *filler = OBJECT(
-            S("apiVersion", "v1"), S("kind", "ConfigMap"), MAP("metadata", S("name", name), S("namespace", "default")));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata", STRING("name", name), STRING("namespace", "default")));
         cluster_create(kind, filler);
         cluster_delete(kind, "default", name);
     }
@@ -437,14 +439,14 @@ static bool gateway_is_there(void *context)
 }
 
 /* As after the DELETE of a Service that lost its client; here there is a Service to be seen, and to be taken away. */
-static void node_port_that_is_not_free_is_told_and_waited_for(void **state)
+static void node_port_that_is_not_free_is_reported_and_waited_for(void **state)
 {
     const struct kube_kind *service = kind_of("v1", "Service");
     _cleanup_json_ json_t *theirs = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Service"),
-        MAP("metadata", S("name", "theirs"), S("namespace", "default")),
-        MAP("spec", S("type", "NodePort"), SEQ("ports", ITEM(N("port", 80), N("nodePort", 31380)))));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Service"),
+        MAP("metadata", STRING("name", "theirs"), STRING("namespace", "default")),
+        MAP("spec", STRING("type", "NodePort"), SEQ("ports", ITEM(INT("port", 80), INT("nodePort", 31380)))));
 
     (void)state;
     cluster_create(service, theirs);
@@ -613,7 +615,7 @@ int main(int argc, char **argv)
         FAULT_TEST(servers_that_are_killed_come_back_to_an_operator_that_goes_on),
         FAULT_TEST(store_that_is_put_back_is_followed_within_a_minute),
         FAULT_TEST(new_authority_is_trusted_without_a_restart),
-        FAULT_TEST(node_port_that_is_not_free_is_told_and_waited_for),
+        FAULT_TEST(node_port_that_is_not_free_is_reported_and_waited_for),
         FAULT_TEST(full_disk_for_the_log_stops_nothing),
         FAULT_TEST(clock_that_moves_stops_nothing),
     };

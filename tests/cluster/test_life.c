@@ -66,7 +66,7 @@ static void settled_mesh_is_only_watched(void **state)
     buf_release(&r.others);
 }
 
-static bool drift_is_told(void *context)
+static bool drift_is_reported(void *context)
 {
     _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
     const json_t *first = json_array_get(doc_at(mesh, "status", "drift"), 0);
@@ -83,7 +83,7 @@ static void paused_mesh_reports_and_is_left(void **state)
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": true}}");
     mesh_wait_status("Available", PATIENCE);
     cluster_delete(service, NS, "istio-pilot");
-    wait_until(drift_is_told, NULL, PATIENCE, "the status says that the Service is missing");
+    wait_until(drift_is_reported, NULL, PATIENCE, "the status says that the Service is missing");
     assert_false(cluster_has(service, NS, "istio-pilot"));
     cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"pause\": false}}");
     mesh_wait_status("Available", TO_BE_AVAILABLE);
@@ -100,18 +100,18 @@ static bool galley_webhook_is_gone(void *context)
 static json_t *validating_webhook(const char *name)
 {
     return OBJECT(
-        S("apiVersion", "admissionregistration.k8s.io/v1"),
-        S("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", S("name", name)));
+        STRING("apiVersion", "admissionregistration.k8s.io/v1"),
+        STRING("kind", "ValidatingWebhookConfiguration"),
+        MAP("metadata", STRING("name", name)));
 }
 
 static json_t *secret(const char *name, const char *type)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Secret"),
-        S("type", type),
-        MAP("metadata", S("name", name), S("namespace", "default")));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Secret"),
+        STRING("type", type),
+        MAP("metadata", STRING("name", name), STRING("namespace", "default")));
 }
 
 static void removal_takes_what_istio_made_and_nothing_else(void **state)

@@ -123,7 +123,7 @@ static void every_deleted_object_comes_back(void **state)
     }
 }
 
-/* A leaf of ours and a patch that changes it. */
+/* An owned leaf and a patch that changes it. */
 struct change {
     json_t *patch;
     const struct target *target;
@@ -285,11 +285,11 @@ static void what_others_own_survives(void **state)
     json_object_set_new(
         doc_at(json_array_get(doc_at(hook, "webhooks"), 0), "clientConfig"), "caBundle", json_string("Q0E="));
     {
-        _cleanup_json_ json_t *patch = OBJECT(V("webhooks", json_incref(doc_at(hook, "webhooks"))));
+        _cleanup_json_ json_t *patch = OBJECT(VALUE("webhooks", json_incref(doc_at(hook, "webhooks"))));
         _cleanup_free_ char *text = doc_text(patch);
         cluster_patch(webhook, NULL, "istio-sidecar-injector", text);
     }
-    /* Pilot has an autoscaler, which scales it; at the same time somebody breaks a field of ours. */
+    /* Pilot has an autoscaler, which scales it; at the same time another client breaks an owned field. */
     {
         _cleanup_json_ json_t *broken = get_now(DEPLOYMENT, NS, "istio-pilot"), *patch = NULL;
         _cleanup_free_ char *text = NULL;
@@ -297,11 +297,12 @@ static void what_others_own_survives(void **state)
             doc_find(doc_at(broken, "spec", "template", "spec", "containers"), "name", "discovery"),
             "image",
             json_string("example.com/other:1"));
-        patch = OBJECT(MAP(
-            "spec",
-            N("replicas", 2),
-            MAP("template",
-                MAP("spec", V("containers", json_incref(doc_at(broken, "spec", "template", "spec", "containers")))))));
+        patch = OBJECT(
+            MAP("spec",
+                INT("replicas", 2),
+                MAP("template",
+                    MAP("spec",
+                        VALUE("containers", json_incref(doc_at(broken, "spec", "template", "spec", "containers")))))));
         text = doc_text(patch);
         cluster_patch(DEPLOYMENT, NS, "istio-pilot", text);
     }
@@ -344,9 +345,9 @@ static bool labels_are(void *context)
 static void make_namespace(const char *name, const char *injection)
 {
     _cleanup_json_ json_t *ns = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Namespace"),
-        MAP("metadata", S("name", name), MAP("labels", S(LABEL_INJECTION, injection))));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Namespace"),
+        MAP("metadata", STRING("name", name), MAP("labels", STRING(LABEL_INJECTION, injection))));
 
     cluster_create(NAMESPACE, ns);
 }
@@ -420,9 +421,9 @@ static bool another_is_refused(void *context)
 static void second_resource_is_refused(void **state)
 {
     _cleanup_json_ json_t *second = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", "another"), S("namespace", "default")),
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", "another"), STRING("namespace", "default")),
         MAP("spec"));
 
     (void)state;

@@ -20,12 +20,15 @@ static void render(bool services, size_t address_count, struct rendered_list *re
 {
     static const char *const addresses[] = {"10.1.0.10", "10.1.0.9", "10.2.0.1"};
     const struct mesh_remote_service service = {"istio-pilot", addresses, address_count};
-    _cleanup_json_ json_t *signing =
-        OBJECT(S("ca-cert.pem", "Y2VydA=="), S("ca-key.pem", "a2V5"), S("cert-chain.pem", ""), S("root-cert.pem", ""));
+    _cleanup_json_ json_t *signing = OBJECT(
+        STRING("ca-cert.pem", "Y2VydA=="),
+        STRING("ca-key.pem", "a2V5"),
+        STRING("cert-chain.pem", ""),
+        STRING("root-cert.pem", ""));
     _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", MESH), S("namespace", NS)),
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", MESH), STRING("namespace", NS)),
         MAP("spec"));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;

@@ -66,7 +66,7 @@ static void take_away(const char *resource)
         if (has_resource(json_array_get(rules, i), resource))
             json_array_remove(rules, i);
     assert_true(json_array_size(rules) < before);
-    patch = OBJECT(V("rules", json_incref(rules)));
+    patch = OBJECT(VALUE("rules", json_incref(rules)));
     text = doc_text(patch);
     cluster_patch(kind, NULL, "istio-operator-manager", text);
 }

@@ -271,7 +271,7 @@ static void stopped_leader_writes_nothing_more(void **state)
     wait_leader(0, DURATION + SECONDS(10));
     mesh_wait_settled(PATIENCE);
     heals();
-    cluster_delete(service(), NS, "istio-pilot"); /* something to do for whoever believes to lead */
+    cluster_delete(service(), NS, "istio-pilot"); /* something to do for the process that believes it leads */
     position = audit_position();
     operator_choose(1);
     assert_int_equal(kill(h.operator_pid, SIGCONT), 0);

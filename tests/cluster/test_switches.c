@@ -173,7 +173,7 @@ static json_int_t count_pods(const json_t *deployment, struct buf *uids, struct 
 
 /*
  * The uids of a Deployment's Pods: sorted lines, owned by the caller. One that was scaled down is Available before the
- * Pod that is too many is told to go.
+ * Pod that is too many has to go.
  */
 struct pods {
     const char *deployment;
@@ -505,16 +505,16 @@ static void replicas_of_an_autoscaler_stay(void **state)
 static void make_pod(const char *name, const char *version)
 {
     _cleanup_json_ json_t *pod = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
         MAP("metadata",
-            S("name", name),
-            S("namespace", SHOP),
-            MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))),
+            STRING("name", name),
+            STRING("namespace", SHOP),
+            MAP("annotations", OPT(version, FORMAT("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))),
         MAP("spec",
-            MAP("nodeSelector", S("example.com/no-such-node", "yes")),
-            N("terminationGracePeriodSeconds", 0),
-            SEQ("containers", ITEM(S("name", "app"), S("image", "example.com/app:1")))));
+            MAP("nodeSelector", STRING("example.com/no-such-node", "yes")),
+            INT("terminationGracePeriodSeconds", 0),
+            SEQ("containers", ITEM(STRING("name", "app"), STRING("image", "example.com/app:1")))));
 
     cluster_create(kind_of("v1", "Pod"), pod);
 }
@@ -581,7 +581,8 @@ static void outdated_sidecars_are_counted(void **state)
     const struct kube_kind *pod = kind_of("v1", "Pod");
     _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, V1_0_INJECTION_CONFIG);
     _cleanup_free_ char *current = v1_0_sidecar_version_of_config(config);
-    _cleanup_json_ json_t *ns = OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", SHOP)));
+    _cleanup_json_ json_t *ns =
+        OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Namespace"), MAP("metadata", STRING("name", SHOP)));
     double watches = watches_at_rest();
 
     (void)state;
@@ -622,7 +623,7 @@ static bool says_that_the_image_is_missing(void *context)
            (strstr(message, "ErrImagePull") || strstr(message, "ImagePullBackOff"));
 }
 
-static void a_missing_image_is_told_and_leaves_the_old_pod(void **state)
+static void a_missing_image_is_reported_and_leaves_the_old_pod(void **state)
 {
     _cleanup_json_ json_t *galley = NULL;
 
@@ -713,7 +714,7 @@ int main(void)
         cmocka_unit_test(another_version_and_back_without_a_gap),
         cmocka_unit_test(replicas_of_an_autoscaler_stay),
         cmocka_unit_test(outdated_sidecars_are_counted),
-        cmocka_unit_test(a_missing_image_is_told_and_leaves_the_old_pod),
+        cmocka_unit_test(a_missing_image_is_reported_and_leaves_the_old_pod),
         cmocka_unit_test(mutual_tls_fifty_times),
         cmocka_unit_test(control_plane_security_twenty_times),
     };

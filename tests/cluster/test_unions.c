@@ -1,7 +1,7 @@
 /*
  * Other managers against a real API server: they switch the member of every union in every object, and put beside our
  * fields what excludes or bounds them. The operator puts it back, and the server refuses no write of it. What no update
- * can put back is told and not tried. Needs no node.
+ * can put back is reported and not tried. Needs no node.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -67,24 +67,24 @@ static void find_targets(void)
     desired_free(set);
 }
 
-/* Somebody who has objects of their own: of the namespace, and of the cluster. */
+/* Another client who has objects of their own: of the namespace, and of the cluster. */
 static json_t *make_owner(const char *api_version, const char *kind, bool namespaced)
 {
     _cleanup_json_ json_t *object = OBJECT(
-        S("apiVersion", api_version),
-        S("kind", kind),
-        MAP("metadata", S("name", OWNER), S("namespace", namespaced ? NS : NULL)));
+        STRING("apiVersion", api_version),
+        STRING("kind", kind),
+        MAP("metadata", STRING("name", OWNER), STRING("namespace", namespaced ? NS : NULL)));
     _cleanup_json_ json_t *made = NULL;
 
     cluster_delete_if_there(kind_of(api_version, kind), namespaced ? NS : NULL, OWNER);
     cluster_create(kind_of(api_version, kind), object);
     made = cluster_get(kind_of(api_version, kind), namespaced ? NS : NULL, OWNER);
     return OBJECT(
-        S("apiVersion", api_version),
-        S("kind", kind),
-        S("name", OWNER),
-        S("uid", doc_string(made, "metadata", "uid")),
-        B("controller", true));
+        STRING("apiVersion", api_version),
+        STRING("kind", kind),
+        STRING("name", OWNER),
+        STRING("uid", doc_string(made, "metadata", "uid")),
+        BOOL("controller", true));
 }
 
 /* Writes the object with what `change` makes of it, as another client. */
@@ -272,7 +272,7 @@ static const struct stuck stuck[] = {
     {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding", NULL, "istio-pilot-istio-system", "clusterrolebindings"},
 };
 
-static bool is_told(void *context)
+static bool is_reported(void *context)
 {
     _cleanup_free_ char *text = mesh_status("ErrorMessage"), *status = mesh_status("Status");
 
@@ -302,7 +302,7 @@ static struct target *find_target(const char *kind, const char *name)
     return NULL;
 }
 
-static void what_no_update_puts_back_is_told_and_not_tried(void **state)
+static void what_no_update_puts_back_is_reported_and_not_tried(void **state)
 {
     struct writes w;
     long position;
@@ -319,7 +319,7 @@ static void what_no_update_puts_back_is_told_and_not_tried(void **state)
     replace(stuck[3].api_version, stuck[3].kind, stuck[3].ns, stuck[3].name, other_role);
     position = audit_position();
     operator_start();
-    wait_until(is_told, (void *)"", PATIENCE, "the status says what to do");
+    wait_until(is_reported, (void *)"", PATIENCE, "the status says what to do");
     /* It holds up nothing else. */
     cluster_delete(kind_of("v1", "Service"), NS, "istio-pilot");
     wait_until(service_is_there, (void *)"istio-pilot", PATIENCE, "another object is put back");
@@ -458,7 +458,7 @@ static int64_t node_port(const json_t *service, int64_t number, const char *prot
 static void add_foreign_port(json_t *service, void *context)
 {
     (void)context;
-    json_array_append_new(doc_at(service, "spec", "ports"), OBJECT(S("name", "foreign"), N("port", 99)));
+    json_array_append_new(doc_at(service, "spec", "ports"), OBJECT(STRING("name", "foreign"), INT("port", 99)));
 }
 
 static bool has_dns_ports(void *context)
@@ -531,7 +531,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(switched_members_are_put_back),
-        cmocka_unit_test(what_no_update_puts_back_is_told_and_not_tried),
+        cmocka_unit_test(what_no_update_puts_back_is_reported_and_not_tried),
         cmocka_unit_test(quantities_that_the_server_rounds_are_at_rest),
         cmocka_unit_test(metrics_that_the_server_orders_are_at_rest),
         cmocka_unit_test(ports_of_others_and_node_ports_stay),

@@ -58,9 +58,9 @@ static void custom_objects_follow_their_schema(void **state)
     assert_null(doc_at(o, "status"));
     assert_int_equal(generation_of(o), 1);
 
-    json_object_set_new(o, "status", OBJECT(S("word", "told"), S("more", "x")));
+    json_object_set_new(o, "status", OBJECT(STRING("word", "told"), STRING("more", "x")));
     json_object_set_new(doc_at(o, "spec"), "size", json_integer(9));
-    json_object_set_new(doc_at(o, "metadata"), "labels", OBJECT(S("new", "1")));
+    json_object_set_new(doc_at(o, "metadata"), "labels", OBJECT(STRING("new", "1")));
     told = expect(200, put_status(PROBE, o));
     assert_string_equal(doc_string(told, "status", "word"), "told");
     assert_null(doc_at(told, "status", "more"));
@@ -139,7 +139,7 @@ static void services_get_an_address_and_keep_it(void **state)
     assert_string_equal(doc_string(after, "spec", "clusterIP"), address);
     moved = doc_copy(after);
     json_object_set_new(doc_at(moved, "spec"), "clusterIP", json_string("None"));
-    json_object_set_new(doc_at(moved, "spec"), "clusterIPs", ARRAY(ITEM_S("None")));
+    json_object_set_new(doc_at(moved, "spec"), "clusterIPs", ARRAY(ITEM_STRING("None")));
     expect_only(422, put(SERVICE, moved));
     expect_only(422,
                 kube_request_create(ROW(SERVICE), SPACE, "{\"metadata\": {\"name\": \"portless\"}, \"spec\": {}}"));
@@ -161,7 +161,7 @@ static void headless_services_carry_endpoints_of_others(void **state)
     (void)state;
     assert_string_equal(doc_string(service, "spec", "clusterIP"), "None");
     assert_string_equal(doc_string(json_array_get(doc_at(subset, "ports"), 0), "protocol"), "TCP");
-    json_array_append_new(doc_at(subset, "addresses"), OBJECT(S("ip", "10.1.0.2")));
+    json_array_append_new(doc_at(subset, "addresses"), OBJECT(STRING("ip", "10.1.0.2")));
     after = expect(200, put(ENDPOINTS, o));
     subset = json_array_get(doc_at(after, "subsets"), 0);
     assert_int_equal(json_array_size(doc_at(subset, "addresses")), 2);
@@ -223,8 +223,9 @@ static void pods_become_ready_by_their_status(void **state)
                "[{\"name\": \"c\", \"image\": \"i\"}]}}");
     assert_string_equal(doc_string(o, "status", "phase"), "Pending");
     json_object_set_new(o, "status",
-                        OBJECT(S("phase", "Running"), S("podIP", "10.1.0.9"), SEQ("podIPs", ITEM(S("ip", "10.1.0.9"))),
-                               SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
+                        OBJECT(STRING("phase", "Running"), STRING("podIP", "10.1.0.9"),
+                               SEQ("podIPs", ITEM(STRING("ip", "10.1.0.9"))),
+                               SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
     after = expect(200, put_status(POD, o));
     assert_string_equal(doc_string(after, "status", "podIP"), "10.1.0.9");
     assert_string_equal(doc_string(after, "status", "phase"), "Running");

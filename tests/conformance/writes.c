@@ -59,7 +59,7 @@ static void update_needs_the_version_that_is_there(void **state)
     _cleanup_json_ json_t *status = NULL, *other = NULL;
 
     (void)state;
-    json_object_set_new(first, "data", OBJECT(S("a", "1")));
+    json_object_set_new(first, "data", OBJECT(STRING("a", "1")));
     second = expect(200, put(CONFIG_MAP, first));
     assert_string_not_equal(version_of(first), version_of(second));
     assert_string_equal(uid_of(first), uid_of(second));
@@ -73,8 +73,8 @@ static void update_needs_the_version_that_is_there(void **state)
 static void update_without_a_version_overwrites(void **state)
 {
     _cleanup_json_ json_t *o = create(CONFIG_MAP, "{\"metadata\": {\"name\": \"blind\"}}"), *after = NULL;
-    _cleanup_json_ json_t *bare = OBJECT(MAP("metadata", S("name", "blind")), MAP("data", S("b", "2")));
-    _cleanup_json_ json_t *missing = OBJECT(MAP("metadata", S("name", "not-there")));
+    _cleanup_json_ json_t *bare = OBJECT(MAP("metadata", STRING("name", "blind")), MAP("data", STRING("b", "2")));
+    _cleanup_json_ json_t *missing = OBJECT(MAP("metadata", STRING("name", "not-there")));
 
     (void)state;
     after = expect(200, put(CONFIG_MAP, bare));
@@ -109,7 +109,7 @@ static void status_is_apart(void **state)
     o = get(DEPLOYMENT, "apart");
     changed = doc_copy(o);
     json_object_set_new(doc_at(changed, "spec"), "minReadySeconds", json_integer(7));
-    json_object_set_new(changed, "status", OBJECT(N("observedGeneration", 99)));
+    json_object_set_new(changed, "status", OBJECT(INT("observedGeneration", 99)));
     after = expect(200, put(DEPLOYMENT, changed));
     assert_int_equal(doc_int(doc_at(after, "spec", "minReadySeconds"), 0), 7);
     assert_int_not_equal(doc_int(doc_at(after, "status", "observedGeneration"), 0), 99);

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MUST(condition) ((condition) ? (void)0 : fuzz_broken(#condition, __FILE__, __LINE__))
 _Noreturn void fuzz_broken(const char *condition, const char *file, int line);
 
-/* What is left of an input of several parts, which form feeds divide: no format of ours has one unescaped. */
+/* What is left of an input of several parts, which form feeds divide: no format of the operator has one unescaped. */
 struct fuzz_input {
     const char *at;
     size_t left;

@@ -1,6 +1,6 @@
 /*
- * A three-way merge of a desired object with a live one whose annotation says whatever somebody wrote into it. The
- * input: a byte that chooses the kind, the live object, a form feed, the desired object.
+ * A three-way merge of a desired object with a live one whose annotation says whatever another client wrote into it.
+ * The input: a byte that chooses the kind, the live object, a form feed, the desired object.
  */
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 /*
  * Any objects in the cluster, a JSON list, below a good resource: planning them does not crash, a plan with a memo is
- * the plan without one, and no plan touches an object that carries no mark of ours and is not desired.
+ * the plan without one, and no plan touches an object that carries no mark of the operator and is not desired.
  */
 #include "fuzz.h"
 
@@ -19,10 +19,10 @@ static void put_resource(struct kube_cache *cache)
 {
     const struct kube_kind *kind = mesh_kind(KIND_ISTIO);
     _cleanup_json_ json_t *resource =
-        OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-               MAP("metadata", S("name", "istio"), S("namespace", "istio-system"), S("uid", "u"),
-                   S("resourceVersion", "1"), STRINGS("finalizers", api_resource_istio.finalizer)),
-               MAP("spec", S("version", "1.0.5")));
+        OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+               MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system"), STRING("uid", "u"),
+                   STRING("resourceVersion", "1"), STRINGS("finalizers", api_resource_istio.finalizer)),
+               MAP("spec", STRING("version", "1.0.5")));
 
     kube_cache_put(cache, kind, resource);
 }

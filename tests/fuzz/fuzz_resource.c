@@ -1,5 +1,5 @@
 /*
- * Any JSON as each of our custom resources, and an Istio that is good as the objects of its mesh: mistakes are told
+ * Any JSON as each of our custom resources, and an Istio that is good as the objects of its mesh: mistakes are reported
  * and bounded, and the same resource gives the same objects.
  */
 #include "fuzz.h"

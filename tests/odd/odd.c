@@ -32,7 +32,8 @@ static json_t *long_text(void)
 
 static json_t *odd_keys(void)
 {
-    json_t *keys = OBJECT(N("", 1), N(".", 1), N("a\"]\n[", 1), N("a.b/c", 1), NIL("null")), *text = long_text();
+    json_t *keys = OBJECT(INT("", 1), INT(".", 1), INT("a\"]\n[", 1), INT("a.b/c", 1), NIL("null")),
+           *text = long_text();
 
     json_object_set_new(keys, json_string_value(text), json_true());
     json_decref(text);
@@ -60,11 +61,11 @@ json_t *odd_value(enum odd how, const json_t *before)
     case ODD_LIST:
         return json_array();
     case ODD_NULLS:
-        return ARRAY(ITEM_V(json_null()));
+        return ARRAY(ITEM_VALUE(json_null()));
     case ODD_MAPS:
         return ARRAY(ITEM());
     case ODD_NESTED:
-        return ARRAY(ITEM_V(doc_copy(before)));
+        return ARRAY(ITEM_VALUE(doc_copy(before)));
     case ODD_EMPTY:
         return json_string("");
     case ODD_TEXT:

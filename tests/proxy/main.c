@@ -105,13 +105,14 @@ static int write_kubeconfig(const struct proxy *proxy, const struct kube_config 
 
     if (!config->token)
         return err_set(e, ERR_INVALID, "the kubeconfig has no token, which is all that gets through a proxy");
-    kubeconfig = OBJECT(
-        S("apiVersion", "v1"), S("kind", "Config"), S("current-context", "proxy"),
-        SEQ("contexts", ITEM(S("name", "proxy"), MAP("context", S("cluster", "proxy"), S("user", "proxy"),
-                                                     S("namespace", config->namespace)))),
-        SEQ("clusters", ITEM(S("name", "proxy"), MAP("cluster", F("server", "https://127.0.0.1:%d", proxy_port(proxy)),
-                                                     S("certificate-authority-data", ca)))),
-        SEQ("users", ITEM(S("name", "proxy"), MAP("user", S("token", config->token)))));
+    kubeconfig = OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Config"), STRING("current-context", "proxy"),
+                        SEQ("contexts", ITEM(STRING("name", "proxy"),
+                                             MAP("context", STRING("cluster", "proxy"), STRING("user", "proxy"),
+                                                 STRING("namespace", config->namespace)))),
+                        SEQ("clusters", ITEM(STRING("name", "proxy"),
+                                             MAP("cluster", FORMAT("server", "https://127.0.0.1:%d", proxy_port(proxy)),
+                                                 STRING("certificate-authority-data", ca)))),
+                        SEQ("users", ITEM(STRING("name", "proxy"), MAP("user", STRING("token", config->token)))));
     text = doc_text(kubeconfig);
     f = fopen(path, "we");
     if (!f)

@@ -115,7 +115,8 @@ static void normalise_deployment(json_t *object)
 {
     json_t *spec = json_object_get(object, "spec");
 
-    set_default(spec, "selector", OBJECT(V("matchLabels", doc_copy(doc_at(spec, "template", "metadata", "labels")))));
+    set_default(spec, "selector",
+                OBJECT(VALUE("matchLabels", doc_copy(doc_at(spec, "template", "metadata", "labels")))));
 }
 
 static void normalise_service(json_t *object)
@@ -238,8 +239,9 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
     const struct mesh_remote remote = {.signing = signing};
     _cleanup_json_ json_t *spec = parse_yaml(spec_text), *list = json_array();
     _cleanup_json_ json_t *resource =
-        OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-               MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", json_incref(spec)));
+        OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+               MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
+               VALUE("spec", json_incref(spec)));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[KIND_COUNT];
     _cleanup_istio_spec_ struct istio_spec *parsed = NULL;

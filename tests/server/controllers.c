@@ -81,7 +81,7 @@ static void remove_object(struct controllers *c, struct collection *kind, const 
 
 static json_t *condition(const char *type)
 {
-    return OBJECT(S("type", type), S("status", "True"), S("reason", "simulated"));
+    return OBJECT(STRING("type", type), STRING("status", "True"), STRING("reason", "simulated"));
 }
 
 static bool is_established(const json_t *definition)
@@ -93,9 +93,10 @@ static void establish(struct controllers *c, struct collection *definitions, con
 {
     _cleanup_json_ json_t *o = doc_copy(definition);
 
-    json_object_set_new(o, "status",
-                        OBJECT(SEQ("conditions", ITEM_V(condition("NamesAccepted")), ITEM_V(condition("Established"))),
-                               V("acceptedNames", doc_copy(doc_at(definition, "spec", "names")))));
+    json_object_set_new(
+        o, "status",
+        OBJECT(SEQ("conditions", ITEM_VALUE(condition("NamesAccepted")), ITEM_VALUE(condition("Established"))),
+               VALUE("acceptedNames", doc_copy(doc_at(definition, "spec", "names")))));
     update(c, definitions, "status", o);
 }
 
@@ -172,9 +173,9 @@ static void set_rollout(struct controllers *c, struct collection *kind, const js
     _cleanup_json_ json_t *o = doc_copy(deployment);
 
     json_object_set_new(o, "status",
-                        OBJECT(V("observedGeneration", json_incref(doc_at(deployment, "metadata", "generation"))),
-                               N("replicas", updated), N("updatedReplicas", updated), N("readyReplicas", available),
-                               N("availableReplicas", available)));
+                        OBJECT(VALUE("observedGeneration", json_incref(doc_at(deployment, "metadata", "generation"))),
+                               INT("replicas", updated), INT("updatedReplicas", updated),
+                               INT("readyReplicas", available), INT("availableReplicas", available)));
     update(c, kind, "status", o);
 }
 
@@ -224,20 +225,21 @@ static void pod_of(struct controllers *c, struct collection *pods, const json_t 
 
     if (!pod)
         create(c, pods, ns_of(deployment),
-               OBJECT(MAP("metadata", S("name", name_of(deployment)),
-                          V("labels", doc_copy(doc_at(deployment, "spec", "template", "metadata", "labels"))),
-                          SEQ("ownerReferences", ITEM(S("kind", "Deployment"), S("name", name_of(deployment)),
-                                                      S("uid", doc_string(deployment, "metadata", "uid")))))));
+               OBJECT(MAP("metadata", STRING("name", name_of(deployment)),
+                          VALUE("labels", doc_copy(doc_at(deployment, "spec", "template", "metadata", "labels"))),
+                          SEQ("ownerReferences", ITEM(STRING("kind", "Deployment"), STRING("name", name_of(deployment)),
+                                                      STRING("uid", doc_string(deployment, "metadata", "uid")))))));
     if (!(pod = server_get(pods, ns_of(deployment), name_of(deployment))) ||
         runs == str_eq(doc_string(pod, "status", "phase"), "Running"))
         return;
     o = doc_copy(pod);
-    json_object_set_new(o, "status",
-                        OBJECT(S("phase", runs ? "Running" : "Pending"), V("podIP", pod_address(c, pod)),
-                               SEQ("conditions", ITEM(S("type", "Ready"), S("status", runs ? "True" : "False"))),
-                               OPT(!runs, SEQ("containerStatuses",
-                                              ITEM(S("name", "discovery"),
-                                                   MAP("state", MAP("waiting", S("reason", "ImagePullBackOff"))))))));
+    json_object_set_new(
+        o, "status",
+        OBJECT(STRING("phase", runs ? "Running" : "Pending"), VALUE("podIP", pod_address(c, pod)),
+               SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", runs ? "True" : "False"))),
+               OPT(!runs, SEQ("containerStatuses",
+                              ITEM(STRING("name", "discovery"),
+                                   MAP("state", MAP("waiting", STRING("reason", "ImagePullBackOff"))))))));
     update(c, pods, "status", o);
     json_decref(o);
 }
@@ -381,7 +383,7 @@ static void galley(struct controllers *c)
     struct collection *kind = kind_of(c, "admissionregistration.k8s.io", "validatingwebhookconfigurations");
 
     if (is_available(c, "istio-galley") && !server_get(kind, NULL, "istio-galley") && now(c, 500))
-        create(c, kind, NULL, OBJECT(MAP("metadata", S("name", "istio-galley")), SEQ("webhooks")));
+        create(c, kind, NULL, OBJECT(MAP("metadata", STRING("name", "istio-galley")), SEQ("webhooks")));
 }
 
 /* Without a certificate that it is given Citadel makes its own. */
@@ -391,9 +393,9 @@ static void sign(struct controllers *c, struct collection *secrets)
         !now(c, 500))
         return;
     create(c, secrets, "istio-system",
-           OBJECT(MAP("metadata", S("name", "istio-ca-secret")), S("type", "istio.io/ca-root"),
-                  MAP("stringData", F("ca-cert.pem", "certificate %d", (int)rng_below(c->rng, 1000)),
-                      F("ca-key.pem", "key %d", (int)rng_below(c->rng, 1000)))));
+           OBJECT(MAP("metadata", STRING("name", "istio-ca-secret")), STRING("type", "istio.io/ca-root"),
+                  MAP("stringData", FORMAT("ca-cert.pem", "certificate %d", (int)rng_below(c->rng, 1000)),
+                      FORMAT("ca-key.pem", "key %d", (int)rng_below(c->rng, 1000)))));
 }
 
 static void citadel(struct controllers *c)
@@ -409,7 +411,8 @@ static void citadel(struct controllers *c)
     json_array_foreach(accounts, i, o) {
         _cleanup_free_ char *name = str_printf("istio.%s", name_of(o));
         if (!server_get(secrets, ns_of(o), name) && !is_deleting(o) && now(c, 500))
-            create(c, secrets, ns_of(o), OBJECT(MAP("metadata", S("name", name)), S("type", "istio.io/key-and-cert")));
+            create(c, secrets, ns_of(o),
+                   OBJECT(MAP("metadata", STRING("name", name)), STRING("type", "istio.io/key-and-cert")));
     }
 }
 
@@ -434,7 +437,7 @@ static json_t *addresses_of(const json_t *service, const struct collection *pods
 
     for (size_t i = 0; pods && map_next(pods->objects, &i, NULL, &pod);)
         if (str_eq(ns_of(pod), ns_of(service)) && is_selected(doc_at(service, "spec", "selector"), pod))
-            json_array_append_new(addresses, OBJECT(S("ip", doc_string(pod, "status", "podIP"))));
+            json_array_append_new(addresses, OBJECT(STRING("ip", doc_string(pod, "status", "podIP"))));
     return addresses;
 }
 
@@ -448,15 +451,15 @@ static void lead_to_pods(struct controllers *c, struct collection *kind, const j
     if (!json_object_size(doc_at(service, "spec", "selector")))
         return;
     addresses = addresses_of(service, kind_of(c, "", "pods"));
-    subsets = json_array_size(addresses) ? ARRAY(ITEM(V("addresses", json_incref(addresses)),
-                                                      SEQ("ports", ITEM(N("port", 80), S("protocol", "TCP")))))
+    subsets = json_array_size(addresses) ? ARRAY(ITEM(VALUE("addresses", json_incref(addresses)),
+                                                      SEQ("ports", ITEM(INT("port", 80), STRING("protocol", "TCP")))))
                                          : NULL;
     json_decref(addresses);
     if ((before && doc_equal(doc_at(before, "metadata", "labels"), labels) &&
          doc_equal(doc_at(before, "subsets"), subsets)) ||
         !now(c, 500))
         return;
-    o = before ? doc_copy(before) : OBJECT(MAP("metadata", S("name", name_of(service))));
+    o = before ? doc_copy(before) : OBJECT(MAP("metadata", STRING("name", name_of(service))));
     if (labels)
         json_object_set(json_object_get(o, "metadata"), "labels", labels);
     else
@@ -498,7 +501,7 @@ static void tokens(struct controllers *c)
         if (doc_at(o, "secrets") || is_deleting(o) || !now(c, 500))
             continue;
         with = doc_copy(o);
-        json_object_set_new(with, "secrets", ARRAY(ITEM(F("name", "%s-token", name_of(o)))));
+        json_object_set_new(with, "secrets", ARRAY(ITEM(FORMAT("name", "%s-token", name_of(o)))));
         update(c, kind, NULL, with);
     }
 }

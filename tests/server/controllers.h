@@ -1,5 +1,5 @@
 /*
- * The cluster's own controllers: what goes on in a cluster without the operator and without people.
+ * The cluster's own controllers: what goes on in a cluster without the operator and without users.
  *
  * Definitions are established and served, Deployments roll out, autoscalers scale,
  * garbage is collected, namespaces end; Istio's components register webhooks and issue

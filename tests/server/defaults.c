@@ -138,7 +138,7 @@ static void service(struct server *s, json_t *o)
     fill_text(spec, "sessionAffinity", "None");
     fill(spec, "clusterIP", json_sprintf("10.96.%d.%d", (int)rng_below(s->rng, 256), (int)rng_below(s->rng, 256)));
     if (s->minor >= 20)
-        fill(spec, "clusterIPs", ARRAY(ITEM_S(doc_string(spec, "clusterIP"))));
+        fill(spec, "clusterIPs", ARRAY(ITEM_STRING(doc_string(spec, "clusterIP"))));
     if (takes_node_ports(doc_string(spec, "type")))
         fill_text(spec, "externalTrafficPolicy", "Cluster");
     json_array_foreach(doc_at(spec, "ports"), i, port) {
@@ -191,7 +191,7 @@ static void webhooks(struct server *s, json_t *o)
         if (s->minor >= 13) {
             fill_text(webhook, "sideEffects", "Unknown");
             fill(webhook, "timeoutSeconds", json_integer(30));
-            fill(webhook, "admissionReviewVersions", ARRAY(ITEM_S("v1beta1")));
+            fill(webhook, "admissionReviewVersions", ARRAY(ITEM_STRING("v1beta1")));
             fill(doc_at(webhook, "clientConfig", "service"), "port", json_integer(443));
         }
         json_array_foreach(doc_at(webhook, "rules"), k, rule)
@@ -213,7 +213,7 @@ static void definition(struct server *s, json_t *o)
     }
     if (doc_string(spec, "version") && s->minor >= 11)
         fill(spec, "versions",
-             ARRAY(ITEM(S("name", doc_string(spec, "version")), B("served", true), B("storage", true))));
+             ARRAY(ITEM(STRING("name", doc_string(spec, "version")), BOOL("served", true), BOOL("storage", true))));
 }
 
 static void role_binding(struct server *s, json_t *o)
@@ -238,7 +238,7 @@ static void namespace(struct server *s, json_t *o)
 {
     (void)s;
     if (!doc_at(o, "metadata", "deletionTimestamp"))
-        fill(doc_make(o, "spec"), "finalizers", ARRAY(ITEM_S("kubernetes")));
+        fill(doc_make(o, "spec"), "finalizers", ARRAY(ITEM_STRING("kubernetes")));
     json_object_set_new(doc_make(o, "status"), "phase",
                         json_string(doc_at(o, "metadata", "deletionTimestamp") ? "Terminating" : "Active"));
 }

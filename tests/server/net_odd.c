@@ -173,7 +173,8 @@ char *net_odd_body(const struct net_call *call, char *body)
 /* Odd around its object. */
 static json_t *odd_event(const struct net *n, const json_t *event)
 {
-    _cleanup_json_ json_t *shell = OBJECT(V("type", json_incref(json_object_get(event, "type"))), S("object", "?"));
+    _cleanup_json_ json_t *shell =
+        OBJECT(VALUE("type", json_incref(json_object_get(event, "type"))), STRING("object", "?"));
     json_t *odd = made_odd(shell, n->o.odd_dice);
 
     if (str_eq(doc_string(odd, "object"), "?"))

@@ -166,15 +166,16 @@ json_t *server_present_as(const struct collection *kind, const char *version, co
 {
     if (!is_metadata_alone(accept))
         return server_present(kind, version, object);
-    return OBJECT(S("kind", "PartialObjectMetadata"), S("apiVersion", "meta.k8s.io/v1"),
-                  V("metadata", json_incref(json_object_get(object, "metadata"))));
+    return OBJECT(STRING("kind", "PartialObjectMetadata"), STRING("apiVersion", "meta.k8s.io/v1"),
+                  VALUE("metadata", json_incref(json_object_get(object, "metadata"))));
 }
 
 struct answer server_refusal(int status, const char *reason, const char *message, int retry_after)
 {
-    _cleanup_json_ json_t *body = OBJECT(
-        S("kind", "Status"), S("apiVersion", "v1"), MAP("metadata"), S("status", "Failure"), S("message", message),
-        S("reason", reason), OPT(retry_after, MAP("details", N("retryAfterSeconds", retry_after))), N("code", status));
+    _cleanup_json_ json_t *body =
+        OBJECT(STRING("kind", "Status"), STRING("apiVersion", "v1"), MAP("metadata"), STRING("status", "Failure"),
+               STRING("message", message), STRING("reason", reason),
+               OPT(retry_after, MAP("details", INT("retryAfterSeconds", retry_after))), INT("code", status));
 
     return (struct answer){.status = status, .body = doc_text(body)};
 }
@@ -200,9 +201,10 @@ static struct answer answer_of(const struct server *s, const struct target *t, s
     if (o->reason)
         a = server_refusal(o->status, o->reason, o->message, 0);
     else if (is_delete && (o->removed || is_always_gone(s, t->kind)))
-        a = answer_with(200, OBJECT(S("kind", "Status"), S("apiVersion", "v1"), MAP("metadata"), S("status", "Success"),
-                                    MAP("details", S("name", t->name), S("kind", t->kind->plural),
-                                        S("uid", doc_string(o->object, "metadata", "uid")))));
+        a = answer_with(200, OBJECT(STRING("kind", "Status"), STRING("apiVersion", "v1"), MAP("metadata"),
+                                    STRING("status", "Success"),
+                                    MAP("details", STRING("name", t->name), STRING("kind", t->kind->plural),
+                                        STRING("uid", doc_string(o->object, "metadata", "uid")))));
     else
         a = answer_with(o->status, server_present(t->kind, t->version, o->object));
     outcome_release(o);
@@ -299,20 +301,22 @@ static struct answer list(struct server *s, const struct target *t, const char *
         json_array_append_new(shown, present_in_list(t, json_array_get(items, i), accept));
     if (json_array_size(items) > json_array_size(shown))
         rest = keep_rest(s, items, json_array_size(shown), version);
-    return answer_with(200, OBJECT(OPT(is_metadata_alone(accept), S("kind", "PartialObjectMetadataList")),
-                                   OPT(is_metadata_alone(accept), S("apiVersion", "meta.k8s.io/v1")),
-                                   OPT(!is_metadata_alone(accept), F("kind", "%sList", t->kind->kind)),
-                                   OPT(!is_metadata_alone(accept), F("apiVersion", "%s%s%s", t->kind->group,
-                                                                     *t->kind->group ? "/" : "", t->version)),
-                                   MAP("metadata", F("resourceVersion", "%" PRId64, version), S("continue", rest)),
-                                   V("items", shown)));
+    return answer_with(
+        200, OBJECT(OPT(is_metadata_alone(accept), STRING("kind", "PartialObjectMetadataList")),
+                    OPT(is_metadata_alone(accept), STRING("apiVersion", "meta.k8s.io/v1")),
+                    OPT(!is_metadata_alone(accept), FORMAT("kind", "%sList", t->kind->kind)),
+                    OPT(!is_metadata_alone(accept),
+                        FORMAT("apiVersion", "%s%s%s", t->kind->group, *t->kind->group ? "/" : "", t->version)),
+                    MAP("metadata", FORMAT("resourceVersion", "%" PRId64, version), STRING("continue", rest)),
+                    VALUE("items", shown)));
 }
 
 /* --- discovery --- */
 
 static struct answer version_document(const struct server *s)
 {
-    return answer_with(200, OBJECT(S("major", "1"), F("minor", "%d", s->minor), F("gitVersion", "v1.%d.0", s->minor)));
+    return answer_with(
+        200, OBJECT(STRING("major", "1"), FORMAT("minor", "%d", s->minor), FORMAT("gitVersion", "v1.%d.0", s->minor)));
 }
 
 static bool is_shown(const struct server *s, const struct collection *kind)
@@ -330,10 +334,11 @@ static json_t *group_document(const struct server *s, const char *group)
             continue;
         for (char **v = kind->versions; *v; v++)
             if (!doc_find(versions, "version", *v))
-                json_array_append_new(versions, OBJECT(F("groupVersion", "%s/%s", group, *v), S("version", *v)));
+                json_array_append_new(versions,
+                                      OBJECT(FORMAT("groupVersion", "%s/%s", group, *v), STRING("version", *v)));
     }
-    return OBJECT(S("name", group), V("versions", versions),
-                  V("preferredVersion", json_incref(json_array_get(versions, 0))));
+    return OBJECT(STRING("name", group), VALUE("versions", versions),
+                  VALUE("preferredVersion", json_incref(json_array_get(versions, 0))));
 }
 
 static struct answer groups_document(const struct server *s)
@@ -343,7 +348,8 @@ static struct answer groups_document(const struct server *s)
     for (size_t i = 0; i < s->kind_count; i++)
         if (is_shown(s, s->kinds[i]) && *s->kinds[i]->group && !doc_find(groups, "name", s->kinds[i]->group))
             json_array_append_new(groups, group_document(s, s->kinds[i]->group));
-    return answer_with(200, OBJECT(S("kind", "APIGroupList"), S("apiVersion", "v1"), V("groups", groups)));
+    return answer_with(200,
+                       OBJECT(STRING("kind", "APIGroupList"), STRING("apiVersion", "v1"), VALUE("groups", groups)));
 }
 
 static struct answer resources_document(const struct server *s, const char *group, const char *version)
@@ -354,16 +360,16 @@ static struct answer resources_document(const struct server *s, const char *grou
         const struct collection *kind = s->kinds[i];
         for (char **v = is_shown(s, kind) && str_eq(kind->group, group) ? kind->versions : NULL; v && *v; v++)
             if (str_eq(*v, version))
-                json_array_append_new(resources, OBJECT(S("name", kind->plural), S("kind", kind->kind),
-                                                        B("namespaced", kind->namespaced)));
+                json_array_append_new(resources, OBJECT(STRING("name", kind->plural), STRING("kind", kind->kind),
+                                                        BOOL("namespaced", kind->namespaced)));
     }
     if (!json_array_size(resources)) {
         json_decref(resources);
         return server_refusal(404, "NotFound", "the server could not find the requested resource", 0);
     }
-    return answer_with(200, OBJECT(S("kind", "APIResourceList"), S("apiVersion", "v1"),
-                                   F("groupVersion", "%s%s%s", group, *group ? "/" : "", version),
-                                   V("resources", resources)));
+    return answer_with(200, OBJECT(STRING("kind", "APIResourceList"), STRING("apiVersion", "v1"),
+                                   FORMAT("groupVersion", "%s%s%s", group, *group ? "/" : "", version),
+                                   VALUE("resources", resources)));
 }
 
 /* True where the path is one of discovery. */
@@ -375,7 +381,7 @@ static bool discover(const struct server *s, const char *path, struct answer *re
     if (str_eq(path, "/version"))
         *ret = version_document(s);
     else if (str_eq(path, "/api"))
-        *ret = answer_with(200, OBJECT(S("kind", "APIVersions"), SEQ("versions", ITEM_S("v1"))));
+        *ret = answer_with(200, OBJECT(STRING("kind", "APIVersions"), SEQ("versions", ITEM_STRING("v1"))));
     else if (str_eq(path, "/apis"))
         *ret = groups_document(s);
     else if (len == 3 && str_eq(parts[1], "api"))

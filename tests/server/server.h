@@ -122,7 +122,7 @@ bool stream_has_more(const struct stream *w);
 void stream_bookmark(struct stream *w, struct buf *lines);
 int stream_seconds(const struct stream *w); /* asked for; 0: no limit */
 
-/* --- objects, for the cluster's controllers and for people --- */
+/* --- objects, for the cluster's controllers and for users --- */
 
 /* NULL where it is not served. */
 struct collection *server_find(struct server *s, const char *group, const char *plural);

@@ -88,7 +88,7 @@ static void add_line(const struct stream *w, const char *type, const json_t *obj
 
     json_object_set_new(shown, "metadata", json_copy(json_object_get(shown, "metadata")));
     json_object_set_new(json_object_get(shown, "metadata"), "resourceVersion", json_sprintf("%" PRId64, version));
-    line = OBJECT(S("type", type), V("object", shown));
+    line = OBJECT(STRING("type", type), VALUE("object", shown));
     text = doc_text(line);
     buf_add_str(lines, text);
     buf_add_char(lines, '\n');
@@ -144,10 +144,10 @@ void stream_bookmark(struct stream *w, struct buf *lines)
         version <= w->from)
         return;
     line = OBJECT(
-        S("type", "BOOKMARK"),
-        MAP("object", S("kind", w->target.kind->kind),
-            F("apiVersion", "%s%s%s", w->target.kind->group, *w->target.kind->group ? "/" : "", w->target.version),
-            MAP("metadata", F("resourceVersion", "%" PRId64, version), NIL("creationTimestamp"))));
+        STRING("type", "BOOKMARK"),
+        MAP("object", STRING("kind", w->target.kind->kind),
+            FORMAT("apiVersion", "%s%s%s", w->target.kind->group, *w->target.kind->group ? "/" : "", w->target.version),
+            MAP("metadata", FORMAT("resourceVersion", "%" PRId64, version), NIL("creationTimestamp"))));
     text = doc_text(line);
     buf_add_str(lines, text);
     buf_add_char(lines, '\n');

@@ -465,7 +465,7 @@ static bool is_left_labelled(const struct kube_object *o)
     return doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED) != NULL;
 }
 
-/* What Istio's components made while they ran. Where somebody kept the component, it makes it again. */
+/* What Istio's components made while they ran. Where another client kept the component, it makes it again. */
 static bool is_left_by_istio(const struct invariants *v, const struct kube_object *o)
 {
     if (map_has(v->kept, str_or(o->uid, "")))

@@ -6,10 +6,10 @@
 
 #include "../server/server.h"
 #include "base/buf.h"
-#include "people.h"
 #include "reconcile/controller.h"
+#include "users.h"
 
-/* Watches over every write in a cluster while it lives. The first break of an invariant is told in `failure`. */
+/* Watches over every write in a cluster while it lives. The first break of an invariant is reported in `failure`. */
 struct invariants {
     struct server *server;
     const struct invariants *central; /* NULL: this is the central cluster; else that, and this one is remote */
@@ -18,7 +18,7 @@ struct invariants {
     struct map *desired;              /* object keys that any spec ever asked for */
     struct map *meshes;               /* uids of resources there ever were */
     struct map *written;              /* "uid plural/name": the object was written for this resource */
-    struct map *kept;                 /* uids of what Istio's components made that somebody kept without a mesh */
+    struct map *kept;                 /* uids of what Istio's components made that another client kept without a mesh */
     bool misled;                      /* operators read what was odd: which objects are desired is not looked at */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
@@ -34,7 +34,7 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
 void invariants_sent(struct invariants *v, struct controller *controller, const struct net_request *request);
 
 /*
- * Whether a plan over the server's own state has nothing to do; otherwise `why` says what. `forced`: people have taken
+ * Whether a plan over the server's own state has nothing to do; otherwise `why` says what. `forced`: users have taken
  * off finalizers, so that leftovers of a mesh are to be expected.
  */
 bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
@@ -43,7 +43,7 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
 
 struct invariants_remote {
     struct invariants *invariants;
-    const struct people_remote *people;
+    const struct users_remote *users;
 };
 
 /*
@@ -57,8 +57,8 @@ void invariants_remote_sent(struct invariants *central, struct controller *contr
 bool invariants_remotes_converged(struct invariants *central, const struct invariants_remote *remotes, size_t count,
                                   struct buf *why);
 
-/* Objects that somebody marked to be left alone, and without our mark: an operator meets them when it wants to make
- * them. */
+/* Objects that another client marked to be left alone, and without our mark: an operator meets them when it wants to
+ * make them. */
 size_t invariants_hidden(struct server *s);
 
 #endif

@@ -148,17 +148,17 @@ static struct way way_of(const struct judgement *j, const struct kube_object *re
     _cleanup_kube_config_ struct kube_config *config = NULL;
     _cleanup_json_ json_t *secret = o ? kube_object_parse(o) : NULL;
     struct way way = {0};
-    struct people_address at;
+    struct users_address at;
 
     if (!o)
         return way;
     if (kubeconfig_secret_read(secret, &config, &way.why) < 0)
         way.refused = true;
-    else if (!people_read_address(config, &at))
+    else if (!users_read_address(config, &at))
         return way;
     else if (at.site == 0)
         way.server = j->v->server;
-    else if (at.site <= j->count && j->remotes[at.site - 1].people->token == at.token)
+    else if (at.site <= j->count && j->remotes[at.site - 1].users->token == at.token)
         way.server = j->remotes[at.site - 1].invariants->server;
     return way;
 }
@@ -224,9 +224,9 @@ static void addresses_in(const json_t *endpoints, struct buf *text)
     add_address(text, found, count);
 }
 
-static void check_service(const struct judgement *j, struct server *away, const char *name, const char *selector)
+static void check_service(const struct judgement *j, struct server *remote, const char *name, const char *selector)
 {
-    const json_t *endpoints = server_get(server_find(away, "", "endpoints"), MESH_NS, name);
+    const json_t *endpoints = server_get(server_find(remote, "", "endpoints"), MESH_NS, name);
     _cleanup_buf_ struct buf desired = BUF_INIT, there = BUF_INIT;
 
     if (str_eq(doc_string(endpoints, "metadata", "annotations", MARK_IGNORE), "true"))
@@ -238,7 +238,7 @@ static void check_service(const struct judgement *j, struct server *away, const 
                    buf_str(&desired));
 }
 
-static void check_services(const struct judgement *j, struct server *away, const json_t *resource)
+static void check_services(const struct judgement *j, struct server *remote, const json_t *resource)
 {
     static const char *const otherwise[][2] = {{"istio-pilot", "istio=pilot"},
                                                {"istio-policy", "istio-mixer-type=policy"},
@@ -249,13 +249,13 @@ static void check_services(const struct judgement *j, struct server *away, const
     size_t i;
 
     json_array_foreach(given, i, service)
-        check_service(j, away, doc_string(service, "name"), doc_string(service, "labelSelector"));
+        check_service(j, remote, doc_string(service, "name"), doc_string(service, "labelSelector"));
     for (i = 0; !given && i < ARRAY_LEN(otherwise); i++)
-        check_service(j, away, otherwise[i][0], otherwise[i][1]);
+        check_service(j, remote, otherwise[i][0], otherwise[i][1]);
 }
 
 /* All is there that is needed to join, so that the cluster must have joined. */
-static void check_joined(const struct judgement *j, struct server *away, const json_t *resource)
+static void check_joined(const struct judgement *j, struct server *remote, const json_t *resource)
 {
     const char *word = doc_string(resource, "status", STATUS_FIELD_STATUS);
     bool paused = doc_bool(doc_at(resource, "spec", "pause"), false);
@@ -266,7 +266,7 @@ static void check_joined(const struct judgement *j, struct server *away, const j
         buf_printf(j->why, "a remote cluster could be joined, and the status is %s: %s", str_or(word, "empty"),
                    str_or(doc_string(resource, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
     else
-        check_services(j, away, resource);
+        check_services(j, remote, resource);
 }
 
 /* The server's own state, planned again, has nothing to do. */
@@ -276,10 +276,10 @@ static void check_plan(const struct judgement *j, const struct kube_object *reso
     _cleanup_free_ const char **versions = served.versions;
     _cleanup_kube_cache_ struct kube_cache *cache = invariants_observed(way->server, &served, MESH_REMOTE);
     char version[16];
-    struct plan_input home = {.now = SERVER_EPOCH, .server = &j->server, .observed = j->cache, .synced = ~0u};
-    struct plan_input away = {.now = SERVER_EPOCH, .server = &served, .observed = cache, .synced = ~0u};
+    struct plan_input central = {.now = SERVER_EPOCH, .server = &j->server, .observed = j->cache, .synced = ~0u};
+    struct plan_input remote = {.now = SERVER_EPOCH, .server = &served, .observed = cache, .synced = ~0u};
     struct plan_world world = {
-        .central = &home, .remote = &away, .contact = {.error = ""}, .shared = (struct central *)j->shared};
+        .central = &central, .remote = &remote, .contact = {.error = ""}, .shared = (struct central *)j->shared};
     void *memo = remote_reconciler.memo_new();
     struct reconcile_plan plan;
 
@@ -392,7 +392,7 @@ bool invariants_remotes_converged(struct invariants *central, const struct invar
     for (size_t i = 0; !why->len && (o = kube_cache_next(j.cache, kind, &i));)
         check_remote(&j, o);
     for (size_t i = 0; !why->len && i < count; i++)
-        if (!remotes[i].people->excused)
+        if (!remotes[i].users->excused)
             check_left(&j, remotes[i].invariants);
     judgement_release(&j);
     return why->len == 0;

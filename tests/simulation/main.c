@@ -149,7 +149,7 @@ static void tell_totals(const struct totals *t, int64_t began)
     double processor = processor_seconds();
 
     printf("%.1f s, %.1f s of a processor: %.0f events in each\n"
-           "%" PRIu64 " faults, %" PRIu64 " deeds of people, %" PRIu64 " kills; %" PRIu64 " requests, %" PRIu64
+           "%" PRIu64 " faults, %" PRIu64 " deeds of users, %" PRIu64 " kills; %" PRIu64 " requests, %" PRIu64
            " of them writes; %" PRIu64 " changes of objects\n"
            "at most: %.0f s to converge, %" PRIu64 " requests in a minute, %.1f MiB of an operator; "
            "%" PRIu64 " seeds end with a mesh, and with %" PRIu64 " RemoteIstios\n",
@@ -239,7 +239,8 @@ static bool parse(char **argv, struct settings *s)
 /* What libraries keep for good is there before the first seed. */
 static void warm_up(void)
 {
-    _cleanup_json_ json_t *reals = ARRAY(ITEM_V(json_real(0.1)), ITEM_V(json_real(1.0)), ITEM_V(json_real(1e22)));
+    _cleanup_json_ json_t *reals =
+        ARRAY(ITEM_VALUE(json_real(0.1)), ITEM_VALUE(json_real(1.0)), ITEM_VALUE(json_real(1e22)));
     _cleanup_free_ char *text = doc_text(reals);
     char digest[65];
 

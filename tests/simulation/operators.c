@@ -61,7 +61,7 @@ static void on_odd(void *context, const char *title)
     struct world *w = o->world;
 
     world_say(w, "%s reads something odd: %.200s", o->name, title);
-    people_excuse(&world_central(w)->people);
+    users_excuse(&world_central(w)->users);
     for (size_t i = 0; i < w->site_count; i++)
         w->sites[i].invariants.misled = true;
     if (strstr(title, "/leases"))
@@ -112,9 +112,9 @@ static int connect_remote(void *context, const struct kube_config *config, const
                           const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
 {
     struct operator* o = context;
-    struct people_address at;
+    struct users_address at;
 
-    if (!people_read_address(config, &at))
+    if (!users_read_address(config, &at))
         return err_set(e, ERR_INVALID, "this world has no such server: %s", config->server);
     *ret = kube_cluster_new_on(net_io(net_to(o, at.site < o->world->site_count ? at.site : SITES_MAX, at.token)),
                                &mesh_kinds, options, events);
@@ -124,10 +124,10 @@ static int connect_remote(void *context, const struct kube_config *config, const
 /* for (size_t i = 0; (edge = next_edge(o, site, &i));), site NULL: to all */
 static struct edge *next_edge(struct operator* o, const struct site *site, size_t *position)
 {
-    while (*position < (size_t)(SITES_MAX + 1) * PEOPLE_TOKENS) {
+    while (*position < (size_t)(SITES_MAX + 1) * USERS_TOKENS) {
         size_t at = (*position)++;
-        struct edge *edge = &o->edges[at / PEOPLE_TOKENS][at % PEOPLE_TOKENS];
-        if (edge->net && (!site || site == &o->world->sites[at / PEOPLE_TOKENS]))
+        struct edge *edge = &o->edges[at / USERS_TOKENS][at % USERS_TOKENS];
+        if (edge->net && (!site || site == &o->world->sites[at / USERS_TOKENS]))
             return edge;
     }
     return NULL;

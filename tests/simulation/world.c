@@ -86,13 +86,13 @@ static void site_init(struct world *w, size_t at)
     struct site *site = &w->sites[at];
 
     *site = (struct site){.world = w};
-    snprintf(site->name, sizeof(site->name), at ? PEOPLE_REMOTE_NAME : "central", at);
+    snprintf(site->name, sizeof(site->name), at ? USERS_REMOTE_NAME : "central", at);
     site->server = server_new(&mesh_kinds, (int)rng_between(&w->chaos, 11, 21), &w->rng, w->sched);
     site->controllers = controllers_new(w->sched, site->server, &w->rng, &w->eager);
-    site->people = (struct people){.server = site->server, .rng = &w->chaos};
+    site->users = (struct users){.server = site->server, .rng = &w->chaos};
     if (!at) {
-        site->people.remotes = w->remotes;
-        site->people.remote_count = w->site_count - 1;
+        site->users.remotes = w->remotes;
+        site->users.remote_count = w->site_count - 1;
     }
     invariants_init(&site->invariants, site->server, at ? &world_central(w)->invariants : NULL);
     server_observe(site->server, on_change, site);
@@ -117,13 +117,13 @@ static struct operator* any_operator(struct world *w)
 
 /* --- chaos --- */
 
-static void people_do(struct world *w)
+static void users_do(struct world *w)
 {
     struct site *site = any_site(w);
 
-    people_act(&site->people);
+    users_act(&site->users);
     w->report->deeds++;
-    world_say(w, "people in %s: %s", site->name, site->people.did);
+    world_say(w, "users in %s: %s", site->name, site->users.did);
 }
 
 static void break_connection(struct world *w)
@@ -180,14 +180,14 @@ static void compact(struct world *w)
  */
 static void put_back(struct world *w, struct site *site)
 {
-    struct people *people = &world_central(w)->people;
+    struct users *users = &world_central(w)->users;
 
     for (size_t i = 0; i < OPERATORS; i++)
         operator_break(&w->operators[i], site);
     if (!server_put_back(site->server))
         return;
     world_say(w, "the store of %s is put back to version %" PRId64, site->name, server_version(site->server));
-    people_excuse(people);
+    users_excuse(users);
     w->disputed_until = sched_now(w->sched) + 2 * LEASE_DURATION;
     controllers_poke(site->controllers);
 }
@@ -260,7 +260,7 @@ static void on_happening(void *context)
     if (i < ARRAY_LEN(happenings))
         happenings[i].act(w);
     else
-        people_do(w);
+        users_do(w);
     /* Nobody is away for long. */
     sched_at(w->sched, sched_now(w->sched) + rng_between(&w->chaos, 1, 2 * w->calm), on_happening, w);
 }
@@ -301,19 +301,19 @@ static void choose_odd_faults(struct world *w)
 
 static void choose_deeds(struct world *w, struct site *site)
 {
-    struct people *p = &site->people;
+    struct users *p = &site->users;
 
     p->enabled = rng_next(&w->chaos) | rng_next(&w->chaos);
     /* After these nobody can say what is still ours in a remote cluster. */
-    p->enabled &= ~PEOPLE_EXCUSING | (rng_next(&w->chaos) & rng_next(&w->chaos));
+    p->enabled &= ~USERS_EXCUSING | (rng_next(&w->chaos) & rng_next(&w->chaos));
     /* Older servers do not look at the version of what is to be deleted: a mark taken off in time counts for nothing.
      */
     if (server_minor(site->server) < 14)
         p->enabled &= ~(1ull << DEED_take_over | 1ull << DEED_unmark);
     p->enabled |= 1ull << DEED_create_mesh | 1ull << DEED_create_own_definition | 1ull << DEED_create_namespace;
-    p->enabled &= site == world_central(w) ? ~0ull : PEOPLE_ANYWHERE;
+    p->enabled &= site == world_central(w) ? ~0ull : USERS_ANYWHERE;
     if (w->site_count == 1)
-        p->enabled &= ~PEOPLE_OF_REMOTES;
+        p->enabled &= ~USERS_OF_REMOTES;
 }
 
 static void run(struct world *w, msec_t until);
@@ -332,14 +332,14 @@ static void chaos(struct world *w)
     for (size_t i = 0; i < w->site_count; i++) {
         choose_faults(w, &w->sites[i].faults);
         choose_deeds(w, &w->sites[i]);
-        people_prepare(&w->sites[i].people);
+        users_prepare(&w->sites[i].users);
     }
     choose_odd_faults(w);
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
     run(w, rng_between(&w->chaos, 0, SECONDS(10)));
-    people_create_mesh(&central->people);
-    people_join(&central->people);
+    users_create_mesh(&central->users);
+    users_join(&central->users);
     sched_at(w->sched, sched_now(w->sched), on_happening, w);
     run(w, w->chaos_until);
 }
@@ -368,12 +368,12 @@ static uint64_t writes(const struct world *w)
 /* --- peace --- */
 
 /* What only ends with a person's help is ended: a namespace that is gone, a definition that is. */
-static void help(struct people *p)
+static void help(struct users *p)
 {
     p->enabled = 1ull << DEED_create_namespace;
-    people_act(p);
+    users_act(p);
     p->enabled = 1ull << DEED_create_own_definition;
-    people_act(p);
+    users_act(p);
 }
 
 /* What was odd is sound in a new version. */
@@ -409,7 +409,7 @@ static void mend(struct site *site)
 static void make_peace(struct world *w)
 {
     static const struct faults none;
-    struct people *people = &world_central(w)->people;
+    struct users *users = &world_central(w)->users;
 
     world_say(w, "peace");
     w->eager = true;
@@ -421,16 +421,16 @@ static void make_peace(struct world *w)
         mend(&w->sites[i]);
         w->sites[i].faults = none;
         if (i == 0 || rng_chance(&w->chaos, 500))
-            help(&w->sites[i].people);
+            help(&w->sites[i].users);
     }
     warm_up(w);
     if (rng_chance(&w->chaos, 250))
-        people_delete_mesh(people);
-    people_settle_galley(people);
-    people_settle_remotes(people);
+        users_delete_mesh(users);
+    users_settle_galley(users);
+    users_settle_remotes(users);
     /* Without a lease one of two may finish a write for a mesh that the other has just removed. */
     if (w->operators[1].desired && !w->leases)
-        people_excuse(people);
+        users_excuse(users);
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
     for (size_t i = 0; i < w->site_count; i++)
@@ -455,12 +455,12 @@ static bool is_ready(const struct world *w)
 
 static bool is_as_desired(struct world *w, struct buf *why)
 {
-    struct invariants_remote remotes[PEOPLE_REMOTES_MAX];
+    struct invariants_remote remotes[USERS_REMOTES_MAX];
     struct invariants *central = &world_central(w)->invariants;
 
     for (size_t i = 1; i < w->site_count; i++)
         remotes[i - 1] = (struct invariants_remote){&w->sites[i].invariants, &w->remotes[i - 1]};
-    return invariants_converged(central, world_central(w)->people.forced, why) &&
+    return invariants_converged(central, world_central(w)->users.forced, why) &&
            invariants_remotes_converged(central, remotes, w->site_count - 1, why);
 }
 
@@ -475,7 +475,7 @@ static void converge(struct world *w)
         bool now, still = writes(w) == before;
         before = writes(w);
         buf_reset(&why);
-        /* It costs more than all else; what is told in the end is what the last look found. */
+        /* It costs more than all else; what is reported in the end is what the last look found. */
         now = still && is_ready(w) && is_as_desired(w, &why);
         if (now)
             break;
@@ -574,7 +574,7 @@ void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
     make_peace(&w);
     converge(&w);
     ret->with_mesh = server_get(server_find(world_central(&w)->server, API_GROUP, "istios"), MESH_NS, MESH_NAME);
-    ret->remotes = people_count_remotes(&world_central(&w)->people);
+    ret->remotes = users_count_remotes(&world_central(&w)->users);
     run(&w, (sched_now(w.sched) / 60000 + 1) * 60000);
     w.requests_most = QUIET_MINUTE_MOST;
     if (!failed(&w))

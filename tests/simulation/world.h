@@ -1,8 +1,8 @@
 /*
- * One seed: a cluster and up to two remote ones, their people, one operator or two, and everything that goes wrong,
+ * One seed: a cluster and up to two remote ones, their users, one operator or two, and everything that goes wrong,
  * on simulated time. Then peace, in which the invariants must come to hold.
  *
- *   chaos   people act, faults happen, the server goes away and comes back, operators are killed and started
+ *   chaos   users act, faults happen, the server goes away and comes back, operators are killed and started
  *   peace   nothing of that; the cluster's controllers finish what they do; the operators converge
  *   quiet   half an hour without one write
  *   restart a new operator finds nothing to do, and needs as much memory as the old one

@@ -7,12 +7,12 @@
 #include "invariants.h"
 #include "kube/elector.h"
 #include "mesh/mesh.h"
-#include "people.h"
+#include "users.h"
 #include "world.h"
 
 #define OPERATORS 2
 /* The first is the central cluster. */
-#define SITES_MAX (1 + PEOPLE_REMOTES_MAX)
+#define SITES_MAX (1 + USERS_REMOTES_MAX)
 /* In a namespace that nobody deletes: without it there is no leader, and the mesh's would never end. */
 #define LEASE_NS "default"
 #define LEASE_NAME "istio-operator"
@@ -25,7 +25,7 @@ struct site {
     char name[16];
     struct server *server;
     struct controllers *controllers;
-    struct people people;
+    struct users users;
     struct invariants invariants;
     struct faults faults;
     bool down;
@@ -43,7 +43,7 @@ struct operator
     struct world *world;
     const char *name;
     /* By cluster and credentials; the one behind the last cluster leads nowhere. */
-    struct edge edges[SITES_MAX + 1][PEOPLE_TOKENS];
+    struct edge edges[SITES_MAX + 1][USERS_TOKENS];
     struct controller *controller; /* NULL: it does not run */
     struct kube_elector *elector;  /* NULL: it acts without a lease */
     char identity[32];
@@ -57,12 +57,12 @@ struct world {
     struct sched *sched;
     struct site sites[SITES_MAX];
     size_t site_count;
-    struct people_remote remotes[PEOPLE_REMOTES_MAX];
+    struct users_remote remotes[USERS_REMOTES_MAX];
     struct operator operators[OPERATORS];
     bool eager, trace;
     bool sends_odd;           /* servers send what is odd */
     bool leases;              /* operators compete for one */
-    msec_t disputed_until;    /* somebody deleted the lease: until then its holder does not have it alone */
+    msec_t disputed_until;    /* another client deleted the lease: until then its holder does not have it alone */
     msec_t chaos_until, calm; /* mean time between two things that happen */
     uint64_t written;         /* by operators, and carried out */
     uint64_t requests_most;   /* of an operator in a cluster in a minute, now */

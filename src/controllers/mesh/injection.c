@@ -51,7 +51,7 @@ static enum labels labels_of(const struct mesh_injection *how, const json_t *ns)
 static json_t *desired_labels(const struct mesh_injection *how, enum labels labels, bool listed)
 {
     if (listed && (labels == UNLABELLED || labels == LOST))
-        return OBJECT(S(how->label, how->enabled), S(LABEL_INJECTION_MANAGED, ENABLED));
+        return OBJECT(STRING(how->label, how->enabled), STRING(LABEL_INJECTION_MANAGED, ENABLED));
     if (!listed && labels == OURS)
         return OBJECT(NIL(how->label), NIL(LABEL_INJECTION_MANAGED));
     if (!listed && (labels == LOST || labels == OVERRIDDEN))
@@ -210,7 +210,7 @@ static void plan_labels(
         plan,
         in,
         o,
-        OBJECT(V("labels", desired_labels(memo->how, labels_of(memo->how, ns), listed))),
+        OBJECT(VALUE("labels", desired_labels(memo->how, labels_of(memo->how, ns), listed))),
         reason,
         PLAN_CHANGED);
 }

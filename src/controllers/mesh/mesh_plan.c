@@ -376,7 +376,7 @@ static void add_sidecars(const struct reconcile *r, json_t *status)
         return;
     if (counted) {
         text = sidecars_text(counted);
-        numbers = OBJECT(N("current", (json_int_t)counted->current), N("outdated", (json_int_t)counted->outdated));
+        numbers = OBJECT(INT("current", (json_int_t)counted->current), INT("outdated", (json_int_t)counted->outdated));
         condition = status_condition(
             &r->facts, CONDITION_SIDECARS_CURRENT, counted->outdated == 0, sidecars_reason(counted), text);
     } else {

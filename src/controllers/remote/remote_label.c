@@ -10,8 +10,8 @@ static void patch_secret(struct remote *r, bool present)
     const char *reason = present ? "Pilot is to read the remote cluster" : "Pilot is not to read the remote cluster";
     const struct plan_input *central = r->world->central;
     json_t *metadata = OBJECT(
-        MAP("labels", V(r->central->line->joining->kubeconfig_label, present ? json_string("true") : json_null())),
-        MAP("annotations", V(LABELLED, present ? json_string("true") : json_null())));
+        MAP("labels", VALUE(r->central->line->joining->kubeconfig_label, present ? json_string("true") : json_null())),
+        MAP("annotations", VALUE(LABELLED, present ? json_string("true") : json_null())));
 
     plan_note_drift(
         &r->plan->central, central, KUBE_MERGE_PATCH, r->secret->kind, r->secret->ns, r->secret->name, reason);

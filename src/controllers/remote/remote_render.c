@@ -18,7 +18,10 @@ static json_t *signing_in_words(void)
     _cleanup_free_ char *words = base64_encode(FROM_CENTRAL, strlen(FROM_CENTRAL));
 
     return OBJECT(
-        S("ca-cert.pem", words), S("ca-key.pem", words), S("cert-chain.pem", words), S("root-cert.pem", words));
+        STRING("ca-cert.pem", words),
+        STRING("ca-key.pem", words),
+        STRING("cert-chain.pem", words),
+        STRING("root-cert.pem", words));
 }
 
 /* Releases what is in `objects`. */

@@ -64,7 +64,7 @@ static void add_services(const struct remote *r, json_t *status)
         const char *name = doc_string(service, "name");
         size_t count = addresses_in_place(r, name, doc_string(service, "labelSelector"));
         total += count;
-        json_array_append_new(services, OBJECT(S("name", name), N("addresses", (json_int_t)count)));
+        json_array_append_new(services, OBJECT(STRING("name", name), INT("addresses", (json_int_t)count)));
     }
     json_object_set_new(status, STATUS_FIELD_ENDPOINTS_SYNCED, json_integer((json_int_t)total));
     json_object_set_new(status, STATUS_FIELD_SERVICES, services);

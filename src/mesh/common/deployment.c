@@ -19,10 +19,10 @@ static bool autoscaled(const struct component_spec *c)
 static json_t *prefer_arch(const char *arch)
 {
     return OBJECT(
-        N("weight", 2),
+        INT("weight", 2),
         MAP("preference",
             SEQ("matchExpressions",
-                ITEM(S("key", "beta.kubernetes.io/arch"), S("operator", "In"), STRINGS("values", arch)))));
+                ITEM(STRING("key", "beta.kubernetes.io/arch"), STRING("operator", "In"), STRINGS("values", arch)))));
 }
 
 /* The architectures that Istio's images are built for. */
@@ -35,13 +35,13 @@ static json_t *default_affinity(void)
                     ITEM(
                         SEQ("matchExpressions",
                             ITEM(
-                                S("key", "beta.kubernetes.io/arch"),
-                                S("operator", "In"),
+                                STRING("key", "beta.kubernetes.io/arch"),
+                                STRING("operator", "In"),
                                 STRINGS("values", "amd64", "ppc64le", "s390x")))))),
             SEQ("preferredDuringSchedulingIgnoredDuringExecution",
-                ITEM_V(prefer_arch("amd64")),
-                ITEM_V(prefer_arch("ppc64le")),
-                ITEM_V(prefer_arch("s390x")))));
+                ITEM_VALUE(prefer_arch("amd64")),
+                ITEM_VALUE(prefer_arch("ppc64le")),
+                ITEM_VALUE(prefer_arch("s390x")))));
 }
 
 static json_t *copy_or_absent(const json_t *value)
@@ -55,25 +55,26 @@ static json_t *pod_template(const struct deployment *what)
 
     return OBJECT(
         MAP("metadata",
-            V("labels", json_incref(what->pod_labels)),
+            VALUE("labels", json_incref(what->pod_labels)),
             MAP("annotations",
-                S("sidecar.istio.io/inject", "false"),
-                S("scheduler.alpha.kubernetes.io/critical-pod", ""))),
+                STRING("sidecar.istio.io/inject", "false"),
+                STRING("scheduler.alpha.kubernetes.io/critical-pod", ""))),
         MAP("spec",
-            S("serviceAccountName", what->service_account),
-            V("containers", what->containers),
-            V("volumes", what->volumes),
-            V("nodeSelector", copy_or_absent(c->node_selector)),
-            V("affinity", c->affinity ? doc_copy(c->affinity) : default_affinity()),
-            V("tolerations", copy_or_absent(c->tolerations))));
+            STRING("serviceAccountName", what->service_account),
+            VALUE("containers", what->containers),
+            VALUE("volumes", what->volumes),
+            VALUE("nodeSelector", copy_or_absent(c->node_selector)),
+            VALUE("affinity", c->affinity ? doc_copy(c->affinity) : default_affinity()),
+            VALUE("tolerations", copy_or_absent(c->tolerations))));
 }
 
 /* The target of a metric has two forms; v2beta2 and v2 share one. */
 static json_t *cpu_target(const char *version)
 {
     if (str_eq(version, "v2beta1"))
-        return OBJECT(S("name", "cpu"), N("targetAverageUtilization", TARGET_CPU));
-    return OBJECT(S("name", "cpu"), MAP("target", S("type", "Utilization"), N("averageUtilization", TARGET_CPU)));
+        return OBJECT(STRING("name", "cpu"), INT("targetAverageUtilization", TARGET_CPU));
+    return OBJECT(
+        STRING("name", "cpu"), MAP("target", STRING("type", "Utilization"), INT("averageUtilization", TARGET_CPU)));
 }
 
 static void add_autoscaler(
@@ -84,15 +85,18 @@ static void add_autoscaler(
         out,
         "HorizontalPodAutoscaler",
         OBJECT(
-            V("metadata", mesh_metadata(env, name, NULL)),
+            VALUE("metadata", mesh_metadata(env, name, NULL)),
             MAP("spec",
-                MAP("scaleTargetRef", S("apiVersion", "apps/v1"), S("kind", "Deployment"), S("name", name)),
-                N("minReplicas", component->min_replicas),
-                N("maxReplicas", component->max_replicas),
+                MAP("scaleTargetRef",
+                    STRING("apiVersion", "apps/v1"),
+                    STRING("kind", "Deployment"),
+                    STRING("name", name)),
+                INT("minReplicas", component->min_replicas),
+                INT("maxReplicas", component->max_replicas),
                 SEQ("metrics",
                     ITEM(
-                        S("type", "Resource"),
-                        V("resource", cpu_target(mesh_version(env, "HorizontalPodAutoscaler"))))))));
+                        STRING("type", "Resource"),
+                        VALUE("resource", cpu_target(mesh_version(env, "HorizontalPodAutoscaler"))))))));
 }
 
 /* Takes over `pod_labels`. */
@@ -103,8 +107,8 @@ static void add_budget(const struct mesh_env *env, struct rendered_list *out, co
         out,
         "PodDisruptionBudget",
         OBJECT(
-            V("metadata", mesh_metadata(env, name, NULL)),
-            MAP("spec", N("minAvailable", 1), MAP("selector", V("matchLabels", pod_labels)))));
+            VALUE("metadata", mesh_metadata(env, name, NULL)),
+            MAP("spec", INT("minAvailable", 1), MAP("selector", VALUE("matchLabels", pod_labels)))));
 }
 
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what)
@@ -117,12 +121,12 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
         out,
         "Deployment",
         OBJECT(
-            V("metadata", mesh_metadata(env, what.name, what.labels)),
+            VALUE("metadata", mesh_metadata(env, what.name, what.labels)),
             MAP("spec",
-                N("replicas", c->replica_count),
-                MAP("selector", V("matchLabels", json_incref(what.pod_labels))),
-                V("strategy", what.strategy),
-                V("template", pod_template(&what)))));
+                INT("replicas", c->replica_count),
+                MAP("selector", VALUE("matchLabels", json_incref(what.pod_labels))),
+                VALUE("strategy", what.strategy),
+                VALUE("template", pod_template(&what)))));
     if (deployment) {
         deployment->foreign = autoscaled(c) ? replicas_are_foreign : NULL;
         deployment->restart_on = what.restart_on;

@@ -32,7 +32,7 @@ struct rendered *mesh_add(const struct mesh_env *env, struct rendered_list *out,
         added = &out->items[out->len++];
         *added = (struct rendered){
             .kind = kind,
-            .object = OBJECT(S("apiVersion", api_version), S("kind", name), ROWS(json_incref(object))),
+            .object = OBJECT(STRING("apiVersion", api_version), STRING("kind", name), ROWS(json_incref(object))),
         };
     }
     json_decref(object);
@@ -58,12 +58,12 @@ char *mesh_name(const struct mesh_env *env, const char *name)
 
 json_t *mesh_metadata(const struct mesh_env *env, const char *name, json_t *labels)
 {
-    return OBJECT(S("name", name), S("namespace", env->ns), V("labels", labels));
+    return OBJECT(STRING("name", name), STRING("namespace", env->ns), VALUE("labels", labels));
 }
 
 json_t *mesh_cluster_metadata(const char *name, json_t *labels)
 {
-    return OBJECT(S("name", name), V("labels", labels));
+    return OBJECT(STRING("name", name), VALUE("labels", labels));
 }
 
 static json_t *pull_secrets(const json_t *names)
@@ -73,7 +73,7 @@ static json_t *pull_secrets(const json_t *names)
     size_t i;
 
     json_array_foreach(names, i, name)
-        json_array_append_new(secrets, OBJECT(S("name", json_string_value(name))));
+        json_array_append_new(secrets, OBJECT(STRING("name", json_string_value(name))));
     return secrets;
 }
 
@@ -86,16 +86,16 @@ void mesh_service_account(const struct mesh_env *env, struct rendered_list *out,
         out,
         "ServiceAccount",
         OBJECT(
-            V("metadata", mesh_metadata(env, name, labels)),
-            OPT(json_array_size(secrets) > 0, V("imagePullSecrets", pull_secrets(secrets)))));
+            VALUE("metadata", mesh_metadata(env, name, labels)),
+            OPT(json_array_size(secrets) > 0, VALUE("imagePullSecrets", pull_secrets(secrets)))));
 }
 
 json_t *mesh_rule(const char *group, const char *const *resources, const char *const *verbs)
 {
     return OBJECT(
         STRINGS("apiGroups", group),
-        V("resources", json_build_strings(resources)),
-        V("verbs", json_build_strings(verbs)));
+        VALUE("resources", json_build_strings(resources)),
+        VALUE("verbs", json_build_strings(verbs)));
 }
 
 void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, struct cluster_role what)
@@ -107,16 +107,22 @@ void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, st
         env,
         out,
         "ClusterRole",
-        OBJECT(V("metadata", mesh_cluster_metadata(role, json_incref(what.labels))), V("rules", what.rules)));
+        OBJECT(VALUE("metadata", mesh_cluster_metadata(role, json_incref(what.labels))), VALUE("rules", what.rules)));
     mesh_add(
         env,
         out,
         "ClusterRoleBinding",
         OBJECT(
-            V("metadata", mesh_cluster_metadata(binding, what.labels)),
-            MAP("roleRef", S("apiGroup", "rbac.authorization.k8s.io"), S("kind", "ClusterRole"), S("name", role)),
+            VALUE("metadata", mesh_cluster_metadata(binding, what.labels)),
+            MAP("roleRef",
+                STRING("apiGroup", "rbac.authorization.k8s.io"),
+                STRING("kind", "ClusterRole"),
+                STRING("name", role)),
             SEQ("subjects",
-                ITEM(S("kind", "ServiceAccount"), S("name", what.service_account), S("namespace", env->ns)))));
+                ITEM(
+                    STRING("kind", "ServiceAccount"),
+                    STRING("name", what.service_account),
+                    STRING("namespace", env->ns)))));
 }
 
 void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what)
@@ -126,56 +132,57 @@ void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct 
         out,
         "Service",
         OBJECT(
-            MAP("metadata", ROWS(mesh_metadata(env, what.name, what.labels)), V("annotations", what.annotations)),
+            MAP("metadata", ROWS(mesh_metadata(env, what.name, what.labels)), VALUE("annotations", what.annotations)),
             MAP("spec",
-                S("type", what.type),
-                S("loadBalancerIP", what.load_balancer_ip),
-                V("selector", what.selector),
-                V("ports", what.ports))));
+                STRING("type", what.type),
+                STRING("loadBalancerIP", what.load_balancer_ip),
+                VALUE("selector", what.selector),
+                VALUE("ports", what.ports))));
 }
 
 json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory)
 {
-    return desired ? doc_copy(desired) : OBJECT(MAP("requests", S("cpu", cpu), S("memory", memory)));
+    return desired ? doc_copy(desired) : OBJECT(MAP("requests", STRING("cpu", cpu), STRING("memory", memory)));
 }
 
 json_t *mesh_env_field(const char *name, const char *field_path)
 {
-    return OBJECT(S("name", name), MAP("valueFrom", MAP("fieldRef", S("fieldPath", field_path))));
+    return OBJECT(STRING("name", name), MAP("valueFrom", MAP("fieldRef", STRING("fieldPath", field_path))));
 }
 
 json_t *mesh_env_value(const char *name, const char *value)
 {
-    return OBJECT(S("name", name), S("value", value));
+    return OBJECT(STRING("name", name), STRING("value", value));
 }
 
 json_t *mesh_port(int container_port)
 {
-    return OBJECT(N("containerPort", container_port));
+    return OBJECT(INT("containerPort", container_port));
 }
 
 json_t *mesh_service_port(const char *name, int port)
 {
     /* The target is the server's default; it is desired, so that it is restored when another client changes it. */
-    return OBJECT(S("name", name), N("port", port), N("targetPort", port));
+    return OBJECT(STRING("name", name), INT("port", port), INT("targetPort", port));
 }
 
 json_t *mesh_mount(const char *volume, const char *path)
 {
-    return OBJECT(S("name", volume), S("mountPath", path));
+    return OBJECT(STRING("name", volume), STRING("mountPath", path));
 }
 
 json_t *mesh_mount_read_only(const char *volume, const char *path)
 {
-    return OBJECT(S("name", volume), S("mountPath", path), B("readOnly", true));
+    return OBJECT(STRING("name", volume), STRING("mountPath", path), BOOL("readOnly", true));
 }
 
 json_t *mesh_volume_config(const char *volume, const char *config_map)
 {
-    return OBJECT(S("name", volume), MAP("configMap", S("name", config_map)));
+    return OBJECT(STRING("name", volume), MAP("configMap", STRING("name", config_map)));
 }
 
 json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional)
 {
-    return OBJECT(S("name", volume), MAP("secret", S("secretName", secret), OPT(optional, B("optional", true))));
+    return OBJECT(
+        STRING("name", volume), MAP("secret", STRING("secretName", secret), OPT(optional, BOOL("optional", true))));
 }

@@ -14,7 +14,7 @@ void mesh_render_foundation(const struct mesh_env *env, const char *central_id, 
     static const char definition[] = "CustomResourceDefinition";
 
     *ret = (struct rendered_list){0};
-    mesh_add(env, ret, "Namespace", OBJECT(V("metadata", mesh_cluster_metadata(env->ns, NULL))));
+    mesh_add(env, ret, "Namespace", OBJECT(VALUE("metadata", mesh_cluster_metadata(env->ns, NULL))));
     if (mesh_version(env, definition))
         mesh_add(env, ret, definition, api_crd_bare(&api_resource_istio, mesh_version(env, definition)));
     mesh_add(
@@ -23,9 +23,9 @@ void mesh_render_foundation(const struct mesh_env *env, const char *central_id, 
         "Istio",
         OBJECT(
             MAP("metadata",
-                S("name", MESH_REMOTE_OWNER),
-                S("namespace", env->ns),
-                MAP("annotations", S(MESH_REMOTE_OF, central_id))),
+                STRING("name", MESH_REMOTE_OWNER),
+                STRING("namespace", env->ns),
+                MAP("annotations", STRING(MESH_REMOTE_OF, central_id))),
             MAP("spec")));
 }
 
@@ -46,8 +46,9 @@ static json_t *subsets(const struct mesh_remote_service *service)
     json_t *addresses = ARRAY();
 
     for (size_t i = 0; i < service->address_count; i++)
-        json_array_append_new(addresses, OBJECT(S("ip", service->addresses[i])));
-    return ARRAY(ITEM(V("addresses", addresses), SEQ("ports", ITEM(N("port", ANY_PORT), S("protocol", "TCP")))));
+        json_array_append_new(addresses, OBJECT(STRING("ip", service->addresses[i])));
+    return ARRAY(
+        ITEM(VALUE("addresses", addresses), SEQ("ports", ITEM(INT("port", ANY_PORT), STRING("protocol", "TCP")))));
 }
 
 void mesh_render_remote_services(
@@ -60,7 +61,7 @@ void mesh_render_remote_services(
             env,
             ret,
             "Service",
-            OBJECT(V("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", S("clusterIP", "None"))));
+            OBJECT(VALUE("metadata", mesh_metadata(env, s->name, NULL)), MAP("spec", STRING("clusterIP", "None"))));
         /*
          * A subset without an address is refused; an empty list is desired, so that an address of another client is
          * removed.
@@ -70,8 +71,8 @@ void mesh_render_remote_services(
             ret,
             "Endpoints",
             OBJECT(
-                V("metadata", mesh_metadata(env, s->name, NULL)),
-                V("subsets", s->address_count ? subsets(s) : json_array())));
+                VALUE("metadata", mesh_metadata(env, s->name, NULL)),
+                VALUE("subsets", s->address_count ? subsets(s) : json_array())));
     }
     rendered_sort(ret);
 }

@@ -10,15 +10,15 @@
 
 static json_t *labels(void)
 {
-    return OBJECT(S("app", "security"));
+    return OBJECT(STRING("app", "security"));
 }
 
 static json_t *rules(void)
 {
     return ARRAY(
-        ITEM_V(mesh_rule("", WORDS("secrets"), WORDS("create", "get", "watch", "list", "update", "delete"))),
-        ITEM_V(mesh_rule("", WORDS("serviceaccounts"), WORDS("get", "watch", "list"))),
-        ITEM_V(mesh_rule("", WORDS("services"), WORDS("get", "watch", "list"))));
+        ITEM_VALUE(mesh_rule("", WORDS("secrets"), WORDS("create", "get", "watch", "list", "update", "delete"))),
+        ITEM_VALUE(mesh_rule("", WORDS("serviceaccounts"), WORDS("get", "watch", "list"))),
+        ITEM_VALUE(mesh_rule("", WORDS("services"), WORDS("get", "watch", "list"))));
 }
 
 /*
@@ -28,13 +28,13 @@ static json_t *rules(void)
 static json_t *authority(const struct mesh_env *env)
 {
     if (!env->remote)
-        return ARRAY(ITEM_S("--self-signed-ca=true"));
+        return ARRAY(ITEM_STRING("--self-signed-ca=true"));
     return ARRAY(
-        ITEM_S("--self-signed-ca=false"),
-        ITEM_S("--signing-cert=" SIGNING_PATH "/ca-cert.pem"),
-        ITEM_S("--signing-key=" SIGNING_PATH "/ca-key.pem"),
-        ITEM_S("--root-cert=" SIGNING_PATH "/root-cert.pem"),
-        ITEM_S("--cert-chain=" SIGNING_PATH "/cert-chain.pem"));
+        ITEM_STRING("--self-signed-ca=false"),
+        ITEM_STRING("--signing-cert=" SIGNING_PATH "/ca-cert.pem"),
+        ITEM_STRING("--signing-key=" SIGNING_PATH "/ca-key.pem"),
+        ITEM_STRING("--root-cert=" SIGNING_PATH "/root-cert.pem"),
+        ITEM_STRING("--cert-chain=" SIGNING_PATH "/cert-chain.pem"));
 }
 
 static void add_signing_certificate(const struct mesh_env *env, struct rendered_list *out)
@@ -44,9 +44,9 @@ static void add_signing_certificate(const struct mesh_env *env, struct rendered_
         out,
         "Secret",
         OBJECT(
-            V("metadata", mesh_metadata(env, SIGNING, labels())),
-            S("type", "Opaque"),
-            V("data", doc_copy(env->remote->signing))));
+            VALUE("metadata", mesh_metadata(env, SIGNING, labels())),
+            STRING("type", "Opaque"),
+            VALUE("data", doc_copy(env->remote->signing))));
 }
 
 static json_t *container(const struct mesh_env *env)
@@ -54,21 +54,21 @@ static json_t *container(const struct mesh_env *env)
     const struct component_spec *citadel = &v1_0_of(env->spec)->citadel;
 
     return OBJECT(
-        S("name", "citadel"),
-        V("image", mesh_image(env, citadel->image, "citadel")),
-        S("imagePullPolicy", env->spec->image_pull_policy),
+        STRING("name", "citadel"),
+        VALUE("image", mesh_image(env, citadel->image, "citadel")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("args",
-            ITEM_S("--append-dns-names=true"),
-            ITEM_S("--grpc-port=8060"),
-            ITEM_S("--grpc-hostname=citadel"),
-            ITEM_F("--citadel-storage-namespace=%s", env->ns),
-            ITEM_F(
+            ITEM_STRING("--append-dns-names=true"),
+            ITEM_STRING("--grpc-port=8060"),
+            ITEM_STRING("--grpc-hostname=citadel"),
+            ITEM_FORMAT("--citadel-storage-namespace=%s", env->ns),
+            ITEM_FORMAT(
                 "--custom-dns-names=istio-pilot-service-account.%1$s:istio-pilot.%1$s,"
                 "istio-ingressgateway-service-account.%1$s:istio-ingressgateway.%1$s",
                 env->ns),
             ROWS(authority(env))),
-        V("resources", mesh_resources(citadel->resources, "10m", NULL)),
-        OPT(env->remote, SEQ("volumeMounts", ITEM_V(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
+        VALUE("resources", mesh_resources(citadel->resources, "10m", NULL)),
+        OPT(env->remote, SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
 }
 
 void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
@@ -91,10 +91,11 @@ void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct service){
             .name = "istio-citadel",
-            .labels = OBJECT(S("app", "istio-citadel")),
-            .selector = OBJECT(S("istio", "citadel")),
+            .labels = OBJECT(STRING("app", "istio-citadel")),
+            .selector = OBJECT(STRING("istio", "citadel")),
             .ports = ARRAY(
-                ITEM_V(mesh_service_port("grpc-citadel", 8060)), ITEM_V(mesh_service_port("http-monitoring", 9093))),
+                ITEM_VALUE(mesh_service_port("grpc-citadel", 8060)),
+                ITEM_VALUE(mesh_service_port("http-monitoring", 9093))),
         });
     mesh_deployment(
         env,
@@ -102,11 +103,11 @@ void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
         (struct deployment){
             .name = "istio-citadel",
             .component = &v1_0_of(env->spec)->citadel,
-            .labels = OBJECT(S("app", "security"), S("istio", "citadel")),
-            .pod_labels = OBJECT(S("istio", "citadel")),
+            .labels = OBJECT(STRING("app", "security"), STRING("istio", "citadel")),
+            .pod_labels = OBJECT(STRING("istio", "citadel")),
             .service_account = ACCOUNT,
-            .containers = ARRAY(ITEM_V(container(env))),
-            .volumes = env->remote ? ARRAY(ITEM_V(mesh_volume_secret(SIGNING, SIGNING, false))) : NULL,
+            .containers = ARRAY(ITEM_VALUE(container(env))),
+            .volumes = env->remote ? ARRAY(ITEM_VALUE(mesh_volume_secret(SIGNING, SIGNING, false))) : NULL,
             .restart_on = env->remote ? "Secret/" SIGNING : NULL,
         });
 }

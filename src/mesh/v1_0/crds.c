@@ -173,7 +173,10 @@ static json_t *labels(const struct family *f, const struct definition *d)
 
     if (!f->app && !f->istio)
         return NULL;
-    return OBJECT(S("app", f->app), S("istio", f->istio), S("package", package == package_is_kind ? d->kind : package));
+    return OBJECT(
+        STRING("app", f->app),
+        STRING("istio", f->istio),
+        STRING("package", package == package_is_kind ? d->kind : package));
 }
 
 static json_t *names(const struct family *f, const struct definition *d)
@@ -183,10 +186,10 @@ static json_t *names(const struct family *f, const struct definition *d)
     for (char *c = singular; *c; c++)
         *c = (char)tolower((unsigned char)*c);
     return OBJECT(
-        S("kind", d->kind),
-        S("plural", d->plural),
-        S("singular", singular),
-        OPT(f->category, SEQ("categories", ITEM_S("istio-io"), ITEM_F("%s-istio-io", f->category))));
+        STRING("kind", d->kind),
+        STRING("plural", d->plural),
+        STRING("singular", singular),
+        OPT(f->category, SEQ("categories", ITEM_STRING("istio-io"), ITEM_FORMAT("%s-istio-io", f->category))));
 }
 
 /*
@@ -196,10 +199,11 @@ static json_t *names(const struct family *f, const struct definition *d)
 static json_t *versions_with_schema(const char *version)
 {
     return ARRAY(ITEM(
-        S("name", version),
-        B("served", true),
-        B("storage", true),
-        MAP("schema", MAP("openAPIV3Schema", S("type", "object"), B("x-kubernetes-preserve-unknown-fields", true)))));
+        STRING("name", version),
+        BOOL("served", true),
+        BOOL("storage", true),
+        MAP("schema",
+            MAP("openAPIV3Schema", STRING("type", "object"), BOOL("x-kubernetes-preserve-unknown-fields", true)))));
 }
 
 static json_t *definition(const struct family *f, const struct definition *d, bool v1)
@@ -207,13 +211,13 @@ static json_t *definition(const struct family *f, const struct definition *d, bo
     _cleanup_free_ char *name = str_printf("%s.%s", d->plural, f->group);
 
     return OBJECT(
-        V("metadata", mesh_cluster_metadata(name, labels(f, d))),
+        VALUE("metadata", mesh_cluster_metadata(name, labels(f, d))),
         MAP("spec",
-            S("group", f->group),
-            V("names", names(f, d)),
-            S("scope", f->cluster ? "Cluster" : "Namespaced"),
-            OPT(!v1, S("version", f->version)),
-            OPT(v1, V("versions", versions_with_schema(f->version)))));
+            STRING("group", f->group),
+            VALUE("names", names(f, d)),
+            STRING("scope", f->cluster ? "Cluster" : "Namespaced"),
+            OPT(!v1, STRING("version", f->version)),
+            OPT(v1, VALUE("versions", versions_with_schema(f->version)))));
 }
 
 void v1_0_crds(const struct mesh_env *env, struct rendered_list *out)

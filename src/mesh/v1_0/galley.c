@@ -6,14 +6,14 @@
 
 static json_t *labels(void)
 {
-    return OBJECT(S("app", "istio-galley"));
+    return OBJECT(STRING("app", "istio-galley"));
 }
 
 static json_t *rules(void)
 {
     return ARRAY(
-        ITEM_V(mesh_rule("admissionregistration.k8s.io", WORDS("validatingwebhookconfigurations"), WORDS("*"))),
-        ITEM_V(mesh_rule("config.istio.io", WORDS("*"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(mesh_rule("admissionregistration.k8s.io", WORDS("validatingwebhookconfigurations"), WORDS("*"))),
+        ITEM_VALUE(mesh_rule("config.istio.io", WORDS("*"), WORDS("get", "list", "watch"))),
         ITEM(
             STRINGS("apiGroups", "*"),
             STRINGS("resources", "deployments"),
@@ -30,8 +30,8 @@ static json_t *probe(void)
 {
     return OBJECT(
         MAP("exec", STRINGS("command", "/usr/local/bin/galley", "probe", "--probe-path=/health", "--interval=10s")),
-        N("initialDelaySeconds", 5),
-        N("periodSeconds", 5));
+        INT("initialDelaySeconds", 5),
+        INT("periodSeconds", 5));
 }
 
 static json_t *container(const struct mesh_env *env)
@@ -39,27 +39,27 @@ static json_t *container(const struct mesh_env *env)
     const struct component_spec *galley = &v1_0_of(env->spec)->galley;
 
     return OBJECT(
-        S("name", "validator"),
-        V("image", mesh_image(env, galley->image, "galley")),
-        S("imagePullPolicy", env->spec->image_pull_policy),
+        STRING("name", "validator"),
+        VALUE("image", mesh_image(env, galley->image, "galley")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("command",
-            ITEM_S("/usr/local/bin/galley"),
-            ITEM_S("validator"),
-            ITEM_F("--deployment-namespace=%s", env->ns),
-            ITEM_S("--caCertFile=/etc/istio/certs/root-cert.pem"),
-            ITEM_S("--tlsCertFile=/etc/istio/certs/cert-chain.pem"),
-            ITEM_S("--tlsKeyFile=/etc/istio/certs/key.pem"),
-            ITEM_S("--healthCheckInterval=1s"),
-            ITEM_S("--healthCheckFile=/health"),
-            ITEM_S("--webhook-config-file"),
-            ITEM_S("/etc/istio/config/validatingwebhookconfiguration.yaml")),
-        SEQ("ports", ITEM_V(mesh_port(443)), ITEM_V(mesh_port(9093))),
-        V("livenessProbe", probe()),
-        V("readinessProbe", probe()),
-        V("resources", mesh_resources(galley->resources, "10m", NULL)),
+            ITEM_STRING("/usr/local/bin/galley"),
+            ITEM_STRING("validator"),
+            ITEM_FORMAT("--deployment-namespace=%s", env->ns),
+            ITEM_STRING("--caCertFile=/etc/istio/certs/root-cert.pem"),
+            ITEM_STRING("--tlsCertFile=/etc/istio/certs/cert-chain.pem"),
+            ITEM_STRING("--tlsKeyFile=/etc/istio/certs/key.pem"),
+            ITEM_STRING("--healthCheckInterval=1s"),
+            ITEM_STRING("--healthCheckFile=/health"),
+            ITEM_STRING("--webhook-config-file"),
+            ITEM_STRING("/etc/istio/config/validatingwebhookconfiguration.yaml")),
+        SEQ("ports", ITEM_VALUE(mesh_port(443)), ITEM_VALUE(mesh_port(9093))),
+        VALUE("livenessProbe", probe()),
+        VALUE("readinessProbe", probe()),
+        VALUE("resources", mesh_resources(galley->resources, "10m", NULL)),
         SEQ("volumeMounts",
-            ITEM_V(mesh_mount_read_only("certs", "/etc/istio/certs")),
-            ITEM_V(mesh_mount_read_only("config", "/etc/istio/config"))));
+            ITEM_VALUE(mesh_mount_read_only("certs", "/etc/istio/certs")),
+            ITEM_VALUE(mesh_mount_read_only("config", "/etc/istio/config"))));
 }
 
 void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
@@ -81,10 +81,11 @@ void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct service){
             .name = "istio-galley",
-            .labels = OBJECT(S("istio", "galley")),
-            .selector = OBJECT(S("istio", "galley")),
+            .labels = OBJECT(STRING("istio", "galley")),
+            .selector = OBJECT(STRING("istio", "galley")),
             .ports = ARRAY(
-                ITEM_V(mesh_service_port("https-validation", 443)), ITEM_V(mesh_service_port("http-monitoring", 9093))),
+                ITEM_VALUE(mesh_service_port("https-validation", 443)),
+                ITEM_VALUE(mesh_service_port("http-monitoring", 9093))),
         });
     mesh_deployment(
         env,
@@ -92,13 +93,13 @@ void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
         (struct deployment){
             .name = "istio-galley",
             .component = &v1_0_of(env->spec)->galley,
-            .labels = OBJECT(S("app", "galley"), S("istio", "galley")),
-            .pod_labels = OBJECT(S("istio", "galley")),
+            .labels = OBJECT(STRING("app", "galley"), STRING("istio", "galley")),
+            .pod_labels = OBJECT(STRING("istio", "galley")),
             .service_account = ACCOUNT,
-            .containers = ARRAY(ITEM_V(container(env))),
+            .containers = ARRAY(ITEM_VALUE(container(env))),
             .volumes = ARRAY(
-                ITEM_V(mesh_volume_secret("certs", "istio." ACCOUNT, false)),
-                ITEM_V(mesh_volume_config("config", "istio-galley-configuration"))),
-            .strategy = OBJECT(MAP("rollingUpdate", N("maxSurge", 1), N("maxUnavailable", 0))),
+                ITEM_VALUE(mesh_volume_secret("certs", "istio." ACCOUNT, false)),
+                ITEM_VALUE(mesh_volume_config("config", "istio-galley-configuration"))),
+            .strategy = OBJECT(MAP("rollingUpdate", INT("maxSurge", 1), INT("maxUnavailable", 0))),
         });
 }

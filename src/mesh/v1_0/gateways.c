@@ -44,7 +44,7 @@ static const struct gateway egress = {
 
 static json_t *rules(void)
 {
-    return ARRAY(ITEM_V(mesh_rule(
+    return ARRAY(ITEM_VALUE(mesh_rule(
         "extensions",
         WORDS("thirdpartyresources", "virtualservices", "destinationrules", "gateways"),
         WORDS("get", "watch", "list", "update"))));
@@ -57,7 +57,8 @@ static json_t *own_ports(const struct gateway *gateway)
 
     for (const struct gateway_port *p = gateway->ports; p->name; p++)
         json_array_append_new(
-            ports, OBJECT(S("name", p->name), N("port", p->port), OPT(p->node_port, N("nodePort", p->node_port))));
+            ports,
+            OBJECT(STRING("name", p->name), INT("port", p->port), OPT(p->node_port, INT("nodePort", p->node_port))));
     return ports;
 }
 
@@ -79,11 +80,11 @@ static json_t *service_ports(const json_t *ports, const char *type)
         json_array_append_new(
             list,
             OBJECT(
-                S("name", doc_string(port, "name")),
-                N("port", doc_int(doc_at(port, "port"), 0)),
-                N("targetPort", target_of(port)),
-                S("protocol", doc_string(port, "protocol")),
-                OPT(on_nodes, V("nodePort", json_incref(doc_at(port, "nodePort"))))));
+                STRING("name", doc_string(port, "name")),
+                INT("port", doc_int(doc_at(port, "port"), 0)),
+                INT("targetPort", target_of(port)),
+                STRING("protocol", doc_string(port, "protocol")),
+                OPT(on_nodes, VALUE("nodePort", json_incref(doc_at(port, "nodePort"))))));
     return list;
 }
 
@@ -99,7 +100,7 @@ static json_t *container_ports(const json_t *ports)
         if (json_object_get(seen, key))
             continue;
         json_object_set_new(seen, key, json_true());
-        json_array_append_new(list, OBJECT(N("containerPort", target_of(port)), S("protocol", protocol)));
+        json_array_append_new(list, OBJECT(INT("containerPort", target_of(port)), STRING("protocol", protocol)));
     }
     json_decref(seen);
     json_array_append_new(list, v1_0_statistics_port());
@@ -111,55 +112,55 @@ static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
     const struct istio_spec *spec = env->spec;
 
     return ARRAY(
-        ITEM_S("proxy"),
-        ITEM_S("router"),
-        ITEM_S("-v"),
-        ITEM_S("2"),
-        ITEM_S("--discoveryRefreshDelay"),
-        ITEM_S("1s"),
-        ITEM_S("--drainDuration"),
-        ITEM_S("45s"),
-        ITEM_S("--parentShutdownDuration"),
-        ITEM_S("1m0s"),
-        ITEM_S("--connectTimeout"),
-        ITEM_S("10s"),
-        ITEM_S("--serviceCluster"),
-        ITEM_S(gateway->name),
-        OPT(spec->tracing.enabled, ITEM_S("--zipkinAddress")),
-        OPT(spec->tracing.enabled, ITEM_S(v1_0_zipkin_address(env))),
-        ITEM_S("--proxyAdminPort"),
-        ITEM_S("15000"),
-        ITEM_S("--controlPlaneAuthPolicy"),
-        ITEM_S(v1_0_auth_policy(env)),
-        ITEM_S("--discoveryAddress"),
-        ITEM_S(v1_0_of(spec)->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
+        ITEM_STRING("proxy"),
+        ITEM_STRING("router"),
+        ITEM_STRING("-v"),
+        ITEM_STRING("2"),
+        ITEM_STRING("--discoveryRefreshDelay"),
+        ITEM_STRING("1s"),
+        ITEM_STRING("--drainDuration"),
+        ITEM_STRING("45s"),
+        ITEM_STRING("--parentShutdownDuration"),
+        ITEM_STRING("1m0s"),
+        ITEM_STRING("--connectTimeout"),
+        ITEM_STRING("10s"),
+        ITEM_STRING("--serviceCluster"),
+        ITEM_STRING(gateway->name),
+        OPT(spec->tracing.enabled, ITEM_STRING("--zipkinAddress")),
+        OPT(spec->tracing.enabled, ITEM_STRING(v1_0_zipkin_address(env))),
+        ITEM_STRING("--proxyAdminPort"),
+        ITEM_STRING("15000"),
+        ITEM_STRING("--controlPlaneAuthPolicy"),
+        ITEM_STRING(v1_0_auth_policy(env)),
+        ITEM_STRING("--discoveryAddress"),
+        ITEM_STRING(v1_0_of(spec)->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
 }
 
 /* Secrets that users create, for TLS at the gateway: volumes and mounts of the same name. */
 static json_t *user_certs_volume(const struct gateway *gateway, const char *what)
 {
     return OBJECT(
-        F("name", "%s-%s", gateway->role, what),
-        MAP("secret", F("secretName", "%s-%s", gateway->name, what), B("optional", true)));
+        FORMAT("name", "%s-%s", gateway->role, what),
+        MAP("secret", FORMAT("secretName", "%s-%s", gateway->name, what), BOOL("optional", true)));
 }
 
 static json_t *user_certs_mount(const struct gateway *gateway, const char *what)
 {
     return OBJECT(
-        F("name", "%s-%s", gateway->role, what),
-        F("mountPath", "/etc/istio/%s-%s", gateway->role, what),
-        B("readOnly", true));
+        FORMAT("name", "%s-%s", gateway->role, what),
+        FORMAT("mountPath", "/etc/istio/%s-%s", gateway->role, what),
+        BOOL("readOnly", true));
 }
 
 static json_t *labels(const struct gateway *gateway)
 {
-    return OBJECT(S("app", gateway->name), S("istio", gateway->role));
+    return OBJECT(STRING("app", gateway->name), STRING("istio", gateway->role));
 }
 
 /* A new Pod is ready before an old one is deleted, whatever strategy the Deployment had at first. */
 static json_t *strategy(void)
 {
-    return OBJECT(S("type", "RollingUpdate"), MAP("rollingUpdate", N("maxSurge", 1), N("maxUnavailable", 0)));
+    return OBJECT(STRING("type", "RollingUpdate"), MAP("rollingUpdate", INT("maxSurge", 1), INT("maxUnavailable", 0)));
 }
 
 static json_t *service_labels(const struct gateway_spec *spec, const struct gateway *gateway)
@@ -179,7 +180,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
     const struct component_spec *component = &spec->component;
     const char *type = str_or(spec->service_type, gateway->service_type);
 
-    mesh_service_account(env, out, account, OBJECT(S("app", gateway->role)));
+    mesh_service_account(env, out, account, OBJECT(STRING("app", gateway->role)));
     mesh_cluster_role(
         env,
         out,
@@ -187,7 +188,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .role = gateway->name,
             .binding = gateway->name,
             .service_account = account,
-            .labels = OBJECT(S("app", "gateways")),
+            .labels = OBJECT(STRING("app", "gateways")),
             .rules = rules(),
         });
     mesh_service(
@@ -211,21 +212,22 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .labels = labels(gateway),
             .pod_labels = labels(gateway),
             .service_account = account,
-            .containers = ARRAY(ITEM_V(v1_0_proxy(
+            .containers = ARRAY(ITEM_VALUE(v1_0_proxy(
                 env,
                 (struct proxy){
                     .image = component->image,
                     .args = args(env, gateway),
                     .ports = container_ports(ports),
-                    .env = ARRAY(ITEM_V(mesh_env_field("ISTIO_META_POD_NAME", "metadata.name"))),
+                    .env = ARRAY(ITEM_VALUE(mesh_env_field("ISTIO_META_POD_NAME", "metadata.name"))),
                     .resources = mesh_resources(component->resources, "10m", NULL),
                     .mounts = ARRAY(
-                        ITEM_V(user_certs_mount(gateway, "certs")), ITEM_V(user_certs_mount(gateway, "ca-certs"))),
+                        ITEM_VALUE(user_certs_mount(gateway, "certs")),
+                        ITEM_VALUE(user_certs_mount(gateway, "ca-certs"))),
                 }))),
             .volumes = ARRAY(
-                ITEM_V(v1_0_certs_volume(account)),
-                ITEM_V(user_certs_volume(gateway, "certs")),
-                ITEM_V(user_certs_volume(gateway, "ca-certs"))),
+                ITEM_VALUE(v1_0_certs_volume(account)),
+                ITEM_VALUE(user_certs_volume(gateway, "certs")),
+                ITEM_VALUE(user_certs_volume(gateway, "ca-certs"))),
             .strategy = strategy(),
             .always_budget = true,
         });

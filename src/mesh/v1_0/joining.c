@@ -23,7 +23,11 @@ static json_t *signing_from(const struct kube_object *o, bool plugged_in)
 
     if (!cert || !key || !root || !chain)
         return NULL;
-    return OBJECT(S("ca-cert.pem", cert), S("ca-key.pem", key), S("root-cert.pem", root), S("cert-chain.pem", chain));
+    return OBJECT(
+        STRING("ca-cert.pem", cert),
+        STRING("ca-key.pem", key),
+        STRING("root-cert.pem", root),
+        STRING("cert-chain.pem", chain));
 }
 
 /* Whether the central Citadel's options name a certificate of the user's; by default it creates its own. */

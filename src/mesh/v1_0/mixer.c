@@ -28,22 +28,23 @@ static const struct role telemetry = {
 static json_t *rules(void)
 {
     return ARRAY(
-        ITEM_V(mesh_rule("config.istio.io", WORDS("*"), WORDS("create", "get", "list", "watch", "patch"))),
-        ITEM_V(mesh_rule("rbac.istio.io", WORDS("*"), WORDS("get", "list", "watch"))),
-        ITEM_V(mesh_rule("apiextensions.k8s.io", WORDS("customresourcedefinitions"), WORDS("get", "list", "watch"))),
-        ITEM_V(mesh_rule(
+        ITEM_VALUE(mesh_rule("config.istio.io", WORDS("*"), WORDS("create", "get", "list", "watch", "patch"))),
+        ITEM_VALUE(mesh_rule("rbac.istio.io", WORDS("*"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(
+            mesh_rule("apiextensions.k8s.io", WORDS("customresourcedefinitions"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(mesh_rule(
             "",
             WORDS("configmaps", "endpoints", "pods", "services", "namespaces", "secrets", "replicationcontrollers"),
             WORDS("get", "list", "watch"))),
-        ITEM_V(mesh_rule("extensions", WORDS("replicasets"), WORDS("get", "list", "watch"))),
-        ITEM_V(mesh_rule("apps", WORDS("replicasets"), WORDS("get", "list", "watch"))));
+        ITEM_VALUE(mesh_rule("extensions", WORDS("replicasets"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(mesh_rule("apps", WORDS("replicasets"), WORDS("get", "list", "watch"))));
 }
 
 void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
 {
     if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
-    mesh_service_account(env, out, ACCOUNT, OBJECT(S("app", "mixer")));
+    mesh_service_account(env, out, ACCOUNT, OBJECT(STRING("app", "mixer")));
     mesh_cluster_role(
         env,
         out,
@@ -51,7 +52,7 @@ void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
             .role = "istio-mixer",
             .binding = "istio-mixer-admin-role-binding",
             .service_account = ACCOUNT,
-            .labels = OBJECT(S("app", "mixer")),
+            .labels = OBJECT(STRING("app", "mixer")),
             .rules = rules(),
         });
 }
@@ -59,25 +60,25 @@ void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
 static json_t *mixer(const struct mesh_env *env, const struct component_spec *component, const struct role *role)
 {
     return OBJECT(
-        S("name", "mixer"),
-        V("image", mesh_image(env, component->image, "mixer")),
-        S("imagePullPolicy", env->spec->image_pull_policy),
+        STRING("name", "mixer"),
+        VALUE("image", mesh_image(env, component->image, "mixer")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("args",
-            ITEM_S("--address"),
-            ITEM_S("unix:///sock/mixer.socket"),
-            ITEM_S("--configStoreURL=k8s://"),
-            ITEM_F("--configDefaultNamespace=%s", env->ns),
+            ITEM_STRING("--address"),
+            ITEM_STRING("unix:///sock/mixer.socket"),
+            ITEM_STRING("--configStoreURL=k8s://"),
+            ITEM_FORMAT("--configDefaultNamespace=%s", env->ns),
             OPT(env->spec->tracing.enabled,
-                ITEM_F("--trace_zipkin_url=http://%s/api/v1/spans", v1_0_zipkin_address(env))),
-            OPT(role->checks, ITEM_S("--numCheckCacheEntries=0"))),
-        SEQ("ports", ITEM_V(mesh_port(9093)), ITEM_V(mesh_port(42422))),
+                ITEM_FORMAT("--trace_zipkin_url=http://%s/api/v1/spans", v1_0_zipkin_address(env))),
+            OPT(role->checks, ITEM_STRING("--numCheckCacheEntries=0"))),
+        SEQ("ports", ITEM_VALUE(mesh_port(9093)), ITEM_VALUE(mesh_port(42422))),
         MAP("livenessProbe",
-            MAP("httpGet", S("path", "/version"), N("port", 9093)),
-            N("initialDelaySeconds", 5),
-            N("periodSeconds", 5)),
-        SEQ("env", ITEM_V(mesh_env_value("GODEBUG", "gctrace=2"))),
-        V("resources", mesh_resources(component->resources, "10m", NULL)),
-        SEQ("volumeMounts", ITEM_V(mesh_mount("uds-socket", "/sock"))));
+            MAP("httpGet", STRING("path", "/version"), INT("port", 9093)),
+            INT("initialDelaySeconds", 5),
+            INT("periodSeconds", 5)),
+        SEQ("env", ITEM_VALUE(mesh_env_value("GODEBUG", "gctrace=2"))),
+        VALUE("resources", mesh_resources(component->resources, "10m", NULL)),
+        SEQ("volumeMounts", ITEM_VALUE(mesh_mount("uds-socket", "/sock"))));
 }
 
 static json_t *proxy(const struct mesh_env *env, const struct role *role)
@@ -86,8 +87,8 @@ static json_t *proxy(const struct mesh_env *env, const struct role *role)
         env,
         role->service,
         role->template,
-        ARRAY(ITEM_V(mesh_port(9091)), ITEM_V(mesh_port(15004)), ITEM_V(v1_0_statistics_port())),
-        ARRAY(ITEM_V(mesh_mount("uds-socket", "/sock"))));
+        ARRAY(ITEM_VALUE(mesh_port(9091)), ITEM_VALUE(mesh_port(15004)), ITEM_VALUE(v1_0_statistics_port())),
+        ARRAY(ITEM_VALUE(mesh_mount("uds-socket", "/sock"))));
 }
 
 static void
@@ -99,13 +100,13 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
         out,
         (struct service){
             .name = role->service,
-            .labels = OBJECT(S("istio", "mixer")),
-            .selector = OBJECT(S("istio", "mixer"), S("istio-mixer-type", role->name)),
+            .labels = OBJECT(STRING("istio", "mixer")),
+            .selector = OBJECT(STRING("istio", "mixer"), STRING("istio-mixer-type", role->name)),
             .ports = ARRAY(
-                ITEM_V(mesh_service_port("grpc-mixer", 9091)),
-                ITEM_V(mesh_service_port("grpc-mixer-mtls", 15004)),
-                ITEM_V(mesh_service_port("http-monitoring", 9093)),
-                OPT(role->exposes_metrics, ITEM_V(mesh_service_port("prometheus", 42422)))),
+                ITEM_VALUE(mesh_service_port("grpc-mixer", 9091)),
+                ITEM_VALUE(mesh_service_port("grpc-mixer-mtls", 15004)),
+                ITEM_VALUE(mesh_service_port("http-monitoring", 9093)),
+                OPT(role->exposes_metrics, ITEM_VALUE(mesh_service_port("prometheus", 42422)))),
         });
     mesh_deployment(
         env,
@@ -113,11 +114,13 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
         (struct deployment){
             .name = role->service,
             .component = component,
-            .labels = OBJECT(S("istio", "mixer")),
-            .pod_labels = OBJECT(S("app", role->name), S("istio", "mixer"), S("istio-mixer-type", role->name)),
+            .labels = OBJECT(STRING("istio", "mixer")),
+            .pod_labels =
+                OBJECT(STRING("app", role->name), STRING("istio", "mixer"), STRING("istio-mixer-type", role->name)),
             .service_account = ACCOUNT,
-            .containers = ARRAY(ITEM_V(mixer(env, component, role)), ITEM_V(proxy(env, role))),
-            .volumes = ARRAY(ITEM_V(v1_0_certs_volume(ACCOUNT)), ITEM(S("name", "uds-socket"), MAP("emptyDir"))),
+            .containers = ARRAY(ITEM_VALUE(mixer(env, component, role)), ITEM_VALUE(proxy(env, role))),
+            .volumes =
+                ARRAY(ITEM_VALUE(v1_0_certs_volume(ACCOUNT)), ITEM(STRING("name", "uds-socket"), MAP("emptyDir"))),
         });
     v1_0_mixer_destination_rule(env, role->service, out);
 }

@@ -229,7 +229,7 @@ static const struct rule {
 
 static void add(const struct mesh_env *env, const char *kind, const char *name, json_t *spec, struct rendered_list *out)
 {
-    mesh_add(env, out, kind, OBJECT(V("metadata", mesh_metadata(env, name, NULL)), V("spec", spec)));
+    mesh_add(env, out, kind, OBJECT(VALUE("metadata", mesh_metadata(env, name, NULL)), VALUE("spec", spec)));
 }
 
 static json_t *attribute_types(const struct attribute *attributes)
@@ -237,20 +237,20 @@ static json_t *attribute_types(const struct attribute *attributes)
     json_t *types = OBJECT();
 
     for (const struct attribute *a = attributes; a->name; a++)
-        json_object_set_new(types, a->name, OBJECT(S("valueType", a->type)));
+        json_object_set_new(types, a->name, OBJECT(STRING("valueType", a->type)));
     return types;
 }
 
 static json_t *attribute_bindings(void)
 {
     static const char *const ends[] = {"source", "destination"};
-    json_t *bound = OBJECT(S("destination.container.name", "$out.destination_container_name | \"unknown\""));
+    json_t *bound = OBJECT(STRING("destination.container.name", "$out.destination_container_name | \"unknown\""));
 
     for (size_t i = 0; i < ARRAY_LEN(ends); i++)
         for (const struct binding *b = bindings; b < bindings + ARRAY_LEN(bindings); b++) {
             _cleanup_free_ char *name = str_printf("%s.%s", ends[i], b->attribute);
 
-            json_object_update_new(bound, OBJECT(F(name, "$out.%s_%s | %s", ends[i], b->output, b->otherwise)));
+            json_object_update_new(bound, OBJECT(FORMAT(name, "$out.%s_%s | %s", ends[i], b->output, b->otherwise)));
         }
     return bound;
 }
@@ -261,7 +261,7 @@ static json_t *expressions(const struct expression *table, bool tcp)
     json_t *map = OBJECT();
 
     for (const struct expression *e = table; e->name; e++)
-        json_object_update_new(map, OBJECT(S(e->name, tcp ? e->tcp : e->http)));
+        json_object_update_new(map, OBJECT(STRING(e->name, tcp ? e->tcp : e->http)));
     return map;
 }
 
@@ -283,19 +283,19 @@ static json_t *buckets(const struct metric *m)
         return OBJECT(
             MAP("explicit_buckets",
                 SEQ("bounds",
-                    ITEM_V(json_real(0.005)),
-                    ITEM_V(json_real(0.01)),
-                    ITEM_V(json_real(0.025)),
-                    ITEM_V(json_real(0.05)),
-                    ITEM_V(json_real(0.1)),
-                    ITEM_V(json_real(0.25)),
-                    ITEM_V(json_real(0.5)),
-                    ITEM_N(1),
-                    ITEM_V(json_real(2.5)),
-                    ITEM_N(5),
-                    ITEM_N(10))));
+                    ITEM_VALUE(json_real(0.005)),
+                    ITEM_VALUE(json_real(0.01)),
+                    ITEM_VALUE(json_real(0.025)),
+                    ITEM_VALUE(json_real(0.05)),
+                    ITEM_VALUE(json_real(0.1)),
+                    ITEM_VALUE(json_real(0.25)),
+                    ITEM_VALUE(json_real(0.5)),
+                    ITEM_INT(1),
+                    ITEM_VALUE(json_real(2.5)),
+                    ITEM_INT(5),
+                    ITEM_INT(10))));
     case SIZES:
-        return OBJECT(MAP("exponentialBuckets", N("numFiniteBuckets", 8), N("scale", 1), N("growthFactor", 10)));
+        return OBJECT(MAP("exponentialBuckets", INT("numFiniteBuckets", 8), INT("scale", 1), INT("growthFactor", 10)));
     case COUNTER:
         break;
     }
@@ -310,27 +310,27 @@ static json_t *prometheus_metrics(const struct mesh_env *env)
         json_array_append_new(
             seq,
             OBJECT(
-                S("name", m->prometheus),
-                F("instance_name", "%s.metric.%s", m->name, env->ns),
-                S("kind", m->kind == COUNTER ? "COUNTER" : "DISTRIBUTION"),
-                V("label_names", label_names(m->tcp)),
-                V("buckets", buckets(m))));
+                STRING("name", m->prometheus),
+                FORMAT("instance_name", "%s.metric.%s", m->name, env->ns),
+                STRING("kind", m->kind == COUNTER ? "COUNTER" : "DISTRIBUTION"),
+                VALUE("label_names", label_names(m->tcp)),
+                VALUE("buckets", buckets(m))));
     return seq;
 }
 
 static json_t *log_entry(const char *timestamp, bool tcp)
 {
     return OBJECT(
-        S("severity", "\"Info\""),
-        S("timestamp", timestamp),
-        S("monitored_resource_type", "\"global\""),
-        V("variables", expressions(log_variables, tcp)));
+        STRING("severity", "\"Info\""),
+        STRING("timestamp", timestamp),
+        STRING("monitored_resource_type", "\"global\""),
+        VALUE("variables", expressions(log_variables, tcp)));
 }
 
 static void add_handlers(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, "stdio", "handler", OBJECT(B("outputAsJson", true)), out);
-    add(env, "prometheus", "handler", OBJECT(V("metrics", prometheus_metrics(env))), out);
+    add(env, "stdio", "handler", OBJECT(BOOL("outputAsJson", true)), out);
+    add(env, "prometheus", "handler", OBJECT(VALUE("metrics", prometheus_metrics(env))), out);
     add(env, "kubernetesenv", "handler", OBJECT(), out);
 }
 
@@ -343,19 +343,19 @@ static void add_instances(const struct mesh_env *env, struct rendered_list *out)
             "metric",
             m->name,
             OBJECT(
-                S("value", m->value),
-                V("dimensions", expressions(dimensions, m->tcp)),
-                S("monitored_resource_type", "\"UNSPECIFIED\"")),
+                STRING("value", m->value),
+                VALUE("dimensions", expressions(dimensions, m->tcp)),
+                STRING("monitored_resource_type", "\"UNSPECIFIED\"")),
             out);
     add(env,
         "kubernetes",
         "attributes",
         OBJECT(
-            S("source_uid", "source.uid | \"\""),
-            S("source_ip", "source.ip | ip(\"0.0.0.0\")"),
-            S("destination_uid", "destination.uid | \"\""),
-            S("destination_port", "destination.port | 0"),
-            V("attribute_bindings", attribute_bindings())),
+            STRING("source_uid", "source.uid | \"\""),
+            STRING("source_ip", "source.ip | ip(\"0.0.0.0\")"),
+            STRING("destination_uid", "destination.uid | \"\""),
+            STRING("destination_port", "destination.port | 0"),
+            VALUE("attribute_bindings", attribute_bindings())),
         out);
 }
 
@@ -366,8 +366,9 @@ static void add_rules(const struct mesh_env *env, struct rendered_list *out)
             "rule",
             r->name,
             OBJECT(
-                S("match", r->match),
-                SEQ("actions", ITEM(S("handler", r->handler), V("instances", json_build_strings(r->instances))))),
+                STRING("match", r->match),
+                SEQ("actions",
+                    ITEM(STRING("handler", r->handler), VALUE("instances", json_build_strings(r->instances))))),
             out);
 }
 
@@ -375,8 +376,12 @@ void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 {
     if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
-    add(env, "attributemanifest", "istioproxy", OBJECT(V("attributes", attribute_types(proxy_attributes))), out);
-    add(env, "attributemanifest", "kubernetes", OBJECT(V("attributes", attribute_types(kubernetes_attributes))), out);
+    add(env, "attributemanifest", "istioproxy", OBJECT(VALUE("attributes", attribute_types(proxy_attributes))), out);
+    add(env,
+        "attributemanifest",
+        "kubernetes",
+        OBJECT(VALUE("attributes", attribute_types(kubernetes_attributes))),
+        out);
     add_handlers(env, out);
     add_instances(env, out);
     add_rules(env, out);
@@ -390,13 +395,13 @@ void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service
         "DestinationRule",
         service,
         OBJECT(
-            F("host", "%s.%s.svc.cluster.local", service, env->ns),
+            FORMAT("host", "%s.%s.svc.cluster.local", service, env->ns),
             MAP("trafficPolicy",
                 OPT(secure,
                     SEQ("portLevelSettings",
-                        ITEM(MAP("port", N("number", 15004)), MAP("tls", S("mode", "ISTIO_MUTUAL"))))),
+                        ITEM(MAP("port", INT("number", 15004)), MAP("tls", STRING("mode", "ISTIO_MUTUAL"))))),
                 MAP("connectionPool",
-                    MAP("http", N("http2MaxRequests", 10000), N("maxRequestsPerConnection", 10000))))),
+                    MAP("http", INT("http2MaxRequests", 10000), INT("maxRequestsPerConnection", 10000))))),
         out);
 }
 
@@ -407,8 +412,10 @@ void v1_0_ingress_gateway_config(const struct mesh_env *env, struct rendered_lis
         "Gateway",
         "istio-autogenerated-k8s-ingress",
         OBJECT(
-            MAP("selector", S("istio", "ingress")),
+            MAP("selector", STRING("istio", "ingress")),
             SEQ("servers",
-                ITEM(MAP("port", N("number", 80), S("protocol", "HTTP2"), S("name", "http")), STRINGS("hosts", "*")))),
+                ITEM(
+                    MAP("port", INT("number", 80), STRING("protocol", "HTTP2"), STRING("name", "http")),
+                    STRINGS("hosts", "*")))),
         out);
 }

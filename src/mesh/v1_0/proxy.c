@@ -18,18 +18,21 @@ json_t *v1_0_proxy(const struct mesh_env *env, struct proxy what)
     const char *log_level = env->spec->proxy.log_level;
 
     return OBJECT(
-        S("name", "istio-proxy"),
-        V("image", mesh_image(env, str_or(what.image, env->spec->proxy.image), "proxyv2")),
-        S("imagePullPolicy", env->spec->image_pull_policy),
-        SEQ("args", ROWS(what.args), OPT(log_level, ITEM_S("--proxyLogLevel")), OPT(log_level, ITEM_S(log_level))),
-        V("ports", what.ports),
+        STRING("name", "istio-proxy"),
+        VALUE("image", mesh_image(env, str_or(what.image, env->spec->proxy.image), "proxyv2")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
+        SEQ("args",
+            ROWS(what.args),
+            OPT(log_level, ITEM_STRING("--proxyLogLevel")),
+            OPT(log_level, ITEM_STRING(log_level))),
+        VALUE("ports", what.ports),
         SEQ("env",
-            ITEM_V(mesh_env_field("POD_NAME", "metadata.name")),
-            ITEM_V(mesh_env_field("POD_NAMESPACE", "metadata.namespace")),
-            ITEM_V(mesh_env_field("INSTANCE_IP", "status.podIP")),
+            ITEM_VALUE(mesh_env_field("POD_NAME", "metadata.name")),
+            ITEM_VALUE(mesh_env_field("POD_NAMESPACE", "metadata.namespace")),
+            ITEM_VALUE(mesh_env_field("INSTANCE_IP", "status.podIP")),
             ROWS(what.env)),
-        V("resources", what.resources),
-        SEQ("volumeMounts", ITEM_V(mesh_mount_read_only("istio-certs", "/etc/certs")), ROWS(what.mounts)));
+        VALUE("resources", what.resources),
+        SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only("istio-certs", "/etc/certs")), ROWS(what.mounts)));
 }
 
 json_t *v1_0_component_proxy(
@@ -39,13 +42,13 @@ json_t *v1_0_component_proxy(
         env,
         (struct proxy){
             .args = ARRAY(
-                ITEM_S("proxy"),
-                ITEM_S("--serviceCluster"),
-                ITEM_S(service),
-                ITEM_S("--templateFile"),
-                ITEM_F("/etc/istio/proxy/%s", template),
-                ITEM_S("--controlPlaneAuthPolicy"),
-                ITEM_S(v1_0_auth_policy(env))),
+                ITEM_STRING("proxy"),
+                ITEM_STRING("--serviceCluster"),
+                ITEM_STRING(service),
+                ITEM_STRING("--templateFile"),
+                ITEM_FORMAT("/etc/istio/proxy/%s", template),
+                ITEM_STRING("--controlPlaneAuthPolicy"),
+                ITEM_STRING(v1_0_auth_policy(env))),
             .ports = ports,
             .resources = mesh_resources(env->spec->proxy.resources, "10m", NULL),
             .mounts = mounts,
@@ -54,7 +57,7 @@ json_t *v1_0_component_proxy(
 
 json_t *v1_0_statistics_port(void)
 {
-    return OBJECT(S("name", "http-envoy-prom"), N("containerPort", 15090));
+    return OBJECT(STRING("name", "http-envoy-prom"), INT("containerPort", 15090));
 }
 
 json_t *v1_0_certs_volume(const char *service_account)

@@ -9,8 +9,8 @@ static void add_destination_rule(
         out,
         "DestinationRule",
         OBJECT(
-            V("metadata", mesh_metadata(env, name, OBJECT(S("app", "istio-security")))),
-            MAP("spec", S("host", host), MAP("trafficPolicy", MAP("tls", S("mode", tls_mode))))));
+            VALUE("metadata", mesh_metadata(env, name, OBJECT(STRING("app", "istio-security")))),
+            MAP("spec", STRING("host", host), MAP("trafficPolicy", MAP("tls", STRING("mode", tls_mode))))));
 }
 
 void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out)
@@ -24,8 +24,8 @@ void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out)
         out,
         "MeshPolicy",
         OBJECT(
-            V("metadata", mesh_cluster_metadata("default", OBJECT(S("app", "istio-security")))),
-            MAP("spec", SEQ("peers", ITEM(MAP("mtls", OPT(!mtls, S("mode", "PERMISSIVE"))))))));
+            VALUE("metadata", mesh_cluster_metadata("default", OBJECT(STRING("app", "istio-security")))),
+            MAP("spec", SEQ("peers", ITEM(MAP("mtls", OPT(!mtls, STRING("mode", "PERMISSIVE"))))))));
     if (mtls) {
         add_destination_rule(env, "default", "*.local", "ISTIO_MUTUAL", out);
         /* The API server has no sidecar. */

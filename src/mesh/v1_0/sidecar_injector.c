@@ -6,14 +6,14 @@
 
 static json_t *labels(void)
 {
-    return OBJECT(S("app", "istio-sidecar-injector"));
+    return OBJECT(STRING("app", "istio-sidecar-injector"));
 }
 
 static json_t *rules(void)
 {
     return ARRAY(
-        ITEM_V(mesh_rule("*", WORDS("configmaps"), WORDS("get", "list", "watch"))),
-        ITEM_V(mesh_rule(
+        ITEM_VALUE(mesh_rule("*", WORDS("configmaps"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(mesh_rule(
             "admissionregistration.k8s.io",
             WORDS("mutatingwebhookconfigurations"),
             WORDS("get", "list", "watch", "patch"))));
@@ -24,8 +24,8 @@ static json_t *probe(void)
     return OBJECT(
         MAP("exec",
             STRINGS("command", "/usr/local/bin/sidecar-injector", "probe", "--probe-path=/health", "--interval=4s")),
-        N("initialDelaySeconds", 4),
-        N("periodSeconds", 4));
+        INT("initialDelaySeconds", 4),
+        INT("periodSeconds", 4));
 }
 
 static json_t *container(const struct mesh_env *env)
@@ -33,9 +33,9 @@ static json_t *container(const struct mesh_env *env)
     const struct component_spec *injector = &v1_0_of(env->spec)->sidecar_injector;
 
     return OBJECT(
-        S("name", "sidecar-injector-webhook"),
-        V("image", mesh_image(env, injector->image, "sidecar_injector")),
-        S("imagePullPolicy", env->spec->image_pull_policy),
+        STRING("name", "sidecar-injector-webhook"),
+        VALUE("image", mesh_image(env, injector->image, "sidecar_injector")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
         STRINGS(
             "args",
             "--caCertFile=/etc/istio/certs/root-cert.pem",
@@ -45,25 +45,25 @@ static json_t *container(const struct mesh_env *env)
             "--meshConfig=/etc/istio/config/mesh",
             "--healthCheckInterval=2s",
             "--healthCheckFile=/health"),
-        V("livenessProbe", probe()),
-        V("readinessProbe", probe()),
-        V("resources", mesh_resources(injector->resources, "10m", NULL)),
+        VALUE("livenessProbe", probe()),
+        VALUE("readinessProbe", probe()),
+        VALUE("resources", mesh_resources(injector->resources, "10m", NULL)),
         SEQ("volumeMounts",
-            ITEM_V(mesh_mount_read_only("config-volume", "/etc/istio/config")),
-            ITEM_V(mesh_mount_read_only("certs", "/etc/istio/certs")),
-            ITEM_V(mesh_mount_read_only("inject-config", "/etc/istio/inject"))));
+            ITEM_VALUE(mesh_mount_read_only("config-volume", "/etc/istio/config")),
+            ITEM_VALUE(mesh_mount_read_only("certs", "/etc/istio/certs")),
+            ITEM_VALUE(mesh_mount_read_only("inject-config", "/etc/istio/inject"))));
 }
 
 static json_t *volumes(void)
 {
     return ARRAY(
-        ITEM_V(mesh_volume_config("config-volume", "istio")),
-        ITEM_V(mesh_volume_secret("certs", "istio." ACCOUNT, false)),
+        ITEM_VALUE(mesh_volume_config("config-volume", "istio")),
+        ITEM_VALUE(mesh_volume_secret("certs", "istio." ACCOUNT, false)),
         ITEM(
-            S("name", "inject-config"),
+            STRING("name", "inject-config"),
             MAP("configMap",
-                S("name", "istio-sidecar-injector"),
-                SEQ("items", ITEM(S("key", "config"), S("path", "config"))))));
+                STRING("name", "istio-sidecar-injector"),
+                SEQ("items", ITEM(STRING("key", "config"), STRING("path", "config"))))));
 }
 
 void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
@@ -85,9 +85,9 @@ void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out
         out,
         (struct service){
             .name = "istio-sidecar-injector",
-            .labels = OBJECT(S("istio", "sidecar-injector")),
-            .selector = OBJECT(S("istio", "sidecar-injector")),
-            .ports = ARRAY(ITEM_V(mesh_service_port(NULL, 443))),
+            .labels = OBJECT(STRING("istio", "sidecar-injector")),
+            .selector = OBJECT(STRING("istio", "sidecar-injector")),
+            .ports = ARRAY(ITEM_VALUE(mesh_service_port(NULL, 443))),
         });
     mesh_deployment(
         env,
@@ -95,10 +95,10 @@ void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out
         (struct deployment){
             .name = "istio-sidecar-injector",
             .component = &v1_0_of(env->spec)->sidecar_injector,
-            .labels = OBJECT(S("app", "sidecarInjectorWebhook"), S("istio", "sidecar-injector")),
-            .pod_labels = OBJECT(S("istio", "sidecar-injector")),
+            .labels = OBJECT(STRING("app", "sidecarInjectorWebhook"), STRING("istio", "sidecar-injector")),
+            .pod_labels = OBJECT(STRING("istio", "sidecar-injector")),
             .service_account = ACCOUNT,
-            .containers = ARRAY(ITEM_V(container(env))),
+            .containers = ARRAY(ITEM_VALUE(container(env))),
             .volumes = volumes(),
         });
     v1_0_injector_webhook(env, out);

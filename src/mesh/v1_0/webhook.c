@@ -12,28 +12,32 @@ void v1_0_injector_webhook(const struct mesh_env *env, struct rendered_list *out
 {
     static const char kind[] = "MutatingWebhookConfiguration";
     bool v1 = str_eq(mesh_version(env, kind), "v1");
-    json_t *labels = OBJECT(S("app", "istio-sidecar-injector"));
+    json_t *labels = OBJECT(STRING("app", "istio-sidecar-injector"));
     json_t *webhook = OBJECT(
-        S("name", "sidecar-injector.istio.io"),
+        STRING("name", "sidecar-injector.istio.io"),
         MAP("clientConfig",
-            MAP("service", S("name", "istio-sidecar-injector"), S("namespace", env->ns), S("path", "/inject"))),
+            MAP("service",
+                STRING("name", "istio-sidecar-injector"),
+                STRING("namespace", env->ns),
+                STRING("path", "/inject"))),
         SEQ("rules",
             ITEM(
                 STRINGS("operations", "CREATE"),
                 STRINGS("apiGroups", ""),
                 STRINGS("apiVersions", "v1"),
                 STRINGS("resources", "pods"))),
-        S("failurePolicy", "Fail"),
-        MAP("namespaceSelector", MAP("matchLabels", S("istio-injection", "enabled"))),
-        OPT(v1, S("sideEffects", "None")),
+        STRING("failurePolicy", "Fail"),
+        MAP("namespaceSelector", MAP("matchLabels", STRING("istio-injection", "enabled"))),
+        OPT(v1, STRING("sideEffects", "None")),
         OPT(v1, STRINGS("admissionReviewVersions", "v1beta1")),
-        OPT(v1, S("matchPolicy", "Exact")),
-        OPT(v1, N("timeoutSeconds", 30)));
+        OPT(v1, STRING("matchPolicy", "Exact")),
+        OPT(v1, INT("timeoutSeconds", 30)));
 
     mesh_add(
         env,
         out,
         kind,
         OBJECT(
-            V("metadata", mesh_cluster_metadata("istio-sidecar-injector", labels)), SEQ("webhooks", ITEM_V(webhook))));
+            VALUE("metadata", mesh_cluster_metadata("istio-sidecar-injector", labels)),
+            SEQ("webhooks", ITEM_VALUE(webhook))));
 }

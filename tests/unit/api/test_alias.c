@@ -268,7 +268,7 @@ static void an_alias_is_as_what_it_stands_for(void **state)
     each_alias(check_target);
 }
 
-static void a_wrong_value_is_told_of_the_name_that_was_used(void **state)
+static void a_wrong_value_is_reported_under_the_name_that_was_used(void **state)
 {
     static const struct {
         const char *spec, *errors;
@@ -514,7 +514,7 @@ int main(void)
         cmocka_unit_test(what_is_given_under_an_alias_is_given_to_its_fields),
         cmocka_unit_test(two_names_with_different_values_are_an_error),
         cmocka_unit_test(an_alias_is_as_what_it_stands_for),
-        cmocka_unit_test(a_wrong_value_is_told_of_the_name_that_was_used),
+        cmocka_unit_test(a_wrong_value_is_reported_under_the_name_that_was_used),
         cmocka_unit_test(what_is_not_supported_is_said),
         cmocka_unit_test(the_schema_keeps_every_name),
         cmocka_unit_test(the_resource_of_release_0_0_12_means_what_it_said),

@@ -227,14 +227,14 @@ static const struct mistake {
      "car.engine.colour: is no known field and is ignored"},
     {"unknown fields with strange names", "{\"a.b\\e[1m\": 1}", "",
      "car[\"a.b?[1m\"]: is no known field and is ignored"},
-    {"all at once", "{electric: 1, doors: 9, engine: {cylinders: 0}, wheels: 4}",
+    {"all together", "{electric: 1, doors: 9, engine: {cylinders: 0}, wheels: 4}",
      "car.electric: must be true or false, but is 1\n"
      "car.doors: must be a whole number from 0 to 7, but is 9\n"
      "car.engine.cylinders: must be a whole number from 1 to 16, but is 0",
      "car.wheels: is no known field and is ignored"},
 };
 
-static void mistakes_are_told_with_path_and_what_is_allowed(void **state)
+static void mistakes_are_reported_with_path_and_what_is_allowed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
@@ -354,7 +354,7 @@ int main(void)
         cmocka_unit_test(absent_fields_have_their_defaults),
         cmocka_unit_test(given_fields_are_stored),
         cmocka_unit_test(a_copy_of_a_member_is_its_own),
-        cmocka_unit_test(mistakes_are_told_with_path_and_what_is_allowed),
+        cmocka_unit_test(mistakes_are_reported_with_path_and_what_is_allowed),
         cmocka_unit_test(a_wrong_field_has_its_default_and_the_others_their_values),
         cmocka_unit_test(without_a_struct_the_same_mistakes_are_found),
         cmocka_unit_test(the_schema_says_the_same),

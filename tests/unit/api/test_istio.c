@@ -573,7 +573,7 @@ static void the_namespace_may_come_from_the_command_line(void **state)
 }
 
 /* What is applied without -n lies in `default`: then the message says whose namespace that is, and what to run. */
-static void a_resource_in_default_is_told_how_to_get_out(void **state)
+static void a_resource_in_default_says_how_to_get_out(void **state)
 {
     static const struct {
         const char *spec;
@@ -729,7 +729,7 @@ int main(void)
         cmocka_unit_test(the_version_must_run_on_this_kubernetes),
         cmocka_unit_test(without_a_context_only_the_resource_itself_is_judged),
         cmocka_unit_test(the_namespace_may_come_from_the_command_line),
-        cmocka_unit_test(a_resource_in_default_is_told_how_to_get_out),
+        cmocka_unit_test(a_resource_in_default_says_how_to_get_out),
         cmocka_unit_test(other_documents_are_refused),
         cmocka_unit_test(fields_beside_the_spec_are_warned_about),
         cmocka_unit_test(metadata_is_checked_as_the_server_does),

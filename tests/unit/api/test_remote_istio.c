@@ -267,7 +267,7 @@ static const struct mistake {
      "only labels, annotations and finalizers"},
 };
 
-static void mistakes_are_told_by_field(void **state)
+static void mistakes_are_reported_by_field(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
@@ -316,7 +316,7 @@ int main(void)
         cmocka_unit_test(images_are_of_the_hub_that_is_given),
         cmocka_unit_test(the_schema_has_no_default_for_what_is_as_the_mesh),
         cmocka_unit_test(a_mesh_that_changed_is_followed_again),
-        cmocka_unit_test(mistakes_are_told_by_field),
+        cmocka_unit_test(mistakes_are_reported_by_field),
         cmocka_unit_test(fields_of_the_mesh_alone_are_warned_about),
         cmocka_unit_test(an_istio_is_no_remote_istio),
     };

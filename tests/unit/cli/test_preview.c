@@ -45,7 +45,7 @@ static int setup(void **state)
     *b = (struct bench){.loop = event_base_new(), .problems = PROBLEMS_INIT};
     assert_int_equal(apiserver_new(b->loop, 0, 20, &b->servers, &b->e), 0);
     b->cluster = apiserver_add(b->servers, "central");
-    put(b, "", "namespaces", NULL, OBJECT(MAP("metadata", S("name", NS))));
+    put(b, "", "namespaces", NULL, OBJECT(MAP("metadata", STRING("name", NS))));
     for (size_t i = 0; api_resources[i]; i++) {
         _cleanup_json_ json_t *definition = api_crd(api_resources[i], "v1");
         server_serve(virtual_server(b->cluster), definition, (const char *const[]){API_VERSION, NULL});
@@ -72,8 +72,9 @@ static int teardown(void **state)
 
 static json_t *mesh(const char *ns, const char *name, const char *spec)
 {
-    return OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-                  MAP("metadata", S("name", name), S("namespace", ns)), V("spec", json_loads(spec, 0, NULL)));
+    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+                  MAP("metadata", STRING("name", name), STRING("namespace", ns)),
+                  VALUE("spec", json_loads(spec, 0, NULL)));
 }
 
 /* The result of preview_make(), which writes nothing. */
@@ -128,9 +129,9 @@ static void an_object_that_is_there_is_shown_as_it_is_and_as_it_would_be(void **
         const struct kube_action *a;
         _cleanup_json_ json_t *before = NULL, *after = NULL;
         put(b, "", "configmaps", NS,
-            OBJECT(MAP("metadata", S("name", "istio"), S("namespace", NS),
-                       OPT(owned, MAP("labels", S(MARK_OWNER, "uid-of-an-old-one")))),
-                   MAP("data", S("mesh", "old"))));
+            OBJECT(MAP("metadata", STRING("name", "istio"), STRING("namespace", NS),
+                       OPT(owned, MAP("labels", STRING(MARK_OWNER, "uid-of-an-old-one")))),
+                   MAP("data", STRING("mesh", "old"))));
         assert_int_equal(show(b, "istio", "{}", IN_TIME), 0);
         a = action_on(b, "ConfigMap", "istio");
         assert_non_null(a);

@@ -49,7 +49,7 @@ static void expect(const char *resource, const char *events, bool color, const c
     assert_string_equal(buf_str(&out), text);
 }
 
-static void everything_is_told_in_columns(void **state)
+static void everything_is_reported_in_columns(void **state)
 {
     (void)state;
     expect(
@@ -160,7 +160,7 @@ static void available_means_the_resource_as_it_is_now(void **state)
     }
 }
 
-static void the_last_events_are_told(void **state)
+static void the_last_events_are_reported(void **state)
 {
     _cleanup_buf_ struct buf events = BUF_INIT;
     _cleanup_json_ json_t *report = NULL, *unreadable = make(RESOURCE(2, "", AVAILABLE), NULL);
@@ -178,12 +178,12 @@ static void the_last_events_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_told_in_columns),
+        cmocka_unit_test(everything_is_reported_in_columns),
         cmocka_unit_test(a_paused_mesh_shows_what_differs),
         cmocka_unit_test(colors_follow_the_status_and_control_characters_do_not_pass),
         cmocka_unit_test(a_remote_cluster_tells_of_its_own_kubernetes_and_services),
         cmocka_unit_test(available_means_the_resource_as_it_is_now),
-        cmocka_unit_test(the_last_events_are_told),
+        cmocka_unit_test(the_last_events_are_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

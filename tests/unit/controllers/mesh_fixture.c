@@ -62,9 +62,9 @@ void put_galleys_webhook(struct world *w)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "admissionregistration.k8s.io/v1"),
-            S("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", S("name", "istio-galley"))));
+            STRING("apiVersion", "admissionregistration.k8s.io/v1"),
+            STRING("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", STRING("name", "istio-galley"))));
 }
 
 void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)
@@ -76,10 +76,10 @@ void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const
         w,
         kind,
         OBJECT(
-            S("apiVersion", api_version),
-            S("kind", kind->kind),
-            MAP("metadata", S("name", name), S("namespace", kind->namespaced ? ns : NULL)),
-            S("type", type)));
+            STRING("apiVersion", api_version),
+            STRING("kind", kind->kind),
+            MAP("metadata", STRING("name", name), STRING("namespace", kind->namespaced ? ns : NULL)),
+            STRING("type", type)));
 }
 
 json_t *condition_of(struct world *w, const char *type)

@@ -13,8 +13,8 @@
 #define CENTRAL_ID "central-id"
 
 struct remote_world {
-    struct world home, away;
-    struct central *central;
+    struct world central, remote;
+    struct central *snapshot;
     void *memo;
     struct contact contact;
     bool in_step; /* with the remote cluster */

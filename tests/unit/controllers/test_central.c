@@ -30,14 +30,14 @@ static int teardown(void **state)
 
 static void update(struct remote_world *w)
 {
-    const struct plan_input central = {.server = &w->home.server, .observed = w->home.cache};
+    const struct plan_input central = {.server = &w->central.server, .observed = w->central.cache};
 
-    central_update(w->central, &central);
+    central_update(w->snapshot, &central);
 }
 
 static void expect_addresses(struct remote_world *w, const char *selector, const char *desired)
 {
-    const struct addresses *found = central_addresses(w->central, selector);
+    const struct addresses *found = central_addresses(w->snapshot, selector);
     _cleanup_buf_ struct buf text = BUF_INIT;
 
     for (size_t i = 0; i < found->len; i++)
@@ -57,18 +57,23 @@ static void addresses_are_those_of_ready_pods_sorted_and_once(void **state)
     remote_world_put_pod(w, "new", "{\"app\": \"x\"}", NULL, true);
     remote_world_put_pod(w, "other", "{\"app\": \"y\"}", "10.0.0.3", true);
     remote_world_put_pod(w, "leaving", "{\"app\": \"x\"}", "10.0.0.4", true);
-    leaving = world_get(&w->home, "v1", "Pod", NS, "leaving");
+    leaving = world_get(&w->central, "v1", "Pod", NS, "leaving");
     json_object_set_new(doc_make(leaving, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:01Z"));
     json_object_set_new(leaving, "apiVersion", json_string("v1"));
     json_object_set_new(leaving, "kind", json_string("Pod"));
-    world_put(&w->home, leaving);
+    world_put(&w->central, leaving);
     world_put(
-        &w->home,
+        &w->central,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Pod"),
-            MAP("metadata", S("name", "elsewhere"), S("namespace", "default"), MAP("labels", S("app", "x"))),
-            MAP("status", S("podIP", "10.0.0.5"), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True"))))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Pod"),
+            MAP("metadata",
+                STRING("name", "elsewhere"),
+                STRING("namespace", "default"),
+                MAP("labels", STRING("app", "x"))),
+            MAP("status",
+                STRING("podIP", "10.0.0.5"),
+                SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True"))))));
     update(w);
     expect_addresses(w, "app=x", "10.0.0.10 10.0.0.9");
     expect_addresses(w, "app in (x,y),!tier", "10.0.0.10 10.0.0.3 10.0.0.9");
@@ -77,7 +82,7 @@ static void addresses_are_those_of_ready_pods_sorted_and_once(void **state)
     expect_addresses(w, "app in (", "");
 
     /* What a selector found is found again when a Pod changed. */
-    world_delete(&w->home, "v1", "Pod", NS, "b");
+    world_delete(&w->central, "v1", "Pod", NS, "b");
     update(w);
     expect_addresses(w, "app=x", "10.0.0.9");
 }
@@ -89,53 +94,54 @@ static void versions_say_what_changed(void **state)
     uint64_t version, basis;
 
     update(w);
-    version = w->central->version;
-    basis = w->central->basis;
+    version = w->snapshot->version;
+    basis = w->snapshot->basis;
     update(w);
-    assert_int_equal(w->central->version, version);
-    assert_int_equal(w->central->basis, basis);
+    assert_int_equal(w->snapshot->version, version);
+    assert_int_equal(w->snapshot->basis, basis);
 
     remote_world_put_pod(w, "a", "{}", "10.0.0.9", true);
     update(w);
-    assert_int_equal(w->central->version, ++version);
-    assert_int_equal(w->central->basis, basis);
+    assert_int_equal(w->snapshot->version, ++version);
+    assert_int_equal(w->snapshot->basis, basis);
 
     /* Another Secret than the one that Citadel signs with. */
-    remote_world_put_secret(w, "east", OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, "east", OBJECT(STRING("config", "e30=")));
     update(w);
-    assert_int_equal(w->central->version, version);
+    assert_int_equal(w->snapshot->version, version);
 
-    remote_world_put_secret(w, "istio-ca-secret", OBJECT(S("ca-cert.pem", "b3RoZXI="), S("ca-key.pem", "a2V5")));
+    remote_world_put_secret(
+        w, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", "b3RoZXI="), STRING("ca-key.pem", "a2V5")));
     update(w);
-    assert_int_equal(w->central->version, ++version);
-    assert_int_equal(w->central->basis, ++basis);
+    assert_int_equal(w->snapshot->version, ++version);
+    assert_int_equal(w->snapshot->basis, ++basis);
 
-    world_put_mesh(&w->home, "{\"mtls\": true}");
+    world_put_mesh(&w->central, "{\"mtls\": true}");
     update(w);
-    assert_int_equal(w->central->version, ++version);
-    assert_int_equal(w->central->basis, ++basis);
-    assert_true(w->central->mesh->mtls);
-    assert_string_equal(w->central->id, CENTRAL_ID);
-    assert_string_equal(w->central->ns, NS);
+    assert_int_equal(w->snapshot->version, ++version);
+    assert_int_equal(w->snapshot->basis, ++basis);
+    assert_true(w->snapshot->mesh->mtls);
+    assert_string_equal(w->snapshot->id, CENTRAL_ID);
+    assert_string_equal(w->snapshot->ns, NS);
 
     /* No mesh: no certificate and no Pods of it either. */
-    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    world_delete(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
     update(w);
-    assert_null(w->central->mesh);
-    assert_null(w->central->ns);
-    assert_null(w->central->signing);
-    assert_true(w->central->version > version && w->central->basis > basis);
-    assert_int_equal(central_addresses(w->central, "!nothing")->len, 0);
+    assert_null(w->snapshot->mesh);
+    assert_null(w->snapshot->ns);
+    assert_null(w->snapshot->signing);
+    assert_true(w->snapshot->version > version && w->snapshot->basis > basis);
+    assert_int_equal(central_addresses(w->snapshot, "!nothing")->len, 0);
 }
 
 static void expect_signing(struct remote_world *w, const char *cert, const char *root, const char *chain)
 {
     update(w);
-    assert_non_null(w->central->signing);
-    assert_string_equal(doc_string(w->central->signing, "ca-cert.pem"), cert);
-    assert_string_equal(doc_string(w->central->signing, "root-cert.pem"), root);
-    assert_string_equal(doc_string(w->central->signing, "cert-chain.pem"), chain);
-    assert_int_equal(json_object_size(w->central->signing), 4);
+    assert_non_null(w->snapshot->signing);
+    assert_string_equal(doc_string(w->snapshot->signing, "ca-cert.pem"), cert);
+    assert_string_equal(doc_string(w->snapshot->signing, "root-cert.pem"), root);
+    assert_string_equal(doc_string(w->snapshot->signing, "cert-chain.pem"), chain);
+    assert_int_equal(json_object_size(w->snapshot->signing), 4);
 }
 
 static void the_certificate_is_the_one_that_citadel_uses(void **state)
@@ -147,47 +153,47 @@ static void the_certificate_is_the_one_that_citadel_uses(void **state)
         w,
         "cacerts",
         OBJECT(
-            S("ca-cert.pem", "aW50"),
-            S("ca-key.pem", "aQ=="),
-            S("root-cert.pem", "dG9w"),
-            S("cert-chain.pem", "Y2hhaW4="),
-            S("more", "bW9yZQ==")));
+            STRING("ca-cert.pem", "aW50"),
+            STRING("ca-key.pem", "aQ=="),
+            STRING("root-cert.pem", "dG9w"),
+            STRING("cert-chain.pem", "Y2hhaW4="),
+            STRING("more", "bW9yZQ==")));
     expect_signing(w, "cm9vdA==", "cm9vdA==", "");
     world_put_mesh(
-        &w->home,
+        &w->central,
         "{\"overlays\": [{\"kind\": \"Deployment\", \"name\": \"istio-citadel\", \"patches\": [{\"op\": \"add\", "
         "\"path\": "
         "\"/spec/template/spec/containers/0/args/-\", \"value\": \"--self-signed-ca=false\"}]}]}");
-    assert_true(world_converge(&w->home) > 0);
+    assert_true(world_converge(&w->central) > 0);
     expect_signing(w, "aW50", "dG9w", "Y2hhaW4=");
 
     /* Half of it is none. */
-    remote_world_put_secret(w, "cacerts", OBJECT(S("ca-cert.pem", "aW50"), S("ca-key.pem", "aQ==")));
+    remote_world_put_secret(w, "cacerts", OBJECT(STRING("ca-cert.pem", "aW50"), STRING("ca-key.pem", "aQ==")));
     update(w);
-    assert_null(w->central->signing);
+    assert_null(w->snapshot->signing);
 }
 
 static void put_remote(struct remote_world *w, const char *ns, const char *name, const char *finalizer)
 {
     world_put(
-        &w->home,
+        &w->central,
         OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "RemoteIstio"),
-            MAP("metadata", S("name", name), S("namespace", ns), STRINGS("finalizers", finalizer))));
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", "RemoteIstio"),
+            MAP("metadata", STRING("name", name), STRING("namespace", ns), STRINGS("finalizers", finalizer))));
 }
 
 static void without_a_mesh_the_namespace_is_that_of_those_who_joined(void **state)
 {
     struct remote_world *w = *state;
 
-    put_remote(w, "other", "stray", "somebody.example.com");
-    put_remote(w, NS, "west", "somebody.example.com");
-    assert_string_equal(central_namespace_of_remotes(w->home.cache), NS);
+    put_remote(w, "other", "stray", "other.example.com");
+    put_remote(w, NS, "west", "other.example.com");
+    assert_string_equal(central_namespace_of_remotes(w->central.cache), NS);
     put_remote(w, "other", "east", api_resource_remote_istio.finalizer);
-    assert_string_equal(central_namespace_of_remotes(w->home.cache), "other");
+    assert_string_equal(central_namespace_of_remotes(w->central.cache), "other");
     put_remote(w, NS, "west", api_resource_remote_istio.finalizer);
-    assert_string_equal(central_namespace_of_remotes(w->home.cache), NS);
+    assert_string_equal(central_namespace_of_remotes(w->central.cache), NS);
 }
 
 int main(void)

@@ -26,17 +26,17 @@
 #define NS "istio-system"
 #define STEP 10
 
-enum { AWAY = 3, JOINS = 200, WARM_UP = 40 };
+enum { REMOTES = 3, JOINS = 200, WARM_UP = 40 };
 
 struct bench {
-    struct sim *home, *away[AWAY];
+    struct sim *central, *remote[REMOTES];
     struct controller *controller;
     struct connector connector;
     unsigned connects;
     bool gate_open;
 };
 
-static const char *const names[AWAY] = {"east", "west", "north"};
+static const char *const names[REMOTES] = {"east", "west", "north"};
 
 static const struct kube_kind *kind_of(const char *api_version, const char *kind)
 {
@@ -55,10 +55,10 @@ static int connect_to(
 {
     struct bench *b = context;
 
-    for (size_t i = 0; i < AWAY; i++)
+    for (size_t i = 0; i < REMOTES; i++)
         if (strstr(config->server, names[i])) {
             b->connects++;
-            *ret = kube_cluster_new_on(sim_io(b->away[i]), &mesh_kinds, options, events);
+            *ret = kube_cluster_new_on(sim_io(b->remote[i]), &mesh_kinds, options, events);
             return 0;
         }
     return err_set(e, ERR_INVALID, "nobody is there");
@@ -67,15 +67,18 @@ static int connect_to(
 static void run(struct bench *b, msec_t for_so_long)
 {
     for (msec_t t = 0; t < for_so_long; t += STEP) {
-        sim_run(b->home, STEP);
-        for (size_t i = 0; i < AWAY; i++)
-            sim_run(b->away[i], STEP);
+        sim_run(b->central, STEP);
+        for (size_t i = 0; i < REMOTES; i++)
+            sim_run(b->remote[i], STEP);
     }
 }
 
 static json_t *object(const char *api_version, const char *kind, const char *ns, const char *name)
 {
-    return OBJECT(S("apiVersion", api_version), S("kind", kind), MAP("metadata", S("name", name), S("namespace", ns)));
+    return OBJECT(
+        STRING("apiVersion", api_version),
+        STRING("kind", kind),
+        MAP("metadata", STRING("name", name), STRING("namespace", ns)));
 }
 
 static void put_secret(struct bench *b, const char *ns, const char *name, json_t *data, const char *label)
@@ -85,7 +88,7 @@ static void put_secret(struct bench *b, const char *ns, const char *name, json_t
     json_object_set_new(secret, "data", data);
     if (label)
         json_object_set_new(doc_make(secret, "metadata", "labels"), label, json_string("true"));
-    sim_apply(b->home, kind_of("v1", "Secret"), secret);
+    sim_apply(b->central, kind_of("v1", "Secret"), secret);
 }
 
 static void put_kubeconfig_in(
@@ -98,7 +101,7 @@ static void put_kubeconfig_in(
         token);
     _cleanup_free_ char *encoded = base64_encode(text, strlen(text));
 
-    put_secret(b, ns, name, OBJECT(S("config", encoded)), label);
+    put_secret(b, ns, name, OBJECT(STRING("config", encoded)), label);
 }
 
 static void put_kubeconfig(struct bench *b, const char *name, const char *server, const char *token, const char *label)
@@ -111,7 +114,7 @@ static void put_resource_in(struct bench *b, const char *ns, const char *name)
     json_t *resource = object(API_GROUP_VERSION, "RemoteIstio", ns, name);
 
     json_object_set_new(doc_make(resource, "metadata"), "generation", json_integer(1));
-    sim_apply(b->home, remote_kind(), resource);
+    sim_apply(b->central, remote_kind(), resource);
 }
 
 static void put_resource(struct bench *b, const char *name)
@@ -125,13 +128,15 @@ static void put_pod(struct bench *b, const char *name, const char *address)
 
     json_object_set_new(doc_make(pod, "metadata", "labels"), "istio", json_string("pilot"));
     json_object_set_new(
-        pod, "status", OBJECT(S("podIP", address), SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
-    sim_apply(b->home, kind_of("v1", "Pod"), pod);
+        pod,
+        "status",
+        OBJECT(STRING("podIP", address), SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
+    sim_apply(b->central, kind_of("v1", "Pod"), pod);
 }
 
 static void put_definition(struct bench *b, const struct api_resource *resource)
 {
-    sim_apply(b->home, kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), api_crd(resource, "v1"));
+    sim_apply(b->central, kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition"), api_crd(resource, "v1"));
 }
 
 static bool may_send(void *context, msec_t *ret_not_after)
@@ -144,20 +149,20 @@ static void begin(struct bench *b, bool standby)
 {
     struct controller_options options = {.kinds = &operator_kinds, .ns = NS, .keeps_memory = true};
 
-    *b = (struct bench){.home = sim_new(&mesh_kinds, 20, 1), .connector = {connect_to, b}};
+    *b = (struct bench){.central = sim_new(&mesh_kinds, 20, 1), .connector = {connect_to, b}};
     if (standby)
         options.gate = (struct kube_gate){may_send, b};
     put_definition(b, &api_resource_istio);
     put_definition(b, &api_resource_remote_istio);
-    sim_apply(b->home, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
-    sim_apply(b->home, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
-    put_secret(b, NS, "istio-ca-secret", OBJECT(S("ca-cert.pem", "cm9vdA=="), S("ca-key.pem", "a2V5")), NULL);
-    sim_apply(b->home, kind_of(API_GROUP_VERSION, "Istio"), object(API_GROUP_VERSION, "Istio", NS, "istio"));
-    for (size_t i = 0; i < AWAY; i++) {
-        b->away[i] = sim_new(&mesh_kinds, 20, i + 2);
-        sim_apply(b->away[i], kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
+    sim_apply(b->central, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
+    sim_apply(b->central, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
+    put_secret(b, NS, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", "cm9vdA=="), STRING("ca-key.pem", "a2V5")), NULL);
+    sim_apply(b->central, kind_of(API_GROUP_VERSION, "Istio"), object(API_GROUP_VERSION, "Istio", NS, "istio"));
+    for (size_t i = 0; i < REMOTES; i++) {
+        b->remote[i] = sim_new(&mesh_kinds, 20, i + 2);
+        sim_apply(b->remote[i], kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
     }
-    b->controller = controller_new_on(sim_io(b->home), &options, &b->connector);
+    b->controller = controller_new_on(sim_io(b->central), &options, &b->connector);
     controller_start(b->controller);
     run(b, SECONDS(2));
 }
@@ -165,9 +170,9 @@ static void begin(struct bench *b, bool standby)
 static void finish(struct bench *b)
 {
     controller_free(b->controller);
-    sim_free(b->home);
-    for (size_t i = 0; i < AWAY; i++)
-        sim_free(b->away[i]);
+    sim_free(b->central);
+    for (size_t i = 0; i < REMOTES; i++)
+        sim_free(b->remote[i]);
 }
 
 static void join(struct bench *b, size_t i)
@@ -188,7 +193,7 @@ static size_t count(const struct sim *s, const char *api_version, const char *ki
 
 static const char *status_of(const struct bench *b, const char *name, const char *field)
 {
-    return str_or(doc_string(sim_get(b->home, remote_kind(), NS, name), "status", field), "");
+    return str_or(doc_string(sim_get(b->central, remote_kind(), NS, name), "status", field), "");
 }
 
 /* False: there is none of this name. */
@@ -230,16 +235,16 @@ static void mark_deleted(json_t *resource)
 
 static void delete_resource(struct bench *b, const char *name)
 {
-    json_t *resource = doc_copy(sim_get(b->home, remote_kind(), NS, name));
+    json_t *resource = doc_copy(sim_get(b->central, remote_kind(), NS, name));
 
     mark_deleted(resource);
-    sim_apply(b->home, remote_kind(), resource);
+    sim_apply(b->central, remote_kind(), resource);
 }
 
 static bool is_joined(const struct bench *b, size_t i)
 {
-    return sim_get(b->away[i], kind_of(API_GROUP_VERSION, "Istio"), NS, MESH_REMOTE_OWNER) &&
-           count(b->away[i], "apps/v1", "Deployment") == 2 && count(b->away[i], "v1", "Endpoints") == 5;
+    return sim_get(b->remote[i], kind_of(API_GROUP_VERSION, "Istio"), NS, MESH_REMOTE_OWNER) &&
+           count(b->remote[i], "apps/v1", "Deployment") == 2 && count(b->remote[i], "v1", "Endpoints") == 5;
 }
 
 static void a_cluster_joins_and_leaves(void **state)
@@ -252,19 +257,19 @@ static void a_cluster_joins_and_leaves(void **state)
     assert_true(is_joined(&b, 0));
     assert_string_equal(status_of(&b, "east", "kubernetesVersion"), "v1.20.0");
     assert_int_equal(b.connects, 1);
-    assert_true(sim_open_watches(b.away[0]) > 5);
+    assert_true(sim_open_watches(b.remote[0]) > 5);
 
     delete_resource(&b, "east");
     run(&b, SECONDS(5));
-    assert_null(sim_get(b.home, remote_kind(), NS, "east"));
+    assert_null(sim_get(b.central, remote_kind(), NS, "east"));
     assert_false(has_remote(&b, "east"));
-    assert_int_equal(count(b.away[0], "apps/v1", "Deployment"), 0);
-    assert_int_equal(count(b.away[0], "v1", "Endpoints"), 0);
-    assert_int_equal(sim_open_watches(b.away[0]), 0);
+    assert_int_equal(count(b.remote[0], "apps/v1", "Deployment"), 0);
+    assert_int_equal(count(b.remote[0], "v1", "Endpoints"), 0);
+    assert_int_equal(sim_open_watches(b.remote[0]), 0);
     finish(&b);
 }
 
-static void other_credentials_are_used_at_once_and_other_labels_change_nothing(void **state)
+static void other_credentials_are_used_immediately_and_other_labels_change_nothing(void **state)
 {
     struct bench b;
     struct kube_cluster *before;
@@ -273,24 +278,24 @@ static void other_credentials_are_used_at_once_and_other_labels_change_nothing(v
     begin(&b, false);
     join(&b, 0);
     before = cluster_of(&b, "east");
-    sim_take_counts(b.away[0]);
+    sim_take_counts(b.remote[0]);
 
-    put_kubeconfig(&b, "east", "east", "first", "somebody/else");
+    put_kubeconfig(&b, "east", "east", "first", "another/key");
     run(&b, SECONDS(5));
     assert_ptr_equal(cluster_of(&b, "east"), before);
     assert_int_equal(b.connects, 1);
-    assert_int_equal(sim_take_counts(b.away[0]).lists, 0);
+    assert_int_equal(sim_take_counts(b.remote[0]).lists, 0);
 
     put_kubeconfig(&b, "east", "east", "second", NULL);
     run(&b, 200);
     assert_int_equal(b.connects, 2);
-    assert_true(sim_take_counts(b.away[0]).lists > 0);
+    assert_true(sim_take_counts(b.remote[0]).lists > 0);
 
     /* They lead elsewhere: the old connection ends, and the other cluster joins. */
     put_kubeconfig(&b, "east", "west", "second", NULL);
     run(&b, SECONDS(5));
     assert_int_equal(b.connects, 3);
-    assert_int_equal(sim_open_watches(b.away[0]), 0);
+    assert_int_equal(sim_open_watches(b.remote[0]), 0);
     assert_true(is_joined(&b, 1));
     finish(&b);
 }
@@ -302,14 +307,14 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
     (void)state;
     begin(&b, false);
     join(&b, 0);
-    sim_delete(b.home, kind_of("v1", "Secret"), NS, "east");
+    sim_delete(b.central, kind_of("v1", "Secret"), NS, "east");
     run(&b, SECONDS(2));
     assert_null(cluster_of(&b, "east"));
-    assert_int_equal(sim_open_watches(b.away[0]), 0);
+    assert_int_equal(sim_open_watches(b.remote[0]), 0);
     assert_true(is_joined(&b, 0));
     assert_string_equal(status_of(&b, "east", "Status"), "ReconcileFailed");
 
-    put_secret(&b, NS, "east", OBJECT(S("config", "bm8=")), NULL);
+    put_secret(&b, NS, "east", OBJECT(STRING("config", "bm8=")), NULL);
     run(&b, SECONDS(2));
     assert_int_equal(b.connects, 1);
     assert_non_null(strstr(status_of(&b, "east", "ErrorMessage"), "a kubeconfig is a map"));
@@ -323,7 +328,7 @@ static void without_its_secret_the_connection_ends_and_nothing_is_deleted(void *
 
 static const char *connected(const struct bench *b, const char *ns, const char *name)
 {
-    const json_t *conditions = doc_at(sim_get(b->home, remote_kind(), ns, name), "status", "conditions");
+    const json_t *conditions = doc_at(sim_get(b->central, remote_kind(), ns, name), "status", "conditions");
 
     return str_or(doc_string(doc_find(conditions, "type", "Connected"), "reason"), "");
 }
@@ -341,27 +346,27 @@ static void without_a_mesh_secrets_are_read_where_they_matter_most(void **state)
     assert_string_equal(connected(&b, "elsewhere", "early"), "SecretNotRead");
 
     /* The one that joined is kept in contact, though the other one is older. */
-    sim_delete(b.home, kind_of(API_GROUP_VERSION, "Istio"), NS, "istio");
+    sim_delete(b.central, kind_of(API_GROUP_VERSION, "Istio"), NS, "istio");
     run(&b, SECONDS(10));
     assert_string_equal(connected(&b, NS, "east"), "Connected");
     assert_string_equal(connected(&b, "elsewhere", "early"), "SecretNotRead");
     assert_int_equal(b.connects, 1);
 
     /* Who leaves can do so, wherever. */
-    early = doc_copy(sim_get(b.home, remote_kind(), "elsewhere", "early"));
+    early = doc_copy(sim_get(b.central, remote_kind(), "elsewhere", "early"));
     json_object_set_new(doc_at(early, "metadata"), "finalizers", json_pack("[s]", api_resource_remote_istio.finalizer));
     mark_deleted(early);
-    sim_apply(b.home, remote_kind(), early);
+    sim_apply(b.central, remote_kind(), early);
     run(&b, SECONDS(20));
-    assert_null(sim_get(b.home, remote_kind(), "elsewhere", "early"));
+    assert_null(sim_get(b.central, remote_kind(), "elsewhere", "early"));
     assert_string_equal(connected(&b, NS, "east"), "Connected");
     assert_int_equal(b.connects, 3);
 
     put_resource_in(&b, "elsewhere", "early");
     delete_resource(&b, "east");
     run(&b, SECONDS(20));
-    assert_null(sim_get(b.home, remote_kind(), NS, "east"));
-    assert_int_equal(count(b.away[0], "apps/v1", "Deployment"), 0);
+    assert_null(sim_get(b.central, remote_kind(), NS, "east"));
+    assert_int_equal(count(b.remote[0], "apps/v1", "Deployment"), 0);
     /* The only one is read now. */
     assert_string_equal(connected(&b, "elsewhere", "early"), "Connected");
     finish(&b);
@@ -369,7 +374,7 @@ static void without_a_mesh_secrets_are_read_where_they_matter_most(void **state)
 
 enum { LARGE_COUNT = 48 };
 
-static void put_large_namespaces(struct bench *b, size_t away)
+static void put_large_namespaces(struct bench *b, size_t remote)
 {
     _cleanup_free_ char *mebibyte = str_printf("%0*d", 1024 * 1024, 0);
 
@@ -377,7 +382,7 @@ static void put_large_namespaces(struct bench *b, size_t away)
         _cleanup_free_ char *name = str_printf("large-%d", i);
         json_t *ns = object("v1", "Namespace", NULL, name);
         json_object_set_new(doc_make(ns, "metadata", "labels"), "size", json_string(mebibyte));
-        sim_apply(b->away[away], kind_of("v1", "Namespace"), ns);
+        sim_apply(b->remote[remote], kind_of("v1", "Namespace"), ns);
     }
 }
 
@@ -397,65 +402,67 @@ static void a_cluster_that_is_too_large_says_so_and_the_others_go_on(void **stat
         "holds more than 32 MiB of objects that the operator reads: most are of kind Namespace");
     put_pod(&b, "pilot-1", "10.0.0.1");
     run(&b, SECONDS(1));
-    assert_int_equal(doc_int(doc_at(sim_get(b.home, remote_kind(), NS, "west"), "status", "endpointsSynced"), -1), 1);
+    assert_int_equal(
+        doc_int(doc_at(sim_get(b.central, remote_kind(), NS, "west"), "status", "endpointsSynced"), -1), 1);
     run(&b, SECONDS(60));
     assert_string_equal(status_of(&b, "east", "Status"), "Unreachable");
 
     for (int i = 0; i < LARGE_COUNT; i++) {
         _cleanup_free_ char *name = str_printf("large-%d", i);
-        sim_delete(b.away[0], kind_of("v1", "Namespace"), NULL, name);
+        sim_delete(b.remote[0], kind_of("v1", "Namespace"), NULL, name);
     }
     run(&b, SECONDS(125));
     assert_string_equal(status_of(&b, "east", "Status"), status_of(&b, "west", "Status"));
-    assert_int_equal(doc_int(doc_at(sim_get(b.home, remote_kind(), NS, "east"), "status", "endpointsSynced"), -1), 1);
+    assert_int_equal(
+        doc_int(doc_at(sim_get(b.central, remote_kind(), NS, "east"), "status", "endpointsSynced"), -1), 1);
     finish(&b);
 }
 
 static void only_those_concerned_plan(void **state)
 {
     struct bench b;
-    uint64_t before[AWAY];
+    uint64_t before[REMOTES];
 
     (void)state;
     begin(&b, false);
-    for (size_t i = 0; i < AWAY; i++)
+    for (size_t i = 0; i < REMOTES; i++)
         join(&b, i);
     run(&b, SECONDS(5));
-    for (size_t i = 0; i < AWAY; i++)
+    for (size_t i = 0; i < REMOTES; i++)
         before[i] = plans_of(&b, names[i]);
 
     /* Settled. */
     run(&b, SECONDS(20));
-    for (size_t i = 0; i < AWAY; i++)
+    for (size_t i = 0; i < REMOTES; i++)
         assert_int_equal(plans_of(&b, names[i]), before[i]);
 
     /* What happens in one of them is its own. */
-    sim_delete(b.away[1], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account");
+    sim_delete(b.remote[1], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account");
     run(&b, SECONDS(2));
     assert_true(is_joined(&b, 1));
-    assert_non_null(sim_get(b.away[1], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account"));
+    assert_non_null(sim_get(b.remote[1], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account"));
     assert_int_equal(plans_of(&b, "east"), before[0]);
     assert_true(plans_of(&b, "west") > before[1]);
     assert_int_equal(plans_of(&b, "north"), before[2]);
 
     /* So is its RemoteIstio. */
     before[1] = plans_of(&b, "west");
-    put_kubeconfig(&b, "north", "north", "first", "somebody/else");
+    put_kubeconfig(&b, "north", "north", "first", "another/key");
     run(&b, SECONDS(2));
     assert_true(plans_of(&b, "north") > before[2]);
     assert_int_equal(plans_of(&b, "west"), before[1]);
 
     /* What changes in the central mesh but is nothing to them. */
     before[2] = plans_of(&b, "north");
-    sim_delete(b.home, kind_of("v1", "Service"), NS, "istio-pilot");
+    sim_delete(b.central, kind_of("v1", "Service"), NS, "istio-pilot");
     run(&b, SECONDS(2));
     assert_int_equal(plans_of(&b, "north"), before[2]);
 
     /* A central Pod concerns all. */
     put_pod(&b, "pilot", "10.0.0.1");
     run(&b, SECONDS(2));
-    for (size_t i = 0; i < AWAY; i++) {
-        const json_t *endpoints = sim_get(b.away[i], kind_of("v1", "Endpoints"), NS, "istio-pilot");
+    for (size_t i = 0; i < REMOTES; i++) {
+        const json_t *endpoints = sim_get(b.remote[i], kind_of("v1", "Endpoints"), NS, "istio-pilot");
         assert_string_equal(
             doc_string(json_array_get(doc_at(json_array_get(doc_at(endpoints, "subsets"), 0), "addresses"), 0), "ip"),
             "10.0.0.1");
@@ -476,8 +483,8 @@ static void a_standby_connects_and_writes_nothing_until_it_takes_over(void **sta
     put_resource(&b, "east");
     run(&b, SECONDS(60));
     assert_int_equal(b.connects, 1);
-    assert_int_equal(sim_take_counts(b.home).writes, 0);
-    assert_int_equal(sim_take_counts(b.away[0]).writes, 0);
+    assert_int_equal(sim_take_counts(b.central).writes, 0);
+    assert_int_equal(sim_take_counts(b.remote[0]).writes, 0);
     plans = plans_of(&b, "east");
     run(&b, SECONDS(60));
     assert_in_range(plans_of(&b, "east") - plans, 0, 10);
@@ -491,14 +498,14 @@ static void a_standby_connects_and_writes_nothing_until_it_takes_over(void **sta
     /* It stands by again. */
     b.gate_open = false;
     controller_set_acting(b.controller, false);
-    sim_take_counts(b.away[0]);
-    sim_delete(b.away[0], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account");
+    sim_take_counts(b.remote[0]);
+    sim_delete(b.remote[0], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account");
     run(&b, SECONDS(5));
-    assert_int_equal(sim_take_counts(b.away[0]).writes, 0);
+    assert_int_equal(sim_take_counts(b.remote[0]).writes, 0);
     b.gate_open = true;
     controller_set_acting(b.controller, true);
     run(&b, SECONDS(2));
-    assert_non_null(sim_get(b.away[0], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account"));
+    assert_non_null(sim_get(b.remote[0], kind_of("v1", "ServiceAccount"), NS, "istio-citadel-service-account"));
     finish(&b);
 }
 
@@ -537,21 +544,21 @@ static void metrics_tell_of_each_remote_cluster(void **state)
     expect_metric(&b, "connected", "east", "1");
     expect_metric(&b, "drift_objects", "east", "0");
     watches = metric(&b, "watches_open", "east");
-    assert_int_equal(strtol(watches, NULL, 10), sim_open_watches(b.away[0]));
+    assert_int_equal(strtol(watches, NULL, 10), sim_open_watches(b.remote[0]));
     writes = metric(&b, "writes_total", "east");
     assert_in_range(strtol(writes, NULL, 10), 20, 60);
     expect_metric(&b, "connected", "west", "0");
     expect_metric(&b, "last_contact_age_seconds", "west", "");
     expect_metric(&b, "watches_open", "west", "0");
 
-    sim_set_down(b.away[0], true);
+    sim_set_down(b.remote[0], true);
     run(&b, SECONDS(30));
     expect_metric(&b, "connected", "east", "0");
     {
         _cleanup_free_ char *age = metric(&b, "last_contact_age_seconds", "east");
         assert_in_range(strtol(age, NULL, 10), 25, 60);
     }
-    sim_delete(b.home, remote_kind(), NS, "east");
+    sim_delete(b.central, remote_kind(), NS, "east");
     run(&b, SECONDS(1));
     expect_metric(&b, "connected", "east", "");
     finish(&b);
@@ -565,26 +572,26 @@ static void ends_at_any_moment(void **state)
         struct bench b;
         const struct sim_faults slow = {.way_most = 100};
         begin(&b, false);
-        sim_faults(b.home, &slow);
-        sim_faults(b.away[0], &slow);
+        sim_faults(b.central, &slow);
+        sim_faults(b.remote[0], &slow);
         put_kubeconfig(&b, "east", "east", "first", NULL);
         put_resource(&b, "east");
         run(&b, moment);
         if (moment % 100 < 50)
             put_kubeconfig(&b, "east", "east", "second", NULL);
         else
-            sim_delete(b.home, remote_kind(), NS, "east");
+            sim_delete(b.central, remote_kind(), NS, "east");
         run(&b, moment % 70);
         if (moment % 150 < 100) {
             run(&b, SECONDS(10));
-            assert_int_equal(is_joined(&b, 0), sim_get(b.home, remote_kind(), NS, "east") != NULL);
+            assert_int_equal(is_joined(&b, 0), sim_get(b.central, remote_kind(), NS, "east") != NULL);
         }
         finish(&b);
     }
 }
 
 /* Another uid under the same name. Whether there is a plan between the two events is up to how they arrive. */
-static void a_resource_that_was_made_anew_takes_over(void **state)
+static void a_resource_that_was_created_again_takes_over(void **state)
 {
     int unnoticed = 0;
 
@@ -596,12 +603,12 @@ static void a_resource_that_was_made_anew_takes_over(void **state)
         begin(&b, false);
         join(&b, 0);
         for (int k = 0; k < i; k++)
-            sim_random(b.home);
-        sim_delete(b.home, remote_kind(), NS, "east");
+            sim_random(b.central);
+        sim_delete(b.central, remote_kind(), NS, "east");
         put_resource(&b, "east");
         run(&b, SECONDS(10));
-        uid = doc_string(sim_get(b.home, remote_kind(), NS, "east"), "metadata", "uid");
-        config = sim_get(b.away[0], kind_of(API_GROUP_VERSION, "Istio"), NS, MESH_REMOTE_OWNER);
+        uid = doc_string(sim_get(b.central, remote_kind(), NS, "east"), "metadata", "uid");
+        config = sim_get(b.remote[0], kind_of(API_GROUP_VERSION, "Istio"), NS, MESH_REMOTE_OWNER);
         assert_string_equal(doc_string(config, "metadata", "labels", MARK_OWNER), uid);
         assert_true(is_joined(&b, 0));
         unnoticed += b.connects == 1;
@@ -613,12 +620,12 @@ static void a_resource_that_was_made_anew_takes_over(void **state)
 /* What the servers in memory remember of the past is not the operator's. */
 static size_t heap_in_use(struct bench *b)
 {
-    sim_set_down(b->home, true);
-    sim_set_down(b->away[0], true);
-    sim_set_down(b->home, false);
-    sim_set_down(b->away[0], false);
+    sim_set_down(b->central, true);
+    sim_set_down(b->remote[0], true);
+    sim_set_down(b->central, false);
+    sim_set_down(b->remote[0], false);
     run(b, SECONDS(40));
-    map_clear(server_find(sim_server(b->home), "", "events")->objects);
+    map_clear(server_find(sim_server(b->central), "", "events")->objects);
     return mallinfo2().uordblks;
 }
 
@@ -641,7 +648,7 @@ static void nothing_grows_by_joining_and_leaving(void **state)
         for (int k = 0; k < 100 && has_remote(&b, "east"); k++)
             run(&b, 5 * STEP);
         assert_false(has_remote(&b, "east"));
-        assert_int_equal(sim_open_watches(b.away[0]), 0);
+        assert_int_equal(sim_open_watches(b.remote[0]), 0);
     }
     if (before) /* Under a sanitizer or valgrind there is no such number, and leaks are found by them. */
         assert_in_range(heap_in_use(&b), 0, before + 100000);
@@ -652,7 +659,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cluster_joins_and_leaves),
-        cmocka_unit_test(other_credentials_are_used_at_once_and_other_labels_change_nothing),
+        cmocka_unit_test(other_credentials_are_used_immediately_and_other_labels_change_nothing),
         cmocka_unit_test(without_its_secret_the_connection_ends_and_nothing_is_deleted),
         cmocka_unit_test(without_a_mesh_secrets_are_read_where_they_matter_most),
         cmocka_unit_test(a_cluster_that_is_too_large_says_so_and_the_others_go_on),
@@ -660,7 +667,7 @@ int main(void)
         cmocka_unit_test(a_standby_connects_and_writes_nothing_until_it_takes_over),
         cmocka_unit_test(metrics_tell_of_each_remote_cluster),
         cmocka_unit_test(ends_at_any_moment),
-        cmocka_unit_test(a_resource_that_was_made_anew_takes_over),
+        cmocka_unit_test(a_resource_that_was_created_again_takes_over),
         cmocka_unit_test(nothing_grows_by_joining_and_leaving),
     };
 

@@ -67,7 +67,7 @@ static void ignored_object_is_left_alone(void **state)
     expect_status(w, "Status", "Available");
 }
 
-/* Left alone, and without our mark: a list of ours would not have it. */
+/* Left alone, and without our mark: a list of owned objects would not have it. */
 static void hide(struct world *w, const char *api_version, const char *kind, const char *name)
 {
     json_t *object = world_get(w, api_version, kind, NS, name);
@@ -117,7 +117,7 @@ static void what_was_left_alone_and_is_gone_is_made_again(void **state)
     expect_status(w, "Status", "Available");
 }
 
-static void more_missing_than_was_left_alone_is_told(void **state)
+static void more_missing_than_was_left_alone_is_reported(void **state)
 {
     struct world *w = *state;
     struct plan plan;
@@ -132,7 +132,7 @@ static void more_missing_than_was_left_alone_is_told(void **state)
     expect_status(w, "Status", "Reconciling");
 }
 
-static void what_was_left_alone_and_cannot_be_looked_for_is_told(void **state)
+static void what_was_left_alone_and_cannot_be_looked_for_is_reported(void **state)
 {
     struct world *w = *state;
     struct plan plan;
@@ -155,8 +155,8 @@ int main(void)
         INSTALLED(ignored_object_is_left_alone),
         INSTALLED(what_was_left_alone_and_is_not_seen_changes_no_status),
         INSTALLED(what_was_left_alone_and_is_gone_is_made_again),
-        INSTALLED(more_missing_than_was_left_alone_is_told),
-        INSTALLED(what_was_left_alone_and_cannot_be_looked_for_is_told),
+        INSTALLED(more_missing_than_was_left_alone_is_reported),
+        INSTALLED(what_was_left_alone_and_cannot_be_looked_for_is_reported),
     };
 
     return cmocka_run_group_tests_name("controllers left alone", tests, NULL, NULL);

@@ -16,10 +16,10 @@ static json_t *mesh_reference(struct world *w)
     _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
 
     return OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        S("name", "istio"),
-        S("uid", doc_string(mesh, "metadata", "uid")));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        STRING("name", "istio"),
+        STRING("uid", doc_string(mesh, "metadata", "uid")));
 }
 
 /* Takes over `reference` and `spec`, which may be NULL. */
@@ -33,18 +33,19 @@ static void put_left(
         w,
         kind,
         OBJECT(
-            S("apiVersion", api_version),
-            S("kind", kind->kind),
+            STRING("apiVersion", api_version),
+            STRING("kind", kind->kind),
             MAP("metadata",
-                S("name", name),
-                OPT(kind->namespaced, S("namespace", NS)),
-                V("annotations", annotations),
-                OPT(reference, SEQ("ownerReferences", ITEM_V(reference)))),
-            V("spec", spec)));
+                STRING("name", name),
+                OPT(kind->namespaced, STRING("namespace", NS)),
+                VALUE("annotations", annotations),
+                OPT(reference, SEQ("ownerReferences", ITEM_VALUE(reference)))),
+            VALUE("spec", spec)));
 }
 
 #define SCALES(deployment)                                                                                             \
-    OBJECT(MAP("scaleTargetRef", S("apiVersion", "apps/v1"), S("kind", "Deployment"), S("name", deployment)))
+    OBJECT(MAP(                                                                                                        \
+        "scaleTargetRef", STRING("apiVersion", "apps/v1"), STRING("kind", "Deployment"), STRING("name", deployment)))
 
 static void put_leftovers(struct world *w)
 {
@@ -151,8 +152,15 @@ static void what_is_of_others_stays(void **state)
     put_left(w, KIND_LEFT_ROLE, "rbac.authorization.k8s.io/v1", "of-nobody", NULL, NULL, NULL);
     /* What has our note, and no label, was taken from us by a user; what is desired will be adopted. */
     put_left(
-        w, KIND_LEFT_DEPLOYMENT, "apps/v1", "kept-by-a-user", mesh_reference(w), OBJECT(S(MARK_APPLIED, "{}")), NULL);
-    put_left(w, KIND_LEFT_SERVICE, "v1", "ignored-by-a-user", mesh_reference(w), OBJECT(S(MARK_IGNORE, "true")), NULL);
+        w,
+        KIND_LEFT_DEPLOYMENT,
+        "apps/v1",
+        "kept-by-a-user",
+        mesh_reference(w),
+        OBJECT(STRING(MARK_APPLIED, "{}")),
+        NULL);
+    put_left(
+        w, KIND_LEFT_SERVICE, "v1", "ignored-by-a-user", mesh_reference(w), OBJECT(STRING(MARK_IGNORE, "true")), NULL);
     put_left(w, KIND_LEFT_SERVICE, "v1", "istio-pilot", mesh_reference(w), NULL, NULL);
     expect_plan(w, "");
     assert_int_equal(count_left(w, KIND_LEFT_ROLE), 1); /* one without an owner is not even kept */

@@ -205,12 +205,12 @@ static void change_status(struct world *w)
         d,
         "status",
         OBJECT(
-            N("observedGeneration", (json_int_t)below(2)),
-            N("replicas", (json_int_t)below(3)),
-            N("updatedReplicas", (json_int_t)below(3)),
-            N("readyReplicas", (json_int_t)below(3)),
-            N("availableReplicas", (json_int_t)below(3)),
-            SEQ("conditions", ITEM(S("type", "Progressing"), S("status", below(2) ? "True" : "False")))));
+            INT("observedGeneration", (json_int_t)below(2)),
+            INT("replicas", (json_int_t)below(3)),
+            INT("updatedReplicas", (json_int_t)below(3)),
+            INT("readyReplicas", (json_int_t)below(3)),
+            INT("availableReplicas", (json_int_t)below(3)),
+            SEQ("conditions", ITEM(STRING("type", "Progressing"), STRING("status", below(2) ? "True" : "False")))));
     world_put(w, d);
 }
 
@@ -227,8 +227,8 @@ static void change_namespace(struct world *w)
             name,
             below(2) ? NULL
                      : OBJECT(
-                           S("istio-injection", below(2) ? "enabled" : "disabled"),
-                           OPT(below(2), S(LABEL_INJECTION_MANAGED, "enabled"))));
+                           STRING("istio-injection", below(2) ? "enabled" : "disabled"),
+                           OPT(below(2), STRING(LABEL_INJECTION_MANAGED, "enabled"))));
 }
 
 static void change_sidecar(struct world *w)
@@ -243,14 +243,14 @@ static void change_sidecar(struct world *w)
         return;
     }
     pod = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
         MAP("metadata",
-            S("name", name),
-            S("namespace", NS),
-            F("resourceVersion", "%d", ++w->clock),
-            F("uid", "uid-%d", w->clock),
-            MAP("annotations", F("sidecar.istio.io/status", "{\"version\":\"%zu\"}", below(2)))));
+            STRING("name", name),
+            STRING("namespace", NS),
+            FORMAT("resourceVersion", "%d", ++w->clock),
+            FORMAT("uid", "uid-%d", w->clock),
+            MAP("annotations", FORMAT("sidecar.istio.io/status", "{\"version\":\"%zu\"}", below(2)))));
     kube_cache_put(w->cache, kind, pod);
     json_object_set_new(digested, name, pod);
 }
@@ -266,21 +266,22 @@ static void change_pod(struct world *w)
         world_put(
             w,
             OBJECT(
-                S("apiVersion", "v1"),
-                S("kind", "Pod"),
+                STRING("apiVersion", "v1"),
+                STRING("kind", "Pod"),
                 MAP("metadata",
-                    S("name", name),
-                    S("namespace", NS),
+                    STRING("name", name),
+                    STRING("namespace", NS),
                     MAP("labels",
-                        S("istio", below(2) ? "pilot" : "mixer"),
-                        S("app", below(2) ? "pilot" : "telemetry"))),
+                        STRING("istio", below(2) ? "pilot" : "mixer"),
+                        STRING("app", below(2) ? "pilot" : "telemetry"))),
                 MAP("status",
-                    F("podIP", "10.0.0.%zu", below(3)),
-                    SEQ("conditions", ITEM(S("type", "Ready"), S("status", below(2) ? "True" : "False"))),
+                    FORMAT("podIP", "10.0.0.%zu", below(3)),
+                    SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", below(2) ? "True" : "False"))),
                     SEQ("containerStatuses",
                         ITEM(
-                            S("name", "discovery"),
-                            MAP("state", MAP("waiting", S("reason", "CrashLoopBackOff"), S("message", "m"))))))));
+                            STRING("name", "discovery"),
+                            MAP("state",
+                                MAP("waiting", STRING("reason", "CrashLoopBackOff"), STRING("message", "m"))))))));
 }
 
 static void change_made(struct world *w)
@@ -288,17 +289,17 @@ static void change_made(struct world *w)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "admissionregistration.k8s.io/v1"),
-            S("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", S("name", "istio-galley"))));
+            STRING("apiVersion", "admissionregistration.k8s.io/v1"),
+            STRING("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", STRING("name", "istio-galley"))));
     world_put_as(
         w,
         mesh_kind(KIND_KEY_AND_CERT_SECRET),
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Secret"),
-            MAP("metadata", S("name", "istio.default"), S("namespace", NS)),
-            S("type", "istio.io/key-and-cert")));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Secret"),
+            MAP("metadata", STRING("name", "istio.default"), STRING("namespace", NS)),
+            STRING("type", "istio.io/key-and-cert")));
 }
 
 static void forget_failures(struct world *w)
@@ -384,9 +385,12 @@ static void change_second(struct world *w)
         world_put(
             w,
             OBJECT(
-                S("apiVersion", API_GROUP_VERSION),
-                S("kind", "Istio"),
-                MAP("metadata", S("name", "second"), S("namespace", "app"), S("creationTimestamp", ANY(stamps))),
+                STRING("apiVersion", API_GROUP_VERSION),
+                STRING("kind", "Istio"),
+                MAP("metadata",
+                    STRING("name", "second"),
+                    STRING("namespace", "app"),
+                    STRING("creationTimestamp", ANY(stamps))),
                 MAP("spec")));
 }
 
@@ -490,7 +494,8 @@ static void change_secret(struct remote_world *w)
 {
     static const char *const names[] = {"istio-ca-secret", "cacerts", REMOTE};
 
-    remote_world_put_secret(w, ANY(names), OBJECT(S(below(2) ? "ca-cert.pem" : "config", below(2) ? "YQ==" : "Yg==")));
+    remote_world_put_secret(
+        w, ANY(names), OBJECT(STRING(below(2) ? "ca-cert.pem" : "config", below(2) ? "YQ==" : "Yg==")));
 }
 
 static void change_contact(struct remote_world *w)
@@ -505,14 +510,14 @@ static void change_foreign(struct remote_world *w)
     w->foreign_definition = below(2);
     if (below(2))
         remote_world_put_istio(w, "own", below(2) ? "elsewhere" : NULL, NULL);
-    else if (world_has(&w->away, API_GROUP_VERSION, "Istio", NS, "own"))
-        world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, "own");
+    else if (world_has(&w->remote, API_GROUP_VERSION, "Istio", NS, "own"))
+        world_delete(&w->remote, API_GROUP_VERSION, "Istio", NS, "own");
 }
 
 static void settle_mesh(struct remote_world *w)
 {
-    world_roll_out(&w->home);
-    (void)world_converge(&w->home);
+    world_roll_out(&w->central);
+    (void)world_converge(&w->central);
 }
 
 static void (*const remote_deeds[])(struct remote_world *) = {
@@ -544,22 +549,22 @@ static void check_remote(struct remote_world *w, int sequence, int step)
     _cleanup_buf_ struct buf warm = BUF_INIT, cold = BUF_INIT;
     struct remote_world fresh = *w;
 
-    fresh.home.cache = copy_of(w->home.cache);
-    fresh.away.cache = copy_of(w->away.cache);
-    fresh.central = central_new();
+    fresh.central.cache = copy_of(w->central.cache);
+    fresh.remote.cache = copy_of(w->remote.cache);
+    fresh.snapshot = central_new();
     fresh.memo = remote_reconciler.memo_new();
     plan_remote(&fresh, &cold, false);
     plan_remote(w, &warm, below(3) > 0);
-    kube_cache_free(fresh.home.cache);
-    kube_cache_free(fresh.away.cache);
-    central_free(fresh.central);
+    kube_cache_free(fresh.central.cache);
+    kube_cache_free(fresh.remote.cache);
+    central_free(fresh.snapshot);
     remote_reconciler.memo_free(fresh.memo);
     check_same(&warm, &cold, sequence, step);
 }
 
 static bool is_there(struct remote_world *w)
 {
-    return world_has(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    return world_has(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 }
 
 static void a_remote_cluster_is_planned_as_with_an_empty_memo(void **state)
@@ -573,17 +578,17 @@ static void a_remote_cluster_is_planned_as_with_an_empty_memo(void **state)
         remote_world_join(&w, "{}");
         for (int step = 0; step < STEPS; step++) {
             if (below(2))
-                ANY(deeds)(below(2) ? &w.home : &w.away);
+                ANY(deeds)(below(2) ? &w.central : &w.remote);
             else if (below(8) == 0)
-                change_mesh(&w.home);
+                change_mesh(&w.central);
             else if (is_there(&w))
                 ANY(remote_deeds)(&w);
             if (!is_there(&w))
                 remote_world_put_resource(&w, "{}");
             check_remote(&w, sequence, step);
         }
-        reset(&w.home);
-        reset(&w.away);
+        reset(&w.central);
+        reset(&w.remote);
         remote_world_release(&w);
     }
     json_decref(digested);

@@ -1,6 +1,6 @@
 /*
  * The controller of the mesh on simulated time, against an API server in memory that refuses, changes and keeps what it
- * is told to: what is written when, and what people are told.
+ * is notified of: what is written when, and what users read.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +85,10 @@ static int review(void *context, enum net_method method, const char *path, json_
 
 static json_t *object(const char *api_version, const char *kind, const char *ns, const char *name)
 {
-    return OBJECT(S("apiVersion", api_version), S("kind", kind), MAP("metadata", S("name", name), S("namespace", ns)));
+    return OBJECT(
+        STRING("apiVersion", api_version),
+        STRING("kind", kind),
+        MAP("metadata", STRING("name", name), STRING("namespace", ns)));
 }
 
 static void put_mesh(struct bench *b, const char *ns, const char *name, const char *created, const char *spec)
@@ -118,11 +121,11 @@ static void roll_out(struct bench *b)
             d,
             "status",
             OBJECT(
-                N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
-                N("replicas", replicas),
-                N("updatedReplicas", replicas),
-                N("readyReplicas", replicas),
-                N("availableReplicas", replicas)));
+                INT("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
+                INT("replicas", replicas),
+                INT("updatedReplicas", replicas),
+                INT("readyReplicas", replicas),
+                INT("availableReplicas", replicas)));
         sim_apply(b->sim, kind, json_incref(d));
     }
     json_decref(all);
@@ -217,7 +220,7 @@ static size_t events_about(const struct bench *b, const char *name, const char *
     return count;
 }
 
-static void events_are_told_of_the_resource_that_they_follow_from(void **state)
+static void events_are_reported_of_the_resource_that_they_follow_from(void **state)
 {
     struct bench *b = *state;
 
@@ -234,7 +237,7 @@ static void events_are_told_of_the_resource_that_they_follow_from(void **state)
     sim_run(b->sim, SECONDS(5));
     assert_int_equal(events_about(b, "istio", "Healed"), 1);
     assert_int_equal(events_about(b, "another", "Healed"), 0);
-    /* What is wrong with the second one is told of that, once. */
+    /* What is wrong with the second one is reported of that, once. */
     put_mesh(b, "default", "another", NULL, "{\"mtls\": true}");
     sim_run(b->sim, SECONDS(5));
     put_mesh(b, "default", "third", "2019-06-01T00:00:00Z", "{}");
@@ -245,7 +248,7 @@ static void events_are_told_of_the_resource_that_they_follow_from(void **state)
     assert_int_equal(json_array_size(b->events), events_about(b, "istio", NULL) + events_about(b, "third", NULL));
 }
 
-/* Of two that take turns neither is told of again and again. */
+/* Of two that take turns neither is reported again and again. */
 static void a_status_that_says_the_same_is_no_news(void **state)
 {
     struct bench *b = *state;
@@ -275,7 +278,7 @@ static const struct kube_kind *config_maps(void)
     return kind_of("v1", "ConfigMap");
 }
 
-/* Another text in it than is asked for, by somebody. */
+/* Another text in it than is asked for, by another client. */
 static void change_config(struct bench *b, const char *text)
 {
     json_t *map = doc_copy(sim_get(b->sim, config_maps(), NS, "istio"));
@@ -305,7 +308,7 @@ static void a_refused_write_is_tried_again_when_the_object_changes_or_is_gone(vo
     /* What changes by itself is no reason. */
     {
         json_t *map = doc_copy(sim_get(b->sim, config_maps(), NS, "istio"));
-        json_object_set_new(map, "status", OBJECT(N("seen", 1)));
+        json_object_set_new(map, "status", OBJECT(INT("seen", 1)));
         sim_apply(b->sim, config_maps(), map);
     }
     sim_run(b->sim, SECONDS(1));
@@ -336,7 +339,7 @@ static void a_refused_write_is_tried_again_when_the_resource_changes(void **stat
 }
 
 /* The words of a refusal may change with each try, by something that nobody left out. It is one Event in a while. */
-static void a_refusal_is_told_once(void **state)
+static void a_refusal_is_reported_once(void **state)
 {
     struct bench *b = *state;
 
@@ -368,7 +371,7 @@ static void drop_field(struct bench *b)
     sim_run(b->sim, SECONDS(30));
 }
 
-static void what_the_server_drops_is_told_and_not_written_again(void **state)
+static void what_the_server_drops_is_reported_and_not_written_again(void **state)
 {
     struct bench *b = *state;
 
@@ -427,12 +430,12 @@ static void hold(struct bench *b, const struct kube_kind *kind, const char *name
 {
     json_t *o = doc_copy(sim_get(b->sim, kind, NS, name));
 
-    json_object_set_new(doc_at(o, "metadata"), "finalizers", ARRAY(ITEM_S(finalizer)));
+    json_object_set_new(doc_at(o, "metadata"), "finalizers", ARRAY(ITEM_STRING(finalizer)));
     sim_apply(b->sim, kind, o);
     sim_run(b->sim, SECONDS(1));
 }
 
-static void an_object_in_deletion_is_told_and_created_again_when_it_is_gone(void **state)
+static void an_object_in_deletion_is_reported_and_created_again_when_it_is_gone(void **state)
 {
     struct bench *b = *state;
     const struct kube_kind *services = kind_of("v1", "Service");
@@ -480,18 +483,18 @@ static void removal_waits_until_what_is_held_is_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(events_are_told_of_the_resource_that_they_follow_from, begin, end),
+        cmocka_unit_test_setup_teardown(events_are_reported_of_the_resource_that_they_follow_from, begin, end),
         cmocka_unit_test_setup_teardown(a_status_that_says_the_same_is_no_news, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
             a_refused_write_is_tried_again_when_the_object_changes_or_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refused_write_is_tried_again_when_the_resource_changes, begin_with_mesh, end),
-        cmocka_unit_test_setup_teardown(a_refusal_is_told_once, begin_with_mesh, end),
-        cmocka_unit_test_setup_teardown(what_the_server_drops_is_told_and_not_written_again, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(a_refusal_is_reported_once, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(what_the_server_drops_is_reported_and_not_written_again, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
             what_was_dropped_is_written_when_the_object_or_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(what_was_dropped_is_tried_again_after_a_while, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
-            an_object_in_deletion_is_told_and_created_again_when_it_is_gone, begin_with_mesh, end),
+            an_object_in_deletion_is_reported_and_created_again_when_it_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(removal_waits_until_what_is_held_is_gone, begin_with_mesh, end),
     };
 

@@ -16,8 +16,8 @@ static void labels_follow_the_list(void **state)
 {
     struct world *w = *state;
 
-    world_put_namespace(w, "theirs", OBJECT(S(LABEL_INJECTION, "enabled")));
-    world_put_namespace(w, "closed", OBJECT(S(LABEL_INJECTION, "disabled")));
+    world_put_namespace(w, "theirs", OBJECT(STRING(LABEL_INJECTION, "enabled")));
+    world_put_namespace(w, "closed", OBJECT(STRING(LABEL_INJECTION, "disabled")));
     world_put_namespace(w, "later", NULL);
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"theirs\", \"closed\", \"later\"]}");
     expect_plan(
@@ -38,8 +38,9 @@ static void a_label_that_a_user_sets_stays(void **state)
     world_put_namespace(w, "shop", NULL);
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"pay\", \"shop\"]}");
     assert_true(world_converge(w) > 0);
-    world_put_namespace(w, "pay", OBJECT(S(LABEL_INJECTION, "disabled"), S(LABEL_INJECTION_MANAGED, "enabled")));
-    world_put_namespace(w, "shop", OBJECT(S(LABEL_INJECTION_MANAGED, "enabled")));
+    world_put_namespace(
+        w, "pay", OBJECT(STRING(LABEL_INJECTION, "disabled"), STRING(LABEL_INJECTION_MANAGED, "enabled")));
+    world_put_namespace(w, "shop", OBJECT(STRING(LABEL_INJECTION_MANAGED, "enabled")));
     expect_plan(w, "patch Namespace/shop: listed for sidecar injection\n");
     world_roll_out(w);
     assert_true(world_converge(w) > 0);
@@ -109,8 +110,8 @@ static void what_was_seen_of_namespaces_changes_no_plan(void **state)
                 w,
                 name,
                 OBJECT(
-                    S(LABEL_INJECTION, labels[(random >> 24) % ARRAY_LEN(labels)]),
-                    S(LABEL_INJECTION_MANAGED, (random >> 28) & 1 ? "enabled" : NULL)));
+                    STRING(LABEL_INJECTION, labels[(random >> 24) % ARRAY_LEN(labels)]),
+                    STRING(LABEL_INJECTION_MANAGED, (random >> 28) & 1 ? "enabled" : NULL)));
         }
         expect_the_same_without_memo(w);
     }
@@ -123,7 +124,7 @@ static void of_many_namespaces_left_alone_some_are_named(void **state)
 
     for (int i = 0; i < 30; i++) {
         _cleanup_free_ char *name = str_printf("shop-%02d", i);
-        world_put_namespace(w, name, OBJECT(S(LABEL_INJECTION, "disabled")));
+        world_put_namespace(w, name, OBJECT(STRING(LABEL_INJECTION, "disabled")));
     }
     world_put_mesh(
         w,

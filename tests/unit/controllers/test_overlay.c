@@ -164,7 +164,7 @@ static void what_does_not_apply_is_named(void **state)
         {OVERLAY("MeshPolicy", "default", ADD("/metadata/annotations", "{\"a\": true}")),
          "spec.overlays[0].patches[0]: must leave MeshPolicy default valid: metadata.annotations.a: must be text of at "
          "most 262144 characters, but is true: write it in quotes"},
-        /* All at once. */
+        /* All together. */
         {OVERLAY("Service", "istio-pilot", "{\"op\": \"remove\", \"path\": \"/spec/x\"}") "," OVERLAY(
              "ClusterRole", "istio-pilot-" NS, "{\"op\": \"remove\", \"path\": \"/x\"}"),
          "spec.overlays[0].patches[0].path: \"/spec/x\" does not exist in Service istio-pilot\n"

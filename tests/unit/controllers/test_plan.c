@@ -136,9 +136,9 @@ static void without_galley_its_webhook_goes(void **state)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "admissionregistration.k8s.io/v1"),
-            S("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", S("name", "theirs"))));
+            STRING("apiVersion", "admissionregistration.k8s.io/v1"),
+            STRING("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", STRING("name", "theirs"))));
     expect_plan(w, "");
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"galley\": {\"enabled\": false}}");
     assert_true(world_converge(w) > 0);
@@ -155,9 +155,12 @@ static void foreign_objects_are_never_pruned(void **state)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata", S("name", "theirs"), S("namespace", NS), MAP("labels", S(MARK_OWNER, "another-uid")))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata",
+                STRING("name", "theirs"),
+                STRING("namespace", NS),
+                MAP("labels", STRING(MARK_OWNER, "another-uid")))));
     expect_plan(w, "");
 }
 
@@ -204,9 +207,9 @@ static void put_undesired(struct world *w, const char *name)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata", S("name", name), S("namespace", NS), MAP("labels", S(MARK_OWNER, owner)))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata", STRING("name", name), STRING("namespace", NS), MAP("labels", STRING(MARK_OWNER, owner)))));
 }
 
 static void expect_drift(const json_t *mesh, size_t at, const char *object)
@@ -255,7 +258,7 @@ static void too_new_kubernetes_is_refused(void **state)
     expect_status(w, "Status", "ReconcileFailed");
 }
 
-static void refused_write_is_told(void **state)
+static void refused_write_is_reported(void **state)
 {
     struct world *w = *state;
 
@@ -281,16 +284,18 @@ static void put_pod_of_pilot(struct world *w, const char *state)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Pod"),
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Pod"),
             MAP("metadata",
-                S("name", "istio-pilot-1"),
-                S("namespace", NS),
-                MAP("labels", S("istio", "pilot"), S("app", "pilot"))),
-            MAP("spec", SEQ("volumes", ITEM(S("name", "istio-certs"), MAP("secret", S("secretName", "istio.pilot"))))),
+                STRING("name", "istio-pilot-1"),
+                STRING("namespace", NS),
+                MAP("labels", STRING("istio", "pilot"), STRING("app", "pilot"))),
+            MAP("spec",
+                SEQ("volumes",
+                    ITEM(STRING("name", "istio-certs"), MAP("secret", STRING("secretName", "istio.pilot"))))),
             MAP("status",
                 SEQ("containerStatuses",
-                    ITEM(S("name", "discovery"), MAP("state", MAP("waiting", S("reason", state))))))));
+                    ITEM(STRING("name", "discovery"), MAP("state", MAP("waiting", STRING("reason", state))))))));
 }
 
 static void the_secret_that_a_pod_waits_for_is_named(void **state)
@@ -370,14 +375,14 @@ static void second_resource_is_refused(void **state)
     world_put(
         w,
         OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "Istio"),
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", "Istio"),
             MAP("metadata",
-                S("name", "another"),
-                S("namespace", "default"),
-                S("creationTimestamp", "2019-01-01T00:00:00Z"),
-                N("generation", 1)),
-            MAP("spec", B("mtls", true))));
+                STRING("name", "another"),
+                STRING("namespace", "default"),
+                STRING("creationTimestamp", "2019-01-01T00:00:00Z"),
+                INT("generation", 1)),
+            MAP("spec", BOOL("mtls", true))));
     expect_plan(w, "");
     second = world_get(w, API_GROUP_VERSION, "Istio", "default", "another");
     assert_string_equal(doc_string(second, "status", "Status"), "ReconcileFailed");
@@ -405,7 +410,7 @@ int main(void)
         INSTALLED(paused_mesh_is_only_looked_at),
         INSTALLED(invalid_resource_changes_nothing),
         FRESH(too_new_kubernetes_is_refused),
-        INSTALLED(refused_write_is_told),
+        INSTALLED(refused_write_is_reported),
         INSTALLED(the_secret_that_a_pod_waits_for_is_named),
         cmocka_unit_test(what_a_server_keeps_mixer_from_is_a_condition),
         INSTALLED(second_resource_is_refused),

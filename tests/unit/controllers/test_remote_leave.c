@@ -22,28 +22,28 @@ static int setup_joined(void **state)
 
 static bool is_joined(struct remote_world *w)
 {
-    return world_has(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    return world_has(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
 }
 
 /* A ConfigMap in the remote cluster with the mark of the resource. */
 static void put_ours(struct remote_world *w, const char *name)
 {
-    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 
     world_put(
-        &w->away,
+        &w->remote,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
             MAP("metadata",
-                S("name", name),
-                S("namespace", NS),
-                MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
+                STRING("name", name),
+                STRING("namespace", NS),
+                MAP("labels", STRING(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
 }
 
 static bool resource_is_there(struct remote_world *w)
 {
-    return world_has(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    return world_has(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 }
 
 static size_t count_marked(const struct world *w, const char *uid)
@@ -60,23 +60,23 @@ static size_t count_marked(const struct world *w, const char *uid)
 static void put_certificate(struct remote_world *w, const char *ns)
 {
     world_put_as(
-        &w->away,
+        &w->remote,
         mesh_kind(KIND_KEY_AND_CERT_SECRET),
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Secret"),
-            MAP("metadata", S("name", "istio.default"), S("namespace", ns)),
-            S("type", "istio.io/key-and-cert")));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Secret"),
+            MAP("metadata", STRING("name", "istio.default"), STRING("namespace", ns)),
+            STRING("type", "istio.io/key-and-cert")));
 }
 
 static size_t count_certificates(const struct remote_world *w)
 {
-    return kube_cache_count(w->away.cache, mesh_kind(KIND_KEY_AND_CERT_SECRET));
+    return kube_cache_count(w->remote.cache, mesh_kind(KIND_KEY_AND_CERT_SECRET));
 }
 
 static size_t count_labelled(struct remote_world *w)
 {
-    _cleanup_json_ json_t *ns = world_get(&w->away, "v1", "Namespace", NULL, "default");
+    _cleanup_json_ json_t *ns = world_get(&w->remote, "v1", "Namespace", NULL, "default");
 
     return doc_at(ns, "metadata", "labels", LABEL_INJECTION) != NULL;
 }
@@ -93,13 +93,13 @@ static size_t place_of(const char *text, const char *what)
 static void it_leaves_in_order_and_completely(void **state)
 {
     struct remote_world *w = *state;
-    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     const char *uid = doc_string(resource, "metadata", "uid");
     _cleanup_buf_ struct buf course = BUF_INIT;
     const char *text;
 
     put_certificate(w, "default");
-    remote_world_put_secret(w, "other", OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, "other", OBJECT(STRING("config", "e30=")));
     remote_world_delete_resource(w);
     for (int round = 0; round < 12 && resource_is_there(w); round++) {
         _cleanup_free_ char *step = remote_world_step(w);
@@ -127,30 +127,33 @@ static void it_leaves_in_order_and_completely(void **state)
     assert_true(place_of(text, "remove CustomResourceDefinition") < place_of(text, "patch Secret/istio-system/east"));
     assert_int_equal(count_labelled(w), 0);
     assert_int_equal(count_certificates(w), 0);
-    assert_int_equal(count_marked(&w->away, uid), 0);
+    assert_int_equal(count_marked(&w->remote, uid), 0);
 }
 
 static void others_objects_and_definitions_stay(void **state)
 {
     struct remote_world *w = *state;
 
-    /* This definition was there before and has no mark of ours. */
+    /* This definition was there before and has no mark of the operator. */
     world_put(
-        &w->away,
+        &w->remote,
         OBJECT(
-            S("apiVersion", "apiextensions.k8s.io/v1"),
-            S("kind", "CustomResourceDefinition"),
-            MAP("metadata", S("name", "istios.istio.banzaicloud.io"))));
+            STRING("apiVersion", "apiextensions.k8s.io/v1"),
+            STRING("kind", "CustomResourceDefinition"),
+            MAP("metadata", STRING("name", "istios.istio.banzaicloud.io"))));
     world_put(
-        &w->away,
+        &w->remote,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata", S("name", "mine"), S("namespace", NS), MAP("labels", S(MARK_OWNER, "somebody-else")))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata",
+                STRING("name", "mine"),
+                STRING("namespace", NS),
+                MAP("labels", STRING(MARK_OWNER, "another-client")))));
     remote_world_join(w, SPEC);
     {
         _cleanup_json_ json_t *definition = world_get(
-            &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io");
+            &w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io");
         assert_null(doc_at(definition, "metadata", "labels"));
     }
     remote_world_delete_resource(w);
@@ -158,8 +161,8 @@ static void others_objects_and_definitions_stay(void **state)
     assert_false(resource_is_there(w));
     assert_false(is_joined(w));
     assert_true(world_has(
-        &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
-    assert_true(world_has(&w->away, "v1", "ConfigMap", NS, "mine"));
+        &w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
+    assert_true(world_has(&w->remote, "v1", "ConfigMap", NS, "mine"));
 }
 
 static void it_waits_until_it_knows_the_certificates(void **state)
@@ -169,7 +172,7 @@ static void it_waits_until_it_knows_the_certificates(void **state)
     remote_world_delete_resource(w);
     for (int round = 0; round < 12; round++) {
         struct reconcile_plan plan;
-        w->away.synced = 0;
+        w->remote.synced = 0;
         remote_world_plan(w, &plan);
         assert_true(plan.remote.watch & PLAN_WATCH_SECRETS);
         remote_world_act(w, &plan);
@@ -180,11 +183,11 @@ static void it_waits_until_it_knows_the_certificates(void **state)
     assert_false(resource_is_there(w));
 }
 
-static void step_until_listed_anew(struct remote_world *w)
+static void step_until_listed_again(struct remote_world *w)
 {
     do
         free(remote_world_step(w));
-    while (!(w->away.synced & PLAN_RELISTED));
+    while (!(w->remote.synced & PLAN_RELISTED));
 }
 
 /* A watch may have fallen silent: what is left then shows when it is listed again. */
@@ -193,18 +196,18 @@ static void it_goes_when_new_lists_show_nothing(void **state)
     struct remote_world *w = *state;
 
     remote_world_delete_resource(w);
-    step_until_listed_anew(w);
+    step_until_listed_again(w);
     assert_true(is_joined(w));
     put_certificate(w, "default");
     free(remote_world_step(w));
     assert_int_equal(count_certificates(w), 0);
-    step_until_listed_anew(w);
-    while (is_joined(w) || world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+    step_until_listed_again(w);
+    while (is_joined(w) || world_count(&w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition"))
         free(remote_world_step(w));
-    step_until_listed_anew(w);
+    step_until_listed_again(w);
     put_ours(w, "late");
     free(remote_world_step(w));
-    assert_false(world_has(&w->away, "v1", "ConfigMap", NS, "late"));
+    assert_false(world_has(&w->remote, "v1", "ConfigMap", NS, "late"));
     assert_true(resource_is_there(w));
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
@@ -215,7 +218,7 @@ static void it_goes_when_new_lists_show_nothing(void **state)
 static void expect_held(struct remote_world *w, const char *text)
 {
     _cleanup_free_ char *message = NULL;
-    size_t accounts = world_count(&w->away, "v1", "ServiceAccount");
+    size_t accounts = world_count(&w->remote, "v1", "ServiceAccount");
 
     assert_true(remote_world_converge(w) >= 0);
     assert_true(resource_is_there(w));
@@ -223,7 +226,7 @@ static void expect_held(struct remote_world *w, const char *text)
     if (!strstr(message, text) || !strstr(message, "istio.banzaicloud.io/abandon"))
         fail_msg("%s", message);
     expect_status(w, "Status", "Reconciling");
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), accounts);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), accounts);
 }
 
 static void unreachable_it_waits(void **state)
@@ -251,7 +254,7 @@ static void without_its_secret_it_waits(void **state)
     struct remote_world *w = *state;
     struct reconcile_plan plan;
 
-    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
+    assert_true(kube_cache_remove(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
     remote_world_delete_resource(w);
     expect_held(w, "waiting for the Secret istio-system/east");
     remote_world_plan(w, &plan);
@@ -263,8 +266,8 @@ static void where_secrets_are_not_read_it_waits_for_that(void **state)
 {
     struct remote_world *w = *state;
 
-    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
-    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
+    world_delete(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_true(kube_cache_remove(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
     remote_world_read_elsewhere(w);
     remote_world_delete_resource(w);
     expect_held(w, "waiting for Secrets to be read here: while there is a mesh in namespace elsewhere");
@@ -283,7 +286,7 @@ static void with_a_refused_kubeconfig_it_waits(void **state)
 static void abandoned_it_is_left_as_it_is(void **state)
 {
     struct remote_world *w = *state;
-    size_t accounts = world_count(&w->away, "v1", "ServiceAccount");
+    size_t accounts = world_count(&w->remote, "v1", "ServiceAccount");
     struct reconcile_plan plan;
 
     w->in_step = false;
@@ -300,7 +303,7 @@ static void abandoned_it_is_left_as_it_is(void **state)
     expect_step(w, "patch Secret/istio-system/east: Pilot is not to read the remote cluster\n");
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), accounts);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), accounts);
     assert_int_equal(count_labelled(w), 1);
 }
 
@@ -309,7 +312,7 @@ static void without_our_finalizer_nothing_is_done(void **state)
     struct remote_world *w = *state;
     struct reconcile_plan plan;
 
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, SPEC);
     remote_world_delete_resource(w);
     assert_true(remote_world_plan(w, &plan));
@@ -321,11 +324,11 @@ static void without_our_finalizer_nothing_is_done(void **state)
 static void another_managers_finalizer_is_named_when_all_is_removed(void **state)
 {
     struct remote_world *w = *state;
-    json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     struct reconcile_plan plan;
 
     json_array_append_new(doc_at(resource, "metadata", "finalizers"), json_string("example.com/backup"));
-    world_put(&w->home, resource);
+    world_put(&w->central, resource);
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_true(resource_is_there(w));
@@ -348,12 +351,12 @@ static void expect_to_leave_alone(struct remote_world *w)
         struct kube_object *o;
         if (kind->view || str_eq(kind->kind, "Namespace"))
             continue;
-        for (size_t i = 0; (o = kube_cache_next(w->away.cache, kind, &i));)
-            if (o->owner && kube_cache_remove(w->away.cache, kind, o->ns, o->name, NULL))
+        for (size_t i = 0; (o = kube_cache_next(w->remote.cache, kind, &i));)
+            if (o->owner && kube_cache_remove(w->remote.cache, kind, o->ns, o->name, NULL))
                 i = 0;
     }
     /* Even where something was left of us by mistake. */
-    if (world_count(&w->away, API_GROUP_VERSION, "Istio"))
+    if (world_count(&w->remote, API_GROUP_VERSION, "Istio"))
         put_ours(w, "left");
     put_certificate(w, "shop");
     remote_world_delete_resource(w);
@@ -379,34 +382,34 @@ static void a_cluster_without_our_mark_is_left_alone(void **state)
 static void a_cluster_that_another_master_took_over_is_left_alone(void **state)
 {
     struct remote_world *w = *state;
-    size_t accounts = world_count(&w->away, "v1", "ServiceAccount");
-    json_t *config = world_get(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    size_t accounts = world_count(&w->remote, "v1", "ServiceAccount");
+    json_t *config = world_get(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
 
     json_object_set_new(doc_at(config, "metadata", "annotations"), MESH_REMOTE_OF, json_string("another-id"));
-    world_put(&w->away, config);
+    world_put(&w->remote, config);
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), accounts);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), accounts);
 }
 
-/* Somebody put a mesh of their own into the place of what the rest hangs on. */
+/* Another client put a mesh of their own into the place of what the rest hangs on. */
 static void in_a_mesh_of_its_own_only_what_has_our_mark_is_removed(void **state)
 {
     struct remote_world *w = *state;
-    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     const char *uid = doc_string(resource, "metadata", "uid");
 
-    world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    world_delete(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
     remote_world_put_istio(w, MESH_REMOTE_OWNER, NULL, NULL);
     put_certificate(w, "shop");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
     /* Its definition, which that mesh needs. */
-    assert_int_equal(count_marked(&w->away, uid), 1);
+    assert_int_equal(count_marked(&w->remote, uid), 1);
     assert_true(world_has(
-        &w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
+        &w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition", NULL, "istios.istio.banzaicloud.io"));
     assert_true(is_joined(w));
     assert_int_equal(count_certificates(w), 1);
     assert_int_equal(count_labelled(w), 1);
@@ -416,10 +419,10 @@ static void in_a_mesh_of_its_own_only_what_has_our_mark_is_removed(void **state)
 static void unmarked_as_it_is_the_cluster_is_cleaned_all_the_same(void **state)
 {
     struct remote_world *w = *state;
-    json_t *config = world_get(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    json_t *config = world_get(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
 
     json_object_del(doc_at(config, "metadata"), "annotations");
-    world_put(&w->away, config);
+    world_put(&w->remote, config);
     put_certificate(w, "default");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
@@ -429,17 +432,17 @@ static void unmarked_as_it_is_the_cluster_is_cleaned_all_the_same(void **state)
     assert_int_equal(count_labelled(w), 0);
 }
 
-/* Somebody removed what the rest hangs on, and what has our mark is still there. */
+/* Another client removed what the rest hangs on, and what has our mark is still there. */
 static void without_what_it_hangs_on_the_rest_goes_all_the_same(void **state)
 {
     struct remote_world *w = *state;
 
-    world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    world_delete(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
     put_certificate(w, "default");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
     assert_false(resource_is_there(w));
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), 0);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), 0);
     assert_int_equal(count_certificates(w), 0);
     assert_int_equal(count_labelled(w), 0);
 }
@@ -449,42 +452,42 @@ static void without_what_it_hangs_on_the_rest_goes_all_the_same(void **state)
 /* The RemoteIstio was made again: its name is the same and its uid another one. */
 static void recreate(struct remote_world *w, const char *spec)
 {
-    world_delete(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    world_delete(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     remote_world_put_resource(w, spec);
 }
 
 static void what_an_abandoned_one_left_is_taken_over(void **state)
 {
     struct remote_world *w = *state;
-    _cleanup_json_ json_t *before = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE), *after = NULL;
+    _cleanup_json_ json_t *before = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE), *after = NULL;
     _cleanup_json_ json_t *config = NULL;
     const char *old = doc_string(before, "metadata", "uid"), *new;
-    size_t deployments = world_count(&w->away, "apps/v1", "Deployment");
+    size_t deployments = world_count(&w->remote, "apps/v1", "Deployment");
 
-    assert_true(count_marked(&w->away, old) > 20);
+    assert_true(count_marked(&w->remote, old) > 20);
     recreate(w, "{\"enabledServices\": [{\"name\": \"istio-pilot\", \"labelSelector\": \"istio=pilot\"}]}");
-    after = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    after = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     new = doc_string(after, "metadata", "uid");
     assert_string_not_equal(old, new);
     for (int round = 0; round < 12; round++) {
         _cleanup_free_ char *step = remote_world_step(w);
         /* Until the end the old mark says what is to be pruned. */
         if (strstr(step, "update Istio/istio-system/istio-config"))
-            assert_int_equal(world_count(&w->away, "v1", "Endpoints"), 1);
+            assert_int_equal(world_count(&w->remote, "v1", "Endpoints"), 1);
         assert_null(strstr(step, "remove Deployment"));
     }
     /* The definition counts as it is. */
-    config = world_get(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    config = world_get(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
     assert_string_equal(doc_string(config, "metadata", "labels", MARK_OWNER), new);
-    assert_int_equal(world_count(&w->away, "apps/v1", "Deployment"), deployments);
-    assert_int_equal(world_count(&w->away, "v1", "Endpoints"), 1);
+    assert_int_equal(world_count(&w->remote, "apps/v1", "Deployment"), deployments);
+    assert_int_equal(world_count(&w->remote, "v1", "Endpoints"), 1);
     assert_int_equal(remote_world_converge(w), 0);
     expect_status(w, "Status", "Available");
 
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), 0);
-    assert_int_equal(count_marked(&w->away, new), 0);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), 0);
+    assert_int_equal(count_marked(&w->remote, new), 0);
 }
 
 int main(void)

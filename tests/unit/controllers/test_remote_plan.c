@@ -38,7 +38,7 @@ static void with_invalid_overlay(struct remote_world *w)
 
 static void without_secret(struct remote_world *w)
 {
-    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
+    assert_true(kube_cache_remove(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE, NULL));
 }
 
 static void with_refused_kubeconfig(struct remote_world *w)
@@ -74,7 +74,7 @@ static void in_step_and_failing(struct remote_world *w)
 
 static void without_mesh(struct remote_world *w)
 {
-    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    world_delete(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
 }
 
 static void with_secrets_read_elsewhere(struct remote_world *w)
@@ -87,7 +87,7 @@ static void with_secrets_read_elsewhere(struct remote_world *w)
 
 static void with_invalid_mesh(struct remote_world *w)
 {
-    world_put_mesh(&w->home, "{\"mtls\": \"maybe\"}");
+    world_put_mesh(&w->central, "{\"mtls\": \"maybe\"}");
 }
 
 static void with_mesh_of_its_own(struct remote_world *w)
@@ -111,19 +111,19 @@ static void joined_by_another(struct remote_world *w)
     _cleanup_json_ json_t *other = NULL;
 
     remote_world_put_resource_as(w, NS, "west", "{}");
-    other = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, "west");
+    other = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, "west");
     remote_world_put_istio(w, MESH_REMOTE_OWNER, CENTRAL_ID, doc_string(other, "metadata", "uid"));
 }
 
 static void without_certificate(struct remote_world *w)
 {
-    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
+    assert_true(kube_cache_remove(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
 }
 
 static void with_kubernetes_too_old(struct remote_world *w)
 {
     remote_world_put_istio(w, MESH_REMOTE_OWNER, CENTRAL_ID, "gone");
-    w->away.server.minor = 8;
+    w->remote.server.minor = 8;
 }
 
 static const struct holdup {
@@ -189,7 +189,7 @@ static const struct holdup {
      "Connected",
      true,
      MSEC_NEVER},
-    {"two of them, of which always the same is told",
+    {"two of them, of which always the same is reported",
      with_two_meshes_of_its_own,
      "ReconcileFailed",
      "Istio istio-system/istio is there",
@@ -245,20 +245,20 @@ static void expect_holdup(struct remote_world *w, const struct holdup *h)
     if (!str_eq(word, h->word) || !strstr(text, h->text) || !str_eq(doc_string(connected, "reason"), h->connected))
         fail_msg("%s: %s, %s; Connected: %s", h->name, word, text, doc_string(connected, "reason"));
     assert_string_equal(doc_string(connected, "status"), str_eq(h->connected, "Connected") ? "True" : "False");
-    resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
     assert_int_equal(json_array_size(doc_at(resource, "metadata", "finalizers")), h->has_finalizer);
     /* Nothing was made, and nothing that is there was touched. */
-    assert_int_equal(world_count(&w->away, "v1", "Service") + world_count(&w->away, "v1", "ServiceAccount"), 0);
-    assert_int_equal(world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 0);
+    assert_int_equal(world_count(&w->remote, "v1", "Service") + world_count(&w->remote, "v1", "ServiceAccount"), 0);
+    assert_int_equal(world_count(&w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 0);
 }
 
-static void what_holds_it_up_is_told_and_nothing_is_made(void **state)
+static void what_holds_it_up_is_reported_and_nothing_is_made(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(holdups); i++) {
         struct remote_world w;
         remote_world_init(&w);
-        remote_world_put_secret(&w, REMOTE, OBJECT(S("config", "e30=")));
+        remote_world_put_secret(&w, REMOTE, OBJECT(STRING("config", "e30=")));
         remote_world_put_resource(&w, "{}");
         holdups[i].prepare(&w);
         expect_holdup(&w, &holdups[i]);
@@ -273,7 +273,7 @@ static void a_resource_is_taken_up_first(void **state)
 
     remote_world_put_resource(w, "{}");
     without_certificate(w);
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     expect_step(w, "");
     expect_status(w, "Status", "Created");
 }
@@ -299,10 +299,10 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
 static void of_a_cluster_that_is_unreachable_everybody_says_the_same(void **state)
 {
     struct remote_world *w = *state;
-    json_t *citadel = world_get(&w->away, "v1", "Service", NS, "istio-citadel");
+    json_t *citadel = world_get(&w->remote, "v1", "Service", NS, "istio-citadel");
 
     json_object_set_new(doc_make(citadel, "metadata", "annotations"), MARK_IGNORE, json_string("true"));
-    world_put(&w->away, citadel);
+    world_put(&w->remote, citadel);
     w->contact.error = "Unauthorized";
     w->contact.error_age = SECONDS(20);
     assert_true(remote_world_converge(w) > 0);
@@ -364,12 +364,12 @@ static void it_stands_in_the_namespace_of_the_mesh(void **state)
 {
     struct remote_world *w = *state;
     _cleanup_free_ char *text = NULL;
-    json_t *mesh = world_get(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    json_t *mesh = world_get(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
 
-    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    world_delete(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
     json_object_set_new(doc_at(mesh, "metadata"), "namespace", json_string("mesh"));
-    world_put(&w->home, mesh);
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    world_put(&w->central, mesh);
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, "{}");
     assert_true(remote_world_converge(w) > 0);
     expect_status(w, "Status", "ReconcileFailed");
@@ -386,7 +386,7 @@ static void nothing_is_decided_before_the_central_cluster_was_read(void **state)
 
     remote_world_put_pod(w, "pilot", "{\"istio\": \"pilot\"}", "10.0.0.1", true);
     assert_true(remote_world_converge(w) > 0);
-    world_delete(&w->home, "v1", "Pod", NS, "pilot");
+    world_delete(&w->central, "v1", "Pod", NS, "pilot");
     for (size_t i = 0; i < ARRAY_LEN(partly); i++) {
         struct reconcile_plan plan;
         w->synced = partly[i];
@@ -403,8 +403,8 @@ static void without_the_central_clusters_id_nothing_is_decided(void **state)
     struct remote_world *w = *state;
     struct reconcile_plan plan;
 
-    world_delete(&w->home, "v1", "Namespace", NULL, "kube-system");
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    world_delete(&w->central, "v1", "Namespace", NULL, "kube-system");
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, "{}");
     assert_false(remote_world_plan(w, &plan));
     reconcile_plan_release(&plan);
@@ -417,7 +417,7 @@ static void finalizer_comes_first_and_the_foundation_before_the_rest(void **stat
     struct remote_world *w = *state;
     struct reconcile_plan plan;
 
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
     assert_true(remote_world_plan(w, &plan));
     assert_int_equal(plan.remote.len, 0);
@@ -432,8 +432,8 @@ static void finalizer_comes_first_and_the_foundation_before_the_rest(void **stat
         "patch Secret/istio-system/east: Pilot is to read the remote cluster\n"
         "create CustomResourceDefinition/istios.istio.banzaicloud.io: not there yet\n");
     expect_step(w, "create Istio/istio-system/istio-config: not there yet\n");
-    assert_int_equal(world_count(&w->away, "v1", "ServiceAccount"), 0);
-    assert_int_equal(world_count(&w->away, "v1", "Service"), 0);
+    assert_int_equal(world_count(&w->remote, "v1", "ServiceAccount"), 0);
+    assert_int_equal(world_count(&w->remote, "v1", "Service"), 0);
 }
 
 static void a_definition_that_was_there_before_is_not_asked_for(void **state)
@@ -443,7 +443,7 @@ static void a_definition_that_was_there_before_is_not_asked_for(void **state)
     w->foreign_definition = true;
     remote_world_join(w, "{}");
     expect_status(w, "Status", "Available");
-    assert_int_equal(world_count(&w->away, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 0);
+    assert_int_equal(world_count(&w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition"), 0);
 }
 
 /* In every round of joining, what is written comes after what it needs; namespaces are labelled last. */
@@ -452,7 +452,7 @@ static void order_is_kept(void **state)
     struct remote_world *w = *state;
     bool labelled = false;
 
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
     for (int round = 0; round < 12; round++) {
         struct reconcile_plan plan;
@@ -468,7 +468,7 @@ static void order_is_kept(void **state)
             labelled = true;
             assert_int_equal(plan.remote.len, 1);
             assert_true(world_has(
-                &w->away,
+                &w->remote,
                 "admissionregistration.k8s.io/v1",
                 "MutatingWebhookConfiguration",
                 NULL,
@@ -489,18 +489,18 @@ static void joining_converges_to_available(void **state)
     expect_status(w, "ErrorMessage", "");
     expect_status(w, "version", "1.0.5");
     expect_status(w, "kubernetesVersion", "v1.20.2");
-    assert_int_equal(world_count(&w->away, "apps/v1", "Deployment"), 2);
-    assert_int_equal(world_count(&w->away, "v1", "Endpoints"), 5);
+    assert_int_equal(world_count(&w->remote, "apps/v1", "Deployment"), 2);
+    assert_int_equal(world_count(&w->remote, "v1", "Endpoints"), 5);
     assert_int_equal(remote_world_converge(w), 0);
 
     /* One root in both clusters. */
-    secret = world_get(&w->away, "v1", "Secret", NS, "cacerts");
+    secret = world_get(&w->remote, "v1", "Secret", NS, "cacerts");
     assert_string_equal(doc_string(secret, "data", "root-cert.pem"), "cm9vdA==");
 
     /* What is in the namespace of MESH_REMOTE_OWNER hangs on it; the label names the RemoteIstio. */
-    resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
-    config = world_get(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
-    account = world_get(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
+    resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    config = world_get(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    account = world_get(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
     assert_string_equal(
         doc_string(json_array_get(doc_at(account, "metadata", "ownerReferences"), 0), "uid"),
         doc_string(config, "metadata", "uid"));
@@ -512,7 +512,7 @@ static void what_is_busy_is_not_planned_again(void **state)
 {
     struct remote_world *w = *state;
 
-    world_delete(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
+    world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
     w->all_busy = true;
     expect_step(w, "");
     w->all_busy = false;
@@ -522,12 +522,12 @@ static void what_is_busy_is_not_planned_again(void **state)
 static void drift_heals_as_in_the_central_cluster(void **state)
 {
     struct remote_world *w = *state;
-    json_t *deployment = world_get(&w->away, "apps/v1", "Deployment", NS, "istio-citadel");
+    json_t *deployment = world_get(&w->remote, "apps/v1", "Deployment", NS, "istio-citadel");
 
     json_object_set_new(doc_at(deployment, "spec"), "replicas", json_integer(7));
-    world_put(&w->away, deployment);
+    world_put(&w->remote, deployment);
     expect_step(w, "update Deployment/istio-system/istio-citadel: changed by another client: replicas differs\n");
-    world_delete(&w->away, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
+    world_delete(&w->remote, API_GROUP_VERSION, "Istio", NS, MESH_REMOTE_OWNER);
     expect_step(w, "create Istio/istio-system/istio-config: deleted by another client\n");
 }
 
@@ -535,7 +535,7 @@ static void drift_heals_as_in_the_central_cluster(void **state)
 
 static const char *pilot_label(struct remote_world *w)
 {
-    const struct kube_object *o = kube_cache_get(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE);
+    const struct kube_object *o = kube_cache_get(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE);
     _cleanup_json_ json_t *secret = kube_object_parse(o);
     const char *label = doc_string(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL);
 
@@ -552,12 +552,12 @@ static void the_label_for_pilot_comes_and_goes_with_the_cluster(void **state)
     assert_string_equal(pilot_label(w), "none");
 }
 
-static void a_label_for_pilot_that_was_taken_off_comes_back(void **state)
+static void a_label_for_pilot_that_was_removed_comes_back(void **state)
 {
     struct remote_world *w = *state;
 
     expect_step(w, "");
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     assert_string_equal(pilot_label(w), "none");
     expect_step(w, "patch Secret/istio-system/east: Pilot is to read the remote cluster\n");
     assert_string_equal(pilot_label(w), "ours");
@@ -578,18 +578,21 @@ static void pilot_is_given_no_kubeconfig_that_is_refused(void **state)
     assert_string_equal(pilot_label(w), "ours");
 }
 
-static void a_label_for_pilot_that_somebody_else_set_stays_theirs(void **state)
+static void a_label_for_pilot_that_another_client_set_stays_theirs(void **state)
 {
     struct remote_world *w = *state;
 
     world_put_as(
-        &w->home,
+        &w->central,
         mesh_kind(KIND_CREDENTIALS_SECRET),
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Secret"),
-            MAP("metadata", S("name", REMOTE), S("namespace", NS), MAP("labels", S(V1_0_KUBECONFIG_LABEL, "true"))),
-            MAP("data", S("config", "e30="))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Secret"),
+            MAP("metadata",
+                STRING("name", REMOTE),
+                STRING("namespace", NS),
+                MAP("labels", STRING(V1_0_KUBECONFIG_LABEL, "true"))),
+            MAP("data", STRING("config", "e30="))));
     remote_world_put_resource(w, "{}");
     assert_true(remote_world_converge(w) > 0);
     assert_string_equal(pilot_label(w), "theirs");
@@ -605,7 +608,7 @@ static void a_pause_writes_nothing_and_lists_what_differs(void **state)
     struct remote_world *w = *state;
 
     remote_world_put_resource(w, "{\"autoInjectionNamespaces\": [\"default\"], \"pause\": true}");
-    world_delete(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
+    world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
     expect_step(w, "");
     expect_status(w, "Status", "Reconciling");
     expect_status(w, "ErrorMessage", "paused by spec.pause: 1 objects differ and are left so");
@@ -625,10 +628,10 @@ static void a_pause_before_joining_makes_nothing(void **state)
 {
     struct remote_world *w = *state;
 
-    remote_world_put_secret(w, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(w, REMOTE, OBJECT(STRING("config", "e30=")));
     remote_world_put_resource(w, "{\"pause\": true}");
     assert_true(remote_world_converge(w) > 0);
-    assert_int_equal(world_count(&w->away, API_GROUP_VERSION, "Istio"), 0);
+    assert_int_equal(world_count(&w->remote, API_GROUP_VERSION, "Istio"), 0);
     expect_status(w, "ErrorMessage", "paused by spec.pause before the remote cluster was joined");
 }
 
@@ -643,7 +646,7 @@ static void overlays_apply_to_what_is_made_there(void **state)
         "\"istio-citadel\", \"patches\": [{\"op\": \"add\", \"path\": \"/spec/template/spec/hostNetwork\", "
         "\"value\": true}]}]}");
     expect_step(w, "update Deployment/istio-system/istio-citadel: hostNetwork added\n");
-    deployment = world_get(&w->away, "apps/v1", "Deployment", NS, "istio-citadel");
+    deployment = world_get(&w->remote, "apps/v1", "Deployment", NS, "istio-citadel");
     assert_true(json_is_true(doc_at(deployment, "spec", "template", "spec", "hostNetwork")));
 }
 
@@ -652,17 +655,17 @@ static void what_the_mesh_decides_follows_it(void **state)
     struct remote_world *w = *state;
     _cleanup_free_ char *text = NULL, *actions = NULL;
 
-    world_put_mesh(&w->home, "{\"mtls\": true, \"controlPlaneSecurityEnabled\": true}");
+    world_put_mesh(&w->central, "{\"mtls\": true, \"controlPlaneSecurityEnabled\": true}");
     actions = remote_world_step(w);
     assert_non_null(strstr(actions, "update ConfigMap/istio-system/istio: "));
-    world_roll_out(&w->away);
+    world_roll_out(&w->remote);
     assert_true(remote_world_converge(w) > 0);
-    world_roll_out(&w->away);
+    world_roll_out(&w->remote);
     assert_true(remote_world_converge(w) >= 0);
     remote_world_put_resource(
         w, "{\"autoInjectionNamespaces\": [\"default\"], \"controlPlaneSecurityEnabled\": false}");
     assert_true(remote_world_converge(w) > 0);
-    world_roll_out(&w->away);
+    world_roll_out(&w->remote);
     assert_true(remote_world_converge(w) >= 0);
     {
         _cleanup_json_ json_t *ready = remote_world_condition(w, "Ready");
@@ -672,13 +675,13 @@ static void what_the_mesh_decides_follows_it(void **state)
 
 /* --- status --- */
 
-static void a_failed_write_is_told_until_all_is_in_place(void **state)
+static void a_failed_write_is_reported_until_all_is_in_place(void **state)
 {
     static const char object[] = "ServiceAccount/istio-system/istio-citadel-service-account";
     struct remote_world *w = *state;
 
-    world_delete(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
-    world_fail(&w->away, ERR_FORBIDDEN, KUBE_CREATE, object, "not allowed");
+    world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
+    world_fail(&w->remote, ERR_FORBIDDEN, KUBE_CREATE, object, "not allowed");
     w->all_busy = true;
     expect_step(w, "");
     w->all_busy = false;
@@ -710,7 +713,7 @@ static void the_contact_moves_only_with_other_news(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_holds_it_up_is_told_and_nothing_is_made),
+        cmocka_unit_test(what_holds_it_up_is_reported_and_nothing_is_made),
         cmocka_unit_test_setup_teardown(a_resource_is_taken_up_first, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, remote_world_teardown),
@@ -739,11 +742,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_label_for_pilot_comes_and_goes_with_the_cluster, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_label_for_pilot_that_was_taken_off_comes_back, setup_joined, remote_world_teardown),
+            a_label_for_pilot_that_was_removed_comes_back, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             pilot_is_given_no_kubeconfig_that_is_refused, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_label_for_pilot_that_somebody_else_set_stays_theirs, remote_world_setup, remote_world_teardown),
+            a_label_for_pilot_that_another_client_set_stays_theirs, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_pause_writes_nothing_and_lists_what_differs, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
@@ -751,7 +754,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(overlays_apply_to_what_is_made_there, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(what_the_mesh_decides_follows_it, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_failed_write_is_told_until_all_is_in_place, setup_joined, remote_world_teardown),
+            a_failed_write_is_reported_until_all_is_in_place, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(the_contact_moves_only_with_other_news, setup_joined, remote_world_teardown),
     };
 

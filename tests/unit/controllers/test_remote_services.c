@@ -51,16 +51,16 @@ static void endpoints_have_what_the_selector_finds(void **state)
     remote_world_put_pod(w, "pilot-1", PILOT, "10.0.0.1", true);
     expect_addresses(w, "istio-pilot", "10.0.0.1 10.0.0.2");
 
-    leaving = world_get(&w->home, "v1", "Pod", NS, "pilot-2");
+    leaving = world_get(&w->central, "v1", "Pod", NS, "pilot-2");
     json_object_set_new(doc_make(leaving, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:01Z"));
     json_object_set_new(leaving, "apiVersion", json_string("v1"));
     json_object_set_new(leaving, "kind", json_string("Pod"));
-    world_put(&w->home, leaving);
+    world_put(&w->central, leaving);
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 
     remote_world_put_pod(w, "pilot-3", PILOT, NULL, true);
     expect_addresses(w, "istio-pilot", "10.0.0.1");
-    world_delete(&w->home, "v1", "Pod", NS, "pilot-1");
+    world_delete(&w->central, "v1", "Pod", NS, "pilot-1");
     expect_addresses(w, "istio-pilot", "");
     expect_status(w, "endpointsSynced", "0");
 }
@@ -130,17 +130,17 @@ static void one_service_changes_while_another_is_lost(void **state)
         "\"labelSelector\": \"app=other\"}]}");
     expect_addresses(w, "more", "10.0.0.7");
 
-    world_delete(&w->away, "v1", "Endpoints", NS, "more");
+    world_delete(&w->remote, "v1", "Endpoints", NS, "more");
     remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
     expect_addresses(w, "istio-pilot", "10.0.0.1 10.0.0.2");
     expect_addresses(w, "more", "10.0.0.7");
 
     remote_world_put_pod(w, "pilot-1", PILOT, "10.0.0.1", false);
     remote_world_put_pod(w, "other", "{\"app\": \"other\"}", "10.0.0.8", true);
-    world_delete(&w->away, "v1", "Service", NS, "more");
+    world_delete(&w->remote, "v1", "Service", NS, "more");
     expect_addresses(w, "istio-pilot", "10.0.0.2");
     expect_addresses(w, "more", "10.0.0.8");
-    assert_true(world_has(&w->away, "v1", "Service", NS, "more"));
+    assert_true(world_has(&w->remote, "v1", "Service", NS, "more"));
     expect_status(w, "endpointsSynced", "2");
 }
 
@@ -148,51 +148,52 @@ static void one_service_changes_while_another_is_lost(void **state)
 static void endpoints_with_copied_labels_are_not_ours(void **state)
 {
     struct remote_world *w = *state;
-    _cleanup_json_ json_t *resource = world_get(&w->home, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
+    _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 
     world_put(
-        &w->away,
+        &w->remote,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Endpoints"),
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Endpoints"),
             MAP("metadata",
-                S("name", "istio-citadel"),
-                S("namespace", NS),
-                MAP("labels", S(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
+                STRING("name", "istio-citadel"),
+                STRING("namespace", NS),
+                MAP("labels", STRING(MARK_OWNER, doc_string(resource, "metadata", "uid"))))));
     expect_step(w, "");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
-    assert_true(world_has(&w->away, "v1", "Endpoints", NS, "istio-citadel"));
-    assert_false(world_has(&w->away, "v1", "Endpoints", NS, "istio-pilot"));
+    assert_true(world_has(&w->remote, "v1", "Endpoints", NS, "istio-citadel"));
+    assert_false(world_has(&w->remote, "v1", "Endpoints", NS, "istio-pilot"));
 }
 
-static void what_somebody_makes_of_endpoints_is_put_right(void **state)
+static void what_another_client_makes_of_endpoints_is_put_right(void **state)
 {
     struct remote_world *w = *state;
-    json_t *endpoints = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    json_t *endpoints = world_get(&w->remote, "v1", "Endpoints", NS, "istio-pilot");
     json_t *addresses = doc_at(json_array_get(doc_at(endpoints, "subsets"), 0), "addresses");
 
-    json_array_append_new(addresses, OBJECT(S("ip", "192.0.2.1")));
-    world_put(&w->away, endpoints);
+    json_array_append_new(addresses, OBJECT(STRING("ip", "192.0.2.1")));
+    world_put(&w->remote, endpoints);
     expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by another client: addresses differs\n");
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 }
 
-/* Made again by somebody, without our mark, while there is no Pod: proxies would send to that address. */
-static void an_address_of_somebody_else_goes_where_there_is_none(void **state)
+/* Made again by another client, without our mark, while there is no Pod: proxies would send to that address. */
+static void an_address_of_another_client_goes_where_there_is_none(void **state)
 {
     struct remote_world *w = *state;
 
-    world_delete(&w->home, "v1", "Pod", NS, "pilot-1");
+    world_delete(&w->central, "v1", "Pod", NS, "pilot-1");
     expect_addresses(w, "istio-pilot", "");
-    world_delete(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    world_delete(&w->remote, "v1", "Endpoints", NS, "istio-pilot");
     world_put(
-        &w->away,
+        &w->remote,
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "Endpoints"),
-            MAP("metadata", S("name", "istio-pilot"), S("namespace", NS)),
-            SEQ("subsets", ITEM(SEQ("addresses", ITEM(S("ip", "192.0.2.1"))), SEQ("ports", ITEM(N("port", 1)))))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Endpoints"),
+            MAP("metadata", STRING("name", "istio-pilot"), STRING("namespace", NS)),
+            SEQ("subsets",
+                ITEM(SEQ("addresses", ITEM(STRING("ip", "192.0.2.1"))), SEQ("ports", ITEM(INT("port", 1)))))));
     expect_addresses(w, "istio-pilot", "");
     expect_step(w, "");
 }
@@ -203,17 +204,17 @@ static json_t *pilot_ports(json_t *endpoints)
 }
 
 /* The server refuses two ports without names, so that one of another client cannot stay beside ours. */
-static void a_port_of_somebody_else_goes(void **state)
+static void a_port_of_another_client_goes(void **state)
 {
     struct remote_world *w = *state;
     _cleanup_json_ json_t *healed = NULL;
-    json_t *endpoints = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    json_t *endpoints = world_get(&w->remote, "v1", "Endpoints", NS, "istio-pilot");
     size_t ours = json_array_size(pilot_ports(endpoints));
 
-    json_array_append_new(pilot_ports(endpoints), OBJECT(N("port", 1)));
-    world_put(&w->away, endpoints);
+    json_array_append_new(pilot_ports(endpoints), OBJECT(INT("port", 1)));
+    world_put(&w->remote, endpoints);
     expect_step(w, "update Endpoints/istio-system/istio-pilot: changed by another client: ports differs\n");
-    healed = world_get(&w->away, "v1", "Endpoints", NS, "istio-pilot");
+    healed = world_get(&w->remote, "v1", "Endpoints", NS, "istio-pilot");
     assert_int_equal(json_array_size(pilot_ports(healed)), ours);
 }
 
@@ -223,20 +224,20 @@ static void expect_to_follow_alone(struct remote_world *w, const char *reason)
     _cleanup_free_ char *text = NULL;
 
     remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
-    world_delete(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
+    world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
     expect_step(w, "update Endpoints/istio-system/istio-pilot: addresses differs\n");
     expect_addresses(w, "istio-pilot", "10.0.0.1 10.0.0.2");
     text = remote_world_status(w, "ErrorMessage");
     assert_non_null(strstr(text, reason));
     expect_status(w, "endpointsSynced", "2");
-    assert_false(world_has(&w->away, "v1", "ServiceAccount", NS, "istio-citadel-service-account"));
+    assert_false(world_has(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account"));
 }
 
 static void endpoints_follow_while_the_mesh_is_not_valid(void **state)
 {
     struct remote_world *w = *state;
 
-    world_put_mesh(&w->home, "{\"mtls\": \"maybe\"}");
+    world_put_mesh(&w->central, "{\"mtls\": \"maybe\"}");
     expect_to_follow_alone(w, "no valid Istio resource");
 }
 
@@ -244,7 +245,7 @@ static void endpoints_follow_while_there_is_no_certificate(void **state)
 {
     struct remote_world *w = *state;
 
-    assert_true(kube_cache_remove(w->home.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
+    assert_true(kube_cache_remove(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, "istio-ca-secret", NULL));
     expect_to_follow_alone(w, "waiting for the certificate");
 }
 
@@ -265,14 +266,14 @@ static void a_mesh_that_is_deleted_leaves_the_remote_cluster_as_it_is(void **sta
 {
     struct remote_world *w = *state;
 
-    world_delete(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    world_delete(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
     expect_step(w, "");
     assert_true(remote_world_converge(w) >= 0);
-    assert_int_equal(world_count(&w->away, "apps/v1", "Deployment"), 2);
+    assert_int_equal(world_count(&w->remote, "apps/v1", "Deployment"), 2);
     expect_addresses(w, "istio-pilot", "10.0.0.1");
     expect_status(w, "Status", "Reconciling");
-    world_put_mesh(&w->home, "{}");
-    assert_true(world_converge(&w->home) > 0);
+    world_put_mesh(&w->central, "{}");
+    assert_true(world_converge(&w->central) > 0);
     assert_true(remote_world_converge(w) > 0);
     expect_status(w, "Status", "Available");
 }
@@ -285,7 +286,7 @@ static void while_paused_endpoints_do_not_follow(void **state)
         w, "{\"pause\": true, \"enabledServices\": [{\"name\": \"istio-pilot\", \"labelSelector\": \"istio=pilot\"}]}");
     remote_world_put_pod(w, "pilot-2", PILOT, "10.0.0.2", true);
     expect_step(w, "");
-    world_put_mesh(&w->home, "{\"mtls\": \"maybe\"}");
+    world_put_mesh(&w->central, "{\"mtls\": \"maybe\"}");
     expect_step(w, "");
     expect_addresses(w, "istio-pilot", "10.0.0.1");
 }
@@ -314,10 +315,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_service_changes_while_another_is_lost, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            what_somebody_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
+            what_another_client_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            an_address_of_somebody_else_goes_where_there_is_none, setup_joined, remote_world_teardown),
-        cmocka_unit_test_setup_teardown(a_port_of_somebody_else_goes, setup_joined, remote_world_teardown),
+            an_address_of_another_client_goes_where_there_is_none, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(a_port_of_another_client_goes, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             endpoints_follow_while_the_mesh_is_not_valid, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

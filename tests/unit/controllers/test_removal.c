@@ -181,7 +181,7 @@ static void the_finalizer_has_the_name_that_resources_carry(void **state)
 {
     struct world *w = *state;
     _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    _cleanup_json_ json_t *expected = ARRAY(ITEM_S(FINALIZER_TODAY));
+    _cleanup_json_ json_t *expected = ARRAY(ITEM_STRING(FINALIZER_TODAY));
 
     assert_true(json_equal(doc_at(mesh, "metadata", "finalizers"), expected));
 }
@@ -219,7 +219,7 @@ static void the_finalizer_of_another_manager_stays(void **state)
 {
     struct world *w = *state;
     json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    _cleanup_json_ json_t *expected = ARRAY(ITEM_S("example.com/backup")), *left = NULL;
+    _cleanup_json_ json_t *expected = ARRAY(ITEM_STRING("example.com/backup")), *left = NULL;
 
     set_finalizers(mesh, (const char *const[]){FINALIZER_FORMER, "example.com/backup", FINALIZER_TODAY, NULL});
     json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
@@ -251,10 +251,13 @@ static void a_resource_that_another_manager_keeps_says_so(void **state)
     assert_int_equal(plan.len, 0);
     plan_release(&plan);
     other = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", "next"), S("namespace", NS), S("creationTimestamp", "2018-12-19T00:00:00Z")),
-        MAP("spec", S("version", "1.0.5")));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata",
+            STRING("name", "next"),
+            STRING("namespace", NS),
+            STRING("creationTimestamp", "2018-12-19T00:00:00Z")),
+        MAP("spec", STRING("version", "1.0.5")));
     world_put(w, TAKE_PTR(other));
     assert_true(world_converge(w) > 0);
     assert_true(world_has(w, "apps/v1", "Deployment", NS, "istio-pilot"));

@@ -42,10 +42,10 @@ static void a_pod_tells_its_version(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_json_ json_t *pod = OBJECT(
-            S("kind", "Pod"),
+            STRING("kind", "Pod"),
             MAP("metadata",
-                OPT(cases[i].deleting, S("deletionTimestamp", "2019-01-01T00:00:00Z")),
-                MAP("annotations", S("sidecar.istio.io/status", cases[i].status))));
+                OPT(cases[i].deleting, STRING("deletionTimestamp", "2019-01-01T00:00:00Z")),
+                MAP("annotations", STRING("sidecar.istio.io/status", cases[i].status))));
         _cleanup_free_ char *version = mesh_sidecar_version_of_pod(pod);
         if (!str_eq(version, cases[i].version))
             fail_msg("case %zu: %s", i, str_or(version, "none"));
@@ -67,7 +67,7 @@ static void the_configuration_tells_its_version(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *map = OBJECT(MAP("data", S("config", cases[i].config)));
+        _cleanup_json_ json_t *map = OBJECT(MAP("data", STRING("config", cases[i].config)));
         _cleanup_free_ char *version = v1_0_sidecar_version_of_config(map);
         if (!str_eq(version, cases[i].version))
             fail_msg("case %zu: %s", i, str_or(version, "none"));
@@ -86,14 +86,14 @@ static void put_pod(struct world *w, const char *ns, const char *version)
 {
     static int count;
     _cleanup_json_ json_t *pod = OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
         MAP("metadata",
-            F("name", "p%d", ++count),
-            S("uid", "u"),
-            S("namespace", ns),
-            F("resourceVersion", "%d", ++w->clock),
-            MAP("annotations", OPT(version, F("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
+            FORMAT("name", "p%d", ++count),
+            STRING("uid", "u"),
+            STRING("namespace", ns),
+            FORMAT("resourceVersion", "%d", ++w->clock),
+            MAP("annotations", OPT(version, FORMAT("sidecar.istio.io/status", "{\"version\":\"%s\"}", version)))));
 
     kube_cache_put(w->cache, mesh_kind(KIND_SIDECAR_POD), pod);
 }

@@ -343,7 +343,7 @@ mark_deleted(struct world *w, const char *api_version, const char *kind, const c
     json_t *o = world_get(w, api_version, kind, NS, name), *metadata = doc_at(o, "metadata");
 
     json_object_set_new(metadata, "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
-    json_object_set_new(metadata, "finalizers", finalizer ? ARRAY(ITEM_S(finalizer)) : json_array());
+    json_object_set_new(metadata, "finalizers", finalizer ? ARRAY(ITEM_STRING(finalizer)) : json_array());
     world_put(w, o);
 }
 
@@ -418,7 +418,7 @@ static void a_definition_that_ends_is_said_to(void **state)
         json_t *o = world_get(&w, crd, "CustomResourceDefinition", NULL, "gateways.networking.istio.io");
         json_object_set_new(doc_at(o, "metadata"), "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
         json_object_set_new(
-            doc_at(o, "metadata"), "finalizers", ARRAY(ITEM_S("customresourcecleanup.apiextensions.k8s.io")));
+            doc_at(o, "metadata"), "finalizers", ARRAY(ITEM_STRING("customresourcecleanup.apiextensions.k8s.io")));
         world_put(&w, o);
     }
     settle(&w);

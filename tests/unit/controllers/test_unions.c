@@ -53,11 +53,11 @@ static const char *const expected[] = {
 static json_t *other_owner(void)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "ConfigMap"),
-        S("name", "foreign"),
-        S("uid", "foreign"),
-        B("controller", true));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ConfigMap"),
+        STRING("name", "foreign"),
+        STRING("uid", "foreign"),
+        BOOL("controller", true));
 }
 
 static void expect_undone(const struct desired *w, const json_t *last, const json_t *desired, const json_t *live)

@@ -29,10 +29,10 @@ struct counts {
 static json_t *resource_with(const char *kind, const json_t *spec)
 {
     return OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", kind),
-        MAP("metadata", S("name", "istio"), S("namespace", NS)),
-        V("spec", doc_copy(spec)));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", kind),
+        MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)),
+        VALUE("spec", doc_copy(spec)));
 }
 
 static void check_object(const char *path, const json_t *spec, const struct desired *w, struct counts *counts)
@@ -60,7 +60,7 @@ static void check_object(const char *path, const json_t *spec, const struct desi
         buf_str(&text));
 }
 
-/* Fields that are wrong together are told at one of them, in the same part of the spec. */
+/* Fields that are wrong together are reported at one of them, in the same part of the spec. */
 static void assert_problem_at(const char *path, const json_t *spec, const struct problems *problems)
 {
     size_t part = strcspn(path + strlen("spec."), ".[");
@@ -127,7 +127,7 @@ static void check_remote(const char *path, const json_t *spec, void *context)
     counts->accepted++;
 }
 
-static void what_is_wrong_with_a_remote_cluster_is_told_at_its_field(void **state)
+static void what_is_wrong_with_a_remote_cluster_is_reported_at_its_field(void **state)
 {
     struct counts counts = {0};
 
@@ -209,13 +209,15 @@ static void objects_that_are_too_large_are_refused(void **state)
         _cleanup_desired_ struct desired_set *desired = NULL;
         _cleanup_json_ json_t *patches = json_array(), *resource = NULL, *spec = NULL;
         memset(value, 'x', (size_t)cases[i].length);
-        json_array_append_new(patches, OBJECT(S("op", "add"), S("path", "/metadata/annotations"), MAP("value")));
+        json_array_append_new(
+            patches, OBJECT(STRING("op", "add"), STRING("path", "/metadata/annotations"), MAP("value")));
         for (int k = 0; k < cases[i].count; k++) {
             _cleanup_free_ char *key = str_printf("%s/key%d", cases[i].place, k);
-            json_array_append_new(patches, OBJECT(S("op", "add"), S("path", key), S("value", value)));
+            json_array_append_new(patches, OBJECT(STRING("op", "add"), STRING("path", key), STRING("value", value)));
         }
         spec = OBJECT(
-            SEQ("overlays", ITEM(S("kind", "ConfigMap"), S("name", "istio"), V("patches", json_incref(patches)))));
+            SEQ("overlays",
+                ITEM(STRING("kind", "ConfigMap"), STRING("name", "istio"), VALUE("patches", json_incref(patches)))));
         resource = resource_with("Istio", spec);
         mesh_versions_for(MINOR, versions);
         desired = mesh_desired_objects(resource, MINOR, versions, &problems);
@@ -238,12 +240,12 @@ static void objects_with_too_many_fields_are_refused(void **state)
         _cleanup_free_ char *key = str_printf("%0*d", 100, i);
         json_object_set_new(data, key, json_string("x"));
     }
-    spec = OBJECT(
-        SEQ("overlays",
-            ITEM(
-                S("kind", "ConfigMap"),
-                S("name", "istio"),
-                SEQ("patches", ITEM(S("op", "add"), S("path", "/data"), V("value", json_incref(data)))))));
+    spec = OBJECT(SEQ(
+        "overlays",
+        ITEM(
+            STRING("kind", "ConfigMap"),
+            STRING("name", "istio"),
+            SEQ("patches", ITEM(STRING("op", "add"), STRING("path", "/data"), VALUE("value", json_incref(data)))))));
     resource = resource_with("Istio", spec);
     mesh_versions_for(MINOR, versions);
     assert_null(mesh_desired_objects(resource, MINOR, versions, &problems));
@@ -251,7 +253,7 @@ static void objects_with_too_many_fields_are_refused(void **state)
     assert_non_null(strstr(problems.items[0].text, "its annotations would have more than 262144 bytes"));
 }
 
-/* What is wrong is told in the part of the object that differs. */
+/* What is wrong is reported in the part of the object that differs. */
 static void check_variant(const char *path, const json_t *document, void *context)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
@@ -267,7 +269,7 @@ static void check_variant(const char *path, const json_t *document, void *contex
     *refused += problems.errors > 0;
 }
 
-static void variants_of_objects_are_told_where_they_are(void **state)
+static void variants_of_objects_are_reported_where_they_are(void **state)
 {
     _cleanup_json_ json_t *objects = values_objects();
     json_t *object;
@@ -285,12 +287,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_mesh_is_accepted_with_gives_valid_objects),
-        cmocka_unit_test(what_is_wrong_with_a_remote_cluster_is_told_at_its_field),
+        cmocka_unit_test(what_is_wrong_with_a_remote_cluster_is_reported_at_its_field),
         cmocka_unit_test(the_samples_of_objects_are_valid),
         cmocka_unit_test(all_objects_of_a_mesh_are_valid),
         cmocka_unit_test(objects_that_are_too_large_are_refused),
         cmocka_unit_test(objects_with_too_many_fields_are_refused),
-        cmocka_unit_test(variants_of_objects_are_told_where_they_are),
+        cmocka_unit_test(variants_of_objects_are_reported_where_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

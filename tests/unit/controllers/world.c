@@ -61,7 +61,10 @@ void world_put_namespace(struct world *w, const char *name, json_t *labels)
 {
     world_put(
         w,
-        OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", name), V("labels", labels))));
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Namespace"),
+            MAP("metadata", STRING("name", name), VALUE("labels", labels))));
 }
 
 void world_put_mesh(struct world *w, const char *spec)
@@ -71,9 +74,12 @@ void world_put_mesh(struct world *w, const char *spec)
     assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, NULL), 0);
     if (!mesh)
         mesh = OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "Istio"),
-            MAP("metadata", S("name", "istio"), S("namespace", NS), S("creationTimestamp", "2018-12-17T00:00:00Z")));
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", "Istio"),
+            MAP("metadata",
+                STRING("name", "istio"),
+                STRING("namespace", NS),
+                STRING("creationTimestamp", "2018-12-17T00:00:00Z")));
     json_object_set_new(mesh, "spec", parsed);
     json_object_set_new(
         doc_make(mesh, "metadata"), "generation", json_integer(doc_int(doc_at(mesh, "metadata", "generation"), 0) + 1));
@@ -235,11 +241,11 @@ void world_roll_out(struct world *w)
             d,
             "status",
             OBJECT(
-                N("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
-                N("replicas", replicas),
-                N("updatedReplicas", replicas),
-                N("readyReplicas", replicas),
-                N("availableReplicas", replicas)));
+                INT("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
+                INT("replicas", replicas),
+                INT("updatedReplicas", replicas),
+                INT("readyReplicas", replicas),
+                INT("availableReplicas", replicas)));
         world_put(w, json_incref(d));
     }
     json_decref(deployments);

@@ -42,7 +42,7 @@ bool world_has(struct world *w, const char *api_version, const char *kind, const
 void world_delete(struct world *w, const char *api_version, const char *kind, const char *ns, const char *name);
 size_t world_count(struct world *w, const char *api_version, const char *kind);
 
-/* The last write of this object (object_key(); both texts are borrowed) failed so, as plans are told from now on. */
+/* The last write of this object (object_key(); both texts are borrowed) failed so, as plans see it from now on. */
 void world_fail(struct world *w, enum err_class class, enum kube_verb verb, const char *object, const char *text);
 struct plan world_plan(struct world *w);
 /* Carries out what a plan says. */

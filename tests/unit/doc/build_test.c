@@ -5,10 +5,10 @@
 static void absent_false_and_zero_differ(void **state)
 {
     const char *nothing = NULL;
-    _cleanup_json_ json_t *built =
-        OBJECT(S("absent", nothing), S("empty", ""), S("text", "x"), B("no", false), B("yes", true), N("zero", 0),
-               N("big", INT64_MAX), R("half", 0.5), NIL("null"), V("value", NULL), V("list", json_array()),
-               MAP("emptyDir"), SEQ("args"), F("image", "%s/%s:%d", "hub", "pilot", 1));
+    _cleanup_json_ json_t *built = OBJECT(
+        STRING("absent", nothing), STRING("empty", ""), STRING("text", "x"), BOOL("no", false), BOOL("yes", true),
+        INT("zero", 0), INT("big", INT64_MAX), REAL("half", 0.5), NIL("null"), VALUE("value", NULL),
+        VALUE("list", json_array()), MAP("emptyDir"), SEQ("args"), FORMAT("image", "%s/%s:%d", "hub", "pilot", 1));
 
     (void)state;
     assert_doc(built, "{'empty': '', 'text': 'x', 'no': false, 'yes': true, 'zero': 0, 'big': 9223372036854775807,"
@@ -17,12 +17,14 @@ static void absent_false_and_zero_differ(void **state)
 
 static void reads_like_yaml(void **state)
 {
-    _cleanup_json_ json_t *built =
-        OBJECT(S("kind", "Service"),
-               MAP("spec", SEQ("ports", ITEM(S("name", "http"), N("port", 80)), ITEM(S("name", "grpc"), N("port", 90))),
-                   SEQ("args", ITEM_S("a"), ITEM_S(NULL), ITEM_F("--x=%d", 1), ITEM_N(2), ITEM_V(json_true())),
-                   STRINGS("verbs", "get", "list")));
-    _cleanup_json_ json_t *seq = ARRAY(ITEM_S("a")), *empty = OBJECT(), *none = ARRAY();
+    _cleanup_json_ json_t *built = OBJECT(
+        STRING("kind", "Service"),
+        MAP("spec",
+            SEQ("ports", ITEM(STRING("name", "http"), INT("port", 80)), ITEM(STRING("name", "grpc"), INT("port", 90))),
+            SEQ("args", ITEM_STRING("a"), ITEM_STRING(NULL), ITEM_FORMAT("--x=%d", 1), ITEM_INT(2),
+                ITEM_VALUE(json_true())),
+            STRINGS("verbs", "get", "list")));
+    _cleanup_json_ json_t *seq = ARRAY(ITEM_STRING("a")), *empty = OBJECT(), *none = ARRAY();
 
     (void)state;
     assert_doc(built,
@@ -35,7 +37,8 @@ static void reads_like_yaml(void **state)
 
 static void text_is_made_utf8(void **state)
 {
-    _cleanup_json_ json_t *built = OBJECT(S("cut", "a\xc3"), F("format", "%s!", "\xff"), STRINGS("list", "\x80", "b"));
+    _cleanup_json_ json_t *built =
+        OBJECT(STRING("cut", "a\xc3"), FORMAT("format", "%s!", "\xff"), STRINGS("list", "\x80", "b"));
 
     (void)state;
     assert_doc(built, "{'cut': 'a?', 'format': '?!', 'list': ['?', 'b']}");
@@ -52,8 +55,8 @@ static json_t *count_evaluation(void)
 static void optional_rows(void **state)
 {
     _cleanup_json_ json_t *built =
-        OBJECT(OPT(true, S("a", "x")), OPT(false, S("b", "x")), OPT(false, V("c", count_evaluation())),
-               OPT(true, SEQ("d", OPT(false, ITEM_S("y")), ITEM_S("z"))));
+        OBJECT(OPT(true, STRING("a", "x")), OPT(false, STRING("b", "x")), OPT(false, VALUE("c", count_evaluation())),
+               OPT(true, SEQ("d", OPT(false, ITEM_STRING("y")), ITEM_STRING("z"))));
 
     (void)state;
     assert_doc(built, "{'a': 'x', 'd': ['z']}");
@@ -63,17 +66,18 @@ static void optional_rows(void **state)
 static void splicing(void **state)
 {
     json_t *none = NULL;
-    _cleanup_json_ json_t *built = OBJECT(S("a", "1"), ROWS(doc("{'b': 2, 'a': 'later'}")), ROWS(none),
-                                          SEQ("s", ITEM_S("x"), ROWS(doc("[1, [2]]")), ITEM_S("y")), S("b", "last"));
+    _cleanup_json_ json_t *built =
+        OBJECT(STRING("a", "1"), ROWS(doc("{'b': 2, 'a': 'later'}")), ROWS(none),
+               SEQ("s", ITEM_STRING("x"), ROWS(doc("[1, [2]]")), ITEM_STRING("y")), STRING("b", "last"));
 
     (void)state;
     assert_doc(built, "{'a': 'later', 'b': 'last', 's': ['x', 1, [2], 'y']}");
 }
 
-/* The order in which fields were set is the order in which people see them. */
+/* The order in which fields were set is the order in which users see them. */
 static void order_is_kept(void **state)
 {
-    _cleanup_json_ json_t *built = OBJECT(S("z", ""), S("a", ""), S("m", ""));
+    _cleanup_json_ json_t *built = OBJECT(STRING("z", ""), STRING("a", ""), STRING("m", ""));
     const char *const keys[] = {"z", "a", "m"};
     const char *key;
     json_t *value;

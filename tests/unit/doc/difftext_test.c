@@ -1,4 +1,4 @@
-/* Differences of texts, as people read them; and that they lead from one text to the other. */
+/* Differences of texts, as users read them; and that they lead from one text to the other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

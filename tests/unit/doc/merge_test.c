@@ -152,7 +152,7 @@ static const struct merge_case cases[] = {
      "{'env': [{'name': 's'}, {'name': 'n1'}, {'name': 'a'}, {'name': 'n2'}, {'name': 'n3'}, {'name': 't'},"
      " {'name': 'b'}, {'name': 'u'}]}",
      "+env[n1] +env[n2] +env[n3]"},
-    {"new ones come last where none of ours is live", NULL, "{'env': [{'name': 'a'}, {'name': 'b'}]}",
+    {"new ones come last where not owned by the operator is live", NULL, "{'env': [{'name': 'a'}, {'name': 'b'}]}",
      "{'env': [{'name': 's'}, {'name': 't'}]}", "{'env': [{'name': 's'}, {'name': 't'}, {'name': 'a'}, {'name': 'b'}]}",
      "+env[a] +env[b]"},
     {"our order is restored, others keep their places", NULL, "{'env': [{'name': 'a'}, {'name': 'b'}, {'name': 'c'}]}",

@@ -132,9 +132,9 @@ static void what_is_granted_is_held(void **state)
 {
     static const unsigned roles[] = {MESH_CENTRAL, MESH_REMOTE};
     _cleanup_json_ json_t *resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", "Istio"),
-        MAP("metadata", S("name", "istio"), S("namespace", "istio-system")));
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Istio"),
+        MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")));
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_desired_ struct desired_set *desired = NULL;
     const char *versions[KIND_COUNT];

@@ -53,9 +53,9 @@ static const struct kube_kind *const config_map = &rows[0], *const cluster_role 
 
 static inline json_t *map_object(const char *name, const char *uid, const char *version)
 {
-    return OBJECT(
-        S("apiVersion", "v1"), S("kind", "ConfigMap"),
-        MAP("metadata", S("name", name), S("namespace", "istio-system"), S("uid", uid), S("resourceVersion", version)));
+    return OBJECT(STRING("apiVersion", "v1"), STRING("kind", "ConfigMap"),
+                  MAP("metadata", STRING("name", name), STRING("namespace", "istio-system"), STRING("uid", uid),
+                      STRING("resourceVersion", version)));
 }
 
 static inline bool put(struct kube_cache *c, const char *name, const char *uid, const char *version)

@@ -67,8 +67,9 @@ const struct kube_kind_table bench_table = {bench_rows, KINDS};
 
 json_t *bench_object(const char *api_version, const char *kind, const char *name, bool ours)
 {
-    return OBJECT(S("apiVersion", api_version), S("kind", kind),
-                  MAP("metadata", S("name", name), S("namespace", SPACE), OPT(ours, MAP("labels", S(OWNER, "me")))));
+    return OBJECT(STRING("apiVersion", api_version), STRING("kind", kind),
+                  MAP("metadata", STRING("name", name), STRING("namespace", SPACE),
+                      OPT(ours, MAP("labels", STRING(OWNER, "me")))));
 }
 
 json_t *bench_config_map(const char *name, bool ours)
@@ -81,11 +82,12 @@ json_t *bench_definition(int row, bool ours)
     const struct kube_kind *kind = &bench_rows[row];
     _cleanup_free_ char *name = str_printf("%s.%s", kind->plural, kind->group);
 
-    return OBJECT(S("apiVersion", "apiextensions.k8s.io/v1"), S("kind", "CustomResourceDefinition"),
-                  MAP("metadata", S("name", name), OPT(ours, MAP("labels", S(OWNER, "me")))),
-                  MAP("spec", S("group", kind->group), S("scope", kind->namespaced ? "Namespaced" : "Cluster"),
-                      MAP("names", S("plural", kind->plural), S("kind", kind->kind)),
-                      SEQ("versions", ITEM(S("name", kind->versions[0].name), B("served", true)))));
+    return OBJECT(STRING("apiVersion", "apiextensions.k8s.io/v1"), STRING("kind", "CustomResourceDefinition"),
+                  MAP("metadata", STRING("name", name), OPT(ours, MAP("labels", STRING(OWNER, "me")))),
+                  MAP("spec", STRING("group", kind->group),
+                      STRING("scope", kind->namespaced ? "Namespaced" : "Cluster"),
+                      MAP("names", STRING("plural", kind->plural), STRING("kind", kind->kind)),
+                      SEQ("versions", ITEM(STRING("name", kind->versions[0].name), BOOL("served", true)))));
 }
 
 void bench_put_action(struct bench *b, enum kube_verb verb, const char *name, json_t *body, const char *uid)
@@ -113,7 +115,7 @@ static void reconcile(struct bench *b)
         _cleanup_free_ char *name = str_printf("c%d", i);
         _cleanup_json_ json_t *live = NULL;
         json_t *body = bench_config_map(name, true);
-        json_object_set_new(body, "data", OBJECT(S("desired", "yes")));
+        json_object_set_new(body, "data", OBJECT(STRING("desired", "yes")));
         o = kube_cache_get(cache, &bench_rows[MAPS], SPACE, name);
         live = o ? kube_object_parse(o) : NULL;
         if (!live) {

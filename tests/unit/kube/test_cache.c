@@ -21,7 +21,7 @@ static void an_object_is_kept_without_managed_fields(void **state)
     struct kube_object *o;
 
     (void)state;
-    json_object_set_new(metadata, "managedFields", ARRAY(ITEM(S("manager", "kubectl"))));
+    json_object_set_new(metadata, "managedFields", ARRAY(ITEM(STRING("manager", "kubectl"))));
     assert_true(kube_cache_put(c, config_map, object));
     assert_non_null(json_object_get(metadata, "managedFields"));
 
@@ -37,12 +37,12 @@ static void an_object_is_kept_without_managed_fields(void **state)
     assert_int_equal(kube_cache_bytes(c), 0);
 }
 
-static void owner_and_deletion_are_told(void **state)
+static void owner_and_deletion_are_reported(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
     _cleanup_json_ json_t *role =
-        OBJECT(MAP("metadata", S("name", "istio"), S("uid", "u"), S("deletionTimestamp", "2020-01-01T00:00:00Z"),
-                   MAP("labels", S(OWNER, "me"))));
+        OBJECT(MAP("metadata", STRING("name", "istio"), STRING("uid", "u"),
+                   STRING("deletionTimestamp", "2020-01-01T00:00:00Z"), MAP("labels", STRING(OWNER, "me"))));
     struct kube_object *o;
 
     (void)state;
@@ -72,20 +72,22 @@ static void what_has_no_proper_name_is_no_object(void **state)
 static void only_what_is_asked_for_is_kept(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    _cleanup_json_ json_t *object = OBJECT(
-        S("apiVersion", "v1"), S("kind", "Pod"),
-        MAP("metadata", S("name", "a"), S("namespace", "b"), S("uid", "u"), S("resourceVersion", "3"),
-            MAP("annotations", S("x", "y")), MAP("labels", S("app", "pilot"))),
-        MAP("spec", S("nodeName", "n")),
-        MAP("status", S("phase", "Pending"), S("podIP", "10.0.0.1"),
-            SEQ("containerStatuses", ITEM(S("name", "one"), MAP("state", MAP("waiting", S("reason", "ErrImagePull")))),
-                ITEM(S("name", "two"), MAP("state", MAP("running"))))));
+    _cleanup_json_ json_t *object =
+        OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Pod"),
+               MAP("metadata", STRING("name", "a"), STRING("namespace", "b"), STRING("uid", "u"),
+                   STRING("resourceVersion", "3"), MAP("annotations", STRING("x", "y")),
+                   MAP("labels", STRING("app", "pilot"))),
+               MAP("spec", STRING("nodeName", "n")),
+               MAP("status", STRING("phase", "Pending"), STRING("podIP", "10.0.0.1"),
+                   SEQ("containerStatuses",
+                       ITEM(STRING("name", "one"), MAP("state", MAP("waiting", STRING("reason", "ErrImagePull")))),
+                       ITEM(STRING("name", "two"), MAP("state", MAP("running"))))));
     _cleanup_json_ json_t *expected =
-        OBJECT(S("apiVersion", "v1"), S("kind", "Pod"),
-               MAP("metadata", S("name", "a"), S("namespace", "b"), S("uid", "u"), S("resourceVersion", "3"),
-                   MAP("labels", S("app", "pilot"))),
-               MAP("status", S("phase", "Pending"),
-                   SEQ("containerStatuses", ITEM(MAP("state", MAP("waiting", S("reason", "ErrImagePull")))),
+        OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Pod"),
+               MAP("metadata", STRING("name", "a"), STRING("namespace", "b"), STRING("uid", "u"),
+                   STRING("resourceVersion", "3"), MAP("labels", STRING("app", "pilot"))),
+               MAP("status", STRING("phase", "Pending"),
+                   SEQ("containerStatuses", ITEM(MAP("state", MAP("waiting", STRING("reason", "ErrImagePull")))),
                        ITEM(MAP("state")))));
     _cleanup_json_ json_t *parsed = NULL;
 
@@ -111,7 +113,8 @@ static void of_a_map_the_keys_can_be_kept_alone(void **state)
         _cleanup_json_ json_t *object = json_loads(cases[i][0], 0, NULL), *parsed = NULL,
                               *expected = json_loads(cases[i][1], 0, NULL);
 
-        json_object_set_new(object, "metadata", OBJECT(S("name", "a"), S("namespace", "b"), S("uid", "u")));
+        json_object_set_new(object, "metadata",
+                            OBJECT(STRING("name", "a"), STRING("namespace", "b"), STRING("uid", "u")));
         assert_true(kube_cache_put(c, keys, object));
         parsed = kube_object_parse(kube_cache_get(c, keys, "b", "a"));
         json_object_del(parsed, "metadata");
@@ -223,7 +226,7 @@ static void expect_changed(struct kube_cache *c, const struct kube_kind *kind, u
     assert_string_equal(changed, names);
 }
 
-static void what_changed_is_told_with_the_last_one_first(void **state)
+static void what_changed_is_reported_with_the_last_one_first(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
     uint64_t since;
@@ -280,9 +283,9 @@ static void what_is_kept_in_brief_changes_when_that_does(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        _cleanup_json_ json_t *o = OBJECT(
-            MAP("metadata", S("name", "p"), S("namespace", "shop"), S("uid", "u"), F("resourceVersion", "%zu", i + 1)),
-            MAP("status", S("phase", steps[i][0])));
+        _cleanup_json_ json_t *o = OBJECT(MAP("metadata", STRING("name", "p"), STRING("namespace", "shop"),
+                                              STRING("uid", "u"), FORMAT("resourceVersion", "%zu", i + 1)),
+                                          MAP("status", STRING("phase", steps[i][0])));
         kube_cache_put(c, phases, o);
         expect_changed(c, phases, since, steps[i][1]);
         since = kube_cache_changes(c, phases);
@@ -302,10 +305,10 @@ static void who_remembers_is_not_known_in_a_new_cache(void **state)
 
 static json_t *pod_in_phase(const char *name, const char *version, const char *phase)
 {
-    return OBJECT(
-        S("apiVersion", "v1"), S("kind", "Pod"),
-        MAP("metadata", S("name", name), S("namespace", "shop"), S("uid", name), S("resourceVersion", version)),
-        MAP("status", S("phase", phase)));
+    return OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Pod"),
+                  MAP("metadata", STRING("name", name), STRING("namespace", "shop"), STRING("uid", name),
+                      STRING("resourceVersion", version)),
+                  MAP("status", STRING("phase", phase)));
 }
 
 /* Whether the cache says that something changed. */
@@ -355,7 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_is_kept_without_managed_fields),
-        cmocka_unit_test(owner_and_deletion_are_told),
+        cmocka_unit_test(owner_and_deletion_are_reported),
         cmocka_unit_test(what_has_no_proper_name_is_no_object),
         cmocka_unit_test(only_what_is_asked_for_is_kept),
         cmocka_unit_test(of_a_map_the_keys_can_be_kept_alone),
@@ -364,7 +367,7 @@ int main(void)
         cmocka_unit_test(a_memo_is_not_read_by_another_reader),
         cmocka_unit_test(the_newest_version_wins),
         cmocka_unit_test(objects_come_in_the_order_of_arrival),
-        cmocka_unit_test(what_changed_is_told_with_the_last_one_first),
+        cmocka_unit_test(what_changed_is_reported_with_the_last_one_first),
         cmocka_unit_test(what_is_kept_in_brief_changes_when_that_does),
         cmocka_unit_test(who_remembers_is_not_known_in_a_new_cache),
         cmocka_unit_test(what_is_kept_in_brief_is_only_counted),

@@ -107,7 +107,7 @@ static void a_list_replaces_what_is_not_newer(void **state)
     assert_false(put_listed(c, "kept", "u2", "4"));
     assert_true(put_listed(c, "new", "u4", "9"));
     put(c, "answered", "u5", "11");
-    /* An answer to an old write of ours, for something that is deleted by now. */
+    /* An answer to an old write of the operator, for something that is deleted by now. */
     put(c, "stale", "u6", "6");
     kube_cache_replace_end(c, config_map, "10", &changed, &rewound);
     assert_true(changed);

@@ -66,7 +66,7 @@ static void test_requests(void **state)
     fixture_stop(&f);
 }
 
-#define S(reason, message) "{\"kind\":\"Status\",\"reason\":\"" reason "\",\"message\":\"" message "\"}"
+#define STATUS_BODY(reason, message) "{\"kind\":\"Status\",\"reason\":\"" reason "\",\"message\":\"" message "\"}"
 
 struct failure {
     const char *bytes;
@@ -77,18 +77,19 @@ struct failure {
 };
 
 static const struct failure failures[] = {
-    {STATUS(400, S("BadRequest", "no")), false, ERR_INVALID, "no (GET /x)"},
-    {STATUS(401, S("Unauthorized", "who")), false, ERR_UNAUTHORIZED, "who (GET /x)"},
-    {STATUS(403, S("Forbidden", "never")), false, ERR_FORBIDDEN, "never (GET /x)"},
-    {STATUS(404, S("NotFound", "pods \\\"a\\\" not found")), false, ERR_NOT_FOUND, "pods \"a\" not found (GET /x)"},
-    {STATUS(409, S("AlreadyExists", "there")), false, ERR_ALREADY_EXISTS, "there (GET /x)"},
-    {STATUS(409, S("Conflict", "changed")), false, ERR_CONFLICT, "changed (GET /x)"},
-    {STATUS(410, S("Gone", "old")), false, ERR_GONE, "old (GET /x)"},
-    {STATUS(410, S("Expired", "older")), false, ERR_GONE, "older (GET /x)"},
-    {STATUS(422, S("Invalid", "bad")), false, ERR_INVALID, "bad (GET /x)"},
-    {STATUS(422, S("Invalid", "two\\nlines\\u001b[31m")), false, ERR_INVALID, "two lines [31m (GET /x)"},
-    {STATUS(504, S("Timeout", "slow")), false, ERR_TIMEOUT, "slow (GET /x)"},
-    {STATUS(500, S("InternalError", "etcd")), false, ERR_UNAVAILABLE, "etcd (GET /x)"},
+    {STATUS(400, STATUS_BODY("BadRequest", "no")), false, ERR_INVALID, "no (GET /x)"},
+    {STATUS(401, STATUS_BODY("Unauthorized", "who")), false, ERR_UNAUTHORIZED, "who (GET /x)"},
+    {STATUS(403, STATUS_BODY("Forbidden", "never")), false, ERR_FORBIDDEN, "never (GET /x)"},
+    {STATUS(404, STATUS_BODY("NotFound", "pods \\\"a\\\" not found")), false, ERR_NOT_FOUND,
+     "pods \"a\" not found (GET /x)"},
+    {STATUS(409, STATUS_BODY("AlreadyExists", "there")), false, ERR_ALREADY_EXISTS, "there (GET /x)"},
+    {STATUS(409, STATUS_BODY("Conflict", "changed")), false, ERR_CONFLICT, "changed (GET /x)"},
+    {STATUS(410, STATUS_BODY("Gone", "old")), false, ERR_GONE, "old (GET /x)"},
+    {STATUS(410, STATUS_BODY("Expired", "older")), false, ERR_GONE, "older (GET /x)"},
+    {STATUS(422, STATUS_BODY("Invalid", "bad")), false, ERR_INVALID, "bad (GET /x)"},
+    {STATUS(422, STATUS_BODY("Invalid", "two\\nlines\\u001b[31m")), false, ERR_INVALID, "two lines [31m (GET /x)"},
+    {STATUS(504, STATUS_BODY("Timeout", "slow")), false, ERR_TIMEOUT, "slow (GET /x)"},
+    {STATUS(500, STATUS_BODY("InternalError", "etcd")), false, ERR_UNAVAILABLE, "etcd (GET /x)"},
     {STATUS(429, "{\"kind\":\"Status\",\"message\":\"busy\",\"details\":{\"retryAfterSeconds\":7}}"), false,
      ERR_THROTTLED, "busy (GET /x)", SECONDS(7)},
     {"HTTP/1.1 429 X\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", false, ERR_THROTTLED, "HTTP 429 (GET /x)",
@@ -103,7 +104,7 @@ static const struct failure failures[] = {
     {STATUS(502, "\x01\x02"), false, ERR_UNAVAILABLE, "HTTP 502 (GET /x)"},
     {STATUS(302, ""), false, ERR_UNAVAILABLE, "HTTP 302: redirections are not followed (GET /x)"},
     /* The server may quote what it was sent. */
-    {STATUS(422, S("Invalid", "bad value: hunter2")), true, ERR_INVALID, "HTTP 422 Invalid (GET /x)"},
+    {STATUS(422, STATUS_BODY("Invalid", "bad value: hunter2")), true, ERR_INVALID, "HTTP 422 Invalid (GET /x)"},
     {STATUS(502, "hunter2"), true, ERR_UNAVAILABLE, "HTTP 502 (GET /x)"},
 };
 
@@ -531,7 +532,7 @@ static void test_nothing_is_sent_that_was_stopped_while_it_was_sent(void **state
     certs_release(&certs);
 }
 
-/* The client goes on, on another connection; what was on the ended one is told. */
+/* The client goes on, on another connection; what was on the ended one is reported. */
 static void test_late_call_ends_its_connection(void **state)
 {
     static const struct server_answer answers[] = {
@@ -562,7 +563,7 @@ static void test_stream(void **state)
     static const struct server_answer answers[] = {
         {"/end", NULL, CHUNKED "2\r\n{}\r\n0\r\n\r\n"},
         {"/watch", NULL, CHUNKED, "3\r\n{b}\r\n", .repeat = 8},
-        {"/gone", NULL, STATUS(410, S("Expired", "too old")), .close = true},
+        {"/gone", NULL, STATUS(410, STATUS_BODY("Expired", "too old")), .close = true},
         {"/quiet", NULL, CHUNKED},
         {0},
     };
@@ -597,7 +598,7 @@ static void test_stream(void **state)
     assert_int_equal(o.e.class, ERR_GONE);
     assert_int_equal(o.status, 410);
     outcome_release(&o);
-    /* That it begins is told before it brings anything. */
+    /* That it begins is reported before it brings anything. */
     o = (struct outcome){0};
     fixture_send_get(&f, &o, "/quiet", true, 100);
     fixture_wait_over(&f, &o);

@@ -27,7 +27,7 @@ static void write_token(const char *path, const char *token)
     fclose(f);
 }
 
-/* Beside it and renamed into its place, as kubelets and people with care do it. The path is the caller's. */
+/* Beside it and renamed into its place, as kubelets and users with care do it. The path is the caller's. */
 static char *put_file(const char *name, const char *text)
 {
     char *path = str_printf("%s/%s", folder, name);
@@ -240,7 +240,7 @@ static void a_new_authority_in_its_file_is_believed(void **state)
     /* The server first: it is not believed. */
     server_set_certificate(&f.server, others.cert, others.key);
     assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
-    /* What is no certificate does not take the authority away that is there, and is told. */
+    /* What is no certificate does not take the authority away that is there, and is reported. */
     free(put_file("ca.crt", "half a cert"));
     assert_int_equal(get(&f, text), ERR_UNAVAILABLE);
     assert_non_null(strstr(text, "certificate-authority of test: no PEM certificate in it"));

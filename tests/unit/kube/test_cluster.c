@@ -322,7 +322,7 @@ static void meddle(struct bench *b)
         break;
     case 1:
         other = bench_config_map(name, r & 65536);
-        json_object_set_new(other, "data", OBJECT(S("desired", "no")));
+        json_object_set_new(other, "data", OBJECT(STRING("desired", "no")));
         sim_apply(b->sim, &bench_rows[MAPS], other);
         break;
     case 2:
@@ -353,7 +353,7 @@ static void put_meshes(struct bench *b, int count, int size)
     for (int i = 0; i < count; i++) {
         _cleanup_free_ char *name = str_printf("m%d", i);
         json_t *mesh = bench_object("example.com/v1", "Mesh", name, false);
-        json_object_set_new(mesh, "spec", OBJECT(S("text", text)));
+        json_object_set_new(mesh, "spec", OBJECT(STRING("text", text)));
         sim_apply(b->sim, &bench_rows[MESHES], mesh);
     }
 }
@@ -433,7 +433,7 @@ static void a_server_that_comes_to_have_too_much_is_dropped_too(void **state)
     bench_finish(&b);
 }
 
-static void a_server_with_too_much_that_goes_away_is_told_as_away(void **state)
+static void a_server_with_too_much_that_goes_away_is_reported_as_away(void **state)
 {
     struct bench b;
 
@@ -541,7 +541,7 @@ int main(void)
         cmocka_unit_test(freeing_in_the_middle_leaves_nothing),
         cmocka_unit_test(a_server_with_too_much_is_dropped_until_it_has_less),
         cmocka_unit_test(a_server_that_comes_to_have_too_much_is_dropped_too),
-        cmocka_unit_test(a_server_with_too_much_that_goes_away_is_told_as_away),
+        cmocka_unit_test(a_server_with_too_much_that_goes_away_is_reported_as_away),
         cmocka_unit_test(under_faults_it_converges_and_is_quiet),
     };
 

@@ -92,7 +92,7 @@ static void a_kind_whose_definition_takes_time_to_end_is_gone_soon_after(void **
     bench_begin_synced(&b);
     sim_apply(b.sim, &bench_rows[DEFINITIONS], bench_definition(GATEWAYS, true));
     gateway = bench_object("networking.istio.io/v1alpha3", "Gateway", "g", true);
-    json_object_set_new(doc_at(gateway, "metadata"), "finalizers", ARRAY(ITEM_S("example.com/slow")));
+    json_object_set_new(doc_at(gateway, "metadata"), "finalizers", ARRAY(ITEM_STRING("example.com/slow")));
     sim_apply(b.sim, &bench_rows[GATEWAYS], gateway);
     sim_run(b.sim, 50);
     assert_non_null(bench_cached(&b, GATEWAYS, "g"));
@@ -264,7 +264,7 @@ static void a_kind_that_is_not_needed_is_listed_every_ten_minutes(void **state)
     bench_finish(&b);
 }
 
-static void a_kind_that_is_needed_again_is_watched_at_once(void **state)
+static void a_kind_that_is_needed_again_is_watched_immediately(void **state)
 {
     struct bench b;
 
@@ -282,7 +282,7 @@ static void a_kind_that_is_needed_again_is_watched_at_once(void **state)
     bench_finish(&b);
 }
 
-static void all_is_listed_anew_when_it_is_asked_for(void **state)
+static void all_is_listed_again_when_it_is_asked_for(void **state)
 {
     struct bench b;
 
@@ -325,8 +325,8 @@ static void what_users_write_does_not_rest(void **state)
     bench_finish(&b);
 }
 
-/* Both looks at the kind are apart, and counts are told once a second. */
-static void what_is_only_counted_is_told_now_and_then(void **state)
+/* Both looks at the kind are apart, and counts are reported once a second. */
+static void what_is_only_counted_is_reported_now_and_then(void **state)
 {
     struct bench b;
 
@@ -366,10 +366,10 @@ int main(void)
         cmocka_unit_test(an_object_that_is_not_found_stays_while_its_kind_may_only_be_absent),
         cmocka_unit_test(a_watch_can_be_asked_for),
         cmocka_unit_test(a_kind_that_is_not_needed_is_listed_every_ten_minutes),
-        cmocka_unit_test(a_kind_that_is_needed_again_is_watched_at_once),
-        cmocka_unit_test(all_is_listed_anew_when_it_is_asked_for),
+        cmocka_unit_test(a_kind_that_is_needed_again_is_watched_immediately),
+        cmocka_unit_test(all_is_listed_again_when_it_is_asked_for),
         cmocka_unit_test(what_users_write_does_not_rest),
-        cmocka_unit_test(what_is_only_counted_is_told_now_and_then),
+        cmocka_unit_test(what_is_only_counted_is_reported_now_and_then),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

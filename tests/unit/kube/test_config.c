@@ -1,4 +1,4 @@
-/* Kubeconfig files: what is read from them, and what their authors are told. */
+/* Kubeconfig files: what is read from them, and which errors they cause. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -189,7 +189,7 @@ static void never_two_under_faults(void **state)
             kube_elector_free(all[i]);
         sim_free(s);
     }
-    print_message("somebody led for %d %% of the time\n", 100 * leading / total);
+    print_message("a process led for %d %% of the time\n", 100 * leading / total);
     assert_true(leading > total / 10);
 }
 

@@ -48,7 +48,7 @@ static const struct immutable_case cases[] = {
     {"PodDisruptionBudget", "{'spec': {'minAvailable': 1}}", "{'spec': {'minAvailable': 2}}", 0, NULL},
 };
 
-static void what_no_update_changes_is_told_with_what_to_do(void **state)
+static void what_no_update_changes_is_reported_with_what_to_do(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -71,7 +71,7 @@ static void what_no_update_changes_is_told_with_what_to_do(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_no_update_changes_is_told_with_what_to_do),
+        cmocka_unit_test(what_no_update_changes_is_reported_with_what_to_do),
     };
 
     return cmocka_run_group_tests_name("kube immutable", tests, NULL, NULL);

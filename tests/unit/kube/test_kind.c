@@ -141,8 +141,8 @@ static void rules_follow_from_the_row(void **state)
 /* A port of another client beside ours, and what becomes of it by the rules of a row. */
 static char *merged_ports(const struct kube_kind *kind)
 {
-    _cleanup_json_ json_t *desired = OBJECT(SEQ("ports", ITEM(N("port", 15010))));
-    _cleanup_json_ json_t *live = OBJECT(SEQ("ports", ITEM(N("port", 15010)), ITEM(N("port", 80))));
+    _cleanup_json_ json_t *desired = OBJECT(SEQ("ports", ITEM(INT("port", 15010))));
+    _cleanup_json_ json_t *live = OBJECT(SEQ("ports", ITEM(INT("port", 15010)), ITEM(INT("port", 80))));
     struct kube_merge how;
     struct merge merge;
     char *text;

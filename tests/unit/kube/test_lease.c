@@ -34,10 +34,11 @@ static struct kube_lease *lease_new(void)
 /* A Lease as the server has it. */
 static json_t *record(const char *holder, int seconds, int version, const char *renewed)
 {
-    return OBJECT(S("apiVersion", "coordination.k8s.io/v1"), S("kind", "Lease"),
-                  MAP("metadata", S("name", "operator"), S("namespace", "ns"), F("resourceVersion", "%d", version)),
-                  MAP("spec", S("holderIdentity", holder), N("leaseDurationSeconds", seconds), S("renewTime", renewed),
-                      N("leaseTransitions", 3)));
+    return OBJECT(STRING("apiVersion", "coordination.k8s.io/v1"), STRING("kind", "Lease"),
+                  MAP("metadata", STRING("name", "operator"), STRING("namespace", "ns"),
+                      FORMAT("resourceVersion", "%d", version)),
+                  MAP("spec", STRING("holderIdentity", holder), INT("leaseDurationSeconds", seconds),
+                      STRING("renewTime", renewed), INT("leaseTransitions", 3)));
 }
 
 static void seen(struct kube_lease *l, msec_t now, const char *holder, int version, const char *renewed)
@@ -174,7 +175,7 @@ static void lease_of_another_runs_from_when_it_was_seen(void **state)
     assert_string_equal(kube_lease_reason(l), "them did not renew it within 15 s");
 }
 
-static void lease_that_is_given_back_is_taken_at_once(void **state)
+static void lease_that_is_given_back_is_taken_immediately(void **state)
 {
     LEASE();
 
@@ -414,7 +415,7 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_created),
         cmocka_unit_test(body_has_who_and_for_how_long),
         cmocka_unit_test(lease_of_another_runs_from_when_it_was_seen),
-        cmocka_unit_test(lease_that_is_given_back_is_taken_at_once),
+        cmocka_unit_test(lease_that_is_given_back_is_taken_immediately),
         cmocka_unit_test(watch_that_is_faster_than_the_answer_confuses_nobody),
         cmocka_unit_test(deleted_lease_is_its_holders_until_it_would_have_ended),
         cmocka_unit_test(leader_makes_its_deleted_lease_again),

@@ -1,4 +1,4 @@
-/* What servers say, as it is told to people. */
+/* What servers say, as users read it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -342,7 +342,7 @@ static void what_is_undone_is_written_immediately_where_something_else_is_desire
     now = write_often(s, 0);
     assert_true(write_wish(s, now, KUBE_CREATE, 1));
     assert_false(write_wish(s, now, KUBE_CREATE, 1));
-    /* That somebody deletes it each time, or makes it again, is the reason to be slow. */
+    /* That another client deletes it each time, or makes it again, is the reason to be slow. */
     assert_false(write_wish(s, now, KUBE_UPDATE, 1));
     assert_true(write_wish(s, now, KUBE_CREATE, 2));
 }

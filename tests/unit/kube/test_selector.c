@@ -162,7 +162,7 @@ static const struct mistake {
     {P253 "a/a", "at character 1: " PREFIX},
 };
 
-static void mistakes_are_told_with_their_place(void **state)
+static void mistakes_are_reported_with_their_place(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
@@ -198,7 +198,7 @@ int main(void)
         cmocka_unit_test(a_selector_matches_what_kubectl_would_list),
         cmocka_unit_test(no_labels_are_an_empty_map),
         cmocka_unit_test(names_and_values_may_be_as_long_as_labels_are),
-        cmocka_unit_test(mistakes_are_told_with_their_place),
+        cmocka_unit_test(mistakes_are_reported_with_their_place),
         cmocka_unit_test(a_selector_has_a_limit),
     };
 

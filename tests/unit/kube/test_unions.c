@@ -373,7 +373,7 @@ static const struct union_case cases[] = {
      "{'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}",
      "{'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get'], 'resourceNames': ['x']}]}",
      "{'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}"},
-    {"a rule of URLs instead of ours", "ClusterRole", NULL, NULL,
+    {"a rule of URLs instead of the desired one", "ClusterRole", NULL, NULL,
      "{'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}",
      "{'rules': [{'nonResourceURLs': ['/x'], 'verbs': ['get']}]}",
      "{'rules': [{'apiGroups': [''], 'resources': ['pods'], 'verbs': ['get']}]}"},

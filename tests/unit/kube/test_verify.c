@@ -15,7 +15,7 @@ static void apply(struct bench *b, const char *name, const char *text)
 {
     json_t *map = bench_config_map(name, true);
 
-    json_object_set_new(map, "data", OBJECT(S("text", text)));
+    json_object_set_new(map, "data", OBJECT(STRING("text", text)));
     sim_apply(b->sim, &bench_rows[MAPS], map);
 }
 
@@ -92,7 +92,7 @@ static void a_store_put_back_without_an_outage_is_noticed_within_a_minute(void *
     bench_finish(&b);
 }
 
-/* No version is behind, and no watch is told of what was put back. */
+/* No version is behind, and no watch reports what was restored. */
 static void a_store_put_back_that_has_as_many_versions_again_is_listed_after_the_outage(void **state)
 {
     struct bench b;
@@ -206,7 +206,7 @@ static void a_server_that_is_behind_another_one_leads_to_few_lists(void **state)
     bench_finish(&b);
 }
 
-static void a_watch_that_is_closed_or_not_verified_grows_old_and_is_told(void **state)
+static void a_watch_that_is_closed_or_not_verified_grows_old_and_is_reported(void **state)
 {
     const struct kube_kind *kind;
     struct bench b;
@@ -236,7 +236,7 @@ static void a_watch_that_is_closed_or_not_verified_grows_old_and_is_told(void **
     assert_true(kube_cluster_watch_age(b.cluster, &kind) > KUBE_LISTENING_MOST);
     assert_non_null(kind);
     assert_non_null(strstr(kube_cluster_failure(b.cluster), "the watch has heard nothing for more than 60 s"));
-    /* That is told when it is so, and not at each look. */
+    /* That is reported when it is so, and not at each look. */
     b.changes = 0;
     sim_run(b.sim, SECONDS(60));
     assert_int_equal(b.changes, 0);
@@ -313,7 +313,7 @@ int main(void)
         cmocka_unit_test(a_conflict_with_an_object_from_the_future_shows_another_history),
         cmocka_unit_test(a_conflict_shows_another_history_that_has_as_many_versions),
         cmocka_unit_test(a_server_that_is_behind_another_one_leads_to_few_lists),
-        cmocka_unit_test(a_watch_that_is_closed_or_not_verified_grows_old_and_is_told),
+        cmocka_unit_test(a_watch_that_is_closed_or_not_verified_grows_old_and_is_reported),
         cmocka_unit_test(what_is_waited_for_is_no_failure),
         cmocka_unit_test(the_sign_of_life_of_a_quiet_server_is_its_newest_version),
         cmocka_unit_test(a_quiet_server_that_refuses_requests_is_reported),

@@ -107,7 +107,7 @@ static void pages_are_asked_for_one_by_one(void **state)
     finish(&b);
 }
 
-static void a_list_that_expires_between_pages_starts_anew(void **state)
+static void a_list_that_expires_between_pages_starts_again(void **state)
 {
     struct bench b;
 
@@ -156,7 +156,7 @@ static void what_a_watch_brought_is_read_before_its_end_counts(void **state)
     finish(&b);
 }
 
-static void a_watch_that_ends_at_once_is_not_opened_at_once(void **state)
+static void a_watch_that_ends_immediately_is_not_opened_immediately(void **state)
 {
     struct bench b;
     msec_t before;
@@ -181,10 +181,10 @@ int main(void)
         cmocka_unit_test(an_event_that_was_read_is_not_kept),
         cmocka_unit_test(an_empty_list_is_a_list),
         cmocka_unit_test(pages_are_asked_for_one_by_one),
-        cmocka_unit_test(a_list_that_expires_between_pages_starts_anew),
+        cmocka_unit_test(a_list_that_expires_between_pages_starts_again),
         cmocka_unit_test(a_watch_that_ends_goes_on_where_it_was),
         cmocka_unit_test(what_a_watch_brought_is_read_before_its_end_counts),
-        cmocka_unit_test(a_watch_that_ends_at_once_is_not_opened_at_once),
+        cmocka_unit_test(a_watch_that_ends_immediately_is_not_opened_immediately),
     };
 
     return cmocka_run_group_tests_name("kube watch", tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void failures_are_tried_again_later_and_later(void **state)
     finish(&b);
 }
 
-/* A kind of which nothing is told for long is believed as soon as any: doubts are no failures. */
+/* A kind of which nothing is reported for long is believed as soon as any: doubts are no failures. */
 static void doubt_leads_to_a_list_however_often(void **state)
 {
     struct bench b;
@@ -56,7 +56,7 @@ static void doubt_leads_to_a_list_however_often(void **state)
         expect_log(&b, "B L:a E@10");
         expect_step(&b, OPEN);
     }
-    /* But not as fast as somebody may doubt. */
+    /* But not as fast as another client may doubt. */
     b.now += 300;
     assert_true(kube_watch_doubt(b.w, b.now));
     expect_step(&b, CANCEL);

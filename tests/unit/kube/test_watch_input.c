@@ -172,7 +172,7 @@ static void lines_may_be_cut_anywhere(void **state)
     }
 }
 
-static void a_budget_bounds_what_is_parsed_at_once(void **state)
+static void a_budget_bounds_what_is_parsed_in_one_turn(void **state)
 {
     struct bench b;
     int rounds = 0;
@@ -204,7 +204,7 @@ int main(void)
         cmocka_unit_test(an_event_has_a_limit_of_values),
         cmocka_unit_test(versions_and_tokens_have_a_limit),
         cmocka_unit_test(lines_may_be_cut_anywhere),
-        cmocka_unit_test(a_budget_bounds_what_is_parsed_at_once),
+        cmocka_unit_test(a_budget_bounds_what_is_parsed_in_one_turn),
     };
 
     return cmocka_run_group_tests_name("kube watch input", tests, NULL, NULL);

@@ -23,8 +23,9 @@ json_t *from_yaml(const char *text)
 
 static json_t *resource(const char *spec)
 {
-    return OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", "Istio"),
-                  MAP("metadata", S("name", "istio"), S("namespace", "istio-system")), V("spec", from_yaml(spec)));
+    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+                  MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
+                  VALUE("spec", from_yaml(spec)));
 }
 
 void fixture_init(struct fixture *f)

@@ -113,7 +113,7 @@ static void test_every_kind_that_we_write_is_defined(void **state)
     on_both_versions(check_kinds);
 }
 
-/* Labels and categories are what people list by; these are the rows that are unlike their neighbours. */
+/* Labels and categories are what users list by; these are the rows that are unlike their neighbours. */
 static const struct {
     const char *name, *app, *istio, *package, *category, *scope;
 } details[] = {

@@ -33,8 +33,8 @@ static json_t *resource_with(const char *kind, const char *spec)
     json_t *parsed;
 
     assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &parsed, NULL), 0);
-    return OBJECT(S("apiVersion", API_GROUP_VERSION), S("kind", kind),
-                  MAP("metadata", S("name", "istio"), S("namespace", NS)), V("spec", parsed));
+    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", kind),
+                  MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)), VALUE("spec", parsed));
 }
 
 static int check(const char *spec, struct istio_spec **ret, struct problems *problems)
@@ -207,10 +207,10 @@ static void roll_out_daemon_set(struct world *w, const char *name, int available
 
     assert_non_null(o);
     json_object_set_new(o, "status",
-                        OBJECT(N("observedGeneration", doc_int(doc_at(o, "metadata", "generation"), 0)),
-                               N("desiredNumberScheduled", 3), N("currentNumberScheduled", 3),
-                               N("updatedNumberScheduled", 3), N("numberReady", available),
-                               N("numberAvailable", available)));
+                        OBJECT(INT("observedGeneration", doc_int(doc_at(o, "metadata", "generation"), 0)),
+                               INT("desiredNumberScheduled", 3), INT("currentNumberScheduled", 3),
+                               INT("updatedNumberScheduled", 3), INT("numberReady", available),
+                               INT("numberAvailable", available)));
     world_put(w, o);
 }
 
@@ -317,8 +317,8 @@ static void its_label_injects_and_its_version_tells_outdated_sidecars(void **sta
     _cleanup_free_ char *label = NULL, *other = NULL;
 
     for (int i = 0; i < 3; i++) {
-        json_t *pod = OBJECT(MAP("metadata", F("name", "pod-%d", i), S("namespace", "default"),
-                                 MAP("annotations", S("v9-8.example.com/mode", i ? "plain" : "chained"))));
+        json_t *pod = OBJECT(MAP("metadata", FORMAT("name", "pod-%d", i), STRING("namespace", "default"),
+                                 MAP("annotations", STRING("v9-8.example.com/mode", i ? "plain" : "chained"))));
         world_put_as(w, mesh_kind(KIND_SIDECAR_POD), pod);
     }
     world_put_mesh(

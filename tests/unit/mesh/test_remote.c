@@ -12,8 +12,8 @@
 
 static json_t *signing(const char *key)
 {
-    return OBJECT(S("ca-cert.pem", "Y2VydA=="), S("ca-key.pem", key), S("cert-chain.pem", ""),
-                  S("root-cert.pem", "cm9vdA=="));
+    return OBJECT(STRING("ca-cert.pem", "Y2VydA=="), STRING("ca-key.pem", key), STRING("cert-chain.pem", ""),
+                  STRING("root-cert.pem", "cm9vdA=="));
 }
 
 /* As fixture_init_spec() and fixture_render() with a remote cluster. */

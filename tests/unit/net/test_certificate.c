@@ -158,10 +158,10 @@ static void test_a_secret_of_others_keeps_what_is_theirs(void **state)
 {
     _cleanup_certificate_ struct certificate made = make(NOW, NULL);
     _cleanup_json_ json_t *live = OBJECT(
-                              S("kind", "Secret"),
-                              S("type", "Opaque"),
-                              MAP("metadata", S("name", "x"), S("resourceVersion", "7")),
-                              MAP("data", S("other", "AAAA"), S("tls.crt", "%%%"))),
+                              STRING("kind", "Secret"),
+                              STRING("type", "Opaque"),
+                              MAP("metadata", STRING("name", "x"), STRING("resourceVersion", "7")),
+                              MAP("data", STRING("other", "AAAA"), STRING("tls.crt", "%%%"))),
                           *secret = webhook_secret(live, "ns", &made);
     _cleanup_certificate_ struct certificate read = {0};
     struct err e;
@@ -200,7 +200,7 @@ static void test_the_configuration_gets_the_authorities(void **state)
     assert_null(again);
 }
 
-/* Somebody may take out of the configuration what they like; an API server leaves empty lists out altogether. */
+/* Another client may take out of the configuration what they like; an API server leaves empty lists out altogether. */
 static void test_a_configuration_without_the_webhook_stays_as_it_is(void **state)
 {
     static const char *const configurations[] = {

@@ -187,7 +187,7 @@ static void test_a_body_may_come_in_pieces(void **state)
     stop(&f);
 }
 
-static void test_what_is_refused_is_told_and_closed(void **state)
+static void test_what_is_refused_is_reported_and_closed(void **state)
 {
     _cleanup_buf_ struct buf head = BUF_INIT;
     struct {
@@ -575,7 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_of_a_connection_are_answered_in_turn),
         cmocka_unit_test(test_a_body_may_come_in_pieces),
-        cmocka_unit_test(test_what_is_refused_is_told_and_closed),
+        cmocka_unit_test(test_what_is_refused_is_reported_and_closed),
         cmocka_unit_test(test_all_bodies_together_have_a_limit),
         cmocka_unit_test(test_dripping_bytes_win_no_time),
         cmocka_unit_test(test_a_client_that_does_not_read_is_dropped),

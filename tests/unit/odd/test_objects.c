@@ -24,50 +24,55 @@
 static json_t *pod(const char *name, json_t *statuses, json_t *annotations)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Pod"),
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
         MAP("metadata",
-            S("name", name),
-            S("namespace", NS),
-            S("creationTimestamp", "2018-12-17T00:00:00Z"),
-            MAP("labels", S("istio", "pilot"), S("app", "istio-pilot")),
-            V("annotations", annotations)),
+            STRING("name", name),
+            STRING("namespace", NS),
+            STRING("creationTimestamp", "2018-12-17T00:00:00Z"),
+            MAP("labels", STRING("istio", "pilot"), STRING("app", "istio-pilot")),
+            VALUE("annotations", annotations)),
         MAP("status",
-            S("phase", "Running"),
-            S("podIP", "10.0.0.1"),
-            S("reason", "Evicted"),
-            S("message", "too much"),
+            STRING("phase", "Running"),
+            STRING("podIP", "10.0.0.1"),
+            STRING("reason", "Evicted"),
+            STRING("message", "too much"),
             SEQ("conditions",
-                ITEM(S("type", "Ready"), S("status", "True")),
-                ITEM(S("type", "PodScheduled"), S("status", "False"), S("reason", "Unschedulable"), S("message", "m"))),
-            V("initContainerStatuses", statuses ? doc_copy(statuses) : NULL),
-            V("containerStatuses", statuses)));
+                ITEM(STRING("type", "Ready"), STRING("status", "True")),
+                ITEM(
+                    STRING("type", "PodScheduled"),
+                    STRING("status", "False"),
+                    STRING("reason", "Unschedulable"),
+                    STRING("message", "m"))),
+            VALUE("initContainerStatuses", statuses ? doc_copy(statuses) : NULL),
+            VALUE("containerStatuses", statuses)));
 }
 
 static json_t *statuses(void)
 {
     return ARRAY(
         ITEM(
-            S("name", "discovery"),
-            B("ready", false),
-            MAP("state", MAP("waiting", S("reason", "CrashLoopBackOff"), S("message", "back-off"))),
-            MAP("lastState", MAP("terminated", S("reason", "Error"), N("exitCode", 1)))),
-        ITEM(S("name", "proxy"), MAP("state", MAP("terminated", S("reason", "Error"), N("exitCode", 2)))));
+            STRING("name", "discovery"),
+            BOOL("ready", false),
+            MAP("state", MAP("waiting", STRING("reason", "CrashLoopBackOff"), STRING("message", "back-off"))),
+            MAP("lastState", MAP("terminated", STRING("reason", "Error"), INT("exitCode", 1)))),
+        ITEM(STRING("name", "proxy"), MAP("state", MAP("terminated", STRING("reason", "Error"), INT("exitCode", 2)))));
 }
 
 static json_t *secret(const char *name, const char *type, json_t *data)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Secret"),
-        MAP("metadata", S("name", name), S("namespace", NS)),
-        S("type", type),
-        V("data", data));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Secret"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS)),
+        STRING("type", type),
+        VALUE("data", data));
 }
 
 static json_t *sidecar(void)
 {
-    return pod("with-sidecar", NULL, OBJECT(S("sidecar.istio.io/status", "{\"version\":\"old\",\"containers\":[]}")));
+    return pod(
+        "with-sidecar", NULL, OBJECT(STRING("sidecar.istio.io/status", "{\"version\":\"old\",\"containers\":[]}")));
 }
 
 /* What nobody watches by label, in both clusters. */
@@ -75,28 +80,31 @@ static void put_others(struct world *w)
 {
     world_put(w, pod("istio-pilot-1", statuses(), NULL));
     world_put(w, pod("istio-pilot-2", NULL, NULL));
-    world_put_namespace(w, "app", OBJECT(S("istio-injection", "disabled")));
-    world_put_namespace(w, "other", OBJECT(S("istio-injection", "enabled"), S(LABEL_INJECTION_MANAGED, "enabled")));
+    world_put_namespace(w, "app", OBJECT(STRING("istio-injection", "disabled")));
+    world_put_namespace(
+        w, "other", OBJECT(STRING("istio-injection", "enabled"), STRING(LABEL_INJECTION_MANAGED, "enabled")));
     world_put(
         w,
         OBJECT(
-            S("apiVersion", "admissionregistration.k8s.io/v1"),
-            S("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", S("name", "istio-galley")),
-            SEQ("webhooks", ITEM(S("name", "pilot.validation.istio.io")))));
+            STRING("apiVersion", "admissionregistration.k8s.io/v1"),
+            STRING("kind", "ValidatingWebhookConfiguration"),
+            MAP("metadata", STRING("name", "istio-galley")),
+            SEQ("webhooks", ITEM(STRING("name", "pilot.validation.istio.io")))));
     world_put_as(
-        w, mesh_kind(KIND_KEY_AND_CERT_SECRET), secret("istio.default", "istio.io/key-and-cert", OBJECT(S("a", "b"))));
+        w,
+        mesh_kind(KIND_KEY_AND_CERT_SECRET),
+        secret("istio.default", "istio.io/key-and-cert", OBJECT(STRING("a", "b"))));
     world_put_as(w, mesh_kind(KIND_SIDECAR_POD), sidecar());
-    world_put_as(w, mesh_kind(KIND_SECRET_KEYS), secret("istio.pilot", "Opaque", OBJECT(S("a", "b"))));
+    world_put_as(w, mesh_kind(KIND_SECRET_KEYS), secret("istio.pilot", "Opaque", OBJECT(STRING("a", "b"))));
     world_put_as(
         w,
         mesh_kind(KIND_CONFIG_MAP_KEYS),
         OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata", S("name", "istio"), S("namespace", NS)),
-            MAP("data", S("mesh", "")),
-            MAP("binaryData", S("b", ""))));
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)),
+            MAP("data", STRING("mesh", "")),
+            MAP("binaryData", STRING("b", ""))));
 }
 
 /* A Deployment that says why it is not available. */
@@ -109,12 +117,19 @@ static void break_deployment(struct world *w, const char *name)
         d,
         "status",
         OBJECT(
-            N("observedGeneration", 0),
-            N("replicas", 2),
-            N("updatedReplicas", 1),
+            INT("observedGeneration", 0),
+            INT("replicas", 2),
+            INT("updatedReplicas", 1),
             SEQ("conditions",
-                ITEM(S("type", "Progressing"), S("status", "False"), S("reason", "ProgressDeadlineExceeded")),
-                ITEM(S("type", "ReplicaFailure"), S("status", "True"), S("reason", "Quota"), S("message", "no")))));
+                ITEM(
+                    STRING("type", "Progressing"),
+                    STRING("status", "False"),
+                    STRING("reason", "ProgressDeadlineExceeded")),
+                ITEM(
+                    STRING("type", "ReplicaFailure"),
+                    STRING("status", "True"),
+                    STRING("reason", "Quota"),
+                    STRING("message", "no")))));
     world_put(w, d);
 }
 
@@ -124,18 +139,20 @@ static int setup(void **state)
 
     remote_world_setup(state);
     w = *state;
-    world_put_mesh(&w->home, MESH);
-    put_others(&w->home);
-    put_others(&w->away);
+    world_put_mesh(&w->central, MESH);
+    put_others(&w->central);
+    put_others(&w->remote);
     world_put(
-        &w->away, OBJECT(S("apiVersion", "v1"), S("kind", "Namespace"), MAP("metadata", S("name", "kube-system"))));
-    assert_true(world_converge(&w->home) > 0);
-    remote_world_put_secret(w, "cacerts", OBJECT(S("ca-cert.pem", "YQ=="), S("ca-key.pem", "YQ==")));
+        &w->remote,
+        OBJECT(
+            STRING("apiVersion", "v1"), STRING("kind", "Namespace"), MAP("metadata", STRING("name", "kube-system"))));
+    assert_true(world_converge(&w->central) > 0);
+    remote_world_put_secret(w, "cacerts", OBJECT(STRING("ca-cert.pem", "YQ=="), STRING("ca-key.pem", "YQ==")));
     remote_world_join(w, "{\"autoInjectionNamespaces\":[\"app\",\"other\"]}");
-    world_roll_out(&w->home);
-    break_deployment(&w->home, "istio-pilot");
-    break_deployment(&w->away, "istio-citadel");
-    assert_true(world_converge(&w->home) >= 0);
+    world_roll_out(&w->central);
+    break_deployment(&w->central, "istio-pilot");
+    break_deployment(&w->remote, "istio-citadel");
+    assert_true(world_converge(&w->central) >= 0);
     assert_true(remote_world_converge(w) >= 0);
     return 0;
 }
@@ -144,8 +161,9 @@ static int setup(void **state)
 
 struct walk {
     struct remote_world *w;
-    bool going;                        /* what matters then is which objects there are, and whose they are */
-    size_t objects, tries, decided[4]; /* how many actions there are of the mesh, at home, away; and of none */
+    bool going; /* what matters then is which objects there are, and whose they are */
+    size_t objects, tries,
+        decided[4]; /* how many actions there are of the mesh, in the central cluster, in the remote one; and of none */
 };
 
 static void check_actions(const struct plan *plan)
@@ -163,7 +181,7 @@ static void check_actions(const struct plan *plan)
 static void decide(struct remote_world *w, size_t *ret_counts)
 {
     struct reconcile_plan remote;
-    struct plan mesh = world_plan(&w->home);
+    struct plan mesh = world_plan(&w->central);
 
     remote_world_plan(w, &remote);
     check_actions(&mesh);
@@ -300,9 +318,9 @@ static void try_all(struct remote_world *w, bool going)
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *kind = &mesh_kinds.rows[i];
         if (has_own_meaning(kind) && !(going && kind->custom && is_merged_only(kind)))
-            try_kind(&walk, &w->home, kind);
+            try_kind(&walk, &w->central, kind);
         if (!is_merged_only(kind))
-            try_kind(&walk, &w->away, kind);
+            try_kind(&walk, &w->remote, kind);
     }
     print_message("%zu objects, %zu of them odd\n", walk.objects, walk.tries);
     assert_true(walk.objects > 25 && walk.tries > (going ? 2000 : 10000));
@@ -322,10 +340,10 @@ static void a_remote_cluster_that_leaves_stands_odd_objects(void **state)
 static void a_mesh_that_is_deleted_stands_odd_objects(void **state)
 {
     struct remote_world *w = *state;
-    json_t *mesh = world_get(&w->home, API_GROUP_VERSION, "Istio", NS, "istio");
+    json_t *mesh = world_get(&w->central, API_GROUP_VERSION, "Istio", NS, "istio");
 
     json_object_set_new(doc_make(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:01Z"));
-    world_put(&w->home, mesh);
+    world_put(&w->central, mesh);
     try_all(w, true);
 }
 

@@ -109,15 +109,15 @@ static void parse(const struct walk *w, struct problems *problems)
 static char *review_text(const struct walk *w)
 {
     _cleanup_json_ json_t *review = OBJECT(
-        S("apiVersion", "admission.k8s.io/v1"),
-        S("kind", "AdmissionReview"),
+        STRING("apiVersion", "admission.k8s.io/v1"),
+        STRING("kind", "AdmissionReview"),
         MAP("request",
-            S("uid", "u"),
-            MAP("kind", S("group", API_GROUP), S("version", API_VERSION), S("kind", w->r->kind)),
-            S("namespace", NS),
-            S("name", doc_string(w->resource, "metadata", "name")),
-            S("operation", "CREATE"),
-            V("object", json_incref(w->resource))));
+            STRING("uid", "u"),
+            MAP("kind", STRING("group", API_GROUP), STRING("version", API_VERSION), STRING("kind", w->r->kind)),
+            STRING("namespace", NS),
+            STRING("name", doc_string(w->resource, "metadata", "name")),
+            STRING("operation", "CREATE"),
+            VALUE("object", json_incref(w->resource))));
 
     return doc_text(review);
 }
@@ -168,15 +168,15 @@ static const char *refusal_in(const struct plan *plan, const char *kind)
 /* As the server has it: with its uid and our finalizer. */
 static void observe(struct walk *w)
 {
-    struct world *home = &w->world->home;
+    struct world *central = &w->world->central;
     const char *name = doc_string(w->resource, "metadata", "name");
-    const struct kube_object *before =
-        kube_cache_get(home->cache, mesh_kind(w->r == &api_resource_istio ? KIND_ISTIO : KIND_REMOTE_ISTIO), NS, name);
+    const struct kube_object *before = kube_cache_get(
+        central->cache, mesh_kind(w->r == &api_resource_istio ? KIND_ISTIO : KIND_REMOTE_ISTIO), NS, name);
     json_t *object = doc_copy(w->resource);
 
     json_object_set_new(doc_make(object, "metadata"), "uid", json_string(before ? before->uid : "u"));
-    json_object_set_new(doc_make(object, "metadata"), "finalizers", ARRAY(ITEM_S(w->r->finalizer)));
-    world_put(home, object);
+    json_object_set_new(doc_make(object, "metadata"), "finalizers", ARRAY(ITEM_STRING(w->r->finalizer)));
+    world_put(central, object);
 }
 
 /* Why the status says that it is refused; NULL: it does not, or not now. */
@@ -186,7 +186,7 @@ static const char *plan(struct walk *w)
 
     observe(w);
     if (w->r == &api_resource_istio) {
-        struct plan made = world_plan(&w->world->home);
+        struct plan made = world_plan(&w->world->central);
         refusal = refusal_in(&made, w->r->kind);
         plan_release(&made);
     } else {
@@ -203,7 +203,8 @@ static void render(struct walk *w)
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_json_ json_t *documents = json_array();
-    _cleanup_json_ json_t *mesh = world_get(&w->world->home, API_GROUP_VERSION, api_resource_istio.kind, NS, "istio");
+    _cleanup_json_ json_t *mesh =
+        world_get(&w->world->central, API_GROUP_VERSION, api_resource_istio.kind, NS, "istio");
     const struct check_context context = {.minor = MINOR, .versions = versions, .mesh = mesh};
 
     mesh_versions_for(MINOR, versions);
@@ -576,9 +577,9 @@ static void walk(const struct api_resource *r, struct remote_world *world)
     json_t *spec;
 
     w.resource = OBJECT(
-        S("apiVersion", API_GROUP_VERSION),
-        S("kind", r->kind),
-        MAP("metadata", S("name", r == &api_resource_istio ? "istio" : REMOTE), S("namespace", NS)),
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", r->kind),
+        MAP("metadata", STRING("name", r == &api_resource_istio ? "istio" : REMOTE), STRING("namespace", NS)),
         MAP("spec"));
     spec = doc_at(w.resource, "spec");
     buf_add_str(&w.path, "spec");
@@ -598,30 +599,30 @@ static void an_istio_with_an_odd_field_is_refused_with_its_path(void **state)
 
 static void a_remote_istio_with_an_odd_field_is_refused_with_its_path(void **state)
 {
-    remote_world_put_secret(*state, REMOTE, OBJECT(S("config", "e30=")));
+    remote_world_put_secret(*state, REMOTE, OBJECT(STRING("config", "e30=")));
     walk(&api_resource_remote_istio, *state);
 }
 
-/* Around the spec: what no API server lets through, and a file or whoever reaches the webhook may have. */
+/* Around the spec: what no API server lets through, and a file or a client of the webhook may have. */
 static void a_resource_that_is_odd_itself_is_survived(void **state)
 {
     for (const struct api_resource *const *r = api_resources; *r; r++) {
         _cleanup_json_ json_t *good = OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", (*r)->kind),
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", (*r)->kind),
             MAP("metadata",
-                S("name", *r == &api_resource_istio ? "istio" : REMOTE),
-                S("namespace", NS),
-                S("creationTimestamp", "2018-12-17T00:00:00Z"),
-                N("generation", 1),
-                MAP("labels", S("a", "b")),
-                MAP("annotations", S("a", "b")),
-                SEQ("finalizers", ITEM_S("a"))),
+                STRING("name", *r == &api_resource_istio ? "istio" : REMOTE),
+                STRING("namespace", NS),
+                STRING("creationTimestamp", "2018-12-17T00:00:00Z"),
+                INT("generation", 1),
+                MAP("labels", STRING("a", "b")),
+                MAP("annotations", STRING("a", "b")),
+                SEQ("finalizers", ITEM_STRING("a"))),
             MAP("spec"),
             MAP("status",
-                S("Status", "Available"),
-                N("appliedGeneration", 1),
-                SEQ("conditions", ITEM(S("type", "Ready"), S("status", "True")))));
+                STRING("Status", "Available"),
+                INT("appliedGeneration", 1),
+                SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
         struct walk w = {.r = *r, .world = *state};
         for (size_t place = 0; place < odd_places(good); place++)
             for (enum odd how = 0; how < ODD_COUNT; how++) {

@@ -95,7 +95,7 @@ static bool is_busy_for(struct actor *a, const char *name)
     return input.busy(input.queue_context, maps(), NS, name);
 }
 
-static void what_the_server_could_not_be_sent_is_decided_anew(void **state)
+static void what_the_server_could_not_be_sent_is_decided_again(void **state)
 {
     struct bench *b = *state;
 
@@ -179,7 +179,7 @@ static void a_create_that_is_refused_once_is_no_failure_yet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_the_server_could_not_be_sent_is_decided_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_server_could_not_be_sent_is_decided_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_others_decided_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(what_only_waits_for_its_turn_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_is_under_way_until_it_is_answered_and_is_its_owners, setup, teardown),

@@ -1,4 +1,4 @@
-/* What is told of a connection that fails, and how often. */
+/* What is reported of a connection that fails, and how often. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void begin(struct logged *l)
     assert_true(dup2(fileno(l->file), STDERR_FILENO) >= 0);
 }
 
-/* Looks as often as an owner does, who is told of every change. */
+/* Looks as often as an owner does, which is notified of every change. */
 static void pass(struct logged *l, msec_t time)
 {
     for (msec_t passed = 0; passed < time; passed += 50) {
@@ -82,7 +82,7 @@ static void a_break_of_a_moment_is_not_told(void **state)
     end(&l);
 }
 
-static void a_failure_is_told_when_it_begins_and_ends_and_now_and_then(void **state)
+static void a_failure_is_reported_when_it_begins_and_ends_and_now_and_then(void **state)
 {
     struct logged l;
 
@@ -116,13 +116,13 @@ static void a_connection_that_comes_and_goes_does_not_fill_the_log(void **state)
         pass(&l, SECONDS(3));
     }
     assert_in_range(count(&l, "connection"), 10, 20);
-    /* What is so in the end is told in the end. */
+    /* What is so in the end is reported in the end. */
     pass(&l, SECONDS(600));
     assert_int_equal(count(&l, WORKS), count(&l, FAILS));
     end(&l);
 }
 
-static void versions_that_go_backwards_are_told_once(void **state)
+static void versions_that_go_backwards_are_reported_once(void **state)
 {
     struct logged l;
 
@@ -142,9 +142,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_break_of_a_moment_is_not_told),
-        cmocka_unit_test(a_failure_is_told_when_it_begins_and_ends_and_now_and_then),
+        cmocka_unit_test(a_failure_is_reported_when_it_begins_and_ends_and_now_and_then),
         cmocka_unit_test(a_connection_that_comes_and_goes_does_not_fill_the_log),
-        cmocka_unit_test(versions_that_go_backwards_are_told_once),
+        cmocka_unit_test(versions_that_go_backwards_are_reported_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

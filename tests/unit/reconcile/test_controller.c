@@ -136,10 +136,10 @@ static struct desired_set *desired_of(const struct reconcile *r)
     objects.items[0] = (struct rendered){
         .kind = &kind_rows[CONFIG_MAP],
         .object = OBJECT(
-            S("apiVersion", "v1"),
-            S("kind", "ConfigMap"),
-            MAP("metadata", S("name", o->name), S("namespace", o->ns)),
-            MAP("data", S("text", doc_string(r->resource, "spec", "text")))),
+            STRING("apiVersion", "v1"),
+            STRING("kind", "ConfigMap"),
+            MAP("metadata", STRING("name", o->name), STRING("namespace", o->ns)),
+            MAP("data", STRING("text", doc_string(r->resource, "spec", "text")))),
     };
     return desired_from(&objects, &owner);
 }
@@ -380,10 +380,10 @@ static void apply(struct bench *b, const char *name, const char *text)
         b->sim,
         &kind_rows[GREETING],
         OBJECT(
-            S("apiVersion", API_GROUP_VERSION),
-            S("kind", "Greeting"),
-            MAP("metadata", S("name", name), S("namespace", NS), N("generation", 1)),
-            MAP("spec", S("text", text))));
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", "Greeting"),
+            MAP("metadata", STRING("name", name), STRING("namespace", NS), INT("generation", 1)),
+            MAP("spec", STRING("text", text))));
 }
 
 static void put(struct bench *b, const char *name, const char *text)
@@ -452,7 +452,10 @@ static void a_watch_that_the_plan_asks_for_brings_what_it_counts(void **state)
     sim_apply(
         b->sim,
         &kind_rows[POD],
-        OBJECT(S("apiVersion", "v1"), S("kind", "Pod"), MAP("metadata", S("name", "one"), S("namespace", NS))));
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Pod"),
+            MAP("metadata", STRING("name", "one"), STRING("namespace", NS))));
     sim_run(b->sim, SECONDS(2));
     assert_int_equal(doc_int(doc_at(greeting(b, "hello"), "status", "listeners"), -1), 1);
 }
@@ -539,7 +542,7 @@ static void an_answer_is_asked_for_again_when_it_is_old(void **state)
     expect_text(b, "hello", "good-evening");
 }
 
-static void a_query_that_fails_is_told_and_asked_again(void **state)
+static void a_query_that_fails_is_reported_and_asked_again(void **state)
 {
     struct bench *b = *state;
     struct err e;
@@ -576,7 +579,7 @@ static void a_query_that_no_plan_needs_is_not_asked_any_more(void **state)
     assert_int_equal(b->sent, 2);
 }
 
-static void a_query_that_cannot_be_sent_is_told(void **state)
+static void a_query_that_cannot_be_sent_is_reported(void **state)
 {
     struct bench *b = *state;
 
@@ -627,7 +630,10 @@ static void a_change_of_one_of_a_thousand_costs_what_one_costs(void **state)
     sim_apply(
         b->sim,
         &kind_rows[SECRET],
-        OBJECT(S("apiVersion", "v1"), S("kind", "Secret"), MAP("metadata", S("name", "g7"), S("namespace", NS))));
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Secret"),
+            MAP("metadata", STRING("name", "g7"), STRING("namespace", NS))));
     sim_run(b->sim, SECONDS(2));
     expect_done(b, 1, FEW);
 
@@ -652,9 +658,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_whose_object_was_orphaned_leaves_it, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_from_outside_comes_into_the_next_plan, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(an_answer_is_asked_for_again_when_it_is_old, setup_asking, teardown),
-        cmocka_unit_test_setup_teardown(a_query_that_fails_is_told_and_asked_again, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_query_that_fails_is_reported_and_asked_again, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(a_query_that_no_plan_needs_is_not_asked_any_more, setup_asking, teardown),
-        cmocka_unit_test_setup_teardown(a_query_that_cannot_be_sent_is_told, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_query_that_cannot_be_sent_is_reported, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(a_change_of_one_of_a_thousand_costs_what_one_costs, setup_patient, teardown),
     };
 

@@ -24,17 +24,17 @@
 static json_t *secret_with(json_t *data)
 {
     return OBJECT(
-        S("apiVersion", "v1"),
-        S("kind", "Secret"),
-        MAP("metadata", S("name", "west"), S("namespace", "istio-system")),
-        V("data", data));
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Secret"),
+        MAP("metadata", STRING("name", "west"), STRING("namespace", "istio-system")),
+        VALUE("data", data));
 }
 
 static json_t *secret_of(const char *key, const char *text)
 {
     _cleanup_free_ char *encoded = base64_encode(text, strlen(text));
 
-    return secret_with(OBJECT(S(key, encoded)));
+    return secret_with(OBJECT(STRING(key, encoded)));
 }
 
 static void assert_refused(json_t *secret, enum err_class class, const char *text)
@@ -98,14 +98,17 @@ static void a_secret_without_one_kubeconfig_says_so(void **state)
     assert_refused(
         secret_with(json_object()), ERR_INVALID, WEST "data: must have one key, with the kubeconfig, but has 0");
     assert_refused(
-        secret_with(OBJECT(S("a", "S3CRET"), S("b", "S3CRET"))),
+        secret_with(OBJECT(STRING("a", "S3CRET"), STRING("b", "S3CRET"))),
         ERR_INVALID,
         WEST "data: must have one key, with the kubeconfig, but has 2");
     assert_refused(
-        secret_with(OBJECT(S("kubeconfig", ""))), ERR_INVALID, DATA "must be a kubeconfig in base64, but is empty");
+        secret_with(OBJECT(STRING("kubeconfig", ""))),
+        ERR_INVALID,
+        DATA "must be a kubeconfig in base64, but is empty");
     assert_refused(
-        secret_with(OBJECT(N("kubeconfig", 5))), ERR_INVALID, DATA "must be a kubeconfig in base64, but is empty");
-    assert_refused(secret_with(OBJECT(S("kubeconfig", "S3CRET!"))), ERR_INVALID, DATA "must be base64 (with padding)");
+        secret_with(OBJECT(INT("kubeconfig", 5))), ERR_INVALID, DATA "must be a kubeconfig in base64, but is empty");
+    assert_refused(
+        secret_with(OBJECT(STRING("kubeconfig", "S3CRET!"))), ERR_INVALID, DATA "must be base64 (with padding)");
 }
 
 static void what_reaches_beyond_the_cluster_is_refused(void **state)

@@ -40,17 +40,17 @@ static void play_token_review(struct fixture *f, struct http_exchange *exchange,
 
     f->token_reviews++;
     if (!str_eq(token, "reader") && !str_eq(token, "stranger"))
-        answer_json(exchange, OBJECT(MAP("status", S("error", "who is that?"))));
+        answer_json(exchange, OBJECT(MAP("status", STRING("error", "who is that?"))));
     else
         answer_json(
             exchange,
             OBJECT(
                 MAP("status",
-                    B("authenticated", true),
+                    BOOL("authenticated", true),
                     MAP("user",
-                        S("username", token),
-                        SEQ("groups", ITEM_S("people")),
-                        MAP("extra", SEQ("scopes", ITEM_S("a")))))));
+                        STRING("username", token),
+                        SEQ("groups", ITEM_STRING("users")),
+                        MAP("extra", SEQ("scopes", ITEM_STRING("a")))))));
 }
 
 static void play_access_review(struct fixture *f, struct http_exchange *exchange, const json_t *review)
@@ -62,9 +62,10 @@ static void play_access_review(struct fixture *f, struct http_exchange *exchange
         exchange,
         OBJECT(
             MAP("status",
-                B("allowed",
-                  str_eq(doc_string(review, "spec", "user"), "reader") &&
-                      str_eq(doc_string(review, "spec", "nonResourceAttributes", "path"), "/metrics")))));
+                BOOL(
+                    "allowed",
+                    str_eq(doc_string(review, "spec", "user"), "reader") &&
+                        str_eq(doc_string(review, "spec", "nonResourceAttributes", "path"), "/metrics")))));
 }
 
 static void play_api_server(void *context, struct http_exchange *exchange, const struct http_request *request)
@@ -177,7 +178,7 @@ static void test_the_whole_user_is_asked_about(void **state)
     assert_int_equal(ask(&f, "Bearer reader", "/metrics"), 200);
     assert_string_equal(
         f.asked_about,
-        "{\"extra\":{\"scopes\":[\"a\"]},\"groups\":[\"people\"],"
+        "{\"extra\":{\"scopes\":[\"a\"]},\"groups\":[\"users\"],"
         "\"nonResourceAttributes\":{\"path\":\"/metrics\",\"verb\":\"get\"},"
         "\"user\":\"reader\"}");
     stop(&f);

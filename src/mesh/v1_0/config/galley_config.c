@@ -53,38 +53,38 @@ static json_t *rules(const struct rule *table)
                 STRINGS("operations", "CREATE", "UPDATE"),
                 STRINGS("apiGroups", r->group),
                 STRINGS("apiVersions", r->version),
-                V("resources", json_build_strings(r->resources))));
+                VALUE("resources", json_build_strings(r->resources))));
     return seq;
 }
 
 static json_t *webhook(const struct mesh_env *env, const char *name, const char *path, const struct rule *table)
 {
     return OBJECT(
-        S("name", name),
+        STRING("name", name),
         MAP("clientConfig",
-            MAP("service", S("name", "istio-galley"), S("namespace", env->ns), S("path", path)),
-            S("caBundle", "")),
-        V("rules", rules(table)),
-        S("failurePolicy", "Fail"));
+            MAP("service", STRING("name", "istio-galley"), STRING("namespace", env->ns), STRING("path", path)),
+            STRING("caBundle", "")),
+        VALUE("rules", rules(table)),
+        STRING("failurePolicy", "Fail"));
 }
 
 /* Galley knows no other version than v1beta1: it reads this, fills in its certificate and registers it by itself. */
 static json_t *validating_webhooks(const struct mesh_env *env)
 {
     return OBJECT(
-        S("apiVersion", "admissionregistration.k8s.io/v1beta1"),
-        S("kind", "ValidatingWebhookConfiguration"),
-        V("metadata", mesh_metadata(env, "istio-galley", OBJECT(S("app", "istio-galley")))),
+        STRING("apiVersion", "admissionregistration.k8s.io/v1beta1"),
+        STRING("kind", "ValidatingWebhookConfiguration"),
+        VALUE("metadata", mesh_metadata(env, "istio-galley", OBJECT(STRING("app", "istio-galley")))),
         SEQ("webhooks",
-            ITEM_V(webhook(env, "pilot.validation.istio.io", "/admitpilot", pilot_rules)),
-            ITEM_V(webhook(env, "mixer.validation.istio.io", "/admitmixer", mixer_rules))));
+            ITEM_VALUE(webhook(env, "pilot.validation.istio.io", "/admitpilot", pilot_rules)),
+            ITEM_VALUE(webhook(env, "mixer.validation.istio.io", "/admitmixer", mixer_rules))));
 }
 
 void v1_0_galley_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_json_ json_t *webhooks = validating_webhooks(env);
     _cleanup_buf_ struct buf text = BUF_INIT;
-    json_t *labels = OBJECT(S("app", "istio-galley"), S("istio", "mixer"));
+    json_t *labels = OBJECT(STRING("app", "istio-galley"), STRING("istio", "mixer"));
 
     yaml_print_ordered(webhooks, &text);
     mesh_add(
@@ -92,6 +92,6 @@ void v1_0_galley_config(const struct mesh_env *env, struct rendered_list *out)
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, "istio-galley-configuration", labels)),
-            MAP("data", S("validatingwebhookconfiguration.yaml", buf_str(&text)))));
+            VALUE("metadata", mesh_metadata(env, "istio-galley-configuration", labels)),
+            MAP("data", STRING("validatingwebhookconfiguration.yaml", buf_str(&text)))));
 }

@@ -88,36 +88,36 @@ static json_t *values(const struct mesh_env *env)
     const struct istio_spec *spec = env->spec;
 
     return OBJECT(
-        V("proxyConfig", proxy_config_digest(env)),
-        V("initImage", mesh_image(env, v1_0_of(spec)->proxy_init.image, "proxy_init")),
-        V("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
-        S("imagePullPolicy", spec->image_pull_policy),
-        S("includeIPRanges", spec->include_ip_ranges),
-        S("excludeIPRanges", spec->exclude_ip_ranges),
-        V("resources", mesh_resources(spec->proxy.resources, "10m", NULL)),
-        B("logLevelSet", spec->proxy.log_level),
-        S("logLevel", str_or(spec->proxy.log_level, "")),
-        B("coreDump", spec->proxy.enable_core_dump),
-        B("readOnlyRoot", !spec->proxy.enable_core_dump),
-        B("privileged", spec->proxy.privileged));
+        VALUE("proxyConfig", proxy_config_digest(env)),
+        VALUE("initImage", mesh_image(env, v1_0_of(spec)->proxy_init.image, "proxy_init")),
+        VALUE("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
+        STRING("imagePullPolicy", spec->image_pull_policy),
+        STRING("includeIPRanges", spec->include_ip_ranges),
+        STRING("excludeIPRanges", spec->exclude_ip_ranges),
+        VALUE("resources", mesh_resources(spec->proxy.resources, "10m", NULL)),
+        BOOL("logLevelSet", spec->proxy.log_level),
+        STRING("logLevel", str_or(spec->proxy.log_level, "")),
+        BOOL("coreDump", spec->proxy.enable_core_dump),
+        BOOL("readOnlyRoot", !spec->proxy.enable_core_dump),
+        BOOL("privileged", spec->proxy.privileged));
 }
 
 void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_buf_ struct buf template = BUF_INIT, text = BUF_INIT;
     _cleanup_json_ json_t *filled = values(env), *config = NULL;
-    json_t *labels = OBJECT(S("app", "istio"), S("istio", "sidecar-injector"));
+    json_t *labels = OBJECT(STRING("app", "istio"), STRING("istio", "sidecar-injector"));
 
     fill_in(v1_0_injection_template, filled, &template);
     config = OBJECT(
-        S("policy", v1_0_of(env->spec)->auto_injection_policy ? "enabled" : "disabled"),
-        S("template", buf_str(&template)));
+        STRING("policy", v1_0_of(env->spec)->auto_injection_policy ? "enabled" : "disabled"),
+        STRING("template", buf_str(&template)));
     yaml_print_ordered(config, &text);
     mesh_add(
         env,
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, V1_0_INJECTION_CONFIG, labels)),
-            MAP("data", S("config", buf_str(&text)))));
+            VALUE("metadata", mesh_metadata(env, V1_0_INJECTION_CONFIG, labels)),
+            MAP("data", STRING("config", buf_str(&text)))));
 }

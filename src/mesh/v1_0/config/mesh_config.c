@@ -26,17 +26,17 @@ json_t *v1_0_proxy_config(const struct mesh_env *env)
     bool secure = v1_0_of(spec)->control_plane_security_enabled;
 
     return OBJECT(
-        S("configPath", "/etc/istio/proxy"),
-        S("binaryPath", "/usr/local/bin/envoy"),
-        S("serviceCluster", "istio-proxy"),
-        S("connectTimeout", "10s"),
-        S("drainDuration", "45s"),
-        S("parentShutdownDuration", "1m0s"),
-        N("proxyAdminPort", 15000),
-        N("concurrency", spec->proxy.concurrency),
-        V("zipkinAddress", zipkin_address(env)),
-        S("controlPlaneAuthPolicy", v1_0_auth_policy(env)),
-        F("discoveryAddress", "istio-pilot.%s:%d", env->ns, secure ? 15005 : 15007));
+        STRING("configPath", "/etc/istio/proxy"),
+        STRING("binaryPath", "/usr/local/bin/envoy"),
+        STRING("serviceCluster", "istio-proxy"),
+        STRING("connectTimeout", "10s"),
+        STRING("drainDuration", "45s"),
+        STRING("parentShutdownDuration", "1m0s"),
+        INT("proxyAdminPort", 15000),
+        INT("concurrency", spec->proxy.concurrency),
+        VALUE("zipkinAddress", zipkin_address(env)),
+        STRING("controlPlaneAuthPolicy", v1_0_auth_policy(env)),
+        FORMAT("discoveryAddress", "istio-pilot.%s:%d", env->ns, secure ? 15005 : 15007));
 }
 
 static json_t *mesh_config(const struct mesh_env *env)
@@ -46,18 +46,18 @@ static json_t *mesh_config(const struct mesh_env *env)
 
     return OBJECT(
         /* Proxies would deny every request if they were to ask a policy service that is not there. */
-        B("disablePolicyChecks", !v1_0_of(spec)->policy.enabled),
+        BOOL("disablePolicyChecks", !v1_0_of(spec)->policy.enabled),
         OPT(v1_0_of(spec)->policy.enabled,
-            F("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
+            FORMAT("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
         OPT(v1_0_of(spec)->telemetry.enabled,
-            F("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
-        B("policyCheckFailOpen", false),
-        B("enableTracing", spec->tracing.enabled),
-        S("accessLogFile", "/dev/stdout"),
+            FORMAT("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
+        BOOL("policyCheckFailOpen", false),
+        BOOL("enableTracing", spec->tracing.enabled),
+        STRING("accessLogFile", "/dev/stdout"),
         /* Empty: certificates come from mounted Secrets. */
-        S("sdsUdsPath", ""),
-        S("sdsRefreshDelay", "15s"),
-        V("defaultConfig", v1_0_proxy_config(env)));
+        STRING("sdsUdsPath", ""),
+        STRING("sdsRefreshDelay", "15s"),
+        VALUE("defaultConfig", v1_0_proxy_config(env)));
 }
 
 void v1_0_mesh_config(const struct mesh_env *env, struct rendered_list *out)
@@ -71,6 +71,6 @@ void v1_0_mesh_config(const struct mesh_env *env, struct rendered_list *out)
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, "istio", OBJECT(S("app", "istio")))),
-            MAP("data", S("mesh", buf_str(&text)))));
+            VALUE("metadata", mesh_metadata(env, "istio", OBJECT(STRING("app", "istio")))),
+            MAP("data", STRING("mesh", buf_str(&text)))));
 }

@@ -8,11 +8,12 @@ void v1_0_statsd_bridge(const struct mesh_env *env, struct rendered_list *out)
 
     if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
         return;
-    labels = OBJECT(S("app", "istio-statsd-prom-bridge"), S("istio", "mixer"));
+    labels = OBJECT(STRING("app", "istio-statsd-prom-bridge"), STRING("istio", "mixer"));
     mesh_add(
         env,
         out,
         "ConfigMap",
         OBJECT(
-            V("metadata", mesh_metadata(env, "istio-statsd-prom-bridge", labels)), MAP("data", S("mapping.conf", ""))));
+            VALUE("metadata", mesh_metadata(env, "istio-statsd-prom-bridge", labels)),
+            MAP("data", STRING("mapping.conf", ""))));
 }

@@ -19,8 +19,8 @@ static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *re
 
 static json_t *pods(const struct mesh_env *env, const char *app, const char *image, const char *argument)
 {
-    return OBJECT(MAP("metadata", MAP("labels", S("app", app))),
-                  MAP("spec", SEQ("containers", ITEM(S("name", app), V("image", mesh_image(env, NULL, image)),
+    return OBJECT(MAP("metadata", MAP("labels", STRING("app", app))),
+                  MAP("spec", SEQ("containers", ITEM(STRING("name", app), VALUE("image", mesh_image(env, NULL, image)),
                                                      STRINGS("args", argument)))));
 }
 
@@ -30,17 +30,17 @@ static void add_workload(const struct mesh_env *env, struct rendered_list *out, 
     _cleanup_free_ char *name = mesh_name(env, base);
 
     mesh_add(env, out, kind,
-             OBJECT(V("metadata", mesh_metadata(env, name, NULL)),
-                    MAP("spec", MAP("selector", MAP("matchLabels", S("app", name))),
-                        V("template", pods(env, name, base, argument)))));
+             OBJECT(VALUE("metadata", mesh_metadata(env, name, NULL)),
+                    MAP("spec", MAP("selector", MAP("matchLabels", STRING("app", name))),
+                        VALUE("template", pods(env, name, base, argument)))));
 }
 
 static void add_pilot(const struct mesh_env *env, struct rendered_list *out)
 {
     add_workload(env, out, "Deployment", "brain", "--serve");
     mesh_add(env, out, "ConfigMap",
-             OBJECT(V("metadata", mesh_metadata(env, "brain-templates", NULL)),
-                    MAP("data", S("mode", own(env->spec)->net_mode))));
+             OBJECT(VALUE("metadata", mesh_metadata(env, "brain-templates", NULL)),
+                    MAP("data", STRING("mode", own(env->spec)->net_mode))));
 }
 
 static void add_net(const struct mesh_env *env, struct rendered_list *out)

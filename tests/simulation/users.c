@@ -9,8 +9,8 @@
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "mesh/resources.h"
-#include "people_impl.h"
 #include "reconcile/marks.h"
+#include "users_impl.h"
 
 static bool is_ours(const json_t *o)
 {
@@ -22,7 +22,7 @@ static bool is_definition(const struct collection *kind)
     return str_eq(kind->plural, "customresourcedefinitions");
 }
 
-struct pick people_pick(struct people *p, bool (*accept)(const struct collection *kind, const json_t *o))
+struct pick users_pick(struct users *p, bool (*accept)(const struct collection *kind, const json_t *o))
 {
     struct collection *kind;
     struct pick chosen = {0};
@@ -38,12 +38,12 @@ struct pick people_pick(struct people *p, bool (*accept)(const struct collection
     return chosen;
 }
 
-static bool any_of_ours(const struct collection *kind, const json_t *o)
+static bool any_owned(const struct collection *kind, const json_t *o)
 {
     return is_ours(o) && !is_definition(kind);
 }
 
-static bool definition_of_ours(const struct collection *kind, const json_t *o)
+static bool owned_definition(const struct collection *kind, const json_t *o)
 {
     return is_ours(o) && is_definition(kind);
 }
@@ -76,24 +76,24 @@ static const char *name_of(const struct pick *x)
     return doc_string(x->object, "metadata", "name");
 }
 
-void people_put(struct people *p, const struct pick *x)
+void users_put(struct users *p, const struct pick *x)
 {
     _cleanup_outcome_ struct outcome o =
         server_update(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL, x->object);
 }
 
-void people_put_status(struct people *p, const struct pick *x)
+void users_put_status(struct users *p, const struct pick *x)
 {
     _cleanup_outcome_ struct outcome o =
         server_update(p->server, WHO_CLUSTER, x->kind, ns_of(x), name_of(x), "status", x->object);
 }
 
-void people_remove(struct people *p, const struct pick *x)
+void users_remove(struct users *p, const struct pick *x)
 {
     _cleanup_outcome_ struct outcome o = server_delete(p->server, WHO_HUMAN, x->kind, ns_of(x), name_of(x), NULL);
 }
 
-void people_create(struct people *p, struct collection *kind, const char *ns, json_t *object)
+void users_create(struct users *p, struct collection *kind, const char *ns, json_t *object)
 {
     _cleanup_outcome_ struct outcome o = {0};
 
@@ -104,12 +104,12 @@ void people_create(struct people *p, struct collection *kind, const char *ns, js
 
 /* --- objects of the mesh --- */
 
-static void delete_ours(struct people *p)
+static void delete_ours(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
@@ -125,7 +125,7 @@ static json_t *altered(const json_t *value)
 }
 
 /* Down a random way, and there something is changed or taken away. */
-static void edit_somewhere(struct people *p, json_t *value)
+static void edit_somewhere(struct users *p, json_t *value)
 {
     size_t size = json_is_array(value) ? json_array_size(value) : json_object_size(value);
     size_t chosen = rng_below(p->rng, size);
@@ -156,39 +156,39 @@ static void edit_somewhere(struct people *p, json_t *value)
         json_object_iter_set_new(value, at, altered(child));
 }
 
-static void edit_ours(struct people *p)
+static void edit_ours(struct users *p)
 {
     static const char *const parts[] = {"spec", "data", "rules", "webhooks", "subjects", "subsets"};
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
     json_t *part = json_object_get(x.object, parts[rng_below(p->rng, ARRAY_LEN(parts))]);
 
     if (!part)
         part = json_object_get(x.object, "spec");
     if (part) {
         edit_somewhere(p, part);
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
-static void label_ours(struct people *p)
+static void label_ours(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
 
     if (x.object) {
         json_t *labels = doc_make(x.object, "metadata", "labels");
         json_object_set_new(labels, "team", json_sprintf("t%d", (int)rng_below(p->rng, 5)));
         json_object_set_new(doc_make(x.object, "metadata", "annotations"), "note", json_string("by hand"));
         if (rng_chance(p->rng, 300))
-            json_object_set_new(labels, "app", json_string("somebody-elses"));
-        people_put(p, &x);
+            json_object_set_new(labels, "app", json_string("another-client"));
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
-static void unmark(struct people *p)
+static void unmark(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
 
     if (x.object) {
         json_t *annotations = doc_make(x.object, "metadata", "annotations");
@@ -197,7 +197,7 @@ static void unmark(struct people *p)
             json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
             break;
         case 1:
-            json_object_set_new(doc_make(x.object, "metadata", "labels"), MARK_OWNER, json_string("somebody-else"));
+            json_object_set_new(doc_make(x.object, "metadata", "labels"), MARK_OWNER, json_string("another-client"));
             break;
         case 2:
             json_object_del(annotations, MARK_APPLIED);
@@ -205,29 +205,29 @@ static void unmark(struct people *p)
         default:
             json_object_set_new(annotations, MARK_APPLIED, json_string("{\"hash\": 7"));
         }
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
 /* What is theirs from now on is to outlive the mesh. */
-static void take_over(struct people *p)
+static void take_over(struct users *p)
 {
     for (int n = (int)rng_between(p->rng, 1, 20); n > 0; n--) {
-        struct pick x = people_pick(p, any_of_ours);
+        struct pick x = users_pick(p, any_owned);
         if (x.object) {
             json_object_del(doc_make(x.object, "metadata", "labels"), MARK_OWNER);
             json_object_del(doc_make(x.object, "metadata"), "ownerReferences");
-            people_put(p, &x);
+            users_put(p, &x);
         }
         json_decref(x.object);
     }
-    people_delete_mesh(p);
+    users_delete_mesh(p);
 }
 
-static void ignore(struct people *p)
+static void ignore(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
 
     if (x.object) {
         json_t *annotations = doc_make(x.object, "metadata", "annotations");
@@ -235,38 +235,38 @@ static void ignore(struct people *p)
             json_object_del(annotations, MARK_IGNORE);
         else
             json_object_set_new(annotations, MARK_IGNORE, json_string("true"));
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
-static void replace(struct people *p)
+static void replace(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_ours);
+    struct pick x = users_pick(p, any_owned);
     _cleanup_free_ char *ns = str_dup(ns_of(&x)), *name = str_dup(name_of(&x));
 
     if (x.object) {
-        people_remove(p, &x);
-        json_object_set_new(x.object, "metadata", OBJECT(S("name", name)));
-        people_create(p, x.kind, ns, json_incref(x.object));
+        users_remove(p, &x);
+        json_object_set_new(x.object, "metadata", OBJECT(STRING("name", name)));
+        users_create(p, x.kind, ns, json_incref(x.object));
     }
     json_decref(x.object);
 }
 
-static void crash(struct people *p)
+static void crash(struct users *p)
 {
-    struct pick x = people_pick(p, any_deployment);
+    struct pick x = users_pick(p, any_deployment);
 
     if (x.object) {
         json_object_set_new(doc_make(x.object, "status"), "availableReplicas", json_integer(0));
-        people_put_status(p, &x);
+        users_put_status(p, &x);
     }
     json_decref(x.object);
 }
 
-/* --- what is none of ours --- */
+/* --- what the operator does not own --- */
 
-static void create_foreign(struct people *p)
+static void create_foreign(struct users *p)
 {
     static const struct {
         const char *group, *plural, *ns;
@@ -281,34 +281,34 @@ static void create_foreign(struct people *p)
     };
     size_t i = rng_below(p->rng, ARRAY_LEN(places));
 
-    people_create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
-                  OBJECT(MAP("metadata", F("name", "foreign-%d", (int)rng_below(p->rng, 20)),
-                             OPT(rng_chance(p->rng, 300), MAP("labels", S("app", "istio-pilot"))))));
+    users_create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
+                 OBJECT(MAP("metadata", FORMAT("name", "foreign-%d", (int)rng_below(p->rng, 20)),
+                            OPT(rng_chance(p->rng, 300), MAP("labels", STRING("app", "istio-pilot"))))));
 }
 
-static void foreign(struct people *p)
+static void foreign(struct users *p)
 {
-    struct pick x = people_pick(p, any_foreign);
+    struct pick x = users_pick(p, any_foreign);
 
     if (!x.object || rng_chance(p->rng, 500)) {
         create_foreign(p);
     } else if (rng_chance(p->rng, 500)) {
-        people_remove(p, &x);
+        users_remove(p, &x);
     } else {
         json_object_set_new(doc_make(x.object, "metadata", "labels"), "edited", json_string("yes"));
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
 /* --- the resource --- */
 
-static struct collection *meshes(struct people *p)
+static struct collection *meshes(struct users *p)
 {
     return server_find(p->server, API_GROUP, "istios");
 }
 
-static struct pick the_mesh(struct people *p)
+static struct pick the_mesh(struct users *p)
 {
     struct collection *kind = meshes(p);
     const json_t *o = server_get(kind, MESH_NS, MESH_NAME);
@@ -354,7 +354,7 @@ static const char *const patches[] = {
     "{\"overlays\": null}",
 };
 
-void people_patch_spec(struct people *p, json_t *resource, const char *const *from, size_t count)
+void users_patch_spec(struct users *p, json_t *resource, const char *const *from, size_t count)
 {
     const char *text = from[rng_below(p->rng, count)];
     _cleanup_json_ json_t *patch = NULL;
@@ -364,9 +364,9 @@ void people_patch_spec(struct people *p, json_t *resource, const char *const *fr
     server_merge_patch(doc_make(resource, "spec"), patch);
 }
 
-static void change_spec(struct people *p, json_t *mesh)
+static void change_spec(struct users *p, json_t *mesh)
 {
-    people_patch_spec(p, mesh, patches, ARRAY_LEN(patches));
+    users_patch_spec(p, mesh, patches, ARRAY_LEN(patches));
     /* Who pauses a mesh, or asks for what there is not, seldom does so for long. */
     if (rng_chance(p->rng, 300)) {
         json_object_del(json_object_get(mesh, "spec"), "pause");
@@ -374,79 +374,79 @@ static void change_spec(struct people *p, json_t *mesh)
     }
 }
 
-static void change_mesh(struct people *p)
+static void change_mesh(struct users *p)
 {
     struct pick x = the_mesh(p);
 
     if (x.object) {
         change_spec(p, x.object);
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
 
-void people_delete_mesh(struct people *p)
+void users_delete_mesh(struct users *p)
 {
     struct pick x = the_mesh(p);
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
-static void delete_mesh(struct people *p)
+static void delete_mesh(struct users *p)
 {
-    people_delete_mesh(p);
+    users_delete_mesh(p);
 }
 
-void people_settle_galley(struct people *p)
+void users_settle_galley(struct users *p)
 {
     struct pick mesh = the_mesh(p), galley = {.kind = server_find(p->server, "apps", "deployments")};
     const json_t *kept = server_get(galley.kind, MESH_NS, "istio-galley");
 
     galley.object = kept ? doc_copy(kept) : NULL;
     if (kept && !doc_bool(doc_at(mesh.object, "spec", "galley", "enabled"), true))
-        people_remove(p, &galley);
+        users_remove(p, &galley);
     json_decref(mesh.object);
     json_decref(galley.object);
 }
 
-void people_create_mesh(struct people *p)
+void users_create_mesh(struct users *p)
 {
     json_t *o =
-        OBJECT(MAP("metadata", S("name", MESH_NAME)),
+        OBJECT(MAP("metadata", STRING("name", MESH_NAME)),
                MAP("spec", OPT(rng_chance(p->rng, 500), STRINGS("autoInjectionNamespaces", "default", "team"))));
 
     for (int n = (int)rng_below(p->rng, 4); n > 0; n--)
         change_spec(p, o);
-    people_create(p, meshes(p), MESH_NS, o);
+    users_create(p, meshes(p), MESH_NS, o);
 }
 
-static void create_mesh(struct people *p)
+static void create_mesh(struct users *p)
 {
     if (!server_get(meshes(p), MESH_NS, MESH_NAME))
-        people_create_mesh(p);
+        users_create_mesh(p);
 }
 
-static void second_mesh(struct people *p)
+static void second_mesh(struct users *p)
 {
     struct pick x = {.kind = meshes(p)};
 
     x.object = x.kind ? json_deep_copy(server_get(x.kind, "default", "second")) : NULL;
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     else
-        people_create(p, x.kind, "default", OBJECT(MAP("metadata", S("name", "second")), MAP("spec")));
+        users_create(p, x.kind, "default", OBJECT(MAP("metadata", STRING("name", "second")), MAP("spec")));
     json_decref(x.object);
 }
 
-static void force_mesh(struct people *p)
+static void force_mesh(struct users *p)
 {
     struct pick x = the_mesh(p);
 
     if (x.object) {
         json_object_del(json_object_get(x.object, "metadata"), "finalizers");
-        people_put(p, &x);
+        users_put(p, &x);
         p->forced = true;
     }
     json_decref(x.object);
@@ -454,66 +454,67 @@ static void force_mesh(struct people *p)
 
 /* --- definitions and namespaces --- */
 
-static struct collection *definitions(struct people *p)
+static struct collection *definitions(struct users *p)
 {
     return server_find(p->server, "apiextensions.k8s.io", "customresourcedefinitions");
 }
 
-static void delete_definition(struct people *p)
+static void delete_definition(struct users *p)
 {
-    struct pick x = people_pick(p, definition_of_ours);
+    struct pick x = users_pick(p, owned_definition);
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
-static void delete_named_definition(struct people *p, const char *name)
+static void delete_named_definition(struct users *p, const char *name)
 {
     const json_t *o = server_get(definitions(p), NULL, name);
     struct pick x = {.kind = definitions(p), .object = o ? doc_copy(o) : NULL};
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
-static void delete_own_definition(struct people *p)
+static void delete_own_definition(struct users *p)
 {
     delete_named_definition(p, "istios." API_GROUP);
 }
 
-static void delete_remote_definition(struct people *p)
+static void delete_remote_definition(struct users *p)
 {
     delete_named_definition(p, "remoteistios." API_GROUP);
 }
 
-static void create_own_definition(struct people *p)
+static void create_own_definition(struct users *p)
 {
     const char *version = server_minor(p->server) >= 16 ? "v1" : "v1beta1";
 
-    people_create(p, definitions(p), NULL, api_crd(&api_resource_istio, version));
+    users_create(p, definitions(p), NULL, api_crd(&api_resource_istio, version));
     if (p->remotes)
-        people_create(p, definitions(p), NULL, api_crd(&api_resource_remote_istio, version));
+        users_create(p, definitions(p), NULL, api_crd(&api_resource_remote_istio, version));
 }
 
-static void delete_namespace(struct people *p)
+static void delete_namespace(struct users *p)
 {
     _cleanup_outcome_ struct outcome o =
         server_delete(p->server, WHO_HUMAN, server_find(p->server, "", "namespaces"), NULL, MESH_NS, NULL);
 }
 
-static void create_namespace(struct people *p)
+static void create_namespace(struct users *p)
 {
     static const char *const names[] = {MESH_NS, "default", "team", "kube-system"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        people_create(p, server_find(p->server, "", "namespaces"), NULL, OBJECT(MAP("metadata", S("name", names[i]))));
+        users_create(p, server_find(p->server, "", "namespaces"), NULL,
+                     OBJECT(MAP("metadata", STRING("name", names[i]))));
 }
 
-static void label_namespace(struct people *p)
+static void label_namespace(struct users *p)
 {
-    struct pick x = people_pick(p, any_namespace);
+    struct pick x = users_pick(p, any_namespace);
     json_t *labels = x.object ? doc_make(x.object, "metadata", "labels") : NULL;
 
     switch (rng_below(p->rng, 4)) {
@@ -530,21 +531,21 @@ static void label_namespace(struct people *p)
         json_object_del(labels, LABEL_INJECTION_MANAGED);
     }
     if (x.object)
-        people_put(p, &x);
+        users_put(p, &x);
     json_decref(x.object);
 }
 
 static const struct {
     const char *name;
     unsigned weight;
-    void (*act)(struct people *);
+    void (*act)(struct users *);
 } deeds[] = {
 #define X(name, weight, text) {#name, weight, name},
     DEEDS(X)
 #undef X
 };
 
-void people_act(struct people *p)
+void users_act(struct users *p)
 {
     uint64_t sum = 0, at;
 
@@ -562,7 +563,7 @@ void people_act(struct people *p)
     }
 }
 
-void people_prepare(struct people *p)
+void users_prepare(struct users *p)
 {
     create_namespace(p);
     /* A remote cluster gets it from the operator. */

@@ -6,7 +6,7 @@
 #include "controllers/remote/remote_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "people_impl.h"
+#include "users_impl.h"
 
 #define SERVER_BEFORE "https://remote-"
 #define SERVER_BEHIND ".example:6443"
@@ -25,57 +25,57 @@ static bool pod_of_the_mesh(const struct collection *kind, const json_t *o)
 static void set_ready(json_t *pod, bool ready)
 {
     json_object_set_new(doc_make(pod, "status"), "conditions",
-                        ARRAY(ITEM(S("type", "Ready"), S("status", ready ? "True" : "False"))));
+                        ARRAY(ITEM(STRING("type", "Ready"), STRING("status", ready ? "True" : "False"))));
 }
 
-static void set_address(struct people *p, json_t *pod)
+static void set_address(struct users *p, json_t *pod)
 {
     json_object_set_new(doc_make(pod, "status"), "podIP",
                         json_sprintf("10.45.%d.%d", (int)rng_below(p->rng, 256), (int)rng_between(p->rng, 1, 254)));
 }
 
 /* Another Pod with the same labels and owner. */
-static void add_twin(struct people *p, struct pick *x)
+static void add_twin(struct users *p, struct pick *x)
 {
     json_t *metadata = json_object_get(x->object, "metadata");
     _cleanup_free_ char *name = str_printf("%.40s-%d", doc_string(metadata, "name"), (int)rng_below(p->rng, 100));
     _cleanup_json_ json_t *twin =
-        OBJECT(MAP("metadata", S("name", name), V("labels", doc_copy(json_object_get(metadata, "labels"))),
-                   V("ownerReferences", doc_copy(json_object_get(metadata, "ownerReferences")))));
+        OBJECT(MAP("metadata", STRING("name", name), VALUE("labels", doc_copy(json_object_get(metadata, "labels"))),
+                   VALUE("ownerReferences", doc_copy(json_object_get(metadata, "ownerReferences")))));
     struct pick made = {.kind = x->kind};
 
-    people_create(p, x->kind, MESH_NS, json_incref(twin));
+    users_create(p, x->kind, MESH_NS, json_incref(twin));
     made.object = server_get(x->kind, MESH_NS, name) ? doc_copy(server_get(x->kind, MESH_NS, name)) : NULL;
     if (!made.object)
         return;
     json_object_set_new(doc_make(made.object, "status"), "phase", json_string("Running"));
     set_address(p, made.object);
     set_ready(made.object, rng_chance(p->rng, 700));
-    people_put_status(p, &made);
+    users_put_status(p, &made);
     json_decref(made.object);
 }
 
-void change_pod(struct people *p)
+void change_pod(struct users *p)
 {
-    struct pick x = people_pick(p, pod_of_the_mesh);
+    struct pick x = users_pick(p, pod_of_the_mesh);
 
     if (!x.object)
         return;
     switch (rng_below(p->rng, 5)) {
     case 0:
         set_ready(x.object, false);
-        people_put_status(p, &x);
+        users_put_status(p, &x);
         break;
     case 1:
         set_ready(x.object, true);
-        people_put_status(p, &x);
+        users_put_status(p, &x);
         break;
     case 2:
         set_address(p, x.object);
-        people_put_status(p, &x);
+        users_put_status(p, &x);
         break;
     case 3:
-        people_remove(p, &x);
+        users_remove(p, &x);
         break;
     default:
         add_twin(p, &x);
@@ -83,7 +83,7 @@ void change_pod(struct people *p)
     json_decref(x.object);
 }
 
-static struct pick named(struct people *p, const char *group, const char *plural, const char *ns, const char *name)
+static struct pick named(struct users *p, const char *group, const char *plural, const char *ns, const char *name)
 {
     struct pick x = {.kind = server_find(p->server, group, plural)};
     const json_t *o = server_get(x.kind, ns, name);
@@ -92,12 +92,12 @@ static struct pick named(struct people *p, const char *group, const char *plural
     return x;
 }
 
-void remake_signing(struct people *p)
+void remake_signing(struct users *p)
 {
     struct pick x = named(p, "", "secrets", MESH_NS, "istio-ca-secret");
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
@@ -114,66 +114,66 @@ static bool number_in(const char *text, const char *before, const char *behind, 
     return str_to_int64(number, ret) && *ret >= 0;
 }
 
-bool people_read_address(const struct kube_config *config, struct people_address *ret)
+bool users_read_address(const struct kube_config *config, struct users_address *ret)
 {
     int64_t site = 0, token;
 
     if (!str_eq(config->server, CENTRAL_SERVER) && !number_in(config->server, SERVER_BEFORE, SERVER_BEHIND, &site))
         return false;
-    if (!number_in(str_or(config->token, ""), TOKEN_BEFORE, "", &token) || token >= PEOPLE_TOKENS)
+    if (!number_in(str_or(config->token, ""), TOKEN_BEFORE, "", &token) || token >= USERS_TOKENS)
         return false;
-    *ret = (struct people_address){.site = (size_t)site, .token = (unsigned)token};
+    *ret = (struct users_address){.site = (size_t)site, .token = (unsigned)token};
     return true;
 }
 
 static char *kubeconfig(size_t site, unsigned token)
 {
     _cleanup_free_ char *server = site ? str_printf(SERVER_BEFORE "%zu" SERVER_BEHIND, site) : str_dup(CENTRAL_SERVER);
-    _cleanup_json_ json_t *o =
-        OBJECT(S("apiVersion", "v1"), S("kind", "Config"), S("current-context", "it"),
-               SEQ("contexts", ITEM(S("name", "it"), MAP("context", S("cluster", "it"), S("user", "it")))),
-               SEQ("clusters", ITEM(S("name", "it"), MAP("cluster", S("server", server)))),
-               SEQ("users", ITEM(S("name", "it"), MAP("user", F("token", TOKEN_BEFORE "%u", token)))));
+    _cleanup_json_ json_t *o = OBJECT(
+        STRING("apiVersion", "v1"), STRING("kind", "Config"), STRING("current-context", "it"),
+        SEQ("contexts", ITEM(STRING("name", "it"), MAP("context", STRING("cluster", "it"), STRING("user", "it")))),
+        SEQ("clusters", ITEM(STRING("name", "it"), MAP("cluster", STRING("server", server)))),
+        SEQ("users", ITEM(STRING("name", "it"), MAP("user", FORMAT("token", TOKEN_BEFORE "%u", token)))));
 
     return doc_text(o);
 }
 
 static char *name_of(size_t remote)
 {
-    return str_printf(PEOPLE_REMOTE_NAME, remote);
+    return str_printf(USERS_REMOTE_NAME, remote);
 }
 
 /* One of them, from 1 on. */
-static size_t any_remote(const struct people *p)
+static size_t any_remote(const struct users *p)
 {
     return 1 + (size_t)rng_below(p->rng, p->remote_count);
 }
 
 /* Makes the Secret, or replaces what it holds. */
-static void write_kubeconfig(struct people *p, size_t remote, const char *text)
+static void write_kubeconfig(struct users *p, size_t remote, const char *text)
 {
     _cleanup_free_ char *name = name_of(remote);
     struct pick x = named(p, "", "secrets", MESH_NS, name);
-    json_t *data = OBJECT(S("kubeconfig", text));
+    json_t *data = OBJECT(STRING("kubeconfig", text));
 
     if (x.object) {
         json_object_del(x.object, "data");
         json_object_set_new(x.object, "stringData", data);
-        people_put(p, &x);
+        users_put(p, &x);
         json_decref(x.object);
     } else {
-        people_create(p, x.kind, MESH_NS, OBJECT(MAP("metadata", S("name", name)), V("stringData", data)));
+        users_create(p, x.kind, MESH_NS, OBJECT(MAP("metadata", STRING("name", name)), VALUE("stringData", data)));
     }
 }
 
-static void write_good_kubeconfig(struct people *p, size_t remote)
+static void write_good_kubeconfig(struct users *p, size_t remote)
 {
     _cleanup_free_ char *text = kubeconfig(remote, p->remotes[remote - 1].token);
 
     write_kubeconfig(p, remote, text);
 }
 
-void change_kubeconfig(struct people *p)
+void change_kubeconfig(struct users *p)
 {
     size_t remote = any_remote(p);
     _cleanup_free_ char *name = name_of(remote), *text = NULL;
@@ -188,13 +188,13 @@ void change_kubeconfig(struct people *p)
         write_kubeconfig(p, remote, text);
         break;
     case 2:
-        text = kubeconfig(remote, (unsigned)rng_below(p->rng, PEOPLE_TOKENS));
+        text = kubeconfig(remote, (unsigned)rng_below(p->rng, USERS_TOKENS));
         write_kubeconfig(p, remote, text);
         break;
     case 3:
         x = named(p, "", "secrets", MESH_NS, name);
         if (x.object)
-            people_remove(p, &x);
+            users_remove(p, &x);
         json_decref(x.object);
         break;
     default:
@@ -202,14 +202,14 @@ void change_kubeconfig(struct people *p)
     }
 }
 
-void people_excuse(struct people *p)
+void users_excuse(struct users *p)
 {
     p->forced = true;
     for (size_t i = 0; i < p->remote_count; i++)
         p->remotes[i].excused = true;
 }
 
-void move_kubeconfig(struct people *p)
+void move_kubeconfig(struct users *p)
 {
     size_t site = (size_t)rng_below(p->rng, p->remote_count + 1);
     _cleanup_free_ char *text = kubeconfig(site, site ? p->remotes[site - 1].token : 0);
@@ -219,23 +219,23 @@ void move_kubeconfig(struct people *p)
         p->remotes[i].excused = true;
 }
 
-void change_token(struct people *p)
+void change_token(struct users *p)
 {
     size_t remote = any_remote(p);
 
-    p->remotes[remote - 1].token = (p->remotes[remote - 1].token + 1) % PEOPLE_TOKENS;
+    p->remotes[remote - 1].token = (p->remotes[remote - 1].token + 1) % USERS_TOKENS;
     if (rng_chance(p->rng, 700))
         write_good_kubeconfig(p, remote);
 }
 
 /* --- RemoteIstios --- */
 
-static struct collection *remotes(struct people *p)
+static struct collection *remotes(struct users *p)
 {
     return server_find(p->server, API_GROUP, "remoteistios");
 }
 
-static struct pick the_remote(struct people *p, size_t remote)
+static struct pick the_remote(struct users *p, size_t remote)
 {
     _cleanup_free_ char *name = name_of(remote);
 
@@ -264,44 +264,44 @@ static const char *const patches[] = {
     "{\"pause\": false}",
 };
 
-static void change_spec(struct people *p, json_t *remote)
+static void change_spec(struct users *p, json_t *remote)
 {
-    people_patch_spec(p, remote, patches, ARRAY_LEN(patches));
+    users_patch_spec(p, remote, patches, ARRAY_LEN(patches));
     if (rng_chance(p->rng, 400))
         json_object_del(json_object_get(remote, "spec"), "pause");
 }
 
-static void join(struct people *p, size_t remote)
+static void join(struct users *p, size_t remote)
 {
     _cleanup_free_ char *name = name_of(remote);
-    json_t *o = OBJECT(MAP("metadata", S("name", name)), MAP("spec"));
+    json_t *o = OBJECT(MAP("metadata", STRING("name", name)), MAP("spec"));
 
     for (int n = (int)rng_below(p->rng, 3); n > 0; n--)
         change_spec(p, o);
-    people_create(p, remotes(p), rng_chance(p->rng, 950) ? MESH_NS : "default", o);
+    users_create(p, remotes(p), rng_chance(p->rng, 950) ? MESH_NS : "default", o);
     if (rng_chance(p->rng, 800))
         write_good_kubeconfig(p, remote);
 }
 
-void people_join(struct people *p)
+void users_join(struct users *p)
 {
     for (size_t remote = 1; remote <= p->remote_count; remote++)
         if (rng_chance(p->rng, 700))
             join(p, remote);
 }
 
-void create_remote(struct people *p)
+void create_remote(struct users *p)
 {
     join(p, any_remote(p));
 }
 
-void change_remote(struct people *p)
+void change_remote(struct users *p)
 {
     struct pick x = the_remote(p, any_remote(p));
 
     if (x.object) {
         change_spec(p, x.object);
-        people_put(p, &x);
+        users_put(p, &x);
     }
     json_decref(x.object);
 }
@@ -312,24 +312,24 @@ static bool any_of_remotes(const struct collection *kind, const json_t *o)
     return str_eq(kind->plural, "remoteistios");
 }
 
-void delete_remote(struct people *p)
+void delete_remote(struct users *p)
 {
-    struct pick x = people_pick(p, any_of_remotes);
+    struct pick x = users_pick(p, any_of_remotes);
 
     if (x.object)
-        people_remove(p, &x);
+        users_remove(p, &x);
     json_decref(x.object);
 }
 
-static void let_go(struct people *p, size_t remote, struct pick *x)
+static void let_go(struct users *p, size_t remote, struct pick *x)
 {
     json_object_set_new(doc_make(x->object, "metadata", "annotations"), REMOTE_ABANDON, json_string("true"));
-    people_put(p, x);
-    people_remove(p, x);
+    users_put(p, x);
+    users_remove(p, x);
     p->remotes[remote - 1].excused = true;
 }
 
-void abandon_remote(struct people *p)
+void abandon_remote(struct users *p)
 {
     size_t remote = any_remote(p);
     struct pick x = the_remote(p, remote);
@@ -339,42 +339,42 @@ void abandon_remote(struct people *p)
     json_decref(x.object);
 }
 
-void force_remote(struct people *p)
+void force_remote(struct users *p)
 {
     size_t remote = any_remote(p);
     struct pick x = the_remote(p, remote);
 
     if (x.object) {
         json_object_del(json_object_get(x.object, "metadata"), "finalizers");
-        people_put(p, &x);
+        users_put(p, &x);
         p->remotes[remote - 1].excused = true;
     }
     json_decref(x.object);
 }
 
 /* Before the operator, or in spite of it. A Service with an address of its own could never become what is desired. */
-void precede(struct people *p)
+void precede(struct users *p)
 {
     static const char *const names[] = {"istio-pilot", "istio-policy", "istio-telemetry", "zipkin"};
     const char *name = names[rng_below(p->rng, ARRAY_LEN(names))];
     bool service = rng_chance(p->rng, 500);
 
-    people_create(
-        p, server_find(p->server, "", service ? "services" : "endpoints"), MESH_NS,
-        OBJECT(MAP("metadata", S("name", name)),
-               OPT(service, MAP("spec", S("clusterIP", "None"), SEQ("ports", ITEM(S("name", "web"), N("port", 80))))),
-               OPT(!service, SEQ("subsets", ITEM(SEQ("addresses", ITEM(S("ip", "10.1.1.1"))),
-                                                 SEQ("ports", ITEM(N("port", 80))))))));
+    users_create(p, server_find(p->server, "", service ? "services" : "endpoints"), MESH_NS,
+                 OBJECT(MAP("metadata", STRING("name", name)),
+                        OPT(service, MAP("spec", STRING("clusterIP", "None"),
+                                         SEQ("ports", ITEM(STRING("name", "web"), INT("port", 80))))),
+                        OPT(!service, SEQ("subsets", ITEM(SEQ("addresses", ITEM(STRING("ip", "10.1.1.1"))),
+                                                          SEQ("ports", ITEM(INT("port", 80))))))));
 }
 
-size_t people_count_remotes(struct people *p)
+size_t users_count_remotes(struct users *p)
 {
     const struct collection *kind = remotes(p);
 
     return kind ? map_len(kind->objects) : 0;
 }
 
-static void settle(struct people *p, size_t remote, struct pick *x)
+static void settle(struct users *p, size_t remote, struct pick *x)
 {
     bool deleting = doc_at(x->object, "metadata", "deletionTimestamp");
 
@@ -382,12 +382,12 @@ static void settle(struct people *p, size_t remote, struct pick *x)
         write_good_kubeconfig(p, remote);
     if (x->object && rng_chance(p->rng, 250)) {
         write_good_kubeconfig(p, remote);
-        people_remove(p, x);
+        users_remove(p, x);
     }
 }
 
 /* A namespace that ends takes the kubeconfigs with it, and no new ones. */
-static bool namespace_ends(struct people *p)
+static bool namespace_ends(struct users *p)
 {
     const json_t *ns = server_get(server_find(p->server, "", "namespaces"), NULL, MESH_NS);
 
@@ -395,7 +395,7 @@ static bool namespace_ends(struct people *p)
 }
 
 /* Kubeconfigs are read in the namespace of the mesh alone, and another one may be it when ours is gone. */
-static bool mesh_is_elsewhere(struct people *p)
+static bool mesh_is_elsewhere(struct users *p)
 {
     const struct collection *kind = server_find(p->server, API_GROUP, "istios");
     const json_t *mesh = server_get(kind, MESH_NS, MESH_NAME);
@@ -403,7 +403,7 @@ static bool mesh_is_elsewhere(struct people *p)
     return server_get(kind, "default", "second") && (!mesh || doc_at(mesh, "metadata", "deletionTimestamp"));
 }
 
-void people_settle_remotes(struct people *p)
+void users_settle_remotes(struct users *p)
 {
     for (size_t remote = 1; remote <= p->remote_count; remote++) {
         struct pick x = the_remote(p, remote);

@@ -2,8 +2,8 @@
  * People and their tools: they edit, delete, relabel and recreate objects, change the
  * resource, and never ask the operator.
  */
-#ifndef TESTS_SIMULATION_PEOPLE_H
-#define TESTS_SIMULATION_PEOPLE_H
+#ifndef TESTS_SIMULATION_USERS_H
+#define TESTS_SIMULATION_USERS_H
 
 #include "../server/server.h"
 #include "kube/config.h"
@@ -20,7 +20,7 @@
     X(take_over, 3, "our label is taken off some objects, and the resource is deleted")                                \
     X(ignore, 4, "an object is marked to be left alone, or no longer")                                                 \
     X(replace, 10, "an object of the mesh is deleted and made again without our marks")                                \
-    X(foreign, 15, "objects that are none of ours are made, changed, deleted")                                         \
+    X(foreign, 15, "objects that the operator does not own are created, changed, deleted")                             \
     X(change_mesh, 30, "the resource's spec is changed")                                                               \
     X(delete_mesh, 6, "the resource is deleted")                                                                       \
     X(create_mesh, 20, "the resource is made, where there is none")                                                    \
@@ -54,63 +54,63 @@ enum deed {
 };
 
 /* What can be done in every cluster. */
-#define PEOPLE_ANYWHERE                                                                                                \
+#define USERS_ANYWHERE                                                                                                 \
     (1ull << DEED_delete_ours | 1ull << DEED_edit_ours | 1ull << DEED_label_ours | 1ull << DEED_unmark |               \
      1ull << DEED_ignore | 1ull << DEED_replace | 1ull << DEED_foreign | 1ull << DEED_delete_definition |              \
      1ull << DEED_delete_own_definition | 1ull << DEED_create_own_definition | 1ull << DEED_delete_namespace |         \
      1ull << DEED_create_namespace | 1ull << DEED_label_namespace | 1ull << DEED_crash | 1ull << DEED_precede)
 /* What needs a remote cluster. */
-#define PEOPLE_OF_REMOTES                                                                                              \
+#define USERS_OF_REMOTES                                                                                               \
     (1ull << DEED_create_remote | 1ull << DEED_change_remote | 1ull << DEED_delete_remote |                            \
      1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_change_kubeconfig |                        \
      1ull << DEED_move_kubeconfig | 1ull << DEED_change_token)
 /* What makes leftovers in remote clusters nobody's fault. */
-#define PEOPLE_EXCUSING (1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_move_kubeconfig)
+#define USERS_EXCUSING (1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_move_kubeconfig)
 
-#define PEOPLE_REMOTES_MAX 2
+#define USERS_REMOTES_MAX 2
 /* Of the n-th remote cluster, from 1 on, its RemoteIstio and its Secret. */
-#define PEOPLE_REMOTE_NAME "remote-%zu"
-#define PEOPLE_TOKENS 3
+#define USERS_REMOTE_NAME "remote-%zu"
+#define USERS_TOKENS 3
 
-/* What people know of a remote cluster. */
-struct people_remote {
+/* What users know of a remote cluster. */
+struct users_remote {
     unsigned token; /* that its server accepts now */
     bool excused;   /* it may have leftovers */
 };
 
 /* What a kubeconfig says. */
-struct people_address {
+struct users_address {
     size_t site; /* 0: the central cluster; above those there are: nowhere */
     unsigned token;
 };
 /* False: of no cluster in any world. */
-bool people_read_address(const struct kube_config *config, struct people_address *ret);
+bool users_read_address(const struct kube_config *config, struct users_address *ret);
 
-struct people {
+struct users {
     struct server *server;
     struct rng *rng;
-    uint64_t enabled;              /* a bit for each deed */
-    bool forced;                   /* finalizers were taken off by force: leftovers are nobody's fault */
-    const char *did;               /* last */
-    struct people_remote *remotes; /* borrowed; NULL: they are not in the central cluster */
+    uint64_t enabled;             /* a bit for each deed */
+    bool forced;                  /* finalizers were taken off by force: leftovers are nobody's fault */
+    const char *did;              /* last */
+    struct users_remote *remotes; /* borrowed; NULL: they are not in the central cluster */
     size_t remote_count;
 };
 
 /* One deed, by its weight among the enabled ones. */
-void people_act(struct people *p);
+void users_act(struct users *p);
 /* The start of every cluster: the definition of Istio resources and a few namespaces. */
-void people_prepare(struct people *p);
-void people_create_mesh(struct people *p);
-void people_delete_mesh(struct people *p);
-/* A Galley that somebody kept, though the mesh asks for none, would register its webhook for ever. */
-void people_settle_galley(struct people *p);
-/* people_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
-void people_join(struct people *p);
+void users_prepare(struct users *p);
+void users_create_mesh(struct users *p);
+void users_delete_mesh(struct users *p);
+/* A Galley that another client kept, though the mesh asks for none, would register its webhook for ever. */
+void users_settle_galley(struct users *p);
+/* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
+void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.
  */
-void people_settle_remotes(struct people *p);
+void users_settle_remotes(struct users *p);
 /* Leftovers are nobody's fault any more. */
-void people_excuse(struct people *p);
-size_t people_count_remotes(struct people *p);
+void users_excuse(struct users *p);
+size_t users_count_remotes(struct users *p);
 
 #endif
