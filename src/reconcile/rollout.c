@@ -341,7 +341,7 @@ static void
 read_object(struct reading *reading, const struct kube_kind *kind, const json_t *workload, struct rollout *r)
 {
     struct progress p = progress_of(kind, workload);
-    bool seen = status_int(workload, "observedGeneration") >= doc_int(doc_at(workload, "metadata", "generation"), 0);
+    bool seen = status_int(workload, "observedGeneration") == doc_int(doc_at(workload, "metadata", "generation"), 0);
 
     r->desired = p.desired;
     r->ready = p.ready;
