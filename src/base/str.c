@@ -29,15 +29,9 @@ char *str_printf(const char *fmt, ...)
     int len;
 
     va_start(ap, fmt);
-    len = vsnprintf(NULL, 0, fmt, ap);
+    len = vasprintf(&text, fmt, ap);
     va_end(ap);
-    if (len < 0)
-        return str_dup("");
-    text = mem_new0((size_t)len + 1, 1);
-    va_start(ap, fmt);
-    vsnprintf(text, (size_t)len + 1, fmt, ap);
-    va_end(ap);
-    return text;
+    return len < 0 ? str_dup("") : text;
 }
 
 char *str_join(char separator, size_t count, const char *const *parts)
