@@ -203,7 +203,7 @@ void clusters_with_a_mesh_are_refused(void **state)
     (void)state;
     secret_put(ONE, h.operator_kubeconfig);
     resource_create(ONE, "{}");
-    wait_told((struct expected){ONE, "ReconcileFailed", "True, Connected", "or is the central cluster"});
+    wait_told((struct expected){ONE, "ReconcileFailed", "True, Connected", "names the central cluster"});
     end_trial();
 
     enter(r);
