@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/merge.h"
+#include "kube/backoff.h"
 
 struct actor {
     struct kube_cluster *cluster;
@@ -22,11 +23,13 @@ struct actor {
     struct actor_stats stats;
 };
 
-/* As plans are told, and of a write that changed nothing what it was, and until when it is not repeated. */
+/* As plans are told, and of a write that changed nothing what it was, how often in a row, and when it may be repeated.
+ */
 struct failure {
     struct plan_failure told;
     uint64_t unkept; /* 0: it is another failure */
-    msec_t until;    /* monotonic */
+    unsigned times;
+    msec_t until; /* monotonic */
 };
 
 static void failure_free(void *p)
@@ -102,6 +105,19 @@ static msec_t now(const struct actor *a)
     struct net_io *io = kube_cluster_io(a->cluster);
 
     return io->now(io);
+}
+
+msec_t actor_again_at(const struct actor *a)
+{
+    msec_t at = MSEC_NEVER;
+    void *value;
+
+    for (size_t i = 0; map_next(a->failures, &i, NULL, &value);) {
+        const struct failure *failure = value;
+        if (failure->unkept && failure->until > now(a) && failure->until < at)
+            at = failure->until;
+    }
+    return at;
 }
 
 /* What a write asks of the object as it is; a patch has the object's version in its body. */
@@ -204,7 +220,8 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
 }
 
 #define FIELDS_NAMED 3
-#define UNKEPT_RETRY SECONDS(600)
+
+static const msec_t UNKEPT_FIRST = SECONDS(10), UNKEPT_MOST = SECONDS(60);
 
 /* More than this many are still retried, but the status does not say why they failed. */
 #define FAILURES_MAX 256
@@ -277,20 +294,25 @@ static char *unkept_text(const struct kube_action *action, const json_t *answer)
 }
 
 /*
- * A write that was accepted and changed nothing would change nothing again: it is not repeated until something else is
- * asked for, the object changes, or UNKEPT_RETRY is over, because a definition or a webhook may have changed meanwhile.
+ * A write that was accepted and changed nothing would change nothing again: it is repeated immediately where something
+ * else is asked for or the object changes, and else once a minute at most, because a definition or a webhook may
+ * change.
  */
 static void on_unkept(struct actor *a, const struct kube_action *action, const char *key, const char *text)
 {
     _cleanup_free_ char *failure_name = failure_key(action);
+    const struct failure *before = map_get(a->failures, failure_name);
+    unsigned times = before && before->unkept ? before->times + 1 : 1;
     bool known = remember_failure(a, action, ERR_INVALID, text);
     struct failure *failure = map_get(a->failures, failure_name);
+    struct net_io *io = kube_cluster_io(a->cluster);
 
     a->stats.failed++;
-    if (failure) {
-        failure->unkept = write_digest(action);
-        failure->until = now(a) + UNKEPT_RETRY;
-    }
+    if (!failure)
+        return;
+    failure->unkept = write_digest(action);
+    failure->times = times;
+    failure->until = now(a) + kube_backoff(UNKEPT_FIRST, UNKEPT_MOST, times, io->random(io));
     if (known)
         return;
     log_warning("write not kept", "object", key, "reason", text, a->where ? "cluster" : NULL, a->where, NULL);

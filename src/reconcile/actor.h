@@ -26,6 +26,8 @@ void actor_free(struct actor *a);
 void *actor_context(const struct actor *a);
 /* A write failed and was not followed by one that did not: there is something to try again. */
 bool actor_has_failures(const struct actor *a);
+/* When the next write that was accepted and not kept may be repeated; monotonic, later than now; MSEC_NEVER: none. */
+msec_t actor_again_at(const struct actor *a);
 
 /* The resource that the Events are about; copied. Before it is known there are none. */
 void actor_set_subject(struct actor *a, const struct kube_object *resource);

@@ -85,6 +85,19 @@ static bool has_orphan_finalizer(const json_t *resource)
     return false;
 }
 
+static size_t count_owned(const struct reconcile *r)
+{
+    const struct kube_cache *observed = r->world->central->observed;
+    const struct kube_kind_table *kinds = kube_cache_kinds(observed);
+    const struct kube_object *o;
+    size_t owned = 0;
+
+    for (size_t k = 0; k < kinds->len; k++)
+        for (size_t i = 0; kinds->rows[k].pruned && (o = kube_cache_next(observed, &kinds->rows[k], &i));)
+            owned += str_eq(o->owner, r->object->uid);
+    return owned;
+}
+
 /* Whether Kubernetes' garbage collector has taken the references to the resource off what the resource owns. */
 static bool has_no_dependents_left(const struct reconcile *r)
 {
@@ -128,10 +141,11 @@ static void leave(struct reconcile *r)
         plan_status(r);
 }
 
-/* Nothing is left to remove, but finalizers of other managers keep the resource: its status says so. */
+/* The operator has nothing to do any more, but finalizers of other managers keep the resource: its status says so. */
 static void linger(struct reconcile *r)
 {
     r->facts.deleting = true;
+    r->facts.left_behind = count_owned(r);
     r->facts.held_by = r->waiting = plan_holders(r->resource);
     if (r->facts.held_by)
         plan_status(r);

@@ -122,6 +122,15 @@ static struct verdict judge(const struct status_facts *f)
 {
     const char *unavailable;
 
+    if (f->held_by && f->left_behind)
+        return verdict(
+            STATUS_RECONCILE_FAILED,
+            REASON_HELD_BY_FINALIZER,
+            str_printf(
+                "%zu objects with its owner label are left, because another client removed the operator's "
+                "finalizer; the resource is %s",
+                f->left_behind,
+                f->held_by));
     if (f->held_by)
         return verdict(
             STATUS_RECONCILING,
@@ -246,9 +255,29 @@ static json_t *applied_generation(const struct status_facts *f)
     return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
 }
 
-json_t *status_build(const struct status_facts *f)
+/* What the user should know also while something is rolled out or stuck. */
+static void add_notice(const struct status_facts *f, struct verdict *v)
+{
+    char *text;
+
+    if (!f->notice || !*f->notice || v->ready || f->deleting || f->refused || f->waits_for || !*v->text)
+        return;
+    text = str_printf("%s; %s", v->text, f->notice);
+    free(v->text);
+    v->text = text;
+}
+
+static struct verdict verdict_with_notice(const struct status_facts *f)
 {
     struct verdict v = judge(f);
+
+    add_notice(f, &v);
+    return v;
+}
+
+json_t *status_build(const struct status_facts *f)
+{
+    struct verdict v = verdict_with_notice(f);
     json_t *status = OBJECT(
         STRING(STATUS_FIELD_STATUS, v.word),
         STRING(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),

@@ -20,8 +20,9 @@ struct status_facts {
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
     const char *unreachable;     /* why its cluster is not reachable; NULL where it is */
     const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
-    const char *held_by;         /* what keeps a resource of which nothing else is left; NULL where nothing does */
-    const char *notice;          /* something to say though all is well; may be NULL or "" */
+    const char *held_by;         /* what keeps a deleted resource without the operator's finalizer; NULL: nothing */
+    size_t left_behind;          /* objects that it owns nevertheless: another client removed the finalizer */
+    const char *notice;          /* to be said also while all is well; may be NULL or "" */
 };
 
 /*

@@ -145,6 +145,18 @@ static void ask(struct subject *s, const struct queries *queries)
         inquiry_follow(s->inquiry, queries);
 }
 
+/* When it is planned again without an event. */
+static msec_t again_at(const struct subject *s, const struct reconcile_plan *plan)
+{
+    struct net_io *io = s->setup->io;
+    msec_t at = plan->again_after == MSEC_NEVER ? MSEC_NEVER : io->now(io) + plan->again_after,
+           central = actor_again_at(s->central), remote = s->remote ? actor_again_at(s->remote) : MSEC_NEVER;
+
+    if (central < at)
+        at = central;
+    return remote < at ? remote : at;
+}
+
 static void carry_out(struct subject *s, struct reconcile_plan *plan)
 {
     struct net_io *io = s->setup->io;
@@ -154,7 +166,7 @@ static void carry_out(struct subject *s, struct reconcile_plan *plan)
     warn(s, plan);
     s->watch = plan->central.watch;
     actor_send(s->central, &plan->central);
-    io->timer_set(io, s->timer, plan->again_after == MSEC_NEVER ? MSEC_NEVER : io->now(io) + plan->again_after);
+    io->timer_set(io, s->timer, again_at(s, plan));
     ask(s, &plan->queries);
     s->connect = plan->connect;
     if (follow_connection(s))

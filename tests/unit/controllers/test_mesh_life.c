@@ -368,10 +368,10 @@ static void drop_field(struct bench *b)
     b->dropped = "match";
     json_array_clear(b->events);
     sim_delete(b->sim, rules(), NS, "stdio");
-    sim_run(b->sim, SECONDS(30));
+    sim_run(b->sim, SECONDS(3));
 }
 
-static void what_the_server_drops_is_reported_and_not_written_again(void **state)
+static void what_the_server_drops_is_reported_once_and_written_once_a_minute(void **state)
 {
     struct bench *b = *state;
 
@@ -382,7 +382,7 @@ static void what_the_server_drops_is_reported_and_not_written_again(void **state
     assert_int_equal(events_about(b, "istio", "Healed"), 1);
     assert_int_equal(events_about(b, "istio", "NotKept"), 1);
     sim_run(b->sim, SECONDS(3600));
-    assert_int_equal(b->writes, 2);
+    assert_in_range(b->writes, 60, 100);
     assert_int_equal(events_about(b, "istio", "NotKept"), 1);
 }
 
@@ -395,7 +395,7 @@ static void what_was_dropped_is_written_when_the_object_or_the_resource_changes(
     rule = doc_copy(sim_get(b->sim, rules(), NS, "stdio"));
     json_object_set_new(doc_make(rule, "metadata", "annotations"), "example.com/by", json_string("another"));
     sim_apply(b->sim, rules(), rule);
-    sim_run(b->sim, SECONDS(30));
+    sim_run(b->sim, SECONDS(3));
     assert_int_equal(b->writes, 3);
     assert_string_equal(status(b, "ErrorMessage"), unkept);
     put_mesh(
@@ -405,21 +405,20 @@ static void what_was_dropped_is_written_when_the_object_or_the_resource_changes(
         NULL,
         "{\"overlays\": [{\"kind\": \"rule\", \"name\": \"stdio\", \"patches\": [{\"op\": \"remove\", \"path\": "
         "\"/spec/match\"}]}]}");
-    sim_run(b->sim, SECONDS(30));
+    sim_run(b->sim, SECONDS(3));
     assert_int_equal(b->writes, 4);
     assert_string_equal(status(b, "Status"), "Available");
 }
 
-/* The definition or the webhook may have been mended, which no object tells: anything that happens later shows it. */
+/* The definition or the webhook may have been mended, which no object shows. */
 static void what_was_dropped_is_tried_again_after_a_while(void **state)
 {
     struct bench *b = *state;
 
     drop_field(b);
-    b->dropped_in = NULL;
     sim_run(b->sim, SECONDS(600));
-    put_namespace(b, "another");
-    sim_run(b->sim, SECONDS(30));
+    b->dropped_in = NULL;
+    sim_run(b->sim, SECONDS(75));
     assert_string_equal(status(b, "Status"), "Available");
     assert_non_null(doc_at(sim_get(b->sim, rules(), NS, "stdio"), "spec", "match"));
 }
@@ -489,7 +488,7 @@ int main(void)
             a_refused_write_is_tried_again_when_the_object_changes_or_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refused_write_is_tried_again_when_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refusal_is_reported_once, begin_with_mesh, end),
-        cmocka_unit_test_setup_teardown(what_the_server_drops_is_reported_and_not_written_again, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(what_the_server_drops_is_reported_once_and_written_once_a_minute, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
             what_was_dropped_is_written_when_the_object_or_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(what_was_dropped_is_tried_again_after_a_while, begin_with_mesh, end),

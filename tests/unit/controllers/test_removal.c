@@ -229,6 +229,23 @@ static void the_finalizer_of_another_manager_stays(void **state)
     assert_true(json_equal(doc_at(left, "metadata", "finalizers"), expected));
 }
 
+/* Another client removed the operator's finalizer before the operator could remove anything. */
+static void a_resource_that_lost_its_finalizer_says_what_it_leaves_behind(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    _cleanup_free_ char *text = NULL;
+
+    set_finalizers(mesh, (const char *const[]){"example.com/backup", NULL});
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    text = world_status(w, "ErrorMessage");
+    assert_non_null(strstr(text, " objects with its owner label are left"));
+    assert_non_null(strstr(text, "held by the finalizer example.com/backup"));
+    assert_true(world_has(w, "apps/v1", "Deployment", NS, "istio-pilot"));
+}
+
 /* A status that is written once, and says who keeps the resource; the cluster can have a mesh again. */
 static void a_resource_that_another_manager_keeps_says_so(void **state)
 {
@@ -290,6 +307,7 @@ int main(void)
         INSTALLED(the_finalizer_has_the_name_that_resources_carry),
         FRESH(every_name_that_the_finalizer_had_frees_the_resource),
         INSTALLED(the_finalizer_of_another_manager_stays),
+        INSTALLED(a_resource_that_lost_its_finalizer_says_what_it_leaves_behind),
         INSTALLED(a_resource_that_another_manager_keeps_says_so),
         INSTALLED(what_the_garbage_collector_keeps_is_not_said_to_be_held),
     };
