@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Between an answer and the next time that it is asked for. */
+/* From one sending of a key, or its answer, to the next sending, whatever its URL is. */
 #define INTERVAL_LEAST SECONDS(1)
 
 /* A query, while plans ask it. */
@@ -20,7 +20,8 @@ struct asked {
     int status;
     char *body;
     size_t body_len;
-    msec_t at, due; /* wall; monotonic */
+    msec_t at;        /* wall: of the answer */
+    msec_t sent, due; /* monotonic: the last sending; when to send it */
 };
 
 struct inquiry {
@@ -96,6 +97,7 @@ static void send_due(struct inquiry *i)
         struct err e;
         if (a->call || a->due > i->io->now(i->io))
             continue;
+        a->sent = i->io->now(i->io);
         if (sender->send(sender->context, &a->query, on_done, a, &a->call, &e) < 0) {
             note(a, 0, NULL, 0, &e);
             i->tells = true;
@@ -148,6 +150,22 @@ static struct asked *find(const struct inquiry *i, const char *key)
     return NULL;
 }
 
+/* Another URL is another question: what is known or under way does not answer it. When the key was sent stays known. */
+static void change_url(struct asked *a, const char *url)
+{
+    const struct query_sender *sender = a->inquiry->sender;
+
+    if (a->call)
+        sender->cancel(sender->context, a->call);
+    a->call = NULL;
+    free(a->body);
+    a->body = NULL;
+    a->body_len = 0;
+    a->answered = a->failed = false;
+    a->due = a->sent + INTERVAL_LEAST;
+    str_replace((char **)&a->query.url, url);
+}
+
 /* Adds the query, or takes over what it says of one that is asked already. */
 static void add(struct inquiry *i, const struct query *query)
 {
@@ -160,6 +178,8 @@ static void add(struct inquiry *i, const struct query *query)
         a->query.key = str_dup(query->key);
         a->query.url = str_dup(query->url);
         TAILQ_INSERT_TAIL(&i->all, a, link);
+    } else if (!str_eq(a->query.url, query->url)) {
+        change_url(a, query->url);
     }
     copy.key = a->query.key;
     copy.url = a->query.url;
@@ -171,9 +191,8 @@ void inquiry_follow(struct inquiry *i, const struct queries *queries)
     struct asked *a, *next;
 
     for (a = TAILQ_FIRST(&i->all); a; a = next) {
-        const struct query *query = queries_find(queries, a->query.key);
         next = TAILQ_NEXT(a, link);
-        if (!query || !str_eq(query->url, a->query.url))
+        if (!queries_find(queries, a->query.key))
             asked_free(a);
     }
     for (size_t k = 0; k < queries->len; k++)

@@ -30,7 +30,10 @@ struct inquiry;
 struct inquiry *
 inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answered)(void *context), void *context);
 void inquiry_free(struct inquiry *i);
-/* Asks these queries and no others: the answers to others are dropped, and so are those from another URL. */
+/*
+ * Asks these queries and no others: the answers to others are dropped, and so are those from another URL. A key whose
+ * URL changes is sent again when 1 s has passed since it was sent last.
+ */
 void inquiry_follow(struct inquiry *i, const struct queries *queries);
 /* Valid until the loop runs, or until inquiry_follow(). */
 struct query_answers inquiry_answers(struct inquiry *i);

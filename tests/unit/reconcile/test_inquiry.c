@@ -1,0 +1,177 @@
+/* When queries are sent again, on simulated time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "kube/elector.h"
+#include "reconcile/inquiry.h"
+#include "sim.h"
+
+/* One query at a time is under way. */
+struct query_call {
+    query_done_fn done;
+    void *context;
+};
+
+struct bench {
+    struct sim *sim;
+    struct net_timer *answer; /* when the query is answered */
+    struct query_sender sender;
+    struct inquiry *inquiry;
+    struct query_call call;
+    msec_t way; /* of an answer */
+    int sent, cancelled, told;
+    char *url;  /* that was sent last */
+    bool moves; /* the plan has the time in its URL */
+    bool fails; /* queries cannot be sent */
+};
+
+static int send_query(
+    void *context, const struct query *query, query_done_fn done, void *done_context, struct query_call **ret,
+    struct err *e)
+{
+    struct bench *b = context;
+
+    assert_null(b->call.done);
+    b->sent++;
+    str_replace(&b->url, query->url);
+    if (b->fails)
+        return err_set(e, ERR_INVALID, "no");
+    b->call = (struct query_call){done, done_context};
+    *ret = &b->call;
+    sim_io(b->sim)->timer_set(sim_io(b->sim), b->answer, sim_io(b->sim)->now(sim_io(b->sim)) + b->way);
+    return 0;
+}
+
+static void cancel(void *context, struct query_call *call)
+{
+    struct bench *b = context;
+
+    assert_non_null(call->done);
+    b->cancelled++;
+    *call = (struct query_call){0};
+    sim_io(b->sim)->timer_set(sim_io(b->sim), b->answer, MSEC_NEVER);
+}
+
+static void on_answer(void *context)
+{
+    struct bench *b = context;
+    struct query_call over = b->call;
+
+    b->call = (struct query_call){0};
+    over.done(over.context, 200, b->url, strlen(b->url), NULL);
+}
+
+static void follow(struct bench *b, const char *url, msec_t max_age)
+{
+    struct query query = {.key = "q", .url = url, .max_age = max_age};
+
+    inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+}
+
+/* Plans again, as a subject does. */
+static void on_answered(void *context)
+{
+    struct bench *b = context;
+    _cleanup_free_ char *url = str_printf("http://a/?n=%d", b->told++);
+
+    if (b->moves)
+        follow(b, url, SECONDS(60));
+}
+
+static int setup(void **state)
+{
+    struct bench *b = NEW(struct bench);
+
+    b->sim = sim_new(&kube_lease_kinds, 20, 1);
+    b->answer = sim_io(b->sim)->timer_new(sim_io(b->sim), on_answer, b);
+    b->sender = (struct query_sender){send_query, cancel, b};
+    b->inquiry = inquiry_new(sim_io(b->sim), &b->sender, on_answered, b);
+    b->way = 2;
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *b = *state;
+
+    inquiry_free(b->inquiry);
+    sim_io(b->sim)->timer_free(sim_io(b->sim), b->answer);
+    sim_free(b->sim);
+    free(b->url);
+    free(b);
+    return 0;
+}
+
+/* How many queries were sent within a time. */
+static int sent_within(struct bench *b, msec_t time)
+{
+    int before = b->sent;
+
+    sim_run(b->sim, time);
+    return b->sent - before;
+}
+
+static void a_url_that_always_changes_is_asked_once_a_second(void **state)
+{
+    struct bench *b = *state;
+
+    b->moves = true;
+    follow(b, "http://a/", SECONDS(60));
+    sim_run(b->sim, SECONDS(10) + 500);
+    assert_int_equal(b->sent, 11);
+    b->fails = true;
+    assert_int_equal(sent_within(b, SECONDS(10)), 10);
+    assert_int_equal(b->cancelled, 0);
+}
+
+static void a_changed_url_waits_for_the_second_and_not_for_the_age(void **state)
+{
+    struct bench *b = *state;
+
+    follow(b, "http://a/1", SECONDS(60));
+    sim_run(b->sim, 400);
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+    follow(b, "http://a/2", SECONDS(60));
+    assert_int_equal(inquiry_answers(b->inquiry).len, 0);
+    assert_int_equal(sent_within(b, 500), 0);
+    assert_int_equal(sent_within(b, 200), 1);
+    assert_string_equal(b->url, "http://a/2");
+    assert_string_equal(inquiry_answers(b->inquiry).items[0].body, "http://a/2");
+    assert_int_equal(sent_within(b, SECONDS(30)), 0);
+    follow(b, "http://a/3", MSEC_NEVER);
+    assert_int_equal(b->sent, 3); /* the second has passed long ago */
+    assert_int_equal(sent_within(b, SECONDS(600)), 0);
+}
+
+static void what_is_under_way_to_another_url_is_cancelled(void **state)
+{
+    struct bench *b = *state;
+
+    b->way = SECONDS(5);
+    follow(b, "http://a/1", SECONDS(60));
+    sim_run(b->sim, 300);
+    follow(b, "http://a/2", SECONDS(60));
+    assert_int_equal(b->cancelled, 1);
+    assert_int_equal(sent_within(b, 600), 0);
+    assert_int_equal(sent_within(b, 200), 1);
+    sim_run(b->sim, SECONDS(6));
+    assert_int_equal(b->told, 1);
+    assert_string_equal(inquiry_answers(b->inquiry).items[0].body, "http://a/2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_url_that_always_changes_is_asked_once_a_second, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_changed_url_waits_for_the_second_and_not_for_the_age, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_under_way_to_another_url_is_cancelled, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("unit reconcile inquiry", tests, NULL, NULL);
+}
