@@ -20,8 +20,8 @@ struct asked {
     int status;
     char *body;
     size_t body_len;
-    msec_t at;        /* wall: of the answer */
-    msec_t sent, due; /* monotonic: the last sending; when to send it */
+    msec_t at;                 /* wall: of the answer */
+    msec_t sent, arrived, due; /* monotonic: the last sending and its answer; when to send it */
 };
 
 struct inquiry {
@@ -59,10 +59,17 @@ static void arm(struct inquiry *i)
     i->io->timer_set(i->io, i->timer, due);
 }
 
+/* When an answer, or failure, is too old. */
+static msec_t expiry(const struct asked *a)
+{
+    msec_t age = a->query.max_age > INTERVAL_LEAST ? a->query.max_age : INTERVAL_LEAST;
+
+    return age >= MSEC_NEVER - a->arrived ? MSEC_NEVER : a->arrived + age;
+}
+
 static void note(struct asked *a, int status, const char *body, size_t body_len, const struct err *e)
 {
     struct net_io *io = a->inquiry->io;
-    msec_t age = a->query.max_age > INTERVAL_LEAST ? a->query.max_age : INTERVAL_LEAST;
 
     free(a->body);
     a->body = body ? str_dup_n(body, body_len) : NULL;
@@ -73,7 +80,8 @@ static void note(struct asked *a, int status, const char *body, size_t body_len,
     if (e)
         a->error = *e;
     a->at = io->wall(io);
-    a->due = age == MSEC_NEVER ? MSEC_NEVER : io->now(io) + age;
+    a->arrived = io->now(io);
+    a->due = expiry(a);
 }
 
 static void on_done(void *context, int status, const char *body, size_t body_len, const struct err *e)
@@ -184,6 +192,8 @@ static void add(struct inquiry *i, const struct query *query)
     copy.key = a->query.key;
     copy.url = a->query.url;
     a->query = copy;
+    if (a->answered)
+        a->due = expiry(a);
 }
 
 void inquiry_follow(struct inquiry *i, const struct queries *queries)

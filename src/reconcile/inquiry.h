@@ -32,7 +32,8 @@ inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answere
 void inquiry_free(struct inquiry *i);
 /*
  * Asks these queries and no others: the answers to others are dropped, and so are those from another URL. A key whose
- * URL changes is sent again when 1 s has passed since it was sent last.
+ * URL changes is sent again when 1 s has passed since it was sent last. A `max_age` that changes holds for the answer
+ * that is there, too.
  */
 void inquiry_follow(struct inquiry *i, const struct queries *queries);
 /* Valid until the loop runs, or until inquiry_follow(). */

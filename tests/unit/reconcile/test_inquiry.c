@@ -165,12 +165,35 @@ static void what_is_under_way_to_another_url_is_cancelled(void **state)
     assert_string_equal(inquiry_answers(b->inquiry).items[0].body, "http://a/2");
 }
 
+static void a_max_age_that_changes_holds_for_the_answer_that_is_there(void **state)
+{
+    struct bench *b = *state;
+
+    follow(b, "http://a/", MSEC_NEVER);
+    assert_int_equal(sent_within(b, SECONDS(10)), 0);
+    follow(b, "http://a/", SECONDS(20));
+    assert_int_equal(b->sent, 1);
+    assert_int_equal(sent_within(b, SECONDS(9)), 0);
+    assert_int_equal(sent_within(b, SECONDS(2)), 1);
+    follow(b, "http://a/", SECONDS(60));
+    assert_int_equal(sent_within(b, SECONDS(50)), 0);
+    follow(b, "http://a/", SECONDS(1)); /* it is older: now */
+    assert_int_equal(b->sent, 3);
+    sim_run(b->sim, 100);
+    follow(b, "http://a/", 0);
+    assert_int_equal(sent_within(b, 800), 0);
+    assert_int_equal(sent_within(b, 200), 1);
+    follow(b, "http://a/", MSEC_NEVER - 1);
+    assert_int_equal(sent_within(b, SECONDS(60)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_url_that_always_changes_is_asked_once_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_url_waits_for_the_second_and_not_for_the_age, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_under_way_to_another_url_is_cancelled, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_max_age_that_changes_holds_for_the_answer_that_is_there, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile inquiry", tests, NULL, NULL);
