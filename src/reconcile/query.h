@@ -18,7 +18,7 @@ enum { QUERIES_MAX = 16 };
 
 struct query {
     const char *key; /* names it among those of the resource */
-    const char *url; /* http[s]://host[:port][/path][?query]; it is read by GET */
+    const char *url; /* http[s]://host[:port][/path][?query], without a user or password; it is read by GET */
     msec_t timeout;  /* of the whole answer; 0: 10 s */
     size_t body_max; /* bytes of an answer; 0: 64 kB */
     msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */

@@ -1,5 +1,6 @@
 #include "reconcile/query_http.h"
 
+#include <curl/curl.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -27,6 +28,23 @@ static void on_done(void *context, const struct net_response *response, const st
     net_client_free(over.client);
 }
 
+/* The parts of it end up in errors, so these do not name what may be a password. As a kubeconfig's servers. */
+static int check_origin(const struct query *query, const char *origin, struct err *e)
+{
+    char *user = NULL;
+    CURLU *url = curl_url();
+    bool is_url = curl_url_set(url, CURLUPART_URL, origin, 0) == CURLUE_OK;
+    bool has_user = is_url && curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK;
+
+    curl_free(user);
+    curl_url_cleanup(url);
+    if (!is_url)
+        return err_set(e, ERR_INVALID, "the URL of query \"%s\" is no URL (http://HOST:PORT/PATH)", query->key);
+    if (has_user)
+        return err_set(e, ERR_INVALID, "the URL of query \"%s\" must not contain a user or password", query->key);
+    return 0;
+}
+
 static int send_query(
     void *context, const struct query *query, query_done_fn done, void *done_context, struct query_call **ret,
     struct err *e)
@@ -40,9 +58,12 @@ static int send_query(
         .timeout = query->timeout ? query->timeout : TIMEOUT,
         .connect_timeout = query->timeout ? query->timeout : TIMEOUT,
     };
-    struct query_call *call = NEW(struct query_call);
+    struct query_call *call;
     struct net_request request;
 
+    if (check_origin(query, origin, e) < 0)
+        return -1;
+    call = NEW(struct query_call);
     *call = (struct query_call){.done = done, .context = done_context};
     if (net_client_new(context, &server, &options, NULL, &call->client, e) < 0) {
         free(call);

@@ -142,6 +142,34 @@ static void what_is_no_url_is_refused(void **state)
     }
 }
 
+/* What is left of a URL that is none may be a password, too: "/" ends the host. */
+static void a_user_or_password_is_refused_and_not_told(void **state)
+{
+    static const struct {
+        const char *url, *problem;
+    } cases[] = {
+        {"http://alice:hidden@127.0.0.1:1/v1", "must not contain a user or password"},
+        {"http://alice@127.0.0.1:1?q=1", "must not contain a user or password"},
+        {"http://:hidden@127.0.0.1:1", "must not contain a user or password"},
+        {"http://alice:hidden@[::1", "is no URL"},
+        {"http://alice:hidden/x@127.0.0.1:1", "is no URL"},
+        {"alice:hidden@127.0.0.1", "is no URL"},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct query query = {.key = "q", .url = cases[i].url};
+        struct query_call *call;
+        assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), -1);
+        assert_int_equal(b->e.class, ERR_INVALID);
+        assert_non_null(strstr(b->e.text, cases[i].problem));
+        assert_null(strstr(b->e.text, "hidden"));
+        assert_null(strstr(b->e.text, "alice"));
+    }
+    ask(b, "/v1/a@b", 0);
+    assert_int_equal(b->status, 200);
+}
+
 static void a_cancelled_query_is_not_answered(void **state)
 {
     struct bench *b = *state;
@@ -164,6 +192,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_answer_that_says_no_is_an_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_has_a_limit_and_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_url_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_user_or_password_is_refused_and_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_query_is_not_answered, setup, teardown),
     };
 
