@@ -15,16 +15,29 @@ static bool has_name(const struct kube_object *o, const char *pattern)
     return !pattern || str_eq(o->name, pattern);
 }
 
+/* The name alone says nothing: Galleys of all meshes use the same one. */
+static bool calls_only(const json_t *object, const char *ns)
+{
+    const json_t *webhooks = doc_at(object, "webhooks");
+    size_t count = json_array_size(webhooks);
+
+    for (size_t i = 0; i < count; i++)
+        if (!str_eq(doc_string(json_array_get(webhooks, i), "clientConfig", "service", "namespace"), ns))
+            return false;
+    return count > 0;
+}
+
 static bool is_made(const struct kube_object *o, const struct mesh_made *made, const char *ns)
 {
     _cleanup_json_ json_t *object = NULL;
 
     if (!has_name(o, made->name) || (o->ns && !made->everywhere && !str_eq(o->ns, ns)))
         return false;
-    if (!made->type)
+    if (!made->type && !made->calls_here)
         return true;
     object = kube_object_parse(o);
-    return str_eq(doc_string(object, "type"), made->type);
+    return (!made->type || str_eq(doc_string(object, "type"), made->type)) &&
+           (!made->calls_here || calls_only(object, ns));
 }
 
 static size_t remove_made(const struct plan_input *in, const struct mesh_made *made, const char *ns, struct plan *plan)

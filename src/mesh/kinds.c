@@ -225,7 +225,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
-         .keep = NAMES(IDENTITY)},
+         .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
     /* Why a Deployment is not available; the addresses of the services that remote clusters use. */
     [KIND_POD] =
         {.kind = "Pod",

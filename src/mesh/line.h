@@ -64,6 +64,8 @@ struct mesh_made {
     const char *name; /* NULL: any; one that ends with "*": all that begin so */
     const char *type; /* of a Secret; NULL: any */
     bool everywhere;  /* in all namespaces; else in the control plane's, where its kind is namespaced */
+    /* Of webhooks: there are some, and each calls a Service in the control plane's namespace. Else another mesh's. */
+    bool calls_here;
     /*
      * It does harm without its program: it is deleted before everything else, and also when the component is disabled.
      */

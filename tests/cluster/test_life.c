@@ -102,7 +102,14 @@ static json_t *validating_webhook(const char *name)
     return OBJECT(
         STRING("apiVersion", "admissionregistration.k8s.io/v1"),
         STRING("kind", "ValidatingWebhookConfiguration"),
-        MAP("metadata", STRING("name", name)));
+        MAP("metadata", STRING("name", name)),
+        SEQ("webhooks",
+            ITEM(
+                STRING("name", "pilot.validation.istio.io"),
+                MAP("clientConfig", MAP("service", STRING("name", "istio-galley"), STRING("namespace", NS))),
+                STRING("failurePolicy", "Ignore"),
+                STRING("sideEffects", "None"),
+                STRINGS("admissionReviewVersions", "v1"))));
 }
 
 static json_t *secret(const char *name, const char *type)

@@ -383,7 +383,11 @@ static void galley(struct controllers *c)
     struct collection *kind = kind_of(c, "admissionregistration.k8s.io", "validatingwebhookconfigurations");
 
     if (is_available(c, "istio-galley") && !server_get(kind, NULL, "istio-galley") && now(c, 500))
-        create(c, kind, NULL, OBJECT(MAP("metadata", STRING("name", "istio-galley")), SEQ("webhooks")));
+        create(c, kind, NULL,
+               OBJECT(MAP("metadata", STRING("name", "istio-galley")),
+                      SEQ("webhooks", ITEM(STRING("name", "pilot.validation.istio.io"),
+                                           MAP("clientConfig", MAP("service", STRING("name", "istio-galley"),
+                                                                   STRING("namespace", "istio-system")))))));
 }
 
 /* Without a certificate that it is given Citadel makes its own. */

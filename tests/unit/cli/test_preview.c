@@ -147,6 +147,28 @@ static void an_object_that_is_there_is_shown_as_it_is_and_as_it_would_be(void **
     }
 }
 
+/* Galleys of all meshes use that name. */
+static void galleys_webhook_is_shown_to_go_where_it_is_this_meshs(void **state)
+{
+    static const char *const namespaces[] = {NS, "other"};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
+        const struct kube_action *a;
+        put(b, "admissionregistration.k8s.io", "validatingwebhookconfigurations", NULL,
+            OBJECT(MAP("metadata", STRING("name", "istio-galley")),
+                   SEQ("webhooks", ITEM(STRING("name", "pilot.validation.istio.io"),
+                                        MAP("clientConfig", MAP("service", STRING("name", "istio-galley"),
+                                                                STRING("namespace", namespaces[i])))))));
+        assert_int_equal(show(b, "istio", "{\"galley\": {\"enabled\": false}}", IN_TIME), 0);
+        a = action_on(b, "ValidatingWebhookConfiguration", "istio-galley");
+        assert_int_equal(a != NULL, i == 0);
+        assert_true(!a || a->verb == KUBE_REMOVE);
+        preview_release(&b->preview);
+        b->preview = (struct preview){0};
+    }
+}
+
 static void an_invalid_resource_is_refused_with_the_field(void **state)
 {
     struct bench *b = *state;
@@ -197,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_mesh_is_shown_as_its_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(a_paused_mesh_is_shown_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(an_object_that_is_there_is_shown_as_it_is_and_as_it_would_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(galleys_webhook_is_shown_to_go_where_it_is_this_meshs, setup, teardown),
         cmocka_unit_test_setup_teardown(an_invalid_resource_is_refused_with_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_mesh_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_let_it_in_is_an_error_immediately, setup, teardown),

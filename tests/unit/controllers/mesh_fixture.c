@@ -57,14 +57,33 @@ void expect_plan(struct world *w, const char *actions)
     plan_release(&plan);
 }
 
-void put_galleys_webhook(struct world *w)
+static json_t *webhook_that_calls(const char *ns)
 {
+    return OBJECT(
+        STRING("name", "pilot.validation.istio.io"),
+        MAP("clientConfig",
+            OPT(ns, MAP("service", STRING("name", "istio-galley"), STRING("namespace", ns))),
+            OPT(!ns, STRING("url", "https://galley.example.com"))));
+}
+
+void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count)
+{
+    json_t *webhooks = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(webhooks, webhook_that_calls(namespaces[i]));
     world_put(
         w,
         OBJECT(
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
             STRING("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", STRING("name", "istio-galley"))));
+            MAP("metadata", STRING("name", name)),
+            VALUE("webhooks", webhooks)));
+}
+
+void put_galleys_webhook(struct world *w)
+{
+    put_validating_webhooks(w, "istio-galley", (const char *const[]){NS, NS}, 2);
 }
 
 void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type)

@@ -15,6 +15,8 @@ int mesh_begin_installed(void **state);
 void expect_status(struct world *w, const char *field, const char *value);
 /* The next plan, as world_describe() tells it; it is carried out. */
 void expect_plan(struct world *w, const char *actions);
+/* A ValidatingWebhookConfiguration with a webhook for each namespace, which a Service there answers; NULL: a URL. */
+void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count);
 /* As Galley makes it while it runs. */
 void put_galleys_webhook(struct world *w);
 /* An object of this kind in the world; `type` may be NULL. */

@@ -291,7 +291,8 @@ static void change_made(struct world *w)
         OBJECT(
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
             STRING("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", STRING("name", "istio-galley"))));
+            MAP("metadata", STRING("name", "istio-galley")),
+            SEQ("webhooks", ITEM(MAP("clientConfig", MAP("service", STRING("namespace", NS)))))));
     world_put_as(
         w,
         mesh_kind(KIND_KEY_AND_CERT_SECRET),

@@ -488,7 +488,8 @@ int main(void)
             a_refused_write_is_tried_again_when_the_object_changes_or_is_gone, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refused_write_is_tried_again_when_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(a_refusal_is_reported_once, begin_with_mesh, end),
-        cmocka_unit_test_setup_teardown(what_the_server_drops_is_reported_once_and_written_once_a_minute, begin_with_mesh, end),
+        cmocka_unit_test_setup_teardown(
+            what_the_server_drops_is_reported_once_and_written_once_a_minute, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(
             what_was_dropped_is_written_when_the_object_or_the_resource_changes, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(what_was_dropped_is_tried_again_after_a_while, begin_with_mesh, end),

@@ -148,6 +148,34 @@ static void without_galley_its_webhook_goes(void **state)
     expect_status(w, "Status", "Available");
 }
 
+/* Galleys of all meshes use that name. */
+static void the_webhook_of_another_meshs_galley_stays(void **state)
+{
+    static const struct {
+        const char *namespaces[2];
+        size_t count;
+    } cases[] = {{{"shop"}, 1}, {{NS, "shop"}, 2}, {{"shop", NS}, 2}, {{NS, NULL}, 2}, {{NULL}, 1}, {{NULL}, 0}};
+    struct world *w = *state;
+    json_t *mesh;
+
+    world_put_mesh(w, "{\"galley\": {\"enabled\": false}}");
+    assert_true(world_converge(w) > 0);
+    for (int removal = 0; removal < 2; removal++) {
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            put_validating_webhooks(w, "istio-galley", cases[i].namespaces, cases[i].count);
+            assert_true(world_converge(w) >= 0);
+            assert_true(world_has(
+                w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
+        }
+        if (removal)
+            break;
+        mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+        json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+        world_put(w, mesh);
+    }
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+}
+
 static void foreign_objects_are_never_pruned(void **state)
 {
     struct world *w = *state;
@@ -404,6 +432,7 @@ int main(void)
         INSTALLED(replicas_under_an_autoscaler_are_its_own),
         INSTALLED(disabled_component_goes_in_order),
         INSTALLED(without_galley_its_webhook_goes),
+        INSTALLED(the_webhook_of_another_meshs_galley_stays),
         INSTALLED(foreign_objects_are_never_pruned),
         FRESH(custom_objects_wait_for_their_definition),
         INSTALLED(mutual_tls_tells_clients_first_and_servers_last),

@@ -88,6 +88,15 @@ static char *made_name(const struct mesh_made *made)
     return str_dup(str_or(made->name, "istio.default"));
 }
 
+/* An object of that name as the program makes it in this namespace, where it has one. */
+static void put_made(struct world *w, const struct mesh_made *made, const char *ns, const char *name)
+{
+    if (made->calls_here)
+        put_validating_webhooks(w, name, &ns, 1);
+    else
+        put_of(w, mesh_kind(made->kind), ns, name, made->type);
+}
+
 static bool is_there(struct world *w, const struct kube_kind *kind, const char *ns, const char *name)
 {
     return kube_cache_get(w->cache, kind, kind->namespaced ? ns : NULL, name);
@@ -103,10 +112,11 @@ static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **s
     for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i)); count++) {
         const struct kube_kind *kind = mesh_kind(made->kind);
         _cleanup_free_ char *name = made_name(made);
-        put_of(w, kind, NS, name, made->type);
-        put_of(w, kind, "shop", name, made->type);
+        put_made(w, made, NS, name);
+        if (kind->namespaced)
+            put_made(w, made, "shop", name);
         if (made->name)
-            put_of(w, kind, NS, "theirs", made->type);
+            put_made(w, made, NS, "theirs");
         if (made->type)
             put_of(w, kind, "bank", name, "Opaque");
     }

@@ -89,7 +89,10 @@ static void put_others(struct world *w)
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
             STRING("kind", "ValidatingWebhookConfiguration"),
             MAP("metadata", STRING("name", "istio-galley")),
-            SEQ("webhooks", ITEM(STRING("name", "pilot.validation.istio.io")))));
+            SEQ("webhooks",
+                ITEM(
+                    STRING("name", "pilot.validation.istio.io"),
+                    MAP("clientConfig", MAP("service", STRING("namespace", NS)))))));
     world_put_as(
         w,
         mesh_kind(KIND_KEY_AND_CERT_SECRET),
