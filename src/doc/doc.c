@@ -31,7 +31,7 @@ __attribute__((constructor)) static void clear_what_is_freed(void)
 
 /* What a text would come to, without parsing it. */
 struct extent {
-    size_t values;
+    size_t values;   /* an empty map or sequence is one */
     size_t too_deep; /* the first byte beyond DOC_DEPTH_MAX; `len` where there is none */
 };
 
@@ -48,9 +48,11 @@ static struct extent measure(const char *text, size_t len)
         } else if (c == '"') {
             in_string = !in_string;
         } else if (!in_string) {
+            bool closes = c == ']' || c == '}', is_empty = closes && i && text[i - 1] == (c == ']' ? '[' : '{');
             extent.values += c == ',' || c == '[' || c == '{';
+            extent.values -= is_empty && extent.values;
             depth += c == '[' || c == '{';
-            depth -= c == ']' || c == '}';
+            depth -= closes;
             if (depth > DOC_DEPTH_MAX && extent.too_deep == len)
                 extent.too_deep = i;
         }

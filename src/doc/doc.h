@@ -32,6 +32,18 @@ size_t doc_find_too_deep(const char *text, size_t len);
 int doc_limit_values(const char *text, size_t len, size_t max, struct err *e);
 int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, struct err *e);
 
+/*
+ * doc_parse() for what an API server says: a user can store there what doc_parse() refuses, and only that user's object
+ * must suffer. `around` is how many maps and sequences there are around each object: 2 in a list, 1 in an event of a
+ * watch. A value in an object that is nested deeper than DOC_DEPTH_MAX, and a map with \u0000 in a key, become a mark:
+ * a string that no field takes. An integer beyond 64 bits becomes a real, as the API server has it. The limits on bytes
+ * and values hold.
+ */
+enum { DOC_IN_LIST = 2, DOC_IN_REVIEW = 2, DOC_IN_EVENT = 1, DOC_ALONE = 0 };
+int doc_parse_lenient(const char *text, size_t len, size_t max_bytes, int around, json_t **ret, struct err *e);
+/* What was wrong where doc_parse_lenient() left a mark ("must not be nested ..."); NULL: the value is no mark. */
+const char *doc_mark(const json_t *value);
+
 /* Compact text with sorted keys: equal documents have equal texts. Owned by the caller. What is absent is null. */
 char *doc_text(const json_t *value);
 /* The same, indented, for users. */

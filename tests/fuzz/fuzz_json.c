@@ -13,13 +13,31 @@ static json_t *read_back(const char *text)
     return value;
 }
 
+/* What is read leniently can be stored as text, and is the same where nothing has to be replaced. */
+static void read_leniently(const char *text, size_t len, const json_t *strict)
+{
+    _cleanup_json_ json_t *value = NULL, *again = NULL;
+    _cleanup_free_ char *stored = NULL;
+
+    if (doc_parse_lenient(text, len, (size_t)1 << 20, DOC_ALONE, &value, NULL) < 0) {
+        MUST(!strict);
+        return;
+    }
+    MUST(!strict || doc_equal(value, strict));
+    stored = doc_text(value);
+    again = read_back(stored);
+    MUST(doc_equal(value, again));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_json_ json_t *value = NULL, *again = NULL, *pretty_again = NULL, *copy = NULL;
     _cleanup_free_ char *text = NULL, *pretty = NULL, *text_again = NULL;
     int depth;
 
-    if (doc_parse((const char *)data, size, (size_t)1 << 20, &value, NULL) < 0)
+    doc_parse((const char *)data, size, (size_t)1 << 20, &value, NULL);
+    read_leniently((const char *)data, size, value);
+    if (!value)
         return 0;
     text = doc_text(value);
     pretty = doc_text_pretty(value);
