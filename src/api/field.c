@@ -669,6 +669,28 @@ static void resolve(struct parse *p, const struct field_table *root_table, json_
     }
 }
 
+/* An object is whole or refused: also where a mark is in a value that is kept as it is. */
+static void refuse_marks(struct parse *p, const json_t *value)
+{
+    const char *says = doc_mark(value), *key;
+    size_t mark = p->path.len, i;
+    json_t *item;
+
+    /* Once, where several tables describe one object. */
+    if (says && !problems_error_at(p->problems, buf_str(&p->path)))
+        problems_add(p->problems, PROBLEM_ERROR, buf_str(&p->path), "%s", says);
+    json_array_foreach(value, i, item) {
+        doc_path_index(&p->path, i);
+        refuse_marks(p, item);
+        buf_truncate(&p->path, mark);
+    }
+    json_object_foreach((json_t *)value, key, item) {
+        doc_path_key(&p->path, key);
+        refuse_marks(p, item);
+        buf_truncate(&p->path, mark);
+    }
+}
+
 void field_parse_for(const struct field_table *table, const json_t *object, void *base, const char *path, int minor,
                      const struct field_default *defaults, struct problems *problems)
 {
@@ -677,6 +699,7 @@ void field_parse_for(const struct field_table *table, const json_t *object, void
 
     buf_add_str(&p.path, path);
     p.root_len = p.path.len;
+    refuse_marks(&p, object);
     if (resolved)
         resolve(&p, table, resolved, table, resolved);
     parse_table(&p, table, resolved ? resolved : object, base);

@@ -32,7 +32,7 @@ static int parse(const char *text, size_t len, json_t **ret, struct err *e)
 
     if (len <= ADMISSION_MAX_BYTES && doc_count_values(text, len) > ADMISSION_VALUES_MAX)
         return err_set(e, ERR_LIMIT, "more than %d values", ADMISSION_VALUES_MAX);
-    if (doc_parse(text, len, ADMISSION_MAX_BYTES, &review, e) < 0)
+    if (doc_parse_lenient(text, len, ADMISSION_MAX_BYTES, DOC_IN_REVIEW, &review, e) < 0)
         return -1;
     version = doc_string(review, "apiVersion");
     if (!str_eq(doc_string(review, "kind"), "AdmissionReview") ||

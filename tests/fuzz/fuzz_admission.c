@@ -41,7 +41,7 @@ static void review(const char *text, size_t len, const char *const *versions, co
         MUST(e.class == ERR_INVALID || e.class == ERR_LIMIT);
         return;
     }
-    MUST(doc_parse(text, len, SIZE_MAX, &question, NULL) == 0);
+    MUST(doc_parse_lenient(text, len, SIZE_MAX, DOC_IN_REVIEW, &question, NULL) == 0);
     MUST(doc_parse(verdict.review, strlen(verdict.review), SIZE_MAX, &answer, NULL) == 0);
     free(verdict.review);
     MUST(str_eq(doc_string(answer, "response", "uid"), str_or(doc_string(question, "request", "uid"), "")));

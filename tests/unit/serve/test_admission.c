@@ -411,6 +411,36 @@ static void test_every_kind_has_rules(void **state)
     assert_int_equal(count, 0);
 }
 
+#define OVERLAY(value)                                                                                                 \
+    CREATE("{\"overlays\":[{\"kind\":\"Service\",\"name\":\"istio-pilot\",\"patches\":[{\"op\":\"add\","               \
+           "\"path\":\"/spec/a\",\"value\":" value "}]}]}")
+
+/* The API server asks about what it is going to store; a webhook that answers with an error is ignored. */
+static void test_what_a_parser_refuses_is_denied_with_its_path(void **state)
+{
+#define TEN "[[[[[[[[[["
+#define NET "]]]]]]]]]]"
+#define FIFTY TEN TEN TEN TEN TEN
+#define YTFIF NET NET NET NET NET
+    static const struct {
+        const char *review, *says;
+    } cases[] = {
+        {OVERLAY("{\"x\":{\"a\\u0000\":1,\"a\\ufffd\":[1]},\"y\":1}"),
+         "spec.overlays[0].patches[0].value.x: must not have the character \\u0000 in a key"},
+        {OVERLAY("{\"x\":" FIFTY FIFTY FIFTY "12345678901234567890" YTFIF YTFIF YTFIF "}"),
+         ": must not be nested so deep: the object is nested deeper than 128"},
+        {CREATE("{\"includeIPRanges\":12345678901234567890}"), "spec.includeIPRanges: must be"},
+        {CREATE("{\"mtls\":{\"a\\u0000\":1}}"), "spec.mtls: must"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *says = refusal(cases[i].review, &nothing_observed);
+        if (!strstr(says, cases[i].says))
+            fail_msg("%s: \"%s\"", cases[i].says, says);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_the_answer_is_what_was_asked_in),
         cmocka_unit_test(test_warnings_where_they_can_be_carried),
         cmocka_unit_test(test_many_long_warnings_are_cut),
+        cmocka_unit_test(test_what_a_parser_refuses_is_denied_with_its_path),
         cmocka_unit_test(test_what_is_no_review),
         cmocka_unit_test(test_limits),
     };
