@@ -195,7 +195,7 @@ static void on_read(void *context, const struct net_response *response, const st
     all->under_way--;
     if (e && e->class == ERR_NOT_FOUND)
         return;
-    if (!e && doc_parse(response->body, response->body_len, SIZE_MAX, &object, &why) == 0) {
+    if (!e && doc_parse_lenient(response->body, response->body_len, SIZE_MAX, DOC_ALONE, &object, &why) == 0) {
         kube_cache_put_read(kube_cluster_cache(all->cluster), w->kind, object);
         return;
     }

@@ -142,8 +142,6 @@ struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_ki
     c->options = *options;
     c->options.owner_label = str_dup(options->owner_label);
     c->options.namespace = str_dup(options->namespace);
-    if (!c->options.page_size)
-        c->options.page_size = 500;
     if (!c->options.verify_after)
         c->options.verify_after = VERIFY_AFTER;
     c->events = *events;

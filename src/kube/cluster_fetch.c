@@ -67,7 +67,7 @@ static void read_answer(struct kube_fetch *f, const struct net_response *respons
     _cleanup_json_ json_t *object = NULL;
 
     /* What cannot be read leaves the cache as it is. */
-    if (doc_parse(response->body, response->body_len, OBJECT_MAX, &object, NULL) < 0)
+    if (doc_parse_lenient(response->body, response->body_len, OBJECT_MAX, DOC_ALONE, &object, NULL) < 0)
         return;
     /* A read is consistent: an older object than was known before it was asked for is of another history. */
     if (kube_version_older(doc_string(object, "metadata", "resourceVersion"), f->version))

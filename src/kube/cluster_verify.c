@@ -146,7 +146,7 @@ static int read_newest(const struct net_response *response, int64_t *ret, struct
     _cleanup_json_ json_t *list = NULL;
     const char *version;
 
-    if (doc_parse(response->body, response->body_len, ANSWER_MAX, &list, e) < 0)
+    if (doc_parse_lenient(response->body, response->body_len, ANSWER_MAX, DOC_IN_LIST, &list, e) < 0)
         return -1;
     version = doc_string(list, "metadata", "resourceVersion");
     if (!version)

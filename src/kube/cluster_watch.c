@@ -38,7 +38,11 @@ void kube_slots_init(struct kube_cluster *c)
         slot->ns = kind->watch == KUBE_WATCH_NAMESPACE ? str_dup(c->options.namespace) : NULL;
         slot->labels = kind->watch == KUBE_WATCH_OWNED ? str_dup(c->options.owner_label) : NULL;
         slot->watch = kube_watch_new(&(struct kube_watch_options){
-            .custom = kind->custom, .values_max = c->options.client.max_values, .silence = c->options.watch_silence});
+            .custom = kind->custom,
+            .values_max = c->options.client.max_values,
+            .page_size = c->options.page_size,
+            .silence = c->options.watch_silence,
+        });
         c->stats.watches_wanted += slot->on;
     }
 }
@@ -390,7 +394,7 @@ static void send_list(struct kube_slot *slot)
     struct kube_cluster *c = slot->cluster;
     struct net_request request =
         kube_request_list(slot->kind, c->server.versions[slot - c->slots], slot->ns, slot->labels, slot->fields,
-                          c->options.page_size, kube_watch_continue(slot->watch));
+                          kube_watch_page_size(slot->watch), kube_watch_continue(slot->watch));
 
     request.secret = slot->kind->is_secret;
     if (!kube_watch_continue(slot->watch)) {

@@ -61,7 +61,7 @@ static int read_answer(const struct kube_action *a, const struct net_response *r
     _cleanup_json_ json_t *answer = NULL;
     bool is_object;
 
-    if (doc_parse(response->body, response->body_len, ANSWER_MAX, &answer, NULL) < 0)
+    if (doc_parse_lenient(response->body, response->body_len, ANSWER_MAX, DOC_ALONE, &answer, NULL) < 0)
         return err_set(e, ERR_UNAVAILABLE, "the answer to a write cannot be read (%s %s)", a->kind->kind, a->name);
     is_object = str_eq(doc_string(answer, "kind"), a->kind->kind) && doc_string(answer, "metadata", "name");
     if (!is_object && (a->verb != KUBE_REMOVE || !str_eq(doc_string(answer, "kind"), "Status")))

@@ -12,6 +12,10 @@
 #define LINE_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
 /* Pages were already bounded by their receiver. */
 #define PAGE_MAX ((size_t)1 << 30)
+#define PAGE_SIZE_DEFAULT 500
+/* A page that is too much is asked for again with so many times fewer objects; each page that is read doubles them. */
+#define PAGE_SHRINK 8
+#define PAGE_GROW 2
 /* What is kept of each list and event besides the objects. A token holds a version and an object's key. */
 #define VERSION_MAX 128
 #define TOKEN_MAX 8192
@@ -55,6 +59,7 @@ struct kube_watch {
 
     /* the list */
     json_t *page;
+    int page_size; /* objects that the next page may have at most */
     size_t item, item_cost;
     char *token; /* of the next page */
     char *list_version;
@@ -88,6 +93,8 @@ struct kube_watch *kube_watch_new(const struct kube_watch_options *options)
         w->options.line_max = LINE_MAX_DEFAULT;
     if (!w->options.values_max)
         w->options.values_max = DOC_VALUES_MAX;
+    if (w->options.page_size <= 0)
+        w->options.page_size = PAGE_SIZE_DEFAULT;
     if (!w->options.backoff_first)
         w->options.backoff_first = 200;
     if (!w->options.backoff_most)
@@ -151,6 +158,7 @@ void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version,
     w->due = w->trusted = now;
     w->failures = w->relists = 0;
     w->absent = 0;
+    w->page_size = w->options.page_size;
     w->listed = w->forget = w->heartbeat = false;
 }
 
@@ -330,6 +338,11 @@ const char *kube_watch_version(const struct kube_watch *w)
     return w->version;
 }
 
+int kube_watch_page_size(const struct kube_watch *w)
+{
+    return w->page_size;
+}
+
 int kube_watch_seconds(const struct kube_watch *w)
 {
     return w->seconds;
@@ -348,7 +361,7 @@ static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
     _cleanup_json_ json_t *page = NULL;
     const json_t *items, *token;
 
-    if (doc_parse(body, len, PAGE_MAX, &page, e) < 0)
+    if (doc_parse_lenient(body, len, PAGE_MAX, DOC_IN_LIST, &page, e) < 0)
         return err_wrap(e, "list");
     items = doc_at(page, "items");
     if (!json_is_object(page) || (items && !json_is_array(items) && !json_is_null(items)))
@@ -360,9 +373,20 @@ static int read_page(const char *body, size_t len, json_t **ret, struct err *e)
     if (!version_of(page))
         return err_set(e, ERR_INVALID, "list: the answer has no metadata.resourceVersion");
     if (strlen(str_or(doc_string(page, "metadata", "continue"), "")) > TOKEN_MAX)
-        return err_set(e, ERR_LIMIT, "list: metadata.continue of more than %d bytes", TOKEN_MAX);
+        return err_set(e, ERR_INVALID, "list: metadata.continue of more than %d bytes", TOKEN_MAX);
     *ret = TAKE_PTR(page);
     return 0;
+}
+
+/* Large objects of some user must not keep all the others from being listed. False: the page cannot be smaller. */
+static bool asks_for_less(struct kube_watch *w, msec_t now, const struct err *e)
+{
+    if (w->state != LISTING || e->class != ERR_LIMIT || w->page_size == 1)
+        return false;
+    w->page_size = w->page_size > PAGE_SHRINK ? w->page_size / PAGE_SHRINK : 1;
+    w->state = LIST_DUE;
+    w->due = now;
+    return true;
 }
 
 void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const char *body, size_t len)
@@ -375,7 +399,8 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
         return;
     w->call = false;
     if (read_page(body, len, &w->page, &e) < 0) {
-        garbage(w, now, random, &e);
+        if (!asks_for_less(w, now, &e))
+            garbage(w, now, random, &e);
         return;
     }
     w->begin = !w->token;
@@ -385,6 +410,7 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
     items = json_array_size(json_object_get(w->page, "items"));
     w->item = 0;
     w->item_cost = items ? len / items : 0;
+    w->page_size = w->page_size < w->options.page_size / PAGE_GROW ? w->page_size * PAGE_GROW : w->options.page_size;
     w->failures = 0;
     w->absent = 0;
     w->trusted = now;
@@ -469,6 +495,10 @@ void kube_watch_failed(struct kube_watch *w, msec_t now, uint32_t random, const 
 {
     if (!w->call)
         return;
+    if (asks_for_less(w, now, e)) {
+        w->call = false;
+        return;
+    }
     /* To have been closed for too long is no fault: it lists again. */
     if (e->class != ERR_GONE)
         set_error(w, e->text);
@@ -600,7 +630,7 @@ static bool take_line(struct kube_watch *w, msec_t now, uint32_t random, size_t 
     drop_event(w);
     r = doc_limit_values(line, len, w->options.values_max, &e);
     if (r == 0)
-        r = doc_parse(line, len, w->options.line_max, &w->event, &e);
+        r = doc_parse_lenient(line, len, w->options.line_max, DOC_IN_EVENT, &w->event, &e);
     w->read = w->scanned;
     if (w->read == w->input.len && !w->over)
         drop_input(w);

@@ -3,7 +3,8 @@
  *
  * The caller asks kube_watch_step() what to do, reports the result, and pulls the events with kube_watch_next():
  *
- *   LIST   send a list (kube_watch_continue()), answer with kube_watch_page() or kube_watch_failed()
+ *   LIST   send a list (kube_watch_continue(), kube_watch_page_size()), answer with kube_watch_page() or
+ *          kube_watch_failed()
  *   OPEN   open a watch (kube_watch_version(), kube_watch_seconds()), feed what arrives with kube_watch_feed(), or
  *          nothing when the server has opened it, and say how it ended with kube_watch_ended() or kube_watch_failed()
  *   CANCEL drop the call that is under way; nothing more may be reported of it
@@ -37,6 +38,7 @@ struct kube_watch_options {
     bool custom;          /* a 404 says that the kind is not served */
     size_t line_max;      /* bytes of one event; 0: 8 MiB */
     size_t values_max;    /* JSON values of one event; 0: DOC_VALUES_MAX */
+    int page_size;        /* objects of a page; 0: 500 */
     msec_t silence;       /* 0: 90 s beyond the watch's time; 150 s where the server sends bookmarks in between */
     msec_t backoff_first; /* 0: 200 ms */
     msec_t backoff_most;  /* 0: 30 s */
@@ -69,6 +71,8 @@ msec_t kube_watch_due(const struct kube_watch *w);
 
 const char *kube_watch_continue(const struct kube_watch *w); /* NULL: the first page */
 const char *kube_watch_version(const struct kube_watch *w);  /* NULL before the first list */
+/* How many objects to ask for: fewer where a page was too much (ERR_LIMIT), down to one. */
+int kube_watch_page_size(const struct kube_watch *w);
 int kube_watch_seconds(const struct kube_watch *w);
 
 /* A page of the list. */

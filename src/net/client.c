@@ -738,7 +738,7 @@ int net_client_wait_json(
     net_request_name(request, name, sizeof(name));
     if (net_client_wait(c, request, &body, NULL, e) < 0)
         return -1;
-    if (doc_parse(buf_str(&body), body.len, max_bytes, ret, &why) == 0)
+    if (doc_parse_lenient(buf_str(&body), body.len, max_bytes, DOC_IN_LIST, ret, &why) == 0)
         return 0;
     return err_set(
         e,

@@ -91,7 +91,7 @@ static struct answer misanswer(struct sim *s)
 
 static struct answer reviewed(struct sim *s, const struct net_request *request)
 {
-    _cleanup_json_ json_t *body = request->body ? json_loads(request->body, 0, NULL) : NULL;
+    _cleanup_json_ json_t *body = request->body ? json_loads(request->body, JSON_ALLOW_NUL, NULL) : NULL;
     const char *message = "refused";
     int status = s->review(s->review_context, request->method, request->path, body, &message);
     _cleanup_free_ char *text = body ? doc_text(body) : NULL;
@@ -107,7 +107,7 @@ static struct answer reviewed(struct sim *s, const struct net_request *request)
 static struct answer stale_list(struct sim *s, const struct net_request *request)
 {
     struct answer a = server_handle(s->server, request, WHO_OPERATOR);
-    _cleanup_json_ json_t *list = json_loads(a.body, 0, NULL);
+    _cleanup_json_ json_t *list = json_loads(a.body, JSON_ALLOW_NUL, NULL);
 
     json_object_set_new(doc_make(list, "metadata"), "resourceVersion",
                         json_sprintf("%" PRId64, server_version(s->server) - STALE_BY));

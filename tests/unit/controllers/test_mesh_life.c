@@ -479,9 +479,33 @@ static void removal_waits_until_what_is_held_is_gone(void **state)
     assert_null(sim_get(b->sim, istio_kind(), NS, "istio"));
 }
 
+/* The schema leaves the values of overlays open, so an API server stores values that cannot be read. */
+static void a_resource_that_is_too_deep_is_refused_alone(void **state)
+{
+    struct bench *b = *state;
+    json_t *deep = object(API_GROUP_VERSION, "Istio", NS, "deep"), *overlay, *value;
+
+    overlay = OBJECT(
+        STRING("kind", "ConfigMap"),
+        STRING("name", "istio"),
+        SEQ("patches", ITEM(STRING("op", "add"), STRING("path", "/data"), MAP("value", STRING("b", "c")))));
+    value = doc_at(json_array_get(doc_at(overlay, "patches"), 0), "value");
+    for (int i = 0; i < 150; i++)
+        value = doc_make(value, "a");
+    json_object_set_new(deep, "spec", OBJECT(SEQ("overlays", ITEM_VALUE(overlay))));
+    json_object_set_new(doc_make(deep, "metadata"), "creationTimestamp", json_string("2018-12-01T00:00:00Z"));
+    sim_apply(b->sim, istio_kind(), deep);
+    put_mesh(b, NS, "istio", "2018-12-17T00:00:00Z", "{}");
+    sim_run(b->sim, SECONDS(5));
+    expect_in(status_of(b, NS, "deep", "ErrorMessage"), "spec.overlays[0].patches[0].value.a.a");
+    expect_in(status_of(b, NS, "deep", "ErrorMessage"), "the object is nested deeper than 128");
+    assert_string_not_equal(status(b, "Status"), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_resource_that_is_too_deep_is_refused_alone, begin, end),
         cmocka_unit_test_setup_teardown(events_are_reported_of_the_resource_that_they_follow_from, begin, end),
         cmocka_unit_test_setup_teardown(a_status_that_says_the_same_is_no_news, begin_with_mesh, end),
         cmocka_unit_test_setup_teardown(

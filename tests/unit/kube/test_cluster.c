@@ -38,6 +38,36 @@ static void it_learns_what_is_served_and_what_is_there(void **state)
     bench_finish(&b);
 }
 
+/* Some user's objects: in one page they are more than is read at once, and one is deep. */
+static void large_and_deep_objects_do_not_keep_others_from_being_read(void **state)
+{
+    struct bench b;
+    json_t *deep, *inner;
+
+    (void)state;
+    bench_begin(&b, 1);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_free_ char *name = str_printf("large%d", i);
+        json_t *object = bench_config_map(name, true), *list = json_array();
+        for (int k = 0; k < DOC_VALUES_MAX / 2; k++)
+            json_array_append_new(list, json_integer(1));
+        json_object_set_new(object, "list", list);
+        sim_apply(b.sim, &bench_rows[MAPS], object);
+    }
+    deep = bench_config_map("deep", true);
+    inner = doc_make(deep, "deep");
+    for (int i = 0; i < 150; i++)
+        inner = doc_make(inner, "a");
+    sim_apply(b.sim, &bench_rows[MAPS], deep);
+    sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("other", true));
+    sim_run(b.sim, SECONDS(2));
+    assert_int_equal(kube_cluster_phase(b.cluster), KUBE_CLUSTER_SYNCED);
+    assert_int_equal(kube_cache_count(kube_cluster_cache(b.cluster), &bench_rows[MAPS]), 4);
+    assert_non_null(bench_cached(&b, MAPS, "deep"));
+    assert_non_null(bench_cached(&b, MAPS, "other"));
+    bench_finish(&b);
+}
+
 static void changes_are_followed_and_told_together(void **state)
 {
     struct bench b;
@@ -527,6 +557,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_what_is_served_and_what_is_there),
+        cmocka_unit_test(large_and_deep_objects_do_not_keep_others_from_being_read),
         cmocka_unit_test(changes_are_followed_and_told_together),
         cmocka_unit_test(when_settled_only_watches_are_opened_again),
         cmocka_unit_test(a_server_that_is_away_is_asked_by_one_request_at_a_time),

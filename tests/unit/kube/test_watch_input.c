@@ -195,6 +195,105 @@ static void a_budget_bounds_what_is_parsed_in_one_turn(void **state)
     finish(&b);
 }
 
+/* A user can store what doc_parse() refuses. */
+static void an_object_that_is_refused_does_not_stop_the_others(void **state)
+{
+    static const char *const values[] = {
+        "12345678901234567890", "-100000000000000000000", "{\"a\\u0000\":1,\"a\":[{}]}", NULL, /* deep */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        _cleanup_buf_ struct buf odd = BUF_INIT;
+        _cleanup_free_ char *list = NULL, *event = NULL;
+        struct bench b;
+
+        for (int k = 0; k < 150 && !values[i]; k++)
+            buf_add_str(&odd, "{\"a\":[");
+        buf_add_str(&odd, str_or(values[i], "1"));
+        for (int k = 0; k < 150 && !values[i]; k++)
+            buf_add_str(&odd, "]}");
+        list = str_printf(LIST("10", OBJ("a", "4") ",{\"metadata\":{\"name\":\"b\"},\"spec\":[%s]}," OBJ("c", "5")),
+                          buf_str(&odd));
+        event = str_printf(
+            "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"d\",\"resourceVersion\":\"11\"},\"spec\":%s}}\n",
+            buf_str(&odd));
+        begin(&b);
+        expect_step(&b, LIST);
+        page(&b, list);
+        expect_log(&b, "B L:a L:b L:c E@10");
+        expect_step(&b, OPEN);
+        feed(&b, event);
+        feed(&b, EVENT("ADDED", "e", "12"));
+        expect_log(&b, "P:d@11 P:e@12");
+        assert_string_equal(kube_watch_error(b.w), "");
+        finish(&b);
+    }
+}
+
+/* A page of more values than are read. */
+static char *large_page(size_t values)
+{
+    struct buf text = BUF_INIT;
+
+    buf_add_str(&text, "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[[1");
+    for (size_t i = 1; i < values; i++)
+        buf_add_str(&text, ",1");
+    buf_add_str(&text, "]]}");
+    return buf_take(&text);
+}
+
+static void a_page_that_is_too_much_is_asked_for_in_parts(void **state)
+{
+    _cleanup_free_ char *large = large_page(DOC_VALUES_MAX);
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 500);
+    page(&b, PAGE("10", "t1", OBJ("a", "4")));
+    expect_log(&b, "B L:a");
+    expect_step(&b, LIST);
+    page(&b, large);
+    expect_log(&b, "");
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 62);
+    assert_string_equal(kube_watch_continue(b.w), "t1");
+    fail_call(&b, ERR_LIMIT, 0); /* too many bytes */
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 7);
+    page(&b, large);
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 1);
+    page(&b, PAGE("10", "t2", OBJ("b", "4")));
+    expect_log(&b, "L:b");
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 2);
+    page(&b, LIST("10", OBJ("c", "4")));
+    expect_log(&b, "L:c E@10");
+    assert_int_equal(kube_watch_page_size(b.w), 4);
+    expect_step(&b, OPEN);
+    finish(&b);
+}
+
+static void one_object_that_is_too_much_is_an_error(void **state)
+{
+    _cleanup_free_ char *large = large_page(DOC_VALUES_MAX);
+    struct bench b;
+
+    (void)state;
+    begin_with(&b, &(struct kube_watch_options){.page_size = 4});
+    expect_step(&b, LIST);
+    page(&b, large);
+    expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 1);
+    page(&b, large);
+    expect_step(&b, WAIT);
+    assert_non_null(strstr(kube_watch_error(b.w), "at most 1000000 are read"));
+    finish(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +303,9 @@ int main(void)
         cmocka_unit_test(an_event_has_a_limit_of_values),
         cmocka_unit_test(versions_and_tokens_have_a_limit),
         cmocka_unit_test(lines_may_be_cut_anywhere),
+        cmocka_unit_test(an_object_that_is_refused_does_not_stop_the_others),
+        cmocka_unit_test(a_page_that_is_too_much_is_asked_for_in_parts),
+        cmocka_unit_test(one_object_that_is_too_much_is_an_error),
         cmocka_unit_test(a_budget_bounds_what_is_parsed_in_one_turn),
     };
 
