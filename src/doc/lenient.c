@@ -50,7 +50,7 @@ static bool is_key(const struct rewriter *r, size_t end)
 static void put_mark(struct rewriter *r, size_t start, const struct mark *mark)
 {
     int open = 1;
-    bool zero;
+    bool zero = false;
 
     buf_truncate(&r->out, start);
     while (open && r->at < r->len) {
