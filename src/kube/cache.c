@@ -87,7 +87,7 @@ static bool version_reached(const char *a, const char *b)
     return str_eq(a, b) ? a != NULL : kube_version_older(b, a);
 }
 
-static int64_t number_of(const char *version)
+int64_t kube_version_number(const char *version)
 {
     int64_t number;
 
@@ -96,7 +96,7 @@ static int64_t number_of(const char *version)
 
 static void note_version(struct kind_store *store, const char *version)
 {
-    int64_t number = number_of(version);
+    int64_t number = kube_version_number(version);
 
     if (number > store->newest)
         store->newest = number;
@@ -630,9 +630,10 @@ void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind
                               bool rewound)
 {
     struct kind_store *store = store_of(c, kind);
+    int64_t version = kube_version_number(list_resource_version);
     const char *key;
 
-    rewound = rewound || (number_of(list_resource_version) && number_of(list_resource_version) < store->asked);
+    rewound = rewound || (version && version < store->asked);
     store->asked = 0;
     store->list++;
     store->list_changed = store->contradicted = false;
@@ -643,7 +644,7 @@ void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind
         for (size_t i = 0; map_next(store->graves, &i, &key, NULL);)
             unbury(store, key);
         str_replace(&store->seen, NULL);
-        store->newest = number_of(list_resource_version);
+        store->newest = version;
     }
 }
 

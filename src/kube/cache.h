@@ -140,5 +140,7 @@ void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, 
 
 /* True where both are numbers and `a` is the lower one; either may be NULL. */
 bool kube_version_older(const char *a, const char *b);
+/* 0 where it is NULL or no number. */
+int64_t kube_version_number(const char *version);
 
 #endif

@@ -1,4 +1,3 @@
-#include "base/str.h"
 #include "doc/doc.h"
 #include "kube/backoff.h"
 #include "kube/cluster_state.h"
@@ -26,9 +25,9 @@ enum { ANSWER_MAX = 8 * 1024 * 1024, NOT_ASKED = 0, NO_NUMBER = 1 };
 /* What is no number is never older than another version. */
 static int64_t number_of(const char *version)
 {
-    int64_t number;
+    int64_t number = kube_version_number(version);
 
-    return version && str_to_int64(version, &number) && number > 0 ? number : NO_NUMBER;
+    return number > 0 ? number : NO_NUMBER;
 }
 
 /* Whether the kind is watched, and listed for that, or is to be soon. */
