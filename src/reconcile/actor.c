@@ -23,8 +23,7 @@ struct actor {
     struct actor_stats stats;
 };
 
-/* As plans are told, and of a write that changed nothing what it was, how often in a row, and when it may be repeated.
- */
+/* What plans see of it; and of a write that changed nothing: which one, how often in a row, when to repeat it. */
 struct failure {
     struct plan_failure told;
     uint64_t unkept; /* 0: it is another failure */

@@ -2,8 +2,8 @@
  * The acting side of one resource in one cluster: puts the actions of its plans into the cluster's queue, and reports
  * their results in the log, in Events on the resource and in metrics.
  *
- * A failure is remembered until the write succeeds, so that the next plan can put it into the status. No decision needs
- * it.
+ * A failure is remembered until the write succeeds: the next plan puts it into the status, and a write that the server
+ * accepted and did not keep is repeated once a minute at most.
  */
 #ifndef RECONCILE_ACTOR_H
 #define RECONCILE_ACTOR_H

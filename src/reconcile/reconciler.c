@@ -85,37 +85,44 @@ static bool has_orphan_finalizer(const json_t *resource)
     return false;
 }
 
-static size_t count_owned(const struct reconcile *r)
+/* The next object that the resource owns in the central cluster; `kind` and `i` begin with 0. NULL: no more. */
+static const struct kube_object *next_owned(const struct reconcile *r, size_t *kind, size_t *i)
 {
     const struct kube_cache *observed = r->world->central->observed;
     const struct kube_kind_table *kinds = kube_cache_kinds(observed);
     const struct kube_object *o;
+
+    for (; *kind < kinds->len; ++*kind, *i = 0)
+        while (kinds->rows[*kind].pruned && (o = kube_cache_next(observed, &kinds->rows[*kind], i)))
+            if (str_eq(o->owner, r->object->uid))
+                return o;
+    return NULL;
+}
+
+static size_t count_owned(const struct reconcile *r)
+{
     size_t owned = 0;
 
-    for (size_t k = 0; k < kinds->len; k++)
-        for (size_t i = 0; kinds->rows[k].pruned && (o = kube_cache_next(observed, &kinds->rows[k], &i));)
-            owned += str_eq(o->owner, r->object->uid);
+    for (size_t kind = 0, i = 0; next_owned(r, &kind, &i);)
+        owned++;
     return owned;
 }
 
 /* Whether Kubernetes' garbage collector has taken the references to the resource off what the resource owns. */
 static bool has_no_dependents_left(const struct reconcile *r)
 {
-    const struct kube_cache *observed = r->world->central->observed;
-    const struct kube_kind_table *kinds = kube_cache_kinds(observed);
     const struct kube_object *o;
     size_t owned = 0;
 
-    for (size_t k = 0; k < kinds->len; k++)
-        for (size_t i = 0; kinds->rows[k].pruned && (o = kube_cache_next(observed, &kinds->rows[k], &i));) {
-            _cleanup_json_ json_t *object = NULL;
-            if (!str_eq(o->owner, r->object->uid) || !str_eq(o->ns, r->object->ns))
-                continue;
-            object = kube_object_parse(o);
-            if (doc_find(doc_at(object, "metadata", "ownerReferences"), "uid", r->object->uid))
-                return false;
-            owned++;
-        }
+    for (size_t kind = 0, i = 0; (o = next_owned(r, &kind, &i));) {
+        _cleanup_json_ json_t *object = NULL;
+        if (!str_eq(o->ns, r->object->ns))
+            continue;
+        object = kube_object_parse(o);
+        if (doc_find(doc_at(object, "metadata", "ownerReferences"), "uid", r->object->uid))
+            return false;
+        owned++;
+    }
     return owned > 0;
 }
 

@@ -255,29 +255,23 @@ static json_t *applied_generation(const struct status_facts *f)
     return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
 }
 
-/* What the user should know also while something is rolled out or stuck. */
-static void add_notice(const struct status_facts *f, struct verdict *v)
-{
-    char *text;
-
-    if (!f->notice || !*f->notice || v->ready || f->deleting || f->refused || f->waits_for || !*v->text)
-        return;
-    text = str_printf("%s; %s", v->text, f->notice);
-    free(v->text);
-    v->text = text;
-}
-
-static struct verdict verdict_with_notice(const struct status_facts *f)
+/* With what the user should know also while something is rolled out or stuck. */
+static struct verdict judge_with_notice(const struct status_facts *f)
 {
     struct verdict v = judge(f);
+    bool adds = f->notice && *f->notice && !v.ready && !f->deleting && !f->refused && !f->waits_for && *v.text;
+    char *alone = v.text;
 
-    add_notice(f, &v);
+    if (adds) {
+        v.text = str_printf("%s; %s", alone, f->notice);
+        free(alone);
+    }
     return v;
 }
 
 json_t *status_build(const struct status_facts *f)
 {
-    struct verdict v = verdict_with_notice(f);
+    struct verdict v = judge_with_notice(f);
     json_t *status = OBJECT(
         STRING(STATUS_FIELD_STATUS, v.word),
         STRING(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),
