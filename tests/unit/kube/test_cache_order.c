@@ -137,25 +137,44 @@ static void a_list_that_breaks_off_removes_nothing(void **state)
     assert_string_equal(version_of(c, "b"), "");
 }
 
-static void a_history_that_was_set_back_counts_as_it_is(void **state)
+/* Two objects, and one that was deleted: what a list of another history contradicts. */
+static struct kube_cache *cache_with_history(void)
 {
-    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
-    bool changed, rewound;
+    struct kube_cache *c = kube_cache_new(&table, OWNER);
 
-    (void)state;
     put(c, "a", "u1", "100");
     put(c, "b", "u2", "101");
     put(c, "c", "u3", "90");
     drop(c, "c", "102");
-    kube_cache_seen(c, config_map, "102");
-    kube_cache_replace_begin(c, config_map, "60", true);
+    return c;
+}
+
+/* The list of that history: one object as it was, one that is not there, and the deleted one. */
+static void put_history(struct kube_cache *c)
+{
     assert_true(put_listed(c, "a", "u1", "50"));
     assert_true(put_listed(c, "c", "u3", "40"));
-    kube_cache_replace_end(c, config_map, "60", &changed, &rewound);
-    assert_true(rewound);
+}
+
+static void expect_history(struct kube_cache *c)
+{
     assert_string_equal(version_of(c, "a"), "50");
     assert_string_equal(version_of(c, "b"), "");
     assert_string_equal(version_of(c, "c"), "40");
+}
+
+static void a_history_that_was_set_back_counts_as_it_is(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = cache_with_history();
+    bool changed, rewound;
+
+    (void)state;
+    kube_cache_seen(c, config_map, "102");
+    kube_cache_replace_begin(c, config_map, "60", true);
+    put_history(c);
+    kube_cache_replace_end(c, config_map, "60", &changed, &rewound);
+    assert_true(rewound);
+    expect_history(c);
     assert_true(put(c, "d", "u9", "61"));
 }
 
@@ -190,26 +209,19 @@ static void a_list_older_than_what_was_known_when_it_was_asked_for_is_of_another
 /* Its versions are as many again, so that nothing but its objects tells. */
 static void a_list_that_has_an_older_object_than_is_known_is_of_another_history(void **state)
 {
-    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    _cleanup_kube_cache_ struct kube_cache *c = cache_with_history();
     bool changed, rewound;
 
     (void)state;
-    put(c, "a", "u1", "100");
-    put(c, "b", "u2", "101");
-    put(c, "c", "u3", "90");
-    drop(c, "c", "102");
     put(c, "answered", "u4", "130");
     kube_cache_replace_begin(c, config_map, "120", false);
-    assert_true(put_listed(c, "a", "u1", "50"));
-    assert_true(put_listed(c, "c", "u3", "40"));
+    put_history(c);
     /* An answer may be newer than the list. */
     assert_false(put_listed(c, "answered", "u4", "110"));
     kube_cache_replace_end(c, config_map, "120", &changed, &rewound);
     assert_true(rewound);
     assert_true(changed);
-    assert_string_equal(version_of(c, "a"), "50");
-    assert_string_equal(version_of(c, "b"), "");
-    assert_string_equal(version_of(c, "c"), "40");
+    expect_history(c);
     assert_string_equal(version_of(c, "answered"), "130");
     kube_cache_replace_begin(c, config_map, "140", false);
     assert_true(put_listed(c, "answered", "u4", "135"));

@@ -48,6 +48,22 @@ static void start(struct replica *r, struct sim *s)
     leadership_start(r->leadership, sim_io(s), &(struct leadership_events){on_acting, is_writing, on_over, r});
 }
 
+/* A cluster in which this replica had time to become the leader. */
+static struct sim *lead(struct replica *r, uint64_t seed)
+{
+    struct sim *s = sim_new(&kube_lease_kinds, 20, seed);
+
+    start(r, s);
+    sim_run(s, SECONDS(5));
+    return s;
+}
+
+static void end(struct replica *r, struct sim *s)
+{
+    leadership_free(r->leadership);
+    sim_free(s);
+}
+
 static bool may_write(struct replica *r)
 {
     const struct kube_gate gate = leadership_gate(r->leadership);
@@ -95,18 +111,15 @@ static void the_gate_is_closed_until_it_leads(void **state)
     assert_true(*holder(s));
     assert_non_null(leader_event(s, "became leader", &events));
     assert_int_equal(events, 1);
-    leadership_free(r.leadership);
-    sim_free(s);
+    end(&r, s);
 }
 
 static void a_standby_takes_over_when_the_leader_stops(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, 20, 2);
     struct replica first, second;
+    struct sim *s = lead(&first, 2);
 
     (void)state;
-    start(&first, s);
-    sim_run(s, SECONDS(5));
     start(&second, s);
     sim_run(s, SECONDS(30));
     assert_true(first.acting);
@@ -123,18 +136,15 @@ static void a_standby_takes_over_when_the_leader_stops(void **state)
     assert_true(second.acting);
     assert_true(may_write(&second));
     leadership_free(first.leadership);
-    leadership_free(second.leadership);
-    sim_free(s);
+    end(&second, s);
 }
 
 static void the_lease_is_given_back_when_no_write_is_under_way(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, 20, 3);
     struct replica r;
+    struct sim *s = lead(&r, 3);
 
     (void)state;
-    start(&r, s);
-    sim_run(s, SECONDS(5));
     r.writing = true;
     leadership_stop(r.leadership);
     sim_run(s, SECONDS(1));
@@ -144,37 +154,31 @@ static void the_lease_is_given_back_when_no_write_is_under_way(void **state)
     sim_run(s, SECONDS(1));
     assert_true(r.over);
     assert_string_equal(holder(s), "");
-    leadership_free(r.leadership);
-    sim_free(s);
+    end(&r, s);
 }
 
 /* A write that never ends: the lease stays as it is and runs out. */
 static void stopping_takes_a_few_seconds_at_most(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, 20, 4);
     struct replica r;
+    struct sim *s = lead(&r, 4);
 
     (void)state;
-    start(&r, s);
-    sim_run(s, SECONDS(5));
     r.writing = true;
     leadership_stop(r.leadership);
     sim_run(s, SECONDS(4));
     assert_true(r.over);
     assert_true(*holder(s));
-    leadership_free(r.leadership);
-    sim_free(s);
+    end(&r, s);
 }
 
 static void a_leader_without_a_server_stands_by_and_says_so_later(void **state)
 {
-    struct sim *s = sim_new(&kube_lease_kinds, 20, 5);
     struct replica r;
+    struct sim *s = lead(&r, 5);
     size_t events;
 
     (void)state;
-    start(&r, s);
-    sim_run(s, SECONDS(5));
     sim_set_down(s, true);
     sim_run(s, SECONDS(12));
     assert_false(r.acting);
@@ -185,8 +189,7 @@ static void a_leader_without_a_server_stands_by_and_says_so_later(void **state)
     assert_true(r.acting);
     assert_non_null(leader_event(s, "had lost the lease", &events));
     assert_int_equal(events, 2);
-    leadership_free(r.leadership);
-    sim_free(s);
+    end(&r, s);
 }
 
 static void a_server_without_leases_ends_it(void **state)
@@ -201,8 +204,7 @@ static void a_server_without_leases_ends_it(void **state)
     assert_true(r.over);
     assert_false(may_write(&r));
     assert_int_equal(leadership_failure(r.leadership)->class, ERR_UNSUPPORTED);
-    leadership_free(r.leadership);
-    sim_free(s);
+    end(&r, s);
 }
 
 int main(void)
