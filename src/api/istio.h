@@ -19,7 +19,7 @@
 #include "api/resource.h"
 #include "base/mem.h"
 
-/* Of `version`, where the resource does not say. */
+/* Of `version`, where the resource does not say and the Kubernetes runs it. */
 #define ISTIO_VERSION_DEFAULT "1.0.5"
 
 /* The types of the gateways' Services, where the resource does not say. */
@@ -39,7 +39,7 @@ struct gateway_spec {
 struct istio_spec {
     const struct api_form *form; /* the table that it was parsed by */
 
-    char *version;              /* "1.0.5" */
+    char *version;              /* "1.0.5"; see api_version_of() */
     char *image_hub;            /* "docker.io/istio" */
     char *image_tag;            /* NULL: the version */
     char *image_pull_policy;    /* "IfNotPresent" */

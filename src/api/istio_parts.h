@@ -50,7 +50,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
      .doc = "Removes Istio's own CustomResourceDefinitions, and with them every user's Istio configuration, when "     \
             "this resource is deleted."}
 #define ISTIO_VERSION_ROW(in)                                                                                          \
-    {"version", TEXT_AT(in version, format_version), .otherwise = ISTIO_VERSION_DEFAULT, .floating = true,             \
+    {"version", TEXT_AT(in version, format_version), .implied = "the installed one, or the newest that runs", \
      .doc = "The version of Istio."}
 #define ISTIO_MTLS_ROW(in)                                                                                             \
     {"mtls", FLAG_AT(in mtls), .otherwise = "false", .doc = "Encrypts the traffic inside the mesh with mutual TLS."}
@@ -94,7 +94,10 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
         "A warning: with `includeIPRanges` empty no outbound traffic goes through the sidecars.", istio_check_ranges   \
     }
 #define ISTIO_VERSION_RULES                                                                                            \
-    {"`version` is one that this operator knows.", istio_check_version},                                               \
+    {"`version` is one that this operator knows. A resource without it keeps the version that its status has; a "      \
+     "new one gets " ISTIO_VERSION_DEFAULT " where the cluster's Kubernetes runs that, and else the newest that "      \
+     "it runs. A newer patch of a known minor release is installed with the objects of the newest known one.",         \
+     istio_check_version},                                                                                             \
     {                                                                                                                  \
         "That version runs on the cluster's Kubernetes.", istio_check_kubernetes                                       \
     }
@@ -129,6 +132,8 @@ void istio_check_place(const struct api_check *c);
 void istio_check_image(const struct api_check *c, const char *path, const char *image);
 void istio_check_gateways(const struct api_check *c);
 
+/* A resource that names no version has that of its edition. */
+void istio_version_complete(struct istio_spec *spec, const char *version);
 /* For all of a list that ends with a NULL path, of the line's struct at `spec`. */
 void istio_components_complete(const struct istio_component *components, void *spec);
 void istio_components_check(const struct istio_component *components, const struct api_check *c);

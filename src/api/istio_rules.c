@@ -6,21 +6,34 @@
 #include "doc/doc.h"
 #include "doc/patch.h"
 
+/* The release, or the newest of the minor release that it is a newer patch of. */
 static const struct api_release *find_release(const struct api_context *context, const char *version)
 {
-    for (size_t i = 0; i < context->release_count; i++)
-        if (str_eq(context->releases[i].version, version))
-            return &context->releases[i];
-    return NULL;
+    const struct api_release *found = NULL;
+
+    for (size_t i = 0; i < context->release_count; i++) {
+        const struct api_release *release = &context->releases[i];
+        if (str_eq(release->version, version))
+            return release;
+        if (api_is_newer_patch(version, release->version) &&
+            (!found || api_is_newer_patch(release->version, found->version)))
+            found = release;
+    }
+    return found;
 }
 
 void istio_check_version(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
+    const struct api_release *release = find_release(c->context, spec->version);
     _cleanup_buf_ struct buf known = BUF_INIT, other = BUF_INIT;
     bool other_minor = true;
 
-    if (!c->context->release_count || find_release(c->context, spec->version))
+    if (release && !str_eq(release->version, spec->version))
+        problems_add(c->problems, PROBLEM_WARNING, "spec.version",
+                     "is %s, newer than what this operator knows: its images get the objects of %s", spec->version,
+                     release->version);
+    if (!c->context->release_count || release)
         return;
     for (size_t i = 0; i < c->context->release_count; i++) {
         buf_printf(&known, "%s%s", i ? ", " : "", c->context->releases[i].version);
@@ -44,6 +57,12 @@ void istio_check_kubernetes(const struct api_check *c)
     problems_add(c->problems, PROBLEM_ERROR, "spec.version",
                  "must be a version that runs on this cluster's Kubernetes 1.%d, but %s runs on 1.%d to 1.%d", minor,
                  spec->version, release->kubernetes_min, release->kubernetes_max);
+}
+
+void istio_version_complete(struct istio_spec *spec, const char *version)
+{
+    if (!spec->version)
+        spec->version = str_dup(version);
 }
 
 /* Where kubectl puts what is applied without -n, and how to put it elsewhere. */

@@ -35,16 +35,68 @@ bool api_same_minor(const char *a, const char *b)
     return api_minor_length(a) == api_minor_length(b) && strncmp(a, b, api_minor_length(a)) == 0;
 }
 
+bool api_is_newer_patch(const char *version, const char *known)
+{
+    const char *patch = version + api_minor_length(version), *known_patch = known + api_minor_length(known);
+    int64_t number, known_number;
+
+    return api_same_minor(version, known) && *patch == '.' && *known_patch == '.' && str_to_int64(patch + 1, &number) &&
+           str_to_int64(known_patch + 1, &known_number) && number > known_number;
+}
+
+/* The release, or the newest of the minor release that it is a newer patch of. */
+static bool find_edition(const struct api_resource *r, const char *version, struct api_edition *ret)
+{
+    struct api_edition edition;
+
+    for (size_t i = 0; version && !r->form && r->edition(i, &edition); i++)
+        if (str_eq(edition.version, version) || api_is_newer_patch(version, edition.version)) {
+            *ret = edition;
+            return true;
+        }
+    return false;
+}
+
+static bool runs_on(const struct api_edition *edition, int minor)
+{
+    return minor >= edition->kubernetes_min && minor <= edition->kubernetes_max;
+}
+
+static const char *default_version(const struct api_resource *r, int minor)
+{
+    struct api_edition edition;
+
+    if (!minor || !find_edition(r, r->default_version, &edition) || runs_on(&edition, minor))
+        return r->default_version;
+    for (size_t i = 0; r->edition(i, &edition); i++)
+        if (runs_on(&edition, minor))
+            return edition.version;
+    return r->default_version;
+}
+
+const char *api_version_of(const struct api_resource *r, const json_t *resource, const struct api_context *context)
+{
+    const char *given = doc_string(resource, "spec", "version"), *installed = doc_string(resource, "status", "version");
+    struct api_edition edition;
+
+    if (r->follower)
+        return str_or(context ? context->version : NULL, r->default_version);
+    if (given)
+        return given;
+    if (find_edition(r, installed, &edition))
+        return installed;
+    return default_version(r, context ? context->kubernetes_minor : 0);
+}
+
 struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
                                   const struct api_context *context)
 {
-    const char *given = r->follower ? (context ? context->version : NULL) : doc_string(resource, "spec", "version");
-    const char *version = str_or(given, r->default_version);
+    const char *version = api_version_of(r, resource, context);
     struct api_edition near = {.form = r->form}, other = {0}, edition;
 
+    if (find_edition(r, version, &edition))
+        return edition;
     for (size_t i = 0; !r->form && r->edition(i, &edition); i++) {
-        if (str_eq(edition.version, version))
-            return edition;
         if (!near.form && api_same_minor(edition.version, version))
             near = edition;
         if (!other.form || str_eq(edition.version, r->default_version))
@@ -131,7 +183,8 @@ int api_parse(const struct api_resource *r, const json_t *resource, const struct
     field_parse_for(form->spec, doc_at(resource, "spec"), spec, "spec", context->kubernetes_minor, edition.defaults,
                     problems);
     if (form->complete)
-        form->complete(spec);
+        form->complete(spec, doc_string(resource, "spec", "version") ? edition.version
+                                                                     : api_version_of(r, resource, context));
     for (const struct api_rule *rule = form->rules; rule->check; rule++)
         rule->check(&(struct api_check){spec, ns && *ns ? ns : context->ns, context, problems});
     if (problems->errors != errors) {

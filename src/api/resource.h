@@ -61,8 +61,8 @@ struct api_form {
     const char *name; /* "1.0", of these releases; NULL: all */
     const struct field_table *spec;
     size_t size; /* of the struct that its rows are members of */
-    /* Fills members whose default follows from other fields; NULL: there are none. */
-    void (*complete)(void *spec);
+    /* Fills members whose default follows from other fields, or from the release; NULL: there are none. */
+    void (*complete)(void *spec, const char *version);
     const struct api_rule *rules;  /* in order; ends with a NULL check */
     const struct api_form *filled; /* its rows have the members that are filled in after parsing; NULL: none are */
 };
@@ -71,6 +71,7 @@ struct api_form {
 struct api_edition {
     const char *version; /* "1.0.5" */
     const struct api_form *form;
+    int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x that it runs on, inclusive */
     const struct field_default *defaults; /* that differ from the rows' in this release; NULL: none */
 };
 
@@ -83,9 +84,12 @@ struct api_resource {
     const char *const *former_finalizers;
     const struct field_table *status;
     const struct api_form *form; /* NULL: it differs by release */
-    /* The releases, those with the same form one after another; false past the last. NULL where there is a form. */
+    /*
+     * The releases, the newest of each form first and those with the same form one after another; false past the last.
+     * NULL where there is a form.
+     */
     bool (*edition)(size_t i, struct api_edition *ret);
-    /* Where no release is said. It is said in spec.version, or for a `follower` in api_context.version. */
+    /* See api_edition_of(). A release is said in spec.version, or for a `follower` in api_context.version. */
     const char *default_version;
     bool follower;
     const struct api_column *columns; /* ends with a NULL name */
@@ -94,11 +98,20 @@ struct api_resource {
 /* for (size_t i = 0; (form = api_form_next(r, &i));) Each once; there is one at least. */
 const struct api_form *api_form_next(const struct api_resource *r, size_t *position);
 /*
- * What the resource looks like in the release that it asks for; in an unknown one as in others of the same minor
- * release, else as in the default one. `context` may be NULL.
+ * The release that it asks for, known or not, as text that is static or borrowed from the resource or the context. A
+ * resource that asks for none keeps that of its status.version, where that is known. Without one it is the default
+ * version where that runs on the context's Kubernetes or nothing is known of it, else the first that does, else the
+ * default version. `context` may be NULL.
+ */
+const char *api_version_of(const struct api_resource *r, const json_t *resource, const struct api_context *context);
+/*
+ * What the resource looks like in that release. In a newer patch of a known minor release as in the newest known one;
+ * in an unknown one as in others of the same minor release, else as in the default one.
  */
 struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
                                   const struct api_context *context);
+/* Whether a version is of the same minor release as a known one, and newer: 1.0.8 than 1.0.6. */
+bool api_is_newer_patch(const char *version, const char *known);
 /* Whether two versions or tags are of the same minor release: 1.0.5 and 1.0.8. */
 bool api_same_minor(const char *a, const char *b);
 /* Of the 1.0 in 1.0.5. */

@@ -148,8 +148,8 @@ static json_t *as_if_created(const json_t *resource)
 }
 
 /*
- * The resource as the cluster would have it: with the live one's identity, if it exists. Of the live status only one
- * fact is kept: whether all that the resource asks for was in place before.
+ * The resource as the cluster would have it: with the live one's identity, if it exists. Of the live status two facts
+ * are kept: the version that is installed, and whether all that the resource asks for was in place before.
  */
 static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resource)
 {
@@ -161,6 +161,8 @@ static json_t *as_if_applied(struct kube_cluster *cluster, const json_t *resourc
 
     set_spec(result, doc_at(resource, "spec"));
     json_object_del(result, "status");
+    if (doc_string(live, "status", STATUS_FIELD_VERSION))
+        json_object_set(doc_make(result, "status"), STATUS_FIELD_VERSION, doc_at(live, "status", STATUS_FIELD_VERSION));
     json_object_del(doc_at(result, "metadata"), "resourceVersion");
     json_object_set_new(doc_at(result, "metadata"), "finalizers", ARRAY(ITEM_STRING(api_resource_istio.finalizer)));
     if (live && asks_the_same(kube_cluster_server(cluster), live, result))

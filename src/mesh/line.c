@@ -4,8 +4,8 @@
 
 const struct mesh_release *mesh_release_find(const char *version)
 {
-    for (const struct mesh_release *r = mesh_releases; r->version; r++) {
-        if (str_eq(r->version, version))
+    for (const struct mesh_release *r = mesh_releases; version && r->version; r++) {
+        if (str_eq(r->version, version) || api_is_newer_patch(version, r->version))
             return r;
     }
     return NULL;

@@ -155,11 +155,10 @@ mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec
 /* The condition's message, owned by the caller. */
 char *mesh_limitation_text(const struct mesh_limitation *limitation, int minor);
 
-/* A version of Istio: what differs between the releases of a line is data in its row. */
+/* A version of Istio, also the tag of its images: what differs between the releases of a line is data in its row. */
 struct mesh_release {
     const char *version; /* "1.0.5" */
     const struct mesh_line *line;
-    const char *default_tag;              /* of its images */
     int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x it can run on, inclusive */
     const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
 };
@@ -176,7 +175,7 @@ enum { MESH_PLANES_MAX = 8 };
 
 /* The newest of a line first; ends with a NULL version. */
 extern const struct mesh_release mesh_releases[];
-/* NULL where there is none. */
+/* Of a newer patch of a known minor release the newest known one; NULL where there is none. */
 const struct mesh_release *mesh_release_find(const char *version);
 /* Of an unknown version as of others of its minor release; else, and of NULL, that of the default version. */
 const struct mesh_line *mesh_line_of(const char *version);

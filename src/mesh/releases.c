@@ -7,7 +7,7 @@
  * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
  */
 const struct mesh_release mesh_releases[] = {
-    {"1.0.6", &v1_0_line, "1.0.6", 10, 21},
-    {"1.0.5", &v1_0_line, "1.0.5", 10, 21},
+    {"1.0.6", &v1_0_line, 10, 21},
+    {"1.0.5", &v1_0_line, 10, 21},
     {NULL},
 };

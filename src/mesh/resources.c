@@ -9,7 +9,7 @@ static bool istio_edition(size_t i, struct api_edition *ret)
     const struct mesh_release *r = &mesh_releases[i];
 
     if (r->version)
-        *ret = (struct api_edition){r->version, r->line->form, r->defaults};
+        *ret = (struct api_edition){r->version, r->line->form, r->kubernetes_min, r->kubernetes_max, r->defaults};
     return r->version;
 }
 
@@ -19,7 +19,7 @@ static bool remote_edition(size_t i, struct api_edition *ret)
     for (const struct mesh_release *r = mesh_releases; r->version; r++) {
         if (!r->line->joining || i--)
             continue;
-        *ret = (struct api_edition){r->version, r->line->joining->form, NULL};
+        *ret = (struct api_edition){r->version, r->line->joining->form, r->kubernetes_min, r->kubernetes_max, NULL};
         return true;
     }
     return false;
@@ -106,6 +106,11 @@ int istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems)
 {
     return parse(&api_resource_istio, resource, context, ret, problems);
+}
+
+const char *istio_version(const json_t *resource, int minor)
+{
+    return api_version_of(&api_resource_istio, resource, &(struct api_context){.kubernetes_minor = minor});
 }
 
 int remote_istio_parse(

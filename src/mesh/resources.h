@@ -23,4 +23,7 @@ int istio_parse(
 int remote_istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems);
 
+/* The version of an Istio on Kubernetes 1.`minor` (0: not known), also an unknown one; see api_version_of(). */
+const char *istio_version(const json_t *resource, int minor);
+
 #endif

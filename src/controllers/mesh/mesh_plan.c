@@ -48,7 +48,7 @@ static void memo_free(void *memo)
     free(memo);
 }
 
-/* A hash of what the mesh depends on in addition to its resource. */
+/* A hash of what the mesh depends on in addition to its resource's spec and metadata. */
 static uint64_t hash_of_server(int minor, const char *const *versions)
 {
     struct buf text = BUF_INIT;
@@ -59,11 +59,12 @@ static uint64_t hash_of_server(int minor, const char *const *versions)
     return buf_take_hash(&text);
 }
 
-static uint64_t dependencies_hash(const json_t *resource, uint64_t server_hash)
+static uint64_t dependencies_hash(const json_t *resource, uint64_t server_hash, int minor)
 {
     struct buf text = BUF_INIT;
 
-    buf_printf(&text, "%" PRIu64 " %" PRIu64, server_hash, resource_hash(resource));
+    buf_printf(
+        &text, "%" PRIu64 " %" PRIu64 " %s", server_hash, resource_hash(resource), istio_version(resource, minor));
     return buf_take_hash(&text);
 }
 
@@ -74,7 +75,8 @@ static void read_resource(
     _cleanup_json_ json_t *resource = kube_object_parse(object);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf warnings = BUF_INIT;
-    uint64_t server_hash = hash_of_server(server->minor, versions), hash = dependencies_hash(resource, server_hash);
+    uint64_t server_hash = hash_of_server(server->minor, versions);
+    uint64_t hash = dependencies_hash(resource, server_hash, server->minor);
 
     if (memo->hash != hash || !str_eq(memo->uid, object->uid)) {
         mesh_memo_clear(memo);
@@ -191,7 +193,7 @@ static bool leave(struct reconcile *r)
     };
     const unsigned needed = made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT;
     struct plan *plan = &r->plan->central;
-    const struct mesh_line *line = mesh_line_of(doc_string(r->resource, "spec", "version"));
+    const struct mesh_line *line = mesh_line_of(istio_version(r->resource, in->server->minor));
     struct mesh_memo *memo = r->memo;
     size_t left;
 

@@ -105,7 +105,7 @@ void remote_review(
     const char *mesh_ns = istio && !c->is_new ? NULL : doc_string(mesh, "metadata", "namespace");
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
 
-    if (remote_check(resource, c->ns, mesh_ns, doc_string(mesh, "spec", "version"), &spec, problems) == 0 && c->minor &&
-        c->mesh && !problems->errors)
+    if (remote_check(resource, c->ns, mesh_ns, istio_version(mesh, 0), &spec, problems) == 0 && c->minor && c->mesh &&
+        !problems->errors)
         try_objects(resource, spec, c, ret_objects, problems);
 }

@@ -39,13 +39,21 @@ struct rendered *mesh_add(const struct mesh_env *env, struct rendered_list *out,
     return added;
 }
 
+/* Of a newer patch than the release, the patch. */
+static const char *default_tag(const struct mesh_env *env)
+{
+    const char *known = env->release->version, *asked = str_or(env->spec->version, known);
+
+    return api_is_newer_patch(asked, known) ? asked : known;
+}
+
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name)
 {
     _cleanup_buf_ struct buf image = BUF_INIT;
 
     if (override)
         return json_string(override);
-    buf_printf(&image, "%s/%s:%s", env->spec->image_hub, name, str_or(env->spec->image_tag, env->release->default_tag));
+    buf_printf(&image, "%s/%s:%s", env->spec->image_hub, name, str_or(env->spec->image_tag, default_tag(env)));
     return json_string(buf_str(&image));
 }
 

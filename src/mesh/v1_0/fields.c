@@ -263,8 +263,9 @@ static const struct istio_component components[] = {
     {NULL},
 };
 
-static void complete(void *spec)
+static void complete(void *spec, const char *version)
 {
+    istio_version_complete(spec, version);
     istio_components_complete(components, spec);
     istio_gateways_complete(spec);
 }

@@ -90,8 +90,9 @@ static const struct istio_component components[] = {
     {NULL},
 };
 
-static void complete(void *spec)
+static void complete(void *spec, const char *version)
 {
+    (void)version; /* is filled in with the mesh */
     istio_components_complete(components, spec);
 }
 

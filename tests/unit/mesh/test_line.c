@@ -21,10 +21,10 @@
 static const struct field_default chained[] = {{"spec.netMode", "chained"}, {NULL}};
 
 const struct mesh_release mesh_releases[] = {
-    {"9.8.2", &v9_8_line, "9.8.2", 30, 37},
-    {"9.8.1", &v9_8_line, "9.8.1", 16, 37, chained},
-    {"9.8.0", &v9_8_line, "9.8.0", 16, 37},
-    {"1.0.5", &v1_0_line, "1.0.5", 10, 21},
+    {"9.8.2", &v9_8_line, 30, 37},
+    {"9.8.1", &v9_8_line, 16, 37, chained},
+    {"9.8.0", &v9_8_line, 16, 37},
+    {"1.0.5", &v1_0_line, 10, 21},
     {NULL},
 };
 
@@ -69,7 +69,7 @@ static void a_resource_is_read_by_the_table_of_its_line(void **state)
         /* Each release has its range of Kubernetes. */
         {"{\"version\": \"9.8.2\"}", NULL,
          "spec.version: must be a version that runs on this cluster's Kubernetes 1.20, but 9.8.2 runs on 1.30 to 1.37"},
-        {"{\"version\": \"9.8.7\"}", NULL, "spec.version: must be one of 9.8.2, 9.8.1, 9.8.0, 1.0.5, but is 9.8.7"},
+        {"{\"version\": \"9.9.1\"}", NULL, "spec.version: must be one of 9.8.2, 9.8.1, 9.8.0, 1.0.5, but is 9.9.1"},
     };
 
     (void)state;
@@ -175,6 +175,46 @@ static void lines_are_listed_once(void **state)
     assert_ptr_equal(mesh_line_of("9.8.7"), &v9_8_line);
     assert_ptr_equal(mesh_line_of(NULL), &v1_0_line);
     assert_ptr_equal(mesh_line_of("7"), &v1_0_line);
+}
+
+static void a_version_is_chosen_where_none_is_named(void **state)
+{
+    static const struct {
+        const char *resource;
+        int minor;
+        const char *version;
+    } cases[] = {
+        /* The default one, where the Kubernetes runs it or is not known; else the newest that it runs. */
+        {"{}", 0, "1.0.5"},
+        {"{}", 10, "1.0.5"},
+        {"{}", 21, "1.0.5"},
+        {"{}", 22, "9.8.1"},
+        {"{}", 29, "9.8.1"},
+        {"{}", 30, "9.8.2"},
+        {"{\"spec\": {}}", 34, "9.8.2"},
+        {"{\"spec\": {\"version\": null}}", 34, "9.8.2"},
+        /* None runs: the default one, which is then refused. */
+        {"{}", 9, "1.0.5"},
+        {"{}", 38, "1.0.5"},
+        /* What is installed is kept, if it is known. */
+        {"{\"status\": {\"version\": \"9.8.0\"}}", 34, "9.8.0"},
+        {"{\"status\": {\"version\": \"1.0.5\"}}", 34, "1.0.5"},
+        {"{\"status\": {\"version\": \"9.8.2\"}}", 20, "9.8.2"},
+        {"{\"status\": {\"version\": \"9.8.9\"}}", 34, "9.8.9"},
+        {"{\"status\": {\"version\": \"7.7.7\"}}", 34, "9.8.2"},
+        {"{\"status\": {\"version\": 5}}", 34, "9.8.2"},
+        /* What the resource names counts above all. */
+        {"{\"spec\": {\"version\": \"9.8.0\"}, \"status\": {\"version\": \"9.8.2\"}}", 34, "9.8.0"},
+        {"{\"spec\": {\"version\": \"1.0.5\"}}", 34, "1.0.5"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *resource;
+        assert_int_equal(doc_parse(cases[i].resource, strlen(cases[i].resource), SIZE_MAX, &resource, NULL), 0);
+        if (!str_eq(istio_version(resource, cases[i].minor), cases[i].version))
+            fail_msg("%s on 1.%d: %s", cases[i].resource, cases[i].minor, istio_version(resource, cases[i].minor));
+    }
 }
 
 /* --- planned --- */
@@ -296,10 +336,63 @@ static void a_mesh_moves_from_line_to_line(void **state)
     assert_true(world_converge(w) > 0);
     assert_int_equal(world_count(w, "apps/v1", "Deployment"), 1);
     assert_int_equal(world_count(w, "apps/v1", "DaemonSet"), 1);
-    world_put_mesh(w, "{}");
+    world_put_mesh(w, "{\"version\": \"1.0.5\"}");
     assert_true(world_converge(w) > 0);
     assert_int_equal(world_count(w, "apps/v1", "Deployment"), 8);
     assert_int_equal(world_count(w, "apps/v1", "DaemonSet"), 0);
+}
+
+static void expect_version(struct world *w, const char *expected)
+{
+    _cleanup_free_ char *version = world_status(w, "version");
+
+    assert_string_equal(version, expected);
+}
+
+static void a_mesh_without_a_version_keeps_the_one_it_has(void **state)
+{
+    struct world *w = *state;
+
+    w->server.minor = 34;
+    world_put_mesh(w, "{}");
+    assert_true(world_converge(w) > 0);
+    expect_version(w, "9.8.2");
+    assert_int_equal(world_converge(w), 0);
+
+    world_put_mesh(w, "{\"version\": \"9.8.1\"}");
+    assert_true(world_converge(w) > 0);
+    world_put_mesh(w, "{}");
+    world_converge(w);
+    expect_version(w, "9.8.1");
+    assert_int_equal(world_count(w, "apps/v1", "DaemonSet"), 1);
+
+    /* Also by an operator that just started, and where another one would be chosen now. */
+    mesh_memo_clear(w->memo);
+    w->server.minor = 35;
+    world_converge(w);
+    expect_version(w, "9.8.1");
+}
+
+/* Nobody has to wait for a release of the operator to get a fix of Istio's. */
+static void a_newer_patch_is_installed_with_the_objects_of_the_newest_known_one(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *mesh = NULL, *pilot = NULL;
+
+    world_put_mesh(w, "{\"version\": \"1.0.9\"}");
+    assert_true(world_converge(w) > 0);
+    expect_version(w, "1.0.9");
+    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    assert_non_null(strstr(doc_string(doc_find(doc_at(mesh, "status", "conditions"), "type", "Ready"), "message"),
+                           "is 1.0.9, newer than what this operator knows: its images get the objects of 1.0.5"));
+    pilot = world_get(w, "apps/v1", "Deployment", NS, "istio-pilot");
+    assert_string_equal(doc_string(json_array_get(doc_at(pilot, "spec", "template", "spec", "containers"), 0), "image"),
+                        "docker.io/istio/pilot:1.0.9");
+
+    /* And kept where the resource names none any more. */
+    world_put_mesh(w, "{}");
+    world_converge(w);
+    expect_version(w, "1.0.9");
 }
 
 static char *label_of(struct world *w, const char *ns, const char *label)
@@ -384,8 +477,12 @@ int main(void)
         cmocka_unit_test(the_reference_page_has_the_fields_of_all_lines),
         cmocka_unit_test(a_line_that_joins_no_clusters_says_so),
         cmocka_unit_test(lines_are_listed_once),
+        cmocka_unit_test(a_version_is_chosen_where_none_is_named),
         cmocka_unit_test_setup_teardown(its_mesh_is_installed_and_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(a_mesh_moves_from_line_to_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mesh_without_a_version_keeps_the_one_it_has, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_patch_is_installed_with_the_objects_of_the_newest_known_one, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(its_label_injects_and_its_version_tells_outdated_sidecars, setup, teardown),
         cmocka_unit_test_setup_teardown(its_mesh_is_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(control_planes_are_side_by_side, setup, teardown),

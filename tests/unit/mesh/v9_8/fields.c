@@ -30,8 +30,9 @@ static const struct istio_component components[] = {
     {NULL},
 };
 
-static void complete(void *spec)
+static void complete(void *spec, const char *version)
 {
+    istio_version_complete(spec, version);
     istio_components_complete(components, spec);
 }
 
