@@ -456,6 +456,11 @@ static json_t *merge_value(struct merger *m, const char *field, const json_t *la
 {
     json_t *value;
 
+    if (is_listed(m->rules->whole, field)) {
+        if (!doc_equal(desired, live))
+            note(m, live, desired);
+        return doc_copy(desired);
+    }
     if (json_is_object(desired) && json_is_object(live))
         return merge_map(m, last, desired, live);
     if (json_is_array(desired) && json_is_array(live))
@@ -663,6 +668,8 @@ static json_t *skeleton(const json_t *value, const char *field, const struct mer
     json_t *result, *element;
     size_t i;
 
+    if (is_listed(rules->whole, field))
+        return json_integer(1);
     if (json_is_object(value))
         return skeleton_map(value, rules);
     if (!json_is_array(value) || (json_array_size(value) && !all_maps(value)))

@@ -9,9 +9,9 @@
  * scalars, replaced by 1, except the fields by which elements of sequences are told apart. It says which fields were
  * owned without repeating their values, so no secret ends in an annotation.
  *
- * Maps are merged field by field. When a whole map is released (no field of it is desired any more), all of it is
- * removed, with what the server put into it: what remains of a `secret:` volume source would be invalid. Maps whose
- * keys are free (labels; rules->open) keep the entries of other managers instead.
+ * Maps are merged field by field (but rules->whole, whose skeleton is 1). When a whole map is released (no field of it
+ * is desired any more), all of it is removed, with what the server put into it: what remains of a `secret:` volume
+ * source would be invalid. Maps whose keys are free (labels; rules->open) keep the entries of other managers instead.
  *
  * Sequences of maps are merged
  *   - element by element where the rules name a key for them, a string or integer that every desired and live element
@@ -58,6 +58,7 @@ struct merge_rules {
     const struct merge_key *keys; /* ends with a NULL field; may be NULL */
     const char *const *unordered; /* names of sequences without keys whose order says nothing; as `open` */
     const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
+    const char *const *whole;     /* names of maps that are compared and replaced as one value; as `open` */
     /*
      * Whether a desired "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
      * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its

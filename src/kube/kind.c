@@ -194,6 +194,12 @@ static const char *const unordered[] = {"metrics", NULL};
 /* Any client may have entries of its own in these. */
 static const char *const open_maps[] = {"labels", "annotations", NULL};
 
+/*
+ * The schema of a CustomResourceDefinition: parts of two of them are none, and its skeleton would take so much of the
+ * object's annotations that `kubectl apply` has no room for its own.
+ */
+static const char *const whole[] = {"openAPIV3Schema", NULL};
+
 void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, struct kube_merge *ret)
 {
     *ret = (struct kube_merge){
@@ -202,6 +208,7 @@ void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, s
                 .keys = kind->unkeyed || kind->custom ? custom_merge_keys : kube_merge_keys,
                 .unordered = kind->custom ? NULL : unordered,
                 .open = open_maps,
+                .whole = kind->is_definition ? whole : NULL,
                 .empty_is_absent = !kind->custom,
                 .empty_counts = empty_counts,
                 .same = kind->custom ? NULL : same_to_server,

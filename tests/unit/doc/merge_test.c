@@ -9,6 +9,7 @@ static const struct merge_key keys[] = {{"containers", "name"}, {"env", "name"},
                                         {"ports", "port"},      {"webhooks", "name"}, {NULL, NULL}};
 static const char *const open_maps[] = {"labels", NULL};
 static const char *const unordered[] = {"set", NULL};
+static const char *const whole[] = {"schema", NULL};
 
 /* "2Gi" and "2048Mi", for cpu, memory and the arguments of a program. */
 static bool same_quantity(const char *path, const json_t *desired, const json_t *live)
@@ -34,6 +35,7 @@ static const char *const foreign[] = {"spec.replicas", "webhooks[].clientConfig.
 static const struct merge_rules rules = {.keys = keys,
                                          .unordered = unordered,
                                          .open = open_maps,
+                                         .whole = whole,
                                          .empty_is_absent = true,
                                          .same = same_quantity,
                                          .foreign = belongs_to_others,
@@ -203,6 +205,13 @@ static const struct merge_case cases[] = {
      NULL, ""},
     {"it stays when its map is let go", "{'spec': {'replicas': 1, 'x': 1}}", "{}",
      "{'spec': {'replicas': 5, 'x': 1, 'y': 2}}", "{'spec': {'replicas': 5}}", "~spec"},
+    {"one value, as desired", "{'v': {'schema': {'a': 1}}}", "{'v': {'schema': {'a': 1}}}",
+     "{'v': {'schema': {'a': 1}}}", NULL, ""},
+    {"one value, with what is not desired", "{'v': {'schema': {'a': 1}}}", "{'v': {'schema': {'a': 1, 'c': {}}}}",
+     "{'v': {'schema': {'a': 1, 'b': 2, 'c': {}}, 'd': 1}}", "{'v': {'schema': {'a': 1, 'c': {}}, 'd': 1}}",
+     "~v.schema"},
+    {"one value, no longer desired", "{'v': {'schema': {'a': 1}}}", "{'v': {}}", "{'v': {'schema': {'b': 1}}}",
+     "{'v': {}}", "-v.schema"},
     {"a whole map of theirs", NULL, "{'status': {'a': 1}}", "{'status': {'a': 2, 'b': 3}}", NULL, ""},
     {"in elements", NULL,
      "{'webhooks': [{'name': 'a.b', 'failurePolicy': 'Ignore', 'clientConfig': {'caBundle': '', 'url': 'x'}}]}",
