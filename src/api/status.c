@@ -110,7 +110,7 @@ static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) N
     {STATUS_FIELD_CONDITIONS, LIST(condition_, 0, 100), .doc = "The same for programs."},                              \
     {STATUS_FIELD_COMPONENTS, LIST(component, 0, 100), .doc = "One line per component."}
 #define STATUS_ROWS_LEFT_ALONE                                                                                         \
-    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone because they ask for it."},   \
+    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone: their annotation asks for it, or they are of a newer release."},   \
     {STATUS_FIELD_DRIFT, LIST(drift, 0, 1000), .doc = "What the operator would change, while it is paused."}
 /* clang-format on */
 

@@ -223,8 +223,7 @@ static void add_sidecars(const json_t *sidecars, struct buf *out)
 
 static void add_ignored(const json_t *ignored, struct buf *out)
 {
-    _cleanup_free_ char *text =
-        ignored ? str_printf("%" PRId64 " left alone by annotation", doc_int(ignored, 0)) : NULL;
+    _cleanup_free_ char *text = ignored ? str_printf("%" PRId64 " left alone", doc_int(ignored, 0)) : NULL;
 
     add_fact("Ignored", text, out);
 }

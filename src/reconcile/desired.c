@@ -19,6 +19,7 @@ static struct desired describe(const struct rendered *object, const struct mark_
     w = (struct desired){
         .kind = object->kind,
         .foreign = object->foreign,
+        .newest_wins = object->newest_wins,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
         .name = str_dup(doc_string(object->object, "metadata", "name")),
         .text = doc_text(object->object),

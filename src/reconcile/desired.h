@@ -22,6 +22,7 @@ struct desired {
     char *text;                 /* compact JSON with the owner label; NULL: forgotten (desired_forget_texts()) */
     uint64_t hash;              /* of the text; never 0 */
     const char *const *foreign; /* paths that other managers own, in addition to those of the kind; may be NULL */
+    bool newest_wins;           /* as rendered.newest_wins */
 };
 
 struct desired_set {

@@ -16,6 +16,9 @@
 /* Annotation of a person on one object: leave it alone. */
 #define MARK_IGNORE "istio.banzaicloud.io/ignore"
 
+/* Label of Kubernetes: the release of what an object is a part of; see reconcile/newest.h. */
+#define MARK_RELEASE "app.kubernetes.io/version"
+
 #define FIELD_MANAGER "istio-operator"
 
 /* Who an object follows from. */

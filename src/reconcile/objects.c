@@ -7,11 +7,12 @@
 #include "doc/merge.h"
 #include "kube/immutable.h"
 #include "reconcile/marks.h"
+#include "reconcile/newest.h"
 #include "reconcile/object_memo.h"
 
 #define REASON_FIELDS 3
 
-enum need { IN_PLACE, MISSING, DIFFERS, STUCK, ENDING, IGNORED };
+enum need { IN_PLACE, MISSING, DIFFERS, STUCK, ENDING, IGNORED, NEWER };
 
 /* A merge of a desired object into its observed one. */
 struct comparison {
@@ -208,20 +209,23 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     if (o->deleting)
         return examine_ending(o);
     if (is_known_in_place(p->in, w, o))
-        return IN_PLACE;
+        return object_memo(o)->is_newer ? NEWER : IN_PLACE;
     compare(w, o, &c);
     if (is_ignored(c.live))
         need = IGNORED;
     else if (c.merge.change_count == 0)
         need = IN_PLACE;
+    else if (w->newest_wins && newest_is_live(c.desired, c.live, c.applied != NULL))
+        need = NEWER;
     else
         need = DIFFERS;
     if (need == DIFFERS)
         keep_difference(p, w, c);
     else
         comparison_release(&c);
-    if (need == IN_PLACE)
+    if (need == IN_PLACE || need == NEWER)
         object_memo(o)->in_place = w->hash;
+    object_memo(o)->is_newer = need == NEWER;
     o->matters = true;
     return need;
 }
@@ -472,6 +476,15 @@ static bool note_drift(struct pass *p, const struct desired *w, const struct kub
         p->plan, p->in->plan, *need == DIFFERS ? KUBE_UPDATE : KUBE_CREATE, w->kind, w->ns, w->name, buf_str(&reason));
 }
 
+static void note_left_alone(struct pass *p, const struct desired *w, enum need need)
+{
+    p->plan->ignored++;
+    if (need != NEWER)
+        return;
+    if (!p->plan->newer++)
+        p->plan->newest = object_key(w->kind, w->ns, w->name);
+}
+
 /* Finds out what every desired object needs; the places of `needs` are those of the desired objects. */
 static void examine_all(struct pass *p, enum need *needs)
 {
@@ -480,8 +493,9 @@ static void examine_all(struct pass *p, enum need *needs)
     for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
         struct kube_object *o = observed(p, w);
         *needs = examine(p, w, o);
-        p->plan->ignored += *needs == IGNORED;
-        if (*needs == IN_PLACE || *needs == IGNORED)
+        if (*needs == IGNORED || *needs == NEWER)
+            note_left_alone(p, w, *needs);
+        if (*needs == IN_PLACE || *needs == IGNORED || *needs == NEWER)
             continue;
         if (note_drift(p, w, o, needs))
             note_stuck(p, w->kind, w->ns, w->name, o);

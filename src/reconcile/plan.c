@@ -54,6 +54,9 @@ void plan_append(struct plan *plan, struct plan *part)
     part->drift_len = 0;
     plan->unseen += part->unseen;
     plan->ignored += part->ignored;
+    plan->newer += part->newer;
+    if (!plan->newest)
+        plan->newest = TAKE_PTR(part->newest);
     plan->managed += part->managed;
     plan->watch |= part->watch;
     plan_release(part);
@@ -211,5 +214,6 @@ void plan_release(struct plan *plan)
         free(plan->drifts[i].text);
     }
     free(plan->drifts);
+    free(plan->newest);
     *plan = (struct plan){0};
 }

@@ -24,6 +24,7 @@ struct rendered {
      * its content is among the Pods' annotations, so that they are replaced when it changes. NULL: none; static.
      */
     const char *restart_on;
+    bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
 };
 
 struct rendered_list {

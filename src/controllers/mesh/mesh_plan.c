@@ -339,6 +339,21 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
         state->sidecars = sidecars_count(&memo->sidecars, in->observed, injection_of(desired), desired->objects);
 }
 
+/* Definitions of a release that this operator does not know stay; it says so. */
+static void add_newer(const struct plan *writes, struct buf *notice)
+{
+    if (!writes->newer)
+        return;
+    buf_printf(notice, "%s%s", notice->len ? "; " : "", writes->newest);
+    if (writes->newer > 1)
+        buf_printf(notice, " and %zu more", writes->newer - 1);
+    buf_printf(
+        notice,
+        " %s of a newer release than this operator's, and left as %s",
+        writes->newer > 1 ? "are" : "is",
+        writes->newer > 1 ? "they are" : "it is");
+}
+
 static void plan(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
@@ -350,6 +365,7 @@ static void plan(struct reconcile *r)
     buf_add_str(&r->notice, memo->warnings);
     injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
+    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
     components_read(
         in,
         r->object->ns,

@@ -226,6 +226,9 @@ void v1_0_crds(const struct mesh_env *env, struct rendered_list *out)
     bool v1 = str_eq(mesh_version(env, kind), "v1");
 
     for (const struct family *f = families; f < families + ARRAY_LEN(families); f++)
-        for (const struct definition *d = f->definitions; d->kind; d++)
-            mesh_add(env, out, kind, definition(f, d, v1));
+        for (const struct definition *d = f->definitions; d->kind; d++) {
+            struct rendered *added = mesh_add(env, out, kind, definition(f, d, v1));
+            if (added)
+                added->newest_wins = true;
+        }
 }

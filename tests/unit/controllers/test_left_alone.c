@@ -147,6 +147,84 @@ static void what_was_left_alone_and_cannot_be_looked_for_is_reported(void **stat
     expect_status(w, "Status", "ReconcileFailed");
 }
 
+/* A definition of Istio 1.0 with another category than the desired one. */
+static json_t *take_definition(struct world *w)
+{
+    json_t *definition =
+        world_get(w, "apiextensions.k8s.io/v1beta1", "CustomResourceDefinition", NULL, "gateways.networking.istio.io");
+
+    json_array_append_new(doc_at(definition, "spec", "names", "categories"), json_string("all"));
+    return definition;
+}
+
+static void expect_left_as_newer(struct world *w)
+{
+    _cleanup_json_ json_t *ready = NULL;
+
+    expect_plan(w, "");
+    assert_true(world_converge(w) >= 0);
+    /* Nor is it found to differ later. */
+    expect_plan(w, "");
+    expect_status(w, "Status", "Available");
+    ready = condition_of(w, "Ready");
+    assert_string_equal(
+        doc_string(ready, "message"),
+        "CustomResourceDefinition/gateways.networking.istio.io is of a newer release than this operator's, and left as "
+        "it is");
+}
+
+static void a_definition_of_a_newer_release_is_left_as_it_is(void **state)
+{
+    struct world *w = *state;
+    json_t *definition = take_definition(w);
+
+    json_object_set_new(doc_make(definition, "metadata", "labels"), MARK_RELEASE, json_string("1.31.4"));
+    world_put(w, definition);
+    expect_left_as_newer(w);
+}
+
+static void a_definition_with_a_newer_version_is_left_as_it_is(void **state)
+{
+    struct world *w = *state;
+    json_t *definition = take_definition(w);
+
+    json_object_set_new(
+        doc_at(definition, "spec"),
+        "versions",
+        ARRAY(ITEM(STRING("name", "v1alpha3")), ITEM(STRING("name", "v1"), BOOL("served", true))));
+    world_put(w, definition);
+    expect_left_as_newer(w);
+}
+
+static void another_definition_is_restored(void **state)
+{
+    struct world *w = *state;
+
+    world_put(w, take_definition(w));
+    expect_plan(
+        w,
+        "update CustomResourceDefinition/gateways.networking.istio.io: changed by another client: categories "
+        "differs\n");
+}
+
+/* A newer definition that another program created, when the mesh is new. */
+static void an_install_leaves_a_newer_definition_as_it_is(void **state)
+{
+    struct world *w = *state;
+    const char *kind = "CustomResourceDefinition", *name = "gateways.networking.istio.io";
+    _cleanup_json_ json_t *before = NULL;
+    json_t *definition = take_definition(w);
+
+    json_object_del(doc_at(definition, "metadata"), "annotations");
+    json_object_set_new(doc_at(definition, "metadata"), "labels", OBJECT(STRING(MARK_RELEASE, "1.31.4")));
+    world_put(w, definition);
+    before = doc_copy(world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name));
+    expect_left_as_newer(w);
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"mtls\": true}");
+    assert_true(world_converge(w) >= 0);
+    assert_true(doc_equal(before, world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +235,10 @@ int main(void)
         INSTALLED(what_was_left_alone_and_is_gone_is_made_again),
         INSTALLED(more_missing_than_was_left_alone_is_reported),
         INSTALLED(what_was_left_alone_and_cannot_be_looked_for_is_reported),
+        INSTALLED(a_definition_of_a_newer_release_is_left_as_it_is),
+        INSTALLED(a_definition_with_a_newer_version_is_left_as_it_is),
+        INSTALLED(another_definition_is_restored),
+        INSTALLED(an_install_leaves_a_newer_definition_as_it_is),
     };
 
     return cmocka_run_group_tests_name("controllers left alone", tests, NULL, NULL);

@@ -1,0 +1,114 @@
+#include "reconcile/newest.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
+
+#define NUMBER_MAX 1000000
+
+/* A release as numbers: 1.31.0, and 0 of a pre-release or 1. All zeros where it is none. */
+struct release {
+    long parts[4];
+};
+
+static struct release parse(const char *text)
+{
+    struct release r = {{0}};
+
+    for (int i = 0; text && i < 3; i++) {
+        if (!isdigit((unsigned char)*text))
+            return (struct release){{0}};
+        for (; isdigit((unsigned char)*text); text++)
+            if (r.parts[i] < NUMBER_MAX)
+                r.parts[i] = r.parts[i] * 10 + (*text - '0');
+        if (*text != '.')
+            break;
+        text++;
+    }
+    r.parts[3] = text && *text != '-';
+    return r;
+}
+
+static bool is_release(const char *text)
+{
+    return parse(text).parts[0] > 0;
+}
+
+int newest_compare(const char *a, const char *b)
+{
+    struct release x = parse(a), y = parse(b);
+
+    for (size_t i = 0; i < ARRAY_LEN(x.parts); i++)
+        if (x.parts[i] != y.parts[i])
+            return x.parts[i] < y.parts[i] ? -1 : 1;
+    return 0;
+}
+
+static bool has_value(const json_t *list, const json_t *value)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, item)
+        if (doc_equal(item, value))
+            return true;
+    return false;
+}
+
+/* Whether the live schema has a field or a value of an enum that the desired one has not, wherever both have a place.
+ * What the server keeps is nested no deeper than a document may be. */
+static bool has_more(const json_t *desired, const json_t *live)
+{
+    static const char *const within[] = {"items", "additionalProperties"};
+    const json_t *wanted = json_object_get(desired, "properties");
+    const char *name;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach(json_object_get(live, "properties"), name, value)
+        if (!json_object_get(wanted, name) || has_more(json_object_get(wanted, name), value))
+            return true;
+    for (i = 0; i < ARRAY_LEN(within); i++)
+        if (json_is_object(json_object_get(desired, within[i])) &&
+            has_more(json_object_get(desired, within[i]), json_object_get(live, within[i])))
+            return true;
+    if (json_object_get(desired, "enum"))
+        json_array_foreach(json_object_get(live, "enum"), i, value)
+            if (!has_value(json_object_get(desired, "enum"), value))
+                return true;
+    return false;
+}
+
+/* Of apiextensions v1, and of v1beta1 with one version: that one has no schema to compare. */
+static bool has_newer_content(const json_t *desired, const json_t *live)
+{
+    const json_t *versions = doc_at(desired, "spec", "versions");
+    json_t *version;
+    size_t i;
+
+    json_array_foreach(doc_at(live, "spec", "versions"), i, version) {
+        const char *name = doc_string(version, "name");
+        const json_t *same = doc_find((json_t *)versions, "name", str_or(name, ""));
+        if (!same && !str_eq(doc_string(desired, "spec", "version"), name))
+            return true;
+        if (same && has_more(doc_at(same, "schema", "openAPIV3Schema"), doc_at(version, "schema", "openAPIV3Schema")))
+            return true;
+    }
+    return false;
+}
+
+bool newest_is_live(const json_t *desired, const json_t *live, bool applied)
+{
+    const char *ours = doc_string(desired, "metadata", "labels", MARK_RELEASE);
+    const char *theirs = doc_string(live, "metadata", "labels", MARK_RELEASE);
+    int order = newest_compare(theirs, ours);
+
+    if (order > 0)
+        return true;
+    if (order < 0 && is_release(theirs) && !applied)
+        return false;
+    return has_newer_content(desired, live);
+}
