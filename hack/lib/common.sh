@@ -1,6 +1,10 @@
 # Small helpers of the scripts in hack/. Sourced, never run.
 # shellcheck shell=bash
 
+# What is built or fetched once, for all clusters.
+# shellcheck disable=SC2034
+CACHE_ROOT=${ISTIO_OPERATOR_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/istio-operator}
+
 say() { printf '%s\n' "$*"; }
 
 warn() { printf 'hack/%s: %s\n' "${0##*/}" "$*" >&2; }

@@ -73,19 +73,24 @@ define_apiserver() {
   component_define kube-apiserver "$(program kube-apiserver)" "${flags[@]}"
 }
 
+# no_insecure_port: the flag that closes it, where there is one.
+no_insecure_port() { [ "$KUBERNETES_MINOR" -ge 24 ] || echo --port=0; }
+
 define_controllers() {
+  # shellcheck disable=SC2046
   component_define kube-controller-manager "$(program kube-controller-manager)" \
     --kubeconfig="$STATE/pki/controllers.kubeconfig" --leader-elect=false \
-    --bind-address="$LOCAL_IP" --secure-port=10257 --port=0 --cert-dir="$STATE/pki" \
+    --bind-address="$LOCAL_IP" --secure-port=10257 $(no_insecure_port) --cert-dir="$STATE/pki" \
     --service-account-private-key-file="$STATE/pki/sa.key" --root-ca-file="$STATE/pki/trust.crt" \
     --cluster-signing-cert-file="$STATE/pki/ca.crt" --cluster-signing-key-file="$STATE/pki/ca.key" \
     --node-monitor-period=1s --kube-api-qps=100 --kube-api-burst=200
 }
 
 define_scheduler() {
+  # shellcheck disable=SC2046
   component_define kube-scheduler "$(program kube-scheduler)" \
     --kubeconfig="$STATE/pki/scheduler.kubeconfig" --leader-elect=false \
-    --bind-address="$LOCAL_IP" --secure-port=10259 --port=0 --cert-dir="$STATE/pki"
+    --bind-address="$LOCAL_IP" --secure-port=10259 $(no_insecure_port) --cert-dir="$STATE/pki"
 }
 
 kubectl_admin() { kubectl --kubeconfig "$STATE/kubeconfig" "$@"; }

@@ -27,7 +27,7 @@ ctr_node() { ctr -a "$(containerd_socket)" -n k8s.io "$@"; }
 # or with Istio's stand-ins (istio). Kept beside Kubernetes, under the digest of its
 # sources.
 standin_archive() {
-  local digest dir=${KUBERNETES_CACHE%/*} archive lock
+  local digest dir=$CACHE_ROOT archive lock
   digest=$(cat "$HACK_DIR"/standin/*.[ch] "$HACK_DIR"/lib/image{,s}.sh | sha256sum | cut -c1-16)
   archive=$dir/images-$1-$digest.tar
   mkdir -p "$dir"

@@ -7,9 +7,9 @@
 # More than most machines have: Istio's pods ask for 2.5 cores in sum.
 NODE_CPUS=${ISTIO_OPERATOR_NODE_CPUS:-8}
 
-# Folders that containerd and kubelet take for their own wherever they run. Each
+# Folders that containerd, kubelet and CNI plugins take for their own wherever they run. Each
 # node sees its own in their place, and they go with the namespace.
-NODE_FOLDERS="/var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /run/containerd"
+NODE_FOLDERS="/var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers /run/containerd /etc/cni /opt/cni"
 
 in_node() {
   local holder
@@ -90,14 +90,16 @@ node_fake() {
 # The kubelet counts cores in /sys and has no flag for it. Quotas and shares work
 # as ever; the pods only have more to ask for than there is.
 node_cpus() {
-  local cpus=$STATE/node/cpus i
+  local cpus=$STATE/node/cpus online=0-$((NODE_CPUS - 1)) i
+  # Later kubelets write the list of those online into a cgroup, but still count the folders.
+  [ "$KUBERNETES_MINOR" -lt 34 ] || online=$(cat /sys/devices/system/cpu/online)
   for ((i = 0; i < NODE_CPUS; i++)); do
     mkdir -p "$cpus/cpu$i/topology"
     echo "$i" >"$cpus/cpu$i/topology/core_id"
     echo 0 >"$cpus/cpu$i/topology/physical_package_id"
     echo 1 >"$cpus/cpu$i/online"
   done
-  echo "0-$((NODE_CPUS - 1))" | tee "$cpus/online" "$cpus/possible" >"$cpus/present"
+  echo "$online" | tee "$cpus/online" "$cpus/possible" >"$cpus/present"
   mkdir -p "$STATE/node/empty"
   in_node mount --bind "$cpus" /sys/devices/system/cpu
   # With no NUMA nodes to be seen, the list of CPUs is what counts.
@@ -109,10 +111,13 @@ node_cpus() {
 containerd_socket() { echo "$STATE/node/run/containerd/containerd.sock"; }
 
 containerd_config() {
-  mkdir -p "$STATE/cni"
+  local cni=$STATE/node/etc/cni/net.d plugins=$STATE/node/opt/cni/bin
+  # A folder of the node's own, to which a Pod may add its plugin.
+  mkdir -p "$cni" "$plugins"
+  ln -s /usr/lib/cni/* "$plugins"
   # ptp, not bridge: every packet between pods is routed, so Services work between
   # pods of one node without the kernel's br_netfilter.
-  cat >"$STATE/cni/10-pods.conflist" <<JSON
+  cat >"$cni/10-pods.conflist" <<JSON
 {"cniVersion": "0.4.0", "name": "istio-op-$NAME", "plugins": [
   {"type": "ptp", "ipMasq": false, "mtu": 1500,
    "ipam": {"type": "host-local", "ranges": [[{"subnet": "$POD_CIDR"}]],
@@ -136,8 +141,8 @@ disabled_plugins = [
   restrict_oom_score_adj = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "$STATE/cni"
+    bin_dir = "/opt/cni/bin"
+    conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "${ISTIO_OPERATOR_SNAPSHOTTER:-overlayfs}"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -181,8 +186,7 @@ evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 maxPods: 200
-# No DNS server runs: the address stands for one, else every pod gets a warning. A pod
-# finds the API server by its address.
+# CoreDNS's, or nobody's: without an address every Pod would get a warning.
 clusterDNS: [${SERVICE_API%.*}.10]
 clusterDomain: cluster.local
 resolvConf: /dev/null
@@ -190,15 +194,17 @@ resolvConf: /dev/null
 kubeAPIQPS: 100
 kubeAPIBurst: 200
 YAML
+  [ "$KUBERNETES_MINOR" -lt 34 ] || echo "failCgroupV1: false" >>"$STATE/kubelet.yaml"
 }
 
 define_node() {
+  local old=()
   kubelet_config
+  [ "$KUBERNETES_MINOR" -ge 27 ] || old=(--container-runtime remote --runtime-cgroups /)
   # It would ask a cloud, found or not, for registry credentials.
   component_define kubelet env AWS_EC2_METADATA_DISABLED=true "$(program kubelet)" --config "$STATE/kubelet.yaml" \
     --kubeconfig "$STATE/pki/kubelet.kubeconfig" --hostname-override "$NAME" --node-ip "$API_IP" \
-    --container-runtime remote --container-runtime-endpoint unix:///run/containerd/containerd.sock \
-    --runtime-cgroups / --register-node=true
+    --container-runtime-endpoint unix:///run/containerd/containerd.sock --register-node=true "${old[@]}"
   cat >"$STATE/kube-proxy.yaml" <<YAML
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

@@ -15,9 +15,10 @@ use_cluster() {
   STATE=$STATE_ROOT/$NAME
   # A unix socket's path holds 107 bytes.
   [ ${#STATE} -le 64 ] || die "the state folder's path is too long: $STATE; set ISTIO_OPERATOR_STATE to a shorter one"
-  INDEX="" MODE=""
+  INDEX="" MODE="" KUBERNETES=$KUBERNETES_WANTED
   # shellcheck source=/dev/null
   [ ! -e "$STATE/settings" ] || . "$STATE/settings"
+  use_kubernetes "$KUBERNETES"
   addresses
 }
 
@@ -62,7 +63,7 @@ new_cluster() {
   INDEX=$i
   mkdir -p "$STATE"/{logs,run,pki}
   chmod 700 "$STATE"
-  printf 'INDEX=%s\nMODE=%s\n' "$INDEX" "$MODE" >"$STATE/settings"
+  printf 'INDEX=%s\nMODE=%s\nKUBERNETES=%s\n' "$INDEX" "$MODE" "$KUBERNETES" >"$STATE/settings"
   exec {lock}>&-
   addresses
 }

@@ -19,7 +19,6 @@
 #include "reconcile/desired.h"
 #include "reconcile/marks.h"
 
-#define MINOR 20
 #define FIRST_SERVICE "istio-pilot"
 #define SECOND_SERVICE "istio-policy"
 
@@ -60,7 +59,7 @@ static struct map *expected_keys(void)
     assert_int_equal(istio_parse(resource, NULL, &spec, &problems), 0);
     env.spec = spec;
     env.release = mesh_release_find(spec->version);
-    mesh_versions_for(MINOR, versions);
+    mesh_versions_for(cluster_minor(), versions);
     mesh_render(&env, &parts);
     mesh_render_remote_services(&env, services, ARRAY_LEN(services), &ways);
     add_keys(&parts, keys);

@@ -112,6 +112,8 @@ struct place {
 };
 bool cluster_lacks(void *place);
 void cluster_delete_if_there(const struct kube_kind *kind, const char *ns, const char *name);
+/* The server's minor version: 20 of 1.20.2. */
+int cluster_minor(void);
 /* The version in which this server is spoken to. */
 const char *cluster_version(const struct kube_kind *kind);
 

@@ -4,8 +4,6 @@
 
 #include "harness.h"
 
-#define SERVER_MINOR 20
-
 /* A variable of the environment; the test fails without it. */
 const char *harness_env(const char *name);
 

@@ -42,8 +42,8 @@ struct desired_set *mesh_objects_of(const char *spec)
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct desired_set *set;
 
-    mesh_versions_for(SERVER_MINOR, versions);
-    if (!(set = mesh_desired_objects(resource, SERVER_MINOR, versions, &problems)))
+    mesh_versions_for(cluster_minor(), versions);
+    if (!(set = mesh_desired_objects(resource, cluster_minor(), versions, &problems)))
         fail_msg("%s: %s", problems.items[0].path, problems.items[0].text);
     return set;
 }

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,11 +18,6 @@ const struct kube_kind *kind_of(const char *api_version, const char *kind)
     if (!row)
         fail_msg("no kind %s %s", api_version, kind);
     return row;
-}
-
-const char *cluster_version(const struct kube_kind *kind)
-{
-    return kube_kind_version_for(kind, SERVER_MINOR);
 }
 
 json_t *cluster_call(struct net_request request, enum err_class *ret_class, char **ret_text)
@@ -90,6 +86,24 @@ static json_t *must_read(struct net_request request)
     wait_until(is_answered, &r, PATIENCE, r.path);
     net_request_release(&request);
     return r.answer;
+}
+
+int cluster_minor(void)
+{
+    static int minor;
+    _cleanup_json_ json_t *version = NULL;
+
+    if (minor)
+        return minor;
+    version = must_read(net_request_new(NET_GET, "/version", NULL));
+    minor = (int)strtol(str_or(doc_string(version, "minor"), ""), NULL, 10);
+    assert_true(minor > 0);
+    return minor;
+}
+
+const char *cluster_version(const struct kube_kind *kind)
+{
+    return kube_kind_version_for(kind, cluster_minor());
 }
 
 json_t *cluster_get(const struct kube_kind *kind, const char *ns, const char *name)

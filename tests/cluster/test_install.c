@@ -12,8 +12,16 @@
 #include "harness.h"
 #include "install/manifests.h"
 
-/* Of the server under test; it has the API versions that came before, but for those that it dropped. */
-#define SERVED_MINOR 20
+/*
+ * The oldest Kubernetes all of whose API versions this server still has: 1.22 dropped the v1beta1 of definitions and
+ * webhooks, 1.25 that of disruption budgets.
+ */
+static int oldest_served(void)
+{
+    int minor = cluster_minor();
+
+    return minor >= 25 ? 21 : minor >= 22 ? 16 : MANIFEST_KUBERNETES_MIN;
+}
 
 static const struct {
     const char *kind, *plural;
@@ -74,7 +82,7 @@ static void try_to_apply(const json_t *object, int minor)
 static void remove_definitions(void)
 {
     const struct kube_kind *kind = kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
-    _cleanup_json_ json_t *definitions = manifests_crds(SERVED_MINOR);
+    _cleanup_json_ json_t *definitions = manifests_crds(cluster_minor());
     json_t *definition;
     size_t i;
 
@@ -89,7 +97,7 @@ static void the_server_takes_what_is_printed_for_those_before_it(void **state)
 {
     (void)state;
     remove_definitions();
-    for (int minor = MANIFEST_KUBERNETES_MIN; minor <= SERVED_MINOR; minor++) {
+    for (int minor = oldest_served(); minor <= cluster_minor(); minor++) {
         const struct manifest_options options = {
             .ns = NS, .image = "image:1", .minor = minor, .replicas = manifests_replicas_most(minor)};
         _cleanup_json_ json_t *all = manifests_all(&options), *remote = manifests_remote(&options);
@@ -104,7 +112,7 @@ static void the_server_takes_what_is_printed_for_those_before_it(void **state)
 
 static void a_field_that_it_does_not_know_is_refused(void **state)
 {
-    const struct manifest_options options = {.ns = NS, .image = "image:1", .minor = SERVED_MINOR, .replicas = 1};
+    const struct manifest_options options = {.ns = NS, .image = "image:1", .minor = cluster_minor(), .replicas = 1};
     _cleanup_json_ json_t *all = manifests_all(&options);
     json_t *set = doc_find(all, "kind", "StatefulSet");
     _cleanup_free_ char *path = path_of(set), *body = NULL;

@@ -12,8 +12,6 @@
 #include "harness.h"
 #include "mesh/resources.h"
 
-#define MINOR 20
-
 static const char *versions[KIND_COUNT];
 
 /*
@@ -42,7 +40,7 @@ static void render(const char *service, size_t address_count, struct rendered_li
     assert_int_equal(istio_parse(resource, NULL, &spec, &problems), 0);
     env.spec = spec;
     env.release = mesh_release_find(spec->version);
-    mesh_versions_for(MINOR, versions);
+    mesh_versions_for(cluster_minor(), versions);
     if (service)
         mesh_render_remote_services(&env, &remote_service, 1, ret);
     else

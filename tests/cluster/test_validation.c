@@ -187,7 +187,7 @@ static int set_up(void **state)
 {
     if (harness_setup(state) < 0)
         return -1;
-    t.minor = 20;
+    t.minor = cluster_minor();
     t.seen = map_new(NULL);
     t.versions = NEW_ARRAY(const char *, mesh_kinds.len);
     mesh_versions_for(t.minor, t.versions);

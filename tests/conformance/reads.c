@@ -1,4 +1,5 @@
 /* Discovery, lists, watches. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -11,12 +12,13 @@ static void discovery_says_what_is_served(void **state)
     _cleanup_json_ json_t *core = expect(200, net_request_new(NET_GET, "/api/v1", NULL));
     _cleanup_json_ json_t *apps = expect(200, net_request_new(NET_GET, "/apis/apps/v1", NULL));
     _cleanup_json_ json_t *leases = expect(200, net_request_new(NET_GET, "/apis/coordination.k8s.io/v1", NULL));
+    _cleanup_free_ char *git_version =
+        str_printf("v1.%ld.", strtol(str_or(doc_string(version, "minor"), ""), NULL, 10));
     const json_t *group = doc_find(doc_at(groups, "groups"), "name", "apps");
 
     (void)state;
     assert_string_equal(doc_string(version, "major"), "1");
-    assert_true(str_starts(doc_string(version, "minor"), "20"));
-    assert_true(str_starts(doc_string(version, "gitVersion"), "v1.20."));
+    assert_true(str_starts(doc_string(version, "gitVersion"), git_version));
     assert_non_null(doc_find(doc_at(group, "versions"), "version", "v1"));
     assert_string_equal(doc_string(group, "preferredVersion", "groupVersion"), "apps/v1");
     assert_string_equal(doc_string(core, "groupVersion"), "v1");
