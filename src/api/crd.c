@@ -36,9 +36,17 @@ static bool is_alike(const json_t *a, const json_t *b, const char *key)
     return !json_object_get(a, key) == !json_object_get(b, key);
 }
 
+/* Of a field that these releases do not have. */
+static bool is_unsupported(const json_t *schema)
+{
+    return !json_object_get(schema, "type") && str_starts(str_or(doc_string(schema, "description"), ""), "Not supported: ");
+}
+
+static void drop_defaults(json_t *schema);
+
 /*
  * What is given under a field may be meant for any of the releases that have it: where they disagree on what it must
- * be, the schema says nothing.
+ * be, the schema says nothing. A release that does not have it has no say in that.
  */
 static void merge_schema(json_t *schema, const json_t *other, enum schema_form how)
 {
@@ -47,6 +55,14 @@ static void merge_schema(json_t *schema, const json_t *other, enum schema_form h
     const char *key;
     json_t *value;
 
+    if (is_unsupported(schema) != is_unsupported(other)) {
+        if (is_unsupported(schema)) {
+            json_object_clear(schema);
+            json_object_update_new(schema, json_deep_copy(other));
+        }
+        drop_defaults(schema);
+        return;
+    }
     if (!str_eq(doc_string(schema, "type"), doc_string(other, "type")) || !is_alike(schema, other, "properties") ||
         !is_alike(schema, other, "additionalProperties")) {
         json_object_clear(schema);

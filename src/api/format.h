@@ -39,6 +39,7 @@ extern const struct field_format format_annotation_key;
 extern const struct field_format format_annotation_value;
 extern const struct field_format format_finalizer;
 extern const struct field_format format_label_selector; /* app=jaeger,version notin (v1, v2) */
+extern const struct field_format format_env_name;       /* environment variables of containers */
 extern const struct field_format format_resource_name;  /* cpu, nvidia.com/gpu */
 extern const struct field_format format_quantity;
 extern const struct field_format format_version;

@@ -13,7 +13,7 @@
 
 static const struct watch_row rows[] = {
     {PLAN_WATCH_PODS, KIND_POD, .in_namespace = true},
-    {PLAN_WATCH_VALIDATING, KIND_VALIDATING_WEBHOOK},
+    {PLAN_WATCH_VALIDATING, KIND_MADE_WEBHOOK},
     {PLAN_WATCH_SECRETS, KIND_KEY_AND_CERT_SECRET, .field_selector = "type=istio.io/key-and-cert"},
     {PLAN_WATCH_CREDENTIALS, KIND_CREDENTIALS_SECRET, .field_selector = NOT_MADE_BY_PROGRAMS, .in_namespace = true},
     {PLAN_WATCH_SECRET_KEYS, KIND_SECRET_KEYS, .in_namespace = true},

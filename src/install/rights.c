@@ -80,6 +80,12 @@ static struct istio_spec *default_spec(unsigned role, const struct mesh_release 
     return spec;
 }
 
+/* In one namespace or in all: which namespace a mesh will be in is not known here. */
+static bool is_role(const struct kube_kind *kind)
+{
+    return str_eq(kind->kind, "ClusterRole") || str_eq(kind->kind, "Role");
+}
+
 /* The roles of every component, as the default resource asks for them, for every release. */
 static void add_granted(struct gathered *g, unsigned role)
 {
@@ -104,7 +110,7 @@ static void add_granted(struct gathered *g, unsigned role)
         for (size_t i = 0; i < objects.len; i++) {
             json_t *rule;
             size_t k;
-            if (str_eq(objects.items[i].kind->kind, "ClusterRole"))
+            if (is_role(objects.items[i].kind))
                 json_array_foreach(doc_at(objects.items[i].object, "rules"), k, rule)
                     add_granted_rule(g, rule);
         }

@@ -25,7 +25,8 @@
 /* What runs Pods of Istio's. */
 #define WORKLOAD                                                                                                       \
     .versions = {{"v1", 9, 0}}, .namespaced = true, OURS,                                                              \
-    .after = NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "Secret"),                      \
+    .after =                                                                                                           \
+        NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ConfigMap", "Secret"),    \
     NEEDS(                                                                                                             \
         {"ServiceAccount", "spec.template.spec.serviceAccountName"},                                                   \
         {"ConfigMap", "spec.template.spec.volumes[].configMap.name"},                                                  \
@@ -130,6 +131,15 @@ static const struct kube_kind rows[KIND_COUNT] = {
          BOTH,
          OURS,
          .after = NAMES("ClusterRole")},
+    [KIND_ROLE] = {.kind = "Role", .plural = "roles", RBAC, .namespaced = true, CENTRAL, OURS},
+    [KIND_ROLE_BINDING] =
+        {.kind = "RoleBinding",
+         .plural = "rolebindings",
+         RBAC,
+         .namespaced = true,
+         CENTRAL,
+         OURS,
+         .after = NAMES("Role")},
     [KIND_CONFIG_MAP] =
         {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
     /* Citadel's signing certificate. In the central cluster Citadel creates its own, or the users do. */
@@ -198,6 +208,15 @@ static const struct kube_kind rows[KIND_COUNT] = {
          /* Clients first: a server that demands mutual TLS refuses clients without a rule for it. */
          .after = NAMES("DestinationRule"),
          NEEDS({"DestinationRule", NULL})},
+    [KIND_PEER_AUTHENTICATION] =
+        {.kind = "PeerAuthentication",
+         .plural = "peerauthentications",
+         .group = "security.istio.io",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         OURS,
+         .custom = true},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
     [KIND_MIXER_KUBERNETES] = MIXER("kubernetes", "kuberneteses"),
     [KIND_MIXER_KUBERNETESENV] = MIXER("kubernetesenv", "kubernetesenvs"),
@@ -217,9 +236,23 @@ static const struct kube_kind rows[KIND_COUNT] = {
          NEEDS(
              {"Service", "webhooks[].clientConfig.service.name"},
              {"Deployment", "webhooks[].clientConfig.service.name"})},
-    /* Galley registers it for itself (struct mesh_made). */
     [KIND_VALIDATING_WEBHOOK] =
         {.kind = "ValidatingWebhookConfiguration",
+         .plural = "validatingwebhookconfigurations",
+         .group = "admissionregistration.k8s.io",
+         .versions = {{"v1", 16, 0}, {"v1beta1", 9, 21}},
+         /* istiod sets the policy when it finds itself validating. */
+         .foreign = NAMES("webhooks[].clientConfig.caBundle", "webhooks[].failurePolicy"),
+         CENTRAL,
+         OURS,
+         .after = NAMES("Service", "Deployment"),
+         NEEDS(
+             {"Service", "webhooks[].clientConfig.service.name"},
+             {"Deployment", "webhooks[].clientConfig.service.name"})},
+    /* Galley registers it for itself (struct mesh_made). */
+    [KIND_MADE_WEBHOOK] =
+        {.kind = "ValidatingWebhookConfiguration",
+         .view = "made-webhooks",
          .plural = "validatingwebhookconfigurations",
          WEBHOOKS,
          CENTRAL,

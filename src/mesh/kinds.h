@@ -20,6 +20,8 @@ enum mesh_kind_id {
     KIND_SERVICE_ACCOUNT,
     KIND_CLUSTER_ROLE,
     KIND_CLUSTER_ROLE_BINDING,
+    KIND_ROLE,
+    KIND_ROLE_BINDING,
     KIND_CONFIG_MAP,
     KIND_SECRET,
     KIND_SERVICE,
@@ -32,6 +34,7 @@ enum mesh_kind_id {
     KIND_DESTINATION_RULE,
     KIND_GATEWAY,
     KIND_MESH_POLICY,
+    KIND_PEER_AUTHENTICATION,
     KIND_MIXER_ATTRIBUTEMANIFEST,
     KIND_MIXER_KUBERNETES,
     KIND_MIXER_KUBERNETESENV,
@@ -42,6 +45,7 @@ enum mesh_kind_id {
     KIND_MIXER_RULE,
     KIND_MUTATING_WEBHOOK,
     KIND_VALIDATING_WEBHOOK,
+    KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
     KIND_POD,
     KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
     KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */

@@ -1,12 +1,19 @@
 /* The releases that can be installed; nothing else, so that a test can have rows of its own. */
+#include "mesh/istiod/istiod.h"
 #include "mesh/line.h"
 #include "mesh/v1_0/v1_0.h"
 
+/* Little of today's meshes has traffic leave through a gateway. */
+static const struct field_default istiod_defaults[] = {{"spec.gateways.egress.enabled", "false"}, {NULL, NULL}};
+
 /*
- * Kubernetes: 1.10 is the oldest that serves the API versions used here, and 1.22 removed APIs that Istio 1.0 itself
+ * Kubernetes, Istio 1.31: from its announcement (1.32 is the oldest), and one minor release more than was tested then.
+ *
+ * Istio 1.0: 1.10 is the oldest that serves the API versions used here, and 1.22 removed APIs that Istio 1.0 itself
  * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
  */
 const struct mesh_release mesh_releases[] = {
+    {"1.31.1", &istiod_line, 32, 37, istiod_defaults},
     {"1.0.6", &v1_0_line, 10, 21},
     {"1.0.5", &v1_0_line, 10, 21},
     {NULL},

@@ -20,6 +20,7 @@ static struct desired describe(const struct rendered *object, const struct mark_
         .kind = object->kind,
         .foreign = object->foreign,
         .newest_wins = object->newest_wins,
+        .after = object->after,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
         .name = str_dup(doc_string(object->object, "metadata", "name")),
         .text = doc_text(object->object),

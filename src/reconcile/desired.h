@@ -23,6 +23,7 @@ struct desired {
     uint64_t hash;              /* of the text; never 0 */
     const char *const *foreign; /* paths that other managers own, in addition to those of the kind; may be NULL */
     bool newest_wins;           /* as rendered.newest_wins */
+    const char *const *after;   /* see rendered.after; may be NULL */
 };
 
 struct desired_set {

@@ -37,6 +37,9 @@ struct pass {
      * is stuck is not among them.
      */
     bool *unwritten, *leftover;
+    /* Those that wait for their write and come after kinds of their own; they are not in `unwritten`. */
+    const struct desired **late;
+    size_t late_len, late_cap;
     struct stuck *stuck;
     size_t stuck_len, stuck_cap;
     /* The last comparison that found a difference, often the only one, and of what: its write needs it again. */
@@ -66,12 +69,28 @@ static bool busy(const struct pass *p, const struct kube_kind *kind, const char 
     return in->busy && in->busy(in->queue_context, kind, ns, name);
 }
 
-static bool comes_after(const struct kube_kind *kind, const struct kube_kind *other)
+static bool names(const char *const *kinds, const struct kube_kind *kind)
 {
-    for (const char *const *name = kind->after; name && *name; name++)
-        if (str_eq(*name, other->kind))
+    for (; kinds && *kinds; kinds++)
+        if (str_eq(*kinds, kind->kind))
             return true;
     return false;
+}
+
+static bool comes_after(const struct kube_kind *kind, const struct kube_kind *other)
+{
+    return names(kind->after, other);
+}
+
+static bool must_follow(const struct desired *w, const struct kube_kind *other)
+{
+    return comes_after(w->kind, other) || names(w->after, other);
+}
+
+/* Whether an object waits for another one that is to be written. */
+static bool waits_for(const struct desired *w, const struct desired *late)
+{
+    return late != w && comes_after(w->kind, late->kind) && !names(late->after, w->kind);
 }
 
 static void
@@ -89,6 +108,8 @@ static bool lacks(const struct pass *p, const struct desired *w)
 
     for (size_t i = 0; i < p->stuck_len; i++) {
         const struct stuck *stuck = &p->stuck[i];
+        if (names(w->after, stuck->kind) && !stuck->observed)
+            return true;
         if (!comes_after(w->kind, stuck->kind))
             continue;
         if (!object && doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL) < 0)
@@ -110,7 +131,10 @@ static bool may_write(const struct pass *p, const struct desired *w)
     if (!kube_server_version(p->in->plan->server, w->kind))
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
-        if (p->unwritten[i] && comes_after(w->kind, &p->kinds->rows[i]))
+        if (p->unwritten[i] && must_follow(w, &p->kinds->rows[i]))
+            return false;
+    for (size_t i = 0; i < p->late_len; i++)
+        if (waits_for(w, p->late[i]))
             return false;
     return !lacks(p, w);
 }
@@ -139,6 +163,9 @@ static bool may_remove(const struct pass *p, const struct kube_object *o)
         return true;
     for (size_t i = 0; i < p->kinds->len; i++)
         if ((p->unwritten[i] || p->leftover[i]) && comes_after(&p->kinds->rows[i], o->kind))
+            return false;
+    for (size_t i = 0; i < p->late_len; i++)
+        if (comes_after(p->late[i]->kind, o->kind))
             return false;
     return !is_needed(p, o);
 }
@@ -485,6 +512,16 @@ static void note_left_alone(struct pass *p, const struct desired *w, enum need n
         p->plan->newest = object_key(w->kind, w->ns, w->name);
 }
 
+static void note_unwritten(struct pass *p, const struct desired *w)
+{
+    if (!w->after) {
+        p->unwritten[row_of(p, w->kind)] = true;
+        return;
+    }
+    ARRAY_RESERVE_ONE(p->late, p->late_len, p->late_cap);
+    p->late[p->late_len++] = w;
+}
+
 /* Finds out what every desired object needs; the places of `needs` are those of the desired objects. */
 static void examine_all(struct pass *p, enum need *needs)
 {
@@ -500,7 +537,7 @@ static void examine_all(struct pass *p, enum need *needs)
         if (note_drift(p, w, o, needs))
             note_stuck(p, w->kind, w->ns, w->name, o);
         else
-            p->unwritten[row_of(p, w->kind)] = true;
+            note_unwritten(p, w);
     }
 }
 
@@ -538,5 +575,6 @@ size_t objects_plan(const struct objects_input *in, struct plan *plan)
     if (pass.different)
         comparison_release(&pass.difference);
     free(pass.stuck);
+    free(pass.late);
     return leftovers;
 }

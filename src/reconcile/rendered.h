@@ -25,6 +25,11 @@ struct rendered {
      */
     const char *restart_on;
     bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
+    /*
+     * Kinds that this object comes after, in addition to those of its kind's row. No object of these kinds waits for
+     * it, even where the row says so. Ends with NULL; may be NULL; static.
+     */
+    const char *const *after;
 };
 
 struct rendered_list {

@@ -77,15 +77,17 @@ static json_t *cpu_target(const char *version)
         STRING("name", "cpu"), MAP("target", STRING("type", "Utilization"), INT("averageUtilization", TARGET_CPU)));
 }
 
+/* Takes over `labels`. */
 static void add_autoscaler(
-    const struct mesh_env *env, struct rendered_list *out, const char *name, const struct component_spec *component)
+    const struct mesh_env *env, struct rendered_list *out, const char *name, const struct component_spec *component,
+    json_t *labels)
 {
     mesh_add(
         env,
         out,
         "HorizontalPodAutoscaler",
         OBJECT(
-            VALUE("metadata", mesh_metadata(env, name, NULL)),
+            VALUE("metadata", mesh_metadata(env, name, labels)),
             MAP("spec",
                 MAP("scaleTargetRef",
                     STRING("apiVersion", "apps/v1"),
@@ -99,15 +101,16 @@ static void add_autoscaler(
                         VALUE("resource", cpu_target(mesh_version(env, "HorizontalPodAutoscaler"))))))));
 }
 
-/* Takes over `pod_labels`. */
-static void add_budget(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *pod_labels)
+/* Takes over `labels` and `pod_labels`. */
+static void
+add_budget(const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *labels, json_t *pod_labels)
 {
     mesh_add(
         env,
         out,
         "PodDisruptionBudget",
         OBJECT(
-            VALUE("metadata", mesh_metadata(env, name, NULL)),
+            VALUE("metadata", mesh_metadata(env, name, labels)),
             MAP("spec", INT("minAvailable", 1), MAP("selector", VALUE("matchLabels", pod_labels)))));
 }
 
@@ -132,8 +135,28 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
         deployment->restart_on = what.restart_on;
     }
     if (autoscaled(c))
-        add_autoscaler(env, out, what.name, c);
+        add_autoscaler(env, out, what.name, c, NULL);
     if (env->spec->default_pod_disruption_budget && (what.always_budget || c->min_replicas > 1))
-        add_budget(env, out, what.name, json_incref(what.pod_labels));
+        add_budget(env, out, what.name, NULL, json_incref(what.pod_labels));
     json_decref(what.pod_labels);
+}
+
+void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *out, struct scaled_deployment what)
+{
+    _cleanup_free_ char *name = str_dup(doc_string(what.deployment, "metadata", "name"));
+    const struct component_spec *c = what.component;
+    struct rendered *deployment;
+
+    json_object_set_new(json_object_get(what.deployment, "spec"), "replicas", json_integer(c->replica_count));
+    deployment = mesh_add(env, out, "Deployment", what.deployment);
+    if (deployment) {
+        deployment->foreign = autoscaled(c) ? replicas_are_foreign : NULL;
+        deployment->after = what.after;
+    }
+    if (autoscaled(c))
+        add_autoscaler(env, out, name, c, json_incref(what.labels));
+    if (env->spec->default_pod_disruption_budget && c->min_replicas > 1)
+        add_budget(env, out, name, json_incref(what.labels), json_incref(what.selector));
+    json_decref(what.labels);
+    json_decref(what.selector);
 }

@@ -194,3 +194,29 @@ json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional
     return OBJECT(
         STRING("name", volume), MAP("secret", STRING("secretName", secret), OPT(optional, BOOL("optional", true))));
 }
+
+int mesh_gateway_target(const json_t *port)
+{
+    const json_t *target = doc_at(port, "targetPort");
+
+    return (int)doc_int(target ? target : doc_at(port, "port"), 0);
+}
+
+/* Nodes listen for a Service of type ClusterIP on no port. */
+json_t *mesh_gateway_ports(const json_t *ports, const char *type)
+{
+    bool on_nodes = !str_eq(type, "ClusterIP");
+    json_t *list = ARRAY(), *port;
+    size_t i;
+
+    json_array_foreach(ports, i, port)
+        json_array_append_new(
+            list,
+            OBJECT(
+                STRING("name", doc_string(port, "name")),
+                INT("port", doc_int(doc_at(port, "port"), 0)),
+                INT("targetPort", mesh_gateway_target(port)),
+                STRING("protocol", doc_string(port, "protocol")),
+                OPT(on_nodes, VALUE("nodePort", json_incref(doc_at(port, "nodePort"))))));
+    return list;
+}

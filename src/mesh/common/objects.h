@@ -72,6 +72,21 @@ struct deployment {
 };
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what);
 
+/* The same for a Deployment that is given as a whole, without replicas. */
+struct scaled_deployment {
+    json_t *deployment;
+    const struct component_spec *component;
+    json_t *labels;           /* of the autoscaler and the budget */
+    json_t *selector;         /* by which the budget finds the Pods */
+    const char *const *after; /* see rendered.after */
+};
+void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *out, struct scaled_deployment what);
+
+/* Ports of a gateway's Service of this type, from those that the resource has: gateway_spec.ports. */
+json_t *mesh_gateway_ports(const json_t *ports, const char *type);
+/* The port of the Pods that a port of a gateway's Service leads to. */
+int mesh_gateway_target(const json_t *port);
+
 /* `desired`, or where it is NULL a request for this much of the CPU and (where `memory` is not NULL) memory. */
 json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory);
 

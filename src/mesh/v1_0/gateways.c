@@ -62,32 +62,6 @@ static json_t *own_ports(const struct gateway *gateway)
     return ports;
 }
 
-static int target_of(const json_t *port)
-{
-    const json_t *target = doc_at(port, "targetPort");
-
-    return (int)doc_int(target ? target : doc_at(port, "port"), 0);
-}
-
-/* Nodes listen for a Service of type ClusterIP on no port. */
-static json_t *service_ports(const json_t *ports, const char *type)
-{
-    bool on_nodes = !str_eq(type, "ClusterIP");
-    json_t *list = ARRAY(), *port;
-    size_t i;
-
-    json_array_foreach(ports, i, port)
-        json_array_append_new(
-            list,
-            OBJECT(
-                STRING("name", doc_string(port, "name")),
-                INT("port", doc_int(doc_at(port, "port"), 0)),
-                INT("targetPort", target_of(port)),
-                STRING("protocol", doc_string(port, "protocol")),
-                OPT(on_nodes, VALUE("nodePort", json_incref(doc_at(port, "nodePort"))))));
-    return list;
-}
-
 /* Each once: several ports of the Service may lead to one of the Pods. */
 static json_t *container_ports(const json_t *ports)
 {
@@ -96,11 +70,12 @@ static json_t *container_ports(const json_t *ports)
 
     json_array_foreach(ports, i, port) {
         const char *protocol = doc_string(port, "protocol");
-        _cleanup_free_ char *key = str_printf("%d/%s", target_of(port), str_or(protocol, "TCP"));
+        _cleanup_free_ char *key = str_printf("%d/%s", mesh_gateway_target(port), str_or(protocol, "TCP"));
         if (json_object_get(seen, key))
             continue;
         json_object_set_new(seen, key, json_true());
-        json_array_append_new(list, OBJECT(INT("containerPort", target_of(port)), STRING("protocol", protocol)));
+        json_array_append_new(
+            list, OBJECT(INT("containerPort", mesh_gateway_target(port)), STRING("protocol", protocol)));
     }
     json_decref(seen);
     json_array_append_new(list, v1_0_statistics_port());
@@ -201,7 +176,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .labels = service_labels(spec, gateway),
             .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
             .selector = labels(gateway),
-            .ports = service_ports(ports, type),
+            .ports = mesh_gateway_ports(ports, type),
         });
     mesh_deployment(
         env,

@@ -68,7 +68,7 @@ static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
     }
 static const struct mesh_made central_made[] = {
     /* Without a Galley to ask, the API server refuses every change of Istio's configuration. */
-    {"galley", .kind = KIND_VALIDATING_WEBHOOK, .name = "istio-galley", .calls_here = true, .harmful_alone = true},
+    {"galley", .kind = KIND_MADE_WEBHOOK, .name = "istio-galley", .calls_here = true, .harmful_alone = true},
     KEYS_AND_CERTIFICATES,
     {"citadel", .kind = KIND_SECRET_KEYS, .name = "istio-ca-secret", .type = "istio.io/ca-root"},
     {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ingress-controller-leader-*"},

@@ -72,13 +72,19 @@ void put_validating_webhooks(struct world *w, const char *name, const char *cons
 
     for (size_t i = 0; i < count; i++)
         json_array_append_new(webhooks, webhook_that_calls(namespaces[i]));
-    world_put(
+    world_put_as(
         w,
+        mesh_kind(KIND_MADE_WEBHOOK),
         OBJECT(
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
             STRING("kind", "ValidatingWebhookConfiguration"),
             MAP("metadata", STRING("name", name)),
             VALUE("webhooks", webhooks)));
+}
+
+bool has_validating_webhook(struct world *w, const char *name)
+{
+    return kube_cache_get(w->cache, mesh_kind(KIND_MADE_WEBHOOK), NULL, name);
 }
 
 void put_galleys_webhook(struct world *w)

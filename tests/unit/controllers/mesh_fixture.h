@@ -18,6 +18,7 @@ void expect_plan(struct world *w, const char *actions);
 /* A ValidatingWebhookConfiguration with a webhook for each namespace, which a Service there answers; NULL: a URL. */
 void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count);
 /* As Galley makes it while it runs. */
+bool has_validating_webhook(struct world *w, const char *name);
 void put_galleys_webhook(struct world *w);
 /* An object of this kind in the world; `type` may be NULL. */
 void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type);

@@ -286,8 +286,9 @@ static void change_pod(struct world *w)
 
 static void change_made(struct world *w)
 {
-    world_put(
+    world_put_as(
         w,
+        mesh_kind(KIND_MADE_WEBHOOK),
         OBJECT(
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
             STRING("kind", "ValidatingWebhookConfiguration"),

@@ -133,18 +133,12 @@ static void without_galley_its_webhook_goes(void **state)
     struct world *w = *state;
 
     put_galleys_webhook(w);
-    world_put(
-        w,
-        OBJECT(
-            STRING("apiVersion", "admissionregistration.k8s.io/v1"),
-            STRING("kind", "ValidatingWebhookConfiguration"),
-            MAP("metadata", STRING("name", "theirs"))));
+    put_validating_webhooks(w, "theirs", (const char *const[]){NS}, 1);
     expect_plan(w, "");
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"galley\": {\"enabled\": false}}");
     assert_true(world_converge(w) > 0);
-    assert_false(
-        world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
-    assert_true(world_has(w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "theirs"));
+    assert_false(has_validating_webhook(w, "istio-galley"));
+    assert_true(has_validating_webhook(w, "theirs"));
     expect_status(w, "Status", "Available");
 }
 
@@ -164,8 +158,7 @@ static void the_webhook_of_another_meshs_galley_stays(void **state)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
             put_validating_webhooks(w, "istio-galley", cases[i].namespaces, cases[i].count);
             assert_true(world_converge(w) >= 0);
-            assert_true(world_has(
-                w, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, "istio-galley"));
+            assert_true(has_validating_webhook(w, "istio-galley"));
         }
         if (removal)
             break;

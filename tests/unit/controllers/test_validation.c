@@ -163,10 +163,11 @@ static void all_objects_of_a_mesh_are_valid(void **state)
         "\"proxy\":{\"privileged\":true,\"enableCoreDump\":true},\"imagePullSecrets\":[\"a\"]}",
     };
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    const struct mesh_release *release = mesh_release_find(ISTIO_VERSION_DEFAULT);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(specs); i++)
-        for (int minor = mesh_releases[0].kubernetes_min; minor <= mesh_releases[0].kubernetes_max; minor++) {
+        for (int minor = release->kubernetes_min; minor <= release->kubernetes_max; minor++) {
             _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
             _cleanup_map_ struct map *seen = map_new(NULL);
             _cleanup_json_ json_t *spec = NULL, *resource = NULL;

@@ -98,7 +98,8 @@ static void check_kinds(const struct fixture *f)
         _cleanup_free_ char *name = str_printf("%s.%s", k->plural, k->group);
         const json_t *definition;
 
-        if (!k->custom || str_eq(k->group, API_GROUP))
+        /* Istio 1.0 has no security.istio.io. */
+        if (!k->custom || str_eq(k->group, API_GROUP) || str_eq(k->group, "security.istio.io"))
             continue;
         definition = fixture_object(f, crd, name);
         assert_string_equal(doc_string(definition, "spec", "names", "kind"), k->kind);

@@ -1,0 +1,260 @@
+/* The fields of an Istio resource in releases of today's Istio, and what must hold between them. */
+#include "api/istio_parts.h"
+#include "mesh/istiod/istiod.h"
+
+static const struct field_table mesh_config_table = {
+    .name = "Mesh configuration",
+    .doc =
+        "Istio's MeshConfig, merged into the operator's: maps by key, everything else as a whole. It is passed on as "
+        "it is;\nIstio's reference of MeshConfig describes it.",
+    .open = true,
+};
+
+/* Environment variables are longer than labels and names: any text. */
+static const struct field env_value = {NULL, TEXT(format_annotation_value)};
+
+/* --- the gateways --- */
+
+#define OWNER struct gateway_spec
+
+static const struct field gateway_rows[] = {
+    ISTIO_GATEWAY_ROWS(),
+    {"sds",
+     UNSUPPORTED("{\"enabled\":true}"),
+     .instead = "gateways always get the certificates in Secrets of their namespace from istiod"},
+    {"applicationPorts", UNSUPPORTED(NULL), .instead = "a gateway does not wait for ports before it is ready"},
+    {"requestedNetworkView", UNSUPPORTED(NULL), .instead = "a gateway of this operator knows all networks"},
+};
+
+static const struct field_table gateway_table = {
+    .name = "Gateway",
+    .doc = COMPONENT_AUTOSCALED_DOC,
+    FIELD_ROWS(gateway_rows),
+};
+
+#undef OWNER
+#define OWNER struct istiod_spec
+
+static const struct field gateways_rows[] = {
+    {"enabled",
+     FLAG_AT(common.gateways.enabled),
+     .otherwise = "true",
+     .floating = true,
+     .doc = "Whether there are gateways; false switches off both, whatever they say."},
+    {"ingress", STRUCT_AT(common.gateways.ingress, gateway_table), .doc = "The gateway for traffic into the mesh."},
+    {"egress", STRUCT_AT(common.gateways.egress, gateway_table), .doc = "The gateway for traffic out of the mesh."},
+    {"replicaCount",
+     INTEGER(1, COMPONENT_REPLICAS_MAX),
+     ALIAS("gateways.ingress.replicaCount", "gateways.egress.replicaCount")},
+    {"minReplicas",
+     INTEGER(1, COMPONENT_REPLICAS_MAX),
+     ALIAS("gateways.ingress.minReplicas", "gateways.egress.minReplicas")},
+    {"maxReplicas",
+     INTEGER(1, COMPONENT_REPLICAS_MAX),
+     ALIAS("gateways.ingress.maxReplicas", "gateways.egress.maxReplicas")},
+    {"k8singress",
+     UNSUPPORTED("{\"enabled\":true}"),
+     .instead = "the ingress gateway always serves Ingresses of class istio; have none, and it serves none"},
+};
+
+static const struct field_table gateways_table = {
+    .name = "Gateways",
+    .doc = "The proxies at the edge of the mesh.",
+    FIELD_ROWS(gateways_rows),
+};
+
+/* --- istiod --- */
+
+static const struct field pilot_rows[] = {
+    COMPONENT_ROWS(common.pilot., COMPONENT_AUTOSCALED),
+    {"env",
+     MAP_AT(pilot_env, format_env_name, env_value, 256),
+     .implied = "none",
+     .doc = "Environment variables of istiod besides its own, which they replace."},
+    {"traceSampling", NUMBER(0, 100), ALIAS("tracing.sampling")},
+    {"sidecar", UNSUPPORTED("false"), .instead = "istiod has no proxy beside it"},
+};
+
+static const struct field_table pilot_table = {
+    .name = "Pilot",
+    .doc = "istiod, the control plane. " COMPONENT_AUTOSCALED_DOC,
+    FIELD_ROWS(pilot_rows),
+};
+
+/* --- tracing --- */
+
+static const struct field zipkin_rows[] = {
+    {"address", TEXT(format_host_port), ALIAS("tracing.zipkinAddress")},
+};
+
+static const struct field_table zipkin_table = {
+    .name = "Zipkin",
+    .doc = "Where spans go to.",
+    FIELD_ROWS(zipkin_rows),
+};
+
+#define PROVIDERS "describe the backend in `meshConfig.extensionProviders`, and have a Telemetry resource use it"
+
+static const struct field tracing_rows[] = {
+    {"enabled", FLAG_AT(common.tracing.enabled), .otherwise = "true", .doc = "Whether proxies report spans."},
+    {"zipkinAddress",
+     TEXT_AT(common.tracing.zipkin_address, format_host_port),
+     .implied = "none, unless meshConfig has a provider",
+     .doc = "Where spans go to, in Zipkin's protocol."},
+    {"sampling",
+     NUMBER_AT(common.tracing.sampling, 0, 100),
+     .otherwise = "1.0",
+     .floating = true,
+     .doc = "Percent of requests that are traced."},
+    {"zipkin", GROUP(zipkin_table), .doc = "Zipkin."},
+    {"tracer", UNSUPPORTED("\"zipkin\""), .instead = PROVIDERS},
+    {"lightstep", UNSUPPORTED("{}"), .instead = PROVIDERS},
+    {"datadog", UNSUPPORTED("{}"), .instead = PROVIDERS},
+};
+
+static const struct field_table tracing_table = {
+    .name = "Tracing",
+    .doc = "Distributed tracing.",
+    FIELD_ROWS(tracing_rows),
+};
+
+/* --- the whole --- */
+
+#define PART_OF_ISTIOD "is a part of istiod and always on; leave it out"
+#define NO_MIXER "Istio has no Mixer any more: "
+
+static const struct field spec_rows[] = {
+    ISTIO_VERSION_ROW(common.),
+    ISTIO_MTLS_ROW(common.),
+    ISTIO_TRAFFIC_ROWS(common.),
+
+    ISTIO_IMAGE_ROWS(
+        common., .otherwise = "docker.io/istio", .implied = "the version", .otherwise = "IfNotPresent",
+        .implied = "none"),
+
+    ISTIO_LIFE_ROWS(common.),
+    ISTIO_DEFAULT_RESOURCES_ROW(common.),
+    ISTIO_DISRUPTION_BUDGET_ROW(),
+    ISTIO_OVERLAYS_ROW(common.),
+
+    {"meshConfig",
+     DOCUMENT_AT(mesh_config, mesh_config_table),
+     .implied = "none",
+     .doc = "What Istio's mesh configuration says besides what follows from other fields."},
+    {"tracing", GROUP(tracing_table), .doc = "Distributed tracing."},
+    ISTIO_PROXY_ROW(),
+    ISTIO_SIDECARS_ROW(),
+    {"pilot", GROUP(pilot_table), .doc = "istiod, the control plane."},
+    {"gateways", GROUP(gateways_table), .doc = "The gateways."},
+
+    {"controlPlaneSecurityEnabled",
+     UNSUPPORTED("true"),
+     .instead = "istiod and proxies always use mutual TLS with each other; leave it out"},
+    {"citadel", UNSUPPORTED("{\"enabled\":true}"), .instead = "signing certificates " PART_OF_ISTIOD},
+    {"galley", UNSUPPORTED("{\"enabled\":true}"), .instead = "the validation of configuration " PART_OF_ISTIOD},
+    {"sidecarInjector",
+     UNSUPPORTED("{\"enabled\":true}"),
+     .instead = "the injection of sidecars " PART_OF_ISTIOD ", and list namespaces in `autoInjectionNamespaces`"},
+    {"policy",
+     UNSUPPORTED("{\"enabled\":false}"),
+     .refused = true,
+     .instead = NO_MIXER "write AuthorizationPolicies, and leave it out"},
+    {"telemetry",
+     UNSUPPORTED("{\"enabled\":false}"),
+     .instead = NO_MIXER "proxies report metrics themselves; write Telemetry resources, and leave it out"},
+    {"mixer", UNSUPPORTED("{\"enabled\":false}"), .refused = true, .instead = NO_MIXER "leave it out"},
+    {"watchAdapterCRDs", UNSUPPORTED("false"), .instead = NO_MIXER "leave it out"},
+    {"proxyInit",
+     UNSUPPORTED("{}"),
+     .instead =
+         "the init container that redirects the traffic of pods has the image of the proxy; write `proxy.image`"},
+    {"watchOneNamespace",
+     UNSUPPORTED("false"),
+     .instead = "write `meshConfig.discoverySelectors`, which says which namespaces istiod reads"},
+    {"sds", UNSUPPORTED("{\"enabled\":true}"), .instead = "proxies always get their certificates from istiod"},
+    {"nodeAgent", UNSUPPORTED("{\"enabled\":false}"), .instead = "the proxy asks istiod for its certificate itself"},
+    {"useMCP", UNSUPPORTED("false"), .instead = "istiod reads its configuration from the API server"},
+    {"defaultConfigVisibility",
+     UNSUPPORTED("\"*\""),
+     .refused = true,
+     .instead = "write `meshConfig.defaultServiceExportTo`, `meshConfig.defaultVirtualServiceExportTo` and "
+                "`meshConfig.defaultDestinationRuleExportTo`"},
+    {"outboundTrafficPolicy",
+     UNSUPPORTED("{\"mode\":\"ALLOW_ANY\"}"),
+     .refused = true,
+     .instead = "write `meshConfig.outboundTrafficPolicy`"},
+    {"meshExpansion", UNSUPPORTED("false"), .instead = "write Gateways for virtual machines"},
+    {"multiMesh", UNSUPPORTED("false"), .instead = "this operator joins no clusters of this release"},
+    {"istioCoreDNS",
+     UNSUPPORTED("{\"enabled\":false}"),
+     .instead = "proxies resolve names themselves; write `meshConfig.defaultConfig.proxyMetadata`"},
+};
+
+static const struct field_table spec_table = {
+    .name = "spec",
+    .doc =
+        "Every field may be left out. Fields of Istio 1.0 that today's Istio has no use for are refused or reported, "
+        "with\nwhat to write instead.",
+    FIELD_ROWS(spec_rows),
+};
+
+static const struct istio_component components[] = {
+    {"spec.pilot", offsetof(struct istiod_spec, common.pilot)},
+    {"spec.gateways.ingress", offsetof(struct istiod_spec, common.gateways.ingress.component)},
+    {"spec.gateways.egress", offsetof(struct istiod_spec, common.gateways.egress.component)},
+    {NULL},
+};
+
+static void complete(void *spec, const char *version)
+{
+    istio_version_complete(spec, version);
+    istio_components_complete(components, spec);
+    istio_gateways_complete(spec);
+}
+
+/* --- the rules --- */
+
+static void check_replicas(const struct api_check *c)
+{
+    istio_components_check(components, c);
+}
+
+/* Whole names of images, which a change of `version` leaves as they are. */
+static void check_images(const struct api_check *c)
+{
+    istio_check_image(c, "spec.proxy.image", ((const struct istio_spec *)c->spec)->proxy.image);
+    istio_components_check_images(components, c);
+}
+
+static void check_pilot(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (!spec->pilot.enabled)
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            "spec.pilot.enabled",
+            "is false, so that no pod gets a sidecar, and gateways do not start");
+}
+
+static const struct api_rule rules[] = {
+    ISTIO_VERSION_RULES,
+    ISTIO_NAMESPACES_RULE,
+    ISTIO_PLACE_RULE,
+    ISTIO_REPLICAS_RULE(check_replicas),
+    ISTIO_OVERLAYS_RULE,
+    ISTIO_GATEWAYS_RULE,
+    ISTIO_IMAGES_RULE(check_images),
+    ISTIO_RANGES_RULE,
+    {"A warning: gateways and sidecars need istiod.", check_pilot},
+    {NULL, NULL},
+};
+
+const struct api_form istiod_form = {
+    .name = "1.31",
+    .spec = &spec_table,
+    .size = sizeof(struct istiod_spec),
+    .complete = complete,
+    .rules = rules,
+};

@@ -1,0 +1,167 @@
+/*
+ * The gateways: proxies where traffic enters and leaves the mesh. istiod puts the proxy into their Pods as it does into
+ * others, from the template `gateway`: the image is "auto", and what the container says here is kept.
+ */
+#include "base/str.h"
+#include "doc/doc.h"
+#include "mesh/common/objects.h"
+#include "mesh/istiod/istiod.h"
+
+struct gateway {
+    const char *name; /* "istio-ingressgateway" */
+    const char *role; /* "ingressgateway": the value of label istio */
+    const char *service_type;
+};
+
+static const struct gateway ingress = {"istio-ingressgateway", "ingressgateway", GATEWAY_INGRESS_TYPE};
+static const struct gateway egress = {"istio-egressgateway", "egressgateway", GATEWAY_EGRESS_TYPE};
+
+/* A Pod that was created before there is a webhook has no proxy, and never gets one. */
+static const char *const after_injection[] = {"MutatingWebhookConfiguration", NULL};
+
+/*
+ * A gateway that is replaced ends its open requests first. Istio's own default is to cut them 5 s after the signal; an
+ * open request is not cut before the Pod's time is over.
+ */
+#define DRAIN_SECONDS 60
+#define DRAIN_LEAST "3s"
+
+static json_t *selector(const struct gateway *gateway)
+{
+    return OBJECT(STRING("app", gateway->name), STRING("istio", gateway->role));
+}
+
+static json_t *labels(const struct gateway *gateway)
+{
+    return OBJECT(ROWS(selector(gateway)), STRING("istio.io/dataplane-mode", "none"));
+}
+
+/* With another version the Pods are replaced, and get that version's proxy. */
+static json_t *pod_labels(const struct mesh_env *env, const struct gateway *gateway)
+{
+    return OBJECT(
+        ROWS(labels(gateway)),
+        STRING("app.kubernetes.io/version", env->spec->version),
+        OPT(*str_or(env->revision, ""), STRING("istio.io/rev", env->revision)),
+        STRING("sidecar.istio.io/inject", "true"));
+}
+
+static json_t *default_ports(void)
+{
+    return ARRAY(
+        ITEM(STRING("name", "status-port"), INT("port", 15021)),
+        ITEM(STRING("name", "http2"), INT("port", 80)),
+        ITEM(STRING("name", "https"), INT("port", 443)));
+}
+
+static json_t *resources(const struct component_spec *component)
+{
+    if (component->resources)
+        return doc_copy(component->resources);
+    return OBJECT(
+        MAP("requests", STRING("cpu", "100m"), STRING("memory", "128Mi")),
+        MAP("limits", STRING("cpu", "2000m"), STRING("memory", "1024Mi")));
+}
+
+static json_t *proxy(const struct gateway_spec *spec)
+{
+    return OBJECT(
+        STRING("name", "istio-proxy"),
+        STRING("image", str_or(spec->component.image, "auto")),
+        SEQ("ports", ITEM(STRING("name", "http-envoy-prom"), INT("containerPort", 15090), STRING("protocol", "TCP"))),
+        SEQ("env",
+            ITEM_VALUE(mesh_env_value("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "true")),
+            ITEM_VALUE(mesh_env_value("MINIMUM_DRAIN_DURATION", DRAIN_LEAST))),
+        VALUE("resources", resources(&spec->component)),
+        MAP("securityContext",
+            BOOL("allowPrivilegeEscalation", false),
+            BOOL("privileged", false),
+            BOOL("readOnlyRootFilesystem", true),
+            BOOL("runAsNonRoot", true),
+            MAP("capabilities", STRINGS("drop", "ALL"))));
+}
+
+static json_t *pod(const struct mesh_env *env, const struct gateway_spec *spec, const struct gateway *gateway)
+{
+    const struct component_spec *component = &spec->component;
+
+    return OBJECT(
+        MAP("metadata",
+            VALUE("labels", pod_labels(env, gateway)),
+            MAP("annotations",
+                STRING("inject.istio.io/templates", "gateway"),
+                STRING("prometheus.io/path", "/stats/prometheus"),
+                STRING("prometheus.io/port", "15020"),
+                STRING("prometheus.io/scrape", "true"),
+                STRING("sidecar.istio.io/inject", "true"))),
+        MAP("spec",
+            STRING("serviceAccountName", gateway->name),
+            INT("terminationGracePeriodSeconds", DRAIN_SECONDS),
+            /* It listens on ports below 1024 without being root. */
+            MAP("securityContext",
+                SEQ("sysctls", ITEM(STRING("name", "net.ipv4.ip_unprivileged_port_start"), STRING("value", "0")))),
+            SEQ("containers", ITEM_VALUE(proxy(spec))),
+            OPT(component->node_selector, VALUE("nodeSelector", doc_copy(component->node_selector))),
+            OPT(component->affinity, VALUE("affinity", doc_copy(component->affinity))),
+            OPT(component->tolerations, VALUE("tolerations", doc_copy(component->tolerations)))));
+}
+
+static void add_service(
+    const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
+    const struct gateway *gateway)
+{
+    const char *type = str_or(spec->service_type, gateway->service_type);
+    _cleanup_json_ json_t *ports = json_array_size(spec->ports) ? doc_copy(spec->ports) : default_ports();
+
+    mesh_service(
+        env,
+        out,
+        (struct service){
+            .name = gateway->name,
+            .type = type,
+            .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
+            .labels = OBJECT(OPT(spec->service_labels, ROWS(doc_copy(spec->service_labels))), ROWS(labels(gateway))),
+            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
+            .selector = selector(gateway),
+            .ports = mesh_gateway_ports(ports, type),
+        });
+}
+
+static void
+add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
+    const struct gateway *gateway)
+{
+    mesh_service_account(env, out, gateway->name, labels(gateway));
+    /* The certificates that Gateways name. */
+    istiod_role(
+        env,
+        out,
+        gateway->name,
+        labels(gateway),
+        ARRAY(ITEM_VALUE(mesh_rule("", WORDS("secrets"), WORDS("get", "watch", "list")))));
+    add_service(env, out, spec, gateway);
+    mesh_scaled_deployment(
+        env,
+        out,
+        (struct scaled_deployment){
+            .component = &spec->component,
+            .labels = labels(gateway),
+            .selector = selector(gateway),
+            .after = after_injection,
+            .deployment = OBJECT(
+                VALUE("metadata", mesh_metadata(env, gateway->name, labels(gateway))),
+                MAP("spec",
+                    MAP("selector", VALUE("matchLabels", selector(gateway))),
+                    VALUE("template", pod(env, spec, gateway)))),
+        });
+}
+
+void istiod_ingress_gateway(const struct mesh_env *env, struct rendered_list *out)
+{
+    add(env, out, &env->spec->gateways.ingress, &ingress);
+}
+
+void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out)
+{
+    add(env, out, &env->spec->gateways.egress, &egress);
+}

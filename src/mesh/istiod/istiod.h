@@ -1,0 +1,62 @@
+/*
+ * Today's Istio, whose control plane is one program, istiod: what each part of it consists of. Every function adds
+ * objects to `out`.
+ *
+ * Facts: the charts base, istiod and gateway of Istio 1.30 and 1.31 (names, selectors, labels, rules, ports), so that
+ * what Helm installed is taken over as it is.
+ */
+#ifndef MESH_ISTIOD_ISTIOD_H
+#define MESH_ISTIOD_ISTIOD_H
+
+#include "mesh/line.h"
+
+extern const struct mesh_line istiod_line;
+extern const struct api_form istiod_form;
+
+/* What a resource says about it. */
+struct istiod_spec {
+    struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
+    json_t *mesh_config;      /* a map, merged into the mesh configuration; NULL: none */
+    json_t *pilot_env;        /* environment of istiod, string to string; NULL: none */
+};
+_Static_assert(offsetof(struct istiod_spec, common) == 0, "a struct istio_spec of this line is a struct istiod_spec");
+
+static inline const struct istiod_spec *istiod_of(const struct istio_spec *spec)
+{
+    return (const struct istiod_spec *)spec;
+}
+
+/* The revision by which webhooks, proxies and istiod itself know each other: "default" where it has no name. */
+const char *istiod_revision(const struct mesh_env *env);
+/* Of cluster-scoped objects: mesh_name() and behind it the namespace, where that is not istio-system. Owned. */
+char *istiod_webhook_name(const struct mesh_env *env, const char *name);
+
+/* Components: istiod with all that it needs, and the gateways. */
+void istiod_control_plane(const struct mesh_env *env, struct rendered_list *out);
+void istiod_ingress_gateway(const struct mesh_env *env, struct rendered_list *out);
+void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out);
+
+/* Parts of the control plane. */
+void istiod_roles(const struct mesh_env *env, struct rendered_list *out);
+/* ConfigMap istio: the mesh configuration. */
+void istiod_mesh_config(const struct mesh_env *env, struct rendered_list *out);
+/* The webhooks that inject sidecars and gateways, and those that validate Istio's configuration. */
+void istiod_injection_webhook(const struct mesh_env *env, struct rendered_list *out);
+void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list *out);
+/* PeerAuthentication default of the whole mesh, with `mtls`. */
+void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list *out);
+
+/*
+ * Of mesh_injection. What a Pod was injected by is in its annotation ISTIOD_SIDECAR_VERSION, which the templates of
+ * ConfigMap ISTIOD_INJECTION_CONFIG write; the ConfigMap has the same annotation.
+ */
+#define ISTIOD_INJECTION_CONFIG "istio-sidecar-injector"
+#define ISTIOD_SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"
+char *istiod_sidecar_version_of_pod(const json_t *pod);
+char *istiod_sidecar_version_of_config(const json_t *config_map);
+
+/* A Role and the RoleBinding that gives it to a ServiceAccount of the same namespace; all three have one name. */
+void istiod_role(
+    const struct mesh_env *env, struct rendered_list *out, const char *name, json_t *labels, json_t *rules);
+
+#endif

@@ -1,0 +1,57 @@
+#include "mesh/istiod/istiod.h"
+
+#include "mesh/istiod/definitions/definitions.h"
+
+static const struct component_spec *pilot(const struct istio_spec *spec)
+{
+    return &spec->pilot;
+}
+
+static const struct component_spec *ingress(const struct istio_spec *spec)
+{
+    return &spec->gateways.ingress.component;
+}
+
+static const struct component_spec *egress(const struct istio_spec *spec)
+{
+    return &spec->gateways.egress.component;
+}
+
+static const struct rollout_workload istiod_workloads[] = {{KIND_DEPLOYMENT, "istiod"}, {0, NULL}};
+static const struct rollout_workload ingress_workloads[] = {{KIND_DEPLOYMENT, "istio-ingressgateway"}, {0, NULL}};
+static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "istio-egressgateway"}, {0, NULL}};
+
+static const struct mesh_component central[] = {
+    {"pilot", istiod_workloads, pilot, istiod_control_plane},
+    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway},
+    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway},
+    {NULL},
+};
+
+static const mesh_part_fn central_shared[] = {istiod_peer_authentication, NULL};
+
+/*
+ * What istiod creates: Secret istio-ca-secret with the key that it signs with, where it was given none, which is as
+ * Citadel's (in the table of Istio 1.0, and so deleted with every mesh). ConfigMaps istio-ca-root-cert with the root
+ * certificate, in every namespace, and Leases stay: without istiod they do nothing.
+ */
+static const struct mesh_made nothing_made[] = {{NULL}};
+
+/* No other cluster can join yet. */
+static const struct mesh_component no_components[] = {{NULL}};
+static const mesh_part_fn nothing_shared[] = {NULL};
+const struct mesh_line istiod_line = {
+    .form = &istiod_form,
+    .definitions = istiod_definitions,
+    .central = {central, central_shared, nothing_made},
+    .remote = {no_components, nothing_shared, nothing_made},
+    .injection =
+        {
+            .label = LABEL_INJECTION,
+            .enabled = "enabled",
+            .disabled = "disabled",
+            .config_map = ISTIOD_INJECTION_CONFIG,
+            .version_of_pod = istiod_sidecar_version_of_pod,
+            .version_of_config = istiod_sidecar_version_of_config,
+        },
+};

@@ -1,0 +1,35 @@
+/*
+ * By which configuration Pods were injected.
+ *
+ * Source: Istio 1.31, pkg/kube/inject/inject.go: the annotation sidecar.istio.io/status names the revision, and what
+ * was added; it has no version of the template, as Istio 1.0's has.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/doc.h"
+#include "mesh/istiod/istiod.h"
+
+#define STATUS_MAX ((size_t)64 * 1024)
+
+static bool is_injected(const json_t *pod)
+{
+    const char *text = doc_string(pod, "metadata", "annotations", "sidecar.istio.io/status");
+    _cleanup_json_ json_t *status = NULL;
+
+    return text && doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) == 0 && doc_string(status, "revision");
+}
+
+char *istiod_sidecar_version_of_pod(const json_t *pod)
+{
+    if (!is_injected(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
+        return NULL;
+    return str_dup(str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));
+}
+
+char *istiod_sidecar_version_of_config(const json_t *config_map)
+{
+    const char *version = doc_string(config_map, "metadata", "annotations", ISTIOD_SIDECAR_VERSION);
+
+    return version ? str_dup(version) : NULL;
+}
