@@ -2,6 +2,15 @@
 # Sourced: hack/cluster makes the stand-ins with it, hack/image the operator's own.
 # shellcheck shell=bash
 
+# image_libraries FILE...: the libraries and the loader that they need, as the loader itself finds them.
+image_libraries() {
+  local found
+  found=$(ldd "$@" 2>/dev/null)
+  ! grep -F 'not found' <<<"$found" >&2 || die "a library is missing that one of these needs: $*"
+  # With several files each has a line of its own, with a colon.
+  awk '!/:$/ { for (i = 1; i <= NF; i++) if ($i ~ /^\//) print $i }' <<<"$found" | sort -u
+}
+
 # image_layer ROOT FOLDER: all that lies under ROOT, as FOLDER's one layer. The same
 # content gives the same bytes.
 image_layer() {

@@ -114,13 +114,16 @@ registry_answers() {
     images pull "$ISTIO_HUB/citadel:1.0.5" >>"$STATE/logs/images.log" 2>&1
 }
 
+# image_pull IMAGE: ctr itself fetches, in the host's network: the node's leads nowhere else.
+image_pull() {
+  ctr_node images pull "$1" >>"$STATE/logs/images.log" 2>&1 || die "pulling $1 failed: see $STATE/logs/images.log"
+}
+
 pull_istio() {
   local image tag
-  # ctr itself fetches, in the host's network: the node's leads nowhere else.
   for image in $(standin_images | cut -d' ' -f1 | grep -v node-agent); do
     for tag in $ISTIO_TAGS; do
-      ctr_node images pull "$ISTIO_HUB/$image:$tag" >>"$STATE/logs/images.log" 2>&1 ||
-        die "pulling $ISTIO_HUB/$image:$tag failed: see $STATE/logs/images.log; ISTIO_IMAGES=standin does without"
+      image_pull "$ISTIO_HUB/$image:$tag"
     done
   done
 }
