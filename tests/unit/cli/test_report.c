@@ -70,7 +70,7 @@ static void everything_is_reported_in_columns(void **state)
         "  Version     1.0.5\n"
         "  Kubernetes  v1.20.2\n"
         "  Sidecars    12 current, 3 outdated\n"
-        "  Ignored     1 left alone by annotation\n"
+        "  Ignored     1 left alone\n"
         "\n"
         "Components\n"
         "  pilot    Available    1/1\n"
