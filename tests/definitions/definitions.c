@@ -3,6 +3,7 @@
  *
  *   definitions import FILE RELEASE FOLDER   rewrites the folder's files from a file of CustomResourceDefinitions
  *   definitions check FOLDER                 whether the files are as `import` would write them
+ *   definitions print                        them, as the items of a List
  *   definitions compare                      our objects beside the reference's, field by field
  *
  * `import` ends with 1 where the folder's files have a field or a value that FILE has not: the program takes it that a
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/istiod/definitions/definitions.h"
@@ -306,14 +308,26 @@ static int compare_reference(const char *folder)
     return wrong ? 1 : compared ? 0 : 77;
 }
 
+static int print(void)
+{
+    _cleanup_json_ json_t *list =
+        OBJECT(STRING("apiVersion", "v1"), STRING("kind", "List"), VALUE("items", our_definitions()));
+    _cleanup_free_ char *text = doc_text(list);
+
+    puts(text);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && str_eq(argv[1], "import"))
         return import(argv[2], argv[3], argv[4]);
     if (argc == 3 && str_eq(argv[1], "check"))
         return check(argv[2]);
+    if (argc == 2 && str_eq(argv[1], "print"))
+        return print();
     if (argc == 2 && str_eq(argv[1], "compare"))
         return getenv("REFERENCE_DIR") ? compare_reference(getenv("REFERENCE_DIR")) : 77;
-    fprintf(stderr, "usage: definitions import FILE RELEASE FOLDER | check FOLDER | compare\n");
+    fprintf(stderr, "usage: definitions import FILE RELEASE FOLDER | check FOLDER | print | compare\n");
     return 2;
 }
