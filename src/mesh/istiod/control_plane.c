@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/common/objects.h"
+#include "mesh/istiod/injection/injection.h"
 #include "mesh/istiod/istiod.h"
 
 #define REVISION "istio.io/rev"
@@ -205,6 +206,7 @@ void istiod_control_plane(const struct mesh_env *env, struct rendered_list *out)
 
     istiod_roles(env, out);
     istiod_mesh_config(env, out);
+    istiod_injection(env, out);
     mesh_service(
         env,
         out,

@@ -38,8 +38,9 @@ void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out
 
 /* Parts of the control plane. */
 void istiod_roles(const struct mesh_env *env, struct rendered_list *out);
-/* ConfigMap istio: the mesh configuration. */
+/* ConfigMap istio: the mesh configuration; and that itself, owned by the caller. */
 void istiod_mesh_config(const struct mesh_env *env, struct rendered_list *out);
+json_t *istiod_mesh_config_document(const struct mesh_env *env);
 /* The webhooks that inject sidecars and gateways, and those that validate Istio's configuration. */
 void istiod_injection_webhook(const struct mesh_env *env, struct rendered_list *out);
 void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list *out);
@@ -47,8 +48,8 @@ void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list
 void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list *out);
 
 /*
- * Of mesh_injection. What a Pod was injected by is in its annotation ISTIOD_SIDECAR_VERSION, which the templates of
- * ConfigMap ISTIOD_INJECTION_CONFIG write; the ConfigMap has the same annotation.
+ * Of mesh_injection. What a Pod was injected by is in its annotation ISTIOD_SIDECAR_VERSION: ConfigMap
+ * ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
  */
 #define ISTIOD_INJECTION_CONFIG "istio-sidecar-injector"
 #define ISTIOD_SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"

@@ -44,13 +44,20 @@ static void merge_into(json_t *map, const json_t *other)
     }
 }
 
+json_t *istiod_mesh_config_document(const struct mesh_env *env)
+{
+    json_t *config = mesh_config(env);
+
+    merge_into(config, istiod_of(env->spec)->mesh_config);
+    return config;
+}
+
 void istiod_mesh_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_free_ char *name = mesh_name(env, "istio");
-    _cleanup_json_ json_t *config = mesh_config(env);
+    _cleanup_json_ json_t *config = istiod_mesh_config_document(env);
     _cleanup_buf_ struct buf text = BUF_INIT;
 
-    merge_into(config, istiod_of(env->spec)->mesh_config);
     yaml_print_ordered(config, &text);
     mesh_add(
         env,

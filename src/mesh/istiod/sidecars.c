@@ -12,6 +12,12 @@
 
 #define STATUS_MAX ((size_t)64 * 1024)
 
+/* A gateway's proxy is injected, too, and is replaced with its Deployment. */
+static bool is_gateway(const json_t *pod)
+{
+    return str_eq(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
+}
+
 static bool is_injected(const json_t *pod)
 {
     const char *text = doc_string(pod, "metadata", "annotations", "sidecar.istio.io/status");
@@ -22,7 +28,7 @@ static bool is_injected(const json_t *pod)
 
 char *istiod_sidecar_version_of_pod(const json_t *pod)
 {
-    if (!is_injected(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
+    if (!is_injected(pod) || is_gateway(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
         return NULL;
     return str_dup(str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));
 }
