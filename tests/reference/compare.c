@@ -1,13 +1,13 @@
 /*
  * Our objects beside those that Istio's Helm chart gives for the same settings.
  *
- *   REFERENCE_DIR=... compare DIFFERENCES DOCUMENT
+ *   REFERENCE_DIR=... compare LINE DIFFERENCES DOCUMENT
  *
- * REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects) and, but for those of remote
- * clusters, embedded.json (those that the chart's Jobs apply), and CRDS_CASE/objects.json. The parts of a remote
- * cluster are also held against those of an earlier operator. DIFFERENCES lists the differences that are meant,
- * DOCUMENT explains each of them. Prints what differs otherwise, what is listed in vain and what is not explained, and
- * then ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
+ * LINE is "1.0" or "istiod". REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects). Of
+ * Istio 1.0, but for those of remote clusters, also embedded.json (those that the chart's Jobs apply), and
+ * CRDS_CASE/objects.json; the parts of a remote cluster are also held against those of an earlier operator. DIFFERENCES
+ * lists the differences that are meant, DOCUMENT explains each of them. Prints what differs otherwise, what is listed
+ * in vain and what is not explained, and then ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
  */
 #include <ctype.h>
 #include <fnmatch.h>
@@ -25,20 +25,71 @@
 
 #define FILE_MAX (16 * 1024 * 1024)
 #define CRDS_CASE "1.0.5-crds-raw"
-/* The oldest Kubernetes: there the versions that we speak are nearest to those of the chart. */
-#define KUBERNETES_MINOR 11
 
-static const struct {
+struct reference_case {
     const char *name; /* of the folder */
     const char *spec; /* of the resource, in YAML */
     bool remote;      /* what a remote cluster has */
-} cases[] = {
+    const char *revision;
+};
+
+static const struct reference_case v1_0_cases[] = {
     {"1.0.5-default", "version: 1.0.5"},
     {"1.0.5-mtls", "{version: 1.0.5, mtls: true}"},
     {"1.0.5-cps", "{version: 1.0.5, controlPlaneSecurityEnabled: true}"},
     {"1.0.6-default", "version: 1.0.6"},
     {"1.0.5-remote", "version: 1.0.5", true},
     {"operator-0.0.4-remote", "version: 1.0.5", true},
+    {NULL},
+};
+
+#define V1_31 "version: 1.31.1\nimageTag: 1.31.0-rc.0\n"
+/* But for the injection templates the charts of both minor releases give the same. */
+#define V1_30 "version: 1.31.1\nimageTag: 1.30.3\n"
+#define NO_GATEWAYS "gateways: {enabled: false}\n"
+#define PLACE                                                                                                          \
+    "nodeSelector: {node-role.example.com/infra: ''}, "                                                                \
+    "tolerations: [{key: node-role.example.com/infra, operator: Exists, effect: NoSchedule}], "                        \
+    "resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {cpu: '1', memory: 1Gi}}"
+
+static const struct reference_case istiod_cases[] = {
+    {"istio-1.31-default", V1_31},
+    {"istio-1.31-cni", V1_31 NO_GATEWAYS},
+    {"istio-1.31-tags", V1_31 NO_GATEWAYS, .revision = "canary"},
+    {"istio-1.30-default", V1_30},
+    {"istio-1.30-ha", V1_30 "imagePullSecrets: [regcred]\n"
+                            "defaultPodDisruptionBudget: {enabled: true}\n"
+                            "pilot: {minReplicas: 2, maxReplicas: 4, " PLACE "}\n"
+                            "gateways: {ingress: {minReplicas: 2, maxReplicas: 6, " PLACE "}}\n"},
+    {"istio-1.30-revision", V1_30, .revision = "canary"},
+    {"istio-1.30-meshconfig",
+     V1_30 NO_GATEWAYS "includeIPRanges: 10.0.0.0/8,172.16.0.0/12\n"
+                       "excludeIPRanges: 10.1.0.0/16\n"
+                       "meshConfig:\n"
+                       "  accessLogFile: /dev/stdout\n"
+                       "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"
+                       "  defaultConfig: {holdApplicationUntilProxyStarts: true}\n"
+                       "  trustDomain: prod.example.com\n"
+                       "  extensionProviders:\n"
+                       "  - name: otel-tracing\n"
+                       "    opentelemetry: {service: otel-collector.observability.svc.cluster.local, port: 4317}\n"
+                       "  - name: ext-authz-grpc\n"
+                       "    envoyExtAuthzGrpc: {service: ext-authz.auth.svc.cluster.local, port: 9000, timeout: 0.5s}\n"
+                       "  discoverySelectors:\n"
+                       "  - matchLabels: {mesh: enabled}\n"
+                       "  - matchExpressions: [{key: team, operator: In, values: [a, b]}]\n"},
+    {NULL},
+};
+
+static const struct reference_line {
+    const char *name;
+    const struct reference_case *cases;
+    int kubernetes_minor;
+    bool crds; /* they are in CRDS_CASE, and objects are embedded */
+} reference_lines[] = {
+    /* The oldest Kubernetes: there the versions that we speak are nearest to those of the chart. */
+    {"1.0", v1_0_cases, 11, true},
+    {"istiod", istiod_cases, 34, false},
 };
 
 /* A difference that is meant. */
@@ -145,7 +196,7 @@ static void normalise_config_map(json_t *object)
 
     json_object_foreach_safe(data, next, key, value)
     {
-        json_t *parsed = parse_yaml(json_string_value(value));
+        json_t *parsed = json_is_string(value) ? parse_yaml(json_string_value(value)) : NULL;
 
         if (parsed) /* text that is no YAML map is compared as it is */
             json_object_set_new(data, key, parsed);
@@ -215,15 +266,17 @@ static void free_json(void *value)
     json_decref(value);
 }
 
-static struct map *reference_objects(const char *folder, const char *name, bool remote)
+static struct map *reference_objects(const char *folder, const struct reference_line *line,
+                                     const struct reference_case *which)
 {
+    const char *name = which->name;
     struct map *objects = map_new(free_json);
     _cleanup_json_ json_t *list = read_json(folder, name, "objects.json"), *embedded = NULL, *definitions = NULL;
     const json_t *config_map;
     size_t i;
 
     add_objects(objects, list);
-    if (remote)
+    if (which->remote || !line->crds)
         return objects;
     embedded = read_json(folder, name, "embedded.json");
     definitions = read_json(folder, CRDS_CASE, "objects.json");
@@ -233,11 +286,11 @@ static struct map *reference_objects(const char *folder, const char *name, bool 
     return objects;
 }
 
-static struct map *our_objects(const char *spec_text, bool in_remote)
+static struct map *our_objects(const struct reference_line *line, const struct reference_case *which)
 {
     _cleanup_json_ json_t *signing = json_object();
     const struct mesh_remote remote = {.signing = signing};
-    _cleanup_json_ json_t *spec = parse_yaml(spec_text), *list = json_array();
+    _cleanup_json_ json_t *spec = parse_yaml(which->spec), *list = json_array();
     _cleanup_json_ json_t *resource =
         OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
                MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
@@ -249,15 +302,19 @@ static struct map *our_objects(const char *spec_text, bool in_remote)
     struct map *objects = map_new(free_json);
 
     if (istio_parse(resource, NULL, &parsed, &problems) < 0)
-        die(spec_text, "is no valid resource");
-    mesh_versions_for(KUBERNETES_MINOR, versions);
+        die(which->spec, "is no valid resource");
+    mesh_versions_for(line->kubernetes_minor, versions);
+    /* Definitions of today's Istio have a test of their own (tests/definitions). */
+    if (!line->crds)
+        versions[KIND_DEFINITION] = NULL;
     mesh_render(
         &(struct mesh_env){
             .spec = parsed,
             .release = mesh_release_find(parsed->version),
             .ns = "istio-system",
+            .revision = which->revision,
             .versions = versions,
-            .remote = in_remote ? &remote : NULL,
+            .remote = which->remote ? &remote : NULL,
         },
         &rendered);
     for (size_t i = 0; i < rendered.len; i++)
@@ -355,11 +412,11 @@ static void compare(struct comparison *c, const char *path, const json_t *theirs
     }
 }
 
-static size_t compare_case(const char *folder, const char *name, const char *spec, bool remote,
+static size_t compare_case(const char *folder, const struct reference_line *line, const struct reference_case *which,
                            struct meant_list *meant)
 {
-    _cleanup_map_ struct map *theirs = reference_objects(folder, name, remote), *ours = our_objects(spec, remote);
-    struct comparison c = {.name = name, .meant = meant};
+    _cleanup_map_ struct map *theirs = reference_objects(folder, line, which), *ours = our_objects(line, which);
+    struct comparison c = {.name = which->name, .meant = meant};
     const char *key;
     void *object;
 
@@ -462,22 +519,33 @@ static size_t check_meant(const struct meant_list *list, const char *document_pa
     return faults;
 }
 
+static const struct reference_line *find_line(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(reference_lines); i++)
+        if (str_eq(reference_lines[i].name, name))
+            return &reference_lines[i];
+    die(name, "is no line of releases");
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    const struct reference_line *line;
     const char *folder = getenv("REFERENCE_DIR");
     __attribute__((cleanup(meant_release))) struct meant_list meant = {0};
-    size_t faults = 0;
+    size_t faults = 0, count = 0;
 
-    if (argc != 3)
-        die("usage", "REFERENCE_DIR=... compare DIFFERENCES DOCUMENT");
+    if (argc != 4)
+        die("usage", "REFERENCE_DIR=... compare LINE DIFFERENCES DOCUMENT");
     if (!folder || !*folder) {
         printf("no folder with the chart's objects was given: set REFERENCE_DIR\n");
         return 77;
     }
-    meant = read_meant(argv[1]);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        faults += compare_case(folder, cases[i].name, cases[i].spec, cases[i].remote, &meant);
-    faults += check_meant(&meant, argv[2]);
-    printf("%zu cases compared, %zu faults\n", ARRAY_LEN(cases), faults);
+    line = find_line(argv[1]);
+    meant = read_meant(argv[2]);
+    for (; line->cases[count].name; count++)
+        faults += compare_case(folder, line, &line->cases[count], &meant);
+    faults += check_meant(&meant, argv[3]);
+    printf("%zu cases compared, %zu faults\n", count, faults);
     return faults ? 1 : 0;
 }

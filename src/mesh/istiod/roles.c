@@ -5,7 +5,7 @@
 
 /* The names of lists are long: one a line. */
 #define READ "get", "list", "watch"
-#define WRITE READ, "update", "patch", "create", "delete"
+#define WRITE "get", "watch", "list", "update", "patch", "create", "delete"
 #define ISTIO_GROUPS                                                                                                   \
     "config.istio.io", "security.istio.io", "networking.istio.io", "authentication.istio.io", "rbac.istio.io",         \
         "telemetry.istio.io", "extensions.istio.io"
