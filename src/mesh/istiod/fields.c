@@ -108,8 +108,8 @@ static const struct field tracing_rows[] = {
      .doc = "Percent of requests that are traced."},
     {"zipkin", GROUP(zipkin_table), .doc = "Zipkin."},
     {"tracer", UNSUPPORTED("\"zipkin\""), .instead = PROVIDERS},
-    {"lightstep", UNSUPPORTED("{}"), .instead = PROVIDERS},
-    {"datadog", UNSUPPORTED("{}"), .instead = PROVIDERS},
+    {"lightstep", UNSUPPORTED(NULL), .instead = PROVIDERS},
+    {"datadog", UNSUPPORTED(NULL), .instead = PROVIDERS},
 };
 
 static const struct field_table tracing_table = {
@@ -165,7 +165,7 @@ static const struct field spec_rows[] = {
     {"mixer", UNSUPPORTED("{\"enabled\":false}"), .refused = true, .instead = NO_MIXER "leave it out"},
     {"watchAdapterCRDs", UNSUPPORTED("false"), .instead = NO_MIXER "leave it out"},
     {"proxyInit",
-     UNSUPPORTED("{}"),
+     UNSUPPORTED(NULL),
      .instead =
          "the init container that redirects the traffic of pods has the image of the proxy; write `proxy.image`"},
     {"watchOneNamespace",

@@ -54,9 +54,9 @@ static void every_table_on_a_page_has_a_name_of_its_own(void **state)
 
 static void check_sample(const char *name)
 {
-    static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}};
+    static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.31.1", 32, 37}};
     static const struct api_context context = {
-        .releases = releases, .release_count = ARRAY_LEN(releases), .kubernetes_minor = 20, .ns = "istio-system"};
+        .releases = releases, .release_count = ARRAY_LEN(releases), .ns = "istio-system"};
     _cleanup_free_ char *path = str_printf(SAMPLES "/%s", name), *text = read_source(path);
     _cleanup_json_ json_t *resource = from_yaml(text);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
@@ -65,7 +65,7 @@ static void check_sample(const char *name)
 
     assert_non_null(r);
     if (api_parse(r, resource, &context, &spec, sizeof(spec), &p) == 0)
-        field_release(api_edition_of(r, NULL, NULL).form->spec, &spec);
+        field_release(api_edition_of(r, resource, &context).form->spec, &spec);
     assert_problems(path, &p, PROBLEM_ERROR, "");
     assert_problems(path, &p, PROBLEM_WARNING, "");
 }

@@ -21,7 +21,7 @@
 #define SAMPLES SOURCE_ROOT "/config/samples"
 
 /* One of each version of the kinds that have several, such as the autoscalers'. */
-static const int minors[] = {10, 12, 20, 21};
+static const int minors[] = {10, 12, 20, 21, 34};
 
 /* Kinds of places that must be among those that were switched, or the samples lost what is to be tried. */
 static const char *const expected[] = {
@@ -107,6 +107,14 @@ static char *read_text(const char *path)
     return text;
 }
 
+static bool runs_on(const json_t *resource, int minor)
+{
+    const struct mesh_release *release =
+        mesh_release_find(str_or(doc_string(resource, "spec", "version"), ISTIO_VERSION_DEFAULT));
+
+    return release && minor >= release->kubernetes_min && minor <= release->kubernetes_max;
+}
+
 /* `done` has what was tried in another sample. */
 static void try_sample(const char *name, int minor, json_t *done, json_t *seen)
 {
@@ -123,7 +131,7 @@ static void try_sample(const char *name, int minor, json_t *done, json_t *seen)
         fail_msg("%s", e.text);
     for (size_t i = 0; i < docs.len; i++) {
         json_t *resource = docs.items[i].value;
-        if (!str_eq(doc_string(resource, "kind"), "Istio"))
+        if (!str_eq(doc_string(resource, "kind"), "Istio") || !runs_on(resource, minor))
             continue;
         json_object_set_new(doc_make(resource, "metadata"), "namespace", json_string("istio-system"));
         json_object_set_new(doc_make(resource, "metadata"), "uid", json_string("uid"));

@@ -1,0 +1,466 @@
+/* What users of today's Istio rely on: names, selectors, labels, and what the resource's fields do. */
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "fixture.h"
+#include "mesh/istiod/istiod.h"
+
+#define VERSION "1.31.1"
+#define MINOR 34
+
+struct mesh {
+    struct istio_spec *spec;
+    struct rendered_list objects;
+};
+
+static json_t *resource(const char *fields)
+{
+    _cleanup_free_ char *text = str_printf("version: " VERSION "\n%s", fields);
+
+    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+                  MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
+                  VALUE("spec", from_yaml(text)));
+}
+
+static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
+{
+    _cleanup_json_ json_t *istio = resource(fields);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const char *versions[KIND_COUNT];
+    struct err e;
+
+    if (istio_parse(istio, NULL, &m->spec, &problems) < 0) {
+        problems_err(&problems, &e);
+        fail_msg("%s", e.text);
+    }
+    mesh_versions_for(MINOR, versions);
+    mesh_render(
+        &(struct mesh_env){
+            .spec = m->spec,
+            .release = mesh_release_find(VERSION),
+            .ns = ns,
+            .revision = revision,
+            .versions = versions,
+        },
+        &m->objects);
+}
+
+static void render(struct mesh *m, const char *fields)
+{
+    render_in(m, fields, NULL, "istio-system");
+}
+
+static void mesh_release(struct mesh *m)
+{
+    rendered_release(&m->objects);
+    istio_spec_free(m->spec);
+}
+#define _cleanup_mesh_ _cleanup_(mesh_release)
+
+static const struct rendered *find(const struct mesh *m, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < m->objects.len; i++)
+        if (str_eq(m->objects.items[i].kind->kind, kind) &&
+            str_eq(doc_string(m->objects.items[i].object, "metadata", "name"), name))
+            return &m->objects.items[i];
+    return NULL;
+}
+
+static const json_t *object(const struct mesh *m, const char *kind, const char *name)
+{
+    const struct rendered *o = find(m, kind, name);
+
+    if (!o)
+        fail_msg("there is no %s/%s", kind, name);
+    return o->object;
+}
+
+static void assert_json(const json_t *value, const char *expected)
+{
+    _cleanup_json_ json_t *wanted = from_yaml(expected);
+    _cleanup_free_ char *text = value ? doc_text(value) : str_dup("(absent)");
+
+    if (!value || !json_equal((json_t *)value, wanted))
+        fail_msg("%s, but must be %s", text, expected);
+}
+
+/* All objects but definitions and what injects, as sorted lines. */
+static char *names_of(const struct mesh *m)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < m->objects.len; i++) {
+        const char *name = doc_string(m->objects.items[i].object, "metadata", "name");
+        if (!str_eq(m->objects.items[i].kind->kind, "CustomResourceDefinition") &&
+            !(str_eq(m->objects.items[i].kind->kind, "ConfigMap") && str_starts(name, ISTIOD_INJECTION_CONFIG)))
+            buf_printf(&text, "%s/%s\n", m->objects.items[i].kind->kind, name);
+    }
+    return buf_take(&text);
+}
+
+static void objects_have_the_names_of_istios_charts(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_free_ char *names = NULL;
+
+    (void)state;
+    render(&m, "");
+    names = names_of(&m);
+    assert_string_equal(names, "ServiceAccount/istio-ingressgateway\n"
+                               "ServiceAccount/istio-reader-service-account\n"
+                               "ServiceAccount/istiod\n"
+                               "ClusterRole/istio-reader-clusterrole-istio-system\n"
+                               "ClusterRole/istiod-clusterrole-istio-system\n"
+                               "ClusterRole/istiod-gateway-controller-istio-system\n"
+                               "ClusterRoleBinding/istio-reader-clusterrole-istio-system\n"
+                               "ClusterRoleBinding/istiod-clusterrole-istio-system\n"
+                               "ClusterRoleBinding/istiod-gateway-controller-istio-system\n"
+                               "Role/istio-ingressgateway\n"
+                               "Role/istiod\n"
+                               "RoleBinding/istio-ingressgateway\n"
+                               "RoleBinding/istiod\n"
+                               "ConfigMap/istio\n"
+                               "Service/istio-ingressgateway\n"
+                               "Service/istiod\n"
+                               "Deployment/istio-ingressgateway\n"
+                               "Deployment/istiod\n"
+                               "HorizontalPodAutoscaler/istio-ingressgateway\n"
+                               "HorizontalPodAutoscaler/istiod\n"
+                               "MutatingWebhookConfiguration/istio-sidecar-injector\n"
+                               "ValidatingWebhookConfiguration/istio-validator-istio-system\n"
+                               "ValidatingWebhookConfiguration/istiod-default-validator\n");
+}
+
+static void objects_of_a_revision_have_its_name_behind_theirs(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_free_ char *names = NULL;
+
+    (void)state;
+    render_in(&m, "gateways: {enabled: false}", "canary", "mesh");
+    names = names_of(&m);
+    assert_string_equal(names, "ServiceAccount/istio-reader-service-account\n"
+                               "ServiceAccount/istiod-canary\n"
+                               "ClusterRole/istio-reader-clusterrole-canary-mesh\n"
+                               "ClusterRole/istiod-clusterrole-canary-mesh\n"
+                               "ClusterRole/istiod-gateway-controller-canary-mesh\n"
+                               "ClusterRoleBinding/istio-reader-clusterrole-canary-mesh\n"
+                               "ClusterRoleBinding/istiod-clusterrole-canary-mesh\n"
+                               "ClusterRoleBinding/istiod-gateway-controller-canary-mesh\n"
+                               "Role/istiod-canary\n"
+                               "RoleBinding/istiod-canary\n"
+                               "ConfigMap/istio-canary\n"
+                               "Service/istiod-canary\n"
+                               "Deployment/istiod-canary\n"
+                               "HorizontalPodAutoscaler/istiod-canary\n"
+                               "MutatingWebhookConfiguration/istio-sidecar-injector-canary-mesh\n"
+                               "ValidatingWebhookConfiguration/istio-validator-canary-mesh\n"
+                               "ValidatingWebhookConfiguration/istiod-default-validator\n");
+}
+
+/* They can never change: what was installed by Helm could not be taken over. */
+static void selectors_are_those_of_istios_charts(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0}, canary = {0};
+
+    (void)state;
+    render(&m, "gateways: {egress: {enabled: true}}");
+    render_in(&canary, "", "canary", "istio-system");
+    assert_json(doc_at(object(&m, "Deployment", "istiod"), "spec", "selector"), "matchLabels: {istio: pilot}");
+    assert_json(doc_at(object(&canary, "Deployment", "istiod-canary"), "spec", "selector"),
+                "matchLabels: {app: istiod, istio.io/rev: canary}");
+    assert_json(doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "selector"),
+                "matchLabels: {app: istio-ingressgateway, istio: ingressgateway}");
+    assert_json(doc_at(object(&m, "Deployment", "istio-egressgateway"), "spec", "selector"),
+                "matchLabels: {app: istio-egressgateway, istio: egressgateway}");
+    assert_json(doc_at(object(&m, "Service", "istiod"), "spec", "selector"), "{app: istiod, istio: pilot}");
+    assert_json(doc_at(object(&canary, "Service", "istiod-canary"), "spec", "selector"),
+                "{app: istiod, istio.io/rev: canary}");
+}
+
+/* Else the API server refuses the Deployment, or the Service leads nowhere. */
+static void pods_have_the_labels_that_select_them(void **state)
+{
+    static const char *const revisions[] = {"", "canary"};
+    static const char *const names[] = {"istiod", "istio-ingressgateway"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
+        _cleanup_mesh_ struct mesh m = {0};
+        render_in(&m, "pilot: {minReplicas: 2}\ndefaultPodDisruptionBudget: {enabled: true}", revisions[i], "mesh");
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            _cleanup_free_ char *name = k || !i ? str_dup(names[k]) : str_printf("%s-%s", names[k], revisions[i]);
+            const json_t *deployment = object(&m, "Deployment", name);
+            const json_t *labels = doc_at(deployment, "spec", "template", "metadata", "labels");
+            assert_true(is_subset(doc_at(deployment, "spec", "selector", "matchLabels"), labels));
+            assert_true(is_subset(doc_at(object(&m, "Service", name), "spec", "selector"), labels));
+            if (find(&m, "PodDisruptionBudget", name))
+                assert_true(is_subset(
+                    doc_at(object(&m, "PodDisruptionBudget", name), "spec", "selector", "matchLabels"), labels));
+        }
+    }
+}
+
+/* istiod patches the webhooks that have its revision. */
+static void webhooks_call_the_istiod_of_their_revision(void **state)
+{
+    static const struct {
+        const char *revision, *label, *injector, *validator, *service;
+        size_t injectors;
+    } cases[] = {
+        {"", "default", "istio-sidecar-injector", "istio-validator-istio-system", "istiod", 4},
+        {"canary", "canary", "istio-sidecar-injector-canary", "istio-validator-canary-istio-system", "istiod-canary",
+         2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_mesh_ struct mesh m = {0};
+        const json_t *objects[2], *webhook;
+        size_t k;
+
+        render_in(&m, "", cases[i].revision, "istio-system");
+        objects[0] = object(&m, "MutatingWebhookConfiguration", cases[i].injector);
+        objects[1] = object(&m, "ValidatingWebhookConfiguration", cases[i].validator);
+        assert_int_equal(json_array_size(doc_at(objects[0], "webhooks")), cases[i].injectors);
+        for (size_t n = 0; n < ARRAY_LEN(objects); n++) {
+            assert_string_equal(doc_string(objects[n], "metadata", "labels", "istio.io/rev"), cases[i].label);
+            json_array_foreach(doc_at(objects[n], "webhooks"), k, webhook)
+                assert_string_equal(doc_string(webhook, "clientConfig", "service", "name"), cases[i].service);
+        }
+    }
+}
+
+static void proxies_are_put_into_listed_namespaces(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *webhooks;
+
+    (void)state;
+    render(&m, "");
+    webhooks = doc_at(object(&m, "MutatingWebhookConfiguration", "istio-sidecar-injector"), "webhooks");
+    assert_json(doc_at(doc_find(webhooks, "name", "namespace.sidecar-injector.istio.io"), "namespaceSelector"),
+                "matchExpressions: [{key: istio-injection, operator: In, values: [enabled]}]");
+}
+
+static json_t *mesh_config(const struct mesh *m)
+{
+    return from_yaml(doc_string(object(m, "ConfigMap", "istio"), "data", "mesh"));
+}
+
+static void mesh_configuration_is_merged_into_the_operators(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_json_ json_t *config = NULL;
+
+    (void)state;
+    render(&m, "tracing: {zipkinAddress: 'zipkin.tracing:9411'}\n"
+               "proxy: {concurrency: 3}\n"
+               "meshConfig:\n"
+               "  accessLogFile: /dev/stdout\n"
+               "  trustDomain: example.com\n"
+               "  defaultProviders: {metrics: [mine]}\n"
+               "  defaultConfig: {holdApplicationUntilProxyStarts: true, concurrency: 0}\n");
+    config = mesh_config(&m);
+    assert_json(config, "accessLogFile: /dev/stdout\n"
+                        "defaultConfig:\n"
+                        "  concurrency: 0\n"
+                        "  discoveryAddress: istiod.istio-system.svc:15012\n"
+                        "  holdApplicationUntilProxyStarts: true\n"
+                        "  tracing: {zipkin: {address: 'zipkin.tracing:9411'}}\n"
+                        "defaultProviders: {metrics: [mine]}\n"
+                        "enablePrometheusMerge: true\n"
+                        "rootNamespace: istio-system\n"
+                        "trustDomain: example.com\n");
+}
+
+/* Without mutual TLS there is none: it would weaken what a user's own says. */
+static void mtls_is_strict_in_the_whole_mesh(void **state)
+{
+    _cleanup_mesh_ struct mesh with = {0}, without = {0};
+
+    (void)state;
+    render(&with, "mtls: true");
+    render(&without, "mtls: false");
+    assert_json(doc_at(object(&with, "PeerAuthentication", "default"), "spec"), "mtls: {mode: STRICT}");
+    assert_string_equal(doc_string(find(&with, "PeerAuthentication", "default")->object, "metadata", "namespace"),
+                        "istio-system");
+    assert_null(find(&without, "PeerAuthentication", "default"));
+}
+
+static const json_t *container(const struct mesh *m, const char *deployment)
+{
+    return json_array_get(doc_at(object(m, "Deployment", deployment), "spec", "template", "spec", "containers"), 0);
+}
+
+static void istiod_gets_the_environment_of_the_resource(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *variables;
+
+    (void)state;
+    render(&m, "pilot: {env: {PILOT_TRACE_SAMPLING: '7', PILOT_X: 'yes'}}\nimageHub: mirror.example.com/istio");
+    variables = doc_at(container(&m, "istiod"), "env");
+    assert_string_equal(doc_string(doc_find(variables, "name", "PILOT_TRACE_SAMPLING"), "value"), "7");
+    assert_string_equal(doc_string(doc_find(variables, "name", "PILOT_X"), "value"), "yes");
+    assert_string_equal(doc_string(doc_find(variables, "name", "PILOT_CERT_PROVIDER"), "value"), "istiod");
+    assert_int_equal(json_array_size(variables), 13);
+    assert_string_equal(doc_string(container(&m, "istiod"), "image"), "mirror.example.com/istio/pilot:" VERSION);
+}
+
+/* istiod fills in the proxy; open requests end before a Pod does. */
+static void gateways_get_their_proxy_by_injection_and_drain(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *pod, *proxy;
+
+    (void)state;
+    render(&m, "");
+    pod = doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "template");
+    proxy = container(&m, "istio-ingressgateway");
+    assert_string_equal(doc_string(proxy, "name"), "istio-proxy");
+    assert_string_equal(doc_string(proxy, "image"), "auto");
+    assert_string_equal(doc_string(pod, "metadata", "labels", "sidecar.istio.io/inject"), "true");
+    assert_string_equal(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
+    assert_string_equal(doc_string(doc_find(doc_at(proxy, "env"), "name", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"), "value"),
+                        "true");
+    assert_true(doc_int(doc_at(pod, "spec", "terminationGracePeriodSeconds"), 0) > 30);
+    /* Its Pods must not be there before the webhook. */
+    assert_string_equal(*find(&m, "Deployment", "istio-ingressgateway")->after, "MutatingWebhookConfiguration");
+    assert_null(find(&m, "Deployment", "istiod")->after);
+    /* With another version they are replaced. */
+    assert_string_equal(doc_string(pod, "metadata", "labels", "app.kubernetes.io/version"), VERSION);
+}
+
+static void gateways_are_as_the_resource_has_them(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *service;
+
+    (void)state;
+    render(&m, "gateways:\n"
+               "  egress: {enabled: true}\n"
+               "  ingress:\n"
+               "    serviceType: NodePort\n"
+               "    serviceLabels: {team: edge}\n"
+               "    serviceAnnotations: {example.com/internal: 'true'}\n"
+               "    ports: [{name: http, port: 80, targetPort: 8080, nodePort: 30080}]\n");
+    service = object(&m, "Service", "istio-ingressgateway");
+    assert_json(doc_at(service, "spec", "ports"), "[{name: http, port: 80, targetPort: 8080, nodePort: 30080}]");
+    assert_string_equal(doc_string(service, "spec", "type"), "NodePort");
+    assert_string_equal(doc_string(service, "metadata", "labels", "team"), "edge");
+    assert_string_equal(doc_string(service, "metadata", "labels", "istio"), "ingressgateway");
+    assert_string_equal(doc_string(service, "metadata", "annotations", "example.com/internal"), "true");
+    assert_string_equal(doc_string(object(&m, "Service", "istio-egressgateway"), "spec", "type"), "ClusterIP");
+}
+
+static void replicas_are_the_autoscalers(void **state)
+{
+    _cleanup_mesh_ struct mesh scaled = {0}, fixed = {0};
+
+    (void)state;
+    render(&scaled, "pilot: {minReplicas: 2, maxReplicas: 4}\ndefaultPodDisruptionBudget: {enabled: true}");
+    render(&fixed, "pilot: {replicaCount: 3, minReplicas: 3, maxReplicas: 3}");
+    assert_string_equal(*find(&scaled, "Deployment", "istiod")->foreign, "spec.replicas");
+    assert_int_equal(doc_int(doc_at(object(&scaled, "HorizontalPodAutoscaler", "istiod"), "spec", "minReplicas"), 0),
+                     2);
+    assert_non_null(find(&scaled, "PodDisruptionBudget", "istiod"));
+    /* With one Pod a budget would keep nodes from being drained. */
+    assert_null(find(&scaled, "PodDisruptionBudget", "istio-ingressgateway"));
+    assert_null(find(&fixed, "HorizontalPodAutoscaler", "istiod"));
+    assert_null(find(&fixed, "Deployment", "istiod")->foreign);
+    assert_int_equal(doc_int(doc_at(object(&fixed, "Deployment", "istiod"), "spec", "replicas"), 0), 3);
+    assert_null(find(&fixed, "PodDisruptionBudget", "istiod"));
+}
+
+/* A resource that was written for Istio 1.0. */
+static void what_istio_no_longer_has_is_said_at_its_field(void **state)
+{
+    static const struct {
+        const char *fields;
+        int errors, warnings;
+        const char *says;
+    } cases[] = {
+        {"controlPlaneSecurityEnabled: true", 0, 0, ""},
+        {"controlPlaneSecurityEnabled: false", 0, 1, "always use mutual TLS"},
+        {"galley: {enabled: true}\ncitadel: {enabled: true}\nsidecarInjector: {enabled: true}", 0, 0, ""},
+        {"galley: {enabled: false}", 0, 1, "spec.galley: has no effect"},
+        {"policy: {enabled: false}\ntelemetry: {enabled: false}", 0, 0, ""},
+        {"policy: {enabled: true}", 1, 0, "AuthorizationPolicies"},
+        {"telemetry: {enabled: true}", 0, 1, "Telemetry"},
+        {"outboundTrafficPolicy: {mode: REGISTRY_ONLY}", 1, 0, "meshConfig.outboundTrafficPolicy"},
+        {"outboundTrafficPolicy: {mode: ALLOW_ANY}", 0, 0, ""},
+        {"watchOneNamespace: true", 0, 1, "meshConfig.discoverySelectors"},
+        {"watchOneNamespace: false", 0, 0, ""},
+        {"proxyInit: {image: a}", 0, 1, "proxy.image"},
+        {"pilot: {env: {'0A': b}}", 1, 0, "spec.pilot.env"},
+        {"pilot: {enabled: false}", 0, 1, "no pod gets a sidecar"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *istio = resource(cases[i].fields);
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        _cleanup_istio_spec_ struct istio_spec *spec = NULL;
+        _cleanup_buf_ struct buf text = BUF_INIT;
+
+        istio_parse(istio, NULL, &spec, &problems);
+        problems_text(&problems, cases[i].errors ? PROBLEM_ERROR : PROBLEM_WARNING, "\n", &text);
+        if ((int)problems.errors != cases[i].errors || (int)(problems.len - problems.errors) != cases[i].warnings ||
+            !strstr(buf_str(&text), cases[i].says))
+            fail_msg("%s: %zu problems: %s", cases[i].fields, problems.len, buf_str(&text));
+    }
+}
+
+/* Pods that Istio 1.0 injected are told apart from those of today. */
+static void sidecars_have_the_version_that_their_pod_names(void **state)
+{
+    static const struct {
+        const char *metadata, *version;
+    } cases[] = {
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}', " ISTIOD_SIDECAR_VERSION ": abc}",
+         "abc"},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}", "unknown"},
+        {"annotations: {sidecar.istio.io/status: '{\"version\":\"1234\"}'}", NULL},
+        {"annotations: {sidecar.istio.io/status: 'x'}", NULL},
+        {"annotations: {}", NULL},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}\ndeletionTimestamp: now", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *pod = OBJECT(VALUE("metadata", from_yaml(cases[i].metadata)));
+        _cleanup_free_ char *version = istiod_sidecar_version_of_pod(pod);
+        if (!str_eq(version, cases[i].version))
+            fail_msg("%s: %s", cases[i].metadata, str_or(version, "none"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_have_the_names_of_istios_charts),
+        cmocka_unit_test(objects_of_a_revision_have_its_name_behind_theirs),
+        cmocka_unit_test(selectors_are_those_of_istios_charts),
+        cmocka_unit_test(pods_have_the_labels_that_select_them),
+        cmocka_unit_test(webhooks_call_the_istiod_of_their_revision),
+        cmocka_unit_test(proxies_are_put_into_listed_namespaces),
+        cmocka_unit_test(mesh_configuration_is_merged_into_the_operators),
+        cmocka_unit_test(mtls_is_strict_in_the_whole_mesh),
+        cmocka_unit_test(istiod_gets_the_environment_of_the_resource),
+        cmocka_unit_test(gateways_get_their_proxy_by_injection_and_drain),
+        cmocka_unit_test(gateways_are_as_the_resource_has_them),
+        cmocka_unit_test(replicas_are_the_autoscalers),
+        cmocka_unit_test(what_istio_no_longer_has_is_said_at_its_field),
+        cmocka_unit_test(sidecars_have_the_version_that_their_pod_names),
+    };
+
+    return cmocka_run_group_tests_name("mesh istiod", tests, NULL, NULL);
+}
