@@ -94,7 +94,7 @@ static json_t *values(const struct mesh_env *env)
     return OBJECT(
         MAP("global",
             STRING("hub", spec->image_hub),
-            STRING("tag", str_or(spec->image_tag, env->release->version)),
+            STRING("tag", str_or(spec->image_tag, spec->version)),
             OPT(!is_servers_choice(spec), STRING("imagePullPolicy", spec->image_pull_policy)),
             OPT(spec->image_pull_secrets, VALUE("imagePullSecrets", doc_copy(spec->image_pull_secrets))),
             STRING("istioNamespace", env->ns),
