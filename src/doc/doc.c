@@ -29,6 +29,18 @@ __attribute__((constructor)) static void clear_what_is_freed(void)
     json_set_alloc_funcs(malloc, clear_and_free);
 }
 
+size_t doc_skip_string(const char *text, size_t len, size_t at, bool *ret_zero)
+{
+    for (at++; at < len && text[at] != '"'; at++) {
+        if (text[at] != '\\')
+            continue;
+        if (ret_zero && len - at >= 6 && memcmp(text + at, "\\u0000", 6) == 0)
+            *ret_zero = true;
+        at++;
+    }
+    return at < len ? at + 1 : len;
+}
+
 /* What a text would come to, without parsing it. */
 struct extent {
     size_t values;   /* an empty map or sequence is one */
@@ -38,24 +50,21 @@ struct extent {
 static struct extent measure(const char *text, size_t len)
 {
     struct extent extent = {.values = 1, .too_deep = len};
-    bool in_string = false;
     int depth = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        if (in_string && c == '\\') {
-            i++;
-        } else if (c == '"') {
-            in_string = !in_string;
-        } else if (!in_string) {
-            bool closes = c == ']' || c == '}', is_empty = closes && i && text[i - 1] == (c == ']' ? '[' : '{');
-            extent.values += c == ',' || c == '[' || c == '{';
-            extent.values -= is_empty && extent.values;
-            depth += c == '[' || c == '{';
-            depth -= closes;
-            if (depth > DOC_DEPTH_MAX && extent.too_deep == len)
-                extent.too_deep = i;
+        bool closes = c == ']' || c == '}', is_empty = closes && i && text[i - 1] == (c == ']' ? '[' : '{');
+        if (c == '"') {
+            i = doc_skip_string(text, len, i, NULL) - 1;
+            continue;
         }
+        extent.values += c == ',' || c == '[' || c == '{';
+        extent.values -= is_empty && extent.values;
+        depth += c == '[' || c == '{';
+        depth -= closes;
+        if (depth > DOC_DEPTH_MAX && extent.too_deep == len)
+            extent.too_deep = i;
     }
     return extent;
 }

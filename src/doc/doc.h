@@ -26,6 +26,11 @@ DEFINE_CLEANUP(json_t *, json_decref)
 #define DOC_VALUES_MAX 1000000
 /* How many values a text can hold at most, whether it is JSON or not: the signs before them that are in no string. */
 size_t doc_count_values(const char *text, size_t len);
+/*
+ * Behind the JSON string that begins at `at`; `len` where it does not end. *ret_zero, which may be NULL, becomes true
+ * where it has the character \u0000.
+ */
+size_t doc_skip_string(const char *text, size_t len, size_t at, bool *ret_zero);
 /* Where a text of JSON nests deeper than DOC_DEPTH_MAX; `len` where it does not. */
 size_t doc_find_too_deep(const char *text, size_t len);
 /* Before a text is parsed that may have fewer than DOC_VALUES_MAX: ERR_LIMIT where it can hold more than `max`. */

@@ -108,14 +108,6 @@ static int fail_as(struct reader *r, size_t start, const json_error_t *je)
     }
 }
 
-/* Behind the string that begins here. The text was read before: from here on it is known to be JSON. */
-static size_t string_end(const struct doc_piece *p, size_t at)
-{
-    for (at++; p->text[at] != '"'; at++)
-        at += p->text[at] == '\\';
-    return at + 1;
-}
-
 static size_t line_of(struct reader *r, size_t at)
 {
     for (; r->counted < at; r->counted++)
@@ -138,7 +130,7 @@ static int walk_field(struct reader *r, json_t *seen)
     _cleanup_json_ json_t *name = NULL;
     const char *key;
 
-    r->at = string_end(p, start);
+    r->at = doc_skip_string(p->text, p->len, start, NULL);
     name = json_loadb(p->text + start, r->at - start, JSON_DECODE_ANY, NULL);
     key = str_or(json_string_value(name), "");
     if (json_object_get(seen, key))
@@ -166,7 +158,7 @@ static int walk_item(struct reader *r, size_t index)
     return 0;
 }
 
-/* Over the value that begins here: where its fields are, and whether two have one name. */
+/* Over the value that begins here, which was read before and is JSON: where its fields are, and whether two have one name. */
 static int walk(struct reader *r)
 {
     const struct doc_piece *p = r->piece;
@@ -174,7 +166,7 @@ static int walk(struct reader *r)
     _cleanup_json_ json_t *seen = NULL;
 
     if (open == '"') {
-        r->at = string_end(p, r->at);
+        r->at = doc_skip_string(p->text, p->len, r->at, NULL);
         return 0;
     }
     if (open != '{' && open != '[') {

@@ -27,18 +27,6 @@ struct rewriter {
     int depth, most;
 };
 
-/* Behind the string that begins here. */
-static size_t string_end(const struct rewriter *r, size_t at, bool *ret_zero)
-{
-    for (at++; at < r->len && r->text[at] != '"'; at++) {
-        if (r->text[at] != '\\')
-            continue;
-        *ret_zero = *ret_zero || (r->len - at >= 6 && memcmp(r->text + at, "\\u0000", 6) == 0);
-        at++;
-    }
-    return at < r->len ? at + 1 : r->len;
-}
-
 static bool is_key(const struct rewriter *r, size_t end)
 {
     while (end < r->len && isspace((unsigned char)r->text[end]))
@@ -50,13 +38,12 @@ static bool is_key(const struct rewriter *r, size_t end)
 static void put_mark(struct rewriter *r, size_t start, const struct mark *mark)
 {
     int open = 1;
-    bool zero = false;
 
     buf_truncate(&r->out, start);
     while (open && r->at < r->len) {
         char c = r->text[r->at];
         open += (c == '[' || c == '{') - (c == ']' || c == '}');
-        r->at = c == '"' ? string_end(r, r->at, &zero) : r->at + 1;
+        r->at = c == '"' ? doc_skip_string(r->text, r->len, r->at, NULL) : r->at + 1;
     }
     /* What is cut off stays broken. */
     if (!open)
@@ -66,7 +53,7 @@ static void put_mark(struct rewriter *r, size_t start, const struct mark *mark)
 static void put_string(struct rewriter *r)
 {
     bool zero = false;
-    size_t end = string_end(r, r->at, &zero);
+    size_t end = doc_skip_string(r->text, r->len, r->at, &zero);
 
     if (zero && r->depth && is_key(r, end)) {
         r->at = end;
