@@ -14,6 +14,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "odd.h"
 #include "reconcile/marks.h"
 
 #define SAMPLE                                                                                                         \
@@ -142,19 +143,6 @@ static json_t *at_path(json_t *object, const json_t *path)
     return object;
 }
 
-static json_t *changed_value(const json_t *value)
-{
-    if (json_is_string(value))
-        return json_sprintf("%sx", json_string_value(value));
-    if (json_is_integer(value))
-        return json_integer(json_integer_value(value) + 1);
-    if (json_is_boolean(value))
-        return json_boolean(!json_boolean_value(value));
-    if (json_is_array(value) && json_array_size(value))
-        return json_array();
-    return NULL;
-}
-
 /* Tries leaf after leaf of what is ours until the server takes a change of one: some are immutable or checked. */
 static void try_changes(struct change *c, const json_t *ours, const json_t *live)
 {
@@ -170,7 +158,7 @@ static void try_changes(struct change *c, const json_t *ours, const json_t *live
         json_array_append_new(c->path, json_string(key));
         if (json_is_object(value) && json_is_object(mine)) {
             try_changes(c, mine, value);
-        } else if (value && (other = changed_value(value))) {
+        } else if (value && (other = odd_other(value))) {
             _cleanup_free_ char *text = NULL;
             _cleanup_json_ json_t *patch = json_incref(other);
             for (size_t i = json_array_size(c->path); i-- > 0;) {

@@ -97,6 +97,17 @@ json_t *odd_value(enum odd how, const json_t *before)
     return NULL;
 }
 
+json_t *odd_other(const json_t *value)
+{
+    if (json_is_string(value))
+        return json_sprintf("%sx", json_string_value(value));
+    if (json_is_integer(value))
+        return json_integer(json_integer_value(value) + 1);
+    if (json_is_boolean(value))
+        return json_boolean(!json_boolean_value(value));
+    return json_array_size(value) ? json_array() : NULL;
+}
+
 size_t odd_places(const json_t *document)
 {
     size_t places = 1, i;

@@ -47,6 +47,9 @@ const char *odd_words(enum odd how);
 /* The value itself, owned by the caller; `before` is what stands in the place. NULL: the way is none for it. */
 json_t *odd_value(enum odd how, const json_t *before);
 
+/* Another value, and not odd: of the same type, an empty list for a list. NULL: there is none. Owned by the caller. */
+json_t *odd_other(const json_t *value);
+
 size_t odd_places(const json_t *document);
 /*
  * A copy of the document with one place made odd, owned by the caller; NULL where the way is none for the place, or

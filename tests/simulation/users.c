@@ -9,6 +9,7 @@
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "mesh/resources.h"
+#include "odd.h"
 #include "reconcile/marks.h"
 #include "users_impl.h"
 
@@ -115,13 +116,9 @@ static void delete_ours(struct users *p)
 
 static json_t *altered(const json_t *value)
 {
-    if (json_is_string(value))
-        return json_sprintf("%sx", json_string_value(value));
-    if (json_is_integer(value))
-        return json_integer(json_integer_value(value) + 1);
-    if (json_is_boolean(value))
-        return json_boolean(!json_boolean_value(value));
-    return json_null();
+    json_t *other = odd_other(value);
+
+    return other ? other : json_null();
 }
 
 /* Down a random way, and there something is changed or taken away. */
