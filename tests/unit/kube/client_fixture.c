@@ -40,22 +40,6 @@ void fixture_stop(struct fixture *f)
     free(f->config.server);
 }
 
-void outcome_done(void *context, const struct net_response *response, const struct err *e)
-{
-    struct outcome *o = context;
-
-    o->over++;
-    if (response) {
-        o->status = response->status;
-        o->retry_after = response->retry_after;
-        buf_add(&o->body, response->body, response->body_len);
-    }
-    if (e)
-        o->e = *e;
-    if (o->on_done)
-        o->on_done(o);
-}
-
 static int data(void *context, const char *bytes, size_t len)
 {
     struct outcome *o = context;
@@ -67,12 +51,6 @@ static int data(void *context, const char *bytes, size_t len)
     }
     buf_add(&o->streamed, bytes, len);
     return o->on_data ? o->on_data(o) : 0;
-}
-
-void outcome_release(struct outcome *o)
-{
-    buf_release(&o->body);
-    buf_release(&o->streamed);
 }
 
 void fixture_send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after)

@@ -2,9 +2,9 @@
 #ifndef TEST_KUBE_CLIENT_FIXTURE_H
 #define TEST_KUBE_CLIENT_FIXTURE_H
 
-#include "base/buf.h"
 #include "certs.h"
 #include "kube/client.h"
+#include "outcome.h"
 #include "server.h"
 
 #define OK(body_len, body) "HTTP/1.1 200 OK\r\nContent-Length: " #body_len "\r\n\r\n" body
@@ -24,24 +24,6 @@ void fixture_connect(struct fixture *f, const struct net_client_options *options
 /* Both. */
 void fixture_start(struct fixture *f, const struct server_answer *answers, const struct net_client_options *options);
 void fixture_stop(struct fixture *f);
-
-/* What became of a call. */
-struct outcome {
-    struct fixture *fixture;
-    int over;  /* how often `done` ran */
-    int begun; /* how often it was told that an answer begins */
-    int status;
-    struct buf body, streamed;
-    msec_t retry_after;
-    struct err e;
-    int (*on_data)(struct outcome *o);
-    void (*on_done)(struct outcome *o);
-    struct net_call *call, *other;
-};
-
-/* A net_done_fn; its context is the outcome. */
-void outcome_done(void *context, const struct net_response *response, const struct err *e);
-void outcome_release(struct outcome *o);
 
 /* A write that may not be sent after that time. */
 void fixture_send_before(struct fixture *f, struct outcome *o, const char *path, msec_t not_after);

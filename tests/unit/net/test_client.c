@@ -12,6 +12,7 @@
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/io.h"
+#include "outcome.h"
 
 #define TEXT "Accept: text/plain"
 #define LIMIT 100
@@ -22,13 +23,6 @@ struct fixture {
     struct net_client *client;
     struct http_exchange *kept; /* of /silent */
     char *url;
-};
-
-struct outcome {
-    int over, status;
-    struct buf body;
-    msec_t retry_after;
-    struct err e;
 };
 
 /* Answers with the request's method, path and body; a path of a number with that status. */
@@ -87,27 +81,13 @@ static void stop(struct fixture *f)
     free(f->url);
 }
 
-static void done(void *context, const struct net_response *response, const struct err *e)
-{
-    struct outcome *o = context;
-
-    o->over++;
-    if (response) {
-        o->status = response->status;
-        o->retry_after = response->retry_after;
-        buf_add(&o->body, response->body, response->body_len);
-    }
-    if (e)
-        o->e = *e;
-}
-
-/* For buf_release() of its body. */
+/* For outcome_release(). */
 static struct outcome send_and_wait(struct fixture *f, struct net_request request)
 {
     struct net_io *io = net_io_new(f->loop, f->client);
     struct outcome o = {0};
 
-    io->send(io, &request, NULL, done, &o);
+    io->send(io, &request, NULL, outcome_done, &o);
     while (!o.over)
         event_base_loop(f->loop, EVLOOP_ONCE);
     net_io_free(io);
@@ -139,9 +119,9 @@ static void a_plain_request_is_answered(void **state)
     request.accept = TEXT;
     post = send_and_wait(&f, request);
     assert_string_equal(buf_str(&post.body), "POST /echo asked");
-    buf_release(&json.body);
-    buf_release(&text.body);
-    buf_release(&post.body);
+    outcome_release(&json);
+    outcome_release(&text);
+    outcome_release(&post);
     stop(&f);
 }
 
@@ -202,7 +182,7 @@ static void errors_name_the_server_and_what_it_says(void **state)
             fail_msg("%s: %s", cases[i].path, o.e.text);
         assert_int_equal(o.status, cases[i].status);
         assert_int_equal(o.e.class, cases[i].class);
-        buf_release(&o.body);
+        outcome_release(&o);
     }
     stop(&f);
 }
