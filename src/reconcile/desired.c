@@ -10,6 +10,11 @@ char *object_key(const struct kube_kind *kind, const char *ns, const char *name)
     return ns ? STR_JOIN('/', kind->kind, ns, name) : STR_JOIN('/', kind->kind, name);
 }
 
+uint64_t desired_hash(const char *text)
+{
+    return str_hash(text, strlen(text)) | 1;
+}
+
 static struct desired describe(const struct rendered *object, const struct mark_owner *owner)
 {
     struct desired w;
@@ -21,11 +26,12 @@ static struct desired describe(const struct rendered *object, const struct mark_
         .foreign = object->foreign,
         .newest_wins = object->newest_wins,
         .after = object->after,
+        .restart_on = object->restart_on,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
         .name = str_dup(doc_string(object->object, "metadata", "name")),
         .text = doc_text(object->object),
     };
-    w.hash = str_hash(w.text, strlen(w.text)) | 1;
+    w.hash = desired_hash(w.text);
     return w;
 }
 

@@ -24,6 +24,7 @@ struct desired {
     const char *const *foreign; /* paths that other managers own, in addition to those of the kind; may be NULL */
     bool newest_wins;           /* as rendered.newest_wins */
     const char *const *after;   /* see rendered.after; may be NULL */
+    const char *restart_on;     /* as in struct rendered */
 };
 
 struct desired_set {
@@ -39,6 +40,9 @@ struct desired_set *desired_from(struct rendered_list *objects, const struct mar
 void desired_free(struct desired_set *set);
 DEFINE_CLEANUP(struct desired_set *, desired_free)
 #define _cleanup_desired_ _cleanup_(desired_free_p)
+
+/* What struct desired.hash is of such a text. */
+uint64_t desired_hash(const char *text);
 
 /* NULL where it is not desired. `ns` NULL for cluster-scoped kinds. */
 struct desired *

@@ -37,6 +37,18 @@ void mark_desired(json_t *object, const struct kube_kind *kind, const struct mar
     json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
 }
 
+void mark_again(json_t *object)
+{
+    _cleanup_json_ json_t *applied = mark_applied(object);
+    _cleanup_free_ char *text = NULL;
+
+    if (!applied)
+        return;
+    json_object_set_new(applied, "hash", json_sprintf("%016" PRIx64, doc_hash(object)));
+    text = doc_text(applied);
+    json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
+}
+
 json_t *mark_applied(const json_t *object)
 {
     const char *text = doc_string(object, "metadata", "annotations", MARK_APPLIED);

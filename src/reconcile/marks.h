@@ -37,6 +37,9 @@ struct mark_owner {
  */
 void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
 
+/* After a change of values in such an object. */
+void mark_again(json_t *object);
+
 /*
  * What we applied last, read from an observed object (or from a desired one, which says what we would apply):
  * {"hash", "fields"}; owned by the caller; NULL where there is none.

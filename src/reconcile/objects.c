@@ -9,6 +9,7 @@
 #include "reconcile/marks.h"
 #include "reconcile/newest.h"
 #include "reconcile/object_memo.h"
+#include "reconcile/rendered.h"
 
 #define REASON_FIELDS 3
 
@@ -25,6 +26,7 @@ struct stuck {
     const struct kube_kind *kind;
     const char *ns, *name;
     const struct kube_object *observed; /* NULL: it is not there */
+    const struct desired *desired;      /* NULL: it is to be deleted */
 };
 
 /* The state of one planning pass. */
@@ -93,15 +95,44 @@ static bool waits_for(const struct desired *w, const struct desired *late)
     return late != w && comes_after(w->kind, late->kind) && !names(late->after, w->kind);
 }
 
-static void
-note_stuck(struct pass *p, const struct kube_kind *kind, const char *ns, const char *name, const struct kube_object *o)
+static void note_stuck(struct pass *p, struct stuck stuck)
 {
     ARRAY_RESERVE_ONE(p->stuck, p->stuck_len, p->stuck_cap);
-    p->stuck[p->stuck_len++] = (struct stuck){kind, ns, name, o};
+    p->stuck[p->stuck_len++] = stuck;
 }
 
-/* Whether a stuck object keeps this one from being written. */
-static bool lacks(const struct pass *p, const struct desired *w)
+static json_t *parse(const struct desired *w)
+{
+    json_t *object;
+
+    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL) < 0)
+        abort(); /* our own text */
+    return object;
+}
+
+/* Whether it is the ConfigMap or Secret whose content the Pods of this object read once, and has another content. */
+static bool has_old_content(const struct stuck *stuck, const struct desired *w)
+{
+    _cleanup_free_ char *key = w->restart_on ? STR_JOIN('/', stuck->kind->kind, stuck->name) : NULL;
+    _cleanup_json_ json_t *desired = NULL, *live = NULL;
+
+    if (!key || !stuck->observed || !stuck->desired || !str_eq(key, w->restart_on) || !str_eq(stuck->ns, w->ns))
+        return false;
+    desired = parse(stuck->desired);
+    live = kube_object_parse(stuck->observed);
+    return !doc_equal(doc_at(desired, "data"), doc_at(live, "data"));
+}
+
+/* Whether this object would replace its Pods because of a content. */
+static bool would_restart(const json_t *desired, const struct kube_object *o)
+{
+    _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
+
+    return live && !str_eq(rendered_digest_in(desired), rendered_digest_in(live));
+}
+
+/* The stuck object that keeps this one from being written; `o` is NULL where it is not there. NULL: there is none. */
+static const struct stuck *blocker_of(const struct pass *p, const struct desired *w, const struct kube_object *o)
 {
     _cleanup_json_ json_t *object = NULL;
     bool exactly;
@@ -109,22 +140,23 @@ static bool lacks(const struct pass *p, const struct desired *w)
     for (size_t i = 0; i < p->stuck_len; i++) {
         const struct stuck *stuck = &p->stuck[i];
         if (names(w->after, stuck->kind) && !stuck->observed)
-            return true;
+            return stuck;
         if (!comes_after(w->kind, stuck->kind))
             continue;
-        if (!object && doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL) < 0)
-            abort(); /* our own text */
+        object = object ? object : parse(w);
         if (kube_kind_needs(w->kind, object, stuck->kind, stuck->name, &exactly) && (exactly || !stuck->observed))
-            return true;
+            return stuck;
+        if (has_old_content(stuck, w) && would_restart(object, o))
+            return stuck;
     }
-    return false;
+    return NULL;
 }
 
 /*
  * An object is written once everything that it comes after is in place. It waits for a stuck object only if it needs
  * that one.
  */
-static bool may_write(const struct pass *p, const struct desired *w)
+static bool may_write(const struct pass *p, const struct desired *w, const struct kube_object *o)
 {
     if (p->in->plan->preview)
         return true;
@@ -136,7 +168,7 @@ static bool may_write(const struct pass *p, const struct desired *w)
     for (size_t i = 0; i < p->late_len; i++)
         if (waits_for(w, p->late[i]))
             return false;
-    return !lacks(p, w);
+    return !blocker_of(p, w, o);
 }
 
 /* Whether a stuck object needs this one. */
@@ -179,9 +211,7 @@ static void compare(const struct desired *w, const struct kube_object *o, struct
 {
     struct kube_merge how;
 
-    *ret = (struct comparison){.live = kube_object_parse(o), .applied = NULL};
-    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &ret->desired, NULL) < 0)
-        abort(); /* our own text */
+    *ret = (struct comparison){.live = kube_object_parse(o), .desired = parse(w)};
     /* Items of a list do not repeat what the list says. */
     json_object_set(ret->live, "apiVersion", json_object_get(ret->desired, "apiVersion"));
     json_object_set(ret->live, "kind", json_object_get(ret->desired, "kind"));
@@ -303,12 +333,28 @@ static const char *why_missing(const struct pass *p)
     return p->in->settled ? "deleted by another client" : "not there yet";
 }
 
+/* Where its Pods will read an old content, they are replaced when the new one is there. */
+static char *body_to_create(const struct pass *p, const struct desired *w)
+{
+    for (size_t i = 0; i < p->stuck_len; i++) {
+        _cleanup_json_ json_t *object = NULL, *config = NULL;
+        if (!has_old_content(&p->stuck[i], w))
+            continue;
+        object = parse(w);
+        config = kube_object_parse(p->stuck[i].observed);
+        rendered_set_digest(object, config);
+        mark_again(object);
+        return doc_text(object);
+    }
+    return str_dup(w->text);
+}
+
 static void plan_create(const struct pass *p, const struct desired *w)
 {
     struct kube_action action = action_for(p, KUBE_CREATE, w->kind, w->ns, w->name);
 
-    action.body = str_dup(w->text);
-    action.wish = action.content = w->hash;
+    action.body = body_to_create(p, w);
+    action.wish = action.content = desired_hash(action.body);
     action.tag = p->in->settled ? PLAN_HEALED : PLAN_CREATED;
     action.reason = str_dup(why_missing(p));
     plan_add(p->plan, p->in->plan, action);
@@ -423,7 +469,7 @@ static void mark_leftover(struct pass *p, struct kube_object *o)
                      : plan_note_drift(p->plan, p->in->plan, KUBE_REMOVE, o->kind, o->ns, o->name, why_undesired(p, o));
 
     if (stuck)
-        note_stuck(p, o->kind, o->ns, o->name, o);
+        note_stuck(p, (struct stuck){o->kind, o->ns, o->name, .observed = o});
     else
         p->leftover[row_of(p, o->kind)] = true;
 }
@@ -487,7 +533,9 @@ static bool is_beyond_repair(struct pass *p, const struct kube_object *o, struct
 /* Counts an object that is not in place; `o` is NULL where it is not there. True where it is stuck. */
 static bool note_drift(struct pass *p, const struct desired *w, const struct kube_object *o, enum need *need)
 {
+    const enum kube_verb verb = *need == DIFFERS ? KUBE_UPDATE : KUBE_CREATE;
     _cleanup_buf_ struct buf reason = BUF_INIT;
+    const struct stuck *other;
 
     if (*need == ENDING)
         return plan_note_deletion(p->plan, o);
@@ -495,12 +543,13 @@ static bool note_drift(struct pass *p, const struct desired *w, const struct kub
         *need = STUCK;
         return plan_note_refusal(p->plan, o, buf_str(&reason));
     }
+    if (!plan_failure_of(p->in->plan, verb, w->kind, w->ns, w->name) && (other = blocker_of(p, w, o)))
+        return plan_note_need(p->plan, w->kind, w->ns, w->name, other->kind, other->ns, other->name);
     if (*need == DIFFERS && p->plan->causes[DRIFT_WAITS] < DRIFT_NAMED_MAX)
         explain(&p->difference, &reason);
     else if (*need == MISSING)
         buf_add_str(&reason, why_missing(p));
-    return plan_note_drift(
-        p->plan, p->in->plan, *need == DIFFERS ? KUBE_UPDATE : KUBE_CREATE, w->kind, w->ns, w->name, buf_str(&reason));
+    return plan_note_drift(p->plan, p->in->plan, verb, w->kind, w->ns, w->name, buf_str(&reason));
 }
 
 static void note_left_alone(struct pass *p, const struct desired *w, enum need need)
@@ -535,7 +584,7 @@ static void examine_all(struct pass *p, enum need *needs)
         if (*needs == IN_PLACE || *needs == IGNORED || *needs == NEWER)
             continue;
         if (note_drift(p, w, o, needs))
-            note_stuck(p, w->kind, w->ns, w->name, o);
+            note_stuck(p, (struct stuck){w->kind, w->ns, w->name, o, w});
         else
             note_unwritten(p, w);
     }
@@ -546,7 +595,8 @@ static void write_all(struct pass *p, const enum need *needs)
     const struct desired *w;
 
     for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
-        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w))
+        const struct kube_object *o = observed(p, w);
+        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w, o))
             continue;
         p->plan->unseen += *needs == MISSING;
         if (busy(p, w->kind, w->ns, w->name))
@@ -554,7 +604,7 @@ static void write_all(struct pass *p, const enum need *needs)
         if (*needs == MISSING)
             plan_create(p, w);
         else
-            plan_change(p, w, observed(p, w));
+            plan_change(p, w, o);
     }
 }
 

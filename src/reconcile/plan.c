@@ -106,6 +106,16 @@ bool plan_note_drift(
     return note(plan, cause, object_key(kind, ns, name), failure ? failure->text : text);
 }
 
+bool plan_note_need(
+    struct plan *plan, const struct kube_kind *kind, const char *ns, const char *name,
+    const struct kube_kind *stuck_kind, const char *stuck_ns, const char *stuck_name)
+{
+    _cleanup_free_ char *stuck = object_key(stuck_kind, stuck_ns, stuck_name);
+    _cleanup_free_ char *text = str_printf("waits for %s", stuck);
+
+    return note(plan, DRIFT_NEEDS, object_key(kind, ns, name), text);
+}
+
 bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text)
 {
     return note(plan, DRIFT_REFUSED, object_key(o->kind, o->ns, o->name), text);

@@ -67,7 +67,8 @@ enum plan_meaning {
 
 /* Why an object is not as the resource asks. The last ones are stuck: only another client or time can help. */
 enum drift_cause {
-    DRIFT_WAITS,   /* its write is sent, under way, or waits for other objects; or it is being deleted */
+    DRIFT_WAITS,   /* its write is sent, under way, or waits for such of other objects; or it is being deleted */
+    DRIFT_NEEDS,   /* its write waits for an object that is stuck, so it is stuck as well */
     DRIFT_FAILED,  /* its last write failed, and may succeed later */
     DRIFT_HELD,    /* it is being deleted, and the finalizer of another manager holds it */
     DRIFT_REFUSED, /* its last write was refused: the user has to change something */
@@ -112,6 +113,10 @@ bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
 bool plan_note_drift(
     struct plan *plan, const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns,
     const char *name, const char *text);
+/* The same of an object that waits for a stuck one. */
+bool plan_note_need(
+    struct plan *plan, const struct kube_kind *kind, const char *ns, const char *name,
+    const struct kube_kind *stuck_kind, const char *stuck_ns, const char *stuck_name);
 /* The same of an observed object that no write can put in place: `text` says why, and what the user has to do. */
 bool plan_note_refusal(struct plan *plan, const struct kube_object *o, const char *text);
 /* The same of an observed object that is being deleted. */

@@ -23,21 +23,30 @@ void rendered_sort(struct rendered_list *objects)
         qsort(objects->items, objects->len, sizeof(*objects->items), compare);
 }
 
-/* The digest of the content of "Kind/name"; NULL where it is not there. */
-static json_t *content_digest(const struct rendered_list *objects, const char *what)
+void rendered_set_digest(json_t *object, const json_t *config)
+{
+    char digest[65], *text = doc_text(doc_at(config, "data"));
+
+    str_sha256_hex(text, strlen(text), digest);
+    mem_free_secret(text, strlen(text));
+    json_object_set_new(
+        doc_make(object, "spec", "template", "metadata", "annotations"), DIGEST_ANNOTATION, json_string(digest));
+}
+
+const char *rendered_digest_in(const json_t *object)
+{
+    return doc_string(object, "spec", "template", "metadata", "annotations", DIGEST_ANNOTATION);
+}
+
+/* "Kind/name"; NULL where it is not there. */
+static const json_t *find_config(const struct rendered_list *objects, const char *what)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const json_t *object = objects->items[i].object;
         _cleanup_free_ char *key =
             str_printf("%s/%s", objects->items[i].kind->kind, doc_string(object, "metadata", "name"));
-        char digest[65], *text;
-
-        if (!str_eq(key, what))
-            continue;
-        text = doc_text(doc_at(object, "data"));
-        str_sha256_hex(text, strlen(text), digest);
-        mem_free_secret(text, strlen(text));
-        return json_string(digest);
+        if (str_eq(key, what))
+            return object;
     }
     return NULL;
 }
@@ -46,10 +55,9 @@ void rendered_digest_configs(struct rendered_list *objects)
 {
     for (size_t i = 0; i < objects->len; i++) {
         const struct rendered *object = &objects->items[i];
-        json_t *digest = object->restart_on ? content_digest(objects, object->restart_on) : NULL;
-        if (digest)
-            json_object_set_new(
-                doc_make(object->object, "spec", "template", "metadata", "annotations"), DIGEST_ANNOTATION, digest);
+        const json_t *config = object->restart_on ? find_config(objects, object->restart_on) : NULL;
+        if (config)
+            rendered_set_digest(object->object, config);
     }
 }
 

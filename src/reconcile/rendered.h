@@ -21,7 +21,8 @@ struct rendered {
     const char *const *foreign;
     /*
      * Of a Deployment whose Pods read a ConfigMap or a Secret only once: what they read, "ConfigMap/istio". A digest of
-     * its content is among the Pods' annotations, so that they are replaced when it changes. NULL: none; static.
+     * its content is among the Pods' annotations, so that they are replaced when it changes, and not before the
+     * new content is in place. NULL: none; static.
      */
     const char *restart_on;
     bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
@@ -39,6 +40,10 @@ struct rendered_list {
 
 /* Adds the digests that rendered.restart_on asks for. Call it again after the ConfigMaps or Secrets changed. */
 void rendered_digest_configs(struct rendered_list *objects);
+/* Adds the digest of this ConfigMap or Secret to the Pods' annotations of an object. */
+void rendered_set_digest(json_t *object, const json_t *config);
+/* The digest that an object has there; NULL: none. */
+const char *rendered_digest_in(const json_t *object);
 /* The order of the table of kinds (all are of one) and of names. */
 void rendered_sort(struct rendered_list *objects);
 void rendered_release(struct rendered_list *objects);

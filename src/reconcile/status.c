@@ -86,7 +86,7 @@ static const char *first_unavailable(const struct rollouts *rollouts)
 }
 
 /* The worst first. */
-static const enum drift_cause all_causes[] = {DRIFT_REFUSED, DRIFT_HELD, DRIFT_FAILED, DRIFT_WAITS};
+static const enum drift_cause all_causes[] = {DRIFT_REFUSED, DRIFT_HELD, DRIFT_FAILED, DRIFT_NEEDS, DRIFT_WAITS};
 
 static char *removal_text(const struct status_facts *f)
 {

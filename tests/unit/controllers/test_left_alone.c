@@ -34,11 +34,12 @@ static void what_no_update_can_change_waits_for_its_user(void **state)
         w,
         "ErrorMessage",
         "ConfigMap/istio-system/istio: it is immutable and has other data; delete it, and the operator creates it "
-        "again");
+        "again; Deployment/istio-system/istio-pilot: waits for ConfigMap/istio-system/istio");
     expect_plan(w, "");
-    /* It comes back immediately after the user did that. */
+    /* It comes back immediately after the user did that, and Pilot, which read the other data, is restarted. */
     world_delete(w, "v1", "ConfigMap", NS, "istio");
     expect_plan(w, "create ConfigMap/istio-system/istio: deleted by another client\n");
+    expect_plan(w, "update Deployment/istio-system/istio-pilot: checksum/config-volume differs\n");
     world_roll_out(w);
     assert_true(world_converge(w) >= 0);
     expect_status(w, "Status", "Available");

@@ -11,6 +11,7 @@
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "mesh_fixture.h"
+#include "reconcile/rendered.h"
 
 #define REFUSED "refused for a reason that does not pass"
 
@@ -95,6 +96,10 @@ static const struct {
     {"a Deployment needs its ServiceAccount",
      {"v1", "ServiceAccount", "istio-pilot-service-account"},
      {{"apps/v1", "Deployment", "istio-pilot", false, false}, {"apps/v1", "Deployment", "istio-citadel", false, true}}},
+    {"and a webhook does not wait for that Deployment",
+     {"v1", "ServiceAccount", "istio-pilot-service-account"},
+     {{"apps/v1", "Deployment", "istio-pilot", false, false},
+      {"admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "istio-sidecar-injector", true, true}}},
     {"a Deployment needs the ConfigMaps that it mounts",
      {"v1", "ConfigMap", "istio"},
      {{"apps/v1", "Deployment", "istio-pilot", false, false}, {"apps/v1", "Deployment", "istio-citadel", false, true}}},
@@ -152,6 +157,127 @@ static void what_is_stuck_holds_up_only_what_needs_it(void **state)
         assert_true(world_converge(&w) >= 0);
         world_roll_out(&w);
         assert_true(world_converge(&w) >= 0);
+        expect_status(&w, "Status", "Available");
+        world_release(&w);
+    }
+}
+
+#define CONFIG "ConfigMap/istio-system/istio"
+#define CLOUD "service.kubernetes.io/load-balancer-cleanup"
+
+/* Why the ConfigMap that Pilot reads once keeps its old content, or an old label alone, and what is done with Pilot. */
+static const struct {
+    const char *says;
+    enum err_class class; /* how its write failed; 0: it is being deleted */
+    bool label_alone;
+    bool deleted, drifted; /* Pilot's Deployment */
+    const char *plans;     /* of the Deployment, while the ConfigMap is stuck */
+} restarts[] = {
+    {"a refused content restarts nothing", ERR_INVALID, .plans = ""},
+    {"a failed one restarts nothing", ERR_UNAVAILABLE, .plans = ""},
+    {"nor one that waits for the end of the old", 0, .plans = ""},
+    {"a deleted Deployment does not wait",
+     ERR_INVALID,
+     .deleted = true,
+     .plans = "create Deployment/istio-system/istio-pilot: not there yet\n"},
+    {"nor when the old ConfigMap is being deleted",
+     0,
+     .deleted = true,
+     .plans = "create Deployment/istio-system/istio-pilot: not there yet\n"},
+    {"a change that restarts anyway waits as well", ERR_INVALID, .drifted = true, .plans = ""},
+    {"a label restarts nothing, and nothing waits for it",
+     ERR_INVALID,
+     .label_alone = true,
+     .drifted = true,
+     .plans = "update Deployment/istio-system/istio-pilot: changed by another client: image differs\n"},
+};
+
+static char *digest_of_pilot(struct world *w)
+{
+    _cleanup_json_ json_t *d = world_get(w, apps, "Deployment", NS, "istio-pilot");
+
+    return str_dup(str_or(rendered_digest_in(d), ""));
+}
+
+/* Settles it; the lines of all plans about Pilot's Deployment, owned by the caller. */
+static char *settle_and_describe_pilot(struct world *w)
+{
+    struct buf lines = BUF_INIT;
+    bool done = false;
+
+    while (!done) {
+        struct plan plan = world_plan(w);
+        done = plan.len == 0;
+        world_act(w, &plan);
+        for (size_t i = 0; i < plan.len; i++) {
+            _cleanup_free_ char *line = world_describe(&(struct plan){.actions = &plan.actions[i], .len = 1});
+            if (strstr(line, " Deployment/istio-system/istio-pilot:"))
+                buf_add_str(&lines, line);
+        }
+        plan_release(&plan);
+    }
+    return buf_take(&lines);
+}
+
+static void keep_from_the_config(struct world *w, enum err_class class)
+{
+    json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio");
+
+    if (class) {
+        world_fail(w, class, KUBE_UPDATE, CONFIG, REFUSED);
+    } else {
+        json_object_set_new(doc_at(config, "metadata"), "deletionTimestamp", json_string("2019-01-01T00:00:00Z"));
+        json_object_set_new(doc_at(config, "metadata"), "finalizers", ARRAY(ITEM_STRING(CLOUD)));
+        world_put(w, json_incref(config));
+    }
+    json_decref(config);
+}
+
+static void pods_restart_when_what_they_read_once_is_in_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(restarts); i++) {
+        _cleanup_free_ char *before = NULL, *plans = NULL, *meanwhile = NULL, *after = NULL;
+        bool content = !restarts[i].label_alone;
+        struct world w;
+
+        install(&w, "{}");
+        before = digest_of_pilot(&w);
+        keep_from_the_config(&w, restarts[i].class);
+        if (restarts[i].drifted)
+            change_image(&w, "istio-pilot");
+        if (restarts[i].deleted)
+            world_delete(&w, apps, "Deployment", NS, "istio-pilot");
+        if (content) {
+            world_put_mesh(
+                &w,
+                "{\"autoInjectionNamespaces\": [\"shop\"], \"tracing\": {\"zipkinAddress\": \"zipkin.shop:9411\"}}");
+        } else {
+            json_t *config = world_get(&w, "v1", "ConfigMap", NS, "istio");
+            json_object_set_new(doc_at(config, "metadata", "labels"), "app", json_string("other"));
+            world_put(&w, config);
+        }
+        plans = settle_and_describe_pilot(&w);
+        if (!str_eq(plans, restarts[i].plans))
+            fail_msg("%s: \"%s\", and not \"%s\"", restarts[i].says, plans, restarts[i].plans);
+        meanwhile = digest_of_pilot(&w);
+        assert_string_equal(meanwhile, before);
+        if (!*restarts[i].plans) {
+            expect_in_status(&w, "ErrorMessage", CONFIG);
+            expect_in_status(&w, "ErrorMessage", "Deployment/istio-system/istio-pilot: waits for " CONFIG);
+        }
+        /* Others do not wait. */
+        assert_int_equal(is_labelled(&w, "shop"), content);
+        /* Once it is written, the Pods follow. */
+        w.failure_count = 0;
+        if (!restarts[i].class)
+            world_delete(&w, "v1", "ConfigMap", NS, "istio");
+        settle(&w);
+        after = digest_of_pilot(&w);
+        if (str_eq(before, after) == content)
+            fail_msg("%s: the Pods are%s replaced afterwards", restarts[i].says, content ? " not" : "");
+        world_roll_out(&w);
+        settle(&w);
         expect_status(&w, "Status", "Available");
         world_release(&w);
     }
@@ -347,8 +473,6 @@ mark_deleted(struct world *w, const char *api_version, const char *kind, const c
     world_put(w, o);
 }
 
-#define CLOUD "service.kubernetes.io/load-balancer-cleanup"
-
 static void an_object_that_another_finalizer_holds_is_not_healthy(void **state)
 {
     struct plan plan;
@@ -430,6 +554,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_stuck_holds_up_only_what_needs_it),
+        cmocka_unit_test(pods_restart_when_what_they_read_once_is_in_place),
         cmocka_unit_test(what_only_waits_for_its_write_is_waited_for),
         cmocka_unit_test(mutual_tls_waits_for_every_destination_rule),
         cmocka_unit_test(namespaces_are_labelled_while_others_are_stuck),
