@@ -18,7 +18,6 @@ struct actor {
     char *where;
     char *kind, *ns, *name, *uid; /* of the resource */
     struct map *failures;         /* failure_key() -> struct failure */
-    struct plan_failure *listed;  /* for one plan */
     char *status_word;            /* reported last */
     struct actor_stats stats;
 };
@@ -54,7 +53,6 @@ void actor_free(struct actor *a)
     if (!a)
         return;
     map_free(a->failures);
-    free(a->listed);
     free(a->where);
     free(a->kind);
     free(a->ns);
@@ -92,11 +90,25 @@ static bool is_busy(const void *context, const struct kube_kind *kind, const cha
 }
 
 /* A written status says nothing about the object's other writes. */
+static char *key_of(enum kube_verb verb, const char *object)
+{
+    return str_printf("%s%s", object, verb == KUBE_UPDATE_STATUS ? " status" : "");
+}
+
 static char *failure_key(const struct kube_action *action)
 {
-    _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
+    _cleanup_free_ char *object = object_key(action->kind, action->ns, action->name);
 
-    return str_printf("%s%s", key, action->verb == KUBE_UPDATE_STATUS ? " status" : "");
+    return key_of(action->verb, object);
+}
+
+static const struct plan_failure *failure_of(const void *context, enum kube_verb verb, const char *object)
+{
+    const struct actor *a = context;
+    _cleanup_free_ char *key = key_of(verb, object);
+    const struct failure *failure = map_get(a->failures, key);
+
+    return failure && failure->told.verb == verb ? &failure->told : NULL;
 }
 
 static msec_t now(const struct actor *a)
@@ -158,7 +170,6 @@ static bool is_creating(const void *context)
 void actor_fill_input(struct actor *a, struct plan_input *input)
 {
     struct kube_queue *queue = kube_cluster_queue(a->cluster);
-    void *value;
 
     /*
      * An action that could not be sent was decided by what was known then. It is decided again, and not sent as it was.
@@ -166,12 +177,7 @@ void actor_fill_input(struct actor *a, struct plan_input *input)
      */
     if (kube_queue_is_stopped(queue))
         kube_queue_drop_waiting(queue, a);
-    free(a->listed);
-    a->listed = map_len(a->failures) ? NEW_ARRAY(struct plan_failure, map_len(a->failures)) : NULL;
-    input->failure_count = 0;
-    for (size_t i = 0; map_next(a->failures, &i, NULL, &value);)
-        a->listed[input->failure_count++] = ((struct failure *)value)->told;
-    input->failures = a->listed;
+    input->failure = map_len(a->failures) ? failure_of : NULL;
     input->busy = is_busy;
     input->held = is_held;
     input->creating = is_creating;
@@ -222,15 +228,18 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
 
 static const msec_t UNKEPT_FIRST = SECONDS(10), UNKEPT_MOST = SECONDS(60);
 
-/* More than this many are still retried, but the status does not say why they failed. */
-#define FAILURES_MAX 256
+/* More than there are objects of a mesh and namespaces to label. What is beyond is retried without being counted. */
+#define FAILURES_MAX 16384
+/* Of more than this many the status does not say why. */
+#define FAILURES_TOLD_MAX 256
 
 /* True where it is said of the object already. */
 static bool remember_failure(struct actor *a, const struct kube_action *action, enum err_class class, const char *text)
 {
     _cleanup_free_ char *key = failure_key(action);
     const struct failure *before = map_get(a->failures, key);
-    bool known = before && str_eq(before->told.text, text);
+    bool told = before ? *before->told.text : map_len(a->failures) < FAILURES_TOLD_MAX;
+    bool known = before && (!told || str_eq(before->told.text, text));
     struct failure *failure;
 
     if (!before && map_len(a->failures) >= FAILURES_MAX)
@@ -240,7 +249,7 @@ static bool remember_failure(struct actor *a, const struct kube_action *action, 
         .class = class,
         .verb = action->verb,
         .object = object_key(action->kind, action->ns, action->name),
-        .text = str_dup(text),
+        .text = str_dup(told ? text : ""),
     };
     map_put(a->failures, key, failure);
     return known;

@@ -70,12 +70,9 @@ bool plan_is_busy(const struct plan_input *in, const struct kube_object *o)
 const struct plan_failure *plan_failure_of(
     const struct plan_input *in, enum kube_verb verb, const struct kube_kind *kind, const char *ns, const char *name)
 {
-    _cleanup_free_ char *key = in->failure_count ? object_key(kind, ns, name) : NULL;
+    _cleanup_free_ char *key = in->failure ? object_key(kind, ns, name) : NULL;
 
-    for (size_t i = 0; i < in->failure_count; i++)
-        if (in->failures[i].verb == verb && str_eq(in->failures[i].object, key))
-            return &in->failures[i];
-    return NULL;
+    return key ? in->failure(in->queue_context, verb, key) : NULL;
 }
 
 bool plan_failure_lasts(const struct plan_failure *failure)

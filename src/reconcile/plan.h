@@ -27,10 +27,10 @@ struct plan_input {
     msec_t now; /* wall */
     const struct kube_server *server;
     struct kube_cache *observed; /* written to only in the memos of its objects */
-    const struct plan_failure *failures;
-    size_t failure_count;
     /* The bits of plan.watch whose list has arrived. */
     unsigned synced;
+    /* How the last write of this object (object_key()) failed, if that was one with this verb. May be NULL. */
+    const struct plan_failure *(*failure)(const void *context, enum kube_verb verb, const char *object);
     /* Whether a write of this object is under way; then no other write is planned. May be NULL. */
     bool (*busy)(const void *context, const struct kube_kind *kind, const char *ns, const char *name);
     /* Whether this write failed before and is held back now: it is not planned. May be NULL. */

@@ -153,20 +153,19 @@ void remote_world_put_istio(struct remote_world *w, const char *name, const char
 static bool is_busy(const void *context, const struct kube_kind *kind, const char *ns, const char *name)
 {
     (void)kind, (void)ns, (void)name;
-    return ((const struct remote_world *)context)->all_busy;
+    return ((const struct world *)context)->all_busy;
 }
 
-static struct plan_input input_of(const struct remote_world *w, const struct world *of, unsigned synced)
+static struct plan_input input_of(const struct world *of, unsigned synced)
 {
     return (struct plan_input){
         .now = SECONDS(1545000000),
         .server = &of->server,
         .observed = of->cache,
-        .failures = of->failures,
-        .failure_count = of->failure_count,
+        .failure = world_failure,
         .synced = synced,
         .busy = is_busy,
-        .queue_context = w,
+        .queue_context = of,
     };
 }
 
@@ -184,8 +183,7 @@ bool remote_world_plan(struct remote_world *w, struct reconcile_plan *ret)
 {
     const struct kube_kind *kind = mesh_kind(KIND_REMOTE_ISTIO);
     const struct kube_object *resource = kube_cache_get(w->central.cache, kind, NS, REMOTE);
-    const struct plan_input central = input_of(w, &w->central, w->synced),
-                            remote = input_of(w, &w->remote, w->remote.synced);
+    const struct plan_input central = input_of(&w->central, w->synced), remote = input_of(&w->remote, w->remote.synced);
     const struct plan_world world = {
         .central = &central,
         .remote = w->in_step ? &remote : NULL,

@@ -21,7 +21,6 @@ struct remote_world {
     bool
         foreign_definition; /* another client's definition of Istio is in the remote cluster, where no watch shows it */
     unsigned synced;        /* PLAN_WATCH_* of the central cluster */
-    bool all_busy;          /* writes of all objects are under way */
 };
 
 /* A mesh that is installed and has its certificate, and a remote cluster synced; nothing joins yet. */

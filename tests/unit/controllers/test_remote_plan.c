@@ -513,9 +513,9 @@ static void what_is_busy_is_not_planned_again(void **state)
     struct remote_world *w = *state;
 
     world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
-    w->all_busy = true;
+    w->central.all_busy = w->remote.all_busy = true;
     expect_step(w, "");
-    w->all_busy = false;
+    w->central.all_busy = w->remote.all_busy = false;
     expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by another client\n");
 }
 
@@ -682,9 +682,9 @@ static void a_failed_write_is_reported_until_all_is_in_place(void **state)
 
     world_delete(&w->remote, "v1", "ServiceAccount", NS, "istio-citadel-service-account");
     world_fail(&w->remote, ERR_FORBIDDEN, KUBE_CREATE, object, "not allowed");
-    w->all_busy = true;
+    w->central.all_busy = w->remote.all_busy = true;
     expect_step(w, "");
-    w->all_busy = false;
+    w->central.all_busy = w->remote.all_busy = false;
     /* The status itself was busy, too. */
     expect_step(w, "create ServiceAccount/istio-system/istio-citadel-service-account: deleted by another client\n");
     expect_status(w, "Status", "ReconcileFailed");

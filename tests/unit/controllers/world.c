@@ -114,6 +114,16 @@ void world_fail(struct world *w, enum err_class class, enum kube_verb verb, cons
     w->failures[w->failure_count++] = (struct plan_failure){class, verb, (char *)object, (char *)text};
 }
 
+const struct plan_failure *world_failure(const void *context, enum kube_verb verb, const char *object)
+{
+    const struct world *w = context;
+
+    for (size_t i = 0; i < w->failure_count; i++)
+        if (w->failures[i].verb == verb && str_eq(w->failures[i].object, object))
+            return &w->failures[i];
+    return NULL;
+}
+
 static bool is_busy(const void *context, const struct kube_kind *kind, const char *ns, const char *name)
 {
     (void)ns, (void)name;
@@ -130,10 +140,7 @@ static bool is_held(const void *context, const struct kube_action *action)
     const struct world *w = context;
     _cleanup_free_ char *key = object_key(action->kind, action->ns, action->name);
 
-    for (size_t i = 0; w->held && i < w->failure_count; i++)
-        if (w->failures[i].verb == action->verb && str_eq(w->failures[i].object, key))
-            return true;
-    return false;
+    return w->held && world_failure(w, action->verb, key);
 }
 
 struct plan world_plan(struct world *w)
@@ -143,8 +150,7 @@ struct plan world_plan(struct world *w)
         .now = SECONDS(1545000000),
         .server = &w->server,
         .observed = w->cache,
-        .failures = w->failures,
-        .failure_count = w->failure_count,
+        .failure = world_failure,
         .synced = w->synced,
         .busy = is_busy,
         .held = is_held,

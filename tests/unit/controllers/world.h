@@ -44,6 +44,8 @@ size_t world_count(struct world *w, const char *api_version, const char *kind);
 
 /* The last write of this object (object_key(); both texts are borrowed) failed so, as plans see it from now on. */
 void world_fail(struct world *w, enum err_class class, enum kube_verb verb, const char *object, const char *text);
+/* The same, as a plan asks for it (plan_input.failure); the context is the world. */
+const struct plan_failure *world_failure(const void *context, enum kube_verb verb, const char *object);
 struct plan world_plan(struct world *w);
 /* Carries out what a plan says. */
 void world_act(struct world *w, const struct plan *plan);

@@ -3,10 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "reconcile/actor.h"
 #include "reconcile/marks.h"
@@ -148,7 +151,7 @@ static void a_create_is_under_way_until_it_is_answered_and_is_its_owners(void **
     assert_false(is_creating_for(b->other));
 }
 
-static size_t failures_after(struct actor *a, enum kube_verb verb, unsigned failures)
+static bool fails_after(struct actor *a, enum kube_verb verb, unsigned failures)
 {
     struct kube_action action = {
         .verb = verb,
@@ -163,7 +166,7 @@ static size_t failures_after(struct actor *a, enum kube_verb verb, unsigned fail
     err_set(&e, ERR_INVALID, "provided port is already allocated");
     actor_done(a, &action, NULL, &e);
     actor_fill_input(a, &in);
-    return in.failure_count;
+    return plan_failure_of(&in, verb, maps(), NS, "a");
 }
 
 /* What a deleted object held may be free in a moment: that is not told before it lasts. */
@@ -171,9 +174,47 @@ static void a_create_that_is_refused_once_is_no_failure_yet(void **state)
 {
     struct bench *b = *state;
 
-    assert_int_equal(failures_after(b->one, KUBE_CREATE, 1), 0);
-    assert_int_equal(failures_after(b->one, KUBE_CREATE, 2), 1);
-    assert_int_equal(failures_after(b->other, KUBE_UPDATE, 1), 1);
+    assert_false(fails_after(b->one, KUBE_CREATE, 1));
+    assert_true(fails_after(b->one, KUBE_CREATE, 2));
+    assert_true(fails_after(b->other, KUBE_UPDATE, 1));
+}
+
+enum { MANY = 300 };
+
+/* However many they are: each is counted, ten are named with the reason, and none is repeated before its time. */
+static void all_writes_that_are_not_kept_are_counted(void **state)
+{
+    struct bench *b = *state;
+    const struct kube_kind *kind = mesh_kind(KIND_NAMESPACE);
+    _cleanup_json_ json_t *answer = NULL;
+    struct plan_input in = {0};
+    struct plan plan = {0};
+    char name[16];
+
+    answer = OBJECT(MAP("metadata", STRING("resourceVersion", "7")));
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < MANY; i++) {
+            struct kube_action action = {
+                .verb = KUBE_MERGE_PATCH,
+                .kind = kind,
+                .name = name,
+                .body = (char *)"{\"metadata\":{\"resourceVersion\":\"7\"}}",
+                .reason = (char *)"to be labelled",
+                .tag = PLAN_CHANGED};
+            snprintf(name, sizeof(name), "n%d", i);
+            if (round == 0) {
+                actor_done(b->one, &action, answer, NULL);
+                continue;
+            }
+            actor_fill_input(b->one, &in);
+            assert_true(in.held(in.queue_context, &action));
+            assert_true(plan_note_drift(&plan, &in, KUBE_MERGE_PATCH, kind, NULL, name, ""));
+        }
+    assert_int_equal(plan.causes[DRIFT_REFUSED], MANY);
+    assert_int_equal(plan.drift_len, DRIFT_NAMED_MAX);
+    for (size_t i = 0; i < plan.drift_len; i++)
+        assert_non_null(strstr(plan.drifts[i].text, "did not keep it: to be labelled"));
+    plan_release(&plan);
 }
 
 int main(void)
@@ -184,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_only_waits_for_its_turn_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_is_under_way_until_it_is_answered_and_is_its_owners, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_that_is_refused_once_is_no_failure_yet, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_writes_that_are_not_kept_are_counted, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
