@@ -314,9 +314,13 @@ static void release_text(void *member)
     free(TAKE_PTR(*(char **)member));
 }
 
+/* A null means no field: the client that wrote the resource may have left it out, as kubectl apply does. */
 static void store_json(void *member, const json_t *value)
 {
-    *(json_t **)member = value ? doc_copy(value) : NULL;
+    json_t *copy = value ? doc_copy(value) : NULL;
+
+    doc_drop_nulls(copy);
+    *(json_t **)member = copy;
 }
 
 static void own_json(void *member)

@@ -120,7 +120,8 @@ struct field_default {
 /*
  * Reads an object (NULL: absent) into the struct at `base`, which is overwritten: every member has the field's
  * value, or its default where the field is absent, null or wrong. All mistakes are added to `problems` with
- * their paths below `path`; fields without a row are warnings.
+ * their paths below `path`; fields without a row are warnings. Documents are copied without the fields in them that
+ * are null.
  * Without `base` the object is only validated.
  */
 void field_parse(const struct field_table *table, const json_t *object, void *base, const char *path,

@@ -66,7 +66,7 @@ static const struct field patch_rows[] = {
     {"op", CHOICE("add", "remove", "replace", "move", "copy", "test"), .required = true, .doc = "What to do."},
     {"path", TEXT(format_json_pointer), .required = true, .doc = "Where."},
     {"from", TEXT(format_json_pointer), .doc = "The source of move and copy."},
-    {"value", ANY, .doc = "The value of add, replace and test."},
+    {"value", ANY, .doc = "The value of add, replace and test, not null. Fields in it that are null are left out."},
 };
 
 static const struct field_table patch_table = {

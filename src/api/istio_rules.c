@@ -185,12 +185,29 @@ static void add_patch_problem(const struct api_check *c, const char *path, const
     problems_add(c->problems, PROBLEM_ERROR, at, "must be as in a JSON patch (RFC 6902): %s", rest);
 }
 
+/* The value that is null is not there either (api/field.h). */
+static bool lacks_value(const json_t *patch)
+{
+    const char *op = doc_string(patch, "op");
+
+    return !json_object_get(patch, "value") && (str_eq(op, "add") || str_eq(op, "replace") || str_eq(op, "test"));
+}
+
 static void check_overlay(const struct api_check *c, const char *path, const json_t *overlay)
 {
     const json_t *patches = doc_at(overlay, "patches"), *patch;
+    size_t i, errors = c->problems->errors;
     struct err e;
-    size_t i;
 
+    json_array_foreach(patches, i, patch) {
+        _cleanup_free_ char *value = str_printf("%s[%zu].value", path, i);
+        if (lacks_value(patch))
+            problems_add(c->problems, PROBLEM_ERROR, value,
+                         "must be there, and not null, which kubectl apply leaves out; the operation remove takes a "
+                         "field away");
+    }
+    if (c->problems->errors > errors)
+        return;
     if (patch_check(patches, &e) < 0) {
         add_patch_problem(c, path, e.text);
         return;

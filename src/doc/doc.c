@@ -230,6 +230,24 @@ json_t *doc_copy(const json_t *value)
     return copy;
 }
 
+void doc_drop_nulls(json_t *value)
+{
+    const char *key;
+    json_t *item;
+    void *next;
+    size_t i;
+
+    json_array_foreach(value, i, item)
+        doc_drop_nulls(item);
+    json_object_foreach_safe(value, next, key, item)
+    {
+        if (json_is_null(item))
+            json_object_del(value, key);
+        else
+            doc_drop_nulls(item);
+    }
+}
+
 json_t *doc_new_string(const char *text)
 {
     json_t *value = json_string(text);

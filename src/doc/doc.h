@@ -81,6 +81,8 @@ int doc_real_digits(double value);
 
 /* A deep copy, owned by the caller; of NULL, which is what is absent, NULL. */
 json_t *doc_copy(const json_t *value);
+/* Removes the fields that are null, at any depth; elements of sequences stay. NULL is left alone. */
+void doc_drop_nulls(json_t *value);
 
 /* A string of any text, owned by the caller: bytes that are no UTF-8 become '?'. Of NULL it is NULL. */
 json_t *doc_new_string(const char *text);

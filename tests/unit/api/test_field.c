@@ -87,16 +87,17 @@ static void absent_fields_have_their_defaults(void **state)
 }
 
 /* Nothing in it is a default. */
-static const char beetle[] = "electric: false\n"
-                             "doors: 0\n"
-                             "weight: 2\n"
-                             "name: beetle\n"
-                             "tags: [old, small]\n"
-                             "labels: {example.com/colour: red}\n"
-                             "notes: [{text: sold, when: \"2006-01-02T15:04:05Z\", about: null, amount: 3},\n"
-                             "        {text: \"\", about: {any: [thing]}, amount: 2k}]\n"
-                             "gearbox: {gears: 4.0}\n"
-                             "engine: {cylinders: 8, fuel: diesel}\n";
+static const char beetle[] =
+    "electric: false\n"
+    "doors: 0\n"
+    "weight: 2\n"
+    "name: beetle\n"
+    "tags: [old, small]\n"
+    "labels: {example.com/colour: red}\n"
+    "notes: [{text: sold, when: \"2006-01-02T15:04:05Z\", about: null, amount: 3},\n"
+    "        {text: \"\", about: {any: [thing], other: null}, amount: 2k}]\n" /* nulls are not stored */
+    "gearbox: {gears: 4.0}\n"
+    "engine: {cylinders: 8, fuel: diesel}\n";
 
 static void parse_beetle(struct car *car)
 {
@@ -111,8 +112,7 @@ static void parse_beetle(struct car *car)
 
 static void assert_beetle(const struct car *car)
 {
-    _cleanup_json_ json_t *object = from_yaml(beetle);
-    _cleanup_free_ char *notes = doc_text(car->notes), *desired = doc_text(json_object_get(object, "notes"));
+    _cleanup_free_ char *notes = doc_text(car->notes);
 
     assert_false(car->electric);
     assert_int_equal(car->doors, 0);
@@ -120,7 +120,8 @@ static void assert_beetle(const struct car *car)
     assert_string_equal(car->name, "beetle");
     assert_string_equal(json_string_value(json_array_get(car->tags, 1)), "small");
     assert_string_equal(doc_string(car->labels, "example.com/colour"), "red");
-    assert_string_equal(notes, desired);
+    assert_string_equal(notes, "[{\"amount\":3,\"text\":\"sold\",\"when\":\"2006-01-02T15:04:05Z\"},"
+                               "{\"about\":{\"any\":[\"thing\"]},\"amount\":\"2k\",\"text\":\"\"}]");
     assert_int_equal(car->gears, 4);
     assert_int_equal(car->engine.cylinders, 8);
     assert_string_equal(car->engine.fuel, "diesel");

@@ -223,6 +223,9 @@ static void replicas_follow_from_what_is_given(void **state)
 #define NOT_ALLOWED(verb)                                                                                              \
     "must not " verb " apiVersion, kind, status or the whole object, and in metadata only labels, annotations and "    \
     "finalizers"
+#define NO_VALUE(patch)                                                                                                \
+    "spec.overlays[0].patches" patch ".value: must be there, and not null, which kubectl apply leaves out; the "       \
+    "operation remove takes a field away"
 
 static const struct {
     const char *name, *spec, *errors, *warnings;
@@ -276,8 +279,14 @@ static const struct {
      "the string \"spec\"",
      ""},
     {"an overlay whose operations lack something",
-     "{overlays: [{kind: Service, name: x, patches: [{op: remove, path: /a}, {op: add, path: /b}]}]}",
-     "spec.overlays[0].patches[1].value: must be as in a JSON patch (RFC 6902): missing", ""},
+     "{overlays: [{kind: Service, name: x, patches: [{op: remove, path: /a}, {op: add, path: /b}]}]}", NO_VALUE("[1]"),
+     ""},
+    {"an overlay with null for a value",
+     "{overlays: [{kind: Service, name: x, patches: [{op: add, path: /a, value: null}, {op: replace, path: /a, value: "
+     "null}, "
+     "{op: test, path: /a, value: null}, {op: remove, path: /a, value: null}, {op: add, path: /a, value: {b: "
+     "null}}]}]}",
+     NO_VALUE("[0]") "\n" NO_VALUE("[1]") "\n" NO_VALUE("[2]"), ""},
     {"an overlay that makes another object",
      "{overlays: [{kind: Service, name: x, patches: [{op: test, path: /kind, value: Service}, "
      "{op: replace, path: /metadata/name, value: y}, {op: replace, path: \"\", value: {}}, "

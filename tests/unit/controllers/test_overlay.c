@@ -88,6 +88,22 @@ static void overlays_change_what_they_name_and_nothing_else(void **state)
          "Service/" NS "/istio-pilot",
          {"spec", "sessionAffinity"},
          "\"ClientIP\""},
+        /* What kubectl apply makes of a null, and what create and replace do, is the same. */
+        {OVERLAY(
+             "Deployment", "istio-pilot", ADD("/spec/strategy", "{\"type\": \"Recreate\", \"rollingUpdate\": null}")),
+         "Deployment/" NS "/istio-pilot",
+         {"spec", "strategy"},
+         "{\"type\":\"Recreate\"}"},
+        {OVERLAY(
+             "Deployment",
+             "istio-pilot",
+             "{\"op\": \"test\", \"path\": \"/spec/selector\", \"value\": {\"matchLabels\": {\"app\": \"pilot\", "
+             "\"istio\": \"pilot\"}, "
+             "\"matchExpressions\": null}}," ADD(
+                 "/spec/template/spec/tolerations", "[{\"operator\": \"Exists\", \"key\": null}]")),
+         "Deployment/" NS "/istio-pilot",
+         {"spec", "template", "spec", "tolerations"},
+         "[{\"operator\":\"Exists\"}]"},
     };
     _cleanup_desired_ struct desired_set *plain = build("", NULL);
 
