@@ -457,8 +457,9 @@ static json_t *merge_value(struct merger *m, const char *field, const json_t *la
     json_t *value;
 
     if (is_listed(m->rules->whole, field)) {
-        if (!doc_equal(desired, live))
-            note(m, live, desired);
+        if (m->rules->same_whole ? m->rules->same_whole(desired, live) : doc_equal(desired, live))
+            return doc_copy(live);
+        note(m, live, desired);
         return doc_copy(desired);
     }
     if (json_is_object(desired) && json_is_object(live))

@@ -59,6 +59,8 @@ struct merge_rules {
     const char *const *unordered; /* names of sequences without keys whose order says nothing; as `open` */
     const char *const *open;      /* names of maps whose keys are free, "labels"; ends with NULL; may be NULL */
     const char *const *whole;     /* names of maps that are compared and replaced as one value; as `open` */
+    /* Whether such a live value has the same meaning as the desired one, and stays. NULL: where it is equal. */
+    bool (*same_whole)(const json_t *desired, const json_t *live);
     /*
      * Whether a desired "", 0, false, null, {} or [] equals an absent (or null) live field, because the server omits
      * empty values: true of Kubernetes' own types, not of custom resources, whose fields are kept as sent. Its

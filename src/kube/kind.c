@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "doc/merge.h"
 #include "kube/quantity.h"
+#include "kube/schema.h"
 
 const struct kube_kind *kube_kind_find(const struct kube_kind_table *table, const char *api_version, const char *kind)
 {
@@ -209,6 +210,7 @@ void kube_merge_init(const struct kube_kind *kind, const char *const *foreign, s
                 .unordered = kind->custom ? NULL : unordered,
                 .open = open_maps,
                 .whole = kind->is_definition ? whole : NULL,
+                .same_whole = kube_schema_same,
                 .empty_is_absent = !kind->custom,
                 .empty_counts = empty_counts,
                 .same = kind->custom ? NULL : same_to_server,
