@@ -25,8 +25,13 @@ char *v1_0_sidecar_version_of_pod(const json_t *pod)
 
     if (!text || doc_at(pod, "metadata", "deletionTimestamp"))
         return NULL;
-    if (doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) < 0 || !(version = doc_string(status, "version")))
-        version = "unknown";
+    if (doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) < 0)
+        return str_dup("unknown");
+    version = doc_string(status, "version");
+    /* Releases of istiod write a revision instead. */
+    if (!version && doc_at(status, "revision"))
+        return NULL;
+    version = str_or(version, "unknown");
     return str_dup_n(version, str_cut(version, VERSION_LEN));
 }
 

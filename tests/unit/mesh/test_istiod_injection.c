@@ -268,7 +268,8 @@ static void test_pod_without_sidecar_has_no_version(void **state)
         _cleanup_json_ json_t *pod = from_yaml(others[i]);
         assert_null(istiod_sidecar_version_of_pod(pod));
     }
-    assert_null(istiod_sidecar_version_of_pod(gateway));
+    /* Of no line. */
+    assert_null(mesh_sidecar_version_of_pod(gateway));
 }
 
 int main(void)
