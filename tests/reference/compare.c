@@ -235,6 +235,7 @@ static void normalise(json_t *object)
 {
     const char *kind = doc_string(object, "kind");
 
+    json_object_del(object, "templates"); /* what the folder says about a ConfigMap's, in place of them */
     if (str_eq(kind, "Deployment"))
         normalise_deployment(object);
     else if (str_eq(kind, "Service"))
