@@ -28,6 +28,7 @@
 
 struct gateway_spec {
     struct component_spec component;
+    int termination_grace_period; /* seconds until open requests of a Pod are cut; 0: the line has no such field */
     /* Of its Service. */
     char *service_type;          /* NULL: as above */
     char *load_balancer_ip;      /* NULL or "": any */

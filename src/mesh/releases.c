@@ -14,6 +14,9 @@ static const struct field_default istiod_defaults[] = {{"spec.gateways.egress.en
  */
 const struct mesh_release mesh_releases[] = {
     {"1.31.1", &istiod_line, 32, 37, istiod_defaults},
+    {"1.31.0", &istiod_line, 32, 37, istiod_defaults},
+    {"1.30.8", &istiod_line, 32, 36, istiod_defaults},
+    {"1.30.3", &istiod_line, 32, 36, istiod_defaults},
     {"1.0.6", &v1_0_line, 10, 21},
     {"1.0.5", &v1_0_line, 10, 21},
     {NULL},

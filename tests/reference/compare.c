@@ -44,8 +44,7 @@ static const struct reference_case v1_0_cases[] = {
 };
 
 #define V1_31 "version: 1.31.1\nimageTag: 1.31.0-rc.0\n"
-/* But for the injection templates the charts of both minor releases give the same. */
-#define V1_30 "version: 1.31.1\nimageTag: 1.30.3\n"
+#define V1_30 "version: 1.30.8\nimageTag: 1.30.3\n"
 #define NO_GATEWAYS "gateways: {enabled: false}\n"
 #define PLACE                                                                                                          \
     "nodeSelector: {node-role.example.com/infra: ''}, "                                                                \

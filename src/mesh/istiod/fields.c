@@ -19,6 +19,11 @@ static const struct field env_value = {NULL, TEXT(format_annotation_value)};
 
 static const struct field gateway_rows[] = {
     ISTIO_GATEWAY_ROWS(),
+    {"terminationGracePeriodSeconds",
+     INTEGER_AT(termination_grace_period, 1, 86400),
+     .otherwise = "60",
+     .floating = true,
+     .doc = "How long a pod that is replaced may take to end its open requests; then they are cut."},
     {"sds",
      UNSUPPORTED("{\"enabled\":true}"),
      .instead = "gateways always get the certificates in Secrets of their namespace from istiod"},
@@ -252,7 +257,7 @@ static const struct api_rule rules[] = {
 };
 
 const struct api_form istiod_form = {
-    .name = "1.31",
+    .name = "1.30 and 1.31",
     .spec = &spec_table,
     .size = sizeof(struct istiod_spec),
     .complete = complete,

@@ -23,7 +23,6 @@ static const char *const after_injection[] = {"MutatingWebhookConfiguration", NU
  * A gateway that is replaced ends its open requests first. Istio's own default is to cut them 5 s after the signal; an
  * open request is not cut before the Pod's time is over.
  */
-#define DRAIN_SECONDS 60
 #define DRAIN_LEAST "3s"
 
 static json_t *selector(const struct gateway *gateway)
@@ -96,7 +95,7 @@ static json_t *pod(const struct mesh_env *env, const struct gateway_spec *spec, 
                 STRING("sidecar.istio.io/inject", "true"))),
         MAP("spec",
             STRING("serviceAccountName", gateway->name),
-            INT("terminationGracePeriodSeconds", DRAIN_SECONDS),
+            INT("terminationGracePeriodSeconds", spec->termination_grace_period),
             /* It listens on ports below 1024 without being root. */
             MAP("securityContext",
                 SEQ("sysctls", ITEM(STRING("name", "net.ipv4.ip_unprivileged_port_start"), STRING("value", "0")))),

@@ -331,7 +331,7 @@ static void gateways_get_their_proxy_by_injection_and_drain(void **state)
     assert_string_equal(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
     assert_string_equal(doc_string(doc_find(doc_at(proxy, "env"), "name", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"), "value"),
                         "true");
-    assert_true(doc_int(doc_at(pod, "spec", "terminationGracePeriodSeconds"), 0) > 30);
+    assert_int_equal(doc_int(doc_at(pod, "spec", "terminationGracePeriodSeconds"), 0), 60);
     /* Its Pods must not be there before the webhook. */
     assert_string_equal(*find(&m, "Deployment", "istio-ingressgateway")->after, "MutatingWebhookConfiguration");
     assert_null(find(&m, "Deployment", "istiod")->after);
@@ -349,11 +349,16 @@ static void gateways_are_as_the_resource_has_them(void **state)
                "  egress: {enabled: true}\n"
                "  ingress:\n"
                "    serviceType: NodePort\n"
+               "    terminationGracePeriodSeconds: 900\n"
                "    serviceLabels: {team: edge}\n"
                "    serviceAnnotations: {example.com/internal: 'true'}\n"
                "    ports: [{name: http, port: 80, targetPort: 8080, nodePort: 30080}]\n");
     service = object(&m, "Service", "istio-ingressgateway");
     assert_json(doc_at(service, "spec", "ports"), "[{name: http, port: 80, targetPort: 8080, nodePort: 30080}]");
+    assert_int_equal(doc_int(doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "template", "spec",
+                                    "terminationGracePeriodSeconds"),
+                             0),
+                     900);
     assert_string_equal(doc_string(service, "spec", "type"), "NodePort");
     assert_string_equal(doc_string(service, "metadata", "labels", "team"), "edge");
     assert_string_equal(doc_string(service, "metadata", "labels", "istio"), "ingressgateway");
