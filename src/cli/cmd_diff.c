@@ -11,7 +11,6 @@
 #include "doc/doc.h"
 #include "reconcile/marks.h"
 
-#define TIMEOUT_MOST 3600
 #define CONTEXT_LINES 3
 
 /* What we say of each kind of change, and at the end of all of them. */
@@ -130,12 +129,11 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
 {
     _cleanup_problems_ struct problems before = PROBLEMS_INIT, problems = PROBLEMS_INIT;
     _cleanup_kube_config_ struct kube_config *config = NULL;
-    int64_t timeout;
+    msec_t timeout;
     int r;
 
-    if (!str_to_int64(invocation_value(inv, "timeout"), &timeout) || timeout < 1 || timeout > TIMEOUT_MOST)
-        return err_set(e, ERR_USAGE, "--timeout \"%s\": allowed are whole seconds from 1 to %d",
-                       invocation_value(inv, "timeout"), TIMEOUT_MOST);
+    if (credentials_timeout(inv, &timeout, e) < 0)
+        return -1;
 
     /* Errors that do not depend on the cluster are reported without one. */
     input_review(mesh, NULL, 0, NULL, &before);
@@ -146,7 +144,7 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     }
     if (credentials_load(inv, &config, e) < 0)
         return -1;
-    r = preview_make(loop, config, mesh->value, SECONDS(timeout), ret, &problems, e);
+    r = preview_make(loop, config, mesh->value, timeout, ret, &problems, e);
     *ret_code = input_conclude(in, &problems);
     input_report(mesh, &problems, NULL, stderr);
     if (problems.errors || r == 0)
@@ -207,7 +205,7 @@ const struct command command_diff = {
             OPTION_KUBECONFIG,
             OPTION_CONTEXT,
             OPTION_NAMESPACE("namespace of a resource that names none"),
-            {"timeout", 0, "SECONDS", "30", "how long all that is asked of the cluster may take together"},
+            OPTION_TIMEOUT,
             {"whole", 0, NULL, NULL, "print also the whole of objects that would be created or removed"},
             {NULL},
         },

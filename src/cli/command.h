@@ -81,6 +81,11 @@ void help_document(struct buf *out);
     {                                                                                                                  \
         "context", 0, "NAME", NULL, "context of the kubeconfig; otherwise its current one"                             \
     }
+/* Of commands that ask a cluster and end; credentials_timeout() reads it. */
+#define OPTION_TIMEOUT                                                                                                 \
+    {                                                                                                                  \
+        "timeout", 0, "SECONDS", "30", "how long all that is asked of the cluster may take together"                   \
+    }
 /* Of commands that read resources from files (cli/input.h). */
 #define OPTIONS_FILE                                                                                                   \
     {"file",                                                                                                           \

@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "doc/doc.h"
 
+#define TIMEOUT_MOST 3600
+
 static void keep_memory_to_ourselves(void)
 {
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
@@ -16,6 +18,17 @@ int credentials_load(const struct invocation *inv, struct kube_config **ret, str
 {
     keep_memory_to_ourselves();
     return kube_config_default(invocation_value(inv, "kubeconfig"), invocation_value(inv, "context"), ret, e);
+}
+
+int credentials_timeout(const struct invocation *inv, msec_t *ret, struct err *e)
+{
+    const char *text = invocation_value(inv, "timeout");
+    int64_t seconds;
+
+    if (!str_to_int64(text, &seconds) || seconds < 1 || seconds > TIMEOUT_MOST)
+        return err_set(e, ERR_USAGE, "--timeout \"%s\": allowed are whole seconds from 1 to %d", text, TIMEOUT_MOST);
+    *ret = SECONDS(seconds);
+    return 0;
 }
 
 int credentials_check_version(const struct kube_config *config, const json_t *answer, struct err *e)

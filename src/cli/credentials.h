@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "kube/config.h"
 
@@ -14,6 +15,9 @@
  * processes of the same user cannot trace it.
  */
 int credentials_load(const struct invocation *inv, struct kube_config **ret, struct err *e);
+
+/* The value of --timeout; ERR_USAGE where it is none. */
+int credentials_timeout(const struct invocation *inv, msec_t *ret, struct err *e);
 
 /* ERR_UNAVAILABLE where this is not what an API server answers to GET /version: something else is at its address. */
 int credentials_check_version(const struct kube_config *config, const json_t *answer, struct err *e);

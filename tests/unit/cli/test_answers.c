@@ -98,7 +98,8 @@ static int run_program(struct run *r, char *const *arguments, char *ret, size_t 
 
 static void expect(struct run *r, const char *command, const char *message)
 {
-    char *const status[] = {(char *)program, (char *)"status", (char *)"--kubeconfig", r->kubeconfig, NULL};
+    char *const status[] = {(char *)program, (char *)"status",      (char *)"--kubeconfig",
+                            r->kubeconfig,   (char *)"--timeout=1", NULL};
     char *const diff[] = {(char *)program, (char *)"diff", (char *)"--kubeconfig", r->kubeconfig,
                           (char *)"-f",    r->file,        (char *)"--timeout=1",  NULL};
     _cleanup_free_ char *expected =
@@ -159,6 +160,31 @@ static void a_list_that_is_none_is_no_empty_cluster(void **state)
     run_stop(&r);
 }
 
+/* Wherever the server falls silent, or does not come to an end. */
+static void status_ends_within_its_time(void **state)
+{
+    static const struct server_answer cases[][4] = {
+        {{"/"}, {NULL}},
+        {VERSION, {"/"}, {NULL}},
+        {VERSION,
+         {"/apis", .bytes = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", .then = " ", .repeat = 1000},
+         {NULL}},
+    };
+    static const char *const messages[] = {
+        "no answer to GET /version within 1 s",
+        "no answer to GET /apis/istio.banzaicloud.io/v1beta1/istios within 1 s",
+        "no answer to GET /apis/istio.banzaicloud.io/v1beta1/istios within 1 s",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct run r;
+        run_start(&r, cases[i]);
+        expect(&r, "status", messages[i]);
+        run_stop(&r);
+    }
+}
+
 /* Wherever the server falls silent. */
 static void diff_ends_within_its_time(void **state)
 {
@@ -194,6 +220,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_api_server_is_named_with_the_request),
         cmocka_unit_test(a_list_that_is_none_is_no_empty_cluster),
+        cmocka_unit_test(status_ends_within_its_time),
         cmocka_unit_test(diff_ends_within_its_time),
     };
 
