@@ -9,6 +9,7 @@
 
 #include "../../apiserver/apiserver.h"
 #include "api/crd.h"
+#include "api/status.h"
 #include "base/str.h"
 #include "cli/preview.h"
 #include "doc/build.h"
@@ -109,6 +110,69 @@ static void a_new_mesh_is_shown_as_its_objects(void **state)
     assert_null(preview_before(&b->preview, a));
     after = preview_after(&b->preview, a);
     assert_non_null(doc_string(after, "data", "mesh"));
+    /* Also what waits for other objects. */
+    assert_non_null(action_on(b, "Deployment", "istio-pilot"));
+    assert_non_null(action_on(b, "MutatingWebhookConfiguration", "istio-sidecar-injector"));
+}
+
+static void a_namespace_is_shown_with_its_new_label(void **state)
+{
+    struct bench *b = *state;
+    const struct kube_action *a;
+    _cleanup_json_ json_t *after = NULL;
+
+    put(b, "", "namespaces", NULL, OBJECT(MAP("metadata", STRING("name", "shop"), MAP("labels", STRING("a", "b")))));
+    assert_int_equal(show(b, "istio", "{\"autoInjectionNamespaces\": [\"shop\"]}", IN_TIME), 0);
+    a = action_on(b, "Namespace", "shop");
+    assert_non_null(a);
+    after = preview_after(&b->preview, a);
+    assert_string_equal(doc_string(after, "metadata", "labels", "a"), "b");
+    assert_string_equal(doc_string(after, "metadata", "labels", "istio-injection"), "enabled");
+}
+
+/* What the live resource asked for was in place; so another client deleted what is missing, unless it asks for more. */
+static void what_is_missing_was_deleted_only_where_nothing_else_is_asked_for(void **state)
+{
+    static const struct {
+        const char *live, *shown, *reason;
+    } cases[] = {
+        {"{}", "{}", "deleted by another client"},
+        {"{\"mtls\": false}", "{}", "deleted by another client"},
+        {"{}", "{\"pause\": true}", "deleted by another client"},
+        {"{\"mtls\": true}", "{}", "not there yet"},
+        {"{}", "{\"tracing\": {\"zipkinAddress\": \"zipkin.shop:9411\"}}", "not there yet"},
+        {"{\"mtls\": 5}", "{}", "not there yet"},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *live = mesh(NS, "istio", cases[i].live);
+        json_object_set_new(doc_at(live, "metadata"), "generation", json_integer(7));
+        json_object_set_new(live, "status", OBJECT(INT(STATUS_FIELD_APPLIED_GENERATION, 7)));
+        put(b, API_GROUP, "istios", NS, live);
+        assert_int_equal(show(b, "istio", cases[i].shown, IN_TIME), 0);
+        assert_string_equal(action_on(b, "ConfigMap", "istio")->reason, cases[i].reason);
+        preview_release(&b->preview);
+        b->preview = (struct preview){0};
+    }
+}
+
+/* No write puts them in place. */
+static void what_the_user_has_to_do_is_a_warning(void **state)
+{
+    struct bench *b = *state;
+    const char *const paths[] = {"ConfigMap/" NS "/istio", "Service/" NS "/istio-pilot"};
+
+    put(b, "", "configmaps", NS,
+        OBJECT(MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)), BOOL("immutable", true),
+               MAP("data", STRING("mesh", "old"))));
+    put(b, "", "services", NS,
+        OBJECT(MAP("metadata", STRING("name", "istio-pilot"), STRING("namespace", NS),
+                   STRING("deletionTimestamp", "2019-01-01T00:00:00Z"), STRINGS("finalizers", "example.com/held"))));
+    assert_int_equal(show(b, "istio", "{}", IN_TIME), 0);
+    assert_int_equal(b->problems.len, ARRAY_LEN(paths));
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        assert_string_equal(b->problems.items[i].path, paths[i]);
 }
 
 /* A pause says nothing about what the resource asks for. */
@@ -217,6 +281,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_mesh_is_shown_as_its_objects, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_namespace_is_shown_with_its_new_label, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_missing_was_deleted_only_where_nothing_else_is_asked_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_the_user_has_to_do_is_a_warning, setup, teardown),
         cmocka_unit_test_setup_teardown(a_paused_mesh_is_shown_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(an_object_that_is_there_is_shown_as_it_is_and_as_it_would_be, setup, teardown),
         cmocka_unit_test_setup_teardown(galleys_webhook_is_shown_to_go_where_it_is_this_meshs, setup, teardown),
