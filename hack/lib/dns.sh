@@ -9,7 +9,7 @@ has_dns() { [ "$MODE_WANTED" = full ] && [ "$KUBERNETES_MINOR" -ge 34 ]; }
 # dns_archive: prints the path of the archive with the image, built once; under the digest of its sources.
 dns_archive() {
   local digest archive lock
-  digest=$(cat "$HACK_DIR"/coredns/{go.mod,main.go} "$HACK_DIR/lib/image.sh" | sha256sum | cut -c1-16)
+  digest=$(cat "$HACK_DIR"/coredns/{go.mod,main.go} | sha256sum | cut -c1-16)
   archive=$CACHE_ROOT/images-coredns-$digest.tar
   if [ ! -e "$archive" ]; then
     mkdir -p "$CACHE_ROOT"

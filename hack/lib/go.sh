@@ -41,13 +41,16 @@ go_install() {
 }
 
 # go_build WORK FOLDER FILE PACKAGE LINKER_FLAGS [OPTION...]: builds PACKAGE in the versions of
-# FOLDER's go.mod. Modules and Go's own cache are below WORK: an interrupted build continues there.
+# FOLDER's go.mod. All that it reads and keeps is below WORK: an interrupted build continues there,
+# and FOLDER may change meanwhile.
 go_build() {
   local work=$1 folder=$2 file=$3 package=$4 flags=$5 go
   shift 5
   go=$(go_program) || die "no Go 1.$GO_MINOR: run hack/deps go"
+  rm -rf "$work/main"
+  cp -r "$folder" "$work/main"
   # Whole or not at all: FILE is never half a program.
-  (cd "$folder" &&
+  (cd "$work/main" &&
     env -u GOROOT -u GOWORK GOTOOLCHAIN=local GOMODCACHE="$work/modules" GOCACHE="$work/cache" CGO_ENABLED=0 \
       GOFLAGS="-mod=readonly -modcacherw -trimpath -buildvcs=false" \
       "$go" build -ldflags "-s -w $flags" -o "$file.new" "$@" "$package") &&

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../apiserver/apiserver.h"
+#include "base/str.h"
 #include "conformance.h"
 
 static bool compact(void *context)
@@ -11,8 +12,10 @@ static bool compact(void *context)
     return true;
 }
 
-int main(void)
+/* As Kubernetes 1.`minor`; the number of failed cases. */
+static int run_as(int minor)
 {
+    _cleanup_free_ char *name = str_printf("conformance of the simulated server, as 1.%d", minor);
     struct event_base *loop = event_base_new();
     struct apiserver *server;
     struct virtual *cluster;
@@ -21,7 +24,7 @@ int main(void)
     struct err e;
     int failed;
 
-    if (apiserver_new(loop, 0, 20, &server, &e) < 0) {
+    if (apiserver_new(loop, 0, minor, &server, &e) < 0) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
@@ -31,10 +34,21 @@ int main(void)
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    failed = conformance_run("conformance of the simulated server", config, loop, compact, cluster);
+    failed = conformance_run(name, config, loop, compact, cluster);
     kube_config_free(config);
     free(text);
     apiserver_free(server);
     event_base_free(loop);
+    return failed;
+}
+
+/* Those on which real servers are tested: hack/cluster --help. */
+int main(void)
+{
+    static const int minors[] = {20, 34, 37};
+    int failed = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(minors); i++)
+        failed += run_as(minors[i]);
     return failed;
 }
