@@ -1,5 +1,6 @@
 #include "conformance.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -166,6 +167,15 @@ const char *uid_of(const json_t *object)
 int64_t generation_of(const json_t *object)
 {
     return doc_int(doc_at(object, "metadata", "generation"), 0);
+}
+
+int minor_version(void)
+{
+    _cleanup_json_ json_t *version = expect(200, net_request_new(NET_GET, "/version", NULL));
+    int minor = (int)strtol(str_or(doc_string(version, "minor"), ""), NULL, 10);
+
+    assert_true(minor > 0);
+    return minor;
 }
 
 /* --- waiting --- */

@@ -1,7 +1,7 @@
 /*
  * What the operator relies on in an API server, as cases over kube_client: run against a real server
  * (tests/cluster/test_conformance.c) and against the simulated one (test_simulated.c), so that what was learned with
- * the one holds with the other. A case holds for Kubernetes 1.20, with its controllers running.
+ * the one holds with the other. A case holds for Kubernetes 1.20 and 1.34, with its controllers running.
  *
  * Everything here fails the running test where the server does otherwise than said.
  */
@@ -67,6 +67,8 @@ const char *version_of(const json_t *object);
 const char *uid_of(const json_t *object);
 /* A number of the metadata, 0 where it is not there. */
 int64_t generation_of(const json_t *object);
+/* The server's minor version: 20 of 1.20.2. */
+int minor_version(void);
 /* Waits until it answers 404. */
 void wait_gone(enum kind kind, const char *name);
 /* Waits until the object's text at the path is `value` (NULL: there is something). */

@@ -1,5 +1,4 @@
 /* Discovery, lists, watches. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -12,8 +11,7 @@ static void discovery_says_what_is_served(void **state)
     _cleanup_json_ json_t *core = expect(200, net_request_new(NET_GET, "/api/v1", NULL));
     _cleanup_json_ json_t *apps = expect(200, net_request_new(NET_GET, "/apis/apps/v1", NULL));
     _cleanup_json_ json_t *leases = expect(200, net_request_new(NET_GET, "/apis/coordination.k8s.io/v1", NULL));
-    _cleanup_free_ char *git_version =
-        str_printf("v1.%ld.", strtol(str_or(doc_string(version, "minor"), ""), NULL, 10));
+    _cleanup_free_ char *git_version = str_printf("v1.%d.", minor_version());
     const json_t *group = doc_find(doc_at(groups, "groups"), "name", "apps");
 
     (void)state;

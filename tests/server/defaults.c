@@ -322,6 +322,26 @@ void defaults_apply(struct server *s, const struct collection *kind, json_t *obj
             rows[i].apply(s, object);
 }
 
+/* From 1.22 on, and in the last releases of 1.20 and 1.21, a Service keeps its addresses and node ports. */
+void defaults_carry(const struct server *s, const struct collection *kind, const json_t *before, json_t *after)
+{
+    json_t *spec = doc_at(after, "spec"), *port;
+    const json_t *old_ports = doc_at(before, "spec", "ports");
+    size_t i;
+
+    if (s->minor < 22 || !str_eq(kind->plural, "services") || kind->custom)
+        return;
+    fill(spec, "clusterIP", doc_copy(doc_at(before, "spec", "clusterIP")));
+    fill(spec, "clusterIPs", doc_copy(doc_at(before, "spec", "clusterIPs")));
+    json_array_foreach(doc_at(spec, "ports"), i, port)
+        for (size_t k = 0; takes_node_ports(doc_string(spec, "type")) && k < json_array_size(old_ports); k++) {
+            const json_t *old = json_array_get(old_ports, k);
+            if (doc_at(old, "nodePort") && json_equal(doc_at(old, "port"), doc_at(port, "port")) &&
+                str_eq(doc_string(old, "protocol"), str_or(doc_string(port, "protocol"), "TCP")))
+                fill(port, "nodePort", doc_copy(doc_at(old, "nodePort")));
+        }
+}
+
 /* Fields that stay as they were created. */
 static const struct {
     const char *plural, *field[3];

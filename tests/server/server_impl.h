@@ -60,6 +60,8 @@ void pages_free(struct server *s);
 
 /* defaults.c: fills in what is left out. */
 void defaults_apply(struct server *s, const struct collection *kind, json_t *object);
+/* Of an update: takes over from `before` what the server itself chose there and `after` leaves out. */
+void defaults_carry(const struct server *s, const struct collection *kind, const json_t *before, json_t *after);
 bool defaults_may_be_named(const struct collection *kind, const char *name);
 /* False: its fields are not of the types that the kind has. */
 bool defaults_can_be_read(const struct collection *kind, const json_t *object);

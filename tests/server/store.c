@@ -538,6 +538,7 @@ static json_t *updated(struct server *s, const struct collection *kind, const ch
             json_object_set(after, "status", json_object_get(before, "status"));
     }
     keep_identity(before, after);
+    defaults_carry(s, kind, before, after);
     defaults_apply(s, kind, after);
     if (defaults_counts_generations(kind) && !same_desire(kind, before, after))
         json_object_set_new(json_object_get(after, "metadata"), "generation",
