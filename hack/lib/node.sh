@@ -223,15 +223,16 @@ YAML
   component_define kube-proxy "$(program kube-proxy)" --config "$STATE/kube-proxy.yaml"
 }
 
+# One of 1.34 ends where containerd does not answer yet.
 start_kubelet() {
   define_node
   node_cgroups
+  wait_for 30 "containerd" containerd_ready || give_up containerd "containerd did not start"
   component_start kubelet
 }
 
 start_node() {
   component_start kube-proxy
-  wait_for 30 "containerd" containerd_ready || give_up containerd "containerd did not start"
   images_load_pause
   wait_for 60 "the node to be Ready" node_ready || give_up kubelet "the node did not become Ready"
 }
