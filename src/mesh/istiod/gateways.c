@@ -62,11 +62,13 @@ static json_t *resources(const struct component_spec *component)
         MAP("limits", STRING("cpu", "2000m"), STRING("memory", "1024Mi")));
 }
 
-static json_t *proxy(const struct gateway_spec *spec)
+/* Of an image without a tag, such as "auto", the API server says that it is always pulled; that stays. */
+static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec)
 {
     return OBJECT(
         STRING("name", "istio-proxy"),
         STRING("image", str_or(spec->component.image, "auto")),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("ports", ITEM(STRING("name", "http-envoy-prom"), INT("containerPort", 15090), STRING("protocol", "TCP"))),
         SEQ("env",
             ITEM_VALUE(mesh_env_value("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "true")),
@@ -99,7 +101,7 @@ static json_t *pod(const struct mesh_env *env, const struct gateway_spec *spec, 
             /* It listens on ports below 1024 without being root. */
             MAP("securityContext",
                 SEQ("sysctls", ITEM(STRING("name", "net.ipv4.ip_unprivileged_port_start"), STRING("value", "0")))),
-            SEQ("containers", ITEM_VALUE(proxy(spec))),
+            SEQ("containers", ITEM_VALUE(proxy(env, spec))),
             OPT(component->node_selector, VALUE("nodeSelector", doc_copy(component->node_selector))),
             OPT(component->affinity, VALUE("affinity", doc_copy(component->affinity))),
             OPT(component->tolerations, VALUE("tolerations", doc_copy(component->tolerations)))));

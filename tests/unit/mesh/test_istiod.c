@@ -327,6 +327,8 @@ static void gateways_get_their_proxy_by_injection_and_drain(void **state)
     proxy = container(&m, "istio-ingressgateway");
     assert_string_equal(doc_string(proxy, "name"), "istio-proxy");
     assert_string_equal(doc_string(proxy, "image"), "auto");
+    /* A server's own value for such an image is Always. */
+    assert_string_equal(doc_string(proxy, "imagePullPolicy"), "IfNotPresent");
     assert_string_equal(doc_string(pod, "metadata", "labels", "sidecar.istio.io/inject"), "true");
     assert_string_equal(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
     assert_string_equal(doc_string(doc_find(doc_at(proxy, "env"), "name", "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"), "value"),
