@@ -1,0 +1,243 @@
+/*
+ * Today's Istio for real: its own istiod, agent and Envoy on a Kubernetes with a node, the objects of this operator,
+ * requests that are answered or refused. One mesh from its creation to its end: the tests are its stages, in this
+ * order.
+ *
+ * TEST_ISTIO_VERSION is the release, TEST_WORKLOADS a file with the users' objects, TEST_IDLE_SECONDS how long the mesh
+ * is left alone.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "harness.h"
+#include "reconcile/marks.h"
+
+#define TO_BE_AVAILABLE SECONDS(120)
+
+/* One line of mesh configuration, because the Envoy of these images lacks the filter that counts requests. */
+#define SPEC                                                                                                           \
+    "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": false,"                                  \
+    " \"meshConfig\": {\"defaultProviders\": {\"metrics\": []}}}"
+
+/* One request from the client's Pod of a namespace. */
+#define REQUEST(ns)                                                                                                    \
+    "kubectl -n " ns " exec client -c client -- echo-client --count 1 --timeout 3s"                                    \
+    " http://echo.shop.svc.cluster.local/"
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    assert_non_null(value);
+    return value;
+}
+
+static bool succeeds(void *command)
+{
+    return run_shell(command) == 0;
+}
+
+static bool fails(void *command)
+{
+    return !succeeds(command);
+}
+
+static void must_succeed(const char *command, const char *what)
+{
+    wait_until(succeeds, (void *)command, PATIENCE, what);
+}
+
+/* What istiod leaves (src/mesh/istiod/line.c), without which nothing is missed. */
+#define LEFT_BY_ISTIOD                                                                                                 \
+    "^ConfigMap +(default|kube-[a-z-]+|shop) +istio-ca-(root-cert|crl)$|^Lease +" NS " +istio-gateway-.*$"
+
+/* The names of all objects into TEST_OUTPUT/`file`, without Events, definitions, and what controllers make of others.
+ */
+static void list_names(const char *file)
+{
+    _cleanup_free_ char *command = str_printf(
+        "kubectl get -A --ignore-not-found -o custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name"
+        " \"$(kubectl api-resources --verbs=list -o name |"
+        " grep -vE "
+        "'^(events|pods|endpoints|componentstatuses|endpointslices|customresourcedefinitions|apiservices)\\b' |"
+        " paste -sd,)\" | grep -vE '" LEFT_BY_ISTIOD "' | sort -u >'%s/%s'",
+        variable("TEST_OUTPUT"),
+        file);
+
+    assert_int_equal(run_shell(command), 0);
+}
+
+static void it_is_available_in_time(void **state)
+{
+    _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_VERSION")), *version = NULL;
+
+    (void)state;
+    list_names("names-before");
+    operator_start();
+    mesh_create(spec);
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    version = mesh_status("version");
+    assert_string_equal(version, variable("TEST_ISTIO_VERSION"));
+}
+
+static void pods_of_a_listed_namespace_get_sidecars(void **state)
+{
+    _cleanup_free_ char *apply = str_printf(
+        "sed 's/ISTIO_VERSION/%s/' '%s' | kubectl apply -f -",
+        variable("TEST_ISTIO_VERSION"),
+        variable("TEST_WORKLOADS"));
+    _cleanup_json_ json_t *pods = NULL;
+    size_t i, injected = 0;
+    json_t *pod;
+
+    (void)state;
+    must_succeed(apply, "the users' objects are created");
+    must_succeed(
+        "kubectl -n shop wait --for=condition=Ready pod --all --timeout=20s &&"
+        " kubectl -n outside wait --for=condition=Ready pod --all --timeout=20s",
+        "the users' Pods are ready");
+    pods = cluster_list(kind_of("v1", "Pod"), "app");
+    json_array_foreach(pods, i, pod) {
+        const json_t *containers = doc_at(pod, "spec", "containers"), *init = doc_at(pod, "spec", "initContainers");
+        bool listed = str_eq(doc_string(pod, "metadata", "namespace"), "shop");
+        bool has_proxy = doc_find(containers, "name", "istio-proxy") || doc_find(init, "name", "istio-proxy");
+        if (listed || str_eq(doc_string(pod, "metadata", "namespace"), "outside"))
+            assert_int_equal(has_proxy, listed);
+        injected += listed;
+    }
+    assert_int_equal(injected, 2);
+}
+
+static void a_request_through_the_gateway_is_answered(void **state)
+{
+    _cleanup_json_ json_t *service = cluster_get(kind_of("v1", "Service"), NS, "istio-ingressgateway");
+    const char *address = doc_string(service, "spec", "clusterIP");
+    _cleanup_free_ char *asked =
+        str_printf("curl -sf -m 5 -H 'Host: echo.example.com' http://%s/ | grep -i '^Host'", str_or(address, ""));
+    _cleanup_free_ char *other =
+        str_printf("curl -sf -m 5 -H 'Host: other.example.com' http://%s/", str_or(address, ""));
+
+    (void)state;
+    assert_non_null(address);
+    must_succeed(asked, "the gateway answers");
+    assert_int_not_equal(run_shell(other), 0);
+}
+
+static void services_talk_with_mutual_tls(void **state)
+{
+    (void)state;
+    must_succeed(
+        REQUEST("shop") " | grep 'By=spiffe://cluster.local/ns/shop/sa/echo' | grep "
+                        "'URI=spiffe://cluster.local/ns/shop/sa/client'",
+        "the server sees the client's identity");
+}
+
+static void plain_text_is_refused_under_mtls_alone(void **state)
+{
+    (void)state;
+    must_succeed(REQUEST("outside"), "a client without a sidecar is answered");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"mtls\": true}}");
+    wait_until(fails, (void *)REQUEST("outside"), PATIENCE, "a client without a sidecar is refused");
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    /* It stays so, and those of the mesh are answered. */
+    for (int i = 0; i < 5; i++) {
+        assert_int_not_equal(run_shell(REQUEST("outside")), 0);
+        assert_int_equal(run_shell(REQUEST("shop")), 0);
+    }
+    a_request_through_the_gateway_is_answered(state);
+}
+
+/* The resource's and its objects' versions. */
+static json_t *versions_of_mesh(void)
+{
+    json_t *versions = json_object();
+
+    for (size_t row = 0; row < mesh_kinds.len; row++) {
+        const struct kube_kind *kind = &mesh_kinds.rows[row];
+        _cleanup_json_ json_t *items = NULL;
+        json_t *item;
+        size_t i;
+        if (kind != ISTIO && !is_of_mesh(kind))
+            continue;
+        items = cluster_list(kind, kind == ISTIO ? NULL : MARK_OWNER);
+        json_array_foreach(items, i, item) {
+            _cleanup_free_ char *key = str_printf(
+                "%s %s/%s",
+                kind->kind,
+                str_or(doc_string(item, "metadata", "namespace"), ""),
+                doc_string(item, "metadata", "name"));
+            json_object_set(versions, key, doc_at(item, "metadata", "resourceVersion"));
+        }
+    }
+    return versions;
+}
+
+static void an_idle_mesh_is_not_written(void **state)
+{
+    int64_t seconds = 0;
+    _cleanup_json_ json_t *before = NULL, *after = NULL;
+    const char *key;
+    json_t *version;
+
+    (void)state;
+    assert_true(str_to_int64(variable("TEST_IDLE_SECONDS"), &seconds) && seconds > 0);
+    mesh_wait_settled(PATIENCE);
+    before = versions_of_mesh();
+    assert_true(json_object_size(before) > 20);
+    pause_ms((int)seconds * 1000);
+    after = versions_of_mesh();
+    json_object_foreach(after, key, version)
+        if (!json_equal(version, json_object_get(before, key)))
+            fail_msg("%s was written while nothing happened", key);
+    assert_int_equal(json_object_size(after), json_object_size(before));
+}
+
+static bool only_definitions_are_left(void *context)
+{
+    _cleanup_free_ char *compare = str_printf("cd '%s' && diff names-before names-after >&2", variable("TEST_OUTPUT"));
+
+    (void)context;
+    list_names("names-after");
+    return run_shell(compare) == 0;
+}
+
+static void its_removal_leaves_only_definitions(void **state)
+{
+    (void)state;
+    assert_int_equal(run_shell("sed 's/ISTIO_VERSION/x/' \"$TEST_WORKLOADS\" | kubectl delete --wait -f -"), 0);
+    mesh_delete_and_wait();
+    wait_until(only_definitions_are_left, NULL, PATIENCE, "nothing but definitions is left");
+    operator_kill(SIGTERM);
+}
+
+static int set_up(void **state)
+{
+    setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
+    if (harness_setup(state) < 0)
+        return -1;
+    return run_shell("kubectl create namespace shop");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_available_in_time),
+        cmocka_unit_test(pods_of_a_listed_namespace_get_sidecars),
+        cmocka_unit_test(a_request_through_the_gateway_is_answered),
+        cmocka_unit_test(services_talk_with_mutual_tls),
+        cmocka_unit_test(plain_text_is_refused_under_mtls_alone),
+        cmocka_unit_test(an_idle_mesh_is_not_written),
+        cmocka_unit_test(its_removal_leaves_only_definitions),
+    };
+
+    return cmocka_run_group_tests_name("cluster today", tests, set_up, harness_teardown);
+}
