@@ -31,10 +31,21 @@ static const struct mesh_component central[] = {
 static const mesh_part_fn central_shared[] = {istiod_peer_authentication, NULL};
 
 /*
- * What istiod creates: Secret istio-ca-secret with the key that it signs with, where it was given none, which is as
- * Citadel's (in the table of Istio 1.0, and so deleted with every mesh). ConfigMaps istio-ca-root-cert with the root
- * certificate, in every namespace, and Leases stay: without istiod they do nothing.
+ * What istiod creates in its own namespace. Source: Istio 1.31, pilot/pkg/features/experimental.go (the certificates),
+ * pilot/pkg/leaderelection/leaderelection.go (who of several acts). A later mesh has another root certificate: Pods
+ * that mount the former one trust no istiod until the kubelet has the new one, a minute or more later. Secret
+ * istio-ca-secret with the key is as Citadel's (in the table of Istio 1.0, and so deleted with every mesh). The
+ * certificates in other namespaces stay: the next istiod replaces them before it injects Pods there. Leases stay.
  */
+static const struct mesh_made central_made[] = {
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ca-root-cert"},
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ca-crl"},
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-leader"},
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-namespace-controller-election"},
+    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ip-autoallocate"},
+    {NULL},
+};
+
 static const struct mesh_made nothing_made[] = {{NULL}};
 
 /* No other cluster can join yet. */
@@ -43,7 +54,7 @@ static const mesh_part_fn nothing_shared[] = {NULL};
 const struct mesh_line istiod_line = {
     .form = &istiod_form,
     .definitions = istiod_definitions,
-    .central = {central, central_shared, nothing_made},
+    .central = {central, central_shared, central_made},
     .remote = {no_components, nothing_shared, nothing_made},
     .injection =
         {
