@@ -443,7 +443,10 @@ static char *object_key(const struct kube_kind *kind, const json_t *object)
 
 enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };
 
-/* Whether something newer than this version is known, also a deletion. */
+/*
+ * Whether something newer than this version is known, also a deletion. What a definition says decides which fields of
+ * a custom object a server shows, so that the same version may have others than before.
+ */
 static bool is_stale(const struct kind_store *store, const struct entry *en, const char *key, const json_t *object,
                      enum source source)
 {
@@ -451,6 +454,8 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
 
     if (source == FROM_REWOUND_LIST)
         return false;
+    if (en && en->o.kind->custom)
+        return kube_version_older(version, en->o.resource_version);
     if (en)
         return version_reached(en->o.resource_version, version);
     if (source == FROM_WATCH_OR_WRITE && version_reached(store->seen, version))
@@ -520,7 +525,12 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
             drop(c, store, key);
         return en != NULL;
     }
-    same = kind->digest && en && str_eq(en->o.text, text);
+    same = en && str_eq(en->o.text, text);
+    if (same && kind->custom && !kind->digest) {
+        free(text);
+        return false;
+    }
+    same = same && kind->digest;
     fresh = entry_of(c, kind, key, object, text);
     fresh.listed = en ? en->listed : 0;
     if (!has_room(c, fresh.cost, en ? en->cost : 0)) {

@@ -102,8 +102,8 @@ void kube_cache_set_limit(struct kube_cache *c, size_t bytes);
 bool kube_cache_is_over(const struct kube_cache *c);
 
 /*
- * An event of the watch, or the answer to a write. True if something changed: the cache had no version at least as new,
- * and the watch has not reported its deletion yet. `object` stays the caller's. An object without a name or uid,
+ * An event of the watch, or the answer to a write. True if something changed: the cache had no version at least as new
+ * (of a custom object: none that is newer, and not the same fields), and the watch has not reported its deletion yet. `object` stays the caller's. An object without a name or uid,
  * without a namespace where its kind needs one, or with a name that cannot stand in a request's path is ignored.
  */
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);

@@ -267,13 +267,37 @@ static void tell_undone(struct actor *a, const struct kube_action *action, const
     actor_event(a, "Undone", true, key, text);
 }
 
+/* What is left of a custom object for a comparison of what was sent with the answer; owned by the caller. */
+static json_t *without_servers_own(const json_t *object)
+{
+    json_t *rest = json_copy((json_t *)object), *metadata = json_copy(json_object_get(object, "metadata"));
+
+    json_object_del(metadata, "managedFields");
+    json_object_set_new(rest, "metadata", metadata);
+    json_object_del(rest, "status");
+    return rest;
+}
+
+/* It had all fields before, and the cluster showed it without some: by a definition that was replaced since. */
+static bool had_all_fields(const struct kube_action *action, const json_t *answer)
+{
+    _cleanup_json_ json_t *body = NULL, *sent = NULL, *kept = NULL;
+
+    if (!action->kind->custom || action->verb != KUBE_UPDATE ||
+        doc_parse(action->body, strlen(action->body), SIZE_MAX, &body, NULL) < 0)
+        return false;
+    sent = without_servers_own(body);
+    kept = without_servers_own(answer);
+    return doc_equal(sent, kept);
+}
+
 /* The answer has the version that was sent: the object is as it was before. */
 static bool changed_nothing(const struct kube_action *action, const json_t *answer)
 {
     const char *version = doc_string(answer, "metadata", "resourceVersion");
     _cleanup_free_ char *sent = version ? str_printf("\"resourceVersion\":\"%s\"", version) : NULL;
 
-    return sent && can_be_unkept(action) && strstr(action->body, sent);
+    return sent && can_be_unkept(action) && strstr(action->body, sent) && !had_all_fields(action, answer);
 }
 
 /* The fields that were sent and are not in the answer; for users. */

@@ -46,10 +46,16 @@ static const struct kube_kind rows[] = {
      .namespaced = true,
      .view = "keys",
      .keep = keys_keep},
+    {.kind = "Gateway",
+     .plural = "gateways",
+     .group = "example.com",
+     .versions = {{"v1", 0, 0}},
+     .namespaced = true,
+     .custom = true},
 };
 static const struct kube_kind_table table = {rows, ARRAY_LEN(rows)};
 static const struct kube_kind *const config_map = &rows[0], *const cluster_role = &rows[1], *const pod = &rows[2],
-                                     *const phases = &rows[3], *const keys = &rows[4];
+                                     *const phases = &rows[3], *const keys = &rows[4], *const gateway = &rows[5];
 
 static inline json_t *map_object(const char *name, const char *uid, const char *version)
 {

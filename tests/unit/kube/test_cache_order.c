@@ -77,6 +77,50 @@ static void an_object_that_lost_its_label_can_be_read_again(void **state)
     assert_true(put_read(c, "a", "u1", "8"));
 }
 
+/* Of a custom object, whose definition keeps its hosts or not. */
+static json_t *gateway_object(const char *version, bool hosts)
+{
+    return OBJECT(STRING("apiVersion", "example.com/v1"), STRING("kind", "Gateway"),
+                  MAP("metadata", STRING("name", "a"), STRING("namespace", "istio-system"), STRING("uid", "u1"),
+                      STRING("resourceVersion", version)),
+                  MAP("spec", OPT(hosts, STRING("hosts", "*"))));
+}
+
+static bool has_hosts(const struct kube_cache *c)
+{
+    _cleanup_json_ json_t *object = kube_object_parse(kube_cache_get(c, gateway, "istio-system", "a"));
+
+    return doc_at(object, "spec", "hosts") != NULL;
+}
+
+/* Another definition shows other fields of what is stored, and the version stays. */
+static void the_same_version_of_a_custom_object_may_have_other_fields(void **state)
+{
+    static const struct {
+        bool listed;
+        const char *version;
+        bool hosts, changes, then; /* whether it has hosts; whether it changes something; what the cache has then */
+    } steps[] = {
+        {false, "5", false, true, false}, {false, "5", false, false, false}, {true, "5", false, false, false},
+        {true, "5", true, true, true},    {false, "5", false, true, false},  {false, "5", true, true, true},
+        {false, "4", false, false, true}, {false, "6", true, true, true},
+    };
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        _cleanup_json_ json_t *object = gateway_object(steps[i].version, steps[i].hosts);
+        bool changed, rewound, changes;
+        if (steps[i].listed)
+            kube_cache_replace_begin(c, gateway, "5", false);
+        changes = steps[i].listed ? kube_cache_replace_put(c, gateway, object) : kube_cache_put(c, gateway, object);
+        if (steps[i].listed)
+            kube_cache_replace_end(c, gateway, "5", &changed, &rewound);
+        if (changes != steps[i].changes || has_hosts(c) != steps[i].then)
+            fail_msg("step %zu", i);
+    }
+}
+
 static void a_late_answer_brings_nothing_back_that_the_watch_passed(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
@@ -431,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_deleted_does_not_come_back),
         cmocka_unit_test(an_object_that_lost_its_label_can_be_read_again),
+        cmocka_unit_test(the_same_version_of_a_custom_object_may_have_other_fields),
         cmocka_unit_test(a_late_answer_brings_nothing_back_that_the_watch_passed),
         cmocka_unit_test(a_list_replaces_what_is_not_newer),
         cmocka_unit_test(a_list_that_breaks_off_removes_nothing),

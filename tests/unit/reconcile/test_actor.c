@@ -179,6 +179,39 @@ static void a_create_that_is_refused_once_is_no_failure_yet(void **state)
     assert_true(fails_after(b->other, KUBE_UPDATE, 1));
 }
 
+/* The same version, and a definition that shows other fields than when the object was read. */
+static void what_the_server_had_all_along_was_kept(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool fails;
+    } cases[] = {
+        {"{\"metadata\": {\"name\": \"a\", \"resourceVersion\": \"7\"}, \"spec\": {}}", true},
+        {"{\"metadata\": {\"name\": \"a\", \"resourceVersion\": \"7\", \"labels\": {}}, \"spec\": {\"a\": 1}}", true},
+        {"{\"metadata\": {\"name\": \"a\", \"resourceVersion\": \"7\", \"managedFields\": []}, \"spec\": {\"a\": 1}, "
+         "\"status\": {}}",
+         false},
+    };
+    struct bench *b = *state;
+    struct kube_action action = {
+        .verb = KUBE_UPDATE,
+        .kind = mesh_kind(KIND_GATEWAY),
+        .ns = (char *)NS,
+        .name = (char *)"a",
+        .body = (char *)"{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"7\"},\"spec\":{\"a\":1}}",
+        .reason = (char *)"a added",
+        .content = 1,
+        .tag = PLAN_CHANGED};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *answer = json_loads(cases[i].answer, 0, NULL);
+        struct plan_input in = {0};
+        actor_done(b->one, &action, answer, NULL);
+        actor_fill_input(b->one, &in);
+        assert_int_equal(plan_failure_of(&in, KUBE_UPDATE, action.kind, NS, "a") != NULL, cases[i].fails);
+    }
+}
+
 enum { MANY = 300 };
 
 /* However many they are: each is counted, ten are named with the reason, and none is repeated before its time. */
@@ -225,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_only_waits_for_its_turn_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_is_under_way_until_it_is_answered_and_is_its_owners, setup, teardown),
         cmocka_unit_test_setup_teardown(a_create_that_is_refused_once_is_no_failure_yet, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_server_had_all_along_was_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(all_writes_that_are_not_kept_are_counted, setup, teardown),
     };
 
