@@ -156,7 +156,6 @@ static void check_resource_name(const char *resource, const char *path, struct p
 static void check_amount(const char *resource, const char *quantity, const char *path, struct problems *problems)
 {
     static const char most[] = "9223372036854775807";
-    _cleanup_free_ char *whole = NULL;
     int order;
 
     if (kube_quantity_compare(quantity, most, KUBE_MILLI, &order) && (order > 0 || (!order && !str_eq(quantity, most))))

@@ -259,7 +259,6 @@ check_size(const struct overlay *overlays, size_t count, const struct rendered *
     static const struct mark_owner owner = {
         .api_version = "v1", .kind = "Owner", .name = "name", .uid = "01234567-0123-0123-0123-012345678901"};
     const char *name = doc_string(target->object, "metadata", "name");
-    _cleanup_problems_ struct problems found = PROBLEMS_INIT;
     _cleanup_free_ char *culprit = NULL;
     _cleanup_json_ json_t *marked = NULL;
 
