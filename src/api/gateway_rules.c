@@ -48,7 +48,7 @@ static void check_ports(const struct gateway_check *g)
         const json_t *node_port = doc_at(port, "nodePort");
         const char *protocol = str_or(doc_string(port, "protocol"), "TCP");
         _cleanup_free_ char *number = str_printf("%lld/%s", (long long)doc_int(doc_at(port, "port"), 0), protocol);
-        _cleanup_free_ char *on_nodes = str_printf("%lld", (long long)doc_int(node_port, 0));
+        _cleanup_free_ char *on_nodes = str_printf("%lld/%s", (long long)doc_int(node_port, 0), protocol);
         _cleanup_free_ char *path = path_of_port(g, i, "nodePort");
 
         first = first ? first : protocol;

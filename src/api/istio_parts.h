@@ -108,7 +108,8 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     }
 #define ISTIO_GATEWAYS_RULE                                                                                            \
     {                                                                                                                  \
-        "The `ports` of a gateway have each name, port and node port once, and node ports only where its Service is "  \
+        "The `ports` of a gateway have each name once, and each port and node port once for a protocol, and node "     \
+        "ports only where its Service is "                                                                             \
         "not of type ClusterIP; its labels and annotations leave out what the operator sets.",                         \
             istio_check_gateways                                                                                       \
     }

@@ -231,7 +231,7 @@ static char *make_notice(const struct mesh_injection *how, const struct map *dis
     size_t count = map_len(disabled);
     struct buf text = BUF_INIT;
 
-    buf_printf(&text, "left alone, because they are labelled %s=%s: ", how->label, how->disabled);
+    buf_printf(&text, "left alone, because a user set their label %s: ", how->label);
     for (size_t i = 0; i < count && i < NAMED_MAX; i++)
         buf_printf(&text, "%s%s", i ? ", " : "", names[i]);
     if (count > NAMED_MAX)

@@ -460,10 +460,11 @@ static const struct {
      "spec.gateways.ingress.ports[2].port: must be in the list once, but 80/TCP is there before\n"
      "spec.gateways.ingress.ports[3].protocol: must be the same for all ports, because serviceType is LoadBalancer: "
      "with NodePort it may differ\n"
-     "spec.gateways.ingress.ports[4].nodePort: must be in the list once, but 31380 is there before",
+     "spec.gateways.ingress.ports[4].nodePort: must be in the list once, but 31380/TCP is there before",
      ""},
     {"two protocols on the nodes",
-     "{gateways: {ingress: {serviceType: NodePort, ports: [{name: a, port: 80}, {name: b, port: 80, protocol: UDP}]}}}",
+     "{gateways: {ingress: {serviceType: NodePort, ports: [{name: a, port: 80, nodePort: 31380}, "
+     "{name: b, port: 80, nodePort: 31380, protocol: UDP}]}}}",
      "", ""},
     {"a node port of a Service without one",
      "{gateways: {ingress: {serviceType: ClusterIP, loadBalancerIP: 192.0.2.7, "

@@ -47,7 +47,7 @@ static void a_label_that_a_user_sets_stays(void **state)
     ready = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
     assert_string_equal(
         doc_string(doc_find(doc_at(ready, "status", "conditions"), "type", "Ready"), "message"),
-        "left alone, because they are labelled istio-injection=disabled: pay");
+        "left alone, because a user set their label istio-injection: pay");
 
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"shop\"]}");
     assert_true(world_converge(w) > 0);
