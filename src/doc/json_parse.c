@@ -158,7 +158,8 @@ static int walk_item(struct reader *r, size_t index)
     return 0;
 }
 
-/* Over the value that begins here, which was read before and is JSON: where its fields are, and whether two have one name. */
+/* Over the value that begins here, which was read before and is JSON: where its fields are, and whether two have one
+ * name. */
 static int walk(struct reader *r)
 {
     const struct doc_piece *p = r->piece;
@@ -172,7 +173,8 @@ static int walk(struct reader *r)
     if (open != '{' && open != '[') {
         while (r->at < p->len && !strchr(",]} \t\r\n", p->text[r->at]))
             r->at++;
-        return 0;
+        /* jansson passes over it. */
+        return r->at == p->len || p->text[r->at] ? 0 : fail(r, r->at, "broken JSON: a zero byte");
     }
     seen = open == '{' ? json_object() : NULL;
     r->at++;

@@ -716,6 +716,30 @@ static void refusals_of_secrets_quote_nothing(void **state)
     }
 }
 
+static void a_zero_byte_in_json_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *message;
+    } cases[] = {
+        {"[{\"a\": -0.5\0}]\n", 14, "test.yaml:1:12: broken JSON: a zero byte"},
+        {"{\"a\": true\0", 11, "test.yaml:1:12: broken JSON: it ends too early"},
+        {"{\"a\": true\0}\n", 14, "test.yaml:1:11: broken JSON: a zero byte"},
+        {"{\"a\": [5\0, 6]}\n", 17, "test.yaml:1:9: broken JSON: a zero byte"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct yaml_documents docs = {0};
+        struct err e = {0};
+
+        assert_int_equal(yaml_parse("test.yaml", cases[i].text, cases[i].len, LIMIT, &docs, &e), -1);
+        assert_string_equal(e.text, cases[i].message);
+        yaml_documents_release(&docs);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -732,6 +756,7 @@ int main(void)
         cmocka_unit_test(places_are_known),
         cmocka_unit_test(places_in_json_are_known),
         cmocka_unit_test(refusals_of_secrets_quote_nothing),
+        cmocka_unit_test(a_zero_byte_in_json_is_refused),
     };
 
     return cmocka_run_group_tests_name("json yaml", tests, NULL, NULL);
