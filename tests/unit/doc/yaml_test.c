@@ -718,16 +718,18 @@ static void refusals_of_secrets_quote_nothing(void **state)
 
 static void a_zero_byte_in_json_is_refused(void **state)
 {
+#define TEXT(text) text, sizeof(text) - 1
     static const struct {
         const char *text;
         size_t len;
         const char *message;
     } cases[] = {
-        {"[{\"a\": -0.5\0}]\n", 14, "test.yaml:1:12: broken JSON: a zero byte"},
-        {"{\"a\": true\0", 11, "test.yaml:1:12: broken JSON: it ends too early"},
-        {"{\"a\": true\0}\n", 14, "test.yaml:1:11: broken JSON: a zero byte"},
-        {"{\"a\": [5\0, 6]}\n", 17, "test.yaml:1:9: broken JSON: a zero byte"},
+        {TEXT("[{\"a\": -0.5\0}]\n"), "test.yaml:1:12: broken JSON: a zero byte"},
+        {TEXT("{\"a\": true\0"), "test.yaml:1:12: broken JSON: it ends too early"},
+        {TEXT("{\"a\": true\0}\n"), "test.yaml:1:11: broken JSON: a zero byte"},
+        {TEXT("{\"a\": [5\0, 6]}\n"), "test.yaml:1:9: broken JSON: a zero byte"},
     };
+#undef TEXT
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
