@@ -82,17 +82,47 @@ static bool has_more(const json_t *desired, const json_t *live)
     return false;
 }
 
+/* How stable a version of an API is: v2, v1, then any beta, any alpha, anything else. */
+static int64_t rank(const char *version)
+{
+    enum { OTHER, ALPHA, BETA, STABLE };
+    const char *rest = version && *version == 'v' ? version + 1 + strspn(version + 1, "0123456789") : version;
+    int64_t number;
+
+    if (!version || rest == version || rest == version + 1)
+        return OTHER;
+    if (str_starts(rest, "alpha"))
+        return ALPHA;
+    if (str_starts(rest, "beta"))
+        return BETA;
+    return str_to_int64(version + 1, &number) ? STABLE + number : OTHER;
+}
+
+static int64_t best_rank(const json_t *definition)
+{
+    int64_t best = rank(doc_string(definition, "spec", "version"));
+    json_t *version;
+    size_t i;
+
+    json_array_foreach(doc_at(definition, "spec", "versions"), i, version) {
+        int64_t found = rank(doc_string(version, "name"));
+        best = found > best ? found : best;
+    }
+    return best;
+}
+
 /* Of apiextensions v1, and of v1beta1 with one version: that one has no schema to compare. */
 static bool has_newer_content(const json_t *desired, const json_t *live)
 {
     const json_t *versions = doc_at(desired, "spec", "versions");
+    int64_t best = best_rank(desired);
     json_t *version;
     size_t i;
 
     json_array_foreach(doc_at(live, "spec", "versions"), i, version) {
         const char *name = doc_string(version, "name");
         const json_t *same = doc_find((json_t *)versions, "name", str_or(name, ""));
-        if (!same && !str_eq(doc_string(desired, "spec", "version"), name))
+        if (!same && rank(name) > best)
             return true;
         if (same && has_more(doc_at(same, "schema", "openAPIV3Schema"), doc_at(version, "schema", "openAPIV3Schema")))
             return true;

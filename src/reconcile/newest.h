@@ -11,9 +11,9 @@
 /*
  * Whether the live definition is of a newer release than the desired one, for objects that are rendered with
  * `newest_wins`. It is where its label MARK_RELEASE says so; and, because the label is missing in some installations
- * and another program may have changed what the operator wrote (`applied`), where it has a version, a field or a value
- * of an enum that the desired one has not. A label that says an older release counts alone where the operator did not
- * write the object.
+ * and another program may have changed what the operator wrote (`applied`), where it has a version that is more stable
+ * than the desired ones, or in one of these a field or a value of an enum that is not desired: that is what releases
+ * add. A label that says an older release counts alone where the operator did not write the object.
  */
 bool newest_is_live(const json_t *desired, const json_t *live, bool applied);
 

@@ -79,6 +79,9 @@ static void the_newer_one_is_found(void **state)
          false,
          false},
         {"another version", NULL, "v2", OURS, true, true},
+        {"a version that is less stable", NULL, "v9alpha9", OURS, false, false},
+        {"a version that is less stable, too", NULL, "v2beta1", OURS, false, false},
+        {"a version that is none", NULL, "vfoo", OURS, false, false},
         {"another version, of an older release", "1.30.3", "v2", OURS, false, true},
         {"another field", NULL, "v1", "{\"properties\": {\"z\": {}}}", true, true},
         {"another value", NULL, "v1", "{\"properties\": {\"a\": {\"enum\": [\"Z\", \"X\"]}}}", true, true},
@@ -126,11 +129,14 @@ static void definitions_of_v1beta1_are_compared_by_versions(void **state)
     _cleanup_json_ json_t *ours = parse("{\"spec\": {\"version\": \"v1alpha3\"}}");
     _cleanup_json_ json_t *same = parse("{\"spec\": {\"versions\": [{\"name\": \"v1alpha3\"}]}}");
     _cleanup_json_ json_t *more = parse("{\"spec\": {\"versions\": [{\"name\": \"v1alpha3\"}, {\"name\": \"v1\"}]}}");
+    _cleanup_json_ json_t *other =
+        parse("{\"spec\": {\"versions\": [{\"name\": \"v1alpha3\"}, {\"name\": \"v9alpha9\"}]}}");
 
     (void)state;
     assert_false(newest_is_live(ours, same, false));
     assert_true(newest_is_live(ours, more, false));
     assert_true(newest_is_live(ours, more, true));
+    assert_false(newest_is_live(ours, other, true));
 }
 
 int main(void)
