@@ -32,6 +32,16 @@ void rights_used_note(void *context, const json_t *entry)
     map_put(used->rights, right, used);
 }
 
+bool rights_are_of_todays_istio(const char *right)
+{
+#define WEBHOOKS "admissionregistration.k8s.io/validatingwebhookconfigurations"
+    return str_starts(right, "rbac.authorization.k8s.io/roles ") ||
+           str_starts(right, "rbac.authorization.k8s.io/rolebindings ") ||
+           str_starts(right, "security.istio.io/peerauthentications ") || str_eq(right, WEBHOOKS " get") ||
+           str_eq(right, WEBHOOKS " update");
+#undef WEBHOOKS
+}
+
 bool rights_are_of_federation(const char *right)
 {
     return str_starts(right, API_GROUP "/remoteistios") || str_eq(right, "/secrets patch");

@@ -19,5 +19,7 @@ void rights_used_release(struct rights_used *used);
 void rights_used_note(void *context, const json_t *entry);
 /* Of the operator's rights in the central cluster, those that only federation has use for. */
 bool rights_are_of_federation(const char *right);
+/* Those for kinds that only a mesh of today's Istio has, which a Kubernetes 1.20 cannot run. */
+bool rights_are_of_todays_istio(const char *right);
 
 #endif

@@ -213,17 +213,18 @@ static void an_install_leaves_a_newer_definition_as_it_is(void **state)
 {
     struct world *w = *state;
     const char *kind = "CustomResourceDefinition", *name = "gateways.networking.istio.io";
-    _cleanup_json_ json_t *before = NULL;
+    _cleanup_json_ json_t *before = NULL, *after = NULL;
     json_t *definition = take_definition(w);
 
     json_object_del(doc_at(definition, "metadata"), "annotations");
     json_object_set_new(doc_at(definition, "metadata"), "labels", OBJECT(STRING(MARK_RELEASE, "1.31.4")));
     world_put(w, definition);
-    before = doc_copy(world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name));
+    before = world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name);
     expect_left_as_newer(w);
     world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"mtls\": true}");
     assert_true(world_converge(w) >= 0);
-    assert_true(doc_equal(before, world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name)));
+    after = world_get(w, "apiextensions.k8s.io/v1beta1", kind, NULL, name);
+    assert_true(doc_equal(before, after));
 }
 
 int main(void)
