@@ -203,7 +203,7 @@ int mesh_gateway_target(const json_t *port)
 }
 
 /* Nodes listen for a Service of type ClusterIP on no port. */
-json_t *mesh_gateway_ports(const json_t *ports, const char *type)
+static json_t *gateway_ports(const json_t *ports, const char *type)
 {
     bool on_nodes = !str_eq(type, "ClusterIP");
     json_t *list = ARRAY(), *port;
@@ -219,4 +219,25 @@ json_t *mesh_gateway_ports(const json_t *ports, const char *type)
                 STRING("protocol", doc_string(port, "protocol")),
                 OPT(on_nodes, VALUE("nodePort", json_incref(doc_at(port, "nodePort"))))));
     return list;
+}
+
+void mesh_gateway_service(
+    const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec, struct gateway_service what)
+{
+    const char *type = str_or(spec->service_type, what.type);
+    json_t *labels = spec->service_labels ? doc_copy(spec->service_labels) : json_object();
+
+    json_object_update_new(labels, what.labels);
+    mesh_service(
+        env,
+        out,
+        (struct service){
+            .name = what.name,
+            .type = type,
+            .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
+            .labels = labels,
+            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
+            .selector = what.selector,
+            .ports = gateway_ports(json_array_size(spec->ports) ? spec->ports : what.ports, type),
+        });
 }

@@ -82,8 +82,16 @@ struct scaled_deployment {
 };
 void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *out, struct scaled_deployment what);
 
-/* Ports of a gateway's Service of this type, from those that the resource has: gateway_spec.ports. */
-json_t *mesh_gateway_ports(const json_t *ports, const char *type);
+/* What a gateway's Service has of its own. */
+struct gateway_service {
+    const char *name, *type; /* the type where the resource has none */
+    json_t *labels;          /* besides the resource's, which they replace */
+    json_t *selector;
+    const json_t *ports; /* as gateway_spec.ports, which replace them; borrowed */
+};
+void mesh_gateway_service(
+    const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
+    struct gateway_service what);
 /* The port of the Pods that a port of a gateway's Service leads to. */
 int mesh_gateway_target(const json_t *port);
 

@@ -111,20 +111,18 @@ static void add_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
     const struct gateway *gateway)
 {
-    const char *type = str_or(spec->service_type, gateway->service_type);
-    _cleanup_json_ json_t *ports = json_array_size(spec->ports) ? doc_copy(spec->ports) : default_ports();
+    _cleanup_json_ json_t *ports = default_ports();
 
-    mesh_service(
+    mesh_gateway_service(
         env,
         out,
-        (struct service){
+        spec,
+        (struct gateway_service){
             .name = gateway->name,
-            .type = type,
-            .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
-            .labels = OBJECT(OPT(spec->service_labels, ROWS(doc_copy(spec->service_labels))), ROWS(labels(gateway))),
-            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
+            .type = gateway->service_type,
+            .labels = labels(gateway),
             .selector = selector(gateway),
-            .ports = mesh_gateway_ports(ports, type),
+            .ports = ports,
         });
 }
 

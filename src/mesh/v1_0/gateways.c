@@ -138,14 +138,6 @@ static json_t *strategy(void)
     return OBJECT(STRING("type", "RollingUpdate"), MAP("rollingUpdate", INT("maxSurge", 1), INT("maxUnavailable", 0)));
 }
 
-static json_t *service_labels(const struct gateway_spec *spec, const struct gateway *gateway)
-{
-    json_t *all = spec->service_labels ? doc_copy(spec->service_labels) : json_object();
-
-    json_object_update_new(all, labels(gateway));
-    return all;
-}
-
 static void
 add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
     const struct gateway *gateway)
@@ -153,7 +145,6 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
     _cleanup_free_ char *account = str_printf("%s-service-account", gateway->name);
     _cleanup_json_ json_t *ports = json_array_size(spec->ports) ? doc_copy(spec->ports) : own_ports(gateway);
     const struct component_spec *component = &spec->component;
-    const char *type = str_or(spec->service_type, gateway->service_type);
 
     mesh_service_account(env, out, account, OBJECT(STRING("app", gateway->role)));
     mesh_cluster_role(
@@ -166,17 +157,16 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .labels = OBJECT(STRING("app", "gateways")),
             .rules = rules(),
         });
-    mesh_service(
+    mesh_gateway_service(
         env,
         out,
-        (struct service){
+        spec,
+        (struct gateway_service){
             .name = gateway->name,
-            .type = type,
-            .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
-            .labels = service_labels(spec, gateway),
-            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
+            .type = gateway->service_type,
+            .labels = labels(gateway),
             .selector = labels(gateway),
-            .ports = mesh_gateway_ports(ports, type),
+            .ports = ports,
         });
     mesh_deployment(
         env,
