@@ -27,13 +27,30 @@ since() {
   printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# step TEXT COMMAND...: runs a command, then says what was done and how long it took.
+# step TEXT COMMAND...: runs a command, then says what was done and how long it took; while it runs, every half a minute
+# that it does.
 step() {
-  local text=$1 start
+  local text=$1 start ticker self=$BASHPID
   shift
   start=$(now_ms)
+  step_ticks "$text" "$start" "$self" &
+  ticker=$!
   "$@"
+  { kill "$ticker" && wait "$ticker"; } 2>/dev/null || true
   printf '  %-44s %s\n' "$text" "$(since "$start")"
+}
+
+# step_ticks TEXT START_MS PARENT: until it is killed, or its parent has ended. It starts no program: that would outlive
+# it, and keep open what its output goes to.
+step_ticks() {
+  local never ticks parent
+  exec {never}<> <(:)
+  for ((ticks = 1; ; ticks++)); do
+    read -rt 1 -u "$never" || true
+    read -r _ _ _ parent _ <"/proc/$BASHPID/stat"
+    [ "$parent" = "$3" ] || return 0
+    [ $((ticks % 30)) != 0 ] || printf '    %7s  not yet: %s\n' "$(since "$2")" "$1"
+  done
 }
 
 # wait_for SECONDS WHAT COMMAND...: polls until the command succeeds; no other loop waits. A command that returns 2 says

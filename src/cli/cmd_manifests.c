@@ -7,7 +7,7 @@
 
 #define OPTION_INSTALL_VERSION                                                                                         \
     {                                                                                                                  \
-        "kube-version", 0, "VERSION", "1.20", "the Kubernetes that it is for, from 1.10 on: what it serves and takes"  \
+        "kube-version", 0, "VERSION", "1.34", "the Kubernetes that it is for, from 1.10 on: what it serves and takes"  \
     }
 #define DEFAULT_IMAGE "docker.io/banzaicloud/istio-operator:" VERSION_TEXT
 
@@ -74,7 +74,7 @@ const struct command command_manifests = {
     .summary = "print what installs the operator itself: definitions, rights, StatefulSet, Service",
     .text =
         "For instance: istio-operator manifests --image IMG | kubectl apply -f -\n"
-        "Kubernetes before 1.19 and from 1.25 on needs --kube-version: API versions and fields come and go.\n"
+        "Kubernetes before 1.21 needs --kube-version: API versions and fields come and go.\n"
         "With --remote, what a remote cluster needs before it joins: a ServiceAccount for the operator's kubeconfig,\n"
         "with the rights that the operator, and Pilot with the same kubeconfig, need there.",
     .options =

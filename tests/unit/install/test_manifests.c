@@ -255,6 +255,19 @@ static void every_kubernetes_gets_what_it_serves_and_knows(void **state)
     }
 }
 
+/* What config/operator.yaml has. */
+static void one_file_is_right_from_1_21_on(void **state)
+{
+    struct manifest_options options = {.ns = "istio-system", .image = "image:1", .minor = 21, .replicas = 2};
+    _cleanup_json_ json_t *first = manifests_all(&options);
+
+    (void)state;
+    while (++options.minor <= NEWEST) {
+        _cleanup_json_ json_t *all = manifests_all(&options);
+        assert_true(json_equal(all, first));
+    }
+}
+
 /* Two replicas without a Lease would both act. */
 static void replicas_elect_a_leader_where_there_are_leases(void **state)
 {
@@ -298,6 +311,7 @@ int main(void)
         cmocka_unit_test(the_pod_runs_as_nobody_under_seccomp),
         cmocka_unit_test(its_containers_have_no_privileges_and_write_nothing),
         cmocka_unit_test(every_kubernetes_gets_what_it_serves_and_knows),
+        cmocka_unit_test(one_file_is_right_from_1_21_on),
         cmocka_unit_test(replicas_elect_a_leader_where_there_are_leases),
         cmocka_unit_test(seccomp_is_on_everywhere),
         cmocka_unit_test(the_webhook_has_a_bundle_where_it_must_have_one),
