@@ -50,7 +50,7 @@ bench: build ## measure speed and memory on a local control plane
 bench-federation: build ## measure one operator with 10, 100, 1000 virtual remote clusters
 	bench/run-federation
 
-demo: ## local cluster, operator and mesh; or into KUBECONFIG's cluster, with IMG=name:tag
+demo: ## local cluster, operator, mesh and requests through it (ISTIO=1.0.5: the old one); or into KUBECONFIG's cluster, with IMG=name:tag
 	@hack/demo up $(IMG)
 
 demo-down: ## remove what `make demo` made

@@ -54,14 +54,19 @@ wait_available() {
 is_available() {
   local word="" message="" late=""
   { read -r word; read -r message; read -r late; } < <(resource_state "$@") || true
+  [ ${#message} -le 150 ] || message="${message:0:150} ..."
   echo "${word:-not seen yet}${message:+: $message}${late:+; not running yet: $late}"
   [ "$word" = Available ]
 }
 
-# images_kind: what carries the name of Istio's images in the local cluster of KUBECONFIG.
+# images_choice [LINE]: as hack/cluster notes it; without a line that of Istio 1.0. In the local cluster of KUBECONFIG.
+images_choice() { cat "${KUBECONFIG%/*}/istio-images${1:+-$1}"; }
+
+# images_kind [LINE]: what carries the name of Istio's images there.
 images_kind() {
-  case $(cat "${KUBECONFIG%/*}/istio-images") in
+  case $(images_choice "$@") in
     real) echo "the real ones" ;;
+    built) echo "made here, of Istio's own programs and upstream's Envoy (docs/local-cluster.md)" ;;
     *) echo "stand-ins, which start and answer probes, but carry no traffic (docs/local-cluster.md)" ;;
   esac
 }
