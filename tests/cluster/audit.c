@@ -40,6 +40,22 @@ void audit_read_as(const char *account, long position, void (*each)(void *contex
     audit_read_file(getenv("TEST_AUDIT_LOG"), account, position, each, context);
 }
 
+void audit_note_write(void *writes, const json_t *entry)
+{
+    const char *verb = doc_string(entry, "verb");
+    const json_t *object = doc_at(entry, "objectRef");
+
+    if (str_eq(verb, "get") || str_eq(verb, "list") || str_eq(verb, "watch"))
+        return;
+    buf_printf(
+        writes,
+        " %s %s %s/%s",
+        verb,
+        str_or(doc_string(object, "resource"), "something"),
+        str_or(doc_string(object, "namespace"), ""),
+        str_or(doc_string(object, "name"), ""));
+}
+
 void audit_read_file(
     const char *file, const char *account, long position, void (*each)(void *context, const json_t *entry),
     void *context)

@@ -26,5 +26,7 @@ void audit_read_as(const char *account, long position, void (*each)(void *contex
 void audit_read_file(
     const char *file, const char *account, long position, void (*each)(void *context, const json_t *entry),
     void *context);
+/* An `each`: adds " verb resource namespace/name" of every write to a struct buf. */
+void audit_note_write(void *writes, const json_t *entry);
 
 #endif

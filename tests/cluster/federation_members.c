@@ -384,15 +384,6 @@ void what_others_change_heals_and_what_is_theirs_stays(void **state)
 
 /* --- rest --- */
 
-static void count_write(void *context, const json_t *entry)
-{
-    const char *verb = doc_string(entry, "verb");
-    struct buf *writes = context;
-
-    if (!str_eq(verb, "get") && !str_eq(verb, "list") && !str_eq(verb, "watch"))
-        buf_printf(writes, " %s %s", verb, str_or(doc_string(entry, "objectRef", "resource"), "something"));
-}
-
 #define REST_MS 5000
 
 void at_rest_nothing_is_written(void **state)
@@ -409,9 +400,9 @@ void at_rest_nothing_is_written(void **state)
     for (size_t i = 0; i < REMOTES; i++)
         there[i] = audit_position_of(remotes[i].audit);
     pause_ms(REST_MS);
-    audit_read(here, count_write, &writes);
+    audit_read(here, audit_note_write, &writes);
     for (size_t i = 0; i < REMOTES; i++)
-        audit_read_file(remotes[i].audit, REMOTE_ACCOUNT, there[i], count_write, &writes);
+        audit_read_file(remotes[i].audit, REMOTE_ACCOUNT, there[i], audit_note_write, &writes);
     if (writes.len)
         fail_msg("at rest there was written:%s", buf_str(&writes));
 }

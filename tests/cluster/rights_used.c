@@ -1,13 +1,24 @@
 #include "rights_used.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "api/resource.h"
 #include "base/str.h"
+#include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
+#include "harness.h"
+#include "mesh/mesh.h"
+#include "reconcile/desired.h"
 
 void rights_used_release(struct rights_used *used)
 {
     map_free(used->rights);
-    buf_release(&used->refused);
+    map_free(used->refused);
+    map_free(used->allowed);
 }
 
 void rights_used_note(void *context, const json_t *entry)
@@ -15,7 +26,8 @@ void rights_used_note(void *context, const json_t *entry)
     struct rights_used *used = context;
     const json_t *object = doc_at(entry, "objectRef");
     const char *sub = doc_string(object, "subresource");
-    _cleanup_free_ char *right = NULL;
+    _cleanup_free_ char *right = NULL, *request = NULL;
+    bool forbidden;
 
     if (!object)
         return;
@@ -26,20 +38,72 @@ void rights_used_note(void *context, const json_t *entry)
         sub ? "/" : "",
         str_or(sub, ""),
         doc_string(entry, "verb"));
-    /* After a conflict a namespace is read again; without that right the watch brings it a moment later. */
-    if (doc_int(doc_at(entry, "responseStatus", "code"), 0) == 403 && !str_eq(right, "/namespaces get"))
-        buf_printf(&used->refused, " %s", right);
     map_put(used->rights, right, used);
+    request = str_printf("%s of %s", right, str_or(doc_string(object, "namespace"), "the cluster"));
+    /* The authorizer's answer: 403 is also that of a namespace that is being deleted. */
+    forbidden = str_eq(doc_string(doc_at(entry, "annotations"), "authorization.k8s.io/decision"), "forbid");
+    /* After a conflict a namespace is read again; without that right the watch brings it a moment later. */
+    if (!str_eq(right, "/namespaces get"))
+        map_put(forbidden ? used->refused : used->allowed, request, used);
+}
+
+void rights_used_refused(const struct rights_used *used, struct buf *ret)
+{
+    const char *request;
+
+    for (size_t i = 0; map_next(used->refused, &i, &request, NULL);)
+        if (!map_has(used->allowed, request))
+            buf_printf(ret, " [%s]", request);
+}
+
+/* The objects of a default mesh on that Kubernetes: what it is asked for decides on the release. */
+static struct desired_set *objects_on(int minor, const char *spec)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = mesh_resource(MESH, spec);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct desired_set *set;
+
+    mesh_versions_for(minor, versions);
+    assert_non_null(set = mesh_desired_objects(resource, minor, versions, &problems));
+    return set;
+}
+
+static bool renders(const struct desired_set *set, const struct kube_kind *kind)
+{
+    for (size_t i = 0; i < set->len; i++)
+        if (set->items[i].kind == kind)
+            return true;
+    return false;
+}
+
+/* Whether a row's verbs are what gives the right. */
+static bool gives(const struct kube_kind *row, const char *right)
+{
+    for (const char *const *verb = row->verbs; verb && *verb; verb++) {
+        _cleanup_free_ char *text = str_printf("%s/%s %s", row->group, row->plural, *verb);
+        if (str_eq(text, right))
+            return true;
+    }
+    return false;
 }
 
 bool rights_are_of_todays_istio(const char *right)
 {
-#define WEBHOOKS "admissionregistration.k8s.io/validatingwebhookconfigurations"
-    return str_starts(right, "rbac.authorization.k8s.io/roles ") ||
-           str_starts(right, "rbac.authorization.k8s.io/rolebindings ") ||
-           str_starts(right, "security.istio.io/peerauthentications ") || str_eq(right, WEBHOOKS " get") ||
-           str_eq(right, WEBHOOKS " update");
-#undef WEBHOOKS
+    static struct desired_set *old, *today;
+    bool given = false;
+
+    if (!old) {
+        old = objects_on(20, "{\"version\": \"1.0.5\"}");
+        today = objects_on(34, "{\"mtls\": true}");
+    }
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (gives(&mesh_kinds.rows[i], right)) {
+            if (renders(old, &mesh_kinds.rows[i]))
+                return false;
+            given = given || renders(today, &mesh_kinds.rows[i]);
+        }
+    return given;
 }
 
 bool rights_are_of_federation(const char *right)

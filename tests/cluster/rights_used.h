@@ -8,18 +8,24 @@
 #include "base/map.h"
 
 struct rights_used {
-    struct map *rights; /* "group/resource verb" */
-    struct buf refused; /* each after a blank */
+    struct map *rights;            /* "group/resource verb" */
+    struct map *refused, *allowed; /* "group/resource verb of namespace" */
 };
 
-#define RIGHTS_USED_INIT ((struct rights_used){.rights = map_new(NULL)})
+#define RIGHTS_USED_INIT                                                                                               \
+    ((struct rights_used){.rights = map_new(NULL), .refused = map_new(NULL), .allowed = map_new(NULL)})
 void rights_used_release(struct rights_used *used);
 
 /* A request of an audit log, for audit_read(); the context is a struct rights_used. */
 void rights_used_note(void *context, const json_t *entry);
+/*
+ * What an account lacks the right for, each after a blank. An API server that just started refuses everything until it
+ * has read the roles, so that what it allowed at another time is not among them.
+ */
+void rights_used_refused(const struct rights_used *used, struct buf *ret);
 /* Of the operator's rights in the central cluster, those that only federation has use for. */
 bool rights_are_of_federation(const char *right);
-/* Those for kinds that only a mesh of today's Istio has, which a Kubernetes 1.20 cannot run. */
+/* Those for kinds of which a mesh of today's Istio has objects and one of Istio 1.0 has none. */
 bool rights_are_of_todays_istio(const char *right);
 
 #endif
