@@ -20,8 +20,11 @@ void components_read(
 
     for (size_t i = 0; i < count; i++)
         for (const struct mesh_component *c = components_of(&planes[i], role); c->name; c++) {
+            if (c->shared && i)
+                continue;
             ARRAY_RESERVE_ONE(targets, len, cap);
-            targets[len++] = (struct rollout_target){c->name, planes[i].revision, c->workloads, c->spec(spec)->enabled};
+            targets[len++] = (struct rollout_target){
+                c->name, c->shared ? "" : planes[i].revision, c->workloads, c->spec(spec)->enabled};
         }
     rollouts_read(in, ns, targets, len, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
     if (!ret->all_available)

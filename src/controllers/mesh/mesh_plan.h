@@ -4,6 +4,7 @@
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
+#include "controllers/mesh/former.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/sidecars.h"
@@ -28,6 +29,7 @@ struct mesh_memo {
     char *warnings;
     struct injection_memo injection;
     struct sidecars_memo sidecars;
+    struct former_memo former;
 };
 
 /* Brings the memo up to date; parses the resource only where its version is another one. */

@@ -1,5 +1,7 @@
 #include "mesh/istiod/istiod.h"
 
+#include "base/str.h"
+#include "doc/doc.h"
 #include "mesh/istiod/definitions/definitions.h"
 
 static const struct component_spec *pilot(const struct istio_spec *spec)
@@ -23,8 +25,8 @@ static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "is
 
 static const struct mesh_component central[] = {
     {"pilot", istiod_workloads, pilot, istiod_control_plane},
-    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway},
-    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway},
+    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway, .shared = true},
+    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway, .shared = true},
     {NULL},
 };
 
@@ -51,8 +53,28 @@ static const struct mesh_made nothing_made[] = {{NULL}};
 /* No other cluster can join yet. */
 static const struct mesh_component no_components[] = {{NULL}};
 static const mesh_part_fn nothing_shared[] = {NULL};
+
+/* One, with the name that the resource gives it. */
+static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *ret)
+{
+    ret->revision = istiod_of(spec)->revision;
+    return i == 0;
+}
+
+static const char *plane_of(const json_t *deployment)
+{
+    const json_t *labels = doc_at(deployment, "metadata", "labels");
+    const char *revision = doc_string(labels, LABEL_REVISION);
+
+    if (!revision || !str_eq(doc_string(labels, "app"), "istiod"))
+        return NULL;
+    return str_eq(revision, ISTIOD_REVISION_DEFAULT) ? "" : revision;
+}
+
 const struct mesh_line istiod_line = {
     .form = &istiod_form,
+    .plane = plane,
+    .plane_of = plane_of,
     .definitions = istiod_definitions,
     .central = {central, central_shared, central_made},
     .remote = {no_components, nothing_shared, nothing_made},
@@ -60,7 +82,7 @@ const struct mesh_line istiod_line = {
         {
             .label = LABEL_INJECTION,
             .enabled = "enabled",
-            .disabled = "disabled",
+            .revision = ISTIOD_REVISION_DEFAULT,
             .config_map = ISTIOD_INJECTION_CONFIG,
             .version_of_pod = istiod_sidecar_version_of_pod,
             .version_of_config = istiod_sidecar_version_of_config,
