@@ -51,14 +51,6 @@ const struct field_format format_dns_label = {
     .max_length = 63,
 };
 
-/* As a Service's name allows, with "istiod-" before it. */
-const struct field_format format_revision = {
-    .noun = "revision",
-    .words = "the name of a revision (at most 56 of a-z, 0-9 and -, beginning and ending with a letter or digit)",
-    .pattern = "^(" LABEL ")?$",
-    .max_length = 56,
-};
-
 const struct field_format format_service_name = {
     .noun = "name of a Service",
     .words = "the name of a Service (at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "
@@ -86,6 +78,22 @@ const struct field_format format_kind = {
     .words = "a kind such as Deployment (at most 63 letters and digits, beginning with a letter)",
     .pattern = "^[A-Za-z][A-Za-z0-9]*$",
     .max_length = 63,
+};
+
+const struct field_format format_folder = {
+    .noun = "folder",
+    .words =
+        "an absolute path such as /opt/cni/bin (at most 1024 letters, digits, -, _, . and /, no part beginning with "
+        "a dot)",
+    .pattern = "^(/[A-Za-z0-9_][-A-Za-z0-9_.]*)+/?$",
+    .max_length = 1024,
+};
+
+const struct field_format format_file_name = {
+    .noun = "name of a file",
+    .words = "the name of a file such as 10-calico.conflist (at most 253 letters, digits, -, _ and .)",
+    .pattern = "^[A-Za-z0-9_][-A-Za-z0-9_.]*$",
+    .max_length = 253,
 };
 
 const struct field_format format_label_key = {

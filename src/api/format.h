@@ -29,7 +29,6 @@ struct field_format {
 
 extern const struct field_format format_text;          /* any text, for messages in a status */
 extern const struct field_format format_dns_label;     /* names of Namespaces */
-extern const struct field_format format_revision;      /* names of control planes, in those of their objects */
 extern const struct field_format format_service_name;  /* names of Services */
 extern const struct field_format format_dns_subdomain; /* names of Secrets */
 extern const struct field_format format_object_name;   /* names of any object, RBAC's too */
@@ -50,6 +49,8 @@ extern const struct field_format format_image_tag;
 extern const struct field_format format_host_port;
 extern const struct field_format format_ip_or_empty; /* 192.0.2.7, 2001:db8::7 */
 extern const struct field_format format_json_pointer;
+extern const struct field_format format_folder;        /* /opt/cni/bin */
+extern const struct field_format format_file_name;     /* 10-calico.conflist */
 extern const struct field_format format_ranges;        /* CIDRs separated by commas, or "" */
 extern const struct field_format format_ranges_or_all; /* the same, or "*" */
 

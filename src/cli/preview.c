@@ -108,7 +108,7 @@ static struct mesh_desired *build(const struct kube_server *server, const json_t
     struct mesh_desired *desired;
 
     mesh_desired_versions(server, versions);
-    return mesh_desired_build(resource, server->minor, versions, &desired, problems) < 0 ? NULL : desired;
+    return mesh_desired_build(resource, server->minor, versions, NULL, &desired, problems) < 0 ? NULL : desired;
 }
 
 /* Whether both ask for the same; the API server's defaults in one of them are ignored. */
@@ -295,10 +295,10 @@ static void make_plan(struct kube_cluster *cluster, struct plan *ret)
     reconcile_all(&mesh_reconciler, &input, ret);
 }
 
-/* Of the watches that a plan asks for, those that may bring something to remove. */
-static unsigned removals(const struct plan *plan)
+/* Of the watches that a plan asks for, those that decide about objects. */
+static unsigned deciding(const struct plan *plan)
 {
-    return plan->watch & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
+    return plan->watch & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT | PLAN_WATCH_NODES);
 }
 
 /* Reads what the plan asks for. */
@@ -308,20 +308,20 @@ static int read_asked(const struct wait *w, const struct plan *plan, struct err 
     struct kube_cluster *cluster = w->cluster;
     const struct kube_object *mesh = mesh_find(kube_cluster_cache(cluster));
 
-    on_demand_switch(&watches, cluster, removals(plan), mesh ? mesh->ns : NULL);
-    while ((on_demand_synced(&watches, cluster) & removals(plan)) != removals(plan))
+    on_demand_switch(&watches, cluster, deciding(plan), mesh ? mesh->ns : NULL);
+    while ((on_demand_synced(&watches, cluster) & deciding(plan)) != deciding(plan))
         if (turn(w, "not synced with the cluster", e) < 0)
             return -1;
     return 0;
 }
 
-/* The watches that a plan asks for may bring something to delete: then it is planned once more. */
+/* The watches that a plan asks for may bring something to delete, or to write: then it is planned once more. */
 static int make_whole_plan(const struct wait *w, struct plan *ret, struct err *e)
 {
     struct plan first;
 
     make_plan(w->cluster, &first);
-    if (!removals(&first)) {
+    if (!deciding(&first)) {
         *ret = first;
         return 0;
     }

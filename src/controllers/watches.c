@@ -24,6 +24,7 @@ static const struct watch_row rows[] = {
     LEFT(KIND_LEFT_DEPLOYMENT, true),
     LEFT(KIND_LEFT_AUTOSCALER, true),
     LEFT(KIND_LEFT_WEBHOOK, false),
+    {PLAN_WATCH_NODES, KIND_NODE},
     {PLAN_WATCH_SIDECARS, KIND_SIDECAR_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 

@@ -14,7 +14,8 @@ enum {
     PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
     PLAN_WATCH_SECRET_KEYS = 32, /* Secrets and ConfigMaps of that namespace, of what they hold the keys alone */
     PLAN_WATCH_CONFIG_MAP_KEYS = 64,
-    PLAN_WATCH_LEFT = 128, /* what an earlier operator left behind: the views MESH_VIEW_LEFT_... */
+    PLAN_WATCH_LEFT = 128,  /* what an earlier operator left behind: the views MESH_VIEW_LEFT_... */
+    PLAN_WATCH_NODES = 256, /* what runs them */
 };
 
 extern const struct watch_table mesh_watches;

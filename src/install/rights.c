@@ -86,6 +86,13 @@ static bool is_role(const struct kube_kind *kind)
     return str_eq(kind->kind, "ClusterRole") || str_eq(kind->kind, "Role");
 }
 
+/* Those that are off by default, too: the rest of such a component is as by default. */
+static void enable_all(struct istio_spec *spec, const struct mesh_component *components)
+{
+    for (; components->name; components++)
+        ((struct component_spec *)components->spec(spec))->enabled = true; /* of our own spec */
+}
+
 /* The roles of every component, as the default resource asks for them, for every release. */
 static void add_granted(struct gathered *g, unsigned role)
 {
@@ -105,6 +112,7 @@ static void add_granted(struct gathered *g, unsigned role)
         struct rendered_list objects = {0};
         if (!spec)
             continue;
+        enable_all(spec, role == MESH_REMOTE ? release->line->remote.components : release->line->central.components);
         mesh_versions_for(release->kubernetes_max, versions);
         mesh_render(&env, &objects);
         for (size_t i = 0; i < objects.len; i++) {

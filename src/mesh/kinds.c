@@ -152,6 +152,14 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .namespaced = true,
          REMOTE,
          OURS},
+    [KIND_RESOURCE_QUOTA] =
+        {.kind = "ResourceQuota",
+         .plural = "resourcequotas",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         OURS},
     [KIND_SERVICE] =
         {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
     /*
@@ -175,8 +183,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .after = NAMES("Service"),
          NEEDS({"Service", "metadata.name"})},
     [KIND_DEPLOYMENT] = {.kind = "Deployment", .plural = "deployments", .group = "apps", WORKLOAD, BOTH},
+    [KIND_DAEMON_SET] = {.kind = "DaemonSet", .plural = "daemonsets", .group = "apps", WORKLOAD, CENTRAL},
     /* Of no line yet, so that no cluster has them: a line whose components are such gives them their roles. */
-    [KIND_DAEMON_SET] = {.kind = "DaemonSet", .plural = "daemonsets", .group = "apps", WORKLOAD},
     [KIND_STATEFUL_SET] = {.kind = "StatefulSet", .plural = "statefulsets", .group = "apps", WORKLOAD},
     [KIND_AUTOSCALER] =
         {.kind = "HorizontalPodAutoscaler",
@@ -259,6 +267,16 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
          .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
+    /* What runs the nodes. */
+    [KIND_NODE] =
+        {.kind = "Node",
+         .plural = "nodes",
+         .group = "",
+         VERSION("v1"),
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .digest = mesh_platform_of_node},
     /* Why a Deployment is not available; the addresses of the services that remote clusters use. */
     [KIND_POD] =
         {.kind = "Pod",
@@ -273,7 +291,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
              IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "spec.volumes[].name",
              "spec.volumes[].secret", "spec.volumes[].configMap", "spec.volumes[].projected", "status.phase",
              "status.reason", "status.message", "status.conditions", "status.initContainerStatuses",
-             "status.containerStatuses", "status.podIP", "status.podIPs")},
+             "status.containerStatuses", "status.podIP", "status.podIPs", "spec.nodeName",
+             "spec.affinity.nodeAffinity")},
     /* How many sidecars are of an older configuration; those of all namespaces, while it is asked for. */
     [KIND_SIDECAR_POD] =
         {.kind = "Pod",

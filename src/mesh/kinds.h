@@ -24,6 +24,7 @@ enum mesh_kind_id {
     KIND_ROLE_BINDING,
     KIND_CONFIG_MAP,
     KIND_SECRET,
+    KIND_RESOURCE_QUOTA,
     KIND_SERVICE,
     KIND_ENDPOINTS,
     KIND_DEPLOYMENT,
@@ -46,6 +47,7 @@ enum mesh_kind_id {
     KIND_MUTATING_WEBHOOK,
     KIND_VALIDATING_WEBHOOK,
     KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
+    KIND_NODE,         /* of each mesh_platform_of_node() is kept */
     KIND_POD,
     KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
     KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */

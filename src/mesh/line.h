@@ -28,6 +28,13 @@ struct mesh_remote {
     const json_t *signing;
 };
 
+/* What is observed of the nodes, and decides about the CNI plugin. Zeroed: nothing is known, and nothing waits. */
+struct mesh_cni_state {
+    const char *platform; /* of the nodes, as mesh_cni.platform_of_node says; borrowed; NULL: not known */
+    bool waits;           /* not all nodes have it yet: new Pods still get the init container that it replaces */
+    bool stays;           /* it is disabled, but new Pods are still injected for it */
+};
+
 /* What the objects depend on in addition to the resource. */
 struct mesh_env {
     /* Of a remote cluster, policy and telemetry are enabled where its proxies have them in the central one. */
@@ -39,6 +46,7 @@ struct mesh_env {
     /* The version to use for each row of mesh_kinds; NULL: this server has none (yet). */
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
+    struct mesh_cni_state cni;
 };
 
 /* Adds objects to `out`. */
@@ -50,9 +58,8 @@ struct mesh_component {
     /* What runs it, for the status: KIND_DEPLOYMENT, KIND_DAEMON_SET, KIND_STATEFUL_SET; ends with a NULL name. */
     const struct rollout_workload *workloads;
     const struct component_spec *(*spec)(const struct istio_spec *);
-    /* Adds the component's objects; not called while it is disabled. */
+    /* Adds the component's objects; not called while it is disabled. NULL: mesh_parts.shared has a part that does. */
     mesh_part_fn render;
-    bool shared; /* all control planes have it in common: its workloads have the same names in each */
 };
 
 /*
@@ -96,13 +103,8 @@ struct mesh_limitation {
 
 /* How namespaces are chosen for injection, and which sidecars are outdated. */
 struct mesh_injection {
-    /* The label of a namespace whose new Pods get a sidecar, and its value. */
-    const char *label, *enabled;
-    /*
-     * What LABEL_REVISION calls the control plane, a second way to choose it where a namespace has no LABEL_INJECTION;
-     * NULL: its line reads no such label.
-     */
-    const char *revision;
+    /* The label of a namespace whose new Pods get a sidecar, and its value; and the one of a user who wants none. */
+    const char *label, *enabled, *disabled;
     const char *config_map; /* with the injector's template of sidecars, in the control plane's namespace */
     /*
      * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
@@ -112,10 +114,24 @@ struct mesh_injection {
      */
     char *(*version_of_pod)(const json_t *pod);
     char *(*version_of_config)(const json_t *config_map);
+    /*
+     * What Pod Security has against new Pods with a sidecar at its levels baseline and restricted, by whether they are
+     * injected for the CNI plugin: a clause, static; NULL: nothing. NULL: no server of this line has Pod Security.
+     */
+    const char *(*refused_for)(const struct istio_spec *spec, bool cni);
 };
-/* The label of namespaces by which Istio injects where no revision is named, and the one that names it. */
+/* The label of namespaces by which Istio injects where no revision is named. */
 #define LABEL_INJECTION "istio-injection"
-#define LABEL_REVISION "istio.io/rev"
+
+/* The plugin of the nodes' network that redirects the traffic of Pods, instead of an init container in each. */
+struct mesh_cni {
+    const struct mesh_component *component; /* borrowed from the line; its workload is a DaemonSet */
+    /* Whether its paths follow from what runs the nodes. */
+    bool (*asks_for_platform)(const struct istio_spec *spec);
+    char *(*platform_of_node)(const json_t *node); /* owned by the caller */
+    /* Whether Pods are injected for it with this ConfigMap (mesh_injection.config_map). */
+    bool (*is_in)(const json_t *config_map);
+};
 
 /* What a remote cluster needs of the central one. */
 struct mesh_joining {
@@ -144,19 +160,14 @@ struct mesh_line {
     const struct api_form *form;
     /*
      * The control planes that a resource asks for at a time: false past the last, at most MESH_PLANES_MAX. New Pods get
-     * the sidecars of the first. `ret` is given as that of the resource's version without a name. NULL: there is that
-     * one alone.
+     * the sidecars of the first. NULL: there is one, of the resource's version and without a name.
      */
     bool (*plane)(const struct istio_spec *spec, size_t i, struct mesh_plane *ret);
-    /*
-     * The name of the control plane that a Deployment runs, borrowed from it: "" where it has none; NULL: it runs none.
-     * A former control plane of a mesh is found by it. NULL: the line has no names for them.
-     */
-    const char *(*plane_of)(const json_t *deployment);
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;
-    struct mesh_injection injection;           /* of a control plane without a name; see mesh_injection_of() */
+    struct mesh_injection injection;
+    const struct mesh_cni *cni;                /* NULL: it has none */
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */
 };

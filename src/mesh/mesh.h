@@ -26,9 +26,6 @@ size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret);
 void mesh_render_planes(
     const struct mesh_env *env, const struct mesh_plane *planes, size_t count, struct rendered_list *ret);
 
-/* How new Pods get the sidecars of a control plane. The name of its ConfigMap is owned by the caller. */
-void mesh_injection_of(const struct mesh_plane *plane, struct mesh_injection *ret, char **ret_config_map);
-
 /* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
 #define MESH_REMOTE_OF "istio.banzaicloud.io/remote-of"
 /* The name of that resource. */
@@ -53,5 +50,8 @@ void mesh_render_remote_services(
 
 /* As mesh_injection.version_of_pod, of whichever line injected the Pod. Owned by the caller. */
 char *mesh_sidecar_version_of_pod(const json_t *pod);
+
+/* As mesh_cni.platform_of_node, of the newest line that has a plugin. Owned by the caller. */
+char *mesh_platform_of_node(const json_t *node);
 
 #endif

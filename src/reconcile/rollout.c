@@ -407,7 +407,12 @@ void rollouts_read(
 
     *ret = (struct rollouts){.all_available = true};
     for (size_t i = 0; i < count; i++) {
-        struct rollout r = {.name = targets[i].name, .revision = targets[i].revision, .enabled = targets[i].enabled};
+        struct rollout r = {
+            .name = targets[i].name,
+            .revision = targets[i].revision,
+            .enabled = targets[i].enabled,
+            .optional = targets[i].optional,
+        };
         if (r.enabled)
             read_component(&reading, &targets[i], &r);
         ret->all_available &= r.available || !r.enabled;

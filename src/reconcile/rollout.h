@@ -17,6 +17,7 @@ struct rollout {
     const char *name;     /* of the component: "pilot" */
     const char *revision; /* of the control plane; "": it has none */
     bool enabled;         /* false: switched off */
+    bool optional;        /* the whole is available without it */
     bool available;
     int64_t ready, desired;
     char *message; /* why it is not available; owned; NULL where it is */
@@ -25,7 +26,7 @@ struct rollout {
 struct rollouts {
     struct rollout *items;
     size_t len, cap;
-    bool all_available;
+    bool all_available;    /* the optional ones, too */
     bool asks_for_volumes; /* a Pod waits and says not why: what its volumes name has to be observed */
 };
 
@@ -40,7 +41,7 @@ struct rollout_target {
     const char *name;
     const char *revision; /* is behind the names of its workloads: "istiod-canary"; "": it has none */
     const struct rollout_workload *workloads; /* ends with a NULL name */
-    bool enabled;
+    bool enabled, optional;
 };
 
 /* One line a component in namespace `ns`. `volumes` is NULL while what Pods mount is not observed. */

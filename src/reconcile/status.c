@@ -80,7 +80,7 @@ static char *drift_text(const struct status_facts *f, const enum drift_cause *ca
 static const char *first_unavailable(const struct rollouts *rollouts)
 {
     for (size_t i = 0; rollouts && i < rollouts->len; i++)
-        if (rollouts->items[i].enabled && !rollouts->items[i].available)
+        if (rollouts->items[i].enabled && !rollouts->items[i].optional && !rollouts->items[i].available)
             return rollouts->items[i].message;
     return NULL;
 }

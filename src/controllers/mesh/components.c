@@ -10,9 +10,16 @@ static const struct mesh_component *components_of(const struct mesh_plane *plane
     return role == MESH_REMOTE ? plane->release->line->remote.components : plane->release->line->central.components;
 }
 
+static bool is_cni(const struct mesh_plane *plane, const struct mesh_component *component)
+{
+    const struct mesh_cni *cni = plane->release->line->cni;
+
+    return cni && cni->component == component;
+}
+
 void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_plane *planes, size_t count, unsigned role,
-    const struct istio_spec *spec, struct rollouts *ret, unsigned *watch)
+    const struct istio_spec *spec, bool cni_is_optional, struct rollouts *ret, unsigned *watch)
 {
     const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     _cleanup_free_ struct rollout_target *targets = NULL;
@@ -20,11 +27,14 @@ void components_read(
 
     for (size_t i = 0; i < count; i++)
         for (const struct mesh_component *c = components_of(&planes[i], role); c->name; c++) {
-            if (c->shared && i)
-                continue;
             ARRAY_RESERVE_ONE(targets, len, cap);
             targets[len++] = (struct rollout_target){
-                c->name, c->shared ? "" : planes[i].revision, c->workloads, c->spec(spec)->enabled};
+                .name = c->name,
+                .revision = planes[i].revision,
+                .workloads = c->workloads,
+                .enabled = c->spec(spec)->enabled,
+                .optional = cni_is_optional && is_cni(&planes[i], c),
+            };
         }
     rollouts_read(in, ns, targets, len, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
     if (!ret->all_available)

@@ -41,8 +41,8 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
 }
 
 int mesh_desired_build(
-    const json_t *resource, int minor, const char *const *versions, struct mesh_desired **ret,
-    struct problems *problems)
+    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
+    struct mesh_desired **ret, struct problems *problems)
 {
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};
@@ -60,6 +60,8 @@ int mesh_desired_build(
     if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
         return -1;
     env.spec = spec;
+    if (cni)
+        env.cni = *cni;
     plane_count = mesh_planes(spec, planes);
     mesh_render_planes(&env, planes, plane_count, &objects);
     overlays_apply(spec->overlays, owner.ns, minor, &objects, problems);
@@ -75,7 +77,6 @@ int mesh_desired_build(
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
     };
     memcpy((*ret)->planes, planes, sizeof(planes));
-    mesh_injection_of(planes, &(*ret)->injection, &(*ret)->injection_config);
     return 0;
 }
 
@@ -84,7 +85,8 @@ mesh_desired_objects(const json_t *resource, int minor, const char *const *versi
 {
     _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
 
-    return mesh_desired_build(resource, minor, versions, &desired, problems) < 0 ? NULL : TAKE_PTR(desired->objects);
+    return mesh_desired_build(resource, minor, versions, NULL, &desired, problems) < 0 ? NULL
+                                                                                       : TAKE_PTR(desired->objects);
 }
 
 void mesh_desired_free(struct mesh_desired *desired)
@@ -93,6 +95,5 @@ void mesh_desired_free(struct mesh_desired *desired)
         return;
     istio_spec_free(desired->spec);
     desired_free(desired->objects);
-    free(desired->injection_config);
     free(desired);
 }

@@ -13,8 +13,6 @@ struct mesh_desired {
     struct istio_spec *spec;
     struct mesh_plane planes[MESH_PLANES_MAX]; /* its control planes; new Pods get the sidecars of the first */
     size_t plane_count;
-    struct mesh_injection injection; /* of the first */
-    char *injection_config;          /* injection.config_map */
     struct desired_set *objects;
 };
 
@@ -26,12 +24,13 @@ struct mesh_desired {
 int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec **ret, struct problems *problems);
 
 /*
- * From the custom resource, with its overlays applied. Its errors go to `problems` as in mesh_check(), and those of its
- * overlays; below zero if there are any. `minor` is that of Kubernetes 1.x.
+ * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing. Its errors go to
+ * `problems` as in mesh_check(), and those of its overlays; below zero if there are any. `minor` is that of
+ * Kubernetes 1.x.
  */
 int mesh_desired_build(
-    const json_t *resource, int minor, const char *const *versions, struct mesh_desired **ret,
-    struct problems *problems);
+    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
+    struct mesh_desired **ret, struct problems *problems);
 /* Its objects alone; NULL where there are errors. */
 struct desired_set *
 mesh_desired_objects(const json_t *resource, int minor, const char *const *versions, struct problems *problems);

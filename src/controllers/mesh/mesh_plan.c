@@ -9,6 +9,7 @@
 #include "controllers/mesh/autoscalers.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
@@ -24,15 +25,25 @@ struct mesh_state {
 
 /* --- the memo --- */
 
-void mesh_memo_clear(struct mesh_memo *memo)
+/* What follows from a resource. */
+static void clear_read(struct mesh_memo *memo)
 {
+    struct mesh_memo kept = {.cni = memo->cni, .cni_memo = memo->cni_memo};
+
     free(memo->uid);
     free(memo->resource_version);
     free(memo->warnings);
     mesh_desired_free(memo->desired);
     injection_memo_clear(&memo->injection);
     sidecars_memo_clear(&memo->sidecars);
-    former_memo_clear(&memo->former);
+    *memo = kept;
+}
+
+void mesh_memo_clear(struct mesh_memo *memo)
+{
+    clear_read(memo);
+    free((char *)memo->cni.platform);
+    cni_memo_clear(&memo->cni_memo);
     *memo = (struct mesh_memo){0};
 }
 
@@ -60,12 +71,20 @@ static uint64_t hash_of_server(int minor, const char *const *versions)
     return buf_take_hash(&text);
 }
 
-static uint64_t dependencies_hash(const json_t *resource, uint64_t server_hash, int minor)
+static uint64_t
+dependencies_hash(const json_t *resource, uint64_t server_hash, int minor, const struct mesh_cni_state *cni)
 {
     struct buf text = BUF_INIT;
 
     buf_printf(
-        &text, "%" PRIu64 " %" PRIu64 " %s", server_hash, resource_hash(resource), istio_version(resource, minor));
+        &text,
+        "%" PRIu64 " %" PRIu64 " %s %s %d %d",
+        server_hash,
+        resource_hash(resource),
+        istio_version(resource, minor),
+        str_or(cni->platform, "-"),
+        cni->waits,
+        cni->stays);
     return buf_take_hash(&text);
 }
 
@@ -77,12 +96,12 @@ static void read_resource(
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf warnings = BUF_INIT;
     uint64_t server_hash = hash_of_server(server->minor, versions);
-    uint64_t hash = dependencies_hash(resource, server_hash, server->minor);
+    uint64_t hash = dependencies_hash(resource, server_hash, server->minor, &memo->cni);
 
     if (memo->hash != hash || !str_eq(memo->uid, object->uid)) {
-        mesh_memo_clear(memo);
+        clear_read(memo);
         memo->hash = hash;
-        if (mesh_desired_build(resource, server->minor, versions, &memo->desired, &problems) < 0) {
+        if (mesh_desired_build(resource, server->minor, versions, &memo->cni, &memo->desired, &problems) < 0) {
             problems_err(&problems, &memo->refusal);
         } else {
             problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
@@ -102,6 +121,21 @@ void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, co
     if (!memo->hash || memo->server_hash != hash_of_server(server->minor, versions) ||
         !str_eq(memo->uid, object->uid) || !str_eq(memo->resource_version, object->resource_version))
         read_resource(memo, object, server, versions);
+}
+
+/* The same for what is observed of the nodes, once the resource was read. */
+static void read_cni(struct mesh_memo *memo, const struct kube_object *object, const struct plan_input *in)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    struct mesh_cni_state state = cni_state(&memo->cni_memo, in, object, memo->desired);
+
+    if (state.waits == memo->cni.waits && state.stays == memo->cni.stays && str_eq(state.platform, memo->cni.platform))
+        return;
+    state.platform = str_dup(state.platform);
+    free((char *)memo->cni.platform);
+    memo->cni = state;
+    mesh_desired_versions(in->server, versions);
+    read_resource(memo, object, in->server, versions);
 }
 
 /* --- which resource --- */
@@ -244,7 +278,7 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
 
     if (!c->versions || problems->errors || !doc_string(resource, "metadata", "namespace")) {
         mesh_check(resource, c->minor, c->ns, &spec, problems);
-    } else if (mesh_desired_build(resource, c->minor, c->versions, &desired, problems) == 0 && ret_objects) {
+    } else if (mesh_desired_build(resource, c->minor, c->versions, NULL, &desired, problems) == 0 && ret_objects) {
         append_objects(desired->objects, ret_objects);
     }
 }
@@ -269,7 +303,8 @@ static void check(const json_t *resource, const struct check_context *c, json_t 
 
 static void review(struct reconcile *r)
 {
-    const struct kube_object *mesh = other_mesh(r->world->central->observed, r->object->ns, r->object->name);
+    const struct plan_input *in = r->world->central;
+    const struct kube_object *mesh = other_mesh(in->observed, r->object->ns, r->object->name);
     struct mesh_memo *memo = r->memo;
 
     if (mesh) {
@@ -287,14 +322,29 @@ static void review(struct reconcile *r)
         r->facts.refused = &r->refusal;
         return;
     }
-    mesh_memo_read(memo, r->object, r->world->central->server);
-    if (!memo->desired)
+    mesh_memo_read(memo, r->object, in->server);
+    if (!memo->desired) {
         r->facts.refused = &memo->refusal;
+    } else if (cni_needs_nodes(in, r->object, memo->desired) && !in->preview && !(in->synced & PLAN_WATCH_NODES)) {
+        /* What is on stays on. */
+        r->plan->central.watch |= (in->synced & ~PLAN_RELISTED) | PLAN_WATCH_NODES;
+        r->keeps_status = true;
+        r->facts.waits_for = "the nodes are being read";
+    } else {
+        read_cni(memo, r->object, in);
+        if (!memo->desired)
+            r->facts.refused = &memo->refusal;
+    }
+}
+
+/* How new Pods get their sidecars. */
+static const struct mesh_injection *injection_of(const struct mesh_desired *desired)
+{
+    return &desired->planes->release->line->injection;
 }
 
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
-static void
-plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struct former *former, struct plan *plan)
+static void plan_writes(struct reconcile *r, const struct mesh_desired *desired, struct plan *plan)
 {
     struct mesh_memo *memo = r->memo;
     const struct plan_input *in = r->world->central;
@@ -302,13 +352,12 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
-        .retained = former->retained,
         .settled = resource_is_settled(&r->own),
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, &desired->injection, desired->spec->auto_injection_namespaces);
-    if (!former->awaits_new && injection_may_begin(in, desired->objects, plan))
+    injection_read(&memo->injection, in, injection_of(desired), desired->spec->auto_injection_namespaces);
+    if (injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
     for (size_t i = 0; i < desired->plane_count; i++)
         made_remove_disabled(
@@ -333,7 +382,7 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
+        state->sidecars = sidecars_count(&memo->sidecars, in->observed, injection_of(desired), desired->objects);
 }
 
 /* Definitions of a release that this operator does not know stay; it says so. */
@@ -357,8 +406,12 @@ static void plan(struct reconcile *r)
     struct mesh_memo *memo = r->memo;
     const struct mesh_desired *desired = memo->desired;
     const struct istio_spec *spec = desired->spec;
-    struct former former;
 
+    plan_writes(r, desired, reconcile_writes(r, &r->plan->central, spec->pause));
+    buf_add_str(&r->notice, memo->warnings);
+    injection_notice(&memo->injection, &r->notice);
+    autoscalers_notice(in, r->object, desired->objects, &r->notice);
+    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
     components_read(
         in,
         r->object->ns,
@@ -366,17 +419,11 @@ static void plan(struct reconcile *r)
         desired->plane_count,
         MESH_CENTRAL,
         spec,
+        !memo->cni.waits,
         &r->rollouts,
         &r->plan->central.watch);
-    former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
-    plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
-    buf_add_str(&r->notice, memo->warnings);
-    if (former.notice)
-        buf_printf(&r->notice, "%s%s", r->notice.len ? "; " : "", former.notice);
-    injection_notice(&memo->injection, &r->notice);
-    autoscalers_notice(in, r->object, desired->objects, &r->notice);
-    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
-    former_release(&former);
+    if (cni_needs_nodes(in, r->object, desired))
+        r->plan->central.watch |= PLAN_WATCH_NODES;
     count_sidecars(r, desired);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
@@ -420,13 +467,32 @@ static void add_limitations(const struct reconcile *r, const struct mesh_desired
     }
 }
 
+/* Which nodes wait for the CNI plugin, and which namespaces refuse what Pods need without it. */
+static void add_cni(const struct reconcile *r, const struct mesh_memo *memo, json_t *status)
+{
+    const struct plan_input *in = r->world->central;
+    const struct mesh_desired *desired = memo->desired;
+    json_t *conditions = doc_at(status, STATUS_FIELD_CONDITIONS), *refused = NULL;
+    bool enabled = cni_is_enabled(desired);
+
+    if (enabled)
+        json_array_append_new(conditions, cni_condition(&r->facts, in, r->object->ns, desired, &memo->cni));
+    if (in->server->minor >= POD_SECURITY_SINCE)
+        refused =
+            pod_security_condition(&r->facts, &memo->injection, desired->spec, enabled, enabled && !memo->cni.waits);
+    if (refused)
+        json_array_append_new(conditions, refused);
+}
+
 static bool add_status(struct reconcile *r, json_t *status)
 {
     const struct mesh_memo *memo = r->memo;
 
     add_sidecars(r, status);
-    if (r->facts.rollouts) /* it was planned: it is neither refused nor being removed */
+    if (r->facts.rollouts) { /* it was planned: it is neither refused nor being removed */
         add_limitations(r, memo->desired, status);
+        add_cni(r, memo, status);
+    }
     return true;
 }
 

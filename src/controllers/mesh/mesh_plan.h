@@ -4,7 +4,7 @@
 #ifndef CONTROLLERS_MESH_MESH_PLAN_H
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
-#include "controllers/mesh/former.h"
+#include "controllers/mesh/cni.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/sidecars.h"
@@ -27,9 +27,10 @@ struct mesh_memo {
     struct mesh_desired *desired; /* NULL: refused */
     struct err refusal;
     char *warnings;
+    struct mesh_cni_state cni; /* that `desired` is built for, with a platform of its own */
+    struct cni_memo cni_memo;
     struct injection_memo injection;
     struct sidecars_memo sidecars;
-    struct former_memo former;
 };
 
 /* Brings the memo up to date; parses the resource only where its version is another one. */

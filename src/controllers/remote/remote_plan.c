@@ -102,7 +102,15 @@ static void plan_joined(struct remote *r)
     r->serves = true;
     take_notice(r, &re->notice);
     components_read(
-        r->world->remote, r->object->ns, &r->memo->plane, 1, MESH_REMOTE, spec, &re->rollouts, &r->plan->remote.watch);
+        r->world->remote,
+        r->object->ns,
+        &r->memo->plane,
+        1,
+        MESH_REMOTE,
+        spec,
+        false,
+        &re->rollouts,
+        &r->plan->remote.watch);
     re->facts.rollouts = &re->rollouts;
     reconcile_conclude(re, &r->plan->remote, spec->pause);
     if (!re->facts.drift)

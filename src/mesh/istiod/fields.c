@@ -1,6 +1,5 @@
 /* The fields of an Istio resource in releases of today's Istio, and what must hold between them. */
 #include "api/istio_parts.h"
-#include "base/str.h"
 #include "mesh/istiod/istiod.h"
 
 static const struct field_table mesh_config_table = {
@@ -10,6 +9,8 @@ static const struct field_table mesh_config_table = {
         "it is;\nIstio's reference of MeshConfig describes it.",
     .open = true,
 };
+
+#define CNI_LOG_LEVELS CHOICE("debug", "info", "warn", "error", "fatal", "none")
 
 /* Environment variables are longer than labels and names: any text. */
 static const struct field env_value = {NULL, TEXT(format_annotation_value)};
@@ -67,6 +68,102 @@ static const struct field_table gateways_table = {
     .name = "Gateways",
     .doc = "The proxies at the edge of the mesh.",
     FIELD_ROWS(gateways_rows),
+};
+
+/* --- the CNI plugin --- */
+
+static const struct field excluded_namespace = {NULL, TEXT(format_dns_label)};
+
+static const struct field cni_logging_rows[] = {
+    {"level", CNI_LOG_LEVELS, ALIAS("cni.logLevel")},
+};
+
+static const struct field_table cni_logging_table = {
+    .name = "CNI logging",
+    .doc = "As in Istio's chart.",
+    FIELD_ROWS(cni_logging_rows),
+};
+
+/* Its paths have the names of Istio's chart, too. */
+static const struct field cni_rows[] = {
+    {"enabled",
+     FLAG_AT(cni.component.enabled),
+     .otherwise = "false",
+     .floating = true,
+     .doc = "Whether a plugin of the nodes' network redirects the traffic of pods, so that they need no init container "
+            "with NET_ADMIN and NET_RAW."},
+    {"platform",
+     CHOICE_AT(
+         cni.platform, ISTIOD_CNI_AUTO, ISTIOD_CNI_ANY_PLATFORM, "GKE", "K3d", "K3s", "MicroK8s", "Minikube",
+         "OpenShift"),
+     .otherwise = ISTIOD_CNI_AUTO,
+     .floating = true,
+     .doc = "What runs the nodes, which decides the paths below; Auto: what the nodes say."},
+    {"image",
+     TEXT_AT(cni.component.image, format_image),
+     .implied = "its own image from imageHub, with imageTag",
+     .doc = "The image of its container."},
+    {"resources",
+     DOCUMENT_AT(cni.component.resources, container_resources_table),
+     .implied = "as in Istio's chart",
+     .doc = "Compute resources of its container."},
+    {"nodeSelector",
+     MAP_AT(cni.component.node_selector, format_label_key, component_label_value, 64),
+     .implied = "any node with Linux",
+     .doc = "Labels that a node must have to get the plugin. Pods with sidecars do not start on others."},
+    {"affinity",
+     DOCUMENT_AT(cni.component.affinity, component_affinity_table),
+     .implied = "none",
+     .doc = "On which nodes it is; as for nodeSelector."},
+    {"tolerations",
+     LIST_AT(cni.component.tolerations, component_toleration, 0, 64),
+     .implied = "all taints",
+     .doc = "Taints that it tolerates."},
+    {"binDir",
+     TEXT_AT(cni.bin_dir, format_folder),
+     .implied = "the platform's, /opt/cni/bin on most",
+     .doc = "The nodes' folder of network plugins."},
+    {"confDir",
+     TEXT_AT(cni.conf_dir, format_folder),
+     .implied = "the platform's, /etc/cni/net.d on most",
+     .doc = "The nodes' folder of network configuration."},
+    {"netnsDir",
+     TEXT_AT(cni.netns_dir, format_folder),
+     .implied = "the platform's, /var/run/netns on most",
+     .doc = "The nodes' folder of network namespaces."},
+    {"confFileName",
+     TEXT_AT(cni.conf_file_name, format_file_name),
+     .implied = "the first file there",
+     .doc = "The file in confDir that the plugin is added to."},
+    {"chained",
+     FLAG_AT(cni.chained),
+     .otherwise = "true",
+     .floating = true,
+     .doc = "Whether it is added to the nodes' own network configuration. If not, Multus has to call it, as on "
+            "OpenShift, where it is always so."},
+    {"logLevel",
+     CNI_LOG_LEVELS,
+     FIELD_AT(cni.log_level, char *),
+     .otherwise = "info",
+     .floating = true,
+     .doc = "How much it logs."},
+    {"excludeNamespaces",
+     LIST_AT(cni.exclude_namespaces, excluded_namespace, 0, 1000),
+     .unique = true,
+     .otherwise = "[\"kube-system\"]",
+     .floating = true,
+     .doc = "Namespaces whose pods it leaves alone."},
+    {"cniBinDir", TEXT(format_folder), ALIAS("cni.binDir")},
+    {"cniConfDir", TEXT(format_folder), ALIAS("cni.confDir")},
+    {"cniNetnsDir", TEXT(format_folder), ALIAS("cni.netnsDir")},
+    {"cniConfFileName", TEXT(format_file_name), ALIAS("cni.confFileName")},
+    {"logging", GROUP(cni_logging_table), .doc = "As in Istio's chart."},
+};
+
+static const struct field_table cni_table = {
+    .name = "CNI",
+    .doc = "The plugin of the nodes' network, instead of an init container in each pod.",
+    FIELD_ROWS(cni_rows),
 };
 
 /* --- istiod --- */
@@ -143,13 +240,6 @@ static const struct field spec_rows[] = {
     ISTIO_DISRUPTION_BUDGET_ROW(),
     ISTIO_OVERLAYS_ROW(common.),
 
-    {"revision",
-     TEXT_AT(revision, format_revision),
-     .implied = "`default`, which is in no name",
-     .doc =
-         "The name of the control plane: it is behind the names of its objects, and the value of label istio.io/rev\n"
-         "of listed namespaces, which then have no label istio-injection. A former control plane stays until the new\n"
-         "one is available and no pod has its sidecar."},
     {"meshConfig",
      DOCUMENT_AT(mesh_config, mesh_config_table),
      .implied = "none",
@@ -159,6 +249,7 @@ static const struct field spec_rows[] = {
     ISTIO_SIDECARS_ROW(),
     {"pilot", GROUP(pilot_table), .doc = "istiod, the control plane."},
     {"gateways", GROUP(gateways_table), .doc = "The gateways."},
+    {"cni", GROUP(cni_table), .doc = "The plugin of the nodes' network."},
 
     {"controlPlaneSecurityEnabled",
      UNSUPPORTED("true"),
@@ -220,10 +311,6 @@ static const struct istio_component components[] = {
 
 static void complete(void *spec, const char *version)
 {
-    char **revision = &((struct istiod_spec *)spec)->revision;
-
-    if (!*revision || str_eq(*revision, ISTIOD_REVISION_DEFAULT))
-        str_replace(revision, "");
     istio_version_complete(spec, version);
     istio_components_complete(components, spec);
     istio_gateways_complete(spec);

@@ -13,12 +13,24 @@
 extern const struct mesh_line istiod_line;
 extern const struct api_form istiod_form;
 
+/* The CNI plugin; what is NULL is the platform's. */
+struct istiod_cni {
+    struct component_spec component; /* one Pod a node: without numbers of replicas */
+    char *platform;                  /* ISTIOD_CNI_AUTO, or the name of one (cni_platform.c) */
+    char *bin_dir, *conf_dir, *netns_dir, *conf_file_name;
+    bool chained; /* into the nodes' own configuration; else Multus calls it */
+    char *log_level;
+    json_t *exclude_namespaces; /* a sequence of names; never NULL */
+};
+#define ISTIOD_CNI_AUTO "Auto"
+#define ISTIOD_CNI_ANY_PLATFORM "Kubernetes"
+
 /* What a resource says about it. */
 struct istiod_spec {
     struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
     json_t *mesh_config;      /* a map, merged into the mesh configuration; NULL: none */
     json_t *pilot_env;        /* environment of istiod, string to string; NULL: none */
-    char *revision;           /* the name of the control plane; "": it has none */
+    struct istiod_cni cni;
 };
 _Static_assert(offsetof(struct istiod_spec, common) == 0, "a struct istio_spec of this line is a struct istiod_spec");
 
@@ -27,8 +39,7 @@ static inline const struct istiod_spec *istiod_of(const struct istio_spec *spec)
     return (const struct istiod_spec *)spec;
 }
 
-/* The revision by which webhooks, proxies and istiod itself know each other: this where it has no name. */
-#define ISTIOD_REVISION_DEFAULT "default"
+/* The revision by which webhooks, proxies and istiod itself know each other: "default" where it has no name. */
 const char *istiod_revision(const struct mesh_env *env);
 /* Of cluster-scoped objects: mesh_name() and behind it the namespace, where that is not istio-system. Owned. */
 char *istiod_webhook_name(const struct mesh_env *env, const char *name);
@@ -37,6 +48,26 @@ char *istiod_webhook_name(const struct mesh_env *env, const char *name);
 void istiod_control_plane(const struct mesh_env *env, struct rendered_list *out);
 void istiod_ingress_gateway(const struct mesh_env *env, struct rendered_list *out);
 void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out);
+
+/*
+ * The CNI plugin, one for all revisions, where it is enabled or still needed (mesh_cni_state). Pods are injected for it
+ * where istiod_cni_is_used().
+ */
+#define ISTIOD_CNI_DAEMON_SET "istio-cni-node"
+void istiod_cni_plugin(const struct mesh_env *env, struct rendered_list *out);
+bool istiod_cni_is_used(const struct mesh_env *env);
+/* Where its parts are on the nodes; borrowed. */
+struct istiod_cni_paths {
+    const char *bin_dir, *conf_dir, *netns_dir;
+    const char *conf_file_name; /* NULL: the plugin's choice */
+    const char *selinux_type;   /* of its container; NULL: any */
+    bool chained;
+    bool quota; /* Pods of its priority need a quota */
+};
+struct istiod_cni_paths istiod_cni_paths(const struct mesh_env *env);
+/* Of mesh_cni. */
+char *istiod_cni_platform_of_node(const json_t *node);
+bool istiod_cni_is_in(const json_t *injection_config);
 
 /* Parts of the control plane. */
 void istiod_roles(const struct mesh_env *env, struct rendered_list *out);
@@ -50,8 +81,8 @@ void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list
 void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list *out);
 
 /*
- * Of mesh_injection: the revision, a slash and what a Pod was injected by. That is in its annotation
- * ISTIOD_SIDECAR_VERSION: ConfigMap ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
+ * Of mesh_injection. What a Pod was injected by is in its annotation ISTIOD_SIDECAR_VERSION: ConfigMap
+ * ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
  */
 #define ISTIOD_INJECTION_CONFIG "istio-sidecar-injector"
 #define ISTIOD_SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"

@@ -1,7 +1,6 @@
 #include "mesh/istiod/istiod.h"
 
 #include "base/str.h"
-#include "doc/doc.h"
 #include "mesh/istiod/definitions/definitions.h"
 
 static const struct component_spec *pilot(const struct istio_spec *spec)
@@ -19,18 +18,31 @@ static const struct component_spec *egress(const struct istio_spec *spec)
     return &spec->gateways.egress.component;
 }
 
+static const struct component_spec *cni(const struct istio_spec *spec)
+{
+    return &istiod_of(spec)->cni.component;
+}
+
+static bool asks_for_platform(const struct istio_spec *spec)
+{
+    return str_eq(istiod_of(spec)->cni.platform, ISTIOD_CNI_AUTO);
+}
+
 static const struct rollout_workload istiod_workloads[] = {{KIND_DEPLOYMENT, "istiod"}, {0, NULL}};
 static const struct rollout_workload ingress_workloads[] = {{KIND_DEPLOYMENT, "istio-ingressgateway"}, {0, NULL}};
 static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "istio-egressgateway"}, {0, NULL}};
 
+static const struct rollout_workload cni_workloads[] = {{KIND_DAEMON_SET, ISTIOD_CNI_DAEMON_SET}, {0, NULL}};
+
 static const struct mesh_component central[] = {
+    {"cni", cni_workloads, cni, NULL},
     {"pilot", istiod_workloads, pilot, istiod_control_plane},
-    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway, .shared = true},
-    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway, .shared = true},
+    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway},
+    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway},
     {NULL},
 };
 
-static const mesh_part_fn central_shared[] = {istiod_peer_authentication, NULL};
+static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_authentication, NULL};
 
 /*
  * What istiod creates in its own namespace. Source: Istio 1.31, pilot/pkg/features/experimental.go (the certificates),
@@ -54,37 +66,37 @@ static const struct mesh_made nothing_made[] = {{NULL}};
 static const struct mesh_component no_components[] = {{NULL}};
 static const mesh_part_fn nothing_shared[] = {NULL};
 
-/* One, with the name that the resource gives it. */
-static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *ret)
+/* Source: Kubernetes' Pod Security Standards: capabilities and privileged containers. */
+static const char *refused_for(const struct istio_spec *spec, bool cni)
 {
-    ret->revision = istiod_of(spec)->revision;
-    return i == 0;
+    if (spec->proxy.enable_core_dump)
+        return "the init container of spec.proxy.enableCoreDump is privileged";
+    if (spec->proxy.privileged)
+        return "the containers of spec.proxy.privileged are privileged";
+    return cni ? NULL : "their init container istio-init adds the capabilities NET_ADMIN and NET_RAW";
 }
 
-static const char *plane_of(const json_t *deployment)
-{
-    const json_t *labels = doc_at(deployment, "metadata", "labels");
-    const char *revision = doc_string(labels, LABEL_REVISION);
-
-    if (!revision || !str_eq(doc_string(labels, "app"), "istiod"))
-        return NULL;
-    return str_eq(revision, ISTIOD_REVISION_DEFAULT) ? "" : revision;
-}
+static const struct mesh_cni plugin = {
+    .component = central,
+    .asks_for_platform = asks_for_platform,
+    .platform_of_node = istiod_cni_platform_of_node,
+    .is_in = istiod_cni_is_in,
+};
 
 const struct mesh_line istiod_line = {
     .form = &istiod_form,
-    .plane = plane,
-    .plane_of = plane_of,
     .definitions = istiod_definitions,
+    .cni = &plugin,
     .central = {central, central_shared, central_made},
     .remote = {no_components, nothing_shared, nothing_made},
     .injection =
         {
             .label = LABEL_INJECTION,
             .enabled = "enabled",
-            .revision = ISTIOD_REVISION_DEFAULT,
+            .disabled = "disabled",
             .config_map = ISTIOD_INJECTION_CONFIG,
             .version_of_pod = istiod_sidecar_version_of_pod,
             .version_of_config = istiod_sidecar_version_of_config,
+            .refused_for = refused_for,
         },
 };

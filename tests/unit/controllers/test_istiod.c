@@ -171,298 +171,230 @@ static void deletion_takes_the_webhooks_first(void **state)
     assert_int_equal(world_count(w, "rbac.authorization.k8s.io/v1", "RoleBinding"), 0);
 }
 
-/* --- revisions --- */
+/* --- the CNI plugin --- */
 
-#define CANARY                                                                                                         \
-    "{\"version\": \"1.31.1\", \"mtls\": true, \"revision\": \"canary\", "                                             \
-    "\"autoInjectionNamespaces\": [\"default\"]}"
+#define WITH_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"], \"cni\": {\"enabled\": true}}"
+#define WITHOUT_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"]}"
+#define DAEMONS "istio-cni-node"
+#define INJECTION "ConfigMap/istio-system/istio-sidecar-injector"
 
-static void put_pod(struct world *w, const char *name, const char *revision)
+static void put_node(struct world *w, const char *name, const char *version)
 {
-    world_put_as(
+    json_t *node = OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Node"),
+        MAP("metadata",
+            STRING("name", name),
+            FORMAT("uid", "uid-of-%s", name),
+            FORMAT("resourceVersion", "%d", ++w->clock)),
+        MAP("status", MAP("nodeInfo", STRING("kubeletVersion", version))));
+
+    kube_cache_put(w->cache, mesh_kind(KIND_NODE), node);
+    json_decref(node);
+}
+
+/* The plugin's Pod of a node, which a scheduler has not placed yet where it is not ready. */
+static void put_pod_of(struct world *w, const char *node, bool ready)
+{
+    world_put(
         w,
-        mesh_kind(KIND_SIDECAR_POD),
         OBJECT(
             STRING("apiVersion", "v1"),
             STRING("kind", "Pod"),
             MAP("metadata",
-                STRING("name", name),
-                STRING("namespace", "default"),
-                MAP("annotations", FORMAT("sidecar.istio.io/status", "{\"revision\":\"%s\"}", revision)))));
+                FORMAT("name", "cni-%s", node),
+                STRING("namespace", NS),
+                MAP("labels", STRING("k8s-app", DAEMONS))),
+            MAP("spec",
+                OPT(ready, STRING("nodeName", node)),
+                MAP("affinity",
+                    MAP("nodeAffinity",
+                        MAP("requiredDuringSchedulingIgnoredDuringExecution",
+                            SEQ("nodeSelectorTerms",
+                                ITEM(
+                                    SEQ("matchFields",
+                                        ITEM(
+                                            STRING("key", "metadata.name"),
+                                            STRING("operator", "In"),
+                                            STRINGS("values", node))))))))),
+            MAP("status",
+                SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", ready ? "True" : "False"))))));
 }
 
-static void expect_label(struct world *w, const char *ns, const char *label, const char *value)
+static int begin_with_cni(void **state)
 {
-    _cleanup_json_ json_t *o = world_get(w, "v1", "Namespace", NULL, ns);
-    const char *found = doc_string(o, "metadata", "labels", label);
-
-    if (!str_eq(found, value))
-        fail_msg("Namespace %s: %s is %s, but must be %s", ns, label, str_or(found, "absent"), str_or(value, "absent"));
+    begin(state);
+    world_put_mesh(*state, WITH_CNI);
+    put_node(*state, "a", "v1.34.4");
+    put_node(*state, "b", "v1.34.4");
+    assert_true(world_converge(*state) > 0);
+    world_roll_out(*state);
+    world_put_daemons(*state, NS, DAEMONS, 2, 1);
+    put_pod_of(*state, "a", true);
+    put_pod_of(*state, "b", false);
+    assert_true(world_converge(*state) >= 0);
+    return 0;
 }
 
-static void expect_control_plane(struct world *w, const char *suffix, bool is_there)
+static int begin_using_cni(void **state)
 {
-    static const struct {
-        const char *api_version, *kind, *ns, *base, *behind;
-    } objects[] = {
-        {APPS, "Deployment", NS, "istiod", ""},
-        {"v1", "Service", NS, "istiod", ""},
-        {"v1", "ServiceAccount", NS, "istiod", ""},
-        {"v1", "ConfigMap", NS, "istio", ""},
-        {"v1", "ConfigMap", NS, "istio-sidecar-injector", ""},
-        {"rbac.authorization.k8s.io/v1", "ClusterRole", NULL, "istiod-clusterrole", "-" NS},
-        {WEBHOOKS, "MutatingWebhookConfiguration", NULL, "istio-sidecar-injector", ""},
-        {WEBHOOKS, "ValidatingWebhookConfiguration", NULL, "istio-validator", "-" NS},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
-        _cleanup_free_ char *name = str_printf("%s%s%s", objects[i].base, suffix, objects[i].behind);
-        if (world_has(w, objects[i].api_version, objects[i].kind, objects[i].ns, name) != is_there)
-            fail_msg("%s %s must %sbe there", objects[i].kind, name, is_there ? "" : "not ");
-    }
+    begin_with_cni(state);
+    world_put_daemons(*state, NS, DAEMONS, 2, 2);
+    put_pod_of(*state, "b", true);
+    assert_true(world_converge(*state) > 0);
+    return 0;
 }
 
-static void expect_notice(struct world *w, const char *text)
+/* Whether new Pods are injected for the plugin. */
+static bool is_injected_for_cni(struct world *w)
 {
-    _cleanup_json_ json_t *ready = condition_of(w, "Ready");
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
 
-    if (!strstr(doc_string(ready, "message"), text))
-        fail_msg("%s, but must have %s", doc_string(ready, "message"), text);
+    return strstr(str_or(doc_string(config, "data", "values"), ""), "\"cni\":{\"enabled\":true");
 }
 
-static void settle(struct world *w)
+static void expect_condition(struct world *w, const char *type, const char *status, const char *text)
 {
-    assert_true(world_converge(w) >= 0);
+    _cleanup_json_ json_t *condition = condition_of(w, type);
+
+    if (!status)
+        assert_null(condition);
+    else
+        assert_string_equal(doc_string(condition, "status"), status);
+    if (text && !strstr(doc_string(condition, "message"), text))
+        fail_msg("%s says %s", type, doc_string(condition, "message"));
 }
 
-/* The status of the old generation of a Deployment counts as available no longer. */
-static void roll_out(struct world *w)
-{
-    world_roll_out(w);
-    settle(w);
-}
-
-static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void **state)
+static void pods_keep_their_init_container_until_every_node_has_the_plugin(void **state)
 {
     struct world *w = *state;
 
-    put_pod(w, "app", "default");
-    expect_label(w, "default", LABEL_INJECTION, "enabled");
-    world_put_mesh(w, CANARY);
-    settle(w);
-    /* New Pods get sidecars by the former one until the new one can give them any. */
-    expect_control_plane(w, "", true);
-    expect_control_plane(w, "-canary", true);
-    expect_label(w, "default", LABEL_INJECTION, "enabled");
-    expect_notice(w, "the control plane of revision default stays until that of revision canary");
-
-    roll_out(w);
-    expect_control_plane(w, "", true);
-    expect_label(w, "default", LABEL_INJECTION, NULL);
-    expect_label(w, "default", LABEL_REVISION, "canary");
-    expect_label(w, "default", LABEL_INJECTION_MANAGED, "canary");
-    expect_notice(w, "the control plane of revision default stays until the 1 pods with its sidecar are restarted");
+    assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+    assert_false(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "False", "ready on 1 of 2 nodes; not on b; until");
+    expect_status(w, "Status", "Reconciling");
+    world_put_daemons(w, NS, DAEMONS, 2, 2);
+    put_pod_of(w, "b", true);
+    assert_true(world_converge(w) > 0);
+    assert_true(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "True", NULL);
     expect_status(w, "Status", "Available");
-
-    put_pod(w, "app", "canary");
-    settle(w);
-    expect_control_plane(w, "", false);
-    expect_control_plane(w, "-canary", true);
-    assert_true(world_has(w, APPS, "Deployment", NS, "istio-ingressgateway"));
-    assert_true(world_has(w, "v1", "ServiceAccount", NS, "istio-reader-service-account"));
-    expect_notice(w, "");
 }
 
-static void the_way_back_is_the_same(void **state)
+static void a_node_that_is_added_changes_nothing_for_the_others(void **state)
 {
     struct world *w = *state;
 
-    put_pod(w, "app", "default");
-    world_put_mesh(w, CANARY);
-    settle(w);
-    world_put_mesh(w, TODAY);
-    roll_out(w);
-    expect_control_plane(w, "-canary", false);
-    expect_control_plane(w, "", true);
-    expect_label(w, "default", LABEL_INJECTION, "enabled");
-    expect_label(w, "default", LABEL_REVISION, NULL);
-
-    world_put_mesh(w, CANARY);
-    settle(w);
-    put_pod(w, "app", "canary");
-    roll_out(w);
-    expect_control_plane(w, "", false);
-    world_put_mesh(w, TODAY);
-    settle(w);
-    put_pod(w, "app", "default");
-    roll_out(w);
-    expect_control_plane(w, "-canary", false);
-    expect_label(w, "default", LABEL_INJECTION, "enabled");
-    expect_label(w, "default", LABEL_REVISION, NULL);
+    put_node(w, "c", "v1.34.4");
+    world_put_daemons(w, NS, DAEMONS, 3, 2);
+    put_pod_of(w, "c", false);
+    assert_true(world_converge(w) >= 0);
+    assert_true(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "False", "ready on 2 of 3 nodes; not on c; pods");
+    expect_status(w, "Status", "Available");
 }
 
-/* A component that is switched off goes all the same, and so does a mesh without its istiod. */
-static void a_former_control_plane_keeps_nothing_else(void **state)
-{
-    struct world *w = *state;
-    json_t *mesh;
-
-    put_pod(w, "app", "default");
-    world_put_mesh(
-        w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"gateways\": {\"ingress\": {\"enabled\": false}}}");
-    settle(w);
-    expect_control_plane(w, "", true);
-    assert_false(world_has(w, APPS, "Deployment", NS, "istio-ingressgateway"));
-    assert_false(world_has(w, "v1", "ServiceAccount", NS, "istio-ingressgateway"));
-
-    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2026-12-18T00:00:00Z"));
-    world_put(w, mesh);
-    settle(w);
-    assert_int_equal(world_count(w, APPS, "Deployment"), 0);
-    expect_label(w, "default", LABEL_INJECTION, NULL);
-}
-
-/* Labels before and after, "injection rev managed"; "-": absent. */
-static void a_namespace_keeps_what_a_user_decided(void **state)
-{
-    static const struct {
-        const char *before;
-        struct {
-            bool canary, listed;
-            const char *labels;
-        } after[4];
-    } cases[] = {
-        {"- - -",
-         {{false, true, "enabled - enabled"},
-          {true, true, "- canary canary"},
-          {false, false, "- - -"},
-          {true, false, "- - -"}}},
-        /* The operator's own. */
-        {"enabled - enabled",
-         {{false, true, "enabled - enabled"},
-          {true, true, "- canary canary"},
-          {false, false, "- - -"},
-          {true, false, "- - -"}}},
-        {"- canary canary",
-         {{false, true, "enabled - enabled"},
-          {true, true, "- canary canary"},
-          {false, false, "- - -"},
-          {true, false, "- - -"}}},
-        {"- old old",
-         {{false, true, "enabled - enabled"},
-          {true, true, "- canary canary"},
-          {false, false, "- - -"},
-          {true, false, "- - -"}}},
-        /* A user removed it. */
-        {"- - enabled",
-         {{false, true, "enabled - enabled"},
-          {true, true, "- canary canary"},
-          {false, false, "- - -"},
-          {true, false, "- - -"}}},
-        /* A user's. */
-        {"enabled - -",
-         {{false, true, "enabled - -"},
-          {true, true, "enabled - -"},
-          {false, false, "enabled - -"},
-          {true, false, "enabled - -"}}},
-        {"disabled - -",
-         {{false, true, "disabled - -"},
-          {true, true, "disabled - -"},
-          {false, false, "disabled - -"},
-          {true, false, "disabled - -"}}},
-        {"- prod -",
-         {{false, true, "- prod -"}, {true, true, "- prod -"}, {false, false, "- prod -"}, {true, false, "- prod -"}}},
-        {"- canary -",
-         {{false, true, "- canary -"},
-          {true, true, "- canary -"},
-          {false, false, "- canary -"},
-          {true, false, "- canary -"}}},
-        {"disabled - enabled",
-         {{false, true, "disabled - enabled"},
-          {true, true, "disabled - enabled"},
-          {false, false, "disabled - -"},
-          {true, false, "disabled - -"}}},
-        /* A user's beside the operator's. */
-        {"enabled prod enabled",
-         {{false, true, "- prod -"}, {true, true, "- prod -"}, {false, false, "- prod -"}, {true, false, "- prod -"}}},
-        {"disabled canary canary",
-         {{false, true, "disabled - -"},
-          {true, true, "disabled - -"},
-          {false, false, "disabled - -"},
-          {true, false, "disabled - -"}}},
-    };
-    struct world *w = *state;
-    static const char *const keys[] = {LABEL_INJECTION, LABEL_REVISION, LABEL_INJECTION_MANAGED};
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        for (size_t k = 0; k < 4; k++) {
-            _cleanup_strv_ char **before = str_split(cases[i].before, ' ');
-            _cleanup_strv_ char **after = str_split(cases[i].after[k].labels, ' ');
-            _cleanup_free_ char *spec = str_printf(
-                "{\"version\": \"1.31.1\", \"revision\": \"%s\", \"autoInjectionNamespaces\": [%s]}",
-                cases[i].after[k].canary ? "canary" : "default",
-                cases[i].after[k].listed ? "\"shop\"" : "");
-            json_t *labels = json_object();
-            for (size_t l = 0; l < ARRAY_LEN(keys); l++)
-                if (!str_eq(before[l], "-"))
-                    json_object_set_new(labels, keys[l], json_string(before[l]));
-            world_put_mesh(w, spec);
-            settle(w);
-            roll_out(w);
-            world_put_namespace(w, "shop", labels);
-            settle(w);
-            for (size_t l = 0; l < ARRAY_LEN(keys); l++)
-                expect_label(w, "shop", keys[l], str_eq(after[l], "-") ? NULL : after[l]);
-        }
-}
-
-static void the_label_that_keeps_a_listed_namespace_out_is_named(void **state)
+static void a_deleted_plugin_comes_back_with_the_injection_as_it_was(void **state)
 {
     struct world *w = *state;
 
-    world_put_namespace(w, "shop", OBJECT(STRING(LABEL_INJECTION, "enabled")));
-    world_put_namespace(w, "pay", OBJECT(STRING(LABEL_REVISION, "prod")));
-    world_put_mesh(
-        w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"autoInjectionNamespaces\": [\"shop\", \"pay\"]}");
-    settle(w);
-    roll_out(w);
-    expect_notice(
-        w,
-        "left alone, because a user set their label istio-injection: shop; left alone, because a user set "
-        "their label istio.io/rev: pay");
+    world_delete(w, APPS, "DaemonSet", NS, DAEMONS);
+    expect_plan(w, "create DaemonSet/istio-system/istio-cni-node: deleted by another client\n");
+    assert_true(is_injected_for_cni(w));
 }
 
-static void sidecars_of_the_revision_are_the_current_ones(void **state)
+static void the_plugin_goes_after_new_pods_have_their_init_container_again(void **state)
+{
+    static const char *const lines[] = {"update " INJECTION, "remove DaemonSet/istio-system/istio-cni-node"};
+    struct world *w = *state;
+    int first[ARRAY_LEN(lines)];
+
+    world_put_mesh(w, WITHOUT_CNI);
+    assert_true(first_plan_with(w, lines, ARRAY_LEN(lines), first) < 30);
+    assert_true(first[0] > 0 && first[1] > first[0]);
+    assert_false(is_injected_for_cni(w));
+    assert_int_equal(world_count(w, APPS, "DaemonSet"), 0);
+    assert_false(world_has(w, "rbac.authorization.k8s.io/v1", "ClusterRole", NULL, "istio-cni"));
+    expect_condition(w, "CNIReady", NULL, NULL);
+}
+
+static void the_plugin_stays_while_the_injection_cannot_be_written(void **state)
 {
     struct world *w = *state;
-    _cleanup_json_ json_t *config = NULL, *mesh = NULL;
 
-    world_put_mesh(w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"sidecars\": {\"count\": true}}");
-    settle(w);
-    roll_out(w);
-    config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector-canary");
-    for (int i = 0; i < 3; i++)
-        world_put_as(
-            w,
-            mesh_kind(KIND_SIDECAR_POD),
-            OBJECT(MAP(
-                "metadata",
-                FORMAT("name", "p%d", i),
-                STRING("namespace", "default"),
-                MAP("annotations",
-                    FORMAT("sidecar.istio.io/status", "{\"revision\":\"%s\"}", i ? "canary" : "default"),
-                    STRING(
-                        "istio.banzaicloud.io/sidecar-version",
-                        i < 2 ? doc_string(config, "metadata", "annotations", "istio.banzaicloud.io/sidecar-version")
-                              : "former")))));
-    settle(w);
-    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    assert_int_equal(doc_int(doc_at(mesh, "status", "sidecars", "current"), -1), 1);
-    assert_int_equal(doc_int(doc_at(mesh, "status", "sidecars", "outdated"), -1), 2);
+    world_put_mesh(w, WITHOUT_CNI);
+    world_fail(w, ERR_FORBIDDEN, KUBE_UPDATE, INJECTION, "no");
+    w->held = true;
+    assert_true(world_converge(w) >= 0);
+    assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+}
+
+/* What another manager installed, and the resource says nothing about. */
+static void the_plugin_of_another_manager_is_left_alone(void **state)
+{
+    struct world *w = *state;
+    json_t *theirs = world_get(w, APPS, "DaemonSet", NS, DAEMONS);
+
+    as_helm(theirs);
+    world_put(w, theirs);
+    world_put_mesh(w, WITHOUT_CNI);
+    assert_true(world_converge(w) >= 0);
+    assert_false(is_injected_for_cni(w));
+    assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+}
+
+static void paths_are_those_of_the_nodes(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *daemons = NULL;
+
+    put_node(w, "a", "v1.34.4+k3s1");
+    put_node(w, "b", "v1.34.4+k3s1");
+    assert_true(world_converge(w) > 0);
+    daemons = world_get(w, APPS, "DaemonSet", NS, DAEMONS);
+    assert_string_equal(
+        doc_string(
+            doc_find(doc_at(daemons, "spec", "template", "spec", "volumes"), "name", "cni-bin-dir"),
+            "hostPath",
+            "path"),
+        "/var/lib/rancher/k3s/data/cni");
+}
+
+/* --- Pod Security --- */
+
+#define GUARDED(level) OBJECT(STRING("pod-security.kubernetes.io/enforce", level))
+
+static void namespaces_that_refuse_the_init_container_are_named(void **state)
+{
+    struct world *w = *state;
+
+    world_put_namespace(w, "default", GUARDED("restricted"));
+    world_put_namespace(w, "elsewhere", GUARDED("restricted"));
+    assert_true(world_converge(w) >= 0);
+    expect_condition(w, "SidecarsAdmitted", "False", "in namespaces default: their init container istio-init adds");
+    world_put_namespace(w, "default", GUARDED("privileged"));
+    assert_true(world_converge(w) >= 0);
+    expect_condition(w, "SidecarsAdmitted", NULL, NULL);
+    world_put_namespace(w, "default", GUARDED("baseline"));
+    assert_true(world_converge(w) >= 0);
+    expect_condition(w, "SidecarsAdmitted", "False", "spec.cni.enabled");
+}
+
+static void with_the_plugin_they_refuse_nothing(void **state)
+{
+    struct world *w = *state;
+
+    world_put_namespace(w, "default", GUARDED("restricted"));
+    assert_true(world_converge(w) >= 0);
+    expect_condition(w, "SidecarsAdmitted", "False", "when the CNI plugin is ready on every node");
+    world_put_daemons(w, NS, DAEMONS, 2, 2);
+    assert_true(world_converge(w) >= 0);
+    expect_condition(w, "SidecarsAdmitted", NULL, NULL);
 }
 
 #define IN_EMPTY(test) cmocka_unit_test_setup_teardown(test, begin, mesh_end)
+#define WITH_NODES(test) cmocka_unit_test_setup_teardown(test, begin_with_cni, mesh_end)
+#define USING_CNI(test) cmocka_unit_test_setup_teardown(test, begin_using_cni, mesh_end)
 #define RUNNING(test) cmocka_unit_test_setup_teardown(test, begin_installed, mesh_end)
 
 int main(void)
@@ -474,12 +406,15 @@ int main(void)
         RUNNING(fields_of_others_are_left_alone),
         RUNNING(the_pods_of_an_istiod_that_helm_installed_stay),
         RUNNING(deletion_takes_the_webhooks_first),
-        RUNNING(another_revision_replaces_a_control_plane_when_no_pod_needs_it),
-        RUNNING(the_way_back_is_the_same),
-        RUNNING(a_former_control_plane_keeps_nothing_else),
-        IN_EMPTY(a_namespace_keeps_what_a_user_decided),
-        IN_EMPTY(the_label_that_keeps_a_listed_namespace_out_is_named),
-        IN_EMPTY(sidecars_of_the_revision_are_the_current_ones),
+        WITH_NODES(pods_keep_their_init_container_until_every_node_has_the_plugin),
+        USING_CNI(a_node_that_is_added_changes_nothing_for_the_others),
+        USING_CNI(a_deleted_plugin_comes_back_with_the_injection_as_it_was),
+        USING_CNI(the_plugin_goes_after_new_pods_have_their_init_container_again),
+        USING_CNI(the_plugin_stays_while_the_injection_cannot_be_written),
+        USING_CNI(the_plugin_of_another_manager_is_left_alone),
+        USING_CNI(paths_are_those_of_the_nodes),
+        RUNNING(namespaces_that_refuse_the_init_container_are_named),
+        WITH_NODES(with_the_plugin_they_refuse_nothing),
     };
 
     return cmocka_run_group_tests_name("controllers istiod", tests, NULL, NULL);

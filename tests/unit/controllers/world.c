@@ -184,11 +184,20 @@ static void act(struct world *w, const struct kube_action *a)
     switch (a->verb) {
     case KUBE_CREATE:
         assert_null(o);
+        /* Its controller has not seen it yet. */
+        if (str_eq(a->kind->kind, "DaemonSet"))
+            json_object_set_new(doc_at(body, "metadata"), "generation", json_integer(1));
         world_put_as(w, a->kind, body);
         return;
     case KUBE_UPDATE:
     case KUBE_UPDATE_STATUS:
         assert_non_null(o);
+        /* The same plan has written the finalizer: a conflict. */
+        if (a->verb == KUBE_UPDATE_STATUS &&
+            !str_eq(doc_string(body, "metadata", "resourceVersion"), o->resource_version)) {
+            json_decref(body);
+            return;
+        }
         assert_string_equal(doc_string(body, "metadata", "resourceVersion"), o->resource_version);
         world_put_as(w, a->kind, body);
         return;
@@ -230,6 +239,23 @@ int world_converge(struct world *w)
             return round;
     }
     return -1;
+}
+
+void world_put_daemons(struct world *w, const char *ns, const char *name, int nodes, int ready)
+{
+    json_t *d = world_get(w, "apps/v1", "DaemonSet", ns, name);
+
+    json_object_set_new(
+        d,
+        "status",
+        OBJECT(
+            INT("observedGeneration", doc_int(doc_at(d, "metadata", "generation"), 0)),
+            INT("desiredNumberScheduled", nodes),
+            INT("currentNumberScheduled", nodes),
+            INT("updatedNumberScheduled", nodes),
+            INT("numberReady", ready),
+            INT("numberAvailable", ready)));
+    world_put(w, d);
 }
 
 void world_roll_out(struct world *w)

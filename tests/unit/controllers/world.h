@@ -53,6 +53,8 @@ void world_act(struct world *w, const struct plan *plan);
 int world_converge(struct world *w);
 /* Deployments get the status of a finished roll-out. */
 void world_roll_out(struct world *w);
+/* A DaemonSet gets the status of one with a Pod on each of `nodes` nodes, of which `ready` are. */
+void world_put_daemons(struct world *w, const char *ns, const char *name, int nodes, int ready);
 /* "create Service/istio-system/istio-pilot: deleted by another client\n" ..., without status and finalizer. */
 char *world_describe(const struct plan *plan);
 char *world_status(struct world *w, const char *field);

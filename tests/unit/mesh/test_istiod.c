@@ -20,9 +20,9 @@ struct mesh {
     struct rendered_list objects;
 };
 
-static json_t *resource(const char *fields, const char *revision)
+static json_t *resource(const char *fields)
 {
-    _cleanup_free_ char *text = str_printf("version: " VERSION "\nrevision: '%s'\n%s", revision, fields);
+    _cleanup_free_ char *text = str_printf("version: " VERSION "\n%s", fields);
 
     return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
                   MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
@@ -31,9 +31,8 @@ static json_t *resource(const char *fields, const char *revision)
 
 static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
 {
-    _cleanup_json_ json_t *istio = resource(fields, revision);
+    _cleanup_json_ json_t *istio = resource(fields);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct mesh_plane planes[MESH_PLANES_MAX];
     const char *versions[KIND_COUNT];
     struct err e;
 
@@ -42,13 +41,20 @@ static void render_in(struct mesh *m, const char *fields, const char *revision, 
         fail_msg("%s", e.text);
     }
     mesh_versions_for(MINOR, versions);
-    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = ns, .versions = versions}, planes,
-                       mesh_planes(m->spec, planes), &m->objects);
+    mesh_render(
+        &(struct mesh_env){
+            .spec = m->spec,
+            .release = mesh_release_find(VERSION),
+            .ns = ns,
+            .revision = revision,
+            .versions = versions,
+        },
+        &m->objects);
 }
 
 static void render(struct mesh *m, const char *fields)
 {
-    render_in(m, fields, "default", "istio-system");
+    render_in(m, fields, NULL, "istio-system");
 }
 
 static void mesh_release(struct mesh *m)
@@ -407,7 +413,7 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *istio = resource(cases[i].fields, "default");
+        _cleanup_json_ json_t *istio = resource(cases[i].fields);
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_istio_spec_ struct istio_spec *spec = NULL;
         _cleanup_buf_ struct buf text = BUF_INIT;
@@ -427,10 +433,8 @@ static void sidecars_have_the_version_that_their_pod_names(void **state)
         const char *metadata, *version;
     } cases[] = {
         {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}', " ISTIOD_SIDECAR_VERSION ": abc}",
-         "default/abc"},
-        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"canary\"}', " ISTIOD_SIDECAR_VERSION ": abc}",
-         "canary/abc"},
-        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}", "default/unknown"},
+         "abc"},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}", "unknown"},
         {"annotations: {sidecar.istio.io/status: '{\"version\":\"1234\"}'}", NULL},
         {"annotations: {sidecar.istio.io/status: 'x'}", NULL},
         {"annotations: {}", NULL},
@@ -444,6 +448,94 @@ static void sidecars_have_the_version_that_their_pod_names(void **state)
         if (!str_eq(version, cases[i].version))
             fail_msg("%s: %s", cases[i].metadata, str_or(version, "none"));
     }
+}
+
+/* --- the CNI plugin --- */
+
+/* The folder of a volume of the plugin's Pods. */
+static const char *folder_of(const json_t *daemon_set, const char *volume)
+{
+    return doc_string(doc_find(doc_at(daemon_set, "spec", "template", "spec", "volumes"), "name", volume), "hostPath",
+                      "path");
+}
+
+static void the_plugins_folders_are_those_of_the_platform(void **state)
+{
+    static const struct {
+        const char *cni, *bin, *conf, *netns;
+        bool quota;
+    } cases[] = {
+        {"enabled: true", "/opt/cni/bin", "/etc/cni/net.d", "/var/run/netns"},
+        {"enabled: true, platform: GKE", "/home/kubernetes/bin", "/etc/cni/net.d", "/var/run/netns", true},
+        {"enabled: true, platform: K3d", "/bin", "/var/lib/rancher/k3s/agent/etc/cni/net.d", "/var/run/netns"},
+        {"enabled: true, platform: MicroK8s", "/var/snap/microk8s/current/opt/cni/bin",
+         "/var/snap/microk8s/current/args/cni-network", "/var/run/netns"},
+        {"enabled: true, platform: Minikube", "/opt/cni/bin", "/etc/cni/net.d", "/var/run/docker/netns"},
+        {"enabled: true, platform: OpenShift, confDir: /etc/cni/other", "/var/lib/cni/bin", "/etc/cni/other",
+         "/var/run/netns"},
+        {"enabled: true, cniBinDir: /a, cniConfDir: /b, cniNetnsDir: /c", "/a", "/b", "/c"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *fields = str_printf("cni: {%s}", cases[i].cni);
+        _cleanup_mesh_ struct mesh m = {0};
+        const json_t *daemons;
+        render(&m, fields);
+        daemons = object(&m, "DaemonSet", "istio-cni-node");
+        assert_string_equal(folder_of(daemons, "cni-bin-dir"), cases[i].bin);
+        assert_string_equal(folder_of(daemons, "cni-net-dir"), cases[i].conf);
+        assert_string_equal(folder_of(daemons, "cni-netns-dir"), cases[i].netns);
+        assert_int_equal(find(&m, "ResourceQuota", "istio-cni-resource-quota") != NULL, cases[i].quota);
+    }
+}
+
+static void platforms_are_known_by_their_nodes(void **state)
+{
+    static const struct {
+        const char *node, *platform;
+    } cases[] = {
+        {"{metadata: {name: n}, status: {nodeInfo: {kubeletVersion: v1.34.4}}}", "Kubernetes"},
+        {"{metadata: {name: n}, status: {nodeInfo: {kubeletVersion: v1.33.1-eks-1234}}}", "Kubernetes"},
+        {"{metadata: {name: n}, status: {nodeInfo: {kubeletVersion: v1.33.1+rke2r1}}}", "Kubernetes"},
+        {"{metadata: {name: n}, status: {nodeInfo: {kubeletVersion: v1.33.1-gke.1234}}}", "GKE"},
+        {"{metadata: {name: n, labels: {cloud.google.com/gke-nodepool: p}}}", "GKE"},
+        {"{metadata: {name: n}, status: {nodeInfo: {kubeletVersion: v1.33.1+k3s1}}}", "K3s"},
+        {"{metadata: {name: k3d-c-agent-0}, status: {nodeInfo: {kubeletVersion: v1.33.1+k3s1}}}", "K3d"},
+        {"{metadata: {name: n, labels: {microk8s.io/cluster: 'true'}}}", "MicroK8s"},
+        {"{metadata: {name: n, labels: {minikube.k8s.io/name: minikube}}}", "Minikube"},
+        {"{metadata: {name: n, labels: {node.openshift.io/os_id: rhcos}}}", "OpenShift"},
+        {"{metadata: 1, status: []}", "Kubernetes"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *node = from_yaml(cases[i].node);
+        _cleanup_free_ char *platform = mesh_platform_of_node(node);
+        assert_string_equal(platform, cases[i].platform);
+    }
+}
+
+static void the_plugin_is_as_the_resource_has_it(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *daemons, *config, *container;
+
+    (void)state;
+    render(&m, "cni: {enabled: true, image: 'example.com/cni:1', excludeNamespaces: [a, b], logging: {level: debug},"
+               " nodeSelector: {pool: x}, tolerations: [{key: k, operator: Exists}], chained: false,"
+               " confFileName: 05-istio.conf}");
+    daemons = object(&m, "DaemonSet", "istio-cni-node");
+    config = object(&m, "ConfigMap", "istio-cni-config");
+    container = json_array_get(doc_at(daemons, "spec", "template", "spec", "containers"), 0);
+    assert_string_equal(doc_string(container, "image"), "example.com/cni:1");
+    assert_json(doc_at(container, "args"), "['--log_output_level=debug']");
+    assert_json(doc_at(daemons, "spec", "template", "spec", "nodeSelector"), "{kubernetes.io/os: linux, pool: x}");
+    assert_json(doc_at(daemons, "spec", "template", "spec", "tolerations"), "[{key: k, operator: Exists}]");
+    assert_string_equal(doc_string(config, "data", "EXCLUDE_NAMESPACES"), "a,b");
+    assert_string_equal(doc_string(config, "data", "CHAINED_CNI_PLUGIN"), "false");
+    assert_string_equal(doc_string(config, "data", "CNI_CONF_NAME"), "05-istio.conf");
+    assert_string_equal(doc_string(config, "data", "REPAIR_REPAIR_PODS"), "true");
 }
 
 int main(void)
@@ -463,6 +555,9 @@ int main(void)
         cmocka_unit_test(replicas_are_the_autoscalers),
         cmocka_unit_test(what_istio_no_longer_has_is_said_at_its_field),
         cmocka_unit_test(sidecars_have_the_version_that_their_pod_names),
+        cmocka_unit_test(the_plugins_folders_are_those_of_the_platform),
+        cmocka_unit_test(platforms_are_known_by_their_nodes),
+        cmocka_unit_test(the_plugin_is_as_the_resource_has_it),
     };
 
     return cmocka_run_group_tests_name("mesh istiod", tests, NULL, NULL);

@@ -128,6 +128,11 @@ static const struct {
     {"{proxy: {image: 'own:1'}}", "global: {proxy: {image: 'docker.io/library/own:1'}}"},
     {"{pilot: {env: {ENABLE_CLUSTER_TRUST_BUNDLE_API: 'true', OTHER: a}}}",
      "pilot: {env: {ENABLE_CLUSTER_TRUST_BUNDLE_API: 'true'}}"},
+    {"{}", "pilot: {cni: {enabled: false, provider: default}}"},
+    {"{cni: {enabled: true}}",
+     "{pilot: {cni: {enabled: true, provider: default}}, gateways: {seccompProfile: {type: RuntimeDefault}},"
+     " global: {proxy: {seccompProfile: {type: RuntimeDefault}}}}"},
+    {"{cni: {enabled: true, platform: OpenShift}}", "pilot: {cni: {enabled: true, provider: multus}}"},
 };
 
 static void test_values_follow_the_resource(void **state)

@@ -127,7 +127,7 @@ static void test_a_remote_cluster_has_only_what_it_is_made_of(void **state)
     for (size_t i = 0; i < mesh_kinds.len; i++) {
         const struct kube_kind *kind = &mesh_kinds.rows[i];
         /* A line has what it is made of, and no cluster has what no line needs. */
-        if (i == KIND_DAEMON_SET || i == KIND_STATEFUL_SET)
+        if (i == KIND_STATEFUL_SET)
             assert_int_equal(kind->roles, 0);
         else
             assert_int_not_equal(kind->roles & (MESH_CENTRAL | MESH_REMOTE), 0);

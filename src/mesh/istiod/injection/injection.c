@@ -14,6 +14,9 @@
 extern const char istiod_template_proxy[], istiod_template_sidecar[], istiod_template_gateway[],
     istiod_template_managed_gateway[], istiod_template_grpc_agent[];
 
+/* Of a ConfigMap's values; the API server takes no larger ones. */
+#define VALUES_MAX ((size_t)2 * 1024 * 1024)
+
 /* Digits of the digest: enough to tell one mesh's configurations apart. */
 #define VERSION_LEN 16
 
@@ -86,10 +89,17 @@ static json_t *proxy_values(const struct istio_spec *spec)
         VALUE("resources", proxy_resources(spec->proxy.resources)));
 }
 
+/* Without it, Pod Security refuses Pods in namespaces that are `restricted`, which have nothing else against them. */
+static json_t *seccomp_profile(void)
+{
+    return OBJECT(STRING("type", "RuntimeDefault"));
+}
+
 static json_t *values(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
     const json_t *trust_bundle = doc_at(istiod_of(spec)->pilot_env, "ENABLE_CLUSTER_TRUST_BUNDLE_API");
+    const bool cni = istiod_cni_is_used(env), chained = !cni || istiod_cni_paths(env).chained;
 
     return OBJECT(
         MAP("global",
@@ -102,15 +112,15 @@ static json_t *values(const struct mesh_env *env)
             MAP("logging", STRING("level", "default:info")),
             MAP("multiCluster", STRING("clusterName", "")),
             MAP("sds", MAP("token", STRING("aud", "istio-ca"))),
-            VALUE("proxy", proxy_values(spec)),
+            MAP("proxy", ROWS(proxy_values(spec)), OPT(cni, VALUE("seccompProfile", seccomp_profile()))),
             MAP("proxy_init", VALUE("image", proxy_image(spec))),
             MAP("waypoint", VALUE("resources", proxy_resources(NULL)))),
         MAP("sidecarInjectorWebhook", BOOL("rewriteAppHTTPProbe", true)),
         STRING("revision", str_or(env->revision, "")),
         MAP("pilot",
-            MAP("cni", BOOL("enabled", false), STRING("provider", "default")),
+            MAP("cni", BOOL("enabled", cni), STRING("provider", chained ? "default" : "multus")),
             MAP("env", OPT(trust_bundle, VALUE("ENABLE_CLUSTER_TRUST_BUNDLE_API", doc_copy(trust_bundle))))),
-        VALUE("gateways", OBJECT()));
+        MAP("gateways", OPT(cni, VALUE("seccompProfile", seccomp_profile()))));
 }
 
 /*
@@ -158,4 +168,18 @@ void istiod_injection(const struct mesh_env *env, struct rendered_list *out)
                 ROWS(mesh_metadata(env, name, OBJECT(STRING("istio.io/rev", istiod_revision(env))))),
                 MAP("annotations", STRING(ISTIOD_SIDECAR_VERSION, version))),
             MAP("data", STRING("config", buf_str(&text)), STRING("values", values_text))));
+}
+
+bool istiod_cni_is_used(const struct mesh_env *env)
+{
+    return istiod_of(env->spec)->cni.component.enabled && !env->cni.waits;
+}
+
+bool istiod_cni_is_in(const json_t *injection_config)
+{
+    const char *text = doc_string(injection_config, "data", "values");
+    _cleanup_json_ json_t *all = NULL;
+
+    return text && doc_parse(text, strlen(text), VALUES_MAX, &all, NULL) == 0 &&
+           doc_bool(doc_at(all, "pilot", "cni", "enabled"), false);
 }

@@ -1,0 +1,232 @@
+#include "controllers/mesh/cni.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/str.h"
+#include "controllers/mesh/pod_security.h"
+#include "doc/doc.h"
+
+/* Nodes that a message names. */
+#define NAMED_MAX 10
+
+void cni_memo_clear(struct cni_memo *memo)
+{
+    free(memo->uid);
+    free(memo->resource_version);
+    *memo = (struct cni_memo){0};
+}
+
+static const struct mesh_cni *cni_of(const struct mesh_desired *desired)
+{
+    return desired->planes->release->line->cni;
+}
+
+bool cni_is_enabled(const struct mesh_desired *desired)
+{
+    const struct mesh_cni *cni = cni_of(desired);
+
+    return cni && cni->component->spec(desired->spec)->enabled;
+}
+
+/* --- what runs the nodes --- */
+
+/* That of most nodes; of as many the first by name. NULL: there are no nodes. */
+static const char *platform_of_most(const struct kube_cache *observed)
+{
+    _cleanup_map_ struct map *platforms = map_new(NULL); /* to the number of their nodes, as a pointer's value */
+    const struct kube_kind *kind = mesh_kind(KIND_NODE);
+    const struct kube_object *o;
+    const char *most = NULL;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
+        uintptr_t count = (uintptr_t)map_get(platforms, o->text) + 1;
+        uintptr_t best = most ? (uintptr_t)map_get(platforms, most) : 0;
+        map_put(platforms, o->text, (void *)count);
+        if (count > best || (count == best && strcmp(o->text, most) < 0))
+            most = o->text;
+    }
+    return most;
+}
+
+/* --- what is in place --- */
+
+static const char *daemon_set_name(const struct mesh_desired *desired)
+{
+    return cni_of(desired)->component->workloads->name;
+}
+
+static const struct kube_object *
+daemon_set(const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
+{
+    return kube_cache_get(in->observed, mesh_kind(KIND_DAEMON_SET), ns, daemon_set_name(desired));
+}
+
+/* By the ConfigMap of the first control plane, whose sidecars new Pods get. */
+static bool
+is_used(struct cni_memo *memo, const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
+{
+    const char *revision = desired->planes->revision;
+    _cleanup_free_ char *name =
+        str_printf("%s%s%s", desired->planes->release->line->injection.config_map, *revision ? "-" : "", revision);
+    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_CONFIG_MAP), ns, name);
+
+    if (!o)
+        return false;
+    if (!str_eq(memo->uid, o->uid) || !str_eq(memo->resource_version, o->resource_version)) {
+        _cleanup_json_ json_t *config_map = kube_object_parse(o);
+        memo->is_used = cni_of(desired)->is_in(config_map);
+        str_replace(&memo->uid, o->uid);
+        str_replace(&memo->resource_version, o->resource_version);
+    }
+    return memo->is_used;
+}
+
+static bool is_rolled_out(const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
+{
+    const struct rollout_target target = {
+        .name = "cni", .revision = "", .workloads = cni_of(desired)->component->workloads, .enabled = true};
+    struct rollouts rollouts;
+    bool all;
+
+    rollouts_read(in, ns, &target, 1, NULL, &rollouts);
+    all = rollouts.all_available;
+    rollouts_release(&rollouts);
+    return all;
+}
+
+/* The resource's own, which is deleted where it is not desired. */
+static bool
+is_installed(const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired)
+{
+    const struct kube_object *o = daemon_set(in, resource->ns, desired);
+
+    return o && str_eq(o->owner, resource->uid);
+}
+
+bool cni_needs_nodes(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired)
+{
+    const struct mesh_cni *cni = cni_of(desired);
+
+    return cni && cni->asks_for_platform(desired->spec) &&
+           (cni_is_enabled(desired) || is_installed(in, resource, desired));
+}
+
+struct mesh_cni_state cni_state(
+    struct cni_memo *memo, const struct plan_input *in, const struct kube_object *resource,
+    const struct mesh_desired *desired)
+{
+    struct mesh_cni_state state = {0};
+    const char *ns = resource->ns;
+
+    if (cni_needs_nodes(in, resource, desired))
+        state.platform = platform_of_most(in->observed);
+    if (!cni_of(desired) || in->preview)
+        return state;
+    if (cni_is_enabled(desired))
+        state.waits = !is_used(memo, in, ns, desired) && !is_rolled_out(in, ns, desired);
+    else
+        state.stays = is_installed(in, resource, desired) && is_used(memo, in, ns, desired);
+    return state;
+}
+
+/* --- the condition --- */
+
+/* Where a Pod runs, or is to run: a DaemonSet's Pod says so before it has a node. NULL: that is not known. */
+static const char *node_of(const json_t *pod)
+{
+    const json_t *terms = doc_at(
+        pod, "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms");
+    const json_t *fields = doc_at(json_array_get(terms, 0), "matchFields");
+    const char *node = doc_string(pod, "spec", "nodeName");
+
+    return node ? node : json_string_value(json_array_get(doc_at(json_array_get(fields, 0), "values"), 0));
+}
+
+static bool is_ready(const json_t *pod)
+{
+    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
+
+    return str_eq(doc_string(ready, "status"), "True");
+}
+
+static bool is_selected(const json_t *labels, const json_t *selector)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)selector, key, value)
+        if (!json_equal(value, json_object_get(labels, key)))
+            return false;
+    return json_object_size(selector) > 0;
+}
+
+/* The nodes whose Pod is not ready: a set of names. */
+static struct map *waiting_nodes(const struct plan_input *in, const char *ns, const json_t *daemons)
+{
+    const json_t *selector = doc_at(daemons, "spec", "selector", "matchLabels");
+    const struct kube_kind *kind = mesh_kind(KIND_POD);
+    struct map *nodes = map_new(NULL);
+    struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));) {
+        _cleanup_json_ json_t *pod = str_eq(o->ns, ns) ? kube_object_parse(o) : NULL;
+        const char *node = pod && is_selected(doc_at(pod, "metadata", "labels"), selector) ? node_of(pod) : NULL;
+        if (node && !is_ready(pod))
+            map_put(nodes, node, NULL);
+    }
+    return nodes;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void name_nodes(const struct map *nodes, struct buf *text)
+{
+    size_t count = map_len(nodes), n = 0;
+    _cleanup_free_ const char **names = NEW_ARRAY(const char *, count + 1);
+
+    for (size_t i = 0; map_next(nodes, &i, &names[n], NULL);)
+        n++;
+    qsort(names, n, sizeof(*names), by_text);
+    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
+        buf_printf(text, "%s%s", i ? ", " : "; not on ", names[i]);
+    if (n > NAMED_MAX)
+        buf_printf(text, " and %zu more", n - NAMED_MAX);
+}
+
+json_t *cni_condition(
+    const struct status_facts *facts, const struct plan_input *in, const char *ns, const struct mesh_desired *desired,
+    const struct mesh_cni_state *state)
+{
+    const struct kube_object *o = daemon_set(in, ns, desired);
+    _cleanup_json_ json_t *daemons = o ? kube_object_parse(o) : NULL;
+    int64_t all = doc_int(doc_at(daemons, "status", "desiredNumberScheduled"), 0);
+    int64_t ready = doc_int(doc_at(daemons, "status", "numberReady"), 0);
+    const struct kube_object *in_namespace = kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, ns);
+    _cleanup_json_ json_t *own = NULL;
+    _cleanup_map_ struct map *nodes = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (daemons && !state->waits && ready >= all)
+        return status_condition(facts, CONDITION_CNI_READY, true, "Ready", "");
+    own = in_namespace ? kube_object_parse(in_namespace) : NULL;
+    if (daemons) {
+        nodes = waiting_nodes(in, ns, daemons);
+        buf_printf(&text, "ready on %" PRId64 " of %" PRId64 " nodes", ready, all);
+        name_nodes(nodes, &text);
+    } else {
+        buf_printf(&text, "DaemonSet %s is not there yet", daemon_set_name(desired));
+    }
+    if (pod_security_is_enforced(own))
+        buf_printf(&text, "; Pod Security of namespace %s refuses its pods, which mount folders of their node", ns);
+    buf_add_str(
+        &text,
+        state->waits ? "; until it is ready on all, new pods get an init container"
+                     : "; pods with a sidecar that start on the others wait for it");
+    return status_condition(facts, CONDITION_CNI_READY, false, "NodesWait", buf_str(&text));
+}
