@@ -24,6 +24,7 @@
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "rights_used.h"
+#include "today.h"
 
 #define TO_BE_AVAILABLE SECONDS(120)
 
@@ -32,12 +33,7 @@
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": false,"                                  \
     " \"meshConfig\": {\"defaultProviders\": {\"metrics\": []}}}"
 
-/* One request from the client's Pod of a namespace. */
-#define REQUEST(ns)                                                                                                    \
-    "kubectl -n " ns " exec client -c client -- echo-client --count 1 --timeout 3s"                                    \
-    " http://echo.shop.svc.cluster.local/"
-
-static const char *variable(const char *name)
+const char *variable(const char *name)
 {
     const char *value = getenv(name);
 
@@ -55,7 +51,7 @@ static bool fails(void *command)
     return !succeeds(command);
 }
 
-static void must_succeed(const char *command, const char *what)
+void must_succeed(const char *command, const char *what)
 {
     wait_until(succeeds, (void *)command, PATIENCE, what);
 }
@@ -260,6 +256,9 @@ int main(void)
         cmocka_unit_test(a_request_through_the_gateway_is_answered),
         cmocka_unit_test(services_talk_with_mutual_tls),
         cmocka_unit_test(plain_text_is_refused_under_mtls_alone),
+        cmocka_unit_test(an_authorization_policy_denies_what_it_names),
+        cmocka_unit_test(a_gateway_of_the_gateway_api_is_deployed_and_answers),
+        cmocka_unit_test(a_certificate_is_renewed_without_a_lost_request),
         cmocka_unit_test(an_idle_mesh_is_not_written),
         cmocka_unit_test(every_deleted_object_comes_back),
         cmocka_unit_test(every_changed_field_is_restored),

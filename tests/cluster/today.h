@@ -1,0 +1,24 @@
+/*
+ * What the tests of a mesh of today's Istio share, and those of its stages that stand in a file of their own. Each
+ * stage leaves the cluster as it found it.
+ */
+#ifndef TESTS_CLUSTER_TODAY_H
+#define TESTS_CLUSTER_TODAY_H
+
+/* One request from the client's Pod of a namespace to a path of the echo service, with options of echo-client. */
+#define REQUEST_TO(ns, path, options)                                                                                  \
+    "kubectl -n " ns " exec client -c client -- echo-client " options " http://echo.shop.svc.cluster.local" path
+#define REQUEST(ns) REQUEST_TO(ns, "/", "--count 1 --timeout 3s")
+
+/* Repeats the command line until it succeeds; fails the test after a while, with `what` (a clause). */
+void must_succeed(const char *command, const char *what);
+/* The value of a variable of the environment that hack/test sets. */
+const char *variable(const char *name);
+
+/* What users do with a mesh (today_users.c). They need the workloads of TEST_WORKLOADS. */
+void an_authorization_policy_denies_what_it_names(void **state);
+/* Skipped without TEST_GATEWAY_API, a file with the definitions of the Gateway API. */
+void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state);
+void a_certificate_is_renewed_without_a_lost_request(void **state);
+
+#endif

@@ -1,0 +1,104 @@
+/* What users do with a mesh of today's Istio: policies, gateways of the Gateway API; and what must not disturb them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "harness.h"
+#include "today.h"
+
+/* Fails the test where the command line fails now. */
+static void must_hold(const char *command, const char *what)
+{
+    if (run_shell(command) != 0)
+        fail_msg("this does not hold: %s", what);
+}
+
+/* `verb` the objects of a file beside TEST_WORKLOADS. */
+static char *kubectl(const char *verb, const char *file)
+{
+    return str_printf("kubectl %s -f \"$(dirname '%s')\"/%s", verb, variable("TEST_WORKLOADS"), file);
+}
+
+#define PATIENT "--count 1 --timeout 30s"
+#define SECRET_OF_CLIENT REQUEST_TO("shop", "/secret", PATIENT)
+/* As a user of the ingress gateway. */
+#define SECRET_OF_GATEWAY                                                                                              \
+    "curl -sf -m 30 -H 'Host: echo.example.com'"                                                                       \
+    " http://\"$(kubectl -n " NS " get service istio-ingressgateway -o 'jsonpath={.spec.clusterIP}')\"/secret"
+
+void an_authorization_policy_denies_what_it_names(void **state)
+{
+    _cleanup_free_ char *apply = kubectl("apply", "today-policy.yaml"),
+                        *delete = kubectl("delete", "today-policy.yaml");
+
+    (void)state;
+    must_hold(SECRET_OF_CLIENT " | grep StatusCode=200", "without a policy it is answered");
+    must_hold(apply, "the policy is taken");
+    must_succeed(SECRET_OF_CLIENT " | grep StatusCode=403", "the client is denied what the policy names");
+    for (int i = 0; i < 3; i++) {
+        must_hold(SECRET_OF_CLIENT " | grep StatusCode=403", "it stays denied");
+        must_hold(REQUEST_TO("shop", "/", PATIENT) " | grep StatusCode=200", "other paths are answered");
+        must_hold(SECRET_OF_GATEWAY " | grep Hostname=", "other clients are answered");
+    }
+    must_hold(delete, "the policy is deleted");
+    must_succeed(SECRET_OF_CLIENT " | grep StatusCode=200", "without the policy it is answered again");
+}
+
+void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state)
+{
+    const char *definitions = getenv("TEST_GATEWAY_API");
+    _cleanup_free_ char *create = str_printf("kubectl create -f '%s' >&2", str_or(definitions, ""));
+    _cleanup_free_ char *remove = str_printf("kubectl delete -f '%s' >&2", str_or(definitions, ""));
+    _cleanup_free_ char *apply = kubectl("apply", "today-gateway.yaml");
+    _cleanup_free_ char *delete = kubectl("delete", "today-gateway.yaml");
+
+    (void)state;
+    if (!definitions)
+        skip();
+    must_hold(create, "the definitions of the Gateway API are taken");
+    must_succeed(apply, "a Gateway is created");
+    must_succeed(
+        "curl -sf -m 5 -H 'Host: way.example.com'"
+        " http://\"$(kubectl -n shop get service way-istio -o 'jsonpath={.spec.clusterIP}')\"/ | grep Hostname=",
+        "istiod deploys a gateway that answers");
+    must_hold("kubectl -n shop rollout status deployment way-istio --timeout=60s", "its Deployment is available");
+    must_hold(delete, "the Gateway is deleted");
+    must_succeed(
+        "test -z \"$(kubectl -n shop get deployment,service,serviceaccount --ignore-not-found -o name |"
+        " grep way-istio)\"",
+        "what istiod made for the Gateway is deleted");
+    must_hold(remove, "the definitions are deleted");
+}
+
+#define RENEWED_SOON                                                                                                   \
+    "kubectl -n shop patch deployment echo --type merge -p '{\"spec\": {\"template\": {\"metadata\": "                 \
+    "{\"annotations\":"                                                                                                \
+    " {\"proxy.istio.io/config\": \"{\\\"proxyMetadata\\\": {\\\"SECRET_TTL\\\": \\\"60s\\\"}}\"}}}}}'"
+/* The serial number of the certificate that the echo service's proxy has, into TEST_OUTPUT/`file`. */
+#define SERIAL_INTO(file)                                                                                              \
+    "kubectl -n shop exec deployment/echo -c istio-proxy -- pilot-agent request GET certs 2>/dev/null |"               \
+    " sed -n '/cert_chain/,$s/.*\"serial_number\": \"\\(.*\\)\".*/\\1/p' | head -1 >\"$TEST_OUTPUT/" file "\" &&"      \
+    " test -s \"$TEST_OUTPUT/" file "\""
+
+static bool has_another_certificate(void *context)
+{
+    (void)context;
+    must_hold(REQUEST_TO("shop", "/", "--count 20 --timeout 30s") " >/dev/null", "every request is answered meanwhile");
+    return run_shell(SERIAL_INTO("serial-after") " && ! cmp -s \"$TEST_OUTPUT\"/serial-before "
+                                                 "\"$TEST_OUTPUT\"/serial-after") == 0;
+}
+
+/* A certificate for a minute is renewed after half of it. */
+void a_certificate_is_renewed_without_a_lost_request(void **state)
+{
+    (void)state;
+    must_hold(RENEWED_SOON, "the Deployment is changed");
+    must_hold("kubectl -n shop rollout status deployment echo --timeout=120s", "it is rolled out");
+    must_succeed(SERIAL_INTO("serial-before"), "its proxy has a certificate");
+    must_succeed(REQUEST("shop") " >/dev/null", "it answers");
+    wait_until(has_another_certificate, NULL, 2 * PATIENCE, "its proxy gets another certificate");
+}
