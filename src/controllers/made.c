@@ -27,26 +27,36 @@ static bool calls_only(const json_t *object, const char *ns)
     return count > 0;
 }
 
-static bool is_made(const struct kube_object *o, const struct mesh_made *made, const char *ns)
+/* `since` is when the removal began; NULL: no time is known. */
+static bool is_of_others(const json_t *object, const struct mesh_made *made, const char *since)
+{
+    const char *created = doc_string(object, "metadata", "creationTimestamp");
+
+    return made->shared && since && created && strcmp(created, since) > 0;
+}
+
+static bool is_made(const struct kube_object *o, const struct mesh_made *made, const char *ns, const char *since)
 {
     _cleanup_json_ json_t *object = NULL;
 
-    if (!has_name(o, made->name) || (o->ns && !made->everywhere && !str_eq(o->ns, ns)))
+    /* What has an owner is deleted as such. */
+    if (o->owner || !has_name(o, made->name) || (o->ns && !made->everywhere && !str_eq(o->ns, ns)))
         return false;
-    if (!made->type && !made->calls_here)
+    if (!made->type && !made->calls_here && !made->shared)
         return true;
     object = kube_object_parse(o);
-    return (!made->type || str_eq(doc_string(object, "type"), made->type)) &&
+    return !is_of_others(object, made, since) && (!made->type || str_eq(doc_string(object, "type"), made->type)) &&
            (!made->calls_here || calls_only(object, ns));
 }
 
-static size_t remove_made(const struct plan_input *in, const struct mesh_made *made, const char *ns, struct plan *plan)
+static size_t remove_made(
+    const struct plan_input *in, const struct mesh_made *made, const char *ns, const char *since, struct plan *plan)
 {
     const struct kube_object *o;
     size_t left = 0;
 
     for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(made->kind), &i));) {
-        if (!is_made(o, made, ns))
+        if (!is_made(o, made, ns, since))
             continue;
         left++;
         plan_remove(plan, in, o, REASON_MADE_BY_PROGRAM);
@@ -64,8 +74,9 @@ unsigned made_watches(unsigned role)
     return watches;
 }
 
-static size_t
-remove_all(const struct plan_input *in, unsigned role, bool harmful_alone, const char *ns, struct plan *plan)
+static size_t remove_all(
+    const struct plan_input *in, unsigned role, bool harmful_alone, const char *ns, const char *since,
+    struct plan *plan)
 {
     const struct mesh_made *made;
     size_t left = 0;
@@ -73,18 +84,19 @@ remove_all(const struct plan_input *in, unsigned role, bool harmful_alone, const
     plan->watch |= made_watches(role);
     for (size_t i = 0; (made = mesh_made_next(role, &i));)
         if (made->harmful_alone == harmful_alone)
-            left += remove_made(in, made, ns, plan);
+            left += remove_made(in, made, ns, since, plan);
     return left;
 }
 
 size_t made_remove_first(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan)
 {
-    return remove_all(in, role, true, ns, plan);
+    return remove_all(in, role, true, ns, NULL, plan);
 }
 
-size_t made_remove_last(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan)
+size_t
+made_remove_last(const struct plan_input *in, unsigned role, const char *ns, const char *since, struct plan *plan)
 {
-    return remove_all(in, role, false, ns, plan);
+    return remove_all(in, role, false, ns, since, plan);
 }
 
 static bool is_enabled(const struct mesh_component *components, const char *name, const struct istio_spec *spec)
@@ -105,7 +117,7 @@ size_t made_remove_disabled(
         if (!made->harmful_alone || is_enabled(parts->components, made->component, spec))
             continue;
         *watch |= watch_bit_of(made->kind);
-        left += remove_made(in, made, ns, plan);
+        left += remove_made(in, made, ns, NULL, plan);
     }
     return left;
 }

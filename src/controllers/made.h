@@ -17,11 +17,12 @@
 unsigned made_watches(unsigned role);
 
 /*
- * The mesh in the namespace `ns` is being removed. Both return how many objects are left, and add the watches to the
- * plan.
+ * The mesh in the namespace `ns` is being removed, `since` then (RFC 3339, of its own cluster's server; NULL: unknown).
+ * Both return how many objects are left, and add the watches to the plan.
  */
 size_t made_remove_first(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan);
-size_t made_remove_last(const struct plan_input *in, unsigned role, const char *ns, struct plan *plan);
+size_t
+made_remove_last(const struct plan_input *in, unsigned role, const char *ns, const char *since, struct plan *plan);
 
 /*
  * The mesh stays: deletes what disabled components left that does harm without them. Returns how many objects are left.

@@ -14,8 +14,11 @@ enum {
     PLAN_WATCH_CREDENTIALS = 16, /* Secrets of the control plane's namespace: kubeconfigs and signing certificates */
     PLAN_WATCH_SECRET_KEYS = 32, /* Secrets and ConfigMaps of that namespace, of what they hold the keys alone */
     PLAN_WATCH_CONFIG_MAP_KEYS = 64,
-    PLAN_WATCH_LEFT = 128,  /* what an earlier operator left behind: the views MESH_VIEW_LEFT_... */
-    PLAN_WATCH_NODES = 256, /* what runs them */
+    PLAN_WATCH_LEFT = 128,             /* what an earlier operator left behind: the views MESH_VIEW_LEFT_... */
+    PLAN_WATCH_NODES = 256,            /* what runs them */
+    PLAN_WATCH_MADE_CONFIG_MAPS = 512, /* ConfigMaps of istiod in all namespaces, without their data */
+    PLAN_WATCH_MADE_INJECTORS = 1024,  /* MutatingWebhookConfigurations */
+    PLAN_WATCH_MADE_LEASES = 2048,     /* Leases of the control plane's namespace */
 };
 
 extern const struct watch_table mesh_watches;

@@ -283,5 +283,6 @@ bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_k
 {
     const struct kube_watch *watch = c->slots[kind - c->kinds->rows].watch;
 
-    return watch && kube_watch_listed(watch);
+    /* Of a kind that the server does not serve there is nothing to list. */
+    return watch && (kube_watch_listed(watch) || !c->server.versions[kind - c->kinds->rows]);
 }

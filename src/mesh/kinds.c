@@ -267,6 +267,16 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
          .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
+    /* Revision tags, which istioctl and Helm create (struct mesh_made). */
+    [KIND_MADE_INJECTOR] =
+        {.kind = "MutatingWebhookConfiguration",
+         .view = "made-injectors",
+         .plural = "mutatingwebhookconfigurations",
+         WEBHOOKS,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
     /* What runs the nodes. */
     [KIND_NODE] =
         {.kind = "Node",
@@ -354,7 +364,33 @@ static const struct kube_kind rows[KIND_COUNT] = {
          BOTH,
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
-         .keep = NAMES(IDENTITY, "data.*", "binaryData.*")},
+         .keep = NAMES(IDENTITY, "metadata.creationTimestamp", "data.*", "binaryData.*")},
+    /* istiod creates them in all namespaces (struct mesh_made); what else there is of ConfigMaps is never read. */
+    [KIND_MADE_CONFIG_MAP] =
+        {.kind = "ConfigMap",
+         .view = "made-config-maps",
+         .plural = "configmaps",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .metadata_only = true,
+         .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
+    /* Which of several istiods acts. */
+    [KIND_MADE_LEASE] =
+        {.kind = "Lease",
+         .view = "made-leases",
+         .plural = "leases",
+         .group = "coordination.k8s.io",
+         .versions = {{"v1", 14, 0}},
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .metadata_only = true,
+         .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
     /* What an earlier operator left behind; the order is as above. */
     [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
     [KIND_LEFT_BINDING] =

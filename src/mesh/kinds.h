@@ -47,13 +47,16 @@ enum mesh_kind_id {
     KIND_MUTATING_WEBHOOK,
     KIND_VALIDATING_WEBHOOK,
     KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
-    KIND_NODE,         /* of each mesh_platform_of_node() is kept */
+    KIND_MADE_INJECTOR,
+    KIND_NODE, /* of each mesh_platform_of_node() is kept */
     KIND_POD,
     KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
     KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */
     KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
     KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
     KIND_CONFIG_MAP_KEYS,
+    KIND_MADE_CONFIG_MAP, /* views: those of istiod (struct mesh_made) */
+    KIND_MADE_LEASE,
     /*
      * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the
      * owner label. Autoscalers are included without an owner, too.

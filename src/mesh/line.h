@@ -78,6 +78,10 @@ struct mesh_made {
      * It does harm without its program: it is deleted before everything else, and also when the component is disabled.
      */
     bool harmful_alone;
+    /*
+     * Programs of another mesh create the same: one that was created after the removal began is theirs, and stays.
+     */
+    bool shared;
 };
 
 /* What one cluster has of it. */

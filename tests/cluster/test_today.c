@@ -56,10 +56,6 @@ void must_succeed(const char *command, const char *what)
     wait_until(succeeds, (void *)command, PATIENCE, what);
 }
 
-/* What istiod leaves (src/mesh/istiod/line.c), without which nothing is missed. */
-#define LEFT_BY_ISTIOD                                                                                                 \
-    "^ConfigMap +(default|kube-[a-z-]+|shop) +istio-ca-(root-cert|crl)$|^Lease +" NS " +istio-gateway-.*$"
-
 /* The names of all objects into TEST_OUTPUT/`file`, without Events, definitions, and what controllers make of others.
  */
 static void list_names(const char *file)
@@ -69,7 +65,7 @@ static void list_names(const char *file)
         " \"$(kubectl api-resources --verbs=list -o name |"
         " grep -vE "
         "'^(events|pods|endpoints|componentstatuses|endpointslices|customresourcedefinitions|apiservices)\\b' |"
-        " paste -sd,)\" | grep -vE '" LEFT_BY_ISTIOD "' | sort -u >'%s/%s'",
+        " paste -sd,)\" | sort -u >'%s/%s'",
         variable("TEST_OUTPUT"),
         file);
 

@@ -240,7 +240,8 @@ static bool leave(struct reconcile *r)
     left += injection_plan(&memo->injection, in, plan);
     left += objects_plan(&objects, plan);
     if (left == 0)
-        left += made_remove_last(in, MESH_CENTRAL, r->object->ns, plan);
+        left += made_remove_last(
+            in, MESH_CENTRAL, r->object->ns, doc_string(r->resource, "metadata", "deletionTimestamp"), plan);
     r->is_unread = (in->synced & needed) != needed;
     r->facts.leftovers = left;
     if (left || r->is_unread)

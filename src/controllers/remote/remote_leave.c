@@ -42,7 +42,7 @@ static size_t plan_removal(struct remote *r)
     left += injection_plan(&r->memo->injection, r->world->remote, &r->plan->remote);
     left += remove_marked(r, owner, false);
     if (left == 0)
-        left += made_remove_last(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);
+        left += made_remove_last(r->world->remote, MESH_REMOTE, r->object->ns, NULL, &r->plan->remote);
     if (left == 0 && (r->world->remote->synced & needed) != needed)
         return 1;
     if (left == 0 && r->config) {

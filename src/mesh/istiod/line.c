@@ -45,18 +45,36 @@ static const struct mesh_component central[] = {
 static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_authentication, NULL};
 
 /*
- * What istiod creates in its own namespace. Source: Istio 1.31, pilot/pkg/features/experimental.go (the certificates),
- * pilot/pkg/leaderelection/leaderelection.go (who of several acts). A later mesh has another root certificate: Pods
- * that mount the former one trust no istiod until the kubelet has the new one, a minute or more later. Secret
- * istio-ca-secret with the key is as Citadel's (in the table of Istio 1.0, and so deleted with every mesh). The
- * certificates in other namespaces stay: the next istiod replaces them before it injects Pods there. Leases stay.
+ * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
+ * certificates, in all namespaces; their label is in watches.c), pilot/pkg/leaderelection/leaderelection.go (who of
+ * several acts; the names of Leases end in the revision). A later mesh has another root certificate: Pods that mount
+ * the former one trust no istiod until the kubelet has the new one, a minute or more later. Secret istio-ca-secret with
+ * the key is as Citadel's (in the table of Istio 1.0, and so deleted with every mesh).
  */
+#define MADE(kind_, name_)                                                                                             \
+    {                                                                                                                  \
+        "pilot", .kind = kind_, .name = name_, .shared = true                                                          \
+    }
+#define MADE_EVERYWHERE(name_)                                                                                         \
+    {                                                                                                                  \
+        "pilot", .kind = KIND_MADE_CONFIG_MAP, .name = name_, .everywhere = true, .shared = true                       \
+    }
 static const struct mesh_made central_made[] = {
-    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ca-root-cert"},
-    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ca-crl"},
-    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-leader"},
-    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-namespace-controller-election"},
-    {"pilot", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-ip-autoallocate"},
+    /* Without an istiod to ask, the API server refuses Pods in the namespaces of a revision tag. */
+    {"pilot", .kind = KIND_MADE_INJECTOR, .name = "istio-revision-tag-*", .calls_here = true, .harmful_alone = true},
+    MADE_EVERYWHERE("istio-ca-root-cert"),
+    MADE_EVERYWHERE("istio-ca-crl"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-leader"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-namespace-controller-election"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-serviceexport-controller-election"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-gateway-status-leader"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-analyze-leader"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-node-untaint"),
+    MADE(KIND_CONFIG_MAP_KEYS, "istio-ip-autoallocate"),
+    MADE(KIND_MADE_LEASE, "istio-gateway-status-leader-*"),
+    MADE(KIND_MADE_LEASE, "istio-gateway-deployment-*"),
+    MADE(KIND_MADE_LEASE, "istio-gateway-inferencepool-*"),
+    MADE(KIND_MADE_LEASE, "istio-clustertrustbundle-controller-election"),
     {NULL},
 };
 

@@ -66,7 +66,8 @@ static json_t *webhook_that_calls(const char *ns)
             OPT(!ns, STRING("url", "https://galley.example.com"))));
 }
 
-void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count)
+void put_webhooks(
+    struct world *w, const struct kube_kind *kind, const char *name, const char *const *namespaces, size_t count)
 {
     json_t *webhooks = json_array();
 
@@ -74,12 +75,17 @@ void put_validating_webhooks(struct world *w, const char *name, const char *cons
         json_array_append_new(webhooks, webhook_that_calls(namespaces[i]));
     world_put_as(
         w,
-        mesh_kind(KIND_MADE_WEBHOOK),
+        kind,
         OBJECT(
             STRING("apiVersion", "admissionregistration.k8s.io/v1"),
-            STRING("kind", "ValidatingWebhookConfiguration"),
+            STRING("kind", kind->kind),
             MAP("metadata", STRING("name", name)),
             VALUE("webhooks", webhooks)));
+}
+
+void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count)
+{
+    put_webhooks(w, mesh_kind(KIND_MADE_WEBHOOK), name, namespaces, count);
 }
 
 bool has_validating_webhook(struct world *w, const char *name)

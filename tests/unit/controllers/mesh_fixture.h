@@ -17,6 +17,9 @@ void expect_status(struct world *w, const char *field, const char *value);
 void expect_plan(struct world *w, const char *actions);
 /* A ValidatingWebhookConfiguration with a webhook for each namespace, which a Service there answers; NULL: a URL. */
 void put_validating_webhooks(struct world *w, const char *name, const char *const *namespaces, size_t count);
+/* The same of another kind. */
+void put_webhooks(
+    struct world *w, const struct kube_kind *kind, const char *name, const char *const *namespaces, size_t count);
 /* As Galley makes it while it runs. */
 bool has_validating_webhook(struct world *w, const char *name);
 void put_galleys_webhook(struct world *w);

@@ -92,7 +92,7 @@ static char *made_name(const struct mesh_made *made)
 static void put_made(struct world *w, const struct mesh_made *made, const char *ns, const char *name)
 {
     if (made->calls_here)
-        put_validating_webhooks(w, name, &ns, 1);
+        put_webhooks(w, mesh_kind(made->kind), name, &ns, 1);
     else
         put_of(w, mesh_kind(made->kind), ns, name, made->type);
 }
@@ -152,6 +152,32 @@ static void a_secret_of_another_type_stays(void **state)
     assert_true(world_converge(w) > 0);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
     assert_true(is_there(w, secret, NS, "istio-ca-secret"));
+}
+
+/* Another istiod of the cluster, which is not the operator's, creates its certificates again: no fight. */
+static void what_another_mesh_makes_again_stays(void **state)
+{
+    static const char *const created[] = {"2018-12-17T00:00:00Z", "2018-12-18T00:00:00Z", "2018-12-18T00:00:01Z"};
+    static const char *const namespaces[] = {"before", "same", "later"};
+    struct world *w = *state;
+    const struct kube_kind *kind = mesh_kind(KIND_MADE_CONFIG_MAP);
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    for (size_t i = 0; i < ARRAY_LEN(created); i++)
+        world_put_as(
+            w,
+            kind,
+            OBJECT(
+                MAP("metadata",
+                    STRING("name", "istio-ca-root-cert"),
+                    STRING("namespace", namespaces[i]),
+                    STRING("creationTimestamp", created[i]))));
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+    for (size_t i = 0; i < ARRAY_LEN(created); i++)
+        assert_int_equal(is_there(w, kind, namespaces[i], "istio-ca-root-cert"), i == 2);
 }
 
 /* Who still runs would make it again: without its rights it cannot. */
@@ -313,6 +339,7 @@ int main(void)
         INSTALLED(deletion_waits_for_creates_that_are_under_way),
         INSTALLED(what_programs_made_goes_with_the_mesh_and_nothing_else_does),
         INSTALLED(a_secret_of_another_type_stays),
+        INSTALLED(what_another_mesh_makes_again_stays),
         INSTALLED(what_programs_made_goes_after_their_rights),
         INSTALLED(the_finalizer_has_the_name_that_resources_carry),
         FRESH(every_name_that_the_finalizer_had_frees_the_resource),
