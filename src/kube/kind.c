@@ -174,12 +174,27 @@ static bool is_foreign(const void *context, const char *path)
     return false;
 }
 
+/* What the row says of a path that is not desired: that it goes, or what is below it. */
+static enum merge_fate fate_by_row(const struct kube_kind *kind, const char *path)
+{
+    size_t len = strlen(path);
+
+    for (const char *const *excluded = kind->excluded; excluded && *excluded; excluded++) {
+        if (str_eq(*excluded, path))
+            return MERGE_GOES;
+        if (str_starts(*excluded, path) && (*excluded)[len] == '.')
+            return MERGE_LOOK_WITHIN;
+    }
+    return MERGE_STAYS;
+}
+
 static enum merge_fate others(const void *context, const char *path, const struct merge_place *in, const char *field,
                               const json_t *value)
 {
     const struct kube_merge *merge = context;
+    enum merge_fate fate = fate_by_row(merge->kind, path);
 
-    return kube_unions_fate(merge->kind, path, in, field, value);
+    return fate == MERGE_STAYS ? kube_unions_fate(merge->kind, path, in, field, value) : fate;
 }
 
 static bool empty_counts(const void *context, const char *path)

@@ -81,6 +81,11 @@ struct kube_kind {
     /* Paths that other managers own, with all below them, once the object exists; as in struct merge_rules; ends with
        NULL; may be NULL. */
     const char *const *foreign;
+    /*
+     * Paths, as in `foreign`, that an object must not have beside what is desired, whoever wrote them: they are
+     * removed. Ends with NULL; may be NULL.
+     */
+    const char *const *excluded;
     /* Of a custom kind; ends with a row whose `at` is NULL; may be NULL. Those of Kubernetes' own kinds are known. */
     const struct kube_union *unions;
     /*

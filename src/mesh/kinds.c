@@ -237,6 +237,10 @@ static const struct kube_kind rows[KIND_COUNT] = {
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",
          WEBHOOKS,
+         /* By these `istioctl tag set default` switches an injector off, which `istioctl install` calls as well. */
+         .excluded = NAMES(
+             "webhooks[].namespaceSelector.matchLabels.istio.io/deactivated",
+             "webhooks[].objectSelector.matchLabels.istio.io/deactivated"),
          BOTH,
          OURS,
          .after = NAMES("Service", "Deployment"),

@@ -24,6 +24,8 @@ static struct desired describe(const struct rendered *object, const struct mark_
     w = (struct desired){
         .kind = object->kind,
         .foreign = object->foreign,
+        .inherits = object->inherits,
+        .asked = object->asked,
         .newest_wins = object->newest_wins,
         .after = object->after,
         .restart_on = object->restart_on,

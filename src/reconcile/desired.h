@@ -19,12 +19,14 @@ struct desired {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
-    char *text;                 /* compact JSON with the owner label; NULL: forgotten (desired_forget_texts()) */
-    uint64_t hash;              /* of the text; never 0 */
-    const char *const *foreign; /* paths that other managers own, in addition to those of the kind; may be NULL */
-    bool newest_wins;           /* as rendered.newest_wins */
-    const char *const *after;   /* see rendered.after; may be NULL */
-    const char *restart_on;     /* as in struct rendered */
+    char *text;                  /* compact JSON with the owner label; NULL: forgotten (desired_forget_texts()) */
+    uint64_t hash;               /* of the text; never 0 */
+    const char *const *foreign;  /* paths that other managers own, in addition to those of the kind; may be NULL */
+    const char *const *inherits; /* as in struct rendered, and so `asked` */
+    uint32_t asked;
+    bool newest_wins;         /* as rendered.newest_wins */
+    const char *const *after; /* see rendered.after; may be NULL */
+    const char *restart_on;   /* as in struct rendered */
 };
 
 struct desired_set {

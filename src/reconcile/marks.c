@@ -20,21 +20,38 @@ static json_t *owner_reference(const struct mark_owner *owner)
         BOOL("controller", true));
 }
 
-void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
+static void note_fields(json_t *object, const struct kube_kind *kind)
 {
     struct kube_merge how;
     _cleanup_json_ json_t *applied = NULL;
     _cleanup_free_ char *text = NULL;
 
-    json_object_set_new(
-        doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(str_or(owner->label, owner->uid)));
-    if (kind->namespaced && owner->uid && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
-        json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_VALUE(owner_reference(owner))));
     kube_merge_init(kind, NULL, &how);
     applied =
         OBJECT(FORMAT("hash", "%016" PRIx64, doc_hash(object)), VALUE("fields", merge_skeleton(object, &how.rules)));
     text = doc_text(applied);
     json_object_set_new(doc_make(object, "metadata", "annotations"), MARK_APPLIED, json_string(text));
+}
+
+void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner)
+{
+    json_object_set_new(
+        doc_make(object, "metadata", "labels"), MARK_OWNER, json_string(str_or(owner->label, owner->uid)));
+    if (kind->namespaced && owner->uid && str_eq(doc_string(object, "metadata", "namespace"), owner->ns))
+        json_object_set_new(doc_make(object, "metadata"), "ownerReferences", ARRAY(ITEM_VALUE(owner_reference(owner))));
+    note_fields(object, kind);
+}
+
+void mark_fields(json_t *object, const struct kube_kind *kind)
+{
+    json_t *annotations = doc_at(object, "metadata", "annotations");
+
+    if (!json_object_get(annotations, MARK_APPLIED))
+        return;
+    json_object_del(annotations, MARK_APPLIED);
+    if (!json_object_size(annotations))
+        json_object_del(doc_at(object, "metadata"), "annotations");
+    note_fields(object, kind);
 }
 
 void mark_again(json_t *object)

@@ -37,6 +37,9 @@ struct mark_owner {
  */
 void mark_desired(json_t *object, const struct kube_kind *kind, const struct mark_owner *owner);
 
+/* After a change of fields in such an object. */
+void mark_fields(json_t *object, const struct kube_kind *kind);
+
 /* After a change of values in such an object. */
 void mark_again(json_t *object);
 

@@ -12,6 +12,7 @@ struct object_memo {
     uint32_t available;   /* one more than the replicas of a Deployment that is available and ready in full */
     bool is_unremarkable; /* a Pod whose status names nothing that keeps it from being ready */
     bool is_newer;        /* with `in_place`: it is left as it is, because it is of a newer release */
+    bool inherits;        /* with `in_place`: it keeps what it had under another manager (reconcile/inherit.h) */
     bool is_copy;         /* has another object's labels with the owner label, and no record of what was applied */
 };
 

@@ -6,6 +6,7 @@
 #include "doc/doc.h"
 #include "doc/merge.h"
 #include "kube/immutable.h"
+#include "reconcile/inherit.h"
 #include "reconcile/marks.h"
 #include "reconcile/newest.h"
 #include "reconcile/object_memo.h"
@@ -19,6 +20,7 @@ enum need { IN_PLACE, MISSING, DIFFERS, STUCK, ENDING, IGNORED, NEWER };
 struct comparison {
     json_t *desired, *live, *applied;
     struct merge merge;
+    bool inherits; /* what is desired is less than the resource asks for (reconcile/inherit.h) */
 };
 
 /* An object that can be written or deleted only after the user changed something, or after some time. */
@@ -210,6 +212,7 @@ static bool is_ignored(const json_t *live)
 static void compare(const struct desired *w, const struct kube_object *o, struct comparison *ret)
 {
     struct kube_merge how;
+    json_t *rest;
 
     *ret = (struct comparison){.live = kube_object_parse(o), .desired = parse(w)};
     /* Items of a list do not repeat what the list says. */
@@ -217,6 +220,14 @@ static void compare(const struct desired *w, const struct kube_object *o, struct
     json_object_set(ret->live, "kind", json_object_get(ret->desired, "kind"));
     ret->applied = mark_applied(ret->live);
     kube_merge_init(w->kind, w->foreign, &how);
+    merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
+    rest = inherit_desired(w, ret->desired, ret->live, ret->applied, &ret->merge);
+    if (!rest)
+        return;
+    json_decref(ret->desired);
+    merge_release(&ret->merge);
+    ret->desired = rest;
+    ret->inherits = true;
     merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
 }
 
@@ -280,6 +291,7 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
         keep_difference(p, w, c);
     else
         comparison_release(&c);
+    object_memo(o)->inherits = c.inherits;
     if (need == IN_PLACE || need == NEWER)
         object_memo(o)->in_place = w->hash;
     object_memo(o)->is_newer = need == NEWER;
@@ -561,6 +573,12 @@ static void note_left_alone(struct pass *p, const struct desired *w, enum need n
         p->plan->newest = object_key(w->kind, w->ns, w->name);
 }
 
+static void note_inherits(struct pass *p, const struct desired *w)
+{
+    if (inherit_is_of_pods(w) && !p->plan->inherited++)
+        p->plan->heir = object_key(w->kind, w->ns, w->name);
+}
+
 static void note_unwritten(struct pass *p, const struct desired *w)
 {
     if (!w->after) {
@@ -579,6 +597,8 @@ static void examine_all(struct pass *p, enum need *needs)
     for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
         struct kube_object *o = observed(p, w);
         *needs = examine(p, w, o);
+        if (o && object_memo(o)->inherits)
+            note_inherits(p, w);
         if (*needs == IGNORED || *needs == NEWER)
             note_left_alone(p, w, *needs);
         if (*needs == IN_PLACE || *needs == IGNORED || *needs == NEWER)

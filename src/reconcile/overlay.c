@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
+#include "reconcile/inherit.h"
 #include "reconcile/marks.h"
 
 #define NAMES_LISTED 12
@@ -101,7 +102,7 @@ find_target(struct overlay *o, const char *own_ns, const struct rendered_list *o
 static void apply(const struct overlay *o, struct problems *problems)
 {
     struct rendered *target = o->target;
-    _cleanup_json_ json_t *result = NULL;
+    _cleanup_json_ json_t *result = NULL, *before = NULL;
     struct err e;
 
     if (patch_apply(target->object, doc_at(o->value, "patches"), &result, &e) < 0) {
@@ -118,8 +119,9 @@ static void apply(const struct overlay *o, struct problems *problems)
             doc_string(target->object, "metadata", "name"));
         return;
     }
-    json_decref(target->object);
+    before = target->object;
     target->object = TAKE_PTR(result);
+    inherit_note_asked(target, before);
 }
 
 static struct overlay *

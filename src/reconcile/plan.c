@@ -57,6 +57,9 @@ void plan_append(struct plan *plan, struct plan *part)
     plan->newer += part->newer;
     if (!plan->newest)
         plan->newest = TAKE_PTR(part->newest);
+    plan->inherited += part->inherited;
+    if (!plan->heir)
+        plan->heir = TAKE_PTR(part->heir);
     plan->managed += part->managed;
     plan->watch |= part->watch;
     plan_release(part);
@@ -222,5 +225,6 @@ void plan_release(struct plan *plan)
     }
     free(plan->drifts);
     free(plan->newest);
+    free(plan->heir);
     *plan = (struct plan){0};
 }

@@ -7,8 +7,11 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "kube/kind.h"
+
+enum { RENDERED_INHERITS_MAX = 32 };
 
 /* One object. */
 struct rendered {
@@ -25,6 +28,13 @@ struct rendered {
      * new content is in place. NULL: none; static.
      */
     const char *restart_on;
+    /*
+     * Paths in this object, as in `foreign`, for which the operator has a choice of its own: an object that another
+     * manager created keeps what it has there, or has not (reconcile/inherit.h). Ends with NULL; at most
+     * RENDERED_INHERITS_MAX; may be NULL; static.
+     */
+    const char *const *inherits;
+    uint32_t asked;   /* bit i: the resource itself says what is at inherits[i], so that it is written */
     bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
     /*
      * Kinds that this object comes after, in addition to those of its kind's row. No object of these kinds waits for

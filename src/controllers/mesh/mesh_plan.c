@@ -401,6 +401,25 @@ static void add_newer(const struct plan *writes, struct buf *notice)
         writes->newer > 1 ? "they are" : "it is");
 }
 
+/* What was taken over, and differs from what the operator would create: it says so. */
+static void add_inherited(const struct plan *writes, struct buf *notice)
+{
+    bool several = writes->inherited > 1;
+
+    if (!writes->inherited)
+        return;
+    buf_printf(notice, "%s%s", notice->len ? "; " : "", writes->heir);
+    if (several)
+        buf_printf(notice, " and %zu more", writes->inherited - 1);
+    buf_printf(
+        notice,
+        " %s of %s from before %s taken over, until %s for another reason",
+        several ? "keep parts" : "keeps parts",
+        several ? "their Pod templates" : "its Pod template",
+        several ? "they were" : "it was",
+        "the Pods are replaced");
+}
+
 static void plan(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
@@ -413,6 +432,7 @@ static void plan(struct reconcile *r)
     injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
     add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
+    add_inherited(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
     components_read(
         in,
         r->object->ns,

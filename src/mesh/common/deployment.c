@@ -152,6 +152,8 @@ void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *ou
     if (deployment) {
         deployment->foreign = autoscaled(c) ? replicas_are_foreign : NULL;
         deployment->after = what.after;
+        deployment->inherits = what.inherits;
+        deployment->asked = what.asked;
     }
     if (autoscaled(c))
         add_autoscaler(env, out, name, c, json_incref(what.labels));

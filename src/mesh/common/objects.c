@@ -133,9 +133,9 @@ void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, st
                     STRING("namespace", env->ns)))));
 }
 
-void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what)
+struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what)
 {
-    mesh_add(
+    return mesh_add(
         env,
         out,
         "Service",
@@ -221,14 +221,14 @@ static json_t *gateway_ports(const json_t *ports, const char *type)
     return list;
 }
 
-void mesh_gateway_service(
+struct rendered *mesh_gateway_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec, struct gateway_service what)
 {
     const char *type = str_or(spec->service_type, what.type);
     json_t *labels = spec->service_labels ? doc_copy(spec->service_labels) : json_object();
 
     json_object_update_new(labels, what.labels);
-    mesh_service(
+    return mesh_service(
         env,
         out,
         (struct service){

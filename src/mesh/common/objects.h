@@ -52,7 +52,8 @@ struct service {
     json_t *selector;
     json_t *ports;
 };
-void mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
+/* NULL: this server has no such kind; valid until the next object is added. So for a gateway's. */
+struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
 
 /*
  * A Deployment of a component, and what follows from the component's replicas: its HorizontalPodAutoscaler and its
@@ -76,9 +77,11 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
 struct scaled_deployment {
     json_t *deployment;
     const struct component_spec *component;
-    json_t *labels;           /* of the autoscaler and the budget */
-    json_t *selector;         /* by which the budget finds the Pods */
-    const char *const *after; /* see rendered.after */
+    json_t *labels;              /* of the autoscaler and the budget */
+    json_t *selector;            /* by which the budget finds the Pods */
+    const char *const *after;    /* see rendered.after */
+    const char *const *inherits; /* see rendered.inherits */
+    uint32_t asked;
 };
 void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *out, struct scaled_deployment what);
 
@@ -89,7 +92,7 @@ struct gateway_service {
     json_t *selector;
     const json_t *ports; /* as gateway_spec.ports, which replace them; borrowed */
 };
-void mesh_gateway_service(
+struct rendered *mesh_gateway_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
     struct gateway_service what);
 /* The port of the Pods that a port of a gateway's Service leads to. */

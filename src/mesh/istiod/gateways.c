@@ -25,6 +25,41 @@ static const char *const after_injection[] = {"MutatingWebhookConfiguration", NU
  */
 #define DRAIN_LEAST "3s"
 
+/*
+ * What a gateway that Helm or istioctl created keeps when it is taken over, so that its Pods are not replaced: how it
+ * gets its proxy (istioctl's has no injected one), how it ends, and under which account it runs.
+ */
+#define IMAGE_INJECTED "auto"
+#define PULL_POLICY_DEFAULT "IfNotPresent"
+#define GRACE_PERIOD_DEFAULT 60
+#define PROXY "spec.template.spec.containers[]."
+enum { IMAGE, PULL_POLICY, GRACE_PERIOD };
+static const char *const inherits[] = {
+    [IMAGE] = PROXY "image",
+    [PULL_POLICY] = PROXY "imagePullPolicy",
+    [GRACE_PERIOD] = "spec.template.spec.terminationGracePeriodSeconds",
+    PROXY "env",
+    PROXY "ports",
+    PROXY "securityContext",
+    "spec.template.spec.securityContext",
+    "spec.template.spec.serviceAccountName",
+    "spec.template.metadata.annotations",
+    "spec.template.metadata.labels.istio.io/dataplane-mode",
+    "spec.template.metadata.labels.sidecar.istio.io/inject",
+    NULL};
+_Static_assert(ARRAY_LEN(inherits) <= RENDERED_INHERITS_MAX, "each has a bit in rendered.asked");
+
+/* The proxies of istioctl's gateways listen on other ports, because they may listen on none below 1024. */
+static const char *const service_inherits[] = {"spec.ports[].targetPort", NULL};
+
+/* As in rendered.asked: what is not the default is asked for. */
+static uint32_t asked(const struct mesh_env *env, const struct gateway_spec *spec)
+{
+    return (uint32_t)!str_eq(str_or(spec->component.image, IMAGE_INJECTED), IMAGE_INJECTED) << IMAGE |
+           (uint32_t)!str_eq(env->spec->image_pull_policy, PULL_POLICY_DEFAULT) << PULL_POLICY |
+           (uint32_t)(spec->termination_grace_period != GRACE_PERIOD_DEFAULT) << GRACE_PERIOD;
+}
+
 static json_t *selector(const struct gateway *gateway)
 {
     return OBJECT(STRING("app", gateway->name), STRING("istio", gateway->role));
@@ -67,7 +102,7 @@ static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec
 {
     return OBJECT(
         STRING("name", "istio-proxy"),
-        STRING("image", str_or(spec->component.image, "auto")),
+        STRING("image", str_or(spec->component.image, IMAGE_INJECTED)),
         STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("ports", ITEM(STRING("name", "http-envoy-prom"), INT("containerPort", 15090), STRING("protocol", "TCP"))),
         SEQ("env",
@@ -112,8 +147,9 @@ static void add_service(
     const struct gateway *gateway)
 {
     _cleanup_json_ json_t *ports = default_ports();
+    struct rendered *service;
 
-    mesh_gateway_service(
+    service = mesh_gateway_service(
         env,
         out,
         spec,
@@ -124,6 +160,8 @@ static void add_service(
             .selector = selector(gateway),
             .ports = ports,
         });
+    if (service && !json_array_size(spec->ports))
+        service->inherits = service_inherits;
 }
 
 static void
@@ -147,6 +185,8 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .labels = labels(gateway),
             .selector = selector(gateway),
             .after = after_injection,
+            .inherits = inherits,
+            .asked = asked(env, spec),
             .deployment = OBJECT(
                 VALUE("metadata", mesh_metadata(env, gateway->name, labels(gateway))),
                 MAP("spec",
