@@ -51,6 +51,14 @@ const struct field_format format_dns_label = {
     .max_length = 63,
 };
 
+/* As a Service's name allows, with "istiod-" before it. */
+const struct field_format format_revision = {
+    .noun = "revision",
+    .words = "the name of a revision (at most 56 of a-z, 0-9 and -, beginning and ending with a letter or digit)",
+    .pattern = "^(" LABEL ")?$",
+    .max_length = 56,
+};
+
 const struct field_format format_service_name = {
     .noun = "name of a Service",
     .words = "the name of a Service (at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "

@@ -29,6 +29,7 @@ struct field_format {
 
 extern const struct field_format format_text;          /* any text, for messages in a status */
 extern const struct field_format format_dns_label;     /* names of Namespaces */
+extern const struct field_format format_revision;      /* names of control planes, in those of their objects */
 extern const struct field_format format_service_name;  /* names of Services */
 extern const struct field_format format_dns_subdomain; /* names of Secrets */
 extern const struct field_format format_object_name;   /* names of any object, RBAC's too */

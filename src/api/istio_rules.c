@@ -2,24 +2,23 @@
 #include <string.h>
 
 #include "api/istio_parts.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
 
-/* The release, or the newest of the minor release that it is a newer patch of. */
+static const char *nth_version(const void *of, size_t i)
+{
+    const struct api_context *context = of;
+
+    return i < context->release_count ? context->releases[i].version : NULL;
+}
+
 static const struct api_release *find_release(const struct api_context *context, const char *version)
 {
-    const struct api_release *found = NULL;
+    size_t place;
 
-    for (size_t i = 0; i < context->release_count; i++) {
-        const struct api_release *release = &context->releases[i];
-        if (str_eq(release->version, version))
-            return release;
-        if (api_is_newer_patch(version, release->version) &&
-            (!found || api_is_newer_patch(release->version, found->version)))
-            found = release;
-    }
-    return found;
+    return release_find(version, nth_version, context, &place) ? &context->releases[place] : NULL;
 }
 
 void istio_check_version(const struct api_check *c)
@@ -37,10 +36,10 @@ void istio_check_version(const struct api_check *c)
         return;
     for (size_t i = 0; i < c->context->release_count; i++) {
         buf_printf(&known, "%s%s", i ? ", " : "", c->context->releases[i].version);
-        other_minor = other_minor && !api_same_minor(spec->version, c->context->releases[i].version);
+        other_minor = other_minor && !release_same_minor(spec->version, c->context->releases[i].version);
     }
     if (other_minor)
-        buf_printf(&other, ": this operator does not install Istio %.*s", (int)api_minor_length(spec->version),
+        buf_printf(&other, ": this operator does not install Istio %.*s", (int)release_minor_length(spec->version),
                    spec->version);
     problems_add(c->problems, PROBLEM_ERROR, "spec.version", "must be one of %s, but is %s%s", buf_str(&known),
                  spec->version, buf_str(&other));
@@ -244,7 +243,7 @@ void istio_check_image(const struct api_check *c, const char *path, const char *
     const char *version = ((const struct istio_spec *)c->spec)->version;
     const char *release = image ? release_of_image(image) : NULL;
 
-    if (release && !api_same_minor(version, release))
+    if (release && !release_same_minor(version, release))
         problems_add(c->problems, PROBLEM_WARNING, path, "is of release %s, but the version of Istio is %s", release,
                      version);
 }

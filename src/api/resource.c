@@ -5,6 +5,7 @@
 #include "api/kubernetes.h"
 #include "api/rows.h"
 #include "base/mem.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/doc.h"
 
@@ -23,38 +24,19 @@ const struct api_form *api_form_next(const struct api_resource *r, size_t *posit
     return NULL;
 }
 
-size_t api_minor_length(const char *version)
+static const char *nth_version(const void *resource, size_t i)
 {
-    size_t major = strcspn(version, ".");
-
-    return version[major] ? major + 1 + strcspn(version + major + 1, ".-") : major;
-}
-
-bool api_same_minor(const char *a, const char *b)
-{
-    return api_minor_length(a) == api_minor_length(b) && strncmp(a, b, api_minor_length(a)) == 0;
-}
-
-bool api_is_newer_patch(const char *version, const char *known)
-{
-    const char *patch = version + api_minor_length(version), *known_patch = known + api_minor_length(known);
-    int64_t number, known_number;
-
-    return api_same_minor(version, known) && *patch == '.' && *known_patch == '.' && str_to_int64(patch + 1, &number) &&
-           str_to_int64(known_patch + 1, &known_number) && number > known_number;
-}
-
-/* The release, or the newest of the minor release that it is a newer patch of. */
-static bool find_edition(const struct api_resource *r, const char *version, struct api_edition *ret)
-{
+    const struct api_resource *r = resource;
     struct api_edition edition;
 
-    for (size_t i = 0; version && !r->form && r->edition(i, &edition); i++)
-        if (str_eq(edition.version, version) || api_is_newer_patch(version, edition.version)) {
-            *ret = edition;
-            return true;
-        }
-    return false;
+    return r->edition(i, &edition) ? edition.version : NULL;
+}
+
+static bool find_edition(const struct api_resource *r, const char *version, struct api_edition *ret)
+{
+    size_t place;
+
+    return !r->form && release_find(version, nth_version, r, &place) && r->edition(place, ret);
 }
 
 static bool runs_on(const struct api_edition *edition, int minor)
@@ -97,7 +79,7 @@ struct api_edition api_edition_of(const struct api_resource *r, const json_t *re
     if (find_edition(r, version, &edition))
         return edition;
     for (size_t i = 0; !r->form && r->edition(i, &edition); i++) {
-        if (!near.form && api_same_minor(edition.version, version))
+        if (!near.form && release_same_minor(edition.version, version))
             near = edition;
         if (!other.form || str_eq(edition.version, r->default_version))
             other = edition;

@@ -110,12 +110,6 @@ const char *api_version_of(const struct api_resource *r, const json_t *resource,
  */
 struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
                                   const struct api_context *context);
-/* Whether a version is of the same minor release as a known one, and newer: 1.0.8 than 1.0.6. */
-bool api_is_newer_patch(const char *version, const char *known);
-/* Whether two versions or tags are of the same minor release: 1.0.5 and 1.0.8. */
-bool api_same_minor(const char *a, const char *b);
-/* Of the 1.0 in 1.0.5. */
-size_t api_minor_length(const char *version);
 
 /* Whether this finalizer of a resource is the operator's, today's or a former one. */
 bool api_resource_is_finalizer(const struct api_resource *r, const char *name);

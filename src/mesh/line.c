@@ -1,14 +1,19 @@
 #include "mesh/mesh.h"
 
+#include "base/release.h"
 #include "base/str.h"
+
+/* Behind the last there is a row without a version. */
+static const char *nth_version(const void *releases, size_t i)
+{
+    return ((const struct mesh_release *)releases)[i].version;
+}
 
 const struct mesh_release *mesh_release_find(const char *version)
 {
-    for (const struct mesh_release *r = mesh_releases; version && r->version; r++) {
-        if (str_eq(r->version, version) || api_is_newer_patch(version, r->version))
-            return r;
-    }
-    return NULL;
+    size_t place;
+
+    return release_find(version, nth_version, mesh_releases, &place) ? &mesh_releases[place] : NULL;
 }
 
 const struct mesh_line *mesh_line_of(const char *version)
@@ -16,7 +21,7 @@ const struct mesh_line *mesh_line_of(const char *version)
     const struct mesh_release *release = mesh_release_find(version);
 
     for (const struct mesh_release *r = mesh_releases; !release && version && r->version; r++)
-        if (api_same_minor(r->version, version))
+        if (release_same_minor(r->version, version))
             release = r;
     return (release ? release : mesh_release_find(ISTIO_VERSION_DEFAULT))->line;
 }

@@ -60,6 +60,7 @@ struct mesh_component {
     const struct component_spec *(*spec)(const struct istio_spec *);
     /* Adds the component's objects; not called while it is disabled. NULL: mesh_parts.shared has a part that does. */
     mesh_part_fn render;
+    bool shared; /* all control planes have it in common: its workloads have the same names in each */
 };
 
 /*
@@ -107,8 +108,13 @@ struct mesh_limitation {
 
 /* How namespaces are chosen for injection, and which sidecars are outdated. */
 struct mesh_injection {
-    /* The label of a namespace whose new Pods get a sidecar, and its value; and the one of a user who wants none. */
-    const char *label, *enabled, *disabled;
+    /* The label of a namespace whose new Pods get a sidecar, and its value. */
+    const char *label, *enabled;
+    /*
+     * What LABEL_REVISION calls the control plane, a second way to choose it where a namespace has no LABEL_INJECTION;
+     * NULL: its line reads no such label.
+     */
+    const char *revision;
     const char *config_map; /* with the injector's template of sidecars, in the control plane's namespace */
     /*
      * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
@@ -124,8 +130,9 @@ struct mesh_injection {
      */
     const char *(*refused_for)(const struct istio_spec *spec, bool cni);
 };
-/* The label of namespaces by which Istio injects where no revision is named. */
+/* The label of namespaces by which Istio injects where no revision is named, and the one that names it. */
 #define LABEL_INJECTION "istio-injection"
+#define LABEL_REVISION "istio.io/rev"
 
 /* The plugin of the nodes' network that redirects the traffic of Pods, instead of an init container in each. */
 struct mesh_cni {
@@ -164,13 +171,19 @@ struct mesh_line {
     const struct api_form *form;
     /*
      * The control planes that a resource asks for at a time: false past the last, at most MESH_PLANES_MAX. New Pods get
-     * the sidecars of the first. NULL: there is one, of the resource's version and without a name.
+     * the sidecars of the first. `ret` is given as that of the resource's version without a name. NULL: there is that
+     * one alone.
      */
     bool (*plane)(const struct istio_spec *spec, size_t i, struct mesh_plane *ret);
+    /*
+     * The name of the control plane that a Deployment runs, borrowed from it: "" where it has none; NULL: it runs none.
+     * A former control plane of a mesh is found by it. NULL: the line has no names for them.
+     */
+    const char *(*plane_of)(const json_t *deployment);
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;
-    struct mesh_injection injection;
+    struct mesh_injection injection;           /* of a control plane without a name; see mesh_injection_of() */
     const struct mesh_cni *cni;                /* NULL: it has none */
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */

@@ -33,11 +33,28 @@ size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret)
     const struct mesh_release *release = mesh_release_find(spec->version);
     size_t count = 0;
 
-    while (release->line->plane && count < MESH_PLANES_MAX && release->line->plane(spec, count, &ret[count]))
+    while (count < MESH_PLANES_MAX) {
+        ret[count] = (struct mesh_plane){"", release};
+        if (!release->line->plane || !release->line->plane(spec, count, &ret[count]))
+            break;
         count++;
-    if (!count)
-        ret[count++] = (struct mesh_plane){"", release};
-    return count;
+    }
+    return count ? count : 1;
+}
+
+void mesh_injection_of(const struct mesh_plane *plane, struct mesh_injection *ret, char **ret_config_map)
+{
+    const struct mesh_injection *of_line = &plane->release->line->injection;
+    bool named = *plane->revision && of_line->revision;
+
+    *ret = *of_line;
+    *ret_config_map = named ? str_printf("%s-%s", of_line->config_map, plane->revision) : str_dup(of_line->config_map);
+    ret->config_map = *ret_config_map;
+    if (named) {
+        ret->label = LABEL_REVISION;
+        ret->enabled = plane->revision;
+        ret->revision = plane->revision;
+    }
 }
 
 static bool has(const struct rendered_list *list, const struct rendered *object)

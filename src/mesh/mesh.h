@@ -26,6 +26,9 @@ size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret);
 void mesh_render_planes(
     const struct mesh_env *env, const struct mesh_plane *planes, size_t count, struct rendered_list *ret);
 
+/* How new Pods get the sidecars of a control plane. The name of its ConfigMap is owned by the caller. */
+void mesh_injection_of(const struct mesh_plane *plane, struct mesh_injection *ret, char **ret_config_map);
+
 /* The annotation of the resource Istio that a remote cluster's objects hang on: no operator there acts on it. */
 #define MESH_REMOTE_OF "istio.banzaicloud.io/remote-of"
 /* The name of that resource. */

@@ -1,51 +1,11 @@
 #include "reconcile/newest.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/doc.h"
 #include "reconcile/marks.h"
-
-#define NUMBER_MAX 1000000
-
-/* A release as numbers: 1.31.0, and 0 of a pre-release or 1. All zeros where it is none. */
-struct release {
-    long parts[4];
-};
-
-static struct release parse(const char *text)
-{
-    struct release r = {{0}};
-
-    for (int i = 0; text && i < 3; i++) {
-        if (!isdigit((unsigned char)*text))
-            return (struct release){{0}};
-        for (; isdigit((unsigned char)*text); text++)
-            if (r.parts[i] < NUMBER_MAX)
-                r.parts[i] = r.parts[i] * 10 + (*text - '0');
-        if (*text != '.')
-            break;
-        text++;
-    }
-    r.parts[3] = text && *text != '-';
-    return r;
-}
-
-static bool is_release(const char *text)
-{
-    return parse(text).parts[0] > 0;
-}
-
-int newest_compare(const char *a, const char *b)
-{
-    struct release x = parse(a), y = parse(b);
-
-    for (size_t i = 0; i < ARRAY_LEN(x.parts); i++)
-        if (x.parts[i] != y.parts[i])
-            return x.parts[i] < y.parts[i] ? -1 : 1;
-    return 0;
-}
 
 static bool has_value(const json_t *list, const json_t *value)
 {
@@ -134,11 +94,11 @@ bool newest_is_live(const json_t *desired, const json_t *live, bool applied)
 {
     const char *ours = doc_string(desired, "metadata", "labels", MARK_RELEASE);
     const char *theirs = doc_string(live, "metadata", "labels", MARK_RELEASE);
-    int order = newest_compare(theirs, ours);
+    int order = release_compare(theirs, ours);
 
     if (order > 0)
         return true;
-    if (order < 0 && is_release(theirs) && !applied)
+    if (order < 0 && release_is(theirs) && !applied)
         return false;
     return has_newer_content(desired, live);
 }

@@ -17,8 +17,4 @@
  */
 bool newest_is_live(const json_t *desired, const json_t *live, bool applied);
 
-/* Below, at or above zero as release `a` is older than, the same as or newer than `b`; of "1.31.0-rc.1" 1.31.0 is the
- * newer. What is no release ("latest") and NULL are older than any. */
-int newest_compare(const char *a, const char *b);
-
 #endif

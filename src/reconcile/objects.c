@@ -409,12 +409,18 @@ static bool is_kept_crd(const struct pass *p, const struct kube_kind *kind)
     return is_crd(kind) && !(p->in->remove_crds && !p->in->desired[0]);
 }
 
+static bool is_in(const struct desired_set *set, const struct pass *p, const struct kube_object *o)
+{
+    return set && desired_find(set, kube_kind_own(p->kinds, o->kind), o->ns, o->name);
+}
+
+/* Desired, or to stay all the same. */
 static bool is_desired(const struct pass *p, const struct kube_object *o)
 {
     for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->desired[k]; k++)
-        if (desired_find(p->in->desired[k], kube_kind_own(p->kinds, o->kind), o->ns, o->name))
+        if (is_in(p->in->desired[k], p, o))
             return true;
-    return false;
+    return is_in(p->in->retained, p, o);
 }
 
 /* Kubernetes created it for an owned object, with that one's labels, and deletes it itself. */

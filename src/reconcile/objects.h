@@ -18,9 +18,11 @@ struct objects_input {
     const struct desired_set *desired[OBJECTS_SETS_MAX];
     const char *owner_uid; /* an object with this owner that is not desired is deleted; NULL: none is */
     const char *going;     /* why, where nothing is desired; static; NULL: the resource is being removed */
-    bool settled;          /* all of this spec was in place before: another client deleted what is missing */
-    bool remove_crds;      /* CustomResourceDefinitions are deleted as well where nothing is desired */
-    bool keeps_crds;       /* those that exist without the owner label are in place as they are */
+    /* Objects that are not desired and stay all the same, as they are: only their names count. NULL: none do. */
+    const struct desired_set *retained;
+    bool settled;     /* all of this spec was in place before: another client deleted what is missing */
+    bool remove_crds; /* CustomResourceDefinitions are deleted as well where nothing is desired */
+    bool keeps_crds;  /* those that exist without the owner label are in place as they are */
 };
 
 /* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects are still to be deleted. */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -22,7 +23,6 @@
 #include "mesh/istiod/definitions/schema.h"
 #include "notation.h"
 #include "reconcile/marks.h"
-#include "reconcile/newest.h"
 
 #define FILE_MAX ((size_t)16 * 1024 * 1024)
 #define KUBERNETES_MINOR 34
@@ -295,7 +295,7 @@ static int compare_reference(const char *folder)
         _cleanup_free_ char *prefix = str_printf("1.%d.", minors[i]);
         bool same = str_starts(our_release(ours), prefix);
         _cleanup_json_ json_t *definitions = NULL, *theirs = NULL;
-        FILE *f = newest_compare(first, our_release(ours)) <= 0 ? fopen(path, "re") : NULL;
+        FILE *f = release_compare(first, our_release(ours)) <= 0 ? fopen(path, "re") : NULL;
         if (!f)
             continue;
         fclose(f);

@@ -30,7 +30,6 @@ struct reference_case {
     const char *name; /* of the folder */
     const char *spec; /* of the resource, in YAML */
     bool remote;      /* what a remote cluster has */
-    const char *revision;
 };
 
 static const struct reference_case v1_0_cases[] = {
@@ -45,6 +44,7 @@ static const struct reference_case v1_0_cases[] = {
 
 #define V1_31 "version: 1.31.1\nimageTag: 1.31.0-rc.0\n"
 #define V1_30 "version: 1.30.8\nimageTag: 1.30.3\n"
+#define CANARY "revision: canary\n"
 #define NO_GATEWAYS "gateways: {enabled: false}\n"
 #define CNI "cni: {enabled: true}\n"
 #define PLACE                                                                                                          \
@@ -55,14 +55,15 @@ static const struct reference_case v1_0_cases[] = {
 static const struct reference_case istiod_cases[] = {
     {"istio-1.31-default", V1_31},
     {"istio-1.31-cni", V1_31 NO_GATEWAYS CNI},
-    {"istio-1.31-tags", V1_31 NO_GATEWAYS, .revision = "canary"},
+    {"istio-1.31-tags", V1_31 NO_GATEWAYS CANARY},
     {"istio-1.30-default", V1_30},
     {"istio-1.30-cni", V1_30 NO_GATEWAYS CNI},
     {"istio-1.30-ha", V1_30 "imagePullSecrets: [regcred]\n"
                             "defaultPodDisruptionBudget: {enabled: true}\n"
                             "pilot: {minReplicas: 2, maxReplicas: 4, " PLACE "}\n"
                             "gateways: {ingress: {minReplicas: 2, maxReplicas: 6, " PLACE "}}\n"},
-    {"istio-1.30-revision", V1_30, .revision = "canary"},
+    {"istio-1.30-revision", V1_30 CANARY},
+    {"istio-1.30-tags", V1_30 NO_GATEWAYS CANARY},
     {"istio-1.30-meshconfig",
      V1_30 NO_GATEWAYS "includeIPRanges: 10.0.0.0/8,172.16.0.0/12\n"
                        "excludeIPRanges: 10.1.0.0/16\n"
@@ -300,7 +301,9 @@ static struct map *our_objects(const struct reference_line *line, const struct r
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     const char *versions[KIND_COUNT];
     _cleanup_istio_spec_ struct istio_spec *parsed = NULL;
+    struct mesh_plane planes[MESH_PLANES_MAX];
     struct rendered_list rendered;
+    size_t plane_count;
     struct map *objects = map_new(free_json);
 
     if (istio_parse(resource, NULL, &parsed, &problems) < 0)
@@ -309,16 +312,15 @@ static struct map *our_objects(const struct reference_line *line, const struct r
     /* Definitions of today's Istio have a test of their own (tests/definitions). */
     if (!line->crds)
         versions[KIND_DEFINITION] = NULL;
-    mesh_render(
+    plane_count = mesh_planes(parsed, planes);
+    mesh_render_planes(
         &(struct mesh_env){
             .spec = parsed,
-            .release = mesh_release_find(parsed->version),
             .ns = "istio-system",
-            .revision = which->revision,
             .versions = versions,
             .remote = which->remote ? &remote : NULL,
         },
-        &rendered);
+        planes, plane_count, &rendered);
     for (size_t i = 0; i < rendered.len; i++)
         json_array_append(list, rendered.items[i].object);
     add_objects(objects, list);

@@ -67,10 +67,8 @@ daemon_set(const struct plan_input *in, const char *ns, const struct mesh_desire
 static bool
 is_used(struct cni_memo *memo, const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
 {
-    const char *revision = desired->planes->revision;
-    _cleanup_free_ char *name =
-        str_printf("%s%s%s", desired->planes->release->line->injection.config_map, *revision ? "-" : "", revision);
-    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_CONFIG_MAP), ns, name);
+    const struct kube_object *o =
+        kube_cache_get(in->observed, mesh_kind(KIND_CONFIG_MAP), ns, desired->injection_config);
 
     if (!o)
         return false;

@@ -27,10 +27,12 @@ void components_read(
 
     for (size_t i = 0; i < count; i++)
         for (const struct mesh_component *c = components_of(&planes[i], role); c->name; c++) {
+            if (c->shared && i)
+                continue;
             ARRAY_RESERVE_ONE(targets, len, cap);
             targets[len++] = (struct rollout_target){
                 .name = c->name,
-                .revision = planes[i].revision,
+                .revision = c->shared ? "" : planes[i].revision,
                 .workloads = c->workloads,
                 .enabled = c->spec(spec)->enabled,
                 .optional = cni_is_optional && is_cni(&planes[i], c),

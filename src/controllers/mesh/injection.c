@@ -11,15 +11,14 @@
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
 
-#define ENABLED "enabled"
-
 /* Namespaces that a message names. */
 #define NAMED_MAX 10
 
 /* With a version of a namespace that needs no change. Zeroed: not known. */
 struct label_memo {
-    uint64_t list; /* injection_memo.hash of the list by which it needs none; 0: not known */
-    bool disabled, guarded;
+    uint64_t list;              /* injection_memo.hash of the list by which it needs none; 0: not known */
+    bool disabled, by_revision; /* by a user, and by which label: see injection_memo */
+    bool guarded;
 };
 static_assert(sizeof(struct label_memo) <= KUBE_MEMO_SIZE, "the memo has its place in the object");
 
@@ -28,36 +27,69 @@ static const struct kube_kind *namespaces(void)
     return mesh_kind(KIND_NAMESPACE);
 }
 
-/*
- * A label that a user set is the user's: one that the operator had set before (OVERRIDDEN), too. One that was only
- * removed is added again (LOST).
- */
-enum labels { THEIRS, OURS, LOST, OVERRIDDEN, UNLABELLED, DISABLED };
+static const char by_injection[] = LABEL_INJECTION, by_revision[] = LABEL_REVISION;
 
-static enum labels labels_of(const struct mesh_injection *how, const json_t *ns)
+/* The label by which a user decides; by_revision is the other one, where there are revisions. */
+static const char *first_label(const struct mesh_injection *how)
 {
-    const char *injection = doc_string(ns, "metadata", "labels", how->label);
-    bool managed = str_eq(doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED), ENABLED);
+    return how->revision ? by_injection : how->label;
+}
 
-    if (managed && !injection)
-        return LOST;
-    if (managed)
-        return str_eq(injection, how->enabled) ? OURS : OVERRIDDEN;
-    if (!injection)
-        return UNLABELLED;
-    return str_eq(injection, how->enabled) ? THEIRS : DISABLED;
+/* What the labels of a namespace say. Keys are static; NULL: there is none. */
+struct labels {
+    bool managed;     /* the operator put one, which may be gone */
+    const char *own;  /* the label that it put, as it put it */
+    bool in_place;    /* that is the one to have */
+    const char *user; /* the label by which a user decided */
+    bool chosen;      /* for these sidecars */
+};
+
+static bool chooses(const struct mesh_injection *how, const char *label, const char *value)
+{
+    if (str_eq(label, how->label))
+        return str_eq(value, how->enabled);
+    return label == by_revision && str_eq(value, how->revision);
+}
+
+/* A label that a user set is the user's: one that the operator had set before, too. */
+static struct labels labels_of(const struct mesh_injection *how, const json_t *ns)
+{
+    const json_t *labels = doc_at(ns, "metadata", "labels");
+    const char *const own[] = {how->label, by_injection, by_revision, NULL};
+    const char *const users[] = {first_label(how), how->revision ? by_revision : NULL, NULL};
+    const char *managed = doc_string(labels, LABEL_INJECTION_MANAGED);
+    struct labels found = {.managed = managed};
+
+    for (const char *const *label = own; managed && *label && !found.own; label++)
+        if (str_eq(doc_string(labels, *label), managed))
+            found.own = *label;
+    found.in_place = str_eq(found.own, how->label) && str_eq(managed, how->enabled);
+    /* Where there are both, the first counts. */
+    for (const char *const *label = users; *label && !found.user; label++) {
+        const char *value = doc_string(labels, *label);
+        if (!value || str_eq(*label, found.own))
+            continue;
+        found.user = *label;
+        found.chosen = chooses(how, *label, value);
+    }
+    return found;
 }
 
 /* The labels to set (null: to remove), or NULL if they stay as they are. */
-static json_t *desired_labels(const struct mesh_injection *how, enum labels labels, bool listed)
+static json_t *desired_labels(const struct mesh_injection *how, struct labels labels, bool listed)
 {
-    if (listed && (labels == UNLABELLED || labels == LOST))
-        return OBJECT(STRING(how->label, how->enabled), STRING(LABEL_INJECTION_MANAGED, ENABLED));
-    if (!listed && labels == OURS)
-        return OBJECT(NIL(how->label), NIL(LABEL_INJECTION_MANAGED));
-    if (!listed && (labels == LOST || labels == OVERRIDDEN))
-        return OBJECT(NIL(LABEL_INJECTION_MANAGED));
-    return NULL;
+    bool wanted = listed && !labels.user;
+
+    if (wanted && labels.in_place)
+        return NULL;
+    if (wanted)
+        return OBJECT(
+            OPT(labels.own && !str_eq(labels.own, how->label), NIL(labels.own)),
+            STRING(how->label, how->enabled),
+            STRING(LABEL_INJECTION_MANAGED, how->enabled));
+    if (labels.own)
+        return OBJECT(NIL(labels.own), NIL(LABEL_INJECTION_MANAGED));
+    return labels.managed && !listed ? OBJECT(NIL(LABEL_INJECTION_MANAGED)) : NULL;
 }
 
 void injection_memo_clear(struct injection_memo *memo)
@@ -71,10 +103,12 @@ void injection_memo_clear(struct injection_memo *memo)
     *memo = (struct injection_memo){0};
 }
 
-/* Leaves room for a bit of what was found of a namespace: see note(). */
 static uint64_t hash_of(const struct mesh_injection *how, const json_t *names)
 {
-    return (str_hash(how->label, strlen(how->label)) ^ (names ? doc_hash(names) : 0)) | 1;
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%s %s %s ", how->label, how->enabled, str_or(how->revision, "-"));
+    return (buf_take_hash(&text) ^ (names ? doc_hash(names) : 0)) | 1;
 }
 
 static void begin(struct injection_memo *memo, const struct mesh_injection *how, const json_t *names)
@@ -94,9 +128,10 @@ static void begin(struct injection_memo *memo, const struct mesh_injection *how,
         map_put(memo->listed, json_string_value(name), NULL);
 }
 
-static bool is_disabled(enum labels labels)
+/* The user's label by which a listed namespace is not chosen; NULL: it is, or will be. */
+static const char *disabled_by(struct labels labels)
 {
-    return labels == DISABLED || labels == OVERRIDDEN;
+    return labels.chosen ? NULL : labels.user;
 }
 
 static void put(struct map *set, const char *name, bool in)
@@ -107,18 +142,21 @@ static void put(struct map *set, const char *name, bool in)
         map_remove(set, name);
 }
 
-static void note_disabled(struct injection_memo *memo, const char *name, bool disabled)
+static void note_disabled(struct injection_memo *memo, const char *name, const char *label)
 {
-    if (disabled == map_has(memo->disabled, name))
+    if (label == map_get(memo->disabled, name))
         return;
-    put(memo->disabled, name, disabled);
+    if (label)
+        map_put(memo->disabled, name, (void *)label);
+    else
+        map_remove(memo->disabled, name);
     free(TAKE_PTR(memo->notice));
 }
 
 /* As soon as its labels are as they have to be. */
-static bool gets_sidecars(enum labels labels, bool listed)
+static bool gets_sidecars(struct labels labels, bool listed)
 {
-    return listed ? !is_disabled(labels) : labels == THEIRS;
+    return labels.user ? labels.chosen : listed;
 }
 
 /* The result for a version of a namespace is kept with it, so that it is read once for each list. */
@@ -126,19 +164,21 @@ static void note(struct injection_memo *memo, struct kube_object *o)
 {
     static const char owner;
     struct label_memo *known = kube_object_memo(o, &owner);
-    bool listed = map_has(memo->listed, o->name), pending = false, disabled = false, guarded = false;
+    bool listed = map_has(memo->listed, o->name), pending = false, guarded = false;
+    const char *disabled = NULL;
 
     if (known->list == memo->hash) {
-        disabled = known->disabled;
+        disabled = !known->disabled ? NULL : known->by_revision ? by_revision : first_label(memo->how);
         guarded = known->guarded;
     } else if (!o->deleting) {
         _cleanup_json_ json_t *ns = kube_object_parse(o);
-        _cleanup_json_ json_t *labels = desired_labels(memo->how, labels_of(memo->how, ns), listed);
-        pending = labels;
-        disabled = listed && is_disabled(labels_of(memo->how, ns));
-        guarded = pod_security_is_enforced(ns) && gets_sidecars(labels_of(memo->how, ns), listed);
+        struct labels labels = labels_of(memo->how, ns);
+        _cleanup_json_ json_t *changes = desired_labels(memo->how, labels, listed);
+        pending = changes;
+        disabled = listed ? disabled_by(labels) : NULL;
+        guarded = pod_security_is_enforced(ns) && gets_sidecars(labels, listed);
         if (!pending)
-            *known = (struct label_memo){memo->hash, disabled, guarded};
+            *known = (struct label_memo){memo->hash, disabled, disabled == by_revision, guarded};
     }
     put(memo->pending, o->name, pending);
     put(memo->guarded, o->name, guarded);
@@ -183,15 +223,16 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of a set, sorted, so that their order does not matter; the array is the caller's. */
-static const char **names_of(const struct map *set)
+/* The names that have this value, sorted, so that their order does not matter; the array is the caller's. */
+static const char **names_of(const struct map *map, const void *of, size_t *ret_count)
 {
-    const char **names = NEW_ARRAY(const char *, map_len(set));
-    size_t count = 0;
+    const char **names = NEW_ARRAY(const char *, map_len(map));
+    void *value;
 
-    for (size_t i = 0; map_next(set, &i, &names[count], NULL);)
-        count++;
-    qsort(names, count, sizeof(*names), by_text);
+    *ret_count = 0;
+    for (size_t i = 0; map_next(map, &i, &names[*ret_count], &value);)
+        *ret_count += value == of;
+    qsort(names, *ret_count, sizeof(*names), by_text);
     return names;
 }
 
@@ -229,25 +270,34 @@ static void plan_labels(
 
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)
 {
-    size_t count = map_len(memo->pending);
-    _cleanup_free_ const char **names = count ? names_of(memo->pending) : NULL;
+    size_t count;
+    _cleanup_free_ const char **names = names_of(memo->pending, NULL, &count);
 
     for (size_t i = 0; i < count; i++)
         plan_labels(memo, in, kube_cache_get(in->observed, namespaces(), NULL, names[i]), plan);
     return count;
 }
 
+static void add_notice(const struct map *disabled, const char *label, struct buf *out)
+{
+    size_t count;
+    _cleanup_free_ const char **names = names_of(disabled, label, &count);
+
+    if (!count)
+        return;
+    buf_printf(out, "%sleft alone, because a user set their label %s: ", out->len ? "; " : "", label);
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++)
+        buf_printf(out, "%s%s", i ? ", " : "", names[i]);
+    if (count > NAMED_MAX)
+        buf_printf(out, " and %zu more", count - NAMED_MAX);
+}
+
 static char *make_notice(const struct mesh_injection *how, const struct map *disabled)
 {
-    _cleanup_free_ const char **names = names_of(disabled);
-    size_t count = map_len(disabled);
     struct buf text = BUF_INIT;
 
-    buf_printf(&text, "left alone, because a user set their label %s: ", how->label);
-    for (size_t i = 0; i < count && i < NAMED_MAX; i++)
-        buf_printf(&text, "%s%s", i ? ", " : "", names[i]);
-    if (count > NAMED_MAX)
-        buf_printf(&text, " and %zu more", count - NAMED_MAX);
+    add_notice(disabled, first_label(how), &text);
+    add_notice(disabled, by_revision, &text);
     return buf_take(&text);
 }
 

@@ -13,18 +13,23 @@
 #include "mesh/mesh.h"
 #include "reconcile/plan.h"
 
-/* The label of namespaces that says that the operator added the injector's (mesh_injection.label). */
+/*
+ * The label of namespaces that says that the operator added another one, by which Istio injects: with the same value,
+ * so that it is known whose it is after the mesh chooses namespaces by another label or value.
+ */
 #define LABEL_INJECTION_MANAGED "istio-operator-managed-injection"
 
 /* What the last look at a list found. Zeroed: nothing yet. */
 struct injection_memo {
-    json_t *names;                           /* the list; NULL: none */
-    const struct mesh_injection *how;        /* the labels */
-    uint64_t hash;                           /* of both; 0: nothing was read yet */
-    uint64_t seen;                           /* kube_cache_changes() of namespaces */
-    struct map *listed, *pending, *disabled; /* sets of names: the list; to be changed; listed, and labelled disabled */
-    struct map *guarded; /* a set of names: new Pods get a sidecar, and Pod Security enforces more than `privileged` */
-    char *notice;        /* of the disabled ones; NULL: to be written again */
+    json_t *names;                    /* the list; NULL: none */
+    const struct mesh_injection *how; /* the labels */
+    uint64_t hash;                    /* of all; 0: nothing was read yet */
+    uint64_t seen;                    /* kube_cache_changes() of namespaces */
+    struct map *listed, *pending;     /* sets of names: the list; to be changed */
+    struct map *disabled;             /* names of those that are listed and not chosen, to the user's label */
+    /* A set of names: new Pods get a sidecar, and Pod Security enforces more than `privileged`. */
+    struct map *guarded;
+    char *notice;                     /* of the disabled ones; NULL: to be written again */
 };
 void injection_memo_clear(struct injection_memo *memo);
 

@@ -77,6 +77,7 @@ int mesh_desired_build(
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
     };
     memcpy((*ret)->planes, planes, sizeof(planes));
+    mesh_injection_of(planes, &(*ret)->injection, &(*ret)->injection_config);
     return 0;
 }
 
@@ -95,5 +96,6 @@ void mesh_desired_free(struct mesh_desired *desired)
         return;
     istio_spec_free(desired->spec);
     desired_free(desired->objects);
+    free(desired->injection_config);
     free(desired);
 }

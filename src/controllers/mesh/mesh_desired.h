@@ -13,6 +13,8 @@ struct mesh_desired {
     struct istio_spec *spec;
     struct mesh_plane planes[MESH_PLANES_MAX]; /* its control planes; new Pods get the sidecars of the first */
     size_t plane_count;
+    struct mesh_injection injection; /* of the first */
+    char *injection_config;          /* injection.config_map */
     struct desired_set *objects;
 };
 

@@ -36,6 +36,7 @@ static void clear_read(struct mesh_memo *memo)
     mesh_desired_free(memo->desired);
     injection_memo_clear(&memo->injection);
     sidecars_memo_clear(&memo->sidecars);
+    former_memo_clear(&memo->former);
     *memo = kept;
 }
 
@@ -338,14 +339,9 @@ static void review(struct reconcile *r)
     }
 }
 
-/* How new Pods get their sidecars. */
-static const struct mesh_injection *injection_of(const struct mesh_desired *desired)
-{
-    return &desired->planes->release->line->injection;
-}
-
 /* The writes for the mesh, into the plan or, while it is paused, beside it. */
-static void plan_writes(struct reconcile *r, const struct mesh_desired *desired, struct plan *plan)
+static void
+plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struct former *former, struct plan *plan)
 {
     struct mesh_memo *memo = r->memo;
     const struct plan_input *in = r->world->central;
@@ -353,12 +349,13 @@ static void plan_writes(struct reconcile *r, const struct mesh_desired *desired,
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
+        .retained = former->retained,
         .settled = resource_is_settled(&r->own),
     };
 
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, injection_of(desired), desired->spec->auto_injection_namespaces);
-    if (injection_may_begin(in, desired->objects, plan))
+    injection_read(&memo->injection, in, &desired->injection, desired->spec->auto_injection_namespaces);
+    if (!former->awaits_new && injection_may_begin(in, desired->objects, plan))
         injection_plan(&memo->injection, in, plan);
     for (size_t i = 0; i < desired->plane_count; i++)
         made_remove_disabled(
@@ -383,7 +380,7 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
     state->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars = sidecars_count(&memo->sidecars, in->observed, injection_of(desired), desired->objects);
+        state->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
 }
 
 /* Definitions of a release that this operator does not know stay; it says so. */
@@ -426,13 +423,8 @@ static void plan(struct reconcile *r)
     struct mesh_memo *memo = r->memo;
     const struct mesh_desired *desired = memo->desired;
     const struct istio_spec *spec = desired->spec;
+    struct former former;
 
-    plan_writes(r, desired, reconcile_writes(r, &r->plan->central, spec->pause));
-    buf_add_str(&r->notice, memo->warnings);
-    injection_notice(&memo->injection, &r->notice);
-    autoscalers_notice(in, r->object, desired->objects, &r->notice);
-    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
-    add_inherited(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
     components_read(
         in,
         r->object->ns,
@@ -443,6 +435,16 @@ static void plan(struct reconcile *r)
         !memo->cni.waits,
         &r->rollouts,
         &r->plan->central.watch);
+    former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
+    plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
+    buf_add_str(&r->notice, memo->warnings);
+    if (former.notice)
+        buf_printf(&r->notice, "%s%s", r->notice.len ? "; " : "", former.notice);
+    injection_notice(&memo->injection, &r->notice);
+    autoscalers_notice(in, r->object, desired->objects, &r->notice);
+    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
+    add_inherited(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
+    former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
     count_sidecars(r, desired);

@@ -5,6 +5,7 @@
 #define CONTROLLERS_MESH_MESH_PLAN_H
 
 #include "controllers/mesh/cni.h"
+#include "controllers/mesh/former.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/sidecars.h"
@@ -31,6 +32,7 @@ struct mesh_memo {
     struct cni_memo cni_memo;
     struct injection_memo injection;
     struct sidecars_memo sidecars;
+    struct former_memo former;
 };
 
 /* Brings the memo up to date; parses the resource only where its version is another one. */

@@ -97,6 +97,17 @@ const struct sidecars *sidecars_count(
     return &memo->counted;
 }
 
+size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
+    size_t len = strlen(revision), count = 0;
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));)
+        count += strncmp(o->text, revision, len) == 0 && o->text[len] == '/';
+    return count;
+}
+
 void sidecars_memo_clear(struct sidecars_memo *memo)
 {
     free(memo->version);

@@ -30,6 +30,9 @@ const struct sidecars *sidecars_count(
     struct sidecars_memo *memo, struct kube_cache *observed, const struct mesh_injection *how,
     const struct desired_set *desired);
 
+/* How many Pods have a sidecar of this revision, where the line's versions begin with it (mesh_injection). */
+size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision);
+
 /* The reason and the text of the condition; the text is owned by the caller. */
 const char *sidecars_reason(const struct sidecars *s);
 char *sidecars_text(const struct sidecars *s);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/doc.h"
 
@@ -44,7 +45,7 @@ static const char *default_tag(const struct mesh_env *env)
 {
     const char *known = env->release->version, *asked = str_or(env->spec->version, known);
 
-    return api_is_newer_patch(asked, known) ? asked : known;
+    return release_is_newer_patch(asked, known) ? asked : known;
 }
 
 json_t *mesh_image(const struct mesh_env *env, const char *override, const char *name)

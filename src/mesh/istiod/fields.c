@@ -1,5 +1,6 @@
 /* The fields of an Istio resource in releases of today's Istio, and what must hold between them. */
 #include "api/istio_parts.h"
+#include "base/str.h"
 #include "mesh/istiod/istiod.h"
 
 static const struct field_table mesh_config_table = {
@@ -240,6 +241,13 @@ static const struct field spec_rows[] = {
     ISTIO_DISRUPTION_BUDGET_ROW(),
     ISTIO_OVERLAYS_ROW(common.),
 
+    {"revision",
+     TEXT_AT(revision, format_revision),
+     .implied = "`default`, which is in no name",
+     .doc =
+         "The name of the control plane: it is behind the names of its objects, and the value of label istio.io/rev\n"
+         "of listed namespaces, which then have no label istio-injection. A former control plane stays until the new\n"
+         "one is available and no pod has its sidecar."},
     {"meshConfig",
      DOCUMENT_AT(mesh_config, mesh_config_table),
      .implied = "none",
@@ -311,6 +319,10 @@ static const struct istio_component components[] = {
 
 static void complete(void *spec, const char *version)
 {
+    char **revision = &((struct istiod_spec *)spec)->revision;
+
+    if (!*revision || str_eq(*revision, ISTIOD_REVISION_DEFAULT))
+        str_replace(revision, "");
     istio_version_complete(spec, version);
     istio_components_complete(components, spec);
     istio_gateways_complete(spec);

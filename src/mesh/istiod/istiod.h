@@ -30,6 +30,7 @@ struct istiod_spec {
     struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
     json_t *mesh_config;      /* a map, merged into the mesh configuration; NULL: none */
     json_t *pilot_env;        /* environment of istiod, string to string; NULL: none */
+    char *revision;           /* the name of the control plane; "": it has none */
     struct istiod_cni cni;
 };
 _Static_assert(offsetof(struct istiod_spec, common) == 0, "a struct istio_spec of this line is a struct istiod_spec");
@@ -39,7 +40,8 @@ static inline const struct istiod_spec *istiod_of(const struct istio_spec *spec)
     return (const struct istiod_spec *)spec;
 }
 
-/* The revision by which webhooks, proxies and istiod itself know each other: "default" where it has no name. */
+/* The revision by which webhooks, proxies and istiod itself know each other: this where it has no name. */
+#define ISTIOD_REVISION_DEFAULT "default"
 const char *istiod_revision(const struct mesh_env *env);
 /* Of cluster-scoped objects: mesh_name() and behind it the namespace, where that is not istio-system. Owned. */
 char *istiod_webhook_name(const struct mesh_env *env, const char *name);
@@ -81,8 +83,8 @@ void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list
 void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list *out);
 
 /*
- * Of mesh_injection. What a Pod was injected by is in its annotation ISTIOD_SIDECAR_VERSION: ConfigMap
- * ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
+ * Of mesh_injection: the revision, a slash and what a Pod was injected by. That is in its annotation
+ * ISTIOD_SIDECAR_VERSION: ConfigMap ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
  */
 #define ISTIOD_INJECTION_CONFIG "istio-sidecar-injector"
 #define ISTIOD_SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"

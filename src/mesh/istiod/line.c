@@ -1,6 +1,7 @@
 #include "mesh/istiod/istiod.h"
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "mesh/istiod/definitions/definitions.h"
 
 static const struct component_spec *pilot(const struct istio_spec *spec)
@@ -35,10 +36,10 @@ static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "is
 static const struct rollout_workload cni_workloads[] = {{KIND_DAEMON_SET, ISTIOD_CNI_DAEMON_SET}, {0, NULL}};
 
 static const struct mesh_component central[] = {
-    {"cni", cni_workloads, cni, NULL},
+    {"cni", cni_workloads, cni, NULL, .shared = true},
     {"pilot", istiod_workloads, pilot, istiod_control_plane},
-    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway},
-    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway},
+    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway, .shared = true},
+    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway, .shared = true},
     {NULL},
 };
 
@@ -84,6 +85,23 @@ static const struct mesh_made nothing_made[] = {{NULL}};
 static const struct mesh_component no_components[] = {{NULL}};
 static const mesh_part_fn nothing_shared[] = {NULL};
 
+/* One, with the name that the resource gives it. */
+static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *ret)
+{
+    ret->revision = istiod_of(spec)->revision;
+    return i == 0;
+}
+
+static const char *plane_of(const json_t *deployment)
+{
+    const json_t *labels = doc_at(deployment, "metadata", "labels");
+    const char *revision = doc_string(labels, LABEL_REVISION);
+
+    if (!revision || !str_eq(doc_string(labels, "app"), "istiod"))
+        return NULL;
+    return str_eq(revision, ISTIOD_REVISION_DEFAULT) ? "" : revision;
+}
+
 /* Source: Kubernetes' Pod Security Standards: capabilities and privileged containers. */
 static const char *refused_for(const struct istio_spec *spec, bool cni)
 {
@@ -103,6 +121,8 @@ static const struct mesh_cni plugin = {
 
 const struct mesh_line istiod_line = {
     .form = &istiod_form,
+    .plane = plane,
+    .plane_of = plane_of,
     .definitions = istiod_definitions,
     .cni = &plugin,
     .central = {central, central_shared, central_made},
@@ -111,7 +131,7 @@ const struct mesh_line istiod_line = {
         {
             .label = LABEL_INJECTION,
             .enabled = "enabled",
-            .disabled = "disabled",
+            .revision = ISTIOD_REVISION_DEFAULT,
             .config_map = ISTIOD_INJECTION_CONFIG,
             .version_of_pod = istiod_sidecar_version_of_pod,
             .version_of_config = istiod_sidecar_version_of_config,

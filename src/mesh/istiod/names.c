@@ -4,7 +4,7 @@
 
 const char *istiod_revision(const struct mesh_env *env)
 {
-    return *str_or(env->revision, "") ? env->revision : "default";
+    return *str_or(env->revision, "") ? env->revision : ISTIOD_REVISION_DEFAULT;
 }
 
 char *istiod_webhook_name(const struct mesh_env *env, const char *name)

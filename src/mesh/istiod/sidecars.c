@@ -18,24 +18,31 @@ static bool is_gateway(const json_t *pod)
     return str_eq(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
 }
 
-static bool is_injected(const json_t *pod)
+/* The revision whose istiod injected the Pod, owned by the caller; NULL: none did. */
+static char *revision_of(const json_t *pod)
 {
     const char *text = doc_string(pod, "metadata", "annotations", "sidecar.istio.io/status");
     _cleanup_json_ json_t *status = NULL;
 
-    return text && doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) == 0 && doc_string(status, "revision");
+    if (!text || doc_parse(text, strlen(text), STATUS_MAX, &status, NULL) < 0)
+        return NULL;
+    return str_dup(doc_string(status, "revision"));
 }
 
 char *istiod_sidecar_version_of_pod(const json_t *pod)
 {
-    if (!is_injected(pod) || is_gateway(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
+    _cleanup_free_ char *revision = revision_of(pod);
+
+    if (!revision || is_gateway(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
         return NULL;
-    return str_dup(str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));
+    return STR_JOIN(
+        '/', revision, str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));
 }
 
 char *istiod_sidecar_version_of_config(const json_t *config_map)
 {
     const char *version = doc_string(config_map, "metadata", "annotations", ISTIOD_SIDECAR_VERSION);
 
-    return version ? str_dup(version) : NULL;
+    return version ? STR_JOIN('/', str_or(doc_string(config_map, "metadata", "labels", LABEL_REVISION), ""), version)
+                   : NULL;
 }

@@ -116,7 +116,6 @@ const struct mesh_line v1_0_line = {
         {
             .label = LABEL_INJECTION,
             .enabled = "enabled",
-            .disabled = "disabled",
             .config_map = V1_0_INJECTION_CONFIG,
             .version_of_pod = v1_0_sidecar_version_of_pod,
             .version_of_config = v1_0_sidecar_version_of_config,

@@ -20,9 +20,9 @@ struct mesh {
     struct rendered_list objects;
 };
 
-static json_t *resource(const char *fields)
+static json_t *resource(const char *fields, const char *revision)
 {
-    _cleanup_free_ char *text = str_printf("version: " VERSION "\n%s", fields);
+    _cleanup_free_ char *text = str_printf("version: " VERSION "\nrevision: '%s'\n%s", revision, fields);
 
     return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
                   MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
@@ -31,8 +31,9 @@ static json_t *resource(const char *fields)
 
 static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
 {
-    _cleanup_json_ json_t *istio = resource(fields);
+    _cleanup_json_ json_t *istio = resource(fields, revision);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct mesh_plane planes[MESH_PLANES_MAX];
     const char *versions[KIND_COUNT];
     struct err e;
 
@@ -41,20 +42,13 @@ static void render_in(struct mesh *m, const char *fields, const char *revision, 
         fail_msg("%s", e.text);
     }
     mesh_versions_for(MINOR, versions);
-    mesh_render(
-        &(struct mesh_env){
-            .spec = m->spec,
-            .release = mesh_release_find(VERSION),
-            .ns = ns,
-            .revision = revision,
-            .versions = versions,
-        },
-        &m->objects);
+    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = ns, .versions = versions}, planes,
+                       mesh_planes(m->spec, planes), &m->objects);
 }
 
 static void render(struct mesh *m, const char *fields)
 {
-    render_in(m, fields, NULL, "istio-system");
+    render_in(m, fields, "default", "istio-system");
 }
 
 static void mesh_release(struct mesh *m)
@@ -413,7 +407,7 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *istio = resource(cases[i].fields);
+        _cleanup_json_ json_t *istio = resource(cases[i].fields, "default");
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_istio_spec_ struct istio_spec *spec = NULL;
         _cleanup_buf_ struct buf text = BUF_INIT;
@@ -433,8 +427,10 @@ static void sidecars_have_the_version_that_their_pod_names(void **state)
         const char *metadata, *version;
     } cases[] = {
         {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}', " ISTIOD_SIDECAR_VERSION ": abc}",
-         "abc"},
-        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}", "unknown"},
+         "default/abc"},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"canary\"}', " ISTIOD_SIDECAR_VERSION ": abc}",
+         "canary/abc"},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}", "default/unknown"},
         {"annotations: {sidecar.istio.io/status: '{\"version\":\"1234\"}'}", NULL},
         {"annotations: {sidecar.istio.io/status: 'x'}", NULL},
         {"annotations: {}", NULL},

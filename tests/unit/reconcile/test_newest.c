@@ -13,27 +13,6 @@
 #include "reconcile/marks.h"
 #include "reconcile/newest.h"
 
-static void releases_are_ordered(void **state)
-{
-    static const char *const ordered[] = {
-        "1.9.9", "1.28.0-alpha.1", "1.28.0", "1.28.10", "1.31.0-rc.0", "1.31.0", "1.31", "2.0.0", NULL};
-
-    (void)state;
-    for (size_t i = 0; ordered[i]; i++)
-        for (size_t k = 0; ordered[k]; k++) {
-            bool same = i == k || (i >= 5 && i <= 6 && k >= 5 && k <= 6);
-            int order = newest_compare(ordered[i], ordered[k]);
-            if (same)
-                assert_int_equal(order, 0);
-            else
-                assert_true(i < k ? order < 0 : order > 0);
-        }
-    assert_true(newest_compare(NULL, "1.0.0") < 0);
-    assert_true(newest_compare("latest", "1.0.0") < 0);
-    assert_int_equal(newest_compare("latest", NULL), 0);
-    assert_true(newest_compare("99999999999999999999999.0", "1.31.0") > 0);
-}
-
 static json_t *parse(const char *text)
 {
     json_t *value;
@@ -142,7 +121,6 @@ static void definitions_of_v1beta1_are_compared_by_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(releases_are_ordered),
         cmocka_unit_test(the_newer_one_is_found),
         cmocka_unit_test(definitions_of_v1beta1_are_compared_by_versions),
     };

@@ -93,7 +93,6 @@ const struct mesh_line v9_8_line = {
         {
             .label = V9_8_INJECTION_LABEL,
             .enabled = "yes",
-            .disabled = "no",
             .config_map = "brain-templates",
             .version_of_pod = version_of_pod,
             .version_of_config = version_of_config,

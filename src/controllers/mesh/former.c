@@ -1,0 +1,168 @@
+#include "controllers/mesh/former.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "controllers/mesh/sidecars.h"
+#include "controllers/watches.h"
+#include "doc/doc.h"
+
+/* What is known while they are read. */
+struct reading {
+    const struct plan_input *in;
+    const struct mesh_desired *desired;
+    bool available;                            /* what replaces them */
+    struct mesh_plane planes[MESH_PLANES_MAX]; /* those that stay */
+    char *names[MESH_PLANES_MAX];              /* mesh_plane.revision; owned */
+    size_t count;
+    struct buf notice;
+};
+
+void former_release(struct former *former)
+{
+    free(former->notice);
+    *former = (struct former){0};
+}
+
+void former_memo_clear(struct former_memo *memo)
+{
+    free(memo->names);
+    desired_free(memo->objects);
+    *memo = (struct former_memo){0};
+}
+
+/* What Istio calls it. */
+static const char *called(const struct mesh_desired *desired, const char *revision)
+{
+    return *revision ? revision : str_or(desired->planes->release->line->injection.revision, "");
+}
+
+/* Whether the first control plane is enabled at all, and available. */
+static bool is_enabled(const struct mesh_desired *desired, const struct rollouts *rollouts, bool *ret_available)
+{
+    bool enabled = false;
+
+    *ret_available = true;
+    for (size_t i = 0; i < rollouts->len; i++) {
+        const struct rollout *r = &rollouts->items[i];
+        if (!r->enabled || !str_eq(r->revision, desired->planes->revision))
+            continue;
+        enabled = true;
+        *ret_available = *ret_available && r->available;
+    }
+    return enabled;
+}
+
+static bool is_desired(const struct mesh_desired *desired, const char *revision)
+{
+    for (size_t i = 0; i < desired->plane_count; i++)
+        if (str_eq(desired->planes[i].revision, revision))
+            return true;
+    return false;
+}
+
+static bool is_known(const struct reading *reading, const char *revision)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        if (str_eq(reading->names[i], revision))
+            return true;
+    return false;
+}
+
+/* Why a control plane stays, into the notice; false: it may go. */
+static bool must_stay(struct reading *reading, const char *revision, const struct rollouts *rollouts)
+{
+    const char *name = called(reading->desired, revision);
+    const char *separator = reading->notice.len ? "; " : "";
+    size_t pods;
+
+    /* Gateways have moved when their rollout has ended. */
+    if (!reading->available || !rollouts->all_available) {
+        buf_printf(
+            &reading->notice,
+            "%sthe control plane of revision %s stays until that of revision %s and the gateways are available",
+            separator,
+            name,
+            called(reading->desired, reading->desired->planes->revision));
+        return true;
+    }
+    if (!(reading->in->synced & PLAN_WATCH_SIDECARS)) {
+        buf_printf(
+            &reading->notice, "%sthe control plane of revision %s stays until its pods are counted", separator, name);
+        return true;
+    }
+    pods = sidecars_of_revision(reading->in->observed, name);
+    if (pods)
+        buf_printf(
+            &reading->notice,
+            "%sthe control plane of revision %s stays until the %zu pods with its sidecar are restarted",
+            separator,
+            name,
+            pods);
+    return pods;
+}
+
+static void
+read_deployment(struct reading *reading, const struct kube_object *o, const struct rollouts *rollouts, unsigned *watch)
+{
+    const struct mesh_line *line = reading->desired->planes->release->line;
+    _cleanup_json_ json_t *deployment = kube_object_parse(o);
+    const char *revision = line->plane_of(deployment);
+
+    if (!revision || is_desired(reading->desired, revision) || is_known(reading, revision) ||
+        reading->count == MESH_PLANES_MAX)
+        return;
+    *watch |= PLAN_WATCH_SIDECARS;
+    if (!must_stay(reading, revision, rollouts))
+        return;
+    reading->names[reading->count] = str_dup(revision);
+    reading->planes[reading->count] =
+        (struct mesh_plane){reading->names[reading->count], reading->desired->planes->release};
+    reading->count++;
+}
+
+/* The objects of these control planes, as this resource would have them. */
+static void read_objects(struct former_memo *memo, const struct reading *reading, const char *ns)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    const struct mesh_env env = {.spec = reading->desired->spec, .ns = ns, .versions = versions};
+    _cleanup_buf_ struct buf names = BUF_INIT;
+    struct rendered_list objects;
+
+    for (size_t i = 0; i < reading->count; i++)
+        buf_printf(&names, "%s ", reading->names[i]);
+    if (str_eq(memo->names, buf_str(&names)))
+        return;
+    former_memo_clear(memo);
+    memo->names = buf_take(&names);
+    mesh_desired_versions(reading->in->server, versions);
+    mesh_render_planes(&env, reading->planes, reading->count, &objects);
+    memo->objects = desired_from(&objects, NULL);
+    desired_forget_texts(memo->objects);
+}
+
+void former_read(
+    struct former_memo *memo, const struct plan_input *in, const struct kube_object *resource,
+    const struct mesh_desired *desired, const struct rollouts *rollouts, unsigned *watch, struct former *ret)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
+    struct reading reading = {.in = in, .desired = desired, .notice = BUF_INIT};
+    const struct kube_object *o;
+
+    *ret = (struct former){0};
+    if (in->preview || !desired->planes->release->line->plane_of || !is_enabled(desired, rollouts, &reading.available))
+        return;
+    for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));)
+        if (str_eq(o->owner, resource->uid) && !o->deleting && str_eq(o->ns, resource->ns) &&
+            !desired_find(desired->objects, kind, o->ns, o->name))
+            read_deployment(&reading, o, rollouts, watch);
+    if (reading.count) {
+        read_objects(memo, &reading, resource->ns);
+        ret->retained = memo->objects;
+        ret->awaits_new = !reading.available;
+        ret->notice = buf_take(&reading.notice);
+    }
+    for (size_t i = 0; i < reading.count; i++)
+        free(reading.names[i]);
+    buf_release(&reading.notice);
+}
