@@ -30,7 +30,7 @@ void istio_check_version(const struct api_check *c)
 
     if (release && !str_eq(release->version, spec->version))
         problems_add(c->problems, PROBLEM_WARNING, "spec.version",
-                     "is %s, newer than what this operator knows: its images get the objects of %s", spec->version,
+                     "is %s, which this operator does not know: its images get the objects of %s", spec->version,
                      release->version);
     if (!c->context->release_count || release)
         return;

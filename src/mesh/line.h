@@ -202,6 +202,7 @@ struct mesh_release {
     const struct mesh_line *line;
     int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x it can run on, inclusive */
     const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
+    const void *differences; /* from the newest release of its line: a struct of the line's; NULL: there are none */
 };
 
 /*

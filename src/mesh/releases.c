@@ -6,8 +6,16 @@
 /* Little of today's meshes has traffic leave through a gateway. */
 static const struct field_default istiod_defaults[] = {{"spec.gateways.egress.enabled", "false"}, {NULL, NULL}};
 
+/* Each has what the newer ones have, too. */
+#define TO_1_30 .no_message_of_logs = true
+#define TO_1_29 TO_1_30, .gateway_user = true, .x_listener_sets = true, .no_resource_attributes = true
+#define TO_1_28                                                                                                        \
+    TO_1_29, .no_config_maps = true, .go_memory_limit = true, .short_cni_end = true, .no_rules_on_startup = true
+static const struct istiod_differences istiod_1_30 = {TO_1_30}, istiod_1_29 = {TO_1_29}, istiod_1_28 = {TO_1_28};
+
 /*
  * Kubernetes, Istio 1.31: from its announcement (1.32 is the oldest), and one minor release more than was tested then.
+ * Istio 1.30, 1.29 and 1.28: what Istio itself says it supports.
  *
  * Istio 1.0: 1.10 is the oldest that serves the API versions used here, and 1.22 removed APIs that Istio 1.0 itself
  * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
@@ -15,8 +23,13 @@ static const struct field_default istiod_defaults[] = {{"spec.gateways.egress.en
 const struct mesh_release mesh_releases[] = {
     {"1.31.1", &istiod_line, 32, 37, istiod_defaults},
     {"1.31.0", &istiod_line, 32, 37, istiod_defaults},
-    {"1.30.8", &istiod_line, 32, 36, istiod_defaults},
-    {"1.30.3", &istiod_line, 32, 36, istiod_defaults},
+    {"1.30.8", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
+    {"1.30.3", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
+    {"1.30.0", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
+    {"1.29.6", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29},
+    {"1.29.0", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29},
+    {"1.28.10", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28},
+    {"1.28.0", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28},
     {"1.0.6", &v1_0_line, 10, 21},
     {"1.0.5", &v1_0_line, 10, 21},
     {NULL},

@@ -2,12 +2,16 @@
  * Our objects beside those that Istio's Helm chart gives for the same settings.
  *
  *   REFERENCE_DIR=... compare LINE DIFFERENCES DOCUMENT
+ *   compare LINE DIFFERENCES --rendered FILE SPEC
  *
  * LINE is "1.0" or "istiod". REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects). Of
  * Istio 1.0, but for those of remote clusters, also embedded.json (those that the chart's Jobs apply), and
  * CRDS_CASE/objects.json; the parts of a remote cluster are also held against those of an earlier operator. DIFFERENCES
  * lists the differences that are meant, DOCUMENT explains each of them. Prints what differs otherwise, what is listed
  * in vain and what is not explained, and then ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
+ *
+ * With --rendered it is one case: FILE has the chart's objects, as YAML documents or a JSON sequence, SPEC is the
+ * resource's in YAML.
  */
 #include <ctype.h>
 #include <fnmatch.h>
@@ -42,44 +46,65 @@ static const struct reference_case v1_0_cases[] = {
     {NULL},
 };
 
+/* The charts are of these, and our programs' versions are others. */
 #define V1_31 "version: 1.31.1\nimageTag: 1.31.0-rc.0\n"
-#define V1_30 "version: 1.30.8\nimageTag: 1.30.3\n"
+#define V1_30 "version: 1.30.3\n"
+#define V1_29 "version: 1.29.6\n"
+#define V1_28 "version: 1.28.10\n"
 #define CANARY "revision: canary\n"
+#define OPENSHIFT "platform: OpenShift\n"
 #define NO_GATEWAYS "gateways: {enabled: false}\n"
 #define CNI "cni: {enabled: true}\n"
 #define PLACE                                                                                                          \
     "nodeSelector: {node-role.example.com/infra: ''}, "                                                                \
     "tolerations: [{key: node-role.example.com/infra, operator: Exists, effect: NoSchedule}], "                        \
     "resources: {requests: {cpu: 250m, memory: 512Mi}, limits: {cpu: '1', memory: 1Gi}}"
+#define HA                                                                                                             \
+    "imagePullSecrets: [regcred]\n"                                                                                    \
+    "defaultPodDisruptionBudget: {enabled: true}\n"                                                                    \
+    "pilot: {minReplicas: 2, maxReplicas: 4, " PLACE "}\n"                                                             \
+    "gateways: {ingress: {minReplicas: 2, maxReplicas: 6, " PLACE "}}\n"
+#define MESH_CONFIG                                                                                                    \
+    NO_GATEWAYS "includeIPRanges: 10.0.0.0/8,172.16.0.0/12\n"                                                          \
+                "excludeIPRanges: 10.1.0.0/16\n"                                                                       \
+                "meshConfig:\n"                                                                                        \
+                "  accessLogFile: /dev/stdout\n"                                                                       \
+                "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"                                                     \
+                "  defaultConfig: {holdApplicationUntilProxyStarts: true}\n"                                           \
+                "  trustDomain: prod.example.com\n"                                                                    \
+                "  extensionProviders:\n"                                                                              \
+                "  - name: otel-tracing\n"                                                                             \
+                "    opentelemetry: {service: otel-collector.observability.svc.cluster.local, port: 4317}\n"           \
+                "  - name: ext-authz-grpc\n"                                                                           \
+                "    envoyExtAuthzGrpc: {service: ext-authz.auth.svc.cluster.local, port: 9000, timeout: 0.5s}\n"      \
+                "  discoverySelectors:\n"                                                                              \
+                "  - matchLabels: {mesh: enabled}\n"                                                                   \
+                "  - matchExpressions: [{key: team, operator: In, values: [a, b]}]\n"
 
 static const struct reference_case istiod_cases[] = {
     {"istio-1.31-default", V1_31},
     {"istio-1.31-cni", V1_31 NO_GATEWAYS CNI},
+    {"istio-1.31-openshift", V1_31 OPENSHIFT CNI},
     {"istio-1.31-tags", V1_31 NO_GATEWAYS CANARY},
     {"istio-1.30-default", V1_30},
-    {"istio-1.30-cni", V1_30 NO_GATEWAYS CNI},
-    {"istio-1.30-ha", V1_30 "imagePullSecrets: [regcred]\n"
-                            "defaultPodDisruptionBudget: {enabled: true}\n"
-                            "pilot: {minReplicas: 2, maxReplicas: 4, " PLACE "}\n"
-                            "gateways: {ingress: {minReplicas: 2, maxReplicas: 6, " PLACE "}}\n"},
+    {"istio-1.30-ha", V1_30 HA},
     {"istio-1.30-revision", V1_30 CANARY},
     {"istio-1.30-tags", V1_30 NO_GATEWAYS CANARY},
-    {"istio-1.30-meshconfig",
-     V1_30 NO_GATEWAYS "includeIPRanges: 10.0.0.0/8,172.16.0.0/12\n"
-                       "excludeIPRanges: 10.1.0.0/16\n"
-                       "meshConfig:\n"
-                       "  accessLogFile: /dev/stdout\n"
-                       "  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"
-                       "  defaultConfig: {holdApplicationUntilProxyStarts: true}\n"
-                       "  trustDomain: prod.example.com\n"
-                       "  extensionProviders:\n"
-                       "  - name: otel-tracing\n"
-                       "    opentelemetry: {service: otel-collector.observability.svc.cluster.local, port: 4317}\n"
-                       "  - name: ext-authz-grpc\n"
-                       "    envoyExtAuthzGrpc: {service: ext-authz.auth.svc.cluster.local, port: 9000, timeout: 0.5s}\n"
-                       "  discoverySelectors:\n"
-                       "  - matchLabels: {mesh: enabled}\n"
-                       "  - matchExpressions: [{key: team, operator: In, values: [a, b]}]\n"},
+    {"istio-1.30-cni", V1_30 NO_GATEWAYS CNI},
+    {"istio-1.30-openshift", V1_30 OPENSHIFT CNI},
+    {"istio-1.30-meshconfig", V1_30 MESH_CONFIG},
+    {"istio-1.29-default", V1_29},
+    {"istio-1.29-ha", V1_29 HA},
+    {"istio-1.29-revision", V1_29 CANARY},
+    {"istio-1.29-tags", V1_29 NO_GATEWAYS CANARY},
+    {"istio-1.29-cni", V1_29 NO_GATEWAYS CNI},
+    {"istio-1.29-meshconfig", V1_29 MESH_CONFIG},
+    {"istio-1.28-default", V1_28},
+    {"istio-1.28-ha", V1_28 HA},
+    {"istio-1.28-revision", V1_28 CANARY},
+    {"istio-1.28-cni", V1_28 NO_GATEWAYS CNI},
+    {"istio-1.28-openshift", V1_28 OPENSHIFT CNI},
+    {"istio-1.28-meshconfig", V1_28 MESH_CONFIG},
     {NULL},
 };
 
@@ -289,6 +314,27 @@ static struct map *reference_objects(const char *folder, const struct reference_
     return objects;
 }
 
+/* Documents, or sequences of them, as `helm template` and `istio-operator render -o json` print them. */
+static struct map *rendered_objects(const char *path)
+{
+    _cleanup_free_ char *text = read_file(path);
+    struct map *objects = map_new(free_json);
+    struct yaml_documents docs;
+    struct err e;
+
+    if (yaml_parse(path, text, strlen(text), FILE_MAX, &docs, &e) < 0)
+        die(path, e.text);
+    for (size_t i = 0; i < docs.len; i++) {
+        const json_t *value = docs.items[i].value;
+        _cleanup_json_ json_t *list = json_is_array(value)
+                                          ? json_incref((json_t *)value)
+                                          : ARRAY(OPT(json_is_object(value), ITEM_VALUE(json_incref((json_t *)value))));
+        add_objects(objects, list);
+    }
+    yaml_documents_release(&docs);
+    return objects;
+}
+
 static struct map *our_objects(const struct reference_line *line, const struct reference_case *which)
 {
     _cleanup_json_ json_t *signing = json_object();
@@ -416,10 +462,10 @@ static void compare(struct comparison *c, const char *path, const json_t *theirs
     }
 }
 
-static size_t compare_case(const char *folder, const struct reference_line *line, const struct reference_case *which,
-                           struct meant_list *meant)
+static size_t compare_case(const struct map *theirs, const struct reference_line *line,
+                           const struct reference_case *which, struct meant_list *meant)
 {
-    _cleanup_map_ struct map *theirs = reference_objects(folder, line, which), *ours = our_objects(line, which);
+    _cleanup_map_ struct map *ours = our_objects(line, which);
     struct comparison c = {.name = which->name, .meant = meant};
     const char *key;
     void *object;
@@ -532,6 +578,25 @@ static const struct reference_line *find_line(const char *name)
     return NULL;
 }
 
+static size_t compare_folder(const char *folder, const struct reference_line *line, const struct reference_case *which,
+                             struct meant_list *meant)
+{
+    _cleanup_map_ struct map *theirs = reference_objects(folder, line, which);
+
+    return compare_case(theirs, line, which, meant);
+}
+
+static int compare_rendered(const char *line, const char *differences, const char *file, const char *spec)
+{
+    const struct reference_case which = {.name = file, .spec = spec};
+    __attribute__((cleanup(meant_release))) struct meant_list meant = read_meant(differences);
+    _cleanup_map_ struct map *theirs = rendered_objects(file);
+    size_t found = compare_case(theirs, find_line(line), &which, &meant);
+
+    printf("%zu differences\n", found);
+    return found ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     const struct reference_line *line;
@@ -539,8 +604,10 @@ int main(int argc, char **argv)
     __attribute__((cleanup(meant_release))) struct meant_list meant = {0};
     size_t faults = 0, count = 0;
 
+    if (argc == 6 && str_eq(argv[3], "--rendered"))
+        return compare_rendered(argv[1], argv[2], argv[4], argv[5]);
     if (argc != 4)
-        die("usage", "REFERENCE_DIR=... compare LINE DIFFERENCES DOCUMENT");
+        die("usage", "compare LINE DIFFERENCES DOCUMENT, or compare LINE DIFFERENCES --rendered FILE SPEC");
     if (!folder || !*folder) {
         printf("no folder with the chart's objects was given: set REFERENCE_DIR\n");
         return 77;
@@ -548,7 +615,7 @@ int main(int argc, char **argv)
     line = find_line(argv[1]);
     meant = read_meant(argv[2]);
     for (; line->cases[count].name; count++)
-        faults += compare_case(folder, line, &line->cases[count], &meant);
+        faults += compare_folder(folder, line, &line->cases[count], &meant);
     faults += check_meant(&meant, argv[3]);
     printf("%zu cases compared, %zu faults\n", count, faults);
     return faults ? 1 : 0;

@@ -37,7 +37,7 @@ static const struct platform {
     {"Minikube", .label = "minikube.k8s.io/name", .netns_dir = "/var/run/docker/netns"},
     {"K3d", .version = "+k3s", .prefix = "k3d-", .bin_dir = "/bin", .conf_dir = K3S_CONF_DIR},
     {"K3s", .version = "+k3s", .bin_dir = "/var/lib/rancher/k3s/data/cni", .conf_dir = K3S_CONF_DIR},
-    {ISTIOD_CNI_ANY_PLATFORM, .bin_dir = NULL},
+    {ISTIOD_ANY_PLATFORM, .bin_dir = NULL},
 };
 
 static const struct platform *find(const char *name)
@@ -70,7 +70,8 @@ struct istiod_cni_paths istiod_cni_paths(const struct mesh_env *env)
 {
     const struct istiod_cni *cni = &istiod_of(env->spec)->cni;
     bool is_auto = str_eq(cni->platform, ISTIOD_CNI_AUTO);
-    const struct platform *platform = find(is_auto ? env->cni.platform : cni->platform);
+    const char *of_cluster = istiod_is_on_openshift(env) ? istiod_of(env->spec)->platform : env->cni.platform;
+    const struct platform *platform = find(is_auto ? of_cluster : cni->platform);
 
     return (struct istiod_cni_paths){
         .bin_dir = str_or(cni->bin_dir, str_or(platform->bin_dir, "/opt/cni/bin")),

@@ -38,8 +38,17 @@ static json_t *service_selector(const struct mesh_env *env)
     return OBJECT(STRING("app", "istiod"), STRING("istio", "pilot"));
 }
 
+static json_t *own_limit(const char *name, const char *resource)
+{
+    return OBJECT(
+        STRING("name", name),
+        MAP("valueFrom", MAP("resourceFieldRef", STRING("resource", resource), STRING("divisor", "1"))));
+}
+
 static json_t *own_environment(const struct mesh_env *env)
 {
+    bool openshift = istiod_is_on_openshift(env);
+
     return ARRAY(
         ITEM_VALUE(mesh_env_value("REVISION", istiod_revision(env))),
         ITEM_VALUE(mesh_env_value("PILOT_CERT_PROVIDER", "istiod")),
@@ -47,14 +56,15 @@ static json_t *own_environment(const struct mesh_env *env)
         ITEM_VALUE(mesh_env_field("POD_NAMESPACE", "metadata.namespace")),
         ITEM_VALUE(mesh_env_field("SERVICE_ACCOUNT", "spec.serviceAccountName")),
         ITEM_VALUE(mesh_env_value("KUBECONFIG", "/var/run/secrets/remote/config")),
-        ITEM(STRING("name", "CA_TRUSTED_NODE_ACCOUNTS"), FORMAT("value", "%s/ztunnel", env->ns)),
+        ITEM(
+            STRING("name", "CA_TRUSTED_NODE_ACCOUNTS"),
+            FORMAT("value", "%s/ztunnel", openshift ? "kube-system" : env->ns)),
         ITEM(STRING("name", "PILOT_TRACE_SAMPLING"), FORMAT("value", "%g", env->spec->tracing.sampling)),
         ITEM_VALUE(mesh_env_value("PILOT_ENABLE_ANALYSIS", "false")),
         ITEM_VALUE(mesh_env_value("CLUSTER_ID", "Kubernetes")),
-        ITEM(
-            STRING("name", "GOMAXPROCS"),
-            MAP("valueFrom", MAP("resourceFieldRef", STRING("resource", "limits.cpu"), STRING("divisor", "1")))),
-        ITEM_VALUE(mesh_env_value("PLATFORM", "")));
+        OPT(istiod_differences(env)->go_memory_limit, ITEM_VALUE(own_limit("GOMEMLIMIT", "limits.memory"))),
+        ITEM_VALUE(own_limit("GOMAXPROCS", "limits.cpu")),
+        ITEM_VALUE(mesh_env_value("PLATFORM", openshift ? "openshift" : "")));
 }
 
 static size_t place_of(const json_t *variables, const char *name)
@@ -96,6 +106,8 @@ static json_t *discovery(const struct mesh_env *env)
         STRING("name", "discovery"),
         VALUE("image", mesh_image(env, pilot->image, "pilot")),
         STRING("imagePullPolicy", env->spec->image_pull_policy),
+        OPT(istiod_is_on_openshift(env) && !istiod_differences(env)->no_message_of_logs,
+            STRING("terminationMessagePolicy", "FallbackToLogsOnError")),
         STRINGS(
             "args",
             "discovery",

@@ -95,11 +95,10 @@ static const struct field cni_rows[] = {
             "with NET_ADMIN and NET_RAW."},
     {"platform",
      CHOICE_AT(
-         cni.platform, ISTIOD_CNI_AUTO, ISTIOD_CNI_ANY_PLATFORM, "GKE", "K3d", "K3s", "MicroK8s", "Minikube",
-         "OpenShift"),
+         cni.platform, ISTIOD_CNI_AUTO, ISTIOD_ANY_PLATFORM, "GKE", "K3d", "K3s", "MicroK8s", "Minikube", "OpenShift"),
      .otherwise = ISTIOD_CNI_AUTO,
      .floating = true,
-     .doc = "What runs the nodes, which decides the paths below; Auto: what the nodes say."},
+     .doc = "What runs the nodes, which decides the paths below; Auto: what `platform` or the nodes say."},
     {"image",
      TEXT_AT(cni.component.image, format_image),
      .implied = "its own image from imageHub, with imageTag",
@@ -248,6 +247,11 @@ static const struct field spec_rows[] = {
          "The name of the control plane: it is behind the names of its objects, and the value of label istio.io/rev\n"
          "of listed namespaces, which then have no label istio-injection. A former control plane stays until the new\n"
          "one is available and no pod has its sidecar."},
+    {"platform",
+     CHOICE_AT(platform, ISTIOD_ANY_PLATFORM, "OpenShift"),
+     .otherwise = ISTIOD_ANY_PLATFORM,
+     .floating = true,
+     .doc = "What runs the cluster. On OpenShift proxies run as a user of their namespace's range."},
     {"meshConfig",
      DOCUMENT_AT(mesh_config, mesh_config_table),
      .implied = "none",
@@ -368,7 +372,7 @@ static const struct api_rule rules[] = {
 };
 
 const struct api_form istiod_form = {
-    .name = "1.30 and 1.31",
+    .name = "1.28 to 1.31",
     .spec = &spec_table,
     .size = sizeof(struct istiod_spec),
     .complete = complete,

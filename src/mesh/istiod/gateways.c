@@ -25,6 +25,8 @@ static const char *const after_injection[] = {"MutatingWebhookConfiguration", NU
  */
 #define DRAIN_LEAST "3s"
 
+#define PROXY_USER 1337
+
 /*
  * What a gateway that Helm or istioctl created keeps when it is taken over, so that its Pods are not replaced: how it
  * gets its proxy (istioctl's has no injected one), how it ends, and under which account it runs.
@@ -100,6 +102,8 @@ static json_t *resources(const struct component_spec *component)
 /* Of an image without a tag, such as "auto", the API server says that it is always pulled; that stays. */
 static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec)
 {
+    bool names_user = istiod_differences(env)->gateway_user && !istiod_is_on_openshift(env);
+
     return OBJECT(
         STRING("name", "istio-proxy"),
         STRING("image", str_or(spec->component.image, IMAGE_INJECTED)),
@@ -114,6 +118,8 @@ static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec
             BOOL("privileged", false),
             BOOL("readOnlyRootFilesystem", true),
             BOOL("runAsNonRoot", true),
+            OPT(names_user, INT("runAsUser", PROXY_USER)),
+            OPT(names_user, INT("runAsGroup", PROXY_USER)),
             MAP("capabilities", STRINGS("drop", "ALL"))));
 }
 

@@ -2,7 +2,7 @@
  * Today's Istio, whose control plane is one program, istiod: what each part of it consists of. Every function adds
  * objects to `out`.
  *
- * Facts: the charts base, istiod and gateway of Istio 1.30 and 1.31 (names, selectors, labels, rules, ports), so that
+ * Facts: the charts base, istiod and gateway of Istio 1.28 to 1.31 (names, selectors, labels, rules, ports), so that
  * what Helm installed is taken over as it is.
  */
 #ifndef MESH_ISTIOD_ISTIOD_H
@@ -23,22 +23,38 @@ struct istiod_cni {
     json_t *exclude_namespaces; /* a sequence of names; never NULL */
 };
 #define ISTIOD_CNI_AUTO "Auto"
-#define ISTIOD_CNI_ANY_PLATFORM "Kubernetes"
+#define ISTIOD_ANY_PLATFORM "Kubernetes"
 
 /* What a resource says about it. */
 struct istiod_spec {
     struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
     json_t *mesh_config;      /* a map, merged into the mesh configuration; NULL: none */
     json_t *pilot_env;        /* environment of istiod, string to string; NULL: none */
+    char *platform;           /* "OpenShift", or ISTIOD_ANY_PLATFORM */
     char *revision;           /* the name of the control plane; "": it has none */
     struct istiod_cni cni;
 };
 _Static_assert(offsetof(struct istiod_spec, common) == 0, "a struct istio_spec of this line is a struct istiod_spec");
 
+/* mesh_release.differences: what a release does otherwise than the newest. Source: Istio's charts. */
+struct istiod_differences {
+    bool go_memory_limit;        /* to 1.28: istiod's limit of memory is Go's, too (GOMEMLIMIT) */
+    bool short_cni_end;          /* to 1.28: the plugin's Pods have 5 s to end */
+    bool no_rules_on_startup;    /* to 1.28: the plugin leaves the rules of running Pods as they are when it starts */
+    bool no_config_maps;         /* to 1.28: istiods of other clusters read no ConfigMaps */
+    bool x_listener_sets;        /* to 1.29: status is written of XListenerSets, and not yet of ListenerSets */
+    bool no_resource_attributes; /* to 1.29: the injector has no function otelResourceAttributes */
+    bool gateway_user;           /* to 1.29: gateways name the user of their proxy, instead of the injector */
+    bool no_message_of_logs;     /* to 1.30: on OpenShift, istiod's termination message is not the end of its log */
+};
+const struct istiod_differences *istiod_differences(const struct mesh_env *env);
+
 static inline const struct istiod_spec *istiod_of(const struct istio_spec *spec)
 {
     return (const struct istiod_spec *)spec;
 }
+
+bool istiod_is_on_openshift(const struct mesh_env *env);
 
 /* The revision by which webhooks, proxies and istiod itself know each other: this where it has no name. */
 #define ISTIOD_REVISION_DEFAULT "default"

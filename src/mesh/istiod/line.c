@@ -26,7 +26,8 @@ static const struct component_spec *cni(const struct istio_spec *spec)
 
 static bool asks_for_platform(const struct istio_spec *spec)
 {
-    return str_eq(istiod_of(spec)->cni.platform, ISTIOD_CNI_AUTO);
+    return str_eq(istiod_of(spec)->cni.platform, ISTIOD_CNI_AUTO) &&
+           str_eq(istiod_of(spec)->platform, ISTIOD_ANY_PLATFORM);
 }
 
 static const struct rollout_workload istiod_workloads[] = {{KIND_DEPLOYMENT, "istiod"}, {0, NULL}};

@@ -2,6 +2,18 @@
 #include "mesh/common/objects.h"
 #include "mesh/istiod/istiod.h"
 
+const struct istiod_differences *istiod_differences(const struct mesh_env *env)
+{
+    static const struct istiod_differences none;
+
+    return env->release->differences ? env->release->differences : &none;
+}
+
+bool istiod_is_on_openshift(const struct mesh_env *env)
+{
+    return !str_eq(istiod_of(env->spec)->platform, ISTIOD_ANY_PLATFORM);
+}
+
 const char *istiod_revision(const struct mesh_env *env)
 {
     return *str_or(env->revision, "") ? env->revision : ISTIOD_REVISION_DEFAULT;

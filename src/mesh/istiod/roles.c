@@ -19,7 +19,15 @@ static json_t *rule_of(const char *const *groups, const char *const *resources, 
         VALUE("verbs", json_build_strings(verbs)));
 }
 
-static json_t *istiod_rules(void)
+/* The rule, with one resource more where it is so. */
+static json_t *rule_with(bool also, const char *resource, json_t *rule)
+{
+    if (also)
+        json_array_append_new(json_object_get(rule, "resources"), json_string(resource));
+    return rule;
+}
+
+static json_t *istiod_rules(const struct istiod_differences *differences)
 {
     return ARRAY(
         /* It fills in caBundle, and failurePolicy of those that validate. */
@@ -52,22 +60,27 @@ static json_t *istiod_rules(void)
             WORDS("gateway.networking.k8s.io", "gateway.networking.x-k8s.io"),
             WORDS("*"),
             WORDS("get", "watch", "list"))),
-        ITEM_VALUE(mesh_rule(
-            "gateway.networking.x-k8s.io", WORDS("xbackendtrafficpolicies/status"), WORDS("update", "patch"))),
-        ITEM_VALUE(mesh_rule(
-            "gateway.networking.k8s.io",
-            WORDS(
-                "backendtlspolicies/status",
-                "gatewayclasses/status",
-                "gateways/status",
-                "grpcroutes/status",
-                "httproutes/status",
-                "referencegrants/status",
-                "tcproutes/status",
-                "tlsroutes/status",
-                "udproutes/status",
-                "listenersets/status"),
-            WORDS("update", "patch"))),
+        ITEM_VALUE(rule_with(
+            differences->x_listener_sets,
+            "xlistenersets/status",
+            mesh_rule(
+                "gateway.networking.x-k8s.io", WORDS("xbackendtrafficpolicies/status"), WORDS("update", "patch")))),
+        ITEM_VALUE(rule_with(
+            !differences->x_listener_sets,
+            "listenersets/status",
+            mesh_rule(
+                "gateway.networking.k8s.io",
+                WORDS(
+                    "backendtlspolicies/status",
+                    "gatewayclasses/status",
+                    "gateways/status",
+                    "grpcroutes/status",
+                    "httproutes/status",
+                    "referencegrants/status",
+                    "tcproutes/status",
+                    "tlsroutes/status",
+                    "udproutes/status"),
+                WORDS("update", "patch")))),
         ITEM_VALUE(mesh_rule(
             "gateway.networking.k8s.io", WORDS("gatewayclasses"), WORDS("create", "update", "patch", "delete"))),
         ITEM_VALUE(mesh_rule("inference.networking.k8s.io", WORDS("inferencepools"), WORDS("get", "watch", "list"))),
@@ -90,22 +103,17 @@ static json_t *gateway_controller_rules(void)
         ITEM_VALUE(mesh_rule("", WORDS("serviceaccounts"), WORDS(WRITE))));
 }
 
-static json_t *reader_rules(void)
+static json_t *reader_rules(const struct istiod_differences *differences)
 {
     return ARRAY(
         ITEM_VALUE(rule_of(WORDS(ISTIO_GROUPS), WORDS("*"), WORDS(READ))),
-        ITEM_VALUE(mesh_rule(
-            "",
-            WORDS(
-                "endpoints",
-                "pods",
-                "services",
-                "nodes",
-                "replicationcontrollers",
-                "namespaces",
-                "secrets",
-                "configmaps"),
-            WORDS(READ))),
+        ITEM_VALUE(rule_with(
+            !differences->no_config_maps,
+            "configmaps",
+            mesh_rule(
+                "",
+                WORDS("endpoints", "pods", "services", "nodes", "replicationcontrollers", "namespaces", "secrets"),
+                WORDS(READ)))),
         ITEM_VALUE(mesh_rule("networking.istio.io", WORDS("workloadentries"), WORDS("get", "watch", "list"))),
         ITEM_VALUE(rule_of(
             WORDS("networking.x-k8s.io", "gateway.networking.k8s.io"),
@@ -179,12 +187,13 @@ static void add_cluster_role(
 void istiod_roles(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char reader[] = "istio-reader-service-account";
+    const struct istiod_differences *differences = istiod_differences(env);
     _cleanup_free_ char *account = mesh_name(env, "istiod");
 
     mesh_service_account(env, out, account, app("istiod"));
     mesh_service_account(env, out, reader, app("istio-reader"));
     istiod_role(env, out, account, app("istiod"), namespaced_rules());
-    add_cluster_role(env, out, "istiod-clusterrole", account, app("istiod"), istiod_rules());
+    add_cluster_role(env, out, "istiod-clusterrole", account, app("istiod"), istiod_rules(differences));
     add_cluster_role(env, out, "istiod-gateway-controller", account, app("istiod"), gateway_controller_rules());
-    add_cluster_role(env, out, "istio-reader-clusterrole", reader, app("istio-reader"), reader_rules());
+    add_cluster_role(env, out, "istio-reader-clusterrole", reader, app("istio-reader"), reader_rules(differences));
 }

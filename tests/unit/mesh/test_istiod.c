@@ -20,18 +20,19 @@ struct mesh {
     struct rendered_list objects;
 };
 
-static json_t *resource(const char *fields, const char *revision)
+static json_t *resource(const char *version, const char *fields, const char *revision)
 {
-    _cleanup_free_ char *text = str_printf("version: " VERSION "\nrevision: '%s'\n%s", revision, fields);
+    _cleanup_free_ char *text = str_printf("version: %s\nrevision: '%s'\n%s", version, revision, fields);
 
     return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
                   MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
                   VALUE("spec", from_yaml(text)));
 }
 
-static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
+static void render_release(struct mesh *m, const char *version, const char *fields, const char *revision,
+                           const char *ns)
 {
-    _cleanup_json_ json_t *istio = resource(fields, revision);
+    _cleanup_json_ json_t *istio = resource(version, fields, revision);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct mesh_plane planes[MESH_PLANES_MAX];
     const char *versions[KIND_COUNT];
@@ -44,6 +45,11 @@ static void render_in(struct mesh *m, const char *fields, const char *revision, 
     mesh_versions_for(MINOR, versions);
     mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = ns, .versions = versions}, planes,
                        mesh_planes(m->spec, planes), &m->objects);
+}
+
+static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
+{
+    render_release(m, VERSION, fields, revision, ns);
 }
 
 static void render(struct mesh *m, const char *fields)
@@ -407,7 +413,7 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *istio = resource(cases[i].fields, "default");
+        _cleanup_json_ json_t *istio = resource(VERSION, cases[i].fields, "default");
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_istio_spec_ struct istio_spec *spec = NULL;
         _cleanup_buf_ struct buf text = BUF_INIT;
@@ -418,6 +424,85 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
             !strstr(buf_str(&text), cases[i].says))
             fail_msg("%s: %zu problems: %s", cases[i].fields, problems.len, buf_str(&text));
     }
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+        if (str_eq(json_string_value(item), text))
+            return true;
+    return false;
+}
+
+/* Whether a rule of the role has this resource. */
+static bool allows(const struct mesh *m, const char *role, const char *resource)
+{
+    const json_t *rules = doc_at(object(m, "ClusterRole", role), "rules"), *rule;
+    size_t i;
+
+    json_array_foreach(rules, i, rule)
+        if (has_text(doc_at(rule, "resources"), resource))
+            return true;
+    return false;
+}
+
+/* What the charts of a release say otherwise than those of the newest. */
+static void an_older_release_is_as_its_charts(void **state)
+{
+    static const struct {
+        const char *version;
+        bool memory_limit, readers_config_maps, listener_sets, names_user, attributes, message_of_logs;
+    } cases[] = {
+        {"1.31.1", false, true, true, false, true, true},   {"1.30.8", false, true, true, false, true, false},
+        {"1.30.1", false, true, true, false, true, false}, /* as 1.30.0 */
+        {"1.29.6", false, true, false, true, false, false}, {"1.28.10", true, false, false, true, false, false},
+        {"1.28.3", true, false, false, true, false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_mesh_ struct mesh m = {0}, openshift = {0};
+        const char *config;
+        render_release(&m, cases[i].version, "", "", "istio-system");
+        render_release(&openshift, cases[i].version, "platform: OpenShift", "", "istio-system");
+        config = doc_string(object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "config");
+        assert_int_equal(doc_find(doc_at(container(&m, "istiod"), "env"), "name", "GOMEMLIMIT") != NULL,
+                         cases[i].memory_limit);
+        assert_int_equal(allows(&m, "istio-reader-clusterrole-istio-system", "configmaps"),
+                         cases[i].readers_config_maps);
+        assert_int_equal(allows(&m, "istiod-clusterrole-istio-system", "listenersets/status"), cases[i].listener_sets);
+        assert_int_equal(allows(&m, "istiod-clusterrole-istio-system", "xlistenersets/status"),
+                         !cases[i].listener_sets);
+        assert_int_equal(doc_int(doc_at(container(&m, "istio-ingressgateway"), "securityContext", "runAsUser"), 0),
+                         cases[i].names_user ? 1337 : 0);
+        assert_null(doc_at(container(&openshift, "istio-ingressgateway"), "securityContext", "runAsUser"));
+        assert_int_equal(strstr(config, "otelResourceAttributes") != NULL, cases[i].attributes);
+        assert_int_equal(strstr(config, "OTEL_RESOURCE_ATTRIBUTES") != NULL, cases[i].attributes);
+        assert_null(doc_at(container(&m, "istiod"), "terminationMessagePolicy"));
+        assert_int_equal(doc_at(container(&openshift, "istiod"), "terminationMessagePolicy") != NULL,
+                         cases[i].message_of_logs);
+    }
+}
+
+static void openshift_is_told_to_istiod(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0}, other = {0};
+    const json_t *variables;
+
+    (void)state;
+    render(&m, "platform: OpenShift");
+    render(&other, "platform: Kubernetes");
+    variables = doc_at(container(&m, "istiod"), "env");
+    assert_string_equal(doc_string(doc_find(variables, "name", "PLATFORM"), "value"), "openshift");
+    assert_string_equal(doc_string(doc_find(variables, "name", "CA_TRUSTED_NODE_ACCOUNTS"), "value"),
+                        "kube-system/ztunnel");
+    assert_string_equal(doc_string(doc_find(doc_at(container(&other, "istiod"), "env"), "name", "PLATFORM"), "value"),
+                        "");
+    assert_non_null(strstr(doc_string(object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "values"),
+                           "\"platform\":\"openshift\""));
 }
 
 /* Pods that Istio 1.0 injected are told apart from those of today. */
@@ -554,6 +639,8 @@ int main(void)
         cmocka_unit_test(the_plugins_folders_are_those_of_the_platform),
         cmocka_unit_test(platforms_are_known_by_their_nodes),
         cmocka_unit_test(the_plugin_is_as_the_resource_has_it),
+        cmocka_unit_test(an_older_release_is_as_its_charts),
+        cmocka_unit_test(openshift_is_told_to_istiod),
     };
 
     return cmocka_run_group_tests_name("mesh istiod", tests, NULL, NULL);

@@ -384,7 +384,7 @@ static void a_newer_patch_is_installed_with_the_objects_of_the_newest_known_one(
     expect_version(w, "1.0.9");
     mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
     assert_non_null(strstr(doc_string(doc_find(doc_at(mesh, "status", "conditions"), "type", "Ready"), "message"),
-                           "is 1.0.9, newer than what this operator knows: its images get the objects of 1.0.5"));
+                           "is 1.0.9, which this operator does not know: its images get the objects of 1.0.5"));
     pilot = world_get(w, "apps/v1", "Deployment", NS, "istio-pilot");
     assert_string_equal(doc_string(json_array_get(doc_at(pilot, "spec", "template", "spec", "containers"), 0), "image"),
                         "docker.io/istio/pilot:1.0.9");

@@ -30,10 +30,29 @@ static json_t *template_of(const char *text)
     return json_string(buf_str(&whole));
 }
 
-static json_t *templates(void)
+/*
+ * An injector refuses the whole configuration for a function that it does not know. What calls this one is a block of
+ * its own in the file.
+ */
+#define ATTRIBUTES_BEGIN "        {{- with otelResourceAttributes "
+#define ATTRIBUTES_END "        {{- end }}\n"
+
+static json_t *sidecar_template(const struct istiod_differences *differences)
+{
+    const char *begin = strstr(istiod_template_sidecar, ATTRIBUTES_BEGIN), *end = strstr(begin, ATTRIBUTES_END);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (!differences->no_resource_attributes)
+        return template_of(istiod_template_sidecar);
+    buf_add(&text, istiod_template_sidecar, (size_t)(begin - istiod_template_sidecar));
+    buf_add_str(&text, end + strlen(ATTRIBUTES_END));
+    return template_of(buf_str(&text));
+}
+
+static json_t *templates(const struct istiod_differences *differences)
 {
     return OBJECT(
-        VALUE("sidecar", template_of(istiod_template_sidecar)),
+        VALUE("sidecar", sidecar_template(differences)),
         VALUE("gateway", template_of(istiod_template_gateway)),
         VALUE("grpc-agent", template_of(istiod_template_grpc_agent)),
         VALUE("kube-gateway", template_of(istiod_template_managed_gateway)),
@@ -108,6 +127,7 @@ static json_t *values(const struct mesh_env *env)
             OPT(!is_servers_choice(spec), STRING("imagePullPolicy", spec->image_pull_policy)),
             OPT(spec->image_pull_secrets, VALUE("imagePullSecrets", doc_copy(spec->image_pull_secrets))),
             STRING("istioNamespace", env->ns),
+            OPT(istiod_is_on_openshift(env), STRING("platform", "openshift")),
             STRING("pilotCertProvider", "istiod"),
             MAP("logging", STRING("level", "default:info")),
             MAP("multiCluster", STRING("clusterName", "")),
@@ -146,7 +166,8 @@ static char *version_of(const struct mesh_env *env, const json_t *all_templates,
 void istiod_injection(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_free_ char *name = mesh_name(env, ISTIOD_INJECTION_CONFIG), *version = NULL, *values_text = NULL;
-    _cleanup_json_ json_t *all_templates = templates(), *all_values = values(env), *config = NULL;
+    _cleanup_json_ json_t *all_templates = templates(istiod_differences(env)), *all_values = values(env),
+                          *config = NULL;
     _cleanup_buf_ struct buf text = BUF_INIT;
 
     version = version_of(env, all_templates, all_values);
