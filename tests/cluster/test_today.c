@@ -195,6 +195,28 @@ static void every_changed_field_is_restored(void **state)
     a_request_through_the_gateway_is_answered(state);
 }
 
+#define OLD_ISTIOD                                                                                                     \
+    "kubectl -n " NS " get deployment,service,serviceaccount,configmap -o name | grep -E '/(istiod|istio)$'"
+#define RESTART "kubectl -n shop rollout restart deployment/echo && kubectl -n shop delete pod client --wait"
+
+/* The former control plane goes when the Pods that it injected are restarted, and not before. */
+static void another_revision_takes_over(void **state)
+{
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"revision\": \"canary\"}}");
+    must_succeed(
+        "kubectl get namespace shop -o jsonpath='{.metadata.labels.istio\\.io/rev}' | grep -x canary",
+        "the namespace has the label of the revision");
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    assert_int_equal(run_shell(OLD_ISTIOD), 0);
+    a_request_through_the_gateway_is_answered(state);
+    assert_int_equal(run_shell(RESTART), 0);
+    apply_workloads();
+    wait_until(fails, (void *)OLD_ISTIOD, TO_BE_AVAILABLE, "the former control plane is gone");
+    must_succeed("kubectl -n shop wait --for=condition=Ready pod --all --timeout=20s", "the restarted Pods are ready");
+    a_request_through_the_gateway_is_answered(state);
+    services_talk_with_mutual_tls(state);
+}
+
 static bool only_definitions_are_left(void *context)
 {
     _cleanup_free_ char *compare = str_printf("cd '%s' && diff names-before names-after >&2", variable("TEST_OUTPUT"));
@@ -258,6 +280,7 @@ int main(void)
         cmocka_unit_test(an_idle_mesh_is_not_written),
         cmocka_unit_test(every_deleted_object_comes_back),
         cmocka_unit_test(every_changed_field_is_restored),
+        cmocka_unit_test(another_revision_takes_over),
         cmocka_unit_test(its_removal_leaves_only_definitions),
         cmocka_unit_test(rights_of_its_own_were_used_and_nothing_refused),
     };
