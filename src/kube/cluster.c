@@ -282,7 +282,8 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
 bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind)
 {
     const struct kube_watch *watch = c->slots[kind - c->kinds->rows].watch;
+    bool is_served = c->server.versions[kind - c->kinds->rows];
 
-    /* Of a kind that the server does not serve there is nothing to list. */
-    return watch && (kube_watch_listed(watch) || !c->server.versions[kind - c->kinds->rows]);
+    /* Of a kind of Kubernetes that the server does not serve there is nothing to list; a custom one may come. */
+    return watch && (kube_watch_listed(watch) || (!is_served && !kind->custom));
 }
