@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,9 @@
 #include "doc/yaml_impl.h"
 
 #define MARK "\xef\xbb\xbf"
+
+/* The halves of surrogate pairs, 0x400 of each, and the length of an escape such as \ud800. */
+enum { HIGH_HALF = 0xd800, LOW_HALF = 0xdc00, UNIT_LEN = 6 };
 
 struct reader {
     const struct doc_piece *piece;
@@ -223,16 +227,76 @@ static int read_documents(struct reader *r, struct yaml_documents *docs)
     return 0;
 }
 
-int json_read_piece(const struct doc_piece *p, struct yaml_documents *docs, struct err *e)
+/* What the escape \uXXXX here stands for; -1: it is none. */
+static int escaped_unit(const struct doc_piece *p, size_t at)
+{
+    int unit = 0;
+
+    if (at + UNIT_LEN > p->len || p->text[at] != '\\' || p->text[at + 1] != 'u')
+        return -1;
+    for (size_t i = at + 2; i < at + UNIT_LEN; i++) {
+        char c = p->text[i];
+        if (!isxdigit((unsigned char)c))
+            return -1;
+        unit = unit * 16 + (isdigit((unsigned char)c) ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return unit;
+}
+
+static bool is_half(int unit, int first)
+{
+    return unit >= first && unit < first + 0x400;
+}
+
+/*
+ * Half of a surrogate pair alone is no character. Go's decoder, which kubectl uses, reads U+FFFD for it; jansson
+ * refuses it. Each escape stays where it is: places in the copy are those in the text. Nothing is added where the text
+ * has none.
+ */
+static void replace_lone_halves(const struct doc_piece *p, struct buf *copy)
+{
+    for (size_t at = 0; at < p->len; at++) {
+        int unit;
+        if (p->text[at] != '\\')
+            continue;
+        unit = escaped_unit(p, at);
+        if (is_half(unit, HIGH_HALF) && is_half(escaped_unit(p, at + UNIT_LEN), LOW_HALF)) {
+            at += 2 * UNIT_LEN - 1;
+            continue;
+        }
+        if (is_half(unit, HIGH_HALF) || is_half(unit, LOW_HALF)) {
+            if (!copy->len)
+                buf_add(copy, p->text, p->len);
+            memcpy(copy->data + at, "\\uFFFD", UNIT_LEN);
+        }
+        at++; /* what is behind the backslash begins no escape */
+    }
+}
+
+static int read_piece(const struct doc_piece *p, struct yaml_documents *docs, struct err *e)
 {
     size_t start = begin(p);
     struct reader r = {.piece = p, .at = start, .line = p->line + 1, .e = e};
     int result;
 
-    if (doc_limit_values(p->text, p->len, DOC_VALUES_MAX, e) < 0)
-        return err_wrap(e, "%s", p->name);
     r.too_deep = start + doc_find_too_deep(p->text + start, p->len - start);
     result = read_documents(&r, docs);
     buf_release(&r.path);
+    return result;
+}
+
+int json_read_piece(const struct doc_piece *p, struct yaml_documents *docs, struct err *e)
+{
+    struct buf copy = BUF_INIT;
+    struct doc_piece sound = *p;
+    int result;
+
+    if (doc_limit_values(p->text, p->len, DOC_VALUES_MAX, e) < 0)
+        return err_wrap(e, "%s", p->name);
+    replace_lone_halves(p, &copy);
+    if (copy.len)
+        sound.text = copy.data;
+    result = read_piece(&sound, docs, e);
+    buf_release_secret(&copy);
     return result;
 }

@@ -406,6 +406,16 @@ static void json_is_read_as_json(void **state)
     } cases[] = {
         {"{\"a\": \"\\ud83d\\ude80\"}", "{'a': '\xf0\x9f\x9a\x80'}"},
         {"{\"\\ud83d\\ude80\": 1}", "{'\xf0\x9f\x9a\x80': 1}"},
+        /* half of a pair: as Go's decoder reads it */
+        {"{\"a\": \"\\ud800\"}", "{'a': '\xef\xbf\xbd'}"},
+        {"{\"\\uDFFFb\": \"\\uDBFFc\"}", "{'\xef\xbf\xbd"
+                                         "b': '\xef\xbf\xbd"
+                                         "c'}"},
+        {"{\"a\": \"\\ude80\\ud83d\\ud83d\\ude80\"}", "{'a': '\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x9a\x80'}"},
+        {"{\"a\": \"\\ud83d\\u0041\\ud83dx\"}", "{'a': '\xef\xbf\xbd"
+                                                "A\xef\xbf\xbdx'}"},
+        {"{\"a\": \"\\\\ud800\\\\\\ud800\"}", "{'a': '\\\\ud800\\\\\xef\xbf\xbd'}"},
+        {"# \\ud800 \"\n{\"a\": \"\\udbff\"}", "{'a': '\xef\xbf\xbd'}"},
         {"{\"a\": \"b\xc2\x85 c\"}", "{'a': 'b\xc2\x85 c'}"},
         {"{\"b\xc2\x85 c\xe2\x80\xa8\": \"\x7f\"}", "{'b\xc2\x85 c\xe2\x80\xa8': '\x7f'}"},
         {"{\"a\"\n:\t1\r\n,\n\"b\":[\n]}\n", "{'a': 1, 'b': []}"},
@@ -537,7 +547,10 @@ static void refusals_name_the_place(void **state)
         {"{\"a\": 1}\n}\n", "test.yaml:2:1: broken JSON: expected is another document or the end"},
         {"{\"a\": {\n\"b\": \"\\ud83d\\ude80\",\n  \"b\": 2}}\n",
          "test.yaml:3:3: field \"b\" is given twice, first in line 2"},
-        {"{\"a\": \"\\ud83d\"}\n", "test.yaml:1:15: broken JSON: invalid Unicode '\\uD83D' near '\"\\ud83d\"'"},
+        {"{\"\\ud83d\": 1,\n\"\\ude80\": 2}\n",
+         "test.yaml:2:1: field \"\xef\xbf\xbd\" is given twice, first in line 1"},
+        {"{\"a\": \"\\ud83d\" 1}\n", "test.yaml:1:17: broken JSON: '}' expected near '1'"},
+        {"{\"a\": \"\\ud83\"}\n", "test.yaml:1:14: broken JSON: invalid escape near '\"\\ud83\"'"},
         {"{\"a\": 9223372036854775808}\n",
          "test.yaml:1:26: the number needs more than 64 bits; quote it where it is meant as text"},
         {"{\"a\\u0000b\": 1}\n", "test.yaml:1:12: the key holds a zero byte"},
@@ -702,7 +715,8 @@ static void refusals_of_secrets_quote_nothing(void **state)
     static const char *const texts[] = {"{\"a\": \"hunter2\", \"b\" \"hunter2\"}",
                                         "{\"a\": hunter2 \"x\"]",
                                         "{\"hunter2\": 1, \"hunter2\": 2}",
-                                        "{\"a\": \"hunter2\\ud800\"}",
+                                        "{\"a\": \"hunter2\\ud800\" 1}",
+                                        "{\"a\": \"hunter2\\ud80\"}",
                                         "hunter2: 1\nhunter2: 2\n",
                                         "a: !hunter2 b\n"};
 
