@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "doc/doc.h"
 
 bool keyed_has(const json_t *element, const struct merge_key *key)
 {
@@ -14,10 +15,12 @@ bool keyed_has(const json_t *element, const struct merge_key *key)
            (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value));
 }
 
-/* A skeleton of an earlier version has a number here, which says nothing. */
+/* A skeleton of an earlier version has a number here, which says nothing; nor does "". */
 static const char *second_text(const json_t *element, const struct merge_key *key)
 {
-    return key->second ? str_or(json_string_value(json_object_get(element, key->second)), key->absent) : NULL;
+    const char *text = key->second ? doc_string(element, key->second) : NULL;
+
+    return key->second ? (text && *text ? text : key->absent) : NULL;
 }
 
 char *keyed_text(const json_t *element, const struct merge_key *key)

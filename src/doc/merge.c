@@ -192,11 +192,11 @@ static void keyed_sides_release(struct keyed_sides *s)
 }
 
 /*
- * The first key of the rules that tells the desired elements apart, and that every live one has: where two of those
- * have the same, the first is the one that is desired.
+ * The first key of the rules that tells the desired elements apart, and (`complete`) that every live one has: where two
+ * of those have the same, the first is the one that is desired.
  */
 static bool choose_key(const struct merger *m, const char *field, const json_t *last, const json_t *desired,
-                       const json_t *live, struct keyed_sides *ret)
+                       const json_t *live, bool complete, struct keyed_sides *ret)
 {
     for (const struct merge_key *k = m->rules->keys; k && k->field; k++) {
         struct keyed_sides sides;
@@ -204,7 +204,7 @@ static bool choose_key(const struct merger *m, const char *field, const json_t *
         if (!str_eq(k->field, field))
             continue;
         sides = (struct keyed_sides){keyed_new(last, k), keyed_new(desired, k), keyed_new(live, k)};
-        if (sides.desired.distinct && sides.live.complete) {
+        if (sides.desired.distinct && (sides.live.complete || !complete)) {
             *ret = sides;
             return true;
         }
@@ -361,6 +361,34 @@ static json_t *merge_by_position(struct merger *m, const json_t *last, const jso
     return result;
 }
 
+/* What is owned of an element that gets its key; of that, all is owned. Owned by the caller. */
+static json_t *last_with_key(const struct keyed_sides *s, const json_t *desired)
+{
+    const json_t *found = json_array_get(s->last.seq, keyed_find(&s->last, desired));
+    const char *second = s->desired.key->second;
+    json_t *last = found ? json_copy((json_t *)found) : json_object();
+
+    if (second)
+        json_object_set_new(last, second, json_integer(1));
+    return last;
+}
+
+/* By position, because a live element has no key. They get them, and the next merge pairs the same elements by those.
+ */
+static json_t *merge_into_keys(struct merger *m, const struct keyed_sides *s)
+{
+    json_t *result = json_array(), *element;
+    size_t i;
+
+    json_array_foreach(s->desired.seq, i, element) {
+        _cleanup_json_ json_t *last = last_with_key(s, element);
+        struct place back = enter_index(m, i);
+        json_array_append_new(result, merge_map(m, last, element, json_array_get(s->live.seq, i)));
+        leave(m, back);
+    }
+    return result;
+}
+
 /* Whether the live element is the desired one already. */
 static bool is_in_place(struct merger *m, const json_t *last, const json_t *desired, const json_t *live)
 {
@@ -423,15 +451,22 @@ static json_t *merge_seq_within(struct merger *m, const char *field, const json_
                                 const json_t *live)
 {
     struct keyed_sides sides;
+    json_t *result;
 
-    if (choose_key(m, field, last, desired, live, &sides)) {
-        json_t *result = merge_keyed(m, &sides);
+    if (choose_key(m, field, last, desired, live, true, &sides)) {
+        result = merge_keyed(m, &sides);
         keyed_sides_release(&sides);
         return result;
     }
-    if (json_array_size(desired) == json_array_size(live) && all_maps(desired) && all_maps(live))
-        return is_listed(m->rules->unordered, field) ? merge_unordered(m, last, desired, live)
-                                                     : merge_by_position(m, last, desired, live);
+    if (json_array_size(desired) == json_array_size(live) && all_maps(desired) && all_maps(live)) {
+        if (is_listed(m->rules->unordered, field))
+            return merge_unordered(m, last, desired, live);
+        if (!choose_key(m, field, last, desired, live, false, &sides))
+            return merge_by_position(m, last, desired, live);
+        result = merge_into_keys(m, &sides);
+        keyed_sides_release(&sides);
+        return result;
+    }
     if (same_elements(m, desired, live))
         return doc_copy(live);
     note(m, live, desired);
@@ -500,7 +535,7 @@ static json_t *others_part(struct merger *m, const char *field, const json_t *la
         return merge_map(m, last, no_fields, live);
     if (json_is_object(live))
         return m->rules->foreign ? select_fields(m, live, true) : NULL;
-    if (!json_is_array(live) || !json_is_array(last) || !choose_key(m, field, last, nothing, live, &sides))
+    if (!json_is_array(live) || !json_is_array(last) || !choose_key(m, field, last, nothing, live, true, &sides))
         return NULL;
     if (sides.last.distinct) {
         const struct merge_place here = {m->in, last, nothing, live};

@@ -17,7 +17,8 @@
  *   - element by element where the rules name a key for them, a string or integer that every desired and live element
  *     has and that differs in the desired ones (containers by name): elements of others stay, except a second one with
  *     the key of a desired one; those come in the desired order, new ones behind the one they follow there;
- *   - else by position where both have the same length, so that fields defaulted by the server stay; where the rules
+ *   - else by position where both have the same length, so that fields defaulted by the server stay, but no part of a
+ *     key that is not desired; where the rules
  *     say that the order means nothing (rules->unordered), an element that is in place at another position stays there;
  *   - else they are replaced whole, as sequences of scalars are.
  *

@@ -5,8 +5,13 @@
 #include "base/buf.h"
 #include "doc/merge.h"
 
-static const struct merge_key keys[] = {{"containers", "name"}, {"env", "name"},      {"ports", "containerPort"},
-                                        {"ports", "port"},      {"webhooks", "name"}, {NULL, NULL}};
+static const struct merge_key keys[] = {{"containers", "name"},
+                                        {"env", "name"},
+                                        {"ports", "containerPort"},
+                                        {"ports", "port"},
+                                        {"sockets", "port", "protocol", "TCP"},
+                                        {"webhooks", "name"},
+                                        {NULL, NULL}};
 static const char *const open_maps[] = {"labels", NULL};
 static const char *const unordered[] = {"set", NULL};
 static const char *const whole[] = {"schema", NULL};
@@ -175,6 +180,13 @@ static const struct merge_case cases[] = {
     {"ports: the same twice, another length", NULL,
      "{'ports': [{'port': 53, 'protocol': 'TCP'}, {'port': 53, 'protocol': 'UDP'}]}", "{'ports': [{'port': 53}]}",
      "{'ports': [{'port': 53, 'protocol': 'TCP'}, {'port': 53, 'protocol': 'UDP'}]}", "~ports"},
+    {"sockets: one has no key, and gets it", "{'sockets': [{'port': 8080, 'x': 1}]}",
+     "{'sockets': [{'name': 'a', 'port': 8080}, {'name': 'b', 'port': 90}]}",
+     "{'sockets': [{'name': 'a', 'x': 5, 'protocol': 'UDP', 'y': 1}, {'name': 'o', 'port': 81}]}",
+     "{'sockets': [{'name': 'a', 'port': 8080, 'y': 1}, {'name': 'b', 'port': 90}]}",
+     "-sockets[0].x -sockets[0].protocol +sockets[0].port ~sockets[1].name ~sockets[1].port"},
+    {"sockets: no protocol is TCP", NULL, "{'sockets': [{'port': 53, 'protocol': ''}]}", "{'sockets': [{'port': 53}]}",
+     NULL, ""},
 
     /* sequences of maps without a key */
     {"by position, with what the server added", "{'rules': [{'a': 1, 'b': 1}]}", "{'rules': [{'a': 2}]}",
@@ -312,8 +324,8 @@ static void skeletons_hold_no_values(void **state)
 
 /* --- laws, on random documents --- */
 
-static const char *const field_names[] = {"a",          "b",     "f",    "memory", "labels",
-                                          "containers", "ports", "list", "args",   "set"};
+static const char *const field_names[] = {"a",     "b",       "f",    "memory", "labels", "containers",
+                                          "ports", "sockets", "list", "args",   "set"};
 
 static json_t *random_value(uint64_t *seed, const char *field, int depth);
 
@@ -343,10 +355,15 @@ static json_t *random_seq(uint64_t *seed, const char *field, int depth)
 
     for (unsigned n = next_random(seed, 4); n; n--) {
         json_t *element = str_eq(field, "args") || depth <= 0 ? random_scalar(seed) : random_map(seed, depth - 1);
+        bool sockets = str_eq(field, "sockets"), ports = str_eq(field, "ports");
         if (json_is_object(element) && next_random(seed, 8))
             json_object_set_new(element,
-                                str_eq(field, "ports") ? next_random(seed, 3) ? "port" : "containerPort" : "name",
+                                ports     ? next_random(seed, 3) ? "port" : "containerPort"
+                                : sockets ? "port"
+                                          : "name",
                                 json_string(names[next_random(seed, ARRAY_LEN(names))]));
+        if (json_is_object(element) && sockets && next_random(seed, 2))
+            json_object_set_new(element, "protocol", next_random(seed, 3) ? json_string("UDP") : random_scalar(seed));
         json_array_append_new(seq, element);
     }
     return seq;
@@ -354,8 +371,8 @@ static json_t *random_seq(uint64_t *seed, const char *field, int depth)
 
 static json_t *random_value(uint64_t *seed, const char *field, int depth)
 {
-    bool seq = str_eq(field, "containers") || str_eq(field, "ports") || str_eq(field, "list") ||
-               str_eq(field, "args") || str_eq(field, "set");
+    bool seq = str_eq(field, "containers") || str_eq(field, "ports") || str_eq(field, "sockets") ||
+               str_eq(field, "list") || str_eq(field, "args") || str_eq(field, "set");
 
     if (seq && next_random(seed, 10))
         return random_seq(seed, field, depth);
@@ -493,6 +510,16 @@ static void empty_out(json_t *value)
     json_array_clear(value);
 }
 
+static void check_stays(const json_t *last, const json_t *desired, const json_t *result, const struct merge_rules *r)
+{
+    struct merge again;
+
+    merge_three_way(last, desired, result, r, &again);
+    law(again.change_count == 0);
+    law_equal(again.result, result);
+    merge_release(&again);
+}
+
 static void check_laws(const json_t *last_desired, const json_t *desired, const json_t *live,
                        const struct merge_rules *r)
 {
@@ -500,7 +527,7 @@ static void check_laws(const json_t *last_desired, const json_t *desired, const 
                           *next = merge_skeleton(desired, r);
     _cleanup_json_ json_t *last_copy = last ? doc_copy(last) : NULL, *desired_copy = doc_copy(desired),
                           *live_copy = doc_copy(live);
-    struct merge m, again;
+    struct merge m;
 
     inputs[0] = last;
     inputs[1] = desired_copy;
@@ -511,10 +538,8 @@ static void check_laws(const json_t *last_desired, const json_t *desired, const 
         assert_survives(last, desired, live, m.result, r);
     assert_granted(desired, m.result, r);
 
-    merge_three_way(next, desired, m.result, r, &again);
-    law(again.change_count == 0);
-    law_equal(again.result, m.result);
-    merge_release(&again);
+    check_stays(last, desired, m.result, r);
+    check_stays(next, desired, m.result, r);
 
     empty_out(m.result);
     for (size_t i = 0; i < m.change_count; i++) {
