@@ -17,7 +17,7 @@
 #define QUIET_MINUTE_MOST 120
 /* The longest that anything waits: a watch of ten minutes that fell silent, behind it a back-off. */
 static const msec_t PEACE_MOST = SECONDS(20 * 60), PEACE_STEP = SECONDS(5), QUIET = SECONDS(1800);
-static const msec_t FRESH = SECONDS(300), STOPPED_MOST = SECONDS(60);
+static const msec_t FRESH = SECONDS(300), STOPPED_MOST = SECONDS(60), FAILING_MOST = SECONDS(30);
 /* What memory of an operator that has lived may be more than that of a new one. */
 #define BYTES_MORE (512 * 1024)
 
@@ -487,7 +487,8 @@ static void converge(struct world *w)
         /* The longer it takes, the seldomer. */
         run(w, sched_now(w->sched) + PEACE_STEP + (sched_now(w->sched) - began) / 8);
     }
-    w->report->converged = sched_now(w->sched) - began;
+    if (sched_now(w->sched) - began > w->report->converged)
+        w->report->converged = sched_now(w->sched) - began;
     buf_release(&why);
 }
 
@@ -503,6 +504,24 @@ static void stay_quiet(struct world *w, msec_t how_long, const char *who, uint64
     if (!failed(w) && !is_as_desired(w, &why))
         world_fail(w, "it was in place, and is not any more: %s", buf_str(&why));
     buf_release(&why);
+}
+
+/* An object is deleted, and nothing else happens: what fails is tried again for no other reason. */
+static void fail_for_a_while(struct world *w)
+{
+    struct site *site = any_site(w);
+    struct faults *faults = &site->faults;
+    unsigned *const failures[] = {&faults->broken, &faults->throttled, &faults->conflict, &faults->request_lost};
+    unsigned *failure = failures[rng_below(&w->chaos, ARRAY_LEN(failures))];
+
+    world_say(w, "requests to %s fail for a while", site->name);
+    *failure = 1000;
+    site->users.enabled = 1ull << DEED_delete_ours;
+    users_act(&site->users);
+    w->requests_most = MINUTE_MOST;
+    run(w, sched_now(w->sched) + rng_between(&w->chaos, 1, FAILING_MOST));
+    *failure = 0;
+    converge(w);
 }
 
 /* What stopping the operator gives back. */
@@ -579,6 +598,8 @@ void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
     w.requests_most = QUIET_MINUTE_MOST;
     if (!failed(&w))
         stay_quiet(&w, QUIET, "the operator", 0);
+    if (!failed(&w))
+        fail_for_a_while(&w);
     if (!failed(&w))
         restart(&w);
     world_release(&w);
