@@ -5,6 +5,11 @@
 
 /* Two such requests have time before KUBE_LISTENING_MOST. */
 static const msec_t VERIFY_AFTER = SECONDS(30);
+/*
+ * A turn that comes so late shows that the process was stopped. Its watches may have ended meanwhile as they should,
+ * one after the other, and then the server: no connection need have broken for this process.
+ */
+static const msec_t STOPPED_LEAST = SECONDS(30);
 
 /* What keeps it from the next phase, or else what went wrong last. Owned by the caller; NULL: nothing. */
 static char *describe_error(struct kube_cluster *c)
@@ -103,6 +108,8 @@ static void turn(void *context)
     struct kube_cluster *c = context;
     msec_t due;
 
+    if (c->turn_due != MSEC_NEVER && c->io->now(c->io) > c->turn_due + STOPPED_LEAST)
+        kube_verify_outage(c);
     kube_slots_read(c);
     check_size(c);
     kube_discovery_step(c);
@@ -116,7 +123,9 @@ static void turn(void *context)
     }
     due = sooner(kube_slots_due(c), kube_discovery_step_due(c));
     due = sooner(sooner(due, kube_verify_due(c)), sooner(c->count_due, c->size.due));
-    c->io->timer_set(c->io, c->timer, sooner(due, kube_reread_due(c)));
+    due = sooner(due, kube_reread_due(c));
+    c->turn_due = due > c->io->now(c->io) ? due : c->io->now(c->io);
+    c->io->timer_set(c->io, c->timer, c->turn_due);
     if (c->changed) {
         c->changed = false;
         c->events.changed(c->events.context);
@@ -150,7 +159,7 @@ struct kube_cluster *kube_cluster_new_on(struct net_io *io, const struct kube_ki
     c->queue = kube_queue_new(io, &options->queue, kube_cluster_action_done, on_wake, c);
     c->timer = io->timer_new(io, turn, c);
     c->server = (struct kube_server){.kinds = kinds, .versions = NEW_ARRAY(const char *, kinds->len + 1)};
-    c->discovery.due = c->count_due = c->error_since = c->size.due = c->verify.outage_due = MSEC_NEVER;
+    c->discovery.due = c->count_due = c->error_since = c->size.due = c->verify.outage_due = c->turn_due = MSEC_NEVER;
     LIST_INIT(&c->discovery.questions);
     LIST_INIT(&c->fetch.all);
     kube_slots_init(c);

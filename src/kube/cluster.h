@@ -9,6 +9,8 @@
  * cannot be reached one request after another asks for /version, nothing else is sent,
  * and what is put waits; then watches go on from where they were, and within half a minute
  * everything is listed once more, in case that the server came back with an older store.
+ * That is done, too, when the connection of a watch broke and the next one was there immediately (where that happens
+ * again and again, at most every ten minutes), and when this process was stopped.
  *
  * Watches are verified: where one has heard nothing for half a minute, the server is asked for its
  * newest resource version (a list of one object). If that is older than what a watch has reported, the store was

@@ -55,6 +55,12 @@ void kube_cluster_rewound(struct kube_cluster *c)
     kube_cluster_soon(c);
 }
 
+void kube_cluster_broken(struct kube_cluster *c)
+{
+    c->verify.broken = true;
+    kube_cluster_soon(c);
+}
+
 void kube_cluster_doubt_discovery(struct kube_cluster *c)
 {
     c->discovery.doubted = true;

@@ -49,6 +49,12 @@ struct kube_slot {
     unsigned refused; /* in a row: the server did not give the newest version of this kind */
 };
 
+/* How often something that costs much is done, for what happens again and again. */
+struct kube_pace {
+    msec_t after;   /* not sooner */
+    unsigned times; /* in a row */
+};
+
 struct kube_question;
 struct kube_fetch;
 
@@ -74,6 +80,7 @@ struct kube_cluster {
     bool waits;                 /* it says what is waited for, and nothing failed */
     msec_t error_since;
     msec_t last_contact;
+    msec_t turn_due; /* when the next turn was due, as the last one left it; MSEC_NEVER: not */
 
     struct kube_server server;
     bool known; /* `server` is filled */
@@ -95,16 +102,17 @@ struct kube_cluster {
         msec_t due; /* MSEC_NEVER: not */
     } discovery;
     struct {
-        struct net_call *call;  /* NULL: none is under way */
-        struct kube_slot *slot; /* the kind that it asks for */
-        msec_t after;           /* not sooner */
-        unsigned failures;      /* in a row */
-        bool hinted;            /* another part saw a version that is too old */
-        msec_t hint_after;      /* hints are not followed sooner */
-        msec_t relist_after;    /* a restore that is seen sooner is not believed */
-        unsigned rewinds;       /* in a row */
-        bool rewound;           /* another part saw a list of an older history */
-        msec_t outage_due;      /* when all is listed again after an outage; MSEC_NEVER: not */
+        struct net_call *call;    /* NULL: none is under way */
+        struct kube_slot *slot;   /* the kind that it asks for */
+        msec_t after;             /* not sooner */
+        unsigned failures;        /* in a row */
+        bool hinted;              /* another part saw a version that is too old */
+        msec_t hint_after;        /* hints are not followed sooner */
+        struct kube_pace rewinds; /* a restore that is seen sooner is not believed */
+        bool rewound;             /* another part saw a list of an older history */
+        struct kube_pace breaks;  /* of lists after a connection that broke */
+        bool broken;              /* another part saw one */
+        msec_t outage_due;        /* when all is listed again after an outage; MSEC_NEVER: not */
     } verify;
     struct {
         LIST_HEAD(, kube_fetch) all;
@@ -144,6 +152,8 @@ void kube_cluster_doubt_discovery(struct kube_cluster *c);
 void kube_cluster_doubt_versions(struct kube_cluster *c);
 /* They did: a list was of an older history. */
 void kube_cluster_rewound(struct kube_cluster *c);
+/* The connection of an open watch broke: it may be another server that answers from now on. */
+void kube_cluster_broken(struct kube_cluster *c);
 
 /* cluster_watch.c */
 void kube_slots_init(struct kube_cluster *c);
@@ -178,8 +188,8 @@ void kube_verify_write(struct kube_slot *slot, const json_t *object);
 /* The server's versions are older than what a watch has reported: everything is listed again. */
 void kube_verify_rewound(struct kube_cluster *c);
 /*
- * The server was unreachable, and answers again. Its store may be an older one that has reached as many versions:
- * everything is listed within half a minute.
+ * The server was unreachable, and answers again; or it is unknown what it did, because this process was stopped. Its
+ * store may be an older one that has reached as many versions: everything is listed within half a minute.
  */
 void kube_verify_outage(struct kube_cluster *c);
 /* The oldest kube_watch_trusted() of what is watched; MSEC_NEVER: nothing is. `ret_slot` may be NULL. */

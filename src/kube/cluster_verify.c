@@ -15,7 +15,8 @@ static const msec_t RETRY_FIRST = SECONDS(1), RETRY_MOST = SECONDS(10);
 static const msec_t HINT_DISTANCE = SECONDS(5);
 /* An answer to a write may be overtaken by events of later writes; by this many versions it is not. */
 enum { FAR_BEHIND = 500 };
-/* A server of a pair that reads from a stale store would have everything listed again and again. */
+/* A server of a pair that reads from a stale store, or connections that break, would have everything listed again and
+ * again. */
 static const msec_t RELIST_FIRST = SECONDS(30), RELIST_MOST = SECONDS(600);
 /* After an outage the lists of many clusters are spread over this time. */
 static const msec_t OUTAGE_SPREAD = SECONDS(30);
@@ -91,25 +92,53 @@ void kube_verify_write(struct kube_slot *slot, const json_t *object)
         kube_cluster_doubt_versions(slot->cluster);
 }
 
+/* It is done `at` that time: the next one is later, and later each time. */
+static void keep_pace(struct kube_cluster *c, struct kube_pace *pace, msec_t at)
+{
+    /* Longer ago it was another incident. */
+    pace->times = pace->times && at - pace->after < RELIST_MOST ? pace->times + 1 : 1;
+    pace->after = at + kube_backoff(RELIST_FIRST, RELIST_MOST, pace->times, c->io->random(c->io));
+}
+
 /* The store was restored: nothing in the cache can be trusted. */
 void kube_verify_rewound(struct kube_cluster *c)
 {
     msec_t now = c->io->now(c->io);
 
-    if (now < c->verify.relist_after)
+    if (now < c->verify.rewinds.after)
         return;
-    /* Longer ago it was another incident. */
-    c->verify.rewinds = c->verify.rewinds && now - c->verify.relist_after < RELIST_MOST ? c->verify.rewinds + 1 : 1;
-    c->verify.relist_after = now + kube_backoff(RELIST_FIRST, RELIST_MOST, c->verify.rewinds, c->io->random(c->io));
+    keep_pace(c, &c->verify.rewinds, now);
     c->stats.version_rewinds++;
     c->changed = true;
     kube_cluster_relist(c);
 }
 
+static msec_t spread(struct kube_cluster *c, msec_t from)
+{
+    return from + c->io->random(c->io) % OUTAGE_SPREAD;
+}
+
 void kube_verify_outage(struct kube_cluster *c)
 {
-    if (c->verify.outage_due == MSEC_NEVER)
-        c->verify.outage_due = c->io->now(c->io) + c->io->random(c->io) % OUTAGE_SPREAD;
+    msec_t now = c->io->now(c->io);
+
+    if (c->verify.outage_due == MSEC_NEVER || c->verify.outage_due > now + OUTAGE_SPREAD)
+        c->verify.outage_due = spread(c, now);
+}
+
+/*
+ * The connection broke and the next one was there immediately. Most often nothing else happened, but this process, or
+ * the network, may have stood still while the store was restored. So all is listed again as after an outage, but not
+ * each time where connections break again and again.
+ */
+static void follow_break(struct kube_cluster *c)
+{
+    msec_t now = c->io->now(c->io);
+
+    if (c->verify.outage_due != MSEC_NEVER)
+        return;
+    c->verify.outage_due = spread(c, now > c->verify.breaks.after ? now : c->verify.breaks.after);
+    keep_pace(c, &c->verify.breaks, c->verify.outage_due);
 }
 
 /* Whether the kind's watch had reported more than the newest version when that was asked for, and still follows it. */
@@ -124,7 +153,7 @@ static void take_newest(struct kube_cluster *c, int64_t newest)
 
     if (is_ahead(c->verify.slot, newest)) {
         /* Not trusted yet; another server of a pair may answer the next time. */
-        if (now < c->verify.relist_after)
+        if (now < c->verify.rewinds.after)
             c->verify.after = now + RETRY_MOST;
         c->verify.slot->suspected = false;
         kube_verify_rewound(c);
@@ -217,6 +246,9 @@ void kube_verify_step(struct kube_cluster *c)
     if (c->verify.rewound)
         kube_verify_rewound(c);
     c->verify.rewound = false;
+    if (c->verify.broken)
+        follow_break(c);
+    c->verify.broken = false;
     if (!c->reach.lost && now >= c->verify.outage_due) {
         c->verify.outage_due = MSEC_NEVER;
         kube_cluster_relist(c);

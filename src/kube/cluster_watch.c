@@ -349,6 +349,8 @@ static void on_failure(struct kube_slot *slot, const struct net_response *respon
 {
     struct kube_cluster *c = slot->cluster;
 
+    if (kube_watch_is_open(slot->watch) && kube_is_unreachable(response, e))
+        kube_cluster_broken(c);
     /* 410 is how a watch learns that it was closed for too long. */
     c->stats.watch_failures += e->class != ERR_GONE;
     kube_watch_failed(slot->watch, c->io->now(c->io), c->io->random(c->io), e, response ? response->retry_after : 0);

@@ -326,13 +326,49 @@ static void grow_versions(void)
     }
 }
 
+static int64_t newest_version(void)
+{
+    const struct kube_kind *kind = kind_of("v1", "ConfigMap");
+    _cleanup_json_ json_t *filler = OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ConfigMap"),
+        MAP("metadata", STRING("name", "newest"), STRING("namespace", "default")));
+    _cleanup_json_ json_t *created = NULL;
+    int64_t version = 0;
+
+    cluster_create(kind, filler);
+    created = cluster_get(kind, "default", "newest");
+    assert_true(str_to_int64(str_or(doc_string(created, "metadata", "resourceVersion"), ""), &version));
+    cluster_delete(kind, "default", "newest");
+    return version;
+}
+
+/* The operator is stopped meanwhile, and the versions have caught up when it continues. */
+static void restore_unseen(void)
+{
+    int64_t before = newest_version();
+
+    assert_int_equal(kill(h.operator_pid, SIGSTOP), 0);
+    component("store", "restore");
+    wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
+    while (newest_version() <= before)
+        grow_versions();
+    assert_int_equal(kill(h.operator_pid, SIGCONT), 0);
+}
+
+enum restore { FAR_BEHIND, AS_MANY_AGAIN, UNSEEN };
+
 /*
  * The store that comes back has no Deployment istio-policy, which the operator believes to be there; and what happens
  * then is heard as ever.
  */
-static void live_through_a_restore(bool grown)
+static void live_through_a_restore(enum restore how)
 {
-    const char *what = grown ? "store put back, versions far behind" : "store put back, versions as many again";
+    static const char *const names[] = {
+        [FAR_BEHIND] = "store put back, versions far behind",
+        [AS_MANY_AGAIN] = "store put back, versions as many again",
+        [UNSEEN] = "store put back while the operator is stopped"};
+    const char *what = names[how];
 
     operator_start();
     mesh_create(SPEC_WITHOUT_FIXED_PORTS);
@@ -343,14 +379,18 @@ static void live_through_a_restore(bool grown)
     wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
     operator_start();
     converge_wait(TO_CONVERGE);
-    if (grown)
+    if (how == FAR_BEHIND)
         grow_versions();
-    component("store", "restore");
-    wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
+    if (how == UNSEEN) {
+        restore_unseen();
+    } else {
+        component("store", "restore");
+        wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
+    }
     results_add(what, 1, converge_wait(TO_NOTICE));
     change_something(0);
     results_add(what, 0, converge_wait(TO_NOTICE));
-    if (grown)
+    if (how == FAR_BEHIND)
         assert_true(operator_metric("version_rewinds_total") >= 1);
     cluster_delete(ISTIO, NS, MESH);
     converge_wait_gone(TO_CONVERGE);
@@ -362,8 +402,9 @@ static void store_that_is_put_back_is_followed_within_a_minute(void **state)
     (void)state;
     if (!getenv("TEST_CLUSTER_PROGRAM"))
         skip();
-    live_through_a_restore(true);
-    live_through_a_restore(false);
+    live_through_a_restore(FAR_BEHIND);
+    live_through_a_restore(AS_MANY_AGAIN);
+    live_through_a_restore(UNSEEN);
     bystanders_check();
 }
 

@@ -94,6 +94,8 @@ void server_forget(struct server *s, int64_t version);
  */
 void server_save(struct server *s);
 bool server_put_back(struct server *s);
+/* Other clients write, what nobody here reads, until this is the version. */
+void server_catch_up(struct server *s, int64_t version);
 /* While cold, custom kinds are not served yet, as in a server that has just started. */
 void server_set_cold(struct server *s, bool cold);
 

@@ -254,6 +254,11 @@ void sim_run(struct sim *s, msec_t time)
         abort(); /* it does not get on */
 }
 
+void sim_stop(struct sim *s, msec_t time)
+{
+    s->stopped_until = sched_now(s->sched) + time;
+}
+
 void sim_review(struct sim *s, sim_review_fn review, void *context)
 {
     s->review = review;

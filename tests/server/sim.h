@@ -33,6 +33,8 @@ void sim_send_bookmarks(struct sim *s);
 /* Every connection ends, and none is reachable until it is up again. The watches' past is forgotten. */
 void sim_set_down(struct sim *s, bool down);
 void sim_run(struct sim *s, msec_t time);
+/* The client's process is stopped for so long from now on, as by SIGSTOP: what comes, comes then. */
+void sim_stop(struct sim *s, msec_t time);
 
 /*
  * What stands between a write and the store, as admission does: called with each write, Events included (`body` may be

@@ -242,6 +242,12 @@ bool server_put_back(struct server *s)
     return true;
 }
 
+void server_catch_up(struct server *s, int64_t version)
+{
+    if (version > s->version)
+        s->version = version;
+}
+
 void server_free(struct server *s)
 {
     if (!s)

@@ -181,11 +181,14 @@ static void compact(struct world *w)
 static void put_back(struct world *w, struct site *site)
 {
     struct users *users = &world_central(w)->users;
+    int64_t before = server_version(site->server);
 
     for (size_t i = 0; i < OPERATORS; i++)
         operator_break(&w->operators[i], site);
     if (!server_put_back(site->server))
         return;
+    if (rng_chance(&w->chaos, 500))
+        server_catch_up(site->server, before + rng_between(&w->chaos, 1, 100));
     world_say(w, "the store of %s is put back to version %" PRId64, site->name, server_version(site->server));
     users_excuse(users);
     w->disputed_until = sched_now(w->sched) + 2 * LEASE_DURATION;

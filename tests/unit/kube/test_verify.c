@@ -110,18 +110,65 @@ static void a_store_put_back_that_has_as_many_versions_again_is_listed_after_the
     bench_finish(&b);
 }
 
-static void a_connection_that_breaks_for_a_moment_leads_to_no_list(void **state)
+static void break_connection(struct bench *b)
+{
+    sim_set_down(b->sim, true);
+    sim_set_down(b->sim, false);
+}
+
+/* As a process sees it that was stopped, or whose network was, while the store was put back. */
+static void a_store_put_back_that_has_as_many_versions_again_is_listed_after_a_connection_broke(void **state)
 {
     struct bench b;
 
     (void)state;
+    begin_with_later_changes(&b, 0);
+    server_put_back(sim_server(b.sim));
+    break_connection(&b);
+    grow(&b, 100);
+    sim_run(b.sim, SECONDS(40));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+/* Its watches ended as they should before the store was put back, and no connection breaks for it. */
+static void a_process_that_was_stopped_for_long_lists_everything(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    begin_with_later_changes(&b, 0);
+    sim_stop(b.sim, SECONDS(800));
+    sim_run(b.sim, SECONDS(700));
+    assert_int_equal(sim_open_watches(b.sim), 0);
+    server_put_back(sim_server(b.sim));
+    grow(&b, 100);
+    sim_run(b.sim, SECONDS(140));
+    assert_int_equal(rewinds(&b), 1);
+    assert_true(bench_agrees(&b, MAPS));
+    bench_finish(&b);
+}
+
+/* It may be another server each time. */
+static void a_connection_that_breaks_again_and_again_leads_to_few_lists(void **state)
+{
+    enum { WATCHED = 3, HOURS = 2 };
+    struct bench b;
+
+    (void)state;
     bench_begin_synced(&b);
-    sim_take_counts(b.sim);
-    for (int i = 0; i < 10; i++) {
-        sim_set_down(b.sim, true);
-        sim_set_down(b.sim, false);
+    break_connection(&b);
+    sim_run(b.sim, SECONDS(31));
+    assert_int_equal(sim_take_counts(b.sim).lists, WATCHED);
+    for (int i = 0; i < HOURS * 60; i++) {
+        break_connection(&b);
         sim_run(b.sim, SECONDS(60));
     }
+    assert_in_range(sim_take_counts(b.sim).lists, WATCHED * 6 * HOURS, WATCHED * (6 * HOURS + 6));
+    sim_run(b.sim, SECONDS(700));
+    sim_take_counts(b.sim);
+    sim_run(b.sim, SECONDS(3600));
     assert_int_equal(sim_take_counts(b.sim).lists, 0);
     assert_true(bench_agrees(&b, MAPS));
     bench_finish(&b);
@@ -308,7 +355,9 @@ int main(void)
         cmocka_unit_test(a_store_put_back_in_an_outage_is_noticed_when_the_server_answers),
         cmocka_unit_test(a_store_put_back_without_an_outage_is_noticed_within_a_minute),
         cmocka_unit_test(a_store_put_back_that_has_as_many_versions_again_is_listed_after_the_outage),
-        cmocka_unit_test(a_connection_that_breaks_for_a_moment_leads_to_no_list),
+        cmocka_unit_test(a_store_put_back_that_has_as_many_versions_again_is_listed_after_a_connection_broke),
+        cmocka_unit_test(a_process_that_was_stopped_for_long_lists_everything),
+        cmocka_unit_test(a_connection_that_breaks_again_and_again_leads_to_few_lists),
         cmocka_unit_test(an_answer_from_the_past_is_a_hint),
         cmocka_unit_test(a_conflict_with_an_object_from_the_future_shows_another_history),
         cmocka_unit_test(a_conflict_shows_another_history_that_has_as_many_versions),
