@@ -238,7 +238,7 @@ static bool asks_for_nothing(const json_t *value, const json_t *nothing)
     const char *key;
     json_t *expected;
 
-    if (json_is_object(value) && (json_is_object(nothing) || json_object_size(value) == 0)) {
+    if (json_is_object(value) && (json_object_size(nothing) || json_object_size(value) == 0)) {
         json_object_foreach((json_t *)nothing, key, expected) {
             const json_t *given = json_object_get(value, key);
             if (given && !asks_for_nothing(given, expected))
@@ -540,6 +540,16 @@ static void parse_row(struct parse *p, const struct field *field, const json_t *
     buf_truncate(&p->path, mark);
 }
 
+/* Whether another row of the field holds for this Kubernetes. */
+static bool is_replaced(const struct parse *p, const struct field_table *table, size_t i)
+{
+    const struct field *row = &table->rows[i];
+
+    if (i + 1 < table->len && str_eq(row[1].name, row->name) && (!p->minor || p->minor >= row[1].since))
+        return true;
+    return i && str_eq(row[-1].name, row->name) && p->minor && p->minor < row->since;
+}
+
 static void parse_table(struct parse *p, const struct field_table *table, const json_t *object, void *base)
 {
     size_t errors = p->problems->errors;
@@ -549,7 +559,8 @@ static void parse_table(struct parse *p, const struct field_table *table, const 
         table = table->full;
     p->exact = table->exact;
     for (size_t i = 0; i < table->len; i++)
-        parse_row(p, &table->rows[i], json_object_get(object, table->rows[i].name), base);
+        if (!is_replaced(p, table, i))
+            parse_row(p, &table->rows[i], json_object_get(object, table->rows[i].name), base);
     if (!table->open)
         find_unknown(p, table, object);
     if (table->check && object && p->problems->errors == errors)

@@ -93,7 +93,10 @@ struct field {
     const struct field *items;         /* FIELD_LIST, FIELD_MAP: the row of every element; its name is not used */
     const struct field_table *table;   /* FIELD_GROUP, FIELD_DOCUMENT */
     size_t offset;                     /* of the member in its struct, where there is one */
-    /* Of Kubernetes' own types: the minor versions of 1.x that know the field; 0: all known ones. */
+    /*
+     * Of Kubernetes' own types: the minor versions of 1.x that know the field; 0: all known ones. Where they hold it to
+     * different rules, it has several rows, one behind the other; for any Kubernetes the last one counts.
+     */
     short since, until;
 };
 

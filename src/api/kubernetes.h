@@ -3,8 +3,9 @@
  * have, and what API servers refuse in them. Tables of fields as for custom resources (api/field.h), each with `exact`.
  *
  * Names, types and versions of the fields are those of k8s.io/api (its generated.proto) from Kubernetes 1.10 to
- * KUBERNETES_NEWEST. What values must be is from the API server's validation (pkg/apis/ of Kubernetes 1.20), as far as
- * it holds for every version. tests/cluster/test_validation.c compares both with a real server.
+ * KUBERNETES_NEWEST. What values must be is from the API server's validation (pkg/apis/ of Kubernetes 1.20 and 1.34):
+ * what both refuse, and what the older one takes although no Pod would run with it; where the newer one takes more, the
+ * field has a row for each. tests/cluster/test_validation.c compares both with a real server.
  *
  * Pure; constants.
  */
@@ -17,7 +18,7 @@
 #include "api/problem.h"
 
 /* The newest minor version of Kubernetes 1.x whose fields are known; a newer one may have more. */
-#define KUBERNETES_NEWEST 35
+#define KUBERNETES_NEWEST 37
 
 /* The parts of a Pod that can be configured in components, for field_table.full. */
 extern const struct field_table kubernetes_affinity, kubernetes_resources, kubernetes_toleration;

@@ -111,6 +111,13 @@ const struct field_format format_csi_driver = {
     .max_length = 63,
 };
 
+const struct field_format format_dns_search = {
+    .noun = "search domain",
+    .words = "a DNS name to search in",
+    .pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*[.]?$",
+    .max_length = 254,
+};
+
 const struct field_format format_env_name = {
     .noun = "name of a variable",
     .words = "the name of an environment variable (letters, digits, -, _ and ., not beginning with a digit)",
@@ -178,6 +185,14 @@ const struct field_format format_port_name = {
     .max_length = 15,
 };
 
+/* The name of an environment variable, of Kubernetes 1.32 and later. */
+const struct field_format format_printable = {
+    .noun = "name of a variable",
+    .words = "the name of an environment variable (printable ASCII characters without =)",
+    .pattern = "^[ -<>-~]+$",
+    .max_length = INT_MAX,
+};
+
 const struct field_format format_range = {
     .noun = "IP range",
     .words = "an IPv4 or IPv6 range such as 10.0.0.0/8",
@@ -192,10 +207,11 @@ const struct field_format format_resource_field = {
     .max_length = 253,
 };
 
+/* Of Kubernetes 1.33 and later. */
 const struct field_format format_search_domain = {
     .noun = "search domain",
-    .words = "a DNS name to search in",
-    .pattern = "^[_a-z0-9]([-_.a-z0-9]*[_.a-z0-9])?$",
+    .words = "a DNS name to search in, which may have _ in it, or \".\"",
+    .pattern = "^([.]|[_a-z0-9]([-_a-z0-9]*[a-z0-9])?([.][_a-z0-9]([-_a-z0-9]*[a-z0-9])?)*[.]?)$",
     .max_length = 254,
 };
 
@@ -203,6 +219,14 @@ const struct field_format format_sysctl = {
     .noun = "sysctl",
     .words = "the name of a sysctl such as net.core.somaxconn",
     .pattern = "^[a-z0-9]([-_a-z0-9]*[a-z0-9])?([.][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$",
+    .max_length = 253,
+};
+
+/* Of Kubernetes 1.25 and later. */
+const struct field_format format_sysctl_path = {
+    .noun = "sysctl",
+    .words = "the name of a sysctl such as net.core.somaxconn or net/core/somaxconn",
+    .pattern = "^[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*$",
     .max_length = 253,
 };
 

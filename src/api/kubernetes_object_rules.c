@@ -243,7 +243,12 @@ void kubernetes_check_data(const json_t *object, const char *path, struct proble
 void kubernetes_check_autoscaler(const json_t *spec, const char *path, struct problems *problems)
 {
     json_int_t least = number(spec, "minReplicas", 1), most = number(spec, "maxReplicas", 1);
+    const json_t *target = json_object_get(spec, "scaleTargetRef");
+    const char *slash = strchr(str_or(doc_string(target, "apiVersion"), ""), '/');
 
+    /* Older servers take it, and find no such target. */
+    if ((!slash || strchr(slash + 1, '/')) && !is(target, "kind", "ReplicationController"))
+        problems_refuse(problems, path, "scaleTargetRef.apiVersion", "must be a group and a version such as apps/v1");
     if (least > most)
         problems_refuse(problems, path, "maxReplicas",
                         "must not be below minReplicas, which is %" JSON_INTEGER_FORMAT

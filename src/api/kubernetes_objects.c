@@ -75,7 +75,7 @@ static const struct field service_spec_rows[] = {
     {"internalTrafficPolicy", CHOICE("Cluster", "Local"), .since = 21},
     {"ipFamilies", SEQUENCE(ITEM_OF(CHOICE("IPv4", "IPv6")), 0, 2), .since = 20},
     {"ipFamily", CHOICE("IPv4", "IPv6"), .since = 16, .until = 19},
-    {"ipFamilyPolicy", CHOICE("SingleStack", "PreferDualStack", "RequireDualStack"), .since = 20},
+    {"ipFamilyPolicy", CHOICE("SingleStack", "PreferDualStack", "RequireDualStack"), NOT_EMPTY, .since = 20},
     {"loadBalancerClass", TEXT(format_label_key), .since = 21},
     {"loadBalancerIP", TEXT(format_any)},
     {"loadBalancerSourceRanges", TEXTS(format_range, 0)},

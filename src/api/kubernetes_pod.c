@@ -18,17 +18,31 @@ static const struct field node_selector_requirement_rows[] = {
 };
 TABLE(node_selector_requirement, "NodeSelectorRequirement", .check = kubernetes_check_node_requirement);
 
-static const struct field node_selector_term_rows[] = {
+static const struct field preference_rows[] = {
     {"matchExpressions", LIST_OF(node_selector_requirement, 0)},
     {"matchFields", LIST_OF(field_requirement, 0), .since = 11},
 };
-TABLE(node_selector_term, "NodeSelectorTerm");
+TABLE(preference, "NodeSelectorTerm");
 
 static const struct field preferred_scheduling_term_rows[] = {
-    {"preference", DOCUMENT(node_selector_term)},
+    {"preference", DOCUMENT(preference)},
     {"weight", INTEGER(1, 100), REQUIRED},
 };
 TABLE(preferred_scheduling_term, "PreferredSchedulingTerm");
+
+/* What no node has as a label is no requirement; a preference may have it. */
+static const struct field required_node_requirement_rows[] = {
+    {"key", TEXT(format_label_key), REQUIRED},
+    {"operator", CHOICE("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"), REQUIRED},
+    {"values", TEXTS(format_label_value, 0)},
+};
+TABLE(required_node_requirement, "NodeSelectorRequirement", .check = kubernetes_check_node_requirement);
+
+static const struct field node_selector_term_rows[] = {
+    {"matchExpressions", LIST_OF(required_node_requirement, 0)},
+    {"matchFields", LIST_OF(field_requirement, 0), .since = 11},
+};
+TABLE(node_selector_term, "NodeSelectorTerm");
 
 static const struct field node_selector_rows[] = {
     {"nodeSelectorTerms", LIST_OF(node_selector_term, 1), REQUIRED},
@@ -90,7 +104,7 @@ static const struct field object_field_selector_rows[] = {
 TABLE(object_field_selector, "ObjectFieldSelector");
 
 static const struct field file_key_selector_rows[] = {
-    {"key", TEXT(format_env_name), REQUIRED},
+    {"key", TEXT(format_printable), REQUIRED},
     {"optional", FLAG},
     {"path", TEXT(format_local_path), REQUIRED},
     {"volumeName", TEXT(format_dns_label), REQUIRED},
@@ -121,7 +135,8 @@ static const struct field env_var_source_rows[] = {
 TABLE(env_var_source, "EnvVarSource", .check = kubernetes_check_env_source);
 
 static const struct field env_var_rows[] = {
-    {"name", TEXT(format_env_name), REQUIRED},
+    {"name", TEXT(format_env_name), REQUIRED, .until = 31},
+    {"name", TEXT(format_printable), REQUIRED, .since = 32},
     {"value", TEXT(format_any)},
     {"valueFrom", DOCUMENT(env_var_source)},
 };
@@ -141,7 +156,8 @@ TABLE(secret_env_source, "SecretEnvSource");
 
 static const struct field env_from_source_rows[] = {
     {"configMapRef", DOCUMENT(config_map_env_source)},
-    {"prefix", TEXT(format_env_name)},
+    {"prefix", TEXT(format_env_name), .until = 31},
+    {"prefix", TEXT(format_printable), .since = 32},
     {"secretRef", DOCUMENT(secret_env_source)},
 };
 TABLE(env_from_source, "EnvFromSource", .check = kubernetes_check_env_from);
@@ -162,6 +178,7 @@ static const struct field http_get_rows[] = {
     {"httpHeaders", LIST_OF(http_header, 0)},
     {"path", TEXT(format_any)},
     {"port", PORT, REQUIRED},
+    {"protocol", CHOICE("HTTP1", "HTTP2"), .since = 37},
     {"scheme", CHOICE("HTTP", "HTTPS")},
 };
 TABLE(http_get, "HTTPGetAction");
@@ -193,6 +210,7 @@ static const struct field lifecycle_rows[] = {
 TABLE(lifecycle, "Lifecycle");
 
 static const struct field grpc_action_rows[] = {
+    {"mode", CHOICE("Plaintext", "TLS"), .since = 37},
     {"port", INTEGER(1, 65535), REQUIRED},
     {"service", TEXT(format_any)},
 };
@@ -291,7 +309,7 @@ static const struct field security_context_rows[] = {
     {"appArmorProfile", DOCUMENT(app_armor_profile), .since = 30},
     {"capabilities", DOCUMENT(capabilities)},
     {"privileged", FLAG},
-    {"procMount", CHOICE("Default", "Unmasked"), .since = 12},
+    {"procMount", CHOICE("Default", "Unmasked"), NOT_EMPTY, .since = 12},
     {"readOnlyRootFilesystem", FLAG},
     {"runAsGroup", INTEGER(0, INT32_MAX)},
     {"runAsNonRoot", FLAG},
@@ -309,6 +327,7 @@ static const struct field volume_device_rows[] = {
 TABLE(volume_device, "VolumeDevice");
 
 static const struct field volume_mount_rows[] = {
+    {"bindMountOptions", SEQUENCE(ITEM_OF(CHOICE("noexec", "nodev", "nosuid")), 0, INT_MAX), .since = 37},
     {"mountPath", TEXT(format_any), REQUIRED},
     {"mountPropagation", CHOICE("None", "HostToContainer", "Bidirectional"), NOT_EMPTY},
     {"name", TEXT(format_any), REQUIRED},
@@ -357,7 +376,9 @@ TABLE(pod_dns_option, "PodDNSConfigOption");
 static const struct field pod_dns_config_rows[] = {
     {"nameservers", SEQUENCE(ITEM_OF(TEXT(format_ip)), 0, 3)},
     {"options", LIST_OF(pod_dns_option, 0)},
-    {"searches", TEXTS(format_search_domain, 0)},
+    {"searches", SEQUENCE(ITEM_OF(TEXT(format_dns_search)), 0, 6), .until = 25},
+    {"searches", SEQUENCE(ITEM_OF(TEXT(format_dns_search)), 0, 32), .since = 26, .until = 32},
+    {"searches", SEQUENCE(ITEM_OF(TEXT(format_search_domain)), 0, 32), .since = 33},
 };
 TABLE(pod_dns_config, "PodDNSConfig");
 
@@ -402,7 +423,8 @@ static const struct field pod_scheduling_gate_rows[] = {
 TABLE(pod_scheduling_gate, "PodSchedulingGate");
 
 static const struct field sysctl_rows[] = {
-    {"name", TEXT(format_sysctl), REQUIRED},
+    {"name", TEXT(format_sysctl), REQUIRED, .until = 24},
+    {"name", TEXT(format_sysctl_path), REQUIRED, .since = 25},
     {"value", TEXT(format_any)},
 };
 TABLE(sysctl, "Sysctl");
@@ -449,11 +471,13 @@ static const struct field key_to_path_rows[] = {
     {"key", TEXT(format_any), REQUIRED},
     {"mode", INTEGER(0, 0777)},
     {"path", TEXT(format_local_path), REQUIRED},
+    {"user", INTEGER(0, INT32_MAX), .since = 37},
 };
 TABLE(key_to_path, "KeyToPath");
 
 static const struct field config_map_volume_rows[] = {
     {"defaultMode", INTEGER(0, 0777)},
+    {"defaultUser", INTEGER(0, INT32_MAX), .since = 37},
     {"items", LIST_OF(key_to_path, 0)},
     {"name", TEXT(format_any), REQUIRED},
     {"optional", FLAG},
@@ -479,17 +503,20 @@ static const struct field downward_api_volume_file_rows[] = {
     {"mode", INTEGER(0, 0777)},
     {"path", TEXT(format_local_path), REQUIRED},
     {"resourceFieldRef", DOCUMENT(resource_field_selector)},
+    {"user", INTEGER(0, INT32_MAX), .since = 37},
 };
 TABLE(downward_api_volume_file, "DownwardAPIVolumeFile", .check = kubernetes_check_downward_file);
 
 static const struct field downward_api_volume_rows[] = {
     {"defaultMode", INTEGER(0, 0777)},
+    {"defaultUser", INTEGER(0, INT32_MAX), .since = 37},
     {"items", LIST_OF(downward_api_volume_file, 0)},
 };
 TABLE(downward_api_volume, "DownwardAPIVolumeSource");
 
 static const struct field empty_dir_volume_rows[] = {
     {"medium", TEXT(format_any)},
+    {"mode", INTEGER(0, 01777), .since = 37},
     {"sizeLimit", QUANTITY},
 };
 TABLE(empty_dir_volume, "EmptyDirVolumeSource");
@@ -547,7 +574,8 @@ TABLE(secret_projection, "SecretProjection");
 static const struct field service_account_token_projection_rows[] = {
     {"audience", TEXT(format_any)},
     {"expirationSeconds", INTEGER(600, 4294967296.)},
-    {"path", TEXT(format_any), REQUIRED},
+    {"path", TEXT(format_local_path), REQUIRED},
+    {"user", INTEGER(0, INT32_MAX), .since = 37},
 };
 TABLE(service_account_token_projection, "ServiceAccountTokenProjection");
 
@@ -563,12 +591,14 @@ TABLE(volume_projection, "VolumeProjection", .check = kubernetes_check_projectio
 
 static const struct field projected_volume_rows[] = {
     {"defaultMode", INTEGER(0, 0777)},
+    {"defaultUser", INTEGER(0, INT32_MAX), .since = 37},
     {"sources", LIST_OF(volume_projection, 0)},
 };
 TABLE(projected_volume, "ProjectedVolumeSource", .check = kubernetes_check_projected);
 
 static const struct field secret_volume_rows[] = {
     {"defaultMode", INTEGER(0, 0777)},
+    {"defaultUser", INTEGER(0, INT32_MAX), .since = 37},
     {"items", LIST_OF(key_to_path, 0)},
     {"optional", FLAG},
     {"secretName", TEXT(format_any), REQUIRED},
@@ -610,6 +640,17 @@ static const struct field volume_rows[] = {
 };
 TABLE(volume, "Volume", .check = kubernetes_check_volume);
 
+static const struct field eviction_responder_rows[] = {
+    {"name", TEXT(format_label_key), REQUIRED},
+    {"priority", INTEGER(0, 100000), REQUIRED},
+};
+TABLE(eviction_responder, "EvictionResponder");
+
+static const struct field pod_scheduling_group_rows[] = {
+    {"podGroupName", TEXT(format_dns_subdomain)},
+};
+TABLE(pod_scheduling_group, "PodSchedulingGroup");
+
 static const struct field pod_spec_rows[] = {
     {"activeDeadlineSeconds", INTEGER(1, INT32_MAX)},
     {"affinity", DOCUMENT(kubernetes_affinity)},
@@ -619,6 +660,7 @@ static const struct field pod_spec_rows[] = {
     {"dnsPolicy", CHOICE("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")},
     {"enableServiceLinks", FLAG, .since = 13},
     {"ephemeralContainers", LIST_OF(kubernetes_anything, 0), .since = 16},
+    {"evictionResponders", SEQUENCE(ITEM_OF(DOCUMENT(eviction_responder)), 0, 10), .since = 37},
     {"hostAliases", LIST_OF(host_alias, 0)},
     {"hostIPC", FLAG},
     {"hostNetwork", FLAG},
@@ -641,6 +683,7 @@ static const struct field pod_spec_rows[] = {
     {"restartPolicy", CHOICE("Always", "OnFailure", "Never")},
     {"runtimeClassName", TEXT(format_dns_subdomain), NOT_EMPTY, .since = 12},
     {"schedulerName", TEXT(format_any)},
+    {"schedulingGroup", DOCUMENT(pod_scheduling_group), .since = 36},
     {"schedulingGates", LIST_OF(pod_scheduling_gate, 0), .since = 26},
     {"securityContext", DOCUMENT(pod_security_context)},
     {"serviceAccount", TEXT(format_any)},
@@ -652,7 +695,7 @@ static const struct field pod_spec_rows[] = {
     {"tolerations", LIST_OF(kubernetes_toleration, 0)},
     {"topologySpreadConstraints", LIST_OF(topology_spread_constraint, 0), .since = 16},
     {"volumes", LIST_OF(volume, 0)},
-    {"workloadRef", DOCUMENT(kubernetes_anything), .since = 35},
+    {"workloadRef", DOCUMENT(kubernetes_anything), .since = 35, .until = 35},
 };
 TABLE(pod_spec, "PodSpec", .check = kubernetes_check_pod);
 

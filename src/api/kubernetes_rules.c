@@ -163,6 +163,8 @@ static void check_amount(const char *resource, const char *quantity, const char 
     else if (!is_native(resource) && !kube_quantity_is_whole(quantity))
         problems_refuse(problems, path, NULL, "must be a whole number, as of all extended resources, but is %s",
                         quantity);
+    else if (is_huge(resource) && !kube_quantity_is_multiple(quantity, resource + strlen("hugepages-")))
+        problems_refuse(problems, path, NULL, "must be a multiple of the page size in its name, but is %s", quantity);
 }
 
 /* Servers set a request that is not given to the limit, and know no limit of an extended resource beyond its request.
@@ -470,6 +472,49 @@ static void check_spread(const json_t *constraints, const char *path, struct pro
     }
 }
 
+static bool starts_with_one(const char *text, const char *const *prefixes)
+{
+    for (; *prefixes; prefixes++)
+        if (str_starts(text, *prefixes))
+            return true;
+    return false;
+}
+
+/* Those of a namespace that the Pod shares with its node are the node's. */
+static void check_host_sysctls(const json_t *spec, const char *path, struct problems *problems)
+{
+    static const char *const net[] = {"net.", "net/", NULL};
+    static const char *const ipc[] = {"kernel.shm", "kernel.msg", "fs.mqueue.", "kernel/shm",
+                                      "kernel/msg", "fs/mqueue/", NULL};
+    bool host_net = json_is_true(json_object_get(spec, "hostNetwork")),
+         host_ipc = json_is_true(json_object_get(spec, "hostIPC"));
+    json_t *sysctl;
+    size_t i;
+
+    json_array_foreach(doc_at(spec, "securityContext", "sysctls"), i, sysctl) {
+        const char *name = doc_string(sysctl, "name");
+        _cleanup_free_ char *at = str_printf("%s.securityContext.sysctls[%zu].name", path, i);
+        if (host_net && starts_with_one(name, net))
+            problems_refuse(problems, at, NULL, "must not be one of the network with hostNetwork, but is %s", name);
+        if (host_ipc && (starts_with_one(name, ipc) || str_eq(name, "kernel.sem") || str_eq(name, "kernel/sem")))
+            problems_refuse(problems, at, NULL, "must not be one of the IPC namespace with hostIPC, but is %s", name);
+    }
+}
+
+/* Of the node's own /proc all would be seen. Kubernetes before 1.33 drops the field. */
+static void check_proc_mounts(const json_t *spec, const char *containers, const char *path, struct problems *problems)
+{
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(json_object_get(spec, containers), i, container) {
+        _cleanup_free_ char *at = str_printf("%s.%s[%zu].securityContext.procMount", path, containers, i);
+        if (is(json_object_get(container, "securityContext"), "procMount", "Unmasked") &&
+            !json_is_false(json_object_get(spec, "hostUsers")))
+            problems_refuse(problems, at, NULL, "must not be Unmasked unless hostUsers of the Pod is false");
+    }
+}
+
 void kubernetes_check_pod(const json_t *spec, const char *path, struct problems *problems)
 {
     static const char *const containers[] = {"containers", "initContainers"};
@@ -481,8 +526,10 @@ void kubernetes_check_pod(const json_t *spec, const char *path, struct problems 
     for (size_t i = 0; i < ARRAY_LEN(containers); i++) {
         check_uses(spec, containers[i], "volumeMounts", path, problems);
         check_uses(spec, containers[i], "volumeDevices", path, problems);
+        check_proc_mounts(spec, containers[i], path, problems);
     }
     kubernetes_check_distinct(doc_at(spec, "securityContext", "sysctls"), "name", sysctls, problems);
+    check_host_sysctls(spec, path, problems);
     check_spread(json_object_get(spec, "topologySpreadConstraints"), path, problems);
     if (json_is_true(json_object_get(spec, "hostNetwork")))
         check_host_ports(spec, path, problems);

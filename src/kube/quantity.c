@@ -222,6 +222,26 @@ bool kube_quantity_is_whole(const char *text)
     return whole;
 }
 
+/* Rounded up. False where it is no quantity, or has more digits than any number of bytes. */
+static bool to_whole(const char *text, int64_t *ret)
+{
+    struct quantity q;
+
+    if (!quantity_read(text, 0, &q) || q.len > 18)
+        return false;
+    *ret = 0;
+    for (int i = q.len; i-- > 0;)
+        *ret = *ret * 10 + q.digits[i];
+    return true;
+}
+
+bool kube_quantity_is_multiple(const char *text, const char *of)
+{
+    int64_t amount, unit;
+
+    return to_whole(text, &amount) && to_whole(of, &unit) && unit && kube_quantity_is_whole(of) && amount % unit == 0;
+}
+
 const char *kube_quantity_text(const json_t *value, char number[KUBE_QUANTITY_NUMBER])
 {
     if (json_is_integer(value))

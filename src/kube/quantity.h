@@ -23,6 +23,9 @@ bool kube_quantity_compare(const char *a, const char *b, enum kube_precision pre
 /* Whether it has no fraction, when it is rounded up to thousandths. False where it is no quantity. */
 bool kube_quantity_is_whole(const char *text);
 
+/* Whether it is a multiple of a whole number above zero, both rounded up. False where one of them is no quantity. */
+bool kube_quantity_is_multiple(const char *text, const char *of);
+
 /*
  * The text of a quantity in a document, where it may be a number, too: YAML's `cpu: 1`. Borrowed from the value, or in
  * `number`; NULL where it is neither.

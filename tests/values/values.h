@@ -21,8 +21,10 @@ void values_each_spec(const struct api_resource *r, values_fn fn, void *context)
  */
 void values_each_variant(const json_t *document, values_fn fn, void *context);
 
-/* Objects of the kinds that overlays reach, valid on Kubernetes 1.20, with all fields that may stand side by side;
-   owned by the caller. */
+/*
+ * Objects of the kinds that overlays reach, valid where their version is served, from Kubernetes 1.20 on, with all
+ * fields of 1.20 that may stand side by side; owned by the caller.
+ */
 json_t *values_objects(void);
 
 #endif

@@ -349,6 +349,13 @@ static const struct {
         "limits[\"requests.example.com/x\"]: must be an extended resource whose domain has at most 244 characters and "
         "does not begin with \"requests.\"",
      ""},
+    {"huge pages that are not whole",
+     "{pilot: {resources: {limits: {cpu: 1, hugepages-2Mi: 3Mi, hugepages-1Gi: 1536Mi, hugepages-64Ki: 128Ki, "
+     "hugepages-a: 1}}}}",
+     AT "limits.hugepages-2Mi: must be a multiple of the page size in its name, but is 3Mi\n" AT
+        "limits.hugepages-1Gi: must be a multiple of the page size in its name, but is 1536Mi\n" AT
+        "limits.hugepages-a: must be a multiple of the page size in its name, but is 1",
+     ""},
     {"extended resources and huge pages, which are not shared out twice",
      "{pilot: {resources: {requests: {example.com/x: 1}}}, "
      "galley: {resources: {requests: {example.com/x: 1}, limits: {example.com/x: 2}}}, "
@@ -392,11 +399,13 @@ static const struct {
 #define AT "spec.pilot.affinity.nodeAffinity."
 #define REQUIRED_TERMS "requiredDuringSchedulingIgnoredDuringExecution"
 #define PREFERRED_TERMS "preferredDuringSchedulingIgnoredDuringExecution"
+#define LABEL_VALUE                                                                                                    \
+    "the value of a label (at most 63 letters, digits, -, _ and ., beginning and ending with a letter or digit)"
     {"an affinity to nodes that no server takes",
      "{pilot: {affinity: {nodeAffinity: {" REQUIRED_TERMS ": {nodeSelectorTerms: [{matchExpressions: ["
      "{key: a, operator: In}, {key: a, operator: Exists, values: [b]}, {key: a, operator: Gt, values: [\"1\", \"2\"]}, "
      "{key: a b, operator: In, values: [c]}, {operator: Exists}, {key: a, operator: Is}, "
-     "{key: a, operator: In, values: [1, null]}, null], matchFields: [{key: metadata.uid, operator: In, values: "
+     "{key: a, operator: In, values: [1, null, b c]}, null], matchFields: [{key: metadata.uid, operator: In, values: "
      "[a]}]}]}, " PREFERRED_TERMS
      ": [{weight: 0, preference: {}}, {weight: 101, preference: {}}, {weight: 1}], some: thing}}}}",
      AT PREFERRED_TERMS
@@ -408,8 +417,9 @@ static const struct {
      "matchExpressions[3].key: must be the name of a label such as disktype or kubernetes.io/os, but is the string "
      "\"a b\"\n" AT TERM "matchExpressions[4].key: is required\n" AT TERM
      "matchExpressions[5].operator: must be one of In, NotIn, Exists, DoesNotExist, Gt, Lt, but is the string "
-     "\"Is\"\n" AT TERM "matchExpressions[6].values[0]: must be text, but is 1: write it in quotes\n" AT TERM
-     "matchExpressions[6].values[1]: must be text, but is null\n" AT TERM
+     "\"Is\"\n" AT TERM "matchExpressions[6].values[0]: must be " LABEL_VALUE ", but is 1: write it in quotes\n" AT TERM
+     "matchExpressions[6].values[1]: must be " LABEL_VALUE ", but is null\n" AT TERM
+     "matchExpressions[6].values[2]: must be " LABEL_VALUE ", but is the string \"b c\"\n" AT TERM
      "matchExpressions[7]: must be an object, but is null\n" AT TERM
      "matchFields[0].key: must be one of metadata.name, but is the string \"metadata.uid\"\n" AT
      "some: is no field of NodeAffinity and would be dropped",

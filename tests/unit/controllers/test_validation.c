@@ -289,6 +289,65 @@ static void variants_of_objects_are_reported_where_they_are(void **state)
     }
 }
 
+/* What servers of some versions hold otherwise than others. */
+static void an_object_is_held_to_the_rules_of_its_kubernetes(void **state)
+{
+    static const struct {
+        const char *pod;       /* fields of the Pod's spec beside its container */
+        const char *container; /* and of that */
+        int refused, taken;    /* minor versions; 0: none is known that does */
+    } cases[] = {
+        {"", "\"env\":[{\"name\":\"a b\"}]", 31, 32},
+        {"", "\"env\":[{\"name\":\"a=b\"}]", 32, 0},
+        {"", "\"envFrom\":[{\"prefix\":\"1 \",\"secretRef\":{\"name\":\"a\"}}]", 31, 32},
+        {"\"securityContext\":{\"sysctls\":[{\"name\":\"net/core/somaxconn\",\"value\":\"1\"}]}", "", 24, 25},
+        {"\"hostNetwork\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"net.core.somaxconn\"}]}", "", 20, 0},
+        {"\"hostNetwork\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"net/core/somaxconn\"}]}", "", 34, 0},
+        {"\"hostNetwork\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.sem\"}]}", "", 0, 20},
+        {"\"hostIPC\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.sem\"}]}", "", 34, 0},
+        {"\"hostIPC\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.shmmax\"}]}", "", 34, 0},
+        {"\"dnsConfig\":{\"searches\":[\"a_b\"]}", "", 32, 33},
+        {"\"dnsConfig\":{\"searches\":[\".\"]}", "", 32, 33},
+        {"\"dnsConfig\":{\"searches\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\"]}", "", 25, 26},
+        {"", "\"securityContext\":{\"procMount\":\"\"}", 34, 0},
+        {"", "\"securityContext\":{\"procMount\":\"Unmasked\"}", 34, 0},
+        {"\"hostUsers\":false", "\"securityContext\":{\"procMount\":\"Unmasked\"}", 0, 34},
+        {"\"volumes\":[{\"name\":\"a\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":\"../a\"}}]}}]",
+         "",
+         20,
+         0},
+        {"\"workloadRef\":{\"name\":\"a\"}", "", 36, 35},
+        {"\"schedulingGroup\":{\"podGroupName\":\"a\"}", "", 35, 36},
+        {"\"evictionResponders\":[{\"name\":\"a.b/c\",\"priority\":1}]", "", 36, 37},
+        {"\"noSuchField\":1", "", 37, 38}, /* it may have one */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *text = str_printf(
+            "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"a\"},\"spec\":{\"selector\":{"
+            "\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{%s%"
+            "s\"containers\":[{"
+            "\"name\":\"a\",%s%s\"image\":\"a\"}]}}}}",
+            cases[i].pod,
+            *cases[i].pod ? "," : "",
+            cases[i].container,
+            *cases[i].container ? "," : "");
+        _cleanup_json_ json_t *object = NULL;
+        assert_int_equal(doc_parse(text, strlen(text), SIZE_MAX, &object, NULL), 0);
+        for (int taken = 0; taken < 2; taken++) {
+            _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+            int minor = taken ? cases[i].taken : cases[i].refused;
+            if (!minor)
+                continue;
+            kubernetes_check(object, minor, &problems);
+            if ((problems.errors == 0) != taken)
+                fail_msg(
+                    "Kubernetes 1.%d %s %s%s", minor, taken ? "takes" : "refuses", cases[i].pod, cases[i].container);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +358,7 @@ int main(void)
         cmocka_unit_test(objects_that_are_too_large_are_refused),
         cmocka_unit_test(objects_with_too_many_fields_are_refused),
         cmocka_unit_test(variants_of_objects_are_reported_where_they_are),
+        cmocka_unit_test(an_object_is_held_to_the_rules_of_its_kubernetes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,14 @@ static void quantities_have_an_order(void **state)
     }
     assert_false(kube_quantity_compare("1", "one", KUBE_MILLI, &order));
     assert_false(kube_quantity_compare("", "1", KUBE_MILLI, &order));
+    assert_true(kube_quantity_is_multiple("4Mi", "2Mi"));
+    assert_true(kube_quantity_is_multiple("0", "2Mi"));
+    assert_true(kube_quantity_is_multiple("4194303.5", "2Mi"));
+    assert_false(kube_quantity_is_multiple("3Mi", "2Mi"));
+    assert_false(kube_quantity_is_multiple("1", "0"));
+    assert_false(kube_quantity_is_multiple("2", "500m"));
+    assert_false(kube_quantity_is_multiple("1000E", "1"));
+    assert_false(kube_quantity_is_multiple("1", "one"));
 }
 
 int main(void)
