@@ -195,16 +195,20 @@ static void put_back(struct world *w, struct site *site)
     controllers_poke(site->controllers);
 }
 
+static void save(struct world *w, struct site *site)
+{
+    world_say(w, "a snapshot is made of %s at version %" PRId64, site->name, server_version(site->server));
+    server_save(site->server);
+}
+
 static void save_or_put_back(struct world *w)
 {
     struct site *site = any_site(w);
 
-    if (rng_chance(&w->chaos, 600)) {
-        world_say(w, "a snapshot is made of %s at version %" PRId64, site->name, server_version(site->server));
-        server_save(site->server);
-    } else {
+    if (rng_chance(&w->chaos, 600))
+        save(w, site);
+    else
         put_back(w, site);
-    }
 }
 
 static void jump_clock(struct world *w)
@@ -509,6 +513,13 @@ static void stay_quiet(struct world *w, msec_t how_long, const char *who, uint64
     buf_release(&why);
 }
 
+static void delete_one(struct world *w, struct site *site)
+{
+    site->users.enabled = 1ull << DEED_delete_ours;
+    users_act(&site->users);
+    w->requests_most = MINUTE_MOST;
+}
+
 /* An object is deleted, and nothing else happens: what fails is tried again for no other reason. */
 static void fail_for_a_while(struct world *w)
 {
@@ -519,11 +530,23 @@ static void fail_for_a_while(struct world *w)
 
     world_say(w, "requests to %s fail for a while", site->name);
     *failure = 1000;
-    site->users.enabled = 1ull << DEED_delete_ours;
-    users_act(&site->users);
-    w->requests_most = MINUTE_MOST;
+    delete_one(w, site);
     run(w, sched_now(w->sched) + rng_between(&w->chaos, 1, FAILING_MOST));
     *failure = 0;
+    converge(w);
+}
+
+/* An object came back after the snapshot, and nothing else happens that would show that it is away again. */
+static void lose_a_write(struct world *w)
+{
+    struct site *site = any_site(w);
+
+    delete_one(w, site);
+    save(w, site);
+    converge(w);
+    if (failed(w))
+        return;
+    put_back(w, site);
     converge(w);
 }
 
@@ -603,6 +626,8 @@ void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
         stay_quiet(&w, QUIET, "the operator", 0);
     if (!failed(&w))
         fail_for_a_while(&w);
+    if (!failed(&w))
+        lose_a_write(&w);
     if (!failed(&w))
         restart(&w);
     world_release(&w);
