@@ -33,27 +33,9 @@
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": false,"                                  \
     " \"meshConfig\": {\"defaultProviders\": {\"metrics\": []}}}"
 
-const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    assert_non_null(value);
-    return value;
-}
-
-static bool succeeds(void *command)
-{
-    return run_shell(command) == 0;
-}
-
 static bool fails(void *command)
 {
-    return !succeeds(command);
-}
-
-void must_succeed(const char *command, const char *what)
-{
-    wait_until(succeeds, (void *)command, PATIENCE, what);
+    return run_shell(command) != 0;
 }
 
 /* The names of all objects into TEST_OUTPUT/`file`, without Events, definitions, and what controllers make of others.

@@ -1,0 +1,269 @@
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+
+#define HEAD_MAX 16384
+#define TICK_MS 5
+
+/* Of this process's only load. */
+static pid_t child;
+
+struct generator;
+
+struct connection {
+    struct generator *generator;
+    struct bufferevent *stream; /* NULL: closed */
+    uint32_t server;
+    bool busy;
+    int status;     /* of the answer under way; 0: its head has not come */
+    ssize_t length; /* of its body */
+    bool closes;    /* the server closes behind it */
+    msec_t sent;
+};
+
+struct generator {
+    struct load *load;
+    struct event_base *loop;
+    char request[256];
+    int rate;
+    msec_t began;
+    int64_t sent;
+    struct connection connections[LOAD_CONNECTIONS];
+};
+
+static void lose(struct connection *c, const char *why)
+{
+    struct load *load = c->generator->load;
+    int64_t n = atomic_fetch_add(&load->lost, 1);
+
+    if (n < LOAD_LOSSES) {
+        snprintf(load->losses[n].why, sizeof(load->losses[n].why), "%s", why);
+        load->losses[n].at = clock_now_monotonic();
+    }
+}
+
+static void close_connection(struct connection *c)
+{
+    bufferevent_free(c->stream);
+    c->stream = NULL;
+    c->busy = false;
+}
+
+/* The value of a header in a head that ends with an empty line; NULL where there is none. */
+static const char *header(const char *head, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *line = head; (line = strstr(line, "\r\n")); line += 2)
+        if (strncasecmp(line + 2, name, len) == 0 && line[2 + len] == ':')
+            return line + 3 + len + strspn(line + 3 + len, " ");
+    return NULL;
+}
+
+/* Takes the head of the answer where it is there; false where it cannot be read. */
+static bool take_head(struct connection *c, struct evbuffer *in)
+{
+    struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
+    char head[HEAD_MAX];
+    const char *length, *connection;
+    size_t len;
+
+    if (end.pos < 0)
+        return evbuffer_get_length(in) < HEAD_MAX;
+    len = (size_t)end.pos + 4;
+    if (len >= HEAD_MAX)
+        return false;
+    evbuffer_remove(in, head, len);
+    head[len] = '\0';
+    if (!str_starts(head, "HTTP/1.1 ") || !(length = header(head, "content-length")))
+        return false;
+    c->status = (int)strtol(head + strlen("HTTP/1.1 "), NULL, 10);
+    c->length = strtol(length, NULL, 10);
+    connection = header(head, "connection");
+    c->closes = connection && strncasecmp(connection, "close", 5) == 0;
+    return true;
+}
+
+static void on_read(struct bufferevent *stream, void *context)
+{
+    struct connection *c = context;
+    struct evbuffer *in = bufferevent_get_input(stream);
+    char why[32];
+
+    if (!c->busy || (!c->status && !take_head(c, in))) {
+        if (c->busy)
+            lose(c, "the answer cannot be read");
+        close_connection(c);
+        return;
+    }
+    if (!c->status || evbuffer_get_length(in) < (size_t)c->length)
+        return;
+    evbuffer_drain(in, (size_t)c->length);
+    c->busy = false;
+    if (c->status == 200) {
+        atomic_fetch_add(&c->generator->load->answered, 1);
+    } else {
+        snprintf(why, sizeof(why), "status %d", c->status);
+        lose(c, why);
+    }
+    if (c->closes)
+        close_connection(c);
+}
+
+static void on_event(struct bufferevent *stream, short what, void *context)
+{
+    struct connection *c = context;
+
+    (void)stream;
+    if (what & BEV_EVENT_CONNECTED)
+        return;
+    if (c->busy)
+        lose(c, what & BEV_EVENT_EOF ? "the connection ended" : strerror(errno));
+    close_connection(c);
+}
+
+static void open_connection(struct connection *c)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
+
+    c->server = address.sin_addr.s_addr = atomic_load(&c->generator->load->server);
+    c->stream = bufferevent_socket_new(c->generator->loop, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    bufferevent_setcb(c->stream, on_read, NULL, on_event, c);
+    bufferevent_enable(c->stream, EV_READ | EV_WRITE);
+    /* A refusal may come with this call, or as an event: its effect is the same. */
+    (void)bufferevent_socket_connect(c->stream, (struct sockaddr *)&address, sizeof(address));
+}
+
+/* An open connection before a closed one; NULL: all are busy. */
+static struct connection *free_connection(struct generator *g)
+{
+    struct connection *closed = NULL;
+
+    for (size_t i = 0; i < LOAD_CONNECTIONS; i++) {
+        struct connection *c = &g->connections[i];
+        if (!c->stream)
+            closed = closed ? closed : c;
+        else if (!c->busy)
+            return c;
+    }
+    return closed;
+}
+
+static void look_after_connections(struct generator *g, msec_t now)
+{
+    for (size_t i = 0; i < LOAD_CONNECTIONS; i++) {
+        struct connection *c = &g->connections[i];
+        if (!c->stream)
+            continue;
+        if (c->busy && now - c->sent > LOAD_PATIENCE)
+            lose(c, "no answer in time");
+        else if (c->busy || c->server == atomic_load(&g->load->server))
+            continue;
+        close_connection(c);
+    }
+}
+
+static bool any_is_busy(const struct generator *g)
+{
+    for (size_t i = 0; i < LOAD_CONNECTIONS; i++)
+        if (g->connections[i].busy)
+            return true;
+    return false;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct generator *g = context;
+    msec_t now = clock_now_monotonic();
+    struct connection *c;
+
+    (void)fd;
+    (void)what;
+    look_after_connections(g, now);
+    if (atomic_load(&g->load->ends)) {
+        if (!any_is_busy(g))
+            event_base_loopbreak(g->loop);
+        return;
+    }
+    /* Where all are busy, what is due is sent later: the rate is one of the server's then. */
+    while (g->sent < (now - g->began) * g->rate / 1000 && (c = free_connection(g))) {
+        if (!c->stream)
+            open_connection(c);
+        c->busy = true;
+        c->status = 0;
+        c->sent = now;
+        g->sent++;
+        bufferevent_write(c->stream, g->request, strlen(g->request));
+    }
+}
+
+static void run(struct load *load, const char *host, int rate)
+{
+    struct generator *g = calloc(1, sizeof(*g));
+    struct event *tick;
+
+    *g = (struct generator){.load = load, .loop = event_base_new(), .rate = rate, .began = clock_now_monotonic()};
+    snprintf(g->request, sizeof(g->request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    for (size_t i = 0; i < LOAD_CONNECTIONS; i++)
+        g->connections[i].generator = g;
+    tick = event_new(g->loop, -1, EV_PERSIST, on_tick, g);
+    event_add(tick, &(struct timeval){.tv_usec = TICK_MS * 1000});
+    event_base_dispatch(g->loop);
+}
+
+struct load *load_start(const char *address, const char *host, int rate)
+{
+    struct load *load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(load != MAP_FAILED);
+    load_follow(load, address);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_IGN);
+        run(load, host, rate);
+        _exit(0);
+    }
+    return load;
+}
+
+void load_follow(struct load *load, const char *address)
+{
+    struct in_addr server;
+
+    assert_int_equal(inet_pton(AF_INET, address, &server), 1);
+    atomic_store(&load->server, server.s_addr);
+}
+
+void load_end(struct load *load)
+{
+    int status;
+
+    atomic_store(&load->ends, true);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+void load_free(struct load *load)
+{
+    munmap(load, sizeof(*load));
+}
