@@ -18,8 +18,8 @@ gateway_api_fetch() {
   work=$(mktemp -d -p "$ISTIO_CACHE")
   cp "$ISTIO_SOURCES/$ISTIO_LINE"/go.{mod,sum} "$work"
   folder=$(cd "$work" && env -u GOROOT -u GOWORK GOTOOLCHAIN=local GOMODCACHE="$work/modules" GOFLAGS=-modcacherw \
-    "$go" mod download -json sigs.k8s.io/gateway-api 2>"$log" | jq -r '.Dir // ""') && [ -n "$folder" ] ||
-    die "the Gateway API cannot be fetched: see $log"
+    "$go" mod download -json sigs.k8s.io/gateway-api 2>"$log" | jq -r '.Dir // ""') || folder=""
+  [ -n "$folder" ] || die "the Gateway API cannot be fetched: see $log"
   sed -s '1i---' "$folder"/config/crd/standard/*.yaml >"$1.new"
   mv "$1.new" "$1"
   rm -rf "$work"
