@@ -25,9 +25,21 @@ static const struct field_table condition_table = {
     .name = "Condition",
     .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_SIDECARS_CURRENT,
                                          "no pod has an outdated sidecar; while `sidecars.count` is set")
-        CONDITION_LINE(CONDITION_WORKLOAD_ATTRIBUTES,
-                       "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes "
-                       "without an API that Mixer needs for that"),
+        CONDITION_LINE(CONDITION_CERTIFICATES_CURRENT,
+                       "the root certificate, and the one that signs, end in 60 days or later; once they are there")
+            CONDITION_LINE(
+                CONDITION_GATEWAY_ADDRESSES,
+                "load balancers have assigned an address to every gateway whose Service is of type LoadBalancer; "
+                "while there is one. The mesh is Ready without")
+                CONDITION_LINE(CONDITION_GATEWAY_API,
+                               "this Istio follows every kind of the Gateway API that is installed; while one is")
+                    CONDITION_LINE(CONDITION_REGISTRIES_OPEN,
+                                   "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "
+                                   "registry.istio.io); there only while it is False")
+                        CONDITION_LINE(
+                            CONDITION_WORKLOAD_ATTRIBUTES,
+                            "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes "
+                            "without an API that Mixer needs for that"),
     FIELD_ROWS(condition_rows),
 };
 
@@ -38,29 +50,78 @@ static const struct field_table remote_condition_table = {
     FIELD_ROWS(condition_rows),
 };
 
+static const struct field address = {NULL, TEXT(format_text)};
+
 static const struct field component_rows[] = {
     {"name", TEXT(format_text), .required = true, .doc = "The component, as its field in the spec is called."},
     {"status", TEXT(format_text), .doc = "Where it stands, in one word."},
     {"ready", TEXT(format_text), .doc = "How many pods are ready, of how many there should be."},
     {"message", TEXT(format_text), .doc = "What is missing, and why."},
+    {"service", TEXT(format_text), .doc = "Of a gateway: the type of its Service."},
+    {"addresses", LIST(address, 0, 100),
+     .doc = "Of a gateway: where it is reached from outside of the cluster, by its load balancer or external IPs."},
 };
 
 static const struct field_table component_table = {
     .name = "Component status",
-    .doc = "One line per component.",
+    .doc = "One line per component; with today's Istio also `webhooks`: how many webhook configurations have a "
+           "`caBundle` and a ready endpoint.",
     FIELD_ROWS(component_rows),
 };
+
+static const struct field sidecar_version_rows[] = {
+    {"version", TEXT(format_text), .required = true,
+     .doc = "By the image's tag: unknown where that has none, others where there are too many."},
+    {"pods", INTEGER(0, PODS_MAX), .doc = "How many pods have it."},
+};
+
+static const struct field_table sidecar_version_table = {
+    .name = "Sidecar version",
+    .doc = "Pods with a proxy of the same version.",
+    FIELD_ROWS(sidecar_version_rows),
+};
+
+static const struct field sidecar_version = {NULL, DOCUMENT(sidecar_version_table)};
 
 static const struct field sidecars_rows[] = {
     {"current", INTEGER(0, PODS_MAX), .doc = "Pods whose sidecar is what the injector would make now."},
     {"outdated", INTEGER(0, PODS_MAX),
      .doc = "Pods whose sidecar is of an older image or configuration, until they are restarted."},
+    {"versions", LIST(sidecar_version, 0, 100),
+     .doc = "Pods by the version of Istio that their proxy is of, the most first."},
 };
 
 static const struct field_table sidecars_table = {
     .name = "Sidecars",
     .doc = "Pods with an injected sidecar, while `spec.sidecars.count` asks for it. Pods without one do not count.",
     FIELD_ROWS(sidecars_rows),
+};
+
+static const struct field kind_name = {NULL, TEXT(format_text)};
+
+static const struct field certificate_rows[] = {
+    {"name", TEXT(format_text), .required = true,
+     .doc = "root: the one that all trust; signing: the one that signs those of the workloads."},
+    {"secret", TEXT(format_text), .doc = "The Secret that holds it."},
+    {"notAfter", TIME, .doc = "When it ends."},
+};
+
+static const struct field_table certificate_table = {
+    .name = "Certificate",
+    .doc = "A certificate that those of all workloads follow from.",
+    FIELD_ROWS(certificate_rows),
+};
+
+static const struct field gateway_api_rows[] = {
+    {"version", TEXT(format_text), .doc = "As the definitions say; empty where they do not."},
+    {"channel", TEXT(format_text), .doc = "standard or experimental."},
+    {"ignored", LIST(kind_name, 0, 100), .doc = "Kinds that this Istio does not follow in this version."},
+};
+
+static const struct field_table gateway_api_table = {
+    .name = "Gateway API",
+    .doc = "The Gateway API that users have installed.",
+    FIELD_ROWS(gateway_api_rows),
 };
 
 static const struct field drift_rows[] = {
@@ -91,6 +152,7 @@ static const struct field condition = {NULL, DOCUMENT(condition_table)};
 static const struct field remote_condition = {NULL, DOCUMENT(remote_condition_table)};
 static const struct field service = {NULL, DOCUMENT(service_table)};
 static const struct field component = {NULL, DOCUMENT(component_table)};
+static const struct field certificate = {NULL, DOCUMENT(certificate_table)};
 static const struct field drift = {NULL, DOCUMENT(drift_table)};
 
 static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
@@ -117,6 +179,8 @@ static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) N
 static const struct field status_rows[] = {
     STATUS_ROWS("mesh", condition, statuses, API_STATUSES(STATUS_MEANING)),
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
+    {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
+    {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
     STATUS_ROWS_LEFT_ALONE,
 };
 

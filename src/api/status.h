@@ -41,6 +41,15 @@
 /* While spec.sidecars.count asks for it. */
 #define CONDITION_SIDECARS_CURRENT "SidecarsCurrent"
 
+/* Whether the certificates that the mesh trusts end in 60 days or later, once there are any. */
+#define CONDITION_CERTIFICATES_CURRENT "CertificatesCurrent"
+/* While a gateway has a Service of type LoadBalancer. */
+#define CONDITION_GATEWAY_ADDRESSES "GatewayAddressesAssigned"
+/* While Gateway API is there, and the release knows it. */
+#define CONDITION_GATEWAY_API "GatewayAPIAccepted"
+/* While images come from a registry that closes; then it is "False". */
+#define CONDITION_REGISTRIES_OPEN "RegistriesOpen"
+
 /* On a Kubernetes on which Mixer cannot look up workloads; then it is "False". */
 #define CONDITION_WORKLOAD_ATTRIBUTES "WorkloadAttributes"
 
@@ -57,6 +66,8 @@
 #define STATUS_FIELD_COMPONENTS "components"
 #define STATUS_FIELD_IGNORED "ignored"
 #define STATUS_FIELD_SIDECARS "sidecars"
+#define STATUS_FIELD_CERTIFICATES "certificates"
+#define STATUS_FIELD_GATEWAY_API "gatewayAPI"
 #define STATUS_FIELD_DRIFT "drift"
 /* Of a RemoteIstio. */
 #define STATUS_FIELD_LAST_CONTACT "lastContact"

@@ -1,5 +1,7 @@
 #include "controllers/watches.h"
 
+#include "mesh/authority.h"
+#include "mesh/gateway_api.h"
 #include "reconcile/marks.h"
 
 /* What others' programs keep in Secrets, and much of it. */
@@ -21,6 +23,16 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_MADE_CONFIG_MAPS, KIND_MADE_CONFIG_MAP, .label_selector = "istio.io/config=true"},
     {PLAN_WATCH_MADE_INJECTORS, KIND_MADE_INJECTOR},
     {PLAN_WATCH_MADE_LEASES, KIND_MADE_LEASE, .in_namespace = true},
+    {PLAN_WATCH_AUTHORITY,
+     KIND_SELF_SIGNED_AUTHORITY,
+     .field_selector = "metadata.name=" MESH_SELF_SIGNED_AUTHORITY,
+     .in_namespace = true},
+    {PLAN_WATCH_AUTHORITY,
+     KIND_PLUGGED_IN_AUTHORITY,
+     .field_selector = "metadata.name=" MESH_PLUGGED_IN_AUTHORITY,
+     .in_namespace = true},
+    {PLAN_WATCH_ENDPOINTS, KIND_ENDPOINT_SLICE, .in_namespace = true},
+    {PLAN_WATCH_GATEWAY_API, KIND_GATEWAY_API, .field_selector = "metadata.name=" GATEWAY_API_DEFINITION},
     LEFT(KIND_LEFT_ROLE, false),
     LEFT(KIND_LEFT_BINDING, false),
     LEFT(KIND_LEFT_SERVICE, true),

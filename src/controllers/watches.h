@@ -19,6 +19,9 @@ enum {
     PLAN_WATCH_MADE_CONFIG_MAPS = 512, /* ConfigMaps of istiod in all namespaces, without their data */
     PLAN_WATCH_MADE_INJECTORS = 1024,  /* MutatingWebhookConfigurations */
     PLAN_WATCH_MADE_LEASES = 2048,     /* Leases of the control plane's namespace */
+    PLAN_WATCH_AUTHORITY = 4096,       /* when the certificates of the mesh's authority end */
+    PLAN_WATCH_ENDPOINTS = 8192,       /* EndpointSlices of the control plane's namespace */
+    PLAN_WATCH_GATEWAY_API = 16384,    /* which version of Gateway API is there */
 };
 
 extern const struct watch_table mesh_watches;

@@ -1,4 +1,6 @@
 #include "base/mem.h"
+#include "mesh/authority.h"
+#include "mesh/gateway_api.h"
 #include "mesh/mesh.h"
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -45,6 +47,9 @@
     .owner_kind = "Istio"
 #define LEFT_ALONE(view_)                                                                                              \
     LEFT(view_), .owned_alone = true, .metadata_only = true, .keep = NAMES(IDENTITY, "metadata.annotations.*")
+#define AUTHORITY(view_)                                                                                               \
+    .kind = "Secret", .is_secret = true, .view = view_, .plural = "secrets", .group = "", VERSION("v1"),               \
+    .namespaced = true, CENTRAL, .watch = KUBE_WATCH_NONE, VERBS("list", "watch"), .digest = mesh_authority_digest
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -307,7 +312,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
              "status.reason", "status.message", "status.conditions", "status.initContainerStatuses",
              "status.containerStatuses", "status.podIP", "status.podIPs", "spec.nodeName",
              "spec.affinity.nodeAffinity")},
-    /* How many sidecars are of an older configuration; those of all namespaces, while it is asked for. */
+    /* How many sidecars are of an older configuration, and of which version; in all namespaces, while asked for. */
     [KIND_SIDECAR_POD] =
         {.kind = "Pod",
          .view = "sidecars",
@@ -318,8 +323,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch"),
-         .metadata_only = true,
-         .digest = mesh_sidecar_version_of_pod},
+         .digest = mesh_sidecar_digest},
     /* Citadel creates them for itself (struct mesh_made); their content is never kept. */
     [KIND_KEY_AND_CERT_SECRET] =
         {.kind = "Secret",
@@ -395,6 +399,33 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERBS("list", "watch"),
          .metadata_only = true,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
+    /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
+    [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
+    [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},
+    /* Whether istiod answers as a webhook. Only today's Istio is asked for it: Kubernetes before 1.21 has none. */
+    [KIND_ENDPOINT_SLICE] =
+        {.kind = "EndpointSlice",
+         .view = "endpoint-slices",
+         .plural = "endpointslices",
+         .group = "discovery.k8s.io",
+         .versions = {{"v1", 21, 0}},
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .keep = NAMES(IDENTITY, "endpoints[].conditions")},
+    /* Gateway API is the users'; istiod follows some versions of it. */
+    [KIND_GATEWAY_API] =
+        {.kind = "CustomResourceDefinition",
+         .view = "gateway-api",
+         .plural = "customresourcedefinitions",
+         .group = "apiextensions.k8s.io",
+         .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch"),
+         .metadata_only = true,
+         .digest = mesh_gateway_api_digest},
     /* What an earlier operator left behind; the order is as above. */
     [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
     [KIND_LEFT_BINDING] =

@@ -50,13 +50,17 @@ enum mesh_kind_id {
     KIND_MADE_INJECTOR,
     KIND_NODE, /* of each mesh_platform_of_node() is kept */
     KIND_POD,
-    KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_version_of_pod() is kept */
+    KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_digest() is kept */
     KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */
     KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
     KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */
     KIND_CONFIG_MAP_KEYS,
     KIND_MADE_CONFIG_MAP, /* views: those of istiod (struct mesh_made) */
     KIND_MADE_LEASE,
+    KIND_SELF_SIGNED_AUTHORITY, /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
+    KIND_PLUGGED_IN_AUTHORITY,
+    KIND_ENDPOINT_SLICE, /* a view: whether endpoints are ready, without their addresses */
+    KIND_GATEWAY_API,    /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */
     /*
      * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the
      * owner label. Autoscalers are included without an owner, too.

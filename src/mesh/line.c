@@ -1,7 +1,14 @@
 #include "mesh/mesh.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/release.h"
 #include "base/str.h"
+#include "doc/doc.h"
+#include "mesh/closed_registries.h"
+
+#define IMAGE_VERSION_MAX 40
 
 /* Behind the last there is a row without a version. */
 static const char *nth_version(const void *releases, size_t i)
@@ -55,7 +62,7 @@ const struct mesh_made *mesh_made_next(unsigned role, size_t *position)
     return NULL;
 }
 
-char *mesh_sidecar_version_of_pod(const json_t *pod)
+static char *version_by_injection(const json_t *pod)
 {
     const struct mesh_line *line;
     char *version = NULL;
@@ -73,6 +80,64 @@ char *mesh_platform_of_node(const json_t *node)
         if (line->cni)
             return line->cni->platform_of_node(node);
     return NULL;
+}
+
+/* A native sidecar is an init container. */
+static const char *proxy_image(const json_t *pod)
+{
+    const json_t *spec = doc_at(pod, "spec");
+    const json_t *proxy = doc_find(doc_at(spec, "containers"), "name", "istio-proxy");
+
+    return doc_string(proxy ? proxy : doc_find(doc_at(spec, "initContainers"), "name", "istio-proxy"), "image");
+}
+
+/* Of "docker.io/istio/proxyv2:1.31.1-distroless@sha256:..." it is 1.31.1. Owned by the caller. */
+static char *version_of_image(const char *image)
+{
+    static const char *const variants[] = {"-distroless", "-debug"};
+    _cleanup_free_ char *name = str_dup_n(str_or(image, ""), strcspn(str_or(image, ""), "@"));
+    const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
+    char *tag = str_dup_n(colon ? colon + 1 : "", colon ? str_cut(colon + 1, IMAGE_VERSION_MAX) : 0);
+
+    for (size_t i = 0; i < ARRAY_LEN(variants); i++)
+        if (str_ends(tag, variants[i]))
+            tag[strlen(tag) - strlen(variants[i])] = '\0';
+    if (!*tag || strchr(tag, ' '))
+        str_replace(&tag, "unknown");
+    return tag;
+}
+
+char *mesh_sidecar_digest(const json_t *pod)
+{
+    _cleanup_free_ char *configuration = version_by_injection(pod), *version = NULL;
+    const char *image = configuration ? proxy_image(pod) : NULL, *registry = closed_registry_of(image);
+
+    if (!configuration)
+        return NULL;
+    for (char *c = configuration; *c; c++)
+        *c = *c == ' ' ? '_' : *c;
+    version = version_of_image(image);
+    return str_printf("%s %s%s%s", configuration, version, registry ? " " : "", str_or(registry, ""));
+}
+
+struct mesh_sidecar mesh_sidecar_read(const char *digest)
+{
+    size_t configuration = strcspn(digest, " ");
+    const char *version = digest[configuration] ? digest + configuration + 1 : "";
+    size_t len = strcspn(version, " ");
+
+    return (struct mesh_sidecar){
+        .configuration = str_dup_n(digest, configuration),
+        .version = str_dup_n(version, len),
+        .registry = version[len] ? closed_registry_of(version + len + 1) : NULL,
+    };
+}
+
+void mesh_sidecar_release(struct mesh_sidecar *sidecar)
+{
+    free(sidecar->configuration);
+    free(sidecar->version);
+    *sidecar = (struct mesh_sidecar){0};
 }
 
 const struct mesh_limitation *

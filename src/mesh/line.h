@@ -12,6 +12,7 @@
 
 #include "api/istio.h"
 #include "kube/cache.h"
+#include "mesh/gateway_api.h"
 #include "mesh/kinds.h"
 #include "reconcile/rendered.h"
 #include "reconcile/rollout.h"
@@ -60,7 +61,8 @@ struct mesh_component {
     const struct component_spec *(*spec)(const struct istio_spec *);
     /* Adds the component's objects; not called while it is disabled. NULL: mesh_parts.shared has a part that does. */
     mesh_part_fn render;
-    bool shared; /* all control planes have it in common: its workloads have the same names in each */
+    bool shared;         /* all control planes have it in common: its workloads have the same names in each */
+    const char *service; /* of a gateway: its Service, whose address the status has; NULL: it is no gateway */
 };
 
 /*
@@ -187,6 +189,14 @@ struct mesh_line {
     const struct mesh_cni *cni;                /* NULL: it has none */
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */
+    /* The Secret by which the control plane signs, as observed: a digest (mesh/authority.h). NULL: there is none yet.
+     */
+    const struct kube_object *(*authority)(const struct kube_cache *observed, const char *ns);
+    /*
+     * Its webhooks are a line of the status: the mesh is Ready when each has the authority that its control plane fills
+     * in, and what answers it is ready.
+     */
+    bool webhooks_count;
 };
 
 /* for (size_t i = 0; (l = mesh_limitation_next(line, spec, minor, &i));) Those that concern this mesh on
@@ -203,6 +213,7 @@ struct mesh_release {
     int kubernetes_min, kubernetes_max;   /* minor versions of Kubernetes 1.x it can run on, inclusive */
     const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
     const void *differences; /* from the newest release of its line: a struct of the line's; NULL: there are none */
+    const struct gateway_api_kind *gateway_api; /* ends with a NULL kind; NULL: it does not know Gateway API */
 };
 
 /*

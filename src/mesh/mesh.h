@@ -51,8 +51,19 @@ struct mesh_remote_service {
 void mesh_render_remote_services(
     const struct mesh_env *env, const struct mesh_remote_service *services, size_t count, struct rendered_list *ret);
 
-/* As mesh_injection.version_of_pod, of whichever line injected the Pod. Owned by the caller. */
-char *mesh_sidecar_version_of_pod(const json_t *pod);
+/*
+ * What is kept of a Pod with a sidecar (kube_kind.digest), of whichever line injected it; owned by the caller. NULL: it
+ * is no such Pod (mesh_injection.version_of_pod). And what such a digest says.
+ */
+char *mesh_sidecar_digest(const json_t *pod);
+struct mesh_sidecar {
+    char *configuration;  /* as version_of_pod; owned */
+    char *version;        /* of Istio, by the proxy's image; "unknown" where that has no tag; owned */
+    const char *registry; /* that its image is pulled from, where that closes (mesh/closed_registries.h); static */
+};
+struct mesh_sidecar mesh_sidecar_read(const char *digest);
+void mesh_sidecar_release(struct mesh_sidecar *sidecar);
+#define _cleanup_mesh_sidecar_ _cleanup_(mesh_sidecar_release)
 
 /* As mesh_cni.platform_of_node, of the newest line that has a plugin. Owned by the caller. */
 char *mesh_platform_of_node(const json_t *node);

@@ -3,6 +3,13 @@
 #include "mesh/line.h"
 #include "mesh/v1_0/v1_0.h"
 
+static const struct gateway_api_kind gateway_api_28[] = {
+    {"GRPCRoute", 1, 1}, {"BackendTLSPolicy", 1, 4}, {"TLSRoute", 1, 5, .until = true}, {NULL}};
+static const struct gateway_api_kind gateway_api_30[] = {
+    {"GRPCRoute", 1, 1}, {"BackendTLSPolicy", 1, 4}, {"TLSRoute", 1, 5}, {NULL}};
+static const struct gateway_api_kind gateway_api_31[] = {
+    {"GRPCRoute", 1, 1}, {"BackendTLSPolicy", 1, 4}, {"TLSRoute", 1, 5}, {"TCPRoute", 1, 6}, {NULL}};
+
 /* Little of today's meshes has traffic leave through a gateway. */
 static const struct field_default istiod_defaults[] = {{"spec.gateways.egress.enabled", "false"}, {NULL, NULL}};
 
@@ -21,15 +28,15 @@ static const struct istiod_differences istiod_1_30 = {TO_1_30}, istiod_1_29 = {T
  * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
  */
 const struct mesh_release mesh_releases[] = {
-    {"1.31.1", &istiod_line, 32, 37, istiod_defaults},
-    {"1.31.0", &istiod_line, 32, 37, istiod_defaults},
-    {"1.30.8", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
-    {"1.30.3", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
-    {"1.30.0", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30},
-    {"1.29.6", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29},
-    {"1.29.0", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29},
-    {"1.28.10", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28},
-    {"1.28.0", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28},
+    {"1.31.1", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31},
+    {"1.31.0", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31},
+    {"1.30.8", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
+    {"1.30.3", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
+    {"1.30.0", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
+    {"1.29.6", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28},
+    {"1.29.0", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28},
+    {"1.28.10", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28},
+    {"1.28.0", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28},
     {"1.0.6", &v1_0_line, 10, 21},
     {"1.0.5", &v1_0_line, 10, 21},
     {NULL},

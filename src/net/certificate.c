@@ -299,6 +299,23 @@ int certificate_check(const struct certificate *c, const char *const *names, mse
     return 0;
 }
 
+bool certificate_ends(const char *pem, msec_t *ret_first, msec_t *ret_last)
+{
+    _cleanup_bio_ BIO *in = strlen(pem) > PEM_MAX_BYTES ? NULL : BIO_new_mem_buf(pem, -1);
+    size_t count = 0;
+    X509 *cert;
+
+    while (in && (cert = next_cert(in))) {
+        msec_t end = time_of(X509_get0_notAfter(cert));
+        if (!count++)
+            *ret_first = *ret_last = end;
+        else if (end > *ret_last)
+            *ret_last = end;
+        X509_free(cert);
+    }
+    return count;
+}
+
 void certificate_release(struct certificate *c)
 {
     free(c->cert);

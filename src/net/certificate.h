@@ -44,6 +44,12 @@ int certificate_check(const struct certificate *c, const char *const *names, mse
 /* When two thirds of its life are over. */
 msec_t certificate_renewal(const struct certificate *c);
 
+/*
+ * When the certificates in a PEM text that others can write end (wall): the first of them, and the last one to end.
+ * False where there is none that can be read.
+ */
+bool certificate_ends(const char *pem, msec_t *ret_first, msec_t *ret_last);
+
 /* Clears the key's memory. */
 void certificate_release(struct certificate *c);
 #define _cleanup_certificate_ _cleanup_(certificate_release)

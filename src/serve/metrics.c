@@ -4,6 +4,8 @@
 #include <math.h>
 
 #include "base/str.h"
+#include "mesh/authority.h"
+#include "mesh/mesh.h"
 
 /* Everything that a metric is read from. */
 struct sources {
@@ -135,6 +137,30 @@ static void print_latency(const struct net_client_stats *stats, struct buf *out)
         (unsigned long long)stats->latency_count);
 }
 
+#define CERTIFICATE_HELP "When a certificate of the mesh's authority ends, in seconds since 1970"
+#define CERTIFICATE_END "certificate_end_seconds"
+
+static void print_certificate(const struct kube_object *o, const char *name, msec_t end, struct buf *out)
+{
+    if (end)
+        buf_printf(
+            out, PREFIX CERTIFICATE_END "{secret=\"%s\",certificate=\"%s\"} %.15g\n", o->name, name, (double)end / 1e3);
+}
+
+static void print_certificates(const struct kube_cache *cache, struct buf *out)
+{
+    static const enum mesh_kind_id kinds[] = {KIND_SELF_SIGNED_AUTHORITY, KIND_PLUGGED_IN_AUTHORITY};
+    const struct kube_object *o;
+
+    print_head(out, "gauge", CERTIFICATE_END, CERTIFICATE_HELP);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        for (size_t i = 0; (o = kube_cache_next(cache, mesh_kind(kinds[k]), &i));) {
+            const struct mesh_authority authority = mesh_authority_read(o->text);
+            print_certificate(o, "root", authority.root_end, out);
+            print_certificate(o, "signing", authority.signing_end, out);
+        }
+}
+
 static double seconds(msec_t time)
 {
     return time == MSEC_NEVER ? NAN : (double)time / 1e3;
@@ -207,6 +233,7 @@ void metrics_print(struct controller *c, struct buf *out)
 #undef X
     print_writes(s->actor, out);
     print_latency(s->client, out);
+    print_certificates(s->cache, out);
     metrics_print_remotes(c, out);
 }
 
@@ -219,7 +246,8 @@ void metrics_document(struct buf *out)
     buf_add_str(
         out,
         "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
-        "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n");
+        "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n"
+        "| `" PREFIX CERTIFICATE_END "{secret,certificate}` | gauge | " CERTIFICATE_HELP " |\n");
 #define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name REMOTE_LABELS "` | " type " | " help " |\n");
     REMOTE_METRICS(X)
 #undef X

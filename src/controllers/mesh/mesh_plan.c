@@ -9,19 +9,15 @@
 #include "controllers/mesh/autoscalers.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/mesh_status.h"
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/sidecars.h"
+#include "controllers/mesh/webhooks.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "reconcile/objects.h"
-
-/* One resource, while it is planned: what else its status has. */
-struct mesh_state {
-    bool counts_sidecars;
-    const struct sidecars *sidecars; /* of the memo; NULL: what the status said before stays */
-};
 
 /* --- the memo --- */
 
@@ -33,6 +29,7 @@ static void clear_read(struct mesh_memo *memo)
     free(memo->uid);
     free(memo->resource_version);
     free(memo->warnings);
+    free(memo->closed_registries);
     mesh_desired_free(memo->desired);
     injection_memo_clear(&memo->injection);
     sidecars_memo_clear(&memo->sidecars);
@@ -107,6 +104,7 @@ static void read_resource(
         } else {
             problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
             memo->warnings = buf_take(&warnings);
+            memo->closed_registries = mesh_status_closed_registries(memo->desired->objects);
         }
     }
     memo->server_hash = server_hash;
@@ -372,15 +370,15 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
 static void count_sidecars(struct reconcile *r, const struct mesh_desired *desired)
 {
     const struct plan_input *in = r->world->central;
-    struct mesh_state *state = r->state;
+    struct mesh_findings *found = r->state;
     struct mesh_memo *memo = r->memo;
 
     if (!desired->spec->sidecars.count)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
-    state->counts_sidecars = true;
+    found->counts_sidecars = true;
     if (in->synced & PLAN_WATCH_SIDECARS)
-        state->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
+        found->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
 }
 
 /* Definitions of a release that this operator does not know stay; it says so. */
@@ -447,47 +445,13 @@ static void plan(struct reconcile *r)
     former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
+    if (desired->planes->release->line->webhooks_count)
+        webhooks_read(r, desired->objects);
     count_sidecars(r, desired);
+    mesh_status_ask(r, desired);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     reconcile_conclude(r, &r->plan->central, spec->pause);
-}
-
-/* The number of sidecars, and the condition that follows from it. */
-static void add_sidecars(const struct reconcile *r, json_t *status)
-{
-    const json_t *before = doc_at(r->resource, "status");
-    const struct mesh_state *state = r->state;
-    const struct sidecars *counted = state->sidecars;
-    _cleanup_free_ char *text = NULL;
-    json_t *numbers, *condition;
-
-    if (!state->counts_sidecars)
-        return;
-    if (counted) {
-        text = sidecars_text(counted);
-        numbers = OBJECT(INT("current", (json_int_t)counted->current), INT("outdated", (json_int_t)counted->outdated));
-        condition = status_condition(
-            &r->facts, CONDITION_SIDECARS_CURRENT, counted->outdated == 0, sidecars_reason(counted), text);
-    } else {
-        numbers = json_incref(doc_at(before, STATUS_FIELD_SIDECARS));
-        condition = json_incref(doc_find(doc_at(before, STATUS_FIELD_CONDITIONS), "type", CONDITION_SIDECARS_CURRENT));
-    }
-    json_object_set_new(status, STATUS_FIELD_SIDECARS, numbers);
-    json_array_append_new(doc_at(status, STATUS_FIELD_CONDITIONS), condition);
-}
-
-/* What the mesh cannot do on this server. */
-static void add_limitations(const struct reconcile *r, const struct mesh_desired *desired, json_t *status)
-{
-    const struct mesh_limitation *l;
-    int minor = r->world->central->server->minor;
-
-    for (size_t i = 0; (l = mesh_limitation_next(desired->planes->release->line, desired->spec, minor, &i));) {
-        _cleanup_free_ char *text = mesh_limitation_text(l, minor);
-        json_array_append_new(
-            doc_at(status, STATUS_FIELD_CONDITIONS), status_condition(&r->facts, l->condition, false, l->reason, text));
-    }
 }
 
 /* Which nodes wait for the CNI plugin, and which namespaces refuse what Pods need without it. */
@@ -510,12 +474,13 @@ static void add_cni(const struct reconcile *r, const struct mesh_memo *memo, jso
 static bool add_status(struct reconcile *r, json_t *status)
 {
     const struct mesh_memo *memo = r->memo;
+    struct mesh_findings *found = r->state;
 
-    add_sidecars(r, status);
-    if (r->facts.rollouts) { /* it was planned: it is neither refused nor being removed */
-        add_limitations(r, memo->desired, status);
-        add_cni(r, memo, status);
-    }
+    if (!r->facts.rollouts)
+        return true; /* it was not planned, but refused or removed */
+    found->closed_registries = memo->closed_registries;
+    mesh_status_add(r, memo->desired, found, status);
+    add_cni(r, memo, status);
     return true;
 }
 
@@ -527,7 +492,7 @@ const struct reconciler mesh_reconciler = {
     .memo_free = memo_free,
     .check = check,
     .is_foreign = is_foreign,
-    .state_size = sizeof(struct mesh_state),
+    .state_size = sizeof(struct mesh_findings),
     .review = review,
     .plan = plan,
     .leave = leave,

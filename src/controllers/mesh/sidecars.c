@@ -1,18 +1,20 @@
 #include "controllers/mesh/sidecars.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 
 /* Namespaces that a message names. */
 #define NAMED_MAX 5
 
-/* Outdated Pods of a namespace. */
+/* How many Pods have something in common. */
 struct tally {
-    const char *ns; /* borrowed */
+    const char *name; /* borrowed */
     size_t pods;
 };
 
@@ -37,45 +39,99 @@ static int most_first(const void *a, const void *b)
 
     if (x->pods != y->pods)
         return x->pods > y->pods ? -1 : 1;
-    return strcmp(x->ns, y->ns);
+    return strcmp(x->name, y->name);
 }
 
-/* `namespaces`: to the number of their Pods, as a pointer's value. */
-static char *name_most(const struct map *namespaces)
+/* Counts of Pods are values of the map, as pointers. */
+static void add_one(struct map *counts, const char *name)
 {
-    size_t len = map_len(namespaces), n = 0;
-    _cleanup_free_ struct tally *tallies = NEW_ARRAY(struct tally, len);
-    _cleanup_buf_ struct buf text = BUF_INIT;
+    map_put(counts, name, (void *)((uintptr_t)map_get(counts, name) + 1));
+}
+
+/* Owned by the caller. */
+static struct tally *tallies_of(const struct map *counts)
+{
+    struct tally *tallies = NEW_ARRAY(struct tally, map_len(counts) + 1);
+    size_t n = 0;
     void *pods;
 
-    for (size_t i = 0; map_next(namespaces, &i, &tallies[n].ns, &pods); n++)
+    for (size_t i = 0; map_next(counts, &i, &tallies[n].name, &pods); n++)
         tallies[n].pods = (size_t)(uintptr_t)pods;
     qsort(tallies, n, sizeof(*tallies), most_first);
+    return tallies;
+}
+
+static char *name_most(const struct map *namespaces)
+{
+    _cleanup_free_ struct tally *tallies = tallies_of(namespaces);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    size_t n = map_len(namespaces);
+
     for (size_t i = 0; i < n && i < NAMED_MAX; i++)
-        buf_printf(&text, "%s%s (%zu)", i ? ", " : "", tallies[i].ns, tallies[i].pods);
+        buf_printf(&text, "%s%s (%zu)", i ? ", " : "", tallies[i].name, tallies[i].pods);
     if (n > NAMED_MAX)
         buf_printf(&text, " and %zu more", n - NAMED_MAX);
     return buf_take(&text);
 }
 
+/* What does not fit any more is counted together in the last row. */
+static json_t *list_versions(const struct map *versions)
+{
+    _cleanup_free_ struct tally *tallies = tallies_of(versions);
+    json_t *list = json_array();
+    size_t n = map_len(versions), rest = 0;
+
+    for (size_t i = n; n > SIDECAR_VERSIONS_MAX && i-- > SIDECAR_VERSIONS_MAX - 1;)
+        rest += tallies[i].pods;
+    for (size_t i = 0; i < n && i < SIDECAR_VERSIONS_MAX - (rest ? 1 : 0); i++)
+        json_array_append_new(
+            list, OBJECT(STRING("version", tallies[i].name), INT("pods", (json_int_t)tallies[i].pods)));
+    if (rest)
+        json_array_append_new(list, OBJECT(STRING("version", "others"), INT("pods", (json_int_t)rest)));
+    return list;
+}
+
+static char *name_closed(const struct map *registries)
+{
+    _cleanup_free_ struct tally *tallies = tallies_of(registries);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < map_len(registries); i++)
+        buf_printf(&text, "%s%zu from %s", i ? ", " : "", tallies[i].pods, tallies[i].name);
+    return text.len ? buf_take(&text) : NULL;
+}
+
+static void sidecars_release(struct sidecars *s)
+{
+    free(s->outdated_in);
+    free(s->closed);
+    json_decref(s->versions);
+}
+
 static void count(struct sidecars *counted, const struct kube_cache *observed, const char *version)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
-    _cleanup_map_ struct map *namespaces = map_new(NULL);
+    _cleanup_map_ struct map *namespaces = map_new(NULL), *versions = map_new(NULL), *registries = map_new(NULL);
     const struct kube_object *o;
 
-    free(counted->outdated_in);
+    sidecars_release(counted);
     *counted = (struct sidecars){.injected = version != NULL};
     for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
-        if (str_eq(o->text, version)) {
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(o->text);
+        add_one(versions, sidecar.version);
+        if (sidecar.registry)
+            add_one(registries, sidecar.registry);
+        if (str_eq(sidecar.configuration, version)) {
             counted->current++;
             continue;
         }
         counted->outdated++;
-        map_put(namespaces, o->ns, (void *)((uintptr_t)map_get(namespaces, o->ns) + 1));
+        add_one(namespaces, o->ns);
     }
     if (counted->outdated)
         counted->outdated_in = name_most(namespaces);
+    counted->versions = list_versions(versions);
+    counted->closed = name_closed(registries);
 }
 
 const struct sidecars *sidecars_count(
@@ -111,7 +167,7 @@ size_t sidecars_of_revision(const struct kube_cache *observed, const char *revis
 void sidecars_memo_clear(struct sidecars_memo *memo)
 {
     free(memo->version);
-    free(memo->counted.outdated_in);
+    sidecars_release(&memo->counted);
     *memo = (struct sidecars_memo){0};
 }
 

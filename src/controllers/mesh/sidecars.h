@@ -1,8 +1,10 @@
 /*
- * How many Pods have a sidecar of an older image or configuration than the injector would give them now. Pure.
+ * How many Pods have a sidecar of an older image or configuration than the injector would give them now, and how many
+ * have one of which version of Istio. Pure.
  *
- * A Pod is counted by the version that the injector wrote on it (mesh_injection in mesh/line.h). Pods without a
- * sidecar, Pods that ended and Pods that are being deleted are not counted.
+ * A Pod is outdated by the version of the configuration that the injector wrote on it (mesh_injection in mesh/line.h).
+ * The version of Istio is that of its proxy's image. Pods without a sidecar, Pods that ended and Pods that are being
+ * deleted are not counted.
  */
 #ifndef CONTROLLERS_MESH_SIDECARS_H
 #define CONTROLLERS_MESH_SIDECARS_H
@@ -14,7 +16,10 @@ struct sidecars {
     bool injected; /* there is an injector */
     size_t current, outdated;
     char *outdated_in; /* "default (3), shop (1)": namespaces with the most outdated first, a few; owned; NULL: none */
+    json_t *versions;  /* [{version, pods}], the most first, SIDECAR_VERSIONS_MAX at most; owned; NULL: not counted */
+    char *closed;      /* "2 from gcr.io/istio-release": whose image is in a registry that closes; owned; NULL: none */
 };
+enum { SIDECAR_VERSIONS_MAX = 20 };
 
 /* The last count, for a set of desired objects that must not change while the memo exists. Zeroed: nothing yet. */
 struct sidecars_memo {

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/authority.h"
 #include "mesh/istiod/definitions/definitions.h"
 
 static const struct component_spec *pilot(const struct istio_spec *spec)
@@ -39,8 +40,18 @@ static const struct rollout_workload cni_workloads[] = {{KIND_DAEMON_SET, ISTIOD
 static const struct mesh_component central[] = {
     {"cni", cni_workloads, cni, NULL, .shared = true},
     {"pilot", istiod_workloads, pilot, istiod_control_plane},
-    {"gateways.ingress", ingress_workloads, ingress, istiod_ingress_gateway, .shared = true},
-    {"gateways.egress", egress_workloads, egress, istiod_egress_gateway, .shared = true},
+    {"gateways.ingress",
+     ingress_workloads,
+     ingress,
+     istiod_ingress_gateway,
+     .service = "istio-ingressgateway",
+     .shared = true},
+    {"gateways.egress",
+     egress_workloads,
+     egress,
+     istiod_egress_gateway,
+     .service = "istio-egressgateway",
+     .shared = true},
     {NULL},
 };
 
@@ -81,6 +92,15 @@ static const struct mesh_made central_made[] = {
 };
 
 static const struct mesh_made nothing_made[] = {{NULL}};
+
+/* A plugged-in one is taken where there is one. */
+static const struct kube_object *authority(const struct kube_cache *observed, const char *ns)
+{
+    const struct kube_object *o =
+        kube_cache_get(observed, mesh_kind(KIND_PLUGGED_IN_AUTHORITY), ns, MESH_PLUGGED_IN_AUTHORITY);
+
+    return o ? o : kube_cache_get(observed, mesh_kind(KIND_SELF_SIGNED_AUTHORITY), ns, MESH_SELF_SIGNED_AUTHORITY);
+}
 
 /* No other cluster can join yet. */
 static const struct mesh_component no_components[] = {{NULL}};
@@ -138,4 +158,6 @@ const struct mesh_line istiod_line = {
             .version_of_config = istiod_sidecar_version_of_config,
             .refused_for = refused_for,
         },
+    .authority = authority,
+    .webhooks_count = true,
 };

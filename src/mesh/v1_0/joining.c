@@ -2,12 +2,8 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/authority.h"
 #include "mesh/v1_0/v1_0.h"
-
-/* Citadel's: its own key and certificate, or those that an administrator gave it ("Plugging in existing CA
- * Certificates" in Istio's documentation). */
-#define SELF_SIGNED "istio-ca-secret"
-#define PLUGGED_IN "cacerts"
 
 /*
  * Citadel in a remote cluster signs with the same key. A certificate that signs itself is its own root and has no
@@ -48,10 +44,20 @@ static bool is_plugged_in(const struct kube_cache *observed, const char *ns)
 json_t *v1_0_signing(const struct kube_cache *observed, const char *ns)
 {
     bool plugged_in = is_plugged_in(observed, ns);
-    const struct kube_object *o =
-        kube_cache_get(observed, mesh_kind(KIND_CREDENTIALS_SECRET), ns, plugged_in ? PLUGGED_IN : SELF_SIGNED);
+    const struct kube_object *o = kube_cache_get(
+        observed,
+        mesh_kind(KIND_CREDENTIALS_SECRET),
+        ns,
+        plugged_in ? MESH_PLUGGED_IN_AUTHORITY : MESH_SELF_SIGNED_AUTHORITY);
 
     return o ? signing_from(o, plugged_in) : NULL;
+}
+
+const struct kube_object *v1_0_authority(const struct kube_cache *observed, const char *ns)
+{
+    if (is_plugged_in(observed, ns))
+        return kube_cache_get(observed, mesh_kind(KIND_PLUGGED_IN_AUTHORITY), ns, MESH_PLUGGED_IN_AUTHORITY);
+    return kube_cache_get(observed, mesh_kind(KIND_SELF_SIGNED_AUTHORITY), ns, MESH_SELF_SIGNED_AUTHORITY);
 }
 
 const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)

@@ -32,8 +32,8 @@ static const struct mesh_component central[] = {
     {"policy", DEPLOYMENT("istio-policy"), policy, v1_0_policy},
     {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_0_telemetry},
     {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
-    {"gateways.ingress", DEPLOYMENT("istio-ingressgateway"), ingress, v1_0_ingress_gateway},
-    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_0_egress_gateway},
+    {"gateways.ingress", DEPLOYMENT("istio-ingressgateway"), ingress, v1_0_ingress_gateway, "istio-ingressgateway"},
+    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_0_egress_gateway, "istio-egressgateway"},
     {NULL},
 };
 
@@ -122,4 +122,5 @@ const struct mesh_line v1_0_line = {
         },
     .joining = &joining,
     .limitations = limitations,
+    .authority = v1_0_authority,
 };

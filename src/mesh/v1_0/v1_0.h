@@ -81,6 +81,9 @@ char *v1_0_sidecar_version_of_config(const json_t *config_map);
 json_t *v1_0_signing(const struct kube_cache *observed, const char *ns);
 const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central);
 
+/* Of mesh_line. */
+const struct kube_object *v1_0_authority(const struct kube_cache *observed, const char *ns);
+
 /* MutatingWebhookConfiguration istio-sidecar-injector, in v1 or v1beta1. With the injector. */
 void v1_0_injector_webhook(const struct mesh_env *env, struct rendered_list *out);
 

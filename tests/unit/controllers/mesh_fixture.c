@@ -40,6 +40,69 @@ int mesh_begin_installed(void **state)
     return world_converge(w) < 0 ? -1 : 0;
 }
 
+#define TODAYS_MINOR 34
+#define WEBHOOKS "admissionregistration.k8s.io/v1"
+
+int mesh_begin_today(void **state, const char *spec)
+{
+    struct world *w;
+
+    mesh_begin(state);
+    w = *state;
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        w->server.versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], TODAYS_MINOR);
+    w->server.minor = TODAYS_MINOR;
+    world_put_mesh(w, spec);
+    return 0;
+}
+
+static void fill_in_ca_bundle(struct world *w, const char *kind, const char *name)
+{
+    json_t *configuration = world_get(w, WEBHOOKS, kind, NULL, name), *webhook;
+    size_t i;
+
+    assert_non_null(configuration);
+    json_array_foreach(doc_at(configuration, "webhooks"), i, webhook)
+        json_object_set_new(doc_at(webhook, "clientConfig"), "caBundle", json_string("Q0E="));
+    world_put(w, configuration);
+}
+
+void fill_in_ca_bundles(struct world *w)
+{
+    fill_in_ca_bundle(w, "MutatingWebhookConfiguration", "istio-sidecar-injector");
+    fill_in_ca_bundle(w, "ValidatingWebhookConfiguration", "istio-validator-istio-system");
+    fill_in_ca_bundle(w, "ValidatingWebhookConfiguration", "istiod-default-validator");
+}
+
+void put_endpoint_slice(struct world *w, const char *service, bool ready)
+{
+    world_put_as(
+        w,
+        mesh_kind(KIND_ENDPOINT_SLICE),
+        OBJECT(
+            STRING("apiVersion", "discovery.k8s.io/v1"),
+            STRING("kind", "EndpointSlice"),
+            MAP("metadata",
+                FORMAT("name", "%s-abcde", service),
+                STRING("namespace", NS),
+                MAP("labels", STRING("kubernetes.io/service-name", service))),
+            SEQ("endpoints", ITEM(STRINGS("addresses", "10.1.0.9"), MAP("conditions", BOOL("ready", ready))))));
+}
+
+int mesh_begin_today_installed(void **state, const char *spec)
+{
+    struct world *w;
+
+    mesh_begin_today(state, spec);
+    w = *state;
+    assert_true(world_converge(w) > 0);
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod", true);
+    assert_true(world_converge(w) >= 0);
+    return 0;
+}
+
 void expect_status(struct world *w, const char *field, const char *value)
 {
     _cleanup_free_ char *text = world_status(w, field);

@@ -25,6 +25,12 @@ bool has_validating_webhook(struct world *w, const char *name);
 void put_galleys_webhook(struct world *w);
 /* An object of this kind in the world; `type` may be NULL. */
 void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type);
+/* A world on Kubernetes 1.34 with a resource for today's Istio, in JSON; and what its istiod does with its webhooks. */
+int mesh_begin_today(void **state, const char *spec);
+void fill_in_ca_bundles(struct world *w);
+void put_endpoint_slice(struct world *w, const char *service, bool ready);
+/* The same, installed and rolled out: nothing left to do. */
+int mesh_begin_today_installed(void **state, const char *spec);
 /* The mesh's condition of this type, owned by the caller; NULL: it has none. */
 json_t *condition_of(struct world *w, const char *type);
 

@@ -10,7 +10,6 @@
 #include "doc/doc.h"
 #include "mesh_fixture.h"
 
-#define MINOR 34
 #define TODAY "{\"version\": \"1.31.1\", \"mtls\": true, \"autoInjectionNamespaces\": [\"default\"]}"
 
 #define APPS "apps/v1"
@@ -18,21 +17,12 @@
 
 static int begin(void **state)
 {
-    mesh_begin(state);
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        ((struct world *)*state)->server.versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], MINOR);
-    ((struct world *)*state)->server.minor = MINOR;
-    world_put_mesh(*state, TODAY);
-    return 0;
+    return mesh_begin_today(state, TODAY);
 }
 
 static int begin_installed(void **state)
 {
-    begin(state);
-    assert_true(world_converge(*state) > 0);
-    world_roll_out(*state);
-    assert_true(world_converge(*state) >= 0);
-    return 0;
+    return mesh_begin_today_installed(state, TODAY);
 }
 
 /* The number of the plan that first says so; 0: none of them. */
@@ -742,6 +732,8 @@ static int begin_with_cni(void **state)
     put_node(*state, "a", "v1.34.4");
     put_node(*state, "b", "v1.34.4");
     assert_true(world_converge(*state) > 0);
+    fill_in_ca_bundles(*state);
+    put_endpoint_slice(*state, "istiod", true);
     world_roll_out(*state);
     world_put_daemons(*state, NS, DAEMONS, 2, 1);
     put_pod_of(*state, "a", true);

@@ -46,10 +46,52 @@ static void a_pod_tells_its_version(void **state)
             MAP("metadata",
                 OPT(cases[i].deleting, STRING("deletionTimestamp", "2019-01-01T00:00:00Z")),
                 MAP("annotations", STRING("sidecar.istio.io/status", cases[i].status))));
-        _cleanup_free_ char *version = mesh_sidecar_version_of_pod(pod);
-        if (!str_eq(version, cases[i].version))
-            fail_msg("case %zu: %s", i, str_or(version, "none"));
+        _cleanup_free_ char *digest = mesh_sidecar_digest(pod);
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(str_or(digest, ""));
+        if (!digest != !cases[i].version || (digest && !str_eq(sidecar.configuration, cases[i].version)))
+            fail_msg("case %zu: %s", i, str_or(digest, "none"));
     }
+}
+
+/* In which list the proxy is depends on the cluster's nodes. */
+static void the_image_of_the_proxy_tells_the_version_of_istio(void **state)
+{
+    static const struct {
+        const char *image;
+        const char *version, *closed;
+    } cases[] = {
+        {"docker.io/istio/proxyv2:1.31.1", "1.31.1", NULL},
+        {"docker.io/istio/proxyv2:1.30.3-distroless", "1.30.3", NULL},
+        {"mirror.example.com:5000/istio/proxyv2:1.29.6-debug", "1.29.6", NULL},
+        {"mirror.example.com:5000/istio/proxyv2", "unknown", NULL},
+        {"docker.io/istio/proxyv2:1.31.1@sha256:0123", "1.31.1", NULL},
+        {"docker.io/istio/proxyv2@sha256:0123", "unknown", NULL},
+        {"gcr.io/istio-release/proxyv2:1.28.10", "1.28.10", "gcr.io/istio-release"},
+        {"registry.istio.io/release/proxyv2:1.30.1", "1.30.1", "registry.istio.io"},
+        {"registry.istio.io.example.com/release/proxyv2:1.30.1", "1.30.1", NULL},
+        {"mirror.example.com/gcr.io/istio-release/proxyv2:1.30.1", "1.30.1", NULL},
+        {"proxyv2:", "unknown", NULL},
+        {NULL, "unknown", NULL},
+    };
+    static const char *const lists[] = {"containers", "initContainers"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+            _cleanup_json_ json_t *pod = OBJECT(
+                STRING("kind", "Pod"),
+                MAP("metadata", MAP("annotations", STRING("sidecar.istio.io/status", "{\"version\":\"v7\"}"))),
+                MAP("spec",
+                    SEQ("containers", ITEM(STRING("name", "app"), STRING("image", "app:9"))),
+                    SEQ(lists[k],
+                        ITEM(STRING("name", "istio-init"), STRING("image", "init:8")),
+                        ITEM(STRING("name", "istio-proxy"), STRING("image", cases[i].image)))));
+            _cleanup_free_ char *digest = mesh_sidecar_digest(pod);
+            _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(digest);
+            if (!str_eq(sidecar.version, cases[i].version) || !str_eq(sidecar.registry, cases[i].closed) ||
+                !str_eq(sidecar.configuration, "v7"))
+                fail_msg("case %zu, %s: %s", i, lists[k], digest);
+        }
 }
 
 static void the_configuration_tells_its_version(void **state)
@@ -221,6 +263,62 @@ static void without_an_injector_a_restart_takes_the_sidecar_away(void **state)
     world_release(&w);
 }
 
+static void put_pod_of(struct world *w, const char *image)
+{
+    static int count;
+    _cleanup_json_ json_t *pod = OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
+        MAP("metadata",
+            FORMAT("name", "q%d", ++count),
+            STRING("uid", "u"),
+            STRING("namespace", "shop"),
+            FORMAT("resourceVersion", "%d", ++w->clock),
+            MAP("annotations", STRING("sidecar.istio.io/status", "{\"version\":\"v7\"}"))),
+        MAP("spec", SEQ("containers", ITEM(STRING("name", "istio-proxy"), STRING("image", image)))));
+
+    kube_cache_put(w->cache, mesh_kind(KIND_SIDECAR_POD), pod);
+}
+
+static char *versions_text(struct world *w)
+{
+    _cleanup_json_ json_t *mesh = NULL;
+
+    assert_true(world_converge(w) >= 0);
+    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    return doc_text(doc_at(mesh, "status", "sidecars", "versions"));
+}
+
+static void versions_are_counted_the_most_first_and_not_endlessly(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    put_mesh(&w, "");
+    put_pod_of(&w, "docker.io/istio/proxyv2:1.0.6");
+    put_pod_of(&w, "docker.io/istio/proxyv2:1.0.5");
+    put_pod_of(&w, "mirror.example.com/proxyv2:1.0.5");
+    {
+        _cleanup_free_ char *text = versions_text(&w);
+        assert_string_equal(text, "[{\"pods\":2,\"version\":\"1.0.5\"},{\"pods\":1,\"version\":\"1.0.6\"}]");
+    }
+    for (int i = 0; i < 3 * SIDECAR_VERSIONS_MAX; i++) {
+        _cleanup_free_ char *image = str_printf("proxyv2:t%d", i);
+        put_pod_of(&w, image);
+    }
+    {
+        _cleanup_free_ char *text = versions_text(&w), *end = NULL;
+        _cleanup_json_ json_t *mesh = world_get(&w, API_GROUP_VERSION, "Istio", NS, "istio");
+        assert_int_equal(json_array_size(doc_at(mesh, "status", "sidecars", "versions")), (size_t)SIDECAR_VERSIONS_MAX);
+        end = str_printf(
+            "{\"pods\":%d,\"version\":\"others\"}]", 2 + 3 * SIDECAR_VERSIONS_MAX - (SIDECAR_VERSIONS_MAX - 1));
+        if (!str_ends(text, end))
+            fail_msg("%s, not %s", text, end);
+    }
+    world_release(&w);
+}
+
 static void before_the_pods_are_listed_the_last_word_stays(void **state)
 {
     _cleanup_json_ json_t *before = NULL, *after = NULL;
@@ -277,6 +375,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pod_tells_its_version),
+        cmocka_unit_test(the_image_of_the_proxy_tells_the_version_of_istio),
+        cmocka_unit_test(versions_are_counted_the_most_first_and_not_endlessly),
         cmocka_unit_test(the_configuration_tells_its_version),
         cmocka_unit_test(outdated_sidecars_are_counted_where_it_is_asked_for),
         cmocka_unit_test(a_setting_outdates_the_sidecars_that_it_changes),

@@ -274,7 +274,7 @@ static void test_pod_without_sidecar_has_no_version(void **state)
         assert_null(istiod_sidecar_version_of_pod(pod));
     }
     /* Of no line. */
-    assert_null(mesh_sidecar_version_of_pod(gateway));
+    assert_null(mesh_sidecar_digest(gateway));
 }
 
 int main(void)

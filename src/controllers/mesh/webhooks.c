@@ -1,0 +1,105 @@
+#include "controllers/mesh/webhooks.h"
+
+#include "api/status.h"
+#include "base/str.h"
+#include "controllers/watches.h"
+#include "doc/doc.h"
+#include "mesh/mesh.h"
+
+#define COMPONENT "webhooks"
+#define LABEL_SERVICE "kubernetes.io/service-name"
+
+/* An endpoint that does not say is ready (the API reference of EndpointSlice). */
+static bool has_ready(const json_t *slice)
+{
+    json_t *endpoint;
+    size_t i;
+
+    json_array_foreach(doc_at(slice, "endpoints"), i, endpoint)
+        if (doc_bool(doc_at(endpoint, "conditions", "ready"), true))
+            return true;
+    return false;
+}
+
+static bool is_answered(const struct plan_input *in, const char *ns, const char *service)
+{
+    const struct kube_object *o;
+
+    if (!(in->synced & PLAN_WATCH_ENDPOINTS))
+        return true; /* not known yet */
+    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(KIND_ENDPOINT_SLICE), &i));) {
+        _cleanup_json_ json_t *slice = str_eq(o->ns, ns) ? kube_object_parse(o) : NULL;
+        if (str_eq(doc_string(slice, "metadata", "labels", LABEL_SERVICE), service) && has_ready(slice))
+            return true;
+    }
+    return false;
+}
+
+/* Why one cannot be called, owned by the caller; NULL: it can. A webhook with a URL may be signed by any authority. */
+static char *fault_of(const struct plan_input *in, const struct desired *desired)
+{
+    const struct kube_object *o = kube_cache_get(in->observed, desired->kind, desired->ns, desired->name);
+    _cleanup_json_ json_t *configuration = o ? kube_object_parse(o) : NULL;
+    json_t *webhook;
+    size_t i;
+
+    if (!configuration)
+        return str_printf("%s %s does not exist yet", desired->kind->kind, desired->name);
+    json_array_foreach(doc_at(configuration, "webhooks"), i, webhook) {
+        const json_t *client = doc_at(webhook, "clientConfig");
+        const char *service = doc_string(client, "service", "name"), *ns = doc_string(client, "service", "namespace");
+        if (!service)
+            continue;
+        if (!*str_or(doc_string(client, "caBundle"), ""))
+            return str_printf(
+                "%s %s has no caBundle yet, which istiod fills in: the API server cannot call it",
+                desired->kind->kind,
+                desired->name);
+        if (!is_answered(in, ns, service))
+            return str_printf(
+                "no endpoint of Service %s is ready, which answers %s %s", service, desired->kind->kind, desired->name);
+    }
+    return NULL;
+}
+
+static bool is_webhook(const struct kube_kind *kind)
+{
+    return kind == mesh_kind(KIND_MUTATING_WEBHOOK) || kind == mesh_kind(KIND_VALIDATING_WEBHOOK);
+}
+
+/* What the status said of them before, while the endpoints are not known. */
+static char *former_fault(const struct reconcile *r)
+{
+    const json_t *before = doc_find(doc_at(r->resource, "status", STATUS_FIELD_COMPONENTS), "name", COMPONENT);
+
+    if (r->world->central->synced & PLAN_WATCH_ENDPOINTS)
+        return NULL;
+    return str_dup(doc_string(before, "message"));
+}
+
+void webhooks_read(struct reconcile *r, const struct desired_set *desired)
+{
+    struct rollout row = {.name = COMPONENT, .revision = "", .enabled = true};
+
+    for (size_t i = 0; i < desired->len; i++) {
+        char *fault;
+        if (!is_webhook(desired->items[i].kind))
+            continue;
+        row.desired++;
+        fault = fault_of(r->world->central, &desired->items[i]);
+        row.ready += !fault;
+        if (row.message)
+            free(fault);
+        else
+            row.message = fault;
+    }
+    if (!row.desired)
+        return;
+    r->plan->central.watch |= PLAN_WATCH_ENDPOINTS;
+    if (!row.message)
+        row.message = former_fault(r);
+    row.available = !row.message;
+    r->rollouts.all_available &= row.available;
+    ARRAY_RESERVE_ONE(r->rollouts.items, r->rollouts.len, r->rollouts.cap);
+    r->rollouts.items[r->rollouts.len++] = row;
+}

@@ -1,0 +1,16 @@
+/*
+ * Whether the API server can call the webhooks of a mesh: each knows by which authority its control plane is signed,
+ * and an endpoint of the Service that answers is ready. Pure.
+ */
+#ifndef CONTROLLERS_MESH_WEBHOOKS_H
+#define CONTROLLERS_MESH_WEBHOOKS_H
+
+#include "reconcile/reconciler.h"
+
+/*
+ * Adds the line "webhooks" to what is rolled out, where webhooks are desired, and asks for the watch that it needs.
+ * Until that is synced what the status said of them before stays.
+ */
+void webhooks_read(struct reconcile *r, const struct desired_set *desired);
+
+#endif
