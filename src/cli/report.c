@@ -12,7 +12,7 @@
 #include "mesh/resources.h"
 
 #define EVENTS_SHOWN 10
-#define COLUMNS_MAX 5
+#define COLUMNS_MAX 6
 
 static const char *event_time(const json_t *event)
 {
@@ -49,9 +49,9 @@ static json_t *last_events(const json_t *events)
 static void copy_status(const json_t *status, json_t *report)
 {
     static const char *const fields[] = {
-        STATUS_FIELD_VERSION,      STATUS_FIELD_COMPONENTS,       STATUS_FIELD_DRIFT,
-        STATUS_FIELD_SIDECARS,     STATUS_FIELD_IGNORED,          STATUS_FIELD_CONDITIONS,
-        STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES};
+        STATUS_FIELD_VERSION,  STATUS_FIELD_COMPONENTS,   STATUS_FIELD_DRIFT,        STATUS_FIELD_SIDECARS,
+        STATUS_FIELD_IGNORED,  STATUS_FIELD_CONDITIONS,   STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED,
+        STATUS_FIELD_SERVICES, STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (json_object_get(status, fields[i]))
@@ -103,24 +103,49 @@ static enum shade shade_of(const char *word)
     return SHADE_NONE;
 }
 
-/* "5s", "12m", "3h", "4d"; "" where the time says nothing. */
-static void add_age(const char *time, msec_t now, struct buf *out)
+/* "5s", "12m", "3h", "4d". */
+static void add_duration(int64_t seconds, struct buf *out)
 {
     static const struct {
         int64_t seconds;
         char unit;
     } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    msec_t then;
-    int64_t age;
 
-    if (!time || !clock_parse_rfc3339(time, &then))
-        return;
-    age = now > then ? (now - then) / SECONDS(1) : 0;
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (age >= units[i].seconds || units[i].seconds == 1) {
-            buf_printf(out, "%" PRId64 "%c", age / units[i].seconds, units[i].unit);
+        if (seconds >= units[i].seconds || units[i].seconds == 1) {
+            buf_printf(out, "%" PRId64 "%c", seconds / units[i].seconds, units[i].unit);
             return;
         }
+}
+
+/* For how long it has been so; nothing where the time says nothing. */
+static void add_age(const char *time, msec_t now, struct buf *out)
+{
+    msec_t then;
+
+    if (time && clock_parse_rfc3339(time, &then))
+        add_duration(now > then ? (now - then) / SECONDS(1) : 0, out);
+}
+
+/* Of the title and the message these are the long form. */
+static bool is_in_title(const json_t *condition)
+{
+    static const char *const types[] = {CONDITION_READY, CONDITION_RECONCILING, CONDITION_STALLED};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (str_eq(doc_string(condition, "type"), types[i]))
+            return true;
+    return false;
+}
+
+static bool is_wrong(const json_t *condition)
+{
+    return !is_in_title(condition) && !str_eq(doc_string(condition, "status"), "True");
+}
+
+static bool is_not_wrong(const json_t *condition)
+{
+    return !is_wrong(condition);
 }
 
 /* A section of the report: a line for each item of a list, in columns; "age" means a time. */
@@ -128,18 +153,49 @@ struct section {
     const char *list, *title;
     const char *columns[COLUMNS_MAX]; /* fields of an item; the last one is as long as it likes */
     const char *time;                 /* the field that is shown as an age */
+    bool (*has)(const json_t *item);  /* the items that belong to it; NULL: all */
+    enum shade shade;                 /* of the first column */
 };
 
+/* What is wrong comes first. */
 static const struct section sections[] = {
-    {STATUS_FIELD_COMPONENTS, "Components", {"name", "status", "ready", "message"}},
+    {STATUS_FIELD_CONDITIONS,
+     "Needs attention",
+     {"type", "lastTransitionTime", "reason", "message"},
+     "lastTransitionTime",
+     is_wrong,
+     SHADE_BAD},
+    {STATUS_FIELD_COMPONENTS, "Components", {"name", "status", "ready", "service", "addresses", "message"}},
     {STATUS_FIELD_SERVICES, "Services, and how many central pods they lead to", {"name", "addresses"}},
     {STATUS_FIELD_DRIFT, "Would be changed, but the resource is paused", {"action", "object", "reason"}},
     {STATUS_FIELD_CONDITIONS,
      "Conditions",
      {"type", "status", "lastTransitionTime", "reason", "message"},
-     "lastTransitionTime"},
+     "lastTransitionTime",
+     is_not_wrong},
     {"events", "Events", {"time", "type", "reason", "message"}, "time"},
 };
+
+/* What is above already is not said again. Owned by the caller. */
+static json_t *shown(const json_t *report, json_t *item)
+{
+    json_t *copy;
+
+    if (!is_in_title(item) || !str_eq(doc_string(item, "message"), doc_string(report, "message")))
+        return json_incref(item);
+    copy = json_copy(item);
+    json_object_del(copy, "message");
+    return copy;
+}
+
+static void add_list(const json_t *list, struct buf *out)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+        buf_printf(out, "%s%s", i ? ", " : "", str_or(json_string_value(item), ""));
+}
 
 static void add_cell(const struct section *s, const json_t *item, const char *column, msec_t now, struct buf *out)
 {
@@ -149,6 +205,8 @@ static void add_cell(const struct section *s, const json_t *item, const char *co
         add_age(text, now, out);
     else if (json_is_integer(doc_at(item, column)))
         buf_printf(out, "%" PRId64, doc_int(doc_at(item, column), 0));
+    else if (json_is_array(doc_at(item, column)))
+        add_list(doc_at(item, column), out);
     else
         buf_add_str(out, str_or(text, ""));
 }
@@ -177,7 +235,7 @@ static void add_row(const struct section *s, const json_t *item, msec_t now, con
         add_cell(s, item, s->columns[c], now, &cell);
         if (cell.len) {
             buf_add_spaces(out, gap);
-            terminal_add(out, color, shade_of(buf_str(&cell)), buf_str(&cell));
+            terminal_add(out, color, !c && s->shade ? s->shade : shade_of(buf_str(&cell)), buf_str(&cell));
             gap = 0;
         }
         gap += widths[c] ? widths[c] - cell.len + 2 : 0;
@@ -189,15 +247,19 @@ static void add_section(const struct section *s, const json_t *report, msec_t no
 {
     const json_t *list = doc_at(report, s->list);
     size_t widths[COLUMNS_MAX] = {0}, i;
+    _cleanup_json_ json_t *items = json_array();
     json_t *item;
 
-    if (!json_array_size(list))
+    json_array_foreach(list, i, item)
+        if (!s->has || s->has(item))
+            json_array_append_new(items, shown(report, item));
+    if (!json_array_size(items))
         return;
     buf_add_char(out, '\n');
     terminal_add(out, color, SHADE_STRONG, s->title);
     buf_add_char(out, '\n');
-    measure(s, list, now, widths);
-    json_array_foreach(list, i, item)
+    measure(s, items, now, widths);
+    json_array_foreach(items, i, item)
         add_row(s, item, now, widths, color, out);
 }
 
@@ -210,15 +272,63 @@ static void add_fact(const char *name, const char *value, struct buf *out)
     buf_add_char(out, '\n');
 }
 
+/* "12 of 1.31.1, 3 of 1.30.3; 3 outdated". A status of before counts no versions. */
 static void add_sidecars(const json_t *sidecars, struct buf *out)
 {
-    _cleanup_free_ char *text = NULL;
+    int64_t current = doc_int(doc_at(sidecars, "current"), 0), outdated = doc_int(doc_at(sidecars, "outdated"), 0);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    json_t *version;
+    size_t i;
 
     if (!sidecars)
         return;
-    text = str_printf("%" PRId64 " current, %" PRId64 " outdated", doc_int(doc_at(sidecars, "current"), 0),
-                      doc_int(doc_at(sidecars, "outdated"), 0));
-    add_fact("Sidecars", text, out);
+    json_array_foreach(doc_at(sidecars, "versions"), i, version)
+        buf_printf(&text, "%s%" PRId64 " of %s", i ? ", " : "", doc_int(doc_at(version, "pods"), 0),
+                   str_or(doc_string(version, "version"), "unknown"));
+    if (text.len)
+        buf_add_str(&text, "; ");
+    buf_printf(&text, "%" PRId64 " current, %" PRId64 " outdated", current, outdated);
+    add_fact("Sidecars", buf_str(&text), out);
+}
+
+/* "root ends in 3649d (Secret istio-ca-secret)", each that ends at another time. */
+static void add_certificates(const json_t *certificates, msec_t now, struct buf *out)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    const char *former = NULL;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(certificates, i, item) {
+        const char *end = doc_string(item, "notAfter");
+        msec_t then;
+        if (!end || str_eq(end, former) || !clock_parse_rfc3339(end, &then))
+            continue;
+        buf_printf(&text, "%s%s %s ", text.len ? "; " : "", str_or(doc_string(item, "name"), ""),
+                   then > now ? "ends in" : "ended");
+        if (then > now)
+            add_duration((then - now) / SECONDS(1), &text);
+        else
+            add_age(end, now, &text);
+        buf_printf(&text, "%s, on %.10s, Secret %s", then > now ? "" : " ago", end,
+                   str_or(doc_string(item, "secret"), ""));
+        former = end;
+    }
+    add_fact("Certificate", buf_str(&text), out);
+}
+
+static void add_gateway_api(const json_t *api, struct buf *out)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (!api)
+        return;
+    buf_printf(&text, "%s %s", str_or(doc_string(api, "version"), ""), str_or(doc_string(api, "channel"), ""));
+    if (json_array_size(doc_at(api, "ignored"))) {
+        buf_add_str(&text, "; ignored: ");
+        add_list(doc_at(api, "ignored"), &text);
+    }
+    add_fact("Gateway API", buf_str(&text), out);
 }
 
 static void add_ignored(const json_t *ignored, struct buf *out)
@@ -267,6 +377,8 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_fact("Message", doc_string(report, "message"), out);
     add_fact("Note", remark(report), out);
     add_sidecars(doc_at(report, STATUS_FIELD_SIDECARS), out);
+    add_certificates(doc_at(report, STATUS_FIELD_CERTIFICATES), now, out);
+    add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);
     add_ignored(doc_at(report, STATUS_FIELD_IGNORED), out);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         add_section(&sections[i], report, now, color, out);

@@ -85,6 +85,57 @@ static void everything_is_reported_in_columns(void **state)
         "  5s  Normal   Healed           Service x: again\n");
 }
 
+/* What is wrong comes before what is well. */
+static void a_mesh_is_drawn_with_what_is_wrong_on_top(void **state)
+{
+    (void)state;
+    expect(RESOURCE(
+               2, "",
+               "  Status: Reconciling\n  ErrorMessage: Deployment istiod waits\n  observedGeneration: 2\n"
+               "  version: 1.31.1\n"
+               "  sidecars: {current: 12, outdated: 3, versions: [{version: 1.31.1, pods: 12}, {version: 1.30.3, pods: "
+               "3}]}\n"
+               "  certificates:\n"
+               "  - {name: root, secret: cacerts, notAfter: '2020-12-17T12:00:00Z'}\n"
+               "  - {name: signing, secret: cacerts, notAfter: '2018-12-27T12:00:00Z'}\n"
+               "  gatewayAPI: {version: v1.5.1, channel: experimental, ignored: [TCPRoute, TLSRoute]}\n"
+               "  components:\n"
+               "  - {name: pilot, status: Reconciling, ready: 0/1, message: Deployment istiod waits}\n"
+               "  - {name: gateways.ingress, status: Available, ready: 1/1, service: LoadBalancer,"
+               " addresses: [203.0.113.7, lb.example.com]}\n"
+               "  - {name: webhooks, status: Available, ready: 3/3}\n"
+               "  conditions:\n"
+               "  - {type: Ready, status: 'False', reason: RollingOut, message: Deployment istiod waits,"
+               " lastTransitionTime: '2018-12-17T11:30:00Z'}\n"
+               "  - {type: Stalled, status: 'False', reason: RollingOut, lastTransitionTime: '2018-12-17T11:30:00Z'}\n"
+               "  - {type: GatewayAddressesAssigned, status: 'True', reason: Assigned,"
+               " lastTransitionTime: '2018-12-17T11:30:00Z'}\n"
+               "  - {type: CertificatesCurrent, status: 'False', reason: EndsSoon, message: it ends,"
+               " lastTransitionTime: '2018-12-17T11:58:00Z'}\n"),
+           NULL, false,
+           "Istio istio-system/istio: Reconciling\n"
+           "  Version     1.31.1\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Message     Deployment istiod waits\n"
+           "  Sidecars    12 of 1.31.1, 3 of 1.30.3; 12 current, 3 outdated\n"
+           "  Certificate root ends in 731d, on 2020-12-17, Secret cacerts; signing ends in 10d, on 2018-12-27, Secret "
+           "cacerts\n"
+           "  Gateway API v1.5.1 experimental; ignored: TCPRoute, TLSRoute\n"
+           "\n"
+           "Needs attention\n"
+           "  CertificatesCurrent  2m  EndsSoon  it ends\n"
+           "\n"
+           "Components\n"
+           "  pilot             Reconciling  0/1                                             Deployment istiod waits\n"
+           "  gateways.ingress  Available    1/1  LoadBalancer  203.0.113.7, lb.example.com\n"
+           "  webhooks          Available    3/3\n"
+           "\n"
+           "Conditions\n"
+           "  Ready                     False  30m  RollingOut\n"
+           "  Stalled                   False  30m  RollingOut\n"
+           "  GatewayAddressesAssigned  True   30m  Assigned\n");
+}
+
 static void a_paused_mesh_shows_what_differs(void **state)
 {
     (void)state;
@@ -179,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_reported_in_columns),
+        cmocka_unit_test(a_mesh_is_drawn_with_what_is_wrong_on_top),
         cmocka_unit_test(a_paused_mesh_shows_what_differs),
         cmocka_unit_test(colors_follow_the_status_and_control_characters_do_not_pass),
         cmocka_unit_test(a_remote_cluster_tells_of_its_own_kubernetes_and_services),
