@@ -433,6 +433,8 @@ static void plan(struct reconcile *r)
         !memo->cni.waits,
         &r->rollouts,
         &r->plan->central.watch);
+    if (desired->planes->release->line->webhooks_count)
+        webhooks_read(r, desired->objects);
     former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
     plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
@@ -445,8 +447,6 @@ static void plan(struct reconcile *r)
     former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
-    if (desired->planes->release->line->webhooks_count)
-        webhooks_read(r, desired->objects);
     count_sidecars(r, desired);
     mesh_status_ask(r, desired);
     r->facts.version = spec->version;

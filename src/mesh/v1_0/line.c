@@ -32,8 +32,16 @@ static const struct mesh_component central[] = {
     {"policy", DEPLOYMENT("istio-policy"), policy, v1_0_policy},
     {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_0_telemetry},
     {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
-    {"gateways.ingress", DEPLOYMENT("istio-ingressgateway"), ingress, v1_0_ingress_gateway, "istio-ingressgateway"},
-    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_0_egress_gateway, "istio-egressgateway"},
+    {"gateways.ingress",
+     DEPLOYMENT("istio-ingressgateway"),
+     ingress,
+     v1_0_ingress_gateway,
+     .service = "istio-ingressgateway"},
+    {"gateways.egress",
+     DEPLOYMENT("istio-egressgateway"),
+     egress,
+     v1_0_egress_gateway,
+     .service = "istio-egressgateway"},
     {NULL},
 };
 

@@ -56,22 +56,28 @@ int mesh_begin_today(void **state, const char *spec)
     return 0;
 }
 
-static void fill_in_ca_bundle(struct world *w, const char *kind, const char *name)
+static void fill_in_ca_bundle(struct world *w, const char *kind)
 {
-    json_t *configuration = world_get(w, WEBHOOKS, kind, NULL, name), *webhook;
-    size_t i;
+    const struct kube_kind *row = kube_kind_find(&mesh_kinds, WEBHOOKS, kind);
+    _cleanup_json_ json_t *all = json_array();
+    const struct kube_object *o;
+    json_t *configuration, *webhook;
+    size_t i, k;
 
-    assert_non_null(configuration);
-    json_array_foreach(doc_at(configuration, "webhooks"), i, webhook)
-        json_object_set_new(doc_at(webhook, "clientConfig"), "caBundle", json_string("Q0E="));
-    world_put(w, configuration);
+    for (i = 0; (o = kube_cache_next(w->cache, row, &i));)
+        json_array_append_new(all, kube_object_parse(o));
+    assert_true(json_array_size(all) > 0);
+    json_array_foreach(all, i, configuration) {
+        json_array_foreach(doc_at(configuration, "webhooks"), k, webhook)
+            json_object_set_new(doc_at(webhook, "clientConfig"), "caBundle", json_string("Q0E="));
+        world_put(w, json_incref(configuration));
+    }
 }
 
 void fill_in_ca_bundles(struct world *w)
 {
-    fill_in_ca_bundle(w, "MutatingWebhookConfiguration", "istio-sidecar-injector");
-    fill_in_ca_bundle(w, "ValidatingWebhookConfiguration", "istio-validator-istio-system");
-    fill_in_ca_bundle(w, "ValidatingWebhookConfiguration", "istiod-default-validator");
+    fill_in_ca_bundle(w, "MutatingWebhookConfiguration");
+    fill_in_ca_bundle(w, "ValidatingWebhookConfiguration");
 }
 
 void put_endpoint_slice(struct world *w, const char *service, bool ready)

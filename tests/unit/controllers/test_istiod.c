@@ -452,6 +452,9 @@ static void settle(struct world *w)
 static void roll_out(struct world *w)
 {
     world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod", true);
+    put_endpoint_slice(w, "istiod-canary", true);
     settle(w);
 }
 
