@@ -75,6 +75,8 @@ node_mounts() {
   node_fake /proc/sys/kernel/keys/root_maxkeys 1000000
   node_fake /proc/sys/kernel/keys/root_maxbytes 25000000
   node_cpus
+  # Programs in Pods enter the node's network by its first process: that is the holder, and not the machine's.
+  in_node mount --bind "/proc/$(component_pid holder)" /proc/1
   # Volumes with mount propagation need a shared root: shared in here only.
   in_node mount --make-rshared /
 }

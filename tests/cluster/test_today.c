@@ -140,6 +140,139 @@ static void plain_text_is_refused_under_mtls_alone(void **state)
     a_request_through_the_gateway_is_answered(state);
 }
 
+/* --- the CNI plugin --- */
+
+/* The file of objects in namespace `guarded`, which Pod Security guards. */
+#define GUARDED "sed 's/ISTIO_VERSION/%s/' \"${TEST_WORKLOADS%%.yaml}-guarded.yaml\" | kubectl %s -f -"
+
+static bool is_condition(const char *type, const char *status)
+{
+    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
+    const json_t *condition = doc_find(doc_at(mesh, "status", "conditions"), "type", type);
+
+    return str_eq(doc_string(condition, "status"), status);
+}
+
+static bool refuses_sidecars(void *context)
+{
+    (void)context;
+    return is_condition("SidecarsAdmitted", "False");
+}
+
+static bool has_the_plugin_everywhere(void *context)
+{
+    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
+    const json_t *component = doc_find(doc_at(mesh, "status", "components"), "name", "cni");
+
+    (void)context;
+    return str_eq(doc_string(component, "status"), "Available") && is_condition("CNIReady", "True") &&
+           is_condition("SidecarsAdmitted", NULL);
+}
+
+static void a_namespace_that_refuses_sidecars_is_named(void **state)
+{
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"autoInjectionNamespaces\": [\"shop\", \"guarded\"]}}");
+    wait_until(refuses_sidecars, NULL, PATIENCE, "the status says that namespace guarded refuses sidecars");
+}
+
+/* The only Pod there; owned by the caller. */
+static json_t *guarded_pod(void)
+{
+    _cleanup_json_ json_t *pods = cluster_list(kind_of("v1", "Pod"), "app");
+    json_t *pod, *found = NULL;
+    size_t i;
+
+    json_array_foreach(pods, i, pod)
+        if (str_eq(doc_string(pod, "metadata", "namespace"), "guarded") &&
+            !doc_at(pod, "metadata", "deletionTimestamp"))
+            found = json_incref(pod);
+    assert_non_null(found);
+    return found;
+}
+
+static void guarded_pods_must_run(void)
+{
+    must_succeed("kubectl -n guarded rollout status deployment/echo --timeout=20s", "Pods of namespace guarded run");
+}
+
+static void pods_without_rights_are_reached_through_the_gateway(void **state)
+{
+    _cleanup_json_ json_t *service = cluster_get(kind_of("v1", "Service"), NS, "istio-ingressgateway"), *pod = NULL;
+    _cleanup_free_ char *apply = str_printf(GUARDED, variable("TEST_ISTIO_VERSION"), "apply");
+    _cleanup_free_ char *asked = str_printf(
+        "curl -sf -m 5 -H 'Host: guarded.example.com' http://%s/ | grep -i '^Host'",
+        doc_string(service, "spec", "clusterIP"));
+    json_t *container;
+    size_t i;
+
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"cni\": {\"enabled\": true}}}");
+    wait_until(has_the_plugin_everywhere, NULL, TO_BE_AVAILABLE, "every node has the plugin");
+    must_succeed(apply, "the guarded objects are created");
+    guarded_pods_must_run();
+    pod = guarded_pod();
+    json_array_foreach(doc_at(pod, "spec", "initContainers"), i, container) {
+        assert_string_not_equal(doc_string(container, "name"), "istio-init");
+        assert_null(doc_at(container, "securityContext", "capabilities", "add"));
+    }
+    assert_true(i >= 2);
+    must_succeed(asked, "the gateway reaches a Pod without rights");
+}
+
+static bool could_not_start(void *context)
+{
+    _cleanup_json_ json_t *pod = guarded_pod();
+    const json_t *status = json_array_get(doc_at(pod, "status", "initContainerStatuses"), 0);
+
+    (void)context;
+    return doc_int(doc_at(status, "restartCount"), 0) > 0 || doc_at(status, "state", "terminated", "exitCode");
+}
+
+/* As on a node that is added, where Pods start before the plugin. */
+static void pods_that_start_before_the_plugin_are_repaired(void **state)
+{
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"cni\": {\"nodeSelector\": {\"none\": \"such\"}}}}");
+    must_succeed(
+        "kubectl -n " NS " wait --for=delete pod -l k8s-app=istio-cni-node --timeout=20s", "no node has the plugin");
+    must_succeed("kubectl -n guarded delete pod --all --timeout=20s", "the guarded Pod is replaced");
+    wait_until(could_not_start, NULL, PATIENCE, "it does not start without the plugin");
+    /* Another platform, which makes more objects, with this node's folder. */
+    cluster_patch(
+        ISTIO,
+        NS,
+        MESH,
+        "{\"spec\": {\"cni\": {\"nodeSelector\": null, \"platform\": \"GKE\", \"binDir\": \"/opt/cni/bin\"}}}");
+    guarded_pods_must_run();
+    wait_until(has_the_plugin_everywhere, NULL, PATIENCE, "every node has the plugin again");
+}
+
+static bool has_no_plugin(void *context)
+{
+    (void)context;
+    return !cluster_has(kind_of("apps/v1", "DaemonSet"), NS, "istio-cni-node") &&
+           !cluster_has(kind_of("v1", "ServiceAccount"), NS, "istio-cni");
+}
+
+static void the_node_works_on_without_the_plugin(void **state)
+{
+    _cleanup_free_ char *guarded = str_printf(GUARDED, "x", "delete --wait --ignore-not-found");
+
+    (void)state;
+    assert_int_equal(run_shell(guarded), 0);
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"cni\": null}}");
+    wait_until(has_no_plugin, NULL, PATIENCE, "the plugin is removed");
+    must_succeed(
+        "kubectl -n " NS " wait --for=delete pod -l k8s-app=istio-cni-node --timeout=20s", "its Pods have ended");
+    assert_int_equal(run_shell("kubectl -n shop rollout restart deployment/echo"), 0);
+    must_succeed("kubectl -n shop rollout status deployment/echo --timeout=20s", "new Pods run");
+    must_succeed(
+        "kubectl -n shop get pods -l app=echo -o jsonpath='{.items[*].spec.initContainers[*].name}' | grep istio-init",
+        "new Pods have their init container again");
+    a_request_through_the_gateway_is_answered(state);
+}
+
 /* Kubernetes' controllers write statuses, istiod its webhooks' failure policy: what counts is what the operator does.
  */
 static void an_idle_mesh_is_not_written(void **state)
@@ -222,7 +355,8 @@ static int set_up(void **state)
     setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
     if (harness_setup(state) < 0)
         return -1;
-    return run_shell("kubectl create namespace shop");
+    return run_shell("kubectl create namespace shop && kubectl create namespace guarded &&"
+                     " kubectl label namespace guarded pod-security.kubernetes.io/enforce=restricted");
 }
 
 static void rights_of_its_own_were_used_and_nothing_refused(void **state)
@@ -259,9 +393,13 @@ int main(void)
         cmocka_unit_test(an_authorization_policy_denies_what_it_names),
         cmocka_unit_test(a_gateway_of_the_gateway_api_is_deployed_and_answers),
         cmocka_unit_test(a_certificate_is_renewed_without_a_lost_request),
+        cmocka_unit_test(a_namespace_that_refuses_sidecars_is_named),
+        cmocka_unit_test(pods_without_rights_are_reached_through_the_gateway),
+        cmocka_unit_test(pods_that_start_before_the_plugin_are_repaired),
         cmocka_unit_test(an_idle_mesh_is_not_written),
         cmocka_unit_test(every_deleted_object_comes_back),
         cmocka_unit_test(every_changed_field_is_restored),
+        cmocka_unit_test(the_node_works_on_without_the_plugin),
         cmocka_unit_test(another_revision_takes_over),
         cmocka_unit_test(its_removal_leaves_only_definitions),
         cmocka_unit_test(rights_of_its_own_were_used_and_nothing_refused),
