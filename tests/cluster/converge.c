@@ -21,12 +21,6 @@ static void must_answer_until(msec_t until)
     wait_until(server_answers, NULL, until - clock_now_monotonic(), "the API server answers");
 }
 
-static bool settled(void)
-{
-    return operator_metric("managed_objects") > 0 && operator_metric("drift_objects") == 0 &&
-           operator_metric("queue_in_flight") == 0 && operator_metric("queue_waiting") == 0;
-}
-
 /* Why the resource's status is not yet what it should be in the end; NULL: it is. Owned by the caller. */
 static char *status_difference(const json_t *mesh)
 {
@@ -107,7 +101,9 @@ static char *difference_told(void)
     _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
     char *difference = mesh ? status_difference(mesh) : str_dup("the resource is not there");
 
-    return difference || settled() ? difference : str_dup("the operator has something to write");
+    return difference || (operator_is_settled() && operator_metric("queue_waiting") == 0)
+               ? difference
+               : str_dup("the operator has something to write");
 }
 
 /* The same, as others see it. */

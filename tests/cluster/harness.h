@@ -71,6 +71,8 @@ void operator_kill(int signal_number);
 char *operator_get(const char *path);
 /* One value of its /metrics. */
 double operator_metric(const char *name);
+/* Whether it manages a mesh and has nothing to write: by one answer, as several would be about several moments. */
+bool operator_is_settled(void);
 /* Bytes by which its heap_bytes may differ between two moments of rest: answers under way, longer versions. */
 #define HEAP_SLACK (128 * 1024)
 /* Its resident memory in kB. */

@@ -86,11 +86,8 @@ void mesh_wait_status(const char *word, msec_t timeout)
 
 static bool is_settled(void *context)
 {
-    double drift = operator_metric("drift_objects"), in_flight = operator_metric("queue_in_flight");
-
     (void)context;
-    wait_saw("%.0f objects to write, %.0f writes under way", drift, in_flight);
-    return operator_metric("managed_objects") > 0 && drift == 0 && in_flight == 0;
+    return operator_is_settled();
 }
 
 void mesh_wait_settled(msec_t timeout)

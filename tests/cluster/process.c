@@ -118,14 +118,30 @@ char *operator_get(const char *path)
     return answer;
 }
 
-double operator_metric(const char *name)
+static double metric_of(const char *text, const char *name)
 {
-    _cleanup_free_ char *text = operator_get("/metrics"), *line = str_printf("\nistio_operator_%s ", name);
+    _cleanup_free_ char *line = str_printf("\nistio_operator_%s ", name);
     const char *at = text ? strstr(text, line) : NULL;
 
     if (!at)
         fail_msg("no metric %s", name);
     return strtod(at + strlen(line), NULL);
+}
+
+double operator_metric(const char *name)
+{
+    _cleanup_free_ char *text = operator_get("/metrics");
+
+    return metric_of(text, name);
+}
+
+bool operator_is_settled(void)
+{
+    _cleanup_free_ char *text = operator_get("/metrics");
+    double drift = metric_of(text, "drift_objects"), in_flight = metric_of(text, "queue_in_flight");
+
+    wait_saw("%.0f objects to write, %.0f writes under way", drift, in_flight);
+    return metric_of(text, "managed_objects") > 0 && drift == 0 && in_flight == 0;
 }
 
 int operator_descriptors(void)
