@@ -96,7 +96,7 @@ static void try_objects(
         json_array_extend(ret_objects, objects);
 }
 
-void remote_review(
+void remote_row_check(
     const json_t *resource, const struct check_context *c, json_t *ret_objects, struct problems *problems)
 {
     const struct kube_object *observed = c->observed ? mesh_find(c->observed) : NULL;

@@ -13,7 +13,7 @@
  * With the mesh and the Kubernetes of its cluster known, the objects are built, with its overlays, and appended to
  * `ret_objects` (may be NULL) in the order of writing, if there is no error.
  */
-void remote_review(
+void remote_row_check(
     const json_t *resource, const struct check_context *context, json_t *ret_objects, struct problems *problems);
 
 #endif
