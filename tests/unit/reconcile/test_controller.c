@@ -114,17 +114,39 @@ static const char *watch_namespace(const struct kube_cache *observed)
     return o ? o->ns : NULL;
 }
 
+static json_t *config_map(const json_t *from)
+{
+    return OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ConfigMap"),
+        MAP("metadata",
+            STRING("name", doc_string(from, "metadata", "name")),
+            STRING("namespace", doc_string(from, "metadata", "namespace"))),
+        MAP("data", STRING("text", doc_string(from, "spec", "text"))));
+}
+
+static void
+check(const json_t *from, const struct check_context *context, json_t *ret_objects, struct problems *problems)
+{
+    struct greeting spec;
+
+    (void)context;
+    if (api_parse(&resource, from, NULL, &spec, sizeof(spec), problems) < 0)
+        return;
+    if (ret_objects)
+        json_array_append_new(ret_objects, config_map(from));
+    field_release(&spec_table, &spec);
+}
+
 static void review(struct reconcile *r)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct greeting spec;
 
-    if (api_parse(&resource, r->resource, NULL, &spec, sizeof(spec), &problems) < 0) {
-        problems_err(&problems, &r->refusal);
-        r->facts.refused = &r->refusal;
+    check(r->resource, &(struct check_context){0}, NULL, &problems);
+    if (!problems.errors)
         return;
-    }
-    field_release(&spec_table, &spec);
+    problems_err(&problems, &r->refusal);
+    r->facts.refused = &r->refusal;
 }
 
 static struct desired_set *desired_of(const struct reconcile *r)
@@ -133,14 +155,7 @@ static struct desired_set *desired_of(const struct reconcile *r)
     const struct mark_owner owner = {API_GROUP_VERSION, "Greeting", o->ns, o->name, o->uid, NULL};
     struct rendered_list objects = {.items = NEW_ARRAY(struct rendered, 1), .len = 1};
 
-    objects.items[0] = (struct rendered){
-        .kind = &kind_rows[CONFIG_MAP],
-        .object = OBJECT(
-            STRING("apiVersion", "v1"),
-            STRING("kind", "ConfigMap"),
-            MAP("metadata", STRING("name", o->name), STRING("namespace", o->ns)),
-            MAP("data", STRING("text", doc_string(r->resource, "spec", "text")))),
-    };
+    objects.items[0] = (struct rendered){.kind = &kind_rows[CONFIG_MAP], .object = config_map(r->resource)};
     return desired_from(&objects, &owner);
 }
 
@@ -164,7 +179,7 @@ static bool leave(struct reconcile *r)
     const struct objects_input objects = {.plan = r->world->central, .owner_uid = r->object->uid};
 
     r->facts.leftovers = objects_plan(&objects, &r->plan->central);
-    return r->facts.leftovers == 0;
+    return r->facts.leftovers == 0 && plan_is_relisted(r->world->central, &r->plan->central);
 }
 
 static bool add_status(struct reconcile *r, json_t *status)
@@ -181,6 +196,7 @@ static const struct reconciler greeting_reconciler = {
     .resource = &resource,
     .kind = GREETING,
     .watch_namespace = watch_namespace,
+    .check = check,
     .review = review,
     .plan = plan,
     .leave = leave,
@@ -196,15 +212,22 @@ static uint64_t shared_version(const void *shared)
     return number;
 }
 
+static bool leave_patiently(struct reconcile *r)
+{
+    r->plan->again_after = SECONDS(1);
+    return leave(r);
+}
+
 static const struct reconciler patient_reconciler = {
     .resource = &resource,
     .kind = GREETING,
     .watch_namespace = watch_namespace,
     .credentials = SECRET,
     .shared_version = shared_version,
+    .check = check,
     .review = review,
     .plan = plan,
-    .leave = leave,
+    .leave = leave_patiently,
     .status = add_status,
 };
 
@@ -238,6 +261,7 @@ static const struct reconciler asking_reconciler = {
     .resource = &resource,
     .kind = GREETING,
     .watch_namespace = watch_namespace,
+    .check = check,
     .review = review,
     .plan = plan_words,
     .leave = leave,
@@ -374,16 +398,18 @@ static int teardown(void **state)
     return 0;
 }
 
+static json_t *document(const char *name, const char *text)
+{
+    return OBJECT(
+        STRING("apiVersion", API_GROUP_VERSION),
+        STRING("kind", "Greeting"),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS), INT("generation", 1)),
+        MAP("spec", STRING("text", text)));
+}
+
 static void apply(struct bench *b, const char *name, const char *text)
 {
-    sim_apply(
-        b->sim,
-        &kind_rows[GREETING],
-        OBJECT(
-            STRING("apiVersion", API_GROUP_VERSION),
-            STRING("kind", "Greeting"),
-            MAP("metadata", STRING("name", name), STRING("namespace", NS), INT("generation", 1)),
-            MAP("spec", STRING("text", text))));
+    sim_apply(b->sim, &kind_rows[GREETING], document(name, text));
 }
 
 static void put(struct bench *b, const char *name, const char *text)
@@ -407,6 +433,17 @@ static void expect_text(const struct bench *b, const char *name, const char *tex
     const json_t *map = sim_get(b->sim, &kind_rows[CONFIG_MAP], NS, name);
 
     assert_string_equal(str_or(doc_string(map, "data", "text"), ""), text);
+}
+
+/* What the row's check() says, without a cluster: how many objects such a greeting gets; none: it is refused. */
+static void expect_checked(const char *text, size_t objects)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_json_ json_t *list = json_array(), *one = document("one", text);
+
+    greeting_reconciler.check(one, &(struct check_context){0}, list, &problems);
+    assert_int_equal(json_array_size(list), objects);
+    assert_int_equal(problems.errors > 0, objects == 0);
 }
 
 /* --- the tests --- */
@@ -436,7 +473,9 @@ static void an_invalid_one_is_refused_and_the_others_go_on(void **state)
     expect_status(b, "bad", STATUS_RECONCILE_FAILED);
     assert_non_null(strstr(doc_string(greeting(b, "bad"), "status", STATUS_FIELD_ERROR_MESSAGE), "spec.text"));
     expect_text(b, "bad", "");
+    expect_checked("Not A Label", 0);
     expect_status(b, "good", STATUS_AVAILABLE);
+    expect_checked("hi", 1);
 
     put(b, "bad", "better");
     expect_text(b, "bad", "better");
@@ -654,6 +693,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_invalid_one_is_refused_and_the_others_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watch_that_the_plan_asks_for_brings_what_it_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup_patient, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_deleted_by_orphan_leaves_its_object, setup, teardown),
         cmocka_unit_test_setup_teardown(one_whose_object_was_orphaned_leaves_it, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_from_outside_comes_into_the_next_plan, setup_asking, teardown),
