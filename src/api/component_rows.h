@@ -25,7 +25,8 @@ extern const struct field_table component_affinity_table;
 
 /*
  * `in` is where the members of struct component_spec lie in OWNER: nothing where it is OWNER, `pilot.` where OWNER has
- * one of that name. The second argument is one of those above.
+ * one of that name. The second argument is one of those above. `enabled` is true by default; a release's defaults
+ * (api_edition.defaults) change that.
  */
 #define COMPONENT_ROWS(in, replicas) COMPONENT_ROWS_(in, replicas)
 /* clang-format off */

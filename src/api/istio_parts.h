@@ -96,7 +96,8 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 #define ISTIO_VERSION_RULES                                                                                            \
     {"`version` is one that this operator knows. A resource without it keeps the version that its status has; a "      \
      "new one gets " ISTIO_VERSION_DEFAULT " where the cluster's Kubernetes runs that, and else the newest that "      \
-     "it runs. A newer patch of a known minor release is installed with the objects of the newest known one.",         \
+     "it runs. A patch that this operator does not know is installed with the objects of the newest known patch of "   \
+     "its minor release that is older; it is refused where there is none.",                                            \
      istio_check_version},                                                                                             \
     {                                                                                                                  \
         "That version runs on the cluster's Kubernetes.", istio_check_kubernetes                                       \

@@ -105,8 +105,9 @@ const struct api_form *api_form_next(const struct api_resource *r, size_t *posit
  */
 const char *api_version_of(const struct api_resource *r, const json_t *resource, const struct api_context *context);
 /*
- * What the resource looks like in that release. In a newer patch of a known minor release as in the newest known one;
- * in an unknown one as in others of the same minor release, else as in the default one.
+ * What the resource looks like in that release. In a patch that is not known as in the newest known patch of its minor
+ * release that is older (release_find()); where there is none as in others of that minor release, else as in the
+ * default one.
  */
 struct api_edition api_edition_of(const struct api_resource *r, const json_t *resource,
                                   const struct api_context *context);

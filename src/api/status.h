@@ -34,7 +34,7 @@
 #define CONDITION_STALLED "Stalled"
 
 #define API_CONDITIONS(X)                                                                                              \
-    X(CONDITION_READY, "the mesh is what the resource asks for")                                                       \
+    X(CONDITION_READY, "everything is as the resource asks")                                                           \
     X(CONDITION_RECONCILING, "the operator is changing something, or waits for what it changed")                       \
     X(CONDITION_STALLED, "the operator cannot go on without a person")
 

@@ -18,9 +18,9 @@ bool release_same_minor(const char *a, const char *b);
 bool release_is_newer_patch(const char *version, const char *known);
 
 /*
- * The release among some that stands for a version: itself, or the newest of its minor release, where the version is a
- * newer patch of that. `nth` gives their versions, and NULL past the last. True and its number, or false: there is none
- * (of NULL, too).
+ * The release among some that stands for a version: itself, or for a patch that is not among them the newest patch of
+ * its minor release that is older. `nth` gives their versions, and NULL past the last. True and its number, or false:
+ * there is none, as where all of the minor release are newer, and of NULL.
  */
 bool release_find(const char *version, const char *(*nth)(const void *releases, size_t i), const void *releases,
                   size_t *ret);

@@ -67,7 +67,8 @@ struct mesh_component {
 
 /*
  * What a component's program creates for itself in the cluster. It has no owner label, and nothing else deletes it: it
- * is deleted with the mesh. Events, and what Kubernetes' own controllers create for an object, are not included.
+ * is deleted with the mesh. Every mesh is removed by the tables of all lines, so that what one line's table has is left
+ * out of the others. Events, and what Kubernetes' own controllers create for an object, are not included either.
  */
 struct mesh_made {
     const char *component; /* whose program creates it: "galley" */
@@ -87,7 +88,7 @@ struct mesh_made {
     bool shared;
 };
 
-/* What one cluster has of it. */
+/* What one cluster has of it. No pointer is NULL: where it has nothing, the tables are empty. */
 struct mesh_parts {
     const struct mesh_component *components; /* ends with a NULL name */
     /*
@@ -146,7 +147,7 @@ struct mesh_cni {
     bool (*is_in)(const json_t *config_map);
 };
 
-/* What a remote cluster needs of the central one. */
+/* What a remote cluster needs of the central one. No member is NULL. */
 struct mesh_joining {
     const struct api_form *form; /* of a RemoteIstio */
     /*
@@ -164,7 +165,7 @@ struct mesh_joining {
      */
     json_t *(*signing)(const struct kube_cache *observed, const char *ns);
     const char *waits_for_signing; /* what the status says then */
-    /* What the user should know although the cluster joins: static; NULL: nothing. */
+    /* What the user should know although the cluster joins: static; it returns NULL where that is nothing. */
     const char *(*notice)(const struct istio_spec *remote, const struct istio_spec *central);
 };
 
@@ -226,9 +227,12 @@ struct mesh_plane {
 };
 enum { MESH_PLANES_MAX = 8 };
 
-/* The newest of a line first; ends with a NULL version. */
+/* A line's releases one behind the other, the newest first; ends with a NULL version. */
 extern const struct mesh_release mesh_releases[];
-/* Of a newer patch of a known minor release the newest known one; NULL where there is none. */
+/*
+ * Its row. A patch without one has that of the newest known patch of its minor release that is older. NULL where there
+ * is none, as where all known ones are newer.
+ */
 const struct mesh_release *mesh_release_find(const char *version);
 /* Of an unknown version as of others of its minor release; else, and of NULL, that of the default version. */
 const struct mesh_line *mesh_line_of(const char *version);

@@ -3,8 +3,8 @@
  *
  * The runtime does once what every kind needs: finalizer, deletion until nothing is left, refusal of what is invalid,
  * pause, status and conditions, Events, retries, the watches and connections that a plan asks for, and when to plan. A
- * kind adds what it desires: pure functions of the world. Adding a kind is a folder with a row, and the row's place in
- * the table of rows.
+ * kind adds what it desires: pure functions of the world. A new kind is a folder with a row, and rows in other tables:
+ * see "Where to add things" in ARCHITECTURE.md.
  *
  * One resource is reconciled so (reconciler.c):
  *
@@ -98,16 +98,21 @@ struct reconciler {
 
     /* Watches of the central cluster, as bits of plan.watch, on while a resource exists, and synced before a plan. */
     unsigned watch;
-    /* The namespace of watches of one namespace, borrowed; NULL: this kind needs none. May be NULL. */
+    /*
+     * The namespace of all watches of one namespace, borrowed; NULL: none. Of the rows in order, the first that names
+     * one decides for every kind: a kind whose resources are elsewhere cannot use such watches. May be NULL.
+     */
     const char *(*watch_namespace)(const struct kube_cache *observed);
 
+    /* May be NULL: there is no memo. */
     void *(*memo_new)(void);
-    void (*memo_free)(void *memo); /* NULL allowed */
+    void (*memo_free)(void *memo); /* accepts NULL */
 
     /*
      * A snapshot of the central cluster that all resources of the kind share, brought up to date before they are
      * planned; and a number that grows with every change of what a resource may depend on. All NULL: none, and each
-     * resource is planned at every change of the central cluster.
+     * resource is planned at every change of the central cluster. With the number, none is planned because that cluster
+     * was listed again: who asks it for that (plan_is_relisted()) sets again_after.
      */
     void *(*shared_new)(void);
     void (*shared_free)(void *shared);
@@ -141,7 +146,10 @@ struct reconciler {
     void (*review)(struct reconcile *r);
     void (*plan)(struct reconcile *r);
     void (*held)(struct reconcile *r); /* may be NULL */
-    /* True where nothing is left, and that is known. Sets facts.leftovers. */
+    /*
+     * True where nothing is left and plan_is_relisted() confirms it: the runtime then removes the finalizer
+     * immediately. Sets facts.leftovers.
+     */
     bool (*leave)(struct reconcile *r);
     /* False: the status need not be written. May be NULL. */
     bool (*status)(struct reconcile *r, json_t *status);

@@ -3,6 +3,9 @@
  *
  * Functions that return json_t * give ownership away, and take over every json_t *
  * that they are given (struct deployment holds such, too).
+ *
+ * Of struct mesh_env mesh_version() and mesh_add() read `versions` alone, mesh_metadata() `ns` alone and mesh_name()
+ * `revision` alone; mesh_image() reads `spec` and `release`; the others may read all of these.
  */
 #ifndef MESH_COMMON_OBJECTS_H
 #define MESH_COMMON_OBJECTS_H
@@ -56,8 +59,9 @@ struct service {
 struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
 
 /*
- * A Deployment of a component, and what follows from the component's replicas: its HorizontalPodAutoscaler and its
- * PodDisruptionBudget, under the same name.
+ * A Deployment with Pods as Istio 1.0's charts have them: with the annotation critical-pod and, where the component has
+ * no affinity, on nodes of amd64, ppc64le and s390x alone. Other lines use mesh_scaled_deployment(). And what follows
+ * from the component's replicas: its HorizontalPodAutoscaler and its PodDisruptionBudget, under the same name.
  */
 struct deployment {
     const char *name;
