@@ -270,3 +270,14 @@ void selector_free(struct selector *selector)
     free(selector->items);
     free(selector);
 }
+
+bool selector_pairs_match(const json_t *pairs, const json_t *labels)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)pairs, key, value)
+        if (!json_equal(value, json_object_get(labels, key)))
+            return false;
+    return json_object_size(pairs) > 0;
+}

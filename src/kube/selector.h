@@ -33,4 +33,10 @@ void selector_free(struct selector *selector);
 DEFINE_CLEANUP(struct selector *, selector_free)
 #define _cleanup_selector_ _cleanup_(selector_free_p)
 
+/*
+ * The other form, a map of strings as Services and `matchLabels` have it: whether the labels have all of its pairs. One
+ * without pairs selects nothing.
+ */
+bool selector_pairs_match(const json_t *pairs, const json_t *labels);
+
 #endif

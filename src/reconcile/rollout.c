@@ -6,19 +6,8 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "kube/message.h"
+#include "kube/selector.h"
 #include "reconcile/object_memo.h"
-
-/* Whether `labels` has every pair of `selector` (a map of strings). */
-static bool selects(const json_t *selector, const json_t *labels)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)selector, key, value)
-        if (!json_equal(value, json_object_get(labels, key)))
-            return false;
-    return json_object_size(selector) > 0;
-}
 
 /* Why a container that was started before runs no longer; "" where that is not known. Owned by the caller. */
 static char *describe_end(const json_t *terminated)
@@ -211,7 +200,7 @@ static const char *reason_from_pods(struct reading *reading, const json_t *deplo
         read_pods(reading);
     for (size_t i = 0; i < reading->pod_count; i++) {
         const struct waiting_pod *pod = &reading->pods[i];
-        if (selects(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
+        if (selector_pairs_match(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
             newest = pod;
     }
     return newest ? newest->reason : NULL;
@@ -428,4 +417,11 @@ void rollouts_release(struct rollouts *r)
     for (size_t i = 0; i < r->len; i++)
         free(r->items[i].message);
     free(r->items);
+}
+
+bool rollout_pod_is_ready(const json_t *pod)
+{
+    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
+
+    return str_eq(doc_string(ready, "status"), "True");
 }

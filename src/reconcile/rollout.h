@@ -50,4 +50,7 @@ void rollouts_read(
     const struct volume_kinds *volumes, struct rollouts *ret);
 void rollouts_release(struct rollouts *r);
 
+/* Whether a Pod's condition Ready is True. */
+bool rollout_pod_is_ready(const json_t *pod);
+
 #endif

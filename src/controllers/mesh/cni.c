@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "controllers/mesh/pod_security.h"
 #include "doc/doc.h"
+#include "kube/selector.h"
+#include "reconcile/rollout.h"
 
 /* Nodes that a message names. */
 #define NAMED_MAX 10
@@ -143,24 +145,6 @@ static const char *node_of(const json_t *pod)
     return node ? node : json_string_value(json_array_get(doc_at(json_array_get(fields, 0), "values"), 0));
 }
 
-static bool is_ready(const json_t *pod)
-{
-    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
-
-    return str_eq(doc_string(ready, "status"), "True");
-}
-
-static bool is_selected(const json_t *labels, const json_t *selector)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)selector, key, value)
-        if (!json_equal(value, json_object_get(labels, key)))
-            return false;
-    return json_object_size(selector) > 0;
-}
-
 /* The nodes whose Pod is not ready: a set of names. */
 static struct map *waiting_nodes(const struct plan_input *in, const char *ns, const json_t *daemons)
 {
@@ -171,8 +155,9 @@ static struct map *waiting_nodes(const struct plan_input *in, const char *ns, co
 
     for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));) {
         _cleanup_json_ json_t *pod = str_eq(o->ns, ns) ? kube_object_parse(o) : NULL;
-        const char *node = pod && is_selected(doc_at(pod, "metadata", "labels"), selector) ? node_of(pod) : NULL;
-        if (node && !is_ready(pod))
+        const char *node =
+            pod && selector_pairs_match(selector, doc_at(pod, "metadata", "labels")) ? node_of(pod) : NULL;
+        if (node && !rollout_pod_is_ready(pod))
             map_put(nodes, node, NULL);
     }
     return nodes;

@@ -9,6 +9,7 @@
 #include "mesh/mesh.h"
 #include "mesh/resources.h"
 #include "reconcile/resource_writes.h"
+#include "reconcile/rollout.h"
 
 /* What was asked for and may be asked for no longer. */
 #define SELECTORS_MAX 4096
@@ -97,9 +98,7 @@ bool central_is_known(const void *central)
 /* Where a ready Pod is reached; NULL: nowhere. */
 static const char *ready_address(const json_t *pod)
 {
-    const json_t *ready = doc_find(doc_at(pod, "status", "conditions"), "type", "Ready");
-
-    return str_eq(doc_string(ready, "status"), "True") ? doc_string(pod, "status", "podIP") : NULL;
+    return rollout_pod_is_ready(pod) ? doc_string(pod, "status", "podIP") : NULL;
 }
 
 /* NULL: it is being deleted, or not ready. */
