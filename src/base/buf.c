@@ -61,6 +61,14 @@ int buf_add_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+void buf_add_names(struct buf *b, const char *const *names, size_t count, size_t most)
+{
+    for (size_t i = 0; i < count && i < most; i++)
+        buf_printf(b, "%s%s", i ? ", " : "", names[i]);
+    if (count > most)
+        buf_printf(b, " and %zu more", count - most);
+}
+
 int buf_add_spaces(struct buf *b, size_t count)
 {
     if (reserve(b, count) < 0)

@@ -40,6 +40,9 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((forma
 /* `count` spaces. */
 int buf_add_spaces(struct buf *b, size_t count);
 
+/* "a, b and 3 more": the first `most` of the names, and how many are left out. */
+void buf_add_names(struct buf *b, const char *const *names, size_t count, size_t most);
+
 /* Drops all but the first `len` bytes; nothing happens where there are no more. */
 void buf_truncate(struct buf *b, size_t len);
 /* Drops the first `len` bytes. */

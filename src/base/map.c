@@ -1,6 +1,7 @@
 #include "base/map.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -183,4 +184,20 @@ bool map_next(const struct map *m, size_t *position, const char **ret_key, void 
         return true;
     }
     return false;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char **map_sorted_keys(const struct map *m)
+{
+    const char **keys = NEW_ARRAY(const char *, map_len(m) + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; map_next(m, &i, &keys[count], NULL);)
+        count++;
+    qsort(keys, count, sizeof(*keys), by_text);
+    return keys;
 }

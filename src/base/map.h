@@ -36,5 +36,7 @@ size_t map_bytes(const struct map *m);
 
 /* for (size_t i = 0; map_next(m, &i, &key, &value);) */
 bool map_next(const struct map *m, size_t *position, const char **ret_key, void **ret_value);
+/* The map_len() keys in their order, for what must not depend on the map's; the array is owned by the caller. */
+const char **map_sorted_keys(const struct map *m);
 
 #endif

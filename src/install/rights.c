@@ -131,23 +131,14 @@ static void release_verbs(void *verbs)
     json_decref(verbs);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* One rule a group and set of verbs, with all the resources that have it. */
 static json_t *make_rules(const struct gathered *g)
 {
-    _cleanup_free_ const char **keys = NEW_ARRAY(const char *, map_len(g->rules));
+    _cleanup_free_ const char **keys = map_sorted_keys(g->rules);
     _cleanup_map_ struct map *seen = map_new(NULL); /* "group verbs" -> the rule, borrowed from `rules` */
     json_t *rules = json_array();
-    size_t count = 0;
 
-    for (size_t i = 0; map_next(g->rules, &i, &keys[count], NULL);)
-        count++;
-    qsort(keys, count, sizeof(*keys), by_name);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < map_len(g->rules); i++) {
         const char *slash = strchr(keys[i], '/');
         _cleanup_free_ char *group = str_dup_n(keys[i], (size_t)(slash - keys[i]));
         _cleanup_free_ char *verbs = doc_text(map_get(g->rules, keys[i]));

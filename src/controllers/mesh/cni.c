@@ -163,23 +163,14 @@ static struct map *waiting_nodes(const struct plan_input *in, const char *ns, co
     return nodes;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void name_nodes(const struct map *nodes, struct buf *text)
 {
-    size_t count = map_len(nodes), n = 0;
-    _cleanup_free_ const char **names = NEW_ARRAY(const char *, count + 1);
+    _cleanup_free_ const char **names = map_sorted_keys(nodes);
 
-    for (size_t i = 0; map_next(nodes, &i, &names[n], NULL);)
-        n++;
-    qsort(names, n, sizeof(*names), by_text);
-    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
-        buf_printf(text, "%s%s", i ? ", " : "; not on ", names[i]);
-    if (n > NAMED_MAX)
-        buf_printf(text, " and %zu more", n - NAMED_MAX);
+    if (!map_len(nodes))
+        return;
+    buf_add_str(text, "; not on ");
+    buf_add_names(text, names, map_len(nodes), NAMED_MAX);
 }
 
 json_t *cni_condition(

@@ -218,21 +218,15 @@ void injection_read(
     memo->seen = kube_cache_changes(in->observed, kind);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The names that have this value, sorted, so that their order does not matter; the array is the caller's. */
 static const char **names_of(const struct map *map, const void *of, size_t *ret_count)
 {
-    const char **names = NEW_ARRAY(const char *, map_len(map));
-    void *value;
+    const char **names = map_sorted_keys(map);
 
     *ret_count = 0;
-    for (size_t i = 0; map_next(map, &i, &names[*ret_count], &value);)
-        *ret_count += value == of;
-    qsort(names, *ret_count, sizeof(*names), by_text);
+    for (size_t i = 0; i < map_len(map); i++)
+        if (map_get(map, names[i]) == of)
+            names[(*ret_count)++] = names[i];
     return names;
 }
 
@@ -286,10 +280,7 @@ static void add_notice(const struct map *disabled, const char *label, struct buf
     if (!count)
         return;
     buf_printf(out, "%sleft alone, because a user set their label %s: ", out->len ? "; " : "", label);
-    for (size_t i = 0; i < count && i < NAMED_MAX; i++)
-        buf_printf(out, "%s%s", i ? ", " : "", names[i]);
-    if (count > NAMED_MAX)
-        buf_printf(out, " and %zu more", count - NAMED_MAX);
+    buf_add_names(out, names, count, NAMED_MAX);
 }
 
 static char *make_notice(const struct mesh_injection *how, const struct map *disabled)

@@ -17,23 +17,11 @@ bool pod_security_is_enforced(const json_t *ns)
     return level && !str_eq(level, "privileged");
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void name_namespaces(const struct map *set, struct buf *text)
 {
-    size_t count = map_len(set), n = 0;
-    _cleanup_free_ const char **names = NEW_ARRAY(const char *, count + 1);
+    _cleanup_free_ const char **names = map_sorted_keys(set);
 
-    for (size_t i = 0; map_next(set, &i, &names[n], NULL);)
-        n++;
-    qsort(names, n, sizeof(*names), by_text);
-    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
-        buf_printf(text, "%s%s", i ? ", " : "", names[i]);
-    if (n > NAMED_MAX)
-        buf_printf(text, " and %zu more", n - NAMED_MAX);
+    buf_add_names(text, names, map_len(set), NAMED_MAX);
 }
 
 json_t *pod_security_condition(

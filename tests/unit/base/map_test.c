@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
 
@@ -32,6 +33,29 @@ static void keeps_the_order_of_insertion(void **state)
         seen = longer;
     }
     assert_string_equal(seen, "a3 c2 b0 ");
+}
+
+static void lists_its_keys_in_their_order(void **state)
+{
+    _cleanup_map_ struct map *m = map_new(NULL);
+    _cleanup_free_ const char **none = map_sorted_keys(m), **keys = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    (void)state;
+    assert_non_null(none);
+    map_put(m, "b", NULL);
+    map_put(m, "c", NULL);
+    map_put(m, "a", NULL);
+    map_put(m, "bb", NULL);
+    keys = map_sorted_keys(m);
+    buf_add_names(&text, keys, map_len(m), 4);
+    assert_string_equal(buf_str(&text), "a, b, bb, c");
+    buf_reset(&text);
+    buf_add_names(&text, keys, map_len(m), 1);
+    assert_string_equal(buf_str(&text), "a and 3 more");
+    buf_reset(&text);
+    buf_add_names(&text, keys, 0, 1);
+    assert_string_equal(buf_str(&text), "");
 }
 
 static void owns_values_with_a_destructor(void **state)
@@ -152,9 +176,10 @@ static void the_key_null_is_nowhere(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_the_order_of_insertion), cmocka_unit_test(owns_values_with_a_destructor),
-        cmocka_unit_test(an_empty_map_has_nothing),     cmocka_unit_test(removing_while_iterating),
-        cmocka_unit_test(agrees_with_a_naive_model),    cmocka_unit_test(the_key_null_is_nowhere),
+        cmocka_unit_test(keeps_the_order_of_insertion),  cmocka_unit_test(lists_its_keys_in_their_order),
+        cmocka_unit_test(owns_values_with_a_destructor), cmocka_unit_test(an_empty_map_has_nothing),
+        cmocka_unit_test(removing_while_iterating),      cmocka_unit_test(agrees_with_a_naive_model),
+        cmocka_unit_test(the_key_null_is_nowhere),
     };
 
     return cmocka_run_group_tests_name("base map", tests, NULL, NULL);
