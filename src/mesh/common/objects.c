@@ -107,6 +107,18 @@ json_t *mesh_rule(const char *group, const char *const *resources, const char *c
         VALUE("verbs", json_build_strings(verbs)));
 }
 
+json_t *
+mesh_binding(const struct mesh_env *env, json_t *metadata, const char *role_kind, const char *role, const char *account)
+{
+    return OBJECT(
+        VALUE("metadata", metadata),
+        MAP("roleRef",
+            STRING("apiGroup", "rbac.authorization.k8s.io"),
+            STRING("kind", role_kind),
+            STRING("name", role)),
+        SEQ("subjects", ITEM(STRING("kind", "ServiceAccount"), STRING("name", account), STRING("namespace", env->ns))));
+}
+
 void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, struct cluster_role what)
 {
     _cleanup_free_ char *role = str_printf("%s-%s", what.role, env->ns);
@@ -121,17 +133,7 @@ void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, st
         env,
         out,
         "ClusterRoleBinding",
-        OBJECT(
-            VALUE("metadata", mesh_cluster_metadata(binding, what.labels)),
-            MAP("roleRef",
-                STRING("apiGroup", "rbac.authorization.k8s.io"),
-                STRING("kind", "ClusterRole"),
-                STRING("name", role)),
-            SEQ("subjects",
-                ITEM(
-                    STRING("kind", "ServiceAccount"),
-                    STRING("name", what.service_account),
-                    STRING("namespace", env->ns)))));
+        mesh_binding(env, mesh_cluster_metadata(binding, what.labels), "ClusterRole", role, what.service_account));
 }
 
 struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what)
@@ -152,6 +154,13 @@ struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *
 json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory)
 {
     return desired ? doc_copy(desired) : OBJECT(MAP("requests", STRING("cpu", cpu), STRING("memory", memory)));
+}
+
+json_t *mesh_env_limit(const char *name, const char *resource)
+{
+    return OBJECT(
+        STRING("name", name),
+        MAP("valueFrom", MAP("resourceFieldRef", STRING("resource", resource), STRING("divisor", "1"))));
 }
 
 json_t *mesh_env_field(const char *name, const char *field_path)

@@ -42,6 +42,9 @@ struct cluster_role {
     json_t *rules;
 };
 void mesh_cluster_role(const struct mesh_env *env, struct rendered_list *out, struct cluster_role what);
+/* A RoleBinding or ClusterRoleBinding, by its metadata, of a Role or ClusterRole to an account of the mesh. */
+json_t *mesh_binding(
+    const struct mesh_env *env, json_t *metadata, const char *role_kind, const char *role, const char *account);
 /* A rule of a ClusterRole: one API group, its resources and the verbs, each NULL-terminated. */
 json_t *mesh_rule(const char *group, const char *const *resources, const char *const *verbs);
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -107,6 +110,8 @@ json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memor
 
 /* The parts of containers and Pods that many of them share; each is one item of a sequence. */
 json_t *mesh_env_field(const char *name, const char *field_path);
+/* "limits.memory" of the container itself, in its unit. */
+json_t *mesh_env_limit(const char *name, const char *resource);
 json_t *mesh_env_value(const char *name, const char *value);
 json_t *mesh_port(int container_port);
 /* A port of a Service, which leads to the same port of the Pods; `name` may be NULL. */

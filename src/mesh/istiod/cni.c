@@ -42,14 +42,7 @@ static void add_role(
         env,
         out,
         "ClusterRoleBinding",
-        OBJECT(
-            VALUE("metadata", mesh_cluster_metadata(binding, binding_labels)),
-            MAP("roleRef",
-                STRING("apiGroup", "rbac.authorization.k8s.io"),
-                STRING("kind", "ClusterRole"),
-                STRING("name", role)),
-            SEQ("subjects",
-                ITEM(STRING("kind", "ServiceAccount"), STRING("name", ACCOUNT), STRING("namespace", env->ns)))));
+        mesh_binding(env, mesh_cluster_metadata(binding, binding_labels), "ClusterRole", role, ACCOUNT));
 }
 
 static void add_roles(const struct mesh_env *env, struct rendered_list *out)
@@ -126,13 +119,6 @@ static void add_config(const struct mesh_env *env, struct rendered_list *out)
                 STRING("REPAIR_BROKEN_POD_LABEL_VALUE", "true"))));
 }
 
-static json_t *limit(const char *name, const char *resource)
-{
-    return OBJECT(
-        STRING("name", name),
-        MAP("valueFrom", MAP("resourceFieldRef", STRING("resource", resource), STRING("divisor", "1"))));
-}
-
 static json_t *container(const struct mesh_env *env, const struct istiod_cni_paths *paths)
 {
     const struct istiod_cni *cni = cni_of(env);
@@ -162,8 +148,8 @@ static json_t *container(const struct mesh_env *env, const struct istiod_cni_pat
             ITEM_VALUE(mesh_env_value("REPAIR_SIDECAR_ANNOTATION", "sidecar.istio.io/status")),
             ITEM_VALUE(mesh_env_value("ALLOW_SWITCH_TO_HOST_NS", "true")),
             ITEM_VALUE(mesh_env_field("NODE_NAME", "spec.nodeName")),
-            ITEM_VALUE(limit("GOMEMLIMIT", "limits.memory")),
-            ITEM_VALUE(limit("GOMAXPROCS", "limits.cpu")),
+            ITEM_VALUE(mesh_env_limit("GOMEMLIMIT", "limits.memory")),
+            ITEM_VALUE(mesh_env_limit("GOMAXPROCS", "limits.cpu")),
             ITEM_VALUE(mesh_env_field("POD_NAME", "metadata.name")),
             ITEM_VALUE(mesh_env_field("POD_NAMESPACE", "metadata.namespace"))),
         VALUE("resources", mesh_resources(cni->component.resources, "100m", "100Mi")),

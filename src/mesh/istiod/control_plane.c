@@ -38,13 +38,6 @@ static json_t *service_selector(const struct mesh_env *env)
     return OBJECT(STRING("app", "istiod"), STRING("istio", "pilot"));
 }
 
-static json_t *own_limit(const char *name, const char *resource)
-{
-    return OBJECT(
-        STRING("name", name),
-        MAP("valueFrom", MAP("resourceFieldRef", STRING("resource", resource), STRING("divisor", "1"))));
-}
-
 static json_t *own_environment(const struct mesh_env *env)
 {
     bool openshift = istiod_is_on_openshift(env);
@@ -62,8 +55,8 @@ static json_t *own_environment(const struct mesh_env *env)
         ITEM(STRING("name", "PILOT_TRACE_SAMPLING"), FORMAT("value", "%g", env->spec->tracing.sampling)),
         ITEM_VALUE(mesh_env_value("PILOT_ENABLE_ANALYSIS", "false")),
         ITEM_VALUE(mesh_env_value("CLUSTER_ID", "Kubernetes")),
-        OPT(istiod_differences(env)->go_memory_limit, ITEM_VALUE(own_limit("GOMEMLIMIT", "limits.memory"))),
-        ITEM_VALUE(own_limit("GOMAXPROCS", "limits.cpu")),
+        OPT(istiod_differences(env)->go_memory_limit, ITEM_VALUE(mesh_env_limit("GOMEMLIMIT", "limits.memory"))),
+        ITEM_VALUE(mesh_env_limit("GOMAXPROCS", "limits.cpu")),
         ITEM_VALUE(mesh_env_value("PLATFORM", openshift ? "openshift" : "")));
 }
 

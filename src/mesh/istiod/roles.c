@@ -151,18 +151,7 @@ void istiod_role(const struct mesh_env *env, struct rendered_list *out, const ch
         out,
         "Role",
         OBJECT(VALUE("metadata", mesh_metadata(env, name, json_incref(labels))), VALUE("rules", rules)));
-    mesh_add(
-        env,
-        out,
-        "RoleBinding",
-        OBJECT(
-            VALUE("metadata", mesh_metadata(env, name, labels)),
-            MAP("roleRef",
-                STRING("apiGroup", "rbac.authorization.k8s.io"),
-                STRING("kind", "Role"),
-                STRING("name", name)),
-            SEQ("subjects",
-                ITEM(STRING("kind", "ServiceAccount"), STRING("name", name), STRING("namespace", env->ns)))));
+    mesh_add(env, out, "RoleBinding", mesh_binding(env, mesh_metadata(env, name, labels), "Role", name, name));
 }
 
 static void add_cluster_role(
