@@ -43,9 +43,9 @@ static int most_first(const void *a, const void *b)
 }
 
 /* Counts of Pods are values of the map, as pointers. */
-static void add_one(struct map *counts, const char *name)
+static void add(struct map *counts, const char *name, size_t pods)
 {
-    map_put(counts, name, (void *)((uintptr_t)map_get(counts, name) + 1));
+    map_put(counts, name, (void *)((uintptr_t)map_get(counts, name) + pods));
 }
 
 /* Owned by the caller. */
@@ -108,25 +108,49 @@ static void sidecars_release(struct sidecars *s)
     json_decref(s->versions);
 }
 
+/* Pods whose sidecars are the same. There are few such sets of many Pods: what a digest says is read once for each. */
+struct alike {
+    bool current;
+    size_t pods;
+};
+
+static struct alike *alike_of(struct map *all, const char *digest, const char *version)
+{
+    struct alike *alike = map_get(all, digest);
+
+    if (!alike) {
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(digest);
+        alike = NEW(struct alike);
+        alike->current = str_eq(sidecar.configuration, version);
+        map_put(all, digest, alike);
+    }
+    return alike;
+}
+
 static void count(struct sidecars *counted, const struct kube_cache *observed, const char *version)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
-    _cleanup_map_ struct map *namespaces = map_new(NULL), *versions = map_new(NULL), *registries = map_new(NULL);
+    _cleanup_map_ struct map *all = map_new(free), *namespaces = map_new(NULL);
+    _cleanup_map_ struct map *versions = map_new(NULL), *registries = map_new(NULL);
     const struct kube_object *o;
+    const char *digest;
+    void *value;
 
     sidecars_release(counted);
     *counted = (struct sidecars){.injected = version != NULL};
     for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
-        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(o->text);
-        add_one(versions, sidecar.version);
+        struct alike *alike = alike_of(all, o->text, version);
+        alike->pods++;
+        if (!alike->current)
+            add(namespaces, o->ns, 1);
+    }
+    for (size_t i = 0; map_next(all, &i, &digest, &value);) {
+        const struct alike *alike = value;
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(digest);
+        *(alike->current ? &counted->current : &counted->outdated) += alike->pods;
+        add(versions, sidecar.version, alike->pods);
         if (sidecar.registry)
-            add_one(registries, sidecar.registry);
-        if (str_eq(sidecar.configuration, version)) {
-            counted->current++;
-            continue;
-        }
-        counted->outdated++;
-        add_one(namespaces, o->ns);
+            add(registries, sidecar.registry, alike->pods);
     }
     if (counted->outdated)
         counted->outdated_in = name_most(namespaces);

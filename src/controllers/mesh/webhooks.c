@@ -1,6 +1,7 @@
 #include "controllers/mesh/webhooks.h"
 
 #include "api/status.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "controllers/watches.h"
 #include "doc/doc.h"
@@ -21,22 +22,28 @@ static bool has_ready(const json_t *slice)
     return false;
 }
 
-static bool is_answered(const struct plan_input *in, const char *ns, const char *service)
+static char *place_of(const char *ns, const char *service)
 {
+    return STR_JOIN('/', str_or(ns, ""), str_or(service, ""));
+}
+
+/* "namespace/name" of the Services with a ready endpoint; NULL: that is not known yet. Owned by the caller. */
+static struct map *answering(const struct plan_input *in)
+{
+    struct map *services = in->synced & PLAN_WATCH_ENDPOINTS ? map_new(NULL) : NULL;
     const struct kube_object *o;
 
-    if (!(in->synced & PLAN_WATCH_ENDPOINTS))
-        return true; /* not known yet */
-    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(KIND_ENDPOINT_SLICE), &i));) {
-        _cleanup_json_ json_t *slice = str_eq(o->ns, ns) ? kube_object_parse(o) : NULL;
-        if (str_eq(doc_string(slice, "metadata", "labels", LABEL_SERVICE), service) && has_ready(slice))
-            return true;
+    for (size_t i = 0; services && (o = kube_cache_next(in->observed, mesh_kind(KIND_ENDPOINT_SLICE), &i));) {
+        _cleanup_json_ json_t *slice = kube_object_parse(o);
+        _cleanup_free_ char *service = place_of(o->ns, doc_string(slice, "metadata", "labels", LABEL_SERVICE));
+        if (has_ready(slice))
+            map_put(services, service, NULL);
     }
-    return false;
+    return services;
 }
 
 /* Why one cannot be called, owned by the caller; NULL: it can. A webhook with a URL may be signed by any authority. */
-static char *fault_of(const struct plan_input *in, const struct desired *desired)
+static char *fault_of(const struct plan_input *in, const struct map *services, const struct desired *desired)
 {
     const struct kube_object *o = kube_cache_get(in->observed, desired->kind, desired->ns, desired->name);
     _cleanup_json_ json_t *configuration = o ? kube_object_parse(o) : NULL;
@@ -47,7 +54,8 @@ static char *fault_of(const struct plan_input *in, const struct desired *desired
         return str_printf("%s %s does not exist yet", desired->kind->kind, desired->name);
     json_array_foreach(doc_at(configuration, "webhooks"), i, webhook) {
         const json_t *client = doc_at(webhook, "clientConfig");
-        const char *service = doc_string(client, "service", "name"), *ns = doc_string(client, "service", "namespace");
+        const char *service = doc_string(client, "service", "name");
+        _cleanup_free_ char *place = place_of(doc_string(client, "service", "namespace"), service);
         if (!service)
             continue;
         if (!*str_or(doc_string(client, "caBundle"), ""))
@@ -55,7 +63,7 @@ static char *fault_of(const struct plan_input *in, const struct desired *desired
                 "%s %s has no caBundle yet, which istiod fills in: the API server cannot call it",
                 desired->kind->kind,
                 desired->name);
-        if (!is_answered(in, ns, service))
+        if (services && !map_has(services, place))
             return str_printf(
                 "no endpoint of Service %s is ready, which answers %s %s", service, desired->kind->kind, desired->name);
     }
@@ -79,6 +87,8 @@ static char *former_fault(const struct reconcile *r)
 
 void webhooks_read(struct reconcile *r, const struct desired_set *desired)
 {
+    const struct plan_input *in = r->world->central;
+    _cleanup_map_ struct map *services = answering(in);
     struct rollout row = {.name = COMPONENT, .revision = "", .enabled = true};
 
     for (size_t i = 0; i < desired->len; i++) {
@@ -86,7 +96,7 @@ void webhooks_read(struct reconcile *r, const struct desired_set *desired)
         if (!is_webhook(desired->items[i].kind))
             continue;
         row.desired++;
-        fault = fault_of(r->world->central, &desired->items[i]);
+        fault = fault_of(in, services, &desired->items[i]);
         row.ready += !fault;
         if (row.message)
             free(fault);
