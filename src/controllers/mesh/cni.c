@@ -17,6 +17,7 @@ void cni_memo_clear(struct cni_memo *memo)
 {
     free(memo->uid);
     free(memo->resource_version);
+    free(memo->platform);
     *memo = (struct cni_memo){0};
 }
 
@@ -50,6 +51,19 @@ static const char *platform_of_most(const struct kube_cache *observed)
             most = o->text;
     }
     return most;
+}
+
+static const char *read_platform(struct cni_memo *memo, struct kube_cache *observed)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_NODE);
+    uint64_t changes = kube_cache_changes(observed, kind) + 1;
+    const void **reader = kube_cache_reader(observed, kind);
+
+    if (memo->seen != changes || *reader != memo)
+        str_replace(&memo->platform, platform_of_most(observed));
+    memo->seen = changes;
+    *reader = memo;
+    return memo->platform;
 }
 
 /* --- what is in place --- */
@@ -122,7 +136,7 @@ struct mesh_cni_state cni_state(
     const char *ns = resource->ns;
 
     if (cni_needs_nodes(in, resource, desired))
-        state.platform = platform_of_most(in->observed);
+        state.platform = read_platform(memo, in->observed);
     if (!cni_of(desired) || in->preview)
         return state;
     if (cni_is_enabled(desired))

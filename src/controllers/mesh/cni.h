@@ -12,10 +12,12 @@
 #include "reconcile/plan.h"
 #include "reconcile/status.h"
 
-/* Whether Pods are injected for it by one version of the ConfigMap. Zeroed: nothing is known. */
+/* Zeroed: nothing is known. */
 struct cni_memo {
-    char *uid, *resource_version;
-    bool is_used;
+    char *uid, *resource_version; /* a version of the ConfigMap */
+    bool is_used;                 /* whether Pods are injected for the plugin by that */
+    uint64_t seen;                /* kube_cache_changes() of the nodes, and one more */
+    char *platform;               /* that of most of them then; NULL: there were none */
 };
 void cni_memo_clear(struct cni_memo *memo);
 
@@ -25,7 +27,7 @@ bool cni_needs_nodes(
     const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired);
 /*
  * The state that the mesh of the resource is to be built for; `desired` is it as built for any state. The platform is
- * borrowed from the cache.
+ * borrowed from the memo.
  */
 struct mesh_cni_state cni_state(
     struct cni_memo *memo, const struct plan_input *in, const struct kube_object *resource,
