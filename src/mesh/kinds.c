@@ -24,6 +24,8 @@
 #define CENTRAL .roles = MESH_CENTRAL
 #define REMOTE .roles = MESH_REMOTE
 #define OURS .watch = KUBE_WATCH_OWNED, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+/* Read while a plan asks for it, and never written as such. */
+#define ON_DEMAND .watch = KUBE_WATCH_NONE, VERBS("list", "watch")
 /* What runs Pods of Istio's. */
 #define WORKLOAD                                                                                                       \
     .versions = {{"v1", 9, 0}}, .namespaced = true, OURS,                                                              \
@@ -47,9 +49,12 @@
     .owner_kind = "Istio"
 #define LEFT_ALONE(view_)                                                                                              \
     LEFT(view_), .owned_alone = true, .metadata_only = true, .keep = NAMES(IDENTITY, "metadata.annotations.*")
+#define MADE_WEBHOOKS(kind_, view_, plural_)                                                                           \
+    .kind = kind_, .view = view_, .plural = plural_, WEBHOOKS, CENTRAL, ON_DEMAND,                                     \
+    .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")
 #define AUTHORITY(view_)                                                                                               \
     .kind = "Secret", .is_secret = true, .view = view_, .plural = "secrets", .group = "", VERSION("v1"),               \
-    .namespaced = true, CENTRAL, .watch = KUBE_WATCH_NONE, VERBS("list", "watch"), .digest = mesh_authority_digest
+    .namespaced = true, CENTRAL, ON_DEMAND, .digest = mesh_authority_digest
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -267,25 +272,11 @@ static const struct kube_kind rows[KIND_COUNT] = {
              {"Service", "webhooks[].clientConfig.service.name"},
              {"Deployment", "webhooks[].clientConfig.service.name"})},
     /* Galley registers it for itself (struct mesh_made). */
-    [KIND_MADE_WEBHOOK] =
-        {.kind = "ValidatingWebhookConfiguration",
-         .view = "made-webhooks",
-         .plural = "validatingwebhookconfigurations",
-         WEBHOOKS,
-         CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
-         .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
+    [KIND_MADE_WEBHOOK] = {MADE_WEBHOOKS(
+        "ValidatingWebhookConfiguration", "made-webhooks", "validatingwebhookconfigurations")},
     /* Revision tags, which istioctl and Helm create (struct mesh_made). */
-    [KIND_MADE_INJECTOR] =
-        {.kind = "MutatingWebhookConfiguration",
-         .view = "made-injectors",
-         .plural = "mutatingwebhookconfigurations",
-         WEBHOOKS,
-         CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
-         .keep = NAMES(IDENTITY, "webhooks[].name", "webhooks[].clientConfig.service.namespace")},
+    [KIND_MADE_INJECTOR] = {MADE_WEBHOOKS(
+        "MutatingWebhookConfiguration", "made-injectors", "mutatingwebhookconfigurations")},
     /* What runs the nodes. */
     [KIND_NODE] =
         {.kind = "Node",
@@ -293,8 +284,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .group = "",
          VERSION("v1"),
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .digest = mesh_platform_of_node},
     /* Why a Deployment is not available; the addresses of the services that remote clusters use. */
     [KIND_POD] =
@@ -304,8 +294,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          BOTH,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .keep = NAMES(
              IDENTITY, "metadata.ownerReferences", "metadata.creationTimestamp", "spec.volumes[].name",
              "spec.volumes[].secret", "spec.volumes[].configMap", "spec.volumes[].projected", "status.phase",
@@ -321,8 +310,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .digest = mesh_sidecar_digest},
     /* Citadel creates them for itself (struct mesh_made); their content is never kept. */
     [KIND_KEY_AND_CERT_SECRET] =
@@ -334,8 +322,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          BOTH,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .keep = NAMES(IDENTITY, "type")},
     /* How remote clusters are reached, and the certificate by which the mesh trusts; with what they hold. */
     [KIND_CREDENTIALS_SECRET] =
@@ -359,8 +346,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          BOTH,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .keep = NAMES(IDENTITY, "type", "data.*")},
     [KIND_CONFIG_MAP_KEYS] =
         {.kind = "ConfigMap",
@@ -370,8 +356,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          BOTH,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp", "data.*", "binaryData.*")},
     /* istiod creates them in all namespaces (struct mesh_made); what else there is of ConfigMaps is never read. */
     [KIND_MADE_CONFIG_MAP] =
@@ -382,8 +367,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .metadata_only = true,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
     /* Which of several istiods acts. */
@@ -395,8 +379,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .versions = {{"v1", 14, 0}},
          .namespaced = true,
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .metadata_only = true,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
@@ -411,8 +394,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .versions = {{"v1", 21, 0}},
          .namespaced = true,
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .keep = NAMES(IDENTITY, "endpoints[].conditions")},
     /* Gateway API is the users'; istiod follows some versions of it. */
     [KIND_GATEWAY_API] =
@@ -422,8 +404,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .group = "apiextensions.k8s.io",
          .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
          CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         VERBS("list", "watch"),
+         ON_DEMAND,
          .metadata_only = true,
          .digest = mesh_gateway_api_digest},
     /* What an earlier operator left behind; the order is as above. */
