@@ -188,3 +188,46 @@ json_t *condition_of(struct world *w, const char *type)
 
     return json_incref((json_t *)doc_find(doc_at(mesh, "status", "conditions"), "type", type));
 }
+
+int begin_today(void **state)
+{
+    return mesh_begin_today(state, TODAY_SPEC);
+}
+
+int begin_today_installed(void **state)
+{
+    return mesh_begin_today_installed(state, TODAY_SPEC);
+}
+
+int first_plan_with(struct world *w, const char *const *lines, size_t count, int *ret)
+{
+    int rounds = 0;
+
+    memset(ret, 0, count * sizeof(*ret));
+    for (;;) {
+        struct plan plan = world_plan(w);
+        _cleanup_free_ char *text = world_describe(&plan);
+        bool done = !plan.len;
+        rounds++;
+        for (size_t i = 0; i < count; i++)
+            if (!ret[i] && strstr(text, lines[i]))
+                ret[i] = rounds;
+        world_act(w, &plan);
+        plan_release(&plan);
+        if (done || rounds == 30)
+            return rounds;
+    }
+}
+
+void as_helm(json_t *object)
+{
+    static const char *const labels[] = {"app.kubernetes.io/managed-by", "helm.sh/chart", "release"};
+    json_t *metadata = doc_at(object, "metadata"), *pod = doc_at(object, "spec", "template", "metadata");
+
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        json_object_set_new(doc_make(metadata, "labels"), labels[i], json_string("Helm"));
+        json_object_set_new(doc_make(pod, "labels"), labels[i], json_string("Helm"));
+    }
+    json_object_del(doc_at(metadata, "labels"), MARK_OWNER);
+    json_object_del(metadata, "annotations");
+}

@@ -34,7 +34,23 @@ int mesh_begin_today_installed(void **state, const char *spec);
 /* The mesh's condition of this type, owned by the caller; NULL: it has none. */
 json_t *condition_of(struct world *w, const char *type);
 
+/* The default mesh of today's Istio, in such worlds. */
+#define TODAY_SPEC "{\"version\": \"1.31.1\", \"mtls\": true, \"autoInjectionNamespaces\": [\"default\"]}"
+#define APPS "apps/v1"
+#define WEBHOOKS "admissionregistration.k8s.io/v1"
+int begin_today(void **state);
+int begin_today_installed(void **state);
+/*
+ * Carries out plans until there is nothing to do, 30 at most; returns how many there were. `ret` gets the number of the
+ * plan that first says each line; 0: none does.
+ */
+int first_plan_with(struct world *w, const char *const *lines, size_t count, int *ret);
+/* Makes it an object of Helm's, with its labels and without the operator's. */
+void as_helm(json_t *object);
+
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, mesh_begin, mesh_end)
 #define INSTALLED(test) cmocka_unit_test_setup_teardown(test, mesh_begin_installed, mesh_end)
+#define FRESH_TODAY(test) cmocka_unit_test_setup_teardown(test, begin_today, mesh_end)
+#define INSTALLED_TODAY(test) cmocka_unit_test_setup_teardown(test, begin_today_installed, mesh_end)
 
 #endif
