@@ -11,6 +11,7 @@
 #include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "install/rights.h"
 #include "mesh/mesh.h"
 #include "reconcile/desired.h"
 
@@ -54,6 +55,23 @@ void rights_used_refused(const struct rights_used *used, struct buf *ret)
     for (size_t i = 0; map_next(used->refused, &i, &request, NULL);)
         if (!map_has(used->allowed, request))
             buf_printf(ret, " [%s]", request);
+}
+
+void rights_used_check(const struct rights_used *used, bool (*is_due)(const char *right))
+{
+    _cleanup_buf_ struct buf unused = BUF_INIT, refused = BUF_INIT;
+    _cleanup_json_ json_t *own = rights_own(MESH_CENTRAL);
+    json_t *right;
+    size_t i;
+
+    json_array_foreach(own, i, right)
+        if (is_due(json_string_value(right)) && !map_has(used->rights, json_string_value(right)))
+            buf_printf(&unused, " [%s]", json_string_value(right));
+    rights_used_refused(used, &refused);
+    if (refused.len)
+        fail_msg("refused:%s", buf_str(&refused));
+    if (unused.len)
+        fail_msg("never used:%s", buf_str(&unused));
 }
 
 /* The objects of a default mesh on that Kubernetes: what it is asked for decides on the release. */

@@ -23,6 +23,8 @@ void rights_used_note(void *context, const json_t *entry);
  * has read the roles, so that what it allowed at another time is not among them.
  */
 void rights_used_refused(const struct rights_used *used, struct buf *ret);
+/* Fails the test where something was refused, or where a right of the operator's that `is_due` was not used. */
+void rights_used_check(const struct rights_used *used, bool (*is_due)(const char *right));
 /* Of the operator's rights in the central cluster, those that only federation has use for. */
 bool rights_are_of_federation(const char *right);
 /* Those for kinds of which a mesh of today's Istio has objects and one of Istio 1.0 has none. */

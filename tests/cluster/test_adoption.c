@@ -20,6 +20,7 @@
 #include "doc/doc.h"
 #include "harness.h"
 #include "reconcile/marks.h"
+#include "today.h"
 
 #define TO_BE_AVAILABLE SECONDS(120)
 #define GATEWAY "istio-ingressgateway"
@@ -32,14 +33,6 @@ static struct {
     json_t *pods;     /* as pods_now() */
     json_t *template; /* of the gateway's Pods */
 } t;
-
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    assert_non_null(value);
-    return value;
-}
 
 static bool is_gateway(const struct desired *w)
 {

@@ -20,8 +20,6 @@
 #include "doc/doc.h"
 #include "harness.h"
 #include "healing.h"
-#include "install/rights.h"
-#include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "rights_used.h"
 #include "today.h"
@@ -65,16 +63,6 @@ static void it_is_available_in_time(void **state)
     mesh_wait_status("Available", TO_BE_AVAILABLE);
     version = mesh_status("version");
     assert_string_equal(version, variable("TEST_ISTIO_VERSION"));
-}
-
-static void apply_workloads(void)
-{
-    _cleanup_free_ char *apply = str_printf(
-        "sed 's/ISTIO_VERSION/%s/' '%s' | kubectl apply -f -",
-        variable("TEST_ISTIO_VERSION"),
-        variable("TEST_WORKLOADS"));
-
-    must_succeed(apply, "the users' objects are there");
 }
 
 static void pods_of_a_listed_namespace_get_sidecars(void **state)
@@ -359,27 +347,20 @@ static int set_up(void **state)
                      " kubectl label namespace guarded pod-security.kubernetes.io/enforce=restricted");
 }
 
+/* Reading again after a conflict needs one. */
+static bool is_due(const char *right)
+{
+    return rights_are_of_todays_istio(right) && !str_ends(right, " get");
+}
+
 static void rights_of_its_own_were_used_and_nothing_refused(void **state)
 {
     struct rights_used used = RIGHTS_USED_INIT;
-    _cleanup_buf_ struct buf unused = BUF_INIT, refused = BUF_INIT;
-    _cleanup_json_ json_t *own = rights_own(MESH_CENTRAL);
-    json_t *right;
-    size_t i;
 
     (void)state;
     audit_read(0, rights_used_note, &used);
-    rights_used_refused(&used, &refused);
-    /* Reading again after a conflict needs one. */
-    json_array_foreach(own, i, right)
-        if (rights_are_of_todays_istio(json_string_value(right)) && !str_ends(json_string_value(right), " get") &&
-            !map_has(used.rights, json_string_value(right)))
-            buf_printf(&unused, " [%s]", json_string_value(right));
+    rights_used_check(&used, is_due);
     rights_used_release(&used);
-    if (refused.len)
-        fail_msg("refused:%s", buf_str(&refused));
-    if (unused.len)
-        fail_msg("never used:%s", buf_str(&unused));
 }
 
 int main(void)

@@ -100,17 +100,13 @@ static int64_t delete_and_wait(const struct target *t, int64_t requests)
 static void it_is_available_and_answers(void **state)
 {
     _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_VERSION")), *address = NULL, *ask = NULL;
-    _cleanup_free_ char *apply = str_printf(
-        "sed 's/ISTIO_VERSION/%s/' '%s' | kubectl apply -f -",
-        variable("TEST_ISTIO_VERSION"),
-        variable("TEST_WORKLOADS"));
     int64_t some = 100;
 
     (void)state;
     operator_start();
     mesh_create(spec);
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    must_succeed(apply, "the users' objects are there");
+    apply_workloads();
     must_succeed("kubectl -n shop wait --for=condition=Ready pod --all --timeout=60s", "the users' Pods are ready");
     address = gateway_address();
     ask = str_printf("curl -sf -m 5 -H 'Host: echo.example.com' http://%s/ >/dev/null", address);

@@ -12,6 +12,8 @@
 
 /* Repeats the command line until it succeeds; fails the test after a while, with `what` (a clause). */
 void must_succeed(const char *command, const char *what);
+/* Creates the users' objects of TEST_WORKLOADS, or what is missing of them. */
+void apply_workloads(void);
 /* The value of a variable of the environment that hack/test sets. */
 const char *variable(const char *name);
 
