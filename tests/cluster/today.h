@@ -9,6 +9,11 @@
 #define REQUEST_TO(ns, path, options)                                                                                  \
     "kubectl -n " ns " exec client -c client -- echo-client " options " http://echo.shop.svc.cluster.local" path
 #define REQUEST(ns) REQUEST_TO(ns, "/", "--count 1 --timeout 3s")
+/*
+ * The same, 20 times, each by a connection of its own. Each thread of a proxy takes a change by itself, up to some
+ * tenths of a second apart: what one connection sees says nothing of the next one.
+ */
+#define MANY_REQUESTS_TO(ns, path) REQUEST_TO(ns, path, "--count 20 --new-connection-per-request --timeout 30s")
 
 /* Repeats the command line until it succeeds; fails the test after a while, with `what` (a clause). */
 void must_succeed(const char *command, const char *what);
