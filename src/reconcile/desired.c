@@ -15,6 +15,15 @@ uint64_t desired_hash(const char *text)
     return str_hash(text, strlen(text)) | 1;
 }
 
+/* Borrowed; NULL: it has none, or no Pods. */
+static const char *account_of(const struct rendered *object)
+{
+    for (const struct kube_need *need = object->kind->needs; need && need->kind; need++)
+        if (str_eq(need->kind, "ServiceAccount"))
+            return doc_string(object->object, "spec", "template", "spec", "serviceAccountName");
+    return NULL;
+}
+
 static struct desired describe(const struct rendered *object, const struct mark_owner *owner)
 {
     struct desired w;
@@ -31,6 +40,7 @@ static struct desired describe(const struct rendered *object, const struct mark_
         .restart_on = object->restart_on,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,
         .name = str_dup(doc_string(object->object, "metadata", "name")),
+        .account = str_dup(account_of(object)),
         .text = doc_text(object->object),
     };
     w.hash = desired_hash(w.text);
@@ -50,6 +60,7 @@ static void release(struct desired *w)
     forget_text(w);
     free(w->ns);
     free(w->name);
+    free(w->account);
 }
 
 static int by_identity(const void *a, const void *b)

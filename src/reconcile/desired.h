@@ -19,6 +19,7 @@ struct desired {
     const struct kube_kind *kind;
     char *ns; /* NULL: cluster-scoped */
     char *name;
+    char *account;               /* the ServiceAccount of its Pods; NULL: it has none, or no Pods */
     char *text;                  /* compact JSON with the owner label; NULL: forgotten (desired_forget_texts()) */
     uint64_t hash;               /* of the text; never 0 */
     const char *const *foreign;  /* paths that other managers own, in addition to those of the kind; may be NULL */

@@ -11,6 +11,7 @@
 #include "reconcile/newest.h"
 #include "reconcile/object_memo.h"
 #include "reconcile/rendered.h"
+#include "reconcile/tokens.h"
 
 #define REASON_FIELDS 3
 
@@ -21,6 +22,8 @@ struct comparison {
     json_t *desired, *live, *applied;
     struct merge merge;
     bool inherits; /* what is desired is less than the resource asks for (reconcile/inherit.h) */
+    enum tokens tokens;
+    char *account; /* with TOKENS_FORMER: the uid of the account whose tokens new Pods will hold */
 };
 
 /* An object that can be written or deleted only after the user changed something, or after some time. */
@@ -209,7 +212,21 @@ static bool is_ignored(const json_t *live)
     return str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true");
 }
 
-static void compare(const struct desired *w, const struct kube_object *o, struct comparison *ret)
+/* Pods with tokens that are refused are replaced. */
+static void compare_tokens(const struct objects_input *in, const struct desired *w, struct comparison *c)
+{
+    if (!w->account || !in->pods)
+        return;
+    c->tokens = tokens_of(in->plan, in->plan->synced & in->pods, c->live, &c->account);
+    if (c->account)
+        json_object_set_new(
+            doc_make(c->merge.result, "spec", "template", "metadata", "annotations"),
+            TOKENS_ANNOTATION,
+            json_string(c->account));
+}
+
+static void
+compare(const struct objects_input *in, const struct desired *w, const struct kube_object *o, struct comparison *ret)
 {
     struct kube_merge how;
     json_t *rest;
@@ -222,13 +239,14 @@ static void compare(const struct desired *w, const struct kube_object *o, struct
     kube_merge_init(w->kind, w->foreign, &how);
     merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
     rest = inherit_desired(w, ret->desired, ret->live, ret->applied, &ret->merge);
-    if (!rest)
-        return;
-    json_decref(ret->desired);
-    merge_release(&ret->merge);
-    ret->desired = rest;
-    ret->inherits = true;
-    merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
+    if (rest) {
+        json_decref(ret->desired);
+        merge_release(&ret->merge);
+        ret->desired = rest;
+        ret->inherits = true;
+        merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
+    }
+    compare_tokens(in, w, ret);
 }
 
 static void comparison_release(struct comparison *c)
@@ -237,6 +255,7 @@ static void comparison_release(struct comparison *c)
     json_decref(c->live);
     json_decref(c->applied);
     merge_release(&c->merge);
+    free(c->account);
 }
 
 /* An object of which only parts are kept cannot be compared: it is enough that it exists. */
@@ -245,10 +264,20 @@ static bool counts_as_it_is(const struct objects_input *in, const struct kube_ob
     return o->kind->keep || (in->keeps_crds && is_crd(o->kind) && !o->owner);
 }
 
+/* What an object is found in place by: another account of its Pods may make a difference. */
+static uint64_t place_hash(const struct objects_input *in, const struct desired *w)
+{
+    const struct kube_kind *kind =
+        w->account && in->pods ? kube_kind_find(kube_cache_kinds(in->plan->observed), "v1", "ServiceAccount") : NULL;
+    const struct kube_object *account = kind ? kube_cache_get(in->plan->observed, kind, w->ns, w->account) : NULL;
+
+    return account ? (w->hash ^ desired_hash(account->uid)) | 1 : w->hash;
+}
+
 /* Without comparing, as after a comparison that found no difference. */
 static bool is_known_in_place(const struct objects_input *in, const struct desired *w, struct kube_object *o)
 {
-    return object_memo(o)->in_place == w->hash || counts_as_it_is(in, o);
+    return object_memo(o)->in_place == place_hash(in, w) || counts_as_it_is(in, o);
 }
 
 static void keep_difference(struct pass *p, const struct desired *w, struct comparison c)
@@ -278,10 +307,12 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
         return examine_ending(o);
     if (is_known_in_place(p->in, w, o))
         return object_memo(o)->is_newer ? NEWER : IN_PLACE;
-    compare(w, o, &c);
+    compare(p->in, w, o, &c);
+    if (c.tokens == TOKENS_UNKNOWN)
+        p->plan->watch |= p->in->pods;
     if (is_ignored(c.live))
         need = IGNORED;
-    else if (c.merge.change_count == 0)
+    else if (c.merge.change_count == 0 && !c.account)
         need = IN_PLACE;
     else if (w->newest_wins && newest_is_live(c.desired, c.live, c.applied != NULL))
         need = NEWER;
@@ -292,8 +323,8 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     else
         comparison_release(&c);
     object_memo(o)->inherits = c.inherits;
-    if (need == IN_PLACE || need == NEWER)
-        object_memo(o)->in_place = w->hash;
+    if ((need == IN_PLACE || need == NEWER) && c.tokens != TOKENS_UNKNOWN)
+        object_memo(o)->in_place = place_hash(p->in, w);
     object_memo(o)->is_newer = need == NEWER;
     o->matters = true;
     return need;
@@ -317,6 +348,13 @@ static enum plan_meaning explain(const struct comparison *c, struct buf *reason)
     _cleanup_json_ json_t *would_apply = mark_applied(c->desired);
     enum plan_meaning meaning = PLAN_CHANGED;
 
+    if (c->account) {
+        meaning = PLAN_HEALED;
+        buf_add_str(reason, "the ServiceAccount of its Pods was created again, and their tokens are of the former one");
+        if (!c->merge.change_count)
+            return meaning;
+        buf_add_str(reason, "; ");
+    }
     if (!c->applied) {
         meaning = PLAN_ADOPTED;
         buf_add_str(reason, "existed without the owner label: ");
@@ -392,7 +430,7 @@ static void plan_change(struct pass *p, const struct desired *w, const struct ku
     struct comparison c;
 
     if (p->different != w) {
-        compare(w, o, &c);
+        compare(p->in, w, o, &c);
         keep_difference(p, w, c);
     }
     action.body = doc_text(p->difference.merge.result);

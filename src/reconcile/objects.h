@@ -20,6 +20,7 @@ struct objects_input {
     const char *going;     /* why, where nothing is desired; static; NULL: the resource is being removed */
     /* Objects that are not desired and stay all the same, as they are: only their names count. NULL: none do. */
     const struct desired_set *retained;
+    unsigned pods;    /* the bit of plan.watch that brings the Pods of the workloads' namespace; 0: none does */
     bool settled;     /* all of this spec was in place before: another client deleted what is missing */
     bool remove_crds; /* CustomResourceDefinitions are deleted as well where nothing is desired */
     bool keeps_crds;  /* those that exist without the owner label are in place as they are */

@@ -262,6 +262,30 @@ static void the_node_works_on_without_the_plugin(void **state)
     a_request_through_the_gateway_is_answered(state);
 }
 
+/* --- accounts --- */
+
+#define OF_ISTIOD "kubectl -n " NS " get pods -l app=istiod -o "
+
+/* The tokens of its Pods name the former one. */
+static void istiod_is_replaced_for_another_account(void **state)
+{
+    (void)state;
+    must_succeed(
+        OF_ISTIOD "name >\"$TEST_OUTPUT/former-istiod\" && test -s \"$TEST_OUTPUT/former-istiod\"",
+        "the Pods of istiod are known");
+    cluster_delete(kind_of("v1", "ServiceAccount"), NS, "istiod");
+    must_succeed(
+        "kubectl -n " NS " wait --for=delete --timeout=20s $(cat \"$TEST_OUTPUT/former-istiod\")",
+        "the former Pods of istiod are gone");
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    assert_int_not_equal(run_shell("kubectl -n " NS " logs -l app=istiod --tail=-1 | grep Unauthorized"), 0);
+    /* A new Pod is injected, and gets its certificate. */
+    assert_int_equal(run_shell("kubectl -n shop delete pod client --wait"), 0);
+    apply_workloads();
+    must_succeed("kubectl -n shop wait --for=condition=Ready pod --all --timeout=20s", "new Pods are ready");
+    services_talk_with_mutual_tls(state);
+}
+
 /* Kubernetes' controllers write statuses, istiod its webhooks' failure policy: what counts is what the operator does.
  */
 static void an_idle_mesh_is_not_written(void **state)
@@ -378,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_namespace_that_refuses_sidecars_is_named),
         cmocka_unit_test(pods_without_rights_are_reached_through_the_gateway),
         cmocka_unit_test(pods_that_start_before_the_plugin_are_repaired),
+        cmocka_unit_test(istiod_is_replaced_for_another_account),
         cmocka_unit_test(an_idle_mesh_is_not_written),
         cmocka_unit_test(every_deleted_object_comes_back),
         cmocka_unit_test(every_changed_field_is_restored),

@@ -348,6 +348,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
         .retained = former->retained,
+        .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
     };
 

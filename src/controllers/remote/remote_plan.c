@@ -56,6 +56,7 @@ static bool plan_parts(struct remote *r, struct plan *plan)
         .plan = r->world->remote,
         .desired = {memo->parts, memo->services},
         .owner_uid = r->config->owner,
+        .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->re->own),
     };
 
