@@ -97,6 +97,7 @@ is_used(struct cni_memo *memo, const struct plan_input *in, const char *ns, cons
     return memo->is_used;
 }
 
+/* On one node at least: where there is none it is installed nowhere. */
 static bool is_rolled_out(const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
 {
     const struct rollout_target target = {
@@ -105,7 +106,7 @@ static bool is_rolled_out(const struct plan_input *in, const char *ns, const str
     bool all;
 
     rollouts_read(in, ns, &target, 1, NULL, &rollouts);
-    all = rollouts.all_available;
+    all = rollouts.all_available && rollouts.items->desired > 0;
     rollouts_release(&rollouts);
     return all;
 }
@@ -187,34 +188,65 @@ static void name_nodes(const struct map *nodes, struct buf *text)
     buf_add_names(text, names, map_len(nodes), NAMED_MAX);
 }
 
+static bool is_seen(const json_t *daemons)
+{
+    return doc_int(doc_at(daemons, "status", "observedGeneration"), 0) >=
+           doc_int(doc_at(daemons, "metadata", "generation"), 0);
+}
+
+/* What it says of the nodes where the DaemonSet is there; `reason` gets the condition's. */
+static void describe_nodes(
+    const struct plan_input *in, const char *ns, const json_t *daemons, struct buf *text, const char **reason)
+{
+    int64_t all = doc_int(doc_at(daemons, "status", "desiredNumberScheduled"), 0);
+    int64_t ready = doc_int(doc_at(daemons, "status", "numberReady"), 0);
+    _cleanup_map_ struct map *nodes = NULL;
+
+    if (!is_seen(daemons)) {
+        buf_printf(text, "DaemonSet %s: its controller has not seen it yet", doc_string(daemons, "metadata", "name"));
+    } else if (!all) {
+        *reason = "NoNodes";
+        buf_printf(
+            text,
+            "DaemonSet %s has no node to run on: there is none that can be scheduled to, or spec.cni excludes all",
+            doc_string(daemons, "metadata", "name"));
+    } else {
+        nodes = waiting_nodes(in, ns, daemons);
+        buf_printf(text, "ready on %" PRId64 " of %" PRId64 " nodes", ready, all);
+        name_nodes(nodes, text);
+    }
+}
+
+static bool is_everywhere(const json_t *daemons)
+{
+    int64_t all = doc_int(doc_at(daemons, "status", "desiredNumberScheduled"), 0);
+
+    return is_seen(daemons) && all > 0 && doc_int(doc_at(daemons, "status", "numberReady"), 0) >= all;
+}
+
 json_t *cni_condition(
     const struct status_facts *facts, const struct plan_input *in, const char *ns, const struct mesh_desired *desired,
     const struct mesh_cni_state *state)
 {
     const struct kube_object *o = daemon_set(in, ns, desired);
     _cleanup_json_ json_t *daemons = o ? kube_object_parse(o) : NULL;
-    int64_t all = doc_int(doc_at(daemons, "status", "desiredNumberScheduled"), 0);
-    int64_t ready = doc_int(doc_at(daemons, "status", "numberReady"), 0);
     const struct kube_object *in_namespace = kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, ns);
     _cleanup_json_ json_t *own = NULL;
-    _cleanup_map_ struct map *nodes = NULL;
     _cleanup_buf_ struct buf text = BUF_INIT;
+    const char *reason = "NodesWait";
 
-    if (daemons && !state->waits && ready >= all)
+    if (daemons && !state->waits && is_everywhere(daemons))
         return status_condition(facts, CONDITION_CNI_READY, true, "Ready", "");
     own = in_namespace ? kube_object_parse(in_namespace) : NULL;
-    if (daemons) {
-        nodes = waiting_nodes(in, ns, daemons);
-        buf_printf(&text, "ready on %" PRId64 " of %" PRId64 " nodes", ready, all);
-        name_nodes(nodes, &text);
-    } else {
+    if (daemons)
+        describe_nodes(in, ns, daemons, &text, &reason);
+    else
         buf_printf(&text, "DaemonSet %s is not there yet", daemon_set_name(desired));
-    }
     if (pod_security_is_enforced(own))
         buf_printf(&text, "; Pod Security of namespace %s refuses its pods, which mount folders of their node", ns);
     buf_add_str(
         &text,
-        state->waits ? "; until it is ready on all, new pods get an init container"
-                     : "; pods with a sidecar that start on the others wait for it");
-    return status_condition(facts, CONDITION_CNI_READY, false, "NodesWait", buf_str(&text));
+        state->waits ? "; until it is ready on every node, new pods get an init container"
+                     : "; pods with a sidecar that start without it wait for it");
+    return status_condition(facts, CONDITION_CNI_READY, false, reason, buf_str(&text));
 }

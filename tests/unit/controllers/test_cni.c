@@ -122,6 +122,40 @@ static void pods_keep_their_init_container_until_every_node_has_the_plugin(void 
     expect_status(w, "Status", "Available");
 }
 
+/* A cluster whose nodes are all still to come, and one where the plugin may run on none. */
+static void without_a_node_that_has_it_pods_keep_their_init_container(void **state)
+{
+    struct world *w = *state;
+
+    world_put_daemons(w, NS, DAEMONS, 0, 0);
+    assert_true(world_converge(w) >= 0);
+    assert_false(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "False", "has no node to run on");
+    expect_condition(w, "CNIReady", "False", "new pods get an init container");
+    world_put_daemons(w, NS, DAEMONS, 1, 1);
+    assert_true(world_converge(w) > 0);
+    assert_true(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "True", NULL);
+    /* All nodes go: what is injected for it stays so. */
+    world_put_daemons(w, NS, DAEMONS, 0, 0);
+    assert_true(world_converge(w) >= 0);
+    assert_true(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "False", "has no node to run on");
+    expect_condition(w, "CNIReady", "False", "wait for it");
+}
+
+static void what_no_controller_has_seen_is_not_ready(void **state)
+{
+    struct world *w = *state;
+    json_t *daemons = world_get(w, APPS, "DaemonSet", NS, DAEMONS);
+
+    json_object_set_new(doc_at(daemons, "metadata"), "generation", json_integer(7));
+    world_put(w, daemons);
+    assert_true(world_converge(w) >= 0);
+    assert_true(is_injected_for_cni(w));
+    expect_condition(w, "CNIReady", "False", "its controller has not seen it yet");
+}
+
 static void a_node_that_is_added_changes_nothing_for_the_others(void **state)
 {
     struct world *w = *state;
@@ -240,6 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_NODES(pods_keep_their_init_container_until_every_node_has_the_plugin),
+        WITH_NODES(without_a_node_that_has_it_pods_keep_their_init_container),
+        USING_CNI(what_no_controller_has_seen_is_not_ready),
         USING_CNI(a_node_that_is_added_changes_nothing_for_the_others),
         USING_CNI(a_deleted_plugin_comes_back_with_the_injection_as_it_was),
         USING_CNI(the_plugin_goes_after_new_pods_have_their_init_container_again),
