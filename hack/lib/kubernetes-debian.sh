@@ -5,6 +5,8 @@
 # The Go that still builds it.
 DEBIAN_GO=/usr/lib/go-1.19/bin/go
 
+debian_programs() { kubernetes_programs; }
+
 # debian_prepare WORK LOG: each step leaves a stamp behind.
 debian_prepare() {
   "$HACK_DIR/deps" kubernetes
@@ -73,7 +75,7 @@ debian_go() {
 debian_openapi() {
   local work=$1 log=$2 tree=$1/go/src/k8s.io/kubernetes dirs
   debian_go "$work" build -o "$work/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen >>"$log" 2>&1 ||
-    die "building openapi-gen failed: see $log"
+    build_failed openapi-gen "$log"
   dirs=$(cd "$tree" && grep -rl --include='*.go' '^// +k8s:openapi-gen=' pkg cmd plugin staging/src |
     xargs -n1 dirname | sort -u | sed 's,^staging/src/,vendor/,; s,^,k8s.io/kubernetes/,' | paste -sd,)
   (cd "$tree" && GOPATH=$work/go GO111MODULE=off GOCACHE=$work/cache PATH=${DEBIAN_GO%/*}:$PATH \
@@ -89,7 +91,7 @@ debian_compile() {
   flags="-s -w $(kubernetes_flags k8s.io/component-base/version k8s.io/client-go/pkg/version \
     k8s.io/kubernetes/vendor/k8s.io/component-base/version k8s.io/kubernetes/vendor/k8s.io/client-go/pkg/version)"
   debian_go "$work" build -trimpath -ldflags "$flags" -o "$work/$program" "./cmd/$program" >>"$log" 2>&1 ||
-    die "building $program failed: see $log"
+    build_failed "$program" "$log"
   # Whole or not at all: the cache never holds half a program.
   mv "$work/$program" "$KUBERNETES_CACHE/bin/$program"
 }
