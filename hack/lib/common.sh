@@ -77,8 +77,8 @@ wait_for() {
 # server_version: of the cluster that kubectl speaks to, as "v1.20.2".
 server_version() {
   local version
-  version=$(kubectl get --raw /version | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')
-  [ -n "$version" ] || die "the cluster does not tell its version: kubectl get --raw /version"
+  version=$(kubectl get --raw /version | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p') || true
+  [ -n "$version" ] || die "the cluster${KUBECONFIG:+ of KUBECONFIG=$KUBECONFIG} does not tell its version: kubectl get --raw /version"
   echo "$version"
 }
 
