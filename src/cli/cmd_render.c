@@ -34,7 +34,7 @@ static int review(const struct input *in, const struct input_resource *r, const 
     return code;
 }
 
-/* What the remote cluster of the RemoteIstio with this name gets; the exit code, or below zero. */
+/* What the remote cluster of the RemoteIstio with this name gets; the exit code, or below zero. `minor` may be 0. */
 static int render_remote(const struct input *in, const char *name, int minor, struct output *out, struct err *e)
 {
     const struct input_resource *mesh, *remote = find_remote(in, name);
@@ -49,11 +49,13 @@ static int render_remote(const struct input *in, const char *name, int minor, st
                        "%s: no Istio: the mesh that %s joins decides what its cluster gets, and has to be in one of "
                        "the files",
                        input_name(in), name);
+    if (!minor)
+        minor = remote_istio_newest_kubernetes(remote->value, mesh->value);
     code = review(in, mesh, NULL, 0, NULL, out);
     return code ? code : review(in, remote, mesh, minor, out->documents, out);
 }
 
-/* The exit code, or below zero. */
+/* The exit code, or below zero. `minor` may be 0. */
 static int render_mesh(const struct input *in, int minor, struct output *out, struct err *e)
 {
     const struct input_resource *mesh;
@@ -65,6 +67,8 @@ static int render_mesh(const struct input *in, int minor, struct output *out, st
                        "%s: for what the cluster of a RemoteIstio gets say --remote NAME, and name the Istio that it "
                        "joins with -f, too",
                        input_name(in));
+    if (!minor)
+        minor = istio_newest_kubernetes(mesh->value);
     return review(in, mesh, NULL, minor, out->documents, out);
 }
 
@@ -81,11 +85,12 @@ static int render(const struct invocation *inv, const struct input *in, int mino
 static int run(const struct invocation *inv, struct err *e)
 {
     _cleanup_json_ json_t *documents = json_array(), *problems = json_array();
+    const char *version = invocation_value(inv, "kube-version");
     struct output out = {documents, problems};
     _cleanup_input_ struct input in = {0};
-    int minor, code;
+    int minor = 0, code;
 
-    if (input_parse_kube_version(invocation_value(inv, "kube-version"), &minor, e) < 0 ||
+    if ((version && input_parse_kube_version(version, &minor, e) < 0) ||
         (output_is_json(inv) ? input_read(inv, &in, e) : input_read_all(inv, &in, e)) < 0)
         return -1;
     code = input_report_unread(&in, problems, stderr);
@@ -103,6 +108,7 @@ const struct command command_render = {
     .summary = "print every object that a resource asks for, without a cluster",
     .text = "The objects are those that the operator would apply, in the order of rendering, with the resource's\n"
             "overlays. They carry no mark of ownership, because a file that was never in a cluster has no uid.\n"
+            "A resource that names no version is rendered as on the newest known Kubernetes.\n"
             "With --remote they are those of a remote cluster: the files then hold the Istio as well as the\n"
             "RemoteIstio, and in place of the signing certificate stands that it is taken from the central cluster.",
     .options =
@@ -112,7 +118,7 @@ const struct command command_render = {
              CHOICES("yaml", "json")},
             {"remote", 0, "NAME", NULL, "the objects in the cluster of the RemoteIstio with this name",
              .format = &format_dns_subdomain},
-            {"kube-version", 0, "VERSION", "1.20", "the Kubernetes to render for"},
+            {"kube-version", 0, "VERSION", NULL, "the Kubernetes to render for, else the newest for that release"},
             OPTION_NAMESPACE("namespace of a resource that names none"),
             {NULL},
         },

@@ -25,5 +25,12 @@ int remote_istio_parse(
 
 /* The version of an Istio on Kubernetes 1.`minor` (0: not known), also an unknown one; see api_version_of(). */
 const char *istio_version(const json_t *resource, int minor);
+/*
+ * The newest Kubernetes, as minor version of 1.x, for the release that an Istio asks for. Of one that asks for none, or
+ * for one that is not known, the newest of all releases.
+ */
+int istio_newest_kubernetes(const json_t *resource);
+/* The same for the cluster of a RemoteIstio that joins the mesh. */
+int remote_istio_newest_kubernetes(const json_t *resource, const json_t *mesh);
 
 #endif
