@@ -181,6 +181,15 @@ static void tokens(struct controllers *c)
     }
 }
 
+static void act(struct controllers *c, void (*const all[])(struct controllers *), size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (*c->eager || rng_chance(c->rng, 800))
+            all[i](c);
+        else
+            c->unfinished = true;
+}
+
 static void turn(void *context)
 {
     static void (*const all[])(struct controllers *) = {controllers_settle_definitions,
@@ -193,16 +202,16 @@ static void turn(void *context)
                                                         controllers_citadel,
                                                         controllers_endpoints,
                                                         tokens};
+    static void (*const today[])(struct controllers *) = {controllers_daemon_sets, controllers_endpoint_slices,
+                                                          controllers_load_balancers, controllers_istiod};
     struct controllers *c = context;
     int64_t before = server_version(c->server);
 
     c->job = NULL;
     c->unfinished = false;
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        if (*c->eager || rng_chance(c->rng, 800))
-            all[i](c);
-        else
-            c->unfinished = true;
+    act(c, all, ARRAY_LEN(all));
+    if (controllers_are_todays(c))
+        act(c, today, ARRAY_LEN(today));
     if (c->unfinished || server_version(c->server) != before)
         controllers_poke(c);
 }

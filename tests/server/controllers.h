@@ -4,6 +4,8 @@
  * Definitions are established and served, Deployments roll out, autoscalers scale,
  * garbage is collected, namespaces end; Istio's components register webhooks and issue
  * certificates while they run. Each does a little at a time, whenever something changed.
+ *
+ * From Kubernetes 1.30 on DaemonSets, EndpointSlices and today's istiod are among them.
  */
 #ifndef TESTS_SERVER_CONTROLLERS_H
 #define TESTS_SERVER_CONTROLLERS_H
@@ -18,6 +20,15 @@ struct controllers *controllers_new(struct sched *sched, struct server *server, 
 void controllers_free(struct controllers *c);
 /* Something changed in the server. */
 void controllers_poke(struct controllers *c);
+/*
+ * What the webhooks for new Pods make of one in this namespace, which is not there yet: today's istiod injects. False:
+ * it is refused.
+ */
+bool controllers_admit(struct controllers *c, const char *ns, json_t *pod);
+/* Every autoscaler chooses a number of replicas, now. */
+void controllers_scale(struct controllers *c);
+/* The certificate of the authority by which today's istiod signs; it ends in 2046. */
+extern const char controllers_root[];
 /* What definitions need, now, and nothing else: for clusters in which nothing else moves by itself. */
 void controllers_settle_definitions(struct controllers *c);
 

@@ -16,6 +16,12 @@ struct controllers {
     bool unfinished; /* something waits for a later turn */
 };
 
+/* Of a release of Kubernetes that today's Istio runs on. */
+static inline bool controllers_are_todays(const struct controllers *c)
+{
+    return server_minor(c->server) >= 30;
+}
+
 /* Whether it happens now; else it is looked at again. */
 static inline bool now(struct controllers *c, unsigned permille)
 {
@@ -83,10 +89,18 @@ static inline int64_t number(const json_t *o, const char *part, const char *fiel
 void controllers_deployments(struct controllers *c);
 void controllers_autoscalers(struct controllers *c);
 void controllers_endpoints(struct controllers *c);
+void controllers_endpoint_slices(struct controllers *c);
+void controllers_load_balancers(struct controllers *c);
+
+/* controllers_nodes.c */
+void controllers_daemon_sets(struct controllers *c);
 
 /* controllers_istio.c: Istio 1.0's programs. */
 void controllers_injector(struct controllers *c);
 void controllers_galley(struct controllers *c);
 void controllers_citadel(struct controllers *c);
+
+/* controllers_istiod.c: today's Istio. */
+void controllers_istiod(struct controllers *c);
 
 #endif

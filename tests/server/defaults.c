@@ -122,6 +122,23 @@ static void deployment(struct server *s, json_t *o)
     pod(doc_make(spec, "template", "spec"));
 }
 
+static void daemon_set(struct server *s, json_t *o)
+{
+    json_t *spec = doc_make(o, "spec");
+
+    (void)s;
+    fill(spec, "revisionHistoryLimit", json_integer(10));
+    fill(spec, "updateStrategy", json_object());
+    fill_text(doc_at(spec, "updateStrategy"), "type", "RollingUpdate");
+    if (str_eq(doc_string(spec, "updateStrategy", "type"), "RollingUpdate")) {
+        fill(doc_at(spec, "updateStrategy"), "rollingUpdate", json_object());
+        fill(doc_at(spec, "updateStrategy", "rollingUpdate"), "maxSurge", json_integer(0));
+        fill(doc_at(spec, "updateStrategy", "rollingUpdate"), "maxUnavailable", json_integer(1));
+    }
+    fill(doc_make(spec, "template", "metadata"), "creationTimestamp", json_null());
+    pod(doc_make(spec, "template", "spec"));
+}
+
 /* --- others --- */
 
 static bool takes_node_ports(const char *type)
@@ -181,6 +198,11 @@ static void webhooks(struct server *s, json_t *o)
     size_t i, k;
 
     json_array_foreach(doc_at(o, "webhooks"), i, webhook) {
+        if (s->minor >= 22) { /* v1 alone */
+            fill_text(webhook, "failurePolicy", "Fail");
+            fill_text(webhook, "matchPolicy", "Equivalent");
+            fill(webhook, "timeoutSeconds", json_integer(10));
+        }
         fill_text(webhook, "failurePolicy", "Ignore");
         fill(webhook, "namespaceSelector", json_object());
         if (s->minor >= 15) {
@@ -292,6 +314,7 @@ static const struct {
     void (*apply)(struct server *s, json_t *o);
 } rows[] = {
     {"deployments", true, deployment},
+    {"daemonsets", true, daemon_set},
     {"endpoints", false, endpoints},
     {"pods", false, pod_alone},
     {"secrets", false, secret},
@@ -300,6 +323,7 @@ static const struct {
     {"mutatingwebhookconfigurations", true, webhooks},
     {"validatingwebhookconfigurations", true, webhooks},
     {"clusterrolebindings", false, role_binding},
+    {"rolebindings", false, role_binding},
     {"horizontalpodautoscalers", false, autoscaler},
     {"poddisruptionbudgets", true, NULL},
     {"namespaces", false, namespace},
@@ -349,7 +373,8 @@ static const struct {
 } immutable[] = {
     {"deployments", {"spec", "selector"}, 0}, {"services", {"spec", "clusterIP"}, 0},
     {"clusterrolebindings", {"roleRef"}, 0},  {"secrets", {"type"}, 0},
-    {"poddisruptionbudgets", {"spec"}, 14},
+    {"poddisruptionbudgets", {"spec"}, 14},   {"daemonsets", {"spec", "selector"}, 0},
+    {"rolebindings", {"roleRef"}, 0},
 };
 
 /* A DNS subdomain (RFC 1123), but for RBAC, whose names are any that fit into a path. */
@@ -410,7 +435,7 @@ const char *defaults_refuse(const struct server *s, const struct collection *kin
         if (str_eq(immutable[i].plural, kind->plural) && (!immutable[i].until || s->minor <= immutable[i].until) &&
             !json_equal(doc_at_(before, immutable[i].field), doc_at_(after, immutable[i].field)))
             return "field is immutable";
-    if (str_eq(kind->plural, "deployments") &&
+    if ((str_eq(kind->plural, "deployments") || str_eq(kind->plural, "daemonsets")) &&
         !json_array_size(doc_at(after, "spec", "template", "spec", "containers")))
         return "spec.template.spec.containers: Required value";
     if (str_eq(kind->plural, "services") && !json_array_size(doc_at(after, "spec", "ports")) &&

@@ -94,6 +94,9 @@ static bool is_without_status(const char *plural)
                                           "events",
                                           "clusterroles",
                                           "clusterrolebindings",
+                                          "endpointslices",
+                                          "roles",
+                                          "rolebindings",
                                           "mutatingwebhookconfigurations",
                                           "validatingwebhookconfigurations"};
 

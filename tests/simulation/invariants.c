@@ -8,6 +8,7 @@
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_plan.h"
+#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "invariants_impl.h"
@@ -153,7 +154,9 @@ static bool goes_with_the_mesh(const struct collection *kind, const json_t *o)
     if (str_eq(kind->plural, "validatingwebhookconfigurations"))
         return str_eq(name, "istio-galley");
     if (str_eq(kind->plural, "configmaps"))
-        return str_eq(name, "istio-ingress-controller-leader-istio");
+        return str_eq(name, "istio-ingress-controller-leader-istio") || invariants_made_by_istiod(kind, o);
+    if (str_eq(kind->plural, "mutatingwebhookconfigurations") || str_eq(kind->plural, "leases"))
+        return invariants_made_by_istiod(kind, o);
     /* Citadel's own key goes as well, and the certificates that it signed. */
     return str_eq(kind->plural, "secrets") &&
            (str_eq(type, "istio.io/key-and-cert") || str_eq(name, "istio-ca-secret"));
@@ -171,7 +174,7 @@ static void check_resource(struct invariants *v, const struct collection *kind, 
 static void check_namespace(struct invariants *v, const struct collection *kind, const json_t *before,
                             const json_t *after)
 {
-    static const char *const injection[] = {LABEL_INJECTION, LABEL_INJECTION_MANAGED, NULL};
+    static const char *const injection[] = {LABEL_INJECTION, LABEL_REVISION, LABEL_INJECTION_MANAGED, NULL};
 
     if (v->central && !before && has_mark(v, after))
         return; /* a remote cluster gets the mesh's namespace from us */
@@ -225,7 +228,7 @@ static void check_object(struct invariants *v, const struct collection *kind, co
 static void check_operator(struct invariants *v, const struct collection *kind, const json_t *before,
                            const json_t *after)
 {
-    if (str_eq(kind->plural, "events") || str_eq(kind->plural, "leases"))
+    if (str_eq(kind->plural, "events") || (str_eq(kind->plural, "leases") && after))
         return;
     if (is_mesh(v, kind) || is_of(kind, "remoteistios"))
         check_resource(v, kind, before, after);
@@ -256,8 +259,23 @@ static void check_needs_of_deployment(struct invariants *v, const struct collect
     if (account)
         check_needed(v, kind, o, "", "serviceaccounts", account);
     json_array_foreach(doc_at(pod, "volumes"), i, volume)
-        if (doc_string(volume, "configMap", "name"))
+        if (doc_string(volume, "configMap", "name") && !doc_bool(doc_at(volume, "configMap", "optional"), false))
             check_needed(v, kind, o, "", "configmaps", doc_string(volume, "configMap", "name"));
+}
+
+/* Of Istio's Services each has a Deployment of its name. */
+static void check_needs_of_webhooks(struct invariants *v, const struct collection *kind, const json_t *o)
+{
+    json_t *webhook;
+    size_t i;
+
+    json_array_foreach(doc_at(o, "webhooks"), i, webhook) {
+        const char *name = doc_string(webhook, "clientConfig", "service", "name");
+        if (!name)
+            continue;
+        check_needed(v, kind, o, "", "services", name);
+        check_needed(v, kind, o, "apps", "deployments", name);
+    }
 }
 
 /* The order of a first installation; what heals later has no order to keep. */
@@ -266,12 +284,10 @@ static void check_order(struct invariants *v, const struct collection *kind, con
     _cleanup_free_ char *written =
         str_printf("%s %s/%s", invariants_mark_of(o), kind->plural, doc_string(o, "metadata", "name"));
 
-    if (!map_has(v->written, written) && str_eq(kind->kind, "Deployment")) {
+    if (!map_has(v->written, written) && (str_eq(kind->kind, "Deployment") || str_eq(kind->kind, "DaemonSet")))
         check_needs_of_deployment(v, kind, o);
-    } else if (!map_has(v->written, written) && str_eq(kind->kind, "MutatingWebhookConfiguration")) {
-        check_needed(v, kind, o, "", "services", "istio-sidecar-injector");
-        check_needed(v, kind, o, "apps", "deployments", "istio-sidecar-injector");
-    }
+    else if (!map_has(v->written, written) && str_ends(kind->kind, "WebhookConfiguration"))
+        check_needs_of_webhooks(v, kind, o);
     map_put(v->written, written, v);
 }
 
@@ -316,6 +332,8 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
     }
     if (who == WHO_CLUSTER && !before)
         remember_kept(v, kind, after);
+    if (who == WHO_OPERATOR)
+        invariants_today_observe(v, kind, before, after);
     if (who == WHO_OPERATOR)
         check_operator(v, kind, before, after);
     else if (is_mesh(v, kind) && after && !json_equal(doc_at(before, "spec"), doc_at(after, "spec")))
@@ -363,6 +381,7 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 {
     _cleanup_json_ json_t *resource = NULL;
 
+    invariants_today_sent(v, controller, request);
     if (request->method != NET_PUT || !strstr(request->path, "/istios/") || !strstr(request->path, "/status"))
         return;
     if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
@@ -391,35 +410,55 @@ size_t invariants_hidden(struct server *s)
     return hidden;
 }
 
+/* Of what is watched while a plan asks for it. */
+static bool is_watched(const struct kube_kind *row, const char *ns, const json_t *o)
+{
+    for (size_t i = 0; i < mesh_watches.len; i++) {
+        const struct watch_row *watch = &mesh_watches.rows[i];
+        if (&mesh_kinds.rows[watch->kind] == row)
+            return selector_labels(str_or(watch->label_selector, ""), o) &&
+                   selector_fields(str_or(watch->field_selector, ""), o) &&
+                   (!watch->in_namespace || str_eq(doc_string(o, "metadata", "namespace"), ns));
+    }
+    return true;
+}
+
 /* Whether the operator knows the object, after a while. */
-static bool is_known(const struct kube_kind *row, unsigned roles, const json_t *o)
+static bool is_known(const struct kube_kind *row, unsigned roles, const char *ns, const json_t *o)
 {
     /* Those that a remote cluster had before are read once. */
     if (roles == MESH_REMOTE && str_eq(row->kind, "CustomResourceDefinition"))
         return true;
     if (row->watch == KUBE_WATCH_OWNED)
         return invariants_mark_of(o) || is_hidden(o);
-    if (row == mesh_kind(KIND_KEY_AND_CERT_SECRET))
-        return str_eq(doc_string(o, "type"), "istio.io/key-and-cert");
-    return true;
+    return is_watched(row, ns, o);
 }
 
-/* The server's own state as a cache. */
+static void put_all(struct server *s, const struct kube_server *d, unsigned roles, const struct kube_kind *row,
+                    const char *ns, struct kube_cache *cache)
+{
+    const char *version = d->versions[row - mesh_kinds.rows];
+    struct collection *kind = version && (row->roles & roles) ? server_find(s, row->group, row->plural) : NULL;
+    void *o;
+
+    for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
+        _cleanup_json_ json_t *shown = server_present(kind, version, o);
+        if (is_known(row, roles, ns, shown))
+            kube_cache_put(cache, row, shown);
+    }
+}
+
+/* The server's own state as a cache. Which namespace is watched depends on the mesh. */
 struct kube_cache *invariants_observed(struct server *s, const struct kube_server *d, unsigned roles)
 {
     struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+    const char *ns;
 
-    for (size_t i = 0; i < mesh_kinds.len; i++) {
-        const struct kube_kind *row = &mesh_kinds.rows[i];
-        bool served = d->versions[i] && (row->roles & roles);
-        struct collection *kind = served ? server_find(s, row->group, row->plural) : NULL;
-        void *o;
-        for (size_t k = 0; kind && map_next(kind->objects, &k, NULL, &o);) {
-            _cleanup_json_ json_t *shown = server_present(kind, d->versions[i], o);
-            if (is_known(row, roles, shown))
-                kube_cache_put(cache, row, shown);
-        }
-    }
+    put_all(s, d, roles, mesh_kind(KIND_ISTIO), NULL, cache);
+    ns = mesh_reconciler.watch_namespace(cache);
+    for (size_t i = 0; i < mesh_kinds.len; i++)
+        if (&mesh_kinds.rows[i] != mesh_kind(KIND_ISTIO))
+            put_all(s, d, roles, &mesh_kinds.rows[i], ns, cache);
     return cache;
 }
 
@@ -452,6 +491,8 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
     else if (set && !pause && !str_eq(word, STATUS_AVAILABLE))
         buf_printf(why, "everything is in place, and the status is %s: %s", str_or(word, "empty"),
                    str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
+    else if (set && !pause && server_minor(v->server) >= 30)
+        invariants_today_converged(v, shown, why);
 }
 
 /* A namespace that the mesh switched injection on for. */

@@ -20,6 +20,7 @@ struct invariants {
     struct map *written;              /* "uid plural/name": the object was written for this resource */
     struct map *kept;                 /* uids of what Istio's components made that another client kept without a mesh */
     bool misled;                      /* operators read what was odd: which objects are desired is not looked at */
+    bool at_rest;                     /* nothing was to be done, and since then nobody changed what is desired */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
     struct buf failure;
     uint64_t changes;

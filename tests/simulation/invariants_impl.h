@@ -16,4 +16,16 @@ bool invariants_is_available(const json_t *deployment);
 void invariants_tell_actions(const struct plan *plan, struct buf *why);
 const char *invariants_mark_of(const json_t *o); /* NULL: it has none */
 
+/* --- invariants_today.c --- */
+
+/* What istiod created for itself, and revision tags. */
+bool invariants_made_by_istiod(const struct collection *kind, const json_t *o);
+/* A write of the operator. */
+void invariants_today_observe(struct invariants *v, const struct collection *kind, const json_t *before,
+                              const json_t *after);
+/* A request of the operator, against what it knows at that moment. */
+void invariants_today_sent(struct invariants *v, struct controller *controller, const struct net_request *request);
+/* Of a mesh that is not paused, with nothing left to do: what is not as it must be. */
+void invariants_today_converged(struct invariants *v, const json_t *mesh, struct buf *why);
+
 #endif

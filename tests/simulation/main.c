@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../server/controllers.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -24,18 +25,21 @@
 /* Wall time without a seed's end that counts as one that hangs: the machine may have others to serve. */
 #define STUCK SECONDS(600)
 
-static const char usage[] = "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--trace] [--keep-going]\n"
-                            "\n"
-                            "  --seeds N      how many (100)\n"
-                            "  --from S       the first one (1)\n"
-                            "  --jobs J       how many at a time (the processors of this machine)\n"
-                            "  --odd          in every seed servers send what is odd, and not in one of four\n"
-                            "  --trace        tell everything that happens, on standard output; for one seed\n"
-                            "  --keep-going   do not end at the first seed that fails\n";
+static const char usage[] =
+    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--trace] [--keep-going]\n"
+    "\n"
+    "  --seeds N      how many (100)\n"
+    "  --from S       the first one (1)\n"
+    "  --jobs J       how many at a time (the processors of this machine)\n"
+    "  --odd          in every seed servers send what is odd, and not in one of four\n"
+    "  --today        in every seed Kubernetes and Istio are today's, and not in one of three\n"
+    "  --trace        tell everything that happens, on standard output; for one seed\n"
+    "  --keep-going   do not end at the first seed that fails\n";
 
 struct settings {
     int64_t seeds, from, jobs;
-    bool trace, odd, keep_going;
+    bool keep_going;
+    struct world_options world;
 };
 
 /* What the workers add up. In memory that they share. */
@@ -76,8 +80,8 @@ static void tell_failure(int64_t seed, const char *why, const struct settings *s
 {
     /* One write, so that workers do not mix their lines. */
     _cleanup_free_ char *text =
-        str_printf("seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1%s --trace\n", seed, why,
-                   program, seed, s->odd ? " --odd" : "");
+        str_printf("seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1%s%s --trace\n", seed, why,
+                   program, seed, s->world.odd ? " --odd" : "", s->world.today ? " --today" : "");
 
     fflush(stdout);
     if (write(STDOUT_FILENO, text, strlen(text)) < 0)
@@ -90,7 +94,7 @@ static bool run_seed(int64_t seed, struct totals *t, const struct settings *s, c
     struct world_report r;
     bool good;
 
-    world_run((uint64_t)seed, s->trace, s->odd, &r);
+    world_run((uint64_t)seed, &s->world, &r);
     add(t, &r);
     good = r.failure.len == 0;
     if (!good)
@@ -222,9 +226,11 @@ static bool parse(char **argv, struct settings *s)
         else if (str_eq(argv[i], "--jobs"))
             good = number_after(argv, &i, 1, &s->jobs);
         else if (str_eq(argv[i], "--odd"))
-            s->odd = true;
+            s->world.odd = true;
+        else if (str_eq(argv[i], "--today"))
+            s->world.today = true;
         else if (str_eq(argv[i], "--trace"))
-            s->trace = true;
+            s->world.trace = true;
         else if (str_eq(argv[i], "--keep-going"))
             s->keep_going = true;
         else
@@ -249,6 +255,7 @@ static void warm_up(void)
     str_sha256_hex(text, strlen(text), digest);
     clock_rfc3339(0, digest);
     certificate_ends("no certificate", &unused, &unused);
+    certificate_ends(controllers_root, &unused, &unused);
 }
 
 int main(int argc, char **argv)
@@ -263,7 +270,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    log_configure(s.trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT);
+    log_configure(s.world.trace ? LOG_DEBUG : LOG_ERROR, LOG_TEXT);
     t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (t == MAP_FAILED)
         return 1;

@@ -275,8 +275,11 @@ static void create_foreign(struct users *p)
         {"config.istio.io", "rules", MESH_NS},
         {"networking.istio.io", "gateways", "default"},
         {"networking.istio.io", "destinationrules", MESH_NS},
+        /* Today's Istio alone. */
+        {"security.istio.io", "peerauthentications", MESH_NS},
+        {"rbac.authorization.k8s.io", "roles", MESH_NS},
     };
-    size_t i = rng_below(p->rng, ARRAY_LEN(places));
+    size_t i = rng_below(p->rng, ARRAY_LEN(places) - (p->today ? 0 : 2));
 
     users_create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
                  OBJECT(MAP("metadata", FORMAT("name", "foreign-%d", (int)rng_below(p->rng, 20)),
@@ -363,7 +366,10 @@ void users_patch_spec(struct users *p, json_t *resource, const char *const *from
 
 static void change_spec(struct users *p, json_t *mesh)
 {
-    users_patch_spec(p, mesh, patches, ARRAY_LEN(patches));
+    if (p->today)
+        users_patch_spec(p, mesh, users_patches_today, users_patches_today_count);
+    else
+        users_patch_spec(p, mesh, patches, ARRAY_LEN(patches));
     /* Who pauses a mesh, or asks for what there is not, seldom does so for long. */
     if (rng_chance(p->rng, 300)) {
         json_object_del(json_object_get(mesh, "spec"), "pause");
@@ -410,9 +416,9 @@ void users_settle_galley(struct users *p)
 
 void users_create_mesh(struct users *p)
 {
-    json_t *o =
-        OBJECT(MAP("metadata", STRING("name", MESH_NAME)),
-               MAP("spec", OPT(rng_chance(p->rng, 500), STRINGS("autoInjectionNamespaces", "default", "team"))));
+    json_t *o = OBJECT(MAP("metadata", STRING("name", MESH_NAME)),
+                       MAP("spec", OPT(rng_chance(p->rng, 500), STRINGS("autoInjectionNamespaces", "default", "team")),
+                           OPT(p->today, STRING("version", users_version_today(p)))));
 
     for (int n = (int)rng_below(p->rng, 4); n > 0; n--)
         change_spec(p, o);
@@ -514,6 +520,14 @@ static void label_namespace(struct users *p)
     struct pick x = users_pick(p, any_namespace);
     json_t *labels = x.object ? doc_make(x.object, "metadata", "labels") : NULL;
 
+    if (p->today && rng_chance(p->rng, 300)) {
+        const char *const revisions[] = {"canary", "stable", "prod"};
+        if (rng_chance(p->rng, 500))
+            json_object_del(labels, LABEL_REVISION);
+        else
+            json_object_set_new(labels, LABEL_REVISION,
+                                json_string(revisions[rng_below(p->rng, ARRAY_LEN(revisions))]));
+    }
     switch (rng_below(p->rng, 4)) {
     case 0:
         json_object_set_new(labels, LABEL_INJECTION, json_string("disabled"));
@@ -563,6 +577,8 @@ void users_act(struct users *p)
 void users_prepare(struct users *p)
 {
     create_namespace(p);
+    if (p->today)
+        users_add_nodes(p);
     /* A remote cluster gets it from the operator. */
     if (p->remotes)
         create_own_definition(p);

@@ -44,7 +44,13 @@
     X(move_kubeconfig, 2, "a remote cluster's kubeconfig becomes one of another cluster")                              \
     X(change_token, 5, "a remote cluster takes other credentials from now on")                                         \
     X(precede, 5, "a Service or Endpoints are there before us, under a name that a remote cluster needs")              \
-    X(delete_remote_definition, 1, "the definition of RemoteIstio resources is deleted")
+    X(delete_remote_definition, 1, "the definition of RemoteIstio resources is deleted")                               \
+    X(change_workload, 40, "a Pod of a user's workload is created, ends, or is deleted")                               \
+    X(restart_workloads, 5, "all of them are deleted and created again")                                               \
+    X(change_node, 10, "a node is added, or goes")                                                                     \
+    X(break_webhook, 10, "what istiod writes into a webhook is changed or taken out")                                  \
+    X(tag_revision, 4, "a revision tag is created, or deleted")                                                        \
+    X(renew_definition, 6, "a definition of Istio becomes that of a newer release")
 
 enum deed {
 #define X(name, weight, text) DEED_##name,
@@ -64,6 +70,10 @@ enum deed {
     (1ull << DEED_create_remote | 1ull << DEED_change_remote | 1ull << DEED_delete_remote |                            \
      1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_change_kubeconfig |                        \
      1ull << DEED_move_kubeconfig | 1ull << DEED_change_token)
+/* What there is in today's Istio alone. */
+#define USERS_OF_TODAY                                                                                                 \
+    (1ull << DEED_change_workload | 1ull << DEED_restart_workloads | 1ull << DEED_change_node |                        \
+     1ull << DEED_break_webhook | 1ull << DEED_tag_revision | 1ull << DEED_renew_definition)
 /* What makes leftovers in remote clusters nobody's fault. */
 #define USERS_EXCUSING (1ull << DEED_abandon_remote | 1ull << DEED_force_remote | 1ull << DEED_move_kubeconfig)
 
@@ -86,8 +96,15 @@ struct users_address {
 /* False: of no cluster in any world. */
 bool users_read_address(const struct kube_config *config, struct users_address *ret);
 
+/* By these a definition is of a newer release. */
+#define USERS_LABEL_RELEASE "app.kubernetes.io/version"
+#define USERS_NEWER_RELEASE "1.99.0"
+#define USERS_NEWER_FIELD "newerField"
+
 struct users {
     struct server *server;
+    struct controllers *controllers; /* for what admission makes of their Pods */
+    bool today;                      /* the mesh is one of today's Istio */
     struct rng *rng;
     uint64_t enabled;             /* a bit for each deed */
     bool forced;                  /* finalizers were taken off by force: leftovers are nobody's fault */
@@ -104,6 +121,8 @@ void users_create_mesh(struct users *p);
 void users_delete_mesh(struct users *p);
 /* A Galley that another client kept, though the mesh asks for none, would register its webhook for ever. */
 void users_settle_galley(struct users *p);
+/* users_today.c */
+void users_add_nodes(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

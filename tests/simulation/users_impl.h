@@ -33,4 +33,16 @@ void move_kubeconfig(struct users *p);
 void change_token(struct users *p);
 void precede(struct users *p);
 
+/* users_today.c: deeds, and what is in a resource of today's Istio. */
+void change_workload(struct users *p);
+void restart_workloads(struct users *p);
+void change_node(struct users *p);
+void break_webhook(struct users *p);
+void tag_revision(struct users *p);
+void renew_definition(struct users *p);
+extern const char *const users_patches_today[];
+extern const size_t users_patches_today_count;
+/* NULL: the operator's choice. */
+const char *users_version_today(struct users *p);
+
 #endif

@@ -82,15 +82,24 @@ static void on_change(void *context, enum who who, const struct collection *kind
         operator_poke(&w->operators[i], site);
 }
 
+/* The minor version of a release that the mesh runs on. */
+static int kubernetes(struct world *w)
+{
+    if (w->today)
+        return rng_chance(&w->chaos, 500) ? 34 : (int)rng_between(&w->chaos, 32, 36);
+    return (int)rng_between(&w->chaos, 11, 21);
+}
+
 static void site_init(struct world *w, size_t at)
 {
     struct site *site = &w->sites[at];
 
     *site = (struct site){.world = w};
     snprintf(site->name, sizeof(site->name), at ? USERS_REMOTE_NAME : "central", at);
-    site->server = server_new(&mesh_kinds, (int)rng_between(&w->chaos, 11, 21), &w->rng, w->sched);
+    site->server = server_new(&mesh_kinds, kubernetes(w), &w->rng, w->sched);
     site->controllers = controllers_new(w->sched, site->server, &w->rng, &w->eager);
-    site->users = (struct users){.server = site->server, .rng = &w->chaos};
+    site->users =
+        (struct users){.server = site->server, .controllers = site->controllers, .rng = &w->chaos, .today = w->today};
     if (!at) {
         site->users.remotes = w->remotes;
         site->users.remote_count = w->site_count - 1;
@@ -322,6 +331,7 @@ static void choose_deeds(struct world *w, struct site *site)
     p->enabled &= site == world_central(w) ? ~0ull : USERS_ANYWHERE;
     if (w->site_count == 1)
         p->enabled &= ~USERS_OF_REMOTES;
+    p->enabled &= w->today ? ~(1ull << DEED_precede) : ~USERS_OF_TODAY;
 }
 
 static void run(struct world *w, msec_t until);
@@ -514,6 +524,18 @@ static void stay_quiet(struct world *w, msec_t how_long, const char *who, uint64
     buf_release(&why);
 }
 
+/* Autoscalers choose other numbers: they are nobody else's. */
+static void scale(struct world *w)
+{
+    struct site *central = world_central(w);
+
+    central->invariants.at_rest = true;
+    w->requests_most = MINUTE_MOST;
+    controllers_scale(central->controllers);
+    converge(w);
+    central->invariants.at_rest = false;
+}
+
 static void delete_one(struct world *w, struct site *site)
 {
     site->users.enabled = 1ull << DEED_delete_ours;
@@ -579,17 +601,26 @@ static void restart(struct world *w)
                    fresh / 1024);
 }
 
-static void world_init(struct world *w, uint64_t seed, bool trace, struct world_report *report)
+/* No other cluster can join a mesh of today's Istio yet. */
+static size_t choose_sites(struct world *w)
+{
+    size_t count = rng_chance(&w->chaos, 400) ? 1 : (size_t)rng_between(&w->chaos, 2, SITES_MAX);
+
+    return w->today ? 1 : count;
+}
+
+static void world_init(struct world *w, uint64_t seed, const struct world_options *options, struct world_report *report)
 {
     static const char *const names[OPERATORS] = {"op0", "op1"};
     struct rng seeds = {seed};
 
-    *w = (struct world){.trace = trace, .report = report};
+    /* By the number of the seed, so that the others stay as they are. */
+    *w = (struct world){.trace = options->trace, .today = options->today || seed % 3 == 0, .report = report};
     w->rng.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
     w->odd.state = rng_next(&seeds);
     w->sched = sched_new();
-    w->site_count = rng_chance(&w->chaos, 400) ? 1 : (size_t)rng_between(&w->chaos, 2, SITES_MAX);
+    w->site_count = choose_sites(w);
     for (size_t i = 0; i < w->site_count; i++)
         site_init(w, i);
     for (size_t i = 0; i < OPERATORS; i++)
@@ -609,13 +640,13 @@ static void world_release(struct world *w)
     sched_free(w->sched);
 }
 
-void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
+void world_run(uint64_t seed, const struct world_options *options, struct world_report *ret)
 {
     struct world w;
 
     *ret = (struct world_report){0};
-    world_init(&w, seed, trace, ret);
-    w.sends_odd = rng_chance(&w.odd, 250) || odd;
+    world_init(&w, seed, options, ret);
+    w.sends_odd = rng_chance(&w.odd, 250) || options->odd;
     chaos(&w);
     make_peace(&w);
     converge(&w);
@@ -625,6 +656,8 @@ void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret)
     w.requests_most = QUIET_MINUTE_MOST;
     if (!failed(&w))
         stay_quiet(&w, QUIET, "the operator", 0);
+    if (!failed(&w) && w.today)
+        scale(&w);
     if (!failed(&w))
         fail_for_a_while(&w);
     if (!failed(&w))

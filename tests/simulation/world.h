@@ -27,9 +27,14 @@ struct world_report {
     struct buf failure;     /* empty: every invariant held */
 };
 
-/* Runs a seed from its beginning to its end. With `trace` it tells on standard output what happens;
- * with `odd` servers send what is odd in any case. */
-void world_run(uint64_t seed, bool trace, bool odd, struct world_report *ret);
+struct world_options {
+    bool trace; /* tell on standard output what happens */
+    bool odd;   /* servers send what is odd in any case */
+    bool today; /* Kubernetes and Istio are today's in any case; else in a seed of three */
+};
+
+/* Runs a seed from its beginning to its end. */
+void world_run(uint64_t seed, const struct world_options *options, struct world_report *ret);
 void world_report_release(struct world_report *r);
 
 #endif

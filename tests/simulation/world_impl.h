@@ -60,6 +60,7 @@ struct world {
     struct users_remote remotes[USERS_REMOTES_MAX];
     struct operator operators[OPERATORS];
     bool eager, trace;
+    bool today;               /* Kubernetes and Istio are today's */
     bool sends_odd;           /* servers send what is odd */
     bool leases;              /* operators compete for one */
     msec_t disputed_until;    /* another client deleted the lease: until then its holder does not have it alone */
