@@ -49,9 +49,7 @@ int mesh_begin_today(void **state, const char *spec)
 
     mesh_begin(state);
     w = *state;
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        w->server.versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], TODAYS_MINOR);
-    w->server.minor = TODAYS_MINOR;
+    world_set_minor(w, TODAYS_MINOR);
     world_put_mesh(w, spec);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "mesh/resources.h"
 
 #define ROUNDS_MAX 30
+#define MINOR 20
 
 static json_t *parsed(const char *text)
 {
@@ -22,7 +23,7 @@ static json_t *parsed(const char *text)
     return doc;
 }
 
-void remote_world_init(struct remote_world *w)
+static void init(struct remote_world *w, int minor, const char *mesh)
 {
     *w = (struct remote_world){
         .memo = remote_reconciler.memo_new(),
@@ -33,6 +34,7 @@ void remote_world_init(struct remote_world *w)
     };
     world_init(&w->central);
     world_init(&w->remote);
+    world_set_minor(&w->central, minor);
     w->remote.server.git_version = str_dup("v1.20.2");
     world_put(
         &w->central,
@@ -40,10 +42,15 @@ void remote_world_init(struct remote_world *w)
             STRING("apiVersion", "v1"),
             STRING("kind", "Namespace"),
             MAP("metadata", STRING("name", "kube-system"), STRING("uid", CENTRAL_ID))));
-    world_put_mesh(&w->central, "{}");
+    world_put_mesh(&w->central, mesh);
     assert_true(world_converge(&w->central) > 0);
     remote_world_put_secret(
         w, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", "cm9vdA=="), STRING("ca-key.pem", "a2V5")));
+}
+
+void remote_world_init(struct remote_world *w)
+{
+    init(w, MINOR, "{}");
 }
 
 void remote_world_release(struct remote_world *w)
@@ -289,6 +296,15 @@ int remote_world_setup(void **state)
     struct remote_world *w = NEW(struct remote_world);
 
     remote_world_init(w);
+    *state = w;
+    return 0;
+}
+
+int remote_world_setup_today(void **state)
+{
+    struct remote_world *w = NEW(struct remote_world);
+
+    init(w, REMOTE_WORLD_TODAYS_MINOR, "{\"version\":\"" REMOTE_WORLD_TODAYS_VERSION "\"}");
     *state = w;
     return 0;
 }

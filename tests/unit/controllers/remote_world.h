@@ -59,6 +59,10 @@ char *remote_world_endpoints(struct remote_world *w, const char *name);
 
 /* A world of its own for a test, as cmocka's `state`. */
 int remote_world_setup(void **state);
+/* The same with a mesh of today's Istio, which no other cluster can join. */
+int remote_world_setup_today(void **state);
+#define REMOTE_WORLD_TODAYS_VERSION "1.31.1"
+enum { REMOTE_WORLD_TODAYS_MINOR = 34 };
 int remote_world_teardown(void **state);
 /* That remote_world_status() and remote_world_step() say this. */
 void expect_status(struct remote_world *w, const char *field, const char *value);

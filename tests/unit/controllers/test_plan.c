@@ -363,9 +363,7 @@ static void what_a_server_keeps_mixer_from_is_a_condition(void **state)
         _cleanup_free_ char *word = NULL, *named = str_printf("Kubernetes 1.%d does not serve", cases[i].minor);
 
         world_init(&w);
-        w.server.minor = cases[i].minor;
-        for (size_t k = 0; k < mesh_kinds.len; k++)
-            w.server.versions[k] = kube_kind_version_for(&mesh_kinds.rows[k], cases[i].minor);
+        world_set_minor(&w, cases[i].minor);
         world_put_mesh(&w, cases[i].spec);
         assert_true(world_converge(&w) > 0);
         world_roll_out(&w);

@@ -18,12 +18,17 @@
 void world_init(struct world *w)
 {
     *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = mesh_reconciler.memo_new()};
-    w->server = (struct kube_server){
-        .major = 1, .minor = MINOR, .kinds = &mesh_kinds, .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
-    for (size_t i = 0; i < mesh_kinds.len; i++)
-        w->server.versions[i] = kube_kind_version_for(&mesh_kinds.rows[i], MINOR);
+    w->server =
+        (struct kube_server){.major = 1, .kinds = &mesh_kinds, .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
+    world_set_minor(w, MINOR);
     world_put_namespace(w, NS, NULL);
     world_put_namespace(w, "default", NULL);
+}
+
+void world_set_minor(struct world *w, int minor)
+{
+    w->server.minor = minor;
+    mesh_versions_for(minor, w->server.versions);
 }
 
 void world_release(struct world *w)

@@ -29,6 +29,8 @@ struct world {
 
 void world_init(struct world *w);
 void world_release(struct world *w);
+/* Kubernetes 1.`minor`; it is 1.20 before. */
+void world_set_minor(struct world *w, int minor);
 
 /* Puts an object (taken over) with a new resource version, and a uid where it has none. */
 void world_put(struct world *w, json_t *object);

@@ -27,6 +27,7 @@
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384
+#define VERSION "1.0.5"
 #define MINOR 20
 
 /* Where any value of the type will not do, because rules look at more than one field; JSON. */
@@ -35,14 +36,16 @@ static const struct sample {
 } samples[] = {
     {".tolerations[0]", "{\"key\":\"a\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}"},
     {".tolerations[0].value", "\"\""},
-    {"spec.version", "\"1.0.5\""},
     {"spec.overlays[0].kind", "\"Deployment\""},
-    {"spec.overlays[0].name", "\"istio-citadel\""},
+    {"spec.overlays[0].name", "\"istio-ingressgateway\""},
     {"spec.overlays[0].namespace", "\"istio-system\""},
     {"spec.overlays[0].patches", "[{\"op\":\"add\",\"path\":\"/metadata/labels/a\",\"value\":\"a\"}]"},
     {"spec.overlays[0].patches[0].path", "\"/metadata/labels/a\""},
     {"spec.overlays[0].patches[0].value", "\"a\""},
     {".tolerations[0].effect", "\"NoExecute\""},
+    {"spec.meshConfig",
+     "{\"defaultConfig\":{\"proxyMetadata\":{\"A\":\"b\"},\"holdApplicationUntilProxyStarts\":true},"
+     "\"extensionProviders\":[{\"name\":\"a\",\"zipkin\":{\"service\":\"b\",\"port\":9411}}],\"trustDomain\":\"c\"}"},
     {".nodeAffinity",
      "{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":"
      "\"a\",\"operator\":\"In\",\"values\":[\"b\"]}]}]},\"preferredDuringSchedulingIgnoredDuringExecution\":"
@@ -67,6 +70,8 @@ enum verdict { TAKEN, REFUSED, EITHER };
 
 struct walk {
     const struct api_resource *r;
+    const char *version; /* of Istio: its table */
+    int minor;           /* of Kubernetes */
     json_t *resource;
     struct buf path;
     struct remote_world *world;
@@ -103,7 +108,7 @@ static void parse(const struct walk *w, struct problems *problems)
     _cleanup_free_ void *spec = mem_new0(1, SPEC_MAX_BYTES);
 
     if (api_parse(w->r, w->resource, NULL, spec, SPEC_MAX_BYTES, problems) == 0)
-        field_release(api_edition_of(w->r, NULL, NULL).form->spec, spec);
+        field_release(api_edition_of(w->r, w->resource, NULL).form->spec, spec);
 }
 
 static char *review_text(const struct walk *w)
@@ -132,13 +137,14 @@ static bool is_overlay(const struct walk *w)
 static char *review(const struct walk *w)
 {
     const char *versions[KIND_COUNT];
-    const struct admission_context context = {.kubernetes_minor = MINOR, .versions = is_overlay(w) ? versions : NULL};
+    const struct admission_context context = {
+        .kubernetes_minor = w->minor, .versions = is_overlay(w) ? versions : NULL};
     _cleanup_free_ char *text = review_text(w);
     _cleanup_json_ json_t *answer = NULL;
     struct admission_verdict verdict;
     struct err e;
 
-    mesh_versions_for(MINOR, versions);
+    mesh_versions_for(w->minor, versions);
     if (admission_review(text, strlen(text), &context, &verdict, &e) < 0)
         fail_msg("%s: %s", buf_str(&w->path), e.text);
     assert_int_equal(doc_parse(verdict.review, strlen(verdict.review), SIZE_MAX, &answer, NULL), 0);
@@ -205,9 +211,9 @@ static void render(struct walk *w)
     _cleanup_json_ json_t *documents = json_array();
     _cleanup_json_ json_t *mesh =
         world_get(&w->world->central, API_GROUP_VERSION, api_resource_istio.kind, NS, "istio");
-    const struct check_context context = {.minor = MINOR, .versions = versions, .mesh = mesh};
+    const struct check_context context = {.minor = w->minor, .versions = versions, .mesh = mesh};
 
-    mesh_versions_for(MINOR, versions);
+    mesh_versions_for(w->minor, versions);
     operator_kinds_find(w->r->kind)->check(w->resource, &context, documents, &problems);
 }
 
@@ -259,8 +265,12 @@ static bool path_fits(const char *path, const char *sample)
     return *sample == '.' ? str_ends(path, sample) : str_eq(path, sample);
 }
 
-static json_t *own_sample(const char *path)
+static json_t *own_sample(const struct walk *w)
 {
+    const char *path = buf_str(&w->path);
+
+    if (str_eq(path, "spec.version"))
+        return json_string(w->version);
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         json_t *value;
         if (!path_fits(path, samples[i].path))
@@ -313,7 +323,7 @@ static json_t *list_sample(struct walk *w, const struct field *items)
 /* A value that is good, and as small as can be. */
 static json_t *sample(struct walk *w, const struct field *f)
 {
-    json_t *own = own_sample(buf_str(&w->path)), *map;
+    json_t *own = own_sample(w), *map;
 
     if (own)
         return own;
@@ -571,20 +581,21 @@ static void walk_table(struct walk *w, const struct field_table *table, json_t *
     }
 }
 
-static void walk(const struct api_resource *r, struct remote_world *world)
+static void walk(const struct api_resource *r, const char *version, int minor, struct remote_world *world)
 {
-    struct walk w = {.r = r, .world = world, .rows = map_new(NULL), .planned = true};
+    struct walk w = {
+        .r = r, .version = version, .minor = minor, .world = world, .rows = map_new(NULL), .planned = true};
     json_t *spec;
 
     w.resource = OBJECT(
         STRING("apiVersion", API_GROUP_VERSION),
         STRING("kind", r->kind),
         MAP("metadata", STRING("name", r == &api_resource_istio ? "istio" : REMOTE), STRING("namespace", NS)),
-        MAP("spec"));
+        MAP("spec", STRING("version", r->follower ? NULL : version)));
     spec = doc_at(w.resource, "spec");
     buf_add_str(&w.path, "spec");
-    judge(&w, TAKEN, "is empty");
-    walk_table(&w, api_edition_of(r, NULL, NULL).form->spec, spec);
+    judge(&w, TAKEN, "is as small as can be");
+    walk_table(&w, api_edition_of(r, w.resource, NULL).form->spec, spec);
     buf_release(&w.path);
     map_free(w.rows);
     json_decref(w.resource);
@@ -594,13 +605,18 @@ static void walk(const struct api_resource *r, struct remote_world *world)
 
 static void an_istio_with_an_odd_field_is_refused_with_its_path(void **state)
 {
-    walk(&api_resource_istio, *state);
+    walk(&api_resource_istio, VERSION, MINOR, *state);
+}
+
+static void an_istio_of_today_with_an_odd_field_is_refused_with_its_path(void **state)
+{
+    walk(&api_resource_istio, REMOTE_WORLD_TODAYS_VERSION, REMOTE_WORLD_TODAYS_MINOR, *state);
 }
 
 static void a_remote_istio_with_an_odd_field_is_refused_with_its_path(void **state)
 {
     remote_world_put_secret(*state, REMOTE, OBJECT(STRING("config", "e30=")));
-    walk(&api_resource_remote_istio, *state);
+    walk(&api_resource_remote_istio, VERSION, MINOR, *state);
 }
 
 /* Around the spec: what no API server lets through, and a file or a client of the webhook may have. */
@@ -623,7 +639,7 @@ static void a_resource_that_is_odd_itself_is_survived(void **state)
                 STRING("Status", "Available"),
                 INT("appliedGeneration", 1),
                 SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
-        struct walk w = {.r = *r, .world = *state};
+        struct walk w = {.r = *r, .minor = MINOR, .world = *state};
         for (size_t place = 0; place < odd_places(good); place++)
             for (enum odd how = 0; how < ODD_COUNT; how++) {
                 _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
@@ -646,6 +662,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             an_istio_with_an_odd_field_is_refused_with_its_path, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            an_istio_of_today_with_an_odd_field_is_refused_with_its_path,
+            remote_world_setup_today,
+            remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_remote_istio_with_an_odd_field_is_refused_with_its_path, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
