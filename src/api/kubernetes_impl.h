@@ -78,8 +78,13 @@ void kubernetes_check_pod(const json_t *spec, const char *path, struct problems 
 
 void kubernetes_check_deployment(const json_t *spec, const char *path, struct problems *problems);
 void kubernetes_check_strategy(const json_t *strategy, const char *path, struct problems *problems);
+void kubernetes_check_daemon_set(const json_t *spec, const char *path, struct problems *problems);
+void kubernetes_check_daemon_set_strategy(const json_t *strategy, const char *path, struct problems *problems);
 void kubernetes_check_service(const json_t *spec, const char *path, struct problems *problems);
 void kubernetes_check_rule(const json_t *rule, const char *path, struct problems *problems);
+/* Of a Role, and of what a RoleBinding binds. */
+void kubernetes_check_namespaced_rule(const json_t *rule, const char *path, struct problems *problems);
+void kubernetes_check_namespaced_subject(const json_t *subject, const char *path, struct problems *problems);
 void kubernetes_check_subject(const json_t *subject, const char *path, struct problems *problems);
 void kubernetes_check_data(const json_t *object, const char *path, struct problems *problems);
 void kubernetes_check_autoscaler(const json_t *spec, const char *path, struct problems *problems);
@@ -87,6 +92,8 @@ void kubernetes_check_metric(const json_t *metric, const char *path, struct prob
 void kubernetes_check_metric_target(const json_t *target, const char *path, struct problems *problems);
 void kubernetes_check_metric_source(const json_t *source, const char *path, struct problems *problems);
 void kubernetes_check_budget(const json_t *spec, const char *path, struct problems *problems);
+void kubernetes_check_quota(const json_t *spec, const char *path, struct problems *problems);
+void kubernetes_check_scope_requirement(const json_t *requirement, const char *path, struct problems *problems);
 void kubernetes_check_webhook(const json_t *webhook, const char *path, struct problems *problems);
 void kubernetes_check_webhooks(const json_t *configuration, const char *path, struct problems *problems);
 void kubernetes_check_webhook_client(const json_t *client, const char *path, struct problems *problems);

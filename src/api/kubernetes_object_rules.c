@@ -21,13 +21,21 @@ static json_int_t number(const json_t *object, const char *field, json_int_t oth
     return doc_int(json_object_get(object, field), otherwise);
 }
 
-/* --- Deployments --- */
+/* --- workloads --- */
 
 static bool is_zero(const json_t *portion)
 {
     const char *text = json_string_value(portion);
 
     return text ? strspn(text, "0%") == strlen(text) : json_is_integer(portion) && !json_integer_value(portion);
+}
+
+static void check_percent(const json_t *portion, const char *field, const char *path, struct problems *problems)
+{
+    const char *text = json_string_value(portion);
+
+    if (text && strtol(text, NULL, 10) > 100)
+        problems_refuse(problems, path, field, "must be at most 100%%, but is %s", text);
 }
 
 void kubernetes_check_strategy(const json_t *strategy, const char *path, struct problems *problems)
@@ -38,9 +46,8 @@ void kubernetes_check_strategy(const json_t *strategy, const char *path, struct 
         problems_refuse(problems, path, "rollingUpdate", "must be left out with type Recreate");
     else if (is_zero(most) && is_zero(doc_at(strategy, "rollingUpdate", "maxSurge")))
         problems_refuse(problems, path, "rollingUpdate.maxUnavailable", "must not be 0 where maxSurge is 0");
-    else if (json_is_string(most) && strtol(json_string_value(most), NULL, 10) > 100)
-        problems_refuse(problems, path, "rollingUpdate.maxUnavailable", "must be at most 100%%, but is %s",
-                        json_string_value(most));
+    else
+        check_percent(most, "rollingUpdate.maxUnavailable", path, problems);
 }
 
 static bool matches(const json_t *requirement, const char *label)
@@ -74,10 +81,9 @@ static bool selects(const json_t *selector, const json_t *labels)
     return true;
 }
 
-void kubernetes_check_deployment(const json_t *spec, const char *path, struct problems *problems)
+static void check_workload(const json_t *spec, const char *kind, const char *path, struct problems *problems)
 {
     const json_t *selector = json_object_get(spec, "selector"), *pod = doc_at(spec, "template", "spec");
-    json_int_t ready = number(spec, "minReadySeconds", 0);
 
     if (!json_object_size(json_object_get(selector, "matchLabels")) &&
         !json_array_size(json_object_get(selector, "matchExpressions")))
@@ -85,12 +91,41 @@ void kubernetes_check_deployment(const json_t *spec, const char *path, struct pr
     else if (!selects(selector, doc_at(spec, "template", "metadata", "labels")))
         problems_refuse(problems, path, "template.metadata.labels", "must match the selector");
     if (kubernetes_has(pod, "restartPolicy") && !is(pod, "restartPolicy", "Always"))
-        problems_refuse(problems, path, "template.spec.restartPolicy", "must be Always in a Deployment");
+        problems_refuse(problems, path, "template.spec.restartPolicy", "must be Always in a %s", kind);
     if (kubernetes_has(pod, "activeDeadlineSeconds"))
-        problems_refuse(problems, path, "template.spec.activeDeadlineSeconds", "must be left out in a Deployment");
+        problems_refuse(problems, path, "template.spec.activeDeadlineSeconds", "must be left out in a %s", kind);
+}
+
+void kubernetes_check_deployment(const json_t *spec, const char *path, struct problems *problems)
+{
+    json_int_t ready = number(spec, "minReadySeconds", 0);
+
+    check_workload(spec, "Deployment", path, problems);
     if (number(spec, "progressDeadlineSeconds", 600) <= ready)
         problems_refuse(problems, path, "progressDeadlineSeconds",
                         "must be more than minReadySeconds, which is %" JSON_INTEGER_FORMAT, ready);
+}
+
+void kubernetes_check_daemon_set(const json_t *spec, const char *path, struct problems *problems)
+{
+    check_workload(spec, "DaemonSet", path, problems);
+}
+
+/* By default it is 1 that may be missing, and none that is surplus. */
+void kubernetes_check_daemon_set_strategy(const json_t *strategy, const char *path, struct problems *problems)
+{
+    const json_t *most = doc_at(strategy, "rollingUpdate", "maxUnavailable");
+    const json_t *surge = doc_at(strategy, "rollingUpdate", "maxSurge");
+    bool has_surge = surge && !json_is_null(surge) && !is_zero(surge);
+
+    if (is(strategy, "type", "OnDelete"))
+        return;
+    if (is_zero(most) && !has_surge)
+        problems_refuse(problems, path, "rollingUpdate.maxUnavailable", "must not be 0 where maxSurge is 0");
+    else if (has_surge && !is_zero(most))
+        problems_refuse(problems, path, "rollingUpdate.maxSurge", "must be 0 unless maxUnavailable is 0");
+    check_percent(most, "rollingUpdate.maxUnavailable", path, problems);
+    check_percent(surge, "rollingUpdate.maxSurge", path, problems);
 }
 
 /* --- Services --- */
@@ -190,7 +225,15 @@ void kubernetes_check_rule(const json_t *rule, const char *path, struct problems
         problems_refuse(problems, path, groups ? "resources" : "apiGroups", "must have entries");
 }
 
-void kubernetes_check_subject(const json_t *subject, const char *path, struct problems *problems)
+void kubernetes_check_namespaced_rule(const json_t *rule, const char *path, struct problems *problems)
+{
+    if (json_array_size(json_object_get(rule, "nonResourceURLs")))
+        problems_refuse(problems, path, "nonResourceURLs", "must be left out of a Role");
+    else
+        kubernetes_check_rule(rule, path, problems);
+}
+
+void kubernetes_check_namespaced_subject(const json_t *subject, const char *path, struct problems *problems)
 {
     bool account = is(subject, "kind", "ServiceAccount");
     const char *group = doc_string(subject, "apiGroup");
@@ -200,11 +243,16 @@ void kubernetes_check_subject(const json_t *subject, const char *path, struct pr
     if (account && !format_matches(&format_dns_subdomain, doc_string(subject, "name"), &why))
         problems_refuse(problems, path, "name", "must be %s, but is %s", format_dns_subdomain.words,
                         doc_string(subject, "name"));
-    if (account && !kubernetes_has(subject, "namespace"))
-        problems_refuse(problems, path, "namespace", "is required of a ServiceAccount");
     if (kubernetes_has(subject, "apiGroup") && (account || !str_eq(group, "rbac.authorization.k8s.io")))
         problems_refuse(problems, path, "apiGroup", "must be %s, but is %s",
                         account ? "left out of a ServiceAccount" : "rbac.authorization.k8s.io", group);
+}
+
+void kubernetes_check_subject(const json_t *subject, const char *path, struct problems *problems)
+{
+    kubernetes_check_namespaced_subject(subject, path, problems);
+    if (is(subject, "kind", "ServiceAccount") && !kubernetes_has(subject, "namespace"))
+        problems_refuse(problems, path, "namespace", "is required of a ServiceAccount");
 }
 
 /* --- ConfigMaps and Secrets --- */
@@ -308,11 +356,66 @@ void kubernetes_check_budget(const json_t *spec, const char *path, struct proble
     static const char *const fields[] = {"minAvailable", "maxUnavailable"};
 
     kubernetes_check_one_of(spec, ONE_OF("minAvailable", "maxUnavailable"), false, path, problems);
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        const char *portion = doc_string(spec, fields[i]);
-        if (portion && strtol(portion, NULL, 10) > 100)
-            problems_refuse(problems, path, fields[i], "must be at most 100%%, but is %s", portion);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        check_percent(json_object_get(spec, fields[i]), fields[i], path, problems);
+}
+
+/* --- quotas --- */
+
+static bool is_named_in(const char *name, const char *const *names)
+{
+    for (; *names; names++)
+        if (str_eq(name, *names))
+            return true;
+    return false;
+}
+
+/* What is counted has no fractions. */
+void kubernetes_check_quota(const json_t *spec, const char *path, struct problems *problems)
+{
+    static const char *const counted[] = {
+        "pods",       "resourcequotas",         "services",           "replicationcontrollers", "secrets",
+        "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", NULL};
+    static const char *const measured[] = {"cpu",
+                                           "memory",
+                                           "ephemeral-storage",
+                                           "requests.cpu",
+                                           "requests.memory",
+                                           "requests.storage",
+                                           "requests.ephemeral-storage",
+                                           "limits.cpu",
+                                           "limits.memory",
+                                           "limits.ephemeral-storage",
+                                           NULL};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(json_object_get(spec, "hard"), key, value) {
+        char number[KUBE_QUANTITY_NUMBER];
+        const char *quantity = kube_quantity_text(value, number);
+        bool is_counted = is_named_in(key, counted);
+        bool known = is_counted || is_named_in(key, measured) || strchr(key, '/') || strstr(key, "hugepages-");
+        _cleanup_free_ char *at = STR_JOIN('.', "hard", key);
+        if (!known)
+            problems_refuse(problems, path, at, "must be a resource that quotas know, such as pods or limits.memory");
+        else if (is_counted && quantity && !kube_quantity_is_whole(quantity))
+            problems_refuse(problems, path, at, "must be a whole number, but is %s", quantity);
     }
+}
+
+/* Of most scopes a Pod either is or is not. */
+void kubernetes_check_scope_requirement(const json_t *requirement, const char *path, struct problems *problems)
+{
+    bool exists = is(requirement, "operator", "Exists"),
+         without = exists || is(requirement, "operator", "DoesNotExist");
+    bool valued =
+        is(requirement, "scopeName", "PriorityClass") || is(requirement, "scopeName", "VolumeAttributesClass");
+    bool values = json_array_size(json_object_get(requirement, "values")) > 0;
+
+    if (!valued && !exists)
+        problems_refuse(problems, path, "operator", "must be Exists for this scope");
+    else if (without == values)
+        problems_refuse(problems, path, "values", "must have entries with In and NotIn, and only with them");
 }
 
 /* --- webhooks --- */

@@ -44,6 +44,27 @@ static const struct field deployment_spec_rows[] = {
 };
 TABLE(deployment_spec, "DeploymentSpec", .check = kubernetes_check_deployment);
 
+static const struct field rolling_update_daemon_set_rows[] = {
+    {"maxSurge", INT_OR_TEXT(0, INT32_MAX, format_percent), .since = 21},
+    {"maxUnavailable", INT_OR_TEXT(0, INT32_MAX, format_percent)},
+};
+TABLE(rolling_update_daemon_set, "RollingUpdateDaemonSet");
+
+static const struct field daemon_set_strategy_rows[] = {
+    {"rollingUpdate", DOCUMENT(rolling_update_daemon_set)},
+    {"type", CHOICE("RollingUpdate", "OnDelete")},
+};
+TABLE(daemon_set_strategy, "DaemonSetUpdateStrategy", .check = kubernetes_check_daemon_set_strategy);
+
+static const struct field daemon_set_spec_rows[] = {
+    {"minReadySeconds", INTEGER(0, INT32_MAX)},
+    {"revisionHistoryLimit", INTEGER(0, INT32_MAX)},
+    {"selector", DOCUMENT(kubernetes_label_selector), REQUIRED},
+    {"template", DOCUMENT(kubernetes_pod_template), REQUIRED},
+    {"updateStrategy", DOCUMENT(daemon_set_strategy)},
+};
+TABLE(daemon_set_spec, "DaemonSetSpec", .check = kubernetes_check_daemon_set);
+
 static const struct field service_port_rows[] = {
     {"appProtocol", TEXT(format_label_key), NOT_EMPTY, .since = 18},
     {"name", TEXT(format_dns_label)},
@@ -130,6 +151,21 @@ static const struct field cluster_role_rows[] = {
 };
 TABLE(cluster_role, "ClusterRole");
 
+static const struct field namespaced_rule_rows[] = {
+    {"apiGroups", TEXTS(format_any, 0)},
+    {"nonResourceURLs", TEXTS(format_any, 0)},
+    {"resourceNames", TEXTS(format_any, 0)},
+    {"resources", TEXTS(format_any, 0)},
+    {"verbs", TEXTS(format_any, 1), REQUIRED},
+};
+TABLE(namespaced_rule, "PolicyRule", .check = kubernetes_check_namespaced_rule);
+
+static const struct field role_rows[] = {
+    TOP,
+    {"rules", LIST_OF(namespaced_rule, 0)},
+};
+TABLE(role, "Role");
+
 static const struct field role_ref_rows[] = {
     {"apiGroup", CHOICE("rbac.authorization.k8s.io")},
     {"kind", CHOICE("ClusterRole"), REQUIRED},
@@ -151,6 +187,28 @@ static const struct field cluster_role_binding_rows[] = {
     {"subjects", LIST_OF(subject, 0)},
 };
 TABLE(cluster_role_binding, "ClusterRoleBinding");
+
+static const struct field namespaced_role_ref_rows[] = {
+    {"apiGroup", CHOICE("rbac.authorization.k8s.io")},
+    {"kind", CHOICE("Role", "ClusterRole"), REQUIRED},
+    {"name", TEXT(format_object_name), REQUIRED},
+};
+TABLE(namespaced_role_ref, "RoleRef");
+
+static const struct field namespaced_subject_rows[] = {
+    {"apiGroup", TEXT(format_any)},
+    {"kind", CHOICE("ServiceAccount", "User", "Group"), REQUIRED},
+    {"name", TEXT(format_any), REQUIRED},
+    {"namespace", TEXT(format_any)},
+};
+TABLE(namespaced_subject, "Subject", .check = kubernetes_check_namespaced_subject);
+
+static const struct field role_binding_rows[] = {
+    TOP,
+    {"roleRef", DOCUMENT(namespaced_role_ref), REQUIRED},
+    {"subjects", LIST_OF(namespaced_subject, 0)},
+};
+TABLE(role_binding, "RoleBinding");
 
 static const struct field config_map_rows[] = {
     TOP,
@@ -334,6 +392,29 @@ static const struct field budget_rows[] = {
 };
 TABLE(budget, "PodDisruptionBudgetSpec", .check = kubernetes_check_budget);
 
+#define SCOPES                                                                                                         \
+    CHOICE("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity", \
+           "VolumeAttributesClass")
+
+static const struct field scope_requirement_rows[] = {
+    {"operator", CHOICE("In", "NotIn", "Exists", "DoesNotExist"), REQUIRED},
+    {"scopeName", SCOPES, REQUIRED},
+    {"values", TEXTS(format_any, 0)},
+};
+TABLE(scope_requirement, "ScopedResourceSelectorRequirement", .check = kubernetes_check_scope_requirement);
+
+static const struct field scope_selector_rows[] = {
+    {"matchExpressions", LIST_OF(scope_requirement, 0)},
+};
+TABLE(scope_selector, "ScopeSelector");
+
+static const struct field quota_rows[] = {
+    {"hard", QUANTITIES(format_resource_name)},
+    {"scopeSelector", DOCUMENT(scope_selector)},
+    {"scopes", SEQUENCE(ITEM_OF(SCOPES), 0, INT_MAX)},
+};
+TABLE(quota, "ResourceQuotaSpec", .check = kubernetes_check_quota);
+
 static const struct field service_reference_rows[] = {
     {"name", TEXT(format_service_name), REQUIRED},
     {"namespace", TEXT(format_dns_label), REQUIRED},
@@ -379,6 +460,21 @@ static const struct field mutating_webhook_rows[] = {
     {"timeoutSeconds", INTEGER(1, 30)},
 };
 TABLE(mutating_webhook, "MutatingWebhook", .check = kubernetes_check_webhook);
+
+static const struct field validating_webhook_rows[] = {
+    {"admissionReviewVersions", TEXTS(format_service_name, 0), .unique = true},
+    {"clientConfig", DOCUMENT(webhook_client_config), REQUIRED},
+    {"failurePolicy", CHOICE("Ignore", "Fail"), NOT_EMPTY},
+    {"matchConditions", LIST_OF(match_condition, 0), .since = 27},
+    {"matchPolicy", CHOICE("Exact", "Equivalent"), NOT_EMPTY},
+    {"name", TEXT(format_webhook_name), REQUIRED},
+    {"namespaceSelector", DOCUMENT(kubernetes_label_selector)},
+    {"objectSelector", DOCUMENT(kubernetes_label_selector)},
+    {"rules", LIST_OF(rule_with_operations, 0)},
+    {"sideEffects", CHOICE("None", "NoneOnDryRun", "Some", "Unknown"), NOT_EMPTY},
+    {"timeoutSeconds", INTEGER(1, 30)},
+};
+TABLE(validating_webhook, "ValidatingWebhook", .check = kubernetes_check_webhook);
 
 static const struct field crd_names_rows[] = {
     {"categories", TEXTS(format_dns_label, 0), .since = 10},
@@ -430,8 +526,14 @@ OBJECT_WITH_SPEC(autoscaler, "HorizontalPodAutoscaler", autoscaler, REQUIRED);
 OBJECT_WITH_SPEC(autoscaler_v2beta1, "HorizontalPodAutoscaler", autoscaler_v2beta1, REQUIRED);
 OBJECT_WITH_SPEC(budget, "PodDisruptionBudget", budget, .required = false);
 
-static const struct field webhooks_rows[] = {TOP, {"webhooks", LIST_OF(mutating_webhook, 0)}};
-TABLE(webhooks, "MutatingWebhookConfiguration", .check = kubernetes_check_webhooks);
+OBJECT_WITH_SPEC(daemon_set, "DaemonSet", daemon_set_spec, REQUIRED);
+OBJECT_WITH_SPEC(quota, "ResourceQuota", quota, .required = false);
+
+static const struct field mutating_webhooks_rows[] = {TOP, {"webhooks", LIST_OF(mutating_webhook, 0)}};
+TABLE(mutating_webhooks, "MutatingWebhookConfiguration", .check = kubernetes_check_webhooks);
+
+static const struct field validating_webhooks_rows[] = {TOP, {"webhooks", LIST_OF(validating_webhook, 0)}};
+TABLE(validating_webhooks, "ValidatingWebhookConfiguration", .check = kubernetes_check_webhooks);
 
 /* clang-format on */
 
@@ -446,12 +548,17 @@ static const struct {
     {NULL, "ClusterRoleBinding", &cluster_role_binding},
     {NULL, "ConfigMap", &config_map},
     {NULL, "CustomResourceDefinition", &crd_object},
+    {NULL, "DaemonSet", &daemon_set_object},
     {NULL, "Deployment", &deployment_object},
-    {NULL, "MutatingWebhookConfiguration", &webhooks},
+    {NULL, "MutatingWebhookConfiguration", &mutating_webhooks},
     {NULL, "PodDisruptionBudget", &budget_object},
+    {NULL, "ResourceQuota", &quota_object},
+    {NULL, "Role", &role},
+    {NULL, "RoleBinding", &role_binding},
     {NULL, "Secret", &secret},
     {NULL, "Service", &service_object},
     {NULL, "ServiceAccount", &service_account},
+    {NULL, "ValidatingWebhookConfiguration", &validating_webhooks},
 };
 
 const struct field_table *kubernetes_find(const char *api_version, const char *kind)

@@ -75,6 +75,17 @@ static void ask_for_objects(const char *path, const json_t *resource, const stru
     }
 }
 
+/* Reported and not read: the server holds it to the type that it has in another release. */
+static bool is_of_another_release(const char *path, const json_t *resource)
+{
+    const struct field_table *table = api_edition_of(&api_resource_istio, resource, NULL).form->spec;
+
+    for (size_t i = 0; i < table->len; i++)
+        if (table->rows[i].type == FIELD_UNSUPPORTED && str_eq(path + strlen("spec."), table->rows[i].name))
+            return true;
+    return false;
+}
+
 static void check_spec(const char *path, const json_t *spec, void *context)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
@@ -86,7 +97,7 @@ static void check_spec(const char *path, const json_t *spec, void *context)
     if (!desired)
         return;
     why = refusal(ISTIO, API_VERSION, resource);
-    if (why)
+    if (why && !is_of_another_release(path, resource))
         complain("accepted, but the server refuses the resource", path, text, why);
     ask_for_objects(path, resource, desired);
 }
@@ -94,11 +105,8 @@ static void check_spec(const char *path, const json_t *spec, void *context)
 static void what_a_mesh_is_accepted_with_is_taken(void **state)
 {
     (void)state;
-    /* The values are those of the fields of Istio 1.0. */
-    if (t.minor > ISTIO_1_0_MOST)
-        skip();
     t.asked = t.wrong = 0;
-    values_each_spec(&api_resource_istio, check_spec, NULL);
+    values_each_spec(&api_resource_istio, t.minor > ISTIO_1_0_MOST ? "1.31.1" : NULL, check_spec, NULL);
     print_message("%zu dry runs\n", t.asked);
     assert_true(t.asked > 500);
     assert_int_equal(t.wrong, 0);

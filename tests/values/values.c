@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
 
@@ -61,7 +62,10 @@ static const struct {
     {&format_ranges, {"10.0.0.0/8,fd00::/8", "10.0.0.0/08", "010.0.0.0/8", "10.0.0.0/33", "10.0.0.1/8,", "::/0"}},
     {&format_ranges_or_all, {"10.0.0.0/8,fd00::/8", "10.0.0.0/08", "010.0.0.0/8", "*,10.0.0.0/8", "::/0"}},
     {&format_host_port, {"zipkin.tracing:9411", "zipkin:0", "zipkin:65536", "a..b:1", "[::1]:9411"}},
-    {&format_version, {"1.0.5", "1.0.6", "1.0", "v1.0.5"}},
+    {&format_version, {"1.0.5", "1.0.6", "1.0", "v1.0.5", "1.31.1", "1.30.99", "1.31.1-rc.1"}},
+    {&format_revision, {"canary", "1-31-1", "default", "a.b", "-a", SIXTY "abcd"}},
+    {&format_folder, {"/opt/cni/bin", "opt", "/", "/a/../b", "//a", "/a:b", "/" SIXTY SIXTY SIXTY SIXTY TEN TEN}},
+    {&format_file_name, {"10-a.conflist", ".", "..", "a/b", SIXTY SIXTY SIXTY SIXTY TEN TEN}},
 };
 
 /* For documents, varied in every part. */
@@ -71,6 +75,10 @@ static const struct {
     {"resources", "{\"requests\":{\"cpu\":\"100m\",\"memory\":\"1Gi\",\"example.com/gpu\":1,\"hugepages-2Mi\":\"4Mi\"},"
                   "\"limits\":{\"cpu\":\"200m\",\"memory\":\"1Gi\",\"example.com/gpu\":1,\"hugepages-2Mi\":\"4Mi\","
                   "\"ephemeral-storage\":\"1Gi\"}}"},
+    {"env", "{\"A\":\"b\",\"PILOT_TRACE_SAMPLING\":\"\",\"GOMEMLIMIT\":\"1\"}"},
+    {"excludeNamespaces", "[\"kube-system\",\"a\"]"},
+    {"meshConfig", "{\"defaultConfig\":{\"proxyMetadata\":{\"A\":\"b\"}},\"extensionProviders\":[{\"name\":\"a\"}],"
+                   "\"trustDomain\":\"a\",\"enableTracing\":true}"},
     {"nodeSelector", "{\"kubernetes.io/os\":\"linux\",\"disk\":\"ssd\"}"},
     {"tolerations",
      "[{\"operator\":\"Exists\"},{\"key\":\"a\",\"operator\":\"Equal\",\"value\":\"b\",\"effect\":\"NoExecute\","
@@ -93,6 +101,9 @@ static const struct {
     {"overlays",
      "[{\"kind\":\"Deployment\",\"name\":\"istio-pilot\",\"patches\":[{\"op\":\"add\",\"path\":\"/spec/paused\","
      "\"value\":true},{\"op\":\"copy\",\"from\":\"/spec/replicas\",\"path\":\"/spec/minReadySeconds\"}]}]"},
+    {"overlays",
+     "[{\"kind\":\"Deployment\",\"name\":\"istiod\",\"patches\":[{\"op\":\"add\",\"path\":\"/spec/minReadySeconds\","
+     "\"value\":1}]}]"},
 };
 
 static json_t *parse(const char *text)
@@ -196,14 +207,23 @@ void values_each_variant(const json_t *document, values_fn fn, void *context)
 /* --- specs --- */
 
 struct specs {
-    struct map *seen;         /* what was varied in full: tables and fields, by their addresses */
-    const char *const *above; /* names of the fields around */
+    struct map *seen;             /* what was varied in full: tables and fields, by their addresses */
+    const char *version;          /* of the resource, which decides about the table; NULL: it has none */
+    const struct field *above[8]; /* the fields around */
     size_t depth;
     values_fn fn;
     void *context;
 };
 
-/* A spec with one field at the place below `above`. */
+static bool has_row(const struct field_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->len; i++)
+        if (str_eq(table->rows[i].name, name))
+            return true;
+    return false;
+}
+
+/* A spec with one field at the place below `above`. What can be enabled is, or nothing follows from the field. */
 static void tell_spec(const struct specs *s, const char *name, const json_t *value)
 {
     _cleanup_json_ json_t *spec = json_object();
@@ -211,10 +231,14 @@ static void tell_spec(const struct specs *s, const char *name, const json_t *val
     json_t *in = spec;
 
     buf_add_str(&path, "spec");
+    if (s->version)
+        json_object_set_new(spec, "version", json_string(s->version));
     for (size_t i = 0; i < s->depth; i++) {
         json_t *inner = json_object();
-        json_object_set_new(in, s->above[i], inner);
-        doc_path_key(&path, s->above[i]);
+        json_object_set_new(in, s->above[i]->name, inner);
+        doc_path_key(&path, s->above[i]->name);
+        if (has_row(s->above[i]->table, "enabled"))
+            json_object_set_new(inner, "enabled", json_true());
         in = inner;
     }
     json_object_set_new(in, name, doc_copy(value));
@@ -276,14 +300,10 @@ static void each_field(const struct specs *s, const struct field_table *table)
 {
     for (size_t i = 0; i < table->len; i++) {
         const struct field *field = &table->rows[i];
-        const char *above[8];
         struct specs inner = *s;
         char key[256];
         if (field->type == FIELD_GROUP) {
-            for (size_t k = 0; k < s->depth; k++)
-                above[k] = s->above[k];
-            above[inner.depth++] = field->name;
-            inner.above = above;
+            inner.above[inner.depth++] = field;
             each_field(&inner, field->table);
             continue;
         }
@@ -298,12 +318,13 @@ static void each_field(const struct specs *s, const struct field_table *table)
     }
 }
 
-void values_each_spec(const struct api_resource *r, values_fn fn, void *context)
+void values_each_spec(const struct api_resource *r, const char *version, values_fn fn, void *context)
 {
     _cleanup_map_ struct map *seen = map_new(NULL);
-    struct specs s = {.seen = seen, .fn = fn, .context = context};
+    _cleanup_json_ json_t *resource = OBJECT(MAP("spec", STRING("version", version)));
+    struct specs s = {.seen = seen, .version = version, .fn = fn, .context = context};
 
-    each_field(&s, api_edition_of(r, NULL, NULL).form->spec);
+    each_field(&s, api_edition_of(r, resource, NULL).form->spec);
 }
 
 /* --- objects --- */

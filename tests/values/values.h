@@ -12,8 +12,11 @@
 /* `path` is where the document differs from a good one; `document` is borrowed. */
 typedef void (*values_fn)(const char *path, const json_t *document, void *context);
 
-/* Specs of the resource with one field each. What a table has in several places is varied in full at the first. */
-void values_each_spec(const struct api_resource *r, values_fn fn, void *context);
+/*
+ * Specs of the resource with one field each, of this version of Istio; NULL: they name none. What a table has in
+ * several places is varied in full at the first.
+ */
+void values_each_spec(const struct api_resource *r, const char *version, values_fn fn, void *context);
 
 /*
  * The document with each of its values replaced, removed, and given a neighbour, one at a time. `path` is in the form
