@@ -97,7 +97,7 @@ images_load_today() {
       real) images_load_real ;;
       built)
         # shellcheck disable=SC2046
-        istio_ensure $(istio_programs)
+        istio_ensure $(istio_image_programs)
         step "Istio's images, built here, loaded" images_import "$(istio_archive all)"
         ;;
       *) die "ISTIO_IMAGES is '$choice': for Istio $line auto, real and built are known" ;;

@@ -34,6 +34,9 @@ istio_programs() {
   echo envoy
 }
 
+# What the images are made of, and nothing that only tests run.
+istio_image_programs() { istio_programs | grep -vx istioctl; }
+
 # istio_ensure PROGRAM...: builds what the cache lacks.
 istio_ensure() { build_once "Istio $ISTIO_VERSION" "$ISTIO_CACHE" istio "$@"; }
 
