@@ -61,6 +61,12 @@ int buf_add_char(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
+void buf_separate(struct buf *b, const char *separator)
+{
+    if (b->len)
+        buf_add_str(b, separator);
+}
+
 void buf_add_names(struct buf *b, const char *const *names, size_t count, size_t most)
 {
     for (size_t i = 0; i < count && i < most; i++)

@@ -37,6 +37,9 @@ int buf_add_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
+/* Adds the separator behind what is there; nothing to an empty buffer. */
+void buf_separate(struct buf *b, const char *separator);
+
 /* `count` spaces. */
 int buf_add_spaces(struct buf *b, size_t count);
 

@@ -285,8 +285,7 @@ static void add_sidecars(const json_t *sidecars, struct buf *out)
     json_array_foreach(doc_at(sidecars, "versions"), i, version)
         buf_printf(&text, "%s%" PRId64 " of %s", i ? ", " : "", doc_int(doc_at(version, "pods"), 0),
                    str_or(doc_string(version, "version"), "unknown"));
-    if (text.len)
-        buf_add_str(&text, "; ");
+    buf_separate(&text, "; ");
     buf_printf(&text, "%" PRId64 " current, %" PRId64 " outdated", current, outdated);
     add_fact("Sidecars", buf_str(&text), out);
 }
@@ -304,8 +303,8 @@ static void add_certificates(const json_t *certificates, msec_t now, struct buf 
         msec_t then;
         if (!end || str_eq(end, former) || !clock_parse_rfc3339(end, &then))
             continue;
-        buf_printf(&text, "%s%s %s ", text.len ? "; " : "", str_or(doc_string(item, "name"), ""),
-                   then > now ? "ends in" : "ended");
+        buf_separate(&text, "; ");
+        buf_printf(&text, "%s %s ", str_or(doc_string(item, "name"), ""), then > now ? "ends in" : "ended");
         if (then > now)
             add_duration((then - now) / SECONDS(1), &text);
         else

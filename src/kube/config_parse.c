@@ -171,8 +171,10 @@ static int add_names(const struct kube_config_file *file, const char *list, stru
     json_array_foreach(entries, i, entry) {
         if (entry_place(file, list, i, entry, &place, &name, e) < 0)
             return -1;
-        if (!json_is_null(entry))
-            buf_printf(names, "%s%s", names->len ? ", " : "", str_or(name, "\"\""));
+        if (json_is_null(entry))
+            continue;
+        buf_separate(names, ", ");
+        buf_add_str(names, str_or(name, "\"\""));
     }
     return 0;
 }

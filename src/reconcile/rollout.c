@@ -380,8 +380,10 @@ static void read_component(struct reading *reading, const struct rollout_target 
         r->available &= one.available;
         r->ready += one.ready;
         r->desired += one.desired;
-        if (one.message)
-            buf_printf(&message, "%s%s", message.len ? "; " : "", one.message);
+        if (one.message) {
+            buf_separate(&message, "; ");
+            buf_add_str(&message, one.message);
+        }
         free(one.message);
     }
     r->message = message.len ? buf_take(&message) : NULL;

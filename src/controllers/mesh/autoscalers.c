@@ -22,6 +22,8 @@ void autoscalers_notice(
         if (!name || !str_eq(doc_string(target, "kind"), deployment->kind) ||
             !desired_find(desired, deployment, o->ns, name))
             continue;
-        buf_printf(out, "%s%s (%s)", count++ ? ", " : out->len ? "; " SCALED_TWICE : SCALED_TWICE, o->name, name);
+        if (!count)
+            buf_separate(out, "; ");
+        buf_printf(out, "%s%s (%s)", count++ ? ", " : SCALED_TWICE, o->name, name);
     }
 }

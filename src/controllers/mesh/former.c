@@ -69,37 +69,25 @@ static bool is_known(const struct reading *reading, const char *revision)
     return false;
 }
 
-/* Why a control plane stays, into the notice; false: it may go. */
-static bool must_stay(struct reading *reading, const char *revision, const struct rollouts *rollouts)
+/* Why a control plane stays; owned by the caller; NULL: it may go. */
+static char *why_it_stays(const struct reading *reading, const char *revision, const struct rollouts *rollouts)
 {
     const char *name = called(reading->desired, revision);
-    const char *separator = reading->notice.len ? "; " : "";
     size_t pods;
 
     /* Gateways have moved when their rollout has ended. */
-    if (!reading->available || !rollouts->all_available) {
-        buf_printf(
-            &reading->notice,
-            "%sthe control plane of revision %s stays until that of revision %s and the gateways are available",
-            separator,
+    if (!reading->available || !rollouts->all_available)
+        return str_printf(
+            "the control plane of revision %s stays until that of revision %s and the gateways are available",
             name,
             called(reading->desired, reading->desired->planes->revision));
-        return true;
-    }
-    if (!(reading->in->synced & PLAN_WATCH_SIDECARS)) {
-        buf_printf(
-            &reading->notice, "%sthe control plane of revision %s stays until its pods are counted", separator, name);
-        return true;
-    }
+    if (!(reading->in->synced & PLAN_WATCH_SIDECARS))
+        return str_printf("the control plane of revision %s stays until its pods are counted", name);
     pods = sidecars_of_revision(reading->in->observed, name);
-    if (pods)
-        buf_printf(
-            &reading->notice,
-            "%sthe control plane of revision %s stays until the %zu pods with its sidecar are restarted",
-            separator,
-            name,
-            pods);
-    return pods;
+    if (!pods)
+        return NULL;
+    return str_printf(
+        "the control plane of revision %s stays until the %zu pods with its sidecar are restarted", name, pods);
 }
 
 static void
@@ -108,13 +96,17 @@ read_deployment(struct reading *reading, const struct kube_object *o, const stru
     const struct mesh_line *line = reading->desired->planes->release->line;
     _cleanup_json_ json_t *deployment = kube_object_parse(o);
     const char *revision = line->plane_of(deployment);
+    _cleanup_free_ char *why = NULL;
 
     if (!revision || is_desired(reading->desired, revision) || is_known(reading, revision) ||
         reading->count == MESH_PLANES_MAX)
         return;
     *watch |= PLAN_WATCH_SIDECARS;
-    if (!must_stay(reading, revision, rollouts))
+    why = why_it_stays(reading, revision, rollouts);
+    if (!why)
         return;
+    buf_separate(&reading->notice, "; ");
+    buf_add_str(&reading->notice, why);
     reading->names[reading->count] = str_dup(revision);
     reading->planes[reading->count] =
         (struct mesh_plane){reading->names[reading->count], reading->desired->planes->release};

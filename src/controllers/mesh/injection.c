@@ -279,7 +279,8 @@ static void add_notice(const struct map *disabled, const char *label, struct buf
 
     if (!count)
         return;
-    buf_printf(out, "%sleft alone, because a user set their label %s: ", out->len ? "; " : "", label);
+    buf_separate(out, "; ");
+    buf_printf(out, "left alone, because a user set their label %s: ", label);
     buf_add_names(out, names, count, NAMED_MAX);
 }
 
@@ -298,5 +299,6 @@ void injection_notice(struct injection_memo *memo, struct buf *out)
         return;
     if (!memo->notice)
         memo->notice = make_notice(memo->how, memo->disabled);
-    buf_printf(out, "%s%s", out->len ? "; " : "", memo->notice);
+    buf_separate(out, "; ");
+    buf_add_str(out, memo->notice);
 }

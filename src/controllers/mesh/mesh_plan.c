@@ -387,7 +387,8 @@ static void add_newer(const struct plan *writes, struct buf *notice)
 {
     if (!writes->newer)
         return;
-    buf_printf(notice, "%s%s", notice->len ? "; " : "", writes->newest);
+    buf_separate(notice, "; ");
+    buf_add_str(notice, writes->newest);
     if (writes->newer > 1)
         buf_printf(notice, " and %zu more", writes->newer - 1);
     buf_printf(
@@ -404,7 +405,8 @@ static void add_inherited(const struct plan *writes, struct buf *notice)
 
     if (!writes->inherited)
         return;
-    buf_printf(notice, "%s%s", notice->len ? "; " : "", writes->heir);
+    buf_separate(notice, "; ");
+    buf_add_str(notice, writes->heir);
     if (several)
         buf_printf(notice, " and %zu more", writes->inherited - 1);
     buf_printf(
@@ -439,8 +441,10 @@ static void plan(struct reconcile *r)
     former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
     plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
-    if (former.notice)
-        buf_printf(&r->notice, "%s%s", r->notice.len ? "; " : "", former.notice);
+    if (former.notice) {
+        buf_separate(&r->notice, "; ");
+        buf_add_str(&r->notice, former.notice);
+    }
     injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
     add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);

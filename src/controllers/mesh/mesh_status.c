@@ -200,8 +200,10 @@ static void add_gateways(const struct reconcile *r, const struct mesh_desired *d
         const char *service;
         if (!c->service || !line || !c->spec(desired->spec)->enabled)
             continue;
-        if ((service = add_gateway(r, c, line)))
-            buf_printf(&waiting, "%s%s", waiting.len ? ", " : "", service);
+        if ((service = add_gateway(r, c, line))) {
+            buf_separate(&waiting, ", ");
+            buf_add_str(&waiting, service);
+        }
         with_balancer += str_eq(doc_string(line, "service"), "LoadBalancer");
     }
     if (!with_balancer)
@@ -245,7 +247,8 @@ char *mesh_status_closed_registries(const struct desired_set *desired)
         const char *registry = d->kind->is_definition ? NULL : closed_registry_in(d->text);
         if (!registry || count++ >= NAMED_MAX)
             continue;
-        buf_printf(&text, "%s%s %s from %s", text.len ? ", " : "", d->kind->kind, d->name, registry);
+        buf_separate(&text, ", ");
+        buf_printf(&text, "%s %s from %s", d->kind->kind, d->name, registry);
     }
     if (count > NAMED_MAX)
         buf_printf(&text, " and %zu more", count - NAMED_MAX);
@@ -281,10 +284,10 @@ name_ignored(const struct gateway_api_kind *rows, const struct gateway_api *api,
         if (!mesh_gateway_api_ignores(rows, api))
             continue;
         json_array_append_new(ret, json_string(rows->kind));
+        buf_separate(text, ", ");
         buf_printf(
             text,
-            rows->until ? "%s%s (only before v%d.%d)" : "%s%s (from v%d.%d on)",
-            text->len ? ", " : "",
+            rows->until ? "%s (only before v%d.%d)" : "%s (from v%d.%d on)",
             rows->kind,
             rows->major,
             rows->minor);
