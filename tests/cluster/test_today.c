@@ -398,6 +398,7 @@ int main(void)
         cmocka_unit_test(plain_text_is_refused_under_mtls_alone),
         cmocka_unit_test(an_authorization_policy_denies_what_it_names),
         cmocka_unit_test(a_gateway_of_the_gateway_api_is_deployed_and_answers),
+        cmocka_unit_test(open_requests_outlast_their_gateway),
         cmocka_unit_test(a_certificate_is_renewed_without_a_lost_request),
         cmocka_unit_test(a_namespace_that_refuses_sidecars_is_named),
         cmocka_unit_test(pods_without_rights_are_reached_through_the_gateway),

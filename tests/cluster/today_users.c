@@ -104,3 +104,25 @@ void a_certificate_is_renewed_without_a_lost_request(void **state)
     must_succeed(REQUEST("shop") " >/dev/null", "it answers");
     wait_until(has_another_certificate, NULL, 2 * PATIENCE, "its proxy gets another certificate");
 }
+
+/* Twelve of them, each answered after twenty seconds, into TEST_OUTPUT/slow-N. */
+#define SLOW_REQUESTS                                                                                                  \
+    "rm -f \"$TEST_OUTPUT\"/slow-*;"                                                                                   \
+    " at=$(kubectl -n " NS " get service istio-ingressgateway -o 'jsonpath={.spec.clusterIP}') || exit 1;"             \
+    " for i in $(seq 12); do curl -sf -m 90 -H 'Host: echo.example.com' \"http://$at/?delay=20s\""                     \
+    " -o \"$TEST_OUTPUT/slow-$i\" >/dev/null 2>&1 & done"
+#define OPEN_REQUESTS                                                                                                  \
+    "for pod in $(kubectl -n " NS " get pods -l istio=ingressgateway -o name); do kubectl -n " NS                      \
+    " exec $pod -- pilot-agent request GET 'stats?filter=^http.outbound.*downstream_cx_active'; done 2>/dev/null |"    \
+    " awk '/cx_active/ { open += $2 } END { exit open != 12 }'"
+#define ALL_ANSWERED "test \"$(cat \"$TEST_OUTPUT\"/slow-* 2>/dev/null | grep -c Hostname=)\" = 12"
+
+void open_requests_outlast_their_gateway(void **state)
+{
+    (void)state;
+    must_hold(SLOW_REQUESTS, "requests are sent");
+    must_succeed(OPEN_REQUESTS, "all of them are under way");
+    must_hold("kubectl -n " NS " delete pods -l istio=ingressgateway --wait=false", "its Pods are deleted");
+    must_succeed(ALL_ANSWERED, "every open request is answered");
+    must_hold("kubectl -n " NS " rollout status deployment istio-ingressgateway --timeout=120s", "it is back");
+}
