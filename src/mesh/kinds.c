@@ -78,7 +78,7 @@
 /*
  * The oneofs of Istio's API (networking/v1alpha3, authentication/v1alpha1, Mixer's config of adapters), and the fields
  * that belong to a single mode of TLS. Its definitions have no schema that says so: Istio itself refuses such a
- * resource, or uses one of the two.
+ * resource, or uses one of the two. And what cancels mutual TLS in the mesh: a selector, ports or a mode besides.
  */
 static const struct kube_union oneofs[] = {
     {.at = "loadBalancer", VARIANTS(VARIANT("simple"), VARIANT("consistentHash"))},
@@ -90,7 +90,12 @@ static const struct kube_union oneofs[] = {
      VARIANTS(
          {"DISABLE", NULL}, MODE("SIMPLE", CA), MODE("MUTUAL", CA, "clientCertificate", "privateKey"),
          MODE("ISTIO_MUTUAL", "subjectAltNames", "sni"))},
+    {.kind = "MeshPolicy", .at = "spec", .whole = true},
     {.kind = "MeshPolicy", .at = "peers[]"},
+    {.kind = "MeshPolicy", .at = "mtls", .whole = true},
+    {.kind = "PeerAuthentication", .at = "spec", .whole = true},
+    /* Other managers' labels would leave the Gateway without Pods. */
+    {.kind = "Gateway", .at = "spec.selector", .whole = true},
     {.kind = "prometheus", .at = "buckets"},
     {.at = NULL},
 };
@@ -234,7 +239,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .namespaced = true,
          CENTRAL,
          OURS,
-         .custom = true},
+         .custom = true,
+         .unions = oneofs},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
     [KIND_MIXER_KUBERNETES] = MIXER("kubernetes", "kuberneteses"),
     [KIND_MIXER_KUBERNETESENV] = MIXER("kubernetesenv", "kubernetesenvs"),

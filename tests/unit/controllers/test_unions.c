@@ -39,7 +39,7 @@ static const char *const expected[] = {
     "resources",
     "data",
     "selector",
-
+    "spec.selector",
     "controller",
     "storage",
     "port",
