@@ -283,22 +283,29 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
     return 0;
 }
 
-static void make_plan(struct kube_cluster *cluster, struct plan *ret)
+static struct plan_input preview_input(struct kube_cluster *cluster)
 {
-    const struct plan_input input = {
+    return (struct plan_input){
         .now = clock_now_wall(),
         .server = kube_cluster_server(cluster),
         .observed = kube_cluster_cache(cluster),
         .preview = true,
     };
+}
+
+static void make_plan(struct kube_cluster *cluster, struct plan *ret)
+{
+    const struct plan_input input = preview_input(cluster);
 
     reconcile_all(&mesh_reconciler, &input, ret);
 }
 
 /* Of the watches that a plan asks for, those that decide about objects. */
-static unsigned deciding(const struct plan *plan)
+static unsigned deciding(struct kube_cluster *cluster, const struct plan *plan)
 {
-    return plan->watch & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT | PLAN_WATCH_NODES);
+    const struct plan_input input = preview_input(cluster);
+
+    return plan->watch & (made_watches(&input, MESH_CENTRAL) | PLAN_WATCH_LEFT | PLAN_WATCH_NODES);
 }
 
 /* Reads what the plan asks for. */
@@ -307,9 +314,10 @@ static int read_asked(const struct wait *w, const struct plan *plan, struct err 
     struct on_demand watches = {.table = &mesh_watches};
     struct kube_cluster *cluster = w->cluster;
     const struct kube_object *mesh = mesh_find(kube_cluster_cache(cluster));
+    unsigned asked = deciding(cluster, plan);
 
-    on_demand_switch(&watches, cluster, deciding(plan), mesh ? mesh->ns : NULL);
-    while ((on_demand_synced(&watches, cluster) & deciding(plan)) != deciding(plan))
+    on_demand_switch(&watches, cluster, asked, mesh ? mesh->ns : NULL);
+    while ((on_demand_synced(&watches, cluster) & asked) != asked)
         if (turn(w, "not synced with the cluster", e) < 0)
             return -1;
     return 0;
@@ -321,7 +329,7 @@ static int make_whole_plan(const struct wait *w, struct plan *ret, struct err *e
     struct plan first;
 
     make_plan(w->cluster, &first);
-    if (!deciding(&first)) {
+    if (!deciding(w->cluster, &first)) {
         *ret = first;
         return 0;
     }

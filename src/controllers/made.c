@@ -35,6 +35,18 @@ static bool is_of_others(const json_t *object, const struct mesh_made *made, con
     return made->shared && since && created && strcmp(created, since) > 0;
 }
 
+/* No other client wrote it, as far as that is recorded. */
+static bool is_written_by(const json_t *object, const char *program)
+{
+    const json_t *managers = doc_at(object, "metadata", "managedFields");
+    size_t count = json_array_size(managers);
+
+    for (size_t i = 0; i < count; i++)
+        if (!str_eq(doc_string(json_array_get(managers, i), "manager"), program))
+            return false;
+    return count > 0;
+}
+
 static bool is_made(const struct kube_object *o, const struct mesh_made *made, const char *ns, const char *since)
 {
     _cleanup_json_ json_t *object = NULL;
@@ -42,11 +54,11 @@ static bool is_made(const struct kube_object *o, const struct mesh_made *made, c
     /* What has an owner is deleted as such. */
     if (o->owner || !has_name(o, made->name) || (o->ns && !made->everywhere && !str_eq(o->ns, ns)))
         return false;
-    if (!made->type && !made->calls_here && !made->shared)
+    if (!made->type && !made->calls_here && !made->shared && !made->writer)
         return true;
     object = kube_object_parse(o);
     return !is_of_others(object, made, since) && (!made->type || str_eq(doc_string(object, "type"), made->type)) &&
-           (!made->calls_here || calls_only(object, ns));
+           (!made->calls_here || calls_only(object, ns)) && (!made->writer || is_written_by(object, made->writer));
 }
 
 static size_t remove_made(
@@ -64,13 +76,27 @@ static size_t remove_made(
     return left;
 }
 
-unsigned made_watches(unsigned role)
+static bool is_served(const struct plan_input *in, const struct mesh_made *made)
+{
+    const struct kube_object *definition;
+
+    for (size_t i = 0; made->served_by && (definition = kube_cache_next(in->observed, mesh_kind(made->served_by), &i));)
+        if (*definition->text)
+            return true;
+    return !made->served_by;
+}
+
+unsigned made_watches(const struct plan_input *in, unsigned role)
 {
     const struct mesh_made *made;
     unsigned watches = 0;
 
-    for (size_t i = 0; (made = mesh_made_next(role, &i));)
-        watches |= watch_bit_of(made->kind);
+    for (size_t i = 0; (made = mesh_made_next(role, &i));) {
+        if (made->served_by)
+            watches |= watch_bit_of(made->served_by);
+        if (is_served(in, made))
+            watches |= watch_bit_of(made->kind);
+    }
     return watches;
 }
 
@@ -81,7 +107,7 @@ static size_t remove_all(
     const struct mesh_made *made;
     size_t left = 0;
 
-    plan->watch |= made_watches(role);
+    plan->watch |= made_watches(in, role);
     for (size_t i = 0; (made = mesh_made_next(role, &i));)
         if (made->harmful_alone == harmful_alone)
             left += remove_made(in, made, ns, since, plan);

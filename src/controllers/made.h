@@ -13,8 +13,11 @@
 /* The reason, for an Event and `diff`. */
 #define REASON_MADE_BY_PROGRAM "made by a part of Istio that is being removed"
 
-/* The watches (controllers/watches.h) that bring these objects in a cluster of this role. */
-unsigned made_watches(unsigned role);
+/*
+ * The watches (controllers/watches.h) that bring these objects in a cluster of this role, of those kinds that it
+ * serves, as far as that is observed.
+ */
+unsigned made_watches(const struct plan_input *in, unsigned role);
 
 /*
  * The mesh in the namespace `ns` is being removed, `since` then (RFC 3339, of its own cluster's server; NULL: unknown).

@@ -22,6 +22,8 @@ enum {
     PLAN_WATCH_AUTHORITY = 4096,       /* when the certificates of the mesh's authority end */
     PLAN_WATCH_ENDPOINTS = 8192,       /* EndpointSlices of the control plane's namespace */
     PLAN_WATCH_GATEWAY_API = 16384,    /* which version of Gateway API is there */
+    PLAN_WATCH_MADE_CLASSES = 32768,   /* GatewayClasses, where the server serves them: */
+    PLAN_WATCH_CLASSES_SERVED = 65536, /* whether it does */
 };
 
 extern const struct watch_table mesh_watches;

@@ -128,6 +128,9 @@ void kube_cluster_watch(struct kube_cluster *c, const struct kube_kind *kind, co
     if (kube_cache_clear(c->cache, kind))
         c->changed = true;
     kube_slot_restart(slot);
+    /* A custom kind may be served since it was looked for. */
+    if (on && kind->custom && !kube_server_version(&c->server, kind))
+        kube_cluster_doubt_discovery(c);
     kube_cluster_soon(c);
 }
 

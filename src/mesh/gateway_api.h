@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #define GATEWAY_API_DEFINITION "gateways.gateway.networking.k8s.io"
+#define GATEWAY_CLASS_DEFINITION "gatewayclasses.gateway.networking.k8s.io"
 
 /* A kind that a release follows from this version on, or `until` it. */
 struct gateway_api_kind {

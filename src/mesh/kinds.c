@@ -1,4 +1,6 @@
 #include "base/mem.h"
+#include "base/str.h"
+#include "kube/discovery.h"
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
 #include "mesh/mesh.h"
@@ -104,6 +106,11 @@ static const struct kube_union oneofs[] = {
 #define IDENTITY                                                                                                       \
     "metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion", "metadata.deletionTimestamp",   \
         "metadata.labels", "metadata.finalizers"
+
+static char *digest_of_classes(const json_t *definition)
+{
+    return str_dup(kube_definition_version(definition, mesh_kind(KIND_MADE_GATEWAY_CLASS)) ? "served" : "");
+}
 
 /* In the order in which objects are rendered. */
 static const struct kube_kind rows[KIND_COUNT] = {
@@ -388,6 +395,27 @@ static const struct kube_kind rows[KIND_COUNT] = {
          ON_DEMAND,
          .metadata_only = true,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp")},
+    /* Which of Gateway API's classes istiod created. */
+    [KIND_MADE_GATEWAY_CLASS] =
+        {.kind = "GatewayClass",
+         .view = "made-gateway-classes",
+         .plural = "gatewayclasses",
+         .group = "gateway.networking.k8s.io",
+         .versions = {{"v1", 0, 0}, {"v1beta1", 0, 0}},
+         CENTRAL,
+         ON_DEMAND,
+         .custom = true,
+         .metadata_only = true,
+         .keep = NAMES(IDENTITY, "metadata.creationTimestamp", "metadata.managedFields[].manager")},
+    [KIND_GATEWAY_CLASS_DEFINITION] =
+        {.kind = "CustomResourceDefinition",
+         .view = "gateway-class-definition",
+         .plural = "customresourcedefinitions",
+         .group = "apiextensions.k8s.io",
+         .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
+         CENTRAL,
+         ON_DEMAND,
+         .digest = digest_of_classes},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
     [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
     [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},

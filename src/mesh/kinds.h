@@ -57,7 +57,9 @@ enum mesh_kind_id {
     KIND_CONFIG_MAP_KEYS,
     KIND_MADE_CONFIG_MAP, /* views: those of istiod (struct mesh_made) */
     KIND_MADE_LEASE,
-    KIND_SELF_SIGNED_AUTHORITY, /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
+    KIND_MADE_GATEWAY_CLASS,
+    KIND_GATEWAY_CLASS_DEFINITION, /* a view: "served" or "", whether the former is */
+    KIND_SELF_SIGNED_AUTHORITY,    /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
     KIND_PLUGGED_IN_AUTHORITY,
     KIND_ENDPOINT_SLICE, /* a view: whether endpoints are ready, without their addresses */
     KIND_GATEWAY_API,    /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */

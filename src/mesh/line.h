@@ -79,6 +79,14 @@ struct mesh_made {
     /* Of webhooks: there are some, and each calls a Service in the control plane's namespace. Else another mesh's. */
     bool calls_here;
     /*
+     * Kubernetes records this program, and no other client, as who wrote its fields (metadata.managedFields); else it
+     * is a user's. NULL: whoever did.
+     */
+    const char *writer;
+    /* The kind is custom and may not be served: the view of its definition that says so, "" where it is not; 0: none.
+     */
+    enum mesh_kind_id served_by;
+    /*
      * It does harm without its program: it is deleted before everything else, and also when the component is disabled.
      */
     bool harmful_alone;

@@ -117,7 +117,7 @@ bool rights_are_of_todays_istio(const char *right)
     }
     /* For the plugin's platform; what istiod made; what answers webhooks. */
     if (str_starts(right, "/nodes ") || str_eq(right, "coordination.k8s.io/leases delete") ||
-        str_starts(right, "discovery.k8s.io/endpointslices "))
+        str_starts(right, "gateway.networking.k8s.io/") || str_starts(right, "discovery.k8s.io/endpointslices "))
         return true;
     for (size_t i = 0; i < mesh_kinds.len; i++)
         if (gives(&mesh_kinds.rows[i], right)) {

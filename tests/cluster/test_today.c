@@ -356,9 +356,18 @@ static bool only_definitions_are_left(void *context)
 
 static void its_removal_leaves_only_definitions(void **state)
 {
+    const char *definitions = getenv("TEST_GATEWAY_API");
+    _cleanup_free_ char *remove = str_printf("kubectl delete --ignore-not-found -f '%s' >&2", str_or(definitions, ""));
+
     (void)state;
+    if (definitions)
+        must_succeed("kubectl get gatewayclass istio", "istiod has made its classes");
     assert_int_equal(run_shell("sed 's/ISTIO_VERSION/x/' \"$TEST_WORKLOADS\" | kubectl delete --wait -f -"), 0);
     mesh_delete_and_wait();
+    if (definitions) {
+        must_succeed("test -z \"$(kubectl get gatewayclasses -o name)\"", "istiod's classes are deleted");
+        must_succeed(remove, "the definitions of the Gateway API are deleted");
+    }
     wait_until(only_definitions_are_left, NULL, PATIENCE, "nothing but definitions is left");
     operator_kill(SIGTERM);
 }

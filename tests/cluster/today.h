@@ -24,7 +24,7 @@ const char *variable(const char *name);
 
 /* What users do with a mesh (today_users.c). They need the workloads of TEST_WORKLOADS. */
 void an_authorization_policy_denies_what_it_names(void **state);
-/* Skipped without TEST_GATEWAY_API, a file with the definitions of the Gateway API. */
+/* Skipped without TEST_GATEWAY_API, a file with the definitions of the Gateway API, which stay. */
 void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state);
 void a_certificate_is_renewed_without_a_lost_request(void **state);
 void open_requests_outlast_their_gateway(void **state);

@@ -225,7 +225,7 @@ static bool leave(struct reconcile *r)
         .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned needed = made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT;
+    const unsigned needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT;
     struct plan *plan = &r->plan->central;
     const struct mesh_line *line = mesh_line_of(istio_version(r->resource, in->server->minor));
     struct mesh_memo *memo = r->memo;
@@ -365,7 +365,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
             plan,
             &r->plan->central.watch);
     r->plan->central.watch |= PLAN_WATCH_LEFT;
-    r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(MESH_CENTRAL) | PLAN_WATCH_LEFT);
+    r->is_unread = r->plan->central.watch & ~in->synced & (made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT);
 }
 
 static void count_sidecars(struct reconcile *r, const struct mesh_desired *desired)

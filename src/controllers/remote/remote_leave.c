@@ -34,7 +34,7 @@ static size_t plan_removal(struct remote *r)
 {
     /* Without MESH_REMOTE_OWNER its owner label is unknown, and only this RemoteIstio's is left. */
     const char *owner = r->config ? r->config->owner : remote_uid(r);
-    const unsigned needed = made_watches(MESH_REMOTE);
+    const unsigned needed = made_watches(r->world->remote, MESH_REMOTE);
     size_t left;
 
     left = made_remove_first(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);

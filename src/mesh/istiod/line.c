@@ -60,9 +60,11 @@ static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_aut
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
  * certificates, in all namespaces; their label is in watches.c), pilot/pkg/leaderelection/leaderelection.go (who of
- * several acts; the names of Leases end in the revision). A later mesh has another root certificate: Pods that mount
- * the former one trust no istiod until the kubelet has the new one, a minute or more later. Secret istio-ca-secret with
- * the key is as Citadel's (in the table of Istio 1.0, and so deleted with every mesh).
+ * several acts; the names of Leases end in the revision), pilot/pkg/config/kube/gatewaycommon/gatewayclass.go (classes
+ * of Gateway API, where they are missing: pilot.env names the default one, so that no name says whose it is). A later
+ * mesh has another root certificate: Pods that mount the former one trust no istiod until the kubelet has the new one,
+ * a minute or more later. Secret istio-ca-secret with the key is as Citadel's (in the table of Istio 1.0, and so
+ * deleted with every mesh).
  */
 #define MADE(kind_, name_)                                                                                             \
     {                                                                                                                  \
@@ -88,6 +90,11 @@ static const struct mesh_made central_made[] = {
     MADE(KIND_MADE_LEASE, "istio-gateway-deployment-*"),
     MADE(KIND_MADE_LEASE, "istio-gateway-inferencepool-*"),
     MADE(KIND_MADE_LEASE, "istio-clustertrustbundle-controller-election"),
+    {"pilot",
+     .kind = KIND_MADE_GATEWAY_CLASS,
+     .writer = "pilot-discovery",
+     .served_by = KIND_GATEWAY_CLASS_DEFINITION,
+     .shared = true},
     {NULL},
 };
 

@@ -88,11 +88,46 @@ static char *made_name(const struct mesh_made *made)
     return str_dup(str_or(made->name, "istio.default"));
 }
 
+/* By these clients; `second` may be NULL. */
+static void
+put_written(struct world *w, const struct mesh_made *made, const char *name, const char *first, const char *second)
+{
+    world_put_as(
+        w,
+        mesh_kind(made->kind),
+        OBJECT(
+            MAP("metadata",
+                STRING("name", name),
+                STRING("creationTimestamp", "2018-12-17T00:00:00Z"),
+                SEQ("managedFields",
+                    OPT(first, ITEM(STRING("manager", first))),
+                    OPT(second, ITEM(STRING("manager", second)))))));
+}
+
+/* Those of a custom kind are there where it is served. */
+static void put_definition_of_classes(struct world *w, const char *established)
+{
+    world_put_as(
+        w,
+        mesh_kind(KIND_GATEWAY_CLASS_DEFINITION),
+        OBJECT(
+            STRING("apiVersion", "apiextensions.k8s.io/v1"),
+            STRING("kind", "CustomResourceDefinition"),
+            MAP("metadata", STRING("name", "gatewayclasses.gateway.networking.k8s.io")),
+            MAP("spec",
+                STRING("group", "gateway.networking.k8s.io"),
+                MAP("names", STRING("kind", "GatewayClass"), STRING("plural", "gatewayclasses")),
+                SEQ("versions", ITEM(STRING("name", "v1"), BOOL("served", true), BOOL("storage", true)))),
+            MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", established))))));
+}
+
 /* An object of that name as the program makes it in this namespace, where it has one. */
 static void put_made(struct world *w, const struct mesh_made *made, const char *ns, const char *name)
 {
     if (made->calls_here)
         put_webhooks(w, mesh_kind(made->kind), name, &ns, 1);
+    else if (made->writer)
+        put_written(w, made, name, made->writer, NULL);
     else
         put_of(w, mesh_kind(made->kind), ns, name, made->type);
 }
@@ -109,6 +144,7 @@ static void what_programs_made_goes_with_the_mesh_and_nothing_else_does(void **s
     const struct mesh_made *made;
     size_t count = 0;
 
+    put_definition_of_classes(w, "True");
     for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i)); count++) {
         const struct kube_kind *kind = mesh_kind(made->kind);
         _cleanup_free_ char *name = made_name(made);
@@ -152,6 +188,72 @@ static void a_secret_of_another_type_stays(void **state)
     assert_true(world_converge(w) > 0);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
     assert_true(is_there(w, secret, NS, "istio-ca-secret"));
+}
+
+static const struct mesh_made *made_classes(void)
+{
+    const struct mesh_made *made;
+
+    for (size_t i = 0; (made = mesh_made_next(MESH_CENTRAL, &i));)
+        if (made->kind == KIND_MADE_GATEWAY_CLASS)
+            return made;
+    return NULL;
+}
+
+/* A class that a user wrote, alone or after istiod, is the user's; so is one of which nothing is recorded. */
+static void a_class_of_a_user_stays(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        bool stays;
+    } cases[] = {
+        {"pilot-discovery", NULL, false},
+        {"pilot-discovery", "pilot-discovery", false},
+        {"kubectl-create", "pilot-discovery", true}, /* istiod writes the status */
+        {"pilot-discovery", "kubectl-edit", true},
+        {"helm", NULL, true},
+        {NULL, NULL, true},
+    };
+    struct world *w = *state;
+    const struct mesh_made *made = made_classes();
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    assert_non_null(made);
+    put_definition_of_classes(w, "True");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *name = str_printf("class-%zu", i);
+        put_written(w, made, name, cases[i].first, cases[i].second);
+    }
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    assert_true(world_converge(w) > 0);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *name = str_printf("class-%zu", i);
+        if (is_there(w, mesh_kind(made->kind), NULL, name) != cases[i].stays)
+            fail_msg("case %zu", i);
+    }
+}
+
+/* Without the Gateway API, or with a definition that is not served, nothing waits for its classes. */
+static void classes_are_not_looked_for_where_they_are_not_served(void **state)
+{
+    struct world *w = *state;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    bool looked = false;
+
+    put_definition_of_classes(w, "False");
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    for (int i = 0; i < 12; i++) {
+        struct plan plan = world_plan(w);
+        world_act(w, &plan);
+        plan_release(&plan);
+        assert_false(w->synced & PLAN_WATCH_MADE_CLASSES);
+        looked |= w->synced & PLAN_WATCH_CLASSES_SERVED;
+    }
+    assert_true(looked);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
 }
 
 /* Another istiod of the cluster, which is not the operator's, creates its certificates again: no fight. */
@@ -339,6 +441,8 @@ int main(void)
         INSTALLED(deletion_waits_for_creates_that_are_under_way),
         INSTALLED(what_programs_made_goes_with_the_mesh_and_nothing_else_does),
         INSTALLED(a_secret_of_another_type_stays),
+        INSTALLED(a_class_of_a_user_stays),
+        INSTALLED(classes_are_not_looked_for_where_they_are_not_served),
         INSTALLED(what_another_mesh_makes_again_stays),
         INSTALLED(what_programs_made_goes_after_their_rights),
         INSTALLED(the_finalizer_has_the_name_that_resources_carry),
