@@ -1,6 +1,7 @@
 /* The fields of an Istio resource in releases of today's Istio, and what must hold between them. */
 #include "api/istio_parts.h"
 #include "base/str.h"
+#include "doc/doc.h"
 #include "mesh/istiod/istiod.h"
 
 static const struct field_table mesh_config_table = {
@@ -358,6 +359,23 @@ static void check_pilot(const struct api_check *c)
             "is false, so that no pod gets a sidecar, and gateways do not start");
 }
 
+#define UNTAINTS "PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS"
+
+/* Nobody would take the taint away, and nothing could run on the nodes. */
+static void check_untaints(const struct api_check *c)
+{
+    const char *value = doc_string(((const struct istiod_spec *)c->spec)->pilot_env, UNTAINTS);
+
+    if (str_eq(value, "true"))
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            "spec.pilot.env." UNTAINTS,
+            "is true, but the operator gives istiod no right to change nodes: bind its ServiceAccount a ClusterRole "
+            "with "
+            "`patch` of nodes before nodes get the taint, or leave it out");
+}
+
 static const struct api_rule rules[] = {
     ISTIO_VERSION_RULES,
     ISTIO_NAMESPACES_RULE,
@@ -368,6 +386,7 @@ static const struct api_rule rules[] = {
     ISTIO_IMAGES_RULE(check_images),
     ISTIO_RANGES_RULE,
     {"A warning: gateways and sidecars need istiod.", check_pilot},
+    {"A warning: istiod untaints nodes only with a right that you give it.", check_untaints},
     {NULL, NULL},
 };
 

@@ -409,6 +409,8 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
         {"proxyInit: {image: a}", 0, 1, "proxy.image"},
         {"pilot: {env: {'0A': b}}", 1, 0, "spec.pilot.env"},
         {"pilot: {enabled: false}", 0, 1, "no pod gets a sidecar"},
+        {"pilot: {env: {PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS: 'true'}}", 0, 1, "no right to change nodes"},
+        {"pilot: {env: {PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS: 'false'}}", 0, 0, ""},
     };
 
     (void)state;
