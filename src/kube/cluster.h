@@ -62,7 +62,7 @@ struct kube_cluster_options {
     msec_t probe_after, probe_timeout; /* the second one 0: as of any request */
     msec_t verify_after;               /* a watch that heard nothing this long is verified; 0: 30 s */
     msec_t watch_silence;              /* a watch without a byte this long is opened again; 0: as kube/watch.h says */
-    int page_size;                     /* of lists; 0: 500; smaller while objects are large */
+    int page_size;                     /* of lists, at most; 0: 500; smaller where objects are large */
     size_t held_max;                   /* bytes of memory: of what is in the cache or waits to go there; 0: no limit */
 };
 

@@ -13,6 +13,12 @@
 /* Pages were already bounded by their receiver. */
 #define PAGE_MAX ((size_t)1 << 30)
 #define PAGE_SIZE_DEFAULT 500
+/*
+ * Parsed, a page takes many times its text, and all of it at the same time. So a list begins with few objects, and as
+ * many of them make a page as have this text together.
+ */
+#define PAGE_SIZE_FIRST 50
+#define PAGE_BYTES ((size_t)256 * 1024)
 /* A page that is too much is asked for again with so many times fewer objects; each page that is read doubles them. */
 #define PAGE_SHRINK 8
 #define PAGE_GROW 2
@@ -148,6 +154,25 @@ static void halt(struct kube_watch *w, enum state state)
     drop_list(w);
 }
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int page_size_first(const struct kube_watch *w)
+{
+    return smaller(w->options.page_size, PAGE_SIZE_FIRST);
+}
+
+/* After a page whose objects had so many bytes each. */
+static int page_size_next(const struct kube_watch *w)
+{
+    size_t fit = w->item_cost ? PAGE_BYTES / w->item_cost : (size_t)w->options.page_size;
+    int most = fit < (size_t)w->options.page_size ? (int)fit : w->options.page_size;
+
+    return most < 1 ? 1 : smaller(w->page_size * PAGE_GROW, most);
+}
+
 void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version, const char *kind)
 {
     halt(w, LIST_DUE);
@@ -158,7 +183,7 @@ void kube_watch_start(struct kube_watch *w, msec_t now, const char *api_version,
     w->due = w->trusted = now;
     w->failures = w->relists = 0;
     w->absent = 0;
-    w->page_size = w->options.page_size;
+    w->page_size = page_size_first(w);
     w->listed = w->forget = w->heartbeat = false;
 }
 
@@ -410,7 +435,7 @@ void kube_watch_page(struct kube_watch *w, msec_t now, uint32_t random, const ch
     items = json_array_size(json_object_get(w->page, "items"));
     w->item = 0;
     w->item_cost = items ? len / items : 0;
-    w->page_size = w->page_size < w->options.page_size / PAGE_GROW ? w->page_size * PAGE_GROW : w->options.page_size;
+    w->page_size = page_size_next(w);
     w->failures = 0;
     w->absent = 0;
     w->trusted = now;

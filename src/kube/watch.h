@@ -38,7 +38,7 @@ struct kube_watch_options {
     bool custom;          /* a 404 says that the kind is not served */
     size_t line_max;      /* bytes of one event; 0: 8 MiB */
     size_t values_max;    /* JSON values of one event; 0: DOC_VALUES_MAX */
-    int page_size;        /* objects of a page; 0: 500 */
+    int page_size;        /* objects of a page, at most; 0: 500 */
     msec_t silence;       /* 0: 90 s beyond the watch's time; 150 s where the server sends bookmarks in between */
     msec_t backoff_first; /* 0: 200 ms */
     msec_t backoff_most;  /* 0: 30 s */

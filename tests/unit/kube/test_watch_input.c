@@ -251,19 +251,17 @@ static void a_page_that_is_too_much_is_asked_for_in_parts(void **state)
     (void)state;
     begin(&b);
     expect_step(&b, LIST);
-    assert_int_equal(kube_watch_page_size(b.w), 500);
+    assert_int_equal(kube_watch_page_size(b.w), 50);
     page(&b, PAGE("10", "t1", OBJ("a", "4")));
     expect_log(&b, "B L:a");
     expect_step(&b, LIST);
+    assert_int_equal(kube_watch_page_size(b.w), 100);
     page(&b, large);
     expect_log(&b, "");
     expect_step(&b, LIST);
-    assert_int_equal(kube_watch_page_size(b.w), 62);
+    assert_int_equal(kube_watch_page_size(b.w), 12);
     assert_string_equal(kube_watch_continue(b.w), "t1");
     fail_call(&b, ERR_LIMIT, 0); /* too many bytes */
-    expect_step(&b, LIST);
-    assert_int_equal(kube_watch_page_size(b.w), 7);
-    page(&b, large);
     expect_step(&b, LIST);
     assert_int_equal(kube_watch_page_size(b.w), 1);
     page(&b, PAGE("10", "t2", OBJ("b", "4")));
@@ -274,6 +272,34 @@ static void a_page_that_is_too_much_is_asked_for_in_parts(void **state)
     expect_log(&b, "L:c E@10");
     assert_int_equal(kube_watch_page_size(b.w), 4);
     expect_step(&b, OPEN);
+    finish(&b);
+}
+
+/* A page of objects with a name of so many bytes. */
+static char *page_of_size(size_t name_len)
+{
+    return str_printf(
+        "{\"metadata\":{\"resourceVersion\":\"10\",\"continue\":\"t\"},\"items\":[{\"metadata\":{\"name\":\"%0*d\"}}]}",
+        (int)name_len, 7);
+}
+
+static void a_page_has_as_many_objects_as_take_little_memory(void **state)
+{
+    static const struct {
+        size_t name_len;
+        int next;
+    } pages[] = {{10, 100}, {10, 200}, {10, 400}, {10, 500}, {10000, 25}, {10, 50}, {1000000, 1}, {10, 2}};
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        _cleanup_free_ char *text = page_of_size(pages[i].name_len);
+        expect_step(&b, LIST);
+        page(&b, text);
+        pull(&b, SIZE_MAX);
+        assert_int_equal(kube_watch_page_size(b.w), pages[i].next);
+    }
     finish(&b);
 }
 
@@ -305,6 +331,7 @@ int main(void)
         cmocka_unit_test(lines_may_be_cut_anywhere),
         cmocka_unit_test(an_object_that_is_refused_does_not_stop_the_others),
         cmocka_unit_test(a_page_that_is_too_much_is_asked_for_in_parts),
+        cmocka_unit_test(a_page_has_as_many_objects_as_take_little_memory),
         cmocka_unit_test(one_object_that_is_too_much_is_an_error),
         cmocka_unit_test(a_budget_bounds_what_is_parsed_in_one_turn),
     };
