@@ -16,8 +16,9 @@
 struct entry {
     struct kube_object o; /* first: kube_cache_next_changed() goes from it to the entry */
     TAILQ_ENTRY(entry) link;
-    char *words;     /* the strings of `o` except its text: one block instead of five */
-    unsigned listed; /* the list (kind_store.list) that had it */
+    char *words;              /* the strings of `o` except its text: one block instead of five */
+    struct kube_alike *alike; /* whose text it has; NULL: a text of its own */
+    unsigned listed;          /* the list (kind_store.list) that had it */
     size_t cost;
 };
 
@@ -31,10 +32,11 @@ struct grave {
 struct kind_store {
     struct map *entries;           /* "namespace/name" -> struct entry; NULL before the first */
     struct map *graves;            /* the same keys -> struct grave; NULL before the first */
+    struct map *alike;             /* digest -> struct kube_alike; NULL before the first */
     TAILQ_HEAD(, entry) by_change; /* the last one first */
     char *seen;                    /* the version up to which the watch has reported everything; NULL: none */
     unsigned list;                 /* counts lists; 0 before the first */
-    size_t held;                   /* by entries and graves, but for the maps' tables */
+    size_t held;                   /* by entries, graves and digests, but for the maps' tables */
     uint64_t changes, lost;        /* `lost`: `changes` when an object was removed last */
     const void *reader;
     bool rewound, list_changed;
@@ -56,7 +58,8 @@ struct kube_cache {
 static void entry_clear(struct entry *en)
 {
     free(en->words);
-    mem_free_secret(en->o.text, en->o.text_len);
+    if (!en->alike)
+        mem_free_secret((char *)en->o.text, en->o.text_len);
 }
 
 static void entry_free(void *p)
@@ -72,6 +75,15 @@ static void grave_free(void *p)
     free(g->resource_version);
     free(g->uid);
     free(g);
+}
+
+static void alike_free(void *p)
+{
+    struct kube_alike *alike = p;
+
+    map_free(alike->namespaces);
+    mem_free_secret((char *)alike->text, strlen(alike->text));
+    free(alike);
 }
 
 bool kube_version_older(const char *a, const char *b)
@@ -143,6 +155,7 @@ void kube_cache_free(struct kube_cache *c)
     for (size_t i = 0; i < c->kinds->len; i++) {
         map_free(c->stores[i].entries);
         map_free(c->stores[i].graves);
+        map_free(c->stores[i].alike);
         free(c->stores[i].seen);
         free(c->stores[i].list_version);
     }
@@ -204,6 +217,14 @@ bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *k
     return store_of(c, kind)->lost > since;
 }
 
+const struct kube_alike *kube_cache_next_alike(const struct kube_cache *c, const struct kube_kind *kind,
+                                               size_t *position)
+{
+    void *value;
+
+    return map_next(store_of(c, kind)->alike, position, NULL, &value) ? value : NULL;
+}
+
 size_t kube_cache_bytes(const struct kube_cache *c)
 {
     return c->bytes;
@@ -213,7 +234,7 @@ size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *ki
 {
     const struct kind_store *store = store_of(c, kind);
 
-    return store->held + map_bytes(store->entries) + map_bytes(store->graves);
+    return store->held + map_bytes(store->entries) + map_bytes(store->graves) + map_bytes(store->alike);
 }
 
 size_t kube_cache_held(const struct kube_cache *c)
@@ -376,7 +397,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text_len = strlen(text),
     };
     en.words = keep_words(&en.o, &words_len);
-    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + en.o.text_len;
+    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + (kind->digest ? 0 : en.o.text_len);
     return en;
 }
 
@@ -463,6 +484,61 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
     return is_buried(store, key, doc_string(object, "metadata", "uid"), version);
 }
 
+static size_t alike_cost(const struct kube_alike *alike)
+{
+    return sizeof(*alike) + BLOCK_COST + 2 * text_cost(alike->text);
+}
+
+/* One object more or less of a namespace (NULL: of the cluster) has the digest. */
+static void count(struct kind_store *store, struct kube_alike *alike, const char *ns, int more)
+{
+    size_t before = map_bytes(alike->namespaces), objects = (uintptr_t)map_get(alike->namespaces, ns) + (size_t)more;
+
+    alike->objects += (size_t)more;
+    if (!ns)
+        return;
+    if (objects)
+        map_put(alike->namespaces, ns, (void *)(uintptr_t)objects);
+    else
+        map_remove(alike->namespaces, ns);
+    store->held += map_bytes(alike->namespaces) - before;
+}
+
+/* The object has its digest in common with those that have the same. */
+static void join(struct kube_cache *c, struct kind_store *store, struct entry *en)
+{
+    struct kube_alike *alike = map_get(store->alike, en->o.text);
+
+    if (alike) {
+        mem_free_secret((char *)en->o.text, en->o.text_len);
+    } else {
+        alike = NEW(struct kube_alike);
+        *alike = (struct kube_alike){.text = en->o.text, .namespaces = map_new(NULL)};
+        if (!store->alike)
+            store->alike = map_new(alike_free);
+        map_put(store->alike, alike->text, alike);
+        store->held += alike_cost(alike);
+        c->bytes += en->o.text_len;
+    }
+    en->o.text = alike->text;
+    en->alike = alike;
+    count(store, alike, en->o.ns, 1);
+}
+
+static void leave(struct kube_cache *c, struct kind_store *store, const struct entry *en)
+{
+    if (!en->alike) {
+        c->bytes -= en->o.text_len;
+        return;
+    }
+    count(store, en->alike, en->o.ns, -1);
+    if (en->alike->objects)
+        return;
+    c->bytes -= en->o.text_len;
+    store->held -= alike_cost(en->alike);
+    map_remove(store->alike, en->o.text);
+}
+
 static void drop(struct kube_cache *c, struct kind_store *store, const char *key)
 {
     struct entry *en = map_take(store->entries, key);
@@ -470,7 +546,7 @@ static void drop(struct kube_cache *c, struct kind_store *store, const char *key
     store->lost = ++store->changes;
     TAILQ_REMOVE(&store->by_change, en, link);
     store->held -= en->cost;
-    c->bytes -= en->o.text_len;
+    leave(c, store, en);
     entry_free(en);
 }
 
@@ -483,15 +559,20 @@ static void copy_entry(struct entry *to, const struct entry *from)
     *to = copy;
 }
 
-/* Puts `fresh` in the place of `en`, which may be NULL. One that brings nothing new keeps its place among changes. */
+/* Puts `fresh` in the place of `en`, which may be NULL, and takes over what it owns. One that brings nothing new keeps
+ * its place among changes. */
 static void replace(struct kube_cache *c, struct kind_store *store, const char *key, struct entry *en,
-                    const struct entry *fresh)
+                    struct entry *fresh)
 {
     bool is_change = !en || fresh->o.changed != en->o.changed;
 
+    if (fresh->o.kind->digest)
+        join(c, store, fresh);
+    else
+        c->bytes += fresh->o.text_len;
     if (en) {
         store->held -= en->cost;
-        c->bytes -= en->o.text_len;
+        leave(c, store, en);
         entry_clear(en);
         if (is_change)
             TAILQ_REMOVE(&store->by_change, en, link);
@@ -505,7 +586,6 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
     if (is_change)
         TAILQ_INSERT_HEAD(&store->by_change, en, link);
     store->held += en->cost;
-    c->bytes += en->o.text_len;
 }
 
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
@@ -590,16 +670,20 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
 {
     struct kind_store *store = store_of(c, kind);
     bool any = map_len(store->entries) > 0;
+    const struct kube_alike *alike;
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(c, kind, &i));)
-        c->bytes -= o->text_len;
+        c->bytes -= kind->digest ? 0 : o->text_len;
+    for (size_t i = 0; (alike = kube_cache_next_alike(c, kind, &i));)
+        c->bytes -= strlen(alike->text);
     if (any)
         store->lost = ++store->changes;
     store->held = 0;
     TAILQ_INIT(&store->by_change);
     map_clear(store->entries);
     map_clear(store->graves);
+    map_clear(store->alike);
     str_replace(&store->seen, NULL);
     store->newest = 0;
     return any;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "kube/kind.h"
 
@@ -43,8 +44,8 @@ struct kube_object {
     const char *owner; /* the value of the owner label (or see kube_kind.owner_kind); NULL: none */
     bool deleting;     /* has a deletionTimestamp */
     bool matters;     /* set by a reader for this version: it is read again where no watch covers it (kube/cluster.h) */
-    char *text;       /* the document, or what its kind keeps as a digest (kube_kind.digest) */
-    size_t text_len;  /* of the document */
+    const char *text; /* the document, or what its kind keeps as a digest (kube_kind.digest) */
+    size_t text_len;
     uint64_t changed; /* kube_cache_changes() of its kind when it was added, or changed last */
     struct kube_memo memo;
 };
@@ -89,7 +90,19 @@ const void **kube_cache_reader(struct kube_cache *c, const struct kube_kind *kin
 struct kube_object *kube_cache_next_changed(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since,
                                             const struct kube_object *previous);
 bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since);
-/* Of the objects' texts. */
+/*
+ * Objects of a kind that is kept as digests, and that have the same one: where there are many, few digests differ. So a
+ * reader that counts them reads each digest once, and no object. Valid until the cache changes.
+ */
+struct kube_alike {
+    const char *text;       /* the digest */
+    size_t objects;         /* that have it */
+    struct map *namespaces; /* of theirs, each with the count of its objects, as a pointer */
+};
+/* for (size_t i = 0; (alike = kube_cache_next_alike(c, kind, &i));) in no order */
+const struct kube_alike *kube_cache_next_alike(const struct kube_cache *c, const struct kube_kind *kind,
+                                               size_t *position);
+/* Of the objects' texts; of equal digests one. */
 size_t kube_cache_bytes(const struct kube_cache *c);
 /* Bytes of memory, about: texts, what an object costs besides, and deletions. Of one kind, and of all. */
 size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *kind);
@@ -103,8 +116,9 @@ bool kube_cache_is_over(const struct kube_cache *c);
 
 /*
  * An event of the watch, or the answer to a write. True if something changed: the cache had no version at least as new
- * (of a custom object: none that is newer, and not the same fields), and the watch has not reported its deletion yet. `object` stays the caller's. An object without a name or uid,
- * without a namespace where its kind needs one, or with a name that cannot stand in a request's path is ignored.
+ * (of a custom object: none that is newer, and not the same fields), and the watch has not reported its deletion yet.
+ * `object` stays the caller's. An object without a name or uid, without a namespace where its kind needs one, or with a
+ * name that cannot stand in a request's path is ignored.
  */
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
 /* The answer to a read: the object may be one that the watch does not select, or older than what it reported. */

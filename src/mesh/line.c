@@ -9,6 +9,8 @@
 #include "mesh/closed_registries.h"
 
 #define IMAGE_VERSION_MAX 40
+/* What a Pod's annotations say may be of any length; what the injector writes there is shorter. */
+#define CONFIGURATION_MAX 128
 
 /* Behind the last there is a row without a version. */
 static const char *nth_version(const void *releases, size_t i)
@@ -114,6 +116,7 @@ char *mesh_sidecar_digest(const json_t *pod)
 
     if (!configuration)
         return NULL;
+    configuration[str_cut(configuration, CONFIGURATION_MAX)] = '\0';
     for (char *c = configuration; *c; c++)
         *c = *c == ' ' ? '_' : *c;
     version = version_of_image(image);

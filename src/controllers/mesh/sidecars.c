@@ -48,6 +48,15 @@ static void add(struct map *counts, const char *name, size_t pods)
     map_put(counts, name, (void *)((uintptr_t)map_get(counts, name) + pods));
 }
 
+static void add_all(struct map *counts, const struct map *more)
+{
+    const char *name;
+    void *pods;
+
+    for (size_t i = 0; map_next(more, &i, &name, &pods);)
+        add(counts, name, (uintptr_t)pods);
+}
+
 /* Owned by the caller. */
 static struct tally *tallies_of(const struct map *counts)
 {
@@ -61,16 +70,37 @@ static struct tally *tallies_of(const struct map *counts)
     return tallies;
 }
 
+/* The first ones, in order, without sorting all of them; how many these are. */
+static size_t first_of(const struct map *counts, struct tally *ret, size_t max)
+{
+    struct tally t;
+    size_t n = 0;
+    void *pods;
+
+    for (size_t i = 0; map_next(counts, &i, &t.name, &pods);) {
+        size_t at = n;
+        t.pods = (uintptr_t)pods;
+        for (; at && most_first(&t, &ret[at - 1]) < 0; at--)
+            if (at < max)
+                ret[at] = ret[at - 1];
+        if (at == max)
+            continue;
+        ret[at] = t;
+        n += n < max;
+    }
+    return n;
+}
+
 static char *name_most(const struct map *namespaces)
 {
-    _cleanup_free_ struct tally *tallies = tallies_of(namespaces);
+    struct tally first[NAMED_MAX];
     _cleanup_buf_ struct buf text = BUF_INIT;
-    size_t n = map_len(namespaces);
+    size_t n = first_of(namespaces, first, NAMED_MAX);
 
-    for (size_t i = 0; i < n && i < NAMED_MAX; i++)
-        buf_printf(&text, "%s%s (%zu)", i ? ", " : "", tallies[i].name, tallies[i].pods);
-    if (n > NAMED_MAX)
-        buf_printf(&text, " and %zu more", n - NAMED_MAX);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&text, "%s%s (%zu)", i ? ", " : "", first[i].name, first[i].pods);
+    if (map_len(namespaces) > n)
+        buf_printf(&text, " and %zu more", map_len(namespaces) - n);
     return buf_take(&text);
 }
 
@@ -108,49 +138,23 @@ static void sidecars_release(struct sidecars *s)
     json_decref(s->versions);
 }
 
-/* Pods whose sidecars are the same. There are few such sets of many Pods: what a digest says is read once for each. */
-struct alike {
-    bool current;
-    size_t pods;
-};
-
-static struct alike *alike_of(struct map *all, const char *digest, const char *version)
-{
-    struct alike *alike = map_get(all, digest);
-
-    if (!alike) {
-        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(digest);
-        alike = NEW(struct alike);
-        alike->current = str_eq(sidecar.configuration, version);
-        map_put(all, digest, alike);
-    }
-    return alike;
-}
-
-static void count(struct sidecars *counted, const struct kube_cache *observed, const char *version)
+static void count_alike(struct sidecars *counted, const struct kube_cache *observed, const char *version)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
-    _cleanup_map_ struct map *all = map_new(free), *namespaces = map_new(NULL);
-    _cleanup_map_ struct map *versions = map_new(NULL), *registries = map_new(NULL);
-    const struct kube_object *o;
-    const char *digest;
-    void *value;
+    _cleanup_map_ struct map *namespaces = map_new(NULL), *versions = map_new(NULL), *registries = map_new(NULL);
+    const struct kube_alike *alike;
 
     sidecars_release(counted);
     *counted = (struct sidecars){.injected = version != NULL};
-    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));) {
-        struct alike *alike = alike_of(all, o->text, version);
-        alike->pods++;
-        if (!alike->current)
-            add(namespaces, o->ns, 1);
-    }
-    for (size_t i = 0; map_next(all, &i, &digest, &value);) {
-        const struct alike *alike = value;
-        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(digest);
-        *(alike->current ? &counted->current : &counted->outdated) += alike->pods;
-        add(versions, sidecar.version, alike->pods);
+    for (size_t i = 0; (alike = kube_cache_next_alike(observed, kind, &i));) {
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(alike->text);
+        bool current = str_eq(sidecar.configuration, version);
+        *(current ? &counted->current : &counted->outdated) += alike->objects;
+        add(versions, sidecar.version, alike->objects);
         if (sidecar.registry)
-            add(registries, sidecar.registry, alike->pods);
+            add(registries, sidecar.registry, alike->objects);
+        if (!current)
+            add_all(namespaces, alike->namespaces);
     }
     if (counted->outdated)
         counted->outdated_in = name_most(namespaces);
@@ -171,7 +175,7 @@ const struct sidecars *sidecars_count(
         memo->is_read = true;
     }
     if (memo->seen != changes || *reader != memo)
-        count(&memo->counted, observed, memo->version);
+        count_alike(&memo->counted, observed, memo->version);
     memo->seen = changes;
     *reader = memo;
     return &memo->counted;
@@ -181,10 +185,11 @@ size_t sidecars_of_revision(const struct kube_cache *observed, const char *revis
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);
     size_t len = strlen(revision), count = 0;
-    const struct kube_object *o;
+    const struct kube_alike *alike;
 
-    for (size_t i = 0; (o = kube_cache_next(observed, kind, &i));)
-        count += strncmp(o->text, revision, len) == 0 && o->text[len] == '/';
+    for (size_t i = 0; (alike = kube_cache_next_alike(observed, kind, &i));)
+        if (strncmp(alike->text, revision, len) == 0 && alike->text[len] == '/')
+            count += alike->objects;
     return count;
 }
 

@@ -53,6 +53,22 @@ static void a_pod_tells_its_version(void **state)
     }
 }
 
+/* Each of many Pods could have an annotation of another hundred kilobytes. */
+static void of_a_long_annotation_only_the_beginning_is_kept(void **state)
+{
+    _cleanup_free_ char *version = str_printf("%0100000d", 7);
+    _cleanup_json_ json_t *pod = OBJECT(
+        MAP("metadata",
+            MAP("annotations",
+                STRING("sidecar.istio.io/status", "{\"revision\":\"default\"}"),
+                STRING("istio.banzaicloud.io/sidecar-version", version))));
+    _cleanup_free_ char *digest = mesh_sidecar_digest(pod);
+
+    (void)state;
+    assert_non_null(digest);
+    assert_true(strlen(digest) < 200);
+}
+
 /* In which list the proxy is depends on the cluster's nodes. */
 static void the_image_of_the_proxy_tells_the_version_of_istio(void **state)
 {
@@ -375,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pod_tells_its_version),
+        cmocka_unit_test(of_a_long_annotation_only_the_beginning_is_kept),
         cmocka_unit_test(the_image_of_the_proxy_tells_the_version_of_istio),
         cmocka_unit_test(versions_are_counted_the_most_first_and_not_endlessly),
         cmocka_unit_test(the_configuration_tells_its_version),
