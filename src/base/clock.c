@@ -28,6 +28,11 @@ int64_t clock_now_usec(void)
     return usec(CLOCK_MONOTONIC);
 }
 
+int64_t clock_cpu_usec(void)
+{
+    return usec(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /* Milliseconds within the second, also before 1970. */
 static int millis_of(msec_t wall)
 {

@@ -19,6 +19,7 @@ typedef int64_t msec_t;
 msec_t clock_now_monotonic(void);
 msec_t clock_now_wall(void);
 int64_t clock_now_usec(void); /* monotonic, for measuring */
+int64_t clock_cpu_usec(void); /* what this process took of the processors: the same on a busy machine */
 
 /* "2006-01-02T15:04:05Z", as Kubernetes writes metav1.Time. */
 void clock_rfc3339(msec_t wall, char ret[32]);

@@ -34,13 +34,13 @@ struct controller {
 static void turn(void *context)
 {
     struct controller *c = context;
-    int64_t began = clock_now_usec();
+    int64_t began = clock_cpu_usec();
 
     subjects_plan_due(c->subjects, TURN_PLANS);
     c->worked = true;
     if (subjects_are_due(c->subjects))
         c->io->timer_set(c->io, c->turn_timer, c->io->now(c->io));
-    c->stats.plan_usec += (uint64_t)(clock_now_usec() - began);
+    c->stats.plan_usec += (uint64_t)(clock_cpu_usec() - began);
 }
 
 static void look(void *context)

@@ -23,7 +23,7 @@ struct sources {
 #define METRICS(X)                                                                                                     \
     X("gauge", "leader", "Whether this replica acts: 1; or stands by: 0", s->controller->acting)                       \
     X("counter", "plans_total", "Plans made", s->actor->plans)                                                         \
-    X("counter", "plan_seconds_total", "Time spent planning", (double)s->controller->plan_usec / 1e6)                  \
+    X("counter", "plan_seconds_total", "Time of the processor spent planning", (double)s->controller->plan_usec / 1e6) \
     X("counter", "writes_failed_total", "Writes that the API server did not take", s->actor->failed)                   \
     X("gauge", "managed_objects", "Objects that the mesh consists of", s->actor->managed)                              \
     X("gauge", "drift_objects", "Objects that are not as the resource asks", s->actor->drift)                          \
