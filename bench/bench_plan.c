@@ -27,9 +27,15 @@
 #define NS "istio-system"
 #define CHANGES 25
 
-enum { NAMESPACES = 5000, PODS = 10000, REMOTES = 1000 };
+/* The cluster, and what the mesh in it asks for. */
+struct setting {
+    int kubernetes; /* its minor version: which line of Istio is the default */
+    size_t namespaces, pods, remotes;
+    bool listed, sidecars; /* all namespaces are listed; sidecars are counted */
+};
 
 struct bench {
+    struct setting setting;
     struct sim *server;
     struct controller *controller;
     struct connector connector;
@@ -73,13 +79,13 @@ static void put_namespace(struct bench *b, size_t i, const char *injection)
 
 static void put_pod(struct bench *b, size_t i)
 {
-    _cleanup_free_ char *name = str_printf("pod-%zu", i), *ns = str_printf("shop-%zu", i % NAMESPACES);
+    _cleanup_free_ char *name = str_printf("pod-%zu", i), *ns = str_printf("shop-%zu", i % b->setting.namespaces);
     json_t *pod = object("v1", "Pod", ns, name);
 
     json_object_set_new(
         doc_make(pod, "metadata", "annotations"),
         "sidecar.istio.io/status",
-        json_string("{\"version\":\"0123456789\"}"));
+        json_string("{\"version\":\"0123456789\",\"revision\":\"default\"}"));
     sim_apply(b->server, kind_of("v1", "Pod"), pod);
 }
 
@@ -92,15 +98,15 @@ static void put_remote(struct bench *b, size_t i)
     sim_apply(b->server, kind_of(API_GROUP_VERSION, "RemoteIstio"), remote);
 }
 
-static void put_mesh(struct bench *b, bool listed, bool sidecars)
+static void put_mesh(struct bench *b)
 {
     json_t *mesh = object(API_GROUP_VERSION, "Istio", NS, "istio"), *names = json_array();
 
-    for (size_t i = 0; listed && i < NAMESPACES; i++)
+    for (size_t i = 0; b->setting.listed && i < b->setting.namespaces; i++)
         json_array_append_new(names, json_sprintf("shop-%zu", i));
     json_object_set_new(doc_make(mesh, "metadata"), "generation", json_integer(1));
     json_object_set_new(doc_make(mesh, "spec"), "autoInjectionNamespaces", names);
-    if (sidecars)
+    if (b->setting.sidecars)
         json_object_set_new(doc_make(mesh, "spec", "sidecars"), "count", json_true());
     sim_apply(b->server, kind_of(API_GROUP_VERSION, "Istio"), mesh);
 }
@@ -121,21 +127,21 @@ static void settle(struct bench *b)
     fail_msg("the controller does not settle");
 }
 
-static void begin(struct bench *b, bool listed, bool sidecars, size_t remotes)
+static void begin(struct bench *b, struct setting setting)
 {
     const struct controller_options options = {.kinds = &operator_kinds, .ns = NS, .keeps_memory = true};
 
-    *b = (struct bench){.server = sim_new(&mesh_kinds, 20, 1), .connector = {refuse, b}};
+    *b = (struct bench){setting, sim_new(&mesh_kinds, setting.kubernetes, 1), .connector = {refuse, b}};
     put_definition(b, &api_resource_istio);
     put_definition(b, &api_resource_remote_istio);
     sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, NS));
     sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
-    for (size_t i = 0; i < NAMESPACES; i++)
+    for (size_t i = 0; i < setting.namespaces; i++)
         put_namespace(b, i, NULL);
-    for (size_t i = 0; sidecars && i < PODS; i++)
+    for (size_t i = 0; i < setting.pods; i++)
         put_pod(b, i);
-    put_mesh(b, listed, sidecars);
-    for (size_t i = 0; i < remotes; i++)
+    put_mesh(b);
+    for (size_t i = 0; i < setting.remotes; i++)
         put_remote(b, i);
     b->controller = controller_new_on(sim_io(b->server), &options, &b->connector);
     controller_start(b->controller);
@@ -160,12 +166,12 @@ static void touch(struct bench *b, const char *api_version, const char *kind, co
 
 static void touch_service(struct bench *b)
 {
-    touch(b, "v1", "Service", NS, "istio-pilot");
+    touch(b, "v1", "Service", NS, "istio-ingressgateway");
 }
 
 static void touch_namespace(struct bench *b)
 {
-    touch(b, "v1", "Namespace", NULL, "shop-4000");
+    touch(b, "v1", "Namespace", NULL, "shop-400");
 }
 
 static void touch_remote(struct bench *b)
@@ -175,16 +181,20 @@ static void touch_remote(struct bench *b)
 
 static void add_namespace(struct bench *b)
 {
-    static size_t next = NAMESPACES;
-
-    put_namespace(b, next++, NULL);
+    put_namespace(b, b->setting.namespaces++, NULL);
 }
 
 static void add_pod(struct bench *b)
 {
-    static size_t next = PODS;
+    put_pod(b, b->setting.pods++);
+}
 
-    put_pod(b, next++);
+static void remove_pod(struct bench *b)
+{
+    size_t i = --b->setting.pods;
+    _cleanup_free_ char *name = str_printf("pod-%zu", i), *ns = str_printf("shop-%zu", i % b->setting.namespaces);
+
+    sim_delete(b->server, kind_of("v1", "Pod"), ns, name);
 }
 
 /* What all plans took that followed from one change. */
@@ -201,32 +211,56 @@ static void measure(struct bench *b, const char *what, void (*change)(struct ben
     bench_print(what, taken, CHANGES, "ms");
 }
 
-static void figures(void **state)
+static void of_today(void)
 {
     struct bench b;
 
-    (void)state;
-    printf("%d namespaces, %d Pods, %d remote clusters; what plans take after one change\n", NAMESPACES, PODS, REMOTES);
-    begin(&b, false, false, 0);
+    printf("today's Istio, 1000 listed namespaces, 10000 counted Pods\n");
+    begin(&b, (struct setting){.kubernetes = 34, .namespaces = 1000, .pods = 10000, .listed = true, .sidecars = true});
+    measure(&b, "  a Service changes", touch_service);
+    measure(&b, "  a namespace changes", touch_namespace);
+    measure(&b, "  a Pod comes", add_pod);
+    measure(&b, "  a Pod goes", remove_pod);
+    finish(&b);
+    begin(&b, (struct setting){.kubernetes = 34, .namespaces = 1, .pods = 1, .listed = true, .sidecars = true});
+    measure(&b, "one namespace, one Pod: a Service changes", touch_service);
+    measure(&b, "  a Pod comes", add_pod);
+    finish(&b);
+}
+
+static void of_1_0(void)
+{
+    struct bench b;
+
+    printf("Istio 1.0, 5000 namespaces\n");
+    begin(&b, (struct setting){.kubernetes = 20, .namespaces = 5000});
     measure(&b, "no namespace listed: a Service changes", touch_service);
     measure(&b, "  a namespace changes", touch_namespace);
     finish(&b);
 
-    begin(&b, true, false, 0);
+    begin(&b, (struct setting){.kubernetes = 20, .namespaces = 5000, .listed = true});
     measure(&b, "all namespaces listed: a Service changes", touch_service);
     measure(&b, "  a namespace changes", touch_namespace);
     measure(&b, "  a namespace is created that is not listed", add_namespace);
     finish(&b);
 
-    begin(&b, false, true, 0);
-    measure(&b, "sidecars counted: a Service changes", touch_service);
+    begin(&b, (struct setting){.kubernetes = 20, .namespaces = 5000, .pods = 10000, .sidecars = true});
+    measure(&b, "10000 sidecars counted: a Service changes", touch_service);
     measure(&b, "  a Pod comes", add_pod);
     finish(&b);
 
-    begin(&b, false, false, REMOTES);
-    measure(&b, "with all remote clusters: a Service changes", touch_service);
+    begin(&b, (struct setting){.kubernetes = 20, .namespaces = 5000, .remotes = 1000});
+    measure(&b, "with 1000 remote clusters: a Service changes", touch_service);
     measure(&b, "  a RemoteIstio changes", touch_remote);
     finish(&b);
+}
+
+static void figures(void **state)
+{
+    (void)state;
+    printf("What plans take after one change\n");
+    of_today();
+    of_1_0();
 }
 
 int main(void)

@@ -13,10 +13,12 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/resources.h"
 
 #define FILE_MAX ((size_t)8 * 1024 * 1024)
 #define QUIET_SECONDS 5
 #define QUIET_WITHIN_SECONDS 120
+#define PARALLEL 64
 
 const struct kube_kind bench_remote_istio = {
     .kind = "RemoteIstio",
@@ -100,6 +102,108 @@ char *bench_contents(const char *path)
         buf_add(&text, piece, len);
     fclose(f);
     return buf_take(&text);
+}
+
+struct flood {
+    struct net_request (*request)(const void *context, size_t i);
+    const void *context;
+    size_t count, next, under_way, left;
+    size_t *again, again_count;
+};
+
+struct post {
+    struct flood *flood;
+    size_t item;
+};
+
+static void pour(struct flood *f);
+
+static void on_posted(void *context, const struct net_response *response, const struct err *e)
+{
+    struct post *post = context;
+    struct flood *f = post->flood;
+
+    (void)response;
+    f->under_way--;
+    if (e && e->class == ERR_NOT_FOUND)
+        f->again[f->again_count++] = post->item;
+    else if (e && e->class != ERR_ALREADY_EXISTS)
+        fail_msg("request %zu: %s", post->item, e->text);
+    else
+        f->left--;
+    free(post);
+    pour(f);
+}
+
+static void pour(struct flood *f)
+{
+    while (f->under_way < PARALLEL && (f->next < f->count || f->again_count)) {
+        struct post *post = NEW(struct post);
+        struct net_request request;
+        *post = (struct post){f, f->next < f->count ? f->next++ : f->again[--f->again_count]};
+        request = f->request(f->context, post->item);
+        f->under_way++;
+        net_client_send(h.client, &request, NULL, on_posted, post);
+    }
+    if (f->left == 0)
+        event_base_loopbreak(h.loop);
+}
+
+void bench_send_all(size_t count, struct net_request (*request)(const void *context, size_t i), const void *context)
+{
+    struct flood f = {request, context, count, .left = count, .again = NEW_ARRAY(size_t, count)};
+
+    pour(&f);
+    event_base_dispatch(h.loop);
+    free(f.again);
+}
+
+static struct net_request post_of(const void *context, size_t i)
+{
+    const struct desired *w = &((const struct desired_set *)context)->items[i];
+
+    return kube_request_create(w->kind, cluster_version(w->kind), w->ns, w->text);
+}
+
+void bench_post_objects(const struct desired_set *set)
+{
+    bench_send_all(set->len, post_of, set);
+}
+
+/* The operator's own resources stay. */
+static bool is_of_istio(const json_t *definition)
+{
+    return !str_eq(doc_string(definition, "spec", "group"), API_GROUP);
+}
+
+static const struct kube_kind *definition_kind(void)
+{
+    return kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+}
+
+static bool definitions_are_gone(void *context)
+{
+    _cleanup_json_ json_t *items = cluster_list(definition_kind(), NULL);
+    json_t *item;
+    size_t i;
+
+    (void)context;
+    json_array_foreach(items, i, item)
+        if (is_of_istio(item))
+            return false;
+    return true;
+}
+
+void bench_remove_definitions(void)
+{
+    _cleanup_json_ json_t *items = cluster_list(definition_kind(), NULL);
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(items, i, item)
+        if (is_of_istio(item))
+            cluster_delete_if_there(definition_kind(), NULL, doc_string(item, "metadata", "name"));
+    wait_until(definitions_are_gone, NULL, SECONDS(60), "the definitions are gone");
 }
 
 void bench_create_signing_certificate(void)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "kube/request.h"
+#include "reconcile/desired.h"
 
 extern const struct kube_kind bench_remote_istio, bench_secret, bench_pod;
 
@@ -12,6 +13,16 @@ extern const struct kube_kind bench_remote_istio, bench_secret, bench_pod;
 double bench_median(double *values, size_t count);
 /* The median, and the least and the most. Sorts the values. */
 void bench_print(const char *what, double *values, size_t count, const char *unit);
+
+/*
+ * Sends so many requests, 64 at a time, until the server has taken all. What it does not serve yet (404) is sent again;
+ * every other error fails the test, but that an object exists already.
+ */
+void bench_send_all(size_t count, struct net_request (*request)(const void *context, size_t i), const void *context);
+/* Creates all of them so, and waits for the last answer. */
+void bench_post_objects(const struct desired_set *set);
+/* Deletes Istio's definitions, which a mesh leaves there. */
+void bench_remove_definitions(void);
 
 /* What the central Citadel signs with, which runs in none of the benchmarks: remote clusters are to sign with it. */
 void bench_create_signing_certificate(void);

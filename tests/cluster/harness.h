@@ -79,6 +79,11 @@ bool operator_is_settled(void);
 long operator_memory_kb(void);
 /* Of it, what is no file's: without the pages of code, which come and go by what ran last. */
 long operator_anonymous_kb(void);
+/* The most resident memory since operator_forget_peak(), in kB. */
+long operator_peak_kb(void);
+void operator_forget_peak(void);
+/* Its time on the processors, in us. */
+int64_t operator_cpu_usec(void);
 /* How many descriptors it has open. */
 int operator_descriptors(void);
 

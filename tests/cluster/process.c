@@ -157,15 +157,23 @@ int operator_descriptors(void)
     return count;
 }
 
+/* Of its folder in /proc (proc(5)). */
+static FILE *open_process_file(const char *name, const char *mode)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/%s", (int)h.operator_pid, name);
+    FILE *f = fopen(path, mode);
+
+    assert_non_null(f);
+    return f;
+}
+
 /* A line of the kernel's /proc/PID/status. */
 static long status_kb(const char *field)
 {
-    _cleanup_free_ char *path = str_printf("/proc/%d/status", (int)h.operator_pid);
-    FILE *f = fopen(path, "re");
+    FILE *f = open_process_file("status", "re");
     char line[256];
     long kb = 0;
 
-    assert_non_null(f);
     while (fgets(line, sizeof(line), f))
         if (str_starts(line, field))
             kb = strtol(line + strlen(field), NULL, 10);
@@ -181,4 +189,27 @@ long operator_memory_kb(void)
 long operator_anonymous_kb(void)
 {
     return status_kb("RssAnon:");
+}
+
+long operator_peak_kb(void)
+{
+    return status_kb("VmHWM:");
+}
+
+void operator_forget_peak(void)
+{
+    FILE *f = open_process_file("clear_refs", "we");
+
+    fputs("5", f);
+    assert_int_equal(fclose(f), 0);
+}
+
+int64_t operator_cpu_usec(void)
+{
+    FILE *f = open_process_file("schedstat", "re");
+    unsigned long long nsec;
+
+    assert_int_equal(fscanf(f, "%llu", &nsec), 1);
+    fclose(f);
+    return (int64_t)(nsec / 1000);
 }
