@@ -20,6 +20,7 @@
 #include "shared.h"
 
 #define RUNS 3
+#define REST_MS 3000 /* between two runs */
 #define GATEWAY "istio-ingressgateway"
 #define TO_BE_READY SECONDS(120)
 
@@ -46,7 +47,7 @@ static void remove_all(void)
 {
     wait_until(no_pod_is_left, NULL, TO_BE_READY, "Istio's Pods are gone");
     bench_remove_definitions();
-    bench_wait_quiet();
+    pause_ms(REST_MS);
 }
 
 static double ms_until_ready(int64_t began)
@@ -79,8 +80,10 @@ static bool istioctl_has_ended(void *context)
 static double time_istioctl(double *ret_said)
 {
     static const char install[] =
-        "cd \"$TEST_OUTPUT\" && rm -f istioctl.code && { \"$TEST_ISTIOCTL\" install -y "
-        "--set 'meshConfig.defaultProviders.metrics={}' >istioctl.log 2>&1; echo $? >istioctl.code; } &";
+        "cd \"$TEST_OUTPUT\" && rm -f istioctl.code && "
+        "echo '{\"apiVersion\": \"install.istio.io/v1alpha1\", \"kind\": \"IstioOperator\", \"spec\": "
+        "{\"meshConfig\": " MESH_CONFIG "}}' >istioctl.yaml && "
+        "{ \"$TEST_ISTIOCTL\" install -y -f istioctl.yaml >istioctl.log 2>&1; echo $? >istioctl.code; } &";
     int64_t began = clock_now_usec();
     double taken;
 
