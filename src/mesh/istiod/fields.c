@@ -4,11 +4,80 @@
 #include "doc/doc.h"
 #include "mesh/istiod/istiod.h"
 
+/*
+ * Of Istio's MeshConfig and ProxyConfig those fields that are most in use, with the types that they have there
+ * (istio.io/api, mesh/v1alpha1): istiod does not start with a mesh configuration that it cannot read.
+ */
+static const struct field_table mesh_config_part = {
+    .name = "Part of the mesh configuration",
+    .doc = "As in Istio's reference of MeshConfig.",
+    .open = true,
+};
+
+static const struct field proxy_metadata_value = {NULL, TEXT(format_annotation_value)};
+
+static const struct field proxy_config_rows[] = {
+    {"concurrency", INTEGER(0, 1000), .doc = "Worker threads of a proxy."},
+    {"discoveryAddress", TEXT(format_host_port), .doc = "Where proxies find istiod."},
+    {"holdApplicationUntilProxyStarts", FLAG, .doc = "Whether the application starts after its proxy."},
+    {"proxyMetadata", MAP(format_env_name, proxy_metadata_value, 256), .doc = "Environment variables of the proxy."},
+    {"tracing", DOCUMENT(mesh_config_part), .doc = "Where spans go to."},
+};
+
+static const struct field_table proxy_config_table = {
+    .name = "Proxy configuration",
+    .doc = "Istio's ProxyConfig: what all proxies have, unless a Pod says otherwise.",
+    FIELD_ROWS(proxy_config_rows),
+    .open = true,
+};
+
+static const struct field extension_provider_rows[] = {
+    {"name", TEXT(format_annotation_value), .required = true, .doc = "By which resources name it."},
+};
+
+static const struct field_table extension_provider_table = {
+    .name = "Extension provider",
+    .doc = "Istio's ExtensionProvider.",
+    FIELD_ROWS(extension_provider_rows),
+    .open = true,
+};
+
+static const struct field outbound_traffic_policy_rows[] = {
+    {"mode", CHOICE("REGISTRY_ONLY", "ALLOW_ANY"), .doc = "Whether proxies let traffic to unknown hosts pass."},
+};
+
+static const struct field_table outbound_traffic_policy_table = {
+    .name = "Outbound traffic policy",
+    .doc = "Istio's OutboundTrafficPolicy.",
+    FIELD_ROWS(outbound_traffic_policy_rows),
+    .open = true,
+};
+
+static const struct field extension_provider = {NULL, DOCUMENT(extension_provider_table)};
+static const struct field discovery_selector = {NULL, DOCUMENT(mesh_config_part)};
+static const struct field mesh_config_text = {NULL, TEXT(format_annotation_value)};
+
+static const struct field mesh_config_rows[] = {
+    {"accessLogFile", TEXT(format_annotation_value), .doc = "The file that proxies write their access log to."},
+    {"accessLogFormat", TEXT(format_annotation_value), .doc = "What a line of it has."},
+    {"defaultConfig", DOCUMENT(proxy_config_table), .doc = "What all proxies have."},
+    {"defaultProviders", DOCUMENT(mesh_config_part), .doc = "Providers that are used where no resource names one."},
+    {"discoverySelectors", LIST(discovery_selector, 0, 1000), .doc = "Which namespaces istiod reads."},
+    {"enableAutoMtls", FLAG, .doc = "Whether clients use mutual TLS where the server has a proxy."},
+    {"enablePrometheusMerge", FLAG, .doc = "Whether the proxy serves the metrics of its application, too."},
+    {"enableTracing", FLAG, .doc = "Whether proxies report spans."},
+    {"extensionProviders", LIST(extension_provider, 0, 1000), .doc = "Backends of telemetry and authorization."},
+    {"outboundTrafficPolicy", DOCUMENT(outbound_traffic_policy_table), .doc = "Traffic to hosts that are not known."},
+    {"rootNamespace", TEXT(format_dns_label), .doc = "Where the configuration of the whole mesh is."},
+    {"trustDomain", TEXT(format_annotation_value), .doc = "The trust domain of the identities."},
+    {"trustDomainAliases", LIST(mesh_config_text, 0, 1000), .doc = "Further ones that are trusted."},
+};
+
 static const struct field_table mesh_config_table = {
     .name = "Mesh configuration",
-    .doc =
-        "Istio's MeshConfig, merged into the operator's: maps by key, everything else as a whole. It is passed on as "
-        "it is;\nIstio's reference of MeshConfig describes it.",
+    .doc = "Istio's MeshConfig, merged into the operator's: maps by key, everything else as a whole. Other fields than "
+           "these are\npassed on as they are; Istio's reference of MeshConfig describes them.",
+    FIELD_ROWS(mesh_config_rows),
     .open = true,
 };
 

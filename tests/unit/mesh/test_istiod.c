@@ -411,6 +411,15 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
         {"pilot: {enabled: false}", 0, 1, "no pod gets a sidecar"},
         {"pilot: {env: {PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS: 'true'}}", 0, 1, "no right to change nodes"},
         {"pilot: {env: {PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS: 'false'}}", 0, 0, ""},
+        /* istiod could not read these. */
+        {"meshConfig: {accessLogFile: 3}", 1, 0, "spec.meshConfig.accessLogFile: must be text"},
+        {"meshConfig: {defaultConfig: 3, enableTracing: often}", 2, 0,
+         "spec.meshConfig.enableTracing: must be true or"},
+        {"meshConfig: {defaultConfig: {proxyMetadata: {A: true}}}", 1, 0, "defaultConfig.proxyMetadata.A: must be"},
+        {"meshConfig: {extensionProviders: [null, {zipkin: {}}]}", 2, 0, "extensionProviders[1].name: is required"},
+        {"meshConfig: {extensionProviders: {a: {}}, outboundTrafficPolicy: {mode: no}}", 2, 0, "must be a list"},
+        {"meshConfig: {accessLogFile: null, ingressClass: istio, extensionProviders: [{name: a, b: {c: d}}]}", 0, 0,
+         ""},
     };
 
     (void)state;
