@@ -303,6 +303,18 @@ static const json_t *deployment_of(const struct invariants *v, const char *compo
     return server_get(server_find(v->server, "apps", "deployments"), MESH_NS, component);
 }
 
+/* None is there, or the ones that are there are being removed: what istiod makes now is another mesh's to it. */
+static bool has_no_mesh(const struct invariants *v)
+{
+    const struct collection *meshes = server_find(v->server, API_GROUP, "istios");
+    void *o;
+
+    for (size_t i = 0; meshes && map_next(meshes->objects, &i, NULL, &o);)
+        if (!doc_at(o, "metadata", "deletionTimestamp"))
+            return false;
+    return true;
+}
+
 /* When the mesh is gone a component that is not ours may be there still. What it makes then is not of the mesh. */
 static void remember_kept(struct invariants *v, const struct collection *kind, const json_t *made)
 {
@@ -332,6 +344,8 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
     }
     if (who == WHO_CLUSTER && !before)
         remember_kept(v, kind, after);
+    if (!before && has_no_mesh(v) && invariants_made_by_istiod(kind, after))
+        map_put(v->kept, doc_string(after, "metadata", "uid"), v);
     if (who == WHO_OPERATOR)
         invariants_today_observe(v, kind, before, after);
     if (who == WHO_OPERATOR)
@@ -509,12 +523,18 @@ static bool is_left_labelled(const struct kube_object *o)
 /* What Istio's components made while they ran. Where another client kept the component, it makes it again. */
 static bool is_left_by_istio(const struct invariants *v, const struct kube_object *o)
 {
+    _cleanup_json_ json_t *made = NULL;
+
     if (map_has(v->kept, str_or(o->uid, "")))
         return false;
     if (str_eq(o->kind->kind, "Secret"))
         return !deployment_of(v, "istio-citadel");
-    return str_eq(o->kind->kind, "ValidatingWebhookConfiguration") && str_eq(o->name, "istio-galley") &&
-           !deployment_of(v, "istio-galley");
+    if (str_eq(o->kind->kind, "ValidatingWebhookConfiguration"))
+        return str_eq(o->name, "istio-galley") && !deployment_of(v, "istio-galley");
+    if (o->kind->digest)
+        return false; /* of nodes there is no document */
+    made = kube_object_parse(o);
+    return invariants_made_by_istiod(server_find(v->server, o->kind->group, o->kind->plural), made);
 }
 
 /* Where there is none, nothing of one is left but definitions. */
@@ -524,8 +544,9 @@ static void check_no_mesh(const struct invariants *v, const struct kube_cache *c
 
     for (size_t i = 0; i < mesh_kinds.len && !why->len; i++) {
         const struct kube_kind *row = &mesh_kinds.rows[i];
-        bool citadels = (row == mesh_kind(KIND_KEY_AND_CERT_SECRET));
-        if (str_eq(row->kind, "CustomResourceDefinition") || (row->view && !citadels))
+        bool made = row == mesh_kind(KIND_KEY_AND_CERT_SECRET) || row == mesh_kind(KIND_MADE_CONFIG_MAP) ||
+                    row == mesh_kind(KIND_MADE_INJECTOR) || row == mesh_kind(KIND_MADE_LEASE);
+        if (str_eq(row->kind, "CustomResourceDefinition") || (row->view && !made))
             continue;
         for (size_t k = 0; !why->len && (o = kube_cache_next(cache, row, &k));)
             if (map_has(v->meshes, str_or(o->owner, "")) || is_left_labelled(o) || is_left_by_istio(v, o))

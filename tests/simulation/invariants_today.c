@@ -7,6 +7,7 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "doc/doc.h"
@@ -281,14 +282,39 @@ static void check_plugin(struct invariants *v, const json_t *mesh, const char *r
                    enabled ? "without" : "for");
 }
 
+/* --- namespaces --- */
+
+/* By which control plane new Pods of a namespace get a sidecar, where the operator put the label. */
+static bool is_labelled_for(const json_t *ns, const char *revision)
+{
+    const json_t *labels = doc_at(ns, "metadata", "labels");
+    const char *injection = doc_string(labels, "istio-injection"), *named = doc_string(labels, REVISION);
+
+    if (!doc_string(labels, LABEL_INJECTION_MANAGED))
+        return injection || named; /* the user's */
+    /* The other label may be the user's, too. */
+    return str_eq(revision, "default") ? str_eq(injection, "enabled") || named : injection || str_eq(named, revision);
+}
+
+static void check_namespaces(struct invariants *v, const json_t *mesh, const char *revision, struct buf *why)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach(doc_at(mesh, "spec", "autoInjectionNamespaces"), i, name) {
+        const json_t *ns = get(v, "", "namespaces", NULL, json_string_value(name));
+        if (ns && !doc_at(ns, "metadata", "deletionTimestamp") && !is_labelled_for(ns, revision))
+            buf_printf(why, "new Pods of namespace %s get no sidecar of revision %s", name_of(ns), revision);
+    }
+}
+
 /* --- what the status says --- */
 
-static void check_conditions(struct invariants *v, const json_t *mesh, struct buf *why)
+static void check_conditions(const json_t *mesh, struct buf *why)
 {
     json_t *condition;
     size_t i;
 
-    (void)v;
     json_array_foreach(doc_at(mesh, "status", STATUS_FIELD_CONDITIONS), i, condition) {
         const char *type = str_or(doc_string(condition, "type"), ""), *status = doc_string(condition, "status");
         bool outdated = doc_int(doc_at(mesh, "status", STATUS_FIELD_SIDECARS, "outdated"), 0) > 0;
@@ -323,7 +349,9 @@ void invariants_today_converged(struct invariants *v, const json_t *mesh, struct
     if (!why->len)
         check_plugin(v, mesh, revision, why);
     if (!why->len)
-        check_conditions(v, mesh, why);
+        check_namespaces(v, mesh, revision, why);
+    if (!why->len)
+        check_conditions(mesh, why);
 }
 
 /* --- every request --- */
