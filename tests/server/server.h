@@ -12,7 +12,7 @@
  *   stream.c    watches: from a version, with bookmarks, 410 in the answer or in the stream, selectors, time-outs
  *   selector.c  label and field selectors
  *   net.c, net_watch.c  one client's way to it (a net_io) and all that goes wrong there
- *   controllers.c       what a cluster does by itself
+ *   controllers.c       what a cluster does by itself; its workloads, nodes and Istio's programs are in files beside it
  *
  * It does not model: dry runs, admission (net.h has a hook), rights, patches other than merge patches, and conversion
  * between versions.

@@ -123,6 +123,8 @@ void users_delete_mesh(struct users *p);
 void users_settle_galley(struct users *p);
 /* users_today.c */
 void users_add_nodes(struct users *p);
+void users_move_on(struct users *p);
+void users_restart_workloads(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../server/controllers.h"
+#include "api/istio.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -130,6 +131,33 @@ void change_workload(struct users *p)
     else
         users_remove(p, &x);
     json_decref(x.object);
+}
+
+/* Another revision, with the CNI plugin or without it, while workloads run. */
+void users_move_on(struct users *p)
+{
+    struct collection *kind = server_find(p->server, API_GROUP, "istios");
+    const json_t *mesh = server_get(kind, MESH_NS, MESH_NAME);
+    struct pick x = {.kind = kind, .object = mesh ? doc_copy(mesh) : NULL};
+    json_t *spec = x.object ? doc_make(x.object, "spec") : NULL;
+    bool enabled = doc_bool(doc_at(spec, "cni", "enabled"), false);
+
+    for (int n = 0; n < 4; n++)
+        start_workload(p);
+    if (!x.object)
+        return;
+    if (rng_chance(p->rng, 700))
+        json_object_set_new(spec, "revision",
+                            json_string(str_eq(doc_string(spec, "revision"), "canary") ? "stable" : "canary"));
+    if (rng_chance(p->rng, 700))
+        json_object_set_new(doc_make(spec, "cni"), "enabled", json_boolean(!enabled));
+    users_put(p, &x);
+    json_decref(x.object);
+}
+
+void users_restart_workloads(struct users *p)
+{
+    restart_workloads(p);
 }
 
 void restart_workloads(struct users *p)

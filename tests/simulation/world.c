@@ -536,6 +536,18 @@ static void scale(struct world *w)
     central->invariants.at_rest = false;
 }
 
+/* The mesh moves to another revision, and its Pods follow later. */
+static void move_on(struct world *w)
+{
+    struct users *users = &world_central(w)->users;
+
+    w->requests_most = MINUTE_MOST;
+    users_move_on(users);
+    converge(w);
+    users_restart_workloads(users);
+    converge(w);
+}
+
 static void delete_one(struct world *w, struct site *site)
 {
     site->users.enabled = 1ull << DEED_delete_ours;
@@ -658,6 +670,8 @@ void world_run(uint64_t seed, const struct world_options *options, struct world_
         stay_quiet(&w, QUIET, "the operator", 0);
     if (!failed(&w) && w.today)
         scale(&w);
+    if (!failed(&w) && w.today)
+        move_on(&w);
     if (!failed(&w))
         fail_for_a_while(&w);
     if (!failed(&w))
