@@ -257,13 +257,14 @@ static bool is_for_plugin(const json_t *injector)
     return doc_bool(doc_at(values, "pilot", "cni", "enabled"), false);
 }
 
-/* Its controller has seen it, and its Pod is ready on every node. */
+/* Its controller has seen it, and its Pod is ready on every node; without nodes it is on none. */
 static bool is_on_every_node(const json_t *daemons)
 {
     const json_t *status = doc_at(daemons, "status");
     int64_t nodes = doc_int(doc_at(status, "desiredNumberScheduled"), -1);
 
-    return doc_int(doc_at(status, "observedGeneration"), 0) == doc_int(doc_at(daemons, "metadata", "generation"), 0) &&
+    return nodes > 0 &&
+           doc_int(doc_at(status, "observedGeneration"), 0) == doc_int(doc_at(daemons, "metadata", "generation"), 0) &&
            doc_int(doc_at(status, "numberReady"), 0) == nodes &&
            doc_int(doc_at(status, "updatedNumberScheduled"), 0) == nodes;
 }

@@ -122,7 +122,7 @@ void users_delete_mesh(struct users *p);
 /* A Galley that another client kept, though the mesh asks for none, would register its webhook for ever. */
 void users_settle_galley(struct users *p);
 /* users_today.c */
-void users_add_nodes(struct users *p);
+void users_add_nodes(struct users *p); /* one at least is there then */
 void users_move_on(struct users *p);
 void users_restart_workloads(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */

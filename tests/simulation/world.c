@@ -445,6 +445,8 @@ static void make_peace(struct world *w)
     if (rng_chance(&w->chaos, 250))
         users_delete_mesh(users);
     users_settle_galley(users);
+    if (w->today)
+        users_add_nodes(users);
     users_settle_remotes(users);
     /* Without a lease one of two may finish a write for a mesh that the other has just removed. */
     if (w->operators[1].desired && !w->leases)
@@ -536,7 +538,7 @@ static void scale(struct world *w)
     central->invariants.at_rest = false;
 }
 
-/* The mesh moves to another revision, and its Pods follow later. */
+/* The mesh moves to another revision, and its Pods follow later; then it moves once more. */
 static void move_on(struct world *w)
 {
     struct users *users = &world_central(w)->users;
@@ -545,6 +547,7 @@ static void move_on(struct world *w)
     users_move_on(users);
     converge(w);
     users_restart_workloads(users);
+    users_move_on(users);
     converge(w);
 }
 
