@@ -26,6 +26,11 @@
 #define DEFINITIONS 5
 #define PORT_DELETIONS 4 /* likewise */
 #define SETTLE_SECONDS 5
+/*
+ * Until definitions that were removed are created again. kube-apiserver 1.34 publishes the OpenAPI of a group
+ * meanwhile, and may end by a nil pointer where the group comes back while it goes (kube-openapi, pkg/cached/cache.go).
+ */
+#define REST_SECONDS 5
 
 /* Of a line of releases: what its figures are to be at most. */
 static const struct goals {
@@ -67,7 +72,7 @@ static void remove_all(const struct desired_set *set)
         if (!set->items[i].kind->custom)
             cluster_delete_if_there(set->items[i].kind, set->items[i].ns, set->items[i].name);
     bench_remove_definitions();
-    pause_ms(1500);
+    pause_ms(REST_SECONDS * 1000);
 }
 
 static void write_objects(const struct desired_set *set, const char *path, bool definitions)

@@ -125,7 +125,7 @@ static void on_posted(void *context, const struct net_response *response, const 
 
     (void)response;
     f->under_way--;
-    if (e && e->class == ERR_NOT_FOUND)
+    if (e && (e->class == ERR_NOT_FOUND || e->class == ERR_UNAVAILABLE))
         f->again[f->again_count++] = post->item;
     else if (e && e->class != ERR_ALREADY_EXISTS)
         fail_msg("request %zu: %s", post->item, e->text);

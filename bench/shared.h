@@ -15,8 +15,8 @@ double bench_median(double *values, size_t count);
 void bench_print(const char *what, double *values, size_t count, const char *unit);
 
 /*
- * Sends so many requests, 64 at a time, until the server has taken all. What it does not serve yet (404) is sent again;
- * every other error fails the test, but that an object exists already.
+ * Sends so many requests, 64 at a time, until the server has taken all. What it does not serve yet (404) or does not
+ * answer is sent again; every other error fails the test, but that an object exists already.
  */
 void bench_send_all(size_t count, struct net_request (*request)(const void *context, size_t i), const void *context);
 /* Creates all of them so, and waits for the last answer. */
