@@ -50,7 +50,7 @@ static int render_remote(const struct input *in, const char *name, int minor, st
                        "the files",
                        input_name(in), name);
     if (!minor)
-        minor = remote_istio_newest_kubernetes(remote->value, mesh->value);
+        minor = istio_kubernetes_to_show(mesh->value);
     code = review(in, mesh, NULL, 0, NULL, out);
     return code ? code : review(in, remote, mesh, minor, out->documents, out);
 }
@@ -68,7 +68,7 @@ static int render_mesh(const struct input *in, int minor, struct output *out, st
                        "joins with -f, too",
                        input_name(in));
     if (!minor)
-        minor = istio_newest_kubernetes(mesh->value);
+        minor = istio_kubernetes_to_show(mesh->value);
     return review(in, mesh, NULL, minor, out->documents, out);
 }
 
@@ -106,11 +106,13 @@ static int run(const struct invocation *inv, struct err *e)
 const struct command command_render = {
     .name = "render",
     .summary = "print every object that a resource asks for, without a cluster",
-    .text = "The objects are those that the operator would apply, in the order of rendering, with the resource's\n"
-            "overlays. They carry no mark of ownership, because a file that was never in a cluster has no uid.\n"
-            "A resource that names no version is rendered as on the newest known Kubernetes.\n"
-            "With --remote they are those of a remote cluster: the files then hold the Istio as well as the\n"
-            "RemoteIstio, and in place of the signing certificate stands that it is taken from the central cluster.",
+    .text =
+        "The objects are those that the operator would apply, in the order of rendering, with the resource's\n"
+        "overlays. They carry no mark of ownership, because a file that was never in a cluster has no uid.\n"
+        "Without --kube-version they are those for Kubernetes 1.20, or where a release is too new for that, for the\n"
+        "newest one that it runs on. A resource that names no version gets the release of that Kubernetes.\n"
+        "With --remote they are those of a remote cluster: the files then hold the Istio as well as the\n"
+        "RemoteIstio, and in place of the signing certificate stands that it is taken from the central cluster.",
     .options =
         (const struct option_row[]){
             OPTIONS_FILE,
@@ -118,7 +120,7 @@ const struct command command_render = {
              CHOICES("yaml", "json")},
             {"remote", 0, "NAME", NULL, "the objects in the cluster of the RemoteIstio with this name",
              .format = &format_dns_subdomain},
-            {"kube-version", 0, "VERSION", NULL, "the Kubernetes to render for, else the newest for that release"},
+            {"kube-version", 0, "VERSION", NULL, "the Kubernetes to render for, such as 1.34"},
             OPTION_NAMESPACE("namespace of a resource that names none"),
             {NULL},
         },

@@ -22,10 +22,6 @@ static bool review(const struct input *in, const struct input_resource *r, int m
     const struct input_resource *of_file = find_mesh(in, r->file), *mesh = of_file ? of_file : find_mesh(in, NULL);
     bool remote = input_is(r, &api_resource_remote_istio);
 
-    /* A cluster chooses the release: one of today, as for `render`. */
-    if (!minor && input_is(r, &api_resource_istio) && !doc_at(r->value, "spec", "version") &&
-        !doc_at(r->value, "status", "version"))
-        minor = istio_newest_kubernetes(r->value);
     /* A cluster has one mesh: the operator refuses the later resource. Files may be of several clusters. */
     if (input_is(r, &api_resource_istio) && r != of_file)
         problems_add(&problems, PROBLEM_ERROR, "kind", "must not be Istio twice: there is one mesh in a cluster");
@@ -91,8 +87,7 @@ const struct command command_validate = {
         "The rules are those of the operator and its admission webhook, for Istio and RemoteIstio. Files may hold\n"
         "other documents beside them, and lists (kubectl get -o yaml). Warnings alone leave the exit code at 0 but\n"
         "with --strict; errors make it 2, and a file that cannot be read its own. Problems go to standard output;\n"
-        "-o json prints one array of {file, line, severity, field, message}, also of a file that cannot be read.\n"
-        "Without --kube-version an Istio that names no version is reviewed as on the newest known Kubernetes.",
+        "-o json prints one array of {file, line, severity, field, message}, also of a file that cannot be read.",
     .options =
         (const struct option_row[]){
             OPTIONS_FILE,

@@ -1,7 +1,6 @@
 #include "mesh/resources.h"
 
 #include "api/status.h"
-#include "base/release.h"
 #include "base/str.h"
 #include "mesh/line.h"
 
@@ -118,25 +117,12 @@ const char *istio_version(const json_t *resource, int minor)
     return api_version_of(&api_resource_istio, resource, &(struct api_context){.kubernetes_minor = minor});
 }
 
-int istio_newest_kubernetes(const json_t *resource)
+int istio_kubernetes_to_show(const json_t *resource)
 {
-    struct api_context context = {0};
-    struct api_edition edition;
+    const struct api_context context = {.kubernetes_minor = SHOWN_KUBERNETES};
+    const struct api_edition edition = api_edition_of(&api_resource_istio, resource, &context);
 
-    for (size_t i = 0; istio_edition(i, &edition); i++)
-        if (edition.kubernetes_max > context.kubernetes_minor)
-            context.kubernetes_minor = edition.kubernetes_max;
-    edition = api_edition_of(&api_resource_istio, resource, &context);
-    return release_same_minor(edition.version, api_version_of(&api_resource_istio, resource, &context))
-               ? edition.kubernetes_max
-               : context.kubernetes_minor;
-}
-
-int remote_istio_newest_kubernetes(const json_t *resource, const json_t *mesh)
-{
-    const struct api_context context = {.version = istio_version(mesh, 0)};
-
-    return api_edition_of(&api_resource_remote_istio, resource, &context).kubernetes_max;
+    return edition.kubernetes_min > SHOWN_KUBERNETES ? edition.kubernetes_max : SHOWN_KUBERNETES;
 }
 
 int remote_istio_parse(

@@ -26,11 +26,10 @@ int remote_istio_parse(
 /* The version of an Istio on Kubernetes 1.`minor` (0: not known), also an unknown one; see api_version_of(). */
 const char *istio_version(const json_t *resource, int minor);
 /*
- * The newest Kubernetes, as minor version of 1.x, for the release that an Istio asks for. Of one that asks for none, or
- * for one that is not known, the newest of all releases.
+ * The Kubernetes, as minor version of 1.x, that an Istio is rendered for where no cluster is named: this one, or where
+ * its release is too new for it, the newest that it runs on.
  */
-int istio_newest_kubernetes(const json_t *resource);
-/* The same for the cluster of a RemoteIstio that joins the mesh. */
-int remote_istio_newest_kubernetes(const json_t *resource, const json_t *mesh);
+#define SHOWN_KUBERNETES 20
+int istio_kubernetes_to_show(const json_t *resource);
 
 #endif
