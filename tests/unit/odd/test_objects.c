@@ -101,6 +101,19 @@ static json_t *definition_of_gateway_api(void)
                 STRING("gateway.networking.k8s.io/channel", "standard"))));
 }
 
+static json_t *definition_of_classes(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "apiextensions.k8s.io/v1"),
+        STRING("kind", "CustomResourceDefinition"),
+        MAP("metadata", STRING("name", GATEWAY_CLASS_DEFINITION)),
+        MAP("spec",
+            STRING("group", "gateway.networking.k8s.io"),
+            MAP("names", STRING("kind", "GatewayClass"), STRING("plural", "gatewayclasses")),
+            SEQ("versions", ITEM(STRING("name", "v1"), BOOL("served", true), BOOL("storage", true)))),
+        MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
+}
+
 static json_t *authority(const char *name)
 {
     struct certificate c;
@@ -126,6 +139,8 @@ static json_t *sample_of(const struct kube_kind *kind)
         return authority(MESH_PLUGGED_IN_AUTHORITY);
     case KIND_GATEWAY_API:
         return definition_of_gateway_api();
+    case KIND_GATEWAY_CLASS_DEFINITION:
+        return definition_of_classes();
     default:
         fail_msg("%s (%s) has no sample", kind->kind, str_or(kind->view, ""));
         return NULL;
@@ -474,6 +489,17 @@ static void put_todays_others(struct world *w)
     world_put_as(w, mesh_kind(KIND_NODE), node());
     world_put_as(w, mesh_kind(KIND_SELF_SIGNED_AUTHORITY), authority(MESH_SELF_SIGNED_AUTHORITY));
     world_put_as(w, mesh_kind(KIND_GATEWAY_API), definition_of_gateway_api());
+    world_put_as(w, mesh_kind(KIND_GATEWAY_CLASS_DEFINITION), definition_of_classes());
+    world_put_as(
+        w,
+        mesh_kind(KIND_MADE_GATEWAY_CLASS),
+        OBJECT(
+            STRING("apiVersion", "gateway.networking.k8s.io/v1"),
+            STRING("kind", "GatewayClass"),
+            MAP("metadata",
+                STRING("name", "istio"),
+                STRING("creationTimestamp", "2018-12-17T00:00:00Z"),
+                SEQ("managedFields", ITEM(STRING("manager", "pilot-discovery"))))));
     world_put_as(
         w,
         mesh_kind(KIND_ENDPOINT_SLICE),
