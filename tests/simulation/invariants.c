@@ -211,6 +211,12 @@ static bool may_adopt(const struct invariants *v, const struct collection *kind,
     return map_has(v->ours, key) || str_eq(kind->plural, "customresourcedefinitions");
 }
 
+/* What all in a remote cluster hangs on: it says itself to whom it belongs, also when its mark was taken off. */
+static bool is_owner_there(const struct invariants *v, const struct collection *kind, const json_t *o)
+{
+    return v->central && is_of(kind, "istios") && doc_at(o, "metadata", "annotations", MESH_REMOTE_OF);
+}
+
 static void check_object(struct invariants *v, const struct collection *kind, const json_t *before, const json_t *after)
 {
     const json_t *o = before ? before : after;
@@ -221,7 +227,8 @@ static void check_object(struct invariants *v, const struct collection *kind, co
     else if (before && !has_mark(v, before) && after &&
              !may_adopt(v, kind, key, doc_string(before, "metadata", "name")))
         fail(v, "the operator changed what is not its own", kind, before);
-    else if (before && !has_mark(v, before) && !after && !goes_with_the_mesh(kind, before))
+    else if (before && !has_mark(v, before) && !after && !goes_with_the_mesh(kind, before) &&
+             !is_owner_there(v, kind, before))
         fail(v, "the operator deleted what is not its own", kind, before);
 }
 
@@ -462,16 +469,20 @@ static void put_all(struct server *s, const struct kube_server *d, unsigned role
     }
 }
 
-/* The server's own state as a cache. Which namespace is watched depends on the mesh. */
+/* The server's own state as a cache. Which namespace is watched depends on the mesh, and without one on RemoteIstios.
+ */
 struct kube_cache *invariants_observed(struct server *s, const struct kube_server *d, unsigned roles)
 {
     struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
     const char *ns;
 
     put_all(s, d, roles, mesh_kind(KIND_ISTIO), NULL, cache);
+    put_all(s, d, roles, mesh_kind(KIND_REMOTE_ISTIO), NULL, cache);
     ns = mesh_reconciler.watch_namespace(cache);
+    if (!ns)
+        ns = remote_reconciler.watch_namespace(cache);
     for (size_t i = 0; i < mesh_kinds.len; i++)
-        if (&mesh_kinds.rows[i] != mesh_kind(KIND_ISTIO))
+        if (i != KIND_ISTIO && i != KIND_REMOTE_ISTIO)
             put_all(s, d, roles, &mesh_kinds.rows[i], ns, cache);
     return cache;
 }

@@ -231,6 +231,8 @@ static void check_service(const struct judgement *j, struct server *remote, cons
 
     if (str_eq(doc_string(endpoints, "metadata", "annotations", MARK_IGNORE), "true"))
         return;
+    if (!endpoints && !j->why->len)
+        buf_printf(j->why, "the remote cluster has no Endpoints %s", name);
     ready_addresses(j, selector, &desired);
     addresses_in(endpoints, &there);
     if (!str_eq(buf_str(&desired), buf_str(&there)) && !j->why->len)
