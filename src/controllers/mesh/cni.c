@@ -97,6 +97,22 @@ is_used(struct cni_memo *memo, const struct plan_input *in, const char *ns, cons
     return memo->is_used;
 }
 
+/* By that of any control plane of the resource: a former one injects until the new one takes over. */
+static bool is_still_used(const struct plan_input *in, const char *uid, const struct mesh_desired *desired)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_CONFIG_MAP);
+    const char *prefix = desired->planes->release->line->injection.config_map;
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));) {
+        _cleanup_json_ json_t *config_map =
+            str_eq(o->owner, uid) && str_starts(o->name, prefix) ? kube_object_parse(o) : NULL;
+        if (config_map && cni_of(desired)->is_in(config_map))
+            return true;
+    }
+    return false;
+}
+
 /* On one node at least: where there is none it is installed nowhere. */
 static bool is_rolled_out(const struct plan_input *in, const char *ns, const struct mesh_desired *desired)
 {
@@ -143,7 +159,7 @@ struct mesh_cni_state cni_state(
     if (cni_is_enabled(desired))
         state.waits = !is_used(memo, in, ns, desired) && !is_rolled_out(in, ns, desired);
     else
-        state.stays = is_installed(in, resource, desired) && is_used(memo, in, ns, desired);
+        state.stays = is_installed(in, resource, desired) && is_still_used(in, resource->uid, desired);
     return state;
 }
 

@@ -14,6 +14,8 @@
 
 #define WITH_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"], \"cni\": {\"enabled\": true}}"
 #define WITHOUT_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"]}"
+#define ANOTHER_WITHOUT_CNI                                                                                            \
+    "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"], \"revision\": \"canary\"}"
 #define DAEMONS "istio-cni-node"
 #define INJECTION "ConfigMap/istio-system/istio-sidecar-injector"
 
@@ -204,6 +206,23 @@ static void the_plugin_stays_while_the_injection_cannot_be_written(void **state)
     assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
 }
 
+static void the_plugin_stays_while_a_former_control_plane_injects_for_it(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, ANOTHER_WITHOUT_CNI);
+    assert_true(world_converge(w) >= 0);
+    assert_true(is_injected_for_cni(w));
+    assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod-canary", true);
+    assert_true(world_converge(w) >= 0);
+    assert_false(world_has(w, "v1", "ConfigMap", NS, "istio-sidecar-injector"));
+    assert_false(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+}
+
 /* What another manager installed, and the resource says nothing about. */
 static void the_plugin_of_another_manager_is_left_alone(void **state)
 {
@@ -280,6 +299,7 @@ int main(void)
         USING_CNI(a_deleted_plugin_comes_back_with_the_injection_as_it_was),
         USING_CNI(the_plugin_goes_after_new_pods_have_their_init_container_again),
         USING_CNI(the_plugin_stays_while_the_injection_cannot_be_written),
+        USING_CNI(the_plugin_stays_while_a_former_control_plane_injects_for_it),
         USING_CNI(the_plugin_of_another_manager_is_left_alone),
         USING_CNI(paths_are_those_of_the_nodes),
         INSTALLED_TODAY(namespaces_that_refuse_the_init_container_are_named),
