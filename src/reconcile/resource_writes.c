@@ -50,17 +50,30 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
     plan_patch_metadata(r->plan, r->in, r->object, OBJECT(VALUE("finalizers", finalizers)), reason, PLAN_BOOKKEEPING);
 }
 
+/* Of two writers that disagree each finds its conditions changed by the other, at another time again. */
+static uint64_t wish_of(const json_t *status)
+{
+    _cleanup_json_ json_t *wish = doc_copy(status);
+    json_t *condition;
+    size_t i;
+
+    json_array_foreach(doc_at(wish, STATUS_FIELD_CONDITIONS), i, condition)
+        json_object_del(condition, "lastTransitionTime");
+    return doc_hash(wish);
+}
+
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold)
 {
     const json_t *before = doc_at(r->resource, "status");
     const struct kube_object *o = r->object;
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
-    uint64_t wish;
+    uint64_t content, wish;
 
     if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
-    wish = doc_hash(status);
+    content = doc_hash(status);
+    wish = wish_of(status);
     resource = doc_copy(r->resource);
     json_object_set_new(resource, "status", TAKE_PTR(owned));
     plan_add(
@@ -75,7 +88,7 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
             .uid = str_dup(o->uid),
             .body = doc_text(resource),
             .wish = wish,
-            .content = wish,
+            .content = content,
             .reason = str_dup("status"),
             .tag = PLAN_BOOKKEEPING,
         });

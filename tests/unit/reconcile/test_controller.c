@@ -482,6 +482,27 @@ static void an_invalid_one_is_refused_and_the_others_go_on(void **state)
     expect_status(b, "bad", STATUS_AVAILABLE);
 }
 
+/* Each time a condition has changed at another time: what is desired is the same all the same. */
+static void a_status_that_another_writer_undoes_is_written_more_slowly(void **state)
+{
+    struct bench *b = *state;
+    unsigned writes;
+
+    put(b, "hello", "hi");
+    (void)sim_take_counts(b->sim);
+    for (int i = 0; i < 600; i++) {
+        json_t *theirs = json_deep_copy((json_t *)greeting(b, "hello"));
+        json_t *ready = doc_find(doc_at(theirs, "status", STATUS_FIELD_CONDITIONS), "type", "Ready");
+        json_object_set_new(ready, "status", json_string("Unknown"));
+        sim_apply(b->sim, &kind_rows[GREETING], theirs);
+        sim_run(b->sim, 100);
+    }
+    writes = sim_take_counts(b->sim).writes;
+    assert_in_range(writes, 5, 30);
+    sim_run(b->sim, SECONDS(60));
+    expect_status(b, "hello", STATUS_AVAILABLE);
+}
+
 static void a_watch_that_the_plan_asks_for_brings_what_it_counts(void **state)
 {
     struct bench *b = *state;
@@ -691,6 +712,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_resource_gets_its_object_finalizer_and_status, setup, teardown),
         cmocka_unit_test_setup_teardown(an_invalid_one_is_refused_and_the_others_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_status_that_another_writer_undoes_is_written_more_slowly, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watch_that_the_plan_asks_for_brings_what_it_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup_patient, teardown),
