@@ -239,6 +239,17 @@ void break_webhook(struct users *p)
     json_decref(x.object);
 }
 
+static bool has_injector(const struct collection *webhooks)
+{
+    const char *key;
+
+    for (size_t i = 0; map_next(webhooks->objects, &i, &key, NULL);)
+        if (strstr(key, "istio-sidecar-injector"))
+            return true;
+    return false;
+}
+
+/* istioctl tags what it finds: a revision that has an injector. */
 void tag_revision(struct users *p)
 {
     struct collection *kind = server_find(p->server, "admissionregistration.k8s.io", "mutatingwebhookconfigurations");
@@ -247,7 +258,7 @@ void tag_revision(struct users *p)
 
     if (x.object)
         users_remove(p, &x);
-    else
+    else if (has_injector(kind))
         users_create(
             p, kind, NULL,
             OBJECT(MAP("metadata", STRING("name", "istio-revision-tag-prod"),
