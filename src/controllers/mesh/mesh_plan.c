@@ -11,6 +11,7 @@
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_status.h"
 #include "controllers/mesh/pod_security.h"
+#include "controllers/mesh/refused_pods.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/webhooks.h"
 #include "controllers/watches.h"
@@ -426,6 +427,7 @@ static void plan(struct reconcile *r)
     struct mesh_memo *memo = r->memo;
     const struct mesh_desired *desired = memo->desired;
     const struct istio_spec *spec = desired->spec;
+    bool can_call_webhooks = false;
     struct former former;
 
     components_read(
@@ -439,9 +441,11 @@ static void plan(struct reconcile *r)
         &r->rollouts,
         &r->plan->central.watch);
     if (desired->planes->release->line->webhooks_count)
-        webhooks_read(r, desired->objects);
+        can_call_webhooks = webhooks_read(r, desired->objects);
     former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
     plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
+    if (can_call_webhooks && !r->rollouts.all_available)
+        refused_pods_retry(r, desired->objects, reconcile_writes(r, &r->plan->central, spec->pause));
     buf_add_str(&r->notice, memo->warnings);
     if (former.notice) {
         buf_separate(&r->notice, "; ");

@@ -85,7 +85,7 @@ static char *former_fault(const struct reconcile *r)
     return str_dup(doc_string(before, "message"));
 }
 
-void webhooks_read(struct reconcile *r, const struct desired_set *desired)
+bool webhooks_read(struct reconcile *r, const struct desired_set *desired)
 {
     const struct plan_input *in = r->world->central;
     _cleanup_map_ struct map *services = answering(in);
@@ -104,7 +104,7 @@ void webhooks_read(struct reconcile *r, const struct desired_set *desired)
             row.message = fault;
     }
     if (!row.desired)
-        return;
+        return false;
     r->plan->central.watch |= PLAN_WATCH_ENDPOINTS;
     if (!row.message)
         row.message = former_fault(r);
@@ -112,4 +112,5 @@ void webhooks_read(struct reconcile *r, const struct desired_set *desired)
     r->rollouts.all_available &= row.available;
     ARRAY_RESERVE_ONE(r->rollouts.items, r->rollouts.len, r->rollouts.cap);
     r->rollouts.items[r->rollouts.len++] = row;
+    return row.available;
 }

@@ -9,8 +9,8 @@
 
 /*
  * Adds the line "webhooks" to what is rolled out, where webhooks are desired, and asks for the watch that it needs.
- * Until that is synced what the status said of them before stays.
+ * Until that is synced what the status said of them before stays. True where the API server can call all of them.
  */
-void webhooks_read(struct reconcile *r, const struct desired_set *desired);
+bool webhooks_read(struct reconcile *r, const struct desired_set *desired);
 
 #endif

@@ -46,6 +46,44 @@ static void a_gateway_is_restored_after_the_webhook(void **state)
     expect_plan(w, "create Deployment/istio-system/istio-ingressgateway: deleted by another client\n");
 }
 
+/* As its Deployment says while the Pods of a gateway are refused. */
+static void refuse_pods(struct world *w, const char *why)
+{
+    json_t *gateway = world_get(w, APPS, "Deployment", NS, "istio-ingressgateway");
+
+    json_object_set_new(
+        gateway,
+        "status",
+        OBJECT(
+            SEQ("conditions",
+                ITEM(
+                    STRING("type", "ReplicaFailure"),
+                    STRING("status", "True"),
+                    STRING("reason", "FailedCreate"),
+                    STRING("message", why)))));
+    world_put(w, gateway);
+}
+
+static void refused_pods_are_tried_again_when_the_webhook_answers(void **state)
+{
+    struct world *w = *state;
+
+    put_endpoint_slice(w, "istiod", false);
+    refuse_pods(w, "Internal error occurred: failed calling webhook \"object.sidecar-injector.istio.io\": refused");
+    assert_true(world_converge(w) >= 0);
+    expect_plan(w, "");
+    put_endpoint_slice(w, "istiod", true);
+    expect_plan(
+        w,
+        "update Deployment/istio-system/istio-ingressgateway: its Pods were refused while a webhook did not answer, "
+        "and are tried again\n");
+    expect_plan(w, "");
+
+    refuse_pods(w, "exceeded quota: small");
+    assert_true(world_converge(w) >= 0);
+    expect_plan(w, "");
+}
+
 static void the_mesh_becomes_available(void **state)
 {
     expect_status(*state, "Status", "Available");
@@ -339,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRESH_TODAY(a_gateway_is_created_after_the_webhook_that_gives_it_its_proxy),
         INSTALLED_TODAY(a_gateway_is_restored_after_the_webhook),
+        INSTALLED_TODAY(refused_pods_are_tried_again_when_the_webhook_answers),
         INSTALLED_TODAY(the_mesh_becomes_available),
         INSTALLED_TODAY(fields_of_others_are_left_alone),
         INSTALLED_TODAY(the_pods_of_an_istiod_that_helm_installed_stay),
