@@ -269,6 +269,19 @@ static bool is_on_every_node(const json_t *daemons)
            doc_int(doc_at(status, "updatedNumberScheduled"), 0) == nodes;
 }
 
+/* By any control plane of the mesh: a former one is there while Pods use it. */
+static bool is_injected_for_plugin(const struct invariants *v, const char *uid)
+{
+    struct collection *maps = server_find(v->server, "", "configmaps");
+    const char *key;
+    void *o;
+
+    for (size_t i = 0; map_next(maps->objects, &i, &key, &o);)
+        if (strstr(key, "istio-sidecar-injector") && str_eq(invariants_mark_of(o), uid) && is_for_plugin(o))
+            return true;
+    return false;
+}
+
 static void check_plugin(struct invariants *v, const json_t *mesh, const char *revision, struct buf *why)
 {
     const char *ns = doc_string(mesh, "metadata", "namespace");
@@ -276,7 +289,8 @@ static void check_plugin(struct invariants *v, const json_t *mesh, const char *r
     const json_t *injector = get(v, "", "configmaps", ns, name), *daemons = get(v, "apps", "daemonsets", ns, PLUGIN);
     bool enabled = doc_bool(doc_at(mesh, "spec", "cni", "enabled"), false);
 
-    if (daemons && !enabled && str_eq(invariants_mark_of(daemons), doc_string(mesh, "metadata", "uid")))
+    if (daemons && !enabled && str_eq(invariants_mark_of(daemons), doc_string(mesh, "metadata", "uid")) &&
+        !is_injected_for_plugin(v, doc_string(mesh, "metadata", "uid")))
         buf_printf(why, "the CNI plugin is disabled, and its DaemonSet is still there");
     if (injector && is_for_plugin(injector) != enabled && (!enabled || is_on_every_node(daemons)))
         buf_printf(why, "the CNI plugin is %s, and new Pods are injected %s it", enabled ? "ready" : "disabled",
