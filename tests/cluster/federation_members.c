@@ -18,6 +18,7 @@
 #include "mesh/v1_0/v1_0.h"
 #include "reconcile/desired.h"
 #include "reconcile/marks.h"
+#include "reconcile/tokens.h"
 
 #define FIRST_SERVICE "istio-pilot"
 #define SECOND_SERVICE "istio-policy"
@@ -227,6 +228,8 @@ static char *shape_of(const json_t *object)
     json_object_del(json_object_get(metadata, "annotations"), "deployment.kubernetes.io/revision");
     json_object_del(json_object_get(metadata, "annotations"), "endpoints.kubernetes.io/last-change-trigger-time");
     json_object_del(json_object_get(metadata, "labels"), "theirs");
+    /* Of a workload whose ServiceAccount was made again. */
+    json_object_del(doc_at(copy, "spec", "template", "metadata", "annotations"), TOKENS_ANNOTATION);
     json_array_foreach(json_object_get(metadata, "ownerReferences"), i, reference)
         json_object_del(reference, "uid");
     return doc_text(copy);
