@@ -151,14 +151,8 @@ static const struct field cluster_role_rows[] = {
 };
 TABLE(cluster_role, "ClusterRole");
 
-static const struct field namespaced_rule_rows[] = {
-    {"apiGroups", TEXTS(format_any, 0)},
-    {"nonResourceURLs", TEXTS(format_any, 0)},
-    {"resourceNames", TEXTS(format_any, 0)},
-    {"resources", TEXTS(format_any, 0)},
-    {"verbs", TEXTS(format_any, 1), REQUIRED},
-};
-TABLE(namespaced_rule, "PolicyRule", .check = kubernetes_check_namespaced_rule);
+static const struct field_table namespaced_rule =
+    TABLE_OF("PolicyRule", policy_rule_rows, .check = kubernetes_check_namespaced_rule);
 
 static const struct field role_rows[] = {
     TOP,
@@ -195,13 +189,8 @@ static const struct field namespaced_role_ref_rows[] = {
 };
 TABLE(namespaced_role_ref, "RoleRef");
 
-static const struct field namespaced_subject_rows[] = {
-    {"apiGroup", TEXT(format_any)},
-    {"kind", CHOICE("ServiceAccount", "User", "Group"), REQUIRED},
-    {"name", TEXT(format_any), REQUIRED},
-    {"namespace", TEXT(format_any)},
-};
-TABLE(namespaced_subject, "Subject", .check = kubernetes_check_namespaced_subject);
+static const struct field_table namespaced_subject =
+    TABLE_OF("Subject", subject_rows, .check = kubernetes_check_namespaced_subject);
 
 static const struct field role_binding_rows[] = {
     TOP,
@@ -445,35 +434,27 @@ static const struct field rule_with_operations_rows[] = {
 };
 TABLE(rule_with_operations, "RuleWithOperations");
 
+/* With rows of its own kind alone, each followed by a comma. */
+#define WEBHOOK_ROWS(...)                                                                                              \
+    {"admissionReviewVersions", TEXTS(format_service_name, 0), .unique = true},                                        \
+    {"clientConfig", DOCUMENT(webhook_client_config), REQUIRED},                                                       \
+    {"failurePolicy", CHOICE("Ignore", "Fail"), NOT_EMPTY},                                                            \
+    {"matchConditions", LIST_OF(match_condition, 0), .since = 27},                                                     \
+    {"matchPolicy", CHOICE("Exact", "Equivalent"), NOT_EMPTY},                                                         \
+    {"name", TEXT(format_webhook_name), REQUIRED},                                                                     \
+    {"namespaceSelector", DOCUMENT(kubernetes_label_selector)},                                                        \
+    {"objectSelector", DOCUMENT(kubernetes_label_selector)},                                                           \
+    __VA_ARGS__                                                                                                        \
+    {"rules", LIST_OF(rule_with_operations, 0)},                                                                       \
+    {"sideEffects", CHOICE("None", "NoneOnDryRun", "Some", "Unknown"), NOT_EMPTY},                                     \
+    {"timeoutSeconds", INTEGER(1, 30)}
+
 static const struct field mutating_webhook_rows[] = {
-    {"admissionReviewVersions", TEXTS(format_service_name, 0), .unique = true},
-    {"clientConfig", DOCUMENT(webhook_client_config), REQUIRED},
-    {"failurePolicy", CHOICE("Ignore", "Fail"), NOT_EMPTY},
-    {"matchConditions", LIST_OF(match_condition, 0), .since = 27},
-    {"matchPolicy", CHOICE("Exact", "Equivalent"), NOT_EMPTY},
-    {"name", TEXT(format_webhook_name), REQUIRED},
-    {"namespaceSelector", DOCUMENT(kubernetes_label_selector)},
-    {"objectSelector", DOCUMENT(kubernetes_label_selector)},
-    {"reinvocationPolicy", CHOICE("Never", "IfNeeded"), NOT_EMPTY},
-    {"rules", LIST_OF(rule_with_operations, 0)},
-    {"sideEffects", CHOICE("None", "NoneOnDryRun", "Some", "Unknown"), NOT_EMPTY},
-    {"timeoutSeconds", INTEGER(1, 30)},
+    WEBHOOK_ROWS({"reinvocationPolicy", CHOICE("Never", "IfNeeded"), NOT_EMPTY}, ),
 };
 TABLE(mutating_webhook, "MutatingWebhook", .check = kubernetes_check_webhook);
 
-static const struct field validating_webhook_rows[] = {
-    {"admissionReviewVersions", TEXTS(format_service_name, 0), .unique = true},
-    {"clientConfig", DOCUMENT(webhook_client_config), REQUIRED},
-    {"failurePolicy", CHOICE("Ignore", "Fail"), NOT_EMPTY},
-    {"matchConditions", LIST_OF(match_condition, 0), .since = 27},
-    {"matchPolicy", CHOICE("Exact", "Equivalent"), NOT_EMPTY},
-    {"name", TEXT(format_webhook_name), REQUIRED},
-    {"namespaceSelector", DOCUMENT(kubernetes_label_selector)},
-    {"objectSelector", DOCUMENT(kubernetes_label_selector)},
-    {"rules", LIST_OF(rule_with_operations, 0)},
-    {"sideEffects", CHOICE("None", "NoneOnDryRun", "Some", "Unknown"), NOT_EMPTY},
-    {"timeoutSeconds", INTEGER(1, 30)},
-};
+static const struct field validating_webhook_rows[] = {WEBHOOK_ROWS()};
 TABLE(validating_webhook, "ValidatingWebhook", .check = kubernetes_check_webhook);
 
 static const struct field crd_names_rows[] = {
