@@ -157,8 +157,22 @@ bool plan_is_moving(const struct plan *plan)
     return plan->causes[DRIFT_WAITS] > 0;
 }
 
+struct kube_action plan_action_on(const struct plan_input *in, enum kube_verb verb, const struct kube_object *o)
+{
+    return (struct kube_action){
+        .verb = verb,
+        .kind = o->kind,
+        .version = str_dup(kube_server_version(in->server, o->kind)),
+        .ns = str_dup(o->ns),
+        .name = str_dup(o->name),
+        .uid = str_dup(o->uid),
+    };
+}
+
 void plan_remove(struct plan *plan, const struct plan_input *in, const struct kube_object *o, const char *reason)
 {
+    struct kube_action action;
+
     if (o->deleting) {
         plan_note_deletion(plan, o);
         return;
@@ -166,19 +180,10 @@ void plan_remove(struct plan *plan, const struct plan_input *in, const struct ku
     plan_note_drift(plan, in, KUBE_REMOVE, o->kind, o->ns, o->name, reason);
     if (plan_is_busy(in, o))
         return;
-    plan_add(
-        plan,
-        in,
-        (struct kube_action){
-            .verb = KUBE_REMOVE,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .uid = str_dup(o->uid),
-            .reason = str_dup(reason),
-            .tag = PLAN_REMOVED,
-        });
+    action = plan_action_on(in, KUBE_REMOVE, o);
+    action.reason = str_dup(reason);
+    action.tag = PLAN_REMOVED;
+    plan_add(plan, in, action);
 }
 
 void plan_patch_metadata(
@@ -186,24 +191,14 @@ void plan_patch_metadata(
     enum plan_meaning meaning)
 {
     _cleanup_json_ json_t *body = OBJECT(VALUE("metadata", metadata));
-    uint64_t content = doc_hash(metadata) | 1;
+    struct kube_action action = plan_action_on(in, KUBE_MERGE_PATCH, o);
 
+    action.content = doc_hash(metadata) | 1;
     json_object_set_new(metadata, "resourceVersion", json_string(o->resource_version));
-    plan_add(
-        plan,
-        in,
-        (struct kube_action){
-            .verb = KUBE_MERGE_PATCH,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .uid = str_dup(o->uid),
-            .body = doc_text(body),
-            .content = content,
-            .reason = str_dup(reason),
-            .tag = meaning,
-        });
+    action.body = doc_text(body);
+    action.reason = str_dup(reason);
+    action.tag = meaning;
+    plan_add(plan, in, action);
 }
 
 bool plan_is_relisted(const struct plan_input *in, struct plan *plan)

@@ -106,6 +106,8 @@ void plan_release(struct plan *plan);
 void plan_append(struct plan *plan, struct plan *part);
 /* Adds an action, unless it is held back (plan_input.held); takes it over. */
 void plan_add(struct plan *plan, const struct plan_input *in, struct kube_action action);
+/* A write of this observed object, for plan_add(), that still needs its body and reason. */
+struct kube_action plan_action_on(const struct plan_input *in, enum kube_verb verb, const struct kube_object *o);
 /* Whether a write of this observed object is under way: see plan_input.busy. */
 bool plan_is_busy(const struct plan_input *in, const struct kube_object *o);
 /*

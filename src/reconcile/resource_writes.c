@@ -65,33 +65,21 @@ static uint64_t wish_of(const json_t *status)
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold)
 {
     const json_t *before = doc_at(r->resource, "status");
-    const struct kube_object *o = r->object;
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
-    uint64_t content, wish;
+    struct kube_action action;
 
     if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
         return;
-    content = doc_hash(status);
-    wish = wish_of(status);
+    action = plan_action_on(r->in, KUBE_UPDATE_STATUS, r->object);
+    action.content = doc_hash(status);
+    action.wish = wish_of(status);
     resource = doc_copy(r->resource);
     json_object_set_new(resource, "status", TAKE_PTR(owned));
-    plan_add(
-        r->plan,
-        r->in,
-        (struct kube_action){
-            .verb = KUBE_UPDATE_STATUS,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(r->in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .uid = str_dup(o->uid),
-            .body = doc_text(resource),
-            .wish = wish,
-            .content = content,
-            .reason = str_dup("status"),
-            .tag = PLAN_BOOKKEEPING,
-        });
+    action.body = doc_text(resource);
+    action.reason = str_dup("status");
+    action.tag = PLAN_BOOKKEEPING;
+    plan_add(r->plan, r->in, action);
 }
 
 bool resource_is_settled(const struct planned_resource *r)

@@ -385,15 +385,21 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
         found->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
 }
 
+/* Begins a sentence about so many objects, of which the first is named. */
+static void name_first(const char *first, size_t count, struct buf *notice)
+{
+    buf_separate(notice, "; ");
+    buf_add_str(notice, first);
+    if (count > 1)
+        buf_printf(notice, " and %zu more", count - 1);
+}
+
 /* Definitions of a release that this operator does not know stay; it says so. */
 static void add_newer(const struct plan *writes, struct buf *notice)
 {
     if (!writes->newer)
         return;
-    buf_separate(notice, "; ");
-    buf_add_str(notice, writes->newest);
-    if (writes->newer > 1)
-        buf_printf(notice, " and %zu more", writes->newer - 1);
+    name_first(writes->newest, writes->newer, notice);
     buf_printf(
         notice,
         " %s of a newer release than this operator's, and left as %s",
@@ -408,10 +414,7 @@ static void add_inherited(const struct plan *writes, struct buf *notice)
 
     if (!writes->inherited)
         return;
-    buf_separate(notice, "; ");
-    buf_add_str(notice, writes->heir);
-    if (several)
-        buf_printf(notice, " and %zu more", writes->inherited - 1);
+    name_first(writes->heir, writes->inherited, notice);
     buf_printf(
         notice,
         " %s of %s from before %s taken over, until %s for another reason",
@@ -427,6 +430,7 @@ static void plan(struct reconcile *r)
     struct mesh_memo *memo = r->memo;
     const struct mesh_desired *desired = memo->desired;
     const struct istio_spec *spec = desired->spec;
+    struct plan *writes = reconcile_writes(r, &r->plan->central, spec->pause);
     bool can_call_webhooks = false;
     struct former former;
 
@@ -443,9 +447,9 @@ static void plan(struct reconcile *r)
     if (desired->planes->release->line->webhooks_count)
         can_call_webhooks = webhooks_read(r, desired->objects);
     former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
-    plan_writes(r, desired, &former, reconcile_writes(r, &r->plan->central, spec->pause));
+    plan_writes(r, desired, &former, writes);
     if (can_call_webhooks && !r->rollouts.all_available)
-        refused_pods_retry(r, desired->objects, reconcile_writes(r, &r->plan->central, spec->pause));
+        refused_pods_retry(r, desired->objects, writes);
     buf_add_str(&r->notice, memo->warnings);
     if (former.notice) {
         buf_separate(&r->notice, "; ");
@@ -453,8 +457,8 @@ static void plan(struct reconcile *r)
     }
     injection_notice(&memo->injection, &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
-    add_newer(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
-    add_inherited(reconcile_writes(r, &r->plan->central, spec->pause), &r->notice);
+    add_newer(writes, &r->notice);
+    add_inherited(writes, &r->notice);
     former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;

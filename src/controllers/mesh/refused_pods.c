@@ -27,25 +27,16 @@ static bool was_retried(const json_t *deployment, msec_t now)
 
 static void retry(const struct plan_input *in, const struct kube_object *o, json_t *deployment, struct plan *plan)
 {
+    struct kube_action action = plan_action_on(in, KUBE_UPDATE, o);
     char time[32];
 
     clock_rfc3339(in->now, time);
     json_object_set_new(doc_make(deployment, "metadata", "annotations"), REFUSED_PODS_ANNOTATION, json_string(time));
-    plan_add(
-        plan,
-        in,
-        (struct kube_action){
-            .verb = KUBE_UPDATE,
-            .kind = o->kind,
-            .version = str_dup(kube_server_version(in->server, o->kind)),
-            .ns = str_dup(o->ns),
-            .name = str_dup(o->name),
-            .uid = str_dup(o->uid),
-            .body = doc_text(deployment),
-            .wish = str_hash(REFUSED_PODS_ANNOTATION, strlen(REFUSED_PODS_ANNOTATION)) | 1,
-            .reason = str_dup("its Pods were refused while a webhook did not answer, and are tried again"),
-            .tag = PLAN_HEALED,
-        });
+    action.body = doc_text(deployment);
+    action.wish = str_hash(REFUSED_PODS_ANNOTATION, strlen(REFUSED_PODS_ANNOTATION)) | 1;
+    action.reason = str_dup("its Pods were refused while a webhook did not answer, and are tried again");
+    action.tag = PLAN_HEALED;
+    plan_add(plan, in, action);
 }
 
 void refused_pods_retry(struct reconcile *r, const struct desired_set *desired, struct plan *plan)
