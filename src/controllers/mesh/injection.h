@@ -29,7 +29,7 @@ struct injection_memo {
     struct map *disabled;             /* names of those that are listed and not chosen, to the user's label */
     /* A set of names: new Pods get a sidecar, and Pod Security enforces more than `privileged`. */
     struct map *guarded;
-    char *notice;                     /* of the disabled ones; NULL: to be written again */
+    char *notice; /* of the disabled ones; NULL: to be written again */
 };
 void injection_memo_clear(struct injection_memo *memo);
 

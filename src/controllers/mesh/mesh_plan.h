@@ -28,7 +28,7 @@ struct mesh_memo {
     struct mesh_desired *desired; /* NULL: refused */
     struct err refusal;
     char *warnings;
-    char *closed_registries; /* of mesh_status_closed_registries() */
+    char *closed_registries;   /* of mesh_status_closed_registries() */
     struct mesh_cni_state cni; /* that `desired` is built for, with a platform of its own */
     struct cni_memo cni_memo;
     struct injection_memo injection;
