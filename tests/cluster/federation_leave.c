@@ -52,7 +52,7 @@ void leaving_cleans_the_remote_and_nothing_else(void **state)
     enter(NULL);
     secret = cluster_get(SECRET, NS, r->name);
     assert_non_null(secret);
-    assert_null(doc_at(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL));
+    assert_null(doc_at(secret, "metadata", "labels", V1_KUBECONFIG_LABEL));
 }
 
 static bool tells_of_removal(void *context)

@@ -136,7 +136,7 @@ void joining_makes_everything_and_marks_it(void **state)
 
         assert_string_equal(
             json_string_value(json_array_get(finalizers, 0)), "remote-istio-operator.finializer.banzaicloud.io");
-        assert_string_equal(doc_string(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL), "true");
+        assert_string_equal(doc_string(secret, "metadata", "labels", V1_KUBECONFIG_LABEL), "true");
         assert_string_equal(version, "v1.20.2");
         assert_true(doc_int(doc_at(resource, "status", "endpointsSynced"), 0) >= 2);
         check_objects(r, doc_string(resource, "metadata", "uid"));

@@ -579,8 +579,8 @@ static double watches_at_rest(void)
 static void outdated_sidecars_are_counted(void **state)
 {
     const struct kube_kind *pod = kind_of("v1", "Pod");
-    _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, V1_0_INJECTION_CONFIG);
-    _cleanup_free_ char *current = v1_0_sidecar_version_of_config(config);
+    _cleanup_json_ json_t *config = cluster_get(kind_of("v1", "ConfigMap"), NS, V1_INJECTION_CONFIG);
+    _cleanup_free_ char *current = v1_sidecar_version_of_config(config);
     _cleanup_json_ json_t *ns =
         OBJECT(STRING("apiVersion", "v1"), STRING("kind", "Namespace"), MAP("metadata", STRING("name", SHOP)));
     double watches = watches_at_rest();

@@ -185,7 +185,7 @@ static void check_namespace(struct invariants *v, const struct collection *kind,
 /* A Secret whose label for Pilot alone changed. */
 static bool is_pilot_label(const struct collection *kind, const json_t *before, const json_t *after)
 {
-    static const char *const labels[] = {V1_0_KUBECONFIG_LABEL, NULL};
+    static const char *const labels[] = {V1_KUBECONFIG_LABEL, NULL};
     _cleanup_json_ json_t *a = NULL, *b = NULL;
 
     if (!str_eq(kind->plural, "secrets") || !before || !after)

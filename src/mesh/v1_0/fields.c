@@ -135,7 +135,7 @@ static const struct field_table gateways_table = {
 };
 
 #undef OWNER
-#define OWNER struct v1_0_spec
+#define OWNER struct v1_spec
 
 static const struct field injector_rows[] = {
     COMPONENT_ROWS(sidecar_injector., COMPONENT_FIXED),
@@ -252,14 +252,14 @@ static const struct field_table spec_table = {
 };
 
 static const struct istio_component components[] = {
-    {"spec.citadel", offsetof(struct v1_0_spec, citadel)},
-    {"spec.galley", offsetof(struct v1_0_spec, galley)},
-    {"spec.pilot", offsetof(struct v1_0_spec, common.pilot)},
-    {"spec.policy", offsetof(struct v1_0_spec, policy)},
-    {"spec.telemetry", offsetof(struct v1_0_spec, telemetry)},
-    {"spec.sidecarInjector", offsetof(struct v1_0_spec, sidecar_injector)},
-    {"spec.gateways.ingress", offsetof(struct v1_0_spec, common.gateways.ingress.component)},
-    {"spec.gateways.egress", offsetof(struct v1_0_spec, common.gateways.egress.component)},
+    {"spec.citadel", offsetof(struct v1_spec, citadel)},
+    {"spec.galley", offsetof(struct v1_spec, galley)},
+    {"spec.pilot", offsetof(struct v1_spec, common.pilot)},
+    {"spec.policy", offsetof(struct v1_spec, policy)},
+    {"spec.telemetry", offsetof(struct v1_spec, telemetry)},
+    {"spec.sidecarInjector", offsetof(struct v1_spec, sidecar_injector)},
+    {"spec.gateways.ingress", offsetof(struct v1_spec, common.gateways.ingress.component)},
+    {"spec.gateways.egress", offsetof(struct v1_spec, common.gateways.egress.component)},
     {NULL},
 };
 
@@ -280,7 +280,7 @@ static void check_replicas(const struct api_check *c)
 /* Whole names of images, which a change of `version` leaves as they are. */
 static void check_images(const struct api_check *c)
 {
-    const struct v1_0_spec *spec = c->spec;
+    const struct v1_spec *spec = c->spec;
 
     istio_check_image(c, "spec.proxy.image", spec->common.proxy.image);
     istio_check_image(c, "spec.proxyInit.image", spec->proxy_init.image);
@@ -289,7 +289,7 @@ static void check_images(const struct api_check *c)
 
 static void check_citadel(const struct api_check *c)
 {
-    const struct v1_0_spec *spec = c->spec;
+    const struct v1_spec *spec = c->spec;
 
     if (spec->citadel.enabled || (!spec->common.mtls && !spec->control_plane_security_enabled))
         return;
@@ -303,7 +303,7 @@ static void check_citadel(const struct api_check *c)
 
 void v1_0_check_injector(const struct api_check *c)
 {
-    const struct v1_0_spec *spec = c->spec;
+    const struct v1_spec *spec = c->spec;
 
     if (spec->sidecar_injector.enabled || !json_array_size(spec->common.auto_injection_namespaces))
         return;
@@ -316,7 +316,7 @@ void v1_0_check_injector(const struct api_check *c)
 
 static void check_pilot(const struct api_check *c)
 {
-    const struct v1_0_spec *spec = c->spec;
+    const struct v1_spec *spec = c->spec;
 
     if (spec->common.pilot.enabled ||
         (!spec->common.gateways.ingress.component.enabled && !spec->common.gateways.egress.component.enabled &&
@@ -347,7 +347,7 @@ static const struct api_rule rules[] = {
 const struct api_form v1_0_form = {
     .name = "1.0",
     .spec = &spec_table,
-    .size = sizeof(struct v1_0_spec),
+    .size = sizeof(struct v1_spec),
     .complete = complete,
     .rules = rules,
 };

@@ -4,7 +4,7 @@
 #define SPEC_OF(name, field)                                                                                           \
     static const struct component_spec *name(const struct istio_spec *spec)                                            \
     {                                                                                                                  \
-        return &v1_0_of(spec)->field;                                                                                  \
+        return &v1_of(spec)->field;                                                                                    \
     }
 SPEC_OF(citadel, citadel)
 SPEC_OF(galley, galley)
@@ -26,42 +26,38 @@ SPEC_OF(egress, common.gateways.egress.component)
     }
 
 static const struct mesh_component central[] = {
-    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_0_citadel},
-    {"galley", DEPLOYMENT("istio-galley"), galley, v1_0_galley},
-    {"pilot", DEPLOYMENT("istio-pilot"), pilot, v1_0_pilot},
-    {"policy", DEPLOYMENT("istio-policy"), policy, v1_0_policy},
-    {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_0_telemetry},
-    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
+    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
+    {"galley", DEPLOYMENT("istio-galley"), galley, v1_galley},
+    {"pilot", DEPLOYMENT("istio-pilot"), pilot, v1_pilot},
+    {"policy", DEPLOYMENT("istio-policy"), policy, v1_policy},
+    {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_telemetry},
+    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
     {"gateways.ingress",
      DEPLOYMENT("istio-ingressgateway"),
      ingress,
-     v1_0_ingress_gateway,
+     v1_ingress_gateway,
      .service = "istio-ingressgateway"},
-    {"gateways.egress",
-     DEPLOYMENT("istio-egressgateway"),
-     egress,
-     v1_0_egress_gateway,
-     .service = "istio-egressgateway"},
+    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_egress_gateway, .service = "istio-egressgateway"},
     {NULL},
 };
 
 static const mesh_part_fn central_shared[] = {
-    v1_0_mesh_config,
-    v1_0_mixer_identity,
-    v1_0_statsd_bridge,
-    v1_0_mixer_config,
-    v1_0_security_config,
+    v1_mesh_config,
+    v1_mixer_identity,
+    v1_statsd_bridge,
+    v1_mixer_config,
+    v1_security_config,
     NULL,
 };
 
 /* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
 static const struct mesh_component remote[] = {
-    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_0_citadel},
-    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_0_sidecar_injector},
+    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
+    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
     {NULL},
 };
 
-static const mesh_part_fn remote_shared[] = {v1_0_mesh_config, NULL};
+static const mesh_part_fn remote_shared[] = {v1_mesh_config, NULL};
 
 /*
  * From Istio's sources, all that its programs create: Galley its webhook (galley/pkg/crd/validation/config.go), Citadel
@@ -88,7 +84,7 @@ static const struct mesh_made remote_made[] = {KEYS_AND_CERTIFICATES, {NULL}};
 
 static bool has_mixer(const struct istio_spec *spec)
 {
-    return v1_0_of(spec)->policy.enabled || v1_0_of(spec)->telemetry.enabled;
+    return v1_of(spec)->policy.enabled || v1_of(spec)->telemetry.enabled;
 }
 
 /*
@@ -109,26 +105,26 @@ static const struct mesh_limitation limitations[] = {
 static const struct mesh_joining joining = {
     .form = &v1_0_remote_form,
     .follow = v1_0_follow,
-    .kubeconfig_label = V1_0_KUBECONFIG_LABEL,
-    .signing = v1_0_signing,
+    .kubeconfig_label = V1_KUBECONFIG_LABEL,
+    .signing = v1_signing,
     .waits_for_signing = "waiting for the certificate that the central Citadel signs with",
-    .notice = v1_0_joining_notice,
+    .notice = v1_joining_notice,
 };
 
 const struct mesh_line v1_0_line = {
     .form = &v1_0_form,
-    .definitions = v1_0_crds,
+    .definitions = v1_crds,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
     .injection =
         {
             .label = LABEL_INJECTION,
             .enabled = "enabled",
-            .config_map = V1_0_INJECTION_CONFIG,
-            .version_of_pod = v1_0_sidecar_version_of_pod,
-            .version_of_config = v1_0_sidecar_version_of_config,
+            .config_map = V1_INJECTION_CONFIG,
+            .version_of_pod = v1_sidecar_version_of_pod,
+            .version_of_config = v1_sidecar_version_of_config,
         },
     .joining = &joining,
     .limitations = limitations,
-    .authority = v1_0_authority,
+    .authority = v1_authority,
 };

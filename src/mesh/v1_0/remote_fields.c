@@ -5,7 +5,7 @@
 #include "mesh/v1_0/fields.h"
 #include "mesh/v1_0/v1_0.h"
 
-#define OWNER struct v1_0_spec
+#define OWNER struct v1_spec
 
 /* Rows with these words are taken from the mesh where the resource does not give them: see v1_0_follow(). */
 static const char as_the_mesh[] = "as the mesh";
@@ -85,8 +85,8 @@ static const struct field_table spec_table = {
 };
 
 static const struct istio_component components[] = {
-    {"spec.citadel", offsetof(struct v1_0_spec, citadel)},
-    {"spec.sidecarInjector", offsetof(struct v1_0_spec, sidecar_injector)},
+    {"spec.citadel", offsetof(struct v1_spec, citadel)},
+    {"spec.sidecarInjector", offsetof(struct v1_spec, sidecar_injector)},
     {NULL},
 };
 
@@ -141,7 +141,7 @@ static const struct api_rule rules[] = {
 const struct api_form v1_0_remote_form = {
     .name = "1.0",
     .spec = &spec_table,
-    .size = sizeof(struct v1_0_spec),
+    .size = sizeof(struct v1_spec),
     .complete = complete,
     .rules = rules,
     .filled = &v1_0_form,
@@ -162,7 +162,7 @@ static void drop_image(const json_t *resource, const char *name, char **image)
         str_replace(image, NULL);
 }
 
-static void follow_images(struct v1_0_spec *spec, const json_t *resource, const struct istio_spec *central)
+static void follow_images(struct v1_spec *spec, const json_t *resource, const struct istio_spec *central)
 {
     if (!gives(resource, "imageHub") && !gives(resource, "imageTag")) {
         for (const struct istio_component *c = components; c->path; c++) {
@@ -180,12 +180,12 @@ static void follow_images(struct v1_0_spec *spec, const json_t *resource, const 
 void v1_0_follow(struct istio_spec *common, const json_t *resource, const struct istio_spec *central)
 {
     static const struct field tracing = {NULL, GROUP(v1_0_tracing_table)};
-    struct v1_0_spec *spec = (struct v1_0_spec *)common;
+    struct v1_spec *spec = (struct v1_spec *)common;
 
     str_replace(&common->version, central->version);
     common->mtls = central->mtls;
-    spec->policy.enabled = v1_0_of(central)->policy.enabled;
-    spec->telemetry.enabled = v1_0_of(central)->telemetry.enabled;
+    spec->policy.enabled = v1_of(central)->policy.enabled;
+    spec->telemetry.enabled = v1_of(central)->telemetry.enabled;
     field_copy(&tracing, central, spec);
     for (size_t i = 0; i < spec_table.len; i++) {
         const struct field *row = &spec_table.rows[i];

@@ -40,30 +40,30 @@ char *read_source(const char *path)
 
 typedef int (*parse_fn)(const json_t *, const struct api_context *, struct istio_spec **, struct problems *);
 
-static int parse_into(parse_fn parse, const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+static int parse_into(parse_fn parse, const json_t *resource, const struct api_context *context, struct v1_spec *ret,
                       struct problems *problems)
 {
     _cleanup_free_ struct istio_spec *spec = NULL;
 
     if (parse(resource, context, &spec, problems) < 0)
         return -1;
-    *ret = *v1_0_of(spec);
+    *ret = *v1_of(spec);
     return 0;
 }
 
-int parse_istio(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+int parse_istio(const json_t *resource, const struct api_context *context, struct v1_spec *ret,
                 struct problems *problems)
 {
     return parse_into(istio_parse, resource, context, ret, problems);
 }
 
-int parse_remote(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+int parse_remote(const json_t *resource, const struct api_context *context, struct v1_spec *ret,
                  struct problems *problems)
 {
     return parse_into(remote_istio_parse, resource, context, ret, problems);
 }
 
-void release(struct v1_0_spec *spec)
+void release(struct v1_spec *spec)
 {
     field_release(v1_0_remote_form.spec, spec);
     field_release(v1_0_form.spec, spec);

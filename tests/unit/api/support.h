@@ -18,11 +18,11 @@ json_t *from_yaml(const char *text);
 char *read_source(const char *path);
 
 /* As istio_parse(), remote_istio_parse() and mesh_joining.follow, into a struct of the caller's. */
-int parse_istio(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+int parse_istio(const json_t *resource, const struct api_context *context, struct v1_spec *ret,
                 struct problems *problems);
-int parse_remote(const json_t *resource, const struct api_context *context, struct v1_0_spec *ret,
+int parse_remote(const json_t *resource, const struct api_context *context, struct v1_spec *ret,
                  struct problems *problems);
-void release(struct v1_0_spec *spec);
+void release(struct v1_spec *spec);
 
 /* Fails with both texts where the problems of one severity are not these, one a line. */
 void assert_problems(const char *name, const struct problems *problems, enum problem_severity severity,

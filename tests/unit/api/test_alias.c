@@ -158,7 +158,7 @@ static bool same_spec(const struct field_table *table, const char *a, const char
 
 /* Parsed, and all that was found; released by the caller. */
 struct parsed {
-    char spec[sizeof(struct v1_0_spec)]; /* which holds any */
+    char spec[sizeof(struct v1_spec)]; /* which holds any */
     struct problems problems;
 };
 
@@ -410,7 +410,7 @@ static void the_resource_of_release_0_0_12_means_what_it_said(void **state)
         "  sidecarInjector: {image: \"istio/sidecar_injector:1.0.8\", replicaCount: 1}\n"
         "  proxy: {image: \"istio/proxyv2:1.0.8\"}\n"
         "  tracing: {zipkin: {address: \"zipkin.jaeger-system:9411\"}}\n";
-    const struct v1_0_spec *s;
+    const struct v1_spec *s;
     struct parsed p;
 
     (void)state;
@@ -434,7 +434,7 @@ static void the_resource_of_release_0_0_12_means_what_it_said(void **state)
 
 static void the_gateways_of_release_0_0_3_have_their_replicas(void **state)
 {
-    const struct v1_0_spec *s;
+    const struct v1_spec *s;
     struct parsed p;
 
     (void)state;
@@ -500,7 +500,7 @@ static void a_remote_cluster_of_an_earlier_release_is_understood(void **state)
         "  citadel: {enabled: true, image: \"istio/citadel:1.0.8\", replicaCount: 1}\n"
         "  sidecarInjector: {replicaCount: 1}\n"
         "  proxy: {image: \"istio/proxyv2:1.0.8\"}\n";
-    const struct v1_0_spec *s;
+    const struct v1_spec *s;
     struct parsed p;
 
     (void)state;

@@ -27,7 +27,7 @@ static json_t *resource_with(const char *spec)
     return from_yaml(text);
 }
 
-static int parse(const char *spec, const struct api_context *c, struct v1_0_spec *ret, struct problems *problems)
+static int parse(const char *spec, const struct api_context *c, struct v1_spec *ret, struct problems *problems)
 {
     _cleanup_json_ json_t *resource = resource_with(spec);
 
@@ -45,7 +45,7 @@ static void assert_replicas(const struct component_spec *c, int least, int count
 static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(parse("{}", &context, &s, &p), 0);
@@ -98,7 +98,7 @@ static void an_empty_resource_has_the_defaults_of_the_chart(void **state)
 static void a_resource_without_a_spec_is_an_empty_one(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(parse("null", NULL, &s, &p), 0);
@@ -109,7 +109,7 @@ static void a_resource_without_a_spec_is_an_empty_one(void **state)
 static void every_field_arrives(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(
@@ -206,7 +206,7 @@ static void replicas_follow_from_what_is_given(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec = str_printf("{citadel: %s, pilot: %s}", cases[i].given, cases[i].given);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct v1_0_spec s;
+        struct v1_spec s;
         if (parse(spec, &context, &s, &p) < 0)
             assert_problems(cases[i].given, &p, PROBLEM_ERROR, "");
         assert_replicas(&s.citadel, cases[i].citadel[0], cases[i].citadel[1], cases[i].citadel[2]);
@@ -527,7 +527,7 @@ static void mistakes_are_all_told(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct v1_0_spec s;
+        struct v1_spec s;
         int r = parse(cases[i].spec, &context, &s, &p);
         assert_problems(cases[i].name, &p, PROBLEM_ERROR, cases[i].errors);
         assert_problems(cases[i].name, &p, PROBLEM_WARNING, cases[i].warnings);
@@ -556,7 +556,7 @@ static void the_version_must_run_on_this_kubernetes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
         struct api_context c = context;
-        struct v1_0_spec s;
+        struct v1_spec s;
         c.kubernetes_minor = servers[i].minor;
         if (parse("{version: 1.1.17}", &c, &s, &p) == 0)
             release(&s);
@@ -567,7 +567,7 @@ static void the_version_must_run_on_this_kubernetes(void **state)
 static void without_a_context_only_the_resource_itself_is_judged(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(parse("{version: 9.9.9}", NULL, &s, &p), 0);
@@ -579,7 +579,7 @@ static void the_namespace_may_come_from_the_command_line(void **state)
     _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
     _cleanup_problems_ struct problems here = PROBLEMS_INIT, elsewhere = PROBLEMS_INIT;
     struct api_context c = context;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     json_object_del(json_object_get(resource, "metadata"), "namespace");
@@ -609,7 +609,7 @@ static void a_resource_in_default_says_how_to_get_out(void **state)
         _cleanup_json_ json_t *resource = resource_with(resources[i].spec);
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_buf_ struct buf text = BUF_INIT;
-        struct v1_0_spec s;
+        struct v1_spec s;
         int rc;
 
         json_object_set_new(json_object_get(resource, "metadata"), "namespace", json_string("default"));
@@ -644,7 +644,7 @@ static void other_documents_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         _cleanup_json_ json_t *document = from_yaml(others[i].document);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct v1_0_spec s;
+        struct v1_spec s;
         assert_int_equal(parse_istio(document, &context, &s, &p), -1);
         assert_problems(others[i].document, &p, PROBLEM_ERROR, others[i].errors);
     }
@@ -654,7 +654,7 @@ static void fields_beside_the_spec_are_warned_about(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     json_object_set_new(resource, "mtls", json_true());
@@ -700,7 +700,7 @@ static void metadata_is_checked_as_the_server_does(void **state)
         _cleanup_json_ json_t *resource = resource_with("{autoInjectionNamespaces: [mesh]}");
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
         struct api_context c = context;
-        struct v1_0_spec s;
+        struct v1_spec s;
         json_object_set_new(resource, "metadata", from_yaml(given[i].metadata));
         c.ns = "other";
         if (parse_istio(resource, &c, &s, &p) == 0)
@@ -713,7 +713,7 @@ static void annotations_have_a_limit_together(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -729,7 +729,7 @@ static void annotations_have_a_limit_together(void **state)
 static void a_refused_resource_writes_nothing(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s, before;
+    struct v1_spec s, before;
 
     (void)state;
     memset(&s, 0x5a, sizeof(s));

@@ -61,7 +61,7 @@ static void check_sample(const char *name)
     _cleanup_json_ json_t *resource = from_yaml(text);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
     const struct api_resource *r = api_resource_find(doc_string(resource, "kind"));
-    struct v1_0_spec spec; /* which holds any */
+    struct v1_spec spec; /* which holds any */
 
     assert_non_null(r);
     if (api_parse(r, resource, &context, &spec, sizeof(spec), &p) == 0)

@@ -19,7 +19,7 @@ static json_t *resource_with(const char *kind, const char *spec)
     return from_yaml(text);
 }
 
-static void parse(const json_t *resource, struct v1_0_spec *ret)
+static void parse(const json_t *resource, struct v1_spec *ret)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
 
@@ -28,11 +28,11 @@ static void parse(const json_t *resource, struct v1_0_spec *ret)
 }
 
 /* A RemoteIstio with this spec in a mesh with that one. */
-static void follow(const char *spec, const char *mesh, struct v1_0_spec *ret)
+static void follow(const char *spec, const char *mesh, struct v1_spec *ret)
 {
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", spec), *istio = resource_with("Istio", mesh);
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec central;
+    struct v1_spec central;
 
     parse(resource, ret);
     assert_int_equal(parse_istio(istio, NULL, &central, &p), 0);
@@ -52,7 +52,7 @@ static void an_empty_resource_has_the_services_of_the_remote_chart(void **state)
         {"zipkin", "app=jaeger"},
     };
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{}");
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     parse(resource, &s);
@@ -75,7 +75,7 @@ static void an_empty_resource_has_the_services_of_the_remote_chart(void **state)
 static void only_citadel_and_the_injector_run_there(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{}");
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     parse(resource, &s);
@@ -87,7 +87,7 @@ static void only_citadel_and_the_injector_run_there(void **state)
 
 static void what_both_clusters_must_agree_on_comes_from_the_mesh(void **state)
 {
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     follow("{}",
@@ -113,7 +113,7 @@ static void what_both_clusters_must_agree_on_comes_from_the_mesh(void **state)
 
 static void what_is_left_out_is_as_the_mesh(void **state)
 {
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     follow("{}", MESH, &s);
@@ -136,7 +136,7 @@ static void what_is_left_out_is_as_the_mesh(void **state)
 
 static void what_is_given_holds(void **state)
 {
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     follow("{imageHub: here/istio, imagePullPolicy: Never, imagePullSecrets: [], controlPlaneSecurityEnabled: false, "
@@ -166,7 +166,7 @@ static void images_are_of_the_hub_that_is_given(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(given); i++) {
-        struct v1_0_spec s;
+        struct v1_spec s;
         follow(given[i], MESH, &s);
         assert_null(s.common.proxy.image);
         assert_null(s.proxy_init.image);
@@ -205,8 +205,8 @@ static void a_mesh_that_changed_is_followed_again(void **state)
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{imageTag: '8'}"),
                           *a = resource_with("Istio", MESH), *b = resource_with("Istio", "{version: 1.0.6}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec first, second;
-    struct v1_0_spec s;
+    struct v1_spec first, second;
+    struct v1_spec s;
 
     (void)state;
     parse(resource, &s);
@@ -273,7 +273,7 @@ static void mistakes_are_reported_by_field(void **state)
     for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
         _cleanup_json_ json_t *resource = resource_with("RemoteIstio", mistakes[i].spec);
         _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-        struct v1_0_spec s;
+        struct v1_spec s;
         assert_int_equal(parse_remote(resource, NULL, &s, &p), -1);
         assert_problems(mistakes[i].spec, &p, PROBLEM_ERROR, mistakes[i].text);
     }
@@ -284,7 +284,7 @@ static void fields_of_the_mesh_alone_are_warned_about(void **state)
     _cleanup_json_ json_t *resource = resource_with("RemoteIstio", "{mtls: true, sidecarInjector: {enabled: false}, "
                                                                    "autoInjectionNamespaces: [default]}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(parse_remote(resource, NULL, &s, &p), 0);
@@ -298,7 +298,7 @@ static void an_istio_is_no_remote_istio(void **state)
 {
     _cleanup_json_ json_t *resource = resource_with("Istio", "{}");
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
-    struct v1_0_spec s;
+    struct v1_spec s;
 
     (void)state;
     assert_int_equal(parse_remote(resource, NULL, &s, &p), -1);

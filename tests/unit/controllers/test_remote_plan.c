@@ -537,7 +537,7 @@ static const char *pilot_label(struct remote_world *w)
 {
     const struct kube_object *o = kube_cache_get(w->central.cache, mesh_kind(KIND_CREDENTIALS_SECRET), NS, REMOTE);
     _cleanup_json_ json_t *secret = kube_object_parse(o);
-    const char *label = doc_string(secret, "metadata", "labels", V1_0_KUBECONFIG_LABEL);
+    const char *label = doc_string(secret, "metadata", "labels", V1_KUBECONFIG_LABEL);
 
     return !label ? "none" : doc_at(secret, "metadata", "annotations") ? "ours" : "theirs";
 }
@@ -591,7 +591,7 @@ static void a_label_for_pilot_that_another_client_set_stays_theirs(void **state)
             MAP("metadata",
                 STRING("name", REMOTE),
                 STRING("namespace", NS),
-                MAP("labels", STRING(V1_0_KUBECONFIG_LABEL, "true"))),
+                MAP("labels", STRING(V1_KUBECONFIG_LABEL, "true"))),
             MAP("data", STRING("config", "e30="))));
     remote_world_put_resource(w, "{}");
     assert_true(remote_world_converge(w) > 0);

@@ -126,7 +126,7 @@ static void the_configuration_tells_its_version(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_json_ json_t *map = OBJECT(MAP("data", STRING("config", cases[i].config)));
-        _cleanup_free_ char *version = v1_0_sidecar_version_of_config(map);
+        _cleanup_free_ char *version = v1_sidecar_version_of_config(map);
         if (!str_eq(version, cases[i].version))
             fail_msg("case %zu: %s", i, str_or(version, "none"));
     }
@@ -135,9 +135,9 @@ static void the_configuration_tells_its_version(void **state)
 /* The version that the injector would write on Pods of this mesh. Owned by the caller. */
 static char *current_version(struct world *w)
 {
-    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, V1_0_INJECTION_CONFIG);
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, V1_INJECTION_CONFIG);
 
-    return v1_0_sidecar_version_of_config(config);
+    return v1_sidecar_version_of_config(config);
 }
 
 static void put_pod(struct world *w, const char *ns, const char *version)

@@ -44,7 +44,7 @@ void fixture_init_spec(struct fixture *f, const char *spec)
         problems_err(&problems, &e);
         fail_msg("%s", e.text);
     }
-    f->own = *v1_0_of(f->parsed);
+    f->own = *v1_of(f->parsed);
     f->env = (struct mesh_env){
         .spec = &f->own.common,
         .release = mesh_release_find(f->own.common.version),

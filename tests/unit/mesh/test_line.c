@@ -99,7 +99,7 @@ static void the_other_line_is_as_it_was(void **state)
     assert_int_equal(check("{\"galley\": {\"enabled\": false}, \"netMode\": \"plain\"}", &spec, &problems), 0);
     assert_ptr_equal(spec->form, &v1_0_form);
     assert_string_equal(spec->version, "1.0.5");
-    assert_false(v1_0_of(spec)->galley.enabled);
+    assert_false(v1_of(spec)->galley.enabled);
     assert_int_equal(problems.len, 1);
     assert_string_equal(problems.items[0].path, "spec.netMode");
 }

@@ -1,6 +1,6 @@
 /* The injector: puts the proxy into Pods when they are created. */
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 #define ACCOUNT "istio-sidecar-injector-service-account"
 
@@ -30,7 +30,7 @@ static json_t *probe(void)
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *injector = &v1_0_of(env->spec)->sidecar_injector;
+    const struct component_spec *injector = &v1_of(env->spec)->sidecar_injector;
 
     return OBJECT(
         STRING("name", "sidecar-injector-webhook"),
@@ -66,9 +66,9 @@ static json_t *volumes(void)
                 SEQ("items", ITEM(STRING("key", "config"), STRING("path", "config"))))));
 }
 
-void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
+void v1_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
 {
-    v1_0_injection_config(env, out);
+    v1_injection_config(env, out);
     mesh_service_account(env, out, ACCOUNT, labels());
     mesh_cluster_role(
         env,
@@ -94,12 +94,12 @@ void v1_0_sidecar_injector(const struct mesh_env *env, struct rendered_list *out
         out,
         (struct deployment){
             .name = "istio-sidecar-injector",
-            .component = &v1_0_of(env->spec)->sidecar_injector,
+            .component = &v1_of(env->spec)->sidecar_injector,
             .labels = OBJECT(STRING("app", "sidecarInjectorWebhook"), STRING("istio", "sidecar-injector")),
             .pod_labels = OBJECT(STRING("istio", "sidecar-injector")),
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_VALUE(container(env))),
             .volumes = volumes(),
         });
-    v1_0_injector_webhook(env, out);
+    v1_injector_webhook(env, out);
 }

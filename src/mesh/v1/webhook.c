@@ -1,6 +1,6 @@
 #include "base/str.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 /*
  * The injector writes clientConfig.caBundle: the certificate that Citadel issued to it.
@@ -8,7 +8,7 @@
  * v1 asks for two fields that v1beta1 has defaults for, and has another default for the time limit and for what
  * rules match; they are set so that both versions ask the injector in the same way.
  */
-void v1_0_injector_webhook(const struct mesh_env *env, struct rendered_list *out)
+void v1_injector_webhook(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char kind[] = "MutatingWebhookConfiguration";
     bool v1 = str_eq(mesh_version(env, kind), "v1");

@@ -1,5 +1,5 @@
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 static void add_destination_rule(
     const struct mesh_env *env, const char *name, const char *host, const char *tls_mode, struct rendered_list *out)
@@ -13,11 +13,11 @@ static void add_destination_rule(
             MAP("spec", STRING("host", host), MAP("trafficPolicy", MAP("tls", STRING("mode", tls_mode))))));
 }
 
-void v1_0_security_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_security_config(const struct mesh_env *env, struct rendered_list *out)
 {
     bool mtls = env->spec->mtls;
 
-    if (!v1_0_of(env->spec)->citadel.enabled)
+    if (!v1_of(env->spec)->citadel.enabled)
         return;
     mesh_add(
         env,

@@ -1,6 +1,6 @@
 /* Galley: validates Istio's configuration before it is stored. */
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 #define ACCOUNT "istio-galley-service-account"
 
@@ -36,7 +36,7 @@ static json_t *probe(void)
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *galley = &v1_0_of(env->spec)->galley;
+    const struct component_spec *galley = &v1_of(env->spec)->galley;
 
     return OBJECT(
         STRING("name", "validator"),
@@ -62,9 +62,9 @@ static json_t *container(const struct mesh_env *env)
             ITEM_VALUE(mesh_mount_read_only("config", "/etc/istio/config"))));
 }
 
-void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
+void v1_galley(const struct mesh_env *env, struct rendered_list *out)
 {
-    v1_0_galley_config(env, out);
+    v1_galley_config(env, out);
     mesh_service_account(env, out, ACCOUNT, labels());
     mesh_cluster_role(
         env,
@@ -92,7 +92,7 @@ void v1_0_galley(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct deployment){
             .name = "istio-galley",
-            .component = &v1_0_of(env->spec)->galley,
+            .component = &v1_of(env->spec)->galley,
             .labels = OBJECT(STRING("app", "galley"), STRING("istio", "galley")),
             .pod_labels = OBJECT(STRING("istio", "galley")),
             .service_account = ACCOUNT,

@@ -13,11 +13,11 @@
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/proxy.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/proxy.h"
+#include "mesh/v1/v1.h"
 
 /* Of the generated file. */
-extern const char v1_0_injection_template[];
+extern const char v1_injection_template[];
 
 /* JSON in which Go's templates find no [[, whatever a resource says. */
 static void add_literal(const json_t *value, struct buf *out)
@@ -75,7 +75,7 @@ static void fill_in(const char *text, const json_t *values, struct buf *out)
  */
 static json_t *proxy_config_digest(const struct mesh_env *env)
 {
-    _cleanup_json_ json_t *config = v1_0_proxy_config(env);
+    _cleanup_json_ json_t *config = v1_proxy_config(env);
     _cleanup_free_ char *text = doc_text(config);
     char digest[65];
 
@@ -89,7 +89,7 @@ static json_t *values(const struct mesh_env *env)
 
     return OBJECT(
         VALUE("proxyConfig", proxy_config_digest(env)),
-        VALUE("initImage", mesh_image(env, v1_0_of(spec)->proxy_init.image, "proxy_init")),
+        VALUE("initImage", mesh_image(env, v1_of(spec)->proxy_init.image, "proxy_init")),
         VALUE("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
         STRING("imagePullPolicy", spec->image_pull_policy),
         STRING("includeIPRanges", spec->include_ip_ranges),
@@ -102,15 +102,15 @@ static json_t *values(const struct mesh_env *env)
         BOOL("privileged", spec->proxy.privileged));
 }
 
-void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_injection_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_buf_ struct buf template = BUF_INIT, text = BUF_INIT;
     _cleanup_json_ json_t *filled = values(env), *config = NULL;
     json_t *labels = OBJECT(STRING("app", "istio"), STRING("istio", "sidecar-injector"));
 
-    fill_in(v1_0_injection_template, filled, &template);
+    fill_in(v1_injection_template, filled, &template);
     config = OBJECT(
-        STRING("policy", v1_0_of(env->spec)->auto_injection_policy ? "enabled" : "disabled"),
+        STRING("policy", v1_of(env->spec)->auto_injection_policy ? "enabled" : "disabled"),
         STRING("template", buf_str(&template)));
     yaml_print_ordered(config, &text);
     mesh_add(
@@ -118,6 +118,6 @@ void v1_0_injection_config(const struct mesh_env *env, struct rendered_list *out
         out,
         "ConfigMap",
         OBJECT(
-            VALUE("metadata", mesh_metadata(env, V1_0_INJECTION_CONFIG, labels)),
+            VALUE("metadata", mesh_metadata(env, V1_INJECTION_CONFIG, labels)),
             MAP("data", STRING("config", buf_str(&text)))));
 }

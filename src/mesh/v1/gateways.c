@@ -1,8 +1,8 @@
 /* The gateways: proxies where traffic enters and leaves the mesh. */
 #include "base/str.h"
 #include "doc/doc.h"
-#include "mesh/v1_0/proxy.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/proxy.h"
+#include "mesh/v1/v1.h"
 
 struct gateway_port {
     const char *name;
@@ -78,7 +78,7 @@ static json_t *container_ports(const json_t *ports)
             list, OBJECT(INT("containerPort", mesh_gateway_target(port)), STRING("protocol", protocol)));
     }
     json_decref(seen);
-    json_array_append_new(list, v1_0_statistics_port());
+    json_array_append_new(list, v1_statistics_port());
     return list;
 }
 
@@ -102,13 +102,13 @@ static json_t *args(const struct mesh_env *env, const struct gateway *gateway)
         ITEM_STRING("--serviceCluster"),
         ITEM_STRING(gateway->name),
         OPT(spec->tracing.enabled, ITEM_STRING("--zipkinAddress")),
-        OPT(spec->tracing.enabled, ITEM_STRING(v1_0_zipkin_address(env))),
+        OPT(spec->tracing.enabled, ITEM_STRING(v1_zipkin_address(env))),
         ITEM_STRING("--proxyAdminPort"),
         ITEM_STRING("15000"),
         ITEM_STRING("--controlPlaneAuthPolicy"),
-        ITEM_STRING(v1_0_auth_policy(env)),
+        ITEM_STRING(v1_auth_policy(env)),
         ITEM_STRING("--discoveryAddress"),
-        ITEM_STRING(v1_0_of(spec)->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
+        ITEM_STRING(v1_of(spec)->control_plane_security_enabled ? "istio-pilot:15005" : "istio-pilot:8080"));
 }
 
 /* Secrets that users create, for TLS at the gateway: volumes and mounts of the same name. */
@@ -177,7 +177,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .labels = labels(gateway),
             .pod_labels = labels(gateway),
             .service_account = account,
-            .containers = ARRAY(ITEM_VALUE(v1_0_proxy(
+            .containers = ARRAY(ITEM_VALUE(v1_proxy(
                 env,
                 (struct proxy){
                     .image = component->image,
@@ -190,7 +190,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
                         ITEM_VALUE(user_certs_mount(gateway, "ca-certs"))),
                 }))),
             .volumes = ARRAY(
-                ITEM_VALUE(v1_0_certs_volume(account)),
+                ITEM_VALUE(v1_certs_volume(account)),
                 ITEM_VALUE(user_certs_volume(gateway, "certs")),
                 ITEM_VALUE(user_certs_volume(gateway, "ca-certs"))),
             .strategy = strategy(),
@@ -198,12 +198,12 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
         });
 }
 
-void v1_0_ingress_gateway(const struct mesh_env *env, struct rendered_list *out)
+void v1_ingress_gateway(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->gateways.ingress, &ingress);
 }
 
-void v1_0_egress_gateway(const struct mesh_env *env, struct rendered_list *out)
+void v1_egress_gateway(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->gateways.egress, &egress);
 }

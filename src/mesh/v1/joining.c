@@ -3,7 +3,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 /*
  * Citadel in a remote cluster signs with the same key. A certificate that signs itself is its own root and has no
@@ -41,7 +41,7 @@ static bool is_plugged_in(const struct kube_cache *observed, const char *ns)
     return false;
 }
 
-json_t *v1_0_signing(const struct kube_cache *observed, const char *ns)
+json_t *v1_signing(const struct kube_cache *observed, const char *ns)
 {
     bool plugged_in = is_plugged_in(observed, ns);
     const struct kube_object *o = kube_cache_get(
@@ -53,16 +53,16 @@ json_t *v1_0_signing(const struct kube_cache *observed, const char *ns)
     return o ? signing_from(o, plugged_in) : NULL;
 }
 
-const struct kube_object *v1_0_authority(const struct kube_cache *observed, const char *ns)
+const struct kube_object *v1_authority(const struct kube_cache *observed, const char *ns)
 {
     if (is_plugged_in(observed, ns))
         return kube_cache_get(observed, mesh_kind(KIND_PLUGGED_IN_AUTHORITY), ns, MESH_PLUGGED_IN_AUTHORITY);
     return kube_cache_get(observed, mesh_kind(KIND_SELF_SIGNED_AUTHORITY), ns, MESH_SELF_SIGNED_AUTHORITY);
 }
 
-const char *v1_0_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)
+const char *v1_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)
 {
-    if (v1_0_of(remote)->control_plane_security_enabled == v1_0_of(central)->control_plane_security_enabled)
+    if (v1_of(remote)->control_plane_security_enabled == v1_of(central)->control_plane_security_enabled)
         return NULL;
     return "controlPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane";
 }

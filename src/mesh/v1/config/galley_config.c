@@ -2,7 +2,7 @@
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 /* Whose creation and change Galley checks. */
 struct rule {
@@ -80,7 +80,7 @@ static json_t *validating_webhooks(const struct mesh_env *env)
             ITEM_VALUE(webhook(env, "mixer.validation.istio.io", "/admitmixer", mixer_rules))));
 }
 
-void v1_0_galley_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_galley_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_json_ json_t *webhooks = validating_webhooks(env);
     _cleanup_buf_ struct buf text = BUF_INIT;

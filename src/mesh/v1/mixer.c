@@ -1,6 +1,6 @@
 /* Mixer: one program in two roles, checks before a request (policy) and reports behind it (telemetry). */
-#include "mesh/v1_0/proxy.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/proxy.h"
+#include "mesh/v1/v1.h"
 
 #define ACCOUNT "istio-mixer-service-account"
 
@@ -40,9 +40,9 @@ static json_t *rules(void)
         ITEM_VALUE(mesh_rule("apps", WORDS("replicasets"), WORDS("get", "list", "watch"))));
 }
 
-void v1_0_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
+void v1_mixer_identity(const struct mesh_env *env, struct rendered_list *out)
 {
-    if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
+    if (!v1_of(env->spec)->policy.enabled && !v1_of(env->spec)->telemetry.enabled)
         return;
     mesh_service_account(env, out, ACCOUNT, OBJECT(STRING("app", "mixer")));
     mesh_cluster_role(
@@ -69,7 +69,7 @@ static json_t *mixer(const struct mesh_env *env, const struct component_spec *co
             ITEM_STRING("--configStoreURL=k8s://"),
             ITEM_FORMAT("--configDefaultNamespace=%s", env->ns),
             OPT(env->spec->tracing.enabled,
-                ITEM_FORMAT("--trace_zipkin_url=http://%s/api/v1/spans", v1_0_zipkin_address(env))),
+                ITEM_FORMAT("--trace_zipkin_url=http://%s/api/v1/spans", v1_zipkin_address(env))),
             OPT(role->checks, ITEM_STRING("--numCheckCacheEntries=0"))),
         SEQ("ports", ITEM_VALUE(mesh_port(9093)), ITEM_VALUE(mesh_port(42422))),
         MAP("livenessProbe",
@@ -83,11 +83,11 @@ static json_t *mixer(const struct mesh_env *env, const struct component_spec *co
 
 static json_t *proxy(const struct mesh_env *env, const struct role *role)
 {
-    return v1_0_component_proxy(
+    return v1_component_proxy(
         env,
         role->service,
         role->template,
-        ARRAY(ITEM_VALUE(mesh_port(9091)), ITEM_VALUE(mesh_port(15004)), ITEM_VALUE(v1_0_statistics_port())),
+        ARRAY(ITEM_VALUE(mesh_port(9091)), ITEM_VALUE(mesh_port(15004)), ITEM_VALUE(v1_statistics_port())),
         ARRAY(ITEM_VALUE(mesh_mount("uds-socket", "/sock"))));
 }
 
@@ -119,18 +119,17 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct componen
                 OBJECT(STRING("app", role->name), STRING("istio", "mixer"), STRING("istio-mixer-type", role->name)),
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_VALUE(mixer(env, component, role)), ITEM_VALUE(proxy(env, role))),
-            .volumes =
-                ARRAY(ITEM_VALUE(v1_0_certs_volume(ACCOUNT)), ITEM(STRING("name", "uds-socket"), MAP("emptyDir"))),
+            .volumes = ARRAY(ITEM_VALUE(v1_certs_volume(ACCOUNT)), ITEM(STRING("name", "uds-socket"), MAP("emptyDir"))),
         });
-    v1_0_mixer_destination_rule(env, role->service, out);
+    v1_mixer_destination_rule(env, role->service, out);
 }
 
-void v1_0_policy(const struct mesh_env *env, struct rendered_list *out)
+void v1_policy(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, out, &v1_0_of(env->spec)->policy, &policy);
+    add(env, out, &v1_of(env->spec)->policy, &policy);
 }
 
-void v1_0_telemetry(const struct mesh_env *env, struct rendered_list *out)
+void v1_telemetry(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, out, &v1_0_of(env->spec)->telemetry, &telemetry);
+    add(env, out, &v1_of(env->spec)->telemetry, &telemetry);
 }

@@ -4,13 +4,13 @@
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/proxy.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/proxy.h"
+#include "mesh/v1/v1.h"
 
 /* Where Mixer listens: with Mutual TLS, or in the clear. */
 static int mixer_port(const struct istio_spec *spec)
 {
-    return v1_0_of(spec)->control_plane_security_enabled ? 15004 : 9091;
+    return v1_of(spec)->control_plane_security_enabled ? 15004 : 9091;
 }
 
 static json_t *zipkin_address(const struct mesh_env *env)
@@ -20,10 +20,10 @@ static json_t *zipkin_address(const struct mesh_env *env)
     return json_string(str_or(env->spec->tracing.zipkin_address, otherwise));
 }
 
-json_t *v1_0_proxy_config(const struct mesh_env *env)
+json_t *v1_proxy_config(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
-    bool secure = v1_0_of(spec)->control_plane_security_enabled;
+    bool secure = v1_of(spec)->control_plane_security_enabled;
 
     return OBJECT(
         STRING("configPath", "/etc/istio/proxy"),
@@ -35,7 +35,7 @@ json_t *v1_0_proxy_config(const struct mesh_env *env)
         INT("proxyAdminPort", 15000),
         INT("concurrency", spec->proxy.concurrency),
         VALUE("zipkinAddress", zipkin_address(env)),
-        STRING("controlPlaneAuthPolicy", v1_0_auth_policy(env)),
+        STRING("controlPlaneAuthPolicy", v1_auth_policy(env)),
         FORMAT("discoveryAddress", "istio-pilot.%s:%d", env->ns, secure ? 15005 : 15007));
 }
 
@@ -46,10 +46,10 @@ static json_t *mesh_config(const struct mesh_env *env)
 
     return OBJECT(
         /* Proxies would deny every request if they were to ask a policy service that is not there. */
-        BOOL("disablePolicyChecks", !v1_0_of(spec)->policy.enabled),
-        OPT(v1_0_of(spec)->policy.enabled,
+        BOOL("disablePolicyChecks", !v1_of(spec)->policy.enabled),
+        OPT(v1_of(spec)->policy.enabled,
             FORMAT("mixerCheckServer", "istio-policy.%s.svc.cluster.local:%d", env->ns, port)),
-        OPT(v1_0_of(spec)->telemetry.enabled,
+        OPT(v1_of(spec)->telemetry.enabled,
             FORMAT("mixerReportServer", "istio-telemetry.%s.svc.cluster.local:%d", env->ns, port)),
         BOOL("policyCheckFailOpen", false),
         BOOL("enableTracing", spec->tracing.enabled),
@@ -57,10 +57,10 @@ static json_t *mesh_config(const struct mesh_env *env)
         /* Empty: certificates come from mounted Secrets. */
         STRING("sdsUdsPath", ""),
         STRING("sdsRefreshDelay", "15s"),
-        VALUE("defaultConfig", v1_0_proxy_config(env)));
+        VALUE("defaultConfig", v1_proxy_config(env)));
 }
 
-void v1_0_mesh_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_mesh_config(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_json_ json_t *config = mesh_config(env);
     _cleanup_buf_ struct buf text = BUF_INIT;

@@ -1,7 +1,7 @@
 /* Citadel: issues the keys and certificates of every ServiceAccount. */
 #include "doc/doc.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 #define ACCOUNT "istio-citadel-service-account"
 /* The Secret, which is known to Istio's documentation under this name, and where Citadel finds it. */
@@ -51,7 +51,7 @@ static void add_signing_certificate(const struct mesh_env *env, struct rendered_
 
 static json_t *container(const struct mesh_env *env)
 {
-    const struct component_spec *citadel = &v1_0_of(env->spec)->citadel;
+    const struct component_spec *citadel = &v1_of(env->spec)->citadel;
 
     return OBJECT(
         STRING("name", "citadel"),
@@ -71,7 +71,7 @@ static json_t *container(const struct mesh_env *env)
         OPT(env->remote, SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
 }
 
-void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
+void v1_citadel(const struct mesh_env *env, struct rendered_list *out)
 {
     if (env->remote)
         add_signing_certificate(env, out);
@@ -102,7 +102,7 @@ void v1_0_citadel(const struct mesh_env *env, struct rendered_list *out)
         out,
         (struct deployment){
             .name = "istio-citadel",
-            .component = &v1_0_of(env->spec)->citadel,
+            .component = &v1_of(env->spec)->citadel,
             .labels = OBJECT(STRING("app", "security"), STRING("istio", "citadel")),
             .pod_labels = OBJECT(STRING("istio", "citadel")),
             .service_account = ACCOUNT,

@@ -1,7 +1,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 struct attribute {
     const char *name, *type;
@@ -372,9 +372,9 @@ static void add_rules(const struct mesh_env *env, struct rendered_list *out)
             out);
 }
 
-void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 {
-    if (!v1_0_of(env->spec)->policy.enabled && !v1_0_of(env->spec)->telemetry.enabled)
+    if (!v1_of(env->spec)->policy.enabled && !v1_of(env->spec)->telemetry.enabled)
         return;
     add(env, "attributemanifest", "istioproxy", OBJECT(VALUE("attributes", attribute_types(proxy_attributes))), out);
     add(env,
@@ -387,9 +387,9 @@ void v1_0_mixer_config(const struct mesh_env *env, struct rendered_list *out)
     add_rules(env, out);
 }
 
-void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service, struct rendered_list *out)
+void v1_mixer_destination_rule(const struct mesh_env *env, const char *service, struct rendered_list *out)
 {
-    bool secure = v1_0_of(env->spec)->control_plane_security_enabled;
+    bool secure = v1_of(env->spec)->control_plane_security_enabled;
 
     add(env,
         "DestinationRule",
@@ -406,7 +406,7 @@ void v1_0_mixer_destination_rule(const struct mesh_env *env, const char *service
 }
 
 /* Kubernetes' Ingress objects are served by Pods labelled so. */
-void v1_0_ingress_gateway_config(const struct mesh_env *env, struct rendered_list *out)
+void v1_ingress_gateway_config(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env,
         "Gateway",

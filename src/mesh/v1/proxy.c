@@ -1,19 +1,19 @@
-#include "mesh/v1_0/proxy.h"
+#include "mesh/v1/proxy.h"
 
 #include "base/str.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
-const char *v1_0_auth_policy(const struct mesh_env *env)
+const char *v1_auth_policy(const struct mesh_env *env)
 {
-    return v1_0_of(env->spec)->control_plane_security_enabled ? "MUTUAL_TLS" : "NONE";
+    return v1_of(env->spec)->control_plane_security_enabled ? "MUTUAL_TLS" : "NONE";
 }
 
-const char *v1_0_zipkin_address(const struct mesh_env *env)
+const char *v1_zipkin_address(const struct mesh_env *env)
 {
     return str_or(env->spec->tracing.zipkin_address, "zipkin:9411");
 }
 
-json_t *v1_0_proxy(const struct mesh_env *env, struct proxy what)
+json_t *v1_proxy(const struct mesh_env *env, struct proxy what)
 {
     const char *log_level = env->spec->proxy.log_level;
 
@@ -35,10 +35,10 @@ json_t *v1_0_proxy(const struct mesh_env *env, struct proxy what)
         SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only("istio-certs", "/etc/certs")), ROWS(what.mounts)));
 }
 
-json_t *v1_0_component_proxy(
-    const struct mesh_env *env, const char *service, const char *template, json_t *ports, json_t *mounts)
+json_t *
+v1_component_proxy(const struct mesh_env *env, const char *service, const char *template, json_t *ports, json_t *mounts)
 {
-    return v1_0_proxy(
+    return v1_proxy(
         env,
         (struct proxy){
             .args = ARRAY(
@@ -48,19 +48,19 @@ json_t *v1_0_component_proxy(
                 ITEM_STRING("--templateFile"),
                 ITEM_FORMAT("/etc/istio/proxy/%s", template),
                 ITEM_STRING("--controlPlaneAuthPolicy"),
-                ITEM_STRING(v1_0_auth_policy(env))),
+                ITEM_STRING(v1_auth_policy(env))),
             .ports = ports,
             .resources = mesh_resources(env->spec->proxy.resources, "10m", NULL),
             .mounts = mounts,
         });
 }
 
-json_t *v1_0_statistics_port(void)
+json_t *v1_statistics_port(void)
 {
     return OBJECT(STRING("name", "http-envoy-prom"), INT("containerPort", 15090));
 }
 
-json_t *v1_0_certs_volume(const char *service_account)
+json_t *v1_certs_volume(const char *service_account)
 {
     _cleanup_free_ char *secret = str_printf("istio.%s", service_account);
 

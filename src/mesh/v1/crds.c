@@ -1,5 +1,5 @@
 #include "mesh/common/objects.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 #include <ctype.h>
 
@@ -220,7 +220,7 @@ static json_t *definition(const struct family *f, const struct definition *d, bo
             OPT(v1, VALUE("versions", versions_with_schema(f->version)))));
 }
 
-void v1_0_crds(const struct mesh_env *env, struct rendered_list *out)
+void v1_crds(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char kind[] = "CustomResourceDefinition";
     bool v1 = str_eq(mesh_version(env, kind), "v1");

@@ -1,15 +1,15 @@
 /* Envoy as it runs in the Pods of the control plane and of the gateways. */
-#ifndef MESH_V1_0_PROXY_H
-#define MESH_V1_0_PROXY_H
+#ifndef MESH_V1_PROXY_H
+#define MESH_V1_PROXY_H
 
 #include "mesh/common/objects.h"
 
 /* How the control plane's proxies identify themselves to each other: "MUTUAL_TLS" or "NONE". */
-const char *v1_0_auth_policy(const struct mesh_env *env);
+const char *v1_auth_policy(const struct mesh_env *env);
 /* What sidecars are started with: defaultConfig of the mesh configuration. */
-json_t *v1_0_proxy_config(const struct mesh_env *env);
+json_t *v1_proxy_config(const struct mesh_env *env);
 /* The address of the collector of traces. */
-const char *v1_0_zipkin_address(const struct mesh_env *env);
+const char *v1_zipkin_address(const struct mesh_env *env);
 
 struct proxy {
     const char *image; /* NULL: the resource's proxy image */
@@ -21,19 +21,19 @@ struct proxy {
 };
 
 /* Container istio-proxy. */
-json_t *v1_0_proxy(const struct mesh_env *env, struct proxy what);
+json_t *v1_proxy(const struct mesh_env *env, struct proxy what);
 
 /*
  * The proxy in front of a component: it takes mutual TLS off the component's traffic, by the template of this name in
  * Istio's proxy image.
  */
-json_t *v1_0_component_proxy(
+json_t *v1_component_proxy(
     const struct mesh_env *env, const char *service, const char *template, json_t *ports, json_t *mounts);
 
 /* Port 15090, where Prometheus finds Envoy's statistics by the port's name. */
-json_t *v1_0_statistics_port(void);
+json_t *v1_statistics_port(void);
 
 /* The certificates that Citadel issues for a ServiceAccount, for the mount of every proxy. */
-json_t *v1_0_certs_volume(const char *service_account);
+json_t *v1_certs_volume(const char *service_account);
 
 #endif

@@ -1,6 +1,6 @@
 /* Pilot: gives the proxies their configuration. */
-#include "mesh/v1_0/proxy.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/proxy.h"
+#include "mesh/v1/v1.h"
 
 #define ACCOUNT "istio-pilot-service-account"
 
@@ -36,8 +36,8 @@ static json_t *discovery(const struct mesh_env *env)
         STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("args",
             ITEM_STRING("discovery"),
-            OPT(v1_0_of(env->spec)->watch_one_namespace, ITEM_STRING("-a")),
-            OPT(v1_0_of(env->spec)->watch_one_namespace, ITEM_STRING(env->ns))),
+            OPT(v1_of(env->spec)->watch_one_namespace, ITEM_STRING("-a")),
+            OPT(v1_of(env->spec)->watch_one_namespace, ITEM_STRING(env->ns))),
         SEQ("ports", ITEM_VALUE(mesh_port(8080)), ITEM_VALUE(mesh_port(15010))),
         MAP("readinessProbe",
             MAP("httpGet", STRING("path", "/ready"), INT("port", 8080)),
@@ -59,7 +59,7 @@ static json_t *discovery(const struct mesh_env *env)
 
 static json_t *proxy(const struct mesh_env *env)
 {
-    return v1_0_component_proxy(
+    return v1_component_proxy(
         env,
         "istio-pilot",
         "envoy_pilot.yaml.tmpl",
@@ -71,7 +71,7 @@ static json_t *proxy(const struct mesh_env *env)
         NULL);
 }
 
-void v1_0_pilot(const struct mesh_env *env, struct rendered_list *out)
+void v1_pilot(const struct mesh_env *env, struct rendered_list *out)
 {
     mesh_service_account(env, out, ACCOUNT, labels());
     mesh_cluster_role(
@@ -108,8 +108,8 @@ void v1_0_pilot(const struct mesh_env *env, struct rendered_list *out)
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_VALUE(discovery(env)), ITEM_VALUE(proxy(env))),
             .volumes =
-                ARRAY(ITEM_VALUE(mesh_volume_config("config-volume", "istio")), ITEM_VALUE(v1_0_certs_volume(ACCOUNT))),
+                ARRAY(ITEM_VALUE(mesh_volume_config("config-volume", "istio")), ITEM_VALUE(v1_certs_volume(ACCOUNT))),
             .restart_on = "ConfigMap/istio",
         });
-    v1_0_ingress_gateway_config(env, out);
+    v1_ingress_gateway_config(env, out);
 }

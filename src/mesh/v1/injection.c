@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
-#include "mesh/v1_0/v1_0.h"
+#include "mesh/v1/v1.h"
 
 #define STATUS_ANNOTATION "sidecar.istio.io/status"
 #define STATUS_MAX ((size_t)64 * 1024)
@@ -17,7 +17,7 @@
 /* Digits of the hash: enough to tell one mesh's templates apart, and a third of the memory. */
 #define VERSION_LEN 16
 
-char *v1_0_sidecar_version_of_pod(const json_t *pod)
+char *v1_sidecar_version_of_pod(const json_t *pod)
 {
     const char *text = doc_string(pod, "metadata", "annotations", STATUS_ANNOTATION);
     _cleanup_json_ json_t *status = NULL;
@@ -35,7 +35,7 @@ char *v1_0_sidecar_version_of_pod(const json_t *pod)
     return str_dup_n(version, str_cut(version, VERSION_LEN));
 }
 
-char *v1_0_sidecar_version_of_config(const json_t *config_map)
+char *v1_sidecar_version_of_config(const json_t *config_map)
 {
     const char *text = doc_string(config_map, "data", "config"), *template;
     struct yaml_documents documents;
