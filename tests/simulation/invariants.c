@@ -94,6 +94,11 @@ const char *invariants_mark_of(const json_t *o)
     return doc_string(o, "metadata", "labels", MARK_OWNER);
 }
 
+bool invariants_is_ignored(const json_t *o)
+{
+    return str_eq(doc_string(o, "metadata", "annotations", MARK_IGNORE), "true");
+}
+
 /* A mark that names no resource there ever was is another client's. */
 static bool has_mark(const struct invariants *v, const json_t *o)
 {
@@ -416,7 +421,7 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
 /* No list of the operator's has it: it learns of it when a create is refused. */
 static bool is_hidden(const json_t *o)
 {
-    return !invariants_mark_of(o) && str_eq(doc_string(o, "metadata", "annotations", MARK_IGNORE), "true");
+    return !invariants_mark_of(o) && invariants_is_ignored(o);
 }
 
 size_t invariants_hidden(struct server *s)

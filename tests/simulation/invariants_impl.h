@@ -15,6 +15,8 @@ bool invariants_is_available(const json_t *deployment);
 /* Appends what a plan has to do. */
 void invariants_tell_actions(const struct plan *plan, struct buf *why);
 const char *invariants_mark_of(const json_t *o); /* NULL: it has none */
+/* A user had it left alone: it is as it is. NULL: it is not there. */
+bool invariants_is_ignored(const json_t *o);
 
 /* --- invariants_today.c --- */
 

@@ -229,7 +229,7 @@ static void check_service(const struct judgement *j, struct server *remote, cons
     const json_t *endpoints = server_get(server_find(remote, "", "endpoints"), MESH_NS, name);
     _cleanup_buf_ struct buf desired = BUF_INIT, there = BUF_INIT;
 
-    if (str_eq(doc_string(endpoints, "metadata", "annotations", MARK_IGNORE), "true"))
+    if (invariants_is_ignored(endpoints))
         return;
     if (!endpoints && !j->why->len)
         buf_printf(j->why, "the remote cluster has no Endpoints %s", name);

@@ -161,8 +161,7 @@ static void check_object(struct invariants *v, const struct desired_set *all, co
 
     if (!live)
         buf_printf(why, "%s %s is desired, and is not there", w->kind->kind, w->name);
-    if (!live || str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true") ||
-        (w->newest_wins && is_newer(live)))
+    if (!live || invariants_is_ignored(live) || (w->newest_wins && is_newer(live)))
         return;
     if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &desired, NULL) < 0)
         abort();
@@ -216,7 +215,7 @@ static void check_count(struct invariants *v, const json_t *mesh, const char *re
     const json_t *said = doc_at(mesh, "status", STATUS_FIELD_SIDECARS);
     int64_t all = count(v, NULL, NULL), current = version ? count(v, revision, version) : 0;
 
-    if (!doc_bool(doc_at(mesh, "spec", "sidecars", "count"), false))
+    if (!doc_bool(doc_at(mesh, "spec", "sidecars", "count"), false) || invariants_is_ignored(injector))
         return;
     if (doc_int(doc_at(said, "current"), -1) != current || doc_int(doc_at(said, "outdated"), -1) != all - current)
         buf_printf(why,
@@ -292,7 +291,8 @@ static void check_plugin(struct invariants *v, const json_t *mesh, const char *r
     if (daemons && !enabled && str_eq(invariants_mark_of(daemons), doc_string(mesh, "metadata", "uid")) &&
         !is_injected_for_plugin(v, doc_string(mesh, "metadata", "uid")))
         buf_printf(why, "the CNI plugin is disabled, and its DaemonSet is still there");
-    if (injector && is_for_plugin(injector) != enabled && (!enabled || is_on_every_node(daemons)))
+    if (injector && !invariants_is_ignored(injector) && is_for_plugin(injector) != enabled &&
+        (!enabled || is_on_every_node(daemons)))
         buf_printf(why, "the CNI plugin is %s, and new Pods are injected %s it", enabled ? "ready" : "disabled",
                    enabled ? "without" : "for");
 }
