@@ -130,6 +130,8 @@ void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.
  */
 void users_settle_remotes(struct users *p);
+/* Each remote cluster takes other credentials, and its kubeconfig has them. */
+void users_renew_kubeconfigs(struct users *p);
 /* Leftovers are nobody's fault any more. */
 void users_excuse(struct users *p);
 size_t users_count_remotes(struct users *p);

@@ -228,6 +228,14 @@ void change_token(struct users *p)
         write_good_kubeconfig(p, remote);
 }
 
+void users_renew_kubeconfigs(struct users *p)
+{
+    for (size_t remote = 1; remote <= p->remote_count; remote++) {
+        p->remotes[remote - 1].token = (p->remotes[remote - 1].token + 1) % USERS_TOKENS;
+        write_good_kubeconfig(p, remote);
+    }
+}
+
 /* --- RemoteIstios --- */
 
 static struct collection *remotes(struct users *p)

@@ -18,7 +18,7 @@
 #define QUIET_MINUTE_MOST 120
 /* The longest that anything waits: a watch of ten minutes that fell silent, behind it a back-off. */
 static const msec_t PEACE_MOST = SECONDS(20 * 60), PEACE_STEP = SECONDS(5), QUIET = SECONDS(1800);
-static const msec_t FRESH = SECONDS(300), STOPPED_MOST = SECONDS(60), FAILING_MOST = SECONDS(30);
+static const msec_t FRESH = SECONDS(300), STOPPED_MOST = SECONDS(60), FAILING_MOST = SECONDS(30), PROBED = SECONDS(60);
 /* What memory of an operator that has lived may be more than that of a new one. */
 #define BYTES_MORE (512 * 1024)
 
@@ -551,6 +551,15 @@ static void move_on(struct world *w)
     converge(w);
 }
 
+/* Nothing else happens: a cluster that is quiet is probed within this time, and refuses the former credentials. */
+static void renew_kubeconfigs(struct world *w)
+{
+    w->requests_most = MINUTE_MOST;
+    users_renew_kubeconfigs(&world_central(w)->users);
+    run(w, sched_now(w->sched) + PROBED);
+    converge(w);
+}
+
 static void delete_one(struct world *w, struct site *site)
 {
     site->users.enabled = 1ull << DEED_delete_ours;
@@ -675,6 +684,8 @@ void world_run(uint64_t seed, const struct world_options *options, struct world_
         scale(&w);
     if (!failed(&w) && w.today)
         move_on(&w);
+    if (!failed(&w) && w.site_count > 1)
+        renew_kubeconfigs(&w);
     if (!failed(&w))
         fail_for_a_while(&w);
     if (!failed(&w))
