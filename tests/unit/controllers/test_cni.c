@@ -11,6 +11,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh_fixture.h"
+#include "reconcile/marks.h"
 
 #define WITH_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"], \"cni\": {\"enabled\": true}}"
 #define WITHOUT_CNI "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"default\"]}"
@@ -223,6 +224,45 @@ static void the_plugin_stays_while_a_former_control_plane_injects_for_it(void **
     assert_false(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
 }
 
+/* The user has the operator leave the injector's ConfigMap as it is, or no longer. */
+static void leave_injection(struct world *w, const char *value)
+{
+    json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
+
+    json_object_set_new(doc_make(config, "metadata", "annotations"), MARK_IGNORE, json_string(value));
+    world_put(w, config);
+}
+
+static void an_injection_that_a_user_keeps_without_the_plugin_stays_so(void **state)
+{
+    struct world *w = *state;
+
+    leave_injection(w, "true");
+    world_put_daemons(w, NS, DAEMONS, 2, 2);
+    put_pod_of(w, "b", true);
+    assert_true(world_converge(w) >= 0);
+    assert_false(is_injected_for_cni(w));
+    expect_status(w, "Status", "Available");
+    leave_injection(w, "false");
+    assert_true(world_converge(w) > 0);
+    assert_true(is_injected_for_cni(w));
+}
+
+static void the_plugin_stays_while_a_user_keeps_the_injection_for_it(void **state)
+{
+    struct world *w = *state;
+
+    leave_injection(w, "true");
+    world_put_mesh(w, WITHOUT_CNI);
+    assert_true(world_converge(w) >= 0);
+    assert_true(is_injected_for_cni(w));
+    assert_true(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+    leave_injection(w, "false");
+    assert_true(world_converge(w) > 0);
+    assert_false(is_injected_for_cni(w));
+    assert_false(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
+}
+
 /* What another manager installed, and the resource says nothing about. */
 static void the_plugin_of_another_manager_is_left_alone(void **state)
 {
@@ -300,6 +340,8 @@ int main(void)
         USING_CNI(the_plugin_goes_after_new_pods_have_their_init_container_again),
         USING_CNI(the_plugin_stays_while_the_injection_cannot_be_written),
         USING_CNI(the_plugin_stays_while_a_former_control_plane_injects_for_it),
+        WITH_NODES(an_injection_that_a_user_keeps_without_the_plugin_stays_so),
+        USING_CNI(the_plugin_stays_while_a_user_keeps_the_injection_for_it),
         USING_CNI(the_plugin_of_another_manager_is_left_alone),
         USING_CNI(paths_are_those_of_the_nodes),
         INSTALLED_TODAY(namespaces_that_refuse_the_init_container_are_named),
