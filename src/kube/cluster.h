@@ -78,6 +78,7 @@ struct kube_cluster_stats {
     uint64_t watch_restarts, lists, watch_events;
     uint64_t watch_failures;  /* lists, watches and connections that failed */
     uint64_t version_rewinds; /* times that the server's versions were found to have gone backwards */
+    uint64_t verifications;   /* requests for the newest version, by which watches are trusted */
     size_t watches_open, watches_wanted;
 };
 

@@ -220,6 +220,7 @@ static void ask(struct kube_slot *slot)
     c->verify.slot = slot;
     c->verify.hinted = false;
     c->verify.hint_after = c->io->now(c->io) + HINT_DISTANCE;
+    c->stats.verifications++;
     c->verify.call = c->io->send(c->io, &request, NULL, on_newest, c);
 }
 

@@ -132,14 +132,16 @@ static bool is_calm(struct controller *c)
     return true;
 }
 
-/* Since the last tick. Connections may have been opened for it, by code that runs for nothing else. */
-static bool watches_opened(struct controller *c)
+/* Since the last tick, other than by a plan. Connections may have been opened for it, by code that runs for nothing
+ * else. */
+static bool has_requested(struct controller *c)
 {
     const struct kube_cluster_stats *now = kube_cluster_stats(c->cluster);
-    bool opened = now->watch_restarts != c->ticked.watch_restarts || now->watches_open != c->ticked.watches_open;
+    bool has = now->watch_restarts != c->ticked.watch_restarts || now->watches_open != c->ticked.watches_open ||
+               now->verifications != c->ticked.verifications;
 
     c->ticked = *now;
-    return opened;
+    return has;
 }
 
 static void on_tick(void *context)
@@ -149,7 +151,7 @@ static void on_tick(void *context)
     c->stats.lag = c->io->now(c->io) - c->tick_due;
     if (c->stats.lag > c->stats.lag_most)
         c->stats.lag_most = c->stats.lag;
-    c->worked = watches_opened(c) || c->worked;
+    c->worked = has_requested(c) || c->worked;
     if (c->worked && !c->keeps_memory && is_calm(c)) {
         c->worked = false;
         mem_give_back();
