@@ -198,7 +198,7 @@ static void on_read(void *context, const struct net_response *response, const st
     if (e && e->class == ERR_NOT_FOUND)
         return;
     if (!e && doc_parse_lenient(response->body, response->body_len, SIZE_MAX, DOC_ALONE, &object, &why) == 0) {
-        kube_cache_put_read(kube_cluster_cache(all->cluster), w->kind, object);
+        kube_cache_put_read(kube_cluster_cache(all->cluster), w->kind, object, 0, NULL);
         return;
     }
     if (all->failed)

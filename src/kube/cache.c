@@ -26,6 +26,7 @@ struct entry {
 struct grave {
     char *resource_version;
     char *uid;
+    uint64_t reads; /* that had been sent (kind_store.reads) */
     size_t cost;
 };
 
@@ -42,6 +43,8 @@ struct kind_store {
     bool rewound, list_changed;
     int64_t newest;     /* version that an answer or event named; 0: none */
     int64_t asked;      /* `newest` when the list was asked for */
+    uint64_t reads;     /* counts those that were sent */
+    uint64_t list_read; /* the number of the list that was asked for last; 0: none was */
     char *list_version; /* of the list that is read */
     bool contradicted;  /* by it: an object in it is older than its cached version */
 };
@@ -401,11 +404,13 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
     return en;
 }
 
-static bool is_buried(const struct kind_store *store, const char *key, const char *uid, const char *version)
+/* Whether it was deleted. A read that was sent after that, and has it all the same, is right; 0: it is no read. */
+static bool is_buried(const struct kind_store *store, const char *key, const char *uid, const char *version,
+                      uint64_t read)
 {
     const struct grave *g = map_get(store->graves, key);
 
-    if (!g)
+    if (!g || g->reads < read)
         return false;
     /* An object that only left the watch's selection is seen again with the version of that very event. */
     return (g->uid && str_eq(g->uid, uid)) || kube_version_older(version, g->resource_version);
@@ -435,7 +440,7 @@ static void bury(struct kube_cache *c, struct kind_store *store, const char *key
     if (!has_room(c, cost, 0))
         return;
     g = NEW(struct grave);
-    *g = (struct grave){.resource_version = str_dup(version), .uid = str_dup(uid), .cost = cost};
+    *g = (struct grave){.resource_version = str_dup(version), .uid = str_dup(uid), .reads = store->reads, .cost = cost};
     if (!store->graves)
         store->graves = map_new(grave_free);
     map_put(store->graves, key, g);
@@ -469,7 +474,7 @@ enum source { FROM_WATCH_OR_WRITE, FROM_READ, FROM_LIST, FROM_REWOUND_LIST };
  * a custom object a server shows, so that the same version may have others than before.
  */
 static bool is_stale(const struct kind_store *store, const struct entry *en, const char *key, const json_t *object,
-                     enum source source)
+                     enum source source, uint64_t read)
 {
     const char *version = doc_string(object, "metadata", "resourceVersion");
 
@@ -481,7 +486,7 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
         return version_reached(en->o.resource_version, version);
     if (source == FROM_WATCH_OR_WRITE && version_reached(store->seen, version))
         return true;
-    return is_buried(store, key, doc_string(object, "metadata", "uid"), version);
+    return is_buried(store, key, doc_string(object, "metadata", "uid"), version, read);
 }
 
 static size_t alike_cost(const struct kube_alike *alike)
@@ -588,15 +593,16 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
     store->held += en->cost;
 }
 
+/* `read`: the number of the read that has it; 0: none has. */
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
-                enum source source)
+                enum source source, uint64_t read)
 {
     struct kind_store *store = store_of(c, kind);
     struct entry *en = map_get(store->entries, key), fresh;
     bool same;
     char *text;
 
-    if (is_stale(store, en, key, object, source))
+    if (is_stale(store, en, key, object, source, read))
         return false;
     note_version(store, doc_string(object, "metadata", "resourceVersion"));
     text = text_of(c, kind, object);
@@ -628,14 +634,24 @@ bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const js
 {
     _cleanup_free_ char *key = object_key(kind, object);
 
-    return key && put(c, kind, key, object, FROM_WATCH_OR_WRITE);
+    return key && put(c, kind, key, object, FROM_WATCH_OR_WRITE, 0);
 }
 
-bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
+uint64_t kube_cache_read_sent(struct kube_cache *c, const struct kube_kind *kind)
+{
+    return ++store_of(c, kind)->reads;
+}
+
+bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object, uint64_t read,
+                         bool *ret_rewound)
 {
     _cleanup_free_ char *key = object_key(kind, object);
+    const struct grave *g = map_get(store_of(c, kind)->graves, key);
 
-    return key && put(c, kind, key, object, FROM_READ);
+    if (ret_rewound)
+        *ret_rewound = g && !g->uid && g->reads < read &&
+                       kube_version_older(doc_string(object, "metadata", "resourceVersion"), g->resource_version);
+    return key && put(c, kind, key, object, FROM_READ, read);
 }
 
 void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version)
@@ -718,6 +734,7 @@ void kube_cache_replace_asked(struct kube_cache *c, const struct kube_kind *kind
     struct kind_store *store = store_of(c, kind);
 
     store->asked = store->newest;
+    store->list_read = kube_cache_read_sent(c, kind);
 }
 
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
@@ -752,7 +769,8 @@ bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, 
     if (!key)
         return false;
     contradicted = is_contradicted(store, key, object);
-    changed = put(c, kind, key, object, store->rewound || contradicted ? FROM_REWOUND_LIST : FROM_LIST);
+    changed =
+        put(c, kind, key, object, store->rewound || contradicted ? FROM_REWOUND_LIST : FROM_LIST, store->list_read);
     store->contradicted = store->contradicted || contradicted;
     if ((en = map_get(store->entries, key)))
         en->listed = store->list;

@@ -9,8 +9,8 @@
  * compared as numbers where both are numbers (the API conventions call them opaque; the
  * supported servers use etcd's revision, and where one is not a number the later arrival wins).
  *
- * Deletions are remembered for a while (a bounded number a kind), so that a late event does not restore a deleted
- * object.
+ * Deletions are remembered for a while (a bounded number a kind), so that a late event or answer does not restore a
+ * deleted object. What was read since then does: a store that was put back may have the object again.
  */
 #ifndef KUBE_CACHE_H
 #define KUBE_CACHE_H
@@ -121,8 +121,15 @@ bool kube_cache_is_over(const struct kube_cache *c);
  * name that cannot stand in a request's path is ignored.
  */
 bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
-/* The answer to a read: the object may be one that the watch does not select, or older than what it reported. */
-bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object);
+/* A read of an object of the kind is sent: its number, which goes with the answer. */
+uint64_t kube_cache_read_sent(struct kube_cache *c, const struct kube_kind *kind);
+/*
+ * The answer to a read: the object may be one that the watch does not select, or older than what it reported. One whose
+ * deletion was known when the read was sent exists all the same; `ret_rewound`, which may be NULL, says whether it is
+ * older than that deletion: then the server's history was set back. `read` 0: when it was sent is not known.
+ */
+bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object, uint64_t read,
+                         bool *ret_rewound);
 /* The watch has reported everything up to this version: an older answer does not add an object any more. */
 void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version);
 /*

@@ -16,6 +16,7 @@ struct kube_fetch {
     char *uid;      /* of the object in the cache when it was sent; NULL: there was none */
     char *version;  /* that object's */
     unsigned lists; /* of its kind when it was sent */
+    uint64_t read;  /* its number in the cache */
     struct net_call *call;
 };
 
@@ -65,14 +66,18 @@ static void read_answer(struct kube_fetch *f, const struct net_response *respons
 {
     struct kube_cluster *c = f->cluster;
     _cleanup_json_ json_t *object = NULL;
+    bool changed, rewound;
 
     /* What cannot be read leaves the cache as it is. */
     if (doc_parse_lenient(response->body, response->body_len, OBJECT_MAX, DOC_ALONE, &object, NULL) < 0)
         return;
+    if (!str_eq(doc_string(object, "metadata", "name"), f->name))
+        return;
+    changed = kube_cache_put_read(c->cache, f->kind, object, f->read, &rewound);
     /* A read is consistent: an older object than was known before it was asked for is of another history. */
-    if (kube_version_older(doc_string(object, "metadata", "resourceVersion"), f->version))
+    if (rewound || kube_version_older(doc_string(object, "metadata", "resourceVersion"), f->version))
         kube_verify_rewound(c);
-    if (str_eq(doc_string(object, "metadata", "name"), f->name) && kube_cache_put_read(c->cache, f->kind, object))
+    if (changed)
         kube_slot_noticed(kube_slot_of(c, f->kind), f->name, object);
 }
 
@@ -129,7 +134,8 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
                              .name = str_dup(name),
                              .uid = str_dup(o ? o->uid : NULL),
                              .version = str_dup(o ? o->resource_version : NULL),
-                             .lists = kube_slot_of(c, kind)->lists};
+                             .lists = kube_slot_of(c, kind)->lists,
+                             .read = kube_cache_read_sent(c->cache, kind)};
     LIST_INSERT_HEAD(&c->fetch.all, f, link);
     request = kube_request_get(kind, version, ns, name);
     request.secret = kind->is_secret;

@@ -16,7 +16,7 @@ static bool put_read(struct kube_cache *c, const char *name, const char *uid, co
 {
     _cleanup_json_ json_t *object = map_object(name, uid, version);
 
-    return kube_cache_put_read(c, config_map, object);
+    return kube_cache_put_read(c, config_map, object, 0, NULL);
 }
 
 static bool put_listed(struct kube_cache *c, const char *name, const char *uid, const char *version)
@@ -75,6 +75,36 @@ static void an_object_that_lost_its_label_can_be_read_again(void **state)
     kube_cache_replace_end(c, config_map, "12", &changed, &rewound);
     assert_true(changed);
     assert_true(put_read(c, "a", "u1", "8"));
+}
+
+/* Read or listed after the deletion was known: a store that was put back has the object again. */
+static void what_was_deleted_and_is_read_later_exists(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+    _cleanup_json_ json_t *a = map_object("a", "u1", "5"), *b = map_object("b", "u2", "6");
+    uint64_t before = kube_cache_read_sent(c, config_map), after;
+    bool changed, rewound;
+
+    (void)state;
+    put(c, "a", "u1", "5");
+    put(c, "b", "u2", "6");
+    put(c, "c", "u3", "7");
+    drop(c, "a", "8");
+    drop(c, "b", NULL);
+    drop(c, "c", NULL);
+    assert_false(kube_cache_put_read(c, config_map, a, before, &rewound));
+    assert_false(rewound);
+    assert_false(kube_cache_put_read(c, config_map, b, before, &rewound));
+    after = kube_cache_read_sent(c, config_map);
+    assert_true(kube_cache_put_read(c, config_map, a, after, &rewound));
+    assert_true(rewound);
+    assert_true(kube_cache_put_read(c, config_map, b, after, &rewound));
+    assert_false(rewound);
+    kube_cache_replace_asked(c, config_map);
+    kube_cache_replace_begin(c, config_map, "20", false);
+    assert_true(put_listed(c, "c", "u3", "7"));
+    kube_cache_replace_end(c, config_map, "20", &changed, &rewound);
+    assert_string_equal(version_of(c, "c"), "7");
 }
 
 /* Of a custom object, whose definition keeps its hosts or not. */
@@ -308,6 +338,8 @@ struct model {
     struct fact told[NAMES];        /* the newest told */
     bool dead[HISTORY + 1];         /* uids whose deletion was answered */
     int head, stream;               /* versions: of the server, and delivered by the watch */
+    struct fact listed[NAMES];      /* on the server when a list was asked for that is to arrive */
+    int list;                       /* its version; 0: none is under way */
     uint64_t seed;
     struct kube_cache *cache;
 };
@@ -386,24 +418,33 @@ static void answer_arrives(struct model *m)
     }
 }
 
+static void ask_for_list(struct model *m)
+{
+    kube_cache_replace_asked(m->cache, config_map);
+    memcpy(m->listed, m->now, sizeof(m->listed));
+    m->list = m->head;
+}
+
 static void list_arrives(struct model *m)
 {
     char version[16];
     bool changed, rewound;
 
-    snprintf(version, sizeof(version), "%d", m->head);
+    snprintf(version, sizeof(version), "%d", m->list);
     kube_cache_replace_begin(m->cache, config_map, version, false);
     for (int i = 0; i < NAMES; i++) {
-        struct names n = names_of(&m->now[i]);
-        if (m->now[i].live)
+        struct names n = names_of(&m->listed[i]);
+        if (m->listed[i].live)
             put_listed(m->cache, n.name, n.uid, n.version);
-        if (m->now[i].live)
-            model_tells(m, &m->now[i]);
+        if (m->listed[i].live)
+            model_tells(m, &m->listed[i]);
         else
-            model_tells(m, &(struct fact){i, false, 0, m->head});
+            model_tells(m, &(struct fact){i, false, 0, m->list});
     }
     kube_cache_replace_end(m->cache, config_map, version, &changed, &rewound);
-    m->stream = m->head;
+    assert_false(rewound);
+    m->stream = m->list > m->stream ? m->list : m->stream;
+    m->list = 0;
 }
 
 static void compare(struct model *m, const char *after, uint64_t seed)
@@ -449,11 +490,15 @@ static void run_interleaving(uint64_t seed)
             compare(&m, "an answer", seed);
             break;
         default:
-            if (pick(&m, 10) == 0)
+            if (m.list && pick(&m, 3) == 0)
                 list_arrives(&m);
+            else if (m.head && !m.list && pick(&m, 10) == 0)
+                ask_for_list(&m);
             compare(&m, "a list", seed);
         }
     }
+    if (m.list)
+        list_arrives(&m);
     while (m.stream < m.head)
         event_arrives(&m, m.stream + 1);
     for (int i = 0; i < NAMES; i++)
@@ -475,6 +520,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_deleted_does_not_come_back),
         cmocka_unit_test(an_object_that_lost_its_label_can_be_read_again),
+        cmocka_unit_test(what_was_deleted_and_is_read_later_exists),
         cmocka_unit_test(the_same_version_of_a_custom_object_may_have_other_fields),
         cmocka_unit_test(a_late_answer_brings_nothing_back_that_the_watch_passed),
         cmocka_unit_test(a_list_replaces_what_is_not_newer),

@@ -228,6 +228,34 @@ static void a_conflict_shows_another_history_that_has_as_many_versions(void **st
     bench_finish(&b);
 }
 
+/* No list selects what has no owner label: only a read shows that the store has it again. */
+static void what_was_deleted_before_the_store_was_put_back_is_found_again(void **state)
+{
+    static const bool owned[] = {true, false};
+    struct bench b;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(owned); i++) {
+        bench_begin_synced(&b);
+        sim_apply(b.sim, &bench_rows[MAPS], bench_config_map("c0", owned[i]));
+        kube_cluster_fetch(b.cluster, &bench_rows[MAPS], SPACE, "c0");
+        sim_run(b.sim, SECONDS(1));
+        server_save(sim_server(b.sim));
+        bench_put_action(&b, KUBE_REMOVE, "c0", NULL, bench_cached(&b, MAPS, "c0")->uid);
+        sim_run(b.sim, SECONDS(1));
+        assert_null(bench_cached(&b, MAPS, "c0"));
+        server_put_back(sim_server(b.sim));
+        grow(&b, 100);
+        break_connection(&b);
+        sim_run(b.sim, SECONDS(40));
+        bench_put_action(&b, KUBE_CREATE, "c0", bench_config_map("c0", true), NULL);
+        sim_run(b.sim, SECONDS(7));
+        assert_int_equal(b.actions_failed, 1);
+        assert_non_null(bench_cached(&b, MAPS, "c0"));
+        bench_finish(&b);
+    }
+}
+
 static void a_server_that_is_behind_another_one_leads_to_few_lists(void **state)
 {
     struct bench b;
@@ -361,6 +389,7 @@ int main(void)
         cmocka_unit_test(an_answer_from_the_past_is_a_hint),
         cmocka_unit_test(a_conflict_with_an_object_from_the_future_shows_another_history),
         cmocka_unit_test(a_conflict_shows_another_history_that_has_as_many_versions),
+        cmocka_unit_test(what_was_deleted_before_the_store_was_put_back_is_found_again),
         cmocka_unit_test(a_server_that_is_behind_another_one_leads_to_few_lists),
         cmocka_unit_test(a_watch_that_is_closed_or_not_verified_grows_old_and_is_reported),
         cmocka_unit_test(what_is_waited_for_is_no_failure),
