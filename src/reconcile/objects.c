@@ -215,7 +215,7 @@ static bool is_ignored(const json_t *live)
 /* Pods with tokens that are refused are replaced. */
 static void compare_tokens(const struct objects_input *in, const struct desired *w, struct comparison *c)
 {
-    if (!w->account || !in->pods)
+    if (!w->account || !in->pods || is_ignored(c->live))
         return;
     c->tokens = tokens_of(in->plan, in->plan->synced & in->pods, c->live, &c->account);
     if (c->account)
@@ -308,8 +308,6 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     if (is_known_in_place(p->in, w, o))
         return object_memo(o)->is_newer ? NEWER : IN_PLACE;
     compare(p->in, w, o, &c);
-    if (c.tokens == TOKENS_UNKNOWN)
-        p->plan->watch |= p->in->pods;
     if (is_ignored(c.live))
         need = IGNORED;
     else if (c.merge.change_count == 0 && !c.account)
@@ -318,6 +316,9 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
         need = NEWER;
     else
         need = DIFFERS;
+    /* One that is not written is compared in each plan. */
+    if (c.tokens == TOKENS_UNKNOWN || (c.tokens != TOKENS_VALID && need == DIFFERS))
+        p->plan->watch |= p->in->pods;
     if (need == DIFFERS)
         keep_difference(p, w, c);
     else

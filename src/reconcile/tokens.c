@@ -64,7 +64,7 @@ enum tokens tokens_of(const struct plan_input *in, bool pods, const json_t *work
     if (!pods)
         return TOKENS_UNKNOWN;
     if (!has_older_pod(in, workload, since))
-        return TOKENS_VALID;
+        return TOKENS_RENEWED;
     *ret_account = str_dup(o->uid);
     return TOKENS_FORMER;
 }

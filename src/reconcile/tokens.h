@@ -22,6 +22,7 @@
 enum tokens {
     TOKENS_VALID,   /* or nothing is known of the account: it is not there, or not the resource's */
     TOKENS_UNKNOWN, /* its Pods have to be observed */
+    TOKENS_RENEWED, /* no Pod is as old as the former account */
     TOKENS_FORMER,
 };
 

@@ -13,6 +13,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh_fixture.h"
+#include "reconcile/marks.h"
 #include "reconcile/tokens.h"
 
 /* World's time is 22:40:00. */
@@ -193,6 +194,45 @@ static size_t expect_each_is_replaced(struct world *w, const char *kind)
     return json_array_size(workloads);
 }
 
+enum unwritten { IGNORED, PAUSED, REFUSED };
+
+/* istiod's Deployment differs, younger or older Pods run, and it is not written. */
+static void hold_back(struct world *w, enum unwritten why, const char *pods_created)
+{
+    json_t *istiod = world_get(w, APPS, "Deployment", NS, "istiod");
+
+    json_object_set_new(doc_at(istiod, "metadata"), "creationTimestamp", json_string(YESTERDAY("10:00:00")));
+    json_object_set_new(doc_make(istiod, "metadata", "labels"), "istio", json_string("other"));
+    if (why == IGNORED)
+        json_object_set_new(doc_make(istiod, "metadata", "annotations"), MARK_IGNORE, json_string("true"));
+    if (pods_created)
+        put_pod(w, istiod, "istiod-a", pods_created, NULL);
+    world_put(w, istiod);
+    create_again(w, "istiod", AT("10:00:00"));
+    if (why == PAUSED)
+        world_put_mesh(w, "{\"version\": \"1.31.1\", \"pause\": true}");
+    if (why == REFUSED)
+        world_fail(w, ERR_FORBIDDEN, KUBE_UPDATE, "Deployment/istio-system/istiod", "no");
+    w->held = why == REFUSED;
+}
+
+/* What is observed for it is not asked for in turns. */
+static void what_is_not_written_is_observed_alike_by_each_plan(void **state)
+{
+    static const char *const pods[] = {NULL, YESTERDAY("11:00:00"), AT("12:00:00")};
+
+    (void)state;
+    for (enum unwritten why = IGNORED; why <= REFUSED; why++)
+        for (size_t i = 0; i < ARRAY_LEN(pods); i++) {
+            void *w;
+            begin_today_installed(&w);
+            hold_back(w, why, pods[i]);
+            if (world_converge(w) < 0)
+                fail_msg("held back by %d, with Pods of %s", (int)why, str_or(pods[i], "no time"));
+            mesh_end(&w);
+        }
+}
+
 static void it_holds_for_every_workload_of_todays_istio(void **state)
 {
     struct world *w = *state;
@@ -271,6 +311,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(pods_are_replaced_for_an_account_that_they_are_older_than),
         INSTALLED_TODAY(pods_are_observed_only_until_it_is_known),
+        cmocka_unit_test(what_is_not_written_is_observed_alike_by_each_plan),
         INSTALLED_TODAY(it_holds_for_every_workload_of_todays_istio),
         INSTALLED(it_holds_for_every_workload_of_istio_1_0),
         INSTALLED_TODAY(what_was_noted_stays_until_the_next_time),
