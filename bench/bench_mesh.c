@@ -110,7 +110,7 @@ static bool everything_is_written(void *context)
 {
     (void)context;
     pause_ms(15);
-    return operator_is_settled();
+    return operator_metric("managed_objects") > 0 && operator_metric("drift_objects") == 0;
 }
 
 static double time_install(void)

@@ -339,6 +339,8 @@ static json_t *reduce(const struct kube_kind *kind, const json_t *object)
     metadata = json_copy(json_object_get(object, "metadata"));
     json_object_del(metadata, "managedFields");
     json_object_set_new(kept, "metadata", metadata);
+    if (kind->is_definition) /* written by the API server alone, again and again while it begins to serve the kind */
+        json_object_del(kept, "status");
     return kept;
 }
 
@@ -593,6 +595,20 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
     store->held += en->cost;
 }
 
+/* Whether an object is as it was, but for its version. */
+static bool is_unchanged(const struct kube_object *before, const struct kube_object *o)
+{
+    static const char key[] = "\"resourceVersion\":\"";
+    const char *a = strstr(before->text, key), *b = strstr(o->text, key);
+    size_t len = a ? (size_t)(a - before->text) + strlen(key) : 0;
+
+    if (!a || !b || b - o->text != a - before->text || memcmp(before->text, o->text, len))
+        return false;
+    a = strchr(before->text + len, '"');
+    b = strchr(o->text + len, '"');
+    return a && str_eq(a, b);
+}
+
 /* `read`: the number of the read that has it; 0: none has. */
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
                 enum source source, uint64_t read)
@@ -622,6 +638,10 @@ static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *
     if (!has_room(c, fresh.cost, en ? en->cost : 0)) {
         entry_clear(&fresh);
         return false;
+    }
+    if (en && kind->is_definition && is_unchanged(&en->o, &fresh.o)) {
+        fresh.o.memo = en->o.memo;
+        fresh.o.matters = en->o.matters;
     }
     store->changes += !same;
     fresh.o.changed = same ? en->o.changed : store->changes;

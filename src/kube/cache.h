@@ -27,7 +27,8 @@ struct kube_cache;
 
 /*
  * What a reader found out about one version of an object, kept with it so that it is found out once. The cache knows
- * nothing of it and drops it when the object changes. It belongs to the reader that used it last (`owner`).
+ * nothing of it and drops it when the object changes; a definition, whose status is not kept, does not change with its
+ * version alone. It belongs to the reader that used it last (`owner`).
  */
 #define KUBE_MEMO_SIZE 16
 struct kube_memo {

@@ -94,12 +94,6 @@ static bool must_follow(const struct desired *w, const struct kube_kind *other)
     return comes_after(w->kind, other) || names(w->after, other);
 }
 
-/* Whether an object waits for another one that is to be written. */
-static bool waits_for(const struct desired *w, const struct desired *late)
-{
-    return late != w && comes_after(w->kind, late->kind) && !names(late->after, w->kind);
-}
-
 static void note_stuck(struct pass *p, struct stuck stuck)
 {
     ARRAY_RESERVE_ONE(p->stuck, p->stuck_len, p->stuck_cap);
@@ -169,9 +163,6 @@ static bool may_write(const struct pass *p, const struct desired *w, const struc
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
         if (p->unwritten[i] && must_follow(w, &p->kinds->rows[i]))
-            return false;
-    for (size_t i = 0; i < p->late_len; i++)
-        if (waits_for(w, p->late[i]))
             return false;
     return !blocker_of(p, w, o);
 }

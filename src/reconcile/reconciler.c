@@ -44,7 +44,9 @@ void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)
  */
 static void plan_status(struct reconcile *r)
 {
-    bool hold = r->is_unread || r->plan->central.len || r->plan->remote.len;
+    const struct plan_input *in = r->world->central;
+    bool is_writing = r->plan->central.len || r->plan->remote.len || (in->creating && in->creating(in->queue_context));
+    bool hold = r->is_unread || is_writing;
     json_t *status;
 
     r->facts.now = r->world->central->now;

@@ -13,6 +13,7 @@ uint64_t resource_hash(const json_t *resource)
     json_object_del(written, "status");
     json_object_del(metadata, "resourceVersion");
     json_object_del(metadata, "generation");
+    json_object_del(metadata, "finalizers");
     if (metadata)
         json_object_set_new(written, "metadata", metadata);
     return doc_hash(written);

@@ -365,7 +365,9 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
             r->object->ns,
             plan,
             &r->plan->central.watch);
-    r->plan->central.watch |= PLAN_WATCH_LEFT;
+    /* Nothing is removed before all is written, and meanwhile the lists would only delay the writes. */
+    if (in->preview || !plan_is_moving(plan) || in->synced & PLAN_WATCH_LEFT)
+        r->plan->central.watch |= PLAN_WATCH_LEFT;
     /* The status says how many Pods a former control plane waits for. */
     r->is_unread = r->plan->central.watch & ~in->synced &
                    (made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | (former->retained ? PLAN_WATCH_SIDECARS : 0));

@@ -241,6 +241,39 @@ static void what_is_absent_is_copied_and_printed(void **state)
     assert_string_equal(json_string_value(broken), "a??");
 }
 
+/* Hashes in annotations of earlier releases are of jansson's text. */
+static void text_is_as_jansson_prints_it(void **state)
+{
+    static const char *const values[] = {
+        "null",
+        "false",
+        "-9223372036854775808",
+        "1.5",
+        "1e300",
+        "0.1",
+        "\"\"",
+        "[]",
+        "{}",
+        "[{},[],\"/\"]",
+        "\"\\u0000\\u0001\\b\\f\\n\\r\\t\\\"\\\\\\u001f\\u007f\\u00e9\\ud83d\\ude00\"",
+        "{\"b\":[1,2.5,true],\"a\":{\"\\u0001\":null},\"B\":\"\",\"\":0,\"ab\":1,\"\\u00e9\":2}"};
+
+    (void)state;
+    for (size_t i = 0; i <= ARRAY_LEN(values); i++) {
+        _cleanup_json_ json_t *value = i < ARRAY_LEN(values) ? NULL : json_object();
+        _cleanup_free_ char *text = NULL, *expected = NULL;
+        if (i < ARRAY_LEN(values))
+            assert_int_equal(parse(values[i], &value, NULL), 0);
+        for (int key = 0; i == ARRAY_LEN(values) && key < 100; key++) {
+            _cleanup_free_ char *name = str_printf("key %d", key);
+            json_object_set_new(value, name, json_integer(key));
+        }
+        text = doc_text(value);
+        expected = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        assert_string_equal(text, expected);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -253,6 +286,7 @@ int main(void)
         cmocka_unit_test(walks_down_maps),
         cmocka_unit_test(finds_elements),
         cmocka_unit_test(equality_is_of_json),
+        cmocka_unit_test(text_is_as_jansson_prints_it),
         cmocka_unit_test(weight_grows_with_the_text),
         cmocka_unit_test(paths_are_readable),
         cmocka_unit_test(what_is_absent_is_copied_and_printed),

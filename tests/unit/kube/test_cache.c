@@ -164,6 +164,34 @@ static void a_memo_lives_as_long_as_the_version_it_is_of(void **state)
     assert_int_equal(*memo_of(c, &reader), 0);
 }
 
+static void a_definition_changes_with_what_it_says_alone(void **state)
+{
+    static const struct kube_kind kinds[] = {{.kind = "CustomResourceDefinition", .is_definition = true}};
+    static const struct kube_kind_table definitions = {kinds, 1};
+    static const struct {
+        const char *text;
+        uint64_t memo;
+    } steps[] = {
+        {"{\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"9\"},\"spec\":{\"group\":\"g\"}}", 0},
+        {"{\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"10\"},\"spec\":{\"group\":\"g\"},"
+         "\"status\":{\"storedVersions\":[\"v1\"]}}",
+         42},
+        {"{\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"11\"},\"spec\":{\"group\":\"h\"}}", 0},
+    };
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&definitions, OWNER);
+    static const char reader;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        _cleanup_json_ json_t *object = json_loads(steps[i].text, 0, NULL);
+        uint64_t *memo;
+        assert_true(kube_cache_put(c, kinds, object));
+        memo = kube_object_memo(kube_cache_get(c, kinds, NULL, "a"), &reader);
+        assert_int_equal(*memo, steps[i].memo);
+        *memo = 42;
+    }
+}
+
 static void a_memo_is_not_read_by_another_reader(void **state)
 {
     _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
@@ -364,6 +392,7 @@ int main(void)
         cmocka_unit_test(of_a_map_the_keys_can_be_kept_alone),
         cmocka_unit_test(what_is_no_object_is_ignored),
         cmocka_unit_test(a_memo_lives_as_long_as_the_version_it_is_of),
+        cmocka_unit_test(a_definition_changes_with_what_it_says_alone),
         cmocka_unit_test(a_memo_is_not_read_by_another_reader),
         cmocka_unit_test(the_newest_version_wins),
         cmocka_unit_test(objects_come_in_the_order_of_arrival),
