@@ -5,7 +5,7 @@
 
 PAUSE_IMAGE=istio-operator.local/pause:1
 ISTIO_HUB=docker.io/istio
-ISTIO_TAGS="1.0.5 1.0.6"
+ISTIO_TAGS="1.0.5 1.0.6 1.1.17"
 
 # Image and the program that its entry point names, arguments included.
 standin_images() {
@@ -18,6 +18,7 @@ proxyv2 /usr/local/bin/pilot-agent
 sidecar_injector /usr/local/bin/sidecar-injector
 proxy_init /usr/local/bin/istio-iptables.sh
 node-agent-k8s /usr/local/bin/node_agent_k8s
+install-cni /install-cni.sh
 TEXT
 }
 
@@ -121,7 +122,7 @@ image_pull() {
 
 pull_istio() {
   local image tag
-  for image in $(standin_images | cut -d' ' -f1 | grep -v node-agent); do
+  for image in $(standin_images | cut -d' ' -f1 | grep -vE "node-agent|install-cni"); do
     for tag in $ISTIO_TAGS; do
       image_pull "$ISTIO_HUB/$image:$tag"
     done

@@ -1,5 +1,5 @@
 /*
- * Stands in for every program of an Istio 1.0 control plane where Istio's images
+ * Stands in for every program of an Istio 1.0 or 1.1 control plane where Istio's images
  * cannot be had. It is there under each path that an Istio container runs or probes,
  * acts by the name it was called by, answers the probes, and waits for SIGTERM.
  * It carries no traffic and configures no proxy.
@@ -31,14 +31,15 @@ struct role {
 
 /* Ports above 1024 alone: some of these run as a user who may not open others. */
 static const struct role roles[] = {
-	{"pilot-discovery", "Pilot", {8080, 15010, 9093}, pilot_run},
-	{"mixs", "Mixer", {9093, 42422}, NULL},
-	{"galley", "Galley", {9093}, NULL},
-	{"istio_ca", "Citadel", {8060, 9093}, citadel_run},
+	{"pilot-discovery", "Pilot", {8080, 15010, 9093, 15014}, pilot_run},
+	{"mixs", "Mixer", {9093, 15014, 42422}, NULL},
+	{"galley", "Galley", {9093, 15014, 9901}, NULL},
+	{"istio_ca", "Citadel", {8060, 9093, 15014}, citadel_run},
 	{"sidecar-injector", "the sidecar injector", {0}, injector_run},
-	{"pilot-agent", "the proxy's agent", {15090}, NULL},
+	{"pilot-agent", "the proxy's agent", {15090, 15020}, NULL},
 	{"envoy", "Envoy", {15090}, NULL},
 	{"node_agent_k8s", "the node agent", {0}, NULL},
+	{"install-cni.sh", "the installer of the CNI plugin", {0}, NULL},
 	{"pause", "the pod sandbox", {0}, NULL},
 };
 

@@ -219,6 +219,14 @@ const struct field_format format_json_pointer = {
     .max_length = 1024,
 };
 
+#define PORT "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+const struct field_format format_port_list = {
+    .noun = "list of ports",
+    .words = "ports from 1 to 65535, separated by commas (\"80,443\"), or \"\"",
+    .pattern = "^(" PORT "(," PORT ")*)?$",
+    .max_length = 1024,
+};
+
 const struct field_format format_ranges = {
     .noun = "IP ranges",
     .words = "IPv4 or IPv6 ranges, separated by commas (\"10.0.0.0/8,fd00::/8\")",

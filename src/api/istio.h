@@ -34,7 +34,15 @@ struct gateway_spec {
     char *load_balancer_ip;      /* NULL or "": any */
     json_t *service_annotations; /* string to string; NULL: none */
     json_t *service_labels;      /* string to string; NULL: none */
-    json_t *ports; /* a sequence of {name, port, targetPort?, nodePort?, protocol?}; empty or NULL: its own */
+    /* Only in Istio 1.1; else zero and NULL. */
+    struct {
+        bool enabled; /* certificates come from Secrets by an agent beside the proxy, instead of mounted ones */
+        char *image;
+        json_t *resources;
+    } sds;
+    char *application_ports; /* that have to be open before it is ready: "80,443"; NULL: none */
+    char *network_view;      /* the network that it sees services of; NULL: all */
+    json_t *ports;           /* a sequence of {name, port, targetPort?, nodePort?, protocol?}; empty or NULL: its own */
 };
 
 struct istio_spec {

@@ -12,7 +12,7 @@ static const struct field proxy_rows[] = {
      .doc = "Lets sidecars write core dumps; needs a privileged init container."},
     {"logLevel", CHOICE_AT(proxy.log_level, "trace", "debug", "info", "warning", "error", "critical", "off"),
      .implied = "the proxy's own", .doc = "How much a proxy logs."},
-    {"concurrency", INTEGER_AT(proxy.concurrency, 0, 256), .otherwise = "0",
+    {"concurrency", INTEGER_AT(proxy.concurrency, 0, 256), .otherwise = "0", .floating = true,
      .doc = "Worker threads of a proxy; 0 is one per core."},
 };
 
@@ -23,7 +23,7 @@ const struct field_table istio_proxy_table = {
 };
 
 static const struct field disruption_budget_rows[] = {
-    {"enabled", FLAG_AT(default_pod_disruption_budget), .otherwise = "false",
+    {"enabled", FLAG_AT(default_pod_disruption_budget), .otherwise = "false", .floating = true,
      .doc = "Keeps one pod of each component alive while nodes are drained."},
 };
 

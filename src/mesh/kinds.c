@@ -99,6 +99,7 @@ static const struct kube_union oneofs[] = {
     /* Other managers' labels would leave the Gateway without Pods. */
     {.kind = "Gateway", .at = "spec.selector", .whole = true},
     {.kind = "prometheus", .at = "buckets"},
+    {.kind = "handler", .at = "buckets"},
     {.at = NULL},
 };
 
@@ -249,13 +250,28 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .unions = oneofs},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
+    [KIND_MIXER_HANDLER] = MIXER("handler", "handlers"),
     [KIND_MIXER_KUBERNETES] = MIXER("kubernetes", "kuberneteses"),
     [KIND_MIXER_KUBERNETESENV] = MIXER("kubernetesenv", "kubernetesenvs"),
     [KIND_MIXER_LOGENTRY] = MIXER("logentry", "logentries"),
     [KIND_MIXER_METRIC] = MIXER("metric", "metrics"),
     [KIND_MIXER_PROMETHEUS] = MIXER("prometheus", "prometheuses"),
     [KIND_MIXER_STDIO] = MIXER("stdio", "stdios"),
-    [KIND_MIXER_RULE] = MIXER("rule", "rules"),
+    /*
+     * Mixer 1.1 ends where a rule names a handler that is not there: new handlers and instances first, and the old ones
+     * go when no rule names them any more.
+     */
+    [KIND_MIXER_RULE] =
+        {.kind = "rule",
+         .plural = "rules",
+         .group = "config.istio.io",
+         VERSION("v1alpha2"),
+         .namespaced = true,
+         CENTRAL,
+         OURS,
+         .custom = true,
+         .unions = oneofs,
+         .after = NAMES("handler", "kubernetes", "kubernetesenv", "logentry", "metric", "prometheus", "stdio")},
     [KIND_MUTATING_WEBHOOK] =
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",

@@ -37,6 +37,7 @@ enum mesh_kind_id {
     KIND_MESH_POLICY,
     KIND_PEER_AUTHENTICATION,
     KIND_MIXER_ATTRIBUTEMANIFEST,
+    KIND_MIXER_HANDLER, /* of Istio 1.1; those of Istio 1.0 are each of a kind of its adapter */
     KIND_MIXER_KUBERNETES,
     KIND_MIXER_KUBERNETESENV,
     KIND_MIXER_LOGENTRY,

@@ -4,11 +4,12 @@
  *   REFERENCE_DIR=... compare LINE DIFFERENCES DOCUMENT
  *   compare LINE DIFFERENCES --rendered FILE SPEC
  *
- * LINE is "1.0" or "istiod". REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects). Of
- * Istio 1.0, but for those of remote clusters, also embedded.json (those that the chart's Jobs apply), and
- * CRDS_CASE/objects.json; the parts of a remote cluster are also held against those of an earlier operator. DIFFERENCES
- * lists the differences that are meant, DOCUMENT explains each of them. Prints what differs otherwise, what is listed
- * in vain and what is not explained, and then ends with 1; with 77 ("skipped") where there is no REFERENCE_DIR.
+ * LINE is "1.0", "1.1" or "istiod". REFERENCE_DIR holds a folder for each case with objects.json (the chart's objects).
+ * Of Istio 1.x, but for those of remote clusters, also embedded.json (those that the chart's Jobs apply), and a folder
+ * of definitions for the line; the parts of a remote cluster are also held against those of an earlier operator.
+ * DIFFERENCES lists the differences that are meant, DOCUMENT explains each of them. Prints what differs otherwise, what
+ * is listed in vain and what is not explained, and then ends with 1; with 77 ("skipped") where there is no
+ * REFERENCE_DIR.
  *
  * With --rendered it is one case: FILE has the chart's objects, as YAML documents or a JSON sequence, SPEC is the
  * resource's in YAML.
@@ -28,7 +29,6 @@
 #include "mesh/mesh.h"
 
 #define FILE_MAX (16 * 1024 * 1024)
-#define CRDS_CASE "1.0.5-crds-raw"
 
 struct reference_case {
     const char *name; /* of the folder */
@@ -43,6 +43,13 @@ static const struct reference_case v1_0_cases[] = {
     {"1.0.6-default", "version: 1.0.6"},
     {"1.0.5-remote", "version: 1.0.5", true},
     {"operator-0.0.4-remote", "version: 1.0.5", true},
+    {NULL},
+};
+
+static const struct reference_case v1_1_cases[] = {
+    {"1.1.17-default", "version: 1.1.17"},
+    {"1.1.17-mtls-cps", "{version: 1.1.17, mtls: true, controlPlaneSecurityEnabled: true}"},
+    {"1.1.0-default", "version: 1.1.0"},
     {NULL},
 };
 
@@ -112,11 +119,12 @@ static const struct reference_line {
     const char *name;
     const struct reference_case *cases;
     int kubernetes_minor;
-    bool crds; /* they are in CRDS_CASE, and objects are embedded */
+    const char *crds; /* the folder that has them; objects are embedded; NULL: there are neither */
 } reference_lines[] = {
     /* The oldest Kubernetes: there the versions that we speak are nearest to those of the chart. */
-    {"1.0", v1_0_cases, 11, true},
-    {"istiod", istiod_cases, 34, false},
+    {"1.0", v1_0_cases, 11, "1.0.5-crds-raw"},
+    {"1.1", v1_1_cases, 11, "1.1-crds"},
+    {"istiod", istiod_cases, 34, NULL},
 };
 
 /* A difference that is meant. */
@@ -307,7 +315,7 @@ static struct map *reference_objects(const char *folder, const struct reference_
     if (which->remote || !line->crds)
         return objects;
     embedded = read_json(folder, name, "embedded.json");
-    definitions = read_json(folder, CRDS_CASE, "objects.json");
+    definitions = read_json(folder, line->crds, "objects.json");
     add_objects(objects, definitions);
     json_array_foreach(embedded, i, config_map)
         add_objects(objects, json_object_get(config_map, "objects"));

@@ -49,6 +49,14 @@ static json_t *copy_or_absent(const json_t *value)
     return value ? doc_copy(value) : NULL;
 }
 
+json_t *mesh_placement(const struct component_spec *c)
+{
+    return OBJECT(
+        VALUE("nodeSelector", copy_or_absent(c->node_selector)),
+        VALUE("affinity", c->affinity ? doc_copy(c->affinity) : default_affinity()),
+        VALUE("tolerations", copy_or_absent(c->tolerations)));
+}
+
 static json_t *pod_template(const struct deployment *what)
 {
     const struct component_spec *c = what->component;
@@ -58,14 +66,12 @@ static json_t *pod_template(const struct deployment *what)
             VALUE("labels", json_incref(what->pod_labels)),
             MAP("annotations",
                 STRING("sidecar.istio.io/inject", "false"),
-                STRING("scheduler.alpha.kubernetes.io/critical-pod", ""))),
+                OPT(!what->not_critical, STRING("scheduler.alpha.kubernetes.io/critical-pod", "")))),
         MAP("spec",
             STRING("serviceAccountName", what->service_account),
             VALUE("containers", what->containers),
             VALUE("volumes", what->volumes),
-            VALUE("nodeSelector", copy_or_absent(c->node_selector)),
-            VALUE("affinity", c->affinity ? doc_copy(c->affinity) : default_affinity()),
-            VALUE("tolerations", copy_or_absent(c->tolerations))));
+            ROWS(mesh_placement(c))));
 }
 
 /* The target of a metric has two forms; v2beta2 and v2 share one. */
@@ -117,6 +123,7 @@ add_budget(const struct mesh_env *env, struct rendered_list *out, const char *na
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what)
 {
     const struct component_spec *c = what.component;
+    json_t *selector = what.selector ? what.selector : json_incref(what.pod_labels);
     struct rendered *deployment;
 
     deployment = mesh_add(
@@ -127,7 +134,7 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
             VALUE("metadata", mesh_metadata(env, what.name, what.labels)),
             MAP("spec",
                 INT("replicas", c->replica_count),
-                MAP("selector", VALUE("matchLabels", json_incref(what.pod_labels))),
+                MAP("selector", VALUE("matchLabels", json_incref(selector))),
                 VALUE("strategy", what.strategy),
                 VALUE("template", pod_template(&what)))));
     if (deployment) {
@@ -135,10 +142,12 @@ void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, stru
         deployment->restart_on = what.restart_on;
     }
     if (autoscaled(c))
-        add_autoscaler(env, out, what.name, c, NULL);
+        add_autoscaler(env, out, what.name, c, json_incref(what.scaling_labels));
     if (env->spec->default_pod_disruption_budget && (what.always_budget || c->min_replicas > 1))
-        add_budget(env, out, what.name, NULL, json_incref(what.pod_labels));
+        add_budget(env, out, what.name, json_incref(what.scaling_labels), json_incref(selector));
+    json_decref(selector);
     json_decref(what.pod_labels);
+    json_decref(what.scaling_labels);
 }
 
 void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *out, struct scaled_deployment what)

@@ -62,23 +62,29 @@ struct service {
 struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
 
 /*
- * A Deployment with Pods as Istio 1.0's charts have them: with the annotation critical-pod and, where the component has
- * no affinity, on nodes of amd64, ppc64le and s390x alone. Other lines use mesh_scaled_deployment(). And what follows
- * from the component's replicas: its HorizontalPodAutoscaler and its PodDisruptionBudget, under the same name.
+ * A Deployment with Pods as the charts of Istio 1.x with Mixer have them: with the annotation critical-pod (unless
+ * `not_critical`) and, where the component has no affinity, on nodes of amd64, ppc64le and s390x alone. Other lines use
+ * mesh_scaled_deployment(). And what follows from the component's replicas: its HorizontalPodAutoscaler and its
+ * PodDisruptionBudget, under the same name.
  */
 struct deployment {
     const char *name;
     const struct component_spec *component;
-    json_t *labels;     /* of the Deployment itself */
-    json_t *pod_labels; /* also its selector, which cannot change later */
+    json_t *labels; /* of the Deployment itself */
+    json_t *pod_labels;
+    json_t *selector; /* some of the Pods' labels, which cannot change later; NULL: all of them */
     const char *service_account;
     json_t *containers;
     json_t *volumes;        /* NULL: none */
+    json_t *scaling_labels; /* of the autoscaler and the budget; NULL: none */
     json_t *strategy;       /* NULL: the server's default */
     bool always_budget;     /* a budget (if the resource asks for budgets) even for a single replica */
+    bool not_critical;      /* Pods have no annotation critical-pod */
     const char *restart_on; /* see rendered.restart_on */
 };
 void mesh_deployment(const struct mesh_env *env, struct rendered_list *out, struct deployment what);
+/* On which nodes such Pods are: a map of the fields of their spec. */
+json_t *mesh_placement(const struct component_spec *component);
 
 /* The same for a Deployment that is given as a whole, without replicas. */
 struct scaled_deployment {

@@ -13,8 +13,15 @@ static json_t *labels(void)
     return OBJECT(STRING("app", "security"));
 }
 
-static json_t *rules(void)
+static json_t *rules(const struct mesh_env *env)
 {
+    if (v1_is_1_1(env))
+        return ARRAY(
+            /* It tells its root certificate in ConfigMap istio-security. */
+            ITEM_VALUE(mesh_rule("", WORDS("configmaps"), WORDS("create", "get", "update"))),
+            ITEM_VALUE(mesh_rule("", WORDS("secrets"), WORDS("create", "get", "watch", "list", "update", "delete"))),
+            ITEM_VALUE(mesh_rule("", WORDS("serviceaccounts", "services"), WORDS("get", "watch", "list"))),
+            ITEM_VALUE(mesh_rule("authentication.k8s.io", WORDS("tokenreviews"), WORDS("create"))));
     return ARRAY(
         ITEM_VALUE(mesh_rule("", WORDS("secrets"), WORDS("create", "get", "watch", "list", "update", "delete"))),
         ITEM_VALUE(mesh_rule("", WORDS("serviceaccounts"), WORDS("get", "watch", "list"))),
@@ -49,24 +56,42 @@ static void add_signing_certificate(const struct mesh_env *env, struct rendered_
             VALUE("data", doc_copy(env->remote->signing))));
 }
 
+static json_t *dns_names(const struct mesh_env *env)
+{
+    return json_sprintf(
+        v1_is_1_1(env) ? "--custom-dns-names=istio-pilot-service-account.%1$s:istio-pilot.%1$s"
+                       : "--custom-dns-names=istio-pilot-service-account.%1$s:istio-pilot.%1$s,"
+                         "istio-ingressgateway-service-account.%1$s:istio-ingressgateway.%1$s",
+        env->ns);
+}
+
+static json_t *liveness(void)
+{
+    return OBJECT(
+        MAP("httpGet", STRING("path", "/version"), INT("port", 15014)),
+        INT("initialDelaySeconds", 5),
+        INT("periodSeconds", 5));
+}
+
 static json_t *container(const struct mesh_env *env)
 {
     const struct component_spec *citadel = &v1_of(env->spec)->citadel;
+    bool is_1_1 = v1_is_1_1(env);
 
     return OBJECT(
         STRING("name", "citadel"),
         VALUE("image", mesh_image(env, citadel->image, "citadel")),
         STRING("imagePullPolicy", env->spec->image_pull_policy),
         SEQ("args",
+            OPT(v1_of(env->spec)->sds.enabled, ITEM_STRING("--sds-enabled=true")),
             ITEM_STRING("--append-dns-names=true"),
             ITEM_STRING("--grpc-port=8060"),
             ITEM_STRING("--grpc-hostname=citadel"),
             ITEM_FORMAT("--citadel-storage-namespace=%s", env->ns),
-            ITEM_FORMAT(
-                "--custom-dns-names=istio-pilot-service-account.%1$s:istio-pilot.%1$s,"
-                "istio-ingressgateway-service-account.%1$s:istio-ingressgateway.%1$s",
-                env->ns),
+            ITEM_VALUE(dns_names(env)),
+            OPT(is_1_1, ITEM_STRING("--monitoring-port=15014")),
             ROWS(authority(env))),
+        OPT(is_1_1 && !v1_is_first_1_1(env), VALUE("livenessProbe", liveness())),
         VALUE("resources", mesh_resources(citadel->resources, "10m", NULL)),
         OPT(env->remote, SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only(SIGNING, SIGNING_PATH)))));
 }
@@ -84,27 +109,30 @@ void v1_citadel(const struct mesh_env *env, struct rendered_list *out)
             .binding = "istio-citadel",
             .service_account = ACCOUNT,
             .labels = labels(),
-            .rules = rules(),
+            .rules = rules(env),
         });
     mesh_service(
         env,
         out,
         (struct service){
             .name = "istio-citadel",
-            .labels = OBJECT(STRING("app", "istio-citadel")),
+            .labels = OBJECT(
+                STRING("app", v1_either(env, "istio-citadel", "security")),
+                STRING("istio", v1_either(env, NULL, "citadel"))),
             .selector = OBJECT(STRING("istio", "citadel")),
             .ports = ARRAY(
                 ITEM_VALUE(mesh_service_port("grpc-citadel", 8060)),
-                ITEM_VALUE(mesh_service_port("http-monitoring", 9093))),
+                ITEM_VALUE(mesh_service_port("http-monitoring", v1_monitoring_port(env)))),
         });
-    mesh_deployment(
+    v1_deployment(
         env,
         out,
         (struct deployment){
             .name = "istio-citadel",
             .component = &v1_of(env->spec)->citadel,
             .labels = OBJECT(STRING("app", "security"), STRING("istio", "citadel")),
-            .pod_labels = OBJECT(STRING("istio", "citadel")),
+            .pod_labels = OBJECT(STRING("app", v1_either(env, NULL, "security")), STRING("istio", "citadel")),
+            .selector = OBJECT(STRING("istio", "citadel")),
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_VALUE(container(env))),
             .volumes = env->remote ? ARRAY(ITEM_VALUE(mesh_volume_secret(SIGNING, SIGNING, false))) : NULL,

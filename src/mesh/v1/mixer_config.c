@@ -3,8 +3,17 @@
 #include "mesh/common/objects.h"
 #include "mesh/v1/v1.h"
 
+/* Of which releases something is. */
+enum since { ALWAYS, ONLY_1_0, ONLY_1_1 };
+
+static bool is_in(const struct mesh_env *env, enum since since)
+{
+    return since != (v1_is_1_1(env) ? ONLY_1_0 : ONLY_1_1);
+}
+
 struct attribute {
     const char *name, *type;
+    enum since since;
 };
 
 /* What the proxies report. */
@@ -13,6 +22,9 @@ static const struct attribute proxy_attributes[] = {
     {"api.protocol", "STRING"},
     {"api.service", "STRING"},
     {"api.version", "STRING"},
+    {"check.cache_hit", "BOOL", ONLY_1_1},
+    {"check.error_code", "INT64", ONLY_1_1},
+    {"check.error_message", "STRING", ONLY_1_1},
     {"connection.duration", "DURATION"},
     {"connection.event", "STRING"},
     {"connection.id", "STRING"},
@@ -23,6 +35,7 @@ static const struct attribute proxy_attributes[] = {
     {"connection.sent.bytes", "INT64"},
     {"connection.sent.bytes_total", "INT64"},
     {"context.protocol", "STRING"},
+    {"context.proxy_error_code", "STRING", ONLY_1_1},
     {"context.reporter.kind", "STRING"},
     {"context.reporter.local", "BOOL"},
     {"context.reporter.uid", "STRING"},
@@ -34,6 +47,9 @@ static const struct attribute proxy_attributes[] = {
     {"origin.ip", "IP_ADDRESS"},
     {"origin.uid", "STRING"},
     {"origin.user", "STRING"},
+    {"quota.cache_hit", "BOOL", ONLY_1_1},
+    {"rbac.permissive.effective_policy_id", "STRING", ONLY_1_1},
+    {"rbac.permissive.response_code", "STRING", ONLY_1_1},
     {"request.api_key", "STRING"},
     {"request.auth.audiences", "STRING"},
     {"request.auth.claims", "STRING_MAP"},
@@ -45,15 +61,19 @@ static const struct attribute proxy_attributes[] = {
     {"request.id", "STRING"},
     {"request.method", "STRING"},
     {"request.path", "STRING"},
+    {"request.query_params", "STRING_MAP", ONLY_1_1},
     {"request.reason", "STRING"},
     {"request.referer", "STRING"},
     {"request.scheme", "STRING"},
     {"request.size", "INT64"},
     {"request.time", "TIMESTAMP"},
     {"request.total_size", "INT64"},
+    {"request.url_path", "STRING", ONLY_1_1},
     {"request.useragent", "STRING"},
     {"response.code", "INT64"},
     {"response.duration", "DURATION"},
+    {"response.grpc_message", "STRING", ONLY_1_1},
+    {"response.grpc_status", "STRING", ONLY_1_1},
     {"response.headers", "STRING_MAP"},
     {"response.size", "INT64"},
     {"response.time", "TIMESTAMP"},
@@ -73,7 +93,7 @@ static const struct attribute kubernetes_attributes[] = {
     {"destination.name", "STRING"},
     {"destination.namespace", "STRING"},
     {"destination.owner", "STRING"},
-    {"destination.service", "STRING"},
+    {"destination.service", "STRING", ONLY_1_0},
     {"destination.service.host", "STRING"},
     {"destination.service.name", "STRING"},
     {"destination.service.namespace", "STRING"},
@@ -88,7 +108,7 @@ static const struct attribute kubernetes_attributes[] = {
     {"source.name", "STRING"},
     {"source.namespace", "STRING"},
     {"source.owner", "STRING"},
-    {"source.service", "STRING"},
+    {"source.service", "STRING", ONLY_1_0},
     {"source.serviceAccount", "STRING"},
     {"source.services", "STRING"},
     {"source.workload.name", "STRING"},
@@ -100,10 +120,14 @@ static const struct attribute kubernetes_attributes[] = {
 /* A name with its expression over attributes, for requests (HTTP, gRPC) and for TCP; NULL: not there. */
 struct expression {
     const char *name, *http, *tcp;
+    enum since since;
 };
 
 #define BOTH(expression) expression, expression
 #define REPORTER "conditional((context.reporter.kind | \"inbound\") == \"outbound\", \"source\", \"destination\")"
+#define FLAGS "context.proxy_error_code | \"-\""
+#define HOST "destination.service.host | \"unknown\""
+#define NAME "destination.service.name | \"unknown\""
 #define SECURITY_POLICY                                                                                                \
     "conditional((context.reporter.kind | \"inbound\") == \"outbound\", \"unknown\", "                                 \
     "conditional(connection.mtls | false, \"mutual_tls\", \"none\"))"
@@ -121,12 +145,17 @@ static const struct expression dimensions[] = {
     {"destination_workload", BOTH("destination.workload.name | \"unknown\"")},
     {"destination_workload_namespace", BOTH("destination.workload.namespace | \"unknown\"")},
     {"destination_version", BOTH("destination.labels[\"version\"] | \"unknown\"")},
-    {"destination_service", "destination.service.host | \"unknown\"", "destination.service.name | \"unknown\""},
+    {"destination_service", HOST, NAME, ONLY_1_0},
+    {"destination_service", HOST, HOST, ONLY_1_1},
     {"destination_service_name", BOTH("destination.service.name | \"unknown\"")},
     {"destination_service_namespace", BOTH("destination.service.namespace | \"unknown\"")},
     {"request_protocol", "api.protocol | context.protocol | \"unknown\"", NULL},
     {"response_code", "response.code | 200", NULL},
+    {"response_flags", FLAGS, NULL, ONLY_1_1},
+    {"permissive_response_code", "rbac.permissive.response_code | \"none\"", NULL, ONLY_1_1},
+    {"permissive_response_policyid", "rbac.permissive.effective_policy_id | \"none\"", NULL, ONLY_1_1},
     {"connection_security_policy", BOTH(SECURITY_POLICY)},
+    {"response_flags", NULL, FLAGS, ONLY_1_1},
     {NULL},
 };
 
@@ -196,6 +225,8 @@ struct metric {
     bool tcp;
     const char *prometheus; /* its name there */
     enum { COUNTER, DURATIONS, SIZES } kind;
+    enum since since;
+    bool by_name; /* in Istio 1.1, too, destination_service is the name of the service, and not its host */
 };
 
 static const struct metric metrics[] = {
@@ -205,39 +236,61 @@ static const struct metric metrics[] = {
     {"responsesize", "response.size | 0", false, "response_bytes", SIZES},
     {"tcpbytesent", "connection.sent.bytes | 0", true, "tcp_sent_bytes_total", COUNTER},
     {"tcpbytereceived", "connection.received.bytes | 0", true, "tcp_received_bytes_total", COUNTER},
+    {"tcpconnectionsopened", "1", true, "tcp_connections_opened_total", COUNTER, ONLY_1_1, .by_name = true},
+    {"tcpconnectionsclosed", "1", true, "tcp_connections_closed_total", COUNTER, ONLY_1_1, .by_name = true},
     {NULL},
 };
 
 #define IS_HTTP "context.protocol == \"http\" || context.protocol == \"grpc\""
 #define IS_TCP "context.protocol == \"tcp\""
 
+#define IS_NO_PROBE "(match((request.useragent | \"-\"), \"kube-probe*\") == false)"
+#define IS_EVENT(name) "((connection.event | \"na\") == \"" name "\")"
+
 /* Which handler gets which instances, and when. */
 static const struct rule {
-    const char *name, *match, *handler;
+    const char *name, *match;
+    const char *handler;      /* of its kind in Istio 1.0, and its name in Istio 1.1 */
     const char *instances[5]; /* ends with NULL */
+    enum since since;
 } rules[] = {
-    {"stdio", IS_HTTP, "handler.stdio", {"accesslog.logentry"}},
-    {"stdiotcp", IS_TCP, "handler.stdio", {"tcpaccesslog.logentry"}},
+    {"stdio", IS_HTTP, "stdio", {"accesslog.logentry"}, ONLY_1_0},
+    {"stdiotcp", IS_TCP, "stdio", {"tcpaccesslog.logentry"}, ONLY_1_0},
     {"promhttp",
      IS_HTTP,
-     "handler.prometheus",
-     {"requestcount.metric", "requestduration.metric", "requestsize.metric", "responsesize.metric"}},
-    {"promtcp", IS_TCP, "handler.prometheus", {"tcpbytesent.metric", "tcpbytereceived.metric"}},
-    {"kubeattrgenrulerule", NULL, "handler.kubernetesenv", {"attributes.kubernetes"}},
-    {"tcpkubeattrgenrulerule", IS_TCP, "handler.kubernetesenv", {"attributes.kubernetes"}},
+     "prometheus",
+     {"requestcount.metric", "requestduration.metric", "requestsize.metric", "responsesize.metric"},
+     ONLY_1_0},
+    {"promhttp",
+     "(" IS_HTTP ") && " IS_NO_PROBE,
+     "prometheus",
+     {"requestcount.metric", "requestduration.metric", "requestsize.metric", "responsesize.metric"},
+     ONLY_1_1},
+    {"promtcp", IS_TCP, "prometheus", {"tcpbytesent.metric", "tcpbytereceived.metric"}},
+    {"promtcpconnectionopen", IS_TCP " && " IS_EVENT("open"), "prometheus", {"tcpconnectionsopened.metric"}, ONLY_1_1},
+    {"promtcpconnectionclosed",
+     IS_TCP " && " IS_EVENT("close"),
+     "prometheus",
+     {"tcpconnectionsclosed.metric"},
+     ONLY_1_1},
+    {"kubeattrgenrulerule", NULL, "kubernetesenv", {"attributes.kubernetes"}},
+    {"tcpkubeattrgenrulerule", IS_TCP, "kubernetesenv", {"attributes.kubernetes"}},
 };
 
 static void add(const struct mesh_env *env, const char *kind, const char *name, json_t *spec, struct rendered_list *out)
 {
-    mesh_add(env, out, kind, OBJECT(VALUE("metadata", mesh_metadata(env, name, NULL)), VALUE("spec", spec)));
+    json_t *labels = v1_is_1_1(env) ? OBJECT(STRING("app", "mixer")) : NULL;
+
+    mesh_add(env, out, kind, OBJECT(VALUE("metadata", mesh_metadata(env, name, labels)), VALUE("spec", spec)));
 }
 
-static json_t *attribute_types(const struct attribute *attributes)
+static json_t *attribute_types(const struct mesh_env *env, const struct attribute *attributes)
 {
     json_t *types = OBJECT();
 
     for (const struct attribute *a = attributes; a->name; a++)
-        json_object_set_new(types, a->name, OBJECT(STRING("valueType", a->type)));
+        if (is_in(env, a->since))
+            json_object_set_new(types, a->name, OBJECT(STRING("valueType", a->type)));
     return types;
 }
 
@@ -256,21 +309,31 @@ static json_t *attribute_bindings(void)
 }
 
 /* {name: expression} of those that there are. */
-static json_t *expressions(const struct expression *table, bool tcp)
+static json_t *expressions(const struct mesh_env *env, const struct expression *table, bool tcp)
 {
     json_t *map = OBJECT();
 
     for (const struct expression *e = table; e->name; e++)
-        json_object_update_new(map, OBJECT(STRING(e->name, tcp ? e->tcp : e->http)));
+        if (is_in(env, e->since))
+            json_object_update_new(map, OBJECT(STRING(e->name, tcp ? e->tcp : e->http)));
     return map;
 }
 
-static json_t *label_names(bool tcp)
+static json_t *metric_dimensions(const struct mesh_env *env, const struct metric *m)
+{
+    json_t *map = expressions(env, dimensions, m->tcp);
+
+    if (m->by_name)
+        json_object_set_new(map, "destination_service", json_string(NAME));
+    return map;
+}
+
+static json_t *label_names(const struct mesh_env *env, bool tcp)
 {
     json_t *names = ARRAY();
 
     for (const struct expression *e = dimensions; e->name; e++)
-        if (tcp ? e->tcp : e->http)
+        if ((tcp ? e->tcp : e->http) && is_in(env, e->since))
             json_array_append_new(names, json_string(e->name));
     return names;
 }
@@ -306,29 +369,49 @@ static json_t *prometheus_metrics(const struct mesh_env *env)
 {
     json_t *seq = ARRAY();
 
-    for (const struct metric *m = metrics; m->name; m++)
+    for (const struct metric *m = metrics; m->name; m++) {
+        if (!is_in(env, m->since))
+            continue;
         json_array_append_new(
             seq,
             OBJECT(
                 STRING("name", m->prometheus),
                 FORMAT("instance_name", "%s.metric.%s", m->name, env->ns),
                 STRING("kind", m->kind == COUNTER ? "COUNTER" : "DISTRIBUTION"),
-                VALUE("label_names", label_names(m->tcp)),
+                VALUE("label_names", label_names(env, m->tcp)),
                 VALUE("buckets", buckets(m))));
+    }
     return seq;
 }
 
-static json_t *log_entry(const char *timestamp, bool tcp)
+static json_t *log_entry(const struct mesh_env *env, const char *timestamp, bool tcp)
 {
     return OBJECT(
         STRING("severity", "\"Info\""),
         STRING("timestamp", timestamp),
         STRING("monitored_resource_type", "\"global\""),
-        VALUE("variables", expressions(log_variables, tcp)));
+        VALUE("variables", expressions(env, log_variables, tcp)));
+}
+
+/* A handler of Istio 1.1, which names its adapter. */
+static void add_handler(const struct mesh_env *env, const char *adapter, json_t *params, struct rendered_list *out)
+{
+    add(env, "handler", adapter, OBJECT(STRING("compiledAdapter", adapter), VALUE("params", params)), out);
 }
 
 static void add_handlers(const struct mesh_env *env, struct rendered_list *out)
 {
+    if (v1_is_1_1(env)) {
+        add_handler(
+            env,
+            "prometheus",
+            OBJECT(
+                MAP("metricsExpirationPolicy", STRING("metricsExpiryDuration", "10m")),
+                VALUE("metrics", prometheus_metrics(env))),
+            out);
+        add_handler(env, "kubernetesenv", OBJECT(), out);
+        return;
+    }
     add(env, "stdio", "handler", OBJECT(BOOL("outputAsJson", true)), out);
     add(env, "prometheus", "handler", OBJECT(VALUE("metrics", prometheus_metrics(env))), out);
     add(env, "kubernetesenv", "handler", OBJECT(), out);
@@ -336,17 +419,28 @@ static void add_handlers(const struct mesh_env *env, struct rendered_list *out)
 
 static void add_instances(const struct mesh_env *env, struct rendered_list *out)
 {
-    add(env, "logentry", "accesslog", log_entry("request.time", false), out);
-    add(env, "logentry", "tcpaccesslog", log_entry("context.time | timestamp(\"2017-01-01T00:00:00Z\")", true), out);
-    for (const struct metric *m = metrics; m->name; m++)
+    bool logs = !v1_is_1_1(env);
+
+    if (logs)
+        add(env, "logentry", "accesslog", log_entry(env, "request.time", false), out);
+    if (logs)
+        add(env,
+            "logentry",
+            "tcpaccesslog",
+            log_entry(env, "context.time | timestamp(\"2017-01-01T00:00:00Z\")", true),
+            out);
+    for (const struct metric *m = metrics; m->name; m++) {
+        if (!is_in(env, m->since))
+            continue;
         add(env,
             "metric",
             m->name,
             OBJECT(
                 STRING("value", m->value),
-                VALUE("dimensions", expressions(dimensions, m->tcp)),
+                VALUE("dimensions", metric_dimensions(env, m)),
                 STRING("monitored_resource_type", "\"UNSPECIFIED\"")),
             out);
+    }
     add(env,
         "kubernetes",
         "attributes",
@@ -361,26 +455,35 @@ static void add_instances(const struct mesh_env *env, struct rendered_list *out)
 
 static void add_rules(const struct mesh_env *env, struct rendered_list *out)
 {
-    for (const struct rule *r = rules; r < rules + ARRAY_LEN(rules); r++)
+    for (const struct rule *r = rules; r < rules + ARRAY_LEN(rules); r++) {
+        if (!is_in(env, r->since))
+            continue;
         add(env,
             "rule",
             r->name,
             OBJECT(
                 STRING("match", r->match),
                 SEQ("actions",
-                    ITEM(STRING("handler", r->handler), VALUE("instances", json_build_strings(r->instances))))),
+                    ITEM(
+                        FORMAT("handler", v1_either(env, "handler.%s", "%s"), r->handler),
+                        VALUE("instances", json_build_strings(r->instances))))),
             out);
+    }
 }
 
 void v1_mixer_config(const struct mesh_env *env, struct rendered_list *out)
 {
     if (!v1_of(env->spec)->policy.enabled && !v1_of(env->spec)->telemetry.enabled)
         return;
-    add(env, "attributemanifest", "istioproxy", OBJECT(VALUE("attributes", attribute_types(proxy_attributes))), out);
+    add(env,
+        "attributemanifest",
+        "istioproxy",
+        OBJECT(VALUE("attributes", attribute_types(env, proxy_attributes))),
+        out);
     add(env,
         "attributemanifest",
         "kubernetes",
-        OBJECT(VALUE("attributes", attribute_types(kubernetes_attributes))),
+        OBJECT(VALUE("attributes", attribute_types(env, kubernetes_attributes))),
         out);
     add_handlers(env, out);
     add_instances(env, out);
@@ -412,7 +515,7 @@ void v1_ingress_gateway_config(const struct mesh_env *env, struct rendered_list 
         "Gateway",
         "istio-autogenerated-k8s-ingress",
         OBJECT(
-            MAP("selector", STRING("istio", "ingress")),
+            MAP("selector", STRING("istio", v1_either(env, "ingress", "ingressgateway"))),
             SEQ("servers",
                 ITEM(
                     MAP("port", INT("number", 80), STRING("protocol", "HTTP2"), STRING("name", "http")),

@@ -13,6 +13,15 @@ const char *v1_zipkin_address(const struct mesh_env *env)
     return str_or(env->spec->tracing.zipkin_address, "zipkin:9411");
 }
 
+json_t *v1_proxy_resources(const struct mesh_env *env, const json_t *own, const char *memory_limit)
+{
+    if (own || !v1_is_1_1(env))
+        return mesh_resources(own, "10m", NULL);
+    return OBJECT(
+        MAP("requests", STRING("cpu", "100m"), STRING("memory", "128Mi")),
+        MAP("limits", STRING("cpu", "2000m"), STRING("memory", memory_limit)));
+}
+
 json_t *v1_proxy(const struct mesh_env *env, struct proxy what)
 {
     const char *log_level = env->spec->proxy.log_level;
@@ -31,6 +40,7 @@ json_t *v1_proxy(const struct mesh_env *env, struct proxy what)
             ITEM_VALUE(mesh_env_field("POD_NAMESPACE", "metadata.namespace")),
             ITEM_VALUE(mesh_env_field("INSTANCE_IP", "status.podIP")),
             ROWS(what.env)),
+        VALUE("readinessProbe", what.probe),
         VALUE("resources", what.resources),
         SEQ("volumeMounts", ITEM_VALUE(mesh_mount_read_only("istio-certs", "/etc/certs")), ROWS(what.mounts)));
 }
@@ -43,6 +53,8 @@ v1_component_proxy(const struct mesh_env *env, const char *service, const char *
         (struct proxy){
             .args = ARRAY(
                 ITEM_STRING("proxy"),
+                OPT(v1_is_1_1(env), ITEM_STRING("--domain")),
+                OPT(v1_is_1_1(env), ITEM_STRING(V1_DOMAIN)),
                 ITEM_STRING("--serviceCluster"),
                 ITEM_STRING(service),
                 ITEM_STRING("--templateFile"),
@@ -50,7 +62,7 @@ v1_component_proxy(const struct mesh_env *env, const char *service, const char *
                 ITEM_STRING("--controlPlaneAuthPolicy"),
                 ITEM_STRING(v1_auth_policy(env))),
             .ports = ports,
-            .resources = mesh_resources(env->spec->proxy.resources, "10m", NULL),
+            .resources = v1_proxy_resources(env, env->spec->proxy.resources, v1_is_first_1_1(env) ? "128Mi" : "1024Mi"),
             .mounts = mounts,
         });
 }

@@ -11,14 +11,21 @@ json_t *v1_proxy_config(const struct mesh_env *env);
 /* The address of the collector of traces. */
 const char *v1_zipkin_address(const struct mesh_env *env);
 
+/* In which a proxy of Istio 1.1 looks up short names of hosts. */
+#define V1_DOMAIN "$(POD_NAMESPACE).svc.cluster.local"
+
 struct proxy {
     const char *image; /* NULL: the resource's proxy image */
     json_t *args;      /* of pilot-agent, with "proxy" first */
     json_t *ports;
     json_t *env; /* behind the Pod's name, namespace and address; NULL: none */
     json_t *resources;
+    json_t *probe;  /* of readiness; NULL: none */
     json_t *mounts; /* behind the certificates at /etc/certs, volume "istio-certs"; NULL: none */
 };
+
+/* What a proxy may use: `own`, else as in the chart, in Istio 1.1 with this limit of memory. */
+json_t *v1_proxy_resources(const struct mesh_env *env, const json_t *own, const char *memory_limit);
 
 /* Container istio-proxy. */
 json_t *v1_proxy(const struct mesh_env *env, struct proxy what);

@@ -1,6 +1,11 @@
 #include "mesh/common/objects.h"
 #include "mesh/v1/v1.h"
 
+static json_t *labels(const struct mesh_env *env)
+{
+    return OBJECT(STRING("app", v1_either(env, "istio-security", "security")));
+}
+
 static void add_destination_rule(
     const struct mesh_env *env, const char *name, const char *host, const char *tls_mode, struct rendered_list *out)
 {
@@ -9,7 +14,7 @@ static void add_destination_rule(
         out,
         "DestinationRule",
         OBJECT(
-            VALUE("metadata", mesh_metadata(env, name, OBJECT(STRING("app", "istio-security")))),
+            VALUE("metadata", mesh_metadata(env, name, labels(env))),
             MAP("spec", STRING("host", host), MAP("trafficPolicy", MAP("tls", STRING("mode", tls_mode))))));
 }
 
@@ -24,7 +29,7 @@ void v1_security_config(const struct mesh_env *env, struct rendered_list *out)
         out,
         "MeshPolicy",
         OBJECT(
-            VALUE("metadata", mesh_cluster_metadata("default", OBJECT(STRING("app", "istio-security")))),
+            VALUE("metadata", mesh_cluster_metadata("default", labels(env))),
             MAP("spec", SEQ("peers", ITEM(MAP("mtls", OPT(!mtls, STRING("mode", "PERMISSIVE"))))))));
     if (mtls) {
         add_destination_rule(env, "default", "*.local", "ISTIO_MUTUAL", out);

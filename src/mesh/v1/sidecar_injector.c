@@ -4,15 +4,23 @@
 
 #define ACCOUNT "istio-sidecar-injector-service-account"
 
-static json_t *labels(void)
+static json_t *labels(const struct mesh_env *env)
 {
-    return OBJECT(STRING("app", "istio-sidecar-injector"));
+    return OBJECT(
+        STRING("app", v1_either(env, "istio-sidecar-injector", "sidecarInjectorWebhook")),
+        STRING("istio", v1_either(env, NULL, "sidecar-injector")));
 }
 
-static json_t *rules(void)
+/* Of the Pods and of the Service. */
+static json_t *pod_labels(const struct mesh_env *env)
+{
+    return OBJECT(STRING("app", v1_either(env, NULL, "sidecarInjectorWebhook")), STRING("istio", "sidecar-injector"));
+}
+
+static json_t *rules(const struct mesh_env *env)
 {
     return ARRAY(
-        ITEM_VALUE(mesh_rule("*", WORDS("configmaps"), WORDS("get", "list", "watch"))),
+        ITEM_VALUE(mesh_rule(v1_either(env, "*", ""), WORDS("configmaps"), WORDS("get", "list", "watch"))),
         ITEM_VALUE(mesh_rule(
             "admissionregistration.k8s.io",
             WORDS("mutatingwebhookconfigurations"),
@@ -69,7 +77,7 @@ static json_t *volumes(void)
 void v1_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
 {
     v1_injection_config(env, out);
-    mesh_service_account(env, out, ACCOUNT, labels());
+    mesh_service_account(env, out, ACCOUNT, labels(env));
     mesh_cluster_role(
         env,
         out,
@@ -77,26 +85,27 @@ void v1_sidecar_injector(const struct mesh_env *env, struct rendered_list *out)
             .role = "istio-sidecar-injector",
             .binding = "istio-sidecar-injector-admin-role-binding",
             .service_account = ACCOUNT,
-            .labels = labels(),
-            .rules = rules(),
+            .labels = labels(env),
+            .rules = rules(env),
         });
     mesh_service(
         env,
         out,
         (struct service){
             .name = "istio-sidecar-injector",
-            .labels = OBJECT(STRING("istio", "sidecar-injector")),
+            .labels = pod_labels(env),
             .selector = OBJECT(STRING("istio", "sidecar-injector")),
             .ports = ARRAY(ITEM_VALUE(mesh_service_port(NULL, 443))),
         });
-    mesh_deployment(
+    v1_deployment(
         env,
         out,
         (struct deployment){
             .name = "istio-sidecar-injector",
             .component = &v1_of(env->spec)->sidecar_injector,
             .labels = OBJECT(STRING("app", "sidecarInjectorWebhook"), STRING("istio", "sidecar-injector")),
-            .pod_labels = OBJECT(STRING("istio", "sidecar-injector")),
+            .pod_labels = pod_labels(env),
+            .selector = OBJECT(STRING("istio", "sidecar-injector")),
             .service_account = ACCOUNT,
             .containers = ARRAY(ITEM_VALUE(container(env))),
             .volumes = volumes(),

@@ -12,7 +12,7 @@ void v1_injector_webhook(const struct mesh_env *env, struct rendered_list *out)
 {
     static const char kind[] = "MutatingWebhookConfiguration";
     bool v1 = str_eq(mesh_version(env, kind), "v1");
-    json_t *labels = OBJECT(STRING("app", "istio-sidecar-injector"));
+    json_t *labels = OBJECT(STRING("app", v1_either(env, "istio-sidecar-injector", "sidecarInjectorWebhook")));
     json_t *webhook = OBJECT(
         STRING("name", "sidecar-injector.istio.io"),
         MAP("clientConfig",

@@ -1,43 +1,9 @@
 #include "api/status.h"
+#include "mesh/v1/line_parts.h"
 #include "mesh/v1_0/v1_0.h"
 
-#define SPEC_OF(name, field)                                                                                           \
-    static const struct component_spec *name(const struct istio_spec *spec)                                            \
-    {                                                                                                                  \
-        return &v1_of(spec)->field;                                                                                    \
-    }
-SPEC_OF(citadel, citadel)
-SPEC_OF(galley, galley)
-SPEC_OF(pilot, common.pilot)
-SPEC_OF(policy, policy)
-SPEC_OF(telemetry, telemetry)
-SPEC_OF(sidecar_injector, sidecar_injector)
-SPEC_OF(ingress, common.gateways.ingress.component)
-SPEC_OF(egress, common.gateways.egress.component)
-
-/* Each component is one Deployment. */
-#define DEPLOYMENT(name)                                                                                               \
-    (const struct rollout_workload[])                                                                                  \
-    {                                                                                                                  \
-        {KIND_DEPLOYMENT, name},                                                                                       \
-        {                                                                                                              \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-
 static const struct mesh_component central[] = {
-    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
-    {"galley", DEPLOYMENT("istio-galley"), galley, v1_galley},
-    {"pilot", DEPLOYMENT("istio-pilot"), pilot, v1_pilot},
-    {"policy", DEPLOYMENT("istio-policy"), policy, v1_policy},
-    {"telemetry", DEPLOYMENT("istio-telemetry"), telemetry, v1_telemetry},
-    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
-    {"gateways.ingress",
-     DEPLOYMENT("istio-ingressgateway"),
-     ingress,
-     v1_ingress_gateway,
-     .service = "istio-ingressgateway"},
-    {"gateways.egress", DEPLOYMENT("istio-egressgateway"), egress, v1_egress_gateway, .service = "istio-egressgateway"},
+    V1_COMPONENTS,
     {NULL},
 };
 
@@ -52,8 +18,8 @@ static const mesh_part_fn central_shared[] = {
 
 /* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
 static const struct mesh_component remote[] = {
-    {"citadel", DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
-    {"sidecarInjector", DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
+    {"citadel", V1_DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
+    {"sidecarInjector", V1_DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
     {NULL},
 };
 

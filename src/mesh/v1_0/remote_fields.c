@@ -68,12 +68,12 @@ static const struct field spec_rows[] = {
      AS_THE_MESH,
      .doc = "The sidecars of the remote cluster. It replaces the mesh's as a whole."},
     {"proxyInit",
-     GROUP(v1_0_proxy_init_table),
+     GROUP(v1_proxy_init_table),
      AS_THE_MESH,
      .doc = "The init container of injected pods. It replaces the mesh's as a whole."},
 
-    V1_0_CITADEL_ROW(),
-    V1_0_INJECTOR_ROW(),
+    V1_CITADEL_ROW(),
+    V1_INJECTOR_ROW(v1_0_injector_table),
 };
 
 static const struct field_table spec_table = {
@@ -134,7 +134,7 @@ static const struct api_rule rules[] = {
     ISTIO_REPLICAS_RULE(check_replicas),
     ISTIO_OVERLAYS_RULE,
     ISTIO_RANGES_RULE,
-    V1_0_INJECTOR_RULE,
+    V1_INJECTOR_RULE,
     {NULL, NULL},
 };
 
@@ -179,7 +179,7 @@ static void follow_images(struct v1_spec *spec, const json_t *resource, const st
 
 void v1_0_follow(struct istio_spec *common, const json_t *resource, const struct istio_spec *central)
 {
-    static const struct field tracing = {NULL, GROUP(v1_0_tracing_table)};
+    static const struct field tracing = {NULL, GROUP(v1_tracing_table)};
     struct v1_spec *spec = (struct v1_spec *)common;
 
     str_replace(&common->version, central->version);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
+#include "mesh/v1_1/v1_1.h"
 #include "support.h"
 
 /* --- every alias, by machine --- */
@@ -382,7 +383,7 @@ static void parse_whole(const struct api_resource *r, const char *spec, struct p
                                            "spec:\n%s",
                                            r->kind, spec);
     _cleanup_json_ json_t *resource = from_yaml(text);
-    static const struct api_release releases[] = {{"1.0.6", 10, 21}, {"1.0.5", 10, 21}};
+    static const struct api_release releases[] = {{"1.1.0", 10, 21}, {"1.0.6", 10, 21}, {"1.0.5", 10, 21}};
     static const struct api_context context = {releases, ARRAY_LEN(releases), 20, "istio-system"};
 
     *ret = (struct parsed){.problems = PROBLEMS_INIT};
@@ -446,7 +447,7 @@ static void the_gateways_of_release_0_0_3_have_their_replicas(void **state)
     release_parsed(&api_resource_istio, &p);
 }
 
-static void a_resource_for_istio_1_1_says_what_it_cannot_have(void **state)
+static void the_resource_of_release_0_1_26_means_what_it_said(void **state)
 {
     static const char spec[] =
         "  version: \"1.1.14\"\n"
@@ -470,25 +471,31 @@ static void a_resource_for_istio_1_1_says_what_it_cannot_have(void **state)
         "  outboundTrafficPolicy: {mode: ALLOW_ANY}\n"
         "  tracing: {enabled: true, tracer: lightstep, lightstep: {accessToken: secret-token}}\n"
         "  meshExpansion: false\n";
+    const struct v1_spec *s;
     struct parsed p;
     _cleanup_buf_ struct buf text = BUF_INIT;
 
     (void)state;
     parse_whole(&api_resource_istio, spec, &p);
-    assert_problems(
-        "0.1.x", &p.problems, PROBLEM_ERROR,
-        "spec.defaultConfigVisibility: must be left out or \"*\": in Istio 1.0 every namespace sees the configuration "
-        "of every other one\n"
-        "spec.version: must be one of 1.0.6, 1.0.5, but is 1.1.14: this operator does not install Istio 1.1");
+    assert_problems("0.1.x", &p.problems, PROBLEM_ERROR, "");
     problems_text(&p.problems, PROBLEM_WARNING, "\n", &text);
     assert_null(strstr(buf_str(&text), "secret-token"));
     for (const char *const *path =
-             (const char *const[]){"spec.gateways.egress.applicationPorts", "spec.useMCP", "spec.outboundTrafficPolicy",
-                                   "spec.tracing.tracer", "spec.tracing.lightstep", NULL};
+             (const char *const[]){"spec.tracing.tracer", "spec.tracing.lightstep", "spec.version", NULL};
          *path; path++)
         if (!strstr(buf_str(&text), *path))
             fail_msg("no word of %s in\n%s", *path, buf_str(&text));
-    assert_int_equal(p.problems.len - p.problems.errors, 5);
+    assert_int_equal(p.problems.len, 3);
+    s = (const void *)p.spec;
+    assert_true(s->is_1_1);
+    assert_string_equal(s->common.version, "1.1.14");
+    assert_string_equal(s->export_to, ".");
+    assert_string_equal(s->outbound_mode, "ALLOW_ANY");
+    assert_string_equal(s->common.gateways.egress.application_ports, "1");
+    assert_true(s->k8s_ingress);
+    assert_false(s->common.gateways.egress.component.enabled);
+    assert_string_equal(s->node_agent.image, "docker.io/istio/node-agent-k8s:1.1.14");
+    field_release(v1_1_form.spec, p.spec);
     problems_release(&p.problems);
 }
 
@@ -526,7 +533,7 @@ int main(void)
         cmocka_unit_test(the_schema_keeps_every_name),
         cmocka_unit_test(the_resource_of_release_0_0_12_means_what_it_said),
         cmocka_unit_test(the_gateways_of_release_0_0_3_have_their_replicas),
-        cmocka_unit_test(a_resource_for_istio_1_1_says_what_it_cannot_have),
+        cmocka_unit_test(the_resource_of_release_0_1_26_means_what_it_said),
         cmocka_unit_test(a_remote_cluster_of_an_earlier_release_is_understood),
     };
 

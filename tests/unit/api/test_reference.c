@@ -54,7 +54,8 @@ static void every_table_on_a_page_has_a_name_of_its_own(void **state)
 
 static void check_sample(const char *name)
 {
-    static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.31.1", 32, 37}};
+    static const struct api_release releases[] = {
+        {"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.1.17", 10, 21}, {"1.31.1", 32, 37}};
     static const struct api_context context = {
         .releases = releases, .release_count = ARRAY_LEN(releases), .ns = "istio-system"};
     _cleanup_free_ char *path = str_printf(SAMPLES "/%s", name), *text = read_source(path);

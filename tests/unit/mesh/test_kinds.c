@@ -173,7 +173,9 @@ static void test_releases_are_found_by_version(void **state)
     (void)state;
     for (const struct mesh_release *r = mesh_releases; r->version; r++) {
         assert_ptr_equal(mesh_release_find(r->version), r);
-        assert_string_equal(r->line->form->name, str_starts(r->version, "1.0.") ? "1.0" : "1.28 to 1.31");
+        assert_string_equal(r->line->form->name, str_starts(r->version, "1.0.")   ? "1.0"
+                                                 : str_starts(r->version, "1.1.") ? "1.1"
+                                                                                  : "1.28 to 1.31");
     }
     assert_non_null(mesh_release_find("1.0.5"));
     assert_null(mesh_release_find("1.0.4"));

@@ -73,8 +73,9 @@ static void test_decisions(void **state)
         {"min above max", CREATE("{\"pilot\":{\"minReplicas\":3,\"maxReplicas\":2}}"), "spec.pilot.minReplicas"},
         {"unknown version",
          CREATE("{\"version\":\"9.9.9\"}"),
-         "spec.version: must be one of 1.31.1, 1.31.0, 1.30.8, 1.30.3, 1.30.0, 1.29.6, 1.29.0, 1.28.10, 1.28.0, 1.0.6, "
-         "1.0.5"},
+         "spec.version: must be one of 1.31.1, 1.31.0, 1.30.8, 1.30.3, 1.30.0, 1.29.6, 1.29.0, 1.28.10, 1.28.0, "
+         "1.1.17, "
+         "1.1.0, 1.0.6, 1.0.5"},
         {"overlay",
          CREATE("{\"overlays\":[{\"kind\":\"Service\",\"name\":\"a\",\"patches\":[{\"op\":\"replace\","
                 "\"path\":\"/kind\",\"value\":1}]}]}"),

@@ -5,7 +5,7 @@
  * Before that the operator fills in what the resource says, once:
  *
  *   {{name}}                  the value, as JSON: it is YAML, too, and a string is also one of Go's
- *   {{if name}} ... {{end}}   lines that are there where the value is true; not nested; each stands on its own line
+ *   {{if name}} ... {{end}}   lines that are there where the value is true; each stands on its own line
  */
 #include "base/buf.h"
 #include "base/mem.h"
@@ -49,7 +49,7 @@ static const json_t *value_of(const json_t *values, const char *name)
 
 static void fill_in(const char *text, const json_t *values, struct buf *out)
 {
-    bool left_out = false;
+    size_t depth = 0, left_out = 0; /* of conditions; the outermost one that is false, 0: none is */
     const char *open, *close;
 
     for (; (open = strstr(text, "{{")) && (close = strstr(open, "}}")); text = close) {
@@ -59,8 +59,14 @@ static void fill_in(const char *text, const json_t *values, struct buf *out)
         if (!left_out)
             buf_add(out, text, (size_t)(open - text));
         close += 2;
+        if (condition) {
+            depth++;
+            if (!left_out && !json_is_true(value_of(values, name + 3)))
+                left_out = depth;
+        } else if (str_eq(name, "end") && left_out == depth--) {
+            left_out = 0;
+        }
         if (condition || str_eq(name, "end")) {
-            left_out = condition && !json_is_true(value_of(values, name + 3));
             close += *close == '\n';
         } else if (!left_out) {
             add_literal(value_of(values, name), out);
@@ -83,18 +89,39 @@ static json_t *proxy_config_digest(const struct mesh_env *env)
     return json_string(digest);
 }
 
+/* Of the init container; that of Istio 1.0 has none. */
+static json_t *init_resources(const struct v1_spec *spec)
+{
+    if (spec->init_resources)
+        return doc_copy(spec->init_resources);
+    return OBJECT(
+        MAP("requests", STRING("cpu", "10m"), STRING("memory", "10Mi")),
+        MAP("limits", STRING("cpu", "100m"), STRING("memory", "50Mi")));
+}
+
 static json_t *values(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
+    const struct v1_spec *v1 = v1_of(spec);
+    bool is_1_1 = v1_is_1_1(env), cni = v1_cni_is_used(env), sds = v1->sds.enabled;
 
     return OBJECT(
+        BOOL("is_1_0", !is_1_1),
+        BOOL("is_1_1", is_1_1),
+        BOOL("has_init", !cni || spec->proxy.enable_core_dump),
+        BOOL("init", !cni),
+        BOOL("rewriteProbes", v1->rewrite_probes),
+        VALUE("initResources", init_resources(v1)),
+        BOOL("certs", !sds),
+        BOOL("sds", sds),
+        BOOL("token", sds && v1->sds.trustworthy_jwt),
         VALUE("proxyConfig", proxy_config_digest(env)),
         VALUE("initImage", mesh_image(env, v1_of(spec)->proxy_init.image, "proxy_init")),
         VALUE("proxyImage", mesh_image(env, spec->proxy.image, "proxyv2")),
         STRING("imagePullPolicy", spec->image_pull_policy),
         STRING("includeIPRanges", spec->include_ip_ranges),
         STRING("excludeIPRanges", spec->exclude_ip_ranges),
-        VALUE("resources", mesh_resources(spec->proxy.resources, "10m", NULL)),
+        VALUE("resources", v1_proxy_resources(env, spec->proxy.resources, v1_is_first_1_1(env) ? "128Mi" : "1024Mi")),
         BOOL("logLevelSet", spec->proxy.log_level),
         STRING("logLevel", str_or(spec->proxy.log_level, "")),
         BOOL("coreDump", spec->proxy.enable_core_dump),

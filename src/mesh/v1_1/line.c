@@ -1,0 +1,65 @@
+#include "mesh/v1/line_parts.h"
+#include "mesh/v1_1/v1_1.h"
+
+V1_SPEC_OF(cni_plugin, cni.component)
+V1_SPEC_OF(node_agent, node_agent)
+
+static const struct mesh_component central[] = {
+    V1_COMPONENTS,
+    /* It stays until no new Pod is injected for it, so that its objects are those of a part. */
+    {"cni", V1_WORKLOAD(KIND_DAEMON_SET, V1_CNI_DAEMON_SET), cni_plugin, NULL},
+    {"nodeAgent", V1_WORKLOAD(KIND_DAEMON_SET, V1_NODE_AGENT), node_agent, v1_node_agent},
+    {NULL},
+};
+
+static const mesh_part_fn central_shared[] = {
+    v1_mesh_config,
+    v1_mixer_identity,
+    v1_mixer_config,
+    v1_security_config,
+    v1_cni_plugin,
+    NULL,
+};
+
+/*
+ * What Istio 1.1 creates besides what Istio 1.0 does, whose line has the rest: Citadel its root certificate for clients
+ * outside the mesh (security/pkg/k8s/configmap/controller.go).
+ */
+static const struct mesh_made central_made[] = {
+    {"citadel", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-security"},
+    {NULL},
+};
+
+static const struct mesh_component remote[] = {{NULL}};
+static const mesh_part_fn remote_shared[] = {NULL};
+static const struct mesh_made remote_made[] = {{NULL}};
+
+static bool asks_for_platform(const struct istio_spec *spec)
+{
+    (void)spec;
+    return false;
+}
+
+static const struct mesh_cni cni = {
+    .component = &central[8],
+    .asks_for_platform = asks_for_platform,
+    .is_in = v1_cni_is_in,
+};
+_Static_assert(sizeof(central) / sizeof(*central) == 11, "the CNI plugin is behind the eight components of Istio 1.0");
+
+const struct mesh_line v1_1_line = {
+    .form = &v1_1_form,
+    .definitions = v1_crds,
+    .central = {central, central_shared, central_made},
+    .remote = {remote, remote_shared, remote_made},
+    .injection =
+        {
+            .label = LABEL_INJECTION,
+            .enabled = "enabled",
+            .config_map = V1_INJECTION_CONFIG,
+            .version_of_pod = v1_sidecar_version_of_pod,
+            .version_of_config = v1_sidecar_version_of_config,
+        },
+    .cni = &cni,
+    .authority = v1_authority,
+};
