@@ -70,6 +70,10 @@ struct istio_spec {
     } sidecars;
 
     struct {
+        char *preflight; /* "Refuse" or "Warn" */
+    } upgrade;
+
+    struct {
         bool enabled;
         char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
         double sampling;      /* percent of requests, 1.0 */

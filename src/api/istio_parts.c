@@ -45,6 +45,17 @@ const struct field_table istio_sidecars_table = {
     FIELD_ROWS(sidecars_rows),
 };
 
+static const struct field upgrade_rows[] = {
+    {"preflight", CHOICE_AT(upgrade.preflight, "Refuse", "Warn"), .otherwise = "Refuse",
+     .doc = "Whether what speaks against a new version keeps the mesh at the old one, or is only reported."},
+};
+
+const struct field_table istio_upgrade_table = {
+    .name = "Upgrade",
+    .doc = "How the version is changed.",
+    FIELD_ROWS(upgrade_rows),
+};
+
 static const struct field service_port_rows[] = {
     {"name", TEXT(format_dns_label), .required = true, .doc = "Its name: protocol, and what you like behind a -."},
     {"port", INTEGER(1, 65535), .required = true, .doc = "Where the Service listens."},

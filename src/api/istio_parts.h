@@ -12,7 +12,8 @@
 #include "api/istio.h"
 
 /* Of members of struct istio_spec. */
-extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table;
+extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table,
+    istio_upgrade_table;
 
 /* Elements of lists. */
 extern const struct field istio_overlay, istio_namespace_name, istio_secret_name, istio_service_port, istio_annotation;
@@ -52,6 +53,8 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 #define ISTIO_VERSION_ROW(in)                                                                                          \
     {"version", TEXT_AT(in version, format_version), .implied = "the installed one, or the newest that runs", \
      .doc = "The version of Istio."}
+#define ISTIO_UPGRADE_ROW()                                                                                            \
+    {"upgrade", GROUP(istio_upgrade_table), .doc = "How the version is changed."}
 #define ISTIO_MTLS_ROW(in)                                                                                             \
     {"mtls", FLAG_AT(in mtls), .otherwise = "false", .doc = "Encrypts the traffic inside the mesh with mutual TLS."}
 #define ISTIO_DISRUPTION_BUDGET_ROW()                                                                                  \

@@ -36,6 +36,12 @@ static const struct field_table condition_table = {
                     CONDITION_LINE(CONDITION_REGISTRIES_OPEN,
                                    "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "
                                    "registry.istio.io); there only while it is False")
+                        CONDITION_LINE(CONDITION_UPGRADING,
+                                       "the version changes, and not all of the mesh has the new one; there once it "
+                                       "was changed")
+                        CONDITION_LINE(CONDITION_UPGRADE_BLOCKED,
+                                       "the change of the version cannot go on without a person; there once it was "
+                                       "changed")
                         CONDITION_LINE(
                             CONDITION_WORKLOAD_ATTRIBUTES,
                             "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes "
@@ -124,6 +130,26 @@ static const struct field_table gateway_api_table = {
     FIELD_ROWS(gateway_api_rows),
 };
 
+static const struct field upgrade_text = {NULL, TEXT(format_text)};
+
+static const struct field upgrade_rows[] = {
+    {"from", TEXT(format_text), .required = true, .doc = "The version that the mesh had."},
+    {"to", TEXT(format_text), .required = true, .doc = "The version that it gets."},
+    {"phase", TEXT(format_text), .required = true,
+     .doc = "Preflight, Definitions, ControlPlane, Gateways, Sidecars or Complete."},
+    {"progress", TEXT(format_text), .doc = "All of it in one line, while it goes on."},
+    {"done", INTEGER(0, PODS_MAX), .doc = "Pods whose sidecar is of the new configuration."},
+    {"left", INTEGER(0, PODS_MAX), .doc = "Pods that have to be restarted for it."},
+    {"blocked", LIST(upgrade_text, 0, 100), .doc = "Why nothing of the new version is written."},
+    {"warnings", LIST(upgrade_text, 0, 100), .doc = "What the preflight found besides."},
+};
+
+static const struct field_table upgrade_table = {
+    .name = "Upgrade",
+    .doc = "The last change of the version, up or down.",
+    FIELD_ROWS(upgrade_rows),
+};
+
 static const struct field drift_rows[] = {
     {"object", TEXT(format_text), .required = true, .doc = "Kind, namespace and name."},
     {"action", TEXT(format_text), .doc = "What the operator would do."},
@@ -181,6 +207,7 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
+    {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},
     STATUS_ROWS_LEFT_ALONE,
 };
 

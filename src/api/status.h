@@ -50,6 +50,10 @@
 /* While images come from a registry that closes; then it is "False". */
 #define CONDITION_REGISTRIES_OPEN "RegistriesOpen"
 
+/* While the version of the mesh changes, and after it did. */
+#define CONDITION_UPGRADING "Upgrading"
+#define CONDITION_UPGRADE_BLOCKED "UpgradeBlocked"
+
 /* On a Kubernetes on which Mixer cannot look up workloads; then it is "False". */
 #define CONDITION_WORKLOAD_ATTRIBUTES "WorkloadAttributes"
 
@@ -68,6 +72,7 @@
 #define STATUS_FIELD_SIDECARS "sidecars"
 #define STATUS_FIELD_CERTIFICATES "certificates"
 #define STATUS_FIELD_GATEWAY_API "gatewayAPI"
+#define STATUS_FIELD_UPGRADE "upgrade"
 #define STATUS_FIELD_DRIFT "drift"
 /* Of a RemoteIstio. */
 #define STATUS_FIELD_LAST_CONTACT "lastContact"

@@ -36,6 +36,14 @@ struct mesh_cni_state {
     bool stays;           /* it is disabled, but new Pods are still injected for it */
 };
 
+/* A gateway that is still of another control plane than the rest of the mesh, while that is upgraded. Borrowed. */
+struct mesh_held_gateway {
+    const char *component; /* mesh_component.name; NULL ends a list */
+    const struct istio_spec *spec;
+    const struct mesh_release *release;
+    const char *revision;
+};
+
 /* What the objects depend on in addition to the resource. */
 struct mesh_env {
     /* Of a remote cluster, policy and telemetry are enabled where its proxies have them in the central one. */
@@ -48,6 +56,7 @@ struct mesh_env {
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
     struct mesh_cni_state cni;
+    const struct mesh_held_gateway *held; /* ends with a NULL component; NULL: none */
 };
 
 /* Adds objects to `out`. */

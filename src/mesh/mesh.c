@@ -13,6 +13,32 @@ const struct mesh_component *mesh_components(const struct mesh_env *env)
     return parts_of(env)->components;
 }
 
+const struct mesh_component *mesh_component_of(const struct mesh_component *components, const char *name)
+{
+    for (; components->name; components++)
+        if (str_eq(components->name, name))
+            return components;
+    return NULL;
+}
+
+/* A gateway that is held is rendered by the release that it is of. */
+static void render_component(const struct mesh_env *env, const struct mesh_component *c, struct rendered_list *ret)
+{
+    for (const struct mesh_held_gateway *h = env->held; h && h->component; h++) {
+        struct mesh_env own = *env;
+        if (!str_eq(h->component, c->name))
+            continue;
+        own.spec = h->spec;
+        own.release = h->release;
+        own.revision = h->revision;
+        c = mesh_component_of(h->release->line->central.components, c->name);
+        if (c && c->render)
+            c->render(&own, ret);
+        return;
+    }
+    c->render(env, ret);
+}
+
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
 {
     *ret = (struct rendered_list){0};
@@ -22,7 +48,7 @@ void mesh_render(const struct mesh_env *env, struct rendered_list *ret)
         (*part)(env, ret);
     for (const struct mesh_component *c = mesh_components(env); c->name; c++) {
         if (c->render && c->spec(env->spec)->enabled)
-            c->render(env, ret);
+            render_component(env, c, ret);
     }
     rendered_sort(ret);
     rendered_digest_configs(ret);

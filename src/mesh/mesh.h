@@ -13,6 +13,8 @@
 
 /* The components that the cluster has, enabled or not; ends with a NULL name. */
 const struct mesh_component *mesh_components(const struct mesh_env *env);
+/* The one of this name, in a list that ends with a NULL name; NULL: there is none. */
+const struct mesh_component *mesh_component_of(const struct mesh_component *components, const char *name);
 
 /*
  * All objects of the mesh in the cluster, without an owner label, in the order of mesh_kinds and of their names. Left

@@ -94,6 +94,12 @@ static bool must_follow(const struct desired *w, const struct kube_kind *other)
     return comes_after(w->kind, other) || names(w->after, other);
 }
 
+/* ConfigMaps, and the workloads that come after them. */
+static bool is_read_by_programs(const struct kube_kind *kind)
+{
+    return str_eq(kind->kind, "ConfigMap") || names(kind->after, &(const struct kube_kind){.kind = "ConfigMap"});
+}
+
 static void note_stuck(struct pass *p, struct stuck stuck)
 {
     ARRAY_RESERVE_ONE(p->stuck, p->stuck_len, p->stuck_cap);
@@ -160,6 +166,8 @@ static bool may_write(const struct pass *p, const struct desired *w, const struc
     if (p->in->plan->preview)
         return true;
     if (!kube_server_version(p->in->plan->server, w->kind))
+        return false;
+    if (p->in->definitions_first && p->plan->definitions && o && is_read_by_programs(w->kind))
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
         if (p->unwritten[i] && must_follow(w, &p->kinds->rows[i]))
@@ -639,6 +647,7 @@ static void examine_all(struct pass *p, enum need *needs)
             note_left_alone(p, w, *needs);
         if (*needs == IN_PLACE || *needs == IGNORED || *needs == NEWER)
             continue;
+        p->plan->definitions += is_crd(w->kind);
         if (note_drift(p, w, o, needs))
             note_stuck(p, (struct stuck){w->kind, w->ns, w->name, o, w});
         else

@@ -23,7 +23,9 @@ struct objects_input {
     unsigned pods;    /* the bit of plan.watch that brings the Pods of the workloads' namespace; 0: none does */
     bool settled;     /* all of this spec was in place before: another client deleted what is missing */
     bool remove_crds; /* CustomResourceDefinitions are deleted as well where nothing is desired */
-    bool keeps_crds;  /* those that exist without the owner label are in place as they are */
+    bool
+        definitions_first; /* ConfigMaps and workloads that exist are not updated before all definitions are in place */
+    bool keeps_crds;       /* those that exist without the owner label are in place as they are */
 };
 
 /* Adds the actions; counts drift and ignored objects in the plan. Returns how many objects are still to be deleted. */

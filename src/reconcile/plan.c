@@ -60,6 +60,7 @@ void plan_append(struct plan *plan, struct plan *part)
     plan->inherited += part->inherited;
     if (!plan->heir)
         plan->heir = TAKE_PTR(part->heir);
+    plan->definitions += part->definitions;
     plan->managed += part->managed;
     plan->watch |= part->watch;
     plan_release(part);

@@ -91,14 +91,15 @@ struct plan {
     size_t causes[DRIFT_CAUSE_LAST + 1]; /* the same by their causes */
     struct drift *drifts;                /* the named ones */
     size_t drift_len, drift_cap;
-    size_t unseen;    /* of the drift: not observed, and being created or found to exist without the owner label */
-    size_t ignored;   /* objects that are left alone: the user annotated them, or they are of a newer release */
-    size_t newer;     /* of those, the ones of a newer release; the first of them is */
-    char *newest;     /* object_key(); owned */
-    size_t inherited; /* objects with parts of a Pod template of another manager; the first of them is */
-    char *heir;       /* object_key(); owned */
-    size_t managed;   /* desired objects */
-    unsigned watch;   /* watches to have on, and PLAN_RELISTED */
+    size_t unseen;      /* of the drift: not observed, and being created or found to exist without the owner label */
+    size_t ignored;     /* objects that are left alone: the user annotated them, or they are of a newer release */
+    size_t newer;       /* of those, the ones of a newer release; the first of them is */
+    char *newest;       /* object_key(); owned */
+    size_t inherited;   /* objects with parts of a Pod template of another manager; the first of them is */
+    char *heir;         /* object_key(); owned */
+    size_t definitions; /* of the drift: desired CustomResourceDefinitions */
+    size_t managed;     /* desired objects */
+    unsigned watch;     /* watches to have on, and PLAN_RELISTED */
 };
 
 void plan_release(struct plan *plan);

@@ -13,6 +13,7 @@ void reconcile_plan_release(struct reconcile_plan *plan)
     plan_release(&plan->central);
     plan_release(&plan->remote);
     queries_release(&plan->queries);
+    free(plan->event);
 }
 
 struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool paused)

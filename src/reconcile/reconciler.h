@@ -51,6 +51,10 @@ struct reconcile_plan {
     struct queries queries; /* whose answers are needed; the resource is planned again with each of them */
     /* A warning, reported once for each reason: the reason of its Event, and the text; static. */
     const char *warning_reason, *warning;
+    /* What began or ended, reported once for each text: the reason of its Event, static, and the text, owned. */
+    const char *event_reason;
+    char *event;
+    bool event_is_warning;
     msec_t again_after; /* requeue after this time without an event; MSEC_NEVER */
 };
 

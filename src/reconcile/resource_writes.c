@@ -68,9 +68,11 @@ void resource_plan_status(const struct planned_resource *r, json_t *status, bool
     const json_t *before = doc_at(r->resource, "status");
     _cleanup_json_ json_t *owned = status, *resource = NULL;
     bool new_word = !str_eq(doc_string(before, STATUS_FIELD_STATUS), doc_string(status, STATUS_FIELD_STATUS));
+    bool new_phase =
+        !str_eq(doc_string(before, STATUS_FIELD_UPGRADE, "phase"), doc_string(status, STATUS_FIELD_UPGRADE, "phase"));
     struct kube_action action;
 
-    if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word))
+    if ((before && json_equal(before, status)) || plan_is_busy(r->in, r->object) || (hold && !new_word && !new_phase))
         return;
     action = plan_action_on(r->in, KUBE_UPDATE_STATUS, r->object);
     action.content = doc_hash(status);

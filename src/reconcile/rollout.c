@@ -337,6 +337,7 @@ read_object(struct reading *reading, const struct kube_kind *kind, const json_t 
     r->available = seen && p.updated >= p.desired && p.all <= p.updated && p.available >= p.updated;
     if (r->available)
         return;
+    r->is_late = seen && is_past_deadline(workload);
     r->message = seen ? describe_missing(reading, workload, &p)
                       : str_printf(
                             "%s %s: its controller has not seen the newest spec yet",
@@ -378,6 +379,7 @@ static void read_component(struct reading *reading, const struct rollout_target 
         struct rollout one = {0};
         read_workload(reading, w, target->revision, &one);
         r->available &= one.available;
+        r->is_late |= one.is_late;
         r->ready += one.ready;
         r->desired += one.desired;
         if (one.message) {

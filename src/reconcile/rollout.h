@@ -19,6 +19,7 @@ struct rollout {
     bool enabled;         /* false: switched off */
     bool optional;        /* the whole is available without it */
     bool available;
+    bool is_late; /* a workload is past its progress deadline */
     int64_t ready, desired;
     char *message; /* why it is not available; owned; NULL where it is */
 };

@@ -153,10 +153,14 @@ static struct verdict judge(const struct status_facts *f)
             str_printf("paused by spec.pause: %zu objects differ and are left so", f->drift));
     if (count_drift(f, DRIFT_REFUSED) || count_drift(f, DRIFT_HELD) || count_drift(f, DRIFT_FAILED))
         return stuck_verdict(f);
+    if (f->blocked)
+        return verdict(STATUS_RECONCILE_FAILED, "UpgradeBlocked", str_dup(f->blocked));
     if (f->drift)
         return verdict(STATUS_RECONCILING, "Applying", waiting_text(f));
     if ((unavailable = first_unavailable(f->rollouts)))
         return verdict(STATUS_RECONCILING, "RollingOut", str_dup(unavailable));
+    if (f->holds_back)
+        return verdict(STATUS_RECONCILING, "Upgrading", str_dup("the upgrade goes on"));
     return verdict(STATUS_AVAILABLE, f->paused ? "Paused" : "Available", str_dup(str_or(f->notice, "")));
 }
 
@@ -250,7 +254,7 @@ bool status_is_undecided(const struct status_facts *f)
 /* The generation of which every object was in place once: another client deleted what is missing of it later. */
 static json_t *applied_generation(const struct status_facts *f)
 {
-    if (!f->refused && !f->unreachable && !f->waits_for && !f->deleting && f->drift == 0)
+    if (!f->refused && !f->unreachable && !f->waits_for && !f->deleting && f->drift == 0 && !f->holds_back)
         return json_incref(doc_at(f->resource, "metadata", "generation"));
     return json_incref(doc_at(f->resource, "status", STATUS_FIELD_APPLIED_GENERATION));
 }
@@ -277,7 +281,7 @@ json_t *status_build(const struct status_facts *f)
         STRING(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),
         VALUE(STATUS_FIELD_OBSERVED_GENERATION, json_incref(doc_at(f->resource, "metadata", "generation"))),
         VALUE(STATUS_FIELD_APPLIED_GENERATION, applied_generation(f)),
-        STRING(STATUS_FIELD_VERSION, f->version),
+        STRING(STATUS_FIELD_VERSION, f->version ? f->version : doc_string(f->resource, "status", STATUS_FIELD_VERSION)),
         OPT(f->ignored, INT(STATUS_FIELD_IGNORED, (json_int_t)f->ignored)),
         VALUE(STATUS_FIELD_DRIFT, drift_list(f)),
         OPT(f->rollouts, VALUE(STATUS_FIELD_COMPONENTS, components(f->rollouts))),

@@ -19,6 +19,8 @@ struct status_facts {
     const struct plan *withheld; /* what is not done because the resource is paused; may be NULL */
     const struct err *refused;   /* why the resource cannot be reconciled at all; NULL where it can */
     const char *unreachable;     /* why its cluster is not reachable; NULL where it is */
+    const char *blocked;         /* why it keeps an older version than the resource asks for; NULL: it does not */
+    bool holds_back;             /* not all that the resource asks for is desired yet */
     const char *waits_for;       /* what has to be there first; NULL where nothing is waited for */
     const char *held_by;         /* what keeps a deleted resource without the operator's finalizer; NULL: nothing */
     size_t left_behind;          /* objects that it owns nevertheless: another client removed the finalizer */

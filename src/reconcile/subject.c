@@ -52,6 +52,7 @@ void subject_free(struct subject *s)
     io->timer_free(io, s->timer);
     if (s->kind->reconciler->memo_free)
         s->kind->reconciler->memo_free(s->memo);
+    free(s->told);
     free(s->seen.resource);
     free(s->seen.secret);
     free(s->ns);
@@ -137,6 +138,14 @@ static void warn(struct subject *s, const struct reconcile_plan *plan)
     s->warned = plan->warning_reason;
 }
 
+/* An Event of what began or ended. */
+static void tell(struct subject *s, const struct reconcile_plan *plan)
+{
+    if (plan->event && !str_eq(plan->event, s->told))
+        actor_event(s->central, plan->event_reason, plan->event_is_warning, s->name, plan->event);
+    str_replace(&s->told, plan->event);
+}
+
 static void ask(struct subject *s, const struct queries *queries)
 {
     if (queries->len && !s->inquiry)
@@ -164,6 +173,7 @@ static void carry_out(struct subject *s, struct reconcile_plan *plan)
     if (s->cluster)
         carry_out_remotely(s, &plan->remote);
     warn(s, plan);
+    tell(s, plan);
     s->watch = plan->central.watch;
     actor_send(s->central, &plan->central);
     io->timer_set(io, s->timer, again_at(s, plan));

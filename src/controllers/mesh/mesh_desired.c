@@ -40,10 +40,69 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
     return istio_parse(resource, &context, ret, problems);
 }
 
+enum { HELD_GATEWAYS_MAX = 4 };
+
+/* The gateways that are held, and what they are built by. */
+struct held {
+    struct mesh_held_gateway gateways[HELD_GATEWAYS_MAX + 1];
+    struct istio_spec *specs[HELD_GATEWAYS_MAX]; /* owned */
+    size_t count;
+};
+
+static void held_release(struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        istio_spec_free(held->specs[i]);
+}
+
+/* The resource as it would be with what `hold` says; owned by the caller. */
+static json_t *resource_at(const json_t *resource, const json_t *hold)
+{
+    json_t *copy = json_copy((json_t *)resource), *spec = doc_copy(doc_at(resource, "spec"));
+    const char *revision = doc_string(hold, HOLD_REVISION);
+
+    if (!json_is_object(spec)) {
+        json_decref(spec);
+        spec = json_object();
+    }
+    json_object_set_new(spec, "version", json_string(doc_string(hold, HOLD_VERSION)));
+    if (revision && *revision)
+        json_object_set_new(spec, "revision", json_string(revision));
+    else if (revision)
+        json_object_del(spec, "revision");
+    json_object_set_new(copy, "spec", spec);
+    return copy;
+}
+
+static void read_held(const json_t *resource, const json_t *hold, struct held *ret)
+{
+    const char *component;
+    json_t *gateway;
+
+    *ret = (struct held){0};
+    json_object_foreach(doc_at(hold, HOLD_GATEWAYS), component, gateway) {
+        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+        _cleanup_json_ json_t *copy = resource_at(resource, gateway);
+        struct istio_spec *spec;
+        if (ret->count == HELD_GATEWAYS_MAX || mesh_check(copy, 0, NULL, &spec, &problems) < 0)
+            continue;
+        ret->specs[ret->count] = spec;
+        ret->gateways[ret->count++] = (struct mesh_held_gateway){
+            .component = component,
+            .spec = spec,
+            .release = mesh_release_find(spec->version),
+            .revision = str_or(doc_string(gateway, HOLD_REVISION), ""),
+        };
+    }
+}
+
 int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
-    struct mesh_desired **ret, struct problems *problems)
+    const json_t *hold, struct mesh_desired **ret, struct problems *problems)
 {
+    bool is_held = doc_string(hold, HOLD_VERSION) != NULL;
+    _cleanup_json_ json_t *asked = is_held ? resource_at(resource, hold) : json_incref((json_t *)resource);
+    struct held held;
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};
     size_t plane_count;
@@ -57,13 +116,16 @@ int mesh_desired_build(
     };
     struct mesh_env env = {.ns = owner.ns, .versions = versions};
 
-    if (mesh_check(resource, minor, NULL, &spec, problems) < 0)
+    if (mesh_check(asked, is_held ? 0 : minor, NULL, &spec, problems) < 0)
         return -1;
     env.spec = spec;
     if (cni)
         env.cni = *cni;
+    read_held(resource, hold, &held);
+    env.held = held.gateways;
     plane_count = mesh_planes(spec, planes);
     mesh_render_planes(&env, planes, plane_count, &objects);
+    held_release(&held);
     overlays_apply(spec->overlays, owner.ns, minor, &objects, problems);
     if (problems->errors) {
         rendered_release(&objects);
@@ -86,8 +148,9 @@ mesh_desired_objects(const json_t *resource, int minor, const char *const *versi
 {
     _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
 
-    return mesh_desired_build(resource, minor, versions, NULL, &desired, problems) < 0 ? NULL
-                                                                                       : TAKE_PTR(desired->objects);
+    return mesh_desired_build(resource, minor, versions, NULL, NULL, &desired, problems) < 0
+               ? NULL
+               : TAKE_PTR(desired->objects);
 }
 
 void mesh_desired_free(struct mesh_desired *desired)

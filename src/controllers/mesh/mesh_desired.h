@@ -26,13 +26,24 @@ struct mesh_desired {
 int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec **ret, struct problems *problems);
 
 /*
+ * What is held back while the version of a mesh changes (upgrade.h), as a document so that it is compared and copied
+ * easily; NULL: nothing is.
+ *
+ *   {version, revision}: all of the mesh is built for this version, and for a control plane of this name
+ *   {gateways: {COMPONENT: {version, revision}}}: these gateways are
+ */
+#define HOLD_VERSION "version"
+#define HOLD_REVISION "revision"
+#define HOLD_GATEWAYS "gateways"
+
+/*
  * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing. Its errors go to
  * `problems` as in mesh_check(), and those of its overlays; below zero if there are any. `minor` is that of
- * Kubernetes 1.x.
+ * Kubernetes 1.x; what is held is not validated against it. A gateway that cannot be built as it is held is not held.
  */
 int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
-    struct mesh_desired **ret, struct problems *problems);
+    const json_t *hold, struct mesh_desired **ret, struct problems *problems);
 /* Its objects alone; NULL where there are errors. */
 struct desired_set *
 mesh_desired_objects(const json_t *resource, int minor, const char *const *versions, struct problems *problems);

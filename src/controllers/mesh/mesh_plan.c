@@ -13,6 +13,7 @@
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/refused_pods.h"
 #include "controllers/mesh/sidecars.h"
+#include "controllers/mesh/upgrade.h"
 #include "controllers/mesh/webhooks.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
@@ -25,13 +26,14 @@
 /* What follows from a resource. */
 static void clear_read(struct mesh_memo *memo)
 {
-    struct mesh_memo kept = {.cni = memo->cni, .cni_memo = memo->cni_memo};
+    struct mesh_memo kept = {.cni = memo->cni, .cni_memo = memo->cni_memo, .invalid = memo->invalid};
 
     free(memo->uid);
     free(memo->resource_version);
     free(memo->warnings);
     free(memo->closed_registries);
     mesh_desired_free(memo->desired);
+    json_decref(memo->hold);
     injection_memo_clear(&memo->injection);
     sidecars_memo_clear(&memo->sidecars);
     former_memo_clear(&memo->former);
@@ -41,6 +43,7 @@ static void clear_read(struct mesh_memo *memo)
 void mesh_memo_clear(struct mesh_memo *memo)
 {
     clear_read(memo);
+    free(memo->invalid);
     free((char *)memo->cni.platform);
     cni_memo_clear(&memo->cni_memo);
     *memo = (struct mesh_memo){0};
@@ -87,9 +90,15 @@ dependencies_hash(const json_t *resource, uint64_t server_hash, int minor, const
     return buf_take_hash(&text);
 }
 
+static bool is_same_hold(const json_t *a, const json_t *b)
+{
+    return a == b || (a && b && json_equal(a, b));
+}
+
+/* `hold` is taken over; another resource is read without it. */
 static void read_resource(
     struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server,
-    const char *const *versions)
+    const char *const *versions, json_t *hold)
 {
     _cleanup_json_ json_t *resource = kube_object_parse(object);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
@@ -97,17 +106,23 @@ static void read_resource(
     uint64_t server_hash = hash_of_server(server->minor, versions);
     uint64_t hash = dependencies_hash(resource, server_hash, server->minor, &memo->cni);
 
-    if (memo->hash != hash || !str_eq(memo->uid, object->uid)) {
+    if (memo->hash != hash || !str_eq(memo->uid, object->uid) || !is_same_hold(memo->hold, hold)) {
+        if (memo->hash != hash || !str_eq(memo->uid, object->uid))
+            str_replace(&memo->invalid, NULL);
         clear_read(memo);
         memo->hash = hash;
-        if (mesh_desired_build(resource, server->minor, versions, &memo->cni, &memo->desired, &problems) < 0) {
+        memo->hold = json_incref(hold);
+        if (mesh_desired_build(resource, server->minor, versions, &memo->cni, hold, &memo->desired, &problems) < 0) {
             problems_err(&problems, &memo->refusal);
+            if (!hold)
+                str_replace(&memo->invalid, memo->refusal.text);
         } else {
             problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
             memo->warnings = buf_take(&warnings);
             memo->closed_registries = mesh_status_closed_registries(memo->desired->objects);
         }
     }
+    json_decref(hold);
     memo->server_hash = server_hash;
     str_replace(&memo->uid, object->uid);
     str_replace(&memo->resource_version, object->resource_version);
@@ -120,7 +135,7 @@ void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, co
     mesh_desired_versions(server, versions);
     if (!memo->hash || memo->server_hash != hash_of_server(server->minor, versions) ||
         !str_eq(memo->uid, object->uid) || !str_eq(memo->resource_version, object->resource_version))
-        read_resource(memo, object, server, versions);
+        read_resource(memo, object, server, versions, NULL);
 }
 
 /* The same for what is observed of the nodes, once the resource was read. */
@@ -135,7 +150,40 @@ static void read_cni(struct mesh_memo *memo, const struct kube_object *object, c
     free((char *)memo->cni.platform);
     memo->cni = state;
     mesh_desired_versions(in->server, versions);
-    read_resource(memo, object, in->server, versions);
+    read_resource(memo, object, in->server, versions, json_incref(memo->hold));
+}
+
+/* The same for what is held back while the version changes. Three turns end it: blocked, held, not held. */
+static void read_upgrade(struct mesh_memo *memo, struct reconcile *r)
+{
+    enum { TURNS_MAX = 4 };
+    const struct plan_input *in = r->world->central;
+    struct upgrade *upgrade = &((struct mesh_findings *)r->state)->upgrade;
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    struct err refusal = memo->refusal;
+    bool is_invalid = !memo->desired;
+
+    mesh_desired_versions(in->server, versions);
+    for (size_t i = 0; i < TURNS_MAX; i++) {
+        json_t *hold = upgrade_hold(
+            upgrade,
+            in,
+            r->object,
+            r->resource,
+            memo->desired,
+            memo->hold,
+            memo->invalid,
+            !memo->cni.waits,
+            &r->plan->central.watch);
+        if (is_same_hold(memo->hold, hold)) {
+            json_decref(hold);
+            break;
+        }
+        read_resource(memo, r->object, in->server, versions, hold);
+    }
+    /* Not even the old version can be built: it is the resource that is refused. */
+    if (!memo->desired && is_invalid)
+        memo->refusal = refusal;
 }
 
 /* --- which resource --- */
@@ -279,7 +327,8 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
 
     if (!c->versions || problems->errors || !doc_string(resource, "metadata", "namespace")) {
         mesh_check(resource, c->minor, c->ns, &spec, problems);
-    } else if (mesh_desired_build(resource, c->minor, c->versions, NULL, &desired, problems) == 0 && ret_objects) {
+    } else if (
+        mesh_desired_build(resource, c->minor, c->versions, NULL, NULL, &desired, problems) == 0 && ret_objects) {
         append_objects(desired->objects, ret_objects);
     }
 }
@@ -306,6 +355,7 @@ static void review(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
     const struct kube_object *mesh = other_mesh(in->observed, r->object->ns, r->object->name);
+    struct upgrade *upgrade = &((struct mesh_findings *)r->state)->upgrade;
     struct mesh_memo *memo = r->memo;
 
     if (mesh) {
@@ -323,9 +373,15 @@ static void review(struct reconcile *r)
         r->facts.refused = &r->refusal;
         return;
     }
+    upgrade_begin(r->resource, in->server->minor, upgrade);
     mesh_memo_read(memo, r->object, in->server);
+    read_upgrade(memo, r);
     if (!memo->desired) {
         r->facts.refused = &memo->refusal;
+    } else if (upgrade->waits) {
+        r->plan->central.watch |= in->synced & ~PLAN_RELISTED; /* what is on stays on */
+        r->keeps_status = true;
+        r->facts.waits_for = "what the preflight of the upgrade looks at is being read";
     } else if (cni_needs_nodes(in, r->object, memo->desired) && !in->preview && !(in->synced & PLAN_WATCH_NODES)) {
         /* What is on stays on. */
         r->plan->central.watch |= (in->synced & ~PLAN_RELISTED) | PLAN_WATCH_NODES;
@@ -333,6 +389,7 @@ static void review(struct reconcile *r)
         r->facts.waits_for = "the nodes are being read";
     } else {
         read_cni(memo, r->object, in);
+        read_upgrade(memo, r);
         if (!memo->desired)
             r->facts.refused = &memo->refusal;
     }
@@ -351,6 +408,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .retained = former->retained,
         .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
+        .definitions_first = ((const struct mesh_findings *)r->state)->upgrade.from != NULL,
     };
 
     objects_plan(&objects, plan);
@@ -379,12 +437,36 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     struct mesh_findings *found = r->state;
     struct mesh_memo *memo = r->memo;
 
-    if (!desired->spec->sidecars.count)
+    if (!desired->spec->sidecars.count && !found->upgrade.from)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
-    found->counts_sidecars = true;
+    found->counts_sidecars = desired->spec->sidecars.count;
     if (in->synced & PLAN_WATCH_SIDECARS)
         found->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
+}
+
+/* How far a change of the version is. */
+static void
+conclude_upgrade(struct reconcile *r, const struct mesh_desired *desired, const struct plan *writes, bool former_stays)
+{
+    struct mesh_findings *found = r->state;
+    struct upgrade *upgrade = &found->upgrade;
+
+    upgrade_conclude(
+        upgrade,
+        r,
+        desired,
+        &(struct upgrade_progress){
+            .writes = writes,
+            .rollouts = &r->rollouts,
+            .sidecars = found->sidecars,
+            .former_stays = former_stays,
+        });
+    r->facts.holds_back = upgrade_holds_back(upgrade);
+    found->blocked = upgrade_blocked_text(upgrade);
+    r->facts.blocked = found->blocked;
+    if (r->facts.holds_back)
+        r->facts.version = upgrade->from;
 }
 
 /* Begins a sentence about so many objects, of which the first is named. */
@@ -435,6 +517,7 @@ static void plan(struct reconcile *r)
     struct plan *writes = reconcile_writes(r, &r->plan->central, spec->pause);
     bool can_call_webhooks = false;
     struct former former;
+    bool former_stays;
 
     components_read(
         in,
@@ -461,6 +544,7 @@ static void plan(struct reconcile *r)
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
     add_newer(writes, &r->notice);
     add_inherited(writes, &r->notice);
+    former_stays = former.retained != NULL;
     former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
@@ -468,6 +552,7 @@ static void plan(struct reconcile *r)
     mesh_status_ask(r, desired);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
+    conclude_upgrade(r, desired, writes, former_stays);
     reconcile_conclude(r, &r->plan->central, spec->pause);
 }
 
@@ -498,7 +583,16 @@ static bool add_status(struct reconcile *r, json_t *status)
     found->closed_registries = memo->closed_registries;
     mesh_status_add(r, memo->desired, found, status);
     add_cni(r, memo, status);
+    upgrade_add_status(r, &found->upgrade, status);
     return true;
+}
+
+static void end(struct reconcile *r)
+{
+    struct mesh_findings *found = r->state;
+
+    upgrade_release(&found->upgrade);
+    free(found->blocked);
 }
 
 const struct reconciler mesh_reconciler = {
@@ -514,4 +608,5 @@ const struct reconciler mesh_reconciler = {
     .plan = plan,
     .leave = leave,
     .status = add_status,
+    .end = end,
 };

@@ -26,7 +26,9 @@ struct mesh_memo {
     uint64_t hash;                /* of everything that it depends on; 0: nothing was read yet */
     uint64_t server_hash;         /* of the server's part in that */
     struct mesh_desired *desired; /* NULL: refused */
+    json_t *hold;                 /* what it is built with (mesh_desired_build()); owned; NULL: nothing is held back */
     struct err refusal;
+    char *invalid; /* why the resource cannot be built with nothing held back; owned; NULL: it can, or was not tried */
     char *warnings;
     char *closed_registries;   /* of mesh_status_closed_registries() */
     struct mesh_cni_state cni; /* that `desired` is built for, with a platform of its own */

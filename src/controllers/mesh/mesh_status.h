@@ -7,6 +7,7 @@
 
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/sidecars.h"
+#include "controllers/mesh/upgrade.h"
 #include "reconcile/reconciler.h"
 
 /* A condition says that a certificate ends from this time before its end. */
@@ -19,6 +20,8 @@ void mesh_status_ask(struct reconcile *r, const struct mesh_desired *desired);
 struct mesh_findings {
     bool counts_sidecars;
     const struct sidecars *sidecars; /* NULL: what the status said before stays */
+    struct upgrade upgrade;
+    char *blocked;                   /* upgrade_blocked_text(); owned */
     const char *closed_registries;   /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(

@@ -75,6 +75,19 @@ static bool is_webhook(const struct kube_kind *kind)
     return kind == mesh_kind(KIND_MUTATING_WEBHOOK) || kind == mesh_kind(KIND_VALIDATING_WEBHOOK);
 }
 
+bool webhooks_can_be_called(const struct plan_input *in, const struct desired_set *desired)
+{
+    _cleanup_map_ struct map *services = answering(in);
+
+    for (size_t i = 0; services && i < desired->len; i++) {
+        _cleanup_free_ char *fault =
+            is_webhook(desired->items[i].kind) ? fault_of(in, services, &desired->items[i]) : NULL;
+        if (fault)
+            return false;
+    }
+    return services != NULL;
+}
+
 /* What the status said of them before, while the endpoints are not known. */
 static char *former_fault(const struct reconcile *r)
 {

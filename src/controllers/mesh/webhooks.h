@@ -13,4 +13,7 @@
  */
 bool webhooks_read(struct reconcile *r, const struct desired_set *desired);
 
+/* Whether the API server can call all of them; false while the endpoints are not observed. */
+bool webhooks_can_be_called(const struct plan_input *in, const struct desired_set *desired);
+
 #endif

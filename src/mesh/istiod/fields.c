@@ -306,6 +306,7 @@ static const struct field spec_rows[] = {
         .implied = "none"),
 
     ISTIO_LIFE_ROWS(common.),
+    ISTIO_UPGRADE_ROW(),
     ISTIO_DEFAULT_RESOURCES_ROW(common.),
     ISTIO_DISRUPTION_BUDGET_ROW(),
     ISTIO_OVERLAYS_ROW(common.),

@@ -35,6 +35,7 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
     ISTIO_IMAGE_ROWS(common., .otherwise = "docker.io/istio", .implied = "the version", .otherwise = "IfNotPresent",   \
                      .implied = "none"),                                                                               \
     ISTIO_LIFE_ROWS(common.),                                                                                          \
+    ISTIO_UPGRADE_ROW(),                                                                                               \
     {"watchOneNamespace", FLAG_AT(watch_one_namespace), .otherwise = "false",                                          \
      .doc = "Pilot looks at Services, Pods and configuration of its own namespace alone."},                            \
     ISTIO_DEFAULT_RESOURCES_ROW(common.),                                                                              \

@@ -204,6 +204,14 @@ static void act(struct world *w, const struct kube_action *a)
             return;
         }
         assert_string_equal(doc_string(body, "metadata", "resourceVersion"), o->resource_version);
+        live = kube_object_parse(o);
+        if (w->rolls_out && str_eq(a->kind->kind, "Deployment") &&
+            !doc_equal(doc_at(live, "spec"), doc_at(body, "spec")))
+            json_object_set_new(
+                doc_at(body, "metadata"),
+                "generation",
+                json_integer(doc_int(doc_at(live, "metadata", "generation"), 0) + 1));
+        json_decref(live);
         world_put_as(w, a->kind, body);
         return;
     case KUBE_MERGE_PATCH:

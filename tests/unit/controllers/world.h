@@ -21,9 +21,10 @@ struct world {
     int clock; /* source of resource versions and uids */
     struct plan_failure failures[WORLD_FAILURES_MAX];
     size_t failure_count;
-    bool held;     /* what failed is held back */
-    bool all_busy; /* writes of all objects but the resource are under way */
-    bool creating; /* a create is under way */
+    bool held;      /* what failed is held back */
+    bool all_busy;  /* writes of all objects but the resource are under way */
+    bool rolls_out; /* a Deployment whose spec changes has another generation, so that it is not available */
+    bool creating;  /* a create is under way */
     unsigned synced;
 };
 

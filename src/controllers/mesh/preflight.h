@@ -1,0 +1,29 @@
+/*
+ * What speaks against a change of a mesh's version, before anything of the new one is written. Pure.
+ */
+#ifndef CONTROLLERS_MESH_PREFLIGHT_H
+#define CONTROLLERS_MESH_PREFLIGHT_H
+
+#include "mesh/mesh.h"
+#include "reconcile/plan.h"
+
+/* Zeroed: nothing was looked at. */
+struct preflight {
+    json_t *blocked;  /* texts; owned; never NULL once it was read */
+    json_t *warnings; /* the same of what does not keep it */
+    unsigned unread;  /* bits of plan.watch that have to be synced first; then nothing else is said */
+};
+void preflight_release(struct preflight *preflight);
+
+/* From one release to another. `ns` is the control plane's namespace. */
+void preflight_read(
+    const struct plan_input *in, const char *ns, const char *from, const char *to, struct preflight *ret);
+
+/*
+ * Why one step from a version to another is too far, and which steps to take: owned by the caller; NULL: it is not.
+ * Istio supports a step to the next minor release, and to the one before; releases between are named as far as this
+ * operator knows them.
+ */
+char *preflight_skew(const char *from, const char *to);
+
+#endif

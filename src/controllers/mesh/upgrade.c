@@ -1,0 +1,465 @@
+#include "controllers/mesh/upgrade.h"
+
+#include <string.h>
+
+#include "api/status.h"
+#include "base/str.h"
+#include "controllers/mesh/components.h"
+#include "controllers/mesh/webhooks.h"
+#include "controllers/watches.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+/* Of a template: by it the Pods of a gateway are replaced with another version. */
+#define POD_LABELS "spec", "template", "metadata", "labels"
+
+static const char *const names[] = {
+#define X(id, name, text) name,
+    UPGRADE_PHASES(X)
+#undef X
+};
+static const char *const texts[] = {
+#define X(id, name, text) text,
+    UPGRADE_PHASES(X)
+#undef X
+};
+
+void upgrade_release(struct upgrade *upgrade)
+{
+    preflight_release(&upgrade->preflight);
+    free(upgrade->invalid);
+    *upgrade = (struct upgrade){0};
+}
+
+/* --- from where to where --- */
+
+/* The phase that the status names; UPGRADE_COMPLETE where it names none. */
+static enum upgrade_phase phase_of(const json_t *record)
+{
+    const char *name = doc_string(record, "phase");
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq(name, names[i]))
+            return (enum upgrade_phase)i;
+    return UPGRADE_COMPLETE;
+}
+
+void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret)
+{
+    const json_t *status = doc_at(resource, "status"), *record = doc_at(status, STATUS_FIELD_UPGRADE);
+    const char *installed = doc_string(status, STATUS_FIELD_VERSION);
+    const char *from = doc_string(record, "from"), *to = doc_string(record, "to");
+    enum upgrade_phase phase = phase_of(record);
+
+    *ret = (struct upgrade){.to = istio_version(resource, minor), .phase = UPGRADE_PREFLIGHT};
+    if (phase == UPGRADE_COMPLETE || !mesh_release_find(from) || !mesh_release_find(to)) {
+        ret->from = installed;
+    } else if (str_eq(to, ret->to)) {
+        ret->from = from;
+        ret->was_admitted = phase != UPGRADE_PREFLIGHT;
+        ret->is_replaced = phase == UPGRADE_SIDECARS;
+    } else {
+        /* Another change of mind: of the former version nothing was written before its preflight was over. */
+        ret->from = phase == UPGRADE_PREFLIGHT ? from : to;
+    }
+    ret->was_admitted |= str_eq(installed, ret->to);
+    if (str_eq(ret->from, ret->to) || !mesh_release_find(ret->from))
+        ret->from = NULL;
+}
+
+/* --- what is observed --- */
+
+static bool is_gateway(const struct mesh_component *c)
+{
+    return c->service != NULL;
+}
+
+/* Whether the live object is as the operator wants it, or the user keeps it from being written. */
+static bool is_written(
+    const struct plan_input *in, const struct mesh_desired *desired, enum mesh_kind_id kind, const char *ns,
+    const char *name)
+{
+    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(kind), ns, name);
+    const struct desired *d = desired_find(desired->objects, mesh_kind(kind), ns, name);
+    _cleanup_json_ json_t *live = NULL, *asked = NULL, *applied = NULL, *would_apply = NULL;
+
+    if (!d)
+        return true;
+    if (!o || !d->text)
+        return false;
+    live = kube_object_parse(o);
+    if (str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true"))
+        return true;
+    if (doc_parse(d->text, strlen(d->text), SIZE_MAX, &asked, NULL) < 0)
+        abort(); /* our own text */
+    applied = mark_applied(live);
+    would_apply = mark_applied(asked);
+    return applied && str_eq(doc_string(applied, "hash"), doc_string(would_apply, "hash"));
+}
+
+static bool are_written(
+    const struct plan_input *in, const struct mesh_desired *desired, const char *ns, const struct mesh_component *c,
+    const char *revision)
+{
+    for (const struct rollout_workload *w = c->workloads; w->name; w++) {
+        bool named = *revision && !c->shared;
+        _cleanup_free_ char *name = str_printf("%s%s%s", w->name, named ? "-" : "", named ? revision : "");
+        if (!is_written(in, desired, (enum mesh_kind_id)w->kind, ns, name))
+            return false;
+    }
+    return true;
+}
+
+/* Whether the workloads of these components are written and available: of the gateways, or of all others. */
+static bool are_replaced(
+    const struct plan_input *in, const struct mesh_desired *desired, const char *ns, const struct rollouts *rollouts,
+    bool gateways)
+{
+    const struct mesh_component *components = desired->planes->release->line->central.components;
+
+    for (size_t i = 0; i < rollouts->len; i++) {
+        const struct rollout *r = &rollouts->items[i];
+        const struct mesh_component *c = mesh_component_of(components, r->name);
+        if (!c || is_gateway(c) != gateways || !r->enabled || r->optional)
+            continue;
+        if (!r->available || !are_written(in, desired, ns, c, r->revision))
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_proven(const struct plan_input *in, const struct mesh_desired *desired, const char *ns, bool cni_is_optional)
+{
+    struct rollouts rollouts = {0};
+    unsigned watch = 0;
+    bool proven;
+
+    components_read(
+        in, ns, desired->planes, desired->plane_count, MESH_CENTRAL, desired->spec, cni_is_optional, &rollouts, &watch);
+    proven = is_written(in, desired, KIND_CONFIG_MAP, ns, desired->injection.config_map) &&
+             are_replaced(in, desired, ns, &rollouts, false);
+    rollouts_release(&rollouts);
+    return proven && (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired->objects));
+}
+
+/* --- what is held back --- */
+
+/* The name of a control plane that the mesh has: the one that is asked for, if it is there. Owned by the caller. */
+static char *former_revision(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_line *line, const char *asked)
+{
+    const struct kube_object *o;
+    char *found = NULL;
+
+    for (size_t i = 0; line->plane_of && (o = kube_cache_next(in->observed, mesh_kind(KIND_DEPLOYMENT), &i));) {
+        _cleanup_json_ json_t *deployment = NULL;
+        const char *revision;
+        if (!str_eq(o->owner, resource->uid) || !str_eq(o->ns, resource->ns) || o->deleting)
+            continue;
+        deployment = kube_object_parse(o);
+        if (!(revision = line->plane_of(deployment)) || (found && !str_eq(revision, asked)))
+            continue;
+        str_replace(&found, revision);
+    }
+    return found;
+}
+
+/* What a gateway's Pods are of, by the template of its Deployment: by their label, or by their image. Owned. */
+static char *version_of(const json_t *deployment)
+{
+    const char *label = doc_string(doc_at(deployment, POD_LABELS), MARK_RELEASE);
+    const json_t *container = json_array_get(doc_at(deployment, "spec", "template", "spec", "containers"), 0);
+    const char *image = str_or(doc_string(container, "image"), ""), *tag = strrchr(image, ':');
+
+    if (label)
+        return str_dup(label);
+    return tag && !strchr(tag, '/') ? str_dup(tag + 1) : NULL;
+}
+
+/* At which version a gateway stays; NULL: it is of the new one already. */
+static json_t *hold_gateway(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_component *c,
+    const struct mesh_desired *desired, const char *from)
+{
+    const struct kube_object *o = kube_cache_get(
+        in->observed, mesh_kind((enum mesh_kind_id)c->workloads->kind), resource->ns, c->workloads->name);
+    _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
+    _cleanup_free_ char *version = version_of(live), *former = NULL;
+    const char *revision = doc_string(doc_at(live, POD_LABELS), LABEL_REVISION);
+    const struct mesh_plane *plane = desired->planes;
+
+    if (!live) {
+        former = former_revision(in, resource, plane->release->line, plane->revision);
+        revision = former;
+    }
+    if (!version || !mesh_release_find(version))
+        str_replace(&version, from);
+    if (str_eq(version, desired->spec->version) && str_eq(str_or(revision, ""), plane->revision))
+        return NULL;
+    return OBJECT(STRING(HOLD_VERSION, version), STRING(HOLD_REVISION, str_or(revision, "")));
+}
+
+static json_t *hold_gateways(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired,
+    const char *from)
+{
+    json_t *gateways = json_object();
+
+    for (const struct mesh_component *c = desired->planes->release->line->central.components; c->name; c++) {
+        json_t *gateway =
+            is_gateway(c) && c->spec(desired->spec)->enabled ? hold_gateway(in, resource, c, desired, from) : NULL;
+        if (gateway)
+            json_object_set_new(gateways, c->name, gateway);
+    }
+    return gateways;
+}
+
+static bool ignores_preflight(const json_t *resource)
+{
+    return str_eq(doc_string(resource, "spec", "upgrade", "preflight"), "Warn");
+}
+
+/* Whether anything of the new version may be written. */
+static bool admit(
+    struct upgrade *u, const struct plan_input *in, const struct kube_object *object, const json_t *resource,
+    const char *invalid, unsigned *watch)
+{
+    if (u->was_admitted)
+        return true;
+    if (invalid && !u->invalid)
+        u->invalid = str_dup(invalid);
+    if (u->invalid)
+        return false;
+    preflight_read(in, object->ns, u->from, u->to, &u->preflight);
+    *watch |= u->preflight.unread;
+    u->waits = u->preflight.unread && !in->preview;
+    return !u->preflight.unread && (!json_array_size(u->preflight.blocked) || ignores_preflight(resource));
+}
+
+json_t *upgrade_hold(
+    struct upgrade *u, const struct plan_input *in, const struct kube_object *object, const json_t *resource,
+    const struct mesh_desired *desired, const json_t *hold, const char *invalid, bool cni_is_optional, unsigned *watch)
+{
+    _cleanup_json_ json_t *ret = json_object(), *gateways = NULL;
+    const char *version = doc_string(hold, HOLD_VERSION);
+
+    u->keeps_old = false;
+    if (!u->from || u->is_replaced)
+        return NULL;
+    if (!admit(u, in, object, resource, invalid, watch)) {
+        _cleanup_free_ char *revision =
+            former_revision(in, object, mesh_release_find(u->from)->line, desired ? desired->planes->revision : "");
+        u->keeps_old = true;
+        json_object_set_new(ret, HOLD_VERSION, json_string(u->from));
+        if (revision)
+            json_object_set_new(ret, HOLD_REVISION, json_string(revision));
+    }
+    /* The rest depends on what the mesh is built for, which comes first. */
+    if (!desired || u->keeps_old != (version != NULL))
+        return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
+    u->is_proven = is_proven(in, desired, object->ns, cni_is_optional);
+    if (!u->is_proven)
+        gateways = hold_gateways(in, object, desired, u->from);
+    if (json_object_size(gateways))
+        json_object_set(ret, HOLD_GATEWAYS, gateways);
+    return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
+}
+
+/* --- how far it is --- */
+
+static enum upgrade_phase phase_now(
+    struct upgrade *u, const struct reconcile *r, const struct mesh_desired *desired,
+    const struct upgrade_progress *progress)
+{
+    const struct plan_input *in = r->world->central;
+
+    if (u->keeps_old)
+        return UPGRADE_PREFLIGHT;
+    if (!u->is_replaced) {
+        if (progress->writes->definitions)
+            return UPGRADE_DEFINITIONS;
+        if (!u->is_proven)
+            return UPGRADE_CONTROL_PLANE;
+        if (!are_replaced(in, desired, r->object->ns, progress->rollouts, true))
+            return UPGRADE_GATEWAYS;
+        u->is_replaced = true;
+    }
+    return u->counts && !u->left && !progress->former_stays ? UPGRADE_COMPLETE : UPGRADE_SIDECARS;
+}
+
+void upgrade_conclude(
+    struct upgrade *u, const struct reconcile *r, const struct mesh_desired *desired,
+    const struct upgrade_progress *progress)
+{
+    if (!u->from)
+        return;
+    if (progress->sidecars) {
+        u->counts = true;
+        u->done = progress->sidecars->current;
+        /* Without an injector no restart gives them another one. */
+        u->left = progress->sidecars->injected ? progress->sidecars->outdated : 0;
+    }
+    u->phase = phase_now(u, r, desired, progress);
+}
+
+bool upgrade_holds_back(const struct upgrade *u)
+{
+    return u->from && !u->is_replaced;
+}
+
+static char *join(const json_t *list)
+{
+    struct buf text = BUF_INIT;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        buf_separate(&text, "; ");
+        buf_add_str(&text, json_string_value(item));
+    }
+    return buf_take(&text);
+}
+
+char *upgrade_blocked_text(const struct upgrade *u)
+{
+    _cleanup_free_ char *why = NULL;
+
+    if (!u->from || !u->keeps_old)
+        return NULL;
+    why = u->invalid ? str_dup(u->invalid) : join(u->preflight.blocked);
+    return str_printf("the mesh stays at Istio %s, because %s cannot be installed: %s", u->from, u->to, why);
+}
+
+/* --- the status --- */
+
+/* "1.30.8 -> 1.31.1 (34/120)"; owned by the caller. */
+static char *progress_text(const struct upgrade *u)
+{
+    if (!u->counts || u->phase < UPGRADE_GATEWAYS)
+        return str_printf("%s -> %s (%s)", u->from, u->to, names[u->phase]);
+    return str_printf("%s -> %s (%zu/%zu)", u->from, u->to, u->done, u->done + u->left);
+}
+
+static json_t *blocked_list(const struct upgrade *u)
+{
+    json_t *list = u->preflight.blocked && u->keeps_old ? doc_copy(u->preflight.blocked) : json_array();
+
+    if (u->invalid)
+        json_array_append_new(list, json_string(u->invalid));
+    return list;
+}
+
+/* What the preflight found with its blocks ignored is a warning; later it is what the status said. */
+static json_t *warning_list(const struct reconcile *r, const struct upgrade *u)
+{
+    json_t *list;
+
+    if (!u->preflight.blocked)
+        return doc_copy(doc_at(r->resource, "status", STATUS_FIELD_UPGRADE, "warnings"));
+    list = doc_copy(u->preflight.warnings);
+    if (!u->keeps_old)
+        json_array_extend(list, u->preflight.blocked);
+    return list;
+}
+
+static json_t *record_of(const struct reconcile *r, const struct upgrade *u)
+{
+    _cleanup_json_ json_t *blocked = blocked_list(u), *warnings = warning_list(r, u);
+    _cleanup_free_ char *text = progress_text(u);
+    bool counts = u->counts && u->phase >= UPGRADE_GATEWAYS;
+
+    return OBJECT(
+        STRING("from", u->from),
+        STRING("to", u->to),
+        STRING("phase", names[u->phase]),
+        OPT(counts, INT("done", (json_int_t)u->done)),
+        OPT(counts, INT("left", (json_int_t)u->left)),
+        OPT(json_array_size(blocked), VALUE("blocked", json_incref(blocked))),
+        OPT(json_array_size(warnings), VALUE("warnings", json_incref(warnings))),
+        OPT(u->phase != UPGRADE_COMPLETE, STRING("progress", text)));
+}
+
+/* Why the control plane does not become available, where Kubernetes gave it up; NULL: it did not. */
+static const char *control_plane_fault(const struct reconcile *r, const struct upgrade *u)
+{
+    if (u->phase != UPGRADE_CONTROL_PLANE)
+        return NULL;
+    for (size_t i = 0; i < r->rollouts.len; i++)
+        if (r->rollouts.items[i].enabled && r->rollouts.items[i].is_late)
+            return r->rollouts.items[i].message;
+    return NULL;
+}
+
+static void add_condition(json_t *status, json_t *condition)
+{
+    json_array_append_new(doc_at(status, STATUS_FIELD_CONDITIONS), condition);
+}
+
+static void add_conditions(const struct reconcile *r, const struct upgrade *u, json_t *status)
+{
+    _cleanup_free_ char *blocked = upgrade_blocked_text(u), *text = NULL;
+    const char *fault = control_plane_fault(r, u);
+    bool goes_on = u->phase != UPGRADE_COMPLETE && !blocked;
+
+    text = u->phase == UPGRADE_SIDECARS && u->counts
+               ? str_printf(
+                     "from Istio %s to %s: %zu of %zu pods with a sidecar have to be restarted",
+                     u->from,
+                     u->to,
+                     u->left,
+                     u->done + u->left)
+               : str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]);
+    add_condition(status, status_condition(&r->facts, CONDITION_UPGRADING, goes_on, names[u->phase], text));
+    if (fault && !blocked)
+        blocked = str_printf("the gateways stay at Istio %s until the control plane is available: %s", u->from, fault);
+    add_condition(
+        status,
+        status_condition(
+            &r->facts,
+            CONDITION_UPGRADE_BLOCKED,
+            blocked != NULL,
+            !blocked       ? "NotBlocked"
+            : u->keeps_old ? "PreflightRefused"
+                           : "ControlPlaneUnavailable",
+            str_or(blocked, "")));
+}
+
+/* A phase that the status does not say yet. */
+static void add_event(struct reconcile *r, const struct upgrade *u)
+{
+    const json_t *record = doc_at(r->resource, "status", STATUS_FIELD_UPGRADE);
+    char *blocked = upgrade_blocked_text(u);
+
+    if (str_eq(doc_string(record, "to"), u->to) && str_eq(doc_string(record, "from"), u->from) &&
+        str_eq(doc_string(record, "phase"), names[u->phase])) {
+        free(blocked);
+        return;
+    }
+    r->plan->event_reason = blocked                        ? CONDITION_UPGRADE_BLOCKED
+                            : u->phase == UPGRADE_COMPLETE ? "Upgraded"
+                                                           : CONDITION_UPGRADING;
+    r->plan->event_is_warning = blocked != NULL;
+    r->plan->event = blocked ? blocked : str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]);
+}
+
+void upgrade_add_status(struct reconcile *r, const struct upgrade *u, json_t *status)
+{
+    const json_t *before = doc_at(r->resource, "status");
+    json_t *record = json_object_get(before, STATUS_FIELD_UPGRADE);
+
+    if (u->from) {
+        json_object_set_new(status, STATUS_FIELD_UPGRADE, record_of(r, u));
+        add_conditions(r, u, status);
+        add_event(r, u);
+    } else if (
+        record && phase_of(record) == UPGRADE_COMPLETE && str_eq(doc_string(record, "to"), u->to) &&
+        str_eq(doc_string(record, "phase"), names[UPGRADE_COMPLETE])) {
+        /* The last one stays to be read. */
+        json_object_set(status, STATUS_FIELD_UPGRADE, record);
+        add_condition(
+            status,
+            status_condition(&r->facts, CONDITION_UPGRADING, false, names[UPGRADE_COMPLETE], texts[UPGRADE_COMPLETE]));
+        add_condition(status, status_condition(&r->facts, CONDITION_UPGRADE_BLOCKED, false, "NotBlocked", ""));
+    }
+}
