@@ -174,6 +174,22 @@ static int read_mesh(const struct invocation *inv, struct input *in, const struc
         input_name(in));
 }
 
+/* What the preflight says of a change of the version; false: the version does not change. */
+static bool print_upgrade(const struct preview *p, FILE *out)
+{
+    _cleanup_json_ json_t *upgrade = preview_upgrade(p);
+    json_t *warning;
+    size_t i;
+
+    if (!upgrade)
+        return false;
+    fprintf(out, "upgrade from Istio %s to %s: nothing keeps it from being installed\n", doc_string(upgrade, "from"),
+            doc_string(upgrade, "to"));
+    json_array_foreach(doc_at(upgrade, "warnings"), i, warning)
+        fprintf(out, "warning: %s\n", json_string_value(warning));
+    return true;
+}
+
 static int run(const struct invocation *inv, struct err *e)
 {
     _cleanup_event_base_ struct event_base *loop = event_base_new();
@@ -187,6 +203,8 @@ static int run(const struct invocation *inv, struct err *e)
         return -1;
     if (code == 0 && print_plan(&preview, invocation_has(inv, "whole")) > 0)
         code = 1;
+    if (code == 1)
+        print_upgrade(&preview, stderr);
     if (code == 1 && doc_bool(doc_at(mesh->value, "spec", "pause"), false))
         fputs("spec.pause is true: the operator does none of this until it is false\n", stderr);
     preview_release(&preview);
@@ -210,4 +228,42 @@ const struct command command_diff = {
             {NULL},
         },
     .run = run,
+};
+
+static int run_upgrade(const struct invocation *inv, struct err *e)
+{
+    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_input_ struct input in = {0};
+    const struct input_resource *mesh = NULL;
+    struct preview preview = {0};
+    int code = 0;
+
+    if (!invocation_has(inv, "check"))
+        return err_set(e, ERR_USAGE, "upgrade needs --check: a mesh is upgraded by spec.version of its resource");
+    if (read_mesh(inv, &in, &mesh, &code, e) < 0 ||
+        (mesh && make_preview(loop, inv, &in, mesh, &preview, &code, e) < 0))
+        return -1;
+    if (code == 0 && !print_upgrade(&preview, stdout))
+        puts("the version does not change");
+    preview_release(&preview);
+    return code;
+}
+
+const struct command command_upgrade = {
+    .name = "upgrade",
+    .summary = "say what speaks against the version that a resource asks for",
+    .text = "Nothing is sent. The operator looks at the same before it writes anything of another version, and keeps\n"
+            "the old one where something speaks against the new. Exit code 0: nothing does; above: something does,\n"
+            "and is named, or an error.",
+    .options =
+        (const struct option_row[]){
+            {"check", 0, NULL, NULL, "only say it; nothing else can be asked for"},
+            OPTIONS_FILE,
+            OPTION_KUBECONFIG,
+            OPTION_CONTEXT,
+            OPTION_NAMESPACE("namespace of a resource that names none"),
+            OPTION_TIMEOUT,
+            {NULL},
+        },
+    .run = run_upgrade,
 };

@@ -283,9 +283,13 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
     return 0;
 }
 
-static struct plan_input preview_input(struct kube_cluster *cluster)
+/* What the preflight of an upgrade looks at. */
+#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API)
+
+static struct plan_input preview_input(struct kube_cluster *cluster, unsigned synced)
 {
     return (struct plan_input){
+        .synced = synced,
         .now = clock_now_wall(),
         .server = kube_cluster_server(cluster),
         .observed = kube_cluster_cache(cluster),
@@ -293,9 +297,9 @@ static struct plan_input preview_input(struct kube_cluster *cluster)
     };
 }
 
-static void make_plan(struct kube_cluster *cluster, struct plan *ret)
+static void make_plan(struct kube_cluster *cluster, unsigned synced, struct plan *ret)
 {
-    const struct plan_input input = preview_input(cluster);
+    const struct plan_input input = preview_input(cluster, synced);
 
     reconcile_all(&mesh_reconciler, &input, ret);
 }
@@ -303,9 +307,9 @@ static void make_plan(struct kube_cluster *cluster, struct plan *ret)
 /* Of the watches that a plan asks for, those that decide about objects. */
 static unsigned deciding(struct kube_cluster *cluster, const struct plan *plan)
 {
-    const struct plan_input input = preview_input(cluster);
+    const struct plan_input input = preview_input(cluster, 0);
 
-    return plan->watch & (made_watches(&input, MESH_CENTRAL) | PLAN_WATCH_LEFT | PLAN_WATCH_NODES);
+    return plan->watch & (made_watches(&input, MESH_CENTRAL) | PLAN_WATCH_LEFT | PLAN_WATCH_NODES | PREFLIGHT_WATCHES);
 }
 
 /* Reads what the plan asks for. */
@@ -327,9 +331,11 @@ static int read_asked(const struct wait *w, const struct plan *plan, struct err 
 static int make_whole_plan(const struct wait *w, struct plan *ret, struct err *e)
 {
     struct plan first;
+    unsigned asked;
 
-    make_plan(w->cluster, &first);
-    if (!deciding(w->cluster, &first)) {
+    make_plan(w->cluster, 0, &first);
+    asked = deciding(w->cluster, &first);
+    if (!asked) {
         *ret = first;
         return 0;
     }
@@ -338,7 +344,7 @@ static int make_whole_plan(const struct wait *w, struct plan *ret, struct err *e
         return -1;
     }
     plan_release(&first);
-    make_plan(w->cluster, ret);
+    make_plan(w->cluster, asked & PREFLIGHT_WATCHES, ret);
     return 0;
 }
 
@@ -359,6 +365,18 @@ static int plan_preview(const struct wait *w, const json_t *resource, struct pla
         return 0;
     plan_release(ret);
     return -1;
+}
+
+json_t *preview_upgrade(const struct preview *p)
+{
+    for (size_t i = 0; i < p->plan.len; i++) {
+        const struct kube_action *a = &p->plan.actions[i];
+        _cleanup_json_ json_t *written = NULL;
+        if (a->verb == KUBE_UPDATE_STATUS && a->kind == istio_kind() &&
+            doc_parse(a->body, strlen(a->body), SIZE_MAX, &written, NULL) == 0)
+            return json_incref(doc_at(written, "status", STATUS_FIELD_UPGRADE));
+    }
+    return NULL;
 }
 
 int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,

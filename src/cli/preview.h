@@ -24,6 +24,8 @@ struct preview {
 int preview_make(struct event_base *loop, const struct kube_config *config, const json_t *resource, msec_t timeout,
                  struct preview *ret, struct problems *problems, struct err *e);
 void preview_release(struct preview *p);
+/* What status.upgrade would say, where the version changes; owned by the caller; NULL: it does not. */
+json_t *preview_upgrade(const struct preview *p);
 
 /* The object that an action is about as it is now; owned by the caller; NULL where there is none. */
 json_t *preview_before(const struct preview *p, const struct kube_action *action);

@@ -140,7 +140,7 @@ static struct verdict judge(const struct status_facts *f)
         return verdict(STATUS_RECONCILING, "Removing", removal_text(f));
     if (f->refused)
         return verdict(STATUS_RECONCILE_FAILED, err_class_name(f->refused->class), str_dup(f->refused->text));
-    if (!doc_string(f->resource, "status", STATUS_FIELD_STATUS))
+    if (!doc_string(f->resource, "status", STATUS_FIELD_STATUS) && !f->blocked)
         return verdict(STATUS_CREATED, "Created", str_dup(""));
     if (f->unreachable)
         return verdict(STATUS_UNREACHABLE, "Unreachable", str_dup(f->unreachable));

@@ -234,7 +234,9 @@ static bool admit(
     preflight_read(in, object->ns, u->from, u->to, &u->preflight);
     *watch |= u->preflight.unread;
     u->waits = u->preflight.unread && !in->preview;
-    return !u->preflight.unread && (!json_array_size(u->preflight.blocked) || ignores_preflight(resource));
+    if (u->preflight.unread)
+        return in->preview; /* it is planned again with what is read */
+    return !json_array_size(u->preflight.blocked) || ignores_preflight(resource);
 }
 
 json_t *upgrade_hold(
@@ -259,7 +261,7 @@ json_t *upgrade_hold(
     if (!desired || u->keeps_old != (version != NULL))
         return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
     u->is_proven = is_proven(in, desired, object->ns, cni_is_optional);
-    if (!u->is_proven)
+    if (!u->is_proven && !in->preview) /* all that is to come is shown */
         gateways = hold_gateways(in, object, desired, u->from);
     if (json_object_size(gateways))
         json_object_set(ret, HOLD_GATEWAYS, gateways);
