@@ -51,7 +51,7 @@ static void copy_status(const json_t *status, json_t *report)
     static const char *const fields[] = {
         STATUS_FIELD_VERSION,  STATUS_FIELD_COMPONENTS,   STATUS_FIELD_DRIFT,        STATUS_FIELD_SIDECARS,
         STATUS_FIELD_IGNORED,  STATUS_FIELD_CONDITIONS,   STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED,
-        STATUS_FIELD_SERVICES, STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API};
+        STATUS_FIELD_SERVICES, STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API,  STATUS_FIELD_UPGRADE};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (json_object_get(status, fields[i]))
@@ -138,9 +138,15 @@ static bool is_in_title(const json_t *condition)
     return false;
 }
 
+/* An upgrade that is over or goes on is nothing wrong. */
 static bool is_wrong(const json_t *condition)
 {
-    return !is_in_title(condition) && !str_eq(doc_string(condition, "status"), "True");
+    const char *type = doc_string(condition, "type");
+    bool is_true = str_eq(doc_string(condition, "status"), "True");
+
+    if (is_in_title(condition) || str_eq(type, CONDITION_UPGRADING))
+        return false;
+    return str_eq(type, CONDITION_UPGRADE_BLOCKED) ? is_true : !is_true;
 }
 
 static bool is_not_wrong(const json_t *condition)
@@ -330,6 +336,32 @@ static void add_gateway_api(const json_t *api, struct buf *out)
     add_fact("Gateway API", buf_str(&text), out);
 }
 
+/* "1.30.8 -> 1.31.1  Sidecars  [######--------------] 34/120", and what the preflight warned of. */
+static void add_upgrade(const json_t *upgrade, struct buf *out)
+{
+    enum { WIDTH = 20 };
+    int64_t done = doc_int(doc_at(upgrade, "done"), -1), left = doc_int(doc_at(upgrade, "left"), -1);
+    const char *phase = str_or(doc_string(upgrade, "phase"), "");
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    json_t *warning;
+    size_t i;
+
+    if (!upgrade || !doc_string(upgrade, "progress"))
+        return;
+    buf_printf(&text, "%s -> %s  %s", str_or(doc_string(upgrade, "from"), ""), str_or(doc_string(upgrade, "to"), ""),
+               phase);
+    if (done >= 0 && left >= 0 && done <= INT32_MAX && left <= INT32_MAX) {
+        int64_t filled = done + left ? WIDTH * done / (done + left) : WIDTH;
+        buf_add_str(&text, "  [");
+        for (int64_t k = 0; k < WIDTH; k++)
+            buf_add_char(&text, k < filled ? '#' : '-');
+        buf_printf(&text, "] %" PRId64 "/%" PRId64, done, done + left);
+    }
+    add_fact("Upgrade", buf_str(&text), out);
+    json_array_foreach(doc_at(upgrade, "warnings"), i, warning)
+        add_fact("Warning", json_string_value(warning), out);
+}
+
 static void add_ignored(const json_t *ignored, struct buf *out)
 {
     _cleanup_free_ char *text = ignored ? str_printf("%" PRId64 " left alone", doc_int(ignored, 0)) : NULL;
@@ -375,6 +407,7 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_contact(doc_string(report, STATUS_FIELD_LAST_CONTACT), now, out);
     add_fact("Message", doc_string(report, "message"), out);
     add_fact("Note", remark(report), out);
+    add_upgrade(doc_at(report, STATUS_FIELD_UPGRADE), out);
     add_sidecars(doc_at(report, STATUS_FIELD_SIDECARS), out);
     add_certificates(doc_at(report, STATUS_FIELD_CERTIFICATES), now, out);
     add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);

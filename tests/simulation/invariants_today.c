@@ -325,6 +325,12 @@ static void check_namespaces(struct invariants *v, const json_t *mesh, const cha
 
 /* --- what the status says --- */
 
+/* Then only sidecars may be left. */
+static bool is_upgrading(const json_t *mesh)
+{
+    return str_eq(doc_string(mesh, "status", STATUS_FIELD_UPGRADE, "phase"), "Sidecars");
+}
+
 static void check_conditions(const json_t *mesh, struct buf *why)
 {
     json_t *condition;
@@ -335,6 +341,8 @@ static void check_conditions(const json_t *mesh, struct buf *why)
         bool outdated = doc_int(doc_at(mesh, "status", STATUS_FIELD_SIDECARS, "outdated"), 0) > 0;
         bool expected = str_eq(type, CONDITION_RECONCILING) || str_eq(type, CONDITION_STALLED) ? false
                         : str_eq(type, CONDITION_SIDECARS_CURRENT)                             ? !outdated
+                        : str_eq(type, CONDITION_UPGRADING)                                    ? is_upgrading(mesh)
+                        : str_eq(type, CONDITION_UPGRADE_BLOCKED)                              ? false
                                                                                                : true;
         if (!str_eq(status, expected ? "True" : "False"))
             buf_printf(why, "all is in place, and condition %s is %s: %s", type, str_or(status, "nothing"),
@@ -430,6 +438,42 @@ static void check_injector(struct invariants *v, const struct kube_cache *cache,
         buf_printf(&v->failure, "new Pods are injected for the CNI plugin, which is not on every node");
 }
 
+static const char *release_of(const json_t *deployment)
+{
+    return doc_string(deployment, "spec", "template", "metadata", "labels", "app.kubernetes.io/version");
+}
+
+/* Whether istiod, as the operator knows it, is of this version and has a Pod that serves. */
+static bool serves(const struct kube_cache *cache, const json_t *mesh, const char *version)
+{
+    const char *revision = doc_string(mesh, "spec", "revision");
+    bool named = revision && *revision && !str_eq(revision, "default");
+    _cleanup_free_ char *name = named ? str_printf("istiod-%s", revision) : str_dup("istiod");
+    _cleanup_json_ json_t *istiod =
+        cached(cache, "apps/v1", "Deployment", doc_string(mesh, "metadata", "namespace"), name);
+    const json_t *pod = doc_at(istiod, "spec", "template", "spec"), *status = doc_at(istiod, "status");
+    const char *image = doc_string(json_array_get(doc_at(pod, "containers"), 0), "image");
+    const char *tag = image ? strrchr(image, ':') : NULL;
+
+    return tag && str_eq(tag + 1, version) && doc_int(doc_at(status, "updatedReplicas"), 0) > 0 &&
+           doc_int(doc_at(status, "availableReplicas"), 0) > 0;
+}
+
+/* Gateways get another version when the control plane of that version serves. */
+static void check_gateway(struct invariants *v, const struct kube_cache *cache, const json_t *gateway)
+{
+    _cleanup_json_ json_t *mesh = mesh_in(cache);
+    _cleanup_json_ json_t *before =
+        cached(cache, "apps/v1", "Deployment", doc_string(gateway, "metadata", "namespace"), name_of(gateway));
+    const char *new = release_of(gateway), *installed = doc_string(mesh, "status", STATUS_FIELD_VERSION);
+
+    if (!new || !installed || str_eq(new, installed) || !release_of(before) || str_eq(new, release_of(before)) ||
+        !doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true) || v->failure.len || serves(cache, mesh, new))
+        return;
+    buf_printf(&v->failure, "the operator replaces Deployment %s by version %s, and no istiod of that version serves",
+               name_of(gateway), new);
+}
+
 void invariants_today_sent(struct invariants *v, struct controller *controller, const struct net_request *request)
 {
     const struct kube_cache *cache = kube_cluster_cache(controller_cluster(controller));
@@ -451,5 +495,8 @@ void invariants_today_sent(struct invariants *v, struct controller *controller, 
                doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0 &&
                str_starts(name_of(body), INJECTOR)) {
         check_injector(v, cache, body);
+    } else if (request->method == NET_PUT && strstr(request->path, "/deployments/istio-") &&
+               doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0) {
+        check_gateway(v, cache, body);
     }
 }

@@ -226,6 +226,39 @@ static void the_last_events_are_reported(void **state)
     assert_null(doc_at(unreadable, "events"));
 }
 
+static void expect_upgrade_line(const char *upgrade, const char *conditions, const char *line, bool needs_attention)
+{
+    _cleanup_json_ json_t *resource = json_loads("{\"metadata\": {\"generation\": 1}, \"status\": {}}", 0, NULL);
+    _cleanup_json_ json_t *report = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    json_object_set_new(doc_at(resource, "status"), "upgrade", json_loads(upgrade, 0, NULL));
+    json_object_set_new(doc_at(resource, "status"), "conditions", json_loads(conditions, 0, NULL));
+    report = report_make("Istio", resource, NULL, "v1.34.4");
+    report_print(report, 0, false, &text);
+    assert_int_equal(strstr(buf_str(&text), line) != NULL, *line != '!');
+    assert_int_equal(strstr(buf_str(&text), "Needs attention") != NULL, needs_attention);
+}
+
+static void an_upgrade_is_a_bar(void **state)
+{
+    (void)state;
+    expect_upgrade_line(
+        "{\"from\": \"1.30.8\", \"to\": \"1.31.1\", \"phase\": \"Sidecars\", \"progress\": \"x\", \"done\": 34, "
+        "\"left\": 86}",
+        "[{\"type\": \"Upgrading\", \"status\": \"True\"}, {\"type\": \"UpgradeBlocked\", \"status\": \"False\"}]",
+        "  Upgrade     1.30.8 -> 1.31.1  Sidecars  [#####---------------] 34/120\n", false);
+    expect_upgrade_line("{\"from\": \"1.30.8\", \"to\": \"1.31.1\", \"phase\": \"ControlPlane\", \"progress\": \"x\"}",
+                        "[{\"type\": \"UpgradeBlocked\", \"status\": \"True\"}]",
+                        "  Upgrade     1.30.8 -> 1.31.1  ControlPlane\n", true);
+    expect_upgrade_line(
+        "{\"from\": \"1.30.8\", \"to\": \"1.31.1\", \"phase\": \"Sidecars\", \"progress\": \"x\", \"done\": 0, "
+        "\"left\": 0}",
+        "[]", "[####################] 0/0\n", false);
+    /* One that is over is not shown. */
+    expect_upgrade_line("{\"from\": \"1.30.8\", \"to\": \"1.31.1\", \"phase\": \"Complete\"}", "[]", "!Upgrade", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_remote_cluster_tells_of_its_own_kubernetes_and_services),
         cmocka_unit_test(available_means_the_resource_as_it_is_now),
         cmocka_unit_test(the_last_events_are_reported),
+        cmocka_unit_test(an_upgrade_is_a_bar),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,8 @@ static void a_mesh_moves_from_line_to_line(void **state)
     assert_int_equal(world_count(w, "apps/v1", "DaemonSet"), 1);
     world_put_mesh(w, "{\"version\": \"1.0.5\"}");
     assert_true(world_converge(w) > 0);
+    world_roll_out(w); /* gateways come after the control plane */
+    assert_true(world_converge(w) > 0);
     assert_int_equal(world_count(w, "apps/v1", "Deployment"), 8);
     assert_int_equal(world_count(w, "apps/v1", "DaemonSet"), 0);
 }
@@ -360,6 +362,9 @@ static void a_mesh_without_a_version_keeps_the_one_it_has(void **state)
     assert_int_equal(world_converge(w), 0);
 
     world_put_mesh(w, "{\"version\": \"9.8.1\"}");
+    assert_true(world_converge(w) > 0);
+    world_roll_out(w);
+    world_put_daemons(w, NS, "net", 1, 1);
     assert_true(world_converge(w) > 0);
     world_put_mesh(w, "{}");
     world_converge(w);
