@@ -35,6 +35,7 @@ static struct desired describe(const struct rendered *object, const struct mark_
         .foreign = object->foreign,
         .inherits = object->inherits,
         .asked = object->asked,
+        .keeps_ports = object->keeps_ports,
         .newest_wins = object->newest_wins,
         .after = object->after,
         .restart_on = object->restart_on,

@@ -25,6 +25,7 @@ struct desired {
     const char *const *foreign;  /* paths that other managers own, in addition to those of the kind; may be NULL */
     const char *const *inherits; /* as in struct rendered, and so `asked` */
     uint32_t asked;
+    const int *keeps_ports;   /* as in struct rendered */
     bool newest_wins;         /* as rendered.newest_wins */
     const char *const *after; /* see rendered.after; may be NULL */
     const char *restart_on;   /* as in struct rendered */

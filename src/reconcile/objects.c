@@ -10,6 +10,7 @@
 #include "reconcile/marks.h"
 #include "reconcile/newest.h"
 #include "reconcile/object_memo.h"
+#include "reconcile/ports.h"
 #include "reconcile/rendered.h"
 #include "reconcile/tokens.h"
 
@@ -235,6 +236,8 @@ compare(const struct objects_input *in, const struct desired *w, const struct ku
     json_object_set(ret->live, "apiVersion", json_object_get(ret->desired, "apiVersion"));
     json_object_set(ret->live, "kind", json_object_get(ret->desired, "kind"));
     ret->applied = mark_applied(ret->live);
+    if (w->keeps_ports && ports_keep(ret->desired, ret->live, w->keeps_ports))
+        mark_fields(ret->desired, w->kind);
     kube_merge_init(w->kind, w->foreign, &how);
     merge_three_way(doc_at(ret->applied, "fields"), ret->desired, ret->live, &how.rules, &ret->merge);
     rest = inherit_desired(w, ret->desired, ret->live, ret->applied, &ret->merge);

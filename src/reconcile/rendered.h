@@ -34,7 +34,10 @@ struct rendered {
      * RENDERED_INHERITS_MAX; may be NULL; static.
      */
     const char *const *inherits;
-    uint32_t asked;   /* bit i: the resource itself says what is at inherits[i], so that it is written */
+    uint32_t asked; /* bit i: the resource itself says what is at inherits[i], so that it is written */
+    /* Of a Service: ports by number, ends with 0, that stay where it has them; NULL: none; static (reconcile/ports.h).
+     */
+    const int *keeps_ports;
     bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
     /*
      * Kinds that this object comes after, in addition to those of its kind's row. No object of these kinds waits for

@@ -20,9 +20,12 @@ struct gateway {
     const char *service_type;
     const char *memory_limit;         /* of Istio 1.1 */
     const struct gateway_port *ports; /* of the Service and of the container; ends with a NULL name */
+    /* Of the other line: a Service keeps them in a mesh that changes from one to the other. Ends with 0. */
+    const int *others;
 };
 
 static const struct gateway ingress = {
+    .others = (const int[]){15020, 15029, 15032, 15443, 0},
     .name = "istio-ingressgateway",
     .role = "ingressgateway",
     .service_type = GATEWAY_INGRESS_TYPE,
@@ -45,6 +48,7 @@ static const struct gateway ingress = {
  * in their order: load balancers of some clouds look at the first one to find out whether a node answers.
  */
 static const struct gateway ingress_1_1 = {
+    .others = (const int[]){15011, 8060, 853, 0},
     .name = "istio-ingressgateway",
     .role = "ingressgateway",
     .service_type = GATEWAY_INGRESS_TYPE,
@@ -73,6 +77,7 @@ static const struct gateway egress_1_1 = {
 };
 
 static const struct gateway egress = {
+    .others = (const int[]){15443, 0},
     .name = "istio-egressgateway",
     .role = "egressgateway",
     .service_type = GATEWAY_EGRESS_TYPE,
@@ -283,6 +288,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
     _cleanup_free_ char *account = str_printf("%s-service-account", gateway->name);
     _cleanup_json_ json_t *ports = json_array_size(spec->ports) ? doc_copy(spec->ports) : own_ports(gateway);
     const struct component_spec *component = &spec->component;
+    struct rendered *service;
 
     mesh_service_account(env, out, account, OBJECT(STRING("app", v1_either(env, gateway->role, gateway->name))));
     mesh_cluster_role(
@@ -297,7 +303,7 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
         });
     if (spec->sds.enabled)
         add_secret_reader(env, out, gateway->name, account);
-    mesh_gateway_service(
+    service = mesh_gateway_service(
         env,
         out,
         spec,
@@ -308,6 +314,8 @@ add(const struct mesh_env *env, struct rendered_list *out, const struct gateway_
             .selector = labels(gateway),
             .ports = ports,
         });
+    if (service && !json_array_size(spec->ports))
+        service->keeps_ports = gateway->others;
     v1_deployment(
         env,
         out,
