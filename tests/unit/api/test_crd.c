@@ -303,7 +303,7 @@ static void what_may_be_empty_may_be_null(void **state)
 
 static void kubectl_shows_the_columns_in_both_forms(void **state)
 {
-    static const char *const names[] = {"Status", "Version", "Ready", "Address", "Error", "Age"};
+    static const char *const names[] = {"Status", "Version", "Upgrade", "Ready", "Address", "Error", "Age"};
     _cleanup_json_ json_t *v1 = api_crd(&api_resource_istio, "v1"), *v1beta1 = api_crd(&api_resource_istio, "v1beta1");
     const json_t *new = doc_at(json_array_get(doc_at(v1, "spec", "versions"), 0), "additionalPrinterColumns");
     const json_t *old = doc_at(v1beta1, "spec", "additionalPrinterColumns");
