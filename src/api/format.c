@@ -97,6 +97,20 @@ const struct field_format format_folder = {
     .max_length = 1024,
 };
 
+const struct field_format format_duration = {
+    .noun = "duration",
+    .words = "a duration such as 30s, 10m or 2h (a whole number with s, m or h, at most 9999 of them)",
+    .pattern = "^[0-9]{1,4}[smh]$",
+    .max_length = 5,
+};
+
+const struct field_format format_time_of_day = {
+    .noun = "time of day",
+    .words = "a time of day such as 22:30 (00:00 to 24:00)",
+    .pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+    .max_length = 5,
+};
+
 const struct field_format format_file_name = {
     .noun = "name of a file",
     .words = "the name of a file such as 10-calico.conflist (at most 253 letters, digits, -, _ and .)",

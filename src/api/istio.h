@@ -74,6 +74,15 @@ struct istio_spec {
     } upgrade;
 
     struct {
+        char *mode;         /* "Off", "Report", "Automatic"; NULL: "Report" where sidecars are counted, else "Off" */
+        int max_namespaces; /* in which a workload is restarted at a time */
+        char *delay, *timeout;
+        char *on_failure;           /* "StopNamespace", "StopAll" */
+        json_t *windows;            /* a sequence of {days?, from, to}; NULL or empty: any time */
+        json_t *namespace_selector; /* NULL: all */
+    } sidecar_renewal;
+
+    struct {
         bool enabled;
         char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
         double sampling;      /* percent of requests, 1.0 */

@@ -56,6 +56,76 @@ const struct field_table istio_upgrade_table = {
     FIELD_ROWS(upgrade_rows),
 };
 
+static const struct field day = {NULL,
+                                 CHOICE("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")};
+
+static const struct field window_rows[] = {
+    {"days", LIST(day, 0, 7), .unique = true, .implied = "every day", .doc = "The days on which it begins."},
+    {"from", TEXT(format_time_of_day), .required = true, .doc = "When it begins, in UTC."},
+    {"to", TEXT(format_time_of_day), .required = true,
+     .doc = "When it ends, in UTC; on the next day where that is not later than `from`."},
+};
+
+static const struct field_table window_table = {
+    .name = "Renewal window",
+    .doc = "When restarts may begin. Those that have begun go on after its end.",
+    FIELD_ROWS(window_rows),
+};
+
+static const struct field window = {NULL, DOCUMENT(window_table)};
+static const struct field selector_value = {NULL, TEXT(format_label_value)};
+
+static const struct field selector_expression_rows[] = {
+    {"key", TEXT(format_label_key), .required = true, .doc = "The label."},
+    {"operator", CHOICE("In", "NotIn", "Exists", "DoesNotExist"), .required = true, .doc = "What must hold of it."},
+    {"values", LIST(selector_value, 0, 100), .doc = "Of In and NotIn: the values."},
+};
+
+static const struct field_table selector_expression_table = {
+    .name = "Label requirement",
+    .doc = "As in Kubernetes' type LabelSelector.",
+    FIELD_ROWS(selector_expression_rows),
+};
+
+static const struct field selector_expression = {NULL, DOCUMENT(selector_expression_table)};
+
+static const struct field label_selector_rows[] = {
+    {"matchLabels", MAP(format_label_key, selector_value, 64), .doc = "Labels with their values."},
+    {"matchExpressions", LIST(selector_expression, 0, 64), .doc = "What else must hold of the labels."},
+};
+
+static const struct field_table label_selector_table = {
+    .name = "Label selector",
+    .doc = "As Kubernetes' type LabelSelector: all of it must hold.",
+    FIELD_ROWS(label_selector_rows),
+};
+
+static const struct field sidecar_renewal_rows[] = {
+    {"mode", CHOICE_AT(sidecar_renewal.mode, "Off", "Report", "Automatic"),
+     .implied = "Report with `sidecars.count`, else Off",
+     .doc = "Report: the status says which workloads have outdated sidecars, and which of them could not be restarted "
+            "and why. Automatic: they are restarted, too. No workload is restarted unless this says Automatic."},
+    {"maxConcurrentNamespaces", INTEGER_AT(sidecar_renewal.max_namespaces, 1, 1000), .otherwise = "1",
+     .doc = "In how many namespaces workloads are restarted at a time; in each, one after the other."},
+    {"delay", TEXT_AT(sidecar_renewal.delay, format_duration), .otherwise = "30s",
+     .doc = "How long a namespace rests after a rollout."},
+    {"timeout", TEXT_AT(sidecar_renewal.timeout, format_duration), .otherwise = "10m",
+     .doc = "A rollout that takes longer has failed."},
+    {"onFailure", CHOICE_AT(sidecar_renewal.on_failure, "StopNamespace", "StopAll"), .otherwise = "StopNamespace",
+     .doc = "Where no further workload is restarted while a rollout has failed: in its namespace, or anywhere."},
+    {"windows", LIST_AT(sidecar_renewal.windows, window, 0, 50), .implied = "any time",
+     .doc = "When restarts may begin; one of them is enough."},
+    {"namespaceSelector", DOCUMENT_AT(sidecar_renewal.namespace_selector, label_selector_table),
+     .implied = "all namespaces", .doc = "The labels of namespaces whose workloads are restarted."},
+};
+
+const struct field_table istio_sidecar_renewal_table = {
+    .name = "Sidecar renewal",
+    .doc = "What becomes of workloads whose pods have an outdated sidecar, after an upgrade or another change of the "
+           "sidecars.",
+    FIELD_ROWS(sidecar_renewal_rows),
+};
+
 static const struct field service_port_rows[] = {
     {"name", TEXT(format_dns_label), .required = true, .doc = "Its name: protocol, and what you like behind a -."},
     {"port", INTEGER(1, 65535), .required = true, .doc = "Where the Service listens."},

@@ -13,7 +13,7 @@
 
 /* Of members of struct istio_spec. */
 extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table,
-    istio_upgrade_table;
+    istio_upgrade_table, istio_sidecar_renewal_table;
 
 /* Elements of lists. */
 extern const struct field istio_overlay, istio_namespace_name, istio_secret_name, istio_service_port, istio_annotation;
@@ -61,7 +61,9 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {"defaultPodDisruptionBudget", GROUP(istio_disruption_budget_table), .doc = "PodDisruptionBudgets."}
 #define ISTIO_PROXY_ROW() {"proxy", GROUP(istio_proxy_table), .doc = "The sidecars."}
 #define ISTIO_SIDECARS_ROW()                                                                                           \
-    {"sidecars", GROUP(istio_sidecars_table), .doc = "What the status tells about the sidecars."}
+    {"sidecars", GROUP(istio_sidecars_table), .doc = "What the status tells about the sidecars."},                     \
+    {"sidecarRenewal", GROUP(istio_sidecar_renewal_table),                                                             \
+     .doc = "Restarts of workloads whose pods have an outdated sidecar."}
 
 /* Of a struct gateway_spec, OWNER. */
 #define ISTIO_GATEWAY_ROWS()                                                                                           \

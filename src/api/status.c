@@ -23,8 +23,9 @@ static const struct field condition_rows[] = {
 
 static const struct field_table condition_table = {
     .name = "Condition",
-    .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_SIDECARS_CURRENT,
-                                         "no pod has an outdated sidecar; while `sidecars.count` is set")
+    .doc = CONDITIONS_DOC CONDITION_LINE(
+        CONDITION_SIDECARS_CURRENT,
+        "no pod has an outdated sidecar; while `sidecars.count` or `sidecarRenewal` asks for it")
         CONDITION_LINE(CONDITION_CERTIFICATES_CURRENT,
                        "the root certificate, and the one that signs, end in 60 days or later; once they are there")
             CONDITION_LINE(
@@ -99,8 +100,61 @@ static const struct field sidecars_rows[] = {
 
 static const struct field_table sidecars_table = {
     .name = "Sidecars",
-    .doc = "Pods with an injected sidecar, while `spec.sidecars.count` asks for it. Pods without one do not count.",
+    .doc = "Pods with an injected sidecar, while `spec.sidecars.count` or `spec.sidecarRenewal` asks "
+           "for it. Pods without one do not count.",
     FIELD_ROWS(sidecars_rows),
+};
+
+static const struct field renewing_rows[] = {
+    {"kind", TEXT(format_text), .required = true, .doc = "The kind of workload."},
+    {"namespace", TEXT(format_text), .required = true, .doc = "Where it is."},
+    {"name", TEXT(format_text), .required = true, .doc = "What it is called."},
+    {"since", TIME, .doc = "When the operator restarted it."},
+    {"completed", TIME, .doc = "When its rollout was seen to be complete; the delay follows."},
+};
+
+static const struct field_table renewing_table = {
+    .name = "Restarted workload",
+    .doc = "A workload that the operator restarted, until it is rolled out and the delay is over.",
+    FIELD_ROWS(renewing_rows),
+};
+
+static const struct field blocked_rows[] = {
+    {"kind", TEXT(format_text), .required = true, .doc = "The kind of workload, Pod where nothing runs it."},
+    {"namespace", TEXT(format_text), .required = true, .doc = "Where it is."},
+    {"name", TEXT(format_text), .required = true, .doc = "What it is called."},
+    {"reason", TEXT(format_text), .doc = "Why, in one word for programs."},
+    {"message", TEXT(format_text), .doc = "Why, in a sentence, and what helps."},
+    {"since", TIME, .doc = "When the operator restarted it, if it did."},
+};
+
+static const struct field_table blocked_table = {
+    .name = "Blocked workload",
+    .doc = "A workload with an outdated sidecar that the operator does not restart.",
+    FIELD_ROWS(blocked_rows),
+};
+
+static const struct field renewing = {NULL, DOCUMENT(renewing_table)};
+static const struct field blocked = {NULL, DOCUMENT(blocked_table)};
+
+static const struct field sidecar_renewal_rows[] = {
+    {"phase", TEXT(format_text),
+     .doc = "Current: nothing is outdated; Reported: the mode is Report; Renewing; Waiting: `message` says what for; "
+            "Blocked: all that is left is in `blocked`."},
+    {"message", TEXT(format_text), .doc = "What it waits for."},
+    {"version", TEXT(format_text), .doc = "Of the sidecars that new pods get: a digest of their configuration."},
+    {"since", TIME, .doc = "When they were first seen to get it."},
+    {"done", INTEGER(0, PODS_MAX), .doc = "Workloads whose sidecars are all up to date."},
+    {"left", INTEGER(0, PODS_MAX), .doc = "Workloads with an outdated one, the blocked ones included."},
+    {"renewing", LIST(renewing, 0, 1000), .doc = "Those that are restarted now, the first 100."},
+    {"blockedCount", INTEGER(0, PODS_MAX), .doc = "How many are not restarted."},
+    {"blocked", LIST(blocked, 0, 1000), .doc = "Those, the first 30: what needs a person most comes first."},
+};
+
+static const struct field_table sidecar_renewal_table = {
+    .name = "Renewal status",
+    .doc = "Where the restarts of workloads with outdated sidecars stand, while `spec.sidecarRenewal.mode` is not Off.",
+    FIELD_ROWS(sidecar_renewal_rows),
 };
 
 static const struct field kind_name = {NULL, TEXT(format_text)};
@@ -205,6 +259,7 @@ static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) N
 static const struct field status_rows[] = {
     STATUS_ROWS("mesh", condition, statuses, API_STATUSES(STATUS_MEANING)),
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
+    {STATUS_FIELD_SIDECAR_RENEWAL, DOCUMENT(sidecar_renewal_table), .doc = "Restarts of workloads for new sidecars."},
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
     {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},

@@ -38,7 +38,7 @@
     X(CONDITION_RECONCILING, "the operator is changing something, or waits for what it changed")                       \
     X(CONDITION_STALLED, "the operator cannot go on without a person")
 
-/* While spec.sidecars.count asks for it. */
+/* While spec.sidecars.count or spec.sidecarRenewal asks for it. */
 #define CONDITION_SIDECARS_CURRENT "SidecarsCurrent"
 
 /* Whether the certificates that the mesh trusts end in 60 days or later, once there are any. */
@@ -70,6 +70,7 @@
 #define STATUS_FIELD_COMPONENTS "components"
 #define STATUS_FIELD_IGNORED "ignored"
 #define STATUS_FIELD_SIDECARS "sidecars"
+#define STATUS_FIELD_SIDECAR_RENEWAL "sidecarRenewal"
 #define STATUS_FIELD_CERTIFICATES "certificates"
 #define STATUS_FIELD_GATEWAY_API "gatewayAPI"
 #define STATUS_FIELD_UPGRADE "upgrade"

@@ -152,3 +152,18 @@ bool clock_parse_rfc3339(const char *text, msec_t *ret_wall)
     *ret_wall = ((int64_t)timegm(&tm) - offset) * 1000 + millis;
     return true;
 }
+
+bool clock_parse_duration(const char *text, msec_t *ret)
+{
+    const msec_t most = SECONDS(365 * 24 * 3600);
+    msec_t value = 0, unit;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9' && value <= most; p++)
+        value = value * 10 + (*p - '0');
+    unit = *p == 's' ? SECONDS(1) : *p == 'm' ? SECONDS(60) : *p == 'h' ? SECONDS(3600) : 0;
+    if (p == text || !unit || p[1] || value > most / unit)
+        return false;
+    *ret = value * unit;
+    return true;
+}

@@ -27,5 +27,7 @@ void clock_rfc3339(msec_t wall, char ret[32]);
 void clock_rfc3339_micro(msec_t wall, char ret[32]);
 /* RFC 3339 in UTC or with an offset, with or without a fraction. */
 bool clock_parse_rfc3339(const char *text, msec_t *ret_wall);
+/* "30s", "10m", "2h": a whole number and its unit, a year at most. */
+bool clock_parse_duration(const char *text, msec_t *ret);
 
 #endif

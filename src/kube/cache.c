@@ -297,6 +297,10 @@ static void keep_path(json_t *to, const json_t *from, const char *path)
         keep_keys(to, from);
         return;
     }
+    if (json_object_get(from, path)) { /* of an annotation the whole name, which has dots */
+        json_object_set_new(to, path, doc_copy(json_object_get(from, path)));
+        return;
+    }
     if (!value)
         return;
     if (!*rest || str_eq(rest, "[]")) {

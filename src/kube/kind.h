@@ -91,7 +91,8 @@ struct kube_kind {
     /*
      * Only these parts of an object are kept in the cache besides its identity (apiVersion, kind, and in metadata
      * name, namespace, uid, resourceVersion, generation and deletionTimestamp): paths as in `foreign`
-     * ("status.containerStatuses[].state.waiting"); "data.*" keeps the keys of a map, with null for what they hold.
+     * ("status.containerStatuses[].state.waiting"); "data.*" keeps the keys of a map, with null for what they hold. The
+     * last step may be a name with dots, as annotations have.
      * Ends with NULL; NULL keeps all of it. What is kept in parts can be patched, but not updated as a whole.
      */
     const char *const *keep;

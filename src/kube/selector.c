@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "doc/doc.h"
 
 #define BLANKS " \t\r\n"
 /* What ends a word besides blanks, as in Kubernetes' own parser. */
@@ -280,4 +281,44 @@ bool selector_pairs_match(const json_t *pairs, const json_t *labels)
         if (!json_equal(value, json_object_get(labels, key)))
             return false;
     return json_object_size(pairs) > 0;
+}
+
+static bool has_string(const json_t *values, const char *value)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(values, i, item)
+        if (value && str_eq(json_string_value(item), value))
+            return true;
+    return false;
+}
+
+static bool expression_holds(const json_t *expression, const json_t *labels)
+{
+    const char *key = doc_string(expression, "key"), *operator= doc_string(expression, "operator");
+    const char *value = key ? json_string_value(json_object_get(labels, key)) : NULL;
+    bool listed = has_string(doc_at(expression, "values"), value);
+
+    if (str_eq(operator, "In"))
+        return listed;
+    if (str_eq(operator, "NotIn"))
+        return !listed;
+    if (str_eq(operator, "Exists"))
+        return value;
+    return str_eq(operator, "DoesNotExist") && !value;
+}
+
+bool selector_object_matches(const json_t *selector, const json_t *labels)
+{
+    const json_t *pairs = doc_at(selector, "matchLabels");
+    json_t *expression;
+    size_t i;
+
+    if (json_object_size(pairs) && !selector_pairs_match(pairs, labels))
+        return false;
+    json_array_foreach(doc_at(selector, "matchExpressions"), i, expression)
+        if (!expression_holds(expression, labels))
+            return false;
+    return true;
 }

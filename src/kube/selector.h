@@ -39,4 +39,10 @@ DEFINE_CLEANUP(struct selector *, selector_free)
  */
 bool selector_pairs_match(const json_t *pairs, const json_t *labels);
 
+/*
+ * Kubernetes' type LabelSelector, {matchLabels, matchExpressions: [{key, operator, values}]}: whether all of it holds.
+ * An empty one, and NULL, match everything. An operator that Kubernetes does not know never holds.
+ */
+bool selector_object_matches(const json_t *selector, const json_t *labels);
+
 #endif

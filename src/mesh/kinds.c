@@ -4,6 +4,7 @@
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
 #include "mesh/mesh.h"
+#include "mesh/workloads.h"
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NEEDS(...)                                                                                                     \
@@ -57,6 +58,10 @@
 #define AUTHORITY(view_)                                                                                               \
     .kind = "Secret", .is_secret = true, .view = view_, .plural = "secrets", .group = "", VERSION("v1"),               \
     .namespaced = true, CENTRAL, ON_DEMAND, .digest = mesh_authority_digest
+/* What runs Pods with a sidecar, and is restarted by its template alone. */
+#define RUNNING(kind_, view_, plural_, digest_)                                                                        \
+    .kind = kind_, .view = view_, .plural = plural_, .group = "apps", .versions = {{"v1", 9, 0}}, .namespaced = true,  \
+    CENTRAL, .watch = KUBE_WATCH_NONE, VERBS("list", "watch", "patch"), .digest = digest_
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -123,7 +128,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          BOTH,
          .watch = KUBE_WATCH_ALL,
          VERBS("list", "watch", "patch"),
-         .keep = NAMES(IDENTITY)},
+         .keep = NAMES(IDENTITY, "metadata.annotations." SIDECAR_RENEWAL_ANNOTATION)},
     /* Not pruned: the users' own resources depend on the definitions. */
     [KIND_DEFINITION] =
         {.kind = "CustomResourceDefinition",
@@ -341,6 +346,21 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = mesh_sidecar_digest},
+    /* What runs them, and which disruptions it allows. */
+    [KIND_RUNNING_DEPLOYMENT] = {RUNNING("Deployment", "running-deployments", "deployments", mesh_deployment_digest)},
+    [KIND_RUNNING_STATEFUL_SET] = {RUNNING(
+        "StatefulSet", "running-stateful-sets", "statefulsets", mesh_stateful_set_digest)},
+    [KIND_RUNNING_DAEMON_SET] = {RUNNING("DaemonSet", "running-daemon-sets", "daemonsets", mesh_daemon_set_digest)},
+    [KIND_RUNNING_BUDGET] =
+        {.kind = "PodDisruptionBudget",
+         .view = "running-budgets",
+         .plural = "poddisruptionbudgets",
+         .group = "policy",
+         .versions = {{"v1", 21, 0}, {"v1beta1", 5, 24}},
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .digest = mesh_budget_digest},
     /* Citadel creates them for itself (struct mesh_made); their content is never kept. */
     [KIND_KEY_AND_CERT_SECRET] =
         {.kind = "Secret",

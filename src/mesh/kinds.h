@@ -51,7 +51,12 @@ enum mesh_kind_id {
     KIND_MADE_INJECTOR,
     KIND_NODE, /* of each mesh_platform_of_node() is kept */
     KIND_POD,
-    KIND_SIDECAR_POD,         /* a view: with an injected sidecar, of which mesh_sidecar_digest() is kept */
+    KIND_SIDECAR_POD, /* a view: with an injected sidecar, of which mesh_sidecar_digest() is kept */
+    /* Views of what runs Pods with a sidecar, in all namespaces: digests (mesh/workloads.h). */
+    KIND_RUNNING_DEPLOYMENT,
+    KIND_RUNNING_STATEFUL_SET,
+    KIND_RUNNING_DAEMON_SET,
+    KIND_RUNNING_BUDGET,
     KIND_KEY_AND_CERT_SECRET, /* a view: Citadel's, without what they hold */
     KIND_CREDENTIALS_SECRET,  /* a view: of the mesh's namespace, with what they hold */
     KIND_SECRET_KEYS,         /* views: of that namespace, of what they hold the keys alone */

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/closed_registries.h"
+#include "mesh/workloads.h"
 
 #define IMAGE_VERSION_MAX 40
 /* What a Pod's annotations say may be of any length; what the injector writes there is shorter. */
@@ -111,7 +112,7 @@ static char *version_of_image(const char *image)
 
 char *mesh_sidecar_digest(const json_t *pod)
 {
-    _cleanup_free_ char *configuration = version_by_injection(pod), *version = NULL;
+    _cleanup_free_ char *configuration = version_by_injection(pod), *version = NULL, *owner = NULL;
     const char *image = configuration ? proxy_image(pod) : NULL, *registry = closed_registry_of(image);
 
     if (!configuration)
@@ -120,26 +121,36 @@ char *mesh_sidecar_digest(const json_t *pod)
     for (char *c = configuration; *c; c++)
         *c = *c == ' ' ? '_' : *c;
     version = version_of_image(image);
-    return str_printf("%s %s%s%s", configuration, version, registry ? " " : "", str_or(registry, ""));
+    owner = mesh_workload_of_pod(pod);
+    return str_printf("%s %s %s%s%s", configuration, version, owner, registry ? " " : "", str_or(registry, ""));
+}
+
+/* The next word, owned by the caller; *at is behind the space after it. */
+static char *word(const char **at)
+{
+    size_t len = strcspn(*at, " ");
+    char *text = str_dup_n(*at, len);
+
+    *at += len + ((*at)[len] == ' ');
+    return text;
 }
 
 struct mesh_sidecar mesh_sidecar_read(const char *digest)
 {
-    size_t configuration = strcspn(digest, " ");
-    const char *version = digest[configuration] ? digest + configuration + 1 : "";
-    size_t len = strcspn(version, " ");
+    struct mesh_sidecar sidecar;
 
-    return (struct mesh_sidecar){
-        .configuration = str_dup_n(digest, configuration),
-        .version = str_dup_n(version, len),
-        .registry = version[len] ? closed_registry_of(version + len + 1) : NULL,
-    };
+    sidecar.configuration = word(&digest);
+    sidecar.version = word(&digest);
+    sidecar.owner = word(&digest);
+    sidecar.registry = *digest ? closed_registry_of(digest) : NULL;
+    return sidecar;
 }
 
 void mesh_sidecar_release(struct mesh_sidecar *sidecar)
 {
     free(sidecar->configuration);
     free(sidecar->version);
+    free(sidecar->owner);
     *sidecar = (struct mesh_sidecar){0};
 }
 

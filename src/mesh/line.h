@@ -144,6 +144,8 @@ struct mesh_injection {
      */
     char *(*version_of_pod)(const json_t *pod);
     char *(*version_of_config)(const json_t *config_map);
+    /* How long after a change of the ConfigMap the injector may still inject by the former one. */
+    msec_t settles_within;
     /*
      * What Pod Security has against new Pods with a sidecar at its levels baseline and restricted, by whether they are
      * injected for the CNI plugin: a clause, static; NULL: nothing. NULL: no server of this line has Pod Security.

@@ -61,6 +61,7 @@ char *mesh_sidecar_digest(const json_t *pod);
 struct mesh_sidecar {
     char *configuration;  /* as version_of_pod; owned */
     char *version;        /* of Istio, by the proxy's image; "unknown" where that has no tag; owned */
+    char *owner;          /* "Deployment/web" (mesh_workload_of_pod() in mesh/workloads.h); owned */
     const char *registry; /* that its image is pulled from, where that closes (mesh/closed_registries.h); static */
 };
 struct mesh_sidecar mesh_sidecar_read(const char *digest);

@@ -186,7 +186,7 @@ void actor_fill_input(struct actor *a, struct plan_input *input)
 
 void actor_send(struct actor *a, struct plan *plan)
 {
-    if (plan->drift == 0)
+    if (plan->drift == 0 && plan->users == 0)
         map_clear(a->failures);
     for (size_t i = 0; i < plan->len; i++) {
         struct kube_action action = plan->actions[i];

@@ -62,6 +62,7 @@ void plan_append(struct plan *plan, struct plan *part)
         plan->heir = TAKE_PTR(part->heir);
     plan->definitions += part->definitions;
     plan->managed += part->managed;
+    plan->users += part->users;
     plan->watch |= part->watch;
     plan_release(part);
 }

@@ -56,6 +56,7 @@ struct plan_input {
     X(HEALED, "Healed", "healed")                                                                                      \
     X(ADOPTED, "Adopted", "adopted")                                                                                   \
     X(REMOVED, "Removed", "removed")                                                                                   \
+    X(RESTARTED, "Restarted", "restarted")                                                                             \
     X(FOLLOWED, "Followed", "followed") /* addresses of Pods change often: no Event */                                 \
     X(BOOKKEEPING, "Noted", "noted")    /* the resource's own status and finalizer: no Event */
 
@@ -99,6 +100,7 @@ struct plan {
     char *heir;         /* object_key(); owned */
     size_t definitions; /* of the drift: desired CustomResourceDefinitions */
     size_t managed;     /* desired objects */
+    size_t users;       /* objects of users that are to be changed: no drift, but failures of the writes are kept */
     unsigned watch;     /* watches to have on, and PLAN_RELISTED */
 };
 

@@ -244,10 +244,10 @@ static const struct counts {
      "Pods"},
 };
 
-static const struct counts *counts_of(const struct kube_kind *kind)
+static const struct counts *counts_of(const char *kind)
 {
     for (size_t i = 0; i < ARRAY_LEN(counts_of_kinds); i++)
-        if (str_eq(counts_of_kinds[i].kind, kind->kind))
+        if (str_eq(counts_of_kinds[i].kind, kind))
             return &counts_of_kinds[i];
     abort(); /* a line's component that is none of these: a bug in this program, which every plan would show */
 }
@@ -266,7 +266,7 @@ struct progress {
     int64_t desired, all, updated, available, ready;
 };
 
-static struct progress progress_of(const struct kube_kind *kind, const json_t *workload)
+static struct progress progress_of(const char *kind, const json_t *workload)
 {
     const struct counts *c = counts_of(kind);
     bool has_available = doc_at(workload, "status", c->available) || !str_eq(c->kind, "StatefulSet");
@@ -326,15 +326,33 @@ static char *describe_missing(struct reading *reading, const json_t *workload, c
     return buf_take(&text);
 }
 
+/* Its controller has seen the newest spec. */
+static bool is_seen(const json_t *workload)
+{
+    return status_int(workload, "observedGeneration") == doc_int(doc_at(workload, "metadata", "generation"), 0);
+}
+
+static bool is_complete(const struct progress *p)
+{
+    return p->updated >= p->desired && p->all <= p->updated && p->available >= p->updated;
+}
+
+bool rollout_is_complete(const char *kind, const json_t *workload)
+{
+    struct progress p = progress_of(kind, workload);
+
+    return is_seen(workload) && is_complete(&p);
+}
+
 static void
 read_object(struct reading *reading, const struct kube_kind *kind, const json_t *workload, struct rollout *r)
 {
-    struct progress p = progress_of(kind, workload);
-    bool seen = status_int(workload, "observedGeneration") == doc_int(doc_at(workload, "metadata", "generation"), 0);
+    struct progress p = progress_of(kind->kind, workload);
+    bool seen = is_seen(workload);
 
     r->desired = p.desired;
     r->ready = p.ready;
-    r->available = seen && p.updated >= p.desired && p.all <= p.updated && p.available >= p.updated;
+    r->available = seen && is_complete(&p);
     if (r->available)
         return;
     r->is_late = seen && is_past_deadline(workload);

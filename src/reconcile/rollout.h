@@ -51,6 +51,9 @@ void rollouts_read(
     const struct volume_kinds *volumes, struct rollouts *ret);
 void rollouts_release(struct rollouts *r);
 
+/* Whether a workload of this kind ("Deployment", "DaemonSet", "StatefulSet") is rolled out and available. */
+bool rollout_is_complete(const char *kind, const json_t *workload);
+
 /* Whether a Pod's condition Ready is True. */
 bool rollout_pod_is_ready(const json_t *pod);
 

@@ -436,11 +436,12 @@ static void count_sidecars(struct reconcile *r, const struct mesh_desired *desir
     const struct plan_input *in = r->world->central;
     struct mesh_findings *found = r->state;
     struct mesh_memo *memo = r->memo;
+    const bool counts = desired->spec->sidecars.count || renewal_mode(desired->spec) != RENEWAL_OFF;
 
-    if (!desired->spec->sidecars.count && !found->upgrade.from)
+    if (!counts && !found->upgrade.from)
         return;
     r->plan->central.watch |= PLAN_WATCH_SIDECARS;
-    found->counts_sidecars = desired->spec->sidecars.count;
+    found->counts_sidecars = counts;
     if (in->synced & PLAN_WATCH_SIDECARS)
         found->sidecars = sidecars_count(&memo->sidecars, in->observed, &desired->injection, desired->objects);
 }
@@ -467,6 +468,33 @@ conclude_upgrade(struct reconcile *r, const struct mesh_desired *desired, const 
     r->facts.blocked = found->blocked;
     if (r->facts.holds_back)
         r->facts.version = upgrade->from;
+}
+
+/* Why the mesh is not ready for restarts of its Pods; static; NULL: it is. */
+static const char *unready(const struct reconcile *r, const struct mesh_desired *desired, const struct former *former)
+{
+    const struct rollouts *rollouts = &r->rollouts;
+
+    if (desired->spec->pause)
+        return "the mesh is paused";
+    if (r->facts.holds_back)
+        return "the upgrade is held back";
+    if (r->plan->central.drift)
+        return "the mesh is not in place";
+    if (former->awaits_new)
+        return "the new control plane is not available";
+    for (size_t i = 0; i < rollouts->len; i++)
+        if (rollouts->items[i].enabled && !rollouts->items[i].optional && !rollouts->items[i].available)
+            return "a component of the mesh is not available";
+    return NULL;
+}
+
+static void renew_sidecars(struct reconcile *r, const struct mesh_desired *desired, const struct former *former)
+{
+    struct mesh_findings *found = r->state;
+    const struct mesh_memo *memo = r->memo;
+
+    renewal_plan(r, desired, found->sidecars, memo->sidecars.version, unready(r, desired, former), &found->renewal);
 }
 
 /* Begins a sentence about so many objects, of which the first is named. */
@@ -545,7 +573,6 @@ static void plan(struct reconcile *r)
     add_newer(writes, &r->notice);
     add_inherited(writes, &r->notice);
     former_stays = former.retained != NULL;
-    former_release(&former);
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
     count_sidecars(r, desired);
@@ -553,6 +580,8 @@ static void plan(struct reconcile *r)
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     conclude_upgrade(r, desired, writes, former_stays);
+    renew_sidecars(r, desired, &former);
+    former_release(&former);
     reconcile_conclude(r, &r->plan->central, spec->pause);
 }
 
@@ -593,6 +622,7 @@ static void end(struct reconcile *r)
 
     upgrade_release(&found->upgrade);
     free(found->blocked);
+    renewal_release(&found->renewal);
 }
 
 const struct reconciler mesh_reconciler = {

@@ -64,6 +64,16 @@ static void add_sidecars(const struct reconcile *r, const struct mesh_findings *
             &r->facts, CONDITION_SIDECARS_CURRENT, counted->outdated == 0, sidecars_reason(counted), text));
 }
 
+static void add_renewal(const struct reconcile *r, const struct mesh_findings *found, json_t *status)
+{
+    json_t *value = found->renewal.is_known ? renewal_status(&found->renewal)
+                                            : json_incref(doc_at(r->resource, "status", STATUS_FIELD_SIDECAR_RENEWAL));
+
+    if (found->renewal.mode != RENEWAL_OFF && value)
+        json_object_set(status, STATUS_FIELD_SIDECAR_RENEWAL, value);
+    json_decref(value);
+}
+
 /* --- certificates --- */
 
 /* NULL: the line has none, or it is not known. */
@@ -356,6 +366,7 @@ void mesh_status_add(
 {
     add_gateways(r, desired, status);
     add_sidecars(r, found, status);
+    add_renewal(r, found, status);
     add_certificates(r, desired, status);
     add_gateway_api(r, desired, status);
     add_registries(r, found, status);

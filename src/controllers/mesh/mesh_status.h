@@ -6,6 +6,7 @@
 #define CONTROLLERS_MESH_MESH_STATUS_H
 
 #include "controllers/mesh/mesh_desired.h"
+#include "controllers/mesh/renewal.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/upgrade.h"
 #include "reconcile/reconciler.h"
@@ -21,8 +22,9 @@ struct mesh_findings {
     bool counts_sidecars;
     const struct sidecars *sidecars; /* NULL: what the status said before stays */
     struct upgrade upgrade;
-    char *blocked;                   /* upgrade_blocked_text(); owned */
-    const char *closed_registries;   /* what is desired and pulls from one that closes; NULL: nothing */
+    char *blocked;                 /* upgrade_blocked_text(); owned */
+    struct renewal renewal;        /* released by the owner */
+    const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(
     const struct reconcile *r, const struct mesh_desired *desired, const struct mesh_findings *found, json_t *status);

@@ -12,10 +12,18 @@
 
 #define STATUS_MAX ((size_t)64 * 1024)
 
-/* A gateway's proxy is injected, too, and is replaced with its Deployment. */
-static bool is_gateway(const json_t *pod)
+/*
+ * The proxy of a gateway of the mesh is injected, too, and is replaced with its Deployment (gateways.c); one that a
+ * chart or a user created counts as a sidecar.
+ */
+static bool is_gateway_of_mesh(const json_t *pod)
 {
-    return str_eq(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway");
+    const json_t *labels = doc_at(pod, "metadata", "labels");
+    const char *app = doc_string(labels, "app");
+
+    return str_eq(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway") &&
+           (str_eq(app, "istio-ingressgateway") || str_eq(app, "istio-egressgateway")) &&
+           doc_string(labels, "app.kubernetes.io/version") && !doc_string(labels, "app.kubernetes.io/managed-by");
 }
 
 /* The revision whose istiod injected the Pod, owned by the caller; NULL: none did. */
@@ -33,7 +41,7 @@ char *istiod_sidecar_version_of_pod(const json_t *pod)
 {
     _cleanup_free_ char *revision = revision_of(pod);
 
-    if (!revision || is_gateway(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
+    if (!revision || is_gateway_of_mesh(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
         return NULL;
     return STR_JOIN(
         '/', revision, str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));

@@ -89,6 +89,8 @@ const struct mesh_line v1_0_line = {
             .config_map = V1_INJECTION_CONFIG,
             .version_of_pod = v1_sidecar_version_of_pod,
             .version_of_config = v1_sidecar_version_of_config,
+            /* It is mounted: the kubelet syncs a Pod once in 60 to 90 s, and caches ConfigMaps for 60 s. */
+            .settles_within = SECONDS(150),
         },
     .joining = &joining,
     .limitations = limitations,

@@ -59,6 +59,7 @@ const struct mesh_line v1_1_line = {
             .config_map = V1_INJECTION_CONFIG,
             .version_of_pod = v1_sidecar_version_of_pod,
             .version_of_config = v1_sidecar_version_of_config,
+            .settles_within = SECONDS(150), /* as of 1.0 */
         },
     .cni = &cni,
     .authority = v1_authority,

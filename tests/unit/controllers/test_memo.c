@@ -167,6 +167,8 @@ static void make_odd(struct world *w)
         document ? odd_document(document, below(odd_places(document)), (enum odd)below(ODD_COUNT), NULL) : NULL;
 
     if (str_eq(doc_string(odd, "metadata", "uid"), o ? o->uid : "") &&
+        str_eq(doc_string(odd, "apiVersion"), doc_string(document, "apiVersion")) &&
+        str_eq(doc_string(odd, "kind"), doc_string(document, "kind")) &&
         str_eq(doc_string(odd, "metadata", "name"), o->name) &&
         (!o->ns || str_eq(doc_string(odd, "metadata", "namespace"), o->ns)))
         world_put_as(w, o->kind, odd);

@@ -152,7 +152,7 @@ struct plan world_plan(struct world *w)
 {
     const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
     const struct plan_input input = {
-        .now = SECONDS(1545000000),
+        .now = SECONDS(1545000000) + w->later,
         .server = &w->server,
         .observed = w->cache,
         .failure = world_failure,

@@ -26,6 +26,7 @@ struct world {
     bool rolls_out; /* a Deployment whose spec changes has another generation, so that it is not available */
     bool creating;  /* a create is under way */
     unsigned synced;
+    msec_t later; /* how long after the beginning it is */
 };
 
 void world_init(struct world *w);

@@ -267,13 +267,17 @@ static void test_pod_without_sidecar_has_no_version(void **state)
         "{kind: Pod, metadata: {name: a, annotations: {sidecar.istio.io/status: 'no JSON'}}}",
     };
     _cleanup_json_ json_t *config_map = plain("{}"), *gateway = injected(config_map, "gateway");
+    _cleanup_free_ char *of_user = mesh_sidecar_digest(gateway);
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         _cleanup_json_ json_t *pod = from_yaml(others[i]);
         assert_null(istiod_sidecar_version_of_pod(pod));
     }
-    /* Of no line. */
+    /* A gateway of the mesh is replaced with its Deployment; a user's counts. */
+    assert_non_null(of_user);
+    json_object_set_new(doc_make(gateway, "metadata"), "labels",
+                        OBJECT(STRING("app", "istio-ingressgateway"), STRING("app.kubernetes.io/version", "1.31.1")));
     assert_null(mesh_sidecar_digest(gateway));
 }
 

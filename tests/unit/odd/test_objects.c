@@ -17,12 +17,13 @@
 #include "kube/discovery.h"
 #include "mesh/authority.h"
 #include "mesh/resources.h"
+#include "mesh/workloads.h"
 #include "net/certificate.h"
 #include "odd.h"
 #include "remote_world.h"
 
 /* The mesh uses what looks into objects besides its own: sidecars of Pods, labels of namespaces. */
-#define MESH "{\"sidecars\":{\"count\":true},\"autoInjectionNamespaces\":[\"app\",\"other\"]}"
+#define MESH "{\"sidecarRenewal\":{\"mode\":\"Automatic\"},\"autoInjectionNamespaces\":[\"app\",\"other\"]}"
 
 static json_t *pod(const char *name, json_t *statuses, json_t *annotations)
 {
@@ -74,10 +75,66 @@ static json_t *secret(const char *name, const char *type, json_t *data)
 
 static json_t *sidecar(void)
 {
-    return pod(
+    json_t *object = pod(
         "with-sidecar",
         NULL,
         OBJECT(STRING("sidecar.istio.io/status", "{\"version\":\"old\",\"revision\":\"default\",\"containers\":[]}")));
+
+    json_object_set_new(
+        doc_make(object, "metadata"),
+        "ownerReferences",
+        ARRAY(ITEM(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "StatefulSet"),
+            STRING("name", "with-sidecar"),
+            BOOL("controller", true))));
+    return object;
+}
+
+/* What runs the Pod with a sidecar, after a restart. */
+static json_t *running(const struct kube_kind *kind)
+{
+    return OBJECT(
+        STRING("apiVersion", "apps/v1"),
+        STRING("kind", kind->kind),
+        MAP("metadata",
+            STRING("name", "with-sidecar"),
+            STRING("namespace", "app"),
+            INT("generation", 2),
+            MAP("annotations", STRING(SIDECAR_RENEWAL_ANNOTATION, "retry"))),
+        MAP("spec",
+            BOOL("paused", true),
+            INT("replicas", 1),
+            MAP("updateStrategy", STRING("type", "RollingUpdate"), MAP("rollingUpdate", INT("partition", 1))),
+            MAP("template",
+                MAP("metadata",
+                    MAP("labels", STRING("app", "a"), STRING("sidecar.istio.io/inject", "true")),
+                    MAP("annotations",
+                        STRING(SIDECAR_RESTARTED_ANNOTATION, "x 2019-01-01T00:00:00Z"),
+                        STRING("sidecar.istio.io/proxyImage", "proxyv2:1"),
+                        STRING("sidecar.istio.io/status", "{}"))))),
+        MAP("status",
+            INT("observedGeneration", 2),
+            INT("replicas", 1),
+            INT("updatedReplicas", 1),
+            INT("availableReplicas", 1),
+            INT("desiredNumberScheduled", 1),
+            INT("currentNumberScheduled", 1),
+            INT("updatedNumberScheduled", 1),
+            INT("numberAvailable", 1)));
+}
+
+static json_t *budget(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "policy/v1beta1"),
+        STRING("kind", "PodDisruptionBudget"),
+        MAP("metadata", STRING("name", "with-sidecar"), STRING("namespace", "app")),
+        MAP("spec",
+            MAP("selector",
+                MAP("matchLabels", STRING("app", "a")),
+                SEQ("matchExpressions", ITEM(STRING("key", "app"), STRING("operator", "In"), STRINGS("values", "a"))))),
+        MAP("status", INT("disruptionsAllowed", 1)));
 }
 
 static json_t *node(void)
@@ -131,6 +188,12 @@ static json_t *sample_of(const struct kube_kind *kind)
     switch ((enum mesh_kind_id)(kind - mesh_kinds.rows)) {
     case KIND_SIDECAR_POD:
         return sidecar();
+    case KIND_RUNNING_DEPLOYMENT:
+    case KIND_RUNNING_STATEFUL_SET:
+    case KIND_RUNNING_DAEMON_SET:
+        return running(kind);
+    case KIND_RUNNING_BUDGET:
+        return budget();
     case KIND_NODE:
         return node();
     case KIND_SELF_SIGNED_AUTHORITY:
@@ -170,6 +233,10 @@ static void put_others(struct world *w)
         mesh_kind(KIND_KEY_AND_CERT_SECRET),
         secret("istio.default", "istio.io/key-and-cert", OBJECT(STRING("a", "b"))));
     world_put_as(w, mesh_kind(KIND_SIDECAR_POD), sidecar());
+    world_put_as(w, mesh_kind(KIND_RUNNING_DEPLOYMENT), running(mesh_kind(KIND_RUNNING_DEPLOYMENT)));
+    world_put_as(w, mesh_kind(KIND_RUNNING_STATEFUL_SET), running(mesh_kind(KIND_RUNNING_STATEFUL_SET)));
+    world_put_as(w, mesh_kind(KIND_RUNNING_DAEMON_SET), running(mesh_kind(KIND_RUNNING_DAEMON_SET)));
+    world_put_as(w, mesh_kind(KIND_RUNNING_BUDGET), budget());
     world_put_as(w, mesh_kind(KIND_SECRET_KEYS), secret("istio.pilot", "Opaque", OBJECT(STRING("a", "b"))));
     world_put_as(
         w,

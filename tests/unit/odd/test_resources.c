@@ -63,7 +63,7 @@ static const char *const dependent[] = {"spec.gateways.egress.ports[0].nodePort"
 
 /* Tried one after another for a text of any format. */
 static const char *const texts[] = {
-    "a", "a:1", "1.0.5", "10.0.0.0/8", "/a", "a=b", "A", "docker.io/istio", "", "2006-01-02T15:04:05Z"};
+    "a", "a:1", "1.0.5", "10.0.0.0/8", "/a", "a=b", "A", "docker.io/istio", "", "2006-01-02T15:04:05Z", "30s", "22:30"};
 
 /* What is said of a value. */
 enum verdict { TAKEN, REFUSED, EITHER };

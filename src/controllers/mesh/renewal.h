@@ -1,0 +1,54 @@
+/*
+ * Sidecar renewal: workloads whose Pods have an outdated sidecar are restarted, by an annotation in their template, a
+ * few at a time. Pure.
+ *
+ * The workloads are the users': nothing else of them is written, and only as they are observed. Those that cannot be
+ * restarted are named in the status.
+ *
+ *   renewal.c         collects what is observed, and plans the writes
+ *   renewal_decide.c  decides which workloads are restarted now
+ *   renewal_status.c  reads and writes the part of the status
+ */
+#ifndef CONTROLLERS_MESH_RENEWAL_H
+#define CONTROLLERS_MESH_RENEWAL_H
+
+#include "controllers/mesh/mesh_desired.h"
+#include "controllers/mesh/renewal_decide.h"
+#include "controllers/mesh/sidecars.h"
+#include "reconcile/reconciler.h"
+
+/* So many blocked workloads have a line in the status; all are counted. */
+enum { RENEWAL_NAMED_MAX = 30, RENEWAL_MOVING_NAMED_MAX = 100 };
+
+enum renewal_mode { RENEWAL_OFF, RENEWAL_REPORT, RENEWAL_AUTOMATIC };
+enum renewal_mode renewal_mode(const struct istio_spec *spec);
+
+/* What a plan found, for the status. */
+struct renewal {
+    enum renewal_mode mode;
+    bool is_known;       /* all that it depends on was observed */
+    const char *version; /* of the sidecars that are desired; borrowed */
+    msec_t since;        /* it is desired */
+    const char *waits;   /* why nothing is restarted now; static or borrowed; NULL: restarts may begin */
+    struct renewal_item *items;
+    size_t len, done; /* done: workloads whose sidecars are all current */
+    struct renewal_totals totals;
+    void *names; /* what the items borrow from */
+};
+void renewal_release(struct renewal *renewal);
+
+/*
+ * Adds the restarts to the plan, and what it needs to observe. `waits` is why the mesh is not in place; NULL: it is.
+ * Called after the sidecars were counted (NULL: not yet).
+ */
+void renewal_plan(
+    struct reconcile *r, const struct mesh_desired *desired, const struct sidecars *sidecars, const char *version,
+    const char *waits, struct renewal *ret);
+
+/* Fills in what the status says of the items: known_since, known_complete, known_reason; and since when the version is
+ * desired. */
+void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal);
+/* status.sidecarRenewal; owned by the caller; NULL: renewal is off. */
+json_t *renewal_status(const struct renewal *renewal);
+
+#endif

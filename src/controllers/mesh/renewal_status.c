@@ -1,0 +1,169 @@
+#include <string.h>
+
+#include "base/str.h"
+#include "controllers/mesh/renewal.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+#define MESSAGE_MAX 300
+
+static msec_t time_at(const json_t *line, const char *field)
+{
+    const char *text = doc_string(line, field);
+    msec_t time;
+
+    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+}
+
+static const json_t *line_of(const json_t *list, const struct renewal_item *item)
+{
+    json_t *line;
+    size_t i;
+
+    json_array_foreach(list, i, line)
+        if (str_eq(doc_string(line, "kind"), item->kind) && str_eq(doc_string(line, "name"), item->name) &&
+            str_eq(doc_string(line, "namespace"), item->ns))
+            return line;
+    return NULL;
+}
+
+void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal)
+{
+    bool is_same = renewal->version && str_eq(doc_string(status, "version"), renewal->version);
+    msec_t since = is_same ? time_at(status, "since") : 0;
+
+    renewal->since = since && since <= now ? since : now;
+    for (size_t i = 0; i < renewal->len; i++) {
+        struct renewal_item *item = &renewal->items[i];
+        const json_t *moving = line_of(doc_at(status, "renewing"), item);
+        const json_t *blocked = line_of(doc_at(status, "blocked"), item);
+        enum renewal_reason reason = renewal_reason_of(doc_string(blocked, "reason"));
+        item->known_since = time_at(moving ? moving : blocked, "since");
+        item->known_complete = time_at(moving, "completed");
+        /* Other sidecars are another reason to restart it. */
+        if (!moving && reason == RENEWAL_REVERTED && !is_same)
+            item->known_since = 0;
+        if (item->known_since > now)
+            item->known_since = 0;
+    }
+}
+
+static json_t *time_value(msec_t time)
+{
+    char text[32];
+
+    if (!time)
+        return NULL;
+    clock_rfc3339(time, text);
+    return json_string(text);
+}
+
+static json_t *line(const struct renewal_item *item, json_t *more)
+{
+    return OBJECT(STRING("kind", item->kind), STRING("namespace", item->ns), STRING("name", item->name), ROWS(more));
+}
+
+static json_t *list_moving(const struct renewal *renewal)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < renewal->len && json_array_size(list) < RENEWAL_MOVING_NAMED_MAX; i++) {
+        const struct renewal_item *item = &renewal->items[i];
+        if ((item->stage == RENEWAL_MOVING || item->stage == RENEWAL_RESTING) && item->restarted_at)
+            json_array_append_new(
+                list,
+                line(
+                    item,
+                    OBJECT(
+                        VALUE("since", time_value(item->restarted_at)),
+                        VALUE("completed", time_value(item->complete_at)))));
+    }
+    return list;
+}
+
+/* What the next plan has to know of a restart that came to nothing. */
+static msec_t followed_since(const struct renewal_item *item)
+{
+    if (item->reason == RENEWAL_REVERTED)
+        return item->known_since;
+    return item->reason == RENEWAL_TIMED_OUT ? item->restarted_at : 0;
+}
+
+/* The reasons that need the user most come first. */
+static json_t *list_blocked(const struct renewal *renewal)
+{
+    json_t *list = json_array();
+
+    for (enum renewal_reason reason = RENEWAL_FREE + 1; reason < RENEWAL_REASON_COUNT; reason++)
+        for (size_t i = 0; i < renewal->len && json_array_size(list) < RENEWAL_NAMED_MAX; i++) {
+            const struct renewal_item *item = &renewal->items[i];
+            _cleanup_free_ char *text = NULL;
+            if (item->stage != RENEWAL_BLOCKED || item->reason != reason)
+                continue;
+            text = str_dup_short(
+                reason == RENEWAL_REFUSED && item->refusal ? item->refusal : renewal_reason_text(reason), MESSAGE_MAX);
+            json_array_append_new(
+                list,
+                line(
+                    item,
+                    OBJECT(
+                        STRING("reason", renewal_reason_word(reason)),
+                        STRING("message", text),
+                        VALUE("since", time_value(followed_since(item))))));
+        }
+    return list;
+}
+
+static bool has_failed(const struct renewal *renewal)
+{
+    for (size_t i = 0; i < renewal->len; i++)
+        if (renewal->items[i].stage == RENEWAL_BLOCKED && renewal->items[i].reason == RENEWAL_TIMED_OUT)
+            return true;
+    return false;
+}
+
+static bool restarts_any(const struct renewal *renewal)
+{
+    for (size_t i = 0; i < renewal->len; i++)
+        if (renewal->items[i].restart)
+            return true;
+    return false;
+}
+
+/* The phase, and what it waits for; static or borrowed. */
+static const char *phase(const struct renewal *renewal, const char **ret_message)
+{
+    const struct renewal_totals *t = &renewal->totals;
+
+    *ret_message = NULL;
+    if (!t->left && !t->moving && !t->resting)
+        return t->blocked ? (renewal->mode == RENEWAL_REPORT ? "Reported" : "Blocked") : "Current";
+    if (renewal->mode == RENEWAL_REPORT)
+        return "Reported";
+    if (t->moving || t->resting || restarts_any(renewal))
+        return "Renewing";
+    *ret_message = renewal->waits        ? renewal->waits
+                   : !t->in_window       ? "no window is open"
+                   : has_failed(renewal) ? "a rollout failed"
+                                         : NULL;
+    return *ret_message ? "Waiting" : "Renewing";
+}
+
+json_t *renewal_status(const struct renewal *renewal)
+{
+    size_t outdated = 0;
+    const char *message, *word = phase(renewal, &message);
+
+    for (size_t i = 0; i < renewal->len; i++)
+        outdated += renewal->items[i].outdated > 0;
+    return OBJECT(
+        STRING("phase", word),
+        STRING("message", message),
+        STRING("version", renewal->version),
+        OPT(renewal->version, VALUE("since", time_value(renewal->since))),
+        INT("done", (json_int_t)renewal->done),
+        INT("left", (json_int_t)outdated),
+        VALUE("renewing", list_moving(renewal)),
+        INT("blockedCount", (json_int_t)renewal->totals.blocked),
+        VALUE("blocked", list_blocked(renewal)));
+}
