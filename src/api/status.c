@@ -199,7 +199,7 @@ static const struct field upgrade_rows[] = {
 };
 
 static const struct field_table upgrade_table = {
-    .name = "Upgrade",
+    .name = "Upgrade status",
     .doc = "The last change of the version, up or down.",
     FIELD_ROWS(upgrade_rows),
 };
