@@ -173,11 +173,12 @@ void preflight_read(
     char *skew = preflight_skew(from, to);
 
     preflight_release(ret);
-    *ret = (struct preflight){.blocked = json_array(), .warnings = json_array(), .unread = needed(from, to)};
-    ret->unread &= ~in->synced;
+    *ret = (struct preflight){.blocked = json_array(), .warnings = json_array()};
+    if (mesh_release_find(from) && mesh_release_find(to)) /* else the resource is invalid for it */
+        ret->unread = needed(from, to) & ~in->synced;
     if (skew)
         add(ret->blocked, skew);
-    if (ret->unread)
+    if (ret->unread || !mesh_release_find(from) || !mesh_release_find(to))
         return;
     check_gateway_api(in, from, to, ret);
     check_authority(in, ns, from, ret);
