@@ -37,13 +37,6 @@ static int64_t number(const char *name)
     return value;
 }
 
-static char *gateway_address(void)
-{
-    _cleanup_json_ json_t *service = cluster_get(kind_of("v1", "Service"), NS, GATEWAY);
-
-    return str_dup(str_or(doc_string(service, "spec", "clusterIP"), ""));
-}
-
 static bool has_answered(void *context)
 {
     const int64_t *at_least = context;

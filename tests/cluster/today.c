@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "harness.h"
 
 const char *variable(const char *name)
@@ -23,9 +24,21 @@ static bool succeeds(void *command)
     return run_shell(command) == 0;
 }
 
+void must_succeed_within(msec_t time, const char *command, const char *what)
+{
+    wait_until(succeeds, (void *)command, time, what);
+}
+
 void must_succeed(const char *command, const char *what)
 {
-    wait_until(succeeds, (void *)command, PATIENCE, what);
+    must_succeed_within(PATIENCE, command, what);
+}
+
+char *gateway_address(void)
+{
+    _cleanup_json_ json_t *service = cluster_get(kind_of("v1", "Service"), NS, "istio-ingressgateway");
+
+    return str_dup(str_or(doc_string(service, "spec", "clusterIP"), ""));
 }
 
 void apply_workloads(void)

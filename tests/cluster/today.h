@@ -5,6 +5,8 @@
 #ifndef TESTS_CLUSTER_TODAY_H
 #define TESTS_CLUSTER_TODAY_H
 
+#include "base/clock.h"
+
 /* One request from the client's Pod of a namespace to a path of the echo service, with options of echo-client. */
 #define REQUEST_TO(ns, path, options)                                                                                  \
     "kubectl -n " ns " exec client -c client -- echo-client " options " http://echo.shop.svc.cluster.local" path
@@ -17,6 +19,12 @@
 
 /* Repeats the command line until it succeeds; fails the test after a while, with `what` (a clause). */
 void must_succeed(const char *command, const char *what);
+void must_succeed_within(msec_t time, const char *command, const char *what);
+/* The address of the gateway's Service, owned by the caller; "": it is not there. */
+char *gateway_address(void);
+/* Twelve requests through the gateway that take 20 s each. */
+void send_slow_requests(void);
+void slow_requests_are_answered(void);
 /* Creates the users' objects of TEST_WORKLOADS, or what is missing of them. */
 void apply_workloads(void);
 /* The value of a variable of the environment that hack/test sets. */

@@ -115,12 +115,22 @@ void a_certificate_is_renewed_without_a_lost_request(void **state)
     " awk '/cx_active/ { open += $2 } END { exit open != 12 }'"
 #define ALL_ANSWERED "test \"$(cat \"$TEST_OUTPUT\"/slow-* 2>/dev/null | grep -c Hostname=)\" = 12"
 
+void send_slow_requests(void)
+{
+    must_hold(SLOW_REQUESTS, "requests are sent");
+}
+
+void slow_requests_are_answered(void)
+{
+    must_succeed(ALL_ANSWERED, "every open request is answered");
+}
+
 void open_requests_outlast_their_gateway(void **state)
 {
     (void)state;
-    must_hold(SLOW_REQUESTS, "requests are sent");
+    send_slow_requests();
     must_succeed(OPEN_REQUESTS, "all of them are under way");
     must_hold("kubectl -n " NS " delete pods -l istio=ingressgateway --wait=false", "its Pods are deleted");
-    must_succeed(ALL_ANSWERED, "every open request is answered");
+    slow_requests_are_answered();
     must_hold("kubectl -n " NS " rollout status deployment istio-ingressgateway --timeout=120s", "it is back");
 }
