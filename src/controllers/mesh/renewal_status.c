@@ -32,7 +32,7 @@ void renewal_read_status(const json_t *status, msec_t now, struct renewal *renew
     bool is_same = renewal->version && str_eq(doc_string(status, "version"), renewal->version);
     msec_t since = is_same ? time_at(status, "since") : 0;
 
-    renewal->since = since && since <= now ? since : now;
+    renewal->since = since ? since : now;
     for (size_t i = 0; i < renewal->len; i++) {
         struct renewal_item *item = &renewal->items[i];
         const json_t *moving = line_of(doc_at(status, "renewing"), item);
