@@ -503,8 +503,8 @@ void invariants_tell_actions(const struct plan *plan, struct buf *why)
         buf_printf(why, " and %zu more", plan->len - 5);
 }
 
-/* One that the user keeps as it is may call a control plane that is gone: the mesh is not available then. */
-static bool has_ignored_webhook(const struct invariants *v)
+/* One that the user keeps as it is may call a control plane that is gone: the mesh is not available, and says so. */
+static bool names_ignored_webhook(const struct invariants *v, const char *message)
 {
     static const char *const kinds[] = {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"};
     void *object;
@@ -512,7 +512,7 @@ static bool has_ignored_webhook(const struct invariants *v)
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
         const struct collection *all = server_find(v->server, "admissionregistration.k8s.io", kinds[k]);
         for (size_t i = 0; all && map_next(all->objects, &i, NULL, &object);)
-            if (invariants_is_ignored(object))
+            if (invariants_is_ignored(object) && strstr(message, doc_string(object, "metadata", "name")))
                 return true;
     }
     return false;
@@ -522,6 +522,7 @@ static bool has_ignored_webhook(const struct invariants *v)
 static void check_mesh(struct invariants *v, const json_t *mesh, const struct plan *plan, struct buf *why)
 {
     const char *word = doc_string(mesh, "status", STATUS_FIELD_STATUS);
+    const char *message = str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), "");
     struct collection *kind = server_find(v->server, API_GROUP, "istios");
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], mesh);
     _cleanup_desired_ struct desired_set *set = desired_of(v->server, shown);
@@ -533,11 +534,8 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
         buf_printf(why, "the resource cannot be followed, and its status is %s", str_or(word, "empty"));
     else if (set && !pause && plan->drift)
         buf_printf(why, "%zu objects are not in place, and nothing is done about it", plan->drift);
-    else if (set && !pause && !str_eq(word, STATUS_AVAILABLE) && has_ignored_webhook(v))
-        return;
-    else if (set && !pause && !str_eq(word, STATUS_AVAILABLE))
-        buf_printf(why, "everything is in place, and the status is %s: %s", str_or(word, "empty"),
-                   str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), ""));
+    else if (set && !pause && !str_eq(word, STATUS_AVAILABLE) && !names_ignored_webhook(v, message))
+        buf_printf(why, "everything is in place, and the status is %s: %s", str_or(word, "empty"), message);
     else if (set && !pause && server_minor(v->server) >= 30)
         invariants_today_converged(v, shown, why);
 }
