@@ -128,14 +128,41 @@ static void read_resource(
     str_replace(&memo->resource_version, object->resource_version);
 }
 
+static bool
+is_read(const struct mesh_memo *memo, const struct kube_object *object, int minor, const char *const *versions)
+{
+    return memo->hash && memo->server_hash == hash_of_server(minor, versions) && str_eq(memo->uid, object->uid) &&
+           str_eq(memo->resource_version, object->resource_version);
+}
+
 void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
 
     mesh_desired_versions(server, versions);
-    if (!memo->hash || memo->server_hash != hash_of_server(server->minor, versions) ||
-        !str_eq(memo->uid, object->uid) || !str_eq(memo->resource_version, object->resource_version))
+    if (!is_read(memo, object, server->minor, versions))
         read_resource(memo, object, server, versions, NULL);
+}
+
+void mesh_memo_read_for_remotes(
+    struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server)
+{
+    _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
+    _cleanup_json_ json_t *resource = NULL;
+    struct upgrade upgrade;
+
+    mesh_desired_versions(server, versions);
+    if (is_read(memo, object, server->minor, versions))
+        return;
+    resource = kube_object_parse(object);
+    upgrade_begin(resource, server->minor, &upgrade);
+    read_resource(
+        memo,
+        object,
+        server,
+        versions,
+        upgrade_holds_back(&upgrade) ? OBJECT(STRING(HOLD_VERSION, upgrade.installed)) : NULL);
+    upgrade_release(&upgrade);
 }
 
 /* The same for what is observed of the nodes, once the resource was read. */
@@ -467,7 +494,7 @@ conclude_upgrade(struct reconcile *r, const struct mesh_desired *desired, const 
     found->blocked = upgrade_blocked_text(upgrade);
     r->facts.blocked = found->blocked;
     if (r->facts.holds_back)
-        r->facts.version = upgrade->from;
+        r->facts.version = upgrade->installed; /* which a resource without a version asks for */
 }
 
 /* Why the mesh is not ready for restarts of its Pods; static; NULL: it is. */

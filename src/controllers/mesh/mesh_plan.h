@@ -40,6 +40,9 @@ struct mesh_memo {
 
 /* Brings the memo up to date; parses the resource only where its version is another one. */
 void mesh_memo_read(struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server);
+/* The same for other clusters: while the mesh changes its version (upgrade.h), it is read as of the one that it had. */
+void mesh_memo_read_for_remotes(
+    struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server);
 void mesh_memo_clear(struct mesh_memo *memo);
 
 #endif

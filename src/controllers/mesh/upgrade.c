@@ -65,6 +65,7 @@ void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret)
     ret->was_admitted |= str_eq(installed, ret->to);
     if (str_eq(ret->from, ret->to) || !mesh_release_find(ret->from))
         ret->from = NULL;
+    ret->installed = mesh_release_find(installed) ? installed : ret->from;
 }
 
 /* --- what is observed --- */

@@ -43,11 +43,13 @@ enum upgrade_phase {
 /* What is known of it. Zeroed: there is none. */
 struct upgrade {
     const char *from, *to; /* versions; borrowed from the resource; `from` is NULL where the version does not change */
-    bool was_admitted;     /* nothing spoke against it before, or it is the way back */
-    bool is_proven;        /* the control plane that the mesh is built for is written, available, and can be called */
-    bool keeps_old;        /* the mesh is built for the old version */
-    bool is_replaced;      /* control plane and gateways were all of the new version once */
-    bool waits;            /* for what the preflight has to know: nothing may be written */
+    const char
+        *installed;    /* that all of the mesh had last, and remote clusters have until `to` is; as status.version */
+    bool was_admitted; /* nothing spoke against it before, or it is the way back */
+    bool is_proven;    /* the control plane that the mesh is built for is written, available, and can be called */
+    bool keeps_old;    /* the mesh is built for the old version */
+    bool is_replaced;  /* control plane and gateways were all of the new version once */
+    bool waits;        /* for what the preflight has to know: nothing may be written */
     enum upgrade_phase phase;
     struct preflight preflight;
     char *invalid; /* why the resource cannot be built for the new version; owned; NULL: it can */

@@ -80,6 +80,7 @@ void central_free(void *central)
     map_free(c->found);
     mesh_memo_clear(&c->memo);
     json_decref(c->signing);
+    free(c->mesh_version);
     free(c->id);
     free(c->ns);
     free(c);
@@ -197,16 +198,18 @@ static void read_mesh(struct central *c, const struct plan_input *in)
 {
     const struct kube_object *o = mesh_find(in->observed);
     const char *ns = o ? o->ns : central_namespace_of_remotes(in->observed);
-    const bool was_there = c->mesh;
+    const char *version;
 
     if (o)
-        mesh_memo_read(&c->memo, o, in->server);
+        mesh_memo_read_for_remotes(&c->memo, o, in->server);
     else
         mesh_memo_clear(&c->memo);
     c->mesh = c->memo.desired ? c->memo.desired->spec : NULL;
-    c->line = mesh_line_of(c->mesh ? c->mesh->version : NULL);
-    if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || was_there != !!c->mesh)
+    version = c->mesh ? c->mesh->version : NULL;
+    c->line = mesh_line_of(version);
+    if (!str_eq(c->ns, ns) || c->memo.hash != c->mesh_hash || !str_eq(version, c->mesh_version))
         c->basis++;
+    str_replace(&c->mesh_version, version);
     str_replace(&c->ns, ns);
     c->mesh_hash = c->memo.hash;
 }

@@ -34,6 +34,7 @@ struct central {
     struct map *pods;  /* by name -> struct central_pod: those that are ready */
     struct map *found; /* selector -> struct addresses */
     struct mesh_memo memo;
+    char *mesh_version;                     /* that `mesh` has; NULL: there is none */
     uint64_t read[3], pods_seen, mesh_hash; /* what the last update read */
 };
 

@@ -673,6 +673,39 @@ static void what_the_mesh_decides_follows_it(void **state)
     }
 }
 
+static void put_mesh_status(struct world *w, json_t *status)
+{
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    json_object_set_new(mesh, "status", status);
+    world_put(w, mesh);
+}
+
+/* While the mesh changes its version, and where that is refused, its remote clusters have the one that it had. */
+static void another_version_comes_after_the_central_cluster(void **state)
+{
+    struct remote_world *w = *state;
+
+    put_mesh_status(&w->central, OBJECT(STRING("version", "1.0.5")));
+    world_put_mesh(&w->central, "{\"version\": \"1.0.6\"}");
+    assert_true(remote_world_converge(w) >= 0);
+    expect_status(w, "version", "1.0.5");
+    put_mesh_status(
+        &w->central,
+        OBJECT(
+            STRING("version", "1.0.5"),
+            MAP("upgrade", STRING("from", "1.0.5"), STRING("to", "1.0.6"), STRING("phase", "Gateways"))));
+    assert_true(remote_world_converge(w) >= 0);
+    expect_status(w, "version", "1.0.5");
+    put_mesh_status(
+        &w->central,
+        OBJECT(
+            STRING("version", "1.0.6"),
+            MAP("upgrade", STRING("from", "1.0.5"), STRING("to", "1.0.6"), STRING("phase", "Sidecars"))));
+    assert_true(remote_world_converge(w) > 0);
+    expect_status(w, "version", "1.0.6");
+}
+
 /* --- status --- */
 
 static void a_failed_write_is_reported_until_all_is_in_place(void **state)
@@ -753,6 +786,8 @@ int main(void)
             a_pause_before_joining_makes_nothing, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(overlays_apply_to_what_is_made_there, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(what_the_mesh_decides_follows_it, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            another_version_comes_after_the_central_cluster, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_failed_write_is_reported_until_all_is_in_place, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(the_contact_moves_only_with_other_news, setup_joined, remote_world_teardown),

@@ -250,6 +250,24 @@ static void the_way_back_has_the_same_order(void **state)
     expect_status(w, "version", "1.30.8");
 }
 
+/* Without a version a resource asks for the one in its status, which is the old one until the new one is complete. */
+static void the_way_back_may_be_the_removal_of_the_field(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_versions(w, "1.31.1", "1.30.8");
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
+    settle(w);
+    expect_versions(w, "1.30.8", "1.30.8");
+    expect_status(w, "version", "1.30.8");
+    expect_upgrade(w, "from", "1.31.1");
+    roll_out(w);
+    expect_upgrade(w, "phase", "Complete");
+    expect_status(w, "version", "1.30.8");
+}
+
 /* A third version in the middle: the gateways stay where they are. */
 static void another_change_of_mind_moves_no_gateway_early(void **state)
 {
@@ -350,6 +368,22 @@ static void a_gateway_api_that_the_new_release_ignores_keeps_the_old_one(void **
 /* --- whatever happens --- */
 
 /* Each plan without memory, as after a restart before it: the same end by the same steps. */
+/* No cluster can join a mesh of Istio 1.1. */
+static void remote_clusters_are_not_left_behind(void **state)
+{
+    struct world *w = *state;
+
+    expect_status(w, "version", "1.0.5");
+    put_of(w, mesh_kind(KIND_REMOTE_ISTIO), NS, "east", NULL);
+    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
+    settle(w);
+    expect_status(w, "version", "1.0.5");
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    world_delete(w, API_GROUP_VERSION, "RemoteIstio", NS, "east");
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
 static void a_restart_at_any_write_continues(void **state)
 {
     struct world *w = *state;
@@ -426,11 +460,13 @@ int main(void)
         OLD(a_late_control_plane_is_named),
         OLD(the_way_back_leaves_gateways_that_were_not_replaced),
         OLD(the_way_back_has_the_same_order),
+        OLD(the_way_back_may_be_the_removal_of_the_field),
         OLD(another_change_of_mind_moves_no_gateway_early),
         OLD(a_refused_step_writes_nothing_of_the_new_version),
         OLD(a_warning_goes_on),
         OLD(an_unknown_version_keeps_the_old_one),
         OLD(a_gateway_api_that_the_new_release_ignores_keeps_the_old_one),
+        INSTALLED(remote_clusters_are_not_left_behind),
         OLD(a_restart_at_any_write_continues),
         OLD(by_revision_the_gateways_wait_for_the_new_control_plane),
         OLD(a_refused_step_by_revision_adds_no_control_plane),
