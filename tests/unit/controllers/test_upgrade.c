@@ -451,6 +451,89 @@ static void a_refused_step_by_revision_adds_no_control_plane(void **state)
     expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
 }
 
+/* --- changes of mind --- */
+
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1103515245u + 12345u;
+    return *state >> 16;
+}
+
+/* What the mesh wants, and what it says of it, in one line for a failure. */
+static void expect_end(struct world *w, unsigned walk, const char *steps)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    _cleanup_free_ char *istiod = version_of(w, "istiod"), *ingress = version_of(w, "istio-ingressgateway");
+
+    if (str_eq(doc_string(mesh, "status", "version"), "1.31.1") && str_eq(istiod, "1.31.1") &&
+        str_eq(ingress, "1.31.1") && !doc_string(mesh, "status", "upgrade", "progress"))
+        return;
+    fail_msg(
+        "walk %u (%s) ends with version %s, istiod %s, gateway %s, %s",
+        walk,
+        steps,
+        str_or(doc_string(mesh, "status", "version"), "none"),
+        str_or(istiod, "none"),
+        str_or(ingress, "none"),
+        str_or(doc_string(mesh, "status", "upgrade", "progress"), "no progress"));
+}
+
+/*
+ * However often and whenever the version and the name of the control plane are changed, each plan comes to an end, and
+ * in the end the mesh is what was asked for last.
+ */
+static void any_changes_of_mind_end(void **state)
+{
+    static const char *const specs[] = {
+        "{}",
+        "{\"revision\": \"canary\"}",
+        SPEC_OF("1.30.8"),
+        SPEC_OF("1.31.1"),
+        SPEC_OF("1.31.0"),
+        SPEC_OF("1.29.6"),
+        SPEC_OF("1.28.0"),
+        SPEC_OF("9.9.9"),
+        WARN_OF("1.29.6"),
+        "{\"version\": \"1.31.1\", \"revision\": \"canary\"}",
+        "{\"version\": \"1.30.8\", \"revision\": \"canary\"}",
+        "{\"version\": \"1.31.1\", \"pause\": true}",
+        "{\"version\": \"1.31.1\", \"cni\": {\"enabled\": true}}",
+    };
+    static const char *const way[] = {SPEC_OF("1.29.6"), SPEC_OF("1.30.8"), SPEC_OF("1.31.1")};
+    enum { WALKS = 4, STEPS = 10 };
+
+    (void)state;
+    for (unsigned walk = 0; walk < WALKS; walk++) {
+        _cleanup_buf_ struct buf steps = BUF_INIT;
+        unsigned random = walk;
+        void *began;
+        struct world *w;
+        begin_old(&began);
+        w = began;
+        for (int i = 0; i < STEPS; i++) {
+            const char *spec = specs[next_random(&random) % ARRAY_LEN(specs)];
+            unsigned then = next_random(&random) % 4;
+            buf_printf(&steps, "%s%s, then %u", i ? "; " : "", spec, then);
+            world_put_mesh(w, spec);
+            if (then == 3) /* the operator begins anew */
+                mesh_memo_clear(w->memo);
+            if (world_converge(w) < 0)
+                fail_msg("walk %u does not end: %s", walk, buf_str(&steps));
+            for (unsigned k = 0; k < then && k < 2; k++)
+                roll_out(w);
+        }
+        /* Step by step, from the oldest that a walk may end with. */
+        for (size_t i = 0; i < ARRAY_LEN(way); i++) {
+            world_put_mesh(w, way[i]);
+            settle(w);
+            for (int k = 0; k < 4; k++)
+                roll_out(w);
+        }
+        expect_end(w, walk, buf_str(&steps));
+        mesh_end(&began);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +553,7 @@ int main(void)
         OLD(a_restart_at_any_write_continues),
         OLD(by_revision_the_gateways_wait_for_the_new_control_plane),
         OLD(a_refused_step_by_revision_adds_no_control_plane),
+        cmocka_unit_test(any_changes_of_mind_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
