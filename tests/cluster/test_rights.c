@@ -17,9 +17,11 @@
 #include "harness.h"
 #include "rights_used.h"
 
+/* Reading a handler again needs a conflict, which test_switches does not bring about. */
 static bool is_due(const char *right)
 {
-    return !rights_are_of_federation(right) && !rights_are_of_todays_istio(right);
+    return !str_eq(right, "config.istio.io/handlers get") && !rights_are_of_federation(right) &&
+           !rights_are_of_todays_istio(right);
 }
 
 static void nothing_was_refused_and_every_right_was_used(void **state)

@@ -411,20 +411,19 @@ static int ready_addresses(const char *service)
 }
 
 struct watched_switch {
-    const char *version;
+    const char *version, *const *gateways; /* the Services that have a ready Pod all the time; ends with NULL */
     int polls;
 };
 
 static bool version_is_installed(void *context)
 {
     struct watched_switch *w = context;
-    static const char *const gateways[] = {INGRESS, EGRESS};
     _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
 
-    for (size_t i = 0; i < ARRAY_LEN(gateways); i++) {
-        int ready = ready_addresses(gateways[i]);
+    for (const char *const *gateway = w->gateways; *gateway; gateway++) {
+        int ready = ready_addresses(*gateway);
         if (ready < 1)
-            fail_msg("%s has %d ready Pods on the way to %s", gateways[i], ready, w->version);
+            fail_msg("%s has %d ready Pods on the way to %s", *gateway, ready, w->version);
     }
     w->polls++;
     return str_eq(doc_string(mesh, "status", "Status"), "Available") &&
@@ -449,18 +448,25 @@ static void expect_images(const char *version)
                     version);
 }
 
-static void switch_version(const char *version, const char *changes)
+static void install_version(const char *version, const char *const *gateways)
 {
-    _cleanup_json_ json_t *before = cluster_get(kind_of("v1", "Service"), NS, INGRESS), *after = NULL;
-    _cleanup_map_ struct map *shots_before = take_shots(), *shots_after = NULL;
     _cleanup_free_ char *patch = str_printf("{\"version\": \"%s\"}", version);
-    struct watched_switch w = {.version = version};
+    struct watched_switch w = {.version = version, .gateways = gateways};
 
     patch_spec(patch);
     wait_until(version_is_installed, &w, ROLL_OUT, "the other version is installed");
     wait_calm();
     assert_true(w.polls > 10);
     expect_images(version);
+}
+
+static void switch_version(const char *version, const char *changes)
+{
+    static const char *const gateways[] = {INGRESS, EGRESS, NULL};
+    _cleanup_json_ json_t *before = cluster_get(kind_of("v1", "Service"), NS, INGRESS), *after = NULL;
+    _cleanup_map_ struct map *shots_before = take_shots(), *shots_after = NULL;
+
+    install_version(version, gateways);
     after = cluster_get(kind_of("v1", "Service"), NS, INGRESS);
     assert_string_equal(doc_string(after, "spec", "clusterIP"), doc_string(before, "spec", "clusterIP"));
     assert_true(json_equal(doc_at(after, "spec", "ports"), doc_at(before, "spec", "ports")));
@@ -473,6 +479,91 @@ static void another_version_and_back_without_a_gap(void **state)
 {
     (void)state;
     switch_version("1.0.6", ALL_ROLL);
+    switch_version("1.0.5", ALL_ROLL);
+}
+
+/* Each port that the Service had is there, with its node port. */
+static void expect_ports_kept(const char *version, const json_t *before, const json_t *after)
+{
+    json_t *was, *is;
+    size_t i, k;
+
+    assert_true(json_array_size(doc_at(before, "spec", "ports")) > 0);
+    json_array_foreach(doc_at(before, "spec", "ports"), i, was) {
+        bool found = false;
+        json_array_foreach(doc_at(after, "spec", "ports"), k, is)
+            found = found || (json_equal(doc_at(is, "port"), doc_at(was, "port")) &&
+                              json_equal(doc_at(is, "nodePort"), doc_at(was, "nodePort")));
+        if (!found) {
+            _cleanup_free_ char *port = doc_text(was), *ports = doc_text(doc_at(after, "spec", "ports"));
+            fail_msg("%s: port %s is not among %s", version, port, ports);
+        }
+    }
+}
+
+/* No object that is there before and after was deleted and created again. */
+static void expect_objects_kept(const char *version, const struct map *before, const struct map *after)
+{
+    const char *key;
+    void *value;
+    size_t kept = 0;
+
+    for (size_t i = 0; map_next(before, &i, &key, &value);) {
+        const struct shot *was = value, *is = map_get(after, key);
+        if (is && !str_eq(was->uid, is->uid))
+            fail_msg("%s: %s was created again", version, key);
+        kept += is != NULL;
+    }
+    assert_true(kept > 50);
+}
+
+static void expect_same(const json_t *before, const json_t *after, const char *part, const char *field)
+{
+    assert_non_null(doc_at(before, part, field));
+    assert_true(json_equal(doc_at(after, part, field), doc_at(before, part, field)));
+}
+
+/* To a release that has no egress gateway by default, or from it. */
+static void switch_release(const char *version)
+{
+    static const char *const gateways[] = {INGRESS, NULL};
+    const struct kube_kind *service = kind_of("v1", "Service"), *secret = kind_of("v1", "Secret");
+    _cleanup_json_ json_t *ingress = cluster_get(service, NS, INGRESS), *ingress_after = NULL;
+    _cleanup_json_ json_t *authority = cluster_get(secret, NS, "istio-ca-secret"), *authority_after = NULL;
+    _cleanup_map_ struct map *before = take_shots(), *after = NULL;
+
+    install_version(version, gateways);
+    after = take_shots();
+    expect_objects_kept(version, before, after);
+    ingress_after = cluster_get(service, NS, INGRESS);
+    expect_same(ingress, ingress_after, "spec", "clusterIP");
+    expect_ports_kept(version, ingress, ingress_after);
+    authority_after = cluster_get(secret, NS, "istio-ca-secret");
+    expect_same(authority, authority_after, "metadata", "uid");
+    expect_same(authority, authority_after, "data", "ca-cert.pem");
+    expect_same(authority, authority_after, "data", "ca-key.pem");
+    assert_true(json_equal(doc_at(authority, "data"), doc_at(authority_after, "data")));
+}
+
+static bool handler_is_restored(void *context)
+{
+    _cleanup_json_ json_t *handler = cluster_get(context, NS, "prometheus");
+
+    return str_eq(doc_string(handler, "spec", "compiledAdapter"), "prometheus");
+}
+
+static void another_minor_release_and_back(void **state)
+{
+    const struct kube_kind *handler = kind_of("config.istio.io/v1alpha2", "handler");
+
+    (void)state;
+    switch_release("1.1.17");
+    /* A kind that Istio 1.0 does not have. */
+    cluster_patch(handler, NS, "prometheus", "{\"spec\": {\"compiledAdapter\": \"other\"}}");
+    wait_until(handler_is_restored, (void *)handler, PATIENCE, "the handler is restored");
+    mesh_wait_settled(PATIENCE);
+    switch_release("1.0.6");
+    assert_false(cluster_has(handler, NS, "prometheus"));
     switch_version("1.0.5", ALL_ROLL);
 }
 
@@ -707,11 +798,12 @@ static int teardown(void **state)
     return harness_teardown(state);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_what_a_switch_is_about_changes),
         cmocka_unit_test(another_version_and_back_without_a_gap),
+        cmocka_unit_test(another_minor_release_and_back),
         cmocka_unit_test(replicas_of_an_autoscaler_stay),
         cmocka_unit_test(outdated_sidecars_are_counted),
         cmocka_unit_test(a_missing_image_is_reported_and_leaves_the_old_pod),
@@ -719,5 +811,7 @@ int main(void)
         cmocka_unit_test(control_plane_security_twenty_times),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("cluster switches", tests, setup, teardown);
 }
