@@ -686,9 +686,11 @@ static void outdated_sidecars_are_counted(void **state)
 
     patch_spec("{\"sidecars\": {\"count\": true}}");
     expect_counts(1, 1, "False");
-    assert_true(watches_at_rest() == watches + 1);
+    /* The status names what runs outdated ones. */
+    assert_true(watches_at_rest() > watches + 1);
     cluster_delete(pod, SHOP, "outdated");
     expect_counts(1, 0, "True");
+    assert_true(watches_at_rest() == watches + 1);
     make_pod("another", current);
     expect_counts(2, 0, "True");
     /* Another image outdates them, and back again they are current. */
