@@ -90,7 +90,7 @@ static char *digest_of(const json_t *workload, const char *kind)
     const char *renewal = doc_string(workload, "metadata", "annotations", SIDECAR_RENEWAL_ANNOTATION);
     const char *restarted = doc_string(annotations, SIDECAR_RESTARTED_ANNOTATION);
     bool is_large = doc_weight(labels, NULL) > KEPT_MAX;
-    _cleanup_free_ char *value = str_dup_n(restarted, restarted ? str_cut(restarted, WORD_MAX) : 0);
+    _cleanup_free_ char *value = restarted ? str_dup_n(restarted, str_cut(restarted, WORD_MAX)) : NULL;
     _cleanup_json_ json_t *kept = OBJECT(
         OPT(str_eq(renewal, SIDECAR_RENEWAL_DISABLED) || str_eq(renewal, SIDECAR_RENEWAL_RETRY),
             STRING("renewal", renewal)),
