@@ -79,11 +79,19 @@ static void ask_for_objects(const char *path, const json_t *resource, const stru
 static bool is_of_another_release(const char *path, const json_t *resource)
 {
     const struct field_table *table = api_edition_of(&api_resource_istio, resource, NULL).form->spec;
+    const struct field *row = NULL;
 
-    for (size_t i = 0; i < table->len; i++)
-        if (table->rows[i].type == FIELD_UNSUPPORTED && str_eq(path + strlen("spec."), table->rows[i].name))
-            return true;
-    return false;
+    path += strlen("spec");
+    while (*path == '.' && table) {
+        size_t len = strcspn(++path, ".[");
+        row = NULL;
+        for (size_t i = 0; i < table->len; i++)
+            if (strlen(table->rows[i].name) == len && strncmp(table->rows[i].name, path, len) == 0)
+                row = &table->rows[i];
+        table = row ? row->table : NULL;
+        path += len;
+    }
+    return !*path && row && row->type == FIELD_UNSUPPORTED;
 }
 
 static void check_spec(const char *path, const json_t *spec, void *context)
