@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "doc/yaml.h"
 #include "mesh/resources.h"
+#include "mesh/v1_1/v1_1.h"
 
 #define FILE_MAX (1 << 20)
 
@@ -67,6 +68,7 @@ void release(struct v1_spec *spec)
 {
     field_release(v1_0_remote_form.spec, spec);
     field_release(v1_0_form.spec, spec);
+    field_release(v1_1_form.spec, spec);
 }
 
 void assert_problems(const char *name, const struct problems *problems, enum problem_severity severity,
