@@ -128,6 +128,11 @@ bool rights_are_of_todays_istio(const char *right)
     return given;
 }
 
+bool rights_are_of_renewal(const char *right)
+{
+    return str_starts(right, "apps/") && str_ends(right, " patch");
+}
+
 bool rights_are_of_federation(const char *right)
 {
     return str_starts(right, API_GROUP "/remoteistios") || str_eq(right, "/secrets patch");

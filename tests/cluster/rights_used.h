@@ -27,6 +27,8 @@ void rights_used_refused(const struct rights_used *used, struct buf *ret);
 void rights_used_check(const struct rights_used *used, bool (*is_due)(const char *right));
 /* Of the operator's rights in the central cluster, those that only federation has use for. */
 bool rights_are_of_federation(const char *right);
+/* Those by which workloads are restarted: the tests of today's Istio do so, with real sidecars. */
+bool rights_are_of_renewal(const char *right);
 /* Those for kinds of which a mesh of today's Istio has objects and one of Istio 1.0 has none. */
 bool rights_are_of_todays_istio(const char *right);
 

@@ -384,7 +384,7 @@ static int set_up(void **state)
 /* Reading again after a conflict needs one. */
 static bool is_due(const char *right)
 {
-    return rights_are_of_todays_istio(right) && !str_ends(right, " get");
+    return (rights_are_of_todays_istio(right) && !str_ends(right, " get")) || rights_are_of_renewal(right);
 }
 
 static void rights_of_its_own_were_used_and_nothing_refused(void **state)
@@ -409,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_gateway_of_the_gateway_api_is_deployed_and_answers),
         cmocka_unit_test(open_requests_outlast_their_gateway),
         cmocka_unit_test(a_certificate_is_renewed_without_a_lost_request),
+        cmocka_unit_test(outdated_sidecars_are_renewed),
         cmocka_unit_test(a_namespace_that_refuses_sidecars_is_named),
         cmocka_unit_test(pods_without_rights_are_reached_through_the_gateway),
         cmocka_unit_test(pods_that_start_before_the_plugin_are_repaired),

@@ -36,5 +36,6 @@ void an_authorization_policy_denies_what_it_names(void **state);
 void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state);
 void a_certificate_is_renewed_without_a_lost_request(void **state);
 void open_requests_outlast_their_gateway(void **state);
+void outdated_sidecars_are_renewed(void **state);
 
 #endif

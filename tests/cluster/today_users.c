@@ -134,3 +134,50 @@ void open_requests_outlast_their_gateway(void **state)
     slow_requests_are_answered();
     must_hold("kubectl -n " NS " rollout status deployment istio-ingressgateway --timeout=120s", "it is back");
 }
+
+#define RESTARTED(workload)                                                                                            \
+    "kubectl -n shop get " workload " -o 'jsonpath={.spec.template.metadata.annotations}' |"                           \
+    " grep -q istio.banzaicloud.io/sidecar-restarted-for"
+#define RENEWAL(field) "kubectl -n " NS " get istio " MESH " -o 'jsonpath={.status.sidecarRenewal" field "}'"
+/* How many Pods of theirs have a sidecar that asks for so much of the processor. */
+#define CPU_OF(containers) "{.spec." containers "[?(@.name==\"istio-proxy\")].resources.requests.cpu}"
+#define SIDECARS_OF(cpu)                                                                                               \
+    "kubectl -n shop get pods -l 'app in (echo, ledger, agent)' -o"                                                    \
+    " 'jsonpath={range .items[*]}" CPU_OF("containers") CPU_OF("initContainers") "{\"\\n\"}{end}' | grep -cx " cpu
+
+/*
+ * Workloads of each kind, whose sidecars are outdated by a change of the mesh: they are restarted, and a Pod that
+ * nothing would create again is named.
+ */
+void outdated_sidecars_are_renewed(void **state)
+{
+    _cleanup_free_ char *apply = str_printf(
+        "sed 's/ISTIO_VERSION/%s/' \"$(dirname '%s')\"/today-renewal.yaml | kubectl apply -f -",
+        variable("TEST_ISTIO_VERSION"),
+        variable("TEST_WORKLOADS"));
+    _cleanup_free_ char *delete = kubectl("delete", "today-renewal.yaml");
+
+    (void)state;
+    must_hold(apply, "the workloads are taken");
+    must_hold(
+        "kubectl -n shop rollout status statefulset ledger --timeout=120s &&"
+        " kubectl -n shop rollout status daemonset agent --timeout=120s",
+        "they are rolled out");
+    cluster_patch(
+        ISTIO,
+        NS,
+        MESH,
+        "{\"spec\": {\"sidecarRenewal\": {\"mode\": \"Automatic\", \"delay\": \"1s\"},"
+        " \"proxy\": {\"resources\": {\"requests\": {\"cpu\": \"11m\"}}}}}");
+    must_succeed_within(
+        SECONDS(240),
+        RESTARTED("deployment/echo") " && " RESTARTED("statefulset/ledger") " && " RESTARTED("daemonset/agent"),
+        "each of them is restarted");
+    must_succeed_within(
+        SECONDS(120), "test \"$(" RENEWAL(".phase") ")\" = Blocked", "nothing is left that can be restarted");
+    must_succeed("test \"$(" SIDECARS_OF("11m") ")\" = 3", "each of them has the new sidecar");
+    must_hold(RENEWAL(".blocked[*]") " | grep BarePod", "the Pod that nothing creates again is named");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"sidecarRenewal\": null, \"proxy\": null}}");
+    must_hold(delete, "the workloads are deleted");
+    mesh_wait_status("Available", 2 * PATIENCE);
+}
