@@ -684,8 +684,7 @@ static void outdated_sidecars_are_counted(void **state)
     make_pod("without", NULL);
     expect_counts(-1, -1, NULL);
 
-    /* Counting watches Pods alone; a renewal that reports watches what runs the outdated ones, too. */
-    patch_spec("{\"sidecars\": {\"count\": true}, \"sidecarRenewal\": {\"mode\": \"Off\"}}");
+    patch_spec("{\"sidecars\": {\"count\": true}}");
     expect_counts(1, 1, "False");
     /* The status names what runs outdated ones. */
     assert_true(watches_at_rest() > watches + 1);
@@ -700,7 +699,7 @@ static void outdated_sidecars_are_counted(void **state)
     patch_spec("{\"proxy\": null}");
     expect_counts(2, 0, "True");
 
-    patch_spec("{\"sidecars\": null, \"sidecarRenewal\": null}");
+    patch_spec("{\"sidecars\": null}");
     expect_counts(-1, -1, NULL);
     wait_calm();
     assert_true(watches_at_rest() == watches);
