@@ -21,32 +21,32 @@ static const struct field condition_rows[] = {
 
 #define CONDITIONS_DOC "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE)
 
+/* clang-format off */
+#define MESH_CONDITIONS                                                                                                \
+    CONDITION_LINE(CONDITION_SIDECARS_CURRENT,                                                                         \
+        "no pod has an outdated sidecar; while `sidecars.count` or `sidecarRenewal` asks for it")                      \
+    CONDITION_LINE(CONDITION_CERTIFICATES_CURRENT,                                                                     \
+        "the root certificate, and the one that signs, end in 60 days or later; once they are there")                  \
+    CONDITION_LINE(CONDITION_GATEWAY_ADDRESSES,                                                                        \
+        "load balancers have assigned an address to every gateway whose Service is of type LoadBalancer; "             \
+        "while there is one. The mesh is Ready without")                                                               \
+    CONDITION_LINE(CONDITION_GATEWAY_API,                                                                              \
+        "this Istio follows every kind of the Gateway API that is installed; while one is")                            \
+    CONDITION_LINE(CONDITION_REGISTRIES_OPEN,                                                                          \
+        "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "                          \
+        "registry.istio.io); there only while it is False")                                                            \
+    CONDITION_LINE(CONDITION_UPGRADING,                                                                                \
+        "the version changes, and not all of the mesh has the new one; there once it was changed")                     \
+    CONDITION_LINE(CONDITION_UPGRADE_BLOCKED,                                                                          \
+        "the change of the version cannot go on without a person; there once it was changed")                          \
+    CONDITION_LINE(CONDITION_WORKLOAD_ATTRIBUTES,                                                                      \
+        "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes without"             \
+        " an API that Mixer needs for that")
+/* clang-format on */
+
 static const struct field_table condition_table = {
     .name = "Condition",
-    .doc = CONDITIONS_DOC CONDITION_LINE(
-        CONDITION_SIDECARS_CURRENT,
-        "no pod has an outdated sidecar; while `sidecars.count` or `sidecarRenewal` asks for it")
-        CONDITION_LINE(CONDITION_CERTIFICATES_CURRENT,
-                       "the root certificate, and the one that signs, end in 60 days or later; once they are there")
-            CONDITION_LINE(
-                CONDITION_GATEWAY_ADDRESSES,
-                "load balancers have assigned an address to every gateway whose Service is of type LoadBalancer; "
-                "while there is one. The mesh is Ready without")
-                CONDITION_LINE(CONDITION_GATEWAY_API,
-                               "this Istio follows every kind of the Gateway API that is installed; while one is")
-                    CONDITION_LINE(CONDITION_REGISTRIES_OPEN,
-                                   "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "
-                                   "registry.istio.io); there only while it is False")
-                        CONDITION_LINE(CONDITION_UPGRADING,
-                                       "the version changes, and not all of the mesh has the new one; there once it "
-                                       "was changed")
-                        CONDITION_LINE(CONDITION_UPGRADE_BLOCKED,
-                                       "the change of the version cannot go on without a person; there once it was "
-                                       "changed")
-                        CONDITION_LINE(
-                            CONDITION_WORKLOAD_ATTRIBUTES,
-                            "Mixer can tell the workloads of a request; there only while it is False, on a Kubernetes "
-                            "without an API that Mixer needs for that"),
+    .doc = CONDITIONS_DOC MESH_CONDITIONS,
     FIELD_ROWS(condition_rows),
 };
 
