@@ -17,6 +17,9 @@
 #define MESH_SELF_SIGNED_AUTHORITY "istio-ca-secret"
 #define MESH_PLUGGED_IN_AUTHORITY "cacerts"
 
+/* Users are told that a certificate ends from this time before its end. */
+#define MESH_CERTIFICATE_WARNING (SECONDS(1) * 60 * 60 * 24 * 60)
+
 /* Wall time; 0: there is no such certificate that can be read. */
 struct mesh_authority {
     msec_t root_end;    /* of the certificate that all trust; of several the last one to end */

@@ -100,8 +100,8 @@ static msec_t next_change(const struct mesh_authority *a, msec_t now)
     msec_t end;
 
     first_end(a, &end);
-    if (now < end - CERTIFICATE_WARNING)
-        return end - CERTIFICATE_WARNING - now;
+    if (now < end - MESH_CERTIFICATE_WARNING)
+        return end - MESH_CERTIFICATE_WARNING - now;
     return now < end ? end - now : MSEC_NEVER;
 }
 
@@ -132,7 +132,7 @@ static json_t *certificate_condition(const struct reconcile *r, const char *secr
     } else if (now >= end) {
         reason = "Ended";
         text = str_printf("the %s in Secret %s ended on %s: the mesh trusts no new certificate", name, secret, time);
-    } else if (now >= end - CERTIFICATE_WARNING) {
+    } else if (now >= end - MESH_CERTIFICATE_WARNING) {
         reason = "EndsSoon";
         text = str_printf("the %s in Secret %s ends on %s: replace it before", name, secret, time);
     } else {

@@ -11,9 +11,6 @@
 #include "controllers/mesh/upgrade.h"
 #include "reconcile/reconciler.h"
 
-/* A condition says that a certificate ends from this time before its end. */
-#define CERTIFICATE_WARNING (SECONDS(1) * 60 * 60 * 24 * 60)
-
 /* Asks for the watches that it needs, and for a plan at the time when a certificate's condition changes. */
 void mesh_status_ask(struct reconcile *r, const struct mesh_desired *desired);
 

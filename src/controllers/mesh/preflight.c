@@ -10,10 +10,6 @@
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
 
-/* As the condition CertificatesCurrent warns. */
-#define CERTIFICATE_WARNING_DAYS 60
-#define DAY (SECONDS(1) * 60 * 60 * 24)
-
 void preflight_release(struct preflight *preflight)
 {
     json_decref(preflight->blocked);
@@ -130,7 +126,7 @@ check_certificate(const struct kube_object *o, const char *name, msec_t end, mse
 {
     char time[32];
 
-    if (!end || now < end - CERTIFICATE_WARNING_DAYS * DAY)
+    if (!end || now < end - MESH_CERTIFICATE_WARNING)
         return;
     clock_rfc3339(end, time);
     if (now >= end)
