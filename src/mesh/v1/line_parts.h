@@ -49,4 +49,12 @@ V1_SPEC_OF(egress, common.gateways.egress.component)
             .service = "istio-egressgateway"                                                                           \
     }
 
+/* Its configuration is mounted: the kubelet syncs a Pod once in 60 to 90 s, and caches ConfigMaps for 60 s. */
+#define V1_INJECTION                                                                                                   \
+    {                                                                                                                  \
+        .label = LABEL_INJECTION, .enabled = "enabled", .config_map = V1_INJECTION_CONFIG,                             \
+        .version_of_pod = v1_sidecar_version_of_pod, .version_of_config = v1_sidecar_version_of_config,                \
+        .settles_within = SECONDS(150),                                                                                \
+    }
+
 #endif

@@ -82,16 +82,7 @@ const struct mesh_line v1_0_line = {
     .definitions = v1_crds,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
-    .injection =
-        {
-            .label = LABEL_INJECTION,
-            .enabled = "enabled",
-            .config_map = V1_INJECTION_CONFIG,
-            .version_of_pod = v1_sidecar_version_of_pod,
-            .version_of_config = v1_sidecar_version_of_config,
-            /* It is mounted: the kubelet syncs a Pod once in 60 to 90 s, and caches ConfigMaps for 60 s. */
-            .settles_within = SECONDS(150),
-        },
+    .injection = V1_INJECTION,
     .joining = &joining,
     .limitations = limitations,
     .authority = v1_authority,

@@ -52,15 +52,7 @@ const struct mesh_line v1_1_line = {
     .definitions = v1_crds,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
-    .injection =
-        {
-            .label = LABEL_INJECTION,
-            .enabled = "enabled",
-            .config_map = V1_INJECTION_CONFIG,
-            .version_of_pod = v1_sidecar_version_of_pod,
-            .version_of_config = v1_sidecar_version_of_config,
-            .settles_within = SECONDS(150), /* as of 1.0 */
-        },
+    .injection = V1_INJECTION,
     .cni = &cni,
     .authority = v1_authority,
 };
