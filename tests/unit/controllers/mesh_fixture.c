@@ -93,6 +93,20 @@ void put_endpoint_slice(struct world *w, const char *service, bool ready)
             SEQ("endpoints", ITEM(STRINGS("addresses", "10.1.0.9"), MAP("conditions", BOOL("ready", ready))))));
 }
 
+void settle(struct world *w)
+{
+    assert_true(world_converge(w) >= 0);
+}
+
+void roll_out_today(struct world *w)
+{
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod", true);
+    put_endpoint_slice(w, "istiod-canary", true);
+    settle(w);
+}
+
 int mesh_begin_today_installed(void **state, const char *spec)
 {
     struct world *w;

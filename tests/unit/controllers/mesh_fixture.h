@@ -29,6 +29,13 @@ void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const
 int mesh_begin_today(void **state, const char *spec);
 void fill_in_ca_bundles(struct world *w);
 void put_endpoint_slice(struct world *w, const char *service, bool ready);
+/* Carries out plans until nothing is left to do. */
+void settle(struct world *w);
+/*
+ * Rolls out all Deployments, today's istiod and one of revision "canary" among them, and settles. The status of the old
+ * generation of a Deployment counts as available no longer.
+ */
+void roll_out_today(struct world *w);
 /* The same, installed and rolled out: nothing left to do. */
 int mesh_begin_today_installed(void **state, const char *spec);
 /* The mesh's condition of this type, owned by the caller; NULL: it has none. */

@@ -68,21 +68,6 @@ static void expect_notice(struct world *w, const char *text)
         fail_msg("%s, but must have %s", doc_string(ready, "message"), text);
 }
 
-static void settle(struct world *w)
-{
-    assert_true(world_converge(w) >= 0);
-}
-
-/* The status of the old generation of a Deployment counts as available no longer. */
-static void roll_out(struct world *w)
-{
-    world_roll_out(w);
-    fill_in_ca_bundles(w);
-    put_endpoint_slice(w, "istiod", true);
-    put_endpoint_slice(w, "istiod-canary", true);
-    settle(w);
-}
-
 static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void **state)
 {
     struct world *w = *state;
@@ -97,7 +82,7 @@ static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void 
     expect_label(w, "default", LABEL_INJECTION, "enabled");
     expect_notice(w, "the control plane of revision default stays until that of revision canary");
 
-    roll_out(w);
+    roll_out_today(w);
     expect_control_plane(w, "", true);
     expect_label(w, "default", LABEL_INJECTION, NULL);
     expect_label(w, "default", LABEL_REVISION, "canary");
@@ -122,7 +107,7 @@ static void the_way_back_is_the_same(void **state)
     world_put_mesh(w, CANARY);
     settle(w);
     world_put_mesh(w, TODAY_SPEC);
-    roll_out(w);
+    roll_out_today(w);
     expect_control_plane(w, "-canary", false);
     expect_control_plane(w, "", true);
     expect_label(w, "default", LABEL_INJECTION, "enabled");
@@ -131,12 +116,12 @@ static void the_way_back_is_the_same(void **state)
     world_put_mesh(w, CANARY);
     settle(w);
     put_pod(w, "app", "canary");
-    roll_out(w);
+    roll_out_today(w);
     expect_control_plane(w, "", false);
     world_put_mesh(w, TODAY_SPEC);
     settle(w);
     put_pod(w, "app", "default");
-    roll_out(w);
+    roll_out_today(w);
     expect_control_plane(w, "-canary", false);
     expect_label(w, "default", LABEL_INJECTION, "enabled");
     expect_label(w, "default", LABEL_REVISION, NULL);
@@ -250,7 +235,7 @@ static void a_namespace_keeps_what_a_user_decided(void **state)
                     json_object_set_new(labels, keys[l], json_string(before[l]));
             world_put_mesh(w, spec);
             settle(w);
-            roll_out(w);
+            roll_out_today(w);
             world_put_namespace(w, "shop", labels);
             settle(w);
             for (size_t l = 0; l < ARRAY_LEN(keys); l++)
@@ -267,7 +252,7 @@ static void the_label_that_keeps_a_listed_namespace_out_is_named(void **state)
     world_put_mesh(
         w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"autoInjectionNamespaces\": [\"shop\", \"pay\"]}");
     settle(w);
-    roll_out(w);
+    roll_out_today(w);
     expect_notice(
         w,
         "left alone, because a user set their label istio-injection: shop; left alone, because a user set "
@@ -281,7 +266,7 @@ static void sidecars_of_the_revision_are_the_current_ones(void **state)
 
     world_put_mesh(w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"sidecars\": {\"count\": true}}");
     settle(w);
-    roll_out(w);
+    roll_out_today(w);
     config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector-canary");
     for (int i = 0; i < 3; i++)
         world_put_as(

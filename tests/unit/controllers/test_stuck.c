@@ -31,11 +31,6 @@ static void install(struct world *w, const char *spec)
 }
 
 /* All is done that can be done. */
-static void settle(struct world *w)
-{
-    assert_true(world_converge(w) >= 0);
-}
-
 static void expect_in_status(struct world *w, const char *field, const char *part)
 {
     _cleanup_free_ char *text = world_status(w, field);

@@ -64,20 +64,6 @@ static void expect_condition(struct world *w, const char *type, const char *stat
             str_or(doc_string(condition, "reason"), "absent"));
 }
 
-static void settle(struct world *w)
-{
-    assert_true(world_converge(w) >= 0);
-}
-
-static void roll_out(struct world *w)
-{
-    world_roll_out(w);
-    fill_in_ca_bundles(w);
-    put_endpoint_slice(w, "istiod", true);
-    put_endpoint_slice(w, "istiod-canary", true);
-    settle(w);
-}
-
 static void put_pod(struct world *w, const char *name, bool current)
 {
     _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
@@ -228,7 +214,7 @@ static void the_way_back_leaves_gateways_that_were_not_replaced(void **state)
     expect_versions(w, "1.30.8", "1.30.8");
     expect_upgrade(w, "from", "1.31.1");
     expect_upgrade(w, "to", "1.30.8");
-    roll_out(w);
+    roll_out_today(w);
     expect_status(w, "Status", "Available");
     expect_upgrade(w, "phase", "Complete");
 }
@@ -239,14 +225,14 @@ static void the_way_back_has_the_same_order(void **state)
 
     world_put_mesh(w, SPEC_OF("1.31.1"));
     settle(w);
-    roll_out(w);
+    roll_out_today(w);
     expect_versions(w, "1.31.1", "1.31.1");
     world_put_mesh(w, SPEC_OF("1.30.8"));
     settle(w);
     expect_versions(w, "1.30.8", "1.31.1");
-    roll_out(w);
+    roll_out_today(w);
     expect_versions(w, "1.30.8", "1.30.8");
-    roll_out(w);
+    roll_out_today(w);
     expect_status(w, "version", "1.30.8");
 }
 
@@ -263,7 +249,7 @@ static void the_way_back_may_be_the_removal_of_the_field(void **state)
     expect_versions(w, "1.30.8", "1.30.8");
     expect_status(w, "version", "1.30.8");
     expect_upgrade(w, "from", "1.31.1");
-    roll_out(w);
+    roll_out_today(w);
     expect_upgrade(w, "phase", "Complete");
     expect_status(w, "version", "1.30.8");
 }
@@ -278,7 +264,7 @@ static void another_change_of_mind_moves_no_gateway_early(void **state)
     world_put_mesh(w, SPEC_OF("1.31.0"));
     settle(w);
     expect_versions(w, "1.31.0", "1.30.8");
-    roll_out(w);
+    roll_out_today(w);
     expect_versions(w, "1.31.0", "1.31.0");
 }
 
@@ -315,7 +301,7 @@ static void a_warning_goes_on(void **state)
     world_put_mesh(w, WARN_OF("1.28.10"));
     settle(w);
     expect_versions(w, "1.28.10", "1.30.8");
-    roll_out(w);
+    roll_out_today(w);
     expect_versions(w, "1.28.10", "1.28.10");
 }
 
@@ -342,8 +328,8 @@ static void a_gateway_api_that_the_new_release_ignores_keeps_the_old_one(void **
 
     world_put_mesh(w, SPEC_OF("1.29.6"));
     settle(w);
-    roll_out(w);
-    roll_out(w);
+    roll_out_today(w);
+    roll_out_today(w);
     expect_status(w, "version", "1.29.6");
     world_put_as(
         w,
@@ -431,10 +417,10 @@ static void by_revision_the_gateways_wait_for_the_new_control_plane(void **state
     assert_true(world_has(w, APPS, "Deployment", NS, "istiod-canary"));
     before = version_of(w, "istio-ingressgateway");
     assert_string_equal(before, "1.30.8");
-    roll_out(w);
+    roll_out_today(w);
     after = version_of(w, "istio-ingressgateway");
     assert_string_equal(after, "1.31.1");
-    roll_out(w);
+    roll_out_today(w);
     expect_upgrade(w, "phase", "Sidecars");
     assert_true(world_has(w, APPS, "Deployment", NS, "istiod"));
 }
@@ -520,14 +506,14 @@ static void any_changes_of_mind_end(void **state)
             if (world_converge(w) < 0)
                 fail_msg("walk %u does not end: %s", walk, buf_str(&steps));
             for (unsigned k = 0; k < then && k < 2; k++)
-                roll_out(w);
+                roll_out_today(w);
         }
         /* Step by step, from the oldest that a walk may end with. */
         for (size_t i = 0; i < ARRAY_LEN(way); i++) {
             world_put_mesh(w, way[i]);
             settle(w);
             for (int k = 0; k < 4; k++)
-                roll_out(w);
+                roll_out_today(w);
         }
         expect_end(w, walk, buf_str(&steps));
         mesh_end(&began);
