@@ -374,10 +374,9 @@ static void its_removal_leaves_only_definitions(void **state)
 
 static int set_up(void **state)
 {
-    setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
-    if (harness_setup(state) < 0)
+    if (set_up_shop(state) != 0)
         return -1;
-    return run_shell("kubectl create namespace shop && kubectl create namespace guarded &&"
+    return run_shell("kubectl create namespace guarded &&"
                      " kubectl label namespace guarded pod-security.kubernetes.io/enforce=restricted");
 }
 

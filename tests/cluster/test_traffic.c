@@ -150,14 +150,6 @@ static void the_gateway_itself_comes_back(void **state)
     operator_kill(SIGTERM);
 }
 
-static int set_up(void **state)
-{
-    setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
-    if (harness_setup(state) < 0)
-        return -1;
-    return run_shell("kubectl create namespace shop");
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -166,5 +158,5 @@ int main(void)
         cmocka_unit_test(the_gateway_itself_comes_back),
     };
 
-    return cmocka_run_group_tests_name("cluster traffic", tests, set_up, harness_teardown);
+    return cmocka_run_group_tests_name("cluster traffic", tests, set_up_shop, harness_teardown);
 }

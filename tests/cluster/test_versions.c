@@ -177,14 +177,6 @@ static void the_older_release_comes_back_without_a_lost_request(void **state)
     operator_kill(SIGTERM);
 }
 
-static int set_up(void **state)
-{
-    setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
-    if (harness_setup(state) < 0)
-        return -1;
-    return run_shell("kubectl create namespace shop");
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -194,5 +186,5 @@ int main(void)
         cmocka_unit_test(the_older_release_comes_back_without_a_lost_request),
     };
 
-    return cmocka_run_group_tests_name("cluster versions", tests, set_up, harness_teardown);
+    return cmocka_run_group_tests_name("cluster versions", tests, set_up_shop, harness_teardown);
 }

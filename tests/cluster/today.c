@@ -41,6 +41,14 @@ char *gateway_address(void)
     return str_dup(str_or(doc_string(service, "spec", "clusterIP"), ""));
 }
 
+int set_up_shop(void **state)
+{
+    setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
+    if (harness_setup(state) < 0)
+        return -1;
+    return run_shell("kubectl create namespace shop");
+}
+
 void apply_workloads(void)
 {
     _cleanup_free_ char *apply = str_printf(

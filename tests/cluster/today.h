@@ -25,6 +25,8 @@ char *gateway_address(void);
 /* Twelve requests through the gateway that take 20 s each. */
 void send_slow_requests(void);
 void slow_requests_are_answered(void);
+/* For cmocka: the harness, kubectl for the test's cluster, and the namespace of the users' objects. */
+int set_up_shop(void **state);
 /* Creates the users' objects of TEST_WORKLOADS, or what is missing of them. */
 void apply_workloads(void);
 /* The value of a variable of the environment that hack/test sets. */
