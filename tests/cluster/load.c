@@ -23,9 +23,6 @@
 #define HEAD_MAX 16384
 #define TICK_MS 5
 
-/* Of this process's only load. */
-static pid_t child;
-
 struct generator;
 
 struct connection {
@@ -37,13 +34,14 @@ struct connection {
     ssize_t length; /* of its body */
     bool closes;    /* the server closes behind it */
     msec_t sent;
+    const char *host;
 };
 
 struct generator {
     struct load *load;
     struct event_base *loop;
-    char request[256];
-    int rate;
+    const struct load_requests *requests;
+    size_t hosts;
     msec_t began;
     int64_t sent;
     struct connection connections[LOAD_CONNECTIONS];
@@ -55,8 +53,14 @@ static void lose(struct connection *c, const char *why)
     int64_t n = atomic_fetch_add(&load->lost, 1);
 
     if (n < LOAD_LOSSES) {
-        snprintf(load->losses[n].why, sizeof(load->losses[n].why), "%s", why);
         load->losses[n].at = clock_now_monotonic();
+        snprintf(
+            load->losses[n].why,
+            sizeof(load->losses[n].why),
+            "%s: %s %lld ms after it was sent",
+            c->host,
+            why,
+            (long long)(load->losses[n].at - c->sent));
     }
 }
 
@@ -173,7 +177,7 @@ static void look_after_connections(struct generator *g, msec_t now)
         struct connection *c = &g->connections[i];
         if (!c->stream)
             continue;
-        if (c->busy && now - c->sent > LOAD_PATIENCE)
+        if (c->busy && now - c->sent > g->requests->patience)
             lose(c, "no answer in time");
         else if (c->busy || c->server == atomic_load(&g->load->server))
             continue;
@@ -187,6 +191,17 @@ static bool any_is_busy(const struct generator *g)
         if (g->connections[i].busy)
             return true;
     return false;
+}
+
+static void send_request(struct generator *g, struct connection *c, msec_t now)
+{
+    c->busy = true;
+    c->status = 0;
+    c->sent = now;
+    c->host = g->requests->hosts[(size_t)g->sent % g->hosts];
+    g->sent++;
+    evbuffer_add_printf(
+        bufferevent_get_output(c->stream), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", g->requests->path, c->host);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -204,24 +219,22 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         return;
     }
     /* Where all are busy, what is due is sent later: the rate is one of the server's then. */
-    while (g->sent < (now - g->began) * g->rate / 1000 && (c = free_connection(g))) {
+    while (g->sent < (now - g->began) * g->requests->rate / 1000 && (c = free_connection(g))) {
         if (!c->stream)
             open_connection(c);
-        c->busy = true;
-        c->status = 0;
-        c->sent = now;
-        g->sent++;
-        bufferevent_write(c->stream, g->request, strlen(g->request));
+        send_request(g, c, now);
     }
 }
 
-static void run(struct load *load, const char *host, int rate)
+static void run(struct load *load, const struct load_requests *requests)
 {
     struct generator *g = calloc(1, sizeof(*g));
     struct event *tick;
 
-    *g = (struct generator){.load = load, .loop = event_base_new(), .rate = rate, .began = clock_now_monotonic()};
-    snprintf(g->request, sizeof(g->request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    *g = (struct generator){
+        .load = load, .loop = event_base_new(), .requests = requests, .began = clock_now_monotonic()};
+    while (requests->hosts[g->hosts])
+        g->hosts++;
     for (size_t i = 0; i < LOAD_CONNECTIONS; i++)
         g->connections[i].generator = g;
     tick = event_new(g->loop, -1, EV_PERSIST, on_tick, g);
@@ -229,20 +242,22 @@ static void run(struct load *load, const char *host, int rate)
     event_base_dispatch(g->loop);
 }
 
-struct load *load_start(const char *address, const char *host, int rate)
+struct load *load_start(const char *address, const struct load_requests *requests)
 {
     struct load *load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t process;
 
     assert_true(load != MAP_FAILED);
     load_follow(load, address);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
+    process = fork();
+    assert_true(process >= 0);
+    if (process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
-        run(load, host, rate);
+        run(load, requests);
         _exit(0);
     }
+    load->process = process;
     return load;
 }
 
@@ -259,7 +274,7 @@ void load_end(struct load *load)
     int status;
 
     atomic_store(&load->ends, true);
-    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(waitpid(load->process, &status, 0), load->process);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Requests to a server at a steady rate, by a process of its own, each counted as answered or lost: nothing is tried
  * twice. A request is lost where the answer is not 200, where the connection ends or is refused before the answer is
- * whole, and where that takes longer than LOAD_PATIENCE.
+ * whole, and where that takes longer than `patience`.
  */
 #ifndef TESTS_CLUSTER_LOAD_H
 #define TESTS_CLUSTER_LOAD_H
@@ -9,26 +9,35 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 
-#define LOAD_PATIENCE SECONDS(30)
 #define LOAD_CONNECTIONS 64 /* at most; they stay open between requests */
 #define LOAD_LOSSES 32      /* so many of the lost ones are described */
 
+/* What is sent. */
+struct load_requests {
+    const char *const *hosts; /* that are asked, one after the other; ends with NULL */
+    const char *path;
+    int rate; /* a second */
+    msec_t patience;
+};
+
 /* Shared by both processes. */
 struct load {
+    pid_t process;
     _Atomic int64_t answered, lost;
     _Atomic bool ends;       /* no further request is sent, and the process ends when those under way are */
     _Atomic uint32_t server; /* IPv4 address in network order, for new connections */
     struct load_loss {
         int64_t at; /* of clock_now_monotonic() */
-        char why[64];
+        char why[96];
     } losses[LOAD_LOSSES];
 };
 
-/* Begins: `rate` requests for "/" a second to port 80 of `address`, with that Host. For load_end(). */
-struct load *load_start(const char *address, const char *host, int rate);
+/* Begins, to port 80 of `address`; `requests` stay as long. For load_end(). */
+struct load *load_start(const char *address, const struct load_requests *requests);
 /* New connections go to that address, those that rest are closed. */
 void load_follow(struct load *load, const char *address);
 /* Waits for the requests under way, and for the process. The counts stay. */

@@ -27,6 +27,8 @@
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": true,"                                   \
     " \"meshConfig\": {\"defaultProviders\": {\"metrics\": []}}}"
 
+static const char *const hosts[] = {"echo.example.com", NULL};
+static struct load_requests asked = {.hosts = hosts, .path = "/", .patience = SECONDS(30)};
 static struct load *load;
 
 static int64_t number(const char *name)
@@ -104,7 +106,8 @@ static void it_is_available_and_answers(void **state)
     address = gateway_address();
     ask = str_printf("curl -sf -m 5 -H 'Host: echo.example.com' http://%s/ >/dev/null", address);
     must_succeed(ask, "the gateway answers");
-    load = load_start(address, "echo.example.com", (int)number("TEST_RATE"));
+    asked.rate = (int)number("TEST_RATE");
+    load = load_start(address, &asked);
     wait_until(has_answered, &some, PATIENCE, "requests are answered");
     assert_int_equal(atomic_load(&load->lost), 0);
 }

@@ -46,7 +46,9 @@ int set_up_shop(void **state)
     setenv("KUBECONFIG", variable("TEST_KUBECONFIG"), 1);
     if (harness_setup(state) < 0)
         return -1;
-    return run_shell("kubectl create namespace shop");
+    /* Of a program before. */
+    return run_shell(
+        "kubectl delete namespace shop outside --ignore-not-found --timeout=180s && kubectl create namespace shop");
 }
 
 void apply_workloads(void)

@@ -1,0 +1,147 @@
+/*
+ * Requests while all workloads get other sidecars, and while a control plane of another release takes over beside the
+ * former one, there and back. The variables are those of traffic.h; TEST_ISTIO_FORMER is the older release.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "harness.h"
+#include "today.h"
+#include "traffic.h"
+
+#define TO_BE_AVAILABLE SECONDS(300)
+#define TO_BE_RENEWED SECONDS(600)
+#define SPEC                                                                                                           \
+    "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": true,"                                   \
+    " \"sidecarRenewal\": {\"mode\": \"Automatic\", \"delay\": \"1s\"},"                                               \
+    " \"meshConfig\": {\"accessLogFile\": \"/dev/stdout\", \"defaultProviders\": {\"metrics\": []}}}"
+#define TO_NEWER "{\"spec\": {\"version\": \"%s\", \"revision\": \"newer\"}}"
+#define TO_FORMER "{\"spec\": {\"version\": \"%s\", \"revision\": null}}"
+/* No image has that tag. */
+#define NO_RELEASE "1.31.999"
+/* All is in place, and no Pod has a former sidecar. */
+#define IN_PLACE                                                                                                       \
+    "kubectl -n " NS " get istio " MESH " -o json | jq -e '.status.Status == \"Available\" and"                        \
+    " .status.appliedGeneration == .metadata.generation and .status.sidecars.outdated == 0 and"                        \
+    " .status.sidecarRenewal.phase == \"Current\"' >/dev/null"
+/* Of every Pod of the shop, and of every gateway, that is not about to end: by the proxy that it has. */
+#define PROXIES_NOT_OF                                                                                                 \
+    "kubectl get pods -A -o json | jq -c '[.items[] | select(.metadata.deletionTimestamp == null) | {pod:"             \
+    " .metadata.name, revision: .metadata.annotations[\"istio.io/rev\"], image: ((.spec.initContainers // []) +"       \
+    " .spec.containers)[] | select(.name == \"istio-proxy\").image} | select(.revision != \"%s\" or (.image |"         \
+    " endswith(\":%s\") | not))]'"
+
+/* What a Pod's proxy asks for; by another amount every sidecar is outdated. */
+static void renew_all(const char *cpu)
+{
+    _cleanup_free_ char *patch =
+        str_printf("{\"spec\": {\"proxy\": {\"resources\": {\"requests\": {\"cpu\": \"%s\"}}}}}", cpu);
+    _cleanup_free_ char *renewed = str_printf(
+        IN_PLACE
+        " && test \"$(kubectl -n shop get pods -o json | jq -c '[.items[] | select(.metadata.deletionTimestamp =="
+        " null) | (.spec.initContainers + .spec.containers)[] | select(.name == \"istio-proxy\") |"
+        " .resources.requests.cpu] | unique')\" = '[\"%s\"]'",
+        cpu);
+
+    cluster_patch(ISTIO, NS, MESH, patch);
+    must_succeed_within(TO_BE_RENEWED, renewed, "all sidecars are renewed");
+}
+
+static void the_older_release_answers(void **state)
+{
+    _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_FORMER"));
+
+    (void)state;
+    operator_start();
+    mesh_create(spec);
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    traffic_start();
+}
+
+static void all_workloads_are_renewed_without_a_lost_request(void **state)
+{
+    (void)state;
+    traffic_change_begins();
+    renew_all("11m");
+    traffic_change_cost_nothing("renewal of all workloads", traffic_requests());
+}
+
+/* `revision` as Istio calls it; the former control plane goes when it has no Pod any more. */
+static void move_to(const char *version, const char *revision, const char *patch, int64_t requests)
+{
+    _cleanup_free_ char *moved = str_printf(
+        IN_PLACE
+        " && test \"$(" PROXIES_NOT_OF ")\" = '[]' && test \"$(kubectl -n " NS
+        " get deployments -l app=istiod -o json | jq -r '.items[].metadata.labels[\"istio.io/rev\"]')\" = '%s'",
+        revision,
+        version,
+        revision);
+    _cleanup_free_ char *what = str_printf("to %s as %s", version, revision);
+    _cleanup_free_ char *content = str_printf(patch, version);
+
+    traffic_change_begins();
+    cluster_patch(ISTIO, NS, MESH, content);
+    must_succeed_within(TO_BE_RENEWED, moved, "all of the mesh has moved");
+    traffic_change_cost_nothing(what, requests);
+}
+
+static void another_revision_takes_over_without_a_lost_request(void **state)
+{
+    (void)state;
+    move_to(variable("TEST_ISTIO_VERSION"), "newer", TO_NEWER, traffic_requests());
+}
+
+#define PODS_OF_USERS_AND_GATEWAYS                                                                                     \
+    "kubectl get pods -A -o json | jq -c '[.items[] | select(.metadata.deletionTimestamp == null and"                  \
+    " .metadata.labels.app != \"istiod\").metadata.uid] | sort'"
+
+/* Its Pods cannot start: nothing moves, the status says what it waits for, and what was made for it is deleted. */
+static void a_revision_that_never_starts_costs_no_request(void **state)
+{
+    (void)state;
+    assert_int_equal(run_shell(PODS_OF_USERS_AND_GATEWAYS " >\"$TEST_OUTPUT\"/pods-before"), 0);
+    traffic_change_begins();
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"version\": \"" NO_RELEASE "\", \"revision\": \"broken\"}}");
+    must_succeed(
+        "kubectl -n " NS " get istio " MESH " -o json | jq -e '.status.Status != \"Available\" and"
+        " any(.status.conditions[]; .message | contains(\"istiod-broken\"))' >/dev/null",
+        "the status says that istiod does not start");
+    traffic_change_cost_nothing("to a revision that never starts", TRAFFIC_REQUESTS_FEW);
+    assert_int_equal(run_shell(PODS_OF_USERS_AND_GATEWAYS " | cmp - \"$TEST_OUTPUT\"/pods-before"), 0);
+    move_to(variable("TEST_ISTIO_VERSION"), "newer", TO_NEWER, TRAFFIC_REQUESTS_FEW);
+    assert_int_equal(run_shell(PODS_OF_USERS_AND_GATEWAYS " | cmp - \"$TEST_OUTPUT\"/pods-before"), 0);
+}
+
+static void the_former_revision_comes_back_without_a_lost_request(void **state)
+{
+    (void)state;
+    move_to(variable("TEST_ISTIO_FORMER"), "default", TO_FORMER, traffic_requests());
+}
+
+static void it_ends(void **state)
+{
+    (void)state;
+    traffic_end();
+    mesh_delete_and_wait();
+    operator_kill(SIGTERM);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_older_release_answers),
+        cmocka_unit_test(all_workloads_are_renewed_without_a_lost_request),
+        cmocka_unit_test(another_revision_takes_over_without_a_lost_request),
+        cmocka_unit_test(a_revision_that_never_starts_costs_no_request),
+        cmocka_unit_test(the_former_revision_comes_back_without_a_lost_request),
+        cmocka_unit_test(it_ends),
+    };
+
+    return cmocka_run_group_tests_name("cluster revisions", tests, set_up_shop, harness_teardown);
+}

@@ -1,0 +1,186 @@
+#include "traffic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "harness.h"
+#include "load.h"
+#include "today.h"
+
+/* Where a busy machine is slow, a request is late and not lost. */
+#define SLOW_PATIENCE SECONDS(90)
+#define TO_BE_ANSWERED SECONDS(2700)
+#define TO_BE_UNDER_WAY SECONDS(2)
+#define STREAMS "\"$TEST_OUTPUT\"/streams"
+#define CALLS "\"$TEST_OUTPUT\"/calls"
+
+/* Of one of the two loads. */
+struct counted {
+    const char *what;
+    struct load *load;
+    int64_t answered, lost; /* when the change began */
+};
+
+static const char *const hosts[] = {"pair.example.com", "lone.example.com", NULL};
+static struct load_requests short_requests = {.hosts = hosts, .path = "/", .patience = SECONDS(30)};
+static const struct load_requests slow_requests = {
+    .hosts = hosts, .path = "/?delay=20s", .rate = 1, .patience = SLOW_PATIENCE};
+static struct counted all[] = {{.what = "short"}, {.what = "of 20 s"}};
+static char *address;
+static msec_t began;
+
+static int64_t number(const char *name)
+{
+    int64_t value = 0;
+
+    assert_true(str_to_int64(variable(name), &value) && value > 0);
+    return value;
+}
+
+static bool has_answered(void *context)
+{
+    const int64_t *at_least = context;
+
+    wait_saw("%lld answered", (long long)atomic_load(&all[0].load->answered));
+    return atomic_load(&all[0].load->answered) >= *at_least;
+}
+
+static void answer_until(int64_t answered)
+{
+    wait_until(has_answered, &answered, TO_BE_ANSWERED, "requests are answered");
+}
+
+/* Runs a script beside TEST_WORKLOADS until traffic_change_ended(), or as long as this process. */
+static void begin_script(const char *script, const char *arguments)
+{
+    _cleanup_free_ char *command = str_printf(
+        "\"$(dirname '%s')\"/%s %d %s >/dev/null 2>&1 </dev/null &",
+        variable("TEST_WORKLOADS"),
+        script,
+        (int)getpid(),
+        arguments);
+
+    assert_int_equal(run_shell(command), 0);
+}
+
+void traffic_start(void)
+{
+    _cleanup_free_ char *apply = str_printf(
+        "sed 's/ISTIO_VERSION/%s/' \"$(dirname '%s')\"/today-upgrades.yaml | kubectl apply -f -",
+        variable("TEST_ISTIO_VERSION"),
+        variable("TEST_WORKLOADS"));
+
+    must_succeed(apply, "the services are there");
+    must_succeed(
+        "kubectl -n shop wait --for=condition=Available deployment --all --timeout=120s", "the services are ready");
+    address = gateway_address();
+    for (const char *const *host = hosts; *host; host++) {
+        _cleanup_free_ char *ask = str_printf("curl -sf -m 5 -H 'Host: %s' http://%s/ >/dev/null", *host, address);
+        must_succeed(ask, "the gateway answers");
+    }
+    short_requests.rate = (int)number("TEST_RATE");
+    all[0].load = load_start(address, &short_requests);
+    all[1].load = load_start(address, &slow_requests);
+    answer_until(100);
+    assert_int_equal(atomic_load(&all[0].load->lost), 0);
+}
+
+void traffic_change_begins(void)
+{
+    _cleanup_free_ char *streams = str_printf(STREAMS " %s grpc.example.com 4", address);
+
+    began = clock_now_monotonic();
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        all[i].answered = atomic_load(&all[i].load->answered);
+        all[i].lost = atomic_load(&all[i].load->lost);
+    }
+    begin_script("grpc-streams", streams);
+    begin_script("sidecar-calls", CALLS " pair lone");
+    pause_ms(TO_BE_UNDER_WAY);
+}
+
+static int64_t lost_since(const struct counted *c)
+{
+    for (int64_t i = c->lost; i < atomic_load(&c->load->lost) && i < LOAD_LOSSES; i++)
+        print_message(
+            "    lost %lld ms after the change began: %s\n",
+            (long long)(c->load->losses[i].at - began),
+            c->load->losses[i].why);
+    return atomic_load(&c->load->lost) - c->lost;
+}
+
+/* Of a script: `count` prints how many were answered, and how many were lost; `show` those that were. */
+static int64_t count_script(const char *what, const char *count, const char *show)
+{
+    _cleanup_free_ char *into = str_printf("%s >\"$TEST_OUTPUT\"/count", count);
+    _cleanup_free_ char *path = str_printf("%s/count", variable("TEST_OUTPUT"));
+    long long answered, lost;
+    FILE *in;
+
+    assert_int_equal(run_shell(into), 0);
+    in = fopen(path, "r");
+    assert_non_null(in);
+    assert_int_equal(fscanf(in, "%lld %lld", &answered, &lost), 2);
+    fclose(in);
+    print_message("  %s: %lld answered, %lld lost\n", what, answered, lost);
+    (void)run_shell(show);
+    assert_true(answered > 0);
+    return lost;
+}
+
+int64_t traffic_change_ended(const char *what, int64_t requests)
+{
+    msec_t taken = clock_now_monotonic() - began;
+    int64_t lost = 0;
+
+    answer_until(all[0].answered + requests);
+    must_succeed_within(
+        2 * SLOW_PATIENCE,
+        "touch " STREAMS "/ends " CALLS "/ends && test -e " STREAMS "/over && test -e " CALLS "/over",
+        "the last streams and calls have ended");
+    print_message("%s, in %lld ms:\n", what, (long long)taken);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        print_message(
+            "  %s: %lld answered, %lld lost\n",
+            all[i].what,
+            (long long)(atomic_load(&all[i].load->answered) - all[i].answered),
+            (long long)(atomic_load(&all[i].load->lost) - all[i].lost));
+        lost += lost_since(&all[i]);
+    }
+    lost += count_script(
+        "streams of gRPC",
+        "awk '/^whole/ { whole++ } /^lost/ { lost++ } END { print whole + 0, lost + 0 }' " STREAMS "/streams",
+        "sed -n 's/^lost/    &/p' " STREAMS "/streams");
+    lost += count_script(
+        "between sidecars",
+        "awk '{ all += $1; lost += 100 - $1 } END { print all + 0, lost + 0 }' " CALLS "/calls",
+        "awk '$1 != 100 { print \"    of 100: \" $0 }' " CALLS "/calls");
+    return lost;
+}
+
+void traffic_change_cost_nothing(const char *what, int64_t requests)
+{
+    assert_int_equal(traffic_change_ended(what, requests), 0);
+}
+
+int64_t traffic_requests(void)
+{
+    return number("TEST_REQUESTS");
+}
+
+void traffic_end(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        load_end(all[i].load);
+        load_free(all[i].load);
+    }
+    free(address);
+}

@@ -1,0 +1,31 @@
+/*
+ * Requests of each kind while a mesh of today's Istio changes, to the services of today-upgrades.yaml:
+ *
+ *   through the gateway  short ones, TEST_RATE a second; one a second that takes 20 s; streams of gRPC for 20 s
+ *   between sidecars     20 a second
+ *
+ * None is tried twice. It needs a mesh that injects into the namespace shop, TEST_ISTIO_VERSION and TEST_WORKLOADS as
+ * for test_today.
+ */
+#ifndef TESTS_CLUSTER_TRAFFIC_H
+#define TESTS_CLUSTER_TRAFFIC_H
+
+#include <stdint.h>
+
+/* Creates the services, waits until they answer, and begins. */
+void traffic_start(void);
+/* A change begins: what is lost from here on counts. */
+void traffic_change_begins(void);
+/*
+ * It has come to its end: waits until so many short requests were answered since it began, and all of those under way
+ * have ended. Prints how many of each kind were answered; returns how many were lost.
+ */
+int64_t traffic_change_ended(const char *what, int64_t requests);
+/* The same, and fails the test where any was lost. */
+void traffic_change_cost_nothing(const char *what, int64_t requests);
+/* TEST_REQUESTS, and what is enough where a change is about something else than their number. */
+int64_t traffic_requests(void);
+#define TRAFFIC_REQUESTS_FEW 2000
+void traffic_end(void);
+
+#endif
