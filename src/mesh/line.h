@@ -168,7 +168,8 @@ struct mesh_cni {
 
 /* What a remote cluster needs of the central one. No member is NULL. */
 struct mesh_joining {
-    const struct api_form *form; /* of a RemoteIstio */
+    const struct api_form *form;          /* of a RemoteIstio */
+    const struct field_default *defaults; /* of its fields, where they are not as in the form; NULL: none are */
     /*
      * Fills in what the mesh decides, in a spec of that form that was parsed from `resource`: always its version and
      * what all clusters must agree on, the rest where `resource` does not give it. May be called again when the mesh

@@ -19,7 +19,13 @@ static bool remote_edition(size_t i, struct api_edition *ret)
     for (const struct mesh_release *r = mesh_releases; r->version; r++) {
         if (!r->line->joining || i--)
             continue;
-        *ret = (struct api_edition){r->version, r->line->joining->form, r->kubernetes_min, r->kubernetes_max, NULL};
+        *ret = (struct api_edition){
+            r->version,
+            r->line->joining->form,
+            r->kubernetes_min,
+            r->kubernetes_max,
+            r->line->joining->defaults,
+        };
         return true;
     }
     return false;

@@ -31,9 +31,10 @@
 #define FILE_MAX (16 * 1024 * 1024)
 
 struct reference_case {
-    const char *name; /* of the folder */
-    const char *spec; /* of the resource, in YAML */
-    bool remote;      /* what a remote cluster has */
+    const char *name;     /* of the folder */
+    const char *spec;     /* of the resource, in YAML */
+    bool remote;          /* what a remote cluster of this mesh has */
+    const char *services; /* there, each with an address: "name=10.0.0.1 ..."; NULL: none */
 };
 
 static const struct reference_case v1_0_cases[] = {
@@ -42,6 +43,7 @@ static const struct reference_case v1_0_cases[] = {
     {"1.0.5-cps", "{version: 1.0.5, controlPlaneSecurityEnabled: true}"},
     {"1.0.6-default", "version: 1.0.6"},
     {"1.0.5-remote", "version: 1.0.5", true},
+    {"1.0.5-remote-svcendpoint", "version: 1.0.5", true, "istio-pilot=10.0.0.1"},
     {"operator-0.0.4-remote", "version: 1.0.5", true},
     {NULL},
 };
@@ -49,6 +51,12 @@ static const struct reference_case v1_0_cases[] = {
 static const struct reference_case v1_1_cases[] = {
     {"1.1.17-default", "version: 1.1.17"},
     {"1.1.17-mtls-cps", "{version: 1.1.17, mtls: true, controlPlaneSecurityEnabled: true}"},
+    {"1.1.17-cni", "{version: 1.1.17, cni: {enabled: true}}"},
+    {"1.1.17-multicluster-gateways",
+     "{version: 1.1.17, controlPlaneSecurityEnabled: true, gateways: {egress: {enabled: true, requestedNetworkView: "
+     "external}}}"},
+    {"1.1.17-remote", "{version: 1.1.17, tracing: {enabled: false, zipkinAddress: '10.0.0.4:9411'}}", true,
+     "istio-pilot=10.0.0.1 istio-policy=10.0.0.2 istio-telemetry=10.0.0.3"},
     {"1.1.0-default", "version: 1.1.0"},
     {NULL},
 };
@@ -343,42 +351,89 @@ static struct map *rendered_objects(const char *path)
     return objects;
 }
 
+static json_t *resource_of(const char *kind, json_t *spec)
+{
+    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", kind),
+                  MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")), VALUE("spec", spec));
+}
+
+static struct istio_spec *parse_mesh(const char *text)
+{
+    _cleanup_json_ json_t *resource = resource_of("Istio", parse_yaml(text));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct istio_spec *spec;
+
+    if (istio_parse(resource, NULL, &spec, &problems) < 0)
+        die(text, "is no valid resource");
+    return spec;
+}
+
+/* That of a RemoteIstio which says nothing itself. */
+static struct istio_spec *follow(const struct istio_spec *mesh)
+{
+    _cleanup_json_ json_t *resource = resource_of("RemoteIstio", json_object());
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    const struct api_context context = {.version = mesh->version};
+    struct istio_spec *spec;
+
+    if (remote_istio_parse(resource, &context, &spec, &problems) < 0)
+        die("RemoteIstio", "is no valid resource");
+    mesh_line_of(mesh->version)->joining->follow(spec, resource, mesh);
+    return spec;
+}
+
+static void add_rendered(struct map *objects, struct rendered_list *rendered)
+{
+    _cleanup_json_ json_t *list = json_array();
+
+    for (size_t i = 0; i < rendered->len; i++)
+        json_array_append(list, rendered->items[i].object);
+    add_objects(objects, list);
+    rendered_release(rendered);
+}
+
+static void add_services(const struct mesh_env *env, const char *text, struct map *objects)
+{
+    char **services = str_split(text, ' ');
+
+    for (char **service = services; *service; service++) {
+        char **words = str_split(*service, '=');
+        const struct mesh_remote_service one = {words[0], (const char *const *)&words[1], 1};
+        struct rendered_list rendered;
+
+        mesh_render_remote_services(env, &one, 1, &rendered);
+        add_rendered(objects, &rendered);
+        strv_free(words);
+    }
+    strv_free(services);
+}
+
 static struct map *our_objects(const struct reference_line *line, const struct reference_case *which)
 {
     _cleanup_json_ json_t *signing = json_object();
     const struct mesh_remote remote = {.signing = signing};
-    _cleanup_json_ json_t *spec = parse_yaml(which->spec), *list = json_array();
-    _cleanup_json_ json_t *resource =
-        OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
-               MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
-               VALUE("spec", json_incref(spec)));
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_istio_spec_ struct istio_spec *mesh = parse_mesh(which->spec);
+    _cleanup_istio_spec_ struct istio_spec *followed = which->remote ? follow(mesh) : NULL;
     const char *versions[KIND_COUNT];
-    _cleanup_istio_spec_ struct istio_spec *parsed = NULL;
+    const struct mesh_env env = {
+        .spec = followed ? followed : mesh,
+        .ns = "istio-system",
+        .versions = versions,
+        .remote = followed ? &remote : NULL,
+    };
     struct mesh_plane planes[MESH_PLANES_MAX];
+    size_t plane_count = mesh_planes(env.spec, planes);
     struct rendered_list rendered;
-    size_t plane_count;
     struct map *objects = map_new(free_json);
 
-    if (istio_parse(resource, NULL, &parsed, &problems) < 0)
-        die(which->spec, "is no valid resource");
     mesh_versions_for(line->kubernetes_minor, versions);
     /* Definitions of today's Istio have a test of their own (tests/definitions). */
     if (!line->crds)
         versions[KIND_DEFINITION] = NULL;
-    plane_count = mesh_planes(parsed, planes);
-    mesh_render_planes(
-        &(struct mesh_env){
-            .spec = parsed,
-            .ns = "istio-system",
-            .versions = versions,
-            .remote = which->remote ? &remote : NULL,
-        },
-        planes, plane_count, &rendered);
-    for (size_t i = 0; i < rendered.len; i++)
-        json_array_append(list, rendered.items[i].object);
-    add_objects(objects, list);
-    rendered_release(&rendered);
+    mesh_render_planes(&env, planes, plane_count, &rendered);
+    add_rendered(objects, &rendered);
+    if (which->services)
+        add_services(&env, which->services, objects);
     return objects;
 }
 

@@ -1,7 +1,6 @@
 #include "controllers/mesh/preflight.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/release.h"
 #include "base/str.h"
@@ -155,32 +154,6 @@ static void check_authority(const struct plan_input *in, const char *ns, const c
         check_certificate(o, "signing", authority.signing_end, in->now, ret);
 }
 
-/* Clusters that the new release cannot keep: what joins them now would not follow it. */
-static void check_joined(const struct plan_input *in, const char *from, const char *to, struct preflight *ret)
-{
-    const struct kube_object *o, *first = NULL;
-    size_t count = 0;
-
-    if (!mesh_release_find(from)->line->joining || mesh_release_find(to)->line->joining)
-        return;
-    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(KIND_REMOTE_ISTIO), &i));) {
-        if (o->deleting)
-            continue;
-        first = first && strcmp(first->name, o->name) < 0 ? first : o;
-        count++;
-    }
-    if (count)
-        add(ret->blocked,
-            str_printf(
-                "no cluster can join a mesh of Istio %s, and this one has %zu RemoteIstio%s (%s%s): delete %s first",
-                to,
-                count,
-                count > 1 ? "s" : "",
-                first->name,
-                count > 1 ? " and others" : "",
-                count > 1 ? "them" : "it"));
-}
-
 static unsigned needed(const char *from, const char *to)
 {
     const struct mesh_release *old = mesh_release_find(from), *new = mesh_release_find(to);
@@ -202,7 +175,6 @@ void preflight_read(
         add(ret->blocked, skew);
     if (ret->unread || !mesh_release_find(from) || !mesh_release_find(to))
         return;
-    check_joined(in, from, to, ret);
     check_gateway_api(in, from, to, ret);
     check_authority(in, ns, from, ret);
 }

@@ -1,4 +1,4 @@
-/* What remote clusters take from a central cluster with Istio 1.0. */
+/* What remote clusters take from a central cluster with Istio 1.0 or Istio 1.1. */
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -62,7 +62,10 @@ const struct kube_object *v1_authority(const struct kube_cache *observed, const 
 
 const char *v1_joining_notice(const struct istio_spec *remote, const struct istio_spec *central)
 {
-    if (v1_of(remote)->control_plane_security_enabled == v1_of(central)->control_plane_security_enabled)
-        return NULL;
-    return "controlPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane";
+    if (v1_of(remote)->control_plane_security_enabled != v1_of(central)->control_plane_security_enabled)
+        return "controlPlaneSecurityEnabled is not as in the mesh: proxies there do not reach the control plane";
+    if (v1_of(central)->sds.enabled)
+        return "the mesh has sds.enabled: proxies there need a node agent on each node, which the operator installs in "
+               "the central cluster alone";
+    return NULL;
 }

@@ -49,6 +49,20 @@ V1_SPEC_OF(egress, common.gateways.egress.component)
             .service = "istio-egressgateway"                                                                           \
     }
 
+enum { V1_COMPONENT_COUNT = 8 };
+
+/* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
+#define V1_REMOTE_COMPONENTS                                                                                           \
+    {"citadel", V1_DEPLOYMENT("istio-citadel"), citadel, v1_citadel},                                                  \
+    {                                                                                                                  \
+        "sidecarInjector", V1_DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector              \
+    }
+
+#define V1_JOINING(remote_form)                                                                                        \
+    .form = &(remote_form), .follow = v1_follow, .kubeconfig_label = V1_KUBECONFIG_LABEL, .signing = v1_signing,       \
+    .waits_for_signing = "waiting for the certificate that the central Citadel signs with",                            \
+    .notice = v1_joining_notice
+
 /* Its configuration is mounted: the kubelet syncs a Pod once in 60 to 90 s, and caches ConfigMaps for 60 s. */
 #define V1_INJECTION                                                                                                   \
     {                                                                                                                  \

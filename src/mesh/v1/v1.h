@@ -1,6 +1,6 @@
 /*
- * Istio 1.x with Mixer: what each part of it consists of, for the lines of it (v1_0). Every function adds objects to
- * `out`.
+ * Istio 1.x with Mixer: what each part of it consists of, for the lines of it (v1_0, v1_1). Every function adds objects
+ * to `out`.
  *
  * What belongs to one component ("With Galley") is called by that component and
  * does not ask whether it is enabled; the other parts find out themselves.
@@ -160,6 +160,7 @@ char *v1_sidecar_version_of_config(const json_t *config_map);
  */
 #define V1_KUBECONFIG_LABEL "istio/multiCluster"
 json_t *v1_signing(const struct kube_cache *observed, const char *ns);
+void v1_follow(struct istio_spec *spec, const json_t *resource, const struct istio_spec *central);
 const char *v1_joining_notice(const struct istio_spec *remote, const struct istio_spec *central);
 
 /* Of mesh_line. */

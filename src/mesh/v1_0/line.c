@@ -16,10 +16,8 @@ static const mesh_part_fn central_shared[] = {
     NULL,
 };
 
-/* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
 static const struct mesh_component remote[] = {
-    {"citadel", V1_DEPLOYMENT("istio-citadel"), citadel, v1_citadel},
-    {"sidecarInjector", V1_DEPLOYMENT("istio-sidecar-injector"), sidecar_injector, v1_sidecar_injector},
+    V1_REMOTE_COMPONENTS,
     {NULL},
 };
 
@@ -68,14 +66,7 @@ static const struct mesh_limitation limitations[] = {
     {NULL},
 };
 
-static const struct mesh_joining joining = {
-    .form = &v1_0_remote_form,
-    .follow = v1_0_follow,
-    .kubeconfig_label = V1_KUBECONFIG_LABEL,
-    .signing = v1_signing,
-    .waits_for_signing = "waiting for the certificate that the central Citadel signs with",
-    .notice = v1_joining_notice,
-};
+static const struct mesh_joining joining = {V1_JOINING(v1_0_remote_form)};
 
 const struct mesh_line v1_0_line = {
     .form = &v1_0_form,

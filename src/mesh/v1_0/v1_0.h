@@ -6,7 +6,5 @@
 
 extern const struct mesh_line v1_0_line;
 extern const struct api_form v1_0_form, v1_0_remote_form;
-/* Of mesh_joining. */
-void v1_0_follow(struct istio_spec *spec, const json_t *resource, const struct istio_spec *central);
 
 #endif

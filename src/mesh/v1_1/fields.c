@@ -1,5 +1,6 @@
 /* The fields of an Istio resource in releases 1.1, and what must hold between them. */
-#include "mesh/v1/fields.h"
+#include "mesh/v1_1/fields.h"
+
 #include "base/str.h"
 #include "mesh/v1_1/v1_1.h"
 
@@ -98,7 +99,7 @@ static const struct field init_rows[] = {
      .doc = "Compute resources of the init container."},
 };
 
-static const struct field_table init_table = {
+const struct field_table v1_1_init_table = {
     .name = "Injected init container",
     .doc = "What redirects a pod's traffic.",
     FIELD_ROWS(init_rows),
@@ -126,14 +127,7 @@ static const struct field_table init_cni_table = {
 };
 
 static const struct field injector_rows[] = {
-    V1_INJECTOR_ROWS(),
-    {"init", GROUP(init_table), .doc = "The init container of injected pods."},
-    {"rewriteAppHTTPProbe",
-     FLAG_AT(rewrite_probes),
-     .otherwise = "false",
-     .floating = true,
-     .doc = "Whether the kubelet's HTTP probes of an application go to its proxy's agent, so that they need no "
-            "certificate."},
+    V1_1_INJECTOR_ROWS(),
     {"initCNIConfiguration", GROUP(init_cni_table), .doc = "The CNI plugin."},
 };
 

@@ -4,12 +4,14 @@
 V1_SPEC_OF(cni_plugin, cni.component)
 V1_SPEC_OF(node_agent, node_agent)
 
+enum { CNI = V1_COMPONENT_COUNT, NODE_AGENT, END };
+
 static const struct mesh_component central[] = {
     V1_COMPONENTS,
     /* It stays until no new Pod is injected for it, so that its objects are those of a part. */
-    {"cni", V1_WORKLOAD(KIND_DAEMON_SET, V1_CNI_DAEMON_SET), cni_plugin, NULL},
-    {"nodeAgent", V1_WORKLOAD(KIND_DAEMON_SET, V1_NODE_AGENT), node_agent, v1_node_agent},
-    {NULL},
+    [CNI] = {"cni", V1_WORKLOAD(KIND_DAEMON_SET, V1_CNI_DAEMON_SET), cni_plugin, NULL},
+    [NODE_AGENT] = {"nodeAgent", V1_WORKLOAD(KIND_DAEMON_SET, V1_NODE_AGENT), node_agent, v1_node_agent},
+    [END] = {NULL},
 };
 
 static const mesh_part_fn central_shared[] = {
@@ -25,14 +27,26 @@ static const mesh_part_fn central_shared[] = {
  * What Istio 1.1 creates besides what Istio 1.0 does, whose line has the rest: Citadel its root certificate for clients
  * outside the mesh (security/pkg/k8s/configmap/controller.go).
  */
-static const struct mesh_made central_made[] = {
+static const struct mesh_made made[] = {
     {"citadel", .kind = KIND_CONFIG_MAP_KEYS, .name = "istio-security"},
     {NULL},
 };
 
-static const struct mesh_component remote[] = {{NULL}};
-static const mesh_part_fn remote_shared[] = {NULL};
-static const struct mesh_made remote_made[] = {{NULL}};
+static const struct mesh_component remote[] = {
+    V1_REMOTE_COMPONENTS,
+    {NULL},
+};
+
+static const mesh_part_fn remote_shared[] = {v1_mesh_config, NULL};
+
+/* As in its chart. */
+static const struct field_default remote_defaults[] = {
+    {"spec.proxy.concurrency", "2"},
+    {"spec.defaultPodDisruptionBudget.enabled", "true"},
+    {NULL, NULL},
+};
+
+static const struct mesh_joining joining = {V1_JOINING(v1_1_remote_form), .defaults = remote_defaults};
 
 static bool asks_for_platform(const struct istio_spec *spec)
 {
@@ -41,18 +55,18 @@ static bool asks_for_platform(const struct istio_spec *spec)
 }
 
 static const struct mesh_cni cni = {
-    .component = &central[8],
+    .component = &central[CNI],
     .asks_for_platform = asks_for_platform,
     .is_in = v1_cni_is_in,
 };
-_Static_assert(sizeof(central) / sizeof(*central) == 11, "the CNI plugin is behind the eight components of Istio 1.0");
 
 const struct mesh_line v1_1_line = {
     .form = &v1_1_form,
     .definitions = v1_crds,
-    .central = {central, central_shared, central_made},
-    .remote = {remote, remote_shared, remote_made},
+    .central = {central, central_shared, made},
+    .remote = {remote, remote_shared, made},
     .injection = V1_INJECTION,
     .cni = &cni,
+    .joining = &joining,
     .authority = v1_authority,
 };

@@ -5,6 +5,6 @@
 #include "mesh/v1/v1.h"
 
 extern const struct mesh_line v1_1_line;
-extern const struct api_form v1_1_form;
+extern const struct api_form v1_1_form, v1_1_remote_form;
 
 #endif

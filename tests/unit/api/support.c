@@ -67,6 +67,7 @@ int parse_remote(const json_t *resource, const struct api_context *context, stru
 void release(struct v1_spec *spec)
 {
     field_release(v1_0_remote_form.spec, spec);
+    field_release(v1_1_remote_form.spec, spec);
     field_release(v1_0_form.spec, spec);
     field_release(v1_1_form.spec, spec);
 }

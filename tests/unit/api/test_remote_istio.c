@@ -19,12 +19,18 @@ static json_t *resource_with(const char *kind, const char *spec)
     return from_yaml(text);
 }
 
-static void parse(const json_t *resource, struct v1_spec *ret)
+/* As it is read in a mesh of this version; NULL: of the default one. */
+static void parse_for(const json_t *resource, const char *version, struct v1_spec *ret)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
 
-    (void)parse_remote(resource, NULL, ret, &p);
+    (void)parse_remote(resource, &(struct api_context){.version = version}, ret, &p);
     assert_problems("the resource", &p, PROBLEM_ERROR, "");
+}
+
+static void parse(const json_t *resource, struct v1_spec *ret)
+{
+    parse_for(resource, NULL, ret);
 }
 
 /* A RemoteIstio with this spec in a mesh with that one. */
@@ -34,9 +40,9 @@ static void follow(const char *spec, const char *mesh, struct v1_spec *ret)
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
     struct v1_spec central;
 
-    parse(resource, ret);
     assert_int_equal(parse_istio(istio, NULL, &central, &p), 0);
-    v1_0_follow(&ret->common, resource, &central.common);
+    parse_for(resource, central.common.version, ret);
+    v1_follow(&ret->common, resource, &central.common);
     release(&central);
 }
 
@@ -212,9 +218,9 @@ static void a_mesh_that_changed_is_followed_again(void **state)
     parse(resource, &s);
     assert_int_equal(parse_istio(a, NULL, &first, &p), 0);
     assert_int_equal(parse_istio(b, NULL, &second, &p), 0);
-    v1_0_follow(&s.common, resource, &first.common);
+    v1_follow(&s.common, resource, &first.common);
     release(&first);
-    v1_0_follow(&s.common, resource, &second.common);
+    v1_follow(&s.common, resource, &second.common);
     release(&second);
     assert_string_equal(s.common.version, "1.0.6");
     assert_string_equal(s.common.image_hub, "docker.io/istio");
@@ -222,6 +228,35 @@ static void a_mesh_that_changed_is_followed_again(void **state)
     assert_null(s.common.image_pull_secrets);
     assert_null(s.common.proxy.log_level);
     assert_false(s.control_plane_security_enabled);
+    release(&s);
+}
+
+/* Its statistics bridge is gone, and what its proxies are told comes from the central Pilot. */
+static void a_mesh_of_istio_1_1_is_followed_with_what_only_that_has(void **state)
+{
+    struct v1_spec s;
+
+    (void)state;
+    follow("{sidecarInjector: {rewriteAppHTTPProbe: true, init: {resources: {requests: {cpu: 20m}}}}}",
+           "{version: 1.1.17, accessLogFile: /dev/stdout, outboundTrafficPolicy: {mode: REGISTRY_ONLY}, "
+           "defaultConfigVisibility: '.', policy: {checks: true}, sds: {enabled: true, useNormalJwt: true}, "
+           "nodeAgent: {enabled: true}, cni: {enabled: true}}",
+           &s);
+    assert_true(s.is_1_1 && s.policy_checks && s.sds.enabled && s.sds.normal_jwt && s.rewrite_probes);
+    assert_string_equal(s.access_log_file, "/dev/stdout");
+    assert_string_equal(s.outbound_mode, "REGISTRY_ONLY");
+    assert_string_equal(s.export_to, ".");
+    assert_string_equal(doc_string(s.init_resources, "requests", "cpu"), "20m");
+    assert_int_equal(s.common.proxy.concurrency, 2);
+    assert_true(s.common.default_pod_disruption_budget);
+    assert_false(s.cni.component.enabled || s.node_agent.enabled);
+    assert_int_equal(json_array_size(s.common.enabled_services), 4);
+    assert_null(doc_find(s.common.enabled_services, "name", "istio-statsd"));
+    release(&s);
+
+    /* As a whole, with the defaults of Istio 1.1. */
+    follow("{proxy: {logLevel: debug}}", "{version: 1.1.17, proxy: {concurrency: 7}}", &s);
+    assert_int_equal(s.common.proxy.concurrency, 2);
     release(&s);
 }
 
@@ -316,6 +351,7 @@ int main(void)
         cmocka_unit_test(images_are_of_the_hub_that_is_given),
         cmocka_unit_test(the_schema_has_no_default_for_what_is_as_the_mesh),
         cmocka_unit_test(a_mesh_that_changed_is_followed_again),
+        cmocka_unit_test(a_mesh_of_istio_1_1_is_followed_with_what_only_that_has),
         cmocka_unit_test(mistakes_are_reported_by_field),
         cmocka_unit_test(fields_of_the_mesh_alone_are_warned_about),
         cmocka_unit_test(an_istio_is_no_remote_istio),

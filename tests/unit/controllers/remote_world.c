@@ -300,6 +300,15 @@ int remote_world_setup(void **state)
     return 0;
 }
 
+int remote_world_setup_1_1(void **state)
+{
+    struct remote_world *w = NEW(struct remote_world);
+
+    init(w, MINOR, "{\"version\": \"1.1.17\"}");
+    *state = w;
+    return 0;
+}
+
 int remote_world_setup_today(void **state)
 {
     struct remote_world *w = NEW(struct remote_world);

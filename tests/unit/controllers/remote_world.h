@@ -59,6 +59,8 @@ char *remote_world_endpoints(struct remote_world *w, const char *name);
 
 /* A world of its own for a test, as cmocka's `state`. */
 int remote_world_setup(void **state);
+/* The same with a mesh of Istio 1.1. */
+int remote_world_setup_1_1(void **state);
 /* The same with a mesh of today's Istio, which no other cluster can join. */
 int remote_world_setup_today(void **state);
 #define REMOTE_WORLD_TODAYS_VERSION "1.31.1"

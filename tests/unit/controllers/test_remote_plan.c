@@ -508,6 +508,64 @@ static void joining_converges_to_available(void **state)
     assert_string_equal(doc_string(config, "metadata", "annotations", MESH_REMOTE_OF), CENTRAL_ID);
 }
 
+static void joining_a_mesh_of_istio_1_1_converges_to_available(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *citadel = NULL;
+    _cleanup_free_ char *addresses = NULL;
+
+    remote_world_put_pod(w, "pilot", "{\"istio\": \"pilot\"}", "10.0.0.1", true);
+    remote_world_join(w, "{\"autoInjectionNamespaces\": [\"default\"]}");
+    expect_status(w, "Status", "Available");
+    expect_status(w, "version", "1.1.17");
+    assert_int_equal(world_count(&w->remote, "v1", "Endpoints"), 4);
+    addresses = remote_world_endpoints(w, "istio-pilot");
+    assert_string_equal(addresses, "10.0.0.1");
+    citadel = world_get(&w->remote, "apps/v1", "Deployment", NS, "istio-citadel");
+    assert_string_equal(
+        doc_string(json_array_get(doc_at(citadel, "spec", "template", "spec", "containers"), 0), "image"),
+        "docker.io/istio/citadel:1.1.17");
+    assert_int_equal(remote_world_converge(w), 0);
+}
+
+/* Nothing that both have is created again, and Services of Istio 1.0 alone go. */
+static void another_line_is_followed_in_place(void **state)
+{
+    static const char *const versions[] = {"1.1.17", "1.0.6"};
+    struct remote_world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        _cleanup_free_ char *spec = str_printf("{\"version\": \"%s\"}", versions[i]);
+        _cleanup_json_ json_t *before = world_get(&w->remote, "apps/v1", "Deployment", NS, "istio-citadel"),
+                              *after = NULL;
+
+        world_put_mesh(&w->central, spec);
+        assert_true(world_converge(&w->central) > 0);
+        world_roll_out(&w->central);
+        assert_true(world_converge(&w->central) > 0);
+        assert_true(remote_world_converge(w) > 0);
+        expect_status(w, "Status", "Available");
+        expect_status(w, "version", versions[i]);
+        after = world_get(&w->remote, "apps/v1", "Deployment", NS, "istio-citadel");
+        assert_string_equal(doc_string(before, "metadata", "uid"), doc_string(after, "metadata", "uid"));
+        assert_int_equal(world_has(&w->remote, "v1", "Service", NS, "istio-statsd"), i == 1);
+    }
+}
+
+/* Its nodes have no agent of the operator's. */
+static void a_mesh_with_node_agents_says_what_a_remote_cluster_lacks(void **state)
+{
+    struct remote_world *w = *state;
+    _cleanup_json_ json_t *ready = NULL;
+
+    world_put_mesh(
+        &w->central, "{\"version\": \"1.1.17\", \"sds\": {\"enabled\": true}, \"nodeAgent\": {\"enabled\": true}}");
+    assert_true(world_converge(&w->central) > 0);
+    remote_world_join(w, "{}");
+    ready = remote_world_condition(w, "Ready");
+    assert_non_null(strstr(doc_string(ready, "message"), "need a node agent on each node"));
+}
+
 static void what_is_busy_is_not_planned_again(void **state)
 {
     struct remote_world *w = *state;
@@ -770,6 +828,11 @@ int main(void)
             finalizer_comes_first_and_the_foundation_before_the_rest, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(order_is_kept, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(joining_converges_to_available, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            joining_a_mesh_of_istio_1_1_converges_to_available, remote_world_setup_1_1, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(another_line_is_followed_in_place, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_mesh_with_node_agents_says_what_a_remote_cluster_lacks, remote_world_setup_1_1, remote_world_teardown),
         cmocka_unit_test_setup_teardown(what_is_busy_is_not_planned_again, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(drift_heals_as_in_the_central_cluster, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

@@ -55,6 +55,7 @@ static void a_remote_cluster_gives_what_is_done_there(void **state)
         {"istio.banzaicloud.io", "istios", "delete", true},
         {"admissionregistration.k8s.io", "mutatingwebhookconfigurations", "create", true},
         {"rbac.authorization.k8s.io", "clusterroles", "create", true},
+        {"authentication.k8s.io", "tokenreviews", "create", true}, /* given to Citadel of Istio 1.1 */
         /* what Pilot reads */
         {"", "nodes", "list", true},
         {"", "pods", "get", true},
@@ -69,7 +70,6 @@ static void a_remote_cluster_gives_what_is_done_there(void **state)
         {"istio.banzaicloud.io", "istios/status", "update", false},
         {"istio.banzaicloud.io", "istios", "patch", false},
         {"istio.banzaicloud.io", "remoteistios", "list", false},
-        {"authentication.k8s.io", "tokenreviews", "create", false},
         {"admissionregistration.k8s.io", "validatingwebhookconfigurations", "delete", false},
         {"networking.istio.io", "gateways", "create", false},
         {"*", "*", "*", false},

@@ -46,26 +46,32 @@ static char *keys_of(const struct rendered_list *objects)
 
 static void test_it_has_citadel_and_the_injector_and_what_they_need(void **state)
 {
-    _cleanup_fixture_ struct fixture f;
-    _cleanup_free_ char *keys = NULL;
+    static const char *const specs[] = {
+        "{}", "{version: 1.1.17, defaultPodDisruptionBudget: {enabled: false}, cni: {enabled: "
+              "true}, sds: {enabled: true}, nodeAgent: {enabled: true}}"};
 
     (void)state;
-    render(&f, "{}");
-    keys = keys_of(&f.objects);
-    assert_string_equal(keys, "ServiceAccount/istio-citadel-service-account\n"
-                              "ServiceAccount/istio-sidecar-injector-service-account\n"
-                              "ClusterRole/istio-citadel-istio-system\n"
-                              "ClusterRole/istio-sidecar-injector-istio-system\n"
-                              "ClusterRoleBinding/istio-citadel-istio-system\n"
-                              "ClusterRoleBinding/istio-sidecar-injector-admin-role-binding-istio-system\n"
-                              "ConfigMap/istio\n"
-                              "ConfigMap/istio-sidecar-injector\n"
-                              "Secret/cacerts\n"
-                              "Service/istio-citadel\n"
-                              "Service/istio-sidecar-injector\n"
-                              "Deployment/istio-citadel\n"
-                              "Deployment/istio-sidecar-injector\n"
-                              "MutatingWebhookConfiguration/istio-sidecar-injector\n");
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        _cleanup_fixture_ struct fixture f;
+        _cleanup_free_ char *keys = NULL;
+
+        render(&f, specs[i]);
+        keys = keys_of(&f.objects);
+        assert_string_equal(keys, "ServiceAccount/istio-citadel-service-account\n"
+                                  "ServiceAccount/istio-sidecar-injector-service-account\n"
+                                  "ClusterRole/istio-citadel-istio-system\n"
+                                  "ClusterRole/istio-sidecar-injector-istio-system\n"
+                                  "ClusterRoleBinding/istio-citadel-istio-system\n"
+                                  "ClusterRoleBinding/istio-sidecar-injector-admin-role-binding-istio-system\n"
+                                  "ConfigMap/istio\n"
+                                  "ConfigMap/istio-sidecar-injector\n"
+                                  "Secret/cacerts\n"
+                                  "Service/istio-citadel\n"
+                                  "Service/istio-sidecar-injector\n"
+                                  "Deployment/istio-citadel\n"
+                                  "Deployment/istio-sidecar-injector\n"
+                                  "MutatingWebhookConfiguration/istio-sidecar-injector\n");
+    }
 }
 
 static void check_roles(const struct fixture *f, unsigned role)
@@ -96,6 +102,8 @@ static void test_both_clusters_have_alike_what_both_have(void **state)
         "{}",
         "{mtls: true, controlPlaneSecurityEnabled: true, includeIPRanges: 10.0.0.0/8, tracing: {enabled: false}}",
         "{policy: {enabled: false}, imageHub: example.com/istio, imageTag: other}",
+        "{version: 1.1.17, gateways: {ingress: {enabled: false}}, outboundTrafficPolicy: {mode: REGISTRY_ONLY}}",
+        "{version: 1.1.0, gateways: {ingress: {enabled: false}}, mtls: true, controlPlaneSecurityEnabled: true}",
     };
 
     (void)state;

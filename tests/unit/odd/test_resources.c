@@ -619,6 +619,12 @@ static void a_remote_istio_with_an_odd_field_is_refused_with_its_path(void **sta
     walk(&api_resource_remote_istio, VERSION, MINOR, *state);
 }
 
+static void a_remote_istio_1_1_with_an_odd_field_is_refused_with_its_path(void **state)
+{
+    remote_world_put_secret(*state, REMOTE, OBJECT(STRING("config", "e30=")));
+    walk(&api_resource_remote_istio, "1.1.17", MINOR, *state);
+}
+
 /* Around the spec: what no API server lets through, and a file or a client of the webhook may have. */
 static void a_resource_that_is_odd_itself_is_survived(void **state)
 {
@@ -668,6 +674,10 @@ int main(void)
             remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_remote_istio_with_an_odd_field_is_refused_with_its_path, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_remote_istio_1_1_with_an_odd_field_is_refused_with_its_path,
+            remote_world_setup_1_1,
+            remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_resource_that_is_odd_itself_is_survived, remote_world_setup, remote_world_teardown),
     };
