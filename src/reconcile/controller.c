@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "reconcile/connection_log.h"
+#include "reconcile/query_dry_run.h"
 #include "reconcile/query_http.h"
 #include "reconcile/subjects.h"
 
@@ -17,7 +18,8 @@ enum { RESOURCES_A_MSEC = 100 };
 struct controller {
     const struct controller_kinds *kinds;
     struct event_base *loop; /* NULL: it runs on another io */
-    struct query_sender http;
+    struct query_sender http, dry_run;
+    struct dry_runs dry_runs;
     struct net_io *io;
     struct kube_cluster *cluster;
     struct subjects *subjects;
@@ -189,9 +191,12 @@ fill(struct controller *c, const struct controller_options *options, const struc
             },
         .gate = options->gate,
         .queries = options->queries ? options->queries : &c->http,
+        .dry_runs = &c->dry_run,
     };
 
     c->io = io;
+    c->dry_runs = (struct dry_runs){io, options->gate};
+    c->dry_run = query_dry_run(&c->dry_runs);
     c->log = connection_log_new(c->cluster, "central");
     c->subjects = subjects_new(&setup, c->kinds->rows, on_due, c);
     c->stats.acting = !options->gate.may_send;

@@ -26,7 +26,7 @@ struct asked {
 
 struct inquiry {
     struct net_io *io;
-    const struct query_sender *sender;
+    const struct query_sender *sender, *dry_runs;
     void (*answered)(void *context);
     void *context;
     TAILQ_HEAD(, asked) all;
@@ -35,15 +35,27 @@ struct inquiry {
     struct query_answer answers[QUERIES_MAX];
 };
 
-static void asked_free(struct asked *a)
+static const struct query_sender *sender_of(const struct asked *a)
 {
-    const struct query_sender *sender = a->inquiry->sender;
+    return a->query.create ? a->inquiry->dry_runs : a->inquiry->sender;
+}
+
+static void cancel(struct asked *a)
+{
+    const struct query_sender *sender = sender_of(a);
 
     if (a->call)
         sender->cancel(sender->context, a->call);
+    a->call = NULL;
+}
+
+static void asked_free(struct asked *a)
+{
+    cancel(a);
     TAILQ_REMOVE(&a->inquiry->all, a, link);
     free((char *)a->query.key);
     free((char *)a->query.url);
+    free((char *)a->query.create);
     free(a->body);
     free(a);
 }
@@ -97,11 +109,11 @@ static void on_done(void *context, int status, const char *body, size_t body_len
 
 static void send_due(struct inquiry *i)
 {
-    const struct query_sender *sender = i->sender;
     struct asked *a;
 
     TAILQ_FOREACH(a, &i->all, link)
     {
+        const struct query_sender *sender = sender_of(a);
         struct err e;
         if (a->call || a->due > i->io->now(i->io))
             continue;
@@ -125,12 +137,13 @@ static void on_timer(void *context)
         i->answered(i->context);
 }
 
-struct inquiry *
-inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answered)(void *context), void *context)
+struct inquiry *inquiry_new(
+    struct net_io *io, const struct query_sender *sender, const struct query_sender *dry_runs,
+    void (*answered)(void *context), void *context)
 {
     struct inquiry *i = NEW(struct inquiry);
 
-    *i = (struct inquiry){.io = io, .sender = sender, .answered = answered, .context = context};
+    *i = (struct inquiry){.io = io, .sender = sender, .dry_runs = dry_runs, .answered = answered, .context = context};
     TAILQ_INIT(&i->all);
     i->timer = io->timer_new(io, on_timer, i);
     return i;
@@ -158,20 +171,20 @@ static struct asked *find(const struct inquiry *i, const char *key)
     return NULL;
 }
 
-/* Another URL is another question: what is known or under way does not answer it. When the key was sent stays known. */
-static void change_url(struct asked *a, const char *url)
+/*
+ * Another URL or object is another question: what is known or under way does not answer it. When the key was sent stays
+ * known.
+ */
+static void change_question(struct asked *a, const struct query *query)
 {
-    const struct query_sender *sender = a->inquiry->sender;
-
-    if (a->call)
-        sender->cancel(sender->context, a->call);
-    a->call = NULL;
+    cancel(a);
     free(a->body);
     a->body = NULL;
     a->body_len = 0;
     a->answered = a->failed = false;
     a->due = a->sent + INTERVAL_LEAST;
-    str_replace((char **)&a->query.url, url);
+    str_replace((char **)&a->query.url, query->url);
+    str_replace((char **)&a->query.create, query->create);
 }
 
 /* Adds the query, or takes over what it says of one that is asked already. */
@@ -185,12 +198,14 @@ static void add(struct inquiry *i, const struct query *query)
         a->inquiry = i;
         a->query.key = str_dup(query->key);
         a->query.url = str_dup(query->url);
+        a->query.create = query->create ? str_dup(query->create) : NULL;
         TAILQ_INSERT_TAIL(&i->all, a, link);
-    } else if (!str_eq(a->query.url, query->url)) {
-        change_url(a, query->url);
+    } else if (!str_eq(a->query.url, query->url) || !str_eq(a->query.create, query->create)) {
+        change_question(a, query);
     }
     copy.key = a->query.key;
     copy.url = a->query.url;
+    copy.create = a->query.create;
     a->query = copy;
     if (a->answered)
         a->due = expiry(a);

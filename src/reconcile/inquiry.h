@@ -26,14 +26,18 @@ struct query_sender {
 
 struct inquiry;
 
-/* Borrows `io` and the sender. `answered` is called from the loop. */
-struct inquiry *
-inquiry_new(struct net_io *io, const struct query_sender *sender, void (*answered)(void *context), void *context);
+/*
+ * Borrows `io` and the senders: `dry_runs` sends the queries that create something (NULL: none is asked). `answered` is
+ * called from the loop.
+ */
+struct inquiry *inquiry_new(
+    struct net_io *io, const struct query_sender *sender, const struct query_sender *dry_runs,
+    void (*answered)(void *context), void *context);
 void inquiry_free(struct inquiry *i);
 /*
- * Asks these queries and no others: the answers to others are dropped, and so are those from another URL. A key whose
- * URL changes is sent again when 1 s has passed since it was sent last. A `max_age` that changes holds for the answer
- * that is there, too.
+ * Asks these queries and no others: the answers to others are dropped, and so are those from another URL or for
+ * another object. A key whose question changes is sent again when 1 s has passed since it was sent last. A `max_age`
+ * that changes holds for the answer that is there, too.
  */
 void inquiry_follow(struct inquiry *i, const struct queries *queries);
 /* Valid until the loop runs, or until inquiry_follow(). */

@@ -21,6 +21,7 @@ bool queries_add(struct queries *all, const struct query *query)
         return false;
     copy.key = str_dup(query->key);
     copy.url = str_dup(query->url);
+    copy.create = query->create ? str_dup(query->create) : NULL;
     ARRAY_RESERVE_ONE(all->items, all->len, all->cap);
     all->items[all->len++] = copy;
     return true;
@@ -31,6 +32,7 @@ void queries_release(struct queries *all)
     for (size_t i = 0; i < all->len; i++) {
         free((char *)all->items[i].key);
         free((char *)all->items[i].url);
+        free((char *)all->items[i].create);
     }
     free(all->items);
     *all = (struct queries){0};

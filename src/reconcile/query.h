@@ -1,6 +1,6 @@
 /*
  * Answers from outside: what a plan asks of servers that are no API servers (a metrics server, a webhook), and what
- * they answered.
+ * they answered. And what the operator's API server makes of an object without storing it.
  *
  * A plan names the queries whose answers it needs, each time. The runtime sends them, and plans again when an answer
  * has arrived; the answer is an observation like any other, with its time. Pure.
@@ -19,6 +19,12 @@ enum { QUERIES_MAX = 16 };
 struct query {
     const char *key; /* names it among those of the resource */
     const char *url; /* http[s]://host[:port][/path][?query], without a user or password; it is read by GET */
+    /*
+     * An object, as JSON, that the operator's own API server creates as a dry run: it is not stored. `url` is the path
+     * of its collection, without a query. Only for Kubernetes 1.13 and later: older servers store it. NULL: `url` is
+     * read.
+     */
+    const char *create;
     msec_t timeout;  /* of the whole answer; 0: 10 s */
     size_t body_max; /* bytes of an answer; 0: 64 kB */
     msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */

@@ -22,7 +22,7 @@ struct subject_setup {
     struct on_demand watches; /* of the central cluster */
     struct connection_setup connections;
     struct kube_gate gate;
-    const struct query_sender *queries;
+    const struct query_sender *queries, *dry_runs; /* see inquiry_new() */
     /* The resource has to be planned. Never from inside a function of the subject but subject_plan(). */
     void (*due)(void *context, struct subject *s);
     void *context;

@@ -216,11 +216,17 @@ static void turn(void *context)
         controllers_poke(c);
 }
 
+static bool admit(void *context, const char *ns, json_t *pod)
+{
+    return controllers_admit(context, ns, pod);
+}
+
 struct controllers *controllers_new(struct sched *sched, struct server *server, struct rng *rng, const bool *eager)
 {
     struct controllers *c = NEW(struct controllers);
 
     *c = (struct controllers){.sched = sched, .server = server, .rng = rng, .eager = eager};
+    server_set_admission(server, admit, c);
     return c;
 }
 
@@ -228,6 +234,7 @@ void controllers_free(struct controllers *c)
 {
     if (!c)
         return;
+    server_set_admission(c->server, NULL, NULL);
     sched_drop(c->sched, c->job);
     free(c);
 }

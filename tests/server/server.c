@@ -435,10 +435,20 @@ static const char *misplaced(const struct target *t, const json_t *body)
     return NULL;
 }
 
+/* What webhooks refuse, with its answer. */
+static bool refuses_pod(struct server *s, const struct target *t, json_t *body, struct answer *ret)
+{
+    if (!s->admit || !str_eq(t->kind->plural, "pods") || s->admit(s->admit_context, t->ns, body))
+        return false;
+    *ret = server_refusal(500, "InternalError", "Internal error occurred: failed calling webhook", 0);
+    return true;
+}
+
 static struct answer write(struct server *s, const struct target *t, const struct net_request *request, enum who who)
 {
     _cleanup_json_ json_t *body = NULL;
     struct outcome o = {0};
+    struct answer refusal;
     struct err e;
 
     if (request->body && doc_parse(request->body, request->body_len, BODY_MAX, &body, &e) < 0)
@@ -453,7 +463,10 @@ static struct answer write(struct server *s, const struct target *t, const struc
         return server_refusal(400, "BadRequest", misplaced(t, body), 0);
     switch (request->method) {
     case NET_POST:
-        o = server_create(s, who, t->kind, t->ns, body);
+        if (refuses_pod(s, t, body, &refusal))
+            return refusal;
+        o = str_eq(target_query(t, "dryRun"), "All") ? server_try_create(s, t->kind, t->ns, body)
+                                                     : server_create(s, who, t->kind, t->ns, body);
         break;
     case NET_PUT:
         o = server_update(s, who, t->kind, t->ns, t->name, t->subresource, body);

@@ -81,6 +81,9 @@ void server_set_calm(struct server *s);
 void server_share(struct server *s, struct shared *shared);
 /* Told of every write that changed something. */
 void server_observe(struct server *s, server_observer_fn observer, void *context);
+/* What webhooks make of a new Pod; false: it is refused. Asked for every one that comes by a request. */
+typedef bool (*server_admit_fn)(void *context, const char *ns, json_t *pod);
+void server_set_admission(struct server *s, server_admit_fn admit, void *context);
 /* The highest version there is. */
 int64_t server_version(const struct server *s);
 /* Forgets what watches could go on from. */
@@ -149,6 +152,8 @@ void outcome_release(struct outcome *o);
 
 struct outcome server_create(struct server *s, enum who who, struct collection *kind, const char *ns,
                              const json_t *object);
+/* The same of the operator's, as a dry run: nothing is stored. */
+struct outcome server_try_create(struct server *s, struct collection *kind, const char *ns, const json_t *object);
 /* `subresource` NULL or "status". Without a resourceVersion in `object` it is not checked. */
 struct outcome server_update(struct server *s, enum who who, struct collection *kind, const char *ns, const char *name,
                              const char *subresource, const json_t *object);

@@ -24,6 +24,8 @@ struct server {
     size_t kind_count, kind_cap;
     server_observer_fn observer;
     void *observer_context;
+    server_admit_fn admit;
+    void *admit_context;
     struct shared *shared; /* NULL: none */
     struct page *pages;    /* rests of lists, by token */
     size_t page_count, page_cap;

@@ -279,6 +279,12 @@ void server_observe(struct server *s, server_observer_fn observer, void *context
     s->observer_context = context;
 }
 
+void server_set_admission(struct server *s, server_admit_fn admit, void *context)
+{
+    s->admit = admit;
+    s->admit_context = context;
+}
+
 void server_set_cold(struct server *s, bool cold)
 {
     s->cold = cold;
@@ -440,8 +446,9 @@ static void make_uid(struct server *s, char uid[64])
              rng_next(s->rng) & 0xffffffffffff);
 }
 
-struct outcome server_create(struct server *s, enum who who, struct collection *kind, const char *ns,
-                             const json_t *object)
+/* As a dry run it is not stored. */
+static struct outcome create(struct server *s, enum who who, struct collection *kind, const char *ns,
+                             const json_t *object, bool dry_run)
 {
     const char *name = doc_string(object, "metadata", "name"), *refusal;
     _cleanup_free_ char *key = name ? key_of(ns, name) : NULL;
@@ -478,8 +485,21 @@ struct outcome server_create(struct server *s, enum who who, struct collection *
         json_decref(o);
         return refused(422, "Invalid", "%s \"%s\" is invalid: %s", kind->kind, name, refusal);
     }
+    if (dry_run)
+        return (struct outcome){.status = 201, .object = o};
     put(s, who, kind, key, o);
     return (struct outcome){.status = 201, .object = json_incref(o)};
+}
+
+struct outcome server_create(struct server *s, enum who who, struct collection *kind, const char *ns,
+                             const json_t *object)
+{
+    return create(s, who, kind, ns, object, false);
+}
+
+struct outcome server_try_create(struct server *s, struct collection *kind, const char *ns, const json_t *object)
+{
+    return create(s, WHO_OPERATOR, kind, ns, object, true);
 }
 
 /* Fields of the metadata that belong to the server. */

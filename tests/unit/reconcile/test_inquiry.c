@@ -90,7 +90,7 @@ static int setup(void **state)
     b->sim = sim_new(&kube_lease_kinds, 20, 1);
     b->answer = sim_io(b->sim)->timer_new(sim_io(b->sim), on_answer, b);
     b->sender = (struct query_sender){send_query, cancel, b};
-    b->inquiry = inquiry_new(sim_io(b->sim), &b->sender, on_answered, b);
+    b->inquiry = inquiry_new(sim_io(b->sim), &b->sender, NULL, on_answered, b);
     b->way = 2;
     *state = b;
     return 0;
