@@ -19,6 +19,9 @@ struct actor {
     char *kind, *ns, *name, *uid; /* of the resource */
     struct map *failures;         /* failure_key() -> struct failure */
     char *status_word;            /* reported last */
+    /* The last written status that came back as another one, and the resource's version with that; 0: none did. */
+    uint64_t unkept_status;
+    char *unkept_version;
     struct actor_stats stats;
 };
 
@@ -59,6 +62,7 @@ void actor_free(struct actor *a)
     free(a->name);
     free(a->uid);
     free(a->status_word);
+    free(a->unkept_version);
     free(a);
 }
 
@@ -131,6 +135,14 @@ msec_t actor_again_at(const struct actor *a)
     return at;
 }
 
+/* Whether a write is of this version of its object. */
+static bool has_version(const struct kube_action *action, const char *version)
+{
+    _cleanup_free_ char *sent = version ? str_printf("\"resourceVersion\":\"%s\"", version) : NULL;
+
+    return sent && action->body && strstr(action->body, sent);
+}
+
 /* What a write asks of the object as it is; a patch has the object's version in its body. */
 static uint64_t write_digest(const struct kube_action *action)
 {
@@ -153,11 +165,22 @@ static bool is_unkept(const struct actor *a, const struct kube_action *action)
     return failure && failure->unkept && failure->unkept == write_digest(action) && now(a) < failure->until;
 }
 
+/*
+ * Whether the server did not keep this status, of the resource as it is: an older definition has not all fields of a
+ * status, and prunes the others.
+ */
+static bool is_unkept_status(const struct actor *a, const struct kube_action *action)
+{
+    return action->verb == KUBE_UPDATE_STATUS && a->unkept_status && a->unkept_status == action->content &&
+           has_version(action, a->unkept_version);
+}
+
 static bool is_held(const void *context, const struct kube_action *action)
 {
     const struct actor *a = context;
 
-    return kube_queue_holds(kube_cluster_queue(a->cluster), action) || is_unkept(a, action);
+    return kube_queue_holds(kube_cluster_queue(a->cluster), action) || is_unkept(a, action) ||
+           is_unkept_status(a, action);
 }
 
 static bool is_creating(const void *context)
@@ -294,10 +317,23 @@ static bool had_all_fields(const struct kube_action *action, const json_t *answe
 /* The answer has the version that was sent: the object is as it was before. */
 static bool changed_nothing(const struct kube_action *action, const json_t *answer)
 {
-    const char *version = doc_string(answer, "metadata", "resourceVersion");
-    _cleanup_free_ char *sent = version ? str_printf("\"resourceVersion\":\"%s\"", version) : NULL;
+    return can_be_unkept(action) && has_version(action, doc_string(answer, "metadata", "resourceVersion")) &&
+           !had_all_fields(action, answer);
+}
 
-    return sent && can_be_unkept(action) && strstr(action->body, sent) && !had_all_fields(action, answer);
+static void note_status(struct actor *a, const struct kube_action *action, const char *key, const json_t *resource)
+{
+    bool was_kept = !a->unkept_status;
+
+    a->unkept_status = doc_hash(doc_at(resource, "status")) == action->content ? 0 : action->content;
+    str_replace(&a->unkept_version, a->unkept_status ? doc_string(resource, "metadata", "resourceVersion") : NULL);
+    if (a->unkept_status && was_kept)
+        log_warning(
+            "the server did not keep all of the status: its definition of the resource may be of another version than "
+            "this operator",
+            "resource",
+            key,
+            NULL);
 }
 
 /* The fields that were sent and are not in the answer; for users. */
@@ -365,8 +401,10 @@ static void on_success(struct actor *a, const struct kube_action *action, const 
     a->stats.written[meaning]++;
     if (action->repeats > KUBE_REPEATS_AT_ONCE)
         tell_undone(a, action, key);
-    if (action->verb == KUBE_UPDATE_STATUS)
+    if (action->verb == KUBE_UPDATE_STATUS) {
+        note_status(a, action, key, object);
         tell_status(a, key, object);
+    }
     if (meaning == PLAN_BOOKKEEPING)
         return;
     log_info(

@@ -503,6 +503,42 @@ static void a_status_that_another_writer_undoes_is_written_more_slowly(void **st
     expect_status(b, "hello", STATUS_AVAILABLE);
 }
 
+/* As a definition does that is older than the operator. */
+static int prune_status(void *context, enum net_method method, const char *path, json_t *body, const char **ret_message)
+{
+    (void)context, (void)method, (void)ret_message;
+    if (str_ends(path, "/status"))
+        json_object_del(doc_at(body, "status"), "listeners");
+    return 0;
+}
+
+static void a_status_that_the_server_prunes_is_not_written_again_and_again(void **state)
+{
+    struct bench *b = *state;
+
+    sim_review(b->sim, prune_status, b);
+    put(b, "hello", "hi");
+    expect_status(b, "hello", STATUS_AVAILABLE);
+    assert_null(doc_at(greeting(b, "hello"), "status", "listeners"));
+    (void)sim_take_counts(b->sim);
+    for (int i = 0; i < 20; i++) {
+        sim_apply(
+            b->sim,
+            &kind_rows[POD],
+            OBJECT(
+                STRING("apiVersion", "v1"),
+                STRING("kind", "Pod"),
+                MAP("metadata", STRING("name", "one"), STRING("namespace", NS), MAP("labels", FORMAT("n", "%d", i)))));
+        sim_run(b->sim, SECONDS(2));
+    }
+    /* One for the Pod that came. */
+    assert_in_range(sim_take_counts(b->sim).writes, 0, 2);
+    /* What another client changes is written all the same. */
+    sim_review(b->sim, NULL, NULL);
+    put(b, "hello", "hello");
+    assert_int_equal(doc_int(doc_at(greeting(b, "hello"), "status", "listeners"), -1), 1);
+}
+
 static void a_watch_that_the_plan_asks_for_brings_what_it_counts(void **state)
 {
     struct bench *b = *state;
@@ -713,6 +749,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_gets_its_object_finalizer_and_status, setup, teardown),
         cmocka_unit_test_setup_teardown(an_invalid_one_is_refused_and_the_others_go_on, setup, teardown),
         cmocka_unit_test_setup_teardown(a_status_that_another_writer_undoes_is_written_more_slowly, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_status_that_the_server_prunes_is_not_written_again_and_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_watch_that_the_plan_asks_for_brings_what_it_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_one_takes_its_object_along_and_no_other, setup_patient, teardown),
