@@ -167,13 +167,14 @@ struct right {
 };
 
 /*
- * In addition to what the kinds' rows say: rights for the operator's Events, its webhook's certificate, the review of
- * clients that read its metrics, and its lease. The right to read a Secret or a configuration again after a conflict is
- * not among them: Citadel's and Galley's rights include it, and without it the watch would bring the same a moment
- * later.
+ * In addition to what the kinds' rows say: rights for the operator's Events, for Pods as a dry run, its webhook's
+ * certificate, the review of clients that read its metrics, and its lease. The right to read a Secret or a
+ * configuration again after a conflict is not among them: Citadel's and Galley's rights include it, and without it the
+ * watch would bring the same a moment later.
  */
 static const struct right central_rights[] = {
     {"", "events", {"create"}},
+    {"", "pods", {"create"}},
     {"", "secrets", {"list", "watch", "create", "update"}},
     {"admissionregistration.k8s.io", "validatingwebhookconfigurations", {"list", "watch", "patch"}},
     {"authentication.k8s.io", "tokenreviews", {"create"}},

@@ -36,9 +36,9 @@ struct mesh_cni_state {
     bool stays;           /* it is disabled, but new Pods are still injected for it */
 };
 
-/* A gateway that is still of another control plane than the rest of the mesh, while that is upgraded. Borrowed. */
-struct mesh_held_gateway {
-    const char *component; /* mesh_component.name; NULL ends a list */
+/* A part that is still of another control plane than the rest of the mesh, while that is upgraded. Borrowed. */
+struct mesh_held {
+    const char *part; /* of a gateway mesh_component.name; or MESH_HELD_INJECTOR; NULL ends a list */
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *revision;
@@ -56,8 +56,11 @@ struct mesh_env {
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
     struct mesh_cni_state cni;
-    const struct mesh_held_gateway *held; /* ends with a NULL component; NULL: none */
+    const struct mesh_held *held; /* ends with a NULL part; NULL: none */
 };
+
+/* The configuration of the injector (mesh_injection.config_map). */
+#define MESH_HELD_INJECTOR "injector"
 
 /* Adds objects to `out`. */
 typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);
@@ -144,6 +147,11 @@ struct mesh_injection {
      */
     char *(*version_of_pod)(const json_t *pod);
     char *(*version_of_config)(const json_t *config_map);
+    /*
+     * The version of Istio that the configuration is of; owned by the caller; NULL: it does not say. NULL: it is
+     * written with the programs that read it.
+     */
+    char *(*release_of_config)(const json_t *config_map);
     /* How long after a change of the ConfigMap the injector may still inject by the former one. */
     msec_t settles_within;
     /*

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/common/objects.h"
 
 static const struct mesh_parts *parts_of(const struct mesh_env *env)
 {
@@ -24,19 +25,13 @@ const struct mesh_component *mesh_component_of(const struct mesh_component *comp
 /* A gateway that is held is rendered by the release that it is of. */
 static void render_component(const struct mesh_env *env, const struct mesh_component *c, struct rendered_list *ret)
 {
-    for (const struct mesh_held_gateway *h = env->held; h && h->component; h++) {
-        struct mesh_env own = *env;
-        if (!str_eq(h->component, c->name))
-            continue;
-        own.spec = h->spec;
-        own.release = h->release;
-        own.revision = h->revision;
-        c = mesh_component_of(h->release->line->central.components, c->name);
-        if (c && c->render)
-            c->render(&own, ret);
-        return;
-    }
-    c->render(env, ret);
+    struct mesh_env own;
+    const struct mesh_env *by = mesh_env_of(env, c->name, &own);
+
+    if (by != env)
+        c = mesh_component_of(by->release->line->central.components, c->name);
+    if (c && c->render)
+        c->render(by, ret);
 }
 
 void mesh_render(const struct mesh_env *env, struct rendered_list *ret)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/status.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
@@ -428,16 +429,6 @@ static void check_deleted_plugin(struct invariants *v, const struct kube_cache *
         buf_printf(&v->failure, "the operator deletes the CNI plugin, and new Pods are injected for it");
 }
 
-static void check_injector(struct invariants *v, const struct kube_cache *cache, const json_t *injector)
-{
-    const char *ns = doc_string(injector, "metadata", "namespace"), *name = name_of(injector);
-    _cleanup_json_ json_t *before = cached(cache, "v1", "ConfigMap", ns, name);
-    _cleanup_json_ json_t *daemons = cached(cache, "apps/v1", "DaemonSet", ns, PLUGIN);
-
-    if (is_for_plugin(injector) && !is_for_plugin(before) && !is_on_every_node(daemons) && !v->failure.len)
-        buf_printf(&v->failure, "new Pods are injected for the CNI plugin, which is not on every node");
-}
-
 static const char *release_of(const json_t *deployment)
 {
     return doc_string(deployment, "spec", "template", "metadata", "labels", "app.kubernetes.io/version");
@@ -457,6 +448,39 @@ static bool serves(const struct kube_cache *cache, const json_t *mesh, const cha
 
     return tag && str_eq(tag + 1, version) && doc_int(doc_at(status, "updatedReplicas"), 0) > 0 &&
            doc_int(doc_at(status, "availableReplicas"), 0) > 0;
+}
+
+/* The version of the sidecars that it gives; owned by the caller. */
+static char *injected_release(const json_t *injector)
+{
+    _cleanup_json_ json_t *values = json_loads(str_or(doc_string(injector, "data", "values"), ""), 0, NULL);
+
+    return str_dup(doc_string(values, "global", "tag"));
+}
+
+/* The injector's configuration becomes newer when an istiod of that version reads it. */
+static void check_release(struct invariants *v, const struct kube_cache *cache, const json_t *before,
+                          const json_t *after)
+{
+    _cleanup_json_ json_t *mesh = mesh_in(cache);
+    _cleanup_free_ char *old = injected_release(before), *new = injected_release(after);
+    const char *installed = doc_string(mesh, "status", STATUS_FIELD_VERSION);
+
+    if (old && new &&installed && !str_eq(new, installed) && release_compare(new, old) > 0 &&
+        !serves(cache, mesh, new) && !v->failure.len)
+        buf_printf(&v->failure, "new Pods get sidecars of %s instead of %s, and no istiod of that version serves", new,
+                   old);
+}
+
+static void check_injector(struct invariants *v, const struct kube_cache *cache, const json_t *injector)
+{
+    const char *ns = doc_string(injector, "metadata", "namespace"), *name = name_of(injector);
+    _cleanup_json_ json_t *before = cached(cache, "v1", "ConfigMap", ns, name);
+    _cleanup_json_ json_t *daemons = cached(cache, "apps/v1", "DaemonSet", ns, PLUGIN);
+
+    if (is_for_plugin(injector) && !is_for_plugin(before) && !is_on_every_node(daemons) && !v->failure.len)
+        buf_printf(&v->failure, "new Pods are injected for the CNI plugin, which is not on every node");
+    check_release(v, cache, before, injector);
 }
 
 /* Gateways get another version when the control plane of that version serves. */

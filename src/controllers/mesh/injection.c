@@ -230,6 +230,38 @@ static const char **names_of(const struct map *map, const void *of, size_t *ret_
     return names;
 }
 
+/* By the label that counts where there are both. */
+static bool is_chosen(const struct mesh_injection *how, const json_t *labels)
+{
+    const char *value = doc_string(labels, first_label(how));
+
+    if (value)
+        return chooses(how, first_label(how), value);
+    value = how->revision ? doc_string(labels, by_revision) : NULL;
+    return value && chooses(how, by_revision, value);
+}
+
+const struct kube_object *injection_namespace(const struct kube_cache *observed, const struct mesh_injection *how)
+{
+    const struct kube_object *o, *first = NULL;
+    bool first_is_guarded = false;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, namespaces(), &i));) {
+        _cleanup_json_ json_t *ns = NULL;
+        bool guarded;
+        if (o->deleting || (!strstr(o->text, first_label(how)) && !strstr(o->text, by_revision)))
+            continue;
+        ns = kube_object_parse(o);
+        guarded = pod_security_is_enforced(ns);
+        if (!is_chosen(how, doc_at(ns, "metadata", "labels")) ||
+            (first && (guarded != first_is_guarded ? guarded : strcmp(first->name, o->name) < 0)))
+            continue;
+        first = o;
+        first_is_guarded = guarded;
+    }
+    return first;
+}
+
 bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan)
 {
     const struct kube_kind *webhooks = mesh_kind(KIND_MUTATING_WEBHOOK);

@@ -46,6 +46,11 @@ void injection_read(
 bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan);
 /* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */
 size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan);
+/*
+ * A namespace whose new Pods get these sidecars, as its labels are now: of those that Pod Security does not guard the
+ * first by name, or of the others where all are guarded. NULL: there is none.
+ */
+const struct kube_object *injection_namespace(const struct kube_cache *observed, const struct mesh_injection *how);
 /* Says which listed namespaces are left alone because their owners have disabled injection; nothing if there are none.
  */
 void injection_notice(struct injection_memo *memo, struct buf *out);

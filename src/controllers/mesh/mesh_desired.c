@@ -40,12 +40,12 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
     return istio_parse(resource, &context, ret, problems);
 }
 
-enum { HELD_GATEWAYS_MAX = 4 };
+enum { HELD_MAX = 5 };
 
-/* The gateways that are held, and what they are built by. */
+/* The parts that are held, and what they are built by. */
 struct held {
-    struct mesh_held_gateway gateways[HELD_GATEWAYS_MAX + 1];
-    struct istio_spec *specs[HELD_GATEWAYS_MAX]; /* owned */
+    struct mesh_held parts[HELD_MAX + 1];
+    struct istio_spec *specs[HELD_MAX]; /* owned */
     size_t count;
 };
 
@@ -74,26 +74,33 @@ static json_t *resource_at(const json_t *resource, const json_t *hold)
     return copy;
 }
 
+static void hold_part(const json_t *resource, const char *part, const json_t *hold, struct held *ret)
+{
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_json_ json_t *copy = resource_at(resource, hold);
+    struct istio_spec *spec;
+
+    if (ret->count == HELD_MAX || mesh_check(copy, 0, NULL, &spec, &problems) < 0)
+        return;
+    ret->specs[ret->count] = spec;
+    ret->parts[ret->count++] = (struct mesh_held){
+        .part = part,
+        .spec = spec,
+        .release = mesh_release_find(spec->version),
+        .revision = str_or(doc_string(hold, HOLD_REVISION), ""),
+    };
+}
+
 static void read_held(const json_t *resource, const json_t *hold, struct held *ret)
 {
     const char *component;
-    json_t *gateway;
+    json_t *part;
 
     *ret = (struct held){0};
-    json_object_foreach(doc_at(hold, HOLD_GATEWAYS), component, gateway) {
-        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-        _cleanup_json_ json_t *copy = resource_at(resource, gateway);
-        struct istio_spec *spec;
-        if (ret->count == HELD_GATEWAYS_MAX || mesh_check(copy, 0, NULL, &spec, &problems) < 0)
-            continue;
-        ret->specs[ret->count] = spec;
-        ret->gateways[ret->count++] = (struct mesh_held_gateway){
-            .component = component,
-            .spec = spec,
-            .release = mesh_release_find(spec->version),
-            .revision = str_or(doc_string(gateway, HOLD_REVISION), ""),
-        };
-    }
+    json_object_foreach(doc_at(hold, HOLD_GATEWAYS), component, part)
+        hold_part(resource, component, part, ret);
+    if (doc_at(hold, HOLD_INJECTOR))
+        hold_part(resource, MESH_HELD_INJECTOR, doc_at(hold, HOLD_INJECTOR), ret);
 }
 
 int mesh_desired_build(
@@ -122,7 +129,7 @@ int mesh_desired_build(
     if (cni)
         env.cni = *cni;
     read_held(resource, hold, &held);
-    env.held = held.gateways;
+    env.held = held.parts;
     plane_count = mesh_planes(spec, planes);
     mesh_render_planes(&env, planes, plane_count, &objects);
     held_release(&held);

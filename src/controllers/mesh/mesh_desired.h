@@ -31,15 +31,17 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
  *
  *   {version, revision}: all of the mesh is built for this version, and for a control plane of this name
  *   {gateways: {COMPONENT: {version, revision}}}: these gateways are
+ *   {injector: {version, revision}}: the injector's configuration is
  */
 #define HOLD_VERSION "version"
 #define HOLD_REVISION "revision"
 #define HOLD_GATEWAYS "gateways"
+#define HOLD_INJECTOR "injector"
 
 /*
  * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing. Its errors go to
  * `problems` as in mesh_check(), and those of its overlays; below zero if there are any. `minor` is that of
- * Kubernetes 1.x; what is held is not validated against it. A gateway that cannot be built as it is held is not held.
+ * Kubernetes 1.x; what is held is not validated against it. What cannot be built as it is held is not held.
  */
 int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,

@@ -192,16 +192,7 @@ static void read_upgrade(struct mesh_memo *memo, struct reconcile *r)
 
     mesh_desired_versions(in->server, versions);
     for (size_t i = 0; i < TURNS_MAX; i++) {
-        json_t *hold = upgrade_hold(
-            upgrade,
-            in,
-            r->object,
-            r->resource,
-            memo->desired,
-            memo->hold,
-            memo->invalid,
-            !memo->cni.waits,
-            &r->plan->central.watch);
+        json_t *hold = upgrade_hold(upgrade, r, memo->desired, memo->hold, memo->invalid, !memo->cni.waits);
         if (is_same_hold(memo->hold, hold)) {
             json_decref(hold);
             break;

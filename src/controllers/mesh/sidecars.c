@@ -18,8 +18,7 @@ struct tally {
     size_t pods;
 };
 
-/* The version that new sidecars get; NULL: none get any. Owned by the caller. */
-static char *desired_version(const struct mesh_injection *how, const struct desired_set *desired)
+char *sidecars_desired_version(const struct mesh_injection *how, const struct desired_set *desired)
 {
     for (size_t i = 0; i < desired->len; i++) {
         const struct desired *w = &desired->items[i];
@@ -171,7 +170,7 @@ const struct sidecars *sidecars_count(
     const void **reader = kube_cache_reader(observed, kind);
 
     if (!memo->is_read) {
-        memo->version = desired_version(how, desired);
+        memo->version = sidecars_desired_version(how, desired);
         memo->is_read = true;
     }
     if (memo->seen != changes || *reader != memo)

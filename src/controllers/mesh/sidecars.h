@@ -35,6 +35,9 @@ const struct sidecars *sidecars_count(
     struct sidecars_memo *memo, struct kube_cache *observed, const struct mesh_injection *how,
     const struct desired_set *desired);
 
+/* The version of the configuration that new Pods get; owned by the caller; NULL: none get any. */
+char *sidecars_desired_version(const struct mesh_injection *how, const struct desired_set *desired);
+
 /* How many Pods have a sidecar of this revision, where the line's versions begin with it (mesh_injection). */
 size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision);
 

@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "api/status.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/webhooks.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "reconcile/object_memo.h"
 
 /* Of a template: by it the Pods of a gateway are replaced with another version. */
 #define POD_LABELS "spec", "template", "metadata", "labels"
@@ -27,6 +29,7 @@ static const char *const texts[] = {
 void upgrade_release(struct upgrade *upgrade)
 {
     preflight_release(&upgrade->preflight);
+    proof_release(&upgrade->proof);
     free(upgrade->invalid);
     *upgrade = (struct upgrade){0};
 }
@@ -80,11 +83,13 @@ static bool is_written(
     const struct plan_input *in, const struct mesh_desired *desired, enum mesh_kind_id kind, const char *ns,
     const char *name)
 {
-    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(kind), ns, name);
+    struct kube_object *o = kube_cache_get(in->observed, mesh_kind(kind), ns, name);
     const struct desired *d = desired_find(desired->objects, mesh_kind(kind), ns, name);
     _cleanup_json_ json_t *live = NULL, *asked = NULL, *applied = NULL, *would_apply = NULL;
 
     if (!d)
+        return true;
+    if (o && object_memo(o)->in_place == d->hash)
         return true;
     if (!o || !d->text)
         return false;
@@ -129,19 +134,39 @@ static bool are_replaced(
     return true;
 }
 
+/* Whether the control plane that the mesh is built for is written, available, and can be called. */
 static bool
-is_proven(const struct plan_input *in, const struct mesh_desired *desired, const char *ns, bool cni_is_optional)
+serves(const struct plan_input *in, const struct mesh_desired *desired, const char *ns, bool cni_is_optional)
 {
     struct rollouts rollouts = {0};
     unsigned watch = 0;
-    bool proven;
+    bool available;
 
     components_read(
         in, ns, desired->planes, desired->plane_count, MESH_CENTRAL, desired->spec, cni_is_optional, &rollouts, &watch);
-    proven = is_written(in, desired, KIND_CONFIG_MAP, ns, desired->injection.config_map) &&
-             are_replaced(in, desired, ns, &rollouts, false);
+    available = are_replaced(in, desired, ns, &rollouts, false);
     rollouts_release(&rollouts);
-    return proven && (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired->objects));
+    return available &&
+           (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired->objects));
+}
+
+static bool ignores_preflight(const json_t *resource)
+{
+    return str_eq(doc_string(resource, "spec", "upgrade", "preflight"), "Warn");
+}
+
+/* Whether its injector, too, is of the new version. The webhooks of other lines are not judged. */
+static bool injects(struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired)
+{
+    if (!is_written(r->world->central, desired, KIND_CONFIG_MAP, r->object->ns, desired->injection.config_map))
+        return false;
+    if (!desired->planes->release->line->webhooks_count)
+        return true;
+    proof_release(&u->proof);
+    proof_read(r, desired, &u->proof);
+    if (u->proof.result == PROOF_FAILED && ignores_preflight(r->resource))
+        u->proof.result = PROOF_SKIPPED;
+    return u->proof.result == PROOF_HOLDS || u->proof.result == PROOF_SKIPPED;
 }
 
 /* --- what is held back --- */
@@ -216,56 +241,87 @@ static json_t *hold_gateways(
     return gateways;
 }
 
-static bool ignores_preflight(const json_t *resource)
+/* At which version the injector's configuration stays while an older control plane reads it; NULL: at none. */
+static json_t *hold_injector(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired,
+    const char *from)
 {
-    return str_eq(doc_string(resource, "spec", "upgrade", "preflight"), "Warn");
+    const struct mesh_injection *how = &desired->injection;
+    const struct kube_object *o =
+        kube_cache_get(in->observed, mesh_kind(KIND_CONFIG_MAP), resource->ns, how->config_map);
+    _cleanup_json_ json_t *live = o && how->release_of_config ? kube_object_parse(o) : NULL;
+    _cleanup_free_ char *version = live ? how->release_of_config(live) : NULL;
+
+    if (!live)
+        return NULL;
+    if (!version || !mesh_release_find(version))
+        str_replace(&version, from);
+    if (release_compare(version, desired->spec->version) >= 0)
+        return NULL;
+    return OBJECT(STRING(HOLD_VERSION, version), STRING(HOLD_REVISION, desired->planes->revision));
 }
 
 /* Whether anything of the new version may be written. */
-static bool admit(
-    struct upgrade *u, const struct plan_input *in, const struct kube_object *object, const json_t *resource,
-    const char *invalid, unsigned *watch)
+static bool admit(struct upgrade *u, struct reconcile *r, const char *invalid)
 {
+    const struct plan_input *in = r->world->central;
+
     if (u->was_admitted)
         return true;
     if (invalid && !u->invalid)
         u->invalid = str_dup(invalid);
     if (u->invalid)
         return false;
-    preflight_read(in, object->ns, u->from, u->to, &u->preflight);
-    *watch |= u->preflight.unread;
+    preflight_read(in, r->object->ns, u->from, u->to, &u->preflight);
+    r->plan->central.watch |= u->preflight.unread;
     u->waits = u->preflight.unread && !in->preview;
     if (u->preflight.unread)
         return in->preview; /* it is planned again with what is read */
-    return !json_array_size(u->preflight.blocked) || ignores_preflight(resource);
+    return !json_array_size(u->preflight.blocked) || ignores_preflight(r->resource);
+}
+
+/* Of what the mesh is built for: the parts that stay at what they are. */
+static void hold_parts(
+    struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired, const json_t *hold,
+    bool cni_is_optional, json_t *ret)
+{
+    const struct plan_input *in = r->world->central;
+    _cleanup_json_ json_t *gateways = NULL, *injector = NULL;
+
+    if (!serves(in, desired, r->object->ns, cni_is_optional))
+        injector = hold_injector(in, r->object, desired, u->from);
+    else
+        u->is_proven = !doc_at(hold, HOLD_INJECTOR) && injects(u, r, desired);
+    if (!u->is_proven)
+        gateways = hold_gateways(in, r->object, desired, u->from);
+    if (json_object_size(gateways))
+        json_object_set(ret, HOLD_GATEWAYS, gateways);
+    if (injector)
+        json_object_set(ret, HOLD_INJECTOR, injector);
 }
 
 json_t *upgrade_hold(
-    struct upgrade *u, const struct plan_input *in, const struct kube_object *object, const json_t *resource,
-    const struct mesh_desired *desired, const json_t *hold, const char *invalid, bool cni_is_optional, unsigned *watch)
+    struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired, const json_t *hold, const char *invalid,
+    bool cni_is_optional)
 {
-    _cleanup_json_ json_t *ret = json_object(), *gateways = NULL;
+    const struct plan_input *in = r->world->central;
+    _cleanup_json_ json_t *ret = json_object();
     const char *version = doc_string(hold, HOLD_VERSION);
 
-    u->keeps_old = false;
+    u->keeps_old = u->is_proven = false;
     if (!u->from || u->is_replaced)
         return NULL;
-    if (!admit(u, in, object, resource, invalid, watch)) {
+    if (!admit(u, r, invalid)) {
         _cleanup_free_ char *revision =
-            former_revision(in, object, mesh_release_find(u->from)->line, desired ? desired->planes->revision : "");
+            former_revision(in, r->object, mesh_release_find(u->from)->line, desired ? desired->planes->revision : "");
         u->keeps_old = true;
         json_object_set_new(ret, HOLD_VERSION, json_string(u->from));
         if (revision)
             json_object_set_new(ret, HOLD_REVISION, json_string(revision));
     }
-    /* The rest depends on what the mesh is built for, which comes first. */
-    if (!desired || u->keeps_old != (version != NULL))
-        return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
-    u->is_proven = is_proven(in, desired, object->ns, cni_is_optional);
-    if (!u->is_proven && !in->preview) /* all that is to come is shown */
-        gateways = hold_gateways(in, object, desired, u->from);
-    if (json_object_size(gateways))
-        json_object_set(ret, HOLD_GATEWAYS, gateways);
+    /* The rest depends on what the mesh is built for, which comes first; and all that is to come is shown. */
+    if (desired && u->keeps_old == (version != NULL) && !in->preview)
+        hold_parts(u, r, desired, hold, cni_is_optional, ret);
     return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
 }
 
@@ -353,16 +409,32 @@ static json_t *blocked_list(const struct upgrade *u)
     return list;
 }
 
+static void add_once(json_t *list, const char *text)
+{
+    json_t *known;
+    size_t i;
+
+    json_array_foreach(list, i, known)
+        if (str_eq(json_string_value(known), text))
+            return;
+    json_array_append_new(list, json_string(text));
+}
+
 /* What the preflight found with its blocks ignored is a warning; later it is what the status said. */
 static json_t *warning_list(const struct reconcile *r, const struct upgrade *u)
 {
-    json_t *list;
+    const json_t *record = doc_at(r->resource, "status", STATUS_FIELD_UPGRADE);
+    bool is_same = str_eq(doc_string(record, "from"), u->from) && str_eq(doc_string(record, "to"), u->to);
+    json_t *list = u->preflight.blocked ? doc_copy(u->preflight.warnings)
+                   : is_same            ? doc_copy(doc_at(record, "warnings"))
+                                        : NULL;
 
-    if (!u->preflight.blocked)
-        return doc_copy(doc_at(r->resource, "status", STATUS_FIELD_UPGRADE, "warnings"));
-    list = doc_copy(u->preflight.warnings);
-    if (!u->keeps_old)
+    if (!list)
+        list = json_array();
+    if (u->preflight.blocked && !u->keeps_old)
         json_array_extend(list, u->preflight.blocked);
+    if (u->proof.result == PROOF_SKIPPED && u->proof.text)
+        add_once(list, u->proof.text);
     return list;
 }
 
@@ -383,11 +455,13 @@ static json_t *record_of(const struct reconcile *r, const struct upgrade *u)
         OPT(u->phase != UPGRADE_COMPLETE, STRING("progress", text)));
 }
 
-/* Why the control plane does not become available, where Kubernetes gave it up; NULL: it did not. */
+/* Why the control plane is not proven, where Kubernetes gave it up or it does not inject; NULL: it may be yet. */
 static const char *control_plane_fault(const struct reconcile *r, const struct upgrade *u)
 {
     if (u->phase != UPGRADE_CONTROL_PLANE)
         return NULL;
+    if (u->proof.result == PROOF_FAILED)
+        return u->proof.text;
     for (size_t i = 0; i < r->rollouts.len; i++)
         if (r->rollouts.items[i].enabled && r->rollouts.items[i].is_late)
             return r->rollouts.items[i].message;
@@ -415,16 +489,17 @@ static void add_conditions(const struct reconcile *r, const struct upgrade *u, j
                : str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]);
     add_condition(status, status_condition(&r->facts, CONDITION_UPGRADING, goes_on, names[u->phase], text));
     if (fault && !blocked)
-        blocked = str_printf("the gateways stay at Istio %s until the control plane is available: %s", u->from, fault);
+        blocked = str_printf("the gateways stay at Istio %s until the control plane is proven: %s", u->from, fault);
     add_condition(
         status,
         status_condition(
             &r->facts,
             CONDITION_UPGRADE_BLOCKED,
             blocked != NULL,
-            !blocked       ? "NotBlocked"
-            : u->keeps_old ? "PreflightRefused"
-                           : "ControlPlaneUnavailable",
+            !blocked                          ? "NotBlocked"
+            : u->keeps_old                    ? "PreflightRefused"
+            : u->proof.result == PROOF_FAILED ? "InjectionFailed"
+                                              : "ControlPlaneUnavailable",
             str_or(blocked, "")));
 }
 

@@ -5,11 +5,14 @@
  *
  *   Preflight      what speaks against it is looked for; nothing of the new version is written (preflight.h)
  *   Definitions    the new CustomResourceDefinitions
- *   ControlPlane   the ConfigMaps and workloads of the control plane, until they are available and the API server can
- *                  call the webhooks
+ *   ControlPlane   the ConfigMaps and workloads of the control plane, until they are available, the API server can call
+ *                  the webhooks, and a Pod gets the new sidecar, as a dry run (proof.h)
  *   Gateways       they are replaced, one component after the other as their Deployments say
  *   Sidecars       until no Pod has an outdated sidecar, and no former control plane is left
  *   Complete
+ *
+ * The injector's configuration is never newer than what reads it: where the version goes up, it stays at the old one
+ * until the new control plane can be called, so that one that never becomes available changes nothing about new Pods.
  *
  * Until the control plane is proven a gateway stays at the version that its live Deployment says, so that a restart of
  * the operator, a control plane that never becomes available and a change of mind change nothing about it. The version
@@ -23,6 +26,7 @@
 
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/preflight.h"
+#include "controllers/mesh/proof.h"
 #include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
@@ -46,12 +50,13 @@ struct upgrade {
     const char
         *installed;    /* that all of the mesh had last, and remote clusters have until `to` is; as status.version */
     bool was_admitted; /* nothing spoke against it before, or it is the way back */
-    bool is_proven;    /* the control plane that the mesh is built for is written, available, and can be called */
+    bool is_proven;    /* the control plane that the mesh is built for is available, can be called, and injects */
     bool keeps_old;    /* the mesh is built for the old version */
     bool is_replaced;  /* control plane and gateways were all of the new version once */
     bool waits;        /* for what the preflight has to know: nothing may be written */
     enum upgrade_phase phase;
     struct preflight preflight;
+    struct proof proof;
     char *invalid; /* why the resource cannot be built for the new version; owned; NULL: it can */
     size_t done, left;
     bool counts; /* the two are known */
@@ -65,11 +70,11 @@ void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret);
  * What has to be held back with the mesh built as it is: owned by the caller; NULL: nothing. The mesh is then built
  * for that, and the question asked again until the answer is the same. `desired` is NULL where it cannot
  * be built. `invalid` says why the resource is invalid as it is; NULL: it is not. `hold` is what it was built with.
- * `watch` gets the bits that it needs.
+ * The plan gets the watches and queries that it needs.
  */
 json_t *upgrade_hold(
-    struct upgrade *upgrade, const struct plan_input *in, const struct kube_object *object, const json_t *resource,
-    const struct mesh_desired *desired, const json_t *hold, const char *invalid, bool cni_is_optional, unsigned *watch);
+    struct upgrade *upgrade, struct reconcile *r, const struct mesh_desired *desired, const json_t *hold,
+    const char *invalid, bool cni_is_optional);
 
 /* How far it is, after the writes were planned. `sidecars` may be NULL: they are not counted yet. */
 struct upgrade_progress {

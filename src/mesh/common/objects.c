@@ -251,3 +251,17 @@ struct rendered *mesh_gateway_service(
             .ports = gateway_ports(json_array_size(spec->ports) ? spec->ports : what.ports, type),
         });
 }
+
+const struct mesh_env *mesh_env_of(const struct mesh_env *env, const char *part, struct mesh_env *own)
+{
+    for (const struct mesh_held *h = env->held; h && h->part; h++) {
+        if (!str_eq(h->part, part))
+            continue;
+        *own = *env;
+        own->spec = h->spec;
+        own->release = h->release;
+        own->revision = h->revision;
+        return own;
+    }
+    return env;
+}

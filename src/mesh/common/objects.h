@@ -128,4 +128,7 @@ json_t *mesh_volume_config(const char *volume, const char *config_map);
 /* Where `optional`, the Pod starts without the Secret, too. */
 json_t *mesh_volume_secret(const char *volume, const char *secret, bool optional);
 
+/* What a part is rendered by: `own` is filled in where it is held, and returned; else `env` is. */
+const struct mesh_env *mesh_env_of(const struct mesh_env *env, const char *part, struct mesh_env *own);
+
 #endif

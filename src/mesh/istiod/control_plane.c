@@ -208,10 +208,11 @@ static json_t *service_port(const char *name, int number, int target)
 void istiod_control_plane(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_free_ char *name = mesh_name(env, "istiod");
+    struct mesh_env own;
 
     istiod_roles(env, out);
     istiod_mesh_config(env, out);
-    istiod_injection(env, out);
+    istiod_injection(mesh_env_of(env, MESH_HELD_INJECTOR, &own), out);
     mesh_service(
         env,
         out,

@@ -106,6 +106,7 @@ void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list
 #define ISTIOD_SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"
 char *istiod_sidecar_version_of_pod(const json_t *pod);
 char *istiod_sidecar_version_of_config(const json_t *config_map);
+char *istiod_release_of_config(const json_t *config_map);
 
 /* A Role and the RoleBinding that gives it to a ServiceAccount of the same namespace; all three have one name. */
 void istiod_role(

@@ -163,6 +163,7 @@ const struct mesh_line istiod_line = {
             .config_map = ISTIOD_INJECTION_CONFIG,
             .version_of_pod = istiod_sidecar_version_of_pod,
             .version_of_config = istiod_sidecar_version_of_config,
+            .release_of_config = istiod_release_of_config,
             .settles_within = SECONDS(10), /* it is watched */
             .refused_for = refused_for,
         },

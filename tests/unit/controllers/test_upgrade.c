@@ -201,6 +201,136 @@ static void a_late_control_plane_is_named(void **state)
     expect_versions(w, "1.31.1", "1.30.8");
 }
 
+/* A gateway waits until a Pod gets the new sidecar, as a dry run. */
+static void injection_is_proven_before_the_gateways(void **state)
+{
+    static const struct {
+        int refused;
+        const char *message;
+        bool no_sidecar, goes_on;
+        const char *says; /* in the condition, or in the warnings */
+    } cases[] = {
+        {403,
+         "pods \"istio-operator-injection\" is forbidden: violates PodSecurity \"baseline:latest\"",
+         false,
+         false,
+         "violates PodSecurity"},
+        {500,
+         "Internal error occurred: failed calling webhook \"namespace.sidecar-injector.istio.io\"",
+         false,
+         false,
+         "in namespace default with a sidecar is refused: Internal error occurred: failed calling webhook"},
+        {0, NULL, true, false, "gets no sidecar"},
+        {403,
+         "pods is forbidden: User \"system:x\" cannot create resource \"pods\" in API group \"\"",
+         false,
+         true,
+         "could not be tried"},
+        {403, "pods \"istio-operator-injection\" is forbidden: exceeded quota: q", false, true, "exceeded quota"},
+        {400, "admission webhook \"other\" does not support dry run", false, true, "does not support dry run"},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *condition = NULL, *mesh = NULL;
+        _cleanup_free_ char *warnings = NULL;
+        world_put_mesh(w, SPEC_OF("1.31.1"));
+        w->pods.refused = cases[i].refused;
+        w->pods.message = cases[i].message;
+        w->pods.no_sidecar = cases[i].no_sidecar;
+        settle(w);
+        roll_out_today(w);
+        expect_versions(w, "1.31.1", cases[i].goes_on ? "1.31.1" : "1.30.8");
+        condition = condition_of(w, "UpgradeBlocked");
+        mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+        warnings = doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
+        if (!strstr(cases[i].goes_on ? warnings : doc_string(condition, "message"), cases[i].says))
+            fail_msg("case %zu: %s; %s", i, doc_string(condition, "message"), warnings);
+        if (!cases[i].goes_on)
+            expect_condition(w, "UpgradeBlocked", "True", "InjectionFailed");
+        w->pods.refused = 0;
+        w->pods.no_sidecar = false;
+        settle(w);
+        expect_versions(w, "1.31.1", "1.31.1");
+        expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+        world_put_mesh(w, SPEC_OF("1.30.8"));
+        settle(w);
+        for (int k = 0; k < 4; k++)
+            roll_out_today(w);
+        expect_versions(w, "1.30.8", "1.30.8");
+        expect_upgrade(w, "phase", "Complete");
+    }
+}
+
+/* Where the user says so it goes on, and where no namespace has injection there is nothing to prove. */
+static void injection_need_not_be_proven(void **state)
+{
+    struct world *w = *state;
+
+    w->pods.no_sidecar = true;
+    world_put_mesh(
+        w,
+        "{\"version\": \"1.31.1\", \"upgrade\": {\"preflight\": \"Warn\"}, \"autoInjectionNamespaces\": "
+        "[\"default\"]}");
+    settle(w);
+    roll_out_today(w);
+    expect_versions(w, "1.31.1", "1.31.1");
+    assert_true(w->pods.asked > 0);
+    roll_out_today(w);
+
+    w->pods.asked = 0;
+    world_put_mesh(w, "{\"version\": \"1.30.8\"}");
+    settle(w);
+    roll_out_today(w);
+    expect_versions(w, "1.30.8", "1.30.8");
+    assert_int_equal(w->pods.asked, 0);
+}
+
+/* --- the injector's configuration --- */
+
+static void expect_injector(struct world *w, const char *version)
+{
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
+    _cleanup_free_ char *tag = str_printf("\"tag\":\"%s\"", version);
+    const char *values = str_or(doc_string(config, "data", "values"), "");
+
+    if (!strstr(values, tag))
+        fail_msg("the injector is not of version %s, but: %s", version, values);
+}
+
+/*
+ * Where no new control plane becomes available, Pods get the sidecars that they got before: the injector's
+ * configuration is never newer than what reads it. An older one comes first.
+ */
+static void the_injector_follows_what_reads_it(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_versions(w, "1.31.1", "1.30.8");
+    expect_injector(w, "1.30.8");
+    world_delete(w, "v1", "ConfigMap", NS, "istio");
+    mesh_memo_clear(w->memo);
+    settle(w);
+    expect_injector(w, "1.30.8");
+    /* To a patch in the middle, and back. */
+    world_put_mesh(w, SPEC_OF("1.31.0"));
+    settle(w);
+    expect_injector(w, "1.30.8");
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    roll_out_today(w);
+    expect_injector(w, "1.31.1");
+    roll_out_today(w);
+    expect_upgrade(w, "phase", "Complete");
+
+    world_put_mesh(w, SPEC_OF("1.30.8"));
+    settle(w);
+    expect_versions(w, "1.30.8", "1.31.1");
+    expect_injector(w, "1.30.8");
+}
+
 /* --- the way back --- */
 
 static void the_way_back_leaves_gateways_that_were_not_replaced(void **state)
@@ -530,6 +660,9 @@ int main(void)
         OLD(gateways_are_replaced_when_the_new_control_plane_is_proven),
         OLD(what_is_held_is_restored),
         OLD(a_late_control_plane_is_named),
+        OLD(injection_is_proven_before_the_gateways),
+        OLD(injection_need_not_be_proven),
+        OLD(the_injector_follows_what_reads_it),
         OLD(the_way_back_leaves_gateways_that_were_not_replaced),
         OLD(the_way_back_has_the_same_order),
         OLD(the_way_back_may_be_the_removal_of_the_field),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/proof.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/patch.h"
@@ -36,6 +37,8 @@ void world_release(struct world *w)
     kube_cache_free(w->cache);
     mesh_reconciler.memo_free(w->memo);
     free(w->server.versions);
+    free(w->pod_asked);
+    free(w->pod_answer);
 }
 
 static const struct kube_kind *kind_of(const char *api_version, const char *kind)
@@ -148,8 +151,59 @@ static bool is_held(const void *context, const struct kube_action *action)
     return w->held && world_failure(w, action->verb, key);
 }
 
+/* As istiod does, by the label of the namespace or of the Pod. */
+static void inject(struct world *w, json_t *pod)
+{
+    _cleanup_json_ json_t *ns = world_get(w, "v1", "Namespace", NULL, doc_string(pod, "metadata", "namespace"));
+    const char *of_pod = doc_string(pod, "metadata", "labels", LABEL_REVISION);
+    const char *named = of_pod ? of_pod : doc_string(ns, "metadata", "labels", LABEL_REVISION);
+    const char *revision = !named || doc_string(ns, "metadata", "labels", LABEL_INJECTION) ? "default" : named;
+    _cleanup_free_ char *name = str_printf(
+        "istio-sidecar-injector%s%s",
+        str_eq(revision, "default") ? "" : "-",
+        str_eq(revision, "default") ? "" : revision);
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, name);
+    json_t *annotations = doc_make(pod, "metadata", "annotations");
+
+    json_object_set_new(annotations, "sidecar.istio.io/status", json_sprintf("{\"revision\":\"%s\"}", revision));
+    json_object_set_new(
+        annotations,
+        "istio.banzaicloud.io/sidecar-version",
+        json_string(str_or(doc_string(config, "metadata", "annotations", "istio.banzaicloud.io/sidecar-version"), "")));
+}
+
+/* True where a plan asks something else than before, or gets another answer. */
+static bool answer(struct world *w, const struct queries *queries)
+{
+    const struct query *query = queries_find(queries, PROOF_QUERY);
+    _cleanup_json_ json_t *pod = NULL;
+    _cleanup_free_ char *before = w->pod_answer, *asked = w->pod_asked;
+
+    w->pod_answer = w->pod_asked = NULL;
+    if (!query)
+        return false;
+    w->pod_asked = str_dup(query->create);
+    w->pods.asked += !str_eq(asked, w->pod_asked);
+    w->pod_status = w->pods.refused ? w->pods.refused : 201;
+    if (w->pods.refused) {
+        pod = OBJECT(STRING("kind", "Status"), STRING("message", w->pods.message));
+    } else {
+        assert_int_equal(doc_parse(query->create, strlen(query->create), SIZE_MAX, &pod, NULL), 0);
+        if (!w->pods.no_sidecar)
+            inject(w, pod);
+    }
+    w->pod_answer = doc_text(pod);
+    return !str_eq(before, w->pod_answer);
+}
+
 struct plan world_plan(struct world *w)
 {
+    const struct query_answer known = {
+        .key = PROOF_QUERY,
+        .status = w->pod_status,
+        .body = w->pod_answer,
+        .body_len = w->pod_answer ? strlen(w->pod_answer) : 0,
+    };
     const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
     const struct plan_input input = {
         .now = SECONDS(1545000000) + w->later,
@@ -162,14 +216,18 @@ struct plan world_plan(struct world *w)
         .creating = is_creating,
         .queue_context = w,
     };
-    const struct plan_world world = {.central = &input, .contact = {.error = ""}};
+    const struct plan_world world = {
+        .central = &input, .contact = {.error = ""}, .answers = {&known, w->pod_answer ? 1 : 0}};
     const struct kube_object *o;
     struct plan all = {0};
 
+    w->answers_anew = false;
     for (size_t i = 0; (o = kube_cache_next(w->cache, kind, &i));) {
         void *memo = o == mesh_find(w->cache) ? w->memo : mesh_reconciler.memo_new();
         struct reconcile_plan one;
         reconcile_resource(&mesh_reconciler, &world, o, memo, &one);
+        if (memo == w->memo)
+            w->answers_anew = answer(w, &one.queries);
         plan_append(&all, &one.central);
         reconcile_plan_release(&one);
         if (memo != w->memo)
@@ -245,7 +303,7 @@ int world_converge(struct world *w)
     for (int round = 0; round < ROUNDS_MAX; round++) {
         unsigned synced = w->synced;
         struct plan plan = world_plan(w);
-        bool done = plan.len == 0 && w->synced == synced;
+        bool done = plan.len == 0 && w->synced == synced && !w->answers_anew;
         world_act(w, &plan);
         plan_release(&plan);
         if (done)

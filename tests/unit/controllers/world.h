@@ -27,6 +27,17 @@ struct world {
     bool creating;  /* a create is under way */
     unsigned synced;
     msec_t later; /* how long after the beginning it is */
+    /* Pods that are created as a dry run: they get a sidecar by the ConfigMap of their namespace's control plane. */
+    struct {
+        int refused; /* HTTP; 0: they are not */
+        const char *message;
+        bool no_sidecar;
+        int asked; /* how many different ones */
+    } pods;
+    /* The last one, and what became of it; owned. */
+    char *pod_asked, *pod_answer;
+    int pod_status;
+    bool answers_anew; /* the last plan asked what no plan knows the answer to yet */
 };
 
 void world_init(struct world *w);

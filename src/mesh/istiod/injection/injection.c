@@ -196,11 +196,26 @@ bool istiod_cni_is_used(const struct mesh_env *env)
     return istiod_of(env->spec)->cni.component.enabled && !env->cni.waits;
 }
 
+/* Owned by the caller; NULL: there are none. */
+static json_t *values_of(const json_t *config_map)
+{
+    const char *text = doc_string(config_map, "data", "values");
+    json_t *all;
+
+    return text && doc_parse(text, strlen(text), VALUES_MAX, &all, NULL) == 0 ? all : NULL;
+}
+
 bool istiod_cni_is_in(const json_t *injection_config)
 {
-    const char *text = doc_string(injection_config, "data", "values");
-    _cleanup_json_ json_t *all = NULL;
+    _cleanup_json_ json_t *all = values_of(injection_config);
 
-    return text && doc_parse(text, strlen(text), VALUES_MAX, &all, NULL) == 0 &&
-           doc_bool(doc_at(all, "pilot", "cni", "enabled"), false);
+    return doc_bool(doc_at(all, "pilot", "cni", "enabled"), false);
+}
+
+/* The tag of the proxy's image, which is the version where the resource names no other. */
+char *istiod_release_of_config(const json_t *config_map)
+{
+    _cleanup_json_ json_t *all = values_of(config_map);
+
+    return str_dup(doc_string(all, "global", "tag"));
 }
