@@ -48,6 +48,7 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_WORKLOADS, KIND_RUNNING_STATEFUL_SET},
     {PLAN_WATCH_WORKLOADS, KIND_RUNNING_DAEMON_SET},
     {PLAN_WATCH_WORKLOADS, KIND_RUNNING_BUDGET},
+    {PLAN_WATCH_RELIANT, KIND_RELIANT_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
     {PLAN_WATCH_SIDECARS, KIND_SIDECAR_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 

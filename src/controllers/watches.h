@@ -24,6 +24,7 @@ enum {
     PLAN_WATCH_GATEWAY_API = 16384,    /* which version of Gateway API is there */
     PLAN_WATCH_MADE_CLASSES = 32768,   /* GatewayClasses, where the server serves them: */
     PLAN_WATCH_CLASSES_SERVED = 65536, /* whether it does */
+    PLAN_WATCH_RELIANT = 262144,       /* Pods of all namespaces that rely on the CNI plugin, as a digest */
     PLAN_WATCH_WORKLOADS = 131072,     /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
 };
 

@@ -346,6 +346,17 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = mesh_sidecar_digest},
+    /* Which of them may have slipped through the CNI plugin. */
+    [KIND_RELIANT_POD] =
+        {.kind = "Pod",
+         .view = "reliant",
+         .plural = "pods",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .digest = mesh_reliant_digest},
     /* What runs them, and which disruptions it allows. */
     [KIND_RUNNING_DEPLOYMENT] = {RUNNING("Deployment", "running-deployments", "deployments", mesh_deployment_digest)},
     [KIND_RUNNING_STATEFUL_SET] = {RUNNING(

@@ -52,6 +52,7 @@ enum mesh_kind_id {
     KIND_NODE, /* of each mesh_platform_of_node() is kept */
     KIND_POD,
     KIND_SIDECAR_POD, /* a view: with an injected sidecar, of which mesh_sidecar_digest() is kept */
+    KIND_RELIANT_POD, /* a view: that relies on the CNI plugin, of which mesh_reliant_digest() is kept */
     /* Views of what runs Pods with a sidecar, in all namespaces: digests (mesh/workloads.h). */
     KIND_RUNNING_DEPLOYMENT,
     KIND_RUNNING_STATEFUL_SET,

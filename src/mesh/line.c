@@ -154,6 +154,52 @@ void mesh_sidecar_release(struct mesh_sidecar *sidecar)
     *sidecar = (struct mesh_sidecar){0};
 }
 
+static bool relies_on_plugin(const json_t *pod)
+{
+    const struct mesh_line *line;
+
+    for (size_t i = 0; (line = mesh_line_next(&i));)
+        if (line->cni && line->cni->relies && line->cni->relies(pod))
+            return true;
+    return false;
+}
+
+/* A word is "-" where there is nothing. */
+char *mesh_reliant_digest(const json_t *pod)
+{
+    const char *node = doc_string(pod, "spec", "nodeName");
+    const json_t *proxy = doc_find(doc_at(pod, "status", "containerStatuses"), "name", "istio-proxy");
+    const char *again =
+        doc_int(doc_at(proxy, "restartCount"), 0) > 0 ? doc_string(proxy, "state", "running", "startedAt") : NULL;
+
+    if (!node || strchr(node, ' ') || !relies_on_plugin(pod))
+        return NULL;
+    return str_printf("%s %s %s", node, str_or(doc_string(pod, "status", "startTime"), "-"), str_or(again, "-"));
+}
+
+static msec_t time_of(const char **at)
+{
+    _cleanup_free_ char *text = word(at);
+    msec_t time;
+
+    return clock_parse_rfc3339(text, &time) ? time : 0;
+}
+
+struct mesh_reliant mesh_reliant_read(const char *digest)
+{
+    struct mesh_reliant pod = {.node = word(&digest)};
+
+    pod.started = time_of(&digest);
+    pod.restarted = time_of(&digest);
+    return pod;
+}
+
+void mesh_reliant_release(struct mesh_reliant *pod)
+{
+    free(pod->node);
+    *pod = (struct mesh_reliant){0};
+}
+
 const struct mesh_limitation *
 mesh_limitation_next(const struct mesh_line *line, const struct istio_spec *spec, int minor, size_t *position)
 {

@@ -172,6 +172,13 @@ struct mesh_cni {
     char *(*platform_of_node)(const json_t *node); /* owned by the caller */
     /* Whether Pods are injected for it with this ConfigMap (mesh_injection.config_map). */
     bool (*is_in)(const json_t *config_map);
+    /*
+     * Whether a Pod was injected for it and checks nothing itself: one whose node had no plugin when it started runs
+     * with a sidecar that no traffic is redirected to. NULL: Pods check it, and do not start so.
+     */
+    bool (*relies)(const json_t *pod);
+    /* Whether it leaves Pods of a namespace alone; `ns` is the control plane's. NULL where `relies` is. */
+    bool (*excludes)(const struct istio_spec *spec, const char *ns, const char *name);
 };
 
 /* What a remote cluster needs of the central one. No member is NULL. */

@@ -68,6 +68,19 @@ struct mesh_sidecar mesh_sidecar_read(const char *digest);
 void mesh_sidecar_release(struct mesh_sidecar *sidecar);
 #define _cleanup_mesh_sidecar_ _cleanup_(mesh_sidecar_release)
 
+/*
+ * What is kept of a Pod that relies on the CNI plugin (mesh_cni.relies, of any line) and runs on a node; owned by the
+ * caller. NULL: it is no such Pod. And what such a digest says.
+ */
+char *mesh_reliant_digest(const json_t *pod);
+struct mesh_reliant {
+    char *node;                /* owned */
+    msec_t started, restarted; /* when the Pod did, and then its proxy again; 0: not known, it was not */
+};
+struct mesh_reliant mesh_reliant_read(const char *digest);
+void mesh_reliant_release(struct mesh_reliant *pod);
+#define _cleanup_mesh_reliant_ _cleanup_(mesh_reliant_release)
+
 /* As mesh_cni.platform_of_node, of the newest line that has a plugin. Owned by the caller. */
 char *mesh_platform_of_node(const json_t *node);
 

@@ -262,7 +262,8 @@ json_t *cni_condition(
         buf_printf(&text, "; Pod Security of namespace %s refuses its pods, which mount folders of their node", ns);
     buf_add_str(
         &text,
-        state->waits ? "; until it is ready on every node, new pods get an init container"
-                     : "; pods with a sidecar that start without it wait for it");
+        state->waits              ? "; until it is ready on every node, new pods get an init container"
+        : cni_of(desired)->relies ? "; pods with a sidecar that start without it have no traffic redirected to them"
+                                  : "; pods with a sidecar that start without it wait for it");
     return status_condition(facts, CONDITION_CNI_READY, false, reason, buf_str(&text));
 }

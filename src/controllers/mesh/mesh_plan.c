@@ -11,6 +11,7 @@
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_status.h"
 #include "controllers/mesh/pod_security.h"
+#include "controllers/mesh/redirection.h"
 #include "controllers/mesh/refused_pods.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/upgrade.h"
@@ -593,6 +594,7 @@ static void plan(struct reconcile *r)
     former_stays = former.retained != NULL;
     if (cni_needs_nodes(in, r->object, desired))
         r->plan->central.watch |= PLAN_WATCH_NODES;
+    redirection_ask(desired, &memo->cni, &r->plan->central.watch);
     count_sidecars(r, desired);
     mesh_status_ask(r, desired);
     r->facts.version = spec->version;
@@ -608,11 +610,16 @@ static void add_cni(const struct reconcile *r, const struct mesh_memo *memo, jso
 {
     const struct plan_input *in = r->world->central;
     const struct mesh_desired *desired = memo->desired;
-    json_t *conditions = doc_at(status, STATUS_FIELD_CONDITIONS), *refused = NULL;
+    json_t *conditions = doc_at(status, STATUS_FIELD_CONDITIONS), *refused = NULL, *redirected = NULL;
+    unsigned unused = 0;
     bool enabled = cni_is_enabled(desired);
 
     if (enabled)
         json_array_append_new(conditions, cni_condition(&r->facts, in, r->object->ns, desired, &memo->cni));
+    if (redirection_ask(desired, &memo->cni, &unused))
+        redirected = redirection_condition(&r->facts, in, r->object->ns, desired);
+    if (redirected)
+        json_array_append_new(conditions, redirected);
     if (in->server->minor >= POD_SECURITY_SINCE)
         refused =
             pod_security_condition(&r->facts, &memo->injection, desired->spec, enabled, enabled && !memo->cni.waits);

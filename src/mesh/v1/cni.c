@@ -160,3 +160,32 @@ bool v1_cni_is_in(const json_t *injection_config)
 
     return text && !strstr(text, "istio-init");
 }
+
+/*
+ * Istio 1.1 has nothing in a Pod that checks the redirection, and where the plugin cannot read a Pod it lets it run as
+ * it is. A Pod whose mode is NONE wants none.
+ */
+bool v1_cni_relies(const json_t *pod)
+{
+    static const char mode[] = "sidecar.istio.io/interceptionMode";
+    _cleanup_free_ char *version = v1_sidecar_version_of_pod(pod);
+    const json_t *spec = doc_at(pod, "spec");
+
+    return version && doc_find(doc_at(spec, "containers"), "name", "istio-proxy") &&
+           !doc_find(doc_at(spec, "initContainers"), "name", "istio-init") &&
+           !str_eq(doc_string(pod, "metadata", "annotations", mode), "NONE");
+}
+
+bool v1_cni_excludes(const struct istio_spec *spec, const char *ns, const char *name)
+{
+    const json_t *names = v1_of(spec)->cni.exclude_namespaces;
+    json_t *excluded;
+    size_t i;
+
+    if (!names)
+        return str_eq(name, ns);
+    json_array_foreach((json_t *)names, i, excluded)
+        if (str_eq(json_string_value(excluded), name))
+            return true;
+    return false;
+}

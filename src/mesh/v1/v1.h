@@ -129,6 +129,8 @@ json_t *v1_sds_volumes(const struct mesh_env *env);
 void v1_cni_plugin(const struct mesh_env *env, struct rendered_list *out);
 bool v1_cni_is_used(const struct mesh_env *env);
 bool v1_cni_is_in(const json_t *injection_config);
+bool v1_cni_relies(const json_t *pod);
+bool v1_cni_excludes(const struct istio_spec *spec, const char *ns, const char *name);
 
 /* ConfigMap istio: the mesh configuration that Pilot, Mixer, the injector and the gateways read. */
 void v1_mesh_config(const struct mesh_env *env, struct rendered_list *out);

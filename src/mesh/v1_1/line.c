@@ -58,6 +58,8 @@ static const struct mesh_cni cni = {
     .component = &central[CNI],
     .asks_for_platform = asks_for_platform,
     .is_in = v1_cni_is_in,
+    .relies = v1_cni_relies,
+    .excludes = v1_cni_excludes,
 };
 
 const struct mesh_line v1_1_line = {

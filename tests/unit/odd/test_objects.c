@@ -182,12 +182,37 @@ static json_t *authority(const char *name)
     return secret(name, "Opaque", OBJECT(STRING("ca-cert.pem", pem), STRING("root-cert.pem", pem)));
 }
 
+/* Of Istio 1.1, with a proxy that was restarted. */
+static json_t *reliant(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Pod"),
+        MAP("metadata",
+            STRING("name", "reliant"),
+            STRING("namespace", "app"),
+            MAP("annotations", STRING("sidecar.istio.io/status", "{\"version\":\"0123\"}"))),
+        MAP("spec",
+            STRING("nodeName", "a"),
+            SEQ("initContainers", ITEM(STRING("name", "a"))),
+            SEQ("containers", ITEM(STRING("name", "istio-proxy")))),
+        MAP("status",
+            STRING("startTime", "2019-01-01T00:00:00Z"),
+            SEQ("containerStatuses",
+                ITEM(
+                    STRING("name", "istio-proxy"),
+                    INT("restartCount", 1),
+                    MAP("state", MAP("running", STRING("startedAt", "2019-01-01T00:00:00Z")))))));
+}
+
 /* Of a kind of which a digest is kept alone. */
 static json_t *sample_of(const struct kube_kind *kind)
 {
     switch ((enum mesh_kind_id)(kind - mesh_kinds.rows)) {
     case KIND_SIDECAR_POD:
         return sidecar();
+    case KIND_RELIANT_POD:
+        return reliant();
     case KIND_RUNNING_DEPLOYMENT:
     case KIND_RUNNING_STATEFUL_SET:
     case KIND_RUNNING_DAEMON_SET:
@@ -233,6 +258,7 @@ static void put_others(struct world *w)
         mesh_kind(KIND_KEY_AND_CERT_SECRET),
         secret("istio.default", "istio.io/key-and-cert", OBJECT(STRING("a", "b"))));
     world_put_as(w, mesh_kind(KIND_SIDECAR_POD), sidecar());
+    world_put_as(w, mesh_kind(KIND_RELIANT_POD), reliant());
     world_put_as(w, mesh_kind(KIND_RUNNING_DEPLOYMENT), running(mesh_kind(KIND_RUNNING_DEPLOYMENT)));
     world_put_as(w, mesh_kind(KIND_RUNNING_STATEFUL_SET), running(mesh_kind(KIND_RUNNING_STATEFUL_SET)));
     world_put_as(w, mesh_kind(KIND_RUNNING_DAEMON_SET), running(mesh_kind(KIND_RUNNING_DAEMON_SET)));
