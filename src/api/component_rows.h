@@ -49,6 +49,23 @@ extern const struct field_table component_affinity_table;
      .implied = "the architectures that Istio is built for", .doc = "Where its pods are placed."},                     \
     {"tolerations", LIST_AT(in tolerations, component_toleration, 0, 64), .implied = "none",                           \
      .doc = "Taints that it tolerates."}
+
+/*
+ * Of a component that runs once on each node, and has no number of pods: its container, and on which nodes it is. Behind
+ * `in` what holds instead of the image, the resources, nodeSelector with its doc, affinity with its doc, tolerations.
+ */
+#define COMPONENT_NODE_ROWS(in, image_, resources_, nodes_, nodes_doc, affinity_, affinity_doc, taints_)               \
+    {"image", TEXT_AT(in image, format_image), .implied = image_, .doc = "The image of its container."},               \
+    {"resources", DOCUMENT_AT(in resources, container_resources_table), .implied = resources_,                         \
+     .doc = "Compute resources of its container."},                                                                    \
+    {"nodeSelector", MAP_AT(in node_selector, format_label_key, component_label_value, 64), .implied = nodes_,         \
+     .doc = nodes_doc},                                                                                                \
+    {"affinity", DOCUMENT_AT(in affinity, component_affinity_table), .implied = affinity_, .doc = affinity_doc},       \
+    {"tolerations", LIST_AT(in tolerations, component_toleration, 0, 64), .implied = taints_,                          \
+     .doc = "Taints that it tolerates."}
 /* clang-format on */
+
+/* Of Istio's CNI plugin. */
+#define COMPONENT_CNI_LOG_LEVELS CHOICE("debug", "info", "warn", "error", "fatal", "none")
 
 #endif

@@ -81,8 +81,6 @@ static const struct field_table mesh_config_table = {
     .open = true,
 };
 
-#define CNI_LOG_LEVELS CHOICE("debug", "info", "warn", "error", "fatal", "none")
-
 /* Environment variables are longer than labels and names: any text. */
 static const struct field env_value = {NULL, TEXT(format_annotation_value)};
 
@@ -146,7 +144,7 @@ static const struct field_table gateways_table = {
 static const struct field excluded_namespace = {NULL, TEXT(format_dns_label)};
 
 static const struct field cni_logging_rows[] = {
-    {"level", CNI_LOG_LEVELS, ALIAS("cni.logLevel")},
+    {"level", COMPONENT_CNI_LOG_LEVELS, ALIAS("cni.logLevel")},
 };
 
 static const struct field_table cni_logging_table = {
@@ -169,26 +167,10 @@ static const struct field cni_rows[] = {
      .otherwise = ISTIOD_CNI_AUTO,
      .floating = true,
      .doc = "What runs the nodes, which decides the paths below; Auto: what `platform` or the nodes say."},
-    {"image",
-     TEXT_AT(cni.component.image, format_image),
-     .implied = "its own image from imageHub, with imageTag",
-     .doc = "The image of its container."},
-    {"resources",
-     DOCUMENT_AT(cni.component.resources, container_resources_table),
-     .implied = "as in Istio's chart",
-     .doc = "Compute resources of its container."},
-    {"nodeSelector",
-     MAP_AT(cni.component.node_selector, format_label_key, component_label_value, 64),
-     .implied = "any node with Linux",
-     .doc = "Labels that a node must have to get the plugin. Pods with sidecars do not start on others."},
-    {"affinity",
-     DOCUMENT_AT(cni.component.affinity, component_affinity_table),
-     .implied = "none",
-     .doc = "On which nodes it is; as for nodeSelector."},
-    {"tolerations",
-     LIST_AT(cni.component.tolerations, component_toleration, 0, 64),
-     .implied = "all taints",
-     .doc = "Taints that it tolerates."},
+    COMPONENT_NODE_ROWS(
+        cni.component., "its own image from imageHub, with imageTag", "as in Istio's chart", "any node with Linux",
+        "Labels that a node must have to get the plugin. Pods with sidecars do not start on others.", "none",
+        "On which nodes it is; as for nodeSelector.", "all taints"),
     {"binDir",
      TEXT_AT(cni.bin_dir, format_folder),
      .implied = "the platform's, /opt/cni/bin on most",
@@ -212,7 +194,7 @@ static const struct field cni_rows[] = {
      .doc = "Whether it is added to the nodes' own network configuration. If not, Multus has to call it, as on "
             "OpenShift, where it is always so."},
     {"logLevel",
-     CNI_LOG_LEVELS,
+     COMPONENT_CNI_LOG_LEVELS,
      FIELD_AT(cni.log_level, char *),
      .otherwise = "info",
      .floating = true,

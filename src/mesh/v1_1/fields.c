@@ -107,8 +107,6 @@ const struct field_table v1_1_init_table = {
 
 static const struct field excluded_namespace = {NULL, TEXT(format_dns_label)};
 
-#define CNI_LOG_LEVELS CHOICE("debug", "info", "warn", "error", "fatal", "none")
-
 /* Names of the earlier operator. */
 static const struct field init_cni_rows[] = {
     {"enabled", FLAG, ALIAS("cni.enabled")},
@@ -116,7 +114,7 @@ static const struct field init_cni_rows[] = {
     {"binDir", TEXT(format_folder), ALIAS("cni.binDir")},
     {"confDir", TEXT(format_folder), ALIAS("cni.confDir")},
     {"excludeNamespaces", LIST(excluded_namespace, 0, 1000), .unique = true, ALIAS("cni.excludeNamespaces")},
-    {"logLevel", CNI_LOG_LEVELS, ALIAS("cni.logLevel")},
+    {"logLevel", COMPONENT_CNI_LOG_LEVELS, ALIAS("cni.logLevel")},
     {"affinity", DOCUMENT(component_affinity_table), ALIAS("cni.affinity")},
 };
 
@@ -144,26 +142,9 @@ static const struct field cni_rows[] = {
      .floating = true,
      .doc = "Whether a plugin of the nodes' network redirects the traffic of pods, so that they need no init container "
             "with NET_ADMIN."},
-    {"image",
-     TEXT_AT(cni.component.image, format_image),
-     .implied = "install-cni from imageHub, with imageTag",
-     .doc = "The image of its container."},
-    {"resources",
-     DOCUMENT_AT(cni.component.resources, container_resources_table),
-     .implied = "none",
-     .doc = "Compute resources of its container."},
-    {"nodeSelector",
-     MAP_AT(cni.component.node_selector, format_label_key, component_label_value, 64),
-     .implied = "any node with Linux",
-     .doc = "Labels that a node must have to get the plugin."},
-    {"affinity",
-     DOCUMENT_AT(cni.component.affinity, component_affinity_table),
-     .implied = "none",
-     .doc = "On which nodes it is."},
-    {"tolerations",
-     LIST_AT(cni.component.tolerations, component_toleration, 0, 64),
-     .implied = "all taints",
-     .doc = "Taints that it tolerates."},
+    COMPONENT_NODE_ROWS(
+        cni.component., "install-cni from imageHub, with imageTag", "none", "any node with Linux",
+        "Labels that a node must have to get the plugin.", "none", "On which nodes it is.", "all taints"),
     {"binDir",
      TEXT_AT(cni.bin_dir, format_folder),
      .otherwise = "/opt/cni/bin",
@@ -175,7 +156,7 @@ static const struct field cni_rows[] = {
      .floating = true,
      .doc = "The nodes' folder of network configuration."},
     {"logLevel",
-     CNI_LOG_LEVELS,
+     COMPONENT_CNI_LOG_LEVELS,
      FIELD_AT(cni.log_level, char *),
      .otherwise = "info",
      .floating = true,
@@ -233,26 +214,9 @@ static const struct field node_agent_rows[] = {
      .otherwise = "false",
      .floating = true,
      .doc = "Whether each node has the agent that `sds` needs."},
-    {"image",
-     TEXT_AT(node_agent.image, format_image),
-     .implied = "node-agent-k8s from imageHub, with imageTag",
-     .doc = "The image of its container."},
-    {"resources",
-     DOCUMENT_AT(node_agent.resources, container_resources_table),
-     .implied = "none",
-     .doc = "Compute resources of its container."},
-    {"nodeSelector",
-     MAP_AT(node_agent.node_selector, format_label_key, component_label_value, 64),
-     .implied = "any node",
-     .doc = "Labels that a node must have."},
-    {"affinity",
-     DOCUMENT_AT(node_agent.affinity, component_affinity_table),
-     .implied = "the architectures that Istio is built for",
-     .doc = "On which nodes it is."},
-    {"tolerations",
-     LIST_AT(node_agent.tolerations, component_toleration, 0, 64),
-     .implied = "none",
-     .doc = "Taints that it tolerates."},
+    COMPONENT_NODE_ROWS(
+        node_agent., "node-agent-k8s from imageHub, with imageTag", "none", "any node", "Labels that a node must have.",
+        "the architectures that Istio is built for", "On which nodes it is.", "none"),
 };
 
 static const struct field_table node_agent_table = {
