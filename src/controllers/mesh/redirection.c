@@ -11,6 +11,9 @@
 /* Pods that a message names. */
 #define NAMED_MAX 10
 
+/* Seconds; the plugin's Pods ask for 5. */
+#define GRACE_MOST 600
+
 /* From `begin` to before `end`. */
 struct gap {
     msec_t begin, end;
@@ -83,7 +86,8 @@ static json_t *read_daemon_set(const struct plan_input *in, const char *ns, cons
 static struct map *read_nodes(const struct plan_input *in, const char *ns, const json_t *daemons)
 {
     const json_t *selector = doc_at(daemons, "spec", "selector", "matchLabels");
-    msec_t grace = SECONDS(doc_int(doc_at(daemons, "spec", "template", "spec", "terminationGracePeriodSeconds"), 30));
+    int64_t seconds = doc_int(doc_at(daemons, "spec", "template", "spec", "terminationGracePeriodSeconds"), 30);
+    msec_t grace = SECONDS(seconds >= 0 && seconds < GRACE_MOST ? seconds : GRACE_MOST);
     struct map *nodes = map_new(free);
     struct kube_object *o;
 
