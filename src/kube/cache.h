@@ -30,7 +30,7 @@ struct kube_cache;
  * nothing of it and drops it when the object changes; a definition, whose status is not kept, does not change with its
  * version alone. It belongs to the reader that used it last (`owner`).
  */
-#define KUBE_MEMO_SIZE 16
+#define KUBE_MEMO_SIZE 40
 struct kube_memo {
     const void *owner; /* never followed; NULL: none yet */
     _Alignas(uint64_t) unsigned char room[KUBE_MEMO_SIZE];

@@ -6,14 +6,23 @@
 
 #include "kube/cache.h"
 
+/* How far a Deployment, DaemonSet or StatefulSet is (reconcile/rollout.h). */
+struct workload_progress {
+    int32_t desired, all, updated, available, ready; /* Pods */
+    bool is_known : 1;
+    bool is_seen : 1;    /* its controller has seen the newest spec */
+    bool is_late : 1;    /* it is past its progress deadline */
+    bool has_failed : 1; /* a condition says why it has no Pods */
+};
+
 /* Zeroed: nothing is known. */
 struct object_memo {
-    uint64_t in_place;    /* the hash of the desired object that it was compared with and found in place; 0: none */
-    uint32_t available;   /* one more than the replicas of a Deployment that is available and ready in full */
-    bool is_unremarkable; /* a Pod whose status names nothing that keeps it from being ready */
-    bool is_newer;        /* with `in_place`: it is left as it is, because it is of a newer release */
-    bool inherits;        /* with `in_place`: it keeps what it had under another manager (reconcile/inherit.h) */
-    bool is_copy;         /* has another object's labels with the owner label, and no record of what was applied */
+    uint64_t in_place;                 /* the hash of the desired object that it was found to be like; 0: none */
+    struct workload_progress progress; /* of a workload */
+    bool is_unremarkable : 1;          /* a Pod whose status names nothing that keeps it from being ready */
+    bool is_newer : 1;                 /* with `in_place`: it is left as it is, because it is of a newer release */
+    bool inherits : 1; /* with `in_place`: it keeps what it had under another manager (reconcile/inherit.h) */
+    bool is_copy : 1;  /* has another object's labels with the owner label, and no record of what was applied */
 };
 
 /* Valid until the cache changes, or another reader keeps its memo with this object. */

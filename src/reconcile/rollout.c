@@ -190,14 +190,19 @@ static void read_pods(struct reading *reading)
     reading->has_pods = true;
 }
 
+static bool has_waiting_pods(struct reading *reading)
+{
+    if (!reading->has_pods)
+        read_pods(reading);
+    return reading->pod_count > 0;
+}
+
 /* What the Deployment's newest Pod that has something to say waits for: older ones may be of an older spec. */
 static const char *reason_from_pods(struct reading *reading, const json_t *deployment)
 {
     const json_t *selector = doc_at(deployment, "spec", "selector", "matchLabels");
     const struct waiting_pod *newest = NULL;
 
-    if (!reading->has_pods)
-        read_pods(reading);
     for (size_t i = 0; i < reading->pod_count; i++) {
         const struct waiting_pod *pod = &reading->pods[i];
         if (selector_pairs_match(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
@@ -206,13 +211,18 @@ static const char *reason_from_pods(struct reading *reading, const json_t *deplo
     return newest ? newest->reason : NULL;
 }
 
-/* A ReplicaSet that may not create Pods says so in this condition: quota, admission. */
-static char *reason_from_conditions(const json_t *deployment)
+/* A ReplicaSet that may not create Pods says so in this condition: quota, admission. NULL: there is none. */
+static const json_t *failure_of(const json_t *deployment)
 {
-    const json_t *conditions = doc_at(deployment, "status", "conditions");
-    const json_t *failure = doc_find(conditions, "type", "ReplicaFailure");
+    const json_t *failure = doc_find(doc_at(deployment, "status", "conditions"), "type", "ReplicaFailure");
 
-    if (!str_eq(doc_string(failure, "status"), "True"))
+    return str_eq(doc_string(failure, "status"), "True") ? failure : NULL;
+}
+
+/* NULL of none; owned by the caller. */
+static char *describe_failure(const json_t *failure)
+{
+    if (!failure)
         return NULL;
     return str_printf(
         "%s: %s", str_or(doc_string(failure, "reason"), "ReplicaFailure"), str_or(doc_string(failure, "message"), ""));
@@ -253,32 +263,14 @@ static const struct counts *counts_of(const char *kind)
 }
 
 /* A number of Pods, which Kubernetes keeps in 32 bits. */
-static int64_t status_count(const json_t *deployment, const char *field)
+static int32_t pods_of(int64_t count)
 {
-    int64_t count = status_int(deployment, field);
-
-    return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : count;
+    return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : (int32_t)count;
 }
 
-/* How far a workload is. */
-struct progress {
-    const struct counts *counts;
-    int64_t desired, all, updated, available, ready;
-};
-
-static struct progress progress_of(const char *kind, const json_t *workload)
+static int32_t status_count(const json_t *workload, const char *field)
 {
-    const struct counts *c = counts_of(kind);
-    bool has_available = doc_at(workload, "status", c->available) || !str_eq(c->kind, "StatefulSet");
-
-    return (struct progress){
-        .counts = c,
-        .desired = c->desired ? status_count(workload, c->desired) : doc_int(doc_at(workload, "spec", "replicas"), 1),
-        .all = status_count(workload, c->all),
-        .updated = status_count(workload, c->updated),
-        .available = status_count(workload, has_available ? c->available : c->ready),
-        .ready = status_count(workload, c->ready),
-    };
+    return pods_of(status_int(workload, field));
 }
 
 /* The Deployment's controller reports a timeout, but continues the rollout. */
@@ -290,101 +282,112 @@ static bool is_past_deadline(const json_t *deployment)
            str_eq(doc_string(progressing, "reason"), "ProgressDeadlineExceeded");
 }
 
-/* How far it is, in numbers; owned by the caller. */
-static char *describe_progress(const struct progress *p)
+static struct workload_progress progress_of(const struct counts *c, const json_t *workload)
 {
-    _cleanup_free_ char *old =
-        p->all > p->updated ? str_printf(", %" PRId64 " old ones left", p->all - p->updated) : str_dup("");
+    bool has_available = doc_at(workload, "status", c->available) || !str_eq(c->kind, "StatefulSet");
 
-    return str_printf(
-        "%" PRId64 " of %" PRId64 " %s updated, %" PRId64 " available%s",
-        p->updated,
-        p->desired,
-        p->counts->noun,
-        p->available,
-        old);
+    return (struct workload_progress){
+        .is_known = true,
+        .is_seen = status_int(workload, "observedGeneration") == doc_int(doc_at(workload, "metadata", "generation"), 0),
+        .is_late = is_past_deadline(workload),
+        .has_failed = failure_of(workload),
+        .desired =
+            c->desired ? status_count(workload, c->desired) : pods_of(doc_int(doc_at(workload, "spec", "replicas"), 1)),
+        .all = status_count(workload, c->all),
+        .updated = status_count(workload, c->updated),
+        .available = status_count(workload, has_available ? c->available : c->ready),
+        .ready = status_count(workload, c->ready),
+    };
 }
 
-static char *describe_missing(struct reading *reading, const json_t *workload, const struct progress *p)
+static bool is_complete(const struct workload_progress *p)
 {
-    const char *name = doc_string(workload, "metadata", "name"), *reason;
-    _cleanup_free_ char *progress = describe_progress(p), *failure = reason_from_conditions(workload);
-    struct buf text = BUF_INIT;
-
-    reason = failure ? failure : reason_from_pods(reading, workload);
-    buf_printf(
-        &text,
-        "%s %s%s: %s",
-        p->counts->kind,
-        name,
-        is_past_deadline(workload) ? " exceeded its progress deadline" : "",
-        progress);
-    if (reason) {
-        buf_add_str(&text, "; ");
-        kube_message_add(&text, reason);
-    }
-    return buf_take(&text);
-}
-
-/* Its controller has seen the newest spec. */
-static bool is_seen(const json_t *workload)
-{
-    return status_int(workload, "observedGeneration") == doc_int(doc_at(workload, "metadata", "generation"), 0);
-}
-
-static bool is_complete(const struct progress *p)
-{
-    return p->updated >= p->desired && p->all <= p->updated && p->available >= p->updated;
+    return p->is_seen && p->updated >= p->desired && p->all <= p->updated && p->available >= p->updated;
 }
 
 bool rollout_is_complete(const char *kind, const json_t *workload)
 {
-    struct progress p = progress_of(kind, workload);
+    struct workload_progress p = progress_of(counts_of(kind), workload);
 
-    return is_seen(workload) && is_complete(&p);
+    return is_complete(&p);
 }
 
-static void
-read_object(struct reading *reading, const struct kube_kind *kind, const json_t *workload, struct rollout *r)
+/* Of this version of the object, which is parsed once. */
+static const struct workload_progress *observed_progress(const struct counts *counts, struct kube_object *o)
 {
-    struct progress p = progress_of(kind->kind, workload);
-    bool seen = is_seen(workload);
+    struct workload_progress *known = &object_memo(o)->progress;
+    _cleanup_json_ json_t *workload = known->is_known ? NULL : kube_object_parse(o);
 
-    r->desired = p.desired;
-    r->ready = p.ready;
-    r->available = seen && is_complete(&p);
-    if (r->available)
+    if (workload)
+        *known = progress_of(counts, workload);
+    return known;
+}
+
+/* How far it is, in numbers. */
+static void describe_progress(const struct counts *counts, const struct workload_progress *p, struct buf *text)
+{
+    buf_printf(
+        text,
+        "%" PRId32 " of %" PRId32 " %s updated, %" PRId32 " available",
+        p->updated,
+        p->desired,
+        counts->noun,
+        p->available);
+    if (p->all > p->updated)
+        buf_printf(text, ", %" PRId32 " old ones left", p->all - p->updated);
+}
+
+/* What its controller or its Pods say. They may change without it, and are read again every time. */
+static void
+describe_reason(struct reading *reading, struct kube_object *o, const struct workload_progress *p, struct buf *text)
+{
+    bool pods_speak = !p->has_failed && has_waiting_pods(reading);
+    _cleanup_json_ json_t *workload = p->has_failed || pods_speak ? kube_object_parse(o) : NULL;
+    _cleanup_free_ char *failure = describe_failure(failure_of(workload));
+    const char *reason = pods_speak ? reason_from_pods(reading, workload) : failure;
+
+    if (!reason)
         return;
-    r->is_late = seen && is_past_deadline(workload);
-    r->message = seen ? describe_missing(reading, workload, &p)
-                      : str_printf(
-                            "%s %s: its controller has not seen the newest spec yet",
-                            kind->kind,
-                            doc_string(workload, "metadata", "name"));
+    buf_add_str(text, "; ");
+    kube_message_add(text, reason);
+}
+
+static char *describe_missing(
+    struct reading *reading, const struct counts *counts, struct kube_object *o, const struct workload_progress *p)
+{
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text, "%s %s", counts->kind, o->name);
+    if (!p->is_seen) {
+        buf_add_str(&text, ": its controller has not seen the newest spec yet");
+        return buf_take(&text);
+    }
+    buf_printf(&text, "%s: ", p->is_late ? " exceeded its progress deadline" : "");
+    describe_progress(counts, p, &text);
+    describe_reason(reading, o, p, &text);
+    return buf_take(&text);
 }
 
 static void
 read_workload(struct reading *reading, const struct rollout_workload *workload, const char *revision, struct rollout *r)
 {
     const struct kube_kind *kind = &kube_cache_kinds(reading->in->observed)->rows[workload->kind];
+    const struct counts *counts = counts_of(kind->kind);
     _cleanup_free_ char *name = str_printf("%s%s%s", workload->name, *revision ? "-" : "", revision);
     struct kube_object *o = kube_cache_get(reading->in->observed, kind, reading->ns, name);
-    _cleanup_json_ json_t *object = NULL;
+    struct workload_progress p;
 
     if (!o) {
         r->message = str_printf("%s %s is not there yet", kind->kind, name);
         return;
     }
-    if (object_memo(o)->available) {
-        r->available = true;
-        r->ready = r->desired = (int64_t)object_memo(o)->available - 1;
-        return;
-    }
-    object = kube_object_parse(o);
-    read_object(reading, kind, object, r);
-    /* What Pods say may change with them, and is read again every time. */
-    if (r->available && r->ready == r->desired && r->desired >= 0)
-        object_memo(o)->available = (uint32_t)r->desired + 1;
+    p = *observed_progress(counts, o);
+    r->desired = p.desired;
+    r->ready = p.ready;
+    r->available = is_complete(&p);
+    r->is_late = !r->available && p.is_seen && p.is_late;
+    if (!r->available)
+        r->message = describe_missing(reading, counts, o, &p);
 }
 
 /* All of its workloads as one. */

@@ -1,4 +1,6 @@
 /* What remote clusters take from a central cluster with Istio 1.0 or Istio 1.1. */
+#include <string.h>
+
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -26,17 +28,22 @@ static json_t *signing_from(const struct kube_object *o, bool plugged_in)
         STRING("cert-chain.pem", chain));
 }
 
-/* Whether the central Citadel's options name a certificate of the user's; by default it creates its own. */
+/*
+ * Whether the central Citadel's options name a certificate of the user's; by default it creates its own. Every plan
+ * asks: an object without that text is not parsed.
+ */
 static bool is_plugged_in(const struct kube_cache *observed, const char *ns)
 {
+    static const char option[] = "--self-signed-ca=false";
     const struct kube_object *o = kube_cache_get(observed, mesh_kind(KIND_DEPLOYMENT), ns, "istio-citadel");
-    _cleanup_json_ json_t *citadel = o ? kube_object_parse(o) : NULL;
+    bool has_text = o && memmem(o->text, o->text_len, option, sizeof(option) - 1);
+    _cleanup_json_ json_t *citadel = has_text ? kube_object_parse(o) : NULL;
     json_t *container, *argument;
     size_t i, k;
 
     json_array_foreach(doc_at(citadel, "spec", "template", "spec", "containers"), i, container)
         json_array_foreach(doc_at(container, "args"), k, argument)
-            if (str_eq(json_string_value(argument), "--self-signed-ca=false"))
+            if (str_eq(json_string_value(argument), option))
                 return true;
     return false;
 }
