@@ -146,9 +146,11 @@ static const struct field sidecar_renewal_rows[] = {
     {"since", TIME, .doc = "When they were first seen to get it."},
     {"done", INTEGER(0, PODS_MAX), .doc = "Workloads whose sidecars are all up to date."},
     {"left", INTEGER(0, PODS_MAX), .doc = "Workloads with an outdated one, the blocked ones included."},
-    {"renewing", LIST(renewing, 0, 1000), .doc = "Those that are restarted now, the first 100."},
+    {"waiting", INTEGER(0, PODS_MAX), .doc = "Of those, the ones that will be restarted and were not yet."},
+    {"renewing", LIST(renewing, 0, 1000), .doc = "Those that are restarted now."},
     {"blockedCount", INTEGER(0, PODS_MAX), .doc = "How many are not restarted."},
-    {"blocked", LIST(blocked, 0, 1000), .doc = "Those, the first 30: what needs a person most comes first."},
+    {"blocked", LIST(blocked, 0, 1000),
+     .doc = "Those that need a person most, 30, and all whose restart failed or was undone."},
 };
 
 static const struct field_table sidecar_renewal_table = {
@@ -192,8 +194,8 @@ static const struct field upgrade_rows[] = {
     {"phase", TEXT(format_text), .required = true,
      .doc = "Preflight, Definitions, ControlPlane, Gateways, Sidecars or Complete."},
     {"progress", TEXT(format_text), .doc = "All of it in one line, while it goes on."},
-    {"done", INTEGER(0, PODS_MAX), .doc = "Pods whose sidecar is of the new configuration."},
-    {"left", INTEGER(0, PODS_MAX), .doc = "Pods that have to be restarted for it."},
+    {"done", INTEGER(0, PODS_MAX), .doc = "Workloads whose sidecars are all of the new configuration."},
+    {"left", INTEGER(0, PODS_MAX), .doc = "Workloads that have to be restarted for it."},
     {"blocked", LIST(upgrade_text, 0, 100), .doc = "Why nothing of the new version is written."},
     {"warnings", LIST(upgrade_text, 0, 100), .doc = "What the preflight found besides."},
 };

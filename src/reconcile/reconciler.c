@@ -13,7 +13,16 @@ void reconcile_plan_release(struct reconcile_plan *plan)
     plan_release(&plan->central);
     plan_release(&plan->remote);
     queries_release(&plan->queries);
-    free(plan->event);
+    for (size_t i = 0; i < plan->event_count; i++)
+        free(plan->events[i].text);
+}
+
+void reconcile_tell(struct reconcile_plan *plan, const char *reason, bool is_warning, char *text)
+{
+    if (plan->event_count < RECONCILE_EVENTS_MAX)
+        plan->events[plan->event_count++] = (struct reconcile_event){reason, is_warning, text};
+    else
+        free(text);
 }
 
 struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool paused)

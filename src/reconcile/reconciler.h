@@ -44,6 +44,14 @@ struct plan_world {
     void *shared;                     /* what all resources of the kind share: see reconciler.shared_new */
 };
 
+/* What began, ended or failed, reported once for each text as long as plans have it. */
+struct reconcile_event {
+    const char *reason; /* of its Event; static */
+    bool is_warning;
+    char *text; /* owned */
+};
+enum { RECONCILE_EVENTS_MAX = 8 };
+
 /* What is decided for one resource. */
 struct reconcile_plan {
     struct plan central, remote;
@@ -51,14 +59,14 @@ struct reconcile_plan {
     struct queries queries; /* whose answers are needed; the resource is planned again with each of them */
     /* A warning, reported once for each reason: the reason of its Event, and the text; static. */
     const char *warning_reason, *warning;
-    /* What began or ended, reported once for each text: the reason of its Event, static, and the text, owned. */
-    const char *event_reason;
-    char *event;
-    bool event_is_warning;
+    struct reconcile_event events[RECONCILE_EVENTS_MAX];
+    size_t event_count;
     msec_t again_after; /* requeue after this time without an event; MSEC_NEVER */
 };
 
 void reconcile_plan_release(struct reconcile_plan *plan);
+/* Takes `text` over. Of more than RECONCILE_EVENTS_MAX the last ones are dropped. */
+void reconcile_tell(struct reconcile_plan *plan, const char *reason, bool is_warning, char *text);
 
 /* One resource while it is reconciled. */
 struct reconcile {

@@ -1,6 +1,7 @@
 #include "reconcile/subject.h"
 
 #include "base/log.h"
+#include "base/map.h"
 #include "base/str.h"
 
 static void be_due(void *context)
@@ -52,7 +53,7 @@ void subject_free(struct subject *s)
     io->timer_free(io, s->timer);
     if (s->kind->reconciler->memo_free)
         s->kind->reconciler->memo_free(s->memo);
-    free(s->told);
+    map_free(s->told);
     free(s->seen.resource);
     free(s->seen.secret);
     free(s->ns);
@@ -138,12 +139,19 @@ static void warn(struct subject *s, const struct reconcile_plan *plan)
     s->warned = plan->warning_reason;
 }
 
-/* An Event of what began or ended. */
+/* Events of what the plan before did not have. */
 static void tell(struct subject *s, const struct reconcile_plan *plan)
 {
-    if (plan->event && !str_eq(plan->event, s->told))
-        actor_event(s->central, plan->event_reason, plan->event_is_warning, s->name, plan->event);
-    str_replace(&s->told, plan->event);
+    struct map *told = plan->event_count ? map_new(NULL) : NULL;
+
+    for (size_t i = 0; i < plan->event_count; i++) {
+        const struct reconcile_event *event = &plan->events[i];
+        if (!map_has(s->told, event->text))
+            actor_event(s->central, event->reason, event->is_warning, s->name, event->text);
+        map_put(told, event->text, s);
+    }
+    map_free(s->told);
+    s->told = told;
 }
 
 static void ask(struct subject *s, const struct queries *queries)

@@ -52,7 +52,7 @@ struct subject {
     unsigned watch;                 /* of the central cluster, as the last plan asks for */
     bool connect;                   /* as the last plan says */
     const char *warned;             /* logged last */
-    char *told;                     /* the text of the last Event of what began or ended; NULL: none */
+    struct map *told;               /* the texts of the last plan's events; NULL: it had none */
     /* What was observed when it was planned last. */
     struct {
         char *resource, *secret;

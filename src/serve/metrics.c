@@ -3,7 +3,9 @@
 #include <malloc.h>
 #include <math.h>
 
+#include "api/status.h"
 #include "base/str.h"
+#include "doc/doc.h"
 #include "mesh/authority.h"
 #include "mesh/mesh.h"
 
@@ -87,7 +89,16 @@ struct remote_sources {
       "How long ago its watch that heard least heard something or was verified; absent where it is not connected",     \
       seconds(s->watch_age))
 
+/* As above, of each mesh whose sidecars are renewed; from its status, which is NULL where it has none. */
+#define RENEWAL_METRICS(X)                                                                                             \
+    X("renewal_outdated_workloads", "Workloads with an outdated sidecar", count_of(status, "left"))                    \
+    X("renewal_waiting_workloads", "Of those, the ones that will be restarted", count_of(status, "waiting"))           \
+    X("renewal_restarted_workloads", "Workloads that were restarted and are not rolled out yet", rolling(status))      \
+    X("renewal_failed_workloads", "Workloads whose rollout did not finish in time", failed(status))                    \
+    X("renewal_blocked_workloads", "Workloads that are not restarted", count_of(status, "blockedCount"))
+
 #define PREFIX "istio_operator_"
+#define MESH_LABELS "{namespace,mesh}"
 #define REMOTE_LABELS "{namespace,remote}"
 
 static void print_head(struct buf *out, const char *type, const char *name, const char *help)
@@ -160,6 +171,102 @@ static void print_certificates(const struct kube_cache *cache, struct buf *out)
             print_certificate(o, "signing", authority.signing_end, out);
         }
 }
+
+/* --- the meshes --- */
+
+#define UPGRADE_PHASE "upgrade_phase"
+#define UPGRADE_PHASE_HELP "1 for the phase of the change of the version; absent where it does not change"
+#define UPGRADE_BLOCKED "upgrade_blocked"
+#define UPGRADE_BLOCKED_HELP "Whether the change of the version waits for the user: 1; or not: 0"
+
+static int64_t count_of(const json_t *status, const char *field)
+{
+    return doc_int(doc_at(status, field), 0);
+}
+
+static int64_t rolling(const json_t *status)
+{
+    int64_t count = 0;
+    json_t *line;
+    size_t i;
+
+    json_array_foreach(doc_at(status, "renewing"), i, line)
+        count += !doc_at(line, "completed");
+    return count;
+}
+
+static int64_t failed(const json_t *status)
+{
+    int64_t count = 0;
+    json_t *line;
+    size_t i;
+
+    json_array_foreach(doc_at(status, "blocked"), i, line)
+        count += str_eq(doc_string(line, "reason"), "RolloutTimedOut");
+    return count;
+}
+
+static bool is_true(const json_t *mesh, const char *condition)
+{
+    const json_t *conditions = doc_at(mesh, "status", STATUS_FIELD_CONDITIONS);
+
+    return str_eq(doc_string(doc_find(conditions, "type", condition), "status"), "True");
+}
+
+static void print_mesh(const struct kube_object *o, const char *name, const char *more, int64_t value, struct buf *out)
+{
+    buf_printf(out, PREFIX "%s{namespace=\"%s\",mesh=\"%s\"%s} %lld\n", name, o->ns, o->name, more, (long long)value);
+}
+
+static void print_upgrade(const struct kube_object *o, const json_t *mesh, struct buf *phases, struct buf *blocked)
+{
+    const char *phase = doc_string(mesh, "status", STATUS_FIELD_UPGRADE, "phase");
+    _cleanup_free_ char *label = phase ? str_printf(",phase=\"%.40s\"", phase) : NULL;
+
+    if (!doc_string(mesh, "status", STATUS_FIELD_UPGRADE, "progress") || !label)
+        return;
+    print_mesh(o, UPGRADE_PHASE, label, 1, phases);
+    print_mesh(o, UPGRADE_BLOCKED, "", is_true(mesh, CONDITION_UPGRADE_BLOCKED), blocked);
+}
+
+/* Each metric's lines stand together. */
+void metrics_print_meshes(const struct kube_cache *cache, struct buf *out)
+{
+#define X(name, help, value) BUF_INIT,
+    struct buf phases = BUF_INIT, blocked = BUF_INIT, renewal[] = {RENEWAL_METRICS(X)};
+#undef X
+    const struct kube_object *o;
+
+    print_head(&phases, "gauge", UPGRADE_PHASE, UPGRADE_PHASE_HELP);
+    print_head(&blocked, "gauge", UPGRADE_BLOCKED, UPGRADE_BLOCKED_HELP);
+    {
+        struct buf *next = renewal;
+#define X(name, help, value) print_head(next++, "gauge", name, help);
+        RENEWAL_METRICS(X)
+#undef X
+    }
+    for (size_t i = 0; (o = kube_cache_next(cache, mesh_kind(KIND_ISTIO), &i));) {
+        _cleanup_json_ json_t *mesh = kube_object_parse(o);
+        const json_t *status = doc_at(mesh, "status", STATUS_FIELD_SIDECAR_RENEWAL);
+        struct buf *next = renewal;
+        print_upgrade(o, mesh, &phases, &blocked);
+#define X(name, help, value)                                                                                           \
+    if (status)                                                                                                        \
+        print_mesh(o, name, "", value, next++);
+        RENEWAL_METRICS(X)
+#undef X
+    }
+    buf_add_str(out, buf_str(&phases));
+    buf_add_str(out, buf_str(&blocked));
+    buf_release(&phases);
+    buf_release(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(renewal); i++) {
+        buf_add_str(out, buf_str(&renewal[i]));
+        buf_release(&renewal[i]);
+    }
+}
+
+/* --- remote clusters --- */
 
 static double seconds(msec_t time)
 {
@@ -234,6 +341,7 @@ void metrics_print(struct controller *c, struct buf *out)
     print_writes(s->actor, out);
     print_latency(s->client, out);
     print_certificates(s->cache, out);
+    metrics_print_meshes(s->cache, out);
     metrics_print_remotes(c, out);
 }
 
@@ -247,7 +355,12 @@ void metrics_document(struct buf *out)
         out,
         "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
         "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n"
-        "| `" PREFIX CERTIFICATE_END "{secret,certificate}` | gauge | " CERTIFICATE_HELP " |\n");
+        "| `" PREFIX CERTIFICATE_END "{secret,certificate}` | gauge | " CERTIFICATE_HELP " |\n"
+        "| `" PREFIX UPGRADE_PHASE "{namespace,mesh,phase}` | gauge | " UPGRADE_PHASE_HELP " |\n"
+        "| `" PREFIX UPGRADE_BLOCKED MESH_LABELS "` | gauge | " UPGRADE_BLOCKED_HELP " |\n");
+#define X(name, help, value) buf_add_str(out, "| `" PREFIX name MESH_LABELS "` | gauge | " help " |\n");
+    RENEWAL_METRICS(X)
+#undef X
 #define X(type, name, help, value) buf_add_str(out, "| `" PREFIX name REMOTE_LABELS "` | " type " | " help " |\n");
     REMOTE_METRICS(X)
 #undef X

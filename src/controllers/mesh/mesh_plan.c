@@ -470,6 +470,7 @@ static void
 conclude_upgrade(struct reconcile *r, const struct mesh_desired *desired, const struct plan *writes, bool former_stays)
 {
     struct mesh_findings *found = r->state;
+    const struct mesh_memo *memo = r->memo;
     struct upgrade *upgrade = &found->upgrade;
 
     upgrade_conclude(
@@ -480,6 +481,7 @@ conclude_upgrade(struct reconcile *r, const struct mesh_desired *desired, const 
             .writes = writes,
             .rollouts = &r->rollouts,
             .sidecars = found->sidecars,
+            .sidecar_version = memo->sidecars.version,
             .former_stays = former_stays,
         });
     r->facts.holds_back = upgrade_holds_back(upgrade);
@@ -638,6 +640,7 @@ static bool add_status(struct reconcile *r, json_t *status)
     mesh_status_add(r, memo->desired, found, status);
     add_cni(r, memo, status);
     upgrade_add_status(r, &found->upgrade, status);
+    renewal_tell(r, &found->renewal);
     return true;
 }
 

@@ -396,6 +396,7 @@ void renewal_plan(
             return;
     }
     ret->is_known = true;
+    ret->stops_all = terms.stops_all;
     read_items(in, desired, terms.timeout, status, ret);
     renewal_read_status(status, in->now, ret);
     if (!version)

@@ -17,8 +17,9 @@
 #include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
-/* So many blocked workloads have a line in the status; all are counted. */
-enum { RENEWAL_NAMED_MAX = 30, RENEWAL_MOVING_NAMED_MAX = 100 };
+/* So many blocked workloads have a line in the status, and those that it follows (renewal_is_followed()); all are
+ * counted. */
+enum { RENEWAL_NAMED_MAX = 30 };
 
 enum renewal_mode { RENEWAL_OFF, RENEWAL_REPORT, RENEWAL_AUTOMATIC };
 enum renewal_mode renewal_mode(const struct istio_spec *spec);
@@ -29,6 +30,7 @@ struct renewal {
     bool is_known;       /* all that it depends on was observed */
     const char *version; /* of the sidecars that are desired; borrowed */
     msec_t since;        /* it is desired */
+    bool stops_all;      /* a failure does */
     const char *waits;   /* why nothing is restarted now; static or borrowed; NULL: restarts may begin */
     struct renewal_item *items;
     size_t len, done; /* done: workloads whose sidecars are all current */
@@ -50,5 +52,7 @@ void renewal_plan(
 void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal);
 /* status.sidecarRenewal; owned by the caller; NULL: renewal is off. */
 json_t *renewal_status(const struct renewal *renewal);
+/* Adds the Events of what the status does not say yet: it begins, ends, or a rollout failed. */
+void renewal_tell(struct reconcile *r, const struct renewal *renewal);
 
 #endif

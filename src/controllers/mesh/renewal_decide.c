@@ -120,7 +120,7 @@ static bool has_failed(const struct renewal_terms *terms, const struct renewal_i
 {
     bool is_known = i->known_since == i->restarted_at;
 
-    return i->restarted_at && !i->is_complete && now >= i->restarted_at + terms->timeout && !i->retry &&
+    return i->restarted_at && !i->is_complete && now >= i->restarted_at + terms->timeout &&
            (is_known || (i->is_restarted && i->outdated));
 }
 
@@ -169,11 +169,12 @@ static void assess(const struct renewal_terms *terms, struct renewal_item *i, ms
     i->reason = RENEWAL_FREE;
     i->complete_at = 0;
     i->restart = false;
+    i->failed = has_failed(terms, i, now);
     if (is_reverted(i))
         block(i, RENEWAL_REVERTED);
     else if (follow(terms, i, now, totals))
         return;
-    else if (has_failed(terms, i, now) && (i->is_restarted || !i->outdated))
+    else if (i->failed && !i->retry && (i->is_restarted || !i->outdated))
         block(i, RENEWAL_TIMED_OUT);
     else if (!i->outdated)
         return;
@@ -182,18 +183,23 @@ static void assess(const struct renewal_terms *terms, struct renewal_item *i, ms
     else if (i->obstacle != RENEWAL_FREE && i->obstacle != RENEWAL_REFUSED)
         block(i, i->obstacle);
     /* A rollout of the operator's that does not end may end with other sidecars. */
-    else if (!i->is_complete && !i->retry && !has_failed(terms, i, now))
+    else if (!i->is_complete && !i->retry && !i->failed)
         block(i, RENEWAL_ROLLING);
     else
         i->stage = RENEWAL_LEFT;
+}
+
+bool renewal_is_followed(const struct renewal_item *i)
+{
+    return i->failed || (i->stage == RENEWAL_BLOCKED && i->reason == RENEWAL_REVERTED);
 }
 
 /* --- all of them --- */
 
 /* Namespaces, as sets. */
 struct busy {
-    struct map *moving; /* a workload is restarted there, or was until a moment ago */
-    struct map *stopped;
+    struct map *moving;  /* a workload is restarted there, or was until a moment ago */
+    struct map *stopped; /* a rollout failed there */
     bool all_stopped;
 };
 
@@ -206,8 +212,14 @@ static bool changes_course(const struct renewal_item *i)
 
 static void begin(const struct renewal_terms *terms, struct renewal_item *i, struct busy *busy)
 {
-    if (busy->all_stopped || map_has(busy->stopped, i->ns) || map_has(busy->moving, i->ns) ||
-        map_len(busy->moving) >= terms->max_namespaces)
+    bool is_stopped = busy->all_stopped || map_has(busy->stopped, i->ns);
+
+    /* One that failed is the first that is tried again. */
+    if (is_stopped && !i->failed)
+        return;
+    if (map_has(busy->moving, i->ns))
+        return;
+    if (map_len(busy->moving) >= terms->max_namespaces)
         return;
     map_put(busy->moving, i->ns, i);
     i->restart = true;
@@ -215,14 +227,19 @@ static void begin(const struct renewal_terms *terms, struct renewal_item *i, str
 
 static void find_busy(const struct renewal_terms *terms, struct renewal_item *items, size_t len, struct busy *busy)
 {
+    size_t followed = 0;
+
     for (size_t i = 0; i < len; i++) {
         if (items[i].stage == RENEWAL_MOVING || items[i].stage == RENEWAL_RESTING)
             map_put(busy->moving, items[i].ns, &items[i]);
-        if (items[i].stage != RENEWAL_BLOCKED || items[i].reason != RENEWAL_TIMED_OUT)
+        followed += renewal_is_followed(&items[i]);
+        if (!items[i].failed)
             continue;
         map_put(busy->stopped, items[i].ns, &items[i]);
         busy->all_stopped |= terms->stops_all;
     }
+    /* Those that the status could not follow would be restarted again and again. */
+    busy->all_stopped |= followed >= RENEWAL_FOLLOWED_MAX;
 }
 
 /* What is refused is tried again when nothing else is left to restart in its namespace. */

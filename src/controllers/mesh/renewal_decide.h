@@ -18,6 +18,9 @@
 /* How long after a rollout its former Pods may still be observed. */
 #define RENEWAL_STRAGGLERS SECONDS(60)
 
+/* No other restart begins while so many failed or were undone. */
+enum { RENEWAL_FOLLOWED_MAX = 100 };
+
 /* Why a workload is not restarted: the reasons in the status. */
 #define RENEWAL_REASONS(X)                                                                                             \
     X(TIMED_OUT, "RolloutTimedOut", "its rollout did not finish in time; repair it, or undo the rollout")              \
@@ -81,6 +84,7 @@ struct renewal_item {
     /* Decided. */
     enum renewal_stage stage;
     enum renewal_reason reason;
+    bool failed; /* its rollout did not end in time, and has not since then: its namespace is stopped */
     msec_t complete_at;
     bool restart; /* now */
 };
@@ -102,6 +106,9 @@ struct renewal_totals {
 /* `items` are in the order of namespace and name, each once. */
 void renewal_decide(
     const struct renewal_terms *terms, struct renewal_item *items, size_t len, msec_t now, struct renewal_totals *ret);
+
+/* Whether its last restart came to nothing, which the status has to say as long as it is so. */
+bool renewal_is_followed(const struct renewal_item *item);
 
 /* Whether restarts may begin; *ret_change becomes when that changes next, at the latest a week later. */
 bool renewal_in_window(const json_t *windows, msec_t now, msec_t *ret_change);

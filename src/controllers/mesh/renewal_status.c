@@ -1,11 +1,14 @@
 #include <string.h>
 
+#include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/renewal.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 
 #define MESSAGE_MAX 300
+/* As the definition allows. */
+#define LINES_MAX 1000
 
 static msec_t time_at(const json_t *line, const char *field)
 {
@@ -67,9 +70,10 @@ static json_t *list_moving(const struct renewal *renewal)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < renewal->len && json_array_size(list) < RENEWAL_MOVING_NAMED_MAX; i++) {
+    for (size_t i = 0; i < renewal->len && json_array_size(list) < LINES_MAX; i++) {
         const struct renewal_item *item = &renewal->items[i];
-        if ((item->stage == RENEWAL_MOVING || item->stage == RENEWAL_RESTING) && item->restarted_at)
+        bool is_followed = item->stage == RENEWAL_LEFT && renewal_is_followed(item);
+        if ((item->stage == RENEWAL_MOVING || item->stage == RENEWAL_RESTING || is_followed) && item->restarted_at)
             json_array_append_new(
                 list,
                 line(
@@ -86,7 +90,7 @@ static msec_t followed_since(const struct renewal_item *item)
 {
     if (item->reason == RENEWAL_REVERTED)
         return item->known_since;
-    return item->reason == RENEWAL_TIMED_OUT ? item->restarted_at : 0;
+    return renewal_is_followed(item) ? item->restarted_at : 0;
 }
 
 /* The reasons that need the user most come first. */
@@ -95,10 +99,11 @@ static json_t *list_blocked(const struct renewal *renewal)
     json_t *list = json_array();
 
     for (enum renewal_reason reason = RENEWAL_FREE + 1; reason < RENEWAL_REASON_COUNT; reason++)
-        for (size_t i = 0; i < renewal->len && json_array_size(list) < RENEWAL_NAMED_MAX; i++) {
+        for (size_t i = 0; i < renewal->len && json_array_size(list) < LINES_MAX; i++) {
             const struct renewal_item *item = &renewal->items[i];
             _cleanup_free_ char *text = NULL;
-            if (item->stage != RENEWAL_BLOCKED || item->reason != reason)
+            if (item->stage != RENEWAL_BLOCKED || item->reason != reason ||
+                (json_array_size(list) >= RENEWAL_NAMED_MAX && !renewal_is_followed(item)))
                 continue;
             text = str_dup_short(
                 reason == RENEWAL_REFUSED && item->refusal ? item->refusal : renewal_reason_text(reason), MESSAGE_MAX);
@@ -114,12 +119,18 @@ static json_t *list_blocked(const struct renewal *renewal)
     return list;
 }
 
-static bool has_failed(const struct renewal *renewal)
+/* Of all of them; NULL: none came to nothing. */
+static const char *what_stops(const struct renewal *renewal)
 {
-    for (size_t i = 0; i < renewal->len; i++)
-        if (renewal->items[i].stage == RENEWAL_BLOCKED && renewal->items[i].reason == RENEWAL_TIMED_OUT)
-            return true;
-    return false;
+    size_t failed = 0, followed = 0;
+
+    for (size_t i = 0; i < renewal->len; i++) {
+        failed += renewal->items[i].failed;
+        followed += renewal_is_followed(&renewal->items[i]);
+    }
+    if (followed >= RENEWAL_FOLLOWED_MAX)
+        return "too many restarts failed or were undone";
+    return failed ? "a rollout failed" : NULL;
 }
 
 static bool restarts_any(const struct renewal *renewal)
@@ -142,10 +153,7 @@ static const char *phase(const struct renewal *renewal, const char **ret_message
         return "Reported";
     if (t->moving || t->resting || restarts_any(renewal))
         return "Renewing";
-    *ret_message = renewal->waits        ? renewal->waits
-                   : !t->in_window       ? "no window is open"
-                   : has_failed(renewal) ? "a rollout failed"
-                                         : NULL;
+    *ret_message = renewal->waits ? renewal->waits : !t->in_window ? "no window is open" : what_stops(renewal);
     return *ret_message ? "Waiting" : "Renewing";
 }
 
@@ -163,7 +171,73 @@ json_t *renewal_status(const struct renewal *renewal)
         OPT(renewal->version, VALUE("since", time_value(renewal->since))),
         INT("done", (json_int_t)renewal->done),
         INT("left", (json_int_t)outdated),
+        INT("waiting", (json_int_t)renewal->totals.left),
         VALUE("renewing", list_moving(renewal)),
         INT("blockedCount", (json_int_t)renewal->totals.blocked),
         VALUE("blocked", list_blocked(renewal)));
+}
+
+/* --- Events --- */
+
+static bool is_under_way(const char *phase)
+{
+    return str_eq(phase, "Renewing") || str_eq(phase, "Waiting");
+}
+
+static void tell_phase(struct reconcile *r, const char *before, const struct renewal *renewal)
+{
+    const struct renewal_totals *t = &renewal->totals;
+    const char *message, *word = phase(renewal, &message);
+
+    if (!is_under_way(before) && is_under_way(word))
+        reconcile_tell(
+            r->plan,
+            "RenewingSidecars",
+            false,
+            str_printf("%zu workloads are restarted, one after the other, for new sidecars", t->left + t->moving));
+    else if (is_under_way(before) && !is_under_way(word))
+        reconcile_tell(
+            r->plan,
+            "SidecarsRenewed",
+            false,
+            t->blocked
+                ? str_printf(
+                      "all workloads have new sidecars but %zu, which status.sidecarRenewal.blocked names", t->blocked)
+                : str_dup("all workloads have new sidecars"));
+}
+
+static bool was_failed(const json_t *status, const struct renewal_item *item)
+{
+    return str_eq(
+        doc_string(line_of(doc_at(status, "blocked"), item), "reason"), renewal_reason_word(RENEWAL_TIMED_OUT));
+}
+
+static void tell_failure(struct reconcile *r, const struct renewal_item *item, bool stops_all)
+{
+    _cleanup_free_ char *ns = stops_all ? NULL : str_printf(" of namespace %s", item->ns);
+
+    reconcile_tell(
+        r->plan,
+        renewal_reason_word(RENEWAL_TIMED_OUT),
+        true,
+        str_printf(
+            "the rollout of %s %s/%s did not finish in time; no other workload%s is restarted until it does",
+            item->kind,
+            item->ns,
+            item->name,
+            str_or(ns, "")));
+}
+
+void renewal_tell(struct reconcile *r, const struct renewal *renewal)
+{
+    const json_t *status = doc_at(r->resource, "status", STATUS_FIELD_SIDECAR_RENEWAL);
+
+    if (!renewal->is_known || renewal->mode != RENEWAL_AUTOMATIC)
+        return;
+    tell_phase(r, doc_string(status, "phase"), renewal);
+    for (size_t i = 0; i < renewal->len; i++) {
+        const struct renewal_item *item = &renewal->items[i];
+        if (item->stage == RENEWAL_BLOCKED && item->reason == RENEWAL_TIMED_OUT && !was_failed(status, item))
+            tell_failure(r, item, renewal->stops_all);
+    }
 }

@@ -180,6 +180,25 @@ const struct sidecars *sidecars_count(
     return &memo->counted;
 }
 
+void sidecars_count_workloads(
+    const struct kube_cache *observed, const char *version, size_t *ret_done, size_t *ret_left)
+{
+    _cleanup_map_ struct map *all = map_new(NULL), *outdated = map_new(NULL);
+    const struct kube_alike *alike;
+
+    for (size_t i = 0; (alike = kube_cache_next_alike(observed, mesh_kind(KIND_SIDECAR_POD), &i));) {
+        _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(alike->text);
+        const char *ns;
+        for (size_t k = 0; map_next(alike->namespaces, &k, &ns, NULL);) {
+            _cleanup_free_ char *key = STR_JOIN(' ', ns, sidecar.owner);
+            map_put(str_eq(sidecar.configuration, version) ? all : outdated, key, all);
+            map_put(all, key, all);
+        }
+    }
+    *ret_left = map_len(outdated);
+    *ret_done = map_len(all) - *ret_left;
+}
+
 size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision)
 {
     const struct kube_kind *kind = mesh_kind(KIND_SIDECAR_POD);

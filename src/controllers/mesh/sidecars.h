@@ -38,6 +38,13 @@ const struct sidecars *sidecars_count(
 /* The version of the configuration that new Pods get; owned by the caller; NULL: none get any. */
 char *sidecars_desired_version(const struct mesh_injection *how, const struct desired_set *desired);
 
+/*
+ * Of the workloads whose Pods have a sidecar (mesh_workload_of_pod() in mesh/workloads.h): in how many all Pods have
+ * one of this version, and how many are left. `version` NULL: all are left.
+ */
+void sidecars_count_workloads(
+    const struct kube_cache *observed, const char *version, size_t *ret_done, size_t *ret_left);
+
 /* How many Pods have a sidecar of this revision, where the line's versions begin with it (mesh_injection). */
 size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision);
 

@@ -47,6 +47,13 @@ static enum upgrade_phase phase_of(const json_t *record)
     return UPGRADE_COMPLETE;
 }
 
+static size_t count_of(const json_t *record, const char *field)
+{
+    int64_t count = doc_int(doc_at(record, field), 0);
+
+    return count > 0 ? (size_t)count : 0;
+}
+
 void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret)
 {
     const json_t *status = doc_at(resource, "status"), *record = doc_at(status, STATUS_FIELD_UPGRADE);
@@ -61,6 +68,9 @@ void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret)
         ret->from = from;
         ret->was_admitted = phase != UPGRADE_PREFLIGHT;
         ret->is_replaced = phase == UPGRADE_SIDECARS;
+        ret->shows_counts = doc_at(record, "left") != NULL;
+        ret->done = count_of(record, "done");
+        ret->left = count_of(record, "left");
     } else {
         /* Another change of mind: of the former version nothing was written before its preflight was over. */
         ret->from = phase == UPGRADE_PREFLIGHT ? from : to;
@@ -354,10 +364,10 @@ void upgrade_conclude(
     if (!u->from)
         return;
     if (progress->sidecars) {
-        u->counts = true;
-        u->done = progress->sidecars->current;
+        u->counts = u->shows_counts = true;
+        sidecars_count_workloads(r->world->central->observed, progress->sidecar_version, &u->done, &u->left);
         /* Without an injector no restart gives them another one. */
-        u->left = progress->sidecars->injected ? progress->sidecars->outdated : 0;
+        u->left = progress->sidecars->injected ? u->left : 0;
     }
     u->phase = phase_now(u, r, desired, progress);
 }
@@ -395,7 +405,7 @@ char *upgrade_blocked_text(const struct upgrade *u)
 /* "1.30.8 -> 1.31.1 (34/120)"; owned by the caller. */
 static char *progress_text(const struct upgrade *u)
 {
-    if (!u->counts || u->phase < UPGRADE_GATEWAYS)
+    if (!u->shows_counts || u->phase < UPGRADE_GATEWAYS)
         return str_printf("%s -> %s (%s)", u->from, u->to, names[u->phase]);
     return str_printf("%s -> %s (%zu/%zu)", u->from, u->to, u->done, u->done + u->left);
 }
@@ -442,7 +452,7 @@ static json_t *record_of(const struct reconcile *r, const struct upgrade *u)
 {
     _cleanup_json_ json_t *blocked = blocked_list(u), *warnings = warning_list(r, u);
     _cleanup_free_ char *text = progress_text(u);
-    bool counts = u->counts && u->phase >= UPGRADE_GATEWAYS;
+    bool counts = u->shows_counts && u->phase >= UPGRADE_GATEWAYS;
 
     return OBJECT(
         STRING("from", u->from),
@@ -479,9 +489,9 @@ static void add_conditions(const struct reconcile *r, const struct upgrade *u, j
     const char *fault = control_plane_fault(r, u);
     bool goes_on = u->phase != UPGRADE_COMPLETE && !blocked;
 
-    text = u->phase == UPGRADE_SIDECARS && u->counts
+    text = u->phase == UPGRADE_SIDECARS && u->shows_counts
                ? str_printf(
-                     "from Istio %s to %s: %zu of %zu pods with a sidecar have to be restarted",
+                     "from Istio %s to %s: %zu of %zu workloads with a sidecar have to be restarted",
                      u->from,
                      u->to,
                      u->left,
@@ -514,11 +524,14 @@ static void add_event(struct reconcile *r, const struct upgrade *u)
         free(blocked);
         return;
     }
-    r->plan->event_reason = blocked                        ? CONDITION_UPGRADE_BLOCKED
-                            : u->phase == UPGRADE_COMPLETE ? "Upgraded"
-                                                           : CONDITION_UPGRADING;
-    r->plan->event_is_warning = blocked != NULL;
-    r->plan->event = blocked ? blocked : str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]);
+    if (blocked)
+        reconcile_tell(r->plan, CONDITION_UPGRADE_BLOCKED, true, blocked);
+    else
+        reconcile_tell(
+            r->plan,
+            u->phase == UPGRADE_COMPLETE ? "Upgraded" : CONDITION_UPGRADING,
+            false,
+            str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]));
 }
 
 void upgrade_add_status(struct reconcile *r, const struct upgrade *u, json_t *status)

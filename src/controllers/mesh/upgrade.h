@@ -35,7 +35,7 @@
     X(DEFINITIONS, "Definitions", "the definitions of the new version are written")                                    \
     X(CONTROL_PLANE, "ControlPlane", "the control plane is replaced")                                                  \
     X(GATEWAYS, "Gateways", "the control plane is available; the gateways are replaced")                               \
-    X(SIDECARS, "Sidecars", "pods with an outdated sidecar have to be restarted")                                      \
+    X(SIDECARS, "Sidecars", "workloads with an outdated sidecar have to be restarted")                                 \
     X(COMPLETE, "Complete", "all of the mesh is of the new version")
 
 enum upgrade_phase {
@@ -57,9 +57,10 @@ struct upgrade {
     enum upgrade_phase phase;
     struct preflight preflight;
     struct proof proof;
-    char *invalid; /* why the resource cannot be built for the new version; owned; NULL: it can */
-    size_t done, left;
-    bool counts; /* the two are known */
+    char *invalid;     /* why the resource cannot be built for the new version; owned; NULL: it can */
+    size_t done, left; /* workloads with a sidecar */
+    bool shows_counts; /* the two are known, or what the status said before is shown */
+    bool counts;       /* they are known */
 };
 void upgrade_release(struct upgrade *upgrade);
 
@@ -81,7 +82,8 @@ struct upgrade_progress {
     const struct plan *writes;
     const struct rollouts *rollouts;
     const struct sidecars *sidecars;
-    bool former_stays; /* a former control plane does */
+    const char *sidecar_version; /* that new ones get; NULL: none get any */
+    bool former_stays;           /* a former control plane does */
 };
 void upgrade_conclude(
     struct upgrade *upgrade, const struct reconcile *r, const struct mesh_desired *desired,

@@ -2,12 +2,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "controllers/mesh/renewal_decide.h"
+#include "controllers/mesh/renewal.h"
 #include "doc/doc.h"
 
 /* A case has what is common, and what it changes of that. */
@@ -201,6 +202,27 @@ static void a_rollout_that_does_not_end_stops_its_namespace(void **state)
          {TERMS},
          {ITEM("x", "a", MOVING_SINCE(MINUTES(1)), .is_restarted = false), ITEM("x", "b", OUTDATED)},
          "a"},
+        {"it is tried again before the others of its namespace",
+         {TERMS},
+         {ITEM("x", "0", OUTDATED), ITEM("x", "a", MOVING_SINCE(TIMEOUT), .retry = true)},
+         "a"},
+        {"and gets other sidecars before them",
+         {TERMS},
+         {ITEM("x", "0", OUTDATED),
+          ITEM("x", "a", MOVING_SINCE(TIMEOUT), .is_restarted = false, .known_since = NOON - TIMEOUT)},
+         "a"},
+        {"it cannot be tried again, for another reason",
+         {TERMS},
+         {ITEM(
+              "x",
+              "a",
+              MOVING_SINCE(TIMEOUT),
+              .is_restarted = false,
+              .known_since = NOON - TIMEOUT,
+              .obstacle = RENEWAL_BUDGET),
+          ITEM("x", "b", OUTDATED)},
+         NULL,
+         "a:DisruptionBudget"},
         {"its new Pods are outdated as well",
          {TERMS},
          {ITEM("x", "a", .outdated = 2, RESTED_SINCE(TIMEOUT)), ITEM("x", "b", OUTDATED)},
@@ -239,6 +261,79 @@ static void a_restart_that_is_undone_is_not_repeated(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check(&cases[i]);
+}
+
+static void what_came_to_nothing_is_followed_as_long_as_it_is_so(void **state)
+{
+    enum { MANY = RENEWAL_FOLLOWED_MAX };
+    static char names[MANY + 1][8];
+    struct renewal_item items[MANY + 1] = {0};
+    struct renewal renewal = {.mode = RENEWAL_AUTOMATIC, .version = "v", .since = NOON, .items = items, .len = MANY};
+    const struct renewal_terms terms = {TERMS};
+    _cleanup_json_ json_t *status = NULL, *again = NULL;
+
+    (void)state;
+    for (size_t i = 0; i <= MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "a%03zu", i);
+        items[i] = (struct renewal_item)ITEM("x", names[i], OUTDATED, .known_since = i < MANY ? NOON - SECONDS(5) : 0);
+    }
+    items[0] = (struct renewal_item)ITEM(
+        "x", names[0], MOVING_SINCE(TIMEOUT), .is_restarted = false, .known_since = NOON - TIMEOUT);
+    renewal_decide(&terms, items, MANY - 1, NOON, &renewal.totals);
+    assert_true(items[0].restart);
+    /* One more, and another workload waits that was not restarted before. */
+    renewal.len = MANY + 1;
+    renewal_decide(&terms, items, MANY + 1, NOON, &renewal.totals);
+    assert_false(items[MANY].restart);
+    status = renewal_status(&renewal);
+    for (size_t i = 0; i <= MANY; i++)
+        items[i].known_since = 0;
+    renewal_read_status(status, NOON + 1, &renewal);
+    assert_true(items[0].known_since == NOON - TIMEOUT);
+    for (size_t i = 1; i < MANY; i++)
+        assert_true(items[i].known_since == NOON - SECONDS(5));
+    renewal_decide(&terms, items, MANY + 1, NOON, &renewal.totals);
+    again = renewal_status(&renewal);
+    assert_true(doc_equal(status, again));
+}
+
+static void expect_events(const char *status, const struct renewal *renewal, const char *reasons)
+{
+    _cleanup_json_ json_t *before = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct reconcile_plan plan = {0};
+    struct reconcile r = {.plan = &plan};
+
+    assert_int_equal(doc_parse(status, strlen(status), SIZE_MAX, &before, NULL), 0);
+    r.resource = before;
+    renewal_tell(&r, renewal);
+    for (size_t i = 0; i < plan.event_count; i++)
+        add(&text, plan.events[i].reason, strstr(plan.events[i].text, "no other workload of namespace x") ? "x" : NULL);
+    assert_string_equal(buf_str(&text), reasons);
+    reconcile_plan_release(&plan);
+}
+
+static void users_are_told_of_its_beginning_its_end_and_what_failed(void **state)
+{
+#define STATUS(more) "{\"status\": {\"sidecarRenewal\": {" more "}}}"
+    struct renewal_item items[] = {FAILED, ITEM("x", "b", OUTDATED)};
+    const struct renewal_terms terms = {TERMS};
+    struct renewal renewal = {.mode = RENEWAL_AUTOMATIC, .is_known = true, .items = items, .len = 2};
+
+    (void)state;
+    renewal_decide(&terms, items, 2, NOON, &renewal.totals);
+    expect_events("{}", &renewal, "RenewingSidecars RolloutTimedOut:x");
+    expect_events(STATUS("\"phase\": \"Renewing\""), &renewal, "RolloutTimedOut:x");
+    expect_events(
+        STATUS("\"phase\": \"Waiting\", \"blocked\": [{\"kind\": \"Deployment\", \"namespace\": \"x\","
+               " \"name\": \"a\", \"reason\": \"RolloutTimedOut\"}]"),
+        &renewal,
+        "");
+    renewal.mode = RENEWAL_REPORT;
+    expect_events("{}", &renewal, "");
+    renewal = (struct renewal){.mode = RENEWAL_AUTOMATIC, .is_known = true};
+    expect_events(STATUS("\"phase\": \"Renewing\""), &renewal, "SidecarsRenewed");
+    expect_events(STATUS("\"phase\": \"Current\""), &renewal, "");
 }
 
 static void restarts_begin_in_windows_alone(void **state)
@@ -289,6 +384,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_restarted_is_named),
         cmocka_unit_test(a_rollout_that_does_not_end_stops_its_namespace),
         cmocka_unit_test(a_restart_that_is_undone_is_not_repeated),
+        cmocka_unit_test(what_came_to_nothing_is_followed_as_long_as_it_is_so),
+        cmocka_unit_test(users_are_told_of_its_beginning_its_end_and_what_failed),
         cmocka_unit_test(restarts_begin_in_windows_alone),
     };
 

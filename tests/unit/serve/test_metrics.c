@@ -1,0 +1,92 @@
+/* What the metrics say of a mesh. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "mesh/mesh.h"
+#include "reconcile/marks.h"
+#include "serve/metrics.h"
+
+static char *metrics_of(json_t *status)
+{
+    _cleanup_kube_cache_ struct kube_cache *cache = kube_cache_new(&mesh_kinds, MARK_OWNER);
+    _cleanup_json_ json_t *mesh = OBJECT(
+        MAP("metadata",
+            STRING("name", "istio"),
+            STRING("namespace", "istio-system"),
+            STRING("uid", "u"),
+            STRING("resourceVersion", "1")),
+        VALUE("status", status));
+    struct buf out = BUF_INIT;
+
+    kube_cache_put(cache, mesh_kind(KIND_ISTIO), mesh);
+    metrics_print_meshes(cache, &out);
+    return buf_take(&out);
+}
+
+static json_t *line(const char *reason, bool is_complete)
+{
+    return OBJECT(
+        STRING("kind", "Deployment"),
+        STRING("name", "a"),
+        STRING("reason", reason),
+        OPT(is_complete, STRING("completed", "2026-11-29T12:00:00Z")));
+}
+
+static void the_renewal_of_sidecars_is_counted(void **state)
+{
+    static const char *const lines[] = {
+        "renewal_outdated_workloads{namespace=\"istio-system\",mesh=\"istio\"} 7\n",
+        "renewal_waiting_workloads{namespace=\"istio-system\",mesh=\"istio\"} 3\n",
+        "renewal_restarted_workloads{namespace=\"istio-system\",mesh=\"istio\"} 1\n",
+        "renewal_failed_workloads{namespace=\"istio-system\",mesh=\"istio\"} 2\n",
+        "renewal_blocked_workloads{namespace=\"istio-system\",mesh=\"istio\"} 4\n",
+    };
+    _cleanup_free_ char *text = metrics_of(OBJECT(
+        MAP("sidecarRenewal",
+            INT("left", 7),
+            INT("waiting", 3),
+            INT("blockedCount", 4),
+            SEQ("renewing", ITEM_VALUE(line(NULL, false)), ITEM_VALUE(line(NULL, true))),
+            SEQ("blocked",
+                ITEM_VALUE(line("RolloutTimedOut", false)),
+                ITEM_VALUE(line("Paused", false)),
+                ITEM_VALUE(line("RolloutTimedOut", false))))));
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        if (!strstr(text, lines[i]))
+            fail_msg("%s is missing in %s", lines[i], text);
+    assert_null(strstr(text, "upgrade_phase{"));
+}
+
+static void a_change_of_the_version_is_reported(void **state)
+{
+    _cleanup_free_ char *text = metrics_of(OBJECT(
+        MAP("upgrade", STRING("phase", "Preflight"), STRING("progress", "x")),
+        SEQ("conditions", ITEM(STRING("type", "UpgradeBlocked"), STRING("status", "True")))));
+    _cleanup_free_ char *over = metrics_of(OBJECT(MAP("upgrade", STRING("phase", "Complete"))));
+
+    (void)state;
+    assert_non_null(strstr(text, "upgrade_phase{namespace=\"istio-system\",mesh=\"istio\",phase=\"Preflight\"} 1\n"));
+    assert_non_null(strstr(text, "upgrade_blocked{namespace=\"istio-system\",mesh=\"istio\"} 1\n"));
+    assert_null(strstr(text, "renewal_outdated_workloads{"));
+    assert_null(strstr(over, "upgrade_phase{"));
+    assert_null(strstr(over, "upgrade_blocked{"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_renewal_of_sidecars_is_counted),
+        cmocka_unit_test(a_change_of_the_version_is_reported),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
