@@ -211,7 +211,7 @@ static void turn(void *context)
     c->unfinished = false;
     act(c, all, ARRAY_LEN(all));
     if (controllers_are_todays(c))
-        act(c, today, ARRAY_LEN(today));
+        act(c, today, ARRAY_LEN(today)), controllers_apps(c);
     if (c->unfinished || server_version(c->server) != before)
         controllers_poke(c);
 }

@@ -5,7 +5,7 @@
  * garbage is collected, namespaces end; Istio's components register webhooks and issue
  * certificates while they run. Each does a little at a time, whenever something changed.
  *
- * From Kubernetes 1.30 on DaemonSets, EndpointSlices and today's istiod are among them.
+ * From Kubernetes 1.30 on DaemonSets, EndpointSlices, users' workloads and today's istiod are among them.
  */
 #ifndef TESTS_SERVER_CONTROLLERS_H
 #define TESTS_SERVER_CONTROLLERS_H
@@ -14,6 +14,12 @@
 #include "server.h"
 
 struct controllers;
+
+/* A label of workloads and PodDisruptionBudgets whose Pods are simulated one by one. */
+#define CONTROLLERS_APP "simulated.example.com/app"
+bool controllers_is_app(const json_t *workload);
+/* An annotation of such a workload: none of its Pods becomes ready. */
+#define CONTROLLERS_STUCK "simulated.example.com/stuck"
 
 /* `eager`: nothing is left to chance any more, and autoscalers rest. Borrowed, read at every step. */
 struct controllers *controllers_new(struct sched *sched, struct server *server, struct rng *rng, const bool *eager);

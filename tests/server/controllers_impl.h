@@ -92,6 +92,9 @@ void controllers_endpoints(struct controllers *c);
 void controllers_endpoint_slices(struct controllers *c);
 void controllers_load_balancers(struct controllers *c);
 
+/* controllers_apps.c */
+void controllers_apps(struct controllers *c);
+
 /* controllers_nodes.c */
 void controllers_daemon_sets(struct controllers *c);
 

@@ -133,6 +133,6 @@ void controllers_daemon_sets(struct controllers *c)
     size_t i;
 
     json_array_foreach(list, i, o)
-        if (!is_deleting(o))
+        if (!is_deleting(o) && !controllers_is_app(o))
             roll_out(c, kind, o);
 }

@@ -118,7 +118,7 @@ void controllers_deployments(struct controllers *c)
     size_t i;
 
     json_array_foreach(list, i, o) {
-        if (is_deleting(o))
+        if (is_deleting(o) || controllers_is_app(o))
             continue;
         roll_out(c, kind, o);
         pod_of(c, pods, o);

@@ -315,6 +315,7 @@ static const struct {
 } rows[] = {
     {"deployments", true, deployment},
     {"daemonsets", true, daemon_set},
+    {"statefulsets", true, NULL},
     {"endpoints", false, endpoints},
     {"pods", false, pod_alone},
     {"secrets", false, secret},

@@ -14,6 +14,7 @@
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
 #include "mesh/v1_0/v1_0.h"
+#include "mesh/workloads.h"
 #include "reconcile/marks.h"
 
 void invariants_init(struct invariants *v, struct server *server, const struct invariants *central)
@@ -36,6 +37,7 @@ void invariants_release(struct invariants *v)
     map_free(v->meshes);
     map_free(v->written);
     map_free(v->kept);
+    invariants_renewal_end(v);
     buf_release(&v->failure);
 }
 
@@ -200,6 +202,26 @@ static bool is_pilot_label(const struct collection *kind, const json_t *before, 
     return json_equal(a, b);
 }
 
+static void drop_annotation(json_t *metadata, const char *annotation)
+{
+    json_t *annotations = json_object_get(metadata, "annotations");
+
+    json_object_del(annotations, annotation);
+    if (!json_object_size(annotations))
+        json_object_del(metadata, "annotations");
+}
+
+/* Owned by the caller. */
+static json_t *without_restart(const json_t *workload)
+{
+    json_t *copy = without(workload, NULL, "generation");
+
+    drop_annotation(doc_at(copy, "spec", "template", "metadata"), SIDECAR_RESTARTED_ANNOTATION);
+    if (!str_eq(doc_string(copy, "metadata", "annotations", SIDECAR_RENEWAL_ANNOTATION), SIDECAR_RENEWAL_DISABLED))
+        drop_annotation(doc_at(copy, "metadata"), SIDECAR_RENEWAL_ANNOTATION);
+    return copy;
+}
+
 /* An object that is not ours may be taken over where we need its name. */
 static bool may_adopt(const struct invariants *v, const struct collection *kind, const char *key, const char *name)
 {
@@ -237,6 +259,18 @@ static void check_object(struct invariants *v, const struct collection *kind, co
         fail(v, "the operator deleted what is not its own", kind, before);
 }
 
+/* A user's workload of which the annotations of the renewal alone changed. */
+static bool is_restart(const struct collection *kind, const json_t *before, const json_t *after)
+{
+    _cleanup_json_ json_t *a = NULL, *b = NULL;
+
+    if (!str_eq(kind->group, "apps") || !before || !after || invariants_mark_of(before))
+        return false;
+    a = without_restart(before);
+    b = without_restart(after);
+    return json_equal(a, b);
+}
+
 static void check_operator(struct invariants *v, const struct collection *kind, const json_t *before,
                            const json_t *after)
 {
@@ -246,7 +280,7 @@ static void check_operator(struct invariants *v, const struct collection *kind, 
         check_resource(v, kind, before, after);
     else if (str_eq(kind->plural, "namespaces"))
         check_namespace(v, kind, before, after);
-    else if (v->central || !is_pilot_label(kind, before, after))
+    else if (!is_restart(kind, before, after) && (v->central || !is_pilot_label(kind, before, after)))
         check_object(v, kind, before, after);
 }
 
@@ -346,6 +380,7 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
     struct invariants *v = context;
 
     v->changes++;
+    invariants_renewal_observe(v, who, kind, before, after);
     if (is_mesh(v, kind) && after)
         remember_mesh(v, after);
     else if (is_of(kind, "remoteistios") && after)
@@ -601,7 +636,8 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
     struct kube_server d = invariants_describe(v->server);
     _cleanup_free_ const char **versions = d.versions;
     _cleanup_kube_cache_ struct kube_cache *cache = invariants_observed(v->server, &d, MESH_CENTRAL);
-    struct plan_input input = {.now = SERVER_EPOCH, .server = &d, .observed = cache, .synced = ~0u};
+    struct plan_input input = {
+        .now = SERVER_EPOCH + sched_now(v->server->sched), .server = &d, .observed = cache, .synced = ~0u};
     struct plan plan;
 
     reconcile_all(&mesh_reconciler, &input, &plan);
@@ -611,5 +647,7 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
     else if (!plan.len && !(kind && map_len(kind->objects)) && !forced)
         check_no_mesh(v, cache, why);
     plan_release(&plan);
+    if (!why->len)
+        invariants_renewal_converged(v, why);
     return why->len == 0;
 }

@@ -22,6 +22,7 @@ struct invariants {
     bool misled;                      /* operators read what was odd: which objects are desired is not looked at */
     bool at_rest;                     /* nothing was to be done, and since then nobody changed what is desired */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
+    struct renewal_watch *renewal;    /* NULL: the renewal of sidecars is not looked at */
     struct buf failure;
     uint64_t changes;
 };
@@ -39,6 +40,15 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
  * off finalizers, so that leftovers of a mesh are to be expected.
  */
 bool invariants_converged(struct invariants *v, bool forced, struct buf *why);
+
+/* --- invariants_renewal.c: the renewal of sidecars --- */
+
+/* Looks at it from now on; until then, and how many restarts there were. */
+void invariants_renewal_begin(struct invariants *v);
+size_t invariants_renewal_end(struct invariants *v);
+/* A request of this operator at its `wall`: a restart that by what it knows must not be. */
+void invariants_renewal_sent(struct invariants *v, struct controller *controller, msec_t wall,
+                             const struct net_request *request);
 
 /* --- invariants_remote.c: federation --- */
 

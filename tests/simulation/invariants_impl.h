@@ -30,4 +30,11 @@ void invariants_today_sent(struct invariants *v, struct controller *controller, 
 /* Of a mesh that is not paused, with nothing left to do: what is not as it must be. */
 void invariants_today_converged(struct invariants *v, const json_t *mesh, struct buf *why);
 
+/* --- invariants_renewal.c; both do nothing while it is not looked at --- */
+
+void invariants_renewal_observe(struct invariants *v, enum who who, const struct collection *kind, const json_t *before,
+                                const json_t *after);
+/* Which workloads are neither renewed nor named in the status with a reason that holds. */
+void invariants_renewal_converged(struct invariants *v, struct buf *why);
+
 #endif

@@ -26,13 +26,14 @@
 #define STUCK SECONDS(600)
 
 static const char usage[] =
-    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--trace] [--keep-going]\n"
+    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--renewal] [--trace] [--keep-going]\n"
     "\n"
     "  --seeds N      how many (100)\n"
     "  --from S       the first one (1)\n"
     "  --jobs J       how many at a time (the processors of this machine)\n"
     "  --odd          in every seed servers send what is odd, and not in one of four\n"
     "  --today        in every seed Kubernetes and Istio are today's, and not in one of three\n"
+    "  --renewal      as --today, and little else happens than that sidecars are renewed, as they are in one of six\n"
     "  --trace        tell everything that happens, on standard output; for one seed\n"
     "  --keep-going   do not end at the first seed that fails\n";
 
@@ -47,7 +48,7 @@ struct totals {
     _Atomic int64_t next; /* seed */
     _Atomic int64_t done, failed;
     _Atomic uint64_t steps, requests, writes, faults, deeds, kills, changes, minute_most, simulated, converged_most,
-        operator_bytes_most, with_mesh, remotes;
+        operator_bytes_most, with_mesh, remotes, restarts;
     struct {
         _Atomic int64_t seed; /* -1: none */
     } jobs[JOBS_MAX];
@@ -71,6 +72,7 @@ static void add(struct totals *t, const struct world_report *r)
     t->simulated += (uint64_t)r->simulated;
     t->with_mesh += r->with_mesh;
     t->remotes += r->remotes;
+    t->restarts += r->restarts;
     raise_to(&t->minute_most, r->minute_most);
     raise_to(&t->converged_most, (uint64_t)r->converged);
     raise_to(&t->operator_bytes_most, (uint64_t)(r->operator_bytes > 0 ? r->operator_bytes : 0));
@@ -79,9 +81,9 @@ static void add(struct totals *t, const struct world_report *r)
 static void tell_failure(int64_t seed, const char *why, const struct settings *s, const char *program)
 {
     /* One write, so that workers do not mix their lines. */
-    _cleanup_free_ char *text =
-        str_printf("seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1%s%s --trace\n", seed, why,
-                   program, seed, s->world.odd ? " --odd" : "", s->world.today ? " --today" : "");
+    _cleanup_free_ char *text = str_printf(
+        "seed %" PRId64 " FAILED: %s\n    replay: %s --from %" PRId64 " --seeds 1%s%s%s --trace\n", seed, why, program,
+        seed, s->world.odd ? " --odd" : "", s->world.today ? " --today" : "", s->world.renewal ? " --renewal" : "");
 
     fflush(stdout);
     if (write(STDOUT_FILENO, text, strlen(text)) < 0)
@@ -157,10 +159,11 @@ static void tell_totals(const struct totals *t, int64_t began)
            "%" PRIu64 " faults, %" PRIu64 " deeds of users, %" PRIu64 " kills; %" PRIu64 " requests, %" PRIu64
            " of them writes; %" PRIu64 " changes of objects\n"
            "at most: %.0f s to converge, %" PRIu64 " requests in a minute, %.1f MiB of an operator; "
-           "%" PRIu64 " seeds end with a mesh, and with %" PRIu64 " RemoteIstios\n",
+           "%" PRIu64 " seeds end with a mesh, and with %" PRIu64 " RemoteIstios; %" PRIu64
+           " restarts for new sidecars\n",
            (double)(clock_now_usec() - began) / 1e6, processor, processor > 0 ? (double)t->steps / processor : 0,
            t->faults, t->deeds, t->kills, t->requests, t->writes, t->changes, (double)t->converged_most / 1000,
-           t->minute_most, (double)t->operator_bytes_most / 1048576, t->with_mesh, t->remotes);
+           t->minute_most, (double)t->operator_bytes_most / 1048576, t->with_mesh, t->remotes, t->restarts);
 }
 
 /* A worker that ended otherwise than it should has a seed in hand. */
@@ -229,6 +232,8 @@ static bool parse(char **argv, struct settings *s)
             s->world.odd = true;
         else if (str_eq(argv[i], "--today"))
             s->world.today = true;
+        else if (str_eq(argv[i], "--renewal"))
+            s->world.renewal = true;
         else if (str_eq(argv[i], "--trace"))
             s->world.trace = true;
         else if (str_eq(argv[i], "--keep-going"))

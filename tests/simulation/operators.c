@@ -31,6 +31,16 @@ static void check_holder(struct world *w, const char *writer, const char *what)
         world_fail(w, "a write of %s %s, and the lease is held by %s", writer, what, str_or(holder, "nobody"));
 }
 
+/* Its write may be carried out already, or still be under way. */
+static void kill_one(void *context)
+{
+    struct operator* o = context;
+
+    if (o->controller)
+        o->world->report->kills++;
+    operator_stop(o);
+}
+
 static void on_sent(void *context, const struct net_request *request)
 {
     struct operator* o = context;
@@ -39,6 +49,9 @@ static void on_sent(void *context, const struct net_request *request)
     if (o->elector && net_is_write(request))
         check_holder(w, o->identity, "is sent");
     invariants_sent(&world_central(w)->invariants, o->controller, request);
+    invariants_renewal_sent(&world_central(w)->invariants, o->controller, sched_now(w->sched) + o->wall, request);
+    if (w->kill_in && net_is_write(request) && !--w->kill_in)
+        sched_at(w->sched, sched_now(w->sched) + rng_between(&w->renewal, 0, 40), kill_one, o);
     invariants_remote_sent(&world_central(w)->invariants, o->controller, sched_now(w->sched), o->stopped_until,
                            request);
 }

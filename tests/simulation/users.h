@@ -125,6 +125,13 @@ void users_settle_galley(struct users *p);
 void users_add_nodes(struct users *p); /* one at least is there then */
 void users_move_on(struct users *p);
 void users_restart_workloads(struct users *p);
+/* users_renewal.c: nothing is left alone any more, and there is a mesh that renews sidecars; what it renews; deeds;
+ * what does not end by itself is ended. */
+void users_begin_renewal(struct users *p);
+void users_add_apps(struct users *p);
+void users_outdate_apps(struct users *p);
+void users_act_in_renewal(struct users *p);
+void users_end_renewal(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

@@ -9,12 +9,7 @@
 
 /* Jobs at one moment: more means that something goes round without waiting. */
 #define AT_ONCE_MOST 200000
-/*
- * Requests of one operator to one cluster in a minute: with faults, and when all is quiet. One that writes an object
- * again with every answer makes 2900. A removal lists everything before its end, once a second at most, as long as
- * Citadel makes Secrets again in the meantime: that makes some 2000.
- */
-#define MINUTE_MOST 2600
+/* Of one operator to one cluster in a minute when all is quiet. */
 #define QUIET_MINUTE_MOST 120
 /* The longest that anything waits: a watch of ten minutes that fell silent, behind it a back-off. */
 static const msec_t PEACE_MOST = SECONDS(20 * 60), PEACE_STEP = SECONDS(5), QUIET = SECONDS(1800);
@@ -334,19 +329,18 @@ static void choose_deeds(struct world *w, struct site *site)
     p->enabled &= w->today ? ~(1ull << DEED_precede) : ~USERS_OF_TODAY;
 }
 
-static void run(struct world *w, msec_t until);
-
 static void chaos(struct world *w)
 {
     static const int64_t calms[] = {300, 2000, 10000, 60000};
     struct site *central = world_central(w);
 
     w->calm = calms[rng_below(&w->chaos, ARRAY_LEN(calms))];
-    w->chaos_until = w->calm * rng_between(&w->chaos, 20, 120);
+    /* Where renewal is what is looked for, nothing else takes time. */
+    w->chaos_until = w->renews_alone ? 0 : w->calm * rng_between(&w->chaos, 20, 120);
     w->operators[0].desired = true;
     w->operators[1].desired = rng_chance(&w->chaos, 300);
     w->leases = server_minor(central->server) >= 14 && rng_chance(&w->chaos, w->operators[1].desired ? 800 : 200);
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
     for (size_t i = 0; i < w->site_count; i++) {
         choose_faults(w, &w->sites[i].faults);
         choose_deeds(w, &w->sites[i]);
@@ -355,16 +349,16 @@ static void chaos(struct world *w)
     choose_odd_faults(w);
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
-    run(w, rng_between(&w->chaos, 0, SECONDS(10)));
+    world_run_to(w, rng_between(&w->chaos, 0, SECONDS(10)));
     users_create_mesh(&central->users);
     users_join(&central->users);
     sched_at(w->sched, sched_now(w->sched), on_happening, w);
-    run(w, w->chaos_until);
+    world_run_to(w, w->chaos_until);
 }
 
 /* --- time --- */
 
-static void run(struct world *w, msec_t until)
+void world_run_to(struct world *w, msec_t until)
 {
     /* What fails ends soon: an operator that writes without end takes hours for what it does in an hour. */
     const msec_t turn = SECONDS(1);
@@ -485,7 +479,7 @@ static bool is_as_desired(struct world *w, struct buf *why)
 }
 
 /* Two looks in a row find it so, with no write between them. */
-static void converge(struct world *w)
+void world_converge(struct world *w)
 {
     msec_t began = sched_now(w->sched);
     uint64_t before = UINT64_MAX;
@@ -505,7 +499,7 @@ static void converge(struct world *w)
                        : !still ? "it goes on writing"
                                 : "an operator is not synced with the server");
         /* The longer it takes, the seldomer. */
-        run(w, sched_now(w->sched) + PEACE_STEP + (sched_now(w->sched) - began) / 8);
+        world_run_to(w, sched_now(w->sched) + PEACE_STEP + (sched_now(w->sched) - began) / 8);
     }
     if (sched_now(w->sched) - began > w->report->converged)
         w->report->converged = sched_now(w->sched) - began;
@@ -518,7 +512,7 @@ static void stay_quiet(struct world *w, msec_t how_long, const char *who, uint64
     uint64_t before = writes(w), written = w->written;
     struct buf why = BUF_INIT;
 
-    run(w, sched_now(w->sched) + how_long);
+    world_run_to(w, sched_now(w->sched) + how_long);
     if (!failed(w) && (writes(w) - before > refused_most || w->written != written))
         world_fail(w, "%s sent %" PRIu64 " writes though everything was in place", who, writes(w) - before);
     if (!failed(w) && !is_as_desired(w, &why))
@@ -532,10 +526,16 @@ static void scale(struct world *w)
     struct site *central = world_central(w);
 
     central->invariants.at_rest = true;
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
     controllers_scale(central->controllers);
-    converge(w);
+    world_converge(w);
     central->invariants.at_rest = false;
+}
+
+void world_stay_quiet(struct world *w, msec_t how_long, const char *who)
+{
+    if (!failed(w))
+        stay_quiet(w, how_long, who, 0);
 }
 
 /* The mesh moves to another revision, and its Pods follow later; then it moves once more. */
@@ -543,28 +543,28 @@ static void move_on(struct world *w)
 {
     struct users *users = &world_central(w)->users;
 
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
     users_move_on(users);
-    converge(w);
+    world_converge(w);
     users_restart_workloads(users);
     users_move_on(users);
-    converge(w);
+    world_converge(w);
 }
 
 /* Nothing else happens: a cluster that is quiet is probed within this time, and refuses the former credentials. */
 static void renew_kubeconfigs(struct world *w)
 {
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
     users_renew_kubeconfigs(&world_central(w)->users);
-    run(w, sched_now(w->sched) + PROBED);
-    converge(w);
+    world_run_to(w, sched_now(w->sched) + PROBED);
+    world_converge(w);
 }
 
 static void delete_one(struct world *w, struct site *site)
 {
     site->users.enabled = 1ull << DEED_delete_ours;
     users_act(&site->users);
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
 }
 
 /* An object is deleted, and nothing else happens: what fails is tried again for no other reason. */
@@ -578,9 +578,9 @@ static void fail_for_a_while(struct world *w)
     world_say(w, "requests to %s fail for a while", site->name);
     *failure = 1000;
     delete_one(w, site);
-    run(w, sched_now(w->sched) + rng_between(&w->chaos, 1, FAILING_MOST));
+    world_run_to(w, sched_now(w->sched) + rng_between(&w->chaos, 1, FAILING_MOST));
     *failure = 0;
-    converge(w);
+    world_converge(w);
 }
 
 /* An object came back after the snapshot, and nothing else happens that would show that it is away again. */
@@ -590,11 +590,11 @@ static void lose_a_write(struct world *w)
 
     delete_one(w, site);
     save(w, site);
-    converge(w);
+    world_converge(w);
     if (failed(w))
         return;
     put_back(w, site);
-    converge(w);
+    world_converge(w);
 }
 
 /* What stopping the operator gives back. */
@@ -615,7 +615,7 @@ static void restart(struct world *w)
     operator_stop(&w->operators[1]);
     w->report->operator_bytes = bytes_of(o);
     operator_start(o);
-    w->requests_most = MINUTE_MOST;
+    w->requests_most = WORLD_MINUTE_MOST;
     for (size_t i = 0; i < w->site_count; i++)
         hidden += invariants_hidden(w->sites[i].server);
     stay_quiet(w, FRESH, "an operator that was just started", hidden);
@@ -639,10 +639,15 @@ static void world_init(struct world *w, uint64_t seed, const struct world_option
     struct rng seeds = {seed};
 
     /* By the number of the seed, so that the others stay as they are. */
-    *w = (struct world){.trace = options->trace, .today = options->today || seed % 3 == 0, .report = report};
+    *w = (struct world){.trace = options->trace,
+                        .today = options->today || options->renewal || seed % 3 == 0,
+                        .renews = seed % 6 == 0,
+                        .renews_alone = options->renewal,
+                        .report = report};
     w->rng.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
     w->odd.state = rng_next(&seeds);
+    w->renewal.state = rng_next(&seeds);
     w->sched = sched_new();
     w->site_count = choose_sites(w);
     for (size_t i = 0; i < w->site_count; i++)
@@ -664,6 +669,27 @@ static void world_release(struct world *w)
     sched_free(w->sched);
 }
 
+/* What users and a server do to a mesh that is in place. */
+static void go_on(struct world *w)
+{
+    world_run_to(w, (sched_now(w->sched) / 60000 + 1) * 60000);
+    w->requests_most = QUIET_MINUTE_MOST;
+    if (!failed(w))
+        stay_quiet(w, QUIET, "the operator", 0);
+    if (!failed(w) && w->today)
+        scale(w);
+    if (!failed(w) && w->today)
+        move_on(w);
+    if (!failed(w) && w->renews)
+        world_renew(w);
+    if (!failed(w) && w->site_count > 1)
+        renew_kubeconfigs(w);
+    if (!failed(w))
+        fail_for_a_while(w);
+    if (!failed(w))
+        lose_a_write(w);
+}
+
 void world_run(uint64_t seed, const struct world_options *options, struct world_report *ret)
 {
     struct world w;
@@ -673,23 +699,11 @@ void world_run(uint64_t seed, const struct world_options *options, struct world_
     w.sends_odd = rng_chance(&w.odd, 250) || options->odd;
     chaos(&w);
     make_peace(&w);
-    converge(&w);
+    world_converge(&w);
     ret->with_mesh = server_get(server_find(world_central(&w)->server, API_GROUP, "istios"), MESH_NS, MESH_NAME);
     ret->remotes = users_count_remotes(&world_central(&w)->users);
-    run(&w, (sched_now(w.sched) / 60000 + 1) * 60000);
-    w.requests_most = QUIET_MINUTE_MOST;
     if (!failed(&w))
-        stay_quiet(&w, QUIET, "the operator", 0);
-    if (!failed(&w) && w.today)
-        scale(&w);
-    if (!failed(&w) && w.today)
-        move_on(&w);
-    if (!failed(&w) && w.site_count > 1)
-        renew_kubeconfigs(&w);
-    if (!failed(&w))
-        fail_for_a_while(&w);
-    if (!failed(&w))
-        lose_a_write(&w);
+        (w.renews_alone ? world_renew : go_on)(&w);
     if (!failed(&w))
         restart(&w);
     world_release(&w);

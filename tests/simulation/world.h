@@ -23,14 +23,16 @@ struct world_report {
     uint64_t minute_most;   /* requests of one operator in one minute */
     int64_t operator_bytes; /* memory of the operator at the end; 0 where it is not counted */
     bool with_mesh;         /* there is a mesh at the end */
+    uint64_t restarts;      /* of workloads for new sidecars */
     uint64_t remotes;       /* RemoteIstios at the end */
     struct buf failure;     /* empty: every invariant held */
 };
 
 struct world_options {
-    bool trace; /* tell on standard output what happens */
-    bool odd;   /* servers send what is odd in any case */
-    bool today; /* Kubernetes and Istio are today's in any case; else in a seed of three */
+    bool trace;   /* tell on standard output what happens */
+    bool odd;     /* servers send what is odd in any case */
+    bool renewal; /* as `today`, and little else happens than that sidecars are renewed; else in a seed of six */
+    bool today;   /* Kubernetes and Istio are today's in any case; else in a seed of three */
 };
 
 /* Runs a seed from its beginning to its end. */

@@ -60,13 +60,16 @@ struct world {
     struct users_remote remotes[USERS_REMOTES_MAX];
     struct operator operators[OPERATORS];
     bool eager, trace;
-    bool today;               /* Kubernetes and Istio are today's */
-    bool sends_odd;           /* servers send what is odd */
-    bool leases;              /* operators compete for one */
-    msec_t disputed_until;    /* another client deleted the lease: until then its holder does not have it alone */
-    msec_t chaos_until, calm; /* mean time between two things that happen */
-    uint64_t written;         /* by operators, and carried out */
-    uint64_t requests_most;   /* of an operator in a cluster in a minute, now */
+    bool today;                /* Kubernetes and Istio are today's */
+    bool sends_odd;            /* servers send what is odd */
+    bool leases;               /* operators compete for one */
+    msec_t disputed_until;     /* another client deleted the lease: until then its holder does not have it alone */
+    msec_t chaos_until, calm;  /* mean time between two things that happen */
+    uint64_t written;          /* by operators, and carried out */
+    uint64_t requests_most;    /* of an operator in a cluster in a minute, now */
+    struct rng renewal;        /* of what happens while sidecars are renewed */
+    bool renews, renews_alone; /* sidecars are renewed; and nothing else happens */
+    unsigned kill_in;          /* an operator is killed after so many writes; 0: none is */
     struct world_report *report;
 };
 
@@ -77,6 +80,21 @@ static inline struct site *world_central(struct world *w)
 
 void world_say(const struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void world_fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Requests of one operator to one cluster in a minute, with faults. One that writes an object
+ * again with every answer makes 2900. A removal lists everything before its end, once a second at most, as long as
+ * Citadel makes Secrets again in the meantime: that makes some 2000.
+ */
+#define WORLD_MINUTE_MOST 2600
+void world_run_to(struct world *w, msec_t until);
+/* Until all is as desired, which two looks in a row find so. */
+void world_converge(struct world *w);
+/* Nothing happens, so nothing is written. */
+void world_stay_quiet(struct world *w, msec_t how_long, const char *who);
+
+/* world_renewal.c: a part of the life of a world of today's Istio. */
+void world_renew(struct world *w);
 
 /* operators.c */
 void operator_init(struct world *w, struct operator* o, const char *name);
