@@ -206,6 +206,20 @@ static const struct field_table upgrade_table = {
     FIELD_ROWS(upgrade_rows),
 };
 
+static const struct field kept_rows[] = {
+    {"field", TEXT(format_text), .required = true, .doc = "As in `spec`, which does not say it."},
+    {"value", TEXT(format_text), .doc = "What it is as long as the spec does not say it, as JSON."},
+    {"newDefault", TEXT(format_text), .doc = "What to write for the default of this release, as JSON."},
+};
+
+static const struct field_table kept_table = {
+    .name = "Kept default",
+    .doc = "A default of a former release that the mesh keeps.",
+    FIELD_ROWS(kept_rows),
+};
+
+static const struct field kept_default = {NULL, DOCUMENT(kept_table)};
+
 static const struct field drift_rows[] = {
     {"object", TEXT(format_text), .required = true, .doc = "Kind, namespace and name."},
     {"action", TEXT(format_text), .doc = "What the operator would do."},
@@ -265,6 +279,8 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
     {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},
+    {STATUS_FIELD_KEPT_DEFAULTS, LIST(kept_default, 0, 100),
+     .doc = "Defaults that a newer release changed, and the mesh keeps until the spec says them."},
     STATUS_ROWS_LEFT_ALONE,
 };
 

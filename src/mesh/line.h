@@ -204,6 +204,13 @@ struct mesh_joining {
     const char *(*notice)(const struct istio_spec *remote, const struct istio_spec *central);
 };
 
+/* A default that is another one from a release on: a mesh that is upgraded to it keeps the old one (kept.h). */
+struct mesh_changed_default {
+    const char *since;                     /* the first release with the new one */
+    const char *field;                     /* "spec.policy.checks" */
+    const char *old_default, *new_default; /* as JSON; in a release that has no such field, what it does */
+};
+
 struct mesh_line {
     /* What a resource looks like in its releases; the struct that it is parsed into begins with struct istio_spec. */
     const struct api_form *form;
@@ -218,6 +225,8 @@ struct mesh_line {
      * A former control plane of a mesh is found by it. NULL: the line has no names for them.
      */
     const char *(*plane_of)(const json_t *deployment);
+    /* Ends with a NULL field; NULL: there are none. */
+    const struct mesh_changed_default *changed;
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;

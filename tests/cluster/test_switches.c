@@ -523,7 +523,7 @@ static void expect_same(const json_t *before, const json_t *after, const char *p
     assert_true(json_equal(doc_at(after, part, field), doc_at(before, part, field)));
 }
 
-/* To a release that has no egress gateway by default, or from it. */
+/* The ingress gateway is the one that both have by default. */
 static void switch_release(const char *version)
 {
     static const char *const gateways[] = {INGRESS, NULL};

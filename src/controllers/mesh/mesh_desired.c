@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "controllers/mesh/kept.h"
 #include "doc/doc.h"
 #include "reconcile/overlay.h"
 
@@ -55,8 +56,8 @@ static void held_release(struct held *held)
         istio_spec_free(held->specs[i]);
 }
 
-/* The resource as it would be with what `hold` says; owned by the caller. */
-static json_t *resource_at(const json_t *resource, const json_t *hold)
+/* The resource as it would be with what `hold` says, without what it keeps; owned by the caller. */
+static json_t *asked_at(const json_t *resource, const json_t *hold)
 {
     json_t *copy = json_copy((json_t *)resource), *spec = doc_copy(doc_at(resource, "spec"));
     const char *revision = doc_string(hold, HOLD_REVISION);
@@ -72,6 +73,14 @@ static json_t *resource_at(const json_t *resource, const json_t *hold)
         json_object_del(spec, "revision");
     json_object_set_new(copy, "spec", spec);
     return copy;
+}
+
+/* With what it keeps. */
+static json_t *resource_at(const json_t *resource, const json_t *hold)
+{
+    _cleanup_json_ json_t *asked = asked_at(resource, hold);
+
+    return kept_apply(asked, doc_string(hold, HOLD_VERSION));
 }
 
 static void hold_part(const json_t *resource, const char *part, const json_t *hold, struct held *ret)
@@ -108,7 +117,8 @@ int mesh_desired_build(
     const json_t *hold, struct mesh_desired **ret, struct problems *problems)
 {
     bool is_held = doc_string(hold, HOLD_VERSION) != NULL;
-    _cleanup_json_ json_t *asked = is_held ? resource_at(resource, hold) : json_incref((json_t *)resource);
+    _cleanup_json_ json_t *asked =
+        is_held ? resource_at(resource, hold) : kept_apply(resource, istio_version(resource, minor));
     struct held held;
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};

@@ -9,6 +9,7 @@
 #include "controllers/mesh/autoscalers.h"
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/kept.h"
 #include "controllers/mesh/mesh_status.h"
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/redirection.h"
@@ -77,13 +78,15 @@ static uint64_t hash_of_server(int minor, const char *const *versions)
 static uint64_t
 dependencies_hash(const json_t *resource, uint64_t server_hash, int minor, const struct mesh_cni_state *cni)
 {
+    _cleanup_json_ json_t *kept = kept_defaults(resource, istio_version(resource, minor));
     struct buf text = BUF_INIT;
 
     buf_printf(
         &text,
-        "%" PRIu64 " %" PRIu64 " %s %s %d %d",
+        "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s %s %d %d",
         server_hash,
         resource_hash(resource),
+        doc_hash(kept),
         istio_version(resource, minor),
         str_or(cni->platform, "-"),
         cni->waits,
@@ -633,7 +636,11 @@ static bool add_status(struct reconcile *r, json_t *status)
 {
     const struct mesh_memo *memo = r->memo;
     struct mesh_findings *found = r->state;
+    json_t *kept = kept_defaults(r->resource, istio_version(r->resource, r->world->central->server->minor));
 
+    if (json_array_size(kept))
+        json_object_set(status, STATUS_FIELD_KEPT_DEFAULTS, kept);
+    json_decref(kept);
     if (!r->facts.rollouts)
         return true; /* it was not planned, but refused or removed */
     found->closed_registries = memo->closed_registries;

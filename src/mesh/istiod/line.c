@@ -147,7 +147,16 @@ static const struct mesh_cni plugin = {
     .is_in = istiod_cni_is_in,
 };
 
+/* Source: Istio, manifests/helm-profiles/compatibility-version-1.28.yaml to -1.30.yaml. */
+static const struct mesh_changed_default changed[] = {
+    {"1.29.0", "spec.pilot.env.DISABLE_TRACK_REMAINING_CB_METRICS", "\"false\"", "\"true\""},
+    {"1.30.0", "spec.pilot.env.PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE", "\"false\"", "\"true\""},
+    {"1.31.0", "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "\"false\"", "\"true\""},
+    {NULL},
+};
+
 const struct mesh_line istiod_line = {
+    .changed = changed,
     .form = &istiod_form,
     .plane = plane,
     .plane_of = plane_of,

@@ -62,7 +62,19 @@ static const struct mesh_cni cni = {
     .excludes = v1_cni_excludes,
 };
 
+/* Source: Istio 1.0.5 and 1.1.17, install/kubernetes/helm/istio: values.yaml and the ConfigMap istio. */
+static const struct mesh_changed_default changed[] = {
+    {"1.1.0", "spec.policy.checks", "true", "false"},
+    {"1.1.0", "spec.outboundTrafficPolicy.mode", "\"REGISTRY_ONLY\"", "\"ALLOW_ANY\""},
+    {"1.1.0", "spec.accessLogFile", "\"/dev/stdout\"", "\"\""},
+    {"1.1.0", "spec.proxy.concurrency", "0", "2"},
+    {"1.1.0", "spec.gateways.egress.enabled", "true", "false"},
+    {"1.1.0", "spec.defaultPodDisruptionBudget.enabled", "false", "true"},
+    {NULL},
+};
+
 const struct mesh_line v1_1_line = {
+    .changed = changed,
     .form = &v1_1_form,
     .definitions = v1_crds,
     .central = {central, central_shared, made},
