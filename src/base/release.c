@@ -1,6 +1,7 @@
 #include "base/release.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -86,4 +87,15 @@ bool release_find(const char *version, const char *(*nth)(const void *releases, 
             break;
     }
     return found;
+}
+
+int release_minor(const char *version)
+{
+    char *end;
+    long minor;
+
+    if (!version || !str_starts(version, "1."))
+        return -1;
+    minor = strtol(version + 2, &end, 10);
+    return end == version + 2 || minor < 0 || minor > 1000 ? -1 : (int)minor;
 }

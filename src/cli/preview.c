@@ -284,7 +284,7 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
 }
 
 /* What the preflight of an upgrade looks at. */
-#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API)
+#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_WORKLOADS)
 
 static struct plan_input preview_input(struct kube_cluster *cluster, unsigned synced)
 {

@@ -211,6 +211,12 @@ struct mesh_changed_default {
     const char *old_default, *new_default; /* as JSON; in a release that has no such field, what it does */
 };
 
+/* What a resource can say, and a release does not follow any more. */
+struct mesh_dropped_setting {
+    const char *since; /* the first release without it */
+    const char *field; /* "spec.pilot.env.NAME" */
+};
+
 struct mesh_line {
     /* What a resource looks like in its releases; the struct that it is parsed into begins with struct istio_spec. */
     const struct api_form *form;
@@ -225,7 +231,8 @@ struct mesh_line {
      * A former control plane of a mesh is found by it. NULL: the line has no names for them.
      */
     const char *(*plane_of)(const json_t *deployment);
-    /* Ends with a NULL field; NULL: there are none. */
+    /* Each ends with a NULL field; NULL: there are none. */
+    const struct mesh_dropped_setting *dropped;
     const struct mesh_changed_default *changed;
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;

@@ -9,8 +9,7 @@
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 
-/* What is at a path of names with dots between; NULL: nothing, or null. */
-static json_t *value_at(const json_t *document, const char *path)
+json_t *kept_value_at(const json_t *document, const char *path)
 {
     _cleanup_strv_ char **names = str_split(path, '.');
 
@@ -53,7 +52,7 @@ static bool is_kept(const json_t *resource, const struct mesh_changed_default *r
     const json_t *status = doc_at(resource, "status");
     const char *installed = doc_string(status, STATUS_FIELD_VERSION);
 
-    if (value_at(resource, row->field))
+    if (kept_value_at(resource, row->field))
         return false;
     return doc_find(doc_at(status, STATUS_FIELD_KEPT_DEFAULTS), "field", row->field) ||
            (mesh_release_find(installed) && release_compare(installed, row->since) < 0);

@@ -14,5 +14,7 @@
 json_t *kept_defaults(const json_t *resource, const char *to);
 /* The resource with the kept values that release `version` has fields for, where its spec says nothing; owned. */
 json_t *kept_apply(const json_t *resource, const char *version);
+/* What a resource says at such a path of names with dots between ("spec.pilot.env.NAME"); NULL: nothing, or null. */
+json_t *kept_value_at(const json_t *resource, const char *path);
 
 #endif

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "base/release.h"
+#include "base/map.h"
 #include "base/str.h"
+#include "controllers/mesh/kept.h"
 #include "controllers/watches.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
+#include "mesh/workloads.h"
 
 void preflight_release(struct preflight *preflight)
 {
@@ -18,23 +21,11 @@ void preflight_release(struct preflight *preflight)
 
 /* --- the step --- */
 
-/* The minor release in a version: 31 of "1.31.1"; below zero where it has none, or not of major version 1. */
-static int minor_of(const char *version)
-{
-    char *end;
-    long minor;
-
-    if (!str_starts(version, "1."))
-        return -1;
-    minor = strtol(version + 2, &end, 10);
-    return end == version + 2 || minor < 0 || minor > 1000 ? -1 : (int)minor;
-}
-
 /* The newest known release of a minor one; NULL: none is known. */
 static const char *newest_of(int minor)
 {
     for (const struct mesh_release *r = mesh_releases; r->version; r++)
-        if (minor_of(r->version) == minor)
+        if (release_minor(r->version) == minor)
             return r->version;
     return NULL;
 }
@@ -59,7 +50,7 @@ static char *steps(int from, int to, const char *last)
 
 char *preflight_skew(const char *from, const char *to)
 {
-    int old = minor_of(from), new = minor_of(to);
+    int old = release_minor(from), new = release_minor(to);
     _cleanup_free_ char *way = NULL;
 
     if (old < 0 || new < 0 || abs(new - old) <= 1)
@@ -78,7 +69,16 @@ char *preflight_skew(const char *from, const char *to)
         way);
 }
 
-/* --- what is observed --- */
+/* --- what is observed, and what the resource says --- */
+
+/* What a check is given. */
+struct check {
+    const struct plan_input *in;
+    const json_t *resource;
+    const char *ns, *from, *to;
+    const struct mesh_release *old, *new; /* of the two */
+    struct preflight *found;
+};
 
 static void add(json_t *list, char *text)
 {
@@ -95,23 +95,22 @@ static const struct gateway_api_kind *find_kind(const struct gateway_api_kind *r
 }
 
 /* Kinds that the old release follows in the version that is there, and the new one does not. */
-static void check_gateway_api(const struct plan_input *in, const char *from, const char *to, struct preflight *ret)
+static void check_gateway_api(const struct check *c)
 {
     const struct kube_object *o =
-        kube_cache_get(in->observed, mesh_kind(KIND_GATEWAY_API), NULL, GATEWAY_API_DEFINITION);
-    const struct gateway_api_kind *old = mesh_release_find(from)->gateway_api,
-                                  *new = mesh_release_find(to)->gateway_api;
+        kube_cache_get(c->in->observed, mesh_kind(KIND_GATEWAY_API), NULL, GATEWAY_API_DEFINITION);
+    const struct gateway_api_kind *old = c->old->gateway_api, *new = c->new->gateway_api;
     _cleanup_gateway_api_ struct gateway_api api = mesh_gateway_api_read(o ? o->text : "");
 
     for (; o && old && old->kind; old++) {
         const struct gateway_api_kind *row = find_kind(new, old->kind);
         if (!row || mesh_gateway_api_ignores(old, &api) || !mesh_gateway_api_ignores(row, &api))
             continue;
-        add(ret->blocked,
+        add(c->found->blocked,
             str_printf(
                 "Istio %s follows %ss only %s v%d.%d of Gateway API, and %s is installed: those that are there would "
                 "have no effect; install another Gateway API, or write spec.upgrade.preflight: Warn",
-                to,
+                c->to,
                 row->kind,
                 row->until ? "before" : "from",
                 row->major,
@@ -140,41 +139,123 @@ check_certificate(const struct kube_object *o, const char *name, msec_t end, mse
             str_printf("the %s certificate in Secret %s ends on %s: replace it before", name, o->name, time));
 }
 
-static void check_authority(const struct plan_input *in, const char *ns, const char *from, struct preflight *ret)
+static void check_authority(const struct check *c)
 {
-    const struct mesh_line *line = mesh_release_find(from)->line;
-    const struct kube_object *o = line->authority ? line->authority(in->observed, ns) : NULL;
+    const struct kube_object *o = c->old->line->authority ? c->old->line->authority(c->in->observed, c->ns) : NULL;
     struct mesh_authority authority;
 
     if (!o)
         return;
     authority = mesh_authority_read(o->text);
-    check_certificate(o, "root", authority.root_end, in->now, ret);
+    check_certificate(o, "root", authority.root_end, c->in->now, c->found);
     if (authority.signing_end != authority.root_end)
-        check_certificate(o, "signing", authority.signing_end, in->now, ret);
+        check_certificate(o, "signing", authority.signing_end, c->in->now, c->found);
 }
 
-static unsigned needed(const char *from, const char *to)
+#define PINNED_NAMED_MAX 10
+
+/* Workloads that choose the image of their proxy: the new injector starts it with flags of its own release. */
+static void check_pinned(const struct check *c)
 {
-    const struct mesh_release *old = mesh_release_find(from), *new = mesh_release_find(to);
+    static const enum mesh_kind_id views[] = {
+        KIND_RUNNING_DEPLOYMENT, KIND_RUNNING_STATEFUL_SET, KIND_RUNNING_DAEMON_SET};
+    _cleanup_map_ struct map *pinned = map_new(NULL);
+    _cleanup_free_ const char **names = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    const struct kube_object *o;
 
-    return (old->line->authority ? PLAN_WATCH_AUTHORITY : 0) |
-           (old->gateway_api && new->gateway_api ? PLAN_WATCH_GATEWAY_API : 0);
+    for (size_t k = 0; k < ARRAY_LEN(views); k++)
+        for (size_t i = 0; (o = kube_cache_next(c->in->observed, mesh_kind(views[k]), &i));) {
+            _cleanup_mesh_workload_ struct mesh_workload w = {0};
+            _cleanup_free_ char *name = NULL;
+            if (!strstr(o->text, "\"pinned\""))
+                continue;
+            w = mesh_workload_read(o->text);
+            if (!w.is_pinned)
+                continue;
+            name = STR_JOIN('/', o->ns, o->name);
+            map_put(pinned, name, NULL);
+        }
+    if (!map_len(pinned))
+        return;
+    names = map_sorted_keys(pinned);
+    buf_add_str(&text, "annotation sidecar.istio.io/proxyImage chooses the proxy of ");
+    buf_add_names(&text, names, map_len(pinned), PINNED_NAMED_MAX);
+    buf_printf(
+        &text,
+        c->old->line == c->new->line ? "; it stays as it is when Istio is %s" : "; it does not start by Istio %s: remove it",
+        c->to);
+    add(c->old->line == c->new->line ? c->found->warnings : c->found->blocked, buf_take(&text));
 }
+
+/* What the resource says and the new release does not follow any more. */
+static void check_dropped(const struct check *c)
+{
+    for (const struct mesh_dropped_setting *row = c->new->line->dropped; row && row->field; row++)
+        if (release_compare(row->since, c->to) <= 0 && release_compare(row->since, c->from) > 0 &&
+            kept_value_at(c->resource, row->field))
+            add(c->found->blocked,
+                str_printf("%s has no effect from Istio %s on: remove it", row->field, row->since));
+}
+
+static unsigned needs_nothing(const struct mesh_release *old, const struct mesh_release *new)
+{
+    (void)old, (void)new;
+    return 0;
+}
+
+static unsigned needs_gateway_api(const struct mesh_release *old, const struct mesh_release *new)
+{
+    return old->gateway_api && new->gateway_api ? PLAN_WATCH_GATEWAY_API : 0;
+}
+
+static unsigned needs_authority(const struct mesh_release *old, const struct mesh_release *new)
+{
+    (void)new;
+    return old->line->authority ? PLAN_WATCH_AUTHORITY : 0;
+}
+
+static unsigned needs_workloads(const struct mesh_release *old, const struct mesh_release *new)
+{
+    (void)old, (void)new;
+    return PLAN_WATCH_WORKLOADS;
+}
+
+static const struct {
+    unsigned (*needs)(const struct mesh_release *old, const struct mesh_release *new); /* bits of plan.watch */
+    void (*check)(const struct check *c);
+} checks[] = {
+    {needs_nothing, check_dropped},
+    {needs_workloads, check_pinned},
+    {needs_gateway_api, check_gateway_api},
+    {needs_authority, check_authority},
+};
 
 void preflight_read(
-    const struct plan_input *in, const char *ns, const char *from, const char *to, struct preflight *ret)
+    const struct plan_input *in, const json_t *resource, const char *ns, const char *from, const char *to,
+    struct preflight *ret)
 {
     char *skew = preflight_skew(from, to);
+    const struct check c = {
+        .in = in,
+        .resource = resource,
+        .ns = ns,
+        .from = from,
+        .to = to,
+        .old = mesh_release_find(from),
+        .new = mesh_release_find(to),
+        .found = ret,
+    };
 
     preflight_release(ret);
     *ret = (struct preflight){.blocked = json_array(), .warnings = json_array()};
-    if (mesh_release_find(from) && mesh_release_find(to)) /* else the resource is invalid for it */
-        ret->unread = needed(from, to) & ~in->synced;
     if (skew)
         add(ret->blocked, skew);
-    if (ret->unread || !mesh_release_find(from) || !mesh_release_find(to))
+    if (!c.old || !c.new) /* the resource is invalid for it */
         return;
-    check_gateway_api(in, from, to, ret);
-    check_authority(in, ns, from, ret);
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        ret->needs |= checks[i].needs(c.old, c.new);
+    ret->unread = ret->needs & ~in->synced;
+    for (size_t i = 0; !ret->unread && i < ARRAY_LEN(checks); i++)
+        checks[i].check(&c);
 }

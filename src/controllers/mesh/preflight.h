@@ -11,13 +11,15 @@
 struct preflight {
     json_t *blocked;  /* texts; owned; never NULL once it was read */
     json_t *warnings; /* the same of what does not keep it */
-    unsigned unread;  /* bits of plan.watch that have to be synced first; then nothing else is said */
+    unsigned needs;   /* bits of plan.watch, on while it is asked */
+    unsigned unread;  /* those of them that have to be synced first; then nothing else is said */
 };
 void preflight_release(struct preflight *preflight);
 
 /* From one release to another. `ns` is the control plane's namespace. */
 void preflight_read(
-    const struct plan_input *in, const char *ns, const char *from, const char *to, struct preflight *ret);
+    const struct plan_input *in, const json_t *resource, const char *ns, const char *from, const char *to,
+    struct preflight *ret);
 
 /*
  * Why one step from a version to another is too far, and which steps to take: owned by the caller; NULL: it is not.

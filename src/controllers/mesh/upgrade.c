@@ -282,8 +282,8 @@ static bool admit(struct upgrade *u, struct reconcile *r, const char *invalid)
         u->invalid = str_dup(invalid);
     if (u->invalid)
         return false;
-    preflight_read(in, r->object->ns, u->from, u->to, &u->preflight);
-    r->plan->central.watch |= u->preflight.unread;
+    preflight_read(in, r->resource, r->object->ns, u->from, u->to, &u->preflight);
+    r->plan->central.watch |= u->preflight.needs;
     u->waits = u->preflight.unread && !in->preview;
     if (u->preflight.unread)
         return in->preview; /* it is planned again with what is read */

@@ -151,11 +151,23 @@ static const struct mesh_cni plugin = {
 static const struct mesh_changed_default changed[] = {
     {"1.29.0", "spec.pilot.env.DISABLE_TRACK_REMAINING_CB_METRICS", "\"false\"", "\"true\""},
     {"1.30.0", "spec.pilot.env.PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE", "\"false\"", "\"true\""},
-    {"1.31.0", "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "\"false\"", "\"true\""},
+    {"1.31.0", "spec.pilot.env.PILOT_ENABLE_STRICT_GATEWAY_MERGING", "\"false\"", "\"true\""},
+    {"1.31.0", "spec.pilot.env.PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS", "\"false\"", "\"true\""},
+    {NULL},
+};
+
+/*
+ * Variables that istiod read before. Source: Istio's branches release-1.30 and release-1.31 as of August 2026,
+ * env.Register() in pilot/pkg and pkg.
+ */
+static const struct mesh_dropped_setting dropped[] = {
+    {"1.31.0", "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"},
+    {"1.31.0", "spec.pilot.env.UNSAFE_PILOT_ENABLE_DELTA_TEST"},
     {NULL},
 };
 
 const struct mesh_line istiod_line = {
+    .dropped = dropped,
     .changed = changed,
     .form = &istiod_form,
     .plane = plane,

@@ -286,6 +286,9 @@ static void injection_need_not_be_proven(void **state)
     assert_true(w->pods.asked > 0);
     roll_out_today(w);
 
+    world_put_mesh(w, "{\"version\": \"1.31.1\"}");
+    settle(w);
+    roll_out_today(w);
     w->pods.asked = 0;
     world_put_mesh(w, "{\"version\": \"1.30.8\"}");
     settle(w);
@@ -489,6 +492,72 @@ static void a_gateway_api_that_the_new_release_ignores_keeps_the_old_one(void **
     expect_versions(w, "1.30.8", "1.29.6");
 }
 
+/* A workload whose template chooses the image of its proxy. */
+static void put_pinned(struct world *w, const char *name)
+{
+    world_put_as(
+        w,
+        mesh_kind(KIND_RUNNING_DEPLOYMENT),
+        OBJECT(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "Deployment"),
+            MAP("metadata", STRING("name", name), STRING("namespace", "default")),
+            MAP("spec",
+                MAP("template",
+                    MAP("metadata", MAP("annotations", STRING("sidecar.istio.io/proxyImage", "proxyv2:old")))))));
+}
+
+/* Another line's injector gives it flags that it does not know; in the same line it stays behind. */
+static void pinned_proxies_are_named(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *blocked = NULL;
+
+    put_pinned(w, "web");
+    put_pinned(w, "api");
+    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
+    settle(w);
+    expect_status(w, "version", "1.0.5");
+    blocked = condition_of(w, "UpgradeBlocked");
+    assert_non_null(strstr(doc_string(blocked, "message"), "default/api, default/web"));
+    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "web", NULL);
+    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "api", NULL);
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
+static void pinned_proxies_of_the_same_line_are_a_warning(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *mesh = NULL;
+    _cleanup_free_ char *warnings = NULL;
+
+    put_pinned(w, "web");
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    warnings = doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
+    assert_non_null(strstr(warnings, "default/web"));
+    expect_versions(w, "1.31.1", "1.30.8");
+}
+
+static void settings_without_effect_keep_the_old_one(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *blocked = NULL;
+
+    world_put_mesh(
+        w, "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY\": \"false\"}}}");
+    settle(w);
+    blocked = condition_of(w, "UpgradeBlocked");
+    assert_non_null(strstr(doc_string(blocked, "message"), "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"));
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    /* Back is no step that drops it. */
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
 /* --- what stays as it was --- */
 
 /* The fields of status.keptDefaults, in a line. */
@@ -512,6 +581,10 @@ static void expect_mesh_config(struct world *w, const char *text, bool is_there)
     if (!strstr(mesh, text) == is_there)
         fail_msg("\"%s\" must %sbe in %s", text, is_there ? "" : "not ", mesh);
 }
+
+#define KEPT_OF_1_30                                                                                                   \
+    "spec.pilot.env.PILOT_ENABLE_STRICT_GATEWAY_MERGING=\"false\" "                                                    \
+    "spec.pilot.env.PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=\"false\""
 
 #define KEPT_OF_1_0                                                                                                    \
     "spec.policy.checks=true spec.outboundTrafficPolicy.mode=\"REGISTRY_ONLY\" spec.accessLogFile=\"/dev/stdout\" "    \
@@ -551,7 +624,7 @@ static void a_mesh_of_istio_1_0_behaves_as_before(void **state)
 /* A mesh that was installed with a release has its defaults; one that changes its mind keeps what it kept. */
 static void defaults_are_kept_by_what_the_mesh_had(void **state)
 {
-    static const char env[] = "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY";
+    static const char env[] = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
     struct world *w = *state;
     _cleanup_free_ char *before = NULL, *after = NULL;
     json_t *istiod;
@@ -559,7 +632,7 @@ static void defaults_are_kept_by_what_the_mesh_had(void **state)
     expect_kept(w, "");
     world_put_mesh(w, SPEC_OF("1.31.1"));
     settle(w);
-    expect_kept(w, "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY=\"false\"");
+    expect_kept(w, KEPT_OF_1_30);
     for (int i = 0; i < 3; i++)
         roll_out_today(w);
     expect_status(w, "version", "1.31.1");
@@ -576,13 +649,12 @@ static void defaults_are_kept_by_what_the_mesh_had(void **state)
     assert_null(strstr(after, env));
     world_put_mesh(w, SPEC_OF("1.31.1"));
     settle(w);
-    expect_kept(w, "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY=\"false\"");
+    expect_kept(w, KEPT_OF_1_30);
     world_put_mesh(
         w,
-        "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY\": "
-        "\"true\"}}}");
+        "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_ENABLE_STRICT_GATEWAY_MERGING\": \"true\"}}}");
     settle(w);
-    expect_kept(w, "");
+    expect_kept(w, "spec.pilot.env.PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=\"false\"");
 }
 
 /* --- whatever happens --- */
@@ -776,6 +848,9 @@ int main(void)
         OLD(an_unknown_version_keeps_the_old_one),
         OLD(a_gateway_api_that_the_new_release_ignores_keeps_the_old_one),
         INSTALLED(remote_clusters_hold_up_no_version),
+        INSTALLED(pinned_proxies_are_named),
+        OLD(pinned_proxies_of_the_same_line_are_a_warning),
+        OLD(settings_without_effect_keep_the_old_one),
         INSTALLED(a_mesh_of_istio_1_0_behaves_as_before),
         OLD(defaults_are_kept_by_what_the_mesh_had),
         OLD(a_restart_at_any_write_continues),
