@@ -19,6 +19,7 @@
 #define SLOW_PATIENCE SECONDS(90)
 #define TO_BE_ANSWERED SECONDS(2700)
 #define TO_BE_UNDER_WAY SECONDS(2)
+#define TO_BE_MISSED SECONDS(30)
 #define STREAMS "\"$TEST_OUTPUT\"/streams"
 #define CALLS "\"$TEST_OUTPUT\"/calls"
 
@@ -107,6 +108,11 @@ void traffic_change_begins(void)
     pause_ms(TO_BE_UNDER_WAY);
 }
 
+bool traffic_has_answered(int64_t requests)
+{
+    return atomic_load(&all[0].load->answered) - all[0].answered >= requests;
+}
+
 static int64_t lost_since(const struct counted *c)
 {
     for (int64_t i = c->lost; i < atomic_load(&c->load->lost) && i < LOAD_LOSSES; i++)
@@ -174,6 +180,23 @@ void traffic_change_cost_nothing(const char *what, int64_t requests)
 int64_t traffic_requests(void)
 {
     return number("TEST_REQUESTS");
+}
+
+/* By the Pod that a process is of: other clusters on this machine have their own. */
+#define SIGNAL_ISTIOD(signal)                                                                                          \
+    "signalled=1; for uid in $(kubectl -n " NS " get pods -l app=istiod -o 'jsonpath={.items[*].metadata.uid}'); do"   \
+    " for process in $(pgrep -x pilot-discovery); do grep -q \"$uid\" /proc/$process/cgroup &&"                        \
+    " kill -" signal " $process && signalled=0; done; done; exit $signalled"
+
+void traffic_without_istiod(void)
+{
+    assert_int_equal(run_shell(SIGNAL_ISTIOD("STOP")), 0);
+    must_succeed(
+        "kubectl -n " NS " get deployments -l app=istiod -o json |"
+        " jq -e '[.items[].status.availableReplicas // 0] | add == 0' >/dev/null",
+        "no istiod answers");
+    pause_ms(TO_BE_MISSED);
+    assert_int_equal(run_shell(SIGNAL_ISTIOD("CONT")), 0);
 }
 
 void traffic_end(void)

@@ -10,12 +10,15 @@
 #ifndef TESTS_CLUSTER_TRAFFIC_H
 #define TESTS_CLUSTER_TRAFFIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Creates the services, waits until they answer, and begins. */
 void traffic_start(void);
-/* A change begins: what is lost from here on counts. */
+/* A change begins, or several one after the other: what is lost from here on counts. */
 void traffic_change_begins(void);
+/* Whether so many short requests were answered since then. */
+bool traffic_has_answered(int64_t requests);
 /*
  * It has come to its end: waits until so many short requests were answered since it began, and all of those under way
  * have ended. Prints how many of each kind were answered; returns how many were lost.
@@ -26,6 +29,8 @@ void traffic_change_cost_nothing(const char *what, int64_t requests);
 /* TEST_REQUESTS, and what is enough where a change is about something else than their number. */
 int64_t traffic_requests(void);
 #define TRAFFIC_REQUESTS_FEW 2000
+/* Every istiod of the cluster stops answering for half a minute: its processes are stopped, and go on. */
+void traffic_without_istiod(void);
 void traffic_end(void);
 
 #endif
