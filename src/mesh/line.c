@@ -140,6 +140,7 @@ struct mesh_sidecar mesh_sidecar_read(const char *digest)
     struct mesh_sidecar sidecar;
 
     sidecar.configuration = word(&digest);
+    sidecar.is_ending = str_ends(sidecar.configuration, "/");
     sidecar.version = word(&digest);
     sidecar.owner = word(&digest);
     sidecar.registry = *digest ? closed_registry_of(digest) : NULL;

@@ -143,7 +143,9 @@ struct mesh_injection {
      * The version of that configuration a Pod got its sidecar from, and the one that Pods get it from now. It covers
      * all that the mesh says about a sidecar: images, resources, ranges, how it finds the control plane. What a Pod
      * chose by annotations is not included. A Pod whose version is another one has an outdated sidecar. Owned by the
-     * caller; NULL: the Pod has none of this line or is being deleted, this is no such ConfigMap.
+     * caller; NULL: the Pod has none of this line, this is no such ConfigMap. Of a Pod that is being deleted it is
+     * NULL, or "REVISION/" where lines have revisions: it is not replaced again, and its proxy needs its control plane
+     * until it has ended.
      */
     char *(*version_of_pod)(const json_t *pod);
     char *(*version_of_config)(const json_t *config_map);

@@ -59,6 +59,7 @@ void mesh_render_remote_services(
  */
 char *mesh_sidecar_digest(const json_t *pod);
 struct mesh_sidecar {
+    bool is_ending;       /* its Pod is being deleted; then nothing but the revision in `configuration` counts */
     char *configuration;  /* as version_of_pod; owned */
     char *version;        /* of Istio, by the proxy's image; "unknown" where that has no tag; owned */
     char *owner;          /* "Deployment/web" (mesh_workload_of_pod() in mesh/workloads.h); owned */

@@ -87,7 +87,7 @@ static char *why_it_stays(const struct reading *reading, const char *revision, c
     if (!pods)
         return NULL;
     return str_printf(
-        "the control plane of revision %s stays until the %zu pods with its sidecar are restarted", name, pods);
+        "the control plane of revision %s stays until the %zu pods with its sidecar are replaced", name, pods);
 }
 
 static void

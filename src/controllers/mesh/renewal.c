@@ -97,6 +97,8 @@ find_outdated(const struct plan_input *in, const struct mesh_injection *how, con
         bool is_current = str_eq(sidecar.configuration, version);
         const char *ns;
         void *pods;
+        if (sidecar.is_ending)
+            continue;
         for (size_t k = 0; map_next(alike->namespaces, &k, &ns, &pods);) {
             _cleanup_free_ char *key = STR_JOIN(' ', ns, sidecar.owner);
             struct found *f;

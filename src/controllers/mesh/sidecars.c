@@ -148,6 +148,8 @@ static void count_alike(struct sidecars *counted, const struct kube_cache *obser
     for (size_t i = 0; (alike = kube_cache_next_alike(observed, kind, &i));) {
         _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(alike->text);
         bool current = str_eq(sidecar.configuration, version);
+        if (sidecar.is_ending)
+            continue;
         *(current ? &counted->current : &counted->outdated) += alike->objects;
         add(versions, sidecar.version, alike->objects);
         if (sidecar.registry)
@@ -189,6 +191,8 @@ void sidecars_count_workloads(
     for (size_t i = 0; (alike = kube_cache_next_alike(observed, mesh_kind(KIND_SIDECAR_POD), &i));) {
         _cleanup_mesh_sidecar_ struct mesh_sidecar sidecar = mesh_sidecar_read(alike->text);
         const char *ns;
+        if (sidecar.is_ending)
+            continue;
         for (size_t k = 0; map_next(alike->namespaces, &k, &ns, NULL);) {
             _cleanup_free_ char *key = STR_JOIN(' ', ns, sidecar.owner);
             map_put(str_eq(sidecar.configuration, version) ? all : outdated, key, all);

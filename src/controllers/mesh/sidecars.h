@@ -45,7 +45,10 @@ char *sidecars_desired_version(const struct mesh_injection *how, const struct de
 void sidecars_count_workloads(
     const struct kube_cache *observed, const char *version, size_t *ret_done, size_t *ret_left);
 
-/* How many Pods have a sidecar of this revision, where the line's versions begin with it (mesh_injection). */
+/*
+ * How many Pods have a sidecar of this revision, where the line's versions begin with it (mesh_injection). Those that
+ * are being deleted are included: what they still do needs its control plane.
+ */
 size_t sidecars_of_revision(const struct kube_cache *observed, const char *revision);
 
 /* The reason and the text of the condition; the text is owned by the caller. */

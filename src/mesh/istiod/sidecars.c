@@ -41,8 +41,10 @@ char *istiod_sidecar_version_of_pod(const json_t *pod)
 {
     _cleanup_free_ char *revision = revision_of(pod);
 
-    if (!revision || is_gateway_of_mesh(pod) || doc_at(pod, "metadata", "deletionTimestamp"))
+    if (!revision || is_gateway_of_mesh(pod))
         return NULL;
+    if (doc_at(pod, "metadata", "deletionTimestamp"))
+        return STR_JOIN('/', revision, "");
     return STR_JOIN(
         '/', revision, str_or(doc_string(pod, "metadata", "annotations", ISTIOD_SIDECAR_VERSION), "unknown"));
 }

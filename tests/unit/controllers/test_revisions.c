@@ -15,7 +15,7 @@
     "{\"version\": \"1.31.1\", \"mtls\": true, \"revision\": \"canary\", "                                             \
     "\"autoInjectionNamespaces\": [\"default\"]}"
 
-static void put_pod(struct world *w, const char *name, const char *revision)
+static void put_pod_as(struct world *w, const char *name, const char *revision, bool is_deleted)
 {
     world_put_as(
         w,
@@ -26,7 +26,13 @@ static void put_pod(struct world *w, const char *name, const char *revision)
             MAP("metadata",
                 STRING("name", name),
                 STRING("namespace", "default"),
+                OPT(is_deleted, STRING("deletionTimestamp", "2026-12-18T00:00:00Z")),
                 MAP("annotations", FORMAT("sidecar.istio.io/status", "{\"revision\":\"%s\"}", revision)))));
+}
+
+static void put_pod(struct world *w, const char *name, const char *revision)
+{
+    put_pod_as(w, name, revision, false);
 }
 
 static void expect_label(struct world *w, const char *ns, const char *label, const char *value)
@@ -87,7 +93,7 @@ static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void 
     expect_label(w, "default", LABEL_INJECTION, NULL);
     expect_label(w, "default", LABEL_REVISION, "canary");
     expect_label(w, "default", LABEL_INJECTION_MANAGED, "canary");
-    expect_notice(w, "the control plane of revision default stays until the 1 pods with its sidecar are restarted");
+    expect_notice(w, "the control plane of revision default stays until the 1 pods with its sidecar are replaced");
     expect_status(w, "Status", "Available");
 
     put_pod(w, "app", "canary");
@@ -97,6 +103,26 @@ static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void 
     assert_true(world_has(w, APPS, "Deployment", NS, "istio-ingressgateway"));
     assert_true(world_has(w, "v1", "ServiceAccount", NS, "istio-reader-service-account"));
     expect_notice(w, "");
+}
+
+/* Its proxy hears of other Pods from there alone. */
+static void a_control_plane_stays_until_the_last_pod_has_ended(void **state)
+{
+    struct world *w = *state;
+
+    put_pod(w, "old", "default");
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    put_pod(w, "new", "canary");
+    put_pod_as(w, "old", "default", true);
+    settle(w);
+    expect_control_plane(w, "", true);
+    expect_notice(w, "the control plane of revision default stays until the 1 pods with its sidecar are replaced");
+
+    assert_true(kube_cache_remove(w->cache, mesh_kind(KIND_SIDECAR_POD), "default", "old", NULL));
+    settle(w);
+    expect_control_plane(w, "", false);
 }
 
 static void the_way_back_is_the_same(void **state)
@@ -292,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         INSTALLED_TODAY(another_revision_replaces_a_control_plane_when_no_pod_needs_it),
+        INSTALLED_TODAY(a_control_plane_stays_until_the_last_pod_has_ended),
         INSTALLED_TODAY(the_way_back_is_the_same),
         INSTALLED_TODAY(a_former_control_plane_keeps_nothing_else),
         FRESH_TODAY(a_namespace_keeps_what_a_user_decided),

@@ -29,8 +29,9 @@ static void a_pod_tells_its_version(void **state)
          false,
          "2cf24dba5fb0a30e"},
         {NULL, false, NULL},
-        /* On its way out it counts no longer. */
+        /* On its way out it counts no longer, but for its control plane. */
         {"{\"version\":\"" HASH_OF_HELLO "\"}", true, NULL},
+        {"{\"revision\":\"canary\"}", true, "canary/"},
         /* It was injected, by whomever. */
         {"{\"version\":\"v7\"}", false, "v7"},
         {"{\"version\":7}", false, "unknown"},
