@@ -227,6 +227,64 @@ static void an_install_leaves_a_newer_definition_as_it_is(void **state)
     assert_true(doc_equal(before, after));
 }
 
+/* --- what Helm made of Istio 1.1 --- */
+
+/* Its chart selects by these labels of the Pods, too. */
+static void select_as_helm(json_t *object)
+{
+    json_t *pod = doc_at(object, "spec", "template", "metadata", "labels"),
+           *selector = doc_at(object, "spec", "selector");
+    json_t *labels = doc_at(selector, "matchLabels");
+
+    if (json_object_size(pod))
+        json_object_set_new(selector, "matchLabels", doc_copy(pod));
+    else
+        json_object_set_new(labels ? labels : selector, "release", json_string("Helm"));
+}
+
+/* A selector can never be changed, and what is selected keeps its labels: nothing is restarted or created again. */
+static void what_helm_made_of_istio_1_1_is_taken_over_as_it_is(void **state)
+{
+    static const struct {
+        const char *version, *kind, *name;
+    } objects[] = {
+        {"apps/v1", "Deployment", "istio-citadel"},
+        {"apps/v1", "Deployment", "istio-galley"},
+        {"apps/v1", "Deployment", "istio-sidecar-injector"},
+        {"apps/v1", "Deployment", "istio-ingressgateway"},
+        {"v1", "Service", "istio-ingressgateway"},
+        {"policy/v1beta1", "PodDisruptionBudget", "istio-ingressgateway"},
+    };
+    struct world *w = *state;
+    json_t *before[ARRAY_LEN(objects)];
+
+    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
+    settle(w);
+    world_roll_out(w);
+    settle(w);
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        json_t *object = world_get(w, objects[i].version, objects[i].kind, NS, objects[i].name);
+        as_helm(object);
+        select_as_helm(object);
+        before[i] = doc_copy(object);
+        world_put(w, object);
+    }
+    settle(w);
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        _cleanup_json_ json_t *after = world_get(w, objects[i].version, objects[i].kind, NS, objects[i].name);
+        const json_t *selector = doc_at(after, "spec", "selector");
+        bool deployment = str_eq(objects[i].kind, "Deployment");
+        assert_non_null(doc_string(after, "metadata", "labels", MARK_OWNER));
+        assert_string_equal(doc_string(after, "metadata", "uid"), doc_string(before[i], "metadata", "uid"));
+        if (deployment)
+            assert_true(json_equal(doc_at(after, "spec"), doc_at(before[i], "spec")));
+        else /* Pods that the operator creates again have no such label. */
+            assert_null(
+                doc_string(str_eq(objects[i].kind, "Service") ? selector : doc_at(selector, "matchLabels"), "release"));
+        json_decref(before[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +299,7 @@ int main(void)
         INSTALLED(a_definition_with_a_newer_version_is_left_as_it_is),
         INSTALLED(another_definition_is_restored),
         INSTALLED(an_install_leaves_a_newer_definition_as_it_is),
+        FRESH(what_helm_made_of_istio_1_1_is_taken_over_as_it_is),
     };
 
     return cmocka_run_group_tests_name("controllers left alone", tests, NULL, NULL);
