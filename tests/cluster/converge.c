@@ -11,6 +11,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/mesh/kept.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
@@ -33,10 +34,20 @@ static char *status_difference(const json_t *mesh)
     return NULL;
 }
 
+/* What the mesh asks for, with the defaults that it keeps from an older version. */
+static json_t *spec_of(const json_t *mesh)
+{
+    const char *version = doc_string(mesh, "spec", "version");
+    _cleanup_json_ json_t *kept = version ? kept_apply(mesh, version) : doc_copy(mesh);
+
+    return doc_copy(doc_at(kept, "spec"));
+}
+
 /* Keys of the desired objects. */
 static struct map *desired_keys(const json_t *mesh)
 {
-    _cleanup_free_ char *spec = doc_text(doc_at(mesh, "spec"));
+    _cleanup_json_ json_t *asked = spec_of(mesh);
+    _cleanup_free_ char *spec = doc_text(asked);
     struct desired_set *set = mesh_objects_of(spec);
     struct map *keys = map_new(NULL);
 
@@ -61,7 +72,8 @@ static char *object_difference(const json_t *mesh)
     json_array_foreach(marked, i, item) {
         const struct kube_kind *kind = &mesh_kinds.rows[doc_int(doc_at(item, "row"), -1)];
         _cleanup_free_ char *marked_key = object_key(kind, doc_string(item, "ns"), doc_string(item, "name"));
-        if (!map_remove(desired, marked_key))
+        /* Definitions that another release has stay, with the users' objects. */
+        if (!map_remove(desired, marked_key) && !kind->is_definition)
             return str_printf("%s is marked, and nobody wants it", marked_key);
     }
     i = 0;
@@ -77,7 +89,7 @@ static char *fresh_difference(const json_t *mesh)
         STRING("apiVersion", API_GROUP_VERSION),
         STRING("kind", "Istio"),
         MAP("metadata", STRING("name", MESH), STRING("namespace", NS)),
-        VALUE("spec", doc_copy(doc_at(mesh, "spec"))));
+        VALUE("spec", spec_of(mesh)));
     FILE *f = fopen(file, "we");
     int code;
 

@@ -19,24 +19,17 @@
 
 #include <cmocka.h>
 
-#include "../proxy/control.h"
 #include "base/str.h"
 #include "converge.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "faults.h"
 #include "harness.h"
 #include "kubelet.h"
 #include "results.h"
 
-/*
- * From the end of a fault. The operator's longest pauses are time-outs of 30 s; Kubernetes' own controllers, which list
- * again after a restart of kube-apiserver, were away for up to 82 s on a busy machine.
- */
-#define TO_CONVERGE SECONDS(240)
-#define SEED 20181217u
-
 static char *direct_kubeconfig;
-static struct proxy_child proxy;
+struct proxy_child faults_proxy;
 
 static int rounds(void)
 {
@@ -81,18 +74,17 @@ static void change_something(unsigned i)
     delete_something(i);
 }
 
-/* The operator behind a proxy from its next start on. */
-static void use_proxy(bool raw, uint64_t seed)
+void faults_use_proxy(bool raw, uint64_t seed)
 {
-    proxy_child_start(&proxy, direct_kubeconfig, raw, seed);
-    h.operator_kubeconfig = proxy.kubeconfig;
+    proxy_child_start(&faults_proxy, direct_kubeconfig, raw, seed);
+    h.operator_kubeconfig = faults_proxy.kubeconfig;
 }
 
-static void leave_proxy(void)
+void faults_leave_proxy(void)
 {
     operator_kill(SIGTERM);
     h.operator_kubeconfig = direct_kubeconfig;
-    proxy_child_stop(&proxy);
+    proxy_child_stop(&faults_proxy);
 }
 
 /* Each kind of harm for some seconds, while there is something to do. `again`: it shows only on new connections. */
@@ -127,15 +119,15 @@ static const struct {
 
 static void suffer(size_t i)
 {
-    uint64_t before = proxy_child_faults(&proxy);
+    uint64_t before = proxy_child_faults(&faults_proxy);
 
-    proxy_child_rule(&proxy, harms[i].rule);
+    proxy_child_rule(&faults_proxy, harms[i].rule);
     if (harms[i].again)
-        proxy_child_reset(&proxy);
+        proxy_child_reset(&faults_proxy);
     change_something((unsigned)i);
     pause_ms(HARM_MS);
-    proxy_child_clear(&proxy);
-    if (proxy_child_faults(&proxy) == before)
+    proxy_child_clear(&faults_proxy);
+    if (proxy_child_faults(&faults_proxy) == before)
         fail_msg("%s: no harm was done", harms[i].what);
     results_add(harms[i].what, 1, converge_wait(TO_CONVERGE));
 }
@@ -145,13 +137,13 @@ static void every_harm_on_the_way_to_the_server_is_survived(void **state)
     (void)state;
     mesh_create(SPEC_WITHOUT_FIXED_PORTS);
     for (int raw = 0; raw < 2; raw++) {
-        use_proxy(raw, SEED);
+        faults_use_proxy(raw, SEED);
         operator_start();
         converge_wait(TO_CONVERGE);
         for (size_t i = 0; i < ARRAY_LEN(harms); i++)
             if (harms[i].raw == raw)
                 suffer(i);
-        leave_proxy();
+        faults_leave_proxy();
     }
     bystanders_check();
 }
@@ -173,9 +165,9 @@ static const char *const mixture[] = {
 static void begin_mixture(bool raw)
 {
     for (size_t i = 0; !raw && i < ARRAY_LEN(mixture); i++)
-        proxy_child_rule(&proxy, mixture[i]);
+        proxy_child_rule(&faults_proxy, mixture[i]);
     if (raw)
-        proxy_child_rule(&proxy, "cut bytes=60000");
+        proxy_child_rule(&faults_proxy, "cut bytes=60000");
 }
 
 static void one_life_under_random_harm(bool raw, unsigned seed)
@@ -184,7 +176,7 @@ static void one_life_under_random_harm(bool raw, unsigned seed)
     uint64_t faults;
     msec_t longest;
 
-    use_proxy(raw, seed);
+    faults_use_proxy(raw, seed);
     begin_mixture(raw);
     operator_start_without_waiting();
     mesh_create(SPEC_WITHOUT_FIXED_PORTS);
@@ -193,20 +185,20 @@ static void one_life_under_random_harm(bool raw, unsigned seed)
         change_something(seed + i);
     }
     pause_ms(1000);
-    proxy_child_clear(&proxy);
+    proxy_child_clear(&faults_proxy);
     operator_wait_ready();
     longest = converge_wait(TO_CONVERGE);
     begin_mixture(raw);
     if (raw)
-        proxy_child_reset(&proxy);
+        proxy_child_reset(&faults_proxy);
     cluster_delete(ISTIO, NS, MESH);
     pause_ms(1500);
-    proxy_child_clear(&proxy);
-    faults = proxy_child_faults(&proxy);
+    proxy_child_clear(&faults_proxy);
+    faults = proxy_child_faults(&faults_proxy);
     assert_true(faults > 0);
     results_add(what, faults, longest);
     results_add(what, 0, converge_wait_gone(TO_CONVERGE));
-    leave_proxy();
+    faults_leave_proxy();
     bystanders_check();
 }
 
@@ -610,8 +602,8 @@ static int begin_with_nothing(void **state)
     if (h.operator_pid)
         operator_kill(SIGKILL);
     h.operator_kubeconfig = direct_kubeconfig;
-    if (proxy.pid)
-        proxy_child_stop(&proxy);
+    if (faults_proxy.pid)
+        proxy_child_stop(&faults_proxy);
     h.log_folder = NULL;
     wait_until(server_answers, NULL, TO_CONVERGE, "the API server answers");
     /* The server's authority may be another one since. */
@@ -659,6 +651,10 @@ int main(int argc, char **argv)
         FAULT_TEST(node_port_that_is_not_free_is_reported_and_waited_for),
         FAULT_TEST(full_disk_for_the_log_stops_nothing),
         FAULT_TEST(clock_that_moves_stops_nothing),
+        FAULT_TEST(an_upgrade_that_is_killed_at_its_writes_ends_well),
+        FAULT_TEST(two_upgrades_in_a_row_end_at_the_second),
+        FAULT_TEST(a_change_of_mind_in_the_middle_of_an_upgrade_ends_where_it_began),
+        FAULT_TEST(a_mesh_that_is_deleted_in_the_middle_of_an_upgrade_is_gone),
     };
 
     if (argc > 1 && *argv[1] == '-')

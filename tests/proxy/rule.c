@@ -101,7 +101,7 @@ void rules_clear(struct rules *rules)
 
 static bool fits(const struct rule *r, const char *method, const char *path)
 {
-    if (r->method && !str_eq(r->method, method))
+    if (r->method && !(str_eq(r->method, "writes") ? !str_eq(method, "GET") : str_eq(r->method, method)))
         return false;
     return !r->path || (path && fnmatch(r->path, path, 0) == 0);
 }

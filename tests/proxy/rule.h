@@ -48,9 +48,10 @@ enum fault {
 
 struct rule {
     enum fault fault;
-    char *method, *path; /* NULL: any; `path` is a pattern as of fnmatch(3) over path and query */
-    unsigned permille;   /* the chance; from p=0.5 */
-    int64_t left;        /* how often it may come true; below zero: without end */
+    /* NULL: any; `method` may be "writes", all but GET; `path` is a pattern as of fnmatch(3) over path and query. */
+    char *method, *path;
+    unsigned permille; /* the chance; from p=0.5 */
+    int64_t left;      /* how often it may come true; below zero: without end */
     int64_t bytes, ms, code, retry_after;
     uint64_t hits;
 };
