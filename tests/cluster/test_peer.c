@@ -18,8 +18,9 @@
 #include "traffic.h"
 
 #define STRICT                                                                                                         \
-    "{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: default, namespace: " NS "},"       \
-    " spec: {mtls: {mode: STRICT}}}"
+    "{\"apiVersion\": \"security.istio.io/v1\", \"kind\": \"PeerAuthentication\", \"metadata\": {\"name\": "           \
+    "\"default\","                                                                                                     \
+    " \"namespace\": \"" NS "\"}, \"spec\": {\"mtls\": {\"mode\": \"STRICT\"}}}"
 
 static void install(const char *istioctl, const char *version)
 {
