@@ -5,7 +5,19 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 
-uint64_t resource_hash(const json_t *resource)
+/* Its finalizers without the operator's own; a new reference. */
+static json_t *finalizers_of_others(const struct api_resource *type, const json_t *resource)
+{
+    json_t *others = json_array(), *item;
+    size_t i;
+
+    json_array_foreach(doc_at(resource, "metadata", "finalizers"), i, item)
+        if (!api_resource_is_finalizer(type, json_string_value(item)))
+            json_array_append(others, item);
+    return others;
+}
+
+uint64_t resource_hash(const struct api_resource *type, const json_t *resource)
 {
     _cleanup_json_ json_t *written = json_copy((json_t *)resource);
     json_t *metadata = json_copy(json_object_get(resource, "metadata"));
@@ -13,7 +25,10 @@ uint64_t resource_hash(const json_t *resource)
     json_object_del(written, "status");
     json_object_del(metadata, "resourceVersion");
     json_object_del(metadata, "generation");
-    json_object_del(metadata, "finalizers");
+    if (json_is_array(json_object_get(metadata, "finalizers")))
+        json_object_set_new(metadata, "finalizers", finalizers_of_others(type, resource));
+    else if (!json_object_get(metadata, "finalizers"))
+        json_object_set_new(metadata, "finalizers", json_array());
     if (metadata)
         json_object_set_new(written, "metadata", metadata);
     return doc_hash(written);
@@ -37,15 +52,11 @@ bool resource_has_finalizer(const struct planned_resource *r)
 
 void resource_plan_finalizer(const struct planned_resource *r, bool present, const char *reason)
 {
-    json_t *finalizers, *item;
-    size_t i;
+    json_t *finalizers;
 
     if (plan_is_busy(r->in, r->object))
         return;
-    finalizers = json_array();
-    json_array_foreach(doc_at(r->resource, "metadata", "finalizers"), i, item)
-        if (!api_resource_is_finalizer(r->type, json_string_value(item)))
-            json_array_append(finalizers, item);
+    finalizers = finalizers_of_others(r->type, r->resource);
     if (present)
         json_array_append_new(finalizers, json_string(r->type->finalizer));
     plan_patch_metadata(r->plan, r->in, r->object, OBJECT(VALUE("finalizers", finalizers)), reason, PLAN_BOOKKEEPING);

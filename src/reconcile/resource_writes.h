@@ -29,9 +29,9 @@ void resource_plan_finalizer(const struct planned_resource *r, bool present, con
 void resource_plan_status(const struct planned_resource *r, json_t *status, bool hold);
 /*
  * Of all that is validated in a resource and that it asks for, as a memo's key: of what its author wrote, without the
- * status, finalizers and what the server counts.
+ * status, the operator's own finalizers and what the server counts.
  */
-uint64_t resource_hash(const json_t *resource);
+uint64_t resource_hash(const struct api_resource *type, const json_t *resource);
 /* All of this generation was in place once: another client deleted what is missing of it. */
 bool resource_is_settled(const struct planned_resource *r);
 

@@ -85,7 +85,7 @@ dependencies_hash(const json_t *resource, uint64_t server_hash, int minor, const
         &text,
         "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s %s %d %d",
         server_hash,
-        resource_hash(resource),
+        resource_hash(&api_resource_istio, resource),
         doc_hash(kept),
         istio_version(resource, minor),
         str_or(cni->platform, "-"),

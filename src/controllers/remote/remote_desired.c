@@ -67,7 +67,8 @@ void remote_read_spec(struct remote *r)
     struct buf text = BUF_INIT, warnings = BUF_INIT;
     uint64_t hash;
 
-    buf_printf(&text, "%" PRIu64 " %" PRIu64, r->central->basis, resource_hash(r->resource));
+    buf_printf(
+        &text, "%" PRIu64 " %" PRIu64, r->central->basis, resource_hash(&api_resource_remote_istio, r->resource));
     hash = buf_take_hash(&text);
     if (hash == memo->spec_hash)
         return;

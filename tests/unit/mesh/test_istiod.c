@@ -530,7 +530,7 @@ static void sidecars_have_the_version_that_their_pod_names(void **state)
         {"annotations: {sidecar.istio.io/status: '{\"version\":\"1234\"}'}", NULL},
         {"annotations: {sidecar.istio.io/status: 'x'}", NULL},
         {"annotations: {}", NULL},
-        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}\ndeletionTimestamp: now", NULL},
+        {"annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}\ndeletionTimestamp: now", "default/"},
     };
 
     (void)state;
