@@ -27,6 +27,7 @@ struct kube_lease {
     msec_t observed;  /* when `spec` was seen to change */
     const char *step; /* what is under way, for messages; NULL: nothing */
     bool writing;     /* it is a write */
+    bool conflicted;  /* the last write was of another version than the server has */
     msec_t sent;      /* when */
     msec_t retry;     /* not before that */
     bool leading, resigned, releasing, released;
@@ -281,6 +282,7 @@ static bool is_kept(const struct kube_lease *l)
 static void written(struct kube_lease *l, msec_t now, const json_t *object)
 {
     learn(l, now, object);
+    l->conflicted = false;
     l->retry = l->sent + l->options.retry_period;
     if (l->releasing || l->resigned) {
         l->retry = now;
@@ -323,9 +325,12 @@ void kube_lease_failed(struct kube_lease *l, msec_t now, uint32_t random, const 
     }
     /* It may have been written all the same, or another client was first. */
     l->known = l->known && !l->writing;
-    if (l->writing &&
-        (e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || (e->class == ERR_NOT_FOUND && !created)))
+    if (l->writing && !l->conflicted &&
+        (e->class == ERR_CONFLICT || e->class == ERR_ALREADY_EXISTS || (e->class == ERR_NOT_FOUND && !created))) {
+        l->conflicted = true;
         return;
+    }
+    /* A second conflict in a row waits: the server may go on to answer so to what was just read. */
     set_error(l, text);
     l->retry = now + l->options.retry_period + (msec_t)((uint64_t)jitter * random / UINT32_MAX);
 }

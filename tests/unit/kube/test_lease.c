@@ -360,6 +360,26 @@ static void namespace_that_is_missing_is_no_busy_loop(void **state)
     assert_int_equal(kube_lease_due(l), START + RETRY);
 }
 
+/* As of a server, or something before it, that goes on to show a version that it does not have. */
+static void second_conflict_in_a_row_is_no_busy_loop(void **state)
+{
+    msec_t now = START + RETRY;
+    LEASE();
+    _cleanup_json_ json_t *renewed = record("us", 15, 11, "11");
+
+    (void)state;
+    lead_from(l, START);
+    expect(l, now, KUBE_LEASE_UPDATE);
+    fail_with(l, now, ERR_CONFLICT);
+    expect(l, now, KUBE_LEASE_READ);
+    kube_lease_answer(l, now, renewed);
+    expect(l, now, KUBE_LEASE_UPDATE);
+    fail_with(l, now, ERR_CONFLICT);
+    expect(l, now, KUBE_LEASE_WAIT);
+    expect(l, now + RETRY, KUBE_LEASE_READ);
+    assert_true(kube_lease_leads(l));
+}
+
 static void end_gives_back_what_is_ours(void **state)
 {
     LEASE();
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(what_a_slow_watch_tells_is_not_believed),
         cmocka_unit_test(failed_tries_come_later_and_not_in_step),
         cmocka_unit_test(namespace_that_is_missing_is_no_busy_loop),
+        cmocka_unit_test(second_conflict_in_a_row_is_no_busy_loop),
         cmocka_unit_test(end_gives_back_what_is_ours),
         cmocka_unit_test(end_waits_for_the_renewal_that_is_under_way),
         cmocka_unit_test(end_leaves_what_is_anothers),
