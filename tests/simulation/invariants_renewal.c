@@ -501,9 +501,6 @@ static bool holds(struct invariants *v, const json_t *mesh, const struct app *a,
         return is_blocked_by_budget(v, o);
     if (str_eq(reason, "Reverted"))
         return a && a->is_undone;
-    /* Restarted for sidecars that were desired before, too, and had others since then: it is left to its user. */
-    if (str_eq(reason, "StillOutdated"))
-        return restarted_for(o) && is_complete(o);
     if (str_eq(reason, "Rolling"))
         return !is_complete(o);
     return str_eq(reason, "RolloutTimedOut") && !is_complete(o) && a && a->is_moving;

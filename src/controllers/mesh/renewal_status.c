@@ -48,6 +48,8 @@ void renewal_read_status(const json_t *status, msec_t now, struct renewal *renew
             item->known_since = 0;
         if (item->known_since > now)
             item->known_since = 0;
+        /* For the same sidecars, but before others were desired in between: Pods may have got those. */
+        item->is_restarted = item->is_restarted && item->restarted_at >= since;
     }
 }
 

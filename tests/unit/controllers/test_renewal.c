@@ -197,6 +197,31 @@ static void a_workload_is_restarted_once(void **state)
     expect_restarts(w, NULL, "");
 }
 
+/* It got others in between: another release, and back. */
+static void a_restart_for_sidecars_that_are_desired_again_is_none(void **state)
+{
+    _cleanup_json_ json_t *web = deployment("web", NULL);
+    _cleanup_free_ char *configuration = NULL, *version = NULL, *before = NULL;
+    struct world *w;
+
+    begin(state, RENEWING("Automatic", ""));
+    w = *state;
+    configuration = current(w);
+    version = STR_JOIN('/', "default", configuration);
+    before = mesh_restarted_for(version, SECONDS(1));
+    json_object_set_new(
+        doc_at(web, "spec", "template", "metadata"),
+        "annotations",
+        OBJECT(STRING(SIDECAR_RESTARTED_ANNOTATION, before)));
+    put(w, web);
+    put_pod(w, "web", "old");
+    expect_restarts(w, NULL, "");
+    w->later += SETTLED;
+    expect_restarts(w, web, "web");
+    w->later += SECONDS(20);
+    expect_restarts(w, NULL, "");
+}
+
 static void nothing_is_restarted_that_nobody_asked_for(void **state)
 {
     static const char *const specs[] = {
@@ -311,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_A_MESH(a_workload_is_restarted_once),
+        WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
         WITH_A_MESH(what_is_left_alone_is_named),
         cmocka_unit_test(a_pod_tells_what_runs_it),
