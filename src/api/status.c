@@ -147,6 +147,7 @@ static const struct field sidecar_renewal_rows[] = {
     {"done", INTEGER(0, PODS_MAX), .doc = "Workloads whose sidecars are all up to date."},
     {"left", INTEGER(0, PODS_MAX), .doc = "Workloads with an outdated one, the blocked ones included."},
     {"waiting", INTEGER(0, PODS_MAX), .doc = "Of those, the ones that will be restarted and were not yet."},
+    {"lastRestart", TIME, .doc = "When the last workload was restarted."},
     {"renewing", LIST(renewing, 0, 1000), .doc = "Those that are restarted now."},
     {"blockedCount", INTEGER(0, PODS_MAX), .doc = "How many are not restarted."},
     {"blocked", LIST(blocked, 0, 1000),

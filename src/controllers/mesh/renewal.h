@@ -30,6 +30,7 @@ struct renewal {
     bool is_known;       /* all that it depends on was observed */
     const char *version; /* of the sidecars that are desired; borrowed */
     msec_t since;        /* it is desired */
+    msec_t last;         /* the newest restart that the status knows; 0: none */
     bool stops_all;      /* a failure does */
     const char *waits;   /* why nothing is restarted now; static or borrowed; NULL: restarts may begin */
     struct renewal_item *items;
@@ -47,8 +48,10 @@ void renewal_plan(
     struct reconcile *r, const struct mesh_desired *desired, const struct sidecars *sidecars, const char *version,
     const char *waits, struct renewal *ret);
 
-/* Fills in what the status says of the items: known_since, known_complete, known_reason; and since when the version is
- * desired. */
+/*
+ * Fills in what the status says of the items: known_since, known_complete, known_reason, is_unknown; since when the
+ * version is desired, and the last restart.
+ */
 void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal);
 /* status.sidecarRenewal; owned by the caller; NULL: renewal is off. */
 json_t *renewal_status(const struct renewal *renewal);

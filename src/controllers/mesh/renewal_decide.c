@@ -133,7 +133,10 @@ static void block(struct renewal_item *i, enum renewal_reason reason)
 /* It is rolled out after a restart: since when, and is that long ago? */
 static bool rests(const struct renewal_terms *terms, struct renewal_item *i, msec_t now)
 {
-    i->complete_at = i->known_since != i->restarted_at ? i->restarted_at : i->known_complete ? i->known_complete : now;
+    if (i->known_since == i->restarted_at)
+        i->complete_at = i->known_complete ? i->known_complete : now;
+    else
+        i->complete_at = i->is_unknown && now < i->restarted_at + terms->timeout ? now : i->restarted_at;
     return now < i->complete_at + terms->delay;
 }
 

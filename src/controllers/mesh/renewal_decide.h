@@ -80,6 +80,7 @@ struct renewal_item {
     /* What the status said: it was restarted then, and was rolled out then (0: not yet); why it was blocked. */
     msec_t known_since, known_complete;
     enum renewal_reason known_reason;
+    bool is_unknown; /* the status does not say yet that it was restarted: the process ended after the write */
 
     /* Decided. */
     enum renewal_stage stage;

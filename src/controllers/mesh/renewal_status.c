@@ -36,6 +36,9 @@ void renewal_read_status(const json_t *status, msec_t now, struct renewal *renew
     msec_t since = is_same ? time_at(status, "since") : 0;
 
     renewal->since = since ? since : now;
+    renewal->last = time_at(status, "lastRestart");
+    if (renewal->last > now)
+        renewal->last = 0;
     for (size_t i = 0; i < renewal->len; i++) {
         struct renewal_item *item = &renewal->items[i];
         const json_t *moving = line_of(doc_at(status, "renewing"), item);
@@ -50,6 +53,7 @@ void renewal_read_status(const json_t *status, msec_t now, struct renewal *renew
             item->known_since = 0;
         /* For the same sidecars, but before others were desired in between: Pods may have got those. */
         item->is_restarted = item->is_restarted && item->restarted_at >= since;
+        item->is_unknown = item->restarted_at > renewal->last;
     }
 }
 
@@ -159,6 +163,16 @@ static const char *phase(const struct renewal *renewal, const char **ret_message
     return *ret_message ? "Waiting" : "Renewing";
 }
 
+static msec_t last_restart(const struct renewal *renewal)
+{
+    msec_t last = renewal->last;
+
+    for (size_t i = 0; i < renewal->len; i++)
+        if (renewal->items[i].restarted_at > last)
+            last = renewal->items[i].restarted_at;
+    return last;
+}
+
 json_t *renewal_status(const struct renewal *renewal)
 {
     size_t outdated = 0;
@@ -174,6 +188,7 @@ json_t *renewal_status(const struct renewal *renewal)
         INT("done", (json_int_t)renewal->done),
         INT("left", (json_int_t)outdated),
         INT("waiting", (json_int_t)renewal->totals.left),
+        VALUE("lastRestart", time_value(last_restart(renewal))),
         VALUE("renewing", list_moving(renewal)),
         INT("blockedCount", (json_int_t)renewal->totals.blocked),
         VALUE("blocked", list_blocked(renewal)));
