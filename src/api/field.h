@@ -10,7 +10,7 @@
  * From the table come the parser into the C struct with defaults and validation
  * (field_parse), its destructor (field_release), the OpenAPI schema (field_schema)
  * and the reference page (field_markdown). To add a field, add a member to the struct
- * and a row to its table; nothing else has to change. The macros are in api/rows.h, for
+ * and a row to its table; the code that uses it reads the member. The macros are in api/rows.h, for
  * the files that hold tables.
  *
  * A field is kept in one of two ways. The forms ..._AT(member) are stored in a member

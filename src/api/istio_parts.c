@@ -36,7 +36,7 @@ const struct field_table istio_disruption_budget_table = {
 static const struct field sidecars_rows[] = {
     {"count", FLAG_AT(sidecars.count), .otherwise = "false",
      .doc = "Counts in the status how many pods have a sidecar that is up to date, and how many an "
-            "outdated one; the operator then watches the metadata of all pods."},
+            "outdated one; the operator then watches all pods."},
 };
 
 const struct field_table istio_sidecars_table = {

@@ -8,6 +8,7 @@
 #include "controllers/made.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
+#include "controllers/mesh/preflight.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -282,9 +283,6 @@ static int check_refusal(const struct plan *plan, const json_t *resource, struct
     }
     return 0;
 }
-
-/* What the preflight of an upgrade looks at. */
-#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_WORKLOADS)
 
 static struct plan_input preview_input(struct kube_cluster *cluster, unsigned synced)
 {

@@ -183,7 +183,7 @@ struct mesh_cni {
     bool (*excludes)(const struct istio_spec *spec, const char *ns, const char *name);
 };
 
-/* What a remote cluster needs of the central one. No member is NULL. */
+/* What a remote cluster needs of the central one. No member but `defaults` is NULL. */
 struct mesh_joining {
     const struct api_form *form;          /* of a RemoteIstio */
     const struct field_default *defaults; /* of its fields, where they are not as in the form; NULL: none are */

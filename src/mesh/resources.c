@@ -34,7 +34,7 @@ static bool remote_edition(size_t i, struct api_edition *ret)
 static const struct api_column istio_columns[] = {
     {"Status", ".status.Status", "string", "Where the mesh stands"},
     {"Version", ".status.version", "string", "The version of Istio that is installed"},
-    {"Upgrade", ".status.upgrade.progress", "string", "From which version to which, and how many sidecars are done"},
+    {"Upgrade", ".status.upgrade.progress", "string", "From which version to which, and how many workloads are done"},
     {"Ready", ".status.conditions[?(@.type==\"Ready\")].status", "string", "Whether the mesh is ready"},
     {"Address",
      ".status.components[?(@.name==\"gateways.ingress\")].addresses[0]",

@@ -41,7 +41,8 @@ struct mesh_workload {
     msec_t restarted_at;      /* 0: it did not */
     const json_t *labels;     /* of its Pods */
     bool is_large;            /* there are too many of them, and they are not kept */
-    const char *cannot;       /* why no change of its template restarts all of its Pods: "Paused"; NULL: it does */
+    const char *cannot;       /* why no change of its template restarts all of its Pods: a word of
+                               * RENEWAL_REASONS (controllers/mesh/renewal_decide.h); NULL: it does */
     bool is_pinned;           /* the image of its proxy is chosen by an annotation */
     bool is_injected_by_hand; /* its template has the proxy */
     bool is_complete;         /* it is rolled out */

@@ -14,7 +14,7 @@
  *   else
  *     review   is it valid, and is there something to wait for?
  *     plan     if it is valid and waits for nothing, and the finalizer is on the resource
- *     held     otherwise: what is done anyway
+ *     held     if it is refused or waits: what is done anyway. (A valid one without the finalizer only gets it.)
  *   status     adds the kind's own fields to the status that follows
  *   end
  */

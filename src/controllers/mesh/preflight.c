@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/release.h"
 #include "base/map.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/kept.h"
 #include "controllers/watches.h"
@@ -183,7 +183,8 @@ static void check_pinned(const struct check *c)
     buf_add_names(&text, names, map_len(pinned), PINNED_NAMED_MAX);
     buf_printf(
         &text,
-        c->old->line == c->new->line ? "; it stays as it is when Istio is %s" : "; it does not start by Istio %s: remove it",
+        c->old->line == c->new->line ? "; it stays as it is when Istio is %s"
+                                     : "; it does not start by Istio %s: remove it",
         c->to);
     add(c->old->line == c->new->line ? c->found->warnings : c->found->blocked, buf_take(&text));
 }
@@ -194,8 +195,7 @@ static void check_dropped(const struct check *c)
     for (const struct mesh_dropped_setting *row = c->new->line->dropped; row && row->field; row++)
         if (release_compare(row->since, c->to) <= 0 && release_compare(row->since, c->from) > 0 &&
             kept_value_at(c->resource, row->field))
-            add(c->found->blocked,
-                str_printf("%s has no effect from Istio %s on: remove it", row->field, row->since));
+            add(c->found->blocked, str_printf("%s has no effect from Istio %s on: remove it", row->field, row->since));
 }
 
 static unsigned needs_nothing(const struct mesh_release *old, const struct mesh_release *new)
@@ -255,6 +255,8 @@ void preflight_read(
         return;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         ret->needs |= checks[i].needs(c.old, c.new);
+    if (ret->needs & ~PREFLIGHT_WATCHES)
+        abort(); /* a bug in this program, which every change of the version would show */
     ret->unread = ret->needs & ~in->synced;
     for (size_t i = 0; !ret->unread && i < ARRAY_LEN(checks); i++)
         checks[i].check(&c);

@@ -4,15 +4,19 @@
 #ifndef CONTROLLERS_MESH_PREFLIGHT_H
 #define CONTROLLERS_MESH_PREFLIGHT_H
 
+#include "controllers/watches.h"
 #include "mesh/mesh.h"
 #include "reconcile/plan.h"
+
+/* All that the checks look at. */
+#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_WORKLOADS)
 
 /* Zeroed: nothing was looked at. */
 struct preflight {
     json_t *blocked;  /* texts; owned; never NULL once it was read */
     json_t *warnings; /* the same of what does not keep it */
-    unsigned needs;   /* bits of plan.watch, on while it is asked */
-    unsigned unread;  /* those of them that have to be synced first; then nothing else is said */
+    unsigned needs;   /* bits of plan.watch, on while it is asked: some of PREFLIGHT_WATCHES */
+    unsigned unread;  /* those of them that have to be synced first; then no check has run */
 };
 void preflight_release(struct preflight *preflight);
 

@@ -2,7 +2,8 @@
  * Sidecar renewal: workloads whose Pods have an outdated sidecar are restarted, by an annotation in their template, a
  * few at a time. Pure.
  *
- * The workloads are the users': nothing else of them is written, and only as they are observed. Those that cannot be
+ * The workloads are the users': nothing else of them is written, but the annotation that
+ * asks for a restart is removed, and only as they are observed. Those that cannot be
  * restarted are named in the status.
  *
  *   renewal.c         collects what is observed, and plans the writes

@@ -21,7 +21,7 @@
 /* No other restart begins while so many failed or were undone. */
 enum { RENEWAL_FOLLOWED_MAX = 100 };
 
-/* Why a workload is not restarted: the reasons in the status. */
+/* Why a workload is not restarted: the reasons in the status, in the order in which it names them. */
 #define RENEWAL_REASONS(X)                                                                                             \
     X(TIMED_OUT, "RolloutTimedOut", "its rollout did not finish in time; repair it, or undo the rollout")              \
     X(REVERTED,                                                                                                        \
