@@ -133,6 +133,11 @@ bool rights_are_of_renewal(const char *right)
     return str_starts(right, "apps/") && str_ends(right, " patch");
 }
 
+bool rights_are_of_upgrades(const char *right)
+{
+    return str_eq(right, "/pods create");
+}
+
 bool rights_are_of_federation(const char *right)
 {
     return str_starts(right, API_GROUP "/remoteistios") || str_eq(right, "/secrets patch");

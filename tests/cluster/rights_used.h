@@ -29,6 +29,8 @@ void rights_used_check(const struct rights_used *used, bool (*is_due)(const char
 bool rights_are_of_federation(const char *right);
 /* Those by which workloads are restarted: the tests of today's Istio do so, with real sidecars. */
 bool rights_are_of_renewal(const char *right);
+/* That by which injection is proven before another release of today's Istio goes on: by a dry run. */
+bool rights_are_of_upgrades(const char *right);
 /* Those for kinds of which a mesh of today's Istio has objects and one of Istio 1.0 has none. */
 bool rights_are_of_todays_istio(const char *right);
 
