@@ -39,10 +39,12 @@ static int get(const struct asking *a, struct net_request request, json_t **ret,
         event_base_loopexit(a->loop, &(struct timeval){.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000});
         if (net_client_wait_json(a->client, &request, ANSWER_MAX_BYTES, ret, &why) == 0)
             return 0;
-        if (why.class != ERR_CANCELLED) {
+        if (why.class != ERR_CANCELLED && strstr(why.text, a->config->server)) {
             *e = why;
             return -1;
         }
+        if (why.class != ERR_CANCELLED)
+            return err_set(e, why.class, "%s: %s", a->config->server, why.text);
     }
     return err_set(e, ERR_TIMEOUT, "no answer to %s within %lld s", name, (long long)a->timeout / 1000);
 }
@@ -108,8 +110,10 @@ static int make_reports(const struct asking *a, const char *ns, json_t *reports,
     _cleanup_json_ json_t *version = NULL, *meshes = NULL, *remotes = NULL;
     struct err why;
 
-    if (get(a, net_request_new(NET_GET, "/version", NULL), &version, e) < 0 ||
-        credentials_check_version(a->config, version, e) < 0 || get_resources(a, mesh, ns, &meshes, e) < 0)
+    /* Without that it is no API server, whatever else it has. */
+    if (get(a, net_request_new(NET_GET, "/version", NULL), &version, &why) < 0)
+        return err_set(e, why.class == ERR_NOT_FOUND ? ERR_UNAVAILABLE : why.class, "%s", why.text);
+    if (credentials_check_version(a->config, version, e) < 0 || get_resources(a, mesh, ns, &meshes, e) < 0)
         return -1;
     /* An operator from before there were remote clusters has no such kind. */
     if (get_resources(a, remote, ns, &remotes, &why) < 0 && why.class != ERR_NOT_FOUND) {

@@ -149,6 +149,19 @@ static void what_is_no_api_server_is_named_with_the_request(void **state)
     }
 }
 
+/* Not as of a cluster without a mesh. */
+static void a_server_without_a_version_is_named(void **state)
+{
+    static const struct server_answer answers[] = {{"/", HTTP("404 Not Found", "text/html", "\r\n<!doctype html>")},
+                                                   {NULL}};
+    struct run r;
+
+    (void)state;
+    run_start(&r, answers);
+    expect(&r, "status", "HTTP 404 (GET /version)");
+    run_stop(&r);
+}
+
 static void a_list_that_is_none_is_no_empty_cluster(void **state)
 {
     static const struct server_answer answers[] = {VERSION, {"/apis/", JSON("{}")}, {NULL}};
@@ -219,6 +232,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_api_server_is_named_with_the_request),
+        cmocka_unit_test(a_server_without_a_version_is_named),
         cmocka_unit_test(a_list_that_is_none_is_no_empty_cluster),
         cmocka_unit_test(status_ends_within_its_time),
         cmocka_unit_test(diff_ends_within_its_time),
