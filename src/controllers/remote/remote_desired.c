@@ -5,6 +5,7 @@
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/watches.h"
 #include "doc/doc.h"
 #include "reconcile/objects.h"
 #include "reconcile/overlay.h"
@@ -97,10 +98,11 @@ static void add_common(const struct remote *r, const char *const *versions, stru
     }
 }
 
-/* The texts of objects that are in place are not needed. */
+/* The texts of objects that are in place are not needed: in place as the plan judges it, with its `pods`. */
 static bool is_good(const struct remote *r, const struct desired_set *set)
 {
-    const struct objects_input objects = {.plan = r->world->remote, .desired = {set}, .keeps_crds = true};
+    const struct objects_input objects = {
+        .plan = r->world->remote, .desired = {set}, .pods = PLAN_WATCH_PODS, .keeps_crds = true};
 
     return !set || objects_can_be_planned(&objects);
 }
