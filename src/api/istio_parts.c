@@ -1,6 +1,12 @@
 #include "api/istio_parts.h"
 
+#include "api/kubernetes.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "doc/doc.h"
+
 #define OWNER struct istio_spec
+#define RENEWAL_TIMEOUT_LEAST SECONDS(10)
 
 static const struct field proxy_rows[] = {
     {"image", TEXT_AT(proxy.image, format_image), .implied = "proxyv2 from imageHub, with imageTag",
@@ -66,10 +72,17 @@ static const struct field window_rows[] = {
      .doc = "When it ends, in UTC; on the next day where that is not later than `from`."},
 };
 
+static void check_window(const json_t *window, const char *path, struct problems *problems)
+{
+    if (str_eq(doc_string(window, "from"), "24:00"))
+        problems_refuse(problems, path, "from", "must be before the end of the day, but is 24:00: write 00:00");
+}
+
 static const struct field_table window_table = {
     .name = "Renewal window",
     .doc = "When restarts may begin. Those that have begun go on after its end.",
     FIELD_ROWS(window_rows),
+    .check = check_window,
 };
 
 static const struct field window = {NULL, DOCUMENT(window_table)};
@@ -85,6 +98,7 @@ static const struct field_table selector_expression_table = {
     .name = "Label requirement",
     .doc = "As in Kubernetes' type LabelSelector.",
     FIELD_ROWS(selector_expression_rows),
+    .check = kubernetes_check_requirement,
 };
 
 static const struct field selector_expression = {NULL, DOCUMENT(selector_expression_table)};
@@ -110,7 +124,7 @@ static const struct field sidecar_renewal_rows[] = {
     {"delay", TEXT_AT(sidecar_renewal.delay, format_duration), .otherwise = "30s",
      .doc = "How long a namespace rests after a rollout."},
     {"timeout", TEXT_AT(sidecar_renewal.timeout, format_duration), .otherwise = "10m",
-     .doc = "A rollout that takes longer has failed."},
+     .doc = "A rollout that takes longer has failed; 10s at least."},
     {"onFailure", CHOICE_AT(sidecar_renewal.on_failure, "StopNamespace", "StopAll"), .otherwise = "StopNamespace",
      .doc = "Where no further workload is restarted while a rollout has failed: in its namespace, or anywhere."},
     {"windows", LIST_AT(sidecar_renewal.windows, window, 0, 50), .implied = "any time",
@@ -119,11 +133,22 @@ static const struct field sidecar_renewal_rows[] = {
      .implied = "all namespaces", .doc = "The labels of namespaces whose workloads are restarted."},
 };
 
+/* A restart that has failed when it begins does not keep the next one from beginning. */
+static void check_renewal(const json_t *renewal, const char *path, struct problems *problems)
+{
+    const char *timeout = doc_string(renewal, "timeout");
+    msec_t time;
+
+    if (timeout && clock_parse_duration(timeout, &time) && time < RENEWAL_TIMEOUT_LEAST)
+        problems_refuse(problems, path, "timeout", "must be at least 10s, but is %s", timeout);
+}
+
 const struct field_table istio_sidecar_renewal_table = {
     .name = "Sidecar renewal",
     .doc = "What becomes of workloads whose pods have an outdated sidecar, after an upgrade or another change of the "
            "sidecars.",
     FIELD_ROWS(sidecar_renewal_rows),
+    .check = check_renewal,
 };
 
 static const struct field service_port_rows[] = {

@@ -43,4 +43,7 @@ bool kubernetes_annotations_fit(const json_t *metadata);
 /* What an object may have: more does not fit into a request to etcd, whose limit is 1.5 MiB by default. */
 #define KUBERNETES_OBJECT_MAX ((size_t)3 << 19)
 
+/* Of a label selector: values go with In and NotIn, and only with them (field_table.check). */
+void kubernetes_check_requirement(const json_t *requirement, const char *path, struct problems *problems);
+
 #endif

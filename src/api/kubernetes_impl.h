@@ -55,7 +55,6 @@ void kubernetes_check_distinct(const json_t *list, const char *key, const char *
 
 /* For field_table.check. */
 void kubernetes_check_metadata(const json_t *metadata, const char *path, struct problems *problems);
-void kubernetes_check_requirement(const json_t *requirement, const char *path, struct problems *problems);
 void kubernetes_check_node_requirement(const json_t *requirement, const char *path, struct problems *problems);
 void kubernetes_check_field_requirement(const json_t *requirement, const char *path, struct problems *problems);
 void kubernetes_check_resources(const json_t *resources, const char *path, struct problems *problems);

@@ -82,12 +82,10 @@ static json_t *get_events(const struct asking *a, const json_t *resource)
     _cleanup_free_ char *selector =
         str_printf("involvedObject.uid=%s", str_or(doc_string(resource, "metadata", "uid"), ""));
     _cleanup_json_ json_t *list = NULL;
+    const char *ns = doc_string(resource, "metadata", "namespace");
     struct err why;
 
-    if (get(a,
-            kube_request_list(&events_kind, "v1", doc_string(resource, "metadata", "namespace"), NULL, selector, 0,
-                              NULL),
-            &list, &why) < 0)
+    if (!ns || !*ns || get(a, kube_request_list(&events_kind, "v1", ns, NULL, selector, 0, NULL), &list, &why) < 0)
         return NULL;
     return json_incref(doc_at(list, "items"));
 }

@@ -504,6 +504,14 @@ static const struct {
      "{version: 1.0.6, pilot: {image: \"docker.io/istio/pilot:1.1.14\"}, mixer: {image: \"istio/mixer:1.0.8\"}, "
      "proxy: {image: \"localhost:5000/proxyv2\"}, proxyInit: {image: \"a/b:1.0\"}, galley: {image: \"a/b:latest\"}}",
      "", "spec.pilot.image: is of release 1.1.14, but the version of Istio is 1.0.6"},
+    {"a rollout that has failed when it begins", "{sidecarRenewal: {timeout: 9s}}",
+     "spec.sidecarRenewal.timeout: must be at least 10s, but is 9s", ""},
+    {"windows and selectors that say something else",
+     "{sidecarRenewal: {timeout: 10s, windows: [{from: \"24:00\", to: \"00:00\"}, {from: \"00:00\", to: \"24:00\"}], "
+     "namespaceSelector: {matchExpressions: [{key: a, operator: NotIn}, {key: a, operator: In, values: [b]}]}}}",
+     "spec.sidecarRenewal.windows[0].from: must be before the end of the day, but is 24:00: write 00:00\n"
+     "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values: must have entries with operator NotIn",
+     ""},
     {"no range at all", "{includeIPRanges: \"\"}", "",
      "spec.includeIPRanges: is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it"},
     {"nobody to make certificates", "{mtls: true, citadel: {enabled: false}}", "",
