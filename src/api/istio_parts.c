@@ -90,7 +90,7 @@ static const struct field selector_value = {NULL, TEXT(format_label_value)};
 
 static const struct field selector_expression_rows[] = {
     {"key", TEXT(format_label_key), .required = true, .doc = "The label."},
-    {"operator", CHOICE("In", "NotIn", "Exists", "DoesNotExist"), .required = true, .doc = "What must hold of it."},
+    {"operator", CHOICE("Exists", "DoesNotExist", "In", "NotIn"), .required = true, .doc = "What must hold of it."},
     {"values", LIST(selector_value, 0, 100), .doc = "Of In and NotIn: the values."},
 };
 

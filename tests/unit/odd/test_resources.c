@@ -59,7 +59,11 @@ static const struct sample {
 };
 
 /* Fields that need the value of another one, so that no value of theirs is good alone. */
-static const char *const dependent[] = {"spec.gateways.egress.ports[0].nodePort"};
+static const char *const dependent[] = {
+    "spec.gateways.egress.ports[0].nodePort",
+    "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values",
+    "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values[0]",
+};
 
 /* Tried one after another for a text of any format. */
 static const char *const texts[] = {
