@@ -10,7 +10,8 @@ bool release_is(const char *version);
 /* Below, at or above zero as `a` is older than, the same as or newer than `b`. Of "1.31.0-rc.1" 1.31.0 is the newer. */
 int release_compare(const char *a, const char *b);
 
-/* The minor release of major version 1: 31 of "1.31.1"; below zero where it has none, or is of another major version. */
+/* The minor release of major version 1: 31 of "1.31.1"; below zero where it has none, or is of another major version.
+ */
 int release_minor(const char *version);
 /* Of the 1.0 in 1.0.5. */
 size_t release_minor_length(const char *version);
