@@ -36,6 +36,8 @@ size_t doc_find_too_deep(const char *text, size_t len);
 /* Before a text is parsed that may have fewer than DOC_VALUES_MAX: ERR_LIMIT where it can hold more than `max`. */
 int doc_limit_values(const char *text, size_t len, size_t max, struct err *e);
 int doc_parse(const char *text, size_t len, size_t max_bytes, json_t **ret, struct err *e);
+/* Of a text that this program made; owned by the caller. */
+json_t *doc_parse_own(const char *text);
 
 /*
  * doc_parse() for what an API server says: a user can store there what doc_parse() refuses, and only that user's object

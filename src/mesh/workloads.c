@@ -120,15 +120,6 @@ char *mesh_daemon_set_digest(const json_t *daemon_set)
     return digest_of(daemon_set, "DaemonSet");
 }
 
-static json_t *parse_kept(const char *digest)
-{
-    json_t *kept;
-
-    if (doc_parse(digest, strlen(digest), SIZE_MAX, &kept, NULL) < 0)
-        abort(); /* our own text */
-    return kept;
-}
-
 /* Parts the annotation's value in place: for what, and when. */
 static void read_restart(json_t *kept, struct mesh_workload *ret)
 {
@@ -145,7 +136,7 @@ static void read_restart(json_t *kept, struct mesh_workload *ret)
 
 struct mesh_workload mesh_workload_read(const char *digest)
 {
-    json_t *kept = parse_kept(digest);
+    json_t *kept = doc_parse_own(digest);
     struct mesh_workload workload = {
         .kept = kept,
         .renewal = doc_string(kept, "renewal"),
@@ -192,7 +183,7 @@ char *mesh_budget_digest(const json_t *budget)
 
 bool mesh_budget_blocks(const char *digest, const json_t *labels)
 {
-    _cleanup_json_ json_t *kept = parse_kept(digest);
+    _cleanup_json_ json_t *kept = doc_parse_own(digest);
 
     return doc_at(kept, "blocks") && doc_at(kept, "selector") &&
            selector_object_matches(doc_at(kept, "selector"), labels);

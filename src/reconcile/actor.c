@@ -339,13 +339,10 @@ static void note_status(struct actor *a, const struct kube_action *action, const
 /* The fields that were sent and are not in the answer; for users. */
 static char *unkept_text(const struct kube_action *action, const json_t *answer)
 {
-    _cleanup_json_ json_t *body = NULL;
+    _cleanup_json_ json_t *body = doc_parse_own(action->body);
     struct buf text = BUF_INIT;
     struct kube_merge how;
     struct merge merge;
-
-    if (doc_parse(action->body, strlen(action->body), SIZE_MAX, &body, NULL) < 0)
-        abort(); /* our own text */
 
     kube_merge_init(action->kind, NULL, &how);
     merge_three_way(NULL, body, answer, &how.rules, &merge);

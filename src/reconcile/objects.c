@@ -107,15 +107,6 @@ static void note_stuck(struct pass *p, struct stuck stuck)
     p->stuck[p->stuck_len++] = stuck;
 }
 
-static json_t *parse(const struct desired *w)
-{
-    json_t *object;
-
-    if (doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL) < 0)
-        abort(); /* our own text */
-    return object;
-}
-
 /* Whether it is the ConfigMap or Secret whose content the Pods of this object read once, and has another content. */
 static bool has_old_content(const struct stuck *stuck, const struct desired *w)
 {
@@ -124,7 +115,7 @@ static bool has_old_content(const struct stuck *stuck, const struct desired *w)
 
     if (!key || !stuck->observed || !stuck->desired || !str_eq(key, w->restart_on) || !str_eq(stuck->ns, w->ns))
         return false;
-    desired = parse(stuck->desired);
+    desired = doc_parse_own(stuck->desired->text);
     live = kube_object_parse(stuck->observed);
     return !doc_equal(doc_at(desired, "data"), doc_at(live, "data"));
 }
@@ -149,7 +140,7 @@ static const struct stuck *blocker_of(const struct pass *p, const struct desired
             return stuck;
         if (!comes_after(w->kind, stuck->kind))
             continue;
-        object = object ? object : parse(w);
+        object = object ? object : doc_parse_own(w->text);
         if (kube_kind_needs(w->kind, object, stuck->kind, stuck->name, &exactly) && (exactly || !stuck->observed))
             return stuck;
         if (has_old_content(stuck, w) && would_restart(object, o))
@@ -231,7 +222,7 @@ compare(const struct objects_input *in, const struct desired *w, const struct ku
     struct kube_merge how;
     json_t *rest;
 
-    *ret = (struct comparison){.live = kube_object_parse(o), .desired = parse(w)};
+    *ret = (struct comparison){.live = kube_object_parse(o), .desired = doc_parse_own(w->text)};
     /* Items of a list do not repeat what the list says. */
     json_object_set(ret->live, "apiVersion", json_object_get(ret->desired, "apiVersion"));
     json_object_set(ret->live, "kind", json_object_get(ret->desired, "kind"));
@@ -393,7 +384,7 @@ static char *body_to_create(const struct pass *p, const struct desired *w)
         _cleanup_json_ json_t *object = NULL, *config = NULL;
         if (!has_old_content(&p->stuck[i], w))
             continue;
-        object = parse(w);
+        object = doc_parse_own(w->text);
         config = kube_object_parse(p->stuck[i].observed);
         rendered_set_digest(object, config);
         mark_again(object);

@@ -18,41 +18,30 @@ json_t *kept_value_at(const json_t *document, const char *path)
     return json_is_null(document) ? NULL : (json_t *)document;
 }
 
-/* Copies the maps on the way, which others may share. False: something else than a map is there. */
-static bool set_at(json_t *document, const char *path, json_t *value)
+/* Copies the maps on the way, which others may share. Nothing is set where something else than a map is there. */
+static void set_at(json_t *document, const char *path, const char *value)
 {
     _cleanup_strv_ char **names = str_split(path, '.');
 
     for (char **name = names; *name; name++) {
         json_t *next = json_object_get(document, *name);
         if (!name[1])
-            return json_object_set_new(document, *name, value) == 0;
-        if (next && !json_is_null(next) && !json_is_object(next))
+            json_object_set_new(document, *name, doc_parse_own(value));
+        if (!name[1] || (next && !json_is_null(next) && !json_is_object(next)))
             break;
         next = json_is_object(next) ? json_copy(next) : json_object();
         json_object_set_new(document, *name, next);
         document = next;
     }
-    json_decref(value);
-    return false;
 }
 
-static json_t *parse(const char *text)
-{
-    json_t *value;
-
-    if (doc_parse(text, strlen(text), SIZE_MAX, &value, NULL) < 0)
-        abort(); /* our own text */
-    return value;
-}
-
-/* Whether the mesh keeps the old default: it had an older release last, or kept it before. */
-static bool is_kept(const json_t *resource, const struct mesh_changed_default *row)
+/* Whether the mesh keeps the old default in `version`: it had an older release last, or kept it before. */
+static bool is_kept(const json_t *resource, const struct mesh_changed_default *row, const char *version)
 {
     const json_t *status = doc_at(resource, "status");
     const char *installed = doc_string(status, STATUS_FIELD_VERSION);
 
-    if (kept_value_at(resource, row->field))
+    if (release_compare(row->since, version) > 0 || kept_value_at(resource, row->field))
         return false;
     return doc_find(doc_at(status, STATUS_FIELD_KEPT_DEFAULTS), "field", row->field) ||
            (mesh_release_find(installed) && release_compare(installed, row->since) < 0);
@@ -73,7 +62,7 @@ json_t *kept_defaults(const json_t *resource, const char *to)
     json_t *list = json_array();
 
     for (const struct mesh_changed_default *row = rows_of(newest); row && row->field; row++)
-        if (release_compare(row->since, newest) <= 0 && is_kept(resource, row))
+        if (is_kept(resource, row, newest))
             json_array_append_new(
                 list,
                 OBJECT(
@@ -88,7 +77,7 @@ json_t *kept_apply(const json_t *resource, const char *version)
     json_t *copy = json_copy((json_t *)resource);
 
     for (const struct mesh_changed_default *row = rows_of(version); row && row->field; row++)
-        if (release_compare(row->since, version) <= 0 && is_kept(resource, row))
-            set_at(copy, row->field, parse(row->old_default));
+        if (is_kept(resource, row, version))
+            set_at(copy, row->field, row->old_default);
     return copy;
 }

@@ -332,12 +332,8 @@ static const struct kube_object *other_mesh(const struct kube_cache *observed, c
 
 static void append_objects(const struct desired_set *desired, json_t *ret_objects)
 {
-    for (size_t i = 0; i < desired->len; i++) {
-        json_t *object;
-        if (doc_parse(desired->items[i].text, strlen(desired->items[i].text), SIZE_MAX, &object, NULL) < 0)
-            abort(); /* our own text */
-        json_array_append_new(ret_objects, object);
-    }
+    for (size_t i = 0; i < desired->len; i++)
+        json_array_append_new(ret_objects, doc_parse_own(desired->items[i].text));
 }
 
 /* With the namespace and the versions known, all objects are rendered, because overlays have to apply to them. */
