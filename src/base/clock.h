@@ -27,6 +27,13 @@ void clock_rfc3339(msec_t wall, char ret[32]);
 void clock_rfc3339_micro(msec_t wall, char ret[32]);
 /* RFC 3339 in UTC or with an offset, with or without a fraction. */
 bool clock_parse_rfc3339(const char *text, msec_t *ret_wall);
+/* The same; 0 where `text` is NULL or no time. */
+static inline msec_t clock_time(const char *text)
+{
+    msec_t time;
+
+    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+}
 /* "30s", "10m", "2h": a whole number and its unit, a year at most. */
 bool clock_parse_duration(const char *text, msec_t *ret);
 

@@ -181,9 +181,8 @@ char *mesh_reliant_digest(const json_t *pod)
 static msec_t time_of(const char **at)
 {
     _cleanup_free_ char *text = word(at);
-    msec_t time;
 
-    return clock_parse_rfc3339(text, &time) ? time : 0;
+    return clock_time(text);
 }
 
 struct mesh_reliant mesh_reliant_read(const char *digest)

@@ -14,10 +14,7 @@ enum { RENEWED_SINCE = 22 };
 /* 0: it does not say. */
 static msec_t created(const json_t *object)
 {
-    const char *text = doc_string(object, "metadata", "creationTimestamp");
-    msec_t time;
-
-    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+    return clock_time(doc_string(object, "metadata", "creationTimestamp"));
 }
 
 static bool has_ended(const json_t *pod)

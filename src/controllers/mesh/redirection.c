@@ -40,10 +40,7 @@ bool redirection_ask(const struct mesh_desired *desired, const struct mesh_cni_s
 /* 0: there is none. */
 static msec_t time_at(const json_t *parent, const char *name)
 {
-    const char *text = doc_string(parent, name);
-    msec_t time;
-
-    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+    return clock_time(doc_string(parent, name));
 }
 
 static void add_gap(struct node_gaps *node, msec_t begin, msec_t end)

@@ -12,10 +12,7 @@
 
 static msec_t time_at(const json_t *line, const char *field)
 {
-    const char *text = doc_string(line, field);
-    msec_t time;
-
-    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+    return clock_time(doc_string(line, field));
 }
 
 static const json_t *line_of(const json_t *list, const struct renewal_item *item)
