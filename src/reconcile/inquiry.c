@@ -35,6 +35,14 @@ struct inquiry {
     struct query_answer answers[QUERIES_MAX];
 };
 
+void query_is_over(query_done_fn done, void *context, const struct net_response *response, const struct err *e)
+{
+    if (response)
+        done(context, response->status, response->body, response->body_len, NULL);
+    else
+        done(context, 0, NULL, 0, e);
+}
+
 static const struct query_sender *sender_of(const struct asked *a)
 {
     return a->query.create ? a->inquiry->dry_runs : a->inquiry->sender;

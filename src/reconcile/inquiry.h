@@ -13,6 +13,9 @@ struct query_call;
 /* From the loop: the answer, whatever its status is, or why there is none (`e`). */
 typedef void (*query_done_fn)(void *context, int status, const char *body, size_t body_len, const struct err *e);
 
+/* What a request came to, as `done` is told: an answer that says no is an answer. */
+void query_is_over(query_done_fn done, void *context, const struct net_response *response, const struct err *e);
+
 /* How queries are sent: over HTTP (reconcile/query_http.h), or a test's way. */
 struct query_sender {
     /* Fails where the query cannot be sent at all. `query` is valid until the call is over. */

@@ -20,11 +20,7 @@ static void on_done(void *context, const struct net_response *response, const st
     struct query_call over = *call;
 
     free(call);
-    /* An answer that says no is an answer. */
-    if (response)
-        over.done(over.context, response->status, response->body, response->body_len, NULL);
-    else
-        over.done(over.context, 0, NULL, 0, e);
+    query_is_over(over.done, over.context, response, e);
     net_client_free(over.client);
 }
 
