@@ -62,6 +62,10 @@
 #define RUNNING(kind_, view_, plural_, digest_)                                                                        \
     .kind = kind_, .view = view_, .plural = plural_, .group = "apps", .versions = {{"v1", 9, 0}}, .namespaced = true,  \
     CENTRAL, .watch = KUBE_WATCH_NONE, VERBS("list", "watch", "patch"), .digest = digest_
+/* Pods of all namespaces, of which a digest is kept. */
+#define DIGESTED_PODS(view_, digest_)                                                                                  \
+    .kind = "Pod", .view = view_, .plural = "pods", .group = "", VERSION("v1"), .namespaced = true, CENTRAL,           \
+    ON_DEMAND, .digest = digest_
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -336,27 +340,9 @@ static const struct kube_kind rows[KIND_COUNT] = {
              "status.containerStatuses", "status.podIP", "status.podIPs", "spec.nodeName",
              "spec.affinity.nodeAffinity")},
     /* How many sidecars are of an older configuration, and of which version; in all namespaces, while asked for. */
-    [KIND_SIDECAR_POD] =
-        {.kind = "Pod",
-         .view = "sidecars",
-         .plural = "pods",
-         .group = "",
-         VERSION("v1"),
-         .namespaced = true,
-         CENTRAL,
-         ON_DEMAND,
-         .digest = mesh_sidecar_digest},
+    [KIND_SIDECAR_POD] = {DIGESTED_PODS("sidecars", mesh_sidecar_digest)},
     /* Which of them may have slipped through the CNI plugin. */
-    [KIND_RELIANT_POD] =
-        {.kind = "Pod",
-         .view = "reliant",
-         .plural = "pods",
-         .group = "",
-         VERSION("v1"),
-         .namespaced = true,
-         CENTRAL,
-         ON_DEMAND,
-         .digest = mesh_reliant_digest},
+    [KIND_RELIANT_POD] = {DIGESTED_PODS("reliant", mesh_reliant_digest)},
     /* What runs them, and which disruptions it allows. */
     [KIND_RUNNING_DEPLOYMENT] = {RUNNING("Deployment", "running-deployments", "deployments", mesh_deployment_digest)},
     [KIND_RUNNING_STATEFUL_SET] = {RUNNING(

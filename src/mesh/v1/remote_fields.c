@@ -37,8 +37,9 @@ static const struct istio_component components[] = {
     {NULL},
 };
 
-void v1_remote_complete(void *spec)
+void v1_remote_complete(void *spec, const char *version)
 {
+    (void)version;
     istio_components_complete(components, spec);
 }
 
@@ -48,7 +49,7 @@ static bool is_taken(const char *name)
     return str_eq(name, "istio-citadel") || str_eq(name, "istio-sidecar-injector");
 }
 
-void v1_check_services(const struct api_check *c)
+static void check_services(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     _cleanup_map_ struct map *seen = map_new(NULL);
@@ -67,10 +68,22 @@ void v1_check_services(const struct api_check *c)
     }
 }
 
-void v1_check_remote_replicas(const struct api_check *c)
+static void check_replicas(const struct api_check *c)
 {
     istio_components_check(components, c);
 }
+
+const struct api_rule v1_remote_rules[] = {
+    {"`enabledServices` has each name once, and not istio-citadel or istio-sidecar-injector, which the remote cluster "
+     "has of its own.",
+     check_services},
+    ISTIO_NAMESPACES_RULE,
+    ISTIO_REPLICAS_RULE(check_replicas),
+    ISTIO_OVERLAYS_RULE,
+    ISTIO_RANGES_RULE,
+    V1_INJECTOR_RULE,
+    {NULL, NULL},
+};
 
 /* A null is as good as an absent field. */
 static bool gives(const json_t *resource, const char *name)

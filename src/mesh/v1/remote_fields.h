@@ -41,16 +41,10 @@ extern const struct field v1_enabled_service;
     "only where\nneither `imageHub` nor `imageTag` is given."
 /* clang-format on */
 
-#define V1_REMOTE_RULES                                                                                                \
-    {"`enabledServices` has each name once, and not istio-citadel or istio-sidecar-injector, which the remote "        \
-     "cluster has of its own.",                                                                                        \
-     v1_check_services},                                                                                               \
-        ISTIO_NAMESPACES_RULE, ISTIO_REPLICAS_RULE(v1_check_remote_replicas), ISTIO_OVERLAYS_RULE, ISTIO_RANGES_RULE,  \
-        V1_INJECTOR_RULE
-void v1_check_services(const struct api_check *c);
-void v1_check_remote_replicas(const struct api_check *c);
+/* What must hold between the fields. */
+extern const struct api_rule v1_remote_rules[];
 
 /* api_form.complete of a RemoteIstio; its version is filled in with the mesh. */
-void v1_remote_complete(void *spec);
+void v1_remote_complete(void *spec, const char *version);
 
 #endif

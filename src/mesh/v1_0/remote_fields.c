@@ -23,22 +23,11 @@ static const struct field_table spec_table = {
     FIELD_ROWS(spec_rows),
 };
 
-static void complete(void *spec, const char *version)
-{
-    (void)version;
-    v1_remote_complete(spec);
-}
-
-static const struct api_rule rules[] = {
-    V1_REMOTE_RULES,
-    {NULL, NULL},
-};
-
 const struct api_form v1_0_remote_form = {
     .name = "1.0",
     .spec = &spec_table,
     .size = sizeof(struct v1_spec),
-    .complete = complete,
-    .rules = rules,
+    .complete = v1_remote_complete,
+    .rules = v1_remote_rules,
     .filled = &v1_0_form,
 };

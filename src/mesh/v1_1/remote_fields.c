@@ -39,21 +39,15 @@ static const struct field_table spec_table = {
 
 static void complete(void *spec, const char *version)
 {
-    (void)version;
     ((struct v1_spec *)spec)->is_1_1 = true;
-    v1_remote_complete(spec);
+    v1_remote_complete(spec, version);
 }
-
-static const struct api_rule rules[] = {
-    V1_REMOTE_RULES,
-    {NULL, NULL},
-};
 
 const struct api_form v1_1_remote_form = {
     .name = "1.1",
     .spec = &spec_table,
     .size = sizeof(struct v1_spec),
     .complete = complete,
-    .rules = rules,
+    .rules = v1_remote_rules,
     .filled = &v1_1_form,
 };
