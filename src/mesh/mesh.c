@@ -63,6 +63,14 @@ size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret)
     return count ? count : 1;
 }
 
+json_t *mesh_proxy_image(const struct mesh_release *release, const struct istio_spec *spec)
+{
+    const struct mesh_env env = {.spec = spec, .release = release};
+    const char *image = spec->proxy.image;
+
+    return mesh_image(&env, image && strchr(image, '/') ? image : NULL, str_or(image, "proxyv2"));
+}
+
 void mesh_injection_of(const struct mesh_plane *plane, struct mesh_injection *ret, char **ret_config_map)
 {
     const struct mesh_injection *of_line = &plane->release->line->injection;

@@ -28,6 +28,9 @@ size_t mesh_planes(const struct istio_spec *spec, struct mesh_plane *ret);
 void mesh_render_planes(
     const struct mesh_env *env, const struct mesh_plane *planes, size_t count, struct rendered_list *ret);
 
+/* The image of proxies, where a container has no other; a new reference. */
+json_t *mesh_proxy_image(const struct mesh_release *release, const struct istio_spec *spec);
+
 /* How new Pods get the sidecars of a control plane. The name of its ConfigMap is owned by the caller. */
 void mesh_injection_of(const struct mesh_plane *plane, struct mesh_injection *ret, char **ret_config_map);
 

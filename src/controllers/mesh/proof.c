@@ -28,7 +28,7 @@ void proof_release(struct proof *proof)
  * sidecar. Its image is the proxy's, for policies about registries. Source: "Pod Security Standards" in
  * Kubernetes' documentation.
  */
-static char *pod_text(const char *ns, const char *image, const char *version)
+static char *pod_text(const char *ns, json_t *image, const char *version)
 {
     _cleanup_json_ json_t *size = OBJECT(STRING("cpu", "100m"), STRING("memory", "128Mi"));
     _cleanup_json_ json_t *pod = OBJECT(
@@ -46,21 +46,13 @@ static char *pod_text(const char *ns, const char *image, const char *version)
             SEQ("containers",
                 ITEM(
                     STRING("name", "app"),
-                    STRING("image", image),
+                    VALUE("image", image),
                     MAP("resources", VALUE("requests", json_incref(size)), VALUE("limits", json_incref(size))),
                     MAP("securityContext",
                         BOOL("allowPrivilegeEscalation", false),
                         MAP("capabilities", STRINGS("drop", "ALL")))))));
 
     return doc_text(pod);
-}
-
-static char *proxy_image(const struct istio_spec *spec)
-{
-    if (spec->proxy.image && strchr(spec->proxy.image, '/'))
-        return str_dup(spec->proxy.image);
-    return str_printf(
-        "%s/%s:%s", spec->image_hub, str_or(spec->proxy.image, "proxyv2"), str_or(spec->image_tag, spec->version));
 }
 
 static struct proof found(enum proof_result result, char *text)
@@ -134,16 +126,14 @@ static char *injected_version(const struct plan_input *in, const char *ns, const
 void proof_read(struct reconcile *r, const struct mesh_desired *desired, struct proof *ret)
 {
     const struct plan_input *in = r->world->central;
-    _cleanup_free_ char *version = injected_version(in, r->object->ns, desired), *path = NULL, *pod = NULL,
-                        *image = NULL;
+    _cleanup_free_ char *version = injected_version(in, r->object->ns, desired), *path = NULL, *pod = NULL;
     const struct kube_object *ns = version ? injection_namespace(in->observed, &desired->injection) : NULL;
     const struct query_answer *answer;
 
     *ret = found(PROOF_SKIPPED, NULL);
     if (!ns || in->server->minor < DRY_RUN_SINCE)
         return;
-    image = proxy_image(desired->spec);
-    pod = pod_text(ns->name, image, version);
+    pod = pod_text(ns->name, mesh_proxy_image(desired->planes->release, desired->spec), version);
     path = str_printf("/api/v1/namespaces/%s/pods", ns->name);
     queries_add(
         &r->plan->queries,
