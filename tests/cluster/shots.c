@@ -122,3 +122,14 @@ void mesh_patch_spec(const char *patch)
 
     cluster_patch(ISTIO, NS, MESH, text);
 }
+
+int shots_setup(void **state)
+{
+    if (harness_setup(state) < 0)
+        return -1;
+    operator_start();
+    mesh_delete_and_wait(); /* that of a run that was broken off */
+    mesh_create("{}");
+    mesh_wait_calm();
+    return 0;
+}

@@ -44,4 +44,7 @@ void mesh_patch_spec(const char *patch);
 /* All that the mesh asks for is there, and nothing rolls any longer. */
 void mesh_wait_calm(void);
 
+/* For a group of tests that begins with a default mesh, in which all is so. */
+int shots_setup(void **state);
+
 #endif

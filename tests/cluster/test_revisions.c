@@ -15,7 +15,6 @@
 #include "today.h"
 #include "traffic.h"
 
-#define TO_BE_AVAILABLE SECONDS(300)
 #define TO_BE_RENEWED SECONDS(600)
 #define SPEC                                                                                                           \
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": true,"                                   \
@@ -23,8 +22,6 @@
     " \"meshConfig\": {\"accessLogFile\": \"/dev/stdout\", \"defaultProviders\": {\"metrics\": []}}}"
 #define TO_NEWER "{\"spec\": {\"version\": \"%s\", \"revision\": \"newer\"}}"
 #define TO_FORMER "{\"spec\": {\"version\": \"%s\", \"revision\": null}}"
-/* No image has that tag. */
-#define NO_RELEASE "1.31.999"
 /* All is in place, and no Pod has a former sidecar. */
 #define IN_PLACE                                                                                                       \
     "kubectl -n " NS " get istio " MESH " -o json | jq -e '.status.Status == \"Available\" and"                        \
@@ -60,13 +57,8 @@ static void wait_for_cpu(const char *cpu)
 
 static void the_older_release_answers(void **state)
 {
-    _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_FORMER"));
-
     (void)state;
-    operator_start();
-    mesh_create(spec);
-    mesh_wait_status("Available", TO_BE_AVAILABLE);
-    traffic_start();
+    traffic_start_in_former(SPEC);
 }
 
 static void all_workloads_are_renewed_without_a_lost_request(void **state)
@@ -142,7 +134,7 @@ static void a_revision_that_never_starts_costs_no_request(void **state)
     (void)state;
     assert_int_equal(run_shell(PODS_OF_USERS_AND_GATEWAYS " >\"$TEST_OUTPUT\"/pods-before"), 0);
     traffic_change_begins();
-    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"version\": \"" NO_RELEASE "\", \"revision\": \"broken\"}}");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"version\": \"" TRAFFIC_NO_RELEASE "\", \"revision\": \"broken\"}}");
     must_succeed(
         "kubectl -n " NS " get istio " MESH " -o json | jq -e '.status.Status != \"Available\" and"
         " any(.status.conditions[]; .message | contains(\"istiod-broken\"))' >/dev/null",

@@ -466,17 +466,6 @@ static void control_plane_security_twenty_times(void **state)
         "{\"controlPlaneSecurityEnabled\": true}", "{\"controlPlaneSecurityEnabled\": false}", 4, 20);
 }
 
-static int setup(void **state)
-{
-    if (harness_setup(state) < 0)
-        return -1;
-    operator_start();
-    mesh_delete_and_wait(); /* that of a run that was broken off */
-    mesh_create("{}");
-    mesh_wait_calm();
-    return 0;
-}
-
 static int teardown(void **state)
 {
     cluster_delete_if_there(NAMESPACE, NULL, SHOP);
@@ -497,5 +486,5 @@ int main(int argc, char **argv)
 
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("cluster switches", tests, setup, teardown);
+    return cmocka_run_group_tests_name("cluster switches", tests, shots_setup, teardown);
 }

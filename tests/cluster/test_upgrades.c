@@ -196,17 +196,6 @@ static void another_minor_release_and_back(void **state)
     switch_version("1.0.5", ALL_ROLL);
 }
 
-static int setup(void **state)
-{
-    if (harness_setup(state) < 0)
-        return -1;
-    operator_start();
-    mesh_delete_and_wait(); /* that of a run that was broken off */
-    mesh_create("{}");
-    mesh_wait_calm();
-    return 0;
-}
-
 static int teardown(void **state)
 {
     mesh_delete_and_wait();
@@ -222,5 +211,5 @@ int main(int argc, char **argv)
 
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests_name("cluster upgrades", tests, setup, teardown);
+    return cmocka_run_group_tests_name("cluster upgrades", tests, shots_setup, teardown);
 }

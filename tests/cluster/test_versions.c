@@ -20,8 +20,6 @@
 #define SPEC                                                                                                           \
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": true,"                                   \
     " \"meshConfig\": {\"accessLogFile\": \"/dev/stdout\", \"defaultProviders\": {\"metrics\": []}}}"
-/* No image has that tag. */
-#define NO_RELEASE "1.31.999"
 /* Or were, on a machine where this comes late. */
 #define GATEWAYS_ARE_REPLACED                                                                                          \
     "kubectl -n " NS " get istio " MESH " -o 'jsonpath={.status.upgrade.phase}' | grep -qE 'Gateways|Sidecars'"
@@ -56,13 +54,8 @@ static void wait_for(const char *version)
 
 static void the_older_release_answers(void **state)
 {
-    _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_FORMER"));
-
     (void)state;
-    operator_start();
-    mesh_create(spec);
-    mesh_wait_status("Available", TO_BE_AVAILABLE);
-    traffic_start();
+    traffic_start_in_former(SPEC);
 }
 
 static void the_release_changes_and_changes_back_without_a_lost_request(void **state)
@@ -89,7 +82,7 @@ static void a_release_that_never_starts_costs_no_request(void **state)
     (void)state;
     assert_int_equal(run_shell(GATEWAY_PODS "gateways-before"), 0);
     traffic_change_begins();
-    ask_for(NO_RELEASE);
+    ask_for(TRAFFIC_NO_RELEASE);
     must_succeed(
         "kubectl -n " NS " get istio " MESH " -o json | jq -e '.status.Status != \"Available\" and"
         " any(.status.conditions[]; .message | contains(\"istiod\"))' >/dev/null",

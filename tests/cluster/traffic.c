@@ -18,6 +18,7 @@
 /* Where a busy machine is slow, a request is late and not lost. */
 #define TO_ANSWER SECONDS(120)
 #define TO_BE_ANSWERED SECONDS(2700)
+#define TO_BE_AVAILABLE SECONDS(300)
 #define TO_BE_UNDER_WAY SECONDS(2)
 #define TO_BE_MISSED SECONDS(30)
 #define STREAMS "\"$TEST_OUTPUT\"/streams"
@@ -92,6 +93,16 @@ void traffic_start(void)
     all[1].load = load_start(address, &slow_requests);
     answer_until(100);
     assert_int_equal(atomic_load(&all[0].load->lost), 0);
+}
+
+void traffic_start_in_former(const char *spec)
+{
+    _cleanup_free_ char *of_version = str_printf(spec, variable("TEST_ISTIO_FORMER"));
+
+    operator_start();
+    mesh_create(of_version);
+    mesh_wait_status("Available", TO_BE_AVAILABLE);
+    traffic_start();
 }
 
 void traffic_change_begins(void)

@@ -15,6 +15,8 @@
 
 /* Creates the services, waits until they answer, and begins. */
 void traffic_start(void);
+/* The same in a mesh of the release TEST_ISTIO_FORMER, which is created: by a spec with a %s for its version. */
+void traffic_start_in_former(const char *spec);
 /* A change begins, or several one after the other: what is lost from here on counts. */
 void traffic_change_begins(void);
 /* Whether so many short requests were answered since then. */
@@ -32,5 +34,8 @@ int64_t traffic_requests(void);
 /* Every istiod of the cluster stops answering for half a minute: its processes are stopped, and go on. */
 void traffic_without_istiod(void);
 void traffic_end(void);
+
+/* No image has that tag. */
+#define TRAFFIC_NO_RELEASE "1.31.999"
 
 #endif
