@@ -1,4 +1,4 @@
-/* A mesh whose version changes: the order, what speaks against it, and the way back. */
+/* A mesh whose version changes: the order, and the way back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -7,63 +7,10 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "controllers/mesh/preflight.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh_fixture.h"
-
-#define SPEC_OF(version) "{\"version\": \"" version "\", \"autoInjectionNamespaces\": [\"default\"]}"
-#define WARN_OF(version) "{\"version\": \"" version "\", \"upgrade\": {\"preflight\": \"Warn\"}}"
-
-static int begin_old(void **state)
-{
-    int r = mesh_begin_today_installed(state, SPEC_OF("1.30.8"));
-
-    ((struct world *)*state)->rolls_out = true;
-    return r;
-}
-
-#define OLD(test) cmocka_unit_test_setup_teardown(test, begin_old, mesh_end)
-
-static char *version_of(struct world *w, const char *deployment)
-{
-    _cleanup_json_ json_t *o = world_get(w, APPS, "Deployment", NS, deployment);
-    const json_t *template = doc_at(o, "spec", "template");
-    const char *label = doc_string(template, "metadata", "labels", "app.kubernetes.io/version");
-    const char *image = doc_string(json_array_get(doc_at(template, "spec", "containers"), 0), "image");
-
-    return str_dup(label ? label : strrchr(str_or(image, ":"), ':') + 1);
-}
-
-static void expect_versions(struct world *w, const char *control_plane, const char *gateway)
-{
-    _cleanup_free_ char *istiod = version_of(w, "istiod"), *ingress = version_of(w, "istio-ingressgateway");
-
-    if (!str_eq(istiod, control_plane) || !str_eq(ingress, gateway))
-        fail_msg("istiod is %s and the gateway %s, but must be %s and %s", istiod, ingress, control_plane, gateway);
-}
-
-static void expect_upgrade(struct world *w, const char *field, const char *value)
-{
-    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    const char *found = doc_string(mesh, "status", "upgrade", field);
-
-    if (!str_eq(found, value))
-        fail_msg("status.upgrade.%s is %s, but must be %s", field, str_or(found, "absent"), str_or(value, "absent"));
-}
-
-static void expect_condition(struct world *w, const char *type, const char *status, const char *reason)
-{
-    _cleanup_json_ json_t *condition = condition_of(w, type);
-
-    if (!str_eq(doc_string(condition, "status"), status) || !str_eq(doc_string(condition, "reason"), reason))
-        fail_msg(
-            "%s is %s, %s",
-            type,
-            str_or(doc_string(condition, "status"), "absent"),
-            str_or(doc_string(condition, "reason"), "absent"));
-}
+#include "upgrade_fixture.h"
 
 static void put_pod(struct world *w, const char *name, bool current)
 {
@@ -82,35 +29,6 @@ static void put_pod(struct world *w, const char *name, bool current)
                 MAP("annotations",
                     STRING("sidecar.istio.io/status", "{\"revision\":\"default\"}"),
                     STRING("istio.banzaicloud.io/sidecar-version", current ? version : "of-before")))));
-}
-
-/* --- the step --- */
-
-static void one_minor_release_at_a_time(void **state)
-{
-    static const struct {
-        const char *from, *to, *says; /* NULL: the step is allowed */
-    } cases[] = {
-        {"1.30.8", "1.31.1", NULL},
-        {"1.31.1", "1.30.8", NULL},
-        {"1.31.0", "1.31.4", NULL},
-        {"1.31.4", "1.31.0", NULL},
-        {"1.28.0", "1.29.6", NULL},
-        {"1.0.5", "1.0.6", NULL},
-        {"1.0.6", "1.0.5", NULL},
-        {"1.28.10", "1.30.8", "spec.version to 1.29.6, then 1.30.8, each"},
-        {"1.28.10", "1.31.1", "spec.version to 1.29.6, then 1.30.8, then 1.31.1, each"},
-        {"1.31.1", "1.29.6", "spec.version to 1.30.8, then 1.29.6, each"},
-        {"1.0.6", "1.31.1", "does not know all those between 1.0.6 and 1.31.1"},
-        {"1.28.0", "1.0.6", "does not know all those between 1.28.0 and 1.0.6"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_free_ char *text = preflight_skew(cases[i].from, cases[i].to);
-        if (!cases[i].says != !text || (text && !strstr(text, cases[i].says)))
-            fail_msg("%s to %s: %s", cases[i].from, cases[i].to, str_or(text, "allowed"));
-    }
 }
 
 /* --- the order --- */
@@ -409,254 +327,6 @@ static void another_change_of_mind_moves_no_gateway_early(void **state)
     expect_versions(w, "1.31.0", "1.31.0");
 }
 
-/* --- the preflight --- */
-
-static void a_refused_step_writes_nothing_of_the_new_version(void **state)
-{
-    struct world *w = *state;
-
-    world_put_mesh(w, SPEC_OF("1.28.10"));
-    settle(w);
-    expect_versions(w, "1.30.8", "1.30.8");
-    expect_status(w, "version", "1.30.8");
-    expect_status(w, "Status", "ReconcileFailed");
-    expect_upgrade(w, "phase", "Preflight");
-    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
-    expect_condition(w, "Upgrading", "False", "Preflight");
-    expect_condition(w, "Ready", "False", "UpgradeBlocked");
-    /* The old one is kept as it is. */
-    world_delete(w, "v1", "Service", NS, "istiod");
-    settle(w);
-    assert_true(world_has(w, "v1", "Service", NS, "istiod"));
-
-    world_put_mesh(w, SPEC_OF("1.30.8"));
-    settle(w);
-    expect_status(w, "Status", "Available");
-    expect_upgrade(w, "phase", NULL);
-}
-
-static void a_warning_goes_on(void **state)
-{
-    struct world *w = *state;
-
-    world_put_mesh(w, WARN_OF("1.28.10"));
-    settle(w);
-    expect_versions(w, "1.28.10", "1.30.8");
-    roll_out_today(w);
-    expect_versions(w, "1.28.10", "1.28.10");
-}
-
-static void an_unknown_version_keeps_the_old_one(void **state)
-{
-    struct world *w = *state;
-
-    world_put_mesh(w, SPEC_OF("9.9.9"));
-    settle(w);
-    expect_status(w, "Status", "ReconcileFailed");
-    expect_status(w, "version", "1.30.8");
-    world_delete(w, APPS, "Deployment", NS, "istiod");
-    settle(w);
-    expect_versions(w, "1.30.8", "1.30.8");
-    world_put_mesh(w, SPEC_OF("1.31.1"));
-    settle(w);
-    expect_versions(w, "1.31.1", "1.30.8");
-}
-
-/* TLSRoutes: 1.29 follows them only before Gateway API 1.5, later releases from it on. */
-static void a_gateway_api_that_the_new_release_ignores_keeps_the_old_one(void **state)
-{
-    struct world *w = *state;
-
-    world_put_mesh(w, SPEC_OF("1.29.6"));
-    settle(w);
-    roll_out_today(w);
-    roll_out_today(w);
-    expect_status(w, "version", "1.29.6");
-    world_put_as(
-        w,
-        mesh_kind(KIND_GATEWAY_API),
-        OBJECT(
-            STRING("apiVersion", "apiextensions.k8s.io/v1"),
-            STRING("kind", "CustomResourceDefinition"),
-            MAP("metadata",
-                STRING("name", GATEWAY_API_DEFINITION),
-                MAP("annotations",
-                    STRING("gateway.networking.k8s.io/bundle-version", "v1.4.1"),
-                    STRING("gateway.networking.k8s.io/channel", "experimental")))));
-    world_put_mesh(w, SPEC_OF("1.30.8"));
-    settle(w);
-    expect_versions(w, "1.29.6", "1.29.6");
-    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
-    world_put_mesh(w, WARN_OF("1.30.8"));
-    settle(w);
-    expect_versions(w, "1.30.8", "1.29.6");
-}
-
-/* A workload whose template chooses the image of its proxy. */
-static void put_pinned(struct world *w, const char *name)
-{
-    world_put_as(
-        w,
-        mesh_kind(KIND_RUNNING_DEPLOYMENT),
-        OBJECT(
-            STRING("apiVersion", "apps/v1"),
-            STRING("kind", "Deployment"),
-            MAP("metadata", STRING("name", name), STRING("namespace", "default")),
-            MAP("spec",
-                MAP("template",
-                    MAP("metadata", MAP("annotations", STRING("sidecar.istio.io/proxyImage", "proxyv2:old")))))));
-}
-
-/* Another line's injector gives it flags that it does not know; in the same line it stays behind. */
-static void pinned_proxies_are_named(void **state)
-{
-    struct world *w = *state;
-    _cleanup_json_ json_t *blocked = NULL;
-
-    put_pinned(w, "web");
-    put_pinned(w, "api");
-    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
-    settle(w);
-    expect_status(w, "version", "1.0.5");
-    blocked = condition_of(w, "UpgradeBlocked");
-    assert_non_null(strstr(doc_string(blocked, "message"), "default/api, default/web"));
-    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "web", NULL);
-    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "api", NULL);
-    settle(w);
-    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
-}
-
-static void pinned_proxies_of_the_same_line_are_a_warning(void **state)
-{
-    struct world *w = *state;
-    _cleanup_json_ json_t *mesh = NULL;
-    _cleanup_free_ char *warnings = NULL;
-
-    put_pinned(w, "web");
-    world_put_mesh(w, SPEC_OF("1.31.1"));
-    settle(w);
-    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    warnings = doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
-    assert_non_null(strstr(warnings, "default/web"));
-    expect_versions(w, "1.31.1", "1.30.8");
-}
-
-static void settings_without_effect_keep_the_old_one(void **state)
-{
-    struct world *w = *state;
-    _cleanup_json_ json_t *blocked = NULL;
-
-    world_put_mesh(
-        w, "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY\": \"false\"}}}");
-    settle(w);
-    blocked = condition_of(w, "UpgradeBlocked");
-    assert_non_null(strstr(doc_string(blocked, "message"), "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"));
-    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
-    /* Back is no step that drops it. */
-    world_put_mesh(w, SPEC_OF("1.31.1"));
-    settle(w);
-    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
-}
-
-/* --- what stays as it was --- */
-
-/* The fields of status.keptDefaults, in a line. */
-static void expect_kept(struct world *w, const char *fields)
-{
-    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    _cleanup_buf_ struct buf text = BUF_INIT;
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(doc_at(mesh, "status", "keptDefaults"), i, row)
-        buf_printf(&text, "%s%s=%s", i ? " " : "", doc_string(row, "field"), doc_string(row, "value"));
-    assert_string_equal(buf_str(&text), fields);
-}
-
-static void expect_mesh_config(struct world *w, const char *text, bool is_there)
-{
-    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio");
-    const char *mesh = str_or(doc_string(config, "data", "mesh"), "");
-
-    if (!strstr(mesh, text) == is_there)
-        fail_msg("\"%s\" must %sbe in %s", text, is_there ? "" : "not ", mesh);
-}
-
-#define KEPT_OF_1_30                                                                                                   \
-    "spec.pilot.env.PILOT_ENABLE_STRICT_GATEWAY_MERGING=\"false\" "                                                    \
-    "spec.pilot.env.PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=\"false\""
-
-#define KEPT_OF_1_0                                                                                                    \
-    "spec.policy.checks=true spec.outboundTrafficPolicy.mode=\"REGISTRY_ONLY\" spec.accessLogFile=\"/dev/stdout\" "    \
-    "spec.proxy.concurrency=0 spec.gateways.egress.enabled=true spec.defaultPodDisruptionBudget.enabled=false"
-
-static void a_mesh_of_istio_1_0_behaves_as_before(void **state)
-{
-    struct world *w = *state;
-
-    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
-    settle(w);
-    for (int i = 0; i < 3; i++) {
-        world_roll_out(w);
-        settle(w);
-    }
-    expect_status(w, "version", "1.1.17");
-    expect_kept(w, KEPT_OF_1_0);
-    expect_mesh_config(w, "disablePolicyChecks: false", true);
-    expect_mesh_config(w, "REGISTRY_ONLY", true);
-    assert_true(world_has(w, APPS, "Deployment", NS, "istio-egressgateway"));
-
-    /* After a restart of the operator it is the same; what the spec says is no longer kept. */
-    mesh_memo_clear(w->memo);
-    world_put_mesh(w, "{\"version\": \"1.1.17\", \"outboundTrafficPolicy\": {\"mode\": \"ALLOW_ANY\"}}");
-    settle(w);
-    expect_mesh_config(w, "REGISTRY_ONLY", false);
-    expect_mesh_config(w, "disablePolicyChecks: false", true);
-    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
-    settle(w);
-    expect_mesh_config(w, "REGISTRY_ONLY", false);
-    expect_kept(
-        w,
-        "spec.policy.checks=true spec.accessLogFile=\"/dev/stdout\" spec.proxy.concurrency=0 "
-        "spec.gateways.egress.enabled=true spec.defaultPodDisruptionBudget.enabled=false");
-}
-
-/* A mesh that was installed with a release has its defaults; one that changes its mind keeps what it kept. */
-static void defaults_are_kept_by_what_the_mesh_had(void **state)
-{
-    static const char env[] = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
-    struct world *w = *state;
-    _cleanup_free_ char *before = NULL, *after = NULL;
-    json_t *istiod;
-
-    expect_kept(w, "");
-    world_put_mesh(w, SPEC_OF("1.31.1"));
-    settle(w);
-    expect_kept(w, KEPT_OF_1_30);
-    for (int i = 0; i < 3; i++)
-        roll_out_today(w);
-    expect_status(w, "version", "1.31.1");
-    istiod = world_get(w, APPS, "Deployment", NS, "istiod");
-    before = doc_text(istiod);
-    json_decref(istiod);
-    assert_non_null(strstr(before, env));
-    /* Back, and on again in the middle of it. */
-    world_put_mesh(w, SPEC_OF("1.30.8"));
-    settle(w);
-    istiod = world_get(w, APPS, "Deployment", NS, "istiod");
-    after = doc_text(istiod);
-    json_decref(istiod);
-    assert_null(strstr(after, env));
-    world_put_mesh(w, SPEC_OF("1.31.1"));
-    settle(w);
-    expect_kept(w, KEPT_OF_1_30);
-    world_put_mesh(
-        w,
-        "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_ENABLE_STRICT_GATEWAY_MERGING\": \"true\"}}}");
-    settle(w);
-    expect_kept(w, "spec.pilot.env.PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS=\"false\"");
-}
-
 /* --- whatever happens --- */
 
 /* They follow from Istio 1.0 to 1.1 and back. */
@@ -832,7 +502,6 @@ static void any_changes_of_mind_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_minor_release_at_a_time),
         OLD(gateways_are_replaced_when_the_new_control_plane_is_proven),
         OLD(what_is_held_is_restored),
         OLD(a_late_control_plane_is_named),
@@ -843,16 +512,7 @@ int main(void)
         OLD(the_way_back_has_the_same_order),
         OLD(the_way_back_may_be_the_removal_of_the_field),
         OLD(another_change_of_mind_moves_no_gateway_early),
-        OLD(a_refused_step_writes_nothing_of_the_new_version),
-        OLD(a_warning_goes_on),
-        OLD(an_unknown_version_keeps_the_old_one),
-        OLD(a_gateway_api_that_the_new_release_ignores_keeps_the_old_one),
         INSTALLED(remote_clusters_hold_up_no_version),
-        INSTALLED(pinned_proxies_are_named),
-        OLD(pinned_proxies_of_the_same_line_are_a_warning),
-        OLD(settings_without_effect_keep_the_old_one),
-        INSTALLED(a_mesh_of_istio_1_0_behaves_as_before),
-        OLD(defaults_are_kept_by_what_the_mesh_had),
         OLD(a_restart_at_any_write_continues),
         OLD(by_revision_the_gateways_wait_for_the_new_control_plane),
         OLD(a_refused_step_by_revision_adds_no_control_plane),

@@ -1,0 +1,208 @@
+/* What speaks against another version of a mesh, and what becomes of the mesh then. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "controllers/mesh/preflight.h"
+#include "controllers/watches.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "upgrade_fixture.h"
+
+/* --- the step --- */
+
+static void one_minor_release_at_a_time(void **state)
+{
+    static const struct {
+        const char *from, *to, *says; /* NULL: the step is allowed */
+    } cases[] = {
+        {"1.30.8", "1.31.1", NULL},
+        {"1.31.1", "1.30.8", NULL},
+        {"1.31.0", "1.31.4", NULL},
+        {"1.31.4", "1.31.0", NULL},
+        {"1.28.0", "1.29.6", NULL},
+        {"1.0.5", "1.0.6", NULL},
+        {"1.0.6", "1.0.5", NULL},
+        {"1.28.10", "1.30.8", "spec.version to 1.29.6, then 1.30.8, each"},
+        {"1.28.10", "1.31.1", "spec.version to 1.29.6, then 1.30.8, then 1.31.1, each"},
+        {"1.31.1", "1.29.6", "spec.version to 1.30.8, then 1.29.6, each"},
+        {"1.0.6", "1.31.1", "does not know all those between 1.0.6 and 1.31.1"},
+        {"1.28.0", "1.0.6", "does not know all those between 1.28.0 and 1.0.6"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_free_ char *text = preflight_skew(cases[i].from, cases[i].to);
+        if (!cases[i].says != !text || (text && !strstr(text, cases[i].says)))
+            fail_msg("%s to %s: %s", cases[i].from, cases[i].to, str_or(text, "allowed"));
+    }
+}
+
+/* --- the preflight --- */
+
+static void a_refused_step_writes_nothing_of_the_new_version(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.28.10"));
+    settle(w);
+    expect_versions(w, "1.30.8", "1.30.8");
+    expect_status(w, "version", "1.30.8");
+    expect_status(w, "Status", "ReconcileFailed");
+    expect_upgrade(w, "phase", "Preflight");
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    expect_condition(w, "Upgrading", "False", "Preflight");
+    expect_condition(w, "Ready", "False", "UpgradeBlocked");
+    /* The old one is kept as it is. */
+    world_delete(w, "v1", "Service", NS, "istiod");
+    settle(w);
+    assert_true(world_has(w, "v1", "Service", NS, "istiod"));
+
+    world_put_mesh(w, SPEC_OF("1.30.8"));
+    settle(w);
+    expect_status(w, "Status", "Available");
+    expect_upgrade(w, "phase", NULL);
+}
+
+static void a_warning_goes_on(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, WARN_OF("1.28.10"));
+    settle(w);
+    expect_versions(w, "1.28.10", "1.30.8");
+    roll_out_today(w);
+    expect_versions(w, "1.28.10", "1.28.10");
+}
+
+static void an_unknown_version_keeps_the_old_one(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("9.9.9"));
+    settle(w);
+    expect_status(w, "Status", "ReconcileFailed");
+    expect_status(w, "version", "1.30.8");
+    world_delete(w, APPS, "Deployment", NS, "istiod");
+    settle(w);
+    expect_versions(w, "1.30.8", "1.30.8");
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_versions(w, "1.31.1", "1.30.8");
+}
+
+/* TLSRoutes: 1.29 follows them only before Gateway API 1.5, later releases from it on. */
+static void a_gateway_api_that_the_new_release_ignores_keeps_the_old_one(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.29.6"));
+    settle(w);
+    roll_out_today(w);
+    roll_out_today(w);
+    expect_status(w, "version", "1.29.6");
+    world_put_as(
+        w,
+        mesh_kind(KIND_GATEWAY_API),
+        OBJECT(
+            STRING("apiVersion", "apiextensions.k8s.io/v1"),
+            STRING("kind", "CustomResourceDefinition"),
+            MAP("metadata",
+                STRING("name", GATEWAY_API_DEFINITION),
+                MAP("annotations",
+                    STRING("gateway.networking.k8s.io/bundle-version", "v1.4.1"),
+                    STRING("gateway.networking.k8s.io/channel", "experimental")))));
+    world_put_mesh(w, SPEC_OF("1.30.8"));
+    settle(w);
+    expect_versions(w, "1.29.6", "1.29.6");
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    world_put_mesh(w, WARN_OF("1.30.8"));
+    settle(w);
+    expect_versions(w, "1.30.8", "1.29.6");
+}
+
+/* A workload whose template chooses the image of its proxy. */
+static void put_pinned(struct world *w, const char *name)
+{
+    world_put_as(
+        w,
+        mesh_kind(KIND_RUNNING_DEPLOYMENT),
+        OBJECT(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "Deployment"),
+            MAP("metadata", STRING("name", name), STRING("namespace", "default")),
+            MAP("spec",
+                MAP("template",
+                    MAP("metadata", MAP("annotations", STRING("sidecar.istio.io/proxyImage", "proxyv2:old")))))));
+}
+
+/* Another line's injector gives it flags that it does not know; in the same line it stays behind. */
+static void pinned_proxies_are_named(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *blocked = NULL;
+
+    put_pinned(w, "web");
+    put_pinned(w, "api");
+    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
+    settle(w);
+    expect_status(w, "version", "1.0.5");
+    blocked = condition_of(w, "UpgradeBlocked");
+    assert_non_null(strstr(doc_string(blocked, "message"), "default/api, default/web"));
+    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "web", NULL);
+    kube_cache_remove(w->cache, mesh_kind(KIND_RUNNING_DEPLOYMENT), "default", "api", NULL);
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
+static void pinned_proxies_of_the_same_line_are_a_warning(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *mesh = NULL;
+    _cleanup_free_ char *warnings = NULL;
+
+    put_pinned(w, "web");
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    warnings = doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
+    assert_non_null(strstr(warnings, "default/web"));
+    expect_versions(w, "1.31.1", "1.30.8");
+}
+
+static void settings_without_effect_keep_the_old_one(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *blocked = NULL;
+
+    world_put_mesh(
+        w, "{\"version\": \"1.31.1\", \"pilot\": {\"env\": {\"PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY\": \"false\"}}}");
+    settle(w);
+    blocked = condition_of(w, "UpgradeBlocked");
+    assert_non_null(strstr(doc_string(blocked, "message"), "spec.pilot.env.PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"));
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    /* Back is no step that drops it. */
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_minor_release_at_a_time),
+        OLD(a_refused_step_writes_nothing_of_the_new_version),
+        OLD(a_warning_goes_on),
+        OLD(an_unknown_version_keeps_the_old_one),
+        OLD(a_gateway_api_that_the_new_release_ignores_keeps_the_old_one),
+        INSTALLED(pinned_proxies_are_named),
+        OLD(pinned_proxies_of_the_same_line_are_a_warning),
+        OLD(settings_without_effect_keep_the_old_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
