@@ -49,9 +49,11 @@ static json_t *last_events(const json_t *events)
 static void copy_status(const json_t *status, json_t *report)
 {
     static const char *const fields[] = {
-        STATUS_FIELD_VERSION,  STATUS_FIELD_COMPONENTS,   STATUS_FIELD_DRIFT,        STATUS_FIELD_SIDECARS,
-        STATUS_FIELD_IGNORED,  STATUS_FIELD_CONDITIONS,   STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED,
-        STATUS_FIELD_SERVICES, STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API,  STATUS_FIELD_UPGRADE};
+        STATUS_FIELD_VERSION,         STATUS_FIELD_COMPONENTS,       STATUS_FIELD_DRIFT,
+        STATUS_FIELD_SIDECARS,        STATUS_FIELD_IGNORED,          STATUS_FIELD_CONDITIONS,
+        STATUS_FIELD_LAST_CONTACT,    STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES,
+        STATUS_FIELD_CERTIFICATES,    STATUS_FIELD_GATEWAY_API,      STATUS_FIELD_UPGRADE,
+        STATUS_FIELD_SIDECAR_RENEWAL, STATUS_FIELD_KEPT_DEFAULTS};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (json_object_get(status, fields[i]))
@@ -161,6 +163,7 @@ struct section {
     const char *time;                 /* the field that is shown as an age */
     bool (*has)(const json_t *item);  /* the items that belong to it; NULL: all */
     enum shade shade;                 /* of the first column */
+    const char *within;               /* the field of the status that has the list; NULL: the status itself */
 };
 
 /* What is wrong comes first. */
@@ -172,6 +175,16 @@ static const struct section sections[] = {
      is_wrong,
      SHADE_BAD},
     {STATUS_FIELD_COMPONENTS, "Components", {"name", "status", "ready", "service", "addresses", "message"}},
+    {"renewing",
+     "Restarted for a new sidecar",
+     {"kind", "namespace", "name", "since"},
+     "since",
+     .within = STATUS_FIELD_SIDECAR_RENEWAL},
+    {"blocked",
+     "Not restarted for a new sidecar",
+     {"kind", "namespace", "name", "reason", "message"},
+     .within = STATUS_FIELD_SIDECAR_RENEWAL},
+    {STATUS_FIELD_KEPT_DEFAULTS, "Defaults kept from a former release", {"field", "value", "newDefault"}},
     {STATUS_FIELD_SERVICES, "Services, and how many central pods they lead to", {"name", "addresses"}},
     {STATUS_FIELD_DRIFT, "Would be changed, but the resource is paused", {"action", "object", "reason"}},
     {STATUS_FIELD_CONDITIONS,
@@ -251,7 +264,7 @@ static void add_row(const struct section *s, const json_t *item, msec_t now, con
 
 static void add_section(const struct section *s, const json_t *report, msec_t now, bool color, struct buf *out)
 {
-    const json_t *list = doc_at(report, s->list);
+    const json_t *list = s->within ? doc_at(report, s->within, s->list) : doc_at(report, s->list);
     size_t widths[COLUMNS_MAX] = {0}, i;
     _cleanup_json_ json_t *items = json_array();
     json_t *item;
@@ -336,12 +349,24 @@ static void add_gateway_api(const json_t *api, struct buf *out)
     add_fact("Gateway API", buf_str(&text), out);
 }
 
+/* "  [######--------------] 34/120", where it counts what is done and left. */
+static void add_progress(const json_t *status, struct buf *out)
+{
+    enum { WIDTH = 20 };
+    int64_t done = doc_int(doc_at(status, "done"), -1), left = doc_int(doc_at(status, "left"), -1), filled;
+
+    if (done < 0 || left < 0 || done > INT32_MAX || left > INT32_MAX)
+        return;
+    filled = done + left ? WIDTH * done / (done + left) : WIDTH;
+    buf_add_str(out, "  [");
+    for (int64_t k = 0; k < WIDTH; k++)
+        buf_add_char(out, k < filled ? '#' : '-');
+    buf_printf(out, "] %" PRId64 "/%" PRId64, done, done + left);
+}
+
 /* "1.30.8 -> 1.31.1  Sidecars  [######--------------] 34/120", and what the preflight warned of. */
 static void add_upgrade(const json_t *upgrade, struct buf *out)
 {
-    enum { WIDTH = 20 };
-    int64_t done = doc_int(doc_at(upgrade, "done"), -1), left = doc_int(doc_at(upgrade, "left"), -1);
-    const char *phase = str_or(doc_string(upgrade, "phase"), "");
     _cleanup_buf_ struct buf text = BUF_INIT;
     json_t *warning;
     size_t i;
@@ -349,17 +374,26 @@ static void add_upgrade(const json_t *upgrade, struct buf *out)
     if (!upgrade || !doc_string(upgrade, "progress"))
         return;
     buf_printf(&text, "%s -> %s  %s", str_or(doc_string(upgrade, "from"), ""), str_or(doc_string(upgrade, "to"), ""),
-               phase);
-    if (done >= 0 && left >= 0 && done <= INT32_MAX && left <= INT32_MAX) {
-        int64_t filled = done + left ? WIDTH * done / (done + left) : WIDTH;
-        buf_add_str(&text, "  [");
-        for (int64_t k = 0; k < WIDTH; k++)
-            buf_add_char(&text, k < filled ? '#' : '-');
-        buf_printf(&text, "] %" PRId64 "/%" PRId64, done, done + left);
-    }
+               str_or(doc_string(upgrade, "phase"), ""));
+    add_progress(upgrade, &text);
     add_fact("Upgrade", buf_str(&text), out);
     json_array_foreach(doc_at(upgrade, "warnings"), i, warning)
         add_fact("Warning", json_string_value(warning), out);
+}
+
+/* "Renewing  [######--------------] 34/120; shop waits for its window". */
+static void add_renewal(const json_t *renewal, struct buf *out)
+{
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    const char *phase = doc_string(renewal, "phase"), *message = doc_string(renewal, "message");
+
+    if (!phase)
+        return;
+    buf_add_str(&text, phase);
+    add_progress(renewal, &text);
+    if (message && *message)
+        buf_printf(&text, "; %s", message);
+    add_fact("Renewal", buf_str(&text), out);
 }
 
 static void add_ignored(const json_t *ignored, struct buf *out)
@@ -396,8 +430,9 @@ static const char *remark(const json_t *report)
 void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
 {
     const char *status = str_or(doc_string(report, "status"), "no status");
-    _cleanup_free_ char *title = str_printf("%s %s/%s: ", doc_string(report, "kind"), doc_string(report, "namespace"),
-                                            doc_string(report, "name"));
+    _cleanup_free_ char *title =
+        str_printf("%s %s/%s: ", str_or(doc_string(report, "kind"), "?"), str_or(doc_string(report, "namespace"), "?"),
+                   str_or(doc_string(report, "name"), "?"));
 
     terminal_add(out, color, SHADE_STRONG, title);
     terminal_add(out, color, shade_of(status), status);
@@ -409,6 +444,7 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_fact("Note", remark(report), out);
     add_upgrade(doc_at(report, STATUS_FIELD_UPGRADE), out);
     add_sidecars(doc_at(report, STATUS_FIELD_SIDECARS), out);
+    add_renewal(doc_at(report, STATUS_FIELD_SIDECAR_RENEWAL), out);
     add_certificates(doc_at(report, STATUS_FIELD_CERTIFICATES), now, out);
     add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);
     add_ignored(doc_at(report, STATUS_FIELD_IGNORED), out);

@@ -259,6 +259,41 @@ static void an_upgrade_is_a_bar(void **state)
     expect_upgrade_line("{\"from\": \"1.30.8\", \"to\": \"1.31.1\", \"phase\": \"Complete\"}", "[]", "!Upgrade", false);
 }
 
+static void a_renewal_and_what_an_upgrade_kept_are_shown(void **state)
+{
+    (void)state;
+    expect(RESOURCE(2, "",
+                    AVAILABLE
+                    "  sidecarRenewal:\n"
+                    "    {phase: Renewing, message: shop waits for its window, done: 30, left: 10, waiting: 8,\n"
+                    "     renewing: [{kind: Deployment, namespace: shop, name: cart, since: '2018-12-17T11:59:30Z'}],\n"
+                    "     blocked: [{kind: Pod, namespace: shop, name: bare, reason: BarePod, message: restart it}]}\n"
+                    "  keptDefaults: [{field: policy.enabled, value: 'true', newDefault: 'false'}]\n"),
+           NULL, false,
+           "Istio istio-system/istio: Available\n"
+           "  Version     1.0.5\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Renewal     Renewing  [###############-----] 30/40; shop waits for its window\n"
+           "\n"
+           "Restarted for a new sidecar\n"
+           "  Deployment  shop  cart  30s\n"
+           "\n"
+           "Not restarted for a new sidecar\n"
+           "  Pod  shop  bare  BarePod  restart it\n"
+           "\n"
+           "Defaults kept from a former release\n"
+           "  policy.enabled  true  false\n");
+}
+
+static void a_resource_without_a_name_is_shown(void **state)
+{
+    (void)state;
+    expect("status: {}\n", NULL, false,
+           "Istio ?/?: no status\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Note        the operator has not seen the resource yet\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +305,8 @@ int main(void)
         cmocka_unit_test(available_means_the_resource_as_it_is_now),
         cmocka_unit_test(the_last_events_are_reported),
         cmocka_unit_test(an_upgrade_is_a_bar),
+        cmocka_unit_test(a_renewal_and_what_an_upgrade_kept_are_shown),
+        cmocka_unit_test(a_resource_without_a_name_is_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
