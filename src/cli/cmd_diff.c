@@ -183,10 +183,10 @@ static bool print_upgrade(const struct preview *p, FILE *out)
 
     if (!upgrade)
         return false;
-    fprintf(out, "upgrade from Istio %s to %s: nothing keeps it from being installed\n", doc_string(upgrade, "from"),
-            doc_string(upgrade, "to"));
+    terminal_print_line(out, "upgrade from Istio %s to %s: nothing keeps it from being installed",
+                        doc_string(upgrade, "from"), doc_string(upgrade, "to"));
     json_array_foreach(doc_at(upgrade, "warnings"), i, warning)
-        fprintf(out, "warning: %s\n", json_string_value(warning));
+        terminal_print_line(out, "warning: %s", json_string_value(warning));
     return true;
 }
 

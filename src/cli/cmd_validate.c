@@ -3,6 +3,7 @@
 #include "api/istio.h"
 #include "cli/command.h"
 #include "cli/input.h"
+#include "cli/terminal.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
 
@@ -44,7 +45,7 @@ static int review_file(const struct input *in, const struct file *file, int mino
         if (list)
             input_report_failure(file, list);
         else
-            fprintf(stderr, "istio-operator validate: %s\n", file->failure.text);
+            terminal_print_line(stderr, "istio-operator validate: %s", file->failure.text);
         return err_class_exit_code(file->failure.class);
     }
     for (size_t i = 0; i < in->count; i++) {

@@ -5,6 +5,7 @@
 #include "api/istio.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "cli/terminal.h"
 #include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -386,8 +387,8 @@ void input_report(const struct input_resource *r, const struct problems *problem
         if (list)
             json_array_append_new(list, report_entry(r->file->name, input_line(r, p->path), warning, path, p->text));
         if (out)
-            fprintf(out, "%s:%d: %s%s: %s\n", r->file->name, input_line(r, p->path), warning ? "warning: " : "", path,
-                    p->text);
+            terminal_print_line(out, "%s:%d: %s%s: %s", r->file->name, input_line(r, p->path),
+                                warning ? "warning: " : "", path, p->text);
     }
     if (problems->left_out && out)
         fprintf(out, "%s: and %zu more\n", r->file->name, problems->left_out);
@@ -423,7 +424,7 @@ int input_report_unread(const struct input *in, json_t *list, FILE *out)
             continue;
         input_report_failure(file, list);
         if (out)
-            fprintf(out, "%s\n", file->failure.text);
+            terminal_print_line(out, "%s", file->failure.text);
         class = class ? class : file->failure.class;
     }
     if (class || in->count)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
+#include "cli/terminal.h"
 
 extern const struct command command_run, command_validate, command_render, command_diff, command_upgrade,
     command_status, command_manifests, command_crds, command_docs, command_version;
@@ -65,7 +66,7 @@ static int run(const struct command *command, int argc, char **argv)
         if (output_is_json(&inv))
             output_print_error(&e);
         fflush(stdout);
-        fprintf(stderr, "istio-operator %s: %s\n", command->name, e.text);
+        terminal_print_line(stderr, "istio-operator %s: %s", command->name, e.text);
         r = err_class_exit_code(e.class);
     }
     invocation_release(&inv);

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,4 +29,17 @@ void terminal_add(struct buf *out, bool color, enum shade shade, const char *tex
         buf_add_char(out, iscntrl((unsigned char)*text) ? '?' : *text);
     if (shaded)
         buf_add_str(out, "\033[0m");
+}
+
+void terminal_print_line(FILE *out, const char *format, ...)
+{
+    _cleanup_buf_ struct buf line = BUF_INIT, safe = BUF_INIT;
+    va_list args;
+
+    va_start(args, format);
+    buf_vprintf(&line, format, args);
+    va_end(args);
+    terminal_add(&safe, false, SHADE_NONE, buf_str(&line));
+    buf_add_char(&safe, '\n');
+    fputs(buf_str(&safe), out);
 }

@@ -27,4 +27,7 @@ bool terminal_has_color(FILE *out);
  */
 void terminal_add(struct buf *out, bool color, enum shade shade, const char *text);
 
+/* Prints a line, without what could control a terminal in any of the arguments. */
+void terminal_print_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif
