@@ -97,6 +97,16 @@ const struct field_format format_folder = {
     .max_length = 1024,
 };
 
+/* 107 bytes is what the kernel takes of a path (sun_path in unix(7)). */
+const struct field_format format_socket = {
+    .noun = "socket",
+    .words =
+        "unix: and the absolute path of a socket, such as unix:/var/run/sds/uds_path (at most 107 letters, digits, "
+        "-, _, . and / behind unix:, no part beginning with a dot)",
+    .pattern = "^unix:(/[A-Za-z0-9_][-A-Za-z0-9_.]*)+$",
+    .max_length = 112,
+};
+
 const struct field_format format_duration = {
     .noun = "duration",
     .words = "a duration such as 30s, 10m or 2h (a whole number with s, m or h, at most 9999 of them)",

@@ -51,6 +51,7 @@ extern const struct field_format format_host_port;
 extern const struct field_format format_ip_or_empty; /* 192.0.2.7, 2001:db8::7 */
 extern const struct field_format format_json_pointer;
 extern const struct field_format format_folder;        /* /opt/cni/bin */
+extern const struct field_format format_socket;        /* unix:/var/run/sds/uds_path */
 extern const struct field_format format_duration;      /* 30s, 10m, 2h */
 extern const struct field_format format_time_of_day;   /* 22:30; 24:00 is the end of a day */
 extern const struct field_format format_file_name;     /* 10-calico.conflist */

@@ -65,6 +65,8 @@ static const struct {
     {&format_version, {"1.0.5", "1.0.6", "1.0", "v1.0.5", "1.31.1", "1.30.99", "1.31.1-rc.1"}},
     {&format_revision, {"canary", "1-31-1", "default", "a.b", "-a", SIXTY "abcd"}},
     {&format_folder, {"/opt/cni/bin", "opt", "/", "/a/../b", "//a", "/a:b", "/" SIXTY SIXTY SIXTY SIXTY TEN TEN}},
+    {&format_socket,
+     {"unix:/var/run/sds/uds_path", "/var/run/sds/uds_path", "unix:a", "unix:/a/", "unix:/" SIXTY SIXTY}},
     {&format_file_name, {"10-a.conflist", ".", "..", "a/b", SIXTY SIXTY SIXTY SIXTY TEN TEN}},
 };
 

@@ -185,7 +185,7 @@ static const struct field sds_rows[] = {
      .floating = true,
      .doc = "Whether proxies get their certificates from the node agent, instead of mounted Secrets."},
     {"udsPath",
-     TEXT_AT(sds.uds_path, format_annotation_value),
+     TEXT_AT(sds.uds_path, format_socket),
      .otherwise = "unix:/var/run/sds/uds_path",
      .floating = true,
      .doc = "Where the node agent listens."},
