@@ -45,17 +45,27 @@ void istio_check_version(const struct api_check *c)
                  spec->version, buf_str(&other));
 }
 
+static bool runs_on(const struct api_release *release, int kubernetes_minor)
+{
+    return kubernetes_minor >= release->kubernetes_min && kubernetes_minor <= release->kubernetes_max;
+}
+
 void istio_check_kubernetes(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
     const struct api_release *release = find_release(c->context, spec->version);
     int minor = c->context->kubernetes_minor;
+    _cleanup_buf_ struct buf others = BUF_INIT;
 
-    if (!release || !minor || (minor >= release->kubernetes_min && minor <= release->kubernetes_max))
+    if (!release || !minor || runs_on(release, minor))
         return;
+    for (size_t i = 0; i < c->context->release_count; i++)
+        if (runs_on(&c->context->releases[i], minor))
+            buf_printf(&others, "%s%s", others.len ? ", " : "; these do: ", c->context->releases[i].version);
     problems_add(c->problems, PROBLEM_ERROR, "spec.version",
-                 "must be a version that runs on this cluster's Kubernetes 1.%d, but %s runs on 1.%d to 1.%d", minor,
-                 spec->version, release->kubernetes_min, release->kubernetes_max);
+                 "must be a version that runs on this cluster's Kubernetes 1.%d, but %s runs on 1.%d to 1.%d%s", minor,
+                 spec->version, release->kubernetes_min, release->kubernetes_max,
+                 others.len ? buf_str(&others) : "; this operator has none for it");
 }
 
 void istio_version_complete(struct istio_spec *spec, const char *version)

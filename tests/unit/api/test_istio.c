@@ -555,9 +555,9 @@ static void the_version_must_run_on_this_kubernetes(void **state)
         {11, ""},
         {21, ""},
         {10, "spec.version: must be a version that runs on this cluster's Kubernetes 1.10, but 1.1.17 runs on 1.11 to "
-             "1.21"},
+             "1.21; these do: 1.0.5, 1.0.6"},
         {22, "spec.version: must be a version that runs on this cluster's Kubernetes 1.22, but 1.1.17 runs on 1.11 to "
-             "1.21"},
+             "1.21; this operator has none for it"},
     };
 
     (void)state;
