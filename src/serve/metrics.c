@@ -5,6 +5,7 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/renewal_decide.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
 #include "mesh/mesh.h"
@@ -202,7 +203,7 @@ static int64_t failed(const json_t *status)
     size_t i;
 
     json_array_foreach(doc_at(status, "blocked"), i, line)
-        count += str_eq(doc_string(line, "reason"), "RolloutTimedOut");
+        count += str_eq(doc_string(line, "reason"), renewal_reason_word(RENEWAL_TIMED_OUT));
     return count;
 }
 
