@@ -22,9 +22,6 @@ void must_succeed(const char *command, const char *what);
 void must_succeed_within(msec_t time, const char *command, const char *what);
 /* The address of the gateway's Service, owned by the caller; "": it is not there. */
 char *gateway_address(void);
-/* Twelve requests through the gateway that take 20 s each. */
-void send_slow_requests(void);
-void slow_requests_are_answered(void);
 /* For cmocka: the harness, kubectl for the test's cluster, and the namespace of the users' objects. */
 int set_up_shop(void **state);
 /* Creates the users' objects of TEST_WORKLOADS, or what is missing of them. */

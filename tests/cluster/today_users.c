@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -103,36 +104,49 @@ void a_certificate_is_renewed_without_a_lost_request(void **state)
     wait_until(has_another_certificate, NULL, 2 * PATIENCE, "its proxy gets another certificate");
 }
 
-/* Twelve of them, each answered after twenty seconds, into TEST_OUTPUT/slow-N. */
+/* Twelve of them, each answered after twenty seconds, into TEST_OUTPUT/slow-N; how it ended is in said-N. */
 #define SLOW_REQUESTS                                                                                                  \
-    "rm -f \"$TEST_OUTPUT\"/slow-*;"                                                                                   \
+    "rm -f \"$TEST_OUTPUT\"/slow-* \"$TEST_OUTPUT\"/said-*;"                                                           \
     " at=$(kubectl -n " NS " get service istio-ingressgateway -o 'jsonpath={.spec.clusterIP}') || exit 1;"             \
-    " for i in $(seq 12); do curl -sf -m 90 -H 'Host: echo.example.com' \"http://$at/?delay=20s\""                     \
-    " -o \"$TEST_OUTPUT/slow-$i\" >/dev/null 2>&1 & done"
+    " for i in $(seq 12); do curl -s -m 90 -H 'Host: echo.example.com' \"http://$at/?delay=20s\""                      \
+    " -w '%{http_code} after %{time_total} s %{errormsg}\n' -o \"$TEST_OUTPUT/slow-$i\" >\"$TEST_OUTPUT/said-$i\" &"   \
+    " done"
 /* That they have reached the service: a connection alone may have brought no request yet, and is closed at any time. */
 #define OPEN_REQUESTS                                                                                                  \
     "for pod in $(kubectl -n " NS " get pods -l istio=ingressgateway -o name); do kubectl -n " NS                      \
     " exec $pod -- pilot-agent request GET clusters; done 2>/dev/null |"                                               \
     " awk -F:: '/^outbound[|]80[|][|]echo[.]shop[.].*::rq_active::/ { open += $NF } END { exit open != 12 }'"
+#define ALL_ENDED "test \"$(cat \"$TEST_OUTPUT\"/said-* | wc -l)\" = 12"
 #define ALL_ANSWERED "test \"$(cat \"$TEST_OUTPUT\"/slow-* 2>/dev/null | grep -c Hostname=)\" = 12"
 
-void send_slow_requests(void)
+/* How each of them ended, in the order of the shell. */
+static void read_what_was_said(char *said, size_t size)
 {
-    must_hold(SLOW_REQUESTS, "requests are sent");
-}
+    _cleanup_free_ char *path = str_printf("%s/said", variable("TEST_OUTPUT"));
+    size_t len = 0;
+    FILE *file;
 
-void slow_requests_are_answered(void)
-{
-    must_succeed(ALL_ANSWERED, "every open request is answered");
+    assert_int_equal(run_shell("cat \"$TEST_OUTPUT\"/said-* >\"$TEST_OUTPUT\"/said"), 0);
+    file = fopen(path, "r");
+    if (file) {
+        len = fread(said, 1, size - 1, file);
+        fclose(file);
+    }
+    said[len] = '\0';
 }
 
 void open_requests_outlast_their_gateway(void **state)
 {
+    char said[2048];
+
     (void)state;
-    send_slow_requests();
+    must_hold(SLOW_REQUESTS, "requests are sent");
     must_succeed(OPEN_REQUESTS, "all of them are under way");
     must_hold("kubectl -n " NS " delete pods -l istio=ingressgateway --wait=false", "its Pods are deleted");
-    slow_requests_are_answered();
+    must_succeed_within(SECONDS(100), ALL_ENDED, "every open request ends");
+    read_what_was_said(said, sizeof(said));
+    if (run_shell(ALL_ANSWERED) != 0)
+        fail_msg("not every open request was answered:\n%s", said);
     must_hold("kubectl -n " NS " rollout status deployment istio-ingressgateway --timeout=120s", "it is back");
 }
 
