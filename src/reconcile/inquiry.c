@@ -13,7 +13,7 @@
 struct asked {
     TAILQ_ENTRY(asked) link;
     struct inquiry *inquiry;
-    struct query query;      /* its strings are owned */
+    struct query query;      /* an owned copy */
     struct query_call *call; /* NULL: none is under way */
     bool answered, failed;   /* `failed`: there is no answer, as `error` says */
     struct err error;
@@ -61,9 +61,7 @@ static void asked_free(struct asked *a)
 {
     cancel(a);
     TAILQ_REMOVE(&a->inquiry->all, a, link);
-    free((char *)a->query.key);
-    free((char *)a->query.url);
-    free((char *)a->query.create);
+    query_release(&a->query);
     free(a->body);
     free(a);
 }
@@ -179,11 +177,8 @@ static struct asked *find(const struct inquiry *i, const char *key)
     return NULL;
 }
 
-/*
- * Another URL or object is another question: what is known or under way does not answer it. When the key was sent stays
- * known.
- */
-static void change_question(struct asked *a, const struct query *query)
+/* What is known or under way does not answer another question. When the key was sent stays known. */
+static void forget_answer(struct asked *a)
 {
     cancel(a);
     free(a->body);
@@ -191,30 +186,28 @@ static void change_question(struct asked *a, const struct query *query)
     a->body_len = 0;
     a->answered = a->failed = false;
     a->due = a->sent + INTERVAL_LEAST;
-    str_replace((char **)&a->query.url, query->url);
-    str_replace((char **)&a->query.create, query->create);
 }
 
 /* Adds the query, or takes over what it says of one that is asked already. */
 static void add(struct inquiry *i, const struct query *query)
 {
     struct asked *a = find(i, query->key);
-    struct query copy = *query;
 
     if (!a) {
         a = NEW(struct asked);
         a->inquiry = i;
-        a->query.key = str_dup(query->key);
-        a->query.url = str_dup(query->url);
-        a->query.create = query->create ? str_dup(query->create) : NULL;
+        a->query = query_copy(query);
         TAILQ_INSERT_TAIL(&i->all, a, link);
-    } else if (!str_eq(a->query.url, query->url) || !str_eq(a->query.create, query->create)) {
-        change_question(a, query);
+        return;
     }
-    copy.key = a->query.key;
-    copy.url = a->query.url;
-    copy.create = a->query.create;
-    a->query = copy;
+    if (!query_asks_same(&a->query, query)) {
+        forget_answer(a);
+        query_release(&a->query);
+        a->query = query_copy(query);
+    }
+    a->query.timeout = query->timeout;
+    a->query.body_max = query->body_max;
+    a->query.max_age = query->max_age;
     if (a->answered)
         a->due = expiry(a);
 }

@@ -38,9 +38,9 @@ struct inquiry *inquiry_new(
     void (*answered)(void *context), void *context);
 void inquiry_free(struct inquiry *i);
 /*
- * Asks these queries and no others: the answers to others are dropped, and so are those from another URL or for
- * another object. A key whose question changes is sent again when 1 s has passed since it was sent last. A `max_age`
- * that changes holds for the answer that is there, too.
+ * Asks these queries and no others: the answers to others are dropped, and so are those to another question of
+ * the same key (query_asks_same()). A key whose question changes is sent again when 1 s has passed since it was sent
+ * last. A `max_age` that changes holds for the answer that is there, too.
  */
 void inquiry_follow(struct inquiry *i, const struct queries *queries);
 /* Valid until the loop runs, or until inquiry_follow(). */

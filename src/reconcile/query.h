@@ -20,6 +20,12 @@ struct query {
     const char *key; /* names it among those of the resource */
     const char *url; /* http[s]://host[:port][/path][?query], without a user or password; it is read by GET */
     /*
+     * JSON that is sent to `url` by POST instead; NULL: none is. It is sent again after a restart, as nobody remembers
+     * that it was.
+     */
+    const char *post;
+    const char *authorization; /* the value of the header of that name; secret; NULL: none */
+    /*
      * An object, as JSON, that the operator's own API server creates as a dry run: it is not stored. `url` is the path
      * of its collection, without a query. Only for Kubernetes 1.13 and later: older servers store it. NULL: `url` is
      * read.
@@ -30,9 +36,15 @@ struct query {
     msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */
 };
 
+/* A copy, whose strings are owned. */
+struct query query_copy(const struct query *query);
+void query_release(struct query *query);
+/* Whether both ask the same; how long an answer may take, or holds, is not part of that. */
+bool query_asks_same(const struct query *a, const struct query *b);
+
 /* Zeroed: none. */
 struct queries {
-    struct query *items; /* their strings are owned */
+    struct query *items; /* owned copies */
     size_t len, cap;
 };
 

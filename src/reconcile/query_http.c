@@ -1,5 +1,6 @@
 #include "reconcile/query_http.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <string.h>
 
@@ -41,6 +42,53 @@ static int check_origin(const struct query *query, const char *origin, struct er
     return 0;
 }
 
+/* What would begin another header. */
+static int check_authorization(const struct query *query, struct err *e)
+{
+    for (const char *c = query->authorization; c && *c; c++)
+        if (iscntrl((unsigned char)*c))
+            return err_set(e, ERR_INVALID, "the credentials of query \"%s\" contain a control character", query->key);
+    return 0;
+}
+
+static int give_credentials(void *context, struct net_credentials **ret, struct err *e)
+{
+    struct net_credentials *credentials = context;
+
+    (void)e;
+    credentials->refs++;
+    *ret = credentials;
+    return 1;
+}
+
+static void release_credentials(void *context)
+{
+    net_credentials_unref(context);
+}
+
+static int new_client(
+    struct event_base *loop, const struct net_server *server, const struct query *query, struct net_client **ret,
+    struct err *e)
+{
+    const struct net_client_options options = {
+        .max_body = query->body_max ? query->body_max : BODY_MAX,
+        .timeout = query->timeout ? query->timeout : TIMEOUT,
+        .connect_timeout = query->timeout ? query->timeout : TIMEOUT,
+    };
+    struct net_client_hooks hooks = {.credentials = give_credentials, .release = release_credentials};
+    struct net_credentials *credentials;
+
+    if (!query->authorization)
+        return net_client_new(loop, server, &options, NULL, ret, e);
+    credentials = NEW(struct net_credentials);
+    *credentials = (struct net_credentials){
+        .refs = 1,
+        .authorization = str_printf("Authorization: %s", query->authorization),
+    };
+    hooks.context = credentials;
+    return net_client_new(loop, server, &options, &hooks, ret, e);
+}
+
 static int send_query(
     void *context, const struct query *query, query_done_fn done, void *done_context, struct query_call **ret,
     struct err *e)
@@ -49,23 +97,18 @@ static int send_query(
     _cleanup_free_ char *origin = str_dup_n(query->url, host ? (size_t)(path - query->url) : strlen(query->url));
     _cleanup_free_ char *full = str_printf("%s%s", *path == '/' ? "" : "/", path);
     const struct net_server server = {.url = origin};
-    const struct net_client_options options = {
-        .max_body = query->body_max ? query->body_max : BODY_MAX,
-        .timeout = query->timeout ? query->timeout : TIMEOUT,
-        .connect_timeout = query->timeout ? query->timeout : TIMEOUT,
-    };
     struct query_call *call;
     struct net_request request;
 
-    if (check_origin(query, origin, e) < 0)
+    if (check_origin(query, origin, e) < 0 || check_authorization(query, e) < 0)
         return -1;
     call = NEW(struct query_call);
     *call = (struct query_call){.done = done, .context = done_context};
-    if (net_client_new(context, &server, &options, NULL, &call->client, e) < 0) {
+    if (new_client(context, &server, query, &call->client, e) < 0) {
         free(call);
         return -1;
     }
-    request = net_request_new(NET_GET, full, NULL);
+    request = net_request_new(query->post ? NET_POST : NET_GET, full, query->post);
     request.accept = "Accept: */*";
     net_client_send(call->client, &request, NULL, on_done, call);
     *ret = call;

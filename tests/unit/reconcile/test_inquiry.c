@@ -187,6 +187,30 @@ static void a_max_age_that_changes_holds_for_the_answer_that_is_there(void **sta
     assert_int_equal(sent_within(b, SECONDS(60)), 0);
 }
 
+/* Whatever the key is: who asks, and what is sent along, is part of the question. */
+static void another_document_or_credential_is_another_question(void **state)
+{
+    static const struct query questions[] = {
+        {.key = "q", .url = "http://a/"},
+        {.key = "q", .url = "http://a/", .post = "{}"},
+        {.key = "q", .url = "http://a/", .post = "{\"a\":1}"},
+        {.key = "q", .url = "http://a/", .post = "{\"a\":1}", .authorization = "Bearer a"},
+        {.key = "q", .url = "http://a/", .post = "{\"a\":1}", .authorization = "Bearer b"},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        struct query query = questions[i];
+        query.max_age = MSEC_NEVER;
+        for (int again = 0; again < 2; again++) {
+            inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+            assert_int_equal(inquiry_answers(b->inquiry).len, again);
+            sim_run(b->sim, SECONDS(2));
+            assert_int_equal(b->sent, i + 1);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +218,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_changed_url_waits_for_the_second_and_not_for_the_age, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_under_way_to_another_url_is_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_max_age_that_changes_holds_for_the_answer_that_is_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_document_or_credential_is_another_question, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile inquiry", tests, NULL, NULL);

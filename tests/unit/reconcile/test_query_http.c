@@ -14,12 +14,20 @@ struct bench {
     struct event_base *loop;
     struct http_server *server;
     struct query_sender sender;
-    char *path;                   /* that was asked for last */
-    struct http_exchange *silent; /* not answered; NULL: none */
+    char *path, *method, *authorization, *sent; /* of the last request */
+    struct http_exchange *silent;               /* not answered; NULL: none */
     int over, status;
     struct buf body;
     struct err e;
 };
+
+static void forget_request(struct bench *b)
+{
+    free(b->path);
+    free(b->method);
+    free(b->authorization);
+    free(b->sent);
+}
 
 /* /silent is not answered, /large is larger than asked for, /missing is not there. */
 static void on_request(void *context, struct http_exchange *exchange, const struct http_request *request)
@@ -27,8 +35,11 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     static char large[200000];
     struct bench *b = context;
 
-    free(b->path);
+    forget_request(b);
     b->path = str_dup_n(request->path.at, request->path.len);
+    b->method = str_dup_n(request->method.at, request->method.len);
+    b->authorization = str_dup_n(request->authorization.at, request->authorization.len);
+    b->sent = str_dup_n(request->body, request->body_len);
     if (str_eq(b->path, "/silent")) {
         b->silent = exchange;
         return;
@@ -43,7 +54,8 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
 static int setup(void **state)
 {
     struct bench *b = NEW(struct bench);
-    const struct http_server_options options = {.address = "127.0.0.1:0", .handle = on_request, .context = b};
+    const struct http_server_options options = {
+        .address = "127.0.0.1:0", .body_max = 1000, .handle = on_request, .context = b};
 
     b->loop = event_base_new();
     b->sender = query_http(b->loop);
@@ -61,7 +73,7 @@ static int teardown(void **state)
         http_answer_text(b->silent, 200, "late");
     event_base_free(b->loop);
     buf_release(&b->body);
-    free(b->path);
+    forget_request(b);
     free(b);
     return 0;
 }
@@ -80,12 +92,14 @@ static void on_done(void *context, int status, const char *body, size_t body_len
     event_base_loopbreak(b->loop);
 }
 
-static void ask(struct bench *b, const char *path, msec_t timeout)
+/* A query to a path of the server. */
+static void ask_with(struct bench *b, const char *path, struct query query)
 {
     _cleanup_free_ char *url = str_printf("http://127.0.0.1:%d%s", http_server_port(b->server), path);
-    const struct query query = {.key = "q", .url = url, .timeout = timeout};
     struct query_call *call;
 
+    query.key = "q";
+    query.url = url;
     b->over = 0;
     b->e.text[0] = '\0';
     assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), 0);
@@ -93,6 +107,11 @@ static void ask(struct bench *b, const char *path, msec_t timeout)
     while (!b->over)
         assert_int_equal(event_base_loop(b->loop, EVLOOP_ONCE), 0);
     assert_int_equal(b->over, 1);
+}
+
+static void ask(struct bench *b, const char *path, msec_t timeout)
+{
+    ask_with(b, path, (struct query){.timeout = timeout});
 }
 
 static void an_answer_arrives_whole(void **state)
@@ -185,6 +204,33 @@ static void a_cancelled_query_is_not_answered(void **state)
     assert_int_equal(b->over, 1);
 }
 
+static void a_document_is_posted_with_credentials(void **state)
+{
+    struct bench *b = *state;
+
+    ask_with(b, "/hook", (struct query){.post = "{\"a\":1}", .authorization = "Bearer hidden"});
+    assert_int_equal(b->status, 200);
+    assert_string_equal(b->method, "POST");
+    assert_string_equal(b->sent, "{\"a\":1}");
+    assert_string_equal(b->authorization, "Bearer hidden");
+    ask(b, "/hook", 0);
+    assert_string_equal(b->method, "GET");
+    assert_string_equal(b->sent, "");
+    assert_string_equal(b->authorization, "");
+}
+
+/* Neither is it sent as a header of its own, nor told. */
+static void credentials_of_several_lines_are_refused(void **state)
+{
+    struct bench *b = *state;
+    const struct query query = {.key = "q", .url = "http://127.0.0.1:1/", .authorization = "Bearer hidden\r\nX: y"};
+    struct query_call *call;
+
+    assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), -1);
+    assert_int_equal(b->e.class, ERR_INVALID);
+    assert_null(strstr(b->e.text, "hidden"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_answer_has_a_limit_and_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_url_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_user_or_password_is_refused_and_not_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_document_is_posted_with_credentials, setup, teardown),
+        cmocka_unit_test_setup_teardown(credentials_of_several_lines_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_query_is_not_answered, setup, teardown),
     };
 
