@@ -1,5 +1,6 @@
 #include "cli/credentials.h"
 
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -41,5 +42,5 @@ int credentials_check_version(const struct kube_config *config, const json_t *an
 
 int credentials_name_server(const struct kube_config *config, struct err *e)
 {
-    return str_starts(e->text, config->server) ? -1 : err_wrap(e, "%s", config->server);
+    return strstr(e->text, config->server) ? -1 : err_wrap(e, "%s", config->server);
 }
