@@ -38,7 +38,7 @@ struct mesh_cni_state {
 
 /* A part that is still of another control plane than the rest of the mesh, while that is upgraded. Borrowed. */
 struct mesh_held {
-    const char *part; /* of a gateway mesh_component.name; or MESH_HELD_INJECTOR; NULL ends a list */
+    const char *part; /* of a gateway mesh_component.name; or MESH_HELD_...; NULL ends a list */
     const struct istio_spec *spec;
     const struct mesh_release *release;
     const char *revision;
@@ -59,8 +59,9 @@ struct mesh_env {
     const struct mesh_held *held; /* ends with a NULL part; NULL: none */
 };
 
-/* The configuration of the injector (mesh_injection.config_map). */
+/* The configuration of the injector (mesh_injection.config_map), and the webhook of mesh_line.validator. */
 #define MESH_HELD_INJECTOR "injector"
+#define MESH_HELD_VALIDATOR "validator"
 
 /* Adds objects to `out`. */
 typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);
@@ -229,10 +230,12 @@ struct mesh_line {
      */
     bool (*plane)(const struct istio_spec *spec, size_t i, struct mesh_plane *ret);
     /*
-     * The name of the control plane that a Deployment runs, borrowed from it: "" where it has none; NULL: it runs none.
-     * A former control plane of a mesh is found by it. NULL: the line has no names for them.
+     * The name of the control plane that a Deployment runs, or that answers a webhook, borrowed from the object: ""
+     * where it has none; NULL: it belongs to none. A former control plane of a mesh is found by it. NULL: the line has
+     * no names for them.
      */
-    const char *(*plane_of)(const json_t *deployment);
+    const char *(*plane_of)(const json_t *object);
+    const char *validator; /* the ValidatingWebhookConfiguration that the control planes share; NULL: they share none */
     /* Each ends with a NULL field; NULL: there are none. */
     const struct mesh_dropped_setting *dropped;
     const struct mesh_changed_default *changed;

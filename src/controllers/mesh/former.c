@@ -12,6 +12,7 @@ struct reading {
     const struct plan_input *in;
     const struct mesh_desired *desired;
     bool available;                            /* what replaces them */
+    const char *unproven;                      /* why that is not proven yet; NULL: it is */
     struct mesh_plane planes[MESH_PLANES_MAX]; /* those that stay */
     char *names[MESH_PLANES_MAX];              /* mesh_plane.revision; owned */
     size_t count;
@@ -81,6 +82,12 @@ static char *why_it_stays(const struct reading *reading, const char *revision, c
             "the control plane of revision %s stays until that of revision %s and the gateways are available",
             name,
             called(reading->desired, reading->desired->planes->revision));
+    if (reading->unproven)
+        return str_printf(
+            "the control plane of revision %s stays until that of revision %s is proven: %s",
+            name,
+            called(reading->desired, reading->desired->planes->revision),
+            reading->unproven);
     if (!(reading->in->synced & PLAN_WATCH_SIDECARS))
         return str_printf("the control plane of revision %s stays until its pods are counted", name);
     pods = sidecars_of_revision(reading->in->observed, name);
@@ -133,25 +140,63 @@ static void read_objects(struct former_memo *memo, const struct reading *reading
     desired_forget_texts(memo->objects);
 }
 
+static bool is_of_mesh(const struct kube_object *o, const struct kube_object *resource)
+{
+    return str_eq(o->owner, resource->uid) && !o->deleting && str_eq(o->ns, resource->ns);
+}
+
+char *former_plane(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_line *line,
+    const char *preferred, const struct mesh_desired *besides)
+{
+    const struct kube_object *o;
+    char *found = NULL;
+
+    for (size_t i = 0; line->plane_of && (o = kube_cache_next(in->observed, mesh_kind(KIND_DEPLOYMENT), &i));) {
+        _cleanup_json_ json_t *deployment = is_of_mesh(o, resource) ? kube_object_parse(o) : NULL;
+        const char *revision = deployment ? line->plane_of(deployment) : NULL;
+        if (revision && !(besides && is_desired(besides, revision)) && (!found || str_eq(revision, preferred)))
+            str_replace(&found, revision);
+    }
+    return found;
+}
+
+char *
+former_validates(const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired)
+{
+    const struct mesh_line *line = desired->planes->release->line;
+    const struct kube_kind *kind = mesh_kind(KIND_VALIDATING_WEBHOOK);
+    const struct kube_object *o;
+    _cleanup_json_ json_t *live = NULL;
+    const char *revision;
+
+    if (!line->validator || !desired_find(desired->objects, kind, NULL, line->validator))
+        return NULL;
+    o = kube_cache_get(in->observed, kind, NULL, line->validator);
+    live = o ? kube_object_parse(o) : NULL;
+    revision = live ? line->plane_of(live) : NULL;
+    return revision && is_desired(desired, revision) ? NULL : former_plane(in, resource, line, revision, desired);
+}
+
 void former_read(
     struct former_memo *memo, const struct plan_input *in, const struct kube_object *resource,
-    const struct mesh_desired *desired, const struct rollouts *rollouts, unsigned *watch, struct former *ret)
+    const struct mesh_desired *desired, const struct rollouts *rollouts, const char *unproven, unsigned *watch,
+    struct former *ret)
 {
     const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
-    struct reading reading = {.in = in, .desired = desired, .notice = BUF_INIT};
+    struct reading reading = {.in = in, .desired = desired, .unproven = unproven, .notice = BUF_INIT};
     const struct kube_object *o;
 
     *ret = (struct former){0};
     if (in->preview || !desired->planes->release->line->plane_of || !is_enabled(desired, rollouts, &reading.available))
         return;
     for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));)
-        if (str_eq(o->owner, resource->uid) && !o->deleting && str_eq(o->ns, resource->ns) &&
-            !desired_find(desired->objects, kind, o->ns, o->name))
+        if (is_of_mesh(o, resource) && !desired_find(desired->objects, kind, o->ns, o->name))
             read_deployment(&reading, o, rollouts, watch);
     if (reading.count) {
         read_objects(memo, &reading, resource->ns);
         ret->retained = memo->objects;
-        ret->awaits_new = !reading.available;
+        ret->awaits_new = !reading.available || unproven;
         ret->notice = buf_take(&reading.notice);
     }
     for (size_t i = 0; i < reading.count; i++)

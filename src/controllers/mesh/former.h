@@ -18,14 +18,33 @@ void former_memo_clear(struct former_memo *memo);
 
 struct former {
     const struct desired_set *retained; /* see objects_input.retained; the memo's; NULL: none stay */
-    bool awaits_new;                    /* that is not available: nothing may be moved to it */
+    bool awaits_new;                    /* that is not available or not proven: nothing may be moved to it */
     char *notice;                       /* which ones stay, and until when; owned; NULL: none do */
 };
 void former_release(struct former *former);
 
-/* `watch` gets the bits of what has to be watched to know whether one may go. */
+/*
+ * `watch` gets the bits of what has to be watched to know whether one may go. `unproven` is why the new one is not
+ * proven; NULL: it is.
+ */
 void former_read(
     struct former_memo *memo, const struct plan_input *in, const struct kube_object *resource,
-    const struct mesh_desired *desired, const struct rollouts *rollouts, unsigned *watch, struct former *ret);
+    const struct mesh_desired *desired, const struct rollouts *rollouts, const char *unproven, unsigned *watch,
+    struct former *ret);
+
+/*
+ * The name of a control plane that the mesh has: the preferred one, if it is there, and none that is desired, unless
+ * that is NULL. Owned by the caller; NULL: there is none.
+ */
+char *former_plane(
+    const struct plan_input *in, const struct kube_object *resource, const struct mesh_line *line,
+    const char *preferred, const struct mesh_desired *besides);
+
+/*
+ * The name of the former control plane that validates Istio's configuration until the new one is proven; owned by the
+ * caller. NULL: there is none, or the new one took over, which it does once: the webhook that they share says so.
+ */
+char *
+former_validates(const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired);
 
 #endif

@@ -110,6 +110,8 @@ static void read_held(const json_t *resource, const json_t *hold, struct held *r
         hold_part(resource, component, part, ret);
     if (doc_at(hold, HOLD_INJECTOR))
         hold_part(resource, MESH_HELD_INJECTOR, doc_at(hold, HOLD_INJECTOR), ret);
+    if (doc_at(hold, HOLD_VALIDATOR))
+        hold_part(resource, MESH_HELD_VALIDATOR, doc_at(hold, HOLD_VALIDATOR), ret);
 }
 
 int mesh_desired_build(

@@ -26,17 +26,19 @@ struct mesh_desired {
 int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_spec **ret, struct problems *problems);
 
 /*
- * What is held back while the version of a mesh changes (upgrade.h), as a document so that it is compared and copied
- * easily; NULL: nothing is.
+ * What is held back while the version or the revision of a mesh changes (upgrade.h), as a document so that it is
+ * compared and copied easily; NULL: nothing is.
  *
  *   {version, revision}: all of the mesh is built for this version, and for a control plane of this name
  *   {gateways: {COMPONENT: {version, revision}}}: these gateways are
  *   {injector: {version, revision}}: the injector's configuration is
+ *   {validator: {version, revision}}: the webhook that the control planes share is
  */
 #define HOLD_VERSION "version"
 #define HOLD_REVISION "revision"
 #define HOLD_GATEWAYS "gateways"
 #define HOLD_INJECTOR "injector"
+#define HOLD_VALIDATOR "validator"
 
 /*
  * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing. Its errors go to

@@ -578,8 +578,16 @@ static void plan(struct reconcile *r)
         &r->rollouts,
         &r->plan->central.watch);
     if (desired->planes->release->line->webhooks_count)
-        can_call_webhooks = webhooks_read(r, desired->objects);
-    former_read(&memo->former, in, r->object, desired, &r->rollouts, &r->plan->central.watch, &former);
+        can_call_webhooks = webhooks_read(r, desired);
+    former_read(
+        &memo->former,
+        in,
+        r->object,
+        desired,
+        &r->rollouts,
+        upgrade_unproven_text(&((const struct mesh_findings *)r->state)->upgrade),
+        &r->plan->central.watch,
+        &former);
     plan_writes(r, desired, &former, writes);
     if (can_call_webhooks && !r->rollouts.all_available)
         refused_pods_retry(r, desired->objects, writes);

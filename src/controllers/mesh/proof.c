@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/sidecars.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -28,7 +29,7 @@ void proof_release(struct proof *proof)
  * sidecar. Its image is the proxy's, for policies about registries. Source: "Pod Security Standards" in
  * Kubernetes' documentation.
  */
-static char *pod_text(const char *ns, json_t *image, const char *version)
+static char *pod_text(const char *ns, const char *revision, json_t *image, const char *version)
 {
     _cleanup_json_ json_t *size = OBJECT(STRING("cpu", "100m"), STRING("memory", "128Mi"));
     _cleanup_json_ json_t *pod = OBJECT(
@@ -37,6 +38,7 @@ static char *pod_text(const char *ns, json_t *image, const char *version)
         MAP("metadata",
             STRING("name", "istio-operator-injection"),
             STRING("namespace", ns),
+            OPT(revision, MAP("labels", STRING(LABEL_REVISION, revision))),
             MAP("annotations", STRING(FOR_ANNOTATION, version))),
         MAP("spec",
             MAP("securityContext",
@@ -123,17 +125,35 @@ static char *injected_version(const struct plan_input *in, const char *ns, const
     return sidecars_desired_version(how, desired->objects);
 }
 
-void proof_read(struct reconcile *r, const struct mesh_desired *desired, struct proof *ret)
+/*
+ * The control plane's own namespace, where a Pod can choose a control plane that no namespace chooses yet, as gateways
+ * do there. NULL: none can, or Pod Security may refuse it though the mesh works.
+ */
+static const struct kube_object *own_namespace(const struct plan_input *in, const char *ns)
+{
+    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, ns);
+    _cleanup_json_ json_t *namespace = o ? kube_object_parse(o) : NULL;
+    const json_t *labels = doc_at(namespace, "metadata", "labels");
+
+    return doc_at(labels, LABEL_INJECTION) || doc_at(labels, LABEL_REVISION) || pod_security_is_enforced(namespace)
+               ? NULL
+               : o;
+}
+
+void proof_read(struct reconcile *r, const struct mesh_desired *desired, bool replaces, struct proof *ret)
 {
     const struct plan_input *in = r->world->central;
     _cleanup_free_ char *version = injected_version(in, r->object->ns, desired), *path = NULL, *pod = NULL;
     const struct kube_object *ns = version ? injection_namespace(in->observed, &desired->injection) : NULL;
+    const char *revision = !ns && replaces ? desired->injection.revision : NULL;
     const struct query_answer *answer;
 
     *ret = found(PROOF_SKIPPED, NULL);
+    if (version && revision)
+        ns = own_namespace(in, r->object->ns);
     if (!ns || in->server->minor < DRY_RUN_SINCE)
         return;
-    pod = pod_text(ns->name, mesh_proxy_image(desired->planes->release, desired->spec), version);
+    pod = pod_text(ns->name, revision, mesh_proxy_image(desired->planes->release, desired->spec), version);
     path = str_printf("/api/v1/namespaces/%s/pods", ns->name);
     queries_add(
         &r->plan->queries,

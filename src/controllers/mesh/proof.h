@@ -21,8 +21,11 @@ struct proof {
 };
 void proof_release(struct proof *proof);
 
-/* Asks, and reads what was answered. */
-void proof_read(struct reconcile *r, const struct mesh_desired *desired, struct proof *ret);
+/*
+ * Asks, and reads what was answered. Where it replaces a control plane of another name, no namespace has to have
+ * injection: the Pod chooses the new one by its label, in the control plane's own namespace.
+ */
+void proof_read(struct reconcile *r, const struct mesh_desired *desired, bool replaces, struct proof *ret);
 
 /* The key of the query. */
 #define PROOF_QUERY "injection"

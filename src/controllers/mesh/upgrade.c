@@ -6,6 +6,7 @@
 #include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/components.h"
+#include "controllers/mesh/former.h"
 #include "controllers/mesh/webhooks.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
@@ -155,8 +156,7 @@ serves(const struct plan_input *in, const struct mesh_desired *desired, const ch
         in, ns, desired->planes, desired->plane_count, MESH_CENTRAL, desired->spec, cni_is_optional, &rollouts, &watch);
     available = are_replaced(in, desired, ns, &rollouts, false);
     rollouts_release(&rollouts);
-    return available &&
-           (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired->objects));
+    return available && (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired));
 }
 
 static bool ignores_preflight(const json_t *resource)
@@ -167,38 +167,20 @@ static bool ignores_preflight(const json_t *resource)
 /* Whether its injector, too, is of the new version. The webhooks of other lines are not judged. */
 static bool injects(struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired)
 {
+    _cleanup_free_ char *former = former_validates(r->world->central, r->object, desired);
+
     if (!is_written(r->world->central, desired, KIND_CONFIG_MAP, r->object->ns, desired->injection.config_map))
         return false;
     if (!desired->planes->release->line->webhooks_count)
         return true;
     proof_release(&u->proof);
-    proof_read(r, desired, &u->proof);
+    proof_read(r, desired, former != NULL, &u->proof);
     if (u->proof.result == PROOF_FAILED && ignores_preflight(r->resource))
         u->proof.result = PROOF_SKIPPED;
     return u->proof.result == PROOF_HOLDS || u->proof.result == PROOF_SKIPPED;
 }
 
 /* --- what is held back --- */
-
-/* The name of a control plane that the mesh has: the one that is asked for, if it is there. Owned by the caller. */
-static char *former_revision(
-    const struct plan_input *in, const struct kube_object *resource, const struct mesh_line *line, const char *asked)
-{
-    const struct kube_object *o;
-    char *found = NULL;
-
-    for (size_t i = 0; line->plane_of && (o = kube_cache_next(in->observed, mesh_kind(KIND_DEPLOYMENT), &i));) {
-        _cleanup_json_ json_t *deployment = NULL;
-        const char *revision;
-        if (!str_eq(o->owner, resource->uid) || !str_eq(o->ns, resource->ns) || o->deleting)
-            continue;
-        deployment = kube_object_parse(o);
-        if (!(revision = line->plane_of(deployment)) || (found && !str_eq(revision, asked)))
-            continue;
-        str_replace(&found, revision);
-    }
-    return found;
-}
 
 /* What a gateway's Pods are of, by the template of its Deployment: by their label, or by their image. Owned. */
 static char *version_of(const json_t *deployment)
@@ -225,7 +207,7 @@ static json_t *hold_gateway(
     const struct mesh_plane *plane = desired->planes;
 
     if (!live) {
-        former = former_revision(in, resource, plane->release->line, plane->revision);
+        former = former_plane(in, resource, plane->release->line, plane->revision, NULL);
         revision = former;
     }
     if (!version || !mesh_release_find(version))
@@ -309,6 +291,23 @@ static void hold_parts(
         json_object_set(ret, HOLD_INJECTOR, injector);
 }
 
+/* The webhook that the control planes share stays with a former one until the new one is proven. */
+static void hold_validator(
+    struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired, bool cni_is_optional, json_t *ret)
+{
+    const struct plan_input *in = r->world->central;
+    _cleanup_free_ char *former = former_validates(in, r->object, desired);
+
+    if (!former)
+        return;
+    if (!upgrade_holds_back(u))
+        u->is_proven = serves(in, desired, r->object->ns, cni_is_optional) && injects(u, r, desired);
+    u->is_unproven = !u->is_proven;
+    if (u->is_unproven)
+        json_object_set_new(
+            ret, HOLD_VALIDATOR, OBJECT(STRING(HOLD_VERSION, desired->spec->version), STRING(HOLD_REVISION, former)));
+}
+
 json_t *upgrade_hold(
     struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired, const json_t *hold, const char *invalid,
     bool cni_is_optional)
@@ -317,20 +316,21 @@ json_t *upgrade_hold(
     _cleanup_json_ json_t *ret = json_object();
     const char *version = doc_string(hold, HOLD_VERSION);
 
-    u->keeps_old = u->is_proven = false;
-    if (!u->from || u->is_replaced)
-        return NULL;
-    if (!admit(u, r, invalid)) {
-        _cleanup_free_ char *revision =
-            former_revision(in, r->object, mesh_release_find(u->from)->line, desired ? desired->planes->revision : "");
+    u->keeps_old = u->is_proven = u->is_unproven = false;
+    if (upgrade_holds_back(u) && !admit(u, r, invalid)) {
+        _cleanup_free_ char *revision = former_plane(
+            in, r->object, mesh_release_find(u->from)->line, desired ? desired->planes->revision : "", NULL);
         u->keeps_old = true;
         json_object_set_new(ret, HOLD_VERSION, json_string(u->from));
         if (revision)
             json_object_set_new(ret, HOLD_REVISION, json_string(revision));
     }
     /* The rest depends on what the mesh is built for, which comes first; and all that is to come is shown. */
-    if (desired && u->keeps_old == (version != NULL) && !in->preview)
-        hold_parts(u, r, desired, hold, cni_is_optional, ret);
+    if (desired && u->keeps_old == (version != NULL) && !in->preview) {
+        if (upgrade_holds_back(u))
+            hold_parts(u, r, desired, hold, cni_is_optional, ret);
+        hold_validator(u, r, desired, cni_is_optional, ret);
+    }
     return json_object_size(ret) ? TAKE_PTR(ret) : NULL;
 }
 
@@ -374,6 +374,13 @@ void upgrade_conclude(
 bool upgrade_holds_back(const struct upgrade *u)
 {
     return u->from && !u->is_replaced;
+}
+
+const char *upgrade_unproven_text(const struct upgrade *u)
+{
+    if (!u->is_unproven)
+        return NULL;
+    return u->proof.result == PROOF_FAILED ? u->proof.text : "the API server was not seen to call its webhooks yet";
 }
 
 static char *join(const json_t *list)

@@ -51,6 +51,7 @@ struct upgrade {
         *installed;    /* that all of the mesh had last, and remote clusters have until `to` is; as status.version */
     bool was_admitted; /* nothing spoke against it before, or it is the way back */
     bool is_proven;    /* the control plane that the mesh is built for is available, can be called, and injects */
+    bool is_unproven;  /* it is not, and a former control plane of another name is still used */
     bool keeps_old;    /* the mesh is built for the old version */
     bool is_replaced;  /* control plane and gateways were all of the new version once */
     bool waits;        /* for what the preflight has to know: nothing may be written */
@@ -91,6 +92,8 @@ void upgrade_conclude(
 
 /* Whether the resource asks for more than the mesh is built for. */
 bool upgrade_holds_back(const struct upgrade *upgrade);
+/* Why the new control plane does not take over from one of another name; borrowed or static; NULL: it does. */
+const char *upgrade_unproven_text(const struct upgrade *upgrade);
 /* Why it cannot go on without the user; owned by the caller; NULL: it goes on. */
 char *upgrade_blocked_text(const struct upgrade *upgrade);
 /* Adds status.upgrade and the conditions, and the Event of a new phase to the plan. */

@@ -42,8 +42,19 @@ static struct map *answering(const struct plan_input *in)
     return services;
 }
 
+/* Whether it is the one that is shared, and a former control plane answers it: held back, or left so by its user. */
+static bool is_of_former(const struct mesh_plane *plane, const struct desired *desired, const json_t *configuration)
+{
+    const struct mesh_line *line = plane->release->line;
+
+    return configuration && line->validator && str_eq(desired->name, line->validator) &&
+           !str_eq(line->plane_of(configuration), plane->revision);
+}
+
 /* Why one cannot be called, owned by the caller; NULL: it can. A webhook with a URL may be signed by any authority. */
-static char *fault_of(const struct plan_input *in, const struct map *services, const struct desired *desired)
+static char *fault_of(
+    const struct plan_input *in, const struct mesh_plane *plane, const struct map *services,
+    const struct desired *desired)
 {
     const struct kube_object *o = kube_cache_get(in->observed, desired->kind, desired->ns, desired->name);
     _cleanup_json_ json_t *configuration = o ? kube_object_parse(o) : NULL;
@@ -52,6 +63,8 @@ static char *fault_of(const struct plan_input *in, const struct map *services, c
 
     if (!configuration)
         return str_printf("%s %s does not exist yet", desired->kind->kind, desired->name);
+    if (is_of_former(plane, desired, configuration))
+        return NULL;
     json_array_foreach(doc_at(configuration, "webhooks"), i, webhook) {
         const json_t *client = doc_at(webhook, "clientConfig");
         const char *service = doc_string(client, "service", "name");
@@ -75,13 +88,13 @@ static bool is_webhook(const struct kube_kind *kind)
     return kind == mesh_kind(KIND_MUTATING_WEBHOOK) || kind == mesh_kind(KIND_VALIDATING_WEBHOOK);
 }
 
-bool webhooks_can_be_called(const struct plan_input *in, const struct desired_set *desired)
+bool webhooks_can_be_called(const struct plan_input *in, const struct mesh_desired *desired)
 {
     _cleanup_map_ struct map *services = answering(in);
 
-    for (size_t i = 0; services && i < desired->len; i++) {
-        _cleanup_free_ char *fault =
-            is_webhook(desired->items[i].kind) ? fault_of(in, services, &desired->items[i]) : NULL;
+    for (size_t i = 0; services && i < desired->objects->len; i++) {
+        const struct desired *d = &desired->objects->items[i];
+        _cleanup_free_ char *fault = is_webhook(d->kind) ? fault_of(in, desired->planes, services, d) : NULL;
         if (fault)
             return false;
     }
@@ -98,18 +111,19 @@ static char *former_fault(const struct reconcile *r)
     return str_dup(doc_string(before, "message"));
 }
 
-bool webhooks_read(struct reconcile *r, const struct desired_set *desired)
+bool webhooks_read(struct reconcile *r, const struct mesh_desired *desired)
 {
     const struct plan_input *in = r->world->central;
     _cleanup_map_ struct map *services = answering(in);
     struct rollout row = {.name = COMPONENT, .revision = "", .enabled = true};
 
-    for (size_t i = 0; i < desired->len; i++) {
+    for (size_t i = 0; i < desired->objects->len; i++) {
+        const struct desired *d = &desired->objects->items[i];
         char *fault;
-        if (!is_webhook(desired->items[i].kind))
+        if (!is_webhook(d->kind))
             continue;
         row.desired++;
-        fault = fault_of(in, services, &desired->items[i]);
+        fault = fault_of(in, desired->planes, services, d);
         row.ready += !fault;
         if (row.message)
             free(fault);

@@ -92,6 +92,8 @@ void istiod_roles(const struct mesh_env *env, struct rendered_list *out);
 /* ConfigMap istio: the mesh configuration; and that itself, owned by the caller. */
 void istiod_mesh_config(const struct mesh_env *env, struct rendered_list *out);
 json_t *istiod_mesh_config_document(const struct mesh_env *env);
+/* The one that validates all of Istio's configuration; a control plane may be held (MESH_HELD_VALIDATOR). */
+#define ISTIOD_VALIDATOR "istiod-default-validator"
 /* The webhooks that inject sidecars and gateways, and those that validate Istio's configuration. */
 void istiod_injection_webhook(const struct mesh_env *env, struct rendered_list *out);
 void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list *out);

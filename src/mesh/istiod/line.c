@@ -120,9 +120,9 @@ static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *re
     return i == 0;
 }
 
-static const char *plane_of(const json_t *deployment)
+static const char *plane_of(const json_t *object)
 {
-    const json_t *labels = doc_at(deployment, "metadata", "labels");
+    const json_t *labels = doc_at(object, "metadata", "labels");
     const char *revision = doc_string(labels, LABEL_REVISION);
 
     if (!revision || !str_eq(doc_string(labels, "app"), "istiod"))
@@ -172,6 +172,7 @@ const struct mesh_line istiod_line = {
     .form = &istiod_form,
     .plane = plane,
     .plane_of = plane_of,
+    .validator = ISTIOD_VALIDATOR,
     .definitions = istiod_definitions,
     .cni = &plugin,
     .central = {central, central_shared, central_made},

@@ -143,8 +143,9 @@ void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list
 {
     _cleanup_free_ char *base = mesh_name(env, "istio-validator");
     _cleanup_free_ char *name = str_printf("%s-%s", base, env->ns);
+    struct mesh_env own;
 
     add_validator(
         env, out, name, "rev.validation.istio.io", OBJECT(SEQ("matchExpressions", IS(REVISION, istiod_revision(env)))));
-    add_validator(env, out, "istiod-default-validator", "validation.istio.io", NULL);
+    add_validator(mesh_env_of(env, MESH_HELD_VALIDATOR, &own), out, ISTIOD_VALIDATOR, "validation.istio.io", NULL);
 }

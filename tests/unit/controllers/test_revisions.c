@@ -153,6 +153,112 @@ static void the_way_back_is_the_same(void **state)
     expect_label(w, "default", LABEL_REVISION, NULL);
 }
 
+static void expect_validator(struct world *w, const char *service)
+{
+    _cleanup_json_ json_t *o =
+        world_get(w, WEBHOOKS, "ValidatingWebhookConfiguration", NULL, "istiod-default-validator");
+    const json_t *webhook = json_array_get(doc_at(o, "webhooks"), 0);
+    const char *found = doc_string(webhook, "clientConfig", "service", "name");
+
+    if (!str_eq(found, service))
+        fail_msg("configuration is validated by %s, but must be by %s", str_or(found, "none"), service);
+}
+
+static void a_control_plane_takes_over_when_a_pod_got_its_sidecar(void **state)
+{
+    struct world *w = *state;
+
+    world_put_namespace(w, NS, NULL);
+    put_pod(w, "app", "default");
+    w->pods.no_sidecar = true;
+    world_put_mesh(w, CANARY);
+    settle(w);
+    expect_validator(w, "istiod");
+    roll_out_today(w);
+    /* It is available, and nothing moves to it. */
+    expect_validator(w, "istiod");
+    expect_label(w, "default", LABEL_INJECTION, "enabled");
+    assert_non_null(strstr(w->pod_asked, "\"istio.io/rev\":\"canary\""));
+    expect_notice(
+        w,
+        "revision default stays until that of revision canary is proven: a new Pod in namespace istio-system gets "
+        "no sidecar");
+
+    w->pods.no_sidecar = false;
+    settle(w);
+    expect_validator(w, "istiod-canary");
+    expect_label(w, "default", LABEL_REVISION, "canary");
+    assert_null(w->pod_asked);
+}
+
+/* Two that are not available at times would get it from each other again and again. */
+static void what_a_control_plane_took_over_stays_with_it(void **state)
+{
+    struct world *w = *state;
+
+    world_put_namespace(w, NS, NULL);
+    put_pod(w, "app", "default");
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    expect_validator(w, "istiod-canary");
+    put_endpoint_slice(w, "istiod-canary", false);
+    w->pods.no_sidecar = true;
+    settle(w);
+    expect_validator(w, "istiod-canary");
+    expect_label(w, "default", LABEL_REVISION, "canary");
+
+    world_put_mesh(w, TODAY_SPEC);
+    settle(w);
+    expect_validator(w, "istiod-canary");
+    w->pods.no_sidecar = false;
+    settle(w);
+    expect_validator(w, "istiod");
+}
+
+/* One that is down must not keep the next from taking over. */
+static void a_control_plane_takes_over_from_one_that_does_not_answer(void **state)
+{
+    struct world *w = *state;
+
+    world_put_namespace(w, NS, NULL);
+    put_pod(w, "app", "default");
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    world_put_mesh(w, "{\"version\": \"1.31.1\", \"revision\": \"stable\"}");
+    settle(w);
+    put_endpoint_slice(w, "istiod-canary", false);
+    put_endpoint_slice(w, "istiod-stable", true);
+    expect_validator(w, "istiod-canary");
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    settle(w);
+    expect_validator(w, "istiod-stable");
+}
+
+static void an_ignored_validator_of_a_former_control_plane_keeps_nothing_back(void **state)
+{
+    struct world *w = *state;
+    json_t *validator = world_get(w, WEBHOOKS, "ValidatingWebhookConfiguration", NULL, "istiod-default-validator");
+
+    json_object_set_new(doc_make(validator, "metadata", "annotations"), MARK_IGNORE, json_string("true"));
+    world_put(w, validator);
+    world_put_namespace(w, NS, NULL);
+    put_pod(w, "app", "default");
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    expect_label(w, "default", LABEL_REVISION, "canary");
+    put_pod(w, "app", "canary");
+    settle(w);
+    expect_control_plane(w, "", false);
+    put_endpoint_slice(w, "istiod", false);
+    settle(w);
+    expect_validator(w, "istiod");
+    expect_status(w, "Status", "Available");
+}
+
 /* A component that is switched off goes all the same, and so does a mesh without its istiod. */
 static void a_former_control_plane_keeps_nothing_else(void **state)
 {
@@ -320,6 +426,10 @@ int main(void)
         INSTALLED_TODAY(another_revision_replaces_a_control_plane_when_no_pod_needs_it),
         INSTALLED_TODAY(a_control_plane_stays_until_the_last_pod_has_ended),
         INSTALLED_TODAY(the_way_back_is_the_same),
+        INSTALLED_TODAY(a_control_plane_takes_over_when_a_pod_got_its_sidecar),
+        INSTALLED_TODAY(what_a_control_plane_took_over_stays_with_it),
+        INSTALLED_TODAY(a_control_plane_takes_over_from_one_that_does_not_answer),
+        INSTALLED_TODAY(an_ignored_validator_of_a_former_control_plane_keeps_nothing_back),
         INSTALLED_TODAY(a_former_control_plane_keeps_nothing_else),
         FRESH_TODAY(a_namespace_keeps_what_a_user_decided),
         FRESH_TODAY(the_label_that_keeps_a_listed_namespace_out_is_named),
