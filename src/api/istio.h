@@ -70,7 +70,8 @@ struct istio_spec {
     } sidecars;
 
     struct {
-        char *preflight; /* "Refuse" or "Warn" */
+        char *preflight;           /* "Refuse" or "Warn" */
+        char *former_grace_period; /* a duration */
     } upgrade;
 
     struct {

@@ -54,6 +54,9 @@ const struct field_table istio_sidecars_table = {
 static const struct field upgrade_rows[] = {
     {"preflight", CHOICE_AT(upgrade.preflight, "Refuse", "Warn"), .otherwise = "Refuse",
      .doc = "Whether what speaks against a new version keeps the mesh at the old one, or is only reported."},
+    {"formerGracePeriod", TEXT_AT(upgrade.former_grace_period, format_duration), .otherwise = "10m",
+     .doc = "How long the control plane of a former `revision` stays when nothing uses it any more: until then the "
+            "revision can be set back without one being started. Lines without revisions have no use for it."},
 };
 
 const struct field_table istio_upgrade_table = {

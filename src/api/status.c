@@ -207,6 +207,21 @@ static const struct field_table upgrade_table = {
     FIELD_ROWS(upgrade_rows),
 };
 
+static const struct field former_rows[] = {
+    {"revision", TEXT(format_text), .required = true, .doc = "Its name, as in label `istio.io/rev`."},
+    {"pods", INTEGER(0, PODS_MAX), .doc = "Pods with its sidecar, once they are counted."},
+    {"unusedSince", TIME, .doc = "When it was seen first that nothing uses it."},
+    {"until", TIME, .doc = "When it is deleted, if nothing uses it until then."},
+};
+
+static const struct field_table former_table = {
+    .name = "Former control plane",
+    .doc = "A control plane that the mesh had under another `revision`, and that stays for a while.",
+    FIELD_ROWS(former_rows),
+};
+
+static const struct field former = {NULL, DOCUMENT(former_table)};
+
 static const struct field kept_rows[] = {
     {"field", TEXT(format_text), .required = true, .doc = "As in `spec`, which does not say it."},
     {"value", TEXT(format_text), .doc = "What it is as long as the spec does not say it, as JSON."},
@@ -280,6 +295,8 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
     {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},
+    {STATUS_FIELD_FORMER_CONTROL_PLANES, LIST(former, 0, 100),
+     .doc = "Control planes of a former `revision` that are still there, and until when."},
     {STATUS_FIELD_KEPT_DEFAULTS, LIST(kept_default, 0, 100),
      .doc = "Defaults that a newer release changed, and the mesh keeps until the spec says them."},
     STATUS_ROWS_LEFT_ALONE,

@@ -74,6 +74,7 @@
 #define STATUS_FIELD_CERTIFICATES "certificates"
 #define STATUS_FIELD_GATEWAY_API "gatewayAPI"
 #define STATUS_FIELD_UPGRADE "upgrade"
+#define STATUS_FIELD_FORMER_CONTROL_PLANES "formerControlPlanes"
 #define STATUS_FIELD_KEPT_DEFAULTS "keptDefaults"
 #define STATUS_FIELD_DRIFT "drift"
 /* Of a RemoteIstio. */

@@ -18,7 +18,7 @@
 #define TO_BE_RENEWED SECONDS(600)
 #define SPEC                                                                                                           \
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"shop\"], \"mtls\": true,"                                   \
-    " \"sidecarRenewal\": {\"mode\": \"Automatic\", \"delay\": \"1s\"},"                                               \
+    " \"sidecarRenewal\": {\"mode\": \"Automatic\", \"delay\": \"1s\"}, \"upgrade\": {\"formerGracePeriod\": \"5s\"}," \
     " \"meshConfig\": {\"accessLogFile\": \"/dev/stdout\", \"defaultProviders\": {\"metrics\": []}}}"
 #define TO_NEWER "{\"spec\": {\"version\": \"%s\", \"revision\": \"newer\"}}"
 #define TO_FORMER "{\"spec\": {\"version\": \"%s\", \"revision\": null}}"

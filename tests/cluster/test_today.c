@@ -327,10 +327,11 @@ static void every_changed_field_is_restored(void **state)
     "kubectl -n " NS " get deployment,service,serviceaccount,configmap -o name | grep -E '/(istiod|istio)$'"
 #define RESTART "kubectl -n shop rollout restart deployment/echo && kubectl -n shop delete pod client --wait"
 
-/* The former control plane goes when the Pods that it injected are restarted, and not before. */
+/* The former control plane goes soon after the Pods that it injected are restarted, and not before. */
 static void another_revision_takes_over(void **state)
 {
-    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"revision\": \"canary\"}}");
+    cluster_patch(
+        ISTIO, NS, MESH, "{\"spec\": {\"revision\": \"canary\", \"upgrade\": {\"formerGracePeriod\": \"5s\"}}}");
     must_succeed(
         "kubectl get namespace shop -o jsonpath='{.metadata.labels.istio\\.io/rev}' | grep -x canary",
         "the namespace has the label of the revision");

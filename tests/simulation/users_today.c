@@ -22,6 +22,8 @@ const char *const users_patches_today[] = {
     "{\"revision\": \"stable\"}",
     "{\"revision\": \"stable\"}",
     "{\"revision\": null}",
+    "{\"upgrade\": {\"formerGracePeriod\": \"0s\"}}",
+    "{\"upgrade\": {\"formerGracePeriod\": \"1m\"}}",
     "{\"version\": \"1.31.1\"}",
     "{\"version\": \"1.30.4\"}",
     "{\"version\": \"1.30.4\", \"revision\": \"canary\"}",

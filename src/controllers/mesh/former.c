@@ -2,14 +2,19 @@
 
 #include <string.h>
 
+#include "api/status.h"
 #include "base/str.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/watches.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 
 /* What is known while they are read. */
 struct reading {
     const struct plan_input *in;
+    const json_t *status; /* status.formerControlPlanes as it was */
+    msec_t grace;
+    msec_t again_at; /* when a grace ends; MSEC_NEVER: none does */
     const struct mesh_desired *desired;
     bool available;                            /* what replaces them */
     const char *unproven;                      /* why that is not proven yet; NULL: it is */
@@ -17,11 +22,13 @@ struct reading {
     char *names[MESH_PLANES_MAX];              /* mesh_plane.revision; owned */
     size_t count;
     struct buf notice;
+    json_t *list; /* status.formerControlPlanes */
 };
 
 void former_release(struct former *former)
 {
     free(former->notice);
+    json_decref(former->planes);
     *former = (struct former){0};
 }
 
@@ -70,10 +77,35 @@ static bool is_known(const struct reading *reading, const char *revision)
     return false;
 }
 
-/* Why a control plane stays; owned by the caller; NULL: it may go. */
-static char *why_it_stays(const struct reading *reading, const char *revision, const struct rollouts *rollouts)
+/* Nothing uses it: since when, as the status remembers it. */
+static msec_t unused_since(const struct reading *reading, const char *name)
 {
-    const char *name = called(reading->desired, revision);
+    msec_t since = clock_time(doc_string(doc_find(reading->status, "revision", name), "unusedSince"));
+
+    return since && since < reading->in->now ? since : reading->in->now;
+}
+
+/* Why it stays though nothing uses it; owned by the caller; NULL: its grace is over. */
+static char *why_it_may_be_needed(struct reading *reading, const char *name, json_t *line)
+{
+    msec_t since = unused_since(reading, name), until = since + reading->grace;
+    char from[32], to[32];
+
+    clock_rfc3339(since, from);
+    clock_rfc3339(until, to);
+    json_object_set_new(line, "unusedSince", json_string(from));
+    json_object_set_new(line, "until", json_string(to));
+    if (reading->in->now >= until)
+        return NULL;
+    if (until < reading->again_at)
+        reading->again_at = until;
+    return str_printf("the control plane of revision %s is not used any more, and stays until %s", name, to);
+}
+
+/* Why a control plane stays; owned by the caller; NULL: it may go. `line` is that of the status. */
+static char *why_it_stays(struct reading *reading, const char *name, const struct rollouts *rollouts, json_t *line)
+{
+    const char *new = called(reading->desired, reading->desired->planes->revision);
     size_t pods;
 
     /* Gateways have moved when their rollout has ended. */
@@ -81,18 +113,19 @@ static char *why_it_stays(const struct reading *reading, const char *revision, c
         return str_printf(
             "the control plane of revision %s stays until that of revision %s and the gateways are available",
             name,
-            called(reading->desired, reading->desired->planes->revision));
+            new);
     if (reading->unproven)
         return str_printf(
             "the control plane of revision %s stays until that of revision %s is proven: %s",
             name,
-            called(reading->desired, reading->desired->planes->revision),
+            new,
             reading->unproven);
     if (!(reading->in->synced & PLAN_WATCH_SIDECARS))
         return str_printf("the control plane of revision %s stays until its pods are counted", name);
     pods = sidecars_of_revision(reading->in->observed, name);
+    json_object_set_new(line, "pods", json_integer((json_int_t)pods));
     if (!pods)
-        return NULL;
+        return why_it_may_be_needed(reading, name, line);
     return str_printf(
         "the control plane of revision %s stays until the %zu pods with its sidecar are replaced", name, pods);
 }
@@ -101,15 +134,19 @@ static void
 read_deployment(struct reading *reading, const struct kube_object *o, const struct rollouts *rollouts, unsigned *watch)
 {
     const struct mesh_line *line = reading->desired->planes->release->line;
-    _cleanup_json_ json_t *deployment = kube_object_parse(o);
-    const char *revision = line->plane_of(deployment);
+    _cleanup_json_ json_t *deployment = kube_object_parse(o), *row = NULL;
+    const char *revision = line->plane_of(deployment), *name;
     _cleanup_free_ char *why = NULL;
 
     if (!revision || is_desired(reading->desired, revision) || is_known(reading, revision) ||
         reading->count == MESH_PLANES_MAX)
         return;
     *watch |= PLAN_WATCH_SIDECARS;
-    why = why_it_stays(reading, revision, rollouts);
+    name = called(reading->desired, revision);
+    row = OBJECT(STRING("revision", name));
+    why = why_it_stays(reading, name, rollouts, row);
+    /* Until its Deployment is deleted, which is not the first of its objects, the grace must not begin again. */
+    json_array_append(reading->list, row);
     if (!why)
         return;
     buf_separate(&reading->notice, "; ");
@@ -179,27 +216,42 @@ former_validates(const struct plan_input *in, const struct kube_object *resource
 }
 
 void former_read(
-    struct former_memo *memo, const struct plan_input *in, const struct kube_object *resource,
-    const struct mesh_desired *desired, const struct rollouts *rollouts, const char *unproven, unsigned *watch,
+    struct former_memo *memo, struct reconcile *r, const struct mesh_desired *desired, const char *unproven,
     struct former *ret)
 {
+    const struct plan_input *in = r->world->central;
     const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
-    struct reading reading = {.in = in, .desired = desired, .unproven = unproven, .notice = BUF_INIT};
+    struct reading reading = {
+        .in = in,
+        .status = doc_at(r->resource, "status", STATUS_FIELD_FORMER_CONTROL_PLANES),
+        .again_at = MSEC_NEVER,
+        .desired = desired,
+        .unproven = unproven,
+        .notice = BUF_INIT,
+    };
     const struct kube_object *o;
 
     *ret = (struct former){0};
-    if (in->preview || !desired->planes->release->line->plane_of || !is_enabled(desired, rollouts, &reading.available))
+    if (in->preview || !desired->planes->release->line->plane_of ||
+        !is_enabled(desired, &r->rollouts, &reading.available))
         return;
+    clock_parse_duration(desired->spec->upgrade.former_grace_period, &reading.grace);
+    reading.list = json_array();
     for (size_t i = 0; (o = kube_cache_next(in->observed, kind, &i));)
-        if (is_of_mesh(o, resource) && !desired_find(desired->objects, kind, o->ns, o->name))
-            read_deployment(&reading, o, rollouts, watch);
+        if (is_of_mesh(o, r->object) && !desired_find(desired->objects, kind, o->ns, o->name))
+            read_deployment(&reading, o, &r->rollouts, &r->plan->central.watch);
     if (reading.count) {
-        read_objects(memo, &reading, resource->ns);
+        read_objects(memo, &reading, r->object->ns);
         ret->retained = memo->objects;
         ret->awaits_new = !reading.available || unproven;
         ret->notice = buf_take(&reading.notice);
     }
+    if (json_array_size(reading.list))
+        ret->planes = json_incref(reading.list);
+    if (reading.again_at != MSEC_NEVER && reading.again_at - in->now < r->plan->again_after)
+        r->plan->again_after = reading.again_at - in->now;
     for (size_t i = 0; i < reading.count; i++)
         free(reading.names[i]);
     buf_release(&reading.notice);
+    json_decref(reading.list);
 }

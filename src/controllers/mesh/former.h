@@ -1,13 +1,12 @@
 /*
- * Control planes that a mesh had under another name. One stays as it is until what replaces it is available and no Pod
- * has its sidecar: those Pods know no other one. Pure.
+ * Control planes that a mesh had under another name. One stays as it is until what replaces it is available, no Pod has
+ * its sidecar (those Pods know no other one), and a grace is over in which the mesh can go back to it. Pure.
  */
 #ifndef CONTROLLERS_MESH_FORMER_H
 #define CONTROLLERS_MESH_FORMER_H
 
 #include "controllers/mesh/mesh_desired.h"
-#include "reconcile/plan.h"
-#include "reconcile/rollout.h"
+#include "reconcile/reconciler.h"
 
 /* Their objects, as long as the mesh is the same. Zeroed: nothing yet. */
 struct former_memo {
@@ -20,16 +19,17 @@ struct former {
     const struct desired_set *retained; /* see objects_input.retained; the memo's; NULL: none stay */
     bool awaits_new;                    /* that is not available or not proven: nothing may be moved to it */
     char *notice;                       /* which ones stay, and until when; owned; NULL: none do */
+    json_t
+        *planes; /* status.formerControlPlanes; owned; NULL: there are none. It is the memory of when a grace began */
 };
 void former_release(struct former *former);
 
 /*
- * `watch` gets the bits of what has to be watched to know whether one may go. `unproven` is why the new one is not
- * proven; NULL: it is.
+ * After the rollouts were read. The plan gets the watches that it needs, and the time to look again. `unproven` is why
+ * the new one is not proven; NULL: it is.
  */
 void former_read(
-    struct former_memo *memo, const struct plan_input *in, const struct kube_object *resource,
-    const struct mesh_desired *desired, const struct rollouts *rollouts, const char *unproven, unsigned *watch,
+    struct former_memo *memo, struct reconcile *r, const struct mesh_desired *desired, const char *unproven,
     struct former *ret);
 
 /*

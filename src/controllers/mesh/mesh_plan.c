@@ -563,6 +563,7 @@ static void plan(struct reconcile *r)
     const struct mesh_desired *desired = memo->desired;
     const struct istio_spec *spec = desired->spec;
     struct plan *writes = reconcile_writes(r, &r->plan->central, spec->pause);
+    struct mesh_findings *found = r->state;
     bool can_call_webhooks = false;
     struct former former;
     bool former_stays;
@@ -579,15 +580,8 @@ static void plan(struct reconcile *r)
         &r->plan->central.watch);
     if (desired->planes->release->line->webhooks_count)
         can_call_webhooks = webhooks_read(r, desired);
-    former_read(
-        &memo->former,
-        in,
-        r->object,
-        desired,
-        &r->rollouts,
-        upgrade_unproven_text(&((const struct mesh_findings *)r->state)->upgrade),
-        &r->plan->central.watch,
-        &former);
+    former_read(&memo->former, r, desired, upgrade_unproven_text(&found->upgrade), &former);
+    found->former = json_incref(former.planes);
     plan_writes(r, desired, &former, writes);
     if (can_call_webhooks && !r->rollouts.all_available)
         refused_pods_retry(r, desired->objects, writes);
@@ -661,6 +655,7 @@ static void end(struct reconcile *r)
 
     upgrade_release(&found->upgrade);
     free(found->blocked);
+    json_decref(found->former);
     renewal_release(&found->renewal);
 }
 

@@ -371,4 +371,6 @@ void mesh_status_add(
     add_gateway_api(r, desired, status);
     add_registries(r, found, status);
     add_limitations(r, desired, status);
+    if (found->former)
+        json_object_set(status, STATUS_FIELD_FORMER_CONTROL_PLANES, found->former);
 }

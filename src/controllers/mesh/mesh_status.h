@@ -20,6 +20,7 @@ struct mesh_findings {
     const struct sidecars *sidecars; /* NULL: what the status said before stays */
     struct upgrade upgrade;
     char *blocked;                 /* upgrade_blocked_text(); owned */
+    json_t *former;                /* status.formerControlPlanes; owned; NULL: there are none */
     struct renewal renewal;        /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };

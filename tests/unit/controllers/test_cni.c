@@ -220,6 +220,8 @@ static void the_plugin_stays_while_a_former_control_plane_injects_for_it(void **
     fill_in_ca_bundles(w);
     put_endpoint_slice(w, "istiod-canary", true);
     assert_true(world_converge(w) >= 0);
+    w->later += SECONDS(600); /* the former one's grace */
+    assert_true(world_converge(w) >= 0);
     assert_false(world_has(w, "v1", "ConfigMap", NS, "istio-sidecar-injector"));
     assert_false(world_has(w, APPS, "DaemonSet", NS, DAEMONS));
 }

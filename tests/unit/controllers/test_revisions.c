@@ -11,6 +11,8 @@
 #include "doc/doc.h"
 #include "mesh_fixture.h"
 
+/* The default of upgrade.formerGracePeriod. */
+#define GRACE SECONDS(600)
 #define CANARY                                                                                                         \
     "{\"version\": \"1.31.1\", \"mtls\": true, \"revision\": \"canary\", "                                             \
     "\"autoInjectionNamespaces\": [\"default\"]}"
@@ -98,6 +100,8 @@ static void another_revision_replaces_a_control_plane_when_no_pod_needs_it(void 
 
     put_pod(w, "app", "canary");
     settle(w);
+    w->later += GRACE;
+    settle(w);
     expect_control_plane(w, "", false);
     expect_control_plane(w, "-canary", true);
     assert_true(world_has(w, APPS, "Deployment", NS, "istio-ingressgateway"));
@@ -122,6 +126,104 @@ static void a_control_plane_stays_until_the_last_pod_has_ended(void **state)
 
     assert_true(kube_cache_remove(w->cache, mesh_kind(KIND_SIDECAR_POD), "default", "old", NULL));
     settle(w);
+    w->later += GRACE;
+    settle(w);
+    expect_control_plane(w, "", false);
+}
+
+static void expect_grace(struct world *w, const char *unused_since, const char *until)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+    const json_t *former = json_array_get(doc_at(mesh, "status", "formerControlPlanes"), 0);
+
+    if (!str_eq(doc_string(former, "unusedSince"), unused_since) || !str_eq(doc_string(former, "until"), until))
+        fail_msg(
+            "it is not used since %s and stays until %s",
+            str_or(doc_string(former, "unusedSince"), "never"),
+            str_or(doc_string(former, "until"), "ever"));
+}
+
+static void a_control_plane_that_is_not_used_stays_for_its_grace(void **state)
+{
+    struct world *w = *state;
+    _cleanup_json_ json_t *before = world_get(w, APPS, "Deployment", NS, "istiod"), *after = NULL;
+
+    put_pod(w, "app", "default");
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    expect_grace(w, NULL, NULL);
+    put_pod(w, "app", "canary");
+    w->later += SECONDS(30);
+    settle(w);
+    expect_grace(w, "2018-12-16T22:40:30Z", "2018-12-16T22:50:30Z");
+    expect_notice(w, "revision default is not used any more, and stays until 2018-12-16T22:50:30Z");
+    expect_status(w, "Status", "Available");
+
+    /* The time goes on, and nothing is written for that. */
+    w->later += GRACE - SECONDS(1);
+    expect_plan(w, "");
+    expect_control_plane(w, "", true);
+
+    /* Used again, it has all of it again. */
+    put_pod(w, "late", "default");
+    settle(w);
+    expect_grace(w, NULL, NULL);
+    assert_true(kube_cache_remove(w->cache, mesh_kind(KIND_SIDECAR_POD), "default", "late", NULL));
+    settle(w);
+    w->later += SECONDS(599);
+    settle(w);
+    expect_control_plane(w, "", true);
+
+    /* The mesh goes back to the same one. */
+    world_put_mesh(w, TODAY_SPEC);
+    settle(w);
+    after = world_get(w, APPS, "Deployment", NS, "istiod");
+    assert_string_equal(doc_string(before, "metadata", "uid"), doc_string(after, "metadata", "uid"));
+    assert_true(json_equal(doc_at(before, "spec"), doc_at(after, "spec")));
+    put_pod(w, "app", "default");
+    settle(w);
+    w->later += GRACE;
+    settle(w);
+    expect_control_plane(w, "", true);
+    expect_control_plane(w, "-canary", false);
+    expect_grace(w, NULL, NULL);
+}
+
+/* An operator that ends in the middle of the deletion, after any write, goes on with it. */
+static void what_is_deleted_after_its_grace_is_deleted_as_a_whole(void **state)
+{
+    struct world *w = *state;
+    bool was_partial = false;
+
+    world_put_mesh(w, CANARY);
+    settle(w);
+    roll_out_today(w);
+    w->later += GRACE;
+    for (int i = 0; i < 60 && world_has(w, APPS, "Deployment", NS, "istiod"); i++) {
+        struct plan plan = world_plan(w);
+        world_act(w, &plan);
+        plan_release(&plan);
+        was_partial |= world_has(w, APPS, "Deployment", NS, "istiod") &&
+                       !world_has(w, WEBHOOKS, "MutatingWebhookConfiguration", NULL, "istio-sidecar-injector");
+    }
+    assert_true(was_partial);
+    settle(w);
+    expect_control_plane(w, "", false);
+}
+
+static void without_grace_it_goes_with_its_last_pod(void **state)
+{
+    struct world *w = *state;
+
+    put_pod(w, "app", "default");
+    world_put_mesh(
+        w, "{\"version\": \"1.31.1\", \"revision\": \"canary\", \"upgrade\": {\"formerGracePeriod\": \"0s\"}}");
+    settle(w);
+    roll_out_today(w);
+    expect_control_plane(w, "", true);
+    put_pod(w, "app", "canary");
+    settle(w);
     expect_control_plane(w, "", false);
 }
 
@@ -134,6 +236,8 @@ static void the_way_back_is_the_same(void **state)
     settle(w);
     world_put_mesh(w, TODAY_SPEC);
     roll_out_today(w);
+    w->later += GRACE;
+    settle(w);
     expect_control_plane(w, "-canary", false);
     expect_control_plane(w, "", true);
     expect_label(w, "default", LABEL_INJECTION, "enabled");
@@ -143,11 +247,15 @@ static void the_way_back_is_the_same(void **state)
     settle(w);
     put_pod(w, "app", "canary");
     roll_out_today(w);
+    w->later += GRACE;
+    settle(w);
     expect_control_plane(w, "", false);
     world_put_mesh(w, TODAY_SPEC);
     settle(w);
     put_pod(w, "app", "default");
     roll_out_today(w);
+    w->later += GRACE;
+    settle(w);
     expect_control_plane(w, "-canary", false);
     expect_label(w, "default", LABEL_INJECTION, "enabled");
     expect_label(w, "default", LABEL_REVISION, NULL);
@@ -251,6 +359,8 @@ static void an_ignored_validator_of_a_former_control_plane_keeps_nothing_back(vo
     roll_out_today(w);
     expect_label(w, "default", LABEL_REVISION, "canary");
     put_pod(w, "app", "canary");
+    settle(w);
+    w->later += GRACE;
     settle(w);
     expect_control_plane(w, "", false);
     put_endpoint_slice(w, "istiod", false);
@@ -425,6 +535,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INSTALLED_TODAY(another_revision_replaces_a_control_plane_when_no_pod_needs_it),
         INSTALLED_TODAY(a_control_plane_stays_until_the_last_pod_has_ended),
+        INSTALLED_TODAY(a_control_plane_that_is_not_used_stays_for_its_grace),
+        INSTALLED_TODAY(what_is_deleted_after_its_grace_is_deleted_as_a_whole),
+        INSTALLED_TODAY(without_grace_it_goes_with_its_last_pod),
         INSTALLED_TODAY(the_way_back_is_the_same),
         INSTALLED_TODAY(a_control_plane_takes_over_when_a_pod_got_its_sidecar),
         INSTALLED_TODAY(what_a_control_plane_took_over_stays_with_it),
