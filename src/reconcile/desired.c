@@ -37,6 +37,7 @@ static struct desired describe(const struct rendered *object, const struct mark_
         .asked = object->asked,
         .keeps_ports = object->keeps_ports,
         .newest_wins = object->newest_wins,
+        .created_last = object->created_last,
         .after = object->after,
         .restart_on = object->restart_on,
         .ns = object->kind->namespaced ? str_dup(doc_string(object->object, "metadata", "namespace")) : NULL,

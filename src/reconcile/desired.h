@@ -27,6 +27,7 @@ struct desired {
     uint32_t asked;
     const int *keeps_ports;   /* as in struct rendered */
     bool newest_wins;         /* as rendered.newest_wins */
+    bool created_last;        /* as rendered.created_last */
     const char *const *after; /* see rendered.after; may be NULL */
     const char *restart_on;   /* as in struct rendered */
 };

@@ -149,6 +149,30 @@ static const struct stuck *blocker_of(const struct pass *p, const struct desired
     return NULL;
 }
 
+static bool defines(const struct desired *w, const struct kube_kind *kind)
+{
+    size_t len = strlen(kind->plural);
+
+    return kind->custom && strncmp(w->name, kind->plural, len) == 0 && w->name[len] == '.' &&
+           str_eq(w->name + len + 1, kind->group);
+}
+
+/* Whether this definition, which is missing, is created later: see rendered.created_last. */
+static bool is_for_the_end(const struct pass *p, const struct desired *w)
+{
+    bool others = p->late_len > 0;
+
+    for (size_t i = 0; i < p->kinds->len; i++) {
+        const struct kube_kind *kind = &p->kinds->rows[i];
+        if (!p->unwritten[i])
+            continue;
+        if (defines(w, kind))
+            return false;
+        others = others || (!kind->custom && !is_crd(kind) && kube_server_version(p->in->plan->server, kind));
+    }
+    return others;
+}
+
 /*
  * An object is written once everything that it comes after is in place. It waits for a stuck object only if it needs
  * that one.
@@ -160,6 +184,8 @@ static bool may_write(const struct pass *p, const struct desired *w, const struc
     if (!kube_server_version(p->in->plan->server, w->kind))
         return false;
     if (p->in->definitions_first && p->plan->definitions && o && is_read_by_programs(w->kind))
+        return false;
+    if (w->created_last && !o && !p->in->definitions_first && is_for_the_end(p, w))
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
         if (p->unwritten[i] && must_follow(w, &p->kinds->rows[i]))

@@ -139,7 +139,9 @@ void istiod_definitions(const struct mesh_env *env, struct rendered_list *out)
     types = istiod_definitions_types(documents);
     release = doc_string(json_array_get(documents, 0), "release");
     json_array_foreach(documents, i, document)
-        json_object_foreach(json_object_get(document, "definitions"), kind, notation)
-            mesh_add(env, out, crd, definition(kind, doc_string(document, "group"), notation, types, release))
-                ->newest_wins = true;
+        json_object_foreach(json_object_get(document, "definitions"), kind, notation) {
+            struct rendered *added =
+                mesh_add(env, out, crd, definition(kind, doc_string(document, "group"), notation, types, release));
+            added->newest_wins = added->created_last = true;
+        }
 }

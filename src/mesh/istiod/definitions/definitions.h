@@ -9,7 +9,7 @@
  * There is one set, that of the newest release that the operator knows, for all releases of the line: from 1.28 on
  * a release has only added fields and values, and an older istiod ignores the fields that it does not know. So that
  * this operator never replaces the definitions of a release that it does not know yet, they are rendered with
- * `newest_wins`.
+ * `newest_wins`. istiod watches for them, and starts without: they are `created_last`.
  *
  * Source of the facts: the Go module istio.io/api, kubernetes/customresourcedefinitions.gen.yaml, which
  * hack/import-definitions reads.
