@@ -249,7 +249,7 @@ static void tell_status(struct actor *a, const char *key, const json_t *resource
 
 #define FIELDS_NAMED 3
 
-static const msec_t UNKEPT_FIRST = SECONDS(10), UNKEPT_MOST = SECONDS(60);
+static const msec_t UNKEPT_FIRST = SECONDS(10), UNKEPT_MOST = SECONDS(15 * 60);
 
 /* More than there are objects of a mesh and namespaces to label. What is beyond is retried without being counted. */
 #define FAILURES_MAX 16384
@@ -360,8 +360,7 @@ static char *unkept_text(const struct kube_action *action, const json_t *answer)
 
 /*
  * A write that was accepted and changed nothing would change nothing again: it is repeated immediately where something
- * else is asked for or the object changes, and else once a minute at most, because a definition or a webhook may
- * change.
+ * else is asked for or the object changes, and else more and more slowly, because a definition or a webhook may change.
  */
 static void on_unkept(struct actor *a, const struct kube_action *action, const char *key, const char *text)
 {
