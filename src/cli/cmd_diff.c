@@ -149,9 +149,7 @@ static int make_preview(struct event_base *loop, const struct invocation *inv, c
     input_report(mesh, &problems, NULL, stderr);
     if (problems.errors || r == 0)
         return 0;
-    if (e->class == ERR_UNAVAILABLE || e->class == ERR_TIMEOUT)
-        return credentials_name_server(config, e);
-    return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : -1;
+    return e->class == ERR_INVALID ? err_wrap(e, "%s", mesh->file->name) : credentials_name_server(config, e);
 }
 
 /* The only Istio in the files; NULL if there is an error: it was printed, and `ret_code` is set. */
