@@ -30,7 +30,10 @@ void invariants_today_sent(struct invariants *v, struct controller *controller, 
 /* Of a mesh that is not paused, with nothing left to do: what is not as it must be. */
 void invariants_today_converged(struct invariants *v, const json_t *mesh, struct buf *why);
 
-/* --- invariants_renewal.c; both do nothing while it is not looked at --- */
+/* --- invariants_renewal.c; they do nothing while it is not looked at --- */
+
+/* Whether a namespace waits for a rollout that failed, there or anywhere. */
+bool invariants_renewal_stops(struct invariants *v, const json_t *mesh, const char *ns);
 
 void invariants_renewal_observe(struct invariants *v, enum who who, const struct collection *kind, const json_t *before,
                                 const json_t *after);

@@ -10,6 +10,7 @@
 #include "../server/server_impl.h"
 #include "api/istio.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "doc/doc.h"
 #include "invariants_impl.h"
@@ -17,6 +18,7 @@
 #include "mesh/workloads.h"
 
 #define SIDECAR_VERSION "istio.banzaicloud.io/sidecar-version"
+#define GATEWAY "istio-ingressgateway"
 #define PINNED "sidecar.istio.io/proxyImage"
 /* What is written of times has whole seconds. */
 #define ROUNDED SECONDS(1)
@@ -157,6 +159,82 @@ static bool is_in_window(const json_t *windows, msec_t at)
     return json_array_size(windows) == 0;
 }
 
+/* --- what is outdated --- */
+
+/* What new Pods are injected by, if the mesh has what is asked for; owned by the caller. */
+static char *current_version(struct invariants *v)
+{
+    const json_t *mesh = server_get(server_find(v->server, API_GROUP, "istios"), MESH_NS, MESH_NAME);
+    const char *revision = doc_string(mesh, "spec", "revision");
+    _cleanup_free_ char *name = str_printf("istio-sidecar-injector%s%s", revision ? "-" : "", str_or(revision, ""));
+
+    return str_dup(annotation(server_get(server_find(v->server, "", "configmaps"), MESH_NS, name), SIDECAR_VERSION));
+}
+
+/* Its Pods with another sidecar than new ones get. */
+static size_t outdated_of(struct invariants *v, const json_t *o)
+{
+    const struct collection *pods = server_find(v->server, "", "pods");
+    _cleanup_free_ char *current = current_version(v);
+    size_t outdated = 0;
+    void *pod;
+
+    for (size_t i = 0; map_next(pods->objects, &i, NULL, &pod);)
+        outdated += str_eq(doc_string(json_array_get(doc_at(pod, "metadata", "ownerReferences"), 0), "uid"),
+                           doc_string(o, "metadata", "uid")) &&
+                    annotation(pod, SIDECAR_VERSION) && !str_eq(annotation(pod, SIDECAR_VERSION), current);
+    return outdated;
+}
+
+static bool is_blocked_by_budget(struct invariants *v, const json_t *o)
+{
+    const struct collection *budgets = server_find(v->server, "policy", "poddisruptionbudgets");
+    const json_t *labels = doc_at(o, "spec", "template", "metadata", "labels");
+    void *budget;
+
+    for (size_t i = 0; map_next(budgets->objects, &i, NULL, &budget);)
+        if (str_eq(ns_of(budget), ns_of(o)) && selects(budget, labels) &&
+            doc_int(doc_at(budget, "status", "disruptionsAllowed"), 0) <= 0)
+            return true;
+    return false;
+}
+
+/* --- how far a workload is --- */
+
+/* Judged apart from the operator's own rules. */
+static bool is_complete(const json_t *o)
+{
+    const json_t *status = doc_at(o, "status");
+    bool is_daemon = doc_at(status, "desiredNumberScheduled");
+    int64_t desired =
+        is_daemon ? doc_int(doc_at(status, "desiredNumberScheduled"), -1) : doc_int(doc_at(o, "spec", "replicas"), 1);
+
+    return doc_int(doc_at(status, "observedGeneration"), 0) == doc_int(doc_at(o, "metadata", "generation"), -1) &&
+           doc_int(doc_at(status, is_daemon ? "currentNumberScheduled" : "replicas"), 0) == desired &&
+           doc_int(doc_at(status, is_daemon ? "updatedNumberScheduled" : "updatedReplicas"), 0) == desired &&
+           doc_int(doc_at(status, is_daemon ? "numberAvailable" : "availableReplicas"), 0) == desired;
+}
+
+static msec_t since(const struct app *a)
+{
+    const char *space = a->restarted ? strrchr(a->restarted, ' ') : NULL;
+    msec_t at = 0;
+
+    if (space)
+        clock_parse_rfc3339(space + 1, &at);
+    return at;
+}
+
+static bool moves(const struct app *a, const struct terms *terms, msec_t at)
+{
+    return a->is_moving && at < since(a) + terms->timeout;
+}
+
+static bool has_failed(const struct app *a, const struct terms *terms, msec_t at)
+{
+    return a->is_moving && at >= since(a) + terms->timeout;
+}
+
 /* --- every restart that is sent --- */
 
 static msec_t duration(const json_t *renewal, const char *field, const char *otherwise)
@@ -185,6 +263,20 @@ static void remember_terms(struct invariants *v, const char *path, const json_t 
         .timeout = duration(renewal, "timeout", "10m"),
     };
     map_put(v->renewal->terms, path, terms);
+}
+
+/* Gateways come before sidecars; a user may keep one as it is. */
+static void check_gateways(struct invariants *v, const struct kube_cache *cache, const json_t *mesh, const json_t *o)
+{
+    const struct kube_object *known =
+        kube_cache_get(cache, mesh_kind(KIND_DEPLOYMENT), doc_string(mesh, "metadata", "namespace"), GATEWAY);
+    _cleanup_json_ json_t *gateway = known ? kube_object_parse(known) : NULL;
+    const char *version = doc_string(mesh, "spec", "version");
+
+    if (gateway && version && !invariants_is_ignored(gateway) &&
+        str_eq(invariants_mark_of(gateway), doc_string(mesh, "metadata", "uid")) &&
+        !str_eq(doc_string(gateway, "spec", "template", "metadata", "labels", "app.kubernetes.io/version"), version))
+        fail(v, "before the gateway is of the new version", o);
 }
 
 static void check_mesh(struct invariants *v, const json_t *mesh, msec_t wall, const json_t *o)
@@ -226,58 +318,113 @@ static const json_t *object_at(struct invariants *v, const char *path)
     return strv_len(parts) == 3 ? server_get(server_find(v->server, "apps", parts[1]), parts[0], parts[2]) : NULL;
 }
 
+/* --- every namespace that moves to another control plane --- */
+
+/* Whether the operator knows this version of an object. */
+static bool is_known(const struct kube_cache *cache, enum mesh_kind_id view, const json_t *o)
+{
+    const struct kube_object *known = kube_cache_get(cache, mesh_kind(view), ns_of(o), name_of(o));
+
+    return known && str_eq(known->resource_version, doc_string(o, "metadata", "resourceVersion"));
+}
+
+/* Whether a workload is to be restarted, and nothing keeps it from that. */
+static bool is_due(struct invariants *v, const json_t *mesh, const json_t *ns, const struct app *a, const json_t *o)
+{
+    const json_t *spec = doc_at(o, "spec");
+    const char *tier = doc_string(mesh, "spec", "sidecarRenewal", "namespaceSelector", "matchLabels", "tier");
+
+    return outdated_of(v, o) && is_complete(o) && !(a && (a->restarted || a->is_undone)) &&
+           !annotation(o, SIDECAR_RENEWAL_ANNOTATION) && !annotation(ns, SIDECAR_RENEWAL_ANNOTATION) &&
+           !(tier && !str_eq(doc_string(ns, "metadata", "labels", "tier"), tier)) && !doc_at(spec, "paused") &&
+           !doc_at(spec, "updateStrategy", "type") && !doc_at(spec, "updateStrategy", "rollingUpdate", "partition") &&
+           !doc_at(spec, "template", "metadata", "annotations", PINNED) && !is_blocked_by_budget(v, o);
+}
+
+/* Of those that the operator knows as they are. */
+static bool has_due(struct invariants *v, const struct kube_cache *cache, const json_t *mesh, const json_t *ns)
+{
+    static const struct {
+        const char *plural;
+        enum mesh_kind_id view;
+    } kinds[] = {{"deployments", KIND_RUNNING_DEPLOYMENT},
+                 {"statefulsets", KIND_RUNNING_STATEFUL_SET},
+                 {"daemonsets", KIND_RUNNING_DAEMON_SET}};
+    void *o;
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        const struct collection *kind = server_find(v->server, "apps", kinds[k].plural);
+        for (size_t i = 0; map_next(kind->objects, &i, NULL, &o);) {
+            _cleanup_free_ char *key = str_printf("%s %s/%s", kind->plural, ns_of(o), name_of(o));
+            if (str_eq(ns_of(o), name_of(ns)) && controllers_is_app(o) && is_known(cache, kinds[k].view, o) &&
+                is_due(v, mesh, ns, map_get(v->renewal->apps, key), o))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* In so many other namespaces something moves, whatever is done next. */
+static size_t moving_besides(const struct invariants *v, const char *ns, msec_t timeout)
+{
+    _cleanup_map_ struct map *namespaces = map_new(NULL);
+    const struct terms terms = {.timeout = timeout};
+    void *value;
+
+    for (size_t i = 0; map_next(v->renewal->apps, &i, NULL, &value);) {
+        const struct app *a = value;
+        if (!str_eq(a->ns, ns) && moves(a, &terms, now(v)))
+            map_put(namespaces, a->ns, value);
+    }
+    return map_len(namespaces);
+}
+
+static void check_moved(struct invariants *v, const struct kube_cache *cache, msec_t wall, const char *name,
+                        const char *body)
+{
+    const struct kube_object *known = kube_cache_get(cache, mesh_kind(KIND_NAMESPACE), NULL, name);
+    _cleanup_json_ json_t *ns = known ? kube_object_parse(known) : NULL, *mesh = mesh_in(cache),
+                          *patch = json_loads(body, 0, NULL);
+    const json_t *renewal = doc_at(mesh, "spec", "sidecarRenewal");
+    const char *before = doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED);
+    const char *after = doc_string(patch, "metadata", "labels", LABEL_INJECTION_MANAGED);
+
+    if (!before || !after || str_eq(before, after) || !str_eq(doc_string(renewal, "mode"), "Automatic") ||
+        !has_due(v, cache, mesh, ns) || v->failure.len)
+        return;
+    if (!is_in_window(doc_at(renewal, "windows"), wall))
+        buf_printf(&v->failure, "the operator moves namespace %s to %s, and no window is open", name, after);
+    else if (moving_besides(v, name, duration(renewal, "timeout", "10m")) >=
+             (size_t)doc_int(doc_at(renewal, "maxConcurrentNamespaces"), 1))
+        buf_printf(&v->failure, "the operator moves namespace %s to %s while others are restarted", name, after);
+}
+
 void invariants_renewal_sent(struct invariants *v, struct controller *controller, msec_t wall,
                              const struct net_request *request)
 {
+    static const char namespaces[] = "/api/v1/namespaces/";
     const struct kube_cache *cache = controller ? kube_cluster_cache(controller_cluster(controller)) : NULL;
     const json_t *o = v->renewal && cache && request->method == NET_PATCH ? object_at(v, request->path) : NULL;
     _cleanup_json_ json_t *mesh = NULL;
 
+    if (v->renewal && cache && request->method == NET_PATCH && str_starts(request->path, namespaces)) {
+        _cleanup_free_ char *name =
+            str_dup_n(request->path + strlen(namespaces), strcspn(request->path + strlen(namespaces), "?"));
+        _cleanup_free_ char *body = str_dup_n(request->body, request->body_len);
+        check_moved(v, cache, wall, name, body);
+    }
     if (!o || !controllers_is_app(o) ||
         !memmem(request->body, request->body_len, SIDECAR_RESTARTED_ANNOTATION, strlen(SIDECAR_RESTARTED_ANNOTATION)))
         return;
     mesh = mesh_in(cache);
     check_mesh(v, mesh, wall, o);
+    check_gateways(v, cache, mesh, o);
     check_namespace(v, cache, mesh, o);
     check_budgets(v, cache, o);
     remember_terms(v, request->path, doc_at(mesh, "spec", "sidecarRenewal"));
 }
 
 /* --- every restart that is carried out --- */
-
-/* Judged apart from the operator's own rules. */
-static bool is_complete(const json_t *o)
-{
-    const json_t *status = doc_at(o, "status");
-    bool is_daemon = doc_at(status, "desiredNumberScheduled");
-    int64_t desired =
-        is_daemon ? doc_int(doc_at(status, "desiredNumberScheduled"), -1) : doc_int(doc_at(o, "spec", "replicas"), 1);
-
-    return doc_int(doc_at(status, "observedGeneration"), 0) == doc_int(doc_at(o, "metadata", "generation"), -1) &&
-           doc_int(doc_at(status, is_daemon ? "currentNumberScheduled" : "replicas"), 0) == desired &&
-           doc_int(doc_at(status, is_daemon ? "updatedNumberScheduled" : "updatedReplicas"), 0) == desired &&
-           doc_int(doc_at(status, is_daemon ? "numberAvailable" : "availableReplicas"), 0) == desired;
-}
-
-static msec_t since(const struct app *a)
-{
-    const char *space = a->restarted ? strrchr(a->restarted, ' ') : NULL;
-    msec_t at = 0;
-
-    if (space)
-        clock_parse_rfc3339(space + 1, &at);
-    return at;
-}
-
-static bool moves(const struct app *a, const struct terms *terms, msec_t at)
-{
-    return a->is_moving && at < since(a) + terms->timeout;
-}
-
-static bool has_failed(const struct app *a, const struct terms *terms, msec_t at)
-{
-    return a->is_moving && at >= since(a) + terms->timeout;
-}
 
 static void check_alone(struct invariants *v, const json_t *before)
 {
@@ -448,35 +595,6 @@ size_t invariants_renewal_end(struct invariants *v)
 
 /* --- the end --- */
 
-/* Its Pods with another sidecar than new ones get. */
-static size_t outdated_of(struct invariants *v, const json_t *o)
-{
-    const struct collection *pods = server_find(v->server, "", "pods"),
-                            *maps = server_find(v->server, "", "configmaps");
-    const char *current = annotation(server_get(maps, MESH_NS, "istio-sidecar-injector"), SIDECAR_VERSION);
-    size_t outdated = 0;
-    void *pod;
-
-    for (size_t i = 0; map_next(pods->objects, &i, NULL, &pod);)
-        outdated += str_eq(doc_string(json_array_get(doc_at(pod, "metadata", "ownerReferences"), 0), "uid"),
-                           doc_string(o, "metadata", "uid")) &&
-                    annotation(pod, SIDECAR_VERSION) && !str_eq(annotation(pod, SIDECAR_VERSION), current);
-    return outdated;
-}
-
-static bool is_blocked_by_budget(struct invariants *v, const json_t *o)
-{
-    const struct collection *budgets = server_find(v->server, "policy", "poddisruptionbudgets");
-    const json_t *labels = doc_at(o, "spec", "template", "metadata", "labels");
-    void *budget;
-
-    for (size_t i = 0; map_next(budgets->objects, &i, NULL, &budget);)
-        if (str_eq(ns_of(budget), ns_of(o)) && selects(budget, labels) &&
-            doc_int(doc_at(budget, "status", "disruptionsAllowed"), 0) <= 0)
-            return true;
-    return false;
-}
-
 /* Whether the reason that the status has for a workload holds. */
 static bool holds(struct invariants *v, const json_t *mesh, const struct app *a, const json_t *o, const char *reason)
 {
@@ -506,15 +624,14 @@ static bool holds(struct invariants *v, const json_t *mesh, const struct app *a,
     return str_eq(reason, "RolloutTimedOut") && !is_complete(o) && a && a->is_moving;
 }
 
-/* Others of its namespace, or all, wait for one that failed. */
-static bool waits(struct invariants *v, const json_t *mesh, const json_t *o)
+bool invariants_renewal_stops(struct invariants *v, const json_t *mesh, const char *ns)
 {
     bool stops_all = str_eq(doc_string(mesh, "spec", "sidecarRenewal", "onFailure"), "StopAll");
     void *value;
 
-    for (size_t i = 0; map_next(v->renewal->apps, &i, NULL, &value);) {
+    for (size_t i = 0; v->renewal && map_next(v->renewal->apps, &i, NULL, &value);) {
         const struct app *a = value;
-        if (a->is_moving && (stops_all || str_eq(a->ns, ns_of(o))))
+        if (a->is_moving && (stops_all || str_eq(a->ns, ns)))
             return true;
     }
     return false;
@@ -540,12 +657,12 @@ static void check_end(struct invariants *v, const json_t *mesh, const struct col
     _cleanup_free_ char *key = str_printf("%s %s/%s", kind->plural, ns_of(o), name_of(o));
     const struct app *a = map_get(v->renewal->apps, key);
 
-    if (outdated && !reason && !waits(v, mesh, o))
+    if (outdated && !reason && !invariants_renewal_stops(v, mesh, ns_of(o)))
         buf_printf(why, "%s has %zu Pods with an outdated sidecar, and is not restarted", key, outdated);
     else if (reason && !holds(v, mesh, a, o, reason))
         buf_printf(why, "%s is not restarted because of %s, which does not hold", key, reason);
     else if (!reason && str_eq(annotation(o, SIDECAR_RENEWAL_ANNOTATION), SIDECAR_RENEWAL_RETRY) && outdated &&
-             !waits(v, mesh, o))
+             !invariants_renewal_stops(v, mesh, ns_of(o)))
         buf_printf(why, "%s is not tried again", key);
 }
 

@@ -319,7 +319,8 @@ static void check_namespaces(struct invariants *v, const json_t *mesh, const cha
 
     json_array_foreach(doc_at(mesh, "spec", "autoInjectionNamespaces"), i, name) {
         const json_t *ns = get(v, "", "namespaces", NULL, json_string_value(name));
-        if (ns && !doc_at(ns, "metadata", "deletionTimestamp") && !is_labelled_for(ns, revision))
+        if (ns && !doc_at(ns, "metadata", "deletionTimestamp") && !is_labelled_for(ns, revision) &&
+            !invariants_renewal_stops(v, mesh, name_of(ns)))
             buf_printf(why, "new Pods of namespace %s get no sidecar of revision %s", name_of(ns), revision);
     }
 }
@@ -407,6 +408,15 @@ static bool knows_sidecars(const struct kube_cache *cache, const char *revision)
     return false;
 }
 
+/* The status has to have said until when it stays, or the process that is asked next would not know. */
+static bool is_in_grace(const json_t *mesh, const char *revision)
+{
+    const char *grace = str_or(doc_string(mesh, "spec", "upgrade", "formerGracePeriod"), "10m");
+    const json_t *said = doc_find(doc_at(mesh, "status", STATUS_FIELD_FORMER_CONTROL_PLANES), "revision", revision);
+
+    return !str_eq(grace, "0s") && !doc_string(said, "until");
+}
+
 static void check_deleted_plane(struct invariants *v, const struct kube_cache *cache, const json_t *mesh,
                                 const char *name)
 {
@@ -414,9 +424,12 @@ static void check_deleted_plane(struct invariants *v, const struct kube_cache *c
         cached(cache, "apps/v1", "Deployment", doc_string(mesh, "metadata", "namespace"), name);
     const char *revision = doc_string(plane, "metadata", "labels", REVISION);
 
-    if (plane && is_plane(plane, mesh) && doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true) &&
-        knows_sidecars(cache, revision) && !v->failure.len)
+    if (!plane || !is_plane(plane, mesh) || !doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true) || v->failure.len)
+        return;
+    if (knows_sidecars(cache, revision))
         buf_printf(&v->failure, "the operator deletes Deployment %s, and knows Pods with its sidecar", name);
+    else if (is_in_grace(mesh, revision))
+        buf_printf(&v->failure, "the operator deletes Deployment %s, and never said until when it stays", name);
 }
 
 static void check_deleted_plugin(struct invariants *v, const struct kube_cache *cache, const json_t *mesh)
@@ -483,6 +496,64 @@ static void check_injector(struct invariants *v, const struct kube_cache *cache,
     check_release(v, cache, before, injector);
 }
 
+/* Another control plane of the mesh, as the operator knows it, by the name in its label; NULL: it is not there. */
+static json_t *plane_in(const struct kube_cache *cache, const json_t *mesh, const char *revision)
+{
+    _cleanup_free_ char *name = str_eq(revision, "default") ? str_dup("istiod") : str_printf("istiod-%s", revision);
+    json_t *plane = cached(cache, "apps/v1", "Deployment", doc_string(mesh, "metadata", "namespace"), name);
+
+    if (plane && is_plane(plane, mesh))
+        return plane;
+    json_decref(plane);
+    return NULL;
+}
+
+/* What moves from one control plane to another moves to one that runs. */
+static void check_taken_over(struct invariants *v, const struct kube_cache *cache, const char *what, const char *before,
+                             const char *after)
+{
+    _cleanup_json_ json_t *mesh = mesh_in(cache), *former = NULL, *new = NULL;
+    /* The label of the default revision has a value of its own. */
+    const char *from = str_eq(before, "enabled") ? "default" : before,
+               *to = str_eq(after, "enabled") ? "default" : after;
+
+    if (!mesh || !from || !to || str_eq(from, to) || v->failure.len ||
+        !doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true))
+        return;
+    former = plane_in(cache, mesh, from);
+    new = plane_in(cache, mesh, to);
+    if (former && doc_int(doc_at(new, "status", "availableReplicas"), 0) <= 0)
+        buf_printf(&v->failure, "%s moves from revision %s to %s, which does not run", what, from, to);
+}
+
+static void check_validator(struct invariants *v, const struct kube_cache *cache, const json_t *validator)
+{
+    _cleanup_json_ json_t *before =
+        cached(cache, "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", NULL, name_of(validator));
+
+    check_taken_over(v, cache, "the validation of configuration", doc_string(before, "metadata", "labels", REVISION),
+                     doc_string(validator, "metadata", "labels", REVISION));
+}
+
+static void check_labels(struct invariants *v, const struct kube_cache *cache, const char *path, const json_t *patch)
+{
+    _cleanup_free_ char *name = str_dup_n(path, strcspn(path, "?"));
+    _cleanup_json_ json_t *before = cached(cache, "v1", "Namespace", NULL, name);
+
+    check_taken_over(v, cache, name, doc_string(before, "metadata", "labels", LABEL_INJECTION_MANAGED),
+                     doc_string(patch, "metadata", "labels", LABEL_INJECTION_MANAGED));
+}
+
+/* Whether new Pods get sidecars of another version; a user may keep them so. */
+static bool injects_another(const struct kube_cache *cache, const json_t *mesh, const char *version)
+{
+    _cleanup_free_ char *name = injector_of(str_or(doc_string(mesh, "spec", "revision"), "default"));
+    _cleanup_json_ json_t *injector = cached(cache, "v1", "ConfigMap", doc_string(mesh, "metadata", "namespace"), name);
+    _cleanup_free_ char *release = injector ? injected_release(injector) : NULL;
+
+    return release && !invariants_is_ignored(injector) && !str_eq(release, version);
+}
+
 /* Gateways get another version when the control plane of that version serves. */
 static void check_gateway(struct invariants *v, const struct kube_cache *cache, const json_t *gateway)
 {
@@ -492,10 +563,15 @@ static void check_gateway(struct invariants *v, const struct kube_cache *cache, 
     const char *new = release_of(gateway), *installed = doc_string(mesh, "status", STATUS_FIELD_VERSION);
 
     if (!new || !installed || str_eq(new, installed) || !release_of(before) || str_eq(new, release_of(before)) ||
-        !doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true) || v->failure.len || serves(cache, mesh, new))
+        !doc_bool(doc_at(mesh, "spec", "pilot", "enabled"), true) || v->failure.len)
         return;
-    buf_printf(&v->failure, "the operator replaces Deployment %s by version %s, and no istiod of that version serves",
-               name_of(gateway), new);
+    if (!serves(cache, mesh, new))
+        buf_printf(&v->failure,
+                   "the operator replaces Deployment %s by version %s, and no istiod of that version serves",
+                   name_of(gateway), new);
+    else if (injects_another(cache, mesh, new))
+        buf_printf(&v->failure, "the operator replaces Deployment %s by version %s, and new Pods get another one",
+                   name_of(gateway), new);
 }
 
 void invariants_today_sent(struct invariants *v, struct controller *controller, const struct net_request *request)
@@ -519,6 +595,12 @@ void invariants_today_sent(struct invariants *v, struct controller *controller, 
                doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0 &&
                str_starts(name_of(body), INJECTOR)) {
         check_injector(v, cache, body);
+    } else if (request->method == NET_PUT && strstr(request->path, "/istiod-default-validator") &&
+               doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0) {
+        check_validator(v, cache, body);
+    } else if (request->method == NET_PATCH && str_starts(request->path, "/api/v1/namespaces/") &&
+               doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0) {
+        check_labels(v, cache, request->path + strlen("/api/v1/namespaces/"), body);
     } else if (request->method == NET_PUT && strstr(request->path, "/deployments/istio-") &&
                doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0) {
         check_gateway(v, cache, body);

@@ -274,6 +274,16 @@ static void alter_version(struct users *p)
     put_away(p, &x);
 }
 
+/* Its namespaces move with their workloads, and the former control plane goes soon after the last. */
+static void alter_revision(struct users *p)
+{
+    struct pick x = mesh_of(p);
+
+    if (x.object)
+        set_text(doc_make(x.object, "spec"), "revision", rng_chance(p->rng, 500) ? "canary" : NULL);
+    put_away(p, &x);
+}
+
 static const struct {
     const char *name;
     unsigned weight;
@@ -283,7 +293,7 @@ static const struct {
     {"a workload is deleted", 3, remove_app},     {"a restart is undone", 10, undo},
     {"a restart is tried again", 8, retry},       {"a namespace is altered", 8, alter_namespace},
     {"the bounds are altered", 15, alter_bounds}, {"the sidecars are altered", 20, alter_sidecars},
-    {"the version is altered", 4, alter_version},
+    {"the version is altered", 4, alter_version}, {"the revision is altered", 6, alter_revision},
 };
 
 void users_act_in_renewal(struct users *p)
@@ -322,6 +332,7 @@ static void begin_mesh(struct users *p)
         json_array_append_new(names, json_sprintf(APP_NAMESPACE, i));
     spec = OBJECT(STRING("version", str_eq(version, "1.30.4") ? version : "1.31.1"),
                   VALUE("autoInjectionNamespaces", names),
+                  MAP("upgrade", FORMAT("formerGracePeriod", "%ds", (int)rng_below(p->rng, 30))),
                   MAP("sidecarRenewal", STRING("mode", "Automatic"), FORMAT("delay", "%ds", (int)rng_below(p->rng, 5)),
                       FORMAT("timeout", "%ds", (int)rng_between(p->rng, 60, 120)),
                       INT("maxConcurrentNamespaces", rng_between(p->rng, 1, 3))));

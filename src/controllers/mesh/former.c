@@ -18,6 +18,7 @@ struct reading {
     const struct mesh_desired *desired;
     bool available;                            /* what replaces them */
     const char *unproven;                      /* why that is not proven yet; NULL: it is */
+    size_t unmoved;                            /* namespaces */
     struct mesh_plane planes[MESH_PLANES_MAX]; /* those that stay */
     char *names[MESH_PLANES_MAX];              /* mesh_plane.revision; owned */
     size_t count;
@@ -124,6 +125,12 @@ static char *why_it_stays(struct reading *reading, const char *name, const struc
         return str_printf("the control plane of revision %s stays until its pods are counted", name);
     pods = sidecars_of_revision(reading->in->observed, name);
     json_object_set_new(line, "pods", json_integer((json_int_t)pods));
+    if (!pods && reading->unmoved)
+        return str_printf(
+            "the control plane of revision %s stays until %zu namespaces are labelled for that of revision %s",
+            name,
+            reading->unmoved,
+            new);
     if (!pods)
         return why_it_may_be_needed(reading, name, line);
     return str_printf(
@@ -217,7 +224,7 @@ former_validates(const struct plan_input *in, const struct kube_object *resource
 
 void former_read(
     struct former_memo *memo, struct reconcile *r, const struct mesh_desired *desired, const char *unproven,
-    struct former *ret)
+    size_t unmoved, struct former *ret)
 {
     const struct plan_input *in = r->world->central;
     const struct kube_kind *kind = mesh_kind(KIND_DEPLOYMENT);
@@ -227,6 +234,7 @@ void former_read(
         .again_at = MSEC_NEVER,
         .desired = desired,
         .unproven = unproven,
+        .unmoved = unmoved,
         .notice = BUF_INIT,
     };
     const struct kube_object *o;

@@ -26,11 +26,11 @@ void former_release(struct former *former);
 
 /*
  * After the rollouts were read. The plan gets the watches that it needs, and the time to look again. `unproven` is why
- * the new one is not proven; NULL: it is.
+ * the new one is not proven; NULL: it is. `unmoved` is how many namespaces have the operator's label for another one.
  */
 void former_read(
     struct former_memo *memo, struct reconcile *r, const struct mesh_desired *desired, const char *unproven,
-    struct former *ret);
+    size_t unmoved, struct former *ret);
 
 /*
  * The name of a control plane that the mesh has: the preferred one, if it is there, and none that is desired, unless

@@ -8,6 +8,7 @@
 #include "controllers/mesh/pod_security.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "doc/patch.h"
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
 
@@ -97,6 +98,7 @@ void injection_memo_clear(struct injection_memo *memo)
     json_decref(memo->names);
     map_free(memo->listed);
     map_free(memo->pending);
+    map_free(memo->moving);
     map_free(memo->disabled);
     map_free(memo->guarded);
     free(memo->notice);
@@ -122,6 +124,7 @@ static void begin(struct injection_memo *memo, const struct mesh_injection *how,
     memo->hash = hash_of(how, names);
     memo->listed = map_new(NULL);
     memo->pending = map_new(NULL);
+    memo->moving = map_new(NULL);
     memo->disabled = map_new(NULL);
     memo->guarded = map_new(NULL);
     json_array_foreach(names, i, name)
@@ -164,7 +167,7 @@ static void note(struct injection_memo *memo, struct kube_object *o)
 {
     static const char owner;
     struct label_memo *known = kube_object_memo(o, &owner);
-    bool listed = map_has(memo->listed, o->name), pending = false, guarded = false;
+    bool listed = map_has(memo->listed, o->name), pending = false, moves = false, guarded = false;
     const char *disabled = NULL;
 
     if (known->list == memo->hash) {
@@ -175,19 +178,21 @@ static void note(struct injection_memo *memo, struct kube_object *o)
         struct labels labels = labels_of(memo->how, ns);
         _cleanup_json_ json_t *changes = desired_labels(memo->how, labels, listed);
         pending = changes;
+        moves = pending && listed && labels.own && !labels.user;
         disabled = listed ? disabled_by(labels) : NULL;
         guarded = pod_security_is_enforced(ns) && gets_sidecars(labels, listed);
         if (!pending)
             *known = (struct label_memo){memo->hash, disabled, disabled == by_revision, guarded};
     }
     put(memo->pending, o->name, pending);
+    put(memo->moving, o->name, moves);
     put(memo->guarded, o->name, guarded);
     note_disabled(memo, o->name, disabled);
 }
 
 static void drop_gone(struct injection_memo *memo, const struct kube_cache *observed)
 {
-    struct map *const sets[] = {memo->pending, memo->disabled, memo->guarded};
+    struct map *const sets[] = {memo->pending, memo->moving, memo->disabled, memo->guarded};
     const char *name;
 
     for (size_t k = 0; k < ARRAY_LEN(sets); k++)
@@ -294,14 +299,39 @@ static void plan_labels(
         PLAN_CHANGED);
 }
 
-size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan)
+size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, bool moves, struct plan *plan)
 {
-    size_t count;
+    size_t count, planned = 0;
     _cleanup_free_ const char **names = names_of(memo->pending, NULL, &count);
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!moves && map_has(memo->moving, names[i]))
+            continue;
         plan_labels(memo, in, kube_cache_get(in->observed, namespaces(), NULL, names[i]), plan);
-    return count;
+        planned++;
+    }
+    return planned;
+}
+
+void injection_move(
+    const struct injection_memo *memo, const struct plan_input *in, bool (*stays)(const void *context, const char *ns),
+    const void *context, struct plan *plan)
+{
+    size_t count;
+    _cleanup_free_ const char **names = names_of(memo->moving, NULL, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (!stays(context, names[i]))
+            plan_labels(memo, in, kube_cache_get(in->observed, namespaces(), NULL, names[i]), plan);
+}
+
+json_t *injection_labels_to_be(const struct injection_memo *memo, const json_t *ns)
+{
+    json_t *labels = doc_copy(doc_at(ns, "metadata", "labels"));
+    _cleanup_json_ json_t *changes = desired_labels(memo->how, labels_of(memo->how, ns), true);
+
+    patch_merge(labels, changes);
+    return labels;
 }
 
 static void add_notice(const struct map *disabled, const char *label, struct buf *out)

@@ -26,6 +26,7 @@ struct injection_memo {
     uint64_t hash;                    /* of all; 0: nothing was read yet */
     uint64_t seen;                    /* kube_cache_changes() of namespaces */
     struct map *listed, *pending;     /* sets of names: the list; to be changed */
+    struct map *moving;               /* of those to be changed the ones that the operator labelled for another plane */
     struct map *disabled;             /* names of those that are listed and not chosen, to the user's label */
     /* A set of names: new Pods get a sidecar, and Pod Security enforces more than `privileged`. */
     struct map *guarded;
@@ -44,8 +45,17 @@ void injection_read(
  * `desired` (NULL: none), which the label switches on, exist.
  */
 bool injection_may_begin(const struct plan_input *in, const struct desired_set *desired, const struct plan *plan);
-/* Adds the changes that the memo says are needed. Returns how many namespaces still need one. */
-size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, struct plan *plan);
+/*
+ * Adds the changes that the memo says are needed; of those that move to another control plane only with `moves`.
+ * Returns how many there are.
+ */
+size_t injection_plan(const struct injection_memo *memo, const struct plan_input *in, bool moves, struct plan *plan);
+/* Adds those that move, but for the ones that stay yet. */
+void injection_move(
+    const struct injection_memo *memo, const struct plan_input *in, bool (*stays)(const void *context, const char *ns),
+    const void *context, struct plan *plan);
+/* The labels of a listed namespace once it has moved; owned by the caller. */
+json_t *injection_labels_to_be(const struct injection_memo *memo, const json_t *ns);
 /*
  * A namespace whose new Pods get these sidecars, as its labels are now: of those that Pod Security does not guard the
  * first by name, or of the others where all are guarded. NULL: there is none.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/status.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "controllers/made.h"
 #include "controllers/mesh/autoscalers.h"
@@ -307,7 +308,7 @@ static bool leave(struct reconcile *r)
     plan->watch |= PLAN_WATCH_LEFT;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
     injection_read(&memo->injection, in, &line->injection, NULL);
-    left += injection_plan(&memo->injection, in, plan);
+    left += injection_plan(&memo->injection, in, true, plan);
     left += objects_plan(&objects, plan);
     if (left == 0)
         left += made_remove_last(
@@ -413,8 +414,11 @@ static void review(struct reconcile *r)
     }
 }
 
-/* The writes for the mesh, into the plan or, while it is paused, beside it. */
-static void
+/*
+ * The writes for the mesh, into the plan or, while it is paused, beside it. True where namespaces may move to another
+ * control plane, and do so with their workloads.
+ */
+static bool
 plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struct former *former, struct plan *plan)
 {
     struct mesh_memo *memo = r->memo;
@@ -429,10 +433,13 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .definitions_first = ((const struct mesh_findings *)r->state)->upgrade.from != NULL,
     };
 
+    const bool one_by_one = former->retained && renewal_mode(desired->spec) == RENEWAL_AUTOMATIC;
+    bool may_label;
+
     objects_plan(&objects, plan);
-    injection_read(&memo->injection, in, &desired->injection, desired->spec->auto_injection_namespaces);
-    if (!former->awaits_new && injection_may_begin(in, desired->objects, plan))
-        injection_plan(&memo->injection, in, plan);
+    may_label = !former->awaits_new && injection_may_begin(in, desired->objects, plan);
+    if (may_label)
+        injection_plan(&memo->injection, in, !one_by_one, plan);
     for (size_t i = 0; i < desired->plane_count; i++)
         made_remove_disabled(
             in,
@@ -447,6 +454,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
     /* The status says how many Pods a former control plane waits for. */
     r->is_unread = r->plan->central.watch & ~in->synced &
                    (made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | (former->retained ? PLAN_WATCH_SIDECARS : 0));
+    return may_label && one_by_one;
 }
 
 static void count_sidecars(struct reconcile *r, const struct mesh_desired *desired)
@@ -509,12 +517,24 @@ static const char *unready(const struct reconcile *r, const struct mesh_desired 
     return NULL;
 }
 
-static void renew_sidecars(struct reconcile *r, const struct mesh_desired *desired, const struct former *former)
+/* With those namespaces that move one by one, whose labels go into `writes`. */
+static void renew_sidecars(
+    struct reconcile *r, const struct mesh_desired *desired, const struct former *former, bool one_by_one,
+    struct plan *writes)
 {
     struct mesh_findings *found = r->state;
     const struct mesh_memo *memo = r->memo;
 
-    renewal_plan(r, desired, found->sidecars, memo->sidecars.version, unready(r, desired, former), &found->renewal);
+    renewal_plan(
+        r,
+        desired,
+        one_by_one ? &memo->injection : NULL,
+        found->sidecars,
+        memo->sidecars.version,
+        unready(r, desired, former),
+        &found->renewal);
+    if (one_by_one)
+        injection_move(&memo->injection, r->world->central, renewal_keeps, &found->renewal, writes);
 }
 
 /* Begins a sentence about so many objects, of which the first is named. */
@@ -566,7 +586,7 @@ static void plan(struct reconcile *r)
     struct mesh_findings *found = r->state;
     bool can_call_webhooks = false;
     struct former former;
-    bool former_stays;
+    bool former_stays, one_by_one;
 
     components_read(
         in,
@@ -580,9 +600,11 @@ static void plan(struct reconcile *r)
         &r->plan->central.watch);
     if (desired->planes->release->line->webhooks_count)
         can_call_webhooks = webhooks_read(r, desired);
-    former_read(&memo->former, r, desired, upgrade_unproven_text(&found->upgrade), &former);
+    injection_read(&memo->injection, in, &desired->injection, spec->auto_injection_namespaces);
+    former_read(
+        &memo->former, r, desired, upgrade_unproven_text(&found->upgrade), map_len(memo->injection.moving), &former);
     found->former = json_incref(former.planes);
-    plan_writes(r, desired, &former, writes);
+    one_by_one = plan_writes(r, desired, &former, writes);
     if (can_call_webhooks && !r->rollouts.all_available)
         refused_pods_retry(r, desired->objects, writes);
     buf_add_str(&r->notice, memo->warnings);
@@ -603,7 +625,7 @@ static void plan(struct reconcile *r)
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     conclude_upgrade(r, desired, writes, former_stays);
-    renew_sidecars(r, desired, &former);
+    renew_sidecars(r, desired, &former, one_by_one, writes);
     former_release(&former);
     reconcile_conclude(r, &r->plan->central, spec->pause);
 }

@@ -258,13 +258,20 @@ static enum renewal_reason obstacle_of_workload(const struct mesh_workload *w)
     return w->is_large ? RENEWAL_TOO_MANY_LABELS : RENEWAL_FREE;
 }
 
+/* It is labelled for a former control plane yet, and gets its label with its first restart. */
+static bool moves(const struct injection_memo *moving, const char *ns)
+{
+    return moving && map_has(moving->moving, ns);
+}
+
 static enum renewal_reason obstacle(
-    const struct plan_input *in, const struct mesh_desired *desired, const struct found *f,
-    const struct mesh_workload *w)
+    const struct plan_input *in, const struct mesh_desired *desired, const struct injection_memo *moving,
+    const struct found *f, const struct mesh_workload *w)
 {
     struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, f->ns);
     _cleanup_json_ json_t *ns = o ? kube_object_parse(o) : NULL;
-    const json_t *labels = doc_at(ns, "metadata", "labels");
+    _cleanup_json_ json_t *labels =
+        moves(moving, f->ns) ? injection_labels_to_be(moving, ns) : json_incref(doc_at(ns, "metadata", "labels"));
     const json_t *selector = desired->spec->sidecar_renewal.namespace_selector;
     enum renewal_reason reason;
 
@@ -282,8 +289,9 @@ static enum renewal_reason obstacle(
 
 /* --- the items --- */
 
-static struct renewal_item
-read_item(const struct plan_input *in, const struct mesh_desired *desired, const struct found *f, const char *version)
+static struct renewal_item read_item(
+    const struct plan_input *in, const struct mesh_desired *desired, const struct injection_memo *moving,
+    const struct found *f, const char *version)
 {
     const struct kube_kind *view = view_of(f->kind);
     const struct kube_object *o = view ? kube_cache_get(in->observed, view, f->ns, f->name) : NULL;
@@ -301,7 +309,7 @@ read_item(const struct plan_input *in, const struct mesh_desired *desired, const
     item.is_complete = w.is_complete;
     item.retry = str_eq(w.renewal, SIDECAR_RENEWAL_RETRY) && f->outdated;
     item.is_writing = plan_is_busy(in, o);
-    item.obstacle = f->outdated ? obstacle(in, desired, f, &w) : RENEWAL_FREE;
+    item.obstacle = f->outdated ? obstacle(in, desired, moving, f, &w) : RENEWAL_FREE;
     failure = plan_failure_of(in, KUBE_MERGE_PATCH, view, f->ns, f->name);
     if (failure && plan_failure_lasts(failure))
         item.refusal = failure->text;
@@ -311,8 +319,8 @@ read_item(const struct plan_input *in, const struct mesh_desired *desired, const
 }
 
 static void read_items(
-    const struct plan_input *in, const struct mesh_desired *desired, msec_t timeout, const json_t *status,
-    struct renewal *ret)
+    const struct plan_input *in, const struct mesh_desired *desired, const struct injection_memo *moving,
+    msec_t timeout, const json_t *status, struct renewal *ret)
 {
     struct map *names = map_new(found_free);
     void *found;
@@ -325,7 +333,7 @@ static void read_items(
     find_known(status, "blocked", names);
     ret->items = NEW_ARRAY(struct renewal_item, map_len(names) + 1);
     for (size_t i = 0; map_next(names, &i, NULL, &found);)
-        ret->items[ret->len++] = read_item(in, desired, found, ret->version);
+        ret->items[ret->len++] = read_item(in, desired, moving, found, ret->version);
     qsort(ret->items, ret->len, sizeof(*ret->items), in_order);
 }
 
@@ -352,10 +360,10 @@ static void restart(struct reconcile *r, const struct renewal *renewal, const st
     plan_add(&r->plan->central, in, action);
 }
 
-static void plan_restarts(struct reconcile *r, const struct renewal *renewal)
+static void plan_restarts(struct reconcile *r, const struct injection_memo *moving, const struct renewal *renewal)
 {
     for (size_t i = 0; i < renewal->len; i++)
-        if (renewal->items[i].restart)
+        if (renewal->items[i].restart && !moves(moving, renewal->items[i].ns))
             restart(r, renewal, &renewal->items[i]);
 }
 
@@ -374,9 +382,25 @@ static void requeue(struct reconcile *r, msec_t at)
         r->plan->again_after = at > now ? at - now : 0;
 }
 
+bool renewal_keeps(const void *renewal, const char *ns)
+{
+    const struct renewal *found = renewal;
+    bool keeps = !found->is_known;
+
+    for (size_t i = 0; i < found->len; i++) {
+        const struct renewal_item *item = &found->items[i];
+        if (!str_eq(item->ns, ns))
+            continue;
+        if (item->restart)
+            return false;
+        keeps |= item->stage != RENEWAL_CURRENT && item->stage != RENEWAL_BLOCKED;
+    }
+    return keeps;
+}
+
 void renewal_plan(
-    struct reconcile *r, const struct mesh_desired *desired, const struct sidecars *sidecars, const char *version,
-    const char *waits, struct renewal *ret)
+    struct reconcile *r, const struct mesh_desired *desired, const struct injection_memo *moving,
+    const struct sidecars *sidecars, const char *version, const char *waits, struct renewal *ret)
 {
     const struct plan_input *in = r->world->central;
     const struct istio_spec *spec = desired->spec;
@@ -399,7 +423,7 @@ void renewal_plan(
     }
     ret->is_known = true;
     ret->stops_all = terms.stops_all;
-    read_items(in, desired, terms.timeout, status, ret);
+    read_items(in, desired, moving, terms.timeout, status, ret);
     renewal_read_status(status, in->now, ret);
     if (!version)
         ret->waits = "the sidecar injector is disabled";
@@ -412,6 +436,6 @@ void renewal_plan(
     if (ret->totals.moving || ret->totals.resting)
         r->plan->central.watch |= PLAN_WATCH_WORKLOADS;
     r->plan->central.users += ret->totals.left + ret->totals.moving + ret->totals.blocked;
-    plan_restarts(r, ret);
+    plan_restarts(r, moving, ret);
     requeue(r, ret->totals.again_at);
 }

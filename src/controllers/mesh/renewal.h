@@ -13,6 +13,7 @@
 #ifndef CONTROLLERS_MESH_RENEWAL_H
 #define CONTROLLERS_MESH_RENEWAL_H
 
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/renewal_decide.h"
 #include "controllers/mesh/sidecars.h"
@@ -43,11 +44,19 @@ void renewal_release(struct renewal *renewal);
 
 /*
  * Adds the restarts to the plan, and what it needs to observe. `waits` is why the mesh is not in place; NULL: it is.
- * Called after the sidecars were counted (NULL: not yet).
+ * Called after the sidecars were counted (NULL: not yet). `moving` has the namespaces that are still labelled for a
+ * former control plane, and move one by one (NULL: none is): where the first workload of one is due, nothing is
+ * restarted before the namespace is labelled (renewal_keeps()).
  */
 void renewal_plan(
-    struct reconcile *r, const struct mesh_desired *desired, const struct sidecars *sidecars, const char *version,
-    const char *waits, struct renewal *ret);
+    struct reconcile *r, const struct mesh_desired *desired, const struct injection_memo *moving,
+    const struct sidecars *sidecars, const char *version, const char *waits, struct renewal *ret);
+
+/*
+ * Whether a namespace that moves stays with its former control plane yet: workloads there will be restarted, and it is
+ * not their turn. `renewal` is a struct renewal after renewal_plan().
+ */
+bool renewal_keeps(const void *renewal, const char *ns);
 
 /*
  * Fills in what the status says of the items: known_since, known_complete, known_reason, is_unknown; since when the

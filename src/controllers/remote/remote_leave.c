@@ -39,7 +39,7 @@ static size_t plan_removal(struct remote *r)
 
     left = made_remove_first(r->world->remote, MESH_REMOTE, r->object->ns, &r->plan->remote);
     injection_read(&r->memo->injection, r->world->remote, &r->central->line->injection, NULL);
-    left += injection_plan(&r->memo->injection, r->world->remote, &r->plan->remote);
+    left += injection_plan(&r->memo->injection, r->world->remote, true, &r->plan->remote);
     left += remove_marked(r, owner, false);
     if (left == 0)
         left += made_remove_last(r->world->remote, MESH_REMOTE, r->object->ns, NULL, &r->plan->remote);

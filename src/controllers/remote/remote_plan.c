@@ -62,7 +62,7 @@ static bool plan_parts(struct remote *r, struct plan *plan)
 
     plan_with_services(&objects, plan);
     if (injection_may_begin(r->world->remote, memo->parts, plan))
-        injection_plan(&memo->injection, r->world->remote, plan);
+        injection_plan(&memo->injection, r->world->remote, true, plan);
     return plan->drift == drift;
 }
 

@@ -52,7 +52,8 @@ static void put(struct world *w, const json_t *object)
     world_put_as(w, mesh_kind(KIND_RUNNING_DEPLOYMENT), doc_copy(object));
 }
 
-static void put_pod(struct world *w, const char *deployment, const char *version)
+static void
+put_pod_of(struct world *w, const char *ns, const char *deployment, const char *revision, const char *version)
 {
     world_put_as(
         w,
@@ -62,10 +63,10 @@ static void put_pod(struct world *w, const char *deployment, const char *version
             STRING("kind", "Pod"),
             MAP("metadata",
                 FORMAT("name", "%s-ab12-x", deployment),
-                STRING("namespace", "shop"),
+                STRING("namespace", ns),
                 MAP("labels", STRING("pod-template-hash", "ab12")),
                 MAP("annotations",
-                    STRING("sidecar.istio.io/status", "{\"revision\":\"default\"}"),
+                    FORMAT("sidecar.istio.io/status", "{\"revision\":\"%s\"}", revision),
                     STRING(ISTIOD_SIDECAR_VERSION, version)),
                 SEQ("ownerReferences",
                     ITEM(
@@ -73,6 +74,11 @@ static void put_pod(struct world *w, const char *deployment, const char *version
                         STRING("kind", "ReplicaSet"),
                         FORMAT("name", "%s-ab12", deployment),
                         BOOL("controller", true))))));
+}
+
+static void put_pod(struct world *w, const char *deployment, const char *version)
+{
+    put_pod_of(w, "shop", deployment, "default", version);
 }
 
 static void begin(void **state, const char *spec)
@@ -143,11 +149,16 @@ static void roll_out(struct world *w, json_t *object, const char *version)
     put_pod(w, "web", version);
 }
 
-static char *current(struct world *w)
+static char *current_of(struct world *w, const char *injector)
 {
-    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, ISTIOD_INJECTION_CONFIG);
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, injector);
 
     return str_dup(doc_string(config, "metadata", "annotations", ISTIOD_SIDECAR_VERSION));
+}
+
+static char *current(struct world *w)
+{
+    return current_of(w, ISTIOD_INJECTION_CONFIG);
 }
 
 static void a_workload_is_restarted_once(void **state)
@@ -330,6 +341,96 @@ static void a_pod_tells_what_runs_it(void **state)
     }
 }
 
+#define ANOTHER_REVISION(more)                                                                                         \
+    "{\"version\": \"1.31.1\", \"autoInjectionNamespaces\": [\"idle\", \"pay\", \"shop\"], \"sidecarRenewal\": "       \
+    "{\"mode\": "                                                                                                      \
+    "\"Automatic\", \"delay\": \"5s\"}" more "}"
+
+static void expect_revision(struct world *w, const char *ns, const char *revision)
+{
+    _cleanup_json_ json_t *o = world_get(w, "v1", "Namespace", NULL, ns);
+    const char *found = doc_string(o, "metadata", "labels", LABEL_REVISION);
+
+    if (!str_eq(found, revision))
+        fail_msg("namespace %s has revision %s, but must have %s", ns, str_or(found, "none"), str_or(revision, "none"));
+}
+
+/* Those that nobody restarts move at once. */
+static void namespaces_move_to_another_control_plane_one_by_one(void **state)
+{
+    _cleanup_json_ json_t *api = deployment("api", "{\"metadata\": {\"namespace\": \"pay\"}}"),
+                          *web = deployment("web", NULL);
+    _cleanup_free_ char *version = NULL, *next = NULL;
+    struct world *w;
+
+    assert_int_equal(mesh_begin_today_installed(state, ANOTHER_REVISION("")), 0);
+    w = *state;
+    world_put_namespace(w, "idle", NULL);
+    world_put_namespace(w, "pay", NULL);
+    world_put_namespace(w, "shop", NULL);
+    settle(w);
+    version = current(w);
+    put(w, api);
+    put(w, web);
+    put_pod_of(w, "pay", "api", "default", version);
+    put_pod(w, "web", version);
+
+    world_put_mesh(w, ANOTHER_REVISION(", \"revision\": \"canary\""));
+    settle(w);
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod-canary", true);
+    expect_restarts(w, NULL, "");
+    expect_revision(w, "idle", "canary");
+    expect_revision(w, "pay", NULL);
+    expect_revision(w, "shop", NULL);
+
+    w->later += SETTLED;
+    expect_restarts(w, api, "api");
+    expect_revision(w, "pay", "canary");
+    expect_revision(w, "shop", NULL);
+
+    next = current_of(w, ISTIOD_INJECTION_CONFIG "-canary");
+    json_object_set_new(doc_at(api, "status"), "observedGeneration", json_integer(2));
+    put(w, api);
+    put_pod_of(w, "pay", "api", "canary", next);
+    expect_restarts(w, NULL, "");
+    expect_revision(w, "shop", NULL);
+    w->later += SECONDS(5);
+    expect_restarts(w, web, "web");
+    expect_revision(w, "shop", "canary");
+}
+
+/* New Pods would have no sidecar. */
+static void a_control_plane_stays_while_a_namespace_is_labelled_for_it(void **state)
+{
+    struct world *w;
+
+    assert_int_equal(mesh_begin_today_installed(state, ANOTHER_REVISION("")), 0);
+    w = *state;
+    world_put_namespace(w, "shop", NULL);
+    settle(w);
+    world_put_mesh(w, ANOTHER_REVISION(", \"revision\": \"canary\", \"upgrade\": {\"formerGracePeriod\": \"0s\"}"));
+    settle(w);
+    world_roll_out(w);
+    fill_in_ca_bundles(w);
+    put_endpoint_slice(w, "istiod-canary", true);
+    /* Another client takes it back each time. */
+    for (int i = 0; i < 10; i++) {
+        struct plan plan = world_plan(w);
+        world_act(w, &plan);
+        plan_release(&plan);
+        world_put_namespace(
+            w,
+            "shop",
+            OBJECT(STRING(LABEL_INJECTION, "enabled"), STRING("istio-operator-managed-injection", "enabled")));
+    }
+    assert_true(world_has(w, APPS, "Deployment", NS, "istiod"));
+    settle(w);
+    expect_revision(w, "shop", "canary");
+    assert_false(world_has(w, APPS, "Deployment", NS, "istiod"));
+}
+
 #define WITH_A_MESH(test) cmocka_unit_test_teardown(test, mesh_end)
 
 int main(void)
@@ -339,6 +440,8 @@ int main(void)
         WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
         WITH_A_MESH(what_is_left_alone_is_named),
+        WITH_A_MESH(namespaces_move_to_another_control_plane_one_by_one),
+        WITH_A_MESH(a_control_plane_stays_while_a_namespace_is_labelled_for_it),
         cmocka_unit_test(a_pod_tells_what_runs_it),
     };
 
