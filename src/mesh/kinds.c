@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "base/str.h"
+#include "doc/doc.h"
 #include "kube/discovery.h"
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
@@ -120,6 +121,18 @@ static const struct kube_union oneofs[] = {
 static char *digest_of_classes(const json_t *definition)
 {
     return str_dup(kube_definition_version(definition, mesh_kind(KIND_MADE_GATEWAY_CLASS)) ? "served" : "");
+}
+
+/* Source: Istio 1.0, the annotation auth.istio.io/PORT of a Service: "NONE" or "MUTUAL_TLS". */
+static char *digest_of_auth(const json_t *service)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(doc_at(service, "metadata", "annotations"), key, value)
+        if (str_starts(key, "auth.istio.io/"))
+            return str_dup("annotated");
+    return NULL;
 }
 
 /* In the order in which objects are rendered. */
@@ -474,6 +487,28 @@ static const struct kube_kind rows[KIND_COUNT] = {
          ON_DEMAND,
          .metadata_only = true,
          .digest = mesh_gateway_api_digest},
+    [KIND_CLUSTER_RBAC_CONFIG] =
+        {.kind = "ClusterRbacConfig",
+         .view = "cluster-rbac-configs",
+         .plural = "clusterrbacconfigs",
+         .group = "rbac.istio.io",
+         VERSION("v1alpha1"),
+         CENTRAL,
+         ON_DEMAND,
+         .custom = true,
+         .metadata_only = true,
+         .keep = NAMES(IDENTITY)},
+    [KIND_SERVICE_WITH_AUTH] =
+        {.kind = "Service",
+         .view = "services-with-auth",
+         .plural = "services",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .metadata_only = true,
+         .digest = digest_of_auth},
     /* What an earlier operator left behind; the order is as above. */
     [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
     [KIND_LEFT_BINDING] =

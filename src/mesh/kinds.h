@@ -68,8 +68,10 @@ enum mesh_kind_id {
     KIND_GATEWAY_CLASS_DEFINITION, /* a view: "served" or "", whether the former is */
     KIND_SELF_SIGNED_AUTHORITY,    /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
     KIND_PLUGGED_IN_AUTHORITY,
-    KIND_ENDPOINT_SLICE, /* a view: whether endpoints are ready, without their addresses */
-    KIND_GATEWAY_API,    /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */
+    KIND_ENDPOINT_SLICE,      /* a view: whether endpoints are ready, without their addresses */
+    KIND_GATEWAY_API,         /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */
+    KIND_CLUSTER_RBAC_CONFIG, /* a view: users' own, which Istio 1.1 follows and 1.0 does not */
+    KIND_SERVICE_WITH_AUTH,   /* a view: "annotated", of Services with annotations that Istio 1.0 follows and 1.1 not */
     /*
      * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the
      * owner label. Autoscalers are included without an owner, too.

@@ -220,6 +220,14 @@ struct mesh_dropped_setting {
     const char *field; /* "spec.pilot.env.NAME" */
 };
 
+/* Objects of users that a line does not follow, and the one before or after it does. */
+struct mesh_ignored {
+    enum mesh_kind_id view;
+    const char *definition; /* of a custom kind: the name of its CustomResourceDefinition; NULL: it is none */
+    const char *what;       /* they are called, before their names */
+    const char *advice;     /* what comes of it, and what helps: a clause */
+};
+
 struct mesh_line {
     /* What a resource looks like in its releases; the struct that it is parsed into begins with struct istio_spec. */
     const struct api_form *form;
@@ -239,6 +247,7 @@ struct mesh_line {
     /* Each ends with a NULL field; NULL: there are none. */
     const struct mesh_dropped_setting *dropped;
     const struct mesh_changed_default *changed;
+    const struct mesh_ignored *ignored; /* ends with a NULL `what`; NULL: nothing */
     /* The CustomResourceDefinitions of Istio's own configuration, in the central cluster; NULL: it has none. */
     mesh_part_fn definitions;
     struct mesh_parts central, remote;

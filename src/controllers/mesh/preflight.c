@@ -152,7 +152,8 @@ static void check_authority(const struct check *c)
         check_certificate(o, "signing", authority.signing_end, c->in->now, c->found);
 }
 
-#define PINNED_NAMED_MAX 10
+/* In one text. */
+#define NAMED_MAX 10
 
 /* Workloads that choose the image of their proxy: the new injector starts it with flags of its own release. */
 static void check_pinned(const struct check *c)
@@ -180,7 +181,7 @@ static void check_pinned(const struct check *c)
         return;
     names = map_sorted_keys(pinned);
     buf_add_str(&text, "annotation sidecar.istio.io/proxyImage chooses the proxy of ");
-    buf_add_names(&text, names, map_len(pinned), PINNED_NAMED_MAX);
+    buf_add_names(&text, names, map_len(pinned), NAMED_MAX);
     buf_printf(
         &text,
         c->old->line == c->new->line ? "; it stays as it is when Istio is %s"
@@ -198,35 +199,80 @@ static void check_dropped(const struct check *c)
             add(c->found->blocked, str_printf("%s has no effect from Istio %s on: remove it", row->field, row->since));
 }
 
-static unsigned needs_nothing(const struct mesh_release *old, const struct mesh_release *new)
+/* A custom kind without a definition has no objects, and no watch of it would ever be synced. */
+static bool is_defined(const struct check *c, const struct mesh_ignored *row)
 {
-    (void)old, (void)new;
+    return !row->definition || kube_cache_get(c->in->observed, mesh_kind(KIND_DEFINITION), NULL, row->definition);
+}
+
+/* Those that the new line ignores; none where it is the old one. */
+static const struct mesh_ignored *ignored(const struct check *c)
+{
+    static const struct mesh_ignored none = {0};
+
+    return c->old->line != c->new->line && c->new->line->ignored ? c->new->line->ignored : &none;
+}
+
+/* Users' objects that the new line does not follow. */
+static void check_ignored(const struct check *c)
+{
+    for (const struct mesh_ignored *row = ignored(c); row->what; row++) {
+        _cleanup_map_ struct map *found = map_new(NULL);
+        _cleanup_free_ const char **names = NULL;
+        struct buf text = BUF_INIT;
+        const struct kube_object *o;
+        for (size_t i = 0; is_defined(c, row) && (o = kube_cache_next(c->in->observed, mesh_kind(row->view), &i));) {
+            _cleanup_free_ char *name = o->ns ? STR_JOIN('/', o->ns, o->name) : str_dup(o->name);
+            map_put(found, name, NULL);
+        }
+        if (!map_len(found))
+            continue;
+        names = map_sorted_keys(found);
+        buf_printf(&text, "Istio %s does not follow %s ", c->to, row->what);
+        buf_add_names(&text, names, map_len(found), NAMED_MAX);
+        buf_printf(&text, ": %s", row->advice);
+        add(c->found->blocked, buf_take(&text));
+    }
+}
+
+static unsigned needs_nothing(const struct check *c)
+{
+    (void)c;
     return 0;
 }
 
-static unsigned needs_gateway_api(const struct mesh_release *old, const struct mesh_release *new)
+static unsigned needs_gateway_api(const struct check *c)
 {
-    return old->gateway_api && new->gateway_api ? PLAN_WATCH_GATEWAY_API : 0;
+    return c->old->gateway_api && c->new->gateway_api ? PLAN_WATCH_GATEWAY_API : 0;
 }
 
-static unsigned needs_authority(const struct mesh_release *old, const struct mesh_release *new)
+static unsigned needs_authority(const struct check *c)
 {
-    (void)new;
-    return old->line->authority ? PLAN_WATCH_AUTHORITY : 0;
+    return c->old->line->authority ? PLAN_WATCH_AUTHORITY : 0;
 }
 
-static unsigned needs_workloads(const struct mesh_release *old, const struct mesh_release *new)
+static unsigned needs_workloads(const struct check *c)
 {
-    (void)old, (void)new;
+    (void)c;
     return PLAN_WATCH_WORKLOADS;
 }
 
+static unsigned needs_ignored(const struct check *c)
+{
+    unsigned bits = 0;
+
+    for (const struct mesh_ignored *row = ignored(c); row->what; row++)
+        bits |= is_defined(c, row) ? watch_bit_of(row->view) : 0;
+    return bits;
+}
+
 static const struct {
-    unsigned (*needs)(const struct mesh_release *old, const struct mesh_release *new); /* bits of plan.watch */
+    unsigned (*needs)(const struct check *c); /* bits of plan.watch */
     void (*check)(const struct check *c);
 } checks[] = {
     {needs_nothing, check_dropped},
     {needs_workloads, check_pinned},
+    {needs_ignored, check_ignored},
     {needs_gateway_api, check_gateway_api},
     {needs_authority, check_authority},
 };
@@ -254,7 +300,7 @@ void preflight_read(
     if (!c.old || !c.new) /* the resource is invalid for it */
         return;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
-        ret->needs |= checks[i].needs(c.old, c.new);
+        ret->needs |= checks[i].needs(&c);
     if (ret->needs & ~PREFLIGHT_WATCHES)
         abort(); /* a bug in this program, which every change of the version would show */
     ret->unread = ret->needs & ~in->synced;

@@ -9,7 +9,9 @@
 #include "reconcile/plan.h"
 
 /* All that the checks look at. */
-#define PREFLIGHT_WATCHES (PLAN_WATCH_AUTHORITY | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_WORKLOADS)
+#define PREFLIGHT_WATCHES                                                                                              \
+    (PLAN_WATCH_AUTHORITY | PLAN_WATCH_CLUSTER_RBAC | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_SERVICES_AUTH |              \
+     PLAN_WATCH_WORKLOADS)
 
 /* Zeroed: nothing was looked at. */
 struct preflight {

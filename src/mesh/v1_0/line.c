@@ -68,7 +68,17 @@ static const struct mesh_limitation limitations[] = {
 
 static const struct mesh_joining joining = {V1_JOINING(v1_0_remote_form)};
 
+static const struct mesh_ignored ignored[] = {
+    {KIND_CLUSTER_RBAC_CONFIG,
+     "clusterrbacconfigs.rbac.istio.io",
+     "ClusterRbacConfigs:",
+     "requests would be allowed that they deny; write a RbacConfig instead and delete it, or write "
+     "spec.upgrade.preflight: Warn"},
+    {.what = NULL},
+};
+
 const struct mesh_line v1_0_line = {
+    .ignored = ignored,
     .form = &v1_0_form,
     .definitions = v1_crds,
     .central = {central, central_shared, central_made},

@@ -73,7 +73,18 @@ static const struct mesh_changed_default changed[] = {
     {NULL},
 };
 
+/* Source: Istio 1.1's upgrade notes. */
+static const struct mesh_ignored ignored[] = {
+    {KIND_SERVICE_WITH_AUTH,
+     NULL,
+     "annotations auth.istio.io/PORT of Services:",
+     "their ports would have the mutual TLS of all others; write a Policy and a DestinationRule instead and remove "
+     "them, or write spec.upgrade.preflight: Warn"},
+    {.what = NULL},
+};
+
 const struct mesh_line v1_1_line = {
+    .ignored = ignored,
     .changed = changed,
     .form = &v1_1_form,
     .definitions = v1_crds,

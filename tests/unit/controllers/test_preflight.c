@@ -159,6 +159,67 @@ static void pinned_proxies_are_named(void **state)
     expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
 }
 
+static void put_service(struct world *w, const char *name, const char *annotation)
+{
+    world_put_as(
+        w,
+        mesh_kind(KIND_SERVICE_WITH_AUTH),
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Service"),
+            MAP("metadata",
+                STRING("name", name),
+                STRING("namespace", "default"),
+                MAP("annotations", STRING(annotation, "NONE")))));
+}
+
+static void expect_blocked(struct world *w, const char *text)
+{
+    _cleanup_json_ json_t *blocked = condition_of(w, "UpgradeBlocked");
+    const char *message = str_or(doc_string(blocked, "message"), "");
+
+    if (!strstr(message, text))
+        fail_msg("%s, but must have %s", message, text);
+}
+
+static void roll_out_all(struct world *w)
+{
+    for (int i = 0; i < 3; i++) {
+        world_roll_out(w);
+        settle(w);
+    }
+}
+
+/* Istio 1.1 gives their ports the mutual TLS of all others, and 1.0 allows every request. */
+static void what_the_other_line_does_not_follow_keeps_the_old_one(void **state)
+{
+    struct world *w = *state;
+
+    put_service(w, "db", "auth.istio.io/3306");
+    put_service(w, "web", "example.com/auth.istio.io");
+    world_put_mesh(w, "{\"version\": \"1.1.17\"}");
+    settle(w);
+    expect_status(w, "version", "1.0.5");
+    expect_blocked(w, "1.1.17 does not follow annotations auth.istio.io/PORT of Services: default/db: their ports");
+
+    put_service(w, "db", "example.com/other");
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+    roll_out_all(w);
+    expect_status(w, "version", "1.1.17");
+
+    put_of(w, mesh_kind(KIND_CLUSTER_RBAC_CONFIG), NULL, "default", NULL);
+    put_service(w, "db", "auth.istio.io/3306");
+    world_put_mesh(w, "{\"version\": \"1.0.6\"}");
+    settle(w);
+    expect_status(w, "version", "1.1.17");
+    expect_blocked(w, "1.0.6 does not follow ClusterRbacConfigs: default: requests would be allowed");
+    world_put_mesh(w, "{\"version\": \"1.0.6\", \"upgrade\": {\"preflight\": \"Warn\"}}");
+    settle(w);
+    roll_out_all(w);
+    expect_status(w, "version", "1.0.6");
+}
+
 static void pinned_proxies_of_the_same_line_are_a_warning(void **state)
 {
     struct world *w = *state;
@@ -200,6 +261,7 @@ int main(void)
         OLD(an_unknown_version_keeps_the_old_one),
         OLD(a_gateway_api_that_the_new_release_ignores_keeps_the_old_one),
         INSTALLED(pinned_proxies_are_named),
+        INSTALLED(what_the_other_line_does_not_follow_keeps_the_old_one),
         OLD(pinned_proxies_of_the_same_line_are_a_warning),
         OLD(settings_without_effect_keep_the_old_one),
     };

@@ -227,6 +227,14 @@ static json_t *sample_of(const struct kube_kind *kind)
         return authority(MESH_PLUGGED_IN_AUTHORITY);
     case KIND_GATEWAY_API:
         return definition_of_gateway_api();
+    case KIND_SERVICE_WITH_AUTH:
+        return OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Service"),
+            MAP("metadata",
+                STRING("name", "db"),
+                STRING("namespace", "default"),
+                MAP("annotations", STRING("auth.istio.io/3306", "NONE"))));
     case KIND_GATEWAY_CLASS_DEFINITION:
         return definition_of_classes();
     default:
