@@ -156,7 +156,9 @@ static const struct field sidecar_renewal_rows[] = {
 
 static const struct field_table sidecar_renewal_table = {
     .name = "Renewal status",
-    .doc = "Where the restarts of workloads with outdated sidecars stand, while `spec.sidecarRenewal.mode` is not Off.",
+    .doc =
+        "Where the restarts of workloads with outdated sidecars stand. While `spec.sidecarRenewal.mode` is Off, which "
+        "of them had not ended well before.",
     FIELD_ROWS(sidecar_renewal_rows),
 };
 

@@ -66,10 +66,12 @@ static void add_sidecars(const struct reconcile *r, const struct mesh_findings *
 
 static void add_renewal(const struct reconcile *r, const struct mesh_findings *found, json_t *status)
 {
-    json_t *value = found->renewal.is_known ? renewal_status(&found->renewal)
-                                            : json_incref(doc_at(r->resource, "status", STATUS_FIELD_SIDECAR_RENEWAL));
+    json_t *before = doc_at(r->resource, "status", STATUS_FIELD_SIDECAR_RENEWAL);
+    json_t *value = found->renewal.mode == RENEWAL_OFF ? renewal_status_off(before)
+                    : found->renewal.is_known          ? renewal_status(&found->renewal)
+                                                       : json_incref(before);
 
-    if (found->renewal.mode != RENEWAL_OFF && value)
+    if (value)
         json_object_set(status, STATUS_FIELD_SIDECAR_RENEWAL, value);
     json_decref(value);
 }

@@ -63,8 +63,10 @@ bool renewal_keeps(const void *renewal, const char *ns);
  * version is desired, and the last restart.
  */
 void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal);
-/* status.sidecarRenewal; owned by the caller; NULL: renewal is off. */
+/* status.sidecarRenewal, unless renewal is off; owned by the caller. */
 json_t *renewal_status(const struct renewal *renewal);
+/* The same while it is off: what has to be known when it is on again. NULL: nothing. */
+json_t *renewal_status_off(const json_t *before);
 /* Adds the Events of what the status does not say yet: it begins, ends, or a rollout failed. */
 void renewal_tell(struct reconcile *r, const struct renewal *renewal);
 

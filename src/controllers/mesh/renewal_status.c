@@ -191,6 +191,27 @@ json_t *renewal_status(const struct renewal *renewal)
         VALUE("blocked", list_blocked(renewal)));
 }
 
+static json_t *followed_lines(const json_t *status, const char *field)
+{
+    json_t *kept = json_array(), *line;
+    size_t i;
+
+    json_array_foreach(doc_at(status, field), i, line)
+        if (doc_at(line, "since"))
+            json_array_append(kept, line);
+    return kept;
+}
+
+json_t *renewal_status_off(const json_t *before)
+{
+    _cleanup_json_ json_t *renewing = followed_lines(before, "renewing"), *blocked = followed_lines(before, "blocked");
+
+    if (!json_array_size(renewing) && !json_array_size(blocked))
+        return NULL;
+    return OBJECT(
+        STRING("phase", "Off"), VALUE("renewing", json_incref(renewing)), VALUE("blocked", json_incref(blocked)));
+}
+
 /* --- Events --- */
 
 static bool is_under_way(const char *phase)

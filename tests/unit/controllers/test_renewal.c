@@ -208,6 +208,42 @@ static void a_workload_is_restarted_once(void **state)
     expect_restarts(w, NULL, "");
 }
 
+/* Switched off and on again. */
+static void a_rollout_that_failed_stops_its_namespace_until_it_is_complete(void **state)
+{
+    _cleanup_json_ json_t *web = deployment("web", NULL), *other = deployment("zoo", NULL);
+    _cleanup_free_ char *version = NULL;
+    struct world *w;
+
+    begin(state, RENEWING("Automatic", ""));
+    w = *state;
+    version = current(w);
+    put(w, web);
+    put(w, other);
+    put_pod(w, "web", "old");
+    put_pod(w, "zoo", "old");
+    expect_restarts(w, NULL, "");
+    w->later += SETTLED;
+    expect_restarts(w, web, "web");
+    put_pod(w, "web", version);
+    w->later += SECONDS(601);
+    expect_restarts(w, NULL, "");
+
+    world_put_mesh(w, RENEWING("Off", ""));
+    expect_restarts(w, NULL, "");
+    expect_renewal(w, "Off", -1, -1);
+    world_put_mesh(w, RENEWING("Automatic", ""));
+    expect_restarts(w, NULL, "");
+    w->later += SECONDS(601);
+    expect_restarts(w, NULL, "");
+
+    json_object_set_new(doc_at(web, "status"), "observedGeneration", json_integer(2));
+    put(w, web);
+    expect_restarts(w, NULL, "");
+    w->later += SECONDS(5);
+    expect_restarts(w, other, "zoo");
+}
+
 /* It got others in between: another release, and back. */
 static void a_restart_for_sidecars_that_are_desired_again_is_none(void **state)
 {
@@ -437,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_A_MESH(a_workload_is_restarted_once),
+        WITH_A_MESH(a_rollout_that_failed_stops_its_namespace_until_it_is_complete),
         WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
         WITH_A_MESH(what_is_left_alone_is_named),
