@@ -228,6 +228,13 @@ const struct field_format format_host_port = {
     .max_length = 259,
 };
 
+const struct field_format format_http_url = {
+    .noun = "URL",
+    .words = "a URL such as http://prometheus.istio-system:9090, without a user or password",
+    .pattern = "^https?://(" HOST_LABEL "([.]" HOST_LABEL ")*|[[][0-9A-Fa-f:]+])(:" PORT ")?(/[-A-Za-z0-9._~%/]*)?$",
+    .max_length = 2048,
+};
+
 const struct field_format format_ip_or_empty = {
     .noun = "IP address",
     .words = "an IP address such as 192.0.2.7, or empty",

@@ -48,6 +48,7 @@ extern const struct field_format format_image;
 extern const struct field_format format_image_hub;
 extern const struct field_format format_image_tag;
 extern const struct field_format format_host_port;
+extern const struct field_format format_http_url;    /* http://prometheus.istio-system:9090 */
 extern const struct field_format format_ip_or_empty; /* 192.0.2.7, 2001:db8::7 */
 extern const struct field_format format_json_pointer;
 extern const struct field_format format_folder;        /* /opt/cni/bin */

@@ -60,6 +60,24 @@
 /* Of a RemoteIstio. */
 #define CONDITION_CONNECTED "Connected"
 
+/* Of a Canary, besides. */
+#define CONDITION_PROMOTED "Promoted"
+#define CONDITION_PROGRESSING "Progressing"
+#define CONDITION_HELD "Held"
+#define CONDITION_CONTENDED "Contended"
+
+/* The values of a Canary's status.phase. */
+#define API_CANARY_PHASES(X)                                                                                           \
+    X(INITIALIZING, "Initializing", "the primary is created, and gets the traffic")                                    \
+    X(INITIALIZED, "Initialized", "the primary has all traffic, and nothing was released yet")                         \
+    X(WAITING, "Waiting", "a new version waits for a person")                                                          \
+    X(PROGRESSING, "Progressing", "the traffic of a new version grows step by step")                                   \
+    X(PROMOTING, "Promoting", "the primary is rolled out to the new version, or back to the former one")               \
+    X(FINALISING, "Finalising", "the primary has all traffic again, and the requests at the target end")               \
+    X(SUCCEEDED, "Succeeded", "the new version was promoted")                                                          \
+    X(FAILED, "Failed", "the new version was not promoted; the primary has all traffic")                               \
+    X(TERMINATING, "Terminating", "the Canary is being deleted, and the target gets the traffic")
+
 /* The fields. */
 #define STATUS_FIELD_STATUS "Status"
 #define STATUS_FIELD_ERROR_MESSAGE "ErrorMessage"
@@ -83,10 +101,29 @@
 #define STATUS_FIELD_ENDPOINTS_SYNCED "endpointsSynced"
 #define STATUS_FIELD_SERVICES "services"
 
+/* Of a Canary. */
+#define STATUS_FIELD_PHASE "phase"
+#define STATUS_FIELD_REASON "reason"
+#define STATUS_FIELD_MESSAGE "message"
+#define STATUS_FIELD_REVISION "revision"
+#define STATUS_FIELD_PROMOTED_REVISION "promotedRevision"
+#define STATUS_FIELD_FAILED_REVISION "failedRevision"
+#define STATUS_FIELD_POD_TEMPLATE_HASH "podTemplateHash"
+#define STATUS_FIELD_CANARY_WEIGHT "canaryWeight"
+#define STATUS_FIELD_STEP "step"
+#define STATUS_FIELD_FAILED_CHECKS "failedChecks"
+#define STATUS_FIELD_INCONCLUSIVE_CHECKS "inconclusiveChecks"
+#define STATUS_FIELD_ERROR_CHECKS "errorChecks"
+#define STATUS_FIELD_CHECKS "checks"
+#define STATUS_FIELD_RUN_STARTED "runStarted"
+#define STATUS_FIELD_SETTLE_UNTIL "settleUntil"
+#define STATUS_FIELD_DRAIN_UNTIL "drainUntil"
+#define STATUS_FIELD_COMMAND "command"
+
 /*
  * The tables of status.*, for the schema and the reference page. The API server drops what has no row here: a test
  * should run field_parse() without a base over whatever status is written.
  */
-extern const struct field_table istio_status_table, remote_istio_status_table;
+extern const struct field_table istio_status_table, remote_istio_status_table, canary_status_table;
 
 #endif

@@ -1,6 +1,7 @@
 #include "controllers/kinds.h"
 
 #include "base/str.h"
+#include "controllers/canary/canary_plan.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_plan.h"
 #include "controllers/watches.h"
@@ -9,6 +10,7 @@
 static const struct reconciler *const rows[] = {
     &mesh_reconciler,
     &remote_reconciler,
+    &canary_reconciler,
     NULL,
 };
 

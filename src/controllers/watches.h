@@ -28,6 +28,8 @@ enum {
     PLAN_WATCH_CLUSTER_RBAC = 524288,   /* the users' ClusterRbacConfigs */
     PLAN_WATCH_SERVICES_AUTH = 1048576, /* Services of all namespaces with annotations of Istio 1.0, as a digest */
     PLAN_WATCH_WORKLOADS = 131072,      /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
+    PLAN_WATCH_TARGETS = 2097152, /* what Canaries release: Deployments, ReplicaSets, Services, in all namespaces */
+    PLAN_WATCH_ROUTES = 4194304,  /* VirtualServices, where the server serves them */
 };
 
 extern const struct watch_table mesh_watches;

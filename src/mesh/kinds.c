@@ -135,6 +135,19 @@ static char *digest_of_auth(const json_t *service)
     return NULL;
 }
 
+/* How many addresses are ready: where there are several ports, the addresses are in each subset. */
+static char *digest_of_endpoints(const json_t *endpoints)
+{
+    size_t most = 0, i;
+    json_t *subset;
+
+    json_array_foreach(doc_at(endpoints, "subsets"), i, subset) {
+        size_t count = json_array_size(doc_at(subset, "addresses"));
+        most = count > most ? count : most;
+    }
+    return str_printf("%zu", most);
+}
+
 /* In the order in which objects are rendered. */
 static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_NAMESPACE] =
@@ -248,6 +261,18 @@ static const struct kube_kind rows[KIND_COUNT] = {
          BOTH,
          OURS},
     [KIND_DESTINATION_RULE] = ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
+    /* What routes requests is the users': it is watched while there is a Canary, and those of Canaries are deleted
+       with their owner. */
+    [KIND_VIRTUAL_SERVICE] =
+        {.kind = "VirtualService",
+         .plural = "virtualservices",
+         .group = "networking.istio.io",
+         VERSION("v1alpha3"),
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch", "create", "patch", "delete"),
+         .custom = true},
     [KIND_GATEWAY] = ISTIO("Gateway", "gateways", "networking.istio.io", "v1alpha3"),
     [KIND_MESH_POLICY] =
         {.kind = "MeshPolicy",
@@ -542,6 +567,49 @@ static const struct kube_kind rows[KIND_COUNT] = {
          WEBHOOKS,
          LEFT_ALONE("left-webhooks"),
          .after = NAMES("Service", "Deployment")},
+    [KIND_TARGET_DEPLOYMENT] =
+        {.kind = "Deployment",
+         .view = "target-deployments",
+         .plural = "deployments",
+         .group = "apps",
+         .versions = {{"v1", 9, 0}},
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch", "patch"),
+         .keep = NAMES(IDENTITY, "metadata.annotations." DEPLOYMENT_REVISION, "spec", "status")},
+    [KIND_TARGET_REPLICA_SET] =
+        {.kind = "ReplicaSet",
+         .view = "target-replica-sets",
+         .plural = "replicasets",
+         .group = "apps",
+         .versions = {{"v1", 9, 0}},
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .metadata_only = true,
+         .keep = NAMES(IDENTITY, "metadata.ownerReferences", "metadata.annotations." DEPLOYMENT_REVISION)},
+    [KIND_TARGET_SERVICE] =
+        {.kind = "Service",
+         .view = "target-services",
+         .plural = "services",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch", "patch"),
+         .keep = NAMES(IDENTITY, "spec.selector", "spec.ports", "spec.clusterIP")},
+    [KIND_HALF_ENDPOINTS] =
+        {.kind = "Endpoints",
+         .view = "half-endpoints",
+         .plural = "endpoints",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .digest = digest_of_endpoints},
     [KIND_ISTIO] =
         {.kind = "Istio",
          .plural = "istios",
@@ -555,6 +623,16 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_REMOTE_ISTIO] =
         {.kind = "RemoteIstio",
          .plural = "remoteistios",
+         .group = API_GROUP,
+         VERSION(API_VERSION),
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_ALL,
+         VERBS("get", "list", "watch", "patch", "update/status"),
+         .custom = true},
+    [KIND_CANARY] =
+        {.kind = "Canary",
+         .plural = "canaries",
          .group = API_GROUP,
          VERSION(API_VERSION),
          .namespaced = true,

@@ -33,6 +33,7 @@ enum mesh_kind_id {
     KIND_AUTOSCALER,
     KIND_DISRUPTION_BUDGET,
     KIND_DESTINATION_RULE,
+    KIND_VIRTUAL_SERVICE, /* the users', and those that Canaries create */
     KIND_GATEWAY,
     KIND_MESH_POLICY,
     KIND_PEER_AUTHENTICATION,
@@ -82,8 +83,14 @@ enum mesh_kind_id {
     KIND_LEFT_DEPLOYMENT,
     KIND_LEFT_AUTOSCALER,
     KIND_LEFT_WEBHOOK,
+    /* Views for Canaries, in all namespaces: what is released, and how it is reached. */
+    KIND_TARGET_DEPLOYMENT,
+    KIND_TARGET_REPLICA_SET, /* metadata alone */
+    KIND_TARGET_SERVICE,
+    KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready */
     KIND_ISTIO,
     KIND_REMOTE_ISTIO,
+    KIND_CANARY,
     KIND_COUNT,
 };
 
@@ -91,6 +98,12 @@ static inline const struct kube_kind *mesh_kind(enum mesh_kind_id id)
 {
     return &mesh_kinds.rows[id];
 }
+
+/* Label of the objects of a Canary, and of the Pods of its primary: "primary" or "canary". */
+#define CANARY_ROLE "canary.istio.banzaicloud.io/role"
+
+/* Annotation of Kubernetes, on a Deployment and its ReplicaSets: the number of the template. */
+#define DEPLOYMENT_REVISION "deployment.kubernetes.io/revision"
 
 /* The versions that Kubernetes 1.`minor` serves of each row of mesh_kinds, for mesh_env.versions; static. */
 void mesh_versions_for(int minor, const char **ret_versions);

@@ -89,7 +89,33 @@ const struct api_resource api_resource_remote_istio = {
     .columns = remote_columns,
 };
 
-const struct api_resource *const api_resources[] = {&api_resource_istio, &api_resource_remote_istio, NULL};
+static const struct api_column canary_columns[] = {
+    {"Status", ".status.phase", "string", "Where the release stands"},
+    {"Weight", ".status.canaryWeight", "integer", "Percent of the traffic that the new version gets"},
+    {"Revision", ".status.revision", "string", "The version that is released, or was last"},
+    {"Reason", ".status.reason", "string", "Why it stands there"},
+    {"Message", ".status.message", "string", "What is waited for, and until when", .priority = 1},
+    {"Age", ".metadata.creationTimestamp", "date", "When the resource was created"},
+    {NULL},
+};
+
+const struct api_resource api_resource_canary = {
+    .kind = "Canary",
+    .list_kind = "CanaryList",
+    .plural = "canaries",
+    .singular = "canary",
+    .doc = "How the next versions of a Deployment are released: traffic is shifted step by step, and measured.",
+    .intro = "How the next versions of a Deployment are released: the traffic is shifted to a new version step by "
+             "step, and\nmeasured; a good one is promoted, a bad one gets no traffic any more. "
+             "[The guide](../canary.md) shows it.",
+    .finalizer = "canary.finalizer.banzaicloud.io",
+    .status = &canary_status_table,
+    .form = &canary_form,
+    .columns = canary_columns,
+};
+
+const struct api_resource *const api_resources[] = {
+    &api_resource_istio, &api_resource_remote_istio, &api_resource_canary, NULL};
 
 const struct api_resource *api_resource_find(const char *kind)
 {
@@ -136,4 +162,15 @@ int remote_istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems)
 {
     return parse(&api_resource_remote_istio, resource, context, ret, problems);
+}
+
+int canary_parse(
+    const json_t *resource, const struct api_context *context, struct canary_spec **ret, struct problems *problems)
+{
+    struct canary_spec spec;
+
+    if (api_parse(&api_resource_canary, resource, context, &spec, sizeof(spec), problems) < 0)
+        return -1;
+    *ret = mem_dup(&spec, sizeof(spec));
+    return 0;
 }

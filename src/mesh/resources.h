@@ -6,8 +6,9 @@
 #define MESH_RESOURCES_H
 
 #include "api/istio.h"
+#include "mesh/canary.h"
 
-extern const struct api_resource api_resource_istio, api_resource_remote_istio;
+extern const struct api_resource api_resource_istio, api_resource_remote_istio, api_resource_canary;
 
 /* All of them; ends with NULL. */
 extern const struct api_resource *const api_resources[];
@@ -22,6 +23,9 @@ int istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems);
 int remote_istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems);
+/* On success `ret` is to be freed by canary_spec_free(). */
+int canary_parse(
+    const json_t *resource, const struct api_context *context, struct canary_spec **ret, struct problems *problems);
 
 /* The version of an Istio on Kubernetes 1.`minor` (0: not known), also an unknown one; see api_version_of(). */
 const char *istio_version(const json_t *resource, int minor);

@@ -56,7 +56,6 @@ static void plan_status(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
     bool is_writing = r->plan->central.len || r->plan->remote.len || (in->creating && in->creating(in->queue_context));
-    bool hold = r->is_unread || is_writing;
     json_t *status;
 
     r->facts.now = r->world->central->now;
@@ -67,7 +66,7 @@ static void plan_status(struct reconcile *r)
     if (r->reconciler->status && !r->facts.held_by && !r->reconciler->status(r, status))
         json_decref(status);
     else
-        resource_plan_status(&r->own, status, hold);
+        resource_plan_status(&r->own, status, !r->is_news && (r->is_unread || is_writing));
 }
 
 /* Adds the finalizer to the resource or removes it; the status says so if that is refused. */

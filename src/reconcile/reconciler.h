@@ -88,6 +88,7 @@ struct reconcile {
     char *waiting;            /* for facts.waits_for to point to; owned */
     bool is_unread;           /* what the status counts is not all read yet: it need not be written now */
     bool keeps_status;        /* the status stays as it was */
+    bool is_news;             /* what the next plans go by is in the status: it is written with everything else */
     const char *removed;      /* why the finalizer is removed; static; NULL: everything was deleted */
 };
 

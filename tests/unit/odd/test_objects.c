@@ -205,6 +205,15 @@ static json_t *reliant(void)
                     MAP("state", MAP("running", STRING("startedAt", "2019-01-01T00:00:00Z")))))));
 }
 
+static json_t *endpoints(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Endpoints"),
+        MAP("metadata", STRING("name", "app-primary"), STRING("namespace", "default")),
+        SEQ("subsets", ITEM(SEQ("addresses", ITEM(STRING("ip", "10.0.0.1"))))));
+}
+
 /* Of a kind of which a digest is kept alone. */
 static json_t *sample_of(const struct kube_kind *kind)
 {
@@ -219,6 +228,8 @@ static json_t *sample_of(const struct kube_kind *kind)
         return running(kind);
     case KIND_RUNNING_BUDGET:
         return budget();
+    case KIND_HALF_ENDPOINTS:
+        return endpoints();
     case KIND_NODE:
         return node();
     case KIND_SELF_SIGNED_AUTHORITY:

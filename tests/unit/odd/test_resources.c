@@ -16,6 +16,7 @@
 #include "api/status.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/canary/canary_plan.h"
 #include "controllers/kinds.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -36,6 +37,7 @@ static const struct sample {
 } samples[] = {
     {".tolerations[0]", "{\"key\":\"a\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}"},
     {".tolerations[0].value", "\"\""},
+    {"spec.analysis.metrics[0].name", "\"request-duration\""},
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-ingressgateway\""},
     {"spec.overlays[0].namespace", "\"istio-system\""},
@@ -58,16 +60,40 @@ static const struct sample {
      "}"},
 };
 
+/* The least that a Canary has; a new version would be released by either of the last two. */
+#define CANARY_SPEC                                                                                                    \
+    "{\"targetRef\":{\"name\":\"app\"},\"service\":{\"port\":80},\"skipAnalysis\":true,\"analysis\":{\"stepWeight\":"  \
+    "10}}"
+#define TARGET                                                                                                         \
+    "{\"apiVersion\":\"apps/"                                                                                          \
+    "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"app\",\"namespace\":\"istio-system\"},"                     \
+    "\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{\"metadata\":{\"labels\":"    \
+    "{\"a\":\"b\"}}}}}"
+
 /* Fields that need the value of another one, so that no value of theirs is good alone. */
 static const char *const dependent[] = {
     "spec.gateways.egress.ports[0].nodePort",
     "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values",
     "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values[0]",
+    "spec.analysis.stepWeights",
+    "spec.analysis.stepWeights[0]",
 };
 
 /* Tried one after another for a text of any format. */
 static const char *const texts[] = {
-    "a", "a:1", "1.0.5", "10.0.0.0/8", "/a", "a=b", "A", "docker.io/istio", "", "2006-01-02T15:04:05Z", "30s", "22:30"};
+    "a",
+    "a:1",
+    "1.0.5",
+    "10.0.0.0/8",
+    "/a",
+    "a=b",
+    "A",
+    "docker.io/istio",
+    "",
+    "2006-01-02T15:04:05Z",
+    "30s",
+    "22:30",
+    "http://a:1"};
 
 /* What is said of a value. */
 enum verdict { TAKEN, REFUSED, EITHER };
@@ -180,13 +206,32 @@ static void observe(struct walk *w)
 {
     struct world *central = &w->world->central;
     const char *name = doc_string(w->resource, "metadata", "name");
-    const struct kube_object *before = kube_cache_get(
-        central->cache, mesh_kind(w->r == &api_resource_istio ? KIND_ISTIO : KIND_REMOTE_ISTIO), NS, name);
+    const struct kube_kind *kind = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, w->r->kind);
+    const struct kube_object *before = kube_cache_get(central->cache, kind, NS, name);
     json_t *object = doc_copy(w->resource);
 
     json_object_set_new(doc_make(object, "metadata"), "uid", json_string(before ? before->uid : "u"));
     json_object_set_new(doc_make(object, "metadata"), "finalizers", ARRAY(ITEM_STRING(w->r->finalizer)));
     world_put(central, object);
+}
+
+static const char *plan_canary(struct walk *w)
+{
+    struct world *central = &w->world->central;
+    const struct plan_input input = {
+        .now = SECONDS(1545000000), .server = &central->server, .observed = central->cache, .synced = ~0u};
+    const struct plan_world world = {.central = &input, .contact = {.error = ""}};
+    const struct kube_object *o =
+        kube_cache_get(central->cache, mesh_kind(KIND_CANARY), NS, doc_string(w->resource, "metadata", "name"));
+    void *memo = canary_reconciler.memo_new();
+    struct reconcile_plan made;
+    const char *refusal;
+
+    assert_true(reconcile_resource(&canary_reconciler, &world, o, memo, &made));
+    refusal = refusal_in(&made.central, w->r->kind);
+    reconcile_plan_release(&made);
+    canary_reconciler.memo_free(memo);
+    return refusal;
 }
 
 /* Why the status says that it is refused; NULL: it does not, or not now. */
@@ -199,6 +244,8 @@ static const char *plan(struct walk *w)
         struct plan made = world_plan(&w->world->central);
         refusal = refusal_in(&made, w->r->kind);
         plan_release(&made);
+    } else if (w->r == &api_resource_canary) {
+        refusal = plan_canary(w);
     } else {
         struct reconcile_plan made;
         remote_world_plan(w->world, &made);
@@ -595,7 +642,7 @@ static void walk(const struct api_resource *r, const char *version, int minor, s
         STRING("apiVersion", API_GROUP_VERSION),
         STRING("kind", r->kind),
         MAP("metadata", STRING("name", r == &api_resource_istio ? "istio" : REMOTE), STRING("namespace", NS)),
-        MAP("spec", STRING("version", r->follower ? NULL : version)));
+        VALUE("spec", r->form ? doc_parse_own(CANARY_SPEC) : OBJECT(STRING("version", r->follower ? NULL : version))));
     spec = doc_at(w.resource, "spec");
     buf_add_str(&w.path, "spec");
     judge(&w, TAKEN, "is as small as can be");
@@ -627,6 +674,12 @@ static void a_remote_istio_1_1_with_an_odd_field_is_refused_with_its_path(void *
 {
     remote_world_put_secret(*state, REMOTE, OBJECT(STRING("config", "e30=")));
     walk(&api_resource_remote_istio, "1.1.17", MINOR, *state);
+}
+
+static void a_canary_with_an_odd_field_is_refused_with_its_path(void **state)
+{
+    world_put_as(&((struct remote_world *)*state)->central, mesh_kind(KIND_TARGET_DEPLOYMENT), doc_parse_own(TARGET));
+    walk(&api_resource_canary, VERSION, MINOR, *state);
 }
 
 /* Around the spec: what no API server lets through, and a file or a client of the webhook may have. */
@@ -682,6 +735,8 @@ int main(void)
             a_remote_istio_1_1_with_an_odd_field_is_refused_with_its_path,
             remote_world_setup_1_1,
             remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            a_canary_with_an_odd_field_is_refused_with_its_path, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_resource_that_is_odd_itself_is_survived, remote_world_setup, remote_world_teardown),
     };

@@ -1,0 +1,348 @@
+/*
+ * What Prometheus is asked in a check, and what its answers come to.
+ *
+ * All requests and those that failed are asked apart: where all fail from the first one on, there is no series of good
+ * ones, and a quotient would be empty instead of 0 %. A check is asked when it is due, once: its queries are named by
+ * revision, step and the check before it, so that no answer counts twice, or for another step.
+ *
+ * Source of the labels: Istio 1.0.5, install/kubernetes/helm/istio/charts/mixer/templates/config.yaml (seconds);
+ * Istio since 1.5, the proxy's extension of statistics (milliseconds).
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controllers/canary/canary_impl.h"
+#include "doc/doc.h"
+#include "kube/request.h"
+
+#define QUERY_TIMEOUT SECONDS(5)
+#define ANSWER_MAX ((size_t)64 * 1024)
+#define DEFAULT_SERVER_NS "istio-system"
+#define DEFAULT_MIN_REQUESTS 10
+#define QUANTILE "0.99"
+
+enum part { PART_TOTAL, PART_FAILED, PART_VALUE, PART_LAST = PART_VALUE };
+static const char *const parts[] = {[PART_TOTAL] = "total", [PART_FAILED] = "failed", [PART_VALUE] = "value"};
+ARRAY_COVERS(parts, PART_LAST);
+
+/* A value of a metric; `none`: there is no data. */
+struct sample {
+    bool waits, none;
+    const char *error; /* borrowed from the answer, or static; NULL: none */
+    double value;
+};
+
+/* What one metric comes to. */
+struct judgement {
+    enum check_verdict verdict;
+    bool waits;
+    char value[32];
+    struct buf why;
+};
+
+static bool is_known(const json_t *metric, const char *name)
+{
+    return !doc_string(metric, "query") && str_eq(doc_string(metric, "name"), name);
+}
+
+/* Which requests: those that reached the target's Pods. */
+static void add_selector(const struct canary *c, const char *more, struct buf *out)
+{
+    buf_printf(
+        out,
+        "{reporter=\"destination\",destination_workload_namespace=\"%s\",destination_workload=\"%s\"%s}",
+        c->ns,
+        c->spec->target.name,
+        more);
+}
+
+static void add_requests(const struct canary *c, const char *more, const char *window, struct buf *out)
+{
+    buf_add_str(out, "sum(increase(istio_requests_total");
+    add_selector(c, more, out);
+    buf_printf(out, "[%s]))", window);
+}
+
+static void add_duration(const struct canary *c, const char *window, struct buf *out)
+{
+    buf_printf(
+        out,
+        "histogram_quantile(" QUANTILE ",sum(rate(istio_request_duration_%s_bucket",
+        c->mesh.in_seconds ? "seconds" : "milliseconds");
+    add_selector(c, "", out);
+    buf_printf(out, "[%s]))by(le))%s", window, c->mesh.in_seconds ? "*1000" : "");
+}
+
+/* The user's query with what stands for the Canary replaced; other text in braces stays. */
+static void add_own(const struct canary *c, const char *query, const char *window, struct buf *out)
+{
+    const struct {
+        const char *name, *value;
+    } known[] = {
+        {"name", c->name},
+        {"namespace", c->ns},
+        {"target", c->spec->target.name},
+        {"service", c->service},
+        {"interval", window},
+    };
+
+    while (*query) {
+        const char *begin = strstr(query, "{{"), *end = begin ? strstr(begin, "}}") : NULL, *value = NULL;
+        const char *name = begin ? begin + 2 + strspn(begin + 2, " ") : NULL;
+        size_t len = begin ? strcspn(name, " }") : 0;
+        for (size_t i = 0; end && i < ARRAY_LEN(known); i++)
+            if (strlen(known[i].name) == len && strncmp(known[i].name, name, len) == 0 &&
+                name + len + strspn(name + len, " ") == end)
+                value = known[i].value;
+        if (!value) {
+            size_t rest = begin ? (size_t)(begin - query) + 2 : strlen(query);
+            buf_add(out, query, rest);
+            query += rest;
+            continue;
+        }
+        buf_add(out, query, (size_t)(begin - query));
+        buf_add_str(out, value);
+        query = end + 2;
+    }
+}
+
+static void add_query(const struct canary *c, const json_t *metric, enum part part, struct buf *out)
+{
+    const char *window = str_or(doc_string(metric, "interval"), "1m"), *query = doc_string(metric, "query");
+
+    if (query)
+        add_own(c, query, window, out);
+    else if (part == PART_TOTAL)
+        add_requests(c, "", window, out);
+    else if (part == PART_FAILED)
+        add_requests(c, ",response_code=~\"5.*\"", window, out);
+    else
+        add_duration(c, window, out);
+}
+
+static char *server_of(const struct canary *c)
+{
+    const char *given = c->spec->metrics_server;
+    size_t len = given ? strlen(given) : 0;
+
+    while (len && given[len - 1] == '/')
+        len--;
+    return given ? str_dup_n(given, len)
+                 : str_printf("http://prometheus.%s:9090", str_or(c->mesh.ns, DEFAULT_SERVER_NS));
+}
+
+static char *key_of(const struct canary *c, const json_t *metric, enum part part)
+{
+    const struct canary_state *s = &c->observed;
+
+    return str_printf(
+        "%s/%d/%" PRId64 "/%s/%s", s->revision, s->step, s->checked, doc_string(metric, "name"), parts[part]);
+}
+
+static struct sample without(const char *error)
+{
+    return (struct sample){.error = error};
+}
+
+/* The one value of an answer. */
+static struct sample read_value(const json_t *answer)
+{
+    const json_t *data = doc_at(answer, "data"), *result = doc_at(data, "result"), *pair = result;
+    const char *text;
+    double value;
+    char *end;
+
+    if (!str_eq(doc_string(answer, "status"), "success"))
+        return without(str_or(doc_string(answer, "error"), "it is no answer of Prometheus"));
+    if (str_eq(doc_string(data, "resultType"), "vector")) {
+        if (json_array_size(result) > 1)
+            return without("the query has several values as its result");
+        pair = doc_at(json_array_get(result, 0), "value");
+        if (!json_array_size(result))
+            return (struct sample){.none = true};
+    } else if (!str_eq(doc_string(data, "resultType"), "scalar")) {
+        return without("the result of the query is no vector or scalar");
+    }
+    text = json_string_value(json_array_get(pair, 1));
+    value = text ? strtod(text, &end) : 0;
+    if (!text || end == text || *end)
+        return without("the value is no number");
+    return isfinite(value) ? (struct sample){.value = value} : (struct sample){.none = true};
+}
+
+/* Asks for one value, and reads what was answered; `why` gets the text of an error. */
+static struct sample ask(const struct canary *c, const json_t *metric, enum part part, struct buf *why)
+{
+    _cleanup_free_ char *key = key_of(c, metric, part), *server = server_of(c);
+    _cleanup_buf_ struct buf url = BUF_INIT, query = BUF_INIT;
+    _cleanup_json_ json_t *document = NULL;
+    const struct query_answer *answer;
+    struct sample sample;
+
+    add_query(c, metric, part, &query);
+    buf_printf(&url, "%s/api/v1/query?query=", server);
+    kube_add_escaped(&url, buf_str(&query));
+    queries_add(
+        &c->re->plan->queries,
+        &(struct query){
+            .key = key, .url = buf_str(&url), .timeout = QUERY_TIMEOUT, .body_max = ANSWER_MAX, .max_age = MSEC_NEVER});
+    answer = query_answers_find(&c->re->world->answers, key);
+    if (!answer)
+        return (struct sample){.waits = true};
+    if (answer->error)
+        sample = without(answer->error);
+    else if (doc_parse(answer->body, answer->body_len, ANSWER_MAX, &document, NULL) < 0)
+        sample = without("it is no JSON");
+    else
+        sample = read_value(document);
+    if (sample.error && answer->status)
+        buf_printf(why, "%s: %s (HTTP %d)", server, sample.error, answer->status);
+    else if (sample.error)
+        buf_printf(why, "%s: %s", server, sample.error);
+    return sample;
+}
+
+static void hold_to_range(const json_t *metric, double value, struct judgement *j)
+{
+    const json_t *min = doc_at(metric, "thresholdRange", "min"), *max = doc_at(metric, "thresholdRange", "max");
+
+    snprintf(j->value, sizeof(j->value), "%.6g", value);
+    j->verdict = VERDICT_FAIL;
+    if (json_is_number(min) && value < json_number_value(min))
+        buf_printf(&j->why, "%s is below %.6g", j->value, json_number_value(min));
+    else if (json_is_number(max) && value > json_number_value(max))
+        buf_printf(&j->why, "%s is above %.6g", j->value, json_number_value(max));
+    else
+        j->verdict = VERDICT_PASS;
+}
+
+/* Whether there is something to judge; else `j` says what there is. */
+static bool has_value(const struct sample *sample, struct judgement *j)
+{
+    j->waits |= sample->waits;
+    if (sample->waits)
+        return false;
+    if (sample->error) {
+        j->verdict = VERDICT_ERROR;
+        return false;
+    }
+    if (sample->none && j->verdict != VERDICT_ERROR) {
+        j->verdict = VERDICT_NO_DATA;
+        if (!j->why.len)
+            buf_add_str(&j->why, "there is no value");
+    }
+    return !sample->none;
+}
+
+static bool has_traffic(const json_t *metric, const struct sample *total, struct judgement *j)
+{
+    double least = (double)doc_int(doc_at(metric, "minRequests"), DEFAULT_MIN_REQUESTS), count;
+
+    if (total->waits || total->error)
+        return has_value(total, j);
+    count = total->none ? 0 : total->value;
+    if (count > 0 && count >= least)
+        return true;
+    j->verdict = VERDICT_NO_DATA;
+    buf_printf(&j->why, "%.0f requests, of %.0f that are needed", count, least > 1 ? least : 1);
+    return false;
+}
+
+static void judge(const struct canary *c, const json_t *metric, struct judgement *j)
+{
+    bool is_rate = is_known(metric, CANARY_SUCCESS_RATE), is_duration = is_known(metric, CANARY_DURATION);
+    struct sample total = {0}, sample;
+
+    j->verdict = VERDICT_PASS;
+    if (is_rate || is_duration)
+        total = ask(c, metric, PART_TOTAL, &j->why);
+    sample = ask(c, metric, is_rate ? PART_FAILED : PART_VALUE, &j->why);
+    if ((is_rate || is_duration) && !has_traffic(metric, &total, j)) {
+        j->waits |= sample.waits;
+        return;
+    }
+    if (is_rate && !sample.waits && !sample.error) {
+        double failed = sample.none ? 0 : sample.value;
+        hold_to_range(metric, failed > total.value ? 0 : (total.value - failed) / total.value * 100, j);
+    } else if (has_value(&sample, j)) {
+        hold_to_range(metric, sample.value, j);
+    }
+}
+
+/* What the verdict means to the release, by the policies. */
+static enum canary_outcome outcome_of(const struct canary *c, const json_t *metric, const struct judgement *j)
+{
+    const char *no_data = str_or(doc_string(metric, "onNoData"), c->spec->analysis.no_traffic);
+
+    switch (j->verdict) {
+    case VERDICT_PASS:
+        return CHECK_PASSES;
+    case VERDICT_FAIL:
+        return CHECK_FAILS;
+    case VERDICT_NO_DATA:
+        return str_eq(no_data, "Pass") ? CHECK_PASSES : str_eq(no_data, "Fail") ? CHECK_FAILS : CHECK_HAS_NO_DATA;
+    case VERDICT_ERROR:
+        return str_eq(c->spec->analysis.metrics_error, "Fail") ? CHECK_FAILS : CHECK_HAS_ERROR;
+    }
+    return CHECK_HAS_ERROR;
+}
+
+static json_t *line(const struct canary *c, const json_t *metric, const struct judgement *j)
+{
+    static const char *const verdicts[] = {
+        [VERDICT_PASS] = "Pass", [VERDICT_FAIL] = "Fail", [VERDICT_NO_DATA] = "NoData", [VERDICT_ERROR] = "Error"};
+    ARRAY_COVERS(verdicts, VERDICT_LAST);
+    char now[32];
+
+    clock_rfc3339(c->in->now, now);
+    return json_pack(
+        "{ssssssssss}",
+        "metric",
+        doc_string(metric, "name"),
+        "value",
+        j->value,
+        "verdict",
+        verdicts[j->verdict],
+        "message",
+        buf_str(&j->why),
+        "at",
+        now);
+}
+
+void canary_check(struct canary *c)
+{
+    struct canary_facts *f = &c->facts;
+    enum canary_outcome worst = CHECK_PASSES;
+    json_t *checks = json_array(), *metric;
+    bool waits = false;
+    size_t i;
+
+    f->check = CHECK_WAITS;
+    if (c->in->now < canary_check_due(c->spec, &c->observed)) {
+        json_decref(checks);
+        return;
+    }
+    json_array_foreach(c->spec->analysis.metrics, i, metric) {
+        struct judgement j = {0};
+        enum canary_outcome outcome;
+        judge(c, metric, &j);
+        outcome = outcome_of(c, metric, &j);
+        waits |= j.waits;
+        if (outcome > worst) {
+            worst = outcome;
+            buf_reset(&c->check_text);
+            buf_printf(&c->check_text, "%s: %s", doc_string(metric, "name"), buf_str(&j.why));
+        }
+        json_array_append_new(checks, line(c, metric, &j));
+        buf_release(&j.why);
+    }
+    if (waits) {
+        json_decref(checks);
+        return;
+    }
+    f->check = worst;
+    f->check_text = buf_str(&c->check_text);
+    c->checks = checks;
+}

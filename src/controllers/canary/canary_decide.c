@@ -1,0 +1,614 @@
+#include "controllers/canary/canary_decide.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static const char *const phase_names[] = {
+    NULL,
+#define X(id, name, doc) [CANARY_##id] = name,
+    API_CANARY_PHASES(X)
+#undef X
+};
+ARRAY_COVERS(phase_names, CANARY_PHASE_LAST);
+
+const char *canary_phase_name(enum canary_phase phase)
+{
+    return phase_names[phase];
+}
+
+enum canary_phase canary_phase_of(const char *name)
+{
+    for (int i = CANARY_NEW + 1; i <= CANARY_PHASE_LAST; i++)
+        if (str_eq(phase_names[i], name))
+            return i;
+    return CANARY_NEW;
+}
+
+bool canary_is_idle(enum canary_phase phase)
+{
+    return phase == CANARY_INITIALIZED || phase == CANARY_SUCCEEDED || phase == CANARY_FAILED;
+}
+
+/* One decision. */
+struct decision {
+    const struct canary_spec *spec;
+    const struct canary_facts *f;
+    struct canary_state *s;
+    struct buf *text;
+    bool held;
+};
+
+static void copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", str_or(from, ""));
+}
+
+__attribute__((format(printf, 3, 4))) static void say(struct decision *d, const char *reason, const char *fmt, ...)
+{
+    va_list ap;
+
+    buf_reset(d->text);
+    va_start(ap, fmt);
+    buf_vprintf(d->text, fmt, ap);
+    va_end(ap);
+    d->s->reason = reason;
+    d->s->message = buf_str(d->text);
+}
+
+/* Nothing goes on before that, and by itself nothing may ever. */
+#define hold(d, ...)                                                                                                   \
+    do {                                                                                                               \
+        (d)->held = true;                                                                                              \
+        say((d), __VA_ARGS__);                                                                                         \
+    } while (0)
+
+static msec_t settle(const struct decision *d)
+{
+    return SECONDS(d->spec->settle);
+}
+
+static msec_t drain(const struct decision *d)
+{
+    return SECONDS(d->spec->drain);
+}
+
+static msec_t deadline(const struct decision *d)
+{
+    return d->s->started + SECONDS(d->spec->progress_deadline);
+}
+
+static bool is_late(const struct decision *d)
+{
+    return d->f->now >= deadline(d);
+}
+
+/* Says until when something is waited for. */
+static void wait_until(struct decision *d, const char *reason, const char *what, msec_t until)
+{
+    char time[32];
+
+    clock_rfc3339(until, time);
+    say(d, reason, "%s, until %s", what, time);
+}
+
+/* A time that begins when it is asked for first; true when it is over. */
+static bool is_over(const struct decision *d, msec_t *until, msec_t length)
+{
+    if (!*until)
+        *until = d->f->now + length;
+    return d->f->now >= *until;
+}
+
+/* --- from phase to phase --- */
+
+static void enter(struct decision *d, enum canary_phase phase)
+{
+    struct canary_state *s = d->s;
+
+    s->phase = phase;
+    s->started = d->f->now;
+    s->settle_until = s->drain_until = 0;
+}
+
+static void leave_steps(struct canary_state *s)
+{
+    s->weight = 0;
+    s->step = -1;
+    s->since = s->checked = 0;
+}
+
+/* All traffic to the primary; what is new is what the target declares now. */
+static void begin(struct decision *d, const char *reason)
+{
+    struct canary_state *s = d->s;
+    bool had_traffic = s->weight > 0;
+
+    enter(d, CANARY_PROGRESSING);
+    leave_steps(s);
+    copy(s->revision, sizeof(s->revision), d->f->revision);
+    s->hash[0] = '\0';
+    s->failed_checks = s->inconclusive_checks = s->error_checks = 0;
+    if (had_traffic)
+        s->settle_until = d->f->now + settle(d) + drain(d);
+    say(d, reason, "the release of revision %s begins", s->revision);
+}
+
+static void fail(struct decision *d, const char *reason, const char *why)
+{
+    struct canary_state *s = d->s;
+
+    enter(d, CANARY_FAILED);
+    leave_steps(s);
+    copy(s->failed, sizeof(s->failed), s->revision);
+    say(d, reason, "revision %s was not promoted: %s", s->revision, why);
+}
+
+static void finalise(struct decision *d, const char *reason, const char *text)
+{
+    enter(d, CANARY_FINALISING);
+    leave_steps(d->s);
+    say(d, reason, "%s", text);
+}
+
+static void promote(struct decision *d, const char *reason)
+{
+    enter(d, CANARY_PROMOTING);
+    say(d, reason, "the primary is rolled out to revision %s", d->s->revision);
+}
+
+/* The primary does not become ready, or a person decided so: back to the former template. */
+static void restore(struct decision *d, const char *reason, const char *why)
+{
+    enter(d, CANARY_PROMOTING);
+    copy(d->s->failed, sizeof(d->s->failed), d->s->revision);
+    say(d, reason, "%s: the primary is rolled out to its former template", why);
+}
+
+static void enter_step(struct decision *d, int step, int weight)
+{
+    struct canary_state *s = d->s;
+
+    s->step = step;
+    s->weight = weight;
+    s->since = s->checked = s->settle_until = 0;
+    say(d, "Routing", "%d %% of the traffic to the target", weight);
+}
+
+/* --- what a person asks for --- */
+
+static void obey_abort(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING ||
+        (s->phase == CANARY_PROMOTING && !str_eq(d->f->recorded, s->revision)))
+        fail(d, "Aborted", "it was aborted by a command");
+    else if (s->phase == CANARY_PROMOTING)
+        restore(d, "Aborted", "it was aborted by a command");
+}
+
+static void obey_retry(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (s->phase == CANARY_PROGRESSING)
+        s->failed_checks = s->inconclusive_checks = s->error_checks = 0;
+    else if (canary_is_idle(s->phase))
+        s->failed[0] = '\0';
+}
+
+/* Where there is nothing that it could change, a command is only noted. */
+static void obey(struct decision *d)
+{
+    const char *command = d->f->command;
+    struct canary_state *s = d->s;
+
+    if (!command || str_eq(command, s->command) || strlen(command) >= sizeof(s->command))
+        return;
+    if (str_starts(command, "abort@"))
+        obey_abort(d);
+    else if (str_starts(command, "retry@"))
+        obey_retry(d);
+    else if (str_starts(command, "promote@") && s->phase == CANARY_PROGRESSING && str_eq(d->f->revision, s->revision))
+        promote(d, "PromotedByCommand");
+    copy(s->command, sizeof(s->command), command);
+}
+
+/* --- the phases --- */
+
+static void initialise(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+
+    if (!s->hash[0])
+        copy(s->hash, sizeof(s->hash), f->hash);
+    if (!f->objects_ready || !f->primary_ready || !s->hash[0]) {
+        s->settle_until = 0;
+        if (is_late(d))
+            hold(d, "PrimaryNotReady", "the pods of the primary are not ready; the target goes on to serve");
+        else
+            wait_until(d, "CreatingPrimary", "waits for the primary to be ready", deadline(d));
+    } else if (!is_over(d, &s->settle_until, settle(d))) {
+        wait_until(d, "Settling", "proxies learn of the primary", s->settle_until);
+    } else if (f->route != 0 || !f->apex) {
+        say(d, "Routing", "the traffic is sent to the primary");
+    } else if (!is_over(d, &s->drain_until, settle(d) + drain(d))) {
+        wait_until(d, "Draining", "open requests at the target end", s->drain_until);
+    } else {
+        enter(d, CANARY_INITIALIZED);
+        copy(s->revision, sizeof(s->revision), f->recorded);
+        say(d, "Initialized", "the primary has all traffic");
+    }
+}
+
+/* Requests that are under way at the target may end, before it is touched. */
+static bool is_drained(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (s->phase != CANARY_FAILED)
+        return true;
+    return d->f->route == 0 && is_over(d, &s->drain_until, settle(d) + drain(d));
+}
+
+static void rest(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+
+    if (!is_drained(d) || !f->objects_ready || !f->recorded)
+        return;
+    if (str_eq(f->revision, f->recorded)) {
+        if (s->phase == CANARY_FAILED) {
+            enter(d, CANARY_SUCCEEDED);
+            copy(s->revision, sizeof(s->revision), f->recorded);
+            say(d, "Reverted", "the target declares the promoted version again");
+        }
+    } else if (!str_eq(f->revision, s->failed) && !f->target_paused) {
+        begin(d, "NewRevision");
+    }
+}
+
+/* Before the first step: the target gets its Pods, without traffic. */
+static void prepare(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+    int weights[CANARY_STEPS_MAX];
+
+    if (is_late(d)) {
+        fail(d, "DeadlineExceeded", "its pods were not ready within progressDeadlineSeconds");
+    } else if (!s->hash[0]) {
+        if (f->now < s->settle_until)
+            wait_until(d, "Draining", "open requests at the target end", s->settle_until);
+        else if (!f->hash || f->target_paused)
+            wait_until(d, "WaitingForReplicaSet", "waits for the target's ReplicaSet", deadline(d));
+        else {
+            copy(s->hash, sizeof(s->hash), f->hash);
+            s->settle_until = 0;
+            say(d, "Scaling", "the target gets its pods");
+        }
+    } else if (!f->objects_ready || !f->target_ready || f->canary_endpoints < f->target_replicas) {
+        s->settle_until = 0;
+        wait_until(d, "CanaryNotReady", "waits for the target's pods to be available", deadline(d));
+    } else if (!f->primary_ready) {
+        s->settle_until = 0;
+        wait_until(d, "PrimaryNotReady", "waits for the primary's pods to be available", deadline(d));
+    } else if (!is_over(d, &s->settle_until, settle(d))) {
+        wait_until(d, "Settling", "proxies learn of the target's pods", s->settle_until);
+    } else if (!canary_steps(d->spec, weights) || d->spec->skip_analysis) {
+        promote(d, "AnalysisSkipped");
+    } else {
+        enter_step(d, 0, weights[0]);
+    }
+}
+
+static void pass(struct decision *d)
+{
+    int weights[CANARY_STEPS_MAX];
+    size_t count = canary_steps(d->spec, weights);
+    struct canary_state *s = d->s;
+
+    s->checked = d->f->now;
+    if (!d->f->target_ready)
+        hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
+    else if (!d->f->primary_ready)
+        hold(d, "PrimaryNotReady", "the step is good, but not all pods of the primary are available");
+    else if ((size_t)s->step + 1 < count)
+        enter_step(d, s->step + 1, weights[s->step + 1]);
+    else
+        promote(d, "AnalysisPassed");
+}
+
+/* At the threshold, where it does not end the release: a person decides. */
+static bool is_stopped(const struct decision *d)
+{
+    return d->s->failed_checks >= d->spec->analysis.threshold;
+}
+
+static void judge(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    const char *why = str_or(f->check_text, "");
+    struct canary_state *s = d->s;
+
+    s->checked = f->now;
+    if (f->check == CHECK_HAS_NO_DATA) {
+        s->inconclusive_checks++;
+        hold(d, "NoData", "%s", why);
+        return;
+    }
+    if (f->check == CHECK_HAS_ERROR) {
+        s->error_checks++;
+        hold(d, "MetricsUnavailable", "%s", why);
+        return;
+    }
+    s->failed_checks++;
+    if (!is_stopped(d))
+        say(d, "CheckFailed", "check %d of %d failed: %s", s->failed_checks, d->spec->analysis.threshold, why);
+    else if (str_eq(d->spec->analysis.on_failure, "Rollback"))
+        fail(d, "ChecksFailed", why);
+    else
+        hold(d, "ChecksFailed", "%s; waits for a command: abort, retry or promote", why);
+}
+
+/* What the last check said is said until the next one. */
+static void await_check(struct decision *d)
+{
+    if (d->s->checked)
+        d->held = !str_eq(d->s->reason, "CheckFailed");
+    else
+        wait_until(d, "Analysing", "the step is measured", canary_check_due(d->spec, d->s));
+}
+
+static void step(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+
+    if (!f->canary_endpoints) {
+        leave_steps(s);
+        s->started = f->now;
+        s->settle_until = 0;
+        hold(d, "CanaryLost", "the target has no ready pod; the primary has all traffic, and the steps begin again");
+    } else if (is_stopped(d)) {
+        d->held = true;
+    } else if (!s->since) {
+        if (f->route == s->weight) {
+            s->since = f->now;
+            await_check(d);
+        }
+    } else if (f->check == CHECK_WAITS) {
+        await_check(d);
+    } else if (f->check == CHECK_PASSES) {
+        pass(d);
+    } else {
+        judge(d);
+    }
+}
+
+static void progress(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+
+    if (str_eq(f->revision, f->recorded))
+        finalise(d, "Reverted", "the target declares the promoted version again");
+    else if (!str_eq(f->revision, d->s->revision))
+        begin(d, "NewRevision");
+    else if (d->s->step < 0)
+        prepare(d);
+    else
+        step(d);
+}
+
+static void go_back(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+
+    if (f->target_ready && f->canary_endpoints)
+        s->weight = 100;
+    if (str_eq(f->recorded, s->revision) || !f->objects_ready || !f->primary_ready)
+        d->held = is_late(d);
+    else
+        fail(
+            d,
+            str_eq(s->reason, "Aborted") ? "Aborted" : "PromotionFailed",
+            "the primary has its former template again");
+}
+
+static void follow_promotion(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+    struct canary_state *s = d->s;
+
+    if (str_eq(s->failed, s->revision)) {
+        go_back(d);
+    } else if (!str_eq(f->recorded, s->revision)) {
+        if (!str_eq(f->revision, s->revision))
+            begin(d, "NewRevision");
+    } else if (f->objects_ready && f->primary_ready) {
+        finalise(d, "Promoted", "the primary gets all traffic");
+    } else if (is_late(d)) {
+        restore(d, "PromotionFailed", "the primary was not ready within progressDeadlineSeconds");
+    }
+}
+
+static void follow_end(struct decision *d)
+{
+    struct canary_state *s = d->s;
+    const char *reason = s->reason;
+
+    if (d->f->route != 0)
+        return;
+    if (!is_over(d, &s->drain_until, settle(d) + drain(d)))
+        return;
+    enter(d, CANARY_SUCCEEDED);
+    copy(s->revision, sizeof(s->revision), d->f->recorded);
+    if (str_eq(reason, "Reverted"))
+        say(d, "Reverted", "the target declares the promoted version again");
+    else
+        say(d, "Promoted", "the primary is of revision %s, and has all traffic", s->revision);
+}
+
+/* Without its Deployment there is nothing to release; the primary goes on to serve. */
+static void miss_target(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING) {
+        fail(d, "TargetMissing", "the target is gone");
+        s->failed[0] = '\0';
+    } else if (s->phase == CANARY_PROMOTING || s->phase == CANARY_FINALISING) {
+        s->weight = 0;
+    }
+}
+
+static void follow(struct decision *d)
+{
+    enum canary_phase phase = d->s->phase;
+
+    if (d->spec->suspend)
+        d->held = !canary_is_idle(phase);
+    else if (phase == CANARY_PROMOTING)
+        follow_promotion(d);
+    else if (phase == CANARY_FINALISING)
+        follow_end(d);
+    else if (!d->f->has_target)
+        d->held = true;
+    else if (phase == CANARY_INITIALIZING)
+        initialise(d);
+    else if (phase == CANARY_PROGRESSING)
+        progress(d);
+    else if (canary_is_idle(phase))
+        rest(d);
+}
+
+void canary_decide(
+    const struct canary_spec *spec, const struct canary_facts *facts, struct canary_state *state, struct buf *text,
+    bool *ret_held)
+{
+    struct decision d = {.spec = spec, .f = facts, .s = state, .text = text};
+    const enum canary_phase observed = state->phase;
+
+    if (observed == CANARY_NEW) {
+        enter(&d, CANARY_INITIALIZING);
+        leave_steps(state);
+        say(&d, "CreatingPrimary", "the primary is created");
+    }
+    obey(&d);
+    if (state->phase != observed) {
+        *ret_held = d.held;
+        return;
+    }
+    if (!facts->has_target)
+        miss_target(&d);
+    if (state->phase == observed)
+        follow(&d);
+    *ret_held = d.held;
+}
+
+/* --- what is desired --- */
+
+/* In a state that is written, and is not left now. */
+static bool stays(const struct canary_state *before, const struct canary_state *after, enum canary_phase phase)
+{
+    return before->phase == phase && after->phase == phase;
+}
+
+static void wish_for_target(
+    const struct canary_spec *spec, const struct canary_facts *f, const struct canary_state *before,
+    const struct canary_state *after, struct canary_wish *w)
+{
+    bool is_idle = canary_is_idle(before->phase) && canary_is_idle(after->phase);
+
+    if (is_idle && (before->phase != CANARY_FAILED || (before->drain_until && f->now >= before->drain_until))) {
+        w->replicas = 0;
+        w->paused = f->target_replicas ? 0 : -1; /* without Pods it was paused by a person */
+    } else if (!stays(before, after, CANARY_PROGRESSING) || !str_eq(f->revision, before->revision)) {
+        return;
+    } else if (!before->hash[0]) {
+        w->paused = f->now >= before->settle_until ? 0 : -1;
+    } else if (f->objects_ready) {
+        w->paused = spec->freeze_target;
+        if (!f->target_replicas && before->step < 0)
+            w->replicas = f->primary_replicas ? f->primary_replicas : 1;
+    }
+}
+
+static enum canary_template
+template_of(const struct canary_facts *f, const struct canary_state *before, const struct canary_state *after)
+{
+    bool is_promoted = str_eq(f->recorded, before->revision);
+
+    if (!stays(before, after, CANARY_PROMOTING))
+        return TEMPLATE_STAYS;
+    if (str_eq(before->failed, before->revision))
+        return is_promoted ? TEMPLATE_RESTORED : TEMPLATE_STAYS;
+    return !is_promoted && str_eq(f->revision, before->revision) ? TEMPLATE_PROMOTED : TEMPLATE_STAYS;
+}
+
+void canary_wish_of(
+    const struct canary_spec *spec, const struct canary_facts *f, const struct canary_state *before,
+    const struct canary_state *after, struct canary_wish *ret)
+{
+    bool settled = before->settle_until && f->now >= before->settle_until && f->objects_ready && f->primary_ready;
+    bool is_beginning = before->phase <= CANARY_INITIALIZING;
+
+    *ret = (struct canary_wish){
+        .route = !is_beginning || settled,
+        .weight = before->weight < after->weight ? before->weight : after->weight,
+        .apex = !is_beginning || (settled && f->route == 0),
+        .replicas = -1,
+        .paused = -1,
+        .template = template_of(f, before, after),
+    };
+    if (f->has_target)
+        wish_for_target(spec, f, before, after, ret);
+}
+
+/* --- when --- */
+
+static msec_t longest_window(const struct canary_spec *spec)
+{
+    msec_t longest = 0, window;
+    json_t *metric;
+    size_t i;
+
+    json_array_foreach(spec->analysis.metrics, i, metric) {
+        window = canary_window(metric);
+        longest = window > longest ? window : longest;
+    }
+    return longest;
+}
+
+msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *s)
+{
+    msec_t interval = canary_interval(spec), window = longest_window(spec);
+
+    if (s->phase != CANARY_PROGRESSING || s->step < 0 || !s->since || spec->suspend ||
+        s->failed_checks >= spec->analysis.threshold)
+        return MSEC_NEVER;
+    return s->checked ? s->checked + interval : s->since + (interval > window ? interval : window);
+}
+
+static void sooner(msec_t *at, msec_t now, msec_t when)
+{
+    if (when > now && when < *at)
+        *at = when;
+}
+
+msec_t canary_wake(const struct canary_spec *spec, const struct canary_state *s, msec_t now)
+{
+    msec_t at = MSEC_NEVER;
+
+    sooner(&at, now, s->settle_until);
+    sooner(&at, now, s->drain_until);
+    sooner(&at, now, canary_check_due(spec, s));
+    if (!canary_is_idle(s->phase))
+        sooner(&at, now, s->started + SECONDS(spec->progress_deadline));
+    return at;
+}

@@ -1,0 +1,114 @@
+/*
+ * What a release does next: from where it stands and what is observed to where it stands then, and what is desired
+ * meanwhile. Pure, and without documents.
+ *
+ * Nothing is remembered but the state, which is the status of the Canary. What raises the canary's share of the traffic
+ * follows the status that is observed, so that the status is written first and a crash changes nothing; what lowers it
+ * follows the new one, immediately.
+ */
+#ifndef CONTROLLERS_CANARY_CANARY_DECIDE_H
+#define CONTROLLERS_CANARY_CANARY_DECIDE_H
+
+#include <stdbool.h>
+
+#include "api/status.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "mesh/canary.h"
+
+enum canary_phase {
+    CANARY_NEW, /* no status yet */
+#define X(id, name, doc) CANARY_##id,
+    API_CANARY_PHASES(X)
+#undef X
+        CANARY_PHASE_LAST = CANARY_TERMINATING,
+};
+
+const char *canary_phase_name(enum canary_phase phase); /* NULL of CANARY_NEW */
+enum canary_phase canary_phase_of(const char *name);
+
+enum { CANARY_REVISION_MAX = 32, CANARY_HASH_MAX = 64, CANARY_COMMAND_MAX = 128 };
+
+/* The status, as far as it decides. Times are of the wall clock; 0: none. */
+struct canary_state {
+    enum canary_phase phase;
+    const char *reason, *message;       /* borrowed, or static; may be NULL */
+    char revision[CANARY_REVISION_MAX]; /* that is released, or was last; "": none */
+    char failed[CANARY_REVISION_MAX];
+    char hash[CANARY_HASH_MAX]; /* pod-template-hash that the canary's Service selects; "": not known yet */
+    int weight;                 /* percent that the canary is to have */
+    int step;                   /* -1: before the first one */
+    msec_t since;               /* the route has the weight of the step */
+    msec_t checked;             /* the last check of the step ended */
+    int failed_checks, inconclusive_checks, error_checks;
+    msec_t started; /* what is going on began: its deadline counts from there */
+    msec_t settle_until, drain_until;
+    char command[CANARY_COMMAND_MAX]; /* "abort@1", that was handled last */
+};
+
+/* What a check comes to, the worst of its metrics. */
+enum canary_outcome {
+    CHECK_WAITS, /* it is not due, or answers are missing */
+    CHECK_PASSES,
+    CHECK_HAS_NO_DATA, /* and the weight has to stay for it */
+    CHECK_HAS_ERROR,
+    CHECK_FAILS,
+};
+
+/* What is observed. Strings are borrowed. */
+struct canary_facts {
+    msec_t now;
+    const char *command; /* of the annotation, with its token; NULL: there is none */
+
+    bool has_target;
+    const char *revision; /* of the target's template */
+    const char *hash;     /* of the ReplicaSet of that template; NULL: not known yet */
+    int target_replicas;
+    bool target_paused;
+    bool target_ready; /* it has Pods, all of its template and available */
+
+    const char *recorded; /* the revision that the primary is to have; NULL: nothing is recorded yet */
+    bool objects_ready;   /* all that belongs to the Canary is as desired */
+    bool primary_ready;   /* all Pods of the primary are of its template and available, and its Service knows them */
+    int primary_replicas;
+    int canary_endpoints; /* that are ready */
+
+    int route; /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
+    bool apex; /* the Service that clients call selects the primary alone */
+
+    enum canary_outcome check;
+    const char *check_text; /* why it did not pass */
+};
+
+/* What the primary's template is to be. */
+enum canary_template { TEMPLATE_STAYS, TEMPLATE_PROMOTED, TEMPLATE_RESTORED };
+
+/* What is desired now. */
+struct canary_wish {
+    bool route;   /* the VirtualService is to be as desired, with `weight` */
+    int weight;   /* of the canary */
+    bool apex;    /* the Service that clients call is to select the primary */
+    int replicas; /* of the target; below 0: as they are */
+    int paused;   /* of the target: 0 or 1; below 0: as it is */
+    enum canary_template template;
+};
+
+/*
+ * The next state. `text` gets the message, which the state refers to. *ret_held: nothing goes on without something
+ * else.
+ */
+void canary_decide(
+    const struct canary_spec *spec, const struct canary_facts *facts, struct canary_state *state, struct buf *text,
+    bool *ret_held);
+/* What is desired, where `before` is the state as observed and `after` the next one. */
+void canary_wish_of(
+    const struct canary_spec *spec, const struct canary_facts *facts, const struct canary_state *before,
+    const struct canary_state *after, struct canary_wish *ret);
+/* When the next check is due; MSEC_NEVER: none is. */
+msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *state);
+/* When to look again, where nothing happens before; MSEC_NEVER. */
+msec_t canary_wake(const struct canary_spec *spec, const struct canary_state *state, msec_t now);
+/* No release is going on. */
+bool canary_is_idle(enum canary_phase phase);
+
+#endif

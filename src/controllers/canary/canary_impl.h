@@ -1,0 +1,106 @@
+/* What the parts of a Canary's planner share. No other file includes this. */
+#ifndef CONTROLLERS_CANARY_CANARY_IMPL_H
+#define CONTROLLERS_CANARY_CANARY_IMPL_H
+
+#include "base/str.h"
+#include "controllers/canary/canary_decide.h"
+#include "controllers/canary/canary_plan.h"
+#include "mesh/mesh.h"
+#include "reconcile/reconciler.h"
+
+/*
+ * The ConfigMap that says what was there before the Canary, and what the primary is to be: NAME-original. Its keys.
+ */
+#define RECORD_REVISION "revision" /* of `template` */
+#define RECORD_TEMPLATE "template" /* the primary's, as JSON */
+#define RECORD_PREVIOUS_REVISION "previousRevision"
+#define RECORD_PREVIOUS_TEMPLATE "previousTemplate"
+#define RECORD_REPLICAS "replicas"    /* that the target had, or was given since */
+#define RECORD_ROUTE "virtualService" /* its spec, as JSON, where it existed before */
+
+/* Values of the label CANARY_ROLE. */
+#define CANARY_ROLE_PRIMARY "primary"
+#define CANARY_ROLE_CANARY "canary"
+
+/* What checks come to. */
+enum check_verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_NO_DATA, VERDICT_ERROR, VERDICT_LAST = VERDICT_ERROR };
+
+/* What follows from the resource alone, as long as it stays the same. */
+struct canary_memo {
+    uint64_t hash;            /* 0: not read yet */
+    struct canary_spec *spec; /* NULL: refused */
+    struct err refusal;       /* why there is no spec */
+    char *warnings;
+};
+
+/* The mesh, as far as the Canary depends on it. */
+struct canary_mesh {
+    const char *ns;  /* borrowed from the resource */
+    bool in_seconds; /* the durations of requests, by Istio before 1.5 */
+    bool needs_tls;  /* a DestinationRule has to ask for mutual TLS, or clients send plain text */
+};
+
+/* One Canary, while it is planned: the state of its reconcile. */
+struct canary {
+    struct reconcile *re;
+    const struct plan_input *in;
+    const struct canary_spec *spec;
+    const char *ns, *name, *service;
+    char *primary_name, *primary_service, *canary_service, *record_name; /* owned */
+
+    /* What is observed: objects are borrowed, documents owned; NULL: there is none. */
+    const struct kube_object *target_object, *apex_object, *route_object;
+    json_t *istio, *target, *primary, *apex, *route, *record, *canary_half;
+    struct canary_mesh mesh;
+    char revision[CANARY_REVISION_MAX];
+    char hash[CANARY_HASH_MAX]; /* of the ReplicaSet of the target's template; "": not known yet */
+    int primary_endpoints;      /* that are ready */
+
+    struct canary_state observed, next;
+    struct canary_facts facts;
+    struct canary_wish wish;
+    struct buf text, check_text;
+    json_t *checks; /* for the status; owned */
+    bool held, is_decided;
+};
+
+/* canary_observe.c */
+void canary_observe(struct canary *c);
+void canary_release(struct canary *c);
+/* Why nothing can be done now, owned by the caller; NULL: something can. */
+char *canary_obstacle(const struct canary *c);
+/* Brings the facts up to date, with what was planned of the Canary's own objects. */
+void canary_note_facts(struct canary *c, bool objects_ready);
+/* The labels by which the target selects its Pods; borrowed. */
+const json_t *canary_match_labels(const struct canary *c);
+/* Of the template that the recorded one is equal to, as the server completes it. */
+bool canary_is_same_template(const struct canary *c);
+
+/* canary_objects.c */
+/* What belongs to the Canary: the record, the primary, its Services and DestinationRules. */
+void canary_plan_objects(struct canary *c, struct plan *plan);
+
+/* canary_shared.c */
+/* What belongs to others, or is shared with them: as the wish says. */
+void canary_plan_shared(struct canary *c, struct plan *plan);
+/* The weight of the canary in the VirtualService; -1: it is not as the Canary has it. */
+int canary_route_weight(const struct canary *c);
+bool canary_has_apex(const struct canary *c);
+/* What the removal writes, each where it is not so: true when all is so. */
+bool canary_return_target(struct canary *c, struct plan *plan);
+bool canary_return_apex(struct canary *c, struct plan *plan);
+bool canary_return_route(struct canary *c, struct plan *plan);
+
+/* canary_checks.c: asks what is due, and judges the answers; sets facts.check and canary.checks. */
+void canary_check(struct canary *c);
+
+/* canary_status.c */
+void canary_read_state(const json_t *resource, struct canary_state *ret);
+bool canary_add_status(struct reconcile *re, json_t *status);
+/* Says what is waited for, and what began. */
+void canary_tell(struct canary *c);
+
+/* canary_remove.c */
+bool canary_leave(struct reconcile *re);
+
+#endif

@@ -1,0 +1,275 @@
+/* What a plan reads of the world. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/release.h"
+#include "controllers/canary/canary_impl.h"
+#include "controllers/mesh/mesh_plan.h"
+#include "controllers/watches.h"
+#include "doc/doc.h"
+
+/* Endpoints name no more addresses than that. */
+#define ENDPOINTS_MAX 1000
+#define FIRST_WITHOUT_MIXER "1.5.0"
+
+static json_t *parse(const struct kube_object *o)
+{
+    return o && !o->deleting ? kube_object_parse(o) : NULL;
+}
+
+static const struct kube_object *get(const struct canary *c, enum mesh_kind_id kind, const char *name)
+{
+    return kube_cache_get(c->in->observed, mesh_kind(kind), c->ns, name);
+}
+
+static int int_at(const json_t *value, int otherwise)
+{
+    int64_t number = doc_int(value, otherwise);
+
+    return number < 0 || number > INT32_MAX ? otherwise : (int)number;
+}
+
+static int replicas_of(const json_t *deployment)
+{
+    return int_at(doc_at(deployment, "spec", "replicas"), 1);
+}
+
+static bool is_observed(const json_t *deployment)
+{
+    return doc_int(doc_at(deployment, "status", "observedGeneration"), -1) >=
+           doc_int(doc_at(deployment, "metadata", "generation"), 0);
+}
+
+/* All Pods are of the newest template, and available. */
+static bool is_rolled_out(const json_t *deployment)
+{
+    const json_t *status = doc_at(deployment, "status");
+    int replicas = replicas_of(deployment), updated = int_at(doc_at(status, "updatedReplicas"), 0);
+
+    return is_observed(deployment) && updated >= replicas && int_at(doc_at(status, "replicas"), 0) == updated &&
+           int_at(doc_at(status, "availableReplicas"), 0) >= replicas;
+}
+
+static int endpoints_of(const struct canary *c, const char *service)
+{
+    const struct kube_object *o = get(c, KIND_HALF_ENDPOINTS, service);
+    int64_t count;
+
+    return o && !o->deleting && str_to_int64(o->text, &count) ? (int)count : 0;
+}
+
+static void read_mesh(struct canary *c)
+{
+    const struct kube_object *o = mesh_find(c->in->observed);
+    const char *version;
+
+    if (!(c->istio = parse(o)))
+        return;
+    version = str_or(doc_string(c->istio, "status", "version"), istio_version(c->istio, 0));
+    c->mesh.ns = o->ns;
+    c->mesh.in_seconds = release_compare(version, FIRST_WITHOUT_MIXER) < 0;
+    c->mesh.needs_tls = c->mesh.in_seconds && doc_bool(doc_at(c->istio, "spec", "mtls"), false);
+}
+
+/*
+ * The pod-template-hash of the ReplicaSet that the Deployment controller made, or found, for the template. Not before
+ * that controller has seen the template, and not while the Deployment is paused: it makes none then.
+ */
+static void read_hash(struct canary *c)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_TARGET_REPLICA_SET);
+    const char *number = doc_string(c->target, "metadata", "annotations", DEPLOYMENT_REVISION);
+    const struct kube_object *o;
+
+    if (!number || !is_observed(c->target))
+        return;
+    for (size_t i = 0; (o = kube_cache_next(c->in->observed, kind, &i));) {
+        _cleanup_json_ json_t *set = str_eq(o->ns, c->ns) ? kube_object_parse(o) : NULL;
+        const char *hash = doc_string(set, "metadata", "labels", "pod-template-hash");
+        if (hash && doc_find(doc_at(set, "metadata", "ownerReferences"), "uid", c->target_object->uid) &&
+            str_eq(doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION), number))
+            snprintf(c->hash, sizeof(c->hash), "%s", hash);
+    }
+}
+
+void canary_observe(struct canary *c)
+{
+    c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
+    c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
+    c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
+    c->target = parse(c->target_object);
+    c->apex = parse(c->apex_object);
+    c->route = parse(c->route_object);
+    c->primary = parse(get(c, KIND_DEPLOYMENT, c->primary_name));
+    c->record = parse(get(c, KIND_CONFIG_MAP, c->record_name));
+    c->canary_half = parse(get(c, KIND_SERVICE, c->canary_service));
+    c->primary_endpoints = endpoints_of(c, c->primary_service);
+    read_mesh(c);
+    if (!c->target)
+        return;
+    if (!*c->observed.hash)
+        read_hash(c);
+    snprintf(c->revision, sizeof(c->revision), "%016" PRIx64, doc_hash(doc_at(c->target, "spec", "template")));
+}
+
+void canary_release(struct canary *c)
+{
+    json_t *documents[] = {c->istio, c->target, c->primary, c->apex, c->route, c->record, c->canary_half, c->checks};
+
+    for (size_t i = 0; i < ARRAY_LEN(documents); i++)
+        json_decref(documents[i]);
+    free(c->primary_name);
+    free(c->primary_service);
+    free(c->canary_service);
+    free(c->record_name);
+    buf_release(&c->text);
+    buf_release(&c->check_text);
+}
+
+const json_t *canary_match_labels(const struct canary *c)
+{
+    return doc_at(c->target, "spec", "selector", "matchLabels");
+}
+
+static char *foreign_object(const struct canary *c, enum mesh_kind_id kind, const char *name)
+{
+    const struct kube_object *o = get(c, kind, name);
+
+    if (!o || str_eq(o->owner, c->re->object->uid))
+        return NULL;
+    return str_printf("%s %s/%s exists, and this Canary did not create it", o->kind->kind, c->ns, name);
+}
+
+/* Of two that name one target the older acts; of two of the same age the one whose name comes first. */
+static char *rival(const struct canary *c)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_CANARY);
+    const char *created = str_or(doc_string(c->re->resource, "metadata", "creationTimestamp"), "");
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(c->in->observed, kind, &i));) {
+        _cleanup_json_ json_t *other = NULL;
+        int order;
+        if (!str_eq(o->ns, c->ns) || str_eq(o->name, c->name))
+            continue;
+        other = kube_object_parse(o);
+        order = strcmp(str_or(doc_string(other, "metadata", "creationTimestamp"), ""), created);
+        if (str_eq(doc_string(other, "spec", "targetRef", "name"), c->spec->target.name) &&
+            (order < 0 || (order == 0 && strcmp(o->name, c->name) < 0)))
+            return str_printf("Canary %s/%s releases Deployment %s already", c->ns, o->name, c->spec->target.name);
+    }
+    return NULL;
+}
+
+static bool has_port(const json_t *service, int64_t port)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(doc_at(service, "spec", "ports"), i, one)
+        if (doc_int(doc_at(one, "port"), 0) == port)
+            return true;
+    return false;
+}
+
+/* The Service that is there already does not lead to the target. */
+static char *wrong_apex(const struct canary *c)
+{
+    const json_t *labels = doc_at(c->target, "spec", "template", "metadata", "labels");
+    int64_t port = doc_int(doc_at(c->spec->service, "port"), 0);
+    const char *key;
+    json_t *value;
+
+    if (!has_port(c->apex, port))
+        return str_printf(
+            "Service %s/%s has no port %" PRId64 ", which spec.service.port names", c->ns, c->service, port);
+    if (!json_object_size(doc_at(c->apex, "spec", "selector")))
+        return str_printf("Service %s/%s has no selector", c->ns, c->service);
+    json_object_foreach(doc_at(c->apex, "spec", "selector"), key, value)
+        if (!str_eq(key, CANARY_ROLE) && !json_equal(value, json_object_get(labels, key)))
+            return str_printf(
+                "Service %s/%s selects by the label %s, which the pods of Deployment %s do not have so",
+                c->ns,
+                c->service,
+                key,
+                c->spec->target.name);
+    return NULL;
+}
+
+char *canary_obstacle(const struct canary *c)
+{
+    char *text;
+
+    if (!(c->in->synced & PLAN_WATCH_ROUTES))
+        return str_dup("waits for VirtualServices of Istio, which the API server does not serve yet");
+    if (c->record || c->primary)
+        return NULL;
+    text = rival(c);
+    if (!text)
+        text = foreign_object(c, KIND_TARGET_DEPLOYMENT, c->primary_name);
+    if (!text)
+        text = foreign_object(c, KIND_TARGET_SERVICE, c->primary_service);
+    if (!text)
+        text = foreign_object(c, KIND_TARGET_SERVICE, c->canary_service);
+    if (text)
+        return text;
+    if (!c->target)
+        return str_printf("there is no Deployment %s/%s", c->ns, c->spec->target.name);
+    if (!json_object_size(canary_match_labels(c)))
+        return str_printf("Deployment %s/%s has no spec.selector.matchLabels", c->ns, c->spec->target.name);
+    return c->apex ? wrong_apex(c) : NULL;
+}
+
+/* What the server adds to a template later is in the primary, too: then it is no other version. */
+bool canary_is_same_template(const struct canary *c)
+{
+    const char *recorded = doc_string(c->record, "data", RECORD_TEMPLATE);
+    _cleanup_json_ json_t *former = recorded ? doc_parse_own(recorded) : NULL, *last = NULL, *desired = NULL,
+                          *live = NULL;
+    struct kube_merge rules;
+    struct merge merge;
+    bool same;
+
+    if (!c->primary || !c->target || !former)
+        return false;
+    kube_merge_init(mesh_kind(KIND_DEPLOYMENT), NULL, &rules);
+    last = json_pack("{s{sO}}", "spec", "template", former);
+    desired = json_pack("{s{sO}}", "spec", "template", doc_at(c->target, "spec", "template"));
+    live = json_pack("{s{sO}}", "spec", "template", doc_at(c->primary, "spec", "template"));
+    {
+        _cleanup_json_ json_t *skeleton = merge_skeleton(last, &rules.rules);
+        merge_three_way(skeleton, desired, live, &rules.rules, &merge);
+    }
+    same = merge.change_count == 0;
+    merge_release(&merge);
+    return same;
+}
+
+static bool is_primary_ready(const struct canary *c)
+{
+    int need = replicas_of(c->primary);
+
+    return c->primary && is_rolled_out(c->primary) &&
+           c->primary_endpoints >= (need > ENDPOINTS_MAX ? ENDPOINTS_MAX : need);
+}
+
+void canary_note_facts(struct canary *c, bool objects_ready)
+{
+    struct canary_facts *f = &c->facts;
+
+    f->now = c->in->now;
+    f->command = doc_string(c->re->resource, "metadata", "annotations", CANARY_COMMAND);
+    f->has_target = c->target;
+    f->revision = c->revision;
+    f->hash = *c->hash ? c->hash : NULL;
+    f->target_replicas = c->target ? replicas_of(c->target) : 0;
+    f->target_paused = doc_bool(doc_at(c->target, "spec", "paused"), false);
+    f->target_ready = c->target && f->target_replicas > 0 && is_rolled_out(c->target);
+    f->recorded = doc_string(c->record, "data", RECORD_REVISION);
+    f->objects_ready = objects_ready;
+    f->primary_ready = is_primary_ready(c);
+    f->primary_replicas = c->primary ? replicas_of(c->primary) : 0;
+    f->canary_endpoints = endpoints_of(c, c->canary_service);
+    f->route = canary_route_weight(c);
+    f->apex = canary_has_apex(c);
+}

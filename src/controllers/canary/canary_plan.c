@@ -1,0 +1,155 @@
+#include "controllers/canary/canary_plan.h"
+
+#include "controllers/canary/canary_impl.h"
+#include "controllers/watches.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+static void *memo_new(void)
+{
+    return NEW(struct canary_memo);
+}
+
+static void forget(struct canary_memo *memo)
+{
+    canary_spec_free(memo->spec);
+    free(memo->warnings);
+    *memo = (struct canary_memo){0};
+}
+
+static void memo_free(void *p)
+{
+    if (p)
+        forget(p);
+    free(p);
+}
+
+static void read_spec(struct canary_memo *memo, const json_t *resource)
+{
+    uint64_t hash = resource_hash(&api_resource_canary, resource) | 1;
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct buf warnings = BUF_INIT;
+
+    if (memo->hash == hash)
+        return;
+    forget(memo);
+    memo->hash = hash;
+    if (canary_parse(resource, NULL, &memo->spec, &problems) < 0) {
+        problems_err(&problems, &memo->refusal);
+        return;
+    }
+    problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
+    memo->warnings = buf_take(&warnings);
+}
+
+/* What is refused is removed, too: by the names of the target and of the Service alone. */
+static void read_names(struct canary_memo *memo, const json_t *resource)
+{
+    static const char *const kept[] = {"targetRef", "service"};
+    _cleanup_json_ json_t *copy = doc_copy(resource), *spec = OBJECT(BOOL("skipAnalysis", true));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        if (doc_at(resource, "spec", kept[i]))
+            json_object_set(spec, kept[i], doc_at(resource, "spec", kept[i]));
+    json_object_set(copy, "spec", spec);
+    canary_parse(copy, NULL, &memo->spec, &problems);
+}
+
+static void begin(struct reconcile *re)
+{
+    struct canary_memo *memo = re->memo;
+    struct canary *c = re->state;
+
+    read_spec(memo, re->resource);
+    if (!memo->spec && re->object->deleting)
+        read_names(memo, re->resource);
+    *c = (struct canary){
+        .re = re,
+        .in = re->world->central,
+        .spec = memo->spec,
+        .ns = re->object->ns,
+        .name = re->object->name,
+    };
+    re->plan->central.watch |= PLAN_WATCH_ROUTES;
+    canary_read_state(re->resource, &c->observed);
+    c->next = c->observed;
+    if (!c->spec)
+        return;
+    c->service = canary_service(c->spec);
+    c->primary_name = str_printf("%s-primary", c->spec->target.name);
+    c->primary_service = str_printf("%s-primary", c->service);
+    c->canary_service = str_printf("%s-canary", c->service);
+    c->record_name = str_printf("%s-original", c->name);
+    canary_observe(c);
+}
+
+static void review(struct reconcile *re)
+{
+    const struct canary_memo *memo = re->memo;
+    struct canary *c = re->state;
+
+    if (!c->spec)
+        re->facts.refused = &memo->refusal;
+    else
+        re->facts.waits_for = re->waiting = canary_obstacle(c);
+}
+
+static msec_t later(const struct canary *c)
+{
+    msec_t at = canary_wake(c->spec, &c->next, c->in->now);
+
+    return at == MSEC_NEVER ? MSEC_NEVER : at - c->in->now;
+}
+
+static void plan(struct reconcile *re)
+{
+    const struct canary_memo *memo = re->memo;
+    struct plan *plan = &re->plan->central;
+    struct canary *c = re->state;
+
+    canary_note_facts(c, false);
+    canary_wish_of(c->spec, &c->facts, &c->observed, &c->observed, &c->wish);
+    canary_plan_objects(c, plan);
+    canary_note_facts(c, !plan->drift && c->record && c->primary);
+    canary_check(c);
+    canary_decide(c->spec, &c->facts, &c->next, &c->text, &c->held);
+    c->is_decided = true;
+    canary_wish_of(c->spec, &c->facts, &c->observed, &c->next, &c->wish);
+    canary_plan_shared(c, plan);
+    re->plan->again_after = later(c);
+    buf_add_str(&re->notice, memo->warnings);
+    canary_tell(c);
+    reconcile_conclude(re, plan, false);
+}
+
+static void end(struct reconcile *re)
+{
+    canary_release(re->state);
+}
+
+static void
+check(const json_t *resource, const struct check_context *context, json_t *ret_objects, struct problems *problems)
+{
+    const struct api_context with = {.kubernetes_minor = context->minor, .ns = context->ns};
+    _cleanup_canary_spec_ struct canary_spec *spec = NULL;
+
+    (void)ret_objects;
+    canary_parse(resource, &with, &spec, problems);
+}
+
+const struct reconciler canary_reconciler = {
+    .resource = &api_resource_canary,
+    .kind = KIND_CANARY,
+    .watch = PLAN_WATCH_TARGETS,
+    .memo_new = memo_new,
+    .memo_free = memo_free,
+    .check = check,
+    .state_size = sizeof(struct canary),
+    .begin = begin,
+    .review = review,
+    .plan = plan,
+    .leave = canary_leave,
+    .status = canary_add_status,
+    .end = end,
+};

@@ -1,0 +1,141 @@
+/*
+ * The removal of a Canary: the target serves again before anything is taken away, and what was the user's is as before.
+ * Kubernetes then deletes what belongs to the Canary.
+ */
+#include "controllers/canary/canary_impl.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
+
+static const char leaves[] = "the target serves again";
+
+/* True when it is over. */
+static bool waits(struct canary *c, msec_t *until, msec_t length, const char *why)
+{
+    char time[32];
+
+    if (!*until)
+        *until = c->in->now + length;
+    if (c->in->now >= *until)
+        return true;
+    clock_rfc3339(*until, time);
+    buf_printf(&c->text, "%s, until %s", why, time);
+    return false;
+}
+
+/* In this order, each when the one before is so. True when all is given back. */
+static bool give_back(struct canary *c, struct plan *plan)
+{
+    const msec_t settle = SECONDS(c->spec->settle), drain = SECONDS(c->spec->drain);
+    struct canary_state *s = &c->next;
+
+    if (c->facts.route > 0) {
+        c->wish = (struct canary_wish){.route = true, .replicas = -1, .paused = -1};
+        canary_plan_shared(c, plan);
+        buf_add_str(&c->text, "the primary gets all traffic");
+        return false;
+    }
+    if (!canary_return_target(c, plan)) {
+        s->settle_until = 0;
+        buf_add_str(&c->text, "waits for the target's pods to be available");
+        return false;
+    }
+    if (!canary_return_apex(c, plan)) {
+        buf_add_str(&c->text, "the Service that clients call selects the target again");
+        return false;
+    }
+    if (!waits(c, &s->settle_until, settle, "proxies learn of the target's pods"))
+        return false;
+    if (!canary_return_route(c, plan)) {
+        buf_add_str(&c->text, "the VirtualService is given back");
+        return false;
+    }
+    return waits(c, &s->drain_until, settle + drain, "open requests at the primary end");
+}
+
+static void begin(struct canary *c)
+{
+    struct canary_state *s = &c->next;
+
+    if (s->phase == CANARY_TERMINATING)
+        return;
+    s->phase = CANARY_TERMINATING;
+    s->weight = 0;
+    s->step = -1;
+    s->started = c->in->now;
+    s->since = s->checked = s->settle_until = s->drain_until = 0;
+}
+
+/* There is nothing to which it could be given back, or the user does not want that. */
+static bool has_nothing_to_return(const struct canary *c)
+{
+    return !c->spec || !c->spec->revert_on_deletion || !c->target || (!c->record && !c->primary);
+}
+
+/* The target serves as it did: nothing was touched yet, or all is given back. */
+static bool is_untouched(const struct canary *c)
+{
+    return !c->route_object && !canary_has_apex(c) && c->facts.target_replicas > 0 && !c->facts.target_paused;
+}
+
+static const enum mesh_kind_id owned[] = {
+    KIND_SERVICE, KIND_DEPLOYMENT, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
+
+/*
+ * The target does not serve: the primary goes on to, and belongs to nobody from now on. True when nothing belongs to
+ * the Canary any more.
+ */
+static bool let_go(struct canary *c, struct plan *plan)
+{
+    const struct kube_object *o;
+    bool over = true;
+
+    for (size_t kind = 0; kind < ARRAY_LEN(owned); kind++)
+        for (size_t i = 0; (o = kube_cache_next(c->in->observed, mesh_kind(owned[kind]), &i));) {
+            if (!str_eq(o->owner, c->re->object->uid))
+                continue;
+            over = false;
+            if (!plan_is_busy(c->in, o))
+                plan_patch_metadata(
+                    plan,
+                    c->in,
+                    o,
+                    OBJECT(NIL("ownerReferences"), MAP("labels", NIL(MARK_OWNER))),
+                    "the target does not serve",
+                    PLAN_CHANGED);
+        }
+    return over;
+}
+
+bool canary_leave(struct reconcile *re)
+{
+    struct canary *c = re->state;
+    struct plan *plan = &re->plan->central;
+    bool over;
+
+    re->removed = leaves;
+    if (has_nothing_to_return(c)) {
+        re->keeps_status = true;
+        return true;
+    }
+    begin(c);
+    canary_note_facts(c, false);
+    if (c->in->now >= c->next.started + SECONDS(c->spec->progress_deadline) && !c->facts.target_ready) {
+        re->plan->warning_reason = "Abandoned";
+        re->plan->warning = re->removed =
+            "the target was not ready within progressDeadlineSeconds: the primary goes on to serve, and stays";
+        buf_add_str(&c->text, re->removed);
+        over = let_go(c, plan);
+    } else {
+        over = is_untouched(c) || give_back(c, plan);
+    }
+    c->is_decided = true;
+    c->next.reason = "Deleted";
+    c->next.message = buf_str(&c->text);
+    re->facts.waits_for = c->next.message;
+    re->facts.leftovers = 1;
+    re->plan->again_after = canary_wake(c->spec, &c->next, c->in->now);
+    if (re->plan->again_after != MSEC_NEVER)
+        re->plan->again_after -= c->in->now;
+    return over;
+}

@@ -1,0 +1,256 @@
+/* The objects that are the user's, or shared with the user: of them single fields are written, and given back. */
+#include "controllers/canary/canary_impl.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/marks.h"
+
+/* Writes a part of an object, if its write is not under way; it is not as it should be until then. */
+static void patch(struct canary *c, struct plan *plan, const struct kube_object *o, json_t *change, const char *reason)
+{
+    _cleanup_json_ json_t *body = change;
+    struct kube_action action;
+
+    plan_note_drift(plan, c->in, KUBE_MERGE_PATCH, o->kind, o->ns, o->name, reason);
+    if (plan_is_busy(c->in, o))
+        return;
+    action = plan_action_on(c->in, KUBE_MERGE_PATCH, o);
+    action.content = action.wish = doc_hash(body) | 1;
+    json_object_set_new(doc_make(body, "metadata"), "resourceVersion", json_string(o->resource_version));
+    action.body = doc_text(body);
+    action.reason = str_dup(reason);
+    action.tag = PLAN_CHANGED;
+    plan_add(plan, c->in, action);
+}
+
+/* It goes with the Canary. */
+static void create_route(struct canary *c, struct plan *plan, json_t *spec)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_VIRTUAL_SERVICE);
+    const struct mark_owner owner = {API_GROUP_VERSION, "Canary", c->ns, c->name, c->re->object->uid, NULL};
+    char api_version[128];
+    _cleanup_json_ json_t *object = NULL;
+    const char *version = kube_server_version(c->in->server, kind);
+
+    plan_note_drift(plan, c->in, KUBE_CREATE, kind, c->ns, c->service, "not there yet");
+    if (c->in->busy && c->in->busy(c->in->queue_context, kind, c->ns, c->service)) {
+        json_decref(spec);
+        return;
+    }
+    kube_api_version(kind, version, api_version);
+    object = OBJECT(
+        STRING("apiVersion", api_version),
+        STRING("kind", kind->kind),
+        MAP("metadata", STRING("name", c->service), STRING("namespace", c->ns)),
+        VALUE("spec", spec));
+    mark_desired(object, kind, &owner);
+    plan_add(
+        plan,
+        c->in,
+        (struct kube_action){
+            .verb = KUBE_CREATE,
+            .kind = kind,
+            .version = str_dup(version),
+            .ns = str_dup(c->ns),
+            .name = str_dup(c->service),
+            .body = doc_text(object),
+            .reason = str_dup("not there yet"),
+            .tag = PLAN_CREATED,
+        });
+}
+
+static void plan_target(struct canary *c, struct plan *plan)
+{
+    const struct canary_wish *w = &c->wish;
+    bool scales = w->replicas >= 0 && w->replicas != c->facts.target_replicas;
+    bool pauses = w->paused >= 0 && w->paused != c->facts.target_paused;
+
+    if (!c->target || (!scales && !pauses))
+        return;
+    patch(
+        c,
+        plan,
+        c->target_object,
+        OBJECT(MAP("spec", OPT(scales, INT("replicas", w->replicas)), OPT(pauses, BOOL("paused", w->paused == 1)))),
+        scales && w->replicas == 0 ? "the primary serves" : "a release needs its pods");
+}
+
+bool canary_has_apex(const struct canary *c)
+{
+    return str_eq(doc_string(c->apex, "spec", "selector", CANARY_ROLE), CANARY_ROLE_PRIMARY);
+}
+
+static void plan_apex(struct canary *c, struct plan *plan)
+{
+    if (!c->wish.apex || canary_has_apex(c))
+        return;
+    if (c->apex)
+        patch(
+            c,
+            plan,
+            c->apex_object,
+            OBJECT(MAP("spec", MAP("selector", STRING(CANARY_ROLE, CANARY_ROLE_PRIMARY)))),
+            "the primary serves");
+}
+
+static json_t *hosts(const struct canary *c)
+{
+    const json_t *given = doc_at(c->spec->service, "hosts");
+    json_t *list = json_array(), *host;
+    bool has_own = false;
+    size_t i;
+
+    json_array_foreach(given, i, host)
+        has_own = has_own || str_eq(json_string_value(host), "*") || str_eq(json_string_value(host), c->service);
+    if (!has_own)
+        json_array_append_new(list, json_string(c->service));
+    json_array_extend(list, (json_t *)given);
+    return list;
+}
+
+/* A Service with several ports is reached through a gateway by the one that the Canary names. */
+static json_t *destination(const struct canary *c, const char *host, int weight)
+{
+    bool names_port =
+        json_array_size(doc_at(c->apex, "spec", "ports")) > 1 && json_array_size(doc_at(c->spec->service, "gateways"));
+
+    return OBJECT(
+        MAP("destination",
+            STRING("host", host),
+            OPT(names_port, MAP("port", VALUE("number", json_incref(doc_at(c->spec->service, "port")))))),
+        INT("weight", weight));
+}
+
+/* The fields of the VirtualService that are the Canary's. */
+static json_t *route_spec(const struct canary *c, int weight)
+{
+    static const char *const of_route[] = {"match", "rewrite", "timeout", "retries", "corsPolicy", "headers"};
+    const json_t *gateways = doc_at(c->spec->service, "gateways");
+    json_t *http = OBJECT(
+        SEQ("route",
+            ITEM_VALUE(destination(c, c->primary_service, 100 - weight)),
+            ITEM_VALUE(destination(c, c->canary_service, weight))));
+
+    for (size_t i = 0; i < ARRAY_LEN(of_route); i++)
+        if (doc_at(c->spec->service, of_route[i]))
+            json_object_set(http, of_route[i], doc_at(c->spec->service, of_route[i]));
+    return OBJECT(
+        VALUE("hosts", hosts(c)),
+        VALUE("gateways", json_array_size(gateways) ? json_incref((json_t *)gateways) : json_null()),
+        SEQ("http", ITEM_VALUE(http)));
+}
+
+/* Whether each of these fields is so; null is none. */
+static bool has_fields(const json_t *live, const json_t *fields)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)fields, key, value) {
+        const json_t *is = json_object_get(live, key);
+        if (json_is_null(value) ? is && !json_is_null(is) : !doc_equal(is, value))
+            return false;
+    }
+    return true;
+}
+
+int canary_route_weight(const struct canary *c)
+{
+    const json_t *spec = doc_at(c->route, "spec");
+    const json_t *routes = doc_at(json_array_get(doc_at(spec, "http"), 0), "route");
+    int64_t weight = doc_int(doc_at(json_array_get(routes, 1), "weight"), 0);
+    _cleanup_json_ json_t *desired = NULL;
+
+    if (!c->route || weight < 0 || weight > 100)
+        return -1;
+    desired = route_spec(c, (int)weight);
+    return has_fields(spec, desired) ? (int)weight : -1;
+}
+
+static void plan_route(struct canary *c, struct plan *plan)
+{
+    _cleanup_free_ char *reason = str_printf("%d %% of the requests to the target", c->wish.weight);
+    json_t *spec;
+
+    if (!c->wish.route || c->facts.route == c->wish.weight || (c->route_object && !c->route))
+        return;
+    spec = route_spec(c, c->wish.weight);
+    if (c->route) {
+        patch(c, plan, c->route_object, OBJECT(VALUE("spec", spec)), reason);
+        return;
+    }
+    doc_drop_nulls(spec);
+    create_route(c, plan, spec);
+}
+
+void canary_plan_shared(struct canary *c, struct plan *plan)
+{
+    plan_route(c, plan);
+    plan_apex(c, plan);
+    plan_target(c, plan);
+}
+
+/* --- what is given back --- */
+
+bool canary_return_target(struct canary *c, struct plan *plan)
+{
+    int64_t recorded = 1;
+    int replicas;
+
+    str_to_int64(str_or(doc_string(c->record, "data", RECORD_REPLICAS), "1"), &recorded);
+    replicas = c->facts.primary_replicas > recorded ? c->facts.primary_replicas : (int)recorded;
+    if (c->facts.target_replicas > 0 && !c->facts.target_paused)
+        return c->facts.target_ready;
+    if (!replicas && !c->facts.target_paused)
+        return true;
+    patch(
+        c,
+        plan,
+        c->target_object,
+        OBJECT(MAP("spec", OPT(!c->facts.target_replicas, INT("replicas", replicas)), BOOL("paused", false))),
+        "its Canary is deleted");
+    return false;
+}
+
+bool canary_return_apex(struct canary *c, struct plan *plan)
+{
+    if (!canary_has_apex(c))
+        return true;
+    patch(c, plan, c->apex_object, OBJECT(MAP("spec", MAP("selector", NIL(CANARY_ROLE)))), "its Canary is deleted");
+    return false;
+}
+
+/* With the fields null that it did not have. */
+static json_t *former_route(const char *recorded)
+{
+    static const char *const own[] = {"hosts", "gateways", "http"};
+    _cleanup_json_ json_t *spec = doc_parse_own(recorded);
+    json_t *former = json_object();
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        json_t *value = json_object_get(spec, own[i]);
+        json_object_set_new(former, own[i], value ? json_incref(value) : json_null());
+    }
+    return former;
+}
+
+bool canary_return_route(struct canary *c, struct plan *plan)
+{
+    const char *recorded = doc_string(c->record, "data", RECORD_ROUTE);
+    json_t *former;
+
+    if (!c->route_object)
+        return true;
+    if (str_eq(c->route_object->owner, c->re->object->uid)) {
+        plan_remove(plan, c->in, c->route_object, "its Canary is deleted");
+        return false;
+    }
+    if (!recorded || !c->route)
+        return true;
+    former = former_route(recorded);
+    if (has_fields(doc_at(c->route, "spec"), former)) {
+        json_decref(former);
+        return true;
+    }
+    patch(c, plan, c->route_object, OBJECT(VALUE("spec", former)), "its Canary is deleted");
+    return false;
+}

@@ -1,0 +1,57 @@
+/*
+ * The custom resource Canary (istio.banzaicloud.io/v1beta1), parsed: how a Deployment's next version is released.
+ *
+ * The names of fields are Flagger's where they mean the same. What lies in `service` and in `analysis.metrics` is
+ * validated and stays JSON; defaults there are filled in by the functions below. Every pointer is owned by the struct.
+ */
+#ifndef MESH_CANARY_H
+#define MESH_CANARY_H
+
+#include "api/resource.h"
+#include "base/clock.h"
+
+enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 100 };
+
+/* The metrics that need no query. */
+#define CANARY_SUCCESS_RATE "request-success-rate" /* percent of the requests that did not fail */
+#define CANARY_DURATION "request-duration"         /* the 99th percentile, in milliseconds */
+
+struct canary_spec {
+    struct {
+        char *api_version, *kind, *name;
+    } target;
+    json_t *service; /* {port, name?, portName?, targetPort?, gateways?, hosts?, timeout?, ...}; NULL: not given */
+    struct {
+        char *interval;
+        int threshold;  /* failed checks that end the release */
+        int max_weight; /* percent */
+        int step_weight;
+        json_t *step_weights; /* a sequence of percents; NULL or empty: by step_weight */
+        json_t *metrics;      /* a sequence of {name, interval?, thresholdRange?, query?, minRequests?, onNoData?} */
+        char *no_traffic;     /* "Hold", "Pass", "Fail" */
+        char *metrics_error;  /* "Hold", "Fail" */
+        char *on_failure;     /* "Rollback", "Hold" */
+    } analysis;
+    char *metrics_server;                 /* NULL: the mesh's */
+    int progress_deadline, settle, drain; /* seconds */
+    bool skip_analysis, suspend, revert_on_deletion, freeze_target;
+};
+
+void canary_spec_free(struct canary_spec *spec);
+DEFINE_CLEANUP(struct canary_spec *, canary_spec_free)
+#define _cleanup_canary_spec_ _cleanup_(canary_spec_free_p)
+
+extern const struct api_form canary_form;
+
+/* Of the Service that clients call. */
+const char *canary_service(const struct canary_spec *spec);
+/*
+ * The percents of the steps, in their order, into `ret`; how many there are: 1 at least, unless the analysis is skipped
+ * and none is given.
+ */
+size_t canary_steps(const struct canary_spec *spec, int ret[CANARY_STEPS_MAX]);
+msec_t canary_interval(const struct canary_spec *spec);
+/* The time that a metric looks back over. */
+msec_t canary_window(const json_t *metric);
+
+#endif

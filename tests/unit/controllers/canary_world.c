@@ -1,0 +1,470 @@
+#include "canary_world.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "controllers/canary/canary_plan.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "reconcile/reconciler.h"
+
+#define STEPS_MAX 2000
+#define START SECONDS(1545000000)
+
+static json_t *json(const char *text)
+{
+    json_t *value = json_loads(text, 0, NULL);
+
+    assert_non_null(value);
+    return value;
+}
+
+static json_t *get(struct canary_world *cw, enum mesh_kind_id kind, const char *name)
+{
+    const struct kube_object *o = kube_cache_get(cw->w.cache, mesh_kind(kind), APP_NS, name);
+
+    return o ? kube_object_parse(o) : NULL;
+}
+
+static void put(struct canary_world *cw, enum mesh_kind_id kind, json_t *object)
+{
+    world_put_as(&cw->w, mesh_kind(kind), object);
+}
+
+static json_t *target(const char *image, int replicas)
+{
+    return OBJECT(
+        STRING("apiVersion", "apps/v1"),
+        STRING("kind", "Deployment"),
+        MAP("metadata",
+            STRING("name", APP),
+            STRING("namespace", APP_NS),
+            INT("generation", 1),
+            MAP("labels", STRING("app", APP))),
+        MAP("spec",
+            INT("replicas", replicas),
+            MAP("selector", MAP("matchLabels", STRING("app", APP))),
+            MAP("template",
+                MAP("metadata", MAP("labels", STRING("app", APP))),
+                MAP("spec", SEQ("containers", ITEM(STRING("name", "app"), STRING("image", image)))))));
+}
+
+void canary_world_put(struct canary_world *cw, const char *spec)
+{
+    static const char *const usual =
+        "{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"analysis\":{\"interval\":\"10s\","
+        "\"threshold\":2,\"stepWeights\":[10,50],\"metrics\":[{\"name\":\"request-success-rate\",\"interval\":\"10s\","
+        "\"thresholdRange\":{\"min\":99}},{\"name\":\"request-duration\",\"interval\":\"10s\","
+        "\"thresholdRange\":{\"max\":500}}]}}";
+    json_t *canary = get(cw, KIND_CANARY, APP);
+
+    if (!canary)
+        canary = OBJECT(
+            STRING("apiVersion", API_GROUP_VERSION),
+            STRING("kind", "Canary"),
+            MAP("metadata",
+                STRING("name", APP),
+                STRING("namespace", APP_NS),
+                INT("generation", 1),
+                STRING("creationTimestamp", "2018-12-16T00:00:00Z")));
+    json_object_set_new(canary, "spec", json(spec ? spec : usual));
+    put(cw, KIND_CANARY, canary);
+}
+
+void canary_world_init(struct canary_world *cw, const char *spec)
+{
+    *cw = (struct canary_world){.memo = canary_reconciler.memo_new(), .again = MSEC_NEVER};
+    world_init(&cw->w);
+    cw->w.synced = ~0u;
+    cw->metrics.total = 100;
+    cw->metrics.milliseconds = 20;
+    put(cw, KIND_TARGET_DEPLOYMENT, target("app:1", 2));
+    put(cw,
+        KIND_TARGET_SERVICE,
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Service"),
+            MAP("metadata", STRING("name", APP), STRING("namespace", APP_NS)),
+            MAP("spec",
+                MAP("selector", STRING("app", APP)),
+                SEQ("ports", ITEM(STRING("name", "http"), INT("port", 80), INT("targetPort", 8080))))));
+    canary_world_put(cw, spec);
+}
+
+static void forget_answers(struct canary_world *cw)
+{
+    for (size_t i = 0; i < cw->answer_count; i++) {
+        free(cw->answers[i]);
+        free(cw->keys[i]);
+    }
+    cw->answer_count = 0;
+}
+
+void canary_world_release(struct canary_world *cw)
+{
+    forget_answers(cw);
+    canary_reconciler.memo_free(cw->memo);
+    world_release(&cw->w);
+}
+
+void canary_world_release_image(struct canary_world *cw, const char *image)
+{
+    json_t *deployment = get(cw, KIND_TARGET_DEPLOYMENT, APP);
+    json_t *containers = doc_at(deployment, "spec", "template", "spec", "containers");
+
+    json_object_set_new(json_array_get(containers, 0), "image", json_string(image));
+    put(cw, KIND_TARGET_DEPLOYMENT, deployment);
+}
+
+void canary_world_command(struct canary_world *cw, const char *command)
+{
+    json_t *canary = get(cw, KIND_CANARY, APP);
+
+    json_object_set_new(doc_make(canary, "metadata", "annotations"), CANARY_COMMAND, json_string(command));
+    put(cw, KIND_CANARY, canary);
+}
+
+/* --- Kubernetes' controllers --- */
+
+static char *hash_of(const json_t *deployment)
+{
+    return str_printf("%08" PRIx32, (uint32_t)doc_hash(doc_at(deployment, "spec", "template")));
+}
+
+/* A ReplicaSet for a template that has none, unless the Deployment is paused. */
+static char *find_set(struct canary_world *cw, const json_t *deployment, bool may_create)
+{
+    _cleanup_free_ char *hash = hash_of(deployment);
+    char *name = str_printf("%s-%s", doc_string(deployment, "metadata", "name"), hash);
+    _cleanup_json_ json_t *set = get(cw, KIND_TARGET_REPLICA_SET, name);
+
+    if (set || may_create)
+        return name;
+    free(name);
+    return NULL;
+}
+
+static void number_set(struct canary_world *cw, json_t *deployment, const char *name)
+{
+    _cleanup_free_ char *hash = hash_of(deployment);
+    json_t *annotations = doc_make(deployment, "metadata", "annotations"),
+           *set = get(cw, KIND_TARGET_REPLICA_SET, name);
+    const char *number = doc_string(annotations, DEPLOYMENT_REVISION);
+
+    if (set && number && str_eq(doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION), number)) {
+        json_decref(set);
+        return;
+    }
+    json_decref(set);
+    json_object_set_new(annotations, DEPLOYMENT_REVISION, json_sprintf("%d", ++cw->w.clock));
+    put(cw,
+        KIND_TARGET_REPLICA_SET,
+        OBJECT(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "ReplicaSet"),
+            MAP("metadata",
+                STRING("name", name),
+                STRING("namespace", APP_NS),
+                MAP("labels", STRING("app", APP), STRING("pod-template-hash", hash)),
+                MAP("annotations", STRING(DEPLOYMENT_REVISION, doc_string(annotations, DEPLOYMENT_REVISION))),
+                SEQ("ownerReferences",
+                    ITEM(STRING("kind", "Deployment"), STRING("uid", doc_string(deployment, "metadata", "uid")))))));
+}
+
+/* Rolls it out at once; a paused one keeps its Pods, of whichever template. */
+static void roll_out(struct canary_world *cw, enum mesh_kind_id kind, const char *name, bool hangs)
+{
+    json_t *deployment = get(cw, kind, name);
+    _cleanup_json_ json_t *before = doc_copy(deployment);
+    _cleanup_free_ char *set = NULL;
+    int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1);
+
+    if (!deployment)
+        return;
+    set = find_set(cw, deployment, !doc_bool(doc_at(deployment, "spec", "paused"), false));
+    if (set)
+        number_set(cw, deployment, set);
+    json_object_set_new(
+        deployment,
+        "status",
+        OBJECT(
+            INT("observedGeneration", doc_int(doc_at(deployment, "metadata", "generation"), 0)),
+            INT("replicas", replicas),
+            INT("updatedReplicas", set ? replicas : 0),
+            INT("availableReplicas", hangs ? 0 : replicas)));
+    if (doc_equal(before, deployment))
+        json_decref(deployment);
+    else
+        put(cw, kind, deployment);
+}
+
+/* The ready Pods behind a Service of the Canary. */
+static int64_t ready_behind(struct canary_world *cw, const json_t *service)
+{
+    const char *hash = doc_string(service, "spec", "selector", "pod-template-hash");
+    bool is_primary = str_eq(doc_string(service, "spec", "selector", CANARY_ROLE), "primary");
+    _cleanup_json_ json_t *deployment =
+        get(cw, is_primary ? KIND_DEPLOYMENT : KIND_TARGET_DEPLOYMENT, is_primary ? APP "-primary" : APP);
+    _cleanup_json_ json_t *set = NULL;
+    _cleanup_free_ char *name = NULL;
+
+    if (!is_primary && hash) {
+        name = str_printf(APP "-%s", hash);
+        set = get(cw, KIND_TARGET_REPLICA_SET, name);
+        if (!set || !str_eq(
+                        doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION),
+                        doc_string(deployment, "metadata", "annotations", DEPLOYMENT_REVISION)))
+            return 0;
+    }
+    return doc_int(doc_at(deployment, "status", "availableReplicas"), 0);
+}
+
+static void list_endpoints(struct canary_world *cw, const char *name)
+{
+    _cleanup_json_ json_t *service = get(cw, KIND_SERVICE, name);
+    json_t *addresses = json_array();
+
+    if (!service) {
+        json_decref(addresses);
+        return;
+    }
+    for (int64_t i = ready_behind(cw, service); i > 0; i--)
+        json_array_append_new(addresses, OBJECT(FORMAT("ip", "10.0.0.%d", (int)i)));
+    put(cw,
+        KIND_HALF_ENDPOINTS,
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Endpoints"),
+            MAP("metadata", STRING("name", name), STRING("namespace", APP_NS), STRING("uid", name)),
+            SEQ("subsets", ITEM(VALUE("addresses", addresses)))));
+}
+
+/* Views have what the kinds' own rows have, too. */
+static void show(struct canary_world *cw, enum mesh_kind_id from, enum mesh_kind_id view, const char *name)
+{
+    json_t *object = get(cw, from, name), *shown = get(cw, view, name);
+
+    if (object)
+        put(cw, view, json_incref(object));
+    else if (shown && doc_at(shown, "metadata", "labels", MARK_OWNER))
+        kube_cache_remove(cw->w.cache, mesh_kind(view), APP_NS, name, NULL);
+    json_decref(object);
+    json_decref(shown);
+}
+
+static void run_controllers(struct canary_world *cw)
+{
+    roll_out(cw, KIND_TARGET_DEPLOYMENT, APP, cw->target_hangs);
+    roll_out(cw, KIND_DEPLOYMENT, APP "-primary", cw->primary_hangs);
+    show(cw, KIND_DEPLOYMENT, KIND_TARGET_DEPLOYMENT, APP "-primary");
+    show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-primary");
+    show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-canary");
+    list_endpoints(cw, APP "-primary");
+    list_endpoints(cw, APP "-canary");
+}
+
+/* --- Prometheus --- */
+
+static char *vector(bool has_value, double value)
+{
+    return has_value ? str_printf(
+                           "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},"
+                           "\"value\":[1,\"%g\"]}]}}",
+                           value)
+                     : str_dup("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}");
+}
+
+static char *answer_to(struct canary_world *cw, const char *url)
+{
+    bool has_series = !cw->metrics.is_idle;
+
+    if (strstr(url, "histogram_quantile")) {
+        snprintf(cw->metrics.last_duration, sizeof(cw->metrics.last_duration), "%s", url);
+        return vector(has_series, cw->metrics.milliseconds);
+    }
+    if (strstr(url, "response_code"))
+        return vector(has_series && cw->metrics.failed > 0, cw->metrics.failed);
+    return vector(has_series, cw->metrics.total);
+}
+
+static bool is_answered(const struct canary_world *cw, const char *key)
+{
+    for (size_t i = 0; i < cw->answer_count; i++)
+        if (str_eq(cw->keys[i], key))
+            return true;
+    return false;
+}
+
+/* True where there is a new answer. As the runtime does, those are dropped that are not asked for. */
+static bool answer(struct canary_world *cw, const struct queries *queries)
+{
+    bool any = false;
+
+    if (!queries->len)
+        forget_answers(cw);
+    for (size_t i = 0; i < queries->len; i++) {
+        if (is_answered(cw, queries->items[i].key))
+            continue;
+        assert_true(cw->answer_count < ARRAY_LEN(cw->keys));
+        cw->keys[cw->answer_count] = str_dup(queries->items[i].key);
+        cw->answers[cw->answer_count++] = cw->metrics.down ? NULL : answer_to(cw, queries->items[i].url);
+        cw->metrics.asked++;
+        any = true;
+    }
+    return any;
+}
+
+/* --- plans --- */
+
+static void note(struct canary_world *cw)
+{
+    _cleanup_free_ char *phase = canary_world_status(cw, STATUS_FIELD_PHASE), *line = NULL;
+    size_t len = strlen(cw->log);
+    const char *last = cw->log + len;
+
+    line = str_printf("%s %d\n", phase, canary_world_weight(cw));
+    while (last > cw->log && !(last[-1] == '\n' && last < cw->log + len))
+        last--;
+    if (!str_eq(last, line) && len + strlen(line) < sizeof(cw->log))
+        memcpy(cw->log + len, line, strlen(line) + 1);
+}
+
+static void count_writes(struct canary_world *cw, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->len; i++)
+        cw->writes += plan->actions[i].tag != PLAN_BOOKKEEPING;
+}
+
+bool canary_world_step(struct canary_world *cw)
+{
+    struct query_answer answers[32];
+    const struct plan_input input = {
+        .now = START + cw->w.later,
+        .server = &cw->w.server,
+        .observed = cw->w.cache,
+        .synced = ~0u,
+        .failure = world_failure,
+        .queue_context = &cw->w,
+    };
+    const struct plan_world world = {
+        .central = &input, .contact = {.error = ""}, .answers = {answers, cw->answer_count}};
+    struct reconcile_plan plan;
+    const struct kube_object *canary;
+    bool any;
+
+    run_controllers(cw);
+    if (!(canary = kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP)))
+        return false;
+    for (size_t i = 0; i < cw->answer_count; i++)
+        answers[i] = (struct query_answer){
+            .key = cw->keys[i],
+            .error = cw->answers[i] ? NULL : "connection refused",
+            .status = cw->answers[i] ? 200 : 0,
+            .body = cw->answers[i],
+            .body_len = cw->answers[i] ? strlen(cw->answers[i]) : 0,
+            .at = input.now};
+    assert_true(reconcile_resource(&canary_reconciler, &world, canary, cw->memo, &plan));
+    any = plan.central.len > 0;
+    cw->again = plan.again_after == MSEC_NEVER ? MSEC_NEVER : cw->w.later + plan.again_after;
+    count_writes(cw, &plan.central);
+    any |= answer(cw, &plan.queries);
+    world_act(&cw->w, &plan.central);
+    reconcile_plan_release(&plan);
+    note(cw);
+    return any;
+}
+
+static bool is_there(struct canary_world *cw, const char *phase, int weight)
+{
+    _cleanup_free_ char *is = canary_world_status(cw, STATUS_FIELD_PHASE);
+
+    return str_eq(is, phase) && (weight < 0 || canary_world_weight(cw) == weight);
+}
+
+/* To what is due next; false: nothing is. */
+static bool go_on(struct canary_world *cw, msec_t until)
+{
+    if (cw->again == MSEC_NEVER || cw->again > until)
+        return false;
+    assert_true(cw->again > cw->w.later);
+    cw->w.later = cw->again;
+    return true;
+}
+
+void canary_world_until(struct canary_world *cw, const char *phase, int weight)
+{
+    _cleanup_free_ char *status = NULL;
+
+    for (int i = 0; i < STEPS_MAX; i++) {
+        if (is_there(cw, phase, weight))
+            return;
+        if (!canary_world_step(cw) && !go_on(cw, MSEC_NEVER - 1))
+            break;
+    }
+    status = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+    fail_msg("%s %d did not come: %s\n%s", phase, weight, status, cw->log);
+}
+
+void canary_world_rest(struct canary_world *cw, msec_t length)
+{
+    const msec_t until = cw->w.later + length;
+
+    for (int i = 0; i < STEPS_MAX; i++)
+        if (!canary_world_step(cw) && !go_on(cw, until)) {
+            cw->w.later = until;
+            return;
+        }
+    fail_msg("it does not rest:\n%s", cw->log);
+}
+
+void canary_world_delete(struct canary_world *cw)
+{
+    json_t *canary = get(cw, KIND_CANARY, APP);
+
+    json_object_set_new(doc_at(canary, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
+    put(cw, KIND_CANARY, canary);
+    for (int i = 0; i < STEPS_MAX; i++) {
+        if (!kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP))
+            return;
+        if (!canary_world_step(cw) && !go_on(cw, MSEC_NEVER - 1))
+            break;
+    }
+    fail_msg("the Canary does not go:\n%s", cw->log);
+}
+
+char *canary_world_status(struct canary_world *cw, const char *field)
+{
+    _cleanup_json_ json_t *canary = get(cw, KIND_CANARY, APP);
+
+    return str_dup(str_or(doc_string(canary, "status", field), ""));
+}
+
+int canary_world_weight(struct canary_world *cw)
+{
+    _cleanup_json_ json_t *route = get(cw, KIND_VIRTUAL_SERVICE, APP);
+    const json_t *routes = doc_at(json_array_get(doc_at(route, "spec", "http"), 0), "route");
+
+    return route ? (int)doc_int(doc_at(json_array_get(routes, 1), "weight"), 0) : -1;
+}
+
+char *canary_world_image(struct canary_world *cw, const char *deployment)
+{
+    _cleanup_json_ json_t *d = get(cw, KIND_TARGET_DEPLOYMENT, deployment);
+
+    return str_dup(
+        str_or(doc_string(json_array_get(doc_at(d, "spec", "template", "spec", "containers"), 0), "image"), ""));
+}
+
+int canary_world_replicas(struct canary_world *cw, const char *deployment)
+{
+    _cleanup_json_ json_t *d = get(cw, KIND_TARGET_DEPLOYMENT, deployment);
+
+    return d ? (int)doc_int(doc_at(d, "spec", "replicas"), 1) : -1;
+}

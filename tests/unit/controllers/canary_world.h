@@ -1,0 +1,58 @@
+/*
+ * A cluster with one Deployment that a Canary releases: what its controllers do, Prometheus, and a clock that goes on
+ * when nothing else does.
+ */
+#ifndef TESTS_UNIT_CONTROLLERS_CANARY_WORLD_H
+#define TESTS_UNIT_CONTROLLERS_CANARY_WORLD_H
+
+#include "api/status.h"
+#include "world.h"
+
+#define APP_NS "shop"
+#define APP "podinfo"
+
+enum { CANARY_LOG_MAX = 16384 };
+
+struct canary_world {
+    struct world w;
+    void *memo;
+    msec_t again; /* when the last plan wants to be made again; MSEC_NEVER */
+    /* What Prometheus says of the target's requests. */
+    struct {
+        double total, failed, milliseconds;
+        bool down, is_idle;       /* it does not answer; it has no series of the target */
+        int asked;                /* how many different questions */
+        char last_duration[1024]; /* how the duration was asked for */
+    } metrics;
+    bool target_hangs, primary_hangs; /* their Pods do not become ready */
+    int writes;                       /* but status and finalizer */
+    char *answers[32], *keys[32];
+    size_t answer_count;
+    char log[CANARY_LOG_MAX]; /* "Progressing 10\n": each phase and weight, once */
+};
+
+/* With the target, its Service, and a Canary with this spec (JSON; NULL: weights 10 and 50, the built-in metrics). */
+void canary_world_init(struct canary_world *cw, const char *spec);
+void canary_world_release(struct canary_world *cw);
+void canary_world_put(struct canary_world *cw, const char *spec);
+/* The target gets another image. */
+void canary_world_release_image(struct canary_world *cw, const char *image);
+void canary_world_command(struct canary_world *cw, const char *command);
+/* Controllers, a plan, and what it says. True where there was something to write. */
+bool canary_world_step(struct canary_world *cw);
+/* Until the status has this phase and weight (below 0: any); fails where that does not come. */
+void canary_world_until(struct canary_world *cw, const char *phase, int weight);
+/* Until nothing is written for that long. */
+void canary_world_rest(struct canary_world *cw, msec_t length);
+/* Deletes the Canary; until it is gone. */
+void canary_world_delete(struct canary_world *cw);
+
+/* A field of the status, "" where there is none; owned by the caller. */
+char *canary_world_status(struct canary_world *cw, const char *field);
+/* The canary's weight in the VirtualService; -1: there is none. */
+int canary_world_weight(struct canary_world *cw);
+/* The image, and the replicas, of a Deployment; "" and -1 where there is none. */
+char *canary_world_image(struct canary_world *cw, const char *deployment);
+int canary_world_replicas(struct canary_world *cw, const char *deployment);
+
+#endif

@@ -1,0 +1,535 @@
+/* A release from its beginning to its end, by the plans alone. */
+#include "canary_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+static struct canary_world *start(const char *spec)
+{
+    struct canary_world *cw = NEW(struct canary_world);
+
+    canary_world_init(cw, spec);
+    return cw;
+}
+
+static void done(struct canary_world *cw)
+{
+    canary_world_release(cw);
+    free(cw);
+}
+
+static void expect_status(struct canary_world *cw, const char *field, const char *text)
+{
+    _cleanup_free_ char *is = canary_world_status(cw, field);
+
+    assert_string_equal(is, text);
+}
+
+static void expect_image(struct canary_world *cw, const char *deployment, const char *image)
+{
+    _cleanup_free_ char *is = canary_world_image(cw, deployment);
+
+    assert_string_equal(is, image);
+}
+
+/* Initialised, and a new version declared. */
+static struct canary_world *start_release(const char *spec)
+{
+    struct canary_world *cw = start(spec);
+
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    canary_world_release_image(cw, "app:2");
+    return cw;
+}
+
+static void the_primary_serves_before_the_target_ends(void **state)
+{
+    struct canary_world *cw = start(NULL);
+
+    (void)state;
+    while (canary_world_replicas(cw, APP) != 0) {
+        canary_world_step(cw);
+        if (cw->again != MSEC_NEVER)
+            cw->w.later = cw->again;
+    }
+    assert_int_equal(canary_world_weight(cw), 0);
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), 2);
+    expect_image(cw, APP "-primary", "app:1");
+    /* 5 s for proxies to learn of the primary, and 35 s for them to forget the target. */
+    assert_true(cw->w.later >= SECONDS(40));
+    done(cw);
+}
+
+static void a_good_version_is_promoted_step_by_step(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    cw->log[0] = '\0';
+    canary_world_until(cw, "Succeeded", 0);
+    assert_string_equal(
+        cw->log,
+        "Progressing 0\n"
+        "Progressing 10\n"
+        "Progressing 50\n"
+        "Promoting 50\n"
+        "Finalising 0\n"
+        "Succeeded 0\n");
+    canary_world_rest(cw, SECONDS(60));
+    expect_image(cw, APP "-primary", "app:2");
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    done(cw);
+}
+
+static void a_settled_canary_writes_and_asks_nothing(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+    int writes, asked;
+
+    (void)state;
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_rest(cw, SECONDS(60));
+    writes = cw->writes;
+    asked = cw->metrics.asked;
+    canary_world_rest(cw, SECONDS(3600));
+    assert_false(canary_world_step(cw));
+    assert_int_equal(cw->writes, writes);
+    assert_int_equal(cw->metrics.asked, asked);
+    done(cw);
+}
+
+static void bad_answers_bring_all_traffic_back_with_the_verdict(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    cw->metrics.failed = 5;
+    canary_world_until(cw, "Failed", -1);
+    assert_int_equal(canary_world_weight(cw), 0); /* in the same plan */
+    assert_int_equal(canary_world_replicas(cw, APP), 2);
+    expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
+    canary_world_rest(cw, SECONDS(60));
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    expect_image(cw, APP "-primary", "app:1");
+    canary_world_rest(cw, SECONDS(600));
+    expect_status(cw, STATUS_FIELD_PHASE, "Failed");
+    done(cw);
+}
+
+static void a_version_that_fails_every_request_is_no_lack_of_data(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    cw->metrics.failed = cw->metrics.total;
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
+    done(cw);
+}
+
+static void a_slow_version_fails(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+    _cleanup_free_ char *message = NULL;
+
+    (void)state;
+    cw->metrics.milliseconds = 501;
+    canary_world_until(cw, "Failed", 0);
+    message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+    assert_non_null(strstr(message, "request-duration: 501 is above 500"));
+    done(cw);
+}
+
+static void hold_at_10(struct canary_world *cw, const char *reason)
+{
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_rest(cw, SECONDS(3600));
+    assert_int_equal(canary_world_weight(cw), 10);
+    expect_status(cw, STATUS_FIELD_PHASE, "Progressing");
+    expect_status(cw, STATUS_FIELD_REASON, reason);
+}
+
+static void without_data_the_weight_stays(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    cw->metrics.is_idle = true;
+    hold_at_10(cw, "NoData");
+    cw->metrics.is_idle = false;
+    cw->metrics.total = 9; /* of the 10 that are needed */
+    hold_at_10(cw, "NoData");
+    cw->metrics.total = 100;
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void without_prometheus_the_weight_stays(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    cw->metrics.down = true;
+    hold_at_10(cw, "MetricsUnavailable");
+    cw->metrics.down = false;
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void a_change_in_the_middle_starts_again_without_traffic(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 50);
+    canary_world_release_image(cw, "app:3");
+    canary_world_step(cw);
+    assert_int_equal(canary_world_weight(cw), 0);
+    cw->log[0] = '\0';
+    canary_world_until(cw, "Succeeded", 0);
+    assert_non_null(strstr(cw->log, "Progressing 10\nProgressing 50\n"));
+    expect_image(cw, APP "-primary", "app:3");
+    done(cw);
+}
+
+static void a_version_that_is_taken_back_ends_the_release(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 50);
+    canary_world_release_image(cw, "app:1");
+    canary_world_until(cw, "Succeeded", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "Reverted");
+    expect_image(cw, APP "-primary", "app:1");
+    done(cw);
+}
+
+static void pods_that_hang_end_the_release_at_its_deadline(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+    msec_t began = cw->w.later;
+
+    (void)state;
+    cw->target_hangs = true;
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "DeadlineExceeded");
+    assert_true(cw->w.later - began >= SECONDS(600) && cw->w.later - began < SECONDS(601));
+    done(cw);
+}
+
+static void a_primary_that_does_not_start_gets_its_former_template(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Promoting", 50);
+    cw->primary_hangs = true;
+    canary_world_until(cw, "Promoting", 100); /* the target has the capacity */
+    cw->primary_hangs = false;
+    canary_world_until(cw, "Failed", 0);
+    canary_world_rest(cw, SECONDS(60));
+    expect_image(cw, APP "-primary", "app:1");
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    done(cw);
+}
+
+static void commands_count_once(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_command(cw, "abort@1");
+    canary_world_step(cw);
+    assert_int_equal(canary_world_weight(cw), 0);
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+    canary_world_command(cw, "retry@2");
+    canary_world_until(cw, "Progressing", 10); /* abort@1 is over */
+    canary_world_command(cw, "promote@3");
+    canary_world_until(cw, "Promoting", 10);
+    canary_world_until(cw, "Succeeded", 0);
+    expect_image(cw, APP "-primary", "app:2");
+    done(cw);
+}
+
+static void expect_given_back(struct canary_world *cw)
+{
+    const struct kube_object *apex = kube_cache_get(cw->w.cache, mesh_kind(KIND_TARGET_SERVICE), APP_NS, APP);
+    _cleanup_json_ json_t *is = kube_object_parse(apex);
+    _cleanup_json_ json_t *selector = OBJECT(STRING("app", APP));
+
+    assert_true(doc_equal(doc_at(is, "spec", "selector"), selector));
+    assert_int_equal(canary_world_replicas(cw, APP), 2);
+}
+
+static void deletion_gives_back_what_was_there(void **state)
+{
+    static const struct {
+        const char *phase;
+        int weight;
+    } when[] = {
+        {"Initializing", 0},
+        {"Initialized", 0},
+        {"Progressing", 10},
+        {"Promoting", 50},
+        {"Finalising", 0},
+        {"Succeeded", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(when); i++) {
+        struct canary_world *cw = start(NULL);
+        if (i > 1) {
+            canary_world_until(cw, "Initialized", 0);
+            canary_world_release_image(cw, "app:2");
+        }
+        canary_world_until(cw, when[i].phase, when[i].weight);
+        canary_world_delete(cw);
+        expect_given_back(cw);
+        assert_int_equal(canary_world_weight(cw), -1);
+        done(cw);
+    }
+}
+
+static json_t *view(struct canary_world *cw, enum mesh_kind_id kind, const char *name)
+{
+    const struct kube_object *o = kube_cache_get(cw->w.cache, mesh_kind(kind), APP_NS, name);
+
+    return o ? kube_object_parse(o) : NULL;
+}
+
+static json_t *own_route(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "networking.istio.io/v1alpha3"),
+        STRING("kind", "VirtualService"),
+        MAP("metadata", STRING("name", APP), STRING("namespace", APP_NS)),
+        MAP("spec",
+            STRINGS("hosts", "shop.example"),
+            STRINGS("exportTo", "."),
+            SEQ("http", ITEM(SEQ("route", ITEM(MAP("destination", STRING("host", APP))))))));
+}
+
+static void a_virtual_service_that_was_there_is_given_back(void **state)
+{
+    struct canary_world *cw = start(NULL);
+    _cleanup_json_ json_t *before = own_route(), *during = NULL, *after = NULL;
+
+    (void)state;
+    world_put_as(&cw->w, mesh_kind(KIND_VIRTUAL_SERVICE), json_incref(before));
+    canary_world_until(cw, "Initialized", 0);
+    during = view(cw, KIND_VIRTUAL_SERVICE, APP);
+    assert_true(doc_equal(doc_at(during, "spec", "exportTo"), doc_at(before, "spec", "exportTo")));
+    assert_string_equal(json_string_value(json_array_get(doc_at(during, "spec", "hosts"), 0)), APP);
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 50);
+    canary_world_delete(cw);
+    after = view(cw, KIND_VIRTUAL_SERVICE, APP);
+    assert_true(doc_equal(doc_at(after, "spec"), doc_at(before, "spec")));
+    done(cw);
+}
+
+static void a_deployment_of_the_user_is_never_taken_for_the_primary(void **state)
+{
+    struct canary_world *cw = start(NULL);
+
+    (void)state;
+    world_put_as(
+        &cw->w,
+        mesh_kind(KIND_TARGET_DEPLOYMENT),
+        OBJECT(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "Deployment"),
+            MAP("metadata", STRING("name", APP "-primary"), STRING("namespace", APP_NS))));
+    canary_world_rest(cw, SECONDS(60));
+    assert_int_equal(cw->writes, 0);
+    expect_status(
+        cw, STATUS_FIELD_ERROR_MESSAGE, "Deployment shop/podinfo-primary exists, and this Canary did not create it");
+    done(cw);
+}
+
+static void a_record_that_is_deleted_follows_the_primary(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 50);
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_CONFIG_MAP), APP_NS, APP "-original", NULL);
+    canary_world_step(cw);
+    canary_world_step(cw);
+    expect_image(cw, APP "-primary", "app:1");
+    canary_world_until(cw, "Succeeded", 0);
+    expect_image(cw, APP "-primary", "app:2");
+    canary_world_delete(cw);
+    expect_given_back(cw);
+    done(cw);
+}
+
+static void the_primary_stays_where_the_target_does_not_serve(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+    _cleanup_json_ json_t *primary = NULL;
+    msec_t began;
+
+    (void)state;
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_rest(cw, SECONDS(60));
+    cw->target_hangs = true;
+    began = cw->w.later;
+    canary_world_delete(cw);
+    assert_true(cw->w.later - began < SECONDS(601));
+    primary = view(cw, KIND_DEPLOYMENT, APP "-primary");
+    assert_non_null(primary);
+    assert_null(doc_at(primary, "metadata", "labels", MARK_OWNER));
+    assert_null(doc_at(primary, "metadata", "ownerReferences"));
+    assert_int_equal(canary_world_weight(cw), 0);
+    done(cw);
+}
+
+static void pause_target(struct canary_world *cw, bool paused)
+{
+    json_t *target = view(cw, KIND_TARGET_DEPLOYMENT, APP);
+
+    json_object_set_new(doc_at(target, "spec"), "paused", json_boolean(paused));
+    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+}
+
+static void a_target_that_a_person_paused_waits(void **state)
+{
+    struct canary_world *cw = start(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    pause_target(cw, true);
+    canary_world_release_image(cw, "app:2");
+    canary_world_rest(cw, SECONDS(600));
+    expect_status(cw, STATUS_FIELD_PHASE, "Initialized");
+    pause_target(cw, false);
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void replicas_between_releases_are_the_primarys(void **state)
+{
+    struct canary_world *cw = start(NULL);
+    json_t *target;
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    target = view(cw, KIND_TARGET_DEPLOYMENT, APP);
+    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(5));
+    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+    canary_world_rest(cw, SECONDS(60));
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), 5);
+    done(cw);
+}
+
+static void weights_of_others_are_corrected(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+    json_t *route, *routes;
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    route = view(cw, KIND_VIRTUAL_SERVICE, APP);
+    routes = doc_at(json_array_get(doc_at(route, "spec", "http"), 0), "route");
+    json_object_set_new(json_array_get(routes, 0), "weight", json_integer(0));
+    json_object_set_new(json_array_get(routes, 1), "weight", json_integer(100));
+    world_put_as(&cw->w, mesh_kind(KIND_VIRTUAL_SERVICE), route);
+    canary_world_step(cw);
+    assert_int_equal(canary_world_weight(cw), 10);
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void a_suspended_release_stays_and_can_be_aborted(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_put(
+        cw,
+        "{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"suspend\":true,"
+        "\"analysis\":{\"interval\":\"10s\",\"stepWeights\":[10,50]}}");
+    canary_world_rest(cw, SECONDS(3600));
+    assert_int_equal(canary_world_weight(cw), 10);
+    canary_world_command(cw, "abort@1");
+    canary_world_until(cw, "Failed", 0);
+    done(cw);
+}
+
+static void an_old_mesh_measures_in_seconds_and_gets_mutual_tls(void **state)
+{
+    struct canary_world *cw = start(NULL);
+    _cleanup_json_ json_t *rule = NULL;
+
+    (void)state;
+    world_put_mesh(&cw->w, "{\"version\":\"1.0.5\",\"mtls\":true}");
+    canary_world_until(cw, "Initialized", 0);
+    rule = view(cw, KIND_DESTINATION_RULE, APP "-canary");
+    assert_string_equal(doc_string(rule, "spec", "trafficPolicy", "tls", "mode"), "ISTIO_MUTUAL");
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Succeeded", 0);
+    assert_non_null(strstr(cw->metrics.last_duration, "istio_request_duration_seconds_bucket"));
+    done(cw);
+}
+
+static void a_canary_whose_target_is_gone_goes_at_once(void **state)
+{
+    struct canary_world *cw = start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_TARGET_DEPLOYMENT), APP_NS, APP, NULL);
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "TargetMissing");
+    canary_world_delete(cw);
+    done(cw);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_primary_serves_before_the_target_ends),
+        cmocka_unit_test(a_good_version_is_promoted_step_by_step),
+        cmocka_unit_test(a_settled_canary_writes_and_asks_nothing),
+        cmocka_unit_test(bad_answers_bring_all_traffic_back_with_the_verdict),
+        cmocka_unit_test(a_version_that_fails_every_request_is_no_lack_of_data),
+        cmocka_unit_test(a_slow_version_fails),
+        cmocka_unit_test(without_data_the_weight_stays),
+        cmocka_unit_test(without_prometheus_the_weight_stays),
+        cmocka_unit_test(a_change_in_the_middle_starts_again_without_traffic),
+        cmocka_unit_test(a_version_that_is_taken_back_ends_the_release),
+        cmocka_unit_test(pods_that_hang_end_the_release_at_its_deadline),
+        cmocka_unit_test(a_primary_that_does_not_start_gets_its_former_template),
+        cmocka_unit_test(commands_count_once),
+        cmocka_unit_test(deletion_gives_back_what_was_there),
+        cmocka_unit_test(a_virtual_service_that_was_there_is_given_back),
+        cmocka_unit_test(a_deployment_of_the_user_is_never_taken_for_the_primary),
+        cmocka_unit_test(a_record_that_is_deleted_follows_the_primary),
+        cmocka_unit_test(the_primary_stays_where_the_target_does_not_serve),
+        cmocka_unit_test(a_target_that_a_person_paused_waits),
+        cmocka_unit_test(replicas_between_releases_are_the_primarys),
+        cmocka_unit_test(weights_of_others_are_corrected),
+        cmocka_unit_test(a_suspended_release_stays_and_can_be_aborted),
+        cmocka_unit_test(an_old_mesh_measures_in_seconds_and_gets_mutual_tls),
+        cmocka_unit_test(a_canary_whose_target_is_gone_goes_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
