@@ -55,7 +55,7 @@ static int review_file(const struct input *in, const struct file *file, int mino
         valid &= review(in, &in->resources[i], minor, list);
     }
     if (!list && valid)
-        printf("%s: %s\n", file->name, resources ? "valid" : "skipped, there is no Istio or RemoteIstio in it");
+        printf("%s: %s\n", file->name, resources ? "valid" : "skipped, there is no Istio, RemoteIstio or Canary in it");
     return valid ? 0 : err_class_exit_code(ERR_INVALID);
 }
 

@@ -7,7 +7,7 @@
 #include "cli/input.h"
 #include "cli/terminal.h"
 
-extern const struct command command_run, command_validate, command_render, command_diff, command_upgrade,
+extern const struct command command_canary, command_run, command_validate, command_render, command_diff, command_upgrade,
     command_status, command_manifests, command_crds, command_docs, command_version;
 
 const struct command *const commands[] = {
@@ -17,6 +17,7 @@ const struct command *const commands[] = {
     &command_diff,
     &command_upgrade,
     &command_status,
+    &command_canary,
     &command_manifests,
     &command_crds,
     &command_docs,

@@ -49,11 +49,13 @@ static json_t *last_events(const json_t *events)
 static void copy_status(const json_t *status, json_t *report)
 {
     static const char *const fields[] = {
-        STATUS_FIELD_VERSION,         STATUS_FIELD_COMPONENTS,       STATUS_FIELD_DRIFT,
-        STATUS_FIELD_SIDECARS,        STATUS_FIELD_IGNORED,          STATUS_FIELD_CONDITIONS,
-        STATUS_FIELD_LAST_CONTACT,    STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES,
-        STATUS_FIELD_CERTIFICATES,    STATUS_FIELD_GATEWAY_API,      STATUS_FIELD_UPGRADE,
-        STATUS_FIELD_SIDECAR_RENEWAL, STATUS_FIELD_KEPT_DEFAULTS};
+        STATUS_FIELD_VERSION, STATUS_FIELD_COMPONENTS, STATUS_FIELD_DRIFT, STATUS_FIELD_SIDECARS, STATUS_FIELD_IGNORED,
+        STATUS_FIELD_CONDITIONS, STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES,
+        STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API, STATUS_FIELD_UPGRADE, STATUS_FIELD_SIDECAR_RENEWAL,
+        STATUS_FIELD_KEPT_DEFAULTS,
+        /* Of a Canary. */
+        STATUS_FIELD_PHASE, STATUS_FIELD_CANARY_WEIGHT, STATUS_FIELD_STEP, STATUS_FIELD_REVISION,
+        STATUS_FIELD_PROMOTED_REVISION, STATUS_FIELD_FAILED_REVISION, STATUS_FIELD_CHECKS, STATUS_FIELD_FAILED_CHECKS};
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         if (json_object_get(status, fields[i]))
@@ -66,12 +68,13 @@ json_t *report_make(const char *kind, const json_t *resource, const json_t *even
     int64_t desired = doc_int(doc_at(resource, "metadata", "generation"), 0);
     int64_t seen = doc_int(doc_at(status, STATUS_FIELD_OBSERVED_GENERATION), 0);
     bool is_remote = str_eq(kind, api_resource_remote_istio.kind);
+    const char *error = doc_string(status, STATUS_FIELD_ERROR_MESSAGE);
     json_t *report = OBJECT(
         STRING("kind", kind), STRING("namespace", doc_string(resource, "metadata", "namespace")),
         STRING("name", doc_string(resource, "metadata", "name")),
         STRING("status", doc_string(status, STATUS_FIELD_STATUS)),
-        STRING("message", doc_string(status, STATUS_FIELD_ERROR_MESSAGE)), BOOL("current", status && seen >= desired),
-        BOOL("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
+        STRING("message", error && *error ? error : doc_string(status, STATUS_FIELD_MESSAGE)),
+        BOOL("current", status && seen >= desired), BOOL("paused", doc_bool(doc_at(resource, "spec", "pause"), false)),
         STRING("deletionTimestamp", doc_string(resource, "metadata", "deletionTimestamp")),
         STRING("kubernetes", is_remote ? doc_string(status, STATUS_FIELD_KUBERNETES_VERSION) : kubernetes),
         OPT(events, VALUE("events", last_events(events))));
@@ -184,6 +187,7 @@ static const struct section sections[] = {
      "Not restarted for a new sidecar",
      {"kind", "namespace", "name", "reason", "message"},
      .within = STATUS_FIELD_SIDECAR_RENEWAL},
+    {STATUS_FIELD_CHECKS, "Checks", {"metric", "verdict", "value", "at", "message"}, "at"},
     {STATUS_FIELD_KEPT_DEFAULTS, "Defaults kept from a former release", {"field", "value", "newDefault"}},
     {STATUS_FIELD_SERVICES, "Services, and how many central pods they lead to", {"name", "addresses"}},
     {STATUS_FIELD_DRIFT, "Would be changed, but the resource is paused", {"action", "object", "reason"}},
@@ -349,19 +353,28 @@ static void add_gateway_api(const json_t *api, struct buf *out)
     add_fact("Gateway API", buf_str(&text), out);
 }
 
+/* "[######--------------]" for 6 of 20; of nothing all is done. */
+static void add_bar(int64_t done, int64_t all, struct buf *out)
+{
+    enum { WIDTH = 20 };
+    int64_t filled = all ? WIDTH * done / all : WIDTH;
+
+    buf_add_char(out, '[');
+    for (int64_t k = 0; k < WIDTH; k++)
+        buf_add_char(out, k < filled ? '#' : '-');
+    buf_add_char(out, ']');
+}
+
 /* "  [######--------------] 34/120", where it counts what is done and left. */
 static void add_progress(const json_t *status, struct buf *out)
 {
-    enum { WIDTH = 20 };
-    int64_t done = doc_int(doc_at(status, "done"), -1), left = doc_int(doc_at(status, "left"), -1), filled;
+    int64_t done = doc_int(doc_at(status, "done"), -1), left = doc_int(doc_at(status, "left"), -1);
 
     if (done < 0 || left < 0 || done > INT32_MAX || left > INT32_MAX)
         return;
-    filled = done + left ? WIDTH * done / (done + left) : WIDTH;
-    buf_add_str(out, "  [");
-    for (int64_t k = 0; k < WIDTH; k++)
-        buf_add_char(out, k < filled ? '#' : '-');
-    buf_printf(out, "] %" PRId64 "/%" PRId64, done, done + left);
+    buf_add_str(out, "  ");
+    add_bar(done, done + left, out);
+    buf_printf(out, " %" PRId64 "/%" PRId64, done, done + left);
 }
 
 /* "1.30.8 -> 1.31.1  Sidecars  [######--------------] 34/120", and what the preflight warned of. */
@@ -394,6 +407,30 @@ static void add_renewal(const json_t *renewal, struct buf *out)
     if (message && *message)
         buf_printf(&text, "; %s", message);
     add_fact("Renewal", buf_str(&text), out);
+}
+
+/* "[######--------------] 30 % for the canary, step 3 for 12s; 1 failed check", of a Canary. */
+static void add_weight(const json_t *report, msec_t now, struct buf *out)
+{
+    int64_t weight = doc_int(doc_at(report, STATUS_FIELD_CANARY_WEIGHT), -1),
+            step = doc_int(doc_at(report, STATUS_FIELD_STEP, "index"), -1),
+            failed = doc_int(doc_at(report, STATUS_FIELD_FAILED_CHECKS), 0);
+    const char *since = doc_string(report, STATUS_FIELD_STEP, "since");
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (weight < 0 || weight > 100)
+        return;
+    add_bar(weight, 100, &text);
+    buf_printf(&text, " %" PRId64 " %% for the canary", weight);
+    if (step >= 0 && step < INT32_MAX)
+        buf_printf(&text, ", step %" PRId64, step + 1);
+    if (step >= 0 && since) {
+        buf_add_str(&text, " for ");
+        add_age(since, now, &text);
+    }
+    if (failed > 0)
+        buf_printf(&text, "; %" PRId64 " failed check%s", failed, failed == 1 ? "" : "s");
+    add_fact("Weight", buf_str(&text), out);
 }
 
 static void add_ignored(const json_t *ignored, struct buf *out)
@@ -429,7 +466,8 @@ static const char *remark(const json_t *report)
 
 void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
 {
-    const char *status = str_or(doc_string(report, "status"), "no status");
+    const char *phase = doc_string(report, STATUS_FIELD_PHASE),
+               *status = str_or(phase ? phase : doc_string(report, "status"), "no status");
     _cleanup_free_ char *title =
         str_printf("%s %s/%s: ", str_or(doc_string(report, "kind"), "?"), str_or(doc_string(report, "namespace"), "?"),
                    str_or(doc_string(report, "name"), "?"));
@@ -442,6 +480,10 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_contact(doc_string(report, STATUS_FIELD_LAST_CONTACT), now, out);
     add_fact("Message", doc_string(report, "message"), out);
     add_fact("Note", remark(report), out);
+    add_weight(report, now, out);
+    add_fact("Revision", doc_string(report, STATUS_FIELD_REVISION), out);
+    add_fact("Promoted", doc_string(report, STATUS_FIELD_PROMOTED_REVISION), out);
+    add_fact("Failed", doc_string(report, STATUS_FIELD_FAILED_REVISION), out);
     add_upgrade(doc_at(report, STATUS_FIELD_UPGRADE), out);
     add_sidecars(doc_at(report, STATUS_FIELD_SIDECARS), out);
     add_renewal(doc_at(report, STATUS_FIELD_SIDECAR_RENEWAL), out);

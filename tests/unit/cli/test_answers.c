@@ -173,6 +173,26 @@ static void a_list_that_is_none_is_no_empty_cluster(void **state)
     run_stop(&r);
 }
 
+/* It is written, which does not mean that it is done. */
+static void a_command_to_a_canary_waits_for_the_operator(void **state)
+{
+    static const struct server_answer answers[] = {
+        {"/apis/", JSON("{\"metadata\": {\"name\": \"cart\"}, \"status\": {\"command\": \"abort@1\"}}")}, {NULL}};
+    char said[4096];
+    struct run r;
+
+    (void)state;
+    run_start(&r, answers);
+    {
+        char *const abort_it[] = {(char *)program,        (char *)"canary", (char *)"abort",       (char *)"cart",
+                                  (char *)"--kubeconfig", r.kubeconfig,     (char *)"--timeout=1", NULL};
+        int code = run_program(&r, abort_it, said, sizeof(said));
+        if (code != 6 || !strstr(said, "the command is written, but the operator has not taken it within 1 s"))
+            fail_msg("exit code %d: %s", code, said);
+    }
+    run_stop(&r);
+}
+
 /* Wherever the server falls silent, or does not come to an end. */
 static void status_ends_within_its_time(void **state)
 {
@@ -234,6 +254,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_no_api_server_is_named_with_the_request),
         cmocka_unit_test(a_server_without_a_version_is_named),
         cmocka_unit_test(a_list_that_is_none_is_no_empty_cluster),
+        cmocka_unit_test(a_command_to_a_canary_waits_for_the_operator),
         cmocka_unit_test(status_ends_within_its_time),
         cmocka_unit_test(diff_ends_within_its_time),
     };

@@ -285,6 +285,37 @@ static void a_renewal_and_what_an_upgrade_kept_are_shown(void **state)
            "  policy.enabled  true  false\n");
 }
 
+static void a_release_is_drawn_with_its_weight_and_checks(void **state)
+{
+    _cleanup_json_ json_t *resource = from_yaml(RESOURCE(
+        2, "",
+        "  Status: Available\n  observedGeneration: 2\n  phase: Progressing\n  ErrorMessage: ''\n  message: the next "
+        "check is in 4 s\n"
+        "  canaryWeight: 30\n  step: {index: 2, weight: 30, since: '2018-12-17T11:59:48Z'}\n"
+        "  revision: 7d8f\n  promotedRevision: 6c11\n  failedChecks: 1\n"
+        "  checks:\n"
+        "  - {metric: request-success-rate, verdict: Pass, value: '99.8', at: '2018-12-17T11:59:55Z'}\n"
+        "  - {metric: request-duration, verdict: NoData, at: '2018-12-17T11:59:55Z', message: 3 of 10 requests}\n"));
+    _cleanup_json_ json_t *report = report_make("Canary", resource, NULL, "v1.34.4");
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    msec_t now;
+
+    (void)state;
+    assert_true(clock_parse_rfc3339(NOW, &now));
+    report_print(report, now, false, &out);
+    assert_string_equal(buf_str(&out),
+                        "Canary istio-system/istio: Progressing\n"
+                        "  Kubernetes  v1.34.4\n"
+                        "  Message     the next check is in 4 s\n"
+                        "  Weight      [######--------------] 30 % for the canary, step 3 for 12s; 1 failed check\n"
+                        "  Revision    7d8f\n"
+                        "  Promoted    6c11\n"
+                        "\n"
+                        "Checks\n"
+                        "  request-success-rate  Pass    99.8  5s\n"
+                        "  request-duration      NoData        5s  3 of 10 requests\n");
+}
+
 static void a_resource_without_a_name_is_shown(void **state)
 {
     (void)state;
@@ -306,6 +337,7 @@ int main(void)
         cmocka_unit_test(the_last_events_are_reported),
         cmocka_unit_test(an_upgrade_is_a_bar),
         cmocka_unit_test(a_renewal_and_what_an_upgrade_kept_are_shown),
+        cmocka_unit_test(a_release_is_drawn_with_its_weight_and_checks),
         cmocka_unit_test(a_resource_without_a_name_is_shown),
     };
 
