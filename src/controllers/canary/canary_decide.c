@@ -123,15 +123,15 @@ static void leave_steps(struct canary_state *s)
 static void begin(struct decision *d, const char *reason)
 {
     struct canary_state *s = d->s;
-    bool had_traffic = s->weight > 0;
+    bool was_idle = canary_is_idle(s->phase);
 
     enter(d, CANARY_PROGRESSING);
     leave_steps(s);
     copy(s->revision, sizeof(s->revision), d->f->revision);
     s->hash[0] = '\0';
     s->failed_checks = s->inconclusive_checks = s->error_checks = 0;
-    if (had_traffic)
-        s->settle_until = d->f->now + settle(d) + drain(d);
+    if (was_idle)
+        s->settle_until = d->f->now;
     say(d, reason, "the release of revision %s begins", s->revision);
 }
 
@@ -282,7 +282,10 @@ static void prepare(struct decision *d)
     if (is_late(d)) {
         fail(d, "DeadlineExceeded", "its pods were not ready within progressDeadlineSeconds");
     } else if (!s->hash[0]) {
-        if (f->now < s->settle_until)
+        /* From when the route leads to the primary: until then the target is not touched. */
+        if (f->route != 0)
+            say(d, "Routing", "the traffic is sent to the primary");
+        else if (!is_over(d, &s->settle_until, settle(d) + drain(d)))
             wait_until(d, "Draining", "open requests at the target end", s->settle_until);
         else if (!f->hash || f->target_paused)
             wait_until(d, "WaitingForReplicaSet", "waits for the target's ReplicaSet", deadline(d));
@@ -309,16 +312,19 @@ static void prepare(struct decision *d)
 static void pass(struct decision *d)
 {
     int weights[CANARY_STEPS_MAX];
-    size_t count = canary_steps(d->spec, weights);
+    size_t count = canary_steps(d->spec, weights), next = 0;
     struct canary_state *s = d->s;
 
+    /* By the weight: the steps may have been edited since this one began. */
+    while (next < count && weights[next] <= s->weight)
+        next++;
     s->checked = d->f->now;
     if (!d->f->target_ready)
         hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
     else if (!d->f->primary_ready)
         hold(d, "PrimaryNotReady", "the step is good, but not all pods of the primary are available");
-    else if ((size_t)s->step + 1 < count)
-        enter_step(d, s->step + 1, weights[s->step + 1]);
+    else if (next < count)
+        enter_step(d, (int)next, weights[next]);
     else
         promote(d, "AnalysisPassed");
 }
@@ -531,7 +537,7 @@ static void wish_for_target(
     } else if (!stays(before, after, CANARY_PROGRESSING) || !str_eq(f->revision, before->revision)) {
         return;
     } else if (!before->hash[0]) {
-        w->paused = f->now >= before->settle_until ? 0 : -1;
+        w->paused = f->route == 0 && before->settle_until && f->now >= before->settle_until ? 0 : -1;
     } else if (f->objects_ready) {
         w->paused = spec->freeze_target;
         if (!f->target_replicas && before->step < 0)

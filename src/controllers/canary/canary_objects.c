@@ -67,11 +67,31 @@ static void move(json_t *data, const char *from, const char *to)
     json_object_set(data, to, json_object_get(data, from));
 }
 
+/* What the target declares now is the primary's. */
+static void record_template(const struct canary *c, json_t *data)
+{
+    _cleanup_free_ char *template = doc_text(doc_at(c->target, "spec", "template"));
+
+    json_object_set_new(data, RECORD_TEMPLATE, json_string(template));
+    json_object_set_new(data, RECORD_REVISION, json_string(c->revision));
+}
+
+/* Nothing leads to the primary, nor was anything sent that makes it so. */
+static bool is_before_route(const struct canary *c)
+{
+    const struct kube_kind *kind = mesh_kind(KIND_VIRTUAL_SERVICE);
+    msec_t settled = c->observed.settle_until;
+
+    if (c->in->busy && c->in->busy(c->in->queue_context, kind, c->ns, c->service))
+        return false;
+    return c->observed.phase <= CANARY_INITIALIZING && c->target && c->facts.route < 0 && !c->facts.apex &&
+           (!settled || c->in->now < settled);
+}
+
 /* The record as it is to be; owned by the caller. */
 static json_t *desired_record(const struct canary *c)
 {
     json_t *data = record_data(c);
-    _cleanup_free_ char *template = NULL;
     const char *recorded = doc_string(data, RECORD_REVISION);
 
     if (c->wish.template == TEMPLATE_RESTORED) {
@@ -80,9 +100,10 @@ static json_t *desired_record(const struct canary *c)
     } else if (c->wish.template == TEMPLATE_PROMOTED) {
         move(data, RECORD_REVISION, RECORD_PREVIOUS_REVISION);
         move(data, RECORD_TEMPLATE, RECORD_PREVIOUS_TEMPLATE);
-        template = doc_text(doc_at(c->target, "spec", "template"));
-        json_object_set_new(data, RECORD_TEMPLATE, json_string(template));
-        json_object_set_new(data, RECORD_REVISION, json_string(c->revision));
+        record_template(c, data);
+    } else if (is_before_route(c)) {
+        /* A version that is never ready is not the last one. */
+        record_template(c, data);
     } else if (
         canary_is_idle(c->observed.phase) && c->target && !str_eq(recorded, c->revision) &&
         canary_is_same_template(c)) {

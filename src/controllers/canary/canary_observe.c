@@ -92,6 +92,14 @@ static void read_hash(struct canary *c)
     }
 }
 
+/* One of a former Canary of that name may not be collected yet. */
+static json_t *parse_own(const struct canary *c, enum mesh_kind_id kind, const char *name)
+{
+    const struct kube_object *o = get(c, kind, name);
+
+    return o && str_eq(o->owner, c->re->object->uid) ? parse(o) : NULL;
+}
+
 void canary_observe(struct canary *c)
 {
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
@@ -100,9 +108,9 @@ void canary_observe(struct canary *c)
     c->target = parse(c->target_object);
     c->apex = parse(c->apex_object);
     c->route = parse(c->route_object);
-    c->primary = parse(get(c, KIND_DEPLOYMENT, c->primary_name));
-    c->record = parse(get(c, KIND_CONFIG_MAP, c->record_name));
-    c->canary_half = parse(get(c, KIND_SERVICE, c->canary_service));
+    c->primary = parse_own(c, KIND_DEPLOYMENT, c->primary_name);
+    c->record = parse_own(c, KIND_CONFIG_MAP, c->record_name);
+    c->canary_half = parse_own(c, KIND_SERVICE, c->canary_service);
     c->primary_endpoints = endpoints_of(c, c->primary_service);
     read_mesh(c);
     if (!c->target)

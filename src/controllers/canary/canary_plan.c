@@ -89,6 +89,9 @@ static void review(struct reconcile *re)
     const struct canary_memo *memo = re->memo;
     struct canary *c = re->state;
 
+    /* The watch is being opened: that is no news. */
+    re->keeps_status =
+        !(c->in->synced & PLAN_WATCH_ROUTES) && kube_server_version(c->in->server, mesh_kind(KIND_VIRTUAL_SERVICE));
     if (!c->spec)
         re->facts.refused = &memo->refusal;
     else

@@ -7,6 +7,8 @@
 #include "doc/doc.h"
 #include "reconcile/marks.h"
 
+#define ABANDONED "Abandoned"
+
 static const char leaves[] = "the target serves again";
 
 /* True when it is over. */
@@ -69,13 +71,22 @@ static void begin(struct canary *c)
 /* There is nothing to which it could be given back, or the user does not want that. */
 static bool has_nothing_to_return(const struct canary *c)
 {
-    return !c->spec || !c->spec->revert_on_deletion || !c->target || (!c->record && !c->primary);
+    return !c->spec || !c->spec->revert_on_deletion || (!c->record && !c->primary);
 }
 
-/* The target serves as it did: nothing was touched yet, or all is given back. */
+/* What leads to the target is given back, although it is gone: what comes in its place is reached then. */
+static bool give_back_routes(struct canary *c, struct plan *plan)
+{
+    bool has_route = canary_return_route(c, plan);
+
+    return canary_return_apex(c, plan) && has_route;
+}
+
+/* The target serves as it did: nothing was touched yet. */
 static bool is_untouched(const struct canary *c)
 {
-    return !c->route_object && !canary_has_apex(c) && c->facts.target_replicas > 0 && !c->facts.target_paused;
+    return c->observed.phase != CANARY_TERMINATING && !c->route_object && !canary_has_apex(c) &&
+           c->facts.target_replicas > 0 && !c->facts.target_paused;
 }
 
 static const enum mesh_kind_id owned[] = {
@@ -107,6 +118,26 @@ static bool let_go(struct canary *c, struct plan *plan)
     return over;
 }
 
+/* Once the status says so, nothing else is done: what was not let go yet would be collected. */
+static bool is_abandoned(const struct canary *c)
+{
+    return c->observed.phase == CANARY_TERMINATING && str_eq(c->observed.reason, ABANDONED);
+}
+
+static bool is_too_late(const struct canary *c)
+{
+    return c->in->now >= c->next.started + SECONDS(c->spec->progress_deadline) && !c->facts.target_ready;
+}
+
+static bool abandon(struct reconcile *re, struct canary *c, struct plan *plan)
+{
+    re->plan->warning_reason = c->next.reason = ABANDONED;
+    re->plan->warning = re->removed =
+        "the target was not ready within progressDeadlineSeconds: the primary goes on to serve, and stays";
+    buf_add_str(&c->text, re->removed);
+    return is_abandoned(c) && let_go(c, plan);
+}
+
 bool canary_leave(struct reconcile *re)
 {
     struct canary *c = re->state;
@@ -114,23 +145,20 @@ bool canary_leave(struct reconcile *re)
     bool over;
 
     re->removed = leaves;
-    if (has_nothing_to_return(c)) {
+    if (!is_abandoned(c) && has_nothing_to_return(c)) {
         re->keeps_status = true;
         return true;
     }
     begin(c);
     canary_note_facts(c, false);
-    if (c->in->now >= c->next.started + SECONDS(c->spec->progress_deadline) && !c->facts.target_ready) {
-        re->plan->warning_reason = "Abandoned";
-        re->plan->warning = re->removed =
-            "the target was not ready within progressDeadlineSeconds: the primary goes on to serve, and stays";
-        buf_add_str(&c->text, re->removed);
-        over = let_go(c, plan);
-    } else {
-        over = is_untouched(c) || give_back(c, plan);
-    }
-    c->is_decided = true;
     c->next.reason = "Deleted";
+    if (is_abandoned(c) || (c->target && is_too_late(c)))
+        over = abandon(re, c, plan);
+    else if (!c->target)
+        over = give_back_routes(c, plan);
+    else
+        over = is_untouched(c) || give_back(c, plan);
+    c->is_decided = true;
     c->next.message = buf_str(&c->text);
     re->facts.waits_for = c->next.message;
     re->facts.leftovers = 1;
