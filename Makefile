@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind fuzz simulate mutants faults soak bench bench-federation \
+.PHONY: all build deps test sanitize valgrind fuzz simulate simulate-canary mutants faults soak bench bench-federation \
 	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
 	install manifests lint clean help need-image
 
@@ -34,6 +34,10 @@ fuzz: ## hostile input, made up by libFuzzer: T=60 processor seconds a target, O
 
 simulate: build ## clusters and their faults on simulated time: SEEDS=1000, FROM=1, JOBS=processors
 	@$(BUILD)/tests/simulation/simulate --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM)) $(if $(JOBS),--jobs $(JOBS))
+
+simulate-canary: build ## releases of Canaries and their faults on simulated time: SEEDS=1000, FROM=1, JOBS=processors
+	@$(BUILD)/tests/simulation/canary/simulate_canary --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM)) \
+	  $(if $(JOBS),--jobs $(JOBS))
 
 mutants: build ## prove that the simulation finds deliberate faults
 	@tests/simulation/mutants $(BUILD)

@@ -202,6 +202,7 @@ static void turn(void *context)
                                                         controllers_citadel,
                                                         controllers_endpoints,
                                                         tokens};
+    static void (*const bare[])(struct controllers *) = {controllers_settle_definitions, garbage, namespaces, tokens};
     static void (*const today[])(struct controllers *) = {controllers_daemon_sets, controllers_endpoint_slices,
                                                           controllers_load_balancers, controllers_istiod};
     struct controllers *c = context;
@@ -209,8 +210,11 @@ static void turn(void *context)
 
     c->job = NULL;
     c->unfinished = false;
-    act(c, all, ARRAY_LEN(all));
-    if (controllers_are_todays(c))
+    if (c->leaves_workloads)
+        act(c, bare, ARRAY_LEN(bare));
+    else
+        act(c, all, ARRAY_LEN(all));
+    if (!c->leaves_workloads && controllers_are_todays(c))
         act(c, today, ARRAY_LEN(today)), controllers_apps(c);
     if (c->unfinished || server_version(c->server) != before)
         controllers_poke(c);
@@ -228,6 +232,11 @@ struct controllers *controllers_new(struct sched *sched, struct server *server, 
     *c = (struct controllers){.sched = sched, .server = server, .rng = rng, .eager = eager};
     server_set_admission(server, admit, c);
     return c;
+}
+
+void controllers_leave_workloads(struct controllers *c)
+{
+    c->leaves_workloads = true;
 }
 
 void controllers_free(struct controllers *c)

@@ -24,6 +24,8 @@ bool controllers_is_app(const json_t *workload);
 /* `eager`: nothing is left to chance any more, and autoscalers rest. Borrowed, read at every step. */
 struct controllers *controllers_new(struct sched *sched, struct server *server, struct rng *rng, const bool *eager);
 void controllers_free(struct controllers *c);
+/* Deployments, their Pods and Endpoints are somebody else's to move: tests/simulation/canary has a model of its own. */
+void controllers_leave_workloads(struct controllers *c);
 /* Something changed in the server. */
 void controllers_poke(struct controllers *c);
 /*

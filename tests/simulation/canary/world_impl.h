@@ -1,0 +1,139 @@
+/* What the parts of a world share. No other file includes this. */
+#ifndef TESTS_SIMULATION_CANARY_WORLD_IMPL_H
+#define TESTS_SIMULATION_CANARY_WORLD_IMPL_H
+
+#include "../../server/net.h"
+#include "controllers/canary/canary_plan.h"
+#include "ground.h"
+#include "kube/elector.h"
+#include "prometheus.h"
+#include "reconcile/controller.h"
+#include "world.h"
+
+enum { OPERATORS = 2, STEPS_MOST = 5, ANSWERS = 64 };
+
+#define CANARIES "canaries"
+#define CANARY "shop"
+
+/* --- users --- */
+
+/* What the Canary says, as far as the rules depend on it. */
+struct spec {
+    int steps[STEPS_MOST];
+    size_t step_count;
+    msec_t interval, window;
+    int threshold, least; /* minRequests */
+    bool has_rate, has_duration;
+    bool skips, suspended, reverts;
+    const char *no_traffic, *metrics_error, *on_failure;
+    int settle, drain, deadline; /* s */
+};
+
+struct users {
+    struct spec spec, former; /* `former` may still be what an operator goes by */
+    msec_t edited;
+    int version; /* of the target; 0: there is none */
+    int before;  /* the version that was declared before */
+    int versions, replicas;
+    unsigned tokens;
+    bool has_route;   /* the users' own VirtualService was there before */
+    bool has_orphans; /* what a Canary let go is there, and in the way of another one */
+    char did[160];
+};
+
+/* --- rules --- */
+
+/* What a user did to it may lose requests until the operator has put it right. */
+enum { HAND_ROUTE = 1, HAND_PRIMARY = 2, HAND_TARGET = 4, HAND_CANARY_SERVICE = 8 };
+
+struct rules {
+    int weight;        /* that an operator wrote last; -1: none */
+    msec_t since;      /* it was written */
+    int live;          /* of the VirtualService */
+    msec_t zero, apex; /* since then the route leads to the primary, and so does the Service; MSEC_NEVER: not */
+    int run;           /* the version that gets traffic, or did last; 0: none */
+    bool approved[VERSIONS_MAX], commanded[VERSIONS_MAX];
+    struct {
+        enum prometheus_value what;
+        struct prometheus_answer answer;
+    } answers[ANSWERS]; /* a ring */
+    size_t answer_count;
+    unsigned hands;
+    msec_t excused, apex_hand;
+    msec_t crashing; /* the primary has a version that crashes until then */
+};
+
+/* --- the world --- */
+
+struct operator
+{
+    struct world *world;
+    const char *name;
+    struct net *net;
+    struct prometheus *prometheus;
+    struct query_sender queries;
+    struct controller *controller; /* NULL: it does not run */
+    struct kube_elector *elector;  /* NULL: it acts without a lease */
+    char identity[32];
+    unsigned starts;
+    msec_t wall, stopped_until;
+    bool desired; /* it takes part in this seed */
+};
+
+struct world {
+    struct ground ground;
+    struct rng edges, chaos;
+    struct operator operators[OPERATORS];
+    struct faults faults;
+    enum prometheus_state prometheus;
+    struct users users;
+    struct rules rules;
+    bool down, leases, trace;
+    unsigned kill_in; /* an operator is killed after so many writes; 0: none is */
+    msec_t chaos_until, calm, disputed_until;
+    uint64_t written; /* by operators, and carried out */
+    struct world_report *report;
+};
+
+void world_say(const struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void world_fail(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline msec_t world_now(const struct world *w)
+{
+    return sched_now(w->ground.sched);
+}
+
+/* operators.c */
+void operator_init(struct world *w, struct operator* o, const char *name);
+/* Stops it, and adds to the report what it did. */
+void operator_release(struct operator* o);
+/* Both do nothing where it is so already. */
+void operator_start(struct operator* o);
+void operator_stop(struct operator* o);
+bool operator_is_ready(const struct operator* o);
+bool operator_is_behind(const struct operator* o);
+
+/* users.c */
+void users_begin(struct world *w);
+void users_act(struct world *w);
+void users_create_canary(struct world *w);
+void users_delete_canary(struct world *w);
+void users_create_target(struct world *w);
+void users_release(struct world *w, enum sort sort);
+void users_suspend(struct world *w, bool suspended);
+void users_command(struct world *w, const char *verb);
+
+/* rules.c: judged by what the server, Prometheus and the clients saw, without any code of the operator's. */
+void rules_init(struct rules *r);
+void rules_changed(struct world *w, enum who who, const struct collection *kind, const json_t *before,
+                   const json_t *after);
+void rules_request(struct world *w, const struct traffic_request *request);
+void rules_answered(struct world *w, enum prometheus_value what, const struct prometheus_answer *answer);
+/* A user's hand was at something that serves. */
+void rules_hand(struct world *w, unsigned hand);
+/* Nothing is lost or un-analysed any more, whatever users did before. */
+void rules_forgive(struct world *w);
+/* What was declared last has come to its end; else `why` gets what has not. */
+bool rules_settled(struct world *w, struct buf *why);
+
+#endif
