@@ -44,6 +44,7 @@ struct terms {
 struct renewal_watch {
     struct map *apps, *terms;
     struct map *budgets; /* all versions of each: "NAMESPACE/NAME VERSION" -> the object; owned */
+    struct map *moved;   /* namespaces that moved to another control plane, a set of names; of this era */
     unsigned era;        /* how often other sidecars were asked for */
     size_t restarts;
 };
@@ -364,18 +365,37 @@ static bool has_due(struct invariants *v, const struct kube_cache *cache, const 
     return false;
 }
 
-/* In so many other namespaces something moves, whatever is done next. */
-static size_t moving_besides(const struct invariants *v, const char *ns, msec_t timeout)
+/* A rollout there failed, which stops it. */
+static bool is_stopped(const struct invariants *v, const char *ns, const struct terms *terms)
 {
-    _cleanup_map_ struct map *namespaces = map_new(NULL);
-    const struct terms terms = {.timeout = timeout};
     void *value;
 
     for (size_t i = 0; map_next(v->renewal->apps, &i, NULL, &value);) {
         const struct app *a = value;
-        if (!str_eq(a->ns, ns) && moves(a, &terms, now(v)))
+        if (str_eq(a->ns, ns) && has_failed(a, terms, now(v)))
+            return true;
+    }
+    return false;
+}
+
+/* In so many other namespaces something moves, or moved and is not restarted yet. */
+static size_t moving_besides(struct invariants *v, const struct kube_cache *cache, const json_t *mesh, const char *ns,
+                             const struct terms *terms)
+{
+    const struct collection *all = server_find(v->server, "", "namespaces");
+    _cleanup_map_ struct map *namespaces = map_new(NULL);
+    const char *name;
+    void *value;
+
+    for (size_t i = 0; map_next(v->renewal->apps, &i, NULL, &value);) {
+        const struct app *a = value;
+        if (!str_eq(a->ns, ns) && moves(a, terms, now(v)))
             map_put(namespaces, a->ns, value);
     }
+    for (size_t i = 0; map_next(v->renewal->moved, &i, &name, &value);)
+        if (!str_eq(name, ns) && !map_has(namespaces, name) && !is_stopped(v, name, terms) &&
+            has_due(v, cache, mesh, server_get(all, NULL, name)))
+            map_put(namespaces, name, value);
     return map_len(namespaces);
 }
 
@@ -389,14 +409,18 @@ static void check_moved(struct invariants *v, const struct kube_cache *cache, ms
     const char *before = doc_string(ns, "metadata", "labels", LABEL_INJECTION_MANAGED);
     const char *after = doc_string(patch, "metadata", "labels", LABEL_INJECTION_MANAGED);
 
+    const struct terms terms = {.timeout = duration(renewal, "timeout", "10m")};
+
     if (!before || !after || str_eq(before, after) || !str_eq(doc_string(renewal, "mode"), "Automatic") ||
         !has_due(v, cache, mesh, ns) || v->failure.len)
         return;
     if (!is_in_window(doc_at(renewal, "windows"), wall))
         buf_printf(&v->failure, "the operator moves namespace %s to %s, and no window is open", name, after);
-    else if (moving_besides(v, name, duration(renewal, "timeout", "10m")) >=
+    else if (moving_besides(v, cache, mesh, name, &terms) >=
              (size_t)doc_int(doc_at(renewal, "maxConcurrentNamespaces"), 1))
         buf_printf(&v->failure, "the operator moves namespace %s to %s while others are restarted", name, after);
+    if (!map_has(v->renewal->moved, name))
+        map_put(v->renewal->moved, name, v->renewal);
 }
 
 void invariants_renewal_sent(struct invariants *v, struct controller *controller, msec_t wall,
@@ -540,7 +564,11 @@ static void note_era(struct renewal_watch *r, const json_t *before, const json_t
 {
     _cleanup_json_ json_t *a = sidecars_of(before), *b = sidecars_of(after);
 
-    r->era += !doc_equal(a, b);
+    if (doc_equal(a, b))
+        return;
+    r->era++;
+    map_free(r->moved);
+    r->moved = map_new(NULL);
 }
 
 void invariants_renewal_observe(struct invariants *v, enum who who, const struct collection *kind, const json_t *before,
@@ -572,7 +600,7 @@ void invariants_renewal_begin(struct invariants *v)
     struct renewal_watch *r = NEW(struct renewal_watch);
     void *o;
 
-    *r = (struct renewal_watch){map_new(app_free), map_new(free), map_new(object_free), 0, 0};
+    *r = (struct renewal_watch){map_new(app_free), map_new(free), map_new(object_free), map_new(NULL), 0, 0};
     for (size_t i = 0; map_next(budgets->objects, &i, NULL, &o);)
         remember_budget(r, o);
     v->renewal = r;
@@ -588,6 +616,7 @@ size_t invariants_renewal_end(struct invariants *v)
     map_free(r->apps);
     map_free(r->terms);
     map_free(r->budgets);
+    map_free(r->moved);
     free(r);
     v->renewal = NULL;
     return restarts;
