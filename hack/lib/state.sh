@@ -149,7 +149,7 @@ component_gone() { ! component_alive "$1"; }
 component_names() {
   local name
   for name in holder etcd kube-apiserver kube-controller-manager kube-scheduler \
-    containerd kubelet kube-proxy; do
+    containerd kubelet kube-proxy prometheus; do
     [ ! -e "$STATE/run/$name.cmd" ] || echo "$name"
   done
 }

@@ -106,11 +106,26 @@ static bool take_head(struct connection *c, struct evbuffer *in)
     return true;
 }
 
+static void count_answer(struct connection *c)
+{
+    struct generator *g = c->generator;
+    char why[32];
+
+    if (c->status == 200) {
+        atomic_fetch_add(&g->load->answered, 1);
+    } else if (c->status == g->requests->failure) {
+        atomic_fetch_add(&g->load->failed, 1);
+        atomic_store(&g->load->failed_at, clock_now_monotonic());
+    } else {
+        snprintf(why, sizeof(why), "status %d", c->status);
+        lose(c, why);
+    }
+}
+
 static void on_read(struct bufferevent *stream, void *context)
 {
     struct connection *c = context;
     struct evbuffer *in = bufferevent_get_input(stream);
-    char why[32];
 
     if (!c->busy || (!c->status && !take_head(c, in))) {
         if (c->busy)
@@ -122,12 +137,7 @@ static void on_read(struct bufferevent *stream, void *context)
         return;
     evbuffer_drain(in, (size_t)c->length);
     c->busy = false;
-    if (c->status == 200) {
-        atomic_fetch_add(&c->generator->load->answered, 1);
-    } else {
-        snprintf(why, sizeof(why), "status %d", c->status);
-        lose(c, why);
-    }
+    count_answer(c);
     if (c->closes)
         close_connection(c);
 }

@@ -1,7 +1,7 @@
 /*
  * Requests to a server at a steady rate, by a process of its own, each counted as answered or lost: nothing is tried
  * twice. A request is lost where the answer is not 200, where the connection ends or is refused before the answer is
- * whole, and where that takes longer than `patience`.
+ * whole, and where that takes longer than `patience`. One that the server itself is to fail may be counted apart.
  */
 #ifndef TESTS_CLUSTER_LOAD_H
 #define TESTS_CLUSTER_LOAD_H
@@ -22,14 +22,16 @@ struct load_requests {
     const char *path;
     int rate; /* a second */
     msec_t patience;
+    int failure; /* the status that no proxy answers, but a server that fails; 0: there is none */
 };
 
 /* Shared by both processes. */
 struct load {
     pid_t process;
-    _Atomic int64_t answered, lost;
-    _Atomic bool ends;       /* no further request is sent, and the process ends when those under way are */
-    _Atomic uint32_t server; /* IPv4 address in network order, for new connections */
+    _Atomic int64_t answered, lost, failed;
+    _Atomic int64_t failed_at; /* the last one, of clock_now_monotonic() */
+    _Atomic bool ends;         /* no further request is sent, and the process ends when those under way are */
+    _Atomic uint32_t server;   /* IPv4 address in network order, for new connections */
     struct load_loss {
         int64_t at; /* of clock_now_monotonic() */
         char why[96];

@@ -1,0 +1,407 @@
+/*
+ * A Canary's whole life with today's Istio, its own programs and a real Prometheus, while requests go through the
+ * gateway: which of its steps costs one? The tests are the stages of one life, in this order; each says what it took.
+ *
+ * The variables are those of canary.h; TEST_REQUESTS are answered in all.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "audit.h"
+#include "base/str.h"
+#include "canary.h"
+#include "doc/doc.h"
+#include "harness.h"
+#include "today.h"
+
+#define WITHOUT_PROMETHEUS SECONDS(20)
+/* From the command, or the verdict, to the route. */
+#define TO_GO_BACK 100
+/* From the route to the last answer of a release that it leads to no more: istiod collects changes for 100 ms and more,
+   and a busy machine's proxies take their time. */
+#define TO_BE_LEFT SECONDS(3)
+#define AT_REST SECONDS(15)
+
+/* What a Canary takes over, as it was before. */
+static json_t *service_before, *route_before;
+static json_int_t replicas_before;
+
+static const struct kube_kind *service_kind(void)
+{
+    return kind_of("v1", "Service");
+}
+
+static void look_at_originals(void)
+{
+    _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, SHOP, CART);
+
+    service_before = cluster_get(service_kind(), SHOP, CART);
+    route_before = cluster_get(&virtual_service_kind, SHOP, CART);
+    replicas_before = doc_int(doc_at(deployment, "spec", "replicas"), 0);
+    assert_true(replicas_before > 1);
+}
+
+static void expect_version(const char *deployment, const char *version)
+{
+    _cleanup_free_ char *is = canary_version_of(deployment);
+
+    assert_string_equal(is, version);
+}
+
+static void expect_replicas(const char *name, json_int_t wanted)
+{
+    _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, SHOP, name);
+
+    assert_int_equal(doc_int(doc_at(deployment, "spec", "replicas"), -1), wanted);
+    assert_true(wanted == 0 || doc_int(doc_at(deployment, "status", "availableReplicas"), 0) == wanted);
+}
+
+static void expect_route(int weight)
+{
+    struct canary_state now = canary_look();
+
+    assert_int_equal(now.route, weight);
+    assert_int_equal(now.weight, weight);
+}
+
+/* All requests go to the primary, which has that version, and the target rests. */
+static void expect_at_rest(const char *version)
+{
+    expect_route(0);
+    expect_version(PRIMARY, version);
+    expect_replicas(PRIMARY, replicas_before);
+    expect_replicas(CART, 0);
+}
+
+static void promote(const char *version)
+{
+    canary_release(version, NULL);
+    canary_wait_phase("Succeeded");
+    expect_at_rest(version);
+}
+
+/* The operator ends without a word when the phase begins, and another one continues. */
+static void kill_operator_in(const char *phase)
+{
+    canary_wait_phase(phase);
+    operator_kill(SIGKILL);
+    operator_start();
+}
+
+static void kill_operator_at(int weight)
+{
+    canary_wait_route(weight);
+    operator_kill(SIGKILL);
+    operator_start();
+}
+
+static void a_deployment_is_taken_over(void **state)
+{
+    (void)state;
+    canary_shop_opens();
+    look_at_originals();
+    canary_change_begins("taken over");
+    canary_create();
+    canary_wait_phase("Initialized");
+    expect_at_rest("v1");
+    (void)canary_change_ended();
+}
+
+static void a_good_release_is_promoted(void **state)
+{
+    _cleanup_free_ char *revision = NULL, *promoted = NULL;
+    int rollouts = canary_rollouts(PRIMARY);
+
+    (void)state;
+    canary_change_begins("a good release");
+    canary_release("v2", NULL);
+    canary_wait_route(50);
+    expect_version(PRIMARY, "v1");
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v2");
+    assert_int_equal(canary_rollouts(PRIMARY), rollouts + 1);
+    revision = canary_status("revision");
+    promoted = canary_status("promotedRevision");
+    assert_string_equal(promoted, revision);
+    (void)canary_change_ended();
+}
+
+/* How long the route and its proxies took to be back: since the moment (wall clock), or since the verdict. */
+static void expect_back_in_time(const char *since, msec_t moment)
+{
+    struct canary_writes writes = canary_last_route_write();
+    msec_t took = writes.route - (moment ? moment : writes.status);
+    msec_t left = canary_last_failure() + (clock_now_wall() - clock_now_monotonic()) - writes.route;
+
+    print_message("  the route is back %lld ms after the %s\n", (long long)took, since);
+    assert_true(took >= 0 && took < TO_GO_BACK);
+    if (moment)
+        return;
+    print_message("  its last failure is %lld ms after that\n", (long long)left);
+    assert_true(left < TO_BE_LEFT);
+}
+
+static void a_bad_release_is_rolled_back(const char *version, const char *quality)
+{
+    _cleanup_free_ char *failed = NULL, *revision = NULL, *promoted = canary_version_of(PRIMARY);
+
+    canary_change_begins(quality);
+    canary_release(version, quality);
+    canary_wait_phase("Failed");
+    expect_at_rest(promoted);
+    failed = canary_status("failedRevision");
+    revision = canary_status("revision");
+    assert_true(*failed);
+    assert_string_equal(failed, revision);
+}
+
+static void one_that_fails_is_rolled_back(void **state)
+{
+    (void)state;
+    a_bad_release_is_rolled_back("v3", "bad");
+    expect_back_in_time("verdict", 0);
+    assert_true(canary_change_ended() > 0);
+}
+
+static void one_that_is_slow_is_rolled_back(void **state)
+{
+    (void)state;
+    a_bad_release_is_rolled_back("v4", "slow");
+    assert_int_equal(canary_change_ended(), 0);
+}
+
+static void what_failed_is_not_tried_again(void **state)
+{
+    _cleanup_free_ char *writes = NULL;
+    long position = audit_position();
+
+    (void)state;
+    canary_change_begins("at rest");
+    pause_ms(AT_REST);
+    expect_at_rest("v2");
+    writes = canary_writes_since(position);
+    assert_string_equal(writes, "");
+    (void)canary_change_ended();
+}
+
+static void a_second_release_in_the_middle_is_the_one_that_is_promoted(void **state)
+{
+    int rollouts = canary_rollouts(PRIMARY);
+
+    (void)state;
+    canary_change_begins("a second release in the middle");
+    canary_release("v5", NULL);
+    canary_wait_route(IN_THE_MIDDLE);
+    canary_release("v6", NULL);
+    canary_wait_route(0);
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v6");
+    assert_int_equal(canary_rollouts(PRIMARY), rollouts + 1);
+    (void)canary_change_ended();
+}
+
+static void a_release_that_mends_a_bad_one_is_promoted(void **state)
+{
+    (void)state;
+    canary_change_begins("a bad release, mended in the middle");
+    canary_release("v7", "bad");
+    canary_wait_route(10);
+    promote("v8");
+    (void)canary_change_ended();
+}
+
+static void a_release_is_aborted_at_once(void **state)
+{
+    msec_t moment;
+
+    (void)state;
+    canary_change_begins("aborted");
+    canary_release("v9", NULL);
+    canary_wait_route(IN_THE_MIDDLE);
+    moment = clock_now_wall();
+    canary_command("abort");
+    canary_wait_phase("Failed");
+    expect_at_rest("v8");
+    expect_back_in_time("command", moment);
+    (void)canary_change_ended();
+}
+
+static void an_aborted_release_is_tried_again(void **state)
+{
+    (void)state;
+    canary_change_begins("tried again");
+    canary_command("retry");
+    canary_wait_phase("Progressing");
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v9");
+    (void)canary_change_ended();
+}
+
+/* Neither promoted nor rolled back, nor a step further, from now on. */
+static void expect_held(void)
+{
+    struct canary_state before, after;
+
+    /* What was asked for is answered, or not, by then. */
+    pause_ms(SECONDS(6));
+    before = canary_look();
+    assert_string_equal(before.phase, "Progressing");
+    assert_true(before.weight > 0);
+    pause_ms(WITHOUT_PROMETHEUS);
+    after = canary_look();
+    assert_string_equal(after.phase, "Progressing");
+    assert_int_equal(after.weight, before.weight);
+    assert_int_equal(after.route, before.route);
+}
+
+static void without_prometheus_a_release_is_held(void **state)
+{
+    (void)state;
+    canary_change_begins("Prometheus ends, and starts again");
+    canary_release("v10", NULL);
+    canary_wait_route(10);
+    canary_prometheus("kill");
+    expect_held();
+    canary_prometheus("start");
+    canary_wait_route(30);
+    canary_prometheus_signal("STOP");
+    expect_held();
+    canary_prometheus_signal("CONT");
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v10");
+    (void)canary_change_ended();
+}
+
+static void an_operator_that_is_killed_in_each_phase_continues(void **state)
+{
+    int rollouts = canary_rollouts(PRIMARY);
+
+    (void)state;
+    canary_change_begins("the operator is killed in each phase");
+    canary_release("v11", NULL);
+    kill_operator_in("Progressing");
+    kill_operator_at(IN_THE_MIDDLE);
+    kill_operator_in("Promoting");
+    kill_operator_in("Finalising");
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v11");
+    assert_int_equal(canary_rollouts(PRIMARY), rollouts + 1);
+    (void)canary_change_ended();
+}
+
+static void an_operator_that_is_killed_while_a_release_fails_rolls_it_back(void **state)
+{
+    (void)state;
+    canary_change_begins("the operator is killed under a bad release");
+    canary_release("v12", "bad");
+    kill_operator_at(10);
+    canary_wait_route(0);
+    operator_kill(SIGKILL);
+    operator_start();
+    canary_wait_phase("Failed");
+    expect_at_rest("v11");
+    assert_true(canary_change_ended() > 0);
+}
+
+/* What it took over is as it was, and what it made is gone; the target has the version that it declares. */
+static void expect_originals(const char *version)
+{
+    static const char *const services[] = {PRIMARY, CART "-canary"};
+    _cleanup_json_ json_t *service = cluster_get(service_kind(), SHOP, CART);
+    _cleanup_json_ json_t *route = cluster_get(&virtual_service_kind, SHOP, CART);
+    _cleanup_json_ json_t *deployment = cluster_get(DEPLOYMENT, SHOP, CART);
+
+    assert_true(json_equal(doc_at(service, "spec"), doc_at(service_before, "spec")));
+    assert_true(json_equal(doc_at(route, "spec"), doc_at(route_before, "spec")));
+    assert_true(json_equal(doc_at(route, "metadata", "labels"), doc_at(route_before, "metadata", "labels")));
+    expect_version(CART, version);
+    expect_replicas(CART, replicas_before);
+    assert_false(json_is_true(doc_at(deployment, "spec", "paused")));
+    for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+        struct place place = {service_kind(), SHOP, services[i]};
+        wait_until(cluster_lacks, &place, PATIENCE, "a Service that the Canary made is gone");
+    }
+    wait_until(cluster_lacks, &(struct place){DEPLOYMENT, SHOP, PRIMARY}, PATIENCE, "the primary is gone");
+}
+
+/* Its Pods go on for a while. */
+static void wait_for_the_end_of_pods(void)
+{
+    must_succeed_within(
+        SECONDS(120),
+        "test \"$(kubectl -n " SHOP " get pods -l app=" CART " -o name | wc -l)\" = 2",
+        "only the target's Pods are left");
+}
+
+static void a_canary_that_is_deleted_in_the_middle_leaves_what_it_found(void **state)
+{
+    (void)state;
+    canary_change_begins("deleted in the middle");
+    canary_release("v13", NULL);
+    canary_wait_route(IN_THE_MIDDLE);
+    cluster_delete(&canary_kind, SHOP, CART);
+    canary_wait_gone();
+    expect_originals("v13");
+    wait_for_the_end_of_pods();
+    (void)canary_change_ended();
+}
+
+static void an_operator_that_is_killed_at_the_begin_and_the_end_continues(void **state)
+{
+    (void)state;
+    canary_change_begins("the operator is killed while it takes over and gives back");
+    canary_create();
+    kill_operator_in("Initializing");
+    pause_ms(SECONDS(5));
+    operator_kill(SIGKILL);
+    operator_start();
+    canary_wait_phase("Initialized");
+    expect_at_rest("v13");
+    cluster_delete(&canary_kind, SHOP, CART);
+    kill_operator_in("Terminating");
+    canary_wait_gone();
+    expect_originals("v13");
+    wait_for_the_end_of_pods();
+    (void)canary_change_ended();
+}
+
+static void all_requests_were_answered(void **state)
+{
+    (void)state;
+    canary_shop_closes();
+    json_decref(service_before);
+    json_decref(route_before);
+    mesh_delete_and_wait();
+    operator_kill(SIGTERM);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_deployment_is_taken_over),
+        cmocka_unit_test(a_good_release_is_promoted),
+        cmocka_unit_test(one_that_fails_is_rolled_back),
+        cmocka_unit_test(one_that_is_slow_is_rolled_back),
+        cmocka_unit_test(what_failed_is_not_tried_again),
+        cmocka_unit_test(a_second_release_in_the_middle_is_the_one_that_is_promoted),
+        cmocka_unit_test(a_release_that_mends_a_bad_one_is_promoted),
+        cmocka_unit_test(a_release_is_aborted_at_once),
+        cmocka_unit_test(an_aborted_release_is_tried_again),
+        cmocka_unit_test(without_prometheus_a_release_is_held),
+        cmocka_unit_test(an_operator_that_is_killed_in_each_phase_continues),
+        cmocka_unit_test(an_operator_that_is_killed_while_a_release_fails_rolls_it_back),
+        cmocka_unit_test(a_canary_that_is_deleted_in_the_middle_leaves_what_it_found),
+        cmocka_unit_test(an_operator_that_is_killed_at_the_begin_and_the_end_continues),
+        cmocka_unit_test(all_requests_were_answered),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests_name("cluster canary", tests, set_up_shop, harness_teardown);
+}
