@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all build deps test sanitize valgrind fuzz simulate simulate-canary mutants faults soak bench bench-federation \
-	demo demo-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
+	demo demo-down demo-canary demo-canary-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
 	install manifests lint clean help need-image
 
 all: build ## build the program and run its unit tests (this is plain `make`)
@@ -59,6 +59,12 @@ demo: ## local cluster, operator, mesh and requests through it (ISTIO=1.0.5: the
 
 demo-down: ## remove what `make demo` made
 	@hack/demo down
+
+demo-canary: ## there, with Prometheus: a good release is promoted and a bad one rolled back, under requests
+	@hack/demo-canary up
+
+demo-canary-down: ## remove what `make demo-canary` made
+	@hack/demo-canary down
 
 demo-federation: ## two local clusters, one mesh: a remote cluster joins, follows, is cut off and comes back
 	@hack/demo-federation up

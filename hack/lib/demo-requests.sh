@@ -1,4 +1,4 @@
-# Two services in the demo's mesh, and requests that are answered or refused. Sourced by hack/demo, after demo.sh.
+# Two services in the demo's mesh, and requests that are answered or refused. Sourced by hack/demo, after demo-mesh.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2153  # variables of choose_istio
 
@@ -10,9 +10,7 @@ show_requests() {
   local address ask=(-- echo-client --count 1 --timeout 3s http://echo.shop.svc.cluster.local/)
   say ""
   say "1. Two services in namespace shop, which the resource lists, and a client in one that it does not list"
-  kubectl create namespace shop --dry-run=client -o yaml | quietly namespace kubectl apply -f -
-  step "namespace labelled" wait_for "$PATIENCE" "the label of namespace shop" shop_is_labelled
-  step "services created" wait_for "$PATIENCE" "istiod to take the users' objects" apply_workloads
+  create_shop "$WORKLOADS"
   step "services ready" quietly workloads workloads_ready
   say "    Pods and their containers:"
   kubectl get pods -A -l app -o json | jq -r '.items[] | select(.metadata.namespace | IN("shop", "outside")) |
@@ -26,10 +24,6 @@ show_requests() {
   say "4. The same request in plain text, from the Pod without a sidecar"
   show refused kubectl -n outside exec client "${ask[@]}"
 }
-
-shop_is_labelled() { [ "$(kubectl get namespace shop -o 'jsonpath={.metadata.labels.istio-injection}')" = enabled ]; }
-
-apply_workloads() { sed "s/ISTIO_VERSION/$VERSION/" "$WORKLOADS" | kubectl apply -f -; }
 
 workloads_ready() {
   kubectl -n shop wait --for=condition=Ready pod --all --timeout="${PATIENCE}s"
