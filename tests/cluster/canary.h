@@ -1,7 +1,8 @@
 /*
- * A Canary for the Deployment cart of today-canary.yaml, while requests go through the gateway to it: TEST_RATE a
- * second, none is tried twice. Those that a bad release itself fails are counted apart; every other one that is not
- * answered is lost, and a lost one has its cause printed from the proxies' access logs.
+ * A Canary for the Deployment cart of today-canary.yaml, while requests go to it: through the gateway, TEST_RATE a
+ * second, and from a Pod of the mesh 20 a second; none is tried twice. Those that a bad release itself fails are
+ * counted apart; every other one that is not answered is lost, and a lost one has its cause printed from the proxies'
+ * access logs.
  *
  * It needs TEST_ISTIO_VERSION and TEST_WORKLOADS as for test_today; TEST_MESH_CONFIG, a file with the mesh
  * configuration that lets the proxies count; TEST_CLUSTER_PROGRAM and TEST_CLUSTER, for Prometheus.

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "harness.h"
 #include "load.h"
+#include "scripts.h"
 #include "today.h"
 
 /* Where a busy machine is slow, a request is late and not lost. */
@@ -21,8 +22,7 @@
 #define TO_BE_AVAILABLE SECONDS(300)
 #define TO_BE_UNDER_WAY SECONDS(2)
 #define TO_BE_MISSED SECONDS(30)
-#define STREAMS "\"$TEST_OUTPUT\"/streams"
-#define CALLS "\"$TEST_OUTPUT\"/calls"
+#define STREAMS "streams"
 
 /* Of one of the two loads. */
 struct counted {
@@ -60,19 +60,6 @@ static void answer_until(int64_t answered)
     wait_until(has_answered, &answered, TO_BE_ANSWERED, "requests are answered");
 }
 
-/* Runs a script beside TEST_WORKLOADS until traffic_change_ended(), or as long as this process. */
-static void begin_script(const char *script, const char *arguments)
-{
-    _cleanup_free_ char *command = str_printf(
-        "\"$(dirname '%s')\"/%s %d %s >/dev/null 2>&1 </dev/null &",
-        variable("TEST_WORKLOADS"),
-        script,
-        (int)getpid(),
-        arguments);
-
-    assert_int_equal(run_shell(command), 0);
-}
-
 void traffic_start(void)
 {
     _cleanup_free_ char *apply = str_printf(
@@ -107,15 +94,15 @@ void traffic_start_in_former(const char *spec)
 
 void traffic_change_begins(void)
 {
-    _cleanup_free_ char *streams = str_printf(STREAMS " %s grpc.example.com 4", address);
+    _cleanup_free_ char *streams = str_printf("%s grpc.example.com 4", address);
 
     began = clock_now_monotonic();
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         all[i].answered = atomic_load(&all[i].load->answered);
         all[i].lost = atomic_load(&all[i].load->lost);
     }
-    begin_script("grpc-streams", streams);
-    begin_script("sidecar-calls", CALLS " pair lone");
+    script_begin("grpc-streams", STREAMS, streams);
+    calls_begin("pair lone");
     pause_ms(TO_BE_UNDER_WAY);
 }
 
@@ -134,35 +121,13 @@ static int64_t lost_since(const struct counted *c)
     return atomic_load(&c->load->lost) - c->lost;
 }
 
-/* Of a script: `count` prints how many were answered, and how many were lost; `show` those that were. */
-static int64_t count_script(const char *what, const char *count, const char *show)
-{
-    _cleanup_free_ char *into = str_printf("%s >\"$TEST_OUTPUT\"/count", count);
-    _cleanup_free_ char *path = str_printf("%s/count", variable("TEST_OUTPUT"));
-    long long answered, lost;
-    FILE *in;
-
-    assert_int_equal(run_shell(into), 0);
-    in = fopen(path, "r");
-    assert_non_null(in);
-    assert_int_equal(fscanf(in, "%lld %lld", &answered, &lost), 2);
-    fclose(in);
-    print_message("  %s: %lld answered, %lld lost\n", what, answered, lost);
-    (void)run_shell(show);
-    assert_true(answered > 0);
-    return lost;
-}
-
 int64_t traffic_change_ended(const char *what, int64_t requests)
 {
     msec_t taken = clock_now_monotonic() - began;
     int64_t lost = 0;
 
     answer_until(all[0].answered + requests);
-    must_succeed_within(
-        2 * TO_ANSWER,
-        "touch " STREAMS "/ends " CALLS "/ends && test -e " STREAMS "/over && test -e " CALLS "/over",
-        "the last streams and calls have ended");
+    script_end(STREAMS);
     print_message("%s, in %lld ms:\n", what, (long long)taken);
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         print_message(
@@ -172,14 +137,13 @@ int64_t traffic_change_ended(const char *what, int64_t requests)
             (long long)(atomic_load(&all[i].load->lost) - all[i].lost));
         lost += lost_since(&all[i]);
     }
-    lost += count_script(
+    lost += script_count(
         "streams of gRPC",
-        "awk '/^whole/ { whole++ } /^lost/ { lost++ } END { print whole + 0, lost + 0 }' " STREAMS "/streams",
-        "sed -n 's/^lost/    &/p' " STREAMS "/streams");
-    lost += count_script(
-        "between sidecars",
-        "awk '{ all += $1; lost += 20 - $1 } END { print all + 0, lost + 0 }' " CALLS "/calls",
-        "awk '$1 != 20 { print \"    of 20: \" $0 }' " CALLS "/calls");
+        STREAMS,
+        "streams",
+        "/^whole/ { whole++ } /^lost/ { lost++ } END { print whole + 0, lost + 0 }",
+        "/^lost/ { print \"    \" $0 }");
+    lost += calls_ended();
     return lost;
 }
 
