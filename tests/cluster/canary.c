@@ -334,6 +334,8 @@ void canary_wait_gone(void)
 
 void canary_change_begins(const char *what)
 {
+    if (change.what)
+        fail_msg("this is not tried: one before did not come to its end (%s)", change.what);
     change.what = what;
     change.at = clock_now_monotonic();
     change.answered = atomic_load(&load->answered);
@@ -378,6 +380,7 @@ int64_t canary_change_ended(void)
         (long long)(atomic_load(&load->answered) - change.answered),
         (long long)failed,
         (long long)lost);
+    change.what = NULL;
     if (lost + calls_lost)
         explain_losses();
     assert_int_equal(lost + calls_lost, 0);
@@ -389,32 +392,43 @@ msec_t canary_last_failure(void)
     return atomic_load(&load->failed_at);
 }
 
-struct route_writes {
-    msec_t status; /* the last one so far */
-    struct canary_writes found;
-};
-
-static void note_route_write(void *context, const json_t *entry)
+/* When a write of that resource was answered; 0: the entry is of something else. */
+static msec_t written_at(const json_t *entry, const char *resource)
 {
-    struct route_writes *w = context;
-    const char *verb = doc_string(entry, "verb"), *resource = doc_string(entry, "objectRef", "resource");
-    msec_t at = clock_time(doc_string(entry, "stageTimestamp"));
+    const char *verb = doc_string(entry, "verb");
 
-    if (!str_eq(verb, "update") && !str_eq(verb, "patch"))
-        return;
-    if (str_eq(resource, "canaries"))
+    if ((!str_eq(verb, "update") && !str_eq(verb, "patch")) ||
+        !str_eq(doc_string(entry, "objectRef", "resource"), resource))
+        return 0;
+    return clock_time(doc_string(entry, "stageTimestamp"));
+}
+
+static void note_route(void *context, const json_t *entry)
+{
+    struct canary_writes *w = context;
+    msec_t at = written_at(entry, "virtualservices");
+
+    if (at)
+        w->route = at;
+}
+
+static void note_status(void *context, const json_t *entry)
+{
+    struct canary_writes *w = context;
+    msec_t at = written_at(entry, "canaries");
+
+    if (at && llabs(at - w->route) < llabs(w->status - w->route))
         w->status = at;
-    else if (str_eq(resource, "virtualservices"))
-        w->found = (struct canary_writes){w->status, at};
 }
 
 struct canary_writes canary_last_route_write(void)
 {
-    struct route_writes writes = {0};
+    struct canary_writes writes = {0};
 
-    audit_read(change.audit, note_route_write, &writes);
-    assert_true(writes.found.route > 0);
-    return writes.found;
+    audit_read(change.audit, note_route, &writes);
+    audit_read(change.audit, note_status, &writes);
+    assert_true(writes.route > 0 && writes.status > 0);
+    return writes;
 }
 
 char *canary_writes_since(long audit_position)

@@ -71,7 +71,8 @@ int64_t canary_change_ended(void);
 /* When the last one failed, of clock_now_monotonic(). */
 msec_t canary_last_failure(void);
 
-/* The operator's last write of the route since the change began, and its write of the status before it, wall clock. */
+/* The operator's last write of the route since the change began, and the one of the status that is nearest, wall clock.
+ */
 struct canary_writes {
     msec_t status, route;
 };
