@@ -36,7 +36,7 @@
     " \"metricsServer\": \"%s\", \"progressDeadlineSeconds\": 240, \"settleSeconds\": 2, \"drainSeconds\": 5,"         \
     " \"analysis\": {\"interval\": \"2s\", \"threshold\": 2, \"maxWeight\": 50, \"stepWeight\": 10, \"metrics\": ["    \
     "{\"name\": \"request-success-rate\", \"interval\": \"4s\", \"thresholdRange\": {\"min\": 99}},"                   \
-    " {\"name\": \"request-duration\", \"interval\": \"4s\", \"thresholdRange\": {\"max\": 800}}]}}}"
+    " {\"name\": \"request-duration\", \"interval\": \"4s\", \"thresholdRange\": {\"max\": 4000}}]}}}"
 
 const struct kube_kind canary_kind = {
     .kind = "Canary",

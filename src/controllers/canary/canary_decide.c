@@ -539,7 +539,8 @@ static void wish_for_target(
     } else if (!before->hash[0]) {
         w->paused = f->route == 0 && before->settle_until && f->now >= before->settle_until ? 0 : -1;
     } else if (f->objects_ready) {
-        w->paused = spec->freeze_target;
+        /* Paused, it would not go on to replace the Pods of another version, which a change in the middle leaves. */
+        w->paused = !f->target_replicas || f->target_ready ? spec->freeze_target : -1;
         if (!f->target_replicas && before->step < 0)
             w->replicas = f->primary_replicas ? f->primary_replicas : 1;
     }

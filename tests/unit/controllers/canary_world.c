@@ -151,7 +151,8 @@ static char *find_set(struct canary_world *cw, const json_t *deployment, bool ma
     return NULL;
 }
 
-static void number_set(struct canary_world *cw, json_t *deployment, const char *name)
+/* True where it is another one than before. */
+static bool number_set(struct canary_world *cw, json_t *deployment, const char *name)
 {
     _cleanup_free_ char *hash = hash_of(deployment);
     json_t *annotations = doc_make(deployment, "metadata", "annotations"),
@@ -160,7 +161,7 @@ static void number_set(struct canary_world *cw, json_t *deployment, const char *
 
     if (set && number && str_eq(doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION), number)) {
         json_decref(set);
-        return;
+        return false;
     }
     json_decref(set);
     json_object_set_new(annotations, DEPLOYMENT_REVISION, json_sprintf("%d", ++cw->w.clock));
@@ -176,28 +177,40 @@ static void number_set(struct canary_world *cw, json_t *deployment, const char *
                 MAP("annotations", STRING(DEPLOYMENT_REVISION, doc_string(annotations, DEPLOYMENT_REVISION))),
                 SEQ("ownerReferences",
                     ITEM(STRING("kind", "Deployment"), STRING("uid", doc_string(deployment, "metadata", "uid")))))));
+    return true;
 }
 
-/* Rolls it out at once; a paused one keeps its Pods, of whichever template. */
+/*
+ * Rolls it out: Pods of another template are replaced one a step, after the one that makes the ReplicaSet. A paused one
+ * keeps its Pods, of whichever template.
+ */
 static void roll_out(struct canary_world *cw, enum mesh_kind_id kind, const char *name, bool hangs)
 {
     json_t *deployment = get(cw, kind, name);
     _cleanup_json_ json_t *before = doc_copy(deployment);
     _cleanup_free_ char *set = NULL;
     int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1);
+    bool is_paused = doc_bool(doc_at(deployment, "spec", "paused"), false), is_other = false;
+    bool had_pods = doc_int(doc_at(before, "status", "replicas"), 0) > 0;
+    int64_t updated = doc_int(doc_at(before, "status", "updatedReplicas"), 0);
 
     if (!deployment)
         return;
-    set = find_set(cw, deployment, !doc_bool(doc_at(deployment, "spec", "paused"), false));
+    set = find_set(cw, deployment, !is_paused);
     if (set)
-        number_set(cw, deployment, set);
+        is_other = number_set(cw, deployment, set);
+    if (!set || (had_pods && is_other))
+        updated = 0;
+    else if (!had_pods || (!is_paused && ++updated > replicas))
+        updated = replicas;
+    cw->is_rolling |= set && !is_paused && updated < replicas;
     json_object_set_new(
         deployment,
         "status",
         OBJECT(
             INT("observedGeneration", doc_int(doc_at(deployment, "metadata", "generation"), 0)),
             INT("replicas", replicas),
-            INT("updatedReplicas", set ? replicas : 0),
+            INT("updatedReplicas", updated),
             INT("availableReplicas", hangs ? 0 : replicas)));
     if (doc_equal(before, deployment))
         json_decref(deployment);
@@ -261,6 +274,7 @@ static void show(struct canary_world *cw, enum mesh_kind_id from, enum mesh_kind
 
 static void run_controllers(struct canary_world *cw)
 {
+    cw->is_rolling = false;
     roll_out(cw, KIND_TARGET_DEPLOYMENT, APP, cw->target_hangs);
     roll_out(cw, KIND_DEPLOYMENT, APP "-primary", cw->primary_hangs);
     show(cw, KIND_DEPLOYMENT, KIND_TARGET_DEPLOYMENT, APP "-primary");
@@ -378,7 +392,7 @@ bool canary_world_step(struct canary_world *cw)
     world_act(&cw->w, &plan.central);
     reconcile_plan_release(&plan);
     note(cw);
-    return any;
+    return any || cw->is_rolling;
 }
 
 static bool is_there(struct canary_world *cw, const char *phase, int weight)

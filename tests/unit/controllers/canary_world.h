@@ -25,6 +25,7 @@ struct canary_world {
         char last_duration[1024]; /* how the duration was asked for */
     } metrics;
     bool target_hangs, primary_hangs; /* their Pods do not become ready */
+    bool is_rolling;                  /* some Pods of a Deployment are still to be replaced */
     int writes;                       /* but status and finalizer */
     char *answers[32], *keys[32];
     size_t answer_count;
@@ -38,7 +39,7 @@ void canary_world_put(struct canary_world *cw, const char *spec);
 /* The target gets another image. */
 void canary_world_release_image(struct canary_world *cw, const char *image);
 void canary_world_command(struct canary_world *cw, const char *command);
-/* Controllers, a plan, and what it says. True where there was something to write. */
+/* Controllers, a plan, and what it says. True where there was something to write, or a rollout goes on. */
 bool canary_world_step(struct canary_world *cw);
 /* Until the status has this phase and weight (below 0: any); fails where that does not come. */
 void canary_world_until(struct canary_world *cw, const char *phase, int weight);
