@@ -7,22 +7,12 @@
 #include "cli/input.h"
 #include "cli/terminal.h"
 
-extern const struct command command_canary, command_run, command_validate, command_render, command_diff, command_upgrade,
-    command_status, command_manifests, command_crds, command_docs, command_version;
+extern const struct command command_canary, command_run, command_validate, command_render, command_diff,
+    command_upgrade, command_status, command_manifests, command_crds, command_docs, command_version;
 
 const struct command *const commands[] = {
-    &command_run,
-    &command_validate,
-    &command_render,
-    &command_diff,
-    &command_upgrade,
-    &command_status,
-    &command_canary,
-    &command_manifests,
-    &command_crds,
-    &command_docs,
-    &command_version,
-    NULL,
+    &command_run,    &command_validate,  &command_render, &command_diff, &command_upgrade, &command_status,
+    &command_canary, &command_manifests, &command_crds,   &command_docs, &command_version, NULL,
 };
 
 const struct command *command_find(const char *name)
