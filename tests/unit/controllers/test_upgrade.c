@@ -493,6 +493,8 @@ static void any_changes_of_mind_end(void **state)
             settle(w);
             for (int k = 0; k < 4; k++)
                 roll_out_today(w);
+            w->later += SECONDS(600); /* after which a former control plane goes */
+            settle(w);
         }
         expect_end(w, walk, buf_str(&steps));
         mesh_end(&began);
