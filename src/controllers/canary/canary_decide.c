@@ -565,10 +565,11 @@ void canary_wish_of(
     bool settled = before->settle_until && f->now >= before->settle_until && f->objects_ready && f->primary_ready;
     bool is_beginning = before->phase <= CANARY_INITIALIZING;
 
+    /* Nothing is led to a primary that is not there: by what an operator knew before, it may be. */
     *ret = (struct canary_wish){
-        .route = !is_beginning || settled,
+        .route = is_beginning ? settled : f->route >= 0 || f->primary_serves,
         .weight = before->weight < after->weight ? before->weight : after->weight,
-        .apex = !is_beginning || (settled && f->route == 0),
+        .apex = is_beginning ? settled && f->route == 0 : f->primary_serves,
         .replicas = -1,
         .paused = -1,
         .template = template_of(f, before, after),

@@ -70,6 +70,7 @@ struct canary_facts {
     const char *recorded; /* the revision that the primary is to have; NULL: nothing is recorded yet */
     bool objects_ready;   /* all that belongs to the Canary is as desired */
     bool primary_ready;   /* all Pods of the primary are of its template and available, and its Service knows them */
+    bool primary_serves;  /* some of them are, and its Service knows them */
     int primary_replicas;
     int canary_endpoints; /* that are ready */
 

@@ -276,6 +276,7 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->recorded = doc_string(c->record, "data", RECORD_REVISION);
     f->objects_ready = objects_ready;
     f->primary_ready = is_primary_ready(c);
+    f->primary_serves = c->primary && c->primary_endpoints > 0;
     f->primary_replicas = c->primary ? replicas_of(c->primary) : 0;
     f->canary_endpoints = endpoints_of(c, c->canary_service);
     f->route = canary_route_weight(c);
