@@ -85,7 +85,7 @@ void canary_world_init(struct canary_world *cw, const char *spec)
     cw->w.synced = ~0u;
     cw->metrics.total = 100;
     cw->metrics.milliseconds = 20;
-    put(cw, KIND_TARGET_DEPLOYMENT, target("app:1", 2));
+    put(cw, KIND_TARGET_DEPLOYMENT, target("app:1", APP_REPLICAS));
     put(cw,
         KIND_TARGET_SERVICE,
         OBJECT(

@@ -11,7 +11,7 @@
 #define APP_NS "shop"
 #define APP "podinfo"
 
-enum { CANARY_LOG_MAX = 16384 };
+enum { CANARY_LOG_MAX = 16384, APP_REPLICAS = 6 };
 
 struct canary_world {
     struct world w;

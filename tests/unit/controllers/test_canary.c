@@ -62,7 +62,7 @@ static void the_primary_serves_before_the_target_ends(void **state)
             cw->w.later = cw->again;
     }
     assert_int_equal(canary_world_weight(cw), 0);
-    assert_int_equal(canary_world_replicas(cw, APP "-primary"), 2);
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
     expect_image(cw, APP "-primary", "app:1");
     /* 5 s for proxies to learn of the primary, and 35 s for them to forget the target. */
     assert_true(cw->w.later >= SECONDS(40));
@@ -116,7 +116,7 @@ static void bad_answers_bring_all_traffic_back_with_the_verdict(void **state)
     cw->metrics.failed = 5;
     canary_world_until(cw, "Failed", -1);
     assert_int_equal(canary_world_weight(cw), 0); /* in the same plan */
-    assert_int_equal(canary_world_replicas(cw, APP), 2);
+    assert_int_equal(canary_world_replicas(cw, APP), APP_REPLICAS);
     expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
     canary_world_rest(cw, SECONDS(60));
     assert_int_equal(canary_world_replicas(cw, APP), 0);
@@ -271,7 +271,7 @@ static void expect_given_back(struct canary_world *cw)
     _cleanup_json_ json_t *selector = OBJECT(STRING("app", APP));
 
     assert_true(doc_equal(doc_at(is, "spec", "selector"), selector));
-    assert_int_equal(canary_world_replicas(cw, APP), 2);
+    assert_int_equal(canary_world_replicas(cw, APP), APP_REPLICAS);
 }
 
 static void deletion_gives_back_what_was_there(void **state)
