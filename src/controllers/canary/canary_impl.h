@@ -67,6 +67,8 @@ struct canary {
 /* canary_observe.c */
 void canary_observe(struct canary *c);
 void canary_release(struct canary *c);
+/* The watch of VirtualServices is being opened. */
+bool canary_awaits_routes(const struct canary *c);
 /* Why nothing can be done now, owned by the caller; NULL: something can. */
 char *canary_obstacle(const struct canary *c);
 /* Brings the facts up to date, with what was planned of the Canary's own objects. */

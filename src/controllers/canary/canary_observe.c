@@ -204,6 +204,11 @@ static char *wrong_apex(const struct canary *c)
     return NULL;
 }
 
+bool canary_awaits_routes(const struct canary *c)
+{
+    return !(c->in->synced & PLAN_WATCH_ROUTES) && kube_server_version(c->in->server, mesh_kind(KIND_VIRTUAL_SERVICE));
+}
+
 char *canary_obstacle(const struct canary *c)
 {
     char *text;

@@ -90,8 +90,7 @@ static void review(struct reconcile *re)
     struct canary *c = re->state;
 
     /* The watch is being opened: that is no news. */
-    re->keeps_status =
-        !(c->in->synced & PLAN_WATCH_ROUTES) && kube_server_version(c->in->server, mesh_kind(KIND_VIRTUAL_SERVICE));
+    re->keeps_status = canary_awaits_routes(c);
     if (!c->spec)
         re->facts.refused = &memo->refusal;
     else

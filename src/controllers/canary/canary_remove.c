@@ -145,6 +145,11 @@ bool canary_leave(struct reconcile *re)
     bool over;
 
     re->removed = leaves;
+    /* What is not read yet may be there. */
+    if (canary_awaits_routes(c)) {
+        re->keeps_status = true;
+        return false;
+    }
     if (!is_abandoned(c) && has_nothing_to_return(c)) {
         re->keeps_status = true;
         return true;
