@@ -289,12 +289,14 @@ static const struct field canary_condition = {NULL, DOCUMENT(canary_condition_ta
 static const struct field step_rows[] = {
     {"index", INTEGER(-1, 100), .doc = "Which step it is, from 0 on; -1 before the first one."},
     {"weight", INTEGER(0, 100), .doc = "Percent of the traffic in this step."},
+    {"mirror", INTEGER(0, 100), .doc = "Percent of the requests that are mirrored in this step; absent: none are."},
+    {"approved", FLAG, .doc = "Whether a person let a step with `approve` end."},
     {"since", TIME, .doc = "When the VirtualService was seen with this weight."},
     {"checked", TIME, .doc = "When the last check of this step ended."},
 };
 
 static const struct field_table step_table = {
-    .name = "Step",
+    .name = "Current step",
     .doc = "The step of the release.",
     FIELD_ROWS(step_rows),
 };

@@ -152,6 +152,40 @@ static const struct field_table metric_table = {
 
 static const struct field metric = {NULL, DOCUMENT(metric_table)};
 
+static const struct field step_rows[] = {
+    {"weight", INTEGER(0, 100), .doc = "Percent of the requests that the new version gets from now on."},
+    {"mirror",
+     INTEGER(1, 100),
+     .doc =
+         "Percent of the requests that it gets copies of, whose answers are dropped; only in this step. Istio before "
+         "1.5 mirrors all or none."},
+    {"pause", TEXT(format_duration), .doc = "How long nothing changes."},
+    {"approve", FLAG, .doc = "Nothing changes until the command `approve`."},
+    {"for", TEXT(format_duration), .doc = "How long a step with `weight` or `mirror` takes at least."},
+};
+
+static void check_step(const json_t *step, const char *path, struct problems *problems)
+{
+    static const char *const kinds[] = {"weight", "mirror", "pause", "approve"};
+    size_t given = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        given += json_object_get(step, kinds[i]) && !json_is_null(json_object_get(step, kinds[i]));
+    if (given != 1)
+        problems_add(problems, PROBLEM_ERROR, path, "must have one of weight, mirror, pause and approve");
+    else if (json_is_false(json_object_get(step, "approve")))
+        problems_add(problems, PROBLEM_ERROR, path, "must have an approve that is true");
+}
+
+static const struct field_table step_table = {
+    .name = "Step",
+    .doc = "One of `weight`, `mirror`, `pause` and `approve`. Checks go on in each, and a step ends with a good one.",
+    FIELD_ROWS(step_rows),
+    .check = check_step,
+};
+
+static const struct field one_step = {NULL, DOCUMENT(step_table)};
+
 static const struct field analysis_rows[] = {
     {"interval",
      TEXT_AT(analysis.interval, format_duration),
@@ -165,8 +199,19 @@ static const struct field analysis_rows[] = {
     {"maxWeight", INTEGER_AT(analysis.max_weight, 1, 100), .otherwise = "100", .doc = "The weight of the last step."},
     {"stepWeight", INTEGER_AT(analysis.step_weight, 1, 100), .doc = "By how much the weight grows with each step."},
     {"stepWeights",
-     LIST_AT(analysis.step_weights, percent, 0, CANARY_STEPS_MAX),
+     LIST_AT(analysis.step_weights, percent, 0, CANARY_STEPS_MAX - 1),
      .doc = "The weight of each step, growing, instead of `stepWeight` and `maxWeight`."},
+    {"steps",
+     LIST_AT(analysis.steps, one_step, 0, CANARY_STEPS_MAX - 1),
+     .doc = "What is done one after another, instead of `stepWeight`, `stepWeights` and `mirror`."},
+    {"mirror",
+     FLAG_AT(analysis.mirror),
+     .otherwise = "false",
+     .doc = "Whether the new version gets copies of requests before the first weight, whose answers are dropped."},
+    {"mirrorWeight",
+     INTEGER_AT(analysis.mirror_weight, 1, 100),
+     .implied = "100",
+     .doc = "Percent of the requests that are mirrored then. Istio before 1.5 mirrors all or none."},
     {"metrics",
      LIST_AT(analysis.metrics, metric, 0, CANARY_METRICS_MAX),
      .doc = "What a check measures. Without any a step ends with its time."},
@@ -184,8 +229,6 @@ static const struct field analysis_rows[] = {
      .doc = "What follows at the threshold: all traffic to the primary, or the weight stays until a person decides."},
     {"iterations", REFUSED("0"), .instead = NOT_YET "; write `stepWeight` or `stepWeights`"},
     {"match", REFUSED("[]"), .instead = NOT_YET},
-    {"mirror", REFUSED("false"), .instead = NOT_YET},
-    {"mirrorWeight", REFUSED("0"), .instead = NOT_YET},
     {"stepWeightPromotion", UNSUPPORTED("0"), .instead = "traffic returns to the primary in one step when it is ready"},
     {"primaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
     {"canaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
@@ -258,22 +301,31 @@ static void check_interval(const struct api_check *c)
         problems_add(c->problems, PROBLEM_ERROR, "spec.analysis.interval", "must be 1s at least");
 }
 
+/* Each way to say the steps excludes the others. */
 static void check_steps(const struct api_check *c)
 {
     const struct canary_spec *spec = c->spec;
     const json_t *weights = spec->analysis.step_weights, *weight;
+    bool has_steps = json_array_size(spec->analysis.steps), has_weights = json_array_size(weights);
+    bool has_weight = spec->analysis.step_weight, mirrors = spec->analysis.mirror || spec->analysis.mirror_weight;
     int64_t before = 0;
     size_t i;
 
-    if (json_array_size(weights) && spec->analysis.step_weight)
+    if (has_steps && (has_weights || has_weight || mirrors))
+        problems_add(
+            c->problems,
+            PROBLEM_ERROR,
+            "spec.analysis.steps",
+            "must be left out where stepWeight, stepWeights or mirror is given");
+    else if (has_weights && has_weight)
         problems_add(
             c->problems, PROBLEM_ERROR, "spec.analysis.stepWeights", "must be left out where stepWeight is given");
-    else if (!json_array_size(weights) && !spec->analysis.step_weight && !spec->skip_analysis)
+    else if (!has_steps && !has_weights && !has_weight && !spec->skip_analysis)
         problems_add(
             c->problems,
             PROBLEM_ERROR,
             "spec.analysis",
-            "must have stepWeight or stepWeights, unless spec.skipAnalysis is true");
+            "must have steps, stepWeight or stepWeights, unless spec.skipAnalysis is true");
     json_array_foreach(weights, i, weight) {
         _cleanup_free_ char *path = str_printf("spec.analysis.stepWeights[%zu]", i);
         if (doc_int(weight, 0) <= before)
@@ -298,7 +350,8 @@ static void check_metrics(const struct api_check *c)
 
 static const struct api_rule rules[] = {
     {"`analysis.interval` is 1s at least.", check_interval},
-    {"`analysis` has either `stepWeight` or `stepWeights`, which grow; none only with `skipAnalysis`.", check_steps},
+    {"`analysis` has either `steps`, `stepWeight` or `stepWeights`, which grow; none only with `skipAnalysis`.",
+     check_steps},
     {"`analysis.metrics` has each name once; one that is not built in has a `query`.", check_metrics},
     {NULL, NULL},
 };
@@ -321,26 +374,52 @@ const char *canary_service(const struct canary_spec *spec)
     return str_or(doc_string(spec->service, "name"), spec->target.name);
 }
 
-size_t canary_steps(const struct canary_spec *spec, int ret[CANARY_STEPS_MAX])
-{
-    size_t count = json_array_size(spec->analysis.step_weights);
-    const int most = spec->analysis.max_weight, step = spec->analysis.step_weight;
-
-    for (size_t i = 0; i < count; i++)
-        ret[i] = (int)doc_int(json_array_get(spec->analysis.step_weights, i), 0);
-    if (count || !step)
-        return count;
-    for (int weight = step; weight < most; weight += step)
-        ret[count++] = weight;
-    ret[count++] = most;
-    return count;
-}
-
 static msec_t duration(const char *text)
 {
     msec_t value;
 
     return text && clock_parse_duration(text, &value) ? value : 0;
+}
+
+/* Steps keep the weight that they do not say. */
+static size_t own_steps(const json_t *steps, struct canary_step *ret)
+{
+    int weight = 0;
+    json_t *step;
+    size_t i;
+
+    json_array_foreach(steps, i, step) {
+        const char *pause = doc_string(step, "pause");
+        weight = (int)doc_int(doc_at(step, "weight"), weight);
+        ret[i] = (struct canary_step){
+            .weight = weight,
+            .mirror = (int)doc_int(doc_at(step, "mirror"), 0),
+            .approve = doc_bool(doc_at(step, "approve"), false),
+            .length = duration(pause ? pause : doc_string(step, "for")),
+        };
+    }
+    return i;
+}
+
+size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANARY_STEPS_MAX])
+{
+    const int most = spec->analysis.max_weight, by = spec->analysis.step_weight;
+    size_t count = 0, i;
+    json_t *weight;
+
+    if (json_array_size(spec->analysis.steps))
+        return own_steps(spec->analysis.steps, ret);
+    if (spec->analysis.mirror)
+        ret[count++] =
+            (struct canary_step){.mirror = spec->analysis.mirror_weight ? spec->analysis.mirror_weight : 100};
+    json_array_foreach(spec->analysis.step_weights, i, weight)
+        ret[count++] = (struct canary_step){.weight = (int)doc_int(weight, 0)};
+    if (i || !by)
+        return count;
+    for (int grown = by; grown < most; grown += by)
+        ret[count++] = (struct canary_step){.weight = grown};
+    ret[count++] = (struct canary_step){.weight = most};
+    return count;
 }
 
 msec_t canary_interval(const struct canary_spec *spec)

@@ -10,7 +10,7 @@
 #include "api/resource.h"
 #include "base/clock.h"
 
-enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 100 };
+enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
 
 /* The metrics that need no query. */
 #define CANARY_SUCCESS_RATE "request-success-rate" /* percent of the requests that did not fail */
@@ -27,6 +27,9 @@ struct canary_spec {
         int max_weight; /* percent */
         int step_weight;
         json_t *step_weights; /* a sequence of percents; NULL or empty: by step_weight */
+        bool mirror;          /* before the first weight requests are mirrored */
+        int mirror_weight;    /* percent of them; 0: all */
+        json_t *steps;        /* a sequence of {weight | mirror | pause | approve, for?}, instead of these */
         json_t *metrics;      /* a sequence of {name, interval?, thresholdRange?, query?, minRequests?, onNoData?} */
         char *no_traffic;     /* "Hold", "Pass", "Fail" */
         char *metrics_error;  /* "Hold", "Fail" */
@@ -45,11 +48,17 @@ extern const struct api_form canary_form;
 
 /* Of the Service that clients call. */
 const char *canary_service(const struct canary_spec *spec);
+/* What holds during a step. */
+struct canary_step {
+    int weight, mirror; /* percent of the requests that the canary gets, and of those that it gets copies of */
+    bool approve;       /* it ends when a person says so */
+    msec_t length;      /* that it takes at least */
+};
 /*
- * The percents of the steps, in their order, into `ret`; how many there are: 1 at least, unless the analysis is skipped
- * and none is given.
+ * The steps in their order, into `ret`; how many there are: 1 at least, unless the analysis is skipped and none is
+ * given.
  */
-size_t canary_steps(const struct canary_spec *spec, int ret[CANARY_STEPS_MAX]);
+size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANARY_STEPS_MAX]);
 msec_t canary_interval(const struct canary_spec *spec);
 /* The time that a metric looks back over. */
 msec_t canary_window(const json_t *metric);

@@ -114,7 +114,8 @@ static void enter(struct decision *d, enum canary_phase phase)
 
 static void leave_steps(struct canary_state *s)
 {
-    s->weight = 0;
+    s->weight = s->mirror = 0;
+    s->approved = false;
     s->step = -1;
     s->since = s->checked = 0;
 }
@@ -155,6 +156,7 @@ static void finalise(struct decision *d, const char *reason, const char *text)
 static void promote(struct decision *d, const char *reason)
 {
     enter(d, CANARY_PROMOTING);
+    d->s->mirror = 0;
     say(d, reason, "the primary is rolled out to revision %s", d->s->revision);
 }
 
@@ -166,14 +168,28 @@ static void restore(struct decision *d, const char *reason, const char *why)
     say(d, reason, "%s: the primary is rolled out to its former template", why);
 }
 
-static void enter_step(struct decision *d, int step, int weight)
+static void enter_step(struct decision *d, int number, const struct canary_step *step)
 {
     struct canary_state *s = d->s;
 
-    s->step = step;
-    s->weight = weight;
+    s->step = number;
+    s->weight = step->weight;
+    s->mirror = step->mirror;
+    s->approved = false;
     s->since = s->checked = s->settle_until = 0;
-    say(d, "Routing", "%d %% of the traffic to the target", weight);
+    if (s->mirror)
+        say(d, "Routing", "%d %% of the traffic to the target, and copies of %d %%", s->weight, s->mirror);
+    else
+        say(d, "Routing", "%d %% of the traffic to the target", s->weight);
+}
+
+/* That is going on; zero where the spec has so many no longer. */
+static struct canary_step step_of(const struct canary_spec *spec, const struct canary_state *s)
+{
+    struct canary_step steps[CANARY_STEPS_MAX];
+    size_t count = canary_steps(spec, steps);
+
+    return s->step >= 0 && (size_t)s->step < count ? steps[s->step] : (struct canary_step){0};
 }
 
 /* --- what a person asks for --- */
@@ -199,6 +215,17 @@ static void obey_retry(struct decision *d)
         s->failed[0] = '\0';
 }
 
+/* The next check is made at once, so that what was approved is what is measured then. */
+static void obey_approve(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (s->phase != CANARY_PROGRESSING || s->step < 0 || !step_of(d->spec, s).approve)
+        return;
+    s->approved = true;
+    s->checked = 0;
+}
+
 /* Where there is nothing that it could change, a command is only noted. */
 static void obey(struct decision *d)
 {
@@ -211,6 +238,8 @@ static void obey(struct decision *d)
         obey_abort(d);
     else if (str_starts(command, "retry@"))
         obey_retry(d);
+    else if (str_starts(command, "approve@"))
+        obey_approve(d);
     else if (str_starts(command, "promote@") && s->phase == CANARY_PROGRESSING && str_eq(d->f->revision, s->revision))
         promote(d, "PromotedByCommand");
     copy(s->command, sizeof(s->command), command);
@@ -251,7 +280,7 @@ static bool is_drained(struct decision *d)
 
     if (s->phase != CANARY_FAILED)
         return true;
-    return d->f->route == 0 && is_over(d, &s->drain_until, settle(d) + drain(d));
+    return d->f->route == 0 && !d->f->mirror && is_over(d, &s->drain_until, settle(d) + drain(d));
 }
 
 static void rest(struct decision *d)
@@ -268,7 +297,10 @@ static void rest(struct decision *d)
             say(d, "Reverted", "the target declares the promoted version again");
         }
     } else if (!str_eq(f->revision, s->failed) && !f->target_paused) {
-        begin(d, "NewRevision");
+        if (f->unfit)
+            hold(d, "NotSupported", "%s", f->unfit);
+        else
+            begin(d, "NewRevision");
     }
 }
 
@@ -277,13 +309,13 @@ static void prepare(struct decision *d)
 {
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
-    int weights[CANARY_STEPS_MAX];
+    struct canary_step steps[CANARY_STEPS_MAX];
 
     if (is_late(d)) {
         fail(d, "DeadlineExceeded", "its pods were not ready within progressDeadlineSeconds");
     } else if (!s->hash[0]) {
         /* From when the route leads to the primary: until then the target is not touched. */
-        if (f->route != 0)
+        if (f->route != 0 || f->mirror)
             say(d, "Routing", "the traffic is sent to the primary");
         else if (!is_over(d, &s->settle_until, settle(d) + drain(d)))
             wait_until(d, "Draining", "open requests at the target end", s->settle_until);
@@ -302,29 +334,43 @@ static void prepare(struct decision *d)
         wait_until(d, "PrimaryNotReady", "waits for the primary's pods to be available", deadline(d));
     } else if (!is_over(d, &s->settle_until, settle(d))) {
         wait_until(d, "Settling", "proxies learn of the target's pods", s->settle_until);
-    } else if (!canary_steps(d->spec, weights) || d->spec->skip_analysis) {
+    } else if (!canary_steps(d->spec, steps) || d->spec->skip_analysis) {
         promote(d, "AnalysisSkipped");
     } else {
-        enter_step(d, 0, weights[0]);
+        enter_step(d, 0, &steps[0]);
     }
+}
+
+/* Behind the one that is going on; by the weight, if the steps were edited since it began. */
+static size_t next_step(const struct canary_state *s, const struct canary_step *steps, size_t count)
+{
+    size_t next = (size_t)s->step;
+
+    if (next < count && steps[next].weight == s->weight && steps[next].mirror == s->mirror)
+        return next + 1;
+    for (next = 0; next < count && steps[next].weight <= s->weight;)
+        next++;
+    return next;
 }
 
 static void pass(struct decision *d)
 {
-    int weights[CANARY_STEPS_MAX];
-    size_t count = canary_steps(d->spec, weights), next = 0;
+    struct canary_step steps[CANARY_STEPS_MAX];
     struct canary_state *s = d->s;
+    const struct canary_step step = step_of(d->spec, s);
+    size_t count = canary_steps(d->spec, steps), next = next_step(s, steps, count);
 
-    /* By the weight: the steps may have been edited since this one began. */
-    while (next < count && weights[next] <= s->weight)
-        next++;
     s->checked = d->f->now;
     if (!d->f->target_ready)
         hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
     else if (!d->f->primary_ready)
         hold(d, "PrimaryNotReady", "the step is good, but not all pods of the primary are available");
+    else if (d->f->now < s->since + step.length)
+        wait_until(d, "Analysing", "the step is good so far, and goes on", s->since + step.length);
+    else if (step.approve && !s->approved)
+        hold(d, "WaitingForApproval", "the step is good, and waits for the command approve");
     else if (next < count)
-        enter_step(d, (int)next, weights[next]);
+        enter_step(d, (int)next, &steps[next]);
     else
         promote(d, "AnalysisPassed");
 }
@@ -365,7 +411,7 @@ static void judge(struct decision *d)
 static void await_check(struct decision *d)
 {
     if (d->s->checked)
-        d->held = !str_eq(d->s->reason, "CheckFailed");
+        d->held = !str_eq(d->s->reason, "CheckFailed") && !str_eq(d->s->reason, "Analysing");
     else
         wait_until(d, "Analysing", "the step is measured", canary_check_due(d->spec, d->s));
 }
@@ -383,7 +429,7 @@ static void step(struct decision *d)
     } else if (is_stopped(d)) {
         d->held = true;
     } else if (!s->since) {
-        if (f->route == s->weight) {
+        if (f->route == s->weight && f->mirror == s->mirror) {
             s->since = f->now;
             await_check(d);
         }
@@ -569,6 +615,7 @@ void canary_wish_of(
     *ret = (struct canary_wish){
         .route = is_beginning ? settled : f->route >= 0 || f->primary_serves,
         .weight = before->weight < after->weight ? before->weight : after->weight,
+        .mirror = before->mirror < after->mirror ? before->mirror : after->mirror,
         .apex = is_beginning ? settled && f->route == 0 : f->primary_serves,
         .replicas = -1,
         .paused = -1,
@@ -595,12 +642,16 @@ static msec_t longest_window(const struct canary_spec *spec)
 
 msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *s)
 {
-    msec_t interval = canary_interval(spec), window = longest_window(spec);
+    msec_t interval = canary_interval(spec), window = longest_window(spec), end, next;
 
     if (s->phase != CANARY_PROGRESSING || s->step < 0 || !s->since || spec->suspend ||
         s->failed_checks >= spec->analysis.threshold)
         return MSEC_NEVER;
-    return s->checked ? s->checked + interval : s->since + (interval > window ? interval : window);
+    if (!s->checked)
+        return s->since + (interval > window ? interval : window);
+    end = s->since + step_of(spec, s).length;
+    next = s->checked + interval;
+    return end > s->checked && end < next ? end : next;
 }
 
 static void sooner(msec_t *at, msec_t now, msec_t when)

@@ -36,8 +36,9 @@ struct canary_state {
     char revision[CANARY_REVISION_MAX]; /* that is released, or was last; "": none */
     char failed[CANARY_REVISION_MAX];
     char hash[CANARY_HASH_MAX]; /* pod-template-hash that the canary's Service selects; "": not known yet */
-    int weight;                 /* percent that the canary is to have */
+    int weight, mirror;         /* percent of the requests that the canary is to have, or copies of */
     int step;                   /* -1: before the first one */
+    bool approved;              /* the step may end */
     msec_t since;               /* the route has the weight of the step */
     msec_t checked;             /* the last check of the step ended */
     int failed_checks, inconclusive_checks, error_checks;
@@ -74,8 +75,10 @@ struct canary_facts {
     int primary_replicas;
     int canary_endpoints; /* that are ready */
 
-    int route; /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
-    bool apex; /* the Service that clients call selects the primary alone */
+    int route;         /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
+    int mirror;        /* percent of the requests that are mirrored there */
+    const char *unfit; /* what the installed Istio cannot do of it; NULL: nothing */
+    bool apex;         /* the Service that clients call selects the primary alone */
 
     enum canary_outcome check;
     const char *check_text; /* why it did not pass */
@@ -86,11 +89,11 @@ enum canary_template { TEMPLATE_STAYS, TEMPLATE_PROMOTED, TEMPLATE_RESTORED };
 
 /* What is desired now. */
 struct canary_wish {
-    bool route;   /* the VirtualService is to be as desired, with `weight` */
-    int weight;   /* of the canary */
-    bool apex;    /* the Service that clients call is to select the primary */
-    int replicas; /* of the target; below 0: as they are */
-    int paused;   /* of the target: 0 or 1; below 0: as it is */
+    bool route;         /* the VirtualService is to be as desired, with `weight` */
+    int weight, mirror; /* of the canary */
+    bool apex;          /* the Service that clients call is to select the primary */
+    int replicas;       /* of the target; below 0: as they are */
+    int paused;         /* of the target: 0 or 1; below 0: as it is */
     enum canary_template template;
 };
 

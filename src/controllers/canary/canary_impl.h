@@ -62,6 +62,7 @@ struct canary {
     struct buf text, check_text;
     json_t *checks; /* for the status; owned */
     bool held, is_decided;
+    char *contended; /* the object that another client writes again and again; owned; NULL: none */
 };
 
 /* canary_observe.c */
@@ -85,8 +86,11 @@ void canary_plan_objects(struct canary *c, struct plan *plan);
 /* canary_shared.c */
 /* What belongs to others, or is shared with them: as the wish says. */
 void canary_plan_shared(struct canary *c, struct plan *plan);
-/* The weight of the canary in the VirtualService; -1: it is not as the Canary has it. */
-int canary_route_weight(const struct canary *c);
+/*
+ * The weight of the canary in the VirtualService, and percent of the requests that are mirrored; -1: it is not as the
+ * Canary has it.
+ */
+int canary_route_weight(const struct canary *c, int *ret_mirror);
 bool canary_has_apex(const struct canary *c);
 /* What the removal writes, each where it is not so: true when all is so. */
 bool canary_return_target(struct canary *c, struct plan *plan);

@@ -130,6 +130,7 @@ void canary_release(struct canary *c)
     free(c->primary_service);
     free(c->canary_service);
     free(c->record_name);
+    free(c->contended);
     buf_release(&c->text);
     buf_release(&c->check_text);
 }
@@ -258,6 +259,18 @@ bool canary_is_same_template(const struct canary *c)
     return same;
 }
 
+/* Which step the installed Istio cannot take. */
+static const char *unfit(const struct canary *c)
+{
+    struct canary_step steps[CANARY_STEPS_MAX];
+    size_t count = c->mesh.in_seconds ? canary_steps(c->spec, steps) : 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].mirror && steps[i].mirror != 100)
+            return "this Istio mirrors all requests or none: spec.analysis must mirror 100 percent";
+    return NULL;
+}
+
 static bool is_primary_ready(const struct canary *c)
 {
     int need = replicas_of(c->primary);
@@ -284,6 +297,7 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->primary_serves = c->primary && c->primary_endpoints > 0;
     f->primary_replicas = c->primary ? replicas_of(c->primary) : 0;
     f->canary_endpoints = endpoints_of(c, c->canary_service);
-    f->route = canary_route_weight(c);
+    f->route = canary_route_weight(c, &f->mirror);
+    f->unfit = unfit(c);
     f->apex = canary_has_apex(c);
 }

@@ -31,7 +31,7 @@ static bool give_back(struct canary *c, struct plan *plan)
     const msec_t settle = SECONDS(c->spec->settle), drain = SECONDS(c->spec->drain);
     struct canary_state *s = &c->next;
 
-    if (c->facts.route > 0) {
+    if (c->facts.route > 0 || c->facts.mirror) {
         c->wish = (struct canary_wish){.route = true, .replicas = -1, .paused = -1};
         canary_plan_shared(c, plan);
         buf_add_str(&c->text, "the primary gets all traffic");
@@ -62,7 +62,7 @@ static void begin(struct canary *c)
     if (s->phase == CANARY_TERMINATING)
         return;
     s->phase = CANARY_TERMINATING;
-    s->weight = 0;
+    s->weight = s->mirror = 0;
     s->step = -1;
     s->started = c->in->now;
     s->since = s->checked = s->settle_until = s->drain_until = 0;

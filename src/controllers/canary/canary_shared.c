@@ -4,6 +4,13 @@
 #include "doc/doc.h"
 #include "reconcile/marks.h"
 
+/* It was written so often in a row that the queue holds it back, and not because it failed. */
+static bool is_contended(const struct canary *c, const struct kube_action *action)
+{
+    return c->in->held && c->in->held(c->in->queue_context, action) &&
+           !plan_failure_of(c->in, action->verb, action->kind, action->ns, action->name);
+}
+
 /* Writes a part of an object, if its write is not under way; it is not as it should be until then. */
 static void patch(struct canary *c, struct plan *plan, const struct kube_object *o, json_t *change, const char *reason)
 {
@@ -19,6 +26,8 @@ static void patch(struct canary *c, struct plan *plan, const struct kube_object 
     action.body = doc_text(body);
     action.reason = str_dup(reason);
     action.tag = PLAN_CHANGED;
+    if (!c->contended && is_contended(c, &action))
+        c->contended = object_key(o->kind, o->ns, o->name);
     plan_add(plan, c->in, action);
 }
 
@@ -121,7 +130,7 @@ static json_t *destination(const struct canary *c, const char *host, int weight)
 }
 
 /* The fields of the VirtualService that are the Canary's. */
-static json_t *route_spec(const struct canary *c, int weight)
+static json_t *route_spec(const struct canary *c, int weight, int mirror)
 {
     static const char *const of_route[] = {"match", "rewrite", "timeout", "retries", "corsPolicy", "headers"};
     const json_t *gateways = doc_at(c->spec->service, "gateways");
@@ -133,6 +142,10 @@ static json_t *route_spec(const struct canary *c, int weight)
     for (size_t i = 0; i < ARRAY_LEN(of_route); i++)
         if (doc_at(c->spec->service, of_route[i]))
             json_object_set(http, of_route[i], doc_at(c->spec->service, of_route[i]));
+    if (mirror)
+        json_object_set_new(http, "mirror", OBJECT(STRING("host", c->canary_service)));
+    if (mirror && !c->mesh.in_seconds) /* the older one has no such field, and mirrors all */
+        json_object_set_new(http, "mirrorPercentage", OBJECT(INT("value", mirror)));
     return OBJECT(
         VALUE("hosts", hosts(c)),
         VALUE("gateways", json_array_size(gateways) ? json_incref((json_t *)gateways) : json_null()),
@@ -153,17 +166,21 @@ static bool has_fields(const json_t *live, const json_t *fields)
     return true;
 }
 
-int canary_route_weight(const struct canary *c)
+int canary_route_weight(const struct canary *c, int *ret_mirror)
 {
-    const json_t *spec = doc_at(c->route, "spec");
-    const json_t *routes = doc_at(json_array_get(doc_at(spec, "http"), 0), "route");
-    int64_t weight = doc_int(doc_at(json_array_get(routes, 1), "weight"), 0);
+    const json_t *spec = doc_at(c->route, "spec"), *http = json_array_get(doc_at(spec, "http"), 0);
+    int64_t weight = doc_int(doc_at(json_array_get(doc_at(http, "route"), 1), "weight"), 0);
+    int64_t mirror = doc_at(http, "mirror") ? doc_int(doc_at(http, "mirrorPercentage", "value"), 100) : 0;
     _cleanup_json_ json_t *desired = NULL;
 
-    if (!c->route || weight < 0 || weight > 100)
+    *ret_mirror = 0;
+    if (!c->route || weight < 0 || weight > 100 || mirror < 0 || mirror > 100)
         return -1;
-    desired = route_spec(c, (int)weight);
-    return has_fields(spec, desired) ? (int)weight : -1;
+    desired = route_spec(c, (int)weight, (int)mirror);
+    if (!has_fields(spec, desired))
+        return -1;
+    *ret_mirror = (int)mirror;
+    return (int)weight;
 }
 
 static void plan_route(struct canary *c, struct plan *plan)
@@ -171,9 +188,10 @@ static void plan_route(struct canary *c, struct plan *plan)
     _cleanup_free_ char *reason = str_printf("%d %% of the requests to the target", c->wish.weight);
     json_t *spec;
 
-    if (!c->wish.route || c->facts.route == c->wish.weight || (c->route_object && !c->route))
+    if (!c->wish.route || (c->facts.route == c->wish.weight && c->facts.mirror == c->wish.mirror) ||
+        (c->route_object && !c->route))
         return;
-    spec = route_spec(c, c->wish.weight);
+    spec = route_spec(c, c->wish.weight, c->wish.mirror);
     if (c->route) {
         patch(c, plan, c->route_object, OBJECT(VALUE("spec", spec)), reason);
         return;

@@ -7,6 +7,8 @@
 
 #define STEP_INDEX "index"
 #define STEP_WEIGHT "weight"
+#define STEP_MIRROR "mirror"
+#define STEP_APPROVED "approved"
 #define STEP_SINCE "since"
 #define STEP_CHECKED "checked"
 
@@ -32,6 +34,8 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
         .reason = doc_string(status, STATUS_FIELD_REASON),
         .message = doc_string(status, STATUS_FIELD_MESSAGE),
         .weight = count_at(status, STATUS_FIELD_CANARY_WEIGHT),
+        .mirror = count_at(step, STEP_MIRROR),
+        .approved = doc_bool(doc_at(step, STEP_APPROVED), false),
         .step = index < -1 || index >= CANARY_STEPS_MAX ? -1 : (int)index,
         .since = clock_time(doc_string(step, STEP_SINCE)),
         .checked = clock_time(doc_string(step, STEP_CHECKED)),
@@ -44,6 +48,8 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
     };
     if (ret->weight > 100)
         ret->weight = 0;
+    if (ret->mirror > 100)
+        ret->mirror = 0;
     text_at(status, STATUS_FIELD_REVISION, ret->revision, sizeof(ret->revision));
     text_at(status, STATUS_FIELD_FAILED_REVISION, ret->failed, sizeof(ret->failed));
     text_at(status, STATUS_FIELD_POD_TEMPLATE_HASH, ret->hash, sizeof(ret->hash));
@@ -83,6 +89,8 @@ static json_t *own_fields(const struct canary *c)
             MAP(STATUS_FIELD_STEP,
                 INT(STEP_INDEX, s->step),
                 INT(STEP_WEIGHT, s->weight),
+                OPT(s->mirror, INT(STEP_MIRROR, s->mirror)),
+                OPT(s->approved, BOOL(STEP_APPROVED, true)),
                 time_row(STEP_SINCE, s->since),
                 time_row(STEP_CHECKED, s->checked))),
         INT(STATUS_FIELD_FAILED_CHECKS, s->failed_checks),
@@ -93,6 +101,15 @@ static json_t *own_fields(const struct canary *c)
         time_row(STATUS_FIELD_SETTLE_UNTIL, s->settle_until),
         time_row(STATUS_FIELD_DRAIN_UNTIL, s->drain_until),
         text_row(STATUS_FIELD_COMMAND, s->command));
+}
+
+static json_t *contended(const struct canary *c)
+{
+    _cleanup_free_ char *text =
+        c->contended ? str_printf("%s is written by another client again and again", c->contended) : str_dup("");
+
+    return status_condition(
+        &c->re->facts, CONDITION_CONTENDED, c->contended, c->contended ? "WrittenByAnother" : "NotContended", text);
 }
 
 static void add_conditions(const struct canary *c, json_t *status)
@@ -112,6 +129,7 @@ static void add_conditions(const struct canary *c, json_t *status)
             reason,
             is_promoted ? "" : message));
     json_array_append_new(list, status_condition(f, CONDITION_PROGRESSING, !canary_is_idle(s->phase), reason, message));
+    json_array_append_new(list, contended(c));
     json_array_append_new(list, status_condition(f, CONDITION_HELD, c->held, reason, c->held ? message : ""));
 }
 

@@ -299,6 +299,9 @@ static char *answer_to(struct canary_world *cw, const char *url)
 {
     bool has_series = !cw->metrics.is_idle;
 
+    snprintf(cw->metrics.last, sizeof(cw->metrics.last), "%s", url);
+    if (cw->metrics.raw)
+        return str_dup(cw->metrics.raw);
     if (strstr(url, "histogram_quantile")) {
         snprintf(cw->metrics.last_duration, sizeof(cw->metrics.last_duration), "%s", url);
         return vector(has_series, cw->metrics.milliseconds);
@@ -356,6 +359,18 @@ static void count_writes(struct canary_world *cw, const struct plan *plan)
         cw->writes += plan->actions[i].tag != PLAN_BOOKKEEPING;
 }
 
+static bool is_held_back(const void *context, const struct kube_action *action)
+{
+    const struct canary_world *cw = context;
+
+    return cw->holds_back && action->tag != PLAN_BOOKKEEPING;
+}
+
+static const struct plan_failure *failure_of(const void *context, enum kube_verb verb, const char *object)
+{
+    return world_failure(&((const struct canary_world *)context)->w, verb, object);
+}
+
 bool canary_world_step(struct canary_world *cw)
 {
     struct query_answer answers[32];
@@ -364,8 +379,9 @@ bool canary_world_step(struct canary_world *cw)
         .server = &cw->w.server,
         .observed = cw->w.cache,
         .synced = ~0u,
-        .failure = world_failure,
-        .queue_context = &cw->w,
+        .failure = failure_of,
+        .held = is_held_back,
+        .queue_context = cw,
     };
     const struct plan_world world = {
         .central = &input, .contact = {.error = ""}, .answers = {answers, cw->answer_count}};

@@ -37,6 +37,7 @@ static const struct sample {
 } samples[] = {
     {".tolerations[0]", "{\"key\":\"a\",\"operator\":\"Exists\",\"effect\":\"NoExecute\"}"},
     {".tolerations[0].value", "\"\""},
+    {"spec.analysis.steps[0]", "{\"weight\":10}"},
     {"spec.analysis.metrics[0].name", "\"request-duration\""},
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-ingressgateway\""},
@@ -60,10 +61,8 @@ static const struct sample {
      "}"},
 };
 
-/* The least that a Canary has; a new version would be released by either of the last two. */
-#define CANARY_SPEC                                                                                                    \
-    "{\"targetRef\":{\"name\":\"app\"},\"service\":{\"port\":80},\"skipAnalysis\":true,\"analysis\":{\"stepWeight\":"  \
-    "10}}"
+/* The least that a Canary has. */
+#define CANARY_SPEC "{\"targetRef\":{\"name\":\"app\"},\"service\":{\"port\":80},\"skipAnalysis\":true}"
 #define TARGET                                                                                                         \
     "{\"apiVersion\":\"apps/"                                                                                          \
     "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"app\",\"namespace\":\"istio-system\"},"                     \
@@ -75,8 +74,11 @@ static const char *const dependent[] = {
     "spec.gateways.egress.ports[0].nodePort",
     "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values",
     "spec.sidecarRenewal.namespaceSelector.matchExpressions[0].values[0]",
-    "spec.analysis.stepWeights",
-    "spec.analysis.stepWeights[0]",
+    "spec.skipAnalysis",
+    "spec.analysis.steps[0].weight",
+    "spec.analysis.steps[0].mirror",
+    "spec.analysis.steps[0].pause",
+    "spec.analysis.steps[0].approve",
 };
 
 /* Tried one after another for a text of any format. */
@@ -598,8 +600,9 @@ static void walk_field(struct walk *w, const struct field *f, bool is_item, cons
         json_t *value = odd_value(how, good);
         if (!value && (how != ODD_ABSENT || !p->key))
             continue;
+        enum verdict verdict = verdict_of(f, is_item, how);
         put(p, value);
-        judge(w, verdict_of(f, is_item, how), odd_words(how));
+        judge(w, verdict == TAKEN && is_dependent(w) ? EITHER : verdict, odd_words(how));
     }
     if (many) {
         put(p, TAKE_PTR(many));
