@@ -31,6 +31,13 @@ struct canary_memo {
     struct canary_spec *spec; /* NULL: refused */
     struct err refusal;       /* why there is no spec */
     char *warnings;
+    /*
+     * What a plan saw that found all in place and nothing to wait for, NULL: none did; what it counted, and until when
+     * it holds.
+     */
+    char *settled;
+    size_t managed;
+    msec_t settled_until;
 };
 
 /* The mesh, as far as the Canary depends on it. */
@@ -62,10 +69,15 @@ struct canary {
     struct buf text, check_text;
     json_t *checks; /* for the status; owned */
     bool held, is_decided;
+    bool is_written; /* the status says all this already */
+    char *seen;      /* what this plan depends on; owned */
+    bool is_settled; /* it is what the last plan saw, which had nothing to do */
     char *contended; /* the object that another client writes again and again; owned; NULL: none */
 };
 
 /* canary_observe.c */
+/* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
+void canary_look(struct canary *c);
 void canary_observe(struct canary *c);
 void canary_release(struct canary *c);
 /* The watch of VirtualServices is being opened. */

@@ -100,11 +100,49 @@ static json_t *parse_own(const struct canary *c, enum mesh_kind_id kind, const c
     return o && str_eq(o->owner, c->re->object->uid) ? parse(o) : NULL;
 }
 
-void canary_observe(struct canary *c)
+static void add_version(const struct kube_object *o, struct buf *key)
 {
+    buf_printf(key, "%s ", o ? o->resource_version : "-");
+}
+
+/*
+ * All that the plan of a Canary between releases depends on, besides the time, as text. Of the kinds of which only
+ * owned objects are observed any change counts, as there are few.
+ */
+static char *seen_by(const struct canary *c)
+{
+    static const enum mesh_kind_id own[] = {KIND_DEPLOYMENT, KIND_SERVICE, KIND_CONFIG_MAP, KIND_DESTINATION_RULE};
+    struct buf key = BUF_INIT;
+
+    buf_printf(&key, "%x %d ", c->in->synced, c->in->server->minor);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        buf_printf(
+            &key,
+            "%" PRIu64 " %s ",
+            kube_cache_changes(c->in->observed, mesh_kind(own[i])),
+            str_or(kube_server_version(c->in->server, mesh_kind(own[i])), "-"));
+    add_version(c->re->object, &key);
+    add_version(c->target_object, &key);
+    add_version(c->apex_object, &key);
+    add_version(c->route_object, &key);
+    add_version(mesh_find(c->in->observed), &key);
+    buf_printf(&key, "%d %d", endpoints_of(c, c->primary_service), endpoints_of(c, c->canary_service));
+    return buf_take(&key);
+}
+
+void canary_look(struct canary *c)
+{
+    const struct canary_memo *memo = c->re->memo;
+
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
     c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
     c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
+    c->seen = seen_by(c);
+    c->is_settled = !c->re->object->deleting && str_eq(c->seen, memo->settled) && c->in->now < memo->settled_until;
+}
+
+void canary_observe(struct canary *c)
+{
     c->target = parse(c->target_object);
     c->apex = parse(c->apex_object);
     c->route = parse(c->route_object);
@@ -131,6 +169,7 @@ void canary_release(struct canary *c)
     free(c->canary_service);
     free(c->record_name);
     free(c->contended);
+    free(c->seen);
     buf_release(&c->text);
     buf_release(&c->check_text);
 }

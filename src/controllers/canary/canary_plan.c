@@ -14,6 +14,7 @@ static void forget(struct canary_memo *memo)
 {
     canary_spec_free(memo->spec);
     free(memo->warnings);
+    free(memo->settled);
     *memo = (struct canary_memo){0};
 }
 
@@ -81,7 +82,9 @@ static void begin(struct reconcile *re)
     c->primary_service = str_printf("%s-primary", c->service);
     c->canary_service = str_printf("%s-canary", c->service);
     c->record_name = str_printf("%s-original", c->name);
-    canary_observe(c);
+    canary_look(c);
+    if (!c->is_settled)
+        canary_observe(c);
 }
 
 static void review(struct reconcile *re)
@@ -93,7 +96,7 @@ static void review(struct reconcile *re)
     re->keeps_status = canary_awaits_routes(c);
     if (!c->spec)
         re->facts.refused = &memo->refusal;
-    else
+    else if (!c->is_settled)
         re->facts.waits_for = re->waiting = canary_obstacle(c);
 }
 
@@ -110,6 +113,13 @@ static void plan(struct reconcile *re)
     struct plan *plan = &re->plan->central;
     struct canary *c = re->state;
 
+    if (c->is_settled) {
+        plan->managed = memo->managed;
+        re->keeps_status = true;
+        if (memo->settled_until != MSEC_NEVER)
+            re->plan->again_after = memo->settled_until - c->in->now;
+        return;
+    }
     canary_note_facts(c, false);
     canary_wish_of(c->spec, &c->facts, &c->observed, &c->observed, &c->wish);
     canary_plan_objects(c, plan);
@@ -125,9 +135,28 @@ static void plan(struct reconcile *re)
     reconcile_conclude(re, plan, false);
 }
 
+/* Between releases, with everything in place and written: the same world has the same plan. */
+static void remember(struct canary *c)
+{
+    struct canary_memo *memo = c->re->memo;
+    const struct plan *plan = &c->re->plan->central;
+
+    str_replace(&memo->settled, NULL);
+    if (!c->is_written || !canary_is_idle(c->next.phase) || c->held || plan->len || plan->drift ||
+        c->re->plan->queries.len || c->re->object->deleting)
+        return;
+    memo->settled = TAKE_PTR(c->seen);
+    memo->managed = plan->managed;
+    memo->settled_until = canary_wake(c->spec, &c->next, c->in->now);
+}
+
 static void end(struct reconcile *re)
 {
-    canary_release(re->state);
+    struct canary *c = re->state;
+
+    if (!c->is_settled)
+        remember(c);
+    canary_release(c);
 }
 
 static void

@@ -160,6 +160,7 @@ bool canary_add_status(struct reconcile *re, json_t *status)
         re->is_news |= !str_eq(name, STATUS_FIELD_MESSAGE) && !json_equal(value, doc_at(re->resource, "status", name));
     json_object_update(status, own);
     add_conditions(c, status);
+    c->is_written = json_equal(status, doc_at(re->resource, "status"));
     return true;
 }
 

@@ -131,6 +131,12 @@ void canary_world_command(struct canary_world *cw, const char *command)
     put(cw, KIND_CANARY, canary);
 }
 
+void canary_world_forget(struct canary_world *cw)
+{
+    canary_reconciler.memo_free(cw->memo);
+    cw->memo = canary_reconciler.memo_new();
+}
+
 /* --- Kubernetes' controllers --- */
 
 static char *hash_of(const json_t *deployment)
@@ -403,6 +409,7 @@ bool canary_world_step(struct canary_world *cw)
     assert_true(reconcile_resource(&canary_reconciler, &world, canary, cw->memo, &plan));
     any = plan.central.len > 0;
     cw->again = plan.again_after == MSEC_NEVER ? MSEC_NEVER : cw->w.later + plan.again_after;
+    cw->managed = plan.central.managed;
     count_writes(cw, &plan.central);
     any |= answer(cw, &plan.queries);
     world_act(&cw->w, &plan.central);

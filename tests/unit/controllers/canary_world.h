@@ -29,6 +29,7 @@ struct canary_world {
     bool target_hangs, primary_hangs; /* their Pods do not become ready */
     bool is_rolling;                  /* some Pods of a Deployment are still to be replaced */
     int writes;                       /* but status and finalizer */
+    size_t managed;                   /* objects, as the last plan counts them */
     char *answers[32], *keys[32];
     size_t answer_count;
     char log[CANARY_LOG_MAX]; /* "Progressing 10\n": each phase and weight, once */
@@ -41,6 +42,8 @@ void canary_world_put(struct canary_world *cw, const char *spec);
 /* The target gets another image. */
 void canary_world_release_image(struct canary_world *cw, const char *image);
 void canary_world_command(struct canary_world *cw, const char *command);
+/* Plans know nothing of those before. */
+void canary_world_forget(struct canary_world *cw);
 /* Controllers, a plan, and what it says. True where there was something to write, or a rollout goes on. */
 bool canary_world_step(struct canary_world *cw);
 /* Until the status has this phase and weight (below 0: any); fails where that does not come. */

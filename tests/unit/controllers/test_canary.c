@@ -94,6 +94,7 @@ static void a_settled_canary_writes_and_asks_nothing(void **state)
 {
     struct canary_world *cw = start_release(NULL);
     int writes, asked;
+    size_t managed;
 
     (void)state;
     canary_world_until(cw, "Succeeded", 0);
@@ -104,7 +105,31 @@ static void a_settled_canary_writes_and_asks_nothing(void **state)
     assert_false(canary_world_step(cw));
     assert_int_equal(cw->writes, writes);
     assert_int_equal(cw->metrics.asked, asked);
+    assert_true(cw->managed > 0);
+    managed = cw->managed;
+    canary_world_forget(cw); /* as after a restart */
+    assert_false(canary_world_step(cw));
+    assert_int_equal(cw->managed, managed);
     done(cw);
+}
+
+/* What was settled is looked at again when any of it changes. */
+static void a_settled_canary_notices_what_changes(void **state)
+{
+    static const enum mesh_kind_id kinds[] = {KIND_SERVICE, KIND_DEPLOYMENT, KIND_CONFIG_MAP, KIND_VIRTUAL_SERVICE};
+    static const char *const names[] = {APP "-canary", APP "-primary", APP "-original", APP};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct canary_world *cw = start_release(NULL);
+        canary_world_until(cw, "Succeeded", 0);
+        canary_world_rest(cw, SECONDS(60));
+        kube_cache_remove(cw->w.cache, mesh_kind(kinds[i]), APP_NS, names[i], NULL);
+        canary_world_rest(cw, SECONDS(60));
+        assert_non_null(kube_cache_get(cw->w.cache, mesh_kind(kinds[i]), APP_NS, names[i]));
+        expect_status(cw, STATUS_FIELD_PHASE, "Succeeded");
+        done(cw);
+    }
 }
 
 static void bad_answers_bring_all_traffic_back_with_the_verdict(void **state)
@@ -681,6 +706,7 @@ int main(void)
         cmocka_unit_test(the_primary_serves_before_the_target_ends),
         cmocka_unit_test(a_good_version_is_promoted_step_by_step),
         cmocka_unit_test(a_settled_canary_writes_and_asks_nothing),
+        cmocka_unit_test(a_settled_canary_notices_what_changes),
         cmocka_unit_test(bad_answers_bring_all_traffic_back_with_the_verdict),
         cmocka_unit_test(a_version_that_fails_every_request_is_no_lack_of_data),
         cmocka_unit_test(a_slow_version_fails),
