@@ -17,7 +17,7 @@
 #define LOOK_EVERY_MSEC 200
 
 /* What the operator takes by the annotation; what it means is for the help. */
-static const char *const verbs[] = {"abort", "promote", "retry"};
+static const char *const verbs[] = {"abort", "promote", "approve", "retry"};
 
 static int get_canaries(const struct asking *a, const char *ns, const char *name, json_t **ret, struct err *e)
 {
@@ -94,9 +94,10 @@ static int run(const struct invocation *inv, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         known = known || str_eq(verb, verbs[i]);
     if (!known || inv->argument_count > 2 || (!name && !prints))
-        return err_set(e, ERR_USAGE,
-                       "takes status, with or without a name, or one of abort, promote and retry with the name of a "
-                       "Canary");
+        return err_set(
+            e, ERR_USAGE,
+            "takes status, with or without a name, or one of abort, promote, approve and retry with the name of a "
+            "Canary");
     if (asking_begin(inv, &asking, e) < 0)
         return -1;
     if (prints)
@@ -107,12 +108,13 @@ static int run(const struct invocation *inv, struct err *e)
 const struct command command_canary = {
     .name = "canary",
     .arguments = "VERB [NAME]",
-    .summary = "print how releases stand, and command one: status, abort, promote or retry",
+    .summary = "print how releases stand, and command one: status, abort, promote, approve or retry",
     .text =
         "status   how the Canaries of the namespace stand, or the one of this name: weights, checks, what it waits\n"
         "         for. Exit code 0: all is as desired; 1: something is not, or not yet.\n"
         "abort    all traffic goes back to the primary, and the version is not tried again by itself\n"
         "promote  the version is promoted without the steps that are left\n"
+        "approve  the step ends that waits for it\n"
         "retry    a version that failed is released again\n"
         "\n"
         "A command is an annotation of the Canary. It is waited for until the operator has taken it.",
