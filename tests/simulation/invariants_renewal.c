@@ -342,22 +342,23 @@ static bool is_due(struct invariants *v, const json_t *mesh, const json_t *ns, c
            !doc_at(spec, "template", "metadata", "annotations", PINNED) && !is_blocked_by_budget(v, o);
 }
 
+static const struct {
+    const char *plural;
+    enum mesh_kind_id view;
+} running[] = {{"deployments", KIND_RUNNING_DEPLOYMENT},
+               {"statefulsets", KIND_RUNNING_STATEFUL_SET},
+               {"daemonsets", KIND_RUNNING_DAEMON_SET}};
+
 /* Of those that the operator knows as they are. */
 static bool has_due(struct invariants *v, const struct kube_cache *cache, const json_t *mesh, const json_t *ns)
 {
-    static const struct {
-        const char *plural;
-        enum mesh_kind_id view;
-    } kinds[] = {{"deployments", KIND_RUNNING_DEPLOYMENT},
-                 {"statefulsets", KIND_RUNNING_STATEFUL_SET},
-                 {"daemonsets", KIND_RUNNING_DAEMON_SET}};
     void *o;
 
-    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-        const struct collection *kind = server_find(v->server, "apps", kinds[k].plural);
+    for (size_t k = 0; k < ARRAY_LEN(running); k++) {
+        const struct collection *kind = server_find(v->server, "apps", running[k].plural);
         for (size_t i = 0; map_next(kind->objects, &i, NULL, &o);) {
             _cleanup_free_ char *key = str_printf("%s %s/%s", kind->plural, ns_of(o), name_of(o));
-            if (str_eq(ns_of(o), name_of(ns)) && controllers_is_app(o) && is_known(cache, kinds[k].view, o) &&
+            if (str_eq(ns_of(o), name_of(ns)) && controllers_is_app(o) && is_known(cache, running[k].view, o) &&
                 is_due(v, mesh, ns, map_get(v->renewal->apps, key), o))
                 return true;
         }
@@ -365,14 +366,32 @@ static bool has_due(struct invariants *v, const struct kube_cache *cache, const 
     return false;
 }
 
-/* A rollout there failed, which stops it. */
-static bool is_stopped(const struct invariants *v, const char *ns, const struct terms *terms)
+/* Its rollout ended a moment ago, too late, and the operator has not heard of that. */
+static bool may_have_failed(struct invariants *v, const struct kube_cache *cache, const struct app *a,
+                            const struct terms *terms)
+{
+    const char *name = strrchr(a->key, '/') + 1;
+
+    if (!a->restarted || now(v) < since(a) + terms->timeout)
+        return false;
+    for (size_t k = 0; k < ARRAY_LEN(running); k++) {
+        const json_t *o = str_starts(a->key, running[k].plural)
+                              ? server_get(server_find(v->server, "apps", running[k].plural), a->ns, name)
+                              : NULL;
+        if (o)
+            return !is_known(cache, running[k].view, o);
+    }
+    return false;
+}
+
+/* A rollout there failed, as far as the operator knows, which stops it. */
+static bool is_stopped(struct invariants *v, const struct kube_cache *cache, const char *ns, const struct terms *terms)
 {
     void *value;
 
     for (size_t i = 0; map_next(v->renewal->apps, &i, NULL, &value);) {
         const struct app *a = value;
-        if (str_eq(a->ns, ns) && has_failed(a, terms, now(v)))
+        if (str_eq(a->ns, ns) && (has_failed(a, terms, now(v)) || may_have_failed(v, cache, a, terms)))
             return true;
     }
     return false;
@@ -393,7 +412,7 @@ static size_t moving_besides(struct invariants *v, const struct kube_cache *cach
             map_put(namespaces, a->ns, value);
     }
     for (size_t i = 0; map_next(v->renewal->moved, &i, &name, &value);)
-        if (!str_eq(name, ns) && !map_has(namespaces, name) && !is_stopped(v, name, terms) &&
+        if (!str_eq(name, ns) && !map_has(namespaces, name) && !is_stopped(v, cache, name, terms) &&
             has_due(v, cache, mesh, server_get(all, NULL, name)))
             map_put(namespaces, name, value);
     return map_len(namespaces);
