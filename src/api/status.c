@@ -389,6 +389,7 @@ static const struct field canary_status_rows[] = {
      .doc = "The version that failed last: it is not tried again by itself."},
     {STATUS_FIELD_POD_TEMPLATE_HASH, TEXT(format_text),
      .doc = "Which pods of the target the canary's Service selects."},
+    {STATUS_FIELD_FROZEN, FLAG, .doc = "Whether the operator paused the target, for the time of the release."},
     {STATUS_FIELD_CANARY_WEIGHT, INTEGER(0, 100), .doc = "Percent of the traffic that the target gets."},
     {STATUS_FIELD_STEP, DOCUMENT(step_table), .doc = "The step, while there is one."},
     {STATUS_FIELD_FAILED_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release that failed."},

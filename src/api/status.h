@@ -109,6 +109,7 @@
 #define STATUS_FIELD_PROMOTED_REVISION "promotedRevision"
 #define STATUS_FIELD_FAILED_REVISION "failedRevision"
 #define STATUS_FIELD_POD_TEMPLATE_HASH "podTemplateHash"
+#define STATUS_FIELD_FROZEN "frozen"
 #define STATUS_FIELD_CANARY_WEIGHT "canaryWeight"
 #define STATUS_FIELD_STEP "step"
 #define STATUS_FIELD_FAILED_CHECKS "failedChecks"

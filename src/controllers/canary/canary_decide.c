@@ -290,6 +290,7 @@ static void rest(struct decision *d)
 
     if (!is_drained(d) || !f->objects_ready || !f->recorded)
         return;
+    s->frozen &= f->target_paused;
     if (str_eq(f->revision, f->recorded)) {
         if (s->phase == CANARY_FAILED) {
             enter(d, CANARY_SUCCEEDED);
@@ -454,6 +455,7 @@ static void progress(struct decision *d)
         prepare(d);
     else
         step(d);
+    d->s->frozen |= d->spec->freeze_target && d->s->hash[0];
 }
 
 static void go_back(struct decision *d)
@@ -511,6 +513,7 @@ static void miss_target(struct decision *d)
 {
     struct canary_state *s = d->s;
 
+    s->frozen = false;
     if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING) {
         fail(d, "TargetMissing", "the target is gone");
         s->failed[0] = '\0';
@@ -579,14 +582,14 @@ static void wish_for_target(
 
     if (is_idle && (before->phase != CANARY_FAILED || (before->drain_until && f->now >= before->drain_until))) {
         w->replicas = 0;
-        w->paused = f->target_replicas ? 0 : -1; /* without Pods it was paused by a person */
+        w->paused = f->target_replicas || before->frozen ? 0 : -1; /* else a person paused it */
     } else if (!stays(before, after, CANARY_PROGRESSING) || !str_eq(f->revision, before->revision)) {
         return;
     } else if (!before->hash[0]) {
         w->paused = f->route == 0 && before->settle_until && f->now >= before->settle_until ? 0 : -1;
     } else if (f->objects_ready) {
         /* Paused, it would not go on to replace the Pods of another version, which a change in the middle leaves. */
-        w->paused = !f->target_replicas || f->target_ready ? spec->freeze_target : -1;
+        w->paused = !f->target_replicas || f->target_ready ? spec->freeze_target && before->frozen : -1;
         if (!f->target_replicas && before->step < 0)
             w->replicas = f->primary_replicas ? f->primary_replicas : 1;
     }

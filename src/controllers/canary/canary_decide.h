@@ -39,6 +39,7 @@ struct canary_state {
     int weight, mirror;         /* percent of the requests that the canary is to have, or copies of */
     int step;                   /* -1: before the first one */
     bool approved;              /* the step may end */
+    bool frozen;                /* that the target is paused is the operator's, and not a person's */
     msec_t since;               /* the route has the weight of the step */
     msec_t checked;             /* the last check of the step ended */
     int failed_checks, inconclusive_checks, error_checks;

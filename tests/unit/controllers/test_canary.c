@@ -446,6 +446,31 @@ static void a_target_that_a_person_paused_waits(void **state)
     done(cw);
 }
 
+/* By a person, while open requests at what failed end: that the target is paused is still the operator's. */
+static void a_target_that_is_scaled_to_nothing_does_not_stay_paused(void **state)
+{
+    struct canary_world *cw = start(NULL);
+    json_t *target;
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_command(cw, "abort@1");
+    canary_world_until(cw, "Failed", 0);
+    target = view(cw, KIND_TARGET_DEPLOYMENT, APP);
+    assert_true(doc_bool(doc_at(target, "spec", "paused"), false));
+    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(0));
+    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+    canary_world_rest(cw, SECONDS(60));
+    target = view(cw, KIND_TARGET_DEPLOYMENT, APP);
+    assert_false(doc_bool(doc_at(target, "spec", "paused"), false));
+    json_decref(target);
+    canary_world_release_image(cw, "app:3");
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
 static void replicas_between_releases_are_the_primarys(void **state)
 {
     struct canary_world *cw = start(NULL);
@@ -723,6 +748,7 @@ int main(void)
         cmocka_unit_test(a_record_that_is_deleted_follows_the_primary),
         cmocka_unit_test(the_primary_stays_where_the_target_does_not_serve),
         cmocka_unit_test(a_target_that_a_person_paused_waits),
+        cmocka_unit_test(a_target_that_is_scaled_to_nothing_does_not_stay_paused),
         cmocka_unit_test(replicas_between_releases_are_the_primarys),
         cmocka_unit_test(weights_of_others_are_corrected),
         cmocka_unit_test(a_suspended_release_stays_and_can_be_aborted),
