@@ -15,6 +15,8 @@
 #define RECORD_TEMPLATE "template" /* the primary's, as JSON */
 #define RECORD_PREVIOUS_REVISION "previousRevision"
 #define RECORD_PREVIOUS_TEMPLATE "previousTemplate"
+#define RECORD_LABELS                                                                                                  \
+    "matchLabels" /* by which the target selects its Pods, as JSON: for a primary that is gone with the target */
 #define RECORD_REPLICAS "replicas"    /* that the target had, or was given since */
 #define RECORD_ROUTE "virtualService" /* its spec, as JSON, where it existed before */
 
@@ -57,7 +59,7 @@ struct canary {
 
     /* What is observed: objects are borrowed, documents owned; NULL: there is none. */
     const struct kube_object *target_object, *apex_object, *route_object;
-    json_t *istio, *target, *primary, *apex, *route, *record, *canary_half;
+    json_t *istio, *target, *primary, *apex, *route, *record, *recorded_labels, *canary_half;
     struct canary_mesh mesh;
     char revision[CANARY_REVISION_MAX];
     char hash[CANARY_HASH_MAX]; /* of the ReplicaSet of the target's template; "": not known yet */
@@ -86,7 +88,7 @@ bool canary_awaits_routes(const struct canary *c);
 char *canary_obstacle(const struct canary *c);
 /* Brings the facts up to date, with what was planned of the Canary's own objects. */
 void canary_note_facts(struct canary *c, bool objects_ready);
-/* The labels by which the target selects its Pods; borrowed. */
+/* The labels by which the target selects its Pods, or did before it was deleted; borrowed. */
 const json_t *canary_match_labels(const struct canary *c);
 /* Of the template that the recorded one is equal to, as the server completes it. */
 bool canary_is_same_template(const struct canary *c);
@@ -96,6 +98,8 @@ bool canary_is_same_template(const struct canary *c);
 void canary_plan_objects(struct canary *c, struct plan *plan);
 
 /* canary_shared.c */
+/* Of the record's data. */
+int canary_recorded_replicas(const json_t *data);
 /* What belongs to others, or is shared with them: as the wish says. */
 void canary_plan_shared(struct canary *c, struct plan *plan);
 /*

@@ -76,6 +76,13 @@ static void record_template(const struct canary *c, json_t *data)
     json_object_set_new(data, RECORD_REVISION, json_string(c->revision));
 }
 
+static void record_labels(const struct canary *c, json_t *data)
+{
+    _cleanup_free_ char *labels = doc_text(canary_match_labels(c));
+
+    json_object_set_new(data, RECORD_LABELS, json_string(labels));
+}
+
 /* Nothing leads to the primary, nor was anything sent that makes it so. */
 static bool is_before_route(const struct canary *c)
 {
@@ -94,6 +101,8 @@ static json_t *desired_record(const struct canary *c)
     json_t *data = record_data(c);
     const char *recorded = doc_string(data, RECORD_REVISION);
 
+    if (c->target && (!doc_at(data, RECORD_LABELS) || is_before_route(c)))
+        record_labels(c, data);
     if (c->wish.template == TEMPLATE_RESTORED) {
         move(data, RECORD_PREVIOUS_REVISION, RECORD_REVISION);
         move(data, RECORD_PREVIOUS_TEMPLATE, RECORD_TEMPLATE);
@@ -117,20 +126,32 @@ static json_t *desired_record(const struct canary *c)
     return data;
 }
 
+int canary_recorded_replicas(const json_t *data)
+{
+    int64_t replicas;
+
+    if (!str_to_int64(str_or(doc_string(data, RECORD_REPLICAS), ""), &replicas) || replicas < 0 || replicas > INT32_MAX)
+        return 1;
+    return (int)replicas;
+}
+
+/* They stay what they were, as no update can change a Deployment's selector. */
+static const json_t *labels_of_primary(const struct canary *c)
+{
+    return c->recorded_labels ? c->recorded_labels : canary_match_labels(c);
+}
+
 static json_t *primary_spec(const struct canary *c, const json_t *data)
 {
     static const char *const of_target[] = {
         "strategy", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit"};
     const json_t *from = doc_at(c->target ? c->target : c->primary, "spec");
     json_t *template = doc_parse_own(doc_string(data, RECORD_TEMPLATE)), *spec;
-    const json_t *match = doc_at(from, "selector", "matchLabels");
-    int64_t replicas;
+    const json_t *match = labels_of_primary(c);
 
-    if (!str_to_int64(doc_string(data, RECORD_REPLICAS), &replicas))
-        replicas = 1;
     json_object_set_new(doc_make(template, "metadata", "labels"), CANARY_ROLE, json_string(CANARY_ROLE_PRIMARY));
     spec = OBJECT(
-        INT("replicas", replicas),
+        INT("replicas", canary_recorded_replicas(data)),
         MAP("selector", VALUE("matchLabels", labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY))),
         VALUE("template", template));
     for (size_t i = 0; i < ARRAY_LEN(of_target); i++)
@@ -182,14 +203,14 @@ static void add_service(
 /* Of what the target selects: the primary by the role in its template, the canary by the ReplicaSet. */
 static void add_services(const struct canary *c, const struct mesh_env *env, struct rendered_list *out)
 {
-    const json_t *match = canary_match_labels(c);
+    const json_t *match = canary_match_labels(c), *primary = labels_of_primary(c);
     const char *live = doc_string(c->canary_half, "spec", "selector", TEMPLATE_HASH);
     const char *hash = *c->observed.hash ? c->observed.hash : live;
 
     add_service(
-        c, env, c->primary_service, CANARY_ROLE_PRIMARY, labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY), out);
+        c, env, c->primary_service, CANARY_ROLE_PRIMARY, labels_of(primary, CANARY_ROLE, CANARY_ROLE_PRIMARY), out);
     if (is_own_apex(c) || (c->wish.apex && !c->apex_object))
-        add_service(c, env, c->service, CANARY_ROLE_PRIMARY, labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY), out);
+        add_service(c, env, c->service, CANARY_ROLE_PRIMARY, labels_of(primary, CANARY_ROLE, CANARY_ROLE_PRIMARY), out);
     if (hash)
         add_service(c, env, c->canary_service, CANARY_ROLE_CANARY, labels_of(match, TEMPLATE_HASH, hash), out);
 }
@@ -233,8 +254,7 @@ void canary_plan_objects(struct canary *c, struct plan *plan)
         OBJECT(
             VALUE("metadata", metadata(c, c->primary_name, CANARY_ROLE_PRIMARY)),
             VALUE("spec", primary_spec(c, data))));
-    if (c->target)
-        add_services(c, &env, &list);
+    add_services(c, &env, &list);
     add_rule(c, &env, c->primary_service, CANARY_ROLE_PRIMARY, &list);
     add_rule(c, &env, c->canary_service, CANARY_ROLE_CANARY, &list);
     mesh_add(

@@ -211,11 +211,9 @@ void canary_plan_shared(struct canary *c, struct plan *plan)
 
 bool canary_return_target(struct canary *c, struct plan *plan)
 {
-    int64_t recorded = 1;
-    int replicas;
+    int recorded = canary_recorded_replicas(doc_at(c->record, "data"));
+    int replicas = c->facts.primary_replicas > recorded ? c->facts.primary_replicas : recorded;
 
-    str_to_int64(str_or(doc_string(c->record, "data", RECORD_REPLICAS), "1"), &recorded);
-    replicas = c->facts.primary_replicas > recorded ? c->facts.primary_replicas : (int)recorded;
     if (c->facts.target_replicas > 0 && !c->facts.target_paused)
         return c->facts.target_ready;
     if (!replicas && !c->facts.target_paused)

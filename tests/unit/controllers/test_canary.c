@@ -471,6 +471,61 @@ static void a_target_that_is_scaled_to_nothing_does_not_stay_paused(void **state
     done(cw);
 }
 
+/* Who may write ConfigMaps must neither end the operator nor have the primary follow what is no template. */
+static void a_record_that_makes_no_sense_follows_the_primary(void **state)
+{
+    static const char *const keys[] = {
+        "revision", "template", "previousTemplate", "matchLabels", "replicas", "virtualService"};
+    static const char *const texts[] = {"", "null", "[]", "{", "\"text\"", "1e999", "{\"a\": \\ud800}", NULL};
+    struct canary_world *cw = start(NULL);
+    _cleanup_json_ json_t *before = NULL;
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    before = view(cw, KIND_DEPLOYMENT, APP "-primary");
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+            json_t *record = view(cw, KIND_CONFIG_MAP, APP "-original");
+            _cleanup_json_ json_t *after = NULL;
+            if (texts[k])
+                json_object_set_new(doc_at(record, "data"), keys[i], json_string(texts[k]));
+            else
+                json_object_del(doc_at(record, "data"), keys[i]);
+            world_put_as(&cw->w, mesh_kind(KIND_CONFIG_MAP), record);
+            canary_world_rest(cw, SECONDS(60));
+            after = view(cw, KIND_DEPLOYMENT, APP "-primary");
+            assert_true(doc_equal(doc_at(after, "spec", "template"), doc_at(before, "spec", "template")));
+            assert_true(doc_equal(doc_at(after, "spec", "selector"), doc_at(before, "spec", "selector")));
+        }
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+/* Its labels are remembered: the Services would select the primaries of other Canaries else. */
+static void a_primary_without_its_target_keeps_its_selectors(void **state)
+{
+    struct canary_world *cw = start(NULL);
+    _cleanup_json_ json_t *deployment = NULL, *service = NULL, *deployment_after = NULL, *service_after = NULL;
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    deployment = view(cw, KIND_DEPLOYMENT, APP "-primary");
+    service = view(cw, KIND_SERVICE, APP "-primary");
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_TARGET_DEPLOYMENT), APP_NS, APP, NULL);
+    canary_world_rest(cw, SECONDS(60));
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_DEPLOYMENT), APP_NS, APP "-primary", NULL);
+    canary_world_rest(cw, SECONDS(60));
+    deployment_after = view(cw, KIND_DEPLOYMENT, APP "-primary");
+    service_after = view(cw, KIND_SERVICE, APP "-primary");
+    assert_true(doc_equal(doc_at(deployment_after, "spec", "selector"), doc_at(deployment, "spec", "selector")));
+    assert_true(doc_equal(doc_at(service_after, "spec", "selector"), doc_at(service, "spec", "selector")));
+    assert_true(doc_equal(doc_at(deployment_after, "spec", "template"), doc_at(deployment, "spec", "template")));
+    done(cw);
+}
+
 static void replicas_between_releases_are_the_primarys(void **state)
 {
     struct canary_world *cw = start(NULL);
@@ -748,6 +803,8 @@ int main(void)
         cmocka_unit_test(a_record_that_is_deleted_follows_the_primary),
         cmocka_unit_test(the_primary_stays_where_the_target_does_not_serve),
         cmocka_unit_test(a_target_that_a_person_paused_waits),
+        cmocka_unit_test(a_record_that_makes_no_sense_follows_the_primary),
+        cmocka_unit_test(a_primary_without_its_target_keeps_its_selectors),
         cmocka_unit_test(a_target_that_is_scaled_to_nothing_does_not_stay_paused),
         cmocka_unit_test(replicas_between_releases_are_the_primarys),
         cmocka_unit_test(weights_of_others_are_corrected),
