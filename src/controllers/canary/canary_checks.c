@@ -19,6 +19,7 @@
 
 #define QUERY_TIMEOUT SECONDS(5)
 #define ANSWER_MAX ((size_t)64 * 1024)
+#define ERROR_MAX 200 /* bytes of what a server says */
 #define DEFAULT_SERVER_NS "istio-system"
 #define DEFAULT_MIN_REQUESTS 10
 #define QUANTILE "0.99"
@@ -197,10 +198,10 @@ static struct sample ask(const struct canary *c, const json_t *metric, enum part
         sample = without("it is no JSON");
     else
         sample = read_value(document);
+    if (sample.error)
+        buf_printf(why, "%s: %.*s", server, (int)str_cut(sample.error, ERROR_MAX), sample.error);
     if (sample.error && answer->status)
-        buf_printf(why, "%s: %s (HTTP %d)", server, sample.error, answer->status);
-    else if (sample.error)
-        buf_printf(why, "%s: %s", server, sample.error);
+        buf_printf(why, " (HTTP %d)", answer->status);
     return sample;
 }
 
