@@ -463,7 +463,9 @@ static void go_back(struct decision *d)
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
 
-    if (f->target_ready && f->canary_endpoints)
+    if (!f->canary_endpoints || !str_eq(f->revision, s->revision))
+        s->weight = 0;
+    else if (f->target_ready && (f->target_paused || !d->spec->freeze_target))
         s->weight = 100;
     if (str_eq(f->recorded, s->revision) || !f->objects_ready || !f->primary_ready)
         d->held = is_late(d);
@@ -479,6 +481,7 @@ static void follow_promotion(struct decision *d)
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
 
+    s->frozen |= d->spec->freeze_target;
     if (str_eq(s->failed, s->revision)) {
         go_back(d);
     } else if (!str_eq(f->recorded, s->revision)) {
@@ -583,7 +586,12 @@ static void wish_for_target(
     if (is_idle && (before->phase != CANARY_FAILED || (before->drain_until && f->now >= before->drain_until))) {
         w->replicas = 0;
         w->paused = f->target_replicas || before->frozen ? 0 : -1; /* else a person paused it */
-    } else if (!stays(before, after, CANARY_PROGRESSING) || !str_eq(f->revision, before->revision)) {
+    } else if (!str_eq(f->revision, before->revision)) {
+        return;
+    } else if (stays(before, after, CANARY_PROMOTING)) {
+        /* A command may have promoted it before it was paused. */
+        w->paused = before->frozen && f->target_ready ? spec->freeze_target : -1;
+    } else if (!stays(before, after, CANARY_PROGRESSING)) {
         return;
     } else if (!before->hash[0]) {
         w->paused = f->route == 0 && before->settle_until && f->now >= before->settle_until ? 0 : -1;
