@@ -77,6 +77,14 @@ struct canary {
     char *contended; /* the object that another client writes again and again; owned; NULL: none */
 };
 
+/* canary_record.c */
+/* One that makes no sense counts as lost. */
+bool canary_record_is_sound(const json_t *record);
+/* By which the target selected its Pods when the primary was created; NULL: nothing tells. Owned by the caller. */
+json_t *canary_recorded_labels(const struct canary *c);
+/* Of the record's data. */
+int canary_recorded_replicas(const json_t *data);
+
 /* canary_observe.c */
 /* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
 void canary_look(struct canary *c);
@@ -98,8 +106,6 @@ bool canary_is_same_template(const struct canary *c);
 void canary_plan_objects(struct canary *c, struct plan *plan);
 
 /* canary_shared.c */
-/* Of the record's data. */
-int canary_recorded_replicas(const json_t *data);
 /* What belongs to others, or is shared with them: as the wish says. */
 void canary_plan_shared(struct canary *c, struct plan *plan);
 /*

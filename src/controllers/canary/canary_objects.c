@@ -126,15 +126,6 @@ static json_t *desired_record(const struct canary *c)
     return data;
 }
 
-int canary_recorded_replicas(const json_t *data)
-{
-    int64_t replicas;
-
-    if (!str_to_int64(str_or(doc_string(data, RECORD_REPLICAS), ""), &replicas) || replicas < 0 || replicas > INT32_MAX)
-        return 1;
-    return (int)replicas;
-}
-
 /* They stay what they were, as no update can change a Deployment's selector. */
 static const json_t *labels_of_primary(const struct canary *c)
 {

@@ -1,7 +1,6 @@
 /* What a plan reads of the world. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/release.h"
 #include "controllers/canary/canary_impl.h"
@@ -101,42 +100,6 @@ static json_t *parse_own(const struct canary *c, enum mesh_kind_id kind, const c
     return o && str_eq(o->owner, c->re->object->uid) ? parse(o) : NULL;
 }
 
-/* A map; NULL: the text is none. Owned by the caller. */
-static json_t *parse_text(const char *text)
-{
-    json_t *value = NULL;
-
-    if (!text || doc_parse(text, strlen(text), SIZE_MAX, &value, NULL) < 0)
-        return NULL;
-    return json_is_object(value) ? value : (json_decref(value), NULL);
-}
-
-/* Whoever may write ConfigMaps may have changed it. One that makes no sense counts as lost. */
-static bool is_sound(const json_t *record)
-{
-    static const char *const documents[] = {RECORD_TEMPLATE, RECORD_PREVIOUS_TEMPLATE, RECORD_LABELS, RECORD_ROUTE};
-    const json_t *data = doc_at(record, "data");
-
-    if (!doc_string(data, RECORD_REVISION) || !doc_string(data, RECORD_TEMPLATE))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        _cleanup_json_ json_t *value = parse_text(doc_string(data, documents[i]));
-        if (json_object_get(data, documents[i]) && !value)
-            return false;
-    }
-    return true;
-}
-
-/* By which the target selected its Pods when the primary was created; NULL: nothing tells. Owned by the caller. */
-static json_t *read_labels(const struct canary *c)
-{
-    json_t *labels = json_copy(doc_at(c->primary, "spec", "selector", "matchLabels"));
-
-    json_object_del(labels, CANARY_ROLE);
-    return json_object_size(labels) ? labels
-                                    : (json_decref(labels), parse_text(doc_string(c->record, "data", RECORD_LABELS)));
-}
-
 static void add_version(const struct kube_object *o, struct buf *key)
 {
     buf_printf(key, "%s ", o ? o->resource_version : "-");
@@ -185,9 +148,9 @@ void canary_observe(struct canary *c)
     c->route = parse(c->route_object);
     c->primary = parse_own(c, KIND_DEPLOYMENT, c->primary_name);
     c->record = parse_own(c, KIND_CONFIG_MAP, c->record_name);
-    if (c->record && !is_sound(c->record))
+    if (c->record && !canary_record_is_sound(c->record))
         json_decref(TAKE_PTR(c->record));
-    c->recorded_labels = read_labels(c);
+    c->recorded_labels = canary_recorded_labels(c);
     c->canary_half = parse_own(c, KIND_SERVICE, c->canary_service);
     c->primary_endpoints = endpoints_of(c, c->primary_service);
     read_mesh(c);
