@@ -143,15 +143,17 @@ static bool is_in_title(const json_t *condition)
     return false;
 }
 
-/* An upgrade that is over or goes on is nothing wrong. */
+/* An upgrade or a release that is over or goes on is nothing wrong. */
 static bool is_wrong(const json_t *condition)
 {
     const char *type = doc_string(condition, "type");
     bool is_true = str_eq(doc_string(condition, "status"), "True");
 
-    if (is_in_title(condition) || str_eq(type, CONDITION_UPGRADING))
+    if (is_in_title(condition) || str_eq(type, CONDITION_UPGRADING) || str_eq(type, CONDITION_PROGRESSING))
         return false;
-    return str_eq(type, CONDITION_UPGRADE_BLOCKED) ? is_true : !is_true;
+    return str_eq(type, CONDITION_UPGRADE_BLOCKED) || str_eq(type, CONDITION_HELD) || str_eq(type, CONDITION_CONTENDED)
+               ? is_true
+               : !is_true;
 }
 
 static bool is_not_wrong(const json_t *condition)
