@@ -142,3 +142,28 @@ bool rights_are_of_federation(const char *right)
 {
     return str_starts(right, API_GROUP "/remoteistios") || str_eq(right, "/secrets patch");
 }
+
+bool rights_are_of_canaries(const char *right)
+{
+    static const enum mesh_kind_id kinds[] = {
+        KIND_CANARY,
+        KIND_TARGET_DEPLOYMENT,
+        KIND_TARGET_REPLICA_SET,
+        KIND_TARGET_SERVICE,
+        KIND_HALF_ENDPOINTS,
+        KIND_VIRTUAL_SERVICE};
+    bool given = str_starts(right, "istio.banzaicloud.io/canaries");
+
+    for (size_t i = 0; i < mesh_kinds.len; i++) {
+        const struct kube_kind *row = &mesh_kinds.rows[i];
+        bool is_of_canaries = false;
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+            is_of_canaries = is_of_canaries || row == mesh_kind(kinds[k]);
+        if (!(row->roles & MESH_CENTRAL) || !gives(row, right))
+            continue;
+        if (!is_of_canaries)
+            return false;
+        given = true;
+    }
+    return given;
+}

@@ -18,6 +18,7 @@
 #include "canary.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "rights_used.h"
 #include "today.h"
 
 #define WITHOUT_PROMETHEUS SECONDS(20)
@@ -383,6 +384,22 @@ static void all_requests_were_answered(void **state)
     operator_kill(SIGTERM);
 }
 
+/* Reading again after a conflict needs one. */
+static bool is_due(const char *right)
+{
+    return rights_are_of_canaries(right) && !str_ends(right, " get");
+}
+
+static void rights_of_its_own_were_used_and_nothing_refused(void **state)
+{
+    struct rights_used used = RIGHTS_USED_INIT;
+
+    (void)state;
+    audit_read(0, rights_used_note, &used);
+    rights_used_check(&used, is_due);
+    rights_used_release(&used);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +418,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_canary_that_is_deleted_in_the_middle_leaves_what_it_found),
         cmocka_unit_test(an_operator_that_is_killed_at_the_begin_and_the_end_continues),
         cmocka_unit_test(all_requests_were_answered),
+        cmocka_unit_test(rights_of_its_own_were_used_and_nothing_refused),
     };
 
     if (argc > 1)
