@@ -64,14 +64,6 @@ static struct {
     struct canary_state seen;
 } change;
 
-static int64_t number(const char *name)
-{
-    int64_t value = 0;
-
-    assert_true(str_to_int64(variable(name), &value) && value > 0);
-    return value;
-}
-
 /* --- the shop --- */
 
 static bool has_answered(void *context)

@@ -31,14 +31,6 @@ static const char *const hosts[] = {"echo.example.com", NULL};
 static struct load_requests asked = {.hosts = hosts, .path = "/", .patience = SECONDS(30)};
 static struct load *load;
 
-static int64_t number(const char *name)
-{
-    int64_t value = 0;
-
-    assert_true(str_to_int64(variable(name), &value) && value > 0);
-    return value;
-}
-
 static bool has_answered(void *context)
 {
     const int64_t *at_least = context;

@@ -19,6 +19,14 @@ const char *variable(const char *name)
     return value;
 }
 
+int64_t number(const char *name)
+{
+    int64_t value = 0;
+
+    assert_true(str_to_int64(variable(name), &value) && value > 0);
+    return value;
+}
+
 static bool succeeds(void *command)
 {
     return run_shell(command) == 0;

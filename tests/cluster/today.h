@@ -5,6 +5,8 @@
 #ifndef TESTS_CLUSTER_TODAY_H
 #define TESTS_CLUSTER_TODAY_H
 
+#include <stdint.h>
+
 #include "base/clock.h"
 
 /* One request from the client's Pod of a namespace to a path of the echo service, with options of echo-client. */
@@ -28,6 +30,8 @@ int set_up_shop(void **state);
 void apply_workloads(void);
 /* The value of a variable of the environment that hack/test sets. */
 const char *variable(const char *name);
+/* The same, of one that is a number above 0. */
+int64_t number(const char *name);
 
 /* What users do with a mesh (today_users.c). They need the workloads of TEST_WORKLOADS. */
 void an_authorization_policy_denies_what_it_names(void **state);

@@ -39,14 +39,6 @@ static struct counted all[] = {{.what = "short"}, {.what = "of 20 s"}};
 static char *address;
 static msec_t began;
 
-static int64_t number(const char *name)
-{
-    int64_t value = 0;
-
-    assert_true(str_to_int64(variable(name), &value) && value > 0);
-    return value;
-}
-
 static bool has_answered(void *context)
 {
     const int64_t *at_least = context;
