@@ -21,7 +21,7 @@ static const char *const verbs[] = {"abort", "promote", "approve", "retry"};
 
 static int get_canaries(const struct asking *a, const char *ns, const char *name, json_t **ret, struct err *e)
 {
-    const struct kube_kind *row = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, api_resource_canary.kind);
+    const struct kube_kind *row = mesh_kind(KIND_CANARY);
     json_t *one;
 
     if (!name)
@@ -71,7 +71,7 @@ static int wait_until_handled(const struct asking *a, const char *ns, const char
 
 static int command_canary_to(const struct asking *a, const char *ns, const char *name, const char *verb, struct err *e)
 {
-    const struct kube_kind *row = kube_kind_find(&mesh_kinds, API_GROUP_VERSION, api_resource_canary.kind);
+    const struct kube_kind *row = mesh_kind(KIND_CANARY);
     /* Another token than any before: the operator takes each once. */
     _cleanup_free_ char *command = str_printf("%s@%lld-%d", verb, (long long)clock_now_wall(), (int)getpid());
     _cleanup_json_ json_t *patch = OBJECT(MAP("metadata", MAP("annotations", STRING(CANARY_COMMAND, command)))),
