@@ -24,6 +24,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
+#include "net/loop.h"
 #include "shared.h"
 
 #define PARALLEL 32
@@ -341,7 +342,7 @@ static void measure(size_t remotes)
     figure("server: watches that are open", (double)counted("watches"), "");
     operator_kill(SIGTERM);
     net_client_free(h.client);
-    event_base_free(h.loop);
+    loop_free(h.loop);
     free(h.operator_kubeconfig);
     free(h.log_path);
     h = (struct harness){0};

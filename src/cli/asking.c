@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/credentials.h"
 #include "doc/doc.h"
+#include "net/loop.h"
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
@@ -20,7 +21,7 @@ void asking_end(struct asking *a)
 {
     net_client_free_p(&a->client);
     kube_config_free_p(&a->config);
-    event_base_free_p(&a->loop);
+    loop_free_p(&a->loop);
 }
 
 msec_t asking_left(const struct asking *a)

@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "doc/difftext.h"
 #include "doc/doc.h"
+#include "net/loop.h"
 #include "reconcile/marks.h"
 
 #define CONTEXT_LINES 3
@@ -190,7 +191,7 @@ static bool print_upgrade(const struct preview *p, FILE *out)
 
 static int run(const struct invocation *inv, struct err *e)
 {
-    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_loop_ struct event_base *loop = event_base_new();
     _cleanup_input_ struct input in = {0};
     const struct input_resource *mesh = NULL;
     struct preview preview = {0};
@@ -230,7 +231,7 @@ const struct command command_diff = {
 
 static int run_upgrade(const struct invocation *inv, struct err *e)
 {
-    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_loop_ struct event_base *loop = event_base_new();
     _cleanup_input_ struct input in = {0};
     const struct input_resource *mesh = NULL;
     struct preview preview = {0};

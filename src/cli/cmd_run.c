@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/credentials.h"
 #include "controllers/kinds.h"
+#include "net/loop.h"
 #include "reconcile/leadership.h"
 #include "serve/server.h"
 
@@ -89,7 +90,7 @@ static void configure_log(const struct invocation *inv)
 
 static int run(const struct invocation *inv, struct err *e)
 {
-    _cleanup_event_base_ struct event_base *loop = event_base_new();
+    _cleanup_loop_ struct event_base *loop = event_base_new();
     _cleanup_kube_config_ struct kube_config *config = NULL;
     _cleanup_controller_ struct controller *controller = NULL;
     _cleanup_server_ struct server *server = NULL;

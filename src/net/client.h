@@ -24,9 +24,6 @@
 #include "base/mem.h"
 #include "net/request.h"
 
-DEFINE_CLEANUP(struct event_base *, event_base_free)
-#define _cleanup_event_base_ _cleanup_(event_base_free_p)
-
 struct net_client;
 struct net_call;
 

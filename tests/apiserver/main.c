@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "control.h"
+#include "net/loop.h"
 
 static const char usage[] =
     "Usage: apiservers [OPTION...]\n"
@@ -170,6 +171,6 @@ int main(int argc, char **argv)
     result = serve(&arguments, loop, &e);
     if (result < 0)
         fprintf(stderr, "apiservers: %s\n", e.text);
-    event_base_free(loop);
+    loop_free(loop);
     return result < 0 ? 1 : 0;
 }

@@ -18,6 +18,7 @@
 #include "doc/doc.h"
 #include "harness_impl.h"
 #include "install/manifests.h"
+#include "net/loop.h"
 
 struct harness h;
 
@@ -296,6 +297,6 @@ int harness_teardown(void **state)
         free(h.log_path);
     }
     net_client_free(h.client);
-    event_base_free(h.loop);
+    loop_free(h.loop);
     return 0;
 }

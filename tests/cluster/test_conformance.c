@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "net/loop.h"
+
 #include "../conformance/conformance.h"
 #include "harness.h"
 
@@ -25,6 +27,6 @@ int main(void)
     failed =
         conformance_run("conformance of the real server", config, loop, restart, getenv("TEST_RESTART_API_SERVER"));
     kube_config_free(config);
-    event_base_free(loop);
+    loop_free(loop);
     return failed;
 }

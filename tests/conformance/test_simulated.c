@@ -5,6 +5,7 @@
 #include "../apiserver/apiserver.h"
 #include "base/str.h"
 #include "conformance.h"
+#include "net/loop.h"
 
 static bool compact(void *context)
 {
@@ -38,7 +39,7 @@ static int run_as(int minor)
     kube_config_free(config);
     free(text);
     apiserver_free(server);
-    event_base_free(loop);
+    loop_free(loop);
     return failed;
 }
 

@@ -11,6 +11,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "kube/config.h"
+#include "net/loop.h"
 #include "proxy.h"
 
 static void print_usage(FILE *out)
@@ -190,6 +191,6 @@ int main(int argc, char **argv)
     event_free(input);
     proxy_free(program.proxy);
     evbuffer_free(program.input);
-    event_base_free(program.loop);
+    loop_free(program.loop);
     return 0;
 }

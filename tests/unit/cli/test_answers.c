@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/loop.h"
 
 static const char *program;
 
@@ -61,7 +62,7 @@ static void run_stop(struct run *r)
     char *const files[] = {r->kubeconfig, r->file, r->output};
 
     server_stop(&r->server);
-    event_base_free(r->loop);
+    loop_free(r->loop);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         unlink(files[i]);
         free(files[i]);

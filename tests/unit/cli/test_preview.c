@@ -15,6 +15,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
+#include "net/loop.h"
 #include "reconcile/marks.h"
 
 #define NS "istio-system"
@@ -66,7 +67,7 @@ static int teardown(void **state)
     problems_release(&b->problems);
     kube_config_free(b->config);
     apiserver_free(b->servers);
-    event_base_free(b->loop);
+    loop_free(b->loop);
     free(b);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "net/loop.h"
 
 void fixture_serve(struct fixture *f, const struct server_answer *answers, const struct certs *certs)
 {
@@ -36,7 +37,7 @@ void fixture_stop(struct fixture *f)
 {
     net_client_free(f->client);
     server_stop(&f->server);
-    event_base_free(f->loop);
+    loop_free(f->loop);
     free(f->config.server);
 }
 

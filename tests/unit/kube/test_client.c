@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "client_fixture.h"
 #include "doc/doc.h"
+#include "net/loop.h"
 
 /* --- requests and answers --- */
 
@@ -361,7 +362,7 @@ static void test_nobody_there(void **state)
     assert_int_equal(o.status, 0);
     outcome_release(&o);
     net_client_free(f.client);
-    event_base_free(f.loop);
+    loop_free(f.loop);
     free(f.config.server);
 }
 
@@ -491,7 +492,7 @@ static void test_nothing_is_sent_after_its_time(void **state)
     close(listener);
     outcome_release(&o);
     net_client_free(f.client);
-    event_base_free(f.loop);
+    loop_free(f.loop);
     free(f.config.server);
 }
 

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "client_fixture.h"
 #include "net/credentials.h"
+#include "net/loop.h"
 
 static struct certs ours, others;
 
@@ -417,7 +418,7 @@ static void test_bad_configuration(void **state)
         else
             assert_non_null(strstr(e.text, "/nonexistent/"));
     }
-    event_base_free(loop);
+    loop_free(loop);
 }
 
 static int set_up(void **state)

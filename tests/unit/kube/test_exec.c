@@ -14,6 +14,7 @@
 #include "certs.h"
 #include "doc/doc.h"
 #include "kube/exec.h"
+#include "net/loop.h"
 
 #define V1 "client.authentication.k8s.io/v1"
 #define HEAD "{\"apiVersion\":\"" V1 "\",\"kind\":\"ExecCredential\","
@@ -151,7 +152,7 @@ static struct outcome run_exec(struct kube_exec *exec)
     if (kube_exec_start(loop, &config, on_done, &o, &r, &o.e) == 0)
         while (!o.over)
             event_base_loop(loop, EVLOOP_ONCE);
-    event_base_free(loop);
+    loop_free(loop);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nobody is left behind */
     assert_int_equal(errno, ECHILD);
     return o;
@@ -235,7 +236,7 @@ static void test_cancel(void **state)
     event_base_loop(loop, EVLOOP_NONBLOCK);
     assert_false(o.over);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    event_base_free(loop);
+    loop_free(loop);
 }
 
 static int set_up(void **state)

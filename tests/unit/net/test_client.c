@@ -12,6 +12,7 @@
 #include "net/client.h"
 #include "net/http_server.h"
 #include "net/io.h"
+#include "net/loop.h"
 #include "outcome.h"
 
 #define TEXT "Accept: text/plain"
@@ -77,7 +78,7 @@ static void stop(struct fixture *f)
         http_answer_text(f->kept, 200, "");
     /* What was deferred. */
     event_base_loop(f->loop, EVLOOP_NONBLOCK);
-    event_base_free(f->loop);
+    loop_free(f->loop);
     free(f->url);
 }
 
@@ -215,7 +216,7 @@ static void an_address_that_is_no_url_is_refused(void **state)
     assert_int_equal(net_client_new(loop, &server, NULL, NULL, &client, &e), -1);
     assert_int_equal(e.class, ERR_INVALID);
     assert_non_null(strstr(e.text, server.url));
-    event_base_free(loop);
+    loop_free(loop);
 }
 
 int main(void)

@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "net/certificate.h"
 #include "net/http_server.h"
+#include "net/loop.h"
 
 #define PATIENCE_MS 300
 #define LONG_MS 10000
@@ -84,7 +85,7 @@ static void stop(struct fixture *f)
     http_server_free(f->server);
     /* What was deferred. */
     event_base_loop(f->loop, EVLOOP_NONBLOCK);
-    event_base_free(f->loop);
+    loop_free(f->loop);
 }
 
 static void turn(struct fixture *f)
@@ -402,7 +403,7 @@ static void test_addresses(void **state)
         assert_int_equal(http_server_new(loop, &(struct http_server_options){.address = refused[i]}, &s, &e), -1);
         assert_int_equal(e.class, ERR_USAGE);
     }
-    event_base_free(loop);
+    loop_free(loop);
 }
 
 static struct certificate certify(struct fixture *f)

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "net/http_server.h"
+#include "net/loop.h"
 #include "reconcile/query_http.h"
 
 struct bench {
@@ -71,7 +72,7 @@ static int teardown(void **state)
     http_server_free(b->server);
     if (b->silent)
         http_answer_text(b->silent, 200, "late");
-    event_base_free(b->loop);
+    loop_free(b->loop);
     buf_release(&b->body);
     forget_request(b);
     free(b);

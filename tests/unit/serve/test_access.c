@@ -12,6 +12,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "net/http_server.h"
+#include "net/loop.h"
 #include "serve/access.h"
 
 struct fixture {
@@ -114,7 +115,7 @@ static void stop(struct fixture *f)
     net_client_free(f->client);
     http_server_free(f->api);
     event_base_loop(f->loop, EVLOOP_NONBLOCK);
-    event_base_free(f->loop);
+    loop_free(f->loop);
     free(f->asked_about);
 }
 
