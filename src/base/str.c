@@ -18,7 +18,8 @@ char *str_dup_n(const char *s, size_t len)
 {
     char *copy = mem_new0(len + 1, 1);
 
-    memcpy(copy, s, len);
+    if (len)
+        memcpy(copy, s, len);
     return copy;
 }
 
