@@ -101,6 +101,18 @@ static bool is_over(const struct decision *d, msec_t *until, msec_t length)
     return d->f->now >= *until;
 }
 
+/* Nothing leads to the target, and since then requests that were under way there had the time to end. */
+static bool is_drained(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    if (d->f->route != 0 || d->f->mirror || !d->f->apex) {
+        s->drain_until = 0;
+        return false;
+    }
+    return is_over(d, &s->drain_until, settle(d) + drain(d));
+}
+
 /* --- from phase to phase --- */
 
 static void enter(struct decision *d, enum canary_phase phase)
@@ -110,6 +122,13 @@ static void enter(struct decision *d, enum canary_phase phase)
     s->phase = phase;
     s->started = d->f->now;
     s->settle_until = s->drain_until = 0;
+}
+
+/* Whose target may lose its Pods. */
+static void enter_drained(struct decision *d, enum canary_phase phase)
+{
+    enter(d, phase);
+    d->s->drain_until = d->f->now;
 }
 
 static void leave_steps(struct canary_state *s)
@@ -262,25 +281,16 @@ static void initialise(struct decision *d)
             wait_until(d, "CreatingPrimary", "waits for the primary to be ready", deadline(d));
     } else if (!is_over(d, &s->settle_until, settle(d))) {
         wait_until(d, "Settling", "proxies learn of the primary", s->settle_until);
-    } else if (f->route != 0 || !f->apex) {
-        say(d, "Routing", "the traffic is sent to the primary");
-    } else if (!is_over(d, &s->drain_until, settle(d) + drain(d))) {
-        wait_until(d, "Draining", "open requests at the target end", s->drain_until);
+    } else if (!is_drained(d)) {
+        if (s->drain_until)
+            wait_until(d, "Draining", "open requests at the target end", s->drain_until);
+        else
+            say(d, "Routing", "the traffic is sent to the primary");
     } else {
-        enter(d, CANARY_INITIALIZED);
+        enter_drained(d, CANARY_INITIALIZED);
         copy(s->revision, sizeof(s->revision), f->recorded);
         say(d, "Initialized", "the primary has all traffic");
     }
-}
-
-/* Requests that are under way at the target may end, before it is touched. */
-static bool is_drained(struct decision *d)
-{
-    struct canary_state *s = d->s;
-
-    if (s->phase != CANARY_FAILED)
-        return true;
-    return d->f->route == 0 && !d->f->mirror && is_over(d, &s->drain_until, settle(d) + drain(d));
 }
 
 static void rest(struct decision *d)
@@ -288,12 +298,16 @@ static void rest(struct decision *d)
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
 
-    if (!is_drained(d) || !f->objects_ready || !f->recorded)
+    if (!f->target_replicas)
+        s->drain_until = 0;
+    else if (!is_drained(d) && s->phase == CANARY_FAILED)
+        return;
+    if (!f->objects_ready || !f->recorded)
         return;
     s->frozen &= f->target_paused;
     if (str_eq(f->revision, f->recorded)) {
         if (s->phase == CANARY_FAILED) {
-            enter(d, CANARY_SUCCEEDED);
+            enter_drained(d, CANARY_SUCCEEDED);
             copy(s->revision, sizeof(s->revision), f->recorded);
             say(d, "Reverted", "the target declares the promoted version again");
         }
@@ -499,11 +513,9 @@ static void follow_end(struct decision *d)
     struct canary_state *s = d->s;
     const char *reason = s->reason;
 
-    if (d->f->route != 0)
+    if (!is_drained(d))
         return;
-    if (!is_over(d, &s->drain_until, settle(d) + drain(d)))
-        return;
-    enter(d, CANARY_SUCCEEDED);
+    enter_drained(d, CANARY_SUCCEEDED);
     copy(s->revision, sizeof(s->revision), d->f->recorded);
     if (str_eq(reason, "Reverted"))
         say(d, "Reverted", "the target declares the promoted version again");
@@ -581,11 +593,13 @@ static void wish_for_target(
     const struct canary_spec *spec, const struct canary_facts *f, const struct canary_state *before,
     const struct canary_state *after, struct canary_wish *w)
 {
-    bool is_idle = canary_is_idle(before->phase) && canary_is_idle(after->phase);
+    bool is_drained = f->route == 0 && !f->mirror && f->apex && before->drain_until && f->now >= before->drain_until;
 
-    if (is_idle && (before->phase != CANARY_FAILED || (before->drain_until && f->now >= before->drain_until))) {
-        w->replicas = 0;
-        w->paused = f->target_replicas || before->frozen ? 0 : -1; /* else a person paused it */
+    if (canary_is_idle(before->phase) && canary_is_idle(after->phase)) {
+        w->replicas = is_drained ? 0 : -1;
+        w->paused = (f->target_replicas && is_drained) || (!f->target_replicas && before->frozen)
+                        ? 0
+                        : -1; /* else a person paused it */
     } else if (!str_eq(f->revision, before->revision)) {
         return;
     } else if (stays(before, after, CANARY_PROMOTING)) {
@@ -621,13 +635,15 @@ void canary_wish_of(
 {
     bool settled = before->settle_until && f->now >= before->settle_until && f->objects_ready && f->primary_ready;
     bool is_beginning = before->phase <= CANARY_INITIALIZING;
+    /* Where something leads to the target again, the status says first that what was drained is not. */
+    bool is_stale = before->drain_until && f->has_target && f->target_replicas;
 
     /* Nothing is led to a primary that is not there: by what an operator knew before, it may be. */
     *ret = (struct canary_wish){
-        .route = is_beginning ? settled : f->route >= 0 || f->primary_serves,
+        .route = !is_stale && (is_beginning ? settled : f->route >= 0 || f->primary_serves),
         .weight = before->weight < after->weight ? before->weight : after->weight,
         .mirror = before->mirror < after->mirror ? before->mirror : after->mirror,
-        .apex = is_beginning ? settled && f->route == 0 : f->primary_serves,
+        .apex = !is_stale && (is_beginning ? settled && f->route == 0 : f->primary_serves),
         .replicas = -1,
         .paused = -1,
         .template = template_of(f, before, after),

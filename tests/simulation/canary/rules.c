@@ -242,18 +242,15 @@ static void target_written(struct world *w, enum who who, const json_t *before, 
         return;
     if (!is_excused(w) && !is_longer_than(w, w->rules.zero, drain))
         world_fail(w, "the target is scaled down, and the route did not lead to the primary for %" PRId64 " ms", drain);
-    if (!is_excused(w) && world_now(w) > w->rules.apex_hand + HAND_FELT && !is_longer_than(w, w->rules.apex, drain))
+    if (!is_excused(w) && !is_longer_than(w, w->rules.apex, drain))
         world_fail(w, "the target is scaled down, and its Service did not lead to the primary for %" PRId64 " ms",
                    drain);
 }
 
-static void apex_written(struct world *w, enum who who, const json_t *after)
+static void apex_written(struct world *w, const json_t *after)
 {
     struct rules *r = &w->rules;
 
-    /* What the hand did is felt for a while after it was put right. */
-    if (who == WHO_OPERATOR && r->apex == MSEC_NEVER && r->apex_hand)
-        r->apex_hand = world_now(w);
     if (!str_eq(doc_string(after, "spec", "selector", ROLE), "primary"))
         r->apex = MSEC_NEVER;
     else if (r->apex == MSEC_NEVER)
@@ -290,7 +287,7 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP))
         target_written(w, who, before, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP))
-        apex_written(w, who, after);
+        apex_written(w, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP_CANARY) && who == WHO_OPERATOR)
         mend(w, HAND_CANARY_SERVICE);
 }

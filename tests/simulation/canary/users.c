@@ -270,10 +270,17 @@ static void delete_route(struct world *w)
 
 static void edit_selector(struct world *w)
 {
-    w->rules.apex_hand = world_now(w);
     ground_patch(&w->ground, "", "services", SHOP,
                  OBJECT(MAP("spec", MAP("selector", NIL("canary.istio.banzaicloud.io/role")))));
     did(w, "edit the selector of the Service");
+}
+
+/* The Service and the target, as a repository has them. */
+static void apply_again(struct world *w)
+{
+    ground_patch(&w->ground, "apps", "deployments", SHOP, OBJECT(MAP("spec", INT("replicas", w->users.replicas))));
+    edit_selector(w);
+    did(w, "apply the target and its Service again");
 }
 
 static void scale_primary(struct world *w)
@@ -358,6 +365,7 @@ static const struct {
     {2, scale_primary},       {1, delete_primary},        {3, evict},
     {4, edit_steps},          {1, delete_canary_service}, {1, delete_target},
     {3, users_delete_canary}, {10, change_prometheus},    {6, change_traffic},
+    {3, apply_again},
 };
 
 void users_act(struct world *w)

@@ -59,7 +59,7 @@ struct rules {
     } answers[ANSWERS]; /* a ring */
     size_t answer_count;
     unsigned hands;
-    msec_t excused, apex_hand;
+    msec_t excused;
     msec_t crashing; /* the primary has a version that crashes until then */
 };
 

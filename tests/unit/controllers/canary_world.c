@@ -26,7 +26,7 @@ static json_t *json(const char *text)
     return value;
 }
 
-static json_t *get(struct canary_world *cw, enum mesh_kind_id kind, const char *name)
+json_t *canary_world_view(struct canary_world *cw, enum mesh_kind_id kind, const char *name)
 {
     const struct kube_object *o = kube_cache_get(cw->w.cache, mesh_kind(kind), APP_NS, name);
 
@@ -63,7 +63,7 @@ void canary_world_put(struct canary_world *cw, const char *spec)
         "\"threshold\":2,\"stepWeights\":[10,50],\"metrics\":[{\"name\":\"request-success-rate\",\"interval\":\"10s\","
         "\"thresholdRange\":{\"min\":99}},{\"name\":\"request-duration\",\"interval\":\"10s\","
         "\"thresholdRange\":{\"max\":500}}]}}";
-    json_t *canary = get(cw, KIND_CANARY, APP);
+    json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
 
     if (!canary)
         canary = OBJECT(
@@ -116,7 +116,7 @@ void canary_world_release(struct canary_world *cw)
 
 void canary_world_release_image(struct canary_world *cw, const char *image)
 {
-    json_t *deployment = get(cw, KIND_TARGET_DEPLOYMENT, APP);
+    json_t *deployment = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
     json_t *containers = doc_at(deployment, "spec", "template", "spec", "containers");
 
     json_object_set_new(json_array_get(containers, 0), "image", json_string(image));
@@ -125,7 +125,7 @@ void canary_world_release_image(struct canary_world *cw, const char *image)
 
 void canary_world_command(struct canary_world *cw, const char *command)
 {
-    json_t *canary = get(cw, KIND_CANARY, APP);
+    json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
 
     json_object_set_new(doc_make(canary, "metadata", "annotations"), CANARY_COMMAND, json_string(command));
     put(cw, KIND_CANARY, canary);
@@ -149,7 +149,7 @@ static char *find_set(struct canary_world *cw, const json_t *deployment, bool ma
 {
     _cleanup_free_ char *hash = hash_of(deployment);
     char *name = str_printf("%s-%s", doc_string(deployment, "metadata", "name"), hash);
-    _cleanup_json_ json_t *set = get(cw, KIND_TARGET_REPLICA_SET, name);
+    _cleanup_json_ json_t *set = canary_world_view(cw, KIND_TARGET_REPLICA_SET, name);
 
     if (set || may_create)
         return name;
@@ -162,7 +162,7 @@ static bool number_set(struct canary_world *cw, json_t *deployment, const char *
 {
     _cleanup_free_ char *hash = hash_of(deployment);
     json_t *annotations = doc_make(deployment, "metadata", "annotations"),
-           *set = get(cw, KIND_TARGET_REPLICA_SET, name);
+           *set = canary_world_view(cw, KIND_TARGET_REPLICA_SET, name);
     const char *number = doc_string(annotations, DEPLOYMENT_REVISION);
 
     if (set && number && str_eq(doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION), number)) {
@@ -192,7 +192,7 @@ static bool number_set(struct canary_world *cw, json_t *deployment, const char *
  */
 static void roll_out(struct canary_world *cw, enum mesh_kind_id kind, const char *name, bool hangs)
 {
-    json_t *deployment = get(cw, kind, name);
+    json_t *deployment = canary_world_view(cw, kind, name);
     _cleanup_json_ json_t *before = doc_copy(deployment);
     _cleanup_free_ char *set = NULL;
     int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1);
@@ -230,13 +230,13 @@ static int64_t ready_behind(struct canary_world *cw, const json_t *service)
     const char *hash = doc_string(service, "spec", "selector", "pod-template-hash");
     bool is_primary = str_eq(doc_string(service, "spec", "selector", CANARY_ROLE), "primary");
     _cleanup_json_ json_t *deployment =
-        get(cw, is_primary ? KIND_DEPLOYMENT : KIND_TARGET_DEPLOYMENT, is_primary ? APP "-primary" : APP);
+        canary_world_view(cw, is_primary ? KIND_DEPLOYMENT : KIND_TARGET_DEPLOYMENT, is_primary ? APP "-primary" : APP);
     _cleanup_json_ json_t *set = NULL;
     _cleanup_free_ char *name = NULL;
 
     if (!is_primary && hash) {
         name = str_printf(APP "-%s", hash);
-        set = get(cw, KIND_TARGET_REPLICA_SET, name);
+        set = canary_world_view(cw, KIND_TARGET_REPLICA_SET, name);
         if (!set || !str_eq(
                         doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION),
                         doc_string(deployment, "metadata", "annotations", DEPLOYMENT_REVISION)))
@@ -247,7 +247,7 @@ static int64_t ready_behind(struct canary_world *cw, const json_t *service)
 
 static void list_endpoints(struct canary_world *cw, const char *name)
 {
-    _cleanup_json_ json_t *service = get(cw, KIND_SERVICE, name);
+    _cleanup_json_ json_t *service = canary_world_view(cw, KIND_SERVICE, name);
     json_t *addresses = json_array();
 
     if (!service) {
@@ -268,7 +268,7 @@ static void list_endpoints(struct canary_world *cw, const char *name)
 /* Views have what the kinds' own rows have, too. */
 static void show(struct canary_world *cw, enum mesh_kind_id from, enum mesh_kind_id view, const char *name)
 {
-    json_t *object = get(cw, from, name), *shown = get(cw, view, name);
+    json_t *object = canary_world_view(cw, from, name), *shown = canary_world_view(cw, view, name);
 
     if (object)
         put(cw, view, json_incref(object));
@@ -463,7 +463,7 @@ void canary_world_rest(struct canary_world *cw, msec_t length)
 
 void canary_world_delete(struct canary_world *cw)
 {
-    json_t *canary = get(cw, KIND_CANARY, APP);
+    json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
 
     json_object_set_new(doc_at(canary, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
     put(cw, KIND_CANARY, canary);
@@ -478,14 +478,14 @@ void canary_world_delete(struct canary_world *cw)
 
 char *canary_world_status(struct canary_world *cw, const char *field)
 {
-    _cleanup_json_ json_t *canary = get(cw, KIND_CANARY, APP);
+    _cleanup_json_ json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
 
     return str_dup(str_or(doc_string(canary, "status", field), ""));
 }
 
 int canary_world_weight(struct canary_world *cw)
 {
-    _cleanup_json_ json_t *route = get(cw, KIND_VIRTUAL_SERVICE, APP);
+    _cleanup_json_ json_t *route = canary_world_view(cw, KIND_VIRTUAL_SERVICE, APP);
     const json_t *routes = doc_at(json_array_get(doc_at(route, "spec", "http"), 0), "route");
 
     return route ? (int)doc_int(doc_at(json_array_get(routes, 1), "weight"), 0) : -1;
@@ -493,7 +493,7 @@ int canary_world_weight(struct canary_world *cw)
 
 char *canary_world_image(struct canary_world *cw, const char *deployment)
 {
-    _cleanup_json_ json_t *d = get(cw, KIND_TARGET_DEPLOYMENT, deployment);
+    _cleanup_json_ json_t *d = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, deployment);
 
     return str_dup(
         str_or(doc_string(json_array_get(doc_at(d, "spec", "template", "spec", "containers"), 0), "image"), ""));
@@ -501,7 +501,48 @@ char *canary_world_image(struct canary_world *cw, const char *deployment)
 
 int canary_world_replicas(struct canary_world *cw, const char *deployment)
 {
-    _cleanup_json_ json_t *d = get(cw, KIND_TARGET_DEPLOYMENT, deployment);
+    _cleanup_json_ json_t *d = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, deployment);
 
     return d ? (int)doc_int(doc_at(d, "spec", "replicas"), 1) : -1;
+}
+
+/* --- tests --- */
+
+struct canary_world *canary_world_start(const char *spec)
+{
+    struct canary_world *cw = NEW(struct canary_world);
+
+    canary_world_init(cw, spec);
+    return cw;
+}
+
+void canary_world_done(struct canary_world *cw)
+{
+    canary_world_release(cw);
+    free(cw);
+}
+
+void canary_world_expect(struct canary_world *cw, const char *field, const char *text)
+{
+    _cleanup_free_ char *is = canary_world_status(cw, field);
+
+    assert_string_equal(is, text);
+}
+
+void canary_world_expect_image(struct canary_world *cw, const char *deployment, const char *image)
+{
+    _cleanup_free_ char *is = canary_world_image(cw, deployment);
+
+    assert_string_equal(is, image);
+}
+
+/* Initialised, and a new version declared. */
+struct canary_world *canary_world_start_release(const char *spec)
+{
+    struct canary_world *cw = canary_world_start(spec);
+
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    canary_world_release_image(cw, "app:2");
+    return cw;
 }
