@@ -39,6 +39,19 @@ static json_t *template_of_primary(const struct canary *c)
     return template;
 }
 
+/* Even where the weights are others': the Canary had it already. */
+static bool leads_to_primary(const struct canary *c)
+{
+    json_t *http, *route;
+    size_t i, k;
+
+    json_array_foreach(doc_at(c->route, "spec", "http"), i, http)
+        json_array_foreach(doc_at(http, "route"), k, route)
+            if (str_eq(doc_string(route, "destination", "host"), c->primary_service))
+                return true;
+    return false;
+}
+
 /*
  * What the record says, as it is or as it begins: the target as it is before anything is touched. One that was lost
  * later follows the primary, which serves.
@@ -46,7 +59,7 @@ static json_t *template_of_primary(const struct canary *c)
 static json_t *record_data(const struct canary *c)
 {
     const json_t *from = c->primary ? c->primary : c->target;
-    bool is_foreign = c->route && !c->primary && !str_eq(c->route_object->owner, c->re->object->uid);
+    bool is_foreign = c->route && !str_eq(c->route_object->owner, c->re->object->uid) && !leads_to_primary(c);
     _cleanup_json_ json_t *template = NULL;
     _cleanup_free_ char *text = NULL, *route = NULL;
 

@@ -47,7 +47,7 @@ void rules_forgive(struct world *w)
     if (w->users.has_orphans)
         return;
     w->rules.hands = 0;
-    w->rules.excused = 0;
+    w->rules.excused = world_now(w) + w->ground.lag + w->ground.times.endpoints; /* proxies may still go by it */
 }
 
 static bool is_excused(const struct world *w)
@@ -366,6 +366,8 @@ static bool is_as_before(struct world *w, struct buf *why)
         buf_printf(why, "the target has no replicas");
     else if (target && doc_bool(doc_at(target, "spec", "paused"), false))
         buf_printf(why, "the target is paused");
+    else if (target && !has_no_pods(w, w->users.version) && !apps_ready(w->ground.apps, false))
+        buf_printf(why, "the target has no ready Pods");
     return !why->len;
 }
 

@@ -81,6 +81,24 @@ static void a_virtual_service_that_was_there_is_given_back(void **state)
     canary_world_done(cw);
 }
 
+/* Its creation was refused once, and the primary is there already. */
+static void a_record_that_comes_late_has_the_virtual_service(void **state)
+{
+    struct canary_world *cw = canary_world_start(NULL);
+    _cleanup_json_ json_t *before = own_route(), *after = NULL;
+
+    (void)state;
+    world_put_as(&cw->w, mesh_kind(KIND_VIRTUAL_SERVICE), json_incref(before));
+    while (!kube_cache_get(cw->w.cache, mesh_kind(KIND_DEPLOYMENT), APP_NS, APP "-primary"))
+        canary_world_step(cw);
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_CONFIG_MAP), APP_NS, APP "-original", NULL);
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_delete(cw);
+    after = canary_world_view(cw, KIND_VIRTUAL_SERVICE, APP);
+    assert_true(doc_equal(doc_at(after, "spec"), doc_at(before, "spec")));
+    canary_world_done(cw);
+}
+
 static void a_deployment_of_the_user_is_never_taken_for_the_primary(void **state)
 {
     struct canary_world *cw = canary_world_start(NULL);
@@ -379,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deletion_gives_back_what_was_there),
         cmocka_unit_test(a_virtual_service_that_was_there_is_given_back),
+        cmocka_unit_test(a_record_that_comes_late_has_the_virtual_service),
         cmocka_unit_test(a_deployment_of_the_user_is_never_taken_for_the_primary),
         cmocka_unit_test(a_record_that_is_deleted_follows_the_primary),
         cmocka_unit_test(the_primary_stays_where_the_target_does_not_serve),
