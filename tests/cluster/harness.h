@@ -73,8 +73,10 @@ char *operator_get(const char *path);
 double operator_metric(const char *name);
 /* Whether it manages a mesh and has nothing to write: by one answer, as several would be about several moments. */
 bool operator_is_settled(void);
-/* Bytes by which its heap_bytes may differ between two moments of rest: answers under way, longer versions. */
-#define HEAP_SLACK (128 * 1024)
+/* Waits until its heap is what it was at an earlier rest, `before` bytes, but for longer versions and names: what
+ * a burst of changes takes is back some seconds later, what leaks is not. A sanitizer keeps what is freed, so there
+ * it says nothing. */
+void operator_wait_heap_is_back(double before);
 /* Its resident memory in kB. */
 long operator_memory_kb(void);
 /* Of it, what is no file's: without the pages of code, which come and go by what ran last. */

@@ -14,6 +14,9 @@
 #include "base/str.h"
 #include "harness_impl.h"
 
+enum { HEAP_SLACK = 128 * 1024 };
+static const msec_t HEAP_PATIENCE = SECONDS(60);
+
 /* The operator says in its first line on which port it serves. */
 static bool port_is_known(void *context)
 {
@@ -133,6 +136,21 @@ double operator_metric(const char *name)
     _cleanup_free_ char *text = operator_get("/metrics");
 
     return metric_of(text, name);
+}
+
+static bool heap_is_back(void *context)
+{
+    const double *before = context;
+    double now = operator_metric("heap_bytes");
+
+    wait_saw("%.0f bytes, %.0f before", now, *before);
+    return now <= *before + HEAP_SLACK;
+}
+
+void operator_wait_heap_is_back(double before)
+{
+    if (!getenv("TEST_SANITIZE"))
+        wait_until(heap_is_back, &before, HEAP_PATIENCE, "memory in use is back");
 }
 
 bool operator_is_settled(void)

@@ -143,12 +143,6 @@ static bool descriptors_are_back(void *context)
     return operator_descriptors() <= f.descriptors;
 }
 
-static bool heap_is_back(void *context)
-{
-    (void)context;
-    return getenv("TEST_SANITIZE") || operator_metric("heap_bytes") <= f.heap + HEAP_SLACK;
-}
-
 static void check_memory(void)
 {
     long now = operator_memory_kb();
@@ -180,7 +174,7 @@ static void check_recovered(void)
     probe();
     assert_int_equal(post(review, strlen(review)), 200);
     wait_until(descriptors_are_back, NULL, GRACE_MS, "descriptors are closed");
-    wait_until(heap_is_back, NULL, GRACE_MS, "memory in use is back");
+    operator_wait_heap_is_back(f.heap);
     print_message(
         "           slowest probe so far %lld ms, resident %ld kB (%ld kB before)\n",
         (long long)f.slowest,
