@@ -66,14 +66,6 @@ static struct {
 
 /* --- the shop --- */
 
-static bool has_answered(void *context)
-{
-    const int64_t *at_least = context;
-
-    wait_saw("%lld answered", (long long)atomic_load(&load->answered));
-    return atomic_load(&load->answered) >= *at_least;
-}
-
 /* The last line of what a command prints; owned by the caller. */
 static char *line_of(const char *command)
 {
@@ -142,7 +134,6 @@ void canary_shop_opens(void)
     _cleanup_free_ char *begin =
         str_printf("'%s' prometheus --name '%s'", variable("TEST_CLUSTER_PROGRAM"), variable("TEST_CLUSTER"));
     _cleanup_free_ char *address = NULL, *ask = NULL;
-    int64_t some = 100;
 
     prometheus = line_of(begin);
     make_mesh();
@@ -152,15 +143,13 @@ void canary_shop_opens(void)
     must_succeed(ask, "the gateway answers");
     requests.rate = (int)number("TEST_RATE");
     load = load_start(address, &requests);
-    wait_until(has_answered, &some, PATIENCE, "requests are answered");
+    load_wait_answered(load, 100, PATIENCE);
     assert_int_equal(atomic_load(&load->lost), 0);
 }
 
 void canary_shop_closes(void)
 {
-    int64_t all = number("TEST_REQUESTS");
-
-    wait_until(has_answered, &all, TO_BE_ANSWERED, "so many requests are answered");
+    load_wait_answered(load, number("TEST_REQUESTS"), TO_BE_ANSWERED);
     load_end(load);
     print_message(
         "in all: %lld answered, %lld failed by a bad release, %lld lost\n",

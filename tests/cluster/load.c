@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "wait.h"
 
 #define HEAD_MAX 16384
 #define TICK_MS 5
@@ -277,6 +278,24 @@ void load_follow(struct load *load, const char *address)
 
     assert_int_equal(inet_pton(AF_INET, address, &server), 1);
     atomic_store(&load->server, server.s_addr);
+}
+
+struct awaited {
+    struct load *load;
+    int64_t answered;
+};
+
+static bool has_answered(void *context)
+{
+    const struct awaited *a = context;
+
+    wait_saw("%lld answered", (long long)atomic_load(&a->load->answered));
+    return atomic_load(&a->load->answered) >= a->answered;
+}
+
+void load_wait_answered(struct load *load, int64_t answered, msec_t timeout)
+{
+    wait_until(has_answered, &(struct awaited){load, answered}, timeout, "requests are answered");
 }
 
 void load_end(struct load *load)

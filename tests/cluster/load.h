@@ -42,6 +42,8 @@ struct load {
 struct load *load_start(const char *address, const struct load_requests *requests);
 /* New connections go to that address, those that rest are closed. */
 void load_follow(struct load *load, const char *address);
+/* Waits until so many were answered since the start; the test fails where that is not within `timeout`. */
+void load_wait_answered(struct load *load, int64_t answered, msec_t timeout);
 /* Waits for the requests under way, and for the process. The counts stay. */
 void load_end(struct load *load);
 void load_free(struct load *load);

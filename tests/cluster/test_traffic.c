@@ -31,14 +31,6 @@ static const char *const hosts[] = {"echo.example.com", NULL};
 static struct load_requests asked = {.hosts = hosts, .path = "/", .patience = SECONDS(30)};
 static struct load *load;
 
-static bool has_answered(void *context)
-{
-    const int64_t *at_least = context;
-
-    wait_saw("%lld answered", (long long)atomic_load(&load->answered));
-    return atomic_load(&load->answered) >= *at_least;
-}
-
 /* Which objects no operator can restore without a loss; docs/reliability.md says why. */
 static bool is_the_way_itself(const struct target *t)
 {
@@ -60,7 +52,7 @@ static void say_losses(int64_t from, msec_t began)
 /* How many requests were lost. */
 static int64_t delete_and_wait(const struct target *t, int64_t requests)
 {
-    int64_t lost = atomic_load(&load->lost), answered = atomic_load(&load->answered), until;
+    int64_t lost = atomic_load(&load->lost), answered = atomic_load(&load->answered);
     msec_t began = clock_now_monotonic(), back;
 
     cluster_delete(t->kind, t->ns, t->name);
@@ -71,8 +63,7 @@ static int64_t delete_and_wait(const struct target *t, int64_t requests)
         load_follow(load, address);
     }
     mesh_wait_status("Available", TO_BE_AVAILABLE);
-    until = answered + requests;
-    wait_until(has_answered, &until, SECONDS(600), "requests are answered");
+    load_wait_answered(load, answered + requests, SECONDS(600));
     print_message(
         "%-32s %-44s back after %4lld ms, %5lld answered, %lld lost\n",
         t->kind->kind,
@@ -87,7 +78,6 @@ static int64_t delete_and_wait(const struct target *t, int64_t requests)
 static void it_is_available_and_answers(void **state)
 {
     _cleanup_free_ char *spec = str_printf(SPEC, variable("TEST_ISTIO_VERSION")), *address = NULL, *ask = NULL;
-    int64_t some = 100;
 
     (void)state;
     operator_start();
@@ -100,14 +90,14 @@ static void it_is_available_and_answers(void **state)
     must_succeed(ask, "the gateway answers");
     asked.rate = (int)number("TEST_RATE");
     load = load_start(address, &asked);
-    wait_until(has_answered, &some, PATIENCE, "requests are answered");
+    load_wait_answered(load, 100, PATIENCE);
     assert_int_equal(atomic_load(&load->lost), 0);
 }
 
 static void no_request_is_lost_while_objects_are_deleted(void **state)
 {
     _cleanup_json_ json_t *objects = mesh_objects_in_cluster();
-    int64_t share = number("TEST_REQUESTS") / (int64_t)json_array_size(objects) + 1, lost = 0, rest;
+    int64_t share = number("TEST_REQUESTS") / (int64_t)json_array_size(objects) + 1, lost = 0;
     json_t *item;
     size_t i;
 
@@ -117,8 +107,7 @@ static void no_request_is_lost_while_objects_are_deleted(void **state)
         if (!is_the_way_itself(&t) && !has_users_objects(&t))
             lost += delete_and_wait(&t, share);
     }
-    rest = number("TEST_REQUESTS");
-    wait_until(has_answered, &rest, SECONDS(1800), "so many requests are answered");
+    load_wait_answered(load, number("TEST_REQUESTS"), SECONDS(1800));
     print_message("%lld answered, %lld lost\n", (long long)atomic_load(&load->answered), (long long)lost);
     assert_int_equal(lost, 0);
 }

@@ -39,19 +39,6 @@ static struct counted all[] = {{.what = "short"}, {.what = "of 20 s"}};
 static char *address;
 static msec_t began;
 
-static bool has_answered(void *context)
-{
-    const int64_t *at_least = context;
-
-    wait_saw("%lld answered", (long long)atomic_load(&all[0].load->answered));
-    return atomic_load(&all[0].load->answered) >= *at_least;
-}
-
-static void answer_until(int64_t answered)
-{
-    wait_until(has_answered, &answered, TO_BE_ANSWERED, "requests are answered");
-}
-
 void traffic_start(void)
 {
     _cleanup_free_ char *apply = str_printf(
@@ -70,7 +57,7 @@ void traffic_start(void)
     short_requests.rate = (int)number("TEST_RATE");
     all[0].load = load_start(address, &short_requests);
     all[1].load = load_start(address, &slow_requests);
-    answer_until(100);
+    load_wait_answered(all[0].load, 100, TO_BE_ANSWERED);
     assert_int_equal(atomic_load(&all[0].load->lost), 0);
 }
 
@@ -118,7 +105,7 @@ int64_t traffic_change_ended(const char *what, int64_t requests)
     msec_t taken = clock_now_monotonic() - began;
     int64_t lost = 0;
 
-    answer_until(all[0].answered + requests);
+    load_wait_answered(all[0].load, all[0].answered + requests, TO_BE_ANSWERED);
     script_end(STREAMS);
     print_message("%s, in %lld ms:\n", what, (long long)taken);
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
