@@ -106,8 +106,9 @@ static const struct field metric_rows[] = {
     {"name",
      TEXT(format_dns_label),
      .required = true,
-     .doc = CANARY_SUCCESS_RATE " (percent of the requests that did not end with 5xx), " CANARY_DURATION
-                                " (the 99th percentile, in milliseconds), or another name with a `query`."},
+     .doc = CANARY_SUCCESS_RATE
+     " (percent of the requests that did not end with 5xx, or such a status of gRPC), " CANARY_DURATION
+     " (the 99th percentile, in milliseconds), or another name with a `query`."},
     {"interval", TEXT(format_duration), .implied = DEFAULT_WINDOW, .doc = "The time that it looks back over."},
     {"thresholdRange", DOCUMENT(range_table), .doc = "Which values are good."},
     {"query",

@@ -6,7 +6,8 @@
  * revision, step and the check before it, so that no answer counts twice, or for another step.
  *
  * Source of the labels: Istio 1.0.5, install/kubernetes/helm/istio/charts/mixer/templates/config.yaml (seconds);
- * Istio since 1.5, the proxy's extension of statistics (milliseconds).
+ * Istio since 1.5, the proxy's extension of statistics (milliseconds, and grpc_response_status, which nothing has
+ * before). What of gRPC is a failure of the server: those whose HTTP status is 5xx in google/rpc/code.proto.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -23,6 +24,9 @@
 #define DEFAULT_SERVER_NS "istio-system"
 #define DEFAULT_MIN_REQUESTS 10
 #define QUANTILE "0.99"
+
+/* UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS */
+#define GRPC_FAILURES "2|4|12|13|14|15"
 
 enum part { PART_TOTAL, PART_FAILED, PART_VALUE, PART_LAST = PART_VALUE };
 static const char *const parts[] = {[PART_TOTAL] = "total", [PART_FAILED] = "failed", [PART_VALUE] = "value"};
@@ -59,11 +63,28 @@ static void add_selector(const struct canary *c, const char *more, struct buf *o
         more);
 }
 
-static void add_requests(const struct canary *c, const char *more, const char *window, struct buf *out)
+static void add_increase(const struct canary *c, const char *more, const char *window, struct buf *out)
 {
-    buf_add_str(out, "sum(increase(istio_requests_total");
+    buf_add_str(out, "increase(istio_requests_total");
     add_selector(c, more, out);
-    buf_printf(out, "[%s]))", window);
+    buf_printf(out, "[%s])", window);
+}
+
+static void add_requests(const struct canary *c, const char *window, struct buf *out)
+{
+    buf_add_str(out, "sum(");
+    add_increase(c, "", window, out);
+    buf_add_str(out, ")");
+}
+
+/* By their HTTP status or, where that is good, by the one of gRPC: each is counted once. */
+static void add_failed(const struct canary *c, const char *window, struct buf *out)
+{
+    buf_add_str(out, "sum(");
+    add_increase(c, ",response_code=~\"5.*\"", window, out);
+    buf_add_str(out, " or ");
+    add_increase(c, ",response_code!~\"5.*\",grpc_response_status=~\"" GRPC_FAILURES "\"", window, out);
+    buf_add_str(out, ")");
 }
 
 static void add_duration(const struct canary *c, const char *window, struct buf *out)
@@ -116,9 +137,9 @@ static void add_query(const struct canary *c, const json_t *metric, enum part pa
     if (query)
         add_own(c, query, window, out);
     else if (part == PART_TOTAL)
-        add_requests(c, "", window, out);
+        add_requests(c, window, out);
     else if (part == PART_FAILED)
-        add_requests(c, ",response_code=~\"5.*\"", window, out);
+        add_failed(c, window, out);
     else
         add_duration(c, window, out);
 }

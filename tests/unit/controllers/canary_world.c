@@ -312,8 +312,10 @@ static char *answer_to(struct canary_world *cw, const char *url)
         snprintf(cw->metrics.last_duration, sizeof(cw->metrics.last_duration), "%s", url);
         return vector(has_series, cw->metrics.milliseconds);
     }
-    if (strstr(url, "response_code"))
+    if (strstr(url, "response_code")) {
+        snprintf(cw->metrics.last_failed, sizeof(cw->metrics.last_failed), "%s", url);
         return vector(has_series && cw->metrics.failed > 0, cw->metrics.failed);
+    }
     return vector(has_series, cw->metrics.total);
 }
 

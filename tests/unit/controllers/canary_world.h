@@ -20,10 +20,10 @@ struct canary_world {
     /* What Prometheus says of the target's requests. */
     struct {
         double total, failed, milliseconds;
-        bool down, is_idle;                   /* it does not answer; it has no series of the target */
-        const char *raw;                      /* what it answers, whatever is asked; NULL: as above */
-        int asked;                            /* how many different questions */
-        char last_duration[1024], last[1024]; /* how the duration was asked for last, and anything */
+        bool down, is_idle; /* it does not answer; it has no series of the target */
+        const char *raw;    /* what it answers, whatever is asked; NULL: as above */
+        int asked;          /* how many different questions */
+        char last_duration[1024], last_failed[1024], last[1024]; /* how these were asked for last, and anything */
     } metrics;
     bool holds_back;                  /* the queue holds writes back, as they were repeated too often */
     bool target_hangs, primary_hangs; /* their Pods do not become ready */

@@ -42,6 +42,23 @@ static void a_version_that_fails_every_request_is_no_lack_of_data(void **state)
     canary_world_done(cw);
 }
 
+/* gRPC answers them with HTTP 200. Those that are of the client are none of the server. */
+static void failures_of_grpc_are_asked_for(void **state)
+{
+    struct canary_world *cw = canary_world_start_release(NULL);
+
+    (void)state;
+    cw->metrics.failed = 50;
+    canary_world_until(cw, "Failed", 0);
+    assert_non_null(strstr(
+        cw->metrics.last_failed,
+        "%22%2Cresponse_code%3D~%225.%2A%22%7D%5B10s%5D%29%20or%20increase%28istio_requests_total%7B"));
+    assert_non_null(strstr(
+        cw->metrics.last_failed,
+        "response_code%21~%225.%2A%22%2Cgrpc_response_status%3D~%222%7C4%7C12%7C13%7C14%7C15%22%7D%5B10s%5D%29%29"));
+    canary_world_done(cw);
+}
+
 static void a_slow_version_fails(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
@@ -264,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_answers_bring_all_traffic_back_with_the_verdict),
         cmocka_unit_test(a_version_that_fails_every_request_is_no_lack_of_data),
+        cmocka_unit_test(failures_of_grpc_are_asked_for),
         cmocka_unit_test(a_slow_version_fails),
         cmocka_unit_test(without_data_the_weight_stays),
         cmocka_unit_test(without_prometheus_the_weight_stays),
