@@ -276,7 +276,8 @@ static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) N
     CONDITION_LINE(CONDITION_PROMOTED, "the primary is the version that the target declares")                          \
     CONDITION_LINE(CONDITION_PROGRESSING, "a new version is being released")                                           \
     CONDITION_LINE(CONDITION_HELD, "the release does not go on; the message says what it waits for")                   \
-    CONDITION_LINE(CONDITION_CONTENDED, "another client changes what this Canary writes, again and again")
+    CONDITION_LINE(CONDITION_CONTENDED, "another client changes what this Canary writes, again and again")             \
+    CONDITION_LINE(CONDITION_ROUTE_CONFLICT, "another VirtualService has a host of this Canary in the mesh")
 
 static const struct field_table canary_condition_table = {
     .name = "Condition",

@@ -65,6 +65,7 @@
 #define CONDITION_PROGRESSING "Progressing"
 #define CONDITION_HELD "Held"
 #define CONDITION_CONTENDED "Contended"
+#define CONDITION_ROUTE_CONFLICT "RouteConflict"
 
 /* The values of a Canary's status.phase. */
 #define API_CANARY_PHASES(X)                                                                                           \

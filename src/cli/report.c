@@ -151,7 +151,8 @@ static bool is_wrong(const json_t *condition)
 
     if (is_in_title(condition) || str_eq(type, CONDITION_UPGRADING) || str_eq(type, CONDITION_PROGRESSING))
         return false;
-    return str_eq(type, CONDITION_UPGRADE_BLOCKED) || str_eq(type, CONDITION_HELD) || str_eq(type, CONDITION_CONTENDED)
+    return str_eq(type, CONDITION_UPGRADE_BLOCKED) || str_eq(type, CONDITION_HELD) ||
+                   str_eq(type, CONDITION_CONTENDED) || str_eq(type, CONDITION_ROUTE_CONFLICT)
                ? is_true
                : !is_true;
 }

@@ -31,6 +31,8 @@ bool canary_is_idle(enum canary_phase phase)
     return phase == CANARY_INITIALIZED || phase == CANARY_SUCCEEDED || phase == CANARY_FAILED;
 }
 
+#define ROUTE_CONFLICT "RouteConflict"
+
 /* One decision. */
 struct decision {
     const struct canary_spec *spec;
@@ -266,6 +268,12 @@ static void obey(struct decision *d)
 
 /* --- the phases --- */
 
+/* Before anything leads to the primary. */
+static bool is_in_the_way(const struct decision *d)
+{
+    return d->f->conflict && d->f->route != 0;
+}
+
 static void initialise(struct decision *d)
 {
     const struct canary_facts *f = d->f;
@@ -281,6 +289,8 @@ static void initialise(struct decision *d)
             wait_until(d, "CreatingPrimary", "waits for the primary to be ready", deadline(d));
     } else if (!is_over(d, &s->settle_until, settle(d))) {
         wait_until(d, "Settling", "proxies learn of the primary", s->settle_until);
+    } else if (is_in_the_way(d)) {
+        hold(d, ROUTE_CONFLICT, "%s", f->conflict);
     } else if (!is_drained(d)) {
         if (s->drain_until)
             wait_until(d, "Draining", "open requests at the target end", s->drain_until);
@@ -314,6 +324,8 @@ static void rest(struct decision *d)
     } else if (!str_eq(f->revision, s->failed) && !f->target_paused) {
         if (f->unfit)
             hold(d, "NotSupported", "%s", f->unfit);
+        else if (f->conflict)
+            hold(d, ROUTE_CONFLICT, "%s", f->conflict);
         else
             begin(d, "NewRevision");
     }
@@ -349,6 +361,8 @@ static void prepare(struct decision *d)
         wait_until(d, "PrimaryNotReady", "waits for the primary's pods to be available", deadline(d));
     } else if (!is_over(d, &s->settle_until, settle(d))) {
         wait_until(d, "Settling", "proxies learn of the target's pods", s->settle_until);
+    } else if (f->conflict) {
+        hold(d, ROUTE_CONFLICT, "%s", f->conflict);
     } else if (!canary_steps(d->spec, steps) || d->spec->skip_analysis) {
         promote(d, "AnalysisSkipped");
     } else {
@@ -380,6 +394,8 @@ static void pass(struct decision *d)
         hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
     else if (!d->f->primary_ready)
         hold(d, "PrimaryNotReady", "the step is good, but not all pods of the primary are available");
+    else if (d->f->conflict)
+        hold(d, ROUTE_CONFLICT, "%s", d->f->conflict);
     else if (d->f->now < s->since + step.length)
         wait_until(d, "Analysing", "the step is good so far, and goes on", s->since + step.length);
     else if (step.approve && !s->approved)
@@ -640,7 +656,7 @@ void canary_wish_of(
 
     /* Nothing is led to a primary that is not there: by what an operator knew before, it may be. */
     *ret = (struct canary_wish){
-        .route = !is_stale && (is_beginning ? settled : f->route >= 0 || f->primary_serves),
+        .route = !is_stale && (is_beginning ? settled && !f->conflict : f->route >= 0 || f->primary_serves),
         .weight = before->weight < after->weight ? before->weight : after->weight,
         .mirror = before->mirror < after->mirror ? before->mirror : after->mirror,
         .apex = !is_stale && (is_beginning ? settled && f->route == 0 : f->primary_serves),

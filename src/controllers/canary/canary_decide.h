@@ -76,10 +76,11 @@ struct canary_facts {
     int primary_replicas;
     int canary_endpoints; /* that are ready */
 
-    int route;         /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
-    int mirror;        /* percent of the requests that are mirrored there */
-    const char *unfit; /* what the installed Istio cannot do of it; NULL: nothing */
-    bool apex;         /* the Service that clients call selects the primary alone */
+    int route;            /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
+    int mirror;           /* percent of the requests that are mirrored there */
+    const char *unfit;    /* what the installed Istio cannot do of it; NULL: nothing */
+    const char *conflict; /* why the weights may mean nothing; NULL: they do mean something */
+    bool apex;            /* the Service that clients call selects the primary alone */
 
     enum canary_outcome check;
     const char *check_text; /* why it did not pass */

@@ -74,6 +74,7 @@ struct canary {
     bool is_written; /* the status says all this already */
     char *seen;      /* what this plan depends on; owned */
     bool is_settled; /* it is what the last plan saw, which had nothing to do */
+    char *conflict;  /* another VirtualService of the same host, as a message; owned; NULL: none */
     char *contended; /* the object that another client writes again and again; owned; NULL: none */
 };
 
@@ -118,6 +119,10 @@ bool canary_has_apex(const struct canary *c);
 bool canary_return_target(struct canary *c, struct plan *plan);
 bool canary_return_apex(struct canary *c, struct plan *plan);
 bool canary_return_route(struct canary *c, struct plan *plan);
+
+/* canary_conflict.c */
+/* What another VirtualService has in common with that of the Canary, owned by the caller; NULL: nothing. */
+char *canary_route_conflict(const struct canary *c);
 
 /* canary_checks.c: asks what is due, and judges the answers; sets facts.check and canary.checks. */
 void canary_check(struct canary *c);

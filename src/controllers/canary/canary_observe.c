@@ -126,7 +126,12 @@ static char *seen_by(const struct canary *c)
     add_version(c->apex_object, &key);
     add_version(c->route_object, &key);
     add_version(mesh_find(c->in->observed), &key);
-    buf_printf(&key, "%d %d", endpoints_of(c, c->primary_service), endpoints_of(c, c->canary_service));
+    buf_printf(
+        &key,
+        "%d %d %s",
+        endpoints_of(c, c->primary_service),
+        endpoints_of(c, c->canary_service),
+        str_or(c->conflict, "-"));
     return buf_take(&key);
 }
 
@@ -137,6 +142,7 @@ void canary_look(struct canary *c)
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
     c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
     c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
+    c->conflict = canary_route_conflict(c);
     c->seen = seen_by(c);
     c->is_settled = !c->re->object->deleting && str_eq(c->seen, memo->settled) && c->in->now < memo->settled_until;
 }
@@ -172,6 +178,7 @@ void canary_release(struct canary *c)
     free(c->primary_service);
     free(c->canary_service);
     free(c->record_name);
+    free(c->conflict);
     free(c->contended);
     free(c->seen);
     buf_release(&c->text);
@@ -342,5 +349,6 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->canary_endpoints = endpoints_of(c, c->canary_service);
     f->route = canary_route_weight(c, &f->mirror);
     f->unfit = unfit(c);
+    f->conflict = c->conflict;
     f->apex = canary_has_apex(c);
 }

@@ -132,6 +132,14 @@ static void add_conditions(const struct canary *c, json_t *status)
             is_promoted ? "" : message));
     json_array_append_new(list, status_condition(f, CONDITION_PROGRESSING, !canary_is_idle(s->phase), reason, message));
     json_array_append_new(list, contended(c));
+    json_array_append_new(
+        list,
+        status_condition(
+            f,
+            CONDITION_ROUTE_CONFLICT,
+            c->conflict,
+            c->conflict ? "SameHost" : "NoConflict",
+            str_or(c->conflict, "")));
     json_array_append_new(list, status_condition(f, CONDITION_HELD, c->held, reason, c->held ? message : ""));
 }
 

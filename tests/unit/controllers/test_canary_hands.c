@@ -379,6 +379,86 @@ static void weights_of_others_are_corrected(void **state)
     canary_world_done(cw);
 }
 
+static json_t *other_route(const char *ns, const char *host, const char *gateway, const char *export)
+{
+    return OBJECT(
+        STRING("apiVersion", "networking.istio.io/v1alpha3"),
+        STRING("kind", "VirtualService"),
+        MAP("metadata", STRING("name", "other"), STRING("namespace", ns)),
+        MAP("spec",
+            STRINGS("hosts", "unknown.example", host),
+            OPT(gateway, STRINGS("gateways", gateway)),
+            OPT(export, STRINGS("exportTo", export)),
+            SEQ("http", ITEM(SEQ("route", ITEM(MAP("destination", STRING("host", "other"))))))));
+}
+
+static void another_virtual_service_of_the_host_is_named(void **state)
+{
+    static const struct {
+        const char *ns, *host, *gateway, *export;
+        bool conflicts;
+    } cases[] = {
+        {APP_NS, APP, NULL, NULL, true},
+        {APP_NS, APP, "mesh", ".", true},
+        {APP_NS, APP "." APP_NS, NULL, NULL, true},
+        {APP_NS, APP "." APP_NS ".svc", NULL, NULL, true},
+        {"front", APP "." APP_NS ".svc.cluster.local", NULL, NULL, true},
+        {"front", APP "." APP_NS ".svc.cluster.local", NULL, ".", false},
+        {"front", APP, NULL, NULL, false},
+        {APP_NS, APP, "public", NULL, false},
+        {APP_NS, APP "." APP_NS ".svcs.example", NULL, NULL, false},
+        {APP_NS, "*." APP_NS ".svc.cluster.local", NULL, NULL, false},
+        {APP_NS, APP ".front", NULL, NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct canary_world *cw = canary_world_start(NULL);
+        world_put_as(
+            &cw->w,
+            mesh_kind(KIND_VIRTUAL_SERVICE),
+            other_route(cases[i].ns, cases[i].host, cases[i].gateway, cases[i].export));
+        canary_world_rest(cw, SECONDS(600));
+        expect_condition(cw, CONDITION_ROUTE_CONFLICT, cases[i].conflicts ? "True" : "False");
+        canary_world_expect(cw, STATUS_FIELD_REASON, cases[i].conflicts ? "RouteConflict" : "Initialized");
+        assert_int_equal(canary_world_weight(cw), cases[i].conflicts ? -1 : 0);
+        assert_int_equal(canary_world_replicas(cw, APP), cases[i].conflicts ? APP_REPLICAS : 0);
+        kube_cache_remove(cw->w.cache, mesh_kind(KIND_VIRTUAL_SERVICE), cases[i].ns, "other", NULL);
+        canary_world_until(cw, "Initialized", 0);
+        canary_world_done(cw);
+    }
+}
+
+/* Wherever the release is: it does not go on, and what ends it does. */
+static void another_virtual_service_keeps_the_weight(void **state)
+{
+    static const struct {
+        const char *phase;
+        int weight;
+    } when[] = {{"Initialized", 0}, {"Progressing", 0}, {"Progressing", 10}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(when); i++) {
+        struct canary_world *cw = canary_world_start(NULL);
+        canary_world_until(cw, "Initialized", 0);
+        canary_world_rest(cw, SECONDS(60));
+        canary_world_release_image(cw, "app:2");
+        canary_world_until(cw, when[i].phase, when[i].weight);
+        world_put_as(&cw->w, mesh_kind(KIND_VIRTUAL_SERVICE), other_route(APP_NS, APP, NULL, NULL));
+        canary_world_rest(cw, SECONDS(300));
+        canary_world_expect(cw, STATUS_FIELD_PHASE, when[i].phase);
+        canary_world_expect(cw, STATUS_FIELD_REASON, "RouteConflict");
+        expect_condition(cw, CONDITION_HELD, "True");
+        assert_int_equal(canary_world_weight(cw), when[i].weight);
+        if (i == 2)
+            canary_world_command(cw, "abort@1");
+        else
+            kube_cache_remove(cw->w.cache, mesh_kind(KIND_VIRTUAL_SERVICE), APP_NS, "other", NULL);
+        canary_world_until(cw, i == 2 ? "Failed" : "Succeeded", 0);
+        canary_world_done(cw);
+    }
+}
+
 static void a_canary_whose_target_is_gone_goes_at_once(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
@@ -408,6 +488,8 @@ int main(void)
         cmocka_unit_test(replicas_between_releases_are_the_primarys),
         cmocka_unit_test(what_is_applied_again_is_drained),
         cmocka_unit_test(a_drain_begins_again_when_traffic_was_led_back),
+        cmocka_unit_test(another_virtual_service_of_the_host_is_named),
+        cmocka_unit_test(another_virtual_service_keeps_the_weight),
         cmocka_unit_test(weights_of_others_are_corrected),
         cmocka_unit_test(a_canary_whose_target_is_gone_goes_at_once),
     };
