@@ -112,6 +112,12 @@ void istio_spec_free(struct istio_spec *spec);
 DEFINE_CLEANUP(struct istio_spec *, istio_spec_free)
 #define _cleanup_istio_spec_ _cleanup_(istio_spec_free_p)
 
+/*
+ * A resource whose form fills such a struct; see api_parse(). On success `ret` is to be freed by istio_spec_free().
+ */
+int istio_spec_parse(const struct api_resource *r, const json_t *resource, const struct api_context *context,
+                     struct istio_spec **ret, struct problems *problems);
+
 /* A component with its path in the resource. */
 struct istio_component {
     const char *path; /* "spec.gateways.ingress" */

@@ -1,16 +1,8 @@
 #include "api/status.h"
 
-#include "api/rows.h"
+#include "api/status_rows.h"
 
-#define GENERATION_MAX 9007199254740991 /* whole numbers that JSON carries exactly */
-#define PODS_MAX 2147483647
-
-/* The lists of names with their meanings, for the documentation. */
-#define STATUS_NAME(name, doc) name,
-#define STATUS_MEANING(name, doc) " " name ": " doc "."
-#define CONDITION_LINE(name, doc) "\n- `" name "`: " doc
-
-static const struct field condition_rows[] = {
+const struct field status_condition_rows[] = {
     {"type", TEXT(format_text), .required = true, .doc = "What the condition is about, such as Ready."},
     {"status", CHOICE("True", "False", "Unknown"), .required = true, .doc = "Whether it holds."},
     {"reason", TEXT(format_text), .doc = "Why, in one word for programs."},
@@ -18,8 +10,6 @@ static const struct field condition_rows[] = {
     {"lastTransitionTime", TIME, .doc = "When `status` changed last."},
     {"observedGeneration", INTEGER(0, GENERATION_MAX), .doc = "The metadata.generation that this is about."},
 };
-
-#define CONDITIONS_DOC "Every resource has these conditions, and may have more:\n" API_CONDITIONS(CONDITION_LINE)
 
 /* clang-format off */
 #define MESH_CONDITIONS                                                                                                \
@@ -47,14 +37,7 @@ static const struct field condition_rows[] = {
 static const struct field_table condition_table = {
     .name = "Condition",
     .doc = CONDITIONS_DOC MESH_CONDITIONS,
-    FIELD_ROWS(condition_rows),
-};
-
-static const struct field_table remote_condition_table = {
-    .name = "Condition",
-    .doc = CONDITIONS_DOC CONDITION_LINE(CONDITION_CONNECTED,
-                                         "the remote cluster's API server answers, and lets the operator in"),
-    FIELD_ROWS(condition_rows),
+    FIELD_ROWS(status_condition_rows),
 };
 
 static const struct field address = {NULL, TEXT(format_text)};
@@ -250,99 +233,15 @@ static const struct field_table drift_table = {
     FIELD_ROWS(drift_rows),
 };
 
-static const struct field service_rows[] = {
-    {"name", TEXT(format_text), .required = true, .doc = "The Service, as in `enabledServices`."},
-    {"addresses", INTEGER(0, PODS_MAX),
-     .doc = "How many addresses of central pods its Endpoints in the remote cluster have, as far as they are right."},
-};
-
-static const struct field_table service_table = {
-    .name = "Service status",
-    .doc = "One line per enabled service.",
-    FIELD_ROWS(service_rows),
-};
-
 static const struct field condition = {NULL, DOCUMENT(condition_table)};
-static const struct field remote_condition = {NULL, DOCUMENT(remote_condition_table)};
-static const struct field service = {NULL, DOCUMENT(service_table)};
-static const struct field component = {NULL, DOCUMENT(component_table)};
+const struct field status_component = {NULL, DOCUMENT(component_table)};
 static const struct field certificate = {NULL, DOCUMENT(certificate_table)};
-static const struct field drift = {NULL, DOCUMENT(drift_table)};
+const struct field status_drift = {NULL, DOCUMENT(drift_table)};
 
-static const char *const statuses[] = {API_STATUSES(STATUS_NAME) NULL};
-static const char *const remote_statuses[] = {API_REMOTE_STATUSES(STATUS_NAME) NULL};
-
-#define CANARY_CONDITIONS                                                                                              \
-    CONDITION_LINE(CONDITION_PROMOTED, "the primary is the version that the target declares")                          \
-    CONDITION_LINE(CONDITION_PROGRESSING, "a new version is being released")                                           \
-    CONDITION_LINE(CONDITION_HELD, "the release does not go on; the message says what it waits for")                   \
-    CONDITION_LINE(CONDITION_CONTENDED, "another client changes what this Canary writes, again and again")             \
-    CONDITION_LINE(CONDITION_ROUTE_CONFLICT, "another VirtualService has a host of this Canary in the mesh")
-
-static const struct field_table canary_condition_table = {
-    .name = "Condition",
-    .doc = CONDITIONS_DOC CANARY_CONDITIONS,
-    FIELD_ROWS(condition_rows),
-};
-
-static const struct field canary_condition = {NULL, DOCUMENT(canary_condition_table)};
-
-static const struct field step_rows[] = {
-    {"index", INTEGER(-1, 100), .doc = "Which step it is, from 0 on; -1 before the first one."},
-    {"weight", INTEGER(0, 100), .doc = "Percent of the traffic in this step."},
-    {"mirror", INTEGER(0, 100), .doc = "Percent of the requests that are mirrored in this step; absent: none are."},
-    {"approved", FLAG, .doc = "Whether a person let a step with `approve` end."},
-    {"since", TIME, .doc = "When the VirtualService was seen with this weight."},
-    {"checked", TIME, .doc = "When the last check of this step ended."},
-};
-
-static const struct field_table step_table = {
-    .name = "Current step",
-    .doc = "The step of the release.",
-    FIELD_ROWS(step_rows),
-};
-
-static const struct field check_rows[] = {
-    {"metric", TEXT(format_text), .required = true, .doc = "Its name in `analysis.metrics`."},
-    {"value", TEXT(format_text), .doc = "What was measured; empty where there was no value."},
-    {"verdict", CHOICE("Pass", "Fail", "NoData", "Error"), .doc = "What it came to."},
-    {"message", TEXT(format_text), .doc = "Why, where it did not pass."},
-    {"at", TIME, .doc = "When it was measured."},
-};
-
-static const struct field_table check_table = {
-    .name = "Check",
-    .doc = "What a metric came to last.",
-    FIELD_ROWS(check_rows),
-};
-
-static const struct field last_check = {NULL, DOCUMENT(check_table)};
-
-#define PHASE_NAME(id, name, doc) name,
-#define PHASE_MEANING(id, name, doc) " " name ": " doc "."
-
-static const char *const phases[] = {API_CANARY_PHASES(PHASE_NAME) NULL};
-
-/* clang-format off */
-#define STATUS_ROWS(what, condition_, choices_, meanings_)                                                             \
-    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = choices_,                                                   \
-     .doc = "Where the " what " stands." meanings_},                                                                   \
-    {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),                                                                    \
-     .doc = "What is wrong, where and what is allowed; empty if nothing is."},                                         \
-    {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),                                                     \
-     .doc = "The metadata.generation that this is about."},                                                            \
-    {STATUS_FIELD_APPLIED_GENERATION, INTEGER(0, GENERATION_MAX),                                                      \
-     .doc = "The metadata.generation that was in place as a whole once."},                                             \
-    {STATUS_FIELD_VERSION, TEXT(format_text), .doc = "The version of Istio that is installed."},                       \
-    {STATUS_FIELD_CONDITIONS, LIST(condition_, 0, 100), .doc = "The same for programs."},                              \
-    {STATUS_FIELD_COMPONENTS, LIST(component, 0, 100), .doc = "One line per component."}
-#define STATUS_ROWS_LEFT_ALONE                                                                                         \
-    {STATUS_FIELD_IGNORED, INTEGER(0, PODS_MAX), .doc = "How many objects are left alone: their annotation asks for it, or they are of a newer release."},   \
-    {STATUS_FIELD_DRIFT, LIST(drift, 0, 1000), .doc = "What the operator would change, while it is paused."}
-/* clang-format on */
+const char *const status_words[] = {API_STATUSES(STATUS_NAME) NULL};
 
 static const struct field status_rows[] = {
-    STATUS_ROWS("mesh", condition, statuses, API_STATUSES(STATUS_MEANING)),
+    STATUS_ROWS_OF_MESH("Where the mesh stands." API_STATUSES(STATUS_MEANING), status_words, condition),
     {STATUS_FIELD_SIDECARS, DOCUMENT(sidecars_table), .doc = "How many proxies in the mesh are up to date."},
     {STATUS_FIELD_SIDECAR_RENEWAL, DOCUMENT(sidecar_renewal_table), .doc = "Restarts of workloads for new sidecars."},
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
@@ -359,62 +258,4 @@ const struct field_table istio_status_table = {
     .name = "status",
     .doc = "Written by the operator.",
     FIELD_ROWS(status_rows),
-};
-
-static const struct field remote_status_rows[] = {
-    STATUS_ROWS("remote cluster", remote_condition, remote_statuses, API_REMOTE_STATUSES(STATUS_MEANING)),
-    {STATUS_FIELD_KUBERNETES_VERSION, TEXT(format_text), .doc = "The version of the remote cluster's Kubernetes."},
-    {STATUS_FIELD_LAST_CONTACT, TIME,
-     .doc = "When the remote cluster's API server answered last, as of the last time this status was written."},
-    {STATUS_FIELD_ENDPOINTS_SYNCED, INTEGER(0, PODS_MAX),
-     .doc = "How many addresses of central pods the remote cluster's Endpoints have, as far as they are right."},
-    {STATUS_FIELD_SERVICES, LIST(service, 0, 100), .doc = "The same by service."},
-    STATUS_ROWS_LEFT_ALONE,
-};
-
-const struct field_table remote_istio_status_table = {
-    .name = "status",
-    .doc = "Written by the operator.",
-    FIELD_ROWS(remote_status_rows),
-};
-
-static const struct field canary_status_rows[] = {
-    {STATUS_FIELD_PHASE, .type = FIELD_CHOICE, .choices = phases,
-     .doc = "Where the release stands." API_CANARY_PHASES(PHASE_MEANING)},
-    {STATUS_FIELD_REASON, TEXT(format_text), .doc = "Why it stands there, in one word for programs."},
-    {STATUS_FIELD_MESSAGE, TEXT(format_text), .doc = "What it waits for, and until when."},
-    {STATUS_FIELD_REVISION, TEXT(format_text),
-     .doc = "The version that is released, or was last: a hash of the target's template."},
-    {STATUS_FIELD_PROMOTED_REVISION, TEXT(format_text), .doc = "The version of the primary."},
-    {STATUS_FIELD_FAILED_REVISION, TEXT(format_text),
-     .doc = "The version that failed last: it is not tried again by itself."},
-    {STATUS_FIELD_POD_TEMPLATE_HASH, TEXT(format_text),
-     .doc = "Which pods of the target the canary's Service selects."},
-    {STATUS_FIELD_FROZEN, FLAG, .doc = "Whether the operator paused the target, for the time of the release."},
-    {STATUS_FIELD_CANARY_WEIGHT, INTEGER(0, 100), .doc = "Percent of the traffic that the target gets."},
-    {STATUS_FIELD_STEP, DOCUMENT(step_table), .doc = "The step, while there is one."},
-    {STATUS_FIELD_FAILED_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release that failed."},
-    {STATUS_FIELD_INCONCLUSIVE_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release without data."},
-    {STATUS_FIELD_ERROR_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release that Prometheus did not answer."},
-    {STATUS_FIELD_CHECKS, LIST(last_check, 0, 100), .doc = "What each metric came to last."},
-    {STATUS_FIELD_RUN_STARTED, TIME, .doc = "When what is going on began; the deadline counts from there."},
-    {STATUS_FIELD_SETTLE_UNTIL, TIME, .doc = "Until when proxies learn of endpoints."},
-    {STATUS_FIELD_DRAIN_UNTIL, TIME, .doc = "Until when open requests may end."},
-    {STATUS_FIELD_COMMAND, TEXT(format_text), .doc = "The command that was handled last, with its token."},
-    {STATUS_FIELD_STATUS, .type = FIELD_CHOICE, .choices = statuses,
-     .doc = "Where the objects of the Canary stand." API_STATUSES(STATUS_MEANING)},
-    {STATUS_FIELD_ERROR_MESSAGE, TEXT(format_text),
-     .doc = "What is wrong, where and what is allowed; empty if nothing is."},
-    {STATUS_FIELD_OBSERVED_GENERATION, INTEGER(0, GENERATION_MAX),
-     .doc = "The metadata.generation that this is about."},
-    {STATUS_FIELD_APPLIED_GENERATION, INTEGER(0, GENERATION_MAX),
-     .doc = "The metadata.generation that was in place as a whole once."},
-    {STATUS_FIELD_CONDITIONS, LIST(canary_condition, 0, 100), .doc = "The same for programs."},
-    STATUS_ROWS_LEFT_ALONE,
-};
-
-const struct field_table canary_status_table = {
-    .name = "status",
-    .doc = "Written by the operator.",
-    FIELD_ROWS(canary_status_rows),
 };

@@ -1,5 +1,6 @@
 /*
- * The status of the custom resources, by name: for the code that writes it, and for its schema.
+ * The status of the custom resources, by name: for the code that writes it, and for its schema. What an Istio has, and
+ * all kinds; the header of another kind (mesh/canary.h) says what it has besides.
  *
  * `Status` and `ErrorMessage` have these spellings because users of earlier operators
  * look for them.
@@ -14,7 +15,7 @@
 #define STATUS_RECONCILING "Reconciling"
 #define STATUS_AVAILABLE "Available"
 #define STATUS_RECONCILE_FAILED "ReconcileFailed"
-/* Of a RemoteIstio, besides. */
+/* Of a resource with a cluster of its own, besides. */
 #define STATUS_UNREACHABLE "Unreachable"
 
 #define API_STATUSES(X)                                                                                                \
@@ -22,11 +23,6 @@
     X(STATUS_RECONCILING, "something differs from what the resource asks for, or is still rolling out")                \
     X(STATUS_AVAILABLE, "everything is in place, and every Deployment is rolled out and available")                    \
     X(STATUS_RECONCILE_FAILED, "it cannot go on without a person; ErrorMessage says why")
-
-#define API_REMOTE_STATUSES(X)                                                                                         \
-    API_STATUSES(X)                                                                                                    \
-    X(STATUS_UNREACHABLE, "the remote cluster's API server does not answer as it should; what runs there goes on, "    \
-                          "and the operator tries again")
 
 /* The types of the conditions that every resource has; their `status` is "True", "False" or "Unknown". */
 #define CONDITION_READY "Ready"
@@ -57,28 +53,6 @@
 /* On a Kubernetes on which Mixer cannot look up workloads; then it is "False". */
 #define CONDITION_WORKLOAD_ATTRIBUTES "WorkloadAttributes"
 
-/* Of a RemoteIstio. */
-#define CONDITION_CONNECTED "Connected"
-
-/* Of a Canary, besides. */
-#define CONDITION_PROMOTED "Promoted"
-#define CONDITION_PROGRESSING "Progressing"
-#define CONDITION_HELD "Held"
-#define CONDITION_CONTENDED "Contended"
-#define CONDITION_ROUTE_CONFLICT "RouteConflict"
-
-/* The values of a Canary's status.phase. */
-#define API_CANARY_PHASES(X)                                                                                           \
-    X(INITIALIZING, "Initializing", "the primary is created, and gets the traffic")                                    \
-    X(INITIALIZED, "Initialized", "the primary has all traffic, and nothing was released yet")                         \
-    X(WAITING, "Waiting", "a new version waits for a person")                                                          \
-    X(PROGRESSING, "Progressing", "the traffic of a new version grows step by step")                                   \
-    X(PROMOTING, "Promoting", "the primary is rolled out to the new version, or back to the former one")               \
-    X(FINALISING, "Finalising", "the primary has all traffic again, and the requests at the target end")               \
-    X(SUCCEEDED, "Succeeded", "the new version was promoted")                                                          \
-    X(FAILED, "Failed", "the new version was not promoted; the primary has all traffic")                               \
-    X(TERMINATING, "Terminating", "the Canary is being deleted, and the target gets the traffic")
-
 /* The fields. */
 #define STATUS_FIELD_STATUS "Status"
 #define STATUS_FIELD_ERROR_MESSAGE "ErrorMessage"
@@ -96,36 +70,10 @@
 #define STATUS_FIELD_FORMER_CONTROL_PLANES "formerControlPlanes"
 #define STATUS_FIELD_KEPT_DEFAULTS "keptDefaults"
 #define STATUS_FIELD_DRIFT "drift"
-/* Of a RemoteIstio. */
-#define STATUS_FIELD_LAST_CONTACT "lastContact"
-#define STATUS_FIELD_KUBERNETES_VERSION "kubernetesVersion"
-#define STATUS_FIELD_ENDPOINTS_SYNCED "endpointsSynced"
-#define STATUS_FIELD_SERVICES "services"
-
-/* Of a Canary. */
-#define STATUS_FIELD_PHASE "phase"
-#define STATUS_FIELD_REASON "reason"
-#define STATUS_FIELD_MESSAGE "message"
-#define STATUS_FIELD_REVISION "revision"
-#define STATUS_FIELD_PROMOTED_REVISION "promotedRevision"
-#define STATUS_FIELD_FAILED_REVISION "failedRevision"
-#define STATUS_FIELD_POD_TEMPLATE_HASH "podTemplateHash"
-#define STATUS_FIELD_FROZEN "frozen"
-#define STATUS_FIELD_CANARY_WEIGHT "canaryWeight"
-#define STATUS_FIELD_STEP "step"
-#define STATUS_FIELD_FAILED_CHECKS "failedChecks"
-#define STATUS_FIELD_INCONCLUSIVE_CHECKS "inconclusiveChecks"
-#define STATUS_FIELD_ERROR_CHECKS "errorChecks"
-#define STATUS_FIELD_CHECKS "checks"
-#define STATUS_FIELD_RUN_STARTED "runStarted"
-#define STATUS_FIELD_SETTLE_UNTIL "settleUntil"
-#define STATUS_FIELD_DRAIN_UNTIL "drainUntil"
-#define STATUS_FIELD_COMMAND "command"
-
 /*
- * The tables of status.*, for the schema and the reference page. The API server drops what has no row here: a test
- * should run field_parse() without a base over whatever status is written.
+ * The table of an Istio's status.*, for the schema and the reference page. The API server drops what has no row there:
+ * a test should run field_parse() without a base over whatever status is written.
  */
-extern const struct field_table istio_status_table, remote_istio_status_table, canary_status_table;
+extern const struct field_table istio_status_table;
 
 #endif

@@ -11,6 +11,7 @@
 #include "controllers/canary/canary_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/canary.h"
 #include "mesh/mesh.h"
 #include "mesh/resources.h"
 

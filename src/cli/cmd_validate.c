@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/terminal.h"
+#include "controllers/kinds.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
 
@@ -38,6 +39,7 @@ static bool review(const struct input *in, const struct input_resource *r, int m
 /* The exit code for a file. */
 static int review_file(const struct input *in, const struct file *file, int minor, json_t *list)
 {
+    _cleanup_buf_ struct buf kinds = BUF_INIT;
     size_t resources = 0;
     bool valid = true;
 
@@ -54,8 +56,11 @@ static int review_file(const struct input *in, const struct file *file, int mino
         resources++;
         valid &= review(in, &in->resources[i], minor, list);
     }
-    if (!list && valid)
-        printf("%s: %s\n", file->name, resources ? "valid" : "skipped, there is no Istio, RemoteIstio or Canary in it");
+    operator_kinds_words(&kinds);
+    if (!list && valid && resources)
+        printf("%s: valid\n", file->name);
+    else if (!list && valid)
+        printf("%s: skipped, there is no %s in it\n", file->name, buf_str(&kinds));
     return valid ? 0 : err_class_exit_code(ERR_INVALID);
 }
 

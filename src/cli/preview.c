@@ -299,7 +299,7 @@ static void make_plan(struct kube_cluster *cluster, unsigned synced, struct plan
 {
     const struct plan_input input = preview_input(cluster, synced);
 
-    reconcile_all(&mesh_reconciler, &input, ret);
+    reconcile_all(&istio_reconciler, &input, ret);
 }
 
 /* Of the watches that a plan asks for, those that decide about objects. */

@@ -9,6 +9,8 @@
 #include "cli/terminal.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/canary.h"
+#include "mesh/remote_istio.h"
 #include "mesh/resources.h"
 
 #define EVENTS_SHOWN 10

@@ -1,18 +1,14 @@
 #include "controllers/kinds.h"
 
 #include "base/str.h"
-#include "controllers/canary/canary_plan.h"
-#include "controllers/mesh/mesh_plan.h"
-#include "controllers/remote/remote_plan.h"
 #include "controllers/watches.h"
 #include "reconcile/marks.h"
 
-static const struct reconciler *const rows[] = {
-    &mesh_reconciler,
-    &remote_reconciler,
-    &canary_reconciler,
-    NULL,
-};
+/* Each in the folder of its kind. */
+#define NAME(id, name, ...) name##_reconciler
+#define ADDRESS(id, name, ...) &name##_reconciler
+extern const struct reconciler MESH_RESOURCES(NAME);
+static const struct reconciler *const rows[] = {MESH_RESOURCES(ADDRESS), NULL};
 
 const struct controller_kinds operator_kinds = {
     .objects = &mesh_kinds,

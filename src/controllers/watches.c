@@ -1,6 +1,7 @@
 #include "controllers/watches.h"
 
 #include "mesh/authority.h"
+#include "mesh/canary.h"
 #include "mesh/gateway_api.h"
 #include "reconcile/marks.h"
 

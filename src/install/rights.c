@@ -7,6 +7,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/remote_istio.h"
 #include "mesh/resources.h"
 
 #define NS "istio-system"

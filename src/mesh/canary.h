@@ -8,13 +8,56 @@
 #define MESH_CANARY_H
 
 #include "api/resource.h"
+#include "api/status.h"
 #include "base/clock.h"
+
+/* Label of the objects of a Canary, and of the Pods of its primary: "primary" or "canary". */
+#define CANARY_ROLE "canary.istio.banzaicloud.io/role"
 
 enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
 
 /* The metrics that need no query. */
 #define CANARY_SUCCESS_RATE "request-success-rate" /* percent of the requests that did not fail */
 #define CANARY_DURATION "request-duration"         /* the 99th percentile, in milliseconds */
+
+/* The conditions that it has besides those of every resource. */
+#define CONDITION_PROMOTED "Promoted"
+#define CONDITION_PROGRESSING "Progressing"
+#define CONDITION_HELD "Held"
+#define CONDITION_CONTENDED "Contended"
+#define CONDITION_ROUTE_CONFLICT "RouteConflict"
+
+/* The values of status.phase. */
+#define API_CANARY_PHASES(X)                                                                                           \
+    X(INITIALIZING, "Initializing", "the primary is created, and gets the traffic")                                    \
+    X(INITIALIZED, "Initialized", "the primary has all traffic, and nothing was released yet")                         \
+    X(WAITING, "Waiting", "a new version waits for a person")                                                          \
+    X(PROGRESSING, "Progressing", "the traffic of a new version grows step by step")                                   \
+    X(PROMOTING, "Promoting", "the primary is rolled out to the new version, or back to the former one")               \
+    X(FINALISING, "Finalising", "the primary has all traffic again, and the requests at the target end")               \
+    X(SUCCEEDED, "Succeeded", "the new version was promoted")                                                          \
+    X(FAILED, "Failed", "the new version was not promoted; the primary has all traffic")                               \
+    X(TERMINATING, "Terminating", "the Canary is being deleted, and the target gets the traffic")
+
+/* The fields of its status, besides those of every resource. */
+#define STATUS_FIELD_PHASE "phase"
+#define STATUS_FIELD_REASON "reason"
+#define STATUS_FIELD_MESSAGE "message"
+#define STATUS_FIELD_REVISION "revision"
+#define STATUS_FIELD_PROMOTED_REVISION "promotedRevision"
+#define STATUS_FIELD_FAILED_REVISION "failedRevision"
+#define STATUS_FIELD_POD_TEMPLATE_HASH "podTemplateHash"
+#define STATUS_FIELD_FROZEN "frozen"
+#define STATUS_FIELD_CANARY_WEIGHT "canaryWeight"
+#define STATUS_FIELD_STEP "step"
+#define STATUS_FIELD_FAILED_CHECKS "failedChecks"
+#define STATUS_FIELD_INCONCLUSIVE_CHECKS "inconclusiveChecks"
+#define STATUS_FIELD_ERROR_CHECKS "errorChecks"
+#define STATUS_FIELD_CHECKS "checks"
+#define STATUS_FIELD_RUN_STARTED "runStarted"
+#define STATUS_FIELD_SETTLE_UNTIL "settleUntil"
+#define STATUS_FIELD_DRAIN_UNTIL "drainUntil"
+#define STATUS_FIELD_COMMAND "command"
 
 struct canary_spec {
     struct {
@@ -45,6 +88,10 @@ DEFINE_CLEANUP(struct canary_spec *, canary_spec_free)
 #define _cleanup_canary_spec_ _cleanup_(canary_spec_free_p)
 
 extern const struct api_form canary_form;
+
+/* See api_parse(). On success `ret` is to be freed by canary_spec_free(). */
+int canary_parse(
+    const json_t *resource, const struct api_context *context, struct canary_spec **ret, struct problems *problems);
 
 /* Of the Service that clients call. */
 const char *canary_service(const struct canary_spec *spec);

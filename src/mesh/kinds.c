@@ -148,6 +148,19 @@ static char *digest_of_endpoints(const json_t *endpoints)
     return str_printf("%zu", most);
 }
 
+/* Of the operator's own kinds. */
+#define RESOURCE_ROW(id, name, kind_, plural_, singular, roles_)                                                       \
+    [KIND_##id] = {                                                                                                    \
+        .kind = kind_,                                                                                                 \
+        .plural = plural_,                                                                                             \
+        .group = API_GROUP,                                                                                            \
+        VERSION(API_VERSION),                                                                                          \
+        .namespaced = true,                                                                                            \
+        .roles = roles_,                                                                                               \
+        .watch = KUBE_WATCH_ALL,                                                                                       \
+        VERBS("get", "list", "watch", "patch", "update/status"),                                                       \
+        .custom = true}
+
 /* In the order in which objects are rendered. */
 static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_NAMESPACE] =
@@ -610,36 +623,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = digest_of_endpoints},
-    [KIND_ISTIO] =
-        {.kind = "Istio",
-         .plural = "istios",
-         .group = API_GROUP,
-         VERSION(API_VERSION),
-         .namespaced = true,
-         BOTH,
-         .watch = KUBE_WATCH_ALL,
-         VERBS("get", "list", "watch", "patch", "update/status"),
-         .custom = true},
-    [KIND_REMOTE_ISTIO] =
-        {.kind = "RemoteIstio",
-         .plural = "remoteistios",
-         .group = API_GROUP,
-         VERSION(API_VERSION),
-         .namespaced = true,
-         CENTRAL,
-         .watch = KUBE_WATCH_ALL,
-         VERBS("get", "list", "watch", "patch", "update/status"),
-         .custom = true},
-    [KIND_CANARY] =
-        {.kind = "Canary",
-         .plural = "canaries",
-         .group = API_GROUP,
-         VERSION(API_VERSION),
-         .namespaced = true,
-         CENTRAL,
-         .watch = KUBE_WATCH_ALL,
-         VERBS("get", "list", "watch", "patch", "update/status"),
-         .custom = true},
+    MESH_RESOURCES(RESOURCE_ROW),
 };
 
 const struct kube_kind_table mesh_kinds = {rows, ARRAY_LEN(rows)};

@@ -11,6 +11,17 @@
 /* What a cluster is to the mesh; the bits of kube_kind.roles in mesh_kinds. */
 enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
 
+/*
+ * The kinds of the operator's custom resources: a name for its row here (KIND_CANARY), one for its rows elsewhere
+ * (api_resource_canary in mesh/canary_resource.c, canary_reconciler in the controllers), kind, plural, singular, and
+ * which clusters have it. The order is that of plans, and of whatever lists kinds.
+ */
+#define RESOURCE_ISTIO(X) X(ISTIO, istio, "Istio", "istios", "istio", MESH_CENTRAL | MESH_REMOTE)
+#define RESOURCE_REMOTE_ISTIO(X)                                                                                       \
+    X(REMOTE_ISTIO, remote_istio, "RemoteIstio", "remoteistios", "remoteistio", MESH_CENTRAL)
+#define RESOURCE_CANARY(X) X(CANARY, canary, "Canary", "canaries", "canary", MESH_CENTRAL)
+#define MESH_RESOURCES(X) RESOURCE_ISTIO(X), RESOURCE_REMOTE_ISTIO(X), RESOURCE_CANARY(X)
+
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;
 /* The rows of mesh_kinds, in their order. An array of versions has an element for each. */
@@ -88,9 +99,9 @@ enum mesh_kind_id {
     KIND_TARGET_REPLICA_SET, /* metadata alone */
     KIND_TARGET_SERVICE,
     KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready */
-    KIND_ISTIO,
-    KIND_REMOTE_ISTIO,
-    KIND_CANARY,
+#define KIND_ID(id, ...) KIND_##id
+    MESH_RESOURCES(KIND_ID),
+#undef KIND_ID
     KIND_COUNT,
 };
 
@@ -98,9 +109,6 @@ static inline const struct kube_kind *mesh_kind(enum mesh_kind_id id)
 {
     return &mesh_kinds.rows[id];
 }
-
-/* Label of the objects of a Canary, and of the Pods of its primary: "primary" or "canary". */
-#define CANARY_ROLE "canary.istio.banzaicloud.io/role"
 
 /* Annotation of Kubernetes, on a Deployment and its ReplicaSets: the number of the template. */
 #define DEPLOYMENT_REVISION "deployment.kubernetes.io/revision"

@@ -6,26 +6,24 @@
 #define MESH_RESOURCES_H
 
 #include "api/istio.h"
-#include "mesh/canary.h"
+#include "mesh/kinds.h"
 
-extern const struct api_resource api_resource_istio, api_resource_remote_istio, api_resource_canary;
+/* The row of each, api_resource_istio and so on, in the file with its name. */
+#define RESOURCE_NAME(id, name, ...) api_resource_##name
+extern const struct api_resource MESH_RESOURCES(RESOURCE_NAME);
+#undef RESOURCE_NAME
+/* In such a row: the names. */
+#define RESOURCE_NAMES(id, name, kind_, plural_, singular_, roles)                                                     \
+    .kind = kind_, .list_kind = kind_ "List", .plural = plural_, .singular = singular_
 
 /* All of them; ends with NULL. */
 extern const struct api_resource *const api_resources[];
 /* By kind; NULL where there is none. */
 const struct api_resource *api_resource_find(const char *kind);
 
-/*
- * See api_parse(). On success `ret` is to be freed by istio_spec_free(). A RemoteIstio is of the version in the
- * context; whether that runs on the remote cluster's Kubernetes is not validated.
- */
+/* See api_parse(). On success `ret` is to be freed by istio_spec_free(). */
 int istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems);
-int remote_istio_parse(
-    const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems);
-/* On success `ret` is to be freed by canary_spec_free(). */
-int canary_parse(
-    const json_t *resource, const struct api_context *context, struct canary_spec **ret, struct problems *problems);
 
 /* The version of an Istio on Kubernetes 1.`minor` (0: not known), also an unknown one; see api_version_of(). */
 const char *istio_version(const json_t *resource, int minor);

@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input.observed = cache;
     put_resource(cache);
     put_all(cache, objects);
-    reconcile_all(&mesh_reconciler, &input, &plan);
-    reconcile_all(&mesh_reconciler, &input, &again);
+    reconcile_all(&istio_reconciler, &input, &plan);
+    reconcile_all(&istio_reconciler, &input, &again);
     check(&plan, cache);
     MUST(plan.len == again.len && plan.drift == again.drift && plan.ignored == again.ignored);
     plan_release(&plan);

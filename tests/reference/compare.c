@@ -27,6 +27,7 @@
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/mesh.h"
+#include "mesh/remote_istio.h"
 
 #define FILE_MAX (16 * 1024 * 1024)
 

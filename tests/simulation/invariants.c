@@ -518,9 +518,9 @@ struct kube_cache *invariants_observed(struct server *s, const struct kube_serve
 
     put_all(s, d, roles, mesh_kind(KIND_ISTIO), NULL, cache);
     put_all(s, d, roles, mesh_kind(KIND_REMOTE_ISTIO), NULL, cache);
-    ns = mesh_reconciler.watch_namespace(cache);
+    ns = istio_reconciler.watch_namespace(cache);
     if (!ns)
-        ns = remote_reconciler.watch_namespace(cache);
+        ns = remote_istio_reconciler.watch_namespace(cache);
     for (size_t i = 0; i < mesh_kinds.len; i++)
         if (i != KIND_ISTIO && i != KIND_REMOTE_ISTIO)
             put_all(s, d, roles, &mesh_kinds.rows[i], ns, cache);
@@ -640,7 +640,7 @@ bool invariants_converged(struct invariants *v, bool forced, struct buf *why)
         .now = SERVER_EPOCH + sched_now(v->server->sched), .server = &d, .observed = cache, .synced = ~0u};
     struct plan plan;
 
-    reconcile_all(&mesh_reconciler, &input, &plan);
+    reconcile_all(&istio_reconciler, &input, &plan);
     invariants_tell_actions(&plan, why);
     if (!plan.len && mesh && is_the_mesh(mesh, v->server))
         check_mesh(v, mesh, &plan, why);

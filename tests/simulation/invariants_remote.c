@@ -121,7 +121,7 @@ static void judgement_init(struct judgement *j, const struct invariants_remote *
     j->cache = invariants_observed(v->server, &j->server, MESH_CENTRAL);
     input.server = &j->server;
     input.observed = j->cache;
-    reconcile_all(&mesh_reconciler, &input, &j->plan);
+    reconcile_all(&istio_reconciler, &input, &j->plan);
     mesh = mesh_find(j->cache);
     forget_other_secrets(j->cache, mesh ? mesh->ns : central_namespace_of_remotes(j->cache));
     central_update(j->shared, &input);
@@ -282,22 +282,22 @@ static void check_plan(const struct judgement *j, const struct kube_object *reso
     struct plan_input remote = {.now = SERVER_EPOCH, .server = &served, .observed = cache, .synced = ~0u};
     struct plan_world world = {
         .central = &central, .remote = &remote, .contact = {.error = ""}, .shared = (struct central *)j->shared};
-    void *memo = remote_reconciler.memo_new();
+    void *memo = remote_istio_reconciler.memo_new();
     struct reconcile_plan plan;
 
     snprintf(version, sizeof(version), "v1.%d.0", server_minor(way->server));
     served.git_version = version;
-    reconcile_resource(&remote_reconciler, &world, resource, memo, &plan);
+    reconcile_resource(&remote_istio_reconciler, &world, resource, memo, &plan);
     /* Nobody connects for a resource that cannot be followed. */
     if (!plan.connect) {
         world.remote = NULL;
         reconcile_plan_release(&plan);
-        reconcile_resource(&remote_reconciler, &world, resource, memo, &plan);
+        reconcile_resource(&remote_istio_reconciler, &world, resource, memo, &plan);
     }
     invariants_tell_actions(&plan.remote, j->why);
     invariants_tell_actions(&plan.central, j->why);
     reconcile_plan_release(&plan);
-    remote_reconciler.memo_free(memo);
+    remote_istio_reconciler.memo_free(memo);
 }
 
 static bool has_any_elsewhere(const struct judgement *j, const char *kind_name, const char *ns)

@@ -681,7 +681,7 @@ static void end(struct reconcile *r)
     renewal_release(&found->renewal);
 }
 
-const struct reconciler mesh_reconciler = {
+const struct reconciler istio_reconciler = {
     .resource = &api_resource_istio,
     .kind = KIND_ISTIO,
     .watch_namespace = watch_namespace,

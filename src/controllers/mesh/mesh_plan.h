@@ -11,7 +11,7 @@
 #include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
-extern const struct reconciler mesh_reconciler;
+extern const struct reconciler istio_reconciler;
 
 /*
  * The resource that describes the mesh of the cluster: the oldest one; of two of the same second the first by name.

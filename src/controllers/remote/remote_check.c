@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
+#include "mesh/remote_istio.h"
 
 int remote_check(
     const json_t *resource, const char *ns, const char *mesh_ns, const char *version, struct istio_spec **ret,

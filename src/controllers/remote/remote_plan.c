@@ -12,6 +12,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/remote_istio.h"
 #include "reconcile/objects.h"
 
 /* What has to be watched in the central cluster before anything can be said of a remote one. */
@@ -256,7 +257,7 @@ static void plan(struct reconcile *re)
     }
 }
 
-const struct reconciler remote_reconciler = {
+const struct reconciler remote_istio_reconciler = {
     .resource = &api_resource_remote_istio,
     .kind = KIND_REMOTE_ISTIO,
     .watch = CENTRAL_WATCHES,

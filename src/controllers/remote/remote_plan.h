@@ -14,6 +14,6 @@
 /* Annotation of a user on a RemoteIstio that is being deleted: leave the remote cluster as it is. */
 #define REMOTE_ABANDON "istio.banzaicloud.io/abandon"
 
-extern const struct reconciler remote_reconciler;
+extern const struct reconciler remote_istio_reconciler;
 
 #endif

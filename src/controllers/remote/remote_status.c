@@ -4,6 +4,7 @@
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
+#include "mesh/remote_istio.h"
 #include "reconcile/object_memo.h"
 
 /* A connection that ended is usually open again in a moment: only a longer failure is reported. */

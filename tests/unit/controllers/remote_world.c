@@ -26,7 +26,7 @@ static json_t *parsed(const char *text)
 static void init(struct remote_world *w, int minor, const char *mesh)
 {
     *w = (struct remote_world){
-        .memo = remote_reconciler.memo_new(),
+        .memo = remote_istio_reconciler.memo_new(),
         .snapshot = central_new(),
         .contact = {.error = "", .last = SECONDS(1544999990)},
         .in_step = true,
@@ -59,7 +59,7 @@ void remote_world_release(struct remote_world *w)
     world_release(&w->central);
     world_release(&w->remote);
     central_free(w->snapshot);
-    remote_reconciler.memo_free(w->memo);
+    remote_istio_reconciler.memo_free(w->memo);
 }
 
 void remote_world_put_resource_as(struct remote_world *w, const char *ns, const char *name, const char *spec)
@@ -202,7 +202,7 @@ bool remote_world_plan(struct remote_world *w, struct reconcile_plan *ret)
     assert_non_null(resource);
     serve_istio(w);
     central_update(w->snapshot, &central);
-    decided = reconcile_resource(&remote_reconciler, &world, resource, w->memo, ret);
+    decided = reconcile_resource(&remote_istio_reconciler, &world, resource, w->memo, ret);
     w->remote.synced = ret->remote.watch;
     return decided;
 }

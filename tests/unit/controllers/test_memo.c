@@ -442,11 +442,11 @@ static void check_mesh(struct world *w, int sequence, int step)
     struct world fresh = *w;
 
     fresh.cache = copy_of(w->cache);
-    fresh.memo = mesh_reconciler.memo_new();
+    fresh.memo = istio_reconciler.memo_new();
     plan_mesh(&fresh, &cold, false);
     plan_mesh(w, &warm, below(3) > 0);
     kube_cache_free(fresh.cache);
-    mesh_reconciler.memo_free(fresh.memo);
+    istio_reconciler.memo_free(fresh.memo);
     check_same(&warm, &cold, sequence, step);
 }
 
@@ -556,13 +556,13 @@ static void check_remote(struct remote_world *w, int sequence, int step)
     fresh.central.cache = copy_of(w->central.cache);
     fresh.remote.cache = copy_of(w->remote.cache);
     fresh.snapshot = central_new();
-    fresh.memo = remote_reconciler.memo_new();
+    fresh.memo = remote_istio_reconciler.memo_new();
     plan_remote(&fresh, &cold, false);
     plan_remote(w, &warm, below(3) > 0);
     kube_cache_free(fresh.central.cache);
     kube_cache_free(fresh.remote.cache);
     central_free(fresh.snapshot);
-    remote_reconciler.memo_free(fresh.memo);
+    remote_istio_reconciler.memo_free(fresh.memo);
     check_same(&warm, &cold, sequence, step);
 }
 

@@ -277,7 +277,7 @@ static void a_plan_comes_again_when_the_condition_changes(void **state)
                 .now = NOW, .server = &w->server, .observed = w->cache, .synced = w->synced, .queue_context = w};
             const struct plan_world world = {.central = &in, .contact = {.error = ""}};
             mesh = mesh_find(w->cache);
-            assert_true(reconcile_resource(&mesh_reconciler, &world, mesh, w->memo, &plan));
+            assert_true(reconcile_resource(&istio_reconciler, &world, mesh, w->memo, &plan));
         }
         assert_int_equal(plan.again_after, cases[i].again);
         reconcile_plan_release(&plan);

@@ -63,7 +63,7 @@ static void expect_the_same_without_memo(struct world *w)
     void *memo = w->memo;
     _cleanup_free_ char *a = world_describe(&with), *b = NULL;
 
-    w->memo = mesh_reconciler.memo_new();
+    w->memo = istio_reconciler.memo_new();
     without = world_plan(w);
     b = world_describe(&without);
     assert_string_equal(a, b);
@@ -72,7 +72,7 @@ static void expect_the_same_without_memo(struct world *w)
     for (size_t i = 0; i < with.len; i++)
         if (with.actions[i].body)
             assert_string_equal(with.actions[i].body, without.actions[i].body);
-    mesh_reconciler.memo_free(w->memo);
+    istio_reconciler.memo_free(w->memo);
     w->memo = memo;
     plan_release(&with);
     plan_release(&without);
@@ -154,8 +154,8 @@ static void memo_changes_no_decision(void **state)
     {
         struct plan with = world_plan(w), without;
         _cleanup_free_ char *a = world_describe(&with), *b = NULL;
-        mesh_reconciler.memo_free(w->memo);
-        w->memo = mesh_reconciler.memo_new();
+        istio_reconciler.memo_free(w->memo);
+        w->memo = istio_reconciler.memo_new();
         without = world_plan(w);
         b = world_describe(&without);
         assert_string_equal(a, b);

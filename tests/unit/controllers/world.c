@@ -18,7 +18,7 @@
 
 void world_init(struct world *w)
 {
-    *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = mesh_reconciler.memo_new()};
+    *w = (struct world){.cache = kube_cache_new(&mesh_kinds, MARK_OWNER), .memo = istio_reconciler.memo_new()};
     w->server =
         (struct kube_server){.major = 1, .kinds = &mesh_kinds, .versions = NEW_ARRAY(const char *, mesh_kinds.len)};
     world_set_minor(w, MINOR);
@@ -35,7 +35,7 @@ void world_set_minor(struct world *w, int minor)
 void world_release(struct world *w)
 {
     kube_cache_free(w->cache);
-    mesh_reconciler.memo_free(w->memo);
+    istio_reconciler.memo_free(w->memo);
     free(w->server.versions);
     free(w->pod_asked);
     free(w->pod_answer);
@@ -223,15 +223,15 @@ struct plan world_plan(struct world *w)
 
     w->answers_anew = false;
     for (size_t i = 0; (o = kube_cache_next(w->cache, kind, &i));) {
-        void *memo = o == mesh_find(w->cache) ? w->memo : mesh_reconciler.memo_new();
+        void *memo = o == mesh_find(w->cache) ? w->memo : istio_reconciler.memo_new();
         struct reconcile_plan one;
-        reconcile_resource(&mesh_reconciler, &world, o, memo, &one);
+        reconcile_resource(&istio_reconciler, &world, o, memo, &one);
         if (memo == w->memo)
             w->answers_anew = answer(w, &one.queries);
         plan_append(&all, &one.central);
         reconcile_plan_release(&one);
         if (memo != w->memo)
-            mesh_reconciler.memo_free(memo);
+            istio_reconciler.memo_free(memo);
     }
     w->synced = all.watch;
     return all;
