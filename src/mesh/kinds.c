@@ -135,17 +135,47 @@ static char *digest_of_auth(const json_t *service)
     return NULL;
 }
 
-/* How many addresses are ready: where there are several ports, the addresses are in each subset. */
+/* Source: Kubernetes, apiserver/pkg/storage/names/generate.go: a Pod is named after its ReplicaSet, and these. */
+enum { RANDOM_LETTERS = 5, GENERATED_BASE_MAX = 58 };
+
+char *mesh_pods_base(const char *replica_set)
+{
+    char *base = str_printf("%s-", replica_set);
+
+    if (strlen(base) > GENERATED_BASE_MAX)
+        base[GENERATED_BASE_MAX] = '\0';
+    return base;
+}
+
+static void count_addresses(const json_t *subset, json_t *counts)
+{
+    json_t *address;
+    size_t i;
+
+    json_array_foreach(doc_at(subset, "addresses"), i, address) {
+        const char *name = str_or(doc_string(address, "targetRef", "name"), "");
+        size_t len = strlen(name);
+        _cleanup_free_ char *base = str_dup_n(name, len > RANDOM_LETTERS ? len - RANDOM_LETTERS : 0);
+        json_object_set_new(counts, base, json_integer(doc_int(json_object_get(counts, base), 0) + 1));
+    }
+}
+
+/* How many addresses are ready, by the names of their Pods: each once, although it may be in several subsets. */
 static char *digest_of_endpoints(const json_t *endpoints)
 {
-    size_t most = 0, i;
-    json_t *subset;
+    _cleanup_json_ json_t *most = json_object();
+    json_t *subset, *count;
+    const char *base;
+    size_t i;
 
     json_array_foreach(doc_at(endpoints, "subsets"), i, subset) {
-        size_t count = json_array_size(doc_at(subset, "addresses"));
-        most = count > most ? count : most;
+        _cleanup_json_ json_t *counts = json_object();
+        count_addresses(subset, counts);
+        json_object_foreach(counts, base, count)
+            if (doc_int(count, 0) > doc_int(json_object_get(most, base), 0))
+                json_object_set(most, base, count);
     }
-    return str_printf("%zu", most);
+    return doc_text(most);
 }
 
 /* Of the operator's own kinds. */

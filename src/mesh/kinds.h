@@ -98,7 +98,8 @@ enum mesh_kind_id {
     KIND_TARGET_DEPLOYMENT,
     KIND_TARGET_REPLICA_SET, /* metadata alone */
     KIND_TARGET_SERVICE,
-    KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready */
+    KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready, as
+                            {mesh_pods_base(): count} */
 #define KIND_ID(id, ...) KIND_##id
     MESH_RESOURCES(KIND_ID),
 #undef KIND_ID
@@ -109,6 +110,10 @@ static inline const struct kube_kind *mesh_kind(enum mesh_kind_id id)
 {
     return &mesh_kinds.rows[id];
 }
+
+/* What the names of a ReplicaSet's Pods begin with, by which the digest of KIND_HALF_ENDPOINTS counts; owned by the
+ * caller. */
+char *mesh_pods_base(const char *replica_set);
 
 /* Annotation of Kubernetes, on a Deployment and its ReplicaSets: the number of the template. */
 #define DEPLOYMENT_REVISION "deployment.kubernetes.io/revision"

@@ -74,7 +74,7 @@ struct canary_facts {
     bool primary_ready;   /* all Pods of the primary are of its template and available, and its Service knows them */
     bool primary_serves;  /* some of them are, and its Service knows them */
     int primary_replicas;
-    int canary_endpoints; /* that are ready */
+    int canary_endpoints; /* of the released ReplicaSet, that are ready */
 
     int route;            /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
     int mirror;           /* percent of the requests that are mirrored there */

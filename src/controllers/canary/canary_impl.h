@@ -62,8 +62,8 @@ struct canary {
     json_t *istio, *target, *primary, *apex, *route, *record, *recorded_labels, *canary_half;
     struct canary_mesh mesh;
     char revision[CANARY_REVISION_MAX];
-    char hash[CANARY_HASH_MAX]; /* of the ReplicaSet of the target's template; "": not known yet */
-    int primary_endpoints;      /* that are ready */
+    /* Of the ReplicaSets of the target's and the primary's templates; "": not known yet. */
+    char hash[CANARY_HASH_MAX], primary_hash[CANARY_HASH_MAX];
 
     struct canary_state observed, next;
     struct canary_facts facts;

@@ -50,12 +50,20 @@ static bool is_rolled_out(const json_t *deployment)
            int_at(doc_at(status, "availableReplicas"), 0) >= replicas;
 }
 
-static int endpoints_of(const struct canary *c, const char *service)
+/* Addresses of a Service that are ready: of the Pods of one ReplicaSet, or of all where `set` is NULL. */
+static int endpoints_of(const struct canary *c, const char *service, const char *set)
 {
     const struct kube_object *o = get(c, KIND_HALF_ENDPOINTS, service);
-    int64_t count;
+    _cleanup_json_ json_t *counts = o && !o->deleting ? doc_parse_own(o->text) : NULL;
+    _cleanup_free_ char *wanted = set ? mesh_pods_base(set) : NULL;
+    const char *base;
+    json_t *count;
+    int sum = 0;
 
-    return o && !o->deleting && str_to_int64(o->text, &count) ? (int)count : 0;
+    json_object_foreach(counts, base, count)
+        if (!wanted || str_eq(base, wanted))
+            sum += int_at(count, 0);
+    return sum;
 }
 
 static void read_mesh(struct canary *c)
@@ -73,23 +81,33 @@ static void read_mesh(struct canary *c)
 
 /*
  * The pod-template-hash of the ReplicaSet that the Deployment controller made, or found, for the template. Not before
- * that controller has seen the template, and not while the Deployment is paused: it makes none then.
+ * that controller has seen the template, and not while the Deployment is paused: it makes none then. Its name begins
+ * with the Deployment's.
  */
-static void read_hash(struct canary *c)
+static void read_hash(const struct canary *c, const json_t *deployment, char ret[CANARY_HASH_MAX])
 {
     const struct kube_kind *kind = mesh_kind(KIND_TARGET_REPLICA_SET);
-    const char *number = doc_string(c->target, "metadata", "annotations", DEPLOYMENT_REVISION);
+    const char *number = doc_string(deployment, "metadata", "annotations", DEPLOYMENT_REVISION);
+    const char *name = doc_string(deployment, "metadata", "name"), *uid = doc_string(deployment, "metadata", "uid");
     const struct kube_object *o;
 
-    if (!number || !is_observed(c->target))
+    if (!number || !name || !is_observed(deployment))
         return;
     for (size_t i = 0; (o = kube_cache_next(c->in->observed, kind, &i));) {
-        _cleanup_json_ json_t *set = str_eq(o->ns, c->ns) ? kube_object_parse(o) : NULL;
+        _cleanup_json_ json_t *set = str_eq(o->ns, c->ns) && str_starts(o->name, name) ? kube_object_parse(o) : NULL;
         const char *hash = doc_string(set, "metadata", "labels", "pod-template-hash");
-        if (hash && doc_find(doc_at(set, "metadata", "ownerReferences"), "uid", c->target_object->uid) &&
+        if (hash && doc_find(doc_at(set, "metadata", "ownerReferences"), "uid", uid) &&
             str_eq(doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION), number))
-            snprintf(c->hash, sizeof(c->hash), "%s", hash);
+            snprintf(ret, CANARY_HASH_MAX, "%s", hash);
     }
+}
+
+/* That are of the Deployment's newest template, and that its Service knows. */
+static int endpoints_of_newest(const struct canary *c, const char *service, const char *deployment, const char *hash)
+{
+    _cleanup_free_ char *set = *hash ? str_printf("%s-%s", deployment, hash) : NULL;
+
+    return set ? endpoints_of(c, service, set) : 0;
 }
 
 /* One of a former Canary of that name may not be collected yet. */
@@ -129,8 +147,8 @@ static char *seen_by(const struct canary *c)
     buf_printf(
         &key,
         "%d %d %s",
-        endpoints_of(c, c->primary_service),
-        endpoints_of(c, c->canary_service),
+        endpoints_of(c, c->primary_service, NULL),
+        endpoints_of(c, c->canary_service, NULL),
         str_or(c->conflict, "-"));
     return buf_take(&key);
 }
@@ -158,12 +176,12 @@ void canary_observe(struct canary *c)
         json_decref(TAKE_PTR(c->record));
     c->recorded_labels = canary_recorded_labels(c);
     c->canary_half = parse_own(c, KIND_SERVICE, c->canary_service);
-    c->primary_endpoints = endpoints_of(c, c->primary_service);
+    read_hash(c, c->primary, c->primary_hash);
     read_mesh(c);
     if (!c->target)
         return;
     if (!*c->observed.hash)
-        read_hash(c);
+        read_hash(c, c->target, c->hash);
     snprintf(c->revision, sizeof(c->revision), "%016" PRIx64, doc_hash(doc_at(c->target, "spec", "template")));
 }
 
@@ -326,7 +344,8 @@ static bool is_primary_ready(const struct canary *c)
     int need = replicas_of(c->primary);
 
     return c->primary && is_rolled_out(c->primary) &&
-           c->primary_endpoints >= (need > ENDPOINTS_MAX ? ENDPOINTS_MAX : need);
+           endpoints_of_newest(c, c->primary_service, c->primary_name, c->primary_hash) >=
+               (need > ENDPOINTS_MAX ? ENDPOINTS_MAX : need);
 }
 
 void canary_note_facts(struct canary *c, bool objects_ready)
@@ -344,9 +363,9 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->recorded = doc_string(c->record, "data", RECORD_REVISION);
     f->objects_ready = objects_ready;
     f->primary_ready = is_primary_ready(c);
-    f->primary_serves = c->primary && c->primary_endpoints > 0;
+    f->primary_serves = c->primary && endpoints_of(c, c->primary_service, NULL) > 0;
     f->primary_replicas = c->primary ? replicas_of(c->primary) : 0;
-    f->canary_endpoints = endpoints_of(c, c->canary_service);
+    f->canary_endpoints = endpoints_of_newest(c, c->canary_service, c->spec->target.name, c->observed.hash);
     f->route = canary_route_weight(c, &f->mirror);
     f->unfit = unfit(c);
     f->conflict = c->conflict;

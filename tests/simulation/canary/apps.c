@@ -155,6 +155,7 @@ static void create_pod(struct rollout *r, const json_t *set)
         .labels = doc_copy(doc_at(set, "spec", "template", "metadata", "labels")),
     };
     snprintf(p->set_uid, sizeof(p->set_uid), "%s", doc_string(set, "metadata", "uid"));
+    snprintf(p->set_name, sizeof(p->set_name), "%s", name_of(set));
     if (a->sorts[p->version] != SORT_STUCK)
         p->job = sched_at(a->sched, within(a, READY_SOONEST, a->times->ready), become_ready, p);
     a->pods[a->pod_count++] = p;
@@ -513,7 +514,9 @@ static json_t *addresses_of(const struct apps *a, const json_t *service)
 
     for (size_t i = 0; i < a->pod_count; i++)
         if (a->pods[i]->ready && is_selected(selector, a->pods[i]))
-            json_array_append_new(list, OBJECT(FORMAT("ip", "10.1.%zu.%zu", i / 256, i % 256)));
+            json_array_append_new(
+                list, OBJECT(FORMAT("ip", "10.1.%zu.%zu", i / 256, i % 256),
+                             MAP("targetRef", FORMAT("name", "%s-%05zu", a->pods[i]->set_name, i % 100000))));
     return list;
 }
 

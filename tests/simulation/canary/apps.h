@@ -46,7 +46,7 @@ struct apps_pod {
     bool ready;
     bool crashed; /* its proxy answers for it, with 503 */
     bool ending, gone;
-    char set_uid[64];
+    char set_uid[64], set_name[64];
     json_t *labels;
     struct job *job;
 };

@@ -98,14 +98,17 @@ static json_t *spec_of(const struct spec *s)
         BOOL("skipAnalysis", s->skips), BOOL("suspend", s->suspended));
 }
 
-/* Endpoints and proxies are behind by what the Canary allows for, and Pods end no sooner than all know. */
+/*
+ * Proxies are behind by what the Canary allows for, and Pods end no sooner than all know. Endpoints may be far behind:
+ * the operator sees them.
+ */
 static void choose_lags(struct world *w)
 {
     const msec_t settle = SECONDS(w->users.spec.settle);
     struct ground *g = &w->ground;
 
-    g->times.endpoints = rng_between(dice(w), 10, settle / 2);
-    g->lag = settle - g->times.endpoints - 50;
+    g->lag = rng_between(dice(w), settle / 2, settle - 60);
+    g->times.endpoints = rng_between(dice(w), 10, settle - g->lag + SECONDS(w->users.spec.drain));
     g->times.grace = g->lag + g->times.endpoints + SECONDS(rng_between(dice(w), 1, 10));
 }
 

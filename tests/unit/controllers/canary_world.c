@@ -224,19 +224,18 @@ static void roll_out(struct canary_world *cw, enum mesh_kind_id kind, const char
         put(cw, kind, deployment);
 }
 
-/* The ready Pods behind a Service of the Canary. */
-static int64_t ready_behind(struct canary_world *cw, const json_t *service)
+/* The ready Pods behind a Service of the Canary, and the name of their ReplicaSet. */
+static int64_t ready_behind(struct canary_world *cw, const json_t *service, char **ret_set)
 {
     const char *hash = doc_string(service, "spec", "selector", "pod-template-hash");
     bool is_primary = str_eq(doc_string(service, "spec", "selector", CANARY_ROLE), "primary");
     _cleanup_json_ json_t *deployment =
         canary_world_view(cw, is_primary ? KIND_DEPLOYMENT : KIND_TARGET_DEPLOYMENT, is_primary ? APP "-primary" : APP);
     _cleanup_json_ json_t *set = NULL;
-    _cleanup_free_ char *name = NULL;
 
+    *ret_set = is_primary ? find_set(cw, deployment, true) : str_printf(APP "-%s", str_or(hash, ""));
     if (!is_primary && hash) {
-        name = str_printf(APP "-%s", hash);
-        set = canary_world_view(cw, KIND_TARGET_REPLICA_SET, name);
+        set = canary_world_view(cw, KIND_TARGET_REPLICA_SET, *ret_set);
         if (!set || !str_eq(
                         doc_string(set, "metadata", "annotations", DEPLOYMENT_REVISION),
                         doc_string(deployment, "metadata", "annotations", DEPLOYMENT_REVISION)))
@@ -248,14 +247,17 @@ static int64_t ready_behind(struct canary_world *cw, const json_t *service)
 static void list_endpoints(struct canary_world *cw, const char *name)
 {
     _cleanup_json_ json_t *service = canary_world_view(cw, KIND_SERVICE, name);
+    _cleanup_free_ char *set = NULL;
     json_t *addresses = json_array();
 
-    if (!service) {
+    if (!service || cw->endpoints_lag) {
         json_decref(addresses);
         return;
     }
-    for (int64_t i = ready_behind(cw, service); i > 0; i--)
-        json_array_append_new(addresses, OBJECT(FORMAT("ip", "10.0.0.%d", (int)i)));
+    for (int64_t i = ready_behind(cw, service, &set); i > 0; i--)
+        json_array_append_new(
+            addresses,
+            OBJECT(FORMAT("ip", "10.0.0.%d", (int)i), MAP("targetRef", FORMAT("name", "%s-pod%02d", set, (int)i))));
     put(cw,
         KIND_HALF_ENDPOINTS,
         OBJECT(

@@ -28,6 +28,7 @@ struct canary_world {
     } metrics;
     bool holds_back;                  /* the queue holds writes back, as they were repeated too often */
     bool target_hangs, primary_hangs; /* their Pods do not become ready */
+    bool endpoints_lag;               /* they stay as they are */
     bool is_rolling;                  /* some Pods of a Deployment are still to be replaced */
     int writes;                       /* but status and finalizer */
     size_t managed;                   /* objects, as the last plan counts them */

@@ -188,6 +188,30 @@ static void a_suspended_release_stays_and_can_be_aborted(void **state)
     canary_world_done(cw);
 }
 
+/* They say how many Pods there are, and of which ReplicaSet: those of the one before may be gone. */
+static void traffic_waits_for_endpoints_of_the_new_pods(void **state)
+{
+    struct canary_world *cw = canary_world_start_release(NULL);
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 50);
+    canary_world_release_image(cw, "app:3");
+    cw->endpoints_lag = true;
+    canary_world_rest(cw, SECONDS(300));
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+    canary_world_expect(cw, STATUS_FIELD_REASON, "CanaryNotReady");
+    assert_int_equal(canary_world_weight(cw), 0);
+    cw->endpoints_lag = false;
+    canary_world_until(cw, "Promoting", 50);
+    cw->endpoints_lag = true;
+    canary_world_rest(cw, SECONDS(300));
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Promoting");
+    assert_int_equal(canary_world_weight(cw), 50);
+    cw->endpoints_lag = false;
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_done(cw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_version_that_is_taken_back_ends_the_release),
         cmocka_unit_test(pods_that_hang_end_the_release_at_its_deadline),
         cmocka_unit_test(a_primary_that_does_not_start_gets_its_former_template),
+        cmocka_unit_test(traffic_waits_for_endpoints_of_the_new_pods),
         cmocka_unit_test(commands_count_once),
         cmocka_unit_test(a_suspended_release_stays_and_can_be_aborted),
     };

@@ -211,7 +211,10 @@ static json_t *endpoints(void)
         STRING("apiVersion", "v1"),
         STRING("kind", "Endpoints"),
         MAP("metadata", STRING("name", "app-primary"), STRING("namespace", "default")),
-        SEQ("subsets", ITEM(SEQ("addresses", ITEM(STRING("ip", "10.0.0.1"))))));
+        SEQ("subsets",
+            ITEM(
+                SEQ("addresses",
+                    ITEM(STRING("ip", "10.0.0.1"), MAP("targetRef", STRING("name", "app-primary-5d4f-x7k2p")))))));
 }
 
 /* Of a kind of which a digest is kept alone. */
