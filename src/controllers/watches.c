@@ -57,6 +57,7 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_TARGETS, KIND_TARGET_SERVICE},
     {PLAN_WATCH_TARGETS, KIND_HALF_ENDPOINTS, .label_selector = CANARY_ROLE},
     {PLAN_WATCH_ROUTES, KIND_VIRTUAL_SERVICE},
+    {PLAN_WATCH_SCALERS, KIND_TARGET_AUTOSCALER},
     {PLAN_WATCH_SIDECARS, KIND_SIDECAR_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 

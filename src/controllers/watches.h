@@ -30,6 +30,7 @@ enum {
     PLAN_WATCH_WORKLOADS = 131072,      /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
     PLAN_WATCH_TARGETS = 2097152, /* what Canaries release: Deployments, ReplicaSets, Services, in all namespaces */
     PLAN_WATCH_ROUTES = 4194304,  /* VirtualServices, where the server serves them */
+    PLAN_WATCH_SCALERS = 8388608, /* HorizontalPodAutoscalers of all namespaces */
 };
 
 extern const struct watch_table mesh_watches;

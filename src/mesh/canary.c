@@ -35,6 +35,77 @@ static const struct field_table target_table = {
     FIELD_ROWS(target_rows),
 };
 
+static const struct field scaler_replicas_rows[] = {
+    {"minReplicas", INTEGER(1, INT32_MAX), .implied = "the declared one", .doc = "Instead of the declared one."},
+    {"maxReplicas", INTEGER(1, INT32_MAX), .implied = "the declared one", .doc = "Instead of the declared one."},
+};
+
+static void check_scaler_replicas(const json_t *replicas, const char *path, struct problems *problems)
+{
+    int64_t least = doc_int(doc_at(replicas, "minReplicas"), 1);
+
+    if (least > doc_int(doc_at(replicas, "maxReplicas"), least))
+        problems_add(problems, PROBLEM_ERROR, path, "must have a maxReplicas that is not below minReplicas");
+}
+
+static const struct field_table scaler_replicas_table = {
+    .name = "Scaler replicas",
+    .doc = "Between how many replicas the primary is scaled, where these are not those of the target.",
+    FIELD_ROWS(scaler_replicas_rows),
+    .check = check_scaler_replicas,
+};
+
+static const struct field scaler_rows[] = {
+    {"apiVersion",
+     TEXT(format_annotation_value),
+     .implied = "autoscaling/v2",
+     .doc = "autoscaling/v2, v2beta2, v2beta1 or v1: every version of the API server's shows the same object."},
+    {"kind", TEXT(format_annotation_value), .implied = "HorizontalPodAutoscaler", .doc = "HorizontalPodAutoscaler."},
+    {"name",
+     TEXT(format_dns_subdomain),
+     .required = true,
+     .doc = "The HorizontalPodAutoscaler that scales the target, in the namespace of the Canary. It stays as it is."},
+    {"primaryScalerReplicas",
+     DOCUMENT(scaler_replicas_table),
+     .doc = "Other limits for the primary than those of the target."},
+    {"primaryScalerQueries", REFUSED("{}"), .instead = "they are of ScaledObjects"},
+};
+
+static void check_scaler(const json_t *scaler, const char *path, struct problems *problems)
+{
+    static const char *const versions[] = {
+        "autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v2beta1", "autoscaling/v1"};
+    const char *version = str_or(doc_string(scaler, "apiVersion"), versions[0]);
+    const char *kind = str_or(doc_string(scaler, "kind"), "HorizontalPodAutoscaler");
+    _cleanup_free_ char *of_kind = str_printf("%s.kind", path), *of_version = str_printf("%s.apiVersion", path);
+    bool is_known = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+        is_known = is_known || str_eq(version, versions[i]);
+    if (str_eq(kind, "ScaledObject"))
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            of_kind,
+            "must be HorizontalPodAutoscaler: KEDA scales a target without replicas up again, and only its own "
+            "annotations stop that; " NOT_YET);
+    else if (!str_eq(kind, "HorizontalPodAutoscaler"))
+        problems_add(problems, PROBLEM_ERROR, of_kind, "must be HorizontalPodAutoscaler");
+    else if (!is_known)
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            of_version,
+            "must be autoscaling/v2, autoscaling/v2beta2, autoscaling/v2beta1 or autoscaling/v1");
+}
+
+static const struct field_table scaler_table = {
+    .name = "Autoscaler",
+    .doc = "The HorizontalPodAutoscaler of the target, of which the primary gets a copy that follows it.",
+    FIELD_ROWS(scaler_rows),
+    .check = check_scaler,
+};
+
 static const struct field service_rows[] = {
     {"name", TEXT(format_service_name), .implied = "that of the target", .doc = "The Service that clients call."},
     {"port",
@@ -246,6 +317,7 @@ static const struct field_table analysis_table = {
 
 static const struct field spec_rows[] = {
     {"targetRef", GROUP(target_table), .required = true, .doc = "What is released."},
+    {"autoscalerRef", DOCUMENT_AT(autoscaler, scaler_table), .doc = "What scales the target."},
     {"service", DOCUMENT_AT(service, service_table), .required = true, .doc = "How clients reach it."},
     {"analysis", GROUP(analysis_table), .doc = "How the traffic is shifted."},
     {"metricsServer",
@@ -280,7 +352,6 @@ static const struct field spec_rows[] = {
      .doc = "Whether the target is paused during a release, so that a change in the middle waits until there is no "
             "traffic on it."},
     {"provider", REFUSED("\"istio\""), .instead = "traffic is shifted by Istio"},
-    {"autoscalerRef", REFUSED("{}"), .instead = NOT_YET},
     {"ingressRef", REFUSED("{}"), .instead = "traffic is shifted by Istio; write `service.gateways`"},
     {"routeRef", REFUSED("{}"), .instead = "traffic is shifted by Istio; write `service.gateways`"},
     {"upstreamRef", REFUSED("{}"), .instead = "traffic is shifted by Istio; write `service.gateways`"},

@@ -63,7 +63,8 @@ struct canary_spec {
     struct {
         char *api_version, *kind, *name;
     } target;
-    json_t *service; /* {port, name?, portName?, targetPort?, gateways?, hosts?, timeout?, ...}; NULL: not given */
+    json_t *autoscaler; /* {name, kind?, apiVersion?, primaryScalerReplicas?}; NULL: the target has none */
+    json_t *service;    /* {port, name?, portName?, targetPort?, gateways?, hosts?, timeout?, ...}; NULL: not given */
     struct {
         char *interval;
         int threshold;  /* failed checks that end the release */

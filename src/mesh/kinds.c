@@ -643,6 +643,16 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch", "patch"),
          .keep = NAMES(IDENTITY, "spec.selector", "spec.ports", "spec.clusterIP")},
+    [KIND_TARGET_AUTOSCALER] =
+        {.kind = "HorizontalPodAutoscaler",
+         .view = "target-autoscalers",
+         .plural = "horizontalpodautoscalers",
+         .group = "autoscaling",
+         .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .keep = NAMES(IDENTITY, "spec")},
     [KIND_HALF_ENDPOINTS] =
         {.kind = "Endpoints",
          .view = "half-endpoints",

@@ -98,6 +98,7 @@ enum mesh_kind_id {
     KIND_TARGET_DEPLOYMENT,
     KIND_TARGET_REPLICA_SET, /* metadata alone */
     KIND_TARGET_SERVICE,
+    KIND_TARGET_AUTOSCALER,
     KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready, as
                             {mesh_pods_base(): count} */
 #define KIND_ID(id, ...) KIND_##id

@@ -33,6 +33,13 @@ bool canary_is_idle(enum canary_phase phase)
 
 #define ROUTE_CONFLICT "RouteConflict"
 
+int canary_within(struct canary_bounds bounds, int replicas)
+{
+    if (!bounds.most)
+        return replicas;
+    return replicas < bounds.least ? bounds.least : replicas > bounds.most ? bounds.most : replicas;
+}
+
 /* One decision. */
 struct decision {
     const struct canary_spec *spec;
@@ -324,6 +331,8 @@ static void rest(struct decision *d)
     } else if (!str_eq(f->revision, s->failed) && !f->target_paused) {
         if (f->unfit)
             hold(d, "NotSupported", "%s", f->unfit);
+        else if (f->scaler_obstacle)
+            hold(d, "AutoscalerUnusable", "%s", f->scaler_obstacle);
         else if (f->conflict)
             hold(d, ROUTE_CONFLICT, "%s", f->conflict);
         else
@@ -629,7 +638,7 @@ static void wish_for_target(
         /* Paused, it would not go on to replace the Pods of another version, which a change in the middle leaves. */
         w->paused = !f->target_replicas || f->target_ready ? spec->freeze_target && before->frozen : -1;
         if (!f->target_replicas && before->step < 0)
-            w->replicas = f->primary_replicas ? f->primary_replicas : 1;
+            w->replicas = canary_within(f->bounds, f->primary_replicas ? f->primary_replicas : 1);
     }
 }
 

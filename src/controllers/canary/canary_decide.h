@@ -57,6 +57,13 @@ enum canary_outcome {
     CHECK_FAILS,
 };
 
+/* Between how many replicas something is scaled; `most` 0: it is not scaled. */
+struct canary_bounds {
+    int least, most;
+};
+/* The nearest within them. */
+int canary_within(struct canary_bounds bounds, int replicas);
+
 /* What is observed. Strings are borrowed. */
 struct canary_facts {
     msec_t now;
@@ -76,11 +83,13 @@ struct canary_facts {
     int primary_replicas;
     int canary_endpoints; /* of the released ReplicaSet, that are ready */
 
-    int route;            /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
-    int mirror;           /* percent of the requests that are mirrored there */
-    const char *unfit;    /* what the installed Istio cannot do of it; NULL: nothing */
-    const char *conflict; /* why the weights may mean nothing; NULL: they do mean something */
-    bool apex;            /* the Service that clients call selects the primary alone */
+    int route;                   /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
+    int mirror;                  /* percent of the requests that are mirrored there */
+    const char *unfit;           /* what the installed Istio cannot do of it; NULL: nothing */
+    const char *scaler_obstacle; /* why the target's autoscaler cannot be followed; NULL: it can */
+    struct canary_bounds bounds; /* of the target's autoscaler */
+    const char *conflict;        /* why the weights may mean nothing; NULL: they do mean something */
+    bool apex;                   /* the Service that clients call selects the primary alone */
 
     enum canary_outcome check;
     const char *check_text; /* why it did not pass */

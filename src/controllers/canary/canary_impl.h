@@ -18,6 +18,7 @@
 #define RECORD_LABELS                                                                                                  \
     "matchLabels" /* by which the target selects its Pods, as JSON: for a primary that is gone with the target */
 #define RECORD_REPLICAS "replicas"    /* that the target had, or was given since */
+#define RECORD_FLOOR "floor"          /* fewer replicas the primary does not get during a release */
 #define RECORD_ROUTE "virtualService" /* its spec, as JSON, where it existed before */
 
 /* Values of the label CANARY_ROLE. */
@@ -56,9 +57,11 @@ struct canary {
     const struct canary_spec *spec;
     const char *ns, *name, *service;
     char *primary_name, *primary_service, *canary_service, *record_name; /* owned */
+    char *primary_scaler_name;                                           /* owned; NULL: it has none */
 
     /* What is observed: objects are borrowed, documents owned; NULL: there is none. */
-    const struct kube_object *target_object, *apex_object, *route_object;
+    const struct kube_object *target_object, *apex_object, *route_object, *scaler_object;
+    json_t *scaler, *primary_scaler; /* the target's, and the primary's that belongs to the Canary */
     json_t *istio, *target, *primary, *apex, *route, *record, *recorded_labels, *canary_half;
     struct canary_mesh mesh;
     char revision[CANARY_REVISION_MAX];
@@ -71,11 +74,12 @@ struct canary {
     struct buf text, check_text;
     json_t *checks; /* for the status; owned */
     bool held, is_decided;
-    bool is_written; /* the status says all this already */
-    char *seen;      /* what this plan depends on; owned */
-    bool is_settled; /* it is what the last plan saw, which had nothing to do */
-    char *conflict;  /* another VirtualService of the same host, as a message; owned; NULL: none */
-    char *contended; /* the object that another client writes again and again; owned; NULL: none */
+    bool is_written;       /* the status says all this already */
+    char *seen;            /* what this plan depends on; owned */
+    bool is_settled;       /* it is what the last plan saw, which had nothing to do */
+    char *scaler_obstacle; /* canary_scaler_obstacle() */
+    char *conflict;        /* another VirtualService of the same host, as a message; owned; NULL: none */
+    char *contended;       /* the object that another client writes again and again; owned; NULL: none */
 };
 
 /* canary_record.c */
@@ -85,6 +89,8 @@ bool canary_record_is_sound(const json_t *record);
 json_t *canary_recorded_labels(const struct canary *c);
 /* Of the record's data. */
 int canary_recorded_replicas(const json_t *data);
+/* 0: none is recorded. */
+int canary_recorded_floor(const json_t *data);
 
 /* canary_observe.c */
 /* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
@@ -101,6 +107,22 @@ void canary_note_facts(struct canary *c, bool objects_ready);
 const json_t *canary_match_labels(const struct canary *c);
 /* Of the template that the recorded one is equal to, as the server completes it. */
 bool canary_is_same_template(const struct canary *c);
+
+/* canary_scaler.c */
+/* The watch of autoscalers is being opened. */
+bool canary_awaits_scalers(const struct canary *c);
+void canary_observe_scaler(struct canary *c);
+/* Why the target's autoscaler cannot be followed, owned by the caller; NULL: it can, or there is none. */
+char *canary_scaler_obstacle(const struct canary *c);
+/* As declared, or as the primary's has them for want of that. */
+struct canary_bounds canary_target_bounds(const struct canary *c);
+/* With the primary's own limits, and during a release with its floor. */
+struct canary_bounds canary_primary_bounds(const struct canary *c, const json_t *record_data);
+/* What scales the primary. */
+bool canary_scales_primary(const struct canary *c);
+json_t *canary_primary_scaler_spec(const struct canary *c, const json_t *record_data);
+/* An autoscaler of the primary is there, and the Canary does not ask for it any more. */
+bool canary_drops_scaler(const struct canary *c);
 
 /* canary_objects.c */
 /* What belongs to the Canary: the record, the primary, its Services and DestinationRules. */

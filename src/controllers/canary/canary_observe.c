@@ -110,6 +110,11 @@ static int endpoints_of_newest(const struct canary *c, const char *service, cons
     return set ? endpoints_of(c, service, set) : 0;
 }
 
+static void add_text(const struct kube_object *o, struct buf *key)
+{
+    buf_printf(key, "%s ", o ? o->text : "-");
+}
+
 /* One of a former Canary of that name may not be collected yet. */
 static json_t *parse_own(const struct canary *c, enum mesh_kind_id kind, const char *name)
 {
@@ -144,12 +149,12 @@ static char *seen_by(const struct canary *c)
     add_version(c->apex_object, &key);
     add_version(c->route_object, &key);
     add_version(mesh_find(c->in->observed), &key);
-    buf_printf(
-        &key,
-        "%d %d %s",
-        endpoints_of(c, c->primary_service, NULL),
-        endpoints_of(c, c->canary_service, NULL),
-        str_or(c->conflict, "-"));
+    add_version(c->scaler_object, &key);
+    if (c->primary_scaler_name)
+        add_version(get(c, KIND_AUTOSCALER, c->primary_scaler_name), &key);
+    add_text(get(c, KIND_HALF_ENDPOINTS, c->primary_service), &key);
+    add_text(get(c, KIND_HALF_ENDPOINTS, c->canary_service), &key);
+    buf_add_str(&key, str_or(c->conflict, "-"));
     return buf_take(&key);
 }
 
@@ -160,6 +165,8 @@ void canary_look(struct canary *c)
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
     c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
     c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
+    if (c->spec->autoscaler)
+        c->scaler_object = get(c, KIND_TARGET_AUTOSCALER, doc_string(c->spec->autoscaler, "name"));
     c->conflict = canary_route_conflict(c);
     c->seen = seen_by(c);
     c->is_settled = !c->re->object->deleting && str_eq(c->seen, memo->settled) && c->in->now < memo->settled_until;
@@ -175,6 +182,7 @@ void canary_observe(struct canary *c)
     if (c->record && !canary_record_is_sound(c->record))
         json_decref(TAKE_PTR(c->record));
     c->recorded_labels = canary_recorded_labels(c);
+    canary_observe_scaler(c);
     c->canary_half = parse_own(c, KIND_SERVICE, c->canary_service);
     read_hash(c, c->primary, c->primary_hash);
     read_mesh(c);
@@ -188,7 +196,17 @@ void canary_observe(struct canary *c)
 void canary_release(struct canary *c)
 {
     json_t *documents[] = {
-        c->istio, c->target, c->primary, c->apex, c->route, c->record, c->recorded_labels, c->canary_half, c->checks};
+        c->scaler,
+        c->primary_scaler,
+        c->istio,
+        c->target,
+        c->primary,
+        c->apex,
+        c->route,
+        c->record,
+        c->recorded_labels,
+        c->canary_half,
+        c->checks};
 
     for (size_t i = 0; i < ARRAY_LEN(documents); i++)
         json_decref(documents[i]);
@@ -196,6 +214,8 @@ void canary_release(struct canary *c)
     free(c->primary_service);
     free(c->canary_service);
     free(c->record_name);
+    free(c->primary_scaler_name);
+    free(c->scaler_obstacle);
     free(c->conflict);
     free(c->contended);
     free(c->seen);
@@ -284,6 +304,8 @@ char *canary_obstacle(const struct canary *c)
 
     if (!(c->in->synced & PLAN_WATCH_ROUTES))
         return str_dup("waits for VirtualServices of Istio, which the API server does not serve yet");
+    if (canary_awaits_scalers(c))
+        return str_dup("waits for HorizontalPodAutoscalers to be read");
     if (c->record || c->primary)
         return NULL;
     text = rival(c);
@@ -299,7 +321,8 @@ char *canary_obstacle(const struct canary *c)
         return str_printf("there is no Deployment %s/%s", c->ns, c->spec->target.name);
     if (!json_object_size(canary_match_labels(c)))
         return str_printf("Deployment %s/%s has no spec.selector.matchLabels", c->ns, c->spec->target.name);
-    return c->apex ? wrong_apex(c) : NULL;
+    text = c->apex ? wrong_apex(c) : NULL;
+    return text || !c->scaler_obstacle ? text : str_dup(c->scaler_obstacle);
 }
 
 /* What the server adds to a template later is in the primary, too: then it is no other version. */
@@ -369,5 +392,7 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->route = canary_route_weight(c, &f->mirror);
     f->unfit = unfit(c);
     f->conflict = c->conflict;
+    f->scaler_obstacle = c->scaler_obstacle;
+    f->bounds = canary_target_bounds(c);
     f->apex = canary_has_apex(c);
 }

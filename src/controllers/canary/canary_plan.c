@@ -73,6 +73,8 @@ static void begin(struct reconcile *re)
         .name = re->object->name,
     };
     re->plan->central.watch |= PLAN_WATCH_ROUTES;
+    if (c->spec && c->spec->autoscaler)
+        re->plan->central.watch |= PLAN_WATCH_SCALERS;
     canary_read_state(re->resource, &c->observed);
     c->next = c->observed;
     if (!c->spec)
@@ -82,6 +84,8 @@ static void begin(struct reconcile *re)
     c->primary_service = str_printf("%s-primary", c->service);
     c->canary_service = str_printf("%s-canary", c->service);
     c->record_name = str_printf("%s-original", c->name);
+    if (c->spec->autoscaler)
+        c->primary_scaler_name = str_printf("%s-primary", doc_string(c->spec->autoscaler, "name"));
     canary_look(c);
     if (!c->is_settled)
         canary_observe(c);
@@ -93,7 +97,7 @@ static void review(struct reconcile *re)
     struct canary *c = re->state;
 
     /* The watch is being opened: that is no news. */
-    re->keeps_status = canary_awaits_routes(c);
+    re->keeps_status = canary_awaits_routes(c) || canary_awaits_scalers(c);
     if (!c->spec)
         re->facts.refused = &memo->refusal;
     else if (!c->is_settled)
@@ -131,6 +135,8 @@ static void plan(struct reconcile *re)
     canary_plan_shared(c, plan);
     re->plan->again_after = later(c);
     buf_add_str(&re->notice, memo->warnings);
+    if (c->scaler_obstacle)
+        buf_printf(&re->notice, "%s%s", re->notice.len ? PROBLEMS_SEPARATOR : "", c->scaler_obstacle);
     canary_tell(c);
     reconcile_conclude(re, plan, false);
 }

@@ -38,11 +38,21 @@ json_t *canary_recorded_labels(const struct canary *c)
                                     : (json_decref(labels), parse_text(doc_string(c->record, "data", RECORD_LABELS)));
 }
 
+static int count_at(const json_t *data, const char *key, int otherwise)
+{
+    int64_t count;
+
+    if (!str_to_int64(str_or(doc_string(data, key), ""), &count) || count < 0 || count > INT32_MAX)
+        return otherwise;
+    return (int)count;
+}
+
 int canary_recorded_replicas(const json_t *data)
 {
-    int64_t replicas;
+    return count_at(data, RECORD_REPLICAS, 1);
+}
 
-    if (!str_to_int64(str_or(doc_string(data, RECORD_REPLICAS), ""), &replicas) || replicas < 0 || replicas > INT32_MAX)
-        return 1;
-    return (int)replicas;
+int canary_recorded_floor(const json_t *data)
+{
+    return count_at(data, RECORD_FLOOR, 0);
 }

@@ -90,7 +90,7 @@ static bool is_untouched(const struct canary *c)
 }
 
 static const enum mesh_kind_id owned[] = {
-    KIND_SERVICE, KIND_DEPLOYMENT, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
+    KIND_SERVICE, KIND_DEPLOYMENT, KIND_AUTOSCALER, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
 
 /*
  * The target does not serve: the primary goes on to, and belongs to nobody from now on. True when nothing belongs to

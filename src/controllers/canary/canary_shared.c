@@ -222,7 +222,10 @@ bool canary_return_target(struct canary *c, struct plan *plan)
         c,
         plan,
         c->target_object,
-        OBJECT(MAP("spec", OPT(!c->facts.target_replicas, INT("replicas", replicas)), BOOL("paused", false))),
+        OBJECT(
+            MAP("spec",
+                OPT(!c->facts.target_replicas, INT("replicas", canary_within(c->facts.bounds, replicas))),
+                BOOL("paused", false))),
         "its Canary is deleted");
     return false;
 }

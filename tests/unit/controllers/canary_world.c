@@ -207,7 +207,9 @@ static void roll_out(struct canary_world *cw, enum mesh_kind_id kind, const char
         is_other = number_set(cw, deployment, set);
     if (!set || (had_pods && is_other))
         updated = 0;
-    else if (!had_pods || (!is_paused && ++updated > replicas))
+    else if (
+        !had_pods || updated == doc_int(doc_at(before, "status", "replicas"), 0) ||
+        (!is_paused && ++updated > replicas))
         updated = replicas;
     cw->is_rolling |= set && !is_paused && updated < replicas;
     json_object_set_new(
@@ -280,12 +282,42 @@ static void show(struct canary_world *cw, enum mesh_kind_id from, enum mesh_kind
     json_decref(shown);
 }
 
+/* Source: Kubernetes, pkg/controller/podautoscaler/horizontal.go. What has no replicas is not scaled. */
+static void scale(struct canary_world *cw, enum mesh_kind_id kind, const json_t *scaler, int wanted)
+{
+    const json_t *spec = doc_at(scaler, "spec");
+    json_t *deployment = canary_world_view(cw, kind, str_or(doc_string(spec, "scaleTargetRef", "name"), ""));
+    int64_t least = doc_int(doc_at(spec, "minReplicas"), 1), most = doc_int(doc_at(spec, "maxReplicas"), least);
+    int64_t replicas = doc_int(doc_at(deployment, "spec", "replicas"), 1), next = wanted ? wanted : replicas;
+
+    next = next < least ? least : next > most ? most : next;
+    if (!deployment || (!replicas && least) || next == replicas) {
+        json_decref(deployment);
+        return;
+    }
+    json_object_set_new(doc_at(deployment, "spec"), "replicas", json_integer(next));
+    put(cw, kind, deployment);
+}
+
+static void scale_all(struct canary_world *cw)
+{
+    _cleanup_json_ json_t *target = canary_world_view(cw, KIND_TARGET_AUTOSCALER, APP);
+    _cleanup_json_ json_t *primary = canary_world_view(cw, KIND_AUTOSCALER, APP "-primary");
+
+    if (target)
+        scale(cw, KIND_TARGET_DEPLOYMENT, target, cw->wanted_target);
+    if (primary)
+        scale(cw, KIND_DEPLOYMENT, primary, cw->wanted_primary);
+}
+
 static void run_controllers(struct canary_world *cw)
 {
     cw->is_rolling = false;
+    scale_all(cw);
     roll_out(cw, KIND_TARGET_DEPLOYMENT, APP, cw->target_hangs);
     roll_out(cw, KIND_DEPLOYMENT, APP "-primary", cw->primary_hangs);
     show(cw, KIND_DEPLOYMENT, KIND_TARGET_DEPLOYMENT, APP "-primary");
+    show(cw, KIND_AUTOSCALER, KIND_TARGET_AUTOSCALER, APP "-primary");
     show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-primary");
     show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-canary");
     list_endpoints(cw, APP "-primary");

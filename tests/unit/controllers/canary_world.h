@@ -26,12 +26,13 @@ struct canary_world {
         int asked;          /* how many different questions */
         char last_duration[1024], last_failed[1024], last[1024]; /* how these were asked for last, and anything */
     } metrics;
-    bool holds_back;                  /* the queue holds writes back, as they were repeated too often */
-    bool target_hangs, primary_hangs; /* their Pods do not become ready */
-    bool endpoints_lag;               /* they stay as they are */
-    bool is_rolling;                  /* some Pods of a Deployment are still to be replaced */
-    int writes;                       /* but status and finalizer */
-    size_t managed;                   /* objects, as the last plan counts them */
+    int wanted_target, wanted_primary; /* replicas that their autoscalers want; 0: what there is */
+    bool holds_back;                   /* the queue holds writes back, as they were repeated too often */
+    bool target_hangs, primary_hangs;  /* their Pods do not become ready */
+    bool endpoints_lag;                /* they stay as they are */
+    bool is_rolling;                   /* some Pods of a Deployment are still to be replaced */
+    int writes;                        /* but status and finalizer */
+    size_t managed;                    /* objects, as the last plan counts them */
     char *answers[32], *keys[32];
     size_t answer_count;
     char log[CANARY_LOG_MAX]; /* "Progressing 10\n": each phase and weight, once */
