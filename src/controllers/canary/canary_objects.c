@@ -172,10 +172,14 @@ static json_t *primary_spec(const struct canary *c, const json_t *data)
     const json_t *from = doc_at(c->target ? c->target : c->primary, "spec");
     json_t *template = doc_parse_own(doc_string(data, RECORD_TEMPLATE)), *spec;
     const json_t *match = labels_of_primary(c);
+    int replicas = canary_recorded_replicas(data);
 
+    /* Later they are the autoscaler's. */
+    if (!c->facts.primary_replicas)
+        replicas = canary_within(canary_primary_bounds(c, data), replicas);
     json_object_set_new(doc_make(template, "metadata", "labels"), CANARY_ROLE, json_string(CANARY_ROLE_PRIMARY));
     spec = OBJECT(
-        INT("replicas", canary_within(canary_primary_bounds(c, data), canary_recorded_replicas(data))),
+        INT("replicas", replicas),
         MAP("selector", VALUE("matchLabels", labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY))),
         VALUE("template", template));
     for (size_t i = 0; i < ARRAY_LEN(of_target); i++)

@@ -121,6 +121,7 @@ void ground_init(struct ground *g, int minor)
         .request = on_request,
         .context = g,
     });
+    g->scaler = scaler_new(g->sched, g->server, &g->rng);
     server_observe(g->server, on_change, g);
     ground_create(g, "", "namespaces", OBJECT(MAP("metadata", STRING("name", SHOP_NS))));
     ground_create(g, "", "namespaces", OBJECT(MAP("metadata", STRING("name", "default"))));
@@ -132,6 +133,7 @@ void ground_init(struct ground *g, int minor)
 
 void ground_release(struct ground *g)
 {
+    scaler_free(g->scaler);
     traffic_free(g->traffic);
     apps_free(g->apps);
     controllers_free(g->controllers);

@@ -6,6 +6,7 @@
 #define TESTS_SIMULATION_CANARY_GROUND_H
 
 #include "../../server/controllers.h"
+#include "scaler.h"
 #include "traffic.h"
 
 struct ground {
@@ -15,6 +16,7 @@ struct ground {
     struct controllers *controllers;
     struct apps *apps;
     struct traffic *traffic;
+    struct scaler *scaler;
     struct apps_times times;
     msec_t lag; /* of proxies */
     unsigned rate;

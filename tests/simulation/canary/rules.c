@@ -12,7 +12,7 @@
 #define ROLE "canary.istio.banzaicloud.io/role"
 
 /* How long an operator may go by a spec that was edited, or what a hand did may still be felt. */
-static const msec_t EDIT_FELT = SECONDS(600), HAND_FELT = SECONDS(40);
+static const msec_t LIMITS_FELT = SECONDS(90), EDIT_FELT = SECONDS(600), HAND_FELT = SECONDS(40);
 
 void rules_init(struct rules *r)
 {
@@ -29,6 +29,8 @@ static const json_t *get(struct world *w, const char *group, const char *plural,
 void rules_hand(struct world *w, unsigned hand)
 {
     w->rules.hands |= hand;
+    if (hand & HAND_PRIMARY)
+        w->rules.floor = 0;
     w->rules.excused = world_now(w) + HAND_FELT;
 }
 
@@ -53,6 +55,17 @@ void rules_forgive(struct world *w)
 static bool is_excused(const struct world *w)
 {
     return w->rules.hands || world_now(w) < w->rules.excused;
+}
+
+static int64_t replicas_in(const json_t *deployment)
+{
+    return doc_int(doc_at(deployment, "spec", "replicas"), 1);
+}
+
+/* None of a version's Pods may be ready. */
+static bool has_no_pods(const struct world *w, int version)
+{
+    return w->ground.sorts[version] == SORT_CRASHING || w->ground.sorts[version] == SORT_STUCK;
 }
 
 /* --- checks --- */
@@ -173,6 +186,16 @@ static void check_rise(struct world *w, int weight)
     }
 }
 
+static bool may_promote(const struct world *w, int version)
+{
+    const struct rules *r = &w->rules;
+
+    if (r->approved[version] || r->commanded[version] || w->users.spec.skips ||
+        (is_former_felt(w) && w->users.former.skips))
+        return true;
+    return version == r->run && r->weight >= last_weight(w) && step_passed_by_either(w);
+}
+
 static void route_written(struct world *w, enum who who, const json_t *after)
 {
     struct rules *r = &w->rules;
@@ -188,21 +211,38 @@ static void route_written(struct world *w, enum who who, const json_t *after)
     mend(w, HAND_ROUTE);
     if (weight == r->weight)
         return;
+    if (weight > 0 && r->weight <= 0)
+        r->floor = replicas_in(get(w, "apps", "deployments", SHOP_PRIMARY));
     if (weight > 0 && weight > r->weight)
         check_rise(w, weight);
+    /* It may be promoted, and its promotion be under way, while the Canary is deleted. */
+    if (r->weight > 0 && weight < r->weight && may_promote(w, r->run))
+        r->approved[r->run] = true;
     world_say(w, "   # weight %d -> %d", r->weight, weight);
     r->weight = weight;
     r->since = world_now(w);
 }
 
-static bool may_promote(const struct world *w, int version)
+/* What an autoscaler wrote is left, but for the steps from none and to none. */
+static void check_scaling(struct world *w, enum who who, bool is_primary, const json_t *before, const json_t *after)
 {
-    const struct rules *r = &w->rules;
+    int64_t from = replicas_in(before), to = replicas_in(after), least, most, floor = w->rules.floor;
+    const char *whose = is_primary ? "primary" : "target";
 
-    if (r->approved[version] || r->commanded[version] || w->users.spec.skips ||
-        (is_former_felt(w) && w->users.former.skips))
-        return true;
-    return version == r->run && r->weight >= last_weight(w) && step_passed_by_either(w);
+    if (!w->users.is_scaled || !before || !after || from == to)
+        return;
+    scaler_limits(w->ground.server, SHOP_PRIMARY, &least, &most);
+    if (is_primary && to && to < from && to < floor && to < most && w->rules.live > 0 && !is_excused(w))
+        world_fail(w, "the primary shrinks to %" PRId64 " replicas during a release, which began with %" PRId64, to,
+                   floor);
+    if (who != WHO_OPERATOR || (!to && !is_primary))
+        return;
+    if (from)
+        world_fail(w, "an operator turns the replicas of the %s from %" PRId64 " to %" PRId64, whose, from, to);
+    else if (scaler_limits(w->ground.server, is_primary ? SHOP_PRIMARY : SHOP, &least, &most) &&
+             world_now(w) >= w->rules.limits && (to < least || to > most))
+        world_fail(w, "an operator gives the %s %" PRId64 " replicas, and its autoscaler wants %" PRId64 " to %" PRId64,
+                   whose, to, least, most);
 }
 
 static void primary_written(struct world *w, enum who who, const json_t *before, const json_t *after)
@@ -210,7 +250,9 @@ static void primary_written(struct world *w, enum who who, const json_t *before,
     struct rules *r = &w->rules;
     int from = apps_version(before), to = apps_version(after);
 
-    if (who == WHO_OPERATOR)
+    check_scaling(w, who, true, before, after);
+    /* What was deleted does not come back by a version that is never ready. */
+    if (who == WHO_OPERATOR && !has_no_pods(w, to))
         mend(w, HAND_PRIMARY);
     if (from == to || !to)
         return;
@@ -226,6 +268,25 @@ static void primary_written(struct world *w, enum who who, const json_t *before,
     world_say(w, "   # the primary gets version %d", to);
 }
 
+void rules_limits(struct world *w)
+{
+    w->rules.limits = world_now(w) + LIMITS_FELT;
+    w->rules.floor = 0;
+}
+
+/* While it serves, a rolling update may take a quarter of them. */
+static void check_capacity(struct world *w)
+{
+    int64_t least, most;
+
+    if (!w->users.is_scaled || is_excused(w) || world_now(w) < w->rules.limits || world_now(w) < w->rules.crashing ||
+        w->users.has_orphans || !scaler_limits(w->ground.server, SHOP, &least, &most))
+        return;
+    if ((int64_t)apps_ready(w->ground.apps, true) < least - least / 4)
+        world_fail(w, "the primary serves with %zu ready Pods, and %" PRId64 " replicas are the least",
+                   apps_ready(w->ground.apps, true), least);
+}
+
 static bool is_longer_than(const struct world *w, msec_t since, msec_t time)
 {
     return since != MSEC_NEVER && world_now(w) - since >= time;
@@ -235,6 +296,7 @@ static void target_written(struct world *w, enum who who, const json_t *before, 
 {
     msec_t drain = SECONDS(w->users.spec.drain);
 
+    check_scaling(w, who, false, before, after);
     if (who != WHO_OPERATOR || !before || !after)
         return;
     mend(w, HAND_TARGET);
@@ -242,16 +304,19 @@ static void target_written(struct world *w, enum who who, const json_t *before, 
         return;
     if (!is_excused(w) && !is_longer_than(w, w->rules.zero, drain))
         world_fail(w, "the target is scaled down, and the route did not lead to the primary for %" PRId64 " ms", drain);
-    if (!is_excused(w) && !is_longer_than(w, w->rules.apex, drain))
+    if (!is_excused(w) && !w->rules.apex_unseen && !is_longer_than(w, w->rules.apex, drain))
         world_fail(w, "the target is scaled down, and its Service did not lead to the primary for %" PRId64 " ms",
                    drain);
 }
 
-static void apex_written(struct world *w, const json_t *after)
+static void apex_written(struct world *w, enum who who, const json_t *after)
 {
     struct rules *r = &w->rules;
+    bool leads = str_eq(doc_string(after, "spec", "selector", ROLE), "primary");
 
-    if (!str_eq(doc_string(after, "spec", "selector", ROLE), "primary"))
+    /* Until an operator puts it right it may not have heard of it. */
+    r->apex_unseen = !leads && who == WHO_HUMAN;
+    if (!leads)
         r->apex = MSEC_NEVER;
     else if (r->apex == MSEC_NEVER)
         r->apex = world_now(w);
@@ -287,18 +352,12 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP))
         target_written(w, who, before, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP))
-        apex_written(w, after);
+        apex_written(w, who, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP_CANARY) && who == WHO_OPERATOR)
         mend(w, HAND_CANARY_SERVICE);
 }
 
 /* --- requests --- */
-
-/* None of a version's Pods may be ready. */
-static bool has_no_pods(const struct world *w, int version)
-{
-    return w->ground.sorts[version] == SORT_CRASHING || w->ground.sorts[version] == SORT_STUCK;
-}
 
 /* A version that has no Pods, or loses them, is nobody's fault but its own. */
 static bool is_own_fault(const struct world *w, const struct traffic_request *r)
@@ -331,6 +390,8 @@ void rules_request(struct world *w, const struct traffic_request *request)
     static const char *const hosts[HOST_COUNT] = {SHOP, SHOP_PRIMARY, SHOP_CANARY};
 
     w->report->served++;
+    if (request->host == HOST_PRIMARY)
+        check_capacity(w);
     if (request->fate != FATE_LOST) {
         check_version(w, request);
         return;

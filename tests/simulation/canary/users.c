@@ -57,6 +57,7 @@ static void choose_spec(struct world *w, struct spec *s)
         .has_duration = rng_chance(dice(w), 300),
         .skips = rng_chance(dice(w), 60),
         .reverts = true,
+        .freezes = !rng_chance(dice(w), 200),
         .no_traffic = no_traffic[rng_below(dice(w), ARRAY_LEN(no_traffic))],
         .metrics_error = rng_chance(dice(w), 150) ? "Fail" : "Hold",
         .on_failure = rng_chance(dice(w), 150) ? "Hold" : "Rollback",
@@ -82,7 +83,7 @@ static json_t *metrics(const struct spec *s)
     return list;
 }
 
-static json_t *spec_of(const struct spec *s)
+static json_t *spec_of(const struct world *w, const struct spec *s)
 {
     json_t *steps = json_array();
 
@@ -90,12 +91,12 @@ static json_t *spec_of(const struct spec *s)
         json_array_append_new(steps, json_integer(s->steps[i]));
     return OBJECT(
         MAP("targetRef", STRING("name", SHOP)), MAP("service", INT("port", 80)),
-        STRING("metricsServer", PROMETHEUS_URL),
+        OPT(w->users.is_scaled, MAP("autoscalerRef", STRING("name", SHOP))), STRING("metricsServer", PROMETHEUS_URL),
         MAP("analysis", FORMAT("interval", "%ds", (int)(s->interval / 1000)), INT("threshold", s->threshold),
             VALUE("stepWeights", steps), VALUE("metrics", metrics(s)), STRING("noTrafficPolicy", s->no_traffic),
             STRING("metricsErrorPolicy", s->metrics_error), STRING("onFailure", s->on_failure)),
         INT("settleSeconds", s->settle), INT("drainSeconds", s->drain), INT("progressDeadlineSeconds", s->deadline),
-        BOOL("skipAnalysis", s->skips), BOOL("suspend", s->suspended));
+        BOOL("skipAnalysis", s->skips), BOOL("suspend", s->suspended), BOOL("freezeTarget", s->freezes));
 }
 
 /*
@@ -120,7 +121,7 @@ void users_create_canary(struct world *w)
     w->users.former = w->users.spec;
     w->users.edited = world_now(w);
     ground_create(&w->ground, API_GROUP, CANARIES,
-                  OBJECT(MAP("metadata", STRING("name", CANARY)), VALUE("spec", spec_of(&w->users.spec))));
+                  OBJECT(MAP("metadata", STRING("name", CANARY)), VALUE("spec", spec_of(w, &w->users.spec))));
     did(w, "create the Canary");
 }
 
@@ -135,7 +136,7 @@ static void edit_canary(struct world *w, struct spec changed)
     w->users.former = w->users.spec;
     w->users.spec = changed;
     w->users.edited = world_now(w);
-    ground_patch(&w->ground, API_GROUP, CANARIES, CANARY, OBJECT(VALUE("spec", spec_of(&changed))));
+    ground_patch(&w->ground, API_GROUP, CANARIES, CANARY, OBJECT(VALUE("spec", spec_of(w, &changed))));
 }
 
 static void edit_steps(struct world *w)
@@ -188,6 +189,9 @@ static void any_command(struct world *w)
 
 static void declare(struct world *w, int version)
 {
+    /* Without that the target rolls while it has traffic, until the operator takes it away. */
+    if (!w->users.spec.freezes && w->rules.live > 0)
+        rules_hand(w, HAND_ROUTE);
     w->users.before = w->users.version;
     w->users.version = version;
     ground_patch(
@@ -241,6 +245,25 @@ static void scale(struct world *w)
         rules_hand(w, HAND_TARGET);
     ground_patch(&w->ground, "apps", "deployments", SHOP, OBJECT(MAP("spec", INT("replicas", replicas))));
     did(w, "scale the target to %d", replicas);
+}
+
+static json_t *autoscaler(struct world *w)
+{
+    int least = (int)rng_between(dice(w), 1, 4);
+
+    return OBJECT(MAP("metadata", STRING("name", SHOP)),
+                  MAP("spec", INT("minReplicas", least), INT("maxReplicas", rng_between(dice(w), least, 7)),
+                      MAP("scaleTargetRef", STRING("apiVersion", "apps/v1"), STRING("kind", "Deployment"),
+                          STRING("name", SHOP))));
+}
+
+static void edit_limits(struct world *w)
+{
+    if (!w->users.is_scaled)
+        return;
+    rules_limits(w);
+    ground_patch(&w->ground, "autoscaling", "horizontalpodautoscalers", SHOP, autoscaler(w));
+    did(w, "edit the limits of the autoscaler");
 }
 
 static void edit_weights(struct world *w)
@@ -368,7 +391,7 @@ static const struct {
     {2, scale_primary},       {1, delete_primary},        {3, evict},
     {4, edit_steps},          {1, delete_canary_service}, {1, delete_target},
     {3, users_delete_canary}, {10, change_prometheus},    {6, change_traffic},
-    {3, apply_again},
+    {3, apply_again},         {4, edit_limits},
 };
 
 void users_act(struct world *w)
@@ -402,6 +425,9 @@ void users_begin(struct world *w)
     u->former = u->spec;
     choose_lags(w);
     ground_open_shop(&w->ground, u->replicas);
+    u->is_scaled = rng_chance(dice(w), 400);
+    if (u->is_scaled)
+        ground_create(&w->ground, "autoscaling", "horizontalpodautoscalers", autoscaler(w));
     u->has_route = rng_chance(dice(w), 300);
     if (u->has_route)
         ground_create(&w->ground, ISTIO_GROUP, "virtualservices",

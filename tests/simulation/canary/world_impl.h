@@ -24,7 +24,7 @@ struct spec {
     msec_t interval, window;
     int threshold, least; /* minRequests */
     bool has_rate, has_duration;
-    bool skips, suspended, reverts;
+    bool skips, suspended, reverts, freezes;
     const char *no_traffic, *metrics_error, *on_failure;
     int settle, drain, deadline; /* s */
 };
@@ -36,6 +36,7 @@ struct users {
     int before;  /* the version that was declared before */
     int versions, replicas;
     unsigned tokens;
+    bool is_scaled;   /* by a HorizontalPodAutoscaler, which the Canary names */
     bool has_route;   /* the users' own VirtualService was there before */
     bool has_orphans; /* what a Canary let go is there, and in the way of another one */
     char did[160];
@@ -60,7 +61,10 @@ struct rules {
     size_t answer_count;
     unsigned hands;
     msec_t excused;
-    msec_t crashing; /* the primary has a version that crashes until then */
+    bool apex_unseen; /* a user led the Service elsewhere, and no operator put it right yet */
+    int64_t floor;    /* replicas of the primary when the canary got traffic; 0: it has none */
+    msec_t limits;    /* users changed the limits of the autoscaler */
+    msec_t crashing;  /* the primary has a version that crashes until then */
 };
 
 /* --- the world --- */
@@ -131,6 +135,8 @@ void rules_request(struct world *w, const struct traffic_request *request);
 void rules_answered(struct world *w, enum prometheus_value what, const struct prometheus_answer *answer);
 /* A user's hand was at something that serves. */
 void rules_hand(struct world *w, unsigned hand);
+/* Users changed the limits of the autoscaler. */
+void rules_limits(struct world *w);
 /* Nothing is lost or un-analysed any more, whatever users did before. */
 void rules_forgive(struct world *w);
 /* What was declared last has come to its end; else `why` gets what has not. */

@@ -39,6 +39,8 @@ static const struct sample {
     {".tolerations[0].value", "\"\""},
     {"spec.analysis.steps[0]", "{\"weight\":10}"},
     {"spec.analysis.metrics[0].name", "\"request-duration\""},
+    {"spec.autoscalerRef.apiVersion", "\"autoscaling/v2\""},
+    {"spec.autoscalerRef.kind", "\"HorizontalPodAutoscaler\""},
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-ingressgateway\""},
     {"spec.overlays[0].namespace", "\"istio-system\""},
