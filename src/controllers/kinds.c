@@ -1,7 +1,7 @@
 #include "controllers/kinds.h"
 
 #include "base/str.h"
-#include "controllers/watches.h"
+#include "mesh/kinds.h"
 #include "reconcile/marks.h"
 
 /* Each in the folder of its kind. */
@@ -12,7 +12,6 @@ static const struct reconciler *const rows[] = {MESH_RESOURCES(ADDRESS), NULL};
 
 const struct controller_kinds operator_kinds = {
     .objects = &mesh_kinds,
-    .watches = &mesh_watches,
     .rows = rows,
     .owner_label = MARK_OWNER,
     .central_roles = MESH_CENTRAL,

@@ -1,7 +1,6 @@
 #include "controllers/watches.h"
 
 #include "mesh/authority.h"
-#include "mesh/canary.h"
 #include "mesh/gateway_api.h"
 #include "reconcile/marks.h"
 
@@ -52,12 +51,6 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_WORKLOADS, KIND_RUNNING_DAEMON_SET},
     {PLAN_WATCH_WORKLOADS, KIND_RUNNING_BUDGET},
     {PLAN_WATCH_RELIANT, KIND_RELIANT_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
-    {PLAN_WATCH_TARGETS, KIND_TARGET_DEPLOYMENT},
-    {PLAN_WATCH_TARGETS, KIND_TARGET_REPLICA_SET},
-    {PLAN_WATCH_TARGETS, KIND_TARGET_SERVICE},
-    {PLAN_WATCH_TARGETS, KIND_HALF_ENDPOINTS, .label_selector = CANARY_ROLE},
-    {PLAN_WATCH_ROUTES, KIND_VIRTUAL_SERVICE},
-    {PLAN_WATCH_SCALERS, KIND_TARGET_AUTOSCALER},
     {PLAN_WATCH_SIDECARS, KIND_SIDECAR_POD, .field_selector = "status.phase!=Succeeded,status.phase!=Failed"},
 };
 

@@ -1,4 +1,7 @@
-/* The watches that are on only while a plan asks for them. Which objects a watch brings is in its row (watches.c). */
+/*
+ * The watches that are on only while the plan of a mesh or of a remote cluster asks for them. Which objects a watch
+ * brings is in its row (watches.c).
+ */
 #ifndef CONTROLLERS_WATCHES_H
 #define CONTROLLERS_WATCHES_H
 
@@ -28,9 +31,6 @@ enum {
     PLAN_WATCH_CLUSTER_RBAC = 524288,   /* the users' ClusterRbacConfigs */
     PLAN_WATCH_SERVICES_AUTH = 1048576, /* Services of all namespaces with annotations of Istio 1.0, as a digest */
     PLAN_WATCH_WORKLOADS = 131072,      /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
-    PLAN_WATCH_TARGETS = 2097152, /* what Canaries release: Deployments, ReplicaSets, Services, in all namespaces */
-    PLAN_WATCH_ROUTES = 4194304,  /* VirtualServices, where the server serves them */
-    PLAN_WATCH_SCALERS = 8388608, /* HorizontalPodAutoscalers of all namespaces */
 };
 
 extern const struct watch_table mesh_watches;

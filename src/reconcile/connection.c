@@ -53,8 +53,9 @@ static void on_turn(void *context)
     c->events.changed(c->events.context);
 }
 
-struct connection *
-connection_new(struct connection_setup *setup, const char *ns, const char *name, const struct connection_events *events)
+struct connection *connection_new(
+    struct connection_setup *setup, const char *ns, const char *name, const struct watch_table *watches,
+    const struct connection_events *events)
 {
     struct connection *c = NEW(struct connection);
 
@@ -64,7 +65,7 @@ connection_new(struct connection_setup *setup, const char *ns, const char *name,
         .io = setup->io,
         .ns = str_dup(ns),
         .name = str_dup(name),
-        .watches = {.table = setup->watches},
+        .watches = {.table = watches},
     };
     c->timer = c->io->timer_new(c->io, on_turn, c);
     return c;
@@ -79,7 +80,7 @@ static void disconnect(struct connection *c)
         c->last_contact = kube_cluster_last_contact(c->cluster);
     connection_log_free(TAKE_PTR(c->log));
     kube_cluster_free(TAKE_PTR(c->cluster));
-    c->watches = (struct on_demand){.table = c->setup->watches};
+    c->watches = (struct on_demand){.table = c->watches.table};
     c->phase = KUBE_CLUSTER_CONNECTING;
 }
 

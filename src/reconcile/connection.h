@@ -23,7 +23,6 @@ struct connector {
 struct connection_setup {
     struct net_io *io;
     struct connector connector;
-    const struct watch_table *watches;
     const char *owner_label;
     unsigned roles;        /* kube_cluster_options.roles */
     struct kube_gate gate; /* of all writes */
@@ -37,9 +36,13 @@ struct connection_events {
     void *context;
 };
 
-/* `name` is that of the resource, for the log; `ns` of KUBE_WATCH_NAMESPACE. Both are copied. */
+/*
+ * `name` is that of the resource, for the log; `ns` of KUBE_WATCH_NAMESPACE. Both are copied. `watches` are those that
+ * can be asked for; static.
+ */
 struct connection *connection_new(
-    struct connection_setup *setup, const char *ns, const char *name, const struct connection_events *events);
+    struct connection_setup *setup, const char *ns, const char *name, const struct watch_table *watches,
+    const struct connection_events *events);
 void connection_free(struct connection *c);
 
 /*

@@ -179,12 +179,10 @@ fill(struct controller *c, const struct controller_options *options, const struc
         .io = io,
         .cluster = c->cluster,
         .objects = c->kinds->objects,
-        .watches = {.table = c->kinds->watches},
         .connections =
             {
                 .io = io,
                 .connector = *connector,
-                .watches = c->kinds->watches,
                 .owner_label = c->kinds->owner_label,
                 .roles = c->kinds->remote_roles,
                 .gate = options->gate,

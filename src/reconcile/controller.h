@@ -22,7 +22,6 @@
 /* What to reconcile: the caller's data. All static. */
 struct controller_kinds {
     const struct kube_kind_table *objects; /* every kind of object that is read or written */
-    const struct watch_table *watches;     /* on demand */
     /* The kinds of resources, in the order in which they are planned; ends with NULL. */
     const struct reconciler *const *rows;
     const char *owner_label;

@@ -22,6 +22,7 @@
 #define RECONCILE_RECONCILER_H
 
 #include "api/resource.h"
+#include "reconcile/on_demand.h"
 #include "reconcile/query.h"
 #include "reconcile/resource_writes.h"
 #include "reconcile/rollout.h"
@@ -109,11 +110,18 @@ struct reconciler {
     const struct api_resource *resource;
     size_t kind; /* the place of its row in the table of kinds */
 
-    /* Watches of the central cluster, as bits of plan.watch, on while a resource exists, and synced before a plan. */
+    /*
+     * The watches that are on only while a plan asks for them: the bits of plan.watch and plan_input.synced are those
+     * of this table. Kinds may share a table. A kind of object is in one table at most, because it has one watch. NULL:
+     * none.
+     */
+    const struct watch_table *watches;
+    /* Those of the central cluster that are on while a resource exists, and synced before a plan. */
     unsigned watch;
     /*
-     * The namespace of all watches of one namespace, borrowed; NULL: none. Of the rows in order, the first that names
-     * one decides for every kind: a kind whose resources are elsewhere cannot use such watches. May be NULL.
+     * The namespace of the table's watches of one namespace, borrowed; NULL: none. Of the rows with the table, in
+     * order, the first that names one decides: a kind whose resources are elsewhere cannot use such watches. May be
+     * NULL.
      */
     const char *(*watch_namespace)(const struct kube_cache *observed);
 

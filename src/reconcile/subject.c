@@ -36,7 +36,7 @@ subject_new(struct subject_setup *setup, const struct subject_kind *kind, const 
     s->central = actor_new(setup->cluster, s->events, NULL, s);
     s->timer = setup->io->timer_new(setup->io, be_due, s);
     if (kind->credentials)
-        s->connection = connection_new(&setup->connections, s->ns, s->name, &events);
+        s->connection = connection_new(&setup->connections, s->ns, s->name, kind->watches->table, &events);
     return s;
 }
 
@@ -81,7 +81,7 @@ struct plan_input subject_input(const struct subject_setup *setup, struct kube_c
 /* That all was listed again counts for a subject that has asked for it. */
 static unsigned synced_for(const struct subject *s)
 {
-    unsigned synced = on_demand_synced(&s->setup->watches, s->setup->cluster);
+    unsigned synced = on_demand_synced(s->kind->watches, s->setup->cluster);
 
     return s->watch & PLAN_RELISTED ? synced : synced & ~PLAN_RELISTED;
 }

@@ -19,7 +19,6 @@ struct subject_setup {
     struct net_io *io;
     struct kube_cluster *cluster; /* the central one */
     const struct kube_kind_table *objects;
-    struct on_demand watches; /* of the central cluster */
     struct connection_setup connections;
     struct kube_gate gate;
     const struct query_sender *queries, *dry_runs; /* see inquiry_new() */
@@ -33,6 +32,7 @@ struct subject_kind {
     const struct reconciler *reconciler;
     const struct kube_kind *kind;
     const struct kube_kind *credentials; /* the view of Secrets; NULL: none */
+    const struct on_demand *watches;     /* of the central cluster */
     void *shared;
     uint64_t version; /* of `shared` */
     unsigned synced;  /* of the watches that the kind needs */

@@ -8,9 +8,16 @@
 
 enum { WATCH_BITS = sizeof(unsigned) * CHAR_BIT };
 
+/* The watches of the central cluster by one table, and how many subjects ask for each. */
+struct watches {
+    struct on_demand on_demand;
+    size_t asks[WATCH_BITS];
+};
+
 /* A kind, and what of it was looked at already. */
 struct row {
     struct subject_kind kind;
+    struct watches *watches;
     bool is_looked_at;
     uint64_t resources, secrets; /* kube_cache_changes() as of the last look */
     struct subject_list held;    /* subjects with `seen.held` */
@@ -24,8 +31,9 @@ struct subjects {
     size_t row_count;
     struct map *map; /* "Kind/namespace/name" -> struct subject */
     struct subject_list queue;
-    size_t asks[WATCH_BITS]; /* how many subjects ask for each watch */
-    bool watches_may_differ; /* from what they ask for */
+    struct watches watches[SUBJECTS_KINDS_MAX];
+    size_t watches_count;
+    bool watches_may_differ; /* from what subjects ask for */
     uint64_t resources;      /* changes of resources that the watches were switched for */
     uint64_t checks;
     struct actor_stats gone; /* of subjects that are no more */
@@ -79,39 +87,59 @@ static void set_held(struct subject *s, bool held)
 /* --- watches on demand --- */
 
 /* A subject asks for other watches than before. */
-static void count_watches(struct subjects *all, unsigned before, unsigned now)
+static void count_watches(struct subjects *all, const struct subject *s, unsigned before, unsigned now)
 {
+    struct watches *w = row_of(s)->watches;
+
     for (size_t bit = 0; bit < WATCH_BITS; bit++)
-        all->asks[bit] += (size_t)(now >> bit & 1) - (size_t)(before >> bit & 1);
-    all->watches_may_differ |= now != before || (now & ~all->setup.watches.on);
+        w->asks[bit] += (size_t)(now >> bit & 1) - (size_t)(before >> bit & 1);
+    all->watches_may_differ |= now != before || (now & ~w->on_demand.on);
 }
 
-static unsigned asked_watches(const struct subjects *all)
+static unsigned asked_watches(const struct subjects *all, const struct watches *w)
 {
     unsigned watch = 0;
 
     for (size_t bit = 0; bit < WATCH_BITS; bit++)
-        watch |= all->asks[bit] ? 1u << bit : 0;
+        watch |= w->asks[bit] ? 1u << bit : 0;
     for (size_t i = 0; i < all->row_count; i++)
-        if (kube_cache_count(observed_by(all), all->rows[i].kind.kind))
+        if (all->rows[i].watches == w && kube_cache_count(observed_by(all), all->rows[i].kind.kind))
             watch |= all->rows[i].kind.reconciler->watch;
     return watch;
 }
 
-static const char *watched_namespace(const struct subjects *all)
+static const char *watched_namespace(const struct subjects *all, const struct watches *w)
 {
     const char *ns = NULL;
 
     for (size_t i = 0; i < all->row_count && !ns; i++)
-        if (all->rows[i].kind.reconciler->watch_namespace)
+        if (all->rows[i].watches == w && all->rows[i].kind.reconciler->watch_namespace)
             ns = all->rows[i].kind.reconciler->watch_namespace(observed_by(all));
     return ns;
 }
 
 static void switch_watches(struct subjects *all)
 {
-    on_demand_switch(&all->setup.watches, all->setup.cluster, asked_watches(all), watched_namespace(all));
+    for (size_t i = 0; i < all->watches_count; i++) {
+        struct watches *w = &all->watches[i];
+        on_demand_switch(&w->on_demand, all->setup.cluster, asked_watches(all, w), watched_namespace(all, w));
+    }
     all->watches_may_differ = false;
+}
+
+/* Those of a table: of the rows before, or new ones. */
+static struct watches *watches_by(struct subjects *all, const struct watch_table *table)
+{
+    static const struct watch_table none;
+    size_t i = 0;
+
+    if (!table)
+        table = &none;
+    while (i < all->watches_count && all->watches[i].on_demand.table != table)
+        i++;
+    if (i == all->watches_count)
+        all->watches[all->watches_count++].on_demand.table = table;
+    return &all->watches[i];
 }
 
 static bool resources_changed(struct subjects *all)
@@ -133,7 +161,7 @@ static void drop(struct subjects *all, const char *key, struct subject *s)
     log_info("the resource is gone", "resource", key, NULL);
     stats.managed = stats.drift = 0;
     add_stats(&all->gone, &stats);
-    count_watches(all, s->watch, 0);
+    count_watches(all, s, s->watch, 0);
     set_held(s, false);
     if (s->is_due)
         TAILQ_REMOVE(&all->queue, s, due_link);
@@ -219,7 +247,7 @@ static void look_at_row(struct subjects *all, struct row *row)
 {
     struct kube_cache *observed = observed_by(all);
     const struct reconciler *reconciler = row->kind.reconciler;
-    unsigned synced = on_demand_synced(&all->setup.watches, all->setup.cluster);
+    unsigned synced = on_demand_synced(&row->watches->on_demand, all->setup.cluster);
     uint64_t resources = row->resources, secrets = row->secrets;
     const struct plan_input central = subject_input(&all->setup, all->setup.cluster, synced);
 
@@ -253,8 +281,8 @@ static void plan(struct subjects *all, struct subject *s)
     subject_plan(s, o);
     /* A question that is asked for the first time is put again for all that ask it. */
     if (s->watch & ~before & PLAN_RELISTED)
-        all->setup.watches.on &= ~PLAN_RELISTED;
-    count_watches(all, before, s->watch);
+        row_of(s)->watches->on_demand.on &= ~PLAN_RELISTED;
+    count_watches(all, s, before, s->watch);
     set_held(s, s->seen.held);
 }
 
@@ -308,10 +336,12 @@ static void add_row(struct subjects *all, const struct reconciler *reconciler)
 
     if (all->row_count > SUBJECTS_KINDS_MAX)
         abort();
+    row->watches = watches_by(all, reconciler->watches);
     row->kind = (struct subject_kind){
         .reconciler = reconciler,
         .kind = &objects->rows[reconciler->kind],
         .credentials = reconciler->credentials ? &objects->rows[reconciler->credentials] : NULL,
+        .watches = &row->watches->on_demand,
         .shared = reconciler->shared_new ? reconciler->shared_new() : NULL,
     };
     TAILQ_INIT(&row->held);

@@ -4,11 +4,11 @@
 #include "../server/server_impl.h"
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/kinds.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/mesh_plan.h"
 #include "controllers/remote/remote_plan.h"
-#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "invariants_impl.h"
@@ -474,13 +474,14 @@ size_t invariants_hidden(struct server *s)
 /* Of what is watched while a plan asks for it. */
 static bool is_watched(const struct kube_kind *row, const char *ns, const json_t *o)
 {
-    for (size_t i = 0; i < mesh_watches.len; i++) {
-        const struct watch_row *watch = &mesh_watches.rows[i];
-        if (&mesh_kinds.rows[watch->kind] == row)
-            return selector_labels(str_or(watch->label_selector, ""), o) &&
-                   selector_fields(str_or(watch->field_selector, ""), o) &&
-                   (!watch->in_namespace || str_eq(doc_string(o, "metadata", "namespace"), ns));
-    }
+    for (const struct reconciler *const *r = operator_kinds.rows; *r; r++)
+        for (size_t i = 0; i < (*r)->watches->len; i++) {
+            const struct watch_row *watch = &(*r)->watches->rows[i];
+            if (&mesh_kinds.rows[watch->kind] == row)
+                return selector_labels(str_or(watch->label_selector, ""), o) &&
+                       selector_fields(str_or(watch->field_selector, ""), o) &&
+                       (!watch->in_namespace || str_eq(doc_string(o, "metadata", "namespace"), ns));
+        }
     return true;
 }
 

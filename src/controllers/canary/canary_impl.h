@@ -21,6 +21,13 @@
 #define RECORD_FLOOR "floor"          /* fewer replicas the primary does not get during a release */
 #define RECORD_ROUTE "virtualService" /* its spec, as JSON, where it existed before */
 
+/* Bits of plan.watch. */
+enum {
+    PLAN_WATCH_TARGETS = 1, /* what is released: Deployments, ReplicaSets, Services, in all namespaces */
+    PLAN_WATCH_ROUTES = 2,  /* VirtualServices, where the server serves them */
+    PLAN_WATCH_SCALERS = 4, /* HorizontalPodAutoscalers of all namespaces */
+};
+
 /* Values of the label CANARY_ROLE. */
 #define CANARY_ROLE_PRIMARY "primary"
 #define CANARY_ROLE_CANARY "canary"

@@ -5,7 +5,6 @@
 #include "base/release.h"
 #include "controllers/canary/canary_impl.h"
 #include "controllers/mesh/mesh_plan.h"
-#include "controllers/watches.h"
 #include "doc/doc.h"
 
 /* Endpoints name no more addresses than that. */

@@ -1,7 +1,6 @@
 #include "controllers/canary/canary_plan.h"
 
 #include "controllers/canary/canary_impl.h"
-#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 
@@ -175,9 +174,20 @@ check(const json_t *resource, const struct check_context *context, json_t *ret_o
     canary_parse(resource, &with, &spec, problems);
 }
 
+static const struct watch_row watch_rows[] = {
+    {PLAN_WATCH_TARGETS, KIND_TARGET_DEPLOYMENT},
+    {PLAN_WATCH_TARGETS, KIND_TARGET_REPLICA_SET},
+    {PLAN_WATCH_TARGETS, KIND_TARGET_SERVICE},
+    {PLAN_WATCH_TARGETS, KIND_HALF_ENDPOINTS, .label_selector = CANARY_ROLE},
+    {PLAN_WATCH_ROUTES, KIND_VIRTUAL_SERVICE},
+    {PLAN_WATCH_SCALERS, KIND_TARGET_AUTOSCALER},
+};
+static const struct watch_table watches = {watch_rows, ARRAY_LEN(watch_rows)};
+
 const struct reconciler canary_reconciler = {
     .resource = &api_resource_canary,
     .kind = KIND_CANARY,
+    .watches = &watches,
     .watch = PLAN_WATCH_TARGETS,
     .memo_new = memo_new,
     .memo_free = memo_free,

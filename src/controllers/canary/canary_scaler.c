@@ -10,7 +10,6 @@
  * minReplicas is 0).
  */
 #include "controllers/canary/canary_impl.h"
-#include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 

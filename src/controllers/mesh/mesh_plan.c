@@ -683,6 +683,7 @@ static void end(struct reconcile *r)
 
 const struct reconciler istio_reconciler = {
     .resource = &api_resource_istio,
+    .watches = &mesh_watches,
     .kind = KIND_ISTIO,
     .watch_namespace = watch_namespace,
     .memo_new = memo_new,

@@ -260,6 +260,7 @@ static void plan(struct reconcile *re)
 const struct reconciler remote_istio_reconciler = {
     .resource = &api_resource_remote_istio,
     .kind = KIND_REMOTE_ISTIO,
+    .watches = &mesh_watches,
     .watch = CENTRAL_WATCHES,
     .watch_namespace = central_namespace_of_remotes,
     .memo_new = remote_memo_new,

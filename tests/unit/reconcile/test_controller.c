@@ -195,6 +195,7 @@ static bool add_status(struct reconcile *r, json_t *status)
 static const struct reconciler greeting_reconciler = {
     .resource = &resource,
     .kind = GREETING,
+    .watches = &watches,
     .watch_namespace = watch_namespace,
     .check = check,
     .review = review,
@@ -221,6 +222,7 @@ static bool leave_patiently(struct reconcile *r)
 static const struct reconciler patient_reconciler = {
     .resource = &resource,
     .kind = GREETING,
+    .watches = &watches,
     .watch_namespace = watch_namespace,
     .credentials = SECRET,
     .shared_version = shared_version,
@@ -260,6 +262,7 @@ static void plan_words(struct reconcile *r)
 static const struct reconciler asking_reconciler = {
     .resource = &resource,
     .kind = GREETING,
+    .watches = &watches,
     .watch_namespace = watch_namespace,
     .check = check,
     .review = review,
@@ -364,8 +367,7 @@ static int setup_with(void **state, const struct controller_kinds *all)
 static int setup(void **state)
 {
     static const struct reconciler *const rows[] = {&greeting_reconciler, NULL};
-    static const struct controller_kinds all = {
-        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+    static const struct controller_kinds all = {.objects = &kinds, .rows = rows, .owner_label = MARK_OWNER};
 
     return setup_with(state, &all);
 }
@@ -373,8 +375,7 @@ static int setup(void **state)
 static int setup_patient(void **state)
 {
     static const struct reconciler *const rows[] = {&patient_reconciler, NULL};
-    static const struct controller_kinds all = {
-        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+    static const struct controller_kinds all = {.objects = &kinds, .rows = rows, .owner_label = MARK_OWNER};
 
     return setup_with(state, &all);
 }
@@ -382,8 +383,7 @@ static int setup_patient(void **state)
 static int setup_asking(void **state)
 {
     static const struct reconciler *const rows[] = {&asking_reconciler, NULL};
-    static const struct controller_kinds all = {
-        .objects = &kinds, .watches = &watches, .rows = rows, .owner_label = MARK_OWNER};
+    static const struct controller_kinds all = {.objects = &kinds, .rows = rows, .owner_label = MARK_OWNER};
 
     return setup_with(state, &all);
 }
