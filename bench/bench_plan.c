@@ -16,6 +16,7 @@
 #include "api/istio.h"
 #include "base/str.h"
 #include "controllers/kinds.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"

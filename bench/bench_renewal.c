@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "controllers.h"
 #include "controllers/kinds.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"

@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 
 #define FILE_MAX ((size_t)8 * 1024 * 1024)
 #define QUIET_SECONDS 5

@@ -1,6 +1,6 @@
 /*
  * The status of the custom resources, by name: for the code that writes it, and for its schema. What an Istio has, and
- * all kinds; the header of another kind (mesh/canary.h) says what it has besides.
+ * all kinds; the header of another kind (controllers/canary/canary.h) says what it has besides.
  *
  * `Status` and `ErrorMessage` have these spellings because users of earlier operators
  * look for them.

@@ -8,12 +8,11 @@
 #include "cli/command.h"
 #include "cli/reports.h"
 #include "cli/terminal.h"
+#include "controllers/canary/canary.h"
 #include "controllers/canary/canary_plan.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/canary.h"
 #include "mesh/mesh.h"
-#include "mesh/resources.h"
 
 #define LOOK_EVERY_MSEC 200
 

@@ -2,7 +2,7 @@
 
 #include "base/str.h"
 #include "cli/command.h"
-#include "mesh/resources.h"
+#include "controllers/resources.h"
 #include "serve/metrics.h"
 
 /* Pages other than those of the resources. */

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/input.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
 

@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/reports.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
 #include "mesh/resources.h"

@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/terminal.h"
 #include "controllers/kinds.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/terminal.h"
 #include "controllers/kinds.h"
+#include "controllers/resources.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"

@@ -7,11 +7,10 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/terminal.h"
+#include "controllers/canary/canary.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/canary.h"
-#include "mesh/remote_istio.h"
-#include "mesh/resources.h"
 
 #define EVENTS_SHOWN 10
 #define COLUMNS_MAX 6

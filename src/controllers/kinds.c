@@ -5,10 +5,10 @@
 #include "reconcile/marks.h"
 
 /* Each in the folder of its kind. */
-#define NAME(id, name, ...) name##_reconciler
-#define ADDRESS(id, name, ...) &name##_reconciler
-extern const struct reconciler MESH_RESOURCES(NAME);
-static const struct reconciler *const rows[] = {MESH_RESOURCES(ADDRESS), NULL};
+#define RECONCILER(id, name, ...) name##_reconciler
+#define RECONCILER_AT(...) &RECONCILER(__VA_ARGS__)
+extern const struct reconciler MESH_RESOURCES(RECONCILER);
+static const struct reconciler *const rows[] = {MESH_RESOURCES(RECONCILER_AT), NULL};
 
 const struct controller_kinds operator_kinds = {
     .objects = &mesh_kinds,

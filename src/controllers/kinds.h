@@ -1,6 +1,6 @@
 /*
- * The kinds of resources that this operator reconciles, and the rest of the controller's tables. A new kind has a row
- * here, and rows in other tables: see "Where to add things" in ARCHITECTURE.md.
+ * The kinds of resources that this operator reconciles, by the list in mesh/kinds.h, and the rest of the controller's
+ * tables.
  */
 #ifndef CONTROLLERS_KINDS_H
 #define CONTROLLERS_KINDS_H

@@ -2,11 +2,11 @@
 
 #include "api/crd.h"
 #include "base/str.h"
+#include "controllers/resources.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "install/rights.h"
 #include "mesh/mesh.h"
-#include "mesh/resources.h"
 #include "serve/webhook.h"
 
 #define ROLE "istio-operator-manager"

@@ -4,10 +4,10 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
-#include "mesh/remote_istio.h"
 #include "mesh/resources.h"
 
 #define NS "istio-system"

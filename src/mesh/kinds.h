@@ -12,15 +12,19 @@
 enum { MESH_CENTRAL = 1, MESH_REMOTE = 2 };
 
 /*
- * The kinds of the operator's custom resources: a name for its row here (KIND_CANARY), one for its rows elsewhere
- * (api_resource_canary in mesh/canary_resource.c, canary_reconciler in the controllers), kind, plural, singular, and
- * which clusters have it. The order is that of plans, and of whatever lists kinds.
+ * The kinds of the operator's custom resources: a name for the row here (KIND_CANARY), one for the two rows in its
+ * folder of the controllers (api_resource_canary, canary_reconciler), kind, plural, singular, and which clusters have
+ * it. The order is that of plans, and of whatever lists kinds.
  */
 #define RESOURCE_ISTIO(X) X(ISTIO, istio, "Istio", "istios", "istio", MESH_CENTRAL | MESH_REMOTE)
 #define RESOURCE_REMOTE_ISTIO(X)                                                                                       \
     X(REMOTE_ISTIO, remote_istio, "RemoteIstio", "remoteistios", "remoteistio", MESH_CENTRAL)
 #define RESOURCE_CANARY(X) X(CANARY, canary, "Canary", "canaries", "canary", MESH_CENTRAL)
 #define MESH_RESOURCES(X) RESOURCE_ISTIO(X), RESOURCE_REMOTE_ISTIO(X), RESOURCE_CANARY(X)
+
+/* In a struct api_resource: its names. */
+#define RESOURCE_NAMES(id, name, kind_, plural_, singular_, roles)                                                     \
+    .kind = kind_, .list_kind = kind_ "List", .plural = plural_, .singular = singular_
 
 /* Every kind of object that a mesh is made of, in the order in which objects are rendered. */
 extern const struct kube_kind_table mesh_kinds;

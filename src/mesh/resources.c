@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "mesh/kinds.h"
 #include "mesh/line.h"
 
 static bool istio_edition(size_t i, struct api_edition *ret)
@@ -39,17 +40,6 @@ const struct api_resource api_resource_istio = {
     .default_version = ISTIO_VERSION_DEFAULT,
     .columns = istio_columns,
 };
-
-#define ADDRESS(id, name, ...) &api_resource_##name
-const struct api_resource *const api_resources[] = {MESH_RESOURCES(ADDRESS), NULL};
-
-const struct api_resource *api_resource_find(const char *kind)
-{
-    for (const struct api_resource *const *r = api_resources; *r; r++)
-        if (str_eq((*r)->kind, kind))
-            return *r;
-    return NULL;
-}
 
 int istio_parse(
     const json_t *resource, const struct api_context *context, struct istio_spec **ret, struct problems *problems)

@@ -1,25 +1,13 @@
 /*
- * The operator's custom resources. What their fields are is a line's business: a resource is parsed by the table of the
- * line that its version is of, and the definitions and reference pages have the fields of all lines.
+ * The custom resource Istio. What its fields are is a line's business: it is parsed by the table of the line that its
+ * version is of, and the definition and the reference page have the fields of all lines.
  */
 #ifndef MESH_RESOURCES_H
 #define MESH_RESOURCES_H
 
 #include "api/istio.h"
-#include "mesh/kinds.h"
 
-/* The row of each, api_resource_istio and so on, in the file with its name. */
-#define RESOURCE_NAME(id, name, ...) api_resource_##name
-extern const struct api_resource MESH_RESOURCES(RESOURCE_NAME);
-#undef RESOURCE_NAME
-/* In such a row: the names. */
-#define RESOURCE_NAMES(id, name, kind_, plural_, singular_, roles)                                                     \
-    .kind = kind_, .list_kind = kind_ "List", .plural = plural_, .singular = singular_
-
-/* All of them; ends with NULL. */
-extern const struct api_resource *const api_resources[];
-/* By kind; NULL where there is none. */
-const struct api_resource *api_resource_find(const char *kind);
+extern const struct api_resource api_resource_istio;
 
 /* See api_parse(). On success `ret` is to be freed by istio_spec_free(). */
 int istio_parse(

@@ -4,9 +4,9 @@
 
 #include "base/base64.h"
 #include "base/str.h"
+#include "controllers/resources.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 
 static const struct kube_kind rows[] = {
     {.kind = "Secret",

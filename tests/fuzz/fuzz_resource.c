@@ -2,6 +2,7 @@
  * Any JSON as each of our custom resources, and an Istio that is good as the objects of its mesh: mistakes are reported
  * and bounded, and the same resource gives the same objects.
  */
+#include "controllers/resources.h"
 #include "fuzz.h"
 
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "base/buf.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 
 /* No resource's struct is larger. */
 #define SPEC_MAX_BYTES 16384

@@ -23,11 +23,11 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "doc/yaml.h"
 #include "mesh/mesh.h"
-#include "mesh/remote_istio.h"
 
 #define FILE_MAX (16 * 1024 * 1024)
 

@@ -11,7 +11,6 @@
 #include "doc/doc.h"
 #include "invariants_impl.h"
 #include "mesh/mesh.h"
-#include "mesh/resources.h"
 #include "reconcile/kubeconfig_secret.h"
 #include "reconcile/marks.h"
 

@@ -5,6 +5,7 @@
 #include "api/istio.h"
 #include "base/str.h"
 #include "controllers/mesh/injection.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"

@@ -14,7 +14,7 @@
 #include "api/status.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "mesh/canary.h"
+#include "controllers/canary/canary.h"
 
 enum canary_phase {
     CANARY_NEW, /* no status yet */

@@ -4,10 +4,10 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/doc.h"
 #include "kube/selector.h"
 #include "mesh/mesh.h"
-#include "mesh/resources.h"
 #include "reconcile/resource_writes.h"
 #include "reconcile/rollout.h"
 

@@ -1,8 +1,8 @@
 #include "controllers/remote/remote_check.h"
 
 #include "base/str.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/doc.h"
-#include "mesh/remote_istio.h"
 
 int remote_check(
     const json_t *resource, const char *ns, const char *mesh_ns, const char *version, struct istio_spec **ret,

@@ -5,6 +5,7 @@
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/remote/remote_istio.h"
 #include "controllers/watches.h"
 #include "doc/doc.h"
 #include "reconcile/objects.h"

@@ -7,12 +7,12 @@
 #include "controllers/mesh/components.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/remote/remote_istio.h"
 #include "controllers/remote/remote_render.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
-#include "mesh/remote_istio.h"
 #include "reconcile/objects.h"
 
 /* What has to be watched in the central cluster before anything can be said of a remote one. */

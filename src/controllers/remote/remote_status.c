@@ -1,10 +1,10 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "controllers/remote/remote_impl.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"
-#include "mesh/remote_istio.h"
 #include "reconcile/object_memo.h"
 
 /* A connection that ended is usually open again in a moment: only a longer failure is reported. */

@@ -1,10 +1,10 @@
 #include "ground.h"
+#include "controllers/resources.h"
 
 #include "api/crd.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/kinds.h"
-#include "mesh/resources.h"
 
 struct collection *ground_kind(const struct ground *g, const char *group, const char *plural)
 {

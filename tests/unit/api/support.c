@@ -1,5 +1,5 @@
 #include "support.h"
-#include "mesh/remote_istio.h"
+#include "controllers/remote/remote_istio.h"
 
 #include <stdio.h>
 

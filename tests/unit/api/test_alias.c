@@ -6,6 +6,9 @@
 
 #include "api/crd.h"
 #include "base/str.h"
+#include "controllers/canary/canary.h"
+#include "controllers/remote/remote_istio.h"
+#include "controllers/resources.h"
 #include "doc/doc.h"
 #include "mesh/resources.h"
 #include "mesh/v1_1/v1_1.h"

@@ -1,5 +1,6 @@
 /* The CustomResourceDefinitions, and that the tables keep the promises that the schema needs. */
 #include "api/crd.h"
+#include "controllers/resources.h"
 #include "mesh/resources.h"
 
 #include <regex.h>

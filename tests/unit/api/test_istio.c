@@ -5,7 +5,6 @@
 
 #include "base/str.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 #include "support.h"
 
 static const struct api_release releases[] = {{"1.0.5", 10, 21}, {"1.0.6", 10, 21}, {"1.1.17", 11, 21}};

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "controllers/resources.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 #include "support.h"
 
 #define SAMPLES "config/samples"

@@ -1,5 +1,5 @@
 /* The resource RemoteIstio: what its fields become, what it takes from the mesh, and what is said of mistakes. */
-#include "mesh/resources.h"
+#include "controllers/remote/remote_istio.h"
 
 #include <string.h>
 

@@ -12,9 +12,9 @@
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/preview.h"
+#include "controllers/resources.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 #include "net/loop.h"
 #include "reconcile/marks.h"
 

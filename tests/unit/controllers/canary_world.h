@@ -6,7 +6,7 @@
 #define TESTS_UNIT_CONTROLLERS_CANARY_WORLD_H
 
 #include "api/status.h"
-#include "mesh/canary.h"
+#include "controllers/canary/canary.h"
 #include "world.h"
 
 #define APP_NS "shop"

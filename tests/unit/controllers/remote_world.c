@@ -1,4 +1,5 @@
 #include "remote_world.h"
+#include "controllers/remote/remote_istio.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,6 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 
 #define ROUNDS_MAX 30
 #define MINOR 20

@@ -7,9 +7,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/resources.h"
 #include "remote_world.h"
 
 static int setup(void **state)

@@ -15,6 +15,7 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "controllers/kinds.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/mesh.h"

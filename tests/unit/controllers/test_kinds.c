@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "controllers/kinds.h"
+#include "controllers/resources.h"
 #include "mesh/kinds.h"
-#include "mesh/resources.h"
 
 static void a_kind_is_called_the_same_everywhere(void **state)
 {

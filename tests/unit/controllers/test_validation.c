@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/remote/remote_check.h"
+#include "controllers/remote/remote_istio.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "values.h"

@@ -16,7 +16,6 @@
 #include "doc/doc.h"
 #include "kube/discovery.h"
 #include "mesh/authority.h"
-#include "mesh/resources.h"
 #include "mesh/workloads.h"
 #include "net/certificate.h"
 #include "odd.h"

@@ -1,6 +1,6 @@
 /* The custom resource RemoteIstio. Its fields are a line's business (struct mesh_joining). */
-#ifndef MESH_REMOTE_ISTIO_H
-#define MESH_REMOTE_ISTIO_H
+#ifndef CONTROLLERS_REMOTE_REMOTE_ISTIO_H
+#define CONTROLLERS_REMOTE_REMOTE_ISTIO_H
 
 #include "api/istio.h"
 #include "api/status.h"
@@ -20,6 +20,8 @@
 #define STATUS_FIELD_KUBERNETES_VERSION "kubernetesVersion"
 #define STATUS_FIELD_ENDPOINTS_SYNCED "endpointsSynced"
 #define STATUS_FIELD_SERVICES "services"
+
+extern const struct api_resource api_resource_remote_istio;
 
 /*
  * See api_parse(). On success `ret` is to be freed by istio_spec_free(). It is of the version in the context; whether

@@ -1,9 +1,9 @@
 /* The resource RemoteIstio: its names, its releases, what `kubectl get` shows, and its status. */
-#include "mesh/remote_istio.h"
+#include "controllers/remote/remote_istio.h"
 
 #include "api/status_rows.h"
+#include "mesh/kinds.h"
 #include "mesh/line.h"
-#include "mesh/resources.h"
 
 static const struct field_table condition_table = {
     .name = "Condition",

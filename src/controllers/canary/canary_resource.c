@@ -1,8 +1,8 @@
 /* The resource Canary: its names, what `kubectl get` shows, and its status. */
 #include "api/status_rows.h"
 #include "base/mem.h"
-#include "mesh/canary.h"
-#include "mesh/resources.h"
+#include "controllers/canary/canary.h"
+#include "mesh/kinds.h"
 
 #define OWN_CONDITIONS                                                                                                 \
     CONDITION_LINE(CONDITION_PROMOTED, "the primary is the version that the target declares")                          \

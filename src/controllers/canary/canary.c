@@ -1,5 +1,5 @@
 /* The fields of a Canary, and what must hold between them. */
-#include "mesh/canary.h"
+#include "controllers/canary/canary.h"
 
 #include "api/rows.h"
 #include "api/status.h"

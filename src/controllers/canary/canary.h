@@ -4,8 +4,8 @@
  * The names of fields are Flagger's where they mean the same. What lies in `service` and in `analysis.metrics` is
  * validated and stays JSON; defaults there are filled in by the functions below. Every pointer is owned by the struct.
  */
-#ifndef MESH_CANARY_H
-#define MESH_CANARY_H
+#ifndef CONTROLLERS_CANARY_CANARY_H
+#define CONTROLLERS_CANARY_CANARY_H
 
 #include "api/resource.h"
 #include "api/status.h"
@@ -89,6 +89,8 @@ DEFINE_CLEANUP(struct canary_spec *, canary_spec_free)
 #define _cleanup_canary_spec_ _cleanup_(canary_spec_free_p)
 
 extern const struct api_form canary_form;
+
+extern const struct api_resource api_resource_canary;
 
 /* See api_parse(). On success `ret` is to be freed by canary_spec_free(). */
 int canary_parse(
