@@ -59,8 +59,8 @@ void renewal_plan(
 bool renewal_keeps(const void *renewal, const char *ns);
 
 /*
- * Fills in what the status says of the items: known_since, known_complete, known_reason, is_unknown; since when the
- * version is desired, and the last restart.
+ * Fills in what the status says of the items: known_since, known_complete, known_reason, is_unknown, is_over; since
+ * when the version is desired, and the last restart.
  */
 void renewal_read_status(const json_t *status, msec_t now, struct renewal *renewal);
 /* status.sidecarRenewal, unless renewal is off; owned by the caller. */

@@ -209,8 +209,8 @@ struct busy {
 /* One that moves to sidecars that are not desired any more goes on with the new ones. No other one begins to move. */
 static bool changes_course(const struct renewal_item *i)
 {
-    return i->stage == RENEWAL_MOVING && !i->is_writing && (!i->is_restarted || i->retry) && i->outdated &&
-           i->obstacle == RENEWAL_FREE;
+    return i->stage == RENEWAL_MOVING && !i->is_writing && !i->is_over && (!i->is_restarted || i->retry) &&
+           i->outdated && i->obstacle == RENEWAL_FREE;
 }
 
 static void begin(const struct renewal_terms *terms, struct renewal_item *i, struct busy *busy)

@@ -81,6 +81,7 @@ struct renewal_item {
     msec_t known_since, known_complete;
     enum renewal_reason known_reason;
     bool is_unknown; /* the status does not say yet that it was restarted: the process ended after the write */
+    bool is_over;    /* a later restart is known, and this one is not followed any more: another client rolls it out */
 
     /* Decided. */
     enum renewal_stage stage;

@@ -43,6 +43,7 @@ void renewal_read_status(const json_t *status, msec_t now, struct renewal *renew
         enum renewal_reason reason = renewal_reason_of(doc_string(blocked, "reason"));
         item->known_since = time_at(moving ? moving : blocked, "since");
         item->known_complete = time_at(moving, "completed");
+        item->is_over = item->restarted_at < renewal->last && item->known_since != item->restarted_at;
         /* Other sidecars are another reason to restart it. */
         if (!moving && reason == RENEWAL_REVERTED && !is_same)
             item->known_since = 0;
@@ -76,7 +77,8 @@ static json_t *list_moving(const struct renewal *renewal)
     for (size_t i = 0; i < renewal->len && json_array_size(list) < LINES_MAX; i++) {
         const struct renewal_item *item = &renewal->items[i];
         bool is_followed = item->stage == RENEWAL_LEFT && renewal_is_followed(item);
-        if ((item->stage == RENEWAL_MOVING || item->stage == RENEWAL_RESTING || is_followed) && item->restarted_at)
+        if ((item->stage == RENEWAL_MOVING || item->stage == RENEWAL_RESTING || is_followed) && item->restarted_at &&
+            !item->is_over)
             json_array_append_new(
                 list,
                 line(
@@ -160,13 +162,17 @@ static const char *phase(const struct renewal *renewal, const char **ret_message
     return *ret_message ? "Waiting" : "Renewing";
 }
 
+/* All until then are known: one whose write is under way may be older than others, and is not listed yet. */
 static msec_t last_restart(const struct renewal *renewal)
 {
     msec_t last = renewal->last;
 
-    for (size_t i = 0; i < renewal->len; i++)
+    for (size_t i = 0; i < renewal->len; i++) {
+        if (renewal->items[i].is_writing)
+            return renewal->last;
         if (renewal->items[i].restarted_at > last)
             last = renewal->items[i].restarted_at;
+    }
     return last;
 }
 

@@ -208,6 +208,39 @@ static void a_workload_is_restarted_once(void **state)
     expect_restarts(w, NULL, "");
 }
 
+/* What a user rolls out after a restart is not the restart's rollout, and not restarted beside another one. */
+static void a_rollout_of_the_user_is_not_restarted(void **state)
+{
+    _cleanup_json_ json_t *web = deployment("web", NULL), *other = deployment("zoo", NULL);
+    _cleanup_free_ char *version = NULL;
+    struct world *w;
+
+    begin(state, RENEWING("Automatic", ""));
+    w = *state;
+    version = current(w);
+    put(w, web);
+    put(w, other);
+    put_pod(w, "web", "old");
+    put_pod(w, "zoo", "old");
+    expect_restarts(w, NULL, "");
+    w->later += SETTLED;
+    expect_restarts(w, web, "web");
+    roll_out(w, web, version);
+    expect_restarts(w, NULL, "");
+    w->later += SECONDS(5);
+    expect_restarts(w, other, "zoo");
+    expect_restarts(w, NULL, "");
+
+    json_object_set_new(doc_at(web, "metadata"), "generation", json_integer(3));
+    put(w, web);
+    expect_restarts(w, NULL, "");
+    put_pod(w, "web", "old");
+    world_put_mesh(w, RENEWING("Automatic", "}, \"proxy\": {\"logLevel\": \"debug\""));
+    expect_restarts(w, NULL, "");
+    w->later += SETTLED;
+    expect_restarts(w, other, "zoo");
+}
+
 /* Switched off and on again. */
 static void a_rollout_that_failed_stops_its_namespace_until_it_is_complete(void **state)
 {
@@ -473,6 +506,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_A_MESH(a_workload_is_restarted_once),
+        WITH_A_MESH(a_rollout_of_the_user_is_not_restarted),
         WITH_A_MESH(a_rollout_that_failed_stops_its_namespace_until_it_is_complete),
         WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
