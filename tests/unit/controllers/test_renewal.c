@@ -425,6 +425,47 @@ static void expect_revision(struct world *w, const char *ns, const char *revisio
 }
 
 /* Those that nobody restarts move at once. */
+#define OF_VERSION(version)                                                                                            \
+    "{\"version\": \"" version                                                                                         \
+    "\", \"autoInjectionNamespaces\": [\"shop\"], \"sidecarRenewal\": {\"mode\": \"Automatic\"}}"
+
+/*
+ * Before the gateways are of the version that is asked for no workload is restarted: neither while the new control
+ * plane is not proven, though all that is there is available, nor where the step is refused.
+ */
+static void gateways_come_before_workloads(void **state)
+{
+    static const char *const specs[] = {OF_VERSION("1.30.8"), OF_VERSION("1.28.10")};
+
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        _cleanup_json_ json_t *web = deployment("web", NULL);
+        struct world *w;
+        begin(state, OF_VERSION("1.31.1"));
+        w = *state;
+        w->rolls_out = true;
+        put(w, web);
+        put_pod(w, "web", "old");
+        w->pods.no_sidecar = true;
+        world_put_mesh(w, specs[i]);
+        expect_restarts(w, NULL, "");
+        roll_out_today(w);
+        w->later += SETTLED;
+        expect_restarts(w, NULL, "");
+
+        w->pods.no_sidecar = false;
+        if (i) {
+            world_put_mesh(w, OF_VERSION("1.30.8"));
+            settle(w);
+        }
+        roll_out_today(w); /* of the control plane */
+        world_roll_out(w); /* of the gateways */
+        w->later += SETTLED;
+        expect_restarts(w, web, "web");
+        if (i + 1 < ARRAY_LEN(specs))
+            mesh_end(state);
+    }
+}
+
 static void namespaces_move_to_another_control_plane_one_by_one(void **state)
 {
     _cleanup_json_ json_t *api = deployment("api", "{\"metadata\": {\"namespace\": \"pay\"}}"),
@@ -510,6 +551,7 @@ int main(void)
         WITH_A_MESH(a_rollout_that_failed_stops_its_namespace_until_it_is_complete),
         WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
+        WITH_A_MESH(gateways_come_before_workloads),
         WITH_A_MESH(what_is_left_alone_is_named),
         WITH_A_MESH(namespaces_move_to_another_control_plane_one_by_one),
         WITH_A_MESH(a_control_plane_stays_while_a_namespace_is_labelled_for_it),

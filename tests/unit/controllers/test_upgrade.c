@@ -215,6 +215,49 @@ static void injection_need_not_be_proven(void **state)
     assert_int_equal(w->pods.asked, 0);
 }
 
+/* --- the definitions, and what programs read --- */
+
+/*
+ * A program may run neither on the configuration of another release nor without its own definitions: nothing that it
+ * reads is written before all of them are, and its Deployment in the very next step after its ConfigMap. So too on the
+ * way back.
+ */
+static void a_control_plane_follows_its_definitions_and_its_configuration(void **state)
+{
+    static const char gateways[] = "CustomResourceDefinition/gateways.networking.istio.io";
+    static const char *const lines[] = {
+        "update CustomResourceDefinition/gateways.networking.istio.io:",
+        "update ConfigMap/istio-system/istio:",
+        "update Deployment/istio-system/istio-pilot:",
+    };
+    static const char *const versions[] = {"1.1.17", "1.0.6"};
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        _cleanup_free_ char *spec = str_printf("{\"version\": \"%s\"}", versions[i]);
+        int first[ARRAY_LEN(lines)];
+        world_fail(w, ERR_INVALID, KUBE_UPDATE, gateways, "refused for now");
+        w->held = true;
+        world_put_mesh(w, spec);
+        settle(w);
+        expect_upgrade(w, "phase", "Definitions");
+        w->failure_count = 0;
+        assert_true(first_plan_with(w, lines, ARRAY_LEN(lines), first) < 30);
+        if (first[0] != 1 || first[1] <= first[0] || first[2] != first[1] + 1)
+            fail_msg(
+                "to %s: the definition in plan %d, the ConfigMap in %d, the Deployment in %d",
+                versions[i],
+                first[0],
+                first[1],
+                first[2]);
+        for (int k = 0; k < 3; k++) {
+            world_roll_out(w);
+            settle(w);
+        }
+        expect_status(w, "version", versions[i]);
+    }
+}
+
 /* --- the injector's configuration --- */
 
 static void expect_injector(struct world *w, const char *version)
@@ -509,6 +552,7 @@ int main(void)
         OLD(a_late_control_plane_is_named),
         OLD(injection_is_proven_before_the_gateways),
         OLD(injection_need_not_be_proven),
+        INSTALLED(a_control_plane_follows_its_definitions_and_its_configuration),
         OLD(the_injector_follows_what_reads_it),
         OLD(the_way_back_leaves_gateways_that_were_not_replaced),
         OLD(the_way_back_has_the_same_order),
