@@ -114,7 +114,7 @@ const struct command command_canary = {
         "         for. Exit code 0: all is as desired; 1: something is not, or not yet.\n"
         "abort    all traffic goes back to the primary, and the version is not tried again by itself\n"
         "promote  the version is promoted without the steps that are left\n"
-        "approve  the step ends that waits for it\n"
+        "approve  the step ends that waits for it, or for webhooks\n"
         "retry    a version that failed is released again\n"
         "\n"
         "A command is an annotation of the Canary. It is waited for until the operator has taken it.",

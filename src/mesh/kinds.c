@@ -663,6 +663,16 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = digest_of_endpoints},
+    [KIND_CANARY_SECRET] =
+        {.kind = "Secret",
+         .is_secret = true,
+         .view = "canary-secret",
+         .plural = "secrets",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND},
     MESH_RESOURCES(RESOURCE_ROW),
 };
 

@@ -105,6 +105,7 @@ enum mesh_kind_id {
     KIND_TARGET_AUTOSCALER,
     KIND_HALF_ENDPOINTS, /* of the Services of primaries and canaries: how many addresses are ready, as
                             {mesh_pods_base(): count} */
+    KIND_CANARY_SECRET,  /* what webhooks and alerts are sent with */
 #define KIND_ID(id, ...) KIND_##id
     MESH_RESOURCES(KIND_ID),
 #undef KIND_ID

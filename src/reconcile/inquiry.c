@@ -15,6 +15,7 @@ struct asked {
     struct inquiry *inquiry;
     struct query query;      /* an owned copy */
     struct query_call *call; /* NULL: none is under way */
+    int tries;               /* that came to nothing since the last answer */
     bool answered, failed;   /* `failed`: there is no answer, as `error` says */
     struct err error;
     int status;
@@ -27,6 +28,7 @@ struct asked {
 struct inquiry {
     struct net_io *io;
     const struct query_sender *sender, *dry_runs;
+    const struct kube_gate *gate;
     void (*answered)(void *context);
     void *context;
     TAILQ_HEAD(, asked) all;
@@ -102,15 +104,43 @@ static void note(struct asked *a, int status, const char *body, size_t body_len,
     a->due = expiry(a);
 }
 
+/* What came may be otherwise soon: then it is sent again, and is no answer yet. */
+static bool tries_again(struct asked *a, int status, const struct err *e)
+{
+    bool may_change = e || status == 429 || status >= 500;
+
+    if (!may_change || a->tries >= a->query.retries) {
+        a->tries = 0;
+        return false;
+    }
+    a->due = a->inquiry->io->now(a->inquiry->io) + (INTERVAL_LEAST << a->tries++);
+    return true;
+}
+
 static void on_done(void *context, int status, const char *body, size_t body_len, const struct err *e)
 {
     struct asked *a = context;
     struct inquiry *i = a->inquiry;
 
     a->call = NULL;
+    if (tries_again(a, status, e)) {
+        arm(i);
+        return;
+    }
     note(a, status, body, body_len, e);
     arm(i);
     i->answered(i->context);
+}
+
+/* What is posted has an effect: a replica that does not act looks again later whether it does. */
+static bool may_send(struct asked *a, msec_t now)
+{
+    msec_t not_after;
+
+    if (!a->query.post || kube_gate_is_open(a->inquiry->gate, &not_after))
+        return true;
+    a->due = now + INTERVAL_LEAST;
+    return false;
 }
 
 static void send_due(struct inquiry *i)
@@ -121,7 +151,7 @@ static void send_due(struct inquiry *i)
     {
         const struct query_sender *sender = sender_of(a);
         struct err e;
-        if (a->call || a->due > i->io->now(i->io))
+        if (a->call || a->due > i->io->now(i->io) || !may_send(a, i->io->now(i->io)))
             continue;
         a->sent = i->io->now(i->io);
         if (sender->send(sender->context, &a->query, on_done, a, &a->call, &e) < 0) {
@@ -145,11 +175,18 @@ static void on_timer(void *context)
 
 struct inquiry *inquiry_new(
     struct net_io *io, const struct query_sender *sender, const struct query_sender *dry_runs,
-    void (*answered)(void *context), void *context)
+    const struct kube_gate *gate, void (*answered)(void *context), void *context)
 {
     struct inquiry *i = NEW(struct inquiry);
 
-    *i = (struct inquiry){.io = io, .sender = sender, .dry_runs = dry_runs, .answered = answered, .context = context};
+    *i = (struct inquiry){
+        .io = io,
+        .sender = sender,
+        .dry_runs = dry_runs,
+        .gate = gate,
+        .answered = answered,
+        .context = context,
+    };
     TAILQ_INIT(&i->all);
     i->timer = io->timer_new(io, on_timer, i);
     return i;
@@ -184,6 +221,7 @@ static void forget_answer(struct asked *a)
     free(a->body);
     a->body = NULL;
     a->body_len = 0;
+    a->tries = 0;
     a->answered = a->failed = false;
     a->due = a->sent + INTERVAL_LEAST;
 }
@@ -206,6 +244,7 @@ static void add(struct inquiry *i, const struct query *query)
         a->query = query_copy(query);
     }
     a->query.timeout = query->timeout;
+    a->query.retries = query->retries;
     a->query.body_max = query->body_max;
     a->query.max_age = query->max_age;
     if (a->answered)

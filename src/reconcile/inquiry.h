@@ -5,6 +5,7 @@
 #define RECONCILE_INQUIRY_H
 
 #include "base/err.h"
+#include "kube/gate.h"
 #include "net/io.h"
 #include "reconcile/query.h"
 
@@ -30,12 +31,12 @@ struct query_sender {
 struct inquiry;
 
 /*
- * Borrows `io` and the senders: `dry_runs` sends the queries that create something (NULL: none is asked). `answered` is
- * called from the loop.
+ * Borrows `io`, the senders and the gate: `dry_runs` sends the queries that create something (NULL: none is asked);
+ * what is to be posted waits until the gate is open. `answered` is called from the loop.
  */
 struct inquiry *inquiry_new(
     struct net_io *io, const struct query_sender *sender, const struct query_sender *dry_runs,
-    void (*answered)(void *context), void *context);
+    const struct kube_gate *gate, void (*answered)(void *context), void *context);
 void inquiry_free(struct inquiry *i);
 /*
  * Asks these queries and no others: the answers to others are dropped, and so are those to another question of

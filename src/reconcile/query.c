@@ -26,7 +26,7 @@ struct query query_copy(const struct query *query)
 void query_release(struct query *query)
 {
     free((char *)query->key);
-    free((char *)query->url);
+    mem_free_secret((char *)query->url, query->url ? strlen(query->url) : 0);
     free((char *)query->post);
     mem_free_secret((char *)query->authorization, query->authorization ? strlen(query->authorization) : 0);
     free((char *)query->create);

@@ -14,14 +14,14 @@
 #include "base/clock.h"
 
 /* Of one resource; more are not asked. */
-enum { QUERIES_MAX = 16 };
+enum { QUERIES_MAX = 32 };
 
 struct query {
     const char *key; /* names it among those of the resource */
     const char *url; /* http[s]://host[:port][/path][?query], without a user or password; it is read by GET */
     /*
-     * JSON that is sent to `url` by POST instead; NULL: none is. It is sent again after a restart, as nobody remembers
-     * that it was.
+     * JSON that is sent to `url` by POST instead, by the replica that acts; NULL: none is. It is sent again after a
+     * restart, as nobody remembers that it was.
      */
     const char *post;
     const char *authorization; /* the value of the header of that name; secret; NULL: none */
@@ -32,6 +32,7 @@ struct query {
      */
     const char *create;
     msec_t timeout;  /* of the whole answer; 0: 10 s */
+    int retries;     /* how often it is sent again, at growing intervals, before no answer, 429 or 5xx is the answer */
     size_t body_max; /* bytes of an answer; 0: 64 kB */
     msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */
 };

@@ -157,7 +157,7 @@ static void tell(struct subject *s, const struct reconcile_plan *plan)
 static void ask(struct subject *s, const struct queries *queries)
 {
     if (queries->len && !s->inquiry)
-        s->inquiry = inquiry_new(s->setup->io, s->setup->queries, s->setup->dry_runs, be_due, s);
+        s->inquiry = inquiry_new(s->setup->io, s->setup->queries, s->setup->dry_runs, &s->setup->gate, be_due, s);
     if (s->inquiry)
         inquiry_follow(s->inquiry, queries);
 }

@@ -4,6 +4,7 @@
 #include "api/rows.h"
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/canary/canary_webhooks.h"
 #include "doc/doc.h"
 
 #define DEADLINE_MAX 604800 /* seconds */
@@ -304,8 +305,10 @@ static const struct field analysis_rows[] = {
     {"stepWeightPromotion", UNSUPPORTED("0"), .instead = "traffic returns to the primary in one step when it is ready"},
     {"primaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
     {"canaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
-    {"webhooks", REFUSED("[]"), .instead = NOT_YET},
-    {"alerts", UNSUPPORTED("[]"), .instead = NOT_YET "; Events tell what happens"},
+    {"webhooks",
+     LIST_AT(analysis.webhooks, canary_webhook, 0, CANARY_HOOKS_MAX),
+     .doc = "Servers that are asked during a release, and may hold it."},
+    {"alerts", LIST_AT(analysis.alerts, canary_alert, 0, CANARY_ALERTS_MAX), .doc = "Who is told how releases go."},
     {"sessionAffinity", REFUSED("{}"), .instead = NOT_YET},
 };
 
@@ -420,11 +423,20 @@ static void check_metrics(const struct api_check *c)
     }
 }
 
+static void check_webhooks(const struct api_check *c)
+{
+    const struct canary_spec *spec = c->spec;
+
+    canary_check_names(spec->analysis.webhooks, "spec.analysis.webhooks", c->problems);
+    canary_check_names(spec->analysis.alerts, "spec.analysis.alerts", c->problems);
+}
+
 static const struct api_rule rules[] = {
     {"`analysis.interval` is 1s at least.", check_interval},
     {"`analysis` has either `steps`, `stepWeight` or `stepWeights`, which grow; none only with `skipAnalysis`.",
      check_steps},
     {"`analysis.metrics` has each name once; one that is not built in has a `query`.", check_metrics},
+    {"`analysis.webhooks` and `analysis.alerts` have each name once.", check_webhooks},
     {NULL, NULL},
 };
 

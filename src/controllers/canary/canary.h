@@ -31,7 +31,7 @@ enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
 #define API_CANARY_PHASES(X)                                                                                           \
     X(INITIALIZING, "Initializing", "the primary is created, and gets the traffic")                                    \
     X(INITIALIZED, "Initialized", "the primary has all traffic, and nothing was released yet")                         \
-    X(WAITING, "Waiting", "a new version waits for a person")                                                          \
+    X(WAITING, "Waiting", "a new version waits for webhooks to let it in, or for a person")                            \
     X(PROGRESSING, "Progressing", "the traffic of a new version grows step by step")                                   \
     X(PROMOTING, "Promoting", "the primary is rolled out to the new version, or back to the former one")               \
     X(FINALISING, "Finalising", "the primary has all traffic again, and the requests at the target end")               \
@@ -54,6 +54,9 @@ enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
 #define STATUS_FIELD_INCONCLUSIVE_CHECKS "inconclusiveChecks"
 #define STATUS_FIELD_ERROR_CHECKS "errorChecks"
 #define STATUS_FIELD_CHECKS "checks"
+#define STATUS_FIELD_HOOKS "hooks"
+#define STATUS_FIELD_NOTICES "notices"
+#define STATUS_FIELD_RELEASE_STARTED "releaseStarted"
 #define STATUS_FIELD_RUN_STARTED "runStarted"
 #define STATUS_FIELD_SETTLE_UNTIL "settleUntil"
 #define STATUS_FIELD_DRAIN_UNTIL "drainUntil"
@@ -70,14 +73,15 @@ struct canary_spec {
         int threshold;  /* failed checks that end the release */
         int max_weight; /* percent */
         int step_weight;
-        json_t *step_weights; /* a sequence of percents; NULL or empty: by step_weight */
-        bool mirror;          /* before the first weight requests are mirrored */
-        int mirror_weight;    /* percent of them; 0: all */
-        json_t *steps;        /* a sequence of {weight | mirror | pause | approve, for?}, instead of these */
-        json_t *metrics;      /* a sequence of {name, interval?, thresholdRange?, query?, minRequests?, onNoData?} */
-        char *no_traffic;     /* "Hold", "Pass", "Fail" */
-        char *metrics_error;  /* "Hold", "Fail" */
-        char *on_failure;     /* "Rollback", "Hold" */
+        json_t *step_weights;      /* a sequence of percents; NULL or empty: by step_weight */
+        bool mirror;               /* before the first weight requests are mirrored */
+        int mirror_weight;         /* percent of them; 0: all */
+        json_t *steps;             /* a sequence of {weight | mirror | pause | approve, for?}, instead of these */
+        json_t *webhooks, *alerts; /* sequences of those in controllers/canary/canary_webhooks.h */
+        json_t *metrics;     /* a sequence of {name, interval?, thresholdRange?, query?, minRequests?, onNoData?} */
+        char *no_traffic;    /* "Hold", "Pass", "Fail" */
+        char *metrics_error; /* "Hold", "Fail" */
+        char *on_failure;    /* "Rollback", "Hold" */
     } analysis;
     char *metrics_server;                 /* NULL: the mesh's */
     int progress_deadline, settle, drain; /* seconds */

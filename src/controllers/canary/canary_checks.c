@@ -338,6 +338,7 @@ void canary_check(struct canary *c)
     struct canary_facts *f = &c->facts;
     enum canary_outcome worst = CHECK_PASSES;
     json_t *checks = json_array(), *metric;
+    struct buf hook_text = BUF_INIT;
     bool waits = false;
     size_t i;
 
@@ -352,15 +353,23 @@ void canary_check(struct canary *c)
         judge(c, metric, &j);
         outcome = outcome_of(c, metric, &j);
         waits |= j.waits;
-        if (outcome > worst) {
+        if (!j.waits && outcome > worst) {
             worst = outcome;
             buf_reset(&c->check_text);
             buf_printf(&c->check_text, "%s: %s", doc_string(metric, "name"), buf_str(&j.why));
         }
-        json_array_append_new(checks, line(c, metric, &j));
+        if (!j.waits)
+            json_array_append_new(checks, line(c, metric, &j));
         buf_release(&j.why);
     }
-    if (waits) {
+    waits |= !canary_check_hooks(c, &hook_text);
+    if (hook_text.len && worst < CHECK_FAILS) {
+        worst = CHECK_FAILS;
+        buf_reset(&c->check_text);
+        buf_add_str(&c->check_text, buf_str(&hook_text));
+    }
+    buf_release(&hook_text);
+    if (waits && worst < CHECK_FAILS) {
         json_decref(checks);
         return;
     }

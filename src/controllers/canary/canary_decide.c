@@ -28,7 +28,8 @@ enum canary_phase canary_phase_of(const char *name)
 
 bool canary_is_idle(enum canary_phase phase)
 {
-    return phase == CANARY_INITIALIZED || phase == CANARY_SUCCEEDED || phase == CANARY_FAILED;
+    return phase == CANARY_INITIALIZED || phase == CANARY_SUCCEEDED || phase == CANARY_FAILED ||
+           phase == CANARY_WAITING;
 }
 
 #define ROUTE_CONFLICT "RouteConflict"
@@ -47,6 +48,7 @@ struct decision {
     struct canary_state *s;
     struct buf *text;
     bool held;
+    bool confirmed; /* a person says yes for the webhooks that are waited for */
 };
 
 static void copy(char *to, size_t size, const char *from)
@@ -154,6 +156,8 @@ static void begin(struct decision *d, const char *reason)
     struct canary_state *s = d->s;
     bool was_idle = canary_is_idle(s->phase);
 
+    if (s->phase != CANARY_WAITING)
+        s->release = d->f->now;
     enter(d, CANARY_PROGRESSING);
     leave_steps(s);
     copy(s->revision, sizeof(s->revision), d->f->revision);
@@ -220,17 +224,50 @@ static struct canary_step step_of(const struct canary_spec *spec, const struct c
     return s->step >= 0 && (size_t)s->step < count ? steps[s->step] : (struct canary_step){0};
 }
 
+/* --- what webhooks say --- */
+
+/* The reason while they are waited for. */
+static const char *const hook_reasons[] = {
+    [HOOK_CONFIRM_ROLLOUT] = "ConfirmRollout",
+    [HOOK_PRE_ROLLOUT] = "PreRollout",
+    [HOOK_CONFIRM_INCREASE] = "ConfirmTrafficIncrease",
+    [HOOK_CONFIRM_PROMOTION] = "ConfirmPromotion",
+};
+
+enum canary_hook canary_awaited_hook(const struct canary_state *s)
+{
+    for (size_t i = HOOK_NONE + 1; i < ARRAY_LEN(hook_reasons); i++)
+        if (hook_reasons[i] && str_eq(s->reason, hook_reasons[i]))
+            return (enum canary_hook)i;
+    return HOOK_NONE;
+}
+
+/*
+ * Whether all webhooks of a type say yes; else the state says that they are waited for, and then they are asked. Their
+ * answer counts only where they were waited for.
+ */
+static bool is_confirmed(struct decision *d, enum canary_hook type)
+{
+    bool is_awaited = canary_awaited_hook(d->s) == type;
+
+    if (!d->f->has_hook[type] || d->confirmed || (is_awaited && d->f->gate == GATE_OPEN))
+        return true;
+    hold(
+        d, hook_reasons[type], "%s", is_awaited && d->f->gate_text ? d->f->gate_text : "waits for webhooks to say yes");
+    return false;
+}
+
 /* --- what a person asks for --- */
 
-static void obey_abort(struct decision *d)
+static void abort_for(struct decision *d, const char *why)
 {
     struct canary_state *s = d->s;
 
     if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING ||
         (s->phase == CANARY_PROMOTING && !str_eq(d->f->recorded, s->revision)))
-        fail(d, "Aborted", "it was aborted by a command");
+        fail(d, "Aborted", why);
     else if (s->phase == CANARY_PROMOTING)
-        restore(d, "Aborted", "it was aborted by a command");
+        restore(d, "Aborted", why);
 }
 
 static void obey_retry(struct decision *d)
@@ -247,8 +284,10 @@ static void obey_retry(struct decision *d)
 static void obey_approve(struct decision *d)
 {
     struct canary_state *s = d->s;
+    enum canary_hook awaited = canary_awaited_hook(s);
 
-    if (s->phase != CANARY_PROGRESSING || s->step < 0 || !step_of(d->spec, s).approve)
+    d->confirmed = awaited != HOOK_NONE && awaited != HOOK_PRE_ROLLOUT;
+    if (d->confirmed || s->phase != CANARY_PROGRESSING || s->step < 0 || !step_of(d->spec, s).approve)
         return;
     s->approved = true;
     s->checked = 0;
@@ -263,7 +302,7 @@ static void obey(struct decision *d)
     if (!command || str_eq(command, s->command) || strlen(command) >= sizeof(s->command))
         return;
     if (str_starts(command, "abort@"))
-        obey_abort(d);
+        abort_for(d, "it was aborted by a command");
     else if (str_starts(command, "retry@"))
         obey_retry(d);
     else if (str_starts(command, "approve@"))
@@ -310,6 +349,26 @@ static void initialise(struct decision *d)
     }
 }
 
+/*
+ * What the target declares now begins, with all traffic at the primary; or it waits until webhooks let it in, and the
+ * target has no Pods then.
+ */
+static void begin_or_wait(struct decision *d)
+{
+    struct canary_state *s = d->s;
+    bool waits = d->f->has_hook[HOOK_CONFIRM_ROLLOUT];
+
+    if (waits && (s->phase != CANARY_WAITING || !str_eq(s->revision, d->f->revision))) {
+        enter(d, CANARY_WAITING);
+        leave_steps(s);
+        copy(s->revision, sizeof(s->revision), d->f->revision);
+        s->release = d->f->now;
+        s->reason = NULL; /* what was answered about another version counts no more */
+    }
+    if (!waits || is_confirmed(d, HOOK_CONFIRM_ROLLOUT))
+        begin(d, "NewRevision");
+}
+
 static void rest(struct decision *d)
 {
     const struct canary_facts *f = d->f;
@@ -317,13 +376,13 @@ static void rest(struct decision *d)
 
     if (!f->target_replicas)
         s->drain_until = 0;
-    else if (!is_drained(d) && s->phase == CANARY_FAILED)
+    else if (!is_drained(d) && (s->phase == CANARY_FAILED || s->phase == CANARY_WAITING))
         return;
     if (!f->objects_ready || !f->recorded)
         return;
     s->frozen &= f->target_paused;
     if (str_eq(f->revision, f->recorded)) {
-        if (s->phase == CANARY_FAILED) {
+        if (s->phase == CANARY_FAILED || s->phase == CANARY_WAITING) {
             enter_drained(d, CANARY_SUCCEEDED);
             copy(s->revision, sizeof(s->revision), f->recorded);
             say(d, "Reverted", "the target declares the promoted version again");
@@ -336,8 +395,56 @@ static void rest(struct decision *d)
         else if (f->conflict)
             hold(d, ROUTE_CONFLICT, "%s", f->conflict);
         else
-            begin(d, "NewRevision");
+            begin_or_wait(d);
+    } else if (s->phase == CANARY_WAITING && f->target_paused) {
+        if (!s->frozen)
+            hold(d, "TargetPaused", "waits for spec.paused of the target to be false");
+    } else if (s->phase == CANARY_WAITING) {
+        enter(d, CANARY_FAILED);
+        copy(s->revision, sizeof(s->revision), f->revision);
+        say(d, "FailedBefore", "revision %s was not promoted before", s->revision);
     }
+}
+
+static bool has_pods(const struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+
+    return f->objects_ready && f->target_ready && f->canary_endpoints >= f->target_replicas;
+}
+
+/* At the threshold, where it does not end the release: a person decides. */
+static bool is_stopped(const struct decision *d)
+{
+    return d->s->failed_checks >= d->spec->analysis.threshold;
+}
+
+/* `reason`: of what goes on below the threshold. */
+static void count_failure(struct decision *d, const char *reason, const char *why)
+{
+    d->s->failed_checks++;
+    if (!is_stopped(d))
+        say(d, reason, "check %d of %d failed: %s", d->s->failed_checks, d->spec->analysis.threshold, why);
+    else if (str_eq(d->spec->analysis.on_failure, "Rollback"))
+        fail(d, "ChecksFailed", why);
+    else
+        hold(d, "ChecksFailed", "%s; waits for a command: abort, retry or promote", why);
+}
+
+/* Whether webhooks found the version good before it gets traffic. */
+static bool is_tested(struct decision *d)
+{
+    const struct canary_facts *f = d->f;
+
+    if (f->is_tested || !f->has_hook[HOOK_PRE_ROLLOUT])
+        return true;
+    if (is_stopped(d))
+        d->held = true;
+    else if (canary_awaited_hook(d->s) != HOOK_PRE_ROLLOUT)
+        say(d, hook_reasons[HOOK_PRE_ROLLOUT], "webhooks test the version before it gets traffic");
+    else if (f->gate == GATE_FAILED)
+        count_failure(d, hook_reasons[HOOK_PRE_ROLLOUT], str_or(f->gate_text, ""));
+    return false;
 }
 
 /* Before the first step: the target gets its Pods, without traffic. */
@@ -347,7 +454,7 @@ static void prepare(struct decision *d)
     struct canary_state *s = d->s;
     struct canary_step steps[CANARY_STEPS_MAX];
 
-    if (is_late(d)) {
+    if (is_late(d) && !(s->hash[0] && has_pods(d))) {
         fail(d, "DeadlineExceeded", "its pods were not ready within progressDeadlineSeconds");
     } else if (!s->hash[0]) {
         /* From when the route leads to the primary: until then the target is not touched. */
@@ -362,7 +469,7 @@ static void prepare(struct decision *d)
             s->settle_until = 0;
             say(d, "Scaling", "the target gets its pods");
         }
-    } else if (!f->objects_ready || !f->target_ready || f->canary_endpoints < f->target_replicas) {
+    } else if (!has_pods(d)) {
         s->settle_until = 0;
         wait_until(d, "CanaryNotReady", "waits for the target's pods to be available", deadline(d));
     } else if (!f->primary_ready) {
@@ -374,7 +481,7 @@ static void prepare(struct decision *d)
         hold(d, ROUTE_CONFLICT, "%s", f->conflict);
     } else if (!canary_steps(d->spec, steps) || d->spec->skip_analysis) {
         promote(d, "AnalysisSkipped");
-    } else {
+    } else if (is_tested(d) && (!steps[0].weight || is_confirmed(d, HOOK_CONFIRM_INCREASE))) {
         enter_step(d, 0, &steps[0]);
     }
 }
@@ -391,14 +498,14 @@ static size_t next_step(const struct canary_state *s, const struct canary_step *
     return next;
 }
 
-static void pass(struct decision *d)
+/* From a step whose last check was good. */
+static void advance(struct decision *d)
 {
     struct canary_step steps[CANARY_STEPS_MAX];
     struct canary_state *s = d->s;
     const struct canary_step step = step_of(d->spec, s);
     size_t count = canary_steps(d->spec, steps), next = next_step(s, steps, count);
 
-    s->checked = d->f->now;
     if (!d->f->target_ready)
         hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
     else if (!d->f->primary_ready)
@@ -409,16 +516,10 @@ static void pass(struct decision *d)
         wait_until(d, "Analysing", "the step is good so far, and goes on", s->since + step.length);
     else if (step.approve && !s->approved)
         hold(d, "WaitingForApproval", "the step is good, and waits for the command approve");
-    else if (next < count)
+    else if (next < count && (steps[next].weight <= s->weight || is_confirmed(d, HOOK_CONFIRM_INCREASE)))
         enter_step(d, (int)next, &steps[next]);
-    else
+    else if (next >= count && is_confirmed(d, HOOK_CONFIRM_PROMOTION))
         promote(d, "AnalysisPassed");
-}
-
-/* At the threshold, where it does not end the release: a person decides. */
-static bool is_stopped(const struct decision *d)
-{
-    return d->s->failed_checks >= d->spec->analysis.threshold;
 }
 
 static void judge(struct decision *d)
@@ -438,19 +539,17 @@ static void judge(struct decision *d)
         hold(d, "MetricsUnavailable", "%s", why);
         return;
     }
-    s->failed_checks++;
-    if (!is_stopped(d))
-        say(d, "CheckFailed", "check %d of %d failed: %s", s->failed_checks, d->spec->analysis.threshold, why);
-    else if (str_eq(d->spec->analysis.on_failure, "Rollback"))
-        fail(d, "ChecksFailed", why);
-    else
-        hold(d, "ChecksFailed", "%s; waits for a command: abort, retry or promote", why);
+    count_failure(d, "CheckFailed", why);
 }
 
-/* What the last check said is said until the next one. */
+/* What the last check said is said until the next one, and it counts as soon as webhooks say yes. */
 static void await_check(struct decision *d)
 {
-    if (d->s->checked)
+    enum canary_hook awaited = canary_awaited_hook(d->s);
+
+    if (awaited == HOOK_CONFIRM_INCREASE || awaited == HOOK_CONFIRM_PROMOTION)
+        advance(d);
+    else if (d->s->checked)
         d->held = !str_eq(d->s->reason, "CheckFailed") && !str_eq(d->s->reason, "Analysing");
     else
         wait_until(d, "Analysing", "the step is measured", canary_check_due(d->spec, d->s));
@@ -476,7 +575,8 @@ static void step(struct decision *d)
     } else if (f->check == CHECK_WAITS) {
         await_check(d);
     } else if (f->check == CHECK_PASSES) {
-        pass(d);
+        s->checked = f->now;
+        advance(d);
     } else {
         judge(d);
     }
@@ -489,7 +589,7 @@ static void progress(struct decision *d)
     if (str_eq(f->revision, f->recorded))
         finalise(d, "Reverted", "the target declares the promoted version again");
     else if (!str_eq(f->revision, d->s->revision))
-        begin(d, "NewRevision");
+        begin_or_wait(d);
     else if (d->s->step < 0)
         prepare(d);
     else
@@ -525,7 +625,7 @@ static void follow_promotion(struct decision *d)
         go_back(d);
     } else if (!str_eq(f->recorded, s->revision)) {
         if (!str_eq(f->revision, s->revision))
-            begin(d, "NewRevision");
+            begin_or_wait(d);
     } else if (f->objects_ready && f->primary_ready) {
         finalise(d, "Promoted", "the primary gets all traffic");
     } else if (is_late(d)) {
@@ -595,6 +695,8 @@ void canary_decide(
         say(&d, "CreatingPrimary", "the primary is created");
     }
     obey(&d);
+    if (facts->wants_back && !spec->suspend && state->phase == observed)
+        abort_for(&d, facts->wants_back);
     if (state->phase != observed) {
         *ret_held = d.held;
         return;

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "controllers/canary/canary.h"
+#include "controllers/canary/canary_webhooks.h"
 
 enum canary_phase {
     CANARY_NEW, /* no status yet */
@@ -43,6 +44,7 @@ struct canary_state {
     msec_t since;               /* the route has the weight of the step */
     msec_t checked;             /* the last check of the step ended */
     int failed_checks, inconclusive_checks, error_checks;
+    msec_t release; /* it began, or what is asked before it */
     msec_t started; /* what is going on began: its deadline counts from there */
     msec_t settle_until, drain_until;
     char command[CANARY_COMMAND_MAX]; /* "abort@1", that was handled last */
@@ -63,6 +65,13 @@ struct canary_bounds {
 };
 /* The nearest within them. */
 int canary_within(struct canary_bounds bounds, int replicas);
+
+/* What webhooks of one type come to, together. */
+enum canary_gate {
+    GATE_OPEN,   /* all said yes, or there are none */
+    GATE_CLOSED, /* one said no, or has not answered yet */
+    GATE_FAILED, /* one said no, now: that counts */
+};
 
 /* What is observed. Strings are borrowed. */
 struct canary_facts {
@@ -93,6 +102,12 @@ struct canary_facts {
 
     enum canary_outcome check;
     const char *check_text; /* why it did not pass */
+
+    bool has_hook[HOOK_LAST + 1];
+    enum canary_gate gate;  /* of canary_awaited_hook() */
+    bool is_tested;         /* all webhooks of type pre-rollout have said yes */
+    const char *gate_text;  /* which webhook is waited for, and what it answered last */
+    const char *wants_back; /* why a webhook ends the release; NULL: none does */
 };
 
 /* What the primary's template is to be. */
@@ -123,7 +138,9 @@ void canary_wish_of(
 msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *state);
 /* When to look again, where nothing happens before; MSEC_NEVER. */
 msec_t canary_wake(const struct canary_spec *spec, const struct canary_state *state, msec_t now);
-/* No release is going on. */
+/* Which webhooks decide what is next, as the state says: those are asked. HOOK_NONE: none do. */
+enum canary_hook canary_awaited_hook(const struct canary_state *state);
+/* No release is going on: the target has no Pods. */
 bool canary_is_idle(enum canary_phase phase);
 
 #endif

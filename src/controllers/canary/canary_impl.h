@@ -23,9 +23,10 @@
 
 /* Bits of plan.watch. */
 enum {
-    PLAN_WATCH_TARGETS = 1, /* what is released: Deployments, ReplicaSets, Services, in all namespaces */
-    PLAN_WATCH_ROUTES = 2,  /* VirtualServices, where the server serves them */
-    PLAN_WATCH_SCALERS = 4, /* HorizontalPodAutoscalers of all namespaces */
+    PLAN_WATCH_TARGETS = 1,        /* what is released: Deployments, ReplicaSets, Services, in all namespaces */
+    PLAN_WATCH_ROUTES = 2,         /* VirtualServices, where the server serves them */
+    PLAN_WATCH_SCALERS = 4,        /* HorizontalPodAutoscalers of all namespaces */
+    PLAN_WATCH_CANARY_SECRETS = 8, /* Secrets of all namespaces that Canaries may send, by their label */
 };
 
 /* Values of the label CANARY_ROLE. */
@@ -79,7 +80,10 @@ struct canary {
     struct canary_facts facts;
     struct canary_wish wish;
     struct buf text, check_text;
-    json_t *checks; /* for the status; owned */
+    struct buf gate_text, end_text;
+    json_t *checks, *hooks, *notices; /* for the status; owned */
+    bool is_refused;                  /* a gate's webhook has said no, and alerts are to be told */
+    msec_t hooks_due;                 /* when a webhook is asked again; 0: none is */
     bool held, is_decided;
     bool is_written;       /* the status says all this already */
     char *seen;            /* what this plan depends on; owned */
@@ -155,6 +159,32 @@ char *canary_route_conflict(const struct canary *c);
 
 /* canary_checks.c: asks what is due, and judges the answers; sets facts.check and canary.checks. */
 void canary_check(struct canary *c);
+
+/* canary_post.c */
+enum canary_reply { REPLY_NONE, REPLY_NO, REPLY_YES };
+struct canary_post {
+    const json_t *item; /* the webhook or alert, borrowed */
+    const char *key;    /* of the query */
+    json_t *document;   /* borrowed */
+    int retries;
+    msec_t timeout, max_age;
+};
+/* Sends it, and reads what was answered; `why` gets what was no yes. */
+enum canary_reply canary_post(const struct canary *c, const struct canary_post *post, struct buf *why);
+
+/* canary_notices.c */
+/* What the end of a plan has to tell webhooks and alerts, and whom it still has to; sets canary.notices. */
+void canary_notify(struct canary *c);
+/* Somebody has to be told something. */
+bool canary_has_notices(const struct canary *c);
+
+/* canary_hooks.c */
+/* What every document begins with; `id` tells it from others. Owned by the caller. */
+json_t *canary_document(const struct canary *c, const char *id, const json_t *webhook);
+/* Asks the webhooks that the observed state waits for; sets facts of them, and canary.hooks. Before canary_check(). */
+void canary_ask_hooks(struct canary *c);
+/* Asks those of a check; false: answers are missing. `text` gets why one did not pass. */
+bool canary_check_hooks(struct canary *c, struct buf *text);
 
 /* canary_status.c */
 void canary_read_state(const json_t *resource, struct canary_state *ret);

@@ -149,6 +149,7 @@ static json_t *desired_record(const struct canary *c)
     }
     /* Between releases the target has no Pods: who gives it replicas, means the primary's. */
     if (canary_is_idle(c->observed.phase) && c->observed.phase != CANARY_FAILED && !c->facts.target_paused &&
+        (c->observed.phase != CANARY_WAITING || !c->facts.canary_endpoints) &&
         doc_int(doc_at(c->target, "spec", "replicas"), 0) > 0)
         json_object_set_new(
             data, RECORD_REPLICAS, json_sprintf("%" PRId64, doc_int(doc_at(c->target, "spec", "replicas"), 1)));

@@ -205,7 +205,9 @@ void canary_release(struct canary *c)
         c->record,
         c->recorded_labels,
         c->canary_half,
-        c->checks};
+        c->checks,
+        c->hooks,
+        c->notices};
 
     for (size_t i = 0; i < ARRAY_LEN(documents); i++)
         json_decref(documents[i]);
@@ -220,6 +222,8 @@ void canary_release(struct canary *c)
     free(c->seen);
     buf_release(&c->text);
     buf_release(&c->check_text);
+    buf_release(&c->gate_text);
+    buf_release(&c->end_text);
 }
 
 const json_t *canary_match_labels(const struct canary *c)

@@ -107,6 +107,9 @@ static msec_t later(const struct canary *c)
 {
     msec_t at = canary_wake(c->spec, &c->next, c->in->now);
 
+    if (c->hooks_due > c->in->now && c->hooks_due < at)
+        at = c->hooks_due;
+
     return at == MSEC_NEVER ? MSEC_NEVER : at - c->in->now;
 }
 
@@ -127,9 +130,11 @@ static void plan(struct reconcile *re)
     canary_wish_of(c->spec, &c->facts, &c->observed, &c->observed, &c->wish);
     canary_plan_objects(c, plan);
     canary_note_facts(c, !plan->drift && c->record && c->primary);
+    canary_ask_hooks(c);
     canary_check(c);
     canary_decide(c->spec, &c->facts, &c->next, &c->text, &c->held);
     c->is_decided = true;
+    canary_notify(c);
     canary_wish_of(c->spec, &c->facts, &c->observed, &c->next, &c->wish);
     canary_plan_shared(c, plan);
     re->plan->again_after = later(c);
@@ -148,7 +153,7 @@ static void remember(struct canary *c)
 
     str_replace(&memo->settled, NULL);
     if (!c->is_written || !canary_is_idle(c->next.phase) || c->held || plan->len || plan->drift ||
-        c->re->plan->queries.len || c->re->object->deleting)
+        c->re->plan->queries.len || canary_has_notices(c) || c->re->object->deleting)
         return;
     memo->settled = TAKE_PTR(c->seen);
     memo->managed = plan->managed;
@@ -181,6 +186,7 @@ static const struct watch_row watch_rows[] = {
     {PLAN_WATCH_TARGETS, KIND_HALF_ENDPOINTS, .label_selector = CANARY_ROLE},
     {PLAN_WATCH_ROUTES, KIND_VIRTUAL_SERVICE},
     {PLAN_WATCH_SCALERS, KIND_TARGET_AUTOSCALER},
+    {PLAN_WATCH_CANARY_SECRETS, KIND_CANARY_SECRET, .label_selector = CANARY_CREDENTIALS "=true"},
 };
 static const struct watch_table watches = {watch_rows, ARRAY_LEN(watch_rows)};
 

@@ -50,6 +50,42 @@ static const struct field_table check_table = {
 
 static const struct field last_check = {NULL, DOCUMENT(check_table)};
 
+static const struct field hook_rows[] = {
+    {"name", TEXT(format_text), .required = true, .doc = "Its name in `analysis.webhooks`."},
+    {"id", TEXT(format_text), .required = true, .doc = "What it was asked about: the `id` in the document."},
+    {"verdict", CHOICE("Pass", "Fail"), .doc = "What it answered: a yes, or a no, or nothing in time."},
+    {"message", TEXT(format_text), .doc = "Why it did not pass."},
+    {"at", TIME, .doc = "When it was so first."},
+};
+
+static const struct field_table hook_table = {
+    .name = "Webhook's answer",
+    .doc = "What a webhook answered last.",
+    FIELD_ROWS(hook_rows),
+};
+
+static const struct field last_answer = {NULL, DOCUMENT(hook_table)};
+static const struct field receiver = {NULL, TEXT(format_text)};
+
+static const struct field notice_rows[] = {
+    {"id", TEXT(format_text), .required = true, .doc = "What the `id` of its documents begins with."},
+    {"event", CHOICE("Started", "Waiting", "Promoted", "Reverted", "Failed"), .doc = "What happened."},
+    {"severity", CHOICE("info", "warn", "error"), .doc = "How bad it is."},
+    {"phase", TEXT(format_text), .doc = "The phase then."},
+    {"revision", TEXT(format_text), .doc = "The revision that it is about."},
+    {"message", TEXT(format_text), .doc = "What was said then."},
+    {"at", TIME, .doc = "When it happened."},
+    {"pending", LIST(receiver, 0, 100), .doc = "The webhooks and alerts that are still to be told."},
+};
+
+static const struct field_table notice_table = {
+    .name = "Notice",
+    .doc = "What webhooks and alerts are told.",
+    FIELD_ROWS(notice_rows),
+};
+
+static const struct field last_notice = {NULL, DOCUMENT(notice_table)};
+
 #define PHASE_NAME(id, name, doc) name,
 #define PHASE_MEANING(id, name, doc) " " name ": " doc "."
 
@@ -79,6 +115,9 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_INCONCLUSIVE_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release without data."},
     {STATUS_FIELD_ERROR_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release that Prometheus did not answer."},
     {STATUS_FIELD_CHECKS, LIST(last_check, 0, 100), .doc = "What each metric came to last."},
+    {STATUS_FIELD_HOOKS, LIST(last_answer, 0, 100), .doc = "What each webhook answered last."},
+    {STATUS_FIELD_NOTICES, LIST(last_notice, 0, 100), .doc = "What was told last, or is still to be."},
+    {STATUS_FIELD_RELEASE_STARTED, TIME, .doc = "When the release began, or what is asked before it."},
     {STATUS_FIELD_RUN_STARTED, TIME, .doc = "When what is going on began; the deadline counts from there."},
     {STATUS_FIELD_SETTLE_UNTIL, TIME, .doc = "Until when proxies learn of endpoints."},
     {STATUS_FIELD_DRAIN_UNTIL, TIME, .doc = "Until when open requests may end."},

@@ -43,6 +43,7 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
         .failed_checks = count_at(status, STATUS_FIELD_FAILED_CHECKS),
         .inconclusive_checks = count_at(status, STATUS_FIELD_INCONCLUSIVE_CHECKS),
         .error_checks = count_at(status, STATUS_FIELD_ERROR_CHECKS),
+        .release = clock_time(doc_string(status, STATUS_FIELD_RELEASE_STARTED)),
         .started = clock_time(doc_string(status, STATUS_FIELD_RUN_STARTED)),
         .settle_until = clock_time(doc_string(status, STATUS_FIELD_SETTLE_UNTIL)),
         .drain_until = clock_time(doc_string(status, STATUS_FIELD_DRAIN_UNTIL)),
@@ -99,6 +100,9 @@ static json_t *own_fields(const struct canary *c)
         INT(STATUS_FIELD_INCONCLUSIVE_CHECKS, s->inconclusive_checks),
         INT(STATUS_FIELD_ERROR_CHECKS, s->error_checks),
         VALUE(STATUS_FIELD_CHECKS, json_incref(c->checks ? c->checks : before)),
+        OPT(json_array_size(c->hooks), VALUE(STATUS_FIELD_HOOKS, json_incref(c->hooks))),
+        OPT(json_array_size(c->notices), VALUE(STATUS_FIELD_NOTICES, json_incref(c->notices))),
+        time_row(STATUS_FIELD_RELEASE_STARTED, s->release),
         time_row(STATUS_FIELD_RUN_STARTED, s->started),
         time_row(STATUS_FIELD_SETTLE_UNTIL, s->settle_until),
         time_row(STATUS_FIELD_DRAIN_UNTIL, s->drain_until),
@@ -130,7 +134,10 @@ static void add_conditions(const struct canary *c, json_t *status)
             is_promoted && str_eq(c->facts.recorded, c->facts.revision),
             reason,
             is_promoted ? "" : message));
-    json_array_append_new(list, status_condition(f, CONDITION_PROGRESSING, !canary_is_idle(s->phase), reason, message));
+    json_array_append_new(
+        list,
+        status_condition(
+            f, CONDITION_PROGRESSING, !canary_is_idle(s->phase) || s->phase == CANARY_WAITING, reason, message));
     json_array_append_new(list, contended(c));
     json_array_append_new(
         list,
@@ -193,7 +200,7 @@ void canary_tell(struct canary *c)
     bool is_stuck = f->plans[1]->causes[DRIFT_REFUSED] || f->plans[1]->causes[DRIFT_FAILED];
 
     tell_end(c);
-    if (!canary_is_idle(s->phase) && !is_stuck)
+    if ((!canary_is_idle(s->phase) || s->phase == CANARY_WAITING) && !is_stuck)
         f->waits_for = str_or(s->message, "");
     else if (s->phase == CANARY_FAILED)
         buf_printf(&c->re->notice, "%s%s", c->re->notice.len ? PROBLEMS_SEPARATOR : "", str_or(s->message, ""));

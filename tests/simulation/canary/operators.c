@@ -55,6 +55,20 @@ static void on_answered(void *context, enum prometheus_value what, const struct 
     rules_answered(o->world, what, answer);
 }
 
+static void on_asked(void *context, const json_t *document)
+{
+    const struct operator* o = context;
+
+    rules_asked(o->world, o, document);
+}
+
+static void on_agreed(void *context, const json_t *document)
+{
+    const struct operator* o = context;
+
+    rules_agreed(o->world, document);
+}
+
 static int connect_nowhere(void *context, const struct kube_config *config, const struct kube_cluster_options *options,
                            const struct kube_cluster_events *events, struct kube_cluster **ret, struct err *e)
 {
@@ -87,6 +101,7 @@ void operator_start(struct operator* o)
         return;
     world_say(o->world, "operator %s starts", o->name);
     o->stopped_until = 0;
+    o->started = world_now(o->world);
     snprintf(o->identity, sizeof(o->identity), "%s-%u", o->name, ++o->starts);
     if (o->world->leases)
         options.gate = (struct kube_gate){.may_send = may_send, .context = o};
@@ -134,7 +149,17 @@ void operator_init(struct world *w, struct operator* o, const char *name)
         .trace = w->trace ? on_trace : NULL,
         .context = o,
     });
-    o->queries = prometheus_sender(o->prometheus);
+    o->hooks = hooks_new(&(struct hooks_options){
+        .sched = w->ground.sched,
+        .rng = &w->hook_dice,
+        .behind = prometheus_sender(o->prometheus),
+        .state = &w->hooks,
+        .asked = on_asked,
+        .agreed = on_agreed,
+        .trace = w->trace ? on_trace : NULL,
+        .context = o,
+    });
+    o->queries = hooks_sender(o->hooks);
 }
 
 void operator_release(struct operator* o)
@@ -146,6 +171,8 @@ void operator_release(struct operator* o)
     r->writes += net_writes(o->net);
     r->faults += net_faults(o->net);
     r->queries += prometheus_queries(o->prometheus);
+    r->asked += hooks_asked(o->hooks);
+    hooks_free(o->hooks);
     prometheus_free(o->prometheus);
     net_free(o->net);
 }

@@ -184,14 +184,23 @@ static void check_rise(struct world *w, int weight)
     } else if (!r->approved[r->run] && !step_passed_by_either(w)) {
         world_fail(w, "the weight rises from %d to %d without a check of that step that passed", before, weight);
     }
+    if (!r->approved[r->run])
+        rules_check_rise(w, before);
+}
+
+static bool is_allowed(const struct world *w, int version)
+{
+    const struct rules *r = &w->rules;
+
+    return r->approved[version] || r->commanded[version] || w->users.spec.skips ||
+           (is_former_felt(w) && w->users.former.skips);
 }
 
 static bool may_promote(const struct world *w, int version)
 {
     const struct rules *r = &w->rules;
 
-    if (r->approved[version] || r->commanded[version] || w->users.spec.skips ||
-        (is_former_felt(w) && w->users.former.skips))
+    if (is_allowed(w, version))
         return true;
     return version == r->run && r->weight >= last_weight(w) && step_passed_by_either(w);
 }
@@ -259,6 +268,8 @@ static void primary_written(struct world *w, enum who who, const json_t *before,
     /* Until something leads there, it is of what served before. */
     if (before && r->live >= 0 && who == WHO_OPERATOR && !may_promote(w, to))
         world_fail(w, "the primary gets version %d, whose checks did not all pass", to);
+    if (before && r->live >= 0 && who == WHO_OPERATOR && !is_allowed(w, to))
+        rules_check_promotion(w, to);
     r->approved[to] = true;
     w->report->promoted += before != NULL;
     if (w->ground.sorts[to] == SORT_CRASHING)
@@ -345,6 +356,10 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
         return;
     if (who == WHO_OPERATOR)
         check_orphan(w, before, after);
+    if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP) && after)
+        rules_declared(w, after);
+    if (str_eq(kind->plural, CANARIES) && after)
+        rules_recorded(w, after);
     if (str_eq(kind->plural, "virtualservices") && str_eq(name, SHOP))
         route_written(w, who, after);
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP_PRIMARY))

@@ -66,6 +66,21 @@ static void choose_spec(struct world *w, struct spec *s)
         .deadline = (int)rng_between(dice(w), 60, 180),
     };
     choose_steps(w, s);
+    if (rng_chance(&w->hook_dice, 350))
+        s->hooks = (unsigned)rng_between(&w->hook_dice, 1, 31);
+}
+
+static json_t *webhooks(const struct spec *s)
+{
+    static const char *const types[] = {"confirm-rollout", "pre-rollout", "rollout", "confirm-traffic-increase",
+                                        "confirm-promotion"};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (s->hooks & (1u << i))
+            json_array_append_new(list, OBJECT(STRING("name", types[i]), STRING("type", types[i]),
+                                               FORMAT("url", HOOKS_URL "%s", types[i]), STRING("timeout", "8s")));
+    return list;
 }
 
 static json_t *metrics(const struct spec *s)
@@ -93,8 +108,9 @@ static json_t *spec_of(const struct world *w, const struct spec *s)
         MAP("targetRef", STRING("name", SHOP)), MAP("service", INT("port", 80)),
         OPT(w->users.is_scaled, MAP("autoscalerRef", STRING("name", SHOP))), STRING("metricsServer", PROMETHEUS_URL),
         MAP("analysis", FORMAT("interval", "%ds", (int)(s->interval / 1000)), INT("threshold", s->threshold),
-            VALUE("stepWeights", steps), VALUE("metrics", metrics(s)), STRING("noTrafficPolicy", s->no_traffic),
-            STRING("metricsErrorPolicy", s->metrics_error), STRING("onFailure", s->on_failure)),
+            VALUE("stepWeights", steps), VALUE("metrics", metrics(s)), VALUE("webhooks", webhooks(s)),
+            STRING("noTrafficPolicy", s->no_traffic), STRING("metricsErrorPolicy", s->metrics_error),
+            STRING("onFailure", s->on_failure)),
         INT("settleSeconds", s->settle), INT("drainSeconds", s->drain), INT("progressDeadlineSeconds", s->deadline),
         BOOL("skipAnalysis", s->skips), BOOL("suspend", s->suspended), BOOL("freezeTarget", s->freezes));
 }
@@ -173,6 +189,8 @@ void users_command(struct world *w, const char *verb)
         w->rules.commanded[w->users.before] = true;
         w->rules.commanded[w->rules.run] = true;
     }
+    if (str_eq(verb, "approve"))
+        w->rules.hooks.approved = world_now(w);
     ground_patch(&w->ground, API_GROUP, CANARIES, CANARY,
                  OBJECT(MAP("metadata", MAP("annotations", FORMAT(COMMAND, "%s@%u", verb, ++w->users.tokens)))));
     did(w, "command %s", verb);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 #include "doc/doc.h"
@@ -162,6 +163,15 @@ static const struct {
     {20, break_connection}, {30, stop_for_a_while}, {150, start_all},
 };
 
+/* Now and then, as Prometheus does. */
+static void change_hooks(struct world *w)
+{
+    if (rng_chance(&w->hook_dice, 850))
+        return;
+    w->hooks = rng_chance(&w->hook_dice, 500) ? HOOKS_YES : (enum hooks_state)rng_below(&w->hook_dice, HOOKS_STATES);
+    world_say(w, "(webhooks: state %d)", w->hooks);
+}
+
 static void on_happening(void *context)
 {
     struct world *w = context;
@@ -174,6 +184,7 @@ static void on_happening(void *context)
     if (i < ARRAY_LEN(happenings)) {
         happenings[i].act(w);
     } else {
+        change_hooks(w);
         users_act(w);
         w->report->deeds++;
         world_say(w, "users: %s", w->users.did);
@@ -226,6 +237,7 @@ static void make_peace(struct world *w)
     w->kill_in = 0;
     w->ground.eager = true;
     w->prometheus = PROMETHEUS_WORKS;
+    w->hooks = HOOKS_YES;
     w->ground.rate = 10;
     users_create_target(w);
     users_suspend(w, false);
@@ -296,7 +308,11 @@ static void converge(struct world *w)
 
 static uint64_t count_queries(const struct world *w)
 {
-    return prometheus_queries(w->operators[0].prometheus) + prometheus_queries(w->operators[1].prometheus);
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < OPERATORS; i++)
+        count += prometheus_queries(w->operators[i].prometheus) + hooks_asked(w->operators[i].hooks);
+    return count;
 }
 
 static uint64_t count_writes(const struct world *w)
@@ -335,6 +351,8 @@ static void try_abort(struct world *w)
     world_say(w, "users: %s", w->users.did);
     if (rng_chance(&w->chaos, 300))
         w->prometheus = (enum prometheus_state)rng_between(&w->chaos, PROMETHEUS_DOWN, PROMETHEUS_STATES - 1);
+    if (rng_chance(&w->hook_dice, 300))
+        w->hooks = HOOKS_NEVER;
     run_for(w, rng_between(&w->chaos, 0, SECONDS(240)));
     has_traffic = w->rules.live > 0 && str_eq(phase(w), "Progressing");
     began = world_now(w);
@@ -347,7 +365,41 @@ static void try_abort(struct world *w)
     if (!failed(w) && has_traffic && world_now(w) - began > ABORT_MOST + 2 * WAY_MOST)
         world_fail(w, "the route leads to the primary %" PRId64 " ms after the abort", world_now(w) - began);
     w->prometheus = PROMETHEUS_WORKS;
+    w->hooks = HOOKS_YES;
     wait_for_end(w);
+}
+
+/*
+ * Webhooks that do not say yes hold a release for ten minutes, and the status says which; when they do, it goes on.
+ * That nothing moves meanwhile is among the rules.
+ */
+static void try_gates(struct world *w)
+{
+    const unsigned gates = HAS_CONFIRM_ROLLOUT | HAS_CONFIRM_INCREASE;
+    const char *message;
+    msec_t began;
+
+    if (str_eq(phase(w), "Initializing") || w->users.spec.skips)
+        return;
+    w->hooks = (enum hooks_state)rng_between(&w->hook_dice, HOOKS_NO, HOOKS_STATES - 1);
+    if (w->hooks == HOOKS_LATE || w->users.spec.hooks & HAS_PRE_ROLLOUT)
+        w->hooks = HOOKS_NO;
+    users_release(w, SORT_GOOD);
+    world_say(w, "users: %s, and webhooks say no", w->users.did);
+    run_for(w, OUTAGE);
+    message = str_or(doc_string(canary(w), "status", "message"), "");
+    if (!failed(w) && w->users.spec.hooks & gates && !strstr(message, "webhook"))
+        world_fail(w, "what waits for a webhook does not say so: %s, %s", phase(w), message);
+    if (!failed(w) && w->users.spec.hooks & gates && w->rules.live > 0)
+        world_fail(w, "a webhook says no, and the canary has %d %%", w->rules.live);
+    w->hooks = HOOKS_YES;
+    began = world_now(w);
+    while (!failed(w) && w->users.spec.hooks == HAS_CONFIRM_INCREASE && w->rules.live <= 0 &&
+           world_now(w) - began < SECONDS(60))
+        run_for(w, SECONDS(1));
+    if (!failed(w) && world_now(w) - began > SECONDS(15))
+        world_fail(w, "%" PRId64 " ms after the yes the canary has no traffic", world_now(w) - began);
+    converge(w);
 }
 
 /* For ten minutes there are no answers, or no requests: nothing is promoted, and nothing fails. */
@@ -405,7 +457,11 @@ static void try_release(struct world *w)
 {
     static void (*const trials[])(struct world *) = {try_abort, try_abort, try_outage, try_kills};
 
-    if (canary(w))
+    if (!canary(w))
+        return;
+    if (w->users.spec.hooks && rng_chance(&w->hook_dice, 500))
+        try_gates(w);
+    else
         trials[rng_below(&w->chaos, ARRAY_LEN(trials))](w);
 }
 
@@ -451,6 +507,7 @@ static void world_init(struct world *w, uint64_t seed, bool trace, struct world_
     };
     w->edges.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
+    w->hook_dice.state = rng_next(&seeds);
     w->ground.times = (struct apps_times){.endpoints = SECONDS(1), .ready = rng_between(&w->chaos, 500, SECONDS(20))};
     ground_init(&w->ground, (int)rng_between(&w->chaos, 16, 29));
     for (size_t i = 0; i < OPERATORS; i++)

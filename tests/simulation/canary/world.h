@@ -4,7 +4,8 @@
  *
  *   chaos    users act, faults happen, Prometheus fails, operators are killed and started
  *   peace    nothing of that; what was declared last ends promoted or failed
- *   trials   one release in peace, with one thing that goes wrong: an abort, no Prometheus, no traffic, kills
+ *   trials   one release in peace, with one thing that goes wrong: an abort, no Prometheus, no traffic, kills; or
+ *            webhooks that do not say yes
  *   quiet    half an hour without one write or query
  *   restart  a new operator finds nothing to do
  *   deletion the Canary is deleted at any moment, and the shop is as it was
@@ -19,6 +20,7 @@
 
 struct world_report {
     uint64_t steps, requests, writes, queries, faults, deeds, kills, promoted, failed;
+    uint64_t asked;                           /* of webhooks */
     uint64_t served;                          /* requests of the shop's clients */
     uint64_t lost;                            /* of them, where a user had removed what serves */
     int64_t simulated, converged, abort_most; /* ms */

@@ -5,6 +5,7 @@
 #include "../../server/net.h"
 #include "controllers/canary/canary_plan.h"
 #include "ground.h"
+#include "hooks.h"
 #include "kube/elector.h"
 #include "prometheus.h"
 #include "reconcile/controller.h"
@@ -17,6 +18,14 @@ enum { OPERATORS = 2, STEPS_MOST = 5, ANSWERS = 64 };
 
 /* --- users --- */
 
+enum {
+    HAS_CONFIRM_ROLLOUT = 1,
+    HAS_PRE_ROLLOUT = 2,
+    HAS_ROLLOUT = 4,
+    HAS_CONFIRM_INCREASE = 8,
+    HAS_CONFIRM_PROMOTION = 16,
+};
+
 /* What the Canary says, as far as the rules depend on it. */
 struct spec {
     int steps[STEPS_MOST];
@@ -27,6 +36,7 @@ struct spec {
     bool skips, suspended, reverts, freezes;
     const char *no_traffic, *metrics_error, *on_failure;
     int settle, drain, deadline; /* s */
+    unsigned hooks;              /* of which types there is a webhook */
 };
 
 struct users {
@@ -47,7 +57,25 @@ struct users {
 /* What a user did to it may lose requests until the operator has put it right. */
 enum { HAND_ROUTE = 1, HAND_PRIMARY = 2, HAND_TARGET = 4, HAND_CANARY_SERVICE = 8 };
 
+enum { HOOK_TESTS = 32, HOOK_YES_MAX = 64 };
+
+struct hook_rules {
+    char revisions[VERSIONS_MAX][20]; /* the Canary's names of versions */
+    struct {
+        char id[160];
+        msec_t passed;   /* the status said so */
+    } tests[HOOK_TESTS]; /* a ring, as the next one */
+    struct {
+        char type[32];
+        int version, weight;
+        msec_t at;
+    } yes[HOOK_YES_MAX];
+    size_t test_count, yes_count;
+    msec_t approved; /* a person commanded so; 0: none did */
+};
+
 struct rules {
+    struct hook_rules hooks;
     int weight;        /* that an operator wrote last; -1: none */
     msec_t since;      /* it was written */
     int live;          /* of the VirtualService */
@@ -75,7 +103,9 @@ struct operator
     const char *name;
     struct net *net;
     struct prometheus *prometheus;
+    struct hooks *hooks;
     struct query_sender queries;
+    msec_t started;
     struct controller *controller; /* NULL: it does not run */
     struct kube_elector *elector;  /* NULL: it acts without a lease */
     char identity[32];
@@ -90,6 +120,8 @@ struct world {
     struct operator operators[OPERATORS];
     struct faults faults;
     enum prometheus_state prometheus;
+    enum hooks_state hooks;
+    struct rng hook_dice; /* of its own, so that seeds without webhooks are as they would be without this */
     struct users users;
     struct rules rules;
     bool down, leases, trace;
@@ -133,6 +165,14 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
                    const json_t *after);
 void rules_request(struct world *w, const struct traffic_request *request);
 void rules_answered(struct world *w, enum prometheus_value what, const struct prometheus_answer *answer);
+/* rules_hooks.c */
+void rules_declared(struct world *w, const json_t *target);
+void rules_recorded(struct world *w, const json_t *canary);
+void rules_asked(struct world *w, const struct operator* o, const json_t *document);
+void rules_agreed(struct world *w, const json_t *document);
+/* The weight of the version that is released grows, from `before`; the primary gets the version. */
+void rules_check_rise(struct world *w, int before);
+void rules_check_promotion(struct world *w, int version);
 /* A user's hand was at something that serves. */
 void rules_hand(struct world *w, unsigned hand);
 /* Users changed the limits of the autoscaler. */

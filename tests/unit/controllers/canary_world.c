@@ -98,18 +98,18 @@ void canary_world_init(struct canary_world *cw, const char *spec)
     canary_world_put(cw, spec);
 }
 
-static void forget_answers(struct canary_world *cw)
+static void forget_answer(struct canary_world *cw, size_t i)
 {
-    for (size_t i = 0; i < cw->answer_count; i++) {
-        free(cw->answers[i]);
-        free(cw->keys[i]);
-    }
-    cw->answer_count = 0;
+    free(cw->answers[i].key);
+    free(cw->answers[i].body);
+    cw->answers[i] = cw->answers[--cw->answer_count];
+    cw->answers[cw->answer_count].key = cw->answers[cw->answer_count].body = NULL;
 }
 
 void canary_world_release(struct canary_world *cw)
 {
-    forget_answers(cw);
+    while (cw->answer_count)
+        forget_answer(cw, 0);
     canary_reconciler.memo_free(cw->memo);
     world_release(&cw->w);
 }
@@ -353,11 +353,69 @@ static char *answer_to(struct canary_world *cw, const char *url)
     return vector(has_series, cw->metrics.total);
 }
 
-static bool is_answered(const struct canary_world *cw, const char *key)
+/* --- webhooks --- */
+
+struct canary_world_hook *canary_world_hook(struct canary_world *cw, const char *name)
 {
-    for (size_t i = 0; i < cw->answer_count; i++)
-        if (str_eq(cw->keys[i], key))
-            return true;
+    for (size_t i = 0; i < ARRAY_LEN(cw->hooks); i++) {
+        struct canary_world_hook *hook = &cw->hooks[i];
+        if (!hook->name)
+            *hook = (struct canary_world_hook){.name = name, .status = 200};
+        if (str_eq(hook->name, name))
+            return hook;
+    }
+    fail_msg("too many webhooks");
+    return NULL;
+}
+
+/* --- answers --- */
+
+static void ask_hook(struct canary_world *cw, const struct query *query, size_t at)
+{
+    struct canary_world_hook *hook = NULL;
+
+    assert_true(str_starts(query->url, HOOKS_URL));
+    for (size_t i = 0; i < ARRAY_LEN(cw->hooks) && cw->hooks[i].name; i++)
+        if (str_eq(query->url + strlen(HOOKS_URL), cw->hooks[i].name))
+            hook = &cw->hooks[i];
+    assert_non_null(hook);
+    if (!hook->status)
+        return;
+    hook->asked++;
+    snprintf(hook->last, sizeof(hook->last), "%s", query->post);
+    snprintf(hook->authorization, sizeof(hook->authorization), "%s", str_or(query->authorization, ""));
+    cw->answers[at].status = hook->status;
+    cw->answers[at].body = hook->status > 0 ? str_dup("<html>") : NULL;
+}
+
+/* True where there is an answer that the last plan did not have. */
+static bool ask(struct canary_world *cw, const struct query *query)
+{
+    size_t i = 0;
+
+    while (i < cw->answer_count && !str_eq(cw->answers[i].key, query->key))
+        i++;
+    if (i < cw->answer_count && cw->w.later < cw->answers[i].due)
+        return false;
+    if (i == cw->answer_count) {
+        assert_true(cw->answer_count < CANARY_ANSWERS_MAX);
+        cw->answers[cw->answer_count++].key = str_dup(query->key);
+    }
+    free(cw->answers[i].body);
+    cw->answers[i].body = NULL;
+    cw->answers[i].status = 0;
+    cw->answers[i].at = cw->w.later;
+    cw->answers[i].due = query->max_age == MSEC_NEVER ? MSEC_NEVER : cw->w.later + query->max_age;
+    if (query->post) {
+        ask_hook(cw, query, i);
+    } else {
+        cw->answers[i].status = cw->metrics.down ? -1 : 200;
+        cw->answers[i].body = cw->metrics.down ? NULL : answer_to(cw, query->url);
+        cw->metrics.asked++;
+    }
+    if (cw->answers[i].status)
+        return true;
+    forget_answer(cw, i);
     return false;
 }
 
@@ -366,17 +424,14 @@ static bool answer(struct canary_world *cw, const struct queries *queries)
 {
     bool any = false;
 
-    if (!queries->len)
-        forget_answers(cw);
-    for (size_t i = 0; i < queries->len; i++) {
-        if (is_answered(cw, queries->items[i].key))
-            continue;
-        assert_true(cw->answer_count < ARRAY_LEN(cw->keys));
-        cw->keys[cw->answer_count] = str_dup(queries->items[i].key);
-        cw->answers[cw->answer_count++] = cw->metrics.down ? NULL : answer_to(cw, queries->items[i].url);
-        cw->metrics.asked++;
-        any = true;
-    }
+    for (size_t i = cw->answer_count; i-- > 0;)
+        if (!queries_find(queries, cw->answers[i].key))
+            forget_answer(cw, i);
+    for (size_t i = 0; i < queries->len; i++)
+        any |= ask(cw, &queries->items[i]);
+    for (size_t i = 0; i < cw->answer_count; i++)
+        if (cw->answers[i].due < cw->again)
+            cw->again = cw->answers[i].due;
     return any;
 }
 
@@ -415,7 +470,7 @@ static const struct plan_failure *failure_of(const void *context, enum kube_verb
 
 bool canary_world_step(struct canary_world *cw)
 {
-    struct query_answer answers[32];
+    struct query_answer answers[CANARY_ANSWERS_MAX];
     const struct plan_input input = {
         .now = START + cw->w.later,
         .server = &cw->w.server,
@@ -436,12 +491,12 @@ bool canary_world_step(struct canary_world *cw)
         return false;
     for (size_t i = 0; i < cw->answer_count; i++)
         answers[i] = (struct query_answer){
-            .key = cw->keys[i],
-            .error = cw->answers[i] ? NULL : "connection refused",
-            .status = cw->answers[i] ? 200 : 0,
-            .body = cw->answers[i],
-            .body_len = cw->answers[i] ? strlen(cw->answers[i]) : 0,
-            .at = input.now};
+            .key = cw->answers[i].key,
+            .error = cw->answers[i].body ? NULL : "connection refused",
+            .status = cw->answers[i].body ? cw->answers[i].status : 0,
+            .body = cw->answers[i].body,
+            .body_len = cw->answers[i].body ? strlen(cw->answers[i].body) : 0,
+            .at = START + cw->answers[i].at};
     assert_true(reconcile_resource(&canary_reconciler, &world, canary, cw->memo, &plan));
     any = plan.central.len > 0;
     cw->again = plan.again_after == MSEC_NEVER ? MSEC_NEVER : cw->w.later + plan.again_after;

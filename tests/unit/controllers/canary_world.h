@@ -12,7 +12,18 @@
 #define APP_NS "shop"
 #define APP "podinfo"
 
-enum { CANARY_LOG_MAX = 16384, APP_REPLICAS = 6 };
+enum { CANARY_LOG_MAX = 16384, APP_REPLICAS = 6, CANARY_ANSWERS_MAX = 32 };
+
+#define HOOKS_URL "http://hooks/"
+
+/* A webhook at HOOKS_URL NAME. */
+struct canary_world_hook {
+    const char *name;
+    int status;      /* that it answers with; 0: it does not answer; below 0: it refuses the connection */
+    int asked;       /* how often */
+    char last[2048]; /* what was posted last */
+    char authorization[256];
+};
 
 struct canary_world {
     struct world w;
@@ -33,7 +44,12 @@ struct canary_world {
     bool is_rolling;                   /* some Pods of a Deployment are still to be replaced */
     int writes;                        /* but status and finalizer */
     size_t managed;                    /* objects, as the last plan counts them */
-    char *answers[32], *keys[32];
+    struct canary_world_hook hooks[8];
+    struct {
+        char *key, *body; /* `body` NULL: an error */
+        int status;
+        msec_t at, due; /* it is asked again */
+    } answers[CANARY_ANSWERS_MAX];
     size_t answer_count;
     char log[CANARY_LOG_MAX]; /* "Progressing 10\n": each phase and weight, once */
 };
@@ -45,6 +61,8 @@ void canary_world_put(struct canary_world *cw, const char *spec);
 /* The target gets another image. */
 void canary_world_release_image(struct canary_world *cw, const char *image);
 void canary_world_command(struct canary_world *cw, const char *command);
+/* Of that name; a new one answers with 200. */
+struct canary_world_hook *canary_world_hook(struct canary_world *cw, const char *name);
 /* Plans know nothing of those before. */
 void canary_world_forget(struct canary_world *cw);
 /* Controllers, a plan, and what it says. True where there was something to write, or a rollout goes on. */

@@ -44,6 +44,8 @@ static const struct sample {
     {"spec.analysis.metrics[0].name", "\"request-duration\""},
     {"spec.autoscalerRef.apiVersion", "\"autoscaling/v2\""},
     {"spec.autoscalerRef.kind", "\"HorizontalPodAutoscaler\""},
+    {"spec.analysis.webhooks[0]", "{\"name\":\"a\",\"url\":\"http://a:1\"}"},
+    {"spec.analysis.alerts[0]", "{\"name\":\"a\",\"url\":\"http://a:1\"}"},
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-ingressgateway\""},
     {"spec.overlays[0].namespace", "\"istio-system\""},
@@ -84,6 +86,8 @@ static const char *const dependent[] = {
     "spec.analysis.steps[0].mirror",
     "spec.analysis.steps[0].pause",
     "spec.analysis.steps[0].approve",
+    "spec.analysis.webhooks[0].url",
+    "spec.analysis.alerts[0].url",
 };
 
 /* Tried one after another for a text of any format. */

@@ -28,6 +28,9 @@ struct bench {
     char *url;  /* that was sent last */
     bool moves; /* the plan has the time in its URL */
     bool fails; /* queries cannot be sent */
+    int status; /* of the answers */
+    bool closed;
+    struct kube_gate gate;
 };
 
 static int send_query(
@@ -63,7 +66,7 @@ static void on_answer(void *context)
     struct query_call over = b->call;
 
     b->call = (struct query_call){0};
-    over.done(over.context, 200, b->url, strlen(b->url), NULL);
+    over.done(over.context, b->status, b->url, strlen(b->url), NULL);
 }
 
 static void follow(struct bench *b, const char *url, msec_t max_age)
@@ -83,6 +86,14 @@ static void on_answered(void *context)
         follow(b, url, SECONDS(60));
 }
 
+static bool may_send(void *context, msec_t *ret_not_after)
+{
+    const struct bench *b = context;
+
+    *ret_not_after = 0;
+    return !b->closed;
+}
+
 static int setup(void **state)
 {
     struct bench *b = NEW(struct bench);
@@ -90,8 +101,10 @@ static int setup(void **state)
     b->sim = sim_new(&kube_lease_kinds, 20, 1);
     b->answer = sim_io(b->sim)->timer_new(sim_io(b->sim), on_answer, b);
     b->sender = (struct query_sender){send_query, cancel, b};
-    b->inquiry = inquiry_new(sim_io(b->sim), &b->sender, NULL, on_answered, b);
+    b->gate = (struct kube_gate){may_send, b};
+    b->inquiry = inquiry_new(sim_io(b->sim), &b->sender, NULL, &b->gate, on_answered, b);
     b->way = 2;
+    b->status = 200;
     *state = b;
     return 0;
 }
@@ -211,6 +224,44 @@ static void another_document_or_credential_is_another_question(void **state)
     }
 }
 
+/* A replica that does not act posts nothing, and does so as soon as it acts. */
+static void only_who_acts_posts(void **state)
+{
+    struct query query = {.key = "q", .url = "http://a/", .post = "{}", .max_age = MSEC_NEVER};
+    struct bench *b = *state;
+
+    b->closed = true;
+    inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+    assert_int_equal(sent_within(b, SECONDS(60)), 0);
+    assert_int_equal(inquiry_answers(b->inquiry).len, 0);
+    b->closed = false;
+    assert_int_equal(sent_within(b, SECONDS(2)), 1);
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+    assert_int_equal(sent_within(b, SECONDS(600)), 0);
+}
+
+static void what_may_change_is_asked_again_before_it_is_the_answer(void **state)
+{
+    static const struct {
+        int status, sent;
+    } cases[] = {{200, 1}, {403, 1}, {429, 3}, {500, 3}, {503, 3}};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct query query = {.key = "q", .url = "http://a/", .post = "{}", .retries = 2, .max_age = MSEC_NEVER};
+        int told = b->told, sent = b->sent;
+        b->status = cases[i].status;
+        inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+        sim_run(b->sim, 900);
+        assert_int_equal(b->sent, sent + 1);
+        sim_run(b->sim, SECONDS(600));
+        assert_int_equal(b->sent, sent + cases[i].sent);
+        assert_int_equal(b->told, told + 1);
+        assert_int_equal(inquiry_answers(b->inquiry).items[0].status, cases[i].status);
+        inquiry_follow(b->inquiry, &(struct queries){0});
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_under_way_to_another_url_is_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(a_max_age_that_changes_holds_for_the_answer_that_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(another_document_or_credential_is_another_question, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_who_acts_posts, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_may_change_is_asked_again_before_it_is_the_answer, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile inquiry", tests, NULL, NULL);

@@ -1,0 +1,323 @@
+/* What webhooks may do to a release, and what not. */
+#include "canary_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+
+#define SPEC(hooks, more)                                                                                              \
+    "{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"analysis\":{\"interval\":\"10s\","              \
+    "\"threshold\":2,\"stepWeights\":[10,50],\"metrics\":[{\"name\":\"request-success-rate\",\"interval\":\"10s\","    \
+    "\"thresholdRange\":{\"min\":99}}]" more ",\"webhooks\":[" hooks "]}}"
+#define HOOK(name, type) "{\"name\":\"" name "\",\"type\":\"" type "\",\"url\":\"" HOOKS_URL name "\"}"
+
+static struct canary_world *start(const char *spec)
+{
+    struct canary_world *cw = NEW(struct canary_world);
+
+    canary_world_init(cw, spec);
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    return cw;
+}
+
+static void done(struct canary_world *cw)
+{
+    canary_world_release(cw);
+    free(cw);
+}
+
+static void expect_status(struct canary_world *cw, const char *field, const char *text)
+{
+    _cleanup_free_ char *is = canary_world_status(cw, field);
+
+    assert_string_equal(is, text);
+}
+
+/* Nothing goes on for a quarter of an hour, and the status says for which webhook. */
+static void expect_to_wait(struct canary_world *cw, const char *phase, int weight, const char *hook, const char *why)
+{
+    _cleanup_free_ char *message = NULL;
+    _cleanup_json_ json_t *canary = NULL;
+    const json_t *held;
+
+    canary_world_until(cw, phase, weight);
+    canary_world_rest(cw, SECONDS(900));
+    expect_status(cw, STATUS_FIELD_PHASE, phase);
+    assert_int_equal(canary_world_weight(cw), weight);
+    message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+    if (!strstr(message, hook) || !strstr(message, why))
+        fail_msg("%s", message);
+    canary = kube_object_parse(kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP));
+    held = doc_find(doc_at(canary, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_HELD);
+    assert_string_equal(doc_string(held, "status"), "True");
+}
+
+static void a_gate_holds_a_release_until_it_says_yes(void **state)
+{
+    static const struct {
+        const char *type, *phase;
+        int weight;
+        const char *next;
+        int next_weight;
+    } cases[] = {
+        {"confirm-rollout", "Waiting", 0, "Progressing", 0},
+        {"confirm-traffic-increase", "Progressing", 0, "Progressing", 10},
+        {"confirm-promotion", "Progressing", 50, "Promoting", 50},
+    };
+    static const struct {
+        int status;
+        const char *why;
+    } noes[] = {{403, "HTTP 403"}, {500, "HTTP 500"}, {302, "HTTP 302"}, {-1, "connection refused"}, {0, ""}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t k = 0; k < ARRAY_LEN(noes); k++) {
+            _cleanup_free_ char *spec = str_printf(
+                SPEC("{\"name\":\"gate\",\"type\":\"%s\",\"url\":\"" HOOKS_URL "gate\"}", ""), cases[i].type);
+            struct canary_world *cw = start(spec);
+            struct canary_world_hook *gate = canary_world_hook(cw, "gate");
+            msec_t began;
+            gate->status = noes[k].status;
+            canary_world_release_image(cw, "app:2");
+            expect_to_wait(cw, cases[i].phase, cases[i].weight, "\"gate\"", noes[k].why);
+            if (str_eq(cases[i].phase, "Waiting"))
+                assert_int_equal(canary_world_replicas(cw, APP), 0);
+            gate->status = 200;
+            began = cw->w.later;
+            canary_world_until(cw, cases[i].next, cases[i].next_weight);
+            assert_true(cw->w.later - began <= SECONDS(10));
+            canary_world_until(cw, "Succeeded", 0);
+            canary_world_rest(cw, SECONDS(60));
+            done(cw);
+        }
+}
+
+/* A person can say yes instead; the gates behind it are asked all the same. */
+static void approve_opens_the_gate_that_is_waited_for(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
+
+    (void)state;
+    canary_world_hook(cw, "in")->status = canary_world_hook(cw, "up")->status = 403;
+    canary_world_release_image(cw, "app:2");
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    canary_world_command(cw, "approve@1");
+    expect_to_wait(cw, "Progressing", 50, "\"up\"", "HTTP 403");
+    canary_world_command(cw, "approve@2");
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void a_gate_that_waits_does_not_stop_the_checks(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("up", "confirm-promotion"), ""));
+
+    (void)state;
+    canary_world_hook(cw, "up")->status = 403;
+    canary_world_release_image(cw, "app:2");
+    expect_to_wait(cw, "Progressing", 50, "\"up\"", "HTTP 403");
+    cw->metrics.failed = 50;
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
+    done(cw);
+}
+
+/* What was asked about one version says nothing of another. */
+static void a_yes_counts_for_the_version_that_it_is_about(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+    struct canary_world_hook *gate = canary_world_hook(cw, "in");
+    _cleanup_free_ char *first = NULL;
+
+    (void)state;
+    gate->status = 403;
+    canary_world_release_image(cw, "app:2");
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    first = str_dup(gate->last);
+    canary_world_release_image(cw, "app:3");
+    canary_world_rest(cw, SECONDS(60));
+    assert_string_not_equal(gate->last, first);
+    canary_world_release_image(cw, "app:1");
+    canary_world_until(cw, "Succeeded", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "Reverted");
+    done(cw);
+}
+
+/* It waits like one that comes between releases, when the traffic of the one before is back. */
+static void a_change_in_the_middle_is_asked_about_too(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+
+    (void)state;
+    canary_world_hook(cw, "in");
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 50);
+    canary_world_hook(cw, "in")->status = 403;
+    canary_world_release_image(cw, "app:3");
+    canary_world_step(cw);
+    assert_int_equal(canary_world_weight(cw), 0); /* at once */
+    assert_int_equal(canary_world_replicas(cw, APP), APP_REPLICAS);
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
+    canary_world_hook(cw, "in")->status = 200;
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+static void an_abort_ends_what_waits_for_a_gate(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+
+    (void)state;
+    canary_world_hook(cw, "in")->status = 403;
+    canary_world_release_image(cw, "app:2");
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    canary_world_command(cw, "abort@1");
+    canary_world_until(cw, "Failed", 0);
+    canary_world_rest(cw, SECONDS(900));
+    expect_status(cw, STATUS_FIELD_PHASE, "Failed");
+    canary_world_hook(cw, "in")->status = 200;
+    canary_world_command(cw, "retry@2");
+    canary_world_until(cw, "Succeeded", 0);
+    done(cw);
+}
+
+/* Also where the operator is started again after each step. */
+static void a_test_that_passed_is_not_made_again(void **state)
+{
+    struct canary_world *cw =
+        start(SPEC(HOOK("first", "pre-rollout") "," HOOK("second", "pre-rollout") "," HOOK("load", "rollout"), ""));
+    struct canary_world_hook *first = canary_world_hook(cw, "first"), *second = canary_world_hook(cw, "second");
+
+    (void)state;
+    canary_world_hook(cw, "load");
+    second->status = 0;
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 0);
+    canary_world_rest(cw, SECONDS(900));
+    assert_int_equal(canary_world_weight(cw), 0);
+    assert_int_equal(first->asked, 1);
+    canary_world_forget(cw);
+    second->status = 200;
+    canary_world_until(cw, "Succeeded", 0);
+    assert_int_equal(first->asked, 1);
+    assert_int_equal(second->asked, 1);
+    assert_int_equal(canary_world_hook(cw, "load")->asked, 2); /* in each check */
+    canary_world_release_image(cw, "app:3");
+    canary_world_until(cw, "Progressing", 10);
+    assert_int_equal(first->asked, 2);
+    done(cw);
+}
+
+static void a_hook_that_fails_is_a_check_that_failed(void **state)
+{
+    static const char *const types[] = {"pre-rollout", "rollout"};
+    static const int answers[] = {500, -1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        for (size_t k = 0; k < ARRAY_LEN(answers); k++) {
+            _cleanup_free_ char *spec =
+                str_printf(SPEC("{\"name\":\"t\",\"type\":\"%s\",\"url\":\"" HOOKS_URL "t\"}", ""), types[i]);
+            _cleanup_free_ char *message = NULL;
+            struct canary_world *cw = start(spec);
+            struct canary_world_hook *hook = canary_world_hook(cw, "t");
+            hook->status = answers[k];
+            canary_world_release_image(cw, "app:2");
+            canary_world_until(cw, "Failed", 0);
+            assert_int_equal(hook->asked, 2); /* the threshold */
+            expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
+            message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+            assert_non_null(strstr(message, "webhook \"t\""));
+            if (i == 0)
+                assert_null(strstr(cw->log, "Progressing 10"));
+            /* One that passes the second time is no reason to end. */
+            hook->asked = 0;
+            canary_world_rest(cw, SECONDS(60));
+            canary_world_command(cw, "retry@1");
+            while (!hook->asked)
+                if (!canary_world_step(cw))
+                    cw->w.later = cw->again;
+            hook->status = 200;
+            canary_world_until(cw, "Succeeded", 0);
+            done(cw);
+        }
+}
+
+static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("back", "rollback") "," HOOK("in", "confirm-rollout"), ""));
+    struct canary_world_hook *back = canary_world_hook(cw, "back"), *in = canary_world_hook(cw, "in");
+
+    (void)state;
+    back->status = 403;
+    in->status = 403;
+    canary_world_release_image(cw, "app:2");
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    back->status = 200;
+    canary_world_until(cw, "Failed", 0);
+    expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+    canary_world_rest(cw, SECONDS(60));
+    back->status = in->status = 0;
+    canary_world_command(cw, "retry@1");
+    canary_world_rest(cw, SECONDS(60));
+    in->status = 200;
+    canary_world_until(cw, "Progressing", 10);
+    back->status = 200;
+    canary_world_step(cw);
+    canary_world_until(cw, "Failed", 0);
+    done(cw);
+}
+
+static void the_document_says_what_it_is_about(void **state)
+{
+    struct canary_world *cw =
+        start(SPEC("{\"name\":\"load\",\"url\":\"" HOOKS_URL "load\",\"metadata\":{\"cmd\":\"hey\"}}", ""));
+    _cleanup_json_ json_t *posted = NULL;
+    _cleanup_free_ char *revision = NULL;
+
+    (void)state;
+    canary_world_hook(cw, "load")->status = 0;
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_rest(cw, SECONDS(60));
+    canary_world_hook(cw, "load")->status = 200;
+    canary_world_until(cw, "Progressing", 50);
+    revision = canary_world_status(cw, STATUS_FIELD_REVISION);
+    posted = json_loads(canary_world_hook(cw, "load")->last, 0, NULL);
+    assert_string_equal(doc_string(posted, "name"), APP);
+    assert_string_equal(doc_string(posted, "namespace"), APP_NS);
+    assert_string_equal(doc_string(posted, "phase"), "Progressing");
+    assert_string_equal(doc_string(posted, "checksum"), revision);
+    assert_string_equal(doc_string(posted, "type"), "rollout");
+    assert_string_equal(doc_string(posted, "metadata", "cmd"), "hey");
+    assert_int_equal(doc_int(doc_at(posted, "weight"), -1), 10);
+    done(cw);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_gate_holds_a_release_until_it_says_yes),
+        cmocka_unit_test(approve_opens_the_gate_that_is_waited_for),
+        cmocka_unit_test(a_gate_that_waits_does_not_stop_the_checks),
+        cmocka_unit_test(a_yes_counts_for_the_version_that_it_is_about),
+        cmocka_unit_test(a_change_in_the_middle_is_asked_about_too),
+        cmocka_unit_test(an_abort_ends_what_waits_for_a_gate),
+        cmocka_unit_test(a_test_that_passed_is_not_made_again),
+        cmocka_unit_test(a_hook_that_fails_is_a_check_that_failed),
+        cmocka_unit_test(a_rollback_hook_that_says_yes_ends_the_release),
+        cmocka_unit_test(the_document_says_what_it_is_about),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
