@@ -182,6 +182,11 @@ bool operator_is_ready(const struct operator* o)
     return !o->controller || (controller_is_ready(o->controller) && !controller_is_writing(o->controller));
 }
 
+bool operator_is_acting(const struct operator* o)
+{
+    return o->controller && controller_stats(o->controller)->acting;
+}
+
 bool operator_is_behind(const struct operator* o)
 {
     return o->controller && (world_now(o->world) < o->stopped_until || net_is_behind(o->net));

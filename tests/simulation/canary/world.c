@@ -254,6 +254,14 @@ static bool are_ready(const struct world *w)
     return true;
 }
 
+static bool one_acts(const struct world *w)
+{
+    for (size_t i = 0; i < OPERATORS; i++)
+        if (operator_is_acting(&w->operators[i]))
+            return true;
+    return false;
+}
+
 /* A person decides what only a person can: a good version is tried again. */
 static void help(struct world *w, bool gives_up)
 {
@@ -275,7 +283,7 @@ static void wait_for_end(struct world *w)
         uint64_t before = w->written;
         run_for(w, STEP);
         buf_reset(&why);
-        if (w->written == before && are_ready(w) && rules_settled(w, &why))
+        if (w->written == before && are_ready(w) && one_acts(w) && rules_settled(w, &why))
             break;
         if (world_now(w) - began > HELP_AFTER * (helped + 1))
             help(w, helped++);

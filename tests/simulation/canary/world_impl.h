@@ -148,6 +148,7 @@ void operator_start(struct operator* o);
 void operator_stop(struct operator* o);
 bool operator_is_ready(const struct operator* o);
 bool operator_is_behind(const struct operator* o);
+bool operator_is_acting(const struct operator* o);
 
 /* users.c */
 void users_begin(struct world *w);
