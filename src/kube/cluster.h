@@ -135,6 +135,9 @@ const struct kube_cluster_stats *kube_cluster_stats(const struct kube_cluster *c
  * reads again the objects that matter (kube_object.matters) and that the label watch does not see.
  */
 void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name);
+/* Such a read is under way; `changed` follows at its end, also where it failed. */
+bool kube_cluster_is_fetching(const struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
+                              const char *name);
 
 /*
  * A watch that runs only while it is requested; the kind's row must have KUBE_WATCH_NONE and be one of the

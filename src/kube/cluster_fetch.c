@@ -105,10 +105,12 @@ static void on_object(void *context, const struct net_response *response, const 
     free(done.name);
     free(done.uid);
     free(done.version);
+    c->changed = true;
     kube_cluster_soon(c);
 }
 
-static bool is_under_way(const struct kube_cluster *c, const struct kube_kind *kind, const char *ns, const char *name)
+bool kube_cluster_is_fetching(const struct kube_cluster *c, const struct kube_kind *kind, const char *ns,
+                              const char *name)
 {
     const struct kube_fetch *f;
 
@@ -125,7 +127,7 @@ void kube_cluster_fetch(struct kube_cluster *c, const struct kube_kind *kind, co
     struct net_request request;
     struct kube_fetch *f;
 
-    if (!version || is_under_way(c, kind, ns, name))
+    if (!version || kube_cluster_is_fetching(c, kind, ns, name))
         return;
     f = NEW(struct kube_fetch);
     *f = (struct kube_fetch){.cluster = c,

@@ -282,7 +282,7 @@ void controller_set_acting(struct controller *c, bool acting)
         if (s->cluster)
             kube_queue_drop_waiting(kube_cluster_queue(s->cluster), NULL);
     if (acting)
-        subjects_set_all_due(c->subjects);
+        subjects_begin_to_act(c->subjects);
     if (acting && controller_is_ready(c))
         look(c);
 }

@@ -64,6 +64,7 @@ struct subject {
     /* For the holder of the subjects alone. */
     TAILQ_ENTRY(subject) due_link, held_link;
     bool is_due, is_held;
+    bool is_read_first; /* before the next plan */
 };
 
 struct subject *

@@ -33,6 +33,7 @@ struct subjects {
     struct subject_list queue;
     struct watches watches[SUBJECTS_KINDS_MAX];
     size_t watches_count;
+    bool reads;              /* some are read before they are planned */
     bool watches_may_differ; /* from what subjects ask for */
     uint64_t resources;      /* changes of resources that the watches were switched for */
     uint64_t checks;
@@ -263,8 +264,30 @@ static void look_at_row(struct subjects *all, struct row *row)
         drop_gone(all, row);
 }
 
+static bool is_being_read(const struct subjects *all, const struct subject *s)
+{
+    return kube_cluster_is_fetching(all->setup.cluster, s->kind->kind, s->ns, s->name);
+}
+
+/* Those that have been read since the last look. */
+static void look_at_reads(struct subjects *all)
+{
+    struct subject *s;
+
+    if (!all->reads)
+        return;
+    all->reads = false;
+    for (size_t i = 0; (s = subjects_next(all, &i));) {
+        bool reads = s->is_read_first && is_being_read(all, s);
+        if (s->is_read_first && !reads)
+            be_due(all, s);
+        all->reads |= reads;
+    }
+}
+
 void subjects_look(struct subjects *all)
 {
+    look_at_reads(all);
     if (resources_changed(all) || all->watches_may_differ)
         switch_watches(all);
     for (size_t i = 0; i < all->row_count; i++)
@@ -276,8 +299,9 @@ static void plan(struct subjects *all, struct subject *s)
     const struct kube_object *o = kube_cache_get(observed_by(all), s->kind->kind, s->ns, s->name);
     unsigned before = s->watch;
 
-    if (!o)
+    if (!o || (s->is_read_first && is_being_read(all, s)))
         return;
+    s->is_read_first = false;
     subject_plan(s, o);
     /* A question that is asked for the first time is put again for all that ask it. */
     if (s->watch & ~before & PLAN_RELISTED)
@@ -299,12 +323,16 @@ void subjects_plan_due(struct subjects *all, size_t most)
         switch_watches(all);
 }
 
-void subjects_set_all_due(struct subjects *all)
+void subjects_begin_to_act(struct subjects *all)
 {
     struct subject *s;
 
-    for (size_t i = 0; (s = subjects_next(all, &i));)
+    all->reads = true;
+    for (size_t i = 0; (s = subjects_next(all, &i));) {
+        s->is_read_first = true;
+        kube_cluster_fetch(all->setup.cluster, s->kind->kind, s->ns, s->name);
         be_due(all, s);
+    }
 }
 
 bool subjects_are_due(const struct subjects *all)

@@ -25,7 +25,11 @@ void subjects_free(struct subjects *all);
 void subjects_look(struct subjects *all);
 /* Plans at most so many of those that are due. */
 void subjects_plan_due(struct subjects *all, size_t most);
-void subjects_set_all_due(struct subjects *all);
+/*
+ * The operator begins to act: every resource is due, and read before it is planned. A watch may be behind without
+ * knowing, and plans go by the status: by one of long ago they would take back what was done since.
+ */
+void subjects_begin_to_act(struct subjects *all);
 bool subjects_are_due(const struct subjects *all);
 /* The result of an action in the central cluster, as kube_action_done_fn. */
 void subjects_action_done(
