@@ -37,8 +37,10 @@ static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "is
 
 static const struct rollout_workload cni_workloads[] = {{KIND_DAEMON_SET, ISTIOD_CNI_DAEMON_SET}, {0, NULL}};
 
+enum { CNI };
+
 static const struct mesh_component central[] = {
-    {"cni", cni_workloads, cni, NULL, .shared = true},
+    [CNI] = {"cni", cni_workloads, cni, NULL, .shared = true},
     {"pilot", istiod_workloads, pilot, istiod_control_plane},
     {"gateways.ingress",
      ingress_workloads,
@@ -141,7 +143,7 @@ static const char *refused_for(const struct istio_spec *spec, bool cni)
 }
 
 static const struct mesh_cni plugin = {
-    .component = central,
+    .component = &central[CNI],
     .asks_for_platform = asks_for_platform,
     .platform_of_node = istiod_cni_platform_of_node,
     .is_in = istiod_cni_is_in,
