@@ -197,6 +197,8 @@ static void add_forms(const struct api_resource *r, bool several, struct buf *ou
     for (size_t i = 0; (form = api_form_next(r, &i));) {
         _cleanup_free_ char *title = spec_title(form, several);
         field_markdown(form->spec, title, 2, out);
+        if (!form->rules->check)
+            continue;
         if (several)
             buf_printf(out, "## Rules of %s\n\n", form->name);
         else
