@@ -168,8 +168,8 @@ static int read_mesh(const struct invocation *inv, struct input *in, const struc
         return 0;
     return err_set(
         e, ERR_INVALID,
-        "%s: diff compares an Istio with its cluster; for a RemoteIstio set spec.pause: true, and its status "
-        "tells what would be changed (istio-operator status)",
+        "%s: no Istio: a mesh is what is compared with its cluster; for a RemoteIstio set spec.pause: true, and its "
+        "status tells what would be changed (istio-operator status)",
         input_name(in));
 }
 

@@ -65,8 +65,8 @@ static int render_mesh(const struct input *in, int minor, struct output *out, st
         return -1;
     if (!mesh)
         return err_set(e, ERR_INVALID,
-                       "%s: for what the cluster of a RemoteIstio gets say --remote NAME, and name the Istio that it "
-                       "joins with -f, too",
+                       "%s: no Istio: the objects of a mesh are what is rendered; for what the cluster of a "
+                       "RemoteIstio gets say --remote NAME, and name the Istio that it joins with -f, too",
                        input_name(in));
     if (!minor)
         minor = istio_kubernetes_to_show(mesh->value);

@@ -91,7 +91,7 @@ const struct command command_validate = {
     .name = "validate",
     .summary = "say all that is wrong with a resource, by file, line and field, without a cluster",
     .text =
-        "The rules are those of the operator and its admission webhook, for Istio and RemoteIstio. Files may hold\n"
+        "The rules are those of the operator and its admission webhook, for all of its kinds. Files may hold\n"
         "other documents beside them, and lists (kubectl get -o yaml). Warnings alone leave the exit code at 0 but\n"
         "with --strict; errors make it 2, and a file that cannot be read its own. Problems go to standard output;\n"
         "-o json prints one array of {file, line, severity, field, message}, also of a file that cannot be read.",
