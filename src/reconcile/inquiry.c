@@ -132,13 +132,27 @@ static void on_done(void *context, int status, const char *body, size_t body_len
     i->answered(i->context);
 }
 
-/* What is posted has an effect: a replica that does not act looks again later whether it does. */
+/* What is known or under way does not answer another question. When the key was sent stays known. */
+static void forget_answer(struct asked *a)
+{
+    cancel(a);
+    free(a->body);
+    a->body = NULL;
+    a->body_len = 0;
+    a->tries = 0;
+    a->answered = a->failed = false;
+    a->due = a->sent + INTERVAL_LEAST;
+}
+
+/*
+ * What is posted has an effect: a replica that does not act looks again later whether it does. An answer that is too
+ * old by then is none.
+ */
 static bool may_send(struct asked *a, msec_t now)
 {
-    msec_t not_after;
-
-    if (!a->query.post || kube_gate_is_open(a->inquiry->gate, &not_after))
+    if (!a->query.post || kube_gate_is_open(a->inquiry->gate, &a->query.not_after))
         return true;
+    forget_answer(a);
     a->due = now + INTERVAL_LEAST;
     return false;
 }
@@ -214,18 +228,6 @@ static struct asked *find(const struct inquiry *i, const char *key)
     return NULL;
 }
 
-/* What is known or under way does not answer another question. When the key was sent stays known. */
-static void forget_answer(struct asked *a)
-{
-    cancel(a);
-    free(a->body);
-    a->body = NULL;
-    a->body_len = 0;
-    a->tries = 0;
-    a->answered = a->failed = false;
-    a->due = a->sent + INTERVAL_LEAST;
-}
-
 /* Adds the query, or takes over what it says of one that is asked already. */
 static void add(struct inquiry *i, const struct query *query)
 {
@@ -265,13 +267,26 @@ void inquiry_follow(struct inquiry *i, const struct queries *queries)
     send_due(i);
 }
 
+void inquiry_forget_posts(struct inquiry *i)
+{
+    struct asked *a, *next;
+
+    for (a = TAILQ_FIRST(&i->all); a; a = next) {
+        next = TAILQ_NEXT(a, link);
+        if (a->query.post)
+            asked_free(a);
+    }
+}
+
 struct query_answers inquiry_answers(struct inquiry *i)
 {
     struct query_answers all = {.items = i->answers};
     const struct asked *a;
+    msec_t not_after;
+    bool acts = kube_gate_is_open(i->gate, &not_after);
 
     TAILQ_FOREACH(a, &i->all, link)
-    if (a->answered)
+    if (a->answered && (acts || !a->query.post))
         i->answers[all.len++] = (struct query_answer){
             .key = a->query.key,
             .error = a->failed ? a->error.text : NULL,

@@ -44,7 +44,15 @@ void inquiry_free(struct inquiry *i);
  * last. A `max_age` that changes holds for the answer that is there, too.
  */
 void inquiry_follow(struct inquiry *i, const struct queries *queries);
-/* Valid until the loop runs, or until inquiry_follow(). */
+/*
+ * A term of acting begins: what is to be posted is asked no more, and its answers are dropped, until a plan of this
+ * term asks it. What was to be posted may have been posted by another replica.
+ */
+void inquiry_forget_posts(struct inquiry *i);
+/*
+ * Valid until the loop runs, or until inquiry_follow(). While the gate is closed there are none to what is posted: they
+ * are not asked for again, however old they are.
+ */
 struct query_answers inquiry_answers(struct inquiry *i);
 
 #endif

@@ -31,10 +31,11 @@ struct query {
      * read.
      */
     const char *create;
-    msec_t timeout;  /* of the whole answer; 0: 10 s */
-    int retries;     /* how often it is sent again, at growing intervals, before no answer, 429 or 5xx is the answer */
-    size_t body_max; /* bytes of an answer; 0: 64 kB */
-    msec_t max_age;  /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */
+    msec_t timeout;   /* of the whole answer; 0: 10 s */
+    int retries;      /* how often it is sent again, at growing intervals, before no answer, 429 or 5xx is the answer */
+    size_t body_max;  /* bytes of an answer; 0: 64 kB */
+    msec_t not_after; /* of what is posted, when it is sent: as in struct net_request; plans leave it 0 */
+    msec_t max_age;   /* an answer, or failure, that is older is asked for again: 1 s at least; MSEC_NEVER: none is */
 };
 
 /* A copy, whose strings are owned. */

@@ -330,6 +330,8 @@ void subjects_begin_to_act(struct subjects *all)
     all->reads = true;
     for (size_t i = 0; (s = subjects_next(all, &i));) {
         s->is_read_first = true;
+        if (s->inquiry)
+            inquiry_forget_posts(s->inquiry);
         kube_cluster_fetch(all->setup.cluster, s->kind->kind, s->ns, s->name);
         be_due(all, s);
     }

@@ -11,6 +11,8 @@
 #include "reconcile/inquiry.h"
 #include "sim.h"
 
+#define NOT_AFTER SECONDS(1000000)
+
 /* One query at a time is under way. */
 struct query_call {
     query_done_fn done;
@@ -30,6 +32,7 @@ struct bench {
     bool fails; /* queries cannot be sent */
     int status; /* of the answers */
     bool closed;
+    msec_t not_after; /* of the last query */
     struct kube_gate gate;
 };
 
@@ -41,6 +44,7 @@ static int send_query(
 
     assert_null(b->call.done);
     b->sent++;
+    b->not_after = query->not_after;
     str_replace(&b->url, query->url);
     if (b->fails)
         return err_set(e, ERR_INVALID, "no");
@@ -90,7 +94,7 @@ static bool may_send(void *context, msec_t *ret_not_after)
 {
     const struct bench *b = context;
 
-    *ret_not_after = 0;
+    *ret_not_after = NOT_AFTER;
     return !b->closed;
 }
 
@@ -240,6 +244,56 @@ static void only_who_acts_posts(void **state)
     assert_int_equal(sent_within(b, SECONDS(600)), 0);
 }
 
+/* A yes of long ago is none when this replica acts again: it is asked anew. */
+static void an_answer_to_a_post_does_not_outlive_its_time_without_the_gate(void **state)
+{
+    struct query query = {.key = "q", .url = "http://a/", .post = "{}", .max_age = SECONDS(10)};
+    struct bench *b = *state;
+
+    inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+    sim_run(b->sim, SECONDS(1));
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+    b->closed = true;
+    assert_int_equal(inquiry_answers(b->inquiry).len, 0);
+    b->closed = false; /* before it was too old */
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+    b->closed = true;
+    b->status = 403;
+    sim_run(b->sim, SECONDS(36000));
+    b->closed = false;
+    inquiry_follow(b->inquiry, &(struct queries){&query, 1, 1});
+    assert_int_equal(inquiry_answers(b->inquiry).len, 0);
+    sim_run(b->sim, SECONDS(2));
+    assert_int_equal(b->sent, 2);
+    assert_int_equal(inquiry_answers(b->inquiry).items[0].status, 403);
+}
+
+/* What a standby's plans asked for is posted when a plan of the new term asks for it, and not before. */
+static void a_new_term_posts_what_its_own_plans_ask(void **state)
+{
+    struct query queries[] = {
+        {.key = "read", .url = "http://a/", .max_age = MSEC_NEVER},
+        {.key = "post", .url = "http://a/", .post = "{}", .max_age = MSEC_NEVER},
+    };
+    struct bench *b = *state;
+
+    b->closed = true;
+    inquiry_follow(b->inquiry, &(struct queries){queries, 2, 2});
+    sim_run(b->sim, SECONDS(60));
+    assert_int_equal(b->sent, 1);
+    b->closed = false;
+    inquiry_forget_posts(b->inquiry);
+    assert_int_equal(sent_within(b, SECONDS(60)), 0);
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+    inquiry_follow(b->inquiry, &(struct queries){queries, 2, 2});
+    assert_int_equal(b->sent, 2);
+    sim_run(b->sim, SECONDS(60));
+    assert_int_equal(b->not_after, NOT_AFTER);
+    assert_int_equal(inquiry_answers(b->inquiry).len, 2);
+    inquiry_forget_posts(b->inquiry); /* what was answered in a term before is no answer, either */
+    assert_int_equal(inquiry_answers(b->inquiry).len, 1);
+}
+
 static void what_may_change_is_asked_again_before_it_is_the_answer(void **state)
 {
     static const struct {
@@ -271,6 +325,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_max_age_that_changes_holds_for_the_answer_that_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(another_document_or_credential_is_another_question, setup, teardown),
         cmocka_unit_test_setup_teardown(only_who_acts_posts, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            an_answer_to_a_post_does_not_outlive_its_time_without_the_gate, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_term_posts_what_its_own_plans_ask, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_change_is_asked_again_before_it_is_the_answer, setup, teardown),
     };
 
