@@ -282,6 +282,8 @@ static int keep(struct net_call *call, const char *data, size_t len)
         c->held += len;
         return 0;
     }
+    if (call->head_status)
+        return 0;
     net_request_name(&call->request, name, sizeof(name));
     call->failure = NEW(struct err);
     if (fits || call->body.len + len > c->options.max_body)
@@ -324,6 +326,8 @@ static void begin_answer(struct net_call *call)
 {
     int status = status_of(call);
 
+    if (call->request.status_only && status >= 200)
+        call->head_status = status;
     if (call->data && status >= 200 && status < 300)
         set_fed(call, true);
 }
@@ -401,7 +405,12 @@ static void count_latency(struct net_client_stats *stats, int64_t usec)
 static void finish(struct net_call *call, const struct net_response *response, const struct err *e)
 {
     struct net_client *c = call->client;
+    const struct net_response head = {call->head_status, buf_str(&call->body), call->body.len, 0};
 
+    if (!response && call->head_status) {
+        response = &head;
+        e = head.status < 300 ? NULL : e;
+    }
     if (e)
         c->stats.errors++;
     if (!call->data)
@@ -417,6 +426,7 @@ static void send_again(struct net_call *call)
 {
     stop(call);
     drop_body(call);
+    call->head_status = 0;
     start(call);
 }
 

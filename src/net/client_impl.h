@@ -33,6 +33,7 @@ struct net_call {
     bool cancelled;   /* by its owner, from inside its callback */
     bool retried;     /* with other credentials */
     bool is_json;     /* its answer, by how it begins */
+    int head_status;  /* of the answer, where that is enough (request.status_only); 0: not there yet */
     int lost_answers; /* by libcurl, so that it was sent again */
     CURL *easy;       /* while running */
     struct net_credentials *credentials;

@@ -6,6 +6,10 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -141,6 +145,117 @@ static void what_a_server_answers_is_limited(void **state)
     stop(&f);
 }
 
+/* Speaks for itself: the answer begins, and then ends or does not. */
+struct half {
+    struct evconnlistener *listener;
+    struct bufferevent *connection;
+    const char *answer;
+    bool hangs_up;
+};
+
+static void on_half_read(struct bufferevent *connection, void *context)
+{
+    struct half *h = context;
+    struct evbuffer *request = bufferevent_get_input(connection);
+
+    if (evbuffer_search(request, "{}", 2, NULL).pos < 0)
+        return;
+    evbuffer_drain(request, SIZE_MAX);
+    bufferevent_write(connection, h->answer, strlen(h->answer));
+}
+
+static void on_half_written(struct bufferevent *connection, void *context)
+{
+    struct half *h = context;
+
+    if (!h->hangs_up)
+        return;
+    bufferevent_free(connection);
+    h->connection = NULL;
+}
+
+static void
+on_half_accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int len, void *context)
+{
+    struct half *h = context;
+
+    (void)address;
+    (void)len;
+    h->connection = bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE);
+    bufferevent_setcb(h->connection, on_half_read, on_half_written, NULL, h);
+    bufferevent_enable(h->connection, EV_READ);
+}
+
+/* What a server that answers so makes of a post. */
+static struct outcome post_to_half(const char *answer, bool hangs_up, bool status_only)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    struct fixture f = {.loop = event_base_new()};
+    struct half half = {.answer = answer, .hangs_up = hangs_up};
+    struct net_request request = net_request_new(NET_POST, "/hook", "{}");
+    struct net_server server = {0};
+    struct outcome o;
+    struct err e;
+
+    half.listener = evconnlistener_new_bind(
+        f.loop, on_half_accepted, &half, LEV_OPT_CLOSE_ON_FREE, -1, (struct sockaddr *)&address, sizeof(address));
+    assert_non_null(half.listener);
+    getsockname(evconnlistener_get_fd(half.listener), (struct sockaddr *)&address, &len);
+    server.url = f.url = str_printf("http://127.0.0.1:%d", ntohs(address.sin_port));
+    assert_int_equal(
+        net_client_new(f.loop, &server, &(struct net_client_options){.max_body = LIMIT}, NULL, &f.client, &e), 0);
+    request.accept = "Accept: */*";
+    request.timeout = 300;
+    request.status_only = status_only;
+    o = send_and_wait(&f, request);
+    if (half.connection)
+        bufferevent_free(half.connection);
+    evconnlistener_free(half.listener);
+    stop(&f);
+    return o;
+}
+
+/* Where the status alone counts, nothing that is wrong with the body takes it away. */
+static void the_status_is_an_answer_where_it_is_enough(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool hangs_up;
+        int status;
+        enum err_class without; /* where the whole answer counts */
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", true, 200, ERR_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf", false, 200, ERR_TIMEOUT},
+        {"HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\n", true, 403, ERR_UNAVAILABLE},
+        {"HTTP/1.1 100 Continue\r\n\r\n", true, 0, ERR_UNAVAILABLE},
+    };
+    struct net_request large = net_request_new(NET_POST, "/large", "{}");
+    struct fixture f;
+    struct outcome o;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        o = post_to_half(cases[i].answer, cases[i].hangs_up, true);
+        assert_int_equal(o.status, cases[i].status);
+        assert_int_equal(o.e.class != ERR_NONE, cases[i].status != 200);
+        outcome_release(&o);
+        o = post_to_half(cases[i].answer, cases[i].hangs_up, false);
+        assert_int_equal(o.status, 0);
+        assert_int_equal(o.e.class, cases[i].without);
+        outcome_release(&o);
+    }
+    start(&f);
+    large.accept = TEXT;
+    large.status_only = true;
+    o = send_and_wait(&f, large);
+    assert_int_equal(o.e.class, ERR_NONE);
+    assert_int_equal(o.status, 200);
+    assert_true(o.body.len <= LIMIT);
+    outcome_release(&o);
+    stop(&f);
+}
+
 static void a_silent_server_is_waited_for_so_long(void **state)
 {
     struct net_request request = net_request_new(NET_GET, "/silent", NULL);
@@ -224,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_request_is_answered),
         cmocka_unit_test(what_a_server_answers_is_limited),
+        cmocka_unit_test(the_status_is_an_answer_where_it_is_enough),
         cmocka_unit_test(a_silent_server_is_waited_for_so_long),
         cmocka_unit_test(errors_name_the_server_and_what_it_says),
         cmocka_unit_test(an_unreachable_server_is_named),
