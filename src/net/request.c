@@ -42,7 +42,9 @@ void net_request_release(struct net_request *r)
 
 void net_request_name(const struct net_request *r, char *ret, size_t size)
 {
-    snprintf(ret, size, "%s %.*s", net_method_name(r->method), (int)strcspn(r->path, "?"), r->path);
+    size_t len = r->secret_path ? 0 : strcspn(r->path, "?");
+
+    snprintf(ret, size, "%s%s%.*s", net_method_name(r->method), len ? " " : "", (int)len, r->path);
 }
 
 enum err_class net_status_class(int status)

@@ -24,6 +24,7 @@ struct net_request {
     msec_t
         not_after; /* monotonic: not begun then, and ended where it is under way, with ERR_CANCELLED; 0: no such time */
     bool secret;   /* the body or the answer holds a secret: memory is cleared */
+    bool secret_path; /* the path is one: errors do not name it */
     bool status_only; /* an answer is there with its head: a body that is too long, late or cut off is no error */
 };
 
@@ -33,7 +34,7 @@ const char *net_method_name(enum net_method method);
 struct net_request net_request_new(enum net_method method, const char *path, const char *body);
 void net_request_release(struct net_request *r);
 
-/* "GET /api/v1/pods": without the query. */
+/* "GET /api/v1/pods": without the query, and without a path that is secret. */
 void net_request_name(const struct net_request *r, char *ret, size_t size);
 
 /* An answer; borrowed for the time of the callback. */

@@ -110,6 +110,7 @@ static int send_query(
     }
     request = net_request_new(query->post ? NET_POST : NET_GET, full, query->post);
     request.accept = "Accept: */*";
+    request.secret_path = query->post;
     request.status_only = query->post;
     request.not_after = query->not_after;
     net_client_send(call->client, &request, NULL, on_done, call);

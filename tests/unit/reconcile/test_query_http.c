@@ -41,7 +41,7 @@ static void on_request(void *context, struct http_exchange *exchange, const stru
     b->method = str_dup_n(request->method.at, request->method.len);
     b->authorization = str_dup_n(request->authorization.at, request->authorization.len);
     b->sent = str_dup_n(request->body, request->body_len);
-    if (str_eq(b->path, "/silent")) {
+    if (str_starts(b->path, "/silent")) {
         b->silent = exchange;
         return;
     }
@@ -192,6 +192,29 @@ static void a_user_or_password_is_refused_and_not_told(void **state)
     assert_int_equal(b->status, 200);
 }
 
+/* Whoever knows the path of a webhook may post to it. */
+static void an_error_of_a_post_names_the_server_and_no_path(void **state)
+{
+    static const char url[] = "http://127.0.0.1:1/services/T0/hidden";
+    struct bench *b = *state;
+    struct query_call *call;
+    struct query query = {.key = "q", .url = url, .post = "{}"};
+
+    for (int i = 0; i < 2; i++) {
+        b->over = 0;
+        assert_int_equal(b->sender.send(b->sender.context, &query, on_done, b, &call, &b->e), 0);
+        while (!b->over)
+            assert_int_equal(event_base_loop(b->loop, EVLOOP_ONCE), 0);
+        assert_non_null(strstr(b->e.text, "127.0.0.1:1"));
+        assert_int_equal(strstr(b->e.text, "/services") != NULL, i); /* what is read is told as a whole */
+        query.post = NULL;
+    }
+    ask_with(b, "/silent/hidden", (struct query){.post = "{}", .timeout = 100});
+    assert_int_equal(b->e.class, ERR_TIMEOUT);
+    assert_non_null(strstr(b->e.text, "127.0.0.1"));
+    assert_null(strstr(b->e.text, "silent"));
+}
+
 static void a_cancelled_query_is_not_answered(void **state)
 {
     struct bench *b = *state;
@@ -244,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_user_or_password_is_refused_and_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_document_is_posted_with_credentials, setup, teardown),
         cmocka_unit_test_setup_teardown(credentials_of_several_lines_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_error_of_a_post_names_the_server_and_no_path, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_query_is_not_answered, setup, teardown),
     };
 
