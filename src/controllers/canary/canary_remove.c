@@ -165,6 +165,8 @@ bool canary_leave(struct reconcile *re)
         over = is_untouched(c) || give_back(c, plan);
     c->is_decided = true;
     c->next.message = buf_str(&c->text);
+    if (c->spec)
+        canary_notify(c); /* what is left to tell */
     re->facts.waits_for = c->next.message;
     re->facts.leftovers = 1;
     re->plan->again_after = canary_wake(c->spec, &c->next, c->in->now);

@@ -103,6 +103,27 @@ static void who_does_not_answer_holds_up_nothing(void **state)
     done(cw);
 }
 
+/* Who did not answer before the Canary was deleted is told while its target is made to serve again. */
+static void what_is_left_to_tell_is_told_when_the_canary_is_deleted(void **state)
+{
+    struct canary_world *cw = start(SPEC("", ALERT("bad", "error")));
+    struct canary_world_hook *bad = canary_world_hook(cw, "bad");
+
+    (void)state;
+    bad->status = 0;
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    cw->metrics.failed = 50;
+    canary_world_until(cw, "Failed", 0);
+    canary_world_rest(cw, SECONDS(60));
+    bad->status = 200;
+    bad->asked = 0;
+    canary_world_delete(cw);
+    assert_int_equal(bad->asked, 1);
+    expect_event(bad, "Failed");
+    done(cw);
+}
+
 static void what_waits_for_a_person_is_told_once(void **state)
 {
     static const struct {
@@ -261,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_told_once_of_what_it_asks_for),
         cmocka_unit_test(who_does_not_answer_holds_up_nothing),
+        cmocka_unit_test(what_is_left_to_tell_is_told_when_the_canary_is_deleted),
         cmocka_unit_test(what_waits_for_a_person_is_told_once),
         cmocka_unit_test(messages_are_limited),
         cmocka_unit_test(credentials_are_sent_and_never_told),
