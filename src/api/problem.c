@@ -125,6 +125,15 @@ void problems_explain(const json_t *value, struct buf *out)
         buf_add_str(out, ": the character \\u0000 is in it, which no field takes");
 }
 
+/* A URL's user and password, which may hold any character, are left out. */
+static void quote_without_password(const char *text, struct buf *out)
+{
+    const char *scheme_end = strstr(text, "://"), *at = scheme_end ? strrchr(scheme_end, '@') : NULL;
+    _cleanup_free_ char *shown = at ? str_printf("%.*s://...%s", (int)(scheme_end - text), text, at) : NULL;
+
+    problems_quote(str_or(shown, text), out);
+}
+
 /* Zero bytes as JSON has them. */
 static void describe_string(const json_t *value, struct buf *out)
 {
@@ -136,7 +145,7 @@ static void describe_string(const json_t *value, struct buf *out)
         if (text + strlen(text) < end)
             buf_add_str(&shown, "\\u0000");
     }
-    problems_quote(buf_str(&shown), out);
+    quote_without_password(buf_str(&shown), out);
 }
 
 void problems_describe(const json_t *value, struct buf *out)

@@ -68,7 +68,7 @@ int problems_err(const struct problems *p, struct err *e);
 
 /* `"text"` with at most 64 bytes of it, control characters as "?"; for keys and values in messages. */
 void problems_quote(const char *text, struct buf *out);
-/* What a value is, in words: `the string "x"`, `5`, `an object`; NULL: "missing". */
+/* What a value is, in words: `the string "x"`, `5`, `an object`; NULL: "missing". Without a URL's user and password. */
 void problems_describe(const json_t *value, struct buf *out);
 /* A string without a zero byte inside, which C would cut. */
 bool problems_is_text(const json_t *value);

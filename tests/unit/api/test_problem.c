@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "doc/doc.h"
 #include "support.h"
 
 static void errors_and_warnings_are_kept_apart(void **state)
@@ -84,6 +85,26 @@ static void quotes_are_cut_between_characters(void **state)
     }
 }
 
+static void a_password_in_a_url_is_not_quoted(void **state)
+{
+    static const struct {
+        const char *value, *described;
+    } cases[] = {
+        {"http://alice:hidden@hooks/gate", "the string \"http://...@hooks/gate\""},
+        {"ftp://hid/d@en@hooks", "the string \"ftp://...@hooks\""},
+        {"http://hooks:no", "the string \"http://hooks:no\""},
+        {"docker.io/istio/pilot@sha256:abc", "the string \"docker.io/istio/pilot@sha256:abc\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_json_ json_t *value = json_string(cases[i].value);
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        problems_describe(value, &text);
+        assert_string_equal(buf_str(&text), cases[i].described);
+    }
+}
+
 static void errors_are_found_at_a_path_and_below_it(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
@@ -107,6 +128,7 @@ int main(void)
         cmocka_unit_test(the_list_is_bounded),
         cmocka_unit_test(long_and_unprintable_paths_are_tamed),
         cmocka_unit_test(quotes_are_cut_between_characters),
+        cmocka_unit_test(a_password_in_a_url_is_not_quoted),
         cmocka_unit_test(errors_are_found_at_a_path_and_below_it),
     };
 
