@@ -602,17 +602,17 @@ static void go_back(struct decision *d)
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
 
-    if (!f->canary_endpoints || !str_eq(f->revision, s->revision))
+    bool is_aborted = str_eq(s->reason, "Aborted"); /* the target is no better than the primary */
+
+    if (!f->canary_endpoints || !str_eq(f->revision, s->revision) ||
+        (is_aborted && f->primary_ready && f->primary_serves))
         s->weight = 0;
-    else if (f->target_ready && (f->target_paused || !d->spec->freeze_target))
+    else if (!is_aborted && f->target_ready && (f->target_paused || !d->spec->freeze_target))
         s->weight = 100;
     if (str_eq(f->recorded, s->revision) || !f->objects_ready || !f->primary_ready)
         d->held = is_late(d);
     else
-        fail(
-            d,
-            str_eq(s->reason, "Aborted") ? "Aborted" : "PromotionFailed",
-            "the primary has its former template again");
+        fail(d, is_aborted ? "Aborted" : "PromotionFailed", "the primary has its former template again");
 }
 
 static void follow_promotion(struct decision *d)

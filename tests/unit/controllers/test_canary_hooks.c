@@ -278,6 +278,38 @@ static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
     done(cw);
 }
 
+/* Nor does a person's abort lead more traffic to a version that is not wanted, while the primary goes back. */
+static void an_end_while_the_primary_is_rolled_out_never_raises_the_weight(void **state)
+{
+    static const char *const commands[] = {NULL, "abort@1"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        struct canary_world *cw = start(SPEC(HOOK("back", "rollback"), ""));
+        struct canary_world_hook *back = canary_world_hook(cw, "back");
+        back->status = 403;
+        canary_world_release_image(cw, "app:2");
+        canary_world_until(cw, "Promoting", 50);
+        cw->primary_hangs = true;
+        canary_world_rest(cw, SECONDS(30)); /* not as long as its deadline */
+        canary_world_expect_image(cw, APP "-primary", "app:2");
+        if (commands[i])
+            canary_world_command(cw, commands[i]);
+        else
+            back->status = 200;
+        canary_world_rest(cw, SECONDS(3600));
+        expect_status(cw, STATUS_FIELD_PHASE, "Promoting");
+        expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+        canary_world_expect_image(cw, APP "-primary", "app:1");
+        assert_int_equal(canary_world_weight(cw), 50); /* the primary has not the Pods for all of it */
+        cw->primary_hangs = false;
+        canary_world_until(cw, "Failed", 0);
+        expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+        assert_null(strstr(cw->log, "Promoting 100"));
+        done(cw);
+    }
+}
+
 static void the_document_says_what_it_is_about(void **state)
 {
     struct canary_world *cw =
@@ -316,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_test_that_passed_is_not_made_again),
         cmocka_unit_test(a_hook_that_fails_is_a_check_that_failed),
         cmocka_unit_test(a_rollback_hook_that_says_yes_ends_the_release),
+        cmocka_unit_test(an_end_while_the_primary_is_rolled_out_never_raises_the_weight),
         cmocka_unit_test(the_document_says_what_it_is_about),
     };
 
