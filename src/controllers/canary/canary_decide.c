@@ -48,7 +48,7 @@ struct decision {
     struct canary_state *s;
     struct buf *text;
     bool held;
-    bool confirmed; /* a person says yes for the webhooks that are waited for */
+    enum canary_hook confirmed; /* a person says yes for the webhooks of that type, which were waited for */
 };
 
 static void copy(char *to, size_t size, const char *from)
@@ -250,7 +250,7 @@ static bool is_confirmed(struct decision *d, enum canary_hook type)
 {
     bool is_awaited = canary_awaited_hook(d->s) == type;
 
-    if (!d->f->has_hook[type] || d->confirmed || (is_awaited && d->f->gate == GATE_OPEN))
+    if (!d->f->has_hook[type] || d->confirmed == type || (is_awaited && d->f->gate == GATE_OPEN))
         return true;
     hold(
         d, hook_reasons[type], "%s", is_awaited && d->f->gate_text ? d->f->gate_text : "waits for webhooks to say yes");
@@ -286,7 +286,8 @@ static void obey_approve(struct decision *d)
     struct canary_state *s = d->s;
     enum canary_hook awaited = canary_awaited_hook(s);
 
-    d->confirmed = awaited != HOOK_NONE && awaited != HOOK_PRE_ROLLOUT;
+    if (awaited != HOOK_PRE_ROLLOUT)
+        d->confirmed = awaited;
     if (d->confirmed || s->phase != CANARY_PROGRESSING || s->step < 0 || !step_of(d->spec, s).approve)
         return;
     s->approved = true;
@@ -363,7 +364,8 @@ static void begin_or_wait(struct decision *d)
         leave_steps(s);
         copy(s->revision, sizeof(s->revision), d->f->revision);
         s->release = d->f->now;
-        s->reason = NULL; /* what was answered about another version counts no more */
+        s->reason = NULL; /* what was answered about another version counts no more, nor what a person said */
+        d->confirmed = HOOK_NONE;
     }
     if (!waits || is_confirmed(d, HOOK_CONFIRM_ROLLOUT))
         begin(d, "NewRevision");

@@ -116,6 +116,34 @@ static void approve_opens_the_gate_that_is_waited_for(void **state)
     done(cw);
 }
 
+/* What comes together with another version was said of the one before, whatever that waited for. */
+static void approve_lets_no_other_version_in(void **state)
+{
+    static const char *const specs[] = {
+        SPEC(HOOK("in", "confirm-rollout"), ""),
+        SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-traffic-increase"), "")};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        struct canary_world *cw = start(specs[i]);
+        struct canary_world_hook *in = canary_world_hook(cw, "in");
+        canary_world_hook(cw, "up")->status = 403;
+        in->status = i ? 200 : 403;
+        canary_world_release_image(cw, "app:2");
+        expect_to_wait(cw, i ? "Progressing" : "Waiting", 0, i ? "\"up\"" : "\"in\"", "HTTP 403");
+        in->status = 403;
+        in->asked = 0;
+        canary_world_release_image(cw, "app:3");
+        canary_world_command(cw, "approve@1");
+        expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+        assert_true(in->asked > 0);
+        assert_int_equal(canary_world_replicas(cw, APP), 0);
+        canary_world_command(cw, "approve@2");
+        canary_world_until(cw, "Progressing", 0);
+        done(cw);
+    }
+}
+
 static void a_gate_that_waits_does_not_stop_the_checks(void **state)
 {
     struct canary_world *cw = start(SPEC(HOOK("up", "confirm-promotion"), ""));
@@ -341,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gate_holds_a_release_until_it_says_yes),
         cmocka_unit_test(approve_opens_the_gate_that_is_waited_for),
+        cmocka_unit_test(approve_lets_no_other_version_in),
         cmocka_unit_test(a_gate_that_waits_does_not_stop_the_checks),
         cmocka_unit_test(a_yes_counts_for_the_version_that_it_is_about),
         cmocka_unit_test(a_change_in_the_middle_is_asked_about_too),
