@@ -376,9 +376,11 @@ static void rest(struct decision *d)
     const struct canary_facts *f = d->f;
     struct canary_state *s = d->s;
 
-    if (!f->target_replicas)
+    if (!f->target_replicas) {
         s->drain_until = 0;
-    else if (!is_drained(d) && (s->phase == CANARY_FAILED || s->phase == CANARY_WAITING))
+        if (s->phase == CANARY_WAITING)
+            s->hash[0] = '\0'; /* of the version before: its Pods are gone */
+    } else if (!is_drained(d) && (s->phase == CANARY_FAILED || s->phase == CANARY_WAITING))
         return;
     if (!f->objects_ready || !f->recorded)
         return;

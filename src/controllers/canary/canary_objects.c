@@ -147,9 +147,12 @@ static json_t *desired_record(const struct canary *c)
         canary_is_same_template(c)) {
         json_object_set_new(data, RECORD_REVISION, json_string(c->revision));
     }
-    /* Between releases the target has no Pods: who gives it replicas, means the primary's. */
+    /*
+     * Between releases the target has no Pods: who gives it replicas, means the primary's. What waits has the Pods of
+     * the release before until their hash is gone from the status.
+     */
     if (canary_is_idle(c->observed.phase) && c->observed.phase != CANARY_FAILED && !c->facts.target_paused &&
-        (c->observed.phase != CANARY_WAITING || !c->facts.canary_endpoints) &&
+        (c->observed.phase != CANARY_WAITING || !*c->observed.hash) &&
         doc_int(doc_at(c->target, "spec", "replicas"), 0) > 0)
         json_object_set_new(
             data, RECORD_REPLICAS, json_sprintf("%" PRId64, doc_int(doc_at(c->target, "spec", "replicas"), 1)));

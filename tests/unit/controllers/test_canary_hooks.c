@@ -201,6 +201,46 @@ static void a_change_in_the_middle_is_asked_about_too(void **state)
     done(cw);
 }
 
+static void scale_target(struct canary_world *cw, int replicas)
+{
+    json_t *target = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
+
+    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(replicas));
+    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+}
+
+/* The replicas that the release before left count for the primary no more than its Pods that fail; a person's do. */
+static void what_waits_does_not_scale_the_primary_by_the_release_before(void **state)
+{
+    struct canary_world *cw =
+        start("{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"freezeTarget\":false,\"analysis\":{"
+              "\"interval\":\"10s\",\"stepWeights\":[10,50],\"webhooks\":[" HOOK("in", "confirm-rollout") "]}}");
+
+    (void)state;
+    canary_world_hook(cw, "in");
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    scale_target(cw, 1);
+    cw->target_hangs = true;
+    canary_world_rest(cw, 1);
+    canary_world_hook(cw, "in")->status = 403;
+    canary_world_release_image(cw, "app:3");
+    canary_world_until(cw, "Waiting", 0);
+    while (canary_world_replicas(cw, APP)) {
+        if (!canary_world_step(cw))
+            cw->w.later = cw->again;
+        assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
+    }
+    cw->target_hangs = false;
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
+    scale_target(cw, 8);
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    assert_int_equal(canary_world_replicas(cw, APP), 0);
+    assert_int_equal(canary_world_replicas(cw, APP "-primary"), 8);
+    done(cw);
+}
+
 static void an_abort_ends_what_waits_for_a_gate(void **state)
 {
     struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
@@ -373,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_gate_that_waits_does_not_stop_the_checks),
         cmocka_unit_test(a_yes_counts_for_the_version_that_it_is_about),
         cmocka_unit_test(a_change_in_the_middle_is_asked_about_too),
+        cmocka_unit_test(what_waits_does_not_scale_the_primary_by_the_release_before),
         cmocka_unit_test(an_abort_ends_what_waits_for_a_gate),
         cmocka_unit_test(a_test_that_passed_is_not_made_again),
         cmocka_unit_test(a_hook_that_fails_is_a_check_that_failed),
