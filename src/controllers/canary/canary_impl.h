@@ -11,6 +11,7 @@
 /*
  * The ConfigMap that says what was there before the Canary, and what the primary is to be: NAME-original. Its keys.
  */
+#define RECORD_TARGET "target"     /* its name; older records have none */
 #define RECORD_REVISION "revision" /* of `template` */
 #define RECORD_TEMPLATE "template" /* the primary's, as JSON */
 #define RECORD_PREVIOUS_REVISION "previousRevision"
@@ -104,6 +105,8 @@ int canary_recorded_replicas(const json_t *data);
 int canary_recorded_floor(const json_t *data);
 
 /* canary_observe.c */
+/* The name of the target that the Canary was created with, owned by the caller; NULL: none is recorded. */
+char *canary_recorded_target(const struct reconcile *re);
 /* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
 void canary_look(struct canary *c);
 void canary_observe(struct canary *c);

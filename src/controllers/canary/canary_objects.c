@@ -130,6 +130,8 @@ static json_t *desired_record(const struct canary *c)
     json_t *data = record_data(c);
     const char *recorded = doc_string(data, RECORD_REVISION);
 
+    if (!doc_at(data, RECORD_TARGET))
+        json_object_set_new(data, RECORD_TARGET, json_string(c->spec->target.name));
     if (c->target && (!doc_at(data, RECORD_LABELS) || is_before_route(c)))
         record_labels(c, data);
     if (c->wish.template == TEMPLATE_RESTORED) {

@@ -157,6 +157,17 @@ static char *seen_by(const struct canary *c)
     return buf_take(&key);
 }
 
+char *canary_recorded_target(const struct reconcile *re)
+{
+    _cleanup_free_ char *name = str_printf("%s-original", re->object->name);
+    const struct kube_object *o =
+        kube_cache_get(re->world->central->observed, mesh_kind(KIND_CONFIG_MAP), re->object->ns, name);
+    _cleanup_json_ json_t *record = o && str_eq(o->owner, re->object->uid) ? kube_object_parse(o) : NULL;
+    const char *target = doc_string(record, "data", RECORD_TARGET);
+
+    return target ? str_dup(target) : NULL;
+}
+
 void canary_look(struct canary *c)
 {
     const struct canary_memo *memo = c->re->memo;
@@ -261,6 +272,18 @@ static char *rival(const struct canary *c)
     return NULL;
 }
 
+/* What it released so far has no Pods of its own, and needs the primary that it has. */
+static char *other_target(const struct canary *c)
+{
+    const char *recorded = doc_string(c->record, "data", RECORD_TARGET);
+
+    if (!recorded || str_eq(recorded, c->spec->target.name))
+        return NULL;
+    return str_printf(
+        "spec.targetRef.name was %s when the Canary was created: set it back, or delete the Canary and create it again",
+        recorded);
+}
+
 static bool has_port(const json_t *service, int64_t port)
 {
     json_t *one;
@@ -309,8 +332,9 @@ char *canary_obstacle(const struct canary *c)
         return str_dup("waits for VirtualServices of Istio, which the API server does not serve yet");
     if (canary_awaits_scalers(c))
         return str_dup("waits for HorizontalPodAutoscalers to be read");
-    if (c->record || c->primary)
-        return NULL;
+    text = other_target(c);
+    if (text || c->record || c->primary)
+        return text;
     text = rival(c);
     if (!text)
         text = foreign_object(c, KIND_TARGET_DEPLOYMENT, c->primary_name);

@@ -56,6 +56,15 @@ static void read_names(struct canary_memo *memo, const json_t *resource)
     canary_parse(copy, NULL, &memo->spec, &problems);
 }
 
+/* What is given back is what was taken, whatever the spec names since. */
+static void use_recorded_target(struct canary_memo *memo, const struct reconcile *re)
+{
+    _cleanup_free_ char *target = canary_recorded_target(re);
+
+    if (memo->spec && target)
+        str_replace(&memo->spec->target.name, target);
+}
+
 static void begin(struct reconcile *re)
 {
     struct canary_memo *memo = re->memo;
@@ -64,6 +73,8 @@ static void begin(struct reconcile *re)
     read_spec(memo, re->resource);
     if (!memo->spec && re->object->deleting)
         read_names(memo, re->resource);
+    if (re->object->deleting)
+        use_recorded_target(memo, re);
     *c = (struct canary){
         .re = re,
         .in = re->world->central,

@@ -118,6 +118,64 @@ static void a_deployment_of_the_user_is_never_taken_for_the_primary(void **state
     canary_world_done(cw);
 }
 
+/* The primary is all that serves: another target must not end it, and the one that it is of is given back. */
+static void another_target_waits_and_ends_nothing(void **state)
+{
+    (void)state;
+    for (int is_kept = 0; is_kept < 2; is_kept++) {
+        struct canary_world *cw = canary_world_start(NULL);
+        json_t *other;
+        int writes;
+        canary_world_until(cw, "Initialized", 0);
+        canary_world_rest(cw, SECONDS(60));
+        writes = cw->writes;
+        other = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
+        json_object_set_new(doc_at(other, "metadata"), "name", json_string("other"));
+        json_object_set_new(doc_at(other, "spec"), "replicas", json_integer(3));
+        world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), other);
+        canary_world_put(cw, "{\"targetRef\":{\"name\":\"other\"},\"service\":{\"port\":80},\"skipAnalysis\":true}");
+        canary_world_rest(cw, SECONDS(600));
+        assert_int_equal(cw->writes, writes);
+        assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
+        assert_int_equal(canary_world_replicas(cw, "other-primary"), -1);
+        canary_world_expect(
+            cw,
+            STATUS_FIELD_ERROR_MESSAGE,
+            "spec.targetRef.name was podinfo when the Canary was created: set it back, or delete the Canary and "
+            "create it again");
+        if (is_kept) {
+            canary_world_put(cw, NULL);
+            canary_world_release_image(cw, "app:2");
+            canary_world_until(cw, "Succeeded", 0);
+            canary_world_expect_image(cw, APP "-primary", "app:2");
+        } else {
+            canary_world_delete(cw);
+            expect_given_back(cw);
+        }
+        assert_int_equal(canary_world_replicas(cw, "other"), 3);
+        canary_world_done(cw);
+    }
+}
+
+/* As operators before wrote it. */
+static void a_record_without_the_target_gets_it(void **state)
+{
+    struct canary_world *cw = canary_world_start(NULL);
+    json_t *record;
+
+    (void)state;
+    canary_world_until(cw, "Initialized", 0);
+    record = canary_world_view(cw, KIND_CONFIG_MAP, APP "-original");
+    json_object_del(doc_at(record, "data"), "target");
+    world_put_as(&cw->w, mesh_kind(KIND_CONFIG_MAP), record);
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Succeeded", 0);
+    record = canary_world_view(cw, KIND_CONFIG_MAP, APP "-original");
+    assert_string_equal(doc_string(record, "data", "target"), APP);
+    json_decref(record);
+    canary_world_done(cw);
+}
+
 static void a_record_that_is_deleted_follows_the_primary(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
@@ -479,6 +537,8 @@ int main(void)
         cmocka_unit_test(a_virtual_service_that_was_there_is_given_back),
         cmocka_unit_test(a_record_that_comes_late_has_the_virtual_service),
         cmocka_unit_test(a_deployment_of_the_user_is_never_taken_for_the_primary),
+        cmocka_unit_test(another_target_waits_and_ends_nothing),
+        cmocka_unit_test(a_record_without_the_target_gets_it),
         cmocka_unit_test(a_record_that_is_deleted_follows_the_primary),
         cmocka_unit_test(the_primary_stays_where_the_target_does_not_serve),
         cmocka_unit_test(a_target_that_a_person_paused_waits),
