@@ -61,6 +61,7 @@ enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
 #define STATUS_FIELD_SETTLE_UNTIL "settleUntil"
 #define STATUS_FIELD_DRAIN_UNTIL "drainUntil"
 #define STATUS_FIELD_COMMAND "command"
+#define STATUS_FIELD_APPROVED_HOOK "approvedHook"
 
 struct canary_spec {
     struct {

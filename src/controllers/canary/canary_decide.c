@@ -48,7 +48,6 @@ struct decision {
     struct canary_state *s;
     struct buf *text;
     bool held;
-    enum canary_hook confirmed; /* a person says yes for the webhooks of that type, which were waited for */
 };
 
 static void copy(char *to, size_t size, const char *from)
@@ -133,6 +132,7 @@ static void enter(struct decision *d, enum canary_phase phase)
     s->phase = phase;
     s->started = d->f->now;
     s->settle_until = s->drain_until = 0;
+    s->confirmed = HOOK_NONE;
 }
 
 /* Whose target may lose its Pods. */
@@ -146,6 +146,7 @@ static void leave_steps(struct canary_state *s)
 {
     s->weight = s->mirror = 0;
     s->approved = false;
+    s->confirmed = HOOK_NONE;
     s->step = -1;
     s->since = s->checked = 0;
 }
@@ -208,6 +209,7 @@ static void enter_step(struct decision *d, int number, const struct canary_step 
     s->weight = step->weight;
     s->mirror = step->mirror;
     s->approved = false;
+    s->confirmed = HOOK_NONE;
     s->since = s->checked = s->settle_until = 0;
     if (s->mirror)
         say(d, "Routing", "%d %% of the traffic to the target, and copies of %d %%", s->weight, s->mirror);
@@ -250,7 +252,7 @@ static bool is_confirmed(struct decision *d, enum canary_hook type)
 {
     bool is_awaited = canary_awaited_hook(d->s) == type;
 
-    if (!d->f->has_hook[type] || d->confirmed == type || (is_awaited && d->f->gate == GATE_OPEN))
+    if (!d->f->has_hook[type] || d->s->confirmed == type || (is_awaited && d->f->gate == GATE_OPEN))
         return true;
     hold(
         d, hook_reasons[type], "%s", is_awaited && d->f->gate_text ? d->f->gate_text : "waits for webhooks to say yes");
@@ -286,12 +288,12 @@ static void obey_approve(struct decision *d)
     struct canary_state *s = d->s;
     enum canary_hook awaited = canary_awaited_hook(s);
 
-    if (awaited != HOOK_PRE_ROLLOUT)
-        d->confirmed = awaited;
-    if (d->confirmed || s->phase != CANARY_PROGRESSING || s->step < 0 || !step_of(d->spec, s).approve)
-        return;
-    s->approved = true;
-    s->checked = 0;
+    if (awaited != HOOK_NONE && awaited != HOOK_PRE_ROLLOUT)
+        s->confirmed = awaited;
+    else if (s->phase == CANARY_PROGRESSING && s->step >= 0 && step_of(d->spec, s).approve) {
+        s->approved = true;
+        s->checked = 0;
+    }
 }
 
 /* Where there is nothing that it could change, a command is only noted. */
@@ -364,8 +366,7 @@ static void begin_or_wait(struct decision *d)
         leave_steps(s);
         copy(s->revision, sizeof(s->revision), d->f->revision);
         s->release = d->f->now;
-        s->reason = NULL; /* what was answered about another version counts no more, nor what a person said */
-        d->confirmed = HOOK_NONE;
+        s->reason = NULL; /* what was answered about another version counts no more */
     }
     if (!waits || is_confirmed(d, HOOK_CONFIRM_ROLLOUT))
         begin(d, "NewRevision");

@@ -40,6 +40,7 @@ struct canary_state {
     int weight, mirror;         /* percent of the requests that the canary is to have, or copies of */
     int step;                   /* -1: before the first one */
     bool approved;              /* the step may end */
+    enum canary_hook confirmed; /* a person said yes for these webhooks, which has not let anything go on yet */
     bool frozen;                /* that the target is paused is the operator's, and not a person's */
     msec_t since;               /* the route has the weight of the step */
     msec_t checked;             /* the last check of the step ended */

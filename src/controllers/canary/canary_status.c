@@ -24,6 +24,16 @@ static void text_at(const json_t *status, const char *field, char *ret, size_t s
     snprintf(ret, size, "%s", str_or(doc_string(status, field), ""));
 }
 
+static enum canary_hook hook_at(const json_t *status, const char *field)
+{
+    const char *name = doc_string(status, field);
+
+    for (int i = HOOK_NONE + 1; i <= HOOK_LAST; i++)
+        if (str_eq(canary_hook_type_name(i), name))
+            return i;
+    return HOOK_NONE;
+}
+
 void canary_read_state(const json_t *resource, struct canary_state *ret)
 {
     const json_t *status = doc_at(resource, "status"), *step = doc_at(status, STATUS_FIELD_STEP);
@@ -36,6 +46,7 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
         .weight = count_at(status, STATUS_FIELD_CANARY_WEIGHT),
         .mirror = count_at(step, STEP_MIRROR),
         .approved = doc_bool(doc_at(step, STEP_APPROVED), false),
+        .confirmed = hook_at(status, STATUS_FIELD_APPROVED_HOOK),
         .frozen = doc_bool(doc_at(status, STATUS_FIELD_FROZEN), false),
         .step = index < -1 || index >= CANARY_STEPS_MAX ? -1 : (int)index,
         .since = clock_time(doc_string(step, STEP_SINCE)),
@@ -106,7 +117,8 @@ static json_t *own_fields(const struct canary *c)
         time_row(STATUS_FIELD_RUN_STARTED, s->started),
         time_row(STATUS_FIELD_SETTLE_UNTIL, s->settle_until),
         time_row(STATUS_FIELD_DRAIN_UNTIL, s->drain_until),
-        text_row(STATUS_FIELD_COMMAND, s->command));
+        text_row(STATUS_FIELD_COMMAND, s->command),
+        text_row(STATUS_FIELD_APPROVED_HOOK, canary_hook_type_name(s->confirmed)));
 }
 
 static json_t *contended(const struct canary *c)

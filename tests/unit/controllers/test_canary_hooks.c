@@ -144,6 +144,36 @@ static void approve_lets_no_other_version_in(void **state)
     }
 }
 
+/* What else is in the way at that moment does not lose it; the next version is asked about anew. */
+static void approve_is_kept_until_the_release_goes_on(void **state)
+{
+    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
+    struct canary_world_hook *in = canary_world_hook(cw, "in");
+
+    (void)state;
+    canary_world_hook(cw, "up")->status = 403;
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 50);
+    in->status = 403;
+    canary_world_release_image(cw, "app:3");
+    canary_world_until(cw, "Waiting", 0);
+    canary_world_step(cw);
+    assert_int_equal(canary_world_replicas(cw, APP), APP_REPLICAS); /* requests of app:2 end */
+    canary_world_command(cw, "approve@1");
+    expect_to_wait(cw, "Progressing", 50, "\"up\"", "HTTP 403");
+    cw->endpoints_lag = cw->target_hangs = true; /* some of its Pods are not available */
+    canary_world_command(cw, "approve@2");
+    canary_world_rest(cw, SECONDS(60));
+    expect_status(cw, STATUS_FIELD_PHASE, "Progressing");
+    expect_status(cw, STATUS_FIELD_APPROVED_HOOK, "confirm-promotion");
+    cw->endpoints_lag = cw->target_hangs = false;
+    canary_world_until(cw, "Succeeded", 0);
+    expect_status(cw, STATUS_FIELD_APPROVED_HOOK, "");
+    canary_world_release_image(cw, "app:4");
+    expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
+    done(cw);
+}
+
 static void a_gate_that_waits_does_not_stop_the_checks(void **state)
 {
     struct canary_world *cw = start(SPEC(HOOK("up", "confirm-promotion"), ""));
@@ -410,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_gate_holds_a_release_until_it_says_yes),
         cmocka_unit_test(approve_opens_the_gate_that_is_waited_for),
         cmocka_unit_test(approve_lets_no_other_version_in),
+        cmocka_unit_test(approve_is_kept_until_the_release_goes_on),
         cmocka_unit_test(a_gate_that_waits_does_not_stop_the_checks),
         cmocka_unit_test(a_yes_counts_for_the_version_that_it_is_about),
         cmocka_unit_test(a_change_in_the_middle_is_asked_about_too),
