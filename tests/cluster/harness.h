@@ -103,8 +103,9 @@ bool cluster_has(const struct kube_kind *kind, const char *ns, const char *name)
 /* All of a kind with the label selector (may be NULL): a sequence, owned by the caller. */
 json_t *cluster_list(const struct kube_kind *kind, const char *label_selector);
 void cluster_create(const struct kube_kind *kind, const json_t *object);
-/* The same for a custom kind whose definition may not be served yet. */
-void cluster_create_when_served(const struct kube_kind *kind, const json_t *object);
+/* The same for a custom kind whose definition may not be served yet, and for a Service that asks for the port of one
+ * that is gone: the server frees it a little later. */
+void cluster_create_when_possible(const struct kube_kind *kind, const json_t *object);
 /* A JSON merge patch given as text. */
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch);
 /* Whether the server takes the patch. */

@@ -149,15 +149,15 @@ static bool is_created(void *context)
         &class,
         &refusal);
 
-    if (!answer && class != ERR_NOT_FOUND)
+    if (!answer && class != ERR_NOT_FOUND && !strstr(refusal, "port is already allocated"))
         fail_msg("%s %s: %s", c->kind->kind, doc_string(c->object, "metadata", "name"), refusal);
     json_decref(answer);
     return answer != NULL;
 }
 
-void cluster_create_when_served(const struct kube_kind *kind, const json_t *object)
+void cluster_create_when_possible(const struct kube_kind *kind, const json_t *object)
 {
-    wait_until(is_created, &(struct creation){kind, object}, PATIENCE, "the object's kind is served");
+    wait_until(is_created, &(struct creation){kind, object}, PATIENCE, "the object can be created");
 }
 
 void cluster_patch(const struct kube_kind *kind, const char *ns, const char *name, const char *patch)

@@ -189,7 +189,7 @@ static void mesh_that_is_there_is_taken_over(void **state)
             assert_int_equal(doc_parse(w->text, strlen(w->text), SIZE_MAX, &object, NULL), 0);
             json_object_set_new(doc_make(object, "metadata", "labels"), "heritage", json_string("Tiller"));
             if (!cluster_has(w->kind, w->ns, w->name))
-                cluster_create_when_served(w->kind, object);
+                cluster_create_when_possible(w->kind, object);
             json_decref(object);
             map_put(before, name, cluster_get(w->kind, w->ns, w->name));
         }
