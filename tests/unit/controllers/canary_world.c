@@ -620,6 +620,22 @@ void canary_world_expect(struct canary_world *cw, const char *field, const char 
     assert_string_equal(is, text);
 }
 
+void canary_world_expect_condition(struct canary_world *cw, const char *type, const char *status)
+{
+    _cleanup_json_ json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
+    const json_t *condition = doc_find(doc_at(canary, "status", STATUS_FIELD_CONDITIONS), "type", type);
+
+    assert_string_equal(doc_string(condition, "status"), status);
+}
+
+void canary_world_put_replicas(struct canary_world *cw, int replicas)
+{
+    json_t *target = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
+
+    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(replicas));
+    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+}
+
 void canary_world_expect_image(struct canary_world *cw, const char *deployment, const char *image)
 {
     _cleanup_free_ char *is = canary_world_image(cw, deployment);
@@ -627,13 +643,19 @@ void canary_world_expect_image(struct canary_world *cw, const char *deployment, 
     assert_string_equal(is, image);
 }
 
-/* Initialised, and a new version declared. */
-struct canary_world *canary_world_start_release(const char *spec)
+struct canary_world *canary_world_start_at_rest(const char *spec)
 {
     struct canary_world *cw = canary_world_start(spec);
 
     canary_world_until(cw, "Initialized", 0);
     canary_world_rest(cw, SECONDS(60));
+    return cw;
+}
+
+struct canary_world *canary_world_start_release(const char *spec)
+{
+    struct canary_world *cw = canary_world_start_at_rest(spec);
+
     canary_world_release_image(cw, "app:2");
     return cw;
 }

@@ -84,12 +84,17 @@ int canary_world_replicas(struct canary_world *cw, const char *deployment);
 
 /* What tests begin and end with. NULL: as in canary_world_init(). */
 struct canary_world *canary_world_start(const char *spec);
+/* Initialised, and at rest. */
+struct canary_world *canary_world_start_at_rest(const char *spec);
 /* Initialised, and version 2 declared. */
 struct canary_world *canary_world_start_release(const char *spec);
 void canary_world_done(struct canary_world *cw);
 /* An object; NULL: there is none; owned by the caller. */
 json_t *canary_world_view(struct canary_world *cw, enum mesh_kind_id kind, const char *name);
-/* Fail where the status, or the image of a Deployment, is another one. */
+/* Changes the target's. */
+void canary_world_put_replicas(struct canary_world *cw, int replicas);
+/* Fail where the status, one of its conditions, or the image of a Deployment, is another one. */
+void canary_world_expect_condition(struct canary_world *cw, const char *type, const char *status);
 void canary_world_expect(struct canary_world *cw, const char *field, const char *text);
 void canary_world_expect_image(struct canary_world *cw, const char *deployment, const char *image);
 

@@ -224,11 +224,9 @@ static void pause_target(struct canary_world *cw, bool paused)
 
 static void a_target_that_a_person_paused_waits(void **state)
 {
-    struct canary_world *cw = canary_world_start(NULL);
+    struct canary_world *cw = canary_world_start_at_rest(NULL);
 
     (void)state;
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
     pause_target(cw, true);
     canary_world_release_image(cw, "app:2");
     canary_world_rest(cw, SECONDS(600));
@@ -269,12 +267,10 @@ static void a_record_that_makes_no_sense_follows_the_primary(void **state)
     static const char *const keys[] = {
         "revision", "template", "previousTemplate", "matchLabels", "replicas", "virtualService"};
     static const char *const texts[] = {"", "null", "[]", "{", "\"text\"", "1e999", "{\"a\": \\ud800}", NULL};
-    struct canary_world *cw = canary_world_start(NULL);
+    struct canary_world *cw = canary_world_start_at_rest(NULL);
     _cleanup_json_ json_t *before = NULL;
 
     (void)state;
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
     before = canary_world_view(cw, KIND_DEPLOYMENT, APP "-primary");
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
@@ -298,12 +294,10 @@ static void a_record_that_makes_no_sense_follows_the_primary(void **state)
 /* Its labels are remembered: the Services would select the primaries of other Canaries else. */
 static void a_primary_without_its_target_keeps_its_selectors(void **state)
 {
-    struct canary_world *cw = canary_world_start(NULL);
+    struct canary_world *cw = canary_world_start_at_rest(NULL);
     _cleanup_json_ json_t *deployment = NULL, *service = NULL, *deployment_after = NULL, *service_after = NULL;
 
     (void)state;
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
     deployment = canary_world_view(cw, KIND_DEPLOYMENT, APP "-primary");
     service = canary_world_view(cw, KIND_SERVICE, APP "-primary");
     kube_cache_remove(cw->w.cache, mesh_kind(KIND_TARGET_DEPLOYMENT), APP_NS, APP, NULL);
@@ -318,22 +312,12 @@ static void a_primary_without_its_target_keeps_its_selectors(void **state)
     canary_world_done(cw);
 }
 
-static void put_replicas(struct canary_world *cw, int replicas)
-{
-    json_t *target = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
-
-    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(replicas));
-    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
-}
-
 static void replicas_between_releases_are_the_primarys(void **state)
 {
-    struct canary_world *cw = canary_world_start(NULL);
+    struct canary_world *cw = canary_world_start_at_rest(NULL);
 
     (void)state;
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
-    put_replicas(cw, 5);
+    canary_world_put_replicas(cw, 5);
     canary_world_rest(cw, SECONDS(60));
     assert_int_equal(canary_world_replicas(cw, APP), 0);
     assert_int_equal(canary_world_replicas(cw, APP "-primary"), 5);
@@ -347,7 +331,7 @@ static void apply_again(struct canary_world *cw)
 
     json_object_del(doc_at(apex, "spec", "selector"), CANARY_ROLE);
     world_put_as(&cw->w, mesh_kind(KIND_TARGET_SERVICE), apex);
-    put_replicas(cw, APP_REPLICAS);
+    canary_world_put_replicas(cw, APP_REPLICAS);
 }
 
 /* Pods that the Service that clients call had again stay until open requests had their time. */
@@ -407,14 +391,6 @@ static void put_weight(struct canary_world *cw, int weight)
     world_put_as(&cw->w, mesh_kind(KIND_VIRTUAL_SERVICE), route);
 }
 
-static void expect_condition(struct canary_world *cw, const char *type, const char *status)
-{
-    _cleanup_json_ json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
-    const json_t *condition = doc_find(doc_at(canary, "status", STATUS_FIELD_CONDITIONS), "type", type);
-
-    assert_string_equal(doc_string(condition, "status"), status);
-}
-
 static void weights_of_others_are_corrected(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
@@ -424,16 +400,16 @@ static void weights_of_others_are_corrected(void **state)
     put_weight(cw, 100);
     canary_world_step(cw);
     assert_int_equal(canary_world_weight(cw), 10);
-    expect_condition(cw, CONDITION_CONTENDED, "False");
+    canary_world_expect_condition(cw, CONDITION_CONTENDED, "False");
     put_weight(cw, 100);
     cw->holds_back = true;
     canary_world_step(cw);
     assert_int_equal(canary_world_weight(cw), 100);
-    expect_condition(cw, CONDITION_CONTENDED, "True");
+    canary_world_expect_condition(cw, CONDITION_CONTENDED, "True");
     cw->holds_back = false;
     canary_world_until(cw, "Succeeded", 0);
-    expect_condition(cw, CONDITION_CONTENDED, "False");
-    expect_condition(cw, CONDITION_PROMOTED, "True");
+    canary_world_expect_condition(cw, CONDITION_CONTENDED, "False");
+    canary_world_expect_condition(cw, CONDITION_PROMOTED, "True");
     canary_world_done(cw);
 }
 
@@ -477,7 +453,7 @@ static void another_virtual_service_of_the_host_is_named(void **state)
             mesh_kind(KIND_VIRTUAL_SERVICE),
             other_route(cases[i].ns, cases[i].host, cases[i].gateway, cases[i].export));
         canary_world_rest(cw, SECONDS(600));
-        expect_condition(cw, CONDITION_ROUTE_CONFLICT, cases[i].conflicts ? "True" : "False");
+        canary_world_expect_condition(cw, CONDITION_ROUTE_CONFLICT, cases[i].conflicts ? "True" : "False");
         canary_world_expect(cw, STATUS_FIELD_REASON, cases[i].conflicts ? "RouteConflict" : "Initialized");
         assert_int_equal(canary_world_weight(cw), cases[i].conflicts ? -1 : 0);
         assert_int_equal(canary_world_replicas(cw, APP), cases[i].conflicts ? APP_REPLICAS : 0);
@@ -506,7 +482,7 @@ static void another_virtual_service_keeps_the_weight(void **state)
         canary_world_rest(cw, SECONDS(300));
         canary_world_expect(cw, STATUS_FIELD_PHASE, when[i].phase);
         canary_world_expect(cw, STATUS_FIELD_REASON, "RouteConflict");
-        expect_condition(cw, CONDITION_HELD, "True");
+        canary_world_expect_condition(cw, CONDITION_HELD, "True");
         assert_int_equal(canary_world_weight(cw), when[i].weight);
         if (i == 2)
             canary_world_command(cw, "abort@1");

@@ -18,46 +18,19 @@
     "\"thresholdRange\":{\"min\":99}}]" more ",\"webhooks\":[" hooks "]}}"
 #define HOOK(name, type) "{\"name\":\"" name "\",\"type\":\"" type "\",\"url\":\"" HOOKS_URL name "\"}"
 
-static struct canary_world *start(const char *spec)
-{
-    struct canary_world *cw = NEW(struct canary_world);
-
-    canary_world_init(cw, spec);
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
-    return cw;
-}
-
-static void done(struct canary_world *cw)
-{
-    canary_world_release(cw);
-    free(cw);
-}
-
-static void expect_status(struct canary_world *cw, const char *field, const char *text)
-{
-    _cleanup_free_ char *is = canary_world_status(cw, field);
-
-    assert_string_equal(is, text);
-}
-
 /* Nothing goes on for a quarter of an hour, and the status says for which webhook. */
 static void expect_to_wait(struct canary_world *cw, const char *phase, int weight, const char *hook, const char *why)
 {
     _cleanup_free_ char *message = NULL;
-    _cleanup_json_ json_t *canary = NULL;
-    const json_t *held;
 
     canary_world_until(cw, phase, weight);
     canary_world_rest(cw, SECONDS(900));
-    expect_status(cw, STATUS_FIELD_PHASE, phase);
+    canary_world_expect(cw, STATUS_FIELD_PHASE, phase);
     assert_int_equal(canary_world_weight(cw), weight);
     message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
     if (!strstr(message, hook) || !strstr(message, why))
         fail_msg("%s", message);
-    canary = kube_object_parse(kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP));
-    held = doc_find(doc_at(canary, "status", STATUS_FIELD_CONDITIONS), "type", CONDITION_HELD);
-    assert_string_equal(doc_string(held, "status"), "True");
+    canary_world_expect_condition(cw, CONDITION_HELD, "True");
 }
 
 static void a_gate_holds_a_release_until_it_says_yes(void **state)
@@ -82,7 +55,7 @@ static void a_gate_holds_a_release_until_it_says_yes(void **state)
         for (size_t k = 0; k < ARRAY_LEN(noes); k++) {
             _cleanup_free_ char *spec = str_printf(
                 SPEC("{\"name\":\"gate\",\"type\":\"%s\",\"url\":\"" HOOKS_URL "gate\"}", ""), cases[i].type);
-            struct canary_world *cw = start(spec);
+            struct canary_world *cw = canary_world_start_at_rest(spec);
             struct canary_world_hook *gate = canary_world_hook(cw, "gate");
             msec_t began;
             gate->status = noes[k].status;
@@ -96,14 +69,15 @@ static void a_gate_holds_a_release_until_it_says_yes(void **state)
             assert_true(cw->w.later - began <= SECONDS(10));
             canary_world_until(cw, "Succeeded", 0);
             canary_world_rest(cw, SECONDS(60));
-            done(cw);
+            canary_world_done(cw);
         }
 }
 
 /* A person can say yes instead; the gates behind it are asked all the same. */
 static void approve_opens_the_gate_that_is_waited_for(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
+    struct canary_world *cw =
+        canary_world_start_at_rest(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
 
     (void)state;
     canary_world_hook(cw, "in")->status = canary_world_hook(cw, "up")->status = 403;
@@ -113,7 +87,7 @@ static void approve_opens_the_gate_that_is_waited_for(void **state)
     expect_to_wait(cw, "Progressing", 50, "\"up\"", "HTTP 403");
     canary_world_command(cw, "approve@2");
     canary_world_until(cw, "Succeeded", 0);
-    done(cw);
+    canary_world_done(cw);
 }
 
 /* What comes together with another version was said of the one before, whatever that waited for. */
@@ -125,7 +99,7 @@ static void approve_lets_no_other_version_in(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
-        struct canary_world *cw = start(specs[i]);
+        struct canary_world *cw = canary_world_start_at_rest(specs[i]);
         struct canary_world_hook *in = canary_world_hook(cw, "in");
         canary_world_hook(cw, "up")->status = 403;
         in->status = i ? 200 : 403;
@@ -140,14 +114,15 @@ static void approve_lets_no_other_version_in(void **state)
         assert_int_equal(canary_world_replicas(cw, APP), 0);
         canary_world_command(cw, "approve@2");
         canary_world_until(cw, "Progressing", 0);
-        done(cw);
+        canary_world_done(cw);
     }
 }
 
 /* What else is in the way at that moment does not lose it; the next version is asked about anew. */
 static void approve_is_kept_until_the_release_goes_on(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
+    struct canary_world *cw =
+        canary_world_start_at_rest(SPEC(HOOK("in", "confirm-rollout") "," HOOK("up", "confirm-promotion"), ""));
     struct canary_world_hook *in = canary_world_hook(cw, "in");
 
     (void)state;
@@ -164,19 +139,19 @@ static void approve_is_kept_until_the_release_goes_on(void **state)
     cw->endpoints_lag = cw->target_hangs = true; /* some of its Pods are not available */
     canary_world_command(cw, "approve@2");
     canary_world_rest(cw, SECONDS(60));
-    expect_status(cw, STATUS_FIELD_PHASE, "Progressing");
-    expect_status(cw, STATUS_FIELD_APPROVED_HOOK, "confirm-promotion");
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+    canary_world_expect(cw, STATUS_FIELD_APPROVED_HOOK, "confirm-promotion");
     cw->endpoints_lag = cw->target_hangs = false;
     canary_world_until(cw, "Succeeded", 0);
-    expect_status(cw, STATUS_FIELD_APPROVED_HOOK, "");
+    canary_world_expect(cw, STATUS_FIELD_APPROVED_HOOK, "");
     canary_world_release_image(cw, "app:4");
     expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
-    done(cw);
+    canary_world_done(cw);
 }
 
 static void a_gate_that_waits_does_not_stop_the_checks(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("up", "confirm-promotion"), ""));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("up", "confirm-promotion"), ""));
 
     (void)state;
     canary_world_hook(cw, "up")->status = 403;
@@ -184,14 +159,14 @@ static void a_gate_that_waits_does_not_stop_the_checks(void **state)
     expect_to_wait(cw, "Progressing", 50, "\"up\"", "HTTP 403");
     cw->metrics.failed = 50;
     canary_world_until(cw, "Failed", 0);
-    expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
-    done(cw);
+    canary_world_expect(cw, STATUS_FIELD_REASON, "ChecksFailed");
+    canary_world_done(cw);
 }
 
 /* What was asked about one version says nothing of another. */
 static void a_yes_counts_for_the_version_that_it_is_about(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("in", "confirm-rollout"), ""));
     struct canary_world_hook *gate = canary_world_hook(cw, "in");
     _cleanup_free_ char *first = NULL;
 
@@ -205,14 +180,14 @@ static void a_yes_counts_for_the_version_that_it_is_about(void **state)
     assert_string_not_equal(gate->last, first);
     canary_world_release_image(cw, "app:1");
     canary_world_until(cw, "Succeeded", 0);
-    expect_status(cw, STATUS_FIELD_REASON, "Reverted");
-    done(cw);
+    canary_world_expect(cw, STATUS_FIELD_REASON, "Reverted");
+    canary_world_done(cw);
 }
 
 /* It waits like one that comes between releases, when the traffic of the one before is back. */
 static void a_change_in_the_middle_is_asked_about_too(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("in", "confirm-rollout"), ""));
 
     (void)state;
     canary_world_hook(cw, "in");
@@ -228,29 +203,21 @@ static void a_change_in_the_middle_is_asked_about_too(void **state)
     assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
     canary_world_hook(cw, "in")->status = 200;
     canary_world_until(cw, "Succeeded", 0);
-    done(cw);
-}
-
-static void scale_target(struct canary_world *cw, int replicas)
-{
-    json_t *target = canary_world_view(cw, KIND_TARGET_DEPLOYMENT, APP);
-
-    json_object_set_new(doc_at(target, "spec"), "replicas", json_integer(replicas));
-    world_put_as(&cw->w, mesh_kind(KIND_TARGET_DEPLOYMENT), target);
+    canary_world_done(cw);
 }
 
 /* The replicas that the release before left count for the primary no more than its Pods that fail; a person's do. */
 static void what_waits_does_not_scale_the_primary_by_the_release_before(void **state)
 {
-    struct canary_world *cw =
-        start("{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"freezeTarget\":false,\"analysis\":{"
-              "\"interval\":\"10s\",\"stepWeights\":[10,50],\"webhooks\":[" HOOK("in", "confirm-rollout") "]}}");
+    struct canary_world *cw = canary_world_start_at_rest(
+        "{\"targetRef\":{\"name\":\"podinfo\"},\"service\":{\"port\":80},\"freezeTarget\":false,\"analysis\":{"
+        "\"interval\":\"10s\",\"stepWeights\":[10,50],\"webhooks\":[" HOOK("in", "confirm-rollout") "]}}");
 
     (void)state;
     canary_world_hook(cw, "in");
     canary_world_release_image(cw, "app:2");
     canary_world_until(cw, "Progressing", 10);
-    scale_target(cw, 1);
+    canary_world_put_replicas(cw, 1);
     cw->target_hangs = true;
     canary_world_rest(cw, 1);
     canary_world_hook(cw, "in")->status = 403;
@@ -264,16 +231,16 @@ static void what_waits_does_not_scale_the_primary_by_the_release_before(void **s
     cw->target_hangs = false;
     expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
     assert_int_equal(canary_world_replicas(cw, APP "-primary"), APP_REPLICAS);
-    scale_target(cw, 8);
+    canary_world_put_replicas(cw, 8);
     expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
     assert_int_equal(canary_world_replicas(cw, APP), 0);
     assert_int_equal(canary_world_replicas(cw, APP "-primary"), 8);
-    done(cw);
+    canary_world_done(cw);
 }
 
 static void an_abort_ends_what_waits_for_a_gate(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("in", "confirm-rollout"), ""));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("in", "confirm-rollout"), ""));
 
     (void)state;
     canary_world_hook(cw, "in")->status = 403;
@@ -282,18 +249,18 @@ static void an_abort_ends_what_waits_for_a_gate(void **state)
     canary_world_command(cw, "abort@1");
     canary_world_until(cw, "Failed", 0);
     canary_world_rest(cw, SECONDS(900));
-    expect_status(cw, STATUS_FIELD_PHASE, "Failed");
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Failed");
     canary_world_hook(cw, "in")->status = 200;
     canary_world_command(cw, "retry@2");
     canary_world_until(cw, "Succeeded", 0);
-    done(cw);
+    canary_world_done(cw);
 }
 
 /* Also where the operator is started again after each step. */
 static void a_test_that_passed_is_not_made_again(void **state)
 {
-    struct canary_world *cw =
-        start(SPEC(HOOK("first", "pre-rollout") "," HOOK("second", "pre-rollout") "," HOOK("load", "rollout"), ""));
+    struct canary_world *cw = canary_world_start_at_rest(
+        SPEC(HOOK("first", "pre-rollout") "," HOOK("second", "pre-rollout") "," HOOK("load", "rollout"), ""));
     struct canary_world_hook *first = canary_world_hook(cw, "first"), *second = canary_world_hook(cw, "second");
 
     (void)state;
@@ -313,7 +280,7 @@ static void a_test_that_passed_is_not_made_again(void **state)
     canary_world_release_image(cw, "app:3");
     canary_world_until(cw, "Progressing", 10);
     assert_int_equal(first->asked, 2);
-    done(cw);
+    canary_world_done(cw);
 }
 
 static void a_hook_that_fails_is_a_check_that_failed(void **state)
@@ -327,13 +294,13 @@ static void a_hook_that_fails_is_a_check_that_failed(void **state)
             _cleanup_free_ char *spec =
                 str_printf(SPEC("{\"name\":\"t\",\"type\":\"%s\",\"url\":\"" HOOKS_URL "t\"}", ""), types[i]);
             _cleanup_free_ char *message = NULL;
-            struct canary_world *cw = start(spec);
+            struct canary_world *cw = canary_world_start_at_rest(spec);
             struct canary_world_hook *hook = canary_world_hook(cw, "t");
             hook->status = answers[k];
             canary_world_release_image(cw, "app:2");
             canary_world_until(cw, "Failed", 0);
             assert_int_equal(hook->asked, 2); /* the threshold */
-            expect_status(cw, STATUS_FIELD_REASON, "ChecksFailed");
+            canary_world_expect(cw, STATUS_FIELD_REASON, "ChecksFailed");
             message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
             assert_non_null(strstr(message, "webhook \"t\""));
             if (i == 0)
@@ -347,13 +314,14 @@ static void a_hook_that_fails_is_a_check_that_failed(void **state)
                     cw->w.later = cw->again;
             hook->status = 200;
             canary_world_until(cw, "Succeeded", 0);
-            done(cw);
+            canary_world_done(cw);
         }
 }
 
 static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("back", "rollback") "," HOOK("in", "confirm-rollout"), ""));
+    struct canary_world *cw =
+        canary_world_start_at_rest(SPEC(HOOK("back", "rollback") "," HOOK("in", "confirm-rollout"), ""));
     struct canary_world_hook *back = canary_world_hook(cw, "back"), *in = canary_world_hook(cw, "in");
 
     (void)state;
@@ -363,7 +331,7 @@ static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
     expect_to_wait(cw, "Waiting", 0, "\"in\"", "HTTP 403");
     back->status = 200;
     canary_world_until(cw, "Failed", 0);
-    expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+    canary_world_expect(cw, STATUS_FIELD_REASON, "Aborted");
     canary_world_rest(cw, SECONDS(60));
     back->status = in->status = 0;
     canary_world_command(cw, "retry@1");
@@ -373,7 +341,7 @@ static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
     back->status = 200;
     canary_world_step(cw);
     canary_world_until(cw, "Failed", 0);
-    done(cw);
+    canary_world_done(cw);
 }
 
 /* Nor does a person's abort lead more traffic to a version that is not wanted, while the primary goes back. */
@@ -383,7 +351,7 @@ static void an_end_while_the_primary_is_rolled_out_never_raises_the_weight(void 
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        struct canary_world *cw = start(SPEC(HOOK("back", "rollback"), ""));
+        struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("back", "rollback"), ""));
         struct canary_world_hook *back = canary_world_hook(cw, "back");
         back->status = 403;
         canary_world_release_image(cw, "app:2");
@@ -396,22 +364,22 @@ static void an_end_while_the_primary_is_rolled_out_never_raises_the_weight(void 
         else
             back->status = 200;
         canary_world_rest(cw, SECONDS(3600));
-        expect_status(cw, STATUS_FIELD_PHASE, "Promoting");
-        expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+        canary_world_expect(cw, STATUS_FIELD_PHASE, "Promoting");
+        canary_world_expect(cw, STATUS_FIELD_REASON, "Aborted");
         canary_world_expect_image(cw, APP "-primary", "app:1");
         assert_int_equal(canary_world_weight(cw), 50); /* the primary has not the Pods for all of it */
         cw->primary_hangs = false;
         canary_world_until(cw, "Failed", 0);
-        expect_status(cw, STATUS_FIELD_REASON, "Aborted");
+        canary_world_expect(cw, STATUS_FIELD_REASON, "Aborted");
         assert_null(strstr(cw->log, "Promoting 100"));
-        done(cw);
+        canary_world_done(cw);
     }
 }
 
 static void the_document_says_what_it_is_about(void **state)
 {
-    struct canary_world *cw =
-        start(SPEC("{\"name\":\"load\",\"url\":\"" HOOKS_URL "load\",\"metadata\":{\"cmd\":\"hey\"}}", ""));
+    struct canary_world *cw = canary_world_start_at_rest(
+        SPEC("{\"name\":\"load\",\"url\":\"" HOOKS_URL "load\",\"metadata\":{\"cmd\":\"hey\"}}", ""));
     _cleanup_json_ json_t *posted = NULL;
     _cleanup_free_ char *revision = NULL;
 
@@ -431,7 +399,7 @@ static void the_document_says_what_it_is_about(void **state)
     assert_string_equal(doc_string(posted, "type"), "rollout");
     assert_string_equal(doc_string(posted, "metadata", "cmd"), "hey");
     assert_int_equal(doc_int(doc_at(posted, "weight"), -1), 10);
-    done(cw);
+    canary_world_done(cw);
 }
 
 int main(void)

@@ -20,22 +20,6 @@
 #define HOOK(name, type) "{\"name\":\"" name "\",\"type\":\"" type "\",\"url\":\"" HOOKS_URL name "\"}"
 #define ALERT(name, severity) "{\"name\":\"" name "\",\"severity\":\"" severity "\",\"url\":\"" HOOKS_URL name "\"}"
 
-static struct canary_world *start(const char *spec)
-{
-    struct canary_world *cw = NEW(struct canary_world);
-
-    canary_world_init(cw, spec);
-    canary_world_until(cw, "Initialized", 0);
-    canary_world_rest(cw, SECONDS(60));
-    return cw;
-}
-
-static void done(struct canary_world *cw)
-{
-    canary_world_release(cw);
-    free(cw);
-}
-
 /* The event of the last document. */
 static void expect_event(const struct canary_world_hook *hook, const char *event)
 {
@@ -46,7 +30,7 @@ static void expect_event(const struct canary_world_hook *hook, const char *event
 
 static void each_is_told_once_of_what_it_asks_for(void **state)
 {
-    struct canary_world *cw = start(
+    struct canary_world *cw = canary_world_start_at_rest(
         SPEC(HOOK("end", "post-rollout") "," HOOK("all", "event"), ALERT("info", "info") "," ALERT("bad", "error")));
     struct canary_world_hook *end = canary_world_hook(cw, "end"), *all = canary_world_hook(cw, "all"),
                              *info = canary_world_hook(cw, "info"), *bad = canary_world_hook(cw, "bad");
@@ -77,13 +61,13 @@ static void each_is_told_once_of_what_it_asks_for(void **state)
     expect_event(bad, "Failed");
     expect_event(end, "Failed");
     assert_int_equal(bad->asked, 1);
-    done(cw);
+    canary_world_done(cw);
 }
 
 /* It is told of what was so then, also where it was not reached before something else was so. */
 static void who_does_not_answer_holds_up_nothing(void **state)
 {
-    struct canary_world *cw = start(SPEC(HOOK("end", "post-rollout"), ALERT("info", "info")));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("end", "post-rollout"), ALERT("info", "info")));
     struct canary_world_hook *end = canary_world_hook(cw, "end"), *info = canary_world_hook(cw, "info");
 
     (void)state;
@@ -100,13 +84,13 @@ static void who_does_not_answer_holds_up_nothing(void **state)
     assert_int_equal(info->asked, 4);
     assert_int_equal(end->asked, 2);
     assert_false(canary_world_step(cw));
-    done(cw);
+    canary_world_done(cw);
 }
 
 /* Who did not answer before the Canary was deleted is told while its target is made to serve again. */
 static void what_is_left_to_tell_is_told_when_the_canary_is_deleted(void **state)
 {
-    struct canary_world *cw = start(SPEC("", ALERT("bad", "error")));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC("", ALERT("bad", "error")));
     struct canary_world_hook *bad = canary_world_hook(cw, "bad");
 
     (void)state;
@@ -121,7 +105,7 @@ static void what_is_left_to_tell_is_told_when_the_canary_is_deleted(void **state
     canary_world_delete(cw);
     assert_int_equal(bad->asked, 1);
     expect_event(bad, "Failed");
-    done(cw);
+    canary_world_done(cw);
 }
 
 static void what_waits_for_a_person_is_told_once(void **state)
@@ -140,7 +124,7 @@ static void what_waits_for_a_person_is_told_once(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec = str_printf(
             SPEC("{\"name\":\"gate\",%s,\"url\":\"" HOOKS_URL "gate\"}", ALERT("warn", "warn")), cases[i].hook);
-        struct canary_world *cw = start(spec);
+        struct canary_world *cw = canary_world_start_at_rest(spec);
         struct canary_world_hook *warn = canary_world_hook(cw, "warn");
         canary_world_hook(cw, "gate")->status = cases[i].status;
         canary_world_release_image(cw, "app:2");
@@ -148,14 +132,14 @@ static void what_waits_for_a_person_is_told_once(void **state)
         assert_int_equal(warn->asked, cases[i].told);
         if (cases[i].told)
             expect_event(warn, "Waiting");
-        done(cw);
+        canary_world_done(cw);
     }
 }
 
 /* However often releases begin and end, so many messages and no more come within ten minutes. */
 static void messages_are_limited(void **state)
 {
-    struct canary_world *cw = start(SPEC("", ALERT("info", "info")));
+    struct canary_world *cw = canary_world_start_at_rest(SPEC("", ALERT("info", "info")));
     struct canary_world_hook *info = canary_world_hook(cw, "info");
 
     (void)state;
@@ -171,7 +155,7 @@ static void messages_are_limited(void **state)
     canary_world_until(cw, "Succeeded", 0);
     canary_world_rest(cw, SECONDS(60));
     assert_int_equal(info->asked, 2);
-    done(cw);
+    canary_world_done(cw);
 }
 
 static void put_secret(struct canary_world *cw, json_t *data)
@@ -208,7 +192,7 @@ static void credentials_are_sent_and_never_told(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec = str_printf(SPEC("%s", ""), cases[i].hook), *text = NULL;
-        struct canary_world *cw = start(spec);
+        struct canary_world *cw = canary_world_start_at_rest(spec);
         struct canary_world_hook *hook = canary_world_hook(cw, "t");
         json_t *data = OBJECT(STRING(cases[i].key, cases[i].value));
         if (cases[i].key2)
@@ -225,7 +209,7 @@ static void credentials_are_sent_and_never_told(void **state)
             assert_null(strstr(text, "http://hooks"));
             assert_null(strstr(text, "connection refused")); /* such errors name the server */
         }
-        done(cw);
+        canary_world_done(cw);
     }
 }
 
@@ -243,7 +227,7 @@ static void a_secret_that_is_missing_or_wrong_is_named(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec = str_printf(SPEC("%s", ""), cases[i].hook), *message = NULL;
-        struct canary_world *cw = start(spec);
+        struct canary_world *cw = canary_world_start_at_rest(spec);
         if (cases[i].key)
             put_secret(cw, OBJECT(STRING(cases[i].key, cases[i].value)));
         canary_world_release_image(cw, "app:2");
@@ -251,13 +235,13 @@ static void a_secret_that_is_missing_or_wrong_is_named(void **state)
         message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
         if (!strstr(message, cases[i].text))
             fail_msg("%s", message);
-        done(cw);
+        canary_world_done(cw);
     }
 }
 
 static void slack_gets_what_it_takes(void **state)
 {
-    struct canary_world *cw = start(SPEC(
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(
         "",
         "{\"name\":\"s\",\"type\":\"slack\",\"channel\":\"ops\",\"severity\":\"error\",\"url\":\"" HOOKS_URL "s\"}"));
     _cleanup_json_ json_t *message = NULL;
@@ -274,7 +258,7 @@ static void slack_gets_what_it_takes(void **state)
     assert_string_equal(doc_string(json_array_get(doc_at(message, "attachments"), 0), "color"), "danger");
     assert_non_null(strstr(
         doc_string(json_array_get(doc_at(message, "attachments"), 0), "text"), "request-success-rate: 50 is below 99"));
-    done(cw);
+    canary_world_done(cw);
 }
 
 int main(void)
