@@ -50,6 +50,10 @@ struct canary_memo {
     char *settled;
     size_t managed;
     msec_t settled_until;
+    /* Another VirtualService of the same host, as a message, NULL: none; as of `routes` changes of VirtualServices. */
+    char *conflict;
+    uint64_t routes;
+    bool knows_conflict;
 };
 
 /* The mesh, as far as the Canary depends on it. */
@@ -90,7 +94,7 @@ struct canary {
     char *seen;            /* what this plan depends on; owned */
     bool is_settled;       /* it is what the last plan saw, which had nothing to do */
     char *scaler_obstacle; /* canary_scaler_obstacle() */
-    char *conflict;        /* another VirtualService of the same host, as a message; owned; NULL: none */
+    const char *conflict;  /* another VirtualService of the same host, as a message; the memo's; NULL: none */
     char *contended;       /* the object that another client writes again and again; owned; NULL: none */
 };
 

@@ -168,6 +168,21 @@ char *canary_recorded_target(const struct reconcile *re)
     return target ? str_dup(target) : NULL;
 }
 
+/* Every VirtualService may be in the way, so they are looked at when one of them has changed, and not at every plan. */
+static void look_for_conflict(struct canary *c)
+{
+    struct canary_memo *memo = c->re->memo;
+    uint64_t routes = kube_cache_changes(c->in->observed, mesh_kind(KIND_VIRTUAL_SERVICE));
+
+    if (!memo->knows_conflict || memo->routes != routes) {
+        free(memo->conflict);
+        memo->conflict = canary_route_conflict(c);
+        memo->routes = routes;
+        memo->knows_conflict = true;
+    }
+    c->conflict = memo->conflict;
+}
+
 void canary_look(struct canary *c)
 {
     const struct canary_memo *memo = c->re->memo;
@@ -177,7 +192,7 @@ void canary_look(struct canary *c)
     c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
     if (c->spec->autoscaler)
         c->scaler_object = get(c, KIND_TARGET_AUTOSCALER, doc_string(c->spec->autoscaler, "name"));
-    c->conflict = canary_route_conflict(c);
+    look_for_conflict(c);
     c->seen = seen_by(c);
     c->is_settled = !c->re->object->deleting && str_eq(c->seen, memo->settled) && c->in->now < memo->settled_until;
 }
@@ -228,7 +243,6 @@ void canary_release(struct canary *c)
     free(c->record_name);
     free(c->primary_scaler_name);
     free(c->scaler_obstacle);
-    free(c->conflict);
     free(c->contended);
     free(c->seen);
     buf_release(&c->text);

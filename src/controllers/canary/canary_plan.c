@@ -14,6 +14,7 @@ static void forget(struct canary_memo *memo)
     canary_spec_free(memo->spec);
     free(memo->warnings);
     free(memo->settled);
+    free(memo->conflict);
     *memo = (struct canary_memo){0};
 }
 
@@ -61,8 +62,10 @@ static void use_recorded_target(struct canary_memo *memo, const struct reconcile
 {
     _cleanup_free_ char *target = canary_recorded_target(re);
 
-    if (memo->spec && target)
-        str_replace(&memo->spec->target.name, target);
+    if (!memo->spec || !target || str_eq(memo->spec->target.name, target))
+        return;
+    str_replace(&memo->spec->target.name, target);
+    memo->knows_conflict = false; /* the name of the Service may follow from it */
 }
 
 static void begin(struct reconcile *re)
