@@ -260,15 +260,16 @@ bool canary_check_hooks(struct canary *c, struct buf *text)
     size_t i;
 
     json_array_foreach(c->spec->analysis.webhooks, i, hook) {
-        struct question q = question_of(c, hook);
+        struct question q;
         struct buf why = BUF_INIT;
-        enum canary_reply reply = REPLY_YES;
-        if (q.type == HOOK_ROLLOUT) {
-            q.turn = c->observed.checked;
-            reply = ask(c, &q, &why);
-            if (reply != REPLY_NONE)
-                note(c, &q, reply, buf_str(&why), false);
-        }
+        enum canary_reply reply;
+        if (canary_hook_type(hook) != HOOK_ROLLOUT)
+            continue;
+        q = question_of(c, hook);
+        q.turn = c->observed.checked;
+        reply = ask(c, &q, &why);
+        if (reply != REPLY_NONE)
+            note(c, &q, reply, buf_str(&why), false);
         waits |= reply == REPLY_NONE;
         if (reply == REPLY_NO && !text->len)
             buf_printf(text, "webhook \"%s\": %s", q.name, buf_str(&why));
