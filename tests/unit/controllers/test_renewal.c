@@ -161,6 +161,24 @@ static char *current(struct world *w)
     return current_of(w, ISTIOD_INJECTION_CONFIG);
 }
 
+/* Two Deployments whose Pods have a former sidecar, as a plan has seen them. The version of today's; owned by the
+ * caller. */
+static char *begin_with_outdated(void **state, const json_t *web, const json_t *other)
+{
+    struct world *w;
+    char *version;
+
+    begin(state, RENEWING("Automatic", ""));
+    w = *state;
+    version = current(w);
+    put(w, web);
+    put(w, other);
+    put_pod(w, "web", "old");
+    put_pod(w, "zoo", "old");
+    expect_restarts(w, NULL, "");
+    return version;
+}
+
 static void a_workload_is_restarted_once(void **state)
 {
     _cleanup_json_ json_t *web = deployment("web", NULL), *other = deployment("zoo", NULL);
@@ -215,14 +233,8 @@ static void a_rollout_of_the_user_is_not_restarted(void **state)
     _cleanup_free_ char *version = NULL;
     struct world *w;
 
-    begin(state, RENEWING("Automatic", ""));
+    version = begin_with_outdated(state, web, other);
     w = *state;
-    version = current(w);
-    put(w, web);
-    put(w, other);
-    put_pod(w, "web", "old");
-    put_pod(w, "zoo", "old");
-    expect_restarts(w, NULL, "");
     w->later += SETTLED;
     expect_restarts(w, web, "web");
     roll_out(w, web, version);
@@ -248,14 +260,8 @@ static void a_rollout_that_failed_stops_its_namespace_until_it_is_complete(void 
     _cleanup_free_ char *version = NULL;
     struct world *w;
 
-    begin(state, RENEWING("Automatic", ""));
+    version = begin_with_outdated(state, web, other);
     w = *state;
-    version = current(w);
-    put(w, web);
-    put(w, other);
-    put_pod(w, "web", "old");
-    put_pod(w, "zoo", "old");
-    expect_restarts(w, NULL, "");
     w->later += SETTLED;
     expect_restarts(w, web, "web");
     put_pod(w, "web", version);
