@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "api/resource.h"
+#include "audit.h"
 #include "base/str.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "doc/doc.h"
@@ -136,6 +137,15 @@ bool rights_are_of_renewal(const char *right)
 bool rights_are_of_upgrades(const char *right)
 {
     return str_eq(right, "/pods create");
+}
+
+void rights_used_check_audit(bool (*is_due)(const char *right))
+{
+    struct rights_used used = RIGHTS_USED_INIT;
+
+    audit_read(0, rights_used_note, &used);
+    rights_used_check(&used, is_due);
+    rights_used_release(&used);
 }
 
 bool rights_are_of_federation(const char *right)

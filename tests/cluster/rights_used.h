@@ -25,6 +25,8 @@ void rights_used_note(void *context, const json_t *entry);
 void rights_used_refused(const struct rights_used *used, struct buf *ret);
 /* Fails the test where something was refused, or where a right of the operator's that `is_due` was not used. */
 void rights_used_check(const struct rights_used *used, bool (*is_due)(const char *right));
+/* The same of all that the audit log has so far: what a stage ends with. */
+void rights_used_check_audit(bool (*is_due)(const char *right));
 /* Of the operator's rights in the central cluster, those that only federation has use for. */
 bool rights_are_of_federation(const char *right);
 /* Those by which workloads are restarted: the tests of today's Istio do so, with real sidecars. */

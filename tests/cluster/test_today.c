@@ -389,12 +389,8 @@ static bool is_due(const char *right)
 
 static void rights_of_its_own_were_used_and_nothing_refused(void **state)
 {
-    struct rights_used used = RIGHTS_USED_INIT;
-
     (void)state;
-    audit_read(0, rights_used_note, &used);
-    rights_used_check(&used, is_due);
-    rights_used_release(&used);
+    rights_used_check_audit(is_due);
 }
 
 int main(void)
