@@ -52,6 +52,12 @@ char *str_join(char separator, size_t count, const char *const *parts)
     return joined;
 }
 
+void str_free_secret(char *s)
+{
+    if (s)
+        mem_free_secret(s, strlen(s));
+}
+
 void str_replace(char **owned, const char *s)
 {
     char *copy = str_dup(s);

@@ -15,6 +15,10 @@ char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define STR_JOIN(separator, ...)                                                                                       \
     str_join(separator, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
 char *str_join(char separator, size_t count, const char *const *parts);
+/* Overwritten first (mem_free_secret()); NULL: nothing. */
+void str_free_secret(char *s);
+DEFINE_CLEANUP(char *, str_free_secret)
+#define _cleanup_secret_ _cleanup_(str_free_secret_p)
 /* Replaces an owned string by a copy of `s` (which may be NULL). */
 void str_replace(char **owned, const char *s);
 

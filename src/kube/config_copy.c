@@ -75,17 +75,12 @@ struct kube_config *kube_config_copy(const struct kube_config *c)
     return copy;
 }
 
-/* Cleared one like the other: what is no secret is short. */
-static void free_string(char *text)
-{
-    mem_free_secret(text, text ? strlen(text) : 0);
-}
-
 void kube_config_free(struct kube_config *c)
 {
     if (!c)
         return;
-#define X(field) free_string(c->field);
+/* Cleared one like the other: what is no secret is short. */
+#define X(field) str_free_secret(c->field);
     CONFIG_STRINGS(X)
 #undef X
     exec_free(c->exec);

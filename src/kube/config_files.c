@@ -6,7 +6,7 @@
 
 static void drop(char **text)
 {
-    mem_free_secret(*text, *text ? strlen(*text) : 0);
+    str_free_secret(*text);
     *text = NULL;
 }
 

@@ -35,16 +35,11 @@ struct kube_exec_run {
     struct err failure;
 };
 
-static void free_secret(char *text)
-{
-    mem_free_secret(text, text ? strlen(text) : 0);
-}
-
 void kube_exec_credential_release(struct kube_exec_credential *c)
 {
-    free_secret(c->token);
+    str_free_secret(c->token);
     free(c->cert_pem);
-    free_secret(c->key_pem);
+    str_free_secret(c->key_pem);
     *c = (struct kube_exec_credential){0};
 }
 

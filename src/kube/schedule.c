@@ -38,7 +38,7 @@ void kube_action_release(struct kube_action *a)
     free(a->name);
     free(a->uid);
     free(a->resource_version);
-    mem_free_secret(a->body, a->body ? strlen(a->body) : 0);
+    str_free_secret(a->body);
     free(a->reason);
     *a = (struct kube_action){0};
 }

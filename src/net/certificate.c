@@ -319,7 +319,7 @@ bool certificate_ends(const char *pem, msec_t *ret_first, msec_t *ret_last)
 void certificate_release(struct certificate *c)
 {
     free(c->cert);
-    mem_free_secret(c->key, c->key ? strlen(c->key) : 0);
+    str_free_secret(c->key);
     free(c->ca);
     *c = (struct certificate){0};
 }

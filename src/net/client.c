@@ -38,8 +38,8 @@ void net_credentials_unref(struct net_credentials *c)
 {
     if (!c || --c->refs)
         return;
-    mem_free_secret(c->authorization, c->authorization ? strlen(c->authorization) : 0);
-    mem_free_secret(c->key_pem, c->key_pem ? strlen(c->key_pem) : 0);
+    str_free_secret(c->authorization);
+    str_free_secret(c->key_pem);
     free(c->cert_pem);
     free(c->ca_pem);
     free(c);

@@ -359,7 +359,7 @@ static void set_headers(struct net_call *call)
 static void set_request(struct net_call *call)
 {
     const struct net_request *r = &call->request;
-    _cleanup_free_ char *url = str_printf("%s%s", call->client->base_url, r->path);
+    _cleanup_secret_ char *url = str_printf("%s%s", call->client->base_url, r->path);
 
     curl_easy_setopt(call->easy, CURLOPT_URL, url);
     curl_easy_setopt(call->easy, CURLOPT_PATH_AS_IS, 1L);

@@ -36,7 +36,10 @@ void net_request_release(struct net_request *r)
         mem_free_secret(r->body, r->body_len);
     else
         free(r->body);
-    free(r->path);
+    if (r->secret_path)
+        str_free_secret(r->path);
+    else
+        free(r->path);
     *r = (struct net_request){0};
 }
 

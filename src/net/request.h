@@ -24,7 +24,7 @@ struct net_request {
     msec_t
         not_after; /* monotonic: not begun then, and ended where it is under way, with ERR_CANCELLED; 0: no such time */
     bool secret;   /* the body or the answer holds a secret: memory is cleared */
-    bool secret_path; /* the path is one: errors do not name it */
+    bool secret_path; /* the path is one: errors do not name it, and its memory is cleared */
     bool status_only; /* an answer is there with its head: a body that is too long, late or cut off is no error */
 };
 

@@ -26,9 +26,9 @@ struct query query_copy(const struct query *query)
 void query_release(struct query *query)
 {
     free((char *)query->key);
-    mem_free_secret((char *)query->url, query->url ? strlen(query->url) : 0);
+    str_free_secret((char *)query->url);
     free((char *)query->post);
-    mem_free_secret((char *)query->authorization, query->authorization ? strlen(query->authorization) : 0);
+    str_free_secret((char *)query->authorization);
     free((char *)query->create);
 }
 

@@ -94,8 +94,8 @@ static int send_query(
     struct err *e)
 {
     const char *host = strstr(query->url, "://"), *path = host ? host + 3 + strcspn(host + 3, "/?") : "";
-    _cleanup_free_ char *origin = str_dup_n(query->url, host ? (size_t)(path - query->url) : strlen(query->url));
-    _cleanup_free_ char *full = str_printf("%s%s", *path == '/' ? "" : "/", path);
+    _cleanup_secret_ char *origin = str_dup_n(query->url, host ? (size_t)(path - query->url) : strlen(query->url));
+    _cleanup_secret_ char *full = str_printf("%s%s", *path == '/' ? "" : "/", path);
     const struct net_server server = {.url = origin};
     struct query_call *call;
     struct net_request request;
