@@ -257,6 +257,23 @@ static void credentials_of_several_lines_are_refused(void **state)
     assert_null(strstr(b->e.text, "hidden"));
 }
 
+/* The server is not asked later than that, and one that is slow is not waited for. */
+static void what_is_posted_is_over_at_its_time(void **state)
+{
+    struct bench *b = *state;
+    msec_t begun = clock_now_monotonic();
+
+    ask_with(b, "/hook", (struct query){.post = "{}", .not_after = begun});
+    assert_int_equal(b->e.class, ERR_CANCELLED);
+    assert_null(b->path);
+    ask_with(b, "/silent", (struct query){.post = "{}", .timeout = SECONDS(30), .not_after = begun + 500});
+    assert_int_equal(b->e.class, ERR_CANCELLED);
+    assert_string_equal(b->path, "/silent");
+    assert_true(clock_now_monotonic() < begun + SECONDS(20));
+    ask_with(b, "/hook", (struct query){.post = "{}", .not_after = clock_now_monotonic() + SECONDS(30)});
+    assert_int_equal(b->status, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(credentials_of_several_lines_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_error_of_a_post_names_the_server_and_no_path, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_query_is_not_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_posted_is_over_at_its_time, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile query_http", tests, NULL, NULL);
