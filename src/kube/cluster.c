@@ -296,3 +296,10 @@ bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_k
     /* Of a kind of Kubernetes that the server does not serve there is nothing to list; a custom one may come. */
     return watch && (kube_watch_listed(watch) || (!is_served && !kind->custom));
 }
+
+bool kube_cluster_watch_fails(const struct kube_cluster *c, const struct kube_kind *kind)
+{
+    const struct kube_watch *watch = c->slots[kind - c->kinds->rows].watch;
+
+    return watch && !kube_cluster_watch_synced(c, kind) && *kube_watch_error(watch);
+}

@@ -163,5 +163,7 @@ bool kube_cluster_is_relisted(const struct kube_cluster *c);
  * the cache does not exist, as far as the watch selects.
  */
 bool kube_cluster_watch_synced(const struct kube_cluster *c, const struct kube_kind *kind);
+/* Its watch is on and not synced, as its list failed last: the server refuses it, or does not answer. */
+bool kube_cluster_watch_fails(const struct kube_cluster *c, const struct kube_kind *kind);
 
 #endif

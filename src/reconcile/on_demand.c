@@ -40,3 +40,13 @@ unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *
         synced |= PLAN_RELISTED;
     return synced;
 }
+
+unsigned on_demand_failing(const struct on_demand *w, const struct kube_cluster *cluster)
+{
+    unsigned failing = 0;
+
+    for (size_t i = 0; i < w->table->len; i++)
+        if ((w->on & w->table->rows[i].bit) && kube_cluster_watch_fails(cluster, kind_of(cluster, &w->table->rows[i])))
+            failing |= w->table->rows[i].bit;
+    return failing;
+}

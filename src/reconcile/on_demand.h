@@ -30,5 +30,7 @@ struct on_demand {
 void on_demand_switch(struct on_demand *w, struct kube_cluster *cluster, unsigned watch, const char *ns);
 /* As plan_input.synced. */
 unsigned on_demand_synced(const struct on_demand *w, const struct kube_cluster *cluster);
+/* As plan_input.failing. */
+unsigned on_demand_failing(const struct on_demand *w, const struct kube_cluster *cluster);
 
 #endif

@@ -29,6 +29,8 @@ struct plan_input {
     struct kube_cache *observed; /* written to only in the memos of its objects */
     /* The bits of plan.watch whose list has arrived. */
     unsigned synced;
+    /* Of the others, those whose list failed last: it may never arrive. No event tells of it: look again. */
+    unsigned failing;
     /* How the last write of this object (object_key()) failed, if that was one with this verb. May be NULL. */
     const struct plan_failure *(*failure)(const void *context, enum kube_verb verb, const char *object);
     /* Whether a write of this object is under way; then no other write is planned. May be NULL. */

@@ -208,6 +208,7 @@ void subject_plan(struct subject *s, const struct kube_object *resource)
         world.contact = connection_contact(s->connection);
     actor_set_subject(s->central, resource);
     actor_fill_input(s->central, &central);
+    central.failing = on_demand_failing(s->kind->watches, setup->cluster);
     if (s->cluster && kube_cluster_phase(s->cluster) == KUBE_CLUSTER_SYNCED) {
         remote = subject_input(setup, s->cluster, on_demand_synced(connection_watches(s->connection), s->cluster));
         world.remote = &remote;

@@ -134,6 +134,24 @@ static void all_is_listed_again_once_each_time_that_it_is_asked_for(void **state
     assert_int_equal(sim_take_counts(b->sim).lists, 3);
 }
 
+/* Whoever waits for it can say so. */
+static void a_list_that_fails_is_told_from_one_that_is_under_way(void **state)
+{
+    static const struct sim_faults broken = {.net = {.broken = 1000}};
+    struct bench *b = *state;
+    struct on_demand w = {.table = &table};
+
+    on_demand_switch(&w, b->cluster, WATCH_PODS, SPACE);
+    assert_int_equal(on_demand_failing(&w, b->cluster), 0);
+    sim_faults(b->sim, &broken);
+    assert_int_equal(synced_after(&w, b, WATCH_PODS, SPACE), 0);
+    assert_int_equal(on_demand_failing(&w, b->cluster), WATCH_PODS);
+    sim_faults(b->sim, NULL);
+    sim_run(b->sim, SECONDS(60));
+    assert_int_equal(on_demand_synced(&w, b->cluster), WATCH_PODS);
+    assert_int_equal(on_demand_failing(&w, b->cluster), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(asking_for_the_same_again_lists_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bit_of_several_rows_is_synced_when_each_is, setup, teardown),
         cmocka_unit_test_setup_teardown(all_is_listed_again_once_each_time_that_it_is_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_list_that_fails_is_told_from_one_that_is_under_way, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("unit reconcile on demand", tests, NULL, NULL);
