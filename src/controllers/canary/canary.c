@@ -1,6 +1,8 @@
 /* The fields of a Canary, and what must hold between them. */
 #include "controllers/canary/canary.h"
 
+#include <string.h>
+
 #include "api/rows.h"
 #include "api/status.h"
 #include "base/str.h"
@@ -9,6 +11,7 @@
 
 #define DEADLINE_MAX 604800 /* seconds */
 #define PAUSE_MAX 86400
+#define SCALER_NAME_MAX 245 /* with -primary as long as a name may be */
 #define DEFAULT_WINDOW "1m"
 
 /* What Istio's own resources have: kept as it is. */
@@ -78,9 +81,16 @@ static void check_scaler(const json_t *scaler, const char *path, struct problems
         "autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v2beta1", "autoscaling/v1"};
     const char *version = str_or(doc_string(scaler, "apiVersion"), versions[0]);
     const char *kind = str_or(doc_string(scaler, "kind"), "HorizontalPodAutoscaler");
-    _cleanup_free_ char *of_kind = str_printf("%s.kind", path), *of_version = str_printf("%s.apiVersion", path);
+    _cleanup_free_ char *of_kind = str_printf("%s.kind", path), *of_version = str_printf("%s.apiVersion", path),
+                        *of_name = str_printf("%s.name", path);
     bool is_known = false;
 
+    if (strlen(str_or(doc_string(scaler, "name"), "")) > SCALER_NAME_MAX)
+        problems_add(
+            problems,
+            PROBLEM_ERROR,
+            of_name,
+            "must have at most 245 characters, as the primary's has the same name with -primary");
     for (size_t i = 0; i < ARRAY_LEN(versions); i++)
         is_known = is_known || str_eq(version, versions[i]);
     if (str_eq(kind, "ScaledObject"))

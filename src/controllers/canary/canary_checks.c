@@ -209,7 +209,11 @@ static struct sample ask(const struct canary *c, const json_t *metric, enum part
     queries_add(
         &c->re->plan->queries,
         &(struct query){
-            .key = key, .url = buf_str(&url), .timeout = QUERY_TIMEOUT, .body_max = ANSWER_MAX, .max_age = MSEC_NEVER});
+            .key = key,
+            .url = buf_str(&url),
+            .timeout = QUERY_TIMEOUT,
+            .body_max = ANSWER_MAX,
+            .max_age = canary_interval(c->spec)});
     answer = query_answers_find(&c->re->world->answers, key);
     if (!answer)
         return (struct sample){.waits = true};
@@ -333,47 +337,81 @@ static json_t *line(const struct canary *c, const json_t *metric, const struct j
         now);
 }
 
-void canary_check(struct canary *c)
+/* A check, while its parts are judged. */
+struct check {
+    json_t *lines;
+    enum canary_outcome worst;
+    bool waits;
+};
+
+static void
+worsen(struct canary *c, struct check *check, enum canary_outcome outcome, const char *what, const char *why)
 {
-    struct canary_facts *f = &c->facts;
-    enum canary_outcome worst = CHECK_PASSES;
-    json_t *checks = json_array(), *metric;
-    struct buf hook_text = BUF_INIT;
-    bool waits = false;
+    if (outcome <= check->worst)
+        return;
+    check->worst = outcome;
+    buf_reset(&c->check_text);
+    buf_printf(&c->check_text, "%s%s", what, why);
+}
+
+static void measure(struct canary *c, struct check *check)
+{
+    json_t *metric;
     size_t i;
 
-    f->check = CHECK_WAITS;
-    if (c->in->now < canary_check_due(c->spec, &c->observed)) {
-        json_decref(checks);
-        return;
-    }
     json_array_foreach(c->spec->analysis.metrics, i, metric) {
+        _cleanup_free_ char *what = str_printf("%s: ", doc_string(metric, "name"));
         struct judgement j = {0};
-        enum canary_outcome outcome;
         judge(c, metric, &j);
-        outcome = outcome_of(c, metric, &j);
-        waits |= j.waits;
-        if (!j.waits && outcome > worst) {
-            worst = outcome;
-            buf_reset(&c->check_text);
-            buf_printf(&c->check_text, "%s: %s", doc_string(metric, "name"), buf_str(&j.why));
+        check->waits |= j.waits;
+        if (!j.waits) {
+            worsen(c, check, outcome_of(c, metric, &j), what, buf_str(&j.why));
+            json_array_append_new(check->lines, line(c, metric, &j));
         }
-        if (!j.waits)
-            json_array_append_new(checks, line(c, metric, &j));
         buf_release(&j.why);
     }
-    waits |= !canary_check_hooks(c, &hook_text);
-    if (hook_text.len && worst < CHECK_FAILS) {
-        worst = CHECK_FAILS;
-        buf_reset(&c->check_text);
-        buf_add_str(&c->check_text, buf_str(&hook_text));
-    }
-    buf_release(&hook_text);
-    if (waits && worst < CHECK_FAILS) {
-        json_decref(checks);
+}
+
+/*
+ * A webhook may take its time: metrics are measured on meanwhile, and are shown, as is who is waited for, when another
+ * check would have been due.
+ */
+static void ask_hooks(struct canary *c, struct check *check)
+{
+    const msec_t longer = canary_check_due(c->spec, &c->observed) + canary_interval(c->spec);
+    const bool is_long = c->in->now >= longer;
+    _cleanup_buf_ struct buf failure = BUF_INIT, pending = BUF_INIT;
+    const bool is_over = canary_check_hooks(c, is_long, &failure, &pending);
+
+    if (failure.len)
+        worsen(c, check, CHECK_FAILS, "", buf_str(&failure));
+    if (is_over)
         return;
+    canary_look_again(c, longer);
+    if (check->worst < CHECK_FAILS && is_long && !check->waits)
+        c->checks = json_incref(check->lines);
+    if (check->worst < CHECK_FAILS && pending.len) {
+        buf_reset(&c->check_text);
+        buf_printf(&c->check_text, "the check %s", buf_str(&pending));
+        c->facts.check_text = buf_str(&c->check_text);
     }
-    f->check = worst;
-    f->check_text = buf_str(&c->check_text);
-    c->checks = checks;
+    check->waits = true;
+}
+
+void canary_check(struct canary *c)
+{
+    struct check check = {.worst = CHECK_PASSES};
+
+    c->facts.check = CHECK_WAITS;
+    if (c->in->now < canary_check_due(c->spec, &c->observed))
+        return;
+    check.lines = json_array();
+    measure(c, &check);
+    ask_hooks(c, &check);
+    if (!check.waits || check.worst == CHECK_FAILS) {
+        c->facts.check = check.worst;
+        c->facts.check_text = buf_str(&c->check_text);
+        c->checks = json_incref(check.lines);
+    }
+    json_decref(check.lines);
 }

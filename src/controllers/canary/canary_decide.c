@@ -226,6 +226,27 @@ static struct canary_step step_of(const struct canary_spec *spec, const struct c
     return s->step >= 0 && (size_t)s->step < count ? steps[s->step] : (struct canary_step){0};
 }
 
+/* --- clocks --- */
+
+/* What is later than it can be by this clock was written by another one, or before this one was set back. */
+static void bound(msec_t *time, msec_t most)
+{
+    if (*time > most)
+        *time = most;
+}
+
+void canary_set_clock(const struct canary_spec *spec, struct canary_state *s, msec_t now)
+{
+    const msec_t longest = now + SECONDS(spec->settle) + SECONDS(spec->drain);
+
+    bound(&s->settle_until, longest);
+    bound(&s->drain_until, longest);
+    bound(&s->since, now);
+    bound(&s->checked, now);
+    if (!canary_is_idle(s->phase))
+        bound(&s->started, now);
+}
+
 /* --- what webhooks say --- */
 
 /* The reason while they are waited for. */
@@ -261,15 +282,23 @@ static bool is_confirmed(struct decision *d, enum canary_hook type)
 
 /* --- what a person asks for --- */
 
+/* The primary is rolled out to its former template. */
+static bool is_going_back(const struct canary_state *s)
+{
+    return s->phase == CANARY_PROMOTING && str_eq(s->failed, s->revision);
+}
+
 static void abort_for(struct decision *d, const char *why)
 {
     struct canary_state *s = d->s;
 
-    if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING ||
-        (s->phase == CANARY_PROMOTING && !str_eq(d->f->recorded, s->revision)))
+    if (s->phase == CANARY_PROMOTING && (is_going_back(s) || str_eq(d->f->recorded, s->revision))) {
+        /* One that is going back already goes on, and gets no further traffic. */
+        if (!str_eq(s->reason, "Aborted"))
+            restore(d, "Aborted", why);
+    } else if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING || s->phase == CANARY_PROMOTING) {
         fail(d, "Aborted", why);
-    else if (s->phase == CANARY_PROMOTING)
-        restore(d, "Aborted", why);
+    }
 }
 
 static void obey_retry(struct decision *d)
@@ -449,6 +478,8 @@ static bool is_tested(struct decision *d)
         say(d, hook_reasons[HOOK_PRE_ROLLOUT], "webhooks test the version before it gets traffic");
     else if (f->gate == GATE_FAILED)
         count_failure(d, hook_reasons[HOOK_PRE_ROLLOUT], str_or(f->gate_text, ""));
+    else if (f->gate_text)
+        say(d, hook_reasons[HOOK_PRE_ROLLOUT], "%s", f->gate_text);
     return false;
 }
 
@@ -554,6 +585,8 @@ static void await_check(struct decision *d)
 
     if (awaited == HOOK_CONFIRM_INCREASE || awaited == HOOK_CONFIRM_PROMOTION)
         advance(d);
+    else if (d->f->check_text)
+        say(d, "Analysing", "%s", d->f->check_text);
     else if (d->s->checked)
         d->held = !str_eq(d->s->reason, "CheckFailed") && !str_eq(d->s->reason, "Analysing");
     else
@@ -626,7 +659,7 @@ static void follow_promotion(struct decision *d)
     struct canary_state *s = d->s;
 
     s->frozen |= d->spec->freeze_target;
-    if (str_eq(s->failed, s->revision)) {
+    if (is_going_back(s)) {
         go_back(d);
     } else if (!str_eq(f->recorded, s->revision)) {
         if (!str_eq(f->revision, s->revision))

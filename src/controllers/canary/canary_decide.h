@@ -102,7 +102,7 @@ struct canary_facts {
     bool apex;                   /* the Service that clients call selects the primary alone */
 
     enum canary_outcome check;
-    const char *check_text; /* why it did not pass */
+    const char *check_text; /* why it did not pass; of CHECK_WAITS, what it waits for, NULL: nothing to tell of */
 
     bool has_hook[HOOK_LAST + 1];
     enum canary_gate gate;  /* of canary_awaited_hook() */
@@ -135,6 +135,12 @@ void canary_decide(
 void canary_wish_of(
     const struct canary_spec *spec, const struct canary_facts *facts, const struct canary_state *before,
     const struct canary_state *after, struct canary_wish *ret);
+/*
+ * Before a decision: what the state has of times that are still to come, though they have been, begins now, and what
+ * would be waited for for longer than ever is waited for as long as from now on. So a clock that was set back, or that
+ * of another replica, makes a wait begin anew at most.
+ */
+void canary_set_clock(const struct canary_spec *spec, struct canary_state *state, msec_t now);
 /* When the next check is due; MSEC_NEVER: none is. */
 msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *state);
 /* When to look again, where nothing happens before; MSEC_NEVER. */

@@ -68,7 +68,8 @@ static msec_t pause_of(const struct canary *c)
     return interval < ASK_AGAIN ? interval : ASK_AGAIN;
 }
 
-static enum canary_reply ask(const struct canary *c, const struct question *q, struct buf *why)
+/* `since`: as in struct canary_post. */
+static enum canary_reply ask(struct canary *c, const struct question *q, msec_t since, struct buf *why)
 {
     _cleanup_free_ char *key = str_printf("hook/%s/%" PRId64, q->id, q->turn);
     _cleanup_json_ json_t *document = canary_document(c, q->id, q->hook);
@@ -82,6 +83,7 @@ static enum canary_reply ask(const struct canary *c, const struct question *q, s
             .retries = q->again ? 0 : canary_hook_retries(q->hook),
             .timeout = canary_hook_timeout(q->hook),
             .max_age = q->again ? pause_of(c) : MSEC_NEVER,
+            .since = since,
         },
         why);
 }
@@ -142,12 +144,17 @@ static void read_records(struct canary *c)
 
 /* --- gates --- */
 
-static void say(struct canary *c, const struct question *q, const char *why)
+static void describe(const struct question *q, enum canary_reply reply, const char *why, struct buf *text)
+{
+    buf_printf(text, "waits for webhook \"%s\" (%s)", q->name, canary_hook_type_name(q->type));
+    if (*why)
+        buf_printf(text, "%s: %s", reply == REPLY_NONE ? "" : ", which does not say yes", why);
+}
+
+static void say(struct canary *c, const struct question *q, enum canary_reply reply, const char *why)
 {
     buf_reset(&c->gate_text);
-    buf_printf(&c->gate_text, "waits for webhook \"%s\" (%s)", q->name, canary_hook_type_name(q->type));
-    if (*why)
-        buf_printf(&c->gate_text, ", which does not say yes: %s", why);
+    describe(q, reply, why, &c->gate_text);
     c->facts.gate_text = buf_str(&c->gate_text);
 }
 
@@ -160,26 +167,31 @@ static void ask_gate(struct canary *c, const json_t *hook)
     enum canary_reply reply;
 
     q.again = true;
-    reply = ask(c, &q, &why);
+    reply = ask(c, &q, 0, &why);
     if (reply != REPLY_NONE)
         note(c, &q, reply, buf_str(&why), false);
     if (reply != REPLY_YES && c->facts.gate == GATE_OPEN) {
-        say(c, &q, buf_str(&why));
+        say(c, &q, reply, buf_str(&why));
         c->facts.gate = GATE_CLOSED;
-        c->is_refused = reply == REPLY_NO && !doc_bool(doc_at(hook, "muteAlert"), false);
+        c->is_refused = reply != REPLY_NONE && !doc_bool(doc_at(hook, "muteAlert"), false);
     }
     buf_release(&why);
 }
 
-/* Its test of a version before that gets traffic: once, and after a no again when `interval` is over. */
-static void ask_test(struct canary *c, const json_t *hook)
+/*
+ * Its test of a version before that gets traffic: once, and after a no again when `interval` is over. `since`: when it
+ * could be asked first; after one that passed, when the next one could.
+ */
+static void ask_test(struct canary *c, const json_t *hook, msec_t *since)
 {
     struct question q = question_of(c, hook);
     _cleanup_free_ char *id = q.id;
-    const json_t *record = record_of(c, q.name);
+    json_t *record = record_of(c, q.name);
     struct buf why = BUF_INIT;
     enum canary_reply reply;
 
+    if (has_passed(c, &q))
+        *since = canary_time_of(c, record);
     if (!c->facts.is_tested || has_passed(c, &q))
         return;
     c->facts.is_tested = false;
@@ -187,16 +199,19 @@ static void ask_test(struct canary *c, const json_t *hook)
         return;
     c->facts.gate = GATE_CLOSED;
     if (str_eq(doc_string(record, "id"), q.id)) {
-        q.turn = clock_time(doc_string(record, "at"));
-        c->hooks_due = q.turn + canary_interval(c->spec);
-        if (c->in->now < c->hooks_due)
+        q.turn = canary_time_of(c, record);
+        *since = q.turn + canary_interval(c->spec);
+        canary_look_again(c, *since);
+        if (c->in->now < *since)
             return;
     }
-    reply = ask(c, &q, &why);
+    reply = ask(c, &q, *since, &why);
     if (reply != REPLY_NONE)
         note(c, &q, reply, buf_str(&why), true);
     c->facts.is_tested = reply == REPLY_YES;
-    if (reply == REPLY_NO) {
+    if (reply == REPLY_NONE) {
+        say(c, &q, reply, buf_str(&why));
+    } else if (reply != REPLY_YES) {
         buf_printf(&c->gate_text, "webhook \"%s\": %s", q.name, buf_str(&why));
         c->facts.gate_text = buf_str(&c->gate_text);
         c->facts.gate = GATE_FAILED;
@@ -204,19 +219,28 @@ static void ask_test(struct canary *c, const json_t *hook)
     buf_release(&why);
 }
 
-/* Whether it wants the release to end; what is no yes changes nothing. */
+/* Whether it wants the release to end; what is no yes changes nothing, but that nobody can say yes is told. */
 static void ask_for_end(struct canary *c, const json_t *hook)
 {
     struct question q = question_of(c, hook);
     _cleanup_free_ char *id = q.id;
     struct buf why = BUF_INIT;
+    enum canary_reply reply;
 
     q.again = true;
-    if (ask(c, &q, &why) == REPLY_YES) {
-        note(c, &q, REPLY_YES, "", false);
+    reply = ask(c, &q, 0, &why);
+    if (reply != REPLY_NONE)
+        note(c, &q, reply, buf_str(&why), false);
+    if (reply == REPLY_YES) {
         buf_reset(&c->end_text);
         buf_printf(&c->end_text, "webhook \"%s\" says so", q.name);
         c->facts.wants_back = buf_str(&c->end_text);
+    } else if (reply == REPLY_SILENT) {
+        reconcile_tell(
+            c->re->plan,
+            "NotAsked",
+            true,
+            str_printf("webhook \"%s\" (rollback) cannot end the release: %s", q.name, buf_str(&why)));
     }
     buf_release(&why);
 }
@@ -231,6 +255,7 @@ void canary_ask_hooks(struct canary *c)
 {
     const struct canary_state *s = &c->observed;
     enum canary_hook awaited = canary_awaited_hook(s);
+    msec_t since = s->settle_until;
     json_t *hook;
     size_t i;
 
@@ -243,7 +268,7 @@ void canary_ask_hooks(struct canary *c)
         if (c->spec->suspend)
             continue;
         if (type == HOOK_PRE_ROLLOUT && s->phase == CANARY_PROGRESSING && s->step < 0)
-            ask_test(c, hook);
+            ask_test(c, hook, &since);
         else if (type == HOOK_ROLLBACK && may_end(s))
             ask_for_end(c, hook);
         else if (type == awaited)
@@ -253,7 +278,7 @@ void canary_ask_hooks(struct canary *c)
 
 /* --- in checks --- */
 
-bool canary_check_hooks(struct canary *c, struct buf *text)
+bool canary_check_hooks(struct canary *c, bool is_long, struct buf *failure, struct buf *pending)
 {
     bool waits = false;
     json_t *hook;
@@ -267,12 +292,14 @@ bool canary_check_hooks(struct canary *c, struct buf *text)
             continue;
         q = question_of(c, hook);
         q.turn = c->observed.checked;
-        reply = ask(c, &q, &why);
+        reply = ask(c, &q, canary_check_due(c->spec, &c->observed), &why);
         if (reply != REPLY_NONE)
             note(c, &q, reply, buf_str(&why), false);
         waits |= reply == REPLY_NONE;
-        if (reply == REPLY_NO && !text->len)
-            buf_printf(text, "webhook \"%s\": %s", q.name, buf_str(&why));
+        if (reply == REPLY_NONE && !pending->len && (is_long || why.len))
+            describe(&q, reply, buf_str(&why), pending);
+        else if (reply != REPLY_NONE && reply != REPLY_YES && !failure->len)
+            buf_printf(failure, "webhook \"%s\": %s", q.name, buf_str(&why));
         free(q.id);
         buf_release(&why);
     }

@@ -30,6 +30,9 @@ enum {
     PLAN_WATCH_CANARY_SECRETS = 8, /* Secrets of all namespaces that Canaries may send, by their label */
 };
 
+/* What is being read may fail, without an event. */
+#define CANARY_LOOK_AGAIN SECONDS(5)
+
 /* Values of the label CANARY_ROLE. */
 #define CANARY_ROLE_PRIMARY "primary"
 #define CANARY_ROLE_CANARY "canary"
@@ -88,7 +91,7 @@ struct canary {
     struct buf gate_text, end_text;
     json_t *checks, *hooks, *notices; /* for the status; owned */
     bool is_refused;                  /* a gate's webhook has said no, and alerts are to be told */
-    msec_t hooks_due;                 /* when a webhook is asked again; 0: none is */
+    msec_t look_again;                /* what is posted depends on the time until then; 0: nothing does */
     bool held, is_decided;
     bool is_written;       /* the status says all this already */
     char *seen;            /* what this plan depends on; owned */
@@ -97,6 +100,14 @@ struct canary {
     const char *conflict;  /* another VirtualService of the same host, as a message; the memo's; NULL: none */
     char *contended;       /* the object that another client writes again and again; owned; NULL: none */
 };
+
+/* canary_wait.c */
+/* Why these objects, which one of the watches brings, cannot be read, owned by the caller; NULL: they can. */
+char *canary_unreadable(const struct canary *c, unsigned watch, const char *what);
+/* When what is in the status was so (`at`): now at the latest, which is written to it; see canary_set_clock(). */
+msec_t canary_time_of(const struct canary *c, json_t *record);
+/* The plan is made again then, at the latest. */
+void canary_look_again(struct canary *c, msec_t at);
 
 /* canary_record.c */
 /* One that makes no sense counts as lost. */
@@ -115,7 +126,7 @@ char *canary_recorded_target(const struct reconcile *re);
 void canary_look(struct canary *c);
 void canary_observe(struct canary *c);
 void canary_release(struct canary *c);
-/* The watch of VirtualServices is being opened. */
+/* VirtualServices are not read yet. */
 bool canary_awaits_routes(const struct canary *c);
 /* Why nothing can be done now, owned by the caller; NULL: something can. */
 char *canary_obstacle(const struct canary *c);
@@ -168,16 +179,22 @@ char *canary_route_conflict(const struct canary *c);
 void canary_check(struct canary *c);
 
 /* canary_post.c */
-enum canary_reply { REPLY_NONE, REPLY_NO, REPLY_YES };
+enum canary_reply {
+    REPLY_NONE,   /* not yet */
+    REPLY_SILENT, /* there will be none: it cannot be sent, or nobody answers */
+    REPLY_NO,
+    REPLY_YES,
+};
 struct canary_post {
     const json_t *item; /* the webhook or alert, borrowed */
     const char *key;    /* of the query */
     json_t *document;   /* borrowed */
     int retries;
     msec_t timeout, max_age;
+    msec_t since; /* from then on its Secret is waited for as long as for an answer with all retries; 0: it is not */
 };
-/* Sends it, and reads what was answered; `why` gets what was no yes. */
-enum canary_reply canary_post(const struct canary *c, const struct canary_post *post, struct buf *why);
+/* Sends it, and reads what was answered; `why` gets what is in the way, or was no yes. */
+enum canary_reply canary_post(struct canary *c, const struct canary_post *post, struct buf *why);
 
 /* canary_notices.c */
 /* What the end of a plan has to tell webhooks and alerts, and whom it still has to; sets canary.notices. */
@@ -190,8 +207,11 @@ bool canary_has_notices(const struct canary *c);
 json_t *canary_document(const struct canary *c, const char *id, const json_t *webhook);
 /* Asks the webhooks that the observed state waits for; sets facts of them, and canary.hooks. Before canary_check(). */
 void canary_ask_hooks(struct canary *c);
-/* Asks those of a check; false: answers are missing. `text` gets why one did not pass. */
-bool canary_check_hooks(struct canary *c, struct buf *text);
+/*
+ * Asks those of a check; false: answers are missing. `failure` gets why one did not pass, `pending` which is waited
+ * for, where that is long already, or the webhook cannot be asked yet.
+ */
+bool canary_check_hooks(struct canary *c, bool is_long, struct buf *failure, struct buf *pending);
 
 /* canary_status.c */
 void canary_read_state(const json_t *resource, struct canary_state *ret);

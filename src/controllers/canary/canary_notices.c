@@ -24,6 +24,7 @@ enum { NOTICES_MAX = 10, NOTICES_FOR_ALL = 8 };
 #define OF_ALERT "alert/"
 
 #define WAITING "Waiting"
+#define WAITS_FOR "waitsFor"
 
 /* --- what there is to tell --- */
 
@@ -88,8 +89,8 @@ static bool make_room(struct canary *c, const struct notice *n)
     size_t most = n->severity == SEVERITY_ERROR ? NOTICES_MAX : NOTICES_FOR_ALL;
 
     for (size_t i = 0; i < json_array_size(c->notices);) {
-        const json_t *one = json_array_get(c->notices, i);
-        if (is_told(one) && clock_time(doc_string(one, "at")) <= c->in->now - NOTICES_WITHIN)
+        json_t *one = json_array_get(c->notices, i);
+        if (is_told(one) && canary_time_of(c, one) <= c->in->now - NOTICES_WITHIN)
             json_array_remove(c->notices, i);
         else
             i++;
@@ -188,7 +189,7 @@ message_to(const struct canary *c, const json_t *item, bool is_alert, const char
 }
 
 /* True when nothing is left to do for this one. */
-static bool tell(struct canary *c, const json_t *notice, const char *receiver)
+static bool tell(struct canary *c, json_t *notice, const char *receiver)
 {
     bool is_alert = str_starts(receiver, OF_ALERT);
     const char *name = strchr(receiver, '/') ? strchr(receiver, '/') + 1 : "";
@@ -211,9 +212,12 @@ static bool tell(struct canary *c, const json_t *notice, const char *receiver)
             .retries = is_alert ? CANARY_TELL_RETRIES : canary_hook_retries(item),
             .timeout = is_alert ? ALERT_TIMEOUT : canary_hook_timeout(item),
             .max_age = MSEC_NEVER,
+            .since = canary_time_of(c, notice),
         },
         &why);
-    if (reply == REPLY_NO)
+    if (reply == REPLY_NONE && why.len)
+        json_object_set_new(notice, WAITS_FOR, json_string(buf_str(&why)));
+    if (reply == REPLY_NO || reply == REPLY_SILENT)
         reconcile_tell(
             c->re->plan,
             "NotTold",
@@ -238,6 +242,7 @@ static void tell_all(struct canary *c)
 
     json_array_foreach(c->notices, i, notice) {
         json_t *pending = doc_at(notice, "pending");
+        json_object_del(notice, WAITS_FOR);
         for (size_t k = 0; k < json_array_size(pending);) {
             const char *receiver = str_or(json_string_value(json_array_get(pending, k)), "");
             if (json_object_get(busy, receiver)) {

@@ -342,6 +342,9 @@ char *canary_obstacle(const struct canary *c)
 {
     char *text;
 
+    text = canary_unreadable(c, PLAN_WATCH_ROUTES, "VirtualServices");
+    if (text)
+        return text;
     if (!(c->in->synced & PLAN_WATCH_ROUTES))
         return str_dup("waits for VirtualServices of Istio, which the API server does not serve yet");
     if (canary_awaits_scalers(c))

@@ -89,6 +89,8 @@ static void begin(struct reconcile *re)
     if (c->spec && c->spec->autoscaler)
         re->plan->central.watch |= PLAN_WATCH_SCALERS;
     canary_read_state(re->resource, &c->observed);
+    if (c->spec)
+        canary_set_clock(c->spec, &c->observed, c->in->now);
     c->next = c->observed;
     if (!c->spec)
         return;
@@ -109,8 +111,10 @@ static void review(struct reconcile *re)
     const struct canary_memo *memo = re->memo;
     struct canary *c = re->state;
 
-    /* The watch is being opened: that is no news. */
-    re->keeps_status = canary_awaits_routes(c) || canary_awaits_scalers(c);
+    /* That a watch is being opened is no news; whether it fails is. */
+    re->keeps_status = (canary_awaits_routes(c) && !(c->in->failing & PLAN_WATCH_ROUTES)) || canary_awaits_scalers(c);
+    if (re->keeps_status)
+        re->plan->again_after = CANARY_LOOK_AGAIN;
     if (!c->spec)
         re->facts.refused = &memo->refusal;
     else if (!c->is_settled)
@@ -121,9 +125,8 @@ static msec_t later(const struct canary *c)
 {
     msec_t at = canary_wake(c->spec, &c->next, c->in->now);
 
-    if (c->hooks_due > c->in->now && c->hooks_due < at)
-        at = c->hooks_due;
-
+    if (c->look_again && c->look_again < at)
+        at = c->look_again;
     return at == MSEC_NEVER ? MSEC_NEVER : at - c->in->now;
 }
 

@@ -57,11 +57,10 @@ static bool read_credential(const json_t *secret, const char *key, struct creden
 static char *basic(const struct credential *user, const struct credential *password)
 {
     char *pair = str_printf("%s:%s", user->text, str_or(password->text, ""));
-    size_t len = strlen(pair);
-    char *encoded = base64_encode(pair, len), *value = str_printf("Basic %s", encoded);
+    char *encoded = base64_encode(pair, strlen(pair)), *value = str_printf("Basic %s", encoded);
 
-    mem_free_secret(pair, len);
-    mem_free_secret(encoded, strlen(encoded));
+    str_free_secret(pair);
+    str_free_secret(encoded);
     return value;
 }
 
@@ -101,6 +100,11 @@ static enum address_state find_address(const struct canary *c, const json_t *ite
     if (!name)
         return ADDRESS_KNOWN;
     c->re->plan->central.watch |= PLAN_WATCH_CANARY_SECRETS;
+    if (c->in->failing & PLAN_WATCH_CANARY_SECRETS) {
+        _cleanup_free_ char *text = canary_unreadable(c, PLAN_WATCH_CANARY_SECRETS, "Secrets");
+        buf_printf(why, "Secret %s/%s: %s", c->ns, name, text);
+        return ADDRESS_MISSING;
+    }
     if (!(c->in->synced & PLAN_WATCH_CANARY_SECRETS))
         return ADDRESS_AWAITED;
     o = kube_cache_get(c->in->observed, mesh_kind(KIND_CANARY_SECRET), c->ns, name);
@@ -114,10 +118,27 @@ static enum address_state find_address(const struct canary *c, const json_t *ite
 
 static void address_release(struct address *a)
 {
-    if (a->url)
-        mem_free_secret(a->url, strlen(a->url));
-    if (a->authorization)
-        mem_free_secret(a->authorization, strlen(a->authorization));
+    str_free_secret(a->url);
+    str_free_secret(a->authorization);
+}
+
+/* How long an answer takes at most, with all retries. */
+static msec_t patience(const struct canary_post *post)
+{
+    return post->timeout * (post->retries + 1) + SECONDS(((msec_t)1 << post->retries) - 1);
+}
+
+static enum canary_reply without_address(struct canary *c, const struct canary_post *post, enum address_state state)
+{
+    const msec_t until = post->since + patience(post);
+
+    if (state == ADDRESS_AWAITED)
+        canary_look_again(c, c->in->now + CANARY_LOOK_AGAIN);
+    else if (!post->since || c->in->now >= until)
+        return REPLY_SILENT;
+    else
+        canary_look_again(c, until);
+    return REPLY_NONE;
 }
 
 static enum canary_reply read_answer(const struct canary *c, const char *key, bool is_secret, struct buf *why)
@@ -133,18 +154,17 @@ static enum canary_reply read_answer(const struct canary *c, const char *key, bo
     else
         /* It names the server. */
         buf_add_str(why, is_secret ? "there is no answer" : answer->error);
-    return REPLY_NO;
+    return answer->error ? REPLY_SILENT : REPLY_NO;
 }
 
-enum canary_reply canary_post(const struct canary *c, const struct canary_post *post, struct buf *why)
+enum canary_reply canary_post(struct canary *c, const struct canary_post *post, struct buf *why)
 {
     struct address address;
     enum address_state state = find_address(c, post->item, &address, why);
-    enum canary_reply reply = state == ADDRESS_MISSING ? REPLY_NO : REPLY_NONE;
-    _cleanup_free_ char *body = NULL;
+    enum canary_reply reply;
 
     if (state == ADDRESS_KNOWN) {
-        body = doc_text(post->document);
+        _cleanup_free_ char *body = doc_text(post->document);
         queries_add(
             &c->re->plan->queries,
             &(struct query){
@@ -158,6 +178,8 @@ enum canary_reply canary_post(const struct canary *c, const struct canary_post *
                 .max_age = post->max_age,
             });
         reply = read_answer(c, post->key, address.is_secret, why);
+    } else {
+        reply = without_address(c, post, state);
     }
     address_release(&address);
     return reply;

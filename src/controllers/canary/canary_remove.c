@@ -147,7 +147,11 @@ bool canary_leave(struct reconcile *re)
     re->removed = leaves;
     /* What is not read yet may be there. */
     if (canary_awaits_routes(c)) {
-        re->keeps_status = true;
+        re->waiting = canary_unreadable(c, PLAN_WATCH_ROUTES, "VirtualServices");
+        re->facts.waits_for = re->waiting;
+        re->facts.leftovers = 1;
+        re->keeps_status = !re->waiting;
+        re->plan->again_after = CANARY_LOOK_AGAIN;
         return false;
     }
     if (!is_abandoned(c) && has_nothing_to_return(c)) {

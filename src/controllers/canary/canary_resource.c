@@ -76,6 +76,7 @@ static const struct field notice_rows[] = {
     {"message", TEXT(format_text), .doc = "What was said then."},
     {"at", TIME, .doc = "When it happened."},
     {"pending", LIST(receiver, 0, 100), .doc = "The webhooks and alerts that are still to be told."},
+    {"waitsFor", TEXT(format_text), .doc = "Why one of them could not be told yet."},
 };
 
 static const struct field_table notice_table = {

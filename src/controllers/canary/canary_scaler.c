@@ -15,7 +15,7 @@
 
 bool canary_awaits_scalers(const struct canary *c)
 {
-    return c->spec && c->spec->autoscaler && !(c->in->synced & PLAN_WATCH_SCALERS);
+    return c->spec && c->spec->autoscaler && !((c->in->synced | c->in->failing) & PLAN_WATCH_SCALERS);
 }
 
 static const char *name_of(const struct canary *c)
@@ -58,40 +58,6 @@ static bool scales(const json_t *scaler, const char *deployment)
     return str_eq(doc_string(target, "kind"), "Deployment") && str_eq(doc_string(target, "name"), deployment);
 }
 
-char *canary_scaler_obstacle(const struct canary *c)
-{
-    const struct kube_object *other;
-
-    if (!c->spec->autoscaler)
-        return NULL;
-    if (!c->scaler)
-        return str_printf(
-            "there is no HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names", c->ns, name_of(c));
-    if (!scales(c->scaler, c->spec->target.name))
-        return str_printf(
-            "HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names, does not scale Deployment %s",
-            c->ns,
-            name_of(c),
-            c->spec->target.name);
-    if (doc_int(doc_at(c->scaler, "spec", "minReplicas"), 1) < 1)
-        return str_printf(
-            "HorizontalPodAutoscaler %s/%s has minReplicas 0, so that it scales a target up that has to be without "
-            "replicas: write 1, or more",
-            c->ns,
-            name_of(c));
-    other = find(c, KIND_TARGET_AUTOSCALER, c->primary_scaler_name);
-    if (other && !str_eq(other->owner, c->re->object->uid))
-        return str_printf(
-            "HorizontalPodAutoscaler %s/%s exists, and this Canary did not create it", c->ns, c->primary_scaler_name);
-    return NULL;
-}
-
-/* What the primary's follows: the declared one, or what the primary's has while that cannot be followed. */
-static const json_t *declared(const struct canary *c)
-{
-    return doc_at(c->scaler_obstacle ? c->primary_scaler : c->scaler, "spec");
-}
-
 static int count_at(const json_t *map, const char *key, int otherwise)
 {
     int64_t count = doc_int(json_object_get(map, key), otherwise);
@@ -107,6 +73,70 @@ static struct canary_bounds bounds_of(const json_t *spec)
     return b;
 }
 
+/* With what the Canary says of the primary. */
+static struct canary_bounds with_own(const struct canary *c, struct canary_bounds b)
+{
+    const json_t *own = doc_at(c->spec->autoscaler, "primaryScalerReplicas");
+
+    return (struct canary_bounds){count_at(own, "minReplicas", b.least), count_at(own, "maxReplicas", b.most)};
+}
+
+static char *impossible_limits(const struct canary *c)
+{
+    struct canary_bounds b = with_own(c, bounds_of(doc_at(c->scaler, "spec")));
+
+    if (b.least <= b.most)
+        return NULL;
+    return str_printf(
+        "spec.autoscalerRef.primaryScalerReplicas and HorizontalPodAutoscaler %s/%s give the primary minReplicas %d "
+        "and maxReplicas %d: write both, or such as fit the declared ones",
+        c->ns,
+        name_of(c),
+        b.least,
+        b.most);
+}
+
+char *canary_scaler_obstacle(const struct canary *c)
+{
+    const struct kube_object *other;
+    char *text;
+
+    if (!c->spec->autoscaler)
+        return NULL;
+    text = canary_unreadable(c, PLAN_WATCH_SCALERS, "HorizontalPodAutoscalers");
+    if (text)
+        return text;
+    if (!c->scaler)
+        return str_printf(
+            "there is no HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names", c->ns, name_of(c));
+    if (!scales(c->scaler, c->spec->target.name))
+        return str_printf(
+            "HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names, does not scale Deployment %s",
+            c->ns,
+            name_of(c),
+            c->spec->target.name);
+    if (doc_int(doc_at(c->scaler, "spec", "minReplicas"), 1) < 1)
+        return str_printf(
+            "HorizontalPodAutoscaler %s/%s has minReplicas 0, so that it scales a target up that has to be without "
+            "replicas: write 1, or more",
+            c->ns,
+            name_of(c));
+    text = impossible_limits(c);
+    if (text)
+        return text;
+    other = find(c, KIND_TARGET_AUTOSCALER, c->primary_scaler_name);
+    if (other && !str_eq(other->owner, c->re->object->uid))
+        return str_printf(
+            "HorizontalPodAutoscaler %s/%s exists, and this Canary did not create it", c->ns, c->primary_scaler_name);
+    return NULL;
+}
+
+/* What the primary's follows: the declared one, or what the primary's has while that cannot be followed. */
+static const json_t *declared(const struct canary *c)
+{
+    return doc_at(c->scaler_obstacle ? c->primary_scaler : c->scaler, "spec");
+}
+
 struct canary_bounds canary_target_bounds(const struct canary *c)
 {
     return c->scaler && !c->scaler_obstacle ? bounds_of(declared(c)) : (struct canary_bounds){0};
@@ -114,14 +144,11 @@ struct canary_bounds canary_target_bounds(const struct canary *c)
 
 struct canary_bounds canary_primary_bounds(const struct canary *c, const json_t *record_data)
 {
-    const json_t *own = doc_at(c->spec->autoscaler, "primaryScalerReplicas");
-    struct canary_bounds b = bounds_of(declared(c));
+    struct canary_bounds b = with_own(c, bounds_of(declared(c)));
     int floor = canary_recorded_floor(record_data);
 
     if (!canary_scales_primary(c))
         return (struct canary_bounds){0};
-    b.least = count_at(own, "minReplicas", b.least);
-    b.most = count_at(own, "maxReplicas", b.most);
     b.most = b.most < b.least ? b.least : b.most;
     if (floor > b.least)
         b.least = floor < b.most ? floor : b.most;

@@ -131,6 +131,19 @@ void canary_world_command(struct canary_world *cw, const char *command)
     put(cw, KIND_CANARY, canary);
 }
 
+void canary_world_read(struct canary_world *cw, enum mesh_kind_id kind, bool is_read, bool fails)
+{
+    const struct watch_table *table = canary_reconciler.watches;
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < table->len; i++)
+        if (table->rows[i].kind == kind)
+            bits |= table->rows[i].bit;
+    assert_true(bits);
+    cw->unread = is_read ? cw->unread & ~bits : cw->unread | bits;
+    cw->failing = fails ? cw->failing | bits : cw->failing & ~bits;
+}
+
 void canary_world_forget(struct canary_world *cw)
 {
     canary_reconciler.memo_free(cw->memo);
@@ -463,6 +476,16 @@ static bool is_held_back(const void *context, const struct kube_action *action)
     return cw->holds_back && action->tag != PLAN_BOOKKEEPING;
 }
 
+static void note_events(struct canary_world *cw, const struct reconcile_plan *plan)
+{
+    for (size_t i = 0; i < plan->event_count; i++) {
+        _cleanup_free_ char *line = str_printf("%s: %s\n", plan->events[i].reason, plan->events[i].text);
+        size_t len = strlen(cw->events);
+        if (!strstr(cw->events, line) && len + strlen(line) < sizeof(cw->events))
+            memcpy(cw->events + len, line, strlen(line) + 1);
+    }
+}
+
 static const struct plan_failure *failure_of(const void *context, enum kube_verb verb, const char *object)
 {
     return world_failure(&((const struct canary_world *)context)->w, verb, object);
@@ -472,10 +495,11 @@ bool canary_world_step(struct canary_world *cw)
 {
     struct query_answer answers[CANARY_ANSWERS_MAX];
     const struct plan_input input = {
-        .now = START + cw->w.later,
+        .now = START + cw->w.later + cw->clock,
         .server = &cw->w.server,
         .observed = cw->w.cache,
-        .synced = ~0u,
+        .synced = ~cw->unread,
+        .failing = cw->failing,
         .failure = failure_of,
         .held = is_held_back,
         .queue_context = cw,
@@ -496,12 +520,13 @@ bool canary_world_step(struct canary_world *cw)
             .status = cw->answers[i].body ? cw->answers[i].status : 0,
             .body = cw->answers[i].body,
             .body_len = cw->answers[i].body ? strlen(cw->answers[i].body) : 0,
-            .at = START + cw->answers[i].at};
+            .at = START + cw->answers[i].at + cw->clock};
     assert_true(reconcile_resource(&canary_reconciler, &world, canary, cw->memo, &plan));
     any = plan.central.len > 0;
     cw->again = plan.again_after == MSEC_NEVER ? MSEC_NEVER : cw->w.later + plan.again_after;
     cw->managed = plan.central.managed;
     count_writes(cw, &plan.central);
+    note_events(cw, &plan);
     any |= answer(cw, &plan.queries);
     world_act(&cw->w, &plan.central);
     reconcile_plan_release(&plan);
@@ -552,14 +577,24 @@ void canary_world_rest(struct canary_world *cw, msec_t length)
     fail_msg("it does not rest:\n%s", cw->log);
 }
 
-void canary_world_delete(struct canary_world *cw)
+void canary_world_request_deletion(struct canary_world *cw)
 {
     json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
 
     json_object_set_new(doc_at(canary, "metadata"), "deletionTimestamp", json_string("2018-12-17T00:00:00Z"));
     put(cw, KIND_CANARY, canary);
+}
+
+bool canary_world_is_gone(struct canary_world *cw)
+{
+    return !kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP);
+}
+
+void canary_world_delete(struct canary_world *cw)
+{
+    canary_world_request_deletion(cw);
     for (int i = 0; i < STEPS_MAX; i++) {
-        if (!kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP))
+        if (canary_world_is_gone(cw))
             return;
         if (!canary_world_step(cw) && !go_on(cw, MSEC_NEVER - 1))
             break;

@@ -41,6 +41,8 @@ struct canary_world {
     bool holds_back;                   /* the queue holds writes back, as they were repeated too often */
     bool target_hangs, primary_hangs;  /* their Pods do not become ready */
     bool endpoints_lag;                /* they stay as they are */
+    msec_t clock;                      /* how far the operator's wall clock is set forward */
+    unsigned unread, failing;          /* plan.watch: what is not read yet, and whose list fails */
     bool is_rolling;                   /* some Pods of a Deployment are still to be replaced */
     int writes;                        /* but status and finalizer */
     size_t managed;                    /* objects, as the last plan counts them */
@@ -51,7 +53,8 @@ struct canary_world {
         msec_t at, due; /* it is asked again */
     } answers[CANARY_ANSWERS_MAX];
     size_t answer_count;
-    char log[CANARY_LOG_MAX]; /* "Progressing 10\n": each phase and weight, once */
+    char log[CANARY_LOG_MAX];    /* "Progressing 10\n": each phase and weight, once */
+    char events[CANARY_LOG_MAX]; /* "Reason: text\n", each once */
 };
 
 /* With the target, its Service, and a Canary with this spec (JSON; NULL: weights 10 and 50, the built-in metrics). */
@@ -63,6 +66,8 @@ void canary_world_release_image(struct canary_world *cw, const char *image);
 void canary_world_command(struct canary_world *cw, const char *command);
 /* Of that name; a new one answers with 200. */
 struct canary_world_hook *canary_world_hook(struct canary_world *cw, const char *name);
+/* The kind is read, or not yet, and its list fails. */
+void canary_world_read(struct canary_world *cw, enum mesh_kind_id kind, bool is_read, bool fails);
 /* Plans know nothing of those before. */
 void canary_world_forget(struct canary_world *cw);
 /* Controllers, a plan, and what it says. True where there was something to write, or a rollout goes on. */
@@ -71,6 +76,9 @@ bool canary_world_step(struct canary_world *cw);
 void canary_world_until(struct canary_world *cw, const char *phase, int weight);
 /* Until nothing is written for that long. */
 void canary_world_rest(struct canary_world *cw, msec_t length);
+/* As a user does: it is gone some steps later. */
+void canary_world_request_deletion(struct canary_world *cw);
+bool canary_world_is_gone(struct canary_world *cw);
 /* Deletes the Canary; until it is gone. */
 void canary_world_delete(struct canary_world *cw);
 

@@ -344,6 +344,73 @@ static void a_rollback_hook_that_says_yes_ends_the_release(void **state)
     canary_world_done(cw);
 }
 
+static const json_t *answer_of(const json_t *canary, const char *hook)
+{
+    return doc_find(doc_at(canary, "status", STATUS_FIELD_HOOKS), "name", hook);
+}
+
+/* Whoever relies on it has to know; a plain no is an answer. */
+static void a_rollback_hook_that_cannot_be_asked_is_told_of(void **state)
+{
+    static const struct {
+        int status;
+        const char *answer, *event;
+    } cases[] = {
+        {403, "HTTP 403", NULL},
+        {-1,
+         "connection refused",
+         "NotAsked: webhook \"back\" (rollback) cannot end the release: connection refused\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("back", "rollback"), ""));
+        _cleanup_json_ json_t *canary = NULL;
+        canary_world_hook(cw, "back")->status = cases[i].status;
+        canary_world_release_image(cw, "app:2");
+        canary_world_until(cw, "Progressing", 10);
+        canary = canary_world_view(cw, KIND_CANARY, APP);
+        assert_string_equal(doc_string(answer_of(canary, "back"), "verdict"), "Fail");
+        assert_string_equal(doc_string(answer_of(canary, "back"), "message"), cases[i].answer);
+        if (cases[i].event)
+            assert_non_null(strstr(cw->events, cases[i].event));
+        else
+            assert_null(strstr(cw->events, "NotAsked"));
+        canary_world_until(cw, "Succeeded", 0);
+        canary_world_done(cw);
+    }
+}
+
+/* A load test may take minutes: what is bad meanwhile ends the release as it would without. */
+static void metrics_are_measured_on_while_a_webhook_takes_its_time(void **state)
+{
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(HOOK("load", "rollout"), ""));
+    struct canary_world_hook *load = canary_world_hook(cw, "load");
+    _cleanup_json_ json_t *canary = NULL;
+    _cleanup_free_ char *message = NULL;
+    msec_t began;
+
+    (void)state;
+    load->status = 0;
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_rest(cw, SECONDS(300));
+    assert_int_equal(canary_world_weight(cw), 10);
+    assert_true(cw->metrics.asked >= 2 * 25); /* of 10 s each */
+    message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+    assert_non_null(strstr(message, "waits for webhook \"load\" (rollout)"));
+    canary = canary_world_view(cw, KIND_CANARY, APP);
+    assert_string_equal(
+        doc_string(json_array_get(doc_at(canary, "status", STATUS_FIELD_CHECKS), 0), "verdict"), "Pass");
+    cw->metrics.failed = 50;
+    began = cw->w.later;
+    canary_world_until(cw, "Failed", 0);
+    canary_world_expect(cw, STATUS_FIELD_REASON, "ChecksFailed");
+    assert_true(cw->w.later - began <= SECONDS(20)); /* two checks, which is the threshold */
+    assert_int_equal(load->asked, 0);
+    canary_world_done(cw);
+}
+
 /* Nor does a person's abort lead more traffic to a version that is not wanted, while the primary goes back. */
 static void an_end_while_the_primary_is_rolled_out_never_raises_the_weight(void **state)
 {
@@ -372,6 +439,36 @@ static void an_end_while_the_primary_is_rolled_out_never_raises_the_weight(void 
         canary_world_until(cw, "Failed", 0);
         canary_world_expect(cw, STATUS_FIELD_REASON, "Aborted");
         assert_null(strstr(cw->log, "Promoting 100"));
+        canary_world_done(cw);
+    }
+}
+
+/* However often it is said. */
+static void an_abort_that_is_repeated_takes_no_traffic_to_a_primary_that_is_not_ready(void **state)
+{
+    static const struct {
+        int weight; /* that stays */
+        bool is_late;
+    } cases[] = {{50, false}, {100, true}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct canary_world *cw = canary_world_start_release(NULL);
+        canary_world_until(cw, "Promoting", 50);
+        cw->primary_hangs = true;
+        canary_world_rest(cw, cases[i].is_late ? SECONDS(700) : SECONDS(30));
+        canary_world_expect_image(cw, APP "-primary", cases[i].is_late ? "app:1" : "app:2");
+        for (int k = 0; k < 3; k++) {
+            _cleanup_free_ char *command = str_printf("abort@%d", k);
+            canary_world_command(cw, command);
+            canary_world_rest(cw, SECONDS(60));
+            canary_world_expect(cw, STATUS_FIELD_PHASE, "Promoting");
+            canary_world_expect(cw, STATUS_FIELD_REASON, "Aborted");
+            assert_int_equal(canary_world_weight(cw), cases[i].weight);
+        }
+        cw->primary_hangs = false;
+        canary_world_until(cw, "Failed", 0);
+        canary_world_expect_image(cw, APP "-primary", "app:1");
         canary_world_done(cw);
     }
 }
@@ -418,6 +515,9 @@ int main(void)
         cmocka_unit_test(a_hook_that_fails_is_a_check_that_failed),
         cmocka_unit_test(a_rollback_hook_that_says_yes_ends_the_release),
         cmocka_unit_test(an_end_while_the_primary_is_rolled_out_never_raises_the_weight),
+        cmocka_unit_test(a_rollback_hook_that_cannot_be_asked_is_told_of),
+        cmocka_unit_test(metrics_are_measured_on_while_a_webhook_takes_its_time),
+        cmocka_unit_test(an_abort_that_is_repeated_takes_no_traffic_to_a_primary_that_is_not_ready),
         cmocka_unit_test(the_document_says_what_it_is_about),
     };
 

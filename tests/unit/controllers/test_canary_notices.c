@@ -239,6 +239,94 @@ static void a_secret_that_is_missing_or_wrong_is_named(void **state)
     }
 }
 
+#define ROLLOUT_WITH_SECRET "{\"name\":\"t\",\"url\":\"" HOOKS_URL "t\",\"retries\":1,\"secretRef\":{\"name\":\"s\"}}"
+
+/* It may be applied a moment later than what names it. */
+static void a_secret_is_waited_for_as_long_as_an_answer(void **state)
+{
+    static const struct {
+        const char *hook;
+        msec_t patience;
+    } cases[] = {{WITH_SECRET, SECONDS(10)}, {ROLLOUT_WITH_SECRET, SECONDS(21)}};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const bool comes = i % 2;
+        _cleanup_free_ char *spec = str_printf(SPEC("%s", ""), cases[i / 2].hook), *message = NULL;
+        struct canary_world *cw = canary_world_start_at_rest(spec);
+        struct canary_world_hook *hook = canary_world_hook(cw, "t");
+        msec_t began;
+        canary_world_release_image(cw, "app:2");
+        while (!message || !strstr(message, "there is no Secret shop/s with the label")) {
+            if (!canary_world_step(cw))
+                cw->w.later = cw->again;
+            free(message);
+            message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+        }
+        began = cw->w.later;
+        canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+        assert_non_null(strstr(message, "waits for webhook \"t\""));
+        canary_world_rest(cw, cases[i / 2].patience - 1);
+        canary_world_expect(cw, STATUS_FIELD_FAILED_REVISION, "");
+        if (comes)
+            put_secret(cw, OBJECT(STRING("token", "aG9va3Mtc2VjcmV0")));
+        canary_world_until(cw, comes ? "Succeeded" : "Failed", 0);
+        assert_int_equal(hook->asked > 0, comes);
+        if (!comes)
+            assert_int_equal(cw->w.later - began, cases[i / 2].patience);
+        canary_world_done(cw);
+    }
+}
+
+static void an_alert_waits_for_its_secret_and_says_so(void **state)
+{
+    (void)state;
+    for (int comes = 0; comes <= 1; comes++) {
+        struct canary_world *cw = canary_world_start_at_rest(
+            SPEC("", "{\"name\":\"t\",\"url\":\"" HOOKS_URL "t\",\"secretRef\":{\"name\":\"s\"}}"));
+        struct canary_world_hook *hook = canary_world_hook(cw, "t");
+        _cleanup_json_ json_t *canary = NULL;
+        canary_world_release_image(cw, "app:2");
+        canary_world_until(cw, "Progressing", 0);
+        canary_world_rest(cw, SECONDS(45)); /* of 10 s and three retries */
+        canary = canary_world_view(cw, KIND_CANARY, APP);
+        assert_non_null(strstr(
+            str_or(doc_string(json_array_get(doc_at(canary, "status", STATUS_FIELD_NOTICES), 0), "waitsFor"), ""),
+            "there is no Secret shop/s with the label"));
+        assert_null(strstr(cw->events, "NotTold"));
+        if (comes)
+            put_secret(cw, OBJECT(STRING("token", "aG9va3Mtc2VjcmV0")));
+        canary_world_rest(cw, SECONDS(120));
+        assert_int_equal(hook->asked > 0, comes);
+        assert_int_equal(strstr(cw->events, "NotTold: alert \"t\" was not told") != NULL, !comes);
+        assert_null(strstr(kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP)->text, "waitsFor"));
+        canary_world_done(cw);
+    }
+}
+
+/* Without the right to do so there is no list: as if the Secret were not there. */
+static void secrets_that_cannot_be_listed_are_not_waited_for_without_end(void **state)
+{
+    struct canary_world *cw = canary_world_start_at_rest(SPEC(WITH_SECRET, ""));
+    _cleanup_free_ char *message = NULL;
+
+    (void)state;
+    canary_world_hook(cw, "t");
+    put_secret(cw, OBJECT(STRING("token", "aG9va3Mtc2VjcmV0")));
+    canary_world_read(cw, KIND_CANARY_SECRET, false, false);
+    canary_world_release_image(cw, "app:2");
+    canary_world_rest(cw, SECONDS(300)); /* it is being read */
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+    canary_world_read(cw, KIND_CANARY_SECRET, false, true);
+    canary_world_until(cw, "Failed", 0);
+    message = canary_world_status(cw, STATUS_FIELD_MESSAGE);
+    assert_non_null(strstr(message, "Secret shop/s: Secrets cannot be listed"));
+    canary_world_read(cw, KIND_CANARY_SECRET, true, false);
+    canary_world_command(cw, "retry@1");
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_done(cw);
+}
+
 static void slack_gets_what_it_takes(void **state)
 {
     struct canary_world *cw = canary_world_start_at_rest(SPEC(
@@ -271,6 +359,9 @@ int main(void)
         cmocka_unit_test(messages_are_limited),
         cmocka_unit_test(credentials_are_sent_and_never_told),
         cmocka_unit_test(a_secret_that_is_missing_or_wrong_is_named),
+        cmocka_unit_test(a_secret_is_waited_for_as_long_as_an_answer),
+        cmocka_unit_test(an_alert_waits_for_its_secret_and_says_so),
+        cmocka_unit_test(secrets_that_cannot_be_listed_are_not_waited_for_without_end),
         cmocka_unit_test(slack_gets_what_it_takes),
     };
 

@@ -249,6 +249,100 @@ static void a_primary_that_is_scaled_to_nothing_gets_replicas(void **state)
     canary_world_done(cw);
 }
 
+static void limits_that_contradict_each_other_are_said(void **state)
+{
+    static const struct {
+        const char *spec;
+        int least, most; /* declared */
+        const char *limits;
+    } cases[] = {
+        {SPEC("{\"name\":\"podinfo\",\"primaryScalerReplicas\":{\"maxReplicas\":4}}"),
+         5,
+         10,
+         "give the primary minReplicas 5 and maxReplicas 4"},
+        {SPEC("{\"name\":\"podinfo\",\"primaryScalerReplicas\":{\"minReplicas\":11}}"),
+         5,
+         10,
+         "give the primary minReplicas 11 and maxReplicas 10"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct canary_world *cw = canary_world_start(cases[i].spec);
+        _cleanup_free_ char *message = NULL;
+        put_scaler(cw, cases[i].least, cases[i].most);
+        canary_world_rest(cw, SECONDS(60));
+        assert_int_equal(cw->writes, 0);
+        message = canary_world_status(cw, STATUS_FIELD_ERROR_MESSAGE);
+        if (!strstr(message, cases[i].limits))
+            fail_msg("%s", message);
+        put_scaler(cw, 2, 12);
+        canary_world_until(cw, "Initialized", 0);
+        /* Later the copy stays as it is. */
+        put_scaler(cw, cases[i].least, cases[i].most);
+        canary_world_rest(cw, SECONDS(60));
+        expect_bounds(cw, i ? 11 : 2, i ? 12 : 4);
+        canary_world_release_image(cw, "app:2");
+        canary_world_rest(cw, SECONDS(600));
+        canary_world_expect(cw, STATUS_FIELD_REASON, "AutoscalerUnusable");
+        canary_world_done(cw);
+    }
+}
+
+/* It is that of the release, and stays until what is declared is known again. */
+static void a_least_that_a_release_raised_goes_when_the_declared_one_is_back(void **state)
+{
+    struct canary_world *cw = start_scaled(SCALED, 2, 10);
+
+    (void)state;
+    cw->wanted_primary = 8;
+    canary_world_rest(cw, SECONDS(60));
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    kube_cache_remove(cw->w.cache, mesh_kind(KIND_TARGET_AUTOSCALER), APP_NS, APP, NULL);
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_rest(cw, SECONDS(600));
+    expect_bounds(cw, 8, 10);
+    put_scaler(cw, 2, 10);
+    canary_world_rest(cw, SECONDS(60));
+    expect_bounds(cw, 2, 10);
+    canary_world_done(cw);
+}
+
+/* Missing rights are no reason to be silent. */
+static void autoscalers_that_cannot_be_listed_are_said(void **state)
+{
+    struct canary_world *cw = canary_world_start(SCALED);
+    _cleanup_free_ char *message = NULL;
+
+    (void)state;
+    put_scaler(cw, 2, 10);
+    canary_world_read(cw, KIND_TARGET_AUTOSCALER, false, false);
+    canary_world_rest(cw, SECONDS(60));
+    canary_world_expect(cw, STATUS_FIELD_ERROR_MESSAGE, "");
+    canary_world_read(cw, KIND_TARGET_AUTOSCALER, false, true);
+    canary_world_rest(cw, SECONDS(60));
+    assert_int_equal(cw->writes, 0);
+    message = canary_world_status(cw, STATUS_FIELD_ERROR_MESSAGE);
+    assert_non_null(strstr(message, "HorizontalPodAutoscalers cannot be listed"));
+    canary_world_read(cw, KIND_TARGET_AUTOSCALER, true, false);
+    canary_world_until(cw, "Initialized", 0);
+    canary_world_rest(cw, SECONDS(60));
+    /* What is released stays as it is, and what ends a release is done. */
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Progressing", 10);
+    canary_world_forget(cw);
+    canary_world_read(cw, KIND_TARGET_AUTOSCALER, false, true);
+    canary_world_command(cw, "abort@1");
+    canary_world_until(cw, "Failed", 0);
+    expect_bounds(cw, 6, 10);
+    canary_world_done(cw);
+}
+
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define NAME_OF_246 "a" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "01234"
+
 static void what_is_no_horizontal_pod_autoscaler_is_refused_with_the_reason(void **state)
 {
     static const struct {
@@ -265,6 +359,7 @@ static void what_is_no_horizontal_pod_autoscaler_is_refused_with_the_reason(void
          "spec.autoscalerRef.primaryScalerReplicas: must have a maxReplicas that is not below minReplicas"},
         {SPEC("{\"name\":\"a\",\"primaryScalerQueries\":{\"q\":\"1\"}}"), "spec.autoscalerRef.primaryScalerQueries"},
         {SPEC("{}"), "spec.autoscalerRef.name"},
+        {SPEC("{\"name\":\"" NAME_OF_246 "\"}"), "spec.autoscalerRef.name: must have at most 245 characters"},
     };
 
     (void)state;
@@ -290,6 +385,9 @@ int main(void)
         cmocka_unit_test(without_the_declared_one_the_copy_stays_and_no_release_begins),
         cmocka_unit_test(replicas_stay_where_the_copy_goes),
         cmocka_unit_test(a_primary_that_is_scaled_to_nothing_gets_replicas),
+        cmocka_unit_test(limits_that_contradict_each_other_are_said),
+        cmocka_unit_test(a_least_that_a_release_raised_goes_when_the_declared_one_is_back),
+        cmocka_unit_test(autoscalers_that_cannot_be_listed_are_said),
         cmocka_unit_test(what_is_no_horizontal_pod_autoscaler_is_refused_with_the_reason),
     };
 
