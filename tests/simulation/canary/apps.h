@@ -17,6 +17,7 @@
 #define SHOP "shop" /* the Deployment and the Service that clients call */
 #define SHOP_PRIMARY "shop-primary"
 #define SHOP_CANARY "shop-canary"
+#define SHOP_RIVAL "shop-rival" /* another VirtualService of the same host */
 /* The image of version 7 is shop:7. */
 #define SHOP_IMAGE "shop:"
 

@@ -12,11 +12,12 @@
 #define ROLE "canary.istio.banzaicloud.io/role"
 
 /* How long an operator may go by a spec that was edited, or what a hand did may still be felt. */
-static const msec_t LIMITS_FELT = SECONDS(90), EDIT_FELT = SECONDS(600), HAND_FELT = SECONDS(40);
+static const msec_t LIMITS_FELT = SECONDS(90), RIVAL_UNHEARD = SECONDS(120), EDIT_FELT = SECONDS(600),
+                    HAND_FELT = SECONDS(40);
 
 void rules_init(struct rules *r)
 {
-    *r = (struct rules){.weight = -1, .live = -1, .zero = MSEC_NEVER, .apex = MSEC_NEVER};
+    *r = (struct rules){.weight = -1, .live = -1, .zero = MSEC_NEVER, .apex = MSEC_NEVER, .rival = MSEC_NEVER};
 }
 
 static const json_t *get(struct world *w, const char *group, const char *plural, const char *name)
@@ -160,6 +161,11 @@ static int last_weight(const struct world *w)
 
 /* --- writes --- */
 
+static bool is_longer_than(const struct world *w, msec_t since, msec_t time)
+{
+    return since != MSEC_NEVER && world_now(w) - since >= time;
+}
+
 /* Of the ReplicaSet that the canary's Service selects. */
 static int canary_version(struct world *w)
 {
@@ -186,6 +192,9 @@ static void check_rise(struct world *w, int weight)
     }
     if (!r->approved[r->run])
         rules_check_rise(w, before);
+    /* From a primary that does not become ready the traffic is led to good Pods, whatever counts then. */
+    if (!r->approved[r->run] && is_longer_than(w, r->rival, RIVAL_UNHEARD))
+        world_fail(w, "the weight rises from %d to %d, and another VirtualService has the host", before, weight);
 }
 
 static bool is_allowed(const struct world *w, int version)
@@ -298,11 +307,6 @@ static void check_capacity(struct world *w)
                    apps_ready(w->ground.apps, true), least);
 }
 
-static bool is_longer_than(const struct world *w, msec_t since, msec_t time)
-{
-    return since != MSEC_NEVER && world_now(w) - since >= time;
-}
-
 static void target_written(struct world *w, enum who who, const json_t *before, const json_t *after)
 {
     msec_t drain = SECONDS(w->users.spec.drain);
@@ -359,7 +363,7 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
     if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP) && after)
         rules_declared(w, after);
     if (str_eq(kind->plural, CANARIES) && after)
-        rules_recorded(w, after);
+        rules_recorded(w, before, after);
     if (str_eq(kind->plural, "virtualservices") && str_eq(name, SHOP))
         route_written(w, who, after);
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP_PRIMARY))

@@ -14,8 +14,14 @@
 #define CONFIRM_INCREASE "confirm-traffic-increase"
 #define CONFIRM_PROMOTION "confirm-promotion"
 
-/* A person's yes is felt so long. */
-static const msec_t APPROVAL_FELT = SECONDS(600);
+/* For which a person can say yes, and the reason of the status while they are waited for. */
+static const struct {
+    const char *type, *reason;
+} gates[HOOK_GATES] = {
+    {CONFIRM_ROLLOUT, "ConfirmRollout"},
+    {CONFIRM_INCREASE, "ConfirmTrafficIncrease"},
+    {CONFIRM_PROMOTION, "ConfirmPromotion"},
+};
 
 /* The version of a template, by the name that the Canary has for it. */
 static int version_of(const struct world *w, const char *revision)
@@ -34,14 +40,36 @@ void rules_declared(struct world *w, const json_t *target)
              doc_hash(doc_at(target, "spec", "template")));
 }
 
+/*
+ * An approval counts for the type and the version that are waited for when it is heard, and until the release goes on:
+ * not for another one, nor for the same another time.
+ */
+static void note_approval(struct world *w, const json_t *before, const json_t *after)
+{
+    struct hook_rules *h = &w->rules.hooks;
+    const json_t *was = doc_at(before, "status"), *is = doc_at(after, "status");
+    const char *command = str_or(doc_string(is, "command"), ""), *phase = str_or(doc_string(is, "phase"), "");
+
+    if (str_starts(command, "approve@") && !str_eq(command, doc_string(was, "command")))
+        for (size_t i = 0; i < HOOK_GATES; i++)
+            if (str_eq(doc_string(was, "reason"), gates[i].reason)) {
+                h->approved[i].version = version_of(w, doc_string(was, "revision"));
+                h->approved[i].weight = (int)doc_int(doc_at(was, "canaryWeight"), 0);
+            }
+    if (!str_eq(doc_string(was, "revision"), doc_string(is, "revision")) || str_eq(phase, "Failed") ||
+        str_eq(phase, "Succeeded"))
+        memset(h->approved, 0, sizeof(h->approved));
+}
+
 /* In the status: it is not asked again by who reads that. */
-void rules_recorded(struct world *w, const json_t *canary)
+void rules_recorded(struct world *w, const json_t *before, const json_t *after)
 {
     struct hook_rules *h = &w->rules.hooks;
     json_t *record;
     size_t i;
 
-    json_array_foreach(doc_at(canary, "status", "hooks"), i, record) {
+    note_approval(w, before, after);
+    json_array_foreach(doc_at(after, "status", "hooks"), i, record) {
         const char *id = doc_string(record, "id");
         size_t k = 0;
         if (!strstr(id, "/" PRE_ROLLOUT "/") || !str_eq(doc_string(record, "verdict"), "Pass"))
@@ -95,14 +123,25 @@ static bool has_agreed(const struct world *w, const char *type, int version, int
     return false;
 }
 
+/* Once: what is said of one step is not said of the next. */
+static bool take_approval(struct world *w, const char *type, int version, int weight)
+{
+    struct hook_rules *h = &w->rules.hooks;
+
+    for (size_t i = 0; i < HOOK_GATES; i++)
+        if (str_eq(gates[i].type, type) && h->approved[i].version == version &&
+            (weight < 0 || h->approved[i].weight == weight)) {
+            h->approved[i].version = 0;
+            return true;
+        }
+    return false;
+}
+
 static void must_have_agreed(struct world *w, const char *type, int version, int weight, msec_t since)
 {
-    bool is_approved = w->rules.hooks.approved && world_now(w) < w->rules.hooks.approved + APPROVAL_FELT;
-
-    if (str_eq(type, PRE_ROLLOUT) || !is_approved)
-        if (!has_agreed(w, type, version, weight, since))
-            world_fail(w, "version %d goes on at %d %%, and no webhook of type %s has said yes", version,
-                       w->rules.weight, type);
+    if (!take_approval(w, type, version, weight) && !has_agreed(w, type, version, weight, since))
+        world_fail(w, "version %d goes on at %d %%, and no webhook of type %s has said yes", version, w->rules.weight,
+                   type);
 }
 
 void rules_check_rise(struct world *w, int before)

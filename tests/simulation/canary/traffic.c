@@ -1,5 +1,7 @@
 #include "traffic.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "doc/doc.h"
 
@@ -78,9 +80,23 @@ static enum host host_of(const char *name)
     return host;
 }
 
+/* Of two VirtualServices for one host Istio goes by the older one. */
+static const json_t *route_of(const struct traffic *t)
+{
+    const json_t *own = find(t, "networking.istio.io", "virtualservices", SHOP),
+                 *rival = find(t, "networking.istio.io", "virtualservices", SHOP_RIVAL);
+
+    if (!own || !rival)
+        return own ? own : rival;
+    return strcmp(doc_string(rival, "metadata", "creationTimestamp"),
+                  doc_string(own, "metadata", "creationTimestamp")) < 0
+               ? rival
+               : own;
+}
+
 static void read_route(const struct traffic *t, struct proxy *p)
 {
-    const json_t *object = find(t, "networking.istio.io", "virtualservices", SHOP), *one;
+    const json_t *object = route_of(t), *one;
     const json_t *routes = doc_at(json_array_get(doc_at(object, "spec", "http"), 0), "route");
     size_t i;
 
@@ -137,7 +153,7 @@ void traffic_changed(struct traffic *t, const struct collection *kind, const jso
     const char *name = doc_string(object, "metadata", "name");
     enum host host = host_of(name);
 
-    if (str_eq(kind->plural, "virtualservices") && host == HOST_APEX)
+    if (str_eq(kind->plural, "virtualservices"))
         push(t, HOST_COUNT);
     else if ((str_eq(kind->plural, "endpoints") || str_eq(kind->plural, "services")) && host != HOST_COUNT)
         push(t, host);

@@ -189,8 +189,6 @@ void users_command(struct world *w, const char *verb)
         w->rules.commanded[w->users.before] = true;
         w->rules.commanded[w->rules.run] = true;
     }
-    if (str_eq(verb, "approve"))
-        w->rules.hooks.approved = world_now(w);
     ground_patch(&w->ground, API_GROUP, CANARIES, CANARY,
                  OBJECT(MAP("metadata", MAP("annotations", FORMAT(COMMAND, "%s@%u", verb, ++w->users.tokens)))));
     did(w, "command %s", verb);
@@ -310,6 +308,21 @@ static void delete_route(struct world *w)
     rules_hand(w, HAND_ROUTE);
     ground_delete(&w->ground, ISTIO_GROUP, "virtualservices", SHOP);
     did(w, "delete the VirtualService");
+}
+
+void users_rival(struct world *w, bool is_there)
+{
+    if (is_there == (w->rules.rival != MSEC_NEVER))
+        return;
+    w->rules.rival = is_there ? world_now(w) : MSEC_NEVER;
+    if (is_there)
+        ground_create(&w->ground, ISTIO_GROUP, "virtualservices",
+                      OBJECT(MAP("metadata", STRING("name", SHOP_RIVAL)),
+                             MAP("spec", SEQ("hosts", ITEM_STRING(SHOP)),
+                                 SEQ("http", ITEM(SEQ("route", ITEM(MAP("destination", STRING("host", SHOP)))))))));
+    else
+        ground_delete(&w->ground, ISTIO_GROUP, "virtualservices", SHOP_RIVAL);
+    world_say(w, "(another VirtualService of the host is %s)", is_there ? "there" : "gone");
 }
 
 static void edit_selector(struct world *w)

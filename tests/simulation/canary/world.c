@@ -172,6 +172,16 @@ static void change_hooks(struct world *w)
     world_say(w, "(webhooks: state %d)", w->hooks);
 }
 
+/* Of all operators alike: it is the status that is of another time then. */
+static void set_clocks_back(struct world *w)
+{
+    msec_t by = rng_between(&w->late_dice, 1, rng_chance(&w->late_dice, 500) ? SECONDS(60) : SECONDS(7200));
+
+    for (size_t i = 0; i < OPERATORS; i++)
+        w->operators[i].wall -= by;
+    world_say(w, "(clocks are set back by %" PRId64 " ms)", by);
+}
+
 static void on_happening(void *context)
 {
     struct world *w = context;
@@ -185,6 +195,10 @@ static void on_happening(void *context)
         happenings[i].act(w);
     } else {
         change_hooks(w);
+        if (rng_chance(&w->late_dice, 30))
+            set_clocks_back(w);
+        if (rng_chance(&w->late_dice, 30))
+            users_rival(w, w->rules.rival == MSEC_NEVER);
         users_act(w);
         w->report->deeds++;
         world_say(w, "users: %s", w->users.did);
@@ -240,6 +254,7 @@ static void make_peace(struct world *w)
     w->hooks = HOOKS_YES;
     w->ground.rate = 10;
     users_create_target(w);
+    users_rival(w, false);
     users_suspend(w, false);
     if (rng_chance(&w->chaos, 850))
         users_create_canary(w);
@@ -517,6 +532,7 @@ static void world_init(struct world *w, uint64_t seed, bool trace, struct world_
     w->edges.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
     w->hook_dice.state = rng_next(&seeds);
+    w->late_dice.state = rng_next(&seeds);
     w->ground.times = (struct apps_times){.endpoints = SECONDS(1), .ready = rng_between(&w->chaos, 500, SECONDS(20))};
     ground_init(&w->ground, (int)rng_between(&w->chaos, 16, 29));
     for (size_t i = 0; i < OPERATORS; i++)

@@ -2,7 +2,7 @@
  * One seed: a shop whose versions are released by a Canary, its users, one operator or two, and everything that goes
  * wrong, on simulated time. Then peace, in which the last version must come to its end.
  *
- *   chaos    users act, faults happen, Prometheus fails, operators are killed and started
+ *   chaos    users act, faults happen, Prometheus fails, clocks are set back, operators are killed and started
  *   peace    nothing of that; what was declared last ends promoted or failed
  *   trials   one release in peace, with one thing that goes wrong: an abort, no Prometheus, no traffic, kills; or
  *            webhooks that do not say yes

@@ -57,7 +57,7 @@ struct users {
 /* What a user did to it may lose requests until the operator has put it right. */
 enum { HAND_ROUTE = 1, HAND_PRIMARY = 2, HAND_TARGET = 4, HAND_CANARY_SERVICE = 8 };
 
-enum { HOOK_TESTS = 32, HOOK_YES_MAX = 64 };
+enum { HOOK_TESTS = 32, HOOK_YES_MAX = 64, HOOK_GATES = 3 };
 
 struct hook_rules {
     char revisions[VERSIONS_MAX][20]; /* the Canary's names of versions */
@@ -71,7 +71,10 @@ struct hook_rules {
         msec_t at;
     } yes[HOOK_YES_MAX];
     size_t test_count, yes_count;
-    msec_t approved; /* a person commanded so; 0: none did */
+    /* A person's yes in place of each gate's: of that version, given at that weight; version 0: there is none. */
+    struct {
+        int version, weight;
+    } approved[HOOK_GATES];
 };
 
 struct rules {
@@ -92,6 +95,7 @@ struct rules {
     bool apex_unseen; /* a user led the Service elsewhere, and no operator put it right yet */
     int64_t floor;    /* replicas of the primary when the canary got traffic; 0: it has none */
     msec_t limits;    /* users changed the limits of the autoscaler */
+    msec_t rival;     /* since then another VirtualService has the shop's host; MSEC_NEVER: none has */
     msec_t crashing;  /* the primary has a version that crashes until then */
 };
 
@@ -122,6 +126,7 @@ struct world {
     enum prometheus_state prometheus;
     enum hooks_state hooks;
     struct rng hook_dice; /* of its own, so that seeds without webhooks are as they would be without this */
+    struct rng late_dice; /* likewise, of clocks and of what else came later */
     struct users users;
     struct rules rules;
     bool down, leases, trace;
@@ -157,6 +162,8 @@ void users_create_canary(struct world *w);
 void users_delete_canary(struct world *w);
 void users_create_target(struct world *w);
 void users_release(struct world *w, enum sort sort);
+/* Another VirtualService for the same host comes, or goes. */
+void users_rival(struct world *w, bool is_there);
 void users_suspend(struct world *w, bool suspended);
 void users_command(struct world *w, const char *verb);
 
@@ -168,7 +175,7 @@ void rules_request(struct world *w, const struct traffic_request *request);
 void rules_answered(struct world *w, enum prometheus_value what, const struct prometheus_answer *answer);
 /* rules_hooks.c */
 void rules_declared(struct world *w, const json_t *target);
-void rules_recorded(struct world *w, const json_t *canary);
+void rules_recorded(struct world *w, const json_t *before, const json_t *after);
 void rules_asked(struct world *w, const struct operator* o, const json_t *document);
 void rules_agreed(struct world *w, const json_t *document);
 /* The weight of the version that is released grows, from `before`; the primary gets the version. */
