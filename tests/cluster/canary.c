@@ -12,10 +12,10 @@
 #include "audit.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "calls.h"
 #include "doc/doc.h"
 #include "harness.h"
 #include "load.h"
-#include "scripts.h"
 #include "today.h"
 
 #define TO_BE_AVAILABLE SECONDS(300)

@@ -48,21 +48,27 @@ struct generator {
     struct connection connections[LOAD_CONNECTIONS];
 };
 
+void load_lose(struct load *load, const char *format, ...)
+{
+    int64_t n = atomic_fetch_add(&load->lost, 1);
+    va_list arguments;
+
+    if (n >= LOAD_LOSSES)
+        return;
+    load->losses[n].at = clock_now_monotonic();
+    va_start(arguments, format);
+    vsnprintf(load->losses[n].why, sizeof(load->losses[n].why), format, arguments);
+    va_end(arguments);
+}
+
 static void lose(struct connection *c, const char *why)
 {
-    struct load *load = c->generator->load;
-    int64_t n = atomic_fetch_add(&load->lost, 1);
-
-    if (n < LOAD_LOSSES) {
-        load->losses[n].at = clock_now_monotonic();
-        snprintf(
-            load->losses[n].why,
-            sizeof(load->losses[n].why),
-            "%s: %s %lld ms after it was sent",
-            c->host,
-            why,
-            (long long)(load->losses[n].at - c->sent));
-    }
+    load_lose(
+        c->generator->load,
+        "%s: %s %lld ms after it was sent",
+        c->host,
+        why,
+        (long long)(clock_now_monotonic() - c->sent));
 }
 
 static void close_connection(struct connection *c)
@@ -237,8 +243,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static void run(struct load *load, const struct load_requests *requests)
+static void run(struct load *load, const void *context)
 {
+    const struct load_requests *requests = context;
     struct generator *g = calloc(1, sizeof(*g));
     struct event *tick;
 
@@ -253,7 +260,7 @@ static void run(struct load *load, const struct load_requests *requests)
     event_base_dispatch(g->loop);
 }
 
-struct load *load_start(const char *address, const struct load_requests *requests)
+struct load *load_fork(const char *address, void (*send)(struct load *load, const void *context), const void *context)
 {
     struct load *load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t process;
@@ -265,11 +272,16 @@ struct load *load_start(const char *address, const struct load_requests *request
     if (process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
-        run(load, requests);
+        send(load, context);
         _exit(0);
     }
     load->process = process;
     return load;
+}
+
+struct load *load_start(const char *address, const struct load_requests *requests)
+{
+    return load_fork(address, run, requests);
 }
 
 void load_follow(struct load *load, const char *address)

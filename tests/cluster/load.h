@@ -34,7 +34,7 @@ struct load {
     _Atomic uint32_t server;   /* IPv4 address in network order, for new connections */
     struct load_loss {
         int64_t at; /* of clock_now_monotonic() */
-        char why[96];
+        char why[128];
     } losses[LOAD_LOSSES];
 };
 
@@ -44,6 +44,11 @@ struct load *load_start(const char *address, const struct load_requests *request
 void load_follow(struct load *load, const char *address);
 /* Waits until so many were answered since the start; the test fails where that is not within `timeout`. */
 void load_wait_answered(struct load *load, int64_t answered, msec_t timeout);
+/* For another kind of load: `run` sends it in a process of its own, until the load ends, and counts by the following.
+ */
+struct load *load_fork(const char *address, void (*run)(struct load *load, const void *context), const void *context);
+/* One was lost, for that reason. */
+void load_lose(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Waits for the requests under way, and for the process. The counts stay. */
 void load_end(struct load *load);
 void load_free(struct load *load);

@@ -11,9 +11,10 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "calls.h"
 #include "harness.h"
 #include "load.h"
-#include "scripts.h"
+#include "streams.h"
 #include "today.h"
 
 /* Where a busy machine is slow, a request is late and not lost. */
@@ -22,9 +23,8 @@
 #define TO_BE_AVAILABLE SECONDS(300)
 #define TO_BE_UNDER_WAY SECONDS(2)
 #define TO_BE_MISSED SECONDS(30)
-#define STREAMS "streams"
 
-/* Of one of the two loads. */
+/* Of one of the loads. */
 struct counted {
     const char *what;
     struct load *load;
@@ -35,7 +35,9 @@ static const char *const hosts[] = {"pair.example.com", "lone.example.com", NULL
 static struct load_requests short_requests = {.hosts = hosts, .path = "/", .patience = TO_ANSWER};
 static const struct load_requests slow_requests = {
     .hosts = hosts, .path = "/?delay=20s", .rate = 1, .patience = TO_ANSWER};
-static struct counted all[] = {{.what = "short"}, {.what = "of 20 s"}};
+enum { SHORT, SLOW, STREAMS };
+static struct counted all[] = {
+    [SHORT] = {.what = "short"}, [SLOW] = {.what = "of 20 s"}, [STREAMS] = {.what = "streams of gRPC"}};
 static char *address;
 static msec_t began;
 
@@ -55,10 +57,10 @@ void traffic_start(void)
         must_succeed(ask, "the gateway answers");
     }
     short_requests.rate = (int)number("TEST_RATE");
-    all[0].load = load_start(address, &short_requests);
-    all[1].load = load_start(address, &slow_requests);
-    load_wait_answered(all[0].load, 100, TO_BE_ANSWERED);
-    assert_int_equal(atomic_load(&all[0].load->lost), 0);
+    all[SHORT].load = load_start(address, &short_requests);
+    all[SLOW].load = load_start(address, &slow_requests);
+    load_wait_answered(all[SHORT].load, 100, TO_BE_ANSWERED);
+    assert_int_equal(atomic_load(&all[SHORT].load->lost), 0);
 }
 
 void traffic_start_in_former(const char *spec)
@@ -73,21 +75,19 @@ void traffic_start_in_former(const char *spec)
 
 void traffic_change_begins(void)
 {
-    _cleanup_free_ char *streams = str_printf("%s grpc.example.com 4", address);
-
     began = clock_now_monotonic();
+    all[STREAMS].load = streams_start(address, "grpc.example.com");
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         all[i].answered = atomic_load(&all[i].load->answered);
         all[i].lost = atomic_load(&all[i].load->lost);
     }
-    script_begin("grpc-streams", STREAMS, streams);
     calls_begin("pair lone");
     pause_ms(TO_BE_UNDER_WAY);
 }
 
 bool traffic_has_answered(int64_t requests)
 {
-    return atomic_load(&all[0].load->answered) - all[0].answered >= requests;
+    return atomic_load(&all[SHORT].load->answered) - all[SHORT].answered >= requests;
 }
 
 static int64_t lost_since(const struct counted *c)
@@ -105,8 +105,8 @@ int64_t traffic_change_ended(const char *what, int64_t requests)
     msec_t taken = clock_now_monotonic() - began;
     int64_t lost = 0;
 
-    load_wait_answered(all[0].load, all[0].answered + requests, TO_BE_ANSWERED);
-    script_end(STREAMS);
+    load_wait_answered(all[SHORT].load, all[SHORT].answered + requests, TO_BE_ANSWERED);
+    load_end(all[STREAMS].load);
     print_message("%s, in %lld ms:\n", what, (long long)taken);
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         print_message(
@@ -116,12 +116,8 @@ int64_t traffic_change_ended(const char *what, int64_t requests)
             (long long)(atomic_load(&all[i].load->lost) - all[i].lost));
         lost += lost_since(&all[i]);
     }
-    lost += script_count(
-        "streams of gRPC",
-        STREAMS,
-        "streams",
-        "/^whole/ { whole++ } /^lost/ { lost++ } END { print whole + 0, lost + 0 }",
-        "/^lost/ { print \"    \" $0 }");
+    assert_true(atomic_load(&all[STREAMS].load->answered) > 0);
+    load_free(all[STREAMS].load);
     lost += calls_ended();
     return lost;
 }
@@ -155,7 +151,7 @@ void traffic_without_istiod(void)
 
 void traffic_end(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+    for (size_t i = SHORT; i <= SLOW; i++) {
         load_end(all[i].load);
         load_free(all[i].load);
     }
