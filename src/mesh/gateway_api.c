@@ -15,7 +15,7 @@ static char *word(const json_t *definition, const char *annotation)
     const char *text = str_or(doc_string(definition, "metadata", "annotations", annotation), "");
     size_t len = strcspn(text, " \t\r\n");
 
-    return str_dup_n(text, len > WORD_MAX ? WORD_MAX : len);
+    return str_dup_n(text, str_cut(text, len < WORD_MAX ? len : WORD_MAX));
 }
 
 char *mesh_gateway_api_digest(const json_t *definition)

@@ -48,7 +48,8 @@ static char *kind_of(const json_t *owner)
 
     if (!group[len] || str_starts(group, "apps/") || str_starts(group, "batch/"))
         return str_dup_n(kind, str_cut(kind, WORD_MAX));
-    return str_printf("%.*s.%.*s", (int)str_cut(kind, WORD_MAX), kind, (int)(len < WORD_MAX ? len : WORD_MAX), group);
+    len = str_cut(group, len < WORD_MAX ? len : WORD_MAX);
+    return str_printf("%.*s.%.*s", (int)str_cut(kind, WORD_MAX), kind, (int)len, group);
 }
 
 char *mesh_workload_of_pod(const json_t *pod)

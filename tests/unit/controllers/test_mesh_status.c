@@ -387,6 +387,12 @@ static void kinds_that_this_istio_ignores_are_named(void **state)
         {"v2.0.0", "experimental", "1.31.1", "True Accepted", ""},
         {NULL, NULL, "1.31.1", "False KindsIgnored", "without a version"},
         {"main", "experimental", "1.31.1", "False KindsIgnored", "main"},
+        /* cut between characters */
+        {"v1.0-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xa9",
+         "experimental",
+         "1.31.1",
+         "False KindsIgnored",
+         "v1.0-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: "},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -381,6 +381,10 @@ static void what_is_left_alone_is_named(void **state)
     }
 }
 
+/* As long as what is kept of a word, less a byte. */
+#define FIFTY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG_GROUP FIFTY FIFTY FIFTY FIFTY FIFTY "aa"
+
 /* Kinds of owners, by what their Pods say. */
 static void a_pod_tells_what_runs_it(void **state)
 {
@@ -396,6 +400,8 @@ static void a_pod_tells_what_runs_it(void **state)
         {"Job", "batch/v1", "once", "a", "Job/once"},
         {"ReplicationController", "v1", "rc", "a", "ReplicationController/rc"},
         {NULL, NULL, NULL, "a", "Pod/p"},
+        /* cut between characters */
+        {"A", LONG_GROUP "\xc3\xa9/v1", "a", "a", "A." LONG_GROUP "/a"},
     };
 
     (void)state;
