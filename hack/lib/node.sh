@@ -192,7 +192,7 @@ maxPods: 200
 clusterDNS: [${SERVICE_API%.*}.10]
 clusterDomain: cluster.local
 resolvConf: /dev/null
-# The defaults (5 a second) make many pods immediately wait for their secrets.
+# The defaults (5 a second) make many pods that start together wait for their secrets.
 kubeAPIQPS: 100
 kubeAPIBurst: 200
 YAML

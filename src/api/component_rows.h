@@ -20,7 +20,7 @@ extern const struct field_table component_affinity_table;
 #define COMPONENT_FIXED_DOC                                                                                            \
     "A component whose number of pods is fixed unless minReplicas and maxReplicas say otherwise.\n"                    \
     "There is no zero: a component that others depend on is switched off with `enabled`, which also removes\n"         \
-    "the webhooks and Services that would lead to nobody."
+    "the webhooks and Services that would lead nowhere."
 #define COMPONENT_AUTOSCALED_DOC "A component with an autoscaler unless minReplicas and maxReplicas are equal."
 
 /*

@@ -102,19 +102,19 @@ static void drop_defaults(json_t *schema)
 
 static void merge_properties(json_t *schema, const json_t *other, enum schema_form how)
 {
-    json_t *ours = doc_at(schema, "properties"), *theirs = doc_at(other, "properties"), *value;
+    json_t *merged = doc_at(schema, "properties"), *added = doc_at(other, "properties"), *value;
     const char *key;
 
-    json_object_foreach(ours, key, value)
-        if (!json_object_get(theirs, key))
+    json_object_foreach(merged, key, value)
+        if (!json_object_get(added, key))
             drop_defaults(value);
-    json_object_foreach(theirs, key, value) {
-        if (json_object_get(ours, key)) {
-            merge_schema(json_object_get(ours, key), value, how);
+    json_object_foreach(added, key, value) {
+        if (json_object_get(merged, key)) {
+            merge_schema(json_object_get(merged, key), value, how);
             continue;
         }
-        json_object_set_new(ours, key, json_deep_copy(value));
-        drop_defaults(json_object_get(ours, key));
+        json_object_set_new(merged, key, json_deep_copy(value));
+        drop_defaults(json_object_get(merged, key));
     }
 }
 

@@ -72,7 +72,7 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
      .implied = GATEWAY_INGRESS_TYPE " for ingress, " GATEWAY_EGRESS_TYPE " for egress",                               \
      .doc = "The type of its Service."},                                                                               \
     {"serviceAnnotations", MAP_AT(service_annotations, format_label_key, istio_annotation, 64), .implied = "none",     \
-     .doc = "Annotations of its Service, by which clouds are told of internal load balancers and more."},              \
+     .doc = "Annotations of its Service, such as those by which clouds make internal load balancers."},              \
     {"serviceLabels", MAP_AT(service_labels, format_label_key, component_label_value, 64), .implied = "none",          \
      .doc = "Labels of its Service besides `app` and `istio`."},                                                       \
     {"loadBalancerIP", TEXT_AT(load_balancer_ip, format_ip_or_empty), .implied = "the cloud's choice",                 \

@@ -1,5 +1,5 @@
 /*
- * What is wrong with a resource: a list, so that its author sees everything immediately.
+ * What is wrong with a resource: a list, so that its author sees everything together.
  *
  * A text says what must hold and what was given, and reads behind its path:
  * "spec.mtls: must be true or false, but is the string "yes"". Values are quoted up

@@ -117,12 +117,12 @@ static void check_size(const json_t *resource, struct problems *problems)
                      "must have at most %zu bytes, as etcd takes no more, but has %zu", KUBERNETES_OBJECT_MAX, bytes);
 }
 
-static bool is_ours(const struct api_resource *r, const json_t *resource, struct problems *problems)
+static bool is_of_kind(const struct api_resource *r, const json_t *resource, struct problems *problems)
 {
     const struct {
         const char *field, *desired;
     } names[] = {{"apiVersion", API_GROUP_VERSION}, {"kind", r->kind}};
-    bool ours = true;
+    bool matches = true;
 
     if (!json_is_object(resource)) {
         problems_add(problems, PROBLEM_ERROR, "resource", "must be an object of kind %s", r->kind);
@@ -140,9 +140,9 @@ static bool is_ours(const struct api_resource *r, const json_t *resource, struct
             problems_describe(value, &found);
         }
         problems_add(problems, PROBLEM_ERROR, names[i].field, "must be %s, but %s", names[i].desired, buf_str(&found));
-        ours = false;
+        matches = false;
     }
-    return ours;
+    return matches;
 }
 
 int api_parse(const struct api_resource *r, const json_t *resource, const struct api_context *context, void *ret_spec,
@@ -155,7 +155,7 @@ int api_parse(const struct api_resource *r, const json_t *resource, const struct
     const struct api_form *form = edition.form;
     const char *ns;
 
-    if (!is_ours(r, resource, problems))
+    if (!is_of_kind(r, resource, problems))
         return -1;
     if (!context)
         context = &nothing_known;
@@ -233,7 +233,7 @@ void api_reference_markdown(const struct api_resource *r, struct buf *out)
     buf_printf(out, "<!-- Printed by `istio-operator docs %s`; change the table of fields, not this page. -->\n\n",
                r->singular);
     buf_printf(out, "%s\n\n```yaml\napiVersion: %s\nkind: %s\n```\n\n", r->intro, API_GROUP_VERSION, r->kind);
-    buf_printf(out, "The operator puts the finalizer `%s` on it, and takes it off when nothing of it is left.\n\n",
+    buf_printf(out, "The operator adds the finalizer `%s` to it, and removes it when nothing of it is left.\n\n",
                r->finalizer);
     add_forms(r, several, out);
     add_defaults(r, out);

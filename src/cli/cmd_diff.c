@@ -14,14 +14,14 @@
 
 #define CONTEXT_LINES 3
 
-/* What we say of each kind of change, and at the end of all of them. */
+/* What is printed of each kind of change, and at the end of all of them. */
 static const struct {
     const char *word;
     enum shade shade;
 } verbs[] = {
     [KUBE_CREATE] = {"create", SHADE_GOOD},
     [KUBE_UPDATE] = {"change", SHADE_BUSY},
-    [KUBE_UPDATE_STATUS] = {"tell the status of", SHADE_FAINT},
+    [KUBE_UPDATE_STATUS] = {"update the status of", SHADE_FAINT},
     [KUBE_MERGE_PATCH] = {"label", SHADE_BUSY},
     [KUBE_REMOVE] = {"remove", SHADE_BAD},
 };

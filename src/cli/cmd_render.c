@@ -109,7 +109,7 @@ const struct command command_render = {
     .summary = "print every object that a resource asks for, without a cluster",
     .text =
         "The objects are those that the operator would apply, in the order of rendering, with the resource's\n"
-        "overlays. They carry no mark of ownership, because a file that was never in a cluster has no uid.\n"
+        "overlays. They carry no owner label, because a file that was never in a cluster has no uid.\n"
         "Without --kube-version they are those for Kubernetes 1.20, or where a release is too new for that, for the\n"
         "newest one that it runs on. A resource that names no version gets the release of that Kubernetes.\n"
         "With --remote they are those of a remote cluster: the files then hold the Istio as well as the\n"

@@ -49,7 +49,7 @@ static void read_file(struct files *files, const char *path)
         yaml_parse(path, buf_str(&text), text.len, FILE_MAX_BYTES, &file->docs, &file->failure);
 }
 
-static bool has_our_ending(const char *name)
+static bool has_known_ending(const char *name)
 {
     static const char *const endings[] = {".yaml", ".yml", ".json"};
     size_t len = strlen(name);
@@ -83,7 +83,7 @@ static void read_folder(struct files *files, const char *path, bool recursive)
             ;
         else if (recursive && is_folder(inner, false))
             read_folder(files, inner, true);
-        else if (has_our_ending(name) && !is_folder(inner, true))
+        else if (has_known_ending(name) && !is_folder(inner, true))
             read_file(files, inner);
         free(entries[i]);
     }

@@ -19,13 +19,13 @@
 
 /* --- finding resources in documents --- */
 
-static bool is_our_group(const char *api_version)
+static bool is_group(const char *api_version)
 {
     return str_starts(api_version, API_GROUP) && strchr("/", api_version[strlen(API_GROUP)]);
 }
 
 /* Whether the kind, or that of a list, has the name of one of the operator's kinds. */
-static bool is_our_kind(const char *kind)
+static bool is_kind(const char *kind)
 {
     for (const struct api_resource *const *r = api_resources; *r; r++)
         if (str_eq(kind, (*r)->kind) || str_eq(kind, (*r)->list_kind))
@@ -44,7 +44,7 @@ static bool is_misspelt(const char *api_version, const char *kind)
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (str_starts(api_version, others[i]))
             return false;
-    return is_our_kind(kind) || strncasecmp(api_version, GROUP_STEM, strlen(GROUP_STEM)) == 0;
+    return is_kind(kind) || strncasecmp(api_version, GROUP_STEM, strlen(GROUP_STEM)) == 0;
 }
 
 /* An object of another API group. What does not say that it is one is not. */
@@ -52,8 +52,7 @@ static bool is_foreign(const json_t *value)
 {
     const char *api_version = doc_string(value, "apiVersion"), *kind = doc_string(value, "kind");
 
-    return api_version && *api_version && kind && *kind && !is_our_group(api_version) &&
-           !is_misspelt(api_version, kind);
+    return api_version && *api_version && kind && *kind && !is_group(api_version) && !is_misspelt(api_version, kind);
 }
 
 /* Which resources a list holds by its kind, as IstioList; NULL: it is not such a list. */

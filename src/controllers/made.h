@@ -11,7 +11,7 @@
 #include "reconcile/plan.h"
 
 /* The reason, for an Event and `diff`. */
-#define REASON_MADE_BY_PROGRAM "made by a part of Istio that is being removed"
+#define REASON_MADE_BY_PROGRAM "created by a part of Istio that is being removed"
 
 /*
  * The watches (controllers/watches.h) that bring these objects in a cluster of this role, of those kinds that it

@@ -91,7 +91,7 @@ static bool is_role(const struct kube_kind *kind)
 static void enable_all(struct istio_spec *spec, const struct mesh_component *components)
 {
     for (; components->name; components++)
-        ((struct component_spec *)components->spec(spec))->enabled = true; /* of our own spec */
+        ((struct component_spec *)components->spec(spec))->enabled = true; /* of the spec above */
 }
 
 /* The roles of every component, as the default resource asks for them, for every release. */

@@ -1,4 +1,4 @@
-/* How long to wait after failures, so that a server that comes back does not get all requests immediately. */
+/* How long to wait after failures, so that a server that comes back does not get all requests at the same time. */
 #ifndef KUBE_BACKOFF_H
 #define KUBE_BACKOFF_H
 

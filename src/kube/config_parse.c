@@ -272,8 +272,7 @@ static int read_server(const struct place *p, enum kube_config_trust trust, stru
     if (problem)
         return place_error(p, "server", e, "%s", problem);
     if (trust == KUBE_CONFIG_FOREIGN && strncasecmp(c->server, "https://", strlen("https://")) != 0)
-        return place_error(p, "server", e,
-                           "http:// is refused here, anybody could read along and answer as the server");
+        return place_error(p, "server", e, "http:// is refused here, others could read along and answer as the server");
     for (size_t len = strlen(c->server); c->server[len - 1] == '/'; len--)
         c->server[len - 1] = '\0';
     return 0;
@@ -305,8 +304,7 @@ static int read_ca(const struct place *p, enum kube_config_trust trust, struct k
     if (!c->insecure_skip_tls_verify)
         return 0;
     if (trust == KUBE_CONFIG_FOREIGN)
-        return place_error(p, "insecure-skip-tls-verify", e,
-                           "true is refused here, anybody could answer as the server");
+        return place_error(p, "insecure-skip-tls-verify", e, "true is refused here, others could answer as the server");
     if (c->ca_pem || c->ca_file)
         return place_error(p, "insecure-skip-tls-verify", e, "true contradicts the certificate-authority beside it");
     return 0;
@@ -363,7 +361,7 @@ static int check_interactive(const struct place *p, struct err *e)
     if (get_string(p, "interactiveMode", &mode, e) < 0)
         return -1;
     if (mode && str_eq(mode, "Always"))
-        return place_error(p, "interactiveMode", e, "Always is refused: nobody is there to be asked");
+        return place_error(p, "interactiveMode", e, "Always is refused: the operator cannot ask a user");
     return 0;
 }
 

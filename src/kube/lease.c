@@ -90,7 +90,7 @@ const char *kube_lease_holder(const struct kube_lease *l)
     return str_or(doc_string(l->spec, "holderIdentity"), "");
 }
 
-static bool is_ours(const struct kube_lease *l)
+static bool is_held(const struct kube_lease *l)
 {
     return str_eq(kube_lease_holder(l), l->options.identity);
 }
@@ -108,7 +108,7 @@ static msec_t term(const struct kube_lease *l)
 /* When this process may take it. */
 static msec_t free_from(const struct kube_lease *l)
 {
-    return *kube_lease_holder(l) && !is_ours(l) ? l->observed + term(l) : 0;
+    return *kube_lease_holder(l) && !is_held(l) ? l->observed + term(l) : 0;
 }
 
 static void lose(struct kube_lease *l, char *why)
@@ -135,7 +135,7 @@ static char *why_leading(const struct kube_lease *l)
         return str_dup("there was no lease");
     if (!*kube_lease_holder(l))
         return str_dup("it was free");
-    if (is_ours(l))
+    if (is_held(l))
         return str_dup("it was still its own");
     return str_printf("%s did not renew it within %g s", kube_lease_holder(l), (double)term(l) / 1000);
 }
@@ -163,7 +163,7 @@ static msec_t next_step(const struct kube_lease *l)
 enum kube_lease_step kube_lease_step(struct kube_lease *l, msec_t now)
 {
     give_up_if_late(l, now);
-    if (l->releasing && l->known && !l->step && !(l->object && is_ours(l)))
+    if (l->releasing && l->known && !l->step && !(l->object && is_held(l)))
         l->released = true;
     if (l->step || l->released || (l->resigned && !l->releasing) || now < next_step(l))
         return KUBE_LEASE_WAIT;
@@ -220,7 +220,7 @@ char *kube_lease_body(const struct kube_lease *l, msec_t wall)
     /* A Lease that was deleted and created again goes on counting. */
     int64_t transitions = transitions_of(l->spec);
     bool counts = transitions < INT32_MAX;
-    bool continues = is_ours(l) && l->object;
+    bool continues = is_held(l) && l->object;
     char now[32];
 
     clock_rfc3339_micro(wall, now);
@@ -268,7 +268,7 @@ static bool learn(struct kube_lease *l, msec_t now, const json_t *object)
     json_decref(l->spec);
     l->spec = spec ? doc_copy(spec) : json_object();
     l->observed = now;
-    if (l->leading && *kube_lease_holder(l) && !is_ours(l))
+    if (l->leading && *kube_lease_holder(l) && !is_held(l))
         lose(l, str_printf("taken by %s", kube_lease_holder(l)));
     return true;
 }
@@ -276,7 +276,7 @@ static bool learn(struct kube_lease *l, msec_t now, const json_t *object)
 /* This process holds it, and renews it when it is time. */
 static bool is_kept(const struct kube_lease *l)
 {
-    return l->leading && l->object && is_ours(l);
+    return l->leading && l->object && is_held(l);
 }
 
 static void written(struct kube_lease *l, msec_t now, const json_t *object)
@@ -288,7 +288,7 @@ static void written(struct kube_lease *l, msec_t now, const json_t *object)
         l->retry = now;
         return;
     }
-    if (!is_ours(l) || now >= l->sent + l->options.renew_deadline) {
+    if (!is_held(l) || now >= l->sent + l->options.renew_deadline) {
         l->known = false; /* the answer makes no sense, or is old */
         return;
     }

@@ -17,7 +17,7 @@
 #define MESH_SELF_SIGNED_AUTHORITY "istio-ca-secret"
 #define MESH_PLUGGED_IN_AUTHORITY "cacerts"
 
-/* Users are told that a certificate ends from this time before its end. */
+/* From this time before its end on, the status says that a certificate ends. */
 #define MESH_CERTIFICATE_WARNING (SECONDS(1) * 60 * 60 * 24 * 60)
 
 /* Wall time; 0: there is no such certificate that can be read. */

@@ -27,12 +27,12 @@
 #define BOTH .roles = MESH_CENTRAL | MESH_REMOTE
 #define CENTRAL .roles = MESH_CENTRAL
 #define REMOTE .roles = MESH_REMOTE
-#define OURS .watch = KUBE_WATCH_OWNED, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+#define OWNED .watch = KUBE_WATCH_OWNED, .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
 /* Read while a plan asks for it, and never written as such. */
 #define ON_DEMAND .watch = KUBE_WATCH_NONE, VERBS("list", "watch")
 /* What runs Pods of Istio's. */
 #define WORKLOAD                                                                                                       \
-    .versions = {{"v1", 9, 0}}, .namespaced = true, OURS,                                                              \
+    .versions = {{"v1", 9, 0}}, .namespaced = true, OWNED,                                                             \
     .after =                                                                                                           \
         NAMES("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ConfigMap", "Secret"),    \
     NEEDS(                                                                                                             \
@@ -45,7 +45,7 @@
     .foreign = NAMES("webhooks[].clientConfig.caBundle")
 #define ISTIO(name, names, api_group, version)                                                                         \
     {                                                                                                                  \
-        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, CENTRAL, OURS,        \
+        .kind = name, .plural = names, .group = api_group, VERSION(version), .namespaced = true, CENTRAL, OWNED,       \
         .custom = true, .unions = oneofs                                                                               \
     }
 #define LEFT(view_)                                                                                                    \
@@ -219,8 +219,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          BOTH,
-         OURS},
-    [KIND_CLUSTER_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, BOTH, OURS},
+         OWNED},
+    [KIND_CLUSTER_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, BOTH, OWNED},
     /*
      * After ClusterRoles: the server lets the operator bind no rights that it does not hold, and another manager may
      * have added such to a role.
@@ -230,19 +230,19 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .plural = "clusterrolebindings",
          RBAC,
          BOTH,
-         OURS,
+         OWNED,
          .after = NAMES("ClusterRole")},
-    [KIND_ROLE] = {.kind = "Role", .plural = "roles", RBAC, .namespaced = true, CENTRAL, OURS},
+    [KIND_ROLE] = {.kind = "Role", .plural = "roles", RBAC, .namespaced = true, CENTRAL, OWNED},
     [KIND_ROLE_BINDING] =
         {.kind = "RoleBinding",
          .plural = "rolebindings",
          RBAC,
          .namespaced = true,
          CENTRAL,
-         OURS,
+         OWNED,
          .after = NAMES("Role")},
     [KIND_CONFIG_MAP] =
-        {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
+        {.kind = "ConfigMap", .plural = "configmaps", .group = "", VERSION("v1"), .namespaced = true, BOTH, OWNED},
     /* Citadel's signing certificate. In the central cluster Citadel creates its own, or the users do. */
     [KIND_SECRET] =
         {.kind = "Secret",
@@ -252,7 +252,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          REMOTE,
-         OURS},
+         OWNED},
     [KIND_RESOURCE_QUOTA] =
         {.kind = "ResourceQuota",
          .plural = "resourcequotas",
@@ -260,9 +260,9 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          CENTRAL,
-         OURS},
+         OWNED},
     [KIND_SERVICE] =
-        {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OURS},
+        {.kind = "Service", .plural = "services", .group = "", VERSION("v1"), .namespaced = true, BOTH, OWNED},
     /*
      * After Services: Kubernetes deletes Endpoints that have no Service. Its endpoints controller creates those of
      * Services with a selector, with the Service's labels.
@@ -274,7 +274,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          REMOTE,
-         OURS,
+         OWNED,
          .copies_labels = true,
          /*
           * The server refuses a second port of another client beside the operator's, which has no name: the operator
@@ -294,7 +294,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
          .namespaced = true,
          BOTH,
-         OURS},
+         OWNED},
     [KIND_DISRUPTION_BUDGET] =
         {.kind = "PodDisruptionBudget",
          .plural = "poddisruptionbudgets",
@@ -302,7 +302,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .versions = {{"v1", 21, 0}, {"v1beta1", 5, 24}},
          .namespaced = true,
          BOTH,
-         OURS},
+         OWNED},
     [KIND_DESTINATION_RULE] = ISTIO("DestinationRule", "destinationrules", "networking.istio.io", "v1alpha3"),
     /* What routes requests is the users': it is watched while there is a Canary, and those of Canaries are deleted
        with their owner. */
@@ -323,7 +323,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .group = "authentication.istio.io",
          VERSION("v1alpha1"),
          CENTRAL,
-         OURS,
+         OWNED,
          .custom = true,
          .unions = oneofs,
          /* Clients first: a server that demands mutual TLS refuses clients without a rule for it. */
@@ -336,7 +336,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1"),
          .namespaced = true,
          CENTRAL,
-         OURS,
+         OWNED,
          .custom = true,
          .unions = oneofs},
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
@@ -358,7 +358,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERSION("v1alpha2"),
          .namespaced = true,
          CENTRAL,
-         OURS,
+         OWNED,
          .custom = true,
          .unions = oneofs,
          .after = NAMES("handler", "kubernetes", "kubernetesenv", "logentry", "metric", "prometheus", "stdio")},
@@ -371,7 +371,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
              "webhooks[].namespaceSelector.matchLabels.istio.io/deactivated",
              "webhooks[].objectSelector.matchLabels.istio.io/deactivated"),
          BOTH,
-         OURS,
+         OWNED,
          .after = NAMES("Service", "Deployment"),
          /* Istio's Deployments are called as their Services. */
          NEEDS(
@@ -385,7 +385,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          /* istiod sets the policy when it finds itself validating. */
          .foreign = NAMES("webhooks[].clientConfig.caBundle", "webhooks[].failurePolicy"),
          CENTRAL,
-         OURS,
+         OWNED,
          .after = NAMES("Service", "Deployment"),
          NEEDS(
              {"Service", "webhooks[].clientConfig.service.name"},

@@ -93,7 +93,7 @@ struct mesh_made {
     bool calls_here;
     /*
      * Kubernetes records this program, and no other client, as who wrote its fields (metadata.managedFields); else it
-     * is a user's. NULL: whoever did.
+     * is a user's. NULL: any.
      */
     const char *writer;
     /* The kind is custom and may not be served: the view of its definition that says so, "" where it is not; 0: none.

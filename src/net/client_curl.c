@@ -12,7 +12,7 @@
 #include "net/client_impl.h"
 
 /*
- * A peer that disappears silently is noticed by the kernel, for all streams of a connection immediately: unanswered
+ * A peer that disappears silently is noticed by the kernel, for all streams of a connection together: unanswered
  * data after USER_TIMEOUT, an idle connection after KEEP_IDLE + KEEP_COUNT * KEEP_INTERVAL.
  */
 enum { USER_TIMEOUT_MS = 20000, KEEP_IDLE_S = 20, KEEP_INTERVAL_S = 5, KEEP_COUNT = 3 };

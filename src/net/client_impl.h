@@ -94,7 +94,7 @@ struct net_transport_events {
 };
 
 /*
- * What a transfer reads immediately has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
+ * What a transfer reads in one go has to hold a whole HTTP/2 frame, 16 kB at most. Where a frame of one stream is
  * longer than that stream's buffer, libcurl 7.88 keeps the rest of it, and all that was read behind it for other
  * streams, until the connection's next bytes arrive. On a quiet cluster that was up to a minute.
  */

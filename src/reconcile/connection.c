@@ -22,8 +22,8 @@
 #define HELD_MAX ((size_t)32 * 1024 * 1024)
 #define IN_FLIGHT_MAX 16
 /*
- * Between the connections to two clusters. A thousand that connect immediately, when the operator starts, keep each
- * other from an answer in time, and then try again.
+ * Between the connections to two clusters. A thousand that connect at the same time, when the operator starts, keep
+ * each other from an answer in time, and then try again.
  */
 enum { CONNECT_DISTANCE_MS = 20 };
 

@@ -14,7 +14,7 @@ struct query_call;
 /* From the loop: the answer, whatever its status is, or why there is none (`e`). */
 typedef void (*query_done_fn)(void *context, int status, const char *body, size_t body_len, const struct err *e);
 
-/* What a request came to, as `done` is told: an answer that says no is an answer. */
+/* Calls `done` with what a request came to: an answer that says no is an answer. */
 void query_is_over(query_done_fn done, void *context, const struct net_response *response, const struct err *e);
 
 /* How queries are sent: over HTTP (reconcile/query_http.h), or a test's way. */

@@ -122,7 +122,7 @@ static void tell_error(struct leadership *l)
         return;
     str_replace(&l->told_error, error);
     if (*error)
-        log_warning("the lease cannot be had or kept now", "error", error, NULL);
+        log_warning("the Lease cannot be acquired or renewed now", "error", error, NULL);
 }
 
 static void on_changed(void *context)

@@ -11,7 +11,7 @@
 
 /* Label: the uid of the resource that an object follows from. Watches select by its presence. */
 #define MARK_OWNER "istio.banzaicloud.io/owner"
-/* Annotation: {"hash": of the desired object, "fields": a skeleton of it (see doc/merge.h)} as we applied it last. */
+/* Annotation: {"hash": of the desired object, "fields": a skeleton of it (see doc/merge.h)} as it was applied last. */
 #define MARK_APPLIED "istio.banzaicloud.io/last-applied"
 /* Annotation of a person on one object: leave it alone. */
 #define MARK_IGNORE "istio.banzaicloud.io/ignore"
@@ -44,7 +44,7 @@ void mark_fields(json_t *object, const struct kube_kind *kind);
 void mark_again(json_t *object);
 
 /*
- * What we applied last, read from an observed object (or from a desired one, which says what we would apply):
+ * What was applied last, read from an observed object (or from a desired one, which says what would be applied):
  * {"hash", "fields"}; owned by the caller; NULL where there is none.
  */
 json_t *mark_applied(const json_t *object);

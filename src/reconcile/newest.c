@@ -92,13 +92,13 @@ static bool has_newer_content(const json_t *desired, const json_t *live)
 
 bool newest_is_live(const json_t *desired, const json_t *live, bool applied)
 {
-    const char *ours = doc_string(desired, "metadata", "labels", MARK_RELEASE);
-    const char *theirs = doc_string(live, "metadata", "labels", MARK_RELEASE);
-    int order = release_compare(theirs, ours);
+    const char *own = doc_string(desired, "metadata", "labels", MARK_RELEASE);
+    const char *observed = doc_string(live, "metadata", "labels", MARK_RELEASE);
+    int order = release_compare(observed, own);
 
     if (order > 0)
         return true;
-    if (order < 0 && release_is(theirs) && !applied)
+    if (order < 0 && release_is(observed) && !applied)
         return false;
     return has_newer_content(desired, live);
 }

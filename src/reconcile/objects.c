@@ -515,7 +515,7 @@ static const char *why_undesired(const struct pass *p, const struct kube_object 
 {
     if (!p->in->desired[0])
         return str_or(p->in->going, "the resource is being removed");
-    return o->kind->owner_kind ? "made by an earlier operator, and no longer desired" : "no longer desired";
+    return o->kind->owner_kind ? "created by an earlier operator, and no longer desired" : "no longer desired";
 }
 
 /* Calls `each` for every owned object that is observed and no longer desired. */

@@ -21,8 +21,8 @@ struct query {
     const char *url; /* http[s]://host[:port][/path][?query], without a user or password; it is read by GET */
     /*
      * JSON that is sent to `url` by POST instead, by the replica that acts; NULL: none is. It is sent again after a
-     * restart, as nobody remembers that it was. The status is the answer, also where its body does not arrive whole.
-     * Errors name the server, and not the path, which may be a secret.
+     * restart, because nothing remembers that it was. The status is the answer, also where its body does not arrive
+     * whole. Errors name the server, and not the path, which may be a secret.
      */
     const char *post;
     const char *authorization; /* the value of the header of that name; secret; NULL: none */

@@ -1,6 +1,6 @@
 /*
- * Sends queries over HTTP or HTTPS, in the loop. Each has a connection of its own, so that a server that hangs is in
- * nobody's way; certificates are checked against the system's authorities, and redirections are not followed.
+ * Sends queries over HTTP or HTTPS, in the loop. Each has a connection of its own, so that a server that hangs does not
+ * delay others; certificates are checked against the system's authorities, and redirections are not followed.
  */
 #ifndef RECONCILE_QUERY_HTTP_H
 #define RECONCILE_QUERY_HTTP_H

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 
-#define FINALIZER_ADDED "finalizer added before anything is made"
+#define FINALIZER_ADDED "finalizer added before anything is created"
 #define FINALIZER_REMOVED "everything is removed"
 
 void reconcile_plan_release(struct reconcile_plan *plan)

@@ -118,7 +118,7 @@ static struct verdict stuck_verdict(const struct status_facts *f)
 }
 
 /* The first rule that applies decides. */
-static struct verdict judge(const struct status_facts *f)
+static struct verdict verdict_of(const struct status_facts *f)
 {
     const char *unavailable;
 
@@ -260,9 +260,9 @@ static json_t *applied_generation(const struct status_facts *f)
 }
 
 /* With what the user should know also while something is rolled out or stuck. */
-static struct verdict judge_with_notice(const struct status_facts *f)
+static struct verdict verdict_with_notice(const struct status_facts *f)
 {
-    struct verdict v = judge(f);
+    struct verdict v = verdict_of(f);
     bool adds = f->notice && *f->notice && !v.ready && !f->deleting && !f->refused && !f->waits_for && *v.text;
     char *alone = v.text;
 
@@ -275,7 +275,7 @@ static struct verdict judge_with_notice(const struct status_facts *f)
 
 json_t *status_build(const struct status_facts *f)
 {
-    struct verdict v = judge_with_notice(f);
+    struct verdict v = verdict_with_notice(f);
     json_t *status = OBJECT(
         STRING(STATUS_FIELD_STATUS, v.word),
         STRING(STATUS_FIELD_ERROR_MESSAGE, v.ready ? "" : v.text),

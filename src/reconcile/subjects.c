@@ -37,7 +37,7 @@ struct subjects {
     bool watches_may_differ; /* from what subjects ask for */
     uint64_t resources;      /* changes of resources that the watches were switched for */
     uint64_t checks;
-    struct actor_stats gone; /* of subjects that are no more */
+    struct actor_stats deleted; /* of subjects whose resource was deleted */
 };
 
 static void add_stats(struct actor_stats *sum, const struct actor_stats *stats)
@@ -159,9 +159,9 @@ static void drop(struct subjects *all, const char *key, struct subject *s)
 {
     struct actor_stats stats = *actor_stats(s->central);
 
-    log_info("the resource is gone", "resource", key, NULL);
+    log_info("the resource was deleted", "resource", key, NULL);
     stats.managed = stats.drift = 0;
-    add_stats(&all->gone, &stats);
+    add_stats(&all->deleted, &stats);
     count_watches(all, s, s->watch, 0);
     set_held(s, false);
     if (s->is_due)
@@ -170,7 +170,7 @@ static void drop(struct subjects *all, const char *key, struct subject *s)
     map_remove(all->map, key);
 }
 
-static void drop_gone(struct subjects *all, const struct row *row)
+static void drop_deleted(struct subjects *all, const struct row *row)
 {
     const char *key;
     void *value;
@@ -261,7 +261,7 @@ static void look_at_row(struct subjects *all, struct row *row)
     else
         check_changed(all, row, resources, secrets);
     if (kube_cache_lost_since(observed, row->kind.kind, resources))
-        drop_gone(all, row);
+        drop_deleted(all, row);
 }
 
 static bool is_being_read(const struct subjects *all, const struct subject *s)
@@ -417,7 +417,7 @@ struct subject *subjects_next(const struct subjects *all, size_t *position)
 
 struct actor_stats subjects_stats(const struct subjects *all)
 {
-    struct actor_stats sum = all->gone;
+    struct actor_stats sum = all->deleted;
     const struct subject *s;
 
     for (size_t i = 0; (s = subjects_next(all, &i));)

@@ -13,7 +13,7 @@
 #include "serve/webhook.h"
 #include "serve/webhook_setup.h"
 
-/* All reviews that are being received: many users may write immediately, each of them little. */
+/* All reviews that are being received: many users may write at the same time, each of them little. */
 #define BODIES_MAX_BYTES (4 * ADMISSION_MAX_BYTES)
 
 struct server {

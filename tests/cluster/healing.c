@@ -133,7 +133,7 @@ static bool is_restored(void *context)
 }
 
 /* What is ours of an object, without its identity. */
-static json_t *ours_of(const json_t *object)
+static json_t *owned_fields_of(const json_t *object)
 {
     _cleanup_json_ json_t *applied = mark_applied(object);
     json_t *ours = doc_copy(doc_at(applied, "fields")), *metadata = json_object_get(ours, "metadata");
@@ -159,7 +159,7 @@ void healing_after_changes(void)
         struct change c = {.target = &t, .path = path};
         if (!object)
             fail_object(&t, "is not there");
-        ours = ours_of(object);
+        ours = owned_fields_of(object);
         /* The body first; labels are the last resort. */
         {
             _cleanup_json_ json_t *metadata = json_incref(json_object_get(ours, "metadata"));

@@ -26,15 +26,15 @@ static void shot_free(void *p)
 /* Of what the resourceVersion counts, everything but the status and the notes of controllers. */
 static struct shot *take_shot(const json_t *object)
 {
-    static const char *const not_ours[] = {
+    static const char *const of_the_server[] = {
         "resourceVersion", "managedFields", "generation", "uid", "creationTimestamp", "selfLink"};
     _cleanup_json_ json_t *copy = doc_copy(object);
     json_t *metadata = json_object_get(copy, "metadata");
     const json_t *template = doc_at(object, "spec", "template");
     struct shot *s = NEW(struct shot);
 
-    for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
-        json_object_del(metadata, not_ours[i]);
+    for (size_t i = 0; i < ARRAY_LEN(of_the_server); i++)
+        json_object_del(metadata, of_the_server[i]);
     json_object_del(json_object_get(metadata, "annotations"), "deployment.kubernetes.io/revision");
     json_object_del(copy, "status");
     json_object_del(copy, "secrets"); /* of a ServiceAccount: its tokens */

@@ -221,7 +221,7 @@ static void a_release_that_mends_a_bad_one_is_promoted(void **state)
     (void)canary_change_ended();
 }
 
-static void a_release_is_aborted_at_once(void **state)
+static void a_release_is_aborted_immediately(void **state)
 {
     msec_t moment;
 
@@ -406,7 +406,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_failed_is_not_tried_again),
         cmocka_unit_test(a_second_release_in_the_middle_is_the_one_that_is_promoted),
         cmocka_unit_test(a_release_that_mends_a_bad_one_is_promoted),
-        cmocka_unit_test(a_release_is_aborted_at_once),
+        cmocka_unit_test(a_release_is_aborted_immediately),
         cmocka_unit_test(an_aborted_release_is_tried_again),
         cmocka_unit_test(without_prometheus_a_release_is_held),
         cmocka_unit_test(an_operator_that_is_killed_in_each_phase_continues),

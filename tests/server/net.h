@@ -12,7 +12,7 @@
 #include "sched.h"
 #include "server.h"
 
-/* Name, what happens. Chances in a thousand: of a request, or of what a watch brings immediately. */
+/* Name, what happens. Chances in a thousand: of a request, or of what a watch brings in one go. */
 #define FAULTS(X)                                                                                                      \
     X(request_lost, "the connection breaks before the request arrives")                                                \
     X(request_silent, "the request never arrives, and nobody says so: a time-out")                                     \

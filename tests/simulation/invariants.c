@@ -337,7 +337,7 @@ static void check_order(struct invariants *v, const struct collection *kind, con
     map_put(v->written, written, v);
 }
 
-static void remember_ours(struct invariants *v, const struct collection *kind, const json_t *o)
+static void remember_owned(struct invariants *v, const struct collection *kind, const json_t *o)
 {
     _cleanup_free_ char *key = key_in(kind, o);
 
@@ -387,7 +387,7 @@ void invariants_observe(void *context, enum who who, const struct collection *ki
         map_put(v->remotes, doc_string(after, "metadata", "uid"), v);
     else if (after && has_mark(v, after)) {
         check_order(v, kind, after);
-        remember_ours(v, kind, after);
+        remember_owned(v, kind, after);
     }
     if (who == WHO_CLUSTER && !before)
         remember_kept(v, kind, after);

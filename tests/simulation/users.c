@@ -14,7 +14,7 @@
 #include "reconcile/marks.h"
 #include "users_impl.h"
 
-static bool is_ours(const json_t *o)
+static bool is_owned(const json_t *o)
 {
     return doc_string(o, "metadata", "labels", MARK_OWNER) != NULL;
 }
@@ -42,12 +42,12 @@ struct pick users_pick(struct users *p, bool (*accept)(const struct collection *
 
 static bool any_owned(const struct collection *kind, const json_t *o)
 {
-    return is_ours(o) && !is_definition(kind);
+    return is_owned(o) && !is_definition(kind);
 }
 
 static bool owned_definition(const struct collection *kind, const json_t *o)
 {
-    return is_ours(o) && is_definition(kind);
+    return is_owned(o) && is_definition(kind);
 }
 
 static bool any_deployment(const struct collection *kind, const json_t *o)
@@ -64,7 +64,7 @@ static bool any_namespace(const struct collection *kind, const json_t *o)
 
 static bool any_foreign(const struct collection *kind, const json_t *o)
 {
-    return !is_ours(o) && str_starts(str_or(doc_string(o, "metadata", "name"), ""), "foreign-") &&
+    return !is_owned(o) && str_starts(str_or(doc_string(o, "metadata", "name"), ""), "foreign-") &&
            !str_eq(kind->plural, "namespaces");
 }
 
@@ -106,7 +106,7 @@ void users_create(struct users *p, struct collection *kind, const char *ns, json
 
 /* --- objects of the mesh --- */
 
-static void delete_ours(struct users *p)
+static void delete_owned(struct users *p)
 {
     struct pick x = users_pick(p, any_owned);
 
@@ -154,7 +154,7 @@ static void edit_somewhere(struct users *p, json_t *value)
         json_object_iter_set_new(value, at, altered(child));
 }
 
-static void edit_ours(struct users *p)
+static void edit_owned(struct users *p)
 {
     static const char *const parts[] = {"spec", "data", "rules", "webhooks", "subjects", "subsets"};
     struct pick x = users_pick(p, any_owned);
@@ -169,7 +169,7 @@ static void edit_ours(struct users *p)
     json_decref(x.object);
 }
 
-static void label_ours(struct users *p)
+static void label_owned(struct users *p)
 {
     struct pick x = users_pick(p, any_owned);
 

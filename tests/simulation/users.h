@@ -13,9 +13,9 @@
 
 /* Name, weight, what is done. */
 #define DEEDS(X)                                                                                                       \
-    X(delete_ours, 30, "an object of the mesh is deleted")                                                             \
-    X(edit_ours, 30, "a field of an object of the mesh is changed or removed")                                         \
-    X(label_ours, 10, "labels and annotations of others are put on an object of the mesh")                             \
+    X(delete_owned, 30, "an object of the mesh is deleted")                                                            \
+    X(edit_owned, 30, "a field of an object of the mesh is changed or removed")                                        \
+    X(label_owned, 10, "labels and annotations of others are put on an object of the mesh")                            \
     X(unmark, 10, "our label or annotation is taken off, or broken")                                                   \
     X(take_over, 3, "our label is taken off some objects, and the resource is deleted")                                \
     X(ignore, 4, "an object is marked to be left alone, or no longer")                                                 \
@@ -61,7 +61,7 @@ enum deed {
 
 /* What can be done in every cluster. */
 #define USERS_ANYWHERE                                                                                                 \
-    (1ull << DEED_delete_ours | 1ull << DEED_edit_ours | 1ull << DEED_label_ours | 1ull << DEED_unmark |               \
+    (1ull << DEED_delete_owned | 1ull << DEED_edit_owned | 1ull << DEED_label_owned | 1ull << DEED_unmark |            \
      1ull << DEED_ignore | 1ull << DEED_replace | 1ull << DEED_foreign | 1ull << DEED_delete_definition |              \
      1ull << DEED_delete_own_definition | 1ull << DEED_create_own_definition | 1ull << DEED_delete_namespace |         \
      1ull << DEED_create_namespace | 1ull << DEED_label_namespace | 1ull << DEED_crash | 1ull << DEED_precede)

@@ -562,7 +562,7 @@ static void renew_kubeconfigs(struct world *w)
 
 static void delete_one(struct world *w, struct site *site)
 {
-    site->users.enabled = 1ull << DEED_delete_ours;
+    site->users.enabled = 1ull << DEED_delete_owned;
     users_act(&site->users);
     w->requests_most = WORLD_MINUTE_MOST;
 }

@@ -318,7 +318,9 @@ static const struct field analysis_rows[] = {
     {"webhooks",
      LIST_AT(analysis.webhooks, canary_webhook, 0, CANARY_HOOKS_MAX),
      .doc = "Servers that are asked during a release, and may hold it."},
-    {"alerts", LIST_AT(analysis.alerts, canary_alert, 0, CANARY_ALERTS_MAX), .doc = "Who is told how releases go."},
+    {"alerts",
+     LIST_AT(analysis.alerts, canary_alert, 0, CANARY_ALERTS_MAX),
+     .doc = "The receivers of notices of how releases go."},
     {"sessionAffinity", REFUSED("{}"), .instead = NOT_YET},
 };
 

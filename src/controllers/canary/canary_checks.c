@@ -40,7 +40,7 @@ struct sample {
 };
 
 /* What one metric comes to. */
-struct judgement {
+struct evaluation {
     enum check_verdict verdict;
     bool waits;
     char value[32];
@@ -230,7 +230,7 @@ static struct sample ask(const struct canary *c, const json_t *metric, enum part
     return sample;
 }
 
-static void hold_to_range(const json_t *metric, double value, struct judgement *j)
+static void hold_to_range(const json_t *metric, double value, struct evaluation *j)
 {
     const json_t *min = doc_at(metric, "thresholdRange", "min"), *max = doc_at(metric, "thresholdRange", "max");
 
@@ -244,8 +244,8 @@ static void hold_to_range(const json_t *metric, double value, struct judgement *
         j->verdict = VERDICT_PASS;
 }
 
-/* Whether there is something to judge; else `j` says what there is. */
-static bool has_value(const struct sample *sample, struct judgement *j)
+/* Whether there is something to evaluate; else `j` says what there is. */
+static bool has_value(const struct sample *sample, struct evaluation *j)
 {
     j->waits |= sample->waits;
     if (sample->waits)
@@ -262,7 +262,7 @@ static bool has_value(const struct sample *sample, struct judgement *j)
     return !sample->none;
 }
 
-static bool has_traffic(const json_t *metric, const struct sample *total, struct judgement *j)
+static bool has_traffic(const json_t *metric, const struct sample *total, struct evaluation *j)
 {
     double least = (double)doc_int(doc_at(metric, "minRequests"), DEFAULT_MIN_REQUESTS), count;
 
@@ -276,7 +276,7 @@ static bool has_traffic(const json_t *metric, const struct sample *total, struct
     return false;
 }
 
-static void judge(const struct canary *c, const json_t *metric, struct judgement *j)
+static void evaluate(const struct canary *c, const json_t *metric, struct evaluation *j)
 {
     bool is_rate = is_known(metric, CANARY_SUCCESS_RATE), is_duration = is_known(metric, CANARY_DURATION);
     struct sample total = {0}, sample;
@@ -298,7 +298,7 @@ static void judge(const struct canary *c, const json_t *metric, struct judgement
 }
 
 /* What the verdict means to the release, by the policies. */
-static enum canary_outcome outcome_of(const struct canary *c, const json_t *metric, const struct judgement *j)
+static enum canary_outcome outcome_of(const struct canary *c, const json_t *metric, const struct evaluation *j)
 {
     const char *no_data = str_or(doc_string(metric, "onNoData"), c->spec->analysis.no_traffic);
 
@@ -315,7 +315,7 @@ static enum canary_outcome outcome_of(const struct canary *c, const json_t *metr
     return CHECK_HAS_ERROR;
 }
 
-static json_t *line(const struct canary *c, const json_t *metric, const struct judgement *j)
+static json_t *line(const struct canary *c, const json_t *metric, const struct evaluation *j)
 {
     static const char *const verdicts[] = {
         [VERDICT_PASS] = "Pass", [VERDICT_FAIL] = "Fail", [VERDICT_NO_DATA] = "NoData", [VERDICT_ERROR] = "Error"};
@@ -337,7 +337,7 @@ static json_t *line(const struct canary *c, const json_t *metric, const struct j
         now);
 }
 
-/* A check, while its parts are judged. */
+/* A check, while its parts are evaluated. */
 struct check {
     json_t *lines;
     enum canary_outcome worst;
@@ -361,8 +361,8 @@ static void measure(struct canary *c, struct check *check)
 
     json_array_foreach(c->spec->analysis.metrics, i, metric) {
         _cleanup_free_ char *what = str_printf("%s: ", doc_string(metric, "name"));
-        struct judgement j = {0};
-        judge(c, metric, &j);
+        struct evaluation j = {0};
+        evaluate(c, metric, &j);
         check->waits |= j.waits;
         if (!j.waits) {
             worsen(c, check, outcome_of(c, metric, &j), what, buf_str(&j.why));

@@ -311,7 +311,7 @@ static void obey_retry(struct decision *d)
         s->failed[0] = '\0';
 }
 
-/* The next check is made at once, so that what was approved is what is measured then. */
+/* The next check is made immediately, so that what was approved is what is measured then. */
 static void obey_approve(struct decision *d)
 {
     struct canary_state *s = d->s;
@@ -558,7 +558,8 @@ static void advance(struct decision *d)
         promote(d, "AnalysisPassed");
 }
 
-static void judge(struct decision *d)
+/* A check that did not pass. */
+static void count_check(struct decision *d)
 {
     const struct canary_facts *f = d->f;
     const char *why = str_or(f->check_text, "");
@@ -616,7 +617,7 @@ static void step(struct decision *d)
         s->checked = f->now;
         advance(d);
     } else {
-        judge(d);
+        count_check(d);
     }
 }
 
@@ -693,7 +694,7 @@ static void miss_target(struct decision *d)
 
     s->frozen = false;
     if (s->phase == CANARY_PROGRESSING || s->phase == CANARY_WAITING) {
-        fail(d, "TargetMissing", "the target is gone");
+        fail(d, "TargetMissing", "the target was deleted");
         s->failed[0] = '\0';
     } else if (s->phase == CANARY_PROMOTING || s->phase == CANARY_FINALISING) {
         s->weight = 0;

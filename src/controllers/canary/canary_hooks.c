@@ -1,7 +1,7 @@
 /*
  * What the webhooks of a Canary are asked, and what they answered.
  *
- * Which ones are asked follows from the state that is observed: so the status says what is waited for before anybody is
+ * Which ones are asked follows from the state that is observed: so the status says what is waited for before it is
  * asked. A yes that ends something is in the status before it is forgotten; a crash in between asks again, with the
  * same id. A webhook that does not answer holds up nothing but what waits for it.
  */
@@ -219,7 +219,7 @@ static void ask_test(struct canary *c, const json_t *hook, msec_t *since)
     buf_release(&why);
 }
 
-/* Whether it wants the release to end; what is no yes changes nothing, but that nobody can say yes is told. */
+/* Whether it wants the release to end; what is no yes changes nothing, but an Event says that it does not answer. */
 static void ask_for_end(struct canary *c, const json_t *hook)
 {
     struct question q = question_of(c, hook);

@@ -90,7 +90,7 @@ struct canary {
     struct buf text, check_text;
     struct buf gate_text, end_text;
     json_t *checks, *hooks, *notices; /* for the status; owned */
-    bool is_refused;                  /* a gate's webhook has said no, and alerts are to be told */
+    bool is_refused;                  /* a gate's webhook has said no, and alerts are sent */
     msec_t look_again;                /* what is posted depends on the time until then; 0: nothing does */
     bool held, is_decided;
     bool is_written;       /* the status says all this already */
@@ -175,13 +175,13 @@ bool canary_return_route(struct canary *c, struct plan *plan);
 /* What another VirtualService has in common with that of the Canary, owned by the caller; NULL: nothing. */
 char *canary_route_conflict(const struct canary *c);
 
-/* canary_checks.c: asks what is due, and judges the answers; sets facts.check and canary.checks. */
+/* canary_checks.c: asks what is due, and evaluates the answers; sets facts.check and canary.checks. */
 void canary_check(struct canary *c);
 
 /* canary_post.c */
 enum canary_reply {
     REPLY_NONE,   /* not yet */
-    REPLY_SILENT, /* there will be none: it cannot be sent, or nobody answers */
+    REPLY_SILENT, /* there will be none: it cannot be sent, or no answer comes */
     REPLY_NO,
     REPLY_YES,
 };
@@ -197,9 +197,9 @@ struct canary_post {
 enum canary_reply canary_post(struct canary *c, const struct canary_post *post, struct buf *why);
 
 /* canary_notices.c */
-/* What the end of a plan has to tell webhooks and alerts, and whom it still has to; sets canary.notices. */
+/* What the end of a plan sends to webhooks and alerts, and has still to send; sets canary.notices. */
 void canary_notify(struct canary *c);
-/* Somebody has to be told something. */
+/* A notice is still to be sent. */
 bool canary_has_notices(const struct canary *c);
 
 /* canary_hooks.c */

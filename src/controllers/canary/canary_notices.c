@@ -1,5 +1,5 @@
 /*
- * Who is told how a release goes: webhooks of types post-rollout and event, and alerts.
+ * Notices of how a release goes, for webhooks of types post-rollout and event, and for alerts.
  *
  * A notice is written to the status together with what it is about, and sent when it is read there, so that it is
  * neither lost nor forgotten by a restart. It names whom it still has to reach; each of them gets notices one after
@@ -13,7 +13,7 @@
 #include "doc/doc.h"
 
 /*
- * As many notices are kept, those that are told, too: then nothing new is told before the oldest is so old. The last
+ * As many notices are kept, those that were sent, too: then no new one is sent before the oldest is so old. The last
  * places are for errors.
  */
 enum { NOTICES_MAX = 10, NOTICES_FOR_ALL = 8 };
@@ -26,7 +26,7 @@ enum { NOTICES_MAX = 10, NOTICES_FOR_ALL = 8 };
 #define WAITING "Waiting"
 #define WAITS_FOR "waitsFor"
 
-/* --- what there is to tell --- */
+/* --- what there is to send --- */
 
 struct notice {
     const char *event; /* static; NULL: nothing */
@@ -34,7 +34,7 @@ struct notice {
     bool is_end;
 };
 
-/* A person, or somebody's webhook, has to say something. */
+/* A person, or a webhook, has to answer. */
 static bool waits_for_others(const struct canary *c)
 {
     enum canary_hook awaited = canary_awaited_hook(&c->next);
@@ -78,19 +78,19 @@ static json_t *receivers(const struct canary *c, const struct notice *n)
     return names;
 }
 
-static bool is_told(const json_t *notice)
+static bool is_sent(const json_t *notice)
 {
     return !json_array_size(doc_at(notice, "pending"));
 }
 
-/* Makes room: of what was told, the oldest goes first. False: there is none. */
+/* Makes room: of what was sent, the oldest goes first. False: there is none. */
 static bool make_room(struct canary *c, const struct notice *n)
 {
     size_t most = n->severity == SEVERITY_ERROR ? NOTICES_MAX : NOTICES_FOR_ALL;
 
     for (size_t i = 0; i < json_array_size(c->notices);) {
         json_t *one = json_array_get(c->notices, i);
-        if (is_told(one) && canary_time_of(c, one) <= c->in->now - NOTICES_WITHIN)
+        if (is_sent(one) && canary_time_of(c, one) <= c->in->now - NOTICES_WITHIN)
             json_array_remove(c->notices, i);
         else
             i++;
@@ -114,7 +114,10 @@ static void add_notice(struct canary *c, const struct notice *n)
         return;
     if (!make_room(c, n)) {
         reconcile_tell(
-            c->re->plan, "NotTold", true, str_printf("too much happens: nobody is told that it is %s", n->event));
+            c->re->plan,
+            "NoticeDropped",
+            true,
+            str_printf("too many notices are kept: none is sent that it is %s", n->event));
         return;
     }
     clock_rfc3339_micro(c->in->now, at);
@@ -131,7 +134,7 @@ static void add_notice(struct canary *c, const struct notice *n)
             VALUE("pending", json_incref(pending))));
 }
 
-/* --- telling it --- */
+/* --- sending it --- */
 
 static json_t *slack_message(const struct canary *c, const json_t *alert, const json_t *notice)
 {
@@ -220,10 +223,10 @@ static bool tell(struct canary *c, json_t *notice, const char *receiver)
     if (reply == REPLY_NO || reply == REPLY_SILENT)
         reconcile_tell(
             c->re->plan,
-            "NotTold",
+            "NoticeDropped",
             true,
             str_printf(
-                "%s \"%s\" was not told of revision %s that it is %s: %s",
+                "%s \"%s\" did not take the notice that revision %s is %s: %s",
                 is_alert ? "alert" : "webhook",
                 name,
                 str_or(doc_string(notice, "revision"), ""),
@@ -274,7 +277,7 @@ bool canary_has_notices(const struct canary *c)
     size_t i;
 
     json_array_foreach(c->notices, i, notice)
-        if (!is_told(notice))
+        if (!is_sent(notice))
             return true;
     return false;
 }

@@ -1,4 +1,4 @@
-/* What the record says. Whoever may write ConfigMaps may have changed it. */
+/* What the record says. A client that may write ConfigMaps may have changed it. */
 #include <string.h>
 
 #include "controllers/canary/canary_impl.h"

@@ -93,8 +93,8 @@ static const enum mesh_kind_id owned[] = {
     KIND_SERVICE, KIND_DEPLOYMENT, KIND_AUTOSCALER, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
 
 /*
- * The target does not serve: the primary goes on to, and belongs to nobody from now on. True when nothing belongs to
- * the Canary any more.
+ * The target does not serve: the primary goes on to, and is owned by no resource from now on. True when nothing belongs
+ * to the Canary any more.
  */
 static bool let_go(struct canary *c, struct plan *plan)
 {

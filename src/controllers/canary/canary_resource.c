@@ -75,13 +75,13 @@ static const struct field notice_rows[] = {
     {"revision", TEXT(format_text), .doc = "The revision that it is about."},
     {"message", TEXT(format_text), .doc = "What was said then."},
     {"at", TIME, .doc = "When it happened."},
-    {"pending", LIST(receiver, 0, 100), .doc = "The webhooks and alerts that are still to be told."},
-    {"waitsFor", TEXT(format_text), .doc = "Why one of them could not be told yet."},
+    {"pending", LIST(receiver, 0, 100), .doc = "The webhooks and alerts that it is still to be sent to."},
+    {"waitsFor", TEXT(format_text), .doc = "Why one of them could not be sent it yet."},
 };
 
 static const struct field_table notice_table = {
     .name = "Notice",
-    .doc = "What webhooks and alerts are told.",
+    .doc = "What is sent to webhooks and alerts.",
     FIELD_ROWS(notice_rows),
 };
 
@@ -117,7 +117,7 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_ERROR_CHECKS, INTEGER(0, PODS_MAX), .doc = "Checks of this release that Prometheus did not answer."},
     {STATUS_FIELD_CHECKS, LIST(last_check, 0, 100), .doc = "What each metric came to last."},
     {STATUS_FIELD_HOOKS, LIST(last_answer, 0, 100), .doc = "What each webhook answered last."},
-    {STATUS_FIELD_NOTICES, LIST(last_notice, 0, 100), .doc = "What was told last, or is still to be."},
+    {STATUS_FIELD_NOTICES, LIST(last_notice, 0, 100), .doc = "What was sent last, or is still to be."},
     {STATUS_FIELD_RELEASE_STARTED, TIME, .doc = "When the release began, or what is asked before it."},
     {STATUS_FIELD_RUN_STARTED, TIME, .doc = "When what is going on began; the deadline counts from there."},
     {STATUS_FIELD_SETTLE_UNTIL, TIME, .doc = "Until when proxies learn of endpoints."},

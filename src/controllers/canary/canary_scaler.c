@@ -4,7 +4,7 @@
  * The target's is the user's, and nothing is written to it: it does nothing while the target has no replicas, and goes
  * on when a release gives it some, within its limits. The primary's selects the Pods of the primary alone. During a
  * release it does not go below what the primary had when it began: its share of the traffic becomes less then, and may
- * come back at once.
+ * come back immediately.
  *
  * Source: Kubernetes, pkg/controller/podautoscaler/horizontal.go (a target without replicas is not scaled, unless
  * minReplicas is 0).

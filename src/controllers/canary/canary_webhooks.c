@@ -57,7 +57,7 @@ static const struct field webhook_rows[] = {
     {"metadata",
      MAP(format_label_key, metadata_value, 64),
      .doc = "Texts that are sent along. They are no place for secrets."},
-    {"muteAlert", FLAG, .implied = "false", .doc = "Whether alerts are not told that it is waited for."},
+    {"muteAlert", FLAG, .implied = "false", .doc = "Whether no alert is sent while it is waited for."},
     {"disableTLS",
      .type = FIELD_UNSUPPORTED,
      .otherwise = "false",
@@ -105,8 +105,9 @@ static const struct field alert_rows[] = {
      .type = FIELD_CHOICE,
      .choices = severities,
      .implied = "info",
-     .doc = "The least that it is told: info (a release begins, or its version is promoted), warn (it waits for a "
-            "person or a webhook), error (its version is not promoted)."},
+     .doc =
+         "The least severity that is sent: info (a release begins, or its version is promoted), warn (it waits for a "
+         "person or a webhook), error (its version is not promoted)."},
     {"url", TEXT(format_http_url), .doc = "Where it is posted."},
     {"secretRef", DOCUMENT(secret_table), .doc = "What it is sent with, and where, if there is no `url`."},
     {"channel", TEXT(format_annotation_value), .doc = "Of type slack: the channel."},
@@ -120,7 +121,7 @@ static const struct field alert_rows[] = {
 
 static const struct field_table alert_table = {
     .name = "Alert",
-    .doc = "Who is told how releases go.",
+    .doc = "A receiver of notices of how releases go.",
     FIELD_ROWS(alert_rows),
     .check = check_target,
 };

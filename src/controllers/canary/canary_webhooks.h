@@ -1,6 +1,6 @@
 /*
- * The webhooks of a Canary (`analysis.webhooks`), which a release asks and tells, and its alerts (`analysis.alerts`),
- * which it tells. Types and names of fields are Flagger's.
+ * The webhooks of a Canary (`analysis.webhooks`), which a release asks and notifies, and its alerts
+ * (`analysis.alerts`), which it notifies. Types and names of fields are Flagger's.
  */
 #ifndef CONTROLLERS_CANARY_CANARY_WEBHOOKS_H
 #define CONTROLLERS_CANARY_CANARY_WEBHOOKS_H
@@ -18,8 +18,8 @@ enum { CANARY_HOOKS_MAX = 8, CANARY_ALERTS_MAX = 4 };
     X(CONFIRM_INCREASE, "confirm-traffic-increase", "before the weight grows")                                         \
     X(CONFIRM_PROMOTION, "confirm-promotion", "before the primary is rolled out")                                      \
     X(ROLLBACK, "rollback", "during the release, again and again: a yes ends it")                                      \
-    X(POST_ROLLOUT, "post-rollout", "told when a release has ended, whichever way")                                    \
-    X(EVENT, "event", "told what alerts are told")
+    X(POST_ROLLOUT, "post-rollout", "notified when a release has ended, whichever way")                                \
+    X(EVENT, "event", "notified of what alerts are")
 
 enum canary_hook {
     HOOK_NONE,
@@ -41,7 +41,7 @@ void canary_check_names(const json_t *items, const char *path, struct problems *
 /* The items of `analysis.alerts`. */
 extern const struct field canary_alert;
 
-/* How often who is to be told something is tried again. */
+/* How often a notice that was not taken is sent again. */
 enum { CANARY_TELL_RETRIES = 3 };
 
 /* Longer ones in a Secret are refused. */
@@ -49,7 +49,7 @@ enum { CANARY_TELL_RETRIES = 3 };
 
 /* The name of the Secret of a webhook or an alert, borrowed; NULL: none. */
 const char *canary_secret_name(const json_t *item);
-/* The least one that an alert is told of. */
+/* The least one that is sent to an alert. */
 enum canary_severity canary_alert_severity(const json_t *alert);
 const char *canary_severity_name(enum canary_severity severity);
 

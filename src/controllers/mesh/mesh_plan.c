@@ -232,7 +232,8 @@ static int older(const json_t *a, const json_t *b)
 }
 
 /*
- * One that an operator elsewhere put here, because this cluster is a part of its mesh, is nothing that we act on.
+ * One that an operator elsewhere put here, because this cluster is a part of its mesh, is nothing that this operator
+ * acts on.
  */
 static bool is_foreign(const json_t *resource)
 {

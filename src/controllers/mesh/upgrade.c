@@ -164,7 +164,7 @@ static bool ignores_preflight(const json_t *resource)
     return str_eq(doc_string(resource, "spec", "upgrade", "preflight"), "Warn");
 }
 
-/* Whether its injector, too, is of the new version. The webhooks of other lines are not judged. */
+/* Whether its injector, too, is of the new version. The webhooks of other lines are not considered. */
 static bool injects(struct upgrade *u, struct reconcile *r, const struct mesh_desired *desired)
 {
     _cleanup_free_ char *former = former_validates(r->world->central, r->object, desired);

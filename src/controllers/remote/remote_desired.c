@@ -99,7 +99,7 @@ static void add_common(const struct remote *r, const char *const *versions, stru
     }
 }
 
-/* The texts of objects that are in place are not needed: in place as the plan judges it, with its `pods`. */
+/* The texts of objects that are in place are not needed: in place as the plan finds it, with its `pods`. */
 static bool is_good(const struct remote *r, const struct desired_set *set)
 {
     const struct objects_input objects = {

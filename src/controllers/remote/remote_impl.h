@@ -79,10 +79,10 @@ bool remote_plan_pilot_label(struct remote *r, bool present);
 /* remote_owner.c: to which RemoteIstio, and to which central cluster, the remote cluster belongs. */
 /* Of an object with its uid; never 0. */
 uint64_t remote_version_of(const struct kube_object *o);
-/* A cluster has one master: below zero where this one has another. */
+/* A remote cluster has one central cluster: below zero where this one has another. */
 int remote_check_free(const struct remote *r, struct err *e);
 /* Whether this RemoteIstio, or a deleted one of the same central cluster, created what exists. */
-bool remote_is_ours(const struct remote *r);
+bool remote_is_owned(const struct remote *r);
 
 /* remote_status.c: why the cluster is unreachable, in words for the status; NULL: it is not. */
 const char *remote_unreachable(const struct remote *r);

@@ -25,17 +25,17 @@ bool remote_plan_pilot_label(struct remote *r, bool present)
 {
     uint64_t version = r->secret ? remote_version_of(r->secret) : 0;
     _cleanup_json_ json_t *secret = NULL;
-    bool labelled, ours;
+    bool labelled, owned;
 
     if (!version || !r->central->line->joining || (present && r->memo->labelled == version))
         return true;
     secret = kube_object_parse(r->secret);
     labelled = str_eq(doc_string(secret, "metadata", "labels", r->central->line->joining->kubeconfig_label), "true");
-    ours = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
+    owned = str_eq(doc_string(secret, "metadata", "annotations", LABELLED), "true");
     if (labelled)
         r->memo->labelled = version;
     /* A label that another client added stays. */
-    if (present ? labelled : !ours)
+    if (present ? labelled : !owned)
         return true;
     patch_secret(r, present);
     return false;

@@ -54,7 +54,7 @@ static size_t plan_removal(struct remote *r)
     return left ? left : remove_definition(r);
 }
 
-static bool has_our_mark(const struct remote *r)
+static bool has_owner_label(const struct remote *r)
 {
     const struct kube_object *o;
 
@@ -66,7 +66,7 @@ static bool has_our_mark(const struct remote *r)
 }
 
 /* It belongs to a central cluster, this one or another. */
-static bool has_master(const struct remote *r)
+static bool has_central_cluster(const struct remote *r)
 {
     const struct kube_kind *istio = mesh_kind(KIND_ISTIO);
     const struct kube_object *o;
@@ -88,11 +88,11 @@ static size_t plan_leaving(struct remote *r)
 {
     size_t left;
 
-    if (r->config && remote_is_ours(r))
+    if (r->config && remote_is_owned(r))
         return plan_removal(r);
     if (remote_check_free(r, NULL) == 0)
-        return has_our_mark(r) ? plan_removal(r) : 0;
-    if (has_master(r))
+        return has_owner_label(r) ? plan_removal(r) : 0;
+    if (has_central_cluster(r))
         return 0;
     left = remove_marked(r, remote_uid(r), false);
     return left ? left : remove_definition(r);
@@ -115,7 +115,7 @@ static char *held_by(struct remote *r)
             r->central->ns);
     if (!r->secret)
         return str_printf(
-            "waiting for the Secret %s/%s with the remote cluster's kubeconfig, which is gone" LET_GO,
+            "waiting for the Secret %s/%s with the remote cluster's kubeconfig, which does not exist" LET_GO,
             r->re->own.object->ns,
             r->re->own.object->name);
     if (contact->refused)
@@ -132,7 +132,7 @@ bool remote_leave(struct reconcile *re)
     re->removed = "everything is removed from the remote cluster";
     if (is_abandoned(r)) {
         r->plan->warning_reason = "Abandoned";
-        r->plan->warning = re->removed = "the remote cluster is left as it is: what was made there stays there";
+        r->plan->warning = re->removed = "the remote cluster is left as it is: what was created there stays there";
         re->keeps_status = true;
         return remote_plan_pilot_label(r, false);
     }

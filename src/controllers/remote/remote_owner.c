@@ -24,7 +24,7 @@ static const struct kube_object *resource_with(const struct remote *r, const cha
     return NULL;
 }
 
-bool remote_is_ours(const struct remote *r)
+bool remote_is_owned(const struct remote *r)
 {
     _cleanup_json_ json_t *config = r->config ? kube_object_parse(r->config) : NULL;
 
@@ -58,7 +58,7 @@ static int check_istio(const struct remote *r, const struct kube_object *o, stru
             e,
             ERR_INVALID,
             "the remote cluster belongs to the mesh of another central cluster: see Istio %s/%s there, and delete "
-            "it where that mesh is gone",
+            "it where that mesh was deleted",
             o->ns,
             o->name);
     if (other && other != r->object)

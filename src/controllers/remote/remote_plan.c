@@ -178,7 +178,7 @@ static void plan_services_alone(struct remote *r)
     const struct plan_input *remote = r->world->remote;
     struct objects_input objects = {.plan = remote, .settled = resource_is_settled(&r->re->own)};
 
-    if (!remote || !r->config || !remote_is_ours(r) || !str_eq(r->config->owner, remote_uid(r)) ||
+    if (!remote || !r->config || !remote_is_owned(r) || !str_eq(r->config->owner, remote_uid(r)) ||
         !resource_has_finalizer(&r->re->own) || !str_eq(r->central->ns, r->object->ns) || r->memo->spec->pause)
         return;
     remote_want_services(r);

@@ -77,7 +77,7 @@ static json_t *joined(const json_t *names)
     return json_string(buf_str(&text));
 }
 
-/* What ambient mode would read is off, and as in the chart: it makes a difference to nobody who takes it over. */
+/* What ambient mode would read is off, and as in the chart: it makes no difference where a mesh is taken over. */
 #define ENROLLED_PODS                                                                                                  \
     "- podSelector:\n    matchLabels:\n      istio.io/dataplane-mode: ambient\n"                                       \
     "- namespaceSelector:\n    matchLabels:\n      istio.io/dataplane-mode: ambient\n"                                 \

@@ -413,7 +413,7 @@ static void check_pilot(const struct api_check *c)
 
 #define UNTAINTS "PILOT_ENABLE_NODE_UNTAINT_CONTROLLERS"
 
-/* Nobody would take the taint away, and nothing could run on the nodes. */
+/* Nothing would take the taint away, and nothing could run on the nodes. */
 static void check_untaints(const struct api_check *c)
 {
     const char *value = doc_string(((const struct istiod_spec *)c->spec)->pilot_env, UNTAINTS);

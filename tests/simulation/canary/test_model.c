@@ -201,7 +201,7 @@ static void pods_that_go_before_the_route_moves_lose_requests(void **state)
     assert_int_equal(seeds_that_lose(UNDRAINED), SEEDS);
 }
 
-static void pods_that_end_at_once_lose_requests(void **state)
+static void pods_that_end_immediately_lose_requests(void **state)
 {
     (void)state;
     assert_int_equal(seeds_that_lose(WITHOUT_GRACE), SEEDS);
@@ -214,7 +214,7 @@ int main(void)
         cmocka_unit_test(traffic_before_the_proxies_know_the_pods_is_lost),
         cmocka_unit_test(traffic_before_the_pods_are_ready_is_lost),
         cmocka_unit_test(pods_that_go_before_the_route_moves_lose_requests),
-        cmocka_unit_test(pods_that_end_at_once_lose_requests),
+        cmocka_unit_test(pods_that_end_immediately_lose_requests),
     };
 
     return cmocka_run_group_tests_name("the model of canaries", tests, NULL, NULL);

@@ -520,8 +520,7 @@ static const struct {
      "{autoInjectionNamespaces: [default], sidecarInjector: {enabled: false}, pilot: {enabled: false}}", "",
      "spec.sidecarInjector.enabled: is false, so that pods in autoInjectionNamespaces get no sidecar\n"
      "spec.pilot.enabled: is false, so that gateways and sidecars get no configuration"},
-    {"several immediately",
-     "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
+    {"several together", "{mtls: 1, version: 2.0.0, autoInjectionNamespaces: [kube-system], pilot: {minReplicas: 9}}",
      "spec.mtls: must be true or false, but is 1\n"
      "spec.version: must be one of 1.0.5, 1.0.6, 1.1.17, but is 2.0.0: this operator does not install Istio 2.0\n"
      "spec.autoInjectionNamespaces[0]: must not be kube-system, a namespace of Kubernetes itself\n"
@@ -571,7 +570,7 @@ static void the_version_must_run_on_this_kubernetes(void **state)
     }
 }
 
-static void without_a_context_only_the_resource_itself_is_judged(void **state)
+static void without_a_context_only_the_resource_itself_is_validated(void **state)
 {
     _cleanup_problems_ struct problems p = PROBLEMS_INIT;
     struct v1_spec s;
@@ -754,7 +753,7 @@ int main(void)
         cmocka_unit_test(replicas_follow_from_what_is_given),
         cmocka_unit_test(mistakes_are_all_told),
         cmocka_unit_test(the_version_must_run_on_this_kubernetes),
-        cmocka_unit_test(without_a_context_only_the_resource_itself_is_judged),
+        cmocka_unit_test(without_a_context_only_the_resource_itself_is_validated),
         cmocka_unit_test(the_namespace_may_come_from_the_command_line),
         cmocka_unit_test(a_resource_in_default_says_how_to_get_out),
         cmocka_unit_test(other_documents_are_refused),

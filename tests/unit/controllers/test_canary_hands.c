@@ -493,7 +493,7 @@ static void another_virtual_service_keeps_the_weight(void **state)
     }
 }
 
-static void a_canary_whose_target_is_gone_goes_at_once(void **state)
+static void a_canary_whose_target_was_deleted_goes_immediately(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
 
@@ -527,7 +527,7 @@ int main(void)
         cmocka_unit_test(another_virtual_service_of_the_host_is_named),
         cmocka_unit_test(another_virtual_service_keeps_the_weight),
         cmocka_unit_test(weights_of_others_are_corrected),
-        cmocka_unit_test(a_canary_whose_target_is_gone_goes_at_once),
+        cmocka_unit_test(a_canary_whose_target_was_deleted_goes_immediately),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,12 +293,12 @@ static void an_alert_waits_for_its_secret_and_says_so(void **state)
         assert_non_null(strstr(
             str_or(doc_string(json_array_get(doc_at(canary, "status", STATUS_FIELD_NOTICES), 0), "waitsFor"), ""),
             "there is no Secret shop/s with the label"));
-        assert_null(strstr(cw->events, "NotTold"));
+        assert_null(strstr(cw->events, "NoticeDropped"));
         if (comes)
             put_secret(cw, OBJECT(STRING("token", "aG9va3Mtc2VjcmV0")));
         canary_world_rest(cw, SECONDS(120));
         assert_int_equal(hook->asked > 0, comes);
-        assert_int_equal(strstr(cw->events, "NotTold: alert \"t\" was not told") != NULL, !comes);
+        assert_int_equal(strstr(cw->events, "NoticeDropped: alert \"t\" did not take the notice") != NULL, !comes);
         assert_null(strstr(kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP)->text, "waitsFor"));
         canary_world_done(cw);
     }

@@ -107,7 +107,7 @@ static void what_was_left_alone_and_is_not_seen_changes_no_status(void **state)
     expect_only_creates(w, 0);
 }
 
-static void what_was_left_alone_and_is_gone_is_made_again(void **state)
+static void what_was_left_alone_and_was_deleted_is_created_again(void **state)
 {
     struct world *w = *state;
 
@@ -292,7 +292,7 @@ int main(void)
         INSTALLED(a_paused_mesh_does_not_fail_by_what_no_update_can_change),
         INSTALLED(ignored_object_is_left_alone),
         INSTALLED(what_was_left_alone_and_is_not_seen_changes_no_status),
-        INSTALLED(what_was_left_alone_and_is_gone_is_made_again),
+        INSTALLED(what_was_left_alone_and_was_deleted_is_created_again),
         INSTALLED(more_missing_than_was_left_alone_is_reported),
         INSTALLED(what_was_left_alone_and_cannot_be_looked_for_is_reported),
         INSTALLED(a_definition_of_a_newer_release_is_left_as_it_is),

@@ -81,10 +81,10 @@ static void what_an_earlier_operator_made_is_removed(void **state)
     put_leftovers(w);
     expect_plan(
         w,
-        "remove ClusterRole/istio-pilot-cluster-role: made by an earlier operator, and no longer desired\n"
-        "remove ClusterRoleBinding/istio-pilot-cluster-role-binding: made by an earlier operator, and no longer "
+        "remove ClusterRole/istio-pilot-cluster-role: created by an earlier operator, and no longer desired\n"
+        "remove ClusterRoleBinding/istio-pilot-cluster-role-binding: created by an earlier operator, and no longer "
         "desired\n"
-        "remove HorizontalPodAutoscaler/istio-system/istio-pilot-autoscaler: made by an earlier operator, and no "
+        "remove HorizontalPodAutoscaler/istio-system/istio-pilot-autoscaler: created by an earlier operator, and no "
         "longer "
         "desired\n");
     assert_true(world_converge(w) >= 0);
@@ -135,7 +135,7 @@ static void parts_that_are_switched_off_go_in_order(void **state)
         NULL);
     expect_plan(
         w,
-        "remove MutatingWebhookConfiguration/istio-sidecar-injector: made by an earlier operator, and no longer "
+        "remove MutatingWebhookConfiguration/istio-sidecar-injector: created by an earlier operator, and no longer "
         "desired\n");
     assert_true(world_converge(w) > 0);
     assert_int_equal(count_left(w, KIND_LEFT_DEPLOYMENT), 0);

@@ -74,7 +74,7 @@ static void order_is_kept(void **state)
     }
 }
 
-static void deleted_object_is_made_again(void **state)
+static void deleted_object_is_created_again(void **state)
 {
     struct world *w = *state;
 
@@ -418,7 +418,7 @@ int main(void)
         FRESH(finalizer_comes_before_anything_is_made),
         FRESH(install_converges_to_available),
         FRESH(order_is_kept),
-        INSTALLED(deleted_object_is_made_again),
+        INSTALLED(deleted_object_is_created_again),
         INSTALLED(changed_field_is_restored_and_others_stay),
         INSTALLED(replicas_under_an_autoscaler_are_its_own),
         INSTALLED(disabled_component_goes_in_order),

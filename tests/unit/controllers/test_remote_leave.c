@@ -26,7 +26,7 @@ static bool is_joined(struct remote_world *w)
 }
 
 /* A ConfigMap in the remote cluster with the mark of the resource. */
-static void put_ours(struct remote_world *w, const char *name)
+static void put_owned(struct remote_world *w, const char *name)
 {
     _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
 
@@ -205,7 +205,7 @@ static void it_goes_when_new_lists_show_nothing(void **state)
     while (is_joined(w) || world_count(&w->remote, "apiextensions.k8s.io/v1", "CustomResourceDefinition"))
         free(remote_world_step(w));
     step_until_listed_again(w);
-    put_ours(w, "late");
+    put_owned(w, "late");
     free(remote_world_step(w));
     assert_false(world_has(&w->remote, "v1", "ConfigMap", NS, "late"));
     assert_true(resource_is_there(w));
@@ -296,7 +296,7 @@ static void abandoned_it_is_left_as_it_is(void **state)
     expect_held(w, "waiting for an answer");
     remote_world_annotate(w, REMOTE_ABANDON, "true");
     remote_world_plan(w, &plan);
-    assert_string_equal(plan.warning, "the remote cluster is left as it is: what was made there stays there");
+    assert_string_equal(plan.warning, "the remote cluster is left as it is: what was created there stays there");
     assert_false(plan.connect);
     assert_int_equal(plan.remote.len, 0);
     reconcile_plan_release(&plan);
@@ -307,7 +307,7 @@ static void abandoned_it_is_left_as_it_is(void **state)
     assert_int_equal(count_labelled(w), 1);
 }
 
-static void without_our_finalizer_nothing_is_done(void **state)
+static void without_its_finalizer_nothing_is_done(void **state)
 {
     struct remote_world *w = *state;
     struct reconcile_plan plan;
@@ -357,7 +357,7 @@ static void expect_to_leave_alone(struct remote_world *w)
     }
     /* Even where something was left of us by mistake. */
     if (world_count(&w->remote, API_GROUP_VERSION, "Istio"))
-        put_ours(w, "left");
+        put_owned(w, "left");
     put_certificate(w, "shop");
     remote_world_delete_resource(w);
     assert_true(remote_world_converge(w) > 0);
@@ -374,12 +374,12 @@ static void a_cluster_with_a_mesh_of_its_own_is_left_alone(void **state)
     expect_to_leave_alone(w);
 }
 
-static void a_cluster_without_our_mark_is_left_alone(void **state)
+static void a_cluster_without_the_owner_label_is_left_alone(void **state)
 {
     expect_to_leave_alone(*state);
 }
 
-static void a_cluster_that_another_master_took_over_is_left_alone(void **state)
+static void a_cluster_that_another_central_one_took_over_is_left_alone(void **state)
 {
     struct remote_world *w = *state;
     size_t accounts = world_count(&w->remote, "v1", "ServiceAccount");
@@ -394,7 +394,7 @@ static void a_cluster_that_another_master_took_over_is_left_alone(void **state)
 }
 
 /* Another client put a mesh of their own into the place of what the rest hangs on. */
-static void in_a_mesh_of_its_own_only_what_has_our_mark_is_removed(void **state)
+static void in_a_mesh_of_its_own_only_what_has_the_owner_label_is_removed(void **state)
 {
     struct remote_world *w = *state;
     _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
@@ -504,16 +504,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(with_a_refused_kubeconfig_it_waits, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(abandoned_it_is_left_as_it_is, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            without_our_finalizer_nothing_is_done, remote_world_setup, remote_world_teardown),
+            without_its_finalizer_nothing_is_done, remote_world_setup, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             another_managers_finalizer_is_named_when_all_is_removed, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_with_a_mesh_of_its_own_is_left_alone, setup_joined, remote_world_teardown),
-        cmocka_unit_test_setup_teardown(a_cluster_without_our_mark_is_left_alone, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            a_cluster_that_another_master_took_over_is_left_alone, setup_joined, remote_world_teardown),
+            a_cluster_without_the_owner_label_is_left_alone, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            in_a_mesh_of_its_own_only_what_has_our_mark_is_removed, setup_joined, remote_world_teardown),
+            a_cluster_that_another_central_one_took_over_is_left_alone, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            in_a_mesh_of_its_own_only_what_has_the_owner_label_is_removed, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             unmarked_as_it_is_the_cluster_is_cleaned_all_the_same, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

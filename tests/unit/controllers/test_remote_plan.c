@@ -296,7 +296,7 @@ static void a_cluster_that_joined_and_answers_no_more_is_unreachable(void **stat
 }
 
 /* By an operator that was synced with it before, and by one that was started since. */
-static void of_a_cluster_that_is_unreachable_everybody_says_the_same(void **state)
+static void of_a_cluster_that_is_unreachable_all_say_the_same(void **state)
 {
     struct remote_world *w = *state;
     json_t *citadel = world_get(&w->remote, "v1", "Service", NS, "istio-citadel");
@@ -809,7 +809,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_answers_no_more_is_unreachable, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
-            of_a_cluster_that_is_unreachable_everybody_says_the_same, setup_joined, remote_world_teardown),
+            of_a_cluster_that_is_unreachable_all_say_the_same, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             a_cluster_that_joined_and_whose_secret_is_read_no_more_says_so, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

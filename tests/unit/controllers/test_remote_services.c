@@ -145,7 +145,7 @@ static void one_service_changes_while_another_is_lost(void **state)
 }
 
 /* Kubernetes makes the Endpoints of Services with a selector, with the labels of the Service. */
-static void endpoints_with_copied_labels_are_not_ours(void **state)
+static void endpoints_with_copied_labels_are_not_owned(void **state)
 {
     struct remote_world *w = *state;
     _cleanup_json_ json_t *resource = world_get(&w->central, API_GROUP_VERSION, "RemoteIstio", NS, REMOTE);
@@ -313,7 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_selector_finds_others, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(a_service_comes_and_goes_with_the_list, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(one_service_changes_while_another_is_lost, setup_joined, remote_world_teardown),
-        cmocka_unit_test_setup_teardown(endpoints_with_copied_labels_are_not_ours, setup_joined, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            endpoints_with_copied_labels_are_not_owned, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             what_another_client_makes_of_endpoints_is_put_right, setup_joined, remote_world_teardown),
         cmocka_unit_test_setup_teardown(

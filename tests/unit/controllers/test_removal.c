@@ -53,7 +53,7 @@ static void deletion_ends_when_a_new_list_shows_nothing(void **state)
     assert_true(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
     put_galleys_webhook(w);
     expect_plan(
-        w, "remove ValidatingWebhookConfiguration/istio-galley: made by a part of Istio that is being removed\n");
+        w, "remove ValidatingWebhookConfiguration/istio-galley: created by a part of Istio that is being removed\n");
     /* It is asked for again: what was listed is older than what came to light. */
     assert_false(w->synced & PLAN_RELISTED);
     assert_true(world_converge(w) > 0);

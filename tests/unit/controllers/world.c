@@ -221,13 +221,13 @@ struct plan world_plan(struct world *w)
     const struct kube_object *o;
     struct plan all = {0};
 
-    w->answers_anew = false;
+    w->has_new_answers = false;
     for (size_t i = 0; (o = kube_cache_next(w->cache, kind, &i));) {
         void *memo = o == mesh_find(w->cache) ? w->memo : istio_reconciler.memo_new();
         struct reconcile_plan one;
         reconcile_resource(&istio_reconciler, &world, o, memo, &one);
         if (memo == w->memo)
-            w->answers_anew = answer(w, &one.queries);
+            w->has_new_answers = answer(w, &one.queries);
         plan_append(&all, &one.central);
         reconcile_plan_release(&one);
         if (memo != w->memo)
@@ -303,7 +303,7 @@ int world_converge(struct world *w)
     for (int round = 0; round < ROUNDS_MAX; round++) {
         unsigned synced = w->synced;
         struct plan plan = world_plan(w);
-        bool done = plan.len == 0 && w->synced == synced && !w->answers_anew;
+        bool done = plan.len == 0 && w->synced == synced && !w->has_new_answers;
         world_act(w, &plan);
         plan_release(&plan);
         if (done)

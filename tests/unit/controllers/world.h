@@ -37,7 +37,7 @@ struct world {
     /* The last one, and what became of it; owned. */
     char *pod_asked, *pod_answer;
     int pod_status;
-    bool answers_anew; /* the last plan asked what no plan knows the answer to yet */
+    bool has_new_answers; /* the last plan asked what no plan knows the answer to yet */
 };
 
 void world_init(struct world *w);

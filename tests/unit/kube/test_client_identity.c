@@ -208,7 +208,7 @@ static void test_tls(void **state)
     }
 }
 
-/* Files are looked immediately a second, and when the server is not believed. */
+/* Files are looked at once a second, and when the server is not believed. */
 static void wait_for_a_look(void)
 {
     usleep(1010 * 1000);

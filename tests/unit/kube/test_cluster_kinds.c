@@ -106,7 +106,7 @@ static void a_kind_whose_definition_takes_time_to_end_is_gone_soon_after(void **
     bench_finish(&b);
 }
 
-static void a_definition_without_our_label_counts_as_well(void **state)
+static void a_definition_without_the_owner_label_counts_as_well(void **state)
 {
     struct bench b;
 
@@ -360,7 +360,7 @@ int main(void)
         cmocka_unit_test(rows_of_other_roles_are_not_there),
         cmocka_unit_test(a_custom_kind_is_watched_once_its_definition_is_established),
         cmocka_unit_test(a_kind_whose_definition_takes_time_to_end_is_gone_soon_after),
-        cmocka_unit_test(a_definition_without_our_label_counts_as_well),
+        cmocka_unit_test(a_definition_without_the_owner_label_counts_as_well),
         cmocka_unit_test(kinds_that_users_write_are_waited_for),
         cmocka_unit_test(a_short_absence_of_a_kind_forgets_nothing),
         cmocka_unit_test(an_object_that_is_not_found_stays_while_its_kind_may_only_be_absent),

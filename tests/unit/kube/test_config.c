@@ -157,7 +157,7 @@ static const struct refusal refusals[] = {
     {CONFIG(SERVER, EXEC(", env: [{name: 'A=B'}]")), NULL,
      "f: users[0].user.exec.env: element 0 must have a name without \"=\""},
     {CONFIG(SERVER, EXEC(", interactiveMode: Always")), NULL,
-     "f: users[0].user.exec.interactiveMode: Always is refused: nobody is there to be asked"},
+     "f: users[0].user.exec.interactiveMode: Always is refused: the operator cannot ask a user"},
 };
 
 static void check_refusal(const struct refusal *r, enum kube_config_trust trust)
@@ -193,15 +193,15 @@ static void test_foreign(void **state)
         {CONFIG(SERVER, "tokenFile: /var/run/token"), NULL,
          "f: users[0].user.tokenFile: paths to files are refused here, they would be read on the operator's machine"},
         {CONFIG(SERVER ", insecure-skip-tls-verify: true", ""), NULL,
-         "f: clusters[1].cluster.insecure-skip-tls-verify: true is refused here, anybody could answer as the server"},
+         "f: clusters[1].cluster.insecure-skip-tls-verify: true is refused here, others could answer as the server"},
         {CONFIG(SERVER ", proxy-url: 'http://p:1'", ""), NULL,
          "f: clusters[1].cluster.proxy-url: proxies are refused here, they would see who connects to where"},
         {CONFIG(SERVER, "client-key: /etc/key"), NULL,
          "f: users[0].user.client-key: paths to files are refused here, they would be read on the operator's machine"},
         {CONFIG("server: 'http://10.0.0.1:8080'", ""), NULL,
-         "f: clusters[1].cluster.server: http:// is refused here, anybody could read along and answer as the server"},
+         "f: clusters[1].cluster.server: http:// is refused here, others could read along and answer as the server"},
         {CONFIG("server: 'HTTP://10.0.0.1:8080'", ""), NULL,
-         "f: clusters[1].cluster.server: http:// is refused here, anybody could read along and answer as the server"},
+         "f: clusters[1].cluster.server: http:// is refused here, others could read along and answer as the server"},
         {CONFIG(SERVER, "auth-provider: {name: gcp, config: {cmd-path: /bin/sh}}"), NULL,
          "f: users[0].user.auth-provider: auth providers are not supported, Kubernetes itself removed them; use exec "
          "or a token"},

@@ -380,7 +380,7 @@ static void second_conflict_in_a_row_is_no_busy_loop(void **state)
     assert_true(kube_lease_leads(l));
 }
 
-static void end_gives_back_what_is_ours(void **state)
+static void end_gives_back_its_own_lease(void **state)
 {
     LEASE();
     _cleanup_free_ char *body = NULL;
@@ -417,7 +417,7 @@ static void end_waits_for_the_renewal_that_is_under_way(void **state)
     expect(l, START + RETRY, KUBE_LEASE_READ);
 }
 
-static void end_leaves_what_is_anothers(void **state)
+static void end_leaves_the_lease_of_another(void **state)
 {
     LEASE();
 
@@ -449,9 +449,9 @@ int main(void)
         cmocka_unit_test(failed_tries_come_later_and_not_in_step),
         cmocka_unit_test(namespace_that_is_missing_is_no_busy_loop),
         cmocka_unit_test(second_conflict_in_a_row_is_no_busy_loop),
-        cmocka_unit_test(end_gives_back_what_is_ours),
+        cmocka_unit_test(end_gives_back_its_own_lease),
         cmocka_unit_test(end_waits_for_the_renewal_that_is_under_way),
-        cmocka_unit_test(end_leaves_what_is_anothers),
+        cmocka_unit_test(end_leaves_the_lease_of_another),
     };
 
     return cmocka_run_group_tests_name("kube lease", tests, NULL, NULL);

@@ -70,18 +70,18 @@ static void test_the_version_follows_the_server(void **state)
         assert_string_equal(kube_kind_version_for(kind_named(rows[i].kind), rows[i].minor), rows[i].version);
 }
 
-static void test_what_is_not_ours_is_neither_pruned_nor_kept_whole(void **state)
+static void test_what_is_not_owned_is_neither_pruned_nor_kept_whole(void **state)
 {
-    static const char *const not_ours[] = {
+    static const char *const not_owned[] = {
         "Namespace",
         "Pod",
     };
     const struct kube_kind *citadels = mesh_kind(KIND_KEY_AND_CERT_SECRET);
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(not_ours); i++) {
-        assert_false(kind_named(not_ours[i])->pruned);
-        assert_non_null(kind_named(not_ours[i])->keep);
+    for (size_t i = 0; i < ARRAY_LEN(not_owned); i++) {
+        assert_false(kind_named(not_owned[i])->pruned);
+        assert_non_null(kind_named(not_owned[i])->keep);
     }
     assert_false(citadels->pruned);
     assert_false(mesh_kind(KIND_MADE_WEBHOOK)->pruned);
@@ -243,7 +243,7 @@ int main(void)
         cmocka_unit_test(test_a_kind_waits_only_for_kinds_before_it),
         cmocka_unit_test(test_every_supported_kubernetes_serves_every_kind),
         cmocka_unit_test(test_the_version_follows_the_server),
-        cmocka_unit_test(test_what_is_not_ours_is_neither_pruned_nor_kept_whole),
+        cmocka_unit_test(test_what_is_not_owned_is_neither_pruned_nor_kept_whole),
         cmocka_unit_test(test_what_citadels_secrets_hold_is_not_kept),
         cmocka_unit_test(test_a_remote_cluster_has_only_what_it_is_made_of),
         cmocka_unit_test(test_what_programs_make_is_of_a_known_kind_and_component),

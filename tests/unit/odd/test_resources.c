@@ -285,7 +285,7 @@ static bool names_path(const char *message, const char *path)
 }
 
 /* `what` is in the place that the path says. */
-static void judge(struct walk *w, enum verdict expected, const char *what)
+static void check_value(struct walk *w, enum verdict expected, const char *what)
 {
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf told = BUF_INIT;
@@ -551,7 +551,7 @@ static void walk_open(struct walk *w, const struct place *p, const json_t *good)
             if (value) {
                 put(p, value);
                 w->planned = w->tries % OPEN_PLANNED == 0;
-                judge(w, EITHER, odd_words(how));
+                check_value(w, EITHER, odd_words(how));
             }
             buf_truncate(&w->path, mark);
         }
@@ -604,22 +604,22 @@ static void walk_field(struct walk *w, const struct field *f, bool is_item, cons
     w->places++;
     walk_within(w, f, within);
     w->planned = planned;
-    judge(w, f->type == FIELD_UNSUPPORTED || is_dependent(w) ? EITHER : TAKEN, "is as it should be");
+    check_value(w, f->type == FIELD_UNSUPPORTED || is_dependent(w) ? EITHER : TAKEN, "is as it should be");
     for (enum odd how = 0; how < ODD_COUNT; how++) {
         json_t *value = odd_value(how, good);
         if (!value && (how != ODD_ABSENT || !p->key))
             continue;
         enum verdict verdict = verdict_of(f, is_item, how);
         put(p, value);
-        judge(w, verdict == TAKEN && is_dependent(w) ? EITHER : verdict, odd_words(how));
+        check_value(w, verdict == TAKEN && is_dependent(w) ? EITHER : verdict, odd_words(how));
     }
     if (many) {
         put(p, TAKE_PTR(many));
-        judge(w, REFUSED, "has too many elements");
+        check_value(w, REFUSED, "has too many elements");
     }
     if (f->type == FIELD_TEXT) {
         put(p, too_long(f->format));
-        judge(w, REFUSED, "is too long");
+        check_value(w, REFUSED, "is too long");
     }
     if (f->type == FIELD_TEXT || f->type == FIELD_CHOICE || f->type == FIELD_QUANTITY)
         try_broken_bytes(w, p);
@@ -657,7 +657,7 @@ static void walk(const struct api_resource *r, const char *version, int minor, s
         VALUE("spec", r->form ? doc_parse_own(CANARY_SPEC) : OBJECT(STRING("version", r->follower ? NULL : version))));
     spec = doc_at(w.resource, "spec");
     buf_add_str(&w.path, "spec");
-    judge(&w, TAKEN, "is as small as can be");
+    check_value(&w, TAKEN, "is as small as can be");
     walk_table(&w, api_edition_of(r, w.resource, NULL).form->spec, spec);
     buf_release(&w.path);
     map_free(w.rows);

@@ -127,11 +127,11 @@ static void what_reaches_beyond_the_cluster_is_refused(void **state)
         {CONFIG(SERVER, "tokenFile: /S3CRET"),
          "users[0].user.tokenFile: paths to files are refused here, they would be read on the operator's machine"},
         {CONFIG(SERVER ", insecure-skip-tls-verify: true", "token: S3CRET"),
-         "clusters[0].cluster.insecure-skip-tls-verify: true is refused here, anybody could answer as the server"},
+         "clusters[0].cluster.insecure-skip-tls-verify: true is refused here, others could answer as the server"},
         {CONFIG(SERVER ", proxy-url: 'http://S3CRET@p:1'", ""),
          "clusters[0].cluster.proxy-url: proxies are refused here, they would see who connects to where"},
         {CONFIG("server: 'http://S3CRET:1'", ""),
-         "clusters[0].cluster.server: http:// is refused here, anybody could read along and answer as the server"},
+         "clusters[0].cluster.server: http:// is refused here, others could read along and answer as the server"},
         {"S3CRET", "a kubeconfig is a map, this is a string"},
     };
 

@@ -255,7 +255,7 @@ static void test_questions_under_way_are_bounded(void **state)
     stop(&f);
 }
 
-static void test_the_end_answers_everybody(void **state)
+static void test_the_end_answers_all_clients(void **state)
 {
     struct fixture f;
 
@@ -277,7 +277,7 @@ int main(void)
         cmocka_unit_test(test_what_is_kept_is_bounded),
         cmocka_unit_test(test_no_answer_is_no_yes),
         cmocka_unit_test(test_questions_under_way_are_bounded),
-        cmocka_unit_test(test_the_end_answers_everybody),
+        cmocka_unit_test(test_the_end_answers_all_clients),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -31,7 +31,7 @@ json_t *istiod_definitions_documents(void)
     for (const struct istiod_definitions_file *f = istiod_definitions_files; f->name; f++) {
         struct yaml_documents parsed;
         if (yaml_parse(f->name, f->text, strlen(f->text), FILE_MAX, &parsed, NULL) < 0 || parsed.len != 1)
-            abort(); /* our own text */
+            abort(); /* a text of the program */
         json_array_append(documents, parsed.items[0].value);
         yaml_documents_release(&parsed);
     }
@@ -66,7 +66,7 @@ static json_t *columns(const json_t *notation)
     return list;
 }
 
-/* All of them have the schema and the columns; documents may share parts, because nobody changes a part of them. */
+/* All of them have the schema and the columns; documents may share parts, because no caller changes a part of them. */
 static json_t *versions(const json_t *notation, json_t *schema)
 {
     json_t *list = json_array(), *name;
@@ -110,7 +110,7 @@ definition(const char *kind, const char *group, const json_t *notation, const js
     _cleanup_json_ json_t *schema = NULL;
 
     if (schema_expand(json_object_get(notation, "schema"), types, &schema, NULL) < 0)
-        abort(); /* our own text */
+        abort(); /* a text of the program */
     return OBJECT(
         VALUE(
             "metadata",
