@@ -25,16 +25,13 @@
 #define MESH_SPEC                                                                                                      \
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"" SHOP "\"], \"mtls\": true, \"meshConfig\": %s}"
 
-/* Five steps of 2 s. */
 #define SPEC                                                                                                           \
     "{\"apiVersion\": \"istio.banzaicloud.io/v1beta1\", \"kind\": \"Canary\","                                         \
     " \"metadata\": {\"name\": \"" CART "\", \"namespace\": \"" SHOP "\"}, \"spec\": {"                                \
     " \"targetRef\": {\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"name\": \"" CART "\"},"                 \
-    " \"service\": {\"port\": 80, \"targetPort\": 8080, \"portName\": \"http\", \"gateways\": [\"" CART                \
-    "\", \"mesh\"],"                                                                                                   \
-    " \"hosts\": [\"cart.example.com\"]},"                                                                             \
+    " \"service\": {\"port\": 80, \"targetPort\": 8080, \"portName\": \"http\", %s},"                                  \
     " \"metricsServer\": \"%s\", \"progressDeadlineSeconds\": 240, \"settleSeconds\": 2, \"drainSeconds\": 5,"         \
-    " \"analysis\": {\"interval\": \"2s\", \"threshold\": 2, \"maxWeight\": 50, \"stepWeight\": 10, \"metrics\": ["    \
+    " \"analysis\": {\"interval\": \"2s\", \"threshold\": 2, %s, \"metrics\": ["                                       \
     "{\"name\": \"request-success-rate\", \"interval\": \"4s\", \"thresholdRange\": {\"min\": 99}},"                   \
     " {\"name\": \"request-duration\", \"interval\": \"4s\", \"thresholdRange\": {\"max\": 4000}}]}}}"
 
@@ -66,8 +63,7 @@ static struct {
 
 /* --- the shop --- */
 
-/* The last line of what a command prints; owned by the caller. */
-static char *line_of(const char *command)
+char *canary_line(const char *command)
 {
     _cleanup_free_ char *path = str_printf("%s/line", variable("TEST_OUTPUT"));
     _cleanup_free_ char *into = str_printf("%s | tail -n 1 >'%s'", command, path);
@@ -109,7 +105,7 @@ void canary_prometheus_signal(const char *signal)
 static void make_mesh(void)
 {
     _cleanup_free_ char *read = str_printf("jq -c . '%s'", variable("TEST_MESH_CONFIG"));
-    _cleanup_free_ char *config = line_of(read), *spec = NULL;
+    _cleanup_free_ char *config = canary_line(read), *spec = NULL;
 
     spec = str_printf(MESH_SPEC, variable("TEST_ISTIO_VERSION"), config);
     operator_start();
@@ -135,7 +131,7 @@ void canary_shop_opens(void)
         str_printf("'%s' prometheus --name '%s'", variable("TEST_CLUSTER_PROGRAM"), variable("TEST_CLUSTER"));
     _cleanup_free_ char *address = NULL, *ask = NULL;
 
-    prometheus = line_of(begin);
+    prometheus = canary_line(begin);
     make_mesh();
     make_workloads();
     address = gateway_address();
@@ -162,9 +158,9 @@ void canary_shop_closes(void)
 
 /* --- the Canary --- */
 
-void canary_create(void)
+void canary_create(const char *service, const char *analysis)
 {
-    _cleanup_free_ char *spec = str_printf(SPEC, prometheus);
+    _cleanup_free_ char *spec = str_printf(SPEC, service, prometheus, analysis);
     _cleanup_json_ json_t *canary = NULL;
 
     assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &canary, NULL), 0);
@@ -192,8 +188,10 @@ void canary_command(const char *verb)
     cluster_patch(&canary_kind, SHOP, CART, patch);
 }
 
+/* Of the last route: those before it are of requests that are set apart. */
 static int route_weight(void)
 {
+    int weight = 0;
     _cleanup_json_ json_t *service = cluster_get(&virtual_service_kind, SHOP, CART);
     json_t *route, *destination;
     size_t i, k;
@@ -201,8 +199,8 @@ static int route_weight(void)
     json_array_foreach(doc_at(service, "spec", "http"), i, route)
         json_array_foreach(doc_at(route, "route"), k, destination)
             if (str_eq(doc_string(destination, "destination", "host"), CART "-canary"))
-                return (int)doc_int(doc_at(destination, "weight"), 100);
-    return 0;
+                weight = (int)doc_int(doc_at(destination, "weight"), 100);
+    return weight;
 }
 
 struct canary_state canary_look(void)

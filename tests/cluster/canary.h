@@ -22,7 +22,7 @@
 #define PRIMARY CART "-primary"
 #define CANARY_COMMAND "canary.istio.banzaicloud.io/command"
 #define TO_END SECONDS(300)
-/* Of a run with five steps: the third one. */
+/* Of a run with FIVE_STEPS: the third one. */
 #define IN_THE_MIDDLE 30
 
 extern const struct kube_kind canary_kind, virtual_service_kind;
@@ -36,7 +36,13 @@ void canary_prometheus(const char *command);
 /* A signal to its process. */
 void canary_prometheus_signal(const char *signal);
 
-void canary_create(void);
+/* Through the users' gateway, and in the mesh. */
+#define AT_GATEWAY "\"gateways\": [\"" CART "\", \"mesh\"], \"hosts\": [\"cart.example.com\"]"
+#define FIVE_STEPS "\"maxWeight\": 50, \"stepWeight\": 10"
+/* With these members of `service` and `analysis` besides the port and the metrics; a step takes 4 s. */
+void canary_create(const char *service, const char *analysis);
+/* The last line of what a command prints; owned by the caller. */
+char *canary_line(const char *command);
 /* The Deployment's template gets that version, and that quality (NULL: a good one); waits until a run is under way. */
 void canary_release(const char *version, const char *quality);
 /* By annotation. */

@@ -111,7 +111,7 @@ static void a_deployment_is_taken_over(void **state)
     canary_shop_opens();
     look_at_originals();
     canary_change_begins("taken over");
-    canary_create();
+    canary_create(AT_GATEWAY, FIVE_STEPS);
     canary_wait_phase("Initialized");
     expect_at_rest("v1");
     (void)canary_change_ended();
@@ -359,7 +359,7 @@ static void an_operator_that_is_killed_at_the_begin_and_the_end_continues(void *
 {
     (void)state;
     canary_change_begins("the operator is killed while it takes over and gives back");
-    canary_create();
+    canary_create(AT_GATEWAY, FIVE_STEPS);
     kill_operator_in("Initializing");
     pause_ms(SECONDS(5));
     operator_kill(SIGKILL);

@@ -6,6 +6,10 @@
 #include "api/rows.h"
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/canary/canary_affinity.h"
+#include "controllers/canary/canary_match.h"
+#include "controllers/canary/canary_ref.h"
+#include "controllers/canary/canary_steps.h"
 #include "controllers/canary/canary_webhooks.h"
 #include "doc/doc.h"
 
@@ -134,6 +138,9 @@ static const struct field service_rows[] = {
      .format = &format_dns_label,
      .implied = "`port`",
      .doc = "The port of the pods, by number or name."},
+    {"virtualServiceRef",
+     DOCUMENT(canary_ref_table),
+     .doc = "The user's own VirtualService, in which requests are split, instead of one that is the Canary's."},
     {"gateways", LIST(host, 0, 64), .implied = "mesh", .doc = "As in a VirtualService."},
     {"hosts", LIST(host, 0, 64), .doc = "As in a VirtualService, besides the Service itself."},
     {"timeout", TEXT(format_annotation_value), .doc = "As in a route of a VirtualService."},
@@ -235,40 +242,6 @@ static const struct field_table metric_table = {
 
 static const struct field metric = {NULL, DOCUMENT(metric_table)};
 
-static const struct field step_rows[] = {
-    {"weight", INTEGER(0, 100), .doc = "Percent of the requests that the new version gets from now on."},
-    {"mirror",
-     INTEGER(1, 100),
-     .doc =
-         "Percent of the requests that it gets copies of, whose answers are dropped; only in this step. Istio before "
-         "1.5 mirrors all or none."},
-    {"pause", TEXT(format_duration), .doc = "How long nothing changes."},
-    {"approve", FLAG, .doc = "Nothing changes until the command `approve`."},
-    {"for", TEXT(format_duration), .doc = "How long a step with `weight` or `mirror` takes at least."},
-};
-
-static void check_step(const json_t *step, const char *path, struct problems *problems)
-{
-    static const char *const kinds[] = {"weight", "mirror", "pause", "approve"};
-    size_t given = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        given += json_object_get(step, kinds[i]) && !json_is_null(json_object_get(step, kinds[i]));
-    if (given != 1)
-        problems_add(problems, PROBLEM_ERROR, path, "must have one of weight, mirror, pause and approve");
-    else if (json_is_false(json_object_get(step, "approve")))
-        problems_add(problems, PROBLEM_ERROR, path, "must have an approve that is true");
-}
-
-static const struct field_table step_table = {
-    .name = "Step",
-    .doc = "One of `weight`, `mirror`, `pause` and `approve`. Checks go on in each, and a step ends with a good one.",
-    FIELD_ROWS(step_rows),
-    .check = check_step,
-};
-
-static const struct field one_step = {NULL, DOCUMENT(step_table)};
-
 static const struct field analysis_rows[] = {
     {"interval",
      TEXT_AT(analysis.interval, format_duration),
@@ -285,8 +258,17 @@ static const struct field analysis_rows[] = {
      LIST_AT(analysis.step_weights, percent, 0, CANARY_STEPS_MAX - 1),
      .doc = "The weight of each step, growing, instead of `stepWeight` and `maxWeight`."},
     {"steps",
-     LIST_AT(analysis.steps, one_step, 0, CANARY_STEPS_MAX - 1),
-     .doc = "What is done one after another, instead of `stepWeight`, `stepWeights` and `mirror`."},
+     LIST_AT(analysis.steps, canary_step_item, 0, CANARY_STEPS_MAX - 1),
+     .doc = "What is done one after another, instead of `stepWeight`, `stepWeights`, `iterations` and `mirror`."},
+    {"iterations",
+     INTEGER_AT(analysis.iterations, 0, 10000),
+     .implied = "0",
+     .doc = "For so many times `interval` the requests that `match` go to the new version, or without `match` none, "
+            "and then all; instead of `stepWeight` and `stepWeights`."},
+    {"match",
+     LIST_AT(analysis.match, canary_match_item, 0, CANARY_MATCHES_MAX),
+     .doc = "With `iterations`: requests for which one of these holds go to the new version, and all others to the "
+            "primary."},
     {"mirror",
      FLAG_AT(analysis.mirror),
      .otherwise = "false",
@@ -310,8 +292,6 @@ static const struct field analysis_rows[] = {
      CHOICE_AT(analysis.on_failure, "Rollback", "Hold"),
      .otherwise = "Rollback",
      .doc = "What follows at the threshold: all traffic to the primary, or the weight stays until a person decides."},
-    {"iterations", REFUSED("0"), .instead = NOT_YET "; write `stepWeight` or `stepWeights`"},
-    {"match", REFUSED("[]"), .instead = NOT_YET},
     {"stepWeightPromotion", UNSUPPORTED("0"), .instead = "traffic returns to the primary in one step when it is ready"},
     {"primaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
     {"canaryReadyThreshold", UNSUPPORTED("100"), .instead = "all pods have to be available"},
@@ -321,7 +301,10 @@ static const struct field analysis_rows[] = {
     {"alerts",
      LIST_AT(analysis.alerts, canary_alert, 0, CANARY_ALERTS_MAX),
      .doc = "The receivers of notices of how releases go."},
-    {"sessionAffinity", REFUSED("{}"), .instead = NOT_YET},
+    {"sessionAffinity",
+     DOCUMENT_AT(analysis.affinity, canary_affinity_table),
+     .doc =
+         "Whether clients that the weight led to the new version stay there until the release ends. Needs Istio 1.1."},
 };
 
 static const struct field_table analysis_table = {
@@ -388,39 +371,6 @@ static void check_interval(const struct api_check *c)
         problems_add(c->problems, PROBLEM_ERROR, "spec.analysis.interval", "must be 1s at least");
 }
 
-/* Each way to say the steps excludes the others. */
-static void check_steps(const struct api_check *c)
-{
-    const struct canary_spec *spec = c->spec;
-    const json_t *weights = spec->analysis.step_weights, *weight;
-    bool has_steps = json_array_size(spec->analysis.steps), has_weights = json_array_size(weights);
-    bool has_weight = spec->analysis.step_weight, mirrors = spec->analysis.mirror || spec->analysis.mirror_weight;
-    int64_t before = 0;
-    size_t i;
-
-    if (has_steps && (has_weights || has_weight || mirrors))
-        problems_add(
-            c->problems,
-            PROBLEM_ERROR,
-            "spec.analysis.steps",
-            "must be left out where stepWeight, stepWeights or mirror is given");
-    else if (has_weights && has_weight)
-        problems_add(
-            c->problems, PROBLEM_ERROR, "spec.analysis.stepWeights", "must be left out where stepWeight is given");
-    else if (!has_steps && !has_weights && !has_weight && !spec->skip_analysis)
-        problems_add(
-            c->problems,
-            PROBLEM_ERROR,
-            "spec.analysis",
-            "must have steps, stepWeight or stepWeights, unless spec.skipAnalysis is true");
-    json_array_foreach(weights, i, weight) {
-        _cleanup_free_ char *path = str_printf("spec.analysis.stepWeights[%zu]", i);
-        if (doc_int(weight, 0) <= before)
-            problems_add(c->problems, PROBLEM_ERROR, path, "must be greater than the weight before it");
-        before = doc_int(weight, 0);
-    }
-}
-
 static void check_metrics(const struct api_check *c)
 {
     const struct canary_spec *spec = c->spec;
@@ -445,8 +395,12 @@ static void check_webhooks(const struct api_check *c)
 
 static const struct api_rule rules[] = {
     {"`analysis.interval` is 1s at least.", check_interval},
-    {"`analysis` has either `steps`, `stepWeight` or `stepWeights`, which grow; none only with `skipAnalysis`.",
-     check_steps},
+    {"`analysis` has either `steps`, `iterations`, `stepWeight` or `stepWeights`, which grow; none only with "
+     "`skipAnalysis`. `match` is given with `iterations`, and `mirror` not beside it.",
+     canary_check_steps},
+    {"Beside `service.virtualServiceRef` there is nothing that needs more of it than destinations and weights.",
+     canary_check_ref},
+    {"What requests have to match agrees with `service.match`.", canary_check_matches},
     {"`analysis.metrics` has each name once; one that is not built in has a `query`.", check_metrics},
     {"`analysis.webhooks` and `analysis.alerts` have each name once.", check_webhooks},
     {NULL, NULL},
@@ -470,60 +424,7 @@ const char *canary_service(const struct canary_spec *spec)
     return str_or(doc_string(spec->service, "name"), spec->target.name);
 }
 
-static msec_t duration(const char *text)
-{
-    msec_t value;
-
-    return text && clock_parse_duration(text, &value) ? value : 0;
-}
-
-/* Steps keep the weight that they do not say. */
-static size_t own_steps(const json_t *steps, struct canary_step *ret)
-{
-    int weight = 0;
-    json_t *step;
-    size_t i;
-
-    json_array_foreach(steps, i, step) {
-        const char *pause = doc_string(step, "pause");
-        weight = (int)doc_int(doc_at(step, "weight"), weight);
-        ret[i] = (struct canary_step){
-            .weight = weight,
-            .mirror = (int)doc_int(doc_at(step, "mirror"), 0),
-            .approve = doc_bool(doc_at(step, "approve"), false),
-            .length = duration(pause ? pause : doc_string(step, "for")),
-        };
-    }
-    return i;
-}
-
-size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANARY_STEPS_MAX])
-{
-    const int most = spec->analysis.max_weight, by = spec->analysis.step_weight;
-    size_t count = 0, i;
-    json_t *weight;
-
-    if (json_array_size(spec->analysis.steps))
-        return own_steps(spec->analysis.steps, ret);
-    if (spec->analysis.mirror)
-        ret[count++] =
-            (struct canary_step){.mirror = spec->analysis.mirror_weight ? spec->analysis.mirror_weight : 100};
-    json_array_foreach(spec->analysis.step_weights, i, weight)
-        ret[count++] = (struct canary_step){.weight = (int)doc_int(weight, 0)};
-    if (i || !by)
-        return count;
-    for (int grown = by; grown < most; grown += by)
-        ret[count++] = (struct canary_step){.weight = grown};
-    ret[count++] = (struct canary_step){.weight = most};
-    return count;
-}
-
-msec_t canary_interval(const struct canary_spec *spec)
-{
-    return duration(spec->analysis.interval);
-}
-
 msec_t canary_window(const json_t *one)
 {
-    return duration(str_or(doc_string(one, "interval"), DEFAULT_WINDOW));
+    return canary_duration(str_or(doc_string(one, "interval"), DEFAULT_WINDOW));
 }

@@ -14,7 +14,7 @@
 /* Label of the objects of a Canary, and of the Pods of its primary: "primary" or "canary". */
 #define CANARY_ROLE "canary.istio.banzaicloud.io/role"
 
-enum { CANARY_METRICS_MAX = 8, CANARY_STEPS_MAX = 101 };
+enum { CANARY_METRICS_MAX = 8 };
 
 /* The metrics that need no query. */
 #define CANARY_SUCCESS_RATE "request-success-rate" /* percent of the requests that did not fail */
@@ -74,10 +74,13 @@ struct canary_spec {
         int threshold;  /* failed checks that end the release */
         int max_weight; /* percent */
         int step_weight;
-        json_t *step_weights;      /* a sequence of percents; NULL or empty: by step_weight */
-        bool mirror;               /* before the first weight requests are mirrored */
-        int mirror_weight;         /* percent of them; 0: all */
-        json_t *steps;             /* a sequence of {weight | mirror | pause | approve, for?}, instead of these */
+        json_t *step_weights; /* a sequence of percents; NULL or empty: by step_weight */
+        int iterations;       /* in place of weights: so many checks; 0: not given */
+        json_t *match;        /* with iterations: which requests go to the new version; NULL or empty: none */
+        bool mirror;          /* before the first weight requests are mirrored */
+        int mirror_weight;    /* percent of them; 0: all */
+        json_t *steps; /* a sequence of {weight | match, weight? | mirror | pause | approve, for?}, instead of these */
+        json_t *affinity; /* {cookieName, ...}; NULL: clients may change between the versions with every request */
         json_t *webhooks, *alerts; /* sequences of those in controllers/canary/canary_webhooks.h */
         json_t *metrics;     /* a sequence of {name, interval?, thresholdRange?, query?, minRequests?, onNoData?} */
         char *no_traffic;    /* "Hold", "Pass", "Fail" */
@@ -103,18 +106,6 @@ int canary_parse(
 
 /* Of the Service that clients call. */
 const char *canary_service(const struct canary_spec *spec);
-/* What holds during a step. */
-struct canary_step {
-    int weight, mirror; /* percent of the requests that the canary gets, and of those that it gets copies of */
-    bool approve;       /* it ends when a person says so */
-    msec_t length;      /* that it takes at least */
-};
-/*
- * The steps in their order, into `ret`; how many there are: 1 at least, unless the analysis is skipped and none is
- * given.
- */
-size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANARY_STEPS_MAX]);
-msec_t canary_interval(const struct canary_spec *spec);
 /* The time that a metric looks back over. */
 msec_t canary_window(const json_t *metric);
 

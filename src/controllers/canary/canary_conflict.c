@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controllers/canary/canary_impl.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 
 #define MESH "mesh" /* the gateway that stands for all sidecars */
@@ -20,10 +21,7 @@ struct route_memo {
 };
 static_assert(sizeof(struct route_memo) <= KUBE_MEMO_SIZE, "the memo has its place in the object");
 
-/*
- * A host by one name: "shop", "shop.ns" and "shop.ns.svc.cluster.local" are the same Service. Owned by the caller.
- */
-static char *full_name(const char *host, const char *ns)
+char *canary_full_host(const char *host, const char *ns)
 {
     const char *service = strstr(host, ".svc");
 
@@ -69,7 +67,7 @@ static const char *common_host(const struct canary *c, const struct kube_object 
     size_t i;
 
     json_array_foreach(hosts_in_mesh(c, o, route), i, host) {
-        _cleanup_free_ char *name = full_name(str_or(json_string_value(host), ""), o->ns);
+        _cleanup_free_ char *name = canary_full_host(str_or(json_string_value(host), ""), o->ns);
         for (char **one = names; *one; one++)
             if (str_eq(*one, name))
                 return json_string_value(host);
@@ -90,7 +88,7 @@ static const struct route_memo *read_memo(struct kube_object *o)
     memo->is_read = true;
     route = kube_object_parse(o);
     json_array_foreach(doc_at(route, "spec", "hosts"), i, host) {
-        _cleanup_free_ char *name = full_name(str_or(json_string_value(host), ""), o->ns);
+        _cleanup_free_ char *name = canary_full_host(str_or(json_string_value(host), ""), o->ns);
         memo->hosts |= bit_of(name);
     }
     return memo;
@@ -120,20 +118,33 @@ static char *find_other(const struct canary *c, char **names)
     return NULL;
 }
 
-char *canary_route_conflict(const struct canary *c)
+/* The hosts of the Canary's own VirtualService in the mesh; NULL: it is not there. Owned by the caller. */
+static json_t *own_hosts(const struct canary *c)
 {
     const json_t *gateways = doc_at(c->spec->service, "gateways"), *given = doc_at(c->spec->service, "hosts");
-    _cleanup_free_ char **names = NEW_ARRAY(char *, json_array_size(given) + 2);
+    _cleanup_json_ json_t *route = c->ref && c->route_object ? kube_object_parse(c->route_object) : NULL;
+    json_t *own;
+
+    if (c->ref)
+        return route ? json_incref((json_t *)hosts_in_mesh(c, c->route_object, route)) : NULL;
+    if (json_array_size(gateways) && !has_text(gateways, MESH))
+        return NULL;
+    own = ARRAY(ITEM_STRING(c->service));
+    json_array_extend(own, (json_t *)given);
+    return own;
+}
+
+char *canary_route_conflict(const struct canary *c)
+{
+    _cleanup_json_ json_t *hosts = own_hosts(c);
+    _cleanup_free_ char **names = NEW_ARRAY(char *, json_array_size(hosts) + 1);
     size_t count = 0, i;
     json_t *host;
     char *found;
 
-    if (json_array_size(gateways) && !has_text(gateways, MESH))
-        return NULL;
-    names[count++] = full_name(c->service, c->ns);
-    json_array_foreach(given, i, host)
+    json_array_foreach(hosts, i, host)
         if (json_string_value(host))
-            names[count++] = full_name(json_string_value(host), c->ns);
+            names[count++] = canary_full_host(json_string_value(host), c->ns);
     found = find_other(c, names);
     while (count)
         free(names[--count]);

@@ -34,6 +34,11 @@ bool canary_is_idle(enum canary_phase phase)
 
 #define ROUTE_CONFLICT "RouteConflict"
 
+bool canary_is_apart(const struct canary_facts *f)
+{
+    return f->route == 0 && !f->mirror && !f->match;
+}
+
 int canary_within(struct canary_bounds bounds, int replicas)
 {
     if (!bounds.most)
@@ -111,12 +116,18 @@ static bool is_over(const struct decision *d, msec_t *until, msec_t length)
     return d->f->now >= *until;
 }
 
+/* The VirtualService is observed as the state has it. */
+static bool is_routed(const struct decision *d)
+{
+    return d->f->route == d->s->weight && d->f->mirror == d->s->mirror && d->f->match == d->s->match;
+}
+
 /* Nothing leads to the target, and since then requests that were under way there had the time to end. */
 static bool is_drained(struct decision *d)
 {
     struct canary_state *s = d->s;
 
-    if (d->f->route != 0 || d->f->mirror || !d->f->apex) {
+    if (!canary_is_apart(d->f) || !d->f->apex) {
         s->drain_until = 0;
         return false;
     }
@@ -144,7 +155,7 @@ static void enter_drained(struct decision *d, enum canary_phase phase)
 
 static void leave_steps(struct canary_state *s)
 {
-    s->weight = s->mirror = 0;
+    s->weight = s->mirror = s->match = 0;
     s->approved = false;
     s->confirmed = HOOK_NONE;
     s->step = -1;
@@ -208,10 +219,17 @@ static void enter_step(struct decision *d, int number, const struct canary_step 
     s->step = number;
     s->weight = step->weight;
     s->mirror = step->mirror;
+    s->match = step->match;
     s->approved = false;
     s->confirmed = HOOK_NONE;
     s->since = s->checked = s->settle_until = 0;
-    if (s->mirror)
+    if (s->match)
+        say(d,
+            "Routing",
+            "%d %% of the requests that match to the target, and %d %% of the others",
+            s->match,
+            s->weight);
+    else if (s->mirror)
         say(d, "Routing", "%d %% of the traffic to the target, and copies of %d %%", s->weight, s->mirror);
     else
         say(d, "Routing", "%d %% of the traffic to the target", s->weight);
@@ -483,6 +501,12 @@ static bool is_tested(struct decision *d)
     return false;
 }
 
+/* Requests get to the new version that did not before. */
+static bool grows(const struct canary_state *s, const struct canary_step *step)
+{
+    return step->weight > s->weight || step->opens;
+}
+
 /* Before the first step: the target gets its Pods, without traffic. */
 static void prepare(struct decision *d)
 {
@@ -494,7 +518,7 @@ static void prepare(struct decision *d)
         fail(d, "DeadlineExceeded", "its pods were not ready within progressDeadlineSeconds");
     } else if (!s->hash[0]) {
         /* From when the route leads to the primary: until then the target is not touched. */
-        if (f->route != 0 || f->mirror)
+        if (!canary_is_apart(f))
             say(d, "Routing", "the traffic is sent to the primary");
         else if (!is_over(d, &s->settle_until, settle(d) + drain(d)))
             wait_until(d, "Draining", "open requests at the target end", s->settle_until);
@@ -517,7 +541,7 @@ static void prepare(struct decision *d)
         hold(d, ROUTE_CONFLICT, "%s", f->conflict);
     } else if (!canary_steps(d->spec, steps) || d->spec->skip_analysis) {
         promote(d, "AnalysisSkipped");
-    } else if (is_tested(d) && (!steps[0].weight || is_confirmed(d, HOOK_CONFIRM_INCREASE))) {
+    } else if (is_tested(d) && (!grows(s, &steps[0]) || is_confirmed(d, HOOK_CONFIRM_INCREASE))) {
         enter_step(d, 0, &steps[0]);
     }
 }
@@ -527,7 +551,8 @@ static size_t next_step(const struct canary_state *s, const struct canary_step *
 {
     size_t next = (size_t)s->step;
 
-    if (next < count && steps[next].weight == s->weight && steps[next].mirror == s->mirror)
+    if (next < count && steps[next].weight == s->weight && steps[next].mirror == s->mirror &&
+        steps[next].match == s->match)
         return next + 1;
     for (next = 0; next < count && steps[next].weight <= s->weight;)
         next++;
@@ -552,7 +577,7 @@ static void advance(struct decision *d)
         wait_until(d, "Analysing", "the step is good so far, and goes on", s->since + step.length);
     else if (step.approve && !s->approved)
         hold(d, "WaitingForApproval", "the step is good, and waits for the command approve");
-    else if (next < count && (steps[next].weight <= s->weight || is_confirmed(d, HOOK_CONFIRM_INCREASE)))
+    else if (next < count && (!grows(s, &steps[next]) || is_confirmed(d, HOOK_CONFIRM_INCREASE)))
         enter_step(d, (int)next, &steps[next]);
     else if (next >= count && is_confirmed(d, HOOK_CONFIRM_PROMOTION))
         promote(d, "AnalysisPassed");
@@ -607,9 +632,11 @@ static void step(struct decision *d)
     } else if (is_stopped(d)) {
         d->held = true;
     } else if (!s->since) {
-        if (f->route == s->weight && f->mirror == s->mirror) {
+        if (is_routed(d)) {
             s->since = f->now;
             await_check(d);
+        } else if (f->conflict) {
+            hold(d, ROUTE_CONFLICT, "%s", f->conflict);
         }
     } else if (f->check == CHECK_WAITS) {
         await_check(d);
@@ -645,7 +672,7 @@ static void go_back(struct decision *d)
 
     if (!f->canary_endpoints || !str_eq(f->revision, s->revision) ||
         (is_aborted && f->primary_ready && f->primary_serves))
-        s->weight = 0;
+        s->weight = s->match = 0;
     else if (!is_aborted && f->target_ready && (f->target_paused || !d->spec->freeze_target))
         s->weight = 100;
     if (str_eq(f->recorded, s->revision) || !f->objects_ready || !f->primary_ready)
@@ -697,7 +724,7 @@ static void miss_target(struct decision *d)
         fail(d, "TargetMissing", "the target was deleted");
         s->failed[0] = '\0';
     } else if (s->phase == CANARY_PROMOTING || s->phase == CANARY_FINALISING) {
-        s->weight = 0;
+        s->weight = s->match = 0;
     }
 }
 
@@ -728,6 +755,8 @@ void canary_decide(
     struct decision d = {.spec = spec, .f = facts, .s = state, .text = text};
     const enum canary_phase observed = state->phase;
 
+    if (!canary_match(spec, state->step)) /* the steps were edited */
+        state->match = 0;
     if (observed == CANARY_NEW) {
         enter(&d, CANARY_INITIALIZING);
         leave_steps(state);

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "controllers/canary/canary.h"
+#include "controllers/canary/canary_steps.h"
 #include "controllers/canary/canary_webhooks.h"
 
 enum canary_phase {
@@ -38,6 +39,7 @@ struct canary_state {
     char failed[CANARY_REVISION_MAX];
     char hash[CANARY_HASH_MAX]; /* pod-template-hash that the canary's Service selects; "": not known yet */
     int weight, mirror;         /* percent of the requests that the canary is to have, or copies of */
+    int match;                  /* percent of those that match */
     int step;                   /* -1: before the first one */
     bool approved;              /* the step may end */
     enum canary_hook confirmed; /* a person said yes for these webhooks, which has not let anything go on yet */
@@ -95,6 +97,7 @@ struct canary_facts {
 
     int route;                   /* the canary's weight in the VirtualService; -1: it is not as desired, or not there */
     int mirror;                  /* percent of the requests that are mirrored there */
+    int match;                   /* percent of those that match, which it has there; 0: none are set apart */
     const char *unfit;           /* what the installed Istio cannot do of it; NULL: nothing */
     const char *scaler_obstacle; /* why the target's autoscaler cannot be followed; NULL: it can */
     struct canary_bounds bounds; /* of the target's autoscaler */
@@ -116,11 +119,11 @@ enum canary_template { TEMPLATE_STAYS, TEMPLATE_PROMOTED, TEMPLATE_RESTORED };
 
 /* What is desired now. */
 struct canary_wish {
-    bool route;         /* the VirtualService is to be as desired, with `weight` */
-    int weight, mirror; /* of the canary */
-    bool apex;          /* the Service that clients call is to select the primary */
-    int replicas;       /* of the target; below 0: as they are */
-    int paused;         /* of the target: 0 or 1; below 0: as it is */
+    bool route;                /* the VirtualService is to be as desired, with `weight` */
+    int weight, mirror, match; /* of the canary */
+    bool apex;                 /* the Service that clients call is to select the primary */
+    int replicas;              /* of the target; below 0: as they are */
+    int paused;                /* of the target: 0 or 1; below 0: as it is */
     enum canary_template template;
 };
 
@@ -147,6 +150,8 @@ msec_t canary_check_due(const struct canary_spec *spec, const struct canary_stat
 msec_t canary_wake(const struct canary_spec *spec, const struct canary_state *state, msec_t now);
 /* Which webhooks decide what is next, as the state says: those are asked. HOOK_NONE: none do. */
 enum canary_hook canary_awaited_hook(const struct canary_state *state);
+/* The VirtualService is observed to lead nothing to the canary. */
+bool canary_is_apart(const struct canary_facts *facts);
 /* No release is going on: the target has no Pods. */
 bool canary_is_idle(enum canary_phase phase);
 

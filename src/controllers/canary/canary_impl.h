@@ -18,9 +18,10 @@
 #define RECORD_PREVIOUS_TEMPLATE "previousTemplate"
 #define RECORD_LABELS                                                                                                  \
     "matchLabels" /* by which the target selects its Pods, as JSON: for a primary that is gone with the target */
-#define RECORD_REPLICAS "replicas"    /* that the target had, or was given since */
-#define RECORD_FLOOR "floor"          /* fewer replicas the primary does not get during a release */
-#define RECORD_ROUTE "virtualService" /* its spec, as JSON, where it existed before */
+#define RECORD_REPLICAS "replicas"     /* that the target had, or was given since */
+#define RECORD_FLOOR "floor"           /* fewer replicas the primary does not get during a release */
+#define RECORD_ROUTE "virtualService"  /* its spec, as JSON, where it existed before */
+#define RECORD_REF "virtualServiceRef" /* of the Canary's `service`, as JSON, where it has one */
 
 /* Bits of plan.watch. */
 enum {
@@ -61,9 +62,10 @@ struct canary_memo {
 
 /* The mesh, as far as the Canary depends on it. */
 struct canary_mesh {
-    const char *ns;  /* borrowed from the resource */
-    bool in_seconds; /* the durations of requests, by Istio before 1.5 */
-    bool needs_tls;  /* a DestinationRule has to ask for mutual TLS, or clients send plain text */
+    const char *ns;     /* borrowed from the resource */
+    bool in_seconds;    /* the durations of requests, by Istio before 1.5 */
+    bool lacks_headers; /* routes of Istio 1.0 set none by destination */
+    bool needs_tls;     /* a DestinationRule has to ask for mutual TLS, or clients send plain text */
 };
 
 /* One Canary, while it is planned: the state of its reconcile. */
@@ -74,6 +76,8 @@ struct canary {
     const char *ns, *name, *service;
     char *primary_name, *primary_service, *canary_service, *record_name; /* owned */
     char *primary_scaler_name;                                           /* owned; NULL: it has none */
+    const json_t *ref;      /* service.virtualServiceRef; NULL: the VirtualService is the Canary's own */
+    const char *route_name; /* of the VirtualService */
 
     /* What is observed: objects are borrowed, documents owned; NULL: there is none. */
     const struct kube_object *target_object, *apex_object, *route_object, *scaler_object;
@@ -112,6 +116,8 @@ void canary_look_again(struct canary *c, msec_t at);
 /* canary_record.c */
 /* One that makes no sense counts as lost. */
 bool canary_record_is_sound(const json_t *record);
+/* A map; NULL: the text is none. Owned by the caller. */
+json_t *canary_recorded_map(const char *text);
 /* By which the target selected its Pods when the primary was created; NULL: nothing tells. Owned by the caller. */
 json_t *canary_recorded_labels(const struct canary *c);
 /* Of the record's data. */
@@ -120,8 +126,8 @@ int canary_recorded_replicas(const json_t *data);
 int canary_recorded_floor(const json_t *data);
 
 /* canary_observe.c */
-/* The name of the target that the Canary was created with, owned by the caller; NULL: none is recorded. */
-char *canary_recorded_target(const struct reconcile *re);
+/* The data of the Canary's record; owned by the caller; NULL: there is none. */
+json_t *canary_recorded(const struct reconcile *re);
 /* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
 void canary_look(struct canary *c);
 void canary_observe(struct canary *c);
@@ -160,18 +166,39 @@ void canary_plan_objects(struct canary *c, struct plan *plan);
 /* canary_shared.c */
 /* What belongs to others, or is shared with them: as the wish says. */
 void canary_plan_shared(struct canary *c, struct plan *plan);
-/*
- * The weight of the canary in the VirtualService, and percent of the requests that are mirrored; -1: it is not as the
- * Canary has it.
- */
-int canary_route_weight(const struct canary *c, int *ret_mirror);
 bool canary_has_apex(const struct canary *c);
 /* What the removal writes, each where it is not so: true when all is so. */
 bool canary_return_target(struct canary *c, struct plan *plan);
 bool canary_return_apex(struct canary *c, struct plan *plan);
 bool canary_return_route(struct canary *c, struct plan *plan);
 
+/* canary_route.c */
+/* The fields of the VirtualService that are the Canary's, with null where there is to be none; owned by the caller. */
+json_t *canary_route_spec(const struct canary *c, int weight, int mirror, int match);
+/* Whether the VirtualService has each of these fields so; null is none. */
+bool canary_route_has(const struct canary *c, const json_t *fields);
+/* How the requests are split in the VirtualService: sets facts.route, facts.mirror and facts.match. */
+void canary_read_route(struct canary *c);
+/* Whichever the weights are: the Canary had it already. */
+bool canary_leads_to_primary(const struct canary *c);
+/* The same fields as they were before the Canary, owned by the caller; NULL: they are so, or were never others. */
+json_t *canary_former_route(const struct canary *c);
+
+/* canary_ref_routes.c: in the user's own VirtualService */
+/* Why requests cannot be split there, owned by the caller; NULL: they can. */
+char *canary_ref_obstacle(const struct canary *c);
+/* The canary's weight; -1: it is not as the Canary has it. */
+int canary_ref_weight(const struct canary *c);
+/* All its routes, with this weight; owned by the caller. */
+json_t *canary_ref_http(const struct canary *c, int weight);
+/* All its routes, with those that led to the Service as before; NULL: they do. Owned by the caller. */
+json_t *canary_ref_former_http(const struct canary *c);
+
 /* canary_conflict.c */
+/*
+ * A host by one name: "shop", "shop.ns" and "shop.ns.svc.cluster.local" are the same Service. Owned by the caller.
+ */
+char *canary_full_host(const char *host, const char *ns);
 /* What another VirtualService has in common with that of the Canary, owned by the caller; NULL: nothing. */
 char *canary_route_conflict(const struct canary *c);
 

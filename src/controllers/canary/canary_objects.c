@@ -41,19 +41,6 @@ static json_t *template_of_primary(const struct canary *c)
     return template;
 }
 
-/* Even where the weights are others': the Canary had it already. */
-static bool leads_to_primary(const struct canary *c)
-{
-    json_t *http, *route;
-    size_t i, k;
-
-    json_array_foreach(doc_at(c->route, "spec", "http"), i, http)
-        json_array_foreach(doc_at(http, "route"), k, route)
-            if (str_eq(doc_string(route, "destination", "host"), c->primary_service))
-                return true;
-    return false;
-}
-
 /*
  * What the record says, as it is or as it begins: the target as it is before anything is touched. One that was lost
  * later follows the primary, which serves.
@@ -61,7 +48,8 @@ static bool leads_to_primary(const struct canary *c)
 static json_t *record_data(const struct canary *c)
 {
     const json_t *from = c->primary ? c->primary : c->target;
-    bool is_foreign = c->route && !str_eq(c->route_object->owner, c->re->object->uid) && !leads_to_primary(c);
+    bool is_foreign =
+        c->route && (c->ref || (!str_eq(c->route_object->owner, c->re->object->uid) && !canary_leads_to_primary(c)));
     _cleanup_json_ json_t *template = NULL;
     _cleanup_free_ char *text = NULL, *route = NULL;
 
@@ -82,20 +70,18 @@ static void move(json_t *data, const char *from, const char *to)
     json_object_set(data, to, json_object_get(data, from));
 }
 
+static void record_document(json_t *data, const char *key, const json_t *document)
+{
+    _cleanup_free_ char *text = doc_text(document);
+
+    json_object_set_new(data, key, json_string(text));
+}
+
 /* What the target declares now is the primary's. */
 static void record_template(const struct canary *c, json_t *data)
 {
-    _cleanup_free_ char *template = doc_text(doc_at(c->target, "spec", "template"));
-
-    json_object_set_new(data, RECORD_TEMPLATE, json_string(template));
+    record_document(data, RECORD_TEMPLATE, doc_at(c->target, "spec", "template"));
     json_object_set_new(data, RECORD_REVISION, json_string(c->revision));
-}
-
-static void record_labels(const struct canary *c, json_t *data)
-{
-    _cleanup_free_ char *labels = doc_text(canary_match_labels(c));
-
-    json_object_set_new(data, RECORD_LABELS, json_string(labels));
 }
 
 /* Nothing leads to the primary, nor was anything sent that makes it so. */
@@ -104,7 +90,7 @@ static bool is_before_route(const struct canary *c)
     const struct kube_kind *kind = mesh_kind(KIND_VIRTUAL_SERVICE);
     msec_t settled = c->observed.settle_until;
 
-    if (c->in->busy && c->in->busy(c->in->queue_context, kind, c->ns, c->service))
+    if (c->in->busy && c->in->busy(c->in->queue_context, kind, c->ns, c->route_name))
         return false;
     return c->observed.phase <= CANARY_INITIALIZING && c->target && c->facts.route < 0 && !c->facts.apex &&
            (!settled || c->in->now < settled);
@@ -132,8 +118,10 @@ static json_t *desired_record(const struct canary *c)
 
     if (!doc_at(data, RECORD_TARGET))
         json_object_set_new(data, RECORD_TARGET, json_string(c->spec->target.name));
+    if (!c->record && c->ref)
+        record_document(data, RECORD_REF, c->ref);
     if (c->target && (!doc_at(data, RECORD_LABELS) || is_before_route(c)))
-        record_labels(c, data);
+        record_document(data, RECORD_LABELS, canary_match_labels(c));
     if (c->wish.template == TEMPLATE_RESTORED) {
         move(data, RECORD_PREVIOUS_REVISION, RECORD_REVISION);
         move(data, RECORD_PREVIOUS_TEMPLATE, RECORD_TEMPLATE);

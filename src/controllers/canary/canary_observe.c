@@ -10,6 +10,7 @@
 /* Endpoints name no more addresses than that. */
 #define ENDPOINTS_MAX 1000
 #define FIRST_WITHOUT_MIXER "1.5.0"
+#define FIRST_WITH_HEADERS "1.1.0"
 
 static json_t *parse(const struct kube_object *o)
 {
@@ -75,6 +76,7 @@ static void read_mesh(struct canary *c)
     version = str_or(doc_string(c->istio, "status", "version"), istio_version(c->istio, 0));
     c->mesh.ns = o->ns;
     c->mesh.in_seconds = release_compare(version, FIRST_WITHOUT_MIXER) < 0;
+    c->mesh.lacks_headers = release_compare(version, FIRST_WITH_HEADERS) < 0;
     c->mesh.needs_tls = c->mesh.in_seconds && doc_bool(doc_at(c->istio, "spec", "mtls"), false);
 }
 
@@ -157,15 +159,14 @@ static char *seen_by(const struct canary *c)
     return buf_take(&key);
 }
 
-char *canary_recorded_target(const struct reconcile *re)
+json_t *canary_recorded(const struct reconcile *re)
 {
     _cleanup_free_ char *name = str_printf("%s-original", re->object->name);
     const struct kube_object *o =
         kube_cache_get(re->world->central->observed, mesh_kind(KIND_CONFIG_MAP), re->object->ns, name);
     _cleanup_json_ json_t *record = o && str_eq(o->owner, re->object->uid) ? kube_object_parse(o) : NULL;
-    const char *target = doc_string(record, "data", RECORD_TARGET);
 
-    return target ? str_dup(target) : NULL;
+    return json_incref(doc_at(record, "data"));
 }
 
 /* Every VirtualService may be in the way, so they are looked at when one of them has changed, and not at every plan. */
@@ -176,7 +177,9 @@ static void look_for_conflict(struct canary *c)
 
     if (!memo->knows_conflict || memo->routes != routes) {
         free(memo->conflict);
-        memo->conflict = canary_route_conflict(c);
+        memo->conflict = c->ref ? canary_ref_obstacle(c) : NULL;
+        if (!memo->conflict)
+            memo->conflict = canary_route_conflict(c);
         memo->routes = routes;
         memo->knows_conflict = true;
     }
@@ -189,7 +192,7 @@ void canary_look(struct canary *c)
 
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
     c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
-    c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->service);
+    c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->route_name);
     if (c->spec->autoscaler)
         c->scaler_object = get(c, KIND_TARGET_AUTOSCALER, doc_string(c->spec->autoscaler, "name"));
     look_for_conflict(c);
@@ -298,6 +301,20 @@ static char *other_target(const struct canary *c)
         recorded);
 }
 
+/* Routes that it splits would keep their weights for ever. */
+static char *other_ref(const struct canary *c)
+{
+    const char *recorded = doc_string(c->record, "data", RECORD_REF);
+    _cleanup_free_ char *is = c->ref ? doc_text(c->ref) : NULL;
+
+    if (!c->record || str_eq(recorded, is))
+        return NULL;
+    return str_printf(
+        "spec.service.virtualServiceRef was %s when the Canary was created: set it back, or delete the Canary and "
+        "create it again",
+        str_or(recorded, "not given"));
+}
+
 static bool has_port(const json_t *service, int64_t port)
 {
     json_t *one;
@@ -350,6 +367,8 @@ char *canary_obstacle(const struct canary *c)
     if (canary_awaits_scalers(c))
         return str_dup("waits for HorizontalPodAutoscalers to be read");
     text = other_target(c);
+    if (!text)
+        text = other_ref(c);
     if (text || c->record || c->primary)
         return text;
     text = rival(c);
@@ -366,6 +385,8 @@ char *canary_obstacle(const struct canary *c)
     if (!json_object_size(canary_match_labels(c)))
         return str_printf("Deployment %s/%s has no spec.selector.matchLabels", c->ns, c->spec->target.name);
     text = c->apex ? wrong_apex(c) : NULL;
+    if (!text && c->ref)
+        text = canary_ref_obstacle(c);
     return text || !c->scaler_obstacle ? text : str_dup(c->scaler_obstacle);
 }
 
@@ -394,7 +415,7 @@ bool canary_is_same_template(const struct canary *c)
     return same;
 }
 
-/* Which step the installed Istio cannot take. */
+/* What the installed Istio cannot do. */
 static const char *unfit(const struct canary *c)
 {
     struct canary_step steps[CANARY_STEPS_MAX];
@@ -403,6 +424,8 @@ static const char *unfit(const struct canary *c)
     for (size_t i = 0; i < count; i++)
         if (steps[i].mirror && steps[i].mirror != 100)
             return "this Istio mirrors all requests or none: spec.analysis must mirror 100 percent";
+    if (c->spec->analysis.affinity && c->mesh.lacks_headers)
+        return "this Istio gives no cookies: spec.analysis.sessionAffinity needs Istio 1.1";
     return NULL;
 }
 
@@ -433,7 +456,7 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->primary_serves = c->primary && endpoints_of(c, c->primary_service, NULL) > 0;
     f->primary_replicas = c->primary ? replicas_of(c->primary) : 0;
     f->canary_endpoints = endpoints_of_newest(c, c->canary_service, c->spec->target.name, c->observed.hash);
-    f->route = canary_route_weight(c, &f->mirror);
+    canary_read_route(c);
     f->unfit = unfit(c);
     f->conflict = c->conflict;
     f->scaler_obstacle = c->scaler_obstacle;

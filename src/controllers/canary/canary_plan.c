@@ -58,13 +58,20 @@ static void read_names(struct canary_memo *memo, const json_t *resource)
 }
 
 /* What is given back is what was taken, whatever the spec names since. */
-static void use_recorded_target(struct canary_memo *memo, const struct reconcile *re)
+static void use_recorded(struct canary_memo *memo, const struct reconcile *re)
 {
-    _cleanup_free_ char *target = canary_recorded_target(re);
+    _cleanup_json_ json_t *data = canary_recorded(re);
+    _cleanup_json_ json_t *ref = canary_recorded_map(doc_string(data, RECORD_REF));
+    const char *target = doc_string(data, RECORD_TARGET);
 
-    if (!memo->spec || !target || str_eq(memo->spec->target.name, target))
+    if (!memo->spec || !data)
         return;
-    str_replace(&memo->spec->target.name, target);
+    if (target)
+        str_replace(&memo->spec->target.name, target);
+    if (ref)
+        json_object_set(memo->spec->service, "virtualServiceRef", ref);
+    else
+        json_object_del(memo->spec->service, "virtualServiceRef");
     memo->knows_conflict = false; /* the name of the Service may follow from it */
 }
 
@@ -77,7 +84,7 @@ static void begin(struct reconcile *re)
     if (!memo->spec && re->object->deleting)
         read_names(memo, re->resource);
     if (re->object->deleting)
-        use_recorded_target(memo, re);
+        use_recorded(memo, re);
     *c = (struct canary){
         .re = re,
         .in = re->world->central,
@@ -95,6 +102,8 @@ static void begin(struct reconcile *re)
     if (!c->spec)
         return;
     c->service = canary_service(c->spec);
+    c->ref = doc_at(c->spec->service, "virtualServiceRef");
+    c->route_name = str_or(doc_string(c->ref, "name"), c->service);
     c->primary_name = str_printf("%s-primary", c->spec->target.name);
     c->primary_service = str_printf("%s-primary", c->service);
     c->canary_service = str_printf("%s-canary", c->service);

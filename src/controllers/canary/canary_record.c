@@ -4,8 +4,7 @@
 #include "controllers/canary/canary_impl.h"
 #include "doc/doc.h"
 
-/* A map; NULL: the text is none. Owned by the caller. */
-static json_t *parse_text(const char *text)
+json_t *canary_recorded_map(const char *text)
 {
     json_t *value = NULL;
 
@@ -16,13 +15,14 @@ static json_t *parse_text(const char *text)
 
 bool canary_record_is_sound(const json_t *record)
 {
-    static const char *const documents[] = {RECORD_TEMPLATE, RECORD_PREVIOUS_TEMPLATE, RECORD_LABELS, RECORD_ROUTE};
+    static const char *const documents[] = {
+        RECORD_TEMPLATE, RECORD_PREVIOUS_TEMPLATE, RECORD_LABELS, RECORD_ROUTE, RECORD_REF};
     const json_t *data = doc_at(record, "data");
 
     if (!doc_string(data, RECORD_REVISION) || !doc_string(data, RECORD_TEMPLATE))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
-        _cleanup_json_ json_t *value = parse_text(doc_string(data, documents[i]));
+        _cleanup_json_ json_t *value = canary_recorded_map(doc_string(data, documents[i]));
         if (json_object_get(data, documents[i]) && !value)
             return false;
     }
@@ -34,8 +34,9 @@ json_t *canary_recorded_labels(const struct canary *c)
     json_t *labels = json_copy(doc_at(c->primary, "spec", "selector", "matchLabels"));
 
     json_object_del(labels, CANARY_ROLE);
-    return json_object_size(labels) ? labels
-                                    : (json_decref(labels), parse_text(doc_string(c->record, "data", RECORD_LABELS)));
+    return json_object_size(labels)
+               ? labels
+               : (json_decref(labels), canary_recorded_map(doc_string(c->record, "data", RECORD_LABELS)));
 }
 
 static int count_at(const json_t *data, const char *key, int otherwise)

@@ -25,13 +25,21 @@ static bool waits(struct canary *c, msec_t *until, msec_t length, const char *wh
     return false;
 }
 
+/* Requests get to the target's Pods of the release, or may where the VirtualService is not as the Canary has it. */
+static bool leads_elsewhere(const struct canary *c)
+{
+    const struct canary_facts *f = &c->facts;
+
+    return f->route < 0 ? f->primary_serves && canary_leads_to_primary(c) : !canary_is_apart(f);
+}
+
 /* In this order, each when the one before is so. True when all is given back. */
 static bool give_back(struct canary *c, struct plan *plan)
 {
     const msec_t settle = SECONDS(c->spec->settle), drain = SECONDS(c->spec->drain);
     struct canary_state *s = &c->next;
 
-    if (c->facts.route > 0 || c->facts.mirror) {
+    if (leads_elsewhere(c)) {
         c->wish = (struct canary_wish){.route = true, .replicas = -1, .paused = -1};
         canary_plan_shared(c, plan);
         buf_add_str(&c->text, "the primary gets all traffic");
@@ -62,7 +70,7 @@ static void begin(struct canary *c)
     if (s->phase == CANARY_TERMINATING)
         return;
     s->phase = CANARY_TERMINATING;
-    s->weight = s->mirror = 0;
+    s->weight = s->mirror = s->match = 0;
     s->step = -1;
     s->started = c->in->now;
     s->since = s->checked = s->settle_until = s->drain_until = 0;

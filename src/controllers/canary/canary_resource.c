@@ -9,7 +9,10 @@
     CONDITION_LINE(CONDITION_PROGRESSING, "a new version is being released")                                           \
     CONDITION_LINE(CONDITION_HELD, "the release does not go on; the message says what it waits for")                   \
     CONDITION_LINE(CONDITION_CONTENDED, "another client changes what this Canary writes, again and again")             \
-    CONDITION_LINE(CONDITION_ROUTE_CONFLICT, "another VirtualService has a host of this Canary in the mesh")
+    CONDITION_LINE(                                                                                                    \
+        CONDITION_ROUTE_CONFLICT,                                                                                      \
+        "another VirtualService has a host of this Canary in the mesh, or the one of virtualServiceRef cannot be "     \
+        "used")
 
 static const struct field_table condition_table = {
     .name = "Condition",
@@ -23,6 +26,9 @@ static const struct field step_rows[] = {
     {"index", INTEGER(-1, 100), .doc = "Which step it is, from 0 on; -1 before the first one."},
     {"weight", INTEGER(0, 100), .doc = "Percent of the traffic in this step."},
     {"mirror", INTEGER(0, 100), .doc = "Percent of the requests that are mirrored in this step; absent: none are."},
+    {"match",
+     INTEGER(0, 100),
+     .doc = "Percent of the requests that match which the target gets in this step; absent: none are told apart."},
     {"approved", FLAG, .doc = "Whether a person let a step with `approve` end."},
     {"since", TIME, .doc = "When the VirtualService was seen with this weight."},
     {"checked", TIME, .doc = "When the last check of this step ended."},

@@ -101,97 +101,21 @@ static void plan_apex(struct canary *c, struct plan *plan)
             "the primary serves");
 }
 
-static json_t *hosts(const struct canary *c)
-{
-    const json_t *given = doc_at(c->spec->service, "hosts");
-    json_t *list = json_array(), *host;
-    bool has_own = false;
-    size_t i;
-
-    json_array_foreach(given, i, host)
-        has_own = has_own || str_eq(json_string_value(host), "*") || str_eq(json_string_value(host), c->service);
-    if (!has_own)
-        json_array_append_new(list, json_string(c->service));
-    json_array_extend(list, (json_t *)given);
-    return list;
-}
-
-/* A Service with several ports is reached through a gateway by the one that the Canary names. */
-static json_t *destination(const struct canary *c, const char *host, int weight)
-{
-    bool names_port =
-        json_array_size(doc_at(c->apex, "spec", "ports")) > 1 && json_array_size(doc_at(c->spec->service, "gateways"));
-
-    return OBJECT(
-        MAP("destination",
-            STRING("host", host),
-            OPT(names_port, MAP("port", VALUE("number", json_incref(doc_at(c->spec->service, "port")))))),
-        INT("weight", weight));
-}
-
-/* The fields of the VirtualService that are the Canary's. */
-static json_t *route_spec(const struct canary *c, int weight, int mirror)
-{
-    static const char *const of_route[] = {"match", "rewrite", "timeout", "retries", "corsPolicy", "headers"};
-    const json_t *gateways = doc_at(c->spec->service, "gateways");
-    json_t *http = OBJECT(
-        SEQ("route",
-            ITEM_VALUE(destination(c, c->primary_service, 100 - weight)),
-            ITEM_VALUE(destination(c, c->canary_service, weight))));
-
-    for (size_t i = 0; i < ARRAY_LEN(of_route); i++)
-        if (doc_at(c->spec->service, of_route[i]))
-            json_object_set(http, of_route[i], doc_at(c->spec->service, of_route[i]));
-    if (mirror)
-        json_object_set_new(http, "mirror", OBJECT(STRING("host", c->canary_service)));
-    if (mirror && !c->mesh.in_seconds) /* the older one has no such field, and mirrors all */
-        json_object_set_new(http, "mirrorPercentage", OBJECT(INT("value", mirror)));
-    return OBJECT(
-        VALUE("hosts", hosts(c)),
-        VALUE("gateways", json_array_size(gateways) ? json_incref((json_t *)gateways) : json_null()),
-        SEQ("http", ITEM_VALUE(http)));
-}
-
-/* Whether each of these fields is so; null is none. */
-static bool has_fields(const json_t *live, const json_t *fields)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)fields, key, value) {
-        const json_t *is = json_object_get(live, key);
-        if (json_is_null(value) ? is && !json_is_null(is) : !doc_equal(is, value))
-            return false;
-    }
-    return true;
-}
-
-int canary_route_weight(const struct canary *c, int *ret_mirror)
-{
-    const json_t *spec = doc_at(c->route, "spec"), *http = json_array_get(doc_at(spec, "http"), 0);
-    int64_t weight = doc_int(doc_at(json_array_get(doc_at(http, "route"), 1), "weight"), 0);
-    int64_t mirror = doc_at(http, "mirror") ? doc_int(doc_at(http, "mirrorPercentage", "value"), 100) : 0;
-    _cleanup_json_ json_t *desired = NULL;
-
-    *ret_mirror = 0;
-    if (!c->route || weight < 0 || weight > 100 || mirror < 0 || mirror > 100)
-        return -1;
-    desired = route_spec(c, (int)weight, (int)mirror);
-    if (!has_fields(spec, desired))
-        return -1;
-    *ret_mirror = (int)mirror;
-    return (int)weight;
-}
-
 static void plan_route(struct canary *c, struct plan *plan)
 {
-    _cleanup_free_ char *reason = str_printf("%d %% of the requests to the target", c->wish.weight);
+    const struct canary_wish *w = &c->wish;
+    _cleanup_free_ char *reason = str_printf("%d %% of the requests to the target", w->weight);
     json_t *spec;
 
-    if (!c->wish.route || (c->facts.route == c->wish.weight && c->facts.mirror == c->wish.mirror) ||
-        (c->route_object && !c->route))
+    if (!w->route || (c->facts.route == w->weight && c->facts.mirror == w->mirror && c->facts.match == w->match) ||
+        (c->route_object && !c->route) || (c->ref && !c->route))
         return;
-    spec = route_spec(c, c->wish.weight, c->wish.mirror);
+    spec = canary_route_spec(c, w->weight, w->mirror, w->match);
+    /* Of the user's own there may be no route that is to be split. */
+    if (c->ref && canary_route_has(c, spec)) {
+        json_decref(spec);
+        return;
+    }
     if (c->route) {
         patch(c, plan, c->route_object, OBJECT(VALUE("spec", spec)), reason);
         return;
@@ -238,23 +162,8 @@ bool canary_return_apex(struct canary *c, struct plan *plan)
     return false;
 }
 
-/* With the fields null that it did not have. */
-static json_t *former_route(const char *recorded)
-{
-    static const char *const own[] = {"hosts", "gateways", "http"};
-    _cleanup_json_ json_t *spec = doc_parse_own(recorded);
-    json_t *former = json_object();
-
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        json_t *value = json_object_get(spec, own[i]);
-        json_object_set_new(former, own[i], value ? json_incref(value) : json_null());
-    }
-    return former;
-}
-
 bool canary_return_route(struct canary *c, struct plan *plan)
 {
-    const char *recorded = doc_string(c->record, "data", RECORD_ROUTE);
     json_t *former;
 
     if (!c->route_object)
@@ -263,13 +172,8 @@ bool canary_return_route(struct canary *c, struct plan *plan)
         plan_remove(plan, c->in, c->route_object, "its Canary is deleted");
         return false;
     }
-    if (!recorded || !c->route)
+    if (!(former = canary_former_route(c)))
         return true;
-    former = former_route(recorded);
-    if (has_fields(doc_at(c->route, "spec"), former)) {
-        json_decref(former);
-        return true;
-    }
     patch(c, plan, c->route_object, OBJECT(VALUE("spec", former)), "its Canary is deleted");
     return false;
 }

@@ -8,6 +8,7 @@
 #define STEP_INDEX "index"
 #define STEP_WEIGHT "weight"
 #define STEP_MIRROR "mirror"
+#define STEP_MATCH "match"
 #define STEP_APPROVED "approved"
 #define STEP_SINCE "since"
 #define STEP_CHECKED "checked"
@@ -45,6 +46,7 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
         .message = doc_string(status, STATUS_FIELD_MESSAGE),
         .weight = count_at(status, STATUS_FIELD_CANARY_WEIGHT),
         .mirror = count_at(step, STEP_MIRROR),
+        .match = count_at(step, STEP_MATCH),
         .approved = doc_bool(doc_at(step, STEP_APPROVED), false),
         .confirmed = hook_at(status, STATUS_FIELD_APPROVED_HOOK),
         .frozen = doc_bool(doc_at(status, STATUS_FIELD_FROZEN), false),
@@ -63,6 +65,8 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
         ret->weight = 0;
     if (ret->mirror > 100)
         ret->mirror = 0;
+    if (ret->match > 100)
+        ret->match = 0;
     text_at(status, STATUS_FIELD_REVISION, ret->revision, sizeof(ret->revision));
     text_at(status, STATUS_FIELD_FAILED_REVISION, ret->failed, sizeof(ret->failed));
     text_at(status, STATUS_FIELD_POD_TEMPLATE_HASH, ret->hash, sizeof(ret->hash));
@@ -104,6 +108,7 @@ static json_t *own_fields(const struct canary *c)
                 INT(STEP_INDEX, s->step),
                 INT(STEP_WEIGHT, s->weight),
                 OPT(s->mirror, INT(STEP_MIRROR, s->mirror)),
+                OPT(s->match, INT(STEP_MATCH, s->match)),
                 OPT(s->approved, BOOL(STEP_APPROVED, true)),
                 time_row(STEP_SINCE, s->since),
                 time_row(STEP_CHECKED, s->checked))),

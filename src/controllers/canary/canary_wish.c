@@ -12,7 +12,7 @@ static void wish_for_target(
     const struct canary_spec *spec, const struct canary_facts *f, const struct canary_state *before,
     const struct canary_state *after, struct canary_wish *w)
 {
-    bool is_drained = f->route == 0 && !f->mirror && f->apex && before->drain_until && f->now >= before->drain_until;
+    bool is_drained = canary_is_apart(f) && f->apex && before->drain_until && f->now >= before->drain_until;
 
     if (canary_is_idle(before->phase) && canary_is_idle(after->phase)) {
         w->replicas = is_drained ? 0 : -1;
@@ -27,7 +27,7 @@ static void wish_for_target(
     } else if (!stays(before, after, CANARY_PROGRESSING)) {
         return;
     } else if (!before->hash[0]) {
-        w->paused = f->route == 0 && before->settle_until && f->now >= before->settle_until ? 0 : -1;
+        w->paused = canary_is_apart(f) && before->settle_until && f->now >= before->settle_until ? 0 : -1;
     } else if (f->objects_ready) {
         /* Paused, it would not go on to replace the Pods of another version, which a change in the middle leaves. */
         w->paused = !f->target_replicas || f->target_ready ? spec->freeze_target && before->frozen : -1;
@@ -62,6 +62,9 @@ void canary_wish_of(
         .route = !is_stale && (is_beginning ? settled && !f->conflict : f->route >= 0 || f->primary_serves),
         .weight = before->weight < after->weight ? before->weight : after->weight,
         .mirror = before->mirror < after->mirror ? before->mirror : after->mirror,
+        .match = !canary_match(spec, before->step) ? 0
+                 : before->match < after->match    ? before->match
+                                                   : after->match,
         .apex = !is_stale && (is_beginning ? settled && f->route == 0 : f->primary_serves),
         .replicas = -1,
         .paused = -1,

@@ -18,8 +18,8 @@ static const char usage[] = "Usage: simulate_canary [--seeds N] [--from S] [--jo
 
 /* In memory that the workers share. */
 struct sums {
-    _Atomic uint64_t requests, writes, queries, asked, faults, deeds, kills, promoted, served, lost, simulated,
-        converged_most, abort_most;
+    _Atomic uint64_t requests, writes, queries, asked, faults, deeds, kills, promoted, served, matched, stayed, lost,
+        simulated, converged_most, abort_most;
 };
 
 static bool run(void *context, uint64_t seed, void *shared, uint64_t *ret_steps, struct buf *failure)
@@ -38,6 +38,8 @@ static bool run(void *context, uint64_t seed, void *shared, uint64_t *ret_steps,
     s->kills += r.kills;
     s->promoted += r.promoted;
     s->served += r.served;
+    s->matched += r.matched;
+    s->stayed += r.stayed;
     s->lost += r.lost;
     s->simulated += (uint64_t)r.simulated;
     seeds_raise(&s->converged_most, (uint64_t)r.converged);
@@ -55,10 +57,11 @@ static void tell(const void *shared)
     printf("%.1f simulated days; %" PRIu64 " faults, %" PRIu64 " deeds of users, %" PRIu64 " kills; %" PRIu64
            " requests of operators, %" PRIu64 " of them writes, %" PRIu64 " queries, and %" PRIu64 " to webhooks\n"
            "%" PRIu64 " versions promoted; %" PRIu64 " requests of clients, %" PRIu64
-           " of them lost where a user had removed what serves\n"
+           " of them of testers at the canary, "
+           "%" PRIu64 " of clients that stay there, %" PRIu64 " lost where a user had removed what serves\n"
            "at most: %.0f s to the end of a release in peace, %" PRIu64 " ms from an abort to the route\n",
            (double)s->simulated / 86400e3, s->faults, s->deeds, s->kills, s->requests, s->writes, s->queries, s->asked,
-           s->promoted, s->served, s->lost, (double)s->converged_most / 1000, s->abort_most);
+           s->promoted, s->served, s->matched, s->stayed, s->lost, (double)s->converged_most / 1000, s->abort_most);
 }
 
 int main(int argc, char **argv)

@@ -175,6 +175,24 @@ static int canary_version(struct world *w)
     return apps_version(get(w, "apps", "replicasets", name));
 }
 
+/* Before the first weight, by the spec as it is and as it was. */
+static bool expects_testers(const struct world *w)
+{
+    return w->users.spec.testers && (!is_former_felt(w) || w->users.former.testers);
+}
+
+/* Requests of testers are set apart. */
+static void check_match(struct world *w, int match)
+{
+    struct rules *r = &w->rules;
+
+    if (!w->users.spec.testers && !(is_former_felt(w) && w->users.former.testers))
+        world_fail(w, "%d %% of the requests of testers are set apart, and the Canary does not say so", match);
+    r->run = canary_version(w);
+    if (!r->approved[r->run])
+        rules_check_rise(w, 0);
+}
+
 static void check_rise(struct world *w, int weight)
 {
     struct rules *r = &w->rules;
@@ -182,6 +200,9 @@ static void check_rise(struct world *w, int weight)
 
     if (before <= 0) {
         r->run = canary_version(w);
+        /* Those that match had it before, where the spec says so. */
+        if (!r->approved[r->run] && expects_testers(w) && (!r->match || !step_passed_by_either(w)))
+            world_fail(w, "version %d gets %d %% without a check of those that match that passed", r->run, weight);
         if (!r->approved[r->run] && weight > next_by_either(w, 0))
             world_fail(w, "version %d gets %d %% as its first weight", r->run, weight);
     } else if (!r->approved[r->run] && weight > next_by_either(w, before)) {
@@ -214,23 +235,53 @@ static bool may_promote(const struct world *w, int version)
     return version == r->run && r->weight >= last_weight(w) && step_passed_by_either(w);
 }
 
-static void route_written(struct world *w, enum who who, const json_t *after)
+/* Of a VirtualService of which only a route's destinations are the Canary's: all else. Owned by the caller. */
+static json_t *rest_of(const json_t *route)
+{
+    json_t *rest = doc_copy(doc_at(route, "spec")), *last;
+    const size_t count = json_array_size(doc_at(rest, "http"));
+
+    last = count ? json_array_get(doc_at(rest, "http"), count - 1) : NULL;
+    if (str_eq(doc_string(last, "name"), SHOP))
+        json_object_del(last, "route");
+    return rest;
+}
+
+static void check_rest(struct world *w, const json_t *before, const json_t *after)
+{
+    _cleanup_json_ json_t *was = rest_of(before), *is = rest_of(after);
+
+    if (!before || !after)
+        world_fail(w, "an operator creates or deletes the users' VirtualService");
+    else if (!json_equal(was, is))
+        world_fail(w, "an operator changes more of the users' VirtualService than destinations and weights");
+}
+
+static void route_written(struct world *w, enum who who, const json_t *before, const json_t *after)
 {
     struct rules *r = &w->rules;
     int weight = traffic_weight(after);
 
+    int match = traffic_match(after), former = r->match;
+
     r->live = weight;
-    if (weight != 0)
+    r->match = match;
+    r->reaches = traffic_reaches_canary(after);
+    if (weight < 0 || r->reaches)
         r->zero = MSEC_NEVER;
     else if (r->zero == MSEC_NEVER)
         r->zero = world_now(w);
     if (who != WHO_OPERATOR)
         return;
     mend(w, HAND_ROUTE);
-    if (weight == r->weight)
+    if (w->users.spec.refers)
+        check_rest(w, before, after);
+    if (weight == r->weight && match == former)
         return;
-    if (weight > 0 && r->weight <= 0)
+    if ((weight > 0 || match) && r->weight <= 0 && !former)
         r->floor = replicas_in(get(w, "apps", "deployments", SHOP_PRIMARY));
+    if (match > former)
+        check_match(w, match);
     if (weight > 0 && weight > r->weight)
         check_rise(w, weight);
     /* It may be promoted, and its promotion be under way, while the Canary is deleted. */
@@ -365,7 +416,7 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
     if (str_eq(kind->plural, CANARIES) && after)
         rules_recorded(w, before, after);
     if (str_eq(kind->plural, "virtualservices") && str_eq(name, SHOP))
-        route_written(w, who, after);
+        route_written(w, who, before, after);
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP_PRIMARY))
         primary_written(w, who, before, after);
     else if (str_eq(kind->plural, "deployments") && str_eq(name, SHOP))
@@ -404,6 +455,20 @@ static void check_version(struct world *w, const struct traffic_request *request
     world_fail(w, "version %d, which passed no check, serves a request to %s", pod->version, hosts[request->host]);
 }
 
+/* Clients stay at the version that they were at, and none is left behind where a release has ended. */
+static void check_where(struct world *w, const struct traffic_request *request)
+{
+    if (is_excused(w))
+        return;
+    w->report->stayed += request->stays;
+    w->report->matched += request->is_tester && request->host == HOST_CANARY && w->rules.match;
+    if (request->stays && request->host != HOST_CANARY)
+        world_fail(w, "a client with the cookie of this release does not stay at the new version");
+    if (request->host == HOST_CANARY && is_longer_than(w, w->rules.zero, w->ground.lag))
+        world_fail(w, "a request goes to the canary, and for %" PRId64 " ms nothing has led there",
+                   world_now(w) - w->rules.zero);
+}
+
 void rules_request(struct world *w, const struct traffic_request *request)
 {
     static const char *const hosts[HOST_COUNT] = {SHOP, SHOP_PRIMARY, SHOP_CANARY};
@@ -411,6 +476,7 @@ void rules_request(struct world *w, const struct traffic_request *request)
     w->report->served++;
     if (request->host == HOST_PRIMARY)
         check_capacity(w);
+    check_where(w, request);
     if (request->fate != FATE_LOST) {
         check_version(w, request);
         return;

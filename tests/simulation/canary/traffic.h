@@ -2,8 +2,9 @@
  * Proxies, each with a copy of its own of routes and endpoints, that is up to so much behind, in any order; the
  * requests that they send; and what became of each.
  *
- * A proxy of the mesh follows the VirtualService of the shop. The last one is a client without a sidecar: it goes by
- * the Service alone.
+ * A proxy of the mesh follows the VirtualService of the shop: its routes one after another, with what they ask of
+ * headers. The last one is a client without a sidecar: it goes by the Service alone. Of the clients of a proxy one is a
+ * tester, whose requests have the header TESTER, and all keep the cookies that they are given.
  */
 #ifndef TESTS_SIMULATION_CANARY_TRAFFIC_H
 #define TESTS_SIMULATION_CANARY_TRAFFIC_H
@@ -11,6 +12,11 @@
 #include "apps.h"
 
 enum { PROXIES = 5 };
+
+/* The header that testers send, with "yes"; and the cookies that clients keep. */
+#define TESTER "x-tester"
+#define STAYS "stays"
+#define LEFT "left"
 
 enum host { HOST_APEX, HOST_PRIMARY, HOST_CANARY, HOST_COUNT };
 
@@ -22,6 +28,8 @@ struct traffic_request {
     enum host host;             /* where it was sent */
     const struct apps_pod *pod; /* that got it; NULL: none did */
     const char *why;            /* it was lost; static */
+    bool is_tester;             /* by its header */
+    bool stays;                 /* its client has the cookie that the proxy's canary gives now */
 };
 
 struct traffic;
@@ -42,8 +50,15 @@ struct traffic *traffic_new(const struct traffic_options *options);
 void traffic_free(struct traffic *t);
 /* For the server's observer. */
 void traffic_changed(struct traffic *t, const struct collection *kind, const json_t *object);
-/* The canary's weight in a VirtualService of the shop; -1: it does not split the traffic of its two halves. */
+/*
+ * The canary's weight in the last route of a VirtualService of the shop; -1: it does not split the traffic of its two
+ * halves.
+ */
 int traffic_weight(const json_t *virtual_service);
+/* The canary's weight in the one for testers; 0: there is none. */
+int traffic_match(const json_t *virtual_service);
+/* Whether any of its routes leads to the canary. */
+bool traffic_reaches_canary(const json_t *virtual_service);
 
 /* What a workload's proxies have counted so far. */
 struct traffic_counts {

@@ -66,6 +66,8 @@ static void choose_spec(struct world *w, struct spec *s)
         .deadline = (int)rng_between(dice(w), 60, 180),
     };
     choose_steps(w, s);
+    s->testers = rng_chance(&w->route_dice, 250);
+    s->sticks = rng_chance(&w->route_dice, 350);
     if (rng_chance(&w->hook_dice, 350))
         s->hooks = (unsigned)rng_between(&w->hook_dice, 1, 31);
 }
@@ -98,19 +100,36 @@ static json_t *metrics(const struct spec *s)
     return list;
 }
 
-static json_t *spec_of(const struct world *w, const struct spec *s)
+static json_t *step_weights(const struct spec *s)
 {
-    json_t *steps = json_array();
+    json_t *weights = json_array();
 
     for (size_t i = 0; i < s->step_count; i++)
-        json_array_append_new(steps, json_integer(s->steps[i]));
+        json_array_append_new(weights, json_integer(s->steps[i]));
+    return weights;
+}
+
+static json_t *steps(const struct spec *s)
+{
+    json_t *list = ARRAY(ITEM(SEQ("match", ITEM(MAP("headers", MAP(TESTER, STRING("exact", "yes")))))));
+
+    for (size_t i = 0; i < s->step_count; i++)
+        json_array_append_new(list, OBJECT(INT("weight", s->steps[i])));
+    return list;
+}
+
+static json_t *spec_of(const struct world *w, const struct spec *s)
+{
     return OBJECT(
-        MAP("targetRef", STRING("name", SHOP)), MAP("service", INT("port", 80)),
+        MAP("targetRef", STRING("name", SHOP)),
+        MAP("service", INT("port", 80),
+            OPT(s->refers, MAP("virtualServiceRef", STRING("name", SHOP), SEQ("routes", ITEM_STRING(SHOP))))),
         OPT(w->users.is_scaled, MAP("autoscalerRef", STRING("name", SHOP))), STRING("metricsServer", PROMETHEUS_URL),
         MAP("analysis", FORMAT("interval", "%ds", (int)(s->interval / 1000)), INT("threshold", s->threshold),
-            VALUE("stepWeights", steps), VALUE("metrics", metrics(s)), VALUE("webhooks", webhooks(s)),
-            STRING("noTrafficPolicy", s->no_traffic), STRING("metricsErrorPolicy", s->metrics_error),
-            STRING("onFailure", s->on_failure)),
+            OPT(!s->testers, VALUE("stepWeights", step_weights(s))), OPT(s->testers, VALUE("steps", steps(s))),
+            OPT(s->sticks, MAP("sessionAffinity", STRING("cookieName", STAYS), STRING("primaryCookieName", LEFT))),
+            VALUE("metrics", metrics(s)), VALUE("webhooks", webhooks(s)), STRING("noTrafficPolicy", s->no_traffic),
+            STRING("metricsErrorPolicy", s->metrics_error), STRING("onFailure", s->on_failure)),
         INT("settleSeconds", s->settle), INT("drainSeconds", s->drain), INT("progressDeadlineSeconds", s->deadline),
         BOOL("skipAnalysis", s->skips), BOOL("suspend", s->suspended), BOOL("freezeTarget", s->freezes));
 }
@@ -206,7 +225,7 @@ static void any_command(struct world *w)
 static void declare(struct world *w, int version)
 {
     /* Without that the target rolls while it has traffic, until the operator takes it away. */
-    if (!w->users.spec.freezes && w->rules.live > 0)
+    if (!w->users.spec.freezes && w->rules.reaches)
         rules_hand(w, HAND_ROUTE);
     w->users.before = w->users.version;
     w->users.version = version;
@@ -282,21 +301,22 @@ static void edit_limits(struct world *w)
     did(w, "edit the limits of the autoscaler");
 }
 
+/* Of the last route. */
 static void edit_weights(struct world *w)
 {
     const json_t *route = get(w, ISTIO_GROUP, "virtualservices", SHOP);
     int weight = (int)rng_between(dice(w), 0, 100);
+    json_t *http, *last;
 
     if (traffic_weight(route) < 0)
         return;
     rules_hand(w, HAND_ROUTE);
-    ground_patch(
-        &w->ground, ISTIO_GROUP, "virtualservices", SHOP,
-        OBJECT(MAP(
-            "spec",
-            SEQ("http",
-                ITEM(SEQ("route", ITEM(MAP("destination", STRING("host", SHOP_PRIMARY)), INT("weight", 100 - weight)),
-                         ITEM(MAP("destination", STRING("host", SHOP_CANARY)), INT("weight", weight))))))));
+    http = doc_copy(doc_at(route, "spec", "http"));
+    last = json_array_get(http, json_array_size(http) - 1);
+    json_object_set_new(last, "route",
+                        ARRAY(ITEM(MAP("destination", STRING("host", SHOP_PRIMARY)), INT("weight", 100 - weight)),
+                              ITEM(MAP("destination", STRING("host", SHOP_CANARY)), INT("weight", weight))));
+    ground_patch(&w->ground, ISTIO_GROUP, "virtualservices", SHOP, OBJECT(MAP("spec", VALUE("http", http))));
     did(w, "edit the weight: %d", weight);
 }
 
@@ -460,9 +480,21 @@ void users_begin(struct world *w)
     if (u->is_scaled)
         ground_create(&w->ground, "autoscaling", "horizontalpodautoscalers", autoscaler(w));
     u->has_route = rng_chance(dice(w), 300);
-    if (u->has_route)
-        ground_create(&w->ground, ISTIO_GROUP, "virtualservices",
-                      OBJECT(MAP("metadata", STRING("name", SHOP)),
-                             MAP("spec", SEQ("hosts", ITEM_STRING(SHOP)),
-                                 SEQ("http", ITEM(SEQ("route", ITEM(MAP("destination", STRING("host", SHOP)))))))));
+    if (!u->has_route)
+        return;
+    if (rng_chance(&w->route_dice, 400)) {
+        u->spec.refers = true;
+        u->spec.testers = u->spec.sticks = false;
+        u->former = u->spec;
+    }
+    ground_create(
+        &w->ground, ISTIO_GROUP, "virtualservices",
+        OBJECT(MAP("metadata", STRING("name", SHOP)),
+               MAP("spec", SEQ("hosts", ITEM_STRING(SHOP)),
+                   SEQ("http",
+                       OPT(u->spec.refers,
+                           ITEM(STRING("name", "old"), SEQ("match", ITEM(MAP("uri", STRING("prefix", "/old")))),
+                                SEQ("route", ITEM(MAP("destination", STRING("host", "old")))))),
+                       ITEM(STRING("name", SHOP), STRING("timeout", "7s"),
+                            SEQ("route", ITEM(MAP("destination", STRING("host", SHOP)))))))));
 }

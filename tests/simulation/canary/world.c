@@ -377,11 +377,11 @@ static void try_abort(struct world *w)
     if (rng_chance(&w->hook_dice, 300))
         w->hooks = HOOKS_NEVER;
     run_for(w, rng_between(&w->chaos, 0, SECONDS(240)));
-    has_traffic = w->rules.live > 0 && str_eq(phase(w), "Progressing");
+    has_traffic = w->rules.reaches && str_eq(phase(w), "Progressing");
     began = world_now(w);
     users_command(w, "abort");
     world_say(w, "users: %s", w->users.did);
-    while (!failed(w) && has_traffic && w->rules.live > 0 && world_now(w) - began < SECONDS(10))
+    while (!failed(w) && has_traffic && w->rules.reaches && world_now(w) - began < SECONDS(10))
         run_for(w, 1);
     if (has_traffic && world_now(w) - began > w->report->abort_most)
         w->report->abort_most = world_now(w) - began;
@@ -414,11 +414,11 @@ static void try_gates(struct world *w)
     /* One whose Pods are not ready in time has failed before it could ask. */
     if (!failed(w) && w->users.spec.hooks & gates && !str_eq(phase(w), "Failed") && !strstr(message, "webhook"))
         world_fail(w, "what waits for a webhook does not say so: %s, %s", phase(w), message);
-    if (!failed(w) && w->users.spec.hooks & gates && w->rules.live > 0)
+    if (!failed(w) && w->users.spec.hooks & gates && w->rules.reaches)
         world_fail(w, "a webhook says no, and the canary has %d %%", w->rules.live);
     w->hooks = HOOKS_YES;
     began = world_now(w);
-    while (!failed(w) && w->users.spec.hooks == HAS_CONFIRM_INCREASE && w->rules.live <= 0 &&
+    while (!failed(w) && w->users.spec.hooks == HAS_CONFIRM_INCREASE && !w->rules.reaches &&
            world_now(w) - began < SECONDS(60))
         run_for(w, SECONDS(1));
     if (!failed(w) && world_now(w) - began > SECONDS(15))
@@ -533,6 +533,7 @@ static void world_init(struct world *w, uint64_t seed, bool trace, struct world_
     w->chaos.state = rng_next(&seeds);
     w->hook_dice.state = rng_next(&seeds);
     w->late_dice.state = rng_next(&seeds);
+    w->route_dice.state = rng_next(&seeds);
     w->ground.times = (struct apps_times){.endpoints = SECONDS(1), .ready = rng_between(&w->chaos, 500, SECONDS(20))};
     ground_init(&w->ground, (int)rng_between(&w->chaos, 16, 29));
     for (size_t i = 0; i < OPERATORS; i++)

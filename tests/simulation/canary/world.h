@@ -22,6 +22,7 @@ struct world_report {
     uint64_t steps, requests, writes, queries, faults, deeds, kills, promoted, failed;
     uint64_t asked;                           /* of webhooks */
     uint64_t served;                          /* requests of the shop's clients */
+    uint64_t matched, stayed;                 /* of them, of testers at the canary, and of those that stay there */
     uint64_t lost;                            /* of them, where a user had removed what serves */
     int64_t simulated, converged, abort_most; /* ms */
     struct buf failure;                       /* empty: every rule held */

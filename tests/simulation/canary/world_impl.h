@@ -37,6 +37,9 @@ struct spec {
     const char *no_traffic, *metrics_error, *on_failure;
     int settle, drain, deadline; /* s */
     unsigned hooks;              /* of which types there is a webhook */
+    bool testers;                /* get the new version before the first weight, and go on to */
+    bool sticks;                 /* clients stay where the weight led them */
+    bool refers;                 /* to the users' own VirtualService */
 };
 
 struct users {
@@ -82,6 +85,8 @@ struct rules {
     int weight;        /* that an operator wrote last; -1: none */
     msec_t since;      /* it was written */
     int live;          /* of the VirtualService */
+    int match;         /* percent of testers there */
+    bool reaches;      /* something there leads to the canary */
     msec_t zero, apex; /* since then the route leads to the primary, and so does the Service; MSEC_NEVER: not */
     int run;           /* the version that gets traffic, or did last; 0: none */
     bool approved[VERSIONS_MAX], commanded[VERSIONS_MAX];
@@ -125,8 +130,9 @@ struct world {
     struct faults faults;
     enum prometheus_state prometheus;
     enum hooks_state hooks;
-    struct rng hook_dice; /* of its own, so that seeds without webhooks are as they would be without this */
-    struct rng late_dice; /* likewise, of clocks and of what else came later */
+    struct rng hook_dice;  /* of its own, so that seeds without webhooks are as they would be without this */
+    struct rng late_dice;  /* likewise, of clocks and of what else came later */
+    struct rng route_dice; /* likewise, of what is set apart */
     struct users users;
     struct rules rules;
     bool down, leases, trace;

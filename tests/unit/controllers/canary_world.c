@@ -612,7 +612,9 @@ char *canary_world_status(struct canary_world *cw, const char *field)
 int canary_world_weight(struct canary_world *cw)
 {
     _cleanup_json_ json_t *route = canary_world_view(cw, KIND_VIRTUAL_SERVICE, APP);
-    const json_t *routes = doc_at(json_array_get(doc_at(route, "spec", "http"), 0), "route");
+    const json_t *http = doc_at(route, "spec", "http");
+    const size_t count = json_array_size(http);
+    const json_t *routes = doc_at(count ? json_array_get(http, count - 1) : NULL, "route");
 
     return route ? (int)doc_int(doc_at(json_array_get(routes, 1), "weight"), 0) : -1;
 }

@@ -84,7 +84,7 @@ void canary_world_delete(struct canary_world *cw);
 
 /* A field of the status, "" where there is none; owned by the caller. */
 char *canary_world_status(struct canary_world *cw, const char *field);
-/* The canary's weight in the VirtualService; -1: there is none. */
+/* The canary's weight in the last route of the VirtualService; -1: there is none. */
 int canary_world_weight(struct canary_world *cw);
 /* The image, and the replicas, of a Deployment; "" and -1 where there is none. */
 char *canary_world_image(struct canary_world *cw, const char *deployment);
