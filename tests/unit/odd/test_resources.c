@@ -118,6 +118,8 @@ static const char *const texts[] = {
     "2006-01-02T15:04:05Z",
     "30s",
     "22:30",
+    "unix:/a",
+    "80",
     "http://a:1"};
 
 /* What is said of a value. */
@@ -685,6 +687,11 @@ static void an_istio_with_an_odd_field_is_refused_with_its_path(void **state)
     walk(&api_resource_istio, VERSION, MINOR, *state);
 }
 
+static void an_istio_1_1_with_an_odd_field_is_refused_with_its_path(void **state)
+{
+    walk(&api_resource_istio, "1.1.17", MINOR, *state);
+}
+
 static void an_istio_of_today_with_an_odd_field_is_refused_with_its_path(void **state)
 {
     walk(&api_resource_istio, REMOTE_WORLD_TODAYS_VERSION, REMOTE_WORLD_TODAYS_MINOR, *state);
@@ -751,6 +758,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             an_istio_with_an_odd_field_is_refused_with_its_path, remote_world_setup, remote_world_teardown),
+        cmocka_unit_test_setup_teardown(
+            an_istio_1_1_with_an_odd_field_is_refused_with_its_path, remote_world_setup_1_1, remote_world_teardown),
         cmocka_unit_test_setup_teardown(
             an_istio_of_today_with_an_odd_field_is_refused_with_its_path,
             remote_world_setup_today,
