@@ -149,6 +149,8 @@ bool canary_awaits_scalers(const struct canary *c);
 void canary_observe_scaler(struct canary *c);
 /* Why the target's autoscaler cannot be followed, owned by the caller; NULL: it can, or there is none. */
 char *canary_scaler_obstacle(const struct canary *c);
+/* Why nothing scales the primary although there is what should, owned by the caller; NULL: nothing is known. */
+char *canary_scaler_trouble(const struct canary *c);
 /* As declared, or as the primary's has them for want of that. */
 struct canary_bounds canary_target_bounds(const struct canary *c);
 /* With the primary's own limits, and during a release with its floor. */
@@ -243,6 +245,8 @@ bool canary_check_hooks(struct canary *c, bool is_long, struct buf *failure, str
 /* canary_status.c */
 void canary_read_state(const json_t *resource, struct canary_state *ret);
 bool canary_add_status(struct reconcile *re, json_t *status);
+/* What users should know although all is well; NULL or "": nothing. */
+void canary_remark(struct canary *c, const char *text);
 /* Says what is waited for, and what began. */
 void canary_tell(struct canary *c);
 

@@ -143,6 +143,7 @@ static void plan(struct reconcile *re)
 {
     const struct canary_memo *memo = re->memo;
     struct plan *plan = &re->plan->central;
+    _cleanup_free_ char *trouble = NULL;
     struct canary *c = re->state;
 
     if (c->is_settled) {
@@ -164,9 +165,10 @@ static void plan(struct reconcile *re)
     canary_wish_of(c->spec, &c->facts, &c->observed, &c->next, &c->wish);
     canary_plan_shared(c, plan);
     re->plan->again_after = later(c);
-    buf_add_str(&re->notice, memo->warnings);
-    if (c->scaler_obstacle)
-        buf_printf(&re->notice, "%s%s", re->notice.len ? PROBLEMS_SEPARATOR : "", c->scaler_obstacle);
+    canary_remark(c, memo->warnings);
+    canary_remark(c, c->scaler_obstacle);
+    trouble = c->scaler_obstacle ? NULL : canary_scaler_trouble(c);
+    canary_remark(c, trouble);
     canary_tell(c);
     reconcile_conclude(re, plan, false);
 }

@@ -7,7 +7,8 @@
  * come back immediately.
  *
  * Source: Kubernetes, pkg/controller/podautoscaler/horizontal.go (a target without replicas is not scaled, unless
- * minReplicas is 0).
+ * minReplicas is 0; since 1.26 none of two acts that select a Pod both, beyond its limits, and one that acted once
+ * counts as long as it is there).
  */
 #include "controllers/canary/canary_impl.h"
 #include "doc/build.h"
@@ -129,6 +130,20 @@ char *canary_scaler_obstacle(const struct canary *c)
         return str_printf(
             "HorizontalPodAutoscaler %s/%s exists, and this Canary did not create it", c->ns, c->primary_scaler_name);
     return NULL;
+}
+
+char *canary_scaler_trouble(const struct canary *c)
+{
+    const json_t *active = doc_find(doc_at(c->primary_scaler, "status", "conditions"), "type", "ScalingActive");
+
+    if (!str_eq(doc_string(active, "status"), "False") || !str_eq(doc_string(active, "reason"), "AmbiguousSelector"))
+        return NULL;
+    return str_printf(
+        "HorizontalPodAutoscalers %s/%s and %s do nothing but keep to their limits, as Kubernetes lets no two act that "
+        "select the same pods (AmbiguousSelector)",
+        c->ns,
+        name_of(c),
+        c->primary_scaler_name);
 }
 
 /* What the primary's follows: the declared one, or what the primary's has while that cannot be followed. */

@@ -210,6 +210,14 @@ static void tell_end(struct canary *c)
         reconcile_tell(c->re->plan, s->reason, is_bad || c->held, str_dup(str_or(s->message, "")));
 }
 
+void canary_remark(struct canary *c, const char *text)
+{
+    struct buf *notice = &c->re->notice;
+
+    if (text && *text)
+        buf_printf(notice, "%s%s", notice->len ? PROBLEMS_SEPARATOR : "", text);
+}
+
 void canary_tell(struct canary *c)
 {
     struct status_facts *f = &c->re->facts;
@@ -220,10 +228,7 @@ void canary_tell(struct canary *c)
     if ((!canary_is_idle(s->phase) || s->phase == CANARY_WAITING) && !is_stuck)
         f->waits_for = str_or(s->message, "");
     else if (s->phase == CANARY_FAILED)
-        buf_printf(&c->re->notice, "%s%s", c->re->notice.len ? PROBLEMS_SEPARATOR : "", str_or(s->message, ""));
+        canary_remark(c, s->message);
     if (canary_is_idle(s->phase) && c->facts.target_paused && !c->facts.target_replicas)
-        buf_printf(
-            &c->re->notice,
-            "%sthe target is paused: its next version waits for spec.paused to be false",
-            c->re->notice.len ? PROBLEMS_SEPARATOR : "");
+        canary_remark(c, "the target is paused: its next version waits for spec.paused to be false");
 }

@@ -289,6 +289,36 @@ static void limits_that_contradict_each_other_are_said(void **state)
     }
 }
 
+/* The Canary as text, borrowed. */
+static const char *status_text(struct canary_world *cw)
+{
+    return kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP)->text;
+}
+
+/* As Kubernetes since 1.26 says it of two whose Deployments select the same Pods. */
+static void autoscalers_that_do_nothing_are_said(void **state)
+{
+    struct canary_world *cw = start_scaled(SCALED, 2, 10);
+    json_t *copy = canary_world_view(cw, KIND_AUTOSCALER, APP "-primary");
+    static const char said[] = "HorizontalPodAutoscalers shop/podinfo and podinfo-primary do nothing";
+
+    (void)state;
+    assert_null(strstr(status_text(cw), said));
+    json_object_set_new(
+        copy,
+        "status",
+        OBJECT(SEQ(
+            "conditions",
+            ITEM(STRING("type", "AbleToScale"), STRING("status", "True"), STRING("reason", "SucceededGetScale")),
+            ITEM(STRING("type", "ScalingActive"), STRING("status", "False"), STRING("reason", "AmbiguousSelector")))));
+    world_put_as(&cw->w, mesh_kind(KIND_AUTOSCALER), copy);
+    canary_world_rest(cw, SECONDS(60));
+    assert_non_null(strstr(status_text(cw), said));
+    canary_world_release_image(cw, "app:2");
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_done(cw);
+}
+
 /* It is that of the release, and stays until what is declared is known again. */
 static void a_least_that_a_release_raised_goes_when_the_declared_one_is_back(void **state)
 {
@@ -386,6 +416,7 @@ int main(void)
         cmocka_unit_test(replicas_stay_where_the_copy_goes),
         cmocka_unit_test(a_primary_that_is_scaled_to_nothing_gets_replicas),
         cmocka_unit_test(limits_that_contradict_each_other_are_said),
+        cmocka_unit_test(autoscalers_that_do_nothing_are_said),
         cmocka_unit_test(a_least_that_a_release_raised_goes_when_the_declared_one_is_back),
         cmocka_unit_test(autoscalers_that_cannot_be_listed_are_said),
         cmocka_unit_test(what_is_no_horizontal_pod_autoscaler_is_refused_with_the_reason),
