@@ -18,6 +18,7 @@
 #include "canary.h"
 #include "doc/doc.h"
 #include "harness.h"
+#include "listener.h"
 #include "rights_used.h"
 #include "today.h"
 
@@ -248,6 +249,133 @@ static void an_aborted_release_is_tried_again(void **state)
     (void)canary_change_ended();
 }
 
+/* What the shop's Canary asks and tells for one release, on ports of this test. */
+#define ASKS_AND_TELLS                                                                                                 \
+    "{\"spec\": {\"autoscalerRef\": {\"name\": \"" CART "\"}, \"analysis\": {\"webhooks\": ["                          \
+    "{\"name\": \"gate\", \"type\": \"confirm-promotion\", \"url\": \"http://127.0.0.1:%d/gate\"},"                    \
+    " {\"name\": \"news\", \"type\": \"event\", \"url\": \"http://127.0.0.1:%d/news\"}],"                              \
+    " \"alerts\": [{\"name\": \"team\", \"type\": \"slack\", \"secretRef\": {\"name\": \"team\"}}]}}}"
+#define ASKS_AND_TELLS_NOBODY                                                                                          \
+    "{\"spec\": {\"autoscalerRef\": null, \"analysis\": {\"webhooks\": null, \"alerts\": null}}}"
+#define LIMITS_OF_COPY                                                                                                 \
+    "test \"$(kubectl -n " SHOP " get hpa " PRIMARY                                                                    \
+    " -o jsonpath='{.spec.scaleTargetRef.name} {.spec.minReplicas} {.spec.maxReplicas}')\" = '" PRIMARY " 2 %d'"
+
+static void put_autoscaler(int most)
+{
+    _cleanup_free_ char *command = str_printf(
+        "printf '%%s' '{\"apiVersion\": \"autoscaling/v2\", \"kind\": \"HorizontalPodAutoscaler\","
+        " \"metadata\": {\"name\": \"" CART
+        "\"}, \"spec\": {\"minReplicas\": 2, \"maxReplicas\": %d, \"scaleTargetRef\":"
+        " {\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"name\": \"" CART "\"}, \"metrics\": [{\"type\":"
+        " \"Resource\", \"resource\": {\"name\": \"cpu\", \"target\": {\"type\": \"Utilization\","
+        " \"averageUtilization\": 90}}}]}}' | kubectl -n " SHOP " apply -f -",
+        most);
+
+    must_succeed(command, "the user's autoscaler is there");
+}
+
+static void expect_copy(int most)
+{
+    _cleanup_free_ char *command = str_printf(LIMITS_OF_COPY, most);
+
+    must_succeed(command, "the primary's autoscaler is as the user's");
+}
+
+static bool waits_for_the_gate(void *context)
+{
+    _cleanup_free_ char *reason = canary_status("reason");
+
+    (void)context;
+    wait_saw("reason %s", reason);
+    return str_eq(reason, "ConfirmPromotion");
+}
+
+struct told {
+    const struct listener *listener;
+    const char *path;
+    size_t count;
+};
+
+static bool is_told(void *context)
+{
+    const struct told *t = context;
+    _cleanup_json_ json_t *posts = listener_posts(t->listener, t->path);
+
+    wait_saw("%zu messages came to %s", json_array_size(posts), t->path);
+    return json_array_size(posts) >= t->count;
+}
+
+static void expect_news(const struct listener *l)
+{
+    static const char *const events[] = {"Started", "Waiting", "Promoted"};
+    struct told news = {l, "/news", ARRAY_LEN(events)}, team = {l, "/team", ARRAY_LEN(events)};
+    _cleanup_json_ json_t *told = NULL, *messages = NULL;
+
+    wait_until(is_told, &news, PATIENCE, "the webhook is told what happened");
+    wait_until(is_told, &team, PATIENCE, "the team is told what happened");
+    told = listener_posts(l, "/news");
+    messages = listener_posts(l, "/team");
+    for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+        _cleanup_free_ char *text = str_printf("Canary " SHOP "/" CART ": %s", events[i]);
+        assert_string_equal(doc_string(json_array_get(told, i), "event"), events[i]);
+        assert_string_equal(doc_string(json_array_get(messages, i), "text"), text);
+    }
+    assert_int_equal(json_array_size(told), ARRAY_LEN(events));
+    assert_int_equal(json_array_size(messages), ARRAY_LEN(events));
+}
+
+static void expect_the_gate_holds(const struct listener *l, const char *before)
+{
+    _cleanup_json_ json_t *asked = NULL;
+
+    wait_until(waits_for_the_gate, NULL, TO_END, "the release waits for its gate");
+    pause_ms(SECONDS(10));
+    assert_int_equal(canary_look().route, 50);
+    expect_version(PRIMARY, before);
+    asked = listener_posts(l, "/gate");
+    assert_true(json_array_size(asked) > 1);
+    assert_string_equal(doc_string(json_array_get(asked, 0), "type"), "confirm-promotion");
+    assert_int_equal(doc_int(doc_at(json_array_get(asked, 0), "weight"), 0), 50);
+}
+
+/* Who is asked and told is a process of this test, and the address of one is in a Secret. */
+static void a_release_that_asks_and_tells_and_is_scaled_is_promoted(void **state)
+{
+    struct listener *l = listener_start();
+    _cleanup_free_ char *spec = str_printf(ASKS_AND_TELLS, l->port, l->port), *secret = NULL,
+                        *before = canary_version_of(PRIMARY);
+    int rollouts = canary_rollouts(PRIMARY);
+
+    (void)state;
+    secret = str_printf(
+        "kubectl -n " SHOP " create secret generic team --from-literal=address=http://127.0.0.1:%d/team &&"
+        " kubectl -n " SHOP " label secret team canary.istio.banzaicloud.io/credentials=true",
+        l->port);
+    canary_change_begins("a gate, alerts and an autoscaler");
+    put_autoscaler(4);
+    must_succeed(secret, "the team's address is in a Secret");
+    cluster_patch(&canary_kind, SHOP, CART, spec);
+    expect_copy(4);
+    canary_release("v9-gated", NULL);
+    expect_the_gate_holds(l, before);
+    put_autoscaler(5);
+    expect_copy(5);
+    atomic_store(&l->gate, 200);
+    canary_wait_phase("Succeeded");
+    expect_at_rest("v9-gated");
+    assert_int_equal(canary_rollouts(PRIMARY), rollouts + 1);
+    expect_news(l);
+    cluster_patch(&canary_kind, SHOP, CART, ASKS_AND_TELLS_NOBODY);
+    must_succeed(
+        "kubectl -n " SHOP " delete --ignore-not-found hpa/" CART " secret/team",
+        "what only this release needed is gone");
+    must_succeed("! kubectl -n " SHOP " get hpa " PRIMARY, "the primary's autoscaler is gone");
+    expect_at_rest("v9-gated");
+    listener_end(l);
+    (void)canary_change_ended();
+}
+
 /* Neither promoted nor rolled back, nor a step further, from now on. */
 static void expect_held(void)
 {
@@ -408,6 +536,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_release_that_mends_a_bad_one_is_promoted),
         cmocka_unit_test(a_release_is_aborted_immediately),
         cmocka_unit_test(an_aborted_release_is_tried_again),
+        cmocka_unit_test(a_release_that_asks_and_tells_and_is_scaled_is_promoted),
         cmocka_unit_test(without_prometheus_a_release_is_held),
         cmocka_unit_test(an_operator_that_is_killed_in_each_phase_continues),
         cmocka_unit_test(an_operator_that_is_killed_while_a_release_fails_rolls_it_back),
