@@ -15,7 +15,6 @@ static const struct field ref_rows[] = {
     {"routes",
      LIST(route_name, 0, 64),
      .implied = "the only one",
-     .unique = true,
      .doc =
          "The names of its HTTP routes in which the requests are split. Each leads to the Service that clients call, "
          "and nowhere else."},
