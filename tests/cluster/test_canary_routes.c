@@ -60,11 +60,12 @@ static bool are_all_at_canary(void *options)
     return count == REQUESTS;
 }
 
-static bool waits_for_approval(void *context)
+/* A step without requests of its own is not found good: these are sent meanwhile. */
+static bool waits_for_approval(void *options)
 {
     _cleanup_free_ char *reason = canary_status("reason");
 
-    (void)context;
+    (void)at_canary(options);
     wait_saw("reason %s", reason);
     return str_eq(reason, "WaitingForApproval");
 }
@@ -100,7 +101,7 @@ static void testers_get_the_new_version_and_nobody_else(void **state)
     canary_release("v2", NULL);
     wait_until(are_all_at_canary, (void *)TESTER, TO_END, "testers get the new version");
     assert_int_equal(at_canary(""), 0);
-    wait_until(waits_for_approval, NULL, TO_END, "a person is waited for");
+    wait_until(waits_for_approval, (void *)TESTER, TO_END, "a person is waited for");
     assert_int_equal(at_canary(""), 0);
     assert_int_equal(at_canary(TESTER), REQUESTS);
     (void)canary_change_ended();
@@ -159,10 +160,10 @@ static void the_next_attempt_is_promoted(void **state)
     canary_wait_phase("Progressing");
     wait_until(are_all_at_canary, (void *)TESTER, TO_END, "testers get the new version");
     assert_int_equal(at_canary(option), 0);
-    wait_until(waits_for_approval, NULL, TO_END, "a person is waited for");
+    wait_until(waits_for_approval, (void *)TESTER, TO_END, "a person is waited for");
     canary_command("approve");
     canary_wait_route(30);
-    wait_until(waits_for_approval, NULL, TO_END, "a person is waited for");
+    wait_until(waits_for_approval, (void *)TESTER, TO_END, "a person is waited for");
     canary_command("approve");
     canary_wait_phase("Succeeded");
     version = canary_version_of(PRIMARY);
