@@ -30,6 +30,7 @@ enum {
     PLAN_WATCH_RELIANT = 262144,        /* Pods of all namespaces that rely on the CNI plugin, as a digest */
     PLAN_WATCH_CLUSTER_RBAC = 524288,   /* the users' ClusterRbacConfigs */
     PLAN_WATCH_SERVICES_AUTH = 1048576, /* Services of all namespaces with annotations of Istio 1.0, as a digest */
+    PLAN_WATCH_ROOM = 2097152,          /* what has room for Pods, and the Pods of all namespaces, as digests */
     PLAN_WATCH_WORKLOADS = 131072,      /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
 };
 

@@ -222,12 +222,11 @@ bool kube_quantity_is_whole(const char *text)
     return whole;
 }
 
-/* Rounded up. False where it is no quantity, or has more digits than any number of bytes. */
-static bool to_whole(const char *text, int64_t *ret)
+bool kube_quantity_round_up(const char *text, int digits, int64_t *ret)
 {
     struct quantity q;
 
-    if (!quantity_read(text, 0, &q) || q.len > 18)
+    if (!quantity_read(text, (enum kube_precision)digits, &q) || q.negative || q.len > 18)
         return false;
     *ret = 0;
     for (int i = q.len; i-- > 0;)
@@ -239,7 +238,8 @@ bool kube_quantity_is_multiple(const char *text, const char *of)
 {
     int64_t amount, unit;
 
-    return to_whole(text, &amount) && to_whole(of, &unit) && unit && kube_quantity_is_whole(of) && amount % unit == 0;
+    return kube_quantity_round_up(text, 0, &amount) && kube_quantity_round_up(of, 0, &unit) && unit &&
+           kube_quantity_is_whole(of) && amount % unit == 0;
 }
 
 const char *kube_quantity_text(const json_t *value, char number[KUBE_QUANTITY_NUMBER])

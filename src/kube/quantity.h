@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What the server rounds up to: thousandths in lists of resources (requests, limits), else billionths. */
 enum kube_precision { KUBE_MILLI = 3, KUBE_NANO = 9 };
@@ -22,6 +23,12 @@ bool kube_quantity_compare(const char *a, const char *b, enum kube_precision pre
 
 /* Whether it has no fraction, when it is rounded up to thousandths. False where it is no quantity. */
 bool kube_quantity_is_whole(const char *text);
+
+/*
+ * How many units of 10^-digits it is, rounded up; `digits` is at most KUBE_NANO. False where it is no quantity, below
+ * zero, or has more digits than any number of bytes.
+ */
+bool kube_quantity_round_up(const char *text, int digits, int64_t *ret);
 
 /* Whether it is a multiple of a whole number above zero, both rounded up. False where one of them is no quantity. */
 bool kube_quantity_is_multiple(const char *text, const char *of);

@@ -3,6 +3,7 @@
 #include "doc/doc.h"
 #include "kube/discovery.h"
 #include "mesh/authority.h"
+#include "mesh/capacity.h"
 #include "mesh/gateway_api.h"
 #include "mesh/mesh.h"
 #include "mesh/workloads.h"
@@ -405,6 +406,27 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = mesh_platform_of_node},
+    /* Whether there is room for one Pod more. */
+    [KIND_ROOM_NODE] =
+        {.kind = "Node",
+         .view = "room-nodes",
+         .plural = "nodes",
+         .group = "",
+         VERSION("v1"),
+         CENTRAL,
+         ON_DEMAND,
+         .digest = mesh_node_room_digest},
+    [KIND_ROOM_POD] = {DIGESTED_PODS("room-pods", mesh_pod_room_digest)},
+    [KIND_ROOM_QUOTA] =
+        {.kind = "ResourceQuota",
+         .view = "room-quotas",
+         .plural = "resourcequotas",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .digest = mesh_quota_room_digest},
     /* Why a Deployment is not available; the addresses of the services that remote clusters use. */
     [KIND_POD] =
         {.kind = "Pod",

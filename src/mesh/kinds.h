@@ -66,6 +66,10 @@ enum mesh_kind_id {
     KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
     KIND_MADE_INJECTOR,
     KIND_NODE, /* of each mesh_platform_of_node() is kept */
+    /* Views of what has room for Pods, and of what takes it: digests (mesh/capacity.h). */
+    KIND_ROOM_NODE,
+    KIND_ROOM_POD,
+    KIND_ROOM_QUOTA,
     KIND_POD,
     KIND_SIDECAR_POD, /* a view: with an injected sidecar, of which mesh_sidecar_digest() is kept */
     KIND_RELIANT_POD, /* a view: that relies on the CNI plugin, of which mesh_reliant_digest() is kept */

@@ -84,9 +84,33 @@ static const char *obstacle(const json_t *workload)
     return doc_int(partition, 0) > 0 ? "Partitioned" : NULL;
 }
 
+/* A number of Pods, or a percentage of so many. */
+static int64_t part_of(const json_t *value, int64_t replicas, bool up)
+{
+    const char *text = str_or(json_string_value(value), "25%");
+    _cleanup_free_ char *number = str_dup_n(text, strcspn(text, "%"));
+    int64_t percent;
+
+    if (json_is_integer(value))
+        return json_integer_value(value);
+    if (!str_to_int64(number, &percent) || percent < 0 || percent > 100)
+        percent = 100; /* no server has it */
+    return (percent * replicas + (up ? 99 : 0)) / 100;
+}
+
+bool mesh_deployment_surges(const json_t *deployment_spec, int64_t replicas)
+{
+    const json_t *strategy = doc_at(deployment_spec, "strategy"), *rolling = doc_at(strategy, "rollingUpdate");
+
+    if (replicas <= 0 || replicas > INT32_MAX || str_eq(doc_string(strategy, "type"), "Recreate"))
+        return false;
+    return part_of(doc_at(rolling, "maxUnavailable"), replicas, false) == 0 &&
+           part_of(doc_at(rolling, "maxSurge"), replicas, true) > 0;
+}
+
 static char *digest_of(const json_t *workload, const char *kind)
 {
-    const json_t *template = doc_at(workload, "spec", "template", "metadata");
+    const json_t *spec = doc_at(workload, "spec"), *template = doc_at(spec, "template", "metadata");
     const json_t *annotations = doc_at(template, "annotations"), *labels = doc_at(template, "labels");
     const char *renewal = doc_string(workload, "metadata", "annotations", SIDECAR_RENEWAL_ANNOTATION);
     const char *restarted = doc_string(annotations, SIDECAR_RESTARTED_ANNOTATION);
@@ -101,7 +125,9 @@ static char *digest_of(const json_t *workload, const char *kind)
         STRING("cannot", obstacle(workload)),
         OPT(doc_string(annotations, IMAGE_ANNOTATION), BOOL("pinned", true)),
         OPT(doc_string(annotations, INJECTED_BY), BOOL("byHand", true)),
-        OPT(rollout_is_complete(kind, workload), BOOL("complete", true)));
+        OPT(rollout_is_complete(kind, workload), BOOL("complete", true)),
+        OPT(str_eq(kind, "Deployment") && mesh_deployment_surges(spec, doc_int(doc_at(spec, "replicas"), 1)),
+            BOOL("surges", true)));
 
     return doc_text(kept);
 }
@@ -147,6 +173,7 @@ struct mesh_workload mesh_workload_read(const char *digest)
         .is_pinned = doc_bool(doc_at(kept, "pinned"), false),
         .is_injected_by_hand = doc_bool(doc_at(kept, "byHand"), false),
         .is_complete = doc_bool(doc_at(kept, "complete"), false),
+        .surges = doc_bool(doc_at(kept, "surges"), false),
     };
 
     read_restart(kept, &workload);

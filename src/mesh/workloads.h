@@ -3,7 +3,7 @@
  * of Deployments, StatefulSets, DaemonSets and PodDisruptionBudgets of users. Pure.
  *
  * Source: Kubernetes 1.34, apps/v1 and policy/v1 in its API reference; pkg/controller/deployment (the name of a
- * ReplicaSet is that of its Deployment and the value of the label pod-template-hash).
+ * ReplicaSet is that of its Deployment and the value of the label pod-template-hash; how percentages are rounded).
  */
 #ifndef MESH_WORKLOADS_H
 #define MESH_WORKLOADS_H
@@ -28,6 +28,9 @@
  */
 char *mesh_workload_of_pod(const json_t *pod);
 
+/* Whether a Deployment of this spec with so many replicas is rolled out only by one Pod more than those. */
+bool mesh_deployment_surges(const json_t *spec, int64_t replicas);
+
 /* What is kept; owned by the caller. */
 char *mesh_deployment_digest(const json_t *deployment);
 char *mesh_stateful_set_digest(const json_t *stateful_set);
@@ -46,6 +49,7 @@ struct mesh_workload {
     bool is_pinned;           /* the image of its proxy is chosen by an annotation */
     bool is_injected_by_hand; /* its template has the proxy */
     bool is_complete;         /* it is rolled out */
+    bool surges; /* it is a Deployment that is rolled out only by one Pod more (mesh_deployment_surges()) */
 };
 struct mesh_workload mesh_workload_read(const char *digest);
 void mesh_workload_release(struct mesh_workload *workload);

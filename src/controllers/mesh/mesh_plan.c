@@ -15,6 +15,7 @@
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/redirection.h"
 #include "controllers/mesh/refused_pods.h"
+#include "controllers/mesh/room.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/upgrade.h"
 #include "controllers/mesh/webhooks.h"
@@ -29,7 +30,8 @@
 /* What follows from a resource. */
 static void clear_read(struct mesh_memo *memo)
 {
-    struct mesh_memo kept = {.cni = memo->cni, .cni_memo = memo->cni_memo, .invalid = memo->invalid};
+    struct mesh_memo kept = {
+        .cni = memo->cni, .cni_memo = memo->cni_memo, .invalid = memo->invalid, .needs = memo->needs};
 
     free(memo->uid);
     free(memo->resource_version);
@@ -47,6 +49,7 @@ void mesh_memo_clear(struct mesh_memo *memo)
 {
     clear_read(memo);
     free(memo->invalid);
+    json_decref(memo->needs);
     free((char *)memo->cni.platform);
     cni_memo_clear(&memo->cni_memo);
     *memo = (struct mesh_memo){0};
@@ -100,6 +103,13 @@ static bool is_same_hold(const json_t *a, const json_t *b)
     return a == b || (a && b && json_equal(a, b));
 }
 
+static bool is_of_another_version(const json_t *resource, int minor)
+{
+    const char *installed = doc_string(resource, "status", STATUS_FIELD_VERSION);
+
+    return installed && !str_eq(installed, istio_version(resource, minor));
+}
+
 /* `hold` is taken over; another resource is read without it. */
 static void read_resource(
     struct mesh_memo *memo, const struct kube_object *object, const struct kube_server *server,
@@ -114,6 +124,10 @@ static void read_resource(
     if (memo->hash != hash || !str_eq(memo->uid, object->uid) || !is_same_hold(memo->hold, hold)) {
         if (memo->hash != hash || !str_eq(memo->uid, object->uid))
             str_replace(&memo->invalid, NULL);
+        if (!hold) {
+            json_decref(memo->needs);
+            memo->needs = NULL;
+        }
         clear_read(memo);
         memo->hash = hash;
         memo->hold = json_incref(hold);
@@ -125,6 +139,8 @@ static void read_resource(
             problems_text(&problems, PROBLEM_WARNING, PROBLEMS_SEPARATOR, &warnings);
             memo->warnings = buf_take(&warnings);
             memo->closed_registries = mesh_status_closed_registries(memo->desired->objects);
+            if (!hold && is_of_another_version(resource, server->minor))
+                memo->needs = room_needs(memo->desired->objects);
         }
     }
     json_decref(hold);
@@ -197,6 +213,7 @@ static void read_upgrade(struct mesh_memo *memo, struct reconcile *r)
 
     mesh_desired_versions(in->server, versions);
     for (size_t i = 0; i < TURNS_MAX; i++) {
+        upgrade->needs = memo->needs;
         json_t *hold = upgrade_hold(upgrade, r, memo->desired, memo->hold, memo->invalid, !memo->cni.waits);
         if (is_same_hold(memo->hold, hold)) {
             json_decref(hold);

@@ -29,6 +29,7 @@ struct mesh_memo {
     json_t *hold;                 /* what it is built with (mesh_desired_build()); owned; NULL: nothing is held back */
     struct err refusal;
     char *invalid; /* why the resource cannot be built with nothing held back; owned; NULL: it can, or was not tried */
+    json_t *needs; /* room_needs() of another version with nothing held back; owned; NULL: the version stays */
     char *warnings;
     char *closed_registries;   /* of mesh_status_closed_registries() */
     struct mesh_cni_state cni; /* that `desired` is built for, with a platform of its own */

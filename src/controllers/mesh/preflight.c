@@ -6,6 +6,7 @@
 #include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/kept.h"
+#include "controllers/mesh/room.h"
 #include "controllers/watches.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
@@ -74,8 +75,7 @@ char *preflight_skew(const char *from, const char *to)
 /* What a check is given. */
 struct check {
     const struct plan_input *in;
-    const json_t *resource;
-    const char *ns, *from, *to;
+    const struct preflight_step *step;
     const struct mesh_release *old, *new; /* of the two */
     struct preflight *found;
 };
@@ -110,7 +110,7 @@ static void check_gateway_api(const struct check *c)
             str_printf(
                 "Istio %s follows %ss only %s v%d.%d of Gateway API, and %s is installed: those that are there would "
                 "have no effect; install another Gateway API, or write spec.upgrade.preflight: Warn",
-                c->to,
+                c->step->to,
                 row->kind,
                 row->until ? "before" : "from",
                 row->major,
@@ -141,7 +141,8 @@ check_certificate(const struct kube_object *o, const char *name, msec_t end, mse
 
 static void check_authority(const struct check *c)
 {
-    const struct kube_object *o = c->old->line->authority ? c->old->line->authority(c->in->observed, c->ns) : NULL;
+    const struct kube_object *o =
+        c->old->line->authority ? c->old->line->authority(c->in->observed, c->step->ns) : NULL;
     struct mesh_authority authority;
 
     if (!o)
@@ -186,7 +187,7 @@ static void check_pinned(const struct check *c)
         &text,
         c->old->line == c->new->line ? "; it stays as it is when Istio is %s"
                                      : "; it does not start by Istio %s: remove it",
-        c->to);
+        c->step->to);
     add(c->old->line == c->new->line ? c->found->warnings : c->found->blocked, buf_take(&text));
 }
 
@@ -194,8 +195,8 @@ static void check_pinned(const struct check *c)
 static void check_dropped(const struct check *c)
 {
     for (const struct mesh_dropped_setting *row = c->new->line->dropped; row && row->field; row++)
-        if (release_compare(row->since, c->to) <= 0 && release_compare(row->since, c->from) > 0 &&
-            kept_value_at(c->resource, row->field))
+        if (release_compare(row->since, c->step->to) <= 0 && release_compare(row->since, c->step->from) > 0 &&
+            kept_value_at(c->step->resource, row->field))
             add(c->found->blocked, str_printf("%s has no effect from Istio %s on: remove it", row->field, row->since));
 }
 
@@ -228,11 +229,24 @@ static void check_ignored(const struct check *c)
         if (!map_len(found))
             continue;
         names = map_sorted_keys(found);
-        buf_printf(&text, "Istio %s does not follow %s ", c->to, row->what);
+        buf_printf(&text, "Istio %s does not follow %s ", c->step->to, row->what);
         buf_add_names(&text, names, map_len(found), NAMED_MAX);
         buf_printf(&text, ": %s", row->advice);
         add(c->found->blocked, buf_take(&text));
     }
+}
+
+/* Workloads are restarted for their new sidecars, too, where the resource says so. */
+static void check_room(const struct check *c)
+{
+    const struct room room = {
+        .in = c->in,
+        .ns = c->step->ns,
+        .needs = c->step->needs,
+        .renews = str_eq(doc_string(c->step->resource, "spec", "sidecarRenewal", "mode"), "Automatic"),
+    };
+
+    room_check(&room, c->found->blocked, c->found->warnings);
 }
 
 static unsigned needs_nothing(const struct check *c)
@@ -257,6 +271,11 @@ static unsigned needs_workloads(const struct check *c)
     return PLAN_WATCH_WORKLOADS;
 }
 
+static unsigned needs_room(const struct check *c)
+{
+    return json_array_size(c->step->needs) ? PLAN_WATCH_ROOM : 0;
+}
+
 static unsigned needs_ignored(const struct check *c)
 {
     unsigned bits = 0;
@@ -275,21 +294,17 @@ static const struct {
     {needs_ignored, check_ignored},
     {needs_gateway_api, check_gateway_api},
     {needs_authority, check_authority},
+    {needs_room, check_room},
 };
 
-void preflight_read(
-    const struct plan_input *in, const json_t *resource, const char *ns, const char *from, const char *to,
-    struct preflight *ret)
+void preflight_read(const struct plan_input *in, const struct preflight_step *step, struct preflight *ret)
 {
-    char *skew = preflight_skew(from, to);
+    char *skew = preflight_skew(step->from, step->to);
     const struct check c = {
         .in = in,
-        .resource = resource,
-        .ns = ns,
-        .from = from,
-        .to = to,
-        .old = mesh_release_find(from),
-        .new = mesh_release_find(to),
+        .step = step,
+        .old = mesh_release_find(step->from),
+        .new = mesh_release_find(step->to),
         .found = ret,
     };
 

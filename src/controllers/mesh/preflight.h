@@ -10,8 +10,8 @@
 
 /* All that the checks look at. */
 #define PREFLIGHT_WATCHES                                                                                              \
-    (PLAN_WATCH_AUTHORITY | PLAN_WATCH_CLUSTER_RBAC | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_SERVICES_AUTH |              \
-     PLAN_WATCH_WORKLOADS)
+    (PLAN_WATCH_AUTHORITY | PLAN_WATCH_CLUSTER_RBAC | PLAN_WATCH_GATEWAY_API | PLAN_WATCH_ROOM |                       \
+     PLAN_WATCH_SERVICES_AUTH | PLAN_WATCH_WORKLOADS)
 
 /* Zeroed: nothing was looked at. */
 struct preflight {
@@ -22,10 +22,14 @@ struct preflight {
 };
 void preflight_release(struct preflight *preflight);
 
-/* From one release to another. `ns` is the control plane's namespace. */
-void preflight_read(
-    const struct plan_input *in, const json_t *resource, const char *ns, const char *from, const char *to,
-    struct preflight *ret);
+/* What changes. */
+struct preflight_step {
+    const json_t *resource;
+    const char *ns;        /* the control plane's */
+    const char *from, *to; /* releases */
+    const json_t *needs;   /* of room_needs(), for the new one; NULL: unknown */
+};
+void preflight_read(const struct plan_input *in, const struct preflight_step *step, struct preflight *ret);
 
 /*
  * Why one step from a version to another is too far, and which steps to take: owned by the caller; NULL: it is not.

@@ -263,7 +263,11 @@ static bool admit(struct upgrade *u, struct reconcile *r, const char *invalid)
         u->invalid = str_dup(invalid);
     if (u->invalid)
         return false;
-    preflight_read(in, r->resource, r->object->ns, u->from, u->to, &u->preflight);
+    preflight_read(
+        in,
+        &(struct preflight_step){
+            .resource = r->resource, .ns = r->object->ns, .from = u->from, .to = u->to, .needs = u->needs},
+        &u->preflight);
     r->plan->central.watch |= u->preflight.needs;
     u->waits = u->preflight.unread && !in->preview;
     if (u->preflight.unread)

@@ -56,6 +56,7 @@ struct upgrade {
     bool is_replaced;  /* control plane and gateways were all of the new version once */
     bool waits;        /* for what the preflight has to know: nothing may be written */
     enum upgrade_phase phase;
+    const json_t *needs; /* preflight_step.needs; borrowed */
     struct preflight preflight;
     struct proof proof;
     char *invalid;     /* why the resource cannot be built for the new version; owned; NULL: it can */

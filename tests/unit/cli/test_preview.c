@@ -79,12 +79,18 @@ static json_t *mesh(const char *ns, const char *name, const char *spec)
                   VALUE("spec", json_loads(spec, 0, NULL)));
 }
 
-/* The result of preview_make(), which writes nothing. */
-static int show(struct bench *b, const char *name, const char *spec, msec_t timeout)
+static int make(struct bench *b, const char *name, const char *spec, msec_t timeout)
 {
     _cleanup_json_ json_t *resource = mesh(NS, name, spec);
+
+    return preview_make(b->loop, b->config, resource, timeout, &b->preview, &b->problems, &b->e);
+}
+
+/* The same, which writes nothing. */
+static int show(struct bench *b, const char *name, const char *spec, msec_t timeout)
+{
     int64_t version = server_version(virtual_server(b->cluster));
-    int result = preview_make(b->loop, b->config, resource, timeout, &b->preview, &b->problems, &b->e);
+    int result = make(b, name, spec, timeout);
 
     assert_int_equal(server_version(virtual_server(b->cluster)), version);
     return result;
@@ -234,6 +240,49 @@ static void galleys_webhook_is_shown_to_go_where_it_is_this_meshs(void **state)
     }
 }
 
+/* As a mesh of Istio 1.0.5 has it. */
+static void put_pilot(struct bench *b)
+{
+    _cleanup_json_ json_t *pilot = NULL;
+
+    assert_int_equal(show(b, "istio", "{\"version\": \"1.0.5\"}", IN_TIME), 0);
+    pilot = preview_after(&b->preview, action_on(b, "Deployment", "istio-pilot"));
+    json_object_del(doc_at(pilot, "metadata"), "ownerReferences");
+    json_object_set_new(doc_make(pilot, "metadata", "labels"), MARK_OWNER, json_string("uid-of-an-old-one"));
+    put(b, "apps", "deployments", NS, TAKE_PTR(pilot));
+    preview_release(&b->preview);
+    b->preview = (struct preview){0};
+}
+
+/* What the preflight looks at is read for it: here nodes, and what is rolled out on them. */
+static void a_version_without_room_for_its_rollout_is_refused(void **state)
+{
+    static const char *const memories[] = {"64Gi", "1Gi"};
+    struct bench *b = *state;
+    json_t *live = mesh(NS, "istio", "{\"version\": \"1.0.5\"}");
+
+    put_pilot(b);
+    json_object_set_new(live, "status", OBJECT(STRING(STATUS_FIELD_VERSION, "1.0.5")));
+    put(b, API_GROUP, "istios", NS, live);
+    for (size_t i = 0; i < ARRAY_LEN(memories); i++) {
+        put(b, "", "nodes", NULL,
+            OBJECT(MAP("metadata", STRING("name", "node-1")),
+                   MAP("status", MAP("allocatable", STRING("cpu", "8"), STRING("memory", memories[i])))));
+        /* Meanwhile the cluster rolls it out. */
+        assert_int_equal(make(b, "istio", "{\"version\": \"1.1.17\"}", IN_TIME), i ? -1 : 0);
+        if (i) {
+            assert_int_equal(b->e.class, ERR_INVALID);
+            if (!strstr(b->e.text, "no node has room for one Pod more of Deployment istio-pilot"))
+                fail_msg("%s", b->e.text);
+        } else {
+            _cleanup_json_ json_t *upgrade = preview_upgrade(&b->preview);
+            assert_string_equal(doc_string(upgrade, "to"), "1.1.17");
+        }
+        preview_release(&b->preview);
+        b->preview = (struct preview){0};
+    }
+}
+
 static void an_invalid_resource_is_refused_with_the_field(void **state)
 {
     struct bench *b = *state;
@@ -289,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_paused_mesh_is_shown_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(an_object_that_is_there_is_shown_as_it_is_and_as_it_would_be, setup, teardown),
         cmocka_unit_test_setup_teardown(galleys_webhook_is_shown_to_go_where_it_is_this_meshs, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_version_without_room_for_its_rollout_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_invalid_resource_is_refused_with_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_mesh_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_does_not_let_it_in_is_an_error_immediately, setup, teardown),

@@ -252,6 +252,230 @@ static void settings_without_effect_keep_the_old_one(void **state)
     expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
 }
 
+/* --- room --- */
+
+#define NODE "\"metadata\": {\"name\": \"node-1\"}"
+#define HAS(cpu, memory, pods)                                                                                         \
+    "\"status\": {\"allocatable\": {\"cpu\": \"" cpu "\", \"memory\": \"" memory "\", \"pods\": \"" pods "\"}}"
+#define CONTAINERS(memory)                                                                                             \
+    "\"containers\": [{\"name\": \"a\", \"resources\": {\"requests\": {\"memory\": \"" memory "\"}}}]"
+#define POD(memory, more)                                                                                              \
+    "{\"metadata\": {\"name\": \"a\", \"namespace\": \"default\"}, \"spec\": {\"nodeName\": \"node-1\", " CONTAINERS(  \
+        memory) more "}}"
+#define QUOTA(ns, spec, hard, used)                                                                                    \
+    "{\"metadata\": {\"name\": \"few\", \"namespace\": \"" ns "\"}, \"spec\": {" spec                                  \
+    "}, \"status\": {\"hard\": {" hard "}, \"used\": {" used "}}}"
+
+static void put_in_view(struct world *w, enum mesh_kind_id kind, const char *text)
+{
+    json_t *o = text ? doc_parse_own(text) : NULL;
+
+    if (!o)
+        return;
+    json_object_set_new(o, "apiVersion", json_string("v1"));
+    json_object_set_new(o, "kind", json_string(mesh_kind(kind)->kind));
+    world_put_as(w, mesh_kind(kind), o);
+}
+
+static void put_room(struct world *w, const char *node, const char *pod, const char *quota)
+{
+    kube_cache_clear(w->cache, mesh_kind(KIND_ROOM_NODE));
+    kube_cache_clear(w->cache, mesh_kind(KIND_ROOM_POD));
+    kube_cache_clear(w->cache, mesh_kind(KIND_ROOM_QUOTA));
+    put_in_view(w, KIND_ROOM_NODE, node);
+    put_in_view(w, KIND_ROOM_POD, pod);
+    put_in_view(w, KIND_ROOM_QUOTA, quota);
+}
+
+static char *warnings_of(struct world *w)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
+}
+
+/* istiod asks for 500m and 2Gi. Where one Pod more has no room for certain nothing of the new version is written. */
+static void without_room_for_one_pod_more_the_old_one_stays(void **state)
+{
+    static const char no_node[] = "no node has room for one Pod more of Deployment istiod (500m CPU, 2048Mi of memory)";
+    static const struct {
+        const char *what, *node, *pod, *quota;
+        const char *blocked, *warning; /* what is said; NULL: nothing */
+    } cases[] = {
+        {"there is room", "{" NODE ", " HAS("4", "8Gi", "110") "}", POD("6Gi", ""), NULL, NULL, NULL},
+        {"memory is taken", "{" NODE ", " HAS("4", "8Gi", "110") "}", POD("6145Mi", ""), NULL, no_node, NULL},
+        {"it is just enough", "{" NODE ", " HAS("4", "2Gi", "110") "}", NULL, NULL, NULL, NULL},
+        {"there are too few CPUs", "{" NODE ", " HAS("499m", "8Gi", "110") "}", NULL, NULL, no_node, NULL},
+        {"the node has as many Pods as it may",
+         "{" NODE ", " HAS("4", "8Gi", "1") "}",
+         POD("0", ""),
+         NULL,
+         no_node,
+         NULL},
+        {"a Pod that ends leaves its room",
+         "{" NODE ", " HAS("4", "8Gi", "110") "}",
+         "{\"metadata\": {\"name\": \"a\", \"namespace\": \"default\", \"deletionTimestamp\": "
+         "\"2026-01-01T00:00:00Z\"}, "
+         "\"spec\": {\"nodeName\": \"node-1\", " CONTAINERS("7Gi") "}}",
+         NULL,
+         NULL,
+         NULL},
+        {"a Pod of less priority is displaced",
+         "{" NODE ", " HAS("4", "8Gi", "110") "}",
+         POD("7Gi", ", \"priority\": -1"),
+         NULL,
+         NULL,
+         NULL},
+        {"what is on no node takes none",
+         "{" NODE ", " HAS("4", "8Gi", "110") "}",
+         "{\"metadata\": {\"name\": \"a\", \"namespace\": \"default\"}, \"spec\": {" CONTAINERS("7Gi") "}}",
+         NULL,
+         NULL,
+         NULL},
+        {"a cloud may add a node",
+         "{" NODE ", \"spec\": {\"providerID\": \"cloud://1\"}, " HAS("4", "1Gi", "110") "}",
+         NULL,
+         NULL,
+         NULL,
+         no_node},
+        {"a node that takes no such Pods is full",
+         "{" NODE
+         ", \"spec\": {\"taints\": [{\"key\": \"gpu\", \"effect\": \"NoSchedule\"}]}, " HAS("4", "8Gi", "110") "}",
+         NULL,
+         NULL,
+         "no node has room for one Pod more of Deployment istio-ingressgateway",
+         NULL},
+        {"a node that is not ready may be soon",
+         "{" NODE
+         ", \"spec\": {\"taints\": [{\"key\": \"node.kubernetes.io/not-ready\", \"effect\": \"NoExecute\"}]}, " HAS(
+             "4", "8Gi", "110") "}",
+         NULL,
+         NULL,
+         NULL,
+         NULL},
+        {"of a node that says nothing nothing is known", "{" NODE "}", POD("100Gi", ""), NULL, NULL, NULL},
+        {"of no node nothing is known", NULL, POD("100Gi", ""), NULL, NULL, NULL},
+        {"a quota is used up",
+         NULL,
+         NULL,
+         QUOTA(NS, "", "\"pods\": \"2\"", "\"pods\": \"2\""),
+         "ResourceQuota few has no room for one Pod more of Deployment istiod",
+         NULL},
+        {"a quota leaves too little",
+         NULL,
+         NULL,
+         QUOTA(NS, "", "\"requests.memory\": \"4Gi\"", "\"requests.memory\": \"2049Mi\""),
+         "ResourceQuota few has no room for one Pod more of Deployment istiod",
+         NULL},
+        {"a quota leaves enough",
+         NULL,
+         NULL,
+         QUOTA(NS, "", "\"memory\": \"4Gi\", \"pods\": \"2\"", "\"memory\": \"2Gi\", \"pods\": \"1\""),
+         NULL,
+         NULL},
+        {"a quota does not say yet what is used", NULL, NULL, QUOTA(NS, "", "\"pods\": \"0\"", ""), NULL, NULL},
+        {"a quota counts some Pods alone",
+         NULL,
+         NULL,
+         QUOTA(NS, "\"scopes\": [\"BestEffort\"]", "\"pods\": \"0\"", "\"pods\": \"0\""),
+         NULL,
+         NULL},
+        {"a quota is another namespace's",
+         NULL,
+         NULL,
+         QUOTA("default", "", "\"pods\": \"0\"", "\"pods\": \"0\""),
+         NULL,
+         NULL},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *expected = cases[i].blocked ? "1.30.8" : "1.31.1";
+        _cleanup_json_ json_t *blocked = NULL;
+        _cleanup_free_ char *warnings = NULL, *istiod = NULL;
+        put_room(w, cases[i].node, cases[i].pod, cases[i].quota);
+        world_put_mesh(w, SPEC_OF("1.31.1"));
+        settle(w);
+        blocked = condition_of(w, "UpgradeBlocked");
+        warnings = warnings_of(w);
+        istiod = version_of(w, "istiod");
+        if (!str_eq(istiod, expected) ||
+            !strstr(str_or(doc_string(blocked, "message"), ""), str_or(cases[i].blocked, "")) ||
+            !strstr(str_or(warnings, ""), str_or(cases[i].warning, "")) ||
+            (!cases[i].warning && warnings && strstr(warnings, "room")))
+            fail_msg(
+                "%s: istiod is of %s; %s; %s",
+                cases[i].what,
+                istiod,
+                str_or(doc_string(blocked, "message"), "not blocked"),
+                str_or(warnings, "no warning"));
+        /* When there is room it goes on. */
+        put_room(w, NULL, NULL, NULL);
+        settle(w);
+        expect_versions(w, "1.31.1", "1.30.8");
+        roll_out_today(w);
+        roll_out_today(w);
+        world_put_mesh(w, SPEC_OF("1.30.8"));
+        settle(w);
+        roll_out_today(w);
+        roll_out_today(w);
+        expect_versions(w, "1.30.8", "1.30.8");
+    }
+}
+
+/* With 4 Pods and maxUnavailable 25 % one may go before another one comes. */
+static void what_needs_no_pod_more_needs_no_room(void **state)
+{
+    struct world *w = *state;
+    json_t *istiod;
+
+    world_put_mesh(w, "{\"version\": \"1.30.8\", \"pilot\": {\"minReplicas\": 4, \"maxReplicas\": 8}}");
+    settle(w);
+    roll_out_today(w);
+    istiod = world_get(w, APPS, "Deployment", NS, "istiod");
+    json_object_set_new(doc_at(istiod, "spec"), "replicas", json_integer(4));
+    world_put(w, istiod);
+    settle(w);
+    roll_out_today(w);
+    put_room(w, "{" NODE ", " HAS("4", "1Gi", "110") "}", NULL, NULL);
+    world_put_mesh(w, "{\"version\": \"1.31.1\", \"pilot\": {\"minReplicas\": 4, \"maxReplicas\": 8}}");
+    settle(w);
+    expect_versions(w, "1.31.1", "1.30.8");
+}
+
+/* Its restart would end with its time: it is told, and keeps nothing. */
+static void workloads_without_room_are_told(void **state)
+{
+    static const char injected[] =
+        "{\"metadata\": {\"name\": \"web-5d4f-1\", \"namespace\": \"default\", \"labels\": {\"pod-template-hash\": "
+        "\"5d4f\"}, "
+        "\"annotations\": {\"sidecar.istio.io/status\": \"{}\"}, \"ownerReferences\": [{\"apiVersion\": \"apps/v1\", "
+        "\"kind\": \"ReplicaSet\", \"name\": \"web-5d4f\", \"controller\": true}]}, "
+        "\"spec\": {\"nodeName\": \"node-1\", " CONTAINERS("5Gi") "}}";
+    static const char *const modes[] = {"Automatic", "Report"};
+    struct world *w = *state;
+
+    put_room(w, "{" NODE ", " HAS("4", "8Gi", "110") "}", injected, NULL);
+    put_in_view(
+        w,
+        KIND_RUNNING_DEPLOYMENT,
+        "{\"metadata\": {\"name\": \"web\", \"namespace\": \"default\"}, \"spec\": {\"replicas\": 3}}");
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        _cleanup_free_ char *spec = str_printf(
+            "{\"version\": \"1.31.1\", \"sidecarRenewal\": {\"mode\": \"%s\"}, \"autoInjectionNamespaces\": "
+            "[\"default\"]}",
+            modes[i]);
+        _cleanup_free_ char *warnings = NULL;
+        world_put_mesh(w, spec);
+        settle(w);
+        warnings = warnings_of(w);
+        expect_versions(w, "1.31.1", "1.30.8");
+        assert_int_equal(strstr(str_or(warnings, ""), "new sidecars, of default/web") != NULL, i == 0);
+        world_put_mesh(w, SPEC_OF("1.30.8"));
+        settle(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +488,9 @@ int main(void)
         INSTALLED(what_the_other_line_does_not_follow_keeps_the_old_one),
         OLD(pinned_proxies_of_the_same_line_are_a_warning),
         OLD(settings_without_effect_keep_the_old_one),
+        OLD(without_room_for_one_pod_more_the_old_one_stays),
+        OLD(what_needs_no_pod_more_needs_no_room),
+        OLD(workloads_without_room_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,12 +140,41 @@ static void quantities_have_an_order(void **state)
     assert_false(kube_quantity_is_multiple("1", "one"));
 }
 
+static void quantities_are_counted_in_units(void **state)
+{
+    static const struct {
+        const char *text;
+        int digits;
+        int64_t units; /* -1: they are not */
+    } cases[] = {
+        {"500m", 3, 500},
+        {"1.5", 3, 1500},
+        {"0", 3, 0},
+        {"2Gi", 0, 2147483648},
+        {"1.2", 0, 2},
+        {"1u", 3, 1},
+        {"1000E", 0, -1},
+        {"-1", 0, -1},
+        {"many", 0, -1},
+        {"", 3, -1},
+        {"999999999999999k", 0, 999999999999999000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t units = -1;
+        assert_int_equal(kube_quantity_round_up(cases[i].text, cases[i].digits, &units), cases[i].units >= 0);
+        assert_int_equal(units, cases[i].units);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantities_are_compared_by_value),
         cmocka_unit_test(quantities_are_rounded_as_the_server_does),
         cmocka_unit_test(quantities_have_an_order),
+        cmocka_unit_test(quantities_are_counted_in_units),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

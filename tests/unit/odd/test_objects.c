@@ -216,6 +216,53 @@ static json_t *endpoints(void)
                     ITEM(STRING("ip", "10.0.0.1"), MAP("targetRef", STRING("name", "app-primary-5d4f-x7k2p")))))));
 }
 
+static json_t *amounts(void)
+{
+    return OBJECT(STRING("cpu", "1500m"), STRING("memory", "2Gi"), STRING("pods", "110"));
+}
+
+static json_t *room_node(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "Node"),
+        MAP("metadata", STRING("name", "node-1")),
+        MAP("spec",
+            BOOL("unschedulable", false),
+            STRING("providerID", "cloud://1"),
+            SEQ("taints", ITEM(STRING("key", "dedicated"), STRING("effect", "NoSchedule")))),
+        MAP("status", VALUE("allocatable", amounts())));
+}
+
+static json_t *room_pod(void)
+{
+    json_t *pod = sidecar();
+
+    json_object_set_new(
+        pod,
+        "spec",
+        OBJECT(
+            STRING("nodeName", "node-1"),
+            INT("priority", 0),
+            SEQ("initContainers",
+                ITEM(
+                    STRING("name", "istio-proxy"),
+                    STRING("restartPolicy", "Always"),
+                    MAP("resources", VALUE("limits", amounts())))),
+            SEQ("containers", ITEM(STRING("name", "app"), MAP("resources", VALUE("requests", amounts()))))));
+    return pod;
+}
+
+static json_t *quota(void)
+{
+    return OBJECT(
+        STRING("apiVersion", "v1"),
+        STRING("kind", "ResourceQuota"),
+        MAP("metadata", STRING("name", "quota"), STRING("namespace", NS)),
+        MAP("spec", VALUE("hard", amounts()), SEQ("scopes"), MAP("scopeSelector")),
+        MAP("status", VALUE("hard", amounts()), VALUE("used", amounts())));
+}
+
 /* Of a kind of which a digest is kept alone. */
 static json_t *sample_of(const struct kube_kind *kind)
 {
@@ -234,6 +281,12 @@ static json_t *sample_of(const struct kube_kind *kind)
         return endpoints();
     case KIND_NODE:
         return node();
+    case KIND_ROOM_NODE:
+        return room_node();
+    case KIND_ROOM_POD:
+        return room_pod();
+    case KIND_ROOM_QUOTA:
+        return quota();
     case KIND_SELF_SIGNED_AUTHORITY:
         return authority(MESH_SELF_SIGNED_AUTHORITY);
     case KIND_PLUGGED_IN_AUTHORITY:
