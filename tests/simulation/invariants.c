@@ -69,7 +69,7 @@ struct kube_server invariants_describe(struct server *s)
     return d;
 }
 
-static struct desired_set *desired_of(struct server *s, const json_t *resource)
+struct desired_set *invariants_desired_of(struct server *s, const json_t *resource)
 {
     struct kube_server d = invariants_describe(s);
     _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
@@ -143,7 +143,7 @@ static void remember_mesh(struct invariants *v, const json_t *resource)
 static void remember_desired(struct invariants *v, const struct collection *kind, const json_t *resource)
 {
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], resource);
-    _cleanup_desired_ struct desired_set *set = desired_of(v->server, shown);
+    _cleanup_desired_ struct desired_set *set = invariants_desired_of(v->server, shown);
 
     for (size_t i = 0; set && i < set->len; i++) {
         const struct desired *w = &set->items[i];
@@ -420,7 +420,7 @@ bool invariants_is_available(const json_t *deployment)
 
 static void check_available(struct invariants *v, struct controller *controller, const json_t *resource)
 {
-    _cleanup_desired_ struct desired_set *set = desired_of(v->server, resource);
+    _cleanup_desired_ struct desired_set *set = invariants_desired_of(v->server, resource);
 
     for (size_t i = 0; set && i < set->len; i++) {
         const struct desired *w = &set->items[i];
@@ -443,6 +443,7 @@ void invariants_sent(struct invariants *v, struct controller *controller, const 
     _cleanup_json_ json_t *resource = NULL;
 
     invariants_today_sent(v, controller, request);
+    invariants_upgrade_sent(v, controller, request);
     if (request->method != NET_PUT || !strstr(request->path, "/istios/") || !strstr(request->path, "/status"))
         return;
     if (doc_parse(request->body, request->body_len, SIZE_MAX, &resource, NULL) < 0)
@@ -561,7 +562,7 @@ static void check_mesh(struct invariants *v, const json_t *mesh, const struct pl
     const char *message = str_or(doc_string(mesh, "status", STATUS_FIELD_ERROR_MESSAGE), "");
     struct collection *kind = server_find(v->server, API_GROUP, "istios");
     _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], mesh);
-    _cleanup_desired_ struct desired_set *set = desired_of(v->server, shown);
+    _cleanup_desired_ struct desired_set *set = invariants_desired_of(v->server, shown);
     bool pause = doc_bool(doc_at(shown, "spec", "pause"), false);
 
     if (doc_at(mesh, "metadata", "deletionTimestamp"))

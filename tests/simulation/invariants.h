@@ -22,6 +22,7 @@ struct invariants {
     bool misled;                      /* operators read what was odd: which objects are desired is not looked at */
     bool at_rest;                     /* nothing was to be done, and since then nobody changed what is desired */
     bool elsewhere;                   /* a mesh was in another namespace: its order is not looked at */
+    bool upgrades;                    /* the version changes, and nobody else changes what the operator created */
     struct renewal_watch *renewal;    /* NULL: the renewal of sidecars is not looked at */
     struct buf failure;
     uint64_t changes;

@@ -8,6 +8,8 @@
 /* What the server serves, as a planner wants to be told. `versions` is to be freed, and is valid as long as the rest.
  */
 struct kube_server invariants_describe(struct server *s);
+/* What the resource asks for, with nothing held back; owned by the caller; NULL: it is invalid. */
+struct desired_set *invariants_desired_of(struct server *s, const json_t *resource);
 /* The server's own state as the cache of an operator with these roles. */
 struct kube_cache *invariants_observed(struct server *s, const struct kube_server *d, unsigned roles);
 /* Judged apart from the operator's own rules; NULL: it is not there. */
@@ -29,6 +31,11 @@ void invariants_today_observe(struct invariants *v, const struct collection *kin
 void invariants_today_sent(struct invariants *v, struct controller *controller, const struct net_request *request);
 /* Of a mesh that is not paused, with nothing left to do: what is not as it must be. */
 void invariants_today_converged(struct invariants *v, const json_t *mesh, struct buf *why);
+
+/* --- invariants_upgrade.c; it does nothing while `upgrades` is not set --- */
+
+/* A request of the operator, against what it knows at that moment: the order of a change between Istio 1.0 and 1.1. */
+void invariants_upgrade_sent(struct invariants *v, struct controller *controller, const struct net_request *request);
 
 /* --- invariants_renewal.c; they do nothing while it is not looked at --- */
 

@@ -3,6 +3,7 @@
  * done is judged by the planner itself.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/status.h"
@@ -447,6 +448,15 @@ static const char *release_of(const json_t *deployment)
     return doc_string(deployment, "spec", "template", "metadata", "labels", "app.kubernetes.io/version");
 }
 
+/* By the image of its first container; NULL: it says none. */
+static const char *tag_of(const json_t *deployment)
+{
+    const json_t *container = json_array_get(doc_at(deployment, "spec", "template", "spec", "containers"), 0);
+    const char *image = doc_string(container, "image"), *tag = image ? strrchr(image, ':') : NULL;
+
+    return tag ? tag + 1 : NULL;
+}
+
 /* Whether istiod, as the operator knows it, is of this version and has a Pod that serves. */
 static bool serves(const struct kube_cache *cache, const json_t *mesh, const char *version)
 {
@@ -455,11 +465,9 @@ static bool serves(const struct kube_cache *cache, const json_t *mesh, const cha
     _cleanup_free_ char *name = named ? str_printf("istiod-%s", revision) : str_dup("istiod");
     _cleanup_json_ json_t *istiod =
         cached(cache, "apps/v1", "Deployment", doc_string(mesh, "metadata", "namespace"), name);
-    const json_t *pod = doc_at(istiod, "spec", "template", "spec"), *status = doc_at(istiod, "status");
-    const char *image = doc_string(json_array_get(doc_at(pod, "containers"), 0), "image");
-    const char *tag = image ? strrchr(image, ':') : NULL;
+    const json_t *status = doc_at(istiod, "status");
 
-    return tag && str_eq(tag + 1, version) && doc_int(doc_at(status, "updatedReplicas"), 0) > 0 &&
+    return str_eq(tag_of(istiod), version) && doc_int(doc_at(status, "updatedReplicas"), 0) > 0 &&
            doc_int(doc_at(status, "availableReplicas"), 0) > 0;
 }
 
@@ -574,6 +582,18 @@ static void check_gateway(struct invariants *v, const struct kube_cache *cache, 
                    name_of(gateway), new);
 }
 
+/* Istio supports one minor release at a time: of a step that is refused nothing may be written. */
+static void check_step(struct invariants *v, const struct kube_cache *cache, const json_t *istiod)
+{
+    _cleanup_json_ json_t *mesh = mesh_in(cache);
+    const char *new = tag_of(istiod), *installed = doc_string(mesh, "status", STATUS_FIELD_VERSION);
+
+    if (new &&installed && release_minor(new) >= 0 && release_minor(installed) >= 0 &&
+        !v->failure.len &&abs(release_minor(new) - release_minor(installed)) > 1)
+        buf_printf(&v->failure, "the operator writes Deployment %s of version %s over a mesh of %s", name_of(istiod),
+                   new, installed);
+}
+
 void invariants_today_sent(struct invariants *v, struct controller *controller, const struct net_request *request)
 {
     const struct kube_cache *cache = kube_cluster_cache(controller_cluster(controller));
@@ -604,5 +624,9 @@ void invariants_today_sent(struct invariants *v, struct controller *controller, 
     } else if (request->method == NET_PUT && strstr(request->path, "/deployments/istio-") &&
                doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0) {
         check_gateway(v, cache, body);
+    } else if ((request->method == NET_PUT || request->method == NET_POST) && strstr(request->path, "/deployments") &&
+               doc_parse(request->body, request->body_len, SIZE_MAX, &body, NULL) == 0 &&
+               str_starts(name_of(body), "istiod")) {
+        check_step(v, cache, body);
     }
 }

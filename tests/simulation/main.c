@@ -11,7 +11,8 @@
 #include "world.h"
 
 static const char usage[] =
-    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--renewal] [--trace] [--keep-going]\n"
+    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--renewal] [--upgrade] [--trace] "
+    "[--keep-going]\n"
     "\n"
     "  --seeds N      how many (100)\n"
     "  --from S       the first one (1)\n"
@@ -19,6 +20,7 @@ static const char usage[] =
     "  --odd          in every seed servers send what is odd, and not in one of four\n"
     "  --today        in every seed Kubernetes and Istio are today's, and not in one of three\n"
     "  --renewal      as --today, and little else happens than that sidecars are renewed, as they are in one of six\n"
+    "  --upgrade      Istio is of 1.0 and 1.1 in every seed, and little else happens than that its version changes\n"
     "  --trace        tell everything that happens, on standard output; for one seed\n"
     "  --keep-going   do not end at the first seed that fails\n";
 
@@ -79,7 +81,10 @@ static bool read_option(const char *option, struct world_options *world, struct 
     const struct {
         const char *name;
         bool *value;
-    } options[] = {{"--odd", &world->odd}, {"--today", &world->today}, {"--renewal", &world->renewal}};
+    } options[] = {{"--odd", &world->odd},
+                   {"--today", &world->today},
+                   {"--renewal", &world->renewal},
+                   {"--upgrade", &world->upgrade}};
     size_t len = strlen(seeds->replay);
 
     for (size_t i = 0; i < ARRAY_LEN(options); i++)

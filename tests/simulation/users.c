@@ -238,6 +238,23 @@ static void ignore(struct users *p)
     json_decref(x.object);
 }
 
+static bool is_left_alone(const struct collection *kind, const json_t *o)
+{
+    (void)kind;
+    return doc_at(o, "metadata", "annotations", MARK_IGNORE);
+}
+
+void users_unignore(struct users *p)
+{
+    struct pick x;
+
+    while ((x = users_pick(p, is_left_alone)).object) {
+        json_object_del(doc_make(x.object, "metadata", "annotations"), MARK_IGNORE);
+        users_put(p, &x);
+        json_decref(x.object);
+    }
+}
+
 static void replace(struct users *p)
 {
     struct pick x = users_pick(p, any_owned);
@@ -309,7 +326,7 @@ static struct collection *meshes(struct users *p)
     return server_find(p->server, API_GROUP, "istios");
 }
 
-static struct pick the_mesh(struct users *p)
+struct pick users_mesh(struct users *p)
 {
     struct collection *kind = meshes(p);
     const json_t *o = server_get(kind, MESH_NS, MESH_NAME);
@@ -340,6 +357,8 @@ static const char *const patches[] = {
     "{\"autoInjectionNamespaces\": [\"default\", \"team\", \"missing\"]}",
     "{\"version\": \"1.0.6\"}",
     "{\"version\": \"1.0.5\"}",
+    "{\"version\": \"1.1.0\"}",
+    "{\"version\": \"1.1.17\"}",
     "{\"version\": \"9.9.9\"}",
     "{\"version\": null}",
     "{\"pause\": true}",
@@ -380,7 +399,7 @@ static void change_spec(struct users *p, json_t *mesh)
 
 static void change_mesh(struct users *p)
 {
-    struct pick x = the_mesh(p);
+    struct pick x = users_mesh(p);
 
     if (x.object) {
         change_spec(p, x.object);
@@ -391,7 +410,7 @@ static void change_mesh(struct users *p)
 
 void users_delete_mesh(struct users *p)
 {
-    struct pick x = the_mesh(p);
+    struct pick x = users_mesh(p);
 
     if (x.object)
         users_remove(p, &x);
@@ -405,7 +424,7 @@ static void delete_mesh(struct users *p)
 
 void users_settle_galley(struct users *p)
 {
-    struct pick mesh = the_mesh(p), galley = {.kind = server_find(p->server, "apps", "deployments")};
+    struct pick mesh = users_mesh(p), galley = {.kind = server_find(p->server, "apps", "deployments")};
     const json_t *kept = server_get(galley.kind, MESH_NS, "istio-galley");
 
     galley.object = kept ? doc_copy(kept) : NULL;
@@ -446,7 +465,7 @@ static void second_mesh(struct users *p)
 
 static void force_mesh(struct users *p)
 {
-    struct pick x = the_mesh(p);
+    struct pick x = users_mesh(p);
 
     if (x.object) {
         json_object_del(json_object_get(x.object, "metadata"), "finalizers");

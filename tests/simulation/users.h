@@ -132,6 +132,11 @@ void users_add_apps(struct users *p);
 void users_outdate_apps(struct users *p);
 void users_act_in_renewal(struct users *p);
 void users_end_renewal(struct users *p);
+/* users_upgrade.c: nothing is left alone any more, and there is a mesh of a release before today's Istio; deeds, of
+ * which most ask for another version; a mesh is there at the end, and nothing pauses it. */
+void users_begin_upgrades(struct users *p);
+void users_act_in_upgrades(struct users *p);
+void users_end_upgrades(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

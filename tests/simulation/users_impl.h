@@ -20,6 +20,10 @@ void users_create(struct users *p, struct collection *kind, const char *ns, json
 /* One of the merge patches is applied to the resource's spec. */
 void users_patch_spec(struct users *p, json_t *resource, const char *const *from, size_t count);
 
+/* Nothing is left alone any more. */
+void users_unignore(struct users *p);
+struct pick users_mesh(struct users *p);
+
 /* users_remote.c: deeds. */
 void change_pod(struct users *p);
 void remake_signing(struct users *p);

@@ -17,20 +17,13 @@
 #define APP_NAMESPACE "app-%d"
 #define APP_NAMESPACES 5
 #define APPS_MAX 12
+#define TOO_FAR "1.28.10"
 
 static const char *const plurals[] = {"deployments", "statefulsets", "daemonsets"};
 
 static bool is_app(const struct collection *kind, const json_t *o)
 {
     return str_eq(kind->group, "apps") && controllers_is_app(o);
-}
-
-static struct pick mesh_of(struct users *p)
-{
-    struct collection *kind = server_find(p->server, API_GROUP, "istios");
-    const json_t *o = server_get(kind, MESH_NS, MESH_NAME);
-
-    return (struct pick){.kind = kind, .object = o ? doc_copy(o) : NULL};
 }
 
 static void put_away(struct users *p, struct pick *x)
@@ -157,11 +150,28 @@ static bool is_restarted(const struct collection *kind, const json_t *o)
     return is_app(kind, o) && doc_at(o, "spec", "template", "metadata", "annotations", SIDECAR_RESTARTED_ANNOTATION);
 }
 
-/* As a tool that writes its own manifest does, or "kubectl rollout undo". */
+/* Some of its Pods are of before yet. */
+static bool is_rolling(const struct collection *kind, const json_t *o)
+{
+    const json_t *status = doc_at(o, "status");
+    bool is_daemon = is_of_type(kind->plural, 2);
+
+    return is_restarted(kind, o) &&
+           (doc_int(doc_at(status, "observedGeneration"), 0) < doc_int(doc_at(o, "metadata", "generation"), 0) ||
+            doc_int(doc_at(status, is_daemon ? "updatedNumberScheduled" : "updatedReplicas"), 0) <
+                doc_int(doc_at(status, is_daemon ? "currentNumberScheduled" : "replicas"), 0));
+}
+
+/*
+ * As a tool that writes its own manifest does, or "kubectl rollout undo". In the middle of a rollout old Pods stay,
+ * with the sidecar that they have.
+ */
 static void undo(struct users *p)
 {
-    struct pick x = users_pick(p, is_restarted);
+    struct pick x = users_pick(p, is_rolling);
 
+    if (!x.object)
+        x = users_pick(p, is_restarted);
     if (x.object)
         json_object_del(template_of(&x), SIDECAR_RESTARTED_ANNOTATION);
     put_away(p, &x);
@@ -217,7 +227,7 @@ static json_t *windows(struct users *p)
 
 static void alter_bounds(struct users *p)
 {
-    struct pick x = mesh_of(p);
+    struct pick x = users_mesh(p);
     json_t *renewal = x.object ? doc_make(x.object, "spec", "sidecarRenewal") : NULL;
 
     if (!x.object)
@@ -258,26 +268,28 @@ static void alter_bounds(struct users *p)
 static void alter_sidecars(struct users *p)
 {
     static const char *const levels[] = {"info", "debug", "warning"};
-    struct pick x = mesh_of(p);
+    struct pick x = users_mesh(p);
 
     if (x.object)
         set_text(doc_make(x.object, "spec", "proxy"), "logLevel", levels[rng_below(p->rng, ARRAY_LEN(levels))]);
     put_away(p, &x);
 }
 
+/* Or to one that is too far from both, so that the mesh stays what it is. */
 static void alter_version(struct users *p)
 {
-    struct pick x = mesh_of(p);
+    static const char *const versions[] = {"1.31.1", "1.31.1", "1.30.4", "1.30.4", TOO_FAR};
+    struct pick x = users_mesh(p);
 
     if (x.object)
-        set_text(doc_make(x.object, "spec"), "version", rng_chance(p->rng, 500) ? "1.31.1" : "1.30.4");
+        set_text(doc_make(x.object, "spec"), "version", versions[rng_below(p->rng, ARRAY_LEN(versions))]);
     put_away(p, &x);
 }
 
 /* Its namespaces move with their workloads, and the former control plane goes soon after the last. */
 static void alter_revision(struct users *p)
 {
-    struct pick x = mesh_of(p);
+    struct pick x = users_mesh(p);
 
     if (x.object)
         set_text(doc_make(x.object, "spec"), "revision", rng_chance(p->rng, 500) ? "canary" : NULL);
@@ -289,11 +301,11 @@ static const struct {
     unsigned weight;
     void (*act)(struct users *p);
 } deeds[] = {
-    {"a workload is altered", 30, alter_app},     {"a workload is created", 10, add_app},
-    {"a workload is deleted", 3, remove_app},     {"a restart is undone", 10, undo},
-    {"a restart is tried again", 8, retry},       {"a namespace is altered", 8, alter_namespace},
-    {"the bounds are altered", 15, alter_bounds}, {"the sidecars are altered", 20, alter_sidecars},
-    {"the version is altered", 4, alter_version}, {"the revision is altered", 6, alter_revision},
+    {"a workload is altered", 30, alter_app},      {"a workload is created", 10, add_app},
+    {"a workload is deleted", 3, remove_app},      {"a restart is undone", 10, undo},
+    {"a restart is tried again", 8, retry},        {"a namespace is altered", 8, alter_namespace},
+    {"the bounds are altered", 15, alter_bounds},  {"the sidecars are altered", 20, alter_sidecars},
+    {"the version is altered", 10, alter_version}, {"the revision is altered", 6, alter_revision},
 };
 
 void users_act_in_renewal(struct users *p)
@@ -315,16 +327,10 @@ void users_act_in_renewal(struct users *p)
 
 /* --- its beginning and its end --- */
 
-static bool is_left_alone(const struct collection *kind, const json_t *o)
-{
-    (void)kind;
-    return doc_at(o, "metadata", "annotations", MARK_IGNORE);
-}
-
 /* What chaos left: a mesh that asks for little, and all of which is followed. */
 static void begin_mesh(struct users *p)
 {
-    struct pick x = mesh_of(p);
+    struct pick x = users_mesh(p);
     const char *version = x.object ? doc_string(x.object, "status", "version") : NULL;
     json_t *names = json_array(), *spec;
 
@@ -346,12 +352,7 @@ static void begin_mesh(struct users *p)
 
 void users_begin_renewal(struct users *p)
 {
-    struct pick x;
-
-    while ((x = users_pick(p, is_left_alone)).object) {
-        json_object_del(annotations_of(&x), MARK_IGNORE);
-        put_away(p, &x);
-    }
+    users_unignore(p);
     begin_mesh(p);
     for (int i = 0; i < APP_NAMESPACES; i++)
         users_create(p, server_find(p->server, "", "namespaces"), NULL,
@@ -379,13 +380,15 @@ static bool is_stuck(const struct collection *kind, const json_t *o)
 
 void users_end_renewal(struct users *p)
 {
-    struct pick x = mesh_of(p);
+    struct pick x = users_mesh(p);
     json_t *renewal = x.object ? doc_make(x.object, "spec", "sidecarRenewal") : NULL;
 
     if (renewal) {
         set_text(renewal, "mode", "Automatic");
         json_object_del(renewal, "windows");
         json_object_del(json_object_get(x.object, "spec"), "pause");
+        if (str_eq(doc_string(x.object, "spec", "version"), TOO_FAR))
+            set_text(json_object_get(x.object, "spec"), "version", "1.31.1");
     }
     put_away(p, &x);
     while ((x = users_pick(p, is_stuck)).object) {

@@ -335,8 +335,8 @@ static void chaos(struct world *w)
     struct site *central = world_central(w);
 
     w->calm = calms[rng_below(&w->chaos, ARRAY_LEN(calms))];
-    /* Where renewal is what is looked for, nothing else takes time. */
-    w->chaos_until = w->renews_alone ? 0 : w->calm * rng_between(&w->chaos, 20, 120);
+    /* Where one thing is looked for, nothing else takes time. */
+    w->chaos_until = w->alone ? 0 : w->calm * rng_between(&w->chaos, 20, 120);
     w->operators[0].desired = true;
     w->operators[1].desired = rng_chance(&w->chaos, 300);
     w->leases = server_minor(central->server) >= 14 && rng_chance(&w->chaos, w->operators[1].desired ? 800 : 200);
@@ -640,9 +640,9 @@ static void world_init(struct world *w, uint64_t seed, const struct world_option
 
     /* By the number of the seed, so that the others stay as they are. */
     *w = (struct world){.trace = options->trace,
-                        .today = options->today || options->renewal || seed % 3 == 0,
+                        .today = !options->upgrade && (options->today || options->renewal || seed % 3 == 0),
                         .renews = seed % 6 == 0,
-                        .renews_alone = options->renewal,
+                        .alone = options->renewal || options->upgrade,
                         .report = report};
     w->rng.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
@@ -682,6 +682,8 @@ static void go_on(struct world *w)
         move_on(w);
     if (!failed(w) && w->renews)
         world_renew(w);
+    if (!failed(w) && !w->today)
+        world_upgrade(w);
     if (!failed(w) && w->site_count > 1)
         renew_kubeconfigs(w);
     if (!failed(w))
@@ -703,7 +705,7 @@ void world_run(uint64_t seed, const struct world_options *options, struct world_
     ret->with_mesh = server_get(server_find(world_central(&w)->server, API_GROUP, "istios"), MESH_NS, MESH_NAME);
     ret->remotes = users_count_remotes(&world_central(&w)->users);
     if (!failed(&w))
-        (w.renews_alone ? world_renew : go_on)(&w);
+        (!w.alone ? go_on : w.today ? world_renew : world_upgrade)(&w);
     if (!failed(&w))
         restart(&w);
     world_release(&w);

@@ -60,16 +60,17 @@ struct world {
     struct users_remote remotes[USERS_REMOTES_MAX];
     struct operator operators[OPERATORS];
     bool eager, trace;
-    bool today;                /* Kubernetes and Istio are today's */
-    bool sends_odd;            /* servers send what is odd */
-    bool leases;               /* operators compete for one */
-    msec_t disputed_until;     /* another client deleted the lease: until then its holder does not have it alone */
-    msec_t chaos_until, calm;  /* mean time between two things that happen */
-    uint64_t written;          /* by operators, and carried out */
-    uint64_t requests_most;    /* of an operator in a cluster in a minute, now */
-    struct rng renewal;        /* of what happens while sidecars are renewed */
-    bool renews, renews_alone; /* sidecars are renewed; and nothing else happens */
-    unsigned kill_in;          /* an operator is killed after so many writes; 0: none is */
+    bool today;               /* Kubernetes and Istio are today's */
+    bool sends_odd;           /* servers send what is odd */
+    bool leases;              /* operators compete for one */
+    msec_t disputed_until;    /* another client deleted the lease: until then its holder does not have it alone */
+    msec_t chaos_until, calm; /* mean time between two things that happen */
+    uint64_t written;         /* by operators, and carried out */
+    uint64_t requests_most;   /* of an operator in a cluster in a minute, now */
+    struct rng renewal;       /* of what happens while sidecars are renewed, or the version changes */
+    bool renews;              /* sidecars are renewed */
+    bool alone;               /* nothing happens but that, or that the version changes */
+    unsigned kill_in;         /* an operator is killed after so many writes; 0: none is */
     struct world_report *report;
 };
 
@@ -95,6 +96,11 @@ void world_stay_quiet(struct world *w, msec_t how_long, const char *who);
 
 /* world_renewal.c: a part of the life of a world of today's Istio. */
 void world_renew(struct world *w);
+/* world_upgrade.c: the same of a world of Istio 1.0 and 1.1. */
+void world_upgrade(struct world *w);
+/* For both: those faults after which users soon see what came of what they did. */
+void world_choose_few_faults(struct world *w);
+void world_start_all(struct world *w);
 
 /* operators.c */
 void operator_init(struct world *w, struct operator* o, const char *name);

@@ -7,7 +7,7 @@
 #define DEEDS_MOST 60
 
 /* As in the chaos before; but nothing here is so slow that users do not see what came of what they did. */
-static void choose_faults(struct world *w)
+void world_choose_few_faults(struct world *w)
 {
     struct faults *faults = &world_central(w)->faults;
     struct rng *dice = &w->renewal;
@@ -23,7 +23,7 @@ static void choose_faults(struct world *w)
     faults->answer_silent = (faults->answer_silent + 3) / 4;
 }
 
-static void start_all(struct world *w)
+void world_start_all(struct world *w)
 {
     for (size_t i = 0; i < OPERATORS; i++)
         operator_start(&w->operators[i]);
@@ -34,7 +34,7 @@ static void happen(struct world *w)
     struct users *users = &world_central(w)->users;
     uint64_t at = rng_below(&w->renewal, 100);
 
-    start_all(w);
+    world_start_all(w);
     if (at < 20) {
         w->kill_in = (unsigned)rng_between(&w->renewal, 1, 4);
     } else if (at < 25) {
@@ -83,7 +83,7 @@ static void end(struct world *w)
     w->eager = true;
     world_central(w)->faults = none;
     users_end_renewal(&world_central(w)->users);
-    start_all(w);
+    world_start_all(w);
     controllers_poke(world_central(w)->controllers);
     /* What does not end is given up. */
     world_run_to(w, sched_now(w->sched) + SECONDS(300));
@@ -99,7 +99,7 @@ void world_renew(struct world *w)
     invariants_renewal_begin(&world_central(w)->invariants);
     begin(w);
     w->eager = false;
-    choose_faults(w);
+    world_choose_few_faults(w);
     users_outdate_apps(users);
     bustle(w);
     end(w);
