@@ -66,7 +66,7 @@ static struct {
 char *canary_line(const char *command)
 {
     _cleanup_free_ char *path = str_printf("%s/line", variable("TEST_OUTPUT"));
-    _cleanup_free_ char *into = str_printf("%s | tail -n 1 >'%s'", command, path);
+    _cleanup_free_ char *into = str_printf("{ %s ; } | tail -n 1 >'%s'", command, path);
     char line[4096] = "";
     FILE *f;
 
