@@ -105,11 +105,9 @@ static double time_kubectl(const struct desired_set *set)
     return ms_since(began);
 }
 
-/* Looks every 25 ms and no oftener: looking takes time of the processors, which the operator and the server need. */
 static bool everything_is_written(void *context)
 {
     (void)context;
-    pause_ms(15);
     return operator_metric("managed_objects") > 0 && operator_metric("drift_objects") == 0;
 }
 
