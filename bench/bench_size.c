@@ -26,11 +26,12 @@
 #define REST_SECONDS 60
 #define TO_BE_COUNTED SECONDS(120)
 
-enum { NAMESPACES = 1000, PODS = 10000 };
+enum { NAMESPACES = 1000, WORKLOADS = 3000, PODS = 10000 };
 
 /* Of the objects that are made: a request's `context`. */
 struct making {
     json_t *template; /* of the Pods */
+    char *uids[WORKLOADS];
 };
 
 static char *namespace_name(size_t i)
@@ -64,15 +65,41 @@ static struct net_request account_request(const void *context, size_t i)
     return post_of(kind_of("v1", "ServiceAccount"), ns, account);
 }
 
+static char *workload_name(size_t i)
+{
+    return str_printf("books-%zu", i % WORKLOADS);
+}
+
+/* Without Pods of its own making. */
+static struct net_request workload_request(const void *context, size_t i)
+{
+    _cleanup_free_ char *ns = namespace_name(i), *name = workload_name(i);
+    _cleanup_json_ json_t *workload = doc_parse_own(
+        "{\"spec\":{\"replicas\":0,\"paused\":true,\"selector\":{\"matchLabels\":{\"app\":\"books\"}},\"template\":{"
+        "\"metadata\":{\"labels\":{\"app\":\"books\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a\"}]}}}"
+        "}");
+
+    (void)context;
+    json_object_set_new(workload, "metadata", OBJECT(STRING("name", name), STRING("namespace", ns)));
+    return post_of(DEPLOYMENT, ns, workload);
+}
+
 static struct net_request pod_request(const void *context, size_t i)
 {
     const struct making *making = context;
-    _cleanup_free_ char *ns = namespace_name(i), *name = str_printf("books-%zu", i);
+    _cleanup_free_ char *ns = namespace_name(i), *name = str_printf("books-%zu", i), *owner = workload_name(i);
     _cleanup_json_ json_t *pod = doc_copy(making->template);
-    json_t *metadata = doc_at(pod, "metadata");
+    json_t *metadata = doc_at(pod, "metadata"), *reference;
 
+    reference = OBJECT(
+        STRING("apiVersion", "apps/v1"),
+        STRING("kind", "Deployment"),
+        STRING("name", owner),
+        STRING("uid", making->uids[i % WORKLOADS]),
+        BOOL("controller", true));
     json_object_set_new(metadata, "name", json_string(name));
     json_object_set_new(metadata, "namespace", json_string(ns));
+    json_object_set_new(metadata, "ownerReferences", json_pack("[o]", reference));
     return post_of(&bench_pod, ns, pod);
 }
 
@@ -101,7 +128,15 @@ static void make_users_objects(void)
 
     bench_send_all(NAMESPACES, namespace_request, &making);
     bench_send_all(NAMESPACES, account_request, &making);
+    bench_send_all(WORKLOADS, workload_request, &making);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        _cleanup_free_ char *ns = namespace_name(i), *name = workload_name(i);
+        _cleanup_json_ json_t *workload = cluster_get(DEPLOYMENT, ns, name);
+        making.uids[i] = str_dup(doc_string(workload, "metadata", "uid"));
+    }
     bench_send_all(PODS, pod_request, &making);
+    for (size_t i = 0; i < WORKLOADS; i++)
+        free(making.uids[i]);
     json_decref(making.template);
 }
 

@@ -18,7 +18,7 @@
  * many of them make a page as have this text together.
  */
 #define PAGE_SIZE_FIRST 50
-#define PAGE_BYTES ((size_t)256 * 1024)
+#define PAGE_BYTES ((size_t)64 * 1024)
 /* A page that is too much is asked for again with so many times fewer objects; each page that is read doubles them. */
 #define PAGE_SHRINK 8
 #define PAGE_GROW 2

@@ -431,7 +431,7 @@ static void a_server_with_too_much_is_dropped_until_it_has_less(void **state)
     expect_too_large(&b);
     /* Lists of three kinds are tried again, later and later; one of them has several pages. */
     sim_run(b.sim, SECONDS(600));
-    assert_in_range(sim_take_counts(b.sim).lists, 3 * 5, (2 + 4) * 10);
+    assert_in_range(sim_take_counts(b.sim).lists, 3 * 5, (2 + 16) * 10);
     delete_meshes(&b, 100, 300);
     sim_run(b.sim, SECONDS(121));
     expect_in_order(&b);
