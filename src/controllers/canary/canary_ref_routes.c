@@ -1,7 +1,7 @@
 /*
  * The routes of the user's own VirtualService in which a Canary splits requests: where they lead, and how they are to
- * be. Of each its list of destinations is the Canary's, as far as they lead to its Service or the halves of that; all
- * else of the VirtualService stays as it is.
+ * be. Of each its list of destinations is the Canary's, as far as they lead to its Service or the halves of that, and
+ * so it is of any route that leads to both halves; all else of the VirtualService stays as it is.
  *
  * Source: istio.io, "HTTPRoute" (name), "HTTPRouteDestination". A host without dots is a Service of the
  * VirtualService's namespace.
@@ -53,8 +53,8 @@ static enum lead lead_of(const struct canary *c, const json_t *route)
     return i == 1 && find(c, route, c->service) ? LEADS_TO_SERVICE : LEADS_ELSEWHERE;
 }
 
-/* Whether the reference means this route. */
-static bool is_meant(const struct canary *c, const json_t *route)
+/* Whether the reference means this one of the routes: by its name, or as the only one. */
+static bool is_meant(const struct canary *c, const json_t *http, const json_t *route)
 {
     const json_t *names = doc_at(c->ref, "routes");
     json_t *name;
@@ -63,7 +63,31 @@ static bool is_meant(const struct canary *c, const json_t *route)
     json_array_foreach((json_t *)names, i, name)
         if (str_eq(json_string_value(name), doc_string(route, "name")))
             return true;
-    return !i;
+    return !i && json_array_size(http) == 1;
+}
+
+/* Its destinations are the Canary's. One that was split is so under another name, too: else it kept its weight. */
+static bool is_own(const struct canary *c, const json_t *http, const json_t *route)
+{
+    enum lead lead = lead_of(c, route);
+    bool is_split = lead == LEADS_TO_HALVES && find(c, route, c->primary_service) && find(c, route, c->canary_service);
+
+    return is_split || (lead != LEADS_ELSEWHERE && is_meant(c, http, route));
+}
+
+/* Requests get to the canary, by what the user wrote. */
+static bool is_user_to_canary(const struct canary *c, const json_t *http, const json_t *route)
+{
+    const json_t *list = doc_at(route, "route");
+    json_t *one;
+    size_t i;
+
+    if (!is_meant(c, http, route) || lead_of(c, route) != LEADS_ELSEWHERE)
+        return false;
+    json_array_foreach((json_t *)list, i, one)
+        if (is_to(c, one, c->canary_service) && doc_int(doc_at(one, "weight"), json_array_size(list) == 1))
+            return true;
+    return false;
 }
 
 char *canary_ref_obstacle(const struct canary *c)
@@ -92,7 +116,7 @@ char *canary_ref_obstacle(const struct canary *c)
                 c->route_name,
                 str_or(json_string_value(name), "?"));
     json_array_foreach((json_t *)http, i, route)
-        if (is_meant(c, route) && lead_of(c, route) == LEADS_ELSEWHERE)
+        if (is_meant(c, http, route) && lead_of(c, route) == LEADS_ELSEWHERE)
             return str_printf(
                 "spec.http[%zu] of VirtualService %s/%s must lead to Service %s alone, without a subset",
                 i,
@@ -112,8 +136,6 @@ static int64_t weight_in(const struct canary *c, const json_t *route)
 {
     int64_t canary = weight_to(c, route, c->canary_service), primary = weight_to(c, route, c->primary_service);
 
-    if (lead_of(c, route) == LEADS_ELSEWHERE)
-        return canary ? -1 : 0;
     return canary >= 0 && primary >= 0 && canary + primary == 100 && json_array_size(doc_at(route, "route")) == 2
                ? canary
                : -1;
@@ -121,14 +143,16 @@ static int64_t weight_in(const struct canary *c, const json_t *route)
 
 int canary_ref_weight(const struct canary *c)
 {
+    json_t *http = doc_at(c->route, "spec", "http"), *route;
     int64_t weight = -1, one;
-    json_t *route;
     size_t i;
 
     if (c->route_object && !c->route)
         return -1;
-    json_array_foreach(doc_at(c->route, "spec", "http"), i, route) {
-        if (!is_meant(c, route) || (lead_of(c, route) == LEADS_ELSEWHERE && weight_in(c, route) == 0))
+    json_array_foreach(http, i, route) {
+        if (is_user_to_canary(c, http, route))
+            return -1;
+        if (!is_own(c, http, route))
             continue;
         one = weight_in(c, route);
         if (one < 0 || (weight >= 0 && weight != one))
@@ -175,21 +199,35 @@ json_t *canary_ref_http(const struct canary *c, int weight)
     size_t i;
 
     json_array_foreach(http, i, route)
-        if (is_meant(c, route) && lead_of(c, route) != LEADS_ELSEWHERE)
+        if (is_own(c, http, route))
             json_object_set_new(route, "route", split(c, route, weight));
     return http;
 }
 
-/* The same route as it was recorded; NULL: it was none that led to the Service. Borrowed from `before`. */
-static const json_t *recorded_route(const struct canary *c, const json_t *before, const json_t *route)
+/* The destination of the same route as it was recorded; NULL: none led to the Service. Borrowed from `before`. */
+static const json_t *recorded_destination(const struct canary *c, const json_t *before, const json_t *route)
 {
     json_t *one;
     size_t i;
 
     json_array_foreach((json_t *)before, i, one)
-        if (is_meant(c, one) && str_eq(doc_string(one, "name"), doc_string(route, "name")))
-            return lead_of(c, one) == LEADS_TO_SERVICE ? one : NULL;
+        if (is_meant(c, before, one) && str_eq(doc_string(one, "name"), doc_string(route, "name")))
+            return lead_of(c, one) == LEADS_TO_SERVICE ? json_array_get(doc_at(one, "route"), 0) : NULL;
     return NULL;
+}
+
+/* To the Service, by the name and with the weight that it had; the user may have changed all else since. */
+static json_t *former_destination(const struct canary *c, const json_t *before, const json_t *route)
+{
+    const json_t *recorded = recorded_destination(c, before, route);
+    json_t *only = destination(c, json_array_get(doc_at(route, "route"), 0), c->service);
+
+    json_object_del(only, "weight");
+    if (doc_at(recorded, "weight"))
+        json_object_set(only, "weight", doc_at(recorded, "weight"));
+    if (recorded)
+        json_object_set(doc_at(only, "destination"), "host", doc_at(recorded, "destination", "host"));
+    return only;
 }
 
 json_t *canary_ref_former_http(const struct canary *c)
@@ -201,18 +239,10 @@ json_t *canary_ref_former_http(const struct canary *c)
     size_t i;
 
     json_array_foreach(http, i, route) {
-        const json_t *as = recorded_route(c, doc_at(before, "http"), route);
-        json_t *only;
-        if (!is_meant(c, route) || lead_of(c, route) != LEADS_TO_HALVES)
+        if (lead_of(c, route) != LEADS_TO_HALVES || !is_own(c, http, route))
             continue;
         differs = true;
-        if (as) {
-            json_object_set(route, "route", doc_at(as, "route"));
-            continue;
-        }
-        only = destination(c, json_array_get(doc_at(route, "route"), 0), c->service);
-        json_object_del(only, "weight");
-        json_object_set_new(route, "route", ARRAY(ITEM_VALUE(only)));
+        json_object_set_new(route, "route", ARRAY(ITEM_VALUE(former_destination(c, doc_at(before, "http"), route))));
     }
     return differs ? http : (json_decref(http), NULL);
 }

@@ -29,8 +29,10 @@ static bool waits(struct canary *c, msec_t *until, msec_t length, const char *wh
 static bool leads_elsewhere(const struct canary *c)
 {
     const struct canary_facts *f = &c->facts;
+    _cleanup_json_ json_t *apart = f->route < 0 ? canary_route_spec(c, 0, 0, 0) : NULL;
 
-    return f->route < 0 ? f->primary_serves && canary_leads_to_primary(c) : !canary_is_apart(f);
+    /* Of the user's own there may be nothing that could be written. */
+    return apart ? f->primary_serves && canary_leads_to_primary(c) && !canary_route_has(c, apart) : !canary_is_apart(f);
 }
 
 /* In this order, each when the one before is so. True when all is given back. */

@@ -328,6 +328,101 @@ static void another_reference_waits_and_the_one_before_is_given_back(void **stat
     }
 }
 
+#define PORT(number) "{\"destination\":{\"host\":\"podinfo\",\"port\":{\"number\":" number "}}}"
+#define ADMIN "{\"match\":[{\"uri\":{\"prefix\":\"/admin\"}}],\"route\":[" PORT("9000") "]}"
+#define NAME(name, route) "{\"name\":\"" name "\",\"route\":" route "}"
+#define HALVES(primary, canary)                                                                                        \
+    "[" TO("podinfo-primary", ",\"weight\":" primary) "," TO("podinfo-canary", ",\"weight\":" canary) "]"
+
+/* What was split leads to no version that failed, whatever it is called by then. */
+static void a_route_with_another_name_is_not_left_with_its_weight(void **state)
+{
+    static const struct {
+        const char *meanwhile, *aborted, *deleted;
+    } cases[] = {
+        {"[" NAME("store", HALVES("90", "10")) "]",
+         "[" NAME("store", HALVES("100", "0")) "]",
+         "[" NAME("store", "[" TO("podinfo", "") "]") "]"},
+        {"[" NAME("store", HALVES("90", "10")) "," NAME("shop", "[" TO("podinfo", "") "]") "]",
+         "[" NAME("store", HALVES("100", "0")) "," NAME("shop", HALVES("100", "0")) "]",
+         "[" NAME("store", "[" TO("podinfo", "") "]") "," NAME("shop", "[" TO("podinfo", "") "]") "]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct canary_world *cw = start_release(NAMED, "[" NAME("shop", "[" TO("podinfo", "") "]") "]");
+        until_front(cw, "[" NAME("shop", HALVES("90", "10")) "]");
+        put_front(cw, cases[i].meanwhile);
+        canary_world_command(cw, "abort@1");
+        canary_world_step(cw);
+        expect_front(cw, cases[i].aborted);
+        canary_world_rest(cw, SECONDS(120));
+        assert_int_equal(canary_world_replicas(cw, APP), 0);
+        canary_world_delete(cw);
+        expect_front(cw, cases[i].deleted);
+        canary_world_done(cw);
+    }
+}
+
+/* The only one was meant, and not what came beside it. */
+static void a_route_that_comes_beside_the_only_one_stays(void **state)
+{
+    struct canary_world *cw = start_release(ONLY, "[{\"route\":[" PORT("80") "]}]");
+
+    (void)state;
+    until_front(cw, "[{\"route\":" HALVES("90", "10") "}]");
+    put_front(cw, "[" ADMIN ",{\"route\":" HALVES("90", "10") "}]");
+    canary_world_rest(cw, SECONDS(300));
+    canary_world_expect(cw, STATUS_FIELD_REASON, "RouteConflict");
+    expect_front(cw, "[" ADMIN ",{\"route\":" HALVES("90", "10") "}]");
+    canary_world_command(cw, "abort@1");
+    canary_world_step(cw);
+    expect_front(cw, "[" ADMIN ",{\"route\":" HALVES("100", "0") "}]");
+    canary_world_delete(cw);
+    expect_front(cw, "[" ADMIN ",{\"route\":[" PORT("80") "]}]");
+    canary_world_done(cw);
+}
+
+/* What the record says of it is older. */
+static void what_a_user_changes_of_a_destination_stays(void **state)
+{
+    struct canary_world *cw = start_release(NAMED, "[" NAME("shop", "[" PORT("80") "]") "]");
+
+    (void)state;
+    until_front(cw, "[" NAME("shop", HALVES("90", "10")) "]");
+    put_front(cw, "[" NAME("shop", "[" PORT("8080") "]") "]");
+    canary_world_until(cw, "Succeeded", -1);
+    canary_world_delete(cw);
+    expect_front(cw, "[" NAME("shop", "[" PORT("8080") "]") "]");
+    canary_world_done(cw);
+}
+
+/* What the Canary does not write keeps it from nothing but its end of the target. */
+static void a_user_who_leads_to_the_canary_keeps_its_pods(void **state)
+{
+    static const char *const routes[] = {
+        "[{\"destination\":{\"host\":\"podinfo-canary\",\"subset\":\"v1\"}}]",
+        "[" TO("podinfo-primary", ",\"weight\":50") "," TO("podinfo-canary", ",\"weight\":30") "," TO(
+            "legacy", ",\"weight\":20") "]",
+        "[" TO("podinfo-canary", ",\"weight\":0") "," TO("podinfo-canary", ",\"weight\":40") "," TO(
+            "legacy", ",\"weight\":60") "]",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        struct canary_world *cw = start_release(NAMED, lives[0].before);
+        _cleanup_free_ char *http = str_printf("[{\"name\":\"shop\",\"route\":%s}]", routes[i]);
+        until_front(cw, lives[0].ten);
+        put_front(cw, http);
+        canary_world_command(cw, "abort@1");
+        canary_world_rest(cw, SECONDS(300));
+        assert_int_equal(canary_world_replicas(cw, APP), APP_REPLICAS);
+        canary_world_delete(cw);
+        expect_front(cw, http);
+        canary_world_done(cw);
+    }
+}
+
 /* In the mesh Istio goes by one VirtualService of a host, also where it is the user's. */
 static void another_virtual_service_of_its_hosts_is_named(void **state)
 {
@@ -394,6 +489,10 @@ int main(void)
         cmocka_unit_test(a_new_canary_waits_for_routes_that_it_can_use),
         cmocka_unit_test(a_release_waits_for_routes_that_it_can_use),
         cmocka_unit_test(another_reference_waits_and_the_one_before_is_given_back),
+        cmocka_unit_test(a_route_with_another_name_is_not_left_with_its_weight),
+        cmocka_unit_test(a_route_that_comes_beside_the_only_one_stays),
+        cmocka_unit_test(what_a_user_changes_of_a_destination_stays),
+        cmocka_unit_test(a_user_who_leads_to_the_canary_keeps_its_pods),
         cmocka_unit_test(another_virtual_service_of_its_hosts_is_named),
         cmocka_unit_test(what_needs_more_is_refused_with_its_path),
     };
