@@ -400,7 +400,9 @@ static const struct api_rule rules[] = {
      canary_check_steps},
     {"Beside `service.virtualServiceRef` there is nothing that needs more of it than destinations and weights.",
      canary_check_ref},
-    {"What requests have to match agrees with `service.match`.", canary_check_matches},
+    {"What requests have to match agrees with `service.match`, which has no header `cookie` beside "
+     "`analysis.sessionAffinity`.",
+     canary_check_matches},
     {"`analysis.metrics` has each name once; one that is not built in has a `query`.", check_metrics},
     {"`analysis.webhooks` and `analysis.alerts` have each name once.", check_webhooks},
     {NULL, NULL},

@@ -108,6 +108,19 @@ void canary_check_steps(const struct api_check *c)
     }
 }
 
+/* The cookie of a client would take the place of what the header has to be. */
+static void check_cookies(const json_t *service, struct problems *problems)
+{
+    json_t *match;
+    size_t i;
+
+    json_array_foreach((json_t *)service, i, match) {
+        _cleanup_free_ char *path = str_printf("spec.service.match[%zu].headers.cookie", i);
+        if (doc_at(match, "headers", "cookie"))
+            problems_add(problems, PROBLEM_ERROR, path, "must be left out beside spec.analysis.sessionAffinity");
+    }
+}
+
 void canary_check_matches(const struct api_check *c)
 {
     const struct canary_spec *spec = c->spec;
@@ -115,6 +128,8 @@ void canary_check_matches(const struct api_check *c)
     json_t *step;
     size_t i;
 
+    if (spec->analysis.affinity)
+        check_cookies(service, c->problems);
     canary_match_check(service, spec->analysis.match, "spec.analysis.match", c->problems);
     json_array_foreach(spec->analysis.steps, i, step) {
         _cleanup_free_ char *path = str_printf("spec.analysis.steps[%zu].match", i);

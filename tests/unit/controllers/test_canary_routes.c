@@ -161,6 +161,12 @@ static void requests_that_match_are_released_to_step_by_step(void **state)
          "[prefix] [x-b,prefix] 100:0",
          "Progressing [x-tester,prefix] [x-b,x-tester,prefix] 0:100; [prefix] [x-b,prefix] 100:0\n"
          "Promoting [x-tester,prefix] [x-b,x-tester,prefix] 0:100; [prefix] [x-b,prefix] 100:0\n"},
+        /* A null is nothing. */
+        {SPEC_WITH(",\"virtualServiceRef\":null", "\"steps\":[{\"match\":" TESTERS "},{\"match\":null,\"weight\":10}]"),
+         "100:0",
+         "Progressing [x-tester] 0:100; 100:0\n"
+         "Progressing [x-tester] 0:100; 90:10\n"
+         "Promoting [x-tester] 0:100; 90:10\n"},
         {SPEC("\"iterations\":2"), "100:0", "Progressing 0:100\nPromoting 0:100\n"},
         {SPEC("\"iterations\":2,\"mirror\":true,\"mirrorWeight\":30"),
          "100:0",
@@ -463,6 +469,8 @@ static void what_cannot_be_is_refused_with_its_path(void **state)
         {SPEC_WITH(
              ",\"match\":[{\"headers\":{\"x-tester\":{\"exact\":\"no\"}}}]", "\"steps\":[{\"match\":" TESTERS "}]"),
          "spec.analysis.steps[0].match[0].headers.x-tester"},
+        {SPEC_WITH(",\"match\":[{\"headers\":{\"cookie\":{\"regex\":\".*a.*\"}}}]", STICKY),
+         "spec.service.match[0].headers.cookie"},
     };
 
     (void)state;
