@@ -8,7 +8,7 @@
 static const struct kube_kind *kind_named(const char *name)
 {
     for (size_t i = 0; i < mesh_kinds.len; i++) {
-        if (str_eq(mesh_kinds.rows[i].kind, name))
+        if (!mesh_kinds.rows[i].view && str_eq(mesh_kinds.rows[i].kind, name))
             return &mesh_kinds.rows[i];
     }
     fail_msg("there is no kind %s", name);
