@@ -26,6 +26,11 @@
 #define GATEWAY_INGRESS_TYPE "LoadBalancer"
 #define GATEWAY_EGRESS_TYPE "ClusterIP"
 
+/* How Prometheus is told what there is to scrape: spec.monitoring.prometheus.mode. */
+#define ISTIO_PROMETHEUS_NONE "None"
+#define ISTIO_PROMETHEUS_OPERATOR "PrometheusOperator"
+#define ISTIO_PROMETHEUS_SCRAPE_CONFIG "ScrapeConfig"
+
 struct gateway_spec {
     struct component_spec component;
     int termination_grace_period; /* seconds until open requests of a Pod are cut; 0: the line has no such field */
@@ -88,6 +93,16 @@ struct istio_spec {
         char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
         double sampling;      /* percent of requests, 1.0 */
     } tracing;
+
+    struct {
+        struct {
+            char *mode;     /* ISTIO_PROMETHEUS_...; NULL: none */
+            char *url;      /* NULL: it is not asked */
+            char *ns;       /* of the objects; NULL: the control plane's */
+            json_t *labels; /* of the objects, string to string; NULL: none */
+            char *interval; /* a duration */
+        } prometheus;
+    } monitoring;
 
     struct {
         char *image; /* NULL: imageHub/proxyv2:imageTag */

@@ -154,6 +154,40 @@ const struct field_table istio_sidecar_renewal_table = {
     .check = check_renewal,
 };
 
+static const struct field prometheus_rows[] = {
+    {"mode",
+     CHOICE_AT(monitoring.prometheus.mode, ISTIO_PROMETHEUS_NONE, ISTIO_PROMETHEUS_OPERATOR,
+               ISTIO_PROMETHEUS_SCRAPE_CONFIG),
+     .otherwise = ISTIO_PROMETHEUS_NONE, .floating = true,
+     .doc = "How Prometheus is told what to scrape. PrometheusOperator: by ServiceMonitors and PodMonitors, where the "
+            "Prometheus operator is. ScrapeConfig: by ConfigMap istio-scrape-config, which its "
+            "configuration includes."},
+    {"url", TEXT_AT(monitoring.prometheus.url, format_http_url), .implied = "it is not asked",
+     .doc = "Where Prometheus answers: it is asked whether it scrapes the mesh."},
+    {"namespace", TEXT_AT(monitoring.prometheus.ns, format_dns_label), .implied = "the control plane's",
+     .doc = "The namespace of the objects that tell it."},
+    {"labels", MAP_AT(monitoring.prometheus.labels, format_label_key, component_label_value, 64), .implied = "none",
+     .doc = "Labels of those objects, by which it selects them."},
+    {"interval", TEXT_AT(monitoring.prometheus.interval, format_duration), .otherwise = "15s", .floating = true,
+     .doc = "How often a target is scraped."},
+};
+
+static const struct field_table prometheus_table = {
+    .name = "Prometheus",
+    .doc = "A Prometheus that you run.",
+    FIELD_ROWS(prometheus_rows),
+};
+
+static const struct field monitoring_rows[] = {
+    {"prometheus", GROUP(prometheus_table), .doc = "Who collects the metrics of the mesh."},
+};
+
+const struct field_table istio_monitoring_table = {
+    .name = "Monitoring",
+    .doc = "The operator runs no monitoring: it makes yours see the mesh.",
+    FIELD_ROWS(monitoring_rows),
+};
+
 static const struct field service_port_rows[] = {
     {"name", TEXT(format_dns_label), .required = true, .doc = "Its name: protocol, and what you like behind a -."},
     {"port", INTEGER(1, 65535), .required = true, .doc = "Where the Service listens."},

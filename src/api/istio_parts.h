@@ -13,7 +13,7 @@
 
 /* Of members of struct istio_spec. */
 extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table,
-    istio_upgrade_table, istio_sidecar_renewal_table;
+    istio_upgrade_table, istio_sidecar_renewal_table, istio_monitoring_table;
 
 /* Elements of lists. */
 extern const struct field istio_overlay, istio_namespace_name, istio_secret_name, istio_service_port, istio_annotation;
@@ -64,6 +64,10 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
     {"sidecars", GROUP(istio_sidecars_table), .doc = "What the status tells about the sidecars."},                     \
     {"sidecarRenewal", GROUP(istio_sidecar_renewal_table),                                                             \
      .doc = "Restarts of workloads whose pods have an outdated sidecar."}
+
+/* Of an Istio alone: what a remote cluster has is scraped by what its users have there. */
+#define ISTIO_MONITORING_ROW()                                                                                         \
+    {"monitoring", GROUP(istio_monitoring_table), .doc = "What watches the mesh, and is there already."}
 
 /* Of a struct gateway_spec, OWNER. */
 #define ISTIO_GATEWAY_ROWS()                                                                                           \

@@ -22,6 +22,9 @@ const struct field status_condition_rows[] = {
         "while there is one. The mesh is Ready without")                                                               \
     CONDITION_LINE(CONDITION_GATEWAY_API,                                                                              \
         "this Istio follows every kind of the Gateway API that is installed; while one is")                            \
+    CONDITION_LINE(CONDITION_METRICS_SCRAPED,                                                                          \
+        "every target of the mesh answers Prometheus; while `monitoring.prometheus` has a mode and a URL. The mesh "   \
+        "is Ready without")                                                                                            \
     CONDITION_LINE(CONDITION_REGISTRIES_OPEN,                                                                          \
         "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "                          \
         "registry.istio.io); there only while it is False")                                                            \
@@ -172,6 +175,20 @@ static const struct field_table gateway_api_table = {
     FIELD_ROWS(gateway_api_rows),
 };
 
+static const struct field monitoring_rows[] = {
+    {"mode", TEXT(format_text), .doc = "How Prometheus is told what to scrape."},
+    {"monitors", FLAG, .doc = "True while there may be ServiceMonitors and PodMonitors of the mesh."},
+    {"targetsUp", INTEGER(0, PODS_MAX),
+     .doc = "Targets of the mesh that answer Prometheus, or did in the last minutes."},
+    {"targetsDown", INTEGER(0, PODS_MAX), .doc = "Those that do not."},
+};
+
+static const struct field_table monitoring_table = {
+    .name = "Monitoring status",
+    .doc = "What Prometheus says of the mesh.",
+    FIELD_ROWS(monitoring_rows),
+};
+
 static const struct field upgrade_text = {NULL, TEXT(format_text)};
 
 static const struct field upgrade_rows[] = {
@@ -246,6 +263,8 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_SIDECAR_RENEWAL, DOCUMENT(sidecar_renewal_table), .doc = "Restarts of workloads for new sidecars."},
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
+    {STATUS_FIELD_MONITORING, DOCUMENT(monitoring_table),
+     .doc = "Whether the mesh is scraped, as far as it was asked."},
     {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},
     {STATUS_FIELD_FORMER_CONTROL_PLANES, LIST(former, 0, 100),
      .doc = "Control planes of a former `revision` that are still there, and until when."},

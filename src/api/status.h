@@ -43,6 +43,8 @@
 #define CONDITION_GATEWAY_ADDRESSES "GatewayAddressesAssigned"
 /* While Gateway API is there, and the release knows it. */
 #define CONDITION_GATEWAY_API "GatewayAPIAccepted"
+/* While spec.monitoring.prometheus has a mode and the URL of Prometheus, once that was asked. */
+#define CONDITION_METRICS_SCRAPED "MetricsScraped"
 /* While images come from a registry that closes; then it is "False". */
 #define CONDITION_REGISTRIES_OPEN "RegistriesOpen"
 
@@ -66,6 +68,7 @@
 #define STATUS_FIELD_SIDECAR_RENEWAL "sidecarRenewal"
 #define STATUS_FIELD_CERTIFICATES "certificates"
 #define STATUS_FIELD_GATEWAY_API "gatewayAPI"
+#define STATUS_FIELD_MONITORING "monitoring"
 #define STATUS_FIELD_UPGRADE "upgrade"
 #define STATUS_FIELD_FORMER_CONTROL_PLANES "formerControlPlanes"
 #define STATUS_FIELD_KEPT_DEFAULTS "keptDefaults"

@@ -264,7 +264,9 @@ static int read_desired(const struct wait *w, const json_t *resource, struct pro
 {
     _cleanup_mesh_desired_ struct mesh_desired *desired = build(kube_cluster_server(w->cluster), resource, problems);
 
-    return desired ? read_unmarked(w, desired->objects, e) : problems_err(problems, e);
+    if (!desired)
+        return problems_err(problems, e);
+    return read_unmarked(w, desired->objects, e) < 0 || read_unmarked(w, desired->monitors, e) < 0 ? -1 : 0;
 }
 
 /* A resource that the planner refuses gets a status that says why, and that is all of its plan. */

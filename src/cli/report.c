@@ -53,7 +53,7 @@ static void copy_status(const json_t *status, json_t *report)
         STATUS_FIELD_VERSION, STATUS_FIELD_COMPONENTS, STATUS_FIELD_DRIFT, STATUS_FIELD_SIDECARS, STATUS_FIELD_IGNORED,
         STATUS_FIELD_CONDITIONS, STATUS_FIELD_LAST_CONTACT, STATUS_FIELD_ENDPOINTS_SYNCED, STATUS_FIELD_SERVICES,
         STATUS_FIELD_CERTIFICATES, STATUS_FIELD_GATEWAY_API, STATUS_FIELD_UPGRADE, STATUS_FIELD_SIDECAR_RENEWAL,
-        STATUS_FIELD_KEPT_DEFAULTS,
+        STATUS_FIELD_KEPT_DEFAULTS, STATUS_FIELD_MONITORING,
         /* Of a Canary. */
         STATUS_FIELD_PHASE, STATUS_FIELD_CANARY_WEIGHT, STATUS_FIELD_STEP, STATUS_FIELD_REVISION,
         STATUS_FIELD_PROMOTED_REVISION, STATUS_FIELD_FAILED_REVISION, STATUS_FIELD_CHECKS, STATUS_FIELD_FAILED_CHECKS};
@@ -357,6 +357,18 @@ static void add_gateway_api(const json_t *api, struct buf *out)
     add_fact("Gateway API", buf_str(&text), out);
 }
 
+/* "ScrapeConfig; 42 targets up, 0 down". */
+static void add_monitoring(const json_t *monitoring, struct buf *out)
+{
+    int64_t up = doc_int(doc_at(monitoring, "targetsUp"), -1), down = doc_int(doc_at(monitoring, "targetsDown"), 0);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    buf_add_str(&text, str_or(doc_string(monitoring, "mode"), ""));
+    if (up >= 0)
+        buf_printf(&text, "; %" PRId64 " targets up, %" PRId64 " down", up, down);
+    add_fact("Prometheus", buf_str(&text), out);
+}
+
 /* "[######--------------]" for 6 of 20; of nothing all is done. */
 static void add_bar(int64_t done, int64_t all, struct buf *out)
 {
@@ -493,6 +505,7 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_renewal(doc_at(report, STATUS_FIELD_SIDECAR_RENEWAL), out);
     add_certificates(doc_at(report, STATUS_FIELD_CERTIFICATES), now, out);
     add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);
+    add_monitoring(doc_at(report, STATUS_FIELD_MONITORING), out);
     add_ignored(doc_at(report, STATUS_FIELD_IGNORED), out);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         add_section(&sections[i], report, now, color, out);

@@ -68,6 +68,16 @@
 #define DIGESTED_PODS(view_, digest_)                                                                                  \
     .kind = "Pod", .view = view_, .plural = "pods", .group = "", VERSION("v1"), .namespaced = true, CENTRAL,           \
     ON_DEMAND, .digest = digest_
+/* Its definition is the Prometheus operator's: read and written while a plan asks for it. */
+#define MONITORING(kind_, plural_)                                                                                     \
+    .kind = kind_, .plural = plural_, .group = "monitoring.coreos.com", VERSION("v1"), .namespaced = true, CENTRAL,    \
+    .watch = KUBE_WATCH_NONE, .custom = true
+#define MONITOR(kind_, plural_)                                                                                        \
+    MONITORING(kind_, plural_), .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+#define MONITORING_DEFINITION(view_)                                                                                   \
+    .kind = "CustomResourceDefinition", .view = view_, .plural = "customresourcedefinitions",                          \
+    .group = "apiextensions.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}}, CENTRAL, ON_DEMAND,              \
+    .digest = digest_of_monitoring
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -122,6 +132,16 @@ static const struct kube_union oneofs[] = {
 static char *digest_of_classes(const json_t *definition)
 {
     return str_dup(kube_definition_version(definition, mesh_kind(KIND_MADE_GATEWAY_CLASS)) ? "served" : "");
+}
+
+static char *digest_of_monitoring(const json_t *definition)
+{
+    static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (kube_definition_version(definition, mesh_kind(kinds[i])))
+            return str_dup("served");
+    return str_dup("");
 }
 
 /* Source: Istio 1.0, the annotation auth.istio.io/PORT of a Service: "NONE" or "MUTUAL_TLS". */
@@ -363,6 +383,15 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .unions = oneofs,
          .after = NAMES("handler", "kubernetes", "kubernetesenv", "logentry", "metric", "prometheus", "stdio")},
+    [KIND_SERVICE_MONITOR] = {MONITOR("ServiceMonitor", "servicemonitors")},
+    [KIND_POD_MONITOR] = {MONITOR("PodMonitor", "podmonitors")},
+    /* Which monitors it selects. */
+    [KIND_PROMETHEUS] =
+        {MONITORING("Prometheus", "prometheuses"),
+         VERBS("list", "watch"),
+         .keep = NAMES(
+             IDENTITY, "spec.serviceMonitorSelector", "spec.serviceMonitorNamespaceSelector", "spec.podMonitorSelector",
+             "spec.podMonitorNamespaceSelector")},
     [KIND_MUTATING_WEBHOOK] =
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",
@@ -552,6 +581,9 @@ static const struct kube_kind rows[KIND_COUNT] = {
          CENTRAL,
          ON_DEMAND,
          .digest = digest_of_classes},
+    [KIND_SERVICE_MONITOR_DEFINITION] = {MONITORING_DEFINITION("service-monitor-definition")},
+    [KIND_POD_MONITOR_DEFINITION] = {MONITORING_DEFINITION("pod-monitor-definition")},
+    [KIND_PROMETHEUS_DEFINITION] = {MONITORING_DEFINITION("prometheus-definition")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
     [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
     [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},

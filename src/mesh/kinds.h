@@ -61,6 +61,10 @@ enum mesh_kind_id {
     KIND_MIXER_PROMETHEUS,
     KIND_MIXER_STDIO,
     KIND_MIXER_RULE,
+    /* The Prometheus operator's: what it has Prometheus scrape, and who does. */
+    KIND_SERVICE_MONITOR,
+    KIND_POD_MONITOR,
+    KIND_PROMETHEUS,
     KIND_MUTATING_WEBHOOK,
     KIND_VALIDATING_WEBHOOK,
     KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
@@ -86,7 +90,11 @@ enum mesh_kind_id {
     KIND_MADE_LEASE,
     KIND_MADE_GATEWAY_CLASS,
     KIND_GATEWAY_CLASS_DEFINITION, /* a view: "served" or "", whether the former is */
-    KIND_SELF_SIGNED_AUTHORITY,    /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
+    /* Views: "served" or "", whether those of the Prometheus operator are. */
+    KIND_SERVICE_MONITOR_DEFINITION,
+    KIND_POD_MONITOR_DEFINITION,
+    KIND_PROMETHEUS_DEFINITION,
+    KIND_SELF_SIGNED_AUTHORITY, /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
     KIND_PLUGGED_IN_AUTHORITY,
     KIND_ENDPOINT_SLICE,      /* a view: whether endpoints are ready, without their addresses */
     KIND_GATEWAY_API,         /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */

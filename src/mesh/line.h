@@ -130,6 +130,15 @@ struct mesh_limitation {
     const char *text; /* a format with one %d, for the server's minor version */
 };
 
+/* What Prometheus scrapes, over plain HTTP. */
+struct mesh_scrape {
+    const char *job;      /* the value of label `job` */
+    const char *services; /* of the control plane's namespace, by a regular expression of their names; NULL: Pods */
+    const char *port;     /* its name, in the Service or in the Pods' container istio-proxy */
+    const char *path;     /* NULL: /metrics */
+    int declared, served; /* of Pods: the number of that port, and the one to ask instead; 0: itself */
+};
+
 /* How namespaces are chosen for injection, and which sidecars are outdated. */
 struct mesh_injection {
     /* The label of a namespace whose new Pods get a sidecar, and its value. */
@@ -252,6 +261,7 @@ struct mesh_line {
     mesh_part_fn definitions;
     struct mesh_parts central, remote;
     struct mesh_injection injection;           /* of a control plane without a name; see mesh_injection_of() */
+    const struct mesh_scrape *scrapes;         /* in the central cluster; ends with a NULL job; NULL: none */
     const struct mesh_cni *cni;                /* NULL: it has none */
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */

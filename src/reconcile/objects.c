@@ -478,7 +478,10 @@ static bool is_desired(const struct pass *p, const struct kube_object *o)
     for (size_t k = 0; k < OBJECTS_SETS_MAX && p->in->desired[k]; k++)
         if (is_in(p->in->desired[k], p, o))
             return true;
-    return is_in(p->in->retained, p, o);
+    for (size_t k = 0; k < OBJECTS_RETAINED_MAX; k++)
+        if (is_in(p->in->retained[k], p, o))
+            return true;
+    return false;
 }
 
 /* Kubernetes created it for an owned object, with that one's labels, and deletes it itself. */

@@ -7,7 +7,7 @@
 
 #include "reconcile/plan.h"
 
-enum { OBJECTS_SETS_MAX = 2 };
+enum { OBJECTS_SETS_MAX = 2, OBJECTS_RETAINED_MAX = 2 };
 
 struct objects_input {
     const struct plan_input *plan;
@@ -19,7 +19,7 @@ struct objects_input {
     const char *owner_uid; /* an object with this owner that is not desired is deleted; NULL: none is */
     const char *going;     /* why, where nothing is desired; static; NULL: the resource is being removed */
     /* Objects that are not desired and stay all the same, as they are: only their names count. NULL: none do. */
-    const struct desired_set *retained;
+    const struct desired_set *retained[OBJECTS_RETAINED_MAX];
     unsigned pods;    /* the bit of plan.watch that brings the Pods of the workloads' namespace; 0: none does */
     bool settled;     /* all of this spec was in place before: another client deleted what is missing */
     bool remove_crds; /* CustomResourceDefinitions are deleted as well where nothing is desired */

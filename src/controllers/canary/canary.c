@@ -320,7 +320,7 @@ static const struct field spec_rows[] = {
     {"analysis", GROUP(analysis_table), .doc = "How the traffic is shifted."},
     {"metricsServer",
      TEXT_AT(metrics_server, format_http_url),
-     .implied = "http://prometheus:9090 in the namespace of the mesh",
+     .implied = "`monitoring.prometheus.url` of the mesh, else http://prometheus:9090 in its namespace",
      .doc = "The URL of Prometheus, without a user or password."},
     {"progressDeadlineSeconds",
      INTEGER_AT(progress_deadline, 1, DEADLINE_MAX),

@@ -15,12 +15,9 @@
 #include <string.h>
 
 #include "controllers/canary/canary_impl.h"
+#include "controllers/prometheus.h"
 #include "doc/doc.h"
-#include "kube/request.h"
 
-#define QUERY_TIMEOUT SECONDS(5)
-#define ANSWER_MAX ((size_t)64 * 1024)
-#define ERROR_MAX 200 /* bytes of what a server says */
 #define DEFAULT_SERVER_NS "istio-system"
 #define DEFAULT_MIN_REQUESTS 10
 #define QUANTILE "0.99"
@@ -35,7 +32,7 @@ ARRAY_COVERS(parts, PART_LAST);
 /* A value of a metric; `none`: there is no data. */
 struct sample {
     bool waits, none;
-    const char *error; /* borrowed from the answer, or static; NULL: none */
+    const char *error; /* of the result; static; NULL: none */
     double value;
 };
 
@@ -144,15 +141,13 @@ static void add_query(const struct canary *c, const json_t *metric, enum part pa
         add_duration(c, window, out);
 }
 
+/* Owned by the caller. */
 static char *server_of(const struct canary *c)
 {
-    const char *given = c->spec->metrics_server;
-    size_t len = given ? strlen(given) : 0;
+    const char *of_mesh = doc_string(c->istio, "spec", "monitoring", "prometheus", "url");
+    const char *given = str_or(c->spec->metrics_server, of_mesh);
 
-    while (len && given[len - 1] == '/')
-        len--;
-    return given ? str_dup_n(given, len)
-                 : str_printf("http://prometheus.%s:9090", str_or(c->mesh.ns, DEFAULT_SERVER_NS));
+    return given ? str_dup(given) : str_printf("http://prometheus.%s:9090", str_or(c->mesh.ns, DEFAULT_SERVER_NS));
 }
 
 static char *key_of(const struct canary *c, const json_t *metric, enum part part)
@@ -168,16 +163,14 @@ static struct sample without(const char *error)
     return (struct sample){.error = error};
 }
 
-/* The one value of an answer. */
-static struct sample read_value(const json_t *answer)
+/* The one value of a result. */
+static struct sample read_value(const json_t *data)
 {
-    const json_t *data = doc_at(answer, "data"), *result = doc_at(data, "result"), *pair = result;
+    const json_t *result = doc_at(data, "result"), *pair = result;
     const char *text;
     double value;
     char *end;
 
-    if (!str_eq(doc_string(answer, "status"), "success"))
-        return without(str_or(doc_string(answer, "error"), "it is no answer of Prometheus"));
     if (str_eq(doc_string(data, "resultType"), "vector")) {
         if (json_array_size(result) > 1)
             return without("the query has several values as its result");
@@ -197,36 +190,23 @@ static struct sample read_value(const json_t *answer)
 /* Asks for one value, and reads what was answered; `why` gets the text of an error. */
 static struct sample ask(const struct canary *c, const json_t *metric, enum part part, struct buf *why)
 {
-    _cleanup_free_ char *key = key_of(c, metric, part), *server = server_of(c);
-    _cleanup_buf_ struct buf url = BUF_INIT, query = BUF_INIT;
-    _cleanup_json_ json_t *document = NULL;
-    const struct query_answer *answer;
+    _cleanup_free_ char *key = key_of(c, metric, part), *server = server_of(c), *error = NULL;
+    _cleanup_buf_ struct buf query = BUF_INIT;
+    _cleanup_prometheus_answer_ struct prometheus_answer answer;
     struct sample sample;
 
     add_query(c, metric, part, &query);
-    buf_printf(&url, "%s/api/v1/query?query=", server);
-    kube_add_escaped(&url, buf_str(&query));
-    queries_add(
-        &c->re->plan->queries,
-        &(struct query){
-            .key = key,
-            .url = buf_str(&url),
-            .timeout = QUERY_TIMEOUT,
-            .body_max = ANSWER_MAX,
-            .max_age = canary_interval(c->spec)});
-    answer = query_answers_find(&c->re->world->answers, key);
-    if (!answer)
+    prometheus_ask(
+        c->re,
+        &(struct prometheus_question){
+            .key = key, .server = server, .query = buf_str(&query), .max_age = canary_interval(c->spec)},
+        &answer);
+    if (answer.waits)
         return (struct sample){.waits = true};
-    if (answer->error)
-        sample = without(answer->error);
-    else if (doc_parse(answer->body, answer->body_len, ANSWER_MAX, &document, NULL) < 0)
-        sample = without("it is no JSON");
-    else
-        sample = read_value(document);
+    sample = answer.error ? without("there is no result") : read_value(answer.data);
     if (sample.error)
-        buf_printf(why, "%s: %.*s", server, (int)str_cut(sample.error, ERROR_MAX), sample.error);
-    if (sample.error && answer->status)
-        buf_printf(why, " (HTTP %d)", answer->status);
+        error = answer.error ? str_dup(answer.error) : prometheus_error(server, sample.error);
+    buf_add_str(why, str_or(error, ""));
     return sample;
 }
 

@@ -315,7 +315,8 @@ static bool leave(struct reconcile *r)
         .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT;
+    const unsigned monitors = monitoring_watches(r),
+                   needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | monitors;
     struct plan *plan = &r->plan->central;
     const struct mesh_line *line = mesh_line_of(istio_version(r->resource, in->server->minor));
     struct mesh_memo *memo = r->memo;
@@ -323,7 +324,7 @@ static bool leave(struct reconcile *r)
 
     if (mesh_find(in->observed) != r->object)
         return true;
-    plan->watch |= PLAN_WATCH_LEFT;
+    plan->watch |= PLAN_WATCH_LEFT | monitors;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
     injection_read(&memo->injection, in, &line->injection, NULL);
     left += injection_plan(&memo->injection, in, true, plan);
@@ -367,6 +368,7 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
     } else if (
         mesh_desired_build(resource, c->minor, c->versions, NULL, NULL, &desired, problems) == 0 && ret_objects) {
         append_objects(desired->objects, ret_objects);
+        append_objects(desired->monitors, ret_objects);
     }
 }
 
@@ -445,7 +447,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
-        .retained = former->retained,
+        .retained = {former->retained, desired->monitors},
         .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
         .definitions_first = ((const struct mesh_findings *)r->state)->upgrade.from != NULL,
@@ -455,6 +457,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
     bool may_label;
 
     objects_plan(&objects, plan);
+    monitoring_plan(r, desired, &((struct mesh_findings *)r->state)->monitoring, plan);
     may_label = !former->awaits_new && injection_may_begin(in, desired->objects, plan);
     if (may_label)
         injection_plan(&memo->injection, in, !one_by_one, plan);
@@ -640,6 +643,7 @@ static void plan(struct reconcile *r)
     redirection_ask(desired, &memo->cni, &r->plan->central.watch);
     count_sidecars(r, desired);
     mesh_status_ask(r, desired);
+    monitoring_read(r, desired, &found->monitoring);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     conclude_upgrade(r, desired, writes, former_stays);
@@ -679,8 +683,12 @@ static bool add_status(struct reconcile *r, json_t *status)
     if (json_array_size(kept))
         json_object_set(status, STATUS_FIELD_KEPT_DEFAULTS, kept);
     json_decref(kept);
-    if (!r->facts.rollouts)
-        return true; /* it was not planned, but refused or removed */
+    if (!r->facts.rollouts) { /* it was not planned, but refused or removed */
+        json_t *monitoring = monitoring_status(r, &found->monitoring);
+        if (monitoring)
+            json_object_set_new(status, STATUS_FIELD_MONITORING, monitoring);
+        return true;
+    }
     found->closed_registries = memo->closed_registries;
     mesh_status_add(r, memo->desired, found, status);
     add_cni(r, memo, status);
@@ -697,6 +705,7 @@ static void end(struct reconcile *r)
     free(found->blocked);
     json_decref(found->former);
     renewal_release(&found->renewal);
+    monitoring_release(&found->monitoring);
 }
 
 const struct reconciler istio_reconciler = {

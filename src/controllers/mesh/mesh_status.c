@@ -343,6 +343,21 @@ static void add_gateway_api(const struct reconcile *r, const struct mesh_desired
         status, status_condition(&r->facts, CONDITION_GATEWAY_API, is_all, is_all ? "Accepted" : "KindsIgnored", text));
 }
 
+/* --- monitoring --- */
+
+static void add_monitoring(const struct reconcile *r, const struct monitoring *m, json_t *status)
+{
+    json_t *value = monitoring_status(r, m);
+
+    if (m->waits)
+        keep(r, status, STATUS_FIELD_MONITORING, CONDITION_METRICS_SCRAPED);
+    else
+        add_condition(status, monitoring_condition(r, m));
+    if (value)
+        json_object_set(status, STATUS_FIELD_MONITORING, value);
+    json_decref(value);
+}
+
 /* --- all of it --- */
 
 void mesh_status_ask(struct reconcile *r, const struct mesh_desired *desired)
@@ -372,6 +387,7 @@ void mesh_status_add(
     add_certificates(r, desired, status);
     add_gateway_api(r, desired, status);
     add_registries(r, found, status);
+    add_monitoring(r, &found->monitoring, status);
     add_limitations(r, desired, status);
     if (found->former)
         json_object_set(status, STATUS_FIELD_FORMER_CONTROL_PLANES, found->former);

@@ -6,6 +6,7 @@
 #define CONTROLLERS_MESH_MESH_STATUS_H
 
 #include "controllers/mesh/mesh_desired.h"
+#include "controllers/mesh/monitoring.h"
 #include "controllers/mesh/renewal.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/upgrade.h"
@@ -22,6 +23,7 @@ struct mesh_findings {
     char *blocked;                 /* upgrade_blocked_text(); owned */
     json_t *former;                /* status.formerControlPlanes; owned; NULL: there are none */
     struct renewal renewal;        /* released by the owner */
+    struct monitoring monitoring;  /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(

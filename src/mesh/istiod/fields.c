@@ -312,6 +312,7 @@ static const struct field spec_rows[] = {
     {"tracing", GROUP(tracing_table), .doc = "Distributed tracing."},
     ISTIO_PROXY_ROW(),
     ISTIO_SIDECARS_ROW(),
+    ISTIO_MONITORING_ROW(),
     {"pilot", GROUP(pilot_table), .doc = "istiod, the control plane."},
     {"gateways", GROUP(gateways_table), .doc = "The gateways."},
     {"cni", GROUP(cni_table), .doc = "The plugin of the nodes' network."},

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
+#include "mesh/common/scrapes.h"
 #include "mesh/istiod/definitions/definitions.h"
 
 static const struct component_spec *pilot(const struct istio_spec *spec)
@@ -57,7 +58,7 @@ static const struct mesh_component central[] = {
     {NULL},
 };
 
-static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_authentication, NULL};
+static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_authentication, mesh_scrapes, NULL};
 
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
@@ -168,7 +169,18 @@ static const struct mesh_dropped_setting dropped[] = {
     {NULL},
 };
 
+/*
+ * Proxies declare Envoy's own port. The agent's serves the same with what it has itself and, where Pods have
+ * annotations prometheus.io/..., the metrics of the application. Both are left out of the redirection of traffic.
+ */
+static const struct mesh_scrape scrapes[] = {
+    {"istiod", "istiod|istiod-.+", "http-monitoring"},
+    {"envoy-stats", NULL, "http-envoy-prom", "/stats/prometheus", 15090, 15020},
+    {NULL},
+};
+
 const struct mesh_line istiod_line = {
+    .scrapes = scrapes,
     .dropped = dropped,
     .changed = changed,
     .form = &istiod_form,

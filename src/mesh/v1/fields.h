@@ -44,6 +44,7 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
     {"tracing", GROUP(v1_tracing_table), .doc = "Distributed tracing."},                                               \
     ISTIO_PROXY_ROW(),                                                                                                 \
     ISTIO_SIDECARS_ROW(),                                                                                              \
+    ISTIO_MONITORING_ROW(),                                                                                            \
     {"proxyInit", GROUP(v1_proxy_init_table), V1_PROXY_INIT_DOC}
 
 /* Of `gateways`, by the line's table of a gateway. */

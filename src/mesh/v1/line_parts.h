@@ -2,6 +2,7 @@
 #ifndef MESH_V1_LINE_PARTS_H
 #define MESH_V1_LINE_PARTS_H
 
+#include "mesh/common/scrapes.h"
 #include "mesh/v1/v1.h"
 
 /* An accessor to a component. */
@@ -50,6 +51,14 @@ V1_SPEC_OF(egress, common.gateways.egress.component)
     }
 
 enum { V1_COMPONENT_COUNT = 8 };
+
+/* By the names that the jobs of Istio's chart have. */
+#define V1_SCRAPES                                                                                                     \
+    {"istio-mesh", "istio-telemetry", "prometheus"}, {"istio-policy", "istio-policy", "http-monitoring"},              \
+        {"istio-telemetry", "istio-telemetry", "http-monitoring"}, {"pilot", "istio-pilot", "http-monitoring"},        \
+    {                                                                                                                  \
+        "galley", "istio-galley", "http-monitoring"                                                                    \
+    }
 
 /* The rest of the control plane, and all of Istio's configuration, is in the central cluster. */
 #define V1_REMOTE_COMPONENTS                                                                                           \

@@ -13,8 +13,11 @@ static const mesh_part_fn central_shared[] = {
     v1_statsd_bridge,
     v1_mixer_config,
     v1_security_config,
+    mesh_scrapes,
     NULL,
 };
+
+static const struct mesh_scrape scrapes[] = {V1_SCRAPES, {NULL}};
 
 static const struct mesh_component remote[] = {
     V1_REMOTE_COMPONENTS,
@@ -81,6 +84,7 @@ const struct mesh_line v1_0_line = {
     .ignored = ignored,
     .form = &v1_0_form,
     .definitions = v1_crds,
+    .scrapes = scrapes,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
     .injection = V1_INJECTION,

@@ -20,7 +20,15 @@ static const mesh_part_fn central_shared[] = {
     v1_mixer_config,
     v1_security_config,
     v1_cni_plugin,
+    mesh_scrapes,
     NULL,
+};
+
+static const struct mesh_scrape scrapes[] = {
+    V1_SCRAPES,
+    {"citadel", "istio-citadel", "http-monitoring"},
+    {"envoy-stats", NULL, "http-envoy-prom", "/stats/prometheus"},
+    {NULL},
 };
 
 /*
@@ -88,6 +96,7 @@ const struct mesh_line v1_1_line = {
     .changed = changed,
     .form = &v1_1_form,
     .definitions = v1_crds,
+    .scrapes = scrapes,
     .central = {central, central_shared, made},
     .remote = {remote, remote_shared, made},
     .injection = V1_INJECTION,

@@ -3,11 +3,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "controllers/mesh/monitoring.h"
 #include "controllers/mesh/proof.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -196,28 +198,55 @@ static bool answer(struct world *w, const struct queries *queries)
     return !str_eq(before, w->pod_answer);
 }
 
+static void ask_prometheus(struct world *w, const struct queries *queries)
+{
+    const struct query *query = queries_find(queries, MONITORING_QUERY);
+
+    snprintf(w->prometheus.asked, sizeof(w->prometheus.asked), "%s", query ? query->url : "");
+    w->prometheus.times += query != NULL;
+}
+
+/* What is known of what the last plan asked. */
+static size_t known_answers(const struct world *w, struct query_answer ret[2])
+{
+    size_t count = 0;
+
+    if (w->pod_answer)
+        ret[count++] = (struct query_answer){
+            .key = PROOF_QUERY,
+            .status = w->pod_status,
+            .body = w->pod_answer,
+            .body_len = strlen(w->pod_answer),
+        };
+    if (w->prometheus.error || w->prometheus.body)
+        ret[count++] = (struct query_answer){
+            .key = MONITORING_QUERY,
+            .error = w->prometheus.error,
+            .status = w->prometheus.error ? 0 : 200,
+            .body = str_or(w->prometheus.body, ""),
+            .body_len = strlen(str_or(w->prometheus.body, "")),
+        };
+    return count;
+}
+
 struct plan world_plan(struct world *w)
 {
-    const struct query_answer known = {
-        .key = PROOF_QUERY,
-        .status = w->pod_status,
-        .body = w->pod_answer,
-        .body_len = w->pod_answer ? strlen(w->pod_answer) : 0,
-    };
+    struct query_answer known[2];
     const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
     const struct plan_input input = {
         .now = SECONDS(1545000000) + w->later,
         .server = &w->server,
         .observed = w->cache,
         .failure = world_failure,
-        .synced = w->synced,
+        .synced = w->synced & ~w->failing,
+        .failing = w->failing,
         .busy = is_busy,
         .held = is_held,
         .creating = is_creating,
         .queue_context = w,
     };
     const struct plan_world world = {
-        .central = &input, .contact = {.error = ""}, .answers = {&known, w->pod_answer ? 1 : 0}};
+        .central = &input, .contact = {.error = ""}, .answers = {known, known_answers(w, known)}};
     const struct kube_object *o;
     struct plan all = {0};
 
@@ -226,8 +255,10 @@ struct plan world_plan(struct world *w)
         void *memo = o == mesh_find(w->cache) ? w->memo : istio_reconciler.memo_new();
         struct reconcile_plan one;
         reconcile_resource(&istio_reconciler, &world, o, memo, &one);
-        if (memo == w->memo)
+        if (memo == w->memo) {
             w->has_new_answers = answer(w, &one.queries);
+            ask_prometheus(w, &one.queries);
+        }
         plan_append(&all, &one.central);
         reconcile_plan_release(&one);
         if (memo != w->memo)

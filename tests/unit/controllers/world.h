@@ -21,12 +21,12 @@ struct world {
     int clock; /* source of resource versions and uids */
     struct plan_failure failures[WORLD_FAILURES_MAX];
     size_t failure_count;
-    bool held;      /* what failed is held back */
-    bool all_busy;  /* writes of all objects but the resource are under way */
-    bool rolls_out; /* a Deployment whose spec changes has another generation, so that it is not available */
-    bool creating;  /* a create is under way */
-    unsigned synced;
-    msec_t later; /* how long after the beginning it is */
+    bool held;                /* what failed is held back */
+    bool all_busy;            /* writes of all objects but the resource are under way */
+    bool rolls_out;           /* a Deployment whose spec changes has another generation, so that it is not available */
+    bool creating;            /* a create is under way */
+    unsigned synced, failing; /* as in plan_input */
+    msec_t later;             /* how long after the beginning it is */
     /* Pods that are created as a dry run: they get a sidecar by the ConfigMap of their namespace's control plane. */
     struct {
         int refused; /* HTTP; 0: they are not */
@@ -37,6 +37,12 @@ struct world {
     /* The last one, and what became of it; owned. */
     char *pod_asked, *pod_answer;
     int pod_status;
+    /* Prometheus: it answers nothing yet, this error, or this body. */
+    struct {
+        const char *error, *body;
+        char asked[1024]; /* the last URL */
+        int times;
+    } prometheus;
     bool has_new_answers; /* the last plan asked what no plan knows the answer to yet */
 };
 

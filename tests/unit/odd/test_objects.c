@@ -170,6 +170,22 @@ static json_t *definition_of_classes(void)
         MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
 }
 
+/* Of a kind of the Prometheus operator. */
+static json_t *definition_of_monitoring(enum mesh_kind_id id)
+{
+    const struct kube_kind *kind = mesh_kind(id);
+
+    return OBJECT(
+        STRING("apiVersion", "apiextensions.k8s.io/v1"),
+        STRING("kind", "CustomResourceDefinition"),
+        MAP("metadata", FORMAT("name", "%s.%s", kind->plural, kind->group)),
+        MAP("spec",
+            STRING("group", kind->group),
+            MAP("names", STRING("kind", kind->kind), STRING("plural", kind->plural)),
+            SEQ("versions", ITEM(STRING("name", "v1"), BOOL("served", true), BOOL("storage", true)))),
+        MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
+}
+
 static json_t *authority(const char *name)
 {
     struct certificate c;
@@ -303,6 +319,12 @@ static json_t *sample_of(const struct kube_kind *kind)
                 MAP("annotations", STRING("auth.istio.io/3306", "NONE"))));
     case KIND_GATEWAY_CLASS_DEFINITION:
         return definition_of_classes();
+    case KIND_SERVICE_MONITOR_DEFINITION:
+        return definition_of_monitoring(KIND_SERVICE_MONITOR);
+    case KIND_POD_MONITOR_DEFINITION:
+        return definition_of_monitoring(KIND_POD_MONITOR);
+    case KIND_PROMETHEUS_DEFINITION:
+        return definition_of_monitoring(KIND_PROMETHEUS);
     default:
         fail_msg("%s (%s) has no sample", kind->kind, str_or(kind->view, ""));
         return NULL;

@@ -1,0 +1,251 @@
+/*
+ * A mesh for the Prometheus operator on a real API server: with its definitions and without, and with what others have
+ * under the same names. The definitions here take any spec.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "audit.h"
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "harness.h"
+
+#define API "monitoring.coreos.com/v1"
+#define SERVICE_MONITOR kind_of(API, "ServiceMonitor")
+#define POD_MONITOR kind_of(API, "PodMonitor")
+#define PROMETHEUS kind_of(API, "Prometheus")
+#define CRD kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+#define MODE(mode)                                                                                                     \
+    "{\"spec\": {\"monitoring\": {\"prometheus\": {\"mode\": \"" mode "\", \"labels\": {\"release\": \"a\"}}}}}"
+
+/* The newest Kubernetes that Istio 1.1 runs on. */
+enum { NEWEST_OF_1_1 = 21 };
+
+static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
+
+static char *definition_of(const struct kube_kind *kind)
+{
+    return str_printf("%s.%s", kind->plural, kind->group);
+}
+
+static void create_definition(const struct kube_kind *kind)
+{
+    _cleanup_free_ char *name = definition_of(kind);
+    _cleanup_json_ json_t *definition = OBJECT(
+        STRING("apiVersion", "apiextensions.k8s.io/v1"),
+        STRING("kind", "CustomResourceDefinition"),
+        MAP("metadata", STRING("name", name)),
+        MAP("spec",
+            STRING("group", kind->group),
+            STRING("scope", "Namespaced"),
+            MAP("names",
+                STRING("kind", kind->kind),
+                FORMAT("listKind", "%sList", kind->kind),
+                STRING("plural", kind->plural)),
+            SEQ("versions",
+                ITEM(
+                    STRING("name", "v1"),
+                    BOOL("served", true),
+                    BOOL("storage", true),
+                    MAP("schema",
+                        MAP("openAPIV3Schema",
+                            STRING("type", "object"),
+                            BOOL("x-kubernetes-preserve-unknown-fields", true)))))));
+
+    cluster_create(CRD, definition);
+}
+
+static void delete_definitions(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        _cleanup_free_ char *name = definition_of(mesh_kind(kinds[i]));
+        struct place place = {CRD, NULL, name};
+        cluster_delete_if_there(CRD, NULL, name);
+        wait_until(cluster_lacks, &place, PATIENCE, name);
+    }
+}
+
+/* Another client's, without the operator's label. */
+static void create_when_possible(const struct kube_kind *kind, const char *name, json_t *spec)
+{
+    _cleanup_json_ json_t *object = OBJECT(
+        STRING("apiVersion", API),
+        STRING("kind", kind->kind),
+        MAP("metadata", STRING("name", name), STRING("namespace", NS), MAP("labels", STRING("theirs", "yes"))),
+        VALUE("spec", spec));
+
+    cluster_create_when_possible(kind, object);
+}
+
+static bool condition_is(void *reason)
+{
+    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
+    const json_t *condition = doc_find(doc_at(mesh, "status", "conditions"), "type", "MetricsScraped");
+
+    wait_saw("%s: %s", str_or(doc_string(condition, "reason"), "none"), str_or(doc_string(condition, "message"), ""));
+    return str_eq(doc_string(condition, "reason"), *(const char *)reason ? reason : NULL);
+}
+
+static void wait_condition(const char *reason)
+{
+    wait_until(condition_is, (void *)reason, PATIENCE, reason);
+}
+
+static int begin(void **state)
+{
+    if (harness_setup(state) != 0)
+        return -1;
+    delete_definitions();
+    operator_start();
+    mesh_create(cluster_minor() > NEWEST_OF_1_1 ? "{\"version\": \"1.31.1\"}" : "{\"version\": \"1.1.17\"}");
+    mesh_wait_settled(PATIENCE);
+    return 0;
+}
+
+static int end(void **state)
+{
+    mesh_delete_and_wait();
+    operator_kill(15);
+    delete_definitions();
+    return harness_teardown(state);
+}
+
+static void count_requests(void *context, const json_t *entry)
+{
+    *(size_t *)context += str_eq(doc_string(entry, "objectRef", "apiGroup"), "monitoring.coreos.com");
+}
+
+static size_t requests_since(long position)
+{
+    size_t count = 0;
+
+    audit_read(position, count_requests, &count);
+    return count;
+}
+
+static void without_definitions_the_status_says_so_and_nothing_is_requested(void **state)
+{
+    long position = audit_is_on() ? audit_position() : 0;
+
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, MODE("PrometheusOperator"));
+    wait_condition("DefinitionsMissing");
+    mesh_wait_settled(PATIENCE);
+    if (audit_is_on())
+        assert_int_equal(requests_since(position), 0);
+}
+
+struct labelled {
+    const struct kube_kind *kind;
+    const char *name, *label;
+};
+
+/* With the label of the mesh's field, beside what was there. */
+static bool is_taken_over(void *context)
+{
+    const struct labelled *o = context;
+    _cleanup_json_ json_t *object = cluster_get(o->kind, NS, o->name);
+
+    wait_saw("%s", object ? "it has other labels" : "it is not there");
+    return str_eq(doc_string(object, "metadata", "labels", "release"), "a") &&
+           (!o->label || str_eq(doc_string(object, "metadata", "labels", o->label), "yes"));
+}
+
+static void wait_taken_over(const struct kube_kind *kind, const char *name, const char *label)
+{
+    wait_until(is_taken_over, &(struct labelled){kind, name, label}, PATIENCE, name);
+}
+
+/* With one of another name there. */
+static void definitions_that_come_are_seen(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        create_definition(mesh_kind(kinds[i]));
+    create_when_possible(SERVICE_MONITOR, "theirs", OBJECT(MAP("selector")));
+    wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
+    wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+    wait_condition("NoPrometheus");
+}
+
+static void a_prometheus_that_selects_them_is_found(void **state)
+{
+    (void)state;
+    create_when_possible(
+        PROMETHEUS,
+        "k8s",
+        OBJECT(MAP("serviceMonitorSelector", MAP("matchLabels", STRING("release", "b"))), MAP("podMonitorSelector")));
+    wait_condition("NotSelected");
+    cluster_patch(
+        PROMETHEUS, NS, "k8s", "{\"spec\": {\"serviceMonitorSelector\": {\"matchLabels\": {\"release\": \"a\"}}}}");
+    wait_condition("Selected");
+}
+
+static void what_is_deleted_or_changed_is_restored(void **state)
+{
+    (void)state;
+    cluster_delete(SERVICE_MONITOR, NS, "istio-component-monitor");
+    cluster_delete(POD_MONITOR, NS, "envoy-stats-monitor");
+    wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
+    wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+    cluster_patch(SERVICE_MONITOR, NS, "istio-component-monitor", "{\"metadata\": {\"labels\": {\"release\": \"b\"}}}");
+    cluster_patch(POD_MONITOR, NS, "envoy-stats-monitor", "{\"metadata\": {\"labels\": {\"release\": \"b\"}}}");
+    wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
+    wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+}
+
+static void off_takes_them_away_and_nothing_else(void **state)
+{
+    struct place services = {SERVICE_MONITOR, NS, "istio-component-monitor"},
+                 pods = {POD_MONITOR, NS, "envoy-stats-monitor"};
+
+    (void)state;
+    cluster_patch(ISTIO, NS, MESH, MODE("None"));
+    wait_until(cluster_lacks, &services, PATIENCE, services.name);
+    wait_until(cluster_lacks, &pods, PATIENCE, pods.name);
+    wait_condition("");
+    assert_true(cluster_has(SERVICE_MONITOR, NS, "theirs"));
+    assert_true(cluster_has(PROMETHEUS, NS, "k8s"));
+}
+
+/* They have no label of the operator's, and are found by the creates that fail. */
+static void what_another_manager_created_is_taken_over(void **state)
+{
+    (void)state;
+    create_when_possible(SERVICE_MONITOR, "istio-component-monitor", OBJECT(MAP("selector")));
+    create_when_possible(POD_MONITOR, "envoy-stats-monitor", OBJECT(MAP("selector")));
+    cluster_patch(ISTIO, NS, MESH, MODE("PrometheusOperator"));
+    wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", "theirs");
+    wait_taken_over(POD_MONITOR, "envoy-stats-monitor", "theirs");
+    wait_condition("Selected");
+    mesh_wait_settled(PATIENCE);
+}
+
+static void a_mesh_that_is_deleted_takes_them_along(void **state)
+{
+    (void)state;
+    mesh_delete_and_wait();
+    assert_false(cluster_has(SERVICE_MONITOR, NS, "istio-component-monitor"));
+    assert_false(cluster_has(POD_MONITOR, NS, "envoy-stats-monitor"));
+    assert_true(cluster_has(SERVICE_MONITOR, NS, "theirs"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_definitions_the_status_says_so_and_nothing_is_requested),
+        cmocka_unit_test(definitions_that_come_are_seen),
+        cmocka_unit_test(a_prometheus_that_selects_them_is_found),
+        cmocka_unit_test(what_is_deleted_or_changed_is_restored),
+        cmocka_unit_test(off_takes_them_away_and_nothing_else),
+        cmocka_unit_test(what_another_manager_created_is_taken_over),
+        cmocka_unit_test(a_mesh_that_is_deleted_takes_them_along),
+    };
+
+    return cmocka_run_group_tests_name("cluster monitors", tests, begin, end);
+}

@@ -1,0 +1,263 @@
+/* What Prometheus is told to scrape: it finds what the mesh is made of, in every line of releases. */
+#include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "doc/build.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
+#include "fixture.h"
+#include "mesh/common/scrapes.h"
+
+static const struct release {
+    const char *version;
+    int minor;
+} releases[] = {{"1.0.5", 12}, {"1.1.17", 14}, {"1.31.1", 34}};
+
+struct mesh {
+    struct istio_spec *spec;
+    struct rendered_list objects;
+};
+
+/* `fields` are those of spec.monitoring.prometheus, in YAML. */
+static void render(struct mesh *m, const struct release *release, const char *fields)
+{
+    _cleanup_free_ char *text = str_printf("version: %s\nmonitoring: {prometheus: {%s}}\n", release->version, fields);
+    _cleanup_json_ json_t *istio = OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
+                                          MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
+                                          VALUE("spec", from_yaml(text)));
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct mesh_plane planes[MESH_PLANES_MAX];
+    const char *versions[KIND_COUNT];
+    struct err e;
+
+    if (istio_parse(istio, NULL, &m->spec, &problems) < 0) {
+        problems_err(&problems, &e);
+        fail_msg("%s", e.text);
+    }
+    mesh_versions_for(release->minor, versions);
+    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = "istio-system", .versions = versions}, planes,
+                       mesh_planes(m->spec, planes), &m->objects);
+}
+
+static void mesh_release(struct mesh *m)
+{
+    rendered_release(&m->objects);
+    istio_spec_free(m->spec);
+}
+#define _cleanup_mesh_ _cleanup_(mesh_release)
+
+static const json_t *find(const struct mesh *m, const char *kind, const char *name)
+{
+    for (size_t i = 0; i < m->objects.len; i++)
+        if (str_eq(m->objects.items[i].kind->kind, kind) &&
+            str_eq(doc_string(m->objects.items[i].object, "metadata", "name"), name))
+            return m->objects.items[i].object;
+    return NULL;
+}
+
+/* The sequence of jobs; owned by the caller. */
+static json_t *jobs_of(const struct mesh *m)
+{
+    const json_t *map = find(m, "ConfigMap", MESH_SCRAPE_CONFIG);
+    _cleanup_json_ json_t *file = NULL;
+
+    assert_non_null(map);
+    file = from_yaml(doc_string(map, "data", "istio.yaml"));
+    return json_incref(doc_at(file, "scrape_configs"));
+}
+
+static void nothing_is_made_unless_it_is_asked_for(void **state)
+{
+    static const char *const fields[] = {"", "mode: None", "url: 'http://a:1', labels: {a: b}, namespace: c"};
+
+    (void)state;
+    for (size_t r = 0; r < ARRAY_LEN(releases); r++)
+        for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+            _cleanup_mesh_ struct mesh m = {0}, without = {0};
+            render(&m, &releases[r], fields[i]);
+            render(&without, &releases[r], "");
+            assert_int_equal(m.objects.len, without.objects.len);
+            assert_null(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
+        }
+}
+
+/* The `regex` of the step that looks at this label; it has to match all of a text. */
+static const char *kept(const json_t *job, const char *label)
+{
+    json_t *step;
+    size_t i;
+
+    json_array_foreach(doc_at(job, "relabel_configs"), i, step)
+        if (str_eq(doc_string(step, "action"), "keep") && has_string(doc_at(step, "source_labels"), label))
+            return doc_string(step, "regex");
+    return NULL;
+}
+
+static bool matches(const char *pattern, const char *text)
+{
+    _cleanup_free_ char *whole = str_printf("^(%s)$", pattern);
+    regex_t regex;
+    bool found;
+
+    assert_int_equal(regcomp(&regex, whole, REG_EXTENDED), 0);
+    found = regexec(&regex, text, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return found;
+}
+
+static size_t services_with(const struct mesh *m, const char *names, const char *port)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->objects.len; i++) {
+        const json_t *o = m->objects.items[i].object;
+        if (str_eq(doc_string(o, "kind"), "Service") && matches(names, doc_string(o, "metadata", "name")))
+            count += doc_find(doc_at(o, "spec", "ports"), "name", port) != NULL;
+    }
+    return count;
+}
+
+/* A typing error in a name or a port would be a job without targets. */
+static void every_job_finds_a_service_or_a_proxy(void **state)
+{
+    static const size_t counts[] = {5, 7, 2};
+
+    (void)state;
+    for (size_t r = 0; r < ARRAY_LEN(releases); r++) {
+        _cleanup_mesh_ struct mesh m = {0};
+        _cleanup_json_ json_t *jobs = NULL;
+        json_t *job;
+        size_t i;
+        render(&m, &releases[r], "mode: ScrapeConfig");
+        jobs = jobs_of(&m);
+        assert_int_equal(json_array_size(jobs), counts[r]);
+        json_array_foreach(jobs, i, job) {
+            const char *services = kept(job, "__meta_kubernetes_service_name");
+            const json_t *gateway = doc_at(find(&m, "Deployment", "istio-ingressgateway"), "spec", "template", "spec");
+            const json_t *proxy = doc_find(doc_at(gateway, "containers"), "name", "istio-proxy");
+            if (services)
+                assert_int_equal(services_with(&m, services, kept(job, "__meta_kubernetes_endpoint_port_name")), 1);
+            else
+                assert_non_null(
+                    doc_find(doc_at(proxy, "ports"), "name", kept(job, "__meta_kubernetes_pod_container_port_name")));
+        }
+    }
+}
+
+static void a_control_plane_with_a_name_is_found(void **state)
+{
+    (void)state;
+    assert_true(matches("istiod|istiod-.+", "istiod-canary"));
+    assert_false(matches("istiod|istiod-.+", "istiodx"));
+}
+
+static void proxies_are_asked_at_the_port_that_has_the_applications_metrics(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_json_ json_t *jobs = NULL, *expected = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    (void)state;
+    render(&m, &releases[2], "mode: ScrapeConfig, interval: 30s");
+    jobs = jobs_of(&m);
+    expected =
+        from_yaml("job_name: envoy-stats\n"
+                  "scrape_interval: 30s\n"
+                  "metrics_path: /stats/prometheus\n"
+                  "kubernetes_sd_configs: [{role: pod}]\n"
+                  "relabel_configs:\n"
+                  "- {source_labels: [__meta_kubernetes_pod_container_port_name], regex: http-envoy-prom, "
+                  "action: keep}\n"
+                  "- {source_labels: [__meta_kubernetes_pod_phase], regex: Pending|Running, action: keep}\n"
+                  "- {source_labels: [__meta_kubernetes_pod_labelpresent_istio_prometheus_ignore], "
+                  "regex: 'true', action: drop}\n"
+                  "- {source_labels: [__address__], regex: '(.+):15090', target_label: __address__, action: replace, "
+                  "replacement: '$1:15020'}\n"
+                  "- {source_labels: [__meta_kubernetes_namespace], target_label: namespace, action: replace}\n"
+                  "- {source_labels: [__meta_kubernetes_pod_name], target_label: pod, action: replace}\n");
+    text = doc_text(doc_find(jobs, "job_name", "envoy-stats"));
+    if (!json_equal((json_t *)doc_find(jobs, "job_name", "envoy-stats"), expected))
+        fail_msg("%s", text);
+}
+
+static void the_prometheus_operator_gets_the_same_jobs(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_json_ json_t *services = NULL, *pods = NULL;
+    const json_t *monitor;
+
+    (void)state;
+    render(&m, &releases[2], "mode: PrometheusOperator, namespace: monitoring, labels: {release: a}, interval: 30s");
+    services =
+        from_yaml("namespaceSelector: {matchNames: [istio-system]}\n"
+                  "selector: {}\n"
+                  "endpoints:\n"
+                  "- port: http-monitoring\n"
+                  "  interval: 30s\n"
+                  "  relabelings:\n"
+                  "  - {sourceLabels: [__meta_kubernetes_service_name], regex: 'istiod|istiod-.+', "
+                  "action: keep}\n"
+                  "  - {sourceLabels: [__meta_kubernetes_service_label_app], targetLabel: app, action: replace}\n"
+                  "  - {targetLabel: job, replacement: istiod, action: replace}\n");
+    pods = from_yaml("namespaceSelector: {any: true}\n"
+                     "selector: {matchExpressions: [{key: istio-prometheus-ignore, operator: DoesNotExist}]}\n"
+                     "podMetricsEndpoints:\n"
+                     "- port: http-envoy-prom\n"
+                     "  path: /stats/prometheus\n"
+                     "  interval: 30s\n"
+                     "  relabelings:\n"
+                     "  - {sourceLabels: [__address__], regex: '(.+):15090', targetLabel: __address__, "
+                     "replacement: '$1:15020', action: replace}\n"
+                     "  - {targetLabel: job, replacement: envoy-stats, action: replace}\n");
+    monitor = find(&m, "ServiceMonitor", MESH_SERVICE_MONITOR);
+    assert_true(json_equal(doc_at(monitor, "spec"), services));
+    assert_string_equal(doc_string(monitor, "metadata", "labels", "release"), "a");
+    assert_string_equal(doc_string(monitor, "metadata", "namespace"), "monitoring");
+    assert_true(json_equal(doc_at(find(&m, "PodMonitor", MESH_POD_MONITOR), "spec"), pods));
+    assert_null(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
+}
+
+/* Its proxies have no port for Prometheus. */
+static void a_line_without_pods_to_scrape_has_no_monitor_for_them(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0}, of_1_1 = {0};
+
+    (void)state;
+    render(&m, &releases[0], "mode: PrometheusOperator");
+    assert_int_equal(json_array_size(doc_at(find(&m, "ServiceMonitor", MESH_SERVICE_MONITOR), "spec", "endpoints")), 5);
+    assert_null(find(&m, "PodMonitor", MESH_POD_MONITOR));
+    render(&of_1_1, &releases[1], "mode: PrometheusOperator");
+    assert_non_null(find(&of_1_1, "PodMonitor", MESH_POD_MONITOR));
+}
+
+static void its_place_and_labels_are_the_users(void **state)
+{
+    _cleanup_mesh_ struct mesh m = {0};
+    const json_t *metadata;
+
+    (void)state;
+    render(&m, &releases[2], "mode: ScrapeConfig, namespace: monitoring, labels: {release: prometheus}");
+    metadata = doc_at(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG), "metadata");
+    assert_string_equal(doc_string(metadata, "namespace"), "monitoring");
+    assert_string_equal(doc_string(metadata, "labels", "release"), "prometheus");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_made_unless_it_is_asked_for),
+        cmocka_unit_test(every_job_finds_a_service_or_a_proxy),
+        cmocka_unit_test(a_control_plane_with_a_name_is_found),
+        cmocka_unit_test(proxies_are_asked_at_the_port_that_has_the_applications_metrics),
+        cmocka_unit_test(the_prometheus_operator_gets_the_same_jobs),
+        cmocka_unit_test(a_line_without_pods_to_scrape_has_no_monitor_for_them),
+        cmocka_unit_test(its_place_and_labels_are_the_users),
+    };
+
+    return cmocka_run_group_tests_name("mesh scrapes", tests, NULL, NULL);
+}
