@@ -74,10 +74,10 @@
     .watch = KUBE_WATCH_NONE, .custom = true
 #define MONITOR(kind_, plural_)                                                                                        \
     MONITORING(kind_, plural_), .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
-#define MONITORING_DEFINITION(view_)                                                                                   \
+#define SERVED_DEFINITION(view_)                                                                                       \
     .kind = "CustomResourceDefinition", .view = view_, .plural = "customresourcedefinitions",                          \
     .group = "apiextensions.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}}, CENTRAL, ON_DEMAND,              \
-    .digest = digest_of_monitoring
+    .digest = digest_of_served
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -129,14 +129,10 @@ static const struct kube_union oneofs[] = {
     "metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion", "metadata.deletionTimestamp",   \
         "metadata.labels", "metadata.finalizers"
 
-static char *digest_of_classes(const json_t *definition)
+static char *digest_of_served(const json_t *definition)
 {
-    return str_dup(kube_definition_version(definition, mesh_kind(KIND_MADE_GATEWAY_CLASS)) ? "served" : "");
-}
-
-static char *digest_of_monitoring(const json_t *definition)
-{
-    static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
+    static const enum mesh_kind_id kinds[] = {
+        KIND_MADE_GATEWAY_CLASS, KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (kube_definition_version(definition, mesh_kind(kinds[i])))
@@ -572,18 +568,10 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .metadata_only = true,
          .keep = NAMES(IDENTITY, "metadata.creationTimestamp", "metadata.managedFields[].manager")},
-    [KIND_GATEWAY_CLASS_DEFINITION] =
-        {.kind = "CustomResourceDefinition",
-         .view = "gateway-class-definition",
-         .plural = "customresourcedefinitions",
-         .group = "apiextensions.k8s.io",
-         .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
-         CENTRAL,
-         ON_DEMAND,
-         .digest = digest_of_classes},
-    [KIND_SERVICE_MONITOR_DEFINITION] = {MONITORING_DEFINITION("service-monitor-definition")},
-    [KIND_POD_MONITOR_DEFINITION] = {MONITORING_DEFINITION("pod-monitor-definition")},
-    [KIND_PROMETHEUS_DEFINITION] = {MONITORING_DEFINITION("prometheus-definition")},
+    [KIND_GATEWAY_CLASS_DEFINITION] = {SERVED_DEFINITION("gateway-class-definition")},
+    [KIND_SERVICE_MONITOR_DEFINITION] = {SERVED_DEFINITION("service-monitor-definition")},
+    [KIND_POD_MONITOR_DEFINITION] = {SERVED_DEFINITION("pod-monitor-definition")},
+    [KIND_PROMETHEUS_DEFINITION] = {SERVED_DEFINITION("prometheus-definition")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
     [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
     [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},
