@@ -185,8 +185,11 @@ static void check_workloads(const struct found *f, json_t *warnings)
         _cleanup_json_ json_t *kept = doc_parse_own(alike->text);
         const char *of = str_or(doc_string(kept, "of"), "");
         struct capacity takes = capacity_read(doc_at(kept, "takes"));
-        bool has_node = is_node_for(f, &takes, true);
-        for (size_t k = 0; str_starts(of, deployment) && map_next(alike->namespaces, &k, &ns, NULL);) {
+        bool has_node;
+        if (!str_starts(of, deployment))
+            continue;
+        has_node = is_node_for(f, &takes, true);
+        for (size_t k = 0; map_next(alike->namespaces, &k, &ns, NULL);) {
             const char *name = of + strlen(deployment);
             _cleanup_free_ char *key = STR_JOIN('/', ns, name);
             if ((!has_node || full_quota(f, ns, &takes)) && is_restarted_by_surge(f, ns, name))
