@@ -104,6 +104,23 @@ void users_create(struct users *p, struct collection *kind, const char *ns, json
     json_decref(object);
 }
 
+void users_act_by_weight(struct users *p, const struct users_deed *deeds, size_t count)
+{
+    uint64_t sum = 0, at;
+
+    for (size_t i = 0; i < count; i++)
+        sum += deeds[i].weight;
+    at = rng_below(p->rng, sum);
+    for (size_t i = 0; i < count; i++) {
+        if (at < deeds[i].weight) {
+            p->did = deeds[i].name;
+            deeds[i].act(p);
+            return;
+        }
+        at -= deeds[i].weight;
+    }
+}
+
 /* --- objects of the mesh --- */
 
 static void delete_owned(struct users *p)

@@ -20,6 +20,15 @@ void users_create(struct users *p, struct collection *kind, const char *ns, json
 /* One of the merge patches is applied to the resource's spec. */
 void users_patch_spec(struct users *p, json_t *resource, const char *const *from, size_t count);
 
+/* What users do, and how often. */
+struct users_deed {
+    const char *name;
+    unsigned weight;
+    void (*act)(struct users *p);
+};
+/* One of them, by their weights. */
+void users_act_by_weight(struct users *p, const struct users_deed *deeds, size_t count);
+
 /* Nothing is left alone any more. */
 void users_unignore(struct users *p);
 struct pick users_mesh(struct users *p);

@@ -296,11 +296,7 @@ static void alter_revision(struct users *p)
     put_away(p, &x);
 }
 
-static const struct {
-    const char *name;
-    unsigned weight;
-    void (*act)(struct users *p);
-} deeds[] = {
+static const struct users_deed deeds[] = {
     {"a workload is altered", 30, alter_app},      {"a workload is created", 10, add_app},
     {"a workload is deleted", 3, remove_app},      {"a restart is undone", 10, undo},
     {"a restart is tried again", 8, retry},        {"a namespace is altered", 8, alter_namespace},
@@ -310,19 +306,7 @@ static const struct {
 
 void users_act_in_renewal(struct users *p)
 {
-    uint64_t sum = 0, at;
-
-    for (size_t i = 0; i < ARRAY_LEN(deeds); i++)
-        sum += deeds[i].weight;
-    at = rng_below(p->rng, sum);
-    for (size_t i = 0; i < ARRAY_LEN(deeds); i++) {
-        if (at < deeds[i].weight) {
-            p->did = deeds[i].name;
-            deeds[i].act(p);
-            return;
-        }
-        at -= deeds[i].weight;
-    }
+    users_act_by_weight(p, deeds, ARRAY_LEN(deeds));
 }
 
 /* --- its beginning and its end --- */

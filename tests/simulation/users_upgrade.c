@@ -85,11 +85,7 @@ static void crash_component(struct users *p)
     json_decref(x.object);
 }
 
-static const struct {
-    const char *name;
-    unsigned weight;
-    void (*act)(struct users *p);
-} deeds[] = {
+static const struct users_deed deeds[] = {
     {"another version is asked for", 60, change_version},
     {"a field of the resource is changed", 15, change_field},
     {"a component crashes", 15, crash_component},
@@ -98,13 +94,7 @@ static const struct {
 
 void users_act_in_upgrades(struct users *p)
 {
-    uint64_t at = rng_below(p->rng, 100);
-    size_t i = 0;
-
-    for (; at >= deeds[i].weight; i++)
-        at -= deeds[i].weight;
-    p->did = deeds[i].name;
-    deeds[i].act(p);
+    users_act_by_weight(p, deeds, ARRAY_LEN(deeds));
 }
 
 void users_begin_upgrades(struct users *p)

@@ -101,6 +101,14 @@ void world_upgrade(struct world *w);
 /* For both: those faults after which users soon see what came of what they did. */
 void world_choose_few_faults(struct world *w);
 void world_start_all(struct world *w);
+/* An operator is killed in so many of 100 cases, at one of so many writes from now on; one breaks down in 5; users act
+ * in the others. */
+struct happening {
+    unsigned kills;
+    int64_t kill_in_most;
+    void (*act)(struct users *users);
+};
+void world_happen(struct world *w, const struct happening *happening);
 
 /* operators.c */
 void operator_init(struct world *w, struct operator* o, const char *name);

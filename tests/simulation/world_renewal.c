@@ -29,18 +29,18 @@ void world_start_all(struct world *w)
         operator_start(&w->operators[i]);
 }
 
-static void happen(struct world *w)
+void world_happen(struct world *w, const struct happening *h)
 {
     struct users *users = &world_central(w)->users;
     uint64_t at = rng_below(&w->renewal, 100);
 
     world_start_all(w);
-    if (at < 20) {
-        w->kill_in = (unsigned)rng_between(&w->renewal, 1, 4);
-    } else if (at < 25) {
+    if (at < h->kills) {
+        w->kill_in = (unsigned)rng_between(&w->renewal, 1, h->kill_in_most);
+    } else if (at < h->kills + 5) {
         operator_break(&w->operators[rng_below(&w->renewal, OPERATORS)], world_central(w));
     } else {
-        users_act_in_renewal(users);
+        h->act(users);
         w->report->deeds++;
         world_say(w, "users: %s", users->did);
     }
@@ -48,11 +48,12 @@ static void happen(struct world *w)
 
 static void bustle(struct world *w)
 {
+    static const struct happening happening = {.kills = 20, .kill_in_most = 4, .act = users_act_in_renewal};
     static const int64_t calms[] = {2000, 10000, 40000};
     int64_t calm = calms[rng_below(&w->renewal, ARRAY_LEN(calms))];
 
     for (int64_t n = rng_between(&w->renewal, 10, DEEDS_MOST); n > 0; n--) {
-        happen(w);
+        world_happen(w, &happening);
         world_run_to(w, sched_now(w->sched) + rng_between(&w->renewal, 1, 2 * calm));
     }
 }

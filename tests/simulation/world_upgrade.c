@@ -6,30 +6,14 @@
 
 #define DEEDS_MOST 30
 
-static void happen(struct world *w)
-{
-    struct users *users = &world_central(w)->users;
-    uint64_t at = rng_below(&w->renewal, 100);
-
-    world_start_all(w);
-    if (at < 25) {
-        w->kill_in = (unsigned)rng_between(&w->renewal, 1, 40);
-    } else if (at < 30) {
-        operator_break(&w->operators[rng_below(&w->renewal, OPERATORS)], world_central(w));
-    } else {
-        users_act_in_upgrades(users);
-        w->report->deeds++;
-        world_say(w, "users: %s", users->did);
-    }
-}
-
 /* In the middle of a step, or when the one before is over. */
 static void bustle(struct world *w)
 {
+    static const struct happening happening = {.kills = 25, .kill_in_most = 40, .act = users_act_in_upgrades};
     static const int64_t calms[] = {500, 5000, 60000};
 
     for (int64_t n = rng_between(&w->renewal, 8, DEEDS_MOST); n > 0; n--) {
-        happen(w);
+        world_happen(w, &happening);
         world_run_to(w, sched_now(w->sched) +
                             rng_between(&w->renewal, 1, 2 * calms[rng_below(&w->renewal, ARRAY_LEN(calms))]));
     }
