@@ -201,6 +201,19 @@ json_t *condition_of(struct world *w, const char *type)
     return json_incref((json_t *)doc_find(doc_at(mesh, "status", "conditions"), "type", type));
 }
 
+void settle_with_condition(
+    struct world *w, const char *type, const char *status, const char *reason, const char *in_message)
+{
+    _cleanup_json_ json_t *condition = NULL;
+
+    settle(w);
+    condition = condition_of(w, type);
+    assert_string_equal(str_or(doc_string(condition, "status"), "absent"), status);
+    assert_string_equal(str_or(doc_string(condition, "reason"), ""), reason);
+    if (!strstr(str_or(doc_string(condition, "message"), ""), in_message))
+        fail_msg("%s", doc_string(condition, "message"));
+}
+
 int begin_today(void **state)
 {
     return mesh_begin_today(state, TODAY_SPEC);

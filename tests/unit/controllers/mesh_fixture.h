@@ -40,6 +40,9 @@ void roll_out_today(struct world *w);
 int mesh_begin_today_installed(void **state, const char *spec);
 /* The mesh's condition of this type, owned by the caller; NULL: it has none. */
 json_t *condition_of(struct world *w, const char *type);
+/* Once the mesh is settled; `status` "absent" and `reason` "": there is no such condition. */
+void settle_with_condition(
+    struct world *w, const char *type, const char *status, const char *reason, const char *in_message);
 
 /* The default mesh of today's Istio, in such worlds. */
 #define TODAY_SPEC "{\"version\": \"1.31.1\", \"mtls\": true, \"autoInjectionNamespaces\": [\"default\"]}"

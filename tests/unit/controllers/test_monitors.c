@@ -12,7 +12,6 @@
 #include "mesh_fixture.h"
 
 #define API "monitoring.coreos.com/v1"
-#define SCRAPED "MetricsScraped"
 #define WITH(prometheus) "{\"version\": \"1.31.1\", \"monitoring\": {\"prometheus\": " prometheus "}}"
 #define MONITORS                                                                                                       \
     WITH("{\"mode\": \"PrometheusOperator\", \"namespace\": \"monitoring\", \"labels\": {\"release\": \"a\"}}")
@@ -78,14 +77,7 @@ static void put_prometheus(struct world *w, const char *ns, const char *spec)
 
 static void expect(struct world *w, const char *status, const char *reason, const char *in_message)
 {
-    _cleanup_json_ json_t *condition = NULL;
-
-    settle(w);
-    condition = condition_of(w, SCRAPED);
-    assert_string_equal(str_or(doc_string(condition, "status"), "absent"), status);
-    assert_string_equal(str_or(doc_string(condition, "reason"), ""), reason);
-    if (!strstr(str_or(doc_string(condition, "message"), ""), in_message))
-        fail_msg("%s", doc_string(condition, "message"));
+    settle_with_condition(w, "MetricsScraped", status, reason, in_message);
     expect_status(w, "Status", "Available");
 }
 
