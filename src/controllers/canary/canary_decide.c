@@ -349,7 +349,7 @@ static void obey(struct decision *d)
     const char *command = d->f->command;
     struct canary_state *s = d->s;
 
-    if (!command || str_eq(command, s->command) || strlen(command) >= sizeof(s->command))
+    if (!command || str_eq(command, s->command))
         return;
     if (str_starts(command, "abort@"))
         abort_for(d, "it was aborted by a command");

@@ -9,6 +9,8 @@
 
 /* Endpoints name no more addresses than that. */
 #define ENDPOINTS_MAX 1000
+/* Bytes, in a message. */
+#define COMMAND_SHOWN 64
 #define FIRST_WITHOUT_MIXER "1.5.0"
 #define FIRST_WITH_HEADERS "1.1.0"
 
@@ -438,12 +440,44 @@ static bool is_primary_ready(const struct canary *c)
                (need > ENDPOINTS_MAX ? ENDPOINTS_MAX : need);
 }
 
+static bool is_command(const char *text)
+{
+    static const char *const verbs[] = {"abort@", "promote@", "approve@", "retry@"};
+
+    if (strlen(text) >= CANARY_COMMAND_MAX)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (str_starts(text, verbs[i]))
+            return text[strlen(verbs[i])] != '\0';
+    return false;
+}
+
+/* Whoever commands is told what was not understood. */
+static const char *read_command(struct canary *c)
+{
+    const char *text = doc_string(c->re->resource, "metadata", "annotations", CANARY_COMMAND);
+
+    if (!text || is_command(text))
+        return text;
+    reconcile_tell(
+        c->re->plan,
+        "UnknownCommand",
+        true,
+        str_printf(
+            "annotation " CANARY_COMMAND ": must be abort@TOKEN, promote@TOKEN, approve@TOKEN or retry@TOKEN, "
+            "of at most %d bytes, but is \"%.*s\"",
+            CANARY_COMMAND_MAX - 1,
+            (int)str_cut(text, COMMAND_SHOWN),
+            text));
+    return NULL;
+}
+
 void canary_note_facts(struct canary *c, bool objects_ready)
 {
     struct canary_facts *f = &c->facts;
 
     f->now = c->in->now;
-    f->command = doc_string(c->re->resource, "metadata", "annotations", CANARY_COMMAND);
+    f->command = read_command(c);
     f->has_target = c->target;
     f->revision = c->revision;
     f->hash = *c->hash ? c->hash : NULL;

@@ -171,6 +171,25 @@ static void commands_count_once(void **state)
     canary_world_done(cw);
 }
 
+static void what_is_no_command_is_told(void **state)
+{
+    struct canary_world *cw = canary_world_start_release(NULL);
+    char too_long[256];
+
+    (void)state;
+    canary_world_until(cw, "Progressing", 10);
+    snprintf(too_long, sizeof(too_long), "abort@%0200d", 1);
+    for (const char **text = (const char *[]){"stop@1", "abort", "promote@", "", too_long, NULL}; *text; text++) {
+        cw->events[0] = '\0';
+        canary_world_command(cw, *text);
+        canary_world_step(cw);
+        assert_non_null(strstr(cw->events, "UnknownCommand: annotation canary.istio.banzaicloud.io/command: must be "));
+        canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+        canary_world_expect(cw, STATUS_FIELD_COMMAND, "");
+    }
+    canary_world_done(cw);
+}
+
 static void a_suspended_release_stays_and_can_be_aborted(void **state)
 {
     struct canary_world *cw = canary_world_start_release(NULL);
@@ -225,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_primary_that_does_not_start_gets_its_former_template),
         cmocka_unit_test(traffic_waits_for_endpoints_of_the_new_pods),
         cmocka_unit_test(commands_count_once),
+        cmocka_unit_test(what_is_no_command_is_told),
         cmocka_unit_test(a_suspended_release_stays_and_can_be_aborted),
     };
 
