@@ -14,9 +14,14 @@
 #include "reconcile/marks.h"
 #include "users_impl.h"
 
+static bool is_foreign(const json_t *o)
+{
+    return str_starts(str_or(doc_string(o, "metadata", "name"), ""), "foreign-");
+}
+
 static bool is_owned(const json_t *o)
 {
-    return doc_string(o, "metadata", "labels", MARK_OWNER) != NULL;
+    return doc_string(o, "metadata", "labels", MARK_OWNER) && !is_foreign(o);
 }
 
 static bool is_definition(const struct collection *kind)
@@ -64,8 +69,7 @@ static bool any_namespace(const struct collection *kind, const json_t *o)
 
 static bool any_foreign(const struct collection *kind, const json_t *o)
 {
-    return !is_owned(o) && str_starts(str_or(doc_string(o, "metadata", "name"), ""), "foreign-") &&
-           !str_eq(kind->plural, "namespaces");
+    return is_foreign(o) && !str_eq(kind->plural, "namespaces");
 }
 
 static const char *ns_of(const struct pick *x)
@@ -318,7 +322,8 @@ static void create_foreign(struct users *p)
 
     users_create(p, server_find(p->server, places[i].group, places[i].plural), places[i].ns,
                  OBJECT(MAP("metadata", FORMAT("name", "foreign-%d", (int)rng_below(p->rng, 20)),
-                            OPT(rng_chance(p->rng, 300), MAP("labels", STRING("app", "istio-pilot"))))));
+                            OPT(rng_chance(p->rng, 500),
+                                MAP("labels", STRING("app", "istio-pilot"), STRING(MARK_OWNER, "another-client"))))));
 }
 
 static void foreign(struct users *p)
