@@ -337,11 +337,7 @@ static void explain_losses(void)
         (long long)(clock_now_monotonic() - change.at) / 1000 + 1,
         (long long)(clock_now_monotonic() - change.at) / 1000 + 1);
 
-    for (int64_t i = change.lost; i < atomic_load(&load->lost) && i < LOAD_LOSSES; i++)
-        print_message(
-            "    lost %lld ms after the change began: %s\n",
-            (long long)(load->losses[i].at - change.at),
-            load->losses[i].why);
+    load_explain_losses(load, change.lost, change.at);
     fflush(stdout);
     (void)run_shell(command);
 }

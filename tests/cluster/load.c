@@ -50,15 +50,14 @@ struct generator {
 
 void load_lose(struct load *load, const char *format, ...)
 {
-    int64_t n = atomic_fetch_add(&load->lost, 1);
+    struct load_loss *loss = &load->losses[atomic_load(&load->lost) % LOAD_LOSSES];
     va_list arguments;
 
-    if (n >= LOAD_LOSSES)
-        return;
-    load->losses[n].at = clock_now_monotonic();
+    loss->at = clock_now_monotonic();
     va_start(arguments, format);
-    vsnprintf(load->losses[n].why, sizeof(load->losses[n].why), format, arguments);
+    vsnprintf(loss->why, sizeof(loss->why), format, arguments);
     va_end(arguments);
+    atomic_fetch_add(&load->lost, 1);
 }
 
 static void lose(struct connection *c, const char *why)
@@ -317,6 +316,18 @@ void load_end(struct load *load)
     atomic_store(&load->ends, true);
     assert_int_equal(waitpid(load->process, &status, 0), load->process);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+void load_explain_losses(const struct load *load, int64_t before, msec_t began)
+{
+    int64_t lost = atomic_load(&load->lost), first = lost - LOAD_LOSSES > before ? lost - LOAD_LOSSES : before;
+
+    if (first > before)
+        print_message("    the last %d of them:\n", LOAD_LOSSES);
+    for (int64_t i = first; i < lost; i++) {
+        const struct load_loss *loss = &load->losses[i % LOAD_LOSSES];
+        print_message("    lost %lld ms after the change began: %s\n", (long long)(loss->at - began), loss->why);
+    }
 }
 
 void load_free(struct load *load)

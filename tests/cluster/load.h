@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 #define LOAD_CONNECTIONS 64 /* at most; they stay open between requests */
-#define LOAD_LOSSES 32      /* so many of the lost ones are described */
+#define LOAD_LOSSES 64      /* so many of the lost ones are described: the last ones */
 
 /* What is sent. */
 struct load_requests {
@@ -32,8 +32,8 @@ struct load {
     _Atomic int64_t failed_at; /* the last one, of clock_now_monotonic() */
     _Atomic bool ends;         /* no further request is sent, and the process ends when those under way are */
     _Atomic uint32_t server;   /* IPv4 address in network order, for new connections */
-    struct load_loss {
-        int64_t at; /* of clock_now_monotonic() */
+    struct load_loss {         /* by their number, modulo LOAD_LOSSES */
+        int64_t at;            /* of clock_now_monotonic() */
         char why[128];
     } losses[LOAD_LOSSES];
 };
@@ -51,6 +51,8 @@ struct load *load_fork(const char *address, void (*run)(struct load *load, const
 void load_lose(struct load *load, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Waits for the requests under way, and for the process. The counts stay. */
 void load_end(struct load *load);
+/* Prints why those were lost that follow the first `before`, of many the last ones, and how long after `began`. */
+void load_explain_losses(const struct load *load, int64_t before, msec_t began);
 void load_free(struct load *load);
 
 #endif

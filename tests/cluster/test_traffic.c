@@ -43,12 +43,6 @@ static bool has_users_objects(const struct target *t)
     return str_eq(t->kind->kind, "CustomResourceDefinition");
 }
 
-static void say_losses(int64_t from, msec_t began)
-{
-    for (int64_t i = from; i < atomic_load(&load->lost) && i < LOAD_LOSSES; i++)
-        print_message("    %lld ms after: %s\n", (long long)(load->losses[i].at - began), load->losses[i].why);
-}
-
 /* How many requests were lost. */
 static int64_t delete_and_wait(const struct target *t, int64_t requests)
 {
@@ -71,7 +65,7 @@ static int64_t delete_and_wait(const struct target *t, int64_t requests)
         (long long)(back - began),
         (long long)(atomic_load(&load->answered) - answered),
         (long long)(atomic_load(&load->lost) - lost));
-    say_losses(lost, began);
+    load_explain_losses(load, lost, began);
     return atomic_load(&load->lost) - lost;
 }
 

@@ -90,35 +90,28 @@ bool traffic_has_answered(int64_t requests)
     return atomic_load(&all[SHORT].load->answered) - all[SHORT].answered >= requests;
 }
 
-static int64_t lost_since(const struct counted *c)
-{
-    for (int64_t i = c->lost; i < atomic_load(&c->load->lost) && i < LOAD_LOSSES; i++)
-        print_message(
-            "    lost %lld ms after the change began: %s\n",
-            (long long)(c->load->losses[i].at - began),
-            c->load->losses[i].why);
-    return atomic_load(&c->load->lost) - c->lost;
-}
-
 int64_t traffic_change_ended(const char *what, int64_t requests)
 {
     msec_t taken = clock_now_monotonic() - began;
-    int64_t lost = 0;
+    int64_t lost;
 
     load_wait_answered(all[SHORT].load, all[SHORT].answered + requests, TO_BE_ANSWERED);
     load_end(all[STREAMS].load);
     print_message("%s, in %lld ms:\n", what, (long long)taken);
+    lost = calls_ended();
+    /* Now: what is lost while the last of the others end is a loss of this change. */
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        int64_t of_these = atomic_load(&all[i].load->lost) - all[i].lost;
         print_message(
             "  %s: %lld answered, %lld lost\n",
             all[i].what,
             (long long)(atomic_load(&all[i].load->answered) - all[i].answered),
-            (long long)(atomic_load(&all[i].load->lost) - all[i].lost));
-        lost += lost_since(&all[i]);
+            (long long)of_these);
+        load_explain_losses(all[i].load, all[i].lost, began);
+        lost += of_these;
     }
     assert_true(atomic_load(&all[STREAMS].load->answered) > 0);
     load_free(all[STREAMS].load);
-    lost += calls_ended();
     return lost;
 }
 
