@@ -119,6 +119,9 @@ static void check_gateway_api(const struct check *c)
     }
 }
 
+/* An upgrade may take so long, and so long are the certificates that today's istiod gives proxies. */
+#define UPGRADE_TAKES (SECONDS(1) * 60 * 60 * 24)
+
 static void
 check_certificate(const struct kube_object *o, const char *name, msec_t end, msec_t now, struct preflight *ret)
 {
@@ -131,6 +134,13 @@ check_certificate(const struct kube_object *o, const char *name, msec_t end, mse
         add(ret->blocked,
             str_printf(
                 "the %s certificate in Secret %s ended on %s: new proxies would get none; replace it first",
+                name,
+                o->name,
+                time));
+    else if (now >= end - UPGRADE_TAKES)
+        add(ret->blocked,
+            str_printf(
+                "the %s certificate in Secret %s ends on %s, and the upgrade may not be over by then: replace it first",
                 name,
                 o->name,
                 time));

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "net/certificate.h"
 
 int mesh_begin(void **state)
 {
@@ -255,4 +257,29 @@ void as_helm(json_t *object)
     }
     json_object_del(doc_at(metadata, "labels"), MARK_OWNER);
     json_object_del(metadata, "annotations");
+}
+
+char *authority_until(msec_t end)
+{
+    struct certificate c;
+    char *text;
+
+    assert_int_equal(
+        certificate_make((const char *const[]){"x", NULL}, NOW - 400 * DAY, end - (NOW - 400 * DAY), NULL, &c, NULL),
+        0);
+    text = base64_encode(c.ca, strlen(c.ca));
+    certificate_release(&c);
+    return text;
+}
+
+void put_authority(struct world *w, enum mesh_kind_id kind, const char *name, json_t *data)
+{
+    world_put_as(
+        w,
+        mesh_kind(kind),
+        OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Secret"),
+            MAP("metadata", STRING("name", name), STRING("namespace", NS)),
+            VALUE("data", data)));
 }

@@ -44,6 +44,14 @@ json_t *condition_of(struct world *w, const char *type);
 void settle_with_condition(
     struct world *w, const char *type, const char *status, const char *reason, const char *in_message);
 
+/* When a world begins. */
+#define NOW SECONDS(1545000000)
+#define DAY (SECONDS(1) * 60 * 60 * 24)
+/* PEM of an authority that ends then, in base64; owned by the caller. */
+char *authority_until(msec_t end);
+/* A Secret in the control plane's namespace; of KIND_SELF_SIGNED_AUTHORITY or KIND_PLUGGED_IN_AUTHORITY. */
+void put_authority(struct world *w, enum mesh_kind_id kind, const char *name, json_t *data);
+
 /* The default mesh of today's Istio, in such worlds. */
 #define TODAY_SPEC "{\"version\": \"1.31.1\", \"mtls\": true, \"autoInjectionNamespaces\": [\"default\"]}"
 #define APPS "apps/v1"

@@ -6,19 +6,14 @@
 
 #include <cmocka.h>
 
-#include "base/base64.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
 #include "mesh/gateway_api.h"
 #include "mesh_fixture.h"
-#include "net/certificate.h"
 
 #define TODAY "{\"version\": \"1.31.1\"}"
-#define DAY (SECONDS(1) * 60 * 60 * 24)
-/* The world's. */
-#define NOW SECONDS(1545000000)
 
 static int begin(void **state)
 {
@@ -171,32 +166,6 @@ static void a_gateway_without_a_load_balancer_waits_for_no_address(void **state)
 
 /* --- certificates --- */
 
-/* PEM of an authority that ends then, in base64; owned by the caller. */
-static char *authority(msec_t end)
-{
-    struct certificate c;
-    char *text;
-
-    assert_int_equal(
-        certificate_make((const char *const[]){"x", NULL}, NOW - 400 * DAY, end - (NOW - 400 * DAY), NULL, &c, NULL),
-        0);
-    text = base64_encode(c.ca, strlen(c.ca));
-    certificate_release(&c);
-    return text;
-}
-
-static void put_secret(struct world *w, enum mesh_kind_id kind, const char *name, json_t *data)
-{
-    world_put_as(
-        w,
-        mesh_kind(kind),
-        OBJECT(
-            STRING("apiVersion", "v1"),
-            STRING("kind", "Secret"),
-            MAP("metadata", STRING("name", name), STRING("namespace", NS)),
-            VALUE("data", data)));
-}
-
 static void the_end_of_a_certificate_is_told_in_time(void **state)
 {
     static const struct {
@@ -220,25 +189,25 @@ static void the_end_of_a_certificate_is_told_in_time(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_free_ char *signing = authority(NOW + cases[i].signing * DAY), *root = NULL;
+        _cleanup_free_ char *signing = authority_until(NOW + cases[i].signing * DAY), *root = NULL;
         struct world *w;
         begin(state);
         w = *state;
         if (cases[i].text) {
-            put_secret(
+            put_authority(
                 w,
                 KIND_SELF_SIGNED_AUTHORITY,
                 "istio-ca-secret",
                 OBJECT(STRING("ca-cert.pem", cases[i].text), STRING("ca-key.pem", "c2VjcmV0")));
         } else if (!cases[i].root) {
-            put_secret(
+            put_authority(
                 w,
                 KIND_SELF_SIGNED_AUTHORITY,
                 "istio-ca-secret",
                 OBJECT(STRING("ca-cert.pem", signing), STRING("ca-key.pem", "c2VjcmV0"), STRING("root-cert.pem", "")));
         } else {
-            root = authority(NOW + cases[i].root * DAY);
-            put_secret(
+            root = authority_until(NOW + cases[i].root * DAY);
+            put_authority(
                 w,
                 KIND_PLUGGED_IN_AUTHORITY,
                 "cacerts",
@@ -265,13 +234,13 @@ static void a_plan_comes_again_when_the_condition_changes(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_free_ char *signing = authority(NOW + cases[i].end);
+        _cleanup_free_ char *signing = authority_until(NOW + cases[i].end);
         const struct kube_object *mesh;
         struct reconcile_plan plan;
         struct world *w;
         begin(state);
         w = *state;
-        put_secret(w, KIND_SELF_SIGNED_AUTHORITY, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", signing)));
+        put_authority(w, KIND_SELF_SIGNED_AUTHORITY, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", signing)));
         {
             const struct plan_input in = {
                 .now = NOW, .server = &w->server, .observed = w->cache, .synced = w->synced, .queue_context = w};
@@ -289,12 +258,12 @@ static void a_plan_comes_again_when_the_condition_changes(void **state)
 /* In all of the cache, and in the status. */
 static void no_key_is_kept(void **state)
 {
-    _cleanup_free_ char *signing = authority(NOW + 100 * DAY), *status = NULL;
+    _cleanup_free_ char *signing = authority_until(NOW + 100 * DAY), *status = NULL;
     struct world *w = *state;
     const struct kube_object *o;
     _cleanup_json_ json_t *mesh = NULL;
 
-    put_secret(
+    put_authority(
         w,
         KIND_SELF_SIGNED_AUTHORITY,
         "istio-ca-secret",

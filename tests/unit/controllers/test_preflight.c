@@ -252,6 +252,135 @@ static void settings_without_effect_keep_the_old_one(void **state)
     expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
 }
 
+/* --- certificates --- */
+
+static char *warnings_of(struct world *w)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
+}
+
+#define HOUR (DAY / 24)
+#define YEAR (365 * DAY)
+#define PLUGGED_IN                                                                                                     \
+    ", \"overlays\": [{\"kind\": \"Deployment\", \"name\": \"istio-citadel\", \"patches\": [{\"op\": \"add\", "        \
+    "\"path\": "                                                                                                       \
+    "\"/spec/template/spec/containers/0/args/-\", \"value\": \"--self-signed-ca=false\"}]}]"
+
+struct authority_case {
+    const char *secret, *text; /* its name, and a text that is no certificate; NULL: there is none */
+    msec_t root, signing;      /* when they end, from now; signing 0: the root signs */
+    const char *blocked, *warning;
+};
+
+static void put_case(struct world *w, const struct authority_case *c)
+{
+    bool is_plugged_in = str_eq(c->secret, "cacerts");
+    _cleanup_free_ char *root = authority_until(NOW + c->root),
+                        *signing = authority_until(NOW + (c->signing ? c->signing : c->root));
+
+    kube_cache_clear(w->cache, mesh_kind(KIND_SELF_SIGNED_AUTHORITY));
+    kube_cache_clear(w->cache, mesh_kind(KIND_PLUGGED_IN_AUTHORITY));
+    if (c->secret)
+        put_authority(
+            w,
+            is_plugged_in ? KIND_PLUGGED_IN_AUTHORITY : KIND_SELF_SIGNED_AUTHORITY,
+            c->secret,
+            OBJECT(
+                STRING("ca-cert.pem", str_or(c->text, signing)),
+                OPT(is_plugged_in, STRING("root-cert.pem", str_or(c->text, root)))));
+}
+
+static bool says(const char *text, const char *expected)
+{
+    return expected ? strstr(str_or(text, ""), expected) != NULL : !strstr(str_or(text, ""), "certificate");
+}
+
+/* The upgrade of a mesh by `from` and then by `to`, with each of the authorities. */
+static void expect_of_authorities(
+    struct world *w, void (*roll_out)(struct world *w), const char *from, const char *to,
+    const struct authority_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_json_ json_t *condition = NULL;
+        _cleanup_free_ char *warnings = NULL;
+        world_put_mesh(w, from);
+        settle(w);
+        roll_out(w);
+        put_case(w, &cases[i]);
+        world_put_mesh(w, to);
+        settle(w);
+        condition = condition_of(w, "UpgradeBlocked");
+        warnings = warnings_of(w);
+        if (str_eq(doc_string(condition, "status"), "True") != (cases[i].blocked != NULL) ||
+            !says(doc_string(condition, "message"), cases[i].blocked) || !says(warnings, cases[i].warning))
+            fail_msg(
+                "%s, case %zu: %s; %s",
+                to,
+                i,
+                str_or(doc_string(condition, "message"), "not blocked"),
+                str_or(warnings, "no warning"));
+        if (!cases[i].blocked)
+            continue;
+        expect_upgrade(w, "phase", "Preflight");
+        /* Replaced, it goes on. */
+        put_case(w, &(struct authority_case){.secret = cases[i].secret, .root = YEAR});
+        settle(w);
+        expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+    }
+}
+
+#define ROOT(secret) "the root certificate in Secret " secret
+#define SIGNING(secret) "the signing certificate in Secret " secret
+static const struct authority_case self_signed[] = {
+    {.secret = NULL},
+    {.secret = "istio-ca-secret", .text = "bm90aGluZw=="},
+    {.secret = "istio-ca-secret", .root = 10 * YEAR},
+    {.secret = "istio-ca-secret", .root = 61 * DAY},
+    {.secret = "istio-ca-secret", .root = 59 * DAY, .warning = ROOT("istio-ca-secret ends on")},
+    {.secret = "istio-ca-secret", .root = 25 * HOUR, .warning = ROOT("istio-ca-secret ends on")},
+    {.secret = "istio-ca-secret",
+     .root = 23 * HOUR,
+     .blocked = ROOT("istio-ca-secret ends on 2018-12-17T21:40:00Z, and the upgrade may not be over")},
+    {.secret = "istio-ca-secret", .root = -HOUR, .blocked = ROOT("istio-ca-secret ended on 2018-12-16T21:40:00Z")},
+};
+static const struct authority_case of_users[] = {
+    {.secret = "cacerts", .text = "bm90aGluZw=="},
+    {.secret = "cacerts", .root = 10 * YEAR, .signing = YEAR},
+    {.secret = "cacerts", .root = 59 * DAY, .signing = YEAR, .warning = ROOT("cacerts ends on")},
+    {.secret = "cacerts", .root = YEAR, .signing = 59 * DAY, .warning = SIGNING("cacerts ends on")},
+    {.secret = "cacerts", .root = 23 * HOUR, .signing = YEAR, .blocked = ROOT("cacerts ends on")},
+    {.secret = "cacerts", .root = YEAR, .signing = 23 * HOUR, .blocked = SIGNING("cacerts ends on")},
+    {.secret = "cacerts", .root = -HOUR, .signing = YEAR, .blocked = ROOT("cacerts ended on")},
+    {.secret = "cacerts", .root = YEAR, .signing = -HOUR, .blocked = SIGNING("cacerts ended on")},
+};
+
+static void roll_out_all_today(struct world *w)
+{
+    for (int i = 0; i < 4; i++)
+        roll_out_today(w);
+}
+
+/* New proxies would get no certificate, or the mesh would trust none in the middle of the upgrade. */
+static void certificates_outlast_the_upgrade_of_today(void **state)
+{
+    static const char from[] = SPEC_OF("1.30.8"), to[] = SPEC_OF("1.31.1");
+
+    expect_of_authorities(*state, roll_out_all_today, from, to, self_signed, ARRAY_LEN(self_signed));
+    expect_of_authorities(*state, roll_out_all_today, from, to, of_users, ARRAY_LEN(of_users));
+}
+
+static void certificates_outlast_the_upgrade_of_citadel(void **state)
+{
+    static const char from[] = "{\"version\": \"1.0.6\"}", to[] = "{\"version\": \"1.1.17\"}";
+    static const char from_with_theirs[] = "{\"version\": \"1.0.6\"" PLUGGED_IN "}",
+                      to_with_theirs[] = "{\"version\": \"1.1.17\"" PLUGGED_IN "}";
+
+    expect_of_authorities(*state, roll_out_all, from, to, self_signed, ARRAY_LEN(self_signed));
+    expect_of_authorities(*state, roll_out_all, from_with_theirs, to_with_theirs, of_users, ARRAY_LEN(of_users));
+}
+
 /* --- room --- */
 
 #define NODE "\"metadata\": {\"name\": \"node-1\"}"
@@ -285,13 +414,6 @@ static void put_room(struct world *w, const char *node, const char *pod, const c
     put_in_view(w, KIND_ROOM_NODE, node);
     put_in_view(w, KIND_ROOM_POD, pod);
     put_in_view(w, KIND_ROOM_QUOTA, quota);
-}
-
-static char *warnings_of(struct world *w)
-{
-    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-
-    return doc_text(doc_at(mesh, "status", "upgrade", "warnings"));
 }
 
 /* istiod asks for 500m and 2Gi. Where one Pod more has no room for certain nothing of the new version is written. */
@@ -488,6 +610,8 @@ int main(void)
         INSTALLED(what_the_other_line_does_not_follow_keeps_the_old_one),
         OLD(pinned_proxies_of_the_same_line_are_a_warning),
         OLD(settings_without_effect_keep_the_old_one),
+        OLD(certificates_outlast_the_upgrade_of_today),
+        INSTALLED(certificates_outlast_the_upgrade_of_citadel),
         OLD(without_room_for_one_pod_more_the_old_one_stays),
         OLD(what_needs_no_pod_more_needs_no_room),
         OLD(workloads_without_room_are_told),
