@@ -247,7 +247,7 @@ static void alter_bounds(struct users *p)
         set_text(renewal, "onFailure", rng_chance(p->rng, 500) ? "StopAll" : NULL);
         break;
     case 5:
-        if (rng_chance(p->rng, 400))
+        if (rng_chance(p->rng, 700))
             json_object_set_new(renewal, "windows", windows(p));
         else
             json_object_del(renewal, "windows");
