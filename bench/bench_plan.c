@@ -32,6 +32,7 @@
 struct setting {
     int kubernetes; /* its minor version: which line of Istio is the default */
     size_t namespaces, pods, remotes;
+    size_t nodes;          /* 0: Pods are on none, and no workload runs them */
     bool listed, sidecars; /* all namespaces are listed; sidecars are counted */
 };
 
@@ -78,6 +79,41 @@ static void put_namespace(struct bench *b, size_t i, const char *injection)
     sim_apply(b->server, kind_of("v1", "Namespace"), ns);
 }
 
+static void put_node(struct bench *b, size_t i)
+{
+    _cleanup_free_ char *name = str_printf("node-%zu", i);
+    json_t *node = object("v1", "Node", NULL, name);
+
+    json_object_set_new(
+        node,
+        "status",
+        OBJECT(MAP("allocatable", STRING("cpu", "64"), STRING("memory", "256Gi"), STRING("pods", "250"))));
+    sim_apply(b->server, kind_of("v1", "Node"), node);
+}
+
+/* Ten Pods a workload. */
+static void put_on_node(struct bench *b, size_t i, json_t *pod)
+{
+    json_object_set_new(
+        pod,
+        "spec",
+        OBJECT(
+            FORMAT("nodeName", "node-%zu", i % b->setting.nodes),
+            SEQ("containers",
+                ITEM(
+                    STRING("name", "app"),
+                    MAP("resources", MAP("requests", STRING("cpu", "100m"), STRING("memory", "128Mi")))))));
+    json_object_set_new(doc_make(pod, "metadata", "labels"), "pod-template-hash", json_string("5d4f"));
+    json_object_set_new(
+        doc_make(pod, "metadata"),
+        "ownerReferences",
+        ARRAY(ITEM(
+            STRING("apiVersion", "apps/v1"),
+            STRING("kind", "ReplicaSet"),
+            FORMAT("name", "app-%zu-5d4f", i / 10),
+            BOOL("controller", true))));
+}
+
 static void put_pod(struct bench *b, size_t i)
 {
     _cleanup_free_ char *name = str_printf("pod-%zu", i), *ns = str_printf("shop-%zu", i % b->setting.namespaces);
@@ -87,6 +123,8 @@ static void put_pod(struct bench *b, size_t i)
         doc_make(pod, "metadata", "annotations"),
         "sidecar.istio.io/status",
         json_string("{\"version\":\"0123456789\",\"revision\":\"default\"}"));
+    if (b->setting.nodes)
+        put_on_node(b, i, pod);
     sim_apply(b->server, kind_of("v1", "Pod"), pod);
 }
 
@@ -139,6 +177,8 @@ static void begin(struct bench *b, struct setting setting)
     sim_apply(b->server, kind_of("v1", "Namespace"), object("v1", "Namespace", NULL, "kube-system"));
     for (size_t i = 0; i < setting.namespaces; i++)
         put_namespace(b, i, NULL);
+    for (size_t i = 0; i < setting.nodes; i++)
+        put_node(b, i);
     for (size_t i = 0; i < setting.pods; i++)
         put_pod(b, i);
     put_mesh(b);
@@ -229,6 +269,32 @@ static void of_today(void)
     finish(&b);
 }
 
+/* Three steps back at a time, which the preflight refuses: it looks again with each plan. */
+static void ask_for_too_much(struct bench *b)
+{
+    const struct kube_kind *kind = kind_of(API_GROUP_VERSION, "Istio");
+    json_t *mesh = doc_copy(sim_get(b->server, kind, NS, "istio"));
+
+    json_object_set_new(doc_make(mesh, "metadata"), "generation", json_integer(2));
+    json_object_set_new(doc_make(mesh, "spec"), "version", json_string("1.28.10"));
+    json_object_set_new(doc_make(mesh, "spec"), "sidecarRenewal", OBJECT(STRING("mode", "Automatic")));
+    sim_apply(b->server, kind, mesh);
+    settle(b);
+    assert_true(json_array_size(doc_at(sim_get(b->server, kind, NS, "istio"), "status", "upgrade", "blocked")) > 0);
+}
+
+static void of_a_refused_upgrade(void)
+{
+    struct bench b;
+
+    printf("an upgrade that is refused, 10000 Pods of 1000 workloads on 100 nodes\n");
+    begin(&b, (struct setting){.kubernetes = 34, .namespaces = 1, .pods = 10000, .nodes = 100});
+    ask_for_too_much(&b);
+    measure(&b, "  a Service changes", touch_service);
+    measure(&b, "  a Pod comes", add_pod);
+    finish(&b);
+}
+
 static void of_1_0(void)
 {
     struct bench b;
@@ -261,6 +327,7 @@ static void figures(void **state)
     (void)state;
     printf("What plans take after one change\n");
     of_today();
+    of_a_refused_upgrade();
     of_1_0();
 }
 

@@ -15,7 +15,6 @@
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/redirection.h"
 #include "controllers/mesh/refused_pods.h"
-#include "controllers/mesh/room.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/mesh/upgrade.h"
 #include "controllers/mesh/webhooks.h"
@@ -31,7 +30,12 @@
 static void clear_read(struct mesh_memo *memo)
 {
     struct mesh_memo kept = {
-        .cni = memo->cni, .cni_memo = memo->cni_memo, .invalid = memo->invalid, .needs = memo->needs};
+        .cni = memo->cni,
+        .cni_memo = memo->cni_memo,
+        .invalid = memo->invalid,
+        .needs = memo->needs,
+        .room = memo->room,
+    };
 
     free(memo->uid);
     free(memo->resource_version);
@@ -52,6 +56,7 @@ void mesh_memo_clear(struct mesh_memo *memo)
     json_decref(memo->needs);
     free((char *)memo->cni.platform);
     cni_memo_clear(&memo->cni_memo);
+    room_memo_clear(&memo->room);
     *memo = (struct mesh_memo){0};
 }
 
@@ -214,6 +219,7 @@ static void read_upgrade(struct mesh_memo *memo, struct reconcile *r)
     mesh_desired_versions(in->server, versions);
     for (size_t i = 0; i < TURNS_MAX; i++) {
         upgrade->needs = memo->needs;
+        upgrade->room = &memo->room;
         json_t *hold = upgrade_hold(upgrade, r, memo->desired, memo->hold, memo->invalid, !memo->cni.waits);
         if (is_same_hold(memo->hold, hold)) {
             json_decref(hold);

@@ -8,6 +8,7 @@
 #include "controllers/mesh/former.h"
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/mesh_desired.h"
+#include "controllers/mesh/room.h"
 #include "controllers/mesh/sidecars.h"
 #include "reconcile/reconciler.h"
 
@@ -37,6 +38,7 @@ struct mesh_memo {
     struct injection_memo injection;
     struct sidecars_memo sidecars;
     struct former_memo former;
+    struct room_memo room;
 };
 
 /* Brings the memo up to date; parses the resource only where its version is another one. */

@@ -6,7 +6,6 @@
 #include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/kept.h"
-#include "controllers/mesh/room.h"
 #include "controllers/watches.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
@@ -256,7 +255,8 @@ static void check_room(const struct check *c)
         .renews = str_eq(doc_string(c->step->resource, "spec", "sidecarRenewal", "mode"), "Automatic"),
     };
 
-    room_check(&room, c->found->blocked, c->found->warnings);
+    if (json_array_size(c->step->needs))
+        room_check(&room, c->step->room, c->found->blocked, c->found->warnings);
 }
 
 static unsigned needs_nothing(const struct check *c)

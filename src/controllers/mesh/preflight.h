@@ -4,6 +4,7 @@
 #ifndef CONTROLLERS_MESH_PREFLIGHT_H
 #define CONTROLLERS_MESH_PREFLIGHT_H
 
+#include "controllers/mesh/room.h"
 #include "controllers/watches.h"
 #include "mesh/mesh.h"
 #include "reconcile/plan.h"
@@ -28,6 +29,7 @@ struct preflight_step {
     const char *ns;        /* the control plane's */
     const char *from, *to; /* releases */
     const json_t *needs;   /* of room_needs(), for the new one; NULL: unknown */
+    struct room_memo *room;
 };
 void preflight_read(const struct plan_input *in, const struct preflight_step *step, struct preflight *ret);
 

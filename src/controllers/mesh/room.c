@@ -52,11 +52,44 @@ struct node {
     bool is_tainted;
 };
 
+struct quota {
+    const char *name; /* borrowed */
+    struct capacity room;
+    struct quota *next; /* of the same namespace */
+};
+
+/* Pods with a sidecar, and of which Deployment they are. */
+struct injected {
+    const struct kube_alike *alike;
+    struct capacity takes;
+    char *deployment;
+};
+
 struct found {
     const struct plan_input *in;
-    struct map *nodes; /* by name; owned */
-    bool may_grow;     /* a cloud provides nodes */
+    struct map *nodes;  /* by name; owned */
+    struct map *quotas; /* by namespace; owned */
+    bool may_grow;      /* a cloud provides nodes */
+    struct injected *injected;
+    size_t injected_len, injected_cap;
 };
+
+static void free_quotas(void *first)
+{
+    for (struct quota *quota = first, *next; quota; quota = next) {
+        next = quota->next;
+        free(quota);
+    }
+}
+
+static void release(struct found *f)
+{
+    map_free(f->nodes);
+    map_free(f->quotas);
+    for (size_t i = 0; i < f->injected_len; i++)
+        free(f->injected[i].deployment);
+    free(f->injected);
+}
 
 static void read_nodes(struct found *f)
 {
@@ -71,16 +104,34 @@ static void read_nodes(struct found *f)
     }
 }
 
-static void take_pods(struct found *f)
+static void read_quotas(struct found *f)
 {
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(f->in->observed, mesh_kind(KIND_ROOM_QUOTA), &i));) {
+        _cleanup_json_ json_t *kept = doc_parse_own(o->text);
+        struct quota *quota = NEW(struct quota), *first = map_take(f->quotas, o->ns);
+        *quota = (struct quota){o->name, capacity_read(doc_at(kept, "room")), first};
+        map_put(f->quotas, o->ns, quota);
+    }
+}
+
+static void read_pods(struct found *f)
+{
+    static const char deployment[] = "Deployment/";
     const struct kube_alike *alike;
 
     for (size_t i = 0; (alike = kube_cache_next_alike(f->in->observed, mesh_kind(KIND_ROOM_POD), &i));) {
         _cleanup_json_ json_t *kept = doc_parse_own(alike->text);
         struct capacity takes = capacity_read(doc_at(kept, "takes"));
         struct node *node = map_get(f->nodes, str_or(doc_string(kept, "node"), ""));
+        const char *of = str_or(doc_string(kept, "of"), "");
         if (node)
             capacity_take(&node->room, &takes, alike->objects);
+        if (!str_starts(of, deployment))
+            continue;
+        ARRAY_RESERVE_ONE(f->injected, f->injected_len, f->injected_cap);
+        f->injected[f->injected_len++] = (struct injected){alike, takes, str_dup(of + strlen(deployment))};
     }
 }
 
@@ -100,14 +151,9 @@ static bool is_node_for(const struct found *f, const struct capacity *need, bool
 /* The name of a quota that has no room left; borrowed; NULL: none is in the way. */
 static const char *full_quota(const struct found *f, const char *ns, const struct capacity *need)
 {
-    const struct kube_object *o;
-
-    for (size_t i = 0; (o = kube_cache_next(f->in->observed, mesh_kind(KIND_ROOM_QUOTA), &i));) {
-        _cleanup_json_ json_t *kept = str_eq(o->ns, ns) ? doc_parse_own(o->text) : NULL;
-        struct capacity room = capacity_read(doc_at(kept, "room"));
-        if (kept && !capacity_fits(need, &room))
-            return o->name;
-    }
+    for (const struct quota *quota = map_get(f->quotas, ns); quota; quota = quota->next)
+        if (!capacity_fits(need, &quota->room))
+            return quota->name;
     return NULL;
 }
 
@@ -174,27 +220,19 @@ static bool is_restarted_by_surge(const struct found *f, const char *ns, const c
 /* Those of which a Pod like one that runs has no room, as far as is known; a restart of theirs ends with its time. */
 static void check_workloads(const struct found *f, json_t *warnings)
 {
-    static const char deployment[] = "Deployment/";
     _cleanup_map_ struct map *stuck = map_new(NULL);
     _cleanup_free_ const char **names = NULL;
     struct buf text = BUF_INIT;
-    const struct kube_alike *alike;
     const char *ns;
 
-    for (size_t i = 0; (alike = kube_cache_next_alike(f->in->observed, mesh_kind(KIND_ROOM_POD), &i));) {
-        _cleanup_json_ json_t *kept = doc_parse_own(alike->text);
-        const char *of = str_or(doc_string(kept, "of"), "");
-        struct capacity takes = capacity_read(doc_at(kept, "takes"));
-        bool has_node;
-        if (!str_starts(of, deployment))
-            continue;
-        has_node = is_node_for(f, &takes, true);
-        for (size_t k = 0; map_next(alike->namespaces, &k, &ns, NULL);) {
-            const char *name = of + strlen(deployment);
-            _cleanup_free_ char *key = STR_JOIN('/', ns, name);
-            if ((!has_node || full_quota(f, ns, &takes)) && is_restarted_by_surge(f, ns, name))
+    for (size_t i = 0; i < f->injected_len; i++) {
+        const struct injected *pod = &f->injected[i];
+        bool has_node = is_node_for(f, &pod->takes, true);
+        for (size_t k = 0; map_next(pod->alike->namespaces, &k, &ns, NULL);)
+            if ((!has_node || full_quota(f, ns, &pod->takes)) && is_restarted_by_surge(f, ns, pod->deployment)) {
+                _cleanup_free_ char *key = STR_JOIN('/', ns, pod->deployment);
                 map_put(stuck, key, NULL);
-        }
+            }
     }
     if (!map_len(stuck))
         return;
@@ -204,17 +242,60 @@ static void check_workloads(const struct found *f, json_t *warnings)
     add(warnings, buf_take(&text));
 }
 
-void room_check(const struct room *room, json_t *blocked, json_t *warnings)
+/* --- what is remembered --- */
+
+void room_memo_clear(struct room_memo *memo)
 {
-    struct found found = {.in = room->in, .nodes = map_new(free)};
+    json_decref(memo->needs);
+    json_decref(memo->blocked);
+    json_decref(memo->warnings);
+    *memo = (struct room_memo){0};
+}
+
+static void look(const struct room *room, struct room_memo *memo)
+{
+    struct found found = {.in = room->in, .nodes = map_new(free), .quotas = map_new(free_quotas)};
     json_t *need;
     size_t i;
 
+    room_memo_clear(memo);
+    *memo = (struct room_memo){
+        .needs = json_incref((json_t *)room->needs),
+        .renews = room->renews,
+        .blocked = json_array(),
+        .warnings = json_array(),
+    };
     read_nodes(&found);
-    take_pods(&found);
+    read_quotas(&found);
+    read_pods(&found);
     json_array_foreach(room->needs, i, need)
-        check_deployment(&found, room->ns, need, blocked, warnings);
+        check_deployment(&found, room->ns, need, memo->blocked, memo->warnings);
     if (room->renews)
-        check_workloads(&found, warnings);
-    map_free(found.nodes);
+        check_workloads(&found, memo->warnings);
+    release(&found);
+}
+
+static uint64_t changes(const struct plan_input *in)
+{
+    static const enum mesh_kind_id kinds[] = {
+        KIND_ROOM_NODE, KIND_ROOM_POD, KIND_ROOM_QUOTA, KIND_DEPLOYMENT, KIND_RUNNING_DEPLOYMENT};
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        sum += kube_cache_changes(in->observed, mesh_kind(kinds[i]));
+    return sum;
+}
+
+void room_check(const struct room *room, struct room_memo *memo, json_t *blocked, json_t *warnings)
+{
+    const void **reader = kube_cache_reader(room->in->observed, mesh_kind(KIND_ROOM_POD));
+    uint64_t seen = changes(room->in);
+
+    if (!memo->needs || *reader != memo || memo->seen != seen || memo->renews != room->renews ||
+        !json_equal(memo->needs, room->needs))
+        look(room, memo);
+    memo->seen = seen;
+    *reader = memo;
+    json_array_extend(blocked, memo->blocked);
+    json_array_extend(warnings, memo->warnings);
 }

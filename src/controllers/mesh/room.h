@@ -21,7 +21,20 @@ struct room {
     const json_t *needs; /* of room_needs() */
     bool renews;         /* users' workloads are restarted as well */
 };
-/* Adds what speaks against it, and what is to be known. Needs PLAN_WATCH_ROOM and PLAN_WATCH_WORKLOADS. */
-void room_check(const struct room *room, json_t *blocked, json_t *warnings);
+
+/* What the last check found, for one resource. Zeroed: nothing yet. */
+struct room_memo {
+    json_t *needs; /* it was asked for; owned, as are the following */
+    bool renews;
+    uint64_t seen; /* of all kinds that it looked at, the sum of kube_cache_changes() */
+    json_t *blocked, *warnings;
+};
+void room_memo_clear(struct room_memo *memo);
+
+/*
+ * Adds what speaks against it, and what is to be known. Needs PLAN_WATCH_ROOM and PLAN_WATCH_WORKLOADS. Looks again
+ * where something changed since the last time.
+ */
+void room_check(const struct room *room, struct room_memo *memo, json_t *blocked, json_t *warnings);
 
 #endif

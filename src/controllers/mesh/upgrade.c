@@ -266,7 +266,13 @@ static bool admit(struct upgrade *u, struct reconcile *r, const char *invalid)
     preflight_read(
         in,
         &(struct preflight_step){
-            .resource = r->resource, .ns = r->object->ns, .from = u->from, .to = u->to, .needs = u->needs},
+            .resource = r->resource,
+            .ns = r->object->ns,
+            .from = u->from,
+            .to = u->to,
+            .needs = u->needs,
+            .room = u->room,
+        },
         &u->preflight);
     r->plan->central.watch |= u->preflight.needs;
     u->waits = u->preflight.unread && !in->preview;

@@ -56,7 +56,8 @@ struct upgrade {
     bool is_replaced;  /* control plane and gateways were all of the new version once */
     bool waits;        /* for what the preflight has to know: nothing may be written */
     enum upgrade_phase phase;
-    const json_t *needs; /* preflight_step.needs; borrowed */
+    const json_t *needs; /* of preflight_step, as is the next one; borrowed */
+    struct room_memo *room;
     struct preflight preflight;
     struct proof proof;
     char *invalid;     /* why the resource cannot be built for the new version; owned; NULL: it can */

@@ -565,15 +565,17 @@ static void what_needs_no_pod_more_needs_no_room(void **state)
     expect_versions(w, "1.31.1", "1.30.8");
 }
 
+/* Of the Deployment web. */
+static const char injected[] =
+    "{\"metadata\": {\"name\": \"web-5d4f-1\", \"namespace\": \"default\", \"labels\": {\"pod-template-hash\": "
+    "\"5d4f\"}, "
+    "\"annotations\": {\"sidecar.istio.io/status\": \"{}\"}, \"ownerReferences\": [{\"apiVersion\": \"apps/v1\", "
+    "\"kind\": \"ReplicaSet\", \"name\": \"web-5d4f\", \"controller\": true}]}, "
+    "\"spec\": {\"nodeName\": \"node-1\", " CONTAINERS("5Gi") "}}";
+
 /* Its restart would end with its time: it is told, and keeps nothing. */
 static void workloads_without_room_are_told(void **state)
 {
-    static const char injected[] =
-        "{\"metadata\": {\"name\": \"web-5d4f-1\", \"namespace\": \"default\", \"labels\": {\"pod-template-hash\": "
-        "\"5d4f\"}, "
-        "\"annotations\": {\"sidecar.istio.io/status\": \"{}\"}, \"ownerReferences\": [{\"apiVersion\": \"apps/v1\", "
-        "\"kind\": \"ReplicaSet\", \"name\": \"web-5d4f\", \"controller\": true}]}, "
-        "\"spec\": {\"nodeName\": \"node-1\", " CONTAINERS("5Gi") "}}";
     static const char *const modes[] = {"Automatic", "Report"};
     struct world *w = *state;
 
@@ -598,6 +600,45 @@ static void workloads_without_room_are_told(void **state)
     }
 }
 
+/* While the upgrade is refused, whatever changes. */
+static void room_is_looked_at_again_when_something_changes(void **state)
+{
+#define SPEC_WITH(mode)                                                                                                \
+    "{\"version\": \"1.31.1\", \"sidecarRenewal\": {\"mode\": \"" mode                                                 \
+    "\"}, \"autoInjectionNamespaces\": [\"default\"]}"
+#define WEB(strategy)                                                                                                  \
+    "{\"metadata\": {\"name\": \"web\", \"namespace\": \"default\"}, \"spec\": {\"replicas\": 3" strategy "}}"
+    static const struct {
+        const char *web, *spec; /* NULL: as before */
+        bool is_told;
+    } steps[] = {
+        {WEB(""), SPEC_WITH("Automatic"), true},
+        {NULL, NULL, true},
+        {WEB(", \"strategy\": {\"type\": \"Recreate\"}"), NULL, false},
+        {WEB(""), NULL, true},
+        {NULL, SPEC_WITH("Report"), false},
+        {NULL, SPEC_WITH("Automatic"), true},
+    };
+    struct world *w = *state;
+
+    put_room(
+        w, "{" NODE ", " HAS("4", "8Gi", "110") "}", injected, QUOTA(NS, "", "\"pods\": \"2\"", "\"pods\": \"2\""));
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        _cleanup_free_ char *warnings = NULL;
+        put_in_view(w, KIND_RUNNING_DEPLOYMENT, steps[i].web);
+        if (steps[i].spec)
+            world_put_mesh(w, steps[i].spec);
+        settle(w);
+        expect_blocked(w, "ResourceQuota few has no room");
+        warnings = warnings_of(w);
+        if ((strstr(str_or(warnings, ""), "default/web") != NULL) != steps[i].is_told)
+            fail_msg("step %zu: %s", i, str_or(warnings, "no warning"));
+    }
+    kube_cache_clear(w->cache, mesh_kind(KIND_ROOM_QUOTA));
+    settle(w);
+    expect_condition(w, "UpgradeBlocked", "False", "NotBlocked");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +656,7 @@ int main(void)
         OLD(without_room_for_one_pod_more_the_old_one_stays),
         OLD(what_needs_no_pod_more_needs_no_room),
         OLD(workloads_without_room_are_told),
+        OLD(room_is_looked_at_again_when_something_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
