@@ -116,6 +116,20 @@ static char *pod_reason(const json_t *pod)
     return reason;
 }
 
+/* Also while it runs, between two of its ends; one end may be that of a program that came before what it needs. */
+static bool crashes(const json_t *pod, const char *statuses)
+{
+    json_t *status;
+    size_t i;
+
+    json_array_foreach(doc_at(pod, "status", statuses), i, status)
+        if (str_eq(doc_string(status, "state", "waiting", "reason"), "CrashLoopBackOff") ||
+            (!doc_bool(doc_at(status, "ready"), false) && doc_int(doc_at(status, "restartCount"), 0) > 1 &&
+             doc_int(doc_at(status, "lastState", "terminated", "exitCode"), 0) != 0))
+            return true;
+    return false;
+}
+
 /*
  * No container has run, and there is no reason: its volumes are being mounted, or cannot be. A Pod with init containers
  * has another word for it.
@@ -133,6 +147,7 @@ static bool is_being_created(const json_t *pod)
 struct waiting_pod {
     json_t *labels;
     char *created, *reason;
+    bool crashes;
 };
 
 /* What is known while a namespace's components are read. */
@@ -176,6 +191,7 @@ static void read_pod(struct reading *reading, struct kube_object *o)
         .labels = json_incref(doc_at(pod, "metadata", "labels")),
         .created = str_dup(str_or(doc_string(pod, "metadata", "creationTimestamp"), "")),
         .reason = reason,
+        .crashes = crashes(pod, "initContainerStatuses") || crashes(pod, "containerStatuses"),
     };
 }
 
@@ -197,8 +213,8 @@ static bool has_waiting_pods(struct reading *reading)
     return reading->pod_count > 0;
 }
 
-/* What the Deployment's newest Pod that has something to say waits for: older ones may be of an older spec. */
-static const char *reason_from_pods(struct reading *reading, const json_t *deployment)
+/* The Deployment's newest Pod that has something to say: older ones may be of an older spec. NULL: none has. */
+static const struct waiting_pod *newest_of(struct reading *reading, const json_t *deployment)
 {
     const json_t *selector = doc_at(deployment, "spec", "selector", "matchLabels");
     const struct waiting_pod *newest = NULL;
@@ -208,7 +224,7 @@ static const char *reason_from_pods(struct reading *reading, const json_t *deplo
         if (selector_pairs_match(selector, pod->labels) && (!newest || strcmp(pod->created, newest->created) > 0))
             newest = pod;
     }
-    return newest ? newest->reason : NULL;
+    return newest;
 }
 
 /* A ReplicaSet that may not create Pods says so in this condition: quota, admission. NULL: there is none. */
@@ -338,14 +354,17 @@ static void describe_progress(const struct counts *counts, const struct workload
 }
 
 /* What its controller or its Pods say. They may change without it, and are read again every time. */
-static void
-describe_reason(struct reading *reading, struct kube_object *o, const struct workload_progress *p, struct buf *text)
+static void describe_reason(
+    struct reading *reading, struct kube_object *o, const struct workload_progress *p, struct buf *text,
+    bool *ret_crashes)
 {
     bool pods_speak = !p->has_failed && has_waiting_pods(reading);
     _cleanup_json_ json_t *workload = p->has_failed || pods_speak ? kube_object_parse(o) : NULL;
     _cleanup_free_ char *failure = describe_failure(failure_of(workload));
-    const char *reason = pods_speak ? reason_from_pods(reading, workload) : failure;
+    const struct waiting_pod *pod = pods_speak ? newest_of(reading, workload) : NULL;
+    const char *reason = pod ? pod->reason : failure;
 
+    *ret_crashes = pod && pod->crashes;
     if (!reason)
         return;
     buf_add_str(text, "; ");
@@ -353,7 +372,8 @@ describe_reason(struct reading *reading, struct kube_object *o, const struct wor
 }
 
 static char *describe_missing(
-    struct reading *reading, const struct counts *counts, struct kube_object *o, const struct workload_progress *p)
+    struct reading *reading, const struct counts *counts, struct kube_object *o, const struct workload_progress *p,
+    bool *ret_crashes)
 {
     struct buf text = BUF_INIT;
 
@@ -364,7 +384,7 @@ static char *describe_missing(
     }
     buf_printf(&text, "%s: ", p->is_late ? " exceeded its progress deadline" : "");
     describe_progress(counts, p, &text);
-    describe_reason(reading, o, p, &text);
+    describe_reason(reading, o, p, &text, ret_crashes);
     return buf_take(&text);
 }
 
@@ -387,7 +407,7 @@ read_workload(struct reading *reading, const struct rollout_workload *workload, 
     r->available = is_complete(&p);
     r->is_late = !r->available && p.is_seen && p.is_late;
     if (!r->available)
-        r->message = describe_missing(reading, counts, o, &p);
+        r->message = describe_missing(reading, counts, o, &p, &r->crashes);
 }
 
 /* All of its workloads as one. */
@@ -401,6 +421,7 @@ static void read_component(struct reading *reading, const struct rollout_target 
         read_workload(reading, w, target->revision, &one);
         r->available &= one.available;
         r->is_late |= one.is_late;
+        r->crashes |= one.crashes;
         r->ready += one.ready;
         r->desired += one.desired;
         if (one.message) {

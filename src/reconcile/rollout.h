@@ -20,6 +20,7 @@ struct rollout {
     bool optional;        /* the whole is available without it */
     bool available;
     bool is_late; /* a workload is past its progress deadline */
+    bool crashes; /* a container ends again and again, of the Pod that `message` speaks of */
     int64_t ready, desired;
     char *message; /* why it is not available; owned; NULL where it is */
 };

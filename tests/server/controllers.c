@@ -239,6 +239,11 @@ void controllers_leave_workloads(struct controllers *c)
     c->leaves_workloads = true;
 }
 
+void controllers_read_configuration(struct controllers *c, bool reads)
+{
+    c->reads_configuration = reads;
+}
+
 void controllers_free(struct controllers *c)
 {
     if (!c)

@@ -21,11 +21,16 @@ bool controllers_is_app(const json_t *workload);
 /* An annotation of such a workload: none of its Pods becomes ready. */
 #define CONTROLLERS_STUCK "simulated.example.com/stuck"
 
+/* An annotation of another Deployment: with an image of this tag its programs end as soon as they have started. */
+#define CONTROLLERS_BROKEN "simulated.example.com/broken"
+
 /* `eager`: nothing is left to chance any more, and autoscalers rest. Borrowed, read at every step. */
 struct controllers *controllers_new(struct sched *sched, struct server *server, struct rng *rng, const bool *eager);
 void controllers_free(struct controllers *c);
 /* Deployments, their Pods and Endpoints are somebody else's to move: tests/simulation/canary has a model of its own. */
 void controllers_leave_workloads(struct controllers *c);
+/* Pilots of Istio 1.0 end where the mesh configuration is of Istio 1.1. */
+void controllers_read_configuration(struct controllers *c, bool reads);
 /* Something changed in the server. */
 void controllers_poke(struct controllers *c);
 /*

@@ -14,7 +14,7 @@ struct controllers {
     const bool *eager;
     struct job *job;
     bool unfinished; /* something waits for a later turn */
-    bool leaves_workloads;
+    bool leaves_workloads, reads_configuration;
 };
 
 /* Of a release of Kubernetes that today's Istio runs on. */

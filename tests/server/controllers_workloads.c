@@ -13,6 +13,34 @@ static void set_rollout(struct controllers *c, struct collection *kind, const js
     update(c, kind, "status", o);
 }
 
+static const char *tag_of(const json_t *deployment)
+{
+    const json_t *container = json_array_get(doc_at(deployment, "spec", "template", "spec", "containers"), 0);
+    const char *image = doc_string(container, "image"), *tag = image ? strrchr(image, ':') : NULL;
+
+    return tag ? tag + 1 : "";
+}
+
+/* Istio 1.0 knows no sources of configuration, and takes no field that it does not know. */
+static bool can_read_configuration(struct controllers *c, const json_t *pilot)
+{
+    const json_t *config = server_get(kind_of(c, "", "configmaps"), ns_of(pilot), "istio");
+
+    return !str_starts(tag_of(pilot), "1.0.") ||
+           !strstr(str_or(doc_string(config, "data", "mesh"), ""), "configSources");
+}
+
+/* Whether Pods of a Deployment run that start now. */
+static bool starts(struct controllers *c, const json_t *deployment)
+{
+    const char *broken = doc_string(deployment, "metadata", "annotations", CONTROLLERS_BROKEN);
+
+    if (broken && str_eq(broken, tag_of(deployment)))
+        return false;
+    return !c->reads_configuration || !str_eq(name_of(deployment), "istio-pilot") ||
+           can_read_configuration(c, deployment);
+}
+
 static void roll_out(struct controllers *c, struct collection *kind, const json_t *o)
 {
     int64_t desired = number(o, "spec", "replicas"), updated = number(o, "status", "updatedReplicas");
@@ -28,7 +56,7 @@ static void roll_out(struct controllers *c, struct collection *kind, const json_
         if (now(c, 400))
             set_rollout(c, kind, o, desired, available < desired ? available : desired);
         c->unfinished = true;
-    } else if (available != desired && now(c, 300)) {
+    } else if (available != desired && starts(c, o) && now(c, 300)) {
         set_rollout(c, kind, o, desired, desired);
     }
 }

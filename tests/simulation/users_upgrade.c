@@ -1,6 +1,7 @@
 /* What users do while the version of a mesh of Istio 1.0 or 1.1 changes: they ask for others, and end the mesh. */
 #include <string.h>
 
+#include "../server/controllers.h"
 #include "api/istio.h"
 #include "base/str.h"
 #include "doc/build.h"
@@ -8,10 +9,10 @@
 #include "reconcile/marks.h"
 #include "users_impl.h"
 
+static const char *const versions[] = {"1.0.5", "1.0.6", "1.1.0", "1.1.17"};
+
 static const char *any_version(struct users *p)
 {
-    static const char *const versions[] = {"1.0.5", "1.0.6", "1.1.0", "1.1.17"};
-
     return versions[rng_below(p->rng, ARRAY_LEN(versions))];
 }
 
@@ -85,10 +86,26 @@ static void crash_component(struct users *p)
     json_decref(x.object);
 }
 
+/* A release that ends as soon as it has started, or that was mended. */
+static void break_or_mend_component(struct users *p)
+{
+    struct pick x = users_pick(p, is_component);
+    json_t *annotations;
+
+    if (!x.object)
+        return;
+    annotations = doc_make(x.object, "metadata", "annotations");
+    if (json_object_del(annotations, CONTROLLERS_BROKEN) < 0)
+        json_object_set_new(annotations, CONTROLLERS_BROKEN, json_string(any_version(p)));
+    users_put(p, &x);
+    json_decref(x.object);
+}
+
 static const struct users_deed deeds[] = {
     {"another version is asked for", 60, change_version},
     {"a field of the resource is changed", 15, change_field},
     {"a component crashes", 15, crash_component},
+    {"a release of a component ends as soon as it starts, or is mended", 15, break_or_mend_component},
     {"the resource is deleted", 10, delete_and_mostly_create},
 };
 
@@ -112,13 +129,49 @@ void users_begin_upgrades(struct users *p)
     }
 }
 
+/* Whether all that is there runs in this version. */
+static bool runs(struct users *p, const char *version)
+{
+    struct collection *kind = server_find(p->server, "apps", "deployments");
+    void *o;
+
+    for (size_t i = 0; map_next(kind->objects, &i, NULL, &o);)
+        if (str_eq(doc_string(o, "metadata", "annotations", CONTROLLERS_BROKEN), version))
+            return false;
+    return true;
+}
+
+static bool is_broken(const struct collection *kind, const json_t *o)
+{
+    return is_component(kind, o) && doc_string(o, "metadata", "annotations", CONTROLLERS_BROKEN);
+}
+
+static void mend_all(struct users *p)
+{
+    size_t most = map_len(server_find(p->server, "apps", "deployments")->objects);
+    struct pick x;
+
+    for (; most && (x = users_pick(p, is_broken)).object; most--) {
+        json_object_del(doc_at(x.object, "metadata", "annotations"), CONTROLLERS_BROKEN);
+        users_put(p, &x);
+        json_decref(x.object);
+    }
+}
+
+/* Nobody waits for a release that does not run: it is mended, or another one is asked for, as on the way back. */
 void users_end_upgrades(struct users *p)
 {
-    struct pick x = users_mesh(p);
+    const char *version = rng_chance(p->rng, 700) ? any_version(p) : NULL;
+    struct pick x;
 
+    if (!version || !runs(p, version))
+        mend_all(p);
+    x = users_mesh(p);
     if (!x.object)
         return;
     json_object_del(json_object_get(x.object, "spec"), "pause");
+    if (version)
+        json_object_set_new(doc_make(x.object, "spec"), "version", json_string(version));
     users_put(p, &x);
     json_decref(x.object);
 }

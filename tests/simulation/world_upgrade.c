@@ -30,6 +30,7 @@ void world_upgrade(struct world *w)
     users_begin_upgrades(&central->users);
     world_converge(w);
     central->invariants.upgrades = true;
+    controllers_read_configuration(central->controllers, true);
     w->eager = false;
     world_choose_few_faults(w);
     bustle(w);
@@ -44,5 +45,6 @@ void world_upgrade(struct world *w)
         controllers_poke(w->sites[i].controllers);
     world_converge(w);
     central->invariants.upgrades = false;
+    controllers_read_configuration(central->controllers, false);
     central->users.rng = before;
 }

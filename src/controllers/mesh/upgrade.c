@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/status.h"
+#include "base/clock.h"
 #include "base/release.h"
 #include "base/str.h"
 #include "controllers/mesh/components.h"
@@ -113,13 +114,20 @@ static bool is_written(
     return applied && str_eq(doc_string(applied, "hash"), doc_string(would_apply, "hash"));
 }
 
+/* Owned by the caller. */
+static char *name_of(const struct rollout_workload *w, const struct mesh_component *c, const char *revision)
+{
+    bool is_named = *revision && !c->shared;
+
+    return str_printf("%s%s%s", w->name, is_named ? "-" : "", is_named ? revision : "");
+}
+
 static bool are_written(
     const struct plan_input *in, const struct mesh_desired *desired, const char *ns, const struct mesh_component *c,
     const char *revision)
 {
     for (const struct rollout_workload *w = c->workloads; w->name; w++) {
-        bool named = *revision && !c->shared;
-        _cleanup_free_ char *name = str_printf("%s%s%s", w->name, named ? "-" : "", named ? revision : "");
+        _cleanup_free_ char *name = name_of(w, c, revision);
         if (!is_written(in, desired, (enum mesh_kind_id)w->kind, ns, name))
             return false;
     }
@@ -144,17 +152,69 @@ static bool are_replaced(
     return true;
 }
 
-/* Whether the control plane that the mesh is built for is written, available, and can be called. */
-static bool
-serves(const struct plan_input *in, const struct mesh_desired *desired, const char *ns, bool cni_is_optional)
+static msec_t time_of(const json_t *workload, const char *condition, const char *field)
 {
+    const char *text = doc_string(doc_find(doc_at(workload, "status", "conditions"), "type", condition), field);
+    msec_t time;
+
+    return text && clock_parse_rfc3339(text, &time) ? time : 0;
+}
+
+/*
+ * How long a control plane has to be available without a break. A program without a readiness probe (Citadel, Mixer)
+ * counts as available as soon as it runs, also one that ends at once, again and again.
+ */
+#define STEADY_AFTER SECONDS(5)
+
+/*
+ * How much of that is left, as its Deployment says: since when it is rolled out, and available. 0: nothing, or that is
+ * not known, which it is not of another kind, and where this clock is behind.
+ */
+static msec_t steady_in(const struct plan_input *in, enum mesh_kind_id kind, const char *ns, const char *name)
+{
+    const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(kind), ns, name);
+    _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
+    msec_t available = time_of(live, "Available", "lastTransitionTime"),
+           rolled_out = time_of(live, "Progressing", "lastUpdateTime"),
+           since = available > rolled_out ? available : rolled_out;
+
+    return since > in->now || in->now - since >= STEADY_AFTER ? 0 : STEADY_AFTER - (in->now - since);
+}
+
+/* Where the control plane is not steady yet, the plan comes again when it may be. */
+static bool is_steady(struct reconcile *r, const struct mesh_desired *desired, const struct rollouts *rollouts)
+{
+    const struct mesh_component *components = desired->planes->release->line->central.components;
+    msec_t longest = 0;
+
+    for (size_t i = 0; i < rollouts->len; i++) {
+        const struct rollout *rollout = &rollouts->items[i];
+        const struct mesh_component *c = mesh_component_of(components, rollout->name);
+        if (!c || is_gateway(c) || !rollout->enabled)
+            continue;
+        for (const struct rollout_workload *w = c->workloads; w->name; w++) {
+            _cleanup_free_ char *name = name_of(w, c, rollout->revision);
+            msec_t left = steady_in(r->world->central, (enum mesh_kind_id)w->kind, r->object->ns, name);
+            longest = left > longest ? left : longest;
+        }
+    }
+    if (longest && longest < r->plan->again_after)
+        r->plan->again_after = longest;
+    return !longest;
+}
+
+/* Whether the control plane that the mesh is built for is written, available and steady, and can be called. */
+static bool serves(struct reconcile *r, const struct mesh_desired *desired, bool cni_is_optional)
+{
+    const struct plan_input *in = r->world->central;
+    const char *ns = r->object->ns;
     struct rollouts rollouts = {0};
     unsigned watch = 0;
     bool available;
 
     components_read(
         in, ns, desired->planes, desired->plane_count, MESH_CENTRAL, desired->spec, cni_is_optional, &rollouts, &watch);
-    available = are_replaced(in, desired, ns, &rollouts, false);
+    available = are_replaced(in, desired, ns, &rollouts, false) && is_steady(r, desired, &rollouts);
     rollouts_release(&rollouts);
     return available && (!desired->planes->release->line->webhooks_count || webhooks_can_be_called(in, desired));
 }
@@ -289,7 +349,7 @@ static void hold_parts(
     const struct plan_input *in = r->world->central;
     _cleanup_json_ json_t *gateways = NULL, *injector = NULL;
 
-    if (!serves(in, desired, r->object->ns, cni_is_optional))
+    if (!serves(r, desired, cni_is_optional))
         injector = hold_injector(in, r->object, desired, u->from);
     else
         u->is_proven = !doc_at(hold, HOLD_INJECTOR) && injects(u, r, desired);
@@ -311,7 +371,7 @@ static void hold_validator(
     if (!former)
         return;
     if (!upgrade_holds_back(u))
-        u->is_proven = serves(in, desired, r->object->ns, cni_is_optional) && injects(u, r, desired);
+        u->is_proven = serves(r, desired, cni_is_optional) && injects(u, r, desired);
     u->is_unproven = !u->is_proven;
     if (u->is_unproven)
         json_object_set_new(
@@ -481,17 +541,43 @@ static json_t *record_of(const struct reconcile *r, const struct upgrade *u)
         OPT(u->phase != UPGRADE_COMPLETE, STRING("progress", text)));
 }
 
-/* Why the control plane is not proven, where Kubernetes gave it up or it does not inject; NULL: it may be yet. */
-static const char *control_plane_fault(const struct reconcile *r, const struct upgrade *u)
+/* A component that crashes, or that Kubernetes gave up: a gateway, or one of the control plane. NULL: there is none. */
+static const struct rollout *faulty(const struct reconcile *r, const struct upgrade *u, bool gateways)
 {
-    if (u->phase != UPGRADE_CONTROL_PLANE)
-        return NULL;
-    if (u->proof.result == PROOF_FAILED)
-        return u->proof.text;
-    for (size_t i = 0; i < r->rollouts.len; i++)
-        if (r->rollouts.items[i].enabled && r->rollouts.items[i].is_late)
-            return r->rollouts.items[i].message;
+    const struct mesh_component *components = mesh_line_of(u->to)->central.components;
+
+    for (size_t i = 0; i < r->rollouts.len; i++) {
+        const struct rollout *rollout = &r->rollouts.items[i];
+        const struct mesh_component *c = mesh_component_of(components, rollout->name);
+        if (c && is_gateway(c) == gateways && rollout->enabled && !rollout->optional &&
+            (rollout->is_late || rollout->crashes))
+            return rollout;
+    }
     return NULL;
+}
+
+/* Why it does not go on with what it writes, as far as that may not end by itself; owned; NULL: it may yet. */
+static char *stuck_text(const struct reconcile *r, const struct upgrade *u, const char **ret_reason)
+{
+    const struct rollout *rollout = NULL;
+    const char *why = NULL;
+
+    if (u->phase == UPGRADE_CONTROL_PLANE && u->proof.result == PROOF_FAILED) {
+        *ret_reason = "InjectionFailed";
+        why = u->proof.text;
+    } else if (u->phase == UPGRADE_CONTROL_PLANE) {
+        *ret_reason = "ControlPlaneUnavailable";
+        rollout = faulty(r, u, false);
+    } else if (u->phase == UPGRADE_GATEWAYS) {
+        *ret_reason = "GatewayUnavailable";
+        rollout = faulty(r, u, true);
+    }
+    why = rollout ? rollout->message : why;
+    if (!why)
+        return NULL;
+    if (u->phase == UPGRADE_GATEWAYS)
+        return str_printf("a gateway of Istio %s is not available: %s", u->to, why);
+    return str_printf("the gateways stay at Istio %s until the control plane is proven: %s", u->from, why);
 }
 
 static void add_condition(json_t *status, json_t *condition)
@@ -502,7 +588,7 @@ static void add_condition(json_t *status, json_t *condition)
 static void add_conditions(const struct reconcile *r, const struct upgrade *u, json_t *status)
 {
     _cleanup_free_ char *blocked = upgrade_blocked_text(u), *text = NULL;
-    const char *fault = control_plane_fault(r, u);
+    const char *reason = "PreflightRefused";
     bool goes_on = u->phase != UPGRADE_COMPLETE && !blocked;
 
     text = u->phase == UPGRADE_SIDECARS && u->shows_counts
@@ -514,18 +600,15 @@ static void add_conditions(const struct reconcile *r, const struct upgrade *u, j
                      u->done + u->left)
                : str_printf("from Istio %s to %s: %s", u->from, u->to, texts[u->phase]);
     add_condition(status, status_condition(&r->facts, CONDITION_UPGRADING, goes_on, names[u->phase], text));
-    if (fault && !blocked)
-        blocked = str_printf("the gateways stay at Istio %s until the control plane is proven: %s", u->from, fault);
+    if (!blocked)
+        blocked = stuck_text(r, u, &reason);
     add_condition(
         status,
         status_condition(
             &r->facts,
             CONDITION_UPGRADE_BLOCKED,
             blocked != NULL,
-            !blocked                          ? "NotBlocked"
-            : u->keeps_old                    ? "PreflightRefused"
-            : u->proof.result == PROOF_FAILED ? "InjectionFailed"
-                                              : "ControlPlaneUnavailable",
+            blocked ? reason : "NotBlocked",
             str_or(blocked, "")));
 }
 

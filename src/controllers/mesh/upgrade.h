@@ -5,8 +5,8 @@
  *
  *   Preflight      what speaks against it is looked for; nothing of the new version is written (preflight.h)
  *   Definitions    the new CustomResourceDefinitions
- *   ControlPlane   the ConfigMaps and workloads of the control plane, until they are available, the API server can call
- *                  the webhooks, and a Pod gets the new sidecar, as a dry run (proof.h)
+ *   ControlPlane   the ConfigMaps and workloads of the control plane, until they are available for a few seconds, the
+ *                  API server can call the webhooks, and a Pod gets the new sidecar, as a dry run (proof.h)
  *   Gateways       they are replaced, one component after the other as their Deployments say
  *   Sidecars       until no Pod has an outdated sidecar, and no former control plane is left
  *   Complete

@@ -283,3 +283,17 @@ void put_authority(struct world *w, enum mesh_kind_id kind, const char *name, js
             MAP("metadata", STRING("name", name), STRING("namespace", NS)),
             VALUE("data", data)));
 }
+
+msec_t next_plan_after(struct world *w)
+{
+    const struct plan_input in = {
+        .now = NOW + w->later, .server = &w->server, .observed = w->cache, .synced = w->synced, .queue_context = w};
+    const struct plan_world world = {.central = &in, .contact = {.error = ""}};
+    struct reconcile_plan plan;
+    msec_t after;
+
+    assert_true(reconcile_resource(&istio_reconciler, &world, mesh_find(w->cache), w->memo, &plan));
+    after = plan.again_after;
+    reconcile_plan_release(&plan);
+    return after;
+}

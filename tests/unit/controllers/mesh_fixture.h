@@ -47,6 +47,8 @@ void settle_with_condition(
 /* When a world begins. */
 #define NOW SECONDS(1545000000)
 #define DAY (SECONDS(1) * 60 * 60 * 24)
+/* When the plan that is due now wants another one without an event, after so long; MSEC_NEVER. */
+msec_t next_plan_after(struct world *w);
 /* PEM of an authority that ends then, in base64; owned by the caller. */
 char *authority_until(msec_t end);
 /* A Secret in the control plane's namespace; of KIND_SELF_SIGNED_AUTHORITY or KIND_PLUGGED_IN_AUTHORITY. */

@@ -235,21 +235,11 @@ static void a_plan_comes_again_when_the_condition_changes(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *signing = authority_until(NOW + cases[i].end);
-        const struct kube_object *mesh;
-        struct reconcile_plan plan;
         struct world *w;
         begin(state);
         w = *state;
         put_authority(w, KIND_SELF_SIGNED_AUTHORITY, "istio-ca-secret", OBJECT(STRING("ca-cert.pem", signing)));
-        {
-            const struct plan_input in = {
-                .now = NOW, .server = &w->server, .observed = w->cache, .synced = w->synced, .queue_context = w};
-            const struct plan_world world = {.central = &in, .contact = {.error = ""}};
-            mesh = mesh_find(w->cache);
-            assert_true(reconcile_resource(&istio_reconciler, &world, mesh, w->memo, &plan));
-        }
-        assert_int_equal(plan.again_after, cases[i].again);
-        reconcile_plan_release(&plan);
+        assert_int_equal(next_plan_after(w), cases[i].again);
         mesh_end(state);
     }
     *state = NULL;

@@ -260,16 +260,6 @@ static void a_control_plane_follows_its_definitions_and_its_configuration(void *
 
 /* --- the injector's configuration --- */
 
-static void expect_injector(struct world *w, const char *version)
-{
-    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
-    _cleanup_free_ char *tag = str_printf("\"tag\":\"%s\"", version);
-    const char *values = str_or(doc_string(config, "data", "values"), "");
-
-    if (!strstr(values, tag))
-        fail_msg("the injector is not of version %s, but: %s", version, values);
-}
-
 /*
  * Where no new control plane becomes available, Pods get the sidecars that they got before: the injector's
  * configuration is never newer than what reads it. An older one comes first.

@@ -56,3 +56,13 @@ void expect_condition(struct world *w, const char *type, const char *status, con
             str_or(doc_string(condition, "status"), "absent"),
             str_or(doc_string(condition, "reason"), "absent"));
 }
+
+void expect_injector(struct world *w, const char *version)
+{
+    _cleanup_json_ json_t *config = world_get(w, "v1", "ConfigMap", NS, "istio-sidecar-injector");
+    _cleanup_free_ char *tag = str_printf("\"tag\":\"%s\"", version);
+    const char *values = str_or(doc_string(config, "data", "values"), "");
+
+    if (!strstr(values, tag))
+        fail_msg("the injector is not of version %s, but: %s", version, values);
+}

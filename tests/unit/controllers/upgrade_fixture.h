@@ -17,6 +17,8 @@ char *version_of(struct world *w, const char *deployment);
 void expect_versions(struct world *w, const char *control_plane, const char *gateway);
 /* A text of status.upgrade; NULL: it is absent. */
 void expect_upgrade(struct world *w, const char *field, const char *value);
+/* Of the injector's configuration. */
+void expect_injector(struct world *w, const char *version);
 void expect_condition(struct world *w, const char *type, const char *status, const char *reason);
 
 #endif

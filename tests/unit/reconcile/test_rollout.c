@@ -270,6 +270,48 @@ static void a_deployment_is_looked_at_again_when_it_changes(void **state)
     world_release(&w);
 }
 
+/* Of those that wait, which will end again and again: a program that ended once may have come before what it needs. */
+static void a_pod_that_ends_again_and_again_is_told_apart(void **state)
+{
+#define ENDED(count, code) "'restartCount': " count ", 'lastState': {'terminated': {'exitCode': " code "}}}"
+#define RUNS "{'name': 'discovery', 'state': {'running': {}}, 'ready': "
+    static const struct {
+        const char *pods[2]; /* the older Pod first */
+        bool crashes;
+    } ways[] = {
+        {{"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]"}, true},
+        {{"'initContainerStatuses': [" WAITING("CrashLoopBackOff", "") "]"}, true},
+        {{"'containerStatuses': [" WAITING("ImagePullBackOff", "") "]"}, false},
+        {{"'containerStatuses': [" RUNS "false, " ENDED("2", "255") "]"}, true},
+        {{"'containerStatuses': [" RUNS "false, " ENDED("1", "255") "]"}, false},
+        {{"'containerStatuses': [" RUNS "false, " ENDED("2", "0") "]"}, false},
+        {{"'containerStatuses': [" RUNS "false}]"}, false},
+        /* Only the one that is spoken of. */
+        {{"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]",
+          "'containerStatuses': [" WAITING("ImagePullBackOff", "") "]"},
+         false},
+        {{"'containerStatuses': [" WAITING("CrashLoopBackOff", "") "]",
+          "'containerStatuses': [" RUNS "true, " ENDED("2", "255") "]"},
+         true},
+        {{NULL}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        struct rollouts r;
+        struct world w;
+        world_init(&w);
+        put(&w, DEPLOYMENT, STUCK, 0);
+        for (int k = 0; k < 2 && ways[i].pods[k]; k++)
+            put(&w, POD, ways[i].pods[k], k);
+        read_all(&w, true, &r);
+        if (r.items[0].crashes != ways[i].crashes)
+            fail_msg("case %zu: \"%s\"", i, r.items[0].message);
+        rollouts_release(&r);
+        world_release(&w);
+    }
+}
+
 /* A Pod that had nothing to say, and the one that had: both may change. */
 static void a_pod_is_looked_at_again_when_it_changes(void **state)
 {
@@ -481,6 +523,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_component_is_as_far_as_all_of_its_workloads),
         cmocka_unit_test(a_deployment_is_available_or_the_message_says_why),
+        cmocka_unit_test(a_pod_that_ends_again_and_again_is_told_apart),
         cmocka_unit_test(a_deployment_is_looked_at_again_when_it_changes),
         cmocka_unit_test(a_pod_is_looked_at_again_when_it_changes),
         cmocka_unit_test(what_is_switched_off_is_not_waited_for),
