@@ -23,8 +23,8 @@ const struct field status_condition_rows[] = {
     CONDITION_LINE(CONDITION_GATEWAY_API,                                                                              \
         "this Istio follows every kind of the Gateway API that is installed; while one is")                            \
     CONDITION_LINE(CONDITION_METRICS_SCRAPED,                                                                          \
-        "every target of the mesh answers Prometheus; while `monitoring.prometheus` has a mode and a URL. The mesh "   \
-        "is Ready without")                                                                                            \
+        "every target of the mesh answers Prometheus; while `monitoring.prometheus` has a mode and a URL, or its "     \
+        "objects cannot be written. The mesh is Ready without")                                                        \
     CONDITION_LINE(CONDITION_REGISTRIES_OPEN,                                                                          \
         "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "                          \
         "registry.istio.io); there only while it is False")                                                            \

@@ -43,7 +43,7 @@
 #define CONDITION_GATEWAY_ADDRESSES "GatewayAddressesAssigned"
 /* While Gateway API is there, and the release knows it. */
 #define CONDITION_GATEWAY_API "GatewayAPIAccepted"
-/* While spec.monitoring.prometheus has a mode and the URL of Prometheus, once that was asked. */
+/* While spec.monitoring.prometheus has a mode and the URL of Prometheus, once that was asked, or is not carried out. */
 #define CONDITION_METRICS_SCRAPED "MetricsScraped"
 /* While images come from a registry that closes; then it is "False". */
 #define CONDITION_REGISTRIES_OPEN "RegistriesOpen"

@@ -7,7 +7,7 @@
 
 #include "reconcile/plan.h"
 
-enum { OBJECTS_SETS_MAX = 2, OBJECTS_RETAINED_MAX = 2 };
+enum { OBJECTS_SETS_MAX = 2, OBJECTS_RETAINED_MAX = 3 };
 
 struct objects_input {
     const struct plan_input *plan;

@@ -61,6 +61,23 @@ void rendered_digest_configs(struct rendered_list *objects)
     }
 }
 
+struct rendered_list rendered_take(struct rendered_list *objects, unsigned apart)
+{
+    struct rendered_list taken = {0};
+    size_t kept = 0;
+
+    for (size_t i = 0; i < objects->len; i++) {
+        if (objects->items[i].apart != apart) {
+            objects->items[kept++] = objects->items[i];
+            continue;
+        }
+        ARRAY_RESERVE_ONE(taken.items, taken.len, taken.cap);
+        taken.items[taken.len++] = objects->items[i];
+    }
+    objects->len = kept;
+    return taken;
+}
+
 void rendered_release(struct rendered_list *objects)
 {
     for (size_t i = 0; i < objects->len; i++)

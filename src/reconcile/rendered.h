@@ -50,6 +50,7 @@ struct rendered {
      * it, even where the row says so. Ends with NULL; may be NULL; static.
      */
     const char *const *after;
+    unsigned apart; /* which set of its own it is planned in, apart from all else (rendered_take()); 0: none */
 };
 
 struct rendered_list {
@@ -63,6 +64,8 @@ void rendered_digest_configs(struct rendered_list *objects);
 void rendered_set_digest(json_t *object, const json_t *config);
 /* The digest that an object has there; NULL: none. */
 const char *rendered_digest_in(const json_t *object);
+/* Takes those of the set `apart` out of `objects`; both keep their order. */
+struct rendered_list rendered_take(struct rendered_list *objects, unsigned apart);
 /* The order of the table of kinds (all are of one) and of names. */
 void rendered_sort(struct rendered_list *objects);
 void rendered_release(struct rendered_list *objects);

@@ -114,23 +114,6 @@ static void read_held(const json_t *resource, const json_t *hold, struct held *r
         hold_part(resource, MESH_HELD_VALIDATOR, doc_at(hold, HOLD_VALIDATOR), ret);
 }
 
-/* Takes the monitors out of `objects`, which are sorted. */
-static void take_monitors(struct rendered_list *objects, struct rendered_list *ret)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < objects->len; i++) {
-        const struct kube_kind *kind = objects->items[i].kind;
-        if (kind != mesh_kind(KIND_SERVICE_MONITOR) && kind != mesh_kind(KIND_POD_MONITOR)) {
-            objects->items[kept++] = objects->items[i];
-            continue;
-        }
-        ARRAY_RESERVE_ONE(ret->items, ret->len, ret->cap);
-        ret->items[ret->len++] = objects->items[i];
-    }
-    objects->len = kept;
-}
-
 int mesh_desired_build(
     const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
     const json_t *hold, struct mesh_desired **ret, struct problems *problems)
@@ -142,7 +125,7 @@ int mesh_desired_build(
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};
     size_t plane_count;
-    struct rendered_list objects = {0}, monitors = {0};
+    struct rendered_list objects = {0}, monitors;
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
         .kind = "Istio",
@@ -167,7 +150,7 @@ int mesh_desired_build(
         rendered_release(&objects);
         return -1;
     }
-    take_monitors(&objects, &monitors);
+    monitors = rendered_take(&objects, MESH_APART_MONITORS);
     /* A file that was never in a cluster has no uid. */
     *ret = NEW(struct mesh_desired);
     **ret = (struct mesh_desired){

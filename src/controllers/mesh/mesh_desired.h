@@ -16,7 +16,7 @@ struct mesh_desired {
     struct mesh_injection injection; /* of the first */
     char *injection_config;          /* injection.config_map */
     struct desired_set *objects;
-    /* Those for the Prometheus operator, which are planned apart (monitoring.h): its definitions may not be there. */
+    /* Those that tell Prometheus what to scrape, which are planned apart (apart.h). */
     struct desired_set *monitors;
 };
 

@@ -5,13 +5,13 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/apart.h"
 #include "controllers/prometheus.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "kube/selector.h"
 #include "mesh/common/scrapes.h"
-#include "reconcile/objects.h"
 
 #define RETRIES 2
 static const msec_t ASKED_AGAIN_AFTER = SECONDS(60);
@@ -70,27 +70,10 @@ static bool can_plan(const struct reconcile *r)
     return are_served(in) && (in->synced & PLAN_WATCH_MONITORS) && may_have_monitors(r);
 }
 
-static bool failed(const struct drift *drift)
-{
-    return drift->cause == DRIFT_FAILED || drift->cause == DRIFT_REFUSED;
-}
-
 void monitoring_plan(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m, struct plan *plan)
 {
-    const struct plan_input *in = r->world->central;
-    const struct objects_input objects = {.plan = in, .desired = {desired->monitors}};
-    struct plan own = {0};
-
-    if (!desired->monitors->len || !can_plan(r))
-        return;
-    objects_plan(&objects, &own);
-    for (size_t i = 0; i < own.len; i++)
-        plan_add(plan, in, own.actions[i]);
-    own.len = 0;
-    for (size_t i = 0; i < own.drift_len && !m->unwritten; i++)
-        if (failed(&own.drifts[i]))
-            m->unwritten = str_printf("%s: %s", own.drifts[i].object, own.drifts[i].text);
-    plan_release(&own);
+    if (!asks_for_monitors(r) || can_plan(r))
+        m->unwritten = apart_plan(r, desired->monitors, plan);
 }
 
 /* --- who selects them --- */
@@ -195,6 +178,26 @@ static bool read_selection(const struct plan_input *in, const struct desired_set
     return true;
 }
 
+/* True where they are written, as far as is known. */
+static bool read_writes(const struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
+{
+    const char *missing = apart_missing_namespace(r, desired->monitors);
+
+    if (missing) {
+        say(m, false, "NamespaceMissing");
+        buf_printf(
+            &m->text,
+            "namespace %s does not exist: create it, or name another one in spec.monitoring.prometheus.namespace",
+            missing);
+    } else if (m->unwritten) {
+        say(m, false, "NotWritten");
+        buf_add_str(&m->text, m->unwritten);
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /* True where all is right with them. */
 static bool read_monitors(const struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
 {
@@ -214,11 +217,8 @@ static bool read_monitors(const struct reconcile *r, const struct mesh_desired *
             &m->text,
             "the cluster does not serve ServiceMonitor, PodMonitor and Prometheus of monitoring.coreos.com/v1: install "
             "the Prometheus operator, or set spec.monitoring.prometheus.mode to " ISTIO_PROMETHEUS_SCRAPE_CONFIG);
-    } else if (m->unwritten) {
-        say(m, false, "NotWritten");
-        buf_add_str(&m->text, m->unwritten);
     } else {
-        return read_selection(in, desired->monitors, m);
+        return read_writes(r, desired, m) && read_selection(in, desired->monitors, m);
     }
     return false;
 }
@@ -282,7 +282,7 @@ static void count_job(const char *job, const json_t *result, struct monitoring *
 static void explain_absence(const struct reconcile *r, const struct mesh_desired *desired, struct buf *text)
 {
     buf_printf(text, "Prometheus at %s has no target of the mesh: ", desired->spec->monitoring.prometheus.url);
-    if (desired->monitors->len)
+    if (asks_for_monitors(r))
         buf_add_str(text, "it is not the one that selects the monitors, or may not list Pods of all namespaces");
     else
         buf_printf(
@@ -346,7 +346,8 @@ void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, st
     r->is_news = r->is_news || (by_monitors && !may_have_monitors(r));
     if (by_monitors && r->plan->again_after > LOOKED_AGAIN_AFTER && (r->plan->central.watch & ~in->synced & MONITORS))
         r->plan->again_after = LOOKED_AGAIN_AFTER; /* no event tells that a list fails */
-    if ((!by_monitors || read_monitors(r, desired, m)) && desired->spec->monitoring.prometheus.url)
+    if ((by_monitors ? read_monitors(r, desired, m) : read_writes(r, desired, m)) &&
+        desired->spec->monitoring.prometheus.url)
         read_targets(r, desired, m);
 }
 

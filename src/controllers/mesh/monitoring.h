@@ -3,9 +3,9 @@
  * definitions there, and does a Prometheus select the mesh's monitors; and where the URL of Prometheus is given, it is
  * asked for its targets. Pure.
  *
- * The monitors are planned apart from all else: they hold nothing up, and what is wrong with them is a condition.
- * Before they are created the status says so (status.monitoring.monitors), so that a mesh that asks for them no longer,
- * or is deleted, knows that it has to look for them: the kinds are watched for no other.
+ * The objects that tell it are planned apart (apart.h), and what is wrong with them is a condition. Before monitors are
+ * created the status says so (status.monitoring.monitors), so that a mesh that asks for them no longer, or is deleted,
+ * knows that it has to look for them: the kinds are watched for no other.
  */
 #ifndef CONTROLLERS_MESH_MONITORING_H
 #define CONTROLLERS_MESH_MONITORING_H
@@ -25,12 +25,12 @@ struct monitoring {
     struct buf text; /* the condition's message */
     bool is_counted;
     size_t up, down; /* targets */
-    char *unwritten; /* why a monitor could not be written; owned; NULL: all could, or were not tried */
+    char *unwritten; /* why an object could not be written; owned; NULL: all could, or were not tried */
 };
 
 /* The watches (controllers/watches.h) that bring the monitors, as far as the resource or its status tells of some. */
 unsigned monitoring_watches(const struct reconcile *r);
-/* Adds the writes of the monitors to `plan`. */
+/* Adds the writes of the objects to `plan`. */
 void monitoring_plan(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m, struct plan *plan);
 /* Asks for the watches, and Prometheus; finds out what is to be said. After monitoring_plan(). */
 void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m);

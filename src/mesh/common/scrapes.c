@@ -108,6 +108,14 @@ static json_t *metadata(const struct mesh_env *env, const char *name)
         OPT(labels, VALUE("labels", doc_copy(labels))));
 }
 
+static void add(const struct mesh_env *env, struct rendered_list *out, const char *kind, json_t *object)
+{
+    struct rendered *added = mesh_add(env, out, kind, object);
+
+    if (added)
+        added->apart = MESH_APART_MONITORS;
+}
+
 /* A file for `scrape_config_files`. */
 static void scrape_config(const struct mesh_env *env, struct rendered_list *out)
 {
@@ -118,8 +126,7 @@ static void scrape_config(const struct mesh_env *env, struct rendered_list *out)
         json_array_append_new(jobs, job(env, scrape));
     file = OBJECT(VALUE("scrape_configs", json_incref(jobs)));
     yaml_print_ordered(file, &text);
-    mesh_add(
-        env,
+    add(env,
         out,
         "ConfigMap",
         OBJECT(
@@ -169,8 +176,7 @@ static void monitors(const struct mesh_env *env, struct rendered_list *out)
             json_array_append_new(services, service_endpoint(env, scrape));
         else
             json_array_append_new(pods, pod_endpoint(env, scrape));
-    mesh_add(
-        env,
+    add(env,
         out,
         "ServiceMonitor",
         OBJECT(
@@ -180,8 +186,7 @@ static void monitors(const struct mesh_env *env, struct rendered_list *out)
                 MAP("selector"),
                 VALUE("endpoints", services))));
     if (json_array_size(pods))
-        mesh_add(
-            env,
+        add(env,
             out,
             "PodMonitor",
             OBJECT(

@@ -21,7 +21,11 @@
 
 static int begin(void **state)
 {
-    return mesh_begin_today_installed(state, ASKED);
+    mesh_begin_today_installed(state, "{\"version\": \"1.31.1\"}");
+    world_put_namespace(*state, "monitoring", NULL);
+    world_put_mesh(*state, ASKED);
+    settle(*state);
+    return 0;
 }
 
 static void expect(struct world *w, const char *status, const char *reason, const char *in_message)
@@ -139,8 +143,7 @@ static void the_question_names_the_jobs_of_the_line(void **state)
         w->prometheus.asked,
         URL "/api/v1/query?query=count_values%20by%28job%29%28%22up%22%2Cmax_over_time%28up%7Bjob%3D~%22istiod%7C"
             "envoy-stats%22%7D%5B120s%5D%29%29");
-    world_put_mesh(
-        w, WITH("{\"mode\": \"ScrapeConfig\", \"url\": \"" URL "\", \"interval\": \"2m\", \"namespace\": \"a\"}"));
+    world_put_mesh(w, WITH("{\"mode\": \"ScrapeConfig\", \"url\": \"" URL "\", \"interval\": \"2m\"}"));
     settle(w);
     assert_non_null(strstr(w->prometheus.asked, "%5B360s%5D"));
 }
@@ -180,6 +183,59 @@ static void off_takes_away_what_was_made_and_nothing_else(void **state)
     assert_true(world_has(w, "v1", "ConfigMap", "monitoring", theirs));
 }
 
+static bool is_in_monitoring(struct world *w)
+{
+    return world_has(w, "v1", "ConfigMap", "monitoring", "istio-scrape-config");
+}
+
+/* Nothing is sent either, as the server would refuse it. */
+static void a_namespace_that_is_not_there_is_told_and_awaited(void **state)
+{
+    struct world *w;
+
+    (void)state;
+    mesh_begin_today_installed((void **)&w, ASKED);
+    expect(w, "False", "NamespaceMissing", "namespace monitoring does not exist: create it, or name another one in");
+    expect_status(w, "Status", "Available");
+    expect_plan(w, "");
+    world_put_namespace(w, "monitoring", NULL);
+    w->prometheus.body = ANSWER(SERIES("istiod", "1", "2"));
+    expect_plan(w, "create ConfigMap/monitoring/istio-scrape-config: not there yet\n");
+    expect(w, "True", "TargetsUp", "");
+    world_delete(w, "v1", "Namespace", NULL, "monitoring");
+    world_delete(w, "v1", "ConfigMap", "monitoring", "istio-scrape-config");
+    expect(w, "False", "NamespaceMissing", "");
+    expect_status(w, "Status", "Available");
+    mesh_end((void **)&w);
+}
+
+static void a_namespace_that_is_being_deleted_counts_as_missing(void **state)
+{
+    struct world *w = *state;
+    json_t *namespace = world_get(w, "v1", "Namespace", NULL, "monitoring");
+
+    json_object_set_new(
+        json_object_get(namespace, "metadata"), "deletionTimestamp", json_string("2026-01-01T00:00:00Z"));
+    world_put(w, namespace);
+    world_delete(w, "v1", "ConfigMap", "monitoring", "istio-scrape-config");
+    expect(w, "False", "NamespaceMissing", "monitoring");
+    assert_false(is_in_monitoring(w));
+}
+
+static void what_cannot_be_written_keeps_the_mesh_from_nothing(void **state)
+{
+    struct world *w;
+
+    (void)state;
+    mesh_begin_today_installed((void **)&w, ASKED);
+    world_fail(w, ERR_FORBIDDEN, KUBE_CREATE, "ConfigMap/monitoring/istio-scrape-config", "exceeded quota");
+    w->held = true;
+    world_put_namespace(w, "monitoring", NULL);
+    expect(w, "False", "NotWritten", "ConfigMap/monitoring/istio-scrape-config: exceeded quota");
+    expect_status(w, "Status", "Available");
+    mesh_end((void **)&w);
+}
+
 static void another_namespace_moves_it(void **state)
 {
     struct world *w = *state;
@@ -205,6 +261,9 @@ int main(void)
         TEST(the_question_names_the_jobs_of_the_line),
         cmocka_unit_test(nothing_is_asked_where_nothing_is_to_be_scraped),
         TEST(off_takes_away_what_was_made_and_nothing_else),
+        cmocka_unit_test(a_namespace_that_is_not_there_is_told_and_awaited),
+        TEST(a_namespace_that_is_being_deleted_counts_as_missing),
+        cmocka_unit_test(what_cannot_be_written_keeps_the_mesh_from_nothing),
         TEST(another_namespace_moves_it),
     };
 

@@ -335,6 +335,18 @@ static void what_cannot_be_written_keeps_the_mesh_from_nothing(void **state)
     assert_true(world_has(w, API, "PodMonitor", "monitoring", "envoy-stats-monitor"));
 }
 
+static void a_namespace_that_is_not_there_is_told_and_awaited(void **state)
+{
+    struct world *w = *state;
+
+    world_delete(w, "v1", "Namespace", NULL, "monitoring");
+    put_definitions(w);
+    expect(w, "False", "NamespaceMissing", "namespace monitoring does not exist");
+    expect_plan(w, "");
+    world_put_namespace(w, "monitoring", NULL);
+    expect_plan(w, CREATED);
+}
+
 /* An operator with the rights of an older one. */
 static void lists_that_are_refused_are_told(void **state)
 {
@@ -395,6 +407,7 @@ int main(void)
         TEST(a_mesh_that_is_deleted_takes_them_along),
         TEST(a_resource_that_is_refused_remembers_them),
         TEST(what_cannot_be_written_keeps_the_mesh_from_nothing),
+        TEST(a_namespace_that_is_not_there_is_told_and_awaited),
         TEST(lists_that_are_refused_are_told),
         TEST(what_another_client_changed_is_restored),
         TEST(a_default_of_the_definition_is_no_difference),
