@@ -31,6 +31,11 @@
 #define ISTIO_PROMETHEUS_OPERATOR "PrometheusOperator"
 #define ISTIO_PROMETHEUS_SCRAPE_CONFIG "ScrapeConfig"
 
+/* How Grafana gets the dashboards: spec.monitoring.grafana.mode. */
+#define ISTIO_GRAFANA_NONE "None"
+#define ISTIO_GRAFANA_CONFIG_MAP "ConfigMap"
+#define ISTIO_GRAFANA_DASHBOARD "GrafanaDashboard"
+
 struct gateway_spec {
     struct component_spec component;
     int termination_grace_period; /* seconds until open requests of a Pod are cut; 0: the line has no such field */
@@ -102,6 +107,12 @@ struct istio_spec {
             json_t *labels; /* of the objects, string to string; NULL: none */
             char *interval; /* a duration */
         } prometheus;
+        struct {
+            char *mode;     /* ISTIO_GRAFANA_...; NULL: none */
+            char *ns;       /* of the objects; NULL: the control plane's */
+            json_t *labels; /* string to string; NULL: as the mode has them */
+            char *folder;   /* in Grafana; NULL: it decides */
+        } grafana;
     } monitoring;
 
     struct {

@@ -178,8 +178,31 @@ static const struct field_table prometheus_table = {
     FIELD_ROWS(prometheus_rows),
 };
 
+static const struct field grafana_rows[] = {
+    {"mode", CHOICE_AT(monitoring.grafana.mode, ISTIO_GRAFANA_NONE, ISTIO_GRAFANA_CONFIG_MAP, ISTIO_GRAFANA_DASHBOARD),
+     .otherwise = ISTIO_GRAFANA_NONE, .floating = true,
+     .doc = "How Grafana gets the dashboards. ConfigMap: by ConfigMaps, which the sidecar of its Helm chart loads. "
+            "GrafanaDashboard: by objects of this kind, where the Grafana operator is."},
+    {"namespace", TEXT_AT(monitoring.grafana.ns, format_dns_label), .implied = "the control plane's",
+     .doc = "The namespace of these objects."},
+    {"labels", MAP_AT(monitoring.grafana.labels, format_label_key, component_label_value, 64),
+     .implied = "`grafana_dashboard: \"1\"` of ConfigMaps, every Grafana of the Grafana operator",
+     .doc =
+         "Labels of the ConfigMaps, by which the sidecar finds them; of GrafanaDashboards those of the Grafanas that "
+         "load them."},
+    {"folder", TEXT_AT(monitoring.grafana.folder, format_text), .implied = "Grafana's choice",
+     .doc = "The folder in Grafana."},
+};
+
+static const struct field_table grafana_table = {
+    .name = "Grafana",
+    .doc = "A Grafana that you run.",
+    FIELD_ROWS(grafana_rows),
+};
+
 static const struct field monitoring_rows[] = {
     {"prometheus", GROUP(prometheus_table), .doc = "Who collects the metrics of the mesh."},
+    {"grafana", GROUP(grafana_table), .doc = "Who shows them."},
 };
 
 const struct field_table istio_monitoring_table = {

@@ -25,6 +25,9 @@ const struct field status_condition_rows[] = {
     CONDITION_LINE(CONDITION_METRICS_SCRAPED,                                                                          \
         "every target of the mesh answers Prometheus; while `monitoring.prometheus` has a mode and a URL, or its "     \
         "objects cannot be written. The mesh is Ready without")                                                        \
+    CONDITION_LINE(CONDITION_DASHBOARDS_LOADED,                                                                        \
+        "a Grafana has loaded every dashboard; while `monitoring.grafana.mode` is GrafanaDashboard, or the objects "    \
+        "cannot be written. The mesh is Ready without")                                                                \
     CONDITION_LINE(CONDITION_REGISTRIES_OPEN,                                                                          \
         "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "                          \
         "registry.istio.io); there only while it is False")                                                            \
@@ -181,11 +184,14 @@ static const struct field monitoring_rows[] = {
     {"targetsUp", INTEGER(0, PODS_MAX),
      .doc = "Targets of the mesh that answer Prometheus, or did in the last minutes."},
     {"targetsDown", INTEGER(0, PODS_MAX), .doc = "Those that do not."},
+    {"grafana", TEXT(format_text), .doc = "How Grafana gets the dashboards."},
+    {"grafanaDashboards", FLAG, .doc = "True while there may be GrafanaDashboards of the mesh."},
+    {"dashboards", INTEGER(0, PODS_MAX), .doc = "Dashboards that are written."},
 };
 
 static const struct field_table monitoring_table = {
     .name = "Monitoring status",
-    .doc = "What Prometheus says of the mesh.",
+    .doc = "What Prometheus says of the mesh, and what Grafana gets.",
     FIELD_ROWS(monitoring_rows),
 };
 
@@ -264,7 +270,7 @@ static const struct field status_rows[] = {
     {STATUS_FIELD_CERTIFICATES, LIST(certificate, 0, 100), .doc = "When the mesh's certificates end."},
     {STATUS_FIELD_GATEWAY_API, DOCUMENT(gateway_api_table), .doc = "Which Gateway API this Istio has found."},
     {STATUS_FIELD_MONITORING, DOCUMENT(monitoring_table),
-     .doc = "Whether the mesh is scraped, as far as it was asked."},
+     .doc = "Whether the mesh is scraped and shown, as far as that was asked for."},
     {STATUS_FIELD_UPGRADE, DOCUMENT(upgrade_table), .doc = "From which version to which, and how far."},
     {STATUS_FIELD_FORMER_CONTROL_PLANES, LIST(former, 0, 100),
      .doc = "Control planes of a former `revision` that are still there, and until when."},

@@ -45,6 +45,8 @@
 #define CONDITION_GATEWAY_API "GatewayAPIAccepted"
 /* While spec.monitoring.prometheus has a mode and the URL of Prometheus, once that was asked, or is not carried out. */
 #define CONDITION_METRICS_SCRAPED "MetricsScraped"
+/* While spec.monitoring.grafana.mode is GrafanaDashboard, or is not carried out. */
+#define CONDITION_DASHBOARDS_LOADED "DashboardsLoaded"
 /* While images come from a registry that closes; then it is "False". */
 #define CONDITION_REGISTRIES_OPEN "RegistriesOpen"
 

@@ -266,7 +266,10 @@ static int read_desired(const struct wait *w, const json_t *resource, struct pro
 
     if (!desired)
         return problems_err(problems, e);
-    return read_unmarked(w, desired->objects, e) < 0 || read_unmarked(w, desired->monitors, e) < 0 ? -1 : 0;
+    return read_unmarked(w, desired->objects, e) < 0 || read_unmarked(w, desired->monitors, e) < 0 ||
+                   read_unmarked(w, desired->dashboards, e) < 0
+               ? -1
+               : 0;
 }
 
 /* A resource that the planner refuses gets a status that says why, and that is all of its plan. */

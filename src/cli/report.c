@@ -369,6 +369,18 @@ static void add_monitoring(const json_t *monitoring, struct buf *out)
     add_fact("Prometheus", buf_str(&text), out);
 }
 
+/* "ConfigMap; 5 dashboards". */
+static void add_grafana(const json_t *monitoring, struct buf *out)
+{
+    const char *mode = doc_string(monitoring, "grafana");
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (!mode)
+        return;
+    buf_printf(&text, "%s; %" PRId64 " dashboards", mode, doc_int(doc_at(monitoring, "dashboards"), 0));
+    add_fact("Grafana", buf_str(&text), out);
+}
+
 /* "[######--------------]" for 6 of 20; of nothing all is done. */
 static void add_bar(int64_t done, int64_t all, struct buf *out)
 {
@@ -506,6 +518,7 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_certificates(doc_at(report, STATUS_FIELD_CERTIFICATES), now, out);
     add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);
     add_monitoring(doc_at(report, STATUS_FIELD_MONITORING), out);
+    add_grafana(doc_at(report, STATUS_FIELD_MONITORING), out);
     add_ignored(doc_at(report, STATUS_FIELD_IGNORED), out);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         add_section(&sections[i], report, now, color, out);

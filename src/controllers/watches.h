@@ -34,6 +34,10 @@ enum {
     PLAN_WATCH_MONITORS = 4194304,        /* the operator's ServiceMonitors and PodMonitors, and Prometheuses: */
     PLAN_WATCH_MONITORS_SERVED = 8388608, /* whether the server serves all of these */
     PLAN_WATCH_WORKLOADS = 131072, /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
+
+    /* The operator's GrafanaDashboards, and whether the server serves them. */
+    PLAN_WATCH_DASHBOARDS = 16777216,
+    PLAN_WATCH_DASHBOARDS_SERVED = 33554432,
 };
 
 extern const struct watch_table mesh_watches;

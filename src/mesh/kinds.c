@@ -132,7 +132,7 @@ static const struct kube_union oneofs[] = {
 static char *digest_of_served(const json_t *definition)
 {
     static const enum mesh_kind_id kinds[] = {
-        KIND_MADE_GATEWAY_CLASS, KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
+        KIND_MADE_GATEWAY_CLASS, KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS, KIND_GRAFANA_DASHBOARD};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (kube_definition_version(definition, mesh_kind(kinds[i])))
@@ -388,6 +388,17 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .keep = NAMES(
              IDENTITY, "spec.serviceMonitorSelector", "spec.serviceMonitorNamespaceSelector", "spec.podMonitorSelector",
              "spec.podMonitorNamespaceSelector")},
+    [KIND_GRAFANA_DASHBOARD] =
+        {.kind = "GrafanaDashboard",
+         .plural = "grafanadashboards",
+         .group = "grafana.integreatly.org",
+         VERSION("v1beta1"),
+         .namespaced = true,
+         CENTRAL,
+         .watch = KUBE_WATCH_NONE,
+         .custom = true,
+         .pruned = true,
+         VERBS("get", "list", "watch", "create", "update", "delete")},
     [KIND_MUTATING_WEBHOOK] =
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",
@@ -572,6 +583,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_SERVICE_MONITOR_DEFINITION] = {SERVED_DEFINITION("service-monitor-definition")},
     [KIND_POD_MONITOR_DEFINITION] = {SERVED_DEFINITION("pod-monitor-definition")},
     [KIND_PROMETHEUS_DEFINITION] = {SERVED_DEFINITION("prometheus-definition")},
+    [KIND_GRAFANA_DASHBOARD_DEFINITION] = {SERVED_DEFINITION("grafana-dashboard-definition")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
     [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
     [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},

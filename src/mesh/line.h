@@ -64,7 +64,7 @@ struct mesh_env {
 #define MESH_HELD_VALIDATOR "validator"
 
 /* rendered.apart: objects for programs that are not of the mesh, and may not be there. */
-enum { MESH_APART_MONITORS = 1 };
+enum { MESH_APART_MONITORS = 1, MESH_APART_DASHBOARDS };
 
 /* Adds objects to `out`. */
 typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);
@@ -141,6 +141,9 @@ struct mesh_scrape {
     const char *path;     /* NULL: /metrics */
     int declared, served; /* of Pods: the number of that port, and the one to ask instead; 0: itself */
 };
+
+/* What a line's metrics are called: a column of the dashboards' queries (common/panels.h). */
+enum mesh_metrics { MESH_METRICS_1_0, MESH_METRICS_1_1, MESH_METRICS_TODAY, MESH_METRICS_COUNT };
 
 /* How namespaces are chosen for injection, and which sidecars are outdated. */
 struct mesh_injection {
@@ -265,6 +268,7 @@ struct mesh_line {
     struct mesh_parts central, remote;
     struct mesh_injection injection;           /* of a control plane without a name; see mesh_injection_of() */
     const struct mesh_scrape *scrapes;         /* in the central cluster; ends with a NULL job; NULL: none */
+    enum mesh_metrics metrics;                 /* where it has `scrapes` */
     const struct mesh_cni *cni;                /* NULL: it has none */
     const struct mesh_joining *joining;        /* NULL: no other cluster can join */
     const struct mesh_limitation *limitations; /* of the central cluster; ends with a NULL condition; may be NULL */

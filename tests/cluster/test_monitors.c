@@ -1,6 +1,6 @@
 /*
  * A mesh for the Prometheus operator on a real API server: with its definitions and without, and with what others have
- * under the same names. The definitions here take any spec.
+ * under the same names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,13 +13,12 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "harness.h"
+#include "others.h"
 
 #define API "monitoring.coreos.com/v1"
 #define SERVICE_MONITOR kind_of(API, "ServiceMonitor")
 #define POD_MONITOR kind_of(API, "PodMonitor")
 #define PROMETHEUS kind_of(API, "Prometheus")
-#define CRD kind_of("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 #define MODE(mode)                                                                                                     \
     "{\"spec\": {\"monitoring\": {\"prometheus\": {\"mode\": \"" mode "\", \"labels\": {\"release\": \"a\"}}}}}"
 
@@ -28,72 +27,14 @@ enum { NEWEST_OF_1_1 = 21 };
 
 static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
 
-static char *definition_of(const struct kube_kind *kind)
-{
-    return str_printf("%s.%s", kind->plural, kind->group);
-}
-
-static void create_definition(const struct kube_kind *kind)
-{
-    _cleanup_free_ char *name = definition_of(kind);
-    _cleanup_json_ json_t *definition = OBJECT(
-        STRING("apiVersion", "apiextensions.k8s.io/v1"),
-        STRING("kind", "CustomResourceDefinition"),
-        MAP("metadata", STRING("name", name)),
-        MAP("spec",
-            STRING("group", kind->group),
-            STRING("scope", "Namespaced"),
-            MAP("names",
-                STRING("kind", kind->kind),
-                FORMAT("listKind", "%sList", kind->kind),
-                STRING("plural", kind->plural)),
-            SEQ("versions",
-                ITEM(
-                    STRING("name", "v1"),
-                    BOOL("served", true),
-                    BOOL("storage", true),
-                    MAP("schema",
-                        MAP("openAPIV3Schema",
-                            STRING("type", "object"),
-                            BOOL("x-kubernetes-preserve-unknown-fields", true)))))));
-
-    cluster_create(CRD, definition);
-}
-
 static void delete_definitions(void)
 {
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        _cleanup_free_ char *name = definition_of(mesh_kind(kinds[i]));
-        struct place place = {CRD, NULL, name};
-        cluster_delete_if_there(CRD, NULL, name);
-        wait_until(cluster_lacks, &place, PATIENCE, name);
-    }
-}
-
-/* Another client's, without the operator's label. */
-static void create_when_possible(const struct kube_kind *kind, const char *name, json_t *spec)
-{
-    _cleanup_json_ json_t *object = OBJECT(
-        STRING("apiVersion", API),
-        STRING("kind", kind->kind),
-        MAP("metadata", STRING("name", name), STRING("namespace", NS), MAP("labels", STRING("theirs", "yes"))),
-        VALUE("spec", spec));
-
-    cluster_create_when_possible(kind, object);
-}
-
-static bool condition_is(void *reason)
-{
-    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
-    const json_t *condition = doc_find(doc_at(mesh, "status", "conditions"), "type", "MetricsScraped");
-
-    wait_saw("%s: %s", str_or(doc_string(condition, "reason"), "none"), str_or(doc_string(condition, "message"), ""));
-    return str_eq(doc_string(condition, "reason"), *(const char *)reason ? reason : NULL);
+    others_delete_definitions(kinds, ARRAY_LEN(kinds));
 }
 
 static void wait_condition(const char *reason)
 {
-    wait_until(condition_is, (void *)reason, PATIENCE, reason);
+    mesh_wait_condition("MetricsScraped", reason);
 }
 
 static int begin(void **state)
@@ -115,19 +56,6 @@ static int end(void **state)
     return harness_teardown(state);
 }
 
-static void count_requests(void *context, const json_t *entry)
-{
-    *(size_t *)context += str_eq(doc_string(entry, "objectRef", "apiGroup"), "monitoring.coreos.com");
-}
-
-static size_t requests_since(long position)
-{
-    size_t count = 0;
-
-    audit_read(position, count_requests, &count);
-    return count;
-}
-
 static void without_definitions_the_status_says_so_and_nothing_is_requested(void **state)
 {
     long position = audit_is_on() ? audit_position() : 0;
@@ -137,7 +65,7 @@ static void without_definitions_the_status_says_so_and_nothing_is_requested(void
     wait_condition("DefinitionsMissing");
     mesh_wait_settled(PATIENCE);
     if (audit_is_on())
-        assert_int_equal(requests_since(position), 0);
+        assert_int_equal(others_requests(mesh_kind(kinds[0])->group, position), 0);
 }
 
 struct labelled {
@@ -166,8 +94,8 @@ static void definitions_that_come_are_seen(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        create_definition(mesh_kind(kinds[i]));
-    create_when_possible(SERVICE_MONITOR, "theirs", OBJECT(MAP("selector")));
+        others_create_definition(mesh_kind(kinds[i]));
+    others_create(SERVICE_MONITOR, "theirs", OBJECT(MAP("selector")));
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
     wait_condition("NoPrometheus");
@@ -176,7 +104,7 @@ static void definitions_that_come_are_seen(void **state)
 static void a_prometheus_that_selects_them_is_found(void **state)
 {
     (void)state;
-    create_when_possible(
+    others_create(
         PROMETHEUS,
         "k8s",
         OBJECT(MAP("serviceMonitorSelector", MAP("matchLabels", STRING("release", "b"))), MAP("podMonitorSelector")));
@@ -217,8 +145,8 @@ static void off_takes_them_away_and_nothing_else(void **state)
 static void what_another_manager_created_is_taken_over(void **state)
 {
     (void)state;
-    create_when_possible(SERVICE_MONITOR, "istio-component-monitor", OBJECT(MAP("selector")));
-    create_when_possible(POD_MONITOR, "envoy-stats-monitor", OBJECT(MAP("selector")));
+    others_create(SERVICE_MONITOR, "istio-component-monitor", OBJECT(MAP("selector")));
+    others_create(POD_MONITOR, "envoy-stats-monitor", OBJECT(MAP("selector")));
     cluster_patch(ISTIO, NS, MESH, MODE("PrometheusOperator"));
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", "theirs");
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", "theirs");

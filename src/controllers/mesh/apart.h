@@ -2,18 +2,59 @@
  * Objects for programs that are not of the mesh, and may not be there: those that read them, their definitions, or the
  * namespace that they are written into. They are planned apart from all else, so that they hold nothing up, and what is
  * wrong with them is told in a condition. Pure.
+ *
+ * Kinds of others are watched only where the resource asks for them. Before one is created the status says so, so that
+ * a mesh that asks for it no longer, or is deleted, knows that it has to look for them.
  */
 #ifndef CONTROLLERS_MESH_APART_H
 #define CONTROLLERS_MESH_APART_H
 
+#include "mesh/kinds.h"
 #include "reconcile/reconciler.h"
 
-/*
- * Adds the writes of a set to `plan`; none while a namespace is missing. Returns why one of them could not be written,
- * for a message; owned by the caller. NULL: all could, or were not tried.
- */
-char *apart_plan(const struct reconcile *r, const struct desired_set *set, struct plan *plan);
-/* The first namespace of its objects that does not exist, or is being deleted; borrowed from the set. NULL: none. */
-const char *apart_missing_namespace(const struct reconcile *r, const struct desired_set *set);
+/* The kinds of another product. Static. */
+struct apart_kinds {
+    const char *product;                  /* "the Prometheus operator" */
+    const char *missing;                  /* what is said where the server does not serve them, and what helps */
+    const char *remembered;               /* the field of status.monitoring that is true while there may be objects */
+    unsigned watched, served;             /* bits of plan.watch: what brings the objects, and the definitions */
+    const enum mesh_kind_id *kinds;       /* those that the operator creates; ends with KIND_COUNT */
+    const enum mesh_kind_id *definitions; /* the views of all that are needed; ends with KIND_COUNT */
+};
+
+/* What is known of a set of objects. Zeroed: nothing is to be said. */
+struct apart_finding {
+    bool waits;         /* for an answer or a watch */
+    const char *reason; /* of the condition; static; NULL: it has none */
+    bool holds;
+    struct buf text; /* the condition's message */
+    char *unwritten; /* why an object could not be written; owned; NULL: all could, or were not tried */
+};
+void apart_finding_release(struct apart_finding *finding);
+
+/* Sets the reason; the caller writes the text. */
+void apart_say(struct apart_finding *finding, bool holds, const char *reason);
+/* The condition of this type; owned by the caller; NULL: there is none. */
+json_t *apart_condition(const struct reconcile *r, const char *type, const struct apart_finding *finding);
+
+/* Whether the status says that there may be some. */
+bool apart_is_remembered(const struct reconcile *r, const struct apart_kinds *kinds);
+/* The watches (controllers/watches.h) to have on: none where they are neither asked for nor remembered. */
+unsigned apart_watches(const struct reconcile *r, const struct apart_kinds *kinds, bool asked);
+/* Asks for these, and has the status say what apart_can_plan() needs. */
+void apart_ask(struct reconcile *r, const struct apart_kinds *kinds, bool asked);
+/* Whether it is known which there are, and the status tells of them. */
+bool apart_can_plan(const struct reconcile *r, const struct apart_kinds *kinds);
+/* Whether one of the resource's is there, or it is not known that none is. */
+bool apart_has_left(const struct reconcile *r, const struct apart_kinds *kinds);
+
+/* Adds the writes of a set to `plan`; none while a namespace is missing. */
+void apart_plan(
+    const struct reconcile *r, const struct desired_set *set, struct apart_finding *finding, struct plan *plan);
+/* True where the server serves the kinds; else the finding says what is wrong, or waits. */
+bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds, struct apart_finding *finding);
+/* True where all could be written, as far as is known; else the finding says why not. `field` names the namespace. */
+bool apart_is_written(
+    const struct reconcile *r, const struct desired_set *set, const char *field, struct apart_finding *finding);
 
 #endif

@@ -125,7 +125,7 @@ int mesh_desired_build(
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};
     size_t plane_count;
-    struct rendered_list objects = {0}, monitors;
+    struct rendered_list objects = {0}, monitors, dashboards;
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
         .kind = "Istio",
@@ -151,6 +151,7 @@ int mesh_desired_build(
         return -1;
     }
     monitors = rendered_take(&objects, MESH_APART_MONITORS);
+    dashboards = rendered_take(&objects, MESH_APART_DASHBOARDS);
     /* A file that was never in a cluster has no uid. */
     *ret = NEW(struct mesh_desired);
     **ret = (struct mesh_desired){
@@ -158,6 +159,7 @@ int mesh_desired_build(
         .plane_count = plane_count,
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
         .monitors = desired_from(&monitors, owner.uid ? &owner : NULL),
+        .dashboards = desired_from(&dashboards, owner.uid ? &owner : NULL),
     };
     memcpy((*ret)->planes, planes, sizeof(planes));
     mesh_injection_of(planes, &(*ret)->injection, &(*ret)->injection_config);
@@ -181,6 +183,7 @@ void mesh_desired_free(struct mesh_desired *desired)
     istio_spec_free(desired->spec);
     desired_free(desired->objects);
     desired_free(desired->monitors);
+    desired_free(desired->dashboards);
     free(desired->injection_config);
     free(desired);
 }

@@ -16,8 +16,8 @@ struct mesh_desired {
     struct mesh_injection injection; /* of the first */
     char *injection_config;          /* injection.config_map */
     struct desired_set *objects;
-    /* Those that tell Prometheus what to scrape, which are planned apart (apart.h). */
-    struct desired_set *monitors;
+    /* Those that tell Prometheus what to scrape, and Grafana what to show, which are planned apart (apart.h). */
+    struct desired_set *monitors, *dashboards;
 };
 
 /*

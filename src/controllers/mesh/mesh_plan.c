@@ -321,8 +321,8 @@ static bool leave(struct reconcile *r)
         .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned monitors = monitoring_watches(r),
-                   needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | monitors;
+    const unsigned apart = monitoring_watches(r) | dashboards_watches(r),
+                   needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | apart;
     struct plan *plan = &r->plan->central;
     const struct mesh_line *line = mesh_line_of(istio_version(r->resource, in->server->minor));
     struct mesh_memo *memo = r->memo;
@@ -330,7 +330,7 @@ static bool leave(struct reconcile *r)
 
     if (mesh_find(in->observed) != r->object)
         return true;
-    plan->watch |= PLAN_WATCH_LEFT | monitors;
+    plan->watch |= PLAN_WATCH_LEFT | apart;
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
     injection_read(&memo->injection, in, &line->injection, NULL);
     left += injection_plan(&memo->injection, in, true, plan);
@@ -375,6 +375,7 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
         mesh_desired_build(resource, c->minor, c->versions, NULL, NULL, &desired, problems) == 0 && ret_objects) {
         append_objects(desired->objects, ret_objects);
         append_objects(desired->monitors, ret_objects);
+        append_objects(desired->dashboards, ret_objects);
     }
 }
 
@@ -448,22 +449,24 @@ static bool
 plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struct former *former, struct plan *plan)
 {
     struct mesh_memo *memo = r->memo;
+    struct mesh_findings *found = r->state;
     const struct plan_input *in = r->world->central;
     const struct objects_input objects = {
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
-        .retained = {former->retained, desired->monitors},
+        .retained = {former->retained, desired->monitors, desired->dashboards},
         .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
-        .definitions_first = ((const struct mesh_findings *)r->state)->upgrade.from != NULL,
+        .definitions_first = found->upgrade.from != NULL,
     };
 
     const bool one_by_one = former->retained && renewal_mode(desired->spec) == RENEWAL_AUTOMATIC;
     bool may_label;
 
     objects_plan(&objects, plan);
-    monitoring_plan(r, desired, &((struct mesh_findings *)r->state)->monitoring, plan);
+    monitoring_plan(r, desired, &found->monitoring, plan);
+    dashboards_plan(r, desired, &found->dashboards, plan);
     may_label = !former->awaits_new && injection_may_begin(in, desired->objects, plan);
     if (may_label)
         injection_plan(&memo->injection, in, !one_by_one, plan);
@@ -650,6 +653,7 @@ static void plan(struct reconcile *r)
     count_sidecars(r, desired);
     mesh_status_ask(r, desired);
     monitoring_read(r, desired, &found->monitoring);
+    dashboards_read(r, desired, &found->dashboards);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     conclude_upgrade(r, desired, writes, former_stays);
@@ -690,9 +694,7 @@ static bool add_status(struct reconcile *r, json_t *status)
         json_object_set(status, STATUS_FIELD_KEPT_DEFAULTS, kept);
     json_decref(kept);
     if (!r->facts.rollouts) { /* it was not planned, but refused or removed */
-        json_t *monitoring = monitoring_status(r, &found->monitoring);
-        if (monitoring)
-            json_object_set_new(status, STATUS_FIELD_MONITORING, monitoring);
+        mesh_status_add_monitoring(r, found, status);
         return true;
     }
     found->closed_registries = memo->closed_registries;
@@ -712,6 +714,7 @@ static void end(struct reconcile *r)
     json_decref(found->former);
     renewal_release(&found->renewal);
     monitoring_release(&found->monitoring);
+    dashboards_release(&found->dashboards);
 }
 
 const struct reconciler istio_reconciler = {

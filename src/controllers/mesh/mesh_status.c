@@ -21,15 +21,20 @@ static void add_condition(json_t *status, json_t *condition)
         json_array_append_new(doc_at(status, STATUS_FIELD_CONDITIONS), condition);
 }
 
+/* As the status has it; owned by the caller; NULL: it has none. */
+static json_t *former_condition(const struct reconcile *r, const char *type)
+{
+    return json_incref(doc_find(doc_at(r->resource, "status", STATUS_FIELD_CONDITIONS), "type", type));
+}
+
 /* While it is not known, what the status said before stays. */
 static void keep(const struct reconcile *r, json_t *status, const char *field, const char *type)
 {
-    const json_t *before = doc_at(r->resource, "status");
-    json_t *value = json_object_get(before, field);
+    json_t *value = doc_at(r->resource, "status", field);
 
     if (value)
         json_object_set(status, field, value);
-    add_condition(status, json_incref(doc_find(doc_at(before, STATUS_FIELD_CONDITIONS), "type", type)));
+    add_condition(status, former_condition(r, type));
 }
 
 static const struct mesh_line *line_of(const struct mesh_desired *desired)
@@ -345,17 +350,20 @@ static void add_gateway_api(const struct reconcile *r, const struct mesh_desired
 
 /* --- monitoring --- */
 
-static void add_monitoring(const struct reconcile *r, const struct monitoring *m, json_t *status)
+void mesh_status_add_monitoring(const struct reconcile *r, const struct mesh_findings *found, json_t *status)
 {
-    json_t *value = monitoring_status(r, m);
+    _cleanup_json_ json_t *monitoring = json_object();
 
-    if (m->waits)
-        keep(r, status, STATUS_FIELD_MONITORING, CONDITION_METRICS_SCRAPED);
-    else
-        add_condition(status, monitoring_condition(r, m));
-    if (value)
-        json_object_set(status, STATUS_FIELD_MONITORING, value);
-    json_decref(value);
+    monitoring_add_status(r, &found->monitoring, monitoring);
+    dashboards_add_status(r, &found->dashboards, monitoring);
+    if (json_object_size(monitoring))
+        json_object_set(status, STATUS_FIELD_MONITORING, monitoring);
+}
+
+static void
+add_finding(const struct reconcile *r, const char *type, const struct apart_finding *finding, json_t *status)
+{
+    add_condition(status, finding->waits ? former_condition(r, type) : apart_condition(r, type, finding));
 }
 
 /* --- all of it --- */
@@ -387,7 +395,9 @@ void mesh_status_add(
     add_certificates(r, desired, status);
     add_gateway_api(r, desired, status);
     add_registries(r, found, status);
-    add_monitoring(r, &found->monitoring, status);
+    mesh_status_add_monitoring(r, found, status);
+    add_finding(r, CONDITION_METRICS_SCRAPED, &found->monitoring.finding, status);
+    add_finding(r, CONDITION_DASHBOARDS_LOADED, &found->dashboards.finding, status);
     add_limitations(r, desired, status);
     if (found->former)
         json_object_set(status, STATUS_FIELD_FORMER_CONTROL_PLANES, found->former);

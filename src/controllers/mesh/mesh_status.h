@@ -5,6 +5,7 @@
 #ifndef CONTROLLERS_MESH_MESH_STATUS_H
 #define CONTROLLERS_MESH_MESH_STATUS_H
 
+#include "controllers/mesh/dashboards.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/monitoring.h"
 #include "controllers/mesh/renewal.h"
@@ -24,10 +25,14 @@ struct mesh_findings {
     json_t *former;                /* status.formerControlPlanes; owned; NULL: there are none */
     struct renewal renewal;        /* released by the owner */
     struct monitoring monitoring;  /* released by the owner */
+    struct dashboards dashboards;  /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(
     const struct reconcile *r, const struct mesh_desired *desired, const struct mesh_findings *found, json_t *status);
+
+/* status.monitoring; also of a resource that is refused. */
+void mesh_status_add_monitoring(const struct reconcile *r, const struct mesh_findings *found, json_t *status);
 
 /* The objects that pull from a registry that closes, as a text for mesh_findings; NULL: none. Owned by the caller. */
 char *mesh_status_closed_registries(const struct desired_set *desired);

@@ -5,7 +5,6 @@
 
 #include "api/status.h"
 #include "base/str.h"
-#include "controllers/mesh/apart.h"
 #include "controllers/prometheus.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
@@ -15,65 +14,42 @@
 
 #define RETRIES 2
 static const msec_t ASKED_AGAIN_AFTER = SECONDS(60);
-static const msec_t LOOKED_AGAIN_AFTER = SECONDS(5);
 /* A target that answered once in this time, or in so many intervals, is up: Pods come and go. */
 static const msec_t WINDOW_LEAST = SECONDS(120);
 enum { WINDOW_INTERVALS = 3 };
 #define TARGETS_MAX 1e6
-#define MONITORS (PLAN_WATCH_MONITORS | PLAN_WATCH_MONITORS_SERVED)
 #define SELECTOR_SHOWN 200 /* bytes of what a Prometheus selects by */
 
 /* --- the monitors --- */
+
+static const struct apart_kinds monitors = {
+    .product = "the Prometheus operator",
+    .missing =
+        "the cluster does not serve ServiceMonitor, PodMonitor and Prometheus of monitoring.coreos.com/v1: install "
+        "the Prometheus operator, or set spec.monitoring.prometheus.mode to " ISTIO_PROMETHEUS_SCRAPE_CONFIG,
+    .remembered = "monitors",
+    .watched = PLAN_WATCH_MONITORS,
+    .served = PLAN_WATCH_MONITORS_SERVED,
+    .kinds = (const enum mesh_kind_id[]){KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_COUNT},
+    .definitions =
+        (const enum mesh_kind_id[]){
+            KIND_SERVICE_MONITOR_DEFINITION, KIND_POD_MONITOR_DEFINITION, KIND_PROMETHEUS_DEFINITION, KIND_COUNT},
+};
 
 static bool asks_for_monitors(const struct reconcile *r)
 {
     return str_eq(doc_string(r->resource, "spec", "monitoring", "prometheus", "mode"), ISTIO_PROMETHEUS_OPERATOR);
 }
 
-static bool may_have_monitors(const struct reconcile *r)
-{
-    return doc_bool(doc_at(r->resource, "status", STATUS_FIELD_MONITORING, "monitors"), false);
-}
-
-static bool is_served(const struct plan_input *in, enum mesh_kind_id definition)
-{
-    const struct kube_object *o;
-
-    for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(definition), &i));)
-        if (*o->text)
-            return true;
-    return false;
-}
-
-/* Whether the server has all kinds of the Prometheus operator that are used. */
-static bool are_served(const struct plan_input *in)
-{
-    return (in->synced & PLAN_WATCH_MONITORS_SERVED) && is_served(in, KIND_SERVICE_MONITOR_DEFINITION) &&
-           is_served(in, KIND_POD_MONITOR_DEFINITION) && is_served(in, KIND_PROMETHEUS_DEFINITION);
-}
-
 unsigned monitoring_watches(const struct reconcile *r)
 {
-    if (!asks_for_monitors(r) && !may_have_monitors(r))
-        return 0;
-    return PLAN_WATCH_MONITORS_SERVED | (are_served(r->world->central) ? PLAN_WATCH_MONITORS : 0);
-}
-
-/* Whether it is known which monitors there are, and the status tells of them. */
-static bool can_plan(const struct reconcile *r)
-{
-    const struct plan_input *in = r->world->central;
-
-    if (in->preview)
-        return kube_server_version(in->server, mesh_kind(KIND_SERVICE_MONITOR)) &&
-               kube_server_version(in->server, mesh_kind(KIND_POD_MONITOR));
-    return are_served(in) && (in->synced & PLAN_WATCH_MONITORS) && may_have_monitors(r);
+    return apart_watches(r, &monitors, asks_for_monitors(r));
 }
 
 void monitoring_plan(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m, struct plan *plan)
 {
-    if (!asks_for_monitors(r) || can_plan(r))
-        m->unwritten = apart_plan(r, desired->monitors, plan);
+    if (!asks_for_monitors(r) || apart_can_plan(r, &monitors))
+        apart_plan(r, desired->monitors, &m->finding, plan);
 }
 
 /* --- who selects them --- */
@@ -140,87 +116,35 @@ static char *find_selecting(const struct plan_input *in, const struct desired *m
     return NULL;
 }
 
-/* Takes the text of `m`. */
-static void say(struct monitoring *m, bool holds, const char *reason)
-{
-    m->reason = reason;
-    m->holds = holds;
-}
-
 /* True where a Prometheus selects every monitor. */
-static bool read_selection(const struct plan_input *in, const struct desired_set *monitors, struct monitoring *m)
+static bool read_selection(const struct plan_input *in, const struct desired_set *set, struct apart_finding *finding)
 {
     _cleanup_free_ char *by = NULL;
 
-    for (size_t i = 0; i < monitors->len; i++) {
-        const struct desired *monitor = &monitors->items[i];
+    for (size_t i = 0; i < set->len; i++) {
+        const struct desired *monitor = &set->items[i];
         _cleanup_buf_ struct buf why = BUF_INIT;
         free(by);
         if ((by = find_selecting(in, monitor, &why)))
             continue;
-        say(m, false, why.len ? "NotSelected" : "NoPrometheus");
+        apart_say(finding, false, why.len ? "NotSelected" : "NoPrometheus");
         if (why.len)
             buf_printf(
-                &m->text,
+                &finding->text,
                 "no Prometheus selects %s %s/%s: %s; set `labels` and `namespace` of spec.monitoring.prometheus so "
-                "that "
-                "one does",
+                "that one does",
                 monitor->kind->kind,
                 monitor->ns,
                 monitor->name,
                 buf_str(&why));
         else
-            buf_add_str(&m->text, "the cluster has no object of kind Prometheus, which would select the monitors");
+            buf_add_str(
+                &finding->text, "the cluster has no object of kind Prometheus, which would select the monitors");
         return false;
     }
-    say(m, true, "Selected");
-    buf_printf(&m->text, "Prometheus %s selects the monitors", by);
+    apart_say(finding, true, "Selected");
+    buf_printf(&finding->text, "Prometheus %s selects the monitors", by);
     return true;
-}
-
-/* True where they are written, as far as is known. */
-static bool read_writes(const struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
-{
-    const char *missing = apart_missing_namespace(r, desired->monitors);
-
-    if (missing) {
-        say(m, false, "NamespaceMissing");
-        buf_printf(
-            &m->text,
-            "namespace %s does not exist: create it, or name another one in spec.monitoring.prometheus.namespace",
-            missing);
-    } else if (m->unwritten) {
-        say(m, false, "NotWritten");
-        buf_add_str(&m->text, m->unwritten);
-    } else {
-        return true;
-    }
-    return false;
-}
-
-/* True where all is right with them. */
-static bool read_monitors(const struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
-{
-    const struct plan_input *in = r->world->central;
-
-    if (in->failing & monitoring_watches(r)) {
-        say(m, false, "NotReadable");
-        buf_add_str(
-            &m->text,
-            "what belongs to the Prometheus operator cannot be listed: the operator may lack the rights of today's "
-            "config/operator.yaml");
-    } else if (!(in->synced & PLAN_WATCH_MONITORS_SERVED) || (are_served(in) && !can_plan(r))) {
-        m->waits = true;
-    } else if (!are_served(in)) {
-        say(m, false, "DefinitionsMissing");
-        buf_add_str(
-            &m->text,
-            "the cluster does not serve ServiceMonitor, PodMonitor and Prometheus of monitoring.coreos.com/v1: install "
-            "the Prometheus operator, or set spec.monitoring.prometheus.mode to " ISTIO_PROMETHEUS_SCRAPE_CONFIG);
-    } else {
-        return read_writes(r, desired, m) && read_selection(in, desired->monitors, m);
-    }
-    return false;
 }
 
 /* --- the targets --- */
@@ -295,6 +219,7 @@ static void explain_absence(const struct reconcile *r, const struct mesh_desired
 static void read_targets(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
 {
     const char *url = desired->spec->monitoring.prometheus.url;
+    struct apart_finding *finding = &m->finding;
     _cleanup_free_ char *query = query_of(desired);
     _cleanup_prometheus_answer_ struct prometheus_answer answer;
     _cleanup_buf_ struct buf down_jobs = BUF_INIT;
@@ -304,29 +229,29 @@ static void read_targets(struct reconcile *r, const struct mesh_desired *desired
         &(struct prometheus_question){
             .key = MONITORING_QUERY, .server = url, .query = query, .retries = RETRIES, .max_age = ASKED_AGAIN_AFTER},
         &answer);
-    m->waits = answer.waits;
+    finding->waits = answer.waits;
     if (answer.waits)
         return;
-    buf_reset(&m->text);
+    buf_reset(&finding->text);
     for (const struct mesh_scrape *scrape = scrapes_of(desired); scrape->job; scrape++)
         count_job(scrape->job, doc_at(answer.data, "result"), m, &down_jobs);
     m->is_counted = !answer.error;
     if (answer.error) {
-        say(m, false, "NotAnswering");
-        buf_printf(&m->text, "Prometheus could not be asked for its targets: %s", answer.error);
+        apart_say(finding, false, "NotAnswering");
+        buf_printf(&finding->text, "Prometheus could not be asked for its targets: %s", answer.error);
     } else if (!m->up && !m->down) {
-        say(m, false, "NoTargets");
-        explain_absence(r, desired, &m->text);
+        apart_say(finding, false, "NoTargets");
+        explain_absence(r, desired, &finding->text);
     } else if (m->down) {
-        say(m, false, "TargetsDown");
+        apart_say(finding, false, "TargetsDown");
         buf_printf(
-            &m->text,
+            &finding->text,
             "targets do not answer Prometheus at %s: %s; its page /targets says why",
             url,
             buf_str(&down_jobs));
     } else {
-        say(m, true, "TargetsUp");
-        buf_printf(&m->text, "%zu targets are up", m->up);
+        apart_say(finding, true, "TargetsUp");
+        buf_printf(&finding->text, "%zu targets are up", m->up);
     }
 }
 
@@ -335,52 +260,22 @@ static void read_targets(struct reconcile *r, const struct mesh_desired *desired
 void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
 {
     const char *mode = desired->spec->monitoring.prometheus.mode;
-    bool by_monitors = str_eq(mode, ISTIO_PROMETHEUS_OPERATOR);
-    const struct plan_input *in = r->world->central;
+    bool by_monitors = scrapes_of(desired) && str_eq(mode, ISTIO_PROMETHEUS_OPERATOR);
 
-    r->plan->central.watch |= monitoring_watches(r);
+    apart_ask(r, &monitors, by_monitors);
     if (!scrapes_of(desired) || str_eq(str_or(mode, ISTIO_PROMETHEUS_NONE), ISTIO_PROMETHEUS_NONE))
         return;
     m->mode = mode;
-    /* It is written before a monitor is. */
-    r->is_news = r->is_news || (by_monitors && !may_have_monitors(r));
-    if (by_monitors && r->plan->again_after > LOOKED_AGAIN_AFTER && (r->plan->central.watch & ~in->synced & MONITORS))
-        r->plan->again_after = LOOKED_AGAIN_AFTER; /* no event tells that a list fails */
-    if ((by_monitors ? read_monitors(r, desired, m) : read_writes(r, desired, m)) &&
+    if ((!by_monitors || apart_is_served(r, &monitors, &m->finding)) &&
+        apart_is_written(r, desired->monitors, "spec.monitoring.prometheus.namespace", &m->finding) &&
+        (!by_monitors || read_selection(r->world->central, desired->monitors, &m->finding)) &&
         desired->spec->monitoring.prometheus.url)
         read_targets(r, desired, m);
 }
 
 void monitoring_release(struct monitoring *m)
 {
-    free(m->unwritten);
-    buf_release(&m->text);
-    *m = (struct monitoring){0};
-}
-
-json_t *monitoring_condition(const struct reconcile *r, const struct monitoring *m)
-{
-    if (!m->reason)
-        return NULL;
-    return status_condition(&r->facts, CONDITION_METRICS_SCRAPED, m->holds, m->reason, buf_str(&m->text));
-}
-
-/* Whether one of the resource's is there, or it is not known that none is. */
-static bool has_left(const struct reconcile *r)
-{
-    static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR};
-    const struct plan_input *in = r->world->central;
-    const struct kube_object *o;
-
-    if (!may_have_monitors(r))
-        return false;
-    if (!(in->synced & PLAN_WATCH_MONITORS_SERVED) || (are_served(in) && !(in->synced & PLAN_WATCH_MONITORS)))
-        return true;
-    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-        for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(kinds[k]), &i));)
-            if (str_eq(o->owner, r->object->uid))
-                return true;
-    return false;
+    apart_finding_release(&m->finding);
 }
 
 /* What was counted last, while an answer is awaited; -1: nothing was. */
@@ -388,19 +283,19 @@ static json_int_t counted(const struct reconcile *r, const struct monitoring *m,
 {
     if (m->is_counted)
         return (json_int_t)now;
-    return m->waits ? doc_int(doc_at(r->resource, "status", STATUS_FIELD_MONITORING, field), -1) : -1;
+    return m->finding.waits ? doc_int(doc_at(r->resource, "status", STATUS_FIELD_MONITORING, field), -1) : -1;
 }
 
-json_t *monitoring_status(const struct reconcile *r, const struct monitoring *m)
+void monitoring_add_status(const struct reconcile *r, const struct monitoring *m, json_t *status)
 {
-    bool monitors = str_eq(m->mode, ISTIO_PROMETHEUS_OPERATOR) || has_left(r);
+    bool has = str_eq(m->mode, ISTIO_PROMETHEUS_OPERATOR) || apart_has_left(r, &monitors);
     json_int_t up = counted(r, m, "targetsUp", m->up), down = counted(r, m, "targetsDown", m->down);
 
-    if (!m->mode && !monitors)
-        return NULL;
-    return OBJECT(
-        STRING("mode", m->mode),
-        OPT(monitors, BOOL("monitors", true)),
-        OPT(up >= 0, INT("targetsUp", up)),
-        OPT(down >= 0, INT("targetsDown", down)));
+    json_object_update_new(
+        status,
+        OBJECT(
+            STRING("mode", m->mode),
+            OPT(has, BOOL(monitors.remembered, true)),
+            OPT(up >= 0, INT("targetsUp", up)),
+            OPT(down >= 0, INT("targetsDown", down))));
 }

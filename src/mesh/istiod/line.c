@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/authority.h"
+#include "mesh/common/dashboards.h"
 #include "mesh/common/scrapes.h"
 #include "mesh/istiod/definitions/definitions.h"
 
@@ -58,7 +59,8 @@ static const struct mesh_component central[] = {
     {NULL},
 };
 
-static const mesh_part_fn central_shared[] = {istiod_cni_plugin, istiod_peer_authentication, mesh_scrapes, NULL};
+static const mesh_part_fn central_shared[] = {
+    istiod_cni_plugin, istiod_peer_authentication, mesh_scrapes, mesh_dashboards, NULL};
 
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
@@ -181,6 +183,7 @@ static const struct mesh_scrape scrapes[] = {
 
 const struct mesh_line istiod_line = {
     .scrapes = scrapes,
+    .metrics = MESH_METRICS_TODAY,
     .dropped = dropped,
     .changed = changed,
     .form = &istiod_form,

@@ -2,6 +2,7 @@
 #ifndef MESH_V1_LINE_PARTS_H
 #define MESH_V1_LINE_PARTS_H
 
+#include "mesh/common/dashboards.h"
 #include "mesh/common/scrapes.h"
 #include "mesh/v1/v1.h"
 

@@ -14,6 +14,7 @@ static const mesh_part_fn central_shared[] = {
     v1_mixer_config,
     v1_security_config,
     mesh_scrapes,
+    mesh_dashboards,
     NULL,
 };
 
@@ -85,6 +86,7 @@ const struct mesh_line v1_0_line = {
     .form = &v1_0_form,
     .definitions = v1_crds,
     .scrapes = scrapes,
+    .metrics = MESH_METRICS_1_0,
     .central = {central, central_shared, central_made},
     .remote = {remote, remote_shared, remote_made},
     .injection = V1_INJECTION,

@@ -21,6 +21,7 @@ static const mesh_part_fn central_shared[] = {
     v1_security_config,
     v1_cni_plugin,
     mesh_scrapes,
+    mesh_dashboards,
     NULL,
 };
 
@@ -97,6 +98,7 @@ const struct mesh_line v1_1_line = {
     .form = &v1_1_form,
     .definitions = v1_crds,
     .scrapes = scrapes,
+    .metrics = MESH_METRICS_1_1,
     .central = {central, central_shared, made},
     .remote = {remote, remote_shared, made},
     .injection = V1_INJECTION,

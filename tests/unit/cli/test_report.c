@@ -211,6 +211,22 @@ static void available_means_the_resource_as_it_is_now(void **state)
     }
 }
 
+static void who_watches_the_mesh_is_reported(void **state)
+{
+    (void)state;
+    expect(
+        RESOURCE(
+            2, "",
+            AVAILABLE
+            "  monitoring: {mode: ScrapeConfig, targetsUp: 42, targetsDown: 0, grafana: ConfigMap, dashboards: 5}\n"),
+        NULL, false,
+        "Istio istio-system/istio: Available\n"
+        "  Version     1.0.5\n"
+        "  Kubernetes  v1.20.2\n"
+        "  Prometheus  ScrapeConfig; 42 targets up, 0 down\n"
+        "  Grafana     ConfigMap; 5 dashboards\n");
+}
+
 static void the_last_events_are_reported(void **state)
 {
     _cleanup_buf_ struct buf events = BUF_INIT;
@@ -334,6 +350,7 @@ int main(void)
         cmocka_unit_test(colors_follow_the_status_and_control_characters_do_not_pass),
         cmocka_unit_test(a_remote_cluster_tells_of_its_own_kubernetes_and_services),
         cmocka_unit_test(available_means_the_resource_as_it_is_now),
+        cmocka_unit_test(who_watches_the_mesh_is_reported),
         cmocka_unit_test(the_last_events_are_reported),
         cmocka_unit_test(an_upgrade_is_a_bar),
         cmocka_unit_test(a_renewal_and_what_an_upgrade_kept_are_shown),

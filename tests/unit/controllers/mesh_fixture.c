@@ -196,6 +196,26 @@ void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const
             STRING("type", type)));
 }
 
+void put_definition(struct world *w, enum mesh_kind_id view, enum mesh_kind_id of, bool established)
+{
+    const struct kube_kind *kind = mesh_kind(of);
+
+    world_put_as(
+        w,
+        mesh_kind(view),
+        OBJECT(
+            STRING("apiVersion", "apiextensions.k8s.io/v1"),
+            STRING("kind", "CustomResourceDefinition"),
+            MAP("metadata", FORMAT("name", "%s.%s", kind->plural, kind->group)),
+            MAP("spec",
+                STRING("group", kind->group),
+                MAP("names", STRING("plural", kind->plural)),
+                SEQ("versions", ITEM(STRING("name", kind->versions[0].name), BOOL("served", true)))),
+            MAP("status",
+                SEQ("conditions",
+                    ITEM(STRING("type", "Established"), STRING("status", established ? "True" : "False"))))));
+}
+
 json_t *condition_of(struct world *w, const char *type)
 {
     _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");

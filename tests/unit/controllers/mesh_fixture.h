@@ -25,6 +25,8 @@ bool has_validating_webhook(struct world *w, const char *name);
 void put_galleys_webhook(struct world *w);
 /* An object of this kind in the world; `type` may be NULL. */
 void put_of(struct world *w, const struct kube_kind *kind, const char *ns, const char *name, const char *type);
+/* The definition of a kind of another product, as the view of it that says whether it is served. */
+void put_definition(struct world *w, enum mesh_kind_id view, enum mesh_kind_id of, bool established);
 /* A world on Kubernetes 1.34 with a resource for today's Istio, in JSON; and what its istiod does with its webhooks. */
 int mesh_begin_today(void **state, const char *spec);
 void fill_in_ca_bundles(struct world *w);

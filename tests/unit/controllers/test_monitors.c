@@ -28,26 +28,6 @@ static int begin(void **state)
     return 0;
 }
 
-static void put_definition(struct world *w, enum mesh_kind_id view, enum mesh_kind_id of, bool established)
-{
-    const struct kube_kind *kind = mesh_kind(of);
-
-    world_put_as(
-        w,
-        mesh_kind(view),
-        OBJECT(
-            STRING("apiVersion", "apiextensions.k8s.io/v1"),
-            STRING("kind", "CustomResourceDefinition"),
-            MAP("metadata", FORMAT("name", "%s.%s", kind->plural, kind->group)),
-            MAP("spec",
-                STRING("group", kind->group),
-                MAP("names", STRING("plural", kind->plural)),
-                SEQ("versions", ITEM(STRING("name", "v1"), BOOL("served", true)))),
-            MAP("status",
-                SEQ("conditions",
-                    ITEM(STRING("type", "Established"), STRING("status", established ? "True" : "False"))))));
-}
-
 static void put_definitions(struct world *w)
 {
     put_definition(w, KIND_SERVICE_MONITOR_DEFINITION, KIND_SERVICE_MONITOR, true);

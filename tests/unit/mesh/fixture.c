@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/yaml.h"
+#include "mesh/istiod/istiod.h"
 
 json_t *from_yaml(const char *text)
 {
@@ -44,14 +45,17 @@ void fixture_init_spec(struct fixture *f, const char *spec)
         problems_err(&problems, &e);
         fail_msg("%s", e.text);
     }
-    f->own = *v1_of(f->parsed);
     f->env = (struct mesh_env){
-        .spec = &f->own.common,
-        .release = mesh_release_find(f->own.common.version),
+        .spec = f->parsed,
+        .release = mesh_release_find(f->parsed->version),
         .ns = "istio-system",
         .versions = f->versions,
     };
     assert_non_null(f->env.release);
+    if (f->env.release->line == &istiod_line)
+        return;
+    f->own = *v1_of(f->parsed);
+    f->env.spec = &f->own.common;
 }
 
 void fixture_render(struct fixture *f, int minor)

@@ -12,7 +12,7 @@
 #include "mesh/v1_0/v1_0.h"
 
 struct fixture {
-    struct v1_spec own; /* to be changed between fixture_init() and fixture_render(); owns nothing */
+    struct v1_spec own; /* not of today's Istio; to be changed before fixture_render(); owns nothing */
     struct istio_spec *parsed;
     const char *versions[KIND_COUNT];
     struct mesh_env env;

@@ -170,7 +170,7 @@ static json_t *definition_of_classes(void)
         MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
 }
 
-/* Of a kind of the Prometheus operator. */
+/* Of a kind of the Prometheus operator or of the Grafana operator. */
 static json_t *definition_of_monitoring(enum mesh_kind_id id)
 {
     const struct kube_kind *kind = mesh_kind(id);
@@ -182,7 +182,7 @@ static json_t *definition_of_monitoring(enum mesh_kind_id id)
         MAP("spec",
             STRING("group", kind->group),
             MAP("names", STRING("kind", kind->kind), STRING("plural", kind->plural)),
-            SEQ("versions", ITEM(STRING("name", "v1"), BOOL("served", true), BOOL("storage", true)))),
+            SEQ("versions", ITEM(STRING("name", kind->versions[0].name), BOOL("served", true), BOOL("storage", true)))),
         MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
 }
 
@@ -325,6 +325,8 @@ static json_t *sample_of(const struct kube_kind *kind)
         return definition_of_monitoring(KIND_POD_MONITOR);
     case KIND_PROMETHEUS_DEFINITION:
         return definition_of_monitoring(KIND_PROMETHEUS);
+    case KIND_GRAFANA_DASHBOARD_DEFINITION:
+        return definition_of_monitoring(KIND_GRAFANA_DASHBOARD);
     default:
         fail_msg("%s (%s) has no sample", kind->kind, str_or(kind->view, ""));
         return NULL;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/common/panels.h"
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
 #include "serve/metrics.h"
@@ -81,9 +82,36 @@ static void a_change_of_the_version_is_reported(void **state)
     assert_null(strstr(over, "upgrade_blocked{"));
 }
 
+/* A typing error would be a panel without data. */
+static void the_dashboard_shows_what_the_operator_has(void **state)
+{
+    static const char prefix[] = "istio_operator_";
+    _cleanup_buf_ struct buf known = BUF_INIT;
+    size_t count = 0;
+
+    (void)state;
+    metrics_document(&known);
+    for (const struct dashboard *d = mesh_dashboard_table; d->name; d++)
+        for (const struct panel *p = d->panels; p->title; p++)
+            for (size_t q = 0; q < PANEL_QUERIES_MAX; q++) {
+                const char *at = str_or(p->queries[q].of[MESH_METRICS_TODAY], "");
+                for (; (at = strstr(at, prefix)); count++) {
+                    size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+                    _cleanup_free_ char *name = str_dup_n(at, len);
+                    if (str_ends(name, "_bucket"))
+                        name[len - strlen("_bucket")] = 0;
+                    if (!strstr(buf_str(&known), name))
+                        fail_msg("%s: %s is no metric", p->title, name);
+                    at += len;
+                }
+            }
+    assert_true(count > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_dashboard_shows_what_the_operator_has),
         cmocka_unit_test(the_renewal_of_sidecars_is_counted),
         cmocka_unit_test(a_change_of_the_version_is_reported),
     };
