@@ -5,33 +5,6 @@
 
 #include "base/str.h"
 
-static const char *const phase_names[] = {
-    NULL,
-#define X(id, name, doc) [CANARY_##id] = name,
-    API_CANARY_PHASES(X)
-#undef X
-};
-ARRAY_COVERS(phase_names, CANARY_PHASE_LAST);
-
-const char *canary_phase_name(enum canary_phase phase)
-{
-    return phase_names[phase];
-}
-
-enum canary_phase canary_phase_of(const char *name)
-{
-    for (int i = CANARY_NEW + 1; i <= CANARY_PHASE_LAST; i++)
-        if (str_eq(phase_names[i], name))
-            return i;
-    return CANARY_NEW;
-}
-
-bool canary_is_idle(enum canary_phase phase)
-{
-    return phase == CANARY_INITIALIZED || phase == CANARY_SUCCEEDED || phase == CANARY_FAILED ||
-           phase == CANARY_WAITING;
-}
-
 #define ROUTE_CONFLICT "RouteConflict"
 
 bool canary_is_apart(const struct canary_facts *f)
@@ -235,36 +208,6 @@ static void enter_step(struct decision *d, int number, const struct canary_step 
         say(d, "Routing", "%d %% of the traffic to the target", s->weight);
 }
 
-/* That is going on; zero where the spec has so many no longer. */
-static struct canary_step step_of(const struct canary_spec *spec, const struct canary_state *s)
-{
-    struct canary_step steps[CANARY_STEPS_MAX];
-    size_t count = canary_steps(spec, steps);
-
-    return s->step >= 0 && (size_t)s->step < count ? steps[s->step] : (struct canary_step){0};
-}
-
-/* --- clocks --- */
-
-/* What is later than it can be by this clock was written by another one, or before this one was set back. */
-static void bound(msec_t *time, msec_t most)
-{
-    if (*time > most)
-        *time = most;
-}
-
-void canary_set_clock(const struct canary_spec *spec, struct canary_state *s, msec_t now)
-{
-    const msec_t longest = now + SECONDS(spec->settle) + SECONDS(spec->drain);
-
-    bound(&s->settle_until, longest);
-    bound(&s->drain_until, longest);
-    bound(&s->since, now);
-    bound(&s->checked, now);
-    if (!canary_is_idle(s->phase))
-        bound(&s->started, now);
-}
-
 /* --- what webhooks say --- */
 
 /* The reason while they are waited for. */
@@ -337,7 +280,7 @@ static void obey_approve(struct decision *d)
 
     if (awaited != HOOK_NONE && awaited != HOOK_PRE_ROLLOUT)
         s->confirmed = awaited;
-    else if (s->phase == CANARY_PROGRESSING && s->step >= 0 && step_of(d->spec, s).approve) {
+    else if (s->phase == CANARY_PROGRESSING && s->step >= 0 && canary_step_of(d->spec, s->step).approve) {
         s->approved = true;
         s->checked = 0;
     }
@@ -564,7 +507,7 @@ static void advance(struct decision *d)
 {
     struct canary_step steps[CANARY_STEPS_MAX];
     struct canary_state *s = d->s;
-    const struct canary_step step = step_of(d->spec, s);
+    const struct canary_step step = canary_step_of(d->spec, s->step);
     size_t count = canary_steps(d->spec, steps), next = next_step(s, steps, count);
 
     if (!d->f->target_ready)
@@ -631,6 +574,10 @@ static void step(struct decision *d)
         hold(d, "CanaryLost", "the target has no ready pod; the primary has all traffic, and the steps begin again");
     } else if (is_stopped(d)) {
         d->held = true;
+    } else if (s->since && s->match && !is_routed(d)) {
+        /* Other requests may match since the steps were edited: what is measured is theirs. */
+        s->since = s->checked = 0;
+        say(d, "Routing", "%d %% of the requests that match to the target", s->match);
     } else if (!s->since) {
         if (is_routed(d)) {
             s->since = f->now;
@@ -774,51 +721,4 @@ void canary_decide(
     if (state->phase == observed)
         follow(&d);
     *ret_held = d.held;
-}
-
-/* --- when --- */
-
-static msec_t longest_window(const struct canary_spec *spec)
-{
-    msec_t longest = 0, window;
-    json_t *metric;
-    size_t i;
-
-    json_array_foreach(spec->analysis.metrics, i, metric) {
-        window = canary_window(metric);
-        longest = window > longest ? window : longest;
-    }
-    return longest;
-}
-
-msec_t canary_check_due(const struct canary_spec *spec, const struct canary_state *s)
-{
-    msec_t interval = canary_interval(spec), window = longest_window(spec), end, next;
-
-    if (s->phase != CANARY_PROGRESSING || s->step < 0 || !s->since || spec->suspend ||
-        s->failed_checks >= spec->analysis.threshold)
-        return MSEC_NEVER;
-    if (!s->checked)
-        return s->since + (interval > window ? interval : window);
-    end = s->since + step_of(spec, s).length;
-    next = s->checked + interval;
-    return end > s->checked && end < next ? end : next;
-}
-
-static void sooner(msec_t *at, msec_t now, msec_t when)
-{
-    if (when > now && when < *at)
-        *at = when;
-}
-
-msec_t canary_wake(const struct canary_spec *spec, const struct canary_state *s, msec_t now)
-{
-    msec_t at = MSEC_NEVER;
-
-    sooner(&at, now, s->settle_until);
-    sooner(&at, now, s->drain_until);
-    sooner(&at, now, canary_check_due(spec, s));
-    if (!canary_is_idle(s->phase))
-        sooner(&at, now, s->started + SECONDS(spec->progress_deadline));
-    return at;
 }

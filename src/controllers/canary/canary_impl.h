@@ -56,6 +56,7 @@ struct canary_memo {
     msec_t settled_until;
     /* Another VirtualService of the same host, as a message, NULL: none; as of `routes` changes of VirtualServices. */
     char *conflict;
+    bool is_unusable; /* the user's own has no route to split */
     uint64_t routes;
     bool knows_conflict;
 };

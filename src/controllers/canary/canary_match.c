@@ -2,6 +2,7 @@
 
 #include "api/rows.h"
 #include "base/str.h"
+#include "controllers/canary/canary_regex.h"
 #include "doc/doc.h"
 
 #define ELSEWHERE                                                                                                      \
@@ -17,13 +18,17 @@ static const struct field_format format_header = {
 static const struct field text_rows[] = {
     {"exact", TEXT(format_annotation_value), .doc = "The whole value."},
     {"prefix", TEXT(format_annotation_value), .doc = "What the value begins with."},
-    {"regex", TEXT(format_annotation_value), .doc = "A regular expression for the whole value."},
+    {"regex", TEXT(format_annotation_value), .doc = "A regular expression of RE2 for the whole value."},
 };
 
 static void check_text(const json_t *text, const char *path, struct problems *problems)
 {
+    const char *regex = doc_string(text, "regex"), *fault = regex ? canary_regex_fault(regex) : NULL;
+    _cleanup_free_ char *of_regex = str_printf("%s.regex", path);
     size_t given = 0;
 
+    if (fault)
+        problems_add(problems, PROBLEM_ERROR, of_regex, "%s", fault);
     for (size_t i = 0; i < ARRAY_LEN(text_rows); i++)
         given += doc_string(text, text_rows[i].name) != NULL;
     if (given != 1)

@@ -180,6 +180,7 @@ static void look_for_conflict(struct canary *c)
     if (!memo->knows_conflict || memo->routes != routes) {
         free(memo->conflict);
         memo->conflict = c->ref ? canary_ref_obstacle(c) : NULL;
+        memo->is_unusable = memo->conflict;
         if (!memo->conflict)
             memo->conflict = canary_route_conflict(c);
         memo->routes = routes;
@@ -303,13 +304,22 @@ static char *other_target(const struct canary *c)
         recorded);
 }
 
+/* No routes are as good as none that are named. */
+static bool is_same_ref(const json_t *one, const json_t *other)
+{
+    const json_t *routes = doc_at(one, "routes"), *others = doc_at(other, "routes");
+
+    return str_eq(doc_string(one, "name"), doc_string(other, "name")) &&
+           (json_equal(routes, others) || (!json_array_size(routes) && !json_array_size(others)));
+}
+
 /* Routes that it splits would keep their weights for ever. */
 static char *other_ref(const struct canary *c)
 {
     const char *recorded = doc_string(c->record, "data", RECORD_REF);
-    _cleanup_free_ char *is = c->ref ? doc_text(c->ref) : NULL;
+    _cleanup_json_ json_t *was = canary_recorded_map(recorded);
 
-    if (!c->record || str_eq(recorded, is))
+    if (!c->record || is_same_ref(was, c->ref))
         return NULL;
     return str_printf(
         "spec.service.virtualServiceRef was %s when the Canary was created: set it back, or delete the Canary and "

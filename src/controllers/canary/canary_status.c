@@ -138,6 +138,7 @@ static json_t *contended(const struct canary *c)
 static void add_conditions(const struct canary *c, json_t *status)
 {
     const struct status_facts *f = &c->re->facts;
+    const struct canary_memo *memo = c->re->memo;
     const struct canary_state *s = &c->next;
     json_t *list = doc_at(status, STATUS_FIELD_CONDITIONS);
     const char *reason = str_or(s->reason, ""), *message = str_or(s->message, "");
@@ -162,7 +163,9 @@ static void add_conditions(const struct canary *c, json_t *status)
             f,
             CONDITION_ROUTE_CONFLICT,
             c->conflict,
-            c->conflict ? "SameHost" : "NoConflict",
+            !c->conflict        ? "NoConflict"
+            : memo->is_unusable ? "NoRoute"
+                                : "SameHost",
             str_or(c->conflict, "")));
     json_array_append_new(list, status_condition(f, CONDITION_HELD, c->held, reason, c->held ? message : ""));
 }

@@ -213,6 +213,14 @@ size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANAR
     return count;
 }
 
+struct canary_step canary_step_of(const struct canary_spec *spec, int number)
+{
+    struct canary_step steps[CANARY_STEPS_MAX];
+    size_t count = canary_steps(spec, steps);
+
+    return number >= 0 && (size_t)number < count ? steps[number] : (struct canary_step){0};
+}
+
 const json_t *canary_match(const struct canary_spec *spec, int number)
 {
     const json_t *match = NULL;

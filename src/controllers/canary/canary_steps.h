@@ -34,6 +34,8 @@ struct canary_step {
  * given.
  */
 size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANARY_STEPS_MAX]);
+/* One of them; all zero where there are not so many, or `step` is below 0. */
+struct canary_step canary_step_of(const struct canary_spec *spec, int step);
 /* Which requests match in this step; borrowed. NULL: none are told apart. */
 const json_t *canary_match(const struct canary_spec *spec, int step);
 

@@ -657,12 +657,22 @@ void canary_world_expect(struct canary_world *cw, const char *field, const char 
     assert_string_equal(is, text);
 }
 
-void canary_world_expect_condition(struct canary_world *cw, const char *type, const char *status)
+static void expect_of_condition(struct canary_world *cw, const char *type, const char *field, const char *text)
 {
     _cleanup_json_ json_t *canary = canary_world_view(cw, KIND_CANARY, APP);
     const json_t *condition = doc_find(doc_at(canary, "status", STATUS_FIELD_CONDITIONS), "type", type);
 
-    assert_string_equal(doc_string(condition, "status"), status);
+    assert_string_equal(doc_string(condition, field), text);
+}
+
+void canary_world_expect_condition(struct canary_world *cw, const char *type, const char *status)
+{
+    expect_of_condition(cw, type, "status", status);
+}
+
+void canary_world_expect_reason(struct canary_world *cw, const char *type, const char *reason)
+{
+    expect_of_condition(cw, type, "reason", reason);
 }
 
 void canary_world_put_replicas(struct canary_world *cw, int replicas)

@@ -103,6 +103,7 @@ json_t *canary_world_view(struct canary_world *cw, enum mesh_kind_id kind, const
 void canary_world_put_replicas(struct canary_world *cw, int replicas);
 /* Fail where the status, one of its conditions, or the image of a Deployment, is another one. */
 void canary_world_expect_condition(struct canary_world *cw, const char *type, const char *status);
+void canary_world_expect_reason(struct canary_world *cw, const char *type, const char *reason);
 void canary_world_expect(struct canary_world *cw, const char *field, const char *text);
 void canary_world_expect_image(struct canary_world *cw, const char *deployment, const char *image);
 

@@ -289,6 +289,7 @@ static void a_release_waits_for_routes_that_it_can_use(void **state)
             canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
             canary_world_expect(cw, STATUS_FIELD_REASON, "RouteConflict");
             canary_world_expect_condition(cw, CONDITION_ROUTE_CONFLICT, "True");
+            canary_world_expect_reason(cw, CONDITION_ROUTE_CONFLICT, "NoRoute");
             if (unusable[i].http)
                 expect_front(cw, unusable[i].http);
             if (ends) {
@@ -326,6 +327,19 @@ static void another_reference_waits_and_the_one_before_is_given_back(void **stat
         expect_front(cw, lives[0].after);
         canary_world_done(cw);
     }
+}
+
+/* An empty list names none, as no list does. */
+static void the_only_route_may_be_said_in_two_ways(void **state)
+{
+    struct canary_world *cw = start_release(ONLY, lives[1].before);
+
+    (void)state;
+    until_front(cw, lives[1].ten);
+    canary_world_put(cw, SPEC("{\"name\":\"front\",\"routes\":[]}"));
+    canary_world_until(cw, "Succeeded", -1);
+    canary_world_expect(cw, STATUS_FIELD_ERROR_MESSAGE, "");
+    canary_world_done(cw);
 }
 
 #define PORT(number) "{\"destination\":{\"host\":\"podinfo\",\"port\":{\"number\":" number "}}}"
@@ -489,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_new_canary_waits_for_routes_that_it_can_use),
         cmocka_unit_test(a_release_waits_for_routes_that_it_can_use),
         cmocka_unit_test(another_reference_waits_and_the_one_before_is_given_back),
+        cmocka_unit_test(the_only_route_may_be_said_in_two_ways),
         cmocka_unit_test(a_route_with_another_name_is_not_left_with_its_weight),
         cmocka_unit_test(a_route_that_comes_beside_the_only_one_stays),
         cmocka_unit_test(what_a_user_changes_of_a_destination_stays),
