@@ -705,8 +705,9 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
          .namespaced = true,
          CENTRAL,
-         ON_DEMAND,
-         .keep = NAMES(IDENTITY, "spec")},
+         .watch = KUBE_WATCH_NONE,
+         VERBS("list", "watch", "patch"),
+         .keep = NAMES(IDENTITY, "spec", "status.conditions")},
     [KIND_HALF_ENDPOINTS] =
         {.kind = "Endpoints",
          .view = "half-endpoints",

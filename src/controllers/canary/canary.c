@@ -15,7 +15,6 @@
 
 #define DEADLINE_MAX 604800 /* seconds */
 #define PAUSE_MAX 86400
-#define SCALER_NAME_MAX 245 /* with -primary as long as a name may be */
 #define DEFAULT_WINDOW "1m"
 
 /* What Istio's own resources have: kept as it is. */
@@ -43,26 +42,6 @@ static const struct field_table target_table = {
     FIELD_ROWS(target_rows),
 };
 
-static const struct field scaler_replicas_rows[] = {
-    {"minReplicas", INTEGER(1, INT32_MAX), .implied = "the declared one", .doc = "Instead of the declared one."},
-    {"maxReplicas", INTEGER(1, INT32_MAX), .implied = "the declared one", .doc = "Instead of the declared one."},
-};
-
-static void check_scaler_replicas(const json_t *replicas, const char *path, struct problems *problems)
-{
-    int64_t least = doc_int(doc_at(replicas, "minReplicas"), 1);
-
-    if (least > doc_int(doc_at(replicas, "maxReplicas"), least))
-        problems_add(problems, PROBLEM_ERROR, path, "must have a maxReplicas that is not below minReplicas");
-}
-
-static const struct field_table scaler_replicas_table = {
-    .name = "Scaler replicas",
-    .doc = "Between how many replicas the primary is scaled, where these are not those of the target.",
-    FIELD_ROWS(scaler_replicas_rows),
-    .check = check_scaler_replicas,
-};
-
 static const struct field scaler_rows[] = {
     {"apiVersion",
      TEXT(format_annotation_value),
@@ -72,10 +51,11 @@ static const struct field scaler_rows[] = {
     {"name",
      TEXT(format_dns_subdomain),
      .required = true,
-     .doc = "The HorizontalPodAutoscaler that scales the target, in the namespace of the Canary. It stays as it is."},
+     .doc = "The HorizontalPodAutoscaler that scales the target, in the namespace of the Canary. The name in its "
+            "scaleTargetRef is the primary's while that serves."},
     {"primaryScalerReplicas",
-     DOCUMENT(scaler_replicas_table),
-     .doc = "Other limits for the primary than those of the target."},
+     REFUSED("{}"),
+     .instead = "between releases the primary has the limits of the HorizontalPodAutoscaler: write them there"},
     {"primaryScalerQueries", REFUSED("{}"), .instead = "they are of ScaledObjects"},
 };
 
@@ -85,16 +65,9 @@ static void check_scaler(const json_t *scaler, const char *path, struct problems
         "autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v2beta1", "autoscaling/v1"};
     const char *version = str_or(doc_string(scaler, "apiVersion"), versions[0]);
     const char *kind = str_or(doc_string(scaler, "kind"), "HorizontalPodAutoscaler");
-    _cleanup_free_ char *of_kind = str_printf("%s.kind", path), *of_version = str_printf("%s.apiVersion", path),
-                        *of_name = str_printf("%s.name", path);
+    _cleanup_free_ char *of_kind = str_printf("%s.kind", path), *of_version = str_printf("%s.apiVersion", path);
     bool is_known = false;
 
-    if (strlen(str_or(doc_string(scaler, "name"), "")) > SCALER_NAME_MAX)
-        problems_add(
-            problems,
-            PROBLEM_ERROR,
-            of_name,
-            "must have at most 245 characters, as the primary's has the same name with -primary");
     for (size_t i = 0; i < ARRAY_LEN(versions); i++)
         is_known = is_known || str_eq(version, versions[i]);
     if (str_eq(kind, "ScaledObject"))
@@ -116,7 +89,7 @@ static void check_scaler(const json_t *scaler, const char *path, struct problems
 
 static const struct field_table scaler_table = {
     .name = "Autoscaler",
-    .doc = "The HorizontalPodAutoscaler of the target, of which the primary gets a copy that follows it.",
+    .doc = "The HorizontalPodAutoscaler of the target, which scales the primary while that serves.",
     FIELD_ROWS(scaler_rows),
     .check = check_scaler,
 };

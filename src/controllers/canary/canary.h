@@ -67,7 +67,7 @@ struct canary_spec {
     struct {
         char *api_version, *kind, *name;
     } target;
-    json_t *autoscaler; /* {name, kind?, apiVersion?, primaryScalerReplicas?}; NULL: the target has none */
+    json_t *autoscaler; /* {name, kind?, apiVersion?}; NULL: the target has none */
     json_t *service;    /* {port, name?, portName?, targetPort?, gateways?, hosts?, timeout?, ...}; NULL: not given */
     struct {
         char *interval;

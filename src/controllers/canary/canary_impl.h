@@ -18,8 +18,9 @@
 #define RECORD_PREVIOUS_TEMPLATE "previousTemplate"
 #define RECORD_LABELS                                                                                                  \
     "matchLabels" /* by which the target selects its Pods, as JSON: for a primary that is gone with the target */
-#define RECORD_REPLICAS "replicas"     /* that the target had, or was given since */
-#define RECORD_FLOOR "floor"           /* fewer replicas the primary does not get during a release */
+#define RECORD_REPLICAS "replicas" /* that the target had, or was given since */
+#define RECORD_FLOOR "floor"       /* fewer replicas the primary does not get while its autoscaler scales the target */
+#define RECORD_SCALER "autoscaler" /* the HorizontalPodAutoscaler that may have been led to the primary */
 #define RECORD_ROUTE "virtualService"  /* its spec, as JSON, where it existed before */
 #define RECORD_REF "virtualServiceRef" /* of the Canary's `service`, as JSON, where it has one */
 
@@ -76,13 +77,12 @@ struct canary {
     const struct canary_spec *spec;
     const char *ns, *name, *service;
     char *primary_name, *primary_service, *canary_service, *record_name; /* owned */
-    char *primary_scaler_name;                                           /* owned; NULL: it has none */
     const json_t *ref;      /* service.virtualServiceRef; NULL: the VirtualService is the Canary's own */
     const char *route_name; /* of the VirtualService */
 
     /* What is observed: objects are borrowed, documents owned; NULL: there is none. */
     const struct kube_object *target_object, *apex_object, *route_object, *scaler_object;
-    json_t *scaler, *primary_scaler; /* the target's, and the primary's that belongs to the Canary */
+    json_t *scaler; /* the target's */
     json_t *istio, *target, *primary, *apex, *route, *record, *recorded_labels, *canary_half;
     struct canary_mesh mesh;
     char revision[CANARY_REVISION_MAX];
@@ -101,7 +101,7 @@ struct canary {
     bool is_written;       /* the status says all this already */
     char *seen;            /* what this plan depends on; owned */
     bool is_settled;       /* it is what the last plan saw, which had nothing to do */
-    char *scaler_obstacle; /* canary_scaler_obstacle() */
+    char *scaler_obstacle; /* why the target's autoscaler cannot be followed; owned; NULL: it can, or there is none */
     const char *conflict;  /* another VirtualService of the same host, as a message; the memo's; NULL: none */
     char *contended;       /* the object that another client writes again and again; owned; NULL: none */
 };
@@ -145,22 +145,25 @@ const json_t *canary_match_labels(const struct canary *c);
 bool canary_is_same_template(const struct canary *c);
 
 /* canary_scaler.c */
+/* There is to be an autoscaler, or one was led to the primary. */
+bool canary_has_scaler(const struct canary *c);
 /* The watch of autoscalers is being opened. */
 bool canary_awaits_scalers(const struct canary *c);
+/* One that was led cannot be seen, so that it cannot be given back. */
+bool canary_awaits_led_scaler(const struct canary *c);
 void canary_observe_scaler(struct canary *c);
-/* Why the target's autoscaler cannot be followed, owned by the caller; NULL: it can, or there is none. */
-char *canary_scaler_obstacle(const struct canary *c);
-/* Why nothing scales the primary although there is what should, owned by the caller; NULL: nothing is known. */
+/* Why nothing is scaled although there is what should, owned by the caller; NULL: nothing is known. */
 char *canary_scaler_trouble(const struct canary *c);
-/* As declared, or as the primary's has them for want of that. */
-struct canary_bounds canary_target_bounds(const struct canary *c);
-/* With the primary's own limits, and during a release with its floor. */
-struct canary_bounds canary_primary_bounds(const struct canary *c, const json_t *record_data);
-/* What scales the primary. */
-bool canary_scales_primary(const struct canary *c);
-json_t *canary_primary_scaler_spec(const struct canary *c, const json_t *record_data);
-/* An autoscaler of the primary is there, and the Canary does not ask for it any more. */
-bool canary_drops_scaler(const struct canary *c);
+struct canary_bounds canary_scaler_bounds(const struct canary *c);
+/*
+ * The Deployment to which the autoscaler is to be led, or where the Canary `is_over` given back; NULL: it is there, or
+ * it is not the Canary's to lead. Borrowed.
+ */
+const char *canary_scaler_wanted(const struct canary *c, bool is_over);
+/* What the record says of it. */
+void canary_record_scaler(const struct canary *c, json_t *data);
+/* The replicas that the primary is to have, where there is an autoscaler; below 0: those that it has. */
+int canary_scaled_replicas(const struct canary *c, const json_t *record_data);
 
 /* canary_objects.c */
 /* What belongs to the Canary: the record, the primary, its Services and DestinationRules. */
@@ -174,6 +177,7 @@ bool canary_has_apex(const struct canary *c);
 bool canary_return_target(struct canary *c, struct plan *plan);
 bool canary_return_apex(struct canary *c, struct plan *plan);
 bool canary_return_route(struct canary *c, struct plan *plan);
+bool canary_return_scaler(struct canary *c, struct plan *plan);
 
 /* canary_route.c */
 /* The fields of the VirtualService that are the Canary's, with null where there is to be none; owned by the caller. */

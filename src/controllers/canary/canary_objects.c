@@ -96,20 +96,6 @@ static bool is_before_route(const struct canary *c)
            (!settled || c->in->now < settled);
 }
 
-/* What the primary had when the release began. Until the traffic is shifted it may grow. */
-static void record_floor(const struct canary *c, json_t *data)
-{
-    const struct canary_state *s = &c->observed;
-    int floor = canary_recorded_floor(data);
-
-    if (canary_is_idle(s->phase) || !canary_scales_primary(c)) {
-        json_object_del(data, RECORD_FLOOR);
-        return;
-    }
-    if (s->phase == CANARY_PROGRESSING && s->step < 0 && c->facts.primary_replicas > floor)
-        json_object_set_new(data, RECORD_FLOOR, json_sprintf("%d", c->facts.primary_replicas));
-}
-
 /* The record as it is to be; owned by the caller. */
 static json_t *desired_record(const struct canary *c)
 {
@@ -146,10 +132,7 @@ static json_t *desired_record(const struct canary *c)
         doc_int(doc_at(c->target, "spec", "replicas"), 0) > 0)
         json_object_set_new(
             data, RECORD_REPLICAS, json_sprintf("%" PRId64, doc_int(doc_at(c->target, "spec", "replicas"), 1)));
-    /* Where nothing scales the primary any more, it keeps what it has. */
-    if (canary_drops_scaler(c) && c->facts.primary_replicas)
-        json_object_set_new(data, RECORD_REPLICAS, json_sprintf("%d", c->facts.primary_replicas));
-    record_floor(c, data);
+    canary_record_scaler(c, data);
     return data;
 }
 
@@ -166,14 +149,11 @@ static json_t *primary_spec(const struct canary *c, const json_t *data)
     const json_t *from = doc_at(c->target ? c->target : c->primary, "spec");
     json_t *template = doc_parse_own(doc_string(data, RECORD_TEMPLATE)), *spec;
     const json_t *match = labels_of_primary(c);
-    int replicas = canary_recorded_replicas(data);
+    int scaled = canary_has_scaler(c) ? canary_scaled_replicas(c, data) : -1;
 
-    /* Later they are the autoscaler's. */
-    if (!c->facts.primary_replicas)
-        replicas = canary_within(canary_primary_bounds(c, data), replicas);
     json_object_set_new(doc_make(template, "metadata", "labels"), CANARY_ROLE, json_string(CANARY_ROLE_PRIMARY));
     spec = OBJECT(
-        INT("replicas", replicas),
+        INT("replicas", scaled >= 0 ? scaled : canary_recorded_replicas(data)),
         MAP("selector", VALUE("matchLabels", labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY))),
         VALUE("template", template));
     for (size_t i = 0; i < ARRAY_LEN(of_target); i++)
@@ -277,17 +257,8 @@ void canary_plan_objects(struct canary *c, struct plan *plan)
         OBJECT(
             VALUE("metadata", metadata(c, c->primary_name, CANARY_ROLE_PRIMARY)),
             VALUE("spec", primary_spec(c, data))));
-    /* Without replicas it would not be scaled any more. */
-    if (primary && canary_scales_primary(c) && c->facts.primary_replicas)
+    if (primary && canary_has_scaler(c) && canary_scaled_replicas(c, data) < 0)
         primary->foreign = replicas_are_foreign;
-    if (canary_scales_primary(c))
-        mesh_add(
-            &env,
-            &list,
-            "HorizontalPodAutoscaler",
-            OBJECT(
-                VALUE("metadata", metadata(c, c->primary_scaler_name, CANARY_ROLE_PRIMARY)),
-                VALUE("spec", canary_primary_scaler_spec(c, data))));
     add_services(c, &env, &list);
     add_rule(c, &env, c->primary_service, CANARY_ROLE_PRIMARY, &list);
     add_rule(c, &env, c->canary_service, CANARY_ROLE_CANARY, &list);

@@ -153,8 +153,6 @@ static char *seen_by(const struct canary *c)
     add_version(c->route_object, &key);
     add_version(mesh_find(c->in->observed), &key);
     add_version(c->scaler_object, &key);
-    if (c->primary_scaler_name)
-        add_version(get(c, KIND_AUTOSCALER, c->primary_scaler_name), &key);
     add_text(get(c, KIND_HALF_ENDPOINTS, c->primary_service), &key);
     add_text(get(c, KIND_HALF_ENDPOINTS, c->canary_service), &key);
     buf_add_str(&key, str_or(c->conflict, "-"));
@@ -228,7 +226,6 @@ void canary_release(struct canary *c)
 {
     json_t *documents[] = {
         c->scaler,
-        c->primary_scaler,
         c->istio,
         c->target,
         c->primary,
@@ -247,7 +244,6 @@ void canary_release(struct canary *c)
     free(c->primary_service);
     free(c->canary_service);
     free(c->record_name);
-    free(c->primary_scaler_name);
     free(c->scaler_obstacle);
     free(c->contended);
     free(c->seen);
@@ -504,6 +500,6 @@ void canary_note_facts(struct canary *c, bool objects_ready)
     f->unfit = unfit(c);
     f->conflict = c->conflict;
     f->scaler_obstacle = c->scaler_obstacle;
-    f->bounds = canary_target_bounds(c);
+    f->bounds = canary_scaler_bounds(c);
     f->apex = canary_has_apex(c);
 }

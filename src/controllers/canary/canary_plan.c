@@ -93,8 +93,6 @@ static void begin(struct reconcile *re)
         .name = re->object->name,
     };
     re->plan->central.watch |= PLAN_WATCH_ROUTES;
-    if (c->spec && c->spec->autoscaler)
-        re->plan->central.watch |= PLAN_WATCH_SCALERS;
     canary_read_state(re->resource, &c->observed);
     if (c->spec)
         canary_set_clock(c->spec, &c->observed, c->in->now);
@@ -108,11 +106,11 @@ static void begin(struct reconcile *re)
     c->primary_service = str_printf("%s-primary", c->service);
     c->canary_service = str_printf("%s-canary", c->service);
     c->record_name = str_printf("%s-original", c->name);
-    if (c->spec->autoscaler)
-        c->primary_scaler_name = str_printf("%s-primary", doc_string(c->spec->autoscaler, "name"));
     canary_look(c);
     if (!c->is_settled)
         canary_observe(c);
+    if (canary_has_scaler(c))
+        re->plan->central.watch |= PLAN_WATCH_SCALERS;
 }
 
 static void review(struct reconcile *re)

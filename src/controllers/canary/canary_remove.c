@@ -52,6 +52,10 @@ static bool give_back(struct canary *c, struct plan *plan)
         buf_add_str(&c->text, "waits for the target's pods to be available");
         return false;
     }
+    if (!canary_return_scaler(c, plan)) {
+        buf_add_str(&c->text, "the HorizontalPodAutoscaler scales the target again");
+        return false;
+    }
     if (!canary_return_apex(c, plan)) {
         buf_add_str(&c->text, "the Service that clients call selects the target again");
         return false;
@@ -87,9 +91,9 @@ static bool has_nothing_to_return(const struct canary *c)
 /* What leads to the target is given back, although it is gone: what comes in its place is reached then. */
 static bool give_back_routes(struct canary *c, struct plan *plan)
 {
-    bool has_route = canary_return_route(c, plan);
+    bool has_route = canary_return_route(c, plan), has_scaler = canary_return_scaler(c, plan);
 
-    return canary_return_apex(c, plan) && has_route;
+    return canary_return_apex(c, plan) && has_route && has_scaler;
 }
 
 /* The target serves as it did: nothing was touched yet. */
@@ -100,7 +104,7 @@ static bool is_untouched(const struct canary *c)
 }
 
 static const enum mesh_kind_id owned[] = {
-    KIND_SERVICE, KIND_DEPLOYMENT, KIND_AUTOSCALER, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
+    KIND_SERVICE, KIND_DEPLOYMENT, KIND_CONFIG_MAP, KIND_DESTINATION_RULE, KIND_VIRTUAL_SERVICE};
 
 /*
  * The target does not serve: the primary goes on to, and is owned by no resource from now on. True when nothing belongs
@@ -156,8 +160,10 @@ bool canary_leave(struct reconcile *re)
 
     re->removed = leaves;
     /* What is not read yet may be there. */
-    if (canary_awaits_routes(c)) {
+    if (canary_awaits_routes(c) || canary_awaits_led_scaler(c)) {
         re->waiting = canary_unreadable(c, PLAN_WATCH_ROUTES, "VirtualServices");
+        if (!re->waiting && canary_awaits_led_scaler(c))
+            re->waiting = canary_unreadable(c, PLAN_WATCH_SCALERS, "HorizontalPodAutoscalers");
         re->facts.waits_for = re->waiting;
         re->facts.leftovers = 1;
         re->keeps_status = !re->waiting;
@@ -176,7 +182,7 @@ bool canary_leave(struct reconcile *re)
     else if (!c->target)
         over = give_back_routes(c, plan);
     else
-        over = is_untouched(c) || give_back(c, plan);
+        over = is_untouched(c) ? canary_return_scaler(c, plan) : give_back(c, plan);
     c->is_decided = true;
     c->next.message = buf_str(&c->text);
     if (c->spec)

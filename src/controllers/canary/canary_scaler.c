@@ -1,60 +1,63 @@
 /*
- * The HorizontalPodAutoscaler of the target, and the primary's copy of it.
+ * The HorizontalPodAutoscaler of the target. There is no other one: Kubernetes lets none of two act that select a Pod
+ * both, and the target's labels select the Pods of the primary, too. So it is led to where the traffic is: to the
+ * primary between releases, to the target while a release has traffic. Only the name in its scaleTargetRef is written,
+ * and the record says before that it may be.
  *
- * The target's is the user's, and nothing is written to it: it does nothing while the target has no replicas, and goes
- * on when a release gives it some, within its limits. The primary's selects the Pods of the primary alone. During a
- * release it does not go below what the primary had when it began: its share of the traffic becomes less then, and may
- * come back immediately.
+ * During a release it counts the Pods of both, so that the target gets as many as all traffic would need. The primary
+ * is given as many, and does not shrink: its share of the traffic may come back immediately. So it is before it gets
+ * traffic for the first time.
  *
  * Source: Kubernetes, pkg/controller/podautoscaler/horizontal.go (a target without replicas is not scaled, unless
- * minReplicas is 0; since 1.26 none of two acts that select a Pod both, beyond its limits, and one that acted once
- * counts as long as it is there).
+ * minReplicas is 0; since 1.26 none acts, beyond its limits, where a Pod is found by the selectors of two, and the
+ * selector by which one acted last counts until it acts by another or is deleted, also while its target has no
+ * replicas).
  */
 #include "controllers/canary/canary_impl.h"
-#include "doc/build.h"
 #include "doc/doc.h"
+
+static const char *declared(const struct canary *c)
+{
+    return c->spec ? doc_string(c->spec->autoscaler, "name") : NULL;
+}
+
+/* That may have been led to the primary. */
+static const char *led(const struct canary *c)
+{
+    return doc_string(c->record, "data", RECORD_SCALER);
+}
+
+/* One that was led is given back before another one is. */
+static const char *name_of(const struct canary *c)
+{
+    const char *name = led(c);
+
+    return name ? name : declared(c);
+}
+
+static bool is_read(const struct canary *c)
+{
+    return c->in->synced & PLAN_WATCH_SCALERS;
+}
+
+bool canary_has_scaler(const struct canary *c)
+{
+    return name_of(c);
+}
 
 bool canary_awaits_scalers(const struct canary *c)
 {
-    return c->spec && c->spec->autoscaler && !((c->in->synced | c->in->failing) & PLAN_WATCH_SCALERS);
+    return name_of(c) && !is_read(c) && !(c->in->failing & PLAN_WATCH_SCALERS);
 }
 
-static const char *name_of(const struct canary *c)
+bool canary_awaits_led_scaler(const struct canary *c)
 {
-    return str_or(doc_string(c->spec->autoscaler, "name"), "");
+    return led(c) && !is_read(c);
 }
 
-static const struct kube_object *find(const struct canary *c, enum mesh_kind_id kind, const char *name)
+static bool scales(const struct canary *c, const char *deployment)
 {
-    const struct kube_object *o = kube_cache_get(c->in->observed, mesh_kind(kind), c->ns, name);
-
-    return o && !o->deleting ? o : NULL;
-}
-
-/* Without a reference any of its own, as its name is not known. */
-static const struct kube_object *find_own(const struct canary *c)
-{
-    const struct kube_object *o;
-
-    for (size_t i = 0; (o = kube_cache_next(c->in->observed, mesh_kind(KIND_AUTOSCALER), &i));)
-        if (str_eq(o->owner, c->re->object->uid) && !o->deleting &&
-            (!c->primary_scaler_name || str_eq(o->name, c->primary_scaler_name)))
-            return o;
-    return NULL;
-}
-
-void canary_observe_scaler(struct canary *c)
-{
-    const struct kube_object *own = find_own(c);
-
-    c->scaler = c->scaler_object ? kube_object_parse(c->scaler_object) : NULL;
-    c->primary_scaler = own ? kube_object_parse(own) : NULL;
-    c->scaler_obstacle = canary_scaler_obstacle(c);
-}
-
-static bool scales(const json_t *scaler, const char *deployment)
-{
-    const json_t *target = doc_at(scaler, "spec", "scaleTargetRef");
+    const json_t *target = doc_at(c->scaler, "spec", "scaleTargetRef");
 
     return str_eq(doc_string(target, "kind"), "Deployment") && str_eq(doc_string(target, "name"), deployment);
 }
@@ -66,43 +69,12 @@ static int count_at(const json_t *map, const char *key, int otherwise)
     return count < 0 || count > INT32_MAX ? otherwise : (int)count;
 }
 
-static struct canary_bounds bounds_of(const json_t *spec)
+/* Why it cannot be followed, owned by the caller; NULL: it can, or there is none. */
+static char *find_obstacle(const struct canary *c)
 {
-    struct canary_bounds b = {.least = count_at(spec, "minReplicas", 1)};
-
-    b.most = count_at(spec, "maxReplicas", b.least);
-    return b;
-}
-
-/* With what the Canary says of the primary. */
-static struct canary_bounds with_own(const struct canary *c, struct canary_bounds b)
-{
-    const json_t *own = doc_at(c->spec->autoscaler, "primaryScalerReplicas");
-
-    return (struct canary_bounds){count_at(own, "minReplicas", b.least), count_at(own, "maxReplicas", b.most)};
-}
-
-static char *impossible_limits(const struct canary *c)
-{
-    struct canary_bounds b = with_own(c, bounds_of(doc_at(c->scaler, "spec")));
-
-    if (b.least <= b.most)
-        return NULL;
-    return str_printf(
-        "spec.autoscalerRef.primaryScalerReplicas and HorizontalPodAutoscaler %s/%s give the primary minReplicas %d "
-        "and maxReplicas %d: write both, or such as fit the declared ones",
-        c->ns,
-        name_of(c),
-        b.least,
-        b.most);
-}
-
-char *canary_scaler_obstacle(const struct canary *c)
-{
-    const struct kube_object *other;
     char *text;
 
-    if (!c->spec->autoscaler)
+    if (!declared(c))
         return NULL;
     text = canary_unreadable(c, PLAN_WATCH_SCALERS, "HorizontalPodAutoscalers");
     if (text)
@@ -110,7 +82,7 @@ char *canary_scaler_obstacle(const struct canary *c)
     if (!c->scaler)
         return str_printf(
             "there is no HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names", c->ns, name_of(c));
-    if (!scales(c->scaler, c->spec->target.name))
+    if (!scales(c, c->spec->target.name) && !scales(c, c->primary_name))
         return str_printf(
             "HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names, does not scale Deployment %s",
             c->ns,
@@ -118,78 +90,104 @@ char *canary_scaler_obstacle(const struct canary *c)
             c->spec->target.name);
     if (doc_int(doc_at(c->scaler, "spec", "minReplicas"), 1) < 1)
         return str_printf(
-            "HorizontalPodAutoscaler %s/%s has minReplicas 0, so that it scales a target up that has to be without "
-            "replicas: write 1, or more",
+            "HorizontalPodAutoscaler %s/%s has minReplicas 0, and may leave the primary without replicas: write 1, or "
+            "more",
             c->ns,
             name_of(c));
-    text = impossible_limits(c);
-    if (text)
-        return text;
-    other = find(c, KIND_TARGET_AUTOSCALER, c->primary_scaler_name);
-    if (other && !str_eq(other->owner, c->re->object->uid))
-        return str_printf(
-            "HorizontalPodAutoscaler %s/%s exists, and this Canary did not create it", c->ns, c->primary_scaler_name);
     return NULL;
+}
+
+void canary_observe_scaler(struct canary *c)
+{
+    const char *name = name_of(c);
+
+    c->scaler_object = name ? kube_cache_get(c->in->observed, mesh_kind(KIND_TARGET_AUTOSCALER), c->ns, name) : NULL;
+    c->scaler = c->scaler_object ? kube_object_parse(c->scaler_object) : NULL;
+    c->scaler_obstacle = find_obstacle(c);
 }
 
 char *canary_scaler_trouble(const struct canary *c)
 {
-    const json_t *active = doc_find(doc_at(c->primary_scaler, "status", "conditions"), "type", "ScalingActive");
+    const json_t *active = doc_find(doc_at(c->scaler, "status", "conditions"), "type", "ScalingActive");
 
     if (!str_eq(doc_string(active, "status"), "False") || !str_eq(doc_string(active, "reason"), "AmbiguousSelector"))
         return NULL;
     return str_printf(
-        "HorizontalPodAutoscalers %s/%s and %s do nothing but keep to their limits, as Kubernetes lets no two act that "
-        "select the same pods (AmbiguousSelector)",
+        "HorizontalPodAutoscaler %s/%s does nothing but keep to its limits, as another one selects the same pods "
+        "(AmbiguousSelector)",
         c->ns,
-        name_of(c),
-        c->primary_scaler_name);
+        name_of(c));
 }
 
-/* What the primary's follows: the declared one, or what the primary's has while that cannot be followed. */
-static const json_t *declared(const struct canary *c)
+struct canary_bounds canary_scaler_bounds(const struct canary *c)
 {
-    return doc_at(c->scaler_obstacle ? c->primary_scaler : c->scaler, "spec");
-}
+    const json_t *spec = doc_at(c->scaler, "spec");
+    int least = count_at(spec, "minReplicas", 1);
 
-struct canary_bounds canary_target_bounds(const struct canary *c)
-{
-    return c->scaler && !c->scaler_obstacle ? bounds_of(declared(c)) : (struct canary_bounds){0};
-}
-
-struct canary_bounds canary_primary_bounds(const struct canary *c, const json_t *record_data)
-{
-    struct canary_bounds b = with_own(c, bounds_of(declared(c)));
-    int floor = canary_recorded_floor(record_data);
-
-    if (!canary_scales_primary(c))
+    if (!spec || c->scaler_obstacle)
         return (struct canary_bounds){0};
-    b.most = b.most < b.least ? b.least : b.most;
-    if (floor > b.least)
-        b.least = floor < b.most ? floor : b.most;
-    return b;
+    return (struct canary_bounds){.least = least, .most = count_at(spec, "maxReplicas", least)};
 }
 
-bool canary_scales_primary(const struct canary *c)
+/* Requests get to the target's Pods. */
+static bool is_shifted(const struct canary_state *s)
 {
-    return c->spec->autoscaler && declared(c);
+    return s->weight || s->match;
 }
 
-json_t *canary_primary_scaler_spec(const struct canary *c, const json_t *record_data)
+const char *canary_scaler_wanted(const struct canary *c, bool is_over)
 {
-    struct canary_bounds bounds = canary_primary_bounds(c, record_data);
-    json_t *spec = doc_copy(declared(c));
+    const char *target = c->spec->target.name;
+    bool is_in_use = declared(c) && str_eq(declared(c), led(c)) && c->observed.phase > CANARY_INITIALIZING;
 
-    json_object_set_new(
-        spec,
-        "scaleTargetRef",
-        OBJECT(STRING("apiVersion", "apps/v1"), STRING("kind", "Deployment"), STRING("name", c->primary_name)));
-    json_object_set_new(spec, "minReplicas", json_integer(bounds.least));
-    json_object_set_new(spec, "maxReplicas", json_integer(bounds.most));
-    return spec;
+    if (is_over || !is_in_use || (is_shifted(&c->observed) && is_shifted(&c->next)))
+        return scales(c, c->primary_name) ? target : NULL;
+    return scales(c, target) ? c->primary_name : NULL;
 }
 
-bool canary_drops_scaler(const struct canary *c)
+/* The primary is given what the target has, as its autoscaler is there. */
+static bool is_followed(const struct canary *c)
 {
-    return c->primary_scaler && !c->spec->autoscaler;
+    return (c->observed.phase <= CANARY_INITIALIZING || is_shifted(&c->observed)) && !scales(c, c->primary_name);
+}
+
+static void record_floor(const struct canary *c, json_t *data)
+{
+    const struct canary_state *s = &c->observed;
+    int floor = canary_recorded_floor(data);
+
+    if (canary_is_idle(s->phase) || !canary_has_scaler(c)) {
+        json_object_del(data, RECORD_FLOOR);
+        return;
+    }
+    if (is_followed(c))
+        floor = c->facts.target_replicas > floor ? c->facts.target_replicas : floor;
+    else if (s->phase == CANARY_PROGRESSING && !is_shifted(s))
+        floor = c->facts.primary_replicas;
+    if (floor != canary_recorded_floor(data))
+        json_object_set_new(data, RECORD_FLOOR, json_sprintf("%d", floor));
+}
+
+void canary_record_scaler(const struct canary *c, json_t *data)
+{
+    if (!led(c) && c->scaler && !c->scaler_obstacle)
+        json_object_set_new(data, RECORD_SCALER, json_string(declared(c)));
+    else if (led(c) && !str_eq(led(c), declared(c)) && is_read(c) && !scales(c, c->primary_name))
+        json_object_del(data, RECORD_SCALER);
+    /* Where nothing scales the primary any more, it keeps what it has. */
+    if (led(c) && !declared(c) && c->facts.primary_replicas)
+        json_object_set_new(data, RECORD_REPLICAS, json_sprintf("%d", c->facts.primary_replicas));
+    record_floor(c, data);
+}
+
+int canary_scaled_replicas(const struct canary *c, const json_t *record_data)
+{
+    const struct canary_bounds bounds = canary_scaler_bounds(c);
+    int has = c->facts.primary_replicas, floor = canary_recorded_floor(record_data);
+    int recorded = canary_recorded_replicas(record_data), least = canary_within(bounds, floor);
+
+    /* Without replicas it would not be scaled any more. */
+    if (!has)
+        return canary_within(bounds, floor > recorded ? floor : recorded);
+    return has < least && is_followed(c) ? least : -1;
 }

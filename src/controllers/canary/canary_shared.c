@@ -124,11 +124,26 @@ static void plan_route(struct canary *c, struct plan *plan)
     create_route(c, plan, spec);
 }
 
+static void lead_scaler(struct canary *c, struct plan *plan, const char *deployment, const char *reason)
+{
+    patch(c, plan, c->scaler_object, OBJECT(MAP("spec", MAP("scaleTargetRef", STRING("name", deployment)))), reason);
+}
+
+static void plan_scaler(struct canary *c, struct plan *plan)
+{
+    const char *deployment = canary_scaler_wanted(c, false);
+
+    if (deployment)
+        lead_scaler(
+            c, plan, deployment, deployment == c->primary_name ? "the primary serves" : "a release needs its pods");
+}
+
 void canary_plan_shared(struct canary *c, struct plan *plan)
 {
     plan_route(c, plan);
     plan_apex(c, plan);
     plan_target(c, plan);
+    plan_scaler(c, plan);
 }
 
 /* --- what is given back --- */
@@ -160,6 +175,15 @@ bool canary_return_apex(struct canary *c, struct plan *plan)
         return true;
     patch(c, plan, c->apex_object, OBJECT(MAP("spec", MAP("selector", NIL(CANARY_ROLE)))), "its Canary is deleted");
     return false;
+}
+
+bool canary_return_scaler(struct canary *c, struct plan *plan)
+{
+    const char *target = canary_scaler_wanted(c, true);
+
+    if (target)
+        lead_scaler(c, plan, target, "its Canary is deleted");
+    return !target;
 }
 
 bool canary_return_route(struct canary *c, struct plan *plan)

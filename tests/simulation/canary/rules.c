@@ -278,8 +278,10 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
         check_rest(w, before, after);
     if (weight == r->weight && match == former)
         return;
-    if ((weight > 0 || match) && r->weight <= 0 && !former)
+    if ((weight > 0 || match) && r->weight <= 0 && !former) {
         r->floor = replicas_in(get(w, "apps", "deployments", SHOP_PRIMARY));
+        r->shifted = world_now(w);
+    }
     if (match > former)
         check_match(w, match);
     if (weight > 0 && weight > r->weight)
@@ -292,24 +294,29 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
     r->since = world_now(w);
 }
 
-/* What an autoscaler wrote is left, but for the steps from none and to none. */
+/*
+ * What the autoscaler wrote is left, but for the steps from none and to none; and where it scales the target the
+ * primary may grow.
+ */
 static void check_scaling(struct world *w, enum who who, bool is_primary, const json_t *before, const json_t *after)
 {
     int64_t from = replicas_in(before), to = replicas_in(after), least, most, floor = w->rules.floor;
     const char *whose = is_primary ? "primary" : "target";
+    bool is_led;
 
     if (!w->users.is_scaled || !before || !after || from == to)
         return;
-    scaler_limits(w->ground.server, SHOP_PRIMARY, &least, &most);
-    if (is_primary && to && to < from && to < floor && to < most && w->rules.live > 0 && !is_excused(w))
+    scaler_limits(w->ground.server, SHOP, &least, &most);
+    is_led = scaler_scales(w->ground.server, SHOP, SHOP_PRIMARY);
+    if (is_primary && to && to < from && to < floor && to < most && w->rules.live > 0 && !is_excused(w) &&
+        (!is_led || world_now(w) >= w->rules.shifted + LIMITS_FELT))
         world_fail(w, "the primary shrinks to %" PRId64 " replicas during a release, which began with %" PRId64, to,
                    floor);
     if (who != WHO_OPERATOR || (!to && !is_primary))
         return;
-    if (from)
+    if (from && !(is_primary && to > from && (!is_led || w->rules.live > 0)))
         world_fail(w, "an operator turns the replicas of the %s from %" PRId64 " to %" PRId64, whose, from, to);
-    else if (scaler_limits(w->ground.server, is_primary ? SHOP_PRIMARY : SHOP, &least, &most) &&
-             world_now(w) >= w->rules.limits && (to < least || to > most))
+    else if (!from && world_now(w) >= w->rules.limits && (to < least || to > most))
         world_fail(w, "an operator gives the %s %" PRId64 " replicas, and its autoscaler wants %" PRId64 " to %" PRId64,
                    whose, to, least, most);
 }
@@ -508,6 +515,8 @@ static bool is_as_before(struct world *w, struct buf *why)
         buf_printf(why, "the VirtualService is not as it was before the Canary");
     else if (doc_string(get(w, "", "services", SHOP), "spec", "selector", ROLE))
         buf_printf(why, "the Service selects by the role still");
+    else if (w->users.is_scaled && !scaler_scales(w->ground.server, SHOP, SHOP))
+        buf_printf(why, "the autoscaler does not scale the target");
     else if (target && doc_int(doc_at(target, "spec", "replicas"), 0) == 0)
         buf_printf(why, "the target has no replicas");
     else if (target && doc_bool(doc_at(target, "spec", "paused"), false))
@@ -547,6 +556,8 @@ bool rules_settled(struct world *w, struct buf *why)
         buf_printf(why, "the canary has a weight of %" PRId64 " at the end", weight);
     else if (doc_int(doc_at(target, "spec", "replicas"), -1) != 0 || doc_bool(doc_at(target, "spec", "paused"), false))
         buf_printf(why, "the target has replicas, or is paused");
+    else if (w->users.is_scaled && !scaler_scales(w->ground.server, SHOP, SHOP_PRIMARY))
+        buf_printf(why, "the autoscaler does not scale the primary");
     else if (doc_int(doc_at(primary, "status", "availableReplicas"), 0) <
              doc_int(doc_at(primary, "spec", "replicas"), 1))
         buf_printf(why, "the primary's Pods are not all ready");

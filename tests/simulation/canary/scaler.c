@@ -32,6 +32,13 @@ bool scaler_limits(struct server *server, const char *name, int64_t *ret_least, 
     return autoscaler;
 }
 
+bool scaler_scales(struct server *server, const char *name, const char *deployment)
+{
+    const json_t *autoscaler = server_get(kind_of(server), SHOP_NS, name);
+
+    return str_eq(doc_string(autoscaler, "spec", "scaleTargetRef", "name"), deployment);
+}
+
 static void scale(struct scaler *s, const json_t *autoscaler)
 {
     struct collection *kind = server_find(s->server, "apps", "deployments");

@@ -17,5 +17,7 @@ struct scaler *scaler_new(struct sched *sched, struct server *server, struct rng
 void scaler_free(struct scaler *s);
 /* Between how many replicas the one of this name scales; false: there is none. */
 bool scaler_limits(struct server *server, const char *name, int64_t *ret_least, int64_t *ret_most);
+/* Whether that one scales this Deployment. */
+bool scaler_scales(struct server *server, const char *name, const char *deployment);
 
 #endif

@@ -312,25 +312,27 @@ static void scale(struct canary_world *cw, enum mesh_kind_id kind, const json_t 
     put(cw, kind, deployment);
 }
 
-static void scale_all(struct canary_world *cw)
+/* The users' one, whichever Deployment it names. */
+static void scale_named(struct canary_world *cw)
 {
-    _cleanup_json_ json_t *target = canary_world_view(cw, KIND_TARGET_AUTOSCALER, APP);
-    _cleanup_json_ json_t *primary = canary_world_view(cw, KIND_AUTOSCALER, APP "-primary");
+    _cleanup_json_ json_t *scaler = canary_world_view(cw, KIND_TARGET_AUTOSCALER, APP);
+    bool is_led = str_eq(doc_string(scaler, "spec", "scaleTargetRef", "name"), APP "-primary");
 
-    if (target)
-        scale(cw, KIND_TARGET_DEPLOYMENT, target, cw->wanted_target);
-    if (primary)
-        scale(cw, KIND_DEPLOYMENT, primary, cw->wanted_primary);
+    if (scaler)
+        scale(
+            cw,
+            is_led ? KIND_DEPLOYMENT : KIND_TARGET_DEPLOYMENT,
+            scaler,
+            is_led ? cw->wanted_primary : cw->wanted_target);
 }
 
 static void run_controllers(struct canary_world *cw)
 {
     cw->is_rolling = false;
-    scale_all(cw);
+    scale_named(cw);
     roll_out(cw, KIND_TARGET_DEPLOYMENT, APP, cw->target_hangs);
     roll_out(cw, KIND_DEPLOYMENT, APP "-primary", cw->primary_hangs);
     show(cw, KIND_DEPLOYMENT, KIND_TARGET_DEPLOYMENT, APP "-primary");
-    show(cw, KIND_AUTOSCALER, KIND_TARGET_AUTOSCALER, APP "-primary");
     show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-primary");
     show(cw, KIND_SERVICE, KIND_TARGET_SERVICE, APP "-canary");
     list_endpoints(cw, APP "-primary");

@@ -37,7 +37,7 @@ struct canary_world {
         int asked;          /* how many different questions */
         char last_duration[1024], last_failed[1024], last[1024]; /* how these were asked for last, and anything */
     } metrics;
-    int wanted_target, wanted_primary; /* replicas that their autoscalers want; 0: what there is */
+    int wanted_target, wanted_primary; /* replicas that an autoscaler of theirs wants; 0: what there is */
     bool holds_back;                   /* the queue holds writes back, as they were repeated too often */
     bool target_hangs, primary_hangs;  /* their Pods do not become ready */
     bool endpoints_lag;                /* they stay as they are */
