@@ -574,10 +574,6 @@ static void step(struct decision *d)
         hold(d, "CanaryLost", "the target has no ready pod; the primary has all traffic, and the steps begin again");
     } else if (is_stopped(d)) {
         d->held = true;
-    } else if (s->since && s->match && !is_routed(d)) {
-        /* Other requests may match since the steps were edited: what is measured is theirs. */
-        s->since = s->checked = 0;
-        say(d, "Routing", "%d %% of the requests that match to the target", s->match);
     } else if (!s->since) {
         if (is_routed(d)) {
             s->since = f->now;

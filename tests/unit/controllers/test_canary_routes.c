@@ -254,32 +254,6 @@ static void a_step_begins_when_its_route_is_seen(void **state)
     canary_world_done(cw);
 }
 
-/* Requests that match since are measured for as long as those that did. */
-static void a_step_whose_match_is_edited_begins_again(void **state)
-{
-    struct canary_world *cw = canary_world_start_release(SPEC("\"steps\":[{\"match\":" TESTERS "},{\"weight\":10}]"));
-    json_t *step;
-
-    (void)state;
-    until_split(cw, "[x-tester] 0:100; 100:0");
-    canary_world_step(cw);
-    step = step_of(cw);
-    assert_non_null(doc_at(step, "since"));
-    json_decref(step);
-    canary_world_put(cw, SPEC("\"steps\":[{\"match\":" INSIDERS "},{\"weight\":10}]"));
-    cw->holds_back = true;
-    canary_world_rest(cw, SECONDS(120));
-    expect_split(cw, "[x-tester] 0:100; 100:0");
-    step = step_of(cw);
-    assert_int_equal(doc_int(doc_at(step, "match"), 0), 100);
-    assert_null(doc_at(step, "since"));
-    json_decref(step);
-    cw->holds_back = false;
-    until_split(cw, "[cookie] [app] 0:100; 100:0");
-    canary_world_until(cw, "Succeeded", 0);
-    canary_world_done(cw);
-}
-
 /* What matched in a step that is gone is not told apart any more, and the release goes on. */
 static void steps_that_are_edited_in_the_middle_come_to_an_end(void **state)
 {
@@ -525,7 +499,6 @@ int main(void)
         cmocka_unit_test(iterations_take_their_time),
         cmocka_unit_test(a_rollback_ends_what_matches_at_once),
         cmocka_unit_test(a_step_begins_when_its_route_is_seen),
-        cmocka_unit_test(a_step_whose_match_is_edited_begins_again),
         cmocka_unit_test(steps_that_are_edited_in_the_middle_come_to_an_end),
         cmocka_unit_test(what_matches_is_given_back_from_every_phase),
         cmocka_unit_test(webhooks_confirm_what_matches),
