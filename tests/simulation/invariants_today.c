@@ -309,8 +309,8 @@ static bool is_labelled_for(const json_t *ns, const char *revision)
 
     if (!doc_string(labels, LABEL_INJECTION_MANAGED))
         return injection || named; /* the user's */
-    /* The other label may be the user's, too. */
-    return str_eq(revision, "default") ? str_eq(injection, "enabled") || named : injection || str_eq(named, revision);
+    /* A user may have changed the value, and the other label may be theirs, too. */
+    return injection || (str_eq(revision, "default") ? named != NULL : str_eq(named, revision));
 }
 
 static void check_namespaces(struct invariants *v, const json_t *mesh, const char *revision, struct buf *why)
