@@ -95,8 +95,9 @@ struct istio_spec {
 
     struct {
         bool enabled;
-        char *zipkin_address; /* "zipkin:9411" where it is NULL, as in the chart; see the component */
-        double sampling;      /* percent of requests, 1.0 */
+        char *zipkin_address;        /* "zipkin:9411" where it is NULL, as in the chart; see the component */
+        char *opentelemetry_address; /* of OTLP over gRPC; NULL: none */
+        double sampling;             /* percent of requests, 1.0 */
     } tracing;
 
     struct {

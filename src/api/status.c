@@ -28,6 +28,9 @@ const struct field status_condition_rows[] = {
     CONDITION_LINE(CONDITION_DASHBOARDS_LOADED,                                                                        \
         "a Grafana has loaded every dashboard; while `monitoring.grafana.mode` is GrafanaDashboard, or the objects "    \
         "cannot be written. The mesh is Ready without")                                                                \
+    CONDITION_LINE(CONDITION_TRACING_CONFIGURED,                                                                       \
+        "the Service that spans go to is there, with the port that `tracing` names, and no other Telemetry decides "   \
+        "how many requests are traced; while `tracing` names a Service. The mesh is Ready without")                    \
     CONDITION_LINE(CONDITION_REGISTRIES_OPEN,                                                                          \
         "no image comes from a registry that closes in December 2026 (gcr.io/istio-release, "                          \
         "registry.istio.io); there only while it is False")                                                            \

@@ -109,7 +109,8 @@ static struct mesh_desired *build(const struct kube_server *server, const json_t
     struct mesh_desired *desired;
 
     mesh_desired_versions(server, versions);
-    return mesh_desired_build(resource, server->minor, versions, NULL, NULL, &desired, problems) < 0 ? NULL : desired;
+    return mesh_desired_build(resource, server->minor, versions, NULL, false, NULL, &desired, problems) < 0 ? NULL
+                                                                                                            : desired;
 }
 
 /* Whether both ask for the same; the API server's defaults in one of them are ignored. */

@@ -33,6 +33,8 @@ enum {
     PLAN_WATCH_ROOM = 2097152,            /* what has room for Pods, and the Pods of all namespaces, as digests */
     PLAN_WATCH_MONITORS = 4194304,        /* the operator's ServiceMonitors and PodMonitors, and Prometheuses: */
     PLAN_WATCH_MONITORS_SERVED = 8388608, /* whether the server serves all of these */
+    PLAN_WATCH_SERVICE_PORTS = 67108864,  /* which ports Services of all namespaces have */
+    PLAN_WATCH_TELEMETRIES = 134217728,   /* which Telemetries select nothing */
     PLAN_WATCH_WORKLOADS = 131072, /* what runs Pods with a sidecar, and PodDisruptionBudgets, in all namespaces */
 
     /* The operator's GrafanaDashboards, and whether the server serves them. */

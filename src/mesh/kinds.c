@@ -6,6 +6,7 @@
 #include "mesh/capacity.h"
 #include "mesh/gateway_api.h"
 #include "mesh/mesh.h"
+#include "mesh/spans.h"
 #include "mesh/workloads.h"
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -150,6 +151,17 @@ static char *digest_of_auth(const json_t *service)
         if (str_starts(key, "auth.istio.io/"))
             return str_dup("annotated");
     return NULL;
+}
+
+/* Source: Istio, pilot/pkg/model/telemetry.go: one that selects nothing. */
+static char *digest_of_wide(const json_t *telemetry)
+{
+    const json_t *spec = doc_at(telemetry, "spec");
+
+    return json_object_size(doc_at(spec, "selector", "matchLabels")) || json_array_size(doc_at(spec, "targetRefs")) ||
+                   json_is_object(doc_at(spec, "targetRef"))
+               ? NULL
+               : str_dup("wide");
 }
 
 /* Source: Kubernetes, apiserver/pkg/storage/names/generate.go: a Pod is named after its ReplicaSet, and these. */
@@ -356,6 +368,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          OWNED,
          .custom = true,
          .unions = oneofs},
+    [KIND_TELEMETRY] = ISTIO("Telemetry", "telemetries", "telemetry.istio.io", "v1"),
     [KIND_MIXER_ATTRIBUTEMANIFEST] = MIXER("attributemanifest", "attributemanifests"),
     [KIND_MIXER_HANDLER] = MIXER("handler", "handlers"),
     [KIND_MIXER_KUBERNETES] = MIXER("kubernetes", "kuberneteses"),
@@ -620,6 +633,28 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .metadata_only = true,
          .keep = NAMES(IDENTITY)},
+    /* Whether there is one that receives spans. */
+    [KIND_SERVICE_PORTS] =
+        {.kind = "Service",
+         .view = "service-ports",
+         .plural = "services",
+         .group = "",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .digest = mesh_ports_digest},
+    [KIND_WIDE_TELEMETRY] =
+        {.kind = "Telemetry",
+         .view = "wide-telemetries",
+         .plural = "telemetries",
+         .group = "telemetry.istio.io",
+         VERSION("v1"),
+         .namespaced = true,
+         CENTRAL,
+         ON_DEMAND,
+         .custom = true,
+         .digest = digest_of_wide},
     [KIND_SERVICE_WITH_AUTH] =
         {.kind = "Service",
          .view = "services-with-auth",

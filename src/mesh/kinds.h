@@ -52,6 +52,7 @@ enum mesh_kind_id {
     KIND_GATEWAY,
     KIND_MESH_POLICY,
     KIND_PEER_AUTHENTICATION,
+    KIND_TELEMETRY,
     KIND_MIXER_ATTRIBUTEMANIFEST,
     KIND_MIXER_HANDLER, /* of Istio 1.1; those of Istio 1.0 are each of a kind of its adapter */
     KIND_MIXER_KUBERNETES,
@@ -101,6 +102,8 @@ enum mesh_kind_id {
     KIND_ENDPOINT_SLICE,      /* a view: whether endpoints are ready, without their addresses */
     KIND_GATEWAY_API,         /* a view: a digest of the definition of Gateway API's Gateways (mesh/gateway_api.h) */
     KIND_CLUSTER_RBAC_CONFIG, /* a view: users' own, which Istio 1.1 follows and 1.0 does not */
+    KIND_SERVICE_PORTS,       /* a view: of Services of all namespaces mesh_ports_digest() */
+    KIND_WIDE_TELEMETRY,      /* a view: "wide", of Telemetries that are for all of their namespace, or of the mesh */
     KIND_SERVICE_WITH_AUTH,   /* a view: "annotated", of Services with annotations that Istio 1.0 follows and 1.1 not */
     /*
      * Views of what an earlier operator created for a resource: owned by an ownerReference to an Istio, and without the

@@ -56,6 +56,7 @@ struct mesh_env {
     const char *const *versions;
     const struct mesh_remote *remote; /* NULL: the central cluster */
     struct mesh_cni_state cni;
+    bool untraced;                /* no Service has the port that spans go to (mesh_line.traces_to_ports) */
     const struct mesh_held *held; /* ends with a NULL part; NULL: none */
 };
 
@@ -280,6 +281,8 @@ struct mesh_line {
      * in, and what answers it is ready.
      */
     bool webhooks_count;
+    /* Proxies are told of the port of a Service that spans go to, and refuse all that they are told if it has none. */
+    bool traces_to_ports;
 };
 
 /* for (size_t i = 0; (l = mesh_limitation_next(line, spec, minor, &i));) Those that concern this mesh on

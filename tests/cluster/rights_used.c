@@ -114,7 +114,10 @@ bool rights_are_of_todays_istio(const char *right)
 
     if (!old) {
         old = objects_on(20, "{\"version\": \"1.0.5\"}");
-        today = objects_on(34, "{\"mtls\": true, \"cni\": {\"enabled\": true, \"platform\": \"GKE\"}}");
+        today = objects_on(
+            34,
+            "{\"mtls\": true, \"cni\": {\"enabled\": true, \"platform\": \"GKE\"},"
+            " \"tracing\": {\"zipkinAddress\": \"zipkin:9411\", \"sampling\": 50}}");
     }
     /* For the plugin's platform; what istiod made; what answers webhooks. */
     if (str_starts(right, "/nodes ") || str_eq(right, "coordination.k8s.io/leases delete") ||

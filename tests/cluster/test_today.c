@@ -403,6 +403,7 @@ int main(void)
         cmocka_unit_test(plain_text_is_refused_under_mtls_alone),
         cmocka_unit_test(an_authorization_policy_denies_what_it_names),
         cmocka_unit_test(a_gateway_of_the_gateway_api_is_deployed_and_answers),
+        cmocka_unit_test(tracing_is_configured_without_a_restart),
         cmocka_unit_test(a_certificate_is_renewed_without_a_lost_request),
         cmocka_unit_test(open_requests_outlast_their_gateway),
         cmocka_unit_test(outdated_sidecars_are_renewed),

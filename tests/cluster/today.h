@@ -37,6 +37,7 @@ int64_t number(const char *name);
 void an_authorization_policy_denies_what_it_names(void **state);
 /* Skipped without TEST_GATEWAY_API, a file with the definitions of the Gateway API, which stay. */
 void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state);
+void tracing_is_configured_without_a_restart(void **state);
 void a_certificate_is_renewed_without_a_lost_request(void **state);
 void open_requests_outlast_their_gateway(void **state);
 void outdated_sidecars_are_renewed(void **state);

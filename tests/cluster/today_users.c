@@ -75,6 +75,43 @@ void a_gateway_of_the_gateway_api_is_deployed_and_answers(void **state)
         "what istiod made for the Gateway is deleted");
 }
 
+/* The gateway's configuration as its Envoy has it, in one line. */
+#define ITS_CONFIGURATION                                                                                              \
+    "kubectl -n " NS " exec deployment/istio-ingressgateway -- pilot-agent request GET config_dump 2>/dev/null |"      \
+    " tr -d ' \n'"
+#define SAMPLES(percent) ITS_CONFIGURATION " | grep -q '\"random_sampling\":{\"value\":" percent "}'"
+#define PODS_INTO(file) "kubectl -n " NS " get pods -o name | sort >\"$TEST_OUTPUT/" file "\""
+#define CONDITION(type)                                                                                                \
+    "kubectl -n " NS " get istio " MESH " -o 'jsonpath={.status.conditions[?(@.type==\"" type "\")].reason}'"
+
+/* The proxies of the gateway follow, and no Pod is replaced for it. */
+void tracing_is_configured_without_a_restart(void **state)
+{
+    (void)state;
+    must_hold(PODS_INTO("pods-before"), "there are Pods");
+    cluster_patch(
+        ISTIO, NS, MESH, "{\"spec\": {\"tracing\": {\"zipkinAddress\": \"zipkin.outside:9411\", \"sampling\": 50}}}");
+    must_succeed(CONDITION("TracingConfigured") " | grep -qx ServiceMissing", "the status says that nobody listens");
+    must_hold("kubectl -n outside create service clusterip zipkin --tcp=80", "there is a Service");
+    must_succeed(CONDITION("TracingConfigured") " | grep -qx PortMissing", "the status says that it lacks the port");
+    must_hold(
+        "kubectl -n outside delete service zipkin && kubectl -n outside create service clusterip zipkin --tcp=9411",
+        "there is one with the port");
+    must_succeed(CONDITION("TracingConfigured") " | grep -qx Configured", "the status says that somebody does");
+    must_succeed(
+        ITS_CONFIGURATION " | grep -q zipkin.outside.svc.cluster.local/api/v2/spans", "proxies know where spans go");
+    must_succeed(SAMPLES("50"), "half of the requests are traced");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"tracing\": {\"sampling\": 20}}}");
+    must_succeed(SAMPLES("20"), "fewer are");
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"tracing\": null}}");
+    must_succeed(SAMPLES("1"), "as many as before are");
+    must_succeed("! " ITS_CONFIGURATION " | grep -q /api/v2/spans", "spans go nowhere again");
+    must_hold("kubectl -n outside delete service zipkin", "the Service goes");
+    must_hold(
+        PODS_INTO("pods-after") " && diff \"$TEST_OUTPUT\"/pods-before \"$TEST_OUTPUT\"/pods-after >&2",
+        "no Pod was replaced");
+}
+
 #define RENEWED_SOON                                                                                                   \
     "kubectl -n shop patch deployment echo --type merge -p '{\"spec\": {\"template\": {\"metadata\": "                 \
     "{\"annotations\":"                                                                                                \

@@ -363,7 +363,7 @@ void invariants_today_converged(struct invariants *v, const json_t *mesh, struct
     const char *revision;
 
     mesh_desired_versions(&d, versions);
-    if (mesh_desired_build(mesh, d.minor, versions, &cni, NULL, &desired, &problems) < 0)
+    if (mesh_desired_build(mesh, d.minor, versions, &cni, false, NULL, &desired, &problems) < 0)
         return;
     revision = *desired->planes->revision ? desired->planes->revision : "default";
     for (size_t i = 0; i < desired->objects->len && !why->len; i++)

@@ -115,7 +115,7 @@ static void read_held(const json_t *resource, const json_t *hold, struct held *r
 }
 
 int mesh_desired_build(
-    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
+    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni, bool untraced,
     const json_t *hold, struct mesh_desired **ret, struct problems *problems)
 {
     bool is_held = doc_string(hold, HOLD_VERSION) != NULL;
@@ -133,7 +133,7 @@ int mesh_desired_build(
         .name = doc_string(resource, "metadata", "name"),
         .uid = doc_string(resource, "metadata", "uid"),
     };
-    struct mesh_env env = {.ns = owner.ns, .versions = versions};
+    struct mesh_env env = {.ns = owner.ns, .versions = versions, .untraced = untraced};
 
     if (mesh_check(asked, is_held ? 0 : minor, NULL, &spec, problems) < 0)
         return -1;
@@ -171,7 +171,7 @@ mesh_desired_objects(const json_t *resource, int minor, const char *const *versi
 {
     _cleanup_mesh_desired_ struct mesh_desired *desired = NULL;
 
-    return mesh_desired_build(resource, minor, versions, NULL, NULL, &desired, problems) < 0
+    return mesh_desired_build(resource, minor, versions, NULL, false, NULL, &desired, problems) < 0
                ? NULL
                : TAKE_PTR(desired->objects);
 }

@@ -43,12 +43,13 @@ int mesh_check(const json_t *resource, int minor, const char *ns, struct istio_s
 #define HOLD_VALIDATOR "validator"
 
 /*
- * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing. Its errors go to
- * `problems` as in mesh_check(), and those of its overlays; below zero if there are any. `minor` is that of
- * Kubernetes 1.x; what is held is not validated against it. What cannot be built as it is held is not held.
+ * From the custom resource, with its overlays applied. `cni` is what is observed; NULL: nothing; so is `untraced`, as
+ * in struct mesh_env. Its errors go to `problems` as in mesh_check(), and those of its overlays; below zero if there
+ * are any. `minor` is that of Kubernetes 1.x; what is held is not validated against it. What cannot be built as it is
+ * held is not held.
  */
 int mesh_desired_build(
-    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni,
+    const json_t *resource, int minor, const char *const *versions, const struct mesh_cni_state *cni, bool untraced,
     const json_t *hold, struct mesh_desired **ret, struct problems *problems);
 /* Its objects alone; NULL where there are errors. */
 struct desired_set *

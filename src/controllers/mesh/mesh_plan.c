@@ -32,6 +32,7 @@ static void clear_read(struct mesh_memo *memo)
     struct mesh_memo kept = {
         .cni = memo->cni,
         .cni_memo = memo->cni_memo,
+        .untraced = memo->untraced,
         .invalid = memo->invalid,
         .needs = memo->needs,
         .room = memo->room,
@@ -84,22 +85,23 @@ static uint64_t hash_of_server(int minor, const char *const *versions)
     return buf_take_hash(&text);
 }
 
-static uint64_t
-dependencies_hash(const json_t *resource, uint64_t server_hash, int minor, const struct mesh_cni_state *cni)
+static uint64_t dependencies_hash(const struct mesh_memo *memo, const json_t *resource, uint64_t server_hash, int minor)
 {
+    const struct mesh_cni_state *cni = &memo->cni;
     _cleanup_json_ json_t *kept = kept_defaults(resource, istio_version(resource, minor));
     struct buf text = BUF_INIT;
 
     buf_printf(
         &text,
-        "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s %s %d %d",
+        "%" PRIu64 " %" PRIu64 " %" PRIu64 " %s %s %d %d %d",
         server_hash,
         resource_hash(&api_resource_istio, resource),
         doc_hash(kept),
         istio_version(resource, minor),
         str_or(cni->platform, "-"),
         cni->waits,
-        cni->stays);
+        cni->stays,
+        memo->untraced);
     return buf_take_hash(&text);
 }
 
@@ -124,7 +126,7 @@ static void read_resource(
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     _cleanup_buf_ struct buf warnings = BUF_INIT;
     uint64_t server_hash = hash_of_server(server->minor, versions);
-    uint64_t hash = dependencies_hash(resource, server_hash, server->minor, &memo->cni);
+    uint64_t hash = dependencies_hash(memo, resource, server_hash, server->minor);
 
     if (memo->hash != hash || !str_eq(memo->uid, object->uid) || !is_same_hold(memo->hold, hold)) {
         if (memo->hash != hash || !str_eq(memo->uid, object->uid))
@@ -136,7 +138,8 @@ static void read_resource(
         clear_read(memo);
         memo->hash = hash;
         memo->hold = json_incref(hold);
-        if (mesh_desired_build(resource, server->minor, versions, &memo->cni, hold, &memo->desired, &problems) < 0) {
+        if (mesh_desired_build(
+                resource, server->minor, versions, &memo->cni, memo->untraced, hold, &memo->desired, &problems) < 0) {
             problems_err(&problems, &memo->refusal);
             if (!hold)
                 str_replace(&memo->invalid, memo->refusal.text);
@@ -191,14 +194,17 @@ void mesh_memo_read_for_remotes(
     upgrade_release(&upgrade);
 }
 
-/* The same for what is observed of the nodes, once the resource was read. */
-static void read_cni(struct mesh_memo *memo, const struct kube_object *object, const struct plan_input *in)
+/* The same for what is observed of the nodes and of Services, once the resource was read. */
+static void read_observed(struct mesh_memo *memo, const struct kube_object *object, const struct plan_input *in)
 {
     _cleanup_free_ const char **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     struct mesh_cni_state state = cni_state(&memo->cni_memo, in, object, memo->desired);
+    bool untraced = tracing_is_withheld(in, object->ns, memo->desired);
 
-    if (state.waits == memo->cni.waits && state.stays == memo->cni.stays && str_eq(state.platform, memo->cni.platform))
+    if (state.waits == memo->cni.waits && state.stays == memo->cni.stays &&
+        str_eq(state.platform, memo->cni.platform) && untraced == memo->untraced)
         return;
+    memo->untraced = untraced;
     state.platform = str_dup(state.platform);
     free((char *)memo->cni.platform);
     memo->cni = state;
@@ -372,7 +378,8 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
     if (!c->versions || problems->errors || !doc_string(resource, "metadata", "namespace")) {
         mesh_check(resource, c->minor, c->ns, &spec, problems);
     } else if (
-        mesh_desired_build(resource, c->minor, c->versions, NULL, NULL, &desired, problems) == 0 && ret_objects) {
+        mesh_desired_build(resource, c->minor, c->versions, NULL, false, NULL, &desired, problems) == 0 &&
+        ret_objects) {
         append_objects(desired->objects, ret_objects);
         append_objects(desired->monitors, ret_objects);
         append_objects(desired->dashboards, ret_objects);
@@ -397,12 +404,21 @@ static void check(const json_t *resource, const struct check_context *c, json_t 
             other->name);
 }
 
+/* What has to be observed before the mesh is built. */
+static unsigned
+decisive_watches(const struct plan_input *in, const struct kube_object *object, const struct mesh_desired *desired)
+{
+    return (cni_needs_nodes(in, object, desired) ? PLAN_WATCH_NODES : 0) |
+           (tracing_needs_ports(object->ns, desired) ? PLAN_WATCH_SERVICE_PORTS : 0);
+}
+
 static void review(struct reconcile *r)
 {
     const struct plan_input *in = r->world->central;
     const struct kube_object *mesh = other_mesh(in->observed, r->object->ns, r->object->name);
     struct upgrade *upgrade = &((struct mesh_findings *)r->state)->upgrade;
     struct mesh_memo *memo = r->memo;
+    unsigned unread;
 
     if (mesh) {
         err_set(
@@ -428,13 +444,14 @@ static void review(struct reconcile *r)
         r->plan->central.watch |= in->synced & ~PLAN_RELISTED; /* what is on stays on */
         r->keeps_status = true;
         r->facts.waits_for = "what the preflight of the upgrade looks at is being read";
-    } else if (cni_needs_nodes(in, r->object, memo->desired) && !in->preview && !(in->synced & PLAN_WATCH_NODES)) {
+    } else if (!in->preview && (unread = decisive_watches(in, r->object, memo->desired) & ~in->synced)) {
         /* What is on stays on. */
-        r->plan->central.watch |= (in->synced & ~PLAN_RELISTED) | PLAN_WATCH_NODES;
+        r->plan->central.watch |= (in->synced & ~PLAN_RELISTED) | unread;
         r->keeps_status = true;
-        r->facts.waits_for = "the nodes are being read";
+        r->facts.waits_for =
+            unread & PLAN_WATCH_NODES ? "the nodes are being read" : "the ports of Services are being read";
     } else {
-        read_cni(memo, r->object, in);
+        read_observed(memo, r->object, in);
         read_upgrade(memo, r);
         if (!memo->desired)
             r->facts.refused = &memo->refusal;
@@ -654,6 +671,7 @@ static void plan(struct reconcile *r)
     mesh_status_ask(r, desired);
     monitoring_read(r, desired, &found->monitoring);
     dashboards_read(r, desired, &found->dashboards);
+    tracing_read(r, desired, &found->tracing);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
     conclude_upgrade(r, desired, writes, former_stays);
@@ -715,6 +733,7 @@ static void end(struct reconcile *r)
     renewal_release(&found->renewal);
     monitoring_release(&found->monitoring);
     dashboards_release(&found->dashboards);
+    tracing_release(&found->tracing);
 }
 
 const struct reconciler istio_reconciler = {

@@ -35,6 +35,7 @@ struct mesh_memo {
     char *closed_registries;   /* of mesh_status_closed_registries() */
     struct mesh_cni_state cni; /* that `desired` is built for, with a platform of its own */
     struct cni_memo cni_memo;
+    bool untraced; /* what `desired` is built for, too */
     struct injection_memo injection;
     struct sidecars_memo sidecars;
     struct former_memo former;

@@ -10,6 +10,7 @@
 #include "controllers/mesh/monitoring.h"
 #include "controllers/mesh/renewal.h"
 #include "controllers/mesh/sidecars.h"
+#include "controllers/mesh/tracing.h"
 #include "controllers/mesh/upgrade.h"
 #include "reconcile/reconciler.h"
 
@@ -26,6 +27,7 @@ struct mesh_findings {
     struct renewal renewal;        /* released by the owner */
     struct monitoring monitoring;  /* released by the owner */
     struct dashboards dashboards;  /* released by the owner */
+    struct tracing tracing;        /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(

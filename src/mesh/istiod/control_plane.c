@@ -52,7 +52,7 @@ static json_t *own_environment(const struct mesh_env *env)
         ITEM(
             STRING("name", "CA_TRUSTED_NODE_ACCOUNTS"),
             FORMAT("value", "%s/ztunnel", openshift ? "kube-system" : env->ns)),
-        ITEM(STRING("name", "PILOT_TRACE_SAMPLING"), FORMAT("value", "%g", env->spec->tracing.sampling)),
+        ITEM(STRING("name", "PILOT_TRACE_SAMPLING"), FORMAT("value", "%g", istiod_tracing_sampling(env))),
         ITEM_VALUE(mesh_env_value("PILOT_ENABLE_ANALYSIS", "false")),
         ITEM_VALUE(mesh_env_value("CLUSTER_ID", "Kubernetes")),
         OPT(istiod_differences(env)->go_memory_limit, ITEM_VALUE(mesh_env_limit("GOMEMLIMIT", "limits.memory"))),

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "doc/doc.h"
 #include "mesh/istiod/istiod.h"
+#include "mesh/spans.h"
 
 /*
  * Of Istio's MeshConfig and ProxyConfig those fields that are most in use, with the types that they have there
@@ -255,7 +256,11 @@ static const struct field tracing_rows[] = {
     {"zipkinAddress",
      TEXT_AT(common.tracing.zipkin_address, format_host_port),
      .implied = "none, unless meshConfig has a provider",
-     .doc = "Where spans go to, in Zipkin's protocol."},
+     .doc = "Where spans go to, in Zipkin's protocol: the Zipkin or Jaeger that you run."},
+    {"opentelemetryAddress",
+     TEXT_AT(common.tracing.opentelemetry_address, format_host_port),
+     .implied = "none",
+     .doc = "Where spans go to, in OpenTelemetry's protocol over gRPC, instead: the collector or Jaeger that you run."},
     {"sampling",
      NUMBER_AT(common.tracing.sampling, 0, 100),
      .otherwise = "1.0",
@@ -269,7 +274,7 @@ static const struct field tracing_rows[] = {
 
 static const struct field_table tracing_table = {
     .name = "Tracing",
-    .doc = "Distributed tracing.",
+    .doc = "Distributed tracing. No Pod is restarted for it where the address is that of a Service.",
     FIELD_ROWS(tracing_rows),
 };
 
@@ -429,6 +434,62 @@ static void check_untaints(const struct api_check *c)
             "`patch` of nodes before nodes get the taint, or leave it out");
 }
 
+#define EXTENSION_PROVIDERS "spec.meshConfig.extensionProviders"
+#define DEFAULT_PROVIDERS "spec.meshConfig.defaultProviders.tracing"
+#define OPENTELEMETRY "spec.tracing.opentelemetryAddress"
+#define OTLP_OVER_HTTP 4318
+
+static void check_opentelemetry(const struct api_check *c, const struct mesh_spans *to)
+{
+    if (!to->name)
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            OPENTELEMETRY,
+            "is not the address of a Service in this cluster: proxies find it where a ServiceEntry has %s as a host",
+            to->host);
+    if (to->port == OTLP_OVER_HTTP)
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            OPENTELEMETRY,
+            "has the port where collectors await OpenTelemetry's protocol over HTTP; proxies use gRPC: write its port, "
+            "which is 4317 on most");
+}
+
+/* Spans go to one place, by a provider whose name is the operator's. */
+static void check_tracing(const struct api_check *c)
+{
+    const struct istiod_spec *spec = c->spec;
+    _cleanup_mesh_spans_ struct mesh_spans to = mesh_spans_read(&spec->common, str_or(c->ns, ""));
+    bool is_opentelemetry = to.protocol == MESH_SPANS_OPENTELEMETRY;
+
+    if (is_opentelemetry && spec->common.tracing.zipkin_address)
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            "spec.tracing.zipkinAddress",
+            "has no effect: spans go to %s alone, as spec.tracing.opentelemetryAddress says",
+            to.address);
+    if (is_opentelemetry)
+        check_opentelemetry(c, &to);
+    if (!to.name && !is_opentelemetry)
+        return;
+    if (doc_find(doc_at(spec->mesh_config, "extensionProviders"), "name", ISTIOD_TRACING))
+        problems_add(
+            c->problems,
+            PROBLEM_ERROR,
+            EXTENSION_PROVIDERS,
+            "has a provider " ISTIOD_TRACING ", as that of spec.tracing is called: give it another name");
+    if (doc_at(spec->mesh_config, "defaultProviders", "tracing"))
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            DEFAULT_PROVIDERS,
+            "spans go where this says, and not to %s: leave out this or the address in spec.tracing",
+            to.address);
+}
+
 static const struct api_rule rules[] = {
     ISTIO_VERSION_RULES,
     ISTIO_NAMESPACES_RULE,
@@ -440,6 +501,7 @@ static const struct api_rule rules[] = {
     ISTIO_RANGES_RULE,
     {"A warning: gateways and sidecars need istiod.", check_pilot},
     {"A warning: istiod untaints nodes only with a right that you give it.", check_untaints},
+    {"The name `istio-operator-tracing` of a provider in `meshConfig` is the operator's.", check_tracing},
     {NULL, NULL},
 };
 

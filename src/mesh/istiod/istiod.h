@@ -101,6 +101,22 @@ void istiod_validation_webhooks(const struct mesh_env *env, struct rendered_list
 void istiod_peer_authentication(const struct mesh_env *env, struct rendered_list *out);
 
 /*
+ * Tracing: a provider in the mesh configuration, which proxies use unless a Telemetry says otherwise, and a Telemetry
+ * for all of the mesh where other than ISTIOD_SAMPLING percent of requests are traced. Both have this name.
+ */
+#define ISTIOD_TRACING "istio-operator-tracing"
+#define ISTIOD_SAMPLING 1.0
+const char *istiod_tracing_provider(const struct mesh_env *env); /* its name; NULL: there is none */
+double istiod_tracing_sampling(const struct mesh_env *env);      /* of istiod itself, without a Telemetry */
+const char *
+istiod_tracing_zipkin(const struct mesh_env *env); /* an address that only proxies find; NULL: there is none */
+/* Adds the provider to those of the users. */
+void istiod_tracing_add_provider(const struct mesh_env *env, json_t *mesh_config);
+void istiod_telemetry(const struct mesh_env *env, struct rendered_list *out);
+/* Where configuration of the whole mesh is; borrowed. */
+const char *istiod_root_namespace(const struct istio_spec *spec, const char *ns);
+
+/*
  * Of mesh_injection: the revision, a slash and what a Pod was injected by. That is in its annotation
  * ISTIOD_SIDECAR_VERSION: ConfigMap ISTIOD_INJECTION_CONFIG tells istiod to add it, and has the same annotation itself.
  */

@@ -60,7 +60,7 @@ static const struct mesh_component central[] = {
 };
 
 static const mesh_part_fn central_shared[] = {
-    istiod_cni_plugin, istiod_peer_authentication, mesh_scrapes, mesh_dashboards, NULL};
+    istiod_cni_plugin, istiod_peer_authentication, istiod_telemetry, mesh_scrapes, mesh_dashboards, NULL};
 
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
@@ -208,4 +208,5 @@ const struct mesh_line istiod_line = {
         },
     .authority = authority,
     .webhooks_count = true,
+    .traces_to_ports = true,
 };

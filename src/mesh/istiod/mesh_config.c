@@ -10,7 +10,7 @@ static json_t *proxy_config(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
     _cleanup_free_ char *service = mesh_name(env, "istiod");
-    const char *zipkin = spec->tracing.enabled ? spec->tracing.zipkin_address : NULL;
+    const char *zipkin = istiod_tracing_zipkin(env);
 
     return OBJECT(
         FORMAT("discoveryAddress", "%s.%s.svc:15012", service, env->ns),
@@ -20,9 +20,13 @@ static json_t *proxy_config(const struct mesh_env *env)
 
 static json_t *mesh_config(const struct mesh_env *env)
 {
+    const char *tracing = istiod_tracing_provider(env);
+
     return OBJECT(
         VALUE("defaultConfig", proxy_config(env)),
-        MAP("defaultProviders", SEQ("metrics", ITEM_STRING("prometheus"))),
+        MAP("defaultProviders",
+            SEQ("metrics", ITEM_STRING("prometheus")),
+            OPT(tracing, SEQ("tracing", ITEM_STRING(tracing)))),
         BOOL("enablePrometheusMerge", true),
         OPT(!env->spec->tracing.enabled, BOOL("enableTracing", false)),
         STRING("rootNamespace", env->ns),
@@ -49,6 +53,7 @@ json_t *istiod_mesh_config_document(const struct mesh_env *env)
     json_t *config = mesh_config(env);
 
     merge_into(config, istiod_of(env->spec)->mesh_config);
+    istiod_tracing_add_provider(env, config);
     return config;
 }
 

@@ -69,6 +69,7 @@ static const struct field tracing_rows[] = {
      .otherwise = "1.0",
      .floating = true,
      .doc = "Percent of requests that are traced."},
+    {"opentelemetryAddress", UNSUPPORTED(NULL), .instead = ZIPKIN_ALONE},
     {"zipkin", GROUP(zipkin_table), .doc = "Zipkin."},
     {"tracer", UNSUPPORTED("\"zipkin\""), .instead = ZIPKIN_ALONE},
     {"lightstep", UNSUPPORTED("{}"), .instead = ZIPKIN_ALONE},

@@ -261,7 +261,7 @@ static void mesh_configuration_is_merged_into_the_operators(void **state)
     _cleanup_json_ json_t *config = NULL;
 
     (void)state;
-    render(&m, "tracing: {zipkinAddress: 'zipkin.tracing:9411'}\n"
+    render(&m, "tracing: {zipkinAddress: 'zipkin.example.com:9411'}\n"
                "proxy: {concurrency: 3}\n"
                "meshConfig:\n"
                "  accessLogFile: /dev/stdout\n"
@@ -274,7 +274,7 @@ static void mesh_configuration_is_merged_into_the_operators(void **state)
                         "  concurrency: 0\n"
                         "  discoveryAddress: istiod.istio-system.svc:15012\n"
                         "  holdApplicationUntilProxyStarts: true\n"
-                        "  tracing: {zipkin: {address: 'zipkin.tracing:9411'}}\n"
+                        "  tracing: {zipkin: {address: 'zipkin.example.com:9411'}}\n"
                         "defaultProviders: {metrics: [mine]}\n"
                         "enablePrometheusMerge: true\n"
                         "rootNamespace: istio-system\n"
@@ -420,6 +420,17 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
         {"meshConfig: {extensionProviders: {a: {}}, outboundTrafficPolicy: {mode: no}}", 2, 0, "must be a list"},
         {"meshConfig: {accessLogFile: null, ingressClass: istio, extensionProviders: [{name: a, b: {c: d}}]}", 0, 0,
          ""},
+        {"tracing: {zipkinAddress: 'a.b:1'}\nmeshConfig: {extensionProviders: [{name: istio-operator-tracing}]}", 1, 0,
+         "give it another name"},
+        {"tracing: {zipkinAddress: 'a.example.com:1'}\nmeshConfig: {extensionProviders: [{name: "
+         "istio-operator-tracing}]}",
+         0, 0, ""},
+        {"tracing: {zipkinAddress: 'a.b:1'}\nmeshConfig: {defaultProviders: {tracing: [mine]}}", 0, 1, "not to a.b:1"},
+        {"tracing: {zipkinAddress: 'a.b:1', opentelemetryAddress: 'a.b:4317'}", 0, 1,
+         "spec.tracing.zipkinAddress: has no effect"},
+        {"tracing: {opentelemetryAddress: 'a.example.com:4317'}", 0, 1, "a ServiceEntry has a.example.com"},
+        {"tracing: {opentelemetryAddress: 'a.b:4318'}", 0, 1, "4317"},
+        {"tracing: {enabled: false, opentelemetryAddress: 'a.example.com:4318'}", 0, 0, ""},
     };
 
     (void)state;

@@ -309,6 +309,18 @@ static json_t *sample_of(const struct kube_kind *kind)
         return authority(MESH_PLUGGED_IN_AUTHORITY);
     case KIND_GATEWAY_API:
         return definition_of_gateway_api();
+    case KIND_SERVICE_PORTS:
+        return OBJECT(
+            STRING("apiVersion", "v1"),
+            STRING("kind", "Service"),
+            MAP("metadata", STRING("name", "zipkin"), STRING("namespace", NS)),
+            MAP("spec", SEQ("ports", ITEM(STRING("name", "http"), INT("port", 9411), STRING("appProtocol", "http")))));
+    case KIND_WIDE_TELEMETRY:
+        return OBJECT(
+            STRING("apiVersion", "telemetry.istio.io/v1"),
+            STRING("kind", "Telemetry"),
+            MAP("metadata", STRING("name", "mesh-default"), STRING("namespace", NS)),
+            MAP("spec", MAP("selector", MAP("matchLabels"))));
     case KIND_SERVICE_WITH_AUTH:
         return OBJECT(
             STRING("apiVersion", "v1"),
@@ -642,7 +654,7 @@ static void a_mesh_stands_odd_objects(void **state)
 #define TODAYS_MESH                                                                                                    \
     "{\"version\":\"" REMOTE_WORLD_TODAYS_VERSION "\",\"sidecars\":{\"count\":true},"                                  \
     "\"autoInjectionNamespaces\":[\"app\",\"other\"],\"defaultPodDisruptionBudget\":{\"enabled\":true},"               \
-    "\"mtls\":true,\"cni\":{\"enabled\":true}}"
+    "\"mtls\":true,\"cni\":{\"enabled\":true},\"tracing\":{\"zipkinAddress\":\"zipkin:9411\",\"sampling\":50}}"
 
 static void put_as(struct world *w, enum mesh_kind_id id, const char *ns, const char *name)
 {
@@ -679,6 +691,8 @@ static void put_todays_others(struct world *w)
 {
     world_put_as(w, mesh_kind(KIND_NODE), node());
     world_put_as(w, mesh_kind(KIND_SELF_SIGNED_AUTHORITY), authority(MESH_SELF_SIGNED_AUTHORITY));
+    world_put_as(w, mesh_kind(KIND_SERVICE_PORTS), sample_of(mesh_kind(KIND_SERVICE_PORTS)));
+    world_put_as(w, mesh_kind(KIND_WIDE_TELEMETRY), sample_of(mesh_kind(KIND_WIDE_TELEMETRY)));
     world_put_as(w, mesh_kind(KIND_GATEWAY_API), definition_of_gateway_api());
     world_put_as(w, mesh_kind(KIND_GATEWAY_CLASS_DEFINITION), definition_of_classes());
     world_put_as(
