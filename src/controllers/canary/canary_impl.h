@@ -173,6 +173,8 @@ void canary_plan_objects(struct canary *c, struct plan *plan);
 /* What belongs to others, or is shared with them: as the wish says. */
 void canary_plan_shared(struct canary *c, struct plan *plan);
 bool canary_has_apex(const struct canary *c);
+/* Until the target serves, the primary does: a user may have scaled it to 0. */
+void canary_keep_primary(struct canary *c, struct plan *plan);
 /* What the removal writes, each where it is not so: true when all is so. */
 bool canary_return_target(struct canary *c, struct plan *plan);
 bool canary_return_apex(struct canary *c, struct plan *plan);

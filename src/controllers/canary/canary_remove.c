@@ -48,6 +48,7 @@ static bool give_back(struct canary *c, struct plan *plan)
         return false;
     }
     if (!canary_return_target(c, plan)) {
+        canary_keep_primary(c, plan);
         s->settle_until = 0;
         buf_add_str(&c->text, "waits for the target's pods to be available");
         return false;

@@ -148,6 +148,20 @@ void canary_plan_shared(struct canary *c, struct plan *plan)
 
 /* --- what is given back --- */
 
+void canary_keep_primary(struct canary *c, struct plan *plan)
+{
+    const json_t *data = doc_at(c->record, "data");
+    int replicas = canary_has_scaler(c) ? canary_scaled_replicas(c, data) : canary_recorded_replicas(data);
+
+    if (c->primary && !c->facts.primary_replicas && replicas > 0)
+        patch(
+            c,
+            plan,
+            kube_cache_get(c->in->observed, mesh_kind(KIND_DEPLOYMENT), c->ns, c->primary_name),
+            OBJECT(MAP("spec", INT("replicas", replicas))),
+            "the primary serves");
+}
+
 bool canary_return_target(struct canary *c, struct plan *plan)
 {
     int recorded = canary_recorded_replicas(doc_at(c->record, "data"));

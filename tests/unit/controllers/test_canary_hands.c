@@ -81,6 +81,27 @@ static void a_virtual_service_that_was_there_is_given_back(void **state)
     canary_world_done(cw);
 }
 
+/* The target never serves again: the primary, which a user scaled to 0 meanwhile, is left with its Pods. */
+static void a_primary_serves_until_the_target_does(void **state)
+{
+    struct canary_world *cw = canary_world_start_at_rest(NULL);
+    json_t *primary;
+
+    (void)state;
+    cw->target_hangs = true;
+    canary_world_request_deletion(cw);
+    while (canary_world_step(cw))
+        ;
+    primary = canary_world_view(cw, KIND_DEPLOYMENT, APP "-primary");
+    json_object_set_new(doc_at(primary, "spec"), "replicas", json_integer(0));
+    world_put_as(&cw->w, mesh_kind(KIND_DEPLOYMENT), primary);
+    canary_world_delete(cw);
+    primary = canary_world_view(cw, KIND_DEPLOYMENT, APP "-primary");
+    assert_true(doc_int(doc_at(primary, "spec", "replicas"), 0) > 0);
+    json_decref(primary);
+    canary_world_done(cw);
+}
+
 /* Its creation was refused once, and the primary is there already. */
 static void a_record_that_comes_late_has_the_virtual_service(void **state)
 {
@@ -512,6 +533,7 @@ int main(void)
         cmocka_unit_test(deletion_gives_back_what_was_there),
         cmocka_unit_test(a_virtual_service_that_was_there_is_given_back),
         cmocka_unit_test(a_record_that_comes_late_has_the_virtual_service),
+        cmocka_unit_test(a_primary_serves_until_the_target_does),
         cmocka_unit_test(a_deployment_of_the_user_is_never_taken_for_the_primary),
         cmocka_unit_test(another_target_waits_and_ends_nothing),
         cmocka_unit_test(a_record_without_the_target_gets_it),
