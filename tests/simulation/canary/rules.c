@@ -262,7 +262,7 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
     struct rules *r = &w->rules;
     int weight = traffic_weight(after);
 
-    int match = traffic_match(after), former = r->match;
+    int match = traffic_match(after);
 
     r->live = weight;
     r->match = match;
@@ -276,13 +276,13 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
     mend(w, HAND_ROUTE);
     if (w->users.spec.refers)
         check_rest(w, before, after);
-    if (weight == r->weight && match == former)
+    if (weight == r->weight && match == r->led)
         return;
-    if ((weight > 0 || match) && r->weight <= 0 && !former) {
+    if ((weight > 0 || match) && r->weight <= 0 && !r->led) {
         r->floor = replicas_in(get(w, "apps", "deployments", SHOP_PRIMARY));
         r->shifted = world_now(w);
     }
-    if (match > former)
+    if (match > r->led)
         check_match(w, match);
     if (weight > 0 && weight > r->weight)
         check_rise(w, weight);
@@ -291,6 +291,7 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
         r->approved[r->run] = true;
     world_say(w, "   # weight %d -> %d", r->weight, weight);
     r->weight = weight;
+    r->led = match;
     r->since = world_now(w);
 }
 

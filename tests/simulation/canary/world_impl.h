@@ -85,7 +85,7 @@ struct rules {
     int weight;        /* that an operator wrote last; -1: none */
     msec_t since;      /* it was written */
     int live;          /* of the VirtualService */
-    int match;         /* percent of testers there */
+    int match, led;    /* percent of testers there; by the last write of an operator */
     bool reaches;      /* something there leads to the canary */
     msec_t zero, apex; /* since then the route leads to the primary, and so does the Service; MSEC_NEVER: not */
     int run;           /* the version that gets traffic, or did last; 0: none */
