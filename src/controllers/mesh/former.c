@@ -4,10 +4,12 @@
 
 #include "api/status.h"
 #include "base/str.h"
+#include "controllers/mesh/injection.h"
 #include "controllers/mesh/sidecars.h"
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "reconcile/marks.h"
 
 /* What is known while they are read. */
 struct reading {
@@ -219,7 +221,13 @@ former_validates(const struct plan_input *in, const struct kube_object *resource
     o = kube_cache_get(in->observed, kind, NULL, line->validator);
     live = o ? kube_object_parse(o) : NULL;
     revision = live ? line->plane_of(live) : NULL;
-    return revision && is_desired(desired, revision) ? NULL : former_plane(in, resource, line, revision, desired);
+    if (revision && is_desired(desired, revision))
+        return NULL;
+    /* One that users keep as it is does not say when its place is taken. */
+    if (str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true") &&
+        injection_has_moved(in->observed, &desired->injection))
+        return NULL;
+    return former_plane(in, resource, line, revision, desired);
 }
 
 void former_read(

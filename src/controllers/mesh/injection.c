@@ -246,6 +246,19 @@ static bool is_chosen(const struct mesh_injection *how, const json_t *labels)
     return value && chooses(how, by_revision, value);
 }
 
+bool injection_has_moved(const struct kube_cache *observed, const struct mesh_injection *how)
+{
+    const struct kube_object *o;
+
+    for (size_t i = 0; (o = kube_cache_next(observed, namespaces(), &i));) {
+        _cleanup_json_ json_t *ns = strstr(o->text, LABEL_INJECTION_MANAGED) ? kube_object_parse(o) : NULL;
+        const json_t *labels = doc_at(ns, "metadata", "labels");
+        if (doc_at(labels, LABEL_INJECTION_MANAGED) && is_chosen(how, labels))
+            return true;
+    }
+    return false;
+}
+
 const struct kube_object *injection_namespace(const struct kube_cache *observed, const struct mesh_injection *how)
 {
     const struct kube_object *o, *first = NULL;

@@ -56,6 +56,8 @@ void injection_move(
     const void *context, struct plan *plan);
 /* The labels of a listed namespace once it has moved; owned by the caller. */
 json_t *injection_labels_to_be(const struct injection_memo *memo, const json_t *ns);
+/* Whether the operator labelled a namespace for these sidecars, which it does once they are proven. */
+bool injection_has_moved(const struct kube_cache *observed, const struct mesh_injection *how);
 /*
  * A namespace whose new Pods get these sidecars, as its labels are now: of those that Pod Security does not guard the
  * first by name, or of the others where all are guarded. NULL: there is none.

@@ -358,6 +358,7 @@ static void an_ignored_validator_of_a_former_control_plane_keeps_nothing_back(vo
     settle(w);
     roll_out_today(w);
     expect_label(w, "default", LABEL_REVISION, "canary");
+    assert_null(w->pod_asked); /* it is proven, though a Pod has a former sidecar yet */
     put_pod(w, "app", "canary");
     settle(w);
     w->later += GRACE;
