@@ -163,6 +163,7 @@ bool rights_are_of_canaries(const char *right)
         KIND_TARGET_DEPLOYMENT,
         KIND_TARGET_REPLICA_SET,
         KIND_TARGET_SERVICE,
+        KIND_TARGET_AUTOSCALER,
         KIND_HALF_ENDPOINTS,
         KIND_VIRTUAL_SERVICE};
     bool given = str_starts(right, "istio.banzaicloud.io/canaries");
