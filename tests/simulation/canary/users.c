@@ -400,6 +400,17 @@ static void delete_target(struct world *w)
     did(w, "delete the target");
 }
 
+static bool has_replicas(const struct world *w, const char *deployment)
+{
+    return doc_int(doc_at(ground_get(&w->ground, "apps", "deployments", deployment), "spec", "replicas"), 0) > 0;
+}
+
+void users_switch_on(struct world *w)
+{
+    if (!has_replicas(w, SHOP) && !has_replicas(w, SHOP_PRIMARY))
+        ground_patch(&w->ground, "apps", "deployments", SHOP, OBJECT(MAP("spec", INT("replicas", w->users.replicas))));
+}
+
 void users_create_target(struct world *w)
 {
     if (w->users.version)

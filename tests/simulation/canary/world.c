@@ -254,6 +254,7 @@ static void make_peace(struct world *w)
     w->hooks = HOOKS_YES;
     w->ground.rate = 10;
     users_create_target(w);
+    users_switch_on(w);
     users_rival(w, false);
     users_suspend(w, false);
     if (rng_chance(&w->chaos, 850))

@@ -168,6 +168,8 @@ void users_act(struct world *w);
 void users_create_canary(struct world *w);
 void users_delete_canary(struct world *w);
 void users_create_target(struct world *w);
+/* An application that was scaled to 0 gets Pods again. */
+void users_switch_on(struct world *w);
 void users_release(struct world *w, enum sort sort);
 /* Another VirtualService for the same host comes, or goes. */
 void users_rival(struct world *w, bool is_there);
