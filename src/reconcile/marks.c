@@ -76,3 +76,8 @@ json_t *mark_applied(const json_t *object)
         return NULL;
     return applied;
 }
+
+bool mark_is_ignored(const json_t *object)
+{
+    return str_eq(doc_string(object, "metadata", "annotations", MARK_IGNORE), "true");
+}

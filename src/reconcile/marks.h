@@ -49,4 +49,7 @@ void mark_again(json_t *object);
  */
 json_t *mark_applied(const json_t *object);
 
+/* Whether a user has an observed object left alone; `object` may be NULL. */
+bool mark_is_ignored(const json_t *object);
+
 #endif

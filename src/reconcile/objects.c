@@ -224,15 +224,10 @@ static bool may_remove(const struct pass *p, const struct kube_object *o)
     return !is_needed(p, o);
 }
 
-static bool is_ignored(const json_t *live)
-{
-    return str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true");
-}
-
 /* Pods with tokens that are refused are replaced. */
 static void compare_tokens(const struct objects_input *in, const struct desired *w, struct comparison *c)
 {
-    if (!w->account || !in->pods || is_ignored(c->live))
+    if (!w->account || !in->pods || mark_is_ignored(c->live))
         return;
     c->tokens = tokens_of(in->plan, in->plan->synced & in->pods, c->live, &c->account);
     if (c->account)
@@ -312,7 +307,7 @@ static enum need examine_ending(const struct kube_object *o)
 {
     _cleanup_json_ json_t *live = kube_object_parse(o);
 
-    return is_ignored(live) ? IGNORED : ENDING;
+    return mark_is_ignored(live) ? IGNORED : ENDING;
 }
 
 static enum need examine(struct pass *p, const struct desired *w, struct kube_object *o)
@@ -327,7 +322,7 @@ static enum need examine(struct pass *p, const struct desired *w, struct kube_ob
     if (is_known_in_place(p->in, w, o))
         return object_memo(o)->is_newer ? NEWER : IN_PLACE;
     compare(p->in, w, o, &c);
-    if (is_ignored(c.live))
+    if (mark_is_ignored(c.live))
         need = IGNORED;
     else if (c.merge.change_count == 0 && !c.account)
         need = IN_PLACE;

@@ -120,7 +120,7 @@ static char *injected_version(const struct plan_input *in, const char *ns, const
     const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_CONFIG_MAP), ns, how->config_map);
     _cleanup_json_ json_t *live = o && strstr(o->text, MARK_IGNORE) ? kube_object_parse(o) : NULL;
 
-    if (str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true"))
+    if (mark_is_ignored(live))
         return how->version_of_config(live);
     return sidecars_desired_version(how, desired->objects);
 }

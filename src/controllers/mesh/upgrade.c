@@ -106,7 +106,7 @@ static bool is_written(
     if (!o || !d->text)
         return false;
     live = kube_object_parse(o);
-    if (str_eq(doc_string(live, "metadata", "annotations", MARK_IGNORE), "true"))
+    if (mark_is_ignored(live))
         return true;
     asked = doc_parse_own(d->text);
     applied = mark_applied(live);
