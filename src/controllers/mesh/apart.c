@@ -9,28 +9,6 @@
 
 static const msec_t LOOKED_AGAIN_AFTER = SECONDS(5);
 
-/* --- what is found --- */
-
-void apart_finding_release(struct apart_finding *finding)
-{
-    buf_release(&finding->text);
-    free(finding->unwritten);
-    *finding = (struct apart_finding){0};
-}
-
-void apart_say(struct apart_finding *finding, bool holds, const char *reason)
-{
-    finding->reason = reason;
-    finding->holds = holds;
-}
-
-json_t *apart_condition(const struct reconcile *r, const char *type, const struct apart_finding *finding)
-{
-    if (!finding->reason)
-        return NULL;
-    return status_condition(&r->facts, type, finding->holds, finding->reason, buf_str(&finding->text));
-}
-
 /* --- kinds of others --- */
 
 static bool is_served(const struct plan_input *in, enum mesh_kind_id definition)
@@ -106,12 +84,12 @@ bool apart_has_left(const struct reconcile *r, const struct apart_kinds *kinds)
     return false;
 }
 
-bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds, struct apart_finding *finding)
+bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds, struct finding *finding)
 {
     const struct plan_input *in = r->world->central;
 
     if (in->failing & apart_watches(r, kinds, true)) {
-        apart_say(finding, false, "NotReadable");
+        finding_say(finding, false, "NotReadable");
         buf_printf(
             &finding->text,
             "what belongs to %s cannot be listed: the operator may lack the rights of today's config/operator.yaml",
@@ -119,7 +97,7 @@ bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds,
     } else if (!(in->synced & kinds->served) || (are_served(in, kinds) && !apart_can_plan(r, kinds))) {
         finding->waits = true;
     } else if (!are_served(in, kinds)) {
-        apart_say(finding, false, "DefinitionsMissing");
+        finding_say(finding, false, "DefinitionsMissing");
         buf_add_str(&finding->text, kinds->missing);
     } else {
         return true;
@@ -148,36 +126,38 @@ static bool failed(const struct drift *drift)
     return drift->cause == DRIFT_FAILED || drift->cause == DRIFT_REFUSED;
 }
 
-void apart_plan(
-    const struct reconcile *r, const struct desired_set *set, struct apart_finding *finding, struct plan *plan)
+char *apart_plan(const struct reconcile *r, const struct desired_set *set, struct plan *plan)
 {
     const struct plan_input *in = r->world->central;
     const struct objects_input objects = {.plan = in, .desired = {set}};
     struct plan own = {0};
+    char *unwritten = NULL;
 
     if (!set->len || (!in->preview && missing_namespace(r, set)))
-        return;
+        return NULL;
     objects_plan(&objects, &own);
     for (size_t i = 0; i < own.len; i++)
         plan_add(plan, in, own.actions[i]);
     own.len = 0;
-    for (size_t i = 0; i < own.drift_len && !finding->unwritten; i++)
+    for (size_t i = 0; i < own.drift_len && !unwritten; i++)
         if (failed(&own.drifts[i]))
-            finding->unwritten = str_printf("%s: %s", own.drifts[i].object, own.drifts[i].text);
+            unwritten = str_printf("%s: %s", own.drifts[i].object, own.drifts[i].text);
     plan_release(&own);
+    return unwritten;
 }
 
 bool apart_is_written(
-    const struct reconcile *r, const struct desired_set *set, const char *field, struct apart_finding *finding)
+    const struct reconcile *r, const struct desired_set *set, const char *field, const char *unwritten,
+    struct finding *finding)
 {
     const char *missing = missing_namespace(r, set);
 
     if (missing) {
-        apart_say(finding, false, "NamespaceMissing");
+        finding_say(finding, false, "NamespaceMissing");
         buf_printf(&finding->text, "namespace %s does not exist: create it, or name another one in %s", missing, field);
-    } else if (finding->unwritten) {
-        apart_say(finding, false, "NotWritten");
-        buf_add_str(&finding->text, finding->unwritten);
+    } else if (unwritten) {
+        finding_say(finding, false, "NotWritten");
+        buf_add_str(&finding->text, unwritten);
     } else {
         return true;
     }

@@ -9,8 +9,8 @@
 #ifndef CONTROLLERS_MESH_APART_H
 #define CONTROLLERS_MESH_APART_H
 
+#include "controllers/mesh/finding.h"
 #include "mesh/kinds.h"
-#include "reconcile/reconciler.h"
 
 /* The kinds of another product. Static. */
 struct apart_kinds {
@@ -21,21 +21,6 @@ struct apart_kinds {
     const enum mesh_kind_id *kinds;       /* those that the operator creates; ends with KIND_COUNT */
     const enum mesh_kind_id *definitions; /* the views of all that are needed; ends with KIND_COUNT */
 };
-
-/* What is known of a set of objects. Zeroed: nothing is to be said. */
-struct apart_finding {
-    bool waits;         /* for an answer or a watch */
-    const char *reason; /* of the condition; static; NULL: it has none */
-    bool holds;
-    struct buf text; /* the condition's message */
-    char *unwritten; /* why an object could not be written; owned; NULL: all could, or were not tried */
-};
-void apart_finding_release(struct apart_finding *finding);
-
-/* Sets the reason; the caller writes the text. */
-void apart_say(struct apart_finding *finding, bool holds, const char *reason);
-/* The condition of this type; owned by the caller; NULL: there is none. */
-json_t *apart_condition(const struct reconcile *r, const char *type, const struct apart_finding *finding);
 
 /* Whether the status says that there may be some. */
 bool apart_is_remembered(const struct reconcile *r, const struct apart_kinds *kinds);
@@ -48,13 +33,19 @@ bool apart_can_plan(const struct reconcile *r, const struct apart_kinds *kinds);
 /* Whether one of the resource's is there, or it is not known that none is. */
 bool apart_has_left(const struct reconcile *r, const struct apart_kinds *kinds);
 
-/* Adds the writes of a set to `plan`; none while a namespace is missing. */
-void apart_plan(
-    const struct reconcile *r, const struct desired_set *set, struct apart_finding *finding, struct plan *plan);
+/*
+ * Adds the writes of a set to `plan`; none while a namespace is missing. Why one could not be written; owned by the
+ * caller; NULL: all could, or were not tried.
+ */
+char *apart_plan(const struct reconcile *r, const struct desired_set *set, struct plan *plan);
 /* True where the server serves the kinds; else the finding says what is wrong, or waits. */
-bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds, struct apart_finding *finding);
-/* True where all could be written, as far as is known; else the finding says why not. `field` names the namespace. */
+bool apart_is_served(const struct reconcile *r, const struct apart_kinds *kinds, struct finding *finding);
+/*
+ * True where all could be written, as far as is known; else the finding says why not. `field` names the namespace,
+ * `unwritten` is what apart_plan() said.
+ */
 bool apart_is_written(
-    const struct reconcile *r, const struct desired_set *set, const char *field, struct apart_finding *finding);
+    const struct reconcile *r, const struct desired_set *set, const char *field, const char *unwritten,
+    struct finding *finding);
 
 #endif

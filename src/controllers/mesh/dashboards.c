@@ -34,7 +34,7 @@ unsigned dashboards_watches(const struct reconcile *r)
 void dashboards_plan(struct reconcile *r, const struct mesh_desired *desired, struct dashboards *d, struct plan *plan)
 {
     if (!asks_for_grafanas(r) || apart_can_plan(r, &grafana))
-        apart_plan(r, desired->dashboards, &d->finding, plan);
+        d->unwritten = apart_plan(r, desired->dashboards, plan);
 }
 
 /* --- what became of them --- */
@@ -45,21 +45,21 @@ static const struct kube_object *find(const struct reconcile *r, const struct de
 }
 
 /* Says so, where this one is not loaded. */
-static bool is_loaded(const struct kube_object *o, struct apart_finding *finding)
+static bool is_loaded(const struct kube_object *o, struct finding *finding)
 {
     _cleanup_json_ json_t *dashboard = kube_object_parse(o);
     const json_t *status = doc_at(dashboard, "status");
     const json_t *condition = doc_find(doc_at(status, "conditions"), "type", "DashboardSynchronized");
 
     if (doc_bool(doc_at(status, "NoMatchingInstances"), false)) {
-        apart_say(finding, false, "NotSelected");
+        finding_say(finding, false, "NotSelected");
         buf_add_str(
             &finding->text,
             "the dashboards select no Grafana: what spec.monitoring.grafana.labels has must be labels of an object of "
             "kind "
             "Grafana");
     } else if (condition && !str_eq(doc_string(condition, "status"), "True")) {
-        apart_say(finding, false, "NotLoaded");
+        finding_say(finding, false, "NotLoaded");
         buf_printf(
             &finding->text,
             "GrafanaDashboard %s/%s: %.200s",
@@ -67,7 +67,7 @@ static bool is_loaded(const struct kube_object *o, struct apart_finding *finding
             o->name,
             str_or(doc_string(condition, "message"), "its condition DashboardSynchronized is not True"));
     } else if (!condition && !doc_string(status, "hash")) {
-        apart_say(finding, false, "NotLoaded");
+        finding_say(finding, false, "NotLoaded");
         buf_printf(
             &finding->text,
             "the Grafana operator has said nothing of GrafanaDashboard %s/%s yet: it may not run, or not look into "
@@ -81,7 +81,7 @@ static bool is_loaded(const struct kube_object *o, struct apart_finding *finding
     return false;
 }
 
-static void read_loading(const struct reconcile *r, const struct desired_set *set, struct apart_finding *finding)
+static void read_loading(const struct reconcile *r, const struct desired_set *set, struct finding *finding)
 {
     for (size_t i = 0; i < set->len; i++) {
         const struct kube_object *o = find(r, &set->items[i]);
@@ -89,7 +89,7 @@ static void read_loading(const struct reconcile *r, const struct desired_set *se
         if (!o || !is_loaded(o, finding))
             return;
     }
-    apart_say(finding, true, "Loaded");
+    finding_say(finding, true, "Loaded");
     buf_printf(&finding->text, "%zu dashboards are loaded", set->len);
 }
 
@@ -106,13 +106,14 @@ void dashboards_read(struct reconcile *r, const struct mesh_desired *desired, st
     for (size_t i = 0; i < set->len; i++)
         d->written += find(r, &set->items[i]) != NULL;
     if ((!by_grafanas || apart_is_served(r, &grafana, &d->finding)) &&
-        apart_is_written(r, set, "spec.monitoring.grafana.namespace", &d->finding) && by_grafanas)
+        apart_is_written(r, set, "spec.monitoring.grafana.namespace", d->unwritten, &d->finding) && by_grafanas)
         read_loading(r, set, &d->finding);
 }
 
 void dashboards_release(struct dashboards *d)
 {
-    apart_finding_release(&d->finding);
+    finding_release(&d->finding);
+    free(d->unwritten);
 }
 
 void dashboards_add_status(const struct reconcile *r, const struct dashboards *d, json_t *status)

@@ -12,7 +12,8 @@
 /* What is known. Zeroed: nothing is asked for. */
 struct dashboards {
     const char *mode; /* ISTIO_GRAFANA_...; borrowed; NULL: none */
-    struct apart_finding finding;
+    struct finding finding;
+    char *unwritten; /* of apart_plan(); owned */
     size_t written;
 };
 

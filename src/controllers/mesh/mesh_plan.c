@@ -733,7 +733,7 @@ static void end(struct reconcile *r)
     renewal_release(&found->renewal);
     monitoring_release(&found->monitoring);
     dashboards_release(&found->dashboards);
-    tracing_release(&found->tracing);
+    finding_release(&found->tracing);
 }
 
 const struct reconciler istio_reconciler = {

@@ -360,17 +360,9 @@ void mesh_status_add_monitoring(const struct reconcile *r, const struct mesh_fin
         json_object_set(status, STATUS_FIELD_MONITORING, monitoring);
 }
 
-static void
-add_finding(const struct reconcile *r, const char *type, const struct apart_finding *finding, json_t *status)
+static void add_finding(const struct reconcile *r, const char *type, const struct finding *finding, json_t *status)
 {
-    add_condition(status, finding->waits ? former_condition(r, type) : apart_condition(r, type, finding));
-}
-
-/* --- tracing --- */
-
-static void add_tracing(const struct reconcile *r, const struct tracing *t, json_t *status)
-{
-    add_condition(status, t->waits ? former_condition(r, CONDITION_TRACING_CONFIGURED) : tracing_condition(r, t));
+    add_condition(status, finding->waits ? former_condition(r, type) : finding_condition(r, type, finding));
 }
 
 /* --- all of it --- */
@@ -405,7 +397,7 @@ void mesh_status_add(
     mesh_status_add_monitoring(r, found, status);
     add_finding(r, CONDITION_METRICS_SCRAPED, &found->monitoring.finding, status);
     add_finding(r, CONDITION_DASHBOARDS_LOADED, &found->dashboards.finding, status);
-    add_tracing(r, &found->tracing, status);
+    add_finding(r, CONDITION_TRACING_CONFIGURED, &found->tracing, status);
     add_limitations(r, desired, status);
     if (found->former)
         json_object_set(status, STATUS_FIELD_FORMER_CONTROL_PLANES, found->former);

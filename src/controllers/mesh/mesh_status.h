@@ -27,7 +27,7 @@ struct mesh_findings {
     struct renewal renewal;        /* released by the owner */
     struct monitoring monitoring;  /* released by the owner */
     struct dashboards dashboards;  /* released by the owner */
-    struct tracing tracing;        /* released by the owner */
+    struct finding tracing;        /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };
 void mesh_status_add(

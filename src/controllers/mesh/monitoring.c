@@ -49,7 +49,7 @@ unsigned monitoring_watches(const struct reconcile *r)
 void monitoring_plan(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m, struct plan *plan)
 {
     if (!asks_for_monitors(r) || apart_can_plan(r, &monitors))
-        apart_plan(r, desired->monitors, &m->finding, plan);
+        m->unwritten = apart_plan(r, desired->monitors, plan);
 }
 
 /* --- who selects them --- */
@@ -117,7 +117,7 @@ static char *find_selecting(const struct plan_input *in, const struct desired *m
 }
 
 /* True where a Prometheus selects every monitor. */
-static bool read_selection(const struct plan_input *in, const struct desired_set *set, struct apart_finding *finding)
+static bool read_selection(const struct plan_input *in, const struct desired_set *set, struct finding *finding)
 {
     _cleanup_free_ char *by = NULL;
 
@@ -127,7 +127,7 @@ static bool read_selection(const struct plan_input *in, const struct desired_set
         free(by);
         if ((by = find_selecting(in, monitor, &why)))
             continue;
-        apart_say(finding, false, why.len ? "NotSelected" : "NoPrometheus");
+        finding_say(finding, false, why.len ? "NotSelected" : "NoPrometheus");
         if (why.len)
             buf_printf(
                 &finding->text,
@@ -142,7 +142,7 @@ static bool read_selection(const struct plan_input *in, const struct desired_set
                 &finding->text, "the cluster has no object of kind Prometheus, which would select the monitors");
         return false;
     }
-    apart_say(finding, true, "Selected");
+    finding_say(finding, true, "Selected");
     buf_printf(&finding->text, "Prometheus %s selects the monitors", by);
     return true;
 }
@@ -219,7 +219,7 @@ static void explain_absence(const struct reconcile *r, const struct mesh_desired
 static void read_targets(struct reconcile *r, const struct mesh_desired *desired, struct monitoring *m)
 {
     const char *url = desired->spec->monitoring.prometheus.url;
-    struct apart_finding *finding = &m->finding;
+    struct finding *finding = &m->finding;
     _cleanup_free_ char *query = query_of(desired);
     _cleanup_prometheus_answer_ struct prometheus_answer answer;
     _cleanup_buf_ struct buf down_jobs = BUF_INIT;
@@ -237,20 +237,20 @@ static void read_targets(struct reconcile *r, const struct mesh_desired *desired
         count_job(scrape->job, doc_at(answer.data, "result"), m, &down_jobs);
     m->is_counted = !answer.error;
     if (answer.error) {
-        apart_say(finding, false, "NotAnswering");
+        finding_say(finding, false, "NotAnswering");
         buf_printf(&finding->text, "Prometheus could not be asked for its targets: %s", answer.error);
     } else if (!m->up && !m->down) {
-        apart_say(finding, false, "NoTargets");
+        finding_say(finding, false, "NoTargets");
         explain_absence(r, desired, &finding->text);
     } else if (m->down) {
-        apart_say(finding, false, "TargetsDown");
+        finding_say(finding, false, "TargetsDown");
         buf_printf(
             &finding->text,
             "targets do not answer Prometheus at %s: %s; its page /targets says why",
             url,
             buf_str(&down_jobs));
     } else {
-        apart_say(finding, true, "TargetsUp");
+        finding_say(finding, true, "TargetsUp");
         buf_printf(&finding->text, "%zu targets are up", m->up);
     }
 }
@@ -267,7 +267,7 @@ void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, st
         return;
     m->mode = mode;
     if ((!by_monitors || apart_is_served(r, &monitors, &m->finding)) &&
-        apart_is_written(r, desired->monitors, "spec.monitoring.prometheus.namespace", &m->finding) &&
+        apart_is_written(r, desired->monitors, "spec.monitoring.prometheus.namespace", m->unwritten, &m->finding) &&
         (!by_monitors || read_selection(r->world->central, desired->monitors, &m->finding)) &&
         desired->spec->monitoring.prometheus.url)
         read_targets(r, desired, m);
@@ -275,7 +275,8 @@ void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, st
 
 void monitoring_release(struct monitoring *m)
 {
-    apart_finding_release(&m->finding);
+    finding_release(&m->finding);
+    free(m->unwritten);
 }
 
 /* What was counted last, while an answer is awaited; -1: nothing was. */

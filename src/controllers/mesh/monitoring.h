@@ -17,7 +17,8 @@
 /* What is known. Zeroed: nothing is asked for. */
 struct monitoring {
     const char *mode; /* ISTIO_PROMETHEUS_...; borrowed; NULL: none */
-    struct apart_finding finding;
+    struct finding finding;
+    char *unwritten; /* of apart_plan(); owned */
     bool is_counted;
     size_t up, down; /* targets */
 };

@@ -7,12 +7,6 @@
 
 #define PORTS_SHOWN 200 /* bytes of a Service's ports */
 
-static void say(struct tracing *ret, bool holds, const char *reason)
-{
-    ret->reason = reason;
-    ret->holds = holds;
-}
-
 /* --- who receives spans --- */
 
 static const char *protocol_of(const struct mesh_spans *to)
@@ -49,14 +43,14 @@ bool tracing_is_withheld(const struct plan_input *in, const char *ns, const stru
 }
 
 /* True where the Service is there, and proxies can speak to it. */
-static bool read_service(const struct plan_input *in, const struct mesh_spans *to, struct tracing *ret)
+static bool read_service(const struct plan_input *in, const struct mesh_spans *to, struct finding *ret)
 {
     const struct kube_object *o = service_of(in, to);
     enum mesh_port port = o ? mesh_ports_find(o->text, to->port) : MESH_PORT_NONE;
     const char *ports = o && *o->text ? o->text : "none";
 
     if (!o) {
-        say(ret, false, "ServiceMissing");
+        finding_say(ret, false, "ServiceMissing");
         buf_printf(
             &ret->text,
             "spans go nowhere: there is no Service %s/%s; install what receives them, or name its Service in %s",
@@ -64,7 +58,7 @@ static bool read_service(const struct plan_input *in, const struct mesh_spans *t
             to->name,
             field_of(to));
     } else if (port == MESH_PORT_NONE) {
-        say(ret, false, "PortMissing");
+        finding_say(ret, false, "PortMissing");
         buf_printf(
             &ret->text,
             "spans go nowhere: Service %s/%s has no port %d, but %.*s; name the port for spans of %s in %s",
@@ -76,7 +70,7 @@ static bool read_service(const struct plan_input *in, const struct mesh_spans *t
             protocol_of(to),
             field_of(to));
     } else if (to->protocol == MESH_SPANS_OPENTELEMETRY && port != MESH_PORT_HTTP2) {
-        say(ret, false, "PortIsNotGRPC");
+        finding_say(ret, false, "PortIsNotGRPC");
         buf_printf(
             &ret->text,
             "proxies do not speak gRPC to port %d of Service %s/%s: have its name begin with grpc-, or its appProtocol "
@@ -103,14 +97,14 @@ static const struct desired *telemetry_of(const struct mesh_desired *desired)
 
 /* Istio follows one Telemetry for the whole mesh alone. True where there is no other. */
 static bool
-read_telemetries(const struct plan_input *in, const struct desired *own, double sampling, struct tracing *ret)
+read_telemetries(const struct plan_input *in, const struct desired *own, double sampling, struct finding *ret)
 {
     const struct kube_object *o;
 
     for (size_t i = 0; (o = kube_cache_next(in->observed, mesh_kind(KIND_WIDE_TELEMETRY), &i));) {
         if (!str_eq(o->ns, own->ns) || str_eq(o->name, own->name))
             continue;
-        say(ret, false, "AnotherTelemetry");
+        finding_say(ret, false, "AnotherTelemetry");
         buf_printf(
             &ret->text,
             "Telemetry %s/%s is for the whole mesh, as the operator's %s is, and Istio follows the older one alone: "
@@ -126,7 +120,7 @@ read_telemetries(const struct plan_input *in, const struct desired *own, double 
 
 /* --- all of it --- */
 
-void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struct tracing *ret)
+void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struct finding *ret)
 {
     const struct plan_input *in = r->world->central;
     _cleanup_mesh_spans_ struct mesh_spans to = mesh_spans_read(desired->spec, r->object->ns);
@@ -140,7 +134,7 @@ void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struc
     ret->waits = watches & ~in->synced;
     if (ret->waits || !read_service(in, &to, ret) || (telemetry && !read_telemetries(in, telemetry, sampling, ret)))
         return;
-    say(ret, true, "Configured");
+    finding_say(ret, true, "Configured");
     buf_printf(
         &ret->text,
         "%g %% of requests are traced, and spans go to port %d of Service %s/%s by the protocol of %s",
@@ -149,18 +143,4 @@ void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struc
         to.ns,
         to.name,
         protocol_of(&to));
-}
-
-void tracing_release(struct tracing *tracing)
-{
-    buf_release(&tracing->text);
-    *tracing = (struct tracing){0};
-}
-
-json_t *tracing_condition(const struct reconcile *r, const struct tracing *tracing)
-{
-    if (!tracing->reason)
-        return NULL;
-    return status_condition(
-        &r->facts, CONDITION_TRACING_CONFIGURED, tracing->holds, tracing->reason, buf_str(&tracing->text));
 }

@@ -2,11 +2,11 @@
  * Whether the spans of a mesh have where to go (spec.tracing): the Service that receives them, and what proxies sample.
  * Nobody is asked for spans. Pure.
  */
-#ifndef CONTROLLERS_MESH_SPANS_H
-#define CONTROLLERS_MESH_SPANS_H
+#ifndef CONTROLLERS_MESH_TRACING_H
+#define CONTROLLERS_MESH_TRACING_H
 
+#include "controllers/mesh/finding.h"
 #include "controllers/mesh/mesh_desired.h"
-#include "reconcile/reconciler.h"
 
 /* Whether Services have to be observed (PLAN_WATCH_SERVICE_PORTS) before tracing_is_withheld(). */
 bool tracing_needs_ports(const char *ns, const struct mesh_desired *desired);
@@ -16,19 +16,7 @@ bool tracing_needs_ports(const char *ns, const struct mesh_desired *desired);
  */
 bool tracing_is_withheld(const struct plan_input *in, const char *ns, const struct mesh_desired *desired);
 
-/* Zeroed: nothing is to be said. */
-struct tracing {
-    bool waits;         /* it is not known yet: what the status said before stays */
-    const char *reason; /* of the condition; NULL: there is none */
-    bool holds;
-    struct buf text;
-};
-
 /* Asks for the watches that it needs, and finds out what is to be said. */
-void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struct tracing *ret);
-void tracing_release(struct tracing *tracing);
-
-/* Owned by the caller; NULL: there is none. */
-json_t *tracing_condition(const struct reconcile *r, const struct tracing *tracing);
+void tracing_read(struct reconcile *r, const struct mesh_desired *desired, struct finding *ret);
 
 #endif
