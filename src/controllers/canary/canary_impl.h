@@ -162,8 +162,8 @@ struct canary_bounds canary_scaler_bounds(const struct canary *c);
 const char *canary_scaler_wanted(const struct canary *c, bool is_over);
 /* What the record says of it. */
 void canary_record_scaler(const struct canary *c, json_t *data);
-/* The replicas that the primary is to have, where there is an autoscaler; below 0: those that it has. */
-int canary_scaled_replicas(const struct canary *c, const json_t *record_data);
+/* The replicas that the primary is to have; below 0: those that it has, as they are an autoscaler's. */
+int canary_primary_replicas(const struct canary *c, const json_t *record_data);
 
 /* canary_objects.c */
 /* What belongs to the Canary: the record, the primary, its Services and DestinationRules. */

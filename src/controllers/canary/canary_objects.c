@@ -149,11 +149,11 @@ static json_t *primary_spec(const struct canary *c, const json_t *data)
     const json_t *from = doc_at(c->target ? c->target : c->primary, "spec");
     json_t *template = doc_parse_own(doc_string(data, RECORD_TEMPLATE)), *spec;
     const json_t *match = labels_of_primary(c);
-    int scaled = canary_has_scaler(c) ? canary_scaled_replicas(c, data) : -1;
+    int replicas = canary_primary_replicas(c, data);
 
     json_object_set_new(doc_make(template, "metadata", "labels"), CANARY_ROLE, json_string(CANARY_ROLE_PRIMARY));
     spec = OBJECT(
-        INT("replicas", scaled >= 0 ? scaled : canary_recorded_replicas(data)),
+        INT("replicas", replicas >= 0 ? replicas : canary_recorded_replicas(data)),
         MAP("selector", VALUE("matchLabels", labels_of(match, CANARY_ROLE, CANARY_ROLE_PRIMARY))),
         VALUE("template", template));
     for (size_t i = 0; i < ARRAY_LEN(of_target); i++)
@@ -257,7 +257,7 @@ void canary_plan_objects(struct canary *c, struct plan *plan)
         OBJECT(
             VALUE("metadata", metadata(c, c->primary_name, CANARY_ROLE_PRIMARY)),
             VALUE("spec", primary_spec(c, data))));
-    if (primary && canary_has_scaler(c) && canary_scaled_replicas(c, data) < 0)
+    if (primary && canary_primary_replicas(c, data) < 0)
         primary->foreign = replicas_are_foreign;
     add_services(c, &env, &list);
     add_rule(c, &env, c->primary_service, CANARY_ROLE_PRIMARY, &list);

@@ -180,12 +180,14 @@ void canary_record_scaler(const struct canary *c, json_t *data)
     record_floor(c, data);
 }
 
-int canary_scaled_replicas(const struct canary *c, const json_t *record_data)
+int canary_primary_replicas(const struct canary *c, const json_t *record_data)
 {
     const struct canary_bounds bounds = canary_scaler_bounds(c);
     int has = c->facts.primary_replicas, floor = canary_recorded_floor(record_data);
     int recorded = canary_recorded_replicas(record_data), least = canary_within(bounds, floor);
 
+    if (!canary_has_scaler(c))
+        return recorded;
     /* Without replicas it would not be scaled any more. */
     if (!has)
         return canary_within(bounds, floor > recorded ? floor : recorded);

@@ -150,8 +150,7 @@ void canary_plan_shared(struct canary *c, struct plan *plan)
 
 void canary_keep_primary(struct canary *c, struct plan *plan)
 {
-    const json_t *data = doc_at(c->record, "data");
-    int replicas = canary_has_scaler(c) ? canary_scaled_replicas(c, data) : canary_recorded_replicas(data);
+    int replicas = canary_primary_replicas(c, doc_at(c->record, "data"));
 
     if (c->primary && !c->facts.primary_replicas && replicas > 0)
         patch(
