@@ -294,14 +294,23 @@ static void obey(struct decision *d)
 
     if (!command || str_eq(command, s->command))
         return;
-    if (str_starts(command, "abort@"))
+    switch (canary_verb_of(command)) {
+    case CANARY_ABORT:
         abort_for(d, "it was aborted by a command");
-    else if (str_starts(command, "retry@"))
+        break;
+    case CANARY_RETRY:
         obey_retry(d);
-    else if (str_starts(command, "approve@"))
+        break;
+    case CANARY_APPROVE:
         obey_approve(d);
-    else if (str_starts(command, "promote@") && s->phase == CANARY_PROGRESSING && str_eq(d->f->revision, s->revision))
-        promote(d, "PromotedByCommand");
+        break;
+    case CANARY_PROMOTE:
+        if (s->phase == CANARY_PROGRESSING && str_eq(d->f->revision, s->revision))
+            promote(d, "PromotedByCommand");
+        break;
+    case CANARY_NO_COMMAND:
+        return;
+    }
     copy(s->command, sizeof(s->command), command);
 }
 

@@ -31,6 +31,11 @@ enum canary_phase canary_phase_of(const char *name);
 
 enum { CANARY_REVISION_MAX = 32, CANARY_HASH_MAX = 64, CANARY_COMMAND_MAX = 128 };
 
+enum canary_verb { CANARY_NO_COMMAND, CANARY_ABORT, CANARY_RETRY, CANARY_APPROVE, CANARY_PROMOTE };
+
+/* Of a command, "abort@TOKEN" of less than CANARY_COMMAND_MAX bytes; NO_COMMAND: it is none. */
+enum canary_verb canary_verb_of(const char *command);
+
 /* The status, as far as it decides. Times are of the wall clock; 0: none. */
 struct canary_state {
     enum canary_phase phase;
@@ -79,7 +84,7 @@ enum canary_gate {
 /* What is observed. Strings are borrowed. */
 struct canary_facts {
     msec_t now;
-    const char *command; /* of the annotation, with its token; NULL: there is none */
+    const char *command; /* of the annotation, with its token, and one that is understood; NULL: there is none */
 
     bool has_target;
     const char *revision; /* of the target's template */

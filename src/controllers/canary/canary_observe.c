@@ -446,24 +446,12 @@ static bool is_primary_ready(const struct canary *c)
                (need > ENDPOINTS_MAX ? ENDPOINTS_MAX : need);
 }
 
-static bool is_command(const char *text)
-{
-    static const char *const verbs[] = {"abort@", "promote@", "approve@", "retry@"};
-
-    if (strlen(text) >= CANARY_COMMAND_MAX)
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (str_starts(text, verbs[i]))
-            return text[strlen(verbs[i])] != '\0';
-    return false;
-}
-
 /* Whoever commands is told what was not understood. */
 static const char *read_command(struct canary *c)
 {
     const char *text = doc_string(c->re->resource, "metadata", "annotations", CANARY_COMMAND);
 
-    if (!text || is_command(text))
+    if (!text || canary_verb_of(text) != CANARY_NO_COMMAND)
         return text;
     reconcile_tell(
         c->re->plan,

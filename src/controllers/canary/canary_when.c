@@ -1,4 +1,6 @@
-/* The phases, when something is due in them, and what is done where a clock is set back. */
+/* The phases and commands, when something is due, and what is done where a clock is set back. */
+#include <string.h>
+
 #include "base/str.h"
 #include "controllers/canary/canary_decide.h"
 #include "doc/doc.h"
@@ -22,6 +24,20 @@ enum canary_phase canary_phase_of(const char *name)
         if (str_eq(phase_names[i], name))
             return i;
     return CANARY_NEW;
+}
+
+enum canary_verb canary_verb_of(const char *command)
+{
+    static const char *const verbs[] = {
+        [CANARY_ABORT] = "abort@",
+        [CANARY_RETRY] = "retry@",
+        [CANARY_APPROVE] = "approve@",
+        [CANARY_PROMOTE] = "promote@"};
+
+    for (int i = CANARY_ABORT; i <= CANARY_PROMOTE && strlen(command) < CANARY_COMMAND_MAX; i++)
+        if (str_starts(command, verbs[i]) && command[strlen(verbs[i])])
+            return i;
+    return CANARY_NO_COMMAND;
 }
 
 bool canary_is_idle(enum canary_phase phase)
