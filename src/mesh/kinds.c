@@ -69,16 +69,24 @@
 #define DIGESTED_PODS(view_, digest_)                                                                                  \
     .kind = "Pod", .view = view_, .plural = "pods", .group = "", VERSION("v1"), .namespaced = true, CENTRAL,           \
     ON_DEMAND, .digest = digest_
-/* Its definition is the Prometheus operator's: read and written while a plan asks for it. */
-#define MONITORING(kind_, plural_)                                                                                     \
-    .kind = kind_, .plural = plural_, .group = "monitoring.coreos.com", VERSION("v1"), .namespaced = true, CENTRAL,    \
+/* Its definition is another product's: read, and WRITTEN_APART where the operator writes it, while a plan asks for it.
+ */
+#define OTHERS(kind_, plural_, group_, version_)                                                                       \
+    .kind = kind_, .plural = plural_, .group = group_, VERSION(version_), .namespaced = true, CENTRAL,                 \
     .watch = KUBE_WATCH_NONE, .custom = true
-#define MONITOR(kind_, plural_)                                                                                        \
-    MONITORING(kind_, plural_), .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
-#define SERVED_DEFINITION(view_)                                                                                       \
-    .kind = "CustomResourceDefinition", .view = view_, .plural = "customresourcedefinitions",                          \
-    .group = "apiextensions.k8s.io", .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}}, CENTRAL, ON_DEMAND,              \
-    .digest = digest_of_served
+#define WRITTEN_APART .pruned = true, VERBS("get", "list", "watch", "create", "update", "delete")
+#define MONITORING(kind_, plural_) OTHERS(kind_, plural_, "monitoring.coreos.com", "v1")
+#define DEFINITION                                                                                                     \
+    .kind = "CustomResourceDefinition", .plural = "customresourcedefinitions", .group = "apiextensions.k8s.io",        \
+    .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}}
+#define AUTOSCALER                                                                                                     \
+    .kind = "HorizontalPodAutoscaler", .plural = "horizontalpodautoscalers", .group = "autoscaling",                   \
+    .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}}, .namespaced = true
+#define SERVED_DEFINITION(view_) DEFINITION, .view = view_, CENTRAL, ON_DEMAND, .digest = digest_of_served
+/* Services of all namespaces, of which a digest is kept. */
+#define DIGESTED_SERVICES(view_, digest_)                                                                              \
+    .kind = "Service", .view = view_, .plural = "services", .group = "", VERSION("v1"), .namespaced = true, CENTRAL,   \
+    ON_DEMAND, .digest = digest_
 #define MIXER(name, names) ISTIO(name, names, "config.istio.io", "v1alpha2")
 
 #define VARIANT(...)                                                                                                   \
@@ -233,11 +241,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .keep = NAMES(IDENTITY, "metadata.annotations." SIDECAR_RENEWAL_ANNOTATION)},
     /* Not pruned: the users' own resources depend on the definitions. */
     [KIND_DEFINITION] =
-        {.kind = "CustomResourceDefinition",
+        {DEFINITION,
          .is_definition = true,
-         .plural = "customresourcedefinitions",
-         .group = "apiextensions.k8s.io",
-         .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
          BOTH,
          .watch = KUBE_WATCH_OWNED,
          VERBS("get", "list", "watch", "create", "update", "delete")},
@@ -316,14 +321,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_DAEMON_SET] = {.kind = "DaemonSet", .plural = "daemonsets", .group = "apps", WORKLOAD, CENTRAL},
     /* Of no line yet, so that no cluster has them: a line whose components are such gives them their roles. */
     [KIND_STATEFUL_SET] = {.kind = "StatefulSet", .plural = "statefulsets", .group = "apps", WORKLOAD},
-    [KIND_AUTOSCALER] =
-        {.kind = "HorizontalPodAutoscaler",
-         .plural = "horizontalpodautoscalers",
-         .group = "autoscaling",
-         .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
-         .namespaced = true,
-         BOTH,
-         OWNED},
+    [KIND_AUTOSCALER] = {AUTOSCALER, BOTH, OWNED},
     [KIND_DISRUPTION_BUDGET] =
         {.kind = "PodDisruptionBudget",
          .plural = "poddisruptionbudgets",
@@ -392,8 +390,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .custom = true,
          .unions = oneofs,
          .after = NAMES("handler", "kubernetes", "kubernetesenv", "logentry", "metric", "prometheus", "stdio")},
-    [KIND_SERVICE_MONITOR] = {MONITOR("ServiceMonitor", "servicemonitors")},
-    [KIND_POD_MONITOR] = {MONITOR("PodMonitor", "podmonitors")},
+    [KIND_SERVICE_MONITOR] = {MONITORING("ServiceMonitor", "servicemonitors"), WRITTEN_APART},
+    [KIND_POD_MONITOR] = {MONITORING("PodMonitor", "podmonitors"), WRITTEN_APART},
     /* Which monitors it selects. */
     [KIND_PROMETHEUS] =
         {MONITORING("Prometheus", "prometheuses"),
@@ -402,16 +400,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
              IDENTITY, "spec.serviceMonitorSelector", "spec.serviceMonitorNamespaceSelector", "spec.podMonitorSelector",
              "spec.podMonitorNamespaceSelector")},
     [KIND_GRAFANA_DASHBOARD] =
-        {.kind = "GrafanaDashboard",
-         .plural = "grafanadashboards",
-         .group = "grafana.integreatly.org",
-         VERSION("v1beta1"),
-         .namespaced = true,
-         CENTRAL,
-         .watch = KUBE_WATCH_NONE,
-         .custom = true,
-         .pruned = true,
-         VERBS("get", "list", "watch", "create", "update", "delete")},
+        {OTHERS("GrafanaDashboard", "grafanadashboards", "grafana.integreatly.org", "v1beta1"), WRITTEN_APART},
     [KIND_MUTATING_WEBHOOK] =
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",
@@ -613,11 +602,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .keep = NAMES(IDENTITY, "endpoints[].conditions")},
     /* Gateway API is the users'; istiod follows some versions of it. */
     [KIND_GATEWAY_API] =
-        {.kind = "CustomResourceDefinition",
+        {DEFINITION,
          .view = "gateway-api",
-         .plural = "customresourcedefinitions",
-         .group = "apiextensions.k8s.io",
-         .versions = {{"v1", 16, 0}, {"v1beta1", 7, 21}},
          CENTRAL,
          ON_DEMAND,
          .metadata_only = true,
@@ -634,16 +620,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .metadata_only = true,
          .keep = NAMES(IDENTITY)},
     /* Whether there is one that receives spans. */
-    [KIND_SERVICE_PORTS] =
-        {.kind = "Service",
-         .view = "service-ports",
-         .plural = "services",
-         .group = "",
-         VERSION("v1"),
-         .namespaced = true,
-         CENTRAL,
-         ON_DEMAND,
-         .digest = mesh_ports_digest},
+    [KIND_SERVICE_PORTS] = {DIGESTED_SERVICES("service-ports", mesh_ports_digest)},
     [KIND_WIDE_TELEMETRY] =
         {.kind = "Telemetry",
          .view = "wide-telemetries",
@@ -655,17 +632,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          ON_DEMAND,
          .custom = true,
          .digest = digest_of_wide},
-    [KIND_SERVICE_WITH_AUTH] =
-        {.kind = "Service",
-         .view = "services-with-auth",
-         .plural = "services",
-         .group = "",
-         VERSION("v1"),
-         .namespaced = true,
-         CENTRAL,
-         ON_DEMAND,
-         .metadata_only = true,
-         .digest = digest_of_auth},
+    [KIND_SERVICE_WITH_AUTH] = {DIGESTED_SERVICES("services-with-auth", digest_of_auth), .metadata_only = true},
     /* What an earlier operator left behind; the order is as above. */
     [KIND_LEFT_ROLE] = {.kind = "ClusterRole", .plural = "clusterroles", RBAC, LEFT_ALONE("left-roles")},
     [KIND_LEFT_BINDING] =
@@ -686,11 +653,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
          LEFT_ALONE("left-deployments"),
          .after = NAMES("ClusterRole", "ClusterRoleBinding")},
     [KIND_LEFT_AUTOSCALER] =
-        {.kind = "HorizontalPodAutoscaler",
-         .plural = "horizontalpodautoscalers",
-         .group = "autoscaling",
-         .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
-         .namespaced = true,
+        {AUTOSCALER,
          LEFT("left-autoscalers"),
          .keep = NAMES(IDENTITY, "metadata.annotations.*", "spec.scaleTargetRef")},
     [KIND_LEFT_WEBHOOK] =
@@ -733,12 +696,8 @@ static const struct kube_kind rows[KIND_COUNT] = {
          VERBS("list", "watch", "patch"),
          .keep = NAMES(IDENTITY, "spec.selector", "spec.ports", "spec.clusterIP")},
     [KIND_TARGET_AUTOSCALER] =
-        {.kind = "HorizontalPodAutoscaler",
+        {AUTOSCALER,
          .view = "target-autoscalers",
-         .plural = "horizontalpodautoscalers",
-         .group = "autoscaling",
-         .versions = {{"v2", 23, 0}, {"v2beta2", 12, 25}, {"v2beta1", 8, 24}},
-         .namespaced = true,
          CENTRAL,
          .watch = KUBE_WATCH_NONE,
          VERBS("list", "watch", "patch"),
