@@ -22,7 +22,7 @@ json_t *from_yaml(const char *text)
     return value;
 }
 
-static json_t *resource(const char *spec)
+json_t *fixture_resource(const char *spec)
 {
     return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
                   MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
@@ -36,7 +36,7 @@ void fixture_init(struct fixture *f)
 
 void fixture_init_spec(struct fixture *f, const char *spec)
 {
-    _cleanup_json_ json_t *istio = resource(spec);
+    _cleanup_json_ json_t *istio = fixture_resource(spec);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
     struct err e = {0};
 
@@ -60,9 +60,11 @@ void fixture_init_spec(struct fixture *f, const char *spec)
 
 void fixture_render(struct fixture *f, int minor)
 {
+    struct mesh_plane planes[MESH_PLANES_MAX];
+
     rendered_release(&f->objects);
     mesh_versions_for(minor, f->versions);
-    mesh_render(&f->env, &f->objects);
+    mesh_render_planes(&f->env, planes, mesh_planes(f->env.spec, planes), &f->objects);
 }
 
 void fixture_release(struct fixture *f)

@@ -30,6 +30,9 @@ void fixture_release(struct fixture *f);
 /* One YAML document, owned by the caller. */
 json_t *from_yaml(const char *text);
 
+/* The Istio whose spec this is, in YAML; owned by the caller. */
+json_t *fixture_resource(const char *spec);
+
 /* NULL where there is none. Borrowed. */
 const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name);
 /* Of one that must be there. */

@@ -15,71 +15,30 @@
 #define VERSION "1.31.1"
 #define MINOR 34
 
-struct mesh {
-    struct istio_spec *spec;
-    struct rendered_list objects;
-};
-
-static json_t *resource(const char *version, const char *fields, const char *revision)
+/* Owned by the caller. */
+static char *spec_text(const char *version, const char *fields, const char *revision)
 {
-    _cleanup_free_ char *text = str_printf("version: %s\nrevision: '%s'\n%s", version, revision, fields);
-
-    return OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
-                  MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
-                  VALUE("spec", from_yaml(text)));
+    return str_printf("version: %s\nrevision: '%s'\n%s", version, revision, fields);
 }
 
-static void render_release(struct mesh *m, const char *version, const char *fields, const char *revision,
+static void render_release(struct fixture *f, const char *version, const char *fields, const char *revision,
                            const char *ns)
 {
-    _cleanup_json_ json_t *istio = resource(version, fields, revision);
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct mesh_plane planes[MESH_PLANES_MAX];
-    const char *versions[KIND_COUNT];
-    struct err e;
+    _cleanup_free_ char *spec = spec_text(version, fields, revision);
 
-    if (istio_parse(istio, NULL, &m->spec, &problems) < 0) {
-        problems_err(&problems, &e);
-        fail_msg("%s", e.text);
-    }
-    mesh_versions_for(MINOR, versions);
-    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = ns, .versions = versions}, planes,
-                       mesh_planes(m->spec, planes), &m->objects);
+    fixture_init_spec(f, spec);
+    f->env.ns = ns;
+    fixture_render(f, MINOR);
 }
 
-static void render_in(struct mesh *m, const char *fields, const char *revision, const char *ns)
+static void render_in(struct fixture *m, const char *fields, const char *revision, const char *ns)
 {
     render_release(m, VERSION, fields, revision, ns);
 }
 
-static void render(struct mesh *m, const char *fields)
+static void render(struct fixture *m, const char *fields)
 {
     render_in(m, fields, "default", "istio-system");
-}
-
-static void mesh_release(struct mesh *m)
-{
-    rendered_release(&m->objects);
-    istio_spec_free(m->spec);
-}
-#define _cleanup_mesh_ _cleanup_(mesh_release)
-
-static const struct rendered *find(const struct mesh *m, const char *kind, const char *name)
-{
-    for (size_t i = 0; i < m->objects.len; i++)
-        if (str_eq(m->objects.items[i].kind->kind, kind) &&
-            str_eq(doc_string(m->objects.items[i].object, "metadata", "name"), name))
-            return &m->objects.items[i];
-    return NULL;
-}
-
-static const json_t *object(const struct mesh *m, const char *kind, const char *name)
-{
-    const struct rendered *o = find(m, kind, name);
-
-    if (!o)
-        fail_msg("there is no %s/%s", kind, name);
-    return o->object;
 }
 
 static void assert_json(const json_t *value, const char *expected)
@@ -92,7 +51,7 @@ static void assert_json(const json_t *value, const char *expected)
 }
 
 /* All objects but definitions and what injects, as sorted lines. */
-static char *names_of(const struct mesh *m)
+static char *names_of(const struct fixture *m)
 {
     _cleanup_buf_ struct buf text = BUF_INIT;
 
@@ -107,7 +66,7 @@ static char *names_of(const struct mesh *m)
 
 static void objects_have_the_names_of_istios_charts(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     _cleanup_free_ char *names = NULL;
 
     (void)state;
@@ -140,7 +99,7 @@ static void objects_have_the_names_of_istios_charts(void **state)
 
 static void objects_of_a_revision_have_its_name_behind_theirs(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     _cleanup_free_ char *names = NULL;
 
     (void)state;
@@ -168,20 +127,20 @@ static void objects_of_a_revision_have_its_name_behind_theirs(void **state)
 /* They can never change: what was installed by Helm could not be taken over. */
 static void selectors_are_those_of_istios_charts(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0}, canary = {0};
+    _cleanup_fixture_ struct fixture m = {0}, canary = {0};
 
     (void)state;
     render(&m, "gateways: {egress: {enabled: true}}");
     render_in(&canary, "", "canary", "istio-system");
-    assert_json(doc_at(object(&m, "Deployment", "istiod"), "spec", "selector"), "matchLabels: {istio: pilot}");
-    assert_json(doc_at(object(&canary, "Deployment", "istiod-canary"), "spec", "selector"),
+    assert_json(doc_at(fixture_object(&m, "Deployment", "istiod"), "spec", "selector"), "matchLabels: {istio: pilot}");
+    assert_json(doc_at(fixture_object(&canary, "Deployment", "istiod-canary"), "spec", "selector"),
                 "matchLabels: {app: istiod, istio.io/rev: canary}");
-    assert_json(doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "selector"),
+    assert_json(doc_at(fixture_object(&m, "Deployment", "istio-ingressgateway"), "spec", "selector"),
                 "matchLabels: {app: istio-ingressgateway, istio: ingressgateway}");
-    assert_json(doc_at(object(&m, "Deployment", "istio-egressgateway"), "spec", "selector"),
+    assert_json(doc_at(fixture_object(&m, "Deployment", "istio-egressgateway"), "spec", "selector"),
                 "matchLabels: {app: istio-egressgateway, istio: egressgateway}");
-    assert_json(doc_at(object(&m, "Service", "istiod"), "spec", "selector"), "{app: istiod, istio: pilot}");
-    assert_json(doc_at(object(&canary, "Service", "istiod-canary"), "spec", "selector"),
+    assert_json(doc_at(fixture_object(&m, "Service", "istiod"), "spec", "selector"), "{app: istiod, istio: pilot}");
+    assert_json(doc_at(fixture_object(&canary, "Service", "istiod-canary"), "spec", "selector"),
                 "{app: istiod, istio.io/rev: canary}");
 }
 
@@ -193,17 +152,18 @@ static void pods_have_the_labels_that_select_them(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
-        _cleanup_mesh_ struct mesh m = {0};
+        _cleanup_fixture_ struct fixture m = {0};
         render_in(&m, "pilot: {minReplicas: 2}\ndefaultPodDisruptionBudget: {enabled: true}", revisions[i], "mesh");
         for (size_t k = 0; k < ARRAY_LEN(names); k++) {
             _cleanup_free_ char *name = k || !i ? str_dup(names[k]) : str_printf("%s-%s", names[k], revisions[i]);
-            const json_t *deployment = object(&m, "Deployment", name);
+            const json_t *deployment = fixture_object(&m, "Deployment", name);
             const json_t *labels = doc_at(deployment, "spec", "template", "metadata", "labels");
             assert_true(is_subset(doc_at(deployment, "spec", "selector", "matchLabels"), labels));
-            assert_true(is_subset(doc_at(object(&m, "Service", name), "spec", "selector"), labels));
-            if (find(&m, "PodDisruptionBudget", name))
+            assert_true(is_subset(doc_at(fixture_object(&m, "Service", name), "spec", "selector"), labels));
+            if (fixture_find(&m, "PodDisruptionBudget", name))
                 assert_true(is_subset(
-                    doc_at(object(&m, "PodDisruptionBudget", name), "spec", "selector", "matchLabels"), labels));
+                    doc_at(fixture_object(&m, "PodDisruptionBudget", name), "spec", "selector", "matchLabels"),
+                    labels));
         }
     }
 }
@@ -222,13 +182,13 @@ static void webhooks_call_the_istiod_of_their_revision(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_mesh_ struct mesh m = {0};
+        _cleanup_fixture_ struct fixture m = {0};
         const json_t *objects[2], *webhook;
         size_t k;
 
         render_in(&m, "", cases[i].revision, "istio-system");
-        objects[0] = object(&m, "MutatingWebhookConfiguration", cases[i].injector);
-        objects[1] = object(&m, "ValidatingWebhookConfiguration", cases[i].validator);
+        objects[0] = fixture_object(&m, "MutatingWebhookConfiguration", cases[i].injector);
+        objects[1] = fixture_object(&m, "ValidatingWebhookConfiguration", cases[i].validator);
         assert_int_equal(json_array_size(doc_at(objects[0], "webhooks")), cases[i].injectors);
         for (size_t n = 0; n < ARRAY_LEN(objects); n++) {
             assert_string_equal(doc_string(objects[n], "metadata", "labels", "istio.io/rev"), cases[i].label);
@@ -240,24 +200,24 @@ static void webhooks_call_the_istiod_of_their_revision(void **state)
 
 static void proxies_are_put_into_listed_namespaces(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *webhooks;
 
     (void)state;
     render(&m, "");
-    webhooks = doc_at(object(&m, "MutatingWebhookConfiguration", "istio-sidecar-injector"), "webhooks");
+    webhooks = doc_at(fixture_object(&m, "MutatingWebhookConfiguration", "istio-sidecar-injector"), "webhooks");
     assert_json(doc_at(doc_find(webhooks, "name", "namespace.sidecar-injector.istio.io"), "namespaceSelector"),
                 "matchExpressions: [{key: istio-injection, operator: In, values: [enabled]}]");
 }
 
-static json_t *mesh_config(const struct mesh *m)
+static json_t *mesh_config(const struct fixture *m)
 {
-    return from_yaml(doc_string(object(m, "ConfigMap", "istio"), "data", "mesh"));
+    return from_yaml(doc_string(fixture_object(m, "ConfigMap", "istio"), "data", "mesh"));
 }
 
 static void mesh_configuration_is_merged_into_the_operators(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     _cleanup_json_ json_t *config = NULL;
 
     (void)state;
@@ -284,25 +244,27 @@ static void mesh_configuration_is_merged_into_the_operators(void **state)
 /* Without mutual TLS there is none: it would weaken what a user's own says. */
 static void mtls_is_strict_in_the_whole_mesh(void **state)
 {
-    _cleanup_mesh_ struct mesh with = {0}, without = {0};
+    _cleanup_fixture_ struct fixture with = {0}, without = {0};
 
     (void)state;
     render(&with, "mtls: true");
     render(&without, "mtls: false");
-    assert_json(doc_at(object(&with, "PeerAuthentication", "default"), "spec"), "mtls: {mode: STRICT}");
-    assert_string_equal(doc_string(find(&with, "PeerAuthentication", "default")->object, "metadata", "namespace"),
-                        "istio-system");
-    assert_null(find(&without, "PeerAuthentication", "default"));
+    assert_json(doc_at(fixture_object(&with, "PeerAuthentication", "default"), "spec"), "mtls: {mode: STRICT}");
+    assert_string_equal(
+        doc_string(fixture_find(&with, "PeerAuthentication", "default")->object, "metadata", "namespace"),
+        "istio-system");
+    assert_null(fixture_find(&without, "PeerAuthentication", "default"));
 }
 
-static const json_t *container(const struct mesh *m, const char *deployment)
+static const json_t *container(const struct fixture *m, const char *deployment)
 {
-    return json_array_get(doc_at(object(m, "Deployment", deployment), "spec", "template", "spec", "containers"), 0);
+    return json_array_get(doc_at(fixture_object(m, "Deployment", deployment), "spec", "template", "spec", "containers"),
+                          0);
 }
 
 static void istiod_gets_the_environment_of_the_resource(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *variables;
 
     (void)state;
@@ -318,12 +280,12 @@ static void istiod_gets_the_environment_of_the_resource(void **state)
 /* istiod fills in the proxy; open requests end before a Pod does. */
 static void gateways_get_their_proxy_by_injection_and_drain(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *pod, *proxy;
 
     (void)state;
     render(&m, "");
-    pod = doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "template");
+    pod = doc_at(fixture_object(&m, "Deployment", "istio-ingressgateway"), "spec", "template");
     proxy = container(&m, "istio-ingressgateway");
     assert_string_equal(doc_string(proxy, "name"), "istio-proxy");
     assert_string_equal(doc_string(proxy, "image"), "auto");
@@ -335,15 +297,15 @@ static void gateways_get_their_proxy_by_injection_and_drain(void **state)
                         "true");
     assert_int_equal(doc_int(doc_at(pod, "spec", "terminationGracePeriodSeconds"), 0), 60);
     /* Its Pods must not be there before the webhook. */
-    assert_string_equal(*find(&m, "Deployment", "istio-ingressgateway")->after, "MutatingWebhookConfiguration");
-    assert_null(find(&m, "Deployment", "istiod")->after);
+    assert_string_equal(*fixture_find(&m, "Deployment", "istio-ingressgateway")->after, "MutatingWebhookConfiguration");
+    assert_null(fixture_find(&m, "Deployment", "istiod")->after);
     /* With another version they are replaced. */
     assert_string_equal(doc_string(pod, "metadata", "labels", "app.kubernetes.io/version"), VERSION);
 }
 
 static void gateways_are_as_the_resource_has_them(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *service;
 
     (void)state;
@@ -355,36 +317,36 @@ static void gateways_are_as_the_resource_has_them(void **state)
                "    serviceLabels: {team: edge}\n"
                "    serviceAnnotations: {example.com/internal: 'true'}\n"
                "    ports: [{name: http, port: 80, targetPort: 8080, nodePort: 30080}]\n");
-    service = object(&m, "Service", "istio-ingressgateway");
+    service = fixture_object(&m, "Service", "istio-ingressgateway");
     assert_json(doc_at(service, "spec", "ports"), "[{name: http, port: 80, targetPort: 8080, nodePort: 30080}]");
-    assert_int_equal(doc_int(doc_at(object(&m, "Deployment", "istio-ingressgateway"), "spec", "template", "spec",
-                                    "terminationGracePeriodSeconds"),
+    assert_int_equal(doc_int(doc_at(fixture_object(&m, "Deployment", "istio-ingressgateway"), "spec", "template",
+                                    "spec", "terminationGracePeriodSeconds"),
                              0),
                      900);
     assert_string_equal(doc_string(service, "spec", "type"), "NodePort");
     assert_string_equal(doc_string(service, "metadata", "labels", "team"), "edge");
     assert_string_equal(doc_string(service, "metadata", "labels", "istio"), "ingressgateway");
     assert_string_equal(doc_string(service, "metadata", "annotations", "example.com/internal"), "true");
-    assert_string_equal(doc_string(object(&m, "Service", "istio-egressgateway"), "spec", "type"), "ClusterIP");
+    assert_string_equal(doc_string(fixture_object(&m, "Service", "istio-egressgateway"), "spec", "type"), "ClusterIP");
 }
 
 static void replicas_are_the_autoscalers(void **state)
 {
-    _cleanup_mesh_ struct mesh scaled = {0}, fixed = {0};
+    _cleanup_fixture_ struct fixture scaled = {0}, fixed = {0};
 
     (void)state;
     render(&scaled, "pilot: {minReplicas: 2, maxReplicas: 4}\ndefaultPodDisruptionBudget: {enabled: true}");
     render(&fixed, "pilot: {replicaCount: 3, minReplicas: 3, maxReplicas: 3}");
-    assert_string_equal(*find(&scaled, "Deployment", "istiod")->foreign, "spec.replicas");
-    assert_int_equal(doc_int(doc_at(object(&scaled, "HorizontalPodAutoscaler", "istiod"), "spec", "minReplicas"), 0),
-                     2);
-    assert_non_null(find(&scaled, "PodDisruptionBudget", "istiod"));
+    assert_string_equal(*fixture_find(&scaled, "Deployment", "istiod")->foreign, "spec.replicas");
+    assert_int_equal(
+        doc_int(doc_at(fixture_object(&scaled, "HorizontalPodAutoscaler", "istiod"), "spec", "minReplicas"), 0), 2);
+    assert_non_null(fixture_find(&scaled, "PodDisruptionBudget", "istiod"));
     /* With one Pod a budget would keep nodes from being drained. */
-    assert_null(find(&scaled, "PodDisruptionBudget", "istio-ingressgateway"));
-    assert_null(find(&fixed, "HorizontalPodAutoscaler", "istiod"));
-    assert_null(find(&fixed, "Deployment", "istiod")->foreign);
-    assert_int_equal(doc_int(doc_at(object(&fixed, "Deployment", "istiod"), "spec", "replicas"), 0), 3);
-    assert_null(find(&fixed, "PodDisruptionBudget", "istiod"));
+    assert_null(fixture_find(&scaled, "PodDisruptionBudget", "istio-ingressgateway"));
+    assert_null(fixture_find(&fixed, "HorizontalPodAutoscaler", "istiod"));
+    assert_null(fixture_find(&fixed, "Deployment", "istiod")->foreign);
+    assert_int_equal(doc_int(doc_at(fixture_object(&fixed, "Deployment", "istiod"), "spec", "replicas"), 0), 3);
+    assert_null(fixture_find(&fixed, "PodDisruptionBudget", "istiod"));
 }
 
 /* A resource that was written for Istio 1.0. */
@@ -435,7 +397,8 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_json_ json_t *istio = resource(VERSION, cases[i].fields, "default");
+        _cleanup_free_ char *spec_of_case = spec_text(VERSION, cases[i].fields, "default");
+        _cleanup_json_ json_t *istio = fixture_resource(spec_of_case);
         _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
         _cleanup_istio_spec_ struct istio_spec *spec = NULL;
         _cleanup_buf_ struct buf text = BUF_INIT;
@@ -448,25 +411,14 @@ static void what_istio_no_longer_has_is_said_at_its_field(void **state)
     }
 }
 
-static bool has_text(const json_t *list, const char *text)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-        if (str_eq(json_string_value(item), text))
-            return true;
-    return false;
-}
-
 /* Whether a rule of the role has this resource. */
-static bool allows(const struct mesh *m, const char *role, const char *resource)
+static bool allows(const struct fixture *m, const char *role, const char *resource)
 {
-    const json_t *rules = doc_at(object(m, "ClusterRole", role), "rules"), *rule;
+    const json_t *rules = doc_at(fixture_object(m, "ClusterRole", role), "rules"), *rule;
     size_t i;
 
     json_array_foreach(rules, i, rule)
-        if (has_text(doc_at(rule, "resources"), resource))
+        if (has_string(doc_at(rule, "resources"), resource))
             return true;
     return false;
 }
@@ -486,11 +438,11 @@ static void an_older_release_is_as_its_charts(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        _cleanup_mesh_ struct mesh m = {0}, openshift = {0};
+        _cleanup_fixture_ struct fixture m = {0}, openshift = {0};
         const char *config;
         render_release(&m, cases[i].version, "", "", "istio-system");
         render_release(&openshift, cases[i].version, "platform: OpenShift", "", "istio-system");
-        config = doc_string(object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "config");
+        config = doc_string(fixture_object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "config");
         assert_int_equal(doc_find(doc_at(container(&m, "istiod"), "env"), "name", "GOMEMLIMIT") != NULL,
                          cases[i].memory_limit);
         assert_int_equal(allows(&m, "istio-reader-clusterrole-istio-system", "configmaps"),
@@ -511,7 +463,7 @@ static void an_older_release_is_as_its_charts(void **state)
 
 static void openshift_is_told_to_istiod(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0}, other = {0};
+    _cleanup_fixture_ struct fixture m = {0}, other = {0};
     const json_t *variables;
 
     (void)state;
@@ -523,7 +475,7 @@ static void openshift_is_told_to_istiod(void **state)
                         "kube-system/ztunnel");
     assert_string_equal(doc_string(doc_find(doc_at(container(&other, "istiod"), "env"), "name", "PLATFORM"), "value"),
                         "");
-    assert_non_null(strstr(doc_string(object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "values"),
+    assert_non_null(strstr(doc_string(fixture_object(&m, "ConfigMap", ISTIOD_INJECTION_CONFIG), "data", "values"),
                            "\"platform\":\"openshift\""));
 }
 
@@ -582,14 +534,14 @@ static void the_plugins_folders_are_those_of_the_platform(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *fields = str_printf("cni: {%s}", cases[i].cni);
-        _cleanup_mesh_ struct mesh m = {0};
+        _cleanup_fixture_ struct fixture m = {0};
         const json_t *daemons;
         render(&m, fields);
-        daemons = object(&m, "DaemonSet", "istio-cni-node");
+        daemons = fixture_object(&m, "DaemonSet", "istio-cni-node");
         assert_string_equal(folder_of(daemons, "cni-bin-dir"), cases[i].bin);
         assert_string_equal(folder_of(daemons, "cni-net-dir"), cases[i].conf);
         assert_string_equal(folder_of(daemons, "cni-netns-dir"), cases[i].netns);
-        assert_int_equal(find(&m, "ResourceQuota", "istio-cni-resource-quota") != NULL, cases[i].quota);
+        assert_int_equal(fixture_find(&m, "ResourceQuota", "istio-cni-resource-quota") != NULL, cases[i].quota);
     }
 }
 
@@ -621,15 +573,15 @@ static void platforms_are_known_by_their_nodes(void **state)
 
 static void the_plugin_is_as_the_resource_has_it(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *daemons, *config, *container;
 
     (void)state;
     render(&m, "cni: {enabled: true, image: 'example.com/cni:1', excludeNamespaces: [a, b], logging: {level: debug},"
                " nodeSelector: {pool: x}, tolerations: [{key: k, operator: Exists}], chained: false,"
                " confFileName: 05-istio.conf}");
-    daemons = object(&m, "DaemonSet", "istio-cni-node");
-    config = object(&m, "ConfigMap", "istio-cni-config");
+    daemons = fixture_object(&m, "DaemonSet", "istio-cni-node");
+    config = fixture_object(&m, "ConfigMap", "istio-cni-config");
     container = json_array_get(doc_at(daemons, "spec", "template", "spec", "containers"), 0);
     assert_string_equal(doc_string(container, "image"), "example.com/cni:1");
     assert_json(doc_at(container, "args"), "['--log_output_level=debug']");

@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "doc/yaml.h"
 #include "fixture.h"
 #include "mesh/common/scrapes.h"
 
@@ -18,56 +17,21 @@ static const struct release {
     int minor;
 } releases[] = {{"1.0.5", 12}, {"1.1.17", 14}, {"1.31.1", 34}};
 
-struct mesh {
-    struct istio_spec *spec;
-    struct rendered_list objects;
-};
-
 /* `fields` are those of spec.monitoring.prometheus, in YAML. */
-static void render(struct mesh *m, const struct release *release, const char *fields)
+static void render(struct fixture *f, const struct release *release, const char *fields)
 {
-    _cleanup_free_ char *text = str_printf("version: %s\nmonitoring: {prometheus: {%s}}\n", release->version, fields);
-    _cleanup_json_ json_t *istio = OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
-                                          MAP("metadata", STRING("name", "istio"), STRING("namespace", "istio-system")),
-                                          VALUE("spec", from_yaml(text)));
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct mesh_plane planes[MESH_PLANES_MAX];
-    const char *versions[KIND_COUNT];
-    struct err e;
+    _cleanup_free_ char *spec = str_printf("version: %s\nmonitoring: {prometheus: {%s}}\n", release->version, fields);
 
-    if (istio_parse(istio, NULL, &m->spec, &problems) < 0) {
-        problems_err(&problems, &e);
-        fail_msg("%s", e.text);
-    }
-    mesh_versions_for(release->minor, versions);
-    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = "istio-system", .versions = versions}, planes,
-                       mesh_planes(m->spec, planes), &m->objects);
-}
-
-static void mesh_release(struct mesh *m)
-{
-    rendered_release(&m->objects);
-    istio_spec_free(m->spec);
-}
-#define _cleanup_mesh_ _cleanup_(mesh_release)
-
-static const json_t *find(const struct mesh *m, const char *kind, const char *name)
-{
-    for (size_t i = 0; i < m->objects.len; i++)
-        if (str_eq(m->objects.items[i].kind->kind, kind) &&
-            str_eq(doc_string(m->objects.items[i].object, "metadata", "name"), name))
-            return m->objects.items[i].object;
-    return NULL;
+    fixture_init_spec(f, spec);
+    fixture_render(f, release->minor);
 }
 
 /* The sequence of jobs; owned by the caller. */
-static json_t *jobs_of(const struct mesh *m)
+static json_t *jobs_of(const struct fixture *m)
 {
-    const json_t *map = find(m, "ConfigMap", MESH_SCRAPE_CONFIG);
-    _cleanup_json_ json_t *file = NULL;
+    const json_t *map = fixture_object(m, "ConfigMap", MESH_SCRAPE_CONFIG);
+    _cleanup_json_ json_t *file = from_yaml(doc_string(map, "data", "istio.yaml"));
 
-    assert_non_null(map);
-    file = from_yaml(doc_string(map, "data", "istio.yaml"));
     return json_incref(doc_at(file, "scrape_configs"));
 }
 
@@ -78,11 +42,11 @@ static void nothing_is_made_unless_it_is_asked_for(void **state)
     (void)state;
     for (size_t r = 0; r < ARRAY_LEN(releases); r++)
         for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-            _cleanup_mesh_ struct mesh m = {0}, without = {0};
+            _cleanup_fixture_ struct fixture m = {0}, without = {0};
             render(&m, &releases[r], fields[i]);
             render(&without, &releases[r], "");
             assert_int_equal(m.objects.len, without.objects.len);
-            assert_null(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
+            assert_null(fixture_find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
         }
 }
 
@@ -110,7 +74,7 @@ static bool matches(const char *pattern, const char *text)
     return found;
 }
 
-static size_t services_with(const struct mesh *m, const char *names, const char *port)
+static size_t services_with(const struct fixture *m, const char *names, const char *port)
 {
     size_t count = 0;
 
@@ -129,7 +93,7 @@ static void every_job_finds_a_service_or_a_proxy(void **state)
 
     (void)state;
     for (size_t r = 0; r < ARRAY_LEN(releases); r++) {
-        _cleanup_mesh_ struct mesh m = {0};
+        _cleanup_fixture_ struct fixture m = {0};
         _cleanup_json_ json_t *jobs = NULL;
         json_t *job;
         size_t i;
@@ -138,7 +102,8 @@ static void every_job_finds_a_service_or_a_proxy(void **state)
         assert_int_equal(json_array_size(jobs), counts[r]);
         json_array_foreach(jobs, i, job) {
             const char *services = kept(job, "__meta_kubernetes_service_name");
-            const json_t *gateway = doc_at(find(&m, "Deployment", "istio-ingressgateway"), "spec", "template", "spec");
+            const json_t *gateway =
+                doc_at(fixture_object(&m, "Deployment", "istio-ingressgateway"), "spec", "template", "spec");
             const json_t *proxy = doc_find(doc_at(gateway, "containers"), "name", "istio-proxy");
             if (services)
                 assert_int_equal(services_with(&m, services, kept(job, "__meta_kubernetes_endpoint_port_name")), 1);
@@ -158,7 +123,7 @@ static void a_control_plane_with_a_name_is_found(void **state)
 
 static void proxies_are_asked_at_the_port_that_has_the_applications_metrics(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     _cleanup_json_ json_t *jobs = NULL, *expected = NULL;
     _cleanup_free_ char *text = NULL;
 
@@ -187,7 +152,7 @@ static void proxies_are_asked_at_the_port_that_has_the_applications_metrics(void
 
 static void the_prometheus_operator_gets_the_same_jobs(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     _cleanup_json_ json_t *services = NULL, *pods = NULL;
     const json_t *monitor;
 
@@ -214,35 +179,36 @@ static void the_prometheus_operator_gets_the_same_jobs(void **state)
                      "  - {sourceLabels: [__address__], regex: '(.+):15090', targetLabel: __address__, "
                      "replacement: '$1:15020', action: replace}\n"
                      "  - {targetLabel: job, replacement: envoy-stats, action: replace}\n");
-    monitor = find(&m, "ServiceMonitor", MESH_SERVICE_MONITOR);
+    monitor = fixture_object(&m, "ServiceMonitor", MESH_SERVICE_MONITOR);
     assert_true(json_equal(doc_at(monitor, "spec"), services));
     assert_string_equal(doc_string(monitor, "metadata", "labels", "release"), "a");
     assert_string_equal(doc_string(monitor, "metadata", "namespace"), "monitoring");
-    assert_true(json_equal(doc_at(find(&m, "PodMonitor", MESH_POD_MONITOR), "spec"), pods));
-    assert_null(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
+    assert_true(json_equal(doc_at(fixture_object(&m, "PodMonitor", MESH_POD_MONITOR), "spec"), pods));
+    assert_null(fixture_find(&m, "ConfigMap", MESH_SCRAPE_CONFIG));
 }
 
 /* Its proxies have no port for Prometheus. */
 static void a_line_without_pods_to_scrape_has_no_monitor_for_them(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0}, of_1_1 = {0};
+    _cleanup_fixture_ struct fixture m = {0}, of_1_1 = {0};
 
     (void)state;
     render(&m, &releases[0], "mode: PrometheusOperator");
-    assert_int_equal(json_array_size(doc_at(find(&m, "ServiceMonitor", MESH_SERVICE_MONITOR), "spec", "endpoints")), 5);
-    assert_null(find(&m, "PodMonitor", MESH_POD_MONITOR));
+    assert_int_equal(
+        json_array_size(doc_at(fixture_object(&m, "ServiceMonitor", MESH_SERVICE_MONITOR), "spec", "endpoints")), 5);
+    assert_null(fixture_find(&m, "PodMonitor", MESH_POD_MONITOR));
     render(&of_1_1, &releases[1], "mode: PrometheusOperator");
-    assert_non_null(find(&of_1_1, "PodMonitor", MESH_POD_MONITOR));
+    assert_non_null(fixture_find(&of_1_1, "PodMonitor", MESH_POD_MONITOR));
 }
 
 static void its_place_and_labels_are_the_users(void **state)
 {
-    _cleanup_mesh_ struct mesh m = {0};
+    _cleanup_fixture_ struct fixture m = {0};
     const json_t *metadata;
 
     (void)state;
     render(&m, &releases[2], "mode: ScrapeConfig, namespace: monitoring, labels: {release: prometheus}");
-    metadata = doc_at(find(&m, "ConfigMap", MESH_SCRAPE_CONFIG), "metadata");
+    metadata = doc_at(fixture_object(&m, "ConfigMap", MESH_SCRAPE_CONFIG), "metadata");
     assert_string_equal(doc_string(metadata, "namespace"), "monitoring");
     assert_string_equal(doc_string(metadata, "labels", "release"), "prometheus");
 }

@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "doc/yaml.h"
 #include "fixture.h"
 #include "mesh/istiod/istiod.h"
 #include "mesh/spans.h"
@@ -73,55 +72,22 @@ static void ports_of_a_service_are_told_with_those_for_grpc(void **state)
     assert_int_equal(mesh_ports_find("14317 4317/grpc 9411", 431), MESH_PORT_NONE);
 }
 
-struct mesh {
-    struct istio_spec *spec;
-    struct rendered_list objects;
-};
-
-static void render(struct mesh *m, const char *version, const char *fields)
+static void render(struct fixture *f, const char *version, const char *fields)
 {
-    _cleanup_free_ char *text = str_printf("{version: %s, %s}", version, fields);
-    _cleanup_json_ json_t *istio =
-        OBJECT(STRING("apiVersion", API_GROUP_VERSION), STRING("kind", "Istio"),
-               MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)), VALUE("spec", from_yaml(text)));
-    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-    struct mesh_plane planes[MESH_PLANES_MAX];
-    const char *versions[KIND_COUNT];
-    struct err e;
+    _cleanup_free_ char *spec = str_printf("{version: %s, %s}", version, fields);
 
-    if (istio_parse(istio, NULL, &m->spec, &problems) < 0) {
-        problems_err(&problems, &e);
-        fail_msg("%s", e.text);
-    }
-    mesh_versions_for(34, versions);
-    mesh_render_planes(&(struct mesh_env){.spec = m->spec, .ns = NS, .versions = versions}, planes,
-                       mesh_planes(m->spec, planes), &m->objects);
-}
-
-static void mesh_release(struct mesh *m)
-{
-    rendered_release(&m->objects);
-    istio_spec_free(m->spec);
-}
-#define _cleanup_mesh_ _cleanup_(mesh_release)
-
-static const json_t *find(const struct mesh *m, const char *kind, const char *name)
-{
-    for (size_t i = 0; i < m->objects.len; i++)
-        if (str_eq(m->objects.items[i].kind->kind, kind) &&
-            str_eq(doc_string(m->objects.items[i].object, "metadata", "name"), name))
-            return m->objects.items[i].object;
-    return NULL;
+    fixture_init_spec(f, spec);
+    fixture_render(f, 34);
 }
 
 /* Where it differs by what is asked for: the mesh configuration, the Telemetry, istiod's own sampling. Owned. */
-static json_t *tracing_of(const struct mesh *m, const char *suffix)
+static json_t *tracing_of(const struct fixture *m, const char *suffix)
 {
     _cleanup_free_ char *config_name = str_printf("istio%s", suffix), *istiod = str_printf("istiod%s", suffix);
-    _cleanup_json_ json_t *config = from_yaml(doc_string(find(m, "ConfigMap", config_name), "data", "mesh"));
-    const json_t *telemetry = find(m, "Telemetry", ISTIOD_TRACING);
-    const json_t *container =
-        json_array_get(doc_at(find(m, "Deployment", istiod), "spec", "template", "spec", "containers"), 0);
+    _cleanup_json_ json_t *config = from_yaml(doc_string(fixture_object(m, "ConfigMap", config_name), "data", "mesh"));
+    const struct rendered *rendered = fixture_find(m, "Telemetry", ISTIOD_TRACING);
+    const json_t *telemetry = rendered ? rendered->object : NULL;
+    const json_t *container = fixture_container(m, istiod, "discovery");
 
     return OBJECT(
         VALUE("providers", json_incref(doc_at(config, "extensionProviders"))),
@@ -181,7 +147,7 @@ static void spans_go_where_the_resource_says_in_every_release(void **state)
     (void)state;
     for (size_t r = 0; r < ARRAY_LEN(releases); r++)
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-            _cleanup_mesh_ struct mesh m = {0};
+            _cleanup_fixture_ struct fixture m = {0};
             _cleanup_free_ char *result = str_printf("{%s}", cases[i].result), *text = NULL;
             _cleanup_json_ json_t *expected = from_yaml(result), *found = NULL;
             render(&m, releases[r], cases[i].fields);
@@ -196,7 +162,7 @@ static void spans_go_where_the_resource_says_in_every_release(void **state)
 static void control_planes_with_a_name_have_the_same(void **state)
 {
     static const char fields[] = "tracing: {zipkinAddress: 'zipkin.tracing:9411', sampling: 50}";
-    _cleanup_mesh_ struct mesh plain = {0}, named = {0};
+    _cleanup_fixture_ struct fixture plain = {0}, named = {0};
     _cleanup_free_ char *with_revision = str_printf("revision: canary, %s", fields);
     _cleanup_json_ json_t *of_plain = NULL, *of_named = NULL;
 
