@@ -130,6 +130,13 @@ void expect_status(struct world *w, const char *field, const char *value)
     assert_string_equal(text, value);
 }
 
+bool mesh_remembers(struct world *w, const char *field)
+{
+    _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    return doc_bool(doc_at(mesh, "status", "monitoring", field), false);
+}
+
 void expect_plan(struct world *w, const char *actions)
 {
     struct plan plan = world_plan(w);

@@ -13,6 +13,8 @@ int mesh_end(void **state);
 int mesh_begin_installed(void **state);
 /* A text of the mesh's status. */
 void expect_status(struct world *w, const char *field, const char *value);
+/* Whether status.monitoring tells that there may be objects of another product's: the field of struct apart_kinds. */
+bool mesh_remembers(struct world *w, const char *field);
 /* The next plan, as world_describe() tells it; it is carried out. */
 void expect_plan(struct world *w, const char *actions);
 /* A ValidatingWebhookConfiguration with a webhook for each namespace, which a Service there answers; NULL: a URL. */

@@ -218,10 +218,7 @@ static void the_status_tells_of_them_before_there_are_any(void **state)
     w->synced |= ALL_WATCHES;
     world_put_mesh(w, GRAFANAS);
     expect_plan(w, "");
-    {
-        _cleanup_json_ json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-        assert_true(doc_bool(doc_at(mesh, "status", "monitoring", "grafanaDashboards"), false));
-    }
+    assert_true(mesh_remembers(w, "grafanaDashboards"));
     assert_int_equal(grafana_dashboards(w), 0);
     settle(w);
     assert_int_equal(grafana_dashboards(w), ARRAY_LEN(names));
