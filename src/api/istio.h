@@ -36,6 +36,14 @@
 #define ISTIO_GRAFANA_CONFIG_MAP "ConfigMap"
 #define ISTIO_GRAFANA_DASHBOARD "GrafanaDashboard"
 
+/* Who installs Kiali, spec.kiali.mode; and how its users sign in, spec.kiali.auth.strategy, in Kiali's own words. */
+#define ISTIO_KIALI_NONE "None"
+#define ISTIO_KIALI_SERVER "Server"
+#define ISTIO_KIALI_TOKEN "token"
+#define ISTIO_KIALI_ANONYMOUS "anonymous"
+/* The key that sessions are encrypted with, in the Secret that users create. */
+#define ISTIO_KIALI_SIGNING_KEY "signing-key"
+
 struct gateway_spec {
     struct component_spec component;
     int termination_grace_period; /* seconds until open requests of a Pod are cut; 0: the line has no such field */
@@ -115,6 +123,20 @@ struct istio_spec {
             char *folder;   /* in Grafana; NULL: it decides */
         } grafana;
     } monitoring;
+
+    struct {
+        char *mode;     /* ISTIO_KIALI_...; NULL: none */
+        bool view_only; /* it offers no changes of the mesh */
+        char *image;    /* NULL: its own, of the version that fits */
+        struct {
+            char *strategy; /* ISTIO_KIALI_... */
+            char *secret;   /* in the control plane's namespace */
+        } auth;
+        struct {
+            char *grafana, *tracing;                   /* where Kiali reaches them; NULL: it has none */
+            char *grafana_external, *tracing_external; /* where its users do; NULL: they do not */
+        } urls;
+    } kiali;
 
     struct {
         char *image; /* NULL: imageHub/proxyv2:imageTag */

@@ -211,6 +211,57 @@ const struct field_table istio_monitoring_table = {
     FIELD_ROWS(monitoring_rows),
 };
 
+static const struct field kiali_auth_rows[] = {
+    {"strategy", CHOICE_AT(kiali.auth.strategy, ISTIO_KIALI_TOKEN, ISTIO_KIALI_ANONYMOUS),
+     .otherwise = ISTIO_KIALI_TOKEN, .floating = true,
+     .doc = "How its users sign in. token: with the token of a ServiceAccount, and they see and change what that one "
+            "may. anonymous: not at all."},
+    {"secretName", TEXT_AT(kiali.auth.secret, format_dns_subdomain), .otherwise = "kiali", .floating = true,
+     .doc = "The Secret in the control plane's namespace that you create: with `token` its key `signing-key`, of 16, "
+            "24 or 32 characters, encrypts the sessions. There is no default."},
+};
+
+static const struct field_table kiali_auth_table = {
+    .name = "Kiali authentication",
+    .doc = "Who may use Kiali.",
+    FIELD_ROWS(kiali_auth_rows),
+};
+
+static const struct field kiali_urls_rows[] = {
+    {"grafana", TEXT_AT(kiali.urls.grafana, format_http_url), .implied = "Kiali shows no links to it",
+     .doc = "Where Kiali reaches Grafana."},
+    {"grafanaExternal", TEXT_AT(kiali.urls.grafana_external, format_http_url), .implied = "`grafana`",
+     .doc = "Where browsers of its users reach it."},
+    {"tracing", TEXT_AT(kiali.urls.tracing, format_http_url), .implied = "Kiali shows no traces",
+     .doc = "Where Kiali reaches the query service of Jaeger, over HTTP."},
+    {"tracingExternal", TEXT_AT(kiali.urls.tracing_external, format_http_url), .implied = "`tracing`",
+     .doc = "Where browsers of its users reach it."},
+};
+
+static const struct field_table kiali_urls_table = {
+    .name = "Kiali URLs",
+    .doc = "What Kiali shows besides. Prometheus is that of `monitoring.prometheus.url`.",
+    FIELD_ROWS(kiali_urls_rows),
+};
+
+static const struct field kiali_rows[] = {
+    {"mode", CHOICE_AT(kiali.mode, ISTIO_KIALI_NONE, ISTIO_KIALI_SERVER), .otherwise = ISTIO_KIALI_NONE,
+     .floating = true, .doc = "Who installs Kiali. Server: the operator does, in the version that fits this Istio."},
+    {"viewOnly", FLAG_AT(kiali.view_only), .otherwise = "true", .floating = true,
+     .doc = "Whether it only shows the mesh. If not, users who have signed in can change what their token may; Kiali "
+            "itself has no right to."},
+    {"image", TEXT_AT(kiali.image, format_image), .implied = "quay.io/kiali/kiali, of the version that fits",
+     .doc = "Its image."},
+    {"auth", GROUP(kiali_auth_table), .doc = "Who may use it."},
+    {"urls", GROUP(kiali_urls_table), .doc = "What it shows besides."},
+};
+
+const struct field_table istio_kiali_table = {
+    .name = "Kiali",
+    .doc = "Kiali, which draws the mesh from its configuration and from the metrics in Prometheus.",
+    FIELD_ROWS(kiali_rows),
+};
+
 static const struct field service_port_rows[] = {
     {"name", TEXT(format_dns_label), .required = true, .doc = "Its name: protocol, and what you like behind a -."},
     {"port", INTEGER(1, 65535), .required = true, .doc = "Where the Service listens."},

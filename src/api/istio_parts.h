@@ -13,7 +13,7 @@
 
 /* Of members of struct istio_spec. */
 extern const struct field_table istio_proxy_table, istio_disruption_budget_table, istio_sidecars_table,
-    istio_upgrade_table, istio_sidecar_renewal_table, istio_monitoring_table;
+    istio_upgrade_table, istio_sidecar_renewal_table, istio_monitoring_table, istio_kiali_table;
 
 /* Elements of lists. */
 extern const struct field istio_overlay, istio_namespace_name, istio_secret_name, istio_service_port, istio_annotation;
@@ -68,6 +68,8 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
 /* Of an Istio alone: what a remote cluster has is scraped by what its users have there. */
 #define ISTIO_MONITORING_ROW()                                                                                         \
     {"monitoring", GROUP(istio_monitoring_table), .doc = "What watches the mesh, and is there already."}
+#define ISTIO_KIALI_ROW()                                                                                              \
+    {"kiali", GROUP(istio_kiali_table), .doc = "Kiali, which draws the mesh."}
 
 /* Of a struct gateway_spec, OWNER. */
 #define ISTIO_GATEWAY_ROWS()                                                                                           \
@@ -123,6 +125,12 @@ extern const struct field istio_overlay, istio_namespace_name, istio_secret_name
         "not of type ClusterIP; its labels and annotations leave out what the operator sets.",                         \
             istio_check_gateways                                                                                       \
     }
+#define ISTIO_KIALI_RULE                                                                                               \
+    {                                                                                                                  \
+        "A `kiali` that everybody may use is view only. A warning: without `monitoring.prometheus.url` it shows no "   \
+        "traffic.",                                                                                                    \
+            istio_check_kiali                                                                                          \
+    }
 /* The check reads the components of the resource. */
 #define ISTIO_IMAGES_RULE(check)                                                                                       \
     {                                                                                                                  \
@@ -142,6 +150,7 @@ void istio_check_place(const struct api_check *c);
 /* Whether the image at `path` (NULL: none) names a release of another minor release. */
 void istio_check_image(const struct api_check *c, const char *path, const char *image);
 void istio_check_gateways(const struct api_check *c);
+void istio_check_kiali(const struct api_check *c);
 
 /* A resource that names no version has that of its edition. */
 void istio_version_complete(struct istio_spec *spec, const char *version);

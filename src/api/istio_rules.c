@@ -283,3 +283,19 @@ void istio_check_ranges(const struct api_check *c)
         problems_add(c->problems, PROBLEM_WARNING, "spec.includeIPRanges",
                      "is empty, so that no outbound traffic goes through the sidecars; \"*\" is all of it");
 }
+
+void istio_check_kiali(const struct api_check *c)
+{
+    const struct istio_spec *spec = c->spec;
+
+    if (str_eq(spec->kiali.mode, ISTIO_KIALI_NONE))
+        return;
+    if (!spec->kiali.view_only && str_eq(spec->kiali.auth.strategy, ISTIO_KIALI_ANONYMOUS))
+        problems_add(c->problems, PROBLEM_ERROR, "spec.kiali.viewOnly",
+                     "must be true with spec.kiali.auth.strategy " ISTIO_KIALI_ANONYMOUS
+                     ", or everybody who reaches Kiali could change the mesh; write strategy " ISTIO_KIALI_TOKEN
+                     " to let users do what their own tokens may");
+    if (!spec->monitoring.prometheus.url)
+        problems_add(c->problems, PROBLEM_WARNING, "spec.monitoring.prometheus.url",
+                     "is not set, so that Kiali has no metrics and draws no traffic");
+}

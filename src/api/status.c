@@ -28,6 +28,7 @@ const struct field status_condition_rows[] = {
     CONDITION_LINE(CONDITION_DASHBOARDS_LOADED,                                                                        \
         "a Grafana has loaded every dashboard; while `monitoring.grafana.mode` is GrafanaDashboard, or the objects "    \
         "cannot be written. The mesh is Ready without")                                                                \
+    CONDITION_LINE(CONDITION_KIALI_READY, "Kiali answers its users; while `kiali` has a mode")                         \
     CONDITION_LINE(CONDITION_TRACING_CONFIGURED,                                                                       \
         "the Service that spans go to is there, with the port that `tracing` names, and no other Telemetry decides "   \
         "how many requests are traced; while `tracing` names a Service. The mesh is Ready without")                    \
@@ -190,6 +191,8 @@ static const struct field monitoring_rows[] = {
     {"grafana", TEXT(format_text), .doc = "How Grafana gets the dashboards."},
     {"grafanaDashboards", FLAG, .doc = "True while there may be GrafanaDashboards of the mesh."},
     {"dashboards", INTEGER(0, PODS_MAX), .doc = "Dashboards that are written."},
+    {"kiali", TEXT(format_text), .doc = "Who installs Kiali."},
+    {"kialiVersion", TEXT(format_text), .doc = "Its version."},
 };
 
 static const struct field_table monitoring_table = {

@@ -47,6 +47,8 @@
 #define CONDITION_METRICS_SCRAPED "MetricsScraped"
 /* While spec.monitoring.grafana.mode is GrafanaDashboard, or is not carried out. */
 #define CONDITION_DASHBOARDS_LOADED "DashboardsLoaded"
+/* While spec.kiali has a mode. */
+#define CONDITION_KIALI_READY "KialiReady"
 /* While spec.tracing names a Service. */
 #define CONDITION_TRACING_CONFIGURED "TracingConfigured"
 /* While images come from a registry that closes; then it is "False". */

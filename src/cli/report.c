@@ -381,6 +381,15 @@ static void add_grafana(const json_t *monitoring, struct buf *out)
     add_fact("Grafana", buf_str(&text), out);
 }
 
+/* "Server v2.27". */
+static void add_kiali(const json_t *monitoring, struct buf *out)
+{
+    const char *mode = doc_string(monitoring, "kiali"), *version = doc_string(monitoring, "kialiVersion");
+    _cleanup_free_ char *text = str_printf("%s%s%s", str_or(mode, ""), version ? " " : "", str_or(version, ""));
+
+    add_fact("Kiali", text, out);
+}
+
 /* "[######--------------]" for 6 of 20; of nothing all is done. */
 static void add_bar(int64_t done, int64_t all, struct buf *out)
 {
@@ -519,6 +528,7 @@ void report_print(const json_t *report, msec_t now, bool color, struct buf *out)
     add_gateway_api(doc_at(report, STATUS_FIELD_GATEWAY_API), out);
     add_monitoring(doc_at(report, STATUS_FIELD_MONITORING), out);
     add_grafana(doc_at(report, STATUS_FIELD_MONITORING), out);
+    add_kiali(doc_at(report, STATUS_FIELD_MONITORING), out);
     add_ignored(doc_at(report, STATUS_FIELD_IGNORED), out);
     for (size_t i = 0; i < ARRAY_LEN(sections); i++)
         add_section(&sections[i], report, now, color, out);

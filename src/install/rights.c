@@ -51,7 +51,7 @@ static void add_granted_rule(struct gathered *g, const json_t *rule)
                 add_verb(g, json_string_value(group), json_string_value(resource), json_string_value(verb));
 }
 
-/* What a cluster gets of the default mesh; owned by the caller. NULL: no such cluster can join it. */
+/* What a cluster gets of the default mesh with Kiali; owned by the caller. NULL: no such cluster can join it. */
 static struct istio_spec *default_spec(unsigned role, const struct mesh_release *release)
 {
     const struct mesh_joining *joining = release->line->joining;
@@ -61,7 +61,9 @@ static struct istio_spec *default_spec(unsigned role, const struct mesh_release 
         STRING("apiVersion", API_GROUP_VERSION),
         STRING("kind", api_resource_istio.kind),
         MAP("metadata", STRING("name", "istio"), STRING("namespace", NS)),
-        MAP("spec", STRING("version", release->version)));
+        MAP("spec",
+            STRING("version", release->version),
+            OPT(release->kiali, MAP("kiali", STRING("mode", ISTIO_KIALI_SERVER)))));
     _cleanup_json_ json_t *remote = OBJECT(
         STRING("apiVersion", API_GROUP_VERSION),
         STRING("kind", api_resource_remote_istio.kind),

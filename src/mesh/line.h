@@ -65,7 +65,7 @@ struct mesh_env {
 #define MESH_HELD_VALIDATOR "validator"
 
 /* rendered.apart: objects for programs that are not of the mesh, and may not be there. */
-enum { MESH_APART_MONITORS = 1, MESH_APART_DASHBOARDS };
+enum { MESH_APART_MONITORS = 1, MESH_APART_DASHBOARDS, MESH_APART_KIALI };
 
 /* Adds objects to `out`. */
 typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);
@@ -300,6 +300,7 @@ struct mesh_release {
     const struct field_default *defaults; /* of fields, where they are not as in the line's form; NULL: none are */
     const void *differences; /* from the newest release of its line: a struct of the line's; NULL: there are none */
     const struct gateway_api_kind *gateway_api; /* ends with a NULL kind; NULL: it does not know Gateway API */
+    const char *kiali;                          /* the version of Kiali that fits: "v2.27"; NULL: none is installed */
 };
 
 /*

@@ -31,6 +31,8 @@ static const struct v1_differences v1_1_0 = {.first_1_1 = true};
 static const struct istiod_differences istiod_1_30 = {TO_1_30}, istiod_1_29 = {TO_1_29}, istiod_1_28 = {TO_1_28};
 
 /*
+ * Kiali: that of samples/addons/kiali.yaml in the newest known patch of each minor release.
+ *
  * Kubernetes, Istio 1.31: from its announcement (1.32 is the oldest), and one minor release more than was tested then.
  * Istio 1.30, 1.29 and 1.28: what Istio itself says it supports.
  *
@@ -38,15 +40,15 @@ static const struct istiod_differences istiod_1_30 = {TO_1_30}, istiod_1_29 = {T
  * needs (admissionregistration v1beta1 by Galley and the injector, extensions v1beta1 Ingresses by Pilot).
  */
 const struct mesh_release mesh_releases[] = {
-    {"1.31.1", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31},
-    {"1.31.0", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31},
-    {"1.30.8", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
-    {"1.30.3", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
-    {"1.30.0", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30},
-    {"1.29.6", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28},
-    {"1.29.0", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28},
-    {"1.28.10", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28},
-    {"1.28.0", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28},
+    {"1.31.1", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31, "v2.27"},
+    {"1.31.0", &istiod_line, 32, 37, istiod_defaults, NULL, gateway_api_31, "v2.27"},
+    {"1.30.8", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30, "v2.26"},
+    {"1.30.3", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30, "v2.26"},
+    {"1.30.0", &istiod_line, 32, 36, istiod_defaults, &istiod_1_30, gateway_api_30, "v2.26"},
+    {"1.29.6", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28, "v2.21"},
+    {"1.29.0", &istiod_line, 31, 35, istiod_defaults, &istiod_1_29, gateway_api_28, "v2.21"},
+    {"1.28.10", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28, "v2.17"},
+    {"1.28.0", &istiod_line, 30, 34, istiod_defaults, &istiod_1_28, gateway_api_28, "v2.17"},
     {"1.1.17", &v1_1_line, 10, 21, v1_1_defaults},
     {"1.1.0", &v1_1_line, 10, 21, v1_1_defaults, &v1_1_0},
     {"1.0.6", &v1_0_line, 10, 21},

@@ -7,7 +7,7 @@
 
 #include "reconcile/plan.h"
 
-enum { OBJECTS_SETS_MAX = 2, OBJECTS_RETAINED_MAX = 3 };
+enum { OBJECTS_SETS_MAX = 2, OBJECTS_RETAINED_MAX = 4 };
 
 struct objects_input {
     const struct plan_input *plan;

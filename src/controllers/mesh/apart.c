@@ -114,8 +114,8 @@ static const char *missing_namespace(const struct reconcile *r, const struct des
 
     for (size_t i = 0; i < set->len; i++) {
         const char *ns = set->items[i].ns;
-        const struct kube_object *o = kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, ns);
-        if (!str_eq(ns, r->object->ns) && (!o || o->deleting))
+        const struct kube_object *o = ns ? kube_cache_get(in->observed, mesh_kind(KIND_NAMESPACE), NULL, ns) : NULL;
+        if (ns && !str_eq(ns, r->object->ns) && (!o || o->deleting))
             return ns;
     }
     return NULL;

@@ -17,11 +17,23 @@ static bool is_cni(const struct mesh_plane *plane, const struct mesh_component *
     return cni && cni->component == component;
 }
 
+void components_read_targets(
+    const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
+    struct rollouts *ret, unsigned *watch)
+{
+    const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
+
+    rollouts_read(in, ns, targets, count, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
+    if (!ret->all_available)
+        *watch |= PLAN_WATCH_PODS;
+    if (ret->asks_for_volumes)
+        *watch |= VOLUME_WATCHES;
+}
+
 void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_plane *planes, size_t count, unsigned role,
     const struct istio_spec *spec, bool cni_is_optional, struct rollouts *ret, unsigned *watch)
 {
-    const struct volume_kinds volumes = {mesh_kind(KIND_SECRET_KEYS), mesh_kind(KIND_CONFIG_MAP_KEYS)};
     _cleanup_free_ struct rollout_target *targets = NULL;
     size_t len = 0, cap = 0;
 
@@ -38,9 +50,5 @@ void components_read(
                 .optional = cni_is_optional && is_cni(&planes[i], c),
             };
         }
-    rollouts_read(in, ns, targets, len, (in->synced & VOLUME_WATCHES) == VOLUME_WATCHES ? &volumes : NULL, ret);
-    if (!ret->all_available)
-        *watch |= PLAN_WATCH_PODS;
-    if (ret->asks_for_volumes)
-        *watch |= VOLUME_WATCHES;
+    components_read_targets(in, ns, targets, len, ret, watch);
 }

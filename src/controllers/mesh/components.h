@@ -14,5 +14,9 @@
 void components_read(
     const struct plan_input *in, const char *ns, const struct mesh_plane *planes, size_t count, unsigned role,
     const struct istio_spec *spec, bool cni_is_optional, struct rollouts *ret, unsigned *watch);
+/* The same for any workloads. */
+void components_read_targets(
+    const struct plan_input *in, const char *ns, const struct rollout_target *targets, size_t count,
+    struct rollouts *ret, unsigned *watch);
 
 #endif

@@ -383,6 +383,7 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
         append_objects(desired->objects, ret_objects);
         append_objects(desired->monitors, ret_objects);
         append_objects(desired->dashboards, ret_objects);
+        append_objects(desired->kiali, ret_objects);
     }
 }
 
@@ -472,7 +473,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
-        .retained = {former->retained, desired->monitors, desired->dashboards},
+        .retained = {former->retained, desired->monitors, desired->dashboards, desired->kiali},
         .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
         .definitions_first = found->upgrade.from != NULL,
@@ -484,6 +485,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
     objects_plan(&objects, plan);
     monitoring_plan(r, desired, &found->monitoring, plan);
     dashboards_plan(r, desired, &found->dashboards, plan);
+    kiali_plan(r, desired, &found->kiali, plan);
     may_label = !former->awaits_new && injection_may_begin(in, desired->objects, plan);
     if (may_label)
         injection_plan(&memo->injection, in, !one_by_one, plan);
@@ -671,6 +673,7 @@ static void plan(struct reconcile *r)
     mesh_status_ask(r, desired);
     monitoring_read(r, desired, &found->monitoring);
     dashboards_read(r, desired, &found->dashboards);
+    kiali_read(r, desired, &found->kiali);
     tracing_read(r, desired, &found->tracing);
     r->facts.version = spec->version;
     r->facts.rollouts = &r->rollouts;
@@ -733,6 +736,7 @@ static void end(struct reconcile *r)
     renewal_release(&found->renewal);
     monitoring_release(&found->monitoring);
     dashboards_release(&found->dashboards);
+    kiali_release(&found->kiali);
     finding_release(&found->tracing);
 }
 

@@ -6,6 +6,7 @@
 #define CONTROLLERS_MESH_MESH_STATUS_H
 
 #include "controllers/mesh/dashboards.h"
+#include "controllers/mesh/kiali.h"
 #include "controllers/mesh/mesh_desired.h"
 #include "controllers/mesh/monitoring.h"
 #include "controllers/mesh/renewal.h"
@@ -27,6 +28,7 @@ struct mesh_findings {
     struct renewal renewal;        /* released by the owner */
     struct monitoring monitoring;  /* released by the owner */
     struct dashboards dashboards;  /* released by the owner */
+    struct kiali kiali;            /* released by the owner */
     struct finding tracing;        /* released by the owner */
     const char *closed_registries; /* what is desired and pulls from one that closes; NULL: nothing */
 };

@@ -113,6 +113,8 @@ istiod_tracing_zipkin(const struct mesh_env *env); /* an address that only proxi
 /* Adds the provider to those of the users. */
 void istiod_tracing_add_provider(const struct mesh_env *env, json_t *mesh_config);
 void istiod_telemetry(const struct mesh_env *env, struct rendered_list *out);
+/* Kiali, where the operator installs it. */
+void istiod_kiali(const struct mesh_env *env, struct rendered_list *out);
 /* Where configuration of the whole mesh is; borrowed. */
 const char *istiod_root_namespace(const struct istio_spec *spec, const char *ns);
 

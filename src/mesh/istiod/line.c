@@ -60,7 +60,7 @@ static const struct mesh_component central[] = {
 };
 
 static const mesh_part_fn central_shared[] = {
-    istiod_cni_plugin, istiod_peer_authentication, istiod_telemetry, mesh_scrapes, mesh_dashboards, NULL};
+    istiod_cni_plugin, istiod_peer_authentication, istiod_telemetry, mesh_scrapes, mesh_dashboards, istiod_kiali, NULL};
 
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the

@@ -45,6 +45,8 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
     ISTIO_PROXY_ROW(),                                                                                                 \
     ISTIO_SIDECARS_ROW(),                                                                                              \
     ISTIO_MONITORING_ROW(),                                                                                            \
+    {"kiali", UNSUPPORTED("{\"mode\":\"None\"}"), .refused = true,                                                     \
+     .instead = "install the Kiali of its time yourself, by its chart or operator"},                                   \
     {"proxyInit", GROUP(v1_proxy_init_table), V1_PROXY_INIT_DOC}
 
 /* Of `gateways`, by the line's table of a gateway. */

@@ -214,17 +214,18 @@ static void available_means_the_resource_as_it_is_now(void **state)
 static void who_watches_the_mesh_is_reported(void **state)
 {
     (void)state;
-    expect(
-        RESOURCE(
-            2, "",
-            AVAILABLE
-            "  monitoring: {mode: ScrapeConfig, targetsUp: 42, targetsDown: 0, grafana: ConfigMap, dashboards: 5}\n"),
-        NULL, false,
-        "Istio istio-system/istio: Available\n"
-        "  Version     1.0.5\n"
-        "  Kubernetes  v1.20.2\n"
-        "  Prometheus  ScrapeConfig; 42 targets up, 0 down\n"
-        "  Grafana     ConfigMap; 5 dashboards\n");
+    expect(RESOURCE(
+               2, "",
+               AVAILABLE
+               "  monitoring: {mode: ScrapeConfig, targetsUp: 42, targetsDown: 0, grafana: ConfigMap, dashboards: 5,\n"
+               "    kiali: Server, kialiVersion: v2.27}\n"),
+           NULL, false,
+           "Istio istio-system/istio: Available\n"
+           "  Version     1.0.5\n"
+           "  Kubernetes  v1.20.2\n"
+           "  Prometheus  ScrapeConfig; 42 targets up, 0 down\n"
+           "  Grafana     ConfigMap; 5 dashboards\n"
+           "  Kiali       Server v2.27\n");
 }
 
 static void the_last_events_are_reported(void **state)
