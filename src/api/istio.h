@@ -115,6 +115,7 @@ struct istio_spec {
             char *ns;       /* of the objects; NULL: the control plane's */
             json_t *labels; /* of the objects, string to string; NULL: none */
             char *interval; /* a duration */
+            char *own_ns;   /* the operator's own; NULL: the control plane's */
         } prometheus;
         struct {
             char *mode;     /* ISTIO_GRAFANA_...; NULL: none */

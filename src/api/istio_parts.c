@@ -159,9 +159,10 @@ static const struct field prometheus_rows[] = {
      CHOICE_AT(monitoring.prometheus.mode, ISTIO_PROMETHEUS_NONE, ISTIO_PROMETHEUS_OPERATOR,
                ISTIO_PROMETHEUS_SCRAPE_CONFIG),
      .otherwise = ISTIO_PROMETHEUS_NONE, .floating = true,
-     .doc = "How Prometheus is told what to scrape. PrometheusOperator: by ServiceMonitors and PodMonitors, where the "
-            "Prometheus operator is. ScrapeConfig: by ConfigMap istio-scrape-config, which its "
-            "configuration includes."},
+     .doc = "How Prometheus is told what to scrape, and when to alert. PrometheusOperator: by ServiceMonitors, "
+            "PodMonitors "
+            "and a PrometheusRule, where the Prometheus operator is. ScrapeConfig: by ConfigMap istio-scrape-config, "
+            "which its configuration includes."},
     {"url", TEXT_AT(monitoring.prometheus.url, format_http_url), .implied = "it is not asked",
      .doc = "Where Prometheus answers: it is asked whether it scrapes the mesh."},
     {"namespace", TEXT_AT(monitoring.prometheus.ns, format_dns_label), .implied = "the control plane's",
@@ -170,6 +171,9 @@ static const struct field prometheus_rows[] = {
      .doc = "Labels of those objects, by which it selects them."},
     {"interval", TEXT_AT(monitoring.prometheus.interval, format_duration), .otherwise = "15s", .floating = true,
      .doc = "How often a target is scraped."},
+    {"istioOperatorNamespace", TEXT_AT(monitoring.prometheus.own_ns, format_dns_label),
+     .implied = "the control plane's",
+     .doc = "The namespace that this operator runs in, whose metrics are scraped, too."},
 };
 
 static const struct field_table prometheus_table = {

@@ -32,7 +32,7 @@ enum {
     PLAN_WATCH_CLUSTER_RBAC = 524288,        /* the users' ClusterRbacConfigs */
     PLAN_WATCH_SERVICES_AUTH = 1048576,      /* Services of all namespaces with annotations of Istio 1.0, as a digest */
     PLAN_WATCH_ROOM = 2097152,               /* what has room for Pods, and the Pods of all namespaces, as digests */
-    PLAN_WATCH_MONITORS = 4194304,           /* the operator's ServiceMonitors and PodMonitors, and Prometheuses: */
+    PLAN_WATCH_MONITORS = 4194304,           /* the operator's monitors and rules, and Prometheuses: */
     PLAN_WATCH_MONITORS_SERVED = 8388608,    /* whether the server serves all of these */
     PLAN_WATCH_DASHBOARDS = 16777216,        /* the operator's GrafanaDashboards: */
     PLAN_WATCH_DASHBOARDS_SERVED = 33554432, /* whether the server serves them */

@@ -65,7 +65,7 @@ static json_t *service(const struct manifest_options *o)
             VALUE("selector", labels()),
             SEQ("ports",
                 ITEM(STRING("name", "https-webhook"), INT("port", 443), STRING("targetPort", "https")),
-                ITEM(STRING("name", "https-metrics"), INT("port", 8443), STRING("targetPort", "https")))));
+                ITEM(STRING("name", OPERATOR_METRICS_PORT), INT("port", 8443), STRING("targetPort", "https")))));
 }
 
 static json_t *probe(const char *path)

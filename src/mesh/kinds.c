@@ -141,7 +141,12 @@ static const struct kube_union oneofs[] = {
 static char *digest_of_served(const json_t *definition)
 {
     static const enum mesh_kind_id kinds[] = {
-        KIND_MADE_GATEWAY_CLASS, KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS, KIND_GRAFANA_DASHBOARD};
+        KIND_MADE_GATEWAY_CLASS,
+        KIND_SERVICE_MONITOR,
+        KIND_POD_MONITOR,
+        KIND_PROMETHEUS_RULE,
+        KIND_PROMETHEUS,
+        KIND_GRAFANA_DASHBOARD};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (kube_definition_version(definition, mesh_kind(kinds[i])))
@@ -392,13 +397,14 @@ static const struct kube_kind rows[KIND_COUNT] = {
          .after = NAMES("handler", "kubernetes", "kubernetesenv", "logentry", "metric", "prometheus", "stdio")},
     [KIND_SERVICE_MONITOR] = {MONITORING("ServiceMonitor", "servicemonitors"), WRITTEN_APART},
     [KIND_POD_MONITOR] = {MONITORING("PodMonitor", "podmonitors"), WRITTEN_APART},
-    /* Which monitors it selects. */
+    [KIND_PROMETHEUS_RULE] = {MONITORING("PrometheusRule", "prometheusrules"), WRITTEN_APART},
+    /* Which of these it selects. */
     [KIND_PROMETHEUS] =
         {MONITORING("Prometheus", "prometheuses"),
          VERBS("list", "watch"),
          .keep = NAMES(
              IDENTITY, "spec.serviceMonitorSelector", "spec.serviceMonitorNamespaceSelector", "spec.podMonitorSelector",
-             "spec.podMonitorNamespaceSelector")},
+             "spec.podMonitorNamespaceSelector", "spec.ruleSelector", "spec.ruleNamespaceSelector")},
     [KIND_GRAFANA_DASHBOARD] =
         {OTHERS("GrafanaDashboard", "grafanadashboards", "grafana.integreatly.org", "v1beta1"), WRITTEN_APART},
     [KIND_MUTATING_WEBHOOK] =
@@ -584,6 +590,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_GATEWAY_CLASS_DEFINITION] = {SERVED_DEFINITION("gateway-class-definition")},
     [KIND_SERVICE_MONITOR_DEFINITION] = {SERVED_DEFINITION("service-monitor-definition")},
     [KIND_POD_MONITOR_DEFINITION] = {SERVED_DEFINITION("pod-monitor-definition")},
+    [KIND_PROMETHEUS_RULE_DEFINITION] = {SERVED_DEFINITION("prometheus-rule-definition")},
     [KIND_PROMETHEUS_DEFINITION] = {SERVED_DEFINITION("prometheus-definition")},
     [KIND_GRAFANA_DASHBOARD_DEFINITION] = {SERVED_DEFINITION("grafana-dashboard-definition")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */

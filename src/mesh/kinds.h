@@ -62,9 +62,10 @@ enum mesh_kind_id {
     KIND_MIXER_PROMETHEUS,
     KIND_MIXER_STDIO,
     KIND_MIXER_RULE,
-    /* The Prometheus operator's: what it has Prometheus scrape, and who does. */
+    /* The Prometheus operator's: what it has Prometheus scrape and alert of, and who does. */
     KIND_SERVICE_MONITOR,
     KIND_POD_MONITOR,
+    KIND_PROMETHEUS_RULE,
     KIND_PROMETHEUS,
     KIND_GRAFANA_DASHBOARD, /* the Grafana operator's */
     KIND_MUTATING_WEBHOOK,
@@ -95,6 +96,7 @@ enum mesh_kind_id {
     /* Views: "served" or "", whether those of the Prometheus operator and of the Grafana operator are. */
     KIND_SERVICE_MONITOR_DEFINITION,
     KIND_POD_MONITOR_DEFINITION,
+    KIND_PROMETHEUS_RULE_DEFINITION,
     KIND_PROMETHEUS_DEFINITION,
     KIND_GRAFANA_DASHBOARD_DEFINITION,
     KIND_SELF_SIGNED_AUTHORITY, /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */

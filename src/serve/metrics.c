@@ -175,6 +175,8 @@ static void print_certificates(const struct kube_cache *cache, struct buf *out)
 
 /* --- the meshes --- */
 
+#define RESOURCE_READY "resource_ready"
+#define RESOURCE_READY_HELP "Whether a resource of the operator's kinds is Ready: 1; or not: 0"
 #define UPGRADE_PHASE "upgrade_phase"
 #define UPGRADE_PHASE_HELP "1 for the phase of the change of the version; absent where it does not change"
 #define UPGRADE_BLOCKED "upgrade_blocked"
@@ -230,6 +232,27 @@ static void print_upgrade(const struct kube_object *o, const json_t *mesh, struc
     print_mesh(o, UPGRADE_BLOCKED, "", is_true(mesh, CONDITION_UPGRADE_BLOCKED), blocked);
 }
 
+static void print_ready(const struct kube_cache *cache, struct buf *out)
+{
+#define KIND_ID(id, ...) KIND_##id
+    static const enum mesh_kind_id kinds[] = {MESH_RESOURCES(KIND_ID)};
+#undef KIND_ID
+    const struct kube_object *o;
+
+    print_head(out, "gauge", RESOURCE_READY, RESOURCE_READY_HELP);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        for (size_t i = 0; (o = kube_cache_next(cache, mesh_kind(kinds[k]), &i));) {
+            _cleanup_json_ json_t *resource = kube_object_parse(o);
+            buf_printf(
+                out,
+                PREFIX RESOURCE_READY "{kind=\"%s\",namespace=\"%s\",name=\"%s\"} %d\n",
+                mesh_kind(kinds[k])->kind,
+                o->ns,
+                o->name,
+                is_true(resource, CONDITION_READY));
+        }
+}
+
 /* Each metric's lines stand together. */
 void metrics_print_meshes(const struct kube_cache *cache, struct buf *out)
 {
@@ -238,6 +261,7 @@ void metrics_print_meshes(const struct kube_cache *cache, struct buf *out)
 #undef X
     const struct kube_object *o;
 
+    print_ready(cache, out);
     print_head(&phases, "gauge", UPGRADE_PHASE, UPGRADE_PHASE_HELP);
     print_head(&blocked, "gauge", UPGRADE_BLOCKED, UPGRADE_BLOCKED_HELP);
     {
@@ -357,6 +381,7 @@ void metrics_document(struct buf *out)
         "| `" PREFIX "writes_total{meaning}` | counter | Writes that were taken, by what they meant |\n"
         "| `" PREFIX "api_latency_seconds` | histogram | Time from a request to its answer, watches aside |\n"
         "| `" PREFIX CERTIFICATE_END "{secret,certificate}` | gauge | " CERTIFICATE_HELP " |\n"
+        "| `" PREFIX RESOURCE_READY "{kind,namespace,name}` | gauge | " RESOURCE_READY_HELP " |\n"
         "| `" PREFIX UPGRADE_PHASE "{namespace,mesh,phase}` | gauge | " UPGRADE_PHASE_HELP " |\n"
         "| `" PREFIX UPGRADE_BLOCKED MESH_LABELS "` | gauge | " UPGRADE_BLOCKED_HELP " |\n");
 #define X(name, help, value) buf_add_str(out, "| `" PREFIX name MESH_LABELS "` | gauge | " help " |\n");

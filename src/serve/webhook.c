@@ -127,7 +127,7 @@ json_t *webhook_secret(const json_t *live, const char *ns, const struct certific
 
     set_data(data, "tls.crt", certificate->cert);
     set_data(data, "tls.key", certificate->key);
-    set_data(data, "ca.crt", certificate->ca);
+    set_data(data, WEBHOOK_AUTHORITIES, certificate->ca);
     return secret;
 }
 
@@ -148,12 +148,12 @@ static char *read_data(const json_t *secret, const char *key)
 
 char *webhook_read_authorities(const json_t *secret)
 {
-    return read_data(secret, "ca.crt");
+    return read_data(secret, WEBHOOK_AUTHORITIES);
 }
 
 int webhook_read_secret(const json_t *secret, struct certificate *ret, struct err *e)
 {
-    _cleanup_free_ char *cert = read_data(secret, "tls.crt"), *ca = read_data(secret, "ca.crt");
+    _cleanup_free_ char *cert = read_data(secret, "tls.crt"), *ca = read_data(secret, WEBHOOK_AUTHORITIES);
     char *key = read_data(secret, "tls.key");
     int result = certificate_read(cert, key, ca, ret, e);
 

@@ -9,14 +9,12 @@
 #include <stdbool.h>
 
 #include "kube/kind.h"
+#include "mesh/operator.h"
 #include "net/certificate.h"
 
-/* The operator's StatefulSet, Service and ServiceAccount. */
-#define OPERATOR_NAME "istio-operator-controller-manager"
 #define WEBHOOK_CONFIGURATION "istio-operator"
 #define WEBHOOK_NAME "validation.istio-operator.banzaicloud.io"
 #define WEBHOOK_PATH "/validate"
-#define WEBHOOK_SECRET "istio-operator-webhook-cert"
 
 /* The two kinds, for watches. */
 extern const struct kube_kind_table webhook_kinds;

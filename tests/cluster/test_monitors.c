@@ -18,14 +18,17 @@
 #define API "monitoring.coreos.com/v1"
 #define SERVICE_MONITOR kind_of(API, "ServiceMonitor")
 #define POD_MONITOR kind_of(API, "PodMonitor")
+#define PROMETHEUS_RULE kind_of(API, "PrometheusRule")
 #define PROMETHEUS kind_of(API, "Prometheus")
+#define OWN "istio-operator" /* what is about the operator itself */
 #define MODE(mode)                                                                                                     \
     "{\"spec\": {\"monitoring\": {\"prometheus\": {\"mode\": \"" mode "\", \"labels\": {\"release\": \"a\"}}}}}"
 
 /* The newest Kubernetes that Istio 1.1 runs on. */
 enum { NEWEST_OF_1_1 = 21 };
 
-static const enum mesh_kind_id kinds[] = {KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS};
+static const enum mesh_kind_id kinds[] = {
+    KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS_RULE, KIND_PROMETHEUS};
 
 static void delete_definitions(void)
 {
@@ -98,6 +101,8 @@ static void definitions_that_come_are_seen(void **state)
     others_create(SERVICE_MONITOR, "theirs", OBJECT(MAP("selector")));
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+    wait_taken_over(SERVICE_MONITOR, OWN, NULL);
+    wait_taken_over(PROMETHEUS_RULE, OWN, NULL);
     wait_condition("NoPrometheus");
 }
 
@@ -119,23 +124,28 @@ static void what_is_deleted_or_changed_is_restored(void **state)
     (void)state;
     cluster_delete(SERVICE_MONITOR, NS, "istio-component-monitor");
     cluster_delete(POD_MONITOR, NS, "envoy-stats-monitor");
+    cluster_delete(PROMETHEUS_RULE, NS, OWN);
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+    wait_taken_over(PROMETHEUS_RULE, OWN, NULL);
+    cluster_patch(PROMETHEUS_RULE, NS, OWN, "{\"metadata\": {\"labels\": {\"release\": \"b\"}}}");
     cluster_patch(SERVICE_MONITOR, NS, "istio-component-monitor", "{\"metadata\": {\"labels\": {\"release\": \"b\"}}}");
     cluster_patch(POD_MONITOR, NS, "envoy-stats-monitor", "{\"metadata\": {\"labels\": {\"release\": \"b\"}}}");
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", NULL);
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", NULL);
+    wait_taken_over(PROMETHEUS_RULE, OWN, NULL);
 }
 
 static void off_takes_them_away_and_nothing_else(void **state)
 {
     struct place services = {SERVICE_MONITOR, NS, "istio-component-monitor"},
-                 pods = {POD_MONITOR, NS, "envoy-stats-monitor"};
+                 pods = {POD_MONITOR, NS, "envoy-stats-monitor"}, rules = {PROMETHEUS_RULE, NS, OWN};
 
     (void)state;
     cluster_patch(ISTIO, NS, MESH, MODE("None"));
     wait_until(cluster_lacks, &services, PATIENCE, services.name);
     wait_until(cluster_lacks, &pods, PATIENCE, pods.name);
+    wait_until(cluster_lacks, &rules, PATIENCE, rules.name);
     wait_condition("");
     assert_true(cluster_has(SERVICE_MONITOR, NS, "theirs"));
     assert_true(cluster_has(PROMETHEUS, NS, "k8s"));
@@ -147,9 +157,11 @@ static void what_another_manager_created_is_taken_over(void **state)
     (void)state;
     others_create(SERVICE_MONITOR, "istio-component-monitor", OBJECT(MAP("selector")));
     others_create(POD_MONITOR, "envoy-stats-monitor", OBJECT(MAP("selector")));
+    others_create(PROMETHEUS_RULE, OWN, OBJECT(SEQ("groups")));
     cluster_patch(ISTIO, NS, MESH, MODE("PrometheusOperator"));
     wait_taken_over(SERVICE_MONITOR, "istio-component-monitor", "theirs");
     wait_taken_over(POD_MONITOR, "envoy-stats-monitor", "theirs");
+    wait_taken_over(PROMETHEUS_RULE, OWN, "theirs");
     wait_condition("Selected");
     mesh_wait_settled(PATIENCE);
 }
@@ -160,6 +172,7 @@ static void a_mesh_that_is_deleted_takes_them_along(void **state)
     mesh_delete_and_wait();
     assert_false(cluster_has(SERVICE_MONITOR, NS, "istio-component-monitor"));
     assert_false(cluster_has(POD_MONITOR, NS, "envoy-stats-monitor"));
+    assert_false(cluster_has(PROMETHEUS_RULE, NS, OWN));
     assert_true(cluster_has(SERVICE_MONITOR, NS, "theirs"));
 }
 

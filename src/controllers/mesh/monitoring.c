@@ -24,16 +24,20 @@ enum { WINDOW_INTERVALS = 3 };
 
 static const struct apart_kinds monitors = {
     .product = "the Prometheus operator",
-    .missing =
-        "the cluster does not serve ServiceMonitor, PodMonitor and Prometheus of monitoring.coreos.com/v1: install "
-        "the Prometheus operator, or set spec.monitoring.prometheus.mode to " ISTIO_PROMETHEUS_SCRAPE_CONFIG,
+    .missing = "the cluster does not serve ServiceMonitor, PodMonitor, PrometheusRule and Prometheus of "
+               "monitoring.coreos.com/v1: install the Prometheus operator, or set spec.monitoring.prometheus.mode "
+               "to " ISTIO_PROMETHEUS_SCRAPE_CONFIG,
     .remembered = "monitors",
     .watched = PLAN_WATCH_MONITORS,
     .served = PLAN_WATCH_MONITORS_SERVED,
-    .kinds = (const enum mesh_kind_id[]){KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_COUNT},
+    .kinds = (const enum mesh_kind_id[]){KIND_SERVICE_MONITOR, KIND_POD_MONITOR, KIND_PROMETHEUS_RULE, KIND_COUNT},
     .definitions =
         (const enum mesh_kind_id[]){
-            KIND_SERVICE_MONITOR_DEFINITION, KIND_POD_MONITOR_DEFINITION, KIND_PROMETHEUS_DEFINITION, KIND_COUNT},
+            KIND_SERVICE_MONITOR_DEFINITION,
+            KIND_POD_MONITOR_DEFINITION,
+            KIND_PROMETHEUS_RULE_DEFINITION,
+            KIND_PROMETHEUS_DEFINITION,
+            KIND_COUNT},
 };
 
 static bool asks_for_monitors(const struct reconcile *r)
@@ -54,7 +58,7 @@ void monitoring_plan(struct reconcile *r, const struct mesh_desired *desired, st
 
 /* --- who selects them --- */
 
-/* How a Prometheus selects monitors of a kind. */
+/* How a Prometheus selects monitors of a kind, or rules. */
 struct selection {
     enum mesh_kind_id kind;
     const char *labels, *namespaces;
@@ -62,11 +66,16 @@ struct selection {
 static const struct selection selections[] = {
     {KIND_SERVICE_MONITOR, "serviceMonitorSelector", "serviceMonitorNamespaceSelector"},
     {KIND_POD_MONITOR, "podMonitorSelector", "podMonitorNamespaceSelector"},
+    {KIND_PROMETHEUS_RULE, "ruleSelector", "ruleNamespaceSelector"},
 };
 
 static const struct selection *selection_of(const struct kube_kind *kind)
 {
-    return kind == mesh_kind(selections[0].kind) ? &selections[0] : &selections[1];
+    size_t i = 0;
+
+    while (kind != mesh_kind(selections[i].kind))
+        i++;
+    return &selections[i];
 }
 
 static bool looks_in(const struct plan_input *in, const json_t *prometheus, const struct selection *by, const char *ns)
@@ -116,35 +125,69 @@ static char *find_selecting(const struct plan_input *in, const struct desired *m
     return NULL;
 }
 
-/* True where a Prometheus selects every monitor. */
+/* What is about the operator alone: the mesh is scraped without. */
+static bool is_own(const struct desired *d)
+{
+    return d->kind == mesh_kind(KIND_PROMETHEUS_RULE) || str_eq(d->name, MESH_OWN_MONITOR);
+}
+
+/* What no Prometheus selects, of what is about the operator or of the rest, and why; NULL: all of it is, by `by`. */
+static const struct desired *
+find_unselected(const struct plan_input *in, const struct desired_set *set, bool own, struct buf *why, char **by)
+{
+    for (size_t i = 0; i < set->len; i++) {
+        if (is_own(&set->items[i]) != own)
+            continue;
+        free(*by);
+        buf_reset(why);
+        if (!(*by = find_selecting(in, &set->items[i], why)))
+            return &set->items[i];
+    }
+    return NULL;
+}
+
+/* True where a Prometheus selects every monitor of the mesh. */
 static bool read_selection(const struct plan_input *in, const struct desired_set *set, struct finding *finding)
 {
     _cleanup_free_ char *by = NULL;
+    _cleanup_buf_ struct buf why = BUF_INIT;
+    const struct desired *monitor = find_unselected(in, set, false, &why, &by);
 
-    for (size_t i = 0; i < set->len; i++) {
-        const struct desired *monitor = &set->items[i];
-        _cleanup_buf_ struct buf why = BUF_INIT;
-        free(by);
-        if ((by = find_selecting(in, monitor, &why)))
-            continue;
-        finding_say(finding, false, why.len ? "NotSelected" : "NoPrometheus");
-        if (why.len)
-            buf_printf(
-                &finding->text,
-                "no Prometheus selects %s %s/%s: %s; set `labels` and `namespace` of spec.monitoring.prometheus so "
-                "that one does",
-                monitor->kind->kind,
-                monitor->ns,
-                monitor->name,
-                buf_str(&why));
-        else
-            buf_add_str(
-                &finding->text, "the cluster has no object of kind Prometheus, which would select the monitors");
-        return false;
+    if (!monitor) {
+        finding_say(finding, true, "Selected");
+        buf_printf(&finding->text, "Prometheus %s selects the monitors", by);
+        return true;
     }
-    finding_say(finding, true, "Selected");
-    buf_printf(&finding->text, "Prometheus %s selects the monitors", by);
-    return true;
+    finding_say(finding, false, why.len ? "NotSelected" : "NoPrometheus");
+    if (why.len)
+        buf_printf(
+            &finding->text,
+            "no Prometheus selects %s %s/%s: %s; set `labels` and `namespace` of spec.monitoring.prometheus so that "
+            "one does",
+            monitor->kind->kind,
+            monitor->ns,
+            monitor->name,
+            buf_str(&why));
+    else
+        buf_add_str(&finding->text, "the cluster has no object of kind Prometheus, which would select the monitors");
+    return false;
+}
+
+/* Behind what is said of a mesh that is scraped. */
+static void note_own(const struct plan_input *in, const struct desired_set *set, struct finding *finding)
+{
+    _cleanup_free_ char *by = NULL;
+    _cleanup_buf_ struct buf why = BUF_INIT;
+    const struct desired *own = find_unselected(in, set, true, &why, &by);
+
+    if (own)
+        buf_printf(
+            &finding->text,
+            "; but none selects %s %s/%s, which is about the operator itself: %s",
+            own->kind->kind,
+            own->ns,
+            own->name,
+            buf_str(&why));
 }
 
 /* --- the targets --- */
@@ -267,10 +310,12 @@ void monitoring_read(struct reconcile *r, const struct mesh_desired *desired, st
         return;
     m->mode = mode;
     if ((!by_monitors || apart_is_served(r, &monitors, &m->finding)) &&
-        apart_is_written(r, desired->monitors, "spec.monitoring.prometheus.namespace", m->unwritten, &m->finding) &&
+        apart_is_written(r, desired->monitors, "spec.monitoring.prometheus", m->unwritten, &m->finding) &&
         (!by_monitors || read_selection(r->world->central, desired->monitors, &m->finding)) &&
         desired->spec->monitoring.prometheus.url)
         read_targets(r, desired, m);
+    if (by_monitors && m->finding.holds && !m->finding.waits)
+        note_own(r->world->central, desired->monitors, &m->finding);
 }
 
 void monitoring_release(struct monitoring *m)

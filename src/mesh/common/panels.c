@@ -6,6 +6,8 @@
  */
 #include "mesh/common/panels.h"
 
+#include "mesh/common/alerts.h"
+
 /* What differs between the lines: in both with Mixer alike, and in all alike. */
 #define LINES(in_1_0, in_1_1, today)                                                                                   \
     {                                                                                                                  \
@@ -233,30 +235,35 @@ static const struct panel control_plane[] = {
 #define OWN(name) "istio_operator_" name
 
 static const struct panel istio_operator[] = {
-    STAT("Leaders", "short", ALL(SUM(OWN("leader")))),
-    STAT("Objects that are not as asked", "short", ALL("max(" OWN("drift_objects") ")")),
-    STAT("Oldest watch", "s", ALL("max(" OWN("watch_age_seconds") ")")),
-    STAT("First certificate ends in", "s", ALL("min(" OWN("certificate_end_seconds") ") - time()")),
-    GRAPH("Writes", "cps", LINE("{{meaning}}", ALL(SUM_BY("meaning", RATE(OWN("writes_total"), ""))))),
+    STAT("Leaders", "short", ALL(SUM(MESH_OWN_VALUE("leader")))),
+    STAT("Objects that are not as asked", "short", ALL("max(" MESH_OWN_VALUE("drift_objects") ")")),
+    STAT("Oldest watch", "s", ALL("max(" MESH_OWN_VALUE("watch_age_seconds") ")")),
+    STAT("First certificate ends in", "s", ALL("min(" MESH_OWN_VALUE("certificate_end_seconds") ") - time()")),
+    GRAPH("Writes", "cps", LINE("{{meaning}}", ALL(SUM_BY("meaning", RATE(OWN("writes_total"), MESH_OF_OPERATOR))))),
     GRAPH(
-        "Failures", "cps", LINE("writes", ALL(SUM(RATE(OWN("writes_failed_total"), "")))),
-        LINE("requests", ALL(SUM(RATE(OWN("api_errors_total"), "")))),
-        LINE("watches", ALL(SUM(RATE(OWN("watch_failures_total"), ""))))),
+        "Failures", "cps", LINE("writes", ALL(SUM(RATE(OWN("writes_failed_total"), MESH_OF_OPERATOR)))),
+        LINE("requests", ALL(SUM(RATE(OWN("api_errors_total"), MESH_OF_OPERATOR)))),
+        LINE("watches", ALL(SUM(RATE(OWN("watch_failures_total"), MESH_OF_OPERATOR))))),
     GRAPH(
-        "Answers of the API server", "s", LINE("half", ALL(QUANTILE("0.5", "", OWN("api_latency_seconds"), ""))),
-        LINE("99 %", ALL(QUANTILE("0.99", "", OWN("api_latency_seconds"), "")))),
-    GRAPH("Objects of the mesh", "short", LINE("objects", ALL("max(" OWN("managed_objects") ")"))),
+        "Answers of the API server", "s",
+        LINE("half", ALL(QUANTILE("0.5", "", OWN("api_latency_seconds"), MESH_OF_OPERATOR))),
+        LINE("99 %", ALL(QUANTILE("0.99", "", OWN("api_latency_seconds"), MESH_OF_OPERATOR)))),
+    GRAPH("Objects of the mesh", "short", LINE("objects", ALL("max(" MESH_OWN_VALUE("managed_objects") ")"))),
     GRAPH(
-        "Remote clusters", "short", LINE("{{remote}} connected", ALL("max by (remote) (" OWN("remote_connected") ")")),
-        LINE("{{remote}} not as asked", ALL("max by (remote) (" OWN("remote_drift_objects") ")"))),
+        "Remote clusters", "short",
+        LINE("{{remote}} connected", ALL("max by (remote) (" MESH_OWN_VALUE("remote_connected") ")")),
+        LINE("{{remote}} not as asked", ALL("max by (remote) (" MESH_OWN_VALUE("remote_drift_objects") ")"))),
     GRAPH(
-        "Workloads with an outdated sidecar", "short", LINE("all", ALL("max(" OWN("renewal_outdated_workloads") ")")),
-        LINE("blocked", ALL("max(" OWN("renewal_blocked_workloads") ")")),
-        LINE("failed", ALL("max(" OWN("renewal_failed_workloads") ")"))),
-    GRAPH("Processor time for plans", "percentunit", LINE("plans", ALL(SUM(RATE(OWN("plan_seconds_total"), ""))))),
+        "Workloads with an outdated sidecar", "short",
+        LINE("all", ALL("max(" MESH_OWN_VALUE("renewal_outdated_workloads") ")")),
+        LINE("blocked", ALL("max(" MESH_OWN_VALUE("renewal_blocked_workloads") ")")),
+        LINE("failed", ALL("max(" MESH_OWN_VALUE("renewal_failed_workloads") ")"))),
     GRAPH(
-        "Memory", "bytes", LINE("heap", ALL("max(" OWN("heap_bytes") ")")),
-        LINE("observed objects", ALL("max(" OWN("cache_bytes") ")"))),
+        "Processor time for plans", "percentunit",
+        LINE("plans", ALL(SUM(RATE(OWN("plan_seconds_total"), MESH_OF_OPERATOR))))),
+    GRAPH(
+        "Memory", "bytes", LINE("heap", ALL("max(" MESH_OWN_VALUE("heap_bytes") ")")),
+        LINE("observed objects", ALL("max(" MESH_OWN_VALUE("cache_bytes") ")"))),
     END,
 };
 

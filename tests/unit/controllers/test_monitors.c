@@ -17,7 +17,9 @@
     WITH("{\"mode\": \"PrometheusOperator\", \"namespace\": \"monitoring\", \"labels\": {\"release\": \"a\"}}")
 #define CREATED                                                                                                        \
     "create ServiceMonitor/monitoring/istio-component-monitor: not there yet\n"                                        \
-    "create PodMonitor/monitoring/envoy-stats-monitor: not there yet\n"
+    "create ServiceMonitor/istio-system/istio-operator: not there yet\n"                                               \
+    "create PodMonitor/monitoring/envoy-stats-monitor: not there yet\n"                                                \
+    "create PrometheusRule/monitoring/istio-operator: not there yet\n"
 #define ALL_WATCHES (PLAN_WATCH_MONITORS | PLAN_WATCH_MONITORS_SERVED)
 
 static int begin(void **state)
@@ -32,6 +34,7 @@ static void put_definitions(struct world *w)
 {
     put_definition(w, KIND_SERVICE_MONITOR_DEFINITION, KIND_SERVICE_MONITOR, true);
     put_definition(w, KIND_POD_MONITOR_DEFINITION, KIND_POD_MONITOR, true);
+    put_definition(w, KIND_PROMETHEUS_RULE_DEFINITION, KIND_PROMETHEUS_RULE, true);
     put_definition(w, KIND_PROMETHEUS_DEFINITION, KIND_PROMETHEUS, true);
 }
 
@@ -61,12 +64,26 @@ static void expect(struct world *w, const char *status, const char *reason, cons
     expect_status(w, "Status", "Available");
 }
 
+static void expect_no_note(struct world *w)
+{
+    _cleanup_json_ json_t *condition = condition_of(w, "MetricsScraped");
+
+    assert_string_equal(doc_string(condition, "message"), "Prometheus monitoring/k8s selects the monitors");
+}
+
 static bool has_monitors(struct world *w)
 {
     bool services = world_has(w, API, "ServiceMonitor", "monitoring", "istio-component-monitor");
 
     assert_int_equal(services, world_has(w, API, "PodMonitor", "monitoring", "envoy-stats-monitor"));
+    assert_int_equal(services, world_has(w, API, "PrometheusRule", "monitoring", "istio-operator"));
     return services;
+}
+
+/* The operator's own is in its namespace. */
+static bool has_own_monitor(struct world *w)
+{
+    return world_has(w, API, "ServiceMonitor", NS, "istio-operator");
 }
 
 /* The kinds themselves are not asked for: that would be a request again and again. */
@@ -186,6 +203,29 @@ static void one_of_several_is_enough(void **state)
     expect(w, "True", "Selected", "Prometheus monitoring/k8s");
 }
 
+/* The mesh is scraped all the same. */
+static void what_is_about_the_operator_is_told_where_nobody_selects_it(void **state)
+{
+#define RULES(selector) "{\"serviceMonitorSelector\": {}, \"podMonitorSelector\": {}, \"ruleSelector\": " selector
+    struct world *w = *state;
+
+    put_definitions(w);
+    put_prometheus(w, "monitoring", RULES("{}}"));
+    expect(w, "True", "Selected", "monitors; but none selects ServiceMonitor istio-system/istio-operator, which is");
+    put_prometheus(
+        w, "monitoring", RULES("{\"matchLabels\": {\"role\": \"b\"}}, \"serviceMonitorNamespaceSelector\": {}}"));
+    expect(
+        w,
+        "True",
+        "Selected",
+        "PrometheusRule monitoring/istio-operator, which is about the operator itself: "
+        "Prometheus monitoring/k8s has ruleSelector {\"matchLabels\":{\"role\":\"b\"}}");
+    put_prometheus(
+        w, "monitoring", RULES("{\"matchLabels\": {\"release\": \"a\"}}, \"serviceMonitorNamespaceSelector\": {}}"));
+    settle(w);
+    expect_no_note(w);
+}
+
 /* --- the end --- */
 
 static void put_theirs(struct world *w)
@@ -211,11 +251,11 @@ static void off_takes_away_what_was_made_and_nothing_else(void **state)
     for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
         world_put_mesh(w, MONITORS);
         settle(w);
-        assert_true(has_monitors(w));
+        assert_true(has_monitors(w) && has_own_monitor(w));
         put_theirs(w);
         world_put_mesh(w, specs[i]);
         settle(w);
-        assert_false(has_monitors(w));
+        assert_false(has_monitors(w) || has_own_monitor(w));
         assert_true(world_has(w, API, "ServiceMonitor", "monitoring", "theirs"));
         assert_int_equal(w->synced & ALL_WATCHES, 0);
     }
@@ -260,6 +300,7 @@ static void another_namespace_moves_them(void **state)
     settle(w);
     assert_false(has_monitors(w));
     assert_true(world_has(w, API, "PodMonitor", NS, "envoy-stats-monitor"));
+    assert_true(has_own_monitor(w));
 }
 
 static void a_mesh_that_is_deleted_takes_them_along(void **state)
@@ -276,7 +317,7 @@ static void a_mesh_that_is_deleted_takes_them_along(void **state)
     w->synced = 0;
     settle(w);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
-    assert_false(has_monitors(w));
+    assert_false(has_monitors(w) || has_own_monitor(w));
     assert_true(world_has(w, API, "ServiceMonitor", "monitoring", "theirs"));
 }
 
@@ -377,6 +418,7 @@ int main(void)
         cmocka_unit_test(the_status_tells_of_monitors_before_there_are_any),
         TEST(who_selects_them_is_found),
         TEST(one_of_several_is_enough),
+        TEST(what_is_about_the_operator_is_told_where_nobody_selects_it),
         TEST(off_takes_away_what_was_made_and_nothing_else),
         TEST(off_is_carried_out_by_the_next_operator),
         TEST(monitors_stay_while_they_are_listed_again),

@@ -335,6 +335,8 @@ static json_t *sample_of(const struct kube_kind *kind)
         return definition_of_monitoring(KIND_SERVICE_MONITOR);
     case KIND_POD_MONITOR_DEFINITION:
         return definition_of_monitoring(KIND_POD_MONITOR);
+    case KIND_PROMETHEUS_RULE_DEFINITION:
+        return definition_of_monitoring(KIND_PROMETHEUS_RULE);
     case KIND_PROMETHEUS_DEFINITION:
         return definition_of_monitoring(KIND_PROMETHEUS);
     case KIND_GRAFANA_DASHBOARD_DEFINITION:

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
+#include "mesh/common/alerts.h"
 #include "mesh/common/panels.h"
 #include "mesh/mesh.h"
 #include "reconcile/marks.h"
@@ -82,36 +83,62 @@ static void a_change_of_the_version_is_reported(void **state)
     assert_null(strstr(over, "upgrade_blocked{"));
 }
 
-/* A typing error would be a panel without data. */
-static void the_dashboard_shows_what_the_operator_has(void **state)
+static void a_mesh_is_ready_or_not(void **state)
+{
+    _cleanup_free_ char *ready =
+        metrics_of(OBJECT(SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "True")))));
+    _cleanup_free_ char *stuck =
+        metrics_of(OBJECT(SEQ("conditions", ITEM(STRING("type", "Ready"), STRING("status", "False")))));
+    _cleanup_free_ char *new = metrics_of(NULL);
+
+    (void)state;
+    assert_non_null(strstr(ready, "resource_ready{kind=\"Istio\",namespace=\"istio-system\",name=\"istio\"} 1\n"));
+    assert_non_null(strstr(stuck, "resource_ready{kind=\"Istio\",namespace=\"istio-system\",name=\"istio\"} 0\n"));
+    assert_non_null(strstr(new, "resource_ready{kind=\"Istio\",namespace=\"istio-system\",name=\"istio\"} 0\n"));
+}
+
+/* How many of the operator's metrics the query asks for, by the operator's job. */
+static size_t check_query(const char *title, const char *query, const char *known)
 {
     static const char prefix[] = "istio_operator_";
-    _cleanup_buf_ struct buf known = BUF_INIT;
     size_t count = 0;
+
+    for (const char *at = query; (at = strstr(at, prefix)); count++) {
+        size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+        _cleanup_free_ char *name = str_dup_n(at, len);
+        if (str_ends(name, "_bucket"))
+            name[len - strlen("_bucket")] = 0;
+        if (!strstr(known, name))
+            fail_msg("%s: %s is no metric", title, name);
+        at += len;
+        if (!str_starts(at, "{job=\"istio-operator\"}"))
+            fail_msg("%s: %s is asked for of any job", title, name);
+    }
+    return count;
+}
+
+/* A typing error would be a panel without data, or an alert that never fires. */
+static void dashboards_and_alerts_ask_for_what_the_operator_has(void **state)
+{
+    _cleanup_buf_ struct buf known = BUF_INIT;
+    size_t shown = 0;
 
     (void)state;
     metrics_document(&known);
     for (const struct dashboard *d = mesh_dashboard_table; d->name; d++)
         for (const struct panel *p = d->panels; p->title; p++)
-            for (size_t q = 0; q < PANEL_QUERIES_MAX; q++) {
-                const char *at = str_or(p->queries[q].of[MESH_METRICS_TODAY], "");
-                for (; (at = strstr(at, prefix)); count++) {
-                    size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
-                    _cleanup_free_ char *name = str_dup_n(at, len);
-                    if (str_ends(name, "_bucket"))
-                        name[len - strlen("_bucket")] = 0;
-                    if (!strstr(buf_str(&known), name))
-                        fail_msg("%s: %s is no metric", p->title, name);
-                    at += len;
-                }
-            }
-    assert_true(count > 10);
+            for (size_t q = 0; q < PANEL_QUERIES_MAX; q++)
+                shown += check_query(p->title, str_or(p->queries[q].of[MESH_METRICS_TODAY], ""), buf_str(&known));
+    assert_true(shown > 10);
+    for (const struct mesh_alert *a = mesh_alert_table; a->name; a++)
+        assert_int_equal(check_query(a->name, a->query, buf_str(&known)), 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_dashboard_shows_what_the_operator_has),
+        cmocka_unit_test(dashboards_and_alerts_ask_for_what_the_operator_has),
+        cmocka_unit_test(a_mesh_is_ready_or_not),
         cmocka_unit_test(the_renewal_of_sidecars_is_counted),
         cmocka_unit_test(a_change_of_the_version_is_reported),
     };
