@@ -86,6 +86,13 @@ static void expect_at_rest(const char *version)
     wait_until(is_at_rest, NULL, PATIENCE, "the primary alone has Pods");
 }
 
+/* Status and route are written side by side. */
+static void wait_rolled_back(void)
+{
+    canary_wait_phase("Failed");
+    canary_wait_route(0);
+}
+
 static void promote(const char *version)
 {
     canary_release(version, NULL);
@@ -147,7 +154,6 @@ static void expect_back_in_time(const char *since, msec_t moment)
     msec_t left = canary_last_failure() + (clock_now_wall() - clock_now_monotonic()) - writes.route;
 
     print_message("  the route is back %lld ms after the %s\n", (long long)took, since);
-    /* Status and route are written side by side. */
     assert_true(took > -TO_GO_BACK && took < TO_GO_BACK);
     if (moment)
         return;
@@ -161,7 +167,7 @@ static void a_bad_release_is_rolled_back(const char *version, const char *qualit
 
     canary_change_begins(quality);
     canary_release(version, quality);
-    canary_wait_phase("Failed");
+    wait_rolled_back();
     expect_at_rest(promoted);
     failed = canary_status("failedRevision");
     revision = canary_status("revision");
@@ -236,7 +242,7 @@ static void a_release_is_aborted_immediately(void **state)
     canary_wait_route(IN_THE_MIDDLE);
     moment = clock_now_wall();
     canary_command("abort");
-    canary_wait_phase("Failed");
+    wait_rolled_back();
     expect_at_rest("v8");
     expect_back_in_time("command", moment);
     (void)canary_change_ended();
@@ -448,7 +454,7 @@ static void an_operator_that_is_killed_while_a_release_fails_rolls_it_back(void 
     canary_wait_route(0);
     operator_kill(SIGKILL);
     operator_start();
-    canary_wait_phase("Failed");
+    wait_rolled_back();
     expect_at_rest("v11");
     assert_true(canary_change_ended() > 0);
 }
