@@ -143,6 +143,14 @@ struct reconciler {
     bool (*is_ready)(const void *shared);
 
     /*
+     * Without such a number: whether something may have changed in the central cluster, since the last plan with this
+     * memo, that the resource depends on besides itself. Asked at every change there, of every resource: it has to cost
+     * little. Where it says no, the resource is planned when it changes itself, when an answer comes and when
+     * again_after is over. NULL: any change may.
+     */
+    bool (*is_concerned)(void *memo, const struct plan_input *central);
+
+    /*
      * The kind in whose objects the one with the resource's name, in its namespace, is the Secret with the kubeconfig
      * of the resource's own cluster: its row's place. 0: there are no such clusters.
      */

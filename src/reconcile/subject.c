@@ -86,6 +86,15 @@ static unsigned synced_for(const struct subject *s)
     return s->watch & PLAN_RELISTED ? synced : synced & ~PLAN_RELISTED;
 }
 
+/* What a plan gets of the central cluster, without what an actor adds. */
+static struct plan_input observed_by_plan(const struct subject *s)
+{
+    struct plan_input central = subject_input(s->setup, s->setup->cluster, synced_for(s));
+
+    central.failing = on_demand_failing(s->kind->watches, s->setup->cluster);
+    return central;
+}
+
 static bool is_busy(const struct subject *s)
 {
     const struct kube_queue *queue = kube_cluster_queue(s->setup->cluster);
@@ -195,7 +204,7 @@ void subject_plan(struct subject *s, const struct kube_object *resource)
 {
     const struct subject_setup *setup = s->setup;
     const struct reconciler *reconciler = s->kind->reconciler;
-    struct plan_input central = subject_input(setup, setup->cluster, synced_for(s)), remote;
+    struct plan_input central = observed_by_plan(s), remote;
     struct plan_world world = {.central = &central, .contact = {.error = ""}, .shared = s->kind->shared};
     struct reconcile_plan plan;
 
@@ -208,7 +217,6 @@ void subject_plan(struct subject *s, const struct kube_object *resource)
         world.contact = connection_contact(s->connection);
     actor_set_subject(s->central, resource);
     actor_fill_input(s->central, &central);
-    central.failing = on_demand_failing(s->kind->watches, setup->cluster);
     if (s->cluster && kube_cluster_phase(s->cluster) == KUBE_CLUSTER_SYNCED) {
         remote = subject_input(setup, s->cluster, on_demand_synced(connection_watches(s->connection), s->cluster));
         world.remote = &remote;
@@ -229,6 +237,17 @@ bool subject_is_behind(const struct subject *s, const struct kube_object *resour
     return (s->seen.held && !is_busy(s)) || s->seen.version != s->kind->version || s->seen.synced != s->kind->synced ||
            !str_eq(s->seen.resource, resource->resource_version) ||
            !str_eq(s->seen.secret, secret ? secret->resource_version : NULL);
+}
+
+bool subject_is_concerned(const struct subject *s, const struct kube_object *resource)
+{
+    const struct reconciler *reconciler = s->kind->reconciler;
+    struct plan_input central;
+
+    if (!reconciler->is_concerned || subject_is_behind(s, resource))
+        return true;
+    central = observed_by_plan(s);
+    return reconciler->is_concerned(s->memo, &central);
 }
 
 bool subject_is_writing_remotely(const struct subject *s)

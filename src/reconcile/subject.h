@@ -77,6 +77,8 @@ struct plan_input subject_input(const struct subject_setup *setup, struct kube_c
 void subject_plan(struct subject *s, const struct kube_object *resource);
 /* Whether something that it depends on in the central cluster is not as when it was planned last. */
 bool subject_is_behind(const struct subject *s, const struct kube_object *resource);
+/* The same of a kind without shared_version. */
+bool subject_is_concerned(const struct subject *s, const struct kube_object *resource);
 /* A write in its own cluster is under way. */
 bool subject_is_writing_remotely(const struct subject *s);
 

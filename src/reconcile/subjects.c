@@ -192,7 +192,8 @@ static void check(struct subjects *all, struct row *row, const struct kube_objec
         s = subject_new(&all->setup, &row->kind, resource);
         map_put(all->map, key, s);
         be_due(all, s);
-    } else if (!row->kind.reconciler->shared_version || subject_is_behind(s, resource)) {
+    } else if (
+        row->kind.reconciler->shared_version ? subject_is_behind(s, resource) : subject_is_concerned(s, resource)) {
         be_due(all, s);
     }
 }

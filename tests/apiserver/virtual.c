@@ -96,6 +96,11 @@ struct server *virtual_server(struct virtual *v)
     return v->server;
 }
 
+void virtual_leave_workloads(struct virtual *v)
+{
+    controllers_leave_workloads(v->controllers);
+}
+
 int64_t virtual_endpoints_written(const struct virtual *v)
 {
     return v->endpoints_written;

@@ -44,6 +44,8 @@ struct virtual *virtual_new(struct virtual_world *world, const char *name, const
 void virtual_free(struct virtual *v);
 const char *virtual_name(const struct virtual *v);
 struct server *virtual_server(struct virtual *v);
+/* Its Deployments, their Pods and Endpoints are somebody else's to move. */
+void virtual_leave_workloads(struct virtual *v);
 
 /* `path` is that of the request, below the cluster's prefix. */
 void virtual_answer(struct virtual *v, struct exchange *x, const char *path);

@@ -134,6 +134,25 @@ static json_t *own_hosts(const struct canary *c)
     return own;
 }
 
+uint64_t canary_route_hosts(const struct canary *c)
+{
+    _cleanup_json_ json_t *hosts = own_hosts(c);
+    uint64_t bits = 0;
+    json_t *host;
+    size_t i;
+
+    json_array_foreach(hosts, i, host) {
+        _cleanup_free_ char *name = canary_full_host(str_or(json_string_value(host), ""), c->ns);
+        bits |= bit_of(name);
+    }
+    return bits;
+}
+
+bool canary_may_have_host(struct kube_object *route, uint64_t hosts)
+{
+    return read_memo(route)->hosts & hosts;
+}
+
 char *canary_route_conflict(const struct canary *c)
 {
     _cleanup_json_ json_t *hosts = own_hosts(c);

@@ -42,19 +42,42 @@ enum {
 /* What checks come to. */
 enum check_verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_NO_DATA, VERDICT_ERROR, VERDICT_LAST = VERDICT_ERROR };
 
+/*
+ * What the last plan depended on, where all was in place, and only time is waited for; `ns` NULL: there is none such.
+ * All strings are owned. Counts are kube_cache_changes().
+ */
+enum {
+    SEEN_TARGET,
+    SEEN_APEX,
+    SEEN_ROUTE,
+    SEEN_SCALER,
+    SEEN_PRIMARY_ENDPOINTS,
+    SEEN_CANARY_ENDPOINTS,
+    SEEN_PRIMARY_SET,
+    SEEN_NAMED,
+    SEEN_OWNED = 4,
+};
+struct canary_seen {
+    char *ns, *uid;
+    struct {
+        char *name, *version; /* NULL: none is looked for; there was none */
+        uint64_t changes;
+    } named[SEEN_NAMED];
+    uint64_t owned[SEEN_OWNED];
+    uint64_t meshes, routes, sets;
+    uint64_t hosts; /* of the Canary: see canary_may_have_host() */
+    bool has_conflict;
+    unsigned synced, failing;
+    uint64_t spoken;
+};
+
 /* What follows from the resource alone, as long as it stays the same. */
 struct canary_memo {
     uint64_t hash;            /* 0: not read yet */
     struct canary_spec *spec; /* NULL: refused */
     struct err refusal;       /* why there is no spec */
     char *warnings;
-    /*
-     * What a plan saw that found all in place and nothing to wait for, NULL: none did; what it counted, and until when
-     * it holds.
-     */
-    char *settled;
-    size_t managed;
-    msec_t settled_until;
+    struct canary_seen seen;
     /* Another VirtualService of the same host, as a message, NULL: none; as of `routes` changes of VirtualServices. */
     char *conflict;
     bool is_unusable; /* the user's own has no route to split */
@@ -99,8 +122,6 @@ struct canary {
     msec_t look_again;                /* what is posted depends on the time until then; 0: nothing does */
     bool held, is_decided;
     bool is_written;       /* the status says all this already */
-    char *seen;            /* what this plan depends on; owned */
-    bool is_settled;       /* it is what the last plan saw, which had nothing to do */
     char *scaler_obstacle; /* why the target's autoscaler cannot be followed; owned; NULL: it can, or there is none */
     const char *conflict;  /* another VirtualService of the same host, as a message; the memo's; NULL: none */
     char *contended;       /* the object that another client writes again and again; owned; NULL: none */
@@ -129,8 +150,6 @@ int canary_recorded_floor(const json_t *data);
 /* canary_observe.c */
 /* The data of the Canary's record; owned by the caller; NULL: there is none. */
 json_t *canary_recorded(const struct reconcile *re);
-/* Finds out whether anything changed since all was settled; else canary_observe() reads what there is. */
-void canary_look(struct canary *c);
 void canary_observe(struct canary *c);
 void canary_release(struct canary *c);
 /* VirtualServices are not read yet. */
@@ -144,7 +163,17 @@ const json_t *canary_match_labels(const struct canary *c);
 /* Of the template that the recorded one is equal to, as the server completes it. */
 bool canary_is_same_template(const struct canary *c);
 
+/* canary_seen.c */
+/* What the plan that ends depended on. */
+void canary_note_seen(struct canary *c, struct canary_seen *seen);
+/* The next plan is made at any change. */
+void canary_forget_seen(struct canary_seen *seen);
+/* See reconciler.is_concerned. */
+bool canary_is_concerned(void *memo, const struct plan_input *in);
+
 /* canary_scaler.c */
+/* Of the autoscaler that is looked for; NULL: none is. Borrowed. */
+const char *canary_scaler_name(const struct canary *c);
 /* There is to be an autoscaler, or one was led to the primary. */
 bool canary_has_scaler(const struct canary *c);
 /* The watch of autoscalers is being opened. */
@@ -210,6 +239,10 @@ json_t *canary_ref_former_http(const struct canary *c);
 char *canary_full_host(const char *host, const char *ns);
 /* What another VirtualService has in common with that of the Canary, owned by the caller; NULL: nothing. */
 char *canary_route_conflict(const struct canary *c);
+/* The hosts of the Canary in the mesh, as bits; and whether a VirtualService may have one of them: it does with some.
+ */
+uint64_t canary_route_hosts(const struct canary *c);
+bool canary_may_have_host(struct kube_object *route, uint64_t hosts);
 
 /* canary_checks.c: asks what is due, and evaluates the answers; sets facts.check and canary.checks. */
 void canary_check(struct canary *c);

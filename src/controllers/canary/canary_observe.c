@@ -113,50 +113,12 @@ static int endpoints_of_newest(const struct canary *c, const char *service, cons
     return set ? endpoints_of(c, service, set) : 0;
 }
 
-static void add_text(const struct kube_object *o, struct buf *key)
-{
-    buf_printf(key, "%s ", o ? o->text : "-");
-}
-
 /* One of a former Canary of that name may not be collected yet. */
 static json_t *parse_own(const struct canary *c, enum mesh_kind_id kind, const char *name)
 {
     const struct kube_object *o = get(c, kind, name);
 
     return o && str_eq(o->owner, c->re->object->uid) ? parse(o) : NULL;
-}
-
-static void add_version(const struct kube_object *o, struct buf *key)
-{
-    buf_printf(key, "%s ", o ? o->resource_version : "-");
-}
-
-/*
- * All that the plan of a Canary between releases depends on, besides the time, as text. Of the kinds of which only
- * owned objects are observed any change counts, as there are few.
- */
-static char *seen_by(const struct canary *c)
-{
-    static const enum mesh_kind_id own[] = {KIND_DEPLOYMENT, KIND_SERVICE, KIND_CONFIG_MAP, KIND_DESTINATION_RULE};
-    struct buf key = BUF_INIT;
-
-    buf_printf(&key, "%x %d ", c->in->synced, c->in->server->minor);
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        buf_printf(
-            &key,
-            "%" PRIu64 " %s ",
-            kube_cache_changes(c->in->observed, mesh_kind(own[i])),
-            str_or(kube_server_version(c->in->server, mesh_kind(own[i])), "-"));
-    add_version(c->re->object, &key);
-    add_version(c->target_object, &key);
-    add_version(c->apex_object, &key);
-    add_version(c->route_object, &key);
-    add_version(mesh_find(c->in->observed), &key);
-    add_version(c->scaler_object, &key);
-    add_text(get(c, KIND_HALF_ENDPOINTS, c->primary_service), &key);
-    add_text(get(c, KIND_HALF_ENDPOINTS, c->canary_service), &key);
-    buf_add_str(&key, str_or(c->conflict, "-"));
-    return buf_take(&key);
 }
 
 json_t *canary_recorded(const struct reconcile *re)
@@ -187,22 +149,12 @@ static void look_for_conflict(struct canary *c)
     c->conflict = memo->conflict;
 }
 
-void canary_look(struct canary *c)
+void canary_observe(struct canary *c)
 {
-    const struct canary_memo *memo = c->re->memo;
-
     c->target_object = get(c, KIND_TARGET_DEPLOYMENT, c->spec->target.name);
     c->apex_object = get(c, KIND_TARGET_SERVICE, c->service);
     c->route_object = get(c, KIND_VIRTUAL_SERVICE, c->route_name);
-    if (c->spec->autoscaler)
-        c->scaler_object = get(c, KIND_TARGET_AUTOSCALER, doc_string(c->spec->autoscaler, "name"));
     look_for_conflict(c);
-    c->seen = seen_by(c);
-    c->is_settled = !c->re->object->deleting && str_eq(c->seen, memo->settled) && c->in->now < memo->settled_until;
-}
-
-void canary_observe(struct canary *c)
-{
     c->target = parse(c->target_object);
     c->apex = parse(c->apex_object);
     c->route = parse(c->route_object);
@@ -246,7 +198,6 @@ void canary_release(struct canary *c)
     free(c->record_name);
     free(c->scaler_obstacle);
     free(c->contended);
-    free(c->seen);
     buf_release(&c->text);
     buf_release(&c->check_text);
     buf_release(&c->gate_text);

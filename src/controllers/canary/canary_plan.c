@@ -13,7 +13,7 @@ static void forget(struct canary_memo *memo)
 {
     canary_spec_free(memo->spec);
     free(memo->warnings);
-    free(memo->settled);
+    canary_forget_seen(&memo->seen);
     free(memo->conflict);
     *memo = (struct canary_memo){0};
 }
@@ -106,9 +106,7 @@ static void begin(struct reconcile *re)
     c->primary_service = str_printf("%s-primary", c->service);
     c->canary_service = str_printf("%s-canary", c->service);
     c->record_name = str_printf("%s-original", c->name);
-    canary_look(c);
-    if (!c->is_settled)
-        canary_observe(c);
+    canary_observe(c);
     if (canary_has_scaler(c))
         re->plan->central.watch |= PLAN_WATCH_SCALERS;
 }
@@ -124,7 +122,7 @@ static void review(struct reconcile *re)
         re->plan->again_after = CANARY_LOOK_AGAIN;
     if (!c->spec)
         re->facts.refused = &memo->refusal;
-    else if (!c->is_settled)
+    else
         re->facts.waits_for = re->waiting = canary_obstacle(c);
 }
 
@@ -144,13 +142,6 @@ static void plan(struct reconcile *re)
     _cleanup_free_ char *trouble = NULL;
     struct canary *c = re->state;
 
-    if (c->is_settled) {
-        plan->managed = memo->managed;
-        re->keeps_status = true;
-        if (memo->settled_until != MSEC_NEVER)
-            re->plan->again_after = memo->settled_until - c->in->now;
-        return;
-    }
     canary_note_facts(c, false);
     canary_wish_of(c->spec, &c->facts, &c->observed, &c->observed, &c->wish);
     canary_plan_objects(c, plan);
@@ -171,27 +162,30 @@ static void plan(struct reconcile *re)
     reconcile_conclude(re, plan, false);
 }
 
-/* Between releases, with everything in place and written: the same world has the same plan. */
+/* No rollout goes on, and no Secret is waited for. */
+static bool is_quiet(const struct canary *c)
+{
+    return (canary_is_idle(c->next.phase) || (c->next.phase == CANARY_PROGRESSING && c->next.step >= 0)) &&
+           !(c->re->plan->central.watch & PLAN_WATCH_CANARY_SECRETS);
+}
+
+/* With everything in place and written, and no answer to wait for, the same world has the same plan until it is due. */
 static void remember(struct canary *c)
 {
     struct canary_memo *memo = c->re->memo;
     const struct plan *plan = &c->re->plan->central;
 
-    str_replace(&memo->settled, NULL);
-    if (!c->is_written || !canary_is_idle(c->next.phase) || c->held || plan->len || plan->drift ||
-        c->re->plan->queries.len || canary_has_notices(c) || c->re->object->deleting)
-        return;
-    memo->settled = TAKE_PTR(c->seen);
-    memo->managed = plan->managed;
-    memo->settled_until = canary_wake(c->spec, &c->next, c->in->now);
+    canary_forget_seen(&memo->seen);
+    if (c->is_written && is_quiet(c) && !plan->len && !plan->drift && !c->re->plan->queries.len &&
+        !canary_has_notices(c) && !c->re->object->deleting)
+        canary_note_seen(c, &memo->seen);
 }
 
 static void end(struct reconcile *re)
 {
     struct canary *c = re->state;
 
-    if (!c->is_settled)
-        remember(c);
+    remember(c);
     canary_release(c);
 }
 
@@ -223,6 +217,7 @@ const struct reconciler canary_reconciler = {
     .watch = PLAN_WATCH_TARGETS,
     .memo_new = memo_new,
     .memo_free = memo_free,
+    .is_concerned = canary_is_concerned,
     .check = check,
     .state_size = sizeof(struct canary),
     .begin = begin,

@@ -28,7 +28,7 @@ static const char *led(const struct canary *c)
 }
 
 /* One that was led is given back before another one is. */
-static const char *name_of(const struct canary *c)
+const char *canary_scaler_name(const struct canary *c)
 {
     const char *name = led(c);
 
@@ -42,12 +42,12 @@ static bool is_read(const struct canary *c)
 
 bool canary_has_scaler(const struct canary *c)
 {
-    return name_of(c);
+    return canary_scaler_name(c);
 }
 
 bool canary_awaits_scalers(const struct canary *c)
 {
-    return name_of(c) && !is_read(c) && !(c->in->failing & PLAN_WATCH_SCALERS);
+    return canary_scaler_name(c) && !is_read(c) && !(c->in->failing & PLAN_WATCH_SCALERS);
 }
 
 bool canary_awaits_led_scaler(const struct canary *c)
@@ -81,25 +81,25 @@ static char *find_obstacle(const struct canary *c)
         return text;
     if (!c->scaler)
         return str_printf(
-            "there is no HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names", c->ns, name_of(c));
+            "there is no HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names", c->ns, canary_scaler_name(c));
     if (!scales(c, c->spec->target.name) && !scales(c, c->primary_name))
         return str_printf(
             "HorizontalPodAutoscaler %s/%s, which spec.autoscalerRef names, does not scale Deployment %s",
             c->ns,
-            name_of(c),
+            canary_scaler_name(c),
             c->spec->target.name);
     if (doc_int(doc_at(c->scaler, "spec", "minReplicas"), 1) < 1)
         return str_printf(
             "HorizontalPodAutoscaler %s/%s has minReplicas 0, and may leave the primary without replicas: write 1, or "
             "more",
             c->ns,
-            name_of(c));
+            canary_scaler_name(c));
     return NULL;
 }
 
 void canary_observe_scaler(struct canary *c)
 {
-    const char *name = name_of(c);
+    const char *name = canary_scaler_name(c);
 
     c->scaler_object = name ? kube_cache_get(c->in->observed, mesh_kind(KIND_TARGET_AUTOSCALER), c->ns, name) : NULL;
     c->scaler = c->scaler_object ? kube_object_parse(c->scaler_object) : NULL;
@@ -116,7 +116,7 @@ char *canary_scaler_trouble(const struct canary *c)
         "HorizontalPodAutoscaler %s/%s does nothing but keep to its limits, as another one selects the same pods "
         "(AmbiguousSelector)",
         c->ns,
-        name_of(c));
+        canary_scaler_name(c));
 }
 
 struct canary_bounds canary_scaler_bounds(const struct canary *c)

@@ -493,10 +493,9 @@ static const struct plan_failure *failure_of(const void *context, enum kube_verb
     return world_failure(&((const struct canary_world *)context)->w, verb, object);
 }
 
-bool canary_world_step(struct canary_world *cw)
+static struct plan_input observed(struct canary_world *cw)
 {
-    struct query_answer answers[CANARY_ANSWERS_MAX];
-    const struct plan_input input = {
+    return (struct plan_input){
         .now = START + cw->w.later + cw->clock,
         .server = &cw->w.server,
         .observed = cw->w.cache,
@@ -506,11 +505,32 @@ bool canary_world_step(struct canary_world *cw)
         .held = is_held_back,
         .queue_context = cw,
     };
+}
+
+bool canary_world_is_concerned(struct canary_world *cw)
+{
+    struct plan_input input = observed(cw);
+
+    return canary_reconciler.is_concerned(cw->memo, &input);
+}
+
+/* As the runtime decides whether a plan has to be made. */
+static bool is_due(struct canary_world *cw, const struct kube_object *canary)
+{
+    bool concerned = canary_world_is_concerned(cw);
+
+    return concerned || cw->is_answered || cw->w.later >= cw->again || !str_eq(cw->planned, canary->resource_version);
+}
+
+bool canary_world_step(struct canary_world *cw)
+{
+    struct query_answer answers[CANARY_ANSWERS_MAX];
+    const struct plan_input input = observed(cw);
     const struct plan_world world = {
         .central = &input, .contact = {.error = ""}, .answers = {answers, cw->answer_count}};
     struct reconcile_plan plan;
     const struct kube_object *canary;
-    bool any;
+    bool any, due;
 
     run_controllers(cw);
     if (!(canary = kube_cache_get(cw->w.cache, mesh_kind(KIND_CANARY), APP_NS, APP)))
@@ -523,13 +543,18 @@ bool canary_world_step(struct canary_world *cw)
             .body = cw->answers[i].body,
             .body_len = cw->answers[i].body ? strlen(cw->answers[i].body) : 0,
             .at = START + cw->answers[i].at + cw->clock};
+    due = is_due(cw, canary);
+    snprintf(cw->planned, sizeof(cw->planned), "%s", canary->resource_version);
     assert_true(reconcile_resource(&canary_reconciler, &world, canary, cw->memo, &plan));
     any = plan.central.len > 0;
+    if (!due && any)
+        fail_msg("the runtime would not have made this plan: %s", plan.central.actions[0].reason);
     cw->again = plan.again_after == MSEC_NEVER ? MSEC_NEVER : cw->w.later + plan.again_after;
     cw->managed = plan.central.managed;
     count_writes(cw, &plan.central);
     note_events(cw, &plan);
-    any |= answer(cw, &plan.queries);
+    cw->is_answered = answer(cw, &plan.queries);
+    any |= cw->is_answered;
     world_act(&cw->w, &plan.central);
     reconcile_plan_release(&plan);
     note(cw);

@@ -28,7 +28,9 @@ struct canary_world_hook {
 struct canary_world {
     struct world w;
     void *memo;
-    msec_t again; /* when the last plan wants to be made again; MSEC_NEVER */
+    msec_t again;     /* when the last plan wants to be made again; MSEC_NEVER */
+    char planned[32]; /* the version of the Canary that was planned last */
+    bool is_answered; /* an answer came that the last plan did not have */
     /* What Prometheus says of the target's requests. */
     struct {
         double total, failed, milliseconds;
@@ -68,6 +70,8 @@ void canary_world_command(struct canary_world *cw, const char *command);
 struct canary_world_hook *canary_world_hook(struct canary_world *cw, const char *name);
 /* The kind is read, or not yet, and its list fails. */
 void canary_world_read(struct canary_world *cw, enum mesh_kind_id kind, bool is_read, bool fails);
+/* The last plan may be another one by now, as far as the cluster decides that. */
+bool canary_world_is_concerned(struct canary_world *cw);
 /* Plans know nothing of those before. */
 void canary_world_forget(struct canary_world *cw);
 /* Controllers, a plan, and what it says. True where there was something to write, or a rollout goes on. */
