@@ -133,6 +133,7 @@ static void leave_steps(struct canary_state *s)
     s->confirmed = HOOK_NONE;
     s->step = -1;
     s->since = s->checked = 0;
+    s->matched[0] = '\0';
 }
 
 /* All traffic to the primary; what is new is what the target declares now. */
@@ -196,6 +197,7 @@ static void enter_step(struct decision *d, int number, const struct canary_step 
     s->approved = false;
     s->confirmed = HOOK_NONE;
     s->since = s->checked = s->settle_until = 0;
+    s->matched[0] = '\0';
     if (s->match)
         say(d,
             "Routing",
@@ -511,6 +513,39 @@ static size_t next_step(const struct canary_state *s, const struct canary_step *
     return next;
 }
 
+/* The route has what the step says: its time begins. */
+static void begin_time(struct decision *d)
+{
+    struct canary_state *s = d->s;
+
+    s->since = d->f->now;
+    s->checked = 0;
+    s->matched[0] = '\0';
+    if (s->match)
+        canary_match_id(d->spec, s->step, s->matched);
+}
+
+/* A user edited `match`: other requests are to get there than those that the step measured. */
+static bool is_edited(const struct decision *d)
+{
+    const struct canary_state *s = d->s;
+    char id[CANARY_MATCH_ID_MAX];
+
+    canary_match_id(d->spec, s->step, id);
+    return s->match && *s->matched && !str_eq(s->matched, id);
+}
+
+/* Until the route has what was edited, checks go on, but the step does not end with a good one. */
+static void follow_edit(struct decision *d)
+{
+    if (!is_routed(d)) {
+        say(d, "Routing", "the requests that match since the step was edited are sent to the target");
+        return;
+    }
+    begin_time(d);
+    wait_until(d, "Analysing", "the step is measured anew, as other requests match", canary_check_due(d->spec, d->s));
+}
+
 /* From a step whose last check was good. */
 static void advance(struct decision *d)
 {
@@ -519,7 +554,9 @@ static void advance(struct decision *d)
     const struct canary_step step = canary_step_of(d->spec, s->step);
     size_t count = canary_steps(d->spec, steps), next = next_step(s, steps, count);
 
-    if (!d->f->target_ready)
+    if (is_edited(d))
+        follow_edit(d);
+    else if (!d->f->target_ready)
         hold(d, "CanaryNotReady", "the step is good, but not all pods of the target are available");
     else if (!d->f->primary_ready)
         hold(d, "PrimaryNotReady", "the step is good, but not all pods of the primary are available");
@@ -560,8 +597,11 @@ static void count_check(struct decision *d)
 static void await_check(struct decision *d)
 {
     enum canary_hook awaited = canary_awaited_hook(d->s);
+    bool edited = is_edited(d);
 
-    if (awaited == HOOK_CONFIRM_INCREASE || awaited == HOOK_CONFIRM_PROMOTION)
+    if (edited && d->f->now < canary_check_due(d->spec, d->s))
+        follow_edit(d);
+    else if (!edited && (awaited == HOOK_CONFIRM_INCREASE || awaited == HOOK_CONFIRM_PROMOTION))
         advance(d);
     else if (d->f->check_text)
         say(d, "Analysing", "%s", d->f->check_text);
@@ -585,7 +625,7 @@ static void step(struct decision *d)
         d->held = true;
     } else if (!s->since) {
         if (is_routed(d)) {
-            s->since = f->now;
+            begin_time(d);
             await_check(d);
         } else if (f->conflict) {
             hold(d, ROUTE_CONFLICT, "%s", f->conflict);

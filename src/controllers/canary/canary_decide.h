@@ -42,15 +42,16 @@ struct canary_state {
     const char *reason, *message;       /* borrowed, or static; may be NULL */
     char revision[CANARY_REVISION_MAX]; /* that is released, or was last; "": none */
     char failed[CANARY_REVISION_MAX];
-    char hash[CANARY_HASH_MAX]; /* pod-template-hash that the canary's Service selects; "": not known yet */
-    int weight, mirror;         /* percent of the requests that the canary is to have, or copies of */
-    int match;                  /* percent of those that match */
-    int step;                   /* -1: before the first one */
-    bool approved;              /* the step may end */
-    enum canary_hook confirmed; /* a person said yes for these webhooks, which has not let anything go on yet */
-    bool frozen;                /* that the target is paused is the operator's, and not a person's */
-    msec_t since;               /* the route has the weight of the step */
-    msec_t checked;             /* the last check of the step ended */
+    char hash[CANARY_HASH_MAX];        /* pod-template-hash that the canary's Service selects; "": not known yet */
+    int weight, mirror;                /* percent of the requests that the canary is to have, or copies of */
+    int match;                         /* percent of those that match */
+    char matched[CANARY_MATCH_ID_MAX]; /* who matches since `since`; "": not known, or nobody does */
+    int step;                          /* -1: before the first one */
+    bool approved;                     /* the step may end */
+    enum canary_hook confirmed;        /* a person said yes for these webhooks, which has not let anything go on yet */
+    bool frozen;                       /* that the target is paused is the operator's, and not a person's */
+    msec_t since;                      /* the route has the weight of the step */
+    msec_t checked;                    /* the last check of the step ended */
     int failed_checks, inconclusive_checks, error_checks;
     msec_t release; /* it began, or what is asked before it */
     msec_t started; /* what is going on began: its deadline counts from there */

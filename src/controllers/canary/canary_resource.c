@@ -31,6 +31,7 @@ static const struct field step_rows[] = {
      .doc = "Percent of the requests that match which the target gets in this step; absent: none are told apart."},
     {"approved", FLAG, .doc = "Whether a person let a step with `approve` end."},
     {"since", TIME, .doc = "When the VirtualService was seen with this weight."},
+    {"matched", TEXT(format_text), .doc = "Which requests matched since then: a hash of `match`."},
     {"checked", TIME, .doc = "When the last check of this step ended."},
 };
 

@@ -9,6 +9,7 @@
 #define STEP_WEIGHT "weight"
 #define STEP_MIRROR "mirror"
 #define STEP_MATCH "match"
+#define STEP_MATCHED "matched"
 #define STEP_APPROVED "approved"
 #define STEP_SINCE "since"
 #define STEP_CHECKED "checked"
@@ -70,6 +71,7 @@ void canary_read_state(const json_t *resource, struct canary_state *ret)
     text_at(status, STATUS_FIELD_REVISION, ret->revision, sizeof(ret->revision));
     text_at(status, STATUS_FIELD_FAILED_REVISION, ret->failed, sizeof(ret->failed));
     text_at(status, STATUS_FIELD_POD_TEMPLATE_HASH, ret->hash, sizeof(ret->hash));
+    text_at(step, STEP_MATCHED, ret->matched, sizeof(ret->matched));
     text_at(status, STATUS_FIELD_COMMAND, ret->command, sizeof(ret->command));
 }
 
@@ -109,6 +111,7 @@ static json_t *own_fields(const struct canary *c)
                 INT(STEP_WEIGHT, s->weight),
                 OPT(s->mirror, INT(STEP_MIRROR, s->mirror)),
                 OPT(s->match, INT(STEP_MATCH, s->match)),
+                text_row(STEP_MATCHED, s->matched),
                 OPT(s->approved, BOOL(STEP_APPROVED, true)),
                 time_row(STEP_SINCE, s->since),
                 time_row(STEP_CHECKED, s->checked))),

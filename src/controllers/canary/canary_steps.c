@@ -1,5 +1,8 @@
 #include "controllers/canary/canary_steps.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "api/rows.h"
 #include "base/str.h"
 #include "controllers/canary/canary_match.h"
@@ -235,4 +238,13 @@ const json_t *canary_match(const struct canary_spec *spec, int number)
         if (i <= (size_t)number && doc_at(step, "match"))
             match = doc_at(step, "match");
     return json_array_size(match) ? match : NULL;
+}
+
+void canary_match_id(const struct canary_spec *spec, int number, char ret[CANARY_MATCH_ID_MAX])
+{
+    const json_t *match = canary_match(spec, number);
+
+    *ret = '\0';
+    if (match)
+        snprintf(ret, CANARY_MATCH_ID_MAX, "%016" PRIx64, doc_hash(match));
 }

@@ -38,5 +38,8 @@ size_t canary_steps(const struct canary_spec *spec, struct canary_step ret[CANAR
 struct canary_step canary_step_of(const struct canary_spec *spec, int step);
 /* Which requests match in this step; borrowed. NULL: none are told apart. */
 const json_t *canary_match(const struct canary_spec *spec, int step);
+/* Tells one `match` from another: a hash; "": there is none. */
+enum { CANARY_MATCH_ID_MAX = 17 };
+void canary_match_id(const struct canary_spec *spec, int step, char ret[CANARY_MATCH_ID_MAX]);
 
 #endif

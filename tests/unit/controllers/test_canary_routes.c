@@ -254,6 +254,82 @@ static void a_step_begins_when_its_route_is_seen(void **state)
     canary_world_done(cw);
 }
 
+#define MATCHED(match) SPEC("\"steps\":[{\"match\":" match "},{\"weight\":10}]")
+
+/* In the middle of the first step, which others match than before. */
+static struct canary_world *start_edited(void)
+{
+    struct canary_world *cw = canary_world_start_release(MATCHED(TESTERS));
+
+    until_split(cw, "[x-tester] 0:100; 100:0");
+    canary_world_rest(cw, SECONDS(6));
+    canary_world_put(cw, MATCHED(INSIDERS));
+    return cw;
+}
+
+/* They are measured for as long as those that matched before. */
+static void a_step_whose_match_is_edited_is_measured_anew(void **state)
+{
+    struct canary_world *cw = start_edited();
+    msec_t began;
+
+    (void)state;
+    until_split(cw, "[cookie] [app] 0:100; 100:0");
+    began = cw->w.later;
+    canary_world_until(cw, "Progressing", 10);
+    assert_true(cw->w.later - began >= SECONDS(10));
+    expect_split(cw, "[cookie] [app] 0:100; 90:10");
+    canary_world_until(cw, "Succeeded", 0);
+    canary_world_done(cw);
+}
+
+/* As long as they do not get there: what is measured is of the others. */
+static void a_step_ends_with_no_check_of_who_matched_before(void **state)
+{
+    struct canary_world *cw = start_edited();
+
+    (void)state;
+    cw->holds_back = true;
+    canary_world_rest(cw, SECONDS(120));
+    expect_split(cw, "[x-tester] 0:100; 100:0");
+    canary_world_expect(cw, STATUS_FIELD_REASON, "Routing");
+    cw->metrics.failed = 50;
+    canary_world_rest(cw, SECONDS(30));
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Failed");
+    cw->holds_back = false;
+    until_split(cw, "100:0");
+    canary_world_done(cw);
+}
+
+/* The route follows it before the status says so; an edit that comes then gives nobody the bad version back. */
+static void a_verdict_stands_though_the_match_is_edited(void **state)
+{
+    struct canary_world *cw = canary_world_start_release(MATCHED(TESTERS));
+    json_t *before = NULL, *since = NULL;
+
+    (void)state;
+    until_split(cw, "[x-tester] 0:100; 100:0");
+    cw->metrics.failed = 50;
+    for (int i = 0; i < STEPS_MAX && !since; i++) {
+        _cleanup_free_ char *split = NULL;
+        json_decref(before);
+        before = canary_world_view(cw, KIND_CANARY, APP);
+        if (!canary_world_step(cw))
+            cw->w.later = cw->again;
+        split = split_of(cw);
+        since = str_eq(split, "100:0") ? doc_at(before, "status", STATUS_FIELD_STEP, "since") : NULL;
+    }
+    assert_non_null(since);
+    json_object_set_new(before, "spec", json_loads(MATCHED(INSIDERS), 0, NULL));
+    world_put_as(&cw->w, mesh_kind(KIND_CANARY), json_incref(before));
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Progressing");
+    canary_world_step(cw);
+    expect_split(cw, "100:0");
+    canary_world_expect(cw, STATUS_FIELD_PHASE, "Failed");
+    json_decref(before);
+    canary_world_done(cw);
+}
+
 /* What matched in a step that is gone is not told apart any more, and the release goes on. */
 static void steps_that_are_edited_in_the_middle_come_to_an_end(void **state)
 {
@@ -499,6 +575,9 @@ int main(void)
         cmocka_unit_test(iterations_take_their_time),
         cmocka_unit_test(a_rollback_ends_what_matches_at_once),
         cmocka_unit_test(a_step_begins_when_its_route_is_seen),
+        cmocka_unit_test(a_step_whose_match_is_edited_is_measured_anew),
+        cmocka_unit_test(a_step_ends_with_no_check_of_who_matched_before),
+        cmocka_unit_test(a_verdict_stands_though_the_match_is_edited),
         cmocka_unit_test(steps_that_are_edited_in_the_middle_come_to_an_end),
         cmocka_unit_test(what_matches_is_given_back_from_every_phase),
         cmocka_unit_test(webhooks_confirm_what_matches),
