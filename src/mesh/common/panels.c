@@ -174,24 +174,25 @@ static const struct panel workload[] = {
 #define OF_MIXER "job=~\"pilot|galley|citadel|istio-policy|istio-telemetry\""
 #define OF_ISTIOD "job=\"istiod\""
 
+/* What counts failures is there once there was one: OR_ZERO. */
 static const struct panel control_plane[] = {
     STAT("Connected proxies", "short", ALL("sum(pilot_xds)")),
     STAT("Services", "short", ALL("max(pilot_services)")),
-    STAT("VirtualServices", "short", ALL("max(pilot_virt_services)")),
+    STAT("VirtualServices", "short", MIXER("max(pilot_virt_services)")), /* istiod 1.31 does not set it */
     STAT("Root certificate ends in", "s", TODAY("min(citadel_server_root_cert_expiry_timestamp) - time()")),
     GRAPH("Pushes", "cps", LINE("{{type}}", ALL(SUM_BY("type", RATE("pilot_xds_pushes", ""))))),
     GRAPH(
         "From a change to the proxies", "s", LINE("half", ALL(QUANTILE("0.5", "", "pilot_proxy_convergence_time", ""))),
         LINE("99 %", ALL(QUANTILE("0.99", "", "pilot_proxy_convergence_time", "")))),
     GRAPH(
-        "Refused configuration", "cps", LINE("by proxies", ALL(SUM(RATE("pilot_total_xds_rejects", "")))),
-        LINE("errors of its own", ALL(SUM(RATE("pilot_total_xds_internal_errors", ""))))),
+        "Refused configuration", "cps", LINE("by proxies", ALL(OR_ZERO(SUM(RATE("pilot_total_xds_rejects", ""))))),
+        LINE("errors of its own", ALL(OR_ZERO(SUM(RATE("pilot_total_xds_internal_errors", "")))))),
     GRAPH(
         "Validation", "cps", LINE("passed", ALL(SUM(RATE("galley_validation_passed", "")))),
-        LINE("refused", ALL(SUM(RATE("galley_validation_failed", ""))))),
+        LINE("refused", ALL(OR_ZERO(SUM(RATE("galley_validation_failed", "")))))),
     GRAPH(
         "Injection", "cps", LINE("injected", TODAY(SUM(RATE("sidecar_injection_success_total", "")))),
-        LINE("failed", TODAY(SUM(RATE("sidecar_injection_failure_total", ""))))),
+        LINE("failed", TODAY(OR_ZERO(SUM(RATE("sidecar_injection_failure_total", "")))))),
     GRAPH(
         "Certificates", "cps", LINE("issued", SINCE_1_1(SUM(RATE("citadel_server_success_cert_issuance_count", "")))),
         LINE("requested", SINCE_1_1(SUM(RATE("citadel_server_csr_count", "")))),

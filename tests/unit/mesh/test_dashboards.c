@@ -23,7 +23,6 @@ static const char *const requests[] = {"istio_requests_total",           "istio_
                                        "istio_tcp_received_bytes_total", WORDS_END};
 static const char *const of_all[] = {"pilot_xds",
                                      "pilot_services",
-                                     "pilot_virt_services",
                                      "pilot_xds_pushes",
                                      "pilot_proxy_convergence_time_bucket",
                                      "pilot_total_xds_rejects",
@@ -34,9 +33,10 @@ static const char *const of_all[] = {"pilot_xds",
                                      "process_resident_memory_bytes",
                                      WORDS_END};
 static const char *const of_1_0[] = {"istio_request_duration_seconds_bucket", "mixer_runtime_dispatch_count",
-                                     "mixer_runtime_dispatch_duration_bucket", WORDS_END};
+                                     "mixer_runtime_dispatch_duration_bucket", "pilot_virt_services", WORDS_END};
 static const char *const of_1_1[] = {"istio_request_duration_seconds_bucket",
                                      "mixer_runtime_dispatches_total",
+                                     "pilot_virt_services",
                                      "mixer_runtime_dispatch_duration_seconds_bucket",
                                      "citadel_server_success_cert_issuance_count",
                                      "citadel_server_csr_count",
