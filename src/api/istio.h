@@ -39,6 +39,7 @@
 /* Who installs Kiali, spec.kiali.mode; and how its users sign in, spec.kiali.auth.strategy, in Kiali's own words. */
 #define ISTIO_KIALI_NONE "None"
 #define ISTIO_KIALI_SERVER "Server"
+#define ISTIO_KIALI_RESOURCE "KialiResource"
 #define ISTIO_KIALI_TOKEN "token"
 #define ISTIO_KIALI_ANONYMOUS "anonymous"
 /* The key that sessions are encrypted with, in the Secret that users create. */
@@ -124,6 +125,8 @@ struct istio_spec {
             char *folder;   /* in Grafana; NULL: it decides */
         } grafana;
     } monitoring;
+
+    bool servicegraph; /* only Istio 1.0 and 1.1 have it */
 
     struct {
         char *mode;     /* ISTIO_KIALI_...; NULL: none */

@@ -216,13 +216,15 @@ const struct field_table istio_monitoring_table = {
 };
 
 static const struct field kiali_auth_rows[] = {
-    {"strategy", CHOICE_AT(kiali.auth.strategy, ISTIO_KIALI_TOKEN, ISTIO_KIALI_ANONYMOUS),
+    {"strategy",
+     CHOICE_AT(kiali.auth.strategy, ISTIO_KIALI_TOKEN, ISTIO_KIALI_ANONYMOUS, "openid", "openshift", "header"),
      .otherwise = ISTIO_KIALI_TOKEN, .floating = true,
      .doc = "How its users sign in. token: with the token of a ServiceAccount, and they see and change what that one "
-            "may. anonymous: not at all."},
+            "may. anonymous: not at all. The others are for KialiResource; what they need besides you write into the "
+            "Kiali yourself."},
     {"secretName", TEXT_AT(kiali.auth.secret, format_dns_subdomain), .otherwise = "kiali", .floating = true,
-     .doc = "The Secret in the control plane's namespace that you create: with `token` its key `signing-key`, of 16, "
-            "24 or 32 characters, encrypts the sessions. There is no default."},
+     .doc = "Of mode Server: the Secret in the control plane's namespace that you create. With `token` its key "
+            "`signing-key`, of 16, 24 or 32 characters, encrypts the sessions. There is no default key."},
 };
 
 static const struct field_table kiali_auth_table = {
@@ -249,13 +251,16 @@ static const struct field_table kiali_urls_table = {
 };
 
 static const struct field kiali_rows[] = {
-    {"mode", CHOICE_AT(kiali.mode, ISTIO_KIALI_NONE, ISTIO_KIALI_SERVER), .otherwise = ISTIO_KIALI_NONE,
-     .floating = true, .doc = "Who installs Kiali. Server: the operator does, in the version that fits this Istio."},
+    {"mode", CHOICE_AT(kiali.mode, ISTIO_KIALI_NONE, ISTIO_KIALI_SERVER, ISTIO_KIALI_RESOURCE),
+     .otherwise = ISTIO_KIALI_NONE, .floating = true,
+     .doc =
+         "Who installs Kiali. Server: the operator does, in the version that fits this Istio. KialiResource: Kiali's "
+         "own operator, for an object of kind Kiali."},
     {"viewOnly", FLAG_AT(kiali.view_only), .otherwise = "true", .floating = true,
      .doc = "Whether it only shows the mesh. If not, users who have signed in can change what their token may; Kiali "
             "itself has no right to."},
     {"image", TEXT_AT(kiali.image, format_image), .implied = "quay.io/kiali/kiali, of the version that fits",
-     .doc = "Its image."},
+     .doc = "Its image, of mode Server."},
     {"auth", GROUP(kiali_auth_table), .doc = "Who may use it."},
     {"urls", GROUP(kiali_urls_table), .doc = "What it shows besides."},
 };

@@ -295,6 +295,13 @@ void istio_check_kiali(const struct api_check *c)
                      "must be true with spec.kiali.auth.strategy " ISTIO_KIALI_ANONYMOUS
                      ", or everybody who reaches Kiali could change the mesh; write strategy " ISTIO_KIALI_TOKEN
                      " to let users do what their own tokens may");
+    if (str_eq(spec->kiali.mode, ISTIO_KIALI_SERVER) && !str_eq(spec->kiali.auth.strategy, ISTIO_KIALI_TOKEN) &&
+        !str_eq(spec->kiali.auth.strategy, ISTIO_KIALI_ANONYMOUS))
+        problems_add(
+            c->problems, PROBLEM_ERROR, "spec.kiali.auth.strategy",
+            "must be " ISTIO_KIALI_TOKEN " or " ISTIO_KIALI_ANONYMOUS " with spec.kiali.mode " ISTIO_KIALI_SERVER
+            ", but is %s: what it needs is configured by Kiali's own operator, with mode " ISTIO_KIALI_RESOURCE,
+            spec->kiali.auth.strategy);
     if (!spec->monitoring.prometheus.url)
         problems_add(c->problems, PROBLEM_WARNING, "spec.monitoring.prometheus.url",
                      "is not set, so that Kiali has no metrics and draws no traffic");

@@ -29,6 +29,7 @@ const struct field status_condition_rows[] = {
         "a Grafana has loaded every dashboard; while `monitoring.grafana.mode` is GrafanaDashboard, or the objects "    \
         "cannot be written. The mesh is Ready without")                                                                \
     CONDITION_LINE(CONDITION_KIALI_READY, "Kiali answers its users; while `kiali` has a mode")                         \
+    CONDITION_LINE(CONDITION_SERVICEGRAPH_READY, "Servicegraph answers; while `servicegraph` is enabled")              \
     CONDITION_LINE(CONDITION_TRACING_CONFIGURED,                                                                       \
         "the Service that spans go to is there, with the port that `tracing` names, and no other Telemetry decides "   \
         "how many requests are traced; while `tracing` names a Service. The mesh is Ready without")                    \
@@ -192,7 +193,8 @@ static const struct field monitoring_rows[] = {
     {"grafanaDashboards", FLAG, .doc = "True while there may be GrafanaDashboards of the mesh."},
     {"dashboards", INTEGER(0, PODS_MAX), .doc = "Dashboards that are written."},
     {"kiali", TEXT(format_text), .doc = "Who installs Kiali."},
-    {"kialiVersion", TEXT(format_text), .doc = "Its version."},
+    {"kialiVersion", TEXT(format_text), .doc = "Its version, of mode Server."},
+    {"kialiResources", FLAG, .doc = "True while there may be a Kiali of the mesh."},
 };
 
 static const struct field_table monitoring_table = {

@@ -49,6 +49,8 @@
 #define CONDITION_DASHBOARDS_LOADED "DashboardsLoaded"
 /* While spec.kiali has a mode. */
 #define CONDITION_KIALI_READY "KialiReady"
+/* While spec.servicegraph is enabled. */
+#define CONDITION_SERVICEGRAPH_READY "ServicegraphReady"
 /* While spec.tracing names a Service. */
 #define CONDITION_TRACING_CONFIGURED "TracingConfigured"
 /* While images come from a registry that closes; then it is "False". */

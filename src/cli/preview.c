@@ -268,7 +268,7 @@ static int read_desired(const struct wait *w, const json_t *resource, struct pro
     if (!desired)
         return problems_err(problems, e);
     return read_unmarked(w, desired->objects, e) < 0 || read_unmarked(w, desired->monitors, e) < 0 ||
-                   read_unmarked(w, desired->dashboards, e) < 0 || read_unmarked(w, desired->kiali, e) < 0
+                   read_unmarked(w, desired->dashboards, e) < 0 || read_unmarked(w, desired->maps, e) < 0
                ? -1
                : 0;
 }

@@ -61,6 +61,8 @@ static const struct watch_row rows[] = {
     {PLAN_WATCH_DASHBOARDS_SERVED,
      KIND_GRAFANA_DASHBOARD_DEFINITION,
      .field_selector = "metadata.name=grafanadashboards.grafana.integreatly.org"},
+    {PLAN_WATCH_KIALI, KIND_KIALI, .label_selector = MARK_OWNER},
+    {PLAN_WATCH_KIALI_SERVED, KIND_KIALI_DEFINITION, .field_selector = "metadata.name=kialis.kiali.io"},
     LEFT(KIND_LEFT_ROLE, false),
     LEFT(KIND_LEFT_BINDING, false),
     LEFT(KIND_LEFT_SERVICE, true),

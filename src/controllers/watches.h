@@ -38,6 +38,8 @@ enum {
     PLAN_WATCH_DASHBOARDS_SERVED = 33554432, /* whether the server serves them */
     PLAN_WATCH_SERVICE_PORTS = 67108864,     /* which ports Services of all namespaces have */
     PLAN_WATCH_TELEMETRIES = 134217728,      /* which Telemetries select nothing */
+    PLAN_WATCH_KIALI = 268435456,            /* the operator's Kialis: */
+    PLAN_WATCH_KIALI_SERVED = 536870912,     /* whether the server serves them */
 };
 
 extern const struct watch_table mesh_watches;

@@ -146,7 +146,8 @@ static char *digest_of_served(const json_t *definition)
         KIND_POD_MONITOR,
         KIND_PROMETHEUS_RULE,
         KIND_PROMETHEUS,
-        KIND_GRAFANA_DASHBOARD};
+        KIND_GRAFANA_DASHBOARD,
+        KIND_KIALI};
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (kube_definition_version(definition, mesh_kind(kinds[i])))
@@ -407,6 +408,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
              "spec.podMonitorNamespaceSelector", "spec.ruleSelector", "spec.ruleNamespaceSelector")},
     [KIND_GRAFANA_DASHBOARD] =
         {OTHERS("GrafanaDashboard", "grafanadashboards", "grafana.integreatly.org", "v1beta1"), WRITTEN_APART},
+    [KIND_KIALI] = {OTHERS("Kiali", "kialis", "kiali.io", "v1alpha1"), WRITTEN_APART},
     [KIND_MUTATING_WEBHOOK] =
         {.kind = "MutatingWebhookConfiguration",
          .plural = "mutatingwebhookconfigurations",
@@ -593,6 +595,7 @@ static const struct kube_kind rows[KIND_COUNT] = {
     [KIND_PROMETHEUS_RULE_DEFINITION] = {SERVED_DEFINITION("prometheus-rule-definition")},
     [KIND_PROMETHEUS_DEFINITION] = {SERVED_DEFINITION("prometheus-definition")},
     [KIND_GRAFANA_DASHBOARD_DEFINITION] = {SERVED_DEFINITION("grafana-dashboard-definition")},
+    [KIND_KIALI_DEFINITION] = {SERVED_DEFINITION("kiali-definition")},
     /* When the certificates end that all others follow from: of what the Secrets hold nothing else is kept. */
     [KIND_SELF_SIGNED_AUTHORITY] = {AUTHORITY("self-signed-authority")},
     [KIND_PLUGGED_IN_AUTHORITY] = {AUTHORITY("plugged-in-authority")},

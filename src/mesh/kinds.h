@@ -68,6 +68,7 @@ enum mesh_kind_id {
     KIND_PROMETHEUS_RULE,
     KIND_PROMETHEUS,
     KIND_GRAFANA_DASHBOARD, /* the Grafana operator's */
+    KIND_KIALI,             /* Kiali's operator's */
     KIND_MUTATING_WEBHOOK,
     KIND_VALIDATING_WEBHOOK,
     KIND_MADE_WEBHOOK, /* a view: those of Istio's programs (struct mesh_made) */
@@ -93,12 +94,13 @@ enum mesh_kind_id {
     KIND_MADE_LEASE,
     KIND_MADE_GATEWAY_CLASS,
     KIND_GATEWAY_CLASS_DEFINITION, /* a view: "served" or "", whether the former is */
-    /* Views: "served" or "", whether those of the Prometheus operator and of the Grafana operator are. */
+    /* Views: "served" or "", whether those of the Prometheus, the Grafana and Kiali's operator are. */
     KIND_SERVICE_MONITOR_DEFINITION,
     KIND_POD_MONITOR_DEFINITION,
     KIND_PROMETHEUS_RULE_DEFINITION,
     KIND_PROMETHEUS_DEFINITION,
     KIND_GRAFANA_DASHBOARD_DEFINITION,
+    KIND_KIALI_DEFINITION,
     KIND_SELF_SIGNED_AUTHORITY, /* views: digests of the Secrets of the mesh's authority (mesh/authority.h) */
     KIND_PLUGGED_IN_AUTHORITY,
     KIND_ENDPOINT_SLICE,      /* a view: whether endpoints are ready, without their addresses */

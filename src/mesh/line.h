@@ -65,7 +65,7 @@ struct mesh_env {
 #define MESH_HELD_VALIDATOR "validator"
 
 /* rendered.apart: objects for programs that are not of the mesh, and may not be there. */
-enum { MESH_APART_MONITORS = 1, MESH_APART_DASHBOARDS, MESH_APART_KIALI };
+enum { MESH_APART_MONITORS = 1, MESH_APART_DASHBOARDS, MESH_APART_MAPS };
 
 /* Adds objects to `out`. */
 typedef void (*mesh_part_fn)(const struct mesh_env *env, struct rendered_list *out);

@@ -156,6 +156,11 @@ bool rights_are_of_federation(const char *right)
     return str_starts(right, API_GROUP "/remoteistios") || str_eq(right, "/secrets patch");
 }
 
+bool rights_are_of_kiali(const char *right)
+{
+    return str_starts(right, "kiali.io/");
+}
+
 bool rights_are_of_canaries(const char *right)
 {
     static const enum mesh_kind_id kinds[] = {

@@ -35,6 +35,8 @@ bool rights_are_of_renewal(const char *right);
 bool rights_are_of_upgrades(const char *right);
 /* Those that no other kind of resource has use for: `hack/test canary` uses them. */
 bool rights_are_of_canaries(const char *right);
+/* Those for Kiali's own operator: `hack/test kubernetes` uses them. */
+bool rights_are_of_kiali(const char *right);
 /* Those for kinds of which a mesh of today's Istio has objects and one of Istio 1.0 has none. */
 bool rights_are_of_todays_istio(const char *right);
 

@@ -9,10 +9,12 @@
 
 #include <cmocka.h>
 
+#include "audit.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
 #include "others.h"
+#include "rights_used.h"
 
 #define NAME "kiali"
 #define KIALI(fields) "{\"spec\": {\"kiali\": {" fields "}}}"
@@ -36,24 +38,24 @@ static const struct {
     {"v1", "Service", NS},
 };
 
+static const enum mesh_kind_id kinds[] = {KIND_KIALI};
+
 static int begin(void **state)
 {
     if (harness_setup(state) != 0)
         return -1;
-    if (cluster_minor() < OLDEST_OF_TODAY)
-        return 0;
+    others_delete_definitions(kinds, ARRAY_LEN(kinds));
     operator_start();
-    mesh_create("{\"version\": \"1.31.1\"}");
+    mesh_create(cluster_minor() < OLDEST_OF_TODAY ? "{\"version\": \"1.1.17\"}" : "{\"version\": \"1.31.1\"}");
     mesh_wait_settled(PATIENCE);
     return 0;
 }
 
 static int end(void **state)
 {
-    if (cluster_minor() < OLDEST_OF_TODAY)
-        return harness_teardown(state);
     mesh_delete_and_wait();
     operator_kill(15);
+    others_delete_definitions(kinds, ARRAY_LEN(kinds));
     cluster_delete_if_there(SECRET, NS, NAME);
     cluster_delete_if_there(CONFIG_MAP, NS, "kiali-cabundle");
     return harness_teardown(state);
@@ -78,6 +80,20 @@ static bool none_is_written(void *unused)
 {
     (void)unused;
     return written() == 0;
+}
+
+static bool cluster_has_kiali(void *unused)
+{
+    (void)unused;
+    return cluster_has(mesh_kind(KIND_KIALI), NS, NAME);
+}
+
+static bool is_of_strategy_token(void *unused)
+{
+    _cleanup_json_ json_t *kiali = cluster_get(mesh_kind(KIND_KIALI), NS, NAME);
+
+    (void)unused;
+    return str_eq(doc_string(kiali, "spec", "auth", "strategy"), "token");
 }
 
 static void create(const char *kind, const char *name, const char *key)
@@ -168,6 +184,32 @@ static void what_another_manager_created_is_taken_over(void **state)
     mesh_wait_settled(PATIENCE);
 }
 
+/* Kiali's operator is not there: its definition comes later. */
+static void kialis_operator_is_waited_for(void **state)
+{
+    const struct kube_kind *kiali = mesh_kind(KIND_KIALI);
+
+    (void)state;
+    if (cluster_minor() < OLDEST_OF_TODAY)
+        skip();
+    cluster_patch(ISTIO, NS, MESH, KIALI("\"mode\": \"KialiResource\""));
+    mesh_wait_condition(CONDITION, "DefinitionsMissing");
+    wait_until(none_is_written, NULL, PATIENCE, "the operator's own Kiali is gone");
+    others_create_definition(kiali);
+    mesh_wait_condition(CONDITION, "NotReady");
+    mesh_wait_settled(PATIENCE);
+    assert_true(cluster_has(kiali, NS, NAME));
+    cluster_patch(kiali, NS, NAME, "{\"spec\": {\"auth\": {\"strategy\": \"anonymous\"}}}");
+    wait_until(is_of_strategy_token, NULL, PATIENCE, "a changed one is restored");
+    cluster_delete(kiali, NS, NAME);
+    wait_until(cluster_has_kiali, NULL, PATIENCE, "a deleted one is restored");
+    cluster_patch(ISTIO, NS, MESH, KIALI("\"mode\": \"None\""));
+    wait_until(cluster_lacks, &(struct place){kiali, NS, NAME}, PATIENCE, NAME);
+    mesh_wait_condition(CONDITION, "");
+    cluster_patch(ISTIO, NS, MESH, KIALI("\"mode\": \"KialiResource\""));
+    wait_until(cluster_has_kiali, NULL, PATIENCE, "it is written again");
+}
+
 static void a_mesh_that_is_deleted_takes_it_along(void **state)
 {
     (void)state;
@@ -175,18 +217,57 @@ static void a_mesh_that_is_deleted_takes_it_along(void **state)
         skip();
     mesh_delete_and_wait();
     assert_int_equal(written(), 0);
+    assert_false(cluster_has_kiali(NULL));
     assert_true(cluster_has(SECRET, NS, NAME));
+}
+
+/* Reading again after a conflict needs one. */
+static bool is_due(const char *right)
+{
+    return rights_are_of_kiali(right) && !str_ends(right, " get");
+}
+
+static void the_rights_for_it_were_used_and_nothing_refused(void **state)
+{
+    (void)state;
+    if (cluster_minor() < OLDEST_OF_TODAY || !audit_is_on())
+        skip();
+    rights_used_check_audit(is_due);
+}
+
+/* --- Istio 1.0 and 1.1 --- */
+
+static bool has_servicegraph(void *unused)
+{
+    (void)unused;
+    return cluster_has(DEPLOYMENT, NS, "servicegraph") && cluster_has(kind_of("v1", "Service"), NS, "servicegraph");
+}
+
+static void servicegraph_comes_and_goes(void **state)
+{
+    (void)state;
+    if (cluster_minor() >= OLDEST_OF_TODAY)
+        skip();
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"servicegraph\": {\"enabled\": true}}}");
+    wait_until(has_servicegraph, NULL, PATIENCE, "Servicegraph is written");
+    mesh_wait_settled(PATIENCE);
+    cluster_patch(ISTIO, NS, MESH, "{\"spec\": {\"servicegraph\": null}}");
+    wait_until(cluster_lacks, &(struct place){DEPLOYMENT, NS, "servicegraph"}, PATIENCE, "it is gone");
+    mesh_wait_condition("ServicegraphReady", "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(servicegraph_comes_and_goes),
         cmocka_unit_test(one_field_writes_all_of_it),
         cmocka_unit_test(the_users_key_is_seen),
         cmocka_unit_test(what_is_deleted_or_changed_is_restored),
         cmocka_unit_test(off_takes_it_away_and_nothing_else),
         cmocka_unit_test(what_another_manager_created_is_taken_over),
+        cmocka_unit_test(kialis_operator_is_waited_for),
         cmocka_unit_test(a_mesh_that_is_deleted_takes_it_along),
+        cmocka_unit_test(the_rights_for_it_were_used_and_nothing_refused),
     };
 
     return cmocka_run_group_tests_name("cluster kiali", tests, begin, end);

@@ -23,7 +23,7 @@ static bool is_due(const char *right)
 {
     return !str_eq(right, "config.istio.io/handlers get") && !rights_are_of_federation(right) &&
            !rights_are_of_todays_istio(right) && !rights_are_of_renewal(right) && !rights_are_of_upgrades(right) &&
-           !rights_are_of_canaries(right);
+           !rights_are_of_canaries(right) && !rights_are_of_kiali(right);
 }
 
 static void nothing_was_refused_and_every_right_was_used(void **state)

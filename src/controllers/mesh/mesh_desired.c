@@ -125,7 +125,7 @@ int mesh_desired_build(
     _cleanup_istio_spec_ struct istio_spec *spec = NULL;
     struct mesh_plane planes[MESH_PLANES_MAX] = {0};
     size_t plane_count;
-    struct rendered_list objects = {0}, monitors, dashboards, kiali;
+    struct rendered_list objects = {0}, monitors, dashboards, maps;
     struct mark_owner owner = {
         .api_version = API_GROUP_VERSION,
         .kind = "Istio",
@@ -152,7 +152,7 @@ int mesh_desired_build(
     }
     monitors = rendered_take(&objects, MESH_APART_MONITORS);
     dashboards = rendered_take(&objects, MESH_APART_DASHBOARDS);
-    kiali = rendered_take(&objects, MESH_APART_KIALI);
+    maps = rendered_take(&objects, MESH_APART_MAPS);
     /* A file that was never in a cluster has no uid. */
     *ret = NEW(struct mesh_desired);
     **ret = (struct mesh_desired){
@@ -161,7 +161,7 @@ int mesh_desired_build(
         .objects = desired_from(&objects, owner.uid ? &owner : NULL),
         .monitors = desired_from(&monitors, owner.uid ? &owner : NULL),
         .dashboards = desired_from(&dashboards, owner.uid ? &owner : NULL),
-        .kiali = desired_from(&kiali, owner.uid ? &owner : NULL),
+        .maps = desired_from(&maps, owner.uid ? &owner : NULL),
     };
     memcpy((*ret)->planes, planes, sizeof(planes));
     mesh_injection_of(planes, &(*ret)->injection, &(*ret)->injection_config);
@@ -186,7 +186,7 @@ void mesh_desired_free(struct mesh_desired *desired)
     desired_free(desired->objects);
     desired_free(desired->monitors);
     desired_free(desired->dashboards);
-    desired_free(desired->kiali);
+    desired_free(desired->maps);
     free(desired->injection_config);
     free(desired);
 }

@@ -18,7 +18,7 @@ struct mesh_desired {
     struct desired_set *objects;
     /* Those that tell Prometheus what to scrape, and Grafana what to show, which are planned apart (apart.h). */
     struct desired_set *monitors, *dashboards;
-    struct desired_set *kiali; /* and Kiali's, planned apart as well: it may never become ready */
+    struct desired_set *maps; /* and of Kiali or Servicegraph, planned apart as well: they may never become ready */
 };
 
 /*

@@ -327,7 +327,7 @@ static bool leave(struct reconcile *r)
         .going = "the mesh is being removed",
         .remove_crds = doc_bool(doc_at(r->resource, "spec", "removeCRDs"), false),
     };
-    const unsigned apart = monitoring_watches(r) | dashboards_watches(r),
+    const unsigned apart = monitoring_watches(r) | dashboards_watches(r) | kiali_watches(r),
                    needed = made_watches(in, MESH_CENTRAL) | PLAN_WATCH_LEFT | apart;
     struct plan *plan = &r->plan->central;
     const struct mesh_line *line = mesh_line_of(istio_version(r->resource, in->server->minor));
@@ -383,7 +383,7 @@ check_spec(const json_t *resource, const struct check_context *c, json_t *ret_ob
         append_objects(desired->objects, ret_objects);
         append_objects(desired->monitors, ret_objects);
         append_objects(desired->dashboards, ret_objects);
-        append_objects(desired->kiali, ret_objects);
+        append_objects(desired->maps, ret_objects);
     }
 }
 
@@ -473,7 +473,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
         .plan = in,
         .desired = {desired->objects},
         .owner_uid = r->object->uid,
-        .retained = {former->retained, desired->monitors, desired->dashboards, desired->kiali},
+        .retained = {former->retained, desired->monitors, desired->dashboards, desired->maps},
         .pods = PLAN_WATCH_PODS,
         .settled = resource_is_settled(&r->own),
         .definitions_first = found->upgrade.from != NULL,

@@ -356,7 +356,7 @@ void mesh_status_add_monitoring(const struct reconcile *r, const struct mesh_fin
 
     monitoring_add_status(r, &found->monitoring, monitoring);
     dashboards_add_status(r, &found->dashboards, monitoring);
-    kiali_add_status(&found->kiali, monitoring);
+    kiali_add_status(r, &found->kiali, monitoring);
     if (json_object_size(monitoring))
         json_object_set(status, STATUS_FIELD_MONITORING, monitoring);
 }
@@ -399,6 +399,7 @@ void mesh_status_add(
     add_finding(r, CONDITION_METRICS_SCRAPED, &found->monitoring.finding, status);
     add_finding(r, CONDITION_DASHBOARDS_LOADED, &found->dashboards.finding, status);
     add_finding(r, CONDITION_KIALI_READY, &found->kiali.finding, status);
+    add_finding(r, CONDITION_SERVICEGRAPH_READY, &found->kiali.servicegraph, status);
     add_finding(r, CONDITION_TRACING_CONFIGURED, &found->tracing, status);
     add_limitations(r, desired, status);
     if (found->former)

@@ -95,5 +95,5 @@ void mesh_kiali_server(const struct mesh_env *env, struct rendered_list *out, st
         out,
         (struct service){.name = MESH_KIALI, .labels = what.labels, .selector = what.selector, .ports = what.ports});
     for (size_t i = before; i < out->len; i++)
-        out->items[i].apart = MESH_APART_KIALI;
+        out->items[i].apart = MESH_APART_MAPS;
 }

@@ -10,6 +10,9 @@
 /* The name of its Deployment, Service, ConfigMap and ClusterRole. */
 #define MESH_KIALI "kiali"
 
+/* That of what Istio 1.0 and 1.1 have instead. */
+#define MESH_SERVICEGRAPH "servicegraph"
+
 /* What the lines have of their own. Every json_t * is taken over. */
 struct kiali_server {
     const char *account, *binding; /* the names of its ServiceAccount and its ClusterRoleBinding */
@@ -25,7 +28,7 @@ struct kiali_server {
     json_t *ports;     /* of the Service */
 };
 
-/* Adds its objects, which are planned apart (MESH_APART_KIALI). */
+/* Adds its objects, which are planned apart (MESH_APART_MAPS). */
 void mesh_kiali_server(const struct mesh_env *env, struct rendered_list *out, struct kiali_server what);
 /* What the container of each has among its volumeMounts: the file. */
 json_t *mesh_kiali_mount(void);

@@ -58,11 +58,6 @@ static json_t *viewer_rules(void)
 
 /* --- its configuration --- */
 
-static json_t *prometheus(const char *url)
-{
-    return OBJECT(BOOL("enabled", url), STRING("url", url));
-}
-
 /* Kiali has addresses of its own that it asks where it is not told. */
 static json_t *addresses(const char *internal, const char *external)
 {
@@ -72,7 +67,8 @@ static json_t *addresses(const char *internal, const char *external)
         STRING("external_url", external ? external : internal));
 }
 
-static json_t *configuration(const struct mesh_env *env)
+/* What its file and an object of kind Kiali have in common. */
+static json_t *settings(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
 
@@ -85,11 +81,22 @@ static json_t *configuration(const struct mesh_env *env)
             BOOL("view_only_mode", spec->kiali.view_only)),
         MAP("external_services",
             VALUE("grafana", addresses(spec->kiali.urls.grafana, spec->kiali.urls.grafana_external)),
-            VALUE("prometheus", prometheus(spec->monitoring.prometheus.url)),
+            OPT(spec->monitoring.prometheus.url, MAP("prometheus", STRING("url", spec->monitoring.prometheus.url))),
             MAP("tracing",
                 ROWS(addresses(spec->kiali.urls.tracing, spec->kiali.urls.tracing_external)),
                 STRING("provider", "jaeger"),
-                BOOL("use_grpc", false))),
+                BOOL("use_grpc", false))));
+}
+
+static json_t *configuration(const struct mesh_env *env)
+{
+    json_t *common = settings(env);
+
+    /* Not in an object of kind Kiali: the definitions of before Kiali 2.26 do not have it. */
+    if (!env->spec->monitoring.prometheus.url)
+        json_object_set_new(json_object_get(common, "external_services"), "prometheus", OBJECT(BOOL("enabled", false)));
+    return OBJECT(
+        ROWS(common),
         MAP("server",
             INT("port", PORT),
             STRING("web_root", WEB_ROOT),
@@ -162,12 +169,10 @@ static json_t *http_port(const char *name, int number)
         STRING("appProtocol", "http"));
 }
 
-void istiod_kiali(const struct mesh_env *env, struct rendered_list *out)
+static void add_server(const struct mesh_env *env, struct rendered_list *out)
 {
     _cleanup_free_ char *image = str_printf("quay.io/kiali/kiali:%s", env->release->kiali);
 
-    if (!str_eq(env->spec->kiali.mode, ISTIO_KIALI_SERVER))
-        return;
     mesh_kiali_server(
         env,
         out,
@@ -186,4 +191,27 @@ void istiod_kiali(const struct mesh_env *env, struct rendered_list *out)
             .volumes = ARRAY(OPT(has_sessions(env), ITEM_VALUE(signing_key(env)))),
             .ports = ARRAY(ITEM_VALUE(http_port("http", PORT)), ITEM_VALUE(http_port("http-metrics", METRICS_PORT))),
         });
+}
+
+/* For Kiali's own operator; what users write into it besides is theirs. */
+static void add_resource(const struct mesh_env *env, struct rendered_list *out)
+{
+    struct rendered *added = mesh_add(
+        env,
+        out,
+        "Kiali",
+        OBJECT(VALUE("metadata", mesh_metadata(env, MESH_KIALI, NULL)), VALUE("spec", settings(env))));
+
+    if (added)
+        added->apart = MESH_APART_MAPS;
+}
+
+void istiod_kiali(const struct mesh_env *env, struct rendered_list *out)
+{
+    const char *mode = env->spec->kiali.mode;
+
+    if (str_eq(mode, ISTIO_KIALI_SERVER))
+        add_server(env, out);
+    else if (str_eq(mode, ISTIO_KIALI_RESOURCE))
+        add_resource(env, out);
 }

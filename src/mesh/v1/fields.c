@@ -82,6 +82,20 @@ const struct field_table v1_tracing_table = {
     FIELD_ROWS(tracing_rows),
 };
 
+static const struct field servicegraph_rows[] = {
+    {"enabled",
+     FLAG_AT(servicegraph),
+     .otherwise = "false",
+     .floating = true,
+     .doc = "Whether it is installed. It asks the Prometheus of `monitoring.prometheus.url`, else Service prometheus."},
+};
+
+const struct field_table v1_servicegraph_table = {
+    .name = "Servicegraph",
+    .doc = "Draws the mesh from the metrics in Prometheus.",
+    FIELD_ROWS(servicegraph_rows),
+};
+
 #undef OWNER
 #define OWNER struct v1_spec
 

@@ -8,7 +8,8 @@
 #include "api/istio_parts.h"
 #include "mesh/v1/v1.h"
 
-extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table, v1_tracing_table, v1_proxy_init_table;
+extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table, v1_tracing_table, v1_proxy_init_table,
+    v1_servicegraph_table;
 
 /* clang-format off */
 #define V1_CITADEL_ROW()                                                                                               \
@@ -45,8 +46,9 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
     ISTIO_PROXY_ROW(),                                                                                                 \
     ISTIO_SIDECARS_ROW(),                                                                                              \
     ISTIO_MONITORING_ROW(),                                                                                            \
+    {"servicegraph", GROUP(v1_servicegraph_table), .doc = "Servicegraph, which draws the mesh."},                      \
     {"kiali", UNSUPPORTED("{\"mode\":\"None\"}"), .refused = true,                                                     \
-     .instead = "install the Kiali of its time yourself, by its chart or operator"},                                   \
+     .instead = "the Kiali of its time reads Deployments by an API that Kubernetes 1.16 removed; write `servicegraph.enabled`"},                                   \
     {"proxyInit", GROUP(v1_proxy_init_table), V1_PROXY_INIT_DOC}
 
 /* Of `gateways`, by the line's table of a gateway. */

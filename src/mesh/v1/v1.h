@@ -102,6 +102,9 @@ void v1_sidecar_injector(const struct mesh_env *env, struct rendered_list *out);
 void v1_ingress_gateway(const struct mesh_env *env, struct rendered_list *out);
 void v1_egress_gateway(const struct mesh_env *env, struct rendered_list *out);
 
+/* Servicegraph, where it is enabled. */
+void v1_servicegraph(const struct mesh_env *env, struct rendered_list *out);
+
 /* The ServiceAccount and rights of Mixer, which policy and telemetry share. */
 void v1_mixer_identity(const struct mesh_env *env, struct rendered_list *out);
 

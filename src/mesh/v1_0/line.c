@@ -15,6 +15,7 @@ static const mesh_part_fn central_shared[] = {
     v1_security_config,
     mesh_scrapes,
     mesh_dashboards,
+    v1_servicegraph,
     NULL,
 };
 

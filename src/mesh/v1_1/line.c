@@ -22,6 +22,7 @@ static const mesh_part_fn central_shared[] = {
     v1_cni_plugin,
     mesh_scrapes,
     mesh_dashboards,
+    v1_servicegraph,
     NULL,
 };
 

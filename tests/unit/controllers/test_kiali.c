@@ -159,20 +159,160 @@ static void off_takes_away_what_was_made_and_nothing_else(void **state)
     }
 }
 
-static void a_mesh_that_is_deleted_takes_it_along(void **state)
+static void delete_mesh(struct world *w)
 {
-    struct world *w = *state;
-    json_t *mesh;
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
 
-    world_put_mesh(w, ANONYMOUS);
-    settle(w);
-    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
     json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
     world_put(w, mesh);
     w->synced = 0;
     settle(w);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+}
+
+static void a_mesh_that_is_deleted_takes_it_along(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, ANONYMOUS);
+    settle(w);
+    delete_mesh(w);
     assert_int_equal(written(w), 0);
+}
+
+/* --- by Kiali's own operator --- */
+
+#define API "kiali.io/v1alpha1"
+#define RESOURCE WITH("{\"mode\": \"KialiResource\"}")
+#define ALL_WATCHES (PLAN_WATCH_KIALI | PLAN_WATCH_KIALI_SERVED)
+
+static void put_kialis_definition(struct world *w)
+{
+    put_definition(w, KIND_KIALI_DEFINITION, KIND_KIALI, true);
+}
+
+static bool has_kiali(struct world *w)
+{
+    return world_has(w, API, "Kiali", NS, "kiali");
+}
+
+static void absent_definitions_are_told_and_cost_one_watch(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, RESOURCE);
+    expect(w, "False", "DefinitionsMissing", "install Kiali's operator");
+    assert_int_equal(w->synced & ALL_WATCHES, PLAN_WATCH_KIALI_SERVED);
+    put_kialis_definition(w);
+    expect(w, "False", "NotReady", "has not carried out Kiali istio-system/kiali yet");
+    assert_true(has_kiali(w));
+    assert_int_equal(written(w), 0);
+}
+
+static void what_kialis_operator_says_is_told(void **state)
+{
+    static const struct {
+        const char *status, *holds, *reason, *in_message;
+    } cases[] = {
+        {"{\"conditions\": [{\"type\": \"Running\", \"status\": \"True\"}]}", "False", "NotReady", "yet"},
+        {"{\"conditions\": [{\"type\": \"Failure\", \"status\": \"False\"},"
+         " {\"type\": \"Successful\", \"status\": \"True\"}]}",
+         "True",
+         "Ready",
+         "Kiali istio-system/kiali"},
+        {"{\"conditions\": [{\"type\": \"Successful\", \"status\": \"True\"},"
+         " {\"type\": \"Failure\", \"status\": \"True\", \"message\": \"no such strategy\"}]}",
+         "False",
+         "NotReady",
+         "no such strategy"},
+        {"{\"conditions\": [{\"type\": \"Failure\", \"status\": \"True\"}]}", "False", "NotReady", "Failure"},
+        {"{\"conditions\": {}}", "False", "NotReady", "yet"},
+    };
+    struct world *w = *state;
+
+    world_put_mesh(w, RESOURCE);
+    put_kialis_definition(w);
+    settle(w);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *kiali = world_get(w, API, "Kiali", NS, "kiali"), *value;
+        assert_int_equal(doc_parse(cases[i].status, strlen(cases[i].status), SIZE_MAX, &value, NULL), 0);
+        json_object_set_new(kiali, "status", value);
+        world_put(w, kiali);
+        expect(w, cases[i].holds, cases[i].reason, cases[i].in_message);
+    }
+}
+
+/* What their strategy needs besides. */
+static void what_users_write_into_it_stays(void **state)
+{
+    _cleanup_json_ json_t *after = NULL;
+    struct world *w = *state;
+    json_t *kiali;
+
+    world_put_mesh(w, RESOURCE);
+    put_kialis_definition(w);
+    settle(w);
+    kiali = world_get(w, API, "Kiali", NS, "kiali");
+    json_object_set_new(doc_at(kiali, "spec", "auth"), "openid", OBJECT(STRING("client_id", "a")));
+    json_object_set_new(doc_at(kiali, "spec", "auth"), "strategy", json_string("anonymous"));
+    world_put(w, kiali);
+    settle(w);
+    after = world_get(w, API, "Kiali", NS, "kiali");
+    assert_string_equal(doc_string(after, "spec", "auth", "openid", "client_id"), "a");
+    assert_string_equal(doc_string(after, "spec", "auth", "strategy"), "token");
+}
+
+static void another_mode_takes_the_kiali_away_and_no_other(void **state)
+{
+    static const char *const specs[] = {WITHOUT, WITH("{\"mode\": \"None\"}"), ANONYMOUS};
+    struct world *w = *state;
+
+    put_kialis_definition(w);
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        world_put_mesh(w, RESOURCE);
+        settle(w);
+        assert_true(has_kiali(w));
+        assert_true(mesh_remembers(w, "kialiResources"));
+        put_of(w, mesh_kind(KIND_KIALI), NS, "theirs", NULL);
+        world_put_mesh(w, specs[i]);
+        w->synced = 0; /* the next operator does it */
+        mesh_memo_clear(w->memo);
+        settle(w);
+        assert_false(has_kiali(w));
+        assert_int_equal(written(w), str_eq(specs[i], ANONYMOUS) ? ARRAY_LEN(objects) : 0);
+        assert_true(world_has(w, API, "Kiali", NS, "theirs"));
+        assert_int_equal(w->synced & ALL_WATCHES, 0);
+    }
+}
+
+static void a_mesh_that_is_deleted_takes_the_kiali_along(void **state)
+{
+    struct world *w = *state;
+
+    put_kialis_definition(w);
+    world_put_mesh(w, RESOURCE);
+    settle(w);
+    delete_mesh(w);
+    assert_false(has_kiali(w));
+}
+
+/* --- Servicegraph --- */
+
+static void servicegraph_is_written_told_and_taken_away(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, "{\"autoInjectionNamespaces\": [\"default\"], \"servicegraph\": {\"enabled\": true}}");
+    settle_with_condition(w, "ServicegraphReady", "False", "NotReady", "Deployment servicegraph");
+    expect_status(w, "Status", "Available");
+    expect_plan(w, "");
+    world_roll_out(w);
+    settle_with_condition(w, "ServicegraphReady", "True", "Ready", "Service istio-system/servicegraph");
+    world_put_mesh(w, SPEC);
+    settle_with_condition(w, "ServicegraphReady", "absent", "", "");
+    expect_status(w, "Status", "Available");
+    assert_false(world_has(w, APPS, "Deployment", NS, "servicegraph"));
+    assert_false(world_has(w, "v1", "Service", NS, "servicegraph"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, mesh_end)
@@ -187,6 +327,12 @@ int main(void)
         TEST(what_is_deleted_or_changed_is_restored),
         TEST(off_takes_away_what_was_made_and_nothing_else),
         TEST(a_mesh_that_is_deleted_takes_it_along),
+        INSTALLED(servicegraph_is_written_told_and_taken_away),
+        TEST(absent_definitions_are_told_and_cost_one_watch),
+        TEST(what_kialis_operator_says_is_told),
+        TEST(what_users_write_into_it_stays),
+        TEST(another_mode_takes_the_kiali_away_and_no_other),
+        TEST(a_mesh_that_is_deleted_takes_the_kiali_along),
     };
 
     return cmocka_run_group_tests_name("controllers kiali", tests, NULL, NULL);

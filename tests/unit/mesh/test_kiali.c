@@ -55,7 +55,7 @@ static void one_field_installs_all_of_it(void **state)
     render(&without, "1.31.1", "");
     assert_int_equal(f.objects.len, without.objects.len + ARRAY_LEN(kinds));
     for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-        assert_int_equal(fixture_find(&f, kinds[k], KIALI)->apart, MESH_APART_KIALI);
+        assert_int_equal(fixture_find(&f, kinds[k], KIALI)->apart, MESH_APART_MAPS);
 }
 
 /* Source: samples/addons/kiali.yaml of these releases. */
@@ -146,7 +146,7 @@ static void it_is_told_who_watches_the_mesh(void **state)
     _cleanup_json_ json_t
         *config = NULL,
         *expected = from_yaml(
-            "prometheus: {enabled: true, url: 'http://prometheus.monitoring:9090'}\n"
+            "prometheus: {url: 'http://prometheus.monitoring:9090'}\n"
             "grafana: {enabled: true, internal_url: 'http://grafana:3000', external_url: "
             "'https://grafana.example.com'}\n"
             "tracing: {enabled: true, provider: jaeger, use_grpc: false, internal_url: 'http://jaeger:16686/jaeger',\n"
@@ -229,6 +229,68 @@ static void without_sessions_there_is_no_key(void **state)
         json_array_size(doc_at(fixture_object(&f, "Deployment", KIALI), "spec", "template", "spec", "volumes")), 1);
 }
 
+/* --- for Kiali's own operator --- */
+
+static void kialis_operator_is_told_the_same(void **state)
+{
+    static const char spec[] = PROMETHEUS "kiali: {mode: %s, viewOnly: false, urls: {grafana: 'http://grafana:3000'}}";
+    static const char *const parts[] = {"auth", "deployment", "external_services"};
+    _cleanup_fixture_ struct fixture f = {0}, server = {0};
+    _cleanup_free_ char *own = str_printf(spec, "Server"), *theirs = str_printf(spec, "KialiResource");
+    _cleanup_json_ json_t *config = NULL;
+    const json_t *kiali;
+
+    (void)state;
+    render(&server, "1.31.1", own);
+    render(&f, "1.31.1", theirs);
+    config = configuration(&server);
+    kiali = fixture_object(&f, "Kiali", KIALI);
+    assert_string_equal(doc_string(kiali, "apiVersion"), "kiali.io/v1alpha1");
+    assert_string_equal(doc_string(kiali, "metadata", "namespace"), "istio-system");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        assert_true(json_equal(doc_at(config, parts[i]), doc_at(kiali, "spec", parts[i])));
+    assert_int_equal(json_object_size(doc_at(kiali, "spec")), ARRAY_LEN(parts));
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+        assert_null(fixture_find(&f, kinds[k], KIALI));
+    assert_null(fixture_find(&server, "Kiali", KIALI));
+}
+
+/* --- Servicegraph --- */
+
+static void servicegraph_is_what_istio_1_0_and_1_1_have(void **state)
+{
+    static const struct {
+        const char *version, *rest, *image, *argument;
+        int minor;
+    } cases[] = {
+        {"1.0.5", "", "docker.io/istio/servicegraph:1.0.5", "--prometheusAddr=http://prometheus:9090", 12},
+        {"1.1.17", PROMETHEUS, "docker.io/istio/servicegraph:1.1.17",
+         "--prometheusAddr=http://prometheus.monitoring:9090", 14},
+    };
+    _cleanup_json_ json_t *expected = from_yaml("{app: servicegraph}");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_fixture_ struct fixture f = {0}, without = {0};
+        _cleanup_free_ char *off = str_printf("version: %s\n%s", cases[i].version, cases[i].rest),
+                            *on = str_printf("%s\nservicegraph: {enabled: true}\n", off);
+        const json_t *deployment;
+        fixture_init_spec(&without, off);
+        fixture_render(&without, cases[i].minor);
+        assert_null(fixture_find(&without, "Deployment", "servicegraph"));
+        fixture_init_spec(&f, on);
+        fixture_render(&f, cases[i].minor);
+        assert_int_equal(f.objects.len, without.objects.len + 3);
+        deployment = fixture_object(&f, "Deployment", "servicegraph");
+        assert_true(json_equal(expected, doc_at(deployment, "spec", "selector", "matchLabels")));
+        assert_true(json_equal(expected, doc_at(fixture_object(&f, "Service", "servicegraph"), "spec", "selector")));
+        assert_string_equal(doc_string(fixture_container(&f, "servicegraph", "servicegraph"), "image"), cases[i].image);
+        assert_true(
+            has_string(doc_at(fixture_container(&f, "servicegraph", "servicegraph"), "args"), cases[i].argument));
+        assert_int_equal(fixture_find(&f, "Deployment", "servicegraph")->apart, MESH_APART_MAPS);
+    }
+}
+
 struct judged {
     const char *spec, *path;
     enum problem_severity severity;
@@ -242,9 +304,14 @@ static void what_cannot_be_meant_is_told(void **state)
         {"version: 1.31.1\nkiali: {mode: Server}", "spec.monitoring.prometheus.url", PROBLEM_WARNING},
         {"version: 1.0.5\nkiali: {mode: Server}", "spec.kiali", PROBLEM_ERROR},
         {"version: 1.1.17\nkiali: {mode: Server}", "spec.kiali", PROBLEM_ERROR},
+        {"version: 1.31.1\n" PROMETHEUS "kiali: {mode: Server, auth: {strategy: openid}}", "spec.kiali.auth.strategy",
+         PROBLEM_ERROR},
+        {"version: 1.31.1\n" PROMETHEUS "kiali: {mode: KialiResource, auth: {strategy: openid}}", NULL, 0},
         {"version: 1.31.1\n" PROMETHEUS "kiali: {mode: Server, viewOnly: false}", NULL, 0},
         {"version: 1.31.1\nkiali: {viewOnly: false, auth: {strategy: anonymous}}", NULL, 0},
         {"version: 1.0.5\nkiali: {mode: None}", NULL, 0},
+        {"version: 1.31.1\nservicegraph: {enabled: true}", "spec.servicegraph", PROBLEM_ERROR},
+        {"version: 1.31.1\nservicegraph: {enabled: false}", NULL, 0},
     };
 
     (void)state;
@@ -275,6 +342,8 @@ int main(void)
         cmocka_unit_test(its_pods_are_replaced_when_what_it_is_told_changes),
         cmocka_unit_test(sessions_are_encrypted_with_the_users_key_and_no_other),
         cmocka_unit_test(without_sessions_there_is_no_key),
+        cmocka_unit_test(kialis_operator_is_told_the_same),
+        cmocka_unit_test(servicegraph_is_what_istio_1_0_and_1_1_have),
         cmocka_unit_test(what_cannot_be_meant_is_told),
     };
 

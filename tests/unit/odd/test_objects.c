@@ -170,7 +170,7 @@ static json_t *definition_of_classes(void)
         MAP("status", SEQ("conditions", ITEM(STRING("type", "Established"), STRING("status", "True")))));
 }
 
-/* Of a kind of the Prometheus operator or of the Grafana operator. */
+/* Of a kind of the Prometheus, of the Grafana or of Kiali's operator. */
 static json_t *definition_of_monitoring(enum mesh_kind_id id)
 {
     const struct kube_kind *kind = mesh_kind(id);
@@ -341,6 +341,8 @@ static json_t *sample_of(const struct kube_kind *kind)
         return definition_of_monitoring(KIND_PROMETHEUS);
     case KIND_GRAFANA_DASHBOARD_DEFINITION:
         return definition_of_monitoring(KIND_GRAFANA_DASHBOARD);
+    case KIND_KIALI_DEFINITION:
+        return definition_of_monitoring(KIND_KIALI);
     default:
         fail_msg("%s (%s) has no sample", kind->kind, str_or(kind->view, ""));
         return NULL;
