@@ -3,7 +3,7 @@
  * answers: how late are the checks of the others, and what does the operator hold?
  *
  * The cluster is a virtual one (tests/apiserver), in which Deployments are rolled out at once; it and the metrics
- * servers are processes of their own. Run by `make bench`; TEST_OPERATOR is the operator's program, TEST_OUTPUT a
+ * servers are processes of their own. Not part of `make bench` yet; TEST_OPERATOR is the operator's program, TEST_OUTPUT a
  * folder.
  */
 #include <inttypes.h>
