@@ -13,7 +13,7 @@
 
 /* How long an operator may go by a spec that was edited, or what a hand did may still be felt. */
 static const msec_t LIMITS_FELT = SECONDS(90), RIVAL_UNHEARD = SECONDS(120), EDIT_FELT = SECONDS(600),
-                    HAND_FELT = SECONDS(40);
+                    HAND_FELT = SECONDS(40), UNDER_WAY = SECONDS(2);
 
 void rules_init(struct rules *r)
 {
@@ -297,13 +297,13 @@ static void route_written(struct world *w, enum who who, const json_t *before, c
 
 /*
  * What the autoscaler wrote is left, but for the steps from none and to none; and where it scales the target the
- * primary may grow.
+ * primary may grow, by a write that was sent then.
  */
 static void check_scaling(struct world *w, enum who who, bool is_primary, const json_t *before, const json_t *after)
 {
     int64_t from = replicas_in(before), to = replicas_in(after), least, most, floor = w->rules.floor;
     const char *whose = is_primary ? "primary" : "target";
-    bool is_led;
+    bool is_led, may_grow;
 
     if (!w->users.is_scaled || !before || !after || from == to)
         return;
@@ -315,7 +315,8 @@ static void check_scaling(struct world *w, enum who who, bool is_primary, const 
                    floor);
     if (who != WHO_OPERATOR || (!to && !is_primary))
         return;
-    if (from && !(is_primary && to > from && (!is_led || w->rules.live > 0)))
+    may_grow = !is_led || w->rules.live > 0 || world_now(w) < w->rules.led_back + UNDER_WAY;
+    if (from && !(is_primary && to > from && may_grow))
         world_fail(w, "an operator turns the replicas of the %s from %" PRId64 " to %" PRId64, whose, from, to);
     else if (!from && world_now(w) >= w->rules.limits && (to < least || to > most))
         world_fail(w, "an operator gives the %s %" PRId64 " replicas, and its autoscaler wants %" PRId64 " to %" PRId64,
@@ -396,6 +397,15 @@ static void apex_written(struct world *w, enum who who, const json_t *after)
         r->apex = world_now(w);
 }
 
+static void scaler_written(struct world *w, const json_t *before, const json_t *after)
+{
+    const char *was = doc_string(before, "spec", "scaleTargetRef", "name");
+    const char *is = doc_string(after, "spec", "scaleTargetRef", "name");
+
+    if (str_eq(is, SHOP_PRIMARY) && !str_eq(was, is))
+        w->rules.led_back = world_now(w);
+}
+
 /* A Canary that is deleted leaves the primary to the users, where the target did not become ready in time. */
 static void check_orphan(struct world *w, const json_t *before, const json_t *after)
 {
@@ -431,6 +441,8 @@ void rules_changed(struct world *w, enum who who, const struct collection *kind,
         target_written(w, who, before, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP))
         apex_written(w, who, after);
+    else if (str_eq(kind->plural, "horizontalpodautoscalers") && str_eq(name, SHOP))
+        scaler_written(w, before, after);
     else if (str_eq(kind->plural, "services") && str_eq(name, SHOP_CANARY) && who == WHO_OPERATOR)
         mend(w, HAND_CANARY_SERVICE);
 }

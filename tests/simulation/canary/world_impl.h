@@ -100,6 +100,7 @@ struct rules {
     bool apex_unseen; /* a user led the Service elsewhere, and no operator put it right yet */
     int64_t floor;    /* replicas of the primary when the canary got traffic; 0: it has none */
     msec_t shifted;   /* the canary got traffic */
+    msec_t led_back;  /* the autoscaler was led to the primary */
     msec_t limits;    /* users changed the limits of the autoscaler */
     msec_t rival;     /* since then another VirtualService has the shop's host; MSEC_NEVER: none has */
     msec_t crashing;  /* the primary has a version that crashes until then */
