@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "doc/doc.h"
 
 enum { WATCH_BITS = sizeof(unsigned) * CHAR_BIT };
 
@@ -343,6 +344,25 @@ bool subjects_are_due(const struct subjects *all)
     return !TAILQ_EMPTY(&all->queue);
 }
 
+/*
+ * What was on its way to be created when its resource was found gone, without its finalizer, as after a restore of the
+ * store: no plan takes it away. Of objects with a namespace the garbage collector does, by their owner's reference;
+ * definitions stay, as custom objects of users are theirs.
+ */
+static void take_back(struct subjects *all, const struct kube_action *action, const json_t *object)
+{
+    struct kube_action remove = {.verb = KUBE_REMOVE, .kind = action->kind};
+
+    if (action->verb != KUBE_CREATE || action->kind->namespaced || action->kind->is_definition)
+        return;
+    remove.version = str_dup(action->version);
+    remove.name = str_dup(action->name);
+    remove.uid = str_dup(doc_string(object, "metadata", "uid"));
+    remove.reason = str_dup("its resource was deleted");
+    log_info("removing", "object", action->name, "kind", action->kind->kind, "reason", remove.reason, NULL);
+    kube_queue_put(kube_cluster_queue(all->setup.cluster), &remove);
+}
+
 /* An action without an owner belongs to a resource that was deleted. */
 void subjects_action_done(
     struct subjects *all, const struct kube_action *action, const json_t *object, const struct err *e)
@@ -350,8 +370,11 @@ void subjects_action_done(
     struct actor *actor = (struct actor *)action->owner;
     struct subject *s = actor ? actor_context(actor) : NULL;
 
-    if (!s)
+    if (!s) {
+        if (!e)
+            take_back(all, action, object);
         return;
+    }
     actor_done(actor, action, object, e);
     /* The others are planned at every change. */
     if (s->kind->reconciler->shared_version)
