@@ -46,7 +46,9 @@ static int begin(void **state)
         return -1;
     others_delete_definitions(kinds, ARRAY_LEN(kinds));
     operator_start();
-    mesh_create(cluster_minor() < OLDEST_OF_TODAY ? "{\"version\": \"1.1.17\"}" : "{\"version\": \"1.31.1\"}");
+    mesh_create(
+        cluster_minor() < OLDEST_OF_TODAY ? "{\"version\": \"1.1.17\", \"removeCRDs\": true}"
+                                          : "{\"version\": \"1.31.1\"}");
     mesh_wait_settled(PATIENCE);
     return 0;
 }
