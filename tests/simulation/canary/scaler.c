@@ -11,6 +11,7 @@ struct scaler {
     struct server *server;
     struct rng *rng;
     struct job *job;
+    bool is_held;
 };
 
 static struct collection *kind_of(struct server *server)
@@ -49,7 +50,7 @@ static void scale(struct scaler *s, const json_t *autoscaler)
     _cleanup_outcome_ struct outcome done = {0};
 
     limits_of(autoscaler, &least, &most);
-    if (rng_chance(s->rng, 250))
+    if (!s->is_held && rng_chance(s->rng, 250))
         next = rng_between(s->rng, least, most > least ? most : least);
     next = next < least ? least : next > most ? most : next;
     if (!deployment || !replicas || next == replicas || doc_at(deployment, "metadata", "deletionTimestamp"))
@@ -89,4 +90,9 @@ void scaler_free(struct scaler *s)
 {
     sched_drop(s->sched, s->job);
     free(s);
+}
+
+void scaler_hold(struct scaler *s, bool is_held)
+{
+    s->is_held = is_held;
 }

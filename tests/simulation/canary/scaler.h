@@ -15,6 +15,8 @@ struct scaler;
 /* All borrowed. */
 struct scaler *scaler_new(struct sched *sched, struct server *server, struct rng *rng);
 void scaler_free(struct scaler *s);
+/* While it is held it wants what is there, within its limits. */
+void scaler_hold(struct scaler *s, bool is_held);
 /* Between how many replicas the one of this name scales; false: there is none. */
 bool scaler_limits(struct server *server, const char *name, int64_t *ret_least, int64_t *ret_most);
 /* Whether that one scales this Deployment. */

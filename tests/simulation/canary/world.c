@@ -348,7 +348,10 @@ static void stay_quiet(struct world *w, msec_t time, const char *who)
 {
     uint64_t writes = count_writes(w), queries = count_queries(w);
 
+    /* A primary that is not ready yet is to have as many Pods as the target at most had. */
+    scaler_hold(w->ground.scaler, scaler_scales(w->ground.server, SHOP, SHOP));
     run_for(w, time);
+    scaler_hold(w->ground.scaler, false);
     if (!failed(w) && count_writes(w) != writes)
         world_fail(w, "%s sent %" PRIu64 " writes though everything was at its end", who, count_writes(w) - writes);
     if (!failed(w) && count_queries(w) != queries)
