@@ -3,8 +3,7 @@
  * answers: how late are the checks of the others, and what does the operator hold?
  *
  * The cluster is a virtual one (tests/apiserver), in which Deployments are rolled out at once; it and the metrics
- * servers are processes of their own. Not part of `make bench` yet; TEST_OPERATOR is the operator's program, TEST_OUTPUT a
- * folder.
+ * servers are processes of their own. TEST_OPERATOR is the operator's program, TEST_OUTPUT a folder.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -102,9 +101,9 @@ static void on_query(void *context, struct http_exchange *exchange, const struct
 {
     static const char none[] = "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},"
                                "\"value\":[0,\"%s\"]}]}}";
-    _cleanup_free_ char *path = str_dup_n(request->path.at, request->path.len);
-    const char *name = strstr(path, "app-");
-    _cleanup_free_ char *answer = str_printf(none, strstr(path, "response_code") ? "0" : "1000");
+    _cleanup_free_ char *query = str_dup_n(request->query.at, request->query.len);
+    const char *name = strstr(query, "app-");
+    _cleanup_free_ char *answer = str_printf(none, strstr(query, "response_code") ? "0" : "1000");
     int64_t canary = name ? strtol(name + strlen("app-"), NULL, 10) : CANARIES;
 
     if (context) /* it hangs */

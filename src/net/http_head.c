@@ -102,7 +102,9 @@ static int parse_request_line(struct http_span line, struct http_head *head, int
     if (!target.len || *target.at != '/' || has_control(target))
         return refuse(ret_status, 400);
     head->keep_alive = http_span_is(line, "HTTP/1.1");
-    if (!cut(&target, '?', &head->path))
+    if (cut(&target, '?', &head->path))
+        head->query = target;
+    else
         head->path = target;
     return 0;
 }

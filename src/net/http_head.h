@@ -22,7 +22,8 @@ struct http_span {
 struct http_head {
     size_t len; /* of the head, with the empty line that ends it */
     struct http_span method;
-    struct http_span path; /* without the query */
+    struct http_span path;  /* without the query */
+    struct http_span query; /* after the '?', as it was sent */
     struct http_span authorization;
     size_t body_len;
     bool keep_alive;

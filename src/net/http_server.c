@@ -159,6 +159,7 @@ static void handle(struct connection *c)
     request = (struct http_request){
         .method = c->head.method,
         .path = c->head.path,
+        .query = c->head.query,
         .authorization = c->head.authorization,
         .body = text + c->head.len,
         .body_len = c->head.body_len};

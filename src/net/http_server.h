@@ -28,7 +28,7 @@ struct http_exchange;
 
 /* Borrowed for the time of the callback. */
 struct http_request {
-    struct http_span method, path, authorization;
+    struct http_span method, path, query, authorization;
     const char *body;
     size_t body_len;
 };

@@ -29,6 +29,7 @@ static void test_a_good_head_is_read(void **state)
     assert_int_equal(parse(text, &head), 1);
     assert_true(http_span_is(head.method, "POST"));
     assert_true(http_span_is(head.path, "/validate"));
+    assert_true(http_span_is(head.query, "timeout=5s"));
     assert_true(http_span_is(head.authorization, "Bearer abc"));
     assert_int_equal(head.body_len, 12);
     assert_true(head.keep_alive);
