@@ -224,8 +224,7 @@ former_validates(const struct plan_input *in, const struct kube_object *resource
     if (revision && is_desired(desired, revision))
         return NULL;
     /* One that users keep as it is does not say when its place is taken. */
-    if (mark_is_ignored(live) &&
-        injection_has_moved(in->observed, &desired->injection))
+    if (mark_is_ignored(live) && injection_has_moved(in->observed, &desired->injection))
         return NULL;
     return former_plane(in, resource, line, revision, desired);
 }

@@ -42,8 +42,8 @@ char *former_plane(
 
 /*
  * The name of the former control plane that validates Istio's configuration until the new one is proven; owned by the
- * caller. NULL: there is none, or the new one took over, which it does once: the webhook that they share says so, or the
- * namespaces where a user keeps that one as it is.
+ * caller. NULL: there is none, or the new one took over, which it does once: the webhook that they share says so, or
+ * the namespaces where a user keeps that one as it is.
  */
 char *
 former_validates(const struct plan_input *in, const struct kube_object *resource, const struct mesh_desired *desired);

@@ -166,8 +166,7 @@ static bool surges(const struct found *f, const char *ns, const json_t *need)
         kube_cache_get(f->in->observed, mesh_kind(KIND_DEPLOYMENT), ns, doc_string(need, "name"));
     _cleanup_json_ json_t *live = o ? kube_object_parse(o) : NULL;
 
-    return live && !mark_is_ignored(live) &&
-           mesh_deployment_surges(need, doc_int(doc_at(live, "spec", "replicas"), 1));
+    return live && !mark_is_ignored(live) && mesh_deployment_surges(need, doc_int(doc_at(live, "spec", "replicas"), 1));
 }
 
 static void add(json_t *list, char *text)
