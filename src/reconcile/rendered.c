@@ -61,6 +61,12 @@ void rendered_digest_configs(struct rendered_list *objects)
     }
 }
 
+void rendered_set_apart(struct rendered_list *objects, size_t from, unsigned apart)
+{
+    for (size_t i = from; i < objects->len; i++)
+        objects->items[i].apart = apart;
+}
+
 struct rendered_list rendered_take(struct rendered_list *objects, unsigned apart)
 {
     struct rendered_list taken = {0};

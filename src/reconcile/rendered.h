@@ -64,6 +64,8 @@ void rendered_digest_configs(struct rendered_list *objects);
 void rendered_set_digest(json_t *object, const json_t *config);
 /* The digest that an object has there; NULL: none. */
 const char *rendered_digest_in(const json_t *object);
+/* Has those from the place `from` on planned in the set `apart`. */
+void rendered_set_apart(struct rendered_list *objects, size_t from, unsigned apart);
 /* Takes those of the set `apart` out of `objects`; both keep their order. */
 struct rendered_list rendered_take(struct rendered_list *objects, unsigned apart);
 /* The order of the table of kinds (all are of one) and of names. */

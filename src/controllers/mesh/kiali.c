@@ -10,7 +10,7 @@
 #include "controllers/watches.h"
 #include "doc/build.h"
 #include "doc/doc.h"
-#include "mesh/common/kiali.h"
+#include "mesh/common/maps.h"
 
 static const struct apart_kinds resources = {
     .product = "Kiali's operator",

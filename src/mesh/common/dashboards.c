@@ -130,15 +130,14 @@ json_t *mesh_dashboard(const struct dashboard *dashboard, enum mesh_metrics metr
 /* --- objects --- */
 
 /* The ConfigMaps' file is named by the dashboard, too: the sidecar puts those of all ConfigMaps into one folder. */
-static struct rendered *
-config_map(const struct mesh_env *env, struct rendered_list *out, const char *name, const char *text)
+static void config_map(const struct mesh_env *env, struct rendered_list *out, const char *name, const char *text)
 {
     const struct istio_spec *spec = env->spec;
     const char *folder = spec->monitoring.grafana.folder;
     const json_t *labels = spec->monitoring.grafana.labels;
     _cleanup_free_ char *file = str_printf("%s.json", name);
 
-    return mesh_add(
+    mesh_add(
         env,
         out,
         "ConfigMap",
@@ -151,13 +150,12 @@ config_map(const struct mesh_env *env, struct rendered_list *out, const char *na
             MAP("data", STRING(file, text))));
 }
 
-static struct rendered *
-grafana_dashboard(const struct mesh_env *env, struct rendered_list *out, const char *name, const char *text)
+static void grafana_dashboard(const struct mesh_env *env, struct rendered_list *out, const char *name, const char *text)
 {
     const struct istio_spec *spec = env->spec;
     const json_t *labels = spec->monitoring.grafana.labels;
 
-    return mesh_add(
+    mesh_add(
         env,
         out,
         "GrafanaDashboard",
@@ -173,15 +171,17 @@ grafana_dashboard(const struct mesh_env *env, struct rendered_list *out, const c
 void mesh_dashboards(const struct mesh_env *env, struct rendered_list *out)
 {
     const char *mode = env->spec->monitoring.grafana.mode;
+    const size_t before = out->len;
 
     if (str_eq(str_or(mode, ISTIO_GRAFANA_NONE), ISTIO_GRAFANA_NONE))
         return;
     for (const struct dashboard *d = mesh_dashboard_table; d->name; d++) {
         _cleanup_json_ json_t *dashboard = mesh_dashboard(d, env->release->line->metrics);
         _cleanup_free_ char *text = doc_text(dashboard), *name = str_printf(MESH_DASHBOARD "%s", d->name);
-        struct rendered *added = str_eq(mode, ISTIO_GRAFANA_CONFIG_MAP) ? config_map(env, out, name, text)
-                                                                        : grafana_dashboard(env, out, name, text);
-        if (added)
-            added->apart = MESH_APART_DASHBOARDS;
+        if (str_eq(mode, ISTIO_GRAFANA_CONFIG_MAP))
+            config_map(env, out, name, text);
+        else
+            grafana_dashboard(env, out, name, text);
     }
+    rendered_set_apart(out, before, MESH_APART_DASHBOARDS);
 }

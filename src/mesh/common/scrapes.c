@@ -139,14 +139,6 @@ static json_t *metadata(const struct mesh_env *env, const char *name, const char
     return OBJECT(STRING("name", name), STRING("namespace", ns), OPT(labels, VALUE("labels", doc_copy(labels))));
 }
 
-static void add(const struct mesh_env *env, struct rendered_list *out, const char *kind, json_t *object)
-{
-    struct rendered *added = mesh_add(env, out, kind, object);
-
-    if (added)
-        added->apart = MESH_APART_MONITORS;
-}
-
 /* Takes over `file`. */
 static struct row text_of(const char *name, json_t *file)
 {
@@ -165,7 +157,8 @@ static void scrape_config(const struct mesh_env *env, struct rendered_list *out)
     for (const struct mesh_scrape *scrape = env->release->line->scrapes; scrape->job; scrape++)
         json_array_append_new(jobs, job(env, scrape));
     json_array_append_new(jobs, job(env, &own));
-    add(env,
+    mesh_add(
+        env,
         out,
         "ConfigMap",
         OBJECT(
@@ -242,23 +235,27 @@ static void monitors(const struct mesh_env *env, struct rendered_list *out)
             json_array_append_new(services, service_endpoint(env, scrape));
         else
             json_array_append_new(pods, pod_endpoint(env, scrape));
-    add(env,
+    mesh_add(
+        env,
         out,
         "ServiceMonitor",
         service_monitor(metadata(env, MESH_SERVICE_MONITOR, namespace(env)), env->ns, services));
-    add(env,
+    mesh_add(
+        env,
         out,
         "ServiceMonitor",
         service_monitor(
             metadata(env, MESH_OWN_MONITOR, own_namespace(env)),
             own_namespace(env),
             ARRAY(ITEM_VALUE(service_endpoint(env, &own)))));
-    add(env,
+    mesh_add(
+        env,
         out,
         "PrometheusRule",
         OBJECT(VALUE("metadata", metadata(env, MESH_OWN_RULES, namespace(env))), VALUE("spec", mesh_alert_rules())));
     if (json_array_size(pods))
-        add(env,
+        mesh_add(
+            env,
             out,
             "PodMonitor",
             OBJECT(
@@ -275,9 +272,11 @@ static void monitors(const struct mesh_env *env, struct rendered_list *out)
 void mesh_scrapes(const struct mesh_env *env, struct rendered_list *out)
 {
     const char *mode = env->spec->monitoring.prometheus.mode;
+    const size_t before = out->len;
 
     if (str_eq(mode, ISTIO_PROMETHEUS_SCRAPE_CONFIG))
         scrape_config(env, out);
     else if (str_eq(mode, ISTIO_PROMETHEUS_OPERATOR))
         monitors(env, out);
+    rendered_set_apart(out, before, MESH_APART_MONITORS);
 }

@@ -6,15 +6,18 @@
  * With the strategy `token` Kiali writes with its user's token, and with its own account it reads: so that account has
  * the role of a viewer alone, whatever spec.kiali.viewOnly says.
  */
-#include "mesh/common/kiali.h"
-
 #include "base/str.h"
+#include "doc/doc.h"
+#include "doc/yaml.h"
+#include "mesh/common/maps.h"
 #include "mesh/common/objects.h"
 #include "mesh/istiod/istiod.h"
 
 enum { PORT = 20001, METRICS_PORT = 9090 };
 
 #define WEB_ROOT "/kiali"
+#define CONFIGURATION "kiali-configuration" /* the volume */
+#define FOLDER "/" CONFIGURATION
 #define READ "get", "list", "watch"
 
 /* By which the Deployment and the Service select; it cannot change later. */
@@ -54,6 +57,21 @@ static json_t *viewer_rules(void)
         ITEM_VALUE(mesh_rule("inference.networking.k8s.io", WORDS("inferencepools"), WORDS(READ))),
         ITEM_VALUE(mesh_rule("authentication.k8s.io", WORDS("tokenreviews"), WORDS("create"))),
         ITEM_VALUE(mesh_rule("admissionregistration.k8s.io", WORDS("mutatingwebhookconfigurations"), WORDS(READ))));
+}
+
+static void add_roles(const struct mesh_env *env, struct rendered_list *out)
+{
+    mesh_service_account(env, out, MESH_KIALI, labels(env));
+    mesh_add(
+        env,
+        out,
+        "ClusterRole",
+        OBJECT(VALUE("metadata", mesh_cluster_metadata(MESH_KIALI, labels(env))), VALUE("rules", viewer_rules())));
+    mesh_add(
+        env,
+        out,
+        "ClusterRoleBinding",
+        mesh_binding(env, mesh_cluster_metadata(MESH_KIALI, labels(env)), "ClusterRole", MESH_KIALI, MESH_KIALI));
 }
 
 /* --- its configuration --- */
@@ -103,6 +121,21 @@ static json_t *configuration(const struct mesh_env *env)
             MAP("observability", MAP("metrics", BOOL("enabled", true), INT("port", METRICS_PORT)))));
 }
 
+static void add_configuration(const struct mesh_env *env, struct rendered_list *out)
+{
+    _cleanup_json_ json_t *config = configuration(env);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    yaml_print(config, &text);
+    mesh_add(
+        env,
+        out,
+        "ConfigMap",
+        OBJECT(
+            VALUE("metadata", mesh_metadata(env, MESH_KIALI, labels(env))),
+            MAP("data", STRING("config.yaml", buf_str(&text)))));
+}
+
 /* --- the program --- */
 
 static json_t *health(int delay, int period, int failures)
@@ -126,7 +159,13 @@ static bool has_sessions(const struct mesh_env *env)
 
 static json_t *container(const struct mesh_env *env)
 {
+    _cleanup_free_ char *image = str_printf("quay.io/kiali/kiali:%s", env->release->kiali);
+
     return OBJECT(
+        STRING("name", MESH_KIALI),
+        STRING("image", str_or(env->spec->kiali.image, image)),
+        STRING("imagePullPolicy", env->spec->image_pull_policy),
+        STRINGS("command", "/opt/kiali/kiali", "-config", FOLDER "/config.yaml"),
         STRING("terminationMessagePolicy", "FallbackToLogsOnError"),
         MAP("securityContext",
             BOOL("allowPrivilegeEscalation", false),
@@ -141,7 +180,7 @@ static json_t *container(const struct mesh_env *env)
         VALUE("startupProbe", health(30, 10, 6)),
         SEQ("env", ITEM_VALUE(mesh_env_field("ACTIVE_NAMESPACE", "metadata.namespace"))),
         SEQ("volumeMounts",
-            ITEM_VALUE(mesh_kiali_mount()),
+            ITEM_VALUE(mesh_mount(CONFIGURATION, FOLDER)),
             OPT(has_sessions(env),
                 ITEM_VALUE(
                     mesh_mount_read_only("kiali-signing-key", "/kiali-override-secrets/login-token-signing-key")))),
@@ -169,26 +208,45 @@ static json_t *http_port(const char *name, int number)
         STRING("appProtocol", "http"));
 }
 
-static void add_server(const struct mesh_env *env, struct rendered_list *out)
+static void add_deployment(const struct mesh_env *env, struct rendered_list *out)
 {
-    _cleanup_free_ char *image = str_printf("quay.io/kiali/kiali:%s", env->release->kiali);
-
-    mesh_kiali_server(
+    struct rendered *added = mesh_add(
         env,
         out,
-        (struct kiali_server){
-            .account = MESH_KIALI,
-            .binding = MESH_KIALI,
-            .image = image,
+        "Deployment",
+        OBJECT(
+            VALUE("metadata", mesh_metadata(env, MESH_KIALI, labels(env))),
+            MAP("spec",
+                MAP("selector", VALUE("matchLabels", selector())),
+                MAP("template",
+                    MAP("metadata",
+                        MAP("labels", ROWS(labels(env)), STRING("sidecar.istio.io/inject", "false")),
+                        MAP("annotations",
+                            STRING("prometheus.io/scrape", "true"),
+                            FORMAT("prometheus.io/port", "%d", METRICS_PORT))),
+                    MAP("spec",
+                        STRING("serviceAccountName", MESH_KIALI),
+                        SEQ("containers", ITEM_VALUE(container(env))),
+                        SEQ("volumes",
+                            ITEM_VALUE(mesh_volume_config(CONFIGURATION, MESH_KIALI)),
+                            OPT(has_sessions(env), ITEM_VALUE(signing_key(env)))))))));
+
+    if (added)
+        added->restart_on = "ConfigMap/" MESH_KIALI;
+}
+
+static void add_server(const struct mesh_env *env, struct rendered_list *out)
+{
+    add_roles(env, out);
+    add_configuration(env, out);
+    add_deployment(env, out);
+    mesh_service(
+        env,
+        out,
+        (struct service){
+            .name = MESH_KIALI,
             .labels = labels(env),
             .selector = selector(),
-            .pod_labels = OBJECT(ROWS(labels(env)), STRING("sidecar.istio.io/inject", "false")),
-            .pod_annotations =
-                OBJECT(STRING("prometheus.io/scrape", "true"), FORMAT("prometheus.io/port", "%d", METRICS_PORT)),
-            .rules = viewer_rules(),
-            .config = configuration(env),
-            .container = container(env),
-            .volumes = ARRAY(OPT(has_sessions(env), ITEM_VALUE(signing_key(env)))),
             .ports = ARRAY(ITEM_VALUE(http_port("http", PORT)), ITEM_VALUE(http_port("http-metrics", METRICS_PORT))),
         });
 }
@@ -196,22 +254,21 @@ static void add_server(const struct mesh_env *env, struct rendered_list *out)
 /* For Kiali's own operator; what users write into it besides is theirs. */
 static void add_resource(const struct mesh_env *env, struct rendered_list *out)
 {
-    struct rendered *added = mesh_add(
+    mesh_add(
         env,
         out,
         "Kiali",
         OBJECT(VALUE("metadata", mesh_metadata(env, MESH_KIALI, NULL)), VALUE("spec", settings(env))));
-
-    if (added)
-        added->apart = MESH_APART_MAPS;
 }
 
 void istiod_kiali(const struct mesh_env *env, struct rendered_list *out)
 {
     const char *mode = env->spec->kiali.mode;
+    const size_t before = out->len;
 
     if (str_eq(mode, ISTIO_KIALI_SERVER))
         add_server(env, out);
     else if (str_eq(mode, ISTIO_KIALI_RESOURCE))
         add_resource(env, out);
+    rendered_set_apart(out, before, MESH_APART_MAPS);
 }

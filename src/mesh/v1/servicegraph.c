@@ -5,7 +5,7 @@
  * it is ready only where that answers.
  */
 #include "base/str.h"
-#include "mesh/common/kiali.h"
+#include "mesh/common/maps.h"
 #include "mesh/common/objects.h"
 #include "mesh/v1/v1.h"
 
@@ -64,6 +64,5 @@ void v1_servicegraph(const struct mesh_env *env, struct rendered_list *out)
             .selector = labels(),
             .ports = ARRAY(ITEM_VALUE(mesh_service_port("http", PORT))),
         });
-    for (size_t i = before; i < out->len; i++)
-        out->items[i].apart = MESH_APART_MAPS;
+    rendered_set_apart(out, before, MESH_APART_MAPS);
 }
