@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -279,6 +280,8 @@ struct bench {
     struct query_sender sender;
     struct query_call *asked; /* the query that is under way; NULL: none */
     int sent, cancelled;
+    bool stands_by, leads; /* there is a gate; it is open */
+    char texts[256];       /* that were written, one a line */
     struct controller *controller;
 };
 
@@ -340,10 +343,22 @@ static void answer(struct bench *b, int status, const char *body, const struct e
     sim_run(b->sim, SECONDS(2));
 }
 
+static bool may_send(void *context, msec_t *ret_not_after)
+{
+    const struct bench *b = context;
+
+    (void)ret_not_after;
+    return b->leads;
+}
+
 static void start(struct bench *b)
 {
     const struct controller_options options = {
-        .kinds = b->kinds, .ns = NS, .queries = &b->sender, .keeps_memory = true};
+        .kinds = b->kinds,
+        .ns = NS,
+        .queries = &b->sender,
+        .keeps_memory = true,
+        .gate = {.may_send = b->stands_by ? may_send : NULL, .context = b}};
     const struct connector connector = {connect_nowhere, NULL};
 
     b->controller = controller_new_on(sim_io(b->sim), &options, &connector);
@@ -689,6 +704,50 @@ static void a_query_that_cannot_be_sent_is_reported(void **state)
     expect_text(b, "hello", "good-morning");
 }
 
+static int note_text(void *context, enum net_method method, const char *path, json_t *body, const char **ret_message)
+{
+    const char *text = doc_string(body, "data", "text");
+    struct bench *b = context;
+    size_t len = strlen(b->texts);
+
+    (void)method, (void)path, (void)ret_message;
+    if (text)
+        snprintf(b->texts + len, sizeof(b->texts) - len, "%s\n", text);
+    return 0;
+}
+
+/* As the leader before left it. */
+static void apply_led(struct bench *b, const char *text)
+{
+    json_t *one = document("hello", text);
+
+    json_object_set_new(doc_at(one, "metadata"), "finalizers", json_pack("[s]", resource.finalizer));
+    sim_apply(b->sim, &kind_rows[GREETING], one);
+    sim_run(b->sim, 100);
+}
+
+/* What it saw while it stood by may be old: a watch that brings nothing any more says so to nobody. */
+static void a_new_leader_writes_nothing_by_what_it_saw_long_ago(void **state)
+{
+    static const struct sim_faults silent = {.net = {.watch_silent = 1000}};
+    struct bench *b = *state;
+
+    controller_free(b->controller);
+    b->stands_by = true;
+    start(b);
+    apply_led(b, "old");
+    expect_text(b, "hello", "");
+    sim_faults(b->sim, &silent);
+    apply_led(b, "new");
+    sim_faults(b->sim, NULL);
+    sim_review(b->sim, note_text, b);
+    b->leads = true;
+    controller_set_acting(b->controller, true);
+    sim_run(b->sim, SECONDS(2));
+    assert_string_equal(b->texts, "new\n");
+    expect_status(b, "hello", STATUS_AVAILABLE);
+}
+
 enum { MANY = 1000, FEW = 20 };
 
 /* What was done since the last time. */
@@ -761,6 +820,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_query_that_fails_is_reported_and_asked_again, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(a_query_that_no_plan_needs_is_not_asked_any_more, setup_asking, teardown),
         cmocka_unit_test_setup_teardown(a_query_that_cannot_be_sent_is_reported, setup_asking, teardown),
+        cmocka_unit_test_setup_teardown(a_new_leader_writes_nothing_by_what_it_saw_long_ago, setup, teardown),
         cmocka_unit_test_setup_teardown(a_change_of_one_of_a_thousand_costs_what_one_costs, setup_patient, teardown),
     };
 
