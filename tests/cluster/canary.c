@@ -26,16 +26,19 @@
     "{\"version\": \"%s\", \"autoInjectionNamespaces\": [\"" SHOP "\"], \"mtls\": true, \"meshConfig\": %s}"
 
 #define SPEC                                                                                                           \
-    "{\"apiVersion\": \"istio.banzaicloud.io/v1beta1\", \"kind\": \"Canary\","                                         \
+    "{\"apiVersion\": \"%s/v1beta1\", \"kind\": \"Canary\","                                                           \
     " \"metadata\": {\"name\": \"" CART "\", \"namespace\": \"" SHOP "\"}, \"spec\": {"                                \
     " \"targetRef\": {\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"name\": \"" CART "\"},"                 \
     " \"service\": {\"port\": 80, \"targetPort\": 8080, \"portName\": \"http\", %s},"                                  \
     " \"metricsServer\": \"%s\", \"progressDeadlineSeconds\": 240, \"settleSeconds\": 2, \"drainSeconds\": 5,"         \
-    " \"analysis\": {\"interval\": \"2s\", \"threshold\": 2, %s, \"metrics\": ["                                       \
-    "{\"name\": \"request-success-rate\", \"interval\": \"4s\", \"thresholdRange\": {\"min\": 99}},"                   \
-    " {\"name\": \"request-duration\", \"interval\": \"4s\", \"thresholdRange\": {\"max\": 4000}}]}}}"
+    " \"analysis\": {\"interval\": \"%ds\", \"threshold\": 2, %s, \"metrics\": ["                                      \
+    "{\"name\": \"request-success-rate\", \"interval\": \"%ds\", \"thresholdRange\": {\"min\": 99}},"                  \
+    " {\"name\": \"request-duration\", \"interval\": \"%ds\", \"thresholdRange\": {\"max\": 4000}}]}}}"
 
-const struct kube_kind canary_kind = {
+#define CHECKED_EVERY 2 /* seconds */
+#define LOOKED_BACK 4
+
+struct kube_kind canary_kind = {
     .kind = "Canary",
     .plural = "canaries",
     .group = "istio.banzaicloud.io",
@@ -158,13 +161,24 @@ void canary_shop_closes(void)
 
 /* --- the Canary --- */
 
-void canary_create(const char *service, const char *analysis)
+static void create(int every, int window, const char *service, const char *analysis)
 {
-    _cleanup_free_ char *spec = str_printf(SPEC, service, prometheus, analysis);
+    _cleanup_free_ char *spec =
+        str_printf(SPEC, canary_kind.group, service, prometheus, every, analysis, window, window);
     _cleanup_json_ json_t *canary = NULL;
 
     assert_int_equal(doc_parse(spec, strlen(spec), SIZE_MAX, &canary, NULL), 0);
     cluster_create(&canary_kind, canary);
+}
+
+void canary_create(const char *service, const char *analysis)
+{
+    create(CHECKED_EVERY, LOOKED_BACK, service, analysis);
+}
+
+void canary_create_slow(int seconds, const char *service, const char *analysis)
+{
+    create(seconds, seconds, service, analysis);
 }
 
 void canary_release(const char *version, const char *quality)
@@ -342,24 +356,39 @@ static void explain_losses(void)
     (void)run_shell(command);
 }
 
-int64_t canary_change_ended(void)
+int64_t canary_failures(void)
 {
-    msec_t took = clock_now_monotonic() - change.at;
-    int64_t calls_lost = calls_ended();
-    int64_t lost = atomic_load(&load->lost) - change.lost, failed = atomic_load(&load->failed) - change.failed;
+    return atomic_load(&load->failed) - change.failed;
+}
 
+struct canary_figures canary_change_figures(void)
+{
+    struct canary_figures figures = {.took = clock_now_monotonic() - change.at};
+    int64_t calls_lost = calls_ended();
+
+    figures.answered = atomic_load(&load->answered) - change.answered;
+    figures.failed = canary_failures();
+    figures.lost = atomic_load(&load->lost) - change.lost;
     print_message(
         "%s, in %lld ms: %lld answered, %lld failed by the release, %lld lost\n",
         change.what,
-        (long long)took,
-        (long long)(atomic_load(&load->answered) - change.answered),
-        (long long)failed,
-        (long long)lost);
+        (long long)figures.took,
+        (long long)figures.answered,
+        (long long)figures.failed,
+        (long long)figures.lost);
     change.what = NULL;
-    if (lost + calls_lost)
+    figures.lost += calls_lost;
+    if (figures.lost)
         explain_losses();
-    assert_int_equal(lost + calls_lost, 0);
-    return failed;
+    return figures;
+}
+
+int64_t canary_change_ended(void)
+{
+    struct canary_figures figures = canary_change_figures();
+
+    assert_int_equal(figures.lost, 0);
+    return figures.failed;
 }
 
 msec_t canary_last_failure(void)
@@ -367,32 +396,34 @@ msec_t canary_last_failure(void)
     return atomic_load(&load->failed_at);
 }
 
-/* When a write of that resource was answered; 0: the entry is of something else. */
-static msec_t written_at(const json_t *entry, const char *resource)
+/* Whether the entry is of a write of that resource, or part of one (NULL: of the whole). */
+static bool is_write_of(const json_t *entry, const char *resource, const char *part)
 {
     const char *verb = doc_string(entry, "verb");
 
-    if ((!str_eq(verb, "update") && !str_eq(verb, "patch")) ||
-        !str_eq(doc_string(entry, "objectRef", "resource"), resource))
-        return 0;
-    return clock_time(doc_string(entry, "stageTimestamp"));
+    return (str_eq(verb, "update") || str_eq(verb, "patch")) &&
+           str_eq(doc_string(entry, "objectRef", "resource"), resource) &&
+           str_eq(doc_string(entry, "objectRef", "subresource"), part);
 }
 
 static void note_route(void *context, const json_t *entry)
 {
     struct canary_writes *w = context;
-    msec_t at = written_at(entry, "virtualservices");
 
-    if (at)
-        w->route = at;
+    if (is_write_of(entry, "virtualservices", NULL)) {
+        w->route = clock_time(doc_string(entry, "requestReceivedTimestamp"));
+        w->routed = clock_time(doc_string(entry, "stageTimestamp"));
+    } else if (is_write_of(entry, "canaries", NULL)) {
+        w->command = clock_time(doc_string(entry, "stageTimestamp"));
+    }
 }
 
 static void note_status(void *context, const json_t *entry)
 {
     struct canary_writes *w = context;
-    msec_t at = written_at(entry, "canaries");
+    msec_t at = clock_time(doc_string(entry, "requestReceivedTimestamp"));
 
-    if (at && llabs(at - w->route) < llabs(w->status - w->route))
+    if (is_write_of(entry, "canaries", "status") && llabs(at - w->route) < llabs(w->status - w->route))
         w->status = at;
 }
 

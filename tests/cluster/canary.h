@@ -25,7 +25,10 @@
 /* Of a run with FIVE_STEPS: the third one. */
 #define IN_THE_MIDDLE 30
 
-extern const struct kube_kind canary_kind, virtual_service_kind;
+/* Of this operator; a benchmark sets the group of a peer, whose resource has the same fields, before it does anything.
+ */
+extern struct kube_kind canary_kind;
+extern const struct kube_kind virtual_service_kind;
 
 /* A mesh, Prometheus, the workloads, and the requests that begin; the operator runs. */
 void canary_shop_opens(void);
@@ -41,6 +44,8 @@ void canary_prometheus_signal(const char *signal);
 #define FIVE_STEPS "\"maxWeight\": 50, \"stepWeight\": 10"
 /* With these members of `service` and `analysis` besides the port and the metrics; a step takes 4 s. */
 void canary_create(const char *service, const char *analysis);
+/* The same where checks are made each so many seconds, and look back as long. */
+void canary_create_slow(int seconds, const char *service, const char *analysis);
 /* The last line of what a command prints; owned by the caller. */
 char *canary_line(const char *command);
 /* The Deployment's template gets that version, and that quality (NULL: a good one); waits until a run is under way. */
@@ -74,13 +79,25 @@ void canary_wait_gone(void);
 void canary_change_begins(const char *what);
 /* It has come to its end: prints the figures. Fails the test where a request was lost; returns how many failed. */
 int64_t canary_change_ended(void);
+/* The same without a judgement; lost are those between sidecars, too. */
+struct canary_figures {
+    msec_t took;
+    int64_t answered, failed, lost;
+};
+struct canary_figures canary_change_figures(void);
+/* How many failed since the change began. */
+int64_t canary_failures(void);
 /* When the last one failed, of clock_now_monotonic(). */
 msec_t canary_last_failure(void);
 
-/* The operator's last write of the route since the change began, and the one of the status that is nearest, wall clock.
+/*
+ * The operator's last write of the route since the change began, the one of the status that is nearest, and the last
+ * command; wall clock. What the server takes for a write is not the operator's time.
  */
 struct canary_writes {
-    msec_t status, route;
+    msec_t command;       /* when it was written; 0: there was none */
+    msec_t status, route; /* when the requests came to the server */
+    msec_t routed;        /* when the route was written */
 };
 struct canary_writes canary_last_route_write(void);
 /* What the operator wrote since then; owned by the caller. */
