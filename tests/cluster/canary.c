@@ -323,6 +323,12 @@ void canary_wait_gone(void)
     wait_until(is_gone, NULL, TO_END, "the Canary is gone");
 }
 
+void canary_delete(void)
+{
+    cluster_delete_if_there(&canary_kind, SHOP, CART);
+    canary_wait_gone();
+}
+
 /* --- figures --- */
 
 void canary_change_begins(const char *what)

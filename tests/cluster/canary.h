@@ -74,6 +74,8 @@ void canary_wait_phase(const char *phase);
 void canary_wait_route(int weight);
 /* Until it is gone. */
 void canary_wait_gone(void);
+/* Deletes it, where it is there, and waits for that. */
+void canary_delete(void);
 
 /* What is lost from here on counts. */
 void canary_change_begins(const char *what);

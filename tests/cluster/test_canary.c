@@ -496,8 +496,7 @@ static void a_canary_that_is_deleted_in_the_middle_leaves_what_it_found(void **s
     canary_change_begins("deleted in the middle");
     canary_release("v13", NULL);
     canary_wait_route(IN_THE_MIDDLE);
-    cluster_delete(&canary_kind, SHOP, CART);
-    canary_wait_gone();
+    canary_delete();
     expect_originals("v13");
     wait_for_the_end_of_pods();
     (void)canary_change_ended();
@@ -522,9 +521,11 @@ static void an_operator_that_is_killed_at_the_begin_and_the_end_continues(void *
     (void)canary_change_ended();
 }
 
+/* What a stage that failed left does not hold up the namespace's end. */
 static void all_requests_were_answered(void **state)
 {
     (void)state;
+    canary_delete();
     canary_shop_closes();
     json_decref(service_before);
     json_decref(route_before);
