@@ -419,8 +419,6 @@ static void note_route(void *context, const json_t *entry)
     if (is_write_of(entry, "virtualservices", NULL)) {
         w->route = clock_time(doc_string(entry, "requestReceivedTimestamp"));
         w->routed = clock_time(doc_string(entry, "stageTimestamp"));
-    } else if (is_write_of(entry, "canaries", NULL)) {
-        w->command = clock_time(doc_string(entry, "stageTimestamp"));
     }
 }
 

@@ -93,11 +93,10 @@ int64_t canary_failures(void);
 msec_t canary_last_failure(void);
 
 /*
- * The operator's last write of the route since the change began, the one of the status that is nearest, and the last
- * command; wall clock. What the server takes for a write is not the operator's time.
+ * The operator's last write of the route since the change began, and the one of the status that is nearest; wall clock.
+ * What the server takes for a write is not the operator's time.
  */
 struct canary_writes {
-    msec_t command;       /* when it was written; 0: there was none */
     msec_t status, route; /* when the requests came to the server */
     msec_t routed;        /* when the route was written */
 };
