@@ -69,14 +69,23 @@ struct kube_server invariants_describe(struct server *s)
     return d;
 }
 
-struct desired_set *invariants_desired_of(struct server *s, const json_t *resource)
+/* Owned by the caller; NULL: it is invalid. */
+static struct mesh_desired *desired_of(struct server *s, const json_t *resource)
 {
     struct kube_server d = invariants_describe(s);
     _cleanup_free_ const char **served = d.versions, **versions = NEW_ARRAY(const char *, mesh_kinds.len);
     _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    struct mesh_desired *desired = NULL;
 
     mesh_desired_versions(&d, versions);
-    return mesh_desired_objects(resource, d.minor, versions, &problems);
+    return mesh_desired_build(resource, d.minor, versions, NULL, false, NULL, &desired, &problems) < 0 ? NULL : desired;
+}
+
+struct desired_set *invariants_desired_of(struct server *s, const json_t *resource)
+{
+    _cleanup_mesh_desired_ struct mesh_desired *desired = desired_of(s, resource);
+
+    return desired ? TAKE_PTR(desired->objects) : NULL;
 }
 
 /* --- every write --- */
@@ -140,17 +149,27 @@ static void remember_mesh(struct invariants *v, const json_t *resource)
     v->elsewhere = v->elsewhere || !str_eq(doc_string(resource, "metadata", "namespace"), MESH_NS);
 }
 
-static void remember_desired(struct invariants *v, const struct collection *kind, const json_t *resource)
+static void remember_set(struct invariants *v, const struct desired_set *set)
 {
-    _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], resource);
-    _cleanup_desired_ struct desired_set *set = invariants_desired_of(v->server, shown);
-
-    for (size_t i = 0; set && i < set->len; i++) {
+    for (size_t i = 0; i < set->len; i++) {
         const struct desired *w = &set->items[i];
         _cleanup_free_ char *key =
             str_printf("%s/%s/%s/%s", w->kind->group, w->kind->plural, str_or(w->ns, ""), w->name);
         map_put(v->desired, key, v);
     }
+}
+
+static void remember_desired(struct invariants *v, const struct collection *kind, const json_t *resource)
+{
+    _cleanup_json_ json_t *shown = server_present(kind, kind->versions[0], resource);
+    _cleanup_mesh_desired_ struct mesh_desired *desired = desired_of(v->server, shown);
+
+    if (!desired)
+        return;
+    remember_set(v, desired->objects);
+    remember_set(v, desired->monitors);
+    remember_set(v, desired->dashboards);
+    remember_set(v, desired->maps);
 }
 
 /* What follows from the mesh without being made by us goes with it. */

@@ -334,6 +334,18 @@ static bool is_upgrading(const json_t *mesh)
     return str_eq(doc_string(mesh, "status", STATUS_FIELD_UPGRADE, "phase"), "Sidecars");
 }
 
+/* It depends on others whether these hold. */
+static bool depends_on_others(const char *type)
+{
+    static const char *const types[] = {CONDITION_METRICS_SCRAPED, CONDITION_DASHBOARDS_LOADED, CONDITION_KIALI_READY,
+                                        CONDITION_TRACING_CONFIGURED};
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (str_eq(type, types[i]))
+            return true;
+    return false;
+}
+
 static void check_conditions(const json_t *mesh, struct buf *why)
 {
     json_t *condition;
@@ -347,7 +359,7 @@ static void check_conditions(const json_t *mesh, struct buf *why)
                         : str_eq(type, CONDITION_UPGRADING)                                    ? is_upgrading(mesh)
                         : str_eq(type, CONDITION_UPGRADE_BLOCKED)                              ? false
                                                                                                : true;
-        if (!str_eq(status, expected ? "True" : "False"))
+        if (!depends_on_others(type) && !str_eq(status, expected ? "True" : "False"))
             buf_printf(why, "all is in place, and condition %s is %s: %s", type, str_or(status, "nothing"),
                        str_or(doc_string(condition, "message"), ""));
     }

@@ -11,8 +11,8 @@
 #include "world.h"
 
 static const char usage[] =
-    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--renewal] [--upgrade] [--trace] "
-    "[--keep-going]\n"
+    "Usage: simulate [--seeds N] [--from S] [--jobs J] [--odd] [--today] [--renewal] [--upgrade] "
+    "[--integrations] [--trace] [--keep-going]\n"
     "\n"
     "  --seeds N      how many (100)\n"
     "  --from S       the first one (1)\n"
@@ -21,6 +21,7 @@ static const char usage[] =
     "  --today        in every seed Kubernetes and Istio are today's, and not in one of three\n"
     "  --renewal      as --today, and little else happens than that sidecars are renewed, as they are in one of six\n"
     "  --upgrade      Istio is of 1.0 and 1.1 in every seed, and little else happens than that its version changes\n"
+    "  --integrations little else happens than that what others watch a mesh with is switched on and off\n"
     "  --trace        tell everything that happens, on standard output; for one seed\n"
     "  --keep-going   do not end at the first seed that fails\n";
 
@@ -84,7 +85,8 @@ static bool read_option(const char *option, struct world_options *world, struct 
     } options[] = {{"--odd", &world->odd},
                    {"--today", &world->today},
                    {"--renewal", &world->renewal},
-                   {"--upgrade", &world->upgrade}};
+                   {"--upgrade", &world->upgrade},
+                   {"--integrations", &world->integrations}};
     size_t len = strlen(seeds->replay);
 
     for (size_t i = 0; i < ARRAY_LEN(options); i++)

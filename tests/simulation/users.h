@@ -137,6 +137,11 @@ void users_end_renewal(struct users *p);
 void users_begin_upgrades(struct users *p);
 void users_act_in_upgrades(struct users *p);
 void users_end_upgrades(struct users *p);
+/* users_integrations.c: there is a mesh that nothing pauses, and others may be there that watch it; deeds; all of their
+ * fields are off. */
+void users_begin_integrations(struct users *p);
+void users_act_with_integrations(struct users *p);
+void users_end_integrations(struct users *p);
 /* users_remote.c, in the central cluster: a remote cluster may be joined from the beginning. */
 void users_join(struct users *p);
 /* The kubeconfigs of remote clusters are put right, mostly; some RemoteIstios are deleted, or let go where they must.

@@ -645,7 +645,8 @@ static void world_init(struct world *w, uint64_t seed, const struct world_option
     *w = (struct world){.trace = options->trace,
                         .today = !options->upgrade && (options->today || options->renewal || seed % 3 == 0),
                         .renews = seed % 6 == 0,
-                        .alone = options->renewal || options->upgrade,
+                        .integrates = seed % 2 == 1,
+                        .alone = options->renewal || options->upgrade || options->integrations,
                         .report = report};
     w->rng.state = rng_next(&seeds);
     w->chaos.state = rng_next(&seeds);
@@ -693,6 +694,8 @@ static void go_on(struct world *w)
         fail_for_a_while(w);
     if (!failed(w))
         lose_a_write(w);
+    if (!failed(w) && w->integrates)
+        world_integrate(w);
 }
 
 void world_run(uint64_t seed, const struct world_options *options, struct world_report *ret)
@@ -708,7 +711,7 @@ void world_run(uint64_t seed, const struct world_options *options, struct world_
     ret->with_mesh = server_get(server_find(world_central(&w)->server, API_GROUP, "istios"), MESH_NS, MESH_NAME);
     ret->remotes = users_count_remotes(&world_central(&w)->users);
     if (!failed(&w))
-        (!w.alone ? go_on : w.today ? world_renew : world_upgrade)(&w);
+        (!w.alone ? go_on : options->integrations ? world_integrate : w.today ? world_renew : world_upgrade)(&w);
     if (!failed(&w))
         restart(&w);
     world_release(&w);

@@ -29,11 +29,13 @@ struct world_report {
 };
 
 struct world_options {
-    bool trace;   /* tell on standard output what happens */
-    bool odd;     /* servers send what is odd in any case */
-    bool renewal; /* as `today`, and little else happens than that sidecars are renewed; else in a seed of six */
-    bool upgrade; /* Istio is of 1.0 and 1.1, and little else happens than that its version changes */
-    bool today;   /* Kubernetes and Istio are today's in any case; else in a seed of three */
+    bool trace;        /* tell on standard output what happens */
+    bool odd;          /* servers send what is odd in any case */
+    bool renewal;      /* as `today`, and little else happens than that sidecars are renewed; else in a seed of six */
+    bool upgrade;      /* Istio is of 1.0 and 1.1, and little else happens than that its version changes */
+    bool integrations; /* little else happens than that what others watch a mesh with is switched; else in every second
+                        */
+    bool today;        /* Kubernetes and Istio are today's in any case; else in a seed of three */
 };
 
 /* Runs a seed from its beginning to its end. */

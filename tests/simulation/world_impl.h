@@ -69,6 +69,7 @@ struct world {
     uint64_t requests_most;   /* of an operator in a cluster in a minute, now */
     struct rng renewal;       /* of what happens while sidecars are renewed, or the version changes */
     bool renews;              /* sidecars are renewed */
+    bool integrates;          /* what others watch a mesh with is switched on and off */
     bool alone;               /* nothing happens but that, or that the version changes */
     unsigned kill_in;         /* an operator is killed after so many writes; 0: none is */
     struct world_report *report;
@@ -98,9 +99,13 @@ void world_stay_quiet(struct world *w, msec_t how_long, const char *who);
 void world_renew(struct world *w);
 /* world_upgrade.c: the same of a world of Istio 1.0 and 1.1. */
 void world_upgrade(struct world *w);
+/* world_integrations.c: the same of any world. */
+void world_integrate(struct world *w);
 /* For both: those faults after which users soon see what came of what they did. */
 void world_choose_few_faults(struct world *w);
 void world_start_all(struct world *w);
+/* Without a lease two may do more than one may: one stays. */
+void world_let_one_act(struct world *w);
 /* An operator is killed in so many of 100 cases, at one of so many writes from now on; one breaks down in 5; users act
  * in the others. */
 struct happening {

@@ -29,6 +29,14 @@ void world_start_all(struct world *w)
         operator_start(&w->operators[i]);
 }
 
+void world_let_one_act(struct world *w)
+{
+    if (w->leases)
+        return;
+    operator_stop(&w->operators[1]);
+    w->operators[1].desired = false;
+}
+
 void world_happen(struct world *w, const struct happening *h)
 {
     struct users *users = &world_central(w)->users;
@@ -62,11 +70,7 @@ static void begin(struct world *w)
 {
     struct users *users = &world_central(w)->users;
 
-    /* Without a lease two may restart more than one may. */
-    if (!w->leases) {
-        operator_stop(&w->operators[1]);
-        w->operators[1].desired = false;
-    }
+    world_let_one_act(w);
     for (size_t i = 0; i < OPERATORS; i++)
         w->operators[i].wall = SERVER_EPOCH;
     w->requests_most = WORLD_MINUTE_MOST;
