@@ -218,14 +218,23 @@ static void who_watches_the_mesh_is_reported(void **state)
                2, "",
                AVAILABLE
                "  monitoring: {mode: ScrapeConfig, targetsUp: 42, targetsDown: 0, grafana: ConfigMap, dashboards: 5,\n"
-               "    kiali: Server, kialiVersion: v2.27}\n"),
+               "    kiali: Server, kialiVersion: v2.27}\n"
+               "  conditions:\n"
+               "  - {type: TracingConfigured, status: 'True', reason: Configured, message: spans go to zipkin}\n"
+               "  - {type: ServicegraphReady, status: 'False', reason: NotReady, message: its Prometheus is gone}\n"),
            NULL, false,
            "Istio istio-system/istio: Available\n"
            "  Version     1.0.5\n"
            "  Kubernetes  v1.20.2\n"
            "  Prometheus  ScrapeConfig; 42 targets up, 0 down\n"
            "  Grafana     ConfigMap; 5 dashboards\n"
-           "  Kiali       Server v2.27\n");
+           "  Kiali       Server v2.27\n"
+           "\n"
+           "Needs attention\n"
+           "  ServicegraphReady  NotReady  its Prometheus is gone\n"
+           "\n"
+           "Conditions\n"
+           "  TracingConfigured  True  Configured  spans go to zipkin\n");
 }
 
 static void the_last_events_are_reported(void **state)

@@ -164,6 +164,19 @@ static void absent_definitions_are_told_and_cost_one_watch(void **state)
     assert_int_equal(config_maps(w), 0);
 }
 
+/* An operator with the rights of an older one. */
+static void lists_that_are_refused_are_told(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, GRAFANAS);
+    put_grafanas_definition(w);
+    w->failing = PLAN_WATCH_DASHBOARDS;
+    expect(w, "False", "NotReadable", "rights of today's config/operator.yaml");
+    w->failing = 0;
+    expect(w, "False", "NotLoaded", "");
+}
+
 static void definitions_that_go_are_no_harm(void **state)
 {
     struct world *w = *state;
@@ -298,6 +311,7 @@ int main(void)
         TEST(what_cannot_be_written_is_told_and_the_rest_is),
         TEST(off_takes_away_what_was_made_and_nothing_else),
         TEST(absent_definitions_are_told_and_cost_one_watch),
+        TEST(lists_that_are_refused_are_told),
         TEST(definitions_that_go_are_no_harm),
         TEST(whether_a_grafana_loaded_them_is_told),
         TEST(the_status_tells_of_them_before_there_are_any),

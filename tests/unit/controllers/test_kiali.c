@@ -209,6 +209,20 @@ static void absent_definitions_are_told_and_cost_one_watch(void **state)
     assert_int_equal(written(w), 0);
 }
 
+/* An operator with the rights of an older one. */
+static void lists_that_are_refused_are_told(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, RESOURCE);
+    put_kialis_definition(w);
+    w->failing = PLAN_WATCH_KIALI;
+    expect(w, "False", "NotReadable", "rights of today's config/operator.yaml");
+    w->failing = 0;
+    expect(w, "False", "NotReady", "");
+    assert_true(has_kiali(w));
+}
+
 static void what_kialis_operator_says_is_told(void **state)
 {
     static const struct {
@@ -329,6 +343,7 @@ int main(void)
         TEST(a_mesh_that_is_deleted_takes_it_along),
         INSTALLED(servicegraph_is_written_told_and_taken_away),
         TEST(absent_definitions_are_told_and_cost_one_watch),
+        TEST(lists_that_are_refused_are_told),
         TEST(what_kialis_operator_says_is_told),
         TEST(what_users_write_into_it_stays),
         TEST(another_mode_takes_the_kiali_away_and_no_other),
