@@ -158,39 +158,25 @@ static bool defines(const struct desired *w, const struct kube_kind *kind)
 }
 
 /* Whether this definition, which is missing, is created later: see rendered.created_last. */
-static bool is_for_the_end(const struct pass *p, const struct desired *w)
+static bool is_for_the_end(const struct pass *p, const struct desired *w, const struct kube_object *o)
 {
-    bool others = p->late_len > 0;
-
-    for (size_t i = 0; i < p->kinds->len; i++) {
-        const struct kube_kind *kind = &p->kinds->rows[i];
-        if (!p->unwritten[i])
-            continue;
-        if (defines(w, kind))
+    if (!w->created_last || o || p->in->definitions_first || p->in->plan->preview)
+        return false;
+    for (size_t i = 0; i < p->kinds->len; i++)
+        if (p->unwritten[i] && defines(w, &p->kinds->rows[i]))
             return false;
-        others = others || (!kind->custom && !is_crd(kind) && kube_server_version(p->in->plan->server, kind));
-    }
-    return others;
+    return true;
 }
 
-/*
- * An object is written once everything that it comes after is in place. It waits for a stuck object only if it needs
- * that one.
- */
-static bool may_write(const struct pass *p, const struct desired *w, const struct kube_object *o)
+/* An object is written once everything that it comes after is in place. */
+static bool is_its_turn(const struct pass *p, const struct desired *w, const struct kube_object *o)
 {
-    if (p->in->plan->preview)
-        return true;
-    if (!kube_server_version(p->in->plan->server, w->kind))
-        return false;
     if (p->in->definitions_first && p->plan->definitions && o && is_read_by_programs(w->kind))
-        return false;
-    if (w->created_last && !o && !p->in->definitions_first && is_for_the_end(p, w))
         return false;
     for (size_t i = 0; i < p->kinds->len; i++)
         if (p->unwritten[i] && must_follow(w, &p->kinds->rows[i]))
             return false;
-    return !blocker_of(p, w, o);
+    return true;
 }
 
 /* Whether a stuck object needs this one. */
@@ -673,22 +659,44 @@ static void examine_all(struct pass *p, enum need *needs)
     }
 }
 
-static void write_all(struct pass *p, const enum need *needs)
+static void write_one(struct pass *p, const struct desired *w, const struct kube_object *o, enum need need)
+{
+    /* It waits for a stuck object only if it needs that one. */
+    if (!p->in->plan->preview && blocker_of(p, w, o))
+        return;
+    p->plan->unseen += need == MISSING;
+    if (busy(p, w->kind, w->ns, w->name))
+        return;
+    if (need == MISSING)
+        plan_create(p, w);
+    else
+        plan_change(p, w, o);
+}
+
+/* Those for the end, or all others. True where one waits for its turn. */
+static bool write_those(struct pass *p, const enum need *needs, bool for_the_end)
 {
     const struct desired *w;
+    bool waiting = false;
 
     for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
         const struct kube_object *o = observed(p, w);
-        if ((*needs != MISSING && *needs != DIFFERS) || !may_write(p, w, o))
+        if ((*needs != MISSING && *needs != DIFFERS) || is_for_the_end(p, w, o) != for_the_end)
             continue;
-        p->plan->unseen += *needs == MISSING;
-        if (busy(p, w->kind, w->ns, w->name))
+        if (!p->in->plan->preview && !kube_server_version(p->in->plan->server, w->kind))
             continue;
-        if (*needs == MISSING)
-            plan_create(p, w);
+        if (p->in->plan->preview || is_its_turn(p, w, o))
+            write_one(p, w, o, *needs);
         else
-            plan_change(p, w, o);
+            waiting = waiting || !w->kind->custom;
     }
+    return waiting;
+}
+
+static void write_all(struct pass *p, const enum need *needs)
+{
+    if (!write_those(p, needs, false))
+        write_those(p, needs, true);
 }
 
 size_t objects_plan(const struct objects_input *in, struct plan *plan)

@@ -40,9 +40,9 @@ struct rendered {
     const int *keeps_ports;
     bool newest_wins; /* one that exists and is of a newer release is left as it is (reconcile/newest.h) */
     /*
-     * A definition that no program needs at its start: where it is missing it is created after everything else, unless
-     * a desired object is of its kind. Publishing one costs the server more than all else, and what is written
-     * meanwhile takes several times as long.
+     * A definition that no program needs at its start: where it is missing it is created when everything else has been
+     * sent, unless a desired object is of its kind. Publishing one costs the server more than all else, and what is
+     * written after it takes several times as long.
      */
     bool created_last;
     /*
