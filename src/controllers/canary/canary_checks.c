@@ -187,7 +187,7 @@ static struct sample read_value(const json_t *data)
     return isfinite(value) ? (struct sample){.value = value} : (struct sample){.none = true};
 }
 
-/* Asks for one value, and reads what was answered; `why` gets the text of an error. */
+/* Asks for one value, and reads what was answered; `why` gets the text of an error, where it has none yet. */
 static struct sample ask(const struct canary *c, const json_t *metric, enum part part, struct buf *why)
 {
     _cleanup_free_ char *key = key_of(c, metric, part), *server = server_of(c), *error = NULL;
@@ -206,7 +206,8 @@ static struct sample ask(const struct canary *c, const json_t *metric, enum part
     sample = answer.error ? without("there is no result") : read_value(answer.data);
     if (sample.error)
         error = answer.error ? str_dup(answer.error) : prometheus_error(server, sample.error);
-    buf_add_str(why, str_or(error, ""));
+    if (error && !why->len)
+        buf_add_str(why, error);
     return sample;
 }
 
@@ -252,6 +253,7 @@ static bool has_traffic(const json_t *metric, const struct sample *total, struct
     if (count > 0 && count >= least)
         return true;
     j->verdict = VERDICT_NO_DATA;
+    buf_reset(&j->why);
     buf_printf(&j->why, "%.0f requests, of %.0f that are needed", count, least > 1 ? least : 1);
     return false;
 }
