@@ -526,6 +526,32 @@ static void an_operator_that_is_killed_at_the_begin_and_the_end_continues(void *
     (void)canary_change_ended();
 }
 
+#define SPARE                                                                                                          \
+    "printf '%s' '{\"apiVersion\": \"istio.banzaicloud.io/v1beta1\", \"kind\": \"Canary\","                            \
+    " \"metadata\": {\"name\": \"spare\"}, \"spec\": {\"targetRef\": {\"name\": \"spare\"}, \"service\":"              \
+    " {\"port\": 80}, \"skipAnalysis\": true, \"settleSeconds\": 1, \"drainSeconds\": 1}}' | kubectl -n " SHOP         \
+    " apply -f - >&2"
+
+/* In the mesh alone: clients came by its Service. */
+static void a_deployment_without_a_route_gets_one_that_goes_with_its_canary(void **state)
+{
+    _cleanup_free_ char *make = str_printf(
+        "kubectl -n " SHOP " create deployment spare --image=istio-operator.local/echo:%s >&2 &&"
+        " kubectl -n " SHOP " expose deployment spare --port=80 --target-port=8080 >&2",
+        variable("TEST_ISTIO_VERSION"));
+
+    (void)state;
+    assert_int_equal(run_shell(make), 0);
+    must_succeed(SPARE, "the Canary is created");
+    must_succeed(
+        "kubectl -n " SHOP " wait canary/spare --for=jsonpath='{.status.phase}'=Initialized --timeout=120s >&2",
+        "the primary serves");
+    must_succeed("kubectl -n " SHOP " get virtualservice spare >&2", "there is a route");
+    assert_int_equal(run_shell("kubectl -n " SHOP " delete canary spare --timeout=120s >&2"), 0);
+    assert_int_not_equal(run_shell("kubectl -n " SHOP " get virtualservice spare >&2"), 0);
+    assert_int_equal(run_shell("kubectl -n " SHOP " delete deployment,service spare --wait=false >&2"), 0);
+}
+
 /* What a stage that failed left does not hold up the namespace's end. */
 static void all_requests_were_answered(void **state)
 {
@@ -568,6 +594,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_operator_that_is_killed_while_a_release_fails_rolls_it_back),
         cmocka_unit_test(a_canary_that_is_deleted_in_the_middle_leaves_what_it_found),
         cmocka_unit_test(an_operator_that_is_killed_at_the_begin_and_the_end_continues),
+        cmocka_unit_test(a_deployment_without_a_route_gets_one_that_goes_with_its_canary),
         cmocka_unit_test(all_requests_were_answered),
         cmocka_unit_test(rights_of_its_own_were_used_and_nothing_refused),
     };
