@@ -6,9 +6,9 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all build deps test sanitize valgrind fuzz simulate simulate-canary mutants faults soak bench bench-federation \
-	demo demo-down demo-canary demo-canary-down demo-federation demo-federation-down run deploy undeploy docker-build docker-push \
-	install manifests lint clean help need-image
+.PHONY: all build deps test sanitize valgrind fuzz simulate simulate-canary mutants faults soak bench bench-canary \
+	bench-federation demo demo-down demo-canary demo-canary-down demo-federation demo-federation-down run deploy undeploy \
+	docker-build docker-push install manifests lint clean help need-image
 
 all: build ## build the program and run its unit tests (this is plain `make`)
 	hack/test unit
@@ -50,6 +50,9 @@ soak: build ## a long day on a local control plane, measured each second: MINUTE
 
 bench: build ## measure speed and memory on a local control plane
 	bench/run
+
+bench-canary: build ## releases as this operator leads them, and as Flagger does, on the same mesh and load
+	bench/run-canary
 
 bench-federation: build ## measure one operator with 10, 100, 1000 virtual remote clusters
 	bench/run-federation

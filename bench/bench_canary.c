@@ -524,6 +524,7 @@ static void figures(void **state)
     h.operator_kubeconfig = kubeconfig;
     operator_start();
     wait_until(is_there, &shared->initialized, TO_BE_READY, "all have taken over their Deployments");
+    figure("  time of the processor until all Deployments are taken over", (double)operator_cpu_usec() / 1e6, "s");
     pause_ms(AT_REST_SECONDS * 1000);
     figure("  resident memory between releases", (double)operator_memory_kb() / 1024, "MB");
     figure_processor("  between releases, of one core", AT_REST_SECONDS);
