@@ -33,9 +33,8 @@
 #define TARGETS ONE_OF(FIELDS("targetAverageUtilization"), FIELDS("targetAverageValue"))
 #define BACKEND ONE_OF(FIELDS("service"), FIELDS("resource"), FIELDS("serviceName", "servicePort"))
 #define HAS_ADDRESS "selector", "clusterIP", "clusterIPs", "ipFamily", "ipFamilies", "ipFamilyPolicy"
-#define HAS_NODE_PORTS HAS_ADDRESS, "externalTrafficPolicy"
 #define HAS_BALANCER                                                                                                   \
-    HAS_NODE_PORTS, "healthCheckNodePort", "loadBalancerIP", "loadBalancerSourceRanges", "loadBalancerClass",          \
+    HAS_ADDRESS, "healthCheckNodePort", "loadBalancerIP", "loadBalancerSourceRanges", "loadBalancerClass",             \
         "allocateLoadBalancerNodePorts"
 
 static const struct kube_union unions[] = {
@@ -86,7 +85,7 @@ static const struct kube_union unions[] = {
     {.kind = "Service",
      .at = "spec",
      .discriminator = "type",
-     ONE_OF(WHEN("ClusterIP", HAS_ADDRESS), WHEN("NodePort", HAS_NODE_PORTS), WHEN("LoadBalancer", HAS_BALANCER),
+     ONE_OF(WHEN("ClusterIP", HAS_ADDRESS), WHEN("NodePort", HAS_ADDRESS), WHEN("LoadBalancer", HAS_BALANCER),
             WHEN("ExternalName", "externalName"))},
     {.kind = "Service",
      .at = "spec",
@@ -424,10 +423,18 @@ static enum merge_fate pod_annotation(const struct merge_place *in, const char *
                           "seccompProfile"));
 }
 
-/* Without a selector the Endpoints are the desired ones, and no controller's. */
+/*
+ * Without a selector the Endpoints are the desired ones, and no controller's. Servers give a policy for traffic from
+ * outside to a Service of type ClusterIP, too, where it has externalIPs; one of another type may leave it behind.
+ */
 static enum merge_fate service(const struct merge_place *in, const char *field, const json_t *value)
 {
+    const char *type = doc_string(in->desired, "type");
+
     (void)value;
+    if (str_eq(field, "externalTrafficPolicy"))
+        return goes_if(str_eq(type, "ExternalName") ||
+                       (str_eq(type, "ClusterIP") && !str_eq(doc_string(in->live, "type"), type)));
     return goes_if(str_eq(field, "selector") && json_is_object(in->desired));
 }
 

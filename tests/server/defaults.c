@@ -146,6 +146,12 @@ static bool takes_node_ports(const char *type)
     return str_eq(type, "LoadBalancer") || str_eq(type, "NodePort");
 }
 
+/* Source: Kubernetes 1.34, as it answers. */
+static bool is_reached_from_outside(const json_t *spec)
+{
+    return takes_node_ports(doc_string(spec, "type")) || json_array_size(doc_at(spec, "externalIPs"));
+}
+
 static void service(struct server *s, json_t *o)
 {
     json_t *spec = doc_make(o, "spec"), *port;
@@ -156,7 +162,7 @@ static void service(struct server *s, json_t *o)
     fill(spec, "clusterIP", json_sprintf("10.96.%d.%d", (int)rng_below(s->rng, 256), (int)rng_below(s->rng, 256)));
     if (s->minor >= 20)
         fill(spec, "clusterIPs", ARRAY(ITEM_STRING(doc_string(spec, "clusterIP"))));
-    if (takes_node_ports(doc_string(spec, "type")))
+    if (is_reached_from_outside(spec))
         fill_text(spec, "externalTrafficPolicy", "Cluster");
     json_array_foreach(doc_at(spec, "ports"), i, port) {
         fill_text(port, "protocol", "TCP");

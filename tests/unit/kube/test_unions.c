@@ -318,6 +318,10 @@ static const struct union_case cases[] = {
      "'loadBalancerSourceRanges': ['10.0.0.0/8'], 'ports': [{'name': 'a', 'port': 80, 'nodePort': 30001}, "
      "{'name': 'b', 'port': 81, 'nodePort': 30002}]",
      "'type': 'ClusterIP', 'clusterIP': '10.0.0.1', 'ports': [{'name': 'a', 'port': 80}, {'name': 'b', 'port': 81}]"},
+    {"the policy of a Service that has addresses outside", "Service", SPEC, NULL,
+     "'type': 'ClusterIP', 'externalIPs': ['192.0.2.7']",
+     "'type': 'ClusterIP', 'externalIPs': ['192.0.2.7'], 'externalTrafficPolicy': 'Cluster'",
+     "'type': 'ClusterIP', 'externalIPs': ['192.0.2.7'], 'externalTrafficPolicy': 'Cluster'"},
     {"ExternalName where a type is not desired", "Service", SPEC, NULL,
      "'selector': {'a': 'b'}, 'ports': [{'port': 80}]",
      "'type': 'ExternalName', 'externalName': 'example.com', 'selector': {'a': 'b'}, 'ports': [{'port': 80}]",
