@@ -49,7 +49,8 @@ extern const struct field_format format_image_hub;
 extern const struct field_format format_image_tag;
 extern const struct field_format format_host_port;
 extern const struct field_format format_http_url;    /* http://prometheus.istio-system:9090 */
-extern const struct field_format format_ip_or_empty; /* 192.0.2.7, 2001:db8::7 */
+extern const struct field_format format_ip;          /* 192.0.2.7, 2001:db8::7 */
+extern const struct field_format format_ip_or_empty; /* the same, or "" */
 extern const struct field_format format_json_pointer;
 extern const struct field_format format_folder;        /* /opt/cni/bin */
 extern const struct field_format format_socket;        /* unix:/var/run/sds/uds_path */

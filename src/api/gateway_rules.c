@@ -91,8 +91,8 @@ static void check_keys(const struct gateway_check *g, const char *field, const j
     }
 }
 
-static void check_gateway(const struct api_check *c, const struct gateway_spec *gateway, const char *path,
-                          const char *default_type)
+void istio_check_gateway(const struct api_check *c, const struct gateway_spec *gateway, const char *path,
+                         const char *default_type)
 {
     const struct gateway_check g = {c, gateway, path, str_or(gateway->service_type, default_type)};
     _cleanup_free_ char *address = str_printf("%s.loadBalancerIP", path);
@@ -108,6 +108,6 @@ void istio_check_gateways(const struct api_check *c)
 {
     const struct istio_spec *spec = c->spec;
 
-    check_gateway(c, &spec->gateways.ingress, "spec.gateways.ingress", GATEWAY_INGRESS_TYPE);
-    check_gateway(c, &spec->gateways.egress, "spec.gateways.egress", GATEWAY_EGRESS_TYPE);
+    istio_check_gateway(c, &spec->gateways.ingress, "spec.gateways.ingress", GATEWAY_INGRESS_TYPE);
+    istio_check_gateway(c, &spec->gateways.egress, "spec.gateways.egress", GATEWAY_EGRESS_TYPE);
 }

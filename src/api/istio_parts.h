@@ -150,6 +150,9 @@ void istio_check_place(const struct api_check *c);
 /* Whether the image at `path` (NULL: none) names a release of another minor release. */
 void istio_check_image(const struct api_check *c, const char *path, const char *image);
 void istio_check_gateways(const struct api_check *c);
+/* One that only a line has; `default_type` is that of its Service where the resource does not say. */
+void istio_check_gateway(const struct api_check *c, const struct gateway_spec *gateway, const char *path,
+                         const char *default_type);
 void istio_check_kiali(const struct api_check *c);
 
 /* A resource that names no version has that of its edition. */

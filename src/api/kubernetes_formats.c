@@ -144,6 +144,7 @@ const struct field_format format_header = {
 const struct field_format format_ip = {
     .noun = "IP address",
     .words = "an IP address",
+    .pattern = "^[0-9A-Fa-f.:]+$",
     .max_length = 64,
     .check = check_ip,
 };

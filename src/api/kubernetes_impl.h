@@ -37,9 +37,9 @@
 #define TABLE(id, title, ...) static const struct field_table id = TABLE_OF(title, id##_rows, __VA_ARGS__)
 
 extern const struct field_format format_absolute_path, format_any, format_base64, format_cluster_ip, format_config_key,
-    format_csi_driver, format_dns_search, format_field_path, format_header, format_ip, format_local_path,
-    format_not_empty, format_path, format_percent, format_port_name, format_printable, format_range,
-    format_resource_field, format_search_domain, format_sysctl, format_sysctl_path, format_webhook_name;
+    format_csi_driver, format_dns_search, format_field_path, format_header, format_local_path, format_not_empty,
+    format_path, format_percent, format_port_name, format_printable, format_range, format_resource_field,
+    format_search_domain, format_sysctl, format_sysctl_path, format_webhook_name;
 
 extern const struct field_table kubernetes_label_selector, kubernetes_pod_template, kubernetes_anything;
 

@@ -182,6 +182,8 @@ struct mesh_injection {
 /* The label of namespaces by which Istio injects where no revision is named, and the one that names it. */
 #define LABEL_INJECTION "istio-injection"
 #define LABEL_REVISION "istio.io/rev"
+/* Of the control plane's namespace, of Services that lead into a network, and of Pods: the name of their network. */
+#define LABEL_NETWORK "topology.istio.io/network"
 
 /* The plugin of the nodes' network that redirects the traffic of Pods, instead of an init container in each. */
 struct mesh_cni {
@@ -281,6 +283,8 @@ struct mesh_line {
      * in, and what answers it is ready.
      */
     bool webhooks_count;
+    /* What its control plane reads in LABEL_NETWORK of its own namespace; NULL: none. NULL: it reads no such label. */
+    const char *(*network)(const struct istio_spec *spec);
     /* Proxies are told of the port of a Service that spans go to, and refuse all that they are told if it has none. */
     bool traces_to_ports;
 };

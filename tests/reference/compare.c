@@ -71,6 +71,10 @@ static const struct reference_case v1_1_cases[] = {
 #define OPENSHIFT "platform: OpenShift\n"
 #define NO_GATEWAYS "gateways: {enabled: false}\n"
 #define CNI "cni: {enabled: true}\n"
+/* The folder has gateways alone. */
+#define EAST_WEST                                                                                                      \
+    "pilot: {enabled: false}\ngateways: {ingress: {enabled: false}}\n"                                                 \
+    "clusterName: cluster1\nnetworkName: network1\ngatewayFederation: {enabled: true}\n"
 #define PLACE                                                                                                          \
     "nodeSelector: {node-role.example.com/infra: ''}, "                                                                \
     "tolerations: [{key: node-role.example.com/infra, operator: Exists, effect: NoSchedule}], "                        \
@@ -101,12 +105,14 @@ static const struct reference_case istiod_cases[] = {
     {"istio-1.31-default", V1_31},
     {"istio-1.31-cni", V1_31 NO_GATEWAYS CNI},
     {"istio-1.31-openshift", V1_31 OPENSHIFT CNI},
+    {"istio-1.31-gateways", V1_31 EAST_WEST},
     {"istio-1.31-tags", V1_31 NO_GATEWAYS CANARY},
     {"istio-1.30-default", V1_30},
     {"istio-1.30-ha", V1_30 HA},
     {"istio-1.30-revision", V1_30 CANARY},
     {"istio-1.30-tags", V1_30 NO_GATEWAYS CANARY},
     {"istio-1.30-cni", V1_30 NO_GATEWAYS CNI},
+    {"istio-1.30-gateways", V1_30 EAST_WEST},
     {"istio-1.30-openshift", V1_30 OPENSHIFT CNI},
     {"istio-1.30-meshconfig", V1_30 MESH_CONFIG},
     {"istio-1.29-default", V1_29},
@@ -119,6 +125,7 @@ static const struct reference_case istiod_cases[] = {
     {"istio-1.28-ha", V1_28 HA},
     {"istio-1.28-revision", V1_28 CANARY},
     {"istio-1.28-cni", V1_28 NO_GATEWAYS CNI},
+    {"istio-1.28-gateways", V1_28 EAST_WEST},
     {"istio-1.28-openshift", V1_28 OPENSHIFT CNI},
     {"istio-1.28-meshconfig", V1_28 MESH_CONFIG},
     {NULL},

@@ -12,6 +12,7 @@
 #include "controllers/mesh/injection.h"
 #include "controllers/mesh/kept.h"
 #include "controllers/mesh/mesh_status.h"
+#include "controllers/mesh/network.h"
 #include "controllers/mesh/pod_security.h"
 #include "controllers/mesh/redirection.h"
 #include "controllers/mesh/refused_pods.h"
@@ -340,6 +341,7 @@ static bool leave(struct reconcile *r)
     left = made_remove_first(in, MESH_CENTRAL, r->object->ns, plan);
     injection_read(&memo->injection, in, &line->injection, NULL);
     left += injection_plan(&memo->injection, in, true, plan);
+    left += network_plan(in, r->object->ns, NULL, plan);
     left += objects_plan(&objects, plan);
     if (left == 0)
         left += made_remove_last(
@@ -459,6 +461,13 @@ static void review(struct reconcile *r)
     }
 }
 
+static const char *network_of(const struct mesh_desired *desired)
+{
+    const struct mesh_line *line = desired->planes->release->line;
+
+    return line->network ? line->network(desired->spec) : NULL;
+}
+
 /*
  * The writes for the mesh, into the plan or, while it is paused, beside it. True where namespaces may move to another
  * control plane, and do so with their workloads.
@@ -482,6 +491,7 @@ plan_writes(struct reconcile *r, const struct mesh_desired *desired, const struc
     const bool one_by_one = former->retained && renewal_mode(desired->spec) == RENEWAL_AUTOMATIC;
     bool may_label;
 
+    network_plan(in, r->object->ns, network_of(desired), plan);
     objects_plan(&objects, plan);
     monitoring_plan(r, desired, &found->monitoring, plan);
     dashboards_plan(r, desired, &found->dashboards, plan);
@@ -662,6 +672,7 @@ static void plan(struct reconcile *r)
         buf_add_str(&r->notice, former.notice);
     }
     injection_notice(&memo->injection, &r->notice);
+    network_notice(in, r->object->ns, network_of(desired), &r->notice);
     autoscalers_notice(in, r->object, desired->objects, &r->notice);
     add_newer(writes, &r->notice);
     add_inherited(writes, &r->notice);

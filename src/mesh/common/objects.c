@@ -148,7 +148,8 @@ struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *
                 STRING("type", what.type),
                 STRING("loadBalancerIP", what.load_balancer_ip),
                 VALUE("selector", what.selector),
-                VALUE("ports", what.ports))));
+                VALUE("ports", what.ports),
+                VALUE("externalIPs", what.addresses))));
 }
 
 json_t *mesh_resources(const json_t *desired, const char *cpu, const char *memory)
@@ -231,13 +232,24 @@ static json_t *gateway_ports(const json_t *ports, const char *type)
     return list;
 }
 
+/* `own` is taken over; NULL: neither has any. */
+static json_t *besides(const json_t *asked, json_t *own)
+{
+    json_t *all = asked ? doc_copy(asked) : json_object();
+
+    if (own)
+        json_object_update_new(all, own);
+    if (asked || json_object_size(all))
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
 struct rendered *mesh_gateway_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec, struct gateway_service what)
 {
     const char *type = str_or(spec->service_type, what.type);
-    json_t *labels = spec->service_labels ? doc_copy(spec->service_labels) : json_object();
 
-    json_object_update_new(labels, what.labels);
     return mesh_service(
         env,
         out,
@@ -245,10 +257,11 @@ struct rendered *mesh_gateway_service(
             .name = what.name,
             .type = type,
             .load_balancer_ip = *str_or(spec->load_balancer_ip, "") ? spec->load_balancer_ip : NULL,
-            .labels = labels,
-            .annotations = spec->service_annotations ? doc_copy(spec->service_annotations) : NULL,
+            .labels = besides(spec->service_labels, what.labels),
+            .annotations = besides(spec->service_annotations, what.annotations),
             .selector = what.selector,
             .ports = gateway_ports(json_array_size(spec->ports) ? spec->ports : what.ports, type),
+            .addresses = what.addresses ? doc_copy(what.addresses) : NULL,
         });
 }
 

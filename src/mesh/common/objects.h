@@ -57,6 +57,7 @@ struct service {
     json_t *annotations; /* NULL: none */
     json_t *selector;
     json_t *ports;
+    json_t *addresses; /* externalIPs; NULL: none */
 };
 /* NULL: this server has no such kind; valid until the next object is added. So for a gateway's. */
 struct rendered *mesh_service(const struct mesh_env *env, struct rendered_list *out, struct service what);
@@ -102,8 +103,10 @@ void mesh_scaled_deployment(const struct mesh_env *env, struct rendered_list *ou
 struct gateway_service {
     const char *name, *type; /* the type where the resource has none */
     json_t *labels;          /* besides the resource's, which they replace */
+    json_t *annotations;     /* the same; NULL: none */
     json_t *selector;
-    const json_t *ports; /* as gateway_spec.ports, which replace them; borrowed */
+    const json_t *ports;     /* as gateway_spec.ports, which replace them; borrowed */
+    const json_t *addresses; /* externalIPs; borrowed; NULL: none */
 };
 struct rendered *mesh_gateway_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,

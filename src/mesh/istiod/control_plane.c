@@ -54,7 +54,7 @@ static json_t *own_environment(const struct mesh_env *env)
             FORMAT("value", "%s/ztunnel", openshift ? "kube-system" : env->ns)),
         ITEM(STRING("name", "PILOT_TRACE_SAMPLING"), FORMAT("value", "%g", istiod_tracing_sampling(env))),
         ITEM_VALUE(mesh_env_value("PILOT_ENABLE_ANALYSIS", "false")),
-        ITEM_VALUE(mesh_env_value("CLUSTER_ID", "Kubernetes")),
+        ITEM_VALUE(mesh_env_value("CLUSTER_ID", str_or(istiod_of(env->spec)->federation.cluster_name, ISTIOD_CLUSTER))),
         OPT(istiod_differences(env)->go_memory_limit, ITEM_VALUE(mesh_env_limit("GOMEMLIMIT", "limits.memory"))),
         ITEM_VALUE(mesh_env_limit("GOMAXPROCS", "limits.cpu")),
         ITEM_VALUE(mesh_env_value("PLATFORM", openshift ? "openshift" : "")));

@@ -100,7 +100,9 @@ static const struct field gateway_rows[] = {
      UNSUPPORTED("{\"enabled\":true}"),
      .instead = "gateways always get the certificates in Secrets of their namespace from istiod"},
     {"applicationPorts", UNSUPPORTED(NULL), .instead = "a gateway does not wait for ports before it is ready"},
-    {"requestedNetworkView", UNSUPPORTED(NULL), .instead = "a gateway of this operator knows all networks"},
+    {"requestedNetworkView",
+     UNSUPPORTED(NULL),
+     .instead = "the ingress and the egress gateway know all networks, and the east-west gateway its own"},
 };
 
 static const struct field_table gateway_table = {
@@ -117,9 +119,12 @@ static const struct field gateways_rows[] = {
      FLAG_AT(common.gateways.enabled),
      .otherwise = "true",
      .floating = true,
-     .doc = "Whether there are gateways; false switches off both, whatever they say."},
+     .doc = "Whether there are gateways; false switches off all, whatever they say."},
     {"ingress", STRUCT_AT(common.gateways.ingress, gateway_table), .doc = "The gateway for traffic into the mesh."},
     {"egress", STRUCT_AT(common.gateways.egress, gateway_table), .doc = "The gateway for traffic out of the mesh."},
+    {"eastWest",
+     STRUCT_AT(federation.gateway, gateway_table),
+     .doc = "The gateway for traffic from the mesh's other networks, while `gatewayFederation` is enabled."},
     {"replicaCount",
      INTEGER(1, COMPONENT_REPLICAS_MAX),
      ALIAS("gateways.ingress.replicaCount", "gateways.egress.replicaCount")},
@@ -138,6 +143,39 @@ static const struct field_table gateways_table = {
     .name = "Gateways",
     .doc = "The proxies at the edge of the mesh.",
     FIELD_ROWS(gateways_rows),
+};
+
+/* --- a mesh of several clusters --- */
+
+static const struct field gateway_address = {NULL, TEXT(format_ip)};
+
+static const struct field federation_rows[] = {
+    {"enabled",
+     FLAG_AT(federation.enabled),
+     .otherwise = "false",
+     .floating = true,
+     .doc = "Whether an east-west gateway lets proxies of the mesh's other clusters reach the pods of this one."},
+    {"addressType",
+     CHOICE_AT(federation.address_type, ISTIOD_ADDRESS_AUTO, ISTIOD_ADDRESS_NODE_PORT),
+     .otherwise = ISTIOD_ADDRESS_AUTO,
+     .floating = true,
+     .doc =
+         "Where the others find it. Auto: at its load balancer, all of whose addresses are used; istiod resolves host "
+         "names. NodePort: at the node port of every node that has an ExternalIP."},
+    {"addresses",
+     LIST_AT(federation.addresses, gateway_address, 0, 16),
+     .unique = true,
+     .otherwise = "[]",
+     .floating = true,
+     .doc =
+         "IP addresses that lead to port 15443 of it, where they are not those of its load balancer or the nodes: they "
+         "are the Service's externalIPs."},
+};
+
+static const struct field_table federation_table = {
+    .name = "Gateway federation",
+    .doc = "How pods of this cluster are reached from networks that have no route to them.",
+    FIELD_ROWS(federation_rows),
 };
 
 /* --- the CNI plugin --- */
@@ -323,6 +361,22 @@ static const struct field spec_rows[] = {
     {"gateways", GROUP(gateways_table), .doc = "The gateways."},
     {"cni", GROUP(cni_table), .doc = "The plugin of the nodes' network."},
 
+    {"meshID",
+     TEXT_AT(federation.mesh_id, format_label_value),
+     .implied = "the trust domain",
+     .doc = "The name of the mesh, the same in all of its clusters."},
+    {"clusterName",
+     TEXT_AT(federation.cluster_name, format_label_value),
+     .implied = ISTIOD_CLUSTER,
+     .doc = "The name of this cluster in the mesh, by which the istiods of the others know it."},
+    {"networkName",
+     TEXT_AT(federation.network, format_label_value),
+     .implied = "none: all pods of the mesh reach each other",
+     .doc = "The name of this cluster's network. Pods of one network reach each other by their addresses, those of "
+            "another through its east-west gateway. The control plane's namespace gets it as label "
+            "topology.istio.io/network."},
+    {"gatewayFederation", GROUP(federation_table), .doc = "How other networks of the mesh reach this one."},
+
     {"controlPlaneSecurityEnabled",
      UNSUPPORTED("true"),
      .instead = "istiod and proxies always use mutual TLS with each other; leave it out"},
@@ -364,7 +418,7 @@ static const struct field spec_rows[] = {
      .refused = true,
      .instead = "Istio has had no Servicegraph since 1.2; write `kiali.mode` for one that draws the mesh"},
     {"meshExpansion", UNSUPPORTED("false"), .instead = "write Gateways for virtual machines"},
-    {"multiMesh", UNSUPPORTED("false"), .instead = "this operator joins no clusters of this release"},
+    {"multiMesh", UNSUPPORTED("false"), .instead = "write `gatewayFederation`"},
     {"istioCoreDNS",
      UNSUPPORTED("{\"enabled\":false}"),
      .instead = "proxies resolve names themselves; write `meshConfig.defaultConfig.proxyMetadata`"},
@@ -382,8 +436,24 @@ static const struct istio_component components[] = {
     {"spec.pilot", offsetof(struct istiod_spec, common.pilot)},
     {"spec.gateways.ingress", offsetof(struct istiod_spec, common.gateways.ingress.component)},
     {"spec.gateways.egress", offsetof(struct istiod_spec, common.gateways.egress.component)},
+    {"spec.gateways.eastWest", offsetof(struct istiod_spec, federation.gateway.component)},
     {NULL},
 };
+
+static void forget_empty(char **text)
+{
+    if (*text && !**text)
+        str_replace(text, NULL);
+}
+
+static void complete_federation(struct istiod_federation *federation, bool gateways)
+{
+    forget_empty(&federation->mesh_id);
+    forget_empty(&federation->cluster_name);
+    forget_empty(&federation->network);
+    if (!gateways || !federation->enabled)
+        federation->gateway.component.enabled = false;
+}
 
 static void complete(void *spec, const char *version)
 {
@@ -391,6 +461,7 @@ static void complete(void *spec, const char *version)
 
     if (!*revision || str_eq(*revision, ISTIOD_REVISION_DEFAULT))
         str_replace(revision, "");
+    complete_federation(&((struct istiod_spec *)spec)->federation, ((const struct istio_spec *)spec)->gateways.enabled);
     istio_version_complete(spec, version);
     istio_components_complete(components, spec);
     istio_gateways_complete(spec);
@@ -495,6 +566,61 @@ static void check_tracing(const struct api_check *c)
             to.address);
 }
 
+static bool has_port(const json_t *ports, int number)
+{
+    const json_t *port;
+    size_t i;
+
+    json_array_foreach((json_t *)ports, i, port)
+        if (doc_int(doc_at(port, "port"), 0) == number)
+            return true;
+    return !json_array_size(ports);
+}
+
+#define EAST_WEST "spec.gateways.eastWest"
+#define FEDERATION "spec.gatewayFederation.enabled"
+
+static void check_east_west(const struct api_check *c, const struct istiod_federation *federation)
+{
+    const struct gateway_spec *gateway = &federation->gateway;
+
+    istio_check_gateway(c, gateway, EAST_WEST, istiod_east_west_type(federation));
+    if (!has_port(gateway->ports, ISTIOD_CROSS_NETWORK_PORT))
+        problems_add(
+            c->problems,
+            PROBLEM_ERROR,
+            EAST_WEST ".ports",
+            "must have port %d, at which proxies of other networks enter",
+            ISTIOD_CROSS_NETWORK_PORT);
+    if (json_array_size(federation->addresses) && str_eq(gateway->service_type, "LoadBalancer"))
+        problems_add(
+            c->problems,
+            PROBLEM_WARNING,
+            "spec.gatewayFederation.addresses",
+            "are used besides those of the load balancer, because " EAST_WEST
+            ".serviceType is LoadBalancer: leave that "
+            "out, to have these alone");
+}
+
+/* Istiod takes an istiod of the same cluster name for itself, and pods without a network for neighbours. */
+static void check_federation(const struct api_check *c)
+{
+    const struct istiod_federation *federation = &((const struct istiod_spec *)c->spec)->federation;
+
+    if (!federation->enabled)
+        return;
+    if (!federation->cluster_name)
+        problems_add(
+            c->problems,
+            PROBLEM_ERROR,
+            FEDERATION,
+            "needs spec.clusterName, which differs between the clusters of the mesh");
+    if (!federation->network)
+        problems_add(
+            c->problems, PROBLEM_ERROR, FEDERATION, "needs spec.networkName, which says what the gateway leads to");
+    check_east_west(c, federation);
+}
+
 static const struct api_rule rules[] = {
     ISTIO_VERSION_RULES,
     ISTIO_NAMESPACES_RULE,
@@ -508,6 +634,8 @@ static const struct api_rule rules[] = {
     {"A warning: gateways and sidecars need istiod.", check_pilot},
     {"A warning: istiod untaints nodes only with a right that you give it.", check_untaints},
     {"The name `istio-operator-tracing` of a provider in `meshConfig` is the operator's.", check_tracing},
+    {"`gatewayFederation` needs `clusterName` and `networkName`, and port 15443 among the `ports` of its gateway.",
+     check_federation},
     {NULL, NULL},
 };
 

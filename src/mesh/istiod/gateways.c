@@ -1,6 +1,7 @@
 /*
- * The gateways: proxies where traffic enters and leaves the mesh. istiod puts the proxy into their Pods as it does into
- * others, from the template `gateway`: the image is "auto", and what the container says here is kept.
+ * The gateways: proxies where traffic enters and leaves the mesh, or its part in this cluster. istiod puts the proxy
+ * into their Pods as it does into others, from the template `gateway`: the image is "auto", and what the container says
+ * here is kept.
  */
 #include "base/str.h"
 #include "doc/doc.h"
@@ -11,10 +12,15 @@ struct gateway {
     const char *name; /* "istio-ingressgateway" */
     const char *role; /* "ingressgateway": the value of label istio */
     const char *service_type;
+    const char *network;     /* that it leads into, and sees nothing else of; NULL: it sees all */
+    const json_t *addresses; /* of its Service besides the load balancer's; NULL: none */
+    bool told_by_nodes;      /* istiod tells the nodes' addresses, and the node port */
 };
 
-static const struct gateway ingress = {"istio-ingressgateway", "ingressgateway", GATEWAY_INGRESS_TYPE};
-static const struct gateway egress = {"istio-egressgateway", "egressgateway", GATEWAY_EGRESS_TYPE};
+static const struct gateway ingress = {
+    .name = "istio-ingressgateway", .role = "ingressgateway", .service_type = GATEWAY_INGRESS_TYPE};
+static const struct gateway egress = {
+    .name = "istio-egressgateway", .role = "egressgateway", .service_type = GATEWAY_EGRESS_TYPE};
 
 /* A Pod that was created before there is a webhook has no proxy, and never gets one. */
 static const char *const after_injection[] = {"MutatingWebhookConfiguration", NULL};
@@ -72,22 +78,30 @@ static json_t *labels(const struct gateway *gateway)
     return OBJECT(ROWS(selector(gateway)), STRING("istio.io/dataplane-mode", "none"));
 }
 
+/* Of the Service, by which istiod finds where a network is entered, and of the Pods, which istiod asks for theirs. */
+static json_t *network_label(const struct gateway *gateway)
+{
+    return OBJECT(OPT(gateway->network, STRING(LABEL_NETWORK, gateway->network)));
+}
+
 /* With another version the Pods are replaced, and get that version's proxy. */
 static json_t *pod_labels(const struct mesh_env *env, const struct gateway *gateway)
 {
     return OBJECT(
         ROWS(labels(gateway)),
+        ROWS(network_label(gateway)),
         STRING("app.kubernetes.io/version", env->spec->version),
         OPT(*str_or(env->revision, ""), STRING("istio.io/rev", env->revision)),
         STRING("sidecar.istio.io/inject", "true"));
 }
 
-static json_t *default_ports(void)
+static json_t *default_ports(const struct gateway *gateway)
 {
     return ARRAY(
         ITEM(STRING("name", "status-port"), INT("port", 15021)),
-        ITEM(STRING("name", "http2"), INT("port", 80)),
-        ITEM(STRING("name", "https"), INT("port", 443)));
+        OPT(gateway->network, ITEM(STRING("name", "tls"), INT("port", ISTIOD_CROSS_NETWORK_PORT))),
+        OPT(!gateway->network, ITEM(STRING("name", "http2"), INT("port", 80))),
+        OPT(!gateway->network, ITEM(STRING("name", "https"), INT("port", 443))));
 }
 
 static json_t *resources(const struct component_spec *component)
@@ -100,7 +114,7 @@ static json_t *resources(const struct component_spec *component)
 }
 
 /* Of an image without a tag, such as "auto", the API server says that it is always pulled; that stays. */
-static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec)
+static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec, const struct gateway *gateway)
 {
     bool names_user = istiod_differences(env)->gateway_user && !istiod_is_on_openshift(env);
 
@@ -111,7 +125,8 @@ static json_t *proxy(const struct mesh_env *env, const struct gateway_spec *spec
         SEQ("ports", ITEM(STRING("name", "http-envoy-prom"), INT("containerPort", 15090), STRING("protocol", "TCP"))),
         SEQ("env",
             ITEM_VALUE(mesh_env_value("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "true")),
-            ITEM_VALUE(mesh_env_value("MINIMUM_DRAIN_DURATION", DRAIN_LEAST))),
+            ITEM_VALUE(mesh_env_value("MINIMUM_DRAIN_DURATION", DRAIN_LEAST)),
+            OPT(gateway->network, ITEM_VALUE(mesh_env_value("ISTIO_META_REQUESTED_NETWORK_VIEW", gateway->network)))),
         VALUE("resources", resources(&spec->component)),
         MAP("securityContext",
             BOOL("allowPrivilegeEscalation", false),
@@ -142,7 +157,7 @@ static json_t *pod(const struct mesh_env *env, const struct gateway_spec *spec, 
             /* It listens on ports below 1024 without being root. */
             MAP("securityContext",
                 SEQ("sysctls", ITEM(STRING("name", "net.ipv4.ip_unprivileged_port_start"), STRING("value", "0")))),
-            SEQ("containers", ITEM_VALUE(proxy(env, spec))),
+            SEQ("containers", ITEM_VALUE(proxy(env, spec, gateway))),
             OPT(component->node_selector, VALUE("nodeSelector", doc_copy(component->node_selector))),
             OPT(component->affinity, VALUE("affinity", doc_copy(component->affinity))),
             OPT(component->tolerations, VALUE("tolerations", doc_copy(component->tolerations)))));
@@ -152,7 +167,7 @@ static void add_service(
     const struct mesh_env *env, struct rendered_list *out, const struct gateway_spec *spec,
     const struct gateway *gateway)
 {
-    _cleanup_json_ json_t *ports = default_ports();
+    _cleanup_json_ json_t *ports = default_ports(gateway);
     struct rendered *service;
 
     service = mesh_gateway_service(
@@ -162,9 +177,11 @@ static void add_service(
         (struct gateway_service){
             .name = gateway->name,
             .type = gateway->service_type,
-            .labels = labels(gateway),
+            .labels = OBJECT(ROWS(labels(gateway)), ROWS(network_label(gateway))),
+            .annotations = OBJECT(OPT(gateway->told_by_nodes, STRING("traffic.istio.io/nodeSelector", "{}"))),
             .selector = selector(gateway),
             .ports = ports,
+            .addresses = gateway->addresses,
         });
     if (service && !json_array_size(spec->ports))
         service->inherits = service_inherits;
@@ -209,4 +226,58 @@ void istiod_ingress_gateway(const struct mesh_env *env, struct rendered_list *ou
 void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out)
 {
     add(env, out, &env->spec->gateways.egress, &egress);
+}
+
+const char *istiod_east_west_type(const struct istiod_federation *federation)
+{
+    if (str_eq(federation->address_type, ISTIOD_ADDRESS_NODE_PORT))
+        return "NodePort";
+    return json_array_size(federation->addresses) ? "ClusterIP" : "LoadBalancer";
+}
+
+/*
+ * Source: Istio 1.31, pilot/pkg/serviceregistry/kube/conversion.go: of a Service of type NodePort istiod tells the
+ * nodes' ExternalIPs where it has the annotation; of any type it tells the externalIPs.
+ */
+void istiod_east_west_gateway(const struct mesh_env *env, struct rendered_list *out)
+{
+    const struct istiod_federation *federation = &istiod_of(env->spec)->federation;
+    const char *default_type = istiod_east_west_type(federation);
+    bool has_addresses = json_array_size(federation->addresses);
+    const struct gateway gateway = {
+        .name = ISTIOD_EAST_WEST,
+        .role = ISTIOD_EAST_WEST_ROLE,
+        .service_type = default_type,
+        .network = federation->network,
+        .addresses = has_addresses ? federation->addresses : NULL,
+        .told_by_nodes = !has_addresses && str_eq(str_or(federation->gateway.service_type, default_type), "NodePort"),
+    };
+
+    add(env, out, &federation->gateway, &gateway);
+}
+
+/*
+ * By the name that a TLS connection asks for, it is led to the Service of that name, and stays encrypted from Pod to
+ * Pod. Source: Istio, samples/multicluster/expose-services.yaml.
+ */
+void istiod_cross_network_gateway(const struct mesh_env *env, struct rendered_list *out)
+{
+    if (!istiod_of(env->spec)->federation.enabled)
+        return;
+    mesh_add(
+        env,
+        out,
+        "Gateway",
+        OBJECT(
+            VALUE("metadata", mesh_metadata(env, "cross-network-gateway", NULL)),
+            MAP("spec",
+                MAP("selector", STRING("istio", ISTIOD_EAST_WEST_ROLE)),
+                SEQ("servers",
+                    ITEM(
+                        MAP("port",
+                            INT("number", ISTIOD_CROSS_NETWORK_PORT),
+                            STRING("name", "tls"),
+                            STRING("protocol", "TLS")),
+                        MAP("tls", STRING("mode", "AUTO_PASSTHROUGH")),
+                        STRINGS("hosts", "*.local"))))));
 }

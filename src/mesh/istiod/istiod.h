@@ -25,6 +25,24 @@ struct istiod_cni {
 #define ISTIOD_CNI_AUTO "Auto"
 #define ISTIOD_ANY_PLATFORM "Kubernetes"
 
+/* The place of the cluster in a mesh of several, and the gateway by which the others reach its Pods. */
+struct istiod_federation {
+    char *mesh_id;      /* NULL: the trust domain */
+    char *cluster_name; /* NULL: ISTIOD_CLUSTER */
+    char *network;      /* NULL: it has none, as where all Pods reach each other */
+    bool enabled;       /* with that gateway */
+    char *address_type; /* ISTIOD_ADDRESS_... */
+    json_t *addresses;  /* IP addresses that lead to it, instead of what the type says; never NULL */
+    struct gateway_spec gateway;
+};
+#define ISTIOD_CLUSTER "Kubernetes"
+#define ISTIOD_ADDRESS_AUTO "Auto" /* that of its load balancer, an IP address or a host name */
+#define ISTIOD_ADDRESS_NODE_PORT "NodePort"
+/* Where the proxies of other networks reach it. Source: Istio, DefaultNetworkGatewayPort. */
+#define ISTIOD_CROSS_NETWORK_PORT 15443
+#define ISTIOD_EAST_WEST "istio-eastwestgateway"
+#define ISTIOD_EAST_WEST_ROLE "eastwestgateway" /* the value of label istio */
+
 /* What a resource says about it. */
 struct istiod_spec {
     struct istio_spec common; /* the first member: what takes a struct istio_spec takes this one */
@@ -33,6 +51,7 @@ struct istiod_spec {
     char *platform;           /* "OpenShift", or ISTIOD_ANY_PLATFORM */
     char *revision;           /* the name of the control plane; "": it has none */
     struct istiod_cni cni;
+    struct istiod_federation federation;
 };
 _Static_assert(offsetof(struct istiod_spec, common) == 0, "a struct istio_spec of this line is a struct istiod_spec");
 
@@ -66,6 +85,11 @@ char *istiod_webhook_name(const struct mesh_env *env, const char *name);
 void istiod_control_plane(const struct mesh_env *env, struct rendered_list *out);
 void istiod_ingress_gateway(const struct mesh_env *env, struct rendered_list *out);
 void istiod_egress_gateway(const struct mesh_env *env, struct rendered_list *out);
+void istiod_east_west_gateway(const struct mesh_env *env, struct rendered_list *out);
+/* The type of the last one's Service, where the resource does not say. */
+const char *istiod_east_west_type(const struct istiod_federation *federation);
+/* What it does with traffic, of whoever runs it. */
+void istiod_cross_network_gateway(const struct mesh_env *env, struct rendered_list *out);
 
 /*
  * The CNI plugin, one for all revisions, where it is enabled or still needed (mesh_cni_state). Pods are injected for it

@@ -22,6 +22,11 @@ static const struct component_spec *egress(const struct istio_spec *spec)
     return &spec->gateways.egress.component;
 }
 
+static const struct component_spec *east_west(const struct istio_spec *spec)
+{
+    return &istiod_of(spec)->federation.gateway.component;
+}
+
 static const struct component_spec *cni(const struct istio_spec *spec)
 {
     return &istiod_of(spec)->cni.component;
@@ -36,6 +41,7 @@ static bool asks_for_platform(const struct istio_spec *spec)
 static const struct rollout_workload istiod_workloads[] = {{KIND_DEPLOYMENT, "istiod"}, {0, NULL}};
 static const struct rollout_workload ingress_workloads[] = {{KIND_DEPLOYMENT, "istio-ingressgateway"}, {0, NULL}};
 static const struct rollout_workload egress_workloads[] = {{KIND_DEPLOYMENT, "istio-egressgateway"}, {0, NULL}};
+static const struct rollout_workload east_west_workloads[] = {{KIND_DEPLOYMENT, ISTIOD_EAST_WEST}, {0, NULL}};
 
 static const struct rollout_workload cni_workloads[] = {{KIND_DAEMON_SET, ISTIOD_CNI_DAEMON_SET}, {0, NULL}};
 
@@ -56,11 +62,24 @@ static const struct mesh_component central[] = {
      istiod_egress_gateway,
      .service = "istio-egressgateway",
      .shared = true},
+    {"gateways.eastWest",
+     east_west_workloads,
+     east_west,
+     istiod_east_west_gateway,
+     .service = ISTIOD_EAST_WEST,
+     .shared = true},
     {NULL},
 };
 
 static const mesh_part_fn central_shared[] = {
-    istiod_cni_plugin, istiod_peer_authentication, istiod_telemetry, mesh_scrapes, mesh_dashboards, istiod_kiali, NULL};
+    istiod_cni_plugin,
+    istiod_peer_authentication,
+    istiod_cross_network_gateway,
+    istiod_telemetry,
+    mesh_scrapes,
+    mesh_dashboards,
+    istiod_kiali,
+    NULL};
 
 /*
  * What istiod creates. Source: Istio 1.31, pilot/pkg/serviceregistry/kube/controller/namespacecontroller.go (the
@@ -123,6 +142,11 @@ static bool plane(const struct istio_spec *spec, size_t i, struct mesh_plane *re
 {
     ret->revision = istiod_of(spec)->revision;
     return i == 0;
+}
+
+static const char *network(const struct istio_spec *spec)
+{
+    return istiod_of(spec)->federation.network;
 }
 
 static const char *plane_of(const json_t *object)
@@ -208,5 +232,6 @@ const struct mesh_line istiod_line = {
         },
     .authority = authority,
     .webhooks_count = true,
+    .network = network,
     .traces_to_ports = true,
 };

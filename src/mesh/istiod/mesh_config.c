@@ -15,6 +15,7 @@ static json_t *proxy_config(const struct mesh_env *env)
     return OBJECT(
         FORMAT("discoveryAddress", "%s.%s.svc:15012", service, env->ns),
         OPT(spec->proxy.concurrency, INT("concurrency", spec->proxy.concurrency)),
+        STRING("meshId", istiod_of(spec)->federation.mesh_id),
         OPT(zipkin, MAP("tracing", MAP("zipkin", STRING("address", zipkin)))));
 }
 

@@ -22,7 +22,8 @@ static bool is_gateway_of_mesh(const json_t *pod)
     const char *app = doc_string(labels, "app");
 
     return str_eq(doc_string(pod, "metadata", "annotations", "inject.istio.io/templates"), "gateway") &&
-           (str_eq(app, "istio-ingressgateway") || str_eq(app, "istio-egressgateway")) &&
+           (str_eq(app, "istio-ingressgateway") || str_eq(app, "istio-egressgateway") ||
+            str_eq(app, ISTIOD_EAST_WEST)) &&
            doc_string(labels, "app.kubernetes.io/version") && !doc_string(labels, "app.kubernetes.io/managed-by");
 }
 

@@ -27,6 +27,10 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
      .doc = "Encrypts the traffic between proxies and Istio's own components with mutual TLS."}
 #define V1_PROXY_INIT_DOC .doc = "The init container of injected pods."
 
+#define V1_ONE_NETWORK                                                                                                 \
+    "with Istio 1.0 and 1.1 a RemoteIstio joins clusters whose pods reach each other by their addresses, and names "   \
+    "them; gateways between networks need today's Istio"
+
 /* All but components and what only one of the lines has, as far as both have the same. */
 #define V1_WHOLE_ROWS()                                                                                                \
     ISTIO_VERSION_ROW(common.),                                                                                        \
@@ -49,6 +53,10 @@ extern const struct field_table v1_citadel_table, v1_pilot_table, v1_mixer_table
     {"servicegraph", GROUP(v1_servicegraph_table), .doc = "Servicegraph, which draws the mesh."},                      \
     {"kiali", UNSUPPORTED("{\"mode\":\"None\"}"), .refused = true,                                                     \
      .instead = "the Kiali of its time reads Deployments by an API that Kubernetes 1.16 removed; write `servicegraph.enabled`"},                                   \
+    {"meshID", UNSUPPORTED("\"\""), .refused = true, .instead = V1_ONE_NETWORK},                                       \
+    {"clusterName", UNSUPPORTED("\"\""), .refused = true, .instead = V1_ONE_NETWORK},                                  \
+    {"networkName", UNSUPPORTED("\"\""), .refused = true, .instead = V1_ONE_NETWORK},                                  \
+    {"gatewayFederation", UNSUPPORTED("{\"enabled\":false}"), .refused = true, .instead = V1_ONE_NETWORK},             \
     {"proxyInit", GROUP(v1_proxy_init_table), V1_PROXY_INIT_DOC}
 
 /* Of `gateways`, by the line's table of a gateway. */

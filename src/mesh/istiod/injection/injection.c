@@ -117,6 +117,7 @@ static json_t *seccomp_profile(void)
 static json_t *values(const struct mesh_env *env)
 {
     const struct istio_spec *spec = env->spec;
+    const struct istiod_federation *federation = &istiod_of(spec)->federation;
     const json_t *trust_bundle = doc_at(istiod_of(spec)->pilot_env, "ENABLE_CLUSTER_TRUST_BUNDLE_API");
     const bool cni = istiod_cni_is_used(env), chained = !cni || istiod_cni_paths(env).chained;
 
@@ -130,7 +131,10 @@ static json_t *values(const struct mesh_env *env)
             OPT(istiod_is_on_openshift(env), STRING("platform", "openshift")),
             STRING("pilotCertProvider", "istiod"),
             MAP("logging", STRING("level", "default:info")),
-            MAP("multiCluster", STRING("clusterName", "")),
+            STRING("meshID", federation->mesh_id),
+            MAP("multiCluster", STRING("clusterName", str_or(federation->cluster_name, ""))),
+            /* The injector gives it to Pods without the label, as the label and in the proxy's environment. */
+            STRING("network", federation->network),
             MAP("sds", MAP("token", STRING("aud", "istio-ca"))),
             MAP("proxy", ROWS(proxy_values(spec)), OPT(cni, VALUE("seccompProfile", seccomp_profile()))),
             MAP("proxy_init", VALUE("image", proxy_image(spec))),
