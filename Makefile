@@ -69,7 +69,7 @@ demo-canary: ## there, with Prometheus: a good release is promoted and a bad one
 demo-canary-down: ## remove what `make demo-canary` made
 	@hack/demo-canary down
 
-demo-federation: ## two local clusters, one mesh: a remote cluster joins, follows, is cut off and comes back
+demo-federation: ## two local clusters, one mesh over gateways; ISTIO=1.0.5: a remote cluster joins, follows, is cut off and comes back
 	@hack/demo-federation up
 
 demo-federation-down: ## remove what `make demo-federation` made

@@ -31,25 +31,28 @@ join_end() {
   link_end on "$@"
 }
 
-# link_end on|off NETNS MINE PEER: the peer's pods and API server, behind the link or
-# nowhere. Packets into a black hole vanish: nobody hears that the link is cut, which is
-# harder for both sides than a device that is down.
+# link_end on|nodes|off NETNS MINE PEER: the peer's pods and its node, where the API server is, behind the link, the node
+# alone, or neither. Packets into a black hole vanish: nobody hears that the link is cut, which is harder for both sides
+# than a device that is down.
 link_end() {
-  local prefix way
-  for prefix in "10.100.$4.0/24" "10.99.$4.2/32"; do
-    if [ "$1" = on ]; then
-      way=("$prefix" via "10.98.$4.$3" dev "peer$4")
-    else
-      way=(blackhole "$prefix")
-    fi
-    ip -n "$2" route replace "${way[@]}"
-  done
+  local way=(via "10.98.$4.$3" dev "peer$4") masquerade=(POSTROUTING -s "10.100.$3.0/24" -o "peer$4" -j MASQUERADE)
+  case $1 in
+    on) ip -n "$2" route replace "10.100.$4.0/24" "${way[@]}" ;;
+    *) ip -n "$2" route replace blackhole "10.100.$4.0/24" ;;
+  esac
+  case $1 in
+    off) ip -n "$2" route replace blackhole "10.99.$4.2/32" ;;
+    *) ip -n "$2" route replace "10.99.$4.2/32" "${way[@]}" ;;
+  esac
+  # The peer has no way back to the pods here: they have the node's address on the link.
+  nsenter --net="/run/netns/$2" iptables -w -t nat -D "${masquerade[@]}" 2>/dev/null || true
+  [ "$1" != nodes ] || nsenter --net="/run/netns/$2" iptables -w -t nat -A "${masquerade[@]}"
 }
 
-# network_link on|off PEER
+# network_link on|nodes|off PEER
 network_link() {
   local state=${1:-} peer=${2:-} other
-  [[ $state,$peer =~ ^(on|off),. ]] || die "usage: hack/cluster link on|off PEER [--name NAME]"
+  [[ $state,$peer =~ ^(on|nodes|off),. ]] || die "usage: hack/cluster link on|nodes|off PEER [--name NAME]"
   [ "$MODE" = full ] || die "cluster '$NAME' has no node and so no network"
   other=$(sed -n 's/^INDEX=//p' "$STATE_ROOT/$peer/settings" 2>/dev/null) || other=""
   ip -n "$NETNS" link show "peer${other:-none}" >/dev/null 2>&1 ||
