@@ -39,7 +39,7 @@ simulate-canary: build ## releases of Canaries and their faults on simulated tim
 	@$(BUILD)/tests/simulation/canary/simulate_canary --seeds $(or $(SEEDS),1000) $(if $(FROM),--from $(FROM)) \
 	  $(if $(JOBS),--jobs $(JOBS))
 
-mutants: build ## prove that the simulation finds deliberate faults
+mutants: build ## prove that the simulation and unit tests find deliberate faults
 	@tests/simulation/mutants $(BUILD)
 
 faults: ## real faults on a local control plane, and the table of what came of each: FAULT_ROUNDS=10

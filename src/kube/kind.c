@@ -197,11 +197,23 @@ static enum merge_fate others(const void *context, const char *path, const struc
     return fate == MERGE_STAYS ? kube_unions_fate(merge->kind, path, in, field, value) : fate;
 }
 
+/* Whether it is an entry of one of these maps of texts, of which servers keep those that are empty. */
+static bool is_in_map_of_texts(const char *path)
+{
+    static const char *const maps[] = {"labels", "annotations", "matchLabels", "nodeSelector"};
+
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+        for (const char *at = path; (at = strstr(at, maps[i])); at++)
+            if ((at == path || at[-1] == '.') && at[strlen(maps[i])] == '.')
+                return true;
+    return false;
+}
+
 static bool empty_counts(const void *context, const char *path)
 {
     const struct kube_merge *merge = context;
 
-    return kube_unions_empty_counts(merge->kind, path);
+    return is_in_map_of_texts(path) || kube_unions_empty_counts(merge->kind, path);
 }
 
 /* Of an autoscaler: servers keep them in autoscaling/v1, and give them in an order of their own. */

@@ -144,15 +144,6 @@ static void expect_version(const char *version)
 
 /* --- an operator that ends at a write --- */
 
-static bool is_installed(const char *version)
-{
-    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
-
-    return str_eq(doc_string(mesh, "status", "version"), version) &&
-           str_eq(doc_string(mesh, "status", "Status"), "Available") &&
-           json_equal(doc_at(mesh, "status", "observedGeneration"), doc_at(mesh, "metadata", "generation"));
-}
-
 struct moment {
     uint64_t writes;
     const char *version;
@@ -162,7 +153,7 @@ static bool is_at_the_write(void *context)
 {
     const struct moment *moment = context;
 
-    return proxy_child_faults(&faults_proxy) >= moment->writes || is_installed(moment->version);
+    return proxy_child_faults(&faults_proxy) >= moment->writes || mesh_has_version((void *)moment->version);
 }
 
 /*

@@ -149,6 +149,8 @@ void mesh_delete_and_wait(void);
 char *mesh_status(const char *field);
 /* Waits until status.Status has this value for the newest generation. */
 void mesh_wait_status(const char *word, msec_t timeout);
+/* For wait_until(): all of it is of this version and available, for the newest generation. */
+bool mesh_has_version(void *version);
 /* Waits until the operator has nothing to write. */
 void mesh_wait_settled(msec_t timeout);
 /* Whether the mesh has objects of this kind in the central cluster, which the tests run against. */

@@ -84,6 +84,21 @@ void mesh_wait_status(const char *word, msec_t timeout)
     wait_until(status_is, (void *)word, timeout, what);
 }
 
+bool mesh_has_version(void *version)
+{
+    _cleanup_json_ json_t *resource = cluster_get(ISTIO, NS, MESH);
+    const char *installed = doc_string(resource, "status", "version");
+
+    wait_saw(
+        "%s: %s of %s, %s",
+        str_or(doc_string(resource, "status", "Status"), ""),
+        str_or(doc_string(resource, "status", "ErrorMessage"), ""),
+        str_or(installed, "no version"),
+        str_or(doc_string(resource, "status", "upgrade", "progress"), "no upgrade"));
+    return str_eq(installed, version) && str_eq(doc_string(resource, "status", "Status"), "Available") &&
+           json_equal(doc_at(resource, "status", "observedGeneration"), doc_at(resource, "metadata", "generation"));
+}
+
 static bool is_settled(void *context)
 {
     (void)context;

@@ -47,7 +47,6 @@ struct watched_switch {
 static bool version_is_installed(void *context)
 {
     struct watched_switch *w = context;
-    _cleanup_json_ json_t *mesh = cluster_get(ISTIO, NS, MESH);
 
     for (const char *const *gateway = w->gateways; *gateway; gateway++) {
         int ready = ready_addresses(*gateway);
@@ -55,9 +54,7 @@ static bool version_is_installed(void *context)
             fail_msg("%s has %d ready Pods on the way to %s", *gateway, ready, w->version);
     }
     w->polls++;
-    return str_eq(doc_string(mesh, "status", "Status"), "Available") &&
-           str_eq(doc_string(mesh, "status", "version"), w->version) &&
-           json_equal(doc_at(mesh, "status", "observedGeneration"), doc_at(mesh, "metadata", "generation"));
+    return mesh_has_version((void *)w->version);
 }
 
 static void expect_images(const char *version)

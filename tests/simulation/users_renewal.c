@@ -7,6 +7,8 @@
 
 #include "../server/controllers.h"
 #include "api/istio.h"
+#include "api/status.h"
+#include "base/release.h"
 #include "base/str.h"
 #include "doc/build.h"
 #include "doc/doc.h"
@@ -17,7 +19,6 @@
 #define APP_NAMESPACE "app-%d"
 #define APP_NAMESPACES 5
 #define APPS_MAX 12
-#define TOO_FAR "1.28.10"
 
 static const char *const plurals[] = {"deployments", "statefulsets", "daemonsets"};
 
@@ -275,10 +276,10 @@ static void alter_sidecars(struct users *p)
     put_away(p, &x);
 }
 
-/* Or to one that is too far from both, so that the mesh stays what it is. */
+/* Where the one that is asked for is too far, or too old for this Kubernetes, the mesh stays what it is. */
 static void alter_version(struct users *p)
 {
-    static const char *const versions[] = {"1.31.1", "1.31.1", "1.30.4", "1.30.4", TOO_FAR};
+    static const char *const versions[] = {"1.31.1", "1.29.6", "1.30.4", "1.30.4", "1.28.10"};
     struct pick x = users_mesh(p);
 
     if (x.object)
@@ -362,6 +363,22 @@ static bool is_stuck(const struct collection *kind, const json_t *o)
     return is_app(kind, o) && doc_at(o, "metadata", "annotations", CONTROLLERS_STUCK);
 }
 
+/* One from which, or to which, there may be no single step. */
+static bool is_old(const char *version)
+{
+    return version && release_compare(version, "1.30.0") < 0;
+}
+
+/* What is refused is given up. */
+static void end_versions(json_t *mesh)
+{
+    const char *installed = doc_string(mesh, "status", STATUS_FIELD_VERSION);
+
+    if (is_old(installed) || is_old(doc_string(mesh, "spec", "version")) ||
+        is_old(doc_string(mesh, "status", STATUS_FIELD_UPGRADE, "to")))
+        set_text(json_object_get(mesh, "spec"), "version", str_or(installed, "1.31.1"));
+}
+
 void users_end_renewal(struct users *p)
 {
     struct pick x = users_mesh(p);
@@ -371,8 +388,7 @@ void users_end_renewal(struct users *p)
         set_text(renewal, "mode", "Automatic");
         json_object_del(renewal, "windows");
         json_object_del(json_object_get(x.object, "spec"), "pause");
-        if (str_eq(doc_string(x.object, "spec", "version"), TOO_FAR))
-            set_text(json_object_get(x.object, "spec"), "version", "1.31.1");
+        end_versions(x.object);
     }
     put_away(p, &x);
     while ((x = users_pick(p, is_stuck)).object) {

@@ -318,6 +318,8 @@ void preflight_read(const struct plan_input *in, const struct preflight_step *st
         .found = ret,
     };
 
+    if (!skew) /* in the middle of another step gateways are as far behind as it began */
+        skew = preflight_skew(step->gateways, step->to);
     preflight_release(ret);
     *ret = (struct preflight){.blocked = json_array(), .warnings = json_array()};
     if (skew)

@@ -28,6 +28,7 @@ struct preflight_step {
     const json_t *resource;
     const char *ns;        /* the control plane's */
     const char *from, *to; /* releases */
+    const char *gateways;  /* the release that they have, all of them */
     const json_t *needs;   /* of room_needs(), for the new one; NULL: unknown */
     struct room_memo *room;
 };

@@ -78,6 +78,11 @@ void upgrade_begin(const json_t *resource, int minor, struct upgrade *ret)
         ret->from = phase == UPGRADE_PREFLIGHT ? from : to;
     }
     ret->was_admitted |= str_eq(installed, ret->to);
+    if (str_eq(ret->from, ret->to) && mesh_release_find(installed)) {
+        /* Its control plane may be of this version already, and the gateways are not. */
+        ret->from = installed;
+        ret->was_admitted = true;
+    }
     if (str_eq(ret->from, ret->to) || !mesh_release_find(ret->from))
         ret->from = NULL;
     ret->installed = mesh_release_find(installed) ? installed : ret->from;
@@ -330,6 +335,7 @@ static bool admit(struct upgrade *u, struct reconcile *r, const char *invalid)
             .ns = r->object->ns,
             .from = u->from,
             .to = u->to,
+            .gateways = u->installed,
             .needs = u->needs,
             .room = u->room,
         },

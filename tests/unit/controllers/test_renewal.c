@@ -337,6 +337,34 @@ static void nothing_is_restarted_that_nobody_asked_for(void **state)
     }
 }
 
+/* Neither while a component is not available, nor while an object cannot be written. */
+static void nothing_is_restarted_while_the_mesh_is_not_well(void **state)
+{
+    _cleanup_json_ json_t *web = deployment("web", NULL);
+    json_t *gateway;
+    struct world *w;
+
+    begin(state, RENEWING("Automatic", ""));
+    w = *state;
+    put(w, web);
+    put_pod(w, "web", "old");
+    expect_restarts(w, NULL, "");
+    w->later += SETTLED;
+    gateway = world_get(w, APPS, "Deployment", NS, "istio-ingressgateway");
+    json_object_set_new(doc_make(gateway, "status"), "availableReplicas", json_integer(0));
+    world_put(w, gateway);
+    expect_restarts(w, NULL, "");
+    expect_renewal(w, "Waiting", 0, 1);
+
+    world_fail(w, ERR_INVALID, KUBE_CREATE, "ConfigMap/istio-system/istio", "refused for now");
+    w->held = true;
+    world_delete(w, "v1", "ConfigMap", NS, "istio");
+    world_roll_out(w);
+    expect_restarts(w, NULL, "");
+    w->failure_count = 0;
+    expect_restarts(w, web, "web");
+}
+
 static void what_is_left_alone_is_named(void **state)
 {
     static const struct {
@@ -563,6 +591,7 @@ int main(void)
         WITH_A_MESH(a_rollout_that_failed_stops_its_namespace_until_it_is_complete),
         WITH_A_MESH(a_restart_for_sidecars_that_are_desired_again_is_none),
         WITH_A_MESH(nothing_is_restarted_that_nobody_asked_for),
+        WITH_A_MESH(nothing_is_restarted_while_the_mesh_is_not_well),
         WITH_A_MESH(gateways_come_before_workloads),
         WITH_A_MESH(what_is_left_alone_is_named),
         WITH_A_MESH(namespaces_move_to_another_control_plane_one_by_one),

@@ -258,6 +258,46 @@ static void a_control_plane_follows_its_definitions_and_its_configuration(void *
     }
 }
 
+/*
+ * Mixer 1.1 ends where a rule names a handler that is not there: handlers come before the rules that name them, and on
+ * the way back they go behind those.
+ */
+static void rules_follow_their_handlers(void **state)
+{
+    static const char rule[] = "update rule/istio-system/promhttp:";
+    static const struct {
+        const char *version, *lines[2];
+    } steps[] = {
+        {"1.1.17", {"create handler/istio-system/prometheus:", rule}},
+        {"1.0.6", {rule, "remove handler/istio-system/prometheus:"}},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        _cleanup_free_ char *spec = str_printf("{\"version\": \"%s\"}", steps[i].version);
+        struct plan preflight;
+        int first[2];
+        world_put_mesh(w, spec);
+        preflight = world_plan(w);
+        world_act(w, &preflight);
+        plan_release(&preflight);
+        assert_true(first_plan_with(w, steps[i].lines, 2, first) < 30);
+        if (!first[0] || first[1] <= first[0])
+            fail_msg(
+                "to %s: %s in plan %d, %s in %d",
+                steps[i].version,
+                steps[i].lines[0],
+                first[0],
+                steps[i].lines[1],
+                first[1]);
+        for (int k = 0; k < 3; k++) {
+            world_roll_out(w);
+            settle(w);
+        }
+        expect_status(w, "version", steps[i].version);
+    }
+}
+
 /* --- the injector's configuration --- */
 
 /*
@@ -360,6 +400,55 @@ static void another_change_of_mind_moves_no_gateway_early(void **state)
     expect_versions(w, "1.31.0", "1.31.0");
 }
 
+/* A step that is refused in the middle of another one changes nothing about that one. */
+static void a_refused_change_of_mind_moves_no_gateway_early(void **state)
+{
+    static const char *const refused[] = {SPEC_OF("1.28.10"), SPEC_OF("9.9.9")};
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        world_put_mesh(w, refused[i]);
+        settle(w);
+        expect_upgrade(w, "phase", "Preflight");
+        world_put_mesh(w, SPEC_OF("1.31.1"));
+        settle(w);
+        expect_versions(w, "1.31.1", "1.30.8");
+        expect_upgrade(w, "from", "1.30.8");
+        expect_upgrade(w, "phase", "ControlPlane");
+        expect_status(w, "version", "1.30.8");
+    }
+    roll_out_today(w);
+    expect_versions(w, "1.31.1", "1.31.1");
+}
+
+/* Two steps in a row leave gateways two releases behind, where the first one did not reach them. */
+static void the_next_step_waits_for_the_gateways(void **state)
+{
+    struct world *w = *state;
+
+    world_put_mesh(w, SPEC_OF("1.29.6"));
+    settle(w);
+    roll_out_today(w);
+    roll_out_today(w);
+    world_put_mesh(w, SPEC_OF("1.30.8"));
+    settle(w);
+    expect_versions(w, "1.30.8", "1.29.6");
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_versions(w, "1.30.8", "1.29.6");
+    expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+    world_put_mesh(w, SPEC_OF("1.30.8"));
+    settle(w);
+    roll_out_today(w);
+    expect_versions(w, "1.30.8", "1.30.8");
+    roll_out_today(w);
+    world_put_mesh(w, SPEC_OF("1.31.1"));
+    settle(w);
+    expect_versions(w, "1.31.1", "1.30.8");
+}
+
 /* --- whatever happens --- */
 
 /* They follow from Istio 1.0 to 1.1 and back. */
@@ -447,6 +536,35 @@ static void a_refused_step_by_revision_adds_no_control_plane(void **state)
     assert_false(world_has(w, APPS, "Deployment", NS, "istiod-canary"));
     expect_versions(w, "1.30.8", "1.30.8");
     expect_condition(w, "UpgradeBlocked", "True", "PreflightRefused");
+}
+
+/* An annotation without a value is one, too, and comes back. */
+static void the_way_back_ends_with_what_was_there(void **state)
+{
+    static const char *const versions[] = {"{\"version\": \"1.1.17\"}", "{\"version\": \"1.0.5\"}"};
+    static const char *const deployments[] = {
+        "istio-pilot", "istio-galley", "istio-citadel", "istio-policy", "istio-telemetry", "istio-ingressgateway"};
+    json_t *before[ARRAY_LEN(deployments)];
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(deployments); i++)
+        before[i] = world_get(w, APPS, "Deployment", NS, deployments[i]);
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        world_put_mesh(w, versions[i]);
+        for (int k = 0; k < 3; k++) {
+            settle(w);
+            world_roll_out(w);
+        }
+    }
+    expect_status(w, "version", "1.0.5");
+    for (size_t i = 0; i < ARRAY_LEN(deployments); i++) {
+        _cleanup_json_ json_t *after = world_get(w, APPS, "Deployment", NS, deployments[i]);
+        const json_t *was = doc_at(before[i], "spec", "template", "metadata", "annotations");
+        assert_non_null(doc_at(was, "scheduler.alpha.kubernetes.io/critical-pod"));
+        if (!doc_equal(was, doc_at(after, "spec", "template", "metadata", "annotations")))
+            fail_msg("the Pods of %s have other annotations", deployments[i]);
+        json_decref(before[i]);
+    }
 }
 
 /* --- changes of mind --- */
@@ -543,15 +661,19 @@ int main(void)
         OLD(injection_is_proven_before_the_gateways),
         OLD(injection_need_not_be_proven),
         INSTALLED(a_control_plane_follows_its_definitions_and_its_configuration),
+        INSTALLED(rules_follow_their_handlers),
         OLD(the_injector_follows_what_reads_it),
         OLD(the_way_back_leaves_gateways_that_were_not_replaced),
         OLD(the_way_back_has_the_same_order),
         OLD(the_way_back_may_be_the_removal_of_the_field),
         OLD(another_change_of_mind_moves_no_gateway_early),
+        OLD(a_refused_change_of_mind_moves_no_gateway_early),
+        OLD(the_next_step_waits_for_the_gateways),
         INSTALLED(remote_clusters_hold_up_no_version),
         OLD(a_restart_at_any_write_continues),
         OLD(by_revision_the_gateways_wait_for_the_new_control_plane),
         OLD(a_refused_step_by_revision_adds_no_control_plane),
+        INSTALLED(the_way_back_ends_with_what_was_there),
         cmocka_unit_test(any_changes_of_mind_end),
     };
 

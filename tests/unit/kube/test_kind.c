@@ -125,6 +125,10 @@ static void rules_follow_from_the_row(void **state)
     (void)state;
     kube_merge_init(&rows[0], NULL, &merge);
     assert_true(merge.rules.empty_is_absent);
+    assert_true(merge.rules.empty_counts(merge.rules.context, "metadata.labels.example.com/marked"));
+    assert_true(merge.rules.empty_counts(merge.rules.context, "spec.template.metadata.annotations.a"));
+    assert_false(merge.rules.empty_counts(merge.rules.context, "spec.template.metadata.annotations"));
+    assert_false(merge.rules.empty_counts(merge.rules.context, "spec.sublabels.a"));
     assert_true(merge.rules.foreign(merge.rules.context, "spec.clusterIP"));
     assert_true(merge.rules.foreign(merge.rules.context, "spec.ports[].nodePort"));
     assert_false(merge.rules.foreign(merge.rules.context, "spec.ports[].port"));
