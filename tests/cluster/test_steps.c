@@ -15,6 +15,7 @@
 #include "base/base64.h"
 #include "base/str.h"
 #include "converge.h"
+#include "doc/build.h"
 #include "doc/doc.h"
 #include "harness.h"
 #include "kubelet.h"
@@ -22,7 +23,12 @@
 #include "reconcile/marks.h"
 
 #define TO_CONVERGE SECONDS(240)
-#define SPEC "{\"version\": \"%s\", \"gateways\": {\"enabled\": false}}"
+#define ENDPOINTS "istiod-stand-in"
+/* With a value for each default that a newer release changes: what a file says is compared, and none is kept there. */
+#define SPEC                                                                                                           \
+    "{\"version\": \"%s\", \"gateways\": {\"enabled\": false}, \"pilot\": {\"env\": {"                                 \
+    "\"DISABLE_TRACK_REMAINING_CB_METRICS\": \"true\", \"PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS\": \"true\","             \
+    "\"PILOT_ENABLE_STRICT_GATEWAY_MERGING\": \"true\", \"PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE\": \"true\"}}}"
 
 /* One of each minor release that runs on Kubernetes 1.34. */
 static const char *const releases[] = {"1.28.10", "1.29.6", "1.30.8", "1.31.1"};
@@ -65,6 +71,23 @@ static void fill_in_webhooks(const char *kind_name)
             _cleanup_free_ char *refusal = NULL;
             cluster_try_update(kind, o, &refusal);
         }
+}
+
+/* Kubernetes' controller takes no Pod that is on no node. */
+static void create_endpoints(void)
+{
+    _cleanup_json_ json_t *slice = OBJECT(
+        STRING("apiVersion", "discovery.k8s.io/v1"),
+        STRING("kind", "EndpointSlice"),
+        MAP("metadata",
+            STRING("name", ENDPOINTS),
+            STRING("namespace", NS),
+            MAP("labels", STRING("kubernetes.io/service-name", "istiod"))),
+        STRING("addressType", "IPv4"),
+        SEQ("endpoints", ITEM(SEQ("addresses", ITEM_STRING("10.128.0.1")), MAP("conditions", BOOL("ready", true)))));
+
+    cluster_delete_if_there(mesh_kind(KIND_ENDPOINT_SLICE), NS, ENDPOINTS);
+    cluster_create(mesh_kind(KIND_ENDPOINT_SLICE), slice);
 }
 
 static bool is_installed(void *version)
@@ -173,6 +196,7 @@ static int begin(void **state)
         return -1;
     pem = cluster_authority();
     authority = base64_encode(pem, strlen(pem));
+    create_endpoints();
     kubelet_start(NULL);
     return 0;
 }
@@ -181,6 +205,7 @@ static int end(void **state)
 {
     mesh_delete_and_wait();
     operator_kill(SIGTERM);
+    cluster_delete_if_there(mesh_kind(KIND_ENDPOINT_SLICE), NS, ENDPOINTS);
     kubelets_stop();
     free(authority);
     return harness_teardown(state);
