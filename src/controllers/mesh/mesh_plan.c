@@ -318,6 +318,25 @@ static const char *watch_namespace(const struct kube_cache *observed)
 
 /* --- deletion --- */
 
+/* No event tells that a list fails. */
+static const msec_t LISTS_SEEN_AGAIN_AFTER = SECONDS(5);
+
+/* Of a mesh that is being removed, whose objects have to be listed by these watches. */
+static void say_unlisted(struct reconcile *r, unsigned watches)
+{
+    const struct plan_input *in = r->world->central;
+
+    if (!r->is_unread)
+        return;
+    r->plan->again_after = LISTS_SEEN_AGAIN_AFTER;
+    if (!(in->failing & watches & ~in->synced))
+        return;
+    r->is_news = true;
+    r->facts.waits_for =
+        "objects that belong to the mesh cannot be listed: the operator may lack the rights of today's "
+        "config/operator.yaml";
+}
+
 /* A second resource changed nothing, so it leaves nothing behind. */
 static bool leave(struct reconcile *r)
 {
@@ -348,6 +367,7 @@ static bool leave(struct reconcile *r)
             in, MESH_CENTRAL, r->object->ns, doc_string(r->resource, "metadata", "deletionTimestamp"), plan);
     r->is_unread = (in->synced & needed) != needed;
     r->facts.leftovers = left;
+    say_unlisted(r, needed);
     if (left || r->is_unread)
         return false;
     r->is_unread = !plan_is_relisted(in, plan);

@@ -303,18 +303,23 @@ static void another_namespace_moves_them(void **state)
     assert_true(has_own_monitor(w));
 }
 
+static void delete_mesh(struct world *w)
+{
+    json_t *mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
+
+    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
+    world_put(w, mesh);
+    w->synced = 0;
+}
+
 static void a_mesh_that_is_deleted_takes_them_along(void **state)
 {
     struct world *w = *state;
-    json_t *mesh;
 
     put_definitions(w);
     settle(w);
     put_theirs(w);
-    mesh = world_get(w, API_GROUP_VERSION, "Istio", NS, "istio");
-    json_object_set_new(doc_at(mesh, "metadata"), "deletionTimestamp", json_string("2018-12-18T00:00:00Z"));
-    world_put(w, mesh);
-    w->synced = 0;
+    delete_mesh(w);
     settle(w);
     assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
     assert_false(has_monitors(w) || has_own_monitor(w));
@@ -378,6 +383,24 @@ static void lists_that_are_refused_are_told(void **state)
     assert_true(has_monitors(w));
 }
 
+static void a_mesh_that_is_deleted_says_that_they_cannot_be_listed(void **state)
+{
+    struct world *w = *state;
+    _cleanup_free_ char *message = NULL;
+
+    put_definitions(w);
+    settle(w);
+    delete_mesh(w);
+    w->failing = PLAN_WATCH_MONITORS;
+    settle(w);
+    assert_true(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio"));
+    message = world_status(w, "ErrorMessage");
+    assert_non_null(strstr(message, "removing: objects that belong to the mesh cannot be listed"));
+    w->failing = 0;
+    settle(w);
+    assert_false(world_has(w, API_GROUP_VERSION, "Istio", NS, "istio") || has_monitors(w));
+}
+
 static void what_another_client_changed_is_restored(void **state)
 {
     struct world *w = *state;
@@ -424,6 +447,7 @@ int main(void)
         TEST(monitors_stay_while_they_are_listed_again),
         TEST(another_namespace_moves_them),
         TEST(a_mesh_that_is_deleted_takes_them_along),
+        TEST(a_mesh_that_is_deleted_says_that_they_cannot_be_listed),
         TEST(a_resource_that_is_refused_remembers_them),
         TEST(what_cannot_be_written_keeps_the_mesh_from_nothing),
         TEST(a_namespace_that_is_not_there_is_told_and_awaited),
