@@ -1,62 +1,13 @@
-#include "kube/cache.h"
+#include "kube/cache_impl.h"
 
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/buf.h"
-#include "base/map.h"
 #include "base/str.h"
 #include "doc/doc.h"
 
 /* Deletions that are remembered, of one kind. Answers to writes are late by seconds, not by thousands of deletions. */
 #define GRAVES_MAX 512
-/* What malloc adds to a block, at the most. */
-#define BLOCK_COST 32
-
-struct entry {
-    struct kube_object o; /* first: kube_cache_next_changed() goes from it to the entry */
-    TAILQ_ENTRY(entry) link;
-    char *words;              /* the strings of `o` except its text: one block instead of five */
-    struct kube_alike *alike; /* whose text it has; NULL: a text of its own */
-    unsigned listed;          /* the list (kind_store.list) that had it */
-    size_t cost;
-};
-
-/* A deletion. Its uid is set where its version is not known: then it is final for that uid. */
-struct grave {
-    char *resource_version;
-    char *uid;
-    uint64_t reads; /* that had been sent (kind_store.reads) */
-    size_t cost;
-};
-
-struct kind_store {
-    struct map *entries;           /* "namespace/name" -> struct entry; NULL before the first */
-    struct map *graves;            /* the same keys -> struct grave; NULL before the first */
-    struct map *alike;             /* digest -> struct kube_alike; NULL before the first */
-    TAILQ_HEAD(, entry) by_change; /* the last one first */
-    char *seen;                    /* the version up to which the watch has reported everything; NULL: none */
-    unsigned list;                 /* counts lists; 0 before the first */
-    size_t held;                   /* by entries, graves and digests, but for the maps' tables */
-    uint64_t changes, lost;        /* `lost`: `changes` when an object was removed last */
-    const void *reader;
-    bool rewound, list_changed;
-    int64_t newest;     /* version that an answer or event named; 0: none */
-    int64_t asked;      /* `newest` when the list was asked for */
-    uint64_t reads;     /* counts those that were sent */
-    uint64_t list_read; /* the number of the list that was asked for last; 0: none was */
-    char *list_version; /* of the list that is read */
-    bool contradicted;  /* by it: an object in it is older than its cached version */
-};
-
-struct kube_cache {
-    const struct kube_kind_table *kinds;
-    const char *owner_label;
-    struct kind_store *stores; /* one a row */
-    size_t bytes;
-    size_t limit; /* 0: none */
-    bool over;
-};
 
 static void entry_clear(struct entry *en)
 {
@@ -78,15 +29,6 @@ static void grave_free(void *p)
     free(g->resource_version);
     free(g->uid);
     free(g);
-}
-
-static void alike_free(void *p)
-{
-    struct kube_alike *alike = p;
-
-    map_free(alike->namespaces);
-    mem_free_secret((char *)alike->text, strlen(alike->text));
-    free(alike);
 }
 
 bool kube_version_older(const char *a, const char *b)
@@ -159,16 +101,12 @@ void kube_cache_free(struct kube_cache *c)
         map_free(c->stores[i].entries);
         map_free(c->stores[i].graves);
         map_free(c->stores[i].alike);
+        map_free(c->stores[i].owned);
         free(c->stores[i].seen);
         free(c->stores[i].list_version);
     }
     free(c->stores);
     free(c);
-}
-
-static struct kind_store *store_of(const struct kube_cache *c, const struct kube_kind *kind)
-{
-    return &c->stores[kind - c->kinds->rows];
 }
 
 static char *key_of(const char *ns, const char *name)
@@ -181,51 +119,43 @@ struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube
 {
     _cleanup_free_ char *key = key_of(ns, name);
 
-    return map_get(store_of(c, kind)->entries, key);
+    return map_get(kube_cache_store(c, kind)->entries, key);
 }
 
 struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position)
 {
     void *value;
 
-    return map_next(store_of(c, kind)->entries, position, NULL, &value) ? value : NULL;
+    return map_next(kube_cache_store(c, kind)->entries, position, NULL, &value) ? value : NULL;
 }
 
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind)
 {
-    return map_len(store_of(c, kind)->entries);
+    return map_len(kube_cache_store(c, kind)->entries);
 }
 
 uint64_t kube_cache_changes(const struct kube_cache *c, const struct kube_kind *kind)
 {
-    return store_of(c, kind)->changes;
+    return kube_cache_store(c, kind)->changes;
 }
 
 struct kube_object *kube_cache_next_changed(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since,
                                             const struct kube_object *previous)
 {
-    struct entry *en =
-        previous ? TAILQ_NEXT((const struct entry *)previous, link) : TAILQ_FIRST(&store_of(c, kind)->by_change);
+    struct entry *en = previous ? TAILQ_NEXT((const struct entry *)previous, link)
+                                : TAILQ_FIRST(&kube_cache_store(c, kind)->by_change);
 
     return en && en->o.changed > since ? &en->o : NULL;
 }
 
 const void **kube_cache_reader(struct kube_cache *c, const struct kube_kind *kind)
 {
-    return &store_of(c, kind)->reader;
+    return &kube_cache_store(c, kind)->reader;
 }
 
 bool kube_cache_lost_since(const struct kube_cache *c, const struct kube_kind *kind, uint64_t since)
 {
-    return store_of(c, kind)->lost > since;
-}
-
-const struct kube_alike *kube_cache_next_alike(const struct kube_cache *c, const struct kube_kind *kind,
-                                               size_t *position)
-{
-    void *value;
-
-    return map_next(store_of(c, kind)->alike, position, NULL, &value) ? value : NULL;
+    return kube_cache_store(c, kind)->lost > since;
 }
 
 size_t kube_cache_bytes(const struct kube_cache *c)
@@ -235,9 +165,10 @@ size_t kube_cache_bytes(const struct kube_cache *c)
 
 size_t kube_cache_held_of(const struct kube_cache *c, const struct kube_kind *kind)
 {
-    const struct kind_store *store = store_of(c, kind);
+    const struct kind_store *store = kube_cache_store(c, kind);
 
-    return store->held + map_bytes(store->entries) + map_bytes(store->graves) + map_bytes(store->alike);
+    return store->held + map_bytes(store->entries) + map_bytes(store->graves) + map_bytes(store->alike) +
+           map_bytes(store->owned);
 }
 
 size_t kube_cache_held(const struct kube_cache *c)
@@ -265,11 +196,6 @@ static bool has_room(struct kube_cache *c, size_t desired, size_t freed)
     if (c->limit && kube_cache_held(c) + desired > c->limit + freed)
         c->over = true;
     return !c->over;
-}
-
-static size_t text_cost(const char *text)
-{
-    return text ? strlen(text) + BLOCK_COST : 0;
 }
 
 static void keep_keys(json_t *to, const json_t *from)
@@ -406,7 +332,7 @@ static struct entry entry_of(const struct kube_cache *c, const struct kube_kind 
         .text_len = strlen(text),
     };
     en.words = keep_words(&en.o, &words_len);
-    en.cost = sizeof(en) + 3 * BLOCK_COST + text_cost(key) + words_len + (kind->digest ? 0 : en.o.text_len);
+    en.cost = sizeof(en) + 3 * BLOCK_COST + cache_text_cost(key) + words_len + (kind->digest ? 0 : en.o.text_len);
     return en;
 }
 
@@ -434,7 +360,8 @@ static void unbury(struct kind_store *store, const char *key)
 
 static void bury(struct kube_cache *c, struct kind_store *store, const char *key, const char *version, const char *uid)
 {
-    size_t cost = sizeof(struct grave) + BLOCK_COST + text_cost(key) + text_cost(version) + text_cost(uid);
+    size_t cost =
+        sizeof(struct grave) + BLOCK_COST + cache_text_cost(key) + cache_text_cost(version) + cache_text_cost(uid);
     struct grave *g = map_get(store->graves, key);
     const char *oldest;
 
@@ -495,61 +422,6 @@ static bool is_stale(const struct kind_store *store, const struct entry *en, con
     return is_buried(store, key, doc_string(object, "metadata", "uid"), version, read);
 }
 
-static size_t alike_cost(const struct kube_alike *alike)
-{
-    return sizeof(*alike) + BLOCK_COST + 2 * text_cost(alike->text);
-}
-
-/* One object more or less of a namespace (NULL: of the cluster) has the digest. */
-static void count(struct kind_store *store, struct kube_alike *alike, const char *ns, int more)
-{
-    size_t before = map_bytes(alike->namespaces), objects = (uintptr_t)map_get(alike->namespaces, ns) + (size_t)more;
-
-    alike->objects += (size_t)more;
-    if (!ns)
-        return;
-    if (objects)
-        map_put(alike->namespaces, ns, (void *)(uintptr_t)objects);
-    else
-        map_remove(alike->namespaces, ns);
-    store->held += map_bytes(alike->namespaces) - before;
-}
-
-/* The object has its digest in common with those that have the same. */
-static void join(struct kube_cache *c, struct kind_store *store, struct entry *en)
-{
-    struct kube_alike *alike = map_get(store->alike, en->o.text);
-
-    if (alike) {
-        mem_free_secret((char *)en->o.text, en->o.text_len);
-    } else {
-        alike = NEW(struct kube_alike);
-        *alike = (struct kube_alike){.text = en->o.text, .namespaces = map_new(NULL)};
-        if (!store->alike)
-            store->alike = map_new(alike_free);
-        map_put(store->alike, alike->text, alike);
-        store->held += alike_cost(alike);
-        c->bytes += en->o.text_len;
-    }
-    en->o.text = alike->text;
-    en->alike = alike;
-    count(store, alike, en->o.ns, 1);
-}
-
-static void leave(struct kube_cache *c, struct kind_store *store, const struct entry *en)
-{
-    if (!en->alike) {
-        c->bytes -= en->o.text_len;
-        return;
-    }
-    count(store, en->alike, en->o.ns, -1);
-    if (en->alike->objects)
-        return;
-    c->bytes -= en->o.text_len;
-    store->held -= alike_cost(en->alike);
-    map_remove(store->alike, en->o.text);
-}
-
 static void drop(struct kube_cache *c, struct kind_store *store, const char *key)
 {
     struct entry *en = map_take(store->entries, key);
@@ -557,16 +429,18 @@ static void drop(struct kube_cache *c, struct kind_store *store, const char *key
     store->lost = ++store->changes;
     TAILQ_REMOVE(&store->by_change, en, link);
     store->held -= en->cost;
-    leave(c, store, en);
+    cache_alike_leave(c, store, en);
+    cache_owned_leave(store, en);
     entry_free(en);
 }
 
-/* All but its place in the list. */
+/* All but its places in lists. */
 static void copy_entry(struct entry *to, const struct entry *from)
 {
     struct entry copy = *from;
 
     copy.link = to->link;
+    copy.next_owned = to->next_owned;
     *to = copy;
 }
 
@@ -576,14 +450,17 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
                     struct entry *fresh)
 {
     bool is_change = !en || fresh->o.changed != en->o.changed;
+    bool keeps_owner = en && str_eq(en->o.owner, fresh->o.owner);
 
     if (fresh->o.kind->digest)
-        join(c, store, fresh);
+        cache_alike_join(c, store, fresh);
     else
         c->bytes += fresh->o.text_len;
     if (en) {
         store->held -= en->cost;
-        leave(c, store, en);
+        cache_alike_leave(c, store, en);
+        if (!keeps_owner)
+            cache_owned_leave(store, en);
         entry_clear(en);
         if (is_change)
             TAILQ_REMOVE(&store->by_change, en, link);
@@ -594,6 +471,8 @@ static void replace(struct kube_cache *c, struct kind_store *store, const char *
         map_put(store->entries, key, en);
     }
     copy_entry(en, fresh);
+    if (!keeps_owner)
+        cache_owned_join(store, en);
     if (is_change)
         TAILQ_INSERT_HEAD(&store->by_change, en, link);
     store->held += en->cost;
@@ -617,7 +496,7 @@ static bool is_unchanged(const struct kube_object *before, const struct kube_obj
 static bool put(struct kube_cache *c, const struct kube_kind *kind, const char *key, const json_t *object,
                 enum source source, uint64_t read)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     struct entry *en = map_get(store->entries, key), fresh;
     bool same;
     char *text;
@@ -663,14 +542,14 @@ bool kube_cache_put(struct kube_cache *c, const struct kube_kind *kind, const js
 
 uint64_t kube_cache_read_sent(struct kube_cache *c, const struct kube_kind *kind)
 {
-    return ++store_of(c, kind)->reads;
+    return ++kube_cache_store(c, kind)->reads;
 }
 
 bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, const json_t *object, uint64_t read,
                          bool *ret_rewound)
 {
     _cleanup_free_ char *key = object_key(kind, object);
-    const struct grave *g = map_get(store_of(c, kind)->graves, key);
+    const struct grave *g = map_get(kube_cache_store(c, kind)->graves, key);
 
     if (ret_rewound)
         *ret_rewound = g && !g->uid && g->reads < read &&
@@ -680,7 +559,7 @@ bool kube_cache_put_read(struct kube_cache *c, const struct kube_kind *kind, con
 
 void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const char *resource_version)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
 
     note_version(store, resource_version);
     if (!kube_version_older(resource_version, store->seen))
@@ -690,7 +569,7 @@ void kube_cache_seen(struct kube_cache *c, const struct kube_kind *kind, const c
 bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const char *ns, const char *name,
                        const char *resource_version)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     _cleanup_free_ char *key = key_of(ns, name);
     struct entry *en = map_get(store->entries, key);
 
@@ -708,7 +587,7 @@ bool kube_cache_remove(struct kube_cache *c, const struct kube_kind *kind, const
 
 bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     bool any = map_len(store->entries) > 0;
     const struct kube_alike *alike;
     const struct kube_object *o;
@@ -724,6 +603,7 @@ bool kube_cache_clear(struct kube_cache *c, const struct kube_kind *kind)
     map_clear(store->entries);
     map_clear(store->graves);
     map_clear(store->alike);
+    map_clear(store->owned);
     str_replace(&store->seen, NULL);
     store->newest = 0;
     return any;
@@ -755,7 +635,7 @@ static bool is_contradicted(const struct kind_store *store, const char *key, con
 
 void kube_cache_replace_asked(struct kube_cache *c, const struct kube_kind *kind)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
 
     store->asked = store->newest;
     store->list_read = kube_cache_read_sent(c, kind);
@@ -764,7 +644,7 @@ void kube_cache_replace_asked(struct kube_cache *c, const struct kube_kind *kind
 void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                               bool rewound)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     int64_t version = kube_version_number(list_resource_version);
     const char *key;
 
@@ -785,7 +665,7 @@ void kube_cache_replace_begin(struct kube_cache *c, const struct kube_kind *kind
 
 bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, const json_t *object)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     _cleanup_free_ char *key = object_key(kind, object);
     struct entry *en;
     bool contradicted, changed;
@@ -805,7 +685,7 @@ bool kube_cache_replace_put(struct kube_cache *c, const struct kube_kind *kind, 
 void kube_cache_replace_end(struct kube_cache *c, const struct kube_kind *kind, const char *list_resource_version,
                             bool *ret_changed, bool *ret_rewound)
 {
-    struct kind_store *store = store_of(c, kind);
+    struct kind_store *store = kube_cache_store(c, kind);
     const char *key;
     void *value;
 

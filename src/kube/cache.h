@@ -74,6 +74,9 @@ struct kube_object *kube_cache_get(const struct kube_cache *c, const struct kube
                                    const char *name);
 /* for (size_t i = 0; (o = kube_cache_next(c, kind, &i));) in the order of arrival */
 struct kube_object *kube_cache_next(const struct kube_cache *c, const struct kube_kind *kind, size_t *position);
+/* for (o = NULL; (o = kube_cache_next_owned(c, kind, owner, o));) those of this owner; NULL has none */
+struct kube_object *kube_cache_next_owned(const struct kube_cache *c, const struct kube_kind *kind, const char *owner,
+                                          const struct kube_object *previous);
 size_t kube_cache_count(const struct kube_cache *c, const struct kube_kind *kind);
 /* Grows with every object of the kind that is added, changed or removed: a caller that remembers it knows of changes.
  */

@@ -491,8 +491,7 @@ static bool is_disowned(const struct kube_object *o)
 
 static bool must_go(const struct pass *p, struct kube_object *o)
 {
-    return p->in->owner_uid && str_eq(o->owner, p->in->owner_uid) && !is_kept_crd(p, o->kind) && !is_desired(p, o) &&
-           !is_copy(o) && !is_disowned(o);
+    return !is_kept_crd(p, o->kind) && !is_desired(p, o) && !is_copy(o) && !is_disowned(o);
 }
 
 static const char *why_undesired(const struct pass *p, const struct kube_object *o)
@@ -512,7 +511,7 @@ static size_t for_undesired(struct pass *p, void (*each)(struct pass *, struct k
         const struct kube_kind *kind = &p->kinds->rows[row];
         if (!kind->pruned && !is_crd(kind))
             continue;
-        for (size_t i = 0; (o = kube_cache_next(p->in->plan->observed, kind, &i));) {
+        for (o = NULL; (o = kube_cache_next_owned(p->in->plan->observed, kind, p->in->owner_uid, o));) {
             if (!must_go(p, o))
                 continue;
             each(p, o);

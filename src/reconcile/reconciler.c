@@ -96,25 +96,24 @@ static bool has_orphan_finalizer(const json_t *resource)
     return false;
 }
 
-/* The next object that the resource owns in the central cluster; `kind` and `i` begin with 0. NULL: no more. */
-static const struct kube_object *next_owned(const struct reconcile *r, size_t *kind, size_t *i)
+/* The next object that the resource owns in the central cluster; `kind` begins with 0, `o` with NULL: no more. */
+static const struct kube_object *next_owned(const struct reconcile *r, size_t *kind, const struct kube_object *o)
 {
     const struct kube_cache *observed = r->world->central->observed;
     const struct kube_kind_table *kinds = kube_cache_kinds(observed);
-    const struct kube_object *o;
 
-    for (; *kind < kinds->len; ++*kind, *i = 0)
-        while (kinds->rows[*kind].pruned && (o = kube_cache_next(observed, &kinds->rows[*kind], i)))
-            if (str_eq(o->owner, r->object->uid))
-                return o;
+    for (; *kind < kinds->len; ++*kind, o = NULL)
+        if (kinds->rows[*kind].pruned && (o = kube_cache_next_owned(observed, &kinds->rows[*kind], r->object->uid, o)))
+            return o;
     return NULL;
 }
 
 static size_t count_owned(const struct reconcile *r)
 {
+    const struct kube_object *o = NULL;
     size_t owned = 0;
 
-    for (size_t kind = 0, i = 0; next_owned(r, &kind, &i);)
+    for (size_t kind = 0; (o = next_owned(r, &kind, o));)
         owned++;
     return owned;
 }
@@ -122,10 +121,10 @@ static size_t count_owned(const struct reconcile *r)
 /* Whether Kubernetes' garbage collector has taken the references to the resource off what the resource owns. */
 static bool has_no_dependents_left(const struct reconcile *r)
 {
-    const struct kube_object *o;
+    const struct kube_object *o = NULL;
     size_t owned = 0;
 
-    for (size_t kind = 0, i = 0; (o = next_owned(r, &kind, &i));) {
+    for (size_t kind = 0; (o = next_owned(r, &kind, o));) {
         _cleanup_json_ json_t *object = NULL;
         if (!str_eq(o->ns, r->object->ns))
             continue;

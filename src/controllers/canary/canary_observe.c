@@ -228,7 +228,7 @@ static char *rival(const struct canary *c)
     for (size_t i = 0; (o = kube_cache_next(c->in->observed, kind, &i));) {
         _cleanup_json_ json_t *other = NULL;
         int order;
-        if (!str_eq(o->ns, c->ns) || str_eq(o->name, c->name))
+        if (!str_eq(o->ns, c->ns) || str_eq(o->name, c->name) || !strstr(o->text, c->spec->target.name))
             continue;
         other = kube_object_parse(o);
         order = strcmp(str_or(doc_string(other, "metadata", "creationTimestamp"), ""), created);

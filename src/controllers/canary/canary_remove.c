@@ -117,9 +117,7 @@ static bool let_go(struct canary *c, struct plan *plan)
     bool over = true;
 
     for (size_t kind = 0; kind < ARRAY_LEN(owned); kind++)
-        for (size_t i = 0; (o = kube_cache_next(c->in->observed, mesh_kind(owned[kind]), &i));) {
-            if (!str_eq(o->owner, c->re->object->uid))
-                continue;
+        for (o = NULL; (o = kube_cache_next_owned(c->in->observed, mesh_kind(owned[kind]), c->re->object->uid, o));) {
             over = false;
             if (!plan_is_busy(c->in, o))
                 plan_patch_metadata(

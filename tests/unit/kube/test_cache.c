@@ -236,6 +236,57 @@ static void objects_come_in_the_order_of_arrival(void **state)
     assert_null(kube_cache_next(c, config_map, &position));
 }
 
+static void put_owned(struct kube_cache *c, const char *name, const char *owner, const char *version)
+{
+    _cleanup_json_ json_t *role =
+        OBJECT(MAP("metadata", STRING("name", name), STRING("uid", "u"), STRING("resourceVersion", version),
+                   OPT(owner, MAP("labels", STRING(OWNER, owner)))));
+
+    assert_true(kube_cache_put(c, cluster_role, role));
+}
+
+static void expect_owned(struct kube_cache *c, const char *owner, const char *names)
+{
+    _cleanup_buf_ struct buf found = BUF_INIT;
+
+    for (struct kube_object *o = NULL; (o = kube_cache_next_owned(c, cluster_role, owner, o));)
+        buf_add_str(&found, o->name);
+    assert_string_equal(buf_str(&found), names);
+}
+
+static void objects_are_found_by_their_owner(void **state)
+{
+    _cleanup_kube_cache_ struct kube_cache *c = kube_cache_new(&table, OWNER);
+
+    (void)state;
+    expect_owned(c, "me", "");
+    for (const char *name = "abcd"; *name; name++)
+        put_owned(c, (char[]){*name, 0}, *name == 'b' ? "you" : "me", "1");
+    put_owned(c, "e", NULL, "1");
+    expect_owned(c, "me", "acd");
+    expect_owned(c, "you", "b");
+    expect_owned(c, NULL, "");
+
+    /* It keeps its place, and is the last one of another owner. */
+    put_owned(c, "a", "me", "2");
+    expect_owned(c, "me", "acd");
+    put_owned(c, "a", "you", "3");
+    put_owned(c, "c", NULL, "3");
+    expect_owned(c, "me", "d");
+    expect_owned(c, "you", "ba");
+    put_owned(c, "e", "me", "4");
+    expect_owned(c, "me", "de");
+
+    kube_cache_remove(c, cluster_role, NULL, "e", "5");
+    expect_owned(c, "me", "d");
+    kube_cache_remove(c, cluster_role, NULL, "d", "5");
+    expect_owned(c, "me", "");
+    kube_cache_clear(c, cluster_role);
+    expect_owned(c, "you", "");
+    put_owned(c, "b", "you", "6");
+    expect_owned(c, "you", "b");
+}
+
 /* "c b a", the last one first; owned by the caller. */
 static char *changed_since(struct kube_cache *c, const struct kube_kind *kind, uint64_t since)
 {
@@ -396,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_memo_is_not_read_by_another_reader),
         cmocka_unit_test(the_newest_version_wins),
         cmocka_unit_test(objects_come_in_the_order_of_arrival),
+        cmocka_unit_test(objects_are_found_by_their_owner),
         cmocka_unit_test(what_changed_is_reported_with_the_last_one_first),
         cmocka_unit_test(what_is_kept_in_brief_changes_when_that_does),
         cmocka_unit_test(who_remembers_is_not_known_in_a_new_cache),
