@@ -50,6 +50,7 @@ static const struct sample {
     {"spec.autoscalerRef.kind", "\"HorizontalPodAutoscaler\""},
     {"spec.analysis.webhooks[0]", "{\"name\":\"a\",\"url\":\"http://a:1\"}"},
     {"spec.analysis.alerts[0]", "{\"name\":\"a\",\"url\":\"http://a:1\"}"},
+    {"spec.gatewayFederation.enabled", "false"}, /* it needs the names of the cluster and its network */
     {"spec.overlays[0].kind", "\"Deployment\""},
     {"spec.overlays[0].name", "\"istio-ingressgateway\""},
     {"spec.overlays[0].namespace", "\"istio-system\""},
@@ -110,6 +111,7 @@ static const char *const texts[] = {
     "a:1",
     "1.0.5",
     "10.0.0.0/8",
+    "192.0.2.7",
     "/a",
     "a=b",
     "A",
