@@ -679,8 +679,11 @@ static bool write_those(struct pass *p, const enum need *needs, bool for_the_end
     bool waiting = false;
 
     for (size_t set = 0, i = 0; (w = next_desired(p->in, &set, &i)); needs++) {
-        const struct kube_object *o = observed(p, w);
-        if ((*needs != MISSING && *needs != DIFFERS) || is_for_the_end(p, w, o) != for_the_end)
+        const struct kube_object *o;
+        if (*needs != MISSING && *needs != DIFFERS)
+            continue;
+        o = observed(p, w);
+        if (is_for_the_end(p, w, o) != for_the_end)
             continue;
         if (!p->in->plan->preview && !kube_server_version(p->in->plan->server, w->kind))
             continue;
