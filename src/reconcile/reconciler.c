@@ -7,6 +7,7 @@
 
 #define FINALIZER_ADDED "finalizer added before anything is created"
 #define FINALIZER_REMOVED "everything is removed"
+static const msec_t LISTS_SEEN_AGAIN_AFTER = SECONDS(5);
 
 void reconcile_plan_release(struct reconcile_plan *plan)
 {
@@ -28,6 +29,18 @@ void reconcile_tell(struct reconcile_plan *plan, const char *reason, bool is_war
 struct plan *reconcile_writes(struct reconcile *r, struct plan *plan, bool paused)
 {
     return paused ? &r->withheld : plan;
+}
+
+void reconcile_requeue(struct reconcile *r, msec_t after)
+{
+    if (after < r->plan->again_after)
+        r->plan->again_after = after;
+}
+
+void reconcile_await_lists(struct reconcile *r, unsigned watches)
+{
+    if (watches & ~r->world->central->synced)
+        reconcile_requeue(r, LISTS_SEEN_AGAIN_AFTER);
 }
 
 void reconcile_conclude(struct reconcile *r, struct plan *plan, bool paused)

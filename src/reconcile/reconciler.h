@@ -93,6 +93,11 @@ struct reconcile {
     const char *removed;      /* why the finalizer is removed; static; NULL: everything was deleted */
 };
 
+/* The resource is looked at again after this time, or earlier. */
+void reconcile_requeue(struct reconcile *r, msec_t after);
+/* The same while one of these watches of the central cluster is not synced: no event tells that a list fails. */
+void reconcile_await_lists(struct reconcile *r, unsigned watches);
+
 /*
  * What is known around a resource that is reviewed before it is in the cluster, or without any. All borrowed; zero is
  * not known, and then nothing is refused for it.

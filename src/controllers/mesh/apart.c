@@ -7,8 +7,6 @@
 #include "doc/doc.h"
 #include "reconcile/objects.h"
 
-static const msec_t LOOKED_AGAIN_AFTER = SECONDS(5);
-
 /* --- kinds of others --- */
 
 static bool is_served(const struct plan_input *in, enum mesh_kind_id definition)
@@ -52,8 +50,7 @@ void apart_ask(struct reconcile *r, const struct apart_kinds *kinds, bool asked)
     if (!asked)
         return;
     r->is_news = r->is_news || !apart_is_remembered(r, kinds);
-    if (r->plan->again_after > LOOKED_AGAIN_AFTER && (watches & ~r->world->central->synced))
-        r->plan->again_after = LOOKED_AGAIN_AFTER; /* no event tells that a list fails */
+    reconcile_await_lists(r, watches);
 }
 
 bool apart_can_plan(const struct reconcile *r, const struct apart_kinds *kinds)

@@ -318,17 +318,12 @@ static const char *watch_namespace(const struct kube_cache *observed)
 
 /* --- deletion --- */
 
-/* No event tells that a list fails. */
-static const msec_t LISTS_SEEN_AGAIN_AFTER = SECONDS(5);
-
 /* Of a mesh that is being removed, whose objects have to be listed by these watches. */
 static void say_unlisted(struct reconcile *r, unsigned watches)
 {
     const struct plan_input *in = r->world->central;
 
-    if (!r->is_unread)
-        return;
-    r->plan->again_after = LISTS_SEEN_AGAIN_AFTER;
+    reconcile_await_lists(r, watches);
     if (!(in->failing & watches & ~in->synced))
         return;
     r->is_news = true;

@@ -382,8 +382,7 @@ void mesh_status_ask(struct reconcile *r, const struct mesh_desired *desired)
         return;
     authority = mesh_authority_read(o->text);
     after = next_change(&authority, r->world->central->now);
-    if (after < r->plan->again_after)
-        r->plan->again_after = after;
+    reconcile_requeue(r, after);
 }
 
 void mesh_status_add(

@@ -50,8 +50,7 @@ void refused_pods_retry(struct reconcile *r, const struct desired_set *desired, 
         _cleanup_json_ json_t *deployment = o && !o->deleting ? kube_object_parse(o) : NULL;
         if (!is_refused(deployment))
             continue;
-        if (r->plan->again_after > RETRY_EVERY)
-            r->plan->again_after = RETRY_EVERY;
+        reconcile_requeue(r, RETRY_EVERY);
         if (!plan_is_busy(in, o) && !was_retried(deployment, in->now))
             retry(in, o, deployment, plan);
     }

@@ -203,8 +203,8 @@ static bool is_steady(struct reconcile *r, const struct mesh_desired *desired, c
             longest = left > longest ? left : longest;
         }
     }
-    if (longest && longest < r->plan->again_after)
-        r->plan->again_after = longest;
+    if (longest)
+        reconcile_requeue(r, longest);
     return !longest;
 }
 
