@@ -29,6 +29,20 @@ json_t *fixture_resource(const char *spec)
                   VALUE("spec", from_yaml(spec)));
 }
 
+void fixture_expect_problems(const char *spec, int errors, int warnings, const char *says)
+{
+    _cleanup_json_ json_t *istio = fixture_resource(spec);
+    _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
+    _cleanup_istio_spec_ struct istio_spec *parsed = NULL;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    istio_parse(istio, NULL, &parsed, &problems);
+    problems_text(&problems, errors ? PROBLEM_ERROR : PROBLEM_WARNING, "\n", &text);
+    if ((int)problems.errors != errors || (int)(problems.len - problems.errors) != warnings ||
+        !strstr(buf_str(&text), says))
+        fail_msg("%s: %zu problems: %s", spec, problems.len, buf_str(&text));
+}
+
 void fixture_init(struct fixture *f)
 {
     fixture_init_spec(f, "{}");

@@ -32,6 +32,8 @@ json_t *from_yaml(const char *text);
 
 /* The Istio whose spec this is, in YAML; owned by the caller. */
 json_t *fixture_resource(const char *spec);
+/* It has so many errors and warnings; the errors, or where there are none the warnings, have the text `says`. */
+void fixture_expect_problems(const char *spec, int errors, int warnings, const char *says);
 
 /* NULL where there is none. Borrowed. */
 const struct rendered *fixture_find(const struct fixture *f, const char *kind, const char *name);

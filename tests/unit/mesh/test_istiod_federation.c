@@ -238,16 +238,8 @@ static void mistakes_are_said_at_their_field(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         _cleanup_free_ char *spec_of_case = str_printf("version: %s\n%s", cases[i].version, cases[i].fields);
-        _cleanup_json_ json_t *istio = fixture_resource(spec_of_case);
-        _cleanup_problems_ struct problems problems = PROBLEMS_INIT;
-        _cleanup_istio_spec_ struct istio_spec *spec = NULL;
-        _cleanup_buf_ struct buf text = BUF_INIT;
 
-        istio_parse(istio, NULL, &spec, &problems);
-        problems_text(&problems, cases[i].errors ? PROBLEM_ERROR : PROBLEM_WARNING, "\n", &text);
-        if ((int)problems.errors != cases[i].errors || (int)(problems.len - problems.errors) != cases[i].warnings ||
-            !strstr(buf_str(&text), cases[i].says))
-            fail_msg("%s: %zu problems: %s", cases[i].fields, problems.len, buf_str(&text));
+        fixture_expect_problems(spec_of_case, cases[i].errors, cases[i].warnings, cases[i].says);
     }
 }
 
